@@ -1,0 +1,1 @@
+//! The registry's decisions: products, licences and the supply of mobile tokens.

@@ -1,0 +1,164 @@
+//! Moments and spans, as the stores keep them.
+
+use std::fmt;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// A moment: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted (POSIX time).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Timestamp(i64);
+
+/// A span of time in microseconds; may be negative as the difference of two moments.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Span(i64);
+
+impl Timestamp {
+    /// The moment `micros` microseconds after the epoch.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// The moment `seconds` seconds after the epoch.
+    pub const fn from_secs(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(MICROS_PER_SECOND))
+    }
+
+    /// Microseconds since the epoch.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub const fn secs(self) -> i64 {
+        self.0.div_euclid(MICROS_PER_SECOND)
+    }
+
+    /// Whole seconds since the epoch as time-based codes count them; moments before the epoch are 0.
+    pub const fn unix(self) -> u64 {
+        let seconds = self.secs();
+        if seconds < 0 { 0 } else { seconds.unsigned_abs() }
+    }
+
+    /// The moment `span` later, held at the ends of the range.
+    pub const fn after(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    /// The moment `span` earlier, held at the ends of the range.
+    pub const fn before(self, span: Span) -> Self {
+        Self(self.0.saturating_sub(span.0))
+    }
+
+    /// How long after `earlier` this moment is; negative if it is before.
+    pub const fn since(self, earlier: Self) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// A span of `seconds`.
+    pub const fn from_secs(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(MICROS_PER_SECOND))
+    }
+
+    /// A span of `minutes`.
+    pub const fn from_mins(minutes: i64) -> Self {
+        Self::from_secs(minutes.saturating_mul(60))
+    }
+
+    /// A span of `hours`.
+    pub const fn from_hours(hours: i64) -> Self {
+        Self::from_mins(hours.saturating_mul(60))
+    }
+
+    /// A span of `days` of 24 hours.
+    pub const fn from_days(days: i64) -> Self {
+        Self::from_hours(days.saturating_mul(24))
+    }
+
+    /// The span in microseconds.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// The span in whole seconds, rounded up so that a wait of this length is long enough.
+    pub const fn secs_rounded_up(self) -> i64 {
+        self.0.saturating_add(MICROS_PER_SECOND - 1).div_euclid(MICROS_PER_SECOND)
+    }
+
+    /// The span in whole minutes, rounded down.
+    pub const fn mins(self) -> i64 {
+        self.0.div_euclid(60 * MICROS_PER_SECOND)
+    }
+}
+
+/// `2026-11-22 03:10:12Z`: universal time, for evidence and audit.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let civil = Civil::of(*self);
+        write!(
+            f,
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}Z",
+            civil.year, civil.month, civil.day, civil.hour, civil.minute, civil.second
+        )
+    }
+}
+
+/// A moment as a calendar and a clock show it in universal time.
+struct Civil {
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
+}
+
+impl Civil {
+    /// The proleptic Gregorian date, by Howard Hinnant's `civil_from_days`: years begin in March so
+    /// that the leap day is the last of its year.
+    fn of(moment: Timestamp) -> Self {
+        let seconds = moment.secs();
+        let days = seconds.div_euclid(86_400);
+        let of_day = seconds.rem_euclid(86_400);
+        let shifted = days + 719_468;
+        let era = shifted.div_euclid(146_097);
+        let day_of_era = shifted.rem_euclid(146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let march_month = (5 * day_of_year + 2) / 153;
+        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        Self {
+            year: year_of_era + era * 400 + i64::from(month <= 2),
+            month,
+            day: day_of_year - (153 * march_month + 2) / 5 + 1,
+            hour: of_day / 3_600,
+            minute: of_day / 60 % 60,
+            second: of_day % 60,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_reads_as_its_universal_time() {
+        assert_eq!(Timestamp::from_secs(1_665_950_284).to_string(), "2022-10-16 19:58:04Z");
+        assert_eq!(Timestamp::from_secs(0).to_string(), "1970-01-01 00:00:00Z");
+        assert_eq!(Timestamp::from_secs(951_782_400).to_string(), "2000-02-29 00:00:00Z");
+        assert_eq!(Timestamp::from_secs(-1).to_string(), "1969-12-31 23:59:59Z");
+    }
+
+    #[test]
+    fn waits_round_up_to_whole_seconds() {
+        assert_eq!(Span(1).secs_rounded_up(), 1);
+        assert_eq!(Span::from_secs(2).secs_rounded_up(), 2);
+        assert_eq!(Span::ZERO.secs_rounded_up(), 0);
+    }
+}
