@@ -1,1 +1,20 @@
-//! otp
+//! One-time codes: HOTP (RFC 4226) and TOTP (RFC 6238), the window around a token's learned drift,
+//! two-code resynchronisation, and `otpauth://` key URIs.
+//!
+//! Nothing here reads a clock or remembers a spent step: the moment and the highest spent step come
+//! in as arguments, what was found goes out as a value. This is the one crate that computes with open
+//! seeds.
+
+mod code;
+mod hotp;
+pub mod key_uri;
+mod parameters;
+mod search;
+mod seed;
+
+pub use code::{Code, CodeError};
+pub use hotp::code_at;
+pub use key_uri::{KeyUri, KeyUriError};
+pub use parameters::{Digest, Digits, DigitsError, Kind, Parameters, Period, PeriodError, Step};
+pub use search::{Drift, Found, Resynced, Window, centre, resync, search};
+pub use seed::{Seed, SeedError};
