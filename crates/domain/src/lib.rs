@@ -1,5 +1,18 @@
 //! What a two-factor system decides: who may log in, what a token's life is, what an administrator
 //! may change. Values in, decisions out; no clock, no random source, no I/O, no wire format.
+//!
+//! A login goes through [`login::begin`], [`password::Check::verify`] and [`login::second`]; an
+//! administrator's line ends in [`admin`]; the registry's decisions are in [`licensing`].
 
+pub mod audit;
+pub mod explain;
 pub mod licensing;
+pub mod login;
+pub mod name;
+pub mod password;
+pub mod reason;
+pub mod schema;
+pub mod throttle;
 pub mod time;
+pub mod token;
+pub mod user;

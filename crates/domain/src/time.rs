@@ -40,11 +40,13 @@ impl Timestamp {
     }
 
     /// The moment `span` later, held at the ends of the range.
+    #[must_use]
     pub const fn after(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))
     }
 
     /// The moment `span` earlier, held at the ends of the range.
+    #[must_use]
     pub const fn before(self, span: Span) -> Self {
         Self(self.0.saturating_sub(span.0))
     }

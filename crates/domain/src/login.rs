@@ -1,0 +1,329 @@
+//! The login decision.
+//!
+//! [`begin`] looks at who asks and hands out one hash to compute; [`second`] looks at the second
+//! factor and ends in a refusal, a challenge or a [`Consume`]. A `Consume` is not yet a yes: only
+//! `store::consume`, which makes the spent step durable, turns it into one.
+
+use ident::TokenSerial;
+use otp::{Code, CodeError, Drift, Found, Step};
+use zeroize::Zeroizing;
+
+use crate::name::CanonicalName;
+use crate::password::{Check, PasswordHash, PasswordVerified, Presented};
+use crate::reason::Reason;
+use crate::throttle::{CodeCounter, Throttled};
+use crate::time::Timestamp;
+use crate::token::{Usability, Verifier};
+use crate::user::Switch;
+
+/// Where password and code stand in a client's requests (`set code-position`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CodePosition {
+    /// The password comes first, the code answers a challenge.
+    #[default]
+    Challenge,
+    /// The code's digits follow the password in the same field.
+    AfterPassword,
+}
+
+/// Where a login comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// Name of the client's entry in the configuration.
+    pub client: Box<str>,
+    /// The person's own address as the client reports it, else the client's.
+    pub source: Box<str>,
+}
+
+/// What is known of the person behind a name.
+#[derive(Debug)]
+pub struct Person {
+    /// The name by which the person is looked up.
+    pub name: CanonicalName,
+    /// Whether the person may log in.
+    pub status: Switch,
+    /// The first factor, if one is set.
+    pub password: Option<PasswordHash>,
+    /// The second factor.
+    pub factor: Factor,
+}
+
+/// The second factor that the person needs.
+#[derive(Debug)]
+pub enum Factor {
+    /// None: the password is enough.
+    None,
+    /// A token, and none is assigned.
+    TokenMissing,
+    /// A token without a seed.
+    TokenWithoutSeed(TokenSerial),
+    /// A code of this token.
+    Token {
+        /// What checks its codes.
+        verifier: Verifier,
+        /// Whether they are looked at.
+        usability: Usability,
+    },
+}
+
+/// All that the decision reads, taken at one moment.
+#[derive(Debug)]
+pub struct Facts {
+    /// The canonical form of the name that was presented.
+    pub name: CanonicalName,
+    /// The person, if there is one.
+    pub person: Option<Person>,
+    /// How the client combines password and code.
+    pub position: CodePosition,
+}
+
+/// One hash to compute before anything else is decided.
+#[derive(Debug)]
+pub struct FirstFactor {
+    /// The check to run in the pool.
+    pub check: Check,
+    /// The password alone.
+    pub password: Presented,
+    /// What stood where the code belongs.
+    pub code: Option<Submitted>,
+    /// Why a failed check fails: for the administrator.
+    pub refusal: Reason,
+}
+
+/// A code as somebody typed it; not yet known to be one.
+pub struct Submitted(Zeroizing<String>);
+
+impl Submitted {
+    /// Takes the octets of a request. What is no text can be no code, and is judged as one that is
+    /// malformed.
+    pub fn new(octets: &[u8]) -> Self {
+        Self(Zeroizing::new(String::from_utf8_lossy(octets).into_owned()))
+    }
+
+    /// The text as typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Submitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Submitted(<sealed>)")
+    }
+}
+
+/// Splits what was presented and names the hash to compute. Unknown names, and known ones without a
+/// password, cost one hash like everybody else.
+pub fn begin(facts: &Facts, presented: Presented) -> FirstFactor {
+    let Some(person) = &facts.person else {
+        return FirstFactor {
+            check: Check::decoy(facts.name.clone()),
+            password: presented,
+            code: None,
+            refusal: Reason::UserUnknown,
+        };
+    };
+    let check = match &person.password {
+        Some(hash) => Check::stored(person.name.clone(), hash.clone()),
+        None => Check::decoy(person.name.clone()),
+    };
+    let (password, code) = split(presented, facts.position, &person.factor);
+    FirstFactor { check, password, code, refusal: Reason::PasswordWrong }
+}
+
+/// Takes the code's digits off the end of the password, where the client appends them.
+fn split(
+    presented: Presented,
+    position: CodePosition,
+    factor: &Factor,
+) -> (Presented, Option<Submitted>) {
+    let (CodePosition::AfterPassword, Factor::Token { verifier, .. }) = (position, factor) else {
+        return (presented, None);
+    };
+    let digits = usize::from(verifier.parameters.digits.count());
+    let octets = presented.as_bytes();
+    match octets.len().checked_sub(digits).and_then(|at| octets.split_at_checked(at)) {
+        Some((password, code)) => {
+            let password = Presented::new(Zeroizing::new(password.to_vec()));
+            (password, Some(Submitted::new(code)))
+        }
+        None => (presented, None),
+    }
+}
+
+/// The end of the decision, but for the store's word.
+#[derive(Debug)]
+pub enum Second {
+    /// No.
+    Refuse(Refusal),
+    /// The password was right; a code is asked for. The proof goes with the open challenge.
+    Challenge(PasswordVerified),
+    /// Yes, if the store can spend it.
+    Consume(Consume),
+}
+
+/// A refusal, as far as it is known when the reply is due.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// The token whose code was looked at.
+    pub token: Option<TokenSerial>,
+    /// The spent step that the code belongs to, if it is a replay.
+    pub step: Option<Step>,
+    /// More than the reason says: until when, or what is wrong with the shape.
+    pub evidence: Option<Box<str>>,
+}
+
+impl Refusal {
+    /// A refusal for which the reason says it all.
+    pub fn because(reason: Reason) -> Self {
+        Self { reason, token: None, step: None, evidence: None }
+    }
+
+    /// A refusal before evaluation.
+    pub fn throttled(throttled: Throttled, until: Reason) -> Self {
+        match throttled {
+            Throttled::Until(moment) => Self {
+                evidence: Some(format!("not looked at before {moment}").into()),
+                ..Self::because(until)
+            },
+            Throttled::Blocked => Self::because(Reason::CodeBlocked),
+        }
+    }
+
+    fn of_token(self, token: TokenSerial) -> Self {
+        Self { token: Some(token), ..self }
+    }
+}
+
+/// A decision that becomes an Accept once its step is spent. Only [`second`] makes one.
+#[derive(Debug)]
+pub struct Consume {
+    verified: PasswordVerified,
+    spend: Spend,
+    at: Timestamp,
+}
+
+/// What a login uses up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spend {
+    /// Nothing: the person needs no second factor.
+    Nothing,
+    /// This step of this token, and with it all earlier ones.
+    Step {
+        /// The token.
+        token: TokenSerial,
+        /// The step.
+        step: Step,
+        /// The clock difference that the match teaches.
+        drift: Drift,
+    },
+}
+
+impl Consume {
+    /// Whose login it is.
+    pub fn person(&self) -> &CanonicalName {
+        self.verified.person()
+    }
+
+    /// What it uses up.
+    pub fn spend(&self) -> Spend {
+        self.spend
+    }
+
+    /// When it was decided.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Judges the second factor of a person whose password was right.
+///
+/// A wrong code is counted in the same step that finds it wrong, so that no number of parallel
+/// guesses gets past the counter.
+pub fn second(
+    facts: &Facts,
+    verified: PasswordVerified,
+    submitted: Option<&Submitted>,
+    counter: &mut CodeCounter,
+    now: Timestamp,
+) -> Second {
+    let Some(person) = facts.person.as_ref().filter(|person| &person.name == verified.person())
+    else {
+        return Second::Refuse(Refusal::because(Reason::UserUnknown));
+    };
+    if person.status == Switch::Disable {
+        return Second::Refuse(Refusal::because(Reason::UserDisabled));
+    }
+    let (verifier, usability) = match &person.factor {
+        Factor::None => {
+            return Second::Consume(Consume { verified, spend: Spend::Nothing, at: now });
+        }
+        Factor::TokenMissing => return Second::Refuse(Refusal::because(Reason::TokenMissing)),
+        Factor::TokenWithoutSeed(token) => {
+            let refusal = Refusal::because(Reason::TokenWithoutSeed);
+            return Second::Refuse(refusal.of_token(*token));
+        }
+        Factor::Token { verifier, usability } => (verifier, *usability),
+    };
+    if let Some(reason) = unusable(usability) {
+        return Second::Refuse(Refusal::because(reason).of_token(verifier.serial));
+    }
+    let Some(submitted) = submitted else {
+        return match facts.position {
+            CodePosition::Challenge => Second::Challenge(verified),
+            CodePosition::AfterPassword => {
+                Second::Refuse(Refusal::because(Reason::CodeMissing).of_token(verifier.serial))
+            }
+        };
+    };
+    match code(verifier, submitted, counter, now) {
+        Ok(spend) => Second::Consume(Consume { verified, spend, at: now }),
+        Err(refusal) => Second::Refuse(refusal.of_token(verifier.serial)),
+    }
+}
+
+fn unusable(usability: Usability) -> Option<Reason> {
+    match usability {
+        Usability::Usable => None,
+        Usability::Locked => Some(Reason::TokenLocked),
+        Usability::NotActivated => Some(Reason::TokenNotActivated),
+        Usability::ProvisionTimeout => Some(Reason::TokenProvisionTimeout),
+    }
+}
+
+fn code(
+    verifier: &Verifier,
+    submitted: &Submitted,
+    counter: &mut CodeCounter,
+    now: Timestamp,
+) -> Result<Spend, Refusal> {
+    counter
+        .admit(now)
+        .map_err(|throttled| Refusal::throttled(throttled, Reason::CodeThrottled))?;
+    let code = Code::parse(submitted.as_str(), verifier.parameters.digits).map_err(|error| {
+        counter.failed(now);
+        malformed(&error)
+    })?;
+    match verifier.find(&code, now) {
+        Found::Fresh { step, offset } => {
+            Ok(Spend::Step { token: verifier.serial, step, drift: verifier.drift_after(offset) })
+        }
+        // Who repeats a spent code guesses nothing: it is refused, and not counted as a guess.
+        Found::Spent { step } => {
+            Err(Refusal { step: Some(step), ..Refusal::because(Reason::CodeReplayed) })
+        }
+        Found::Absent => {
+            counter.failed(now);
+            Err(Refusal::because(Reason::CodeWrong))
+        }
+    }
+}
+
+fn malformed(error: &CodeError) -> Refusal {
+    Refusal {
+        evidence: Some(error.to_string().into()),
+        ..Refusal::because(Reason::CodeMalformed)
+    }
+}

@@ -1,0 +1,342 @@
+//! First factor: password hashes, their verification, and the short memory of verified passwords.
+//!
+//! [`PasswordVerified`] is the proof that the rest of the login demands; it comes from this module
+//! only.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use argon2::password_hash::phc;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::name::CanonicalName;
+use crate::time::{Span, Timestamp};
+
+/// Longest password in octets: what RADIUS can carry (RFC 2865, 5.2).
+pub const PASSWORD_MAX: usize = 128;
+
+/// OWASP's first recommendation for Argon2id (19 MiB, 2 passes, 1 lane): 15 to 25 ms of one core.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Octets of salt (RFC 9106, 3.1 recommends 16).
+pub const SALT_LEN: usize = 16;
+
+/// Octets of the key of [`Remembered`]: the block of SHA-256, so that HMAC uses it as it is.
+pub const KEY_LEN: usize = 64;
+
+/// A password that cannot be stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// An empty password would let everybody in.
+    #[error("the password is empty")]
+    Empty,
+    /// The password does not fit into a RADIUS request.
+    #[error("the password is longer than {PASSWORD_MAX} octets")]
+    TooLong,
+    /// The hash is not a PHC string that this program can check.
+    #[error("the stored password hash is not an Argon2 PHC string")]
+    Hash,
+}
+
+/// An Argon2id hash as a PHC string. Not secret enough to hide from the store, too secret to print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(Arc<str>);
+
+impl PasswordHash {
+    /// Hashes a new password. Costs one Argon2id evaluation.
+    pub fn new(password: &str, salt: [u8; SALT_LEN]) -> Result<Self, PasswordError> {
+        match password.len() {
+            0 => return Err(PasswordError::Empty),
+            1..=PASSWORD_MAX => {}
+            _ => return Err(PasswordError::TooLong),
+        }
+        let hash: phc::PasswordHash = argon2id()
+            .and_then(|argon2| argon2.hash_password_with_salt(password.as_bytes(), &salt).ok())
+            .ok_or(PasswordError::Hash)?;
+        Ok(Self(hash.to_string().into()))
+    }
+
+    /// Takes a hash from the store.
+    pub fn from_phc(phc: &str) -> Result<Self, PasswordError> {
+        phc::PasswordHash::new(phc).map_err(|_| PasswordError::Hash)?;
+        Ok(Self(Arc::from(phc)))
+    }
+
+    /// The PHC string, for the store alone.
+    pub fn as_phc(&self) -> &str {
+        &self.0
+    }
+
+    fn matches(&self, password: &[u8]) -> bool {
+        let Ok(hash) = phc::PasswordHash::new(&self.0) else { return false };
+        argon2id().is_some_and(|argon2| argon2.verify_password(password, &hash).is_ok())
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(<sealed>)")
+    }
+}
+
+fn argon2id() -> Option<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).ok()?;
+    Some(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// A password as a client presented it, wiped when dropped.
+pub struct Presented(Zeroizing<Vec<u8>>);
+
+impl Presented {
+    /// Takes the octets of a request; nothing is trimmed.
+    pub fn new(octets: Zeroizing<Vec<u8>>) -> Self {
+        Self(octets)
+    }
+
+    /// The octets, for splitting off an appended code.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Presented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Presented(<sealed>)")
+    }
+}
+
+/// Proof that this person's password was checked and right. Only [`Check::verify`] and
+/// [`Remembered::recall`] make it.
+#[derive(Debug)]
+pub struct PasswordVerified {
+    person: CanonicalName,
+}
+
+impl PasswordVerified {
+    /// Whose password it was.
+    pub fn person(&self) -> &CanonicalName {
+        &self.person
+    }
+}
+
+fn verified(person: &CanonicalName) -> PasswordVerified {
+    PasswordVerified { person: person.clone() }
+}
+
+/// One hash to compute: a known person's, or a decoy that costs the same and never matches.
+#[derive(Debug)]
+pub struct Check {
+    person: CanonicalName,
+    against: Against,
+}
+
+#[derive(Debug)]
+enum Against {
+    Stored(PasswordHash),
+    Decoy,
+}
+
+impl Check {
+    /// A check against a stored hash.
+    pub fn stored(person: CanonicalName, hash: PasswordHash) -> Self {
+        Self { person, against: Against::Stored(hash) }
+    }
+
+    /// A check that fails after the work of a real one, so that the time of a refusal does not tell
+    /// whether the name exists.
+    pub fn decoy(person: CanonicalName) -> Self {
+        Self { person, against: Against::Decoy }
+    }
+
+    /// Computes the hash; meant for a bounded pool of threads.
+    pub fn verify(&self, presented: &Presented) -> Option<PasswordVerified> {
+        match &self.against {
+            Against::Stored(hash) => {
+                hash.matches(presented.as_bytes()).then(|| verified(&self.person))
+            }
+            Against::Decoy => {
+                let mut wasted = [0; 32];
+                if let Some(argon2) = argon2id() {
+                    // The result is thrown away: the work is the point.
+                    let _ = argon2.hash_password_into(presented.as_bytes(), DECOY_SALT, &mut wasted);
+                }
+                None
+            }
+        }
+    }
+
+    /// The memory's answer, if this very password was verified against this very hash a short time
+    /// ago.
+    pub fn recall<S: BuildHasher>(
+        &self,
+        presented: &Presented,
+        memory: &Remembered<S>,
+        now: Timestamp,
+    ) -> Option<PasswordVerified> {
+        match &self.against {
+            Against::Stored(hash) => memory.recall(&self.person, hash, presented, now),
+            Against::Decoy => None,
+        }
+    }
+
+    /// Puts a verified password into the memory; a decoy leaves no trace.
+    pub fn remember<S: BuildHasher>(
+        &self,
+        presented: &Presented,
+        memory: &mut Remembered<S>,
+        now: Timestamp,
+    ) {
+        if let Against::Stored(hash) = &self.against {
+            memory.remember(&self.person, hash, presented, now);
+        }
+    }
+}
+
+const DECOY_SALT: &[u8] = b"symbolon decoy 0";
+
+/// Passwords verified a short time ago, as keyed digests: a client that reconnects does not pay for
+/// hashing again. The key lives as long as the process, so a memory dump of yesterday opens nothing.
+pub struct Remembered<S> {
+    key: Zeroizing<[u8; KEY_LEN]>,
+    lifetime: Span,
+    capacity: usize,
+    entries: HashMap<CanonicalName, Entry, S>,
+}
+
+struct Entry {
+    digest: [u8; 32],
+    expires: Timestamp,
+}
+
+impl<S: BuildHasher> Remembered<S> {
+    /// An empty memory under a fresh random key.
+    pub fn new(key: [u8; KEY_LEN], lifetime: Span, capacity: usize, hasher: S) -> Self {
+        let entries = HashMap::with_hasher(hasher);
+        Self { key: Zeroizing::new(key), lifetime, capacity, entries }
+    }
+
+    fn remember(
+        &mut self,
+        person: &CanonicalName,
+        hash: &PasswordHash,
+        presented: &Presented,
+        now: Timestamp,
+    ) {
+        if self.entries.len() >= self.capacity {
+            self.entries.retain(|_, entry| entry.expires > now);
+        }
+        if self.entries.len() < self.capacity {
+            let digest = self.digest(person, hash, presented);
+            self.entries
+                .insert(person.clone(), Entry { digest, expires: now.after(self.lifetime) });
+        }
+    }
+
+    fn recall(
+        &self,
+        person: &CanonicalName,
+        hash: &PasswordHash,
+        presented: &Presented,
+        now: Timestamp,
+    ) -> Option<PasswordVerified> {
+        let entry = self.entries.get(person).filter(|entry| entry.expires > now)?;
+        let mac = self.mac(person, hash, presented);
+        mac.verify_slice(&entry.digest).ok().map(|()| verified(person))
+    }
+
+    fn digest(
+        &self,
+        person: &CanonicalName,
+        hash: &PasswordHash,
+        presented: &Presented,
+    ) -> [u8; 32] {
+        self.mac(person, hash, presented).finalize().into_bytes().into()
+    }
+
+    /// The stored hash is part of the digest: a changed password forgets the old one at once.
+    fn mac(
+        &self,
+        person: &CanonicalName,
+        hash: &PasswordHash,
+        presented: &Presented,
+    ) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new((&*self.key).into());
+        for part in [person.as_str().as_bytes(), hash.as_phc().as_bytes(), presented.as_bytes()] {
+            mac.update(&part.len().to_be_bytes());
+            mac.update(part);
+        }
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::RandomState;
+
+    use super::*;
+
+    fn presented(text: &str) -> Presented {
+        Presented::new(Zeroizing::new(text.as_bytes().to_vec()))
+    }
+
+    fn alice() -> CanonicalName {
+        CanonicalName::of("alice").unwrap()
+    }
+
+    #[test]
+    fn the_right_password_is_verified_and_no_other() {
+        let hash = PasswordHash::new("correct horse", [7; SALT_LEN]).unwrap();
+        let hash = PasswordHash::from_phc(hash.as_phc()).unwrap();
+        let check = Check::stored(alice(), hash);
+        assert_eq!(check.verify(&presented("correct horse")).unwrap().person(), &alice());
+        assert!(check.verify(&presented("correct hors")).is_none());
+        assert!(check.verify(&presented("")).is_none());
+    }
+
+    #[test]
+    fn a_decoy_matches_nothing() {
+        assert!(Check::decoy(alice()).verify(&presented("anything")).is_none());
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let hash = PasswordHash::new("hunter2", [1; SALT_LEN]).unwrap();
+        let check = Check::stored(alice(), hash);
+        assert!(!format!("{check:?} {:?}", presented("hunter2")).contains("hunter2"));
+        assert!(!format!("{check:?}").contains("$argon2"));
+    }
+
+    #[test]
+    fn a_verified_password_is_remembered_for_its_time_only() {
+        let now = Timestamp::from_secs(1_000);
+        let lifetime = Span::from_secs(60);
+        let check = Check::stored(alice(), PasswordHash::new("a", [1; SALT_LEN]).unwrap());
+        let changed = Check::stored(alice(), PasswordHash::new("a", [2; SALT_LEN]).unwrap());
+        let mut memory = Remembered::new([3; KEY_LEN], lifetime, 10, RandomState::new());
+        assert!(check.recall(&presented("a"), &memory, now).is_none());
+        check.remember(&presented("a"), &mut memory, now);
+        assert!(check.recall(&presented("a"), &memory, now).is_some());
+        assert!(check.recall(&presented("b"), &memory, now).is_none());
+        assert!(changed.recall(&presented("a"), &memory, now).is_none());
+        assert!(check.recall(&presented("a"), &memory, now.after(lifetime)).is_none());
+    }
+
+    #[test]
+    fn the_memory_is_bounded() {
+        let now = Timestamp::from_secs(1_000);
+        let hash = PasswordHash::new("a", [1; SALT_LEN]).unwrap();
+        let mut memory = Remembered::new([3; KEY_LEN], Span::from_secs(60), 2, RandomState::new());
+        for name in ["a", "b", "c"] {
+            let check = Check::stored(CanonicalName::of(name).unwrap(), hash.clone());
+            check.remember(&presented("a"), &mut memory, now);
+        }
+        assert_eq!(memory.entries.len(), 2);
+    }
+}

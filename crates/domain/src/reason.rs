@@ -1,0 +1,144 @@
+//! Why a login was refused: one stable reason each, with its cause and the next step.
+//!
+//! The peer is told nothing; these texts are for administrators (`diagnose login show`, the event
+//! log, later `explain` and the web pages).
+
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $cause:literal, $next:literal;)+) => {
+        /// A stable reason. Its identifier never changes; scripts and searches rely on it.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Reason { $($(#[$doc])* $name,)+ }
+
+        impl Reason {
+            /// Every reason, for references and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The identifier in logs.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)+ }
+            }
+
+            /// What is wrong, in plain words.
+            pub const fn cause(self) -> &'static str {
+                match self { $(Self::$name => $cause,)+ }
+            }
+
+            /// What the administrator does about it.
+            pub const fn next_step(self) -> &'static str {
+                match self { $(Self::$name => $next,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No user of this name.
+    UserUnknown = "user-unknown",
+        "no user of this name exists here",
+        "check the name in 'show user local'; case, domain and realm do not matter";
+    /// `set status disable`.
+    UserDisabled = "user-disabled",
+        "the user is disabled",
+        "config user local / edit NAME / set status enable";
+    /// The first factor failed.
+    PasswordWrong = "password-wrong",
+        "the password is wrong",
+        "the user tries again, or set a new one: config user local / edit NAME / set passwd";
+    /// Too many wrong passwords from this source.
+    SourceThrottled = "source-throttled",
+        "too many wrong passwords for this name from this source",
+        "wait until the time shown; others who use the name are not affected";
+    /// `two-factor fortitoken` and no token: the user sees `No token found`.
+    TokenMissing = "token-missing",
+        "the user needs a token and none is assigned (the user reads: No token found)",
+        "config user local / edit NAME / set fortitoken SERIAL";
+    /// `set status lock`.
+    TokenLocked = "token-locked",
+        "the token is locked",
+        "config user fortitoken / edit SERIAL / set status active";
+    /// The phone has not activated the token.
+    TokenNotActivated = "token-not-activated",
+        "the token was never activated on a phone",
+        "the user activates it with the code sent; a new code: execute fortitoken-mobile provision SERIAL";
+    /// The activation code expired unused.
+    TokenProvisionTimeout = "token-provision-timeout",
+        "the activation code expired before the token was activated",
+        "execute fortitoken-mobile provision SERIAL";
+    /// The token has no seed here.
+    TokenWithoutSeed = "token-without-seed",
+        "no seed of this token is stored here, so its codes cannot be checked",
+        "execute fortitoken activate SERIAL for hardware tokens, else execute fortitoken-mobile provision SERIAL";
+    /// The client appends no code and the challenge is not answered.
+    CodeMissing = "code-missing",
+        "the password came without a code, and the client is set to append one",
+        "append the code to the password, or: config user radius-client / edit NAME / set code-position challenge";
+    /// Not a code: wrong length, blanks, letters.
+    CodeMalformed = "code-malformed",
+        "what was typed is not a code of this token",
+        "type the digits of the code only, without blanks";
+    /// No step near matches.
+    CodeWrong = "code-wrong",
+        "the code belongs to no step near this time",
+        "the user types the code that the app shows now; if it stays wrong, the token on the phone is another one: provision again";
+    /// This step, or a later one, was spent.
+    CodeReplayed = "code-replayed",
+        "this code, or a later one, was used already",
+        "wait for the next code; if the user did not use it, somebody else did: change the password";
+    /// The token's clock is behind.
+    ClockSlow = "clock-slow",
+        "the clock of this token is slow: its code is right for an earlier time",
+        "set the phone's clock to automatic, then: execute fortitoken sync SERIAL CODE NEXT-CODE";
+    /// The token's clock is ahead.
+    ClockFast = "clock-fast",
+        "the clock of this token is fast: its code is right for a later time",
+        "set the phone's clock to automatic, then: execute fortitoken sync SERIAL CODE NEXT-CODE";
+    /// Another token of the same person shows this code.
+    OtherToken = "code-of-other-token",
+        "the code belongs to another token of the same person",
+        "the user opens the token with the serial shown here";
+    /// Right for other parameters.
+    OtherParameters = "code-of-other-parameters",
+        "the code is right for another period, digest or number of digits: the app ignores what it was told",
+        "use an app that honours period, digits and digest, or set the token to what the app does";
+    /// Delayed after repeated wrong codes.
+    CodeThrottled = "code-throttled",
+        "too many wrong codes; the next one is not looked at before the time shown",
+        "wait until then, or clear it: diagnose login unlock NAME";
+    /// Blocked after 30 wrong codes in 30 days.
+    CodeBlocked = "code-blocked",
+        "30 wrong codes in 30 days: codes of this person are not looked at any more",
+        "find out who guesses (diagnose login show user NAME), then: diagnose login unlock NAME";
+    /// The answer to a challenge came late, twice, or was never asked for.
+    ChallengeUnknown = "challenge-unknown",
+        "the answer belongs to no open challenge: it came late, a second time, or after a restart",
+        "the user logs in again; raise it with: config system global / set two-factor-ftk-expiry";
+}
+
+impl Reason {
+    /// The reason with this identifier.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.id() == id)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_unique_and_lead_back() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_id(reason.id()), Some(*reason));
+            assert!(!reason.cause().is_empty() && !reason.next_step().is_empty());
+        }
+        assert_eq!(Reason::from_id("no-such-reason"), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! What bounds guessing: one counter per source and name for passwords, one per person for codes.
+//!
+//! A guess is counted before it is evaluated (password) or in the same step (code), so that parallel
+//! guesses cannot overrun a limit.
+
+use crate::time::{Span, Timestamp};
+
+/// Code failures that cost nothing but the failure: people mistype.
+const QUICK_TRIES: u32 = 5;
+/// The first delay after the quick tries; it doubles with every further failure.
+const FIRST_DELAY: Span = Span::from_secs(30);
+/// Doublings that lead from 30 s to the cap.
+const MAX_DOUBLINGS: u32 = 7;
+/// The longest delay: a person who finds the right device again waits at most this long.
+const LONGEST_DELAY: Span = Span::from_hours(1);
+/// NIST SP 800-63B-4, 3.2.2 bounds consecutive failures at 100; 30 in 30 days keep a year of
+/// guessing six digits over a window of three below 1.1 in 1,000.
+const BLOCK_FAILURES: usize = 30;
+/// The span over which failures add up to a block; a success in between does not forget them.
+const BLOCK_SPAN: Span = Span::from_days(30);
+
+/// Why an attempt is not evaluated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Throttled {
+    /// No attempt is evaluated before this moment.
+    Until(Timestamp),
+    /// No attempt is evaluated until an administrator clears the counter.
+    Blocked,
+}
+
+/// Failures of one person's second factor.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CodeCounter {
+    /// Moments of the failures of the last 30 days, oldest first; at most [`BLOCK_FAILURES`].
+    failures: Vec<Timestamp>,
+    since_success: u32,
+}
+
+impl CodeCounter {
+    /// Whether a code may be evaluated now.
+    pub fn admit(&self, now: Timestamp) -> Result<(), Throttled> {
+        if self.recent(now).count() >= BLOCK_FAILURES {
+            return Err(Throttled::Blocked);
+        }
+        match self.open_again() {
+            Some(moment) if moment > now => Err(Throttled::Until(moment)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a wrong code.
+    pub fn failed(&mut self, now: Timestamp) {
+        let horizon = now.before(BLOCK_SPAN);
+        self.failures.retain(|failure| *failure > horizon);
+        if self.failures.len() == BLOCK_FAILURES {
+            self.failures.remove(0);
+        }
+        self.failures.push(now);
+        self.since_success = self.since_success.saturating_add(1);
+    }
+
+    /// A right code ends the delays; the failures of the last 30 days stay counted.
+    pub fn succeeded(&mut self) {
+        self.since_success = 0;
+    }
+
+    /// Whether nothing needs to be kept.
+    pub fn is_clear(&self, now: Timestamp) -> bool {
+        self.since_success == 0 && self.recent(now).next().is_none()
+    }
+
+    /// Failures of the last 30 days.
+    pub fn failures(&self, now: Timestamp) -> usize {
+        self.recent(now).count()
+    }
+
+    fn recent(&self, now: Timestamp) -> impl Iterator<Item = &Timestamp> {
+        let horizon = now.before(BLOCK_SPAN);
+        self.failures.iter().filter(move |failure| **failure > horizon)
+    }
+
+    fn open_again(&self) -> Option<Timestamp> {
+        let beyond = self.since_success.checked_sub(QUICK_TRIES)?;
+        let doubled = FIRST_DELAY.micros() << beyond.min(MAX_DOUBLINGS);
+        let delay = doubled.min(LONGEST_DELAY.micros());
+        let last = self.failures.last()?;
+        Some(Timestamp::from_micros(last.micros().saturating_add(delay)))
+    }
+}
+
+/// The limits on passwords: `config user setting`, `auth-lockout-threshold` and `-duration`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PasswordLimit {
+    /// Wrong passwords before the source has to wait.
+    pub threshold: u32,
+    /// How long it waits; zero switches the wait off.
+    pub duration: Span,
+}
+
+/// Wrong passwords for one name from one source. It delays that source; it never locks the person.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PasswordCounter {
+    failures: u32,
+    last: Timestamp,
+}
+
+impl PasswordCounter {
+    /// Counts the attempt as a failure before it is evaluated, or refuses to evaluate it.
+    pub fn reserve(&mut self, limit: PasswordLimit, now: Timestamp) -> Result<(), Throttled> {
+        if self.failures >= limit.threshold {
+            let open_again = self.last.after(limit.duration);
+            if open_again > now {
+                return Err(Throttled::Until(open_again));
+            }
+            self.failures = 0;
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.last = now;
+        Ok(())
+    }
+
+    /// Takes a reservation back: the outcome is not known (the store failed, the queue was full).
+    pub fn release(&mut self) {
+        self.failures = self.failures.saturating_sub(1);
+    }
+
+    /// The password was right.
+    pub fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+
+    /// Whether the counter no longer delays anybody.
+    pub fn is_stale(&self, limit: PasswordLimit, now: Timestamp) -> bool {
+        self.failures == 0 || self.last.after(limit.duration) <= now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    #[test]
+    fn five_tries_are_quick_then_the_delay_doubles_to_an_hour() {
+        let mut counter = CodeCounter::default();
+        let mut now = START;
+        for _ in 0..5 {
+            assert_eq!(counter.admit(now), Ok(()));
+            counter.failed(now);
+        }
+        for seconds in [30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600] {
+            let open = now.after(Span::from_secs(seconds));
+            assert_eq!(counter.admit(now), Err(Throttled::Until(open)));
+            assert_eq!(counter.admit(open), Ok(()));
+            now = open;
+            counter.failed(now);
+        }
+    }
+
+    #[test]
+    fn a_success_ends_the_delay_and_keeps_the_count() {
+        let mut counter = CodeCounter::default();
+        (0..7).for_each(|_| counter.failed(START));
+        counter.succeeded();
+        assert_eq!(counter.admit(START), Ok(()));
+        assert_eq!(counter.failures(START), 7);
+        assert!(!counter.is_clear(START));
+    }
+
+    #[test]
+    fn thirty_failures_in_thirty_days_block_until_they_age() {
+        let mut counter = CodeCounter::default();
+        let mut now = START;
+        for _ in 0..30 {
+            counter.failed(now);
+            counter.succeeded();
+            now = now.after(Span::from_hours(1));
+        }
+        assert_eq!(counter.admit(now), Err(Throttled::Blocked));
+        assert_eq!(counter.admit(START.after(BLOCK_SPAN)), Ok(()));
+    }
+
+    #[test]
+    fn a_year_of_guessing_stays_below_eleven_in_ten_thousand() {
+        let mut counter = CodeCounter::default();
+        let mut now = START;
+        let mut evaluated = 0_u32;
+        while now < START.after(Span::from_days(365)) {
+            if counter.admit(now).is_ok() {
+                counter.failed(now);
+                evaluated += 1;
+            }
+            now = now.after(Span::from_mins(10));
+        }
+        // Three steps of the window may match each guess of six digits.
+        let chance = f64::from(evaluated) * 3.0 / 1e6;
+        assert!(chance <= 1.2e-3, "{evaluated} guesses evaluated");
+    }
+
+    #[test]
+    fn parallel_passwords_cannot_overrun_the_threshold() {
+        let limit = PasswordLimit { threshold: 3, duration: Span::from_secs(60) };
+        let mut counter = PasswordCounter::default();
+        let admitted = (0..64).filter(|_| counter.reserve(limit, START).is_ok()).count();
+        assert_eq!(admitted, 3);
+        assert_eq!(counter.reserve(limit, START.after(limit.duration)), Ok(()));
+        counter.succeeded();
+        assert!(counter.is_stale(limit, START));
+    }
+
+    #[test]
+    fn a_duration_of_zero_never_delays() {
+        let limit = PasswordLimit { threshold: 1, duration: Span::ZERO };
+        let mut counter = PasswordCounter::default();
+        assert!((0..10).all(|_| counter.reserve(limit, START).is_ok()));
+    }
+}

@@ -1,0 +1,306 @@
+//! Tokens at the gateway, and their life cycle as types: each stage holds what is known by then.
+
+use std::fmt;
+
+use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenKind, TokenSerial};
+use otp::{Code, Drift, Found, Kind, Parameters, Seed, Step, Window};
+
+use zeroize::Zeroizing;
+
+use crate::time::{Span, Timestamp};
+
+/// Longest comment, `config user fortitoken / set comments`.
+pub const COMMENTS_MAX: u16 = 255;
+
+/// `set status active | lock`: the administrator's switch, independent of the stage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TokenStatus {
+    /// The token may be used.
+    #[default]
+    Active,
+    /// Nobody logs in with this token.
+    Lock,
+}
+
+/// Where a token is in its life.
+#[derive(Debug)]
+pub enum Stage {
+    /// Known here, in nobody's hands.
+    New,
+    /// Asked of the token server, whose answer is outstanding.
+    Requested,
+    /// An activation code is on its way to the person.
+    Provisioning(Provisioning),
+    /// A phone activated the token.
+    Provisioned(Provisioned),
+    /// A hardware token with its seed.
+    Activated,
+}
+
+/// An activation code that waits for its phone.
+#[derive(Debug)]
+pub struct Provisioning {
+    /// What the person types.
+    pub code: ActivationCode,
+    /// What the person scans.
+    pub link: ActivationLink,
+    /// After this moment the token server refuses the code.
+    pub expires: Timestamp,
+}
+
+/// The text behind an activation's QR code, as the token server made it. Who has it can activate.
+pub struct ActivationLink(Zeroizing<String>);
+
+impl ActivationLink {
+    /// Takes the token server's text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for the person alone.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ActivationLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ActivationLink(<sealed>)")
+    }
+}
+
+/// A token on a phone.
+#[derive(Debug)]
+pub struct Provisioned {
+    /// The spent activation code, as `show` lists it.
+    pub code: ActivationCode,
+    /// When it would have expired.
+    pub expires: Timestamp,
+    /// The phone; two tokens on one phone share it.
+    pub registration: RegistrationId,
+    /// `<app version>_<platform>`, at most 15 characters.
+    pub os_version: Box<str>,
+}
+
+impl Provisioning {
+    /// The phone answered in time.
+    pub fn activated(self, registration: RegistrationId, os_version: &str) -> Provisioned {
+        let Self { code, expires, link: _ } = self;
+        Provisioned { code, expires, registration, os_version: Box::from(os_version) }
+    }
+}
+
+/// A token as the gateway keeps it. Its seed stays sealed in the store.
+#[derive(Debug)]
+pub struct Token {
+    /// Its name everywhere.
+    pub serial: TokenSerial,
+    /// The administrator's switch.
+    pub status: TokenStatus,
+    /// Free text.
+    pub comments: Box<str>,
+    /// The licence that it came with.
+    pub licence: Option<LicenceSerial>,
+    /// How its codes are made.
+    pub parameters: Parameters,
+    /// Whether the store holds a seed for it.
+    pub has_seed: bool,
+    /// Where it is in its life.
+    pub stage: Stage,
+    /// Learned clock difference in steps.
+    pub drift: Drift,
+}
+
+impl Token {
+    /// A token that was just imported.
+    pub fn imported(serial: TokenSerial, licence: Option<LicenceSerial>) -> Self {
+        Self {
+            serial,
+            status: TokenStatus::Active,
+            comments: Box::default(),
+            licence,
+            parameters: Parameters::default(),
+            has_seed: false,
+            stage: Stage::New,
+            drift: Drift::default(),
+        }
+    }
+
+    /// Whether it lives on phones.
+    pub fn is_mobile(&self) -> bool {
+        self.serial.kind() == TokenKind::Mobile
+    }
+
+    /// The STATUS column of `diagnose fortitoken info`.
+    pub fn status_text(&self, now: Timestamp) -> &'static str {
+        match (&self.status, &self.stage) {
+            (TokenStatus::Lock, _) => "locked",
+            (_, Stage::New) => "new",
+            (_, Stage::Provisioning(waiting)) if waiting.expires <= now => "provision timeout",
+            (_, Stage::Requested | Stage::Provisioning(_)) => "provisioning",
+            (_, Stage::Provisioned(_)) => "provisioned",
+            (_, Stage::Activated) => "active",
+        }
+    }
+}
+
+/// Whether codes of a token are looked at, and if not, why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Usability {
+    /// Codes are checked.
+    Usable,
+    /// `set status lock`.
+    Locked,
+    /// Nobody activated it.
+    NotActivated,
+    /// Its activation code expired unused.
+    ProvisionTimeout,
+}
+
+impl Token {
+    /// Whether a login may use this token. While the activation code waits, a right code proves that
+    /// a phone has the seed before the poll tells so; after its expiry only the poll does.
+    pub fn usability(&self, now: Timestamp) -> Usability {
+        match (&self.status, &self.stage) {
+            (TokenStatus::Lock, _) => Usability::Locked,
+            (_, Stage::New | Stage::Requested) => Usability::NotActivated,
+            (_, Stage::Provisioning(waiting)) if waiting.expires <= now => {
+                Usability::ProvisionTimeout
+            }
+            (_, Stage::Provisioning(_) | Stage::Provisioned(_) | Stage::Activated) => {
+                Usability::Usable
+            }
+        }
+    }
+}
+
+/// What checking a code needs: the open seed and how far its steps are spent.
+#[derive(Debug)]
+pub struct Verifier {
+    /// The token.
+    pub serial: TokenSerial,
+    /// Its seed, open for this one check.
+    pub seed: Seed,
+    /// How its codes are made.
+    pub parameters: Parameters,
+    /// Learned clock difference.
+    pub drift: Drift,
+    /// The highest spent step; nothing at or below it is ever accepted.
+    pub spent: Option<Step>,
+}
+
+impl Verifier {
+    /// Where the token's clock or counter should stand now.
+    pub fn centre(&self, now: Timestamp) -> Step {
+        match self.parameters.kind {
+            Kind::Totp(period) => otp::centre(period, now.unix(), self.drift),
+            Kind::Hotp => self.spent.map_or(Step(0), |Step(spent)| Step(spent.saturating_add(1))),
+        }
+    }
+
+    /// Looks for a code in the login window.
+    pub fn find(&self, code: &Code, now: Timestamp) -> Found {
+        let window = match self.parameters.kind {
+            Kind::Totp(_) => Window::LOGIN,
+            Kind::Hotp => Window::COUNTER_LOGIN,
+        };
+        self.search(code, now, window)
+    }
+
+    /// Looks for a code in a window of the caller's.
+    pub fn search(&self, code: &Code, now: Timestamp, window: Window) -> Found {
+        otp::search(&self.seed, self.parameters, self.centre(now), window, code, self.spent)
+    }
+
+    /// The drift that a match at `offset` from the centre teaches. A counter does not drift.
+    pub fn drift_after(&self, offset: i32) -> Drift {
+        match self.parameters.kind {
+            Kind::Totp(_) => Drift(self.drift.0.saturating_add(offset)),
+            Kind::Hotp => self.drift,
+        }
+    }
+
+    /// The last moment at which a step may still be accepted by a token clock that is right.
+    pub fn valid_until(&self, step: Step) -> Option<Timestamp> {
+        let Kind::Totp(period) = self.parameters.kind else { return None };
+        let begins = i64::try_from(step.0).ok()?.checked_mul(i64::from(period.secs()))?;
+        Some(Timestamp::from_secs(begins).after(Span::from_secs(i64::from(period.secs()))))
+    }
+}
+
+/// Two codes that do not follow each other within reach.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ResyncError {
+    /// A code has the wrong shape.
+    #[error("{0}")]
+    Malformed(#[from] otp::CodeError),
+    /// The codes are no neighbours, too far away, or used.
+    #[error(
+        "the two codes do not follow each other within 60 steps of this time, or one was used already"
+    )]
+    NotFound,
+    /// The codes are right, but for a time before one that was already used: nothing goes back.
+    #[error(
+        "the codes follow each other, but they are from a time before a code that was used already; \
+         set the token's clock right, or wait until it has passed that time"
+    )]
+    BehindSpent,
+}
+
+/// Both codes of a resynchronisation, found and about to be burnt. Only `store::consume` spends it.
+#[derive(Debug)]
+pub struct Resync {
+    /// The token.
+    serial: TokenSerial,
+    /// The step of the second code; it and all before it are spent.
+    step: Step,
+    /// The clock difference that the codes show.
+    drift: Drift,
+}
+
+impl Resync {
+    /// Finds two codes that the token shows one after the other.
+    pub fn find(
+        verifier: &Verifier,
+        first: &str,
+        second: &str,
+        now: Timestamp,
+    ) -> Result<Self, ResyncError> {
+        let first = Code::parse(first, verifier.parameters.digits)?;
+        let second = Code::parse(second, verifier.parameters.digits)?;
+        let window = match verifier.parameters.kind {
+            Kind::Totp(_) => Window::SYNC,
+            Kind::Hotp => Window::COUNTER_SYNC,
+        };
+        let beyond = |spent| {
+            let (seed, centre) = (&verifier.seed, verifier.centre(now));
+            otp::resync(seed, verifier.parameters, centre, window, &first, &second, spent)
+        };
+        let Some(found) = beyond(verifier.spent) else {
+            return Err(match beyond(None) {
+                Some(_) => ResyncError::BehindSpent,
+                None => ResyncError::NotFound,
+            });
+        };
+        Ok(Self {
+            serial: verifier.serial,
+            step: found.step,
+            drift: verifier.drift_after(found.drift_offset),
+        })
+    }
+
+    /// The token.
+    pub fn serial(&self) -> TokenSerial {
+        self.serial
+    }
+
+    /// The step of the second code.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+
+    /// The clock difference that the codes show.
+    pub fn drift(&self) -> Drift {
+        self.drift
+    }
+}
