@@ -1,0 +1,188 @@
+//! What a server answers.
+
+use thiserror::Error;
+
+use crate::attribute::{self, Encoded, MAX_VALUE_LENGTH};
+use crate::packet::{Code, MAX_LENGTH, MIN_LENGTH, Packet};
+use crate::{AttributeError, Secret, Type};
+
+/// Type, Length and value of a Message-Authenticator.
+pub(crate) const MESSAGE_AUTHENTICATOR_LENGTH: usize = 18;
+
+/// Attributes that [`Reply::encode_into`] makes, and the one that no reply may carry.
+const RESERVED: [Type; 3] = [
+    Type::MESSAGE_AUTHENTICATOR,
+    Type::PROXY_STATE,
+    Type::USER_PASSWORD,
+];
+
+/// Whether the client shows what the user types at a challenge (RFC 2869 section 5.10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Prompt {
+    /// The answer is a secret.
+    NoEcho = 0,
+    /// The answer may be seen.
+    Echo = 1,
+}
+
+/// A reply with the attributes that belong to the verdict. What belongs to the request and the
+/// secret comes with [`Reply::encode_into`], so one reply can answer many requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Reply {
+    code: Code,
+    attributes: Encoded,
+}
+
+/// The reply with its request's Proxy-States exceeds [`MAX_LENGTH`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{code} of {octets} octets exceeds the {MAX_LENGTH} of a packet")]
+pub struct TooLarge {
+    /// The packet's kind.
+    pub code: Code,
+    /// The length it would have.
+    pub octets: usize,
+}
+
+impl Reply {
+    /// An Access-Accept.
+    pub fn accept() -> Self {
+        Reply::new(Code::AccessAccept)
+    }
+
+    /// An Access-Reject.
+    pub fn reject() -> Self {
+        Reply::new(Code::AccessReject)
+    }
+
+    /// An Access-Challenge. Clients refuse one without both State and Reply-Message, so both are
+    /// arguments.
+    ///
+    /// Clients in use keep State as a C string: it should have no NUL octet (hex or base64 text).
+    pub fn challenge(state: &[u8], message: &str) -> Result<Self, AttributeError> {
+        if message.is_empty() {
+            return Err(AttributeError::Empty {
+                kind: Type::REPLY_MESSAGE,
+            });
+        }
+        let challenge = Reply::new(Code::AccessChallenge).reply_message(message);
+        challenge.attribute(Type::STATE, state)
+    }
+
+    /// An Accounting-Response.
+    pub fn accounting() -> Self {
+        Reply::new(Code::AccountingResponse)
+    }
+
+    fn new(code: Code) -> Self {
+        Reply {
+            code,
+            attributes: Encoded::default(),
+        }
+    }
+
+    /// Adds an attribute of 1 to 253 octets.
+    pub fn attribute(mut self, kind: Type, value: &[u8]) -> Result<Self, AttributeError> {
+        self.attributes.push(kind, value, &RESERVED)?;
+        Ok(self)
+    }
+
+    /// Adds a text for the user, in as many Reply-Message attributes as it takes. None is cut
+    /// within a character; an empty text adds nothing.
+    pub fn reply_message(mut self, text: &str) -> Self {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (chunk, tail) = rest.split_at(rest.floor_char_boundary(MAX_VALUE_LENGTH));
+            self.attributes
+                .push_bounded(Type::REPLY_MESSAGE, chunk.as_bytes());
+            rest = tail;
+        }
+        self
+    }
+
+    /// Adds whether the client shows what the user types.
+    pub fn prompt(mut self, prompt: Prompt) -> Self {
+        self.attributes
+            .push_bounded(Type::PROMPT, &(prompt as u32).to_be_bytes());
+        self
+    }
+
+    /// The packet that answers `request`, in a buffer of its own.
+    pub fn encode(&self, request: &Packet<'_>, secret: &Secret) -> Result<Vec<u8>, TooLarge> {
+        let mut packet = Vec::new();
+        self.encode_into(request, secret, &mut packet)?;
+        Ok(packet)
+    }
+
+    /// Writes the packet that answers `request` over what `packet` held.
+    ///
+    /// To an Access-Request or Status-Server the Message-Authenticator stands first: what an
+    /// attacker of CVE-2024-3596 may choose must not come before it. An Accounting-Response has
+    /// none, RFC 2866 knows no such attribute and the attack gains nothing. The request's
+    /// Proxy-States come last. On error `packet` is empty.
+    pub fn encode_into(
+        &self,
+        request: &Packet<'_>,
+        secret: &Secret,
+        packet: &mut Vec<u8>,
+    ) -> Result<(), TooLarge> {
+        packet.clear();
+        let authenticated = self.code != Code::AccountingResponse;
+        let proxy_states: usize = request.proxy_states().map(|value| value.len() + 2).sum();
+        let octets = MIN_LENGTH
+            + if authenticated {
+                MESSAGE_AUTHENTICATOR_LENGTH
+            } else {
+                0
+            }
+            + self.attributes.octets().len()
+            + proxy_states;
+        let length = packet_length(self.code, octets)?;
+
+        packet.reserve(octets);
+        packet.extend_from_slice(&[self.code as u8, request.identifier().0]);
+        packet.extend_from_slice(&length);
+        packet.extend_from_slice(&request.authenticator().0);
+        if authenticated {
+            begin_message_authenticator(packet);
+        }
+        packet.extend_from_slice(self.attributes.octets());
+        for value in request.proxy_states() {
+            attribute::append(packet, Type::PROXY_STATE, value);
+        }
+        if authenticated {
+            finish_message_authenticator(packet, secret);
+        }
+        let response_authenticator = secret.digest_after(&[packet]);
+        overwrite(packet, 4, &response_authenticator);
+        Ok(())
+    }
+}
+
+/// The Length field of a packet of `octets`.
+pub(crate) fn packet_length(code: Code, octets: usize) -> Result<[u8; 2], TooLarge> {
+    match u16::try_from(octets) {
+        Ok(length) if octets <= MAX_LENGTH => Ok(length.to_be_bytes()),
+        _ => Err(TooLarge { code, octets }),
+    }
+}
+
+/// Appends a Message-Authenticator of zeros to the bare header.
+pub(crate) fn begin_message_authenticator(packet: &mut Vec<u8>) {
+    attribute::append(packet, Type::MESSAGE_AUTHENTICATOR, &[0; 16]);
+}
+
+/// Fills in the zeros that [`begin_message_authenticator`] left behind the header.
+pub(crate) fn finish_message_authenticator(packet: &mut [u8], secret: &Secret) {
+    let mac = secret.mac(&[packet]);
+    overwrite(packet, MIN_LENGTH + 2, &mac);
+}
+
+fn overwrite(packet: &mut [u8], offset: usize, field: &[u8; 16]) {
+    packet
+        .iter_mut()
+        .skip(offset)
+        .zip(field)
+        .for_each(|(slot, octet)| *slot = *octet);
+}

@@ -1,0 +1,231 @@
+//! What a server reads: a packet whose code and attributes fit together.
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use crate::authenticator::{self, MessageAuthenticator};
+use crate::packet::{Authenticator, Code, Packet};
+use crate::password::Hidden;
+use crate::{Secret, Type};
+
+/// A login (RFC 2865 section 4.1), or the answer to a challenge.
+///
+/// That one exists says nothing of who sent it: see [`AccessRequest::message_authenticator`].
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRequest<'a> {
+    packet: Packet<'a>,
+    user_name: Option<&'a [u8]>,
+    password: Option<Hidden<'a>>,
+    state: Option<&'a [u8]>,
+    has_eap: bool,
+}
+
+/// Why a packet is no Access-Request that can be decided. It is dropped without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum AccessRequestError {
+    /// Another kind of packet.
+    #[error("octet 0: {code} is not Access-Request")]
+    OtherCode {
+        /// Its kind.
+        code: Code,
+    },
+    /// RFC 2865 section 5.44 allows one at most; two would let two readers see two logins.
+    #[error("octet {offset}: a second {kind}")]
+    Repeated {
+        /// The attribute's type.
+        kind: Type,
+        /// Where the second one begins.
+        offset: usize,
+    },
+    /// Not 16 to 128 octets in whole blocks of 16 (RFC 2865 section 5.2).
+    #[error("octet {offset}: User-Password of {octets} octets is not 16 to 128 in blocks of 16")]
+    PasswordLength {
+        /// Where the attribute begins.
+        offset: usize,
+        /// The length of its value.
+        octets: usize,
+    },
+}
+
+impl<'a> AccessRequest<'a> {
+    /// Reads a packet as a login.
+    pub fn new(packet: Packet<'a>) -> Result<Self, AccessRequestError> {
+        if packet.code() != Code::AccessRequest {
+            return Err(AccessRequestError::OtherCode {
+                code: packet.code(),
+            });
+        }
+        let mut request = AccessRequest {
+            packet,
+            user_name: None,
+            password: None,
+            state: None,
+            has_eap: false,
+        };
+        let mut attributes = packet.attributes();
+        loop {
+            let offset = attributes.offset();
+            let Some((kind, value)) = attributes.next() else {
+                return Ok(request);
+            };
+            request.take(offset, kind, value)?;
+        }
+    }
+
+    fn take(
+        &mut self,
+        offset: usize,
+        kind: Type,
+        value: &'a [u8],
+    ) -> Result<(), AccessRequestError> {
+        let seen = match kind {
+            Type::USER_NAME => self.user_name.replace(value).is_some(),
+            Type::STATE => self.state.replace(value).is_some(),
+            Type::USER_PASSWORD => {
+                let octets = value.len();
+                let hidden = Hidden::of(value)
+                    .ok_or(AccessRequestError::PasswordLength { offset, octets })?;
+                self.password.replace(hidden).is_some()
+            }
+            Type::EAP_MESSAGE => {
+                self.has_eap = true;
+                false
+            }
+            _ => false,
+        };
+        if seen {
+            return Err(AccessRequestError::Repeated { kind, offset });
+        }
+        Ok(())
+    }
+
+    /// The packet, for its other attributes and for the reply.
+    pub const fn packet(&self) -> &Packet<'a> {
+        &self.packet
+    }
+
+    /// User-Name as sent, not canonical.
+    pub const fn user_name(&self) -> Option<&'a [u8]> {
+        self.user_name
+    }
+
+    /// User-Password in the clear without its padding, at most 128 octets. `None` if the request
+    /// has none. Under a wrong secret these are meaningless octets.
+    pub fn user_password(&self, secret: &Secret) -> Option<Zeroizing<Vec<u8>>> {
+        self.password
+            .map(|hidden| hidden.reveal(self.packet.authenticator(), secret))
+    }
+
+    /// The State of the challenge that this request answers.
+    pub const fn state(&self) -> Option<&'a [u8]> {
+        self.state
+    }
+
+    /// Whether an EAP-Message is present; such a request needs a Message-Authenticator always (RFC
+    /// 3579 section 3.2).
+    pub const fn has_eap(&self) -> bool {
+        self.has_eap
+    }
+
+    /// Whether a proxy forwarded the request. Without a Message-Authenticator it must be dropped:
+    /// Proxy-State is where the collision of CVE-2024-3596 is hidden.
+    pub fn has_proxy_state(&self) -> bool {
+        self.proxy_states().next().is_some()
+    }
+
+    /// The Proxy-State attributes in wire order; replies carry them by themselves.
+    pub fn proxy_states(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.packet.proxy_states()
+    }
+
+    /// Checks the Message-Authenticator in constant time.
+    pub fn message_authenticator(&self, secret: &Secret) -> MessageAuthenticator {
+        authenticator::message_authenticator(&self.packet, self.packet.authenticator(), secret)
+    }
+}
+
+/// A verified question whether the server is alive (RFC 5997). The answer is an Access-Accept on
+/// the authentication port and an Accounting-Response on the accounting port.
+#[derive(Debug, Clone, Copy)]
+pub struct StatusServer<'a>(Packet<'a>);
+
+/// Why a packet is no Status-Server to be answered. It is dropped without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum StatusServerError {
+    /// Another kind of packet.
+    #[error("octet 0: {code} is not Status-Server")]
+    OtherCode {
+        /// Its kind.
+        code: Code,
+    },
+    /// RFC 5997 section 3 demands one.
+    #[error("Status-Server without Message-Authenticator")]
+    Unauthenticated,
+    /// Made with another secret, or changed on its way.
+    #[error("Status-Server with a wrong Message-Authenticator")]
+    WrongAuthenticator,
+}
+
+impl<'a> StatusServer<'a> {
+    /// Checks the Message-Authenticator in constant time.
+    pub fn verify(packet: Packet<'a>, secret: &Secret) -> Result<Self, StatusServerError> {
+        if packet.code() != Code::StatusServer {
+            return Err(StatusServerError::OtherCode {
+                code: packet.code(),
+            });
+        }
+        match authenticator::message_authenticator(&packet, packet.authenticator(), secret) {
+            MessageAuthenticator::Valid => Ok(StatusServer(packet)),
+            MessageAuthenticator::Absent => Err(StatusServerError::Unauthenticated),
+            MessageAuthenticator::Invalid => Err(StatusServerError::WrongAuthenticator),
+        }
+    }
+
+    /// The packet, for the reply.
+    pub const fn packet(&self) -> &Packet<'a> {
+        &self.0
+    }
+}
+
+/// A verified Start, Interim-Update or Stop (RFC 2866 section 4.1).
+#[derive(Debug, Clone, Copy)]
+pub struct AccountingRequest<'a>(Packet<'a>);
+
+/// Why a packet is no Accounting-Request to be answered. It is dropped without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum AccountingRequestError {
+    /// Another kind of packet.
+    #[error("octet 0: {code} is not Accounting-Request")]
+    OtherCode {
+        /// Its kind.
+        code: Code,
+    },
+    /// Made with another secret, or changed on its way.
+    #[error("Accounting-Request with a wrong Request Authenticator")]
+    WrongAuthenticator,
+}
+
+impl<'a> AccountingRequest<'a> {
+    /// Checks the Request Authenticator, and a Message-Authenticator if there is one, in constant
+    /// time.
+    pub fn verify(packet: Packet<'a>, secret: &Secret) -> Result<Self, AccountingRequestError> {
+        if packet.code() != Code::AccountingRequest {
+            return Err(AccountingRequestError::OtherCode {
+                code: packet.code(),
+            });
+        }
+        let message_authenticator =
+            authenticator::message_authenticator(&packet, Authenticator::ZERO, secret);
+        if message_authenticator == MessageAuthenticator::Invalid
+            || !authenticator::is_signed(&packet, Authenticator::ZERO, secret)
+        {
+            return Err(AccountingRequestError::WrongAuthenticator);
+        }
+        Ok(AccountingRequest(packet))
+    }
+
+    /// The packet, for its attributes and for the reply.
+    pub const fn packet(&self) -> &Packet<'a> {
+        &self.0
+    }
+}
