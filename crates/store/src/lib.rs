@@ -1,1 +1,16 @@
-//! store
+//! What Symbolon remembers. The only crate that knows SQL.
+//!
+//! - [`engine`]: one writer that shares a sync among all who wait, readers beside it, migrations.
+//! - [`lock`]: one process per database.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a shell: it owns the files, the threads and the clock that the pure crates are denied"
+)]
+
+pub mod engine;
+pub mod lock;
+
+pub use engine::{
+    Database, Failure, Health, Hooks, Migration, OpenError, SqlError, Undecided, Work,
+};

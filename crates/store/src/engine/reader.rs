@@ -1,0 +1,101 @@
+//! Reader threads: connections that cannot write, each answer from one snapshot.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::queue::Queue;
+use super::sqlite::{SqliteTx, batch, open_reader, poll_once};
+use super::tx::SqlError;
+use super::{Failure, Undecided, Work};
+
+/// Reads that wait at most; whoever comes later is told to come again.
+const QUEUE_LIMIT: usize = 4_096;
+
+pub(super) type Questions = Queue<Box<dyn Question>>;
+
+pub(super) fn questions() -> Questions {
+    Queue::bounded(QUEUE_LIMIT)
+}
+
+/// A use case that only reads, and whoever waits for it.
+pub(super) trait Question: Send {
+    /// Runs it and answers.
+    fn ask(self: Box<Self>, connection: &mut Connection) -> Afterwards;
+    /// Answers without running it.
+    fn decline(self: Box<Self>, why: Undecided);
+}
+
+/// What the reader does with its connection after a question.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    Keep,
+    OpenAgain,
+}
+
+pub(super) struct Asked<W: Work> {
+    pub(super) work: W,
+    pub(super) answer: oneshot::Sender<Result<W::Out, Failure<W::Err>>>,
+}
+
+impl<W: Work> Question for Asked<W> {
+    fn ask(self: Box<Self>, connection: &mut Connection) -> Afterwards {
+        let outcome = in_snapshot(connection, self.work);
+        let afterwards = match &outcome {
+            Err(Failure::Undecided(_)) => Afterwards::OpenAgain,
+            _ => Afterwards::Keep,
+        };
+        // Whoever asked may have given up; then nobody needs the answer.
+        let _ = self.answer.send(outcome);
+        afterwards
+    }
+
+    fn decline(self: Box<Self>, why: Undecided) {
+        let _ = self.answer.send(Err(why.into()));
+    }
+}
+
+fn in_snapshot<W: Work>(connection: &mut Connection, work: W) -> Result<W::Out, Failure<W::Err>> {
+    batch(connection, "BEGIN")?;
+    let outcome = poll_once(work, &mut SqliteTx::new(connection));
+    batch(connection, "ROLLBACK")?;
+    outcome
+}
+
+/// Serves the queue until it is closed and empty.
+pub(super) fn serve(path: &Path, first: Connection, questions: Arc<Questions>) {
+    let end = End(questions);
+    let mut open = Some(first);
+    while let Some(question) = end.0.take() {
+        open = match open.map_or_else(|| open_reader(path), Ok) {
+            Ok(connection) => ask(connection, question),
+            Err(error) => {
+                question.decline(unavailable(&error));
+                None
+            }
+        };
+    }
+}
+
+fn ask(mut connection: Connection, question: Box<dyn Question>) -> Option<Connection> {
+    let afterwards = question.ask(&mut connection);
+    (afterwards == Afterwards::Keep).then_some(connection)
+}
+
+fn unavailable(error: &SqlError) -> Undecided {
+    Undecided::Unavailable(error.to_string().into())
+}
+
+/// However the thread ends, also by a panic in a use case, nobody waits for it in vain.
+struct End(Arc<Questions>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.close();
+        while let Some(question) = self.0.try_take() {
+            question.decline(Undecided::Stopped);
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Connections to the embedded database and the transactions on them.
+
+use std::fs::OpenOptions;
+use std::future::{Future, ready};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, types};
+
+use super::migrate::{Migration, Refusal, migrate};
+use super::tx::{FromRow, Row, SqlError, Tx, Val};
+use super::writer::Hooks;
+use super::{Failure, Undecided, Work};
+use crate::lock::LockError;
+
+/// More than the statements of all use cases of one role: each is compiled once per connection.
+const STATEMENTS_CACHED: usize = 256;
+/// Only a checkpoint can be in the way of another connection, and that takes well below a second.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process uses it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The file could not be made or a thread not started.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The database.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A statement failed while opening, migrating or rebuilding.
+    #[error("{}: {source}", path.display())]
+    Sql {
+        /// The database.
+        path: PathBuf,
+        /// What failed.
+        source: SqlError,
+    },
+    /// The file system does not carry a write-ahead log.
+    #[error(
+        "{}: the write-ahead log cannot be used here (journal mode is `{mode}`); \
+         put the data on a local file system",
+        path.display()
+    )]
+    NoWriteAheadLog {
+        /// The database.
+        path: PathBuf,
+        /// The journal mode that SQLite offers.
+        mode: String,
+    },
+    /// A later version of this program wrote the file.
+    #[error(
+        "{}: this database has schema {found}, this program knows {known}; \
+         it was written by a newer version: start that one, or restore a backup from before",
+        path.display()
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// The number of steps the file has seen.
+        found: u32,
+        /// The number of steps this program has.
+        known: usize,
+    },
+}
+
+/// Opens the one connection that writes: tables up to date, everything in the file durable, the
+/// caller's memory rebuilt from it.
+pub(super) fn open_writer(
+    path: &Path,
+    migrations: &[Migration],
+    hooks: &mut dyn Hooks,
+) -> Result<Connection, OpenError> {
+    let failed = |source| OpenError::Sql {
+        path: path.to_owned(),
+        source,
+    };
+    create(path).map_err(|source| OpenError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = open(path, flags).map_err(failed)?;
+    let mode: String = pragma(&connection, "PRAGMA journal_mode = WAL").map_err(failed)?;
+    if mode != "wal" {
+        return Err(OpenError::NoWriteAheadLog {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    // FULL: a commit is on disk before it returns. FAST: freed pages are zeroed where that costs no
+    // further write. Foreign keys are checked per statement, so no job can spoil another's commit.
+    batch(
+        &connection,
+        "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST",
+    )
+    .map_err(failed)?;
+    settle(&connection).map_err(failed)?;
+    in_transaction(&mut connection, |tx| migrate(tx.connection, migrations)).map_err(
+        |refusal| match refusal {
+            Refusal::Sql(source) => failed(source),
+            Refusal::Newer { found } => OpenError::Newer {
+                path: path.to_owned(),
+                found,
+                known: migrations.len(),
+            },
+        },
+    )?;
+    in_transaction(&mut connection, |tx| hooks.rebuild(tx)).map_err(failed)?;
+    Ok(connection)
+}
+
+/// Opens a connection that cannot write. It reads something at once: from then on it shares the index
+/// of the log, and a writer that has to give up its connection is not the last one, which would
+/// write the log back and remove it.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, SqlError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, flags)?;
+    let _: i64 = pragma(&connection, "PRAGMA schema_version")?;
+    Ok(connection)
+}
+
+/// Writes the log back into the database and syncs that. After a failed sync the log may hold pages
+/// that the kernel believes written and the disk never saw; what is built on now must be on disk.
+pub(super) fn settle(connection: &Connection) -> Result<(), SqlError> {
+    const SQL: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let busy: i64 = pragma(connection, SQL)?;
+    if busy == 0 {
+        return Ok(());
+    }
+    Err(SqlError::Statement {
+        sql: SQL.into(),
+        code: 0,
+        message: "a reader is in the way".into(),
+    })
+}
+
+/// Runs `body` between BEGIN and COMMIT; an error takes everything back.
+pub(super) fn in_transaction<T, E: From<SqlError>>(
+    connection: &mut Connection,
+    body: impl FnOnce(&mut SqliteTx<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    batch(connection, "BEGIN IMMEDIATE")?;
+    let outcome = body(&mut SqliteTx { connection });
+    match outcome {
+        Ok(value) => batch(connection, "COMMIT").map(|()| value).map_err(E::from),
+        Err(error) => {
+            // The connection is dropped by the caller if this fails too, which rolls back.
+            let _ = batch(connection, "ROLLBACK");
+            Err(error)
+        }
+    }
+}
+
+/// Runs statements that return nothing.
+pub(super) fn batch(connection: &Connection, sql: &'static str) -> Result<(), SqlError> {
+    connection
+        .execute_batch(sql)
+        .map_err(|e| SqlError::statement(sql, &e))
+}
+
+/// Polls a use case to its end. Nothing it may wait for is ever pending here.
+pub(super) fn poll_once<W: Work>(
+    work: W,
+    tx: &mut SqliteTx<'_>,
+) -> Result<W::Out, Failure<W::Err>> {
+    let future = std::pin::pin!(work.run(tx));
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(SqlError::Waited.into()),
+    }
+}
+
+/// Created here, since SQLite gives its log and index the mode of the database.
+fn create(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, SqlError> {
+    let failed = |e: rusqlite::Error| SqlError::statement("open", &e);
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    batch(
+        &connection,
+        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF",
+    )?;
+    Ok(connection)
+}
+
+fn pragma<T: types::FromSql>(connection: &Connection, sql: &'static str) -> Result<T, SqlError> {
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .map_err(|e| SqlError::statement(sql, &e))
+}
+
+/// Whether the connection can be used no more: its transaction is gone, or the file is.
+pub(super) fn is_broken(connection: &Connection, why: &Undecided) -> bool {
+    connection.is_autocommit() || matches!(why, Undecided::Statement(error) if is_fatal(error))
+}
+
+fn is_fatal(error: &SqlError) -> bool {
+    let &SqlError::Statement { code, .. } = error else {
+        return false;
+    };
+    matches!(
+        rusqlite::ffi::Error::new(code).code,
+        ErrorCode::SystemIoFailure
+            | ErrorCode::DiskFull
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::OutOfMemory
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::FileLockingProtocolFailed
+    )
+}
+
+/// A transaction on the embedded database. Its own methods are those of [`Tx`] without a future, for
+/// the code that runs on the writer thread itself.
+pub struct SqliteTx<'c> {
+    connection: &'c mut Connection,
+}
+
+impl<'c> SqliteTx<'c> {
+    pub(super) fn new(connection: &'c mut Connection) -> Self {
+        Self { connection }
+    }
+
+    /// As [`Tx::exec`].
+    pub fn execute(&mut self, sql: &'static str, parameters: &[Val<'_>]) -> Result<u64, SqlError> {
+        let mut statement = self.prepare(sql, parameters)?;
+        let changed = statement
+            .raw_execute()
+            .map_err(|e| SqlError::statement(sql, &e))?;
+        Ok(changed as u64)
+    }
+
+    /// As [`Tx::rows`].
+    pub fn query<R: FromRow>(
+        &mut self,
+        sql: &'static str,
+        parameters: &[Val<'_>],
+    ) -> Result<Vec<R>, SqlError> {
+        let mut found = Vec::new();
+        self.for_each(sql, parameters, |row| {
+            found.push(R::from_row(row)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Runs a query and hands over row by row, for answers that need not fit into memory.
+    pub fn for_each(
+        &mut self,
+        sql: &'static str,
+        parameters: &[Val<'_>],
+        mut each: impl FnMut(&Row<'_>) -> Result<(), SqlError>,
+    ) -> Result<(), SqlError> {
+        let mut statement = self.prepare(sql, parameters)?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(|e| SqlError::statement(sql, &e))? {
+            each(&Row::new(sql, row))?;
+        }
+        Ok(())
+    }
+
+    fn prepare(
+        &self,
+        sql: &'static str,
+        parameters: &[Val<'_>],
+    ) -> Result<CachedStatement<'_>, SqlError> {
+        let mut statement = self
+            .connection
+            .prepare_cached(sql)
+            .map_err(|e| SqlError::statement(sql, &e))?;
+        bind(&mut statement, sql, parameters)?;
+        Ok(statement)
+    }
+}
+
+/// SQLite takes `$2` for a name and numbers names by their first appearance, so `VALUES ($2, $1)`
+/// bound in order would swap its values: the name says which parameter is meant.
+fn bind(
+    statement: &mut CachedStatement<'_>,
+    sql: &'static str,
+    parameters: &[Val<'_>],
+) -> Result<(), SqlError> {
+    let strange = || SqlError::Parameters {
+        sql: sql.into(),
+        given: parameters.len(),
+    };
+    let places = statement.parameter_count();
+    if places != parameters.len() {
+        return Err(strange());
+    }
+    for place in 1..=places {
+        let name = statement
+            .parameter_name(place)
+            .and_then(|name| name.strip_prefix('$'));
+        let number: usize = name
+            .and_then(|digits| digits.parse().ok())
+            .ok_or_else(strange)?;
+        let value = number
+            .checked_sub(1)
+            .and_then(|i| parameters.get(i))
+            .ok_or_else(strange)?;
+        statement
+            .raw_bind_parameter(place, Bound(value))
+            .map_err(|e| SqlError::statement(sql, &e))?;
+    }
+    Ok(())
+}
+
+struct Bound<'a>(&'a Val<'a>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<types::ToSqlOutput<'_>> {
+        use types::ValueRef;
+        let value = match self.0 {
+            Val::Int(value) => ValueRef::Integer(*value),
+            Val::Text(value) => ValueRef::Text(value.as_bytes()),
+            Val::Blob(value) => ValueRef::Blob(value),
+            Val::Null => ValueRef::Null,
+        };
+        Ok(types::ToSqlOutput::Borrowed(value))
+    }
+}
+
+impl Tx for SqliteTx<'_> {
+    fn exec(
+        &mut self,
+        sql: &'static str,
+        parameters: &[Val<'_>],
+    ) -> impl Future<Output = Result<u64, SqlError>> + Send {
+        ready(self.execute(sql, parameters))
+    }
+
+    fn rows<R: FromRow>(
+        &mut self,
+        sql: &'static str,
+        parameters: &[Val<'_>],
+    ) -> impl Future<Output = Result<Vec<R>, SqlError>> + Send {
+        ready(self.query(sql, parameters))
+    }
+}
