@@ -1,6 +1,7 @@
 //! What Symbolon remembers. The only crate that knows SQL.
 //!
 //! - [`engine`]: one writer that shares a sync among all who wait, readers beside it, migrations.
+//! - [`sealing`]: secrets at rest, one authenticated ciphertext per value.
 //! - [`lock`]: one process per database.
 #![allow(
     clippy::disallowed_methods,
@@ -10,6 +11,7 @@
 
 pub mod engine;
 pub mod lock;
+pub mod sealing;
 
 pub use engine::{
     Database, Failure, Health, Hooks, Migration, OpenError, SqlError, Undecided, Work,
