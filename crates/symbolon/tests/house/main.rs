@@ -365,8 +365,9 @@ fn nothing_is_left_for_later() {
                 breaches.push(format!("{}: {left}", source.place(at)));
             }
         }
-        for (at, attribute) in attributes(&source.code) {
-            if words(attribute, "ignore").next().is_some() {
+        for (at, attribute) in attributes(&source.with_literals) {
+            let ignored = words(attribute, "ignore").next().is_some();
+            if ignored && attribute != "ignore = \"a process that another test starts\"]" {
                 breaches.push(format!("{}: #[{attribute}", source.place(at)));
             }
         }
@@ -377,7 +378,7 @@ fn nothing_is_left_for_later() {
         }
     }
     hold(
-        "no stub, no ignored test, no note to oneself",
+        "no stub, no note to oneself, no ignored test but a process that another test starts",
         "a reader must be able to take what stands here for done",
         &breaches,
     );
@@ -460,7 +461,7 @@ fn symptoms_are_listed_once_and_tests_name_listed_ones() {
 
 #[test]
 fn past_failures_name_tests_that_exist() {
-    let code: String = all_rust().into_iter().map(|source| source.code).collect();
+    let code: String = all_rust().into_iter().map(|source| source.text).collect();
     let mut breaches = Vec::new();
     for (number, line) in read("docs/PAST-FAILURES.md").lines().enumerate() {
         let Some(shown_by) = line.strip_prefix("Shown by:") else {
