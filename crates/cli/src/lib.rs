@@ -1,1 +1,3 @@
-//! cli
+//! The command line: text in, operations and text out.
+
+pub mod editor;
