@@ -1,1 +1,38 @@
-//! softtoken
+//! The SoftToken protocol: the JSON messages between gateway, registry and app, their error numbers,
+//! and what a device proves and receives when it takes over a token.
+//!
+//! Bytes become values here and values bytes; nothing is sent, stored or decided. `docs/protocol.md`
+//! describes the protocol for other implementations.
+//!
+//! - [`process`]: gateway and registry, `POST` [`PROCESS_PATH`].
+//! - [`mobile`]: app and registry, `POST` [`MOBILE_PATH`].
+//! - [`device`]: device keys, proofs, sealed seeds.
+//! - [`link`]: what an activation QR code says.
+//! - [`ServerError`]: every error number with its texts, its cause and the next step.
+
+pub mod address;
+pub mod device;
+mod json;
+pub mod limits;
+pub mod link;
+mod message;
+pub mod mobile;
+mod parameters;
+pub mod process;
+mod server_error;
+mod text;
+mod transcript;
+
+pub use json::{FieldProblem, MessageError};
+pub use parameters::{PinLength, PinPolicy, PinRequirement, digest_name};
+pub use server_error::{ServerError, WireError};
+pub use text::{Echo, IssuerName, MobileVersion, TextError, TypedLicenceCode};
+
+/// Where gateways post. The path is the described system's.
+pub const PROCESS_PATH: &str = "/SoftToken/Provisioning.asmx/Process";
+
+/// Where apps post. The path is the described system's.
+pub const MOBILE_PATH: &str = "/SoftToken/Provisioning.asmx/Mobile";
+
+/// The `__version` of every message.
+pub const VERSION: &str = "4";
