@@ -20,7 +20,10 @@ pub struct Actor {
 impl Actor {
     /// The system itself: pollers, workers, the first start.
     pub fn system(part: &str) -> Self {
-        Self { name: Box::from(part), interface: Box::from("system") }
+        Self {
+            name: Box::from(part),
+            interface: Box::from("system"),
+        }
     }
 }
 
@@ -107,14 +110,24 @@ pub enum What {
 
 impl Event {
     /// The event of a refusal.
-    pub fn refused(
-        person: CanonicalName,
-        origin: Origin,
-        refusal: Refusal,
-        at: Timestamp,
-    ) -> Self {
-        let Refusal { reason, token, step, evidence } = refusal;
-        Self { at, what: What::Refused { person, origin, reason, token, step, evidence } }
+    pub fn refused(person: CanonicalName, origin: Origin, refusal: Refusal, at: Timestamp) -> Self {
+        let Refusal {
+            reason,
+            token,
+            step,
+            evidence,
+        } = refusal;
+        Self {
+            at,
+            what: What::Refused {
+                person,
+                origin,
+                reason,
+                token,
+                step,
+                evidence,
+            },
+        }
     }
 
     /// The event of a change.

@@ -28,7 +28,11 @@ pub struct Finding {
 /// Works out what `submitted` is, among the person's tokens; `tokens[0]` is the one that the login
 /// asked for, the others are the person's further tokens.
 pub fn wrong_code(tokens: &[Verifier], submitted: &Submitted, now: Timestamp) -> Finding {
-    let mut search = Search { now, submitted, tried: 0 };
+    let mut search = Search {
+        now,
+        submitted,
+        tried: 0,
+    };
     let found = tokens.split_first().and_then(|(asked, others)| {
         search
             .clock(asked)
@@ -37,7 +41,10 @@ pub fn wrong_code(tokens: &[Verifier], submitted: &Submitted, now: Timestamp) ->
     });
     let tried = search.tried;
     match found {
-        Some((reason, what)) if search.is_telling() => Finding { reason, evidence: what.into() },
+        Some((reason, what)) if search.is_telling() => Finding {
+            reason,
+            evidence: what.into(),
+        },
         _ => Finding {
             reason: Reason::CodeWrong,
             evidence: format!("no match among {tried} candidates").into(),
@@ -51,7 +58,10 @@ pub fn replayed(first_use: Option<&FirstUse>, step: Step) -> Finding {
         Some(first_use) => format!("{first_use}"),
         None => format!("step {} was passed over when a later code was used", step.0),
     };
-    Finding { reason: Reason::CodeReplayed, evidence: evidence.into() }
+    Finding {
+        reason: Reason::CodeReplayed,
+        evidence: evidence.into(),
+    }
 }
 
 /// The acceptance that spent a step.
@@ -67,7 +77,11 @@ pub struct FirstUse {
 
 impl fmt::Display for FirstUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "already used at {} through client {}", self.at, self.client)?;
+        write!(
+            f,
+            "already used at {} through client {}",
+            self.at, self.client
+        )?;
         if *self.source != *self.client {
             write!(f, " from {}", self.source)?;
         }
@@ -146,19 +160,29 @@ impl Search<'_> {
     /// Whether a match by chance among those tried is rare enough to name one.
     fn is_telling(&self) -> bool {
         let digits = u32::try_from(self.submitted.as_str().len()).unwrap_or(0);
-        10_u64.checked_pow(digits).is_none_or(|codes| self.tried * CHANCE < codes)
+        10_u64
+            .checked_pow(digits)
+            .is_none_or(|codes| self.tried * CHANCE < codes)
     }
 }
 
 /// The parameters of apps that do not honour their link: 30 s, SHA-1 and six digits are what an app
 /// assumes that reads none of it.
 fn misreadings(told: Parameters) -> impl Iterator<Item = Parameters> {
-    let kinds = [told.kind, Kind::Totp(Period::THIRTY), Kind::Totp(Period::SIXTY)];
+    let kinds = [
+        told.kind,
+        Kind::Totp(Period::THIRTY),
+        Kind::Totp(Period::SIXTY),
+    ];
     let digests = [told.digest, Digest::Sha1];
     let lengths = [told.digits, Digits::SIX];
     let all = kinds.into_iter().flat_map(move |kind| {
         digests.into_iter().flat_map(move |digest| {
-            lengths.into_iter().map(move |digits| Parameters { kind, digest, digits })
+            lengths.into_iter().map(move |digits| Parameters {
+                kind,
+                digest,
+                digits,
+            })
         })
     });
     all.filter(move |wrong| *wrong != told)

@@ -4,14 +4,18 @@
 //! A login goes through [`login::begin`], [`password::Check::verify`] and [`login::second`]; an
 //! administrator's line ends in [`admin`]; the registry's decisions are in [`licensing`].
 
+pub mod admin;
 pub mod audit;
+pub mod client;
 pub mod explain;
 pub mod licensing;
 pub mod login;
 pub mod name;
 pub mod password;
+pub mod query;
 pub mod reason;
 pub mod schema;
+pub mod settings;
 pub mod throttle;
 pub mod time;
 pub mod token;

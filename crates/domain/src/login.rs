@@ -128,7 +128,12 @@ pub fn begin(facts: &Facts, presented: Presented) -> FirstFactor {
         None => Check::decoy(person.name.clone()),
     };
     let (password, code) = split(presented, facts.position, &person.factor);
-    FirstFactor { check, password, code, refusal: Reason::PasswordWrong }
+    FirstFactor {
+        check,
+        password,
+        code,
+        refusal: Reason::PasswordWrong,
+    }
 }
 
 /// Takes the code's digits off the end of the password, where the client appends them.
@@ -142,7 +147,11 @@ fn split(
     };
     let digits = usize::from(verifier.parameters.digits.count());
     let octets = presented.as_bytes();
-    match octets.len().checked_sub(digits).and_then(|at| octets.split_at_checked(at)) {
+    match octets
+        .len()
+        .checked_sub(digits)
+        .and_then(|at| octets.split_at_checked(at))
+    {
         Some((password, code)) => {
             let password = Presented::new(Zeroizing::new(password.to_vec()));
             (password, Some(Submitted::new(code)))
@@ -178,7 +187,12 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal for which the reason says it all.
     pub fn because(reason: Reason) -> Self {
-        Self { reason, token: None, step: None, evidence: None }
+        Self {
+            reason,
+            token: None,
+            step: None,
+            evidence: None,
+        }
     }
 
     /// A refusal before evaluation.
@@ -193,7 +207,10 @@ impl Refusal {
     }
 
     fn of_token(self, token: TokenSerial) -> Self {
-        Self { token: Some(token), ..self }
+        Self {
+            token: Some(token),
+            ..self
+        }
     }
 }
 
@@ -249,7 +266,10 @@ pub fn second(
     counter: &mut CodeCounter,
     now: Timestamp,
 ) -> Second {
-    let Some(person) = facts.person.as_ref().filter(|person| &person.name == verified.person())
+    let Some(person) = facts
+        .person
+        .as_ref()
+        .filter(|person| &person.name == verified.person())
     else {
         return Second::Refuse(Refusal::because(Reason::UserUnknown));
     };
@@ -258,14 +278,21 @@ pub fn second(
     }
     let (verifier, usability) = match &person.factor {
         Factor::None => {
-            return Second::Consume(Consume { verified, spend: Spend::Nothing, at: now });
+            return Second::Consume(Consume {
+                verified,
+                spend: Spend::Nothing,
+                at: now,
+            });
         }
         Factor::TokenMissing => return Second::Refuse(Refusal::because(Reason::TokenMissing)),
         Factor::TokenWithoutSeed(token) => {
             let refusal = Refusal::because(Reason::TokenWithoutSeed);
             return Second::Refuse(refusal.of_token(*token));
         }
-        Factor::Token { verifier, usability } => (verifier, *usability),
+        Factor::Token {
+            verifier,
+            usability,
+        } => (verifier, *usability),
     };
     if let Some(reason) = unusable(usability) {
         return Second::Refuse(Refusal::because(reason).of_token(verifier.serial));
@@ -279,7 +306,11 @@ pub fn second(
         };
     };
     match code(verifier, submitted, counter, now) {
-        Ok(spend) => Second::Consume(Consume { verified, spend, at: now }),
+        Ok(spend) => Second::Consume(Consume {
+            verified,
+            spend,
+            at: now,
+        }),
         Err(refusal) => Second::Refuse(refusal.of_token(verifier.serial)),
     }
 }
@@ -307,13 +338,16 @@ fn code(
         malformed(&error)
     })?;
     match verifier.find(&code, now) {
-        Found::Fresh { step, offset } => {
-            Ok(Spend::Step { token: verifier.serial, step, drift: verifier.drift_after(offset) })
-        }
+        Found::Fresh { step, offset } => Ok(Spend::Step {
+            token: verifier.serial,
+            step,
+            drift: verifier.drift_after(offset),
+        }),
         // Who repeats a spent code guesses nothing: it is refused, and not counted as a guess.
-        Found::Spent { step } => {
-            Err(Refusal { step: Some(step), ..Refusal::because(Reason::CodeReplayed) })
-        }
+        Found::Spent { step } => Err(Refusal {
+            step: Some(step),
+            ..Refusal::because(Reason::CodeReplayed)
+        }),
         Found::Absent => {
             counter.failed(now);
             Err(Refusal::because(Reason::CodeWrong))

@@ -56,7 +56,11 @@ impl CanonicalName {
         let canonical: Arc<str> = if person.split_whitespace().count() <= 1 {
             Arc::from(person.trim())
         } else {
-            person.split_whitespace().collect::<Vec<_>>().join(" ").into()
+            person
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .into()
         };
         match canonical.chars().count() {
             0 => Err(NameError::Empty),
@@ -115,7 +119,10 @@ impl UserName {
             return Err(NameError::TooLong);
         }
         let canonical = CanonicalName::of(written)?;
-        Ok(Self { written: Box::from(written), canonical })
+        Ok(Self {
+            written: Box::from(written),
+            canonical,
+        })
     }
 
     /// The name as written, for `show` and for mails.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -58,7 +59,11 @@ impl PasswordHash {
             _ => return Err(PasswordError::TooLong),
         }
         let hash: phc::PasswordHash = argon2id()
-            .and_then(|argon2| argon2.hash_password_with_salt(password.as_bytes(), &salt).ok())
+            .and_then(|argon2| {
+                argon2
+                    .hash_password_with_salt(password.as_bytes(), &salt)
+                    .ok()
+            })
             .ok_or(PasswordError::Hash)?;
         Ok(Self(hash.to_string().into()))
     }
@@ -74,8 +79,23 @@ impl PasswordHash {
         &self.0
     }
 
+    /// The text after `ENC ` in `show`: the PHC string in base64, so that it is one plain word.
+    pub fn to_enc(&self) -> String {
+        BASE64.encode(self.0.as_bytes())
+    }
+
+    /// Takes the text after `ENC ` back.
+    pub fn from_enc(text: &str) -> Result<Self, PasswordError> {
+        let phc = BASE64
+            .decode(text.as_bytes())
+            .map_err(|_| PasswordError::Hash)?;
+        Self::from_phc(std::str::from_utf8(&phc).map_err(|_| PasswordError::Hash)?)
+    }
+
     fn matches(&self, password: &[u8]) -> bool {
-        let Ok(hash) = phc::PasswordHash::new(&self.0) else { return false };
+        let Ok(hash) = phc::PasswordHash::new(&self.0) else {
+            return false;
+        };
         argon2id().is_some_and(|argon2| argon2.verify_password(password, &hash).is_ok())
     }
 }
@@ -127,7 +147,9 @@ impl PasswordVerified {
 }
 
 fn verified(person: &CanonicalName) -> PasswordVerified {
-    PasswordVerified { person: person.clone() }
+    PasswordVerified {
+        person: person.clone(),
+    }
 }
 
 /// One hash to compute: a known person's, or a decoy that costs the same and never matches.
@@ -146,26 +168,33 @@ enum Against {
 impl Check {
     /// A check against a stored hash.
     pub fn stored(person: CanonicalName, hash: PasswordHash) -> Self {
-        Self { person, against: Against::Stored(hash) }
+        Self {
+            person,
+            against: Against::Stored(hash),
+        }
     }
 
     /// A check that fails after the work of a real one, so that the time of a refusal does not tell
     /// whether the name exists.
     pub fn decoy(person: CanonicalName) -> Self {
-        Self { person, against: Against::Decoy }
+        Self {
+            person,
+            against: Against::Decoy,
+        }
     }
 
     /// Computes the hash; meant for a bounded pool of threads.
     pub fn verify(&self, presented: &Presented) -> Option<PasswordVerified> {
         match &self.against {
-            Against::Stored(hash) => {
-                hash.matches(presented.as_bytes()).then(|| verified(&self.person))
-            }
+            Against::Stored(hash) => hash
+                .matches(presented.as_bytes())
+                .then(|| verified(&self.person)),
             Against::Decoy => {
                 let mut wasted = [0; 32];
                 if let Some(argon2) = argon2id() {
                     // The result is thrown away: the work is the point.
-                    let _ = argon2.hash_password_into(presented.as_bytes(), DECOY_SALT, &mut wasted);
+                    let _ =
+                        argon2.hash_password_into(presented.as_bytes(), DECOY_SALT, &mut wasted);
                 }
                 None
             }
@@ -219,7 +248,12 @@ impl<S: BuildHasher> Remembered<S> {
     /// An empty memory under a fresh random key.
     pub fn new(key: [u8; KEY_LEN], lifetime: Span, capacity: usize, hasher: S) -> Self {
         let entries = HashMap::with_hasher(hasher);
-        Self { key: Zeroizing::new(key), lifetime, capacity, entries }
+        Self {
+            key: Zeroizing::new(key),
+            lifetime,
+            capacity,
+            entries,
+        }
     }
 
     fn remember(
@@ -234,8 +268,13 @@ impl<S: BuildHasher> Remembered<S> {
         }
         if self.entries.len() < self.capacity {
             let digest = self.digest(person, hash, presented);
-            self.entries
-                .insert(person.clone(), Entry { digest, expires: now.after(self.lifetime) });
+            self.entries.insert(
+                person.clone(),
+                Entry {
+                    digest,
+                    expires: now.after(self.lifetime),
+                },
+            );
         }
     }
 
@@ -246,9 +285,14 @@ impl<S: BuildHasher> Remembered<S> {
         presented: &Presented,
         now: Timestamp,
     ) -> Option<PasswordVerified> {
-        let entry = self.entries.get(person).filter(|entry| entry.expires > now)?;
+        let entry = self
+            .entries
+            .get(person)
+            .filter(|entry| entry.expires > now)?;
         let mac = self.mac(person, hash, presented);
-        mac.verify_slice(&entry.digest).ok().map(|()| verified(person))
+        mac.verify_slice(&entry.digest)
+            .ok()
+            .map(|()| verified(person))
     }
 
     fn digest(
@@ -257,7 +301,10 @@ impl<S: BuildHasher> Remembered<S> {
         hash: &PasswordHash,
         presented: &Presented,
     ) -> [u8; 32] {
-        self.mac(person, hash, presented).finalize().into_bytes().into()
+        self.mac(person, hash, presented)
+            .finalize()
+            .into_bytes()
+            .into()
     }
 
     /// The stored hash is part of the digest: a changed password forgets the old one at once.
@@ -268,7 +315,11 @@ impl<S: BuildHasher> Remembered<S> {
         presented: &Presented,
     ) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new((&*self.key).into());
-        for part in [person.as_str().as_bytes(), hash.as_phc().as_bytes(), presented.as_bytes()] {
+        for part in [
+            person.as_str().as_bytes(),
+            hash.as_phc().as_bytes(),
+            presented.as_bytes(),
+        ] {
             mac.update(&part.len().to_be_bytes());
             mac.update(part);
         }
@@ -295,14 +346,21 @@ mod tests {
         let hash = PasswordHash::new("correct horse", [7; SALT_LEN]).unwrap();
         let hash = PasswordHash::from_phc(hash.as_phc()).unwrap();
         let check = Check::stored(alice(), hash);
-        assert_eq!(check.verify(&presented("correct horse")).unwrap().person(), &alice());
+        assert_eq!(
+            check.verify(&presented("correct horse")).unwrap().person(),
+            &alice()
+        );
         assert!(check.verify(&presented("correct hors")).is_none());
         assert!(check.verify(&presented("")).is_none());
     }
 
     #[test]
     fn a_decoy_matches_nothing() {
-        assert!(Check::decoy(alice()).verify(&presented("anything")).is_none());
+        assert!(
+            Check::decoy(alice())
+                .verify(&presented("anything"))
+                .is_none()
+        );
     }
 
     #[test]
@@ -325,7 +383,11 @@ mod tests {
         assert!(check.recall(&presented("a"), &memory, now).is_some());
         assert!(check.recall(&presented("b"), &memory, now).is_none());
         assert!(changed.recall(&presented("a"), &memory, now).is_none());
-        assert!(check.recall(&presented("a"), &memory, now.after(lifetime)).is_none());
+        assert!(
+            check
+                .recall(&presented("a"), &memory, now.after(lifetime))
+                .is_none()
+        );
     }
 
     #[test]

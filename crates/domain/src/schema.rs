@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use zeroize::Zeroizing;
 
+mod records;
 mod tables;
 
 pub use tables::{ALL, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, RADIUS_CLIENT, SETTING};
@@ -248,7 +249,11 @@ impl Field {
     fn text(&self, text: &str, max: u16) -> Result<Box<str>, ValueError> {
         let got = text.chars().count();
         if got > usize::from(max) {
-            return Err(ValueError::TooLong { field: self.name, max, got });
+            return Err(ValueError::TooLong {
+                field: self.name,
+                max,
+                got,
+            });
         }
         if text.chars().any(char::is_control) {
             return Err(ValueError::Control { field: self.name });
@@ -267,7 +272,10 @@ impl Field {
         exact
             .or(only)
             .map(|choice| Box::from(choice.word))
-            .ok_or(ValueError::NoChoice { field: self.name, words })
+            .ok_or(ValueError::NoChoice {
+                field: self.name,
+                words,
+            })
     }
 
     fn integer(&self, word: &str, min: u64, max: u64) -> Result<Box<str>, ValueError> {
@@ -275,7 +283,11 @@ impl Field {
             .ok()
             .filter(|number| (min..=max).contains(number))
             .map(|number| number.to_string().into())
-            .ok_or(ValueError::OutOfRange { field: self.name, min, max })
+            .ok_or(ValueError::OutOfRange {
+                field: self.name,
+                min,
+                max,
+            })
     }
 
     fn subnet(&self, word: &str) -> Result<Box<str>, ValueError> {
@@ -307,7 +319,10 @@ impl Subnet {
                 Err(_) => mask_bits(prefix)?,
             },
         };
-        Some(Self { address: masked(address, bits), bits })
+        Some(Self {
+            address: masked(address, bits),
+            bits,
+        })
     }
 
     /// Whether an address lies in the network. An IPv4 address that arrives mapped into IPv6 is the
@@ -326,17 +341,23 @@ impl Subnet {
 fn mask_bits(mask: &str) -> Option<u8> {
     let mask = u32::from(mask.parse::<std::net::Ipv4Addr>().ok()?);
     let ones = mask.leading_ones();
-    (ones == mask.count_ones()).then(|| u8::try_from(ones).ok()).flatten()
+    (ones == mask.count_ones())
+        .then(|| u8::try_from(ones).ok())
+        .flatten()
 }
 
 fn masked(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(bits.min(32))).unwrap_or(0);
+            let mask = u32::MAX
+                .checked_shl(32 - u32::from(bits.min(32)))
+                .unwrap_or(0);
             IpAddr::V4((u32::from(v4) & mask).into())
         }
         IpAddr::V6(v6) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(bits.min(128))).unwrap_or(0);
+            let mask = u128::MAX
+                .checked_shl(128 - u32::from(bits.min(128)))
+                .unwrap_or(0);
             IpAddr::V6((u128::from(v6) & mask).into())
         }
     }
@@ -361,19 +382,27 @@ pub struct Object {
 impl Object {
     /// An entry with nothing set.
     pub fn new(table: &'static Table, key: &str) -> Self {
-        Self { table, key: Box::from(key), values: Vec::new() }
+        Self {
+            table,
+            key: Box::from(key),
+            values: Vec::new(),
+        }
     }
 
     /// The fields that are set, in the table's order.
     pub fn values(&self) -> impl Iterator<Item = (&'static Field, &Value)> {
-        self.table.fields.iter().filter_map(|field| {
-            self.value(field.name).map(|value| (field, value))
-        })
+        self.table
+            .fields
+            .iter()
+            .filter_map(|field| self.value(field.name).map(|value| (field, value)))
     }
 
     /// What a field was set to.
     pub fn value(&self, name: &str) -> Option<&Value> {
-        self.values.iter().find(|(field, _)| field.name == name).map(|(_, value)| value)
+        self.values
+            .iter()
+            .find(|(field, _)| field.name == name)
+            .map(|(_, value)| value)
     }
 
     /// What a field holds: as set, else its default. Secrets are no text.
@@ -438,7 +467,11 @@ mod tests {
         assert!(subnet.contains("::ffff:192.0.2.1".parse().unwrap()));
         assert!(!subnet.contains("192.0.3.1".parse().unwrap()));
         assert_eq!(Subnet::parse("::1").unwrap().to_string(), "::1/128");
-        assert!(Subnet::parse("0.0.0.0/0").unwrap().contains("203.0.113.9".parse().unwrap()));
+        assert!(
+            Subnet::parse("0.0.0.0/0")
+                .unwrap()
+                .contains("203.0.113.9".parse().unwrap())
+        );
         for wrong in ["", "192.0.2.0/33", "192.0.2.0/255.0.255.0", "a", "::/129"] {
             assert_eq!(Subnet::parse(wrong), None, "{wrong}");
         }
@@ -452,7 +485,12 @@ mod tests {
             for field in table.fields {
                 assert!(!field.help.is_empty(), "{} {}", table.path, field.name);
                 if !field.default.is_empty() {
-                    assert!(field.word(field.default).is_ok(), "{} {}", table.path, field.name);
+                    assert!(
+                        field.word(field.default).is_ok(),
+                        "{} {}",
+                        table.path,
+                        field.name
+                    );
                 }
                 if let Kind::Reference(path) = field.kind {
                     assert!(Table::at(path).is_some(), "{} refers to {path}", table.path);
@@ -474,8 +512,14 @@ mod tests {
             status.parse(&words("maybe")).unwrap_err().to_string(),
             "status takes one of: enable, disable"
         );
-        assert_eq!(status.parse(&words("dis")).unwrap().as_text(), Some("disable"));
+        assert_eq!(
+            status.parse(&words("dis")).unwrap().as_text(),
+            Some("disable")
+        );
         let code = FORTITOKEN.field("activation-code").unwrap();
-        assert!(matches!(code.parse(&words("x")), Err(ValueError::System { .. })));
+        assert!(matches!(
+            code.parse(&words("x")),
+            Err(ValueError::System { .. })
+        ));
     }
 }

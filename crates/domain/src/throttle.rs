@@ -76,7 +76,9 @@ impl CodeCounter {
 
     fn recent(&self, now: Timestamp) -> impl Iterator<Item = &Timestamp> {
         let horizon = now.before(BLOCK_SPAN);
-        self.failures.iter().filter(move |failure| **failure > horizon)
+        self.failures
+            .iter()
+            .filter(move |failure| **failure > horizon)
     }
 
     fn open_again(&self) -> Option<Timestamp> {
@@ -200,9 +202,14 @@ mod tests {
 
     #[test]
     fn parallel_passwords_cannot_overrun_the_threshold() {
-        let limit = PasswordLimit { threshold: 3, duration: Span::from_secs(60) };
+        let limit = PasswordLimit {
+            threshold: 3,
+            duration: Span::from_secs(60),
+        };
         let mut counter = PasswordCounter::default();
-        let admitted = (0..64).filter(|_| counter.reserve(limit, START).is_ok()).count();
+        let admitted = (0..64)
+            .filter(|_| counter.reserve(limit, START).is_ok())
+            .count();
         assert_eq!(admitted, 3);
         assert_eq!(counter.reserve(limit, START.after(limit.duration)), Ok(()));
         counter.succeeded();
@@ -211,7 +218,10 @@ mod tests {
 
     #[test]
     fn a_duration_of_zero_never_delays() {
-        let limit = PasswordLimit { threshold: 1, duration: Span::ZERO };
+        let limit = PasswordLimit {
+            threshold: 1,
+            duration: Span::ZERO,
+        };
         let mut counter = PasswordCounter::default();
         assert!((0..10).all(|_| counter.reserve(limit, START).is_ok()));
     }

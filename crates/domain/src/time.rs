@@ -36,7 +36,11 @@ impl Timestamp {
     /// Whole seconds since the epoch as time-based codes count them; moments before the epoch are 0.
     pub const fn unix(self) -> u64 {
         let seconds = self.secs();
-        if seconds < 0 { 0 } else { seconds.unsigned_abs() }
+        if seconds < 0 {
+            0
+        } else {
+            seconds.unsigned_abs()
+        }
     }
 
     /// The moment `span` later, held at the ends of the range.
@@ -88,7 +92,9 @@ impl Span {
 
     /// The span in whole seconds, rounded up so that a wait of this length is long enough.
     pub const fn secs_rounded_up(self) -> i64 {
-        self.0.saturating_add(MICROS_PER_SECOND - 1).div_euclid(MICROS_PER_SECOND)
+        self.0
+            .saturating_add(MICROS_PER_SECOND - 1)
+            .div_euclid(MICROS_PER_SECOND)
     }
 
     /// The span in whole minutes, rounded down.
@@ -133,7 +139,11 @@ impl Civil {
             (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let march_month = (5 * day_of_year + 2) / 153;
-        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        let month = if march_month < 10 {
+            march_month + 3
+        } else {
+            march_month - 9
+        };
         Self {
             year: year_of_era + era * 400 + i64::from(month <= 2),
             month,
@@ -151,9 +161,15 @@ mod tests {
 
     #[test]
     fn a_moment_reads_as_its_universal_time() {
-        assert_eq!(Timestamp::from_secs(1_665_950_284).to_string(), "2022-10-16 19:58:04Z");
+        assert_eq!(
+            Timestamp::from_secs(1_665_950_284).to_string(),
+            "2022-10-16 19:58:04Z"
+        );
         assert_eq!(Timestamp::from_secs(0).to_string(), "1970-01-01 00:00:00Z");
-        assert_eq!(Timestamp::from_secs(951_782_400).to_string(), "2000-02-29 00:00:00Z");
+        assert_eq!(
+            Timestamp::from_secs(951_782_400).to_string(),
+            "2000-02-29 00:00:00Z"
+        );
         assert_eq!(Timestamp::from_secs(-1).to_string(), "1969-12-31 23:59:59Z");
     }
 

@@ -85,8 +85,17 @@ pub struct Provisioned {
 impl Provisioning {
     /// The phone answered in time.
     pub fn activated(self, registration: RegistrationId, os_version: &str) -> Provisioned {
-        let Self { code, expires, link: _ } = self;
-        Provisioned { code, expires, registration, os_version: Box::from(os_version) }
+        let Self {
+            code,
+            expires,
+            link: _,
+        } = self;
+        Provisioned {
+            code,
+            expires,
+            registration,
+            os_version: Box::from(os_version),
+        }
     }
 }
 
@@ -194,7 +203,9 @@ impl Verifier {
     pub fn centre(&self, now: Timestamp) -> Step {
         match self.parameters.kind {
             Kind::Totp(period) => otp::centre(period, now.unix(), self.drift),
-            Kind::Hotp => self.spent.map_or(Step(0), |Step(spent)| Step(spent.saturating_add(1))),
+            Kind::Hotp => self
+                .spent
+                .map_or(Step(0), |Step(spent)| Step(spent.saturating_add(1))),
         }
     }
 
@@ -209,7 +220,14 @@ impl Verifier {
 
     /// Looks for a code in a window of the caller's.
     pub fn search(&self, code: &Code, now: Timestamp, window: Window) -> Found {
-        otp::search(&self.seed, self.parameters, self.centre(now), window, code, self.spent)
+        otp::search(
+            &self.seed,
+            self.parameters,
+            self.centre(now),
+            window,
+            code,
+            self.spent,
+        )
     }
 
     /// The drift that a match at `offset` from the centre teaches. A counter does not drift.
@@ -222,8 +240,12 @@ impl Verifier {
 
     /// The last moment at which a step may still be accepted by a token clock that is right.
     pub fn valid_until(&self, step: Step) -> Option<Timestamp> {
-        let Kind::Totp(period) = self.parameters.kind else { return None };
-        let begins = i64::try_from(step.0).ok()?.checked_mul(i64::from(period.secs()))?;
+        let Kind::Totp(period) = self.parameters.kind else {
+            return None;
+        };
+        let begins = i64::try_from(step.0)
+            .ok()?
+            .checked_mul(i64::from(period.secs()))?;
         Some(Timestamp::from_secs(begins).after(Span::from_secs(i64::from(period.secs()))))
     }
 }
@@ -274,7 +296,15 @@ impl Resync {
         };
         let beyond = |spent| {
             let (seed, centre) = (&verifier.seed, verifier.centre(now));
-            otp::resync(seed, verifier.parameters, centre, window, &first, &second, spent)
+            otp::resync(
+                seed,
+                verifier.parameters,
+                centre,
+                window,
+                &first,
+                &second,
+                spent,
+            )
         };
         let Some(found) = beyond(verifier.spent) else {
             return Err(match beyond(None) {

@@ -10,6 +10,7 @@
 )]
 
 pub mod engine;
+pub mod gateway;
 pub mod lock;
 pub mod sealing;
 

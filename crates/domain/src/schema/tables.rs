@@ -3,23 +3,48 @@
 use super::{Access, Choice, Field, Kind, Shape, Table};
 
 /// Every table, in the order of a full configuration.
-pub const ALL: &[&Table] =
-    &[&GLOBAL, &EMAIL_SERVER, &FORTITOKEN, &LOCAL, &SETTING, &RADIUS_CLIENT];
+pub const ALL: &[&Table] = &[
+    &GLOBAL,
+    &EMAIL_SERVER,
+    &FORTITOKEN,
+    &LOCAL,
+    &SETTING,
+    &RADIUS_CLIENT,
+];
 
 const fn field(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Field {
-    Field { name, help, kind, default, access: Access::Administrator }
+    Field {
+        name,
+        help,
+        kind,
+        default,
+        access: Access::Administrator,
+    }
 }
 
-const fn system(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Field {
-    Field { name, help, kind, default, access: Access::System }
+const fn system(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    help: &'static str,
+) -> Field {
+    Field {
+        name,
+        help,
+        kind,
+        default,
+        access: Access::System,
+    }
 }
 
 const fn choice(word: &'static str, help: &'static str) -> Choice {
     Choice { word, help }
 }
 
-const SWITCH: Kind =
-    Kind::Choice(&[choice("enable", "Enable setting."), choice("disable", "Disable setting.")]);
+const SWITCH: Kind = Kind::Choice(&[
+    choice("enable", "Enable setting."),
+    choice("disable", "Disable setting."),
+]);
 
 /// `config system global`.
 pub static GLOBAL: Table = Table {
@@ -27,7 +52,12 @@ pub static GLOBAL: Table = Table {
     help: "Configure global attributes.",
     shape: Shape::Single,
     fields: &[
-        field("hostname", Kind::Text(35), "symbolon", "Name of this unit, shown in the prompt."),
+        field(
+            "hostname",
+            Kind::Text(35),
+            "symbolon",
+            "Name of this unit, shown in the prompt.",
+        ),
         field(
             "two-factor-ftk-expiry",
             Kind::Integer(60, 600),
@@ -49,13 +79,43 @@ pub static EMAIL_SERVER: Table = Table {
     help: "Configure the email server used for activation codes.",
     shape: Shape::Single,
     fields: &[
-        field("reply-to", Kind::Text(63), "", "Sender and reply-to address of every mail."),
-        field("server", Kind::Text(63), "", "SMTP server IP address or hostname."),
+        field(
+            "reply-to",
+            Kind::Text(63),
+            "",
+            "Sender and reply-to address of every mail.",
+        ),
+        field(
+            "server",
+            Kind::Text(63),
+            "",
+            "SMTP server IP address or hostname.",
+        ),
         field("port", Kind::Integer(1, 65_535), "25", "SMTP server port."),
-        field("authenticate", SWITCH, "disable", "Enable/disable authentication."),
-        field("validate-server", SWITCH, "disable", "Enable/disable validation of server certificate."),
-        field("username", Kind::Text(255), "", "SMTP server user name for authentication."),
-        field("password", Kind::Secret(128), "", "SMTP server user password for authentication."),
+        field(
+            "authenticate",
+            SWITCH,
+            "disable",
+            "Enable/disable authentication.",
+        ),
+        field(
+            "validate-server",
+            SWITCH,
+            "disable",
+            "Enable/disable validation of server certificate.",
+        ),
+        field(
+            "username",
+            Kind::Text(255),
+            "",
+            "SMTP server user name for authentication.",
+        ),
+        field(
+            "password",
+            Kind::Secret(128),
+            "",
+            "SMTP server user password for authentication.",
+        ),
         field(
             "security",
             Kind::Choice(&[
@@ -73,7 +133,11 @@ pub static EMAIL_SERVER: Table = Table {
 pub static FORTITOKEN: Table = Table {
     path: "user fortitoken",
     help: "Configure FortiToken.",
-    shape: Shape::Keyed { key: "serial-number", help: "Serial number.", max: 16 },
+    shape: Shape::Keyed {
+        key: "serial-number",
+        help: "Serial number.",
+        max: 16,
+    },
     fields: &[
         field(
             "status",
@@ -87,8 +151,18 @@ pub static FORTITOKEN: Table = Table {
         system("seed", Kind::Secret(200), "", "Token seed."),
         field("comments", Kind::Text(255), "", "Comment."),
         system("license", Kind::Text(31), "", "Mobile token license."),
-        system("activation-code", Kind::Text(32), "", "Mobile token user activation-code."),
-        system("activation-expire", Kind::Moment, "0", "Mobile token user activation-code expire time."),
+        system(
+            "activation-code",
+            Kind::Text(32),
+            "",
+            "Mobile token user activation-code.",
+        ),
+        system(
+            "activation-expire",
+            Kind::Moment,
+            "0",
+            "Mobile token user activation-code expire time.",
+        ),
         system("reg-id", Kind::Text(256), "", "Device Reg ID."),
         system("os-ver", Kind::Text(15), "", "Device Mobile Version."),
     ],
@@ -98,9 +172,18 @@ pub static FORTITOKEN: Table = Table {
 pub static LOCAL: Table = Table {
     path: "user local",
     help: "Configure local users.",
-    shape: Shape::Keyed { key: "name", help: "Local user name.", max: 64 },
+    shape: Shape::Keyed {
+        key: "name",
+        help: "Local user name.",
+        max: 64,
+    },
     fields: &[
-        field("status", SWITCH, "enable", "Enable/disable allowing the local user to authenticate."),
+        field(
+            "status",
+            SWITCH,
+            "enable",
+            "Enable/disable allowing the local user to authenticate.",
+        ),
         field(
             "type",
             Kind::Choice(&[choice("password", "Password authentication.")]),
@@ -109,12 +192,25 @@ pub static LOCAL: Table = Table {
         ),
         field(
             "two-factor",
-            Kind::Choice(&[choice("disable", "disable"), choice("fortitoken", "FortiToken")]),
+            Kind::Choice(&[
+                choice("disable", "disable"),
+                choice("fortitoken", "FortiToken"),
+            ]),
             "disable",
             "Enable/disable two-factor authentication.",
         ),
-        field("fortitoken", Kind::Reference("user fortitoken"), "", "Two-factor recipient's FortiToken serial number."),
-        field("email-to", Kind::Text(63), "", "Two-factor recipient's email address."),
+        field(
+            "fortitoken",
+            Kind::Reference("user fortitoken"),
+            "",
+            "Two-factor recipient's FortiToken serial number.",
+        ),
+        field(
+            "email-to",
+            Kind::Text(63),
+            "",
+            "Two-factor recipient's email address.",
+        ),
         field("passwd", Kind::Secret(128), "", "User's password."),
     ],
 };
@@ -144,14 +240,26 @@ pub static SETTING: Table = Table {
 pub static RADIUS_CLIENT: Table = Table {
     path: "user radius-client",
     help: "Configure the RADIUS clients that may ask this server.",
-    shape: Shape::Keyed { key: "name", help: "RADIUS client name.", max: 35 },
+    shape: Shape::Keyed {
+        key: "name",
+        help: "RADIUS client name.",
+        max: 35,
+    },
     fields: &[
-        field("subnet", Kind::Subnet, "", "Address or network of the client."),
+        field(
+            "subnet",
+            Kind::Subnet,
+            "",
+            "Address or network of the client.",
+        ),
         field("secret", Kind::Secret(128), "", "Shared secret."),
         field(
             "require-message-authenticator",
             Kind::Choice(&[
-                choice("auto", "Once the client has sent a valid one, it must from then on."),
+                choice(
+                    "auto",
+                    "Once the client has sent a valid one, it must from then on.",
+                ),
                 choice("enable", "Every request must carry one."),
                 choice("disable", "Requests without one are answered."),
             ]),
@@ -161,8 +269,14 @@ pub static RADIUS_CLIENT: Table = Table {
         field(
             "code-position",
             Kind::Choice(&[
-                choice("challenge", "The password comes first, the code answers a challenge."),
-                choice("after-password", "The code follows the password in the same field."),
+                choice(
+                    "challenge",
+                    "The password comes first, the code answers a challenge.",
+                ),
+                choice(
+                    "after-password",
+                    "The code follows the password in the same field.",
+                ),
             ]),
             "challenge",
             "How password and code are combined.",

@@ -15,6 +15,7 @@ mod writer;
 
 pub use database::{Database, Rejected};
 pub use migrate::Migration;
+pub(crate) use sqlite::poll_ready;
 pub use sqlite::{OpenError, SqliteTx};
 pub use tx::{Column, FromColumn, FromRow, Row, SqlError, Tx, Val};
 pub use writer::{Effect, Health, Hooks, Job, Statistics};

@@ -170,8 +170,14 @@ pub(super) fn poll_once<W: Work>(
     work: W,
     tx: &mut SqliteTx<'_>,
 ) -> Result<W::Out, Failure<W::Err>> {
-    let future = std::pin::pin!(work.run(tx));
-    match future.poll(&mut Context::from_waker(Waker::noop())) {
+    poll_ready(work.run(tx))
+}
+
+/// The outcome of a future over a [`SqliteTx`], which never has to wait.
+pub(crate) fn poll_ready<T, E: From<SqlError>>(
+    future: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => Err(SqlError::Waited.into()),
     }

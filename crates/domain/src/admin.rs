@@ -1,0 +1,345 @@
+//! What an administrator may do, and what the token server's answers change.
+//!
+//! The shell fetches [`Facts`] for an [`Operation`], [`apply`] decides, and the store commits the
+//! [`Plan`] in one transaction: state, audit events and messages to send, or nothing.
+
+use ident::{ActivationCode, LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
+use otp::Seed;
+use zeroize::Zeroizing;
+
+use crate::audit::{Actor, Event};
+use crate::name::{CanonicalName, UserName};
+use crate::schema::{Field, Object, Table, Value};
+use crate::time::{Span, Timestamp};
+use crate::token::{ActivationLink, Token};
+use crate::user::User;
+
+mod configure;
+mod error;
+mod supply;
+
+pub use error::AdminError;
+
+/// One thing to do.
+#[derive(Debug)]
+pub enum Operation {
+    /// `config … / edit KEY / set … / next`: creates or changes an entry.
+    Configure {
+        /// The table.
+        table: &'static Table,
+        /// The entry's key; empty for a single object.
+        key: Box<str>,
+        /// What to change, in the order typed.
+        edits: Vec<Edit>,
+    },
+    /// `delete KEY`.
+    Remove {
+        /// The table.
+        table: &'static Table,
+        /// The entry's key.
+        key: Box<str>,
+    },
+    /// `execute fortitoken-mobile import`.
+    Import(LicenceCode),
+    /// `execute fortitoken-mobile provision`: a new code; the old one and the old phone die.
+    Provision(TokenSerial),
+    /// `execute fortitoken-mobile renew`: unlocks a mobile token, and provisions it if a user has it.
+    Renew(TokenSerial),
+    /// `diagnose login unlock`.
+    Unlock(CanonicalName),
+    /// The token server's answer to an import.
+    Imported {
+        /// The licence.
+        licence: LicenceSerial,
+        /// Its tokens.
+        tokens: Vec<TokenSerial>,
+    },
+    /// The token server's answer to a provisioning.
+    Provisioned(Vec<Supplied>),
+    /// The token server's answer to a poll.
+    Polled(Vec<Polled>),
+    /// The token server refused for good, with its number: the message is not sent again.
+    Refused {
+        /// What was asked.
+        action: &'static str,
+        /// About which licence or token.
+        object: Box<str>,
+        /// The answer.
+        answer: Box<str>,
+    },
+}
+
+/// One change of an entry.
+#[derive(Debug)]
+pub enum Edit {
+    /// `set FIELD VALUE`.
+    Set(&'static Field, Value),
+    /// `unset FIELD`.
+    Unset(&'static Field),
+}
+
+/// A provisioned token, as the token server answered.
+#[derive(Debug)]
+pub struct Supplied {
+    /// The token.
+    pub token: TokenSerial,
+    /// What the person types.
+    pub code: ActivationCode,
+    /// What the person scans.
+    pub link: ActivationLink,
+    /// How long the code is valid.
+    pub valid: Span,
+}
+
+/// A token's state at the token server.
+#[derive(Debug)]
+pub struct Polled {
+    /// The token.
+    pub token: TokenSerial,
+    /// Its phone, once one activated it.
+    pub phone: Option<Phone>,
+}
+
+/// A phone, as a poll tells of it.
+#[derive(Debug)]
+pub struct Phone {
+    /// Its registration.
+    pub registration: RegistrationId,
+    /// `<app version>_<platform>`.
+    pub os_version: Box<str>,
+}
+
+/// What an operation needs to know before it can be decided.
+#[derive(Debug, Default)]
+pub struct Reads {
+    /// Users by name; with a user comes its token.
+    pub users: Vec<CanonicalName>,
+    /// Tokens by serial; with a token comes its owner's name.
+    pub tokens: Vec<TokenSerial>,
+    /// An entry of one of the other tables.
+    pub object: Option<(&'static Table, Box<str>)>,
+}
+
+/// What is known when an operation is decided.
+#[derive(Debug)]
+pub struct Facts {
+    /// The users asked for that exist.
+    pub users: Vec<User>,
+    /// The tokens asked for that exist, and those of the users.
+    pub tokens: Vec<Owned>,
+    /// The entry asked for, if it exists.
+    pub object: Option<Object>,
+    /// How long activation codes are valid: `two-factor-ftm-expiry`.
+    pub code_lifetime: Span,
+}
+
+/// A token with its owner.
+#[derive(Debug)]
+pub struct Owned {
+    /// The token.
+    pub token: Token,
+    /// The user to whom it is assigned, and where codes for that user go.
+    pub owner: Option<Owner>,
+}
+
+/// The user to whom a token is assigned.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// The name.
+    pub name: UserName,
+    /// Where activation codes go.
+    pub email: Option<Box<str>>,
+}
+
+impl Facts {
+    fn user(&self, name: &CanonicalName) -> Option<&User> {
+        self.users.iter().find(|user| user.name.canonical() == name)
+    }
+
+    fn token(&self, serial: TokenSerial) -> Option<&Owned> {
+        self.tokens
+            .iter()
+            .find(|owned| owned.token.serial == serial)
+    }
+
+    /// Takes a token out, to be changed and put into the plan.
+    fn take_token(&mut self, serial: TokenSerial) -> Option<Owned> {
+        let at = self
+            .tokens
+            .iter()
+            .position(|owned| owned.token.serial == serial)?;
+        Some(self.tokens.swap_remove(at))
+    }
+
+    fn take_user(&mut self, name: &CanonicalName) -> Option<User> {
+        let at = self
+            .users
+            .iter()
+            .position(|user| user.name.canonical() == name)?;
+        Some(self.users.swap_remove(at))
+    }
+}
+
+/// Random octets for one operation: they come in, they are not drawn here.
+pub struct Entropy {
+    /// For a new seed; 160 bits as RFC 4226 R6 recommends.
+    pub seed: Zeroizing<[u8; 20]>,
+    /// For a password hash.
+    pub salt: [u8; crate::password::SALT_LEN],
+}
+
+impl Entropy {
+    fn seed(&self) -> Option<Seed> {
+        Seed::from_bytes(Zeroizing::new(self.seed.to_vec())).ok()
+    }
+}
+
+impl std::fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Entropy(<sealed>)")
+    }
+}
+
+/// What the store writes, in one transaction.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Changes of state, in order.
+    pub changes: Vec<Change>,
+    /// What the audit log says of it.
+    pub events: Vec<Event>,
+    /// What has to be sent.
+    pub messages: Vec<Message>,
+}
+
+/// One change of state.
+#[derive(Debug)]
+pub enum Change {
+    /// A user was created or changed.
+    User(User),
+    /// A user is gone.
+    UserRemoved(CanonicalName),
+    /// A token was created or changed; its seed and its spent steps stay.
+    Token(Token),
+    /// A token is gone; what was spent stays spent.
+    TokenRemoved(TokenSerial),
+    /// A token has a new seed, or none. Codes of the old one are dead.
+    Seed(TokenSerial, Option<Seed>),
+    /// An entry of another table was created or changed.
+    Object(Object),
+    /// An entry of another table is gone.
+    ObjectRemoved(&'static Table, Box<str>),
+    /// A person's failures are forgotten.
+    FailuresCleared(CanonicalName),
+}
+
+/// Something to send; kept in the outbox until it is answered.
+#[derive(Debug)]
+pub enum Message {
+    /// Activate a licence at the token server.
+    ActivateLicence(LicenceCode),
+    /// Provision these tokens at the token server.
+    Provision(Vec<TokenSerial>),
+    /// Tell a person how to activate a token.
+    ActivationMail {
+        /// The token.
+        token: TokenSerial,
+        /// Whose it is.
+        user: Box<str>,
+        /// Where the mail goes.
+        to: Box<str>,
+    },
+}
+
+impl Operation {
+    /// What has to be fetched before [`apply`].
+    pub fn reads(&self) -> Reads {
+        match self {
+            Self::Configure { table, key, edits } => configure::reads(table, key, edits),
+            Self::Remove { table, key } => configure::reads(table, key, &[]),
+            Self::Provision(token) | Self::Renew(token) => Reads::tokens([*token]),
+            Self::Unlock(name) => Reads {
+                users: vec![name.clone()],
+                ..Reads::default()
+            },
+            Self::Imported { tokens, .. } => Reads::tokens(tokens.iter().copied()),
+            Self::Provisioned(supplied) => Reads::tokens(supplied.iter().map(|it| it.token)),
+            Self::Polled(polled) => Reads::tokens(polled.iter().map(|it| it.token)),
+            Self::Import(_) | Self::Refused { .. } => Reads::default(),
+        }
+    }
+}
+
+impl Reads {
+    fn tokens(serials: impl IntoIterator<Item = TokenSerial>) -> Self {
+        Self {
+            tokens: serials.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Decides an operation. An error changes nothing.
+pub fn apply(
+    operation: Operation,
+    facts: Facts,
+    entropy: &Entropy,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Plan, AdminError> {
+    let context = Context {
+        entropy,
+        actor,
+        now,
+        code_lifetime: facts.code_lifetime,
+    };
+    match operation {
+        Operation::Configure { table, key, edits } => {
+            configure::configure(table, &key, edits, facts, &context)
+        }
+        Operation::Remove { table, key } => configure::remove(table, &key, facts, &context),
+        Operation::Import(code) => Ok(supply::import(code, &context)),
+        Operation::Provision(token) => supply::provision(token, facts, &context),
+        Operation::Renew(token) => supply::renew(token, facts, &context),
+        Operation::Unlock(name) => configure::unlock(&name, &facts, &context),
+        Operation::Imported { licence, tokens } => {
+            Ok(supply::imported(licence, &tokens, facts, &context))
+        }
+        Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, &context)),
+        Operation::Polled(polled) => Ok(supply::polled(polled, facts, &context)),
+        Operation::Refused {
+            action,
+            object,
+            answer,
+        } => Ok(Plan::noted(context.changed(action, &object, &answer))),
+    }
+}
+
+/// What every decision needs besides its facts.
+struct Context<'a> {
+    entropy: &'a Entropy,
+    actor: &'a Actor,
+    now: Timestamp,
+    code_lifetime: Span,
+}
+
+impl Context<'_> {
+    fn changed(&self, action: &str, object: &str, detail: &str) -> Event {
+        Event::changed(self.actor, action, object, detail, self.now)
+    }
+}
+
+impl Plan {
+    fn noted(event: Event) -> Self {
+        Self {
+            events: vec![event],
+            ..Self::default()
+        }
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        self.changes.extend(other.changes);
+        self.events.extend(other.events);
+        self.messages.extend(other.messages);
+        self
+    }
+}

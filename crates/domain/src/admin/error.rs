@@ -1,0 +1,162 @@
+//! Why an operation is refused, with FortiOS's return code and the next step.
+
+use ident::TokenSerial;
+
+use crate::name::NameError;
+use crate::password::PasswordError;
+use crate::schema::Table;
+
+/// A refused operation. Nothing changed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The entry to delete or act on does not exist.
+    #[error("entry not found in datasource")]
+    NotFound {
+        /// The table.
+        table: &'static Table,
+        /// The key.
+        key: Box<str>,
+    },
+    /// The key cannot be an entry's.
+    #[error("invalid name '{key}': {error}")]
+    Name {
+        /// What was typed.
+        key: Box<str>,
+        /// What is wrong with it.
+        error: NameError,
+    },
+    /// The serial cannot be a token's.
+    #[error("invalid serial number '{key}': {error}")]
+    Serial {
+        /// What was typed.
+        key: Box<str>,
+        /// What is wrong with it.
+        error: Box<str>,
+    },
+    /// Another user's name means the same person.
+    #[error("'{key}' names the same person as the existing user '{existing}'")]
+    SamePerson {
+        /// What was typed.
+        key: Box<str>,
+        /// The user that exists.
+        existing: Box<str>,
+    },
+    /// The key has too many characters.
+    #[error("the name has {got} characters, and {max} are allowed")]
+    KeyTooLong {
+        /// Characters allowed.
+        max: u16,
+        /// Characters typed.
+        got: usize,
+    },
+    /// A field that the entry cannot be without.
+    #[error("node_check_object fail! for {field}")]
+    Incomplete {
+        /// The field.
+        field: &'static str,
+        /// What it is for.
+        why: &'static str,
+    },
+    /// The password cannot be stored.
+    #[error("{0}")]
+    Password(#[from] PasswordError),
+    /// The token is somebody else's.
+    #[error("token {token} is assigned to user '{owner}'")]
+    TokenTaken {
+        /// The token.
+        token: TokenSerial,
+        /// Who has it.
+        owner: Box<str>,
+    },
+    /// An assigned token cannot be deleted.
+    #[error("token {token} is in use: user local '{owner}'")]
+    TokenInUse {
+        /// The token.
+        token: TokenSerial,
+        /// Who has it.
+        owner: Box<str>,
+    },
+    /// Only mobile tokens are provisioned.
+    #[error("{0} is a hardware token; only mobile tokens are provisioned")]
+    NotMobile(TokenSerial),
+    /// A mobile token comes with a licence.
+    #[error("{0} is not among the tokens here; mobile tokens come with a licence")]
+    MobileNotImported(TokenSerial),
+    /// A locked token is not provisioned.
+    #[error("token {0} is locked")]
+    Locked(TokenSerial),
+    /// A field's text means nothing.
+    #[error("{field}: {why}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        why: Box<str>,
+    },
+}
+
+impl AdminError {
+    /// The number in `Command fail. Return code -N`.
+    pub fn return_code(&self) -> i32 {
+        match self {
+            Self::NotFound { .. } | Self::MobileNotImported(_) => -3,
+            Self::SamePerson { .. } => -5,
+            Self::TokenTaken { .. } | Self::TokenInUse { .. } => -23,
+            Self::Incomplete { .. } => -56,
+            Self::NotMobile(_) | Self::Locked(_) => -61,
+            Self::Name { .. }
+            | Self::Serial { .. }
+            | Self::KeyTooLong { .. }
+            | Self::Password(_)
+            | Self::Field { .. } => -651,
+        }
+    }
+
+    /// What to do, in plain words.
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::NotFound { table, key } => {
+                format!(
+                    "there is no '{key}' in {}; 'show {}' lists what there is",
+                    table.path, table.path
+                )
+            }
+            Self::Name { .. } | Self::KeyTooLong { .. } => {
+                "choose a name of 1 to 64 characters without control characters".to_owned()
+            }
+            Self::Serial { .. } => {
+                "a serial number has 16 characters and begins with FTK, such as FTKMOB83712DC7FE"
+                    .to_owned()
+            }
+            Self::SamePerson { existing, .. } => {
+                format!("case, domain and realm do not matter: edit \"{existing}\"")
+            }
+            Self::Incomplete { field, why } => format!("set {field}: {why}"),
+            Self::Password(_) => "choose another password of 1 to 128 octets".to_owned(),
+            Self::TokenTaken { owner, .. } => {
+                format!(
+                    "take another token, or first: config user local / edit \"{owner}\" / unset two-factor / unset fortitoken"
+                )
+            }
+            Self::TokenInUse { owner, .. } => {
+                format!(
+                    "unassign it first: config user local / edit \"{owner}\" / unset two-factor / unset fortitoken"
+                )
+            }
+            Self::NotMobile(token) => {
+                format!("for hardware tokens: execute fortitoken activate {token}")
+            }
+            Self::MobileNotImported(_) => {
+                "import its licence: execute fortitoken-mobile import CODE".to_owned()
+            }
+            Self::Locked(token) => {
+                format!(
+                    "execute fortitoken-mobile renew {token}, or: config user fortitoken / edit {token} / set status active"
+                )
+            }
+            Self::Field { field, .. } => {
+                format!("correct {field}; '?' after 'set {field}' says what it takes")
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Who may ask for a login: `config user radius-client`.
+
+use std::net::IpAddr;
+
+use zeroize::Zeroizing;
+
+use crate::login::CodePosition;
+use crate::schema::{Object, Subnet};
+
+/// `set require-message-authenticator`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Requirement {
+    /// An address that has sent a valid one must go on doing so.
+    #[default]
+    Auto,
+    /// Always.
+    Enable,
+    /// Never.
+    Disable,
+}
+
+/// A client as the login path needs it, its secret open.
+#[derive(Debug)]
+pub struct Client {
+    /// Name of its entry.
+    pub name: Box<str>,
+    /// Where it asks from.
+    pub subnet: Subnet,
+    /// The shared secret.
+    pub secret: Secret,
+    /// Whether its requests must carry a Message-Authenticator.
+    pub requirement: Requirement,
+    /// How it combines password and code.
+    pub position: CodePosition,
+}
+
+/// A shared secret, wiped when dropped.
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes an opened secret.
+    pub fn new(octets: Zeroizing<Vec<u8>>) -> Self {
+        Self(octets)
+    }
+
+    /// The octets.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(<sealed>)")
+    }
+}
+
+impl Client {
+    /// The client of an entry, with the secret that belongs to it. `None` if the entry has no
+    /// network, which the configuration does not let happen.
+    pub fn from_object(object: &Object, secret: Secret) -> Option<Self> {
+        Some(Self {
+            name: object.key.clone(),
+            subnet: Subnet::parse(object.text("subnet"))?,
+            secret,
+            requirement: match object.text("require-message-authenticator") {
+                "enable" => Requirement::Enable,
+                "disable" => Requirement::Disable,
+                _ => Requirement::Auto,
+            },
+            position: match object.text("code-position") {
+                "after-password" => CodePosition::AfterPassword,
+                _ => CodePosition::Challenge,
+            },
+        })
+    }
+}
+
+/// The client that asks from `address`: the one with the longest prefix that contains it.
+pub fn at(clients: &[Client], address: IpAddr) -> Option<&Client> {
+    clients
+        .iter()
+        .filter(|client| client.subnet.contains(address))
+        .max_by_key(|client| client.subnet.bits())
+}

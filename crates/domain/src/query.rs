@@ -1,0 +1,189 @@
+//! What can be asked of a gateway, and the rows in which the answers come.
+//!
+//! The shell fetches; the command line, REST and the web pages show the same rows. Nothing in them is
+//! secret, except that an [`Object`](crate::schema::Object) may hold secrets as the store keeps them.
+
+use ident::{ProductSerial, TokenSerial};
+use otp::Drift;
+
+use crate::admin::Message;
+use crate::explain::Finding;
+use crate::login::{Origin, Spend};
+use crate::name::CanonicalName;
+use crate::reason::Reason;
+use crate::schema::Table;
+use crate::time::Timestamp;
+use crate::token::{Stage, Token, TokenStatus};
+
+/// A question that changes nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Query {
+    /// Entries of a configuration table, in the order of their keys: a row is an
+    /// [`Object`](crate::schema::Object). A single object is always there, set or not.
+    Entries {
+        /// The table.
+        table: &'static Table,
+        /// One entry only; none if it does not exist.
+        key: Option<Box<str>>,
+    },
+    /// Drift and status of tokens, by serial: rows are [`TokenRow`]s, then one [`TokenTotals`].
+    TokenInfo {
+        /// One token only.
+        serial: Option<TokenSerial>,
+    },
+    /// Logins, the latest last: rows are [`LoginRow`]s.
+    Logins(Logins),
+    /// What this unit is: one [`SystemStatus`].
+    SystemStatus,
+    /// What waits to be sent, the oldest first: rows are [`OutboxRow`]s.
+    Outbox,
+}
+
+/// Which logins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Logins {
+    /// Whose.
+    pub of: Whose,
+    /// How many at most, counted from the latest.
+    pub last: u32,
+}
+
+/// Whose logins.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// Everybody's.
+    Anyone,
+    /// Those with this name, whether a user has it or not.
+    Person(CanonicalName),
+    /// Those through this RADIUS client.
+    Client(Box<str>),
+}
+
+/// A token's line of `diagnose fortitoken info`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TokenRow {
+    /// The token.
+    pub serial: TokenSerial,
+    /// Its learned clock difference in steps.
+    pub drift: Drift,
+    /// Its state in FortiOS's words, such as `provision timeout`.
+    pub status: &'static str,
+}
+
+impl TokenRow {
+    /// The line of a token as it stands at `now`.
+    pub fn of(token: &Token, now: Timestamp) -> Self {
+        Self {
+            serial: token.serial,
+            drift: token.drift,
+            status: token.status_text(now),
+        }
+    }
+}
+
+/// What stands below the tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TokenTotals {
+    /// Activated hardware tokens, see [`is_activated`].
+    pub activated: u64,
+    /// The same over all virtual domains.
+    pub activated_global: u64,
+    /// The token server.
+    pub server: ServerReach,
+}
+
+/// Whether a token counts as activated: hardware tokens with their seed do, mobile tokens never, as
+/// in the described system.
+pub fn is_activated(token: &Token) -> bool {
+    matches!(
+        (token.status, &token.stage),
+        (TokenStatus::Active, Stage::Activated)
+    )
+}
+
+/// Whether the token server answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ServerReach {
+    /// It answered the last request.
+    Reachable,
+    /// It did not.
+    Unreachable,
+    /// It was not asked yet.
+    Unknown,
+}
+
+/// One login.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoginRow {
+    /// The number of its audit event.
+    pub number: i64,
+    /// When.
+    pub at: Timestamp,
+    /// The name that was presented, in canonical form.
+    pub person: CanonicalName,
+    /// From where.
+    pub origin: Origin,
+    /// How it ended.
+    pub verdict: Verdict,
+}
+
+/// How a login ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Granted.
+    Accepted(Spend),
+    /// Refused.
+    Refused {
+        /// As known when the reply was due.
+        reason: Reason,
+        /// The token whose code was looked at.
+        token: Option<TokenSerial>,
+        /// What was known besides, when the reply was due.
+        evidence: Option<Box<str>>,
+        /// What it turned out to be, once that was worked out.
+        explained: Option<Finding>,
+    },
+}
+
+/// What this unit is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SystemStatus {
+    /// Its serial number.
+    pub serial: ProductSerial,
+    /// Its name.
+    pub hostname: Box<str>,
+    /// Version of this program, such as `0.1.0`.
+    pub release: Box<str>,
+    /// Its clock.
+    pub now: Timestamp,
+}
+
+/// Something that waits to be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutboxRow {
+    /// Its number.
+    pub number: i64,
+    /// What it is about, see [`about`].
+    pub about: Box<str>,
+    /// When it was written.
+    pub created: Timestamp,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// What the last attempt failed with.
+    pub last_error: Option<Box<str>>,
+}
+
+/// A message in words, without the licence code, which lets its bearer in.
+pub fn about(message: &Message) -> String {
+    match message {
+        Message::ActivateLicence(code) if code.is_trial() => "import of trial tokens".to_owned(),
+        Message::ActivateLicence(_) => "import of a licence".to_owned(),
+        Message::Provision(tokens) => {
+            let serials: Vec<&str> = tokens.iter().map(TokenSerial::as_str).collect();
+            format!("provisioning of {}", serials.join(", "))
+        }
+        Message::ActivationMail { token, user, to } => {
+            format!("activation mail for {token} to {user} <{to}>")
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Users and tokens as entries of their tables, for `show`, `get` and REST.
+
+use ident::TokenKind;
+
+use super::{FORTITOKEN, LOCAL, Object};
+use crate::time::Timestamp;
+use crate::token::{Stage, Token, TokenStatus};
+use crate::user::{Switch, TwoFactor, User};
+
+/// The entry of `config user local`; the password as the hash that [`crate::password`] reads back.
+impl From<&User> for Object {
+    fn from(user: &User) -> Self {
+        let status = match user.status {
+            Switch::Enable => "enable",
+            Switch::Disable => "disable",
+        };
+        let two_factor = match user.two_factor {
+            TwoFactor::Disable => "disable",
+            TwoFactor::Fortitoken => "fortitoken",
+        };
+        Self::new(&LOCAL, user.name.as_written())
+            .with("status", Some(status))
+            .with("two-factor", Some(two_factor))
+            .with("fortitoken", user.token.as_ref().map(AsRef::as_ref))
+            .with("email-to", user.email.as_deref())
+            .with_sealed(
+                "passwd",
+                user.password.as_ref().map(|hash| hash.to_enc().into()),
+            )
+    }
+}
+
+impl Token {
+    /// The entry of `config user fortitoken`. `sealed_seed` is the seed as the store keeps it; it
+    /// appears for hardware tokens only, since a mobile token's seed is never taken over from text.
+    pub fn to_object(&self, sealed_seed: Option<Box<str>>) -> Object {
+        let status = match self.status {
+            TokenStatus::Active => "active",
+            TokenStatus::Lock => "lock",
+        };
+        let is_hardware = self.serial.kind() == TokenKind::Hardware;
+        let object = Object::new(&FORTITOKEN, self.serial.as_str())
+            .with("status", Some(status))
+            .with_sealed("seed", sealed_seed.filter(|_| is_hardware))
+            .with("comments", Some(&self.comments))
+            .with("license", self.licence.as_ref().map(AsRef::as_ref));
+        match &self.stage {
+            Stage::New | Stage::Requested | Stage::Activated => object,
+            Stage::Provisioning(waiting) => object
+                .with("activation-code", Some(waiting.code.as_str()))
+                .with("activation-expire", Some(&epoch(waiting.expires))),
+            Stage::Provisioned(phone) => object
+                .with("activation-code", Some(phone.code.as_str()))
+                .with("activation-expire", Some(&epoch(phone.expires)))
+                .with("reg-id", Some(phone.registration.as_str()))
+                .with("os-ver", Some(&phone.os_version)),
+        }
+    }
+}
+
+fn epoch(moment: Timestamp) -> String {
+    moment.unix().to_string()
+}

@@ -1,0 +1,42 @@
+//! The settings that decisions need, taken from the single-object tables.
+
+use crate::schema::{GLOBAL, Object, SETTING};
+use crate::throttle::PasswordLimit;
+use crate::time::Span;
+
+/// `system global` and `user setting`, as far as logins and tokens depend on them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// Name of this unit.
+    pub hostname: Box<str>,
+    /// How long a challenge stays open: `two-factor-ftk-expiry`.
+    pub challenge_lifetime: Span,
+    /// How long an activation code is valid: `two-factor-ftm-expiry`.
+    pub code_lifetime: Span,
+    /// When wrong passwords make a source wait.
+    pub password_limit: PasswordLimit,
+}
+
+impl Settings {
+    /// The settings of these two objects.
+    pub fn from_objects(global: &Object, setting: &Object) -> Self {
+        let seconds = |number: u64| Span::from_secs(i64::try_from(number).unwrap_or(i64::MAX));
+        let hours = i64::try_from(global.number("two-factor-ftm-expiry")).unwrap_or(i64::MAX);
+        Self {
+            hostname: Box::from(global.text("hostname")),
+            challenge_lifetime: seconds(global.number("two-factor-ftk-expiry")),
+            code_lifetime: Span::from_hours(hours),
+            password_limit: PasswordLimit {
+                threshold: u32::try_from(setting.number("auth-lockout-threshold")).unwrap_or(1),
+                duration: seconds(setting.number("auth-lockout-duration")),
+            },
+        }
+    }
+}
+
+/// As if nothing was configured.
+impl Default for Settings {
+    fn default() -> Self {
+        Self::from_objects(&Object::new(&GLOBAL, ""), &Object::new(&SETTING, ""))
+    }
+}

@@ -1,0 +1,239 @@
+//! Administrative operations: facts, decision and writes in one transaction.
+
+use std::sync::Arc;
+
+use domain::admin::{self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads};
+use domain::audit::Actor;
+use domain::name::CanonicalName;
+use domain::schema::{GLOBAL, Object, RADIUS_CLIENT, SETTING};
+use domain::time::Timestamp;
+use ident::TokenSerial;
+
+use super::directory::PersonEntry;
+use super::events::{Link, Tally};
+use super::memory::{self, Memory};
+use super::outbox;
+use super::records;
+use crate::engine::{Failure, SqlError, Tx, Work};
+
+/// One operation as one transaction.
+pub(super) struct Administer {
+    pub(super) memory: Arc<Memory>,
+    pub(super) operation: Operation,
+    pub(super) entropy: Entropy,
+    pub(super) actor: Actor,
+    pub(super) now: Timestamp,
+    /// The outbox message that this operation answers; it is settled with it.
+    pub(super) settles: Option<i64>,
+}
+
+/// What an operation did.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Messages that are now in the outbox, by number.
+    pub messages: Vec<i64>,
+    updates: Vec<Update>,
+    link: Option<Link>,
+    at: Timestamp,
+}
+
+/// What memory takes over after the commit.
+#[derive(Debug)]
+enum Update {
+    Person(CanonicalName, PersonEntry),
+    PersonRemoved(CanonicalName),
+    Token(TokenSerial, Box<records::TokenRow>),
+    TokenRemoved(TokenSerial),
+    Clients(Vec<Object>),
+    Settings(domain::settings::Settings),
+    Cleared(CanonicalName),
+}
+
+impl Work for Administer {
+    type Out = Done;
+    type Err = AdminError;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Done, Failure<AdminError>> {
+        let facts = fetch(tx, self.operation.reads(), &self.memory).await?;
+        let plan = admin::apply(self.operation, facts, &self.entropy, &self.actor, self.now)
+            .map_err(Failure::Refused)?;
+        let mut done = write(tx, plan, &self.memory, self.now).await?;
+        if let Some(message) = self.settles {
+            outbox::settle(tx, message).await?;
+        }
+        done.at = self.now;
+        Ok(done)
+    }
+}
+
+impl Done {
+    /// Brings memory up to what was just committed. Runs on the writer thread.
+    pub(super) fn apply(&self, memory: &Memory) {
+        {
+            let mut directory = memory.write();
+            let mut counters = memory.counters();
+            for update in &self.updates {
+                match update {
+                    Update::Person(name, entry) => {
+                        directory.put_person(name.clone(), entry.clone());
+                    }
+                    Update::PersonRemoved(name) => directory.remove_person(name),
+                    Update::Token(serial, row) => directory.put_token(*serial, (**row).clone()),
+                    Update::TokenRemoved(serial) => directory.remove_token(*serial),
+                    Update::Clients(objects) => directory.set_clients(memory.open_clients(objects)),
+                    Update::Settings(settings) => directory.set_settings(settings.clone()),
+                    Update::Cleared(name) => {
+                        counters.codes.remove(name);
+                        counters.passwords.retain(|(person, _), _| person != name);
+                    }
+                }
+            }
+        }
+        if let Some(link) = self.link {
+            memory.committed(link, self.at);
+        }
+    }
+}
+
+async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts, SqlError> {
+    let mut users = Vec::new();
+    let mut serials = reads.tokens;
+    for name in &reads.users {
+        if let Some(user) = records::person(tx, name).await? {
+            serials.extend(user.token);
+            users.push(user);
+        }
+    }
+    serials.sort_unstable();
+    serials.dedup();
+    let mut tokens = Vec::with_capacity(serials.len());
+    for serial in serials {
+        if let Some(owned) = token(tx, serial, memory).await? {
+            tokens.push(owned);
+        }
+    }
+    let object = match reads.object {
+        Some((table, key)) => records::object(tx, table, &key).await?,
+        None => None,
+    };
+    let code_lifetime = memory::settings(tx).await?.code_lifetime;
+    Ok(Facts {
+        users,
+        tokens,
+        object,
+        code_lifetime,
+    })
+}
+
+async fn token<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    memory: &Memory,
+) -> Result<Option<Owned>, SqlError> {
+    let row = records::token(tx, serial).await?;
+    row.map(|row| row.open(&memory.secrets)).transpose()
+}
+
+async fn write<T: Tx>(
+    tx: &mut T,
+    plan: Plan,
+    memory: &Memory,
+    now: Timestamp,
+) -> Result<Done, SqlError> {
+    let mut done = Done::default();
+    let mut touched = Touched::default();
+    for change in plan.changes {
+        carry_out(tx, change, memory, &mut touched).await?;
+    }
+    done.updates = touched.updates(tx).await?;
+    let mut link = Link::last(tx).await?;
+    for event in &plan.events {
+        let cleared = matches!(event.what, domain::audit::What::Unlocked { .. });
+        link.append(tx, event, cleared.then_some(Tally::Cleared))
+            .await?;
+        done.link = Some(link);
+    }
+    for message in &plan.messages {
+        done.messages
+            .push(outbox::put(tx, message, &memory.secrets, now).await?);
+    }
+    Ok(done)
+}
+
+/// What a plan touched: memory reads it back once the rows are final.
+#[derive(Default)]
+struct Touched {
+    updates: Vec<Update>,
+    tokens: Vec<TokenSerial>,
+    clients: bool,
+    settings: bool,
+}
+
+async fn carry_out<T: Tx>(
+    tx: &mut T,
+    change: Change,
+    memory: &Memory,
+    touched: &mut Touched,
+) -> Result<(), SqlError> {
+    match change {
+        Change::User(user) => {
+            records::put_person(tx, &user).await?;
+            let entry = PersonEntry::from(&user);
+            touched
+                .updates
+                .push(Update::Person(user.name.canonical().clone(), entry));
+        }
+        Change::UserRemoved(name) => {
+            records::remove_person(tx, &name).await?;
+            touched.updates.push(Update::PersonRemoved(name));
+        }
+        Change::Token(token) => {
+            records::put_token(tx, &token, &memory.secrets).await?;
+            touched.tokens.push(token.serial);
+        }
+        Change::TokenRemoved(serial) => {
+            records::remove_token(tx, serial).await?;
+            touched.updates.push(Update::TokenRemoved(serial));
+        }
+        Change::Seed(serial, seed) => {
+            records::put_seed(tx, serial, seed.as_ref(), &memory.secrets).await?;
+            touched.tokens.push(serial);
+        }
+        Change::Object(object) => {
+            touched.object(&object);
+            records::put_object(tx, object, &memory.secrets).await?;
+        }
+        Change::ObjectRemoved(table, key) => {
+            touched.object(&Object::new(table, &key));
+            records::remove_object(tx, table, &key).await?;
+        }
+        Change::FailuresCleared(name) => touched.updates.push(Update::Cleared(name)),
+    }
+    Ok(())
+}
+
+impl Touched {
+    fn object(&mut self, object: &Object) {
+        self.clients |= object.table == &RADIUS_CLIENT;
+        self.settings |= object.table == &GLOBAL || object.table == &SETTING;
+    }
+
+    async fn updates<T: Tx>(mut self, tx: &mut T) -> Result<Vec<Update>, SqlError> {
+        self.tokens.sort_unstable();
+        self.tokens.dedup();
+        for serial in self.tokens {
+            if let Some(row) = records::token(tx, serial).await? {
+                self.updates.push(Update::Token(serial, Box::new(row)));
+            }
+        }
+        if self.clients {
+            self.updates
+                .push(Update::Clients(records::objects(tx, &RADIUS_CLIENT).await?));
+        }
+        if self.settings {
+            self.updates
+                .push(Update::Settings(memory::settings(tx).await?));
+        }
+        Ok(self.updates)
+    }
+}

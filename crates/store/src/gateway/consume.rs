@@ -1,0 +1,345 @@
+//! The one place that spends a code step.
+//!
+//! Decisions of many logins come in together, are appended to the audit chain in one transaction and
+//! answered after its one sync. The record of an acceptance is what spends its step: no row is
+//! updated on the way.
+
+use std::sync::Arc;
+
+use domain::audit::{Actor, Event, What};
+use domain::login::{Consume, Origin, Refusal, Spend};
+use domain::name::CanonicalName;
+use domain::reason::Reason;
+use domain::time::Timestamp;
+use domain::token::Resync;
+use ident::TokenSerial;
+use otp::{Drift, Step};
+
+use super::directory::Spent;
+use super::events::{Link, Tally};
+use super::memory::Memory;
+use crate::engine::{Effect, Job, SqlError, SqliteTx, Undecided, poll_ready};
+
+/// Proof that a login is granted: its step is spent and on disk. Only `consume` makes it, and an
+/// Accept cannot be sent without it.
+#[derive(Debug)]
+pub struct Granted {
+    person: CanonicalName,
+    event: i64,
+}
+
+impl Granted {
+    /// Who is let in.
+    pub fn person(&self) -> &CanonicalName {
+        &self.person
+    }
+
+    /// The event that says so.
+    pub fn event(&self) -> i64 {
+        self.event
+    }
+}
+
+/// A decision whose record has to be on disk before anybody hears of it.
+#[derive(Debug)]
+pub enum Decision {
+    /// A login that is granted if its step can be spent.
+    Grant(Consume, Origin),
+    /// A login that is refused; the record is also the count of the failure.
+    Refuse {
+        /// Whose name was presented.
+        person: CanonicalName,
+        /// From where.
+        origin: Origin,
+        /// Why.
+        refusal: Refusal,
+        /// When.
+        at: Timestamp,
+    },
+    /// Two codes that teach a token's clock difference, and are burnt.
+    Resync(Resync, Actor, Timestamp),
+}
+
+/// What became of a decision.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The login is granted.
+    Granted(Granted),
+    /// The login is refused; the event with this number says why.
+    Refused {
+        /// The event.
+        event: i64,
+        /// Why: the decision's own reason, or [`Reason::CodeReplayed`] when another login spent the
+        /// step first.
+        reason: Reason,
+    },
+    /// The token is resynchronised.
+    Resynchronised,
+    /// Another login or resynchronisation spent one of the two codes first.
+    ResyncRefused,
+    /// The store does not know. No answer leaves; nothing is counted.
+    Undecided(Undecided),
+}
+
+/// Decisions on their way to disk. `answer` runs on the writer thread once their records are
+/// durable: it hands the outcomes on, in order, and does not wait.
+pub(super) struct ConsumeJob<F> {
+    memory: Arc<Memory>,
+    decisions: Vec<Decision>,
+    /// How many outcomes are owed, also if nothing could be written.
+    owed: usize,
+    written: Vec<Written>,
+    answer: F,
+}
+
+/// A decision as it was written, before anybody knows that it is durable.
+struct Written {
+    outcome: Outcome,
+    learned: Option<Learned>,
+    link: Link,
+    at: Timestamp,
+}
+
+/// What memory has to learn once the record is durable.
+enum Learned {
+    Burnt((TokenSerial, Spent, Drift)),
+    Succeeded(CanonicalName, Option<(TokenSerial, Spent, Drift)>),
+}
+
+impl Written {
+    fn spent(&self) -> Option<&(TokenSerial, Spent, Drift)> {
+        match &self.learned {
+            Some(Learned::Burnt(spent) | Learned::Succeeded(_, Some(spent))) => Some(spent),
+            Some(Learned::Succeeded(_, None)) | None => None,
+        }
+    }
+}
+
+impl<F: FnOnce(Vec<Outcome>) + Send> ConsumeJob<F> {
+    pub(super) fn new(memory: Arc<Memory>, decisions: Vec<Decision>, answer: F) -> Self {
+        let owed = decisions.len();
+        Self {
+            memory,
+            decisions,
+            owed,
+            written: Vec::with_capacity(owed),
+            answer,
+        }
+    }
+
+    /// Gives the steps back that this job had taken and will not spend.
+    fn release(&self) {
+        let mut reserved = self.memory.reserved();
+        for written in &self.written {
+            if let Some((token, spent, _)) = written.spent()
+                && reserved.get(token) == Some(&spent.step)
+            {
+                reserved.remove(token);
+            }
+        }
+    }
+}
+
+impl<F: FnOnce(Vec<Outcome>) + Send> Job for ConsumeJob<F> {
+    fn run(&mut self, tx: &mut SqliteTx<'_>) -> Result<Effect, Undecided> {
+        let decisions = std::mem::take(&mut self.decisions);
+        match poll_ready(consume(&self.memory, decisions, &mut self.written, tx)) {
+            Ok(()) => Ok(Effect::Keep),
+            Err(error) => {
+                self.release();
+                Err(Undecided::from(error))
+            }
+        }
+    }
+
+    fn complete(self: Box<Self>, outcome: Result<(), Undecided>) {
+        let outcomes = match outcome {
+            Ok(()) => {
+                self.learn();
+                self.written
+                    .into_iter()
+                    .map(|written| written.outcome)
+                    .collect()
+            }
+            Err(why) => {
+                self.release();
+                (0..self.owed)
+                    .map(|_| Outcome::Undecided(why.clone()))
+                    .collect()
+            }
+        };
+        (self.answer)(outcomes);
+    }
+}
+
+impl<F> ConsumeJob<F> {
+    /// What is durable now becomes memory: spent steps, drift, counters, the head record.
+    fn learn(&self) {
+        let Some(last) = self.written.last() else {
+            return;
+        };
+        {
+            let mut directory = self.memory.write();
+            let mut reserved = self.memory.reserved();
+            let mut counters = self.memory.counters();
+            for written in &self.written {
+                if let Some(Learned::Succeeded(person, _)) = &written.learned
+                    && let Some(counter) = counters.codes.get_mut(person)
+                {
+                    counter.succeeded();
+                }
+                if let Some((token, spent, drift)) = written.spent() {
+                    directory.spend(*token, *spent, *drift);
+                    if reserved.get(token) == Some(&spent.step) {
+                        reserved.remove(token);
+                    }
+                }
+            }
+        }
+        self.memory.committed(last.link, last.at);
+    }
+}
+
+/// Records decisions in their order and spends their steps. The question is one and has one answer:
+/// was this step, or a later one, spent? A step that an earlier decision of the same transaction
+/// takes is spent too, since both become durable together or not at all.
+async fn consume(
+    memory: &Memory,
+    decisions: Vec<Decision>,
+    written: &mut Vec<Written>,
+    tx: &mut SqliteTx<'_>,
+) -> Result<(), SqlError> {
+    let mut link = Link::last(tx).await?;
+    for decision in decisions {
+        let next = match decision {
+            Decision::Grant(consume, origin) => {
+                grant(memory, &consume, origin, &mut link, tx).await?
+            }
+            Decision::Refuse {
+                person,
+                origin,
+                refusal,
+                at,
+            } => refuse(person, origin, refusal, at, &mut link, tx).await?,
+            Decision::Resync(resync, actor, at) => {
+                burn(memory, &resync, actor, at, &mut link, tx).await?
+            }
+        };
+        written.push(next);
+    }
+    Ok(())
+}
+
+async fn grant(
+    memory: &Memory,
+    consume: &Consume,
+    origin: Origin,
+    link: &mut Link,
+    tx: &mut SqliteTx<'_>,
+) -> Result<Written, SqlError> {
+    let (person, at) = (consume.person().clone(), consume.at());
+    let spend = consume.spend();
+    if let Spend::Step { token, step, .. } = spend
+        && !is_fresh(memory, token, step)
+    {
+        let refusal = Refusal {
+            token: Some(token),
+            step: Some(step),
+            ..Refusal::because(Reason::CodeReplayed)
+        };
+        return refuse(person, origin, refusal, at, link, tx).await;
+    }
+    let counted = memory.counters().codes.contains_key(&person);
+    let what = What::Accepted {
+        person: person.clone(),
+        origin,
+        spend,
+    };
+    let tally = counted.then_some(Tally::Succeeded);
+    let event = link.append(tx, &Event { at, what }, tally).await?;
+    let spent = match spend {
+        Spend::Step { token, step, drift } => {
+            memory.reserved().insert(token, step);
+            Some((token, Spent { step, by: event }, drift))
+        }
+        Spend::Nothing => None,
+    };
+    Ok(Written {
+        outcome: Outcome::Granted(Granted {
+            person: person.clone(),
+            event,
+        }),
+        learned: Some(Learned::Succeeded(person, spent)),
+        link: *link,
+        at,
+    })
+}
+
+async fn refuse(
+    person: CanonicalName,
+    origin: Origin,
+    refusal: Refusal,
+    at: Timestamp,
+    link: &mut Link,
+    tx: &mut SqliteTx<'_>,
+) -> Result<Written, SqlError> {
+    let reason = refusal.reason;
+    let counts = matches!(reason, Reason::CodeWrong | Reason::CodeMalformed);
+    let event = Event::refused(person, origin, refusal, at);
+    let event = link
+        .append(tx, &event, counts.then_some(Tally::Failed))
+        .await?;
+    Ok(Written {
+        outcome: Outcome::Refused { event, reason },
+        learned: None,
+        link: *link,
+        at,
+    })
+}
+
+async fn burn(
+    memory: &Memory,
+    resync: &Resync,
+    actor: Actor,
+    at: Timestamp,
+    link: &mut Link,
+    tx: &mut SqliteTx<'_>,
+) -> Result<Written, SqlError> {
+    let (token, step, drift) = (resync.serial(), resync.step(), resync.drift());
+    // The first of the two codes belongs to the step before.
+    let first = Step(step.0.saturating_sub(1));
+    if !is_fresh(memory, token, first) {
+        let outcome = Outcome::ResyncRefused;
+        return Ok(Written {
+            outcome,
+            learned: None,
+            link: *link,
+            at,
+        });
+    }
+    let what = What::Resynchronised {
+        actor,
+        token,
+        step,
+        drift,
+    };
+    let event = link.append(tx, &Event { at, what }, None).await?;
+    memory.reserved().insert(token, step);
+    Ok(Written {
+        outcome: Outcome::Resynchronised,
+        learned: Some(Learned::Burnt((token, Spent { step, by: event }, drift))),
+        link: *link,
+        at,
+    })
+}
+
+/// A token that memory does not know has no fresh step.
+fn is_fresh(memory: &Memory, token: TokenSerial, step: Step) -> bool {
+    let directory = memory.read();
+    if !directory.has_token(token) {
+        return false;
+    }
+    let spent = directory.spent(token).map(|spent| spent.step);
+    let reserved = memory.reserved().get(&token).copied();
+    spent.max(reserved).is_none_or(|spent| step > spent)
+}

@@ -1,0 +1,329 @@
+//! What logins are decided from: people, tokens and clients in memory.
+//!
+//! For an embedded store this memory is the authority on spent steps. It is built from the rows and
+//! the events after the last checkpoint, and follows every commit on the writer thread.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use domain::client::Client;
+use domain::login::{CodePosition, Factor, Facts, Person};
+use domain::name::CanonicalName;
+use domain::password::PasswordHash;
+use domain::settings::Settings;
+use domain::throttle::{CodeCounter, PasswordCounter};
+use domain::time::Timestamp;
+use domain::token::{Usability, Verifier};
+use domain::user::{Switch, TwoFactor, User};
+use ident::TokenSerial;
+use otp::{Drift, Kind, Parameters, Step, Window};
+
+use super::events::step_from;
+use super::records::TokenRow;
+use super::secrets::Secrets;
+
+/// Sources whose wrong passwords are counted at most: an attacker with many addresses must not fill
+/// the memory. When it is full, stale counters go first; then a new source is not counted before
+/// one of them is stale, and its attempts are bounded by the pool that hashes.
+const SOURCES_MAX: usize = 100_000;
+
+/// A person, as a login needs it.
+#[derive(Clone, Debug)]
+pub(super) struct PersonEntry {
+    status: Switch,
+    password: Option<PasswordHash>,
+    two_factor: TwoFactor,
+    token: Option<TokenSerial>,
+}
+
+impl From<&User> for PersonEntry {
+    fn from(user: &User) -> Self {
+        Self {
+            status: user.status,
+            password: user.password.clone(),
+            two_factor: user.two_factor,
+            token: user.token,
+        }
+    }
+}
+
+/// Whether codes of a token are looked at, as far as it does not depend on the time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Usable {
+    Always,
+    Until(Timestamp),
+    Never,
+    Locked,
+}
+
+impl Usable {
+    fn at(self, now: Timestamp) -> Usability {
+        match self {
+            Self::Always => Usability::Usable,
+            Self::Until(expires) if expires > now => Usability::Usable,
+            Self::Until(_) => Usability::ProvisionTimeout,
+            Self::Never => Usability::NotActivated,
+            Self::Locked => Usability::Locked,
+        }
+    }
+}
+
+/// A token, as a login needs it; its seed stays sealed. A few hundred octets each.
+#[derive(Debug)]
+pub(super) struct TokenEntry {
+    seed: Option<Box<[u8]>>,
+    seed_version: u32,
+    parameters: Parameters,
+    usable: Usable,
+    drift: Drift,
+    spent: Option<Spent>,
+}
+
+/// The highest step that was spent, and the event that spent it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Spent {
+    pub(super) step: Step,
+    pub(super) by: i64,
+}
+
+impl From<TokenRow> for TokenEntry {
+    fn from(row: TokenRow) -> Self {
+        Self {
+            usable: row.usable(),
+            seed_version: row.seed_version,
+            parameters: row.parameters,
+            drift: row.drift,
+            spent: row.spent.map(|step| Spent {
+                step: step_from(step),
+                by: row.spent_by.unwrap_or(0),
+            }),
+            seed: row.seed.map(Vec::into_boxed_slice),
+        }
+    }
+}
+
+/// The memory of the login path.
+#[derive(Debug, Default)]
+pub(super) struct Directory {
+    people: HashMap<CanonicalName, PersonEntry>,
+    tokens: HashMap<TokenSerial, TokenEntry>,
+    clients: Arc<[Client]>,
+    settings: Arc<Settings>,
+    /// Addresses that must go on sending a Message-Authenticator.
+    authenticating: Arc<HashSet<IpAddr>>,
+    /// Before this moment everything counts as spent: the store may have gone back.
+    floor: Option<Timestamp>,
+    /// Tokens whose row is behind their memory.
+    dirty: HashSet<TokenSerial>,
+}
+
+impl Directory {
+    pub(super) fn put_person(&mut self, name: CanonicalName, entry: PersonEntry) {
+        self.people.insert(name, entry);
+    }
+
+    pub(super) fn remove_person(&mut self, name: &CanonicalName) {
+        self.people.remove(name);
+    }
+
+    /// Takes a token's row. What memory knows to be spent stays spent.
+    pub(super) fn put_token(&mut self, serial: TokenSerial, row: TokenRow) {
+        let before = self.tokens.remove(&serial);
+        let mut entry = TokenEntry::from(row);
+        if let Some(before) = before {
+            let same_seed = before.seed_version == entry.seed_version;
+            entry.drift = if same_seed { before.drift } else { entry.drift };
+            entry.spent = later(entry.spent, before.spent);
+        }
+        self.tokens.insert(serial, entry);
+    }
+
+    pub(super) fn remove_token(&mut self, serial: TokenSerial) {
+        // What was spent is needed again if the token comes back.
+        if let Some(entry) = self.tokens.get_mut(&serial) {
+            entry.seed = None;
+            entry.usable = Usable::Never;
+        }
+    }
+
+    pub(super) fn set_clients(&mut self, clients: Vec<Client>) {
+        self.clients = clients.into();
+    }
+
+    pub(super) fn set_settings(&mut self, settings: Settings) {
+        self.settings = Arc::new(settings);
+    }
+
+    pub(super) fn set_floor(&mut self, floor: Option<Timestamp>) {
+        self.floor = self.floor.max(floor);
+    }
+
+    pub(super) fn set_authenticating(&mut self, addresses: HashSet<IpAddr>) {
+        self.authenticating = Arc::new(addresses);
+    }
+
+    pub(super) fn clients(&self) -> Arc<[Client]> {
+        Arc::clone(&self.clients)
+    }
+
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings)
+    }
+
+    pub(super) fn authenticating(&self) -> Arc<HashSet<IpAddr>> {
+        Arc::clone(&self.authenticating)
+    }
+
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.people.len(), self.tokens.len())
+    }
+
+    /// All that the decision about one login reads.
+    pub(super) fn facts(
+        &self,
+        name: CanonicalName,
+        position: CodePosition,
+        secrets: &Secrets,
+        now: Timestamp,
+    ) -> Facts {
+        let person = self.people.get(&name).map(|entry| Person {
+            name: name.clone(),
+            status: entry.status,
+            password: entry.password.clone(),
+            factor: self.factor(entry, secrets, now),
+        });
+        Facts {
+            name,
+            person,
+            position,
+        }
+    }
+
+    fn factor(&self, entry: &PersonEntry, secrets: &Secrets, now: Timestamp) -> Factor {
+        match (entry.two_factor, entry.token) {
+            (TwoFactor::Disable, _) => Factor::None,
+            (TwoFactor::Fortitoken, None) => Factor::TokenMissing,
+            (TwoFactor::Fortitoken, Some(serial)) => match self.verifier(serial, secrets) {
+                Some((verifier, usable)) => Factor::Token {
+                    verifier,
+                    usability: usable.at(now),
+                },
+                None if self.tokens.contains_key(&serial) => Factor::TokenWithoutSeed(serial),
+                None => Factor::TokenMissing,
+            },
+        }
+    }
+
+    /// What checks a token's codes, if its seed is here and opens.
+    pub(super) fn verifier(
+        &self,
+        serial: TokenSerial,
+        secrets: &Secrets,
+    ) -> Option<(Verifier, Usable)> {
+        let entry = self.tokens.get(&serial)?;
+        let seed = secrets.open_seed(serial, entry.seed_version, entry.seed.as_deref()?)?;
+        let verifier = Verifier {
+            serial,
+            seed,
+            parameters: entry.parameters,
+            drift: entry.drift,
+            spent: self.spent(serial).map(|spent| spent.step),
+        };
+        Some((verifier, entry.usable))
+    }
+
+    pub(super) fn has_token(&self, serial: TokenSerial) -> bool {
+        self.tokens.contains_key(&serial)
+    }
+
+    /// The token of a person, whatever its state.
+    pub(super) fn token_of(&self, name: &CanonicalName) -> Option<TokenSerial> {
+        self.people.get(name)?.token
+    }
+
+    /// The highest step of a token that nothing may use again.
+    pub(super) fn spent(&self, serial: TokenSerial) -> Option<Spent> {
+        let entry = self.tokens.get(&serial)?;
+        later(entry.spent, self.floor_of(entry))
+    }
+
+    /// The floor as a step of this token's clock: everything that its window could accept at that
+    /// moment is spent.
+    fn floor_of(&self, entry: &TokenEntry) -> Option<Spent> {
+        let (Some(floor), Kind::Totp(period)) = (self.floor, entry.parameters.kind) else {
+            return None;
+        };
+        let Step(centre) = otp::centre(period, floor.unix(), entry.drift);
+        Some(Spent {
+            step: Step(centre + u64::from(Window::LOGIN.ahead)),
+            by: 0,
+        })
+    }
+
+    /// Takes over what an event spent.
+    pub(super) fn spend(&mut self, serial: TokenSerial, spent: Spent, drift: Drift) {
+        if let Some(entry) = self.tokens.get_mut(&serial) {
+            entry.spent = later(entry.spent, Some(spent));
+            entry.drift = drift;
+            self.dirty.insert(serial);
+        }
+    }
+
+    /// Takes note that the rows of these tokens are being brought up to date.
+    pub(super) fn take_dirty(&mut self) -> Vec<TokenSerial> {
+        std::mem::take(&mut self.dirty).into_iter().collect()
+    }
+
+    /// What belongs into a token's row.
+    pub(super) fn row_of(&self, serial: TokenSerial) -> Option<(TokenSerial, Spent, Drift)> {
+        let entry = self.tokens.get(&serial)?;
+        Some((serial, entry.spent?, entry.drift))
+    }
+
+    /// The clock difference learned so far.
+    pub(super) fn drift(&self, serial: TokenSerial) -> Option<Drift> {
+        Some(self.tokens.get(&serial)?.drift)
+    }
+
+    pub(super) fn mark_dirty(&mut self, serials: impl IntoIterator<Item = TokenSerial>) {
+        self.dirty.extend(serials);
+    }
+}
+
+fn later(one: Option<Spent>, other: Option<Spent>) -> Option<Spent> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.step > one.step => Some(other),
+        (None, other) => other,
+        (one, _) => one,
+    }
+}
+
+/// The counters that bound guessing.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) codes: HashMap<CanonicalName, CodeCounter>,
+    pub(super) passwords: HashMap<(CanonicalName, Box<str>), PasswordCounter>,
+}
+
+impl Counters {
+    /// The counter of a name and source, or `None` where no more sources can be counted.
+    pub(super) fn password(
+        &mut self,
+        name: &CanonicalName,
+        source: &str,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Option<&mut PasswordCounter> {
+        let key = (name.clone(), Box::from(source));
+        if self.passwords.len() >= SOURCES_MAX && !self.passwords.contains_key(&key) {
+            let limit = settings.password_limit;
+            self.passwords
+                .retain(|_, counter| !counter.is_stale(limit, now));
+            if self.passwords.len() >= SOURCES_MAX {
+                return None;
+            }
+        }
+        Some(self.passwords.entry(key).or_default())
+    }
+}

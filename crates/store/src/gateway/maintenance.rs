@@ -1,0 +1,166 @@
+//! Small use cases around the login path: checkpoints, the floor, learned addresses, the outbox.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use domain::audit::Event;
+use domain::time::Timestamp;
+use ident::TokenSerial;
+use otp::Drift;
+
+use super::directory::Spent;
+use super::events::Link;
+use super::head::Head;
+use super::memory::{self, CHECKPOINT, FLOOR, Standing};
+use super::outbox;
+use super::queries::Never;
+use crate::engine::{Failure, Tx, Work};
+use crate::vals;
+
+/// Rows that one transaction of a checkpoint writes: logins share the writer and must not wait long.
+pub(super) const CHUNK: usize = 500;
+
+/// What the head record says of the database.
+pub(super) struct Stand {
+    pub(super) head: Option<Head>,
+}
+
+impl Work for Stand {
+    type Out = Standing;
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Standing, Failure<Never>> {
+        Ok(memory::standing(tx, self.head).await?)
+    }
+}
+
+/// Everything before the floor counts as spent from now on.
+pub(super) struct RaiseFloor {
+    pub(super) event: Event,
+    pub(super) floor: Timestamp,
+}
+
+impl Work for RaiseFloor {
+    type Out = Link;
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Link, Failure<Never>> {
+        let floor = memory::mark(tx, FLOOR)
+            .await?
+            .unwrap_or(0)
+            .max(self.floor.micros());
+        memory::set_mark(tx, FLOOR, floor).await?;
+        let mut link = Link::last(tx).await?;
+        link.append(tx, &self.event, None).await?;
+        Ok(link)
+    }
+}
+
+/// An event of its own.
+pub(super) struct Record {
+    pub(super) event: Event,
+}
+
+impl Work for Record {
+    type Out = Link;
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Link, Failure<Never>> {
+        let mut link = Link::last(tx).await?;
+        link.append(tx, &self.event, None).await?;
+        Ok(link)
+    }
+}
+
+/// An address that sends a valid Message-Authenticator.
+pub(super) struct Learn {
+    pub(super) address: IpAddr,
+    pub(super) client: Box<str>,
+    pub(super) now: Timestamp,
+}
+
+impl Work for Learn {
+    type Out = HashSet<IpAddr>;
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<HashSet<IpAddr>, Failure<Never>> {
+        tx.exec(
+            "INSERT INTO authenticator (address, client, since) VALUES ($1, $2, $3) \
+             ON CONFLICT (address) DO NOTHING",
+            &vals![self.address.to_string(), &*self.client, self.now],
+        )
+        .await?;
+        Ok(memory::authenticating(tx).await?)
+    }
+}
+
+/// What memory knows, for the rows of some tokens.
+pub(super) struct Rows {
+    pub(super) rows: Vec<(TokenSerial, Spent, Drift)>,
+}
+
+impl Work for Rows {
+    type Out = ();
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
+        for (serial, spent, drift) in self.rows {
+            tx.exec(
+                "UPDATE token SET spent = $2, spent_by = $3, drift = $4 \
+                 WHERE serial = $1 AND (spent IS NULL OR spent <= $2)",
+                &vals![
+                    serial.as_str(),
+                    i64::try_from(spent.step.0).unwrap_or(i64::MAX),
+                    spent.by,
+                    i64::from(drift.0)
+                ],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows have everything up to this event.
+pub(super) struct Checkpoint {
+    pub(super) learned: i64,
+}
+
+impl Work for Checkpoint {
+    type Out = ();
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
+        Ok(memory::set_mark(tx, CHECKPOINT, self.learned).await?)
+    }
+}
+
+/// A message was answered.
+pub(super) struct Settle {
+    pub(super) message: i64,
+}
+
+impl Work for Settle {
+    type Out = ();
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
+        Ok(outbox::settle(tx, self.message).await?)
+    }
+}
+
+/// A message is tried again later.
+pub(super) struct Postpone {
+    pub(super) message: i64,
+    pub(super) due: Timestamp,
+    pub(super) error: String,
+}
+
+impl Work for Postpone {
+    type Out = ();
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
+        Ok(outbox::postpone(tx, self.message, self.due, &self.error).await?)
+    }
+}

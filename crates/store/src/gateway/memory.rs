@@ -1,0 +1,380 @@
+//! The gateway's memory and how it is built from the file.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use domain::audit::{Event, What};
+use domain::client::{Client, Secret};
+use domain::login::Spend;
+use domain::name::CanonicalName;
+use domain::schema::{GLOBAL, Object, RADIUS_CLIENT, SETTING, Value};
+use domain::settings::Settings;
+use domain::time::{Span, Timestamp};
+use ident::TokenSerial;
+use otp::Step;
+use zeroize::Zeroizing;
+
+use super::directory::{Counters, Directory, PersonEntry, Spent};
+use super::events::{Link, Recorded, Tally};
+use super::head::{Head, HeadFile};
+use super::records::{self, PersonRow, TokenRow};
+use super::secrets::Secrets;
+use crate::engine::{Hooks, SqlError, SqliteTx, Tx, poll_ready};
+use crate::vals;
+
+/// Rows that are read at once when the memory is built: bounded memory, few statements.
+const PAGE: i64 = 10_000;
+
+/// How far the wall clock may go back without being distrusted: NTP corrects by less.
+const CLOCK_TOLERANCE: Span = Span::from_secs(5);
+
+/// What the gateway keeps in memory beside its database.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) secrets: Secrets,
+    pub(super) directory: RwLock<Directory>,
+    pub(super) counters: Mutex<Counters>,
+    /// Steps that an open transaction spends: taken, and not yet durable.
+    pub(super) reserved: Mutex<HashMap<TokenSerial, Step>>,
+    head: HeadFile,
+    latest: AtomicI64,
+    /// The last event that memory has learned of.
+    learned: AtomicI64,
+}
+
+impl Memory {
+    pub(super) fn new(secrets: Secrets, head: HeadFile, found: Option<Head>) -> Self {
+        Self {
+            secrets,
+            directory: RwLock::default(),
+            counters: Mutex::default(),
+            reserved: Mutex::default(),
+            head,
+            latest: AtomicI64::new(found.map_or(0, |head| head.latest.micros())),
+            learned: AtomicI64::new(0),
+        }
+    }
+
+    pub(super) fn read(&self) -> std::sync::RwLockReadGuard<'_, Directory> {
+        self.directory
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> std::sync::RwLockWriteGuard<'_, Directory> {
+        self.directory
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn counters(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn reserved(&self) -> MutexGuard<'_, HashMap<TokenSerial, Step>> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latest moment known, if the clock went back behind it.
+    pub(super) fn clock_stepped_back(&self, now: Timestamp) -> Option<Timestamp> {
+        let latest = Timestamp::from_micros(self.latest.load(Ordering::Relaxed));
+        (now.after(CLOCK_TOLERANCE) < latest).then_some(latest)
+    }
+
+    /// The last event that memory has learned of.
+    pub(super) fn learned(&self) -> i64 {
+        self.learned.load(Ordering::Acquire)
+    }
+
+    /// Notes that this much is durable and learned.
+    pub(super) fn committed(&self, link: Link, at: Timestamp) {
+        self.learned.store(link.id, Ordering::Release);
+        let latest = self
+            .latest
+            .fetch_max(at.micros(), Ordering::Relaxed)
+            .max(at.micros());
+        let head = Head {
+            link,
+            latest: Timestamp::from_micros(latest),
+        };
+        if let Err(error) = self.head.write(head) {
+            tracing::warn!(%error, "the head record cannot be written: a copy put back goes unnoticed");
+        }
+    }
+
+    /// Takes the clock as it is: an administrator says that it is right.
+    pub(super) fn trust_clock(&self, now: Timestamp) {
+        self.latest.store(now.micros(), Ordering::Relaxed);
+    }
+
+    /// The clients with their secrets open.
+    pub(super) fn open_clients(&self, objects: &[Object]) -> Vec<Client> {
+        objects
+            .iter()
+            .filter_map(|object| self.open_client(object))
+            .collect()
+    }
+
+    fn open_client(&self, object: &Object) -> Option<Client> {
+        let client = self
+            .open_secret(object, "secret")
+            .and_then(|secret| Client::from_object(object, secret));
+        if client.is_none() {
+            tracing::error!(client = %object.key, "secret cannot be opened: set it again");
+        }
+        client
+    }
+
+    /// A configured secret, opened.
+    pub(super) fn open_secret(&self, object: &Object, field: &str) -> Option<Secret> {
+        match object.value(field)? {
+            Value::Sealed(enc) => {
+                self.secrets
+                    .open_config(object.table.path, &object.key, field, enc)
+            }
+            Value::Secret(plain) => Some(Secret::new(Zeroizing::new(plain.as_bytes().to_vec()))),
+            Value::Text(_) => None,
+        }
+    }
+}
+
+/// Builds the memory from the file, at the start and after a failed write.
+pub(super) struct Rebuild(pub(super) Arc<Memory>);
+
+impl Hooks for Rebuild {
+    fn rebuild(&mut self, tx: &mut SqliteTx<'_>) -> Result<(), SqlError> {
+        poll_ready(self.0.rebuild(tx))
+    }
+}
+
+impl Memory {
+    async fn rebuild<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
+        let mut directory = Directory::default();
+        self.load_people(tx, &mut directory).await?;
+        self.load_tokens(tx, &mut directory).await?;
+        self.load_config(tx, &mut directory).await?;
+        directory.set_floor(mark(tx, FLOOR).await?.map(Timestamp::from_micros));
+        let last = replay(tx, &mut directory).await?;
+        let counters = count_again(tx).await?;
+        *self.write() = directory;
+        *self.counters() = counters;
+        self.reserved().clear();
+        self.learned.store(last.id, Ordering::Release);
+        Ok(())
+    }
+
+    async fn load_people<T: Tx>(
+        &self,
+        tx: &mut T,
+        directory: &mut Directory,
+    ) -> Result<(), SqlError> {
+        let mut after = String::new();
+        loop {
+            let page = records::people_after(tx, &after, PAGE).await?;
+            let Some(PersonRow(last)) = page.last() else {
+                return Ok(());
+            };
+            last.name.canonical().as_str().clone_into(&mut after);
+            for PersonRow(user) in page {
+                directory.put_person(user.name.canonical().clone(), PersonEntry::from(&user));
+            }
+        }
+    }
+
+    async fn load_tokens<T: Tx>(
+        &self,
+        tx: &mut T,
+        directory: &mut Directory,
+    ) -> Result<(), SqlError> {
+        let mut after = String::new();
+        loop {
+            let page: Vec<TokenRow> = records::all_tokens_after(tx, &after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            last.serial.as_str().clone_into(&mut after);
+            for row in page {
+                directory.put_token(row.serial, row);
+            }
+        }
+    }
+
+    pub(super) async fn load_config<T: Tx>(
+        &self,
+        tx: &mut T,
+        directory: &mut Directory,
+    ) -> Result<(), SqlError> {
+        let clients = records::objects(tx, &RADIUS_CLIENT).await?;
+        directory.set_clients(self.open_clients(&clients));
+        directory.set_settings(settings(tx).await?);
+        directory.set_authenticating(authenticating(tx).await?);
+        Ok(())
+    }
+}
+
+pub(super) async fn settings<T: Tx>(tx: &mut T) -> Result<Settings, SqlError> {
+    let global = records::object(tx, &GLOBAL, "").await?;
+    let setting = records::object(tx, &SETTING, "").await?;
+    Ok(Settings::from_objects(
+        &global.unwrap_or_else(|| Object::new(&GLOBAL, "")),
+        &setting.unwrap_or_else(|| Object::new(&SETTING, "")),
+    ))
+}
+
+pub(super) async fn authenticating<T: Tx>(tx: &mut T) -> Result<HashSet<IpAddr>, SqlError> {
+    let rows: Vec<(String,)> = tx.rows("SELECT address FROM authenticator", &[]).await?;
+    Ok(rows
+        .iter()
+        .filter_map(|(address,)| address.parse().ok())
+        .collect())
+}
+
+/// Name of the mark up to which the rows have what the events say.
+pub(super) const CHECKPOINT: &str = "checkpoint";
+/// Name of the mark before which everything is spent, in microseconds.
+pub(super) const FLOOR: &str = "floor";
+
+pub(super) async fn mark<T: Tx>(tx: &mut T, name: &str) -> Result<Option<i64>, SqlError> {
+    let row: Option<(i64,)> = tx
+        .row("SELECT value FROM mark WHERE name = $1", &vals![name])
+        .await?;
+    Ok(row.map(|(value,)| value))
+}
+
+pub(super) async fn set_mark<T: Tx>(tx: &mut T, name: &str, value: i64) -> Result<(), SqlError> {
+    tx.exec_one(
+        "INSERT INTO mark (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2",
+        &vals![name, value],
+    )
+    .await
+}
+
+/// Brings the directory from the rows up to the last event, and checks the chain on the way.
+async fn replay<T: Tx>(tx: &mut T, directory: &mut Directory) -> Result<Link, SqlError> {
+    let checkpoint = mark(tx, CHECKPOINT).await?.unwrap_or(0);
+    let mut link = match super::events::at(tx, checkpoint).await? {
+        Some(recorded) => recorded.link(),
+        None if checkpoint == 0 => Link::FIRST,
+        None => return Err(SqlError::damaged("event", checkpoint.to_string(), "id")),
+    };
+    loop {
+        let page: Vec<Recorded> = tx
+            .rows(
+                "SELECT id, at, kind, person, client, source, token, step, drift, reason, detail, \
+                 actor, interface, action, object, refers, tally, hash FROM event \
+                 WHERE id > $1 ORDER BY id LIMIT $2",
+                &vals![link.id, PAGE],
+            )
+            .await?;
+        if page.is_empty() {
+            return Ok(link);
+        }
+        for recorded in page {
+            if !recorded.follows(&link) {
+                return Err(SqlError::damaged("event", recorded.id.to_string(), "hash"));
+            }
+            link = recorded.link();
+            respend(directory, &recorded);
+        }
+    }
+}
+
+fn respend(directory: &mut Directory, recorded: &Recorded) {
+    if let What::Accepted {
+        spend: Spend::Step { token, step, drift },
+        ..
+    }
+    | What::Resynchronised {
+        token, step, drift, ..
+    } = &recorded.event.what
+    {
+        directory.spend(
+            *token,
+            Spent {
+                step: *step,
+                by: recorded.id,
+            },
+            *drift,
+        );
+    }
+}
+
+/// Counts wrong codes again from the events that bear on the counters.
+async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
+    let mut counters = Counters::default();
+    let latest: Option<(i64,)> = tx
+        .row("SELECT at FROM event ORDER BY id DESC LIMIT 1", &[])
+        .await?;
+    let latest = latest.map_or(0, |(at,)| at);
+    let since = Timestamp::from_micros(latest).before(Span::from_days(31));
+    let rows: Vec<(i64, Option<String>, Option<i64>)> = tx
+        .rows(
+            "SELECT at, person, tally FROM event WHERE tally IS NOT NULL AND at > $1 ORDER BY at, id",
+            &vals![since],
+        )
+        .await?;
+    for (at, person, tally) in rows {
+        let (Some(person), Some(tally)) = (person, tally.and_then(Tally::from_number)) else {
+            continue;
+        };
+        let name = CanonicalName::from_stored(&person);
+        match tally {
+            Tally::Failed => {
+                counters
+                    .codes
+                    .entry(name)
+                    .or_default()
+                    .failed(Timestamp::from_micros(at));
+            }
+            Tally::Succeeded => {
+                if let Some(counter) = counters.codes.get_mut(&name) {
+                    counter.succeeded();
+                }
+            }
+            Tally::Cleared => {
+                counters.codes.remove(&name);
+            }
+        }
+    }
+    Ok(counters)
+}
+
+/// What the head record says of a database that was just opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    /// The database has everything that the head record knows of.
+    Whole,
+    /// The database is behind the head record, or another one: it was copied back or replaced.
+    WentBack,
+    /// There are events and no head record: nobody can tell.
+    Unknown,
+}
+
+pub(super) async fn standing<T: Tx>(tx: &mut T, head: Option<Head>) -> Result<Standing, SqlError> {
+    let Some(head) = head else {
+        let last = Link::last(tx).await?;
+        return Ok(if last == Link::FIRST {
+            Standing::Whole
+        } else {
+            Standing::Unknown
+        });
+    };
+    let recorded = super::events::at(tx, head.link.id).await?;
+    Ok(match recorded {
+        Some(recorded) if recorded.link() == head.link => Standing::Whole,
+        None if head.link == Link::FIRST => Standing::Whole,
+        _ => Standing::WentBack,
+    })
+}
+
+/// The event that says why everything counts as spent.
+pub(super) fn floor_raised(cause: &str, now: Timestamp) -> Event {
+    Event {
+        at: now,
+        what: What::FloorRaised {
+            cause: Box::from(cause),
+        },
+    }
+}

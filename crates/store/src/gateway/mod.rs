@@ -1,0 +1,587 @@
+//! What the gateway remembers: users, tokens, configuration, the audit chain and the outbox.
+//!
+//! Logins are decided from memory ([`GatewayStore::facts`]) and become real in
+//! [`GatewayStore::consume`]; everything else is an [`admin::Operation`] in one transaction
+//! ([`GatewayStore::administer`]).
+
+mod administer;
+mod consume;
+mod directory;
+mod events;
+mod head;
+mod maintenance;
+mod memory;
+mod outbox;
+mod queries;
+mod records;
+mod schema;
+mod secrets;
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::admin::{AdminError, Entropy, Operation, Owned};
+use domain::audit::{Actor, Event};
+use domain::client::{Client, Secret};
+use domain::explain::FirstUse;
+use domain::login::{CodePosition, Facts};
+use domain::name::CanonicalName;
+use domain::schema::{Object, Table};
+use domain::settings::Settings;
+use domain::throttle::{CodeCounter, Throttled};
+use domain::time::Timestamp;
+use domain::token::Verifier;
+use domain::user::User;
+use ident::TokenSerial;
+use otp::{Drift, Step};
+
+pub use administer::Done;
+pub use consume::{Decision, Granted, Outcome};
+pub use events::Recorded;
+pub use outbox::Waiting;
+
+use crate::engine::{Database, Failure, Health, OpenError, Undecided};
+use crate::sealing::{RootKey, SealError};
+use administer::Administer;
+use consume::ConsumeJob;
+use head::HeadFile;
+use maintenance::{Learn, Postpone, RaiseFloor, Record, Stand};
+use memory::{Memory, Rebuild, Standing};
+use queries::Never;
+use secrets::Secrets;
+
+/// Why the gateway's store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The root key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The head record.
+    #[error("the head record {path} cannot be opened: {source}")]
+    Head {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Reading it.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+}
+
+/// Where the store lies and what is to be trusted.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// The database file.
+    pub database: PathBuf,
+    /// The head record; on another disk it also tells when the whole directory was put back.
+    pub head: PathBuf,
+    /// Whether a clock behind the last record is to be believed.
+    pub clock: ClockTrust,
+}
+
+/// What to do with a clock that is behind the last record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClockTrust {
+    /// Refuse logins until it has caught up.
+    Records,
+    /// Take it as right: everything up to now counts as spent.
+    Clock,
+}
+
+/// No login is decided: the clock is behind what was recorded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the clock went back: the last record is of {latest}")]
+pub struct ClockSteppedBack {
+    /// The latest moment on record.
+    pub latest: Timestamp,
+}
+
+/// How a checked password ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PasswordOutcome {
+    /// It was right.
+    Right,
+    /// It could not be decided; it does not count.
+    Undecided,
+}
+
+/// The gateway's store.
+#[derive(Debug)]
+pub struct GatewayStore {
+    database: Database,
+    memory: Arc<Memory>,
+}
+
+impl GatewayStore {
+    /// Opens or creates the store and builds its memory.
+    pub async fn open(
+        location: &Location,
+        root: &RootKey,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let (head_file, head) = open_head(&location.head)?;
+        let memory = Arc::new(Memory::new(Secrets::new(root)?, head_file, head));
+        let database = Database::open(
+            &location.database,
+            schema::MIGRATIONS,
+            Rebuild(Arc::clone(&memory)),
+        )?;
+        let store = Self { database, memory };
+        store.stand(head, location.clock, now).await?;
+        Ok(store)
+    }
+
+    /// Raises the floor where the store may have gone back behind what was accepted.
+    async fn stand(
+        &self,
+        head: Option<head::Head>,
+        clock: ClockTrust,
+        now: Timestamp,
+    ) -> Result<(), Undecided> {
+        let standing = self.read(Stand { head }).await?;
+        let latest = head.map_or(now, |head| head.latest.max(now));
+        let (cause, floor) = match (standing, clock, self.memory.clock_stepped_back(now)) {
+            (Standing::WentBack, _, _) => (
+                "the database is behind its head record: an older copy was put back",
+                latest,
+            ),
+            (Standing::Unknown, _, _) => (
+                "the head record is missing: nobody can tell whether the database went back",
+                latest,
+            ),
+            (Standing::Whole, ClockTrust::Clock, Some(_)) => (
+                "an administrator took the clock as right although it went back",
+                now,
+            ),
+            (Standing::Whole, _, _) => return Ok(()),
+        };
+        tracing::warn!(cause, "everything up to now counts as spent");
+        let event = memory::floor_raised(cause, now);
+        let memory = Arc::clone(&self.memory);
+        let raised = self
+            .database
+            .write_then(RaiseFloor { event, floor }, move |link| {
+                if clock == ClockTrust::Clock {
+                    memory.trust_clock(now);
+                }
+                memory.write().set_floor(Some(floor));
+                memory.committed(*link, now);
+            })
+            .await;
+        raised.map(drop).map_err(undecided)
+    }
+
+    /// All that the decision about one login reads, at one moment.
+    pub fn facts(
+        &self,
+        name: CanonicalName,
+        position: CodePosition,
+        now: Timestamp,
+    ) -> Result<Facts, ClockSteppedBack> {
+        match self.memory.clock_stepped_back(now) {
+            Some(latest) => Err(ClockSteppedBack { latest }),
+            None => Ok(self
+                .memory
+                .read()
+                .facts(name, position, &self.memory.secrets, now)),
+        }
+    }
+
+    /// Counts a password attempt before it is evaluated, or says until when none is.
+    pub fn reserve_password(
+        &self,
+        name: &CanonicalName,
+        source: &str,
+        now: Timestamp,
+    ) -> Result<(), Throttled> {
+        let settings = self.settings();
+        let mut counters = self.memory.counters();
+        match counters.password(name, source, &settings, now) {
+            Some(counter) => counter.reserve(settings.password_limit, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Settles a reserved attempt that was no failure.
+    pub fn settle_password(&self, name: &CanonicalName, source: &str, outcome: PasswordOutcome) {
+        let key = (name.clone(), Box::from(source));
+        let mut counters = self.memory.counters();
+        let Some(counter) = counters.passwords.get_mut(&key) else {
+            return;
+        };
+        match outcome {
+            PasswordOutcome::Right => {
+                counters.passwords.remove(&key);
+            }
+            PasswordOutcome::Undecided => counter.release(),
+        }
+    }
+
+    /// Lets a decision look at, and raise, the count of a person's wrong codes.
+    pub fn with_code_counter<R>(
+        &self,
+        name: &CanonicalName,
+        now: Timestamp,
+        decide: impl FnOnce(&mut CodeCounter) -> R,
+    ) -> R {
+        let mut counters = self.memory.counters();
+        match counters.codes.get_mut(name) {
+            Some(counter) => decide(counter),
+            None => {
+                let mut counter = CodeCounter::default();
+                let decided = decide(&mut counter);
+                if !counter.is_clear(now) {
+                    counters.codes.insert(name.clone(), counter);
+                }
+                decided
+            }
+        }
+    }
+
+    /// Records decisions and spends their steps; `answer` gets an outcome for each, in order, once
+    /// they are durable. This is the one way to spend a step and to get a [`Granted`].
+    ///
+    /// `answer` runs on the writer thread: it hands on and does not wait.
+    pub fn consume(
+        &self,
+        decisions: Vec<Decision>,
+        answer: impl FnOnce(Vec<Outcome>) + Send + 'static,
+    ) {
+        let job = ConsumeJob::new(Arc::clone(&self.memory), decisions, answer);
+        if let Err(rejected) = self.database.submit(Box::new(job)) {
+            rejected.job.complete(Err(rejected.why));
+        }
+    }
+
+    /// Carries out an administrative operation: state, events and messages in one transaction. With
+    /// `settles`, that message of the outbox is answered by it.
+    pub async fn administer(
+        &self,
+        operation: Operation,
+        entropy: Entropy,
+        actor: Actor,
+        now: Timestamp,
+        settles: Option<i64>,
+    ) -> Result<Done, Failure<AdminError>> {
+        let memory = Arc::clone(&self.memory);
+        let work = Administer {
+            memory: Arc::clone(&self.memory),
+            operation,
+            entropy,
+            actor,
+            now,
+            settles,
+        };
+        self.database
+            .write_then(work, move |done: &Done| done.apply(&memory))
+            .await
+    }
+
+    /// Appends an event of its own, such as what a refusal turned out to be.
+    pub async fn record(&self, event: Event) -> Result<(), Undecided> {
+        let memory = Arc::clone(&self.memory);
+        let at = event.at;
+        let write = self.database.write_then(Record { event }, move |link| {
+            memory.committed(*link, at);
+        });
+        write.await.map(drop).map_err(undecided)
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.memory.read().settings()
+    }
+
+    /// The RADIUS clients in force.
+    pub fn clients(&self) -> Arc<[Client]> {
+        self.memory.read().clients()
+    }
+
+    /// Addresses that have sent a valid Message-Authenticator.
+    pub fn authenticating(&self) -> Arc<HashSet<IpAddr>> {
+        self.memory.read().authenticating()
+    }
+
+    /// Keeps that this address sends a valid Message-Authenticator.
+    pub async fn learn_authenticating(
+        &self,
+        address: IpAddr,
+        client: &str,
+        now: Timestamp,
+    ) -> Result<(), Undecided> {
+        let memory = Arc::clone(&self.memory);
+        let work = Learn {
+            address,
+            client: Box::from(client),
+            now,
+        };
+        let learned = self
+            .database
+            .write_then(work, move |addresses: &HashSet<IpAddr>| {
+                memory.write().set_authenticating(addresses.clone());
+            });
+        learned.await.map(drop).map_err(undecided)
+    }
+
+    /// What checks the codes of a token, for a resynchronisation.
+    pub fn verifier(&self, serial: TokenSerial) -> Option<Verifier> {
+        let directory = self.memory.read();
+        directory
+            .verifier(serial, &self.memory.secrets)
+            .map(|(verifier, _)| verifier)
+    }
+
+    /// What checks the codes of a person's tokens, for an explanation.
+    pub fn verifiers_of(&self, name: &CanonicalName) -> Vec<Verifier> {
+        let directory = self.memory.read();
+        let serial = directory.token_of(name);
+        serial
+            .and_then(|serial| directory.verifier(serial, &self.memory.secrets))
+            .map(|(verifier, _)| verifier)
+            .into_iter()
+            .collect()
+    }
+
+    /// The login that spent this very step, if it is still known.
+    pub async fn first_use(
+        &self,
+        serial: TokenSerial,
+        step: Step,
+    ) -> Result<Option<FirstUse>, Undecided> {
+        let spent = self
+            .memory
+            .read()
+            .spent(serial)
+            .filter(|spent| spent.step == step);
+        let Some(spent) = spent else { return Ok(None) };
+        let recorded = self.event(spent.by).await?;
+        Ok(recorded.and_then(|recorded| match recorded.event.what {
+            domain::audit::What::Accepted { origin, .. } => Some(FirstUse {
+                at: recorded.event.at,
+                client: origin.client,
+                source: origin.source,
+            }),
+            _ => None,
+        }))
+    }
+
+    /// The clock difference that a token has shown so far.
+    pub fn drift(&self, serial: TokenSerial) -> Option<Drift> {
+        self.memory.read().drift(serial)
+    }
+
+    /// Users and tokens in memory.
+    pub fn sizes(&self) -> (usize, usize) {
+        self.memory.read().sizes()
+    }
+
+    /// Whether writes get through.
+    pub fn health(&self) -> Health {
+        self.database.health()
+    }
+
+    /// Takes nothing new, finishes what waits and closes. Blocks.
+    pub fn shutdown(&self) {
+        self.database.shutdown();
+    }
+
+    /// A configured secret, opened.
+    pub fn open_secret(&self, object: &Object, field: &str) -> Option<Secret> {
+        self.memory.open_secret(object, field)
+    }
+
+    /// The next `limit` tokens after the serial `after`.
+    pub async fn tokens_after(&self, after: &str, limit: i64) -> Result<Vec<Owned>, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        let mut page = self
+            .read(queries::TokensAfter {
+                memory,
+                after: after.to_owned(),
+                limit,
+            })
+            .await?;
+        for owned in &mut page {
+            self.learned_drift(owned);
+        }
+        Ok(page)
+    }
+
+    /// One token with its owner.
+    pub async fn token(&self, serial: TokenSerial) -> Result<Option<Owned>, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        let mut owned = self.read(queries::OneToken { memory, serial }).await?;
+        if let Some(owned) = &mut owned {
+            self.learned_drift(owned);
+        }
+        Ok(owned)
+    }
+
+    /// Memory learns with every login, the row at the next checkpoint.
+    fn learned_drift(&self, owned: &mut Owned) {
+        if let Some(drift) = self.drift(owned.token.serial) {
+            owned.token.drift = drift;
+        }
+    }
+
+    /// The next `limit` users after the canonical name `after`.
+    pub async fn people_after(&self, after: &str, limit: i64) -> Result<Vec<User>, Undecided> {
+        self.read(queries::PeopleAfter {
+            after: after.to_owned(),
+            limit,
+        })
+        .await
+    }
+
+    /// One user.
+    pub async fn person(&self, name: CanonicalName) -> Result<Option<User>, Undecided> {
+        self.read(queries::OnePerson { name }).await
+    }
+
+    /// All entries of a table other than users and tokens.
+    pub async fn objects(&self, table: &'static Table) -> Result<Vec<Object>, Undecided> {
+        self.read(queries::Objects { table }).await
+    }
+
+    /// One entry of a table other than users and tokens.
+    pub async fn object(
+        &self,
+        table: &'static Table,
+        key: &str,
+    ) -> Result<Option<Object>, Undecided> {
+        self.read(queries::OneObject {
+            table,
+            key: Box::from(key),
+        })
+        .await
+    }
+
+    /// One event.
+    pub async fn event(&self, id: i64) -> Result<Option<Recorded>, Undecided> {
+        self.read(queries::OneEvent { id }).await
+    }
+
+    /// Up to `limit` logins with numbers below `before`, newest first.
+    pub async fn logins_before(&self, before: i64, limit: i64) -> Result<Vec<Recorded>, Undecided> {
+        self.read(queries::LoginsBefore { before, limit }).await
+    }
+
+    /// What the refusals with numbers from `from` to `to` turned out to be.
+    pub async fn explanations(&self, from: i64, to: i64) -> Result<Vec<Recorded>, Undecided> {
+        self.read(queries::Explanations { from, to }).await
+    }
+
+    /// Mobile tokens after a serial whose state at the token server matters.
+    pub async fn pollable_after(
+        &self,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<TokenSerial>, Undecided> {
+        self.read(queries::PollableAfter {
+            after: after.to_owned(),
+            limit,
+        })
+        .await
+    }
+
+    /// Messages that are to be sent by `now`, oldest first.
+    pub async fn due(&self, now: Timestamp, limit: i64) -> Result<Vec<Waiting>, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        self.read(queries::Due {
+            memory,
+            by: now.micros(),
+            limit,
+        })
+        .await
+    }
+
+    /// All messages in the outbox.
+    pub async fn outbox(&self, limit: i64) -> Result<Vec<Waiting>, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        self.read(queries::Due {
+            memory,
+            by: i64::MAX,
+            limit,
+        })
+        .await
+    }
+
+    /// A message was answered and nothing else changes.
+    pub async fn settle(&self, message: i64) -> Result<(), Undecided> {
+        self.database
+            .write(maintenance::Settle { message })
+            .await
+            .map_err(undecided)
+    }
+
+    /// A message could not be delivered: it is tried again at `due`.
+    pub async fn postpone(
+        &self,
+        message: i64,
+        due: Timestamp,
+        error: &str,
+    ) -> Result<(), Undecided> {
+        let work = Postpone {
+            message,
+            due,
+            error: error.to_owned(),
+        };
+        self.database.write(work).await.map_err(undecided)
+    }
+
+    /// Brings the rows of tokens up to what memory knows, and moves the checkpoint.
+    pub async fn checkpoint(&self) -> Result<(), Undecided> {
+        // Taken first: memory has learned of every event up to this one.
+        let learned = self.memory.learned();
+        let mut serials = self.memory.write().take_dirty();
+        if serials.is_empty() {
+            return Ok(());
+        }
+        while !serials.is_empty() {
+            let chunk = serials.split_off(serials.len().saturating_sub(maintenance::CHUNK));
+            let rows = {
+                let directory = self.memory.read();
+                chunk
+                    .iter()
+                    .filter_map(|serial| directory.row_of(*serial))
+                    .collect()
+            };
+            if let Err(why) = self.database.write(maintenance::Rows { rows }).await {
+                let mut directory = self.memory.write();
+                directory.mark_dirty(serials);
+                directory.mark_dirty(chunk);
+                return Err(undecided(why));
+            }
+        }
+        self.database
+            .write(maintenance::Checkpoint { learned })
+            .await
+            .map_err(undecided)
+    }
+
+    async fn read<W: crate::engine::Work<Err = Never>>(
+        &self,
+        work: W,
+    ) -> Result<W::Out, Undecided> {
+        self.database.read(work).await.map_err(undecided)
+    }
+}
+
+fn undecided(failure: Failure<Never>) -> Undecided {
+    match failure {
+        Failure::Undecided(why) => why,
+        Failure::Refused(never) => match never {},
+    }
+}
+
+fn open_head(path: &Path) -> Result<(HeadFile, Option<head::Head>), StoreError> {
+    HeadFile::open(path).map_err(|source| StoreError::Head {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,180 @@
+//! What has to be sent: written with the change that asks for it, kept until it is answered.
+
+use aws_lc_rs::rand;
+use data_encoding::HEXLOWER;
+use domain::admin::Message;
+use domain::time::Timestamp;
+use ident::{LicenceCode, TokenSerial};
+
+use super::secrets::Secrets;
+use crate::engine::{FromRow, Row, SqlError, Tx};
+use crate::vals;
+
+/// A message that waits.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Its number here.
+    pub id: i64,
+    /// Its identity for the receiver, the same at every attempt.
+    pub message_id: String,
+    /// What it says.
+    pub message: Message,
+    /// When it was written.
+    pub created: Timestamp,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// What the last attempt failed with.
+    pub last_error: Option<String>,
+}
+
+/// Octets of a message's random identity: no two gateways ever choose the same.
+const ID_LEN: usize = 16;
+
+pub(super) async fn put<T: Tx>(
+    tx: &mut T,
+    message: &Message,
+    secrets: &Secrets,
+    now: Timestamp,
+) -> Result<i64, SqlError> {
+    let mut random = [0; ID_LEN];
+    rand::fill(&mut random).map_err(|_| SqlError::damaged("outbox", "", "message"))?;
+    let message_id = HEXLOWER.encode(&random);
+    let (kind, subject, payload) = written(message);
+    let payload = secrets.seal_message(&message_id, payload.as_bytes())?;
+    let row: Option<(Option<i64>,)> = tx.row("SELECT MAX(id) FROM outbox", &[]).await?;
+    let id = row.and_then(|(id,)| id).unwrap_or(0) + 1;
+    tx.exec_one(
+        "INSERT INTO outbox (id, message, kind, subject, payload, created, due, attempts) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6, 0)",
+        &vals![id, &message_id, kind, &subject, payload, now],
+    )
+    .await?;
+    Ok(id)
+}
+
+const ACTIVATE_LICENCE: &str = "activate-licence";
+const PROVISION: &str = "provision";
+const ACTIVATION_MAIL: &str = "activation-mail";
+
+/// Kind, what it is about (never secret), and the payload (sealed, since licence codes let their
+/// bearer in).
+fn written(message: &Message) -> (&'static str, String, String) {
+    match message {
+        Message::ActivateLicence(code) => {
+            (ACTIVATE_LICENCE, String::new(), code.as_str().to_owned())
+        }
+        Message::Provision(tokens) => {
+            let serials = tokens
+                .iter()
+                .map(TokenSerial::as_str)
+                .collect::<Vec<_>>()
+                .join(" ");
+            (PROVISION, serials.clone(), serials)
+        }
+        Message::ActivationMail { token, user, to } => (
+            ACTIVATION_MAIL,
+            token.as_str().to_owned(),
+            format!("{token}\n{to}\n{user}"),
+        ),
+    }
+}
+
+fn read(kind: &str, payload: &str) -> Option<Message> {
+    match kind {
+        ACTIVATE_LICENCE => LicenceCode::parse(payload)
+            .ok()
+            .map(Message::ActivateLicence),
+        PROVISION => payload
+            .split(' ')
+            .map(|serial| TokenSerial::parse(serial).ok())
+            .collect::<Option<Vec<_>>>()
+            .map(Message::Provision),
+        ACTIVATION_MAIL => {
+            let mut parts = payload.splitn(3, '\n');
+            Some(Message::ActivationMail {
+                token: TokenSerial::parse(parts.next()?).ok()?,
+                to: parts.next()?.into(),
+                user: parts.next()?.into(),
+            })
+        }
+        _ => None,
+    }
+}
+
+pub(super) struct OutboxRow {
+    id: i64,
+    message_id: String,
+    kind: String,
+    payload: Vec<u8>,
+    created: Timestamp,
+    attempts: u32,
+    last_error: Option<String>,
+}
+
+impl FromRow for OutboxRow {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        Ok(Self {
+            id: row.get(0)?,
+            message_id: row.get(1)?,
+            kind: row.get(2)?,
+            payload: row.get(3)?,
+            created: row.get(4)?,
+            attempts: row.get(5)?,
+            last_error: row.get(6)?,
+        })
+    }
+}
+
+impl OutboxRow {
+    pub(super) fn open(self, secrets: &Secrets) -> Result<Waiting, SqlError> {
+        let damaged = || SqlError::damaged("outbox", self.id.to_string(), "payload");
+        let plain = secrets
+            .open_message(&self.message_id, self.payload)
+            .ok_or_else(damaged)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| damaged())?;
+        Ok(Waiting {
+            message: read(&self.kind, text).ok_or_else(damaged)?,
+            id: self.id,
+            message_id: self.message_id,
+            created: self.created,
+            attempts: self.attempts,
+            last_error: self.last_error,
+        })
+    }
+}
+
+/// Messages whose time has come, oldest first; all of them for `due = i64::MAX`.
+pub(super) async fn due<T: Tx>(
+    tx: &mut T,
+    due: i64,
+    limit: i64,
+) -> Result<Vec<OutboxRow>, SqlError> {
+    tx.rows(
+        "SELECT id, message, kind, payload, created, attempts, last_error FROM outbox \
+         WHERE due <= $1 ORDER BY id LIMIT $2",
+        &vals![due, limit],
+    )
+    .await
+}
+
+/// The message was answered for good.
+pub(super) async fn settle<T: Tx>(tx: &mut T, id: i64) -> Result<(), SqlError> {
+    tx.exec("DELETE FROM outbox WHERE id = $1", &vals![id])
+        .await
+        .map(drop)
+}
+
+/// The message could not be delivered; it is tried again at `due`.
+pub(super) async fn postpone<T: Tx>(
+    tx: &mut T,
+    id: i64,
+    due: Timestamp,
+    error: &str,
+) -> Result<(), SqlError> {
+    tx.exec(
+        "UPDATE outbox SET due = $2, attempts = attempts + 1, last_error = $3 WHERE id = $1",
+        &vals![id, due, error],
+    )
+    .await
+    .map(drop)
+}

@@ -1,0 +1,554 @@
+//! Users, tokens and configuration entries as rows.
+
+use data_encoding::BASE64;
+use domain::admin::{Owned, Owner};
+use domain::name::{CanonicalName, UserName};
+use domain::password::PasswordHash;
+use domain::schema::{Kind as FieldKind, Object, Table, Value};
+use domain::time::Timestamp;
+use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
+use domain::user::{Switch, TwoFactor, User};
+use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
+use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed};
+use zeroize::Zeroizing;
+
+use super::secrets::Secrets;
+use crate::engine::{FromRow, Row, SqlError, Tx, Val};
+use crate::vals;
+
+/// A row of `person`.
+pub(super) struct PersonRow(pub(super) User);
+
+impl FromRow for PersonRow {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        let canonical: String = row.get(0)?;
+        let damaged = |field| SqlError::damaged("person", &canonical, field);
+        let name = UserName::parse(&row.get::<String>(1)?).map_err(|_| damaged("name"))?;
+        Ok(Self(User {
+            name,
+            status: match row.get::<String>(2)?.as_str() {
+                "enable" => Switch::Enable,
+                "disable" => Switch::Disable,
+                _ => return Err(damaged("status")),
+            },
+            password: row
+                .get::<Option<String>>(3)?
+                .map(|phc| PasswordHash::from_phc(&phc).map_err(|_| damaged("password")))
+                .transpose()?,
+            two_factor: match row.get::<String>(4)?.as_str() {
+                "disable" => TwoFactor::Disable,
+                "fortitoken" => TwoFactor::Fortitoken,
+                _ => return Err(damaged("two_factor")),
+            },
+            token: row
+                .get::<Option<String>>(5)?
+                .map(|serial| TokenSerial::parse(&serial).map_err(|_| damaged("token")))
+                .transpose()?,
+            email: row.get::<Option<String>>(6)?.map(Into::into),
+        }))
+    }
+}
+
+pub(super) async fn person<T: Tx>(
+    tx: &mut T,
+    name: &CanonicalName,
+) -> Result<Option<User>, SqlError> {
+    let row: Option<PersonRow> = tx
+        .row(
+            "SELECT canonical, name, status, password, two_factor, token, email FROM person \
+             WHERE canonical = $1",
+            &vals![name.as_str()],
+        )
+        .await?;
+    Ok(row.map(|row| row.0))
+}
+
+pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), SqlError> {
+    let status = match user.status {
+        Switch::Enable => "enable",
+        Switch::Disable => "disable",
+    };
+    let two_factor = match user.two_factor {
+        TwoFactor::Disable => "disable",
+        TwoFactor::Fortitoken => "fortitoken",
+    };
+    tx.exec_one(
+        "INSERT INTO person (canonical, name, status, password, two_factor, token, email) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (canonical) DO UPDATE SET \
+         name = $2, status = $3, password = $4, two_factor = $5, token = $6, email = $7",
+        &vals![
+            user.name.canonical().as_str(),
+            user.name.as_written(),
+            status,
+            user.password.as_ref().map(PasswordHash::as_phc),
+            two_factor,
+            user.token.as_ref().map(TokenSerial::as_str),
+            user.email.as_deref(),
+        ],
+    )
+    .await
+}
+
+pub(super) async fn remove_person<T: Tx>(tx: &mut T, name: &CanonicalName) -> Result<(), SqlError> {
+    tx.exec_one(
+        "DELETE FROM person WHERE canonical = $1",
+        &vals![name.as_str()],
+    )
+    .await
+}
+
+/// A row of `token`, its secrets still sealed.
+#[derive(Clone, Debug)]
+pub(super) struct TokenRow {
+    pub(super) serial: TokenSerial,
+    status: TokenStatus,
+    comments: String,
+    licence: Option<LicenceSerial>,
+    pub(super) parameters: Parameters,
+    stage: String,
+    code: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    expires: Option<Timestamp>,
+    registration: Option<RegistrationId>,
+    os_version: Option<String>,
+    pub(super) seed: Option<Vec<u8>>,
+    pub(super) seed_version: u32,
+    pub(super) drift: Drift,
+    pub(super) spent: Option<i64>,
+    pub(super) spent_by: Option<i64>,
+    owner: Option<Owner>,
+}
+
+impl FromRow for TokenRow {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        let key: String = row.get(0)?;
+        let damaged = |field| SqlError::damaged("token", &key, field);
+        let owner = match (
+            row.get::<Option<String>>(19)?,
+            row.get::<Option<String>>(20)?,
+        ) {
+            (Some(name), email) => Some(Owner {
+                name: UserName::parse(&name).map_err(|_| damaged("owner"))?,
+                email: email.map(Into::into),
+            }),
+            (None, _) => None,
+        };
+        Ok(Self {
+            serial: TokenSerial::parse(&key).map_err(|_| damaged("serial"))?,
+            status: match row.get::<String>(1)?.as_str() {
+                "active" => TokenStatus::Active,
+                "lock" => TokenStatus::Lock,
+                _ => return Err(damaged("status")),
+            },
+            comments: row.get(2)?,
+            licence: row
+                .get::<Option<String>>(3)?
+                .map(|licence| LicenceSerial::parse(&licence).map_err(|_| damaged("licence")))
+                .transpose()?,
+            parameters: parameters(row).ok_or_else(|| damaged("kind"))?,
+            stage: row.get(8)?,
+            code: row.get(9)?,
+            link: row.get(10)?,
+            expires: row.get(11)?,
+            registration: row
+                .get::<Option<String>>(12)?
+                .map(|id| RegistrationId::parse(&id).map_err(|_| damaged("registration")))
+                .transpose()?,
+            os_version: row.get(13)?,
+            seed: row.get(14)?,
+            seed_version: row.get(15)?,
+            drift: i32::try_from(row.get::<i64>(16)?)
+                .map(Drift)
+                .map_err(|_| damaged("drift"))?,
+            spent: row.get(17)?,
+            spent_by: row.get(18)?,
+            owner,
+        })
+    }
+}
+
+fn parameters(row: &Row<'_>) -> Option<Parameters> {
+    let kind: String = row.get(4).ok()?;
+    let period = Period::new(row.get(5).ok()?);
+    Some(Parameters {
+        kind: match kind.as_str() {
+            "totp" => Kind::Totp(period.ok()?),
+            "hotp" => Kind::Hotp,
+            _ => return None,
+        },
+        digits: Digits::new(u8::try_from(row.get::<u32>(6).ok()?).ok()?).ok()?,
+        digest: match row.get::<String>(7).ok()?.as_str() {
+            "sha1" => Digest::Sha1,
+            "sha256" => Digest::Sha256,
+            "sha512" => Digest::Sha512,
+            _ => return None,
+        },
+    })
+}
+
+impl TokenRow {
+    /// The token as the domain knows it.
+    pub(super) fn open(self, secrets: &Secrets) -> Result<Owned, SqlError> {
+        let serial = self.serial;
+        let damaged = |field| SqlError::damaged("token", serial.as_str(), field);
+        let code = || -> Result<ActivationCode, SqlError> {
+            let sealed = self.code.as_deref().ok_or_else(|| damaged("code"))?;
+            let text = secrets
+                .open_token(serial, "code", 0, sealed)
+                .ok_or_else(|| damaged("code"))?;
+            std::str::from_utf8(&text)
+                .ok()
+                .and_then(|text| ActivationCode::parse(text).ok())
+                .ok_or_else(|| damaged("code"))
+        };
+        let expires = || self.expires.ok_or_else(|| damaged("expires"));
+        let stage = match self.stage.as_str() {
+            "new" => Stage::New,
+            "requested" => Stage::Requested,
+            "activated" => Stage::Activated,
+            "provisioning" => {
+                let sealed = self.link.as_deref().ok_or_else(|| damaged("link"))?;
+                let text = secrets
+                    .open_token(serial, "link", 0, sealed)
+                    .ok_or_else(|| damaged("link"))?;
+                let text = String::from_utf8(text.to_vec()).map_err(|_| damaged("link"))?;
+                let link = ActivationLink::new(text);
+                Stage::Provisioning(Provisioning {
+                    code: code()?,
+                    link,
+                    expires: expires()?,
+                })
+            }
+            "provisioned" => Stage::Provisioned(Provisioned {
+                code: code()?,
+                expires: expires()?,
+                registration: self.registration.ok_or_else(|| damaged("registration"))?,
+                os_version: self.os_version.clone().unwrap_or_default().into(),
+            }),
+            _ => return Err(damaged("stage")),
+        };
+        Ok(Owned {
+            token: Token {
+                serial,
+                status: self.status,
+                comments: self.comments.into(),
+                licence: self.licence,
+                parameters: self.parameters,
+                has_seed: self.seed.is_some(),
+                stage,
+                drift: self.drift,
+            },
+            owner: self.owner,
+        })
+    }
+
+    /// What the login path needs to know of the stage.
+    pub(super) fn usable(&self) -> super::directory::Usable {
+        use super::directory::Usable;
+        match (self.status, self.stage.as_str()) {
+            (TokenStatus::Lock, _) => Usable::Locked,
+            (_, "provisioning") => Usable::Until(self.expires.unwrap_or_default()),
+            (_, "provisioned" | "activated") => Usable::Always,
+            _ => Usable::Never,
+        }
+    }
+}
+
+pub(super) async fn token<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+) -> Result<Option<TokenRow>, SqlError> {
+    tx.row(
+        "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
+         t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
+         t.seed_version, t.drift, t.spent, t.spent_by, p.name, p.email \
+         FROM token t LEFT JOIN person p ON p.token = t.serial \
+         WHERE t.serial = $1 AND t.stage <> 'removed'",
+        &vals![serial.as_str()],
+    )
+    .await
+}
+
+/// The next tokens after `after` in the order of their serials.
+pub(super) async fn tokens_after<T: Tx>(
+    tx: &mut T,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<TokenRow>, SqlError> {
+    tx.rows(
+        "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
+         t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
+         t.seed_version, t.drift, t.spent, t.spent_by, p.name, p.email \
+         FROM token t LEFT JOIN person p ON p.token = t.serial \
+         WHERE t.serial > $1 AND t.stage <> 'removed' ORDER BY t.serial LIMIT $2",
+        &vals![after, limit],
+    )
+    .await
+}
+
+/// As [`tokens_after`], with the removed ones: what was spent of them stays spent.
+pub(super) async fn all_tokens_after<T: Tx>(
+    tx: &mut T,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<TokenRow>, SqlError> {
+    tx.rows(
+        "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
+         link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, \
+         NULL, NULL FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
+        &vals![after, limit],
+    )
+    .await
+}
+
+/// The next mobile tokens after `after` whose state at the token server matters.
+pub(super) async fn pollable_after<T: Tx>(
+    tx: &mut T,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<TokenSerial>, SqlError> {
+    let rows: Vec<(String,)> = tx
+        .rows(
+            "SELECT serial FROM token WHERE serial > $1 \
+             AND stage IN ('provisioning', 'provisioned') ORDER BY serial LIMIT $2",
+            &vals![after, limit],
+        )
+        .await?;
+    let serial = |text: &str| {
+        TokenSerial::parse(text).map_err(|_| SqlError::damaged("token", text, "serial"))
+    };
+    rows.iter().map(|(text,)| serial(text)).collect()
+}
+
+/// The next users after `after` in the order of their canonical names.
+pub(super) async fn people_after<T: Tx>(
+    tx: &mut T,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<PersonRow>, SqlError> {
+    tx.rows(
+        "SELECT canonical, name, status, password, two_factor, token, email FROM person \
+         WHERE canonical > $1 ORDER BY canonical LIMIT $2",
+        &vals![after, limit],
+    )
+    .await
+}
+
+/// Writes a token; its seed and what was spent of it stay.
+pub(super) async fn put_token<T: Tx>(
+    tx: &mut T,
+    token: &Token,
+    secrets: &Secrets,
+) -> Result<(), SqlError> {
+    let serial = token.serial;
+    let (kind, period) = match token.parameters.kind {
+        Kind::Totp(period) => ("totp", i64::from(period.secs())),
+        Kind::Hotp => ("hotp", 0),
+    };
+    let digest = match token.parameters.digest {
+        Digest::Sha1 => "sha1",
+        Digest::Sha256 => "sha256",
+        Digest::Sha512 => "sha512",
+    };
+    let status = match token.status {
+        TokenStatus::Active => "active",
+        TokenStatus::Lock => "lock",
+    };
+    let seal = |field, text: &str| secrets.seal_token(serial, field, 0, text.as_bytes());
+    let none = (Val::Null, Val::Null, Val::Null, Val::Null, Val::Null);
+    let (stage, (code, link, expires, registration, os_version)) = match &token.stage {
+        Stage::New => ("new", none),
+        Stage::Requested => ("requested", none),
+        Stage::Activated => ("activated", none),
+        Stage::Provisioning(waiting) => (
+            "provisioning",
+            (
+                Val::from(seal("code", waiting.code.as_str())?),
+                Val::from(seal("link", waiting.link.as_str())?),
+                Val::from(waiting.expires),
+                Val::Null,
+                Val::Null,
+            ),
+        ),
+        Stage::Provisioned(phone) => (
+            "provisioned",
+            (
+                Val::from(seal("code", phone.code.as_str())?),
+                Val::Null,
+                Val::from(phone.expires),
+                Val::from(phone.registration.as_str().to_owned()),
+                Val::from(&*phone.os_version),
+            ),
+        ),
+    };
+    tx.exec_one(
+        "INSERT INTO token (serial, status, comments, licence, kind, period, digits, digest, \
+         stage, code, link, expires, registration, os_version, drift, seed_version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0) \
+         ON CONFLICT (serial) DO UPDATE SET status = $2, comments = $3, licence = $4, kind = $5, \
+         period = $6, digits = $7, digest = $8, stage = $9, code = $10, link = $11, \
+         expires = $12, registration = $13, os_version = $14, drift = $15",
+        &[
+            Val::from(serial.as_str()),
+            status.into(),
+            Val::from(&*token.comments),
+            Val::from(token.licence.as_ref().map(LicenceSerial::as_str)),
+            kind.into(),
+            period.into(),
+            i64::from(token.parameters.digits.count()).into(),
+            digest.into(),
+            stage.into(),
+            code,
+            link,
+            expires,
+            registration,
+            os_version,
+            i64::from(token.drift.0).into(),
+        ],
+    )
+    .await
+}
+
+/// Gives a token a new seed or none. The version goes up, so an old sealed seed fits no more.
+pub(super) async fn put_seed<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    seed: Option<&Seed>,
+    secrets: &Secrets,
+) -> Result<(), SqlError> {
+    let row: Option<(i64,)> = tx
+        .row(
+            "SELECT seed_version FROM token WHERE serial = $1",
+            &vals![serial.as_str()],
+        )
+        .await?;
+    let version = row.map_or(0, |(version,)| version) + 1;
+    let sealed = seed
+        .map(|seed| secrets.seal_token(serial, "seed", version.unsigned_abs(), seed.expose()))
+        .transpose()?;
+    tx.exec_one(
+        "UPDATE token SET seed = $2, seed_version = $3 WHERE serial = $1",
+        &vals![serial.as_str(), sealed, version],
+    )
+    .await
+}
+
+pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<(), SqlError> {
+    tx.exec_one(
+        "UPDATE token SET stage = 'removed', status = 'active', comments = '', licence = NULL, \
+         code = NULL, link = NULL, expires = NULL, registration = NULL, os_version = NULL, \
+         seed = NULL WHERE serial = $1",
+        &vals![serial.as_str()],
+    )
+    .await
+}
+
+/// The entry of a table with this key. A single object exists always.
+pub(super) async fn object<T: Tx>(
+    tx: &mut T,
+    table: &'static Table,
+    key: &str,
+) -> Result<Option<Object>, SqlError> {
+    let rows: Vec<(String, String)> = tx
+        .rows(
+            "SELECT field, value FROM config WHERE path = $1 AND entry = $2",
+            &vals![table.path, key],
+        )
+        .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut object = Object::new(table, key);
+    for (name, value) in rows {
+        fill(&mut object, &name, value);
+    }
+    Ok(Some(object))
+}
+
+/// All entries of a table, in the order of their keys.
+pub(super) async fn objects<T: Tx>(
+    tx: &mut T,
+    table: &'static Table,
+) -> Result<Vec<Object>, SqlError> {
+    let rows: Vec<(String, String, String)> = tx
+        .rows(
+            "SELECT entry, field, value FROM config WHERE path = $1 ORDER BY entry",
+            &vals![table.path],
+        )
+        .await?;
+    let mut objects: Vec<Object> = Vec::new();
+    for (key, name, value) in rows {
+        match objects.last_mut().filter(|object| *object.key == *key) {
+            Some(object) => fill(object, &name, value),
+            None => {
+                let mut object = Object::new(table, &key);
+                fill(&mut object, &name, value);
+                objects.push(object);
+            }
+        }
+    }
+    Ok(objects)
+}
+
+/// A field that this version does not declare is left alone in its row.
+fn fill(object: &mut Object, name: &str, value: String) {
+    let Some(field) = object.table.field(name) else {
+        return;
+    };
+    let value = match field.kind {
+        FieldKind::Secret(_) => Value::Sealed(value.into()),
+        _ => Value::Text(value.into()),
+    };
+    object.set(field, value);
+}
+
+/// The row that an entry without any set field leaves behind: it exists.
+const EXISTS: &str = "";
+
+pub(super) async fn put_object<T: Tx>(
+    tx: &mut T,
+    object: Object,
+    secrets: &Secrets,
+) -> Result<(), SqlError> {
+    let (path, key) = (object.table.path, object.key.clone());
+    remove_object(tx, object.table, &key).await?;
+    put_field(tx, path, &key, EXISTS, "").await?;
+    for (field, value) in object.into_values() {
+        let text = match value {
+            Value::Text(text) | Value::Sealed(text) => Zeroizing::new(text.into_string()),
+            Value::Secret(plain) => {
+                let sealed = secrets.seal_config(path, &key, field.name, plain.as_bytes())?;
+                Zeroizing::new(BASE64.encode(&sealed))
+            }
+        };
+        put_field(tx, path, &key, field.name, &text).await?;
+    }
+    Ok(())
+}
+
+async fn put_field<T: Tx>(
+    tx: &mut T,
+    path: &str,
+    key: &str,
+    field: &str,
+    value: &str,
+) -> Result<(), SqlError> {
+    tx.exec_one(
+        "INSERT INTO config (path, entry, field, value) VALUES ($1, $2, $3, $4)",
+        &vals![path, key, field, value],
+    )
+    .await
+}
+
+pub(super) async fn remove_object<T: Tx>(
+    tx: &mut T,
+    table: &'static Table,
+    key: &str,
+) -> Result<(), SqlError> {
+    tx.exec(
+        "DELETE FROM config WHERE path = $1 AND entry = $2",
+        &vals![table.path, key],
+    )
+    .await
+    .map(drop)
+}

@@ -1,0 +1,99 @@
+//! The gateway's tables.
+
+use crate::engine::Migration;
+
+pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+    name: "gateway",
+    sql: GATEWAY,
+}];
+
+/// - `token.stage = 'removed'` keeps what was spent of a token that was deleted: it may come back.
+/// - `event` is the audit chain. A login appends to it and touches nothing else; the two partial
+///   indexes cover what a start has to read again and are not touched by an ordinary Accept.
+const GATEWAY: &str = "
+CREATE TABLE person (
+    canonical TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    status TEXT NOT NULL,
+    password TEXT,
+    two_factor TEXT NOT NULL,
+    token TEXT UNIQUE,
+    email TEXT
+) STRICT;
+
+CREATE TABLE token (
+    serial TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    comments TEXT NOT NULL,
+    licence TEXT,
+    kind TEXT NOT NULL,
+    period INTEGER NOT NULL,
+    digits INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    code BLOB,
+    link BLOB,
+    expires INTEGER,
+    registration TEXT,
+    os_version TEXT,
+    seed BLOB,
+    seed_version INTEGER NOT NULL,
+    drift INTEGER NOT NULL,
+    spent INTEGER,
+    spent_by INTEGER
+) STRICT;
+
+CREATE TABLE config (
+    path TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    field TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (path, entry, field)
+) STRICT;
+
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    person TEXT,
+    client TEXT,
+    source TEXT,
+    token TEXT,
+    step INTEGER,
+    drift INTEGER,
+    reason TEXT,
+    detail TEXT,
+    actor TEXT,
+    interface TEXT,
+    action TEXT,
+    object TEXT,
+    refers INTEGER,
+    tally INTEGER,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX event_tally ON event (at) WHERE tally IS NOT NULL;
+CREATE INDEX event_refers ON event (refers) WHERE refers IS NOT NULL;
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    message TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    last_error TEXT
+) STRICT;
+
+CREATE TABLE authenticator (
+    address TEXT PRIMARY KEY,
+    client TEXT NOT NULL,
+    since INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE mark (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT;
+";

@@ -1,0 +1,124 @@
+//! Which key seals what: seeds, codes and configured secrets of the gateway.
+
+use data_encoding::BASE64;
+use domain::client::Secret;
+use ident::TokenSerial;
+use otp::Seed;
+use zeroize::Zeroizing;
+
+use crate::engine::SqlError;
+use crate::sealing::{Aad, RootKey, SealError, Sealed, Sealer};
+
+const TENANT: &str = "gateway";
+
+/// Seals and opens the gateway's secrets, each bound to its row.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    sealer: Sealer,
+}
+
+impl Secrets {
+    pub(super) fn new(root: &RootKey) -> Result<Self, SealError> {
+        Ok(Self {
+            sealer: Sealer::new(root, "gateway")?,
+        })
+    }
+
+    pub(super) fn seal_token(
+        &self,
+        serial: TokenSerial,
+        field: &'static str,
+        version: u64,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, SqlError> {
+        let aad = token_aad(serial, field, version);
+        self.seal(&aad, plain, || {
+            SqlError::damaged("token", serial.as_str(), field)
+        })
+    }
+
+    pub(super) fn open_token(
+        &self,
+        serial: TokenSerial,
+        field: &'static str,
+        version: u64,
+        sealed: &[u8],
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let sealed = Sealed::from_bytes(sealed.to_vec());
+        self.sealer
+            .open(&token_aad(serial, field, version), &sealed)
+            .ok()
+    }
+
+    /// Opens a seed for the one computation that needs it.
+    pub(super) fn open_seed(
+        &self,
+        serial: TokenSerial,
+        version: u32,
+        sealed: &[u8],
+    ) -> Option<Seed> {
+        let octets = self.open_token(serial, "seed", version.into(), sealed)?;
+        Seed::from_bytes(octets).ok()
+    }
+
+    pub(super) fn seal_config(
+        &self,
+        path: &'static str,
+        key: &str,
+        field: &'static str,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, SqlError> {
+        let aad = config_aad(path, key, field);
+        self.seal(&aad, plain, || SqlError::damaged("config", key, field))
+    }
+
+    /// Opens the text after `ENC ` of a configured secret.
+    pub(super) fn open_config(
+        &self,
+        path: &str,
+        key: &str,
+        field: &str,
+        enc: &str,
+    ) -> Option<Secret> {
+        let sealed = Sealed::from_bytes(BASE64.decode(enc.as_bytes()).ok()?);
+        self.sealer
+            .open(&config_aad(path, key, field), &sealed)
+            .ok()
+            .map(Secret::new)
+    }
+
+    /// Seals what waits in the outbox.
+    pub(super) fn seal_message(&self, message: &str, plain: &[u8]) -> Result<Vec<u8>, SqlError> {
+        let aad = Aad::new(TENANT, "outbox", message, 0);
+        self.seal(&aad, plain, || {
+            SqlError::damaged("outbox", message, "payload")
+        })
+    }
+
+    pub(super) fn open_message(
+        &self,
+        message: &str,
+        sealed: Vec<u8>,
+    ) -> Option<Zeroizing<Vec<u8>>> {
+        let aad = Aad::new(TENANT, "outbox", message, 0);
+        self.sealer.open(&aad, &Sealed::from_bytes(sealed)).ok()
+    }
+
+    fn seal(
+        &self,
+        aad: &Aad,
+        plain: &[u8],
+        damaged: impl FnOnce() -> SqlError,
+    ) -> Result<Vec<u8>, SqlError> {
+        let sealed = self.sealer.seal(aad, plain).map_err(|_| damaged())?;
+        Ok(sealed.as_bytes().to_vec())
+    }
+}
+
+fn token_aad(serial: TokenSerial, field: &str, version: u64) -> Aad {
+    Aad::new(TENANT, field, serial.as_str(), version)
+}
+
+fn config_aad(path: &str, key: &str, field: &str) -> Aad {
+    Aad::new(TENANT, path, &format!("{key}\n{field}"), 0)
+}
