@@ -1,1 +1,22 @@
-//! The registry's decisions: products, licences and the supply of mobile tokens.
+//! The registry's decisions: who may have which tokens, and which phone gets their seeds.
+//!
+//! Accounts own products (gateways) and licences. A licence brings a stock of mobile tokens to the
+//! product that activates it ([`activate`]); two trial tokens are free ([`trial`]). A product makes a
+//! token ready for a phone ([`may_provision`]), and one device takes it over ([`claim`]).
+
+mod account;
+mod claim;
+mod licence;
+mod product;
+mod token;
+
+pub use account::{AccountName, AccountNameError};
+pub use claim::{
+    Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS, Offer, claim,
+};
+pub use licence::{
+    Activation, Licence, LicenceRefusal, LicenceSize, LicenceSizeError, TRIAL_TOKENS, Trial,
+    TrialCondition, activate, trial,
+};
+pub use product::{Admission, Asking, NotRegistered, Requester, admit};
+pub use token::{Lock, Registration, StockToken, TokenRefusal, TokenState, may_provision, may_see};
