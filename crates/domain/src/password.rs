@@ -215,15 +215,26 @@ impl Check {
         }
     }
 
-    /// Puts a verified password into the memory; a decoy leaves no trace.
+    /// Puts a verified password into the memory for its `lifetime`; a decoy leaves no trace.
     pub fn remember<S: BuildHasher>(
         &self,
         presented: &Presented,
         memory: &mut Remembered<S>,
+        lifetime: Span,
         now: Timestamp,
     ) {
-        if let Against::Stored(hash) = &self.against {
-            memory.remember(&self.person, hash, presented, now);
+        if let Against::Stored(hash) = &self.against
+            && lifetime > Span::ZERO
+        {
+            let digest = memory.digest(&self.person, hash, presented);
+            memory.keep(
+                &self.person,
+                Entry {
+                    digest,
+                    expires: now.after(lifetime),
+                },
+                now,
+            );
         }
     }
 }
@@ -234,7 +245,6 @@ const DECOY_SALT: &[u8] = b"symbolon decoy 0";
 /// hashing again. The key lives as long as the process, so a memory dump of yesterday opens nothing.
 pub struct Remembered<S> {
     key: Zeroizing<[u8; KEY_LEN]>,
-    lifetime: Span,
     capacity: usize,
     entries: HashMap<CanonicalName, Entry, S>,
 }
@@ -246,35 +256,21 @@ struct Entry {
 
 impl<S: BuildHasher> Remembered<S> {
     /// An empty memory under a fresh random key.
-    pub fn new(key: [u8; KEY_LEN], lifetime: Span, capacity: usize, hasher: S) -> Self {
+    pub fn new(key: [u8; KEY_LEN], capacity: usize, hasher: S) -> Self {
         let entries = HashMap::with_hasher(hasher);
         Self {
             key: Zeroizing::new(key),
-            lifetime,
             capacity,
             entries,
         }
     }
 
-    fn remember(
-        &mut self,
-        person: &CanonicalName,
-        hash: &PasswordHash,
-        presented: &Presented,
-        now: Timestamp,
-    ) {
+    fn keep(&mut self, person: &CanonicalName, entry: Entry, now: Timestamp) {
         if self.entries.len() >= self.capacity {
             self.entries.retain(|_, entry| entry.expires > now);
         }
-        if self.entries.len() < self.capacity {
-            let digest = self.digest(person, hash, presented);
-            self.entries.insert(
-                person.clone(),
-                Entry {
-                    digest,
-                    expires: now.after(self.lifetime),
-                },
-            );
+        if self.entries.len() < self.capacity || self.entries.contains_key(person) {
+            self.entries.insert(person.clone(), entry);
         }
     }
 
@@ -377,9 +373,9 @@ mod tests {
         let lifetime = Span::from_secs(60);
         let check = Check::stored(alice(), PasswordHash::new("a", [1; SALT_LEN]).unwrap());
         let changed = Check::stored(alice(), PasswordHash::new("a", [2; SALT_LEN]).unwrap());
-        let mut memory = Remembered::new([3; KEY_LEN], lifetime, 10, RandomState::new());
+        let mut memory = Remembered::new([3; KEY_LEN], 10, RandomState::new());
         assert!(check.recall(&presented("a"), &memory, now).is_none());
-        check.remember(&presented("a"), &mut memory, now);
+        check.remember(&presented("a"), &mut memory, lifetime, now);
         assert!(check.recall(&presented("a"), &memory, now).is_some());
         assert!(check.recall(&presented("b"), &memory, now).is_none());
         assert!(changed.recall(&presented("a"), &memory, now).is_none());
@@ -394,10 +390,10 @@ mod tests {
     fn the_memory_is_bounded() {
         let now = Timestamp::from_secs(1_000);
         let hash = PasswordHash::new("a", [1; SALT_LEN]).unwrap();
-        let mut memory = Remembered::new([3; KEY_LEN], Span::from_secs(60), 2, RandomState::new());
+        let mut memory = Remembered::new([3; KEY_LEN], 2, RandomState::new());
         for name in ["a", "b", "c"] {
             let check = Check::stored(CanonicalName::of(name).unwrap(), hash.clone());
-            check.remember(&presented("a"), &mut memory, now);
+            check.remember(&presented("a"), &mut memory, Span::from_secs(60), now);
         }
         assert_eq!(memory.entries.len(), 2);
     }

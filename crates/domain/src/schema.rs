@@ -224,6 +224,9 @@ impl Field {
             (Kind::Secret(_), [enc, sealed]) if enc == "ENC" => {
                 self.text(sealed, u16::MAX).map(Value::Sealed)
             }
+            (Kind::Secret(_), [secret]) if secret.is_empty() => {
+                Err(ValueError::Missing { field: self.name })
+            }
             (Kind::Secret(max), [secret]) => self
                 .text(secret, *max)
                 .map(|secret| Value::Secret(Zeroizing::new(secret.into_string()))),

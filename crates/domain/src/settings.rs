@@ -15,6 +15,10 @@ pub struct Settings {
     pub code_lifetime: Span,
     /// When wrong passwords make a source wait.
     pub password_limit: PasswordLimit,
+    /// How long a verified password is remembered: `auth-password-memory`.
+    pub password_memory: Span,
+    /// When a refusal leaves, after the request came: `reject-delay`.
+    pub reject_delay: Span,
 }
 
 impl Settings {
@@ -30,6 +34,10 @@ impl Settings {
                 threshold: u32::try_from(setting.number("auth-lockout-threshold")).unwrap_or(1),
                 duration: seconds(setting.number("auth-lockout-duration")),
             },
+            password_memory: seconds(setting.number("auth-password-memory")),
+            reject_delay: Span::from_millis(
+                i64::try_from(setting.number("reject-delay")).unwrap_or(i64::MAX),
+            ),
         }
     }
 }

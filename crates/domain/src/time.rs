@@ -70,6 +70,11 @@ impl Span {
         Self(seconds.saturating_mul(MICROS_PER_SECOND))
     }
 
+    /// A span of `milliseconds`.
+    pub const fn from_millis(milliseconds: i64) -> Self {
+        Self(milliseconds.saturating_mul(1_000))
+    }
+
     /// A span of `minutes`.
     pub const fn from_mins(minutes: i64) -> Self {
         Self::from_secs(minutes.saturating_mul(60))

@@ -233,6 +233,18 @@ pub static SETTING: Table = Table {
             "0",
             "How long it waits, in seconds; 0 switches the wait off.",
         ),
+        field(
+            "auth-password-memory",
+            Kind::Integer(0, 3_600),
+            "300",
+            "How long a verified password spares the next login its hash, in seconds; 0 switches it off.",
+        ),
+        field(
+            "reject-delay",
+            Kind::Integer(0, 10_000),
+            "1000",
+            "When a refusal leaves, in milliseconds after the request came.",
+        ),
     ],
 };
 

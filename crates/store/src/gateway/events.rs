@@ -59,11 +59,18 @@ impl Link {
         event: &Event,
         tally: Option<Tally>,
     ) -> Result<i64, SqlError> {
-        let columns = Columns::of(event, tally);
+        let values = Columns::of(event, tally).values();
         let id = self.id + 1;
-        let hash = columns.chained(id, &self.hash);
-        let [at, kind, person, client, source, token, step, drift] = columns.first;
+        let hash = chained(self, id, &values);
         let [
+            at,
+            kind,
+            person,
+            client,
+            source,
+            token,
+            step,
+            drift,
             reason,
             detail,
             actor,
@@ -72,7 +79,7 @@ impl Link {
             object,
             refers,
             tally,
-        ] = columns.second;
+        ] = values;
         tx.exec_one(
             "INSERT INTO event (id, at, kind, person, client, source, token, step, drift, \
              reason, detail, actor, interface, action, object, refers, tally, hash) VALUES \
@@ -104,10 +111,25 @@ impl Link {
     }
 }
 
-/// An event's columns in the order of the table, without number and hash.
+/// An event's columns, without number and hash.
+#[derive(Clone, Copy, Default)]
 struct Columns<'a> {
-    first: [Val<'a>; 8],
-    second: [Val<'a>; 8],
+    at: Timestamp,
+    kind: i64,
+    person: Option<&'a str>,
+    client: Option<&'a str>,
+    source: Option<&'a str>,
+    token: Option<&'a str>,
+    step: Option<i64>,
+    drift: Option<i64>,
+    reason: Option<&'a str>,
+    detail: Option<&'a str>,
+    actor: Option<&'a str>,
+    interface: Option<&'a str>,
+    action: Option<&'a str>,
+    object: Option<&'a str>,
+    refers: Option<i64>,
+    tally: Option<i64>,
 }
 
 const ACCEPTED: i64 = 1;
@@ -129,45 +151,21 @@ pub(super) fn step_from(value: i64) -> Step {
 
 impl<'a> Columns<'a> {
     fn of(event: &'a Event, tally: Option<Tally>) -> Self {
-        let at = Val::from(event.at);
-        let tally = Val::from(tally.map(|tally| tally as i64));
-        let null = || Val::Null;
+        let blank = Self {
+            at: event.at,
+            tally: tally.map(|tally| tally as i64),
+            ..Self::default()
+        };
         match &event.what {
             What::Accepted {
                 person,
                 origin,
                 spend,
             } => {
-                let (token, step, drift) = match spend {
-                    Spend::Nothing => (Val::Null, Val::Null, Val::Null),
-                    Spend::Step { token, step, drift } => (
-                        Val::from(token.as_str().to_owned()),
-                        Val::from(step_value(*step)),
-                        Val::from(i64::from(drift.0)),
-                    ),
-                };
-                let (client, source) = (Val::from(&*origin.client), Val::from(&*origin.source));
-                Self {
-                    first: [
-                        at,
-                        ACCEPTED.into(),
-                        person.as_str().into(),
-                        client,
-                        source,
-                        token,
-                        step,
-                        drift,
-                    ],
-                    second: [
-                        null(),
-                        null(),
-                        null(),
-                        null(),
-                        null(),
-                        null(),
-                        null(),
-                        tally,
-                    ],
+                let login = blank.login(ACCEPTED, person, origin);
+                match spend {
+                    Spend::Nothing => login,
+                    Spend::Step { token, step, drift } => login.spent(token, *step, *drift),
                 }
             }
             What::Refused {
@@ -178,52 +176,22 @@ impl<'a> Columns<'a> {
                 step,
                 evidence,
             } => Self {
-                first: [
-                    at,
-                    REFUSED.into(),
-                    person.as_str().into(),
-                    Val::from(&*origin.client),
-                    Val::from(&*origin.source),
-                    Val::from(token.as_ref().map(|token| token.as_str().to_owned())),
-                    Val::from(step.map(step_value)),
-                    null(),
-                ],
-                second: [
-                    reason.id().into(),
-                    Val::from(evidence.as_deref()),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    tally,
-                ],
+                token: token.as_ref().map(TokenSerial::as_str),
+                step: step.map(step_value),
+                reason: Some(reason.id()),
+                detail: evidence.as_deref(),
+                ..blank.login(REFUSED, person, origin)
             },
             What::Explained {
                 refusal,
                 reason,
                 evidence,
             } => Self {
-                first: [
-                    at,
-                    EXPLAINED.into(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                ],
-                second: [
-                    reason.id().into(),
-                    Val::from(&**evidence),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    (*refusal).into(),
-                    tally,
-                ],
+                kind: EXPLAINED,
+                reason: Some(reason.id()),
+                detail: Some(evidence),
+                refers: Some(*refusal),
+                ..blank
             },
             What::Resynchronised {
                 actor,
@@ -231,48 +199,14 @@ impl<'a> Columns<'a> {
                 step,
                 drift,
             } => Self {
-                first: [
-                    at,
-                    RESYNCHRONISED.into(),
-                    null(),
-                    null(),
-                    null(),
-                    token.as_str().to_owned().into(),
-                    step_value(*step).into(),
-                    i64::from(drift.0).into(),
-                ],
-                second: [
-                    null(),
-                    null(),
-                    Val::from(&*actor.name),
-                    Val::from(&*actor.interface),
-                    null(),
-                    null(),
-                    null(),
-                    tally,
-                ],
-            },
+                kind: RESYNCHRONISED,
+                ..blank.by(actor)
+            }
+            .spent(token, *step, *drift),
             What::Unlocked { actor, person } => Self {
-                first: [
-                    at,
-                    UNLOCKED.into(),
-                    person.as_str().into(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                ],
-                second: [
-                    null(),
-                    null(),
-                    Val::from(&*actor.name),
-                    Val::from(&*actor.interface),
-                    null(),
-                    null(),
-                    null(),
-                    tally,
-                ],
+                kind: UNLOCKED,
+                person: Some(person.as_str()),
+                ..blank.by(actor)
             },
             What::Changed {
                 actor,
@@ -280,72 +214,89 @@ impl<'a> Columns<'a> {
                 object,
                 detail,
             } => Self {
-                first: [
-                    at,
-                    CHANGED.into(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                ],
-                second: [
-                    null(),
-                    Val::from(&**detail),
-                    Val::from(&*actor.name),
-                    Val::from(&*actor.interface),
-                    Val::from(&**action),
-                    Val::from(&**object),
-                    null(),
-                    tally,
-                ],
+                kind: CHANGED,
+                action: Some(action),
+                object: Some(object),
+                detail: Some(detail),
+                ..blank.by(actor)
             },
             What::FloorRaised { cause } => Self {
-                first: [
-                    at,
-                    FLOOR_RAISED.into(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                ],
-                second: [
-                    null(),
-                    Val::from(&**cause),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    null(),
-                    tally,
-                ],
+                kind: FLOOR_RAISED,
+                detail: Some(cause),
+                ..blank
             },
         }
     }
 
-    /// SHA-256 over the hash before, the number and every column with its type and length.
-    fn chained(&self, id: i64, before: &[u8; HASH_LEN]) -> [u8; HASH_LEN] {
-        let mut context = Context::new(&SHA256);
-        context.update(before);
-        context.update(&id.to_be_bytes());
-        for value in self.first.iter().chain(&self.second) {
-            match value {
-                Val::Null => context.update(b"n"),
-                Val::Int(number) => {
-                    context.update(b"i");
-                    context.update(&number.to_be_bytes());
-                }
-                Val::Text(text) => update_sized(&mut context, b"t", text.as_bytes()),
-                Val::Blob(octets) => update_sized(&mut context, b"b", octets),
-            }
+    fn login(self, kind: i64, person: &'a CanonicalName, origin: &'a Origin) -> Self {
+        Self {
+            kind,
+            person: Some(person.as_str()),
+            client: Some(&origin.client),
+            source: Some(&origin.source),
+            ..self
         }
-        let mut hash = [0; HASH_LEN];
-        hash.copy_from_slice(context.finish().as_ref());
-        hash
     }
+
+    fn spent(self, token: &'a TokenSerial, step: Step, drift: Drift) -> Self {
+        Self {
+            token: Some(token.as_str()),
+            step: Some(step_value(step)),
+            drift: Some(drift.0.into()),
+            ..self
+        }
+    }
+
+    fn by(self, actor: &'a Actor) -> Self {
+        Self {
+            actor: Some(&actor.name),
+            interface: Some(&actor.interface),
+            ..self
+        }
+    }
+
+    /// The values in the order of the table.
+    fn values(self) -> [Val<'a>; 16] {
+        [
+            self.at.into(),
+            self.kind.into(),
+            self.person.into(),
+            self.client.into(),
+            self.source.into(),
+            self.token.into(),
+            self.step.into(),
+            self.drift.into(),
+            self.reason.into(),
+            self.detail.into(),
+            self.actor.into(),
+            self.interface.into(),
+            self.action.into(),
+            self.object.into(),
+            self.refers.into(),
+            self.tally.into(),
+        ]
+    }
+}
+
+/// SHA-256 over the hash before, the number and every value with its type and length.
+fn chained(before: &Link, id: i64, values: &[Val<'_>]) -> [u8; HASH_LEN] {
+    let mut context = Context::new(&SHA256);
+    context.update(&before.hash);
+    context.update(&id.to_be_bytes());
+    for value in values {
+        match value {
+            Val::Null => context.update(b"n"),
+            Val::Int(number) => {
+                context.update(b"i");
+                context.update(&number.to_be_bytes());
+            }
+            Val::Text(text) => update_sized(&mut context, b"t", text.as_bytes()),
+            Val::Blob(octets) => update_sized(&mut context, b"b", octets),
+        }
+    }
+    let mut hash = [0; HASH_LEN];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
 }
 
 fn update_sized(context: &mut Context, kind: &[u8], octets: &[u8]) {
@@ -368,8 +319,8 @@ pub struct Recorded {
 impl Recorded {
     /// Whether this event follows `before` and is what was written.
     pub(super) fn follows(&self, before: &Link) -> bool {
-        let columns = Columns::of(&self.event, self.tally);
-        self.id == before.id + 1 && columns.chained(self.id, &before.hash) == self.hash
+        let values = Columns::of(&self.event, self.tally).values();
+        self.id == before.id + 1 && chained(before, self.id, &values) == self.hash
     }
 
     pub(super) fn link(&self) -> Link {

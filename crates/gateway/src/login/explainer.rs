@@ -1,0 +1,95 @@
+//! Works out what a refused code was, after the reply has left, and records it.
+
+use std::sync::Arc;
+
+use domain::audit::{Event, What};
+use domain::explain::{self, Finding};
+use domain::login::Submitted;
+use domain::reason::Reason;
+use store::Undecided;
+use store::gateway::GatewayStore;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use crate::clock;
+
+/// Refusals that wait for their explanation at most. An attacker who fills it loses his own evidence
+/// only: the refusals themselves are recorded.
+const WAITING_MAX: usize = 1_024;
+
+/// A refusal to explain.
+#[derive(Debug)]
+pub(crate) struct Question {
+    /// The refusal's event.
+    pub(crate) event: i64,
+    /// The code that was looked at, if one was.
+    pub(crate) code: Option<Submitted>,
+}
+
+/// Takes questions without waiting.
+#[derive(Clone, Debug)]
+pub(crate) struct Explainer(mpsc::Sender<Question>);
+
+impl Explainer {
+    /// Starts the worker on the current runtime; it ends with the last clone.
+    pub(crate) fn start(store: Arc<GatewayStore>) -> Self {
+        let (questions, mut waiting) = mpsc::channel::<Question>(WAITING_MAX);
+        tokio::spawn(async move {
+            while let Some(question) = waiting.recv().await {
+                let event = question.event;
+                if let Err(error) = explain(&store, question).await {
+                    warn!(event, %error, "a refusal stays unexplained");
+                }
+            }
+        });
+        Self(questions)
+    }
+
+    /// Asks for an explanation; a full queue drops it.
+    pub(crate) fn ask(&self, question: Question) {
+        let event = question.event;
+        if self.0.try_send(question).is_err() {
+            warn!(
+                event,
+                "too many refusals wait for an explanation; this one stays as it is"
+            );
+        }
+    }
+}
+
+async fn explain(store: &GatewayStore, question: Question) -> Result<(), Undecided> {
+    let Some(recorded) = store.event(question.event).await? else {
+        return Ok(());
+    };
+    let What::Refused {
+        person,
+        reason,
+        token,
+        step,
+        ..
+    } = recorded.event.what
+    else {
+        return Ok(());
+    };
+    let finding: Finding = match (reason, token, step, &question.code) {
+        (Reason::CodeReplayed, Some(token), Some(step), _) => {
+            explain::replayed(store.first_use(token, step).await?.as_ref(), step)
+        }
+        (Reason::CodeWrong, _, _, Some(code)) => {
+            explain::wrong_code(&store.verifiers_of(&person), code, recorded.event.at)
+        }
+        _ => return Ok(()),
+    };
+    let Finding { reason, evidence } = finding;
+    let what = What::Explained {
+        refusal: question.event,
+        reason,
+        evidence,
+    };
+    store
+        .record(Event {
+            at: clock::now(),
+            what,
+        })
+        .await
+}

@@ -1,0 +1,295 @@
+//! The login path between the protocols and the store.
+//!
+//! A protocol brings an [`Attempt`] and is told what comes next: a hash to compute in the pool, a
+//! decision to record, a challenge to send, or silence. Every protocol goes through here, so none can
+//! do what another cannot.
+
+mod challenges;
+mod explainer;
+mod pool;
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::login::{self, CodePosition, Facts, FirstFactor, Origin, Refusal, Second, Submitted};
+use domain::name::CanonicalName;
+use domain::password::{PasswordVerified, Presented, Remembered};
+use domain::reason::Reason;
+use domain::time::Timestamp;
+use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
+
+pub(crate) use challenges::State;
+use challenges::{Challenges, Full};
+pub(crate) use explainer::{Explainer, Question};
+pub(crate) use pool::Pool;
+
+use crate::clock::{self, NoEntropy};
+
+/// Verified passwords that are remembered at most: 100,000 people who log in within minutes, at some
+/// 150 octets each.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// What a name that can be nobody's is recorded as.
+const NOBODY: &str = "(no name)";
+
+/// One request to be let in.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// The name as presented.
+    pub(crate) name: Vec<u8>,
+    /// Password, code, or both, as the client combines them.
+    pub(crate) presented: Presented,
+    /// The challenge that it answers.
+    pub(crate) state: Option<Vec<u8>>,
+    /// From where.
+    pub(crate) origin: Origin,
+    /// How the client combines password and code.
+    pub(crate) position: CodePosition,
+}
+
+/// What comes next.
+pub(crate) enum Progress {
+    /// One hash; then [`Logins::hashed`].
+    Hash(Box<Hashing>),
+    /// A decision to be made durable, and the code that it judged.
+    Record(Decision, Option<Submitted>),
+    /// The password was right; the code is asked for.
+    Challenge(State),
+    /// Nothing can be decided: no answer.
+    Undecided(Undecided),
+}
+
+/// Why nothing can be decided.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Undecided {
+    #[error(transparent)]
+    Clock(#[from] ClockSteppedBack),
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    #[error("too many challenges are open")]
+    Challenges(#[from] Full),
+}
+
+/// A login that waits for its hash.
+pub(crate) struct Hashing {
+    first: FirstFactor,
+    name: CanonicalName,
+    origin: Origin,
+    position: CodePosition,
+}
+
+impl Hashing {
+    /// Computes the hash; for a thread of the pool.
+    pub(crate) fn compute(&self) -> Option<PasswordVerified> {
+        self.first.check.verify(&self.first.password)
+    }
+}
+
+/// The login path: what is remembered between its steps.
+pub(crate) struct Logins {
+    store: Arc<GatewayStore>,
+    challenges: Challenges,
+    remembered: Mutex<Remembered<RandomState>>,
+}
+
+impl fmt::Debug for Logins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logins").finish_non_exhaustive()
+    }
+}
+
+impl Logins {
+    pub(crate) fn new(store: Arc<GatewayStore>) -> Result<Self, NoEntropy> {
+        let remembered = Remembered::new(clock::random()?, REMEMBERED_MAX, RandomState::new());
+        Ok(Self {
+            store,
+            challenges: Challenges::default(),
+            remembered: Mutex::new(remembered),
+        })
+    }
+
+    /// Begins with an attempt, or goes on with the answer to a challenge.
+    pub(crate) fn start(&self, attempt: Attempt, now: Timestamp) -> Progress {
+        let Some(name) = canonical(&attempt.name) else {
+            let nobody = CanonicalName::from_stored(NOBODY);
+            return refused(nobody, attempt.origin, Reason::UserUnknown, now);
+        };
+        match attempt.state {
+            Some(state) => self.answered(name, &state, &attempt.presented, attempt.origin, now),
+            None => self.begin(
+                name,
+                attempt.presented,
+                attempt.origin,
+                attempt.position,
+                now,
+            ),
+        }
+    }
+
+    /// The password as a new login presents it.
+    fn begin(
+        &self,
+        name: CanonicalName,
+        presented: Presented,
+        origin: Origin,
+        position: CodePosition,
+        now: Timestamp,
+    ) -> Progress {
+        let facts = match self.store.facts(name.clone(), position, now) {
+            Ok(facts) => facts,
+            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+        };
+        if let Err(throttled) = self.store.reserve_password(&name, &origin.source, now) {
+            let refusal = Refusal::throttled(throttled, Reason::SourceThrottled);
+            let decision = Decision::Refuse {
+                person: name,
+                origin,
+                refusal,
+                at: now,
+            };
+            return Progress::Record(decision, None);
+        }
+        let first = login::begin(&facts, presented);
+        let recalled = first.check.recall(&first.password, &self.remembered(), now);
+        match recalled {
+            Some(verified) => self.password_right(&facts, verified, first.code, origin, now),
+            None => Progress::Hash(Box::new(Hashing {
+                first,
+                name,
+                origin,
+                position,
+            })),
+        }
+    }
+
+    /// Goes on once the hash is known. The facts are read again: an administrator may have locked
+    /// the token while the hash was computed.
+    pub(crate) fn hashed(
+        &self,
+        hashing: Hashing,
+        verified: Option<PasswordVerified>,
+        now: Timestamp,
+    ) -> Progress {
+        let Hashing {
+            first,
+            name,
+            origin,
+            position,
+        } = hashing;
+        let Some(verified) = verified else {
+            return refused(name, origin, first.refusal, now);
+        };
+        let lifetime = self.store.settings().password_memory;
+        first
+            .check
+            .remember(&first.password, &mut self.remembered(), lifetime, now);
+        match self.store.facts(name.clone(), position, now) {
+            Ok(facts) => self.password_right(&facts, verified, first.code, origin, now),
+            Err(stepped_back) => {
+                self.settle(&name, &origin, PasswordOutcome::Undecided);
+                Progress::Undecided(stepped_back.into())
+            }
+        }
+    }
+
+    /// The pool was full: the attempt does not count.
+    pub(crate) fn not_hashed(&self, hashing: &Hashing) {
+        self.settle(&hashing.name, &hashing.origin, PasswordOutcome::Undecided);
+    }
+
+    fn settle(&self, name: &CanonicalName, origin: &Origin, outcome: PasswordOutcome) {
+        self.store.settle_password(name, &origin.source, outcome);
+    }
+
+    fn password_right(
+        &self,
+        facts: &Facts,
+        verified: PasswordVerified,
+        code: Option<Submitted>,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Progress {
+        self.settle(&facts.name, &origin, PasswordOutcome::Right);
+        self.second(facts, verified, code, origin, now)
+    }
+
+    /// The code that answers a challenge. Whatever the outcome, the challenge is spent.
+    fn answered(
+        &self,
+        name: CanonicalName,
+        state: &[u8],
+        presented: &Presented,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Progress {
+        let Some(verified) = self.challenges.take(state, &name, &origin.client, now) else {
+            return refused(name, origin, Reason::ChallengeUnknown, now);
+        };
+        let code = Submitted::new(presented.as_bytes());
+        match self.store.facts(name, CodePosition::Challenge, now) {
+            Ok(facts) => self.second(&facts, verified, Some(code), origin, now),
+            Err(stepped_back) => Progress::Undecided(stepped_back.into()),
+        }
+    }
+
+    fn second(
+        &self,
+        facts: &Facts,
+        verified: PasswordVerified,
+        code: Option<Submitted>,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Progress {
+        let decided = self.store.with_code_counter(&facts.name, now, |counter| {
+            login::second(facts, verified, code.as_ref(), counter, now)
+        });
+        match decided {
+            Second::Refuse(refusal) => {
+                let person = facts.name.clone();
+                Progress::Record(
+                    Decision::Refuse {
+                        person,
+                        origin,
+                        refusal,
+                        at: now,
+                    },
+                    code,
+                )
+            }
+            Second::Consume(consume) => Progress::Record(Decision::Grant(consume, origin), code),
+            Second::Challenge(verified) => self.challenge(verified, &origin, now),
+        }
+    }
+
+    fn challenge(&self, verified: PasswordVerified, origin: &Origin, now: Timestamp) -> Progress {
+        let expires = now.after(self.store.settings().challenge_lifetime);
+        match self.challenges.open(verified, &origin.client, expires, now) {
+            Ok(state) => Progress::Challenge(state),
+            Err(undecided) => Progress::Undecided(undecided),
+        }
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered<RandomState>> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn canonical(name: &[u8]) -> Option<CanonicalName> {
+    CanonicalName::of(std::str::from_utf8(name).ok()?).ok()
+}
+
+fn refused(person: CanonicalName, origin: Origin, reason: Reason, at: Timestamp) -> Progress {
+    let refusal = Refusal::because(reason);
+    Progress::Record(
+        Decision::Refuse {
+            person,
+            origin,
+            refusal,
+            at,
+        },
+        None,
+    )
+}

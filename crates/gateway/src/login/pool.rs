@@ -1,0 +1,60 @@
+//! Threads for password hashes: few, behind a bounded queue, so that logins with remembered
+//! passwords do not wait for those that hash.
+
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// Hashes that wait at most: with 20 ms each on two cores, the last is done after 3 s, which is when
+/// clients ask again.
+const WAITING_MAX: usize = 256;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The pool. Dropping it lets its threads finish what waits, and end.
+pub(crate) struct Pool {
+    jobs: SyncSender<Job>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pool")
+    }
+}
+
+impl Pool {
+    /// Starts one thread per core.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (jobs, waiting) = sync_channel(WAITING_MAX);
+        let waiting = Arc::new(Mutex::new(waiting));
+        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        for _ in 0..cores {
+            let waiting = Arc::clone(&waiting);
+            thread::Builder::new()
+                .name("password-hash".into())
+                .spawn(move || work(&waiting))?;
+        }
+        Ok(Self { jobs })
+    }
+
+    /// Has a job done, or gives it back if too many wait.
+    pub(crate) fn submit(&self, job: Job) -> Result<(), Job> {
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
+        })
+    }
+}
+
+fn work(waiting: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
+        match job {
+            Ok(job) => job(),
+            Err(_) => return,
+        }
+    }
+}

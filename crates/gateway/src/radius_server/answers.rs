@@ -1,0 +1,217 @@
+//! What leaves, and when.
+//!
+//! All refusals are the same bytes but for what binds them to their request, and leave when their
+//! delay is over: neither content nor time tells a stranger why.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::{Duration, Instant};
+
+use domain::login::Submitted;
+use radius::{Packet, Prompt, Reply};
+use store::gateway::{Granted, Outcome};
+use tracing::{error, warn};
+
+use super::{Pending, Shared, count};
+use crate::clock;
+use crate::login::{Explainer, Question, State};
+use crate::udp::Outgoing;
+
+/// What a client is asked at a challenge.
+const ASK_FOR_CODE: &str = "Please enter your token code";
+
+/// How long the thread sleeps at most, so that it sees when it is to stop.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+/// Something to answer.
+pub(super) enum Answer {
+    /// A right password whose code is asked for.
+    Challenge(Pending, State),
+    /// Decisions that are durable, or that the store could not decide, in order.
+    Recorded(Vec<(Pending, Option<Submitted>)>, Vec<Outcome>),
+}
+
+/// A refusal that waits for its delay.
+struct Delayed {
+    due: Instant,
+    pending: Pending,
+    question: Question,
+}
+
+impl PartialEq for Delayed {
+    fn eq(&self, other: &Self) -> bool {
+        self.due == other.due
+    }
+}
+
+impl Eq for Delayed {}
+
+impl PartialOrd for Delayed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Delayed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.due.cmp(&other.due)
+    }
+}
+
+/// The answering thread.
+pub(super) struct Answerer {
+    shared: Arc<Shared>,
+    answers: Receiver<Answer>,
+    explainer: Explainer,
+    delayed: BinaryHeap<Reverse<Delayed>>,
+    outgoing: Outgoing,
+    packet: Vec<u8>,
+}
+
+impl Answerer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        answers: Receiver<Answer>,
+        explainer: Explainer,
+    ) -> Self {
+        Self {
+            shared,
+            answers,
+            explainer,
+            delayed: BinaryHeap::new(),
+            outgoing: Outgoing::default(),
+            packet: Vec::new(),
+        }
+    }
+
+    /// Serves until the server stops and every refusal that waits has left.
+    pub(super) fn run(mut self) {
+        loop {
+            let stopping = self.shared.stop.load(atomic::Ordering::Acquire);
+            match self.answers.recv_timeout(self.nap()) {
+                Ok(answer) => self.take(answer),
+                Err(RecvTimeoutError::Timeout) if stopping && self.delayed.is_empty() => return,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.take_waiting();
+            self.send_due();
+            self.flush();
+        }
+    }
+
+    fn nap(&self) -> Duration {
+        let next = self.delayed.peek().map(|Reverse(next)| next.due);
+        next.map_or(LOOK_UP, |due| {
+            due.saturating_duration_since(Instant::now()).min(LOOK_UP)
+        })
+    }
+
+    /// Whatever is ready leaves with the same system call.
+    fn take_waiting(&mut self) {
+        loop {
+            match self.answers.try_recv() {
+                Ok(answer) => self.take(answer),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn take(&mut self, answer: Answer) {
+        match answer {
+            Answer::Challenge(pending, state) => self.challenge(&pending, &state),
+            Answer::Recorded(pending, outcomes) => {
+                for ((pending, code), outcome) in pending.into_iter().zip(outcomes) {
+                    self.recorded(pending, code, outcome);
+                }
+            }
+        }
+    }
+
+    fn recorded(&mut self, pending: Pending, code: Option<Submitted>, outcome: Outcome) {
+        match outcome {
+            Outcome::Granted(granted) => self.accept(&pending, &granted),
+            Outcome::Refused { event, .. } => self.delay(pending, Question { event, code }),
+            Outcome::Undecided(why) => {
+                warn!(client = %pending.client.name(), %why, "a login cannot be decided");
+                self.shared.undecided(&pending);
+            }
+            Outcome::Resynchronised | Outcome::ResyncRefused => {
+                error!("a login was answered as a resynchronisation");
+                self.shared.undecided(&pending);
+            }
+        }
+    }
+
+    /// The one place that sends an Accept: it takes the proof that the step is spent and on disk.
+    fn accept(&mut self, pending: &Pending, _: &Granted) {
+        count(&self.shared.tally.accepted);
+        self.push(pending, &Reply::accept());
+    }
+
+    fn challenge(&mut self, pending: &Pending, state: &str) {
+        match Reply::challenge(state.as_bytes(), ASK_FOR_CODE) {
+            Ok(reply) => {
+                count(&self.shared.tally.challenged);
+                self.push(pending, &reply.prompt(Prompt::NoEcho));
+            }
+            Err(error) => error!(%error, "a challenge cannot be written"),
+        }
+    }
+
+    fn delay(&mut self, pending: Pending, question: Question) {
+        let delay = self.shared.store.settings().reject_delay.micros();
+        let delay = Duration::from_micros(u64::try_from(delay).unwrap_or(0));
+        let due = pending.arrived + delay;
+        self.delayed.push(Reverse(Delayed {
+            due,
+            pending,
+            question,
+        }));
+    }
+
+    fn send_due(&mut self) {
+        let now = Instant::now();
+        while let Some(Reverse(next)) = self.delayed.peek()
+            && next.due <= now
+        {
+            let Some(Reverse(Delayed {
+                pending, question, ..
+            })) = self.delayed.pop()
+            else {
+                return;
+            };
+            count(&self.shared.tally.refused);
+            self.push(&pending, &Reply::reject());
+            self.explainer.ask(question);
+        }
+    }
+
+    fn push(&mut self, pending: &Pending, reply: &Reply) {
+        let Ok(request) = Packet::parse(&pending.request) else {
+            return;
+        };
+        match reply.encode_into(&request, &pending.client.secret, &mut self.packet) {
+            Ok(()) => {
+                let now = clock::monotonic(Instant::now());
+                self.shared
+                    .duplicates()
+                    .answer(&pending.key, &self.packet, now);
+                self.outgoing.push(pending.peer, &self.packet);
+            }
+            Err(error) => {
+                warn!(client = %pending.client.name(), %error, "a reply cannot be written");
+                self.shared.undecided(pending);
+            }
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.outgoing.is_empty() {
+            self.shared.socket.send(&mut self.outgoing);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The clients in force, with their secrets ready for use.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use domain::client::{Client, Requirement};
+use domain::login::CodePosition;
+use domain::schema::Subnet;
+use radius::Secret;
+use store::gateway::GatewayStore;
+
+/// A client whose secret is keyed for hiding and signing.
+pub(super) struct RadiusClient {
+    name: Box<str>,
+    subnet: Subnet,
+    pub(super) requirement: Requirement,
+    pub(super) position: CodePosition,
+    pub(super) secret: Secret,
+}
+
+impl RadiusClient {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The configuration as it was when a batch arrived.
+pub(super) struct Clients {
+    source: Arc<[Client]>,
+    ready: Vec<Arc<RadiusClient>>,
+    authenticating: Arc<HashSet<IpAddr>>,
+}
+
+impl Clients {
+    pub(super) fn load(store: &GatewayStore) -> Self {
+        let source = store.clients();
+        Self {
+            ready: ready(&source),
+            source,
+            authenticating: store.authenticating(),
+        }
+    }
+
+    /// Takes over a configuration that changed meanwhile.
+    pub(super) fn refresh(&mut self, store: &GatewayStore) {
+        let source = store.clients();
+        if !Arc::ptr_eq(&source, &self.source) {
+            self.ready = ready(&source);
+            self.source = source;
+        }
+        self.authenticating = store.authenticating();
+    }
+
+    /// The client that asks from `address`: the one with the longest prefix that contains it.
+    pub(super) fn at(&self, address: IpAddr) -> Option<&Arc<RadiusClient>> {
+        self.ready
+            .iter()
+            .filter(|client| client.subnet.contains(address))
+            .max_by_key(|client| client.subnet.bits())
+    }
+
+    /// Whether this address has sent a valid Message-Authenticator before.
+    pub(super) fn has_authenticated(&self, address: IpAddr) -> bool {
+        self.authenticating.contains(&address)
+    }
+}
+
+fn ready(clients: &[Client]) -> Vec<Arc<RadiusClient>> {
+    clients
+        .iter()
+        .filter_map(|client| {
+            // An empty secret cannot be configured.
+            let secret = Secret::new(client.secret.expose()).ok()?;
+            Some(Arc::new(RadiusClient {
+                name: client.name.clone(),
+                subnet: client.subnet,
+                requirement: client.requirement,
+                position: client.position,
+                secret,
+            }))
+        })
+        .collect()
+}

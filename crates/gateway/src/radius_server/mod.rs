@@ -1,0 +1,268 @@
+//! RADIUS over UDP: a thin driver around `radius`, the login path and the store.
+//!
+//! One thread receives in batches, decides what memory can decide and hands whole batches to the
+//! store's writer; another answers: accepts and challenges at once, refusals when their delay is
+//! over. No thread waits for a disk or a hash while datagrams wait for it.
+
+mod admission;
+mod answers;
+mod clients;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use domain::login::Submitted;
+use radius::duplicates::{DEFAULT_LIMIT, Key, Table};
+use store::gateway::{Decision, GatewayStore};
+use tracing::{error, warn};
+
+use crate::clock;
+use crate::login::{Explainer, Hashing, Logins, Pool, Progress};
+use crate::udp::{Batch, BatchSocket, Outgoing};
+use admission::{Admitted, Receiver};
+use answers::{Answer, Answerer};
+use clients::RadiusClient;
+
+/// What is counted; one line each in `diagnose radius`.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Datagrams from addresses that no client has.
+    pub unknown_client: AtomicU64,
+    /// Datagrams that are no RADIUS request that can be decided.
+    pub malformed: AtomicU64,
+    /// Requests whose Message-Authenticator is wrong: the secret differs, or somebody forges.
+    pub wrong_authenticator: AtomicU64,
+    /// Requests without the Message-Authenticator that their client must send.
+    pub missing_authenticator: AtomicU64,
+    /// Retransmissions that were answered with the same bytes again, or are being decided.
+    pub duplicates: AtomicU64,
+    /// Requests dropped because too many wait.
+    pub overloaded: AtomicU64,
+    /// Requests that could not be decided; the client hears nothing and asks elsewhere.
+    pub undecided: AtomicU64,
+    /// Accepts sent.
+    pub accepted: AtomicU64,
+    /// Refusals sent.
+    pub refused: AtomicU64,
+    /// Challenges sent.
+    pub challenged: AtomicU64,
+}
+
+/// Counts one more.
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A request on its way to its answer.
+struct Pending {
+    key: Key,
+    peer: SocketAddr,
+    /// The whole request: the reply is computed over parts of it.
+    request: Box<[u8]>,
+    client: Arc<RadiusClient>,
+    arrived: Instant,
+}
+
+/// What the threads share.
+struct Shared {
+    socket: BatchSocket,
+    store: Arc<GatewayStore>,
+    logins: Logins,
+    pool: Pool,
+    duplicates: Mutex<Table<std::hash::RandomState>>,
+    answers: Sender<Answer>,
+    tally: Arc<Tally>,
+    stop: AtomicBool,
+}
+
+/// A running RADIUS listener.
+pub struct RadiusServer {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for RadiusServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RadiusServer")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RadiusServer {
+    /// Binds and starts. Must be called within a tokio runtime, which the explanations use.
+    pub(crate) fn start(address: SocketAddr, store: &Arc<GatewayStore>) -> io::Result<Self> {
+        let socket = BatchSocket::bind(address)?;
+        let address = socket.local_addr()?;
+        let (answers, to_answer) = channel();
+        let tally = Arc::new(Tally::default());
+        let shared = Arc::new(Shared {
+            socket,
+            store: Arc::clone(store),
+            logins: Logins::new(Arc::clone(store)).map_err(io::Error::other)?,
+            pool: Pool::start()?,
+            duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
+            answers,
+            tally,
+            stop: AtomicBool::new(false),
+        });
+        let explainer = Explainer::start(Arc::clone(store));
+        let answerer = Answerer::new(Arc::clone(&shared), to_answer, explainer);
+        let receiving = Arc::clone(&shared);
+        let runtime = tokio::runtime::Handle::current();
+        let threads = vec![
+            thread::Builder::new()
+                .name("radius-answer".into())
+                .spawn(move || answerer.run())?,
+            thread::Builder::new()
+                .name("radius-receive".into())
+                .spawn(move || receive(&receiving, runtime))?,
+        ];
+        Ok(Self {
+            shared,
+            address,
+            threads,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What was counted so far.
+    pub fn tally(&self) -> &Tally {
+        &self.shared.tally
+    }
+
+    /// Takes no more requests, sends what is decided, and ends. Blocks.
+    pub(crate) fn stop(mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                error!("a RADIUS thread panicked");
+            }
+        }
+    }
+}
+
+fn receive(shared: &Arc<Shared>, runtime: tokio::runtime::Handle) {
+    let mut batch = Batch::default();
+    let mut again = Outgoing::default();
+    let mut receiver = Receiver::new(Arc::clone(shared), runtime);
+    while !shared.stop.load(Ordering::Acquire) {
+        match shared.socket.receive(&mut batch) {
+            Ok(0) => {}
+            Ok(_) => take(shared, &mut receiver, &batch, &mut again),
+            Err(error) => warn!(%error, "cannot receive from the RADIUS socket"),
+        }
+    }
+}
+
+fn take(shared: &Arc<Shared>, receiver: &mut Receiver, batch: &Batch, again: &mut Outgoing) {
+    let now = clock::now();
+    let mut recorded = Recorded::default();
+    receiver.refresh();
+    for (peer, datagram) in batch.datagrams() {
+        let Some(Admitted { pending, attempt }) = receiver.admit(peer, datagram, again) else {
+            continue;
+        };
+        let progress = shared.logins.start(attempt, now);
+        shared.go_on(pending, progress, &mut recorded);
+    }
+    if !again.is_empty() {
+        shared.socket.send(again);
+    }
+    shared.record(recorded);
+}
+
+/// Decisions that go to the store together, with the requests that they answer.
+#[derive(Default)]
+struct Recorded {
+    decisions: Vec<Decision>,
+    pending: Vec<(Pending, Option<Submitted>)>,
+}
+
+impl Shared {
+    fn go_on(self: &Arc<Self>, pending: Pending, progress: Progress, recorded: &mut Recorded) {
+        match progress {
+            Progress::Record(decision, code) => {
+                recorded.decisions.push(decision);
+                recorded.pending.push((pending, code));
+            }
+            Progress::Challenge(state) => self.answer(Answer::Challenge(pending, state)),
+            Progress::Hash(hashing) => self.hash(pending, hashing),
+            Progress::Undecided(why) => {
+                warn!(client = %pending.client.name(), %why, "a login cannot be decided");
+                self.undecided(&pending);
+            }
+        }
+    }
+
+    /// Has the hash computed in the pool, and goes on from there.
+    fn hash(self: &Arc<Self>, pending: Pending, hashing: Box<Hashing>) {
+        let shared = Arc::clone(self);
+        // Shared with the queue, so that a full queue gives the login back.
+        let waiting = Arc::new(Mutex::new(Some((pending, hashing))));
+        let queued = Arc::clone(&waiting);
+        let submitted = self.pool.submit(Box::new(move || {
+            let taken = queued.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some((pending, hashing)) = taken {
+                shared.hashed(pending, *hashing);
+            }
+        }));
+        if submitted.is_err()
+            && let Some((pending, hashing)) = waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+        {
+            self.logins.not_hashed(&hashing);
+            count(&self.tally.overloaded);
+            self.duplicates().forget(&pending.key);
+        }
+    }
+
+    fn hashed(self: &Arc<Self>, pending: Pending, hashing: Hashing) {
+        let verified = hashing.compute();
+        let mut recorded = Recorded::default();
+        let progress = self.logins.hashed(hashing, verified, clock::now());
+        self.go_on(pending, progress, &mut recorded);
+        self.record(recorded);
+    }
+
+    /// Hands decisions to the store; the answers leave once they are durable.
+    fn record(&self, recorded: Recorded) {
+        let Recorded { decisions, pending } = recorded;
+        if decisions.is_empty() {
+            return;
+        }
+        let answers = self.answers.clone();
+        self.store.consume(decisions, move |outcomes| {
+            // The answering thread is gone only when the process ends.
+            let _ = answers.send(Answer::Recorded(pending, outcomes));
+        });
+    }
+
+    /// No answer: the client asks again, or another server.
+    fn undecided(&self, pending: &Pending) {
+        count(&self.tally.undecided);
+        self.duplicates().forget(&pending.key);
+    }
+
+    fn answer(&self, answer: Answer) {
+        let _ = self.answers.send(answer);
+    }
+
+    fn duplicates(&self) -> MutexGuard<'_, Table<std::hash::RandomState>> {
+        self.duplicates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
