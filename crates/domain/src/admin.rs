@@ -66,6 +66,8 @@ pub enum Operation {
         object: Box<str>,
         /// The answer.
         answer: Box<str>,
+        /// The token that waited for it, and goes back to `new`.
+        token: Option<TokenSerial>,
     },
 }
 
@@ -264,7 +266,8 @@ impl Operation {
             Self::Imported { tokens, .. } => Reads::tokens(tokens.iter().copied()),
             Self::Provisioned(supplied) => Reads::tokens(supplied.iter().map(|it| it.token)),
             Self::Polled(polled) => Reads::tokens(polled.iter().map(|it| it.token)),
-            Self::Import(_) | Self::Refused { .. } => Reads::default(),
+            Self::Refused { token, .. } => Reads::tokens(*token),
+            Self::Import(_) => Reads::default(),
         }
     }
 }
@@ -310,7 +313,11 @@ pub fn apply(
             action,
             object,
             answer,
-        } => Ok(Plan::noted(context.changed(action, &object, &answer))),
+            token,
+        } => {
+            let noted = Plan::noted(context.changed(action, &object, &answer));
+            Ok(noted.and(supply::refused(token, facts)))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 mod records;
 mod tables;
 
-pub use tables::{ALL, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, RADIUS_CLIENT, SETTING};
+pub use tables::{ADMIN, ALL, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, RADIUS_CLIENT, SETTING};
 
 /// A configuration table or a single settings object.
 #[derive(Debug)]

@@ -1,12 +1,13 @@
 //! `config`: creating, changing and deleting entries.
 
 use ident::TokenSerial;
+use zeroize::Zeroizing;
 
 use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, supply};
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, UserName};
 use crate::password::PasswordHash;
-use crate::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT};
+use crate::schema::{ADMIN, FORTITOKEN, LOCAL, RADIUS_CLIENT};
 use crate::schema::{Field, Object, Shape, Table, Value};
 use crate::token::{Stage, Token, TokenStatus};
 use crate::user::{Switch, TwoFactor, User};
@@ -53,7 +54,7 @@ pub(super) fn configure(
     } else if table == &FORTITOKEN {
         configure_token(key, edits, facts)?
     } else {
-        configure_object(table, key, edits, facts)?
+        configure_object(table, key, edits, facts, context)?
     };
     Ok(noted.and(plan))
 }
@@ -251,6 +252,7 @@ fn configure_object(
     key: &str,
     edits: Vec<Edit>,
     facts: Facts,
+    context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     let got = key.chars().count();
     if let Shape::Keyed { max, .. } = table.shape
@@ -261,9 +263,15 @@ fn configure_object(
     let mut object = facts.object.unwrap_or_else(|| Object::new(table, key));
     for edit in edits {
         match edit {
+            Edit::Set(field, value) if table == &ADMIN && field.name == "password" => {
+                object.set(field, hashed(value, context)?);
+            }
             Edit::Set(field, value) => object.set(field, checked(field, value)?),
             Edit::Unset(field) => object.unset(field),
         }
+    }
+    if table == &ADMIN {
+        required(&object, "password", "the administrator's password")?;
     }
     if table == &RADIUS_CLIENT {
         required(&object, "subnet", "the client's address or network")?;
@@ -277,6 +285,17 @@ fn configure_object(
         changes: vec![Change::Object(object)],
         ..Plan::default()
     })
+}
+
+/// What is kept of an administrator's password is its hash; sealed like every secret.
+fn hashed(value: Value, context: &Context<'_>) -> Result<Value, AdminError> {
+    match value {
+        Value::Secret(password) => {
+            let hash = PasswordHash::new(&password, context.entropy.salt)?;
+            Ok(Value::Secret(Zeroizing::new(hash.as_phc().to_owned())))
+        }
+        kept => Ok(kept),
+    }
 }
 
 /// A hostname is part of every prompt: automation reads it as one word.

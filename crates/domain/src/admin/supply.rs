@@ -168,6 +168,14 @@ fn mail(token: TokenSerial, owner: Option<Owner>) -> Option<Message> {
     })
 }
 
+/// The token server will not provision this token: it waits no more.
+pub(super) fn refused(token: Option<TokenSerial>, mut facts: Facts) -> Plan {
+    token
+        .and_then(|serial| facts.take_token(serial))
+        .filter(|owned| matches!(owned.token.stage, Stage::Requested))
+        .map_or_else(Plan::default, |owned| released(owned.token))
+}
+
 /// A poll moves a waiting token on. It never changes the phone of a token that has one: that would
 /// let whoever answers for the token server move push to a phone of his own.
 pub(super) fn polled(polled: Vec<Polled>, mut facts: Facts, context: &Context<'_>) -> Plan {

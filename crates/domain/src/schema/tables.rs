@@ -3,14 +3,8 @@
 use super::{Access, Choice, Field, Kind, Shape, Table};
 
 /// Every table, in the order of a full configuration.
-pub const ALL: &[&Table] = &[
-    &GLOBAL,
-    &EMAIL_SERVER,
-    &FORTITOKEN,
-    &LOCAL,
-    &SETTING,
-    &RADIUS_CLIENT,
-];
+pub const ALL: &[&Table] =
+    &[&GLOBAL, &ADMIN, &EMAIL_SERVER, &FORTITOKEN, &LOCAL, &SETTING, &RADIUS_CLIENT];
 
 const fn field(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Field {
     Field {
@@ -69,6 +63,30 @@ pub static GLOBAL: Table = Table {
             Kind::Integer(1, 168),
             "72",
             "FortiToken Mobile session timeout (1 - 168 hours): how long an activation code is valid.",
+        ),
+    ],
+};
+
+/// `config system admin`. The console trusts who owns its socket; these accounts are for logins that
+/// come over a network.
+pub static ADMIN: Table = Table {
+    path: "system admin",
+    help: "Configure admin users.",
+    shape: Shape::Keyed { key: "name", help: "User name.", max: 64 },
+    fields: &[
+        field(
+            "accprofile",
+            Kind::Choice(&[choice("super_admin", "Everything.")]),
+            "super_admin",
+            "Access profile of this administrator.",
+        ),
+        field("comments", Kind::Text(255), "", "Comment."),
+        field("password", Kind::Secret(128), "", "Admin user password."),
+        field(
+            "force-password-change",
+            SWITCH,
+            "disable",
+            "Enable/disable that the password must be changed at the next login.",
         ),
     ],
 };
