@@ -209,25 +209,29 @@ impl Verifier {
         }
     }
 
-    /// Looks for a code in the login window.
+    /// Looks for a code in the login window. A counter is searched from its last spent step on, not
+    /// from the next: who repeats that code guesses nothing.
     pub fn find(&self, code: &Code, now: Timestamp) -> Found {
-        let window = match self.parameters.kind {
-            Kind::Totp(_) => Window::LOGIN,
-            Kind::Hotp => Window::COUNTER_LOGIN,
+        let presses = Window::COUNTER_LOGIN;
+        let (centre, window) = match (self.parameters.kind, self.spent) {
+            (Kind::Totp(_), _) => (self.centre(now), Window::LOGIN),
+            (Kind::Hotp, None) => (self.centre(now), presses),
+            (Kind::Hotp, Some(spent)) => {
+                let ahead = presses.ahead + 1;
+                (spent, Window { ahead, ..presses })
+            }
         };
-        self.search(code, now, window)
+        self.search_around(centre, code, window)
     }
 
     /// Looks for a code in a window of the caller's.
     pub fn search(&self, code: &Code, now: Timestamp, window: Window) -> Found {
-        otp::search(
-            &self.seed,
-            self.parameters,
-            self.centre(now),
-            window,
-            code,
-            self.spent,
-        )
+        self.search_around(self.centre(now), code, window)
+    }
+
+    fn search_around(&self, centre: Step, code: &Code, window: Window) -> Found {
+        let (seed, parameters) = (&self.seed, self.parameters);
+        otp::search(seed, parameters, centre, window, code, self.spent)
     }
 
     /// The drift that a match at `offset` from the centre teaches. A counter does not drift.
