@@ -3,6 +3,8 @@
 //! - [`engine`]: one writer that shares a sync among all who wait, readers beside it, migrations.
 //! - [`sealing`]: secrets at rest, one authenticated ciphertext per value.
 //! - [`lock`]: one process per database.
+//! - [`private_file`]: keys on disk.
+//! - [`registry`]: what the token server remembers.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -12,6 +14,8 @@
 pub mod engine;
 pub mod gateway;
 pub mod lock;
+pub mod private_file;
+pub mod registry;
 pub mod sealing;
 
 pub use engine::{

@@ -5,14 +5,14 @@
 //! put back from an older version of its row, it does not open.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{self, AES_256_GCM, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{self, HKDF_SHA256, Prk, Salt};
+use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
+
+use crate::private_file::{self, PrivateFileError};
 
 /// Octets of a root key.
 pub const ROOT_KEY_LEN: usize = 32;
@@ -37,29 +37,12 @@ impl fmt::Debug for RootKey {
 /// Why a root key could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum RootKeyError {
-    /// The file could not be read or made.
-    #[error("root key {}: {source}", path.display())]
-    Io {
-        /// The key file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Others than its owner may read it.
+    /// The file could not be read or made, or others may read it.
+    #[error("root key {0}")]
+    File(#[from] PrivateFileError),
+    /// It does not hold 32 octets.
     #[error(
-        "root key {0}: its mode is {mode:04o}, others may read it; run `chmod 600 {0}`, \
-         and think of the key as known to whoever could read it",
-        path.display()
-    )]
-    Exposed {
-        /// The key file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It is not a file of 32 octets.
-    #[error(
-        "root key {}: it is not a file of 32 octets; restore it from the backup: \
+        "root key {}: it does not hold 32 octets; restore it from the backup: \
          without it the sealed secrets are lost",
         path.display()
     )]
@@ -75,39 +58,22 @@ pub enum RootKeyError {
 impl RootKey {
     /// Reads the key from `path`, which only its owner may read.
     pub fn load(path: &Path) -> Result<Self, RootKeyError> {
-        let io = |source| RootKeyError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let malformed = || RootKeyError::Malformed {
-            path: path.to_owned(),
-        };
-        let mut file = File::open(path).map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
-        let mode = metadata.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(RootKeyError::Exposed {
+        let content = private_file::read(path, ROOT_KEY_LEN as u64)?;
+        let mut key = Zeroizing::new([0; ROOT_KEY_LEN]);
+        if content.len() != key.len() {
+            return Err(RootKeyError::Malformed {
                 path: path.to_owned(),
-                mode,
             });
         }
-        if !metadata.is_file() || metadata.len() != ROOT_KEY_LEN as u64 {
-            return Err(malformed());
-        }
-        let mut key = Zeroizing::new([0; ROOT_KEY_LEN]);
-        file.read_exact(key.as_mut()).map_err(io)?;
+        key.copy_from_slice(&content);
         Ok(Self(key))
     }
 
     /// Makes a new key at `path`, which must not exist; durable when this returns.
     pub fn create(path: &Path) -> Result<Self, RootKeyError> {
-        let io = |source| RootKeyError::Io {
-            path: path.to_owned(),
-            source,
-        };
         let mut key = Zeroizing::new([0; ROOT_KEY_LEN]);
         aws_lc_rs::rand::fill(key.as_mut()).map_err(|_| RootKeyError::Random)?;
-        write_new(path, key.as_ref()).map_err(io)?;
+        private_file::create(path, key.as_ref())?;
         Ok(Self(key))
     }
 
@@ -126,26 +92,6 @@ impl RootKey {
             .and_then(|okm| okm.fill(out))
             .map_err(|_| SealError::Crypto)
     }
-}
-
-/// Writes a file that must not exist, readable by its owner alone. A file that could not be written
-/// whole is removed, so that it is never taken for a key.
-fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        let _ = std::fs::remove_file(path);
-        return Err(error);
-    }
-    let directory = path
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
 }
 
 struct Length(usize);
@@ -290,6 +236,33 @@ impl Sealer {
     }
 }
 
+/// Makes secrets findable that the database must not hold: a keyed hash (HMAC-SHA-256). Whoever has
+/// the database alone can neither read the values nor try guesses.
+pub struct BlindIndex(hmac::Key);
+
+impl fmt::Debug for BlindIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BlindIndex(<hidden>)")
+    }
+}
+
+impl BlindIndex {
+    /// The index for `purpose`, `registry-licence-code` for example.
+    pub fn new(root: &RootKey, purpose: &'static str) -> Result<Self, SealError> {
+        let mut key = Zeroizing::new([0; 32]);
+        root.derive(purpose, b"index:", key.as_mut())?;
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, key.as_ref())))
+    }
+
+    /// The value to store and to look for.
+    pub fn of(&self, value: &[u8]) -> [u8; 32] {
+        let tag = hmac::sign(&self.0, value);
+        let mut index = [0; 32];
+        index.copy_from_slice(tag.as_ref());
+        index
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -353,6 +326,25 @@ mod tests {
     }
 
     #[test]
+    fn an_index_depends_on_value_purpose_and_root() {
+        let index = BlindIndex::new(&root(), "one").unwrap();
+        assert_eq!(
+            index.of(b"a"),
+            BlindIndex::new(&root(), "one").unwrap().of(b"a")
+        );
+        assert_ne!(index.of(b"a"), index.of(b"b"));
+        assert_ne!(
+            index.of(b"a"),
+            BlindIndex::new(&root(), "two").unwrap().of(b"a")
+        );
+        let other = RootKey(Zeroizing::new([8; ROOT_KEY_LEN]));
+        assert_ne!(
+            index.of(b"a"),
+            BlindIndex::new(&other, "one").unwrap().of(b"a")
+        );
+    }
+
+    #[test]
     fn two_seals_of_one_value_differ_and_print_nothing() {
         let sealer = Sealer::new(&root(), "test").unwrap();
         let one = sealer.seal(&place(), b"seed").unwrap();
@@ -376,7 +368,7 @@ mod tests {
         assert_eq!(RootKey::load_or_create(&path).unwrap().0, made.0);
         assert!(matches!(
             RootKey::create(&path),
-            Err(RootKeyError::Io { .. })
+            Err(RootKeyError::File(PrivateFileError::Io { .. }))
         ));
 
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
@@ -396,7 +388,7 @@ mod tests {
         ));
         assert!(matches!(
             RootKey::load(dir.path()),
-            Err(RootKeyError::Exposed { .. } | RootKeyError::Malformed { .. })
+            Err(RootKeyError::File(_))
         ));
     }
 }

@@ -1,0 +1,95 @@
+//! Files that only their owner may read: keys.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// Why a private file could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateFileError {
+    /// It could not be read or made.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Others than its owner may read it.
+    #[error(
+        "{0}: its mode is {mode:04o}, others may read it; run `chmod 600 {0}`, \
+         and think of the key in it as known to whoever could read it",
+        path.display()
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is a directory or something else, or larger than what belongs into it.
+    #[error("{}: not a file of at most {limit} octets; restore it from the backup", path.display())]
+    Strange {
+        /// The file.
+        path: PathBuf,
+        /// The most that it may hold.
+        limit: u64,
+    },
+}
+
+/// Reads a file of at most `limit` octets that nobody but its owner may read.
+pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, PrivateFileError> {
+    let io = |source| PrivateFileError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(PrivateFileError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    if !metadata.is_file() || metadata.len() > limit {
+        return Err(PrivateFileError::Strange {
+            path: path.to_owned(),
+            limit,
+        });
+    }
+    // Room for everything from the start: a vector that grows leaves copies of the key.
+    let mut content = Zeroizing::new(vec![0; usize::try_from(metadata.len()).unwrap_or_default()]);
+    file.read_exact(&mut content).map_err(io)?;
+    Ok(content)
+}
+
+/// Writes a file that must not exist, durable when this returns. A file that could not be written
+/// whole is removed, so that it is never taken for a key.
+pub fn create(path: &Path, content: &[u8]) -> Result<(), PrivateFileError> {
+    write_new(path, content).map_err(|source| PrivateFileError::Io {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        let _ = std::fs::remove_file(path);
+        return Err(error);
+    }
+    let directory = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
+}

@@ -1,0 +1,490 @@
+//! Customer service.
+
+use std::sync::Arc;
+
+use domain::audit::Actor;
+use domain::licensing::{AccountName, Licence, LicenceSize, Lock, StockToken};
+use domain::time::Timestamp;
+use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
+
+use super::random;
+use super::rows::{LicenceRow, StockRow, account, licence_columns, owner, stock, stock_of};
+use super::secrets::Keys;
+use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
+use crate::vals;
+
+/// Why the desk cannot do something.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum DeskRefusal {
+    /// The account is there already.
+    #[error("account \"{0}\" is registered already")]
+    AccountExists(AccountName),
+    /// There is no such account.
+    #[error("no account \"{0}\"; register it first")]
+    AccountUnknown(AccountName),
+    /// The product is there already.
+    #[error("product {0} is registered already, for account \"{1}\"")]
+    ProductExists(ProductSerial, AccountName),
+    /// There is no such product.
+    #[error("product {0} is not registered; register it first")]
+    ProductUnknown(ProductSerial),
+    /// A licence of one account for another account's product.
+    #[error("product {0} belongs to account \"{1}\"; issue the licence for that account")]
+    ProductOfOther(ProductSerial, AccountName),
+    /// There is no such licence.
+    #[error("no licence {0}; look it up with the product that it was issued for")]
+    LicenceUnknown(LicenceSerial),
+    /// There is no such token.
+    #[error("no token {0} in stock; tokens come into stock when their licence is activated")]
+    TokenUnknown(TokenSerial),
+}
+
+/// A licence to be issued.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewLicence {
+    /// For whom.
+    pub account: AccountName,
+    /// Registered for this product from the start; else for the first that activates it.
+    pub product: Option<ProductSerial>,
+    /// How many tokens.
+    pub size: LicenceSize,
+    /// The last moment at which it can be activated.
+    pub redeem_until: Timestamp,
+}
+
+/// A licence that was issued.
+#[derive(Debug)]
+pub struct IssuedLicence {
+    /// Its serial.
+    pub serial: LicenceSerial,
+    /// Its code, which the registry does not keep.
+    pub code: LicenceCode,
+}
+
+/// A product and what it has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProductRecord {
+    /// Its serial.
+    pub serial: ProductSerial,
+    /// Whose it is.
+    pub account: AccountName,
+    /// Since when it is registered.
+    pub registered: Timestamp,
+    /// The licences registered for it, oldest first.
+    pub licences: Vec<(Licence, Timestamp)>,
+}
+
+/// A licence and its tokens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LicenceRecord {
+    /// The licence.
+    pub licence: Licence,
+    /// When it was issued.
+    pub issued: Timestamp,
+    /// Its tokens, once it is activated.
+    pub tokens: Vec<StockToken>,
+}
+
+/// A token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TokenRecord {
+    /// The token.
+    pub token: StockToken,
+    /// When a device took it.
+    pub activated: Option<Timestamp>,
+}
+
+/// What the desk did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeskEvent {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What: `register-account`, `register-product`, `issue-licence`, `lock-token`, `unlock-token`.
+    pub action: Box<str>,
+    /// To what.
+    pub subject: Box<str>,
+    /// With which values.
+    pub detail: Box<str>,
+}
+
+pub(super) struct RegisterAccount {
+    pub(super) actor: Actor,
+    pub(super) account: AccountName,
+    pub(super) now: Timestamp,
+}
+
+impl Work for RegisterAccount {
+    type Out = ();
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let made = tx
+            .exec(
+                "INSERT INTO account (name, created) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+                &vals![self.account.as_str(), self.now],
+            )
+            .await?;
+        if made == 0 {
+            return Err(Failure::Refused(DeskRefusal::AccountExists(self.account)));
+        }
+        let subject = self.account.as_str();
+        record(tx, &self.actor, "register-account", subject, "", self.now).await?;
+        Ok(())
+    }
+}
+
+pub(super) struct RegisterProduct {
+    pub(super) actor: Actor,
+    pub(super) account: AccountName,
+    pub(super) product: ProductSerial,
+    pub(super) now: Timestamp,
+}
+
+impl Work for RegisterProduct {
+    type Out = ();
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        if let Some(account) = owner(tx, self.product).await? {
+            return Err(Failure::Refused(DeskRefusal::ProductExists(
+                self.product,
+                account,
+            )));
+        }
+        demand_account(tx, &self.account).await?;
+        tx.exec_one(
+            "INSERT INTO product (serial, account, registered) VALUES ($1, $2, $3)",
+            &vals![self.product.as_str(), self.account.as_str(), self.now],
+        )
+        .await?;
+        let subject = self.product.as_str();
+        let detail = format!("account \"{}\"", self.account);
+        record(
+            tx,
+            &self.actor,
+            "register-product",
+            subject,
+            &detail,
+            self.now,
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+pub(super) struct IssueLicence {
+    pub(super) keys: Arc<Keys>,
+    pub(super) actor: Actor,
+    pub(super) licence: NewLicence,
+    pub(super) now: Timestamp,
+}
+
+impl Work for IssueLicence {
+    type Out = IssuedLicence;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<IssuedLicence, Failure<DeskRefusal>> {
+        demand_account(tx, &self.licence.account).await?;
+        if let Some(product) = self.licence.product {
+            self.demand_own_product(tx, product).await?;
+        }
+        let code = draw_code()?;
+        let serial = self.insert(tx, &code).await?;
+        record(
+            tx,
+            &self.actor,
+            "issue-licence",
+            serial.as_str(),
+            &self.detail(),
+            self.now,
+        )
+        .await?;
+        Ok(IssuedLicence { serial, code })
+    }
+}
+
+impl IssueLicence {
+    async fn demand_own_product<T: Tx>(
+        &self,
+        tx: &mut T,
+        product: ProductSerial,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        match owner(tx, product).await? {
+            None => Err(Failure::Refused(DeskRefusal::ProductUnknown(product))),
+            Some(account) if account != self.licence.account => Err(Failure::Refused(
+                DeskRefusal::ProductOfOther(product, account),
+            )),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Serials follow one another; the code is what must not be guessed.
+    async fn insert<T: Tx>(
+        &self,
+        tx: &mut T,
+        code: &LicenceCode,
+    ) -> Result<LicenceSerial, Undecided> {
+        let last = tx
+            .row::<(Option<String>,)>(
+                "SELECT max(serial) FROM licence WHERE serial >= 'EFTM' AND serial < 'EFTN'",
+                &[],
+            )
+            .await?;
+        let number = match last.and_then(|(serial,)| serial) {
+            None => 1,
+            Some(serial) => number_of(&serial)? + 1,
+        };
+        let serial = LicenceSerial::purchased(number)
+            .ok_or_else(|| Undecided::Unavailable("no free serial for a licence".into()))?;
+        tx.exec_one(
+            "INSERT INTO licence (serial, account, product, code, size, redeem_until, issued)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &vals![
+                serial.as_str(),
+                self.licence.account.as_str(),
+                self.licence.product.as_ref().map(ProductSerial::as_str),
+                &self.keys.licence_code(code),
+                self.licence.size.tokens(),
+                self.licence.redeem_until,
+                self.now,
+            ],
+        )
+        .await?;
+        Ok(serial)
+    }
+
+    fn detail(&self) -> String {
+        let NewLicence {
+            account,
+            product,
+            size,
+            redeem_until,
+        } = &self.licence;
+        let product = product
+            .as_ref()
+            .map_or("any product", ProductSerial::as_str);
+        format!("account \"{account}\", {product}, {size} tokens, redeem until {redeem_until}")
+    }
+}
+
+pub(super) struct SetLock {
+    pub(super) actor: Actor,
+    pub(super) token: TokenSerial,
+    pub(super) lock: Lock,
+    pub(super) reason: Box<str>,
+    pub(super) now: Timestamp,
+}
+
+impl Work for SetLock {
+    type Out = ();
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let subject = self.token.as_str();
+        let changed = tx
+            .exec(
+                "UPDATE token SET locked = $2 WHERE serial = $1",
+                &vals![subject, self.lock == Lock::Locked],
+            )
+            .await?;
+        if changed == 0 {
+            return Err(Failure::Refused(DeskRefusal::TokenUnknown(self.token)));
+        }
+        let action = match self.lock {
+            Lock::Locked => "lock-token",
+            Lock::Open => "unlock-token",
+        };
+        record(tx, &self.actor, action, subject, &self.reason, self.now).await?;
+        Ok(())
+    }
+}
+
+pub(super) struct ShowProduct {
+    pub(super) serial: ProductSerial,
+}
+
+impl Work for ShowProduct {
+    type Out = ProductRecord;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<ProductRecord, Failure<DeskRefusal>> {
+        let key = self.serial.as_str();
+        let found = tx
+            .row::<(String, Timestamp)>(
+                "SELECT account, registered FROM product WHERE serial = $1",
+                &vals![key],
+            )
+            .await?;
+        let Some((name, registered)) = found else {
+            return Err(Failure::Refused(DeskRefusal::ProductUnknown(self.serial)));
+        };
+        let licences = tx
+            .rows::<LicenceRow>(
+                concat!(
+                    "SELECT ",
+                    licence_columns!(),
+                    " FROM licence WHERE product = $1 ORDER BY issued, serial"
+                ),
+                &vals![key],
+            )
+            .await?;
+        Ok(ProductRecord {
+            serial: self.serial,
+            account: account(&name, "product", key)?,
+            registered,
+            licences: licences
+                .into_iter()
+                .map(|row| (row.licence, row.issued))
+                .collect(),
+        })
+    }
+}
+
+pub(super) struct ShowLicence {
+    pub(super) serial: LicenceSerial,
+}
+
+impl Work for ShowLicence {
+    type Out = LicenceRecord;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<LicenceRecord, Failure<DeskRefusal>> {
+        let found = tx
+            .row::<LicenceRow>(
+                concat!(
+                    "SELECT ",
+                    licence_columns!(),
+                    " FROM licence WHERE serial = $1"
+                ),
+                &vals![self.serial.as_str()],
+            )
+            .await?;
+        let Some(LicenceRow { licence, issued }) = found else {
+            return Err(Failure::Refused(DeskRefusal::LicenceUnknown(self.serial)));
+        };
+        let tokens = stock_of(tx, self.serial)
+            .await?
+            .into_iter()
+            .map(|row| row.token)
+            .collect();
+        Ok(LicenceRecord {
+            licence,
+            issued,
+            tokens,
+        })
+    }
+}
+
+pub(super) struct ShowToken {
+    pub(super) serial: TokenSerial,
+}
+
+impl Work for ShowToken {
+    type Out = TokenRecord;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<TokenRecord, Failure<DeskRefusal>> {
+        match stock(tx, self.serial).await? {
+            Some(StockRow {
+                token, activated, ..
+            }) => Ok(TokenRecord { token, activated }),
+            None => Err(Failure::Refused(DeskRefusal::TokenUnknown(self.serial))),
+        }
+    }
+}
+
+pub(super) struct ShowEvents {
+    pub(super) subject: Box<str>,
+}
+
+impl Work for ShowEvents {
+    type Out = Vec<DeskEvent>;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<DeskEvent>, Failure<DeskRefusal>> {
+        let rows = tx
+            .rows::<(Timestamp, String, String, String, String, String)>(
+                "SELECT at, actor, interface, action, subject, detail FROM desk_event
+                 WHERE subject = $1 ORDER BY id",
+                &vals![self.subject.as_ref()],
+            )
+            .await?;
+        let event = |(at, name, interface, action, subject, detail): (
+            _,
+            String,
+            String,
+            String,
+            String,
+            String,
+        )| {
+            DeskEvent {
+                at,
+                actor: Actor {
+                    name: name.into(),
+                    interface: interface.into(),
+                },
+                action: action.into(),
+                subject: subject.into(),
+                detail: detail.into(),
+            }
+        };
+        Ok(rows.into_iter().map(event).collect())
+    }
+}
+
+async fn demand_account<T: Tx>(
+    tx: &mut T,
+    account: &AccountName,
+) -> Result<(), Failure<DeskRefusal>> {
+    let found = tx
+        .row::<(i64,)>(
+            "SELECT 1 FROM account WHERE name = $1",
+            &vals![account.as_str()],
+        )
+        .await?;
+    found
+        .map(drop)
+        .ok_or_else(|| Failure::Refused(DeskRefusal::AccountUnknown(account.clone())))
+}
+
+async fn record<T: Tx>(
+    tx: &mut T,
+    actor: &Actor,
+    action: &'static str,
+    subject: &str,
+    detail: &str,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    tx.exec_one(
+        "INSERT INTO desk_event (at, actor, interface, action, subject, detail)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        &vals![
+            now,
+            actor.name.as_ref(),
+            actor.interface.as_ref(),
+            action,
+            subject,
+            detail
+        ],
+    )
+    .await
+}
+
+/// The code for trial tokens is not a licence's.
+fn draw_code() -> Result<LicenceCode, Undecided> {
+    loop {
+        let code = LicenceCode::from_random(random()?);
+        if !code.is_trial() {
+            return Ok(code);
+        }
+    }
+}
+
+fn number_of(serial: &str) -> Result<u64, SqlError> {
+    let digits = serial.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    digits
+        .parse()
+        .map_err(|_| SqlError::damaged("licence", serial, "serial"))
+}

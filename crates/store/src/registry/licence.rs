@@ -1,0 +1,286 @@
+//! Licences and trials become stock.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use domain::licensing::{
+    Asking, LicenceRefusal, LicenceSize, Requester, Trial, TrialCondition, activate, trial,
+};
+use domain::time::Timestamp;
+use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
+
+use super::random;
+use super::rows::{LicenceRow, admission, identifier, licence_columns};
+use super::secrets::Keys;
+use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
+use crate::vals;
+
+/// Draws of a random serial before it is given up: even in a stock of half of all serials, every
+/// draw taken is once in 2^64.
+const DRAWS: u32 = 64;
+
+/// What a licence brought.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Activated {
+    /// Its serial.
+    pub licence: LicenceSerial,
+    /// Its tokens, in the order in which they were made.
+    pub tokens: Vec<TokenSerial>,
+    /// Cluster members that nobody registered.
+    pub unregistered: Vec<ProductSerial>,
+}
+
+/// Why a licence brings nothing.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct LicenceDenied {
+    /// The reason.
+    pub why: LicenceRefusal,
+    /// Cluster members that nobody registered.
+    pub unregistered: Vec<ProductSerial>,
+}
+
+pub(super) struct ActivateLicence {
+    pub(super) keys: Arc<Keys>,
+    pub(super) asking: Asking,
+    pub(super) code: LicenceCode,
+    pub(super) now: Timestamp,
+}
+
+impl Work for ActivateLicence {
+    type Out = Activated;
+    type Err = LicenceDenied;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Activated, Failure<LicenceDenied>> {
+        let admission = admission(tx, &self.asking).await?;
+        let unregistered = admission.unregistered;
+        let denied = |why| {
+            Failure::Refused(LicenceDenied {
+                why,
+                unregistered: unregistered.clone(),
+            })
+        };
+        let requester = admission
+            .requester
+            .map_err(|_| denied(LicenceRefusal::ProductNotRegistered))?;
+        let licence = if self.code.is_trial() {
+            self.give_trial(tx, &requester).await?
+        } else {
+            self.redeem(tx, &requester).await?.map_err(denied)?
+        };
+        let tokens = tokens_of(tx, licence).await?;
+        Ok(Activated {
+            licence,
+            tokens,
+            unregistered,
+        })
+    }
+}
+
+impl ActivateLicence {
+    async fn redeem<T: Tx>(
+        &self,
+        tx: &mut T,
+        requester: &Requester,
+    ) -> Result<Result<LicenceSerial, LicenceRefusal>, Undecided> {
+        let found = by_code(tx, &self.keys.licence_code(&self.code)).await?;
+        let licence = found.as_ref().map(|row| &row.licence);
+        let condition = trial_condition(tx, requester).await?;
+        let activation = match activate(licence, requester, condition, self.now) {
+            Ok(activation) => activation,
+            Err(why) => return Ok(Err(why)),
+        };
+        tx.exec_one(
+            "UPDATE licence SET product = $2, activated = $3
+             WHERE serial = $1 AND activated IS NULL",
+            &vals![
+                activation.licence().as_str(),
+                activation.product().as_str(),
+                self.now
+            ],
+        )
+        .await?;
+        make_tokens(tx, activation.licence(), activation.size()).await?;
+        Ok(Ok(activation.licence()))
+    }
+
+    async fn give_trial<T: Tx>(
+        &self,
+        tx: &mut T,
+        requester: &Requester,
+    ) -> Result<LicenceSerial, Undecided> {
+        let existing = trials_of(tx, requester).await?;
+        match trial(requester, &existing) {
+            Trial::Again(licence) => {
+                renew_locked(tx, licence).await?;
+                Ok(licence)
+            }
+            Trial::New(product) => {
+                let licence = self.make_trial(tx, requester, product).await?;
+                make_tokens(tx, licence, LicenceSize::TRIAL).await?;
+                Ok(licence)
+            }
+        }
+    }
+
+    async fn make_trial<T: Tx>(
+        &self,
+        tx: &mut T,
+        requester: &Requester,
+        product: ProductSerial,
+    ) -> Result<LicenceSerial, Undecided> {
+        for _ in 0..DRAWS {
+            let number = u32::from_be_bytes(random()?) % LicenceSerial::TRIAL_END;
+            let Some(licence) = LicenceSerial::trial(number) else {
+                continue;
+            };
+            let made = tx
+                .exec(
+                    "INSERT INTO licence (serial, account, product, size, issued, activated)
+                     VALUES ($1, $2, $3, $4, $5, $5) ON CONFLICT (serial) DO NOTHING",
+                    &vals![
+                        licence.as_str(),
+                        requester.account().as_str(),
+                        product.as_str(),
+                        LicenceSize::TRIAL.tokens(),
+                        self.now,
+                    ],
+                )
+                .await?;
+            if made == 1 {
+                return Ok(licence);
+            }
+        }
+        Err(Undecided::Unavailable(
+            "no free serial for a trial licence".into(),
+        ))
+    }
+}
+
+/// Which members of a cluster nobody registered.
+pub(super) struct Unregistered {
+    pub(super) asking: Asking,
+}
+
+impl Work for Unregistered {
+    type Out = Vec<ProductSerial>;
+    type Err = Infallible;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Infallible>> {
+        Ok(admission(tx, &self.asking).await?.unregistered)
+    }
+}
+
+async fn by_code<T: Tx>(tx: &mut T, code: &[u8; 32]) -> Result<Option<LicenceRow>, SqlError> {
+    tx.row(
+        concat!(
+            "SELECT ",
+            licence_columns!(),
+            " FROM licence WHERE code = $1"
+        ),
+        &vals![code],
+    )
+    .await
+}
+
+async fn trial_condition<T: Tx>(
+    tx: &mut T,
+    requester: &Requester,
+) -> Result<TrialCondition, SqlError> {
+    for product in requester.products() {
+        let stuck = tx
+            .row::<(i64,)>(
+                "SELECT 1 FROM licence l JOIN token t ON t.licence = l.serial
+                 WHERE l.product = $1 AND l.code IS NULL AND t.locked = 1 LIMIT 1",
+                &vals![product.as_str()],
+            )
+            .await?;
+        if stuck.is_some() {
+            return Ok(TrialCondition::Stuck);
+        }
+    }
+    Ok(TrialCondition::Clear)
+}
+
+async fn trials_of<T: Tx>(
+    tx: &mut T,
+    requester: &Requester,
+) -> Result<Vec<(ProductSerial, LicenceSerial)>, SqlError> {
+    let mut trials = Vec::new();
+    for product in requester.products() {
+        let found = tx
+            .row::<(String,)>(
+                "SELECT serial FROM licence WHERE product = $1 AND code IS NULL",
+                &vals![product.as_str()],
+            )
+            .await?;
+        if let Some((serial,)) = found {
+            trials.push((product, identifier(&serial, "licence", &serial, "serial")?));
+        }
+    }
+    Ok(trials)
+}
+
+/// Puts the locked tokens of a trial back to new. Their codes and their devices' hold end.
+async fn renew_locked<T: Tx>(tx: &mut T, licence: LicenceSerial) -> Result<(), SqlError> {
+    let parameters = vals![licence.as_str()];
+    tx.exec(
+        "DELETE FROM provision
+         WHERE token IN (SELECT serial FROM token WHERE licence = $1 AND locked = 1)",
+        &parameters,
+    )
+    .await?;
+    tx.exec(
+        "UPDATE token SET locked = 0 WHERE licence = $1 AND locked = 1",
+        &parameters,
+    )
+    .await?;
+    Ok(())
+}
+
+async fn make_tokens<T: Tx>(
+    tx: &mut T,
+    licence: LicenceSerial,
+    size: LicenceSize,
+) -> Result<(), Undecided> {
+    for place in 0..size.tokens() {
+        make_token(tx, licence, place).await?;
+    }
+    Ok(())
+}
+
+async fn make_token<T: Tx>(
+    tx: &mut T,
+    licence: LicenceSerial,
+    place: u32,
+) -> Result<(), Undecided> {
+    for _ in 0..DRAWS {
+        let serial = TokenSerial::mobile(random()?);
+        let made = tx
+            .exec(
+                "INSERT INTO token (serial, licence, place, locked) VALUES ($1, $2, $3, 0)
+                 ON CONFLICT (serial) DO NOTHING",
+                &vals![serial.as_str(), licence.as_str(), place],
+            )
+            .await?;
+        if made == 1 {
+            return Ok(());
+        }
+    }
+    Err(Undecided::Unavailable("no free serial for a token".into()))
+}
+
+async fn tokens_of<T: Tx>(
+    tx: &mut T,
+    licence: LicenceSerial,
+) -> Result<Vec<TokenSerial>, SqlError> {
+    let rows = tx
+        .rows::<(String,)>(
+            "SELECT serial FROM token WHERE licence = $1 ORDER BY place",
+            &vals![licence.as_str()],
+        )
+        .await?;
+    rows.iter()
+        .map(|(serial,)| identifier(serial, "token", serial, "serial"))
+        .collect()
+}

@@ -1,0 +1,327 @@
+//! What the registry remembers: accounts, products, licences, the stock of tokens and how far each
+//! is on its way to a phone.
+//!
+//! Decisions are `domain::licensing`'s; here its facts are fetched and its decisions written, one
+//! transaction per use case. Codes are kept as keyed hashes, seeds and repeated answers sealed.
+
+mod claim;
+mod desk;
+mod licence;
+mod maintenance;
+mod once;
+mod provision;
+mod rows;
+mod schema;
+mod secrets;
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use domain::audit::Actor;
+use domain::licensing::{AccountName, Asking, LicenceSize};
+use domain::time::Timestamp;
+use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
+use zeroize::Zeroizing;
+
+pub use claim::{ClaimRequest, Claimed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
+pub use desk::{
+    DeskEvent, DeskRefusal, IssuedLicence, LicenceRecord, NewLicence, ProductRecord, TokenRecord,
+};
+pub use licence::{Activated, LicenceDenied};
+pub use once::{Message, MessageId, MessageIdError, OnceRefusal};
+pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
+
+use crate::engine::{Database, Failure, Health, OpenError, Undecided};
+use crate::sealing::{RootKey, SealError};
+use once::Once;
+use secrets::Keys;
+
+/// Why the registry's store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The root key does not belong to it.
+    #[error("{}: {source}", path.display())]
+    Key {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        source: SealError,
+    },
+    /// It could not be read.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+}
+
+/// The registry's database, open.
+#[derive(Debug)]
+pub struct RegistryStore {
+    database: Database,
+    keys: Arc<Keys>,
+}
+
+impl RegistryStore {
+    /// Opens or creates the database at `path`; `root` seals what is secret in it.
+    pub async fn open(path: &Path, root: &RootKey) -> Result<Self, StoreError> {
+        let wrong_key = |source| StoreError::Key {
+            path: path.to_owned(),
+            source,
+        };
+        let keys = Arc::new(Keys::new(root).map_err(wrong_key)?);
+        let database = Database::open(path, schema::MIGRATIONS, ())?;
+        let check = maintenance::CheckKeys {
+            keys: Arc::clone(&keys),
+        };
+        match database.write(check).await {
+            Ok(()) => Ok(Self { database, keys }),
+            Err(Failure::Refused(source)) => Err(wrong_key(source)),
+            Err(Failure::Undecided(why)) => Err(why.into()),
+        }
+    }
+
+    /// Whether writes get through.
+    pub fn health(&self) -> Health {
+        self.database.health()
+    }
+
+    /// Finishes what waits and closes; blocks.
+    pub fn shutdown(&self) {
+        self.database.shutdown();
+    }
+
+    /// Activates a licence, or gives out trial tokens, and renders the answer in the same transaction;
+    /// a repeated `message` gets the first answer.
+    pub async fn activate_licence(
+        &self,
+        asking: Asking,
+        code: LicenceCode,
+        now: Timestamp,
+        message: Option<Message>,
+        render: impl FnOnce(Activated) -> Zeroizing<String> + Send + 'static,
+    ) -> Result<Zeroizing<String>, Failure<OnceRefusal<LicenceDenied>>> {
+        let work = licence::ActivateLicence {
+            keys: self.keys(),
+            asking,
+            code,
+            now,
+        };
+        self.database
+            .write(Once {
+                keys: self.keys(),
+                message,
+                now,
+                work,
+                render,
+            })
+            .await
+    }
+
+    /// Makes tokens ready for phones and renders the answer in the same transaction; a repeated
+    /// `message` gets the first answer.
+    pub async fn provision(
+        &self,
+        asking: Asking,
+        tokens: Vec<ToProvision>,
+        now: Timestamp,
+        message: Option<Message>,
+        render: impl FnOnce(Provisioned) -> Zeroizing<String> + Send + 'static,
+    ) -> Result<Zeroizing<String>, Failure<OnceRefusal<ProvisionDenied>>> {
+        let work = provision::ProvisionTokens {
+            keys: self.keys(),
+            asking,
+            tokens,
+            now,
+        };
+        self.database
+            .write(Once {
+                keys: self.keys(),
+                message,
+                now,
+                work,
+                render,
+            })
+            .await
+    }
+
+    /// Tells what became of tokens, in their order. `None` stands for what is no serial at all.
+    pub async fn poll(
+        &self,
+        asking: Asking,
+        tokens: Vec<Option<TokenSerial>>,
+    ) -> Result<Polled, Failure<Infallible>> {
+        self.database
+            .read(provision::PollTokens { asking, tokens })
+            .await
+    }
+
+    /// Which members of a request's cluster nobody registered.
+    pub async fn unregistered(
+        &self,
+        asking: Asking,
+    ) -> Result<Vec<ProductSerial>, Failure<Infallible>> {
+        self.database.read(licence::Unregistered { asking }).await
+    }
+
+    /// Gives a token to a device that has proved itself, or says why not.
+    pub async fn claim<S: Sealing>(
+        &self,
+        request: ClaimRequest,
+        seal: S,
+        now: Timestamp,
+    ) -> Result<Claimed, Failure<Infallible>> {
+        self.database
+            .write(claim::ClaimToken {
+                keys: self.keys(),
+                request,
+                seal,
+                now,
+            })
+            .await
+    }
+
+    /// The answer that a token's device has not confirmed yet, or has.
+    pub async fn answer(
+        &self,
+        token: TokenSerial,
+    ) -> Result<Option<OpenAnswer>, Failure<Infallible>> {
+        self.database.read(claim::FindAnswer { token }).await
+    }
+
+    /// Forgets the answer of this version of a token's provisioning: its device has it.
+    pub async fn forget_answer(
+        &self,
+        token: TokenSerial,
+        version: u64,
+    ) -> Result<(), Failure<Infallible>> {
+        self.database
+            .write(claim::ForgetAnswer { token, version })
+            .await
+    }
+
+    /// Destroys the seeds and answers of codes that have ended, and answers kept for repetition
+    /// for more than a day.
+    pub async fn sweep(&self, now: Timestamp) -> Result<(), Failure<Infallible>> {
+        while self.database.write(maintenance::Sweep { now }).await? {}
+        Ok(())
+    }
+
+    /// Registers a customer.
+    pub async fn register_account(
+        &self,
+        actor: Actor,
+        account: AccountName,
+        now: Timestamp,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        self.database
+            .write(desk::RegisterAccount {
+                actor,
+                account,
+                now,
+            })
+            .await
+    }
+
+    /// Registers a gateway for a customer.
+    pub async fn register_product(
+        &self,
+        actor: Actor,
+        account: AccountName,
+        product: ProductSerial,
+        now: Timestamp,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        self.database
+            .write(desk::RegisterProduct {
+                actor,
+                account,
+                product,
+                now,
+            })
+            .await
+    }
+
+    /// Issues a licence. Its code is told this once and never again.
+    pub async fn issue_licence(
+        &self,
+        actor: Actor,
+        licence: NewLicence,
+        now: Timestamp,
+    ) -> Result<IssuedLicence, Failure<DeskRefusal>> {
+        self.database
+            .write(desk::IssueLicence {
+                keys: self.keys(),
+                actor,
+                licence,
+                now,
+            })
+            .await
+    }
+
+    /// Takes a token out of use at the registry, or puts it back.
+    pub async fn set_lock(
+        &self,
+        actor: Actor,
+        token: TokenSerial,
+        lock: domain::licensing::Lock,
+        reason: Box<str>,
+        now: Timestamp,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        self.database
+            .write(desk::SetLock {
+                actor,
+                token,
+                lock,
+                reason,
+                now,
+            })
+            .await
+    }
+
+    /// A product with its licences.
+    pub async fn product(
+        &self,
+        serial: ProductSerial,
+    ) -> Result<ProductRecord, Failure<DeskRefusal>> {
+        self.database.read(desk::ShowProduct { serial }).await
+    }
+
+    /// A licence with its tokens.
+    pub async fn licence(
+        &self,
+        serial: LicenceSerial,
+    ) -> Result<LicenceRecord, Failure<DeskRefusal>> {
+        self.database.read(desk::ShowLicence { serial }).await
+    }
+
+    /// A token.
+    pub async fn token(&self, serial: TokenSerial) -> Result<TokenRecord, Failure<DeskRefusal>> {
+        self.database.read(desk::ShowToken { serial }).await
+    }
+
+    /// What the desk did to a product, licence or token, oldest first.
+    pub async fn desk_events(
+        &self,
+        subject: Box<str>,
+    ) -> Result<Vec<DeskEvent>, Failure<DeskRefusal>> {
+        self.database.read(desk::ShowEvents { subject }).await
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys)
+    }
+}
+
+/// Fills an array from the system's random source.
+fn random<const N: usize>() -> Result<[u8; N], Undecided> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| Undecided::Unavailable("the system's random source failed".into()))?;
+    Ok(bytes)
+}
+
+/// A size as it is stored.
+fn stored_size(size: u32) -> Option<LicenceSize> {
+    LicenceSize::new(size).ok()
+}

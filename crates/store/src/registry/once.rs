@@ -1,0 +1,160 @@
+//! A message that comes again gets the answer that it got before.
+//!
+//! The described messages carry no identity, so a gateway whose answer was lost cannot tell `already
+//! activated` by itself from `already activated` by somebody else. An id beside the message can.
+
+use std::sync::Arc;
+
+use domain::time::{Span, Timestamp};
+use ident::ProductSerial;
+use zeroize::Zeroizing;
+
+use super::secrets::Keys;
+use crate::engine::{Failure, Tx, Undecided, Work};
+use crate::vals;
+
+/// How long an answer is kept. A gateway that was cut off for longer asks with a new message.
+pub(super) const REPLIES_KEPT: Span = Span::from_days(1);
+
+/// The sender's name for a message: 1 to 64 of `[A-Za-z0-9._-]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MessageId(Box<str>);
+
+/// Not 1 to 64 of `[A-Za-z0-9._-]`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a message id is 1 to 64 letters, digits, dots, hyphens or underscores")]
+pub struct MessageIdError;
+
+impl MessageId {
+    const MAX_LEN: usize = 64;
+
+    /// Checks length and characters.
+    pub fn parse(text: &str) -> Result<Self, MessageIdError> {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let is_right = (1..=Self::MAX_LEN).contains(&text.len()) && text.bytes().all(is_allowed);
+        if is_right {
+            Ok(Self(text.into()))
+        } else {
+            Err(MessageIdError)
+        }
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A message that can be recognised.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Who sent it, as its certificate says.
+    pub product: ProductSerial,
+    /// Its name.
+    pub id: MessageId,
+    /// SHA-256 of its body.
+    pub digest: [u8; 32],
+}
+
+/// Why a message has no answer.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OnceRefusal<E> {
+    /// Its id was used for another message.
+    #[error("this message id was used for another message")]
+    IdReused,
+    /// The use case refuses.
+    #[error("{0}")]
+    Refused(E),
+}
+
+/// A use case whose rendered answer is stored in its own transaction. Refusals are not stored: they
+/// changed nothing, and asking again may find the obstacle gone.
+pub(super) struct Once<W, F> {
+    pub(super) keys: Arc<Keys>,
+    pub(super) message: Option<Message>,
+    pub(super) now: Timestamp,
+    pub(super) work: W,
+    pub(super) render: F,
+}
+
+impl<W, F> Work for Once<W, F>
+where
+    W: Work,
+    F: FnOnce(W::Out) -> Zeroizing<String> + Send + 'static,
+{
+    type Out = Zeroizing<String>;
+    type Err = OnceRefusal<W::Err>;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Self::Err>> {
+        let Self {
+            keys,
+            message,
+            now,
+            work,
+            render,
+        } = self;
+        let Some(message) = message else {
+            return Ok(render(work.run(tx).await.map_err(refused)?));
+        };
+        match find(tx, &message, now).await? {
+            Some((digest, _)) if digest != message.digest => {
+                return Err(Failure::Refused(OnceRefusal::IdReused));
+            }
+            Some((_, body)) => return Ok(keys.open_reply(message.product, &message.id, body)?),
+            None => {}
+        }
+        let reply = render(work.run(tx).await.map_err(refused)?);
+        keep(tx, &keys, &message, &reply, now).await?;
+        Ok(reply)
+    }
+}
+
+fn refused<E>(failure: Failure<E>) -> Failure<OnceRefusal<E>> {
+    match failure {
+        Failure::Refused(why) => Failure::Refused(OnceRefusal::Refused(why)),
+        Failure::Undecided(why) => Failure::Undecided(why),
+    }
+}
+
+async fn find<T: Tx>(
+    tx: &mut T,
+    message: &Message,
+    now: Timestamp,
+) -> Result<Option<([u8; 32], Vec<u8>)>, Undecided> {
+    let found = tx
+        .row(
+            "SELECT request, body FROM reply WHERE product = $1 AND message = $2 AND at > $3",
+            &vals![
+                message.product.as_str(),
+                message.id.as_str(),
+                now.before(REPLIES_KEPT)
+            ],
+        )
+        .await?;
+    Ok(found)
+}
+
+async fn keep<T: Tx>(
+    tx: &mut T,
+    keys: &Keys,
+    message: &Message,
+    reply: &str,
+    now: Timestamp,
+) -> Result<(), Undecided> {
+    let sealed = keys.seal_reply(message.product, &message.id, reply)?;
+    // An answer past its day may still lie there until the next sweep.
+    tx.exec_one(
+        "INSERT INTO reply (product, message, request, body, at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (product, message) DO UPDATE
+         SET request = excluded.request, body = excluded.body, at = excluded.at",
+        &vals![
+            message.product.as_str(),
+            message.id.as_str(),
+            &message.digest,
+            sealed.as_bytes(),
+            now,
+        ],
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! Rows as the domain's values. What does not parse is damage, and is named with its row.
+
+use domain::licensing::{
+    AccountName, Admission, Asking, Licence, Lock, Registration, StockToken, TokenState, admit,
+};
+use domain::time::Timestamp;
+use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
+
+use super::stored_size;
+use crate::engine::{FromRow, Row, SqlError, Tx};
+use crate::vals;
+
+/// Decides whom a request speaks for, from the products that it names.
+pub(super) async fn admission<T: Tx>(tx: &mut T, asking: &Asking) -> Result<Admission, SqlError> {
+    let mut owners = Vec::with_capacity(asking.cluster.len() + 1);
+    for &serial in std::iter::once(&asking.serial).chain(&asking.cluster) {
+        if let Some(account) = owner(tx, serial).await? {
+            owners.push((serial, account));
+        }
+    }
+    Ok(admit(asking, |serial| {
+        owners
+            .iter()
+            .find(|(known, _)| *known == serial)
+            .map(|(_, account)| account.clone())
+    }))
+}
+
+/// The account that owns a product.
+pub(super) async fn owner<T: Tx>(
+    tx: &mut T,
+    product: ProductSerial,
+) -> Result<Option<AccountName>, SqlError> {
+    let found = tx
+        .row::<(String,)>(
+            "SELECT account FROM product WHERE serial = $1",
+            &vals![product.as_str()],
+        )
+        .await?;
+    found
+        .map(|(name,)| account(&name, "product", product.as_str()))
+        .transpose()
+}
+
+/// An account's name as a row has it.
+pub(super) fn account(name: &str, table: &'static str, key: &str) -> Result<AccountName, SqlError> {
+    AccountName::parse(name).map_err(|_| SqlError::damaged(table, key, "account"))
+}
+
+/// A serial or another identifier as a row has it.
+pub(super) fn identifier<T: std::str::FromStr>(
+    text: &str,
+    table: &'static str,
+    key: &str,
+    field: &'static str,
+) -> Result<T, SqlError> {
+    text.parse()
+        .map_err(|_| SqlError::damaged(table, key, field))
+}
+
+/// The columns of [`LicenceRow`], in its order.
+macro_rules! licence_columns {
+    () => {
+        "serial, account, product, size, redeem_until, activated, issued"
+    };
+}
+pub(super) use licence_columns;
+
+/// A licence and when it was issued.
+pub(super) struct LicenceRow {
+    pub(super) licence: Licence,
+    pub(super) issued: Timestamp,
+}
+
+impl FromRow for LicenceRow {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        let serial: String = row.get(0)?;
+        let damaged = |field| SqlError::damaged("licence", serial.as_str(), field);
+        let product: Option<String> = row.get(2)?;
+        let product = product
+            .map(|text| identifier::<ProductSerial>(&text, "licence", &serial, "product"))
+            .transpose()?;
+        let licence = Licence {
+            serial: identifier::<LicenceSerial>(&serial, "licence", &serial, "serial")?,
+            account: account(&row.get::<String>(1)?, "licence", &serial)?,
+            product,
+            size: stored_size(row.get(3)?).ok_or_else(|| damaged("size"))?,
+            redeem_until: row.get(4)?,
+            activated: row.get(5)?,
+        };
+        Ok(Self {
+            licence,
+            issued: row.get(6)?,
+        })
+    }
+}
+
+/// The query behind [`StockRow`], up to its condition.
+macro_rules! select_stock {
+    ($condition:literal) => {
+        concat!(
+            "SELECT t.serial, t.licence, l.product, t.locked, p.version, p.expires, p.device,
+                    p.device_version, p.activated
+             FROM token t JOIN licence l ON l.serial = t.licence
+             LEFT JOIN provision p ON p.token = t.serial
+             WHERE ",
+            $condition
+        )
+    };
+}
+
+/// A token of the stock, the version of its last provisioning (0 before the first) and when a device
+/// took it.
+pub(super) struct StockRow {
+    pub(super) token: StockToken,
+    pub(super) version: u64,
+    pub(super) activated: Option<Timestamp>,
+}
+
+impl FromRow for StockRow {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        let serial: String = row.get(0)?;
+        let licence: String = row.get(1)?;
+        let product: String = row.get(2)?;
+        let version = row.get::<Option<i64>>(4)?.unwrap_or(0);
+        let token = StockToken {
+            serial: identifier::<TokenSerial>(&serial, "token", &serial, "serial")?,
+            licence: identifier::<LicenceSerial>(&licence, "token", &serial, "licence")?,
+            product: identifier::<ProductSerial>(&product, "licence", &licence, "product")?,
+            lock: lock(row.get(3)?),
+            state: state(&serial, row.get(5)?, row.get(6)?, row.get(7)?)?,
+        };
+        let version = u64::try_from(version)
+            .map_err(|_| SqlError::damaged("provision", serial.as_str(), "version"))?;
+        Ok(Self {
+            token,
+            version,
+            activated: row.get(8)?,
+        })
+    }
+}
+
+/// `locked` as the domain says it.
+pub(super) fn lock(locked: bool) -> Lock {
+    if locked { Lock::Locked } else { Lock::Open }
+}
+
+fn state(
+    token: &str,
+    expires: Option<Timestamp>,
+    device: Option<String>,
+    version: Option<String>,
+) -> Result<TokenState, SqlError> {
+    match (expires, device, version) {
+        (None, None, None) => Ok(TokenState::New),
+        (Some(expires), None, None) => Ok(TokenState::Provisioning { expires }),
+        (Some(_), Some(device), Some(version)) => Ok(TokenState::Provisioned(Registration {
+            id: identifier::<RegistrationId>(&device, "provision", token, "device")?,
+            version: version.into(),
+        })),
+        _ => Err(SqlError::damaged("provision", token, "device")),
+    }
+}
+
+/// A token of the stock.
+pub(super) async fn stock<T: Tx>(
+    tx: &mut T,
+    token: TokenSerial,
+) -> Result<Option<StockRow>, SqlError> {
+    tx.row(select_stock!("t.serial = $1"), &vals![token.as_str()])
+        .await
+}
+
+/// The tokens of a licence, in the order in which they were made.
+pub(super) async fn stock_of<T: Tx>(
+    tx: &mut T,
+    licence: LicenceSerial,
+) -> Result<Vec<StockRow>, SqlError> {
+    tx.rows(
+        select_stock!("t.licence = $1 ORDER BY t.place"),
+        &vals![licence.as_str()],
+    )
+    .await
+}

@@ -1,0 +1,94 @@
+use crate::engine::Migration;
+
+/// Steps of the registry's database. Written in the SQL that both back ends share: no `WITHOUT
+/// ROWID`, the types INTEGER, TEXT and BLOB, times in microseconds, booleans 0 and 1.
+pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+    name: "accounts, products, licences, stock, provisioning",
+    sql: FIRST,
+}];
+
+const FIRST: &str = "
+-- A value sealed under the root key that belongs to this file.
+CREATE TABLE key_check (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    sealed BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE account (
+    name TEXT PRIMARY KEY,
+    created INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE product (
+    serial TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES account (name),
+    registered INTEGER NOT NULL
+) STRICT;
+CREATE INDEX product_account ON product (account);
+
+-- A trial licence has no code, since everybody knows it. `code` is a keyed hash.
+CREATE TABLE licence (
+    serial TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES account (name),
+    product TEXT REFERENCES product (serial),
+    code BLOB UNIQUE,
+    size INTEGER NOT NULL,
+    redeem_until INTEGER,
+    issued INTEGER NOT NULL,
+    activated INTEGER
+) STRICT;
+CREATE INDEX licence_product ON licence (product);
+CREATE INDEX licence_account ON licence (account);
+CREATE UNIQUE INDEX licence_trial ON licence (product) WHERE code IS NULL;
+
+CREATE TABLE token (
+    serial TEXT PRIMARY KEY,
+    licence TEXT NOT NULL REFERENCES licence (serial),
+    place INTEGER NOT NULL,
+    locked INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX token_licence ON token (licence, place);
+
+-- The last provisioning of a token. `version` grows with every code and binds the sealed seed to it;
+-- `seed` is there until a device has it or the code ends, `answer` from then until the receipt.
+CREATE TABLE provision (
+    token TEXT PRIMARY KEY REFERENCES token (serial),
+    version INTEGER NOT NULL,
+    code BLOB NOT NULL UNIQUE,
+    link BLOB NOT NULL,
+    period_s INTEGER NOT NULL,
+    digits INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    wrong_links INTEGER NOT NULL,
+    seed BLOB,
+    device TEXT,
+    device_version TEXT,
+    device_keys BLOB,
+    answer BLOB,
+    activated INTEGER
+) STRICT;
+CREATE INDEX provision_secret ON provision (expires)
+    WHERE seed IS NOT NULL OR answer IS NOT NULL;
+
+-- First answers, for messages that come again because theirs was lost.
+CREATE TABLE reply (
+    product TEXT NOT NULL,
+    message TEXT NOT NULL,
+    request BLOB NOT NULL,
+    body BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (product, message)
+) STRICT;
+CREATE INDEX reply_at ON reply (at);
+
+CREATE TABLE desk_event (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    interface TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX desk_event_subject ON desk_event (subject, id);
+";

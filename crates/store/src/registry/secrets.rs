@@ -1,0 +1,124 @@
+//! Which key seals or hashes what.
+
+use ident::{LicenceCode, OpaqueCode, ProductSerial, TokenSerial};
+use otp::Seed;
+use zeroize::Zeroizing;
+
+use super::once::MessageId;
+use crate::engine::{SqlError, Undecided};
+use crate::sealing::{Aad, BlindIndex, RootKey, SealError, Sealed, Sealer};
+
+const TENANT: &str = "registry";
+
+/// The registry's keys, all derived from the root key.
+#[derive(Debug)]
+pub(super) struct Keys {
+    seeds: Sealer,
+    replies: Sealer,
+    licence_codes: BlindIndex,
+    activation_codes: BlindIndex,
+    links: BlindIndex,
+}
+
+impl Keys {
+    pub(super) fn new(root: &RootKey) -> Result<Self, SealError> {
+        Ok(Self {
+            seeds: Sealer::new(root, "registry-seed")?,
+            replies: Sealer::new(root, "registry-reply")?,
+            licence_codes: BlindIndex::new(root, "registry-licence-code")?,
+            activation_codes: BlindIndex::new(root, "registry-activation-code")?,
+            links: BlindIndex::new(root, "registry-link")?,
+        })
+    }
+
+    /// A value whose opening proves that these keys and this database belong together.
+    pub(super) fn seal_check(&self) -> Result<Sealed, SealError> {
+        self.seeds.seal(&check_aad(), b"")
+    }
+
+    pub(super) fn open_check(&self, sealed: Vec<u8>) -> Result<(), SealError> {
+        self.seeds
+            .open(&check_aad(), &Sealed::from_bytes(sealed))
+            .map(drop)
+    }
+
+    pub(super) fn licence_code(&self, code: &LicenceCode) -> [u8; 32] {
+        self.licence_codes.of(code.as_str().as_bytes())
+    }
+
+    pub(super) fn activation_code(&self, code: &OpaqueCode) -> [u8; 32] {
+        self.activation_codes.of(code.as_bytes())
+    }
+
+    pub(super) fn link(&self, secret: &[u8; 16]) -> [u8; 32] {
+        self.links.of(secret)
+    }
+
+    pub(super) fn seal_seed(
+        &self,
+        token: TokenSerial,
+        version: u64,
+        seed: &Seed,
+    ) -> Result<Sealed, Undecided> {
+        self.seeds
+            .seal(&seed_aad(token, version), seed.expose())
+            .map_err(Undecided::from)
+    }
+
+    pub(super) fn open_seed(
+        &self,
+        token: TokenSerial,
+        version: u64,
+        sealed: Vec<u8>,
+    ) -> Result<Seed, Undecided> {
+        let plain = self
+            .seeds
+            .open(&seed_aad(token, version), &Sealed::from_bytes(sealed))?;
+        Seed::from_bytes(plain)
+            .map_err(|_| SqlError::damaged("provision", token.as_str(), "seed").into())
+    }
+
+    pub(super) fn seal_reply(
+        &self,
+        product: ProductSerial,
+        message: &MessageId,
+        body: &str,
+    ) -> Result<Sealed, Undecided> {
+        Ok(self
+            .replies
+            .seal(&reply_aad(product, message), body.as_bytes())?)
+    }
+
+    pub(super) fn open_reply(
+        &self,
+        product: ProductSerial,
+        message: &MessageId,
+        sealed: Vec<u8>,
+    ) -> Result<Zeroizing<String>, Undecided> {
+        let sealed = Sealed::from_bytes(sealed);
+        let plain = self.replies.open(&reply_aad(product, message), &sealed)?;
+        match str::from_utf8(&plain) {
+            Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+            Err(_) => Err(SqlError::damaged("reply", message.as_str(), "body").into()),
+        }
+    }
+}
+
+impl From<SealError> for Undecided {
+    fn from(error: SealError) -> Self {
+        Self::Unavailable(error.to_string().into())
+    }
+}
+
+fn check_aad() -> Aad {
+    Aad::new(TENANT, "key_check", "1", 0)
+}
+
+fn seed_aad(token: TokenSerial, version: u64) -> Aad {
+    Aad::new(TENANT, "provision.seed", token.as_str(), version)
+}
+
+fn reply_aad(product: ProductSerial, message: &MessageId) -> Aad {
+    let row = format!("{product} {}", message.as_str());
+    Aad::new(TENANT, "reply.body", &row, 0)
+}
