@@ -133,16 +133,35 @@ pub enum Verdict {
     /// Granted.
     Accepted(Spend),
     /// Refused.
-    Refused {
-        /// As known when the reply was due.
-        reason: Reason,
-        /// The token whose code was looked at.
-        token: Option<TokenSerial>,
-        /// What was known besides, when the reply was due.
-        evidence: Option<Box<str>>,
-        /// What it turned out to be, once that was worked out.
-        explained: Option<Finding>,
-    },
+    Refused(Refused),
+}
+
+/// A refused login.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// As known when the reply was due.
+    pub reason: Reason,
+    /// The token whose code was looked at.
+    pub token: Option<TokenSerial>,
+    /// What was known besides, when the reply was due.
+    pub evidence: Option<Box<str>>,
+    /// What it turned out to be, once that was worked out.
+    pub explained: Option<Finding>,
+}
+
+impl Refused {
+    /// The reason, as far as it is known now.
+    pub fn known_reason(&self) -> Reason {
+        self.explained
+            .as_ref()
+            .map_or(self.reason, |finding| finding.reason)
+    }
+
+    /// The evidence for it.
+    pub fn known_evidence(&self) -> Option<&str> {
+        let found = self.explained.as_ref().map(|finding| &*finding.evidence);
+        found.or(self.evidence.as_deref())
+    }
 }
 
 /// What this unit is.

@@ -1,0 +1,148 @@
+//! A line that is refused: FortiOS's text, its return code, and one line in plain words.
+
+use std::fmt;
+
+use domain::admin::AdminError;
+
+use crate::render::printable;
+
+/// Why a line is refused. Nothing was done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Complaint {
+    fault: Fault,
+    plain: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Fault {
+    /// No command begins like this.
+    Action,
+    /// A word that no command has in this place.
+    Command(String),
+    /// More than one command begins like this.
+    Ambiguous(String),
+    /// Something must follow.
+    Incomplete,
+    /// A value that its field or argument does not take.
+    Value(String),
+    /// A value that names an entry which does not exist.
+    Reference(String),
+    /// The change itself is refused.
+    Change { error: AdminError, what: Refused },
+}
+
+/// What of a change is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// All that was set since `edit`.
+    Setting,
+    /// One command, such as `delete`.
+    Command,
+}
+
+impl Complaint {
+    pub(crate) fn action(plain: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Action,
+            plain: plain.into(),
+        }
+    }
+
+    pub(crate) fn command(before: &str, plain: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Command(printable(before)),
+            plain: plain.into(),
+        }
+    }
+
+    pub(crate) fn ambiguous(before: &str, plain: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Ambiguous(printable(before)),
+            plain: plain.into(),
+        }
+    }
+
+    pub(crate) fn incomplete(plain: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Incomplete,
+            plain: plain.into(),
+        }
+    }
+
+    pub(crate) fn value(before: &str, plain: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Value(printable(before)),
+            plain: plain.into(),
+        }
+    }
+
+    pub(crate) fn reference(before: &str, plain: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Reference(printable(before)),
+            plain: plain.into(),
+        }
+    }
+
+    pub(crate) fn change(error: AdminError, what: Refused) -> Self {
+        let plain = match what {
+            Refused::Setting => {
+                format!("{}. Nothing was changed: edit it again", error.next_step())
+            }
+            Refused::Command => error.next_step(),
+        };
+        Self {
+            fault: Fault::Change { error, what },
+            plain,
+        }
+    }
+
+    fn return_code(&self) -> Option<i32> {
+        match &self.fault {
+            Fault::Action => None,
+            Fault::Command(_) | Fault::Ambiguous(_) => Some(-61),
+            Fault::Incomplete => Some(-160),
+            Fault::Value(_) => Some(-651),
+            Fault::Reference(_) => Some(-3),
+            Fault::Change { error, .. } => Some(error.return_code()),
+        }
+    }
+}
+
+/// Lines, each ended by LF; the last is the plain one.
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fault {
+            Fault::Action => f.write_str("Unknown action 0\n")?,
+            Fault::Command(before) => writeln!(f, "command parse error before '{before}'")?,
+            Fault::Ambiguous(before) => writeln!(f, "ambiguous command before '{before}'")?,
+            Fault::Incomplete => f.write_str("incomplete command in the end\n")?,
+            Fault::Value(before) => writeln!(f, "value parse error before '{before}'")?,
+            Fault::Reference(before) => {
+                writeln!(
+                    f,
+                    "entry not found in datasource\n\nvalue parse error before '{before}'"
+                )?;
+            }
+            Fault::Change { error, what } => write_change(f, error, *what)?,
+        }
+        if let Some(code) = self.return_code() {
+            writeln!(f, "Command fail. Return code {code}")?;
+        }
+        writeln!(f, "{}", self.plain)
+    }
+}
+
+fn write_change(f: &mut fmt::Formatter<'_>, error: &AdminError, what: Refused) -> fmt::Result {
+    writeln!(f, "{}", printable(&error.to_string()))?;
+    if let AdminError::Incomplete { field, .. } = error {
+        writeln!(f, "\nAttribute '{field}' MUST be set.")?;
+    }
+    if what == Refused::Setting {
+        writeln!(
+            f,
+            "object set operator error, {} discard the setting",
+            error.return_code()
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Tab and `?`.
+
+use domain::schema::{Field, Kind, Table};
+
+use crate::render::printable;
+use crate::walk::{Choice, Expected, Scope, Walk};
+use crate::words::{Beginning, Quoting};
+
+/// What Tab does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Completion {
+    /// Nothing fits.
+    Nothing,
+    /// This belongs at the cursor.
+    Insert(String),
+    /// More than one thing fits: lines to show, ended by LF.
+    Show(String),
+    /// The keys of a table fit: fetch those that begin with [`Keys::prefix`] and call
+    /// [`Keys::complete`].
+    Keys(Keys),
+}
+
+/// A key that is being typed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Keys {
+    table: &'static Table,
+    prefix: String,
+    quoting: Quoting,
+}
+
+impl Keys {
+    /// More keys than this are not shown; fetch one more to tell.
+    pub const SHOWN_MAX: usize = 100;
+
+    /// The table.
+    pub fn table(&self) -> &'static Table {
+        self.table
+    }
+
+    /// What is typed of the key; may be empty.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The completion, given the keys that begin with the prefix.
+    pub fn complete<K: AsRef<str>>(&self, keys: &[K]) -> Completion {
+        let keys: Vec<&str> = keys
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|key| key.starts_with(&self.prefix))
+            .collect();
+        let lines = |keys: &[&str]| {
+            let more = if keys.len() > Self::SHOWN_MAX {
+                "...\n"
+            } else {
+                ""
+            };
+            let lines = keys
+                .iter()
+                .take(Self::SHOWN_MAX)
+                .map(|key| printable(key) + "\n");
+            lines.collect::<String>() + more
+        };
+        complete(&keys, &self.prefix, self.quoting, lines)
+    }
+}
+
+pub(crate) fn completion(scope: Scope, line_before_cursor: &str) -> Completion {
+    let Some((beginning, _, expected)) = at_cursor(scope, line_before_cursor) else {
+        return Completion::Nothing;
+    };
+    let Beginning {
+        partial, quoting, ..
+    } = beginning;
+    let choices: Vec<Choice> = fitting(expected.choices, &partial);
+    match expected.keys {
+        Some(table) if choices.is_empty() => Completion::Keys(Keys {
+            table,
+            prefix: partial,
+            quoting,
+        }),
+        _ => {
+            let words: Vec<&str> = choices.iter().map(|choice| choice.word).collect();
+            complete(&words, &partial, quoting, |_| table_of(&choices))
+        }
+    }
+}
+
+pub(crate) fn help(scope: Scope, line_before_cursor: &str) -> String {
+    let Some((beginning, walk, expected)) = at_cursor(scope, line_before_cursor) else {
+        return String::new();
+    };
+    let may_end = expected.end && beginning.partial.is_empty();
+    let choices = fitting(expected.choices, &beginning.partial);
+    let mut lines = table_of(&choices);
+    match (expected.argument, walk.field()) {
+        (Some(_), Some(field)) if choices.is_empty() => lines += &field_help(field),
+        (Some(argument), None) => {
+            lines += &line(&format!("<{}>", argument.name), argument.help);
+        }
+        _ => {}
+    }
+    if may_end {
+        lines += &line("<Enter>", "Run the command.");
+    }
+    lines
+}
+
+fn at_cursor(scope: Scope, line_before_cursor: &str) -> Option<(Beginning, Walk, Expected)> {
+    let beginning = Beginning::parse(line_before_cursor)?;
+    let mut walk = Walk::from(scope);
+    for word in beginning.words.iter() {
+        walk.step(word).ok()?;
+    }
+    let expected = walk.expected();
+    Some((beginning, walk, expected))
+}
+
+fn fitting(mut choices: Vec<Choice>, partial: &str) -> Vec<Choice> {
+    choices.retain(|choice| choice.word.starts_with(partial));
+    choices
+}
+
+/// One candidate is inserted whole with a blank behind it, several as far as they agree; if that adds
+/// nothing, they are shown.
+fn complete(
+    candidates: &[&str],
+    typed: &str,
+    quoting: Quoting,
+    shown: impl FnOnce(&[&str]) -> String,
+) -> Completion {
+    let rest = |word: &str| word.get(typed.len()..).unwrap_or("").to_owned();
+    match candidates {
+        [] => Completion::Nothing,
+        [only] => match quoting.rest(&rest(only)) {
+            Some(rest) => Completion::Insert(rest + " "),
+            None => Completion::Nothing,
+        },
+        [first, others @ ..] => {
+            let common = others
+                .iter()
+                .fold(*first, |common, other| agreement(common, other));
+            match rest(common) {
+                nothing if nothing.is_empty() => Completion::Show(shown(candidates)),
+                rest => Completion::Insert(quoting.escaped(&rest)),
+            }
+        }
+    }
+}
+
+/// The beginning that two words share.
+fn agreement<'a>(one: &'a str, other: &str) -> &'a str {
+    let differs = one
+        .char_indices()
+        .zip(other.chars())
+        .find(|((_, a), b)| a != b);
+    let end = differs.map_or(one.len().min(other.len()), |((at, _), _)| at);
+    one.get(..end).unwrap_or(one)
+}
+
+fn table_of(choices: &[Choice]) -> String {
+    choices
+        .iter()
+        .map(|choice| line(choice.word, choice.help))
+        .collect()
+}
+
+fn field_help(field: &Field) -> String {
+    let shape = match &field.kind {
+        Kind::Text(max) => format!("<string>, {max} characters"),
+        Kind::Choice(_) => "<word>".to_owned(),
+        Kind::Integer(min, max) => format!("<number>, {min} - {max}"),
+        Kind::Moment => "<seconds since 1970>".to_owned(),
+        Kind::Secret(max) => format!("<password>, {max} characters, or ENC <sealed>"),
+        Kind::Reference(path) => format!("<{path}>"),
+        Kind::Subnet => "<address>, <address>/<bits> or <address> <mask>".to_owned(),
+    };
+    line(&shape, field.help)
+}
+
+fn line(word: &str, help: &str) -> String {
+    format!("{word:<30} {help}\n")
+}

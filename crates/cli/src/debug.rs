@@ -1,0 +1,215 @@
+//! Debug output: which lines a session asked for, and how they look.
+//!
+//! Each session has its own [`Switches`]; the shell offers every [`Line`] to every session and prints
+//! what comes back. Whoever makes a line leaves seeds, codes and passwords out of it.
+
+use std::fmt;
+
+use domain::time::Timestamp;
+
+use crate::render::{Zone, printable};
+
+/// A debug line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// When.
+    pub at: Timestamp,
+    /// Which switch lets it through.
+    pub source: Source,
+    /// What it says.
+    pub text: Text,
+}
+
+/// Which switch lets a line through.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// `diagnose fortitoken debug`.
+    Fortitoken,
+    /// `diagnose debug application`.
+    Application(Application),
+}
+
+/// The daemons of the described system whose work is done here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Application {
+    /// Mails.
+    Alertmail,
+    /// Logins.
+    Fnbamd,
+    /// Connections to the token server.
+    Forticldd,
+}
+
+/// What a line says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Text {
+    /// `function[line]:message`, with the time before it if the session asked for it.
+    At(Place, Box<str>),
+    /// As it is, such as a request and its answer; may have several lines.
+    Raw(Box<str>),
+}
+
+/// Where a line comes from, in the described system's names: searches in its logs rely on them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The function.
+    pub function: &'static str,
+    /// Its line.
+    pub line: u16,
+}
+
+impl Place {
+    /// `provision token: SERIAL`
+    pub const PROVISION: Self = Self::at("ftm_cfg_provision_token", 417);
+    /// `Poll token status!`
+    pub const POLL: Self = Self::at("ftm_cfg_poll_token_states", 405);
+    /// `Update REGID for SERIAL regid:ID os_ver:VERSION`
+    pub const UPDATE: Self = Self::at("ftm_cfg_update_token_state", 667);
+    /// `receive packet success.`
+    pub const RECEIVE: Self = Self::at("ftm_fc_comm_recv_response", 266);
+    /// `received error from forticare [-7564]`
+    pub const COMMAND: Self = Self::at("ftm_fc_command", 615);
+
+    const fn at(function: &'static str, line: u16) -> Self {
+        Self { function, line }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.function, self.line)
+    }
+}
+
+/// `enable | disable`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Switch {
+    /// On.
+    Enable,
+    /// Off.
+    #[default]
+    Disable,
+}
+
+/// One command of `diagnose … debug`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    /// `diagnose debug enable | disable`.
+    Output(Switch),
+    /// `diagnose debug console timestamp`.
+    Timestamp(Switch),
+    /// `diagnose fortitoken debug`.
+    Fortitoken(Switch),
+    /// `diagnose debug application`: 0 is off.
+    Level(Application, i32),
+    /// `diagnose debug reset`.
+    Reset,
+}
+
+/// What a session wants to see.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Switches {
+    output: Switch,
+    timestamp: Switch,
+    fortitoken: Switch,
+    levels: [i32; Application::ALL.len()],
+}
+
+impl Switches {
+    /// Whether a line from there would be shown.
+    pub fn wants(&self, source: Source) -> bool {
+        let asked = match source {
+            Source::Fortitoken => self.fortitoken == Switch::Enable,
+            Source::Application(application) => self.levels[application as usize] != 0,
+        };
+        self.output == Switch::Enable && asked
+    }
+
+    /// The line as it is shown, ended by LF, if it is wanted.
+    pub fn show(&self, line: &Line, zone: Zone) -> Option<String> {
+        self.wants(line.source).then(|| match &line.text {
+            Text::Raw(text) => text.lines().map(|line| printable(line) + "\n").collect(),
+            Text::At(place, message) => {
+                format!(
+                    "{}{place}:{}\n",
+                    self.stamp(line.at, zone),
+                    printable(message)
+                )
+            }
+        })
+    }
+
+    fn stamp(&self, at: Timestamp, zone: Zone) -> String {
+        match self.timestamp {
+            Switch::Enable => zone.date_time(at) + " ",
+            Switch::Disable => String::new(),
+        }
+    }
+
+    /// Makes a change; returns what the console says to it.
+    pub(crate) fn change(&mut self, change: Change) -> &'static str {
+        match change {
+            Change::Output(switch) => self.output = switch,
+            Change::Timestamp(switch) => self.timestamp = switch,
+            Change::Fortitoken(switch) => self.fortitoken = switch,
+            Change::Level(application, level) => self.levels[application as usize] = level,
+            Change::Reset => {
+                *self = Self {
+                    output: self.output,
+                    ..Self::default()
+                }
+            }
+        }
+        match change {
+            Change::Fortitoken(Switch::Enable) => "Debug messages will be on for unlimited time.\n",
+            Change::Level(_, level) if level != 0 => {
+                "Debug messages will be on for unlimited time.\n"
+            }
+            _ => "",
+        }
+    }
+}
+
+/// `diagnose debug info`.
+impl fmt::Display for Switches {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "debug output:           {}", self.output)?;
+        writeln!(f, "console timestamp:      {}", self.timestamp)?;
+        writeln!(f, "fortitoken debug:       {}", self.fortitoken)?;
+        let levels = Application::ALL
+            .iter()
+            .zip(self.levels)
+            .filter(|(_, level)| *level != 0);
+        for (application, level) in levels {
+            writeln!(
+                f,
+                "{:<24}{level} ({level:#x})",
+                format!("{} debug level:", application.name())
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+        })
+    }
+}
+
+impl Application {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Alertmail, Self::Fnbamd, Self::Forticldd];
+
+    /// The name after `diagnose debug application`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alertmail => "alertmail",
+            Self::Fnbamd => "fnbamd",
+            Self::Forticldd => "forticldd",
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! `show`, `show full-configuration` and `get`.
+
+use domain::query::Query;
+use domain::schema::{ALL, Field, Kind, Object, Shape, Table, Value};
+use domain::time::Timestamp;
+
+use super::status::{BUILD, BUILT, COMPATIBLE};
+use super::{Zone, printable};
+use crate::words::quoted;
+
+/// How configuration is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum View {
+    /// `show`: what was set, as text that can be typed.
+    Show,
+    /// `show full-configuration`: with defaults.
+    Full,
+    /// `get`: for people, with defaults; moments as dates.
+    Get,
+}
+
+/// Configuration on its way to the terminal. For each of [`Listing::tables`] the shell runs
+/// [`Listing::query`], hands each object to [`Listing::entry`] and ends with [`Listing::end`]:
+///
+/// ```
+/// # use cli::render::{Listing, Zone};
+/// # use domain::schema::Object;
+/// # fn rows(_: domain::query::Query) -> Vec<Object> { Vec::new() }
+/// fn shown(mut listing: Listing) -> String {
+///     let mut text = String::new();
+///     for table in listing.tables() {
+///         for object in rows(listing.query(table)) {
+///             text += &listing.entry(&object);
+///         }
+///         text += &listing.end(table);
+///     }
+///     text
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Listing {
+    view: View,
+    scope: Scope,
+    zone: Zone,
+    /// Whether `config …` of the table at hand was printed.
+    open: bool,
+}
+
+/// What is listed.
+#[derive(Debug)]
+pub(crate) enum Scope {
+    /// Everything.
+    All,
+    /// The tables whose path begins alike.
+    Group(Vec<&'static Table>),
+    /// One table.
+    Table(&'static Table),
+    /// One entry of it.
+    Entry(&'static Table, Box<str>),
+}
+
+impl Listing {
+    pub(crate) fn new(view: View, scope: Scope, zone: Zone) -> Self {
+        Self {
+            view,
+            scope,
+            zone,
+            open: false,
+        }
+    }
+
+    /// The tables to fetch, in this order.
+    pub fn tables(&self) -> Vec<&'static Table> {
+        match &self.scope {
+            Scope::All => ALL.to_vec(),
+            Scope::Group(tables) => tables.clone(),
+            Scope::Table(table) | Scope::Entry(table, _) => vec![*table],
+        }
+    }
+
+    /// What to fetch of a table.
+    pub fn query(&self, table: &'static Table) -> Query {
+        let key = match &self.scope {
+            Scope::Entry(_, key) => Some(key.clone()),
+            Scope::All | Scope::Group(_) | Scope::Table(_) => None,
+        };
+        Query::Entries { table, key }
+    }
+
+    /// What stands above everything: the four lines by which a whole configuration is known, else
+    /// nothing. `administrator` is who asked.
+    pub fn head(&self, administrator: &str) -> String {
+        match (&self.scope, self.view) {
+            (Scope::All, View::Show | View::Full) => format!(
+                "#config-version=SYMBVM-{COMPATIBLE}-FW-build{BUILD}-{BUILT}:opmode=0:vdom=0:user={}\n\
+                 #conf_file_ver=0\n#buildno={BUILD}\n#global_vdom=1\n",
+                printable(administrator)
+            ),
+            _ => String::new(),
+        }
+    }
+
+    /// An entry, or the single object.
+    pub fn entry(&mut self, object: &Object) -> String {
+        self.shown(&Shown::from(object))
+    }
+
+    pub(crate) fn shown(&mut self, shown: &Shown<'_>) -> String {
+        match self.view {
+            View::Get => self.lines_of_get(shown),
+            View::Show if shown.values.is_empty() && self.leaves_out(shown.table) => String::new(),
+            View::Show | View::Full => self.opened(shown.table) + &self.block(shown),
+        }
+    }
+
+    /// The table has no more entries.
+    pub fn end(&mut self, table: &'static Table) -> String {
+        let was_open = std::mem::replace(&mut self.open, false);
+        match (&self.scope, self.view) {
+            (Scope::Entry(_, key), _) if !was_open => not_found(table, key),
+            (_, View::Get) => String::new(),
+            (Scope::Table(_), _) if !was_open => format!("config {}\nend\n", table.path),
+            _ if was_open => "end\n".to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// A whole configuration leaves out the settings in which nothing was set.
+    fn leaves_out(&self, table: &Table) -> bool {
+        let of_many = matches!(self.scope, Scope::All | Scope::Group(_));
+        of_many && matches!(table.shape, Shape::Single)
+    }
+
+    fn opened(&mut self, table: &Table) -> String {
+        if std::mem::replace(&mut self.open, true) {
+            String::new()
+        } else {
+            format!("config {}\n", table.path)
+        }
+    }
+
+    fn block(&self, shown: &Shown<'_>) -> String {
+        let lines = |indent| self.set_lines(shown, indent);
+        match shown.table.shape {
+            Shape::Single => lines("    "),
+            Shape::Keyed { .. } => {
+                format!(
+                    "    edit {}\n{}    next\n",
+                    quoted(shown.key),
+                    lines("        ")
+                )
+            }
+        }
+    }
+
+    fn set_lines(&self, shown: &Shown<'_>, indent: &str) -> String {
+        let fields = shown.table.fields.iter();
+        let lines = fields.filter_map(|field| match (shown.value(field), self.view) {
+            (Some(value), _) => Some(format!("set {} {}", field.name, typed(field, value))),
+            (None, View::Full) => Some(default_line(field)),
+            (None, _) => None,
+        });
+        lines.map(|line| format!("{indent}{line}\n")).collect()
+    }
+
+    fn lines_of_get(&mut self, shown: &Shown<'_>) -> String {
+        self.open = true;
+        match (&self.scope, &shown.table.shape) {
+            (Scope::Entry(..), Shape::Keyed { key, .. }) => {
+                pair(key, shown.key) + &self.values(shown)
+            }
+            (_, Shape::Keyed { key, .. }) => {
+                let entry = printable(shown.key);
+                format!("== [ {entry} ]\n{key}: {entry}\n")
+            }
+            (Scope::All | Scope::Group(_), Shape::Single) => {
+                format!("== [ {} ]\n{}", shown.table.path, self.values(shown))
+            }
+            (Scope::Table(_) | Scope::Entry(..), Shape::Single) => self.values(shown),
+        }
+    }
+
+    fn values(&self, shown: &Shown<'_>) -> String {
+        let fields = shown.table.fields.iter();
+        let lines = fields.filter_map(|field| {
+            let text = match (shown.value(field), &field.kind) {
+                (None, Kind::Secret(_)) => return None,
+                (Some(Value::Secret(_) | Value::Sealed(_)), _) => "*".to_owned(),
+                (Some(Value::Text(text)), Kind::Moment) => self.date(text),
+                (None, Kind::Moment) => self.date(field.default),
+                (Some(Value::Text(text)), _) => printable(text),
+                (None, _) => field.default.to_owned(),
+            };
+            Some(pair(field.name, &text))
+        });
+        lines.collect()
+    }
+
+    /// No moment is an empty line, not the year 1970.
+    fn date(&self, epoch: &str) -> String {
+        match epoch.parse::<i64>() {
+            Ok(0) | Err(_) => String::new(),
+            Ok(seconds) => self.zone.long(Timestamp::from_secs(seconds)),
+        }
+    }
+}
+
+/// Clients find a value by its name at the beginning of the line and the colon after column 20.
+pub(super) fn pair(name: &str, value: &str) -> String {
+    format!("{name:<20}: {value}\n")
+}
+
+fn not_found(table: &Table, key: &str) -> String {
+    format!(
+        "entry not found in datasource\nCommand fail. Return code -3\n\
+         there is no '{}' in {path}; 'show {path}' lists what there is\n",
+        printable(key),
+        path = table.path
+    )
+}
+
+/// A value as [`Field::parse`] takes it. A secret that was typed and not saved yet has no sealed form.
+fn typed(field: &Field, value: &Value) -> String {
+    match (value, &field.kind) {
+        (Value::Sealed(sealed), _) => format!("ENC {sealed}"),
+        (Value::Secret(_), _) => "ENC *".to_owned(),
+        (Value::Text(text), kind) => typed_text(kind, text),
+    }
+}
+
+fn typed_text(kind: &Kind, text: &str) -> String {
+    match kind {
+        Kind::Text(_) | Kind::Reference(_) | Kind::Secret(_) => quoted(text),
+        Kind::Choice(_) | Kind::Integer(..) | Kind::Moment | Kind::Subnet => text.to_owned(),
+    }
+}
+
+/// What stands in a full configuration for a field that was not set.
+fn default_line(field: &Field) -> String {
+    match (&field.kind, field.default) {
+        (Kind::Text(_) | Kind::Reference(_), "") => format!("set {} ''", field.name),
+        (_, "") => format!("unset {}", field.name),
+        (kind, default) => format!("set {} {}", field.name, typed_text(kind, default)),
+    }
+}
+
+/// An entry as it is shown: its fields that are set, saved or not.
+#[derive(Debug)]
+pub(crate) struct Shown<'a> {
+    pub(crate) table: &'static Table,
+    pub(crate) key: &'a str,
+    pub(crate) values: Vec<(&'static Field, &'a Value)>,
+}
+
+impl<'a> Shown<'a> {
+    fn value(&self, field: &Field) -> Option<&'a Value> {
+        let mut values = self.values.iter();
+        values
+            .find(|(set, _)| set.name == field.name)
+            .map(|(_, value)| *value)
+    }
+}
+
+impl<'a> From<&'a Object> for Shown<'a> {
+    fn from(object: &'a Object) -> Self {
+        Self {
+            table: object.table,
+            key: &object.key,
+            values: object.values().collect(),
+        }
+    }
+}

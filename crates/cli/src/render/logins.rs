@@ -1,0 +1,49 @@
+//! `diagnose login show`.
+
+use domain::login::Spend;
+use domain::query::{LoginRow, Refused, Verdict};
+
+use super::printable;
+
+/// A login: one line, and for a refusal what is wrong, how that is known and what to do. Times are
+/// universal, as in the evidence.
+pub fn login(row: &LoginRow) -> String {
+    let LoginRow {
+        number,
+        at,
+        person,
+        origin,
+        verdict,
+    } = row;
+    let person = printable(person.as_str());
+    let (client, source) = (printable(&origin.client), printable(&origin.source));
+    let verdict = match verdict {
+        Verdict::Accepted(spend) => format!("accepted: {}\n", spent(spend)),
+        Verdict::Refused(refused) => refusal(refused),
+    };
+    format!("{number}  {at}  user {person}  client {client}  from {source}  {verdict}")
+}
+
+fn spent(spend: &Spend) -> String {
+    match spend {
+        Spend::Nothing => "password only".to_owned(),
+        Spend::Step { token, step, .. } => format!("token {token}, step {}", step.0),
+    }
+}
+
+fn refusal(refused: &Refused) -> String {
+    let reason = refused.known_reason();
+    let token = refused
+        .token
+        .map_or_else(String::new, |token| format!(", token {token}"));
+    let evidence = refused
+        .known_evidence()
+        .map_or_else(String::new, |evidence| {
+            format!("    evidence: {}\n", printable(evidence))
+        });
+    format!(
+        "refused: {reason}{token}\n    cause: {}\n{evidence}    next step: {}\n",
+        reason.cause(),
+        reason.next_step()
+    )
+}

