@@ -45,10 +45,15 @@ pub fn wrong_code(tokens: &[Verifier], submitted: &Submitted, now: Timestamp) ->
             reason,
             evidence: what.into(),
         },
-        _ => Finding {
-            reason: Reason::CodeWrong,
-            evidence: format!("no match among {tried} candidates").into(),
-        },
+        Some(_) => still_wrong(format!("a match among {tried} candidates may be chance")),
+        None => still_wrong(format!("no match among {tried} candidates")),
+    }
+}
+
+fn still_wrong(evidence: String) -> Finding {
+    Finding {
+        reason: Reason::CodeWrong,
+        evidence: evidence.into(),
     }
 }
 
@@ -56,7 +61,10 @@ pub fn wrong_code(tokens: &[Verifier], submitted: &Submitted, now: Timestamp) ->
 pub fn replayed(first_use: Option<&FirstUse>, step: Step) -> Finding {
     let evidence = match first_use {
         Some(first_use) => format!("{first_use}"),
-        None => format!("step {} was passed over when a later code was used", step.0),
+        None => format!(
+            "step {} or a later one is spent; by whom is not known",
+            step.0
+        ),
     };
     Finding {
         reason: Reason::CodeReplayed,
@@ -101,19 +109,25 @@ impl Search<'_> {
     /// The asked token at another time.
     fn clock(&mut self, token: &Verifier) -> Option<Match> {
         let offset = self.look(token, token.parameters, Window::SYNC)?;
-        let steps = offset.unsigned_abs();
-        let tried = self.tried;
-        let plural = if steps == 1 { "" } else { "s" };
-        let says = |pace| {
-            format!(
-                "clock of this token ({}) is {steps} step{plural} {pace} ({tried} candidates tried)",
-                token.serial
-            )
+        let (serial, tried) = (token.serial, self.tried);
+        let (accepted, what, unit) = match token.parameters.kind {
+            Kind::Totp(_) => (Window::LOGIN.ahead, "clock", "steps"),
+            Kind::Hotp => (Window::COUNTER_LOGIN.ahead, "counter", "presses"),
         };
-        Some(match offset {
-            ..0 => (Reason::ClockSlow, says("slow")),
-            _ => (Reason::ClockFast, says("fast")),
-        })
+        let distance = offset.unsigned_abs();
+        if distance <= accepted.into() {
+            return Some(right_by_now());
+        }
+        let (reason, pace) = match offset {
+            ..0 => (Reason::ClockSlow, "slow"),
+            _ => (Reason::ClockFast, "fast"),
+        };
+        Some((
+            reason,
+            format!(
+                "{what} of this token ({serial}) is {distance} {unit} {pace} ({tried} candidates tried)"
+            ),
+        ))
     }
 
     /// Another token of the same person, now.
@@ -164,6 +178,12 @@ impl Search<'_> {
             .checked_pow(digits)
             .is_none_or(|codes| self.tried * CHANCE < codes)
     }
+}
+
+/// The login window shows the code now and did not when it was refused.
+fn right_by_now() -> Match {
+    let evidence = "the code is right by now: the token was changed after the refusal";
+    (Reason::CodeWrong, evidence.to_owned())
 }
 
 /// The parameters of apps that do not honour their link: 30 s, SHA-1 and six digits are what an app
