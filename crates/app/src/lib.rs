@@ -1,1 +1,32 @@
-//! app
+//! The authenticator: a device's keys, its tokens in a vault under a PIN, their activation at a
+//! registry, their codes; and the terminal program `symbolon app` around it.
+//!
+//! - [`vault`]: the file, its key, and the count of wrong PINs that is written before a PIN is checked.
+//! - [`contents`]: what is in it, and the rules for names and duplicates; no I/O.
+//! - [`activation`]: from a code or a link to a token.
+//! - [`registry`]: HTTPS to the one registry that a token trusts.
+//! - [`run`]: the commands.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a shell: files, clock and network are what it is for"
+)]
+
+pub mod activation;
+pub mod args;
+pub mod contents;
+pub mod device;
+mod disk;
+mod error;
+pub mod pin;
+pub mod qr;
+pub mod registry;
+mod run;
+mod screen;
+pub mod vault;
+
+pub use args::{Args, Command};
+pub use disk::DiskError;
+pub use error::AppError;
+pub use run::{Surroundings, run};

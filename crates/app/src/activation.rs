@@ -1,0 +1,218 @@
+//! From an activation code to a token: nonce, proof, sealed seed, receipt.
+//!
+//! The device's keys are in the saved vault before the first message, and the token is before the
+//! receipt: whenever this process dies, the same device can ask again.
+
+use crate::contents::{NewToken, OwedReceipt, TokenName};
+use crate::error::AppError;
+use crate::registry::{Answer, Registry, RegistryError};
+use crate::vault::OpenVault;
+use ident::{OpaqueCode, TokenSerial};
+use softtoken::device::{
+    Nonce, SealContext, activation_transcript, code_hash, open_seed, receipt_transcript,
+};
+use softtoken::link::LinkSecret;
+use softtoken::mobile::{
+    MobileNonceRequest, MobileProvisionRequest, MobileReceiptRequest, MobileRequest,
+    MobileResponse, SealedToken,
+};
+use softtoken::{MobileVersion, PinRequirement, TextError};
+
+/// A step of a 60-second token. A clock that is further off shows codes that a gateway, which looks
+/// one step either way, refuses.
+const MAX_CLOCK_OFFSET_S: u64 = 60;
+
+/// What is to be activated.
+#[derive(Debug)]
+pub struct Order {
+    /// The random part of the activation code.
+    pub code: OpaqueCode,
+    /// The link's secret, if the code came by QR code.
+    pub link_secret: Option<LinkSecret>,
+    /// What the token shall be called; its serial if nothing is said.
+    pub name: Option<TokenName>,
+}
+
+/// A token that has arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activated {
+    /// Its serial.
+    pub serial: TokenSerial,
+    /// Its name here.
+    pub name: TokenName,
+}
+
+/// Takes over a token and saves the vault. Nothing is saved when it fails but the fact that it was
+/// tried: the registry keeps the sealed seed for this device until the code expires.
+pub async fn activate(
+    vault: &mut OpenVault,
+    registry: &Registry,
+    order: Order,
+    now_unix: impl Fn() -> u64,
+) -> Result<Activated, AppError> {
+    let version = app_version()?;
+    let nonce = fresh_nonce(registry, &version, &now_unix).await?;
+    let request = proof(vault, registry, &order, nonce, version)?;
+    let token = sealed_token(registry, &MobileRequest::Provision(request)).await?;
+    let activated = take_in(vault, registry, order.name, &token)?;
+    settle_receipts(vault).await?;
+    Ok(activated)
+}
+
+/// Sends the receipts that registries still wait for. Those that cannot be sent now stay.
+pub async fn settle_receipts(vault: &mut OpenVault) -> Result<(), AppError> {
+    for owed in vault.contents.owed_receipts().to_vec() {
+        let registry = Registry::new(owed.server.clone())?;
+        let request = receipt(vault, &owed)?;
+        match registry.ask(&MobileRequest::Receipt(request)).await {
+            // Refused or confirmed, the registry has decided; only silence is worth another try.
+            Ok(_) => vault.contents.settle_receipt(&owed.answer_hash),
+            Err(_) => continue,
+        }
+        vault.save()?;
+    }
+    Ok(())
+}
+
+/// Version and platform as registries show them, such as `0.1.0_LNX`.
+pub fn app_version() -> Result<MobileVersion, TextError> {
+    let platform = match std::env::consts::OS {
+        "linux" => "LNX",
+        "macos" => "MAC",
+        "windows" => "WIN",
+        _ => "UNX",
+    };
+    MobileVersion::parse(&format!("{}_{platform}", env!("CARGO_PKG_VERSION")))
+}
+
+/// A clock that is wrong is found here, before a code is spent on it.
+async fn fresh_nonce(
+    registry: &Registry,
+    version: &MobileVersion,
+    now_unix: impl Fn() -> u64,
+) -> Result<Nonce, AppError> {
+    let request = MobileNonceRequest {
+        version: version.clone(),
+    };
+    let answer = registry.ask(&request.into()).await?;
+    check_clock(&answer, now_unix())?;
+    match answer.message {
+        MobileResponse::Nonce(response) => response.outcome.map_err(AppError::Refused),
+        _ => Err(RegistryError::OtherAnswer(registry.server().url.clone()).into()),
+    }
+}
+
+fn check_clock(answer: &Answer, now_unix: u64) -> Result<(), AppError> {
+    let Some(server_unix) = answer.date_unix else {
+        return Ok(());
+    };
+    if now_unix.abs_diff(server_unix) > MAX_CLOCK_OFFSET_S {
+        return Err(AppError::Clock {
+            here_unix: now_unix,
+            server_unix,
+        });
+    }
+    Ok(())
+}
+
+fn proof(
+    vault: &OpenVault,
+    registry: &Registry,
+    order: &Order,
+    nonce: Nonce,
+    version: MobileVersion,
+) -> Result<MobileProvisionRequest, AppError> {
+    let device = &vault.contents.device;
+    let server = registry.server().url.name().clone();
+    let hash = code_hash(&order.code, order.link_secret.as_ref());
+    let signed = activation_transcript(&server, &nonce, &hash, device.keys(), &version);
+    let secret = order.link_secret.as_ref();
+    Ok(MobileProvisionRequest {
+        signature: device.sign(&signed)?,
+        version,
+        server,
+        nonce,
+        code: OpaqueCode::from_bytes(*order.code.as_bytes()),
+        link_secret: secret.map(|secret| LinkSecret::from_random(*secret.expose())),
+        keys: *device.keys(),
+    })
+}
+
+async fn sealed_token(
+    registry: &Registry,
+    request: &MobileRequest,
+) -> Result<SealedToken, AppError> {
+    match registry.ask(request).await?.message {
+        MobileResponse::Provision(response) => response.outcome.map_err(AppError::Refused),
+        _ => Err(RegistryError::OtherAnswer(registry.server().url.clone()).into()),
+    }
+}
+
+/// Opens the seed and keeps it, with the receipt that is now owed.
+fn take_in(
+    vault: &mut OpenVault,
+    registry: &Registry,
+    name: Option<TokenName>,
+    token: &SealedToken,
+) -> Result<Activated, AppError> {
+    vault.contents.check_serial(token.token)?;
+    check_pin_policy(vault, token)?;
+    let server = registry.server();
+    let registration_id = vault.contents.device.registration_id();
+    let context = SealContext::phone(
+        server.url.name(),
+        &registration_id,
+        &token.token,
+        token.parameters,
+    );
+    let seed = open_seed(
+        &token.sealed_seed,
+        vault.contents.device.sealing(),
+        &context,
+    )?;
+    let name = name.unwrap_or_else(|| token.token.into());
+    vault.contents.add(NewToken {
+        name: name.clone(),
+        serial: token.token,
+        issuer: token.issuer.clone(),
+        seed,
+        parameters: token.parameters,
+    })?;
+    vault.contents.owe_receipt(OwedReceipt {
+        token: token.token,
+        answer_hash: token.sealed_seed.hash(),
+        server: server.clone(),
+    });
+    vault.contents.remember_server(server.clone());
+    vault.save()?;
+    Ok(Activated {
+        serial: token.token,
+        name,
+    })
+}
+
+fn check_pin_policy(vault: &OpenVault, token: &SealedToken) -> Result<(), AppError> {
+    let needed = usize::from(token.pin_policy.length.digits());
+    let is_free = token.pin_policy.requirement == PinRequirement::NotRequired;
+    if is_free || vault.pin_digits() >= needed {
+        return Ok(());
+    }
+    Err(AppError::PinTooShort {
+        issuer: token.issuer.clone(),
+        needed,
+    })
+}
+
+fn receipt(vault: &OpenVault, owed: &OwedReceipt) -> Result<MobileReceiptRequest, AppError> {
+    let device = &vault.contents.device;
+    let registration_id = device.registration_id();
+    let server = owed.server.url.name().clone();
+    let signed = receipt_transcript(&server, &registration_id, &owed.token, &owed.answer_hash);
+    Ok(MobileReceiptRequest {
+        signature: device.sign(&signed)?,
+        token: owed.token,
+        registration_id,
+        server,
+        answer_hash: owed.answer_hash,
+    })
+}

@@ -1,0 +1,93 @@
+//! The command line of `symbolon app`.
+
+use clap::{ArgGroup, Args as ClapArgs, Subcommand};
+use std::path::PathBuf;
+
+/// The authenticator: tokens on this computer, under a PIN.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// Directory of the vault [default: $XDG_DATA_HOME/symbolon-app]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// Directory of the secret that binds the vault to this machine
+    /// [default: $XDG_CONFIG_HOME/symbolon-app]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub secrets: Option<PathBuf>,
+
+    /// Read the PIN from the first line of this file, `-` for standard input
+    #[arg(long, global = true, value_name = "FILE")]
+    pub pin_file: Option<PathBuf>,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the app does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take over a token with its activation code or QR code
+    Add(Add),
+    /// Show all tokens
+    List,
+    /// Show the current code of one token, or of all
+    Code {
+        /// Name or serial
+        name: Option<String>,
+        /// Keep showing it, with the seconds left
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Give a token another name, at most 32 characters
+    Rename {
+        /// Name or serial
+        old: String,
+        /// New name
+        new: String,
+    },
+    /// Delete a token from this app; its issuer has to provide a new one
+    Remove {
+        /// Name or serial
+        name: String,
+    },
+    /// Choose another PIN
+    Pin {
+        /// Read the new PIN from the first line of this file
+        #[arg(long, value_name = "FILE")]
+        new_pin_file: Option<PathBuf>,
+    },
+}
+
+/// Where the activation comes from.
+#[derive(Debug, ClapArgs)]
+#[command(group = ArgGroup::new("source").required(true).args(["code", "qr", "qr_text"]))]
+#[command(group = ArgGroup::new("trust").args(["ca", "pin"]).requires("server"))]
+pub struct Add {
+    /// The activation code, 16 characters; blanks, hyphens and lower case are forgiven
+    pub code: Option<String>,
+
+    /// A PNG picture with the QR code
+    #[arg(long, value_name = "FILE")]
+    pub qr: Option<PathBuf>,
+
+    /// The text of the QR code
+    #[arg(long, value_name = "LINK")]
+    pub qr_text: Option<String>,
+
+    /// What to call the token, at most 32 characters [default: its serial]
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// Address of the token server for a typed code; remembered
+    #[arg(long, value_name = "URL", conflicts_with_all = ["qr", "qr_text"])]
+    pub server: Option<String>,
+
+    /// Its certificate authority, a PEM file
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+
+    /// SHA-256 of its certificate authority's public key, as the QR code has it
+    #[arg(long, value_name = "SHA256")]
+    pub pin: Option<String>,
+}

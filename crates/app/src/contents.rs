@@ -1,0 +1,337 @@
+//! What the vault holds, and the rules for it. No I/O.
+
+use crate::device::{Device, KeyError};
+use ident::TokenSerial;
+use otp::{Code, Kind, Parameters, Seed, Step};
+use softtoken::IssuerName;
+use softtoken::address::ServerUrl;
+use softtoken::device::AnswerHash;
+use softtoken::link::SpkiPin;
+use std::fmt;
+
+mod stored;
+
+/// A device and its tokens.
+#[derive(Debug)]
+pub struct Contents {
+    /// The device.
+    pub device: Device,
+    tokens: Vec<Token>,
+    server: Option<Server>,
+    receipts: Vec<OwedReceipt>,
+}
+
+/// One token.
+#[derive(Debug)]
+pub struct Token {
+    name: TokenName,
+    serial: TokenSerial,
+    issuer: IssuerName,
+    seed: Seed,
+    parameters: Parameters,
+    /// The next counter of an event-based token.
+    counter: u64,
+}
+
+/// What a token is made of when it arrives.
+#[derive(Debug)]
+pub struct NewToken {
+    /// What the person calls it.
+    pub name: TokenName,
+    /// Its serial.
+    pub serial: TokenSerial,
+    /// Who issued it.
+    pub issuer: IssuerName,
+    /// Its secret.
+    pub seed: Seed,
+    /// How its codes are computed.
+    pub parameters: Parameters,
+}
+
+/// A registry and why its certificate is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Where it is.
+    pub url: ServerUrl,
+    /// What its certificate must come from.
+    pub trust: Trust,
+}
+
+/// Why a registry's certificate is believed. Nothing else is: no public authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It comes from an authority with this key, whose certificate the registry sends along.
+    Pin(SpkiPin),
+    /// It comes from one of these authorities (certificates in DER).
+    Authorities(Vec<Vec<u8>>),
+}
+
+/// A receipt that the registry has not confirmed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwedReceipt {
+    /// The token that arrived.
+    pub token: TokenSerial,
+    /// What arrived.
+    pub answer_hash: AnswerHash,
+    /// Who waits for it.
+    pub server: Server,
+}
+
+/// A token's name: 1 to 32 characters without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TokenName(Box<str>);
+
+/// Why a text is not a token's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing in it.
+    #[error("the token name is empty")]
+    Empty,
+    /// More than 32 characters.
+    #[error("the token name has {0} characters: there is a 32 character limitation")]
+    TooLong(usize),
+    /// A character that a terminal would obey.
+    #[error("the token name has a character that cannot be shown: {0:?}")]
+    Character(char),
+}
+
+/// Why the tokens cannot be changed like that.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContentsError {
+    /// Another token has this name.
+    #[error("another token goes by {0} already")]
+    NameTaken(TokenName),
+    /// The token is here already.
+    #[error("the token {serial} is in this app already, as {name}")]
+    Duplicate {
+        /// Its serial.
+        serial: TokenSerial,
+        /// Its name here.
+        name: TokenName,
+    },
+    /// No token has this name or serial.
+    #[error("no token here is called {0}")]
+    Unknown(String),
+    /// An event-based token has shown all its codes.
+    #[error("the counter of the token is at its end")]
+    CounterSpent,
+}
+
+/// Contents that were opened but do not make sense.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredError {
+    /// Not the JSON of this version.
+    #[error("the vault's contents are not readable: {0}")]
+    Json(String),
+    /// A value that its type refuses.
+    #[error("the vault's contents are wrong: {0}")]
+    Value(String),
+    /// The device's keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+}
+
+impl Contents {
+    /// A device without tokens.
+    pub fn new(device: Device) -> Self {
+        Self {
+            device,
+            tokens: Vec::new(),
+            server: None,
+            receipts: Vec::new(),
+        }
+    }
+
+    /// All tokens, in the order in which they came.
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// The registry that typed codes go to.
+    pub fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
+    /// Remembers the registry for typed codes.
+    pub fn remember_server(&mut self, server: Server) {
+        self.server = Some(server);
+    }
+
+    /// The token with this name or this serial.
+    pub fn token(&self, name: &str) -> Result<&Token, ContentsError> {
+        self.index_of(name).map(|index| &self.tokens[index])
+    }
+
+    /// Refuses a name that means another token already.
+    pub fn check_name(&self, name: &TokenName) -> Result<(), ContentsError> {
+        refuse_taken(name, self.tokens.iter())
+    }
+
+    /// Refuses a serial that is here already.
+    pub fn check_serial(&self, serial: TokenSerial) -> Result<(), ContentsError> {
+        match self.tokens.iter().find(|token| token.serial == serial) {
+            Some(token) => Err(ContentsError::Duplicate {
+                serial,
+                name: token.name.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a token in.
+    pub fn add(&mut self, token: NewToken) -> Result<(), ContentsError> {
+        self.check_serial(token.serial)?;
+        self.check_name(&token.name)?;
+        let NewToken {
+            name,
+            serial,
+            issuer,
+            seed,
+            parameters,
+        } = token;
+        self.tokens.push(Token {
+            name,
+            serial,
+            issuer,
+            seed,
+            parameters,
+            counter: 0,
+        });
+        Ok(())
+    }
+
+    /// Gives a token another name.
+    pub fn rename(&mut self, name: &str, new: TokenName) -> Result<(), ContentsError> {
+        let index = self.index_of(name)?;
+        let (before, rest) = self.tokens.split_at(index);
+        refuse_taken(&new, before.iter().chain(&rest[1..]))?;
+        self.tokens[index].name = new;
+        Ok(())
+    }
+
+    /// Takes a token out; its seed is gone with it.
+    pub fn remove(&mut self, name: &str) -> Result<Token, ContentsError> {
+        self.index_of(name).map(|index| self.tokens.remove(index))
+    }
+
+    /// Moves an event-based token on by one and returns the counter to show. The vault must be saved
+    /// before the code is shown: a counter shown twice is a code shown twice.
+    pub fn advance(&mut self, name: &str) -> Result<Step, ContentsError> {
+        let index = self.index_of(name)?;
+        let token = &mut self.tokens[index];
+        let step = Step(token.counter);
+        token.counter = token
+            .counter
+            .checked_add(1)
+            .ok_or(ContentsError::CounterSpent)?;
+        Ok(step)
+    }
+
+    /// Receipts that registries still wait for.
+    pub fn owed_receipts(&self) -> &[OwedReceipt] {
+        &self.receipts
+    }
+
+    /// Remembers a receipt until it is confirmed.
+    pub fn owe_receipt(&mut self, receipt: OwedReceipt) {
+        self.receipts.push(receipt);
+    }
+
+    /// Forgets a confirmed receipt.
+    pub fn settle_receipt(&mut self, answer_hash: &AnswerHash) {
+        self.receipts
+            .retain(|receipt| receipt.answer_hash != *answer_hash);
+    }
+
+    fn index_of(&self, name: &str) -> Result<usize, ContentsError> {
+        let found = self.tokens.iter().position(|token| token.is_meant_by(name));
+        found.ok_or_else(|| ContentsError::Unknown(name.chars().take(MAX_SHOWN).collect()))
+    }
+}
+
+/// A name may not be another token's name or serial: a command would not know which is meant.
+fn refuse_taken<'a>(
+    name: &TokenName,
+    mut others: impl Iterator<Item = &'a Token>,
+) -> Result<(), ContentsError> {
+    match others.find(|token| token.is_meant_by(name.as_str())) {
+        Some(_) => Err(ContentsError::NameTaken(name.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Characters of a wrong name that an error repeats.
+const MAX_SHOWN: usize = 64;
+
+impl Token {
+    /// What the person calls it.
+    pub fn name(&self) -> &TokenName {
+        &self.name
+    }
+
+    /// Its serial.
+    pub fn serial(&self) -> TokenSerial {
+        self.serial
+    }
+
+    /// Who issued it.
+    pub fn issuer(&self) -> &IssuerName {
+        &self.issuer
+    }
+
+    /// How its codes are computed.
+    pub fn parameters(&self) -> Parameters {
+        self.parameters
+    }
+
+    /// The step of a time-based token at a time.
+    pub fn step_at(&self, now_unix: u64) -> Option<Step> {
+        match self.parameters.kind {
+            Kind::Totp(period) => Some(period.step_at(now_unix)),
+            Kind::Hotp => None,
+        }
+    }
+
+    fn is_meant_by(&self, text: &str) -> bool {
+        self.name.as_str() == text || self.serial.as_str() == text
+    }
+
+    /// The code of a step.
+    pub fn code(&self, step: Step) -> Code {
+        otp::code_at(&self.seed, self.parameters, step)
+    }
+}
+
+impl TokenName {
+    /// The limit of the described app.
+    pub const MAX_CHARS: usize = 32;
+
+    /// Reads a name; blanks around it do not count.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let text = text.trim();
+        let length = text.chars().count();
+        match text.chars().find(|c| c.is_control()) {
+            _ if text.is_empty() => Err(NameError::Empty),
+            _ if length > Self::MAX_CHARS => Err(NameError::TooLong(length)),
+            Some(wrong) => Err(NameError::Character(wrong)),
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<TokenSerial> for TokenName {
+    fn from(serial: TokenSerial) -> Self {
+        Self(serial.as_str().into())
+    }
+}
+
+impl fmt::Display for TokenName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

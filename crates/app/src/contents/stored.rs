@@ -1,0 +1,245 @@
+//! Contents as JSON, the plaintext of the vault.
+
+use super::{Contents, OwedReceipt, Server, StoredError, Token, TokenName, Trust};
+use crate::device::Device;
+use data_encoding::BASE64;
+use ident::TokenSerial;
+use otp::{Digest, Digits, Kind, Parameters, Period, Seed};
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use softtoken::address::ServerUrl;
+use softtoken::device::AnswerHash;
+use softtoken::link::SpkiPin;
+use softtoken::{IssuerName, digest_name};
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// Room for a hundred tokens before the buffer grows and leaves a copy behind.
+const FIRST_CAPACITY: usize = 64 << 10;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredContents {
+    signing_key: Secret,
+    sealing_key: Secret,
+    server: Option<StoredServer>,
+    tokens: Vec<StoredToken>,
+    receipts: Vec<StoredReceipt>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredToken {
+    name: String,
+    serial: String,
+    issuer: String,
+    seed: Secret,
+    /// Seconds; 0 for an event-based token.
+    period: u32,
+    digits: u8,
+    algorithm: String,
+    counter: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredServer {
+    url: String,
+    pin: Option<String>,
+    authorities: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredReceipt {
+    token: String,
+    answer_hash: String,
+    server: StoredServer,
+}
+
+/// A text that is wiped when dropped.
+struct Secret(Zeroizing<String>);
+
+impl Contents {
+    /// The plaintext of the vault.
+    pub fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, StoredError> {
+        let stored = StoredContents {
+            signing_key: Secret::base64(&self.device.expose_signing()?),
+            sealing_key: Secret::base64(&*self.device.expose_sealing()),
+            server: self.server.as_ref().map(StoredServer::from),
+            tokens: self.tokens.iter().map(StoredToken::from).collect(),
+            receipts: self.receipts.iter().map(StoredReceipt::from).collect(),
+        };
+        let mut json = Zeroizing::new(Vec::with_capacity(FIRST_CAPACITY));
+        serde_json::to_writer(&mut *json, &stored)
+            .map_err(|error| StoredError::Json(error.to_string()))?;
+        Ok(json)
+    }
+
+    /// From the plaintext of the vault.
+    pub fn from_json(json: &[u8]) -> Result<Self, StoredError> {
+        // serde_json names a place, and for wrong types the kind of value, never a string's content.
+        let stored: StoredContents =
+            serde_json::from_slice(json).map_err(|error| StoredError::Json(error.to_string()))?;
+        let sealing = stored.sealing_key.bytes()?;
+        let sealing = sealing.as_slice().try_into().map_err(wrong)?;
+        Ok(Self {
+            device: Device::from_stored(&stored.signing_key.bytes()?, sealing)?,
+            server: stored.server.map(Server::try_from).transpose()?,
+            tokens: stored
+                .tokens
+                .into_iter()
+                .map(Token::try_from)
+                .collect::<Result<_, _>>()?,
+            receipts: stored
+                .receipts
+                .into_iter()
+                .map(OwedReceipt::try_from)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&Token> for StoredToken {
+    fn from(token: &Token) -> Self {
+        let period = match token.parameters.kind {
+            Kind::Totp(period) => period.secs(),
+            Kind::Hotp => 0,
+        };
+        Self {
+            name: token.name.as_str().to_owned(),
+            serial: token.serial.to_string(),
+            issuer: token.issuer.as_str().to_owned(),
+            seed: Secret(token.seed.to_hex()),
+            period,
+            digits: token.parameters.digits.count(),
+            algorithm: digest_name(token.parameters.digest).to_owned(),
+            counter: token.counter,
+        }
+    }
+}
+
+impl TryFrom<StoredToken> for Token {
+    type Error = StoredError;
+
+    fn try_from(stored: StoredToken) -> Result<Self, StoredError> {
+        let digest = [Digest::Sha1, Digest::Sha256, Digest::Sha512]
+            .into_iter()
+            .find(|&digest| digest_name(digest) == stored.algorithm)
+            .ok_or_else(|| wrong("algorithm"))?;
+        let parameters = Parameters {
+            kind: Period::new(stored.period).map_or(Kind::Hotp, Kind::Totp),
+            digits: Digits::new(stored.digits).map_err(wrong)?,
+            digest,
+        };
+        Ok(Self {
+            name: TokenName::parse(&stored.name).map_err(wrong)?,
+            serial: TokenSerial::parse(&stored.serial).map_err(wrong)?,
+            issuer: IssuerName::parse(&stored.issuer).map_err(wrong)?,
+            seed: Seed::from_hex(&stored.seed.0).map_err(wrong)?,
+            parameters,
+            counter: stored.counter,
+        })
+    }
+}
+
+impl From<&Server> for StoredServer {
+    fn from(server: &Server) -> Self {
+        let (pin, authorities) = match &server.trust {
+            Trust::Pin(pin) => (Some(pin.to_string()), Vec::new()),
+            Trust::Authorities(certificates) => (
+                None,
+                certificates.iter().map(|der| BASE64.encode(der)).collect(),
+            ),
+        };
+        Self {
+            url: server.url.to_string(),
+            pin,
+            authorities,
+        }
+    }
+}
+
+impl TryFrom<StoredServer> for Server {
+    type Error = StoredError;
+
+    fn try_from(stored: StoredServer) -> Result<Self, StoredError> {
+        let trust = match stored.pin {
+            Some(pin) => Trust::Pin(SpkiPin::parse(&pin).map_err(wrong)?),
+            None => Trust::Authorities(
+                stored
+                    .authorities
+                    .iter()
+                    .map(|text| BASE64.decode(text.as_bytes()).map_err(wrong))
+                    .collect::<Result<_, _>>()?,
+            ),
+        };
+        Ok(Self {
+            url: ServerUrl::parse(&stored.url).map_err(wrong)?,
+            trust,
+        })
+    }
+}
+
+impl From<&OwedReceipt> for StoredReceipt {
+    fn from(receipt: &OwedReceipt) -> Self {
+        Self {
+            token: receipt.token.to_string(),
+            answer_hash: receipt.answer_hash.to_base64url(),
+            server: StoredServer::from(&receipt.server),
+        }
+    }
+}
+
+impl TryFrom<StoredReceipt> for OwedReceipt {
+    type Error = StoredError;
+
+    fn try_from(stored: StoredReceipt) -> Result<Self, StoredError> {
+        Ok(Self {
+            token: TokenSerial::parse(&stored.token).map_err(wrong)?,
+            answer_hash: AnswerHash::parse(&stored.answer_hash).map_err(wrong)?,
+            server: stored.server.try_into()?,
+        })
+    }
+}
+
+impl Secret {
+    fn base64(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(BASE64.encode(bytes)))
+    }
+
+    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, StoredError> {
+        BASE64
+            .decode(self.0.as_bytes())
+            .map(Zeroizing::new)
+            .map_err(wrong)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Secret, E> {
+                Ok(Secret(Zeroizing::new(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+fn wrong(reason: impl fmt::Display) -> StoredError {
+    StoredError::Value(reason.to_string())
+}

@@ -1,0 +1,238 @@
+//! What can go wrong, and what the person does next.
+
+use crate::contents::{ContentsError, NameError};
+use crate::device::KeyError;
+use crate::disk::DiskError;
+use crate::pin::PinError;
+use crate::qr::QrError;
+use crate::registry::RegistryError;
+use crate::vault::VaultError;
+use softtoken::address::AddressError;
+use softtoken::device::SealError;
+use softtoken::link::{LinkError, TokenTextError};
+use softtoken::{IssuerName, TextError, WireError};
+use std::io;
+use std::path::PathBuf;
+
+/// Why a command failed. `Display` says what is the matter, [`AppError::next_step`] what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A file that the person named.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// There is no vault yet.
+    #[error("there is no token in this app yet")]
+    NoVault,
+    /// The text is not a PIN.
+    #[error(transparent)]
+    Pin(#[from] PinError),
+    /// The issuer asks for a longer PIN. The token waits for this device.
+    #[error("{} asks for a PIN of at least {needed} digits", issuer.as_str())]
+    PinTooShort {
+        /// Who asks.
+        issuer: IssuerName,
+        /// Digits.
+        needed: usize,
+    },
+    /// A token's name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The tokens here.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
+    /// The activation code.
+    #[error(transparent)]
+    Code(#[from] ident::ParseError),
+    /// The activation link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The picture.
+    #[error("{}: {reason}", path.display())]
+    Picture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: QrError,
+    },
+    /// The text is not a server's address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The text is not a pin.
+    #[error("the pin {0}")]
+    SpkiPin(#[from] TokenTextError),
+    /// The file has no certificate in PEM.
+    #[error("{} has no certificate in PEM", .0.display())]
+    NoCertificate(PathBuf),
+    /// A typed code, and no server was ever named.
+    #[error("a typed code does not say which token server it is for")]
+    NoServer,
+    /// A server was named, but not why it can be believed.
+    #[error("nothing says why this token server can be believed")]
+    NoTrust,
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The registry said no.
+    #[error("{}", .0.message)]
+    Refused(WireError),
+    /// This computer's clock and the registry's differ too much.
+    #[error("this computer's clock is {}", offset(*here_unix, *server_unix))]
+    Clock {
+        /// Seconds after the epoch, here.
+        here_unix: u64,
+        /// Seconds after the epoch, at the registry.
+        server_unix: u64,
+    },
+    /// The seed was not sealed for this device.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The device's keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// This build's version does not fit the protocol.
+    #[error("this app's version {0}")]
+    Version(#[from] TextError),
+    /// The terminal.
+    #[error("cannot use the terminal: {0}")]
+    Terminal(#[from] io::Error),
+}
+
+impl AppError {
+    /// What to do about it, in a sentence.
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::Refused(error) => match error.known() {
+                Some(known) => format!("{} {}", known.cause(), known.next_step()),
+                None => format!("Ask the administrator; the number is {}.", error.code),
+            },
+            Self::Vault(error) => vault_step(error),
+            Self::Registry(error) => registry_step(error),
+            Self::Contents(error) => contents_step(error),
+            Self::PinTooShort { needed, .. } => format!(
+                "Choose a PIN of {needed} digits with `symbolon app pin`, then add the same code \
+                 again: it waits for this device."
+            ),
+            other => other.plain_step().to_owned(),
+        }
+    }
+
+    fn plain_step(&self) -> &'static str {
+        match self {
+            Self::Disk(_) => "Check the path, its owner and the space on the disk.",
+            Self::NoVault => "Add one with `symbolon app add`.",
+            Self::Pin(_) => "Choose 4 to 8 digits.",
+            Self::Name(NameError::TooLong(_)) => {
+                "Shorten the name; if it is the activation code, give the code first and the name \
+                 with --name, or scan the QR code."
+            }
+            Self::Name(_) => "Choose another name.",
+            Self::Code(_) => "Compare it with the message, or scan its QR code with --qr.",
+            Self::Link(_) => "Use the QR code of the activation message, whole and unchanged.",
+            Self::Picture { .. } => {
+                "Save the QR code of the activation message as a PNG picture, or give the link's \
+                 text with --qr-text."
+            }
+            Self::Address(_) => "Give the address as the activation message shows it.",
+            Self::SpkiPin(_) => "Copy it from `symbolon up`, which shows it at its start.",
+            Self::NoCertificate(_) => "Give the certificate authority's file, `ca.pem`.",
+            Self::NoServer => {
+                "Name it once with --server URL and --ca FILE (or --pin SHA256), or scan the QR \
+                 code, which says it."
+            }
+            Self::NoTrust => "Add --ca FILE or --pin SHA256, or scan the QR code, which says it.",
+            Self::Clock { .. } => {
+                "Set it, or switch on time synchronisation, then activate again; the code is not \
+                 used up."
+            }
+            Self::Seal(_) => "Add the code again; if it stays so, ask for a new activation code.",
+            Self::Keys(_) => "Remove the vault and its secret, and ask for new activation codes.",
+            Self::Version(_) | Self::Terminal(_) => "Report this with the command that you gave.",
+            Self::Vault(_)
+            | Self::Registry(_)
+            | Self::Contents(_)
+            | Self::Refused(_)
+            | Self::PinTooShort { .. } => "",
+        }
+    }
+}
+
+fn vault_step(error: &VaultError) -> String {
+    match error {
+        VaultError::Disk(_) => "Check the path, its owner and the space on the disk.".to_owned(),
+        VaultError::Busy { .. } => "Close the other one, then try again.".to_owned(),
+        VaultError::Damaged { path, .. } => format!(
+            "Put back a copy of {}, or remove it and ask for new activation codes.",
+            path.display()
+        ),
+        VaultError::SecretMissing(path) => format!(
+            "Put {} back; without it ask for new activation codes.",
+            path.display()
+        ),
+        VaultError::OtherMachine(_) => "A vault opens only on the machine where it was made; \
+             here, remove it and ask for new activation codes."
+            .to_owned(),
+        VaultError::WrongPin { .. } => {
+            "Try again. After the last try all tokens here are destroyed.".to_owned()
+        }
+        VaultError::Wiped => "Ask the administrator for new activation codes.".to_owned(),
+        VaultError::Contents(_) => {
+            "Update the app; if it is the newest, ask for new activation codes.".to_owned()
+        }
+        VaultError::Crypto => "Free some memory (64 MiB are needed), then try again.".to_owned(),
+    }
+}
+
+fn registry_step(error: &RegistryError) -> String {
+    match error {
+        RegistryError::Unreachable { .. } => {
+            "Check the network and the address, then try again; the code is not used up."
+        }
+        RegistryError::Certificate { .. } => {
+            "Do not go on from a network that you do not trust. If the server got a new \
+             certificate authority, use a new activation message, or its file with --ca."
+        }
+        RegistryError::CertificateTime(_) => {
+            "Check this computer's date; if it is right, the server's certificate has to be \
+             renewed."
+        }
+        RegistryError::Status { status: 503, .. } => "Try again in a minute.",
+        RegistryError::Status { .. }
+        | RegistryError::Message { .. }
+        | RegistryError::OtherAnswer(_) => {
+            "Check the address: does it belong to a token server, and is this app up to date?"
+        }
+        RegistryError::Authority { .. } => "Give the certificate authority's file with --ca.",
+    }
+    .to_owned()
+}
+
+fn contents_step(error: &ContentsError) -> String {
+    match error {
+        ContentsError::NameTaken(_) => "Choose another name with --name.".to_owned(),
+        ContentsError::Duplicate { name, .. } => {
+            format!("Delete it with `symbolon app remove \"{name}\"`, then add the code again.")
+        }
+        ContentsError::Unknown(_) => "`symbolon app list` shows the names.".to_owned(),
+        ContentsError::CounterSpent => "Ask for a new token.".to_owned(),
+    }
+}
+
+/// By how much a clock is wrong, for people.
+fn offset(here_unix: u64, server_unix: u64) -> String {
+    let direction = if here_unix > server_unix {
+        "fast"
+    } else {
+        "slow"
+    };
+    let seconds = here_unix.abs_diff(server_unix);
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, _) => format!("{minutes} min {seconds} s {direction}"),
+        (0, _, _) => format!("{hours} h {minutes} min {direction}"),
+        _ => format!("{days} days {hours} h {direction}"),
+    }
+}

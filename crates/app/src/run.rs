@@ -1,0 +1,360 @@
+//! The commands of `symbolon app`.
+
+use crate::activation::{Order, activate};
+use crate::args::{Add, Args, Command};
+use crate::contents::{Contents, Server, Token, TokenName, Trust};
+use crate::device::Device;
+use crate::disk::{self, failed};
+use crate::error::AppError;
+use crate::pin::{Pin, PinError};
+use crate::registry::Registry;
+use crate::vault::{BindingKind, Effort, Folder, Found, OpenVault, Places};
+use crate::{qr, screen};
+use ident::{ActivationCode, OpaqueCode};
+use otp::{Kind, Step};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use softtoken::address::ServerUrl;
+use softtoken::link::{ActivationLink, LinkSecret, SpkiPin};
+use std::env;
+use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// What the commands see of the world.
+pub struct Surroundings<'a> {
+    /// Where the results go.
+    pub out: &'a mut (dyn Write + Send),
+    /// The time in seconds after the epoch.
+    pub now_unix: &'a (dyn Fn() -> u64 + Sync),
+    /// What opening a new vault costs.
+    pub effort: Effort,
+    /// The machine's id, usually `/etc/machine-id`.
+    pub machine_id: PathBuf,
+}
+
+/// A line of text, a certificate file: nothing that a person names is larger.
+const MAX_TEXT_FILE_BYTES: usize = 1 << 20;
+/// A picture of a QR code, perhaps a photograph.
+const MAX_PICTURE_FILE_BYTES: usize = 32 << 20;
+
+/// Runs one command.
+pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError> {
+    let pins = PinSource(args.pin_file);
+    let places = places(args.data, args.secrets, &world.machine_id);
+    match args.command {
+        Command::Add(add) => run_add(add, places, &pins, &mut world).await,
+        Command::List => {
+            let vault = open(places, &pins)?;
+            write!(world.out, "{}", screen::list(vault.contents.tokens()))?;
+            Ok(())
+        }
+        Command::Code { name, watch: false } => {
+            show_codes(places, &pins, name.as_deref(), &mut world)
+        }
+        Command::Code { name, watch: true } => {
+            watch_codes(places, &pins, name.as_deref(), &mut world).await
+        }
+        Command::Rename { old, new } => {
+            let new = TokenName::parse(&new)?;
+            let mut vault = open(places, &pins)?;
+            vault.contents.rename(&old, new)?;
+            Ok(vault.save()?)
+        }
+        Command::Remove { name } => {
+            let mut vault = open(places, &pins)?;
+            let token = vault.contents.remove(&name)?;
+            vault.save()?;
+            writeln!(
+                world.out,
+                "{} ({}) is deleted.",
+                token.name(),
+                token.serial()
+            )?;
+            Ok(())
+        }
+        Command::Pin { new_pin_file } => {
+            let mut vault = open(places, &pins)?;
+            let pin = PinSource(new_pin_file).choose("New PIN")?;
+            Ok(vault.change_pin(&pin)?)
+        }
+    }
+}
+
+async fn run_add(
+    add: Add,
+    places: Places,
+    pins: &PinSource,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let name = add.name.as_deref().map(TokenName::parse).transpose()?;
+    let source = Source::of(&add)?;
+    let mut vault = open_or_create(places, pins, world)?;
+    if let Some(name) = &name {
+        vault.contents.check_name(name)?;
+    }
+    let Source {
+        code,
+        link_secret,
+        server,
+    } = source;
+    let remembered = || vault.contents.server().cloned();
+    let server = server.or_else(remembered).ok_or(AppError::NoServer)?;
+    let registry = Registry::new(server)?;
+    let order = Order {
+        code,
+        link_secret,
+        name,
+    };
+    let token = activate(&mut vault, &registry, order, world.now_unix).await?;
+    writeln!(
+        world.out,
+        "{} is ready. Its codes: symbolon app code \"{}\"",
+        token.serial, token.name
+    )?;
+    Ok(())
+}
+
+/// What an activation starts from.
+struct Source {
+    code: OpaqueCode,
+    link_secret: Option<LinkSecret>,
+    server: Option<Server>,
+}
+
+impl Source {
+    fn of(add: &Add) -> Result<Self, AppError> {
+        match (&add.code, &add.qr, &add.qr_text) {
+            (Some(code), _, _) => Self::typed(code, add),
+            (_, Some(path), _) => Self::scanned(&text_of_picture(path)?),
+            (_, _, Some(text)) => Self::scanned(text),
+            (None, None, None) => Err(AppError::NoServer),
+        }
+    }
+
+    fn typed(code: &str, add: &Add) -> Result<Self, AppError> {
+        let code = ActivationCode::parse(code)?;
+        let server = match &add.server {
+            None => None,
+            Some(url) => Some(Server {
+                url: ServerUrl::parse(url)?,
+                trust: trust(add)?,
+            }),
+        };
+        Ok(Self {
+            code: wire_form(&code),
+            link_secret: None,
+            server,
+        })
+    }
+
+    fn scanned(text: &str) -> Result<Self, AppError> {
+        let ActivationLink {
+            code,
+            secret,
+            server,
+            pin,
+        } = ActivationLink::parse(text)?;
+        let server = Server {
+            url: server,
+            trust: Trust::Pin(pin),
+        };
+        Ok(Self {
+            code: wire_form(&code),
+            link_secret: Some(secret),
+            server: Some(server),
+        })
+    }
+}
+
+fn wire_form(code: &ActivationCode) -> OpaqueCode {
+    OpaqueCode::from_bytes(*code.opaque().as_bytes())
+}
+
+fn trust(add: &Add) -> Result<Trust, AppError> {
+    match (&add.ca, &add.pin) {
+        (Some(path), _) => {
+            let pem = read_named(path, MAX_TEXT_FILE_BYTES)?;
+            let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem)
+                .map(|certificate| certificate.map(|der| der.to_vec()))
+                .collect();
+            let certificates = certificates.ok().filter(|found| !found.is_empty());
+            let none = || AppError::NoCertificate(path.clone());
+            certificates.map(Trust::Authorities).ok_or_else(none)
+        }
+        (None, Some(pin)) => Ok(Trust::Pin(SpkiPin::parse(pin)?)),
+        (None, None) => Err(AppError::NoTrust),
+    }
+}
+
+fn text_of_picture(path: &Path) -> Result<Zeroizing<String>, AppError> {
+    let png = read_named(path, MAX_PICTURE_FILE_BYTES)?;
+    qr::text_of_png(&png).map_err(|reason| AppError::Picture {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+/// Codes of the named token, or of all time-based ones: showing an event-based code uses it up.
+fn show_codes(
+    places: Places,
+    pins: &PinSource,
+    name: Option<&str>,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let mut vault = open(places, pins)?;
+    if let Some(name) = name.filter(|name| is_event_based(&vault.contents, name)) {
+        let step = vault.contents.advance(name)?;
+        vault.save()?;
+        let token = vault.contents.token(name)?;
+        writeln!(world.out, "{}", screen::counted_code(token, step))?;
+        return Ok(());
+    }
+    let lines = timed_lines(&vault.contents, name, (world.now_unix)())?;
+    Ok(writeln!(world.out, "{}", lines.join("\n"))?)
+}
+
+/// Redraws once a second until interrupted.
+async fn watch_codes(
+    places: Places,
+    pins: &PinSource,
+    name: Option<&str>,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let vault = open(places, pins)?;
+    let mut interval = tokio::time::interval(Duration::from_secs(1));
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    loop {
+        tokio::select! {
+            result = &mut interrupted => return Ok(result?),
+            _ = interval.tick() => {}
+        }
+        let lines = timed_lines(&vault.contents, name, (world.now_unix)())?;
+        for line in &lines {
+            // Erase to the end of the line (ECMA-48 EL): the line before may have been longer.
+            writeln!(world.out, "{line}\x1b[K")?;
+        }
+        write!(world.out, "\x1b[{}A", lines.len())?;
+        world.out.flush()?;
+    }
+}
+
+fn timed_lines(
+    contents: &Contents,
+    name: Option<&str>,
+    now_unix: u64,
+) -> Result<Vec<String>, AppError> {
+    let named = name.map(|name| contents.token(name)).transpose()?;
+    let tokens = named.map_or(contents.tokens(), std::slice::from_ref);
+    if tokens.is_empty() {
+        return Err(AppError::NoVault);
+    }
+    Ok(tokens
+        .iter()
+        .filter_map(|token| timed_line(token, now_unix))
+        .collect())
+}
+
+fn timed_line(token: &Token, now_unix: u64) -> Option<String> {
+    match token.parameters().kind {
+        Kind::Totp(period) => {
+            let step: Step = period.step_at(now_unix);
+            Some(screen::timed_code(token, step, period, now_unix))
+        }
+        Kind::Hotp => None,
+    }
+}
+
+fn is_event_based(contents: &Contents, name: &str) -> bool {
+    contents
+        .token(name)
+        .is_ok_and(|token| token.parameters().kind == Kind::Hotp)
+}
+
+fn open(places: Places, pins: &PinSource) -> Result<OpenVault, AppError> {
+    match Folder::lock(places)?.look()? {
+        Found::Nothing(_) => Err(AppError::NoVault),
+        Found::Vault(vault) => Ok(vault.open(&pins.ask("PIN")?)?),
+    }
+}
+
+fn open_or_create(
+    places: Places,
+    pins: &PinSource,
+    world: &mut Surroundings<'_>,
+) -> Result<OpenVault, AppError> {
+    let folder = match Folder::lock(places)?.look()? {
+        Found::Vault(vault) => return Ok(vault.open(&pins.ask("PIN")?)?),
+        Found::Nothing(folder) => folder,
+    };
+    let pin = pins.choose("Choose a PIN of 4 to 8 digits")?;
+    let vault = folder.create(&pin, world.effort, Contents::new(Device::generate()?))?;
+    let machine = match vault.binding_kind() {
+        BindingKind::SecretFile => "this machine has no machine id".to_owned(),
+        BindingKind::SecretFileAndMachineId => format!("with {}", world.machine_id.display()),
+    };
+    writeln!(
+        world.out,
+        "Made {}. It opens with the PIN and {} ({machine}).",
+        vault.path().display(),
+        vault.secret_path().display(),
+    )?;
+    Ok(vault)
+}
+
+/// Where PINs come from: a file, standard input, or the terminal.
+struct PinSource(Option<PathBuf>);
+
+impl PinSource {
+    fn ask(&self, prompt: &str) -> Result<Pin, AppError> {
+        Ok(Pin::parse(&self.line(prompt)?)?)
+    }
+
+    /// A new PIN; on a terminal it is entered twice.
+    fn choose(&self, prompt: &str) -> Result<Pin, AppError> {
+        let first = self.line(prompt)?;
+        if self.0.is_none() && *self.line("The same PIN again")? != *first {
+            return Err(PinError::Mismatch.into());
+        }
+        Ok(Pin::parse(&first)?)
+    }
+
+    fn line(&self, prompt: &str) -> Result<Zeroizing<String>, AppError> {
+        let text = match &self.0 {
+            None => Zeroizing::new(rpassword::prompt_password(format!("{prompt}: "))?),
+            Some(path) if path.as_os_str() == "-" => {
+                let mut line = Zeroizing::new(String::with_capacity(64));
+                io::stdin().lock().read_line(&mut line)?;
+                line
+            }
+            Some(path) => {
+                let bytes = read_named(path, MAX_TEXT_FILE_BYTES)?;
+                let text = str::from_utf8(&bytes).map_err(|_| PinError::Digits)?;
+                Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())
+            }
+        };
+        Ok(Zeroizing::new(text.trim().to_owned()))
+    }
+}
+
+fn read_named(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, AppError> {
+    let missing = || failed("open", path)(io::ErrorKind::NotFound.into());
+    Ok(disk::read_bounded(path, limit)?.ok_or_else(missing)?)
+}
+
+/// The directories, by default those of the XDG Base Directory Specification.
+fn places(data: Option<PathBuf>, secrets: Option<PathBuf>, machine_id: &Path) -> Places {
+    let default = |variable: &str, below_home: &str| {
+        let base = env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
+        let home = || env::home_dir().unwrap_or_default().join(below_home);
+        base.unwrap_or_else(home).join("symbolon-app")
+    };
+    Places {
+        data: data.unwrap_or_else(|| default("XDG_DATA_HOME", ".local/share")),
+        secrets: secrets.unwrap_or_else(|| default("XDG_CONFIG_HOME", ".config")),
+        machine_id: machine_id.to_owned(),
+    }
+}

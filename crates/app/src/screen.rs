@@ -1,0 +1,52 @@
+//! What the terminal shows.
+
+use crate::contents::Token;
+use otp::{Kind, Period, Step};
+
+/// Cells of the bar of seconds.
+const BAR_CELLS: u64 = 10;
+
+/// The line of a code: the code first, so that a script can cut it off.
+pub(crate) fn timed_code(token: &Token, step: Step, period: Period, now_unix: u64) -> String {
+    let period_s = u64::from(period.secs());
+    let left_s = period_s - now_unix % period_s;
+    let code = token.code(step);
+    let bar = bar(left_s, period_s);
+    format!("{}  {bar} {left_s:>3} s  {}", code.as_str(), token.name())
+}
+
+/// The line of an event-based token's code.
+pub(crate) fn counted_code(token: &Token, step: Step) -> String {
+    format!("{}  {}", token.code(step).as_str(), token.name())
+}
+
+/// The table of all tokens.
+pub(crate) fn list(tokens: &[Token]) -> String {
+    let rows = tokens.iter().map(|token| {
+        let period = match token.parameters().kind {
+            Kind::Totp(period) => format!("{} s", period.secs()),
+            Kind::Hotp => "-".to_owned(),
+        };
+        let issuer = token.issuer().as_str();
+        row([
+            token.name().as_str(),
+            token.serial().as_str(),
+            &period,
+            issuer,
+        ])
+    });
+    std::iter::once(row(["NAME", "SERIAL", "PERIOD", "ISSUER"]))
+        .chain(rows)
+        .collect()
+}
+
+fn row([name, serial, period, issuer]: [&str; 4]) -> String {
+    format!("{name:<32}  {serial:<16}  {period:<6}  {issuer}\n")
+}
+
+fn bar(left: u64, whole: u64) -> String {
+    let full = (left * BAR_CELLS).div_ceil(whole).min(BAR_CELLS);
+    (0..BAR_CELLS)
+        .map(|cell| if cell < full { '━' } else { '·' })
+        .collect()
+}

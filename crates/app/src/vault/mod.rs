@@ -1,0 +1,358 @@
+//! The vault: one file, sealed under a PIN and this machine, wiped after ten wrong PINs.
+//!
+//! Each step is a type, and the next one exists only through it: [`Folder`] holds the lock,
+//! [`ClosedVault`] a file that is whole, [`Attempt`] a counted try, [`OpenVault`] the contents. The
+//! count is on the disk before the PIN is looked at, so a process that dies in between has used up
+//! its try.
+//!
+//! The key is HKDF-SHA-256 over Argon2id(PIN, salt), salted with the machine's binding: 32 random
+//! bytes in a file of their own, away from the vault, and `/etc/machine-id` where there is one. The
+//! vault alone opens nowhere else; wiping destroys both files. A copy of the whole home directory
+//! together with the machine id can be tried without this count: that is what the length of the PIN
+//! and Argon2id are for.
+
+mod file;
+mod key;
+
+use crate::contents::{Contents, StoredError};
+use crate::disk::{self, DiskError, failed};
+use crate::pin::Pin;
+use aws_lc_rs::error::Unspecified;
+use file::{Header, MAX_FILE_BYTES, VaultFile};
+use key::{Binding, VaultKey};
+pub use key::{BindingKind, Effort};
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::PathBuf;
+
+/// Wrong PINs in a row after which everything is wiped.
+pub const MAX_ATTEMPTS: u8 = 10;
+
+/// Where a vault and what binds it to this machine are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The directory of the vault and its lock.
+    pub data: PathBuf,
+    /// The directory of the secrets that bind vaults to this machine; another one than `data`.
+    pub secrets: PathBuf,
+    /// The machine's id, usually `/etc/machine-id`.
+    pub machine_id: PathBuf,
+}
+
+/// Why a vault cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// A file operation failed.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Another process has the vault.
+    #[error("another app{} is using {}", holder(*pid), path.display())]
+    Busy {
+        /// Its process id, if it could be read.
+        pid: Option<u32>,
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The file is not whole. No try was counted.
+    #[error("the vault {} is damaged: {what}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The secret that binds the vault to this machine is not there. No try was counted.
+    #[error("the vault's device secret {} is missing", .0.display())]
+    SecretMissing(PathBuf),
+    /// The secret or the machine id is another than the vault was made with. No try was counted.
+    #[error("the vault {} was made on another machine", .0.display())]
+    OtherMachine(PathBuf),
+    /// The PIN is wrong.
+    #[error("the PIN is wrong; {left} {} left", if *left == 1 { "try is" } else { "tries are" })]
+    WrongPin {
+        /// Tries that are left.
+        left: u8,
+    },
+    /// Too many wrong PINs: nothing is left.
+    #[error("the app was reset after {MAX_ATTEMPTS} wrong PINs: its tokens are gone")]
+    Wiped,
+    /// The contents do not make sense.
+    #[error(transparent)]
+    Contents(#[from] StoredError),
+    /// Cryptography failed, which lack of memory can cause.
+    #[error("the vault's key cannot be computed: is there enough memory?")]
+    Crypto,
+}
+
+/// The directory of a vault, locked for this process until dropped.
+#[derive(Debug)]
+pub struct Folder {
+    places: Places,
+    _lock: File,
+}
+
+/// What is in a folder.
+#[derive(Debug)]
+pub enum Found {
+    /// No vault yet, or none any more.
+    Nothing(EmptyFolder),
+    /// A vault that is whole.
+    Vault(ClosedVault),
+}
+
+/// A locked directory without a vault.
+#[derive(Debug)]
+pub struct EmptyFolder(Folder);
+
+/// A vault that is whole and not open.
+#[derive(Debug)]
+pub struct ClosedVault {
+    folder: Folder,
+    file: VaultFile,
+    binding: Binding,
+}
+
+/// A try that is counted on the disk, before the PIN is looked at.
+#[derive(Debug)]
+pub struct Attempt(ClosedVault);
+
+/// An open vault.
+#[derive(Debug)]
+pub struct OpenVault {
+    /// The device and its tokens; [`OpenVault::save`] keeps what was changed.
+    pub contents: Contents,
+    folder: Folder,
+    header: Header,
+    binding: Binding,
+    key: VaultKey,
+    pin_digits: usize,
+}
+
+impl Folder {
+    /// Makes the directories where needed and takes the lock.
+    pub fn lock(places: Places) -> Result<Self, VaultError> {
+        disk::private_directory(&places.data)?;
+        let path = places.data.join("lock");
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = read_pid(&mut file);
+                return Err(VaultError::Busy {
+                    pid,
+                    path: places.data,
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("lock", &path)(error).into()),
+        }
+        write_pid(&mut file).map_err(failed("write", &path))?;
+        Ok(Self {
+            places,
+            _lock: file,
+        })
+    }
+
+    /// Reads the vault. One whose tries are used up is wiped.
+    pub fn look(self) -> Result<Found, VaultError> {
+        let path = self.vault_path();
+        let Some(bytes) = disk::read_bounded(&path, MAX_FILE_BYTES)? else {
+            return Ok(Found::Nothing(EmptyFolder(self)));
+        };
+        let file = VaultFile::parse(&bytes).map_err(|what| VaultError::Damaged { path, what })?;
+        if file.header.attempts >= MAX_ATTEMPTS {
+            self.wipe(&file.header)?;
+            return Err(VaultError::Wiped);
+        }
+        let binding = self.binding(&file.header)?;
+        Ok(Found::Vault(ClosedVault {
+            folder: self,
+            file,
+            binding,
+        }))
+    }
+
+    fn binding(&self, header: &Header) -> Result<Binding, VaultError> {
+        let path = self.secret_path(header);
+        let secret =
+            disk::read_bounded(&path, key::SECRET_LEN)?.ok_or(VaultError::SecretMissing(path))?;
+        let machine_id = match header.binding {
+            BindingKind::SecretFile => None,
+            BindingKind::SecretFileAndMachineId => key::machine_id(&self.places.machine_id)?,
+        };
+        let binding = Binding::new(&secret[..], machine_id.as_deref());
+        if binding.check()? == header.binding_check {
+            Ok(binding)
+        } else {
+            Err(VaultError::OtherMachine(self.vault_path()))
+        }
+    }
+
+    /// The secret goes first: without it no copy of the vault ever opens again.
+    fn wipe(&self, header: &Header) -> Result<(), VaultError> {
+        disk::remove(&self.secret_path(header))?;
+        disk::remove(&self.vault_path())?;
+        Ok(())
+    }
+
+    fn vault_path(&self) -> PathBuf {
+        self.places.data.join("vault")
+    }
+
+    fn secret_path(&self, header: &Header) -> PathBuf {
+        self.places
+            .secrets
+            .join(format!("{}.secret", header.id_hex()))
+    }
+}
+
+impl EmptyFolder {
+    /// Makes a vault with a new secret that binds it to this machine.
+    pub fn create(
+        self,
+        pin: &Pin,
+        effort: Effort,
+        contents: Contents,
+    ) -> Result<OpenVault, VaultError> {
+        let Self(folder) = self;
+        disk::private_directory(&folder.places.secrets)?;
+        let machine_id = key::machine_id(&folder.places.machine_id)?;
+        let mut header = Header::random(BindingKind::with(machine_id.as_deref()), effort)?;
+        let path = folder.secret_path(&header);
+        let secret = key::random_secret()?;
+        disk::replace(&path, &*secret)?;
+        let binding = Binding::new(&secret[..], machine_id.as_deref());
+        header.binding_check = binding.check()?;
+        let key = VaultKey::derive(pin, &header, &binding)?;
+        let mut vault = OpenVault {
+            contents,
+            folder,
+            header,
+            binding,
+            key,
+            pin_digits: pin.digits(),
+        };
+        vault.save()?;
+        Ok(vault)
+    }
+}
+
+impl ClosedVault {
+    /// Counts a try and waits until the count is on the disk.
+    pub fn count_attempt(mut self) -> Result<Attempt, VaultError> {
+        self.file.header.attempts += 1;
+        disk::replace(&self.folder.vault_path(), &self.file.to_bytes())?;
+        Ok(Attempt(self))
+    }
+
+    /// Counts a try and checks the PIN.
+    pub fn open(self, pin: &Pin) -> Result<OpenVault, VaultError> {
+        self.count_attempt()?.check(pin)
+    }
+}
+
+impl Attempt {
+    /// Checks the PIN. A right one sets the count back, the tenth wrong one in a row wipes.
+    pub fn check(self, pin: &Pin) -> Result<OpenVault, VaultError> {
+        let ClosedVault {
+            folder,
+            file,
+            binding,
+        } = self.0;
+        let key = VaultKey::derive(pin, &file.header, &binding)?;
+        let Ok(plaintext) = key.open(&file) else {
+            let left = MAX_ATTEMPTS.saturating_sub(file.header.attempts);
+            if left > 0 {
+                return Err(VaultError::WrongPin { left });
+            }
+            folder.wipe(&file.header)?;
+            return Err(VaultError::Wiped);
+        };
+        let contents = Contents::from_json(&plaintext)?;
+        let header = file.header;
+        let pin_digits = pin.digits();
+        let mut vault = OpenVault {
+            contents,
+            folder,
+            header,
+            binding,
+            key,
+            pin_digits,
+        };
+        vault.save()?;
+        Ok(vault)
+    }
+}
+
+impl OpenVault {
+    /// Writes the contents, sealed anew, and sets the count of wrong PINs back.
+    pub fn save(&mut self) -> Result<(), VaultError> {
+        self.header.attempts = 0;
+        let plaintext = self.contents.to_json()?;
+        let file = self.key.seal(self.header.clone(), plaintext)?;
+        disk::replace(&self.folder.vault_path(), &file.to_bytes())?;
+        Ok(())
+    }
+
+    /// Seals the vault under another PIN.
+    pub fn change_pin(&mut self, pin: &Pin) -> Result<(), VaultError> {
+        let mut header = Header::random(self.header.binding, self.header.effort)?;
+        header.id = self.header.id;
+        header.binding_check = self.header.binding_check;
+        self.key = VaultKey::derive(pin, &header, &self.binding)?;
+        self.header = header;
+        self.pin_digits = pin.digits();
+        self.save()
+    }
+
+    /// How many digits the PIN has.
+    pub fn pin_digits(&self) -> usize {
+        self.pin_digits
+    }
+
+    /// What binds the vault to this machine.
+    pub fn binding_kind(&self) -> BindingKind {
+        self.header.binding
+    }
+
+    /// The vault's file.
+    pub fn path(&self) -> PathBuf {
+        self.folder.vault_path()
+    }
+
+    /// The file of the secret that binds the vault to this machine.
+    pub fn secret_path(&self) -> PathBuf {
+        self.folder.secret_path(&self.header)
+    }
+}
+
+impl From<Unspecified> for VaultError {
+    fn from(_: Unspecified) -> Self {
+        Self::Crypto
+    }
+}
+
+/// Long enough for any process id.
+const MAX_PID_BYTES: u64 = 20;
+
+fn write_pid(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    write!(file, "{}", std::process::id())
+}
+
+fn read_pid(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(MAX_PID_BYTES).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})"))
+        .unwrap_or_default()
+}
