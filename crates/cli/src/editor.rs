@@ -177,6 +177,11 @@ impl Editor {
         self.begin(prompt, Echo::Hidden, output);
     }
 
+    /// Takes a line that was just entered out of the history: it holds a secret.
+    pub fn forget(&mut self, line: &str) {
+        self.history.forget(line);
+    }
+
     /// Takes `input` up to the first event, or all of it, and appends to `output` what the terminal
     /// must be sent before the event is handled.
     ///

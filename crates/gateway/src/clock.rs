@@ -4,9 +4,10 @@ use std::sync::LazyLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand;
+use cli::render::Zone;
 use domain::admin::Entropy;
 use domain::password::SALT_LEN;
-use domain::time::Timestamp;
+use domain::time::{Span, Timestamp};
 use radius::duplicates::Monotonic;
 use zeroize::Zeroizing;
 
@@ -24,6 +25,16 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 pub(crate) fn monotonic(moment: Instant) -> Monotonic {
     let since_start = moment.saturating_duration_since(*START);
     Monotonic(u64::try_from(since_start.as_micros()).unwrap_or(u64::MAX))
+}
+
+/// Local time as this machine is set.
+pub fn zone() -> Zone {
+    Zone::ahead_by(|moment| {
+        let offset = jiff::Timestamp::from_microsecond(moment.micros()).map_or(0, |moment| {
+            jiff::tz::TimeZone::system().to_offset(moment).seconds()
+        });
+        Span::from_secs(offset.into())
+    })
 }
 
 /// The random source failed: nothing that needs it may go on.

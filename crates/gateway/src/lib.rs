@@ -1,6 +1,10 @@
-//! The gateway: users, tokens, the administrator's console and RADIUS.
+//! The gateway: users, tokens, the administrator's console, and RADIUS.
 //!
-//! Thin drivers: [`radius_server`] brings logins, [`login`] takes them through `domain` and `store`.
+//! Thin drivers around `domain`, `radius`, `cli` and the store:
+//!
+//! - [`radius_server`]: logins over UDP; `login` takes them through the decision to the record.
+//! - `console`: the command line on a local socket.
+//! - `supply`: the outbox and the poller, towards the token server and the mail server.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -8,6 +12,209 @@
 )]
 
 pub mod clock;
+mod console;
+mod debug_log;
 mod login;
+mod mail;
+mod qr;
 pub mod radius_server;
+mod supply;
+mod token_server;
 pub mod udp;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ident::ProductSerial;
+use store::gateway::{GatewayStore, Location, StoreError};
+use store::sealing::RootKey;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::warn;
+
+use console::{Console, Executor};
+use debug_log::DebugLog;
+use radius_server::RadiusServer;
+use supply::Supply;
+use token_server::TokenServer;
+pub use token_server::TokenServerConfig;
+
+/// How often the rows of tokens are brought up to what memory knows.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
+/// What a gateway needs before it has a store.
+#[derive(Debug)]
+pub struct GatewayConfig {
+    /// Where its database lies.
+    pub location: Location,
+    /// The key that seals its secrets.
+    pub root_key: RootKey,
+    /// Addresses for RADIUS.
+    pub radius: Vec<SocketAddr>,
+    /// The console's socket.
+    pub console: PathBuf,
+    /// The token server.
+    pub token_server: TokenServerConfig,
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A RADIUS address.
+    #[error("cannot listen for RADIUS on {address}: {source}")]
+    Radius {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The console's socket.
+    #[error("cannot open the console's socket {}: {source}", path.display())]
+    Console {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The client for the token server.
+    #[error("cannot prepare the connection to the token server: {0}")]
+    TokenServer(#[from] reqwest::Error),
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    store: Arc<GatewayStore>,
+    radius: Vec<RadiusServer>,
+    tasks: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Gateway {
+    /// Opens the store and starts everything. Must be called within a tokio runtime.
+    pub async fn start(config: GatewayConfig) -> Result<Self, StartError> {
+        let GatewayConfig {
+            location,
+            root_key,
+            radius,
+            console,
+            token_server,
+        } = config;
+        let store = Arc::new(GatewayStore::open(&location, &root_key, clock::now()).await?);
+        let serial = token_server.serial;
+        let debug = DebugLog::default();
+        let server = TokenServer::new(token_server, debug.clone())?;
+        let supply = Arc::new(Supply::new(Arc::clone(&store), server, debug.clone()));
+        let radius = listen(radius, &store)?;
+        let socket = Console::bind(&console).map_err(|source| StartError::Console {
+            path: console,
+            source,
+        })?;
+        let (stop, stopping) = watch::channel(false);
+        let tasks = start_tasks(&store, &supply, socket, serial, debug, &stopping);
+        Ok(Self {
+            store,
+            radius,
+            tasks,
+            stop,
+        })
+    }
+
+    /// Where RADIUS is served.
+    pub fn radius_addresses(&self) -> Vec<SocketAddr> {
+        self.radius.iter().map(RadiusServer::address).collect()
+    }
+
+    /// The store, for what runs in the same process before anybody connects.
+    pub fn store(&self) -> &Arc<GatewayStore> {
+        &self.store
+    }
+
+    /// Ends in order: no more requests, what is decided is answered, rows are brought up to date, the
+    /// database is closed.
+    pub async fn stop(self) {
+        let Self {
+            store,
+            radius,
+            tasks,
+            stop,
+        } = self;
+        // The receivers are gone if the tasks have ended by themselves.
+        let _ = stop.send(true);
+        let closed = tokio::task::spawn_blocking(move || {
+            radius.into_iter().for_each(RadiusServer::stop);
+        });
+        if closed.await.is_err() {
+            warn!("a RADIUS listener did not end in order");
+        }
+        for task in tasks {
+            if task.await.is_err() {
+                warn!("a task of the gateway did not end in order");
+            }
+        }
+        if let Err(error) = store.checkpoint().await {
+            warn!(%error, "the last checkpoint failed; the next start reads more events");
+        }
+        let closed = tokio::task::spawn_blocking(move || store.shutdown());
+        if closed.await.is_err() {
+            warn!("the store did not close in order");
+        }
+    }
+}
+
+/// Waits until the gateway is told to stop, or is gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error says that the sender is gone: that is a stop too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn listen(
+    addresses: Vec<SocketAddr>,
+    store: &Arc<GatewayStore>,
+) -> Result<Vec<RadiusServer>, StartError> {
+    addresses
+        .into_iter()
+        .map(|address| {
+            RadiusServer::start(address, store)
+                .map_err(|source| StartError::Radius { address, source })
+        })
+        .collect()
+}
+
+fn start_tasks(
+    store: &Arc<GatewayStore>,
+    supply: &Arc<Supply>,
+    console: Console,
+    serial: ProductSerial,
+    debug: DebugLog,
+    stopping: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let executor = Executor::new(Arc::clone(store), Arc::clone(supply), serial, debug);
+    let executor = Arc::new(executor);
+    let (outbox, poller) = (Arc::clone(supply), Arc::clone(supply));
+    let (to_outbox, to_poller) = (stopping.clone(), stopping.clone());
+    vec![
+        tokio::spawn(async move { outbox.run(to_outbox).await }),
+        tokio::spawn(async move { poller.run_poller(to_poller).await }),
+        tokio::spawn(console.run(executor, stopping.clone())),
+        tokio::spawn(checkpoint(Arc::clone(store), stopping.clone())),
+    ]
+}
+
+async fn checkpoint(store: Arc<GatewayStore>, mut stop: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(CHECKPOINT_EVERY) => {}
+            () = stopped(&mut stop) => return,
+        }
+        if let Err(error) = store.checkpoint().await {
+            warn!(%error, "checkpoint failed; it is tried again");
+        }
+    }
+}

@@ -32,6 +32,13 @@ impl History {
         self.lines.truncate(self.max_lines);
     }
 
+    /// Takes the last line back if it is this one.
+    pub(super) fn forget(&mut self, line: &str) {
+        if self.lines.front().is_some_and(|last| last == line) {
+            self.lines.pop_front();
+        }
+    }
+
     /// Ends looking back.
     pub(super) fn leave(&mut self) {
         self.back = 0;

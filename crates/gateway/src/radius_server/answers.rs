@@ -211,7 +211,7 @@ impl Answerer {
 
     fn flush(&mut self) {
         if !self.outgoing.is_empty() {
-            self.shared.socket.send(&mut self.outgoing);
+            self.shared.send(&mut self.outgoing);
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct Tally {
     pub refused: AtomicU64,
     /// Challenges sent.
     pub challenged: AtomicU64,
+    /// Replies that the kernel would not send.
+    pub unsent: AtomicU64,
 }
 
 /// Counts one more.
@@ -177,7 +179,7 @@ fn take(shared: &Arc<Shared>, receiver: &mut Receiver, batch: &Batch, again: &mu
         shared.go_on(pending, progress, &mut recorded);
     }
     if !again.is_empty() {
-        shared.socket.send(again);
+        shared.send(again);
     }
     shared.record(recorded);
 }
@@ -254,6 +256,11 @@ impl Shared {
     fn undecided(&self, pending: &Pending) {
         count(&self.tally.undecided);
         self.duplicates().forget(&pending.key);
+    }
+
+    fn send(&self, outgoing: &mut Outgoing) {
+        let refused = self.socket.send(outgoing).refused as u64;
+        self.tally.unsent.fetch_add(refused, Ordering::Relaxed);
     }
 
     fn answer(&self, answer: Answer) {

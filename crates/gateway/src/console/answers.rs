@@ -1,0 +1,340 @@
+//! Queries: rows from the store, a page at a time, as text.
+
+use std::collections::HashMap;
+
+use cli::Keys;
+use cli::render::{self, Listing};
+use domain::audit::{Actor, What};
+use domain::explain::Finding;
+use domain::query::{
+    self, LoginRow, Logins, OutboxRow, Query, Refused, SystemStatus, TokenRow, TokenTotals,
+    Verdict, Whose,
+};
+use domain::schema::{FORTITOKEN, LOCAL, Object, Shape, Table};
+use domain::time::Timestamp;
+use ident::TokenSerial;
+use store::Undecided;
+use store::gateway::Recorded;
+
+use super::executor::{Executor, Gone, Printer, Ran};
+use crate::clock;
+
+/// Rows that are fetched at once: output begins early and memory stays small.
+const PAGE: i64 = 500;
+
+/// Events that a search for logins looks through at most, newest first: some seconds of work. Who
+/// looks for older ones asks the event log.
+const LOGINS_SEARCHED_MAX: i64 = 200_000;
+
+/// Messages of the outbox that are shown.
+const OUTBOX_SHOWN_MAX: i64 = 1_000;
+
+/// Why output ended early.
+enum Cut {
+    Gone,
+    Undecided(Undecided),
+}
+
+impl From<Gone> for Cut {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Undecided> for Cut {
+    fn from(why: Undecided) -> Self {
+        Self::Undecided(why)
+    }
+}
+
+fn ran(result: Result<(), Cut>) -> Result<Ran, Gone> {
+    match result {
+        Ok(()) => Ok(Ran::Printed),
+        Err(Cut::Gone) => Err(Gone),
+        Err(Cut::Undecided(why)) => Ok(why.into()),
+    }
+}
+
+impl Executor {
+    pub(super) async fn list(
+        &self,
+        mut listing: Listing,
+        actor: &Actor,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        printer.print(listing.head(&actor.name)).await?;
+        for table in listing.tables() {
+            let Query::Entries { key, .. } = listing.query(table) else {
+                continue;
+            };
+            let listed = self
+                .list_table(&mut listing, table, key.as_deref(), printer)
+                .await;
+            match ran(listed)? {
+                Ran::Printed => printer.print(listing.end(table)).await?,
+                cut => return Ok(cut),
+            }
+        }
+        Ok(Ran::Printed)
+    }
+
+    async fn list_table(
+        &self,
+        listing: &mut Listing,
+        table: &'static Table,
+        key: Option<&str>,
+        printer: &Printer,
+    ) -> Result<(), Cut> {
+        let single = matches!(table.shape, Shape::Single).then_some("");
+        if let Some(key) = key.or(single) {
+            if let Some(object) = self.entry(table, key).await? {
+                printer.print(listing.entry(&object)).await?;
+            }
+            return Ok(());
+        }
+        let mut after = String::new();
+        loop {
+            let page = self.page(table, &after).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = cursor(last);
+            let text: String = page.iter().map(|object| listing.entry(object)).collect();
+            printer.print(text).await?;
+            if table != &FORTITOKEN && table != &LOCAL {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next entries of a table with keys. Tables other than tokens and users are small: all of
+    /// theirs are one page.
+    async fn page(&self, table: &'static Table, after: &str) -> Result<Vec<Object>, Undecided> {
+        if table == &FORTITOKEN {
+            let tokens = self.store.tokens_after(after, PAGE).await?;
+            return Ok(tokens
+                .iter()
+                .map(|owned| owned.token.to_object(None))
+                .collect());
+        }
+        if table == &LOCAL {
+            let users = self.store.people_after(after, PAGE).await?;
+            return Ok(users.iter().map(Object::from).collect());
+        }
+        self.store.objects(table).await
+    }
+
+    /// Keys of a table that begin with `prefix`, one more than are shown.
+    pub(super) async fn keys(&self, table: &'static Table, prefix: &str) -> Vec<String> {
+        let wanted = Keys::SHOWN_MAX + 1;
+        let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
+        let after = just_before(prefix);
+        let keys: Vec<String> = if table == &FORTITOKEN {
+            let tokens = self
+                .store
+                .tokens_after(&after, limit)
+                .await
+                .unwrap_or_default();
+            tokens
+                .iter()
+                .map(|owned| owned.token.serial.to_string())
+                .collect()
+        } else if table == &LOCAL {
+            let canonical = after.to_lowercase();
+            let users = self
+                .store
+                .people_after(&canonical, limit)
+                .await
+                .unwrap_or_default();
+            users
+                .iter()
+                .map(|user| user.name.as_written().to_owned())
+                .collect()
+        } else {
+            let objects = self.store.objects(table).await.unwrap_or_default();
+            objects
+                .iter()
+                .map(|object| object.key.to_string())
+                .collect()
+        };
+        keys.into_iter()
+            .filter(|key| key.starts_with(prefix))
+            .take(wanted)
+            .collect()
+    }
+
+    pub(super) async fn ask(&self, query: Query, printer: &Printer) -> Result<Ran, Gone> {
+        let now = clock::now();
+        let answered = match query {
+            Query::TokenInfo { serial } => self.token_info(serial, now, printer).await,
+            Query::Logins(logins) => self.logins(&logins, printer).await,
+            Query::SystemStatus => self.system_status(now, printer).await,
+            Query::Outbox => self.outbox(printer).await,
+            // Entries are listed.
+            Query::Entries { .. } => Ok(()),
+        };
+        ran(answered)
+    }
+
+    async fn token_info(
+        &self,
+        serial: Option<TokenSerial>,
+        now: Timestamp,
+        printer: &Printer,
+    ) -> Result<(), Cut> {
+        printer.print(render::token_head()).await?;
+        let mut activated = 0;
+        let mut after = String::new();
+        loop {
+            let page = match serial {
+                Some(serial) if after.is_empty() => {
+                    self.store.token(serial).await?.into_iter().collect()
+                }
+                Some(_) => Vec::new(),
+                None => self.store.tokens_after(&after, PAGE).await?,
+            };
+            let Some(last) = page.last() else { break };
+            last.token.serial.as_str().clone_into(&mut after);
+            let mut text = String::new();
+            for owned in &page {
+                activated += u64::from(query::is_activated(&owned.token));
+                text += &render::token(&TokenRow::of(&owned.token, now));
+            }
+            printer.print(text).await?;
+        }
+        let totals = TokenTotals {
+            activated,
+            activated_global: activated,
+            server: self.reach(),
+        };
+        Ok(printer.print(render::token_totals(&totals)).await?)
+    }
+
+    async fn system_status(&self, now: Timestamp, printer: &Printer) -> Result<(), Cut> {
+        let status = SystemStatus {
+            serial: self.serial,
+            hostname: self.hostname().into(),
+            release: env!("CARGO_PKG_VERSION").into(),
+            now,
+        };
+        Ok(printer
+            .print(render::system_status(&status, self.zone))
+            .await?)
+    }
+
+    async fn outbox(&self, printer: &Printer) -> Result<(), Cut> {
+        for waiting in self.store.outbox(OUTBOX_SHOWN_MAX).await? {
+            let row = OutboxRow {
+                number: waiting.id,
+                about: query::about(&waiting.message).into(),
+                created: waiting.created,
+                attempts: waiting.attempts,
+                last_error: waiting.last_error.map(Into::into),
+            };
+            printer.print(render::outbox_row(&row)).await?;
+        }
+        Ok(())
+    }
+
+    async fn logins(&self, asked: &Logins, printer: &Printer) -> Result<(), Cut> {
+        let mut rows = Vec::new();
+        let wanted = usize::try_from(asked.last).unwrap_or(usize::MAX);
+        let mut before = i64::MAX;
+        let mut searched = 0;
+        while rows.len() < wanted && searched < LOGINS_SEARCHED_MAX {
+            let page = self.store.logins_before(before, PAGE).await?;
+            let (Some(first), Some(last)) = (page.first(), page.last()) else {
+                break;
+            };
+            (before, searched) = (last.id, searched + PAGE);
+            let findings = self.findings(last.id, first.id).await?;
+            let fitting = page
+                .into_iter()
+                .filter_map(|recorded| row(recorded, asked, &findings));
+            rows.extend(fitting.take(wanted - rows.len()));
+        }
+        for row in rows.iter().rev() {
+            printer.print(render::login(row)).await?;
+        }
+        Ok(())
+    }
+
+    /// What refusals with numbers in this range turned out to be.
+    async fn findings(&self, from: i64, to: i64) -> Result<HashMap<i64, Finding>, Undecided> {
+        let explained = self.store.explanations(from, to).await?;
+        let finding = |recorded: Recorded| match recorded.event.what {
+            What::Explained {
+                refusal,
+                reason,
+                evidence,
+            } => Some((refusal, Finding { reason, evidence })),
+            _ => None,
+        };
+        Ok(explained.into_iter().filter_map(finding).collect())
+    }
+}
+
+/// The key after which the next page begins.
+fn cursor(last: &Object) -> String {
+    if last.table == &LOCAL {
+        // Users are kept in the order of their canonical names.
+        return domain::name::CanonicalName::of(&last.key)
+            .map_or_else(|_| last.key.to_string(), |name| name.to_string());
+    }
+    last.key.to_string()
+}
+
+/// The greatest text that sorts before everything that begins with `prefix`, near enough: one
+/// character of its end is made smaller.
+fn just_before(prefix: &str) -> String {
+    let mut before: Vec<char> = prefix.chars().collect();
+    let Some(last) = before.pop() else {
+        return String::new();
+    };
+    match char::from_u32(u32::from(last).saturating_sub(1)) {
+        Some(smaller) => before.extend([smaller, char::MAX]),
+        None => before.push(char::MAX),
+    }
+    before.into_iter().collect()
+}
+
+fn row(recorded: Recorded, asked: &Logins, findings: &HashMap<i64, Finding>) -> Option<LoginRow> {
+    let (number, at) = (recorded.id, recorded.event.at);
+    let (person, origin, verdict) = match recorded.event.what {
+        What::Accepted {
+            person,
+            origin,
+            spend,
+        } => (person, origin, Verdict::Accepted(spend)),
+        What::Refused {
+            person,
+            origin,
+            reason,
+            token,
+            evidence,
+            ..
+        } => {
+            let explained = findings.get(&number).cloned();
+            let refused = Refused {
+                reason,
+                token,
+                evidence,
+                explained,
+            };
+            (person, origin, Verdict::Refused(refused))
+        }
+        _ => return None,
+    };
+    let wanted = match &asked.of {
+        Whose::Anyone => true,
+        Whose::Person(name) => *name == person,
+        Whose::Client(name) => *name == origin.client,
+    };
+    wanted.then_some(LoginRow {
+        number,
+        at,
+        person,
+        origin,
+        verdict,
+    })
+}

@@ -1,0 +1,438 @@
+//! Carries out what a session asks for. Every administrator's interface comes through here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cli::render::{self, Activation, Outcome, Request, Zone};
+use cli::{Command, Synchronise};
+use domain::admin::{AdminError, Operation};
+use domain::audit::Actor;
+use domain::name::CanonicalName;
+use domain::query::ServerReach;
+use domain::schema::{FORTITOKEN, LOCAL, Object, Shape, Table};
+use domain::token::{Resync, ResyncError, Stage};
+use ident::{ProductSerial, TokenSerial};
+use store::gateway::{Decision, GatewayStore};
+use store::{Failure, Undecided};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::clock;
+use crate::debug_log::DebugLog;
+use crate::qr::Qr;
+use crate::supply::{PollError, Report, Supply};
+
+/// How long a command waits for what it asked of the token server; then the outbox goes on alone.
+const PATIENCE: Duration = Duration::from_secs(35);
+
+/// What the session has to be told, once all output is printed.
+#[derive(Debug)]
+pub(super) enum Ran {
+    /// Nothing.
+    Printed,
+    /// What was asked for did not happen, and the output says why.
+    Failed,
+    /// The entry that was asked for.
+    Fetched(Option<Object>),
+    /// A change of the configuration, and the messages that it put into the outbox.
+    Applied(Result<Vec<i64>, AdminError>),
+    /// The store does not know.
+    Undecided(String),
+}
+
+impl From<Undecided> for Ran {
+    fn from(why: Undecided) -> Self {
+        Self::Undecided(why.to_string())
+    }
+}
+
+/// The client went away while output was on its way.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+/// Where a command's output goes.
+pub(super) struct Printer(mpsc::Sender<String>);
+
+impl Printer {
+    pub(super) async fn print(&self, text: String) -> Result<(), Gone> {
+        self.0.send(text).await.map_err(|_| Gone)
+    }
+}
+
+/// What commands work on.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(super) store: Arc<GatewayStore>,
+    pub(super) supply: Arc<Supply>,
+    pub(super) serial: ProductSerial,
+    debug: DebugLog,
+    pub(super) zone: Zone,
+}
+
+impl Executor {
+    pub(crate) fn new(
+        store: Arc<GatewayStore>,
+        supply: Arc<Supply>,
+        serial: ProductSerial,
+        debug: DebugLog,
+    ) -> Self {
+        Self {
+            store,
+            supply,
+            serial,
+            debug,
+            zone: clock::zone(),
+        }
+    }
+
+    pub(super) fn hostname(&self) -> String {
+        self.store.settings().hostname.to_string()
+    }
+
+    pub(super) fn debug_lines(&self) -> broadcast::Receiver<Arc<cli::debug::Line>> {
+        self.debug.watch()
+    }
+
+    /// Carries out a command; output goes to `chunks` as it comes.
+    pub(super) async fn run(
+        &self,
+        command: Command,
+        actor: &Actor,
+        chunks: mpsc::Sender<String>,
+    ) -> Ran {
+        let printer = Printer(chunks);
+        let ran = match command {
+            Command::Fetch { table, key } => Ok(self.fetch(table, &key).await),
+            Command::Configure(operation) => Ok(self.configure(operation, actor).await),
+            Command::Execute(operation) => self.execute(operation, actor, &printer).await,
+            Command::Poll => self.poll(&printer).await,
+            Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
+            Command::List(listing) => self.list(listing, actor, &printer).await,
+            Command::Ask(query) => self.ask(query, &printer).await,
+        };
+        ran.unwrap_or(Ran::Printed)
+    }
+
+    async fn fetch(&self, table: &'static Table, key: &str) -> Ran {
+        match self.entry(table, key).await {
+            Ok(entry) => Ran::Fetched(entry),
+            Err(why) => why.into(),
+        }
+    }
+
+    /// An entry of any table. A single object is always there.
+    pub(super) async fn entry(
+        &self,
+        table: &'static Table,
+        key: &str,
+    ) -> Result<Option<Object>, Undecided> {
+        if table == &FORTITOKEN {
+            let Ok(serial) = TokenSerial::parse(key) else {
+                return Ok(None);
+            };
+            let owned = self.store.token(serial).await?;
+            return Ok(owned.map(|owned| owned.token.to_object(None)));
+        }
+        if table == &LOCAL {
+            let Ok(name) = CanonicalName::of(key) else {
+                return Ok(None);
+            };
+            return Ok(self
+                .store
+                .person(name)
+                .await?
+                .map(|user| Object::from(&user)));
+        }
+        let object = self.store.object(table, key).await?;
+        Ok(match table.shape {
+            Shape::Single => Some(object.unwrap_or_else(|| Object::new(table, ""))),
+            Shape::Keyed { .. } => object,
+        })
+    }
+
+    async fn configure(&self, operation: Operation, actor: &Actor) -> Ran {
+        match self.administer(operation, actor).await {
+            Ok(messages) => Ran::Applied(Ok(messages)),
+            Err(Failure::Refused(error)) => Ran::Applied(Err(error)),
+            Err(Failure::Undecided(why)) => why.into(),
+        }
+    }
+
+    async fn administer(
+        &self,
+        operation: Operation,
+        actor: &Actor,
+    ) -> Result<Vec<i64>, Failure<AdminError>> {
+        let entropy =
+            clock::entropy().map_err(|error| Undecided::Unavailable(error.to_string().into()))?;
+        let (actor, now) = (actor.clone(), clock::now());
+        let done = self
+            .store
+            .administer(operation, entropy, actor, now, None)
+            .await?;
+        Ok(done.messages)
+    }
+
+    async fn execute(
+        &self,
+        operation: Operation,
+        actor: &Actor,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        let finished = finished(&operation);
+        match self.administer(operation, actor).await {
+            Ok(messages) if messages.is_empty() => {
+                if let Some(finished) = finished {
+                    printer.print(finished.outcome().render(self.zone)).await?;
+                }
+                Ok(Ran::Printed)
+            }
+            Ok(messages) => {
+                let mut failed = false;
+                for message in messages {
+                    let (text, bad) = self.follow(message).await;
+                    failed |= bad;
+                    printer.print(text).await?;
+                }
+                Ok(if failed { Ran::Failed } else { Ran::Printed })
+            }
+            Err(Failure::Refused(error)) => {
+                printer.print(render::refusal(error)).await?;
+                Ok(Ran::Failed)
+            }
+            Err(Failure::Undecided(why)) => Ok(why.into()),
+        }
+    }
+
+    /// Waits for what becomes of a message; the text for the administrator, and whether it is bad
+    /// news.
+    pub(super) async fn follow(&self, message: i64) -> (String, bool) {
+        match self.report(message).await {
+            Some(report) => self.tell(report).await,
+            None => (
+                "No answer yet: the message stays in the outbox and is sent again.\n\
+                 'diagnose outbox list' shows what waits and why.\n"
+                    .to_owned(),
+                true,
+            ),
+        }
+    }
+
+    async fn report(&self, message: i64) -> Option<Report> {
+        let waiting: oneshot::Receiver<Report> = self.supply.follow(message);
+        tokio::time::timeout(PATIENCE, waiting).await.ok()?.ok()
+    }
+
+    async fn tell(&self, report: Report) -> (String, bool) {
+        let rendered = |outcome: Outcome<'_>| (outcome.render(self.zone), outcome.is_failure());
+        match report {
+            Report::Imported { licence, tokens } => rendered(Outcome::Imported { licence, tokens }),
+            Report::ServerRefused { token, error } => {
+                let known = error.known();
+                let request = if token.is_some() {
+                    Request::Provision
+                } else {
+                    Request::Import
+                };
+                let unknown = error.to_string();
+                rendered(Outcome::Refused {
+                    request,
+                    number: error.gateway_code(),
+                    cause: known.map_or(&unknown, |known| known.cause()),
+                    next_step: known
+                        .map_or("Update this gateway: its token server is newer.", |known| {
+                            known.next_step()
+                        }),
+                })
+            }
+            Report::Provisioned {
+                token,
+                mail: Some(mail),
+            } => {
+                let report = self.report(mail).await;
+                self.mailed(token, report).await
+            }
+            Report::Provisioned { token, mail: None } => (self.shown(token).await, false),
+            Report::Mailed { to } => (format!("The activation code was sent to {to}.\n"), false),
+            Report::NotMailed { token, why } => self.not_mailed(token, &why).await,
+            Report::Postponed { why } => rendered(Outcome::Waiting {
+                request: Request::Provision,
+                why: &why,
+            }),
+        }
+    }
+
+    async fn mailed(&self, token: TokenSerial, report: Option<Report>) -> (String, bool) {
+        match report {
+            Some(Report::Mailed { to }) => {
+                let expires = match self.stage(token).await {
+                    Some(Stage::Provisioning(waiting)) => waiting.expires,
+                    _ => clock::now(),
+                };
+                (
+                    Outcome::Mailed {
+                        token,
+                        to: &to,
+                        expires,
+                    }
+                    .render(self.zone),
+                    false,
+                )
+            }
+            Some(Report::NotMailed { why, .. }) => self.not_mailed(token, &why).await,
+            Some(Report::Postponed { why }) => (
+                format!(
+                    "The activation mail for {token} was not sent yet: {why}\n\
+                     It is tried again. Check 'show system email-server'; \
+                     'diagnose debug application alertmail -1' shows each attempt.\n"
+                ),
+                true,
+            ),
+            _ => (
+                format!("The activation mail for {token} waits in the outbox.\n"),
+                true,
+            ),
+        }
+    }
+
+    /// Without a mail, the administrator hands the code over.
+    async fn not_mailed(&self, token: TokenSerial, why: &str) -> (String, bool) {
+        (
+            format!("No activation mail was sent: {why}.\n") + &self.shown(token).await,
+            false,
+        )
+    }
+
+    async fn shown(&self, token: TokenSerial) -> String {
+        let Some(Stage::Provisioning(waiting)) = self.stage(token).await else {
+            return format!("Token {token} waits for no activation any more.\n");
+        };
+        let qr = Qr::of(waiting.link.as_str());
+        let modules = qr.as_ref().map_or(&[][..], |qr| &qr.modules);
+        let width = qr.as_ref().map_or(0, |qr| qr.width);
+        let activation = Activation {
+            token,
+            code: &waiting.code,
+            expires: waiting.expires,
+            qr: render::Qr { modules, width },
+        };
+        Outcome::Shown(activation).render(self.zone)
+    }
+
+    async fn stage(&self, token: TokenSerial) -> Option<Stage> {
+        Some(self.store.token(token).await.ok()??.token.stage)
+    }
+
+    async fn poll(&self, printer: &Printer) -> Result<Ran, Gone> {
+        let outcome = match self.supply.poll().await {
+            Ok(polled) => {
+                let (asked, activated) = (polled.asked, polled.activated);
+                Outcome::Polled { asked, activated }.render(self.zone)
+            }
+            Err(PollError::Undecided(why)) => return Ok(why.into()),
+            Err(PollError::Refused(error)) => {
+                let known = error.known();
+                let unknown = error.to_string();
+                let outcome = Outcome::Refused {
+                    request: Request::Poll,
+                    number: error.gateway_code(),
+                    cause: known.map_or(&unknown, |known| known.cause()),
+                    next_step: known.map_or("Try again.", |known| known.next_step()),
+                };
+                printer.print(outcome.render(self.zone)).await?;
+                return Ok(Ran::Failed);
+            }
+            Err(error) => {
+                let why = error.to_string();
+                let outcome = Outcome::Waiting {
+                    request: Request::Poll,
+                    why: &why,
+                };
+                printer.print(outcome.render(self.zone)).await?;
+                return Ok(Ran::Failed);
+            }
+        };
+        printer.print(outcome).await?;
+        Ok(Ran::Printed)
+    }
+
+    async fn synchronise(
+        &self,
+        asked: &Synchronise,
+        actor: &Actor,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        let token = asked.serial;
+        let now = clock::now();
+        let Some(verifier) = self.store.verifier(token) else {
+            let missing = AdminError::NotFound {
+                table: &FORTITOKEN,
+                key: token.as_str().into(),
+            };
+            printer.print(render::refusal(missing)).await?;
+            return Ok(Ran::Failed);
+        };
+        let resync = match Resync::find(&verifier, &asked.first, &asked.second, now) {
+            Ok(resync) => resync,
+            Err(error) => return self.not_synchronised(token, error, printer).await,
+        };
+        let drift = resync.drift();
+        let (answer, outcome) = oneshot::channel();
+        let decision = Decision::Resync(resync, actor.clone(), now);
+        self.store.consume(vec![decision], move |mut outcomes| {
+            // The administrator may have left; the codes are burnt all the same.
+            let _ = answer.send(outcomes.pop());
+        });
+        match outcome.await.ok().flatten() {
+            Some(store::gateway::Outcome::Resynchronised) => {
+                printer
+                    .print(Outcome::Resynchronised { token, drift }.render(self.zone))
+                    .await?;
+                Ok(Ran::Printed)
+            }
+            Some(store::gateway::Outcome::Undecided(why)) => Ok(why.into()),
+            _ => {
+                self.not_synchronised(token, ResyncError::NotFound, printer)
+                    .await
+            }
+        }
+    }
+
+    async fn not_synchronised(
+        &self,
+        token: TokenSerial,
+        error: ResyncError,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        let outcome = Outcome::NotResynchronised { token, error };
+        printer.print(outcome.render(self.zone)).await?;
+        Ok(Ran::Failed)
+    }
+
+    /// Whether the token server answers.
+    pub(super) fn reach(&self) -> ServerReach {
+        self.supply.server().reach()
+    }
+}
+
+/// What an operation that sends nothing has done, once it is committed.
+enum Finished {
+    Renewed(TokenSerial),
+    Unlocked(CanonicalName),
+}
+
+impl Finished {
+    fn outcome(&self) -> Outcome<'_> {
+        match self {
+            Self::Renewed(token) => Outcome::Renewed(*token),
+            Self::Unlocked(name) => Outcome::Unlocked(name),
+        }
+    }
+}
+
+fn finished(operation: &Operation) -> Option<Finished> {
+    match operation {
+        Operation::Renew(token) => Some(Finished::Renewed(*token)),
+        Operation::Unlock(name) => Some(Finished::Unlocked(name.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,236 @@
+//! Activation mails over SMTP: `config system email-server`.
+
+use std::time::Duration;
+
+use cli::debug::{Application, Source};
+use domain::client::Secret;
+use domain::schema::{EMAIL_SERVER, Object};
+use lettre::message::header::ContentType;
+use lettre::message::{Attachment, MultiPart, SinglePart};
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls, TlsParameters};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use store::Undecided;
+use store::gateway::GatewayStore;
+
+use crate::debug_log::DebugLog;
+use crate::qr::Qr;
+
+/// A mail server that takes longer is dead.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+const SOURCE: Source = Source::Application(Application::Alertmail);
+
+/// What a person needs to activate a token.
+pub(crate) struct Activation<'a> {
+    /// The person.
+    pub(crate) user: &'a str,
+    /// The address.
+    pub(crate) to: &'a str,
+    /// What to type.
+    pub(crate) code: &'a str,
+    /// What to scan.
+    pub(crate) link: &'a str,
+    /// Until when, in words.
+    pub(crate) expires: &'a str,
+}
+
+/// Why a mail was not sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MailError {
+    /// There is no mail server.
+    #[error("no mail server is configured")]
+    NotConfigured,
+    /// An address is none.
+    #[error("'{address}' is no mail address: {why}")]
+    Address {
+        /// The address.
+        address: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The message could not be written.
+    #[error("the mail cannot be written: {0}")]
+    Message(#[from] lettre::error::Error),
+    /// The server could not be used.
+    #[error("the mail server {server} did not take the mail: {why}")]
+    Server {
+        /// Its address.
+        server: String,
+        /// What failed.
+        why: String,
+        /// Whether the server said no for good.
+        permanent: Permanence,
+    },
+    /// The configuration could not be read.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+}
+
+/// Whether trying again can help.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Permanence {
+    /// The server answered 5xx.
+    Permanent,
+    /// Later it may work.
+    Transient,
+}
+
+impl MailError {
+    /// Whether trying again later can help.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Server { permanent, .. } => *permanent == Permanence::Transient,
+            Self::Undecided(_) => true,
+            Self::NotConfigured | Self::Address { .. } | Self::Message(_) => false,
+        }
+    }
+}
+
+/// Sends an activation mail through the configured server.
+pub(crate) async fn send(
+    store: &GatewayStore,
+    debug: &DebugLog,
+    activation: &Activation<'_>,
+) -> Result<(), MailError> {
+    let object = store.object(&EMAIL_SERVER, "").await?;
+    let server = object.filter(|object| !object.text("server").is_empty());
+    let server = server.ok_or(MailError::NotConfigured)?;
+    let message = write(&server, activation)?;
+    let password = store.open_secret(&server, "password");
+    let (host, port) = (server.text("server"), server.text("port"));
+    debug.raw(SOURCE, || {
+        format!("send mail to {} through {host}:{port}", activation.to)
+    });
+    let sent = transport(&server, password.as_ref())?.send(message).await;
+    match sent {
+        Ok(response) => {
+            let said = response.message().collect::<Vec<_>>().join(" ");
+            debug.raw(SOURCE, || {
+                format!("mail server: {} {said}", response.code())
+            });
+            Ok(())
+        }
+        Err(error) => {
+            let failure = failure(&server, &error);
+            debug.raw(SOURCE, || failure.to_string());
+            Err(failure)
+        }
+    }
+}
+
+fn failure(server: &Object, error: &lettre::transport::smtp::Error) -> MailError {
+    let mut why = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        // The outer text often repeats the inner one.
+        if !why.contains(&inner.to_string()) {
+            why = format!("{why}: {inner}");
+        }
+        cause = inner.source();
+    }
+    MailError::Server {
+        server: format!("{}:{}", server.text("server"), server.text("port")),
+        why,
+        permanent: if error.is_permanent() {
+            Permanence::Permanent
+        } else {
+            Permanence::Transient
+        },
+    }
+}
+
+fn transport(
+    server: &Object,
+    password: Option<&Secret>,
+) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
+    let host = server.text("server");
+    let port = u16::try_from(server.number("port")).unwrap_or(25);
+    let parameters = || {
+        TlsParameters::builder(host.to_owned())
+            .dangerous_accept_invalid_certs(server.text("validate-server") == "disable")
+            .build()
+            .map_err(|error| failure(server, &error))
+    };
+    let tls = match server.text("security") {
+        "starttls" => Tls::Required(parameters()?),
+        "smtps" => Tls::Wrapper(parameters()?),
+        _ => Tls::None,
+    };
+    let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
+        .port(port)
+        .tls(tls)
+        .timeout(Some(TIMEOUT));
+    if server.text("authenticate") == "enable" {
+        let password = password
+            .map(|secret| String::from_utf8_lossy(secret.expose()).into_owned())
+            .unwrap_or_default();
+        let credentials = Credentials::new(server.text("username").to_owned(), password);
+        transport = transport.credentials(credentials);
+    }
+    Ok(transport.build())
+}
+
+fn write(server: &Object, activation: &Activation<'_>) -> Result<Message, MailError> {
+    let address = |text: &str| {
+        text.parse()
+            .map_err(|error: lettre::address::AddressError| MailError::Address {
+                address: text.to_owned(),
+                why: error.to_string(),
+            })
+    };
+    let from = match server.text("reply-to") {
+        "" => format!("symbolon@{}", sender_domain(server.text("server"))),
+        reply_to => reply_to.to_owned(),
+    };
+    let text = SinglePart::plain(body(activation));
+    let builder = Message::builder()
+        .from(address(&from)?)
+        .to(address(activation.to)?)
+        .subject("Activate your token")
+        .message_id(None);
+    let message = match Qr::of(activation.link).and_then(|qr| qr.png()) {
+        Some(picture) => {
+            let picture = Attachment::new("activation.png".to_owned()).body(
+                picture,
+                ContentType::parse("image/png").unwrap_or(ContentType::TEXT_PLAIN),
+            );
+            builder.multipart(MultiPart::mixed().singlepart(text).singlepart(picture))?
+        }
+        None => builder.singlepart(text)?,
+    };
+    Ok(message)
+}
+
+/// A sender at an address literal must be written in brackets (RFC 5321, 4.1.3).
+fn sender_domain(server: &str) -> String {
+    match server.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(v4)) => format!("[{v4}]"),
+        Ok(std::net::IpAddr::V6(v6)) => format!("[IPv6:{v6}]"),
+        Err(_) => server.to_owned(),
+    }
+}
+
+fn body(activation: &Activation<'_>) -> String {
+    let Activation {
+        user,
+        code,
+        link,
+        expires,
+        to: _,
+    } = activation;
+    format!(
+        "Hello {user},\r\n\
+         \r\n\
+         a token was assigned to you. To use it, activate it on your phone before {expires}.\r\n\
+         \r\n\
+         Scan the attached QR code, or follow this link on the phone:\r\n\
+         {link}\r\n\
+         \r\n\
+         or type this activation code into the app:\r\n\
+         {code}\r\n\
+         \r\n\
+         The code works once, on one phone. If you did not expect this message, tell your\r\n\
+         administrator.\r\n"
+    )
+}

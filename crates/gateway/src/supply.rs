@@ -1,0 +1,555 @@
+//! What goes out and what comes back: the outbox's worker, and the poller.
+//!
+//! A message leaves the outbox in the transaction that takes in its answer. Until then it is sent
+//! again, under the same identity, so that an answer that was lost is had again.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cli::debug::{Place, Source};
+use domain::admin::{AdminError, Message, Operation, Phone, Polled, Supplied};
+use domain::audit::Actor;
+use domain::time::{Span, Timestamp};
+use domain::token::{ActivationLink, Stage};
+use ident::{LicenceCode, LicenceSerial, TokenSerial};
+use softtoken::process::{
+    ActivationLicenseRequest, PollAnswer, PollingRequest, ProvisionAnswer, ProvisionRequest,
+    Request, Response, TokenToProvision,
+};
+use softtoken::{Echo, TypedLicenceCode, WireError};
+use store::gateway::{GatewayStore, Waiting};
+use store::{Failure, Undecided};
+use tokio::sync::{Notify, oneshot, watch};
+use tracing::{info, warn};
+
+use crate::clock::{self, NoEntropy};
+use crate::debug_log::DebugLog;
+use crate::mail::{self, Activation, MailError};
+use crate::stopped;
+use crate::token_server::{AskError, TokenServer};
+
+/// How often all tokens are polled, as in the described system.
+const POLL_EVERY: Duration = Duration::from_mins(5);
+/// How often the outbox is looked at when nothing new was put in.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Messages that one look takes up.
+const BATCH: i64 = 100;
+/// The first wait before a message is sent again; it doubles.
+const RETRY_FIRST: Span = Span::from_secs(5);
+/// The longest such wait.
+const RETRY_LONGEST: Span = Span::from_mins(5);
+
+/// What became of a message.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The licence is activated.
+    Imported {
+        licence: LicenceSerial,
+        tokens: usize,
+    },
+    /// The token server refuses.
+    ServerRefused {
+        token: Option<TokenSerial>,
+        error: WireError,
+    },
+    /// A token has its activation code; the mail with it, if one is sent, is this message.
+    Provisioned {
+        token: TokenSerial,
+        mail: Option<i64>,
+    },
+    /// The mail is sent.
+    Mailed { to: Box<str> },
+    /// The mail is not sent, and will not be.
+    NotMailed { token: TokenSerial, why: String },
+    /// Not yet: it is tried again.
+    Postponed { why: String },
+}
+
+/// Why a poll failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PollError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error("the token server refused the poll: {0}")]
+    Refused(WireError),
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    #[error("the answer was refused: {0}")]
+    Admin(#[from] AdminError),
+}
+
+impl From<Failure<AdminError>> for PollError {
+    fn from(failure: Failure<AdminError>) -> Self {
+        match failure {
+            Failure::Refused(error) => Self::Admin(error),
+            Failure::Undecided(why) => Self::Undecided(why),
+        }
+    }
+}
+
+/// The worker behind the outbox.
+#[derive(Debug)]
+pub(crate) struct Supply {
+    store: Arc<GatewayStore>,
+    server: TokenServer,
+    debug: DebugLog,
+    news: Notify,
+    reports: Mutex<Reports>,
+}
+
+/// What became of messages, for those who ask before or after it happens.
+#[derive(Debug, Default)]
+struct Reports {
+    waiters: HashMap<i64, oneshot::Sender<Report>>,
+    /// The latest reports that nobody has asked for yet.
+    told: VecDeque<(i64, Report)>,
+}
+
+/// Reports that are kept for somebody who asks late.
+const TOLD_MAX: usize = 64;
+
+/// What a poll has found.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct PollSummary {
+    /// Tokens that were asked about.
+    pub(crate) asked: usize,
+    /// Tokens that have a phone since.
+    pub(crate) activated: usize,
+}
+
+const SOURCE: Source = Source::Fortitoken;
+
+impl Supply {
+    pub(crate) fn new(store: Arc<GatewayStore>, server: TokenServer, debug: DebugLog) -> Self {
+        let reports = Mutex::default();
+        Self {
+            store,
+            server,
+            debug,
+            news: Notify::new(),
+            reports,
+        }
+    }
+
+    /// The token server.
+    pub(crate) fn server(&self) -> &TokenServer {
+        &self.server
+    }
+
+    /// Learns what becomes of a message at its next attempt, and has that made now.
+    pub(crate) fn follow(&self, message: i64) -> oneshot::Receiver<Report> {
+        let (waiter, outcome) = oneshot::channel();
+        let mut reports = self.reports();
+        let told = reports.told.iter().position(|(told, _)| *told == message);
+        match told.and_then(|at| reports.told.remove(at)) {
+            // Nobody else has the other end: it cannot be gone.
+            Some((_, report)) => drop(waiter.send(report)),
+            None => {
+                reports.waiters.insert(message, waiter);
+                self.news.notify_one();
+            }
+        }
+        outcome
+    }
+
+    /// Something was put into the outbox.
+    pub(crate) fn nudge(&self) {
+        self.news.notify_one();
+    }
+
+    /// Sends what is due until told to stop.
+    pub(crate) async fn run(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            if let Err(error) = self.deliver_due().await {
+                warn!(%error, "the outbox cannot be read");
+            }
+            tokio::select! {
+                () = self.news.notified() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+                () = stopped(&mut stop) => return,
+            }
+        }
+    }
+
+    /// Polls now and then until told to stop.
+    pub(crate) async fn run_poller(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(POLL_EVERY) => {}
+                () = stopped(&mut stop) => return,
+            }
+            if let Err(error) = self.poll().await {
+                warn!(%error, "poll failed");
+            }
+        }
+    }
+
+    async fn deliver_due(&self) -> Result<(), Undecided> {
+        for waiting in self.store.due(clock::now(), BATCH).await? {
+            let (id, attempts) = (waiting.id, waiting.attempts);
+            let report = match self.deliver(waiting).await {
+                Ok(report) => report,
+                Err(why) => {
+                    self.postpone(id, attempts, &why).await?;
+                    Report::Postponed { why }
+                }
+            };
+            self.tell(id, report);
+        }
+        Ok(())
+    }
+
+    async fn postpone(&self, id: i64, attempts: u32, why: &str) -> Result<(), Undecided> {
+        let doubled = RETRY_FIRST
+            .micros()
+            .saturating_mul(1_i64 << attempts.min(16));
+        let wait = Span::from_millis(doubled.min(RETRY_LONGEST.micros()) / 1_000);
+        warn!(message = id, why, "a message is sent again later");
+        self.store.postpone(id, clock::now().after(wait), why).await
+    }
+
+    fn tell(&self, id: i64, report: Report) {
+        let mut reports = self.reports();
+        let unheard = match reports.waiters.remove(&id) {
+            Some(waiter) => waiter.send(report).err(),
+            None => Some(report),
+        };
+        if let Some(report) = unheard {
+            reports.told.push_back((id, report));
+            if reports.told.len() > TOLD_MAX {
+                reports.told.pop_front();
+            }
+        }
+    }
+
+    fn reports(&self) -> std::sync::MutexGuard<'_, Reports> {
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One attempt. An error is why it has to be tried again.
+    async fn deliver(&self, waiting: Waiting) -> Result<Report, String> {
+        let Waiting {
+            id,
+            message_id,
+            message,
+            ..
+        } = waiting;
+        match message {
+            Message::ActivateLicence(code) => self.activate(id, &message_id, &code).await,
+            Message::Provision(tokens) => self.provision(id, &message_id, &tokens).await,
+            Message::ActivationMail { token, user, to } => self.mail(id, token, &user, to).await,
+        }
+    }
+
+    async fn activate(
+        &self,
+        id: i64,
+        message_id: &str,
+        code: &LicenceCode,
+    ) -> Result<Report, String> {
+        let request = Request::ActivationLicense(ActivationLicenseRequest {
+            code: TypedLicenceCode::from(code),
+            product: self.server.product(),
+        });
+        let answer = self.server.ask(&request, Some(message_id)).await;
+        let Response::ActivationLicense(answer) = answer.map_err(text)? else {
+            return Err(text(AskError::Mismatched));
+        };
+        match answer.outcome {
+            Ok(licence) => {
+                let (serial, tokens) = (licence.serial, licence.tokens.len());
+                let operation = Operation::Imported {
+                    licence: licence.serial,
+                    tokens: licence.tokens,
+                };
+                self.take_in(operation, Some(id)).await?;
+                info!(licence = %serial, tokens, "licence imported");
+                Ok(Report::Imported {
+                    licence: serial,
+                    tokens,
+                })
+            }
+            Err(error) => {
+                self.refused(id, "fortitoken-mobile.import", "licence", &error, None)
+                    .await?;
+                Ok(Report::ServerRefused { token: None, error })
+            }
+        }
+    }
+
+    async fn refused(
+        &self,
+        id: i64,
+        action: &'static str,
+        object: &str,
+        error: &WireError,
+        token: Option<TokenSerial>,
+    ) -> Result<(), String> {
+        self.debug.at(SOURCE, Place::COMMAND, || {
+            format!("received error from forticare [{}]", error.gateway_code())
+        });
+        let operation = Operation::Refused {
+            action,
+            object: Box::from(object),
+            answer: error.to_string().into(),
+            token,
+        };
+        self.take_in(operation, Some(id)).await.map(drop)
+    }
+
+    async fn provision(
+        &self,
+        id: i64,
+        message_id: &str,
+        tokens: &[TokenSerial],
+    ) -> Result<Report, String> {
+        let lifetime = self.store.settings().code_lifetime;
+        let code_expire_min = u32::try_from(lifetime.mins()).unwrap_or(u32::MAX);
+        let wanted: Vec<TokenToProvision> = tokens
+            .iter()
+            .filter_map(|serial| {
+                let verifier = self.store.verifier(*serial)?;
+                self.debug.at(SOURCE, Place::PROVISION, || {
+                    format!("provision token: {serial}")
+                });
+                Some(TokenToProvision {
+                    token: Echo::from(*serial),
+                    seed: verifier.seed,
+                    code_expire_min,
+                    parameters: verifier.parameters,
+                })
+            })
+            .collect();
+        let Some(first) = tokens.first().copied().filter(|_| !wanted.is_empty()) else {
+            // The tokens were unassigned or deleted before the message left.
+            self.store.settle(id).await.map_err(text)?;
+            return Ok(Report::Postponed {
+                why: "the token needs no code any more".to_owned(),
+            });
+        };
+        let product = self.server.product();
+        let request = Request::Provision(ProvisionRequest {
+            product,
+            tokens: wanted,
+        });
+        let answer = self.server.ask(&request, Some(message_id)).await;
+        let Response::Provision(answer) = answer.map_err(text)? else {
+            return Err(text(AskError::Mismatched));
+        };
+        let mut supplied = Vec::new();
+        let mut failed = answer.error.map(|error| (first, error));
+        for ProvisionAnswer { token, outcome } in answer.tokens {
+            let Ok(serial) = TokenSerial::parse(token.as_str()) else {
+                continue;
+            };
+            match outcome {
+                Ok(ready) => supplied.push(Supplied {
+                    token: serial,
+                    code: ready.code,
+                    link: ActivationLink::new(ready.link.render().to_string()),
+                    valid: Span::from_mins(i64::from(ready.code_expire_min)),
+                }),
+                Err(error) => failed = Some((serial, error)),
+            }
+        }
+        if let Some((serial, error)) = failed {
+            let action = "fortitoken-mobile.provision";
+            self.refused(id, action, serial.as_str(), &error, Some(serial))
+                .await?;
+            return Ok(Report::ServerRefused {
+                token: Some(serial),
+                error,
+            });
+        }
+        let messages = self
+            .take_in(Operation::Provisioned(supplied), Some(id))
+            .await?;
+        self.nudge();
+        Ok(Report::Provisioned {
+            token: first,
+            mail: messages.first().copied(),
+        })
+    }
+
+    async fn mail(
+        &self,
+        id: i64,
+        serial: TokenSerial,
+        user: &str,
+        to: Box<str>,
+    ) -> Result<Report, String> {
+        let owned = self.store.token(serial).await.map_err(text)?;
+        let Some(Stage::Provisioning(waiting)) = owned.map(|owned| owned.token.stage) else {
+            // Activated, unassigned or provisioned again meanwhile: this code is of no use.
+            self.store.settle(id).await.map_err(text)?;
+            return Ok(Report::NotMailed {
+                token: serial,
+                why: "the code is no longer valid".into(),
+            });
+        };
+        let activation = Activation {
+            user,
+            to: &to,
+            code: waiting.code.as_str(),
+            link: waiting.link.as_str(),
+            expires: &waiting.expires.to_string(),
+        };
+        match mail::send(&self.store, &self.debug, &activation).await {
+            Ok(()) => {
+                let note = noted(
+                    "alertmail",
+                    serial,
+                    &format!("activation mail sent to {to}"),
+                );
+                self.take_in(note, Some(id)).await?;
+                Ok(Report::Mailed { to })
+            }
+            Err(error) if error.is_transient() => Err(error.to_string()),
+            Err(error) => {
+                if !matches!(error, MailError::NotConfigured) {
+                    warn!(token = %serial, %error, "an activation mail is not sent");
+                }
+                let note = noted("alertmail", serial, &format!("not sent: {error}"));
+                self.take_in(note, Some(id)).await?;
+                Ok(Report::NotMailed {
+                    token: serial,
+                    why: error.to_string(),
+                })
+            }
+        }
+    }
+
+    /// Asks the token server for the state of every token that waits for a phone or has one.
+    pub(crate) async fn poll(&self) -> Result<PollSummary, PollError> {
+        let mut after = String::new();
+        let mut summary = PollSummary::default();
+        loop {
+            let limit = i64::try_from(softtoken::limits::MAX_POLL_TOKENS).unwrap_or(i64::MAX);
+            let serials = self.store.pollable_after(&after, limit).await?;
+            let Some(last) = serials.last() else {
+                return Ok(summary);
+            };
+            last.as_str().clone_into(&mut after);
+            summary.asked += serials.len();
+            summary.activated += self.poll_page(&serials).await?;
+        }
+    }
+
+    async fn poll_page(&self, serials: &[TokenSerial]) -> Result<usize, PollError> {
+        self.debug
+            .at(SOURCE, Place::POLL, || "Poll token status!".to_owned());
+        let request = Request::Polling(PollingRequest {
+            product: self.server.product(),
+            tokens: serials.iter().map(|serial| Echo::from(*serial)).collect(),
+        });
+        let Response::Polling(answer) = self.server.ask(&request, None).await? else {
+            return Err(AskError::Mismatched.into());
+        };
+        if let Some(error) = answer.error {
+            return Err(PollError::Refused(error));
+        }
+        let mut news = Vec::new();
+        let mut activated = 0;
+        for answer in answer.tokens {
+            let Some(polled) = phone_of(answer) else {
+                continue;
+            };
+            match self.news(&polled).await? {
+                News::None => continue,
+                News::Activated => activated += 1,
+                News::OtherPhone => {}
+            }
+            news.push(polled);
+        }
+        if !news.is_empty() {
+            self.administer(Operation::Polled(news), None, clock::now())
+                .await?;
+        }
+        Ok(activated)
+    }
+
+    /// What a poll tells that is not known here; only that is worth a transaction.
+    async fn news(&self, polled: &Polled) -> Result<News, Undecided> {
+        let (Some(phone), Some(owned)) = (&polled.phone, self.store.token(polled.token).await?)
+        else {
+            return Ok(News::None);
+        };
+        Ok(match owned.token.stage {
+            Stage::Provisioning(_) => {
+                self.debug.at(SOURCE, Place::UPDATE, || {
+                    let (id, version) = (phone.registration, &phone.os_version);
+                    format!(
+                        "Update REGID for {} regid:{id} os_ver:{version}",
+                        polled.token
+                    )
+                });
+                News::Activated
+            }
+            Stage::Provisioned(known) if known.registration != phone.registration => {
+                News::OtherPhone
+            }
+            _ => News::None,
+        })
+    }
+
+    /// Takes an answer in; the messages that follow from it.
+    async fn take_in(
+        &self,
+        operation: Operation,
+        settles: Option<i64>,
+    ) -> Result<Vec<i64>, String> {
+        self.administer(operation, settles, clock::now())
+            .await
+            .map_err(text)
+    }
+
+    async fn administer(
+        &self,
+        operation: Operation,
+        settles: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Vec<i64>, PollError> {
+        let actor = Actor::system("forticldd");
+        let entropy = clock::entropy()?;
+        let done = self
+            .store
+            .administer(operation, entropy, actor, now, settles)
+            .await?;
+        Ok(done.messages)
+    }
+}
+
+/// What a poll tells of one token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum News {
+    None,
+    Activated,
+    OtherPhone,
+}
+
+fn noted(action: &'static str, serial: TokenSerial, answer: &str) -> Operation {
+    let (object, answer) = (serial.as_str().into(), answer.into());
+    Operation::Refused {
+        action,
+        object,
+        answer,
+        token: None,
+    }
+}
+
+fn phone_of(answer: PollAnswer) -> Option<Polled> {
+    let token = TokenSerial::parse(answer.token.as_str()).ok()?;
+    let polled = answer.outcome.ok()?;
+    let phone = polled.registration.map(|registration| Phone {
+        registration: registration.id,
+        os_version: Box::from(registration.version.as_str()),
+    });
+    Some(Polled { token, phone })
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
