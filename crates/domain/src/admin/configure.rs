@@ -95,7 +95,7 @@ fn configure_user(
     let moved = if before == after {
         Plan::default()
     } else {
-        reassign(before, after, facts, context)?
+        reassign(before, after, facts, context)
     };
     Ok(Plan {
         changes: vec![Change::User(user)],
@@ -197,15 +197,15 @@ fn reassign(
     after: Option<TokenSerial>,
     mut facts: Facts,
     context: &Context<'_>,
-) -> Result<Plan, AdminError> {
+) -> Plan {
     let released = before
         .and_then(|serial| facts.take_token(serial))
         .map_or_else(Plan::default, |Owned { token, .. }| supply::released(token));
     let requested = match after.and_then(|serial| facts.take_token(serial)) {
-        Some(Owned { token, .. }) if token.is_mobile() => supply::requested(token, context)?,
+        Some(Owned { token, .. }) if token.is_mobile() => supply::requested(token, context),
         _ => Plan::default(),
     };
-    Ok(released.and(requested))
+    released.and(requested)
 }
 
 fn configure_token(key: &str, edits: Vec<Edit>, mut facts: Facts) -> Result<Plan, AdminError> {
@@ -336,7 +336,7 @@ pub(super) fn remove(
     let plan = if table == &LOCAL {
         let name = CanonicalName::of(key).map_err(|_| missing())?;
         let user = facts.take_user(&name).ok_or_else(missing)?;
-        let released = reassign(in_use(&user), None, facts, context)?;
+        let released = reassign(in_use(&user), None, facts, context);
         Plan {
             changes: vec![Change::UserRemoved(name)],
             ..Plan::default()

@@ -20,11 +20,11 @@ pub(super) fn provision(
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let Owned { token, .. } = known(serial, &mut facts)?;
+    let Owned { token, .. } = known_mobile(serial, &mut facts)?;
     if token.status == TokenStatus::Lock {
         return Err(AdminError::Locked(serial));
     }
-    requested(token, context)
+    Ok(requested(token, context))
 }
 
 pub(super) fn renew(
@@ -32,43 +32,43 @@ pub(super) fn renew(
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let Owned { mut token, owner } = known(serial, &mut facts)?;
+    let Owned { mut token, owner } = known_mobile(serial, &mut facts)?;
     token.status = TokenStatus::Active;
-    match owner {
+    Ok(match owner {
         Some(_) => requested(token, context),
-        None => Ok(Plan {
+        None => Plan {
             changes: vec![Change::Token(blank(token)), Change::Seed(serial, None)],
             events: vec![context.changed("fortitoken-mobile.renew", serial.as_str(), "new")],
             messages: Vec::new(),
+        },
+    })
+}
+
+/// The token server makes mobile tokens anew; a hardware token's seed exists once.
+fn known_mobile(serial: TokenSerial, facts: &mut Facts) -> Result<Owned, AdminError> {
+    match facts.take_token(serial) {
+        Some(owned) if owned.token.is_mobile() => Ok(owned),
+        Some(_) => Err(AdminError::NotMobile(serial)),
+        None => Err(AdminError::NotFound {
+            table: &FORTITOKEN,
+            key: Box::from(serial.as_str()),
         }),
     }
 }
 
-fn known(serial: TokenSerial, facts: &mut Facts) -> Result<Owned, AdminError> {
-    facts
-        .take_token(serial)
-        .ok_or_else(|| AdminError::NotFound {
-            table: &FORTITOKEN,
-            key: Box::from(serial.as_str()),
-        })
-}
-
 /// A mobile token goes to the token server with a new seed: whatever phone had the old one is out.
-pub(super) fn requested(mut token: Token, context: &Context<'_>) -> Result<Plan, AdminError> {
+pub(super) fn requested(mut token: Token, context: &Context<'_>) -> Plan {
     let serial = token.serial;
-    if !token.is_mobile() {
-        return Err(AdminError::NotMobile(serial));
-    }
     token.stage = Stage::Requested;
     token.drift = otp::Drift::default();
-    Ok(Plan {
+    Plan {
         changes: vec![
             Change::Token(token),
             Change::Seed(serial, context.entropy.seed()),
         ],
         events: vec![context.changed("fortitoken-mobile.provision", serial.as_str(), "requested")],
         messages: vec![Message::Provision(vec![serial])],
-    })
+    }
 }
 
 /// A token that nobody has any more: back to `new`, its seed gone.
