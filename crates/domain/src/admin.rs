@@ -305,7 +305,7 @@ pub fn apply(
         Operation::Renew(token) => supply::renew(token, facts, &context),
         Operation::Unlock(name) => configure::unlock(&name, &facts, &context),
         Operation::Imported { licence, tokens } => {
-            Ok(supply::imported(licence, &tokens, facts, &context))
+            Ok(supply::imported(licence, tokens, facts, &context))
         }
         Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, &context)),
         Operation::Polled(polled) => Ok(supply::polled(polled, facts, &context)),

@@ -97,10 +97,13 @@ fn blank(token: Token) -> Token {
 /// deleted and leaves the assigned ones alone.
 pub(super) fn imported(
     licence: LicenceSerial,
-    tokens: &[TokenSerial],
+    mut tokens: Vec<TokenSerial>,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Plan {
+    // Named twice, a token that is here would be taken for a new one the second time.
+    tokens.sort_unstable();
+    tokens.dedup();
     let changes = tokens.iter().map(|serial| match facts.take_token(*serial) {
         Some(Owned { token, .. }) => Change::Token(Token {
             licence: Some(licence),
