@@ -316,10 +316,15 @@ fn checked(field: &'static Field, value: Value) -> Result<Value, AdminError> {
 }
 
 fn required(object: &Object, field: &'static str, why: &'static str) -> Result<(), AdminError> {
-    match object.value(field) {
-        Some(_) => Ok(()),
-        None => Err(AdminError::Incomplete { field, why }),
+    let is_blank = match object.value(field) {
+        Some(Value::Text(text) | Value::Sealed(text)) => text.is_empty(),
+        Some(Value::Secret(secret)) => secret.is_empty(),
+        None => true,
+    };
+    if is_blank {
+        return Err(AdminError::Incomplete { field, why });
     }
+    Ok(())
 }
 
 pub(super) fn remove(
