@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, supply};
 use crate::audit::{Event, What};
-use crate::name::{CanonicalName, UserName};
+use crate::name::{CanonicalName, NameError, UserName};
 use crate::password::PasswordHash;
 use crate::schema::{ADMIN, FORTITOKEN, LOCAL, RADIUS_CLIENT};
 use crate::schema::{Field, Object, Shape, Table, Value};
@@ -254,11 +254,8 @@ fn configure_object(
     facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let got = key.chars().count();
-    if let Shape::Keyed { max, .. } = table.shape
-        && got > usize::from(max)
-    {
-        return Err(AdminError::KeyTooLong { max, got });
+    if let Shape::Keyed { max, .. } = table.shape {
+        writable(key, max)?;
     }
     let mut object = facts.object.unwrap_or_else(|| Object::new(table, key));
     for edit in edits {
@@ -285,6 +282,25 @@ fn configure_object(
         changes: vec![Change::Object(object)],
         ..Plan::default()
     })
+}
+
+/// A key stands in configuration text, in prompts and in the log.
+fn writable(key: &str, max: u16) -> Result<(), AdminError> {
+    let got = key.chars().count();
+    let refused = |error| AdminError::Name {
+        key: key.into(),
+        error,
+    };
+    if got == 0 {
+        return Err(refused(NameError::Empty));
+    }
+    if key.chars().any(char::is_control) {
+        return Err(refused(NameError::Control));
+    }
+    if got > usize::from(max) {
+        return Err(AdminError::KeyTooLong { max, got });
+    }
+    Ok(())
 }
 
 /// What is kept of an administrator's password is its hash; sealed like every secret.
