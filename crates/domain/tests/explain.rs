@@ -1,7 +1,7 @@
 //! What a refused code turns out to be: only what the evidence shows, and nothing where a chance match
 //! is likely.
 //!
-//! A failed property prints its input and a seed line `cc …`, which `proptest-regressions/` keeps: the
+//! A failed property prints its input and a seed line `cc …`, which is kept in a file beside this one: the
 //! same input runs first in the next run.
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,6 @@
 //! The login decision: every way through `begin` and `second`, from outside.
 //!
-//! A failed property prints its input and a seed line `cc …`, which `proptest-regressions/` keeps: the
+//! A failed property prints its input and a seed line `cc …`, which is kept in a file beside this one: the
 //! same input runs first in the next run.
 #![allow(
     clippy::unwrap_used,
