@@ -283,20 +283,21 @@ fn date_unix(headers: &HeaderMap) -> Option<u64> {
     u64::try_from(time.as_second()).ok()
 }
 
-/// The TLS error under a failed request. `io::Error` hides what it wraps from `source`.
+/// The TLS error under a failed request.
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        let wrapped = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        let error: &(dyn Error + 'static) = wrapped.map_or(error, |wrapped| wrapped);
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |error| cause(*error)).find_map(<dyn Error>::downcast_ref)
+}
+
+/// What an error comes from. `io::Error` hides what it wraps from `source`.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
     }
-    None
 }
 
 fn is_about_time(reason: &CertificateError) -> bool {
@@ -312,7 +313,8 @@ fn is_about_time(reason: &CertificateError) -> bool {
 fn certificate_reason(reason: &CertificateError) -> String {
     match reason {
         CertificateError::Other(OtherError(other)) => other.to_string(),
-        CertificateError::UnknownIssuer => {
+        // Two installations' authorities may have the same name: then the signature tells them apart.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "it does not come from the given certificate authority".to_owned()
         }
         other => other.to_string(),
@@ -321,11 +323,9 @@ fn certificate_reason(reason: &CertificateError) -> String {
 
 /// The last of the causes says most: `connection refused`, `operation timed out`.
 fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
+    let first: &(dyn Error + 'static) = error;
+    let last = std::iter::successors(Some(first), |error| cause(*error)).last();
+    last.unwrap_or(first).to_string()
 }
 
 /// Enough of a body for a person, without what would steer a terminal.

@@ -1,0 +1,408 @@
+//! The app as a person runs it, and a small registry to run it against.
+
+use app::vault::Effort;
+use app::{AppError, Args, Surroundings, run};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::DATE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use clap::Parser;
+use ident::{ActivationCode, OpaqueCode, Pace, TokenSerial};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use otp::{Parameters, Seed};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData,
+    date_time_ymd,
+};
+use softtoken::address::ServerUrl;
+use softtoken::device::{
+    DeviceKeys, Nonce, OpenAnswer, SealContext, SealedSeed, seal_seed, verify_activation,
+    verify_receipt,
+};
+use softtoken::limits::MAX_MOBILE_BYTES;
+use softtoken::link::{ActivationLink, LinkSecret, SpkiPin};
+use softtoken::mobile::{
+    MobileNonceResponse, MobileProvisionRequest, MobileProvisionResponse, MobileReceiptRequest,
+    MobileReceiptResponse, MobileRequest, MobileResponse, SealedToken,
+};
+use softtoken::{IssuerName, MOBILE_PATH, PinPolicy, ServerError};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::server::TlsStream;
+
+/// 2022-10-16T19:58:04Z
+pub(crate) const NOW: u64 = 1_665_950_284;
+
+/// So that a hundred PINs cost no time.
+pub(crate) const CHEAP: Effort = Effort {
+    memory_kib: 8,
+    passes: 1,
+    lanes: 1,
+};
+
+#[derive(Parser)]
+struct CommandLine {
+    #[command(flatten)]
+    args: Args,
+}
+
+/// One person's app.
+pub(crate) struct Phone {
+    directory: TempDir,
+    pub(crate) now_unix: u64,
+}
+
+impl Phone {
+    pub(crate) fn new() -> Self {
+        let phone = Self {
+            directory: TempDir::new().unwrap(),
+            now_unix: NOW,
+        };
+        phone.set_pin("2468");
+        std::fs::write(
+            phone.file("machine-id"),
+            "0123456789abcdef0123456789abcdef\n",
+        )
+        .unwrap();
+        phone
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn set_pin(&self, pin: &str) {
+        std::fs::write(self.file("pin"), format!("{pin}\n")).unwrap();
+    }
+
+    /// Runs `symbolon app` with these arguments and returns what it printed.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String, AppError> {
+        let path = |name| self.file(name).into_os_string();
+        let places = [
+            "--data".into(),
+            path("data"),
+            "--secrets".into(),
+            path("secrets"),
+        ];
+        let pin = ["--pin-file".into(), path("pin")];
+        let line = ["symbolon".into()]
+            .into_iter()
+            .chain(arguments.iter().map(Into::into))
+            .chain(places)
+            .chain(pin);
+        let args = CommandLine::try_parse_from(line).unwrap().args;
+        let mut out = Vec::new();
+        let now_unix = self.now_unix;
+        let world = Surroundings {
+            out: &mut out,
+            now_unix: &move || now_unix,
+            effort: CHEAP,
+            machine_id: self.file("machine-id"),
+        };
+        run(args, world).await?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    /// Runs what must fail; gives its message and the next step.
+    pub(crate) async fn refused(&self, arguments: &[&str]) -> (String, String) {
+        let error = self.run(arguments).await.unwrap_err();
+        (error.to_string(), error.next_step())
+    }
+}
+
+/// A token in the small registry's stock.
+pub(crate) struct Issued {
+    pub(crate) serial: TokenSerial,
+    pub(crate) code: ActivationCode,
+    pub(crate) link_secret: [u8; 16],
+    pub(crate) seed_hex: String,
+    pub(crate) parameters: Parameters,
+    pub(crate) pin_policy: PinPolicy,
+    pub(crate) is_expired: bool,
+    pub(crate) holder: Option<(DeviceKeys, SealedSeed)>,
+    pub(crate) is_confirmed: bool,
+}
+
+/// What the small registry knows, and how it misbehaves.
+pub(crate) struct Stock {
+    pub(crate) tokens: Vec<Issued>,
+    pub(crate) now_unix: u64,
+    pub(crate) loses_provisions: bool,
+    pub(crate) loses_receipts: bool,
+    nonces: Vec<Nonce>,
+    url: ServerUrl,
+}
+
+/// A registry in this process: `/Mobile` over HTTPS.
+pub(crate) struct SmallRegistry {
+    pub(crate) url: ServerUrl,
+    pub(crate) pin: SpkiPin,
+    pub(crate) ca_pem: String,
+    stock: Arc<Mutex<Stock>>,
+}
+
+/// What the registry's certificate chain looks like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chain {
+    Whole,
+    WithoutAuthority,
+    Expired,
+    OtherName,
+}
+
+impl SmallRegistry {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Chain::Whole).await
+    }
+
+    pub(crate) async fn start_with(chain: Chain) -> Self {
+        let mut authority = CertificateParams::new([]).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority =
+            CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let name = if chain == Chain::OtherName {
+            "elsewhere.example.org"
+        } else {
+            "127.0.0.1"
+        };
+        let mut leaf = CertificateParams::new([name.to_owned()]).unwrap();
+        if chain == Chain::Expired {
+            leaf.not_after = date_time_ymd(2020, 1, 1);
+        }
+        let leaf_key = KeyPair::generate().unwrap();
+        let leaf = leaf.signed_by(&leaf_key, &authority).unwrap();
+        let mut certificates = vec![leaf.der().clone()];
+        if chain != Chain::WithoutAuthority {
+            certificates.push(authority.der().clone());
+        }
+        let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                certificates,
+                PrivateKeyDer::Pkcs8(leaf_key.serialize_der().into()),
+            )
+            .unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = ServerUrl::parse(&format!("https://{}", tcp.local_addr().unwrap())).unwrap();
+        let stock = Arc::new(Mutex::new(Stock::new(url.clone())));
+        let router = Router::new()
+            .route(MOBILE_PATH, post(mobile))
+            .with_state(Arc::clone(&stock));
+        let listener = TlsListener {
+            tcp,
+            tls: TlsAcceptor::from(Arc::new(tls)),
+        };
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self {
+            url,
+            pin: SpkiPin::of_spki(&authority.key().subject_public_key_info()),
+            ca_pem: authority.pem(),
+            stock,
+        }
+    }
+
+    pub(crate) fn stock(&self) -> MutexGuard<'_, Stock> {
+        self.stock.lock().unwrap()
+    }
+
+    /// Makes a token ready; returns its code and its link.
+    pub(crate) fn issue(&self, number: u8) -> (String, String) {
+        self.issue_with(number, Parameters::default(), PinPolicy::default())
+    }
+
+    pub(crate) fn issue_with(
+        &self,
+        number: u8,
+        parameters: Parameters,
+        pin_policy: PinPolicy,
+    ) -> (String, String) {
+        let mut issued = Issued {
+            serial: TokenSerial::mobile([number; 5]),
+            code: ActivationCode::from_random([number; 8], Pace::Sixty),
+            link_secret: [number; 16],
+            seed_hex: format!("{number:02x}").repeat(20),
+            parameters,
+            pin_policy,
+            is_expired: false,
+            holder: None,
+            is_confirmed: false,
+        };
+        let link = ActivationLink {
+            code: ActivationCode::from_random([number; 8], Pace::Sixty),
+            secret: LinkSecret::from_random(issued.link_secret),
+            server: self.url.clone(),
+            pin: self.pin,
+        };
+        let texts = (issued.code.as_str().to_owned(), link.render().to_string());
+        issued.seed_hex.make_ascii_lowercase();
+        self.stock().tokens.push(issued);
+        texts
+    }
+}
+
+impl Stock {
+    fn new(url: ServerUrl) -> Self {
+        Self {
+            tokens: Vec::new(),
+            now_unix: NOW,
+            loses_provisions: false,
+            loses_receipts: false,
+            nonces: Vec::new(),
+            url,
+        }
+    }
+
+    pub(crate) fn token(&mut self, number: u8) -> &mut Issued {
+        let serial = TokenSerial::mobile([number; 5]);
+        self.tokens
+            .iter_mut()
+            .find(|token| token.serial == serial)
+            .unwrap()
+    }
+
+    fn answer(&mut self, request: &MobileRequest) -> MobileResponse {
+        match request {
+            MobileRequest::Nonce(_) => {
+                let nonce = Nonce::from_bytes([u8::try_from(self.nonces.len()).unwrap(); 32]);
+                self.nonces.push(nonce);
+                MobileNonceResponse { outcome: Ok(nonce) }.into()
+            }
+            MobileRequest::Provision(request) => {
+                let outcome = self.provision(request).map_err(Into::into);
+                MobileProvisionResponse { outcome }.into()
+            }
+            MobileRequest::Receipt(request) => {
+                let error = self.receipt(request).err().map(Into::into);
+                MobileReceiptResponse { error }.into()
+            }
+        }
+    }
+
+    fn provision(&mut self, request: &MobileProvisionRequest) -> Result<SealedToken, ServerError> {
+        let nonce = self.nonces.iter().position(|nonce| *nonce == request.nonce);
+        let nonce = nonce.ok_or(ServerError::NonceUnknown)?;
+        self.nonces[nonce] = Nonce::from_bytes([0xff; 32]);
+        let names = [self.url.name().clone()];
+        let device = verify_activation(request, &names).map_err(|_| ServerError::ProofWrong)?;
+        let token = self
+            .tokens
+            .iter_mut()
+            .find(|token| token.has_code(&request.code, request.link_secret.as_ref()))
+            .ok_or(ServerError::ActivationCodeUnknown)?;
+        if token.is_expired {
+            return Err(ServerError::ActivationCodeExpired);
+        }
+        let sealed_seed = match &token.holder {
+            None => {
+                let sealed = token.seal(&request.server, device.keys());
+                token.holder = Some((*device.keys(), sealed.clone()));
+                sealed
+            }
+            Some((keys, sealed)) if keys == device.keys() && !token.is_confirmed => sealed.clone(),
+            Some(_) => return Err(ServerError::ActivationCodeUsed),
+        };
+        Ok(SealedToken {
+            token: token.serial,
+            registration_id: device.registration_id(),
+            sealed_seed,
+            parameters: token.parameters,
+            issuer: IssuerName::parse("Exämple Ltd").unwrap(),
+            pin_policy: token.pin_policy,
+        })
+    }
+
+    fn receipt(&mut self, request: &MobileReceiptRequest) -> Result<(), ServerError> {
+        let names = [self.url.name().clone()];
+        let token = self
+            .tokens
+            .iter_mut()
+            .find(|token| token.serial == request.token)
+            .ok_or(ServerError::NoValidToken)?;
+        let (keys, sealed_seed) = token.holder.as_ref().ok_or(ServerError::NoValidToken)?;
+        let answer = OpenAnswer {
+            keys,
+            token: &token.serial,
+            sealed_seed,
+        };
+        verify_receipt(request, &names, answer).map_err(|_| ServerError::ProofWrong)?;
+        token.is_confirmed = true;
+        Ok(())
+    }
+}
+
+impl Issued {
+    fn has_code(&self, code: &OpaqueCode, secret: Option<&LinkSecret>) -> bool {
+        let is_secret_right = secret.is_none_or(|secret| *secret.expose() == self.link_secret);
+        *self.code.opaque() == *code && is_secret_right
+    }
+
+    fn seal(&self, server: &softtoken::address::ServerName, keys: &DeviceKeys) -> SealedSeed {
+        let id = keys.registration_id();
+        let context = SealContext::phone(server, &id, &self.serial, self.parameters);
+        let seed = Seed::from_hex(&self.seed_hex).unwrap();
+        seal_seed(&seed, &keys.sealing, &context, &[self.link_secret[0]; 32]).unwrap()
+    }
+}
+
+async fn mobile(State(stock): State<Arc<Mutex<Stock>>>, body: Bytes) -> Response {
+    let mut stock = stock.lock().unwrap();
+    assert!(body.len() <= MAX_MOBILE_BYTES);
+    let request = match MobileRequest::parse(&body) {
+        Ok(request) => request,
+        Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    let answer = stock.answer(&request);
+    let is_lost = match request {
+        MobileRequest::Nonce(_) => false,
+        MobileRequest::Provision(_) => stock.loses_provisions,
+        MobileRequest::Receipt(_) => stock.loses_receipts,
+    };
+    if is_lost {
+        return (StatusCode::SERVICE_UNAVAILABLE, "gone").into_response();
+    }
+    let time = Timestamp::from_second(stock.now_unix.try_into().unwrap()).unwrap();
+    let date = DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&time)
+        .unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(DATE, date.parse().unwrap());
+    (headers, answer.to_json().to_string()).into_response()
+}
+
+struct TlsListener {
+    tcp: TcpListener,
+    tls: TlsAcceptor,
+}
+
+impl axum::serve::Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, peer) = self.tcp.accept().await.unwrap();
+            // A client that refuses the certificate breaks off here.
+            if let Ok(stream) = self.tls.accept(stream).await {
+                return (stream, peer);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+}

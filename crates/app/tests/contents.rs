@@ -1,0 +1,139 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one touches files"
+)]
+
+use app::contents::{Contents, ContentsError, NameError, NewToken, TokenName};
+use app::device::Device;
+use ident::TokenSerial;
+use otp::{Kind, Parameters, Seed, Step};
+use softtoken::IssuerName;
+
+fn name(text: &str) -> TokenName {
+    TokenName::parse(text).unwrap()
+}
+
+fn token(number: u8, called: &str, parameters: Parameters) -> NewToken {
+    NewToken {
+        name: name(called),
+        serial: TokenSerial::mobile([number; 5]),
+        issuer: IssuerName::parse("Example").unwrap(),
+        seed: Seed::from_bytes(b"12345678901234567890".to_vec().into()).unwrap(),
+        parameters,
+    }
+}
+
+fn contents() -> Contents {
+    let mut contents = Contents::new(Device::generate().unwrap());
+    contents
+        .add(token(1, "work", Parameters::default()))
+        .unwrap();
+    contents
+        .add(token(2, "home", Parameters::default()))
+        .unwrap();
+    contents
+}
+
+#[test]
+fn names_have_one_to_thirty_two_characters() {
+    assert!(TokenName::parse(&"ä".repeat(32)).is_ok());
+    assert_eq!(
+        TokenName::parse(&"ä".repeat(33)),
+        Err(NameError::TooLong(33))
+    );
+    assert_eq!(TokenName::parse("  "), Err(NameError::Empty));
+    assert_eq!(
+        TokenName::parse("a\x1bb"),
+        Err(NameError::Character('\x1b'))
+    );
+    assert_eq!(name("  work "), name("work"));
+}
+
+#[test]
+fn a_name_means_one_token() {
+    let mut contents = contents();
+    let taken = |text: &str| Err(ContentsError::NameTaken(name(text)));
+    assert_eq!(contents.rename("work", name("home")), taken("home"));
+    assert_eq!(
+        contents.rename("work", name("FTKMOB0202020202")),
+        taken("FTKMOB0202020202")
+    );
+    assert_eq!(
+        contents.add(token(3, "work", Parameters::default())),
+        taken("work")
+    );
+    assert_eq!(contents.rename("work", name("work")), Ok(()));
+    assert_eq!(contents.rename("FTKMOB0101010101", name("office")), Ok(()));
+    assert_eq!(
+        contents.token("office").unwrap().serial(),
+        TokenSerial::mobile([1; 5])
+    );
+    assert_eq!(
+        contents.token("work").unwrap_err(),
+        ContentsError::Unknown("work".to_owned())
+    );
+}
+
+#[test]
+fn a_serial_is_here_once() {
+    let mut contents = contents();
+    let error = contents
+        .add(token(1, "again", Parameters::default()))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the token FTKMOB0101010101 is in this app already, as work"
+    );
+    contents.remove("work").unwrap();
+    assert_eq!(
+        contents.add(token(1, "again", Parameters::default())),
+        Ok(())
+    );
+}
+
+#[test]
+fn contents_survive_storage() {
+    let mut contents = contents();
+    let hotp = Parameters {
+        kind: Kind::Hotp,
+        ..Parameters::default()
+    };
+    contents.add(token(3, "button", hotp)).unwrap();
+    assert_eq!(contents.advance("button"), Ok(Step(0)));
+    let mut again = Contents::from_json(&contents.to_json().unwrap()).unwrap();
+    assert_eq!(
+        again.device.registration_id(),
+        contents.device.registration_id()
+    );
+    assert_eq!(again.to_json().unwrap(), contents.to_json().unwrap());
+    assert_eq!(again.advance("button"), Ok(Step(1)));
+    // RFC 4226 appendix D, count 1.
+    assert_eq!(
+        again.token("button").unwrap().code(Step(1)).as_str(),
+        "287082"
+    );
+}
+
+#[test]
+fn unreadable_contents_are_an_error() {
+    let json = contents().to_json().unwrap();
+    let text = std::str::from_utf8(&json).unwrap();
+    for (from, to) in [
+        ("\"tokens\"", "\"tokenz\""),
+        ("\"digits\":6", "\"digits\":5"),
+        ("SHA1", "MD5"),
+        ("FTKMOB", "XXXMOB"),
+        ("\"signing_key\":\"", "\"signing_key\":\"AAAA"),
+    ] {
+        assert!(text.contains(from));
+        assert!(
+            Contents::from_json(text.replacen(from, to, 1).as_bytes()).is_err(),
+            "{from}"
+        );
+    }
+}
