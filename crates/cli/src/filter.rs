@@ -12,7 +12,7 @@ const CONTEXT_MAX: usize = 1_000;
 /// Where the text of a command goes on its way to the terminal.
 #[derive(Debug)]
 pub struct Output {
-    filter: Option<Filter>,
+    filter: Option<Box<Filter>>,
     /// A line whose end has not come yet.
     partial: String,
 }
@@ -20,7 +20,7 @@ pub struct Output {
 impl Output {
     pub(crate) fn through(filter: Option<Filter>) -> Self {
         Self {
-            filter,
+            filter: filter.map(Box::new),
             partial: String::new(),
         }
     }
@@ -51,7 +51,9 @@ impl Output {
         } else {
             self.push("\n")
         };
-        rest + &self.filter.map_or_else(String::new, Filter::finish)
+        rest + &self
+            .filter
+            .map_or_else(String::new, |filter| filter.finish())
     }
 
     pub(crate) fn whole(mut self, text: &str) -> String {
@@ -252,8 +254,15 @@ struct Flags {
     folded: bool,
     inverted: bool,
     numbered: bool,
-    counted: bool,
-    blocks: bool,
+    form: Form,
+}
+
+#[derive(Default)]
+enum Form {
+    #[default]
+    Lines,
+    Count,
+    Blocks,
 }
 
 impl Options {
@@ -283,8 +292,8 @@ impl Options {
                 'i' => self.flags.folded = true,
                 'v' => self.flags.inverted = true,
                 'n' => self.flags.numbered = true,
-                'c' => self.flags.counted = true,
-                'f' => self.flags.blocks = true,
+                'c' => self.flags.form = Form::Count,
+                'f' => self.flags.form = Form::Blocks,
                 'A' | 'B' | 'C' => {
                     let attached = letters.get(at + 1..).filter(|number| !number.is_empty());
                     let number = attached.or_else(|| words.next().map(String::as_str));
@@ -329,10 +338,10 @@ impl Options {
         let regex = RegexBuilder::new(&pattern)
             .case_insensitive(flags.folded)
             .build();
-        let mode = match flags {
-            Flags { counted: true, .. } => Mode::Count(0),
-            Flags { blocks: true, .. } => Mode::Blocks(Blocks::default()),
-            _ => Mode::Lines(Context {
+        let mode = match flags.form {
+            Form::Count => Mode::Count(0),
+            Form::Blocks => Mode::Blocks(Blocks::default()),
+            Form::Lines => Mode::Lines(Context {
                 before,
                 after,
                 ..Context::default()
@@ -341,7 +350,7 @@ impl Options {
         Ok(Filter {
             pattern: regex.map_err(|error| {
                 let plain =
-                    format!("no pattern: {error}; put '\\\\' before a character to mean itself");
+                    format!("no pattern: {error}; put '\\' before a character to mean itself");
                 Complaint::value(&pattern, plain)
             })?,
             inverted: flags.inverted,

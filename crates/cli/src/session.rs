@@ -1,88 +1,27 @@
 //! One administrator's session: where it stands, what was set and not saved, what each line means.
 
 use domain::admin::{AdminError, Edit, Operation};
-use domain::name::CanonicalName;
 use domain::query::{Logins, Query, Whose};
-use domain::schema::{Access, Field, Kind, Object, Shape, Table, Value, ValueError};
-use ident::{LicenceCode, ParseError, TokenSerial};
-use zeroize::Zeroizing;
+use domain::schema::{self, Access, Field, Kind, Object, Shape, Table, Value, ValueError};
 
 use crate::complaint::{Complaint, Refused};
 use crate::complete::{self, Completion};
 use crate::debug::{Change, Line as DebugLine, Source, Switches};
 use crate::filter::{Filter, Output};
-use crate::render::{Listing, Scope as Listed, Shown, View, Zone, printable};
+use crate::render::{Listing, Scope as Listed, View, Zone, printable};
 use crate::tree::Verb;
 use crate::walk::{Invocation, Scope, Walk};
-use crate::words::Line;
+use crate::words::{self, Line};
+
+mod arguments;
+mod entry;
+mod step;
+
+use entry::Entry;
+pub use step::{Command, Step, Synchronise};
 
 /// Logins that are shown when no number is asked for.
 const LOGINS_SHOWN: u32 = 20;
-/// The most that may be asked for: more belongs into the event log.
-const LOGINS_MAX: u32 = 1_000;
-
-/// What the shell does after a line.
-#[derive(Debug)]
-pub enum Step {
-    /// Nothing.
-    Nothing,
-    /// Print this; it ends in LF.
-    Print(String),
-    /// Print this; the line was refused, and scripts want to know. It ends in LF.
-    Refuse(String),
-    /// Do this, print what comes of it.
-    Run {
-        /// What to do.
-        command: Command,
-        /// Where its text goes.
-        output: Output,
-    },
-    /// The session ends.
-    Close,
-}
-
-/// What the shell does for a session.
-#[derive(Debug)]
-pub enum Command {
-    /// Fetch an entry, and tell [`Session::fetched`].
-    Fetch {
-        /// The table.
-        table: &'static Table,
-        /// The key as typed; empty for a single object.
-        key: Box<str>,
-    },
-    /// Apply a change of the configuration, and tell [`Session::applied`].
-    Configure(Operation),
-    /// Apply an operation, wait for what comes of it, and print the
-    /// [`Outcome`](crate::render::Outcome) or the [`refusal`](crate::render::refusal).
-    Execute(Operation),
-    /// Ask the token server for the state of the tokens that wait, and print the outcome.
-    Poll,
-    /// Find two codes ([`Resync::find`](domain::token::Resync::find)), burn them, print the outcome.
-    Synchronise(Synchronise),
-    /// Print configuration.
-    List(Listing),
-    /// Ask, and print the rows with the functions of [`render`](crate::render).
-    Ask(Query),
-}
-
-/// `execute fortitoken sync`.
-pub struct Synchronise {
-    /// The token.
-    pub serial: TokenSerial,
-    /// The code that it showed.
-    pub first: Zeroizing<String>,
-    /// The code that it showed next.
-    pub second: Zeroizing<String>,
-}
-
-impl std::fmt::Debug for Synchronise {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Synchronise")
-            .field("serial", &self.serial)
-            .finish_non_exhaustive()
-    }
-}
 
 /// A session of the command line. It does nothing by itself: lines go in, [`Step`]s come out.
 #[derive(Debug)]
@@ -99,16 +38,6 @@ enum Place {
     Top,
     Table(&'static Table),
     Entry(Entry),
-}
-
-/// An entry that is open, with what was set since.
-#[derive(Debug)]
-struct Entry {
-    table: &'static Table,
-    key: Box<str>,
-    /// As it was when it was opened; none for a new one.
-    stored: Option<Object>,
-    edits: Vec<Edit>,
 }
 
 /// What the shell was asked for.
@@ -232,22 +161,21 @@ impl Session {
 
     /// Whether the line belongs into no history: it sets a password or secret, or may have been meant to.
     pub fn is_secret(&self, line: &str) -> bool {
-        let mut words = line.split_whitespace();
-        let (Some(verb), Some(name)) = (words.next(), words.next()) else {
+        let words = words::leniently(line);
+        let [verb, name, ..] = &words[..] else {
             return false;
         };
-        let name = name.trim_matches(['"', '\'']);
         let table = match &self.place {
             Place::Entry(entry) => Some(entry.table),
             Place::Top | Place::Table(_) => None,
         };
-        let fields = domain::schema::ALL
+        let fields = schema::ALL
             .iter()
             .filter(|other| table.is_none_or(|table| *other == &table))
             .flat_map(|table| table.fields);
         let is_secret = |field: &Field| matches!(field.kind, Kind::Secret(_));
-        let mut meant = fields.filter(|field| field.name.starts_with(name));
-        "set".starts_with(verb) && meant.any(is_secret)
+        let mut meant = fields.filter(|field| field.name.starts_with(name.as_str()));
+        "set".starts_with(verb.as_str()) && meant.any(is_secret)
     }
 
     /// The debug line as this session shows it, ended by LF, if it asked for it.
@@ -309,26 +237,32 @@ impl Session {
             Verb::List(view) => return Ok(self.list(view, invocation, word, output)),
             Verb::Debug(change) => return Ok(self.debug(change, output)),
             Verb::DebugLevel(application) => {
-                return Ok(self.debug(Change::Level(application, level(word)?), output));
+                return Ok(self.debug(Change::Level(application, arguments::level(word)?), output));
             }
             Verb::DebugInfo => return Ok(print(&self.debug.to_string(), output)),
             Verb::SystemStatus => Command::Ask(Query::SystemStatus),
-            Verb::Import => Command::Execute(Operation::Import(licence_code(word)?)),
-            Verb::Provision => Command::Execute(Operation::Provision(serial(word)?)),
-            Verb::Renew => Command::Execute(Operation::Renew(serial(word)?)),
+            Verb::Import => Command::Execute(Operation::Import(arguments::licence_code(word)?)),
+            Verb::Provision => Command::Execute(Operation::Provision(arguments::serial(word)?)),
+            Verb::Renew => Command::Execute(Operation::Renew(arguments::serial(word)?)),
             Verb::Poll => Command::Poll,
-            Verb::Sync => Command::Synchronise(synchronise(words)?),
+            Verb::Sync => Command::Synchronise(arguments::synchronise(words)?),
             Verb::TokenInfo => {
-                let serial = words.first().map(|word| serial(word)).transpose()?;
+                let serial = words
+                    .first()
+                    .map(|word| arguments::serial(word))
+                    .transpose()?;
                 Command::Ask(Query::TokenInfo { serial })
             }
             Verb::LoginsOfAnyone => logins(Whose::Anyone, LOGINS_SHOWN),
-            Verb::LoginsOfUser => logins(Whose::Person(person(word)?), LOGINS_SHOWN),
+            Verb::LoginsOfUser => logins(Whose::Person(arguments::person(word)?), LOGINS_SHOWN),
             Verb::LoginsOfClient => logins(Whose::Client(word.into()), LOGINS_SHOWN),
-            Verb::LastLogins => logins(Whose::Anyone, count(word)?),
-            Verb::Unlock => Command::Execute(Operation::Unlock(person(word)?)),
+            Verb::LastLogins => logins(Whose::Anyone, arguments::count(word)?),
+            Verb::Unlock => Command::Execute(Operation::Unlock(arguments::person(word)?)),
             Verb::Outbox => Command::Ask(Query::Outbox),
         };
+        if matches!(command, Command::Execute(_) | Command::Synchronise(_)) {
+            self.awaited = Some(Awaited::Change);
+        }
         Ok(Step::Run { command, output })
     }
 
@@ -482,46 +416,6 @@ impl Session {
     }
 }
 
-impl Entry {
-    /// A new entry is worth saving with nothing set; a single object always exists.
-    fn is_changed(&self) -> bool {
-        let is_new = self.stored.is_none() && !self.key.is_empty();
-        is_new || !self.edits.is_empty()
-    }
-
-    fn list(&self, view: View, zone: Zone) -> String {
-        let values = self.table.fields.iter();
-        let values = values.filter_map(|field| self.value(field).map(|value| (field, value)));
-        let shown = Shown {
-            table: self.table,
-            key: &self.key,
-            values: values.collect(),
-        };
-        let scope = match self.table.shape {
-            Shape::Keyed { .. } => Listed::Entry(self.table, self.key.clone()),
-            Shape::Single => Listed::Table(self.table),
-        };
-        let mut listing = Listing::new(view, scope, zone);
-        listing.shown(&shown) + &listing.end(self.table)
-    }
-
-    /// What a field will hold once the entry is saved, if that is not its default.
-    fn value(&self, field: &Field) -> Option<&Value> {
-        let last = self.edits.iter().rev().find_map(|edit| match edit {
-            Edit::Set(set, value) if set.name == field.name => Some(Some(value)),
-            Edit::Unset(unset) if unset.name == field.name => Some(None),
-            Edit::Set(..) | Edit::Unset(_) => None,
-        });
-        let stored = || {
-            self.stored
-                .as_ref()
-                .and_then(|stored| stored.value(field.name))
-        };
-        last.unwrap_or_else(stored)
-            .filter(|value| value.as_text() != Some(field.default))
-    }
-}
-
 /// `show` without a path is everything; a path that ends early is all tables below it.
 fn listed(path: &[&'static str], tables: &[&'static Table], key: &str) -> Listed {
     match (path, tables) {
@@ -565,6 +459,9 @@ fn bad_value(field: &Field, words: &[String], error: &ValueError) -> Complaint {
     };
     match error {
         ValueError::System { .. } => Complaint::command(field.name, error.to_string()),
+        ValueError::Missing { .. } if words.len() > 1 => {
+            Complaint::value(word, format!("{error}; put quotes around blanks"))
+        }
         _ => Complaint::value(word, error.to_string()),
     }
 }
@@ -576,59 +473,4 @@ fn no_reference(table: &'static Table, value: &Value) -> Complaint {
         key: key.into(),
     };
     Complaint::reference(key, error.next_step())
-}
-
-fn bad_word(word: &str) -> impl Fn(ParseError) -> Complaint {
-    move |error| Complaint::value(word, error.to_string())
-}
-
-fn serial(word: &str) -> Result<TokenSerial, Complaint> {
-    TokenSerial::parse(word).map_err(bad_word(word))
-}
-
-fn licence_code(word: &str) -> Result<LicenceCode, Complaint> {
-    LicenceCode::parse(word).map_err(bad_word(word))
-}
-
-fn person(word: &str) -> Result<CanonicalName, Complaint> {
-    CanonicalName::of(word).map_err(|error| Complaint::value(word, error.to_string()))
-}
-
-fn count(word: &str) -> Result<u32, Complaint> {
-    let count = word
-        .parse()
-        .ok()
-        .filter(|count| (1..=LOGINS_MAX).contains(count));
-    count.ok_or_else(|| Complaint::value(word, format!("a number from 1 to {LOGINS_MAX}")))
-}
-
-fn level(word: &str) -> Result<i32, Complaint> {
-    let level = word.parse().ok().filter(|level| *level >= -1);
-    level.ok_or_else(|| Complaint::value(word, "a level is a number; 0 is off, -1 is everything"))
-}
-
-fn synchronise(words: &[String]) -> Result<Synchronise, Complaint> {
-    match words {
-        [token, first, second] => Ok(Synchronise {
-            serial: serial(token)?,
-            first: code(first)?,
-            second: code(second)?,
-        }),
-        _ => Err(Complaint::incomplete(
-            "a serial number and two codes must follow",
-        )),
-    }
-}
-
-/// How many digits the token shows is known where its seed is.
-fn code(word: &str) -> Result<Zeroizing<String>, Complaint> {
-    let is_code = (6..=10).contains(&word.len()) && word.bytes().all(|c| c.is_ascii_digit());
-    if is_code {
-        Ok(Zeroizing::new(word.to_owned()))
-    } else {
-        Err(Complaint::value(
-            word,
-            "a code is the 6 to 10 digits that the token shows",
-        ))
-    }
 }

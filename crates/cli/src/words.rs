@@ -1,7 +1,8 @@
 //! A line as words: blanks, quotes, escapes and the pipe.
 //!
-//! `"…"` keeps blanks and knows `\"` and `\\`; `'…'` keeps everything; outside of quotes `\` keeps the
-//! next character. An unquoted `|` ends the command.
+//! `"…"` keeps blanks and knows `\"` and `\\`; `'…'` keeps everything; outside of quotes `\` makes a
+//! blank, quote, `\`, `|` or `#` part of the word. Before any other character `\` is itself, so that
+//! `EXAMPLE\alice` and the pattern `"\["` are what they look like. An unquoted `|` ends the command.
 
 use zeroize::Zeroizing;
 
@@ -40,19 +41,28 @@ impl Line {
         }
         let scan = Scan::of(line);
         match scan.ending {
-            Ending::Blank | Ending::Word => Ok(Self {
+            Ending::Blank | Ending::Word(Quoting::None) => Ok(Self {
                 words: scan.words,
                 pipe: scan.pipe,
             }),
-            Ending::Double | Ending::Single => {
-                Err(Complaint::command(scan.last(), "the quote is not closed"))
+            // What is quoted may be a password: it is not repeated.
+            Ending::Word(Quoting::Double) => {
+                Err(Complaint::command("\"", "the quote is not closed"))
             }
-            Ending::Escape => Err(Complaint::command(
+            Ending::Word(Quoting::Single) => {
+                Err(Complaint::command("'", "the quote is not closed"))
+            }
+            Ending::Escape(_) => Err(Complaint::command(
                 "\\",
                 "a character must follow '\\'; for itself type '\\\\'",
             )),
         }
     }
+}
+
+/// The words of a line before any pipe, whether it can be run or not.
+pub(crate) fn leniently(line: &str) -> Words {
+    Scan::of(line).words
 }
 
 /// The part of a line before the cursor.
@@ -78,16 +88,11 @@ impl Beginning {
     /// What stands before the cursor; nothing behind a pipe or a lone `\`, where there is no help.
     pub(crate) fn parse(line_before_cursor: &str) -> Option<Self> {
         let mut scan = Scan::of(line_before_cursor);
-        let quoting = match scan.ending {
+        let (partial, quoting) = match scan.ending {
             _ if scan.pipe.is_some() => return None,
-            Ending::Escape => return None,
-            Ending::Blank | Ending::Word => Quoting::None,
-            Ending::Double => Quoting::Double,
-            Ending::Single => Quoting::Single,
-        };
-        let partial = match scan.ending {
-            Ending::Blank => String::new(),
-            _ => scan.words.pop().unwrap_or_default(),
+            Ending::Escape(_) => return None,
+            Ending::Blank => (String::new(), Quoting::None),
+            Ending::Word(quoting) => (scan.words.pop().unwrap_or_default(), quoting),
         };
         Some(Self {
             words: scan.words,
@@ -110,19 +115,23 @@ impl Quoting {
 
     /// Text in the middle of such a word.
     pub(crate) fn escaped(self, text: &str) -> String {
-        let is_special = |c| match self {
-            Self::None => matches!(c, ' ' | '"' | '\'' | '\\' | '|' | '#'),
-            Self::Double => matches!(c, '"' | '\\'),
-            Self::Single => false,
-        };
         let mut escaped = String::with_capacity(text.len());
         for c in text.chars() {
-            if is_special(c) {
+            if self.escapes(c) {
                 escaped.push('\\');
             }
             escaped.push(c);
         }
         escaped
+    }
+
+    /// Whether `\` makes this character part of the word.
+    fn escapes(self, c: char) -> bool {
+        match self {
+            Self::None => matches!(c, ' ' | '\t' | '"' | '\'' | '\\' | '|' | '#'),
+            Self::Double => matches!(c, '"' | '\\'),
+            Self::Single => false,
+        }
     }
 }
 
@@ -137,14 +146,15 @@ struct Scan {
     ending: Ending,
 }
 
+/// How what was read so far ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
+    /// Between words.
     Blank,
-    Word,
-    Double,
-    Single,
-    /// After a `\` outside of single quotes.
-    Escape,
+    /// In a word, quoted like this.
+    Word(Quoting),
+    /// After a `\` in a word that is quoted like this.
+    Escape(Quoting),
 }
 
 impl Scan {
@@ -154,62 +164,55 @@ impl Scan {
             pipe: None,
             ending: Ending::Blank,
         };
-        let mut escaped_from = Ending::Word;
         for c in line.chars() {
-            scan.ending = match (scan.ending, c) {
-                (Ending::Escape, _) => scan.take(escaped_from, c),
-                (Ending::Single, '\'') | (Ending::Double, '"') => Ending::Word,
-                (before @ (Ending::Blank | Ending::Word), '"') => scan.open(before, Ending::Double),
-                (before @ (Ending::Blank | Ending::Word), '\'') => {
-                    scan.open(before, Ending::Single)
-                }
-                (before @ (Ending::Blank | Ending::Word), '\\') => {
-                    escaped_from = Ending::Word;
-                    scan.open(before, Ending::Escape)
-                }
-                (Ending::Double, '\\') => {
-                    escaped_from = Ending::Double;
-                    Ending::Escape
-                }
-                (Ending::Blank | Ending::Word, ' ' | '\t') => Ending::Blank,
-                (Ending::Blank | Ending::Word, '|') if scan.pipe.is_none() => {
-                    scan.pipe = Some(Words::default());
-                    Ending::Blank
-                }
-                (Ending::Blank, _) => {
-                    scan.open(Ending::Blank, Ending::Word);
-                    scan.take(Ending::Word, c)
-                }
-                (same, _) => scan.take(same, c),
-            };
+            scan.take(c);
         }
         scan
+    }
+
+    fn take(&mut self, c: char) {
+        self.ending = match (self.ending, c) {
+            (Ending::Escape(quoting), _) => {
+                if !quoting.escapes(c) {
+                    self.push('\\');
+                }
+                self.push(c);
+                Ending::Word(quoting)
+            }
+            (Ending::Blank | Ending::Word(Quoting::None), ' ' | '\t') => Ending::Blank,
+            (Ending::Blank | Ending::Word(Quoting::None), '|') if self.pipe.is_none() => {
+                self.pipe = Some(Words::default());
+                Ending::Blank
+            }
+            (Ending::Blank, _) => {
+                self.current().push(String::new());
+                self.in_word(Quoting::None, c)
+            }
+            (Ending::Word(quoting), _) => self.in_word(quoting, c),
+        };
+    }
+
+    fn in_word(&mut self, quoting: Quoting, c: char) -> Ending {
+        match (quoting, c) {
+            (Quoting::None, '"') => Ending::Word(Quoting::Double),
+            (Quoting::None, '\'') => Ending::Word(Quoting::Single),
+            (Quoting::Double, '"') | (Quoting::Single, '\'') => Ending::Word(Quoting::None),
+            (Quoting::None | Quoting::Double, '\\') => Ending::Escape(quoting),
+            _ => {
+                self.push(c);
+                Ending::Word(quoting)
+            }
+        }
     }
 
     fn current(&mut self) -> &mut Words {
         self.pipe.as_mut().unwrap_or(&mut self.words)
     }
 
-    fn open(&mut self, before: Ending, state: Ending) -> Ending {
-        if before == Ending::Blank {
-            self.current().push(String::new());
-        }
-        state
-    }
-
-    fn take(&mut self, state: Ending, c: char) -> Ending {
+    fn push(&mut self, c: char) {
         if let Some(word) = self.current().last_mut() {
             word.push(c);
         }
-        state
-    }
-
-    fn last(&self) -> &str {
-        self.pipe
-            .as_ref()
-            .unwrap_or(&self.words)
-            .last()
-            .map_or("", String::as_str)
     }
 }
 
@@ -232,8 +235,9 @@ mod tests {
             ["a", "b c", "d \"e", "f g"]
         );
         assert_eq!(words(r#"set comments """#), ["set", "comments", ""]);
-        assert_eq!(words(r#""say \"hi\" \\ C:\x""#), [r#"say "hi" \ C:x"#]);
+        assert_eq!(words(r#""say \"hi\" \\ C:\x""#), [r#"say "hi" \ C:\x"#]);
         assert_eq!(words(r"it\'s a'b'c"), ["it's", "abc"]);
+        assert_eq!(words(r"edit EXAMPLE\alice"), ["edit", r"EXAMPLE\alice"]);
         assert_eq!(words(""), [""; 0]);
     }
 

@@ -1,7 +1,7 @@
 //! `show`, `show full-configuration` and `get`.
 
 use domain::query::Query;
-use domain::schema::{ALL, Field, Kind, Object, Shape, Table, Value};
+use domain::schema::{ALL, Access, Field, Kind, Object, Shape, Table, Value};
 use domain::time::Timestamp;
 
 use super::status::{BUILD, BUILT, COMPATIBLE};
@@ -154,13 +154,18 @@ impl Listing {
     }
 
     fn set_lines(&self, shown: &Shown<'_>, indent: &str) -> String {
-        let fields = shown.table.fields.iter();
-        let lines = fields.filter_map(|field| match (shown.value(field), self.view) {
-            (Some(value), _) => Some(format!("set {} {}", field.name, typed(field, value))),
-            (None, View::Full) => Some(default_line(field)),
-            (None, _) => None,
-        });
-        lines.map(|line| format!("{indent}{line}\n")).collect()
+        let mut lines = String::new();
+        for field in shown.table.fields {
+            let line = match (shown.value(field), self.view) {
+                (Some(value), _) => format!("set {} {}", field.name, typed(field, value)),
+                (None, View::Full) if field.access == Access::Administrator => default_line(field),
+                (None, _) => continue,
+            };
+            for part in [indent, &line, "\n"] {
+                lines.push_str(part);
+            }
+        }
+        lines
     }
 
     fn lines_of_get(&mut self, shown: &Shown<'_>) -> String {

@@ -1,0 +1,66 @@
+//! Arguments of commands: words become values, or the line is refused.
+
+use domain::name::CanonicalName;
+use ident::{LicenceCode, ParseError, TokenSerial};
+use zeroize::Zeroizing;
+
+use super::Synchronise;
+use crate::complaint::Complaint;
+
+/// The most that may be asked for: more belongs into the event log.
+const LOGINS_MAX: u32 = 1_000;
+
+pub(super) fn serial(word: &str) -> Result<TokenSerial, Complaint> {
+    TokenSerial::parse(word).map_err(bad_word(word))
+}
+
+pub(super) fn licence_code(word: &str) -> Result<LicenceCode, Complaint> {
+    LicenceCode::parse(word).map_err(bad_word(word))
+}
+
+pub(super) fn person(word: &str) -> Result<CanonicalName, Complaint> {
+    CanonicalName::of(word).map_err(|error| Complaint::value(word, error.to_string()))
+}
+
+pub(super) fn count(word: &str) -> Result<u32, Complaint> {
+    let count = word
+        .parse()
+        .ok()
+        .filter(|count| (1..=LOGINS_MAX).contains(count));
+    count.ok_or_else(|| Complaint::value(word, format!("a number from 1 to {LOGINS_MAX}")))
+}
+
+pub(super) fn level(word: &str) -> Result<i32, Complaint> {
+    let level = word.parse().ok().filter(|level| *level >= -1);
+    level.ok_or_else(|| Complaint::value(word, "a level is a number; 0 is off, -1 is everything"))
+}
+
+pub(super) fn synchronise(words: &[String]) -> Result<Synchronise, Complaint> {
+    match words {
+        [token, first, second] => Ok(Synchronise {
+            serial: serial(token)?,
+            first: code(first)?,
+            second: code(second)?,
+        }),
+        _ => Err(Complaint::incomplete(
+            "a serial number and two codes must follow",
+        )),
+    }
+}
+
+/// How many digits the token shows is known where its seed is.
+fn code(word: &str) -> Result<Zeroizing<String>, Complaint> {
+    let is_code = (6..=10).contains(&word.len()) && word.bytes().all(|c| c.is_ascii_digit());
+    if is_code {
+        Ok(Zeroizing::new(word.to_owned()))
+    } else {
+        Err(Complaint::value(
+            word,
+            "a code is the 6 to 10 digits that the token shows",
+        ))
+    }
+}
+
+fn bad_word(word: &str) -> impl Fn(ParseError) -> Complaint {
+    move |error| Complaint::value(word, error.to_string())
+}

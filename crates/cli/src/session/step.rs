@@ -1,0 +1,73 @@
+//! What a session wants done.
+
+use domain::admin::Operation;
+use domain::query::Query;
+use domain::schema::Table;
+use ident::TokenSerial;
+use zeroize::Zeroizing;
+
+use crate::filter::Output;
+use crate::render::Listing;
+
+/// What the shell does after a line.
+#[derive(Debug)]
+pub enum Step {
+    /// Nothing.
+    Nothing,
+    /// Print this; it ends in LF.
+    Print(String),
+    /// Print this; the line was refused, and scripts want to know. It ends in LF.
+    Refuse(String),
+    /// Do this, print what comes of it.
+    Run {
+        /// What to do.
+        command: Command,
+        /// Where its text goes.
+        output: Output,
+    },
+    /// The session ends.
+    Close,
+}
+
+/// What the shell does for a session.
+#[derive(Debug)]
+pub enum Command {
+    /// Fetch an entry, and tell [`Session::fetched`].
+    Fetch {
+        /// The table.
+        table: &'static Table,
+        /// The key as typed; empty for a single object.
+        key: Box<str>,
+    },
+    /// Apply a change of the configuration, and tell [`Session::applied`].
+    Configure(Operation),
+    /// Apply an operation, wait for what comes of it, and print the
+    /// [`Outcome`](crate::render::Outcome) or the [`refusal`](crate::render::refusal).
+    Execute(Operation),
+    /// Ask the token server for the state of the tokens that wait, and print the outcome.
+    Poll,
+    /// Find two codes ([`Resync::find`](domain::token::Resync::find)), burn them, print the outcome.
+    Synchronise(Synchronise),
+    /// Print configuration.
+    List(Listing),
+    /// Ask, and print the rows with the functions of [`render`](crate::render).
+    Ask(Query),
+}
+
+/// `execute fortitoken sync`.
+pub struct Synchronise {
+    /// The token.
+    pub serial: TokenSerial,
+    /// The code that it showed.
+    pub first: Zeroizing<String>,
+    /// The code that it showed next.
+    pub second: Zeroizing<String>,
+}
+
+impl std::fmt::Debug for Synchronise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Synchronise")
+            .field("serial", &self.serial)
+            .finish_non_exhaustive()
+    }
+}

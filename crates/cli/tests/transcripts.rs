@@ -1,0 +1,71 @@
+//! Sessions as text: every line that begins with the prompt is typed, what follows is what is printed.
+//!
+//! A line `! EVENT` lets something happen around the session, `; TEXT` is a remark. A typed line that
+//! ends in `?` asks for help, one that ends in `<Tab>` for completion, where `|` is the cursor after it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+use world::{Goes, World};
+
+mod world;
+
+macro_rules! transcripts {
+    ($($name:ident)+) => {
+        $(#[test]
+        fn $name() {
+            replay(include_str!(concat!("transcripts/", stringify!($name), ".txt")));
+        })+
+    };
+}
+
+transcripts! {
+    configure_users
+    configure_settings
+    configure_clients
+    diagnose_debug
+    diagnose_logins
+    errors
+    help_and_completion
+    show_and_get
+    store_fails
+    system_status
+    tokens
+}
+
+fn replay(expected: &str) {
+    let mut world = World::new();
+    let mut actual = String::new();
+    let mut goes = Goes::On;
+    for line in expected.lines() {
+        let printed = if let Some(typed) = line.strip_prefix(&world.prompt()) {
+            assert!(goes == Goes::On, "the session ended before {line:?}");
+            let printed;
+            (printed, goes) = typing(&mut world, typed);
+            printed
+        } else if let Some(event) = line.strip_prefix("! ") {
+            world.happen(event)
+        } else if line.starts_with(';') {
+            String::new()
+        } else {
+            continue;
+        };
+        for part in [line, "\n", &printed] {
+            actual.push_str(part);
+        }
+    }
+    assert!(actual == expected, "the session went like this:\n{actual}");
+}
+
+fn typing(world: &mut World, typed: &str) -> (String, Goes) {
+    match (typed.strip_suffix('?'), typed.strip_suffix("<Tab>")) {
+        (Some(line), _) => (world.help(line), Goes::On),
+        (_, Some(line)) => (world.tab(line), Goes::On),
+        (None, None) => world.line(typed),
+    }
+}

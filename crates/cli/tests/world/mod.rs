@@ -1,0 +1,678 @@
+//! A gateway in memory: what a shell does for a session, with a clock that stands still.
+
+use cli::debug::{Application, Line, Place, Source, Text};
+use cli::render::{self, Activation, Outcome, Qr, Request, Zone};
+use cli::{Command, Completion, Output, Session, Step, Synchronise};
+use domain::admin::{
+    self, AdminError, Change, Entropy, Facts, Message, Operation, Owned, Owner, Phone, Plan,
+    Polled, Reads, Supplied,
+};
+use domain::audit::Actor;
+use domain::explain::Finding;
+use domain::login::{Origin, Spend};
+use domain::name::CanonicalName;
+use domain::query::{
+    self, LoginRow, Logins, OutboxRow, Query, Refused, ServerReach, SystemStatus, TokenRow,
+    TokenTotals, Verdict, Whose,
+};
+use domain::reason::Reason;
+use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Shape, Table, Value};
+use domain::settings::Settings;
+use domain::time::{Span, Timestamp};
+use domain::token::{ActivationLink, Provisioned, Provisioning, ResyncError, Stage, Token};
+use domain::user::User;
+use ident::{ActivationCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
+use otp::{Drift, Step as CodeStep};
+use zeroize::Zeroizing;
+
+/// 2024-07-15 18:10:19Z.
+const START: Timestamp = Timestamp::from_secs(1_721_067_019);
+const ACTIVATION: &str = "EEIOTCU3LENEDJMR";
+const PHONE: &str = "fa0678e8f9e35f6a251cea691e4d56ed6fe9169ad03d2d26fe6dede6c8985a90";
+
+pub(crate) struct World {
+    session: Session,
+    now: Timestamp,
+    users: Vec<User>,
+    tokens: Vec<Token>,
+    objects: Vec<Object>,
+    logins: Vec<LoginRow>,
+    outbox: Vec<OutboxRow>,
+    store_is_down: bool,
+}
+
+/// Whether the session goes on.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Goes {
+    On,
+    Closed,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            session: Session::new(Zone::ahead_by(|_| Span::from_hours(2))),
+            now: START,
+            users: Vec::new(),
+            tokens: vec![
+                Token {
+                    has_seed: true,
+                    stage: Stage::Activated,
+                    ..Token::imported(serial("FTK2000BHV1KRZCC"), None)
+                },
+                Token::imported(
+                    serial("FTKMOB4BA4BE9B84"),
+                    LicenceSerial::parse("EFTM000000001234").ok(),
+                ),
+            ],
+            objects: Vec::new(),
+            logins: logins(),
+            outbox: Vec::new(),
+            store_is_down: false,
+        }
+    }
+
+    pub(crate) fn prompt(&self) -> String {
+        self.session
+            .prompt(self.object(&GLOBAL, "").unwrap().text("hostname"))
+    }
+
+    /// A line, and all that is printed until the next prompt.
+    pub(crate) fn line(&mut self, line: &str) -> (String, Goes) {
+        let mut text = String::new();
+        let mut step = self.session.feed(line);
+        loop {
+            match step {
+                Step::Nothing => return (text, Goes::On),
+                Step::Print(said) | Step::Refuse(said) => return (text + &said, Goes::On),
+                Step::Close => return (text, Goes::Closed),
+                Step::Run { .. } if self.store_is_down => {
+                    step = self.session.failed("the store does not answer: disk full");
+                }
+                Step::Run {
+                    command: Command::Fetch { table, key },
+                    ..
+                } => {
+                    step = self.session.fetched(self.object(table, &key));
+                }
+                Step::Run {
+                    command: Command::Configure(operation),
+                    ..
+                } => {
+                    let applied = self.apply(operation);
+                    step = self.session.applied(applied);
+                }
+                Step::Run { command, output } => {
+                    text += &self.run(command, output);
+                    step = Step::Nothing;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn help(&self, line: &str) -> String {
+        self.session.help(line)
+    }
+
+    /// What Tab makes of a line: the longer line, or what is shown.
+    pub(crate) fn tab(&self, line: &str) -> String {
+        let completion = match self.session.complete(line) {
+            Completion::Keys(keys) => {
+                let found = self.objects(keys.table());
+                let keys_found: Vec<&str> = found.iter().map(|object| &*object.key).collect();
+                keys.complete(&keys_found)
+            }
+            other => other,
+        };
+        match completion {
+            Completion::Nothing | Completion::Keys(_) => "(bell)\n".to_owned(),
+            Completion::Insert(text) => format!("{line}{text}|\n"),
+            Completion::Show(text) => text,
+        }
+    }
+
+    /// What happens around the session.
+    pub(crate) fn happen(&mut self, event: &str) -> String {
+        match event.split_once(' ').unwrap_or((event, "")) {
+            ("hours-pass", hours) => {
+                self.now = self.now.after(Span::from_hours(hours.parse().unwrap()));
+                String::new()
+            }
+            ("store-fails", _) => {
+                self.store_is_down = true;
+                String::new()
+            }
+            ("store-recovers", _) => {
+                self.store_is_down = false;
+                String::new()
+            }
+            ("debug", text) => self.debug(text),
+            _ => panic!("nothing is known to happen as {event:?}"),
+        }
+    }
+
+    fn debug(&self, text: &str) -> String {
+        let (source, text) = text.split_once(' ').unwrap();
+        let (source, text) = match source {
+            "provision" => (Source::Fortitoken, Text::At(Place::PROVISION, text.into())),
+            "raw" => (
+                Source::Fortitoken,
+                Text::Raw(text.replace(" / ", "\n").into()),
+            ),
+            "fnbamd" => (
+                Source::Application(Application::Fnbamd),
+                Text::Raw(text.into()),
+            ),
+            other => panic!("no source {other}"),
+        };
+        let line = Line {
+            at: self.now,
+            source,
+            text,
+        };
+        assert_eq!(
+            self.session.debug_line(&line).is_some(),
+            self.session.wants_debug(source)
+        );
+        self.session.debug_line(&line).unwrap_or_default()
+    }
+
+    fn run(&mut self, command: Command, mut output: Output) -> String {
+        let text = match command {
+            Command::Fetch { .. } | Command::Configure(_) => {
+                unreachable!("the session wants to know")
+            }
+            Command::Execute(operation) => self.execute(operation),
+            Command::Poll => self.poll(),
+            Command::Synchronise(asked) => synchronised(&asked),
+            Command::List(mut listing) => {
+                let mut text = listing.head("admin");
+                for table in listing.tables() {
+                    for object in self.rows(&listing.query(table)) {
+                        text += &listing.entry(&object);
+                    }
+                    text += &listing.end(table);
+                }
+                text
+            }
+            Command::Ask(query) => self.ask(&query),
+        };
+        output.push(&text) + &output.finish()
+    }
+
+    fn execute(&mut self, operation: Operation) -> String {
+        let unlocked = match &operation {
+            Operation::Unlock(person) => Some(person.clone()),
+            _ => None,
+        };
+        let import = match &operation {
+            Operation::Import(code) => Some(code.as_str().to_owned()),
+            _ => None,
+        };
+        let provisioned = match &operation {
+            Operation::Provision(token) | Operation::Renew(token) => Some(*token),
+            _ => None,
+        };
+        if let Err(error) = self.apply(operation) {
+            return render::refusal(error);
+        }
+        match (unlocked, import, provisioned) {
+            (Some(person), ..) => said(&Outcome::Unlocked(&person)),
+            (_, Some(code), _) => self.import(&code),
+            (.., Some(token)) => self.provisioned(token),
+            _ => String::new(),
+        }
+    }
+
+    fn import(&mut self, code: &str) -> String {
+        match code {
+            "0000-0000-0000-0000-0000" => {
+                let licence = LicenceSerial::parse("FTMTRIAL02062407").unwrap();
+                let tokens = vec![serial("FTKMOB83712DC7FE"), serial("FTKMOB83F91CD33B")];
+                self.apply(Operation::Imported { licence, tokens }).unwrap();
+                said(&Outcome::Imported { licence, tokens: 2 })
+            }
+            "DDDD-DDDD-DDDD-DDDD-DDDD" => said(&Outcome::Refused {
+                request: Request::Import,
+                number: -7564,
+                cause: "The licence was not redeemed before the date on its certificate.",
+                next_step: "Ask for a new code, register it and import it.",
+            }),
+            _ => {
+                let why = "connection refused by registry.example:8443";
+                self.outbox.push(OutboxRow {
+                    number: 7,
+                    about: query::about(&Message::ActivateLicence(
+                        ident::LicenceCode::parse(code).unwrap(),
+                    ))
+                    .into(),
+                    created: self.now,
+                    attempts: 1,
+                    last_error: Some(why.into()),
+                });
+                said(&Outcome::Waiting {
+                    request: Request::Import,
+                    why,
+                })
+            }
+        }
+    }
+
+    fn provisioned(&self, token: TokenSerial) -> String {
+        let owned = self.owned(token);
+        let Stage::Provisioning(waiting) = &owned.token.stage else {
+            return said(&Outcome::Renewed(token));
+        };
+        let expires = waiting.expires;
+        match owned.owner.and_then(|owner| owner.email) {
+            Some(to) => said(&Outcome::Mailed {
+                token,
+                to: &to,
+                expires,
+            }),
+            None => said(&Outcome::Shown(Activation {
+                token,
+                code: &waiting.code,
+                expires,
+                qr: Qr {
+                    modules: &[true, false, false, true],
+                    width: 2,
+                },
+            })),
+        }
+    }
+
+    fn poll(&mut self) -> String {
+        let waiting = self
+            .tokens
+            .iter()
+            .filter(|token| matches!(token.stage, Stage::Provisioning(_)));
+        let polled: Vec<Polled> = waiting
+            .map(|token| Polled {
+                token: token.serial,
+                phone: Some(Phone {
+                    registration: RegistrationId::parse(PHONE).unwrap(),
+                    os_version: "5.4.2_IOS".into(),
+                }),
+            })
+            .collect();
+        let asked = polled.len();
+        self.apply(Operation::Polled(polled)).unwrap();
+        said(&Outcome::Polled {
+            asked,
+            activated: asked,
+        })
+    }
+
+    fn ask(&self, query: &Query) -> String {
+        match query {
+            Query::TokenInfo { serial } => {
+                let tokens = self
+                    .tokens
+                    .iter()
+                    .filter(|token| serial.is_none_or(|it| it == token.serial));
+                let rows = tokens.map(|token| render::token(&TokenRow::of(token, self.now)));
+                let activated = self
+                    .tokens
+                    .iter()
+                    .filter(|token| query::is_activated(token))
+                    .count();
+                let activated = u64::try_from(activated).unwrap();
+                let totals = TokenTotals {
+                    activated,
+                    activated_global: activated,
+                    server: ServerReach::Reachable,
+                };
+                render::token_head() + &rows.collect::<String>() + &render::token_totals(&totals)
+            }
+            Query::Logins(logins) => {
+                let rows: Vec<&LoginRow> = self
+                    .logins
+                    .iter()
+                    .filter(|row| is_of(row, logins))
+                    .collect();
+                let from = rows.len().saturating_sub(logins.last as usize);
+                rows[from..].iter().map(|row| render::login(row)).collect()
+            }
+            Query::SystemStatus => {
+                let status = SystemStatus {
+                    serial: ProductSerial::parse("FGT3HD3915801656").unwrap(),
+                    hostname: self.object(&GLOBAL, "").unwrap().text("hostname").into(),
+                    release: "0.1.0".into(),
+                    now: self.now,
+                };
+                render::system_status(&status, Zone::ahead_by(|_| Span::from_hours(2)))
+            }
+            Query::Outbox => self.outbox.iter().map(render::outbox_row).collect(),
+            Query::Entries { .. } => unreachable!("entries are listed"),
+        }
+    }
+
+    fn rows(&self, query: &Query) -> Vec<Object> {
+        match query {
+            Query::Entries {
+                table,
+                key: Some(key),
+            } => self.object(table, key).into_iter().collect(),
+            Query::Entries { table, key: None } => self.objects(table),
+            _ => unreachable!("a listing asks for entries"),
+        }
+    }
+
+    fn objects(&self, table: &'static Table) -> Vec<Object> {
+        if table == &LOCAL {
+            self.users.iter().map(Object::from).collect()
+        } else if table == &FORTITOKEN {
+            self.tokens
+                .iter()
+                .map(|token| token.to_object(sealed_seed(token)))
+                .collect()
+        } else if matches!(table.shape, Shape::Single) {
+            self.object(table, "").into_iter().collect()
+        } else {
+            self.objects
+                .iter()
+                .filter(|object| object.table == table)
+                .map(copy)
+                .collect()
+        }
+    }
+
+    fn object(&self, table: &'static Table, key: &str) -> Option<Object> {
+        if table == &LOCAL {
+            let name = CanonicalName::of(key).ok()?;
+            return self
+                .users
+                .iter()
+                .find(|user| user.name.canonical() == &name)
+                .map(Object::from);
+        }
+        if table == &FORTITOKEN {
+            let token = self
+                .tokens
+                .iter()
+                .find(|token| token.serial.as_str() == key)?;
+            return Some(token.to_object(sealed_seed(token)));
+        }
+        let stored = self
+            .objects
+            .iter()
+            .find(|object| object.table == table && &*object.key == key);
+        let empty = || matches!(table.shape, Shape::Single).then(|| Object::new(table, ""));
+        stored.map(copy).or_else(empty)
+    }
+
+    fn apply(&mut self, operation: Operation) -> Result<(), AdminError> {
+        let entropy = Entropy {
+            seed: Zeroizing::new([7; 20]),
+            salt: [7; 16],
+        };
+        let actor = Actor {
+            name: "admin".into(),
+            interface: "console".into(),
+        };
+        let facts = self.facts(&operation.reads());
+        let Plan {
+            changes, messages, ..
+        } = admin::apply(operation, facts, &entropy, &actor, self.now)?;
+        for change in changes {
+            self.change(change);
+        }
+        for message in messages {
+            self.send(message);
+        }
+        Ok(())
+    }
+
+    fn facts(&self, reads: &Reads) -> Facts {
+        let users = self
+            .users
+            .iter()
+            .filter(|user| reads.users.contains(user.name.canonical()));
+        let users: Vec<User> = users.cloned().collect();
+        let theirs = users.iter().filter_map(|user| user.token);
+        let mut serials: Vec<TokenSerial> = reads.tokens.iter().copied().chain(theirs).collect();
+        serials.sort();
+        serials.dedup();
+        let exists = |serial: &TokenSerial| self.tokens.iter().any(|token| token.serial == *serial);
+        let tokens = serials
+            .into_iter()
+            .filter(exists)
+            .map(|serial| self.owned(serial))
+            .collect();
+        Facts {
+            users,
+            tokens,
+            object: reads
+                .object
+                .as_ref()
+                .and_then(|(table, key)| self.object(table, key)),
+            code_lifetime: Settings::default().code_lifetime,
+        }
+    }
+
+    fn owned(&self, serial: TokenSerial) -> Owned {
+        let token = self
+            .tokens
+            .iter()
+            .find(|token| token.serial == serial)
+            .unwrap();
+        let owner = self.users.iter().find(|user| user.token == Some(serial));
+        let owner = owner.map(|user| Owner {
+            name: user.name.clone(),
+            email: user.email.clone(),
+        });
+        Owned {
+            token: copy_token(token),
+            owner,
+        }
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::User(user) => {
+                self.users.retain(|other| other.name != user.name);
+                self.users.push(user);
+                self.users
+                    .sort_by(|a, b| a.name.canonical().cmp(b.name.canonical()));
+            }
+            Change::UserRemoved(name) => self.users.retain(|user| user.name.canonical() != &name),
+            Change::Token(token) => {
+                self.tokens.retain(|other| other.serial != token.serial);
+                self.tokens.push(token);
+                self.tokens.sort_by_key(|token| token.serial);
+            }
+            Change::TokenRemoved(serial) => self.tokens.retain(|token| token.serial != serial),
+            Change::Object(object) => {
+                self.objects
+                    .retain(|other| (other.table, &other.key) != (object.table, &object.key));
+                self.objects.push(sealed(object));
+                self.objects.sort_by(|a, b| a.key.cmp(&b.key));
+            }
+            Change::ObjectRemoved(table, key) => {
+                self.objects
+                    .retain(|object| (object.table, &object.key) != (table, &key));
+            }
+            Change::Seed(..) | Change::FailuresCleared(_) => {}
+        }
+    }
+
+    /// The token server answers a provisioning at once; imports are answered where they are asked.
+    fn send(&mut self, message: Message) {
+        if let Message::Provision(tokens) = message {
+            let supply = |token: &TokenSerial| Supplied {
+                token: *token,
+                code: ActivationCode::parse(ACTIVATION).unwrap(),
+                link: ActivationLink::new("https://registry.example/a".to_owned()),
+                valid: Span::from_hours(72),
+            };
+            self.apply(Operation::Provisioned(tokens.iter().map(supply).collect()))
+                .unwrap();
+        }
+    }
+}
+
+fn said(outcome: &Outcome<'_>) -> String {
+    outcome.render(Zone::ahead_by(|_| Span::from_hours(2)))
+}
+
+fn synchronised(asked: &Synchronise) -> String {
+    let token = asked.serial;
+    match (asked.first.as_str(), asked.second.as_str()) {
+        ("111111", "222222") => said(&Outcome::Resynchronised {
+            token,
+            drift: Drift(-14),
+        }),
+        _ => said(&Outcome::NotResynchronised {
+            token,
+            error: ResyncError::NotFound,
+        }),
+    }
+}
+
+fn is_of(row: &LoginRow, logins: &Logins) -> bool {
+    match &logins.of {
+        Whose::Anyone => true,
+        Whose::Person(name) => row.person == *name,
+        Whose::Client(client) => row.origin.client == *client,
+    }
+}
+
+fn serial(text: &str) -> TokenSerial {
+    TokenSerial::parse(text).unwrap()
+}
+
+fn sealed_seed(token: &Token) -> Option<Box<str>> {
+    token.has_seed.then(|| Box::from("c2VhbGVkIHNlZWQ="))
+}
+
+/// The store seals secrets.
+fn sealed(object: Object) -> Object {
+    let mut kept = Object::new(object.table, &object.key);
+    for (field, value) in object.into_values() {
+        let value = match value {
+            Value::Secret(_) => Value::Sealed("c2VhbGVkIHNlY3JldA==".into()),
+            other => other,
+        };
+        kept.set(field, value);
+    }
+    kept
+}
+
+fn copy(object: &Object) -> Object {
+    let mut copied = Object::new(object.table, &object.key);
+    for (field, value) in object.values() {
+        let value = match value {
+            Value::Text(text) => Value::Text(text.clone()),
+            Value::Sealed(text) => Value::Sealed(text.clone()),
+            Value::Secret(_) => unreachable!("nothing open is stored"),
+        };
+        copied.set(field, value);
+    }
+    copied
+}
+
+fn copy_token(token: &Token) -> Token {
+    let code = |code: &ActivationCode| ActivationCode::parse(code.as_str()).unwrap();
+    let stage = match &token.stage {
+        Stage::New => Stage::New,
+        Stage::Requested => Stage::Requested,
+        Stage::Activated => Stage::Activated,
+        Stage::Provisioning(waiting) => Stage::Provisioning(Provisioning {
+            code: code(&waiting.code),
+            link: ActivationLink::new(waiting.link.as_str().to_owned()),
+            expires: waiting.expires,
+        }),
+        Stage::Provisioned(phone) => Stage::Provisioned(Provisioned {
+            code: code(&phone.code),
+            expires: phone.expires,
+            registration: phone.registration,
+            os_version: phone.os_version.clone(),
+        }),
+    };
+    Token {
+        serial: token.serial,
+        status: token.status,
+        comments: token.comments.clone(),
+        licence: token.licence,
+        parameters: token.parameters,
+        has_seed: token.has_seed,
+        stage,
+        drift: token.drift,
+    }
+}
+
+fn logins() -> Vec<LoginRow> {
+    let token = serial("FTKMOB4BA4BE9B84");
+    let row = |number, person: &str, client: &str, source: &str, verdict| LoginRow {
+        number,
+        at: START.before(Span::from_mins(60 - number)),
+        person: CanonicalName::of(person).unwrap(),
+        origin: Origin {
+            client: client.into(),
+            source: source.into(),
+        },
+        verdict,
+    };
+    let spend = Spend::Step {
+        token,
+        step: CodeStep(28_684_450),
+        drift: Drift(0),
+    };
+    let refused = |reason, token, evidence: Option<&str>, explained| {
+        let evidence = evidence.map(Box::from);
+        Verdict::Refused(Refused {
+            reason,
+            token,
+            evidence,
+            explained,
+        })
+    };
+    let slow = Finding {
+        reason: Reason::ClockSlow,
+        evidence: "clock of this token (FTKMOB4BA4BE9B84) is 15 steps slow (121 candidates tried)"
+            .into(),
+    };
+    vec![
+        row(
+            40,
+            "alice",
+            "vpn1",
+            "198.51.100.7",
+            Verdict::Accepted(spend),
+        ),
+        row(
+            41,
+            "alice",
+            "vpn1",
+            "198.51.100.7",
+            refused(
+                Reason::CodeReplayed,
+                Some(token),
+                Some("already used at 2024-07-15 17:50:19Z through client vpn1"),
+                None,
+            ),
+        ),
+        row(
+            42,
+            "mallory",
+            "ssh",
+            "\u{1b}[31m203.0.113.9",
+            refused(Reason::UserUnknown, None, None, None),
+        ),
+        row(
+            43,
+            "alice",
+            "ssh",
+            "192.0.2.4",
+            refused(Reason::CodeWrong, Some(token), None, Some(slow)),
+        ),
+        row(
+            44,
+            "robot",
+            "ssh",
+            "192.0.2.5",
+            Verdict::Accepted(Spend::Nothing),
+        ),
+    ]
+}
