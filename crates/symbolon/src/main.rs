@@ -1,2 +1,116 @@
-//! symbolon
-fn main() {}
+//! `symbolon`: the command line of the process, its configuration, and the wiring of its roles.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a shell: it reads files, clocks and the environment that the pure crates are denied"
+)]
+
+mod bench;
+mod config;
+mod console;
+mod demo;
+mod desk;
+mod up;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+/// A self-hosted two-factor token system.
+#[derive(Debug, Parser)]
+#[command(name = "symbolon", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run all roles in this process: gateway and token server
+    Up(up::UpArgs),
+    /// The administrator's command line, on the terminal or from a pipe
+    Console(DataArgs),
+    /// Customer service of the token server: products, licences, look-ups
+    Desk(desk::DeskArgs),
+    /// The authenticator: tokens on this computer, under a PIN
+    App(app::Args),
+    /// Walk one token from its licence to a login, on a system of its own
+    Demo(demo::DemoArgs),
+    /// Measure, next to a floor measured in the same minute
+    Bench(bench::BenchArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct DataArgs {
+    /// Data directory of the running system
+    #[arg(long, value_name = "DIR", default_value = "symbolon-data", env = "SYMBOLON_DATA")]
+    data: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    let quiet = !matches!(command, Command::Up(_));
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("SYMBOLON_LOG").unwrap_or_else(|_| {
+            EnvFilter::new(if quiet {
+                "warn"
+            } else {
+                "warn,symbolon=info,gateway=info,registry=info,store=info"
+            })
+        }))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    match run(command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("symbolon: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    // Every role uses one provider; a second would need a second audit.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        anyhow::bail!("a cryptographic provider is installed already");
+    }
+    match command {
+        Command::Up(args) => runtime()?.block_on(up::run(args)),
+        Command::Console(args) => console::run(&up::console_socket(&args.data)?),
+        Command::Desk(args) => desk::run(&args),
+        Command::App(args) => runtime()?.block_on(app(args)),
+        Command::Demo(args) => runtime()?.block_on(demo::run(args)),
+        Command::Bench(args) => bench::run(&args),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+async fn app(args: app::Args) -> Result<ExitCode> {
+    let mut out = std::io::stdout();
+    let world = app::Surroundings {
+        out: &mut out,
+        now_unix: &now_unix,
+        effort: app::vault::Effort::RECOMMENDED,
+        machine_id: PathBuf::from("/etc/machine-id"),
+    };
+    app::run(args, world).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The wall clock in seconds after the epoch.
+fn now_unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

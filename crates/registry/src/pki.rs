@@ -1,0 +1,309 @@
+//! The installation's own certificates: an authority that is made once, the server's certificate
+//! that is made at every start, and one certificate for each gateway.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use ident::ProductSerial;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use softtoken::address::ServerName;
+use softtoken::link::SpkiPin;
+use store::private_file::{self, PrivateFileError};
+use zeroize::Zeroizing;
+
+/// Every phone pins the authority, so its end would be the end of the installation: it is far away.
+const AUTHORITY_LIFE: Duration = days(30 * 365);
+/// Nothing renews a gateway's certificate by itself; it is issued again by hand within this time.
+const GATEWAY_LIFE: Duration = days(10 * 365);
+/// The most that phones accept of a server. It is made anew at every start.
+const SERVER_LIFE: Duration = days(825);
+/// Clocks of peers may be a little slow.
+const BACKDATED: Duration = days(1);
+/// Files of a P-256 key and of a certificate have less than 2 KiB.
+const MAX_PEM_LEN: u64 = 16 << 10;
+const AUTHORITY_NAME: &str = "Symbolon registry authority";
+
+/// `Name { RDN { commonName: UTF8String of 16 } }` without the outer SEQUENCE (X.501): what the subject
+/// of every gateway's certificate begins with, so that nothing of it has to be interpreted.
+const SUBJECT_PREFIX: [u8; 11] = [
+    0x31, 0x19, 0x30, 0x17, 0x06, 0x03, 0x55, 0x04, 0x03, 0x0c, 0x10,
+];
+
+/// The certificate authority of an installation.
+#[derive(Debug)]
+pub struct Pki {
+    authority: CertificateDer<'static>,
+    authority_pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// What a gateway needs to be heard.
+pub struct GatewayIdentity {
+    /// Its certificate, subject `CN=SERIAL`.
+    pub certificate_pem: String,
+    /// Its private key (PKCS #8).
+    pub key_pem: Zeroizing<String>,
+}
+
+/// What the registry shows to those who connect.
+pub(crate) struct ServerIdentity {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+}
+
+/// Why there are no certificates.
+#[derive(Debug, thiserror::Error)]
+pub enum PkiError {
+    /// A key file.
+    #[error("certificate authority: {0}")]
+    File(#[from] PrivateFileError),
+    /// Another file.
+    #[error("certificate authority: {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// One of the two files is missing, damaged or another authority's.
+    #[error(
+        "{} does not hold a certificate and its key (ca.pem, ca.key); restore both from the backup: \
+         phones and gateways trust no other",
+        directory.display()
+    )]
+    Damaged {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The library refused.
+    #[error("the certificate could not be made: {0}")]
+    Make(#[from] rcgen::Error),
+}
+
+impl Pki {
+    /// Reads the authority from `directory` (`ca.pem`, `ca.key`), or makes it there if both are missing.
+    pub fn open_or_create(directory: &Path) -> Result<Self, PkiError> {
+        let io = |source| PkiError::Io {
+            path: directory.to_owned(),
+            source,
+        };
+        std::fs::create_dir_all(directory).map_err(io)?;
+        let (certificate, key) = (directory.join("ca.pem"), directory.join("ca.key"));
+        if certificate.exists() || key.exists() {
+            return Self::load(directory, &certificate, &key);
+        }
+        let key_pair = KeyPair::generate()?;
+        let params = authority_params();
+        let made = params.self_signed(&key_pair)?;
+        // The key last: a certificate without it is noticed at the next start, a key without its
+        // certificate would be, too, but is the secret.
+        private_file::create(&certificate, made.pem().as_bytes())?;
+        private_file::create(&key, Zeroizing::new(key_pair.serialize_pem()).as_bytes())?;
+        let authority_pem = made.pem();
+        let authority = made.der().clone();
+        Ok(Self {
+            authority,
+            authority_pem,
+            issuer: Issuer::new(params, key_pair),
+        })
+    }
+
+    /// The authority's certificate, which gateways trust.
+    pub fn authority_pem(&self) -> &str {
+        &self.authority_pem
+    }
+
+    /// SHA-256 of the authority's `SubjectPublicKeyInfo`, which phones trust (RFC 7469).
+    pub fn pin(&self) -> SpkiPin {
+        SpkiPin::of_spki(&self.issuer.key().subject_public_key_info())
+    }
+
+    /// Issues a certificate to a gateway. Earlier ones stay valid.
+    pub fn issue_gateway(&self, serial: ProductSerial) -> Result<GatewayIdentity, PkiError> {
+        let mut params = leaf_params(serial.as_str(), GATEWAY_LIFE);
+        params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ClientAuth);
+        let key = KeyPair::generate()?;
+        let certificate_pem = params.signed_by(&key, &self.issuer)?.pem();
+        Ok(GatewayIdentity {
+            certificate_pem,
+            key_pem: Zeroizing::new(key.serialize_pem()),
+        })
+    }
+
+    pub(crate) fn authority(&self) -> CertificateDer<'static> {
+        self.authority.clone()
+    }
+
+    /// A certificate for these names, its key in memory only.
+    pub(crate) fn issue_server(&self, names: &[ServerName]) -> Result<ServerIdentity, PkiError> {
+        let mut hosts: Vec<String> = names.iter().map(|name| host(name).to_owned()).collect();
+        hosts.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+        hosts.sort_unstable();
+        hosts.dedup();
+        let mut params = leaf_params("Symbolon registry", SERVER_LIFE);
+        params.subject_alt_names = CertificateParams::new(hosts)?.subject_alt_names;
+        params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ServerAuth);
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(ServerIdentity {
+            // The authority goes along: phones that scanned its pin have never seen it.
+            chain: vec![certificate.der().clone(), self.authority()],
+            key: PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+        })
+    }
+
+    fn load(directory: &Path, certificate: &Path, key: &Path) -> Result<Self, PkiError> {
+        let damaged = || PkiError::Damaged {
+            directory: directory.to_owned(),
+        };
+        if !certificate.exists() || !key.exists() {
+            return Err(damaged());
+        }
+        let io = |source| PkiError::Io {
+            path: certificate.to_owned(),
+            source,
+        };
+        let authority_pem = std::fs::read_to_string(certificate).map_err(io)?;
+        let authority =
+            CertificateDer::from_pem_slice(authority_pem.as_bytes()).map_err(|_| damaged())?;
+        let key_pem = private_file::read(key, MAX_PEM_LEN)?;
+        let key_pem = str::from_utf8(&key_pem).map_err(|_| damaged())?;
+        let key = KeyPair::from_pem(key_pem).map_err(|_| damaged())?;
+        let parsed = webpki::EndEntityCert::try_from(&authority).map_err(|_| damaged())?;
+        if parsed.subject_public_key_info().as_ref() != key.subject_public_key_info() {
+            return Err(damaged());
+        }
+        Ok(Self {
+            authority,
+            authority_pem,
+            issuer: Issuer::new(authority_params(), key),
+        })
+    }
+}
+
+impl GatewayIdentity {
+    /// Writes `gateway.pem` and `gateway.key` into `directory`, which must not have them.
+    pub fn save(&self, directory: &Path) -> Result<(), PkiError> {
+        private_file::create(&directory.join("gateway.key"), self.key_pem.as_bytes())?;
+        private_file::create(
+            &directory.join("gateway.pem"),
+            self.certificate_pem.as_bytes(),
+        )?;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for GatewayIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("GatewayIdentity(<sealed>)")
+    }
+}
+
+/// The serial in a gateway's verified certificate; `None` for a certificate of another kind.
+pub(crate) fn product_of(certificate: &CertificateDer<'_>) -> Option<ProductSerial> {
+    let parsed = webpki::EndEntityCert::try_from(certificate).ok()?;
+    let serial = parsed.subject().strip_prefix(&SUBJECT_PREFIX)?;
+    ProductSerial::parse(str::from_utf8(serial).ok()?).ok()
+}
+
+fn authority_params() -> CertificateParams {
+    let mut params = params(AUTHORITY_NAME, AUTHORITY_LIFE);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn leaf_params(name: &str, life: Duration) -> CertificateParams {
+    let mut params = params(name, life);
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.use_authority_key_identifier_extension = true;
+    params
+}
+
+fn params(name: &str, life: Duration) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, DnValue::Utf8String(name.to_owned()));
+    params.distinguished_name = subject;
+    let now = SystemTime::now();
+    params.not_before = (now - BACKDATED).into();
+    params.not_after = (now + life).into();
+    params
+}
+
+/// The host of `host[:port]` or `[v6][:port]`.
+fn host(name: &ServerName) -> &str {
+    let text = name.as_str();
+    match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => text.split_once(':').map_or(text, |(host, _)| host),
+    }
+}
+
+const fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_authority_is_made_once_and_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = Pki::open_or_create(dir.path()).unwrap();
+        let read = Pki::open_or_create(dir.path()).unwrap();
+        assert_eq!(made.pin(), read.pin());
+        assert_eq!(made.authority_pem(), read.authority_pem());
+    }
+
+    #[test]
+    fn half_an_authority_or_another_ones_key_is_refused() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Pki::open_or_create(one.path()).unwrap();
+        Pki::open_or_create(two.path()).unwrap();
+        std::fs::copy(two.path().join("ca.key"), one.path().join("ca.key")).unwrap();
+        let crossed = Pki::open_or_create(one.path());
+        assert!(
+            matches!(crossed, Err(PkiError::Damaged { .. })),
+            "{crossed:?}"
+        );
+        std::fs::remove_file(two.path().join("ca.pem")).unwrap();
+        let half = Pki::open_or_create(two.path());
+        assert!(matches!(half, Err(PkiError::Damaged { .. })), "{half:?}");
+    }
+
+    #[test]
+    fn a_gateway_is_named_by_its_certificate_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let pki = Pki::open_or_create(dir.path()).unwrap();
+        let serial = ProductSerial::parse("FGT3HD3915801656").unwrap();
+        let identity = pki.issue_gateway(serial).unwrap();
+        let certificate =
+            CertificateDer::from_pem_slice(identity.certificate_pem.as_bytes()).unwrap();
+        assert_eq!(product_of(&certificate), Some(serial));
+        let server = pki
+            .issue_server(&[ServerName::parse("tokens.example.org").unwrap()])
+            .unwrap();
+        assert_eq!(product_of(&server.chain[0]), None);
+        assert_eq!(product_of(&pki.authority()), None);
+    }
+
+    #[test]
+    fn a_host_is_what_stands_before_the_port() {
+        for (name, expected) in [
+            ("tokens.example.org", "tokens.example.org"),
+            ("tokens.example.org:8443", "tokens.example.org"),
+            ("[2001:db8::1]:8443", "2001:db8::1"),
+            ("192.0.2.1:8443", "192.0.2.1"),
+        ] {
+            assert_eq!(host(&ServerName::parse(name).unwrap()), expected);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `symbolon bench`: how fast, at what cost, on this machine, next to a floor measured in the same
+//! minute. Only ratios within one run mean anything: the load generator takes part of the same
+//! cores and a disk's sync swings by a factor of a hundred.
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock, opens sockets and starts processes"
+)]
+
+pub(crate) mod floor;
+pub(crate) mod load;
+pub(crate) mod machine;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The least that a correct RADIUS server has to do: what the others are measured against
+    Floor(floor::FloorArgs),
+}
+
+pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
+    match &args.what {
+        What::Floor(args) => floor::floor(args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

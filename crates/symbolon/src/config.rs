@@ -1,0 +1,127 @@
+//! `symbolon.toml`: what a process needs before it has a store. All else is configuration in the
+//! store.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+/// The file's name in the data directory.
+pub(crate) const FILE: &str = "symbolon.toml";
+
+/// What the file says before anybody changed it.
+const TEMPLATE: &str = include_str!("symbolon.toml");
+
+/// The file as it is written.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Config {
+    pub(crate) store: Store,
+    pub(crate) gateway: Gateway,
+    pub(crate) registry: Registry,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Store {
+    pub(crate) url: String,
+    pub(crate) root_key: PathBuf,
+    pub(crate) head_record: PathBuf,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Gateway {
+    pub(crate) radius: Vec<SocketAddr>,
+    pub(crate) console: PathBuf,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Registry {
+    pub(crate) https: SocketAddr,
+    pub(crate) public_url: String,
+}
+
+impl Config {
+    /// Reads the file of a data directory; the first time, writes it first.
+    pub(crate) fn load_or_create(data: &Path) -> Result<Self> {
+        if !data.join(FILE).exists() {
+            Self::create(data, str::to_owned)?;
+        }
+        Self::load(data)
+    }
+
+    /// Writes the file that every installation begins with, changed by `change`.
+    pub(crate) fn create(data: &Path, change: impl FnOnce(&str) -> String) -> Result<()> {
+        let path = data.join(FILE);
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| {
+                file.write_all(change(TEMPLATE).as_bytes())?;
+                file.sync_all()
+            })
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Reads the file of a data directory.
+    pub(crate) fn load(data: &Path) -> Result<Self> {
+        let path = data.join(FILE);
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}; 'symbolon up' writes it", path.display()))?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        config.check(&path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<()> {
+        if self.store.url != "sqlite" {
+            bail!(
+                "{}: [store] url is '{}'; this version has the embedded store only: url = \"sqlite\"",
+                path.display(),
+                self.store.url
+            );
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_a_configuration_that_listens_on_loopback_only() {
+        let config: Config = toml::from_str(TEMPLATE).unwrap();
+        assert!(config.gateway.radius.iter().all(|address| address.ip().is_loopback()));
+        assert!(config.registry.https.ip().is_loopback());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let text = TEMPLATE.replace("[gateway]", "[gateway]\nradious = 1");
+        let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
+        let line = text.lines().position(|line| line.starts_with("radious")).unwrap() + 1;
+        assert!(error.contains(&format!("line {line}")), "{error}");
+        assert!(error.contains("radious"), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_written_once_and_never_again() {
+        let data = tempfile::tempdir().unwrap();
+        let first = Config::load_or_create(data.path()).unwrap();
+        let path = data.path().join(FILE);
+        let text = std::fs::read_to_string(&path).unwrap().replace(":1812", ":11812");
+        std::fs::write(&path, text).unwrap();
+        let second = Config::load_or_create(data.path()).unwrap();
+        assert_ne!(first.gateway.radius, second.gateway.radius);
+    }
+}
