@@ -32,14 +32,14 @@ pub enum Step {
 /// What the shell does for a session.
 #[derive(Debug)]
 pub enum Command {
-    /// Fetch an entry, and tell [`Session::fetched`].
+    /// Fetch an entry, and tell [`Session::fetched`](crate::Session::fetched).
     Fetch {
         /// The table.
         table: &'static Table,
         /// The key as typed; empty for a single object.
         key: Box<str>,
     },
-    /// Apply a change of the configuration, and tell [`Session::applied`].
+    /// Apply a change of the configuration, and tell [`Session::applied`](crate::Session::applied).
     Configure(Operation),
     /// Apply an operation, wait for what comes of it, and print the
     /// [`Outcome`](crate::render::Outcome) or the [`refusal`](crate::render::refusal).
