@@ -29,7 +29,7 @@ pub use desk::{
     DeskEvent, DeskRefusal, IssuedLicence, LicenceRecord, NewLicence, ProductRecord, TokenRecord,
 };
 pub use licence::{Activated, LicenceDenied};
-pub use once::{Message, MessageId, MessageIdError, OnceRefusal};
+pub use once::{Message, MessageId, MessageIdError, NotDone};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided};
@@ -92,16 +92,16 @@ impl RegistryStore {
         self.database.shutdown();
     }
 
-    /// Activates a licence, or gives out trial tokens, and renders the answer in the same transaction;
-    /// a repeated `message` gets the first answer.
+    /// Activates a licence, or gives out trial tokens. The answer is rendered in the same transaction,
+    /// so that a repeated `message` gets the first one.
     pub async fn activate_licence(
         &self,
         asking: Asking,
         code: LicenceCode,
         now: Timestamp,
         message: Option<Message>,
-        render: impl FnOnce(Activated) -> Zeroizing<String> + Send + 'static,
-    ) -> Result<Zeroizing<String>, Failure<OnceRefusal<LicenceDenied>>> {
+        render: impl FnOnce(Result<Activated, LicenceDenied>) -> Zeroizing<String> + Send + 'static,
+    ) -> Result<Zeroizing<String>, Failure<NotDone>> {
         let work = licence::ActivateLicence {
             keys: self.keys(),
             asking,
@@ -119,16 +119,16 @@ impl RegistryStore {
             .await
     }
 
-    /// Makes tokens ready for phones and renders the answer in the same transaction; a repeated
-    /// `message` gets the first answer.
+    /// Makes tokens ready for phones. The answer is rendered in the same transaction, so that a
+    /// repeated `message` gets the first one.
     pub async fn provision(
         &self,
         asking: Asking,
         tokens: Vec<ToProvision>,
         now: Timestamp,
         message: Option<Message>,
-        render: impl FnOnce(Provisioned) -> Zeroizing<String> + Send + 'static,
-    ) -> Result<Zeroizing<String>, Failure<OnceRefusal<ProvisionDenied>>> {
+        render: impl FnOnce(Result<Provisioned, ProvisionDenied>) -> Zeroizing<String> + Send + 'static,
+    ) -> Result<Zeroizing<String>, Failure<NotDone>> {
         let work = provision::ProvisionTokens {
             keys: self.keys(),
             asking,

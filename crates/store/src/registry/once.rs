@@ -3,6 +3,7 @@
 //! The described messages carry no identity, so a gateway whose answer was lost cannot tell `already
 //! activated` by itself from `already activated` by somebody else. An id beside the message can.
 
+use std::fmt;
 use std::sync::Arc;
 
 use domain::time::{Span, Timestamp};
@@ -56,15 +57,25 @@ pub struct Message {
     pub digest: [u8; 32],
 }
 
-/// Why a message has no answer.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum OnceRefusal<E> {
+/// Why nothing was done for a message.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
     /// Its id was used for another message.
     #[error("this message id was used for another message")]
     IdReused,
-    /// The use case refuses.
-    #[error("{0}")]
-    Refused(E),
+    /// The use case refuses; the rendered answer says why.
+    #[error("refused")]
+    Refused(Zeroizing<String>),
+}
+
+/// Not the answer: the code that was asked for stands in it.
+impl fmt::Debug for NotDone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IdReused => "IdReused",
+            Self::Refused(_) => "Refused(<sealed>)",
+        })
+    }
 }
 
 /// A use case whose rendered answer is stored in its own transaction. Refusals are not stored: they
@@ -80,12 +91,12 @@ pub(super) struct Once<W, F> {
 impl<W, F> Work for Once<W, F>
 where
     W: Work,
-    F: FnOnce(W::Out) -> Zeroizing<String> + Send + 'static,
+    F: FnOnce(Result<W::Out, W::Err>) -> Zeroizing<String> + Send + 'static,
 {
     type Out = Zeroizing<String>;
-    type Err = OnceRefusal<W::Err>;
+    type Err = NotDone;
 
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Self::Err>> {
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Zeroizing<String>, Failure<NotDone>> {
         let Self {
             keys,
             message,
@@ -93,26 +104,25 @@ where
             work,
             render,
         } = self;
-        let Some(message) = message else {
-            return Ok(render(work.run(tx).await.map_err(refused)?));
-        };
-        match find(tx, &message, now).await? {
-            Some((digest, _)) if digest != message.digest => {
-                return Err(Failure::Refused(OnceRefusal::IdReused));
+        if let Some(message) = &message
+            && let Some((digest, body)) = find(tx, message, now).await?
+        {
+            if digest != message.digest {
+                return Err(Failure::Refused(NotDone::IdReused));
             }
-            Some((_, body)) => return Ok(keys.open_reply(message.product, &message.id, body)?),
-            None => {}
+            return Ok(keys.open_reply(message.product, &message.id, body)?);
         }
-        let reply = render(work.run(tx).await.map_err(refused)?);
-        keep(tx, &keys, &message, &reply, now).await?;
+        let reply = match work.run(tx).await {
+            Ok(out) => render(Ok(out)),
+            Err(Failure::Refused(why)) => {
+                return Err(Failure::Refused(NotDone::Refused(render(Err(why)))));
+            }
+            Err(Failure::Undecided(why)) => return Err(why.into()),
+        };
+        if let Some(message) = &message {
+            keep(tx, &keys, message, &reply, now).await?;
+        }
         Ok(reply)
-    }
-}
-
-fn refused<E>(failure: Failure<E>) -> Failure<OnceRefusal<E>> {
-    match failure {
-        Failure::Refused(why) => Failure::Refused(OnceRefusal::Refused(why)),
-        Failure::Undecided(why) => Failure::Undecided(why),
     }
 }
 
