@@ -98,3 +98,90 @@ pub fn may_provision<'t>(
         Kind::Totp(_) | Kind::Hotp => Err(TokenRefusal::Parameters),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AccountName, Asking, admit};
+    use super::*;
+
+    fn requester() -> Requester {
+        let serial = ProductSerial::parse("FGT0000000000001").unwrap();
+        let owner = AccountName::parse("own").unwrap();
+        let asking = Asking {
+            serial,
+            cluster: vec![],
+        };
+        admit(&asking, |_| Some(owner.clone())).requester.unwrap()
+    }
+
+    fn token() -> StockToken {
+        StockToken {
+            serial: TokenSerial::mobile([1; 5]),
+            licence: LicenceSerial::purchased(1).unwrap(),
+            product: requester().serial(),
+            lock: Lock::Open,
+            state: TokenState::New,
+        }
+    }
+
+    fn refusal(token: Option<&StockToken>, parameters: Parameters) -> Option<TokenRefusal> {
+        may_provision(token, &requester(), parameters).err()
+    }
+
+    #[test]
+    fn a_token_is_provisioned_for_its_product_unless_it_is_locked() {
+        assert_eq!(refusal(Some(&token()), Parameters::default()), None);
+        let not_of_product = Some(TokenRefusal::NotOfProduct);
+        assert_eq!(refusal(None, Parameters::default()), not_of_product);
+        let locked = StockToken {
+            lock: Lock::Locked,
+            ..token()
+        };
+        assert_eq!(
+            refusal(Some(&locked), Parameters::default()),
+            not_of_product
+        );
+        assert!(may_see(Some(&locked), &requester()).is_ok());
+        let foreign = ProductSerial::parse("FGT0000000000002").unwrap();
+        let foreign = StockToken {
+            product: foreign,
+            ..token()
+        };
+        assert_eq!(
+            refusal(Some(&foreign), Parameters::default()),
+            not_of_product
+        );
+        assert!(may_see(Some(&foreign), &requester()).is_err());
+    }
+
+    #[test]
+    fn an_activation_code_announces_thirty_or_sixty_seconds_and_nothing_else() {
+        let of = |kind| Parameters {
+            kind,
+            ..Parameters::default()
+        };
+        assert_eq!(
+            refusal(Some(&token()), of(Kind::Totp(Period::THIRTY))),
+            None
+        );
+        let other = Period::new(45).unwrap();
+        for kind in [Kind::Hotp, Kind::Totp(other)] {
+            assert_eq!(
+                refusal(Some(&token()), of(kind)),
+                Some(TokenRefusal::Parameters)
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_times_out_at_the_end_of_its_code() {
+        let end = Timestamp::from_secs(100);
+        let waiting = StockToken {
+            state: TokenState::Provisioning { expires: end },
+            ..token()
+        };
+        assert!(!waiting.has_timed_out(Timestamp::from_secs(99)));
+        assert!(waiting.has_timed_out(end));
+        assert!(!token().has_timed_out(end));
+    }
+}
