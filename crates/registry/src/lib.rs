@@ -1,1 +1,29 @@
-//! registry
+//! The token server: products, licences, provisioning and activation, over HTTPS.
+//!
+//! A thin driver: requests are `softtoken`'s, decisions `domain::licensing`'s, memory `store`'s.
+//!
+//! - [`Registry`]: open, then run.
+//! - [`Desk`]: customer service.
+//! - [`pki`]: the installation's certificates.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a shell: it owns the sockets, the files and the clock that the pure crates are denied"
+)]
+
+mod answer;
+mod clock;
+mod desk;
+mod http;
+mod mobile;
+mod nonces;
+pub mod pki;
+mod process;
+mod registry;
+mod server;
+mod tries;
+
+pub use clock::Clock;
+pub use desk::{Desk, DeskError, LicenceSheet, ProductSheet, TokenSheet};
+pub use http::MESSAGE_ID_HEADER;
+pub use registry::{Config, OpenError, Registry};

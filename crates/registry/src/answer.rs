@@ -1,0 +1,40 @@
+//! The domain's refusals as the numbers of the wire: one exhaustive place.
+
+use domain::licensing::{DeviceRefusal, LicenceRefusal, TokenRefusal};
+use softtoken::ServerError;
+use store::registry::StockRefusal;
+
+pub(crate) fn licence(why: LicenceRefusal) -> ServerError {
+    match why {
+        LicenceRefusal::ProductNotRegistered => ServerError::ProductNotRegistered,
+        LicenceRefusal::NotFound => ServerError::LicenceNotFound,
+        LicenceRefusal::AlreadyActivated => ServerError::LicenceAlreadyActivated,
+        LicenceRefusal::Elsewhere => ServerError::WrongActivationData,
+        LicenceRefusal::Expired => ServerError::LicenceExpired,
+        LicenceRefusal::BlockedByTrial => ServerError::BlockedByTrial,
+    }
+}
+
+pub(crate) fn token(why: TokenRefusal) -> ServerError {
+    match why {
+        TokenRefusal::ProductNotRegistered => ServerError::ProductNotRegistered,
+        TokenRefusal::NotOfProduct => ServerError::TokenNotOfProduct,
+        TokenRefusal::Parameters => ServerError::WrongActivationData,
+    }
+}
+
+pub(crate) fn stock(why: StockRefusal) -> ServerError {
+    match why {
+        StockRefusal::ProductNotRegistered => ServerError::ProductNotRegistered,
+        StockRefusal::NoValidToken => ServerError::NoValidToken,
+    }
+}
+
+pub(crate) fn device(why: DeviceRefusal) -> ServerError {
+    match why {
+        DeviceRefusal::CodeUnknown => ServerError::ActivationCodeUnknown,
+        DeviceRefusal::CodeExpired => ServerError::ActivationCodeExpired,
+        DeviceRefusal::CodeUsed => ServerError::ActivationCodeUsed,
+        DeviceRefusal::TooManyTries => ServerError::TooManyTries,
+    }
+}

@@ -1,0 +1,194 @@
+//! From HTTP to messages and back.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ident::ProductSerial;
+use softtoken::{MOBILE_PATH, PROCESS_PATH, ServerError};
+use store::Undecided;
+use store::registry::MessageId;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::registry::Service;
+
+/// The header that names a message, so that it can be repeated: `docs/protocol.md`.
+pub const MESSAGE_ID_HEADER: &str = "symbolon-message-id";
+
+/// A request of 1 MiB over a slow line; who takes longer holds a connection for nothing.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// When to try again after the store could not decide.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    /// Its address.
+    pub(crate) source: IpAddr,
+    /// The serial in its certificate, if it showed one.
+    pub(crate) product: Option<ProductSerial>,
+}
+
+pub(crate) fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        .route(PROCESS_PATH, post(process))
+        .route(MOBILE_PATH, post(mobile))
+        .method_not_allowed_fallback(|| async { Problem::Method.into_response() })
+        .fallback(|| async { Problem::Path.into_response() })
+        .with_state(service)
+}
+
+async fn process(
+    State(service): State<Arc<Service>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let product = peer.product.ok_or(Problem::NoCertificate)?;
+    let id = message_id(request.headers())?;
+    let body = read(request, softtoken::process::Request::MAX_BYTES).await?;
+    service
+        .process(product, id, &body)
+        .await
+        .map(|body| json(&body))
+}
+
+async fn mobile(
+    State(service): State<Arc<Service>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body = read(request, softtoken::mobile::MobileRequest::MAX_BYTES).await?;
+    service
+        .mobile(peer.source, &body)
+        .await
+        .map(|body| json(&body))
+}
+
+/// Why a request gets no message in answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("no such path; gateways post to {PROCESS_PATH}, apps to {MOBILE_PATH}")]
+    Path,
+    #[error("only POST is answered here")]
+    Method,
+    #[error("the body is longer than {0} bytes")]
+    TooLong(usize),
+    #[error("the body did not arrive in time")]
+    TooSlow,
+    #[error("the body broke off")]
+    BrokenOff,
+    #[error("{0}")]
+    Message(#[from] softtoken::MessageError),
+    #[error(
+        "the header {MESSAGE_ID_HEADER} is wrong: a message id is 1 to 64 letters, digits, dots, hyphens or underscores"
+    )]
+    MessageId,
+    #[error("this message id was used for another message")]
+    MessageIdReused,
+    #[error("a gateway's client certificate is needed here")]
+    NoCertificate,
+    #[error(
+        "{}: the certificate is {certificate}'s, the request speaks for {request}",
+        ServerError::CertificateOfOtherProduct.message()
+    )]
+    OtherProduct {
+        certificate: ProductSerial,
+        request: ProductSerial,
+    },
+    #[error("{}", ServerError::Unavailable.message())]
+    Unavailable,
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Path => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BrokenOff | Self::Message(_) | Self::MessageId => StatusCode::BAD_REQUEST,
+            Self::MessageIdReused => StatusCode::CONFLICT,
+            Self::NoCertificate | Self::OtherProduct { .. } => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The protocol's number where it has one, else the status.
+    fn code(&self) -> i32 {
+        match self {
+            Self::OtherProduct { .. } => ServerError::CertificateOfOtherProduct.code(),
+            Self::Unavailable => ServerError::Unavailable.code(),
+            other => other.status().as_u16().into(),
+        }
+    }
+}
+
+/// The log learns why, the peer does not.
+impl From<Undecided> for Problem {
+    fn from(why: Undecided) -> Self {
+        tracing::error!(%why, "request not decided");
+        Self::Unavailable
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let error = serde_json::json!({
+            "d": { "error": { "error_code": self.code(), "error_message": self.to_string() } }
+        });
+        let mut response = (self.status(), JSON, error.to_string()).into_response();
+        match self {
+            Self::Unavailable => {
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            Self::Method => {
+                let post = HeaderValue::from_static("POST");
+                response.headers_mut().insert(header::ALLOW, post);
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+const JSON: [(header::HeaderName, HeaderValue); 1] = [(
+    header::CONTENT_TYPE,
+    HeaderValue::from_static("application/json"),
+)];
+
+fn json(body: &str) -> Response {
+    (JSON, Body::from(Bytes::copy_from_slice(body.as_bytes()))).into_response()
+}
+
+fn message_id(headers: &HeaderMap) -> Result<Option<MessageId>, Problem> {
+    let Some(value) = headers.get(MESSAGE_ID_HEADER) else {
+        return Ok(None);
+    };
+    let text = value.to_str().map_err(|_| Problem::MessageId)?;
+    MessageId::parse(text)
+        .map(Some)
+        .map_err(|_| Problem::MessageId)
+}
+
+/// Bodies are JSON whatever their Content-Type says: clients send several.
+async fn read(request: Request, limit: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let body = Limited::new(request.into_body(), limit);
+    let collected = timeout(BODY_DEADLINE, body.collect())
+        .await
+        .map_err(|_| Problem::TooSlow)?;
+    match collected {
+        Ok(body) => Ok(Zeroizing::new(body.to_bytes().to_vec())),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLong(limit)),
+        Err(_) => Err(Problem::BrokenOff),
+    }
+}

@@ -1,0 +1,249 @@
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::server::WebPkiClientVerifier;
+use softtoken::address::{ServerName, ServerUrl};
+use softtoken::link::SpkiPin;
+use store::Health;
+use store::registry::{RegistryStore, StoreError};
+use store::sealing::{RootKey, RootKeyError};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::clock::Clock;
+use crate::desk::Desk;
+use crate::http::router;
+use crate::nonces::{NoRandom, Nonces};
+use crate::pki::{Pki, PkiError};
+use crate::process::known;
+use crate::server;
+use crate::tries::Tries;
+
+/// How often ended codes lose their secrets.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+
+/// What a registry needs before it has a store.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The directory of its database (`registry.db`) and certificates (`pki/`).
+    pub data: PathBuf,
+    /// The file of the root key. It is made if neither it nor the database is there.
+    pub root_key: PathBuf,
+    /// Where it listens; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Where phones and gateways reach it, as QR codes say.
+    pub public_url: ServerUrl,
+    /// Other names under which it is reached. The loopback addresses always are.
+    pub other_names: Vec<ServerName>,
+    /// Where it reads the time.
+    pub clock: Clock,
+}
+
+/// Why a registry does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory.
+    #[error("{}: {source}", path.display())]
+    Data {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The root key.
+    #[error(transparent)]
+    RootKey(#[from] RootKeyError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The certificates.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// TLS refuses the certificates.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// The random source.
+    #[error("{0}")]
+    Random(String),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// What requests are answered from.
+pub(crate) struct Service {
+    pub(crate) store: Arc<RegistryStore>,
+    pub(crate) clock: Clock,
+    pub(crate) link: LinkParts,
+    pub(crate) own_names: Vec<ServerName>,
+    pub(crate) nonces: Nonces,
+    pub(crate) tries: Tries,
+}
+
+/// What every QR code says.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkParts {
+    pub(crate) server: ServerUrl,
+    pub(crate) pin: SpkiPin,
+}
+
+/// A token server that listens and does not answer yet.
+pub struct Registry {
+    service: Arc<Service>,
+    pki: Arc<Pki>,
+    tls: TlsAcceptor,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// Opens or creates everything under `config.data` and binds the listener. Needs a tokio runtime.
+    pub async fn open(config: Config) -> Result<Self, OpenError> {
+        std::fs::create_dir_all(&config.data).map_err(|source| OpenError::Data {
+            path: config.data.clone(),
+            source,
+        })?;
+        let pki = Pki::open_or_create(&config.data.join("pki"))?;
+        let own_names = own_names(&config);
+        let tls = tls(&pki, &own_names)?;
+        let store = Arc::new(open_store(&config).await?);
+        let (listener, address) =
+            listen(config.listen)
+                .await
+                .map_err(|source| OpenError::Listen {
+                    address: config.listen,
+                    source,
+                })?;
+        let service = Service {
+            store,
+            clock: config.clock,
+            link: LinkParts {
+                server: config.public_url,
+                pin: pki.pin(),
+            },
+            own_names,
+            nonces: Nonces::new()
+                .map_err(|error: NoRandom| OpenError::Random(error.to_string()))?,
+            tries: Tries::new(),
+        };
+        Ok(Self {
+            service: Arc::new(service),
+            pki: Arc::new(pki),
+            tls,
+            listener,
+            address,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The installation's certificates.
+    pub fn pki(&self) -> Arc<Pki> {
+        Arc::clone(&self.pki)
+    }
+
+    /// Customer service; may be kept while the registry runs.
+    pub fn desk(&self) -> Desk {
+        Desk::new(Arc::clone(&self.service.store), self.service.clock.clone())
+    }
+
+    /// Whether writes get through.
+    pub fn health(&self) -> Health {
+        self.service.store.health()
+    }
+
+    /// Answers until `shutdown` is done, lets running requests end, and closes the database.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self {
+            service,
+            tls,
+            listener,
+            ..
+        } = self;
+        let store = Arc::clone(&service.store);
+        let sweeper = tokio::spawn(sweep(Arc::clone(&service)));
+        server::serve(listener, tls, router(service), shutdown).await;
+        sweeper.abort();
+        let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
+        if let Err(error) = closed {
+            tracing::error!(%error, "the registry's store was not closed cleanly");
+        }
+    }
+}
+
+/// A lost root key must not be replaced silently: what it sealed would be lost.
+async fn open_store(config: &Config) -> Result<RegistryStore, OpenError> {
+    let path = config.data.join("registry.db");
+    let root = if path.exists() {
+        RootKey::load(&config.root_key)?
+    } else {
+        RootKey::load_or_create(&config.root_key)?
+    };
+    Ok(RegistryStore::open(&path, &root).await?)
+}
+
+async fn listen(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn own_names(config: &Config) -> Vec<ServerName> {
+    let mut names = vec![config.public_url.name().clone()];
+    names.extend(config.other_names.iter().cloned());
+    names
+}
+
+/// Client certificates are optional at this layer: apps have none. Where one is needed is the
+/// router's to say.
+fn tls(pki: &Pki, names: &[ServerName]) -> Result<TlsAcceptor, OpenError> {
+    let broken = |error: &dyn std::fmt::Display| OpenError::Tls(error.to_string());
+    let provider = Arc::new(default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add(pki.authority()).map_err(|e| broken(&e))?;
+    let gateways =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .allow_unauthenticated()
+            .build()
+            .map_err(|e| broken(&e))?;
+    let identity = pki.issue_server(names)?;
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| broken(&e))?
+        .with_client_cert_verifier(gateways)
+        .with_single_cert(identity.chain, identity.key)
+        .map_err(|e| broken(&e))?;
+    config.alpn_protocols = vec![server::ALPN_H2.to_vec(), server::ALPN_HTTP1.to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+async fn sweep(service: Arc<Service>) {
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        interval.tick().await;
+        if let Err(error) = known(service.store.sweep(service.clock.now()).await) {
+            tracing::warn!(%error, "ended codes keep their secrets until the next try");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Connections: accepted up to a limit, each with deadlines, drained at the end.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tower::ServiceExt;
+
+use crate::http::Peer;
+use crate::pki::product_of;
+
+pub(crate) const ALPN_H2: &[u8] = b"h2";
+pub(crate) const ALPN_HTTP1: &[u8] = b"http/1.1";
+
+/// Connections at a time. One takes some 50 KiB; beyond this they wait in the kernel's queue.
+const CONNECTIONS: usize = 1_024;
+/// A handshake is two round trips; a phone far away takes well below a second for each.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
+/// From the last answer, or the handshake, to the end of the next request's head.
+const HEAD_DEADLINE: Duration = Duration::from_secs(15);
+/// However busy: then the peer connects again, and dead peers and old certificates are forgotten.
+const CONNECTION_LIFE: Duration = Duration::from_mins(10);
+/// A live HTTP/2 peer answers a ping in this time.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// Requests of one connection at a time.
+const STREAMS: u32 = 32;
+/// How long running requests may take to end, at a shutdown or at the end of a connection's life.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// How long to wait when the system has no more file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown` is done and every connection has ended or [`DRAIN_DEADLINE`] has passed.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) {
+    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let (drain, draining) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next() => {}
+            (stream, source, slot) = accept(&listener, &slots) => {
+                let connection = Connection {
+                    source,
+                    router: router.clone(),
+                    draining: draining.clone(),
+                    _slot: slot,
+                };
+                connections.spawn(connection.serve(stream, tls.clone()));
+            }
+        }
+    }
+    drop(listener);
+    drop(draining);
+    drop(drain);
+    let ended = timeout(DRAIN_DEADLINE, async {
+        while connections.join_next().await.is_some() {}
+    });
+    if ended.await.is_err() {
+        tracing::warn!(left = connections.len(), "connections cut at shutdown");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+    // The semaphore is never closed, so there is a permit.
+    let slot = Arc::clone(slots).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, source)) => return (stream, source, slot),
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+struct Connection {
+    source: SocketAddr,
+    router: Router,
+    draining: watch::Receiver<()>,
+    _slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, tls: TlsAcceptor) {
+        // Answers are small and complete: waiting for more to send only delays them.
+        let _ = stream.set_nodelay(true);
+        match timeout(HANDSHAKE_DEADLINE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.serve_http(stream).await,
+            Ok(Err(error)) => tracing::debug!(source = %self.source, %error, "handshake failed"),
+            Err(_) => tracing::debug!(source = %self.source, "handshake took too long"),
+        }
+    }
+
+    async fn serve_http(mut self, stream: TlsStream<TcpStream>) {
+        let builder = http(&stream);
+        let peer = Peer {
+            source: self.source.ip(),
+            product: stream
+                .get_ref()
+                .1
+                .peer_certificates()
+                .and_then(|chain| product_of(chain.first()?)),
+        };
+        let router = self.router;
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            let router = router.clone();
+            async move {
+                let answer: Result<_, Infallible> = router.oneshot(request).await;
+                answer
+            }
+        });
+        let mut connection =
+            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            outcome = connection.as_mut() => Some(outcome),
+            // An error means that the sender is gone: the server drains.
+            _ = self.draining.changed() => None,
+            () = sleep(CONNECTION_LIFE) => None,
+        };
+        let ended = match ended {
+            Some(outcome) => Ok(outcome),
+            None => {
+                connection.as_mut().graceful_shutdown();
+                timeout(DRAIN_DEADLINE, connection).await
+            }
+        };
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(source = %self.source, %error, "connection ended"),
+            Err(_) => tracing::debug!(source = %self.source, "connection cut"),
+        }
+    }
+}
+
+fn http(stream: &TlsStream<TcpStream>) -> auto::Builder<TokioExecutor> {
+    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_H2);
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = if is_h2 {
+        builder.http2_only()
+    } else {
+        builder.http1_only()
+    };
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_INTERVAL);
+    builder
+}
