@@ -76,7 +76,7 @@ pub(crate) fn completion(scope: Scope, line_before_cursor: &str) -> Completion {
     match expected.keys {
         Some(table) if choices.is_empty() => Completion::Keys(Keys {
             table,
-            prefix: partial,
+            prefix: partial.to_string(),
             quoting,
         }),
         _ => {

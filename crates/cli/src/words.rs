@@ -71,7 +71,7 @@ pub(crate) struct Beginning {
     /// The words that are complete.
     pub(crate) words: Words,
     /// What is typed of the next one; empty after a blank.
-    pub(crate) partial: String,
+    pub(crate) partial: Zeroizing<String>,
     /// How that one is quoted.
     pub(crate) quoting: Quoting,
 }
@@ -91,8 +91,11 @@ impl Beginning {
         let (partial, quoting) = match scan.ending {
             _ if scan.pipe.is_some() => return None,
             Ending::Escape(_) => return None,
-            Ending::Blank => (String::new(), Quoting::None),
-            Ending::Word(quoting) => (scan.words.pop().unwrap_or_default(), quoting),
+            Ending::Blank => (Zeroizing::default(), Quoting::None),
+            Ending::Word(quoting) => (
+                Zeroizing::new(scan.words.pop().unwrap_or_default()),
+                quoting,
+            ),
         };
         Some(Self {
             words: scan.words,
@@ -272,7 +275,7 @@ mod tests {
             proptest::prop_assume!(!(single && begun.contains('\'')));
             let typed = format!("{open}{}", quoting.escaped(&begun));
             let beginning = Beginning::parse(&typed).unwrap();
-            proptest::prop_assert_eq!(&beginning.partial, &begun);
+            proptest::prop_assert_eq!(&*beginning.partial, &begun);
             proptest::prop_assert_eq!(beginning.words.len(), 0);
             match beginning.quoting.rest(&rest) {
                 Some(typed_rest) => {
