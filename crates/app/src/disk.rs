@@ -64,8 +64,10 @@ pub(crate) fn read_bounded(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed("open", path)(error)),
     };
-    // Room for all, so that growing leaves no copy behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 1));
+    let length = file.metadata().map_err(failed("read", path))?.len();
+    // Room for all and a byte that shows that there is more: growing would leave a copy behind.
+    let room = usize::try_from(length).unwrap_or(limit).min(limit) + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     let most = u64::try_from(limit + 1).unwrap_or(u64::MAX);
     file.take(most)
         .read_to_end(&mut bytes)

@@ -18,6 +18,7 @@ use picture::{Paper, draw};
 use softtoken::{PinLength, PinPolicy, PinRequirement};
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 /// A phone that took over token 1 by its link.
 async fn phone_with_token(registry: &SmallRegistry) -> Phone {
@@ -174,6 +175,18 @@ async fn the_seconds_left_are_drawn() {
     assert_eq!(line_at(0).await, "━━━━━━━━━━  60 s  work\n");
     assert_eq!(line_at(30).await, "━━━━━·····  30 s  work\n");
     assert_eq!(line_at(59).await, "━·········   1 s  work\n");
+}
+
+#[tokio::test]
+async fn a_watched_code_is_drawn_over_itself() {
+    let registry = SmallRegistry::start().await;
+    let phone = phone_with_token(&registry).await;
+    let line = phone.run(&["code", "work"]).await.unwrap();
+    let shown = phone
+        .run_for(Duration::from_millis(1_500), &["code", "--watch"])
+        .await;
+    let frame = format!("{}\x1b[K\n\x1b[1A", line.trim_end());
+    assert_eq!(shown, frame.repeat(2));
 }
 
 #[tokio::test]

@@ -34,8 +34,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -88,6 +90,20 @@ impl Phone {
 
     /// Runs `symbolon app` with these arguments and returns what it printed.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String, AppError> {
+        let mut out = Vec::new();
+        self.run_into(&mut out, arguments).await?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    /// Runs what does not end, for so long, and returns what it printed.
+    pub(crate) async fn run_for(&self, time: Duration, arguments: &[&str]) -> String {
+        let mut out = Vec::new();
+        let ended = timeout(time, self.run_into(&mut out, arguments)).await;
+        assert!(ended.is_err(), "it ended by itself");
+        String::from_utf8(out).unwrap()
+    }
+
+    async fn run_into(&self, out: &mut Vec<u8>, arguments: &[&str]) -> Result<(), AppError> {
         let path = |name| self.file(name).into_os_string();
         let places = [
             "--data".into(),
@@ -102,16 +118,14 @@ impl Phone {
             .chain(places)
             .chain(pin);
         let args = CommandLine::try_parse_from(line).unwrap().args;
-        let mut out = Vec::new();
         let now_unix = self.now_unix;
         let world = Surroundings {
-            out: &mut out,
+            out,
             now_unix: &move || now_unix,
             effort: CHEAP,
             machine_id: self.file("machine-id"),
         };
-        run(args, world).await?;
-        Ok(String::from_utf8(out).unwrap())
+        run(args, world).await
     }
 
     /// Runs what must fail; gives its message and the next step.
