@@ -26,6 +26,9 @@ pub enum AppError {
     /// There is no vault yet.
     #[error("there is no token in this app yet")]
     NoVault,
+    /// All tokens that were asked for are event-based: showing their codes uses them up.
+    #[error("no token here shows codes by the clock")]
+    NothingTimed,
     /// The text is not a PIN.
     #[error(transparent)]
     Pin(#[from] PinError),
@@ -122,6 +125,7 @@ impl AppError {
     fn plain_step(&self) -> &'static str {
         match self {
             Self::Disk(_) => "Check the path, its owner and the space on the disk.",
+            Self::NothingTimed => "Name an event-based token: `symbolon app code NAME`.",
             Self::NoVault => "Add one with `symbolon app add`.",
             Self::Pin(_) => "Choose 4 to 8 digits.",
             Self::Name(NameError::TooLong(_)) => {

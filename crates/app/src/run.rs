@@ -225,17 +225,23 @@ async fn watch_codes(
     let vault = open(places, pins)?;
     let mut interval = tokio::time::interval(Duration::from_secs(1));
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut drawn = 0;
     loop {
         tokio::select! {
-            result = &mut interrupted => return Ok(result?),
+            result = &mut interrupted => {
+                // The shell's prompt comes below the codes.
+                write!(world.out, "{}", "\n".repeat(drawn))?;
+                return Ok(result?);
+            }
             _ = interval.tick() => {}
         }
         let lines = timed_lines(&vault.contents, name, (world.now_unix)())?;
+        drawn = lines.len();
         for line in &lines {
             // Erase to the end of the line (ECMA-48 EL): the line before may have been longer.
             writeln!(world.out, "{line}\x1b[K")?;
         }
-        write!(world.out, "\x1b[{}A", lines.len())?;
+        write!(world.out, "\x1b[{drawn}A")?;
         world.out.flush()?;
     }
 }
@@ -250,10 +256,14 @@ fn timed_lines(
     if tokens.is_empty() {
         return Err(AppError::NoVault);
     }
-    Ok(tokens
+    let lines: Vec<_> = tokens
         .iter()
         .filter_map(|token| timed_line(token, now_unix))
-        .collect())
+        .collect();
+    if lines.is_empty() {
+        return Err(AppError::NothingTimed);
+    }
+    Ok(lines)
 }
 
 fn timed_line(token: &Token, now_unix: u64) -> Option<String> {
