@@ -192,3 +192,19 @@ async fn read(request: Request, limit: usize) -> Result<Zeroizing<Vec<u8>>, Prob
         Err(_) => Err(Problem::BrokenOff),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_store_cannot_decide_is_busy_and_says_no_more() {
+        let why = Undecided::Unavailable("disk I/O error in `UPDATE licence`".into());
+        let response = Problem::from(why).into_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let expected = r#"{"d":{"error":{"error_code":122,"error_message":"token server busy"}}}"#;
+        assert_eq!(body, expected.as_bytes());
+    }
+}

@@ -163,7 +163,8 @@ impl Registry {
         Arc::clone(&self.pki)
     }
 
-    /// Customer service; may be kept while the registry runs.
+    /// Customer service; may be kept while the registry runs. The database's lock is held until the
+    /// last desk is dropped, too.
     pub fn desk(&self) -> Desk {
         Desk::new(Arc::clone(&self.service.store), self.service.clock.clone())
     }
