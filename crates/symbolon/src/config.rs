@@ -101,7 +101,13 @@ mod tests {
     #[test]
     fn the_template_is_a_configuration_that_listens_on_loopback_only() {
         let config: Config = toml::from_str(TEMPLATE).unwrap();
-        assert!(config.gateway.radius.iter().all(|address| address.ip().is_loopback()));
+        assert!(
+            config
+                .gateway
+                .radius
+                .iter()
+                .all(|address| address.ip().is_loopback())
+        );
         assert!(config.registry.https.ip().is_loopback());
     }
 
@@ -109,7 +115,11 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_line() {
         let text = TEMPLATE.replace("[gateway]", "[gateway]\nradious = 1");
         let error = toml::from_str::<Config>(&text).unwrap_err().to_string();
-        let line = text.lines().position(|line| line.starts_with("radious")).unwrap() + 1;
+        let line = text
+            .lines()
+            .position(|line| line.starts_with("radious"))
+            .unwrap()
+            + 1;
         assert!(error.contains(&format!("line {line}")), "{error}");
         assert!(error.contains("radious"), "{error}");
     }
@@ -119,7 +129,9 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let first = Config::load_or_create(data.path()).unwrap();
         let path = data.path().join(FILE);
-        let text = std::fs::read_to_string(&path).unwrap().replace(":1812", ":11812");
+        let text = std::fs::read_to_string(&path)
+            .unwrap()
+            .replace(":1812", ":11812");
         std::fs::write(&path, text).unwrap();
         let second = Config::load_or_create(data.path()).unwrap();
         assert_ne!(first.gateway.radius, second.gateway.radius);

@@ -16,7 +16,10 @@ const END: u8 = 0;
 /// Connects standard input and output with the console of the gateway at `socket`.
 pub(crate) fn run(socket: &Path) -> Result<ExitCode> {
     let stream = UnixStream::connect(socket).with_context(|| {
-        format!("cannot connect to {}; is 'symbolon up' running with this --data?", socket.display())
+        format!(
+            "cannot connect to {}; is 'symbolon up' running with this --data?",
+            socket.display()
+        )
     })?;
     if io::stdin().is_terminal() && io::stdout().is_terminal() {
         terminal(&stream)?;
@@ -38,7 +41,10 @@ fn terminal(mut stream: &UnixStream) -> Result<()> {
 fn pipe(mut stream: &UnixStream) -> Result<ExitCode> {
     writeln!(stream, "symbolon-console 1 pipe")?;
     send_input(stream)?;
-    let mut output = WithStatus { stdout: io::stdout(), status: None };
+    let mut output = WithStatus {
+        stdout: io::stdout(),
+        status: None,
+    };
     copy(stream, &mut output)?;
     match output.status.as_deref().map(str::from_utf8) {
         Some(Ok("0\n")) => Ok(ExitCode::SUCCESS),

@@ -118,7 +118,10 @@ fn account_name(text: &str) -> Result<AccountName, String> {
 pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
     let socket = up::desk_socket(&args.data);
     let mut stream = UnixStream::connect(&socket).with_context(|| {
-        format!("cannot connect to {}; is 'symbolon up' running with this --data?", socket.display())
+        format!(
+            "cannot connect to {}; is 'symbolon up' running with this --data?",
+            socket.display()
+        )
     })?;
     // The words after `desk`; whoever parsed them here parses them there.
     let words: Vec<String> = std::env::args().skip_while(|word| word != "desk").collect();
@@ -172,15 +175,24 @@ impl DeskSocket {
                 });
             }
         });
-        Ok(Self { path: path.to_owned(), task })
+        Ok(Self {
+            path: path.to_owned(),
+            task,
+        })
     }
 }
 
 async fn serve(stream: tokio::net::UnixStream, desk: &Desk) -> Result<()> {
     let peer = stream.peer_cred()?.uid();
     let own = rustix::process::geteuid().as_raw();
-    anyhow::ensure!(peer == own || peer == 0, "user id {peer} is neither {own} nor root's");
-    let actor = Actor { name: format!("uid {peer}").into(), interface: "desk".into() };
+    anyhow::ensure!(
+        peer == own || peer == 0,
+        "user id {peer} is neither {own} nor root's"
+    );
+    let actor = Actor {
+        name: format!("uid {peer}").into(),
+        interface: "desk".into(),
+    };
     let (reader, mut writer) = stream.into_split();
     let mut request = String::new();
     let mut limited = reader.take(REQUEST_MAX);
@@ -213,12 +225,23 @@ pub(crate) async fn carry_out(
             format!("account {account} is registered\n")
         }
         Command::RegisterProduct { serial, account } => {
-            desk.register_product(actor, account.clone(), serial).await?;
+            desk.register_product(actor, account.clone(), serial)
+                .await?;
             format!("product {serial} is registered for {account}\n")
         }
-        Command::IssueLicence { tokens, valid_days, account, product } => {
+        Command::IssueLicence {
+            tokens,
+            valid_days,
+            account,
+            product,
+        } => {
             let redeem_until = now.after(Span::from_days(valid_days.into()));
-            let licence = NewLicence { account, product, size: tokens, redeem_until };
+            let licence = NewLicence {
+                account,
+                product,
+                size: tokens,
+                redeem_until,
+            };
             let issued = desk.issue_licence(actor, licence).await?;
             format!(
                 "Licence:      {}\nTokens:       {}\nCode:         {}   (shown this once)\n\

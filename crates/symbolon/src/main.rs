@@ -49,7 +49,12 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct DataArgs {
     /// Data directory of the running system
-    #[arg(long, value_name = "DIR", default_value = "symbolon-data", env = "SYMBOLON_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "symbolon-data",
+        env = "SYMBOLON_DATA"
+    )]
     data: PathBuf,
 }
 
@@ -78,7 +83,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode> {
     // Every role uses one provider; a second would need a second audit.
-    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+    if rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .is_err()
+    {
         anyhow::bail!("a cryptographic provider is installed already");
     }
     match command {
@@ -112,5 +120,7 @@ async fn app(args: app::Args) -> Result<ExitCode> {
 
 /// The wall clock in seconds after the epoch.
 fn now_unix() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }

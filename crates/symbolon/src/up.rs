@@ -41,7 +41,12 @@ const DESK_SOCKET: &str = "desk.sock";
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     /// Data directory; made, with everything in it, at the first start
-    #[arg(long, value_name = "DIR", default_value = "symbolon-data", env = "SYMBOLON_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "symbolon-data",
+        env = "SYMBOLON_DATA"
+    )]
     data: PathBuf,
 
     /// Take this machine's clock as right although it went back; all codes up to now count as used
@@ -55,7 +60,11 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     prepare(&args.data)?;
     let config = Config::load_or_create(&args.data)?;
-    let clock = if args.accept_clock { ClockTrust::Clock } else { ClockTrust::Records };
+    let clock = if args.accept_clock {
+        ClockTrust::Clock
+    } else {
+        ClockTrust::Records
+    };
     let system = System::start(&args.data, &config, clock).await?;
     println!("{}", system.addresses());
     if let Some(password) = &system.first_password {
@@ -101,7 +110,6 @@ pub(crate) fn prepare(data: &Path) -> Result<()> {
 }
 
 /// All roles, running.
-#[derive(Debug)]
 pub(crate) struct System {
     pub(crate) gateway: Gateway,
     pub(crate) serial: ProductSerial,
@@ -141,7 +149,9 @@ impl System {
         }));
 
         let home = data.join("gateway");
-        let serial = enrol(&home, &desk, &pki).await.context("the gateway cannot be enrolled")?;
+        let serial = enrol(&home, &desk, &pki)
+            .await
+            .context("the gateway cannot be enrolled")?;
         let console = data.join(&config.gateway.console);
         let gateway = Gateway::start(GatewayConfig {
             location: Location {
@@ -185,7 +195,10 @@ impl System {
             text += &format!("RADIUS           {address} (udp)\n");
         }
         text += &format!("token server     https://{}\n", self.registry_address);
-        text += &format!("console          {}   (symbolon console)", self.console.display());
+        text += &format!(
+            "console          {}   (symbolon console)",
+            self.console.display()
+        );
         text
     }
 
@@ -196,7 +209,13 @@ impl System {
 
     /// Ends the gateway first: it may still have to tell the registry something.
     pub(crate) async fn stop(self) {
-        let Self { gateway, registry, stop_registry, desk_socket, .. } = self;
+        let Self {
+            gateway,
+            registry,
+            stop_registry,
+            desk_socket,
+            ..
+        } = self;
         drop(desk_socket);
         gateway.stop().await;
         // It may have ended by itself.
@@ -222,7 +241,10 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 /// The gateway's serial and certificate. The first time, the gateway is registered as a product. A
 /// start that was cut short goes on where it was.
 async fn enrol(home: &Path, desk: &Desk, pki: &Pki) -> Result<ProductSerial> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(home)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(home)?;
     let file = home.join("serial");
     let serial = match fs::read_to_string(&file) {
         Ok(text) => ProductSerial::parse(text.trim())
@@ -261,7 +283,9 @@ fn new_serial() -> Result<ProductSerial> {
 
 fn client_tls(home: &Path, pki: &Pki) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(pki.authority_pem().as_bytes())?)?;
+    roots.add(CertificateDer::from_pem_slice(
+        pki.authority_pem().as_bytes(),
+    )?)?;
     let certificate = CertificateDer::from_pem_file(home.join("gateway.pem"))?;
     let key = PrivateKeyDer::from_pem_file(home.join("gateway.key"))?;
     Ok(ClientConfig::builder()

@@ -51,14 +51,22 @@ impl Mailbox {
     /// The next mail that arrives.
     pub(super) async fn next(&mut self) -> Result<Mail> {
         let raw = self.mails.recv().await.context("the mail server is gone")?;
-        let message = MessageParser::default().parse(&raw).context("the mail cannot be read")?;
+        let message = MessageParser::default()
+            .parse(&raw)
+            .context("the mail cannot be read")?;
         let address = |address: Option<&mail_parser::Address<'_>>| {
             let first = address.and_then(|address| address.first());
-            first.and_then(|one| one.address()).unwrap_or_default().to_owned()
+            first
+                .and_then(|one| one.address())
+                .unwrap_or_default()
+                .to_owned()
         };
         let picture = message
             .attachments()
-            .find(|part| part.content_type().is_some_and(|kind| kind.ctype() == "image"))
+            .find(|part| {
+                part.content_type()
+                    .is_some_and(|kind| kind.ctype() == "image")
+            })
             .context("the mail has no picture")?;
         Ok(Mail {
             from: address(message.from()),
@@ -76,7 +84,11 @@ async fn receive(stream: TcpStream, mails: mpsc::Sender<Vec<u8>>) -> Result<()> 
     let mut lines = BufReader::new(reader).lines();
     writer.write_all(b"220 demonstration\r\n").await?;
     while let Some(line) = lines.next_line().await? {
-        let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+        let verb = line
+            .split(' ')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_uppercase();
         let reply: &[u8] = match verb.as_str() {
             "EHLO" | "HELO" => b"250 demonstration\r\n",
             "DATA" => {

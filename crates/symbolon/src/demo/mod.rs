@@ -5,7 +5,7 @@ mod mailbox;
 mod vpn;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -70,8 +70,14 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
         _ = interrupt.recv() => Err(anyhow::anyhow!("ended by a signal")),
     };
     if walked.is_ok() && !args.once {
-        println!("\nThe system stays up. End it with Ctrl-C.\n{}", demo.system.addresses());
-        println!("console command  symbolon console --data {}", data.display());
+        println!(
+            "\nThe system stays up. End it with Ctrl-C.\n{}",
+            demo.system.addresses()
+        );
+        println!(
+            "console command  symbolon console --data {}",
+            data.display()
+        );
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -95,7 +101,12 @@ fn configuration(data: &Path) -> Result<Config> {
 }
 
 fn radius_address(system: &System) -> Result<SocketAddr> {
-    system.gateway.radius_addresses().first().copied().context("RADIUS is not configured")
+    system
+        .gateway
+        .radius_addresses()
+        .first()
+        .copied()
+        .context("RADIUS is not configured")
 }
 
 /// The demonstration's people: an administrator, two users with phones, a VPN server.
@@ -145,22 +156,36 @@ impl Demo {
         self.heading("Alice scans the QR code with the app");
         let phone = self.phone("alice", 0)?;
         let scanned = qr.to_string_lossy().into_owned();
-        phone.app(&["add", "--qr", &scanned, "--name", "Work VPN"]).await?;
+        phone
+            .app(&["add", "--qr", &scanned, "--name", "Work VPN"])
+            .await?;
         self.console(&format!(
             "execute fortitoken-mobile poll\ndiagnose fortitoken info\nshow user fortitoken {alice}"
         ))?;
 
         self.heading("Alice logs in: her password first, then the code of her phone");
-        let code = phone.code(0).await?;
+        let code = phone.code(now_unix()).await?;
         let challenge = self.ask("alice", PASSWORD, None).await?;
-        ensure!(challenge.code == Code::AccessChallenge, "no challenge, but {:?}", challenge.code);
+        ensure!(
+            challenge.code == Code::AccessChallenge,
+            "no challenge, but {:?}",
+            challenge.code
+        );
         let accepted = self.ask("alice", &code, challenge.state.as_deref()).await?;
-        ensure!(accepted.code == Code::AccessAccept, "not accepted, but {:?}", accepted.code);
+        ensure!(
+            accepted.code == Code::AccessAccept,
+            "not accepted, but {:?}",
+            accepted.code
+        );
 
         self.heading("Somebody who looked over her shoulder uses the same code again");
         let challenge = self.ask("alice", PASSWORD, None).await?;
         let refused = self.ask("alice", &code, challenge.state.as_deref()).await?;
-        ensure!(refused.code == Code::AccessReject, "not refused, but {:?}", refused.code);
+        ensure!(
+            refused.code == Code::AccessReject,
+            "not refused, but {:?}",
+            refused.code
+        );
         self.explained("alice", "code-replayed").await?;
 
         self.slow_clock(&bob).await?;
@@ -168,33 +193,57 @@ impl Demo {
         Ok(())
     }
 
-    /// Bob's phone is fifteen minutes slow: refused with the reason, cured with two codes.
+    /// Bob's phone loses fifteen minutes: refused with the reason, cured with two codes.
     async fn slow_clock(&mut self, serial: &str) -> Result<()> {
-        self.heading("Bob's phone is fifteen minutes slow. He types his activation code");
+        self.heading(
+            "Bob has no mail address: the administrator hands him his code, and he types it",
+        );
         let shown = self.console(&format!(
             "config user local\nedit bob\nset passwd \"{PASSWORD}\"\nset two-factor fortitoken\n\
              set fortitoken {serial}\nend"
         ))?;
         let typed = activation_code(&shown).context("no activation code was shown")?;
-        let phone = self.phone("bob", SLOW_S)?;
+        let mut phone = self.phone("bob", 0)?;
         let authority = self.authority()?;
         let server = format!("https://{}", self.system.registry_address);
-        phone.app(&["add", &typed, "--server", &server, "--ca", &authority]).await?;
+        phone
+            .app(&["add", &typed, "--server", &server, "--ca", &authority])
+            .await?;
         self.console("execute fortitoken-mobile poll")?;
 
-        self.heading("His code is refused, and the administrator reads why");
+        self.heading(
+            "His phone has lost fifteen minutes: refused, and the administrator reads why",
+        );
+        phone.slow_s = SLOW_S;
         let challenge = self.ask("bob", PASSWORD, None).await?;
-        let refused = self.ask("bob", &phone.code(0).await?, challenge.state.as_deref()).await?;
-        ensure!(refused.code == Code::AccessReject, "not refused, but {:?}", refused.code);
+        let refused = self
+            .ask(
+                "bob",
+                &phone.code(now_unix()).await?,
+                challenge.state.as_deref(),
+            )
+            .await?;
+        ensure!(
+            refused.code == Code::AccessReject,
+            "not refused, but {:?}",
+            refused.code
+        );
         self.explained("bob", "clock-slow").await?;
 
         self.heading("Two codes in a row teach the gateway how slow it is; both are burnt");
-        let (first, second) = (phone.code(0).await?, phone.code(STEP_S).await?);
-        self.console(&format!("execute fortitoken sync {serial} {first} {second}"))?;
+        let now = now_unix();
+        let (first, second) = (phone.code(now).await?, phone.code(now + STEP_S).await?);
+        self.console(&format!(
+            "execute fortitoken sync {serial} {first} {second}"
+        ))?;
         let challenge = self.ask("bob", PASSWORD, None).await?;
-        let next = phone.code(2 * STEP_S).await?;
+        let next = phone.code(now + 2 * STEP_S).await?;
         let accepted = self.ask("bob", &next, challenge.state.as_deref()).await?;
-        ensure!(accepted.code == Code::AccessAccept, "not accepted, but {:?}", accepted.code);
+        ensure!(
+            accepted.code == Code::AccessAccept,
+            "not accepted, but {:?}",
+            accepted.code
+        );
         self.console("diagnose fortitoken info")?;
         Ok(())
     }
@@ -211,41 +260,53 @@ impl Demo {
             size: LicenceSize::new(5)?,
             redeem_until: clock::now().after(Span::from_days(365)),
         };
-        let issued = self.system.desk.issue_licence(Actor::system("demo"), licence).await?;
-        println!("$ symbolon desk issue-licence --tokens 5 --product {}", self.system.serial);
+        let issued = self
+            .system
+            .desk
+            .issue_licence(Actor::system("demo"), licence)
+            .await?;
+        println!(
+            "$ symbolon desk issue-licence --tokens 5 --product {}",
+            self.system.serial
+        );
         print!("{}", self.system.desk.licence(issued.serial).await?);
         println!("\nCode: {}", issued.code.as_str());
         Ok(issued.code.as_str().to_owned())
     }
 
-    /// Types lines into the console and shows them with their output.
+    /// Types lines at the console's prompt and shows the terminal.
     fn console(&self, lines: &str) -> Result<String> {
-        let mut shown = String::new();
         let mut stream = UnixStream::connect(&self.system.console)?;
-        writeln!(stream, "symbolon-console 1 pipe")?;
-        for line in lines.lines() {
-            println!("symbolon # {line}");
-        }
-        writeln!(stream, "{lines}")?;
-        stream.shutdown(Shutdown::Write)?;
-        stream.read_to_string(&mut shown)?;
-        let (text, status) = shown.split_once('\0').context("the console ended early")?;
-        print!("{text}");
-        ensure!(status == "0\n", "the console refused a line");
-        Ok(text.to_owned())
+        write!(stream, "symbolon-console 1 terminal 0\n{lines}\nexit\n")?;
+        let mut terminal = String::new();
+        stream.read_to_string(&mut terminal)?;
+        let shown = terminal.replace('\r', "");
+        let shown = shown.strip_suffix("symbolon # exit\n").unwrap_or(&shown);
+        print!("{shown}");
+        ensure!(
+            !shown.contains("Command fail"),
+            "the console refused a line"
+        );
+        Ok(shown.to_owned())
     }
 
     /// The serials that `diagnose fortitoken info` lists.
     fn tokens(&self) -> Result<Vec<String>> {
         let shown = self.console("diagnose fortitoken info")?;
         let serials = shown.lines().filter(|line| line.starts_with("FTK"));
-        Ok(serials.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
+        Ok(serials
+            .filter_map(|line| line.split(' ').next())
+            .map(str::to_owned)
+            .collect())
     }
 
     /// The next mail, shown; its picture as a file.
     async fn read_mail(&mut self) -> Result<PathBuf> {
         let mail = self.mailbox.next().await?;
-        println!("From: {}\nTo: {}\nSubject: {}\n", mail.from, mail.to, mail.subject);
+        println!(
+            "From: {}\nTo: {}\nSubject: {}\n",
+            mail.from, mail.to, mail.subject
+        );
         println!("{}", mail.text);
         let picture = self.phones.join("activation.png");
         std::fs::write(&picture, &mail.picture)?;
@@ -256,7 +317,11 @@ impl Demo {
     fn phone(&self, owner: &str, slow_s: u64) -> Result<Phone> {
         let pin = self.phones.join(format!("{owner}.pin"));
         std::fs::write(&pin, format!("{PIN}\n"))?;
-        Ok(Phone { data: self.phones.join(owner), pin, slow_s })
+        Ok(Phone {
+            data: self.phones.join(owner),
+            pin,
+            slow_s,
+        })
     }
 
     /// The token server's certificate, as a file that the app is told to trust.
@@ -280,9 +345,21 @@ impl Demo {
     /// Waits for the explanation, which is worked out after the reply, and shows it.
     async fn explained(&self, user: &str, reason: &str) -> Result<()> {
         for _ in 0..50 {
-            let recorded = self.system.gateway.store().logins_before(i64::MAX, 1).await?;
+            let recorded = self
+                .system
+                .gateway
+                .store()
+                .logins_before(i64::MAX, 1)
+                .await?;
             let newest = recorded.first().map_or(0, |newest| newest.id);
-            if !self.system.gateway.store().explanations(newest, newest).await?.is_empty() {
+            if !self
+                .system
+                .gateway
+                .store()
+                .explanations(newest, newest)
+                .await?
+                .is_empty()
+            {
                 break;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -297,14 +374,14 @@ impl Phone {
     /// Runs the app with these words and shows what it says.
     async fn app(&self, words: &[&str]) -> Result<String> {
         println!("$ symbolon app {}", words.join(" "));
-        let shown = self.run(words, 0).await?;
+        let shown = self.run(words, now_unix()).await?;
         print!("{shown}");
         Ok(shown)
     }
 
-    /// The code that the phone shows, or will show in `later_s` seconds.
-    async fn code(&self, later_s: u64) -> Result<String> {
-        let shown = self.run(&["code"], later_s).await?;
+    /// The code that the phone shows at `moment`, in seconds after the epoch.
+    async fn code(&self, moment: u64) -> Result<String> {
+        let shown = self.run(&["code"], moment).await?;
         println!("$ symbolon app code");
         print!("{shown}");
         shown
@@ -314,7 +391,7 @@ impl Phone {
             .context("the app shows no code")
     }
 
-    async fn run(&self, words: &[&str], later_s: u64) -> Result<String> {
+    async fn run(&self, words: &[&str], moment: u64) -> Result<String> {
         let secrets = self.data.with_extension("secrets");
         let places = ["--data", "--secrets", "--pin-file"].into_iter().zip([
             self.data.as_os_str(),
@@ -327,7 +404,7 @@ impl Phone {
         let parser = app::Args::augment_args(clap::Command::new("app"));
         let args = app::Args::from_arg_matches(&parser.try_get_matches_from(line)?)?;
         let mut out = Vec::new();
-        let clock = || now_unix() - self.slow_s + later_s;
+        let clock = || moment - self.slow_s;
         let world = app::Surroundings {
             out: &mut out,
             now_unix: &clock,

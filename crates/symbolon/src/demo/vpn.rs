@@ -37,12 +37,20 @@ impl Vpn {
             .stderr(Stdio::null())
             .status()
             .is_ok();
-        Self { server, secret: secret.to_owned(), radclient: installed }
+        Self {
+            server,
+            secret: secret.to_owned(),
+            radclient: installed,
+        }
     }
 
     /// What asks: for the reader of the demonstration.
     pub(super) fn name(&self) -> &'static str {
-        if self.radclient { "radclient" } else { "built-in client" }
+        if self.radclient {
+            "radclient"
+        } else {
+            "built-in client"
+        }
     }
 
     /// Sends a password or code, with the state of the challenge that it answers.
@@ -73,7 +81,9 @@ impl Vpn {
         let sent = Packet::parse(&datagram)?;
         let reply = verify_reply(&sent, buffer.get(..received).unwrap_or_default(), &secret)?;
         let text = |kind| {
-            reply.first(kind).map(|octets| String::from_utf8_lossy(octets).into_owned())
+            reply
+                .first(kind)
+                .map(|octets| String::from_utf8_lossy(octets).into_owned())
         };
         Ok(Answer {
             code: reply.code(),
@@ -89,7 +99,16 @@ impl Vpn {
         state: Option<&str>,
     ) -> Result<Answer> {
         let mut radclient = Command::new("radclient")
-            .args(["-x", "-r", "1", "-t", "5", &self.server.to_string(), "auth", &self.secret])
+            .args([
+                "-x",
+                "-r",
+                "1",
+                "-t",
+                "5",
+                &self.server.to_string(),
+                "auth",
+                &self.secret,
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -98,7 +117,10 @@ impl Vpn {
             "User-Name = \"{user}\", User-Password = \"{password}\", Message-Authenticator = 0x00"
         );
         if let Some(state) = state {
-            attributes += &format!(", State = 0x{}", data_encoding::HEXLOWER.encode(state.as_bytes()));
+            attributes += &format!(
+                ", State = 0x{}",
+                data_encoding::HEXLOWER.encode(state.as_bytes())
+            );
         }
         let mut stdin = radclient.stdin.take().context("radclient has no input")?;
         writeln!(stdin, "{attributes}")?;
@@ -120,15 +142,29 @@ fn read_radclient(text: &str) -> Result<Answer> {
         Some("Access-Challenge") => Code::AccessChallenge,
         _ => bail!("an answer of an unknown kind"),
     };
-    ensure!(answer.contains("Message-Authenticator"), "an answer without Message-Authenticator");
+    ensure!(
+        answer.contains("Message-Authenticator"),
+        "an answer without Message-Authenticator"
+    );
     let attribute = |name: &str| {
-        answer
-            .lines()
-            .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(" = ").map(str::to_owned))
+        answer.lines().find_map(|line| {
+            line.trim()
+                .strip_prefix(name)?
+                .strip_prefix(" = ")
+                .map(str::to_owned)
+        })
     };
     let state = attribute("State")
-        .and_then(|hex| data_encoding::HEXLOWER.decode(hex.strip_prefix("0x")?.as_bytes()).ok())
+        .and_then(|hex| {
+            data_encoding::HEXLOWER
+                .decode(hex.strip_prefix("0x")?.as_bytes())
+                .ok()
+        })
         .and_then(|octets| String::from_utf8(octets).ok());
     let message = attribute("Reply-Message").map(|text| text.trim_matches('"').to_owned());
-    Ok(Answer { code, state, message })
+    Ok(Answer {
+        code,
+        state,
+        message,
+    })
 }
