@@ -102,14 +102,35 @@ struct Written {
 
 /// What memory has to learn once the record is durable.
 enum Learned {
-    Burnt((TokenSerial, Spent, Drift)),
-    Succeeded(CanonicalName, Option<(TokenSerial, Spent, Drift)>),
+    Burnt(Taken),
+    Succeeded(CanonicalName, Option<Taken>),
+}
+
+/// A step that the open transaction spends.
+struct Taken {
+    token: TokenSerial,
+    spent: Spent,
+    drift: Drift,
+    /// What the transaction had taken of this token before.
+    before: Option<Spent>,
+}
+
+impl Taken {
+    fn take(memory: &Memory, token: TokenSerial, spent: Spent, drift: Drift) -> Self {
+        let before = memory.reserved().insert(token, spent);
+        Self {
+            token,
+            spent,
+            drift,
+            before,
+        }
+    }
 }
 
 impl Written {
-    fn spent(&self) -> Option<&(TokenSerial, Spent, Drift)> {
+    fn taken(&self) -> Option<&Taken> {
         match &self.learned {
-            Some(Learned::Burnt(spent) | Learned::Succeeded(_, Some(spent))) => Some(spent),
+            Some(Learned::Burnt(taken) | Learned::Succeeded(_, Some(taken))) => Some(taken),
             Some(Learned::Succeeded(_, None)) | None => None,
         }
     }
@@ -127,15 +148,21 @@ impl<F: FnOnce(Vec<Outcome>) + Send> ConsumeJob<F> {
         }
     }
 
-    /// Gives the steps back that this job had taken and will not spend.
-    fn release(&self) {
+    /// Gives the steps back that this job had taken and will not spend. What another job of the
+    /// transaction had taken before stays taken.
+    fn release(&mut self) {
         let mut reserved = self.memory.reserved();
-        for written in &self.written {
-            if let Some((token, spent, _)) = written.spent()
-                && reserved.get(token) == Some(&spent.step)
-            {
-                reserved.remove(token);
+        for written in self.written.drain(..).rev() {
+            let Some(taken) = written.taken() else {
+                continue;
+            };
+            if reserved.get(&taken.token) != Some(&taken.spent) {
+                continue;
             }
+            match taken.before {
+                Some(before) => reserved.insert(taken.token, before),
+                None => reserved.remove(&taken.token),
+            };
         }
     }
 }
@@ -152,7 +179,7 @@ impl<F: FnOnce(Vec<Outcome>) + Send> Job for ConsumeJob<F> {
         }
     }
 
-    fn complete(self: Box<Self>, outcome: Result<(), Undecided>) {
+    fn complete(mut self: Box<Self>, outcome: Result<(), Undecided>) {
         let outcomes = match outcome {
             Ok(()) => {
                 self.learn();
@@ -188,10 +215,10 @@ impl<F> ConsumeJob<F> {
                 {
                     counter.succeeded();
                 }
-                if let Some((token, spent, drift)) = written.spent() {
-                    directory.spend(*token, *spent, *drift);
-                    if reserved.get(token) == Some(&spent.step) {
-                        reserved.remove(token);
+                if let Some(taken) = written.taken() {
+                    directory.spend(taken.token, taken.spent, taken.drift);
+                    if reserved.get(&taken.token) == Some(&taken.spent) {
+                        reserved.remove(&taken.token);
                     }
                 }
             }
@@ -257,10 +284,10 @@ async fn grant(
     };
     let tally = counted.then_some(Tally::Succeeded);
     let event = link.append(tx, &Event { at, what }, tally).await?;
-    let spent = match spend {
+    let taken = match spend {
         Spend::Step { token, step, drift } => {
-            memory.reserved().insert(token, step);
-            Some((token, Spent { step, by: event }, drift))
+            let spent = Spent { step, by: event };
+            Some(Taken::take(memory, token, spent, drift))
         }
         Spend::Nothing => None,
     };
@@ -269,7 +296,7 @@ async fn grant(
             person: person.clone(),
             event,
         }),
-        learned: Some(Learned::Succeeded(person, spent)),
+        learned: Some(Learned::Succeeded(person, taken)),
         link: *link,
         at,
     })
@@ -324,10 +351,10 @@ async fn burn(
         drift,
     };
     let event = link.append(tx, &Event { at, what }, None).await?;
-    memory.reserved().insert(token, step);
+    let taken = Taken::take(memory, token, Spent { step, by: event }, drift);
     Ok(Written {
         outcome: Outcome::Resynchronised,
-        learned: Some(Learned::Burnt((token, Spent { step, by: event }, drift))),
+        learned: Some(Learned::Burnt(taken)),
         link: *link,
         at,
     })
@@ -340,6 +367,6 @@ fn is_fresh(memory: &Memory, token: TokenSerial, step: Step) -> bool {
         return false;
     }
     let spent = directory.spent(token).map(|spent| spent.step);
-    let reserved = memory.reserved().get(&token).copied();
+    let reserved = memory.reserved().get(&token).map(|spent| spent.step);
     spent.max(reserved).is_none_or(|spent| step > spent)
 }

@@ -13,7 +13,6 @@ use domain::schema::{GLOBAL, Object, RADIUS_CLIENT, SETTING, Value};
 use domain::settings::Settings;
 use domain::time::{Span, Timestamp};
 use ident::TokenSerial;
-use otp::Step;
 use zeroize::Zeroizing;
 
 use super::directory::{Counters, Directory, PersonEntry, Spent};
@@ -37,7 +36,7 @@ pub(super) struct Memory {
     pub(super) directory: RwLock<Directory>,
     pub(super) counters: Mutex<Counters>,
     /// Steps that an open transaction spends: taken, and not yet durable.
-    pub(super) reserved: Mutex<HashMap<TokenSerial, Step>>,
+    pub(super) reserved: Mutex<HashMap<TokenSerial, Spent>>,
     head: HeadFile,
     latest: AtomicI64,
     /// The last event that memory has learned of.
@@ -73,7 +72,7 @@ impl Memory {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn reserved(&self) -> MutexGuard<'_, HashMap<TokenSerial, Step>> {
+    pub(super) fn reserved(&self) -> MutexGuard<'_, HashMap<TokenSerial, Spent>> {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
