@@ -66,7 +66,6 @@ pub(crate) fn leniently(line: &str) -> Words {
 }
 
 /// The part of a line before the cursor.
-#[derive(Debug)]
 pub(crate) struct Beginning {
     /// The words that are complete.
     pub(crate) words: Words,

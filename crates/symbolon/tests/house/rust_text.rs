@@ -212,6 +212,12 @@ fn is_construction(code: &str, at: usize, length: usize) -> bool {
     if !after.starts_with(['{', '(']) {
         return false;
     }
+    // `Granted(Granted)` declares a variant that holds the struct.
+    let name = &code[at..at + length];
+    let holds_itself = after.strip_prefix('(').and_then(|inside| inside.strip_prefix(name));
+    if holds_itself.is_some_and(|rest| rest.starts_with(')')) {
+        return false;
+    }
     let open = code.len() - after.len();
     let next =
         code[closing(code, open)..].trim_start_matches(|c: char| c == ')' || c.is_whitespace());
