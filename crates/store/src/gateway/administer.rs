@@ -197,6 +197,11 @@ async fn carry_out<T: Tx>(
         }
         Change::Seed(serial, seed) => {
             records::put_seed(tx, serial, seed.as_ref(), &memory.secrets).await?;
+            // Logins so far are of the old seed: a rebuild finds them in the row and takes no drift
+            // from their events.
+            if let Some(progress) = memory.progress(serial) {
+                records::put_progress(tx, progress).await?;
+            }
             touched.tokens.push(serial);
         }
         Change::Object(object) => {

@@ -87,6 +87,16 @@ pub(super) struct Spent {
     pub(super) by: i64,
 }
 
+/// How far a token has come, for its row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    pub(super) serial: TokenSerial,
+    pub(super) spent: Spent,
+    pub(super) drift: Drift,
+    /// The seed that showed this drift.
+    pub(super) seed_version: u32,
+}
+
 impl From<TokenRow> for TokenEntry {
     fn from(row: TokenRow) -> Self {
         Self {
@@ -261,10 +271,13 @@ impl Directory {
         })
     }
 
-    /// Takes over what an event spent.
+    /// Takes over what an event spent. One that spends nothing new is in the row already, and what it
+    /// taught may be the drift of an earlier seed.
     pub(super) fn spend(&mut self, serial: TokenSerial, spent: Spent, drift: Drift) {
-        if let Some(entry) = self.tokens.get_mut(&serial) {
-            entry.spent = later(entry.spent, Some(spent));
+        if let Some(entry) = self.tokens.get_mut(&serial)
+            && entry.spent.is_none_or(|known| spent.step > known.step)
+        {
+            entry.spent = Some(spent);
             entry.drift = drift;
             self.dirty.insert(serial);
         }
@@ -275,10 +288,15 @@ impl Directory {
         std::mem::take(&mut self.dirty).into_iter().collect()
     }
 
-    /// What belongs into a token's row.
-    pub(super) fn row_of(&self, serial: TokenSerial) -> Option<(TokenSerial, Spent, Drift)> {
+    /// What belongs into a token's row; `taken` is what was spent and is not learned yet.
+    pub(super) fn progress(&self, serial: TokenSerial, taken: Option<Spent>) -> Option<Progress> {
         let entry = self.tokens.get(&serial)?;
-        Some((serial, entry.spent?, entry.drift))
+        Some(Progress {
+            serial,
+            spent: later(entry.spent, taken)?,
+            drift: entry.drift,
+            seed_version: entry.seed_version,
+        })
     }
 
     /// The clock difference learned so far.

@@ -141,7 +141,7 @@ const CHANGED: i64 = 6;
 const FLOOR_RAISED: i64 = 7;
 
 /// Steps are numbers of minutes or presses: they fit.
-fn step_value(step: Step) -> i64 {
+pub(super) fn step_value(step: Step) -> i64 {
     i64::try_from(step.0).unwrap_or(i64::MAX)
 }
 

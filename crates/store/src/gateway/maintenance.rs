@@ -5,15 +5,14 @@ use std::net::IpAddr;
 
 use domain::audit::Event;
 use domain::time::Timestamp;
-use ident::TokenSerial;
-use otp::Drift;
 
-use super::directory::Spent;
+use super::directory::Progress;
 use super::events::Link;
 use super::head::Head;
 use super::memory::{self, CHECKPOINT, FLOOR, Standing};
 use super::outbox;
 use super::queries::Never;
+use super::records;
 use crate::engine::{Failure, Tx, Work};
 use crate::vals;
 
@@ -96,7 +95,7 @@ impl Work for Learn {
 
 /// What memory knows, for the rows of some tokens.
 pub(super) struct Rows {
-    pub(super) rows: Vec<(TokenSerial, Spent, Drift)>,
+    pub(super) rows: Vec<Progress>,
 }
 
 impl Work for Rows {
@@ -104,18 +103,8 @@ impl Work for Rows {
     type Err = Never;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
-        for (serial, spent, drift) in self.rows {
-            tx.exec(
-                "UPDATE token SET spent = $2, spent_by = $3, drift = $4 \
-                 WHERE serial = $1 AND (spent IS NULL OR spent <= $2)",
-                &vals![
-                    serial.as_str(),
-                    i64::try_from(spent.step.0).unwrap_or(i64::MAX),
-                    spent.by,
-                    i64::from(drift.0)
-                ],
-            )
-            .await?;
+        for progress in self.rows {
+            records::put_progress(tx, progress).await?;
         }
         Ok(())
     }

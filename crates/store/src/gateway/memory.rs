@@ -15,7 +15,7 @@ use domain::time::{Span, Timestamp};
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::directory::{Counters, Directory, PersonEntry, Spent};
+use super::directory::{Counters, Directory, PersonEntry, Progress, Spent};
 use super::events::{Link, Recorded, Tally};
 use super::head::{Head, HeadFile};
 use super::records::{self, PersonRow, TokenRow};
@@ -74,6 +74,13 @@ impl Memory {
 
     pub(super) fn reserved(&self) -> MutexGuard<'_, HashMap<TokenSerial, Spent>> {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far a token has come, with what the open transaction has taken of it.
+    pub(super) fn progress(&self, serial: TokenSerial) -> Option<Progress> {
+        let directory = self.read();
+        let taken = self.reserved().get(&serial).copied();
+        directory.progress(serial, taken)
     }
 
     /// The latest moment known, if the clock went back behind it.

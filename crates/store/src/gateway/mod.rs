@@ -548,7 +548,7 @@ impl GatewayStore {
                 let directory = self.memory.read();
                 chunk
                     .iter()
-                    .filter_map(|serial| directory.row_of(*serial))
+                    .filter_map(|serial| directory.progress(*serial, None))
                     .collect()
             };
             if let Err(why) = self.database.write(maintenance::Rows { rows }).await {

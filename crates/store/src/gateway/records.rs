@@ -12,6 +12,8 @@ use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed};
 use zeroize::Zeroizing;
 
+use super::directory::Progress;
+use super::events::step_value;
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Row, SqlError, Tx, Val};
 use crate::vals;
@@ -431,6 +433,31 @@ pub(super) async fn put_seed<T: Tx>(
         &vals![serial.as_str(), sealed, version],
     )
     .await
+}
+
+/// Brings a token's row up to what memory knows. The drift goes in only if the row still has the seed
+/// that showed it: a new one may have come since memory was read.
+pub(super) async fn put_progress<T: Tx>(tx: &mut T, progress: Progress) -> Result<(), SqlError> {
+    let Progress {
+        serial,
+        spent,
+        drift,
+        seed_version,
+    } = progress;
+    tx.exec(
+        "UPDATE token SET spent = $2, spent_by = $3, \
+         drift = CASE WHEN seed_version = $5 THEN $4 ELSE drift END \
+         WHERE serial = $1 AND (spent IS NULL OR spent <= $2)",
+        &vals![
+            serial.as_str(),
+            step_value(spent.step),
+            spent.by,
+            drift.0,
+            seed_version
+        ],
+    )
+    .await
+    .map(drop)
 }
 
 pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<(), SqlError> {
