@@ -124,6 +124,8 @@ pub(super) struct Directory {
     authenticating: Arc<HashSet<IpAddr>>,
     /// Before this moment everything counts as spent: the store may have gone back.
     floor: Option<Timestamp>,
+    /// The beginning of the latest step that was spent.
+    reach: Timestamp,
     /// Tokens whose row is behind their memory.
     dirty: HashSet<TokenSerial>,
 }
@@ -259,16 +261,22 @@ impl Directory {
     }
 
     /// The floor as a step of this token's clock: everything that its window could accept at that
-    /// moment is spent.
+    /// moment is spent. A slow clock may have been set right in what was lost, so it lowers nothing.
     fn floor_of(&self, entry: &TokenEntry) -> Option<Spent> {
         let (Some(floor), Kind::Totp(period)) = (self.floor, entry.parameters.kind) else {
             return None;
         };
-        let Step(centre) = otp::centre(period, floor.unix(), entry.drift);
+        let ahead = Drift(entry.drift.0.max(0));
+        let Step(centre) = otp::centre(period, floor.unix(), ahead);
         Some(Spent {
             step: Step(centre + u64::from(Window::LOGIN.ahead)),
             by: 0,
         })
+    }
+
+    /// The beginning of the latest step that was spent since the last checkpoint.
+    pub(super) fn reach(&self) -> Timestamp {
+        self.reach
     }
 
     /// Takes over what an event spent. One that spends nothing new is in the row already, and what it
@@ -279,6 +287,7 @@ impl Directory {
         {
             entry.spent = Some(spent);
             entry.drift = drift;
+            self.reach = self.reach.max(beginning(entry.parameters, spent.step));
             self.dirty.insert(serial);
         }
     }
@@ -307,6 +316,15 @@ impl Directory {
     pub(super) fn mark_dirty(&mut self, serials: impl IntoIterator<Item = TokenSerial>) {
         self.dirty.extend(serials);
     }
+}
+
+/// When a step begins by a clock that is right; a counter has no such moment.
+fn beginning(parameters: Parameters, step: Step) -> Timestamp {
+    let Kind::Totp(period) = parameters.kind else {
+        return Timestamp::default();
+    };
+    let seconds = step.0.saturating_mul(period.secs().into());
+    Timestamp::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 fn later(one: Option<Spent>, other: Option<Spent>) -> Option<Spent> {

@@ -39,6 +39,8 @@ pub(super) struct Memory {
     pub(super) reserved: Mutex<HashMap<TokenSerial, Spent>>,
     head: HeadFile,
     latest: AtomicI64,
+    /// The beginning of the latest step that was spent.
+    reach: AtomicI64,
     /// The last event that memory has learned of.
     learned: AtomicI64,
 }
@@ -52,6 +54,7 @@ impl Memory {
             reserved: Mutex::default(),
             head,
             latest: AtomicI64::new(found.map_or(0, |head| head.latest.micros())),
+            reach: AtomicI64::new(found.map_or(0, |head| head.reach.micros())),
             learned: AtomicI64::new(0),
         }
     }
@@ -89,6 +92,13 @@ impl Memory {
         (now.after(CLOCK_TOLERANCE) < latest).then_some(latest)
     }
 
+    /// The end of what may have been spent, as far as anything tells.
+    pub(super) fn horizon(&self, now: Timestamp) -> Timestamp {
+        let latest = self.latest.load(Ordering::Relaxed);
+        let reach = self.reach.load(Ordering::Relaxed);
+        now.max(Timestamp::from_micros(latest.max(reach)))
+    }
+
     /// The last event that memory has learned of.
     pub(super) fn learned(&self) -> i64 {
         self.learned.load(Ordering::Acquire)
@@ -97,13 +107,11 @@ impl Memory {
     /// Notes that this much is durable and learned.
     pub(super) fn committed(&self, link: Link, at: Timestamp) {
         self.learned.store(link.id, Ordering::Release);
-        let latest = self
-            .latest
-            .fetch_max(at.micros(), Ordering::Relaxed)
-            .max(at.micros());
+        let reach = self.read().reach();
         let head = Head {
             link,
-            latest: Timestamp::from_micros(latest),
+            latest: raise(&self.latest, at),
+            reach: raise(&self.reach, reach),
         };
         if let Err(error) = self.head.write(head) {
             tracing::warn!(%error, "the head record cannot be written: a copy put back goes unnoticed");
@@ -146,6 +154,12 @@ impl Memory {
     }
 }
 
+/// Moves a moment forward, never back.
+fn raise(moment: &AtomicI64, to: Timestamp) -> Timestamp {
+    let before = moment.fetch_max(to.micros(), Ordering::Relaxed);
+    to.max(Timestamp::from_micros(before))
+}
+
 /// Builds the memory from the file, at the start and after a failed write.
 pub(super) struct Rebuild(pub(super) Arc<Memory>);
 
@@ -164,6 +178,7 @@ impl Memory {
         directory.set_floor(mark(tx, FLOOR).await?.map(Timestamp::from_micros));
         let last = replay(tx, &mut directory).await?;
         let counters = count_again(tx).await?;
+        raise(&self.reach, directory.reach());
         *self.write() = directory;
         *self.counters() = counters;
         self.reserved().clear();

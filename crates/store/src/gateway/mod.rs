@@ -145,15 +145,15 @@ impl GatewayStore {
         now: Timestamp,
     ) -> Result<(), Undecided> {
         let standing = self.read(Stand { head }).await?;
-        let latest = head.map_or(now, |head| head.latest.max(now));
+        let horizon = self.memory.horizon(now);
         let (cause, floor) = match (standing, clock, self.memory.clock_stepped_back(now)) {
             (Standing::WentBack, _, _) => (
                 "the database is behind its head record: an older copy was put back",
-                latest,
+                horizon,
             ),
             (Standing::Unknown, _, _) => (
                 "the head record is missing: nobody can tell whether the database went back",
-                latest,
+                horizon,
             ),
             (Standing::Whole, ClockTrust::Clock, Some(_)) => (
                 "an administrator took the clock as right although it went back",
