@@ -176,8 +176,9 @@ impl Memory {
         self.load_tokens(tx, &mut directory).await?;
         self.load_config(tx, &mut directory).await?;
         directory.set_floor(mark(tx, FLOOR).await?.map(Timestamp::from_micros));
-        let last = replay(tx, &mut directory).await?;
+        let (last, latest) = replay(tx, &mut directory).await?;
         let counters = count_again(tx).await?;
+        raise(&self.latest, latest);
         raise(&self.reach, directory.reach());
         *self.write() = directory;
         *self.counters() = counters;
@@ -272,12 +273,16 @@ pub(super) async fn set_mark<T: Tx>(tx: &mut T, name: &str, value: i64) -> Resul
     .await
 }
 
-/// Brings the directory from the rows up to the last event, and checks the chain on the way.
-async fn replay<T: Tx>(tx: &mut T, directory: &mut Directory) -> Result<Link, SqlError> {
+/// Brings the directory from the rows up to the last event, and checks the chain on the way. Returns
+/// that event's link and moment.
+async fn replay<T: Tx>(
+    tx: &mut T,
+    directory: &mut Directory,
+) -> Result<(Link, Timestamp), SqlError> {
     let checkpoint = mark(tx, CHECKPOINT).await?.unwrap_or(0);
-    let mut link = match super::events::at(tx, checkpoint).await? {
-        Some(recorded) => recorded.link(),
-        None if checkpoint == 0 => Link::FIRST,
+    let (mut link, mut at) = match super::events::at(tx, checkpoint).await? {
+        Some(recorded) => (recorded.link(), recorded.event.at),
+        None if checkpoint == 0 => (Link::FIRST, Timestamp::default()),
         None => return Err(SqlError::damaged("event", checkpoint.to_string(), "id")),
     };
     loop {
@@ -290,13 +295,13 @@ async fn replay<T: Tx>(tx: &mut T, directory: &mut Directory) -> Result<Link, Sq
             )
             .await?;
         if page.is_empty() {
-            return Ok(link);
+            return Ok((link, at));
         }
         for recorded in page {
             if !recorded.follows(&link) {
                 return Err(SqlError::damaged("event", recorded.id.to_string(), "hash"));
             }
-            link = recorded.link();
+            (link, at) = (recorded.link(), recorded.event.at);
             respend(directory, &recorded);
         }
     }

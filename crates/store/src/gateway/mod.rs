@@ -1,7 +1,7 @@
 //! What the gateway remembers: users, tokens, configuration, the audit chain and the outbox.
 //!
 //! Logins are decided from memory ([`GatewayStore::facts`]) and become real in
-//! [`GatewayStore::consume`]; everything else is an [`admin::Operation`] in one transaction
+//! [`GatewayStore::consume`]; everything else is an [`Operation`] in one transaction
 //! ([`GatewayStore::administer`]).
 
 mod administer;
