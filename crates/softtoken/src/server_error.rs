@@ -60,8 +60,8 @@ const ROWS: [Row; 18] = [
         code: -1,
         message: "forticare unkown error",
         cause: "Trial tokens on this gateway block the import of the licence.",
-        next_step: "Give their users other tokens, delete the trial tokens, import the licence, \
-                    then import the trial tokens again with 0000-0000-0000-0000-0000.",
+        next_step: "Give their users other tokens, delete both trial tokens, import the trial \
+                    again with 0000-0000-0000-0000-0000, then import the licence.",
     },
     Row {
         error: ServerError::LicenceNotFound,
