@@ -114,8 +114,13 @@ async fn app(args: app::Args) -> Result<ExitCode> {
         effort: app::vault::Effort::RECOMMENDED,
         machine_id: PathBuf::from("/etc/machine-id"),
     };
-    app::run(args, world).await?;
-    Ok(ExitCode::SUCCESS)
+    match app::run(args, world).await {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            eprintln!("symbolon: {error}\n{}", error.next_step());
+            Ok(ExitCode::FAILURE)
+        }
+    }
 }
 
 /// The wall clock in seconds after the epoch.
