@@ -334,6 +334,40 @@ impl Recorded {
 impl FromRow for Recorded {
     fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
         let id: i64 = row.get(0)?;
+        Self::read(id, row).map_err(|error| match error {
+            SqlError::Column { column, .. } => {
+                let field = COLUMNS.get(column).copied().unwrap_or("row");
+                SqlError::damaged("event", id.to_string(), field)
+            }
+            other => other,
+        })
+    }
+}
+
+/// The columns in the order in which they are read.
+const COLUMNS: [&str; 18] = [
+    "id",
+    "at",
+    "kind",
+    "person",
+    "client",
+    "source",
+    "token",
+    "step",
+    "drift",
+    "reason",
+    "detail",
+    "actor",
+    "interface",
+    "action",
+    "object",
+    "refers",
+    "tally",
+    "hash",
+];
+
+impl Recorded {
+    fn read(id: i64, row: &Row<'_>) -> Result<Self, SqlError> {
         let fields = Fields { id, row };
         let what = match row.get::<i64>(2)? {
             ACCEPTED => What::Accepted {
