@@ -6,6 +6,7 @@ use domain::admin::Message;
 use domain::time::Timestamp;
 use ident::{LicenceCode, TokenSerial};
 
+use super::memory;
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Row, SqlError, Tx};
 use crate::vals;
@@ -30,6 +31,10 @@ pub struct Waiting {
 /// Octets of a message's random identity: no two gateways ever choose the same.
 const ID_LEN: usize = 16;
 
+/// Name of the mark that holds the last number given: a number that was settled is not given again, so
+/// a late second answer settles nothing else.
+const NUMBERED: &str = "outbox";
+
 pub(super) async fn put<T: Tx>(
     tx: &mut T,
     message: &Message,
@@ -41,8 +46,8 @@ pub(super) async fn put<T: Tx>(
     let message_id = HEXLOWER.encode(&random);
     let (kind, subject, payload) = written(message);
     let payload = secrets.seal_message(&message_id, payload.as_bytes())?;
-    let row: Option<(Option<i64>,)> = tx.row("SELECT MAX(id) FROM outbox", &[]).await?;
-    let id = row.and_then(|(id,)| id).unwrap_or(0) + 1;
+    let id = memory::mark(tx, NUMBERED).await?.unwrap_or(0) + 1;
+    memory::set_mark(tx, NUMBERED, id).await?;
     tx.exec_one(
         "INSERT INTO outbox (id, message, kind, subject, payload, created, due, attempts) \
          VALUES ($1, $2, $3, $4, $5, $6, $6, 0)",
