@@ -29,12 +29,10 @@ use zeroize::Zeroizing;
 
 use super::load::{Load, Login, Outstanding, Row, Verify};
 use super::machine::{self, RECORD};
+use super::server::{LISTENING, ServerProcess, stop_when_input_ends};
 
 /// Known to the server and the load generator alone, and to whoever reads this.
 const SECRET: &[u8] = b"symbolon bench floor";
-
-/// The first line of a server, before its address.
-const LISTENING: &str = "listening on ";
 
 /// What to measure.
 #[derive(Debug, Clone, Args)]
@@ -107,20 +105,38 @@ pub(crate) fn measure(
     duration: Duration,
     verify: Verify,
 ) -> Result<Row> {
-    let server = ServerProcess::start(work)?;
+    let server = ServerProcess::start(&work.arguments())?;
     let secret = Secret::new(SECRET)?;
     let load = Load {
-        server: server.address,
+        server: server.address(),
         secret: &secret,
         outstanding,
         duration,
         verify,
     };
-    let before = machine::cpu_time(&server.process)?;
+    let before = server.cpu_time()?;
     let measured = load.run(|number| work.login(number))?;
-    let cpu = machine::cpu_time(&server.process)?.saturating_sub(before);
+    let cpu = server.cpu_time()?.saturating_sub(before);
     server.stop()?;
     Row::new(outstanding, measured, cpu)
+}
+
+impl Work {
+    /// The command line of a server that does this work.
+    fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> =
+            ["bench", "floor", "--serve", "127.0.0.1:0", "--users"].map(Into::into).into();
+        arguments.push(self.users.to_string().into());
+        arguments.extend(["--directory".into(), self.directory.clone().into_os_string()]);
+        arguments.extend(self.codes.then(|| "--codes".into()));
+        arguments.extend(self.sync.then(|| "--sync".into()));
+        arguments
+    }
+
+    /// The work of a login with a code that is accepted once: the durable floor.
+    pub(crate) fn durable_codes(users: u32, directory: &Path) -> Self {
+        Self { codes: true, sync: true, users, directory: directory.to_owned() }
+    }
 }
 
 impl fmt::Display for Work {
@@ -192,48 +208,6 @@ fn unix_seconds() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// The server in a process of its own; it ends with its standard input, and so with this process.
-struct ServerProcess {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl ServerProcess {
-    fn start(work: &Work) -> Result<Self> {
-        let mut command = Command::new(env::current_exe()?);
-        command
-            .args(["bench", "floor", "--serve"])
-            .arg(format!("{}:0", Ipv4Addr::LOCALHOST));
-        command.args(["--users", &work.users.to_string()]);
-        command.arg("--directory").arg(&work.directory);
-        command
-            .args(work.codes.then_some("--codes"))
-            .args(work.sync.then_some("--sync"));
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = process.stdout.take().context("the server has no output")?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        let address = line
-            .trim()
-            .strip_prefix(LISTENING)
-            .context("the server did not start")?;
-        Ok(ServerProcess {
-            address: address.parse()?,
-            process,
-        })
-    }
-
-    fn stop(mut self) -> Result<()> {
-        drop(self.process.stdin.take());
-        let status = self.process.wait()?;
-        ensure!(status.success(), "the server failed: {status}");
-        Ok(())
-    }
-}
-
 fn serve(address: SocketAddr, work: &Work) -> Result<()> {
     let socket = BatchSocket::bind(address)?;
     let mut verifier = Verifier::new(work)?;
@@ -264,19 +238,6 @@ fn serve(address: SocketAddr, work: &Work) -> Result<()> {
                 .unwrap_or_else(|_| bail!("the syncing thread panicked")),
         )
     })
-}
-
-/// The flag is set when standard input ends: when the process that started this one is done, or
-/// gone.
-fn stop_when_input_ends() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    thread::spawn(move || {
-        // Its end is what counts, not what it says.
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
-        flag.store(true, Ordering::Relaxed);
-    });
-    stop
 }
 
 /// Accepts that have not left yet, and their records.

@@ -159,10 +159,13 @@ pub(crate) struct Row {
     pub(crate) p99: Duration,
     /// The server's CPU time for one request.
     pub(crate) cpu: Duration,
+    /// Requests sent again: while one is lost, fewer are outstanding than the row says.
+    pub(crate) retransmitted: u64,
 }
 
 impl Row {
-    pub(crate) const HEADER: &str = "outstanding    rate/s    p50 µs    p99 µs  CPU µs/request";
+    pub(crate) const HEADER: &str =
+        "outstanding    rate/s    p50 µs    p99 µs  CPU µs/request  sent again";
 
     /// Refuses what went wrong: the speed of wrong answers says nothing.
     pub(crate) fn new(
@@ -191,6 +194,7 @@ impl Row {
             p50: measured.latency(50).context("no request was answered")?,
             p99: measured.latency(99).context("no request was answered")?,
             cpu: cpu / answered,
+            retransmitted: measured.retransmitted,
         })
     }
 }
@@ -199,11 +203,14 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [p50, p99, cpu] = [self.p50, self.p99, self.cpu].map(|time| time.as_secs_f64() * 1e6);
         let Row {
-            outstanding, rate, ..
+            outstanding,
+            rate,
+            retransmitted,
+            ..
         } = self;
         write!(
             f,
-            "{outstanding:>11}{rate:>10.0}{p50:>10.1}{p99:>10.1}{cpu:>16.2}"
+            "{outstanding:>11}{rate:>10.0}{p50:>10.1}{p99:>10.1}{cpu:>16.2}{retransmitted:>12}"
         )
     }
 }
@@ -428,7 +435,6 @@ fn any_port_beside(server: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
     use std::thread;
 
     use radius::Reply;
@@ -442,15 +448,19 @@ mod tests {
         count: usize,
         answer: impl Fn(usize, &Packet<'_>) -> Vec<Vec<u8>> + Send + 'static,
     ) -> SocketAddr {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let socket = BatchSocket::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = socket.local_addr().unwrap();
         thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            for number in 0..count {
-                let (octets, source) = socket.recv_from(&mut buffer).unwrap();
-                for datagram in answer(number, &Packet::parse(&buffer[..octets]).unwrap()) {
-                    socket.send_to(&datagram, source).unwrap();
+            let (mut batch, mut outgoing) = (Batch::default(), Outgoing::default());
+            let mut numbers = 0..count;
+            while !numbers.is_empty() {
+                socket.receive(&mut batch).unwrap();
+                for ((source, datagram), number) in batch.datagrams().zip(&mut numbers) {
+                    for reply in answer(number, &Packet::parse(datagram).unwrap()) {
+                        outgoing.push(source, &reply);
+                    }
                 }
+                let _ = socket.send(&mut outgoing);
             }
         });
         address

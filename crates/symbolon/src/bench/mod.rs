@@ -1,15 +1,13 @@
 //! `symbolon bench`: how fast, at what cost, on this machine, next to a floor measured in the same
 //! minute. Only ratios within one run mean anything: the load generator takes part of the same
 //! cores and a disk's sync swings by a factor of a hundred.
-#![allow(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a bench reads the clock, opens sockets and starts processes"
-)]
 
 pub(crate) mod floor;
 pub(crate) mod load;
+pub(crate) mod login;
 pub(crate) mod machine;
+mod population;
+mod server;
 
 use std::process::ExitCode;
 
@@ -26,11 +24,14 @@ pub(crate) struct BenchArgs {
 enum What {
     /// The least that a correct RADIUS server has to do: what the others are measured against
     Floor(floor::FloorArgs),
+    /// The whole login path, durable, next to its floor
+    Login(login::LoginArgs),
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     match &args.what {
         What::Floor(args) => floor::floor(args)?,
+        What::Login(args) => login::login(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,206 @@
+//! `symbolon bench login`: the whole login path, durable, next to its floor.
+//!
+//! Each login is a correct password that is remembered and a correct code that was never used, over
+//! RADIUS, sealed seed opened, one audit record synced before its Accept. The server is a process of
+//! its own; the load generator shares its cores.
+
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
+use ident::ProductSerial;
+use otp::{Period, Step};
+use radius::{Code, Secret};
+use rustls::{ClientConfig, RootCertStore};
+use tempfile::TempDir;
+
+use super::floor::{self, Work};
+use super::load::{Load, Login, Outstanding, Row, Verify};
+use super::population::{self, PASSWORD};
+use super::server::{LISTENING, ServerProcess, stop_when_input_ends};
+use super::machine;
+
+/// Shared with the bench's own server.
+const SECRET: &str = "symbolon bench login";
+
+/// The population's logins before anything is measured: they fill the memory of passwords.
+const WARMING: u16 = 128;
+
+/// Seconds of a minute that are left for the rows: the codes of two steps are used up in it.
+const MINUTE_S: u64 = 60;
+
+/// What to measure.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LoginArgs {
+    /// Tokens in the store, each a table of its own
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000", value_name = "N")]
+    tokens: Vec<u32>,
+    /// Requests kept outstanding, each a row of the table (1 to 256)
+    #[arg(long, value_delimiter = ',', default_value = "1,64,256", value_name = "N")]
+    outstanding: Vec<Outstanding>,
+    /// Seconds for which each row is measured, if there are codes for as long
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    seconds: u32,
+    /// Where the databases are made, on the disk that is to be measured
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    directory: PathBuf,
+    /// Be the server over this directory, until standard input ends
+    #[arg(long, hide = true, value_name = "DIR")]
+    serve: Option<PathBuf>,
+}
+
+/// Prints the machine, the disk, and for each population a table next to the durable floor.
+pub(crate) fn login(args: &LoginArgs) -> Result<()> {
+    if let Some(directory) = &args.serve {
+        return serve(directory);
+    }
+    println!("machine  {}", machine::describe());
+    for &tokens in &args.tokens {
+        let sync = machine::sync_latency(&args.directory)?;
+        println!("\nsync     {:.3} ms, the median of fdatasync", sync.as_secs_f64() * 1e3);
+        measure(args, tokens)?;
+    }
+    Ok(())
+}
+
+fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
+    let directory = TempDir::new_in(&args.directory)?;
+    let began = Instant::now();
+    runtime()?.block_on(population::fill(directory.path(), tokens, SECRET))?;
+    println!("tokens   {tokens}, made in {:.1} s", began.elapsed().as_secs_f64());
+    let began = Instant::now();
+    let server = ServerProcess::start(&arguments(directory.path()))?;
+    println!("start    {:.0} ms until it listens", began.elapsed().as_secs_f64() * 1e3);
+    let step = next_minute()?;
+    warm_up(&server, tokens, step)?;
+    println!("memory   {} MiB, all passwords remembered", server.memory()? >> 20);
+    println!("{}  of the floor (rate, CPU)", Row::HEADER);
+    let mut codes = Codes { tokens, step, next: 0 };
+    let rows = u32::try_from(args.outstanding.len())?;
+    for &outstanding in &args.outstanding {
+        let mut share = (tokens * 2 / rows).min(codes.left());
+        let row = run(&server, outstanding, seconds(args), Verify::Sample, |_| {
+            share = share.checked_sub(1)?;
+            codes.next()
+        })?;
+        let work = Work::durable_codes(tokens, &args.directory);
+        let floor = floor::measure(&work, outstanding, seconds(args), Verify::Sample)?;
+        let cpu = row.cpu.as_secs_f64() / floor.cpu.as_secs_f64();
+        println!("{row}  {:.2}, {cpu:.1}", row.rate / floor.rate);
+        println!("{floor}  the floor itself");
+    }
+    server.stop()
+}
+
+fn seconds(args: &LoginArgs) -> Duration {
+    Duration::from_secs(args.seconds.into())
+}
+
+fn arguments(directory: &Path) -> Vec<OsString> {
+    vec!["bench".into(), "login".into(), "--serve".into(), directory.into()]
+}
+
+/// Waits for a new minute, so that its codes and those of the next are good for all that follows.
+fn next_minute() -> Result<Step> {
+    let now = clock::now().unix();
+    thread::sleep(Duration::from_secs(MINUTE_S - now % MINUTE_S));
+    Ok(Period::SIXTY.step_at(clock::now().unix()))
+}
+
+/// Everybody logs in once, with the code of the minute before.
+fn warm_up(server: &ServerProcess, tokens: u32, step: Step) -> Result<()> {
+    let before = step.offset(-1).context("no minute before")?;
+    let outstanding = WARMING.to_string().parse()?;
+    run(server, outstanding, Duration::from_secs(MINUTE_S), Verify::Sample, |number| {
+        let number = u32::try_from(number).ok().filter(|number| *number < tokens)?;
+        right(number, before)
+    })
+    .map(drop)
+}
+
+fn run(
+    server: &ServerProcess,
+    outstanding: Outstanding,
+    duration: Duration,
+    verify: Verify,
+    login: impl FnMut(u64) -> Option<Login>,
+) -> Result<Row> {
+    let secret = Secret::new(SECRET.as_bytes())?;
+    let load = Load { server: server.address(), secret: &secret, outstanding, duration, verify };
+    let before = server.cpu_time()?;
+    let measured = load.run(login)?;
+    let cpu = server.cpu_time()?.saturating_sub(before);
+    Row::new(outstanding, measured, cpu)
+}
+
+/// A login that must be accepted.
+fn right(number: u32, step: Step) -> Option<Login> {
+    let code = population::code(number, step).ok()?;
+    Some(Login {
+        user: population::user(number),
+        password: format!("{PASSWORD}{}", code.as_str()),
+        expected: Code::AccessAccept,
+    })
+}
+
+/// The codes of this minute and of the next, each of which is good once.
+struct Codes {
+    tokens: u32,
+    step: Step,
+    next: u32,
+}
+
+impl Codes {
+    fn left(&self) -> u32 {
+        self.tokens * 2 - self.next
+    }
+
+    fn next(&mut self) -> Option<Login> {
+        let (number, later) = (self.next % self.tokens, self.next / self.tokens);
+        self.next += 1;
+        right(number, self.step.offset(i32::try_from(later).ok().filter(|later| *later < 2)?)?)
+    }
+}
+
+/// The gateway over a directory that [`population::fill`] has made.
+fn serve(directory: &Path) -> Result<()> {
+    let serial = ProductSerial::parse("SYMBVM0000000000")?;
+    let tls = ClientConfig::builder()
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let config = GatewayConfig {
+        location: population::location(directory),
+        root_key: population::root_key(directory)?,
+        radius: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        console: directory.join("console.sock"),
+        token_server: TokenServerConfig {
+            // Nothing is sent: the outbox is empty.
+            url: "https://127.0.0.1:9".into(),
+            tls,
+            serial,
+            cluster: vec![serial],
+        },
+    };
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let gateway = Gateway::start(config).await?;
+        let address = gateway.radius_addresses().first().copied().context("no RADIUS")?;
+        println!("{LISTENING}{address}");
+        let stop = stop_when_input_ends();
+        while !stop.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        gateway.stop().await;
+        Ok(())
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -1,0 +1,166 @@
+//! A gateway's store filled with users and tokens whose seeds the bench knows.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use data_encoding::BASE64;
+use domain::admin::{Edit, Entropy, Operation, Supplied};
+use domain::audit::Actor;
+use domain::schema::{LOCAL, RADIUS_CLIENT, SETTING, Table, Value};
+use domain::time::Span;
+use domain::token::ActivationLink;
+use gateway::clock;
+use ident::{ActivationCode, LicenceSerial, Pace, TokenSerial};
+use otp::{Code, Parameters, Seed, Step};
+use store::gateway::{ClockTrust, GatewayStore, Location};
+use store::sealing::RootKey;
+use tokio::task::JoinSet;
+use zeroize::Zeroizing;
+
+/// Everybody's password: what is measured is a login whose password is remembered.
+pub(super) const PASSWORD: &str = "bench";
+
+/// An Argon2id hash of [`PASSWORD`] at the least cost that there is: a hash of full cost for each of
+/// 100,000 users would take half an hour before the measurement begins.
+const CHEAP_HASH: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c3ltYm9sb24gYmVuY2g$N2Vva2tqQmHBtnHJpPh3+jbZTSqYSG9rjhpYyTFnt3o";
+
+/// Operations under way at once: they share syncs.
+const TOGETHER: u32 = 512;
+
+/// Where a bench's gateway lies in its directory.
+pub(super) fn location(directory: &Path) -> Location {
+    Location {
+        database: directory.join("gateway.db"),
+        head: directory.join("head"),
+        clock: ClockTrust::Records,
+    }
+}
+
+/// The root key of a bench's gateway.
+pub(super) fn root_key(directory: &Path) -> Result<RootKey> {
+    Ok(RootKey::load_or_create(&directory.join("root.key"))?)
+}
+
+/// The name of a user.
+pub(super) fn user(number: u32) -> String {
+    format!("user{number}")
+}
+
+/// The code that a user's token shows at a step.
+pub(super) fn code(number: u32, step: Step) -> Result<Code> {
+    let seed = Seed::from_bytes(Zeroizing::new(seed(number).to_vec()))?;
+    Ok(otp::code_at(&seed, Parameters::default(), step))
+}
+
+fn seed(number: u32) -> [u8; 20] {
+    let mut seed = *b"bench bench bench 00";
+    if let Some(end) = seed.last_chunk_mut::<4>() {
+        *end = number.to_be_bytes();
+    }
+    seed
+}
+
+/// Fills a store with `users` users, each with an activated token, and lets one client ask.
+pub(super) async fn fill(directory: &Path, users: u32, secret: &str) -> Result<()> {
+    fs::create_dir_all(directory)?;
+    let root = root_key(directory)?;
+    let store = Arc::new(GatewayStore::open(&location(directory), &root, clock::now()).await?);
+    set(&store, &SETTING, "", &[("reject-delay", "0"), ("auth-password-memory", "3600")]).await?;
+    let client =
+        [("subnet", "127.0.0.1/32"), ("secret", secret), ("code-position", "after-password")];
+    set(&store, &RADIUS_CLIENT, "bench", &client).await?;
+    for first in (0..users).step_by(TOGETHER as usize) {
+        let numbers = first..users.min(first + TOGETHER);
+        let tokens = numbers.clone().map(serial).collect();
+        let licence = LicenceSerial::purchased(u64::from(first)).context("a licence number")?;
+        administer(&store, Operation::Imported { licence, tokens }, 0, None).await?;
+        let mut together = JoinSet::new();
+        for number in numbers {
+            together.spawn(assign(Arc::clone(&store), number));
+        }
+        while let Some(assigned) = together.join_next().await {
+            assigned??;
+        }
+    }
+    store.checkpoint().await?;
+    tokio::task::spawn_blocking(move || store.shutdown()).await?;
+    Ok(())
+}
+
+fn serial(number: u32) -> TokenSerial {
+    let mut random = [0; 5];
+    if let Some(end) = random.last_chunk_mut::<4>() {
+        *end = number.to_be_bytes();
+    }
+    TokenSerial::mobile(random)
+}
+
+/// A user with a token that waits for its phone: its codes are looked at.
+async fn assign(store: Arc<GatewayStore>, number: u32) -> Result<()> {
+    let token = serial(number);
+    let hash = BASE64.encode(CHEAP_HASH.as_bytes());
+    let edits = edits(&LOCAL, &[("two-factor", "fortitoken"), ("fortitoken", token.as_str())]);
+    let password = LOCAL.field("passwd").map(|field| Edit::Set(field, Value::Sealed(hash.into())));
+    let edits = edits.into_iter().chain(password).collect();
+    let operation = Operation::Configure { table: &LOCAL, key: user(number).into(), edits };
+    let messages = administer(&store, operation, number, None).await?;
+    let supplied = Supplied {
+        token,
+        code: ActivationCode::from_random(u64::from(number).to_be_bytes(), Pace::Sixty),
+        link: ActivationLink::new(String::new()),
+        valid: Span::from_hours(72),
+    };
+    let provisioned = Operation::Provisioned(vec![supplied]);
+    administer(&store, provisioned, number, messages.first().copied()).await?;
+    Ok(())
+}
+
+async fn set(
+    store: &GatewayStore,
+    table: &'static Table,
+    key: &str,
+    values: &[(&str, &str)],
+) -> Result<()> {
+    let operation = Operation::Configure { table, key: key.into(), edits: edits(table, values) };
+    administer(store, operation, 0, None).await.map(drop)
+}
+
+fn edits(table: &'static Table, values: &[(&str, &str)]) -> Vec<Edit> {
+    let edit = |(name, text): &(&str, &str)| {
+        let field = table.field(name)?;
+        let value = field.parse(&[(*text).to_owned()]).ok()?;
+        Some(Edit::Set(field, value))
+    };
+    values.iter().filter_map(edit).collect()
+}
+
+async fn administer(
+    store: &GatewayStore,
+    operation: Operation,
+    number: u32,
+    settles: Option<i64>,
+) -> Result<Vec<i64>> {
+    let entropy = Entropy { seed: Zeroizing::new(seed(number)), salt: [0; 16] };
+    let (actor, now) = (Actor::system("bench"), clock::now());
+    let done = store.administer(operation, entropy, actor, now, settles).await;
+    Ok(done.map_err(|failure| anyhow::anyhow!("{failure}"))?.messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::name::CanonicalName;
+    use domain::password::{Check, PasswordHash, Presented};
+
+    use super::*;
+
+    #[test]
+    fn the_cheap_hash_is_of_the_password() {
+        let hash = PasswordHash::from_phc(CHEAP_HASH).unwrap();
+        let check = Check::stored(CanonicalName::of("user0").unwrap(), hash);
+        let presented = Presented::new(Zeroizing::new(PASSWORD.as_bytes().to_vec()));
+        assert!(check.verify(&presented).is_some());
+    }
+}

@@ -1,0 +1,77 @@
+//! A server process of the bench's own: its CPU time is its alone.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use anyhow::{Context, Result, ensure};
+
+use super::machine;
+
+/// The first line of a server, before its address.
+pub(super) const LISTENING: &str = "listening on ";
+
+/// A running server; it ends when its standard input does.
+pub(super) struct ServerProcess {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl ServerProcess {
+    /// Starts this program with these arguments and waits until it listens.
+    pub(super) fn start(arguments: &[OsString]) -> Result<Self> {
+        let mut process = Command::new(env::current_exe()?)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = process.stdout.take().context("the server has no output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let address = line.trim().strip_prefix(LISTENING).context("the server did not start")?;
+        Ok(Self { address: address.parse()?, process })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The CPU time that it has used so far.
+    pub(super) fn cpu_time(&self) -> Result<Duration> {
+        machine::cpu_time(&self.process)
+    }
+
+    /// The memory that it has in use, in octets.
+    pub(super) fn memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        Ok(kilobytes.context("no VmRSS")?.trim().parse::<u64>()? * 1_024)
+    }
+
+    /// Ends it in order.
+    pub(super) fn stop(mut self) -> Result<()> {
+        drop(self.process.stdin.take());
+        let status = self.process.wait()?;
+        ensure!(status.success(), "the server failed: {status}");
+        Ok(())
+    }
+}
+
+/// In the server: becomes true when the bench has gone.
+pub(super) fn stop_when_input_ends() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    thread::spawn(move || {
+        // Its end is what counts, not what it says.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        flag.store(true, Ordering::Relaxed);
+    });
+    stop
+}
