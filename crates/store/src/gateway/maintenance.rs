@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use domain::audit::Event;
 use domain::time::Timestamp;
+use ident::TokenSerial;
 
 use super::directory::Progress;
 use super::events::Link;
 use super::head::Head;
-use super::memory::{self, CHECKPOINT, FLOOR, Standing};
+use super::memory::{self, CHECKPOINT, FLOOR, Memory, Standing};
 use super::outbox;
 use super::queries::Never;
 use super::records;
@@ -17,7 +18,7 @@ use crate::engine::{Failure, Tx, Work};
 use crate::vals;
 
 /// Rows that one transaction of a checkpoint writes: logins share the writer and must not wait long.
-pub(super) const CHUNK: usize = 500;
+const CHUNK: usize = 500;
 
 /// What the head record says of the database.
 pub(super) struct Stand {
@@ -90,6 +91,48 @@ impl Work for Learn {
         )
         .await?;
         Ok(memory::authenticating(tx).await?)
+    }
+}
+
+/// Tokens whose rows a checkpoint has yet to write. Those left when it is dropped, because a write
+/// failed or nobody waits any more, are dirty again.
+pub(super) struct Unwritten<'a> {
+    memory: &'a Memory,
+    serials: Vec<TokenSerial>,
+}
+
+impl<'a> Unwritten<'a> {
+    pub(super) fn take(memory: &'a Memory) -> Self {
+        let serials = memory.write().take_dirty();
+        Self { memory, serials }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.serials.is_empty()
+    }
+
+    /// What the next transaction writes.
+    pub(super) fn chunk(&self) -> Vec<Progress> {
+        let directory = self.memory.read();
+        let serials = self.serials[self.rest()..].iter();
+        serials
+            .filter_map(|serial| directory.progress(*serial, None))
+            .collect()
+    }
+
+    /// That chunk is on disk.
+    pub(super) fn written(&mut self) {
+        self.serials.truncate(self.rest());
+    }
+
+    fn rest(&self) -> usize {
+        self.serials.len().saturating_sub(CHUNK)
+    }
+}
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        self.memory.write().mark_dirty(self.serials.drain(..));
     }
 }
 

@@ -47,7 +47,7 @@ use crate::sealing::{RootKey, SealError};
 use administer::Administer;
 use consume::ConsumeJob;
 use head::HeadFile;
-use maintenance::{Learn, Postpone, RaiseFloor, Record, Stand};
+use maintenance::{Learn, Postpone, RaiseFloor, Record, Stand, Unwritten};
 use memory::{Memory, Rebuild, Standing};
 use queries::Never;
 use secrets::Secrets;
@@ -116,6 +116,7 @@ pub enum PasswordOutcome {
 pub struct GatewayStore {
     database: Database,
     memory: Arc<Memory>,
+    checkpointing: tokio::sync::Mutex<()>,
 }
 
 impl GatewayStore {
@@ -132,7 +133,11 @@ impl GatewayStore {
             schema::MIGRATIONS,
             Rebuild(Arc::clone(&memory)),
         )?;
-        let store = Self { database, memory };
+        let store = Self {
+            database,
+            memory,
+            checkpointing: tokio::sync::Mutex::default(),
+        };
         store.stand(head, location.clock, now).await?;
         Ok(store)
     }
@@ -534,29 +539,24 @@ impl GatewayStore {
         self.database.write(work).await.map_err(undecided)
     }
 
-    /// Brings the rows of tokens up to what memory knows, and moves the checkpoint.
+    /// Brings the rows of tokens up to what memory knows, and moves the checkpoint. A caller that
+    /// stops waiting leaves the rest to the next call.
     pub async fn checkpoint(&self) -> Result<(), Undecided> {
+        // The mark must not pass a token that another call has taken and not yet written.
+        let _alone = self.checkpointing.lock().await;
         // Taken first: memory has learned of every event up to this one.
         let learned = self.memory.learned();
-        let mut serials = self.memory.write().take_dirty();
-        if serials.is_empty() {
+        let mut unwritten = Unwritten::take(&self.memory);
+        if unwritten.is_empty() {
             return Ok(());
         }
-        while !serials.is_empty() {
-            let chunk = serials.split_off(serials.len().saturating_sub(maintenance::CHUNK));
-            let rows = {
-                let directory = self.memory.read();
-                chunk
-                    .iter()
-                    .filter_map(|serial| directory.progress(*serial, None))
-                    .collect()
-            };
-            if let Err(why) = self.database.write(maintenance::Rows { rows }).await {
-                let mut directory = self.memory.write();
-                directory.mark_dirty(serials);
-                directory.mark_dirty(chunk);
-                return Err(undecided(why));
-            }
+        while !unwritten.is_empty() {
+            let rows = unwritten.chunk();
+            self.database
+                .write(maintenance::Rows { rows })
+                .await
+                .map_err(undecided)?;
+            unwritten.written();
         }
         self.database
             .write(maintenance::Checkpoint { learned })
