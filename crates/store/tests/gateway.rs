@@ -1,0 +1,1305 @@
+//! The gateway's store over real files: what is spent stays spent, whatever happens to them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and it needs processes and files to fail"
+)]
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::pin::Pin;
+use std::process::Command;
+use std::sync::{Arc, Barrier, mpsc};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use domain::admin::Edit;
+use domain::admin::{Message, Operation, Phone, Polled};
+use domain::audit::{Event, What};
+use domain::login::{CodePosition, Refusal};
+use domain::reason::Reason;
+use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING, Value};
+use domain::throttle::{CodeCounter, Throttled};
+use domain::time::{Span, Timestamp};
+use ident::{ActivationCode, LicenceCode, Pace, RegistrationId, TokenSerial};
+use otp::{Drift, Step};
+use rusqlite::Connection;
+use store::Health;
+use store::gateway::{
+    ClockTrust, Decision, GatewayStore, Location, Outcome, PasswordOutcome, Recorded,
+};
+use support::*;
+use tempfile::{TempDir, tempdir};
+use zeroize::Zeroizing;
+
+const SEED: [u8; 20] = *b"canary-seed-1-0123ab";
+const OTHER: [u8; 20] = *b"canary-seed-2-4567cd";
+
+fn token() -> TokenSerial {
+    TokenSerial::mobile([1; 5])
+}
+
+/// A store in which alice has a token.
+async fn alice() -> (TempDir, GatewayStore) {
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    enrol(&store, "alice", token(), SEED, START).await;
+    (dir, store)
+}
+
+fn now_code(now: Timestamp) -> String {
+    code(SEED, step_at(now))
+}
+
+async fn reopen(dir: &Path, store: GatewayStore, now: Timestamp) -> GatewayStore {
+    drop(store);
+    open(dir, now).await
+}
+
+/// Every event of the chain, oldest first.
+async fn chain(store: &GatewayStore) -> Vec<Recorded> {
+    let mut events = Vec::new();
+    for number in 1.. {
+        match store.event(number).await.unwrap() {
+            Some(event) => events.push(event),
+            None => break,
+        }
+    }
+    events
+}
+
+async fn floors(store: &GatewayStore) -> Vec<String> {
+    let events = chain(store).await;
+    let causes = events
+        .into_iter()
+        .filter_map(|event| match event.event.what {
+            What::FloorRaised { cause } => Some(cause.into()),
+            _ => None,
+        });
+    causes.collect()
+}
+
+/// Holds the writer thread, so that what is submitted meanwhile shares one transaction.
+fn hold(store: &GatewayStore) -> mpsc::Sender<()> {
+    let (release, wait) = mpsc::channel();
+    let (started, running) = mpsc::channel();
+    store.consume(Vec::new(), move |_| {
+        started.send(()).unwrap();
+        let _ = wait.recv();
+    });
+    running.recv().unwrap();
+    release
+}
+
+// ---------------------------------------------------------------- one step, one login
+
+#[tokio::test]
+async fn of_sixty_four_logins_with_one_code_one_is_granted() {
+    let (_dir, store) = alice().await;
+    let store = Arc::new(store);
+    for round in 0..20 {
+        let now = START.after(secs(60 * round));
+        let code = now_code(now);
+        let start = Arc::new(Barrier::new(8));
+        let threads: Vec<_> = (0..8)
+            .map(|thread| {
+                let (store, code, start) = (Arc::clone(&store), code.clone(), Arc::clone(&start));
+                std::thread::spawn(move || {
+                    let mut decisions: Vec<Decision> = (0..8)
+                        .map(|_| decide(&store, "alice", &code, now))
+                        .collect();
+                    start.wait();
+                    let mut waiting = Vec::new();
+                    while !decisions.is_empty() {
+                        let batch = decisions.split_off(decisions.len().saturating_sub(1 + thread));
+                        waiting.push(submit(&store, batch));
+                    }
+                    let outcomes = waiting.into_iter().map(|it| it.blocking_recv().unwrap());
+                    outcomes.flatten().collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let outcomes: Vec<Outcome> = threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect();
+        assert_eq!(outcomes.len(), 64);
+        let (yes, no): (Vec<_>, Vec<_>) = outcomes.iter().partition(|it| is_granted(it));
+        assert_eq!(yes.len(), 1, "round {round}");
+        assert!(no.iter().all(|it| refused(it) == Reason::CodeReplayed));
+    }
+}
+
+#[tokio::test]
+async fn decisions_of_one_call_are_taken_in_their_order() {
+    let (_dir, store) = alice().await;
+    let step = step_at(START);
+    let at = |step| decide(&store, "alice", &code(SEED, step), START);
+    let decisions = vec![at(step), at(step), at(step + 1), at(step), at(step - 1)];
+    let outcomes = submit(&store, decisions).await.unwrap();
+    let yes: Vec<bool> = outcomes.iter().map(is_granted).collect();
+    assert_eq!(yes, [true, false, true, false, false]);
+    assert!(submit(&store, Vec::new()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_earlier_step_is_spent_with_a_later_one() {
+    let (_dir, store) = alice().await;
+    let step = step_at(START);
+    let earlier = decide(&store, "alice", &code(SEED, step), START);
+    granted(&login(&store, "alice", &code(SEED, step + 1), START).await);
+    assert_eq!(
+        refused(&consume(&store, earlier).await),
+        Reason::CodeReplayed
+    );
+}
+
+#[tokio::test]
+async fn a_login_without_a_second_factor_spends_nothing() {
+    let (dir, store) = alice().await;
+    let disable = configure(&LOCAL, "alice", vec![set(&LOCAL, "two-factor", "disable")]);
+    run(&store, disable, START).await;
+    for _ in 0..2 {
+        granted(&login(&store, "alice", "", START).await);
+    }
+    let store = reopen(dir.path(), store, START).await;
+    granted(&login(&store, "alice", "", START).await);
+}
+
+#[tokio::test]
+async fn a_job_that_fails_gives_back_no_step_of_another() {
+    let (dir, store) = alice().await;
+    let bob = TokenSerial::mobile([2; 5]);
+    enrol(&store, "bob", bob, OTHER, START).await;
+    drop(store);
+    // Events of bob cannot be written: his job fails alone, inside a transaction with others.
+    let raw = Connection::open(dir.path().join("gateway.db")).unwrap();
+    raw.execute_batch(
+        "CREATE TRIGGER bob BEFORE INSERT ON event WHEN NEW.person = 'bob' \
+         BEGIN SELECT RAISE(ABORT, 'not bob'); END",
+    )
+    .unwrap();
+    drop(raw);
+    let store = open(dir.path(), START).await;
+    let step = step_at(START);
+    let alice = |step| decide(&store, "alice", &code(SEED, step), START);
+    let failing = decide(&store, "bob", &code(OTHER, step), START);
+    let (one, two, again) = (alice(step), alice(step + 1), alice(step));
+    let release = hold(&store);
+    let first = submit(&store, vec![one]);
+    let broken = submit(&store, vec![two, failing]);
+    let second = submit(&store, vec![again]);
+    release.send(()).unwrap();
+    granted(&first.await.unwrap()[0]);
+    let broken = broken.await.unwrap();
+    assert!(
+        broken.iter().all(|it| matches!(it, Outcome::Undecided(_))),
+        "{broken:?}"
+    );
+    assert_eq!(refused(&second.await.unwrap()[0]), Reason::CodeReplayed);
+    // What failed spent nothing.
+    granted(&login(&store, "alice", &code(SEED, step + 1), START).await);
+}
+
+// ---------------------------------------------------------------- after a restart
+
+#[tokio::test]
+async fn a_replay_is_refused_after_a_restart_with_and_without_a_checkpoint() {
+    for checkpoint in [false, true] {
+        let (dir, store) = alice().await;
+        let stale = || decide(&store, "alice", &now_code(START), START);
+        let (early, late) = (stale(), stale());
+        granted(&consume(&store, early).await);
+        if checkpoint {
+            store.checkpoint().await.unwrap();
+        }
+        let store = reopen(dir.path(), store, START).await;
+        let again = login(&store, "alice", &now_code(START), START).await;
+        assert_eq!(refused(&again), Reason::CodeReplayed);
+        let decided_before = consume(&store, late).await;
+        assert_eq!(refused(&decided_before), Reason::CodeReplayed);
+        let next = START.after(secs(60));
+        granted(&login(&store, "alice", &now_code(next), next).await);
+        assert!(floors(&store).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_a_kill_leaves_behind_knows_every_granted_login() {
+    let (dir, store) = alice().await;
+    let after = tempdir().unwrap();
+    let mut granted_steps = Vec::new();
+    for round in 0..6 {
+        let now = START.after(secs(60 * round));
+        granted(&login(&store, "alice", &now_code(now), now).await);
+        granted_steps.push(step_at(now));
+        if round == 3 {
+            store.checkpoint().await.unwrap();
+        }
+        copy(dir.path(), after.path());
+        let survivor = open(after.path(), now).await;
+        for step in &granted_steps {
+            let replay = login(&survivor, "alice", &code(SEED, *step), now).await;
+            assert!(!is_granted(&replay), "step {step} of {granted_steps:?}");
+        }
+        assert!(floors(&survivor).await.is_empty(), "nothing went back");
+        let logins = survivor.logins_before(i64::MAX, 100).await.unwrap();
+        let accepted = logins
+            .iter()
+            .filter(|it| matches!(it.event.what, What::Accepted { .. }));
+        assert_eq!(accepted.count(), granted_steps.len());
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_put_back_accepts_nothing_spent_before() {
+    let (dir, store) = alice().await;
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    drop(store);
+    let backup = tempdir().unwrap();
+    copy(dir.path(), backup.path());
+    let store = open(dir.path(), START).await;
+    let later = START.after(secs(300));
+    let step = step_at(later);
+    granted(&login(&store, "alice", &code(SEED, step), later).await);
+    granted(&login(&store, "alice", &code(SEED, step + 1), later).await);
+    drop(store);
+    fs::copy(
+        backup.path().join("gateway.db"),
+        dir.path().join("gateway.db"),
+    )
+    .unwrap();
+    let _ = fs::remove_file(dir.path().join("gateway.db-wal"));
+
+    let store = open(dir.path(), later).await;
+    let causes = floors(&store).await;
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert!(causes[0].contains("put back"), "{causes:?}");
+    for spent in step - 1..=step + 1 {
+        let replay = login(&store, "alice", &code(SEED, spent), later).await;
+        assert_eq!(refused(&replay), Reason::CodeReplayed);
+    }
+    let store = reopen(dir.path(), store, later).await;
+    assert_eq!(floors(&store).await.len(), 1, "once is enough");
+    for minutes in 1..=3 {
+        let now = later.after(secs(60 * minutes));
+        let replay = login(&store, "alice", &code(SEED, step + 1), now).await;
+        assert!(!is_granted(&replay), "after {minutes} minutes");
+    }
+    let next = later.after(secs(240));
+    granted(&login(&store, "alice", &now_code(next), next).await);
+}
+
+#[tokio::test]
+async fn a_fast_or_corrected_clock_outlives_no_database_that_was_put_back() {
+    for (before, lost) in [(0, 10), (-14, 0), (-14, 10), (5, -5)] {
+        let (dir, store) = alice().await;
+        let step = step_at(START).checked_add_signed(before).unwrap();
+        let codes = (code(SEED, step), code(SEED, step + 1));
+        resync(&store, token(), (&codes.0, &codes.1), START).await;
+        drop(store);
+        let backup = tempdir().unwrap();
+        copy(dir.path(), backup.path());
+        let later = START.after(secs(3_600));
+        let store = open(dir.path(), later).await;
+        let shown = step_at(later).checked_add_signed(lost).unwrap();
+        let codes = (code(SEED, shown), code(SEED, shown + 1));
+        let burnt = resync(&store, token(), (&codes.0, &codes.1), later).await;
+        assert!(matches!(burnt, Some(Outcome::Resynchronised)), "{burnt:?}");
+        drop(store);
+        fs::copy(
+            backup.path().join("gateway.db"),
+            dir.path().join("gateway.db"),
+        )
+        .unwrap();
+        let store = open(dir.path(), later).await;
+        for minutes in 0..=90 {
+            let now = later.after(secs(60 * minutes));
+            let decision = decide(&store, "alice", &codes.1, now);
+            assert!(
+                !matches!(decision, Decision::Grant(..)),
+                "drift {before}, then {lost}: spent, and accepted {minutes} minutes later"
+            );
+            store.with_code_counter(&name("alice"), now, |counter| {
+                *counter = CodeCounter::default();
+            });
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_database_in_its_place_is_noticed() {
+    let (dir, store) = alice().await;
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    drop(store);
+    let (other, store) = alice().await;
+    drop(store);
+    fs::copy(
+        other.path().join("gateway.db"),
+        dir.path().join("gateway.db"),
+    )
+    .unwrap();
+    fs::copy(other.path().join("root.key"), dir.path().join("root.key")).unwrap();
+    let store = open(dir.path(), START).await;
+    assert_eq!(floors(&store).await.len(), 1);
+    let replay = login(&store, "alice", &now_code(START), START).await;
+    assert_eq!(refused(&replay), Reason::CodeReplayed);
+}
+
+#[tokio::test]
+async fn a_missing_or_damaged_head_record_spends_the_window() {
+    for damage in ["remove", "empty", "cut", "flip a byte of the moment"] {
+        let (dir, store) = alice().await;
+        granted(&login(&store, "alice", &now_code(START), START).await);
+        drop(store);
+        let head = dir.path().join("gateway.head");
+        let mut octets = fs::read(&head).unwrap();
+        match damage {
+            "remove" => fs::remove_file(&head).unwrap(),
+            "empty" => fs::write(&head, []).unwrap(),
+            "cut" => fs::write(&head, &octets[..octets.len() - 1]).unwrap(),
+            _ => {
+                // The moment stands behind magic, number and hash.
+                octets[48] ^= 0x40;
+                fs::write(&head, octets).unwrap();
+            }
+        }
+        let now = START.after(secs(30));
+        let store = open(dir.path(), now).await;
+        let causes = floors(&store).await;
+        assert_eq!(causes.len(), 1, "{damage}: {causes:?}");
+        let step = step_at(now);
+        for step in step - 1..=step + 1 {
+            let refusal = login(&store, "alice", &code(SEED, step), now).await;
+            assert_eq!(refused(&refusal), Reason::CodeReplayed, "{damage}");
+        }
+        let next = now.after(secs(120));
+        granted(&login(&store, "alice", &now_code(next), next).await);
+        let store = reopen(dir.path(), store, next).await;
+        assert_eq!(floors(&store).await.len(), 1, "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_store_needs_no_floor() {
+    let (dir, store) = alice().await;
+    assert!(floors(&store).await.is_empty());
+    let other = tempdir().unwrap();
+    drop(open(other.path(), START).await);
+    let again = open(other.path(), START).await;
+    assert!(floors(&again).await.is_empty());
+    let store = reopen(dir.path(), store, START).await;
+    assert!(floors(&store).await.is_empty());
+}
+
+// ---------------------------------------------------------------- clocks
+
+fn refuses_for(store: &GatewayStore, now: Timestamp) -> Option<Timestamp> {
+    let facts = store.facts(name("alice"), CodePosition::Challenge, now);
+    facts.err().map(|stepped_back| stepped_back.latest)
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_decides_nothing() {
+    let (dir, store) = alice().await;
+    let later = START.after(secs(600));
+    granted(&login(&store, "alice", &now_code(later), later).await);
+    assert_eq!(refuses_for(&store, later.before(secs(5))), None);
+    let back = later.before(secs(6));
+    assert_eq!(refuses_for(&store, back), Some(later));
+    let store = reopen(dir.path(), store, back).await;
+    assert_eq!(refuses_for(&store, back), Some(later));
+    assert_eq!(refuses_for(&store, later), None);
+    assert!(floors(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn without_a_head_record_the_events_tell_that_the_clock_went_back() {
+    let (dir, store) = alice().await;
+    let later = START.after(secs(600));
+    granted(&login(&store, "alice", &now_code(later), later).await);
+    drop(store);
+    fs::remove_file(dir.path().join("gateway.head")).unwrap();
+    let store = open(dir.path(), START).await;
+    assert_eq!(refuses_for(&store, START), Some(later));
+    let replay = login(&store, "alice", &now_code(later), later).await;
+    assert_eq!(refused(&replay), Reason::CodeReplayed);
+}
+
+#[tokio::test]
+async fn a_clock_that_an_administrator_trusts_spends_everything_up_to_now() {
+    let (dir, store) = alice().await;
+    let wrong = START.after(secs(600));
+    granted(&login(&store, "alice", &now_code(wrong), wrong).await);
+    drop(store);
+    let location = Location {
+        clock: ClockTrust::Clock,
+        ..location(dir.path())
+    };
+    let store = GatewayStore::open(&location, &root(dir.path()), START)
+        .await
+        .unwrap();
+    let causes = floors(&store).await;
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert!(causes[0].contains("clock"), "{causes:?}");
+    assert_eq!(refuses_for(&store, START), None);
+    for now in [START, wrong] {
+        let refusal = login(&store, "alice", &now_code(now), now).await;
+        assert!(!is_granted(&refusal), "{now}");
+        assert_eq!(refuses_for(&store, now), None);
+    }
+    let next = wrong.after(secs(120));
+    granted(&login(&store, "alice", &now_code(next), next).await);
+    drop(store);
+    let store = GatewayStore::open(&location, &root(dir.path()), next)
+        .await
+        .unwrap();
+    assert_eq!(
+        floors(&store).await.len(),
+        1,
+        "a right clock needs no trust"
+    );
+}
+
+// ---------------------------------------------------------------- damage
+
+async fn damaged_by(sql: &str, checkpoint: bool) -> String {
+    let (dir, store) = alice().await;
+    for round in 0..3 {
+        let now = START.after(secs(60 * round));
+        granted(&login(&store, "alice", &now_code(now), now).await);
+    }
+    let now = START.after(secs(180));
+    let refusal = login(&store, "alice", &wrong(SEED, now), now).await;
+    assert_eq!(refused(&refusal), Reason::CodeWrong);
+    assert_eq!(chain(&store).await.len(), 8);
+    if checkpoint {
+        store.checkpoint().await.unwrap();
+    }
+    drop(store);
+    let raw = Connection::open(dir.path().join("gateway.db")).unwrap();
+    assert_eq!(raw.execute(sql, []).unwrap(), 1, "{sql}");
+    drop(raw);
+    match try_open(dir.path(), now).await {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_event_is_named_and_nothing_is_opened() {
+    for (column, value) in [
+        ("at", "at + 1"),
+        ("person", "'mallory'"),
+        ("person", "person || 'x'"),
+        ("client", "'vpn2'"),
+        ("source", "'192.0.2.8'"),
+        ("token", "'FTKMOB0202020202'"),
+        ("token", "'nonsense'"),
+        ("step", "step - 1"),
+        ("drift", "drift + 1"),
+        ("tally", "1"),
+        ("kind", "kind + 1"),
+        ("kind", "99"),
+        ("hash", "zeroblob(32)"),
+        ("hash", "substr(hash, 1, 31)"),
+    ] {
+        let damage = format!("UPDATE event SET {column} = {value} WHERE id = 6");
+        let error = damaged_by(&damage, false).await;
+        assert!(error.contains("event 6"), "{damage}: {error:?}");
+        assert!(error.contains("backup"), "{damage}: {error:?}");
+    }
+    let error = damaged_by(
+        "UPDATE event SET reason = 'user-unknown' WHERE id = 8",
+        false,
+    )
+    .await;
+    assert!(error.contains("event 8"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_missing_event_is_noticed() {
+    let error = damaged_by("DELETE FROM event WHERE id = 6", false).await;
+    assert!(error.contains("event 7"), "{error:?}");
+    let error = damaged_by("DELETE FROM event WHERE id = 1", false).await;
+    assert!(error.contains("event 2"), "{error:?}");
+    let error = damaged_by("DELETE FROM event WHERE id = 8", true).await;
+    assert!(error.contains("event 8"), "{error:?}");
+}
+
+#[tokio::test]
+async fn another_root_key_opens_no_seed() {
+    let (dir, store) = alice().await;
+    drop(store);
+    fs::remove_file(dir.path().join("root.key")).unwrap();
+    let store = open(dir.path(), START).await;
+    let refusal = login(&store, "alice", &now_code(START), START).await;
+    assert_eq!(refused(&refusal), Reason::TokenWithoutSeed);
+}
+
+// ---------------------------------------------------------------- failed writes
+
+/// Runs one of the `#[ignore]`d tests of this file in a process of its own, in which a write past a
+/// limit is an error as on a full disk.
+fn in_another_process(test: &str, dir: &Path) {
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", test, "--nocapture"])
+        .env("STORE_TEST_DIR", dir)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn limit_file_sizes(octets: Option<u64>) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    let current = octets.or(maximum);
+    setrlimit(Resource::Fsize, Rlimit { current, maximum }).unwrap();
+}
+
+#[test]
+fn a_commit_that_fails_decides_nothing() {
+    let dir = tempdir().unwrap();
+    in_another_process("child_fails_to_commit", dir.path());
+}
+
+#[tokio::test]
+#[ignore = "a process that another test starts"]
+async fn child_fails_to_commit() {
+    let dir = std::path::PathBuf::from(std::env::var_os("STORE_TEST_DIR").unwrap());
+    let store = open(&dir, START).await;
+    enrol(&store, "alice", token(), SEED, START).await;
+    let now = START.after(secs(60));
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    for round in 0..3 {
+        let step = step_at(now) + round;
+        let now = now.after(secs(60 * i64::try_from(round).unwrap()));
+        let right = code(SEED, step);
+        let decisions = |count: usize| {
+            let decide = || decide(&store, "alice", &right, now);
+            (0..count).map(|_| decide()).collect::<Vec<_>>()
+        };
+        let wrong = decide(&store, "alice", &wrong(SEED, now), now);
+        let release = hold(&store);
+        limit_file_sizes(Some(1));
+        let (one, many) = (submit(&store, decisions(1)), submit(&store, decisions(8)));
+        let refusal = submit(&store, vec![wrong]);
+        release.send(()).unwrap();
+        for outcomes in [one, many, refusal] {
+            for outcome in outcomes.await.unwrap() {
+                assert!(matches!(outcome, Outcome::Undecided(_)), "{outcome:?}");
+            }
+        }
+        limit_file_sizes(None);
+        wait_until_healthy(&store).await;
+        let outcomes = submit(&store, decisions(8)).await.unwrap();
+        let yes = outcomes.iter().filter(|it| is_granted(it)).count();
+        assert_eq!(yes, 1, "round {round}: {outcomes:?}");
+        let failures = store.with_code_counter(&name("alice"), now, |it| it.failures(now));
+        assert_eq!(failures, 0, "what is undecided does not count");
+    }
+    assert!(floors(&store).await.is_empty());
+}
+
+async fn wait_until_healthy(store: &GatewayStore) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while store.health() != Health::Healthy {
+        assert!(Instant::now() < deadline, "{}", store.health());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_decides_nothing() {
+    let (_dir, store) = alice().await;
+    let decision = decide(&store, "alice", &now_code(START), START);
+    store.shutdown();
+    let outcomes = submit(&store, vec![decision]).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Undecided(_)]));
+}
+
+// ---------------------------------------------------------------- drift and resynchronisation
+
+#[tokio::test]
+async fn resynchronising_burns_both_codes_and_teaches_the_drift() {
+    for checkpoint in [false, true] {
+        let (dir, store) = alice().await;
+        let slow = step_at(START) - 14;
+        let (first, second) = (code(SEED, slow), code(SEED, slow + 1));
+        let refusal = login(&store, "alice", &second, START).await;
+        assert_eq!(refused(&refusal), Reason::CodeWrong);
+        let burnt = resync(&store, token(), (&first, &second), START).await;
+        assert!(matches!(burnt, Some(Outcome::Resynchronised)), "{burnt:?}");
+        assert_eq!(store.drift(token()), Some(Drift(-13)));
+        if checkpoint {
+            store.checkpoint().await.unwrap();
+        }
+        let store = reopen(dir.path(), store, START).await;
+        assert_eq!(store.drift(token()), Some(Drift(-13)));
+        let shown = store.token(token()).await.unwrap().unwrap();
+        assert_eq!(shown.token.drift, Drift(-13));
+        for burnt in [&first, &second] {
+            let replay = login(&store, "alice", burnt, START).await;
+            assert_eq!(refused(&replay), Reason::CodeReplayed);
+        }
+        assert!(
+            resync(&store, token(), (&first, &second), START)
+                .await
+                .is_none()
+        );
+        let third = code(SEED, slow + 2);
+        granted(&login(&store, "alice", &third, START.after(secs(60))).await);
+    }
+}
+
+#[tokio::test]
+async fn of_a_login_and_a_resynchronisation_with_one_code_one_wins() {
+    let step = step_at(START);
+    let codes = || (code(SEED, step - 1), code(SEED, step));
+    let found = |store: &GatewayStore| {
+        let verifier = store.verifier(token()).unwrap();
+        let (first, second) = codes();
+        let found = domain::token::Resync::find(&verifier, &first, &second, START).unwrap();
+        Decision::Resync(found, admin(), START)
+    };
+    for spent in [step - 1, step] {
+        let (_dir, store) = alice().await;
+        let burn = found(&store);
+        granted(&login(&store, "alice", &code(SEED, spent), START).await);
+        let outcome = consume(&store, burn).await;
+        assert!(matches!(outcome, Outcome::ResyncRefused), "{outcome:?}");
+
+        let (_dir, store) = alice().await;
+        let late = decide(&store, "alice", &code(SEED, spent), START);
+        let both = vec![found(&store), found(&store), late];
+        let outcomes = submit(&store, both).await.unwrap();
+        assert!(
+            matches!(
+                outcomes[..],
+                [
+                    Outcome::Resynchronised,
+                    Outcome::ResyncRefused,
+                    Outcome::Refused {
+                        reason: Reason::CodeReplayed,
+                        ..
+                    }
+                ]
+            ),
+            "{outcomes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_login_teaches_the_drift_and_a_restart_keeps_it() {
+    let (dir, mut store) = alice().await;
+    for round in 1..=6_i64 {
+        let now = START.after(secs(round * 600));
+        let shown = step_at(now) - u64::try_from(round).unwrap();
+        granted(&login(&store, "alice", &code(SEED, shown), now).await);
+        if round % 2 == 0 {
+            store.checkpoint().await.unwrap();
+        }
+        store = reopen(dir.path(), store, now).await;
+        assert_eq!(
+            store.drift(token()),
+            Some(Drift(-i32::try_from(round).unwrap()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_new_phone_does_not_inherit_the_drift_of_the_old_one() {
+    for checkpoint in [false, true] {
+        let (dir, store) = alice().await;
+        let slow = step_at(START) - 14;
+        let codes = (code(SEED, slow), code(SEED, slow + 1));
+        resync(&store, token(), (&codes.0, &codes.1), START).await;
+        let now = START.after(secs(120));
+        provision_again(&store, token(), OTHER, now).await;
+        assert_eq!(store.drift(token()), Some(Drift(0)));
+        if checkpoint {
+            store.checkpoint().await.unwrap();
+        }
+        let store = reopen(dir.path(), store, now).await;
+        assert_eq!(store.drift(token()), Some(Drift(0)), "{checkpoint}");
+        granted(&login(&store, "alice", &code(OTHER, step_at(now)), now).await);
+        let old = login(&store, "alice", &code(SEED, step_at(now) - 14), now).await;
+        assert!(!is_granted(&old));
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_waits_behind_a_new_seed_does_not_undo_its_drift() {
+    let (dir, store) = alice().await;
+    let slow = step_at(START) - 14;
+    let codes = (code(SEED, slow), code(SEED, slow + 1));
+    resync(&store, token(), (&codes.0, &codes.1), START).await;
+    let now = START.after(secs(120));
+    let release = hold(&store);
+    let operation = Operation::Provision(token());
+    let (provisioned, checkpointed, ()) = tokio::join!(
+        store.administer(operation, entropy(OTHER), admin(), now, None),
+        store.checkpoint(),
+        async { release.send(()).unwrap() }
+    );
+    provisioned.unwrap();
+    checkpointed.unwrap();
+    run(&store, supplied(token()), now).await;
+    let store = reopen(dir.path(), store, now).await;
+    assert_eq!(store.drift(token()), Some(Drift(0)));
+    granted(&login(&store, "alice", &code(OTHER, step_at(now)), now).await);
+}
+
+#[tokio::test]
+async fn a_new_seed_kills_the_codes_of_the_old_one_at_once() {
+    let (dir, store) = alice().await;
+    let now = START.after(secs(60));
+    run_with(&store, Operation::Provision(token()), OTHER, now).await;
+    for seed in [SEED, OTHER] {
+        let refusal = login(&store, "alice", &code(seed, step_at(now)), now).await;
+        assert_eq!(refused(&refusal), Reason::TokenNotActivated);
+    }
+    run(&store, supplied(token()), now).await;
+    let store = reopen(dir.path(), store, now).await;
+    let old = login(&store, "alice", &code(SEED, step_at(now)), now).await;
+    assert_eq!(refused(&old), Reason::CodeWrong);
+    granted(&login(&store, "alice", &code(OTHER, step_at(now)), now).await);
+}
+
+// ---------------------------------------------------------------- guesses
+
+#[tokio::test]
+async fn wrong_codes_are_counted_over_a_restart() {
+    let (dir, mut store) = alice().await;
+    for round in 0..5 {
+        let refusal = login(&store, "alice", &wrong(SEED, START), START).await;
+        assert_eq!(refused(&refusal), Reason::CodeWrong, "{round}");
+        if round % 2 == 0 {
+            store.checkpoint().await.unwrap();
+        }
+        store = reopen(dir.path(), store, START).await;
+    }
+    let throttled = login(&store, "alice", &now_code(START), START).await;
+    assert_eq!(refused(&throttled), Reason::CodeThrottled);
+    let later = START.after(secs(30));
+    granted(&login(&store, "alice", &now_code(later), later).await);
+    for _ in 0..2 {
+        store = reopen(dir.path(), store, later).await;
+        let failures = |now| move |it: &mut CodeCounter| it.failures(now);
+        let counted = store.with_code_counter(&name("alice"), later, failures(later));
+        assert_eq!(counted, 5, "a success ends the delay and keeps the count");
+        let admitted = store.with_code_counter(&name("alice"), later, |it| it.admit(later));
+        assert_eq!(admitted, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn thirty_wrong_codes_block_until_they_are_cleared() {
+    let (dir, store) = alice().await;
+    let mut now = START;
+    for _ in 0..30 {
+        now = now.after(Span::from_hours(2));
+        let refusal = login(&store, "alice", &wrong(SEED, now), now).await;
+        assert_eq!(refused(&refusal), Reason::CodeWrong);
+    }
+    let store = reopen(dir.path(), store, now).await;
+    now = now.after(Span::from_hours(2));
+    let blocked = login(&store, "alice", &now_code(now), now).await;
+    assert_eq!(refused(&blocked), Reason::CodeBlocked);
+    run(&store, Operation::Unlock(name("alice")), now).await;
+    let store = reopen(dir.path(), store, now).await;
+    granted(&login(&store, "alice", &now_code(now), now).await);
+}
+
+#[tokio::test]
+async fn a_replay_is_recorded_and_not_counted() {
+    let (dir, store) = alice().await;
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    for _ in 0..40 {
+        let replay = login(&store, "alice", &now_code(START), START).await;
+        assert_eq!(refused(&replay), Reason::CodeReplayed);
+    }
+    let store = reopen(dir.path(), store, START).await;
+    let next = START.after(secs(60));
+    granted(&login(&store, "alice", &now_code(next), next).await);
+    let logins = store.logins_before(i64::MAX, 100).await.unwrap();
+    assert_eq!(logins.len(), 42);
+}
+
+#[tokio::test]
+async fn wrong_passwords_delay_their_source_and_nobody_else() {
+    let (_dir, store) = alice().await;
+    let limit = vec![
+        set(&SETTING, "auth-lockout-threshold", "3"),
+        set(&SETTING, "auth-lockout-duration", "60"),
+    ];
+    run(&store, configure(&SETTING, "", limit), START).await;
+    let who = name("alice");
+    let until = START.after(secs(60));
+    for _ in 0..3 {
+        assert_eq!(store.reserve_password(&who, "192.0.2.1", START), Ok(()));
+    }
+    let throttled = store.reserve_password(&who, "192.0.2.1", START);
+    assert_eq!(throttled, Err(Throttled::Until(until)));
+    assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
+    assert_eq!(
+        store.reserve_password(&name("bob"), "192.0.2.1", START),
+        Ok(())
+    );
+    assert_eq!(store.reserve_password(&who, "192.0.2.1", until), Ok(()));
+
+    store.settle_password(&who, "192.0.2.2", PasswordOutcome::Right);
+    for _ in 0..2 {
+        assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
+    }
+    store.settle_password(&who, "192.0.2.2", PasswordOutcome::Undecided);
+    for _ in 0..2 {
+        assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
+    }
+    assert!(store.reserve_password(&who, "192.0.2.2", START).is_err());
+    run(&store, Operation::Unlock(who.clone()), START).await;
+    assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
+}
+
+// ---------------------------------------------------------------- checkpoints
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_checkpoint_under_load_loses_nothing() {
+    const PEOPLE: u8 = 12;
+    let dir = tempdir().unwrap();
+    let store = Arc::new(open(dir.path(), START).await);
+    let seed = |person: u8| [person + 1; 20];
+    for person in 0..PEOPLE {
+        let token = TokenSerial::mobile([person; 5]);
+        enrol(&store, &format!("user{person}"), token, seed(person), START).await;
+    }
+    // One clock for all: nobody logs in at a time that is over for the others.
+    let together = Arc::new(tokio::sync::Barrier::new(PEOPLE.into()));
+    let logins: Vec<_> = (0..PEOPLE)
+        .map(|person| {
+            let (store, together) = (Arc::clone(&store), Arc::clone(&together));
+            tokio::spawn(async move {
+                for round in 0..10 {
+                    together.wait().await;
+                    let now = START.after(secs(60 * round));
+                    let code = code(seed(person), step_at(now));
+                    granted(&login(&store, &format!("user{person}"), &code, now).await);
+                }
+            })
+        })
+        .collect();
+    let checkpoints: Vec<_> = (0..3)
+        .map(|turn| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for round in 0..20_u32 {
+                    if turn == 0 {
+                        // Who asked gives up before the answer.
+                        let patience = Duration::from_micros(u64::from(round) * 50);
+                        let _ = tokio::time::timeout(patience, store.checkpoint()).await;
+                    } else {
+                        store.checkpoint().await.unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in logins.into_iter().chain(checkpoints) {
+        task.await.unwrap();
+    }
+    store.checkpoint().await.unwrap();
+    let last = START.after(secs(60 * 9));
+    let after = tempdir().unwrap();
+    copy(dir.path(), after.path());
+    let survivor = open(after.path(), last).await;
+    for person in 0..PEOPLE {
+        let code = code(seed(person), step_at(last));
+        let replay = login(&survivor, &format!("user{person}"), &code, last).await;
+        assert_eq!(refused(&replay), Reason::CodeReplayed, "user{person}");
+    }
+}
+
+/// More people than one transaction of a checkpoint takes.
+const CROWD: u16 = 600;
+
+fn member(number: u16) -> (String, TokenSerial) {
+    let [high, low] = number.to_be_bytes();
+    (
+        format!("user{number}"),
+        TokenSerial::mobile([0, 0, 7, high, low]),
+    )
+}
+
+/// A store in which many people have tokens with one seed, and all of them have just logged in.
+async fn crowd() -> (TempDir, GatewayStore) {
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    let tokens: Vec<TokenSerial> = (0..CROWD).map(|number| member(number).1).collect();
+    let imported = Operation::Imported {
+        licence: licence(),
+        tokens: tokens.clone(),
+    };
+    run(&store, imported, START).await;
+    let assigned = (0..CROWD).map(|number| {
+        let (user, token) = member(number);
+        let operation = assignment(&user, token);
+        store.administer(operation, entropy(SEED), admin(), START, None)
+    });
+    let assigned: Vec<_> = assigned.collect();
+    join_all(assigned).await;
+    run(&store, supplied_all(&tokens), START).await;
+    let decisions = (0..CROWD)
+        .map(|number| decide(&store, &member(number).0, &now_code(START), START))
+        .collect();
+    let outcomes = submit(&store, decisions).await.unwrap();
+    assert!(outcomes.iter().all(is_granted));
+    (dir, store)
+}
+
+/// Polls all of them, so that what they write shares transactions.
+async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut outputs = Vec::with_capacity(futures.len());
+    for future in &mut futures {
+        poll_once(future.as_mut());
+    }
+    for future in futures {
+        outputs.push(future.await);
+    }
+    outputs
+}
+
+/// Lets a future begin; it is not done by that.
+fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) {
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(future.poll(&mut context).is_pending());
+}
+
+/// No member of the crowd gets in again with the same code, after a kill now.
+async fn nobody_again(dir: &Path) {
+    let after = tempdir().unwrap();
+    copy(dir, after.path());
+    let survivor = open(after.path(), START).await;
+    for number in 0..CROWD {
+        let decision = decide(&survivor, &member(number).0, &now_code(START), START);
+        assert!(
+            matches!(&decision, Decision::Refuse { refusal, .. } if refusal.reason == Reason::CodeReplayed),
+            "user{number}: {decision:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_nobody_waits_for_any_more_loses_nothing() {
+    let (dir, store) = crowd().await;
+    poll_once(Box::pin(store.checkpoint()).as_mut());
+    enrol(&store, "alice", token(), SEED, START).await;
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    store.checkpoint().await.unwrap();
+    nobody_again(dir.path()).await;
+}
+
+#[tokio::test]
+async fn two_checkpoints_at_once_pass_over_nothing() {
+    let (dir, store) = crowd().await;
+    let mut first = Box::pin(store.checkpoint());
+    poll_once(first.as_mut());
+    enrol(&store, "alice", token(), SEED, START).await;
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    let mut second = Box::pin(store.checkpoint());
+    let _ = tokio::time::timeout(Duration::from_millis(200), second.as_mut()).await;
+    nobody_again(dir.path()).await;
+    let (one, two) = tokio::join!(first, second);
+    one.unwrap();
+    two.unwrap();
+    nobody_again(dir.path()).await;
+}
+
+// ---------------------------------------------------------------- tokens that go and come
+
+#[tokio::test]
+async fn a_token_that_was_removed_and_imported_again_keeps_what_was_spent() {
+    for checkpoint in [false, true] {
+        let (dir, mut store) = alice().await;
+        granted(&login(&store, "alice", &now_code(START), START).await);
+        let remove = |table, key: &str| Operation::Remove {
+            table,
+            key: key.into(),
+        };
+        run(&store, remove(&LOCAL, "alice"), START).await;
+        run(&store, remove(&FORTITOKEN, token().as_str()), START).await;
+        assert!(store.token(token()).await.unwrap().is_none());
+        assert!(store.verifier(token()).is_none());
+        if checkpoint {
+            store.checkpoint().await.unwrap();
+            store = reopen(dir.path(), store, START).await;
+        }
+        enrol(&store, "alice", token(), SEED, START).await;
+        for _ in 0..2 {
+            let replay = login(&store, "alice", &now_code(START), START).await;
+            assert_eq!(refused(&replay), Reason::CodeReplayed, "{checkpoint}");
+            store = reopen(dir.path(), store, START).await;
+        }
+        let next = START.after(secs(60));
+        granted(&login(&store, "alice", &now_code(next), next).await);
+    }
+}
+
+#[tokio::test]
+async fn importing_again_leaves_a_token_in_use_alone() {
+    let (dir, store) = alice().await;
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    let again = Operation::Imported {
+        licence: licence(),
+        tokens: vec![token(), token()],
+    };
+    run(&store, again, START).await;
+    let store = reopen(dir.path(), store, START).await;
+    let next = START.after(secs(60));
+    granted(&login(&store, "alice", &now_code(next), next).await);
+}
+
+#[tokio::test]
+async fn what_administrators_change_is_in_force_before_they_are_told() {
+    let (dir, store) = alice().await;
+    let disable = configure(&LOCAL, "alice", vec![set(&LOCAL, "status", "disable")]);
+    run(&store, disable, START).await;
+    let refusal = login(&store, "alice", &now_code(START), START).await;
+    assert_eq!(refused(&refusal), Reason::UserDisabled);
+    let enable = configure(&LOCAL, "alice", vec![set(&LOCAL, "status", "enable")]);
+    run(&store, enable, START).await;
+    let lock = vec![set(&FORTITOKEN, "status", "lock")];
+    run(
+        &store,
+        configure(&FORTITOKEN, token().as_str(), lock),
+        START,
+    )
+    .await;
+    let refusal = login(&store, "alice", &now_code(START), START).await;
+    assert_eq!(refused(&refusal), Reason::TokenLocked);
+    let store = reopen(dir.path(), store, START).await;
+    let refusal = login(&store, "alice", &now_code(START), START).await;
+    assert_eq!(refused(&refusal), Reason::TokenLocked);
+}
+
+// ---------------------------------------------------------------- evidence
+
+#[tokio::test]
+async fn the_first_use_of_a_step_is_known_also_after_a_restart() {
+    let (dir, store) = alice().await;
+    let event = granted(&login(&store, "alice", &now_code(START), START).await);
+    store.checkpoint().await.unwrap();
+    let store = reopen(dir.path(), store, START).await;
+    let step = Step(step_at(START));
+    let first = store.first_use(token(), step).await.unwrap().unwrap();
+    assert_eq!(
+        (first.at, &*first.client, &*first.source),
+        (START, "vpn1", "192.0.2.7")
+    );
+    let recorded = store.event(event).await.unwrap().unwrap();
+    assert!(matches!(recorded.event.what, What::Accepted { .. }));
+    assert_eq!(
+        store.first_use(token(), Step(step.0 + 1)).await.unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
+async fn an_explanation_is_kept_beside_its_refusal() {
+    let (dir, store) = alice().await;
+    let refusal = Decision::Refuse {
+        person: name("alice"),
+        origin: origin("vpn1"),
+        refusal: Refusal::because(Reason::CodeWrong),
+        at: START,
+    };
+    let Outcome::Refused { event, .. } = consume(&store, refusal).await else {
+        panic!("not refused")
+    };
+    let what = What::Explained {
+        refusal: event,
+        reason: Reason::ClockSlow,
+        evidence: "14 steps slow".into(),
+    };
+    store.record(Event { at: START, what }).await.unwrap();
+    let store = reopen(dir.path(), store, START).await;
+    let found = store.explanations(event, event).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(matches!(
+        &found[0].event.what,
+        What::Explained { refusal, reason: Reason::ClockSlow, .. } if *refusal == event
+    ));
+}
+
+// ---------------------------------------------------------------- the outbox
+
+fn provisions(message: &Message, serial: TokenSerial) -> bool {
+    matches!(message, Message::Provision(tokens) if *tokens == [serial])
+}
+
+#[tokio::test]
+async fn the_outbox_survives_and_is_settled_with_the_answer() {
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    let asked = Operation::Import(LicenceCode::parse("A1B2-C3D4-E5F6-A7B8-C9D0").unwrap());
+    let done = run(&store, asked, START).await;
+    let [number] = done.messages[..] else {
+        panic!("{:?}", done.messages)
+    };
+    let store = reopen(dir.path(), store, START).await;
+    let waiting = store.due(START, 10).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].id, number);
+    assert!(matches!(
+        &waiting[0].message,
+        Message::ActivateLicence(code) if code.as_str() == "A1B2-C3D4-E5F6-A7B8-C9D0"
+    ));
+
+    let later = START.after(secs(60));
+    store
+        .postpone(number, later, "connection refused")
+        .await
+        .unwrap();
+    assert!(store.due(START, 10).await.unwrap().is_empty());
+    let again = store.due(later, 10).await.unwrap();
+    assert_eq!(again[0].attempts, 1);
+    assert_eq!(again[0].last_error.as_deref(), Some("connection refused"));
+    assert_eq!(again[0].message_id, waiting[0].message_id);
+
+    let imported = Operation::Imported {
+        licence: licence(),
+        tokens: vec![token()],
+    };
+    let settled = store.administer(imported, entropy([0; 20]), admin(), later, Some(number));
+    settled.await.unwrap();
+    assert!(store.outbox(10).await.unwrap().is_empty());
+    let store = reopen(dir.path(), store, later).await;
+    assert!(store.outbox(10).await.unwrap().is_empty());
+    assert!(store.token(token()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_operation_that_is_refused_settles_nothing() {
+    let (_dir, store) = alice().await;
+    let before = store.outbox(10).await.unwrap();
+    assert!(provisions(&before[0].message, token()));
+    let unknown = Operation::Provision(TokenSerial::mobile([9; 5]));
+    let refused = store.administer(unknown, entropy(SEED), admin(), START, Some(before[0].id));
+    refused.await.unwrap_err();
+    let after = store.outbox(10).await.unwrap();
+    assert_eq!(after.len(), before.len());
+}
+
+#[tokio::test]
+async fn the_number_of_a_message_names_no_other_message_ever() {
+    let (dir, store) = alice().await;
+    let first = store.outbox(10).await.unwrap()[0].id;
+    store.settle(first).await.unwrap();
+    let store = reopen(dir.path(), store, START).await;
+    let done = run_with(&store, Operation::Provision(token()), OTHER, START).await;
+    assert_ne!(done.messages, [first]);
+    // A late second answer to the first message.
+    store.settle(first).await.unwrap();
+    assert_eq!(store.outbox(10).await.unwrap().len(), 1);
+}
+
+// ---------------------------------------------------------------- secrets at rest
+
+#[tokio::test]
+async fn no_secret_lies_open_in_any_file() {
+    let (dir, store) = alice().await;
+    let code = ActivationCode::from_random([5; 8], Pace::Sixty);
+    let licence = "DEAD-BEEF-CAFE-F00D-1234";
+    let import = Operation::Import(LicenceCode::parse(licence).unwrap());
+    run(&store, import, START).await;
+    let secret = RADIUS_CLIENT.field("secret").unwrap();
+    let client = vec![
+        set(&RADIUS_CLIENT, "subnet", "192.0.2.0/24"),
+        Edit::Set(
+            secret,
+            Value::Secret(Zeroizing::new("canary-radius-31d0".into())),
+        ),
+    ];
+    run(&store, configure(&RADIUS_CLIENT, "vpn1", client), START).await;
+    assert_eq!(store.clients()[0].secret.expose(), b"canary-radius-31d0");
+    let passwd = LOCAL.field("passwd").unwrap();
+    let typed = Value::Secret(Zeroizing::new(PASSWORD.into()));
+    let edits = vec![
+        Edit::Set(passwd, typed),
+        set(&LOCAL, "email-to", "a@example.org"),
+    ];
+    run(&store, configure(&LOCAL, "alice", edits), START).await;
+    provision_again(&store, token(), OTHER, START).await;
+    let phone = Phone {
+        registration: RegistrationId::from_bytes([3; 32]),
+        os_version: "5.4_android".into(),
+    };
+    let polled = Operation::Polled(vec![Polled {
+        token: token(),
+        phone: Some(phone),
+    }]);
+    run(&store, polled, START).await;
+    let now = self::code(OTHER, step_at(START));
+    granted(&login(&store, "alice", &now, START).await);
+    login(&store, "alice", "755224", START).await;
+    store.checkpoint().await.unwrap();
+
+    let mut canaries: Vec<Vec<u8>> = [
+        PASSWORD,
+        "canary-link",
+        "canary-radius",
+        licence,
+        &licence.replace('-', ""),
+        code.as_str(),
+        code.opaque().as_str(),
+        &now,
+        "755224",
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect();
+    for seed in [SEED, OTHER] {
+        let typed = otp::Seed::from_bytes(Zeroizing::new(seed.to_vec())).unwrap();
+        canaries.push(seed[..12].to_vec());
+        canaries.push(typed.to_hex().as_bytes()[..24].to_vec());
+        canaries.push(typed.to_hex().to_uppercase().as_bytes()[..24].to_vec());
+        canaries.push(typed.to_base32().as_bytes()[..20].to_vec());
+    }
+    let scan = || {
+        let mut seen = Vec::new();
+        for entry in fs::read_dir(dir.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let octets = fs::read(&path).unwrap();
+            seen.push(path.file_name().unwrap().to_string_lossy().into_owned());
+            for canary in &canaries {
+                assert!(
+                    !octets.windows(canary.len()).any(|window| window == canary),
+                    "{} holds {:?}",
+                    path.display(),
+                    String::from_utf8_lossy(canary)
+                );
+            }
+        }
+        seen
+    };
+    let live = scan();
+    for file in ["gateway.db", "gateway.db-wal", "gateway.head"] {
+        assert!(live.iter().any(|name| name == file), "{live:?}");
+    }
+    drop(store);
+    scan();
+}

@@ -1,0 +1,296 @@
+//! A gateway's store in a directory of its own, with people who log in.
+#![allow(dead_code, reason = "each test of the store uses a part")]
+
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use domain::admin::{Edit, Entropy, Operation, Supplied};
+use domain::audit::Actor;
+use domain::login::{CodePosition, Origin, Second, Submitted, second};
+use domain::name::CanonicalName;
+use domain::password::{Check, KEY_LEN, PasswordHash, PasswordVerified, Presented, Remembered};
+use domain::reason::Reason;
+use domain::schema::{LOCAL, Table, Value};
+use domain::time::{Span, Timestamp};
+use domain::token::{ActivationLink, Resync};
+use ident::{ActivationCode, LicenceSerial, Pace, TokenSerial};
+use otp::{Parameters, Seed, Step, code_at};
+use store::gateway::{ClockTrust, Decision, Done, GatewayStore, Location, Outcome, StoreError};
+use store::sealing::RootKey;
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+/// The beginning of a step of 60 s.
+pub(crate) const START: Timestamp = Timestamp::from_secs(28_333_334 * 60);
+
+pub(crate) const PASSWORD: &str = "canary-password-9f1c";
+static HASH: LazyLock<PasswordHash> =
+    LazyLock::new(|| PasswordHash::new(PASSWORD, [7; 16]).unwrap());
+
+pub(crate) fn step_at(now: Timestamp) -> u64 {
+    now.unix() / 60
+}
+
+pub(crate) fn secs(seconds: i64) -> Span {
+    Span::from_secs(seconds)
+}
+
+pub(crate) fn location(dir: &Path) -> Location {
+    Location {
+        database: dir.join("gateway.db"),
+        head: dir.join("gateway.head"),
+        clock: ClockTrust::Records,
+    }
+}
+
+pub(crate) fn root(dir: &Path) -> RootKey {
+    RootKey::load_or_create(&dir.join("root.key")).unwrap()
+}
+
+pub(crate) async fn try_open(dir: &Path, now: Timestamp) -> Result<GatewayStore, StoreError> {
+    GatewayStore::open(&location(dir), &root(dir), now).await
+}
+
+pub(crate) async fn open(dir: &Path, now: Timestamp) -> GatewayStore {
+    try_open(dir, now).await.unwrap()
+}
+
+/// What a crash at this moment would leave behind, or a backup that does not ask the store.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    for name in ["root.key", "gateway.head", "gateway.db", "gateway.db-wal"] {
+        let target = to.join(name);
+        let _ = fs::remove_file(&target);
+        match fs::copy(from.join(name), &target) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+    let _ = fs::remove_file(to.join("gateway.db-shm"));
+}
+
+pub(crate) fn name(name: &str) -> CanonicalName {
+    CanonicalName::of(name).unwrap()
+}
+
+pub(crate) fn origin(client: &str) -> Origin {
+    Origin {
+        client: client.into(),
+        source: "192.0.2.7".into(),
+    }
+}
+
+pub(crate) fn admin() -> Actor {
+    Actor {
+        name: "admin".into(),
+        interface: "console".into(),
+    }
+}
+
+// ---------------------------------------------------------------- administrators
+
+pub(crate) fn entropy(seed: [u8; 20]) -> Entropy {
+    Entropy {
+        seed: Zeroizing::new(seed),
+        salt: [9; 16],
+    }
+}
+
+pub(crate) async fn run(store: &GatewayStore, operation: Operation, now: Timestamp) -> Done {
+    run_with(store, operation, [0; 20], now).await
+}
+
+pub(crate) async fn run_with(
+    store: &GatewayStore,
+    operation: Operation,
+    seed: [u8; 20],
+    now: Timestamp,
+) -> Done {
+    let done = store.administer(operation, entropy(seed), admin(), now, None);
+    done.await.unwrap()
+}
+
+pub(crate) fn set(table: &'static Table, field: &str, value: &str) -> Edit {
+    Edit::Set(table.field(field).unwrap(), Value::Text(value.into()))
+}
+
+pub(crate) fn configure(table: &'static Table, key: &str, edits: Vec<Edit>) -> Operation {
+    Operation::Configure {
+        table,
+        key: key.into(),
+        edits,
+    }
+}
+
+pub(crate) fn licence() -> LicenceSerial {
+    LicenceSerial::purchased(1).unwrap()
+}
+
+/// A user who has this token and logs in with [`PASSWORD`] and its codes.
+pub(crate) async fn enrol(
+    store: &GatewayStore,
+    user: &str,
+    token: TokenSerial,
+    seed: [u8; 20],
+    now: Timestamp,
+) {
+    let imported = Operation::Imported {
+        licence: licence(),
+        tokens: vec![token],
+    };
+    run(store, imported, now).await;
+    assign(store, user, token, seed, now).await;
+}
+
+pub(crate) async fn assign(
+    store: &GatewayStore,
+    user: &str,
+    token: TokenSerial,
+    seed: [u8; 20],
+    now: Timestamp,
+) {
+    run_with(store, assignment(user, token), seed, now).await;
+    run(store, supplied(token), now).await;
+}
+
+pub(crate) fn assignment(user: &str, token: TokenSerial) -> Operation {
+    let passwd = LOCAL.field("passwd").unwrap();
+    let edits = vec![
+        Edit::Set(passwd, Value::Sealed(HASH.to_enc().into())),
+        set(&LOCAL, "two-factor", "fortitoken"),
+        set(&LOCAL, "fortitoken", token.as_str()),
+    ];
+    configure(&LOCAL, user, edits)
+}
+
+pub(crate) async fn provision_again(
+    store: &GatewayStore,
+    token: TokenSerial,
+    seed: [u8; 20],
+    now: Timestamp,
+) {
+    run_with(store, Operation::Provision(token), seed, now).await;
+    run(store, supplied(token), now).await;
+}
+
+/// The token server's answer: from now on codes are looked at.
+pub(crate) fn supplied(token: TokenSerial) -> Operation {
+    supplied_all(&[token])
+}
+
+pub(crate) fn supplied_all(tokens: &[TokenSerial]) -> Operation {
+    let answers = tokens.iter().map(|token| Supplied {
+        token: *token,
+        code: ActivationCode::from_random([5; 8], Pace::Sixty),
+        link: ActivationLink::new("https://canary-link-77ab".into()),
+        valid: Span::from_days(30),
+    });
+    Operation::Provisioned(answers.collect())
+}
+
+// ---------------------------------------------------------------- people
+
+pub(crate) fn code(seed: [u8; 20], step: u64) -> String {
+    let seed = Seed::from_bytes(Zeroizing::new(seed.to_vec())).unwrap();
+    let code = code_at(&seed, Parameters::default(), Step(step));
+    code.as_str().to_owned()
+}
+
+/// A code that no step near shows.
+pub(crate) fn wrong(seed: [u8; 20], now: Timestamp) -> String {
+    let near: Vec<String> = (step_at(now) - 70..step_at(now) + 70)
+        .map(|step| code(seed, step))
+        .collect();
+    let mut candidates = (0..1_000).map(|number| format!("{number:06}"));
+    candidates.find(|code| !near.contains(code)).unwrap()
+}
+
+/// The proof that this person's password was right, without a hash for each of many people: the
+/// memory of verified passwords gives it.
+pub(crate) fn verified(person: &CanonicalName) -> PasswordVerified {
+    const EVER: Timestamp = Timestamp::from_secs(0);
+    let check = Check::stored(person.clone(), HASH.clone());
+    let password = Presented::new(Zeroizing::new(PASSWORD.as_bytes().to_vec()));
+    let mut memory = Remembered::new([3; KEY_LEN], 1, RandomState::new());
+    check.remember(&password, &mut memory, Span::from_hours(1), EVER);
+    check.recall(&password, &memory, EVER).unwrap()
+}
+
+/// What the login path decides about a code, before the store's word.
+pub(crate) fn decide(store: &GatewayStore, user: &str, code: &str, now: Timestamp) -> Decision {
+    let person = name(user);
+    let facts = store
+        .facts(person.clone(), CodePosition::Challenge, now)
+        .unwrap();
+    let submitted = Submitted::new(code.as_bytes());
+    let decided = store.with_code_counter(&person, now, |counter| {
+        second(&facts, verified(&person), Some(&submitted), counter, now)
+    });
+    match decided {
+        Second::Consume(consume) => Decision::Grant(consume, origin("vpn1")),
+        Second::Refuse(refusal) => Decision::Refuse {
+            person,
+            origin: origin("vpn1"),
+            refusal,
+            at: now,
+        },
+        Second::Challenge(_) => panic!("a code was typed"),
+    }
+}
+
+/// Hands decisions to the store.
+pub(crate) fn submit(
+    store: &GatewayStore,
+    decisions: Vec<Decision>,
+) -> oneshot::Receiver<Vec<Outcome>> {
+    let (answer, outcomes) = oneshot::channel();
+    store.consume(decisions, move |outcomes| {
+        let _ = answer.send(outcomes);
+    });
+    outcomes
+}
+
+pub(crate) async fn consume(store: &GatewayStore, decision: Decision) -> Outcome {
+    let mut outcomes = submit(store, vec![decision]).await.unwrap();
+    assert_eq!(outcomes.len(), 1);
+    outcomes.remove(0)
+}
+
+/// One login, from its facts to its outcome.
+pub(crate) async fn login(store: &GatewayStore, user: &str, code: &str, now: Timestamp) -> Outcome {
+    consume(store, decide(store, user, code, now)).await
+}
+
+/// Two codes that follow each other; `None` if the domain does not take them for that.
+pub(crate) async fn resync(
+    store: &GatewayStore,
+    token: TokenSerial,
+    codes: (&str, &str),
+    now: Timestamp,
+) -> Option<Outcome> {
+    let verifier = store.verifier(token).unwrap();
+    let found = Resync::find(&verifier, codes.0, codes.1, now).ok()?;
+    Some(consume(store, Decision::Resync(found, admin(), now)).await)
+}
+
+#[track_caller]
+pub(crate) fn granted(outcome: &Outcome) -> i64 {
+    match outcome {
+        Outcome::Granted(granted) => granted.event(),
+        other => panic!("not granted: {other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn refused(outcome: &Outcome) -> Reason {
+    match outcome {
+        Outcome::Refused { reason, .. } => *reason,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+pub(crate) fn is_granted(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Granted(_))
+}
