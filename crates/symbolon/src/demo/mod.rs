@@ -168,13 +168,13 @@ impl Demo {
         let challenge = self.ask("alice", PASSWORD, None).await?;
         ensure!(
             challenge.code == Code::AccessChallenge,
-            "no challenge, but {:?}",
+            "no challenge, but {}",
             challenge.code
         );
         let accepted = self.ask("alice", &code, challenge.state.as_deref()).await?;
         ensure!(
             accepted.code == Code::AccessAccept,
-            "not accepted, but {:?}",
+            "not accepted, but {}",
             accepted.code
         );
 
@@ -183,7 +183,7 @@ impl Demo {
         let refused = self.ask("alice", &code, challenge.state.as_deref()).await?;
         ensure!(
             refused.code == Code::AccessReject,
-            "not refused, but {:?}",
+            "not refused, but {}",
             refused.code
         );
         self.explained("alice", "code-replayed").await?;
@@ -225,7 +225,7 @@ impl Demo {
             .await?;
         ensure!(
             refused.code == Code::AccessReject,
-            "not refused, but {:?}",
+            "not refused, but {}",
             refused.code
         );
         self.explained("bob", "clock-slow").await?;
@@ -241,7 +241,7 @@ impl Demo {
         let accepted = self.ask("bob", &next, challenge.state.as_deref()).await?;
         ensure!(
             accepted.code == Code::AccessAccept,
-            "not accepted, but {:?}",
+            "not accepted, but {}",
             accepted.code
         );
         self.console("diagnose fortitoken info")?;
@@ -334,7 +334,7 @@ impl Demo {
     async fn ask(&self, user: &str, password: &str, state: Option<&str>) -> Result<Answer> {
         let what = if state.is_some() { "code" } else { "password" };
         let answer = self.vpn.ask(user, password, state).await?;
-        print!("{}: {user}'s {what} -> {:?}", self.vpn.name(), answer.code);
+        print!("{}: {user}'s {what} -> {}", self.vpn.name(), answer.code);
         match &answer.message {
             Some(message) => println!(" \"{message}\""),
             None => println!(),
@@ -373,7 +373,8 @@ impl Demo {
 impl Phone {
     /// Runs the app with these words and shows what it says.
     async fn app(&self, words: &[&str]) -> Result<String> {
-        println!("$ symbolon app {}", words.join(" "));
+        let typed: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        println!("$ symbolon app {}", typed.join(" "));
         let shown = self.run(words, now_unix()).await?;
         print!("{shown}");
         Ok(shown)
@@ -413,6 +414,15 @@ impl Phone {
         };
         app::run(args, world).await?;
         Ok(String::from_utf8(out)?)
+    }
+}
+
+/// A word as a person types it into a shell.
+fn quoted(word: &str) -> String {
+    if word.contains(' ') {
+        format!("\"{word}\"")
+    } else {
+        word.to_owned()
     }
 }
 
