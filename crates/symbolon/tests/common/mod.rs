@@ -1,0 +1,441 @@
+//! The built program as its users run it: `symbolon up` on a directory of its own, the commands
+//! beside it, and the foreign tools around it.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub(crate) mod phone;
+pub(crate) mod radius;
+pub(crate) mod terminal;
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+pub(crate) const SYMBOLON: &str = env!("CARGO_BIN_EXE_symbolon");
+
+/// The configuration that `symbolon up` writes.
+const TEMPLATE: &str = include_str!("../../src/symbolon.toml");
+
+/// Longer than anything here takes, shorter than anybody waits.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A foreign tool. One that is missing fails the test by the name of its Debian package.
+pub(crate) fn tool(name: &str, package: &str) -> Command {
+    let found = std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
+    });
+    assert!(
+        found,
+        "{name} is missing: install the Debian package {package} (./check does)"
+    );
+    Command::new(name)
+}
+
+/// The Python that has the foreign mail server and RADIUS client.
+pub(crate) fn python() -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let python = root.join("target/venv/bin/python");
+    assert!(
+        python.exists(),
+        "{} is missing: run ./check once, which makes it",
+        python.display()
+    );
+    Command::new(python)
+}
+
+/// A script beside the tests.
+pub(crate) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/foreign")
+        .join(name)
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) status: ExitStatus,
+}
+
+impl Said {
+    /// Standard output of a command that must have worked.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert!(self.status.success(), "{}\n{}", self.out, self.err);
+        self.out
+    }
+
+    /// All text of a command that must have failed as commands do, without a panic.
+    #[track_caller]
+    pub(crate) fn refused(self) -> String {
+        let text = self.out + &self.err;
+        assert_eq!(self.status.code(), Some(1), "{text}");
+        assert!(!text.contains("panicked"), "{text}");
+        text
+    }
+}
+
+/// Runs a command to its end with `input` on its standard input.
+pub(crate) fn run(command: &mut Command, input: &str) -> Said {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stdin = child.stdin.take().unwrap();
+    // A command that refuses before it reads closes its end.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    Said {
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+        status: output.status,
+    }
+}
+
+/// The program, without what the environment of the tests may say to it.
+pub(crate) fn symbolon() -> Command {
+    let mut command = Command::new(SYMBOLON);
+    command.env_remove("SYMBOLON_DATA").env("TZ", "UTC");
+    command
+}
+
+/// Tries until something holds.
+#[track_caller]
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "not within {PATIENCE:?}: {what}"
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A port that is free for TCP and UDP. It lies below those that the kernel gives to clients, so that
+/// it stays free between a stop and the next start.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    let spread = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
+    loop {
+        let offset = spread.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let address = ("127.0.0.1", FIRST + offset);
+        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
+            return address.1;
+        }
+    }
+}
+
+/// The directories of one installation and of those who use it.
+pub(crate) struct Home {
+    directory: TempDir,
+    pub(crate) radius: SocketAddr,
+    pub(crate) https: SocketAddr,
+}
+
+impl Home {
+    /// With a configuration that listens on free ports.
+    pub(crate) fn new() -> Self {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let home = Self {
+            directory: TempDir::new().unwrap(),
+            radius: address(free_port()),
+            https: address(free_port()),
+        };
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(home.data())
+            .unwrap();
+        let toml = home.data().join("symbolon.toml");
+        fs::write(toml, home.configuration()).unwrap();
+        home
+    }
+
+    /// The configuration, with the ports of this home.
+    pub(crate) fn configuration(&self) -> String {
+        TEMPLATE
+            .replace("127.0.0.1:1812", &self.radius.to_string())
+            .replace("127.0.0.1:8443", &self.https.to_string())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// The certificate authority of the token server.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.data().join("registry/pki/ca.pem")
+    }
+
+    /// The operational log of all starts so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// `symbolon up`, not started yet.
+    pub(crate) fn up(&self) -> Command {
+        let mut command = symbolon();
+        command.arg("up").arg("--data").arg(self.data());
+        command
+    }
+
+    /// Types lines into `symbolon console` through a pipe.
+    pub(crate) fn console(&self, lines: &str) -> Said {
+        console_of(&self.data(), lines)
+    }
+
+    /// `symbolon desk`.
+    pub(crate) fn desk(&self, words: &[&str]) -> Said {
+        run(
+            symbolon()
+                .arg("desk")
+                .args(words)
+                .arg("--data")
+                .arg(self.data()),
+            "",
+        )
+    }
+
+    /// Has the desk issue a licence; its code.
+    pub(crate) fn issue(&self, tokens: usize) -> String {
+        let said = self
+            .desk(&["issue-licence", "--tokens", &tokens.to_string()])
+            .ok();
+        after(&said, "Code:").to_owned()
+    }
+
+    /// Imports a licence of so many tokens; their serials.
+    pub(crate) fn import(&self, tokens: usize) -> Vec<String> {
+        let code = self.issue(tokens);
+        let said = self
+            .console(&format!("execute fortitoken-mobile import {code}"))
+            .ok();
+        let licence = said
+            .split_whitespace()
+            .nth(1)
+            .unwrap()
+            .trim_end_matches(':');
+        self.tokens_of(licence)
+    }
+
+    /// The tokens here that came with a licence.
+    pub(crate) fn tokens_of(&self, licence: &str) -> Vec<String> {
+        let shown = self.console("show user fortitoken").ok();
+        let entries = shown.split("    edit ").skip(1);
+        entries
+            .filter(|entry| entry.contains(licence))
+            .map(|entry| entry.split('"').nth(1).unwrap().to_owned())
+            .collect()
+    }
+
+    /// The status that `diagnose fortitoken info` shows.
+    pub(crate) fn status(&self, token: &str) -> String {
+        let shown = self.console("diagnose fortitoken info").ok();
+        let line = shown.lines().find(|line| line.starts_with(token)).unwrap();
+        let words: Vec<&str> = line.split_whitespace().skip(2).collect();
+        words.join(" ")
+    }
+
+    /// The value of a field in `show user fortitoken SERIAL`.
+    pub(crate) fn field(&self, token: &str, field: &str) -> String {
+        let shown = self.console(&format!("show user fortitoken {token}")).ok();
+        after(&shown, &format!("set {field}"))
+            .trim_matches('"')
+            .to_owned()
+    }
+
+    /// A user with a password and a token; what the console said, the activation code in it.
+    pub(crate) fn user(&self, name: &str, token: &str) -> String {
+        self.console(&format!(
+            "config user local\nedit {name}\nset passwd {PASSWORD}\nset two-factor fortitoken\n\
+             set fortitoken {token}\nend"
+        ))
+        .ok()
+    }
+
+    /// A RADIUS client at an address of this machine, and no delay before refusals.
+    pub(crate) fn radius_client(&self, name: &str, address: &str, settings: &str) {
+        self.console(&format!(
+            "config user radius-client\nedit {name}\nset subnet {address}/32\n\
+             set secret {SECRET}\n{settings}\nend\n\
+             config user setting\nset reject-delay 0\nend"
+        ))
+        .ok();
+    }
+
+    /// The latest login of a user and what is said of it, once it says `expected`: reasons are worked
+    /// out after the reply.
+    #[track_caller]
+    pub(crate) fn login_says(&self, user: &str, expected: &str) -> String {
+        let mut shown = String::new();
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            shown = self
+                .console(&format!("diagnose login show user {user}"))
+                .ok();
+            let lines: Vec<&str> = shown.lines().collect();
+            let newest = lines.iter().rposition(|line| !line.starts_with(' '));
+            let newest = &lines[newest.unwrap_or(0)..];
+            if newest.join("\n").contains(expected) {
+                return newest.join("\n");
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the latest login of {user} does not say '{expected}':\n{shown}");
+    }
+}
+
+/// The password of every user here.
+pub(crate) const PASSWORD: &str = "correct-horse";
+
+/// The secret of every RADIUS client here.
+pub(crate) const SECRET: &str = "testing123-of-the-vpn";
+
+/// The rest of the first line that begins with `label`, blanks around it left out.
+#[track_caller]
+pub(crate) fn after<'a>(text: &'a str, label: &str) -> &'a str {
+    text.lines()
+        .find_map(|line| line.trim_start().strip_prefix(label))
+        .unwrap_or_else(|| panic!("no '{label}' in:\n{text}"))
+        .split("   ")
+        .find(|part| !part.is_empty())
+        .unwrap_or_default()
+        .trim()
+        .trim_start_matches(':')
+        .trim()
+}
+
+/// Types lines into the console of a data directory.
+pub(crate) fn console_of(data: &Path, lines: &str) -> Said {
+    let lines = lines.to_owned() + "\n";
+    run(symbolon().arg("console").arg("--data").arg(data), &lines)
+}
+
+/// A process that ends with the test.
+pub(crate) struct Running {
+    child: Child,
+    /// What it printed until it was ready.
+    pub(crate) greeting: String,
+}
+
+impl Running {
+    /// Starts `symbolon up` and waits until it says where it is.
+    pub(crate) fn up(home: &Home) -> Self {
+        Self::start(&mut home.up(), home)
+    }
+
+    /// Starts a command that ends in `symbolon up`.
+    #[track_caller]
+    pub(crate) fn start(command: &mut Command, home: &Home) -> Self {
+        let mut running = Self::spawn(command, home);
+        let mut lines = BufReader::new(running.child.stdout.take().unwrap()).lines();
+        for line in lines.by_ref().map_while(Result::ok) {
+            running.greeting += &line;
+            running.greeting.push('\n');
+            if line.starts_with("console ") {
+                // The rest is read so that the process can go on writing; the password of a first
+                // start comes at once.
+                let rest = thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
+                drop(rest);
+                return running;
+            }
+        }
+        panic!("it does not start:\n{}{}", running.greeting, home.log());
+    }
+
+    fn spawn(command: &mut Command, home: &Home) -> Self {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(home.path("log"))
+            .unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self {
+            child,
+            greeting: String::new(),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it as a service manager does, and tells how it ended.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).unwrap();
+        let mut status = None;
+        until("the process ends after SIGTERM", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
+    /// Ends it in order.
+    #[track_caller]
+    pub(crate) fn stop(self) {
+        let status = self.terminate();
+        assert!(status.success(), "{status}");
+    }
+
+    /// Whether it is still there.
+    pub(crate) fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command at another time: `offset` as libfaketime takes it, such as `+73h`.
+pub(crate) fn at_offset(command: &mut Command, offset: &str) {
+    let preload = run(
+        tool("faketime", "faketime").args(["-m", "-f", "+0", "printenv", "LD_PRELOAD"]),
+        "",
+    )
+    .ok();
+    command
+        .env("LD_PRELOAD", preload.trim())
+        .env("FAKETIME", offset)
+        // The program's timers are to run as ever: only its calendar is another.
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env("NO_FAKE_STAT", "1");
+}
+
+/// All text of a pipe, for a process that is read to its end.
+pub(crate) fn read_all(mut from: impl Read) -> String {
+    let mut text = String::new();
+    from.read_to_string(&mut text).unwrap();
+    text
+}

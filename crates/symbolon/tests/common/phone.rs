@@ -1,0 +1,95 @@
+//! A person's phone: `symbolon app` with a vault of its own.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{Home, Said, after, at_offset, run, symbolon};
+
+pub(crate) const PIN: &str = "2741";
+
+/// A vault, its PIN and the clock of the machine that it is on.
+pub(crate) struct Phone {
+    directory: PathBuf,
+    server: String,
+    authority: PathBuf,
+    offset: Option<&'static str>,
+}
+
+impl Phone {
+    pub(crate) fn new(home: &Home, owner: &str) -> Self {
+        let directory = home.path(&format!("phone of {owner}"));
+        std::fs::create_dir_all(&directory).unwrap();
+        let phone = Self {
+            directory,
+            server: format!("https://{}", home.https),
+            authority: home.authority(),
+            offset: None,
+        };
+        phone.set_pin(PIN);
+        phone
+    }
+
+    /// The phone's clock is wrong by `offset`, or all clocks are moved.
+    pub(crate) fn at(mut self, offset: &'static str) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// What its owner types as the PIN from now on.
+    pub(crate) fn set_pin(&self, pin: &str) {
+        std::fs::write(self.directory.join("pin"), format!("{pin}\n")).unwrap();
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = symbolon();
+        command
+            .arg("app")
+            .args(words)
+            .arg("--data")
+            .arg(self.directory.join("vault"))
+            .arg("--secrets")
+            .arg(self.directory.join("secrets"))
+            .arg("--pin-file")
+            .arg(self.directory.join("pin"));
+        if let Some(offset) = self.offset {
+            at_offset(&mut command, offset);
+        }
+        command
+    }
+
+    pub(crate) fn app(&self, words: &[&str]) -> Said {
+        run(&mut self.command(words), "")
+    }
+
+    /// Types an activation code.
+    pub(crate) fn add(&self, code: &str, name: &str) -> Said {
+        let authority = self.authority.to_string_lossy();
+        let server = ["--server", &self.server, "--ca", &authority];
+        let mut words = vec!["add", code, "--name", name];
+        words.extend(server);
+        self.app(&words)
+    }
+
+    /// The code that it shows for a token.
+    #[track_caller]
+    pub(crate) fn code(&self, name: &str) -> String {
+        let shown = self.app(&["code", name]).ok();
+        shown.split_whitespace().next().unwrap().to_owned()
+    }
+}
+
+/// The activation code that the console shows to an administrator.
+#[track_caller]
+pub(crate) fn activation_code(shown: &str) -> String {
+    after(shown, "activation-code").to_owned()
+}
+
+/// A user whose token is on a phone, known to the gateway: ready to log in.
+#[track_caller]
+pub(crate) fn enrol(home: &Home, user: &str, token: &str) -> Phone {
+    let shown = home.user(user, token);
+    let phone = Phone::new(home, user);
+    phone.add(&activation_code(&shown), user).ok();
+    home.console("execute fortitoken-mobile poll").ok();
+    phone
+}

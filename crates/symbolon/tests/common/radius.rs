@@ -1,0 +1,134 @@
+//! Logins as a VPN server asks for them, with foreign RADIUS clients.
+
+use std::net::SocketAddr;
+
+use super::{Home, PASSWORD, SECRET, python, run, script, tool};
+
+/// What the server answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    Accept,
+    Reject,
+    /// With its state, as `radclient` writes it, and its prompt.
+    Challenge(String, String),
+    Silence,
+}
+
+impl Answer {
+    /// The state of a challenge.
+    #[track_caller]
+    pub(crate) fn state(&self) -> &str {
+        match self {
+            Self::Challenge(state, _) => state,
+            other => panic!("no challenge, but {other:?}"),
+        }
+    }
+}
+
+/// A RADIUS client at an address of this machine.
+pub(crate) struct Vpn {
+    pub(crate) server: SocketAddr,
+    pub(crate) source: &'static str,
+    pub(crate) secret: &'static str,
+}
+
+impl Vpn {
+    /// At the address that [`Home::radius_client`] was given.
+    pub(crate) fn new(home: &Home, source: &'static str) -> Self {
+        Self {
+            server: home.radius,
+            source,
+            secret: SECRET,
+        }
+    }
+
+    /// Sends `attributes` in the words of `radclient`, with a Message-Authenticator.
+    pub(crate) fn radclient(&self, kind: &str, attributes: &str) -> Answer {
+        let attributes = format!(
+            "{attributes}Packet-Src-IP-Address = {}, Message-Authenticator = 0x00\n",
+            self.source
+        );
+        let said = run(
+            tool("radclient", "freeradius-utils")
+                .args(["-x", "-r", "1", "-t", "2"])
+                .arg(self.server.to_string())
+                .args([kind, self.secret]),
+            &attributes,
+        );
+        let text = said.out + &said.err;
+        if text.contains("No reply from server") {
+            return Answer::Silence;
+        }
+        let received = text.find("Received ").unwrap_or_else(|| panic!("{text}"));
+        let received = &text[received..];
+        assert!(
+            received.contains("Message-Authenticator"),
+            "an answer without Message-Authenticator:\n{text}"
+        );
+        let attribute = |name: &str| {
+            let line = received
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(" = "));
+            line.unwrap_or_default().trim_matches('"').to_owned()
+        };
+        match received.split(' ').nth(1) {
+            Some("Access-Accept") => Answer::Accept,
+            Some("Access-Reject") => Answer::Reject,
+            Some("Access-Challenge") => {
+                Answer::Challenge(attribute("State"), attribute("Reply-Message"))
+            }
+            _ => panic!("{text}"),
+        }
+    }
+
+    /// A name and what is typed with it.
+    pub(crate) fn ask(&self, user: &str, password: &str) -> Answer {
+        self.radclient("auth", &credentials(user, password))
+    }
+
+    /// The code that answers a challenge.
+    pub(crate) fn answer(&self, user: &str, code: &str, challenge: &Answer) -> Answer {
+        let attributes = credentials(user, code) + &format!("State = {}, ", challenge.state());
+        self.radclient("auth", &attributes)
+    }
+
+    /// Password, then code.
+    pub(crate) fn log_in(&self, user: &str, code: &str) -> Answer {
+        let challenge = self.ask(user, PASSWORD);
+        self.answer(user, code, &challenge)
+    }
+
+    /// Whether the server is alive (RFC 5997).
+    pub(crate) fn status(&self) -> Answer {
+        self.radclient("status", "")
+    }
+
+    /// The same without a Message-Authenticator, by a client that never sends one unasked.
+    pub(crate) fn ask_unauthenticated(&self, user: &str, password: &str) -> Answer {
+        let said = run(
+            python()
+                .arg(script("radius_client.py"))
+                .args([self.server.ip().to_string(), self.server.port().to_string()])
+                .args([self.source, self.secret, user, password]),
+            "",
+        )
+        .ok();
+        match said.trim().split_once(' ').unwrap_or((said.trim(), "")) {
+            ("2", _) => Answer::Accept,
+            ("3", _) => Answer::Reject,
+            ("11", state) => Answer::Challenge(format!("0x{state}"), String::new()),
+            ("silence", _) => Answer::Silence,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// In the words of `radclient`, whose strings know the escapes of C.
+fn credentials(user: &str, password: &str) -> String {
+    let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!(
+        "User-Name = \"{}\", User-Password = \"{}\", ",
+        quoted(user),
+        quoted(password)
+    )
+}

@@ -1,0 +1,72 @@
+"""A mail server as they are met: aiosmtpd, with STARTTLS, AUTH and bad days on demand.
+
+Prints 'ready' once it listens. Mails are written to --mails as 1.eml, 2.eml, …
+"""
+
+import argparse
+import pathlib
+import signal
+import ssl
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+
+class Mails:
+    def __init__(self, directory, answer, times):
+        self.directory = pathlib.Path(directory)
+        self.answer = answer
+        self.times = times
+        self.count = 0
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.answer and self.times != 0:
+            self.times -= 1
+            return self.answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.count += 1
+        written = self.directory / f"{self.count}.part"
+        written.write_bytes(envelope.original_content)
+        written.rename(self.directory / f"{self.count}.eml")
+        return "250 Message accepted for delivery"
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--port", type=int, required=True)
+    arguments.add_argument("--mails", required=True)
+    arguments.add_argument("--certificate", help="switches STARTTLS on and demands it")
+    arguments.add_argument("--key")
+    arguments.add_argument("--login", help="USER:PASSWORD that a sender must have")
+    arguments.add_argument("--answer", help="what a recipient is answered instead of 250")
+    arguments.add_argument("--times", type=int, default=-1, help="how often; else always")
+    given = arguments.parse_args()
+
+    options = {}
+    if given.certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(given.certificate, given.key)
+        options.update(tls_context=context, require_starttls=True)
+    if given.login:
+        user, password = (word.encode() for word in given.login.split(":", 1))
+
+        def authenticator(server, session, envelope, mechanism, data):
+            right = (data.login, data.password) == (user, password)
+            return AuthResult(success=right, handled=False)
+
+        options.update(
+            authenticator=authenticator,
+            auth_required=True,
+            auth_require_tls=bool(given.certificate),
+        )
+    mails = Mails(given.mails, given.answer, given.times)
+    controller = Controller(mails, hostname="127.0.0.1", port=given.port, **options)
+    controller.start()
+    print("ready", flush=True)
+    signal.pause()
+
+
+main()
