@@ -8,17 +8,17 @@
 //! its CPU time is not the load generator's.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{env, fmt, mem, thread};
+use std::{fmt, mem, thread};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use gateway::udp::{Batch, BatchSocket, Outgoing};
 use otp::{Drift, Found, Parameters, Period, Seed, Step, Window};
@@ -124,10 +124,14 @@ pub(crate) fn measure(
 impl Work {
     /// The command line of a server that does this work.
     fn arguments(&self) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> =
-            ["bench", "floor", "--serve", "127.0.0.1:0", "--users"].map(Into::into).into();
+        let mut arguments: Vec<OsString> = ["bench", "floor", "--serve", "127.0.0.1:0", "--users"]
+            .map(Into::into)
+            .into();
         arguments.push(self.users.to_string().into());
-        arguments.extend(["--directory".into(), self.directory.clone().into_os_string()]);
+        arguments.extend([
+            "--directory".into(),
+            self.directory.clone().into_os_string(),
+        ]);
         arguments.extend(self.codes.then(|| "--codes".into()));
         arguments.extend(self.sync.then(|| "--sync".into()));
         arguments
@@ -135,7 +139,12 @@ impl Work {
 
     /// The work of a login with a code that is accepted once: the durable floor.
     pub(crate) fn durable_codes(users: u32, directory: &Path) -> Self {
-        Self { codes: true, sync: true, users, directory: directory.to_owned() }
+        Self {
+            codes: true,
+            sync: true,
+            users,
+            directory: directory.to_owned(),
+        }
     }
 }
 
@@ -549,8 +558,8 @@ mod tests {
 
     #[test]
     fn an_accept_leaves_after_its_record_and_a_closed_journal_still_answers() {
-        let socket = BatchSocket::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let socket = BatchSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let client = UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
         let file = NamedTempFile::new().unwrap();
         let journal = Journal::default();
         let mut accepted = Accepted::default();

@@ -22,9 +22,9 @@ use tempfile::TempDir;
 
 use super::floor::{self, Work};
 use super::load::{Load, Login, Outstanding, Row, Verify};
+use super::machine;
 use super::population::{self, PASSWORD};
 use super::server::{LISTENING, ServerProcess, stop_when_input_ends};
-use super::machine;
 
 /// Shared with the bench's own server.
 const SECRET: &str = "symbolon bench login";
@@ -39,10 +39,20 @@ const MINUTE_S: u64 = 60;
 #[derive(Debug, Clone, Args)]
 pub(crate) struct LoginArgs {
     /// Tokens in the store, each a table of its own
-    #[arg(long, value_delimiter = ',', default_value = "1000,100000", value_name = "N")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1000,100000",
+        value_name = "N"
+    )]
     tokens: Vec<u32>,
     /// Requests kept outstanding, each a row of the table (1 to 256)
-    #[arg(long, value_delimiter = ',', default_value = "1,64,256", value_name = "N")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "1,64,256",
+        value_name = "N"
+    )]
     outstanding: Vec<Outstanding>,
     /// Seconds for which each row is measured, if there are codes for as long
     #[arg(long, default_value_t = 3, value_name = "N")]
@@ -63,7 +73,10 @@ pub(crate) fn login(args: &LoginArgs) -> Result<()> {
     println!("machine  {}", machine::describe());
     for &tokens in &args.tokens {
         let sync = machine::sync_latency(&args.directory)?;
-        println!("\nsync     {:.3} ms, the median of fdatasync", sync.as_secs_f64() * 1e3);
+        println!(
+            "\nsync     {:.3} ms, the median of fdatasync",
+            sync.as_secs_f64() * 1e3
+        );
         measure(args, tokens)?;
     }
     Ok(())
@@ -73,15 +86,28 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
     let directory = TempDir::new_in(&args.directory)?;
     let began = Instant::now();
     runtime()?.block_on(population::fill(directory.path(), tokens, SECRET))?;
-    println!("tokens   {tokens}, made in {:.1} s", began.elapsed().as_secs_f64());
+    println!(
+        "tokens   {tokens}, made in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
     let began = Instant::now();
     let server = ServerProcess::start(&arguments(directory.path()))?;
-    println!("start    {:.0} ms until it listens", began.elapsed().as_secs_f64() * 1e3);
-    let step = next_minute()?;
+    println!(
+        "start    {:.0} ms until it listens",
+        began.elapsed().as_secs_f64() * 1e3
+    );
+    let step = next_minute();
     warm_up(&server, tokens, step)?;
-    println!("memory   {} MiB, all passwords remembered", server.memory()? >> 20);
+    println!(
+        "memory   {} MiB, all passwords remembered",
+        server.memory()? >> 20
+    );
     println!("{}  of the floor (rate, CPU)", Row::HEADER);
-    let mut codes = Codes { tokens, step, next: 0 };
+    let mut codes = Codes {
+        tokens,
+        step,
+        next: 0,
+    };
     let rows = u32::try_from(args.outstanding.len())?;
     for &outstanding in &args.outstanding {
         let mut share = (tokens * 2 / rows).min(codes.left());
@@ -103,24 +129,37 @@ fn seconds(args: &LoginArgs) -> Duration {
 }
 
 fn arguments(directory: &Path) -> Vec<OsString> {
-    vec!["bench".into(), "login".into(), "--serve".into(), directory.into()]
+    vec![
+        "bench".into(),
+        "login".into(),
+        "--serve".into(),
+        directory.into(),
+    ]
 }
 
 /// Waits for a new minute, so that its codes and those of the next are good for all that follows.
-fn next_minute() -> Result<Step> {
+fn next_minute() -> Step {
     let now = clock::now().unix();
     thread::sleep(Duration::from_secs(MINUTE_S - now % MINUTE_S));
-    Ok(Period::SIXTY.step_at(clock::now().unix()))
+    Period::SIXTY.step_at(clock::now().unix())
 }
 
 /// Everybody logs in once, with the code of the minute before.
 fn warm_up(server: &ServerProcess, tokens: u32, step: Step) -> Result<()> {
     let before = step.offset(-1).context("no minute before")?;
     let outstanding = WARMING.to_string().parse()?;
-    run(server, outstanding, Duration::from_secs(MINUTE_S), Verify::Sample, |number| {
-        let number = u32::try_from(number).ok().filter(|number| *number < tokens)?;
-        right(number, before)
-    })
+    run(
+        server,
+        outstanding,
+        Duration::from_secs(MINUTE_S),
+        Verify::Sample,
+        |number| {
+            let number = u32::try_from(number)
+                .ok()
+                .filter(|number| *number < tokens)?;
+            right(number, before)
+        },
+    )
     .map(drop)
 }
 
@@ -132,7 +171,13 @@ fn run(
     login: impl FnMut(u64) -> Option<Login>,
 ) -> Result<Row> {
     let secret = Secret::new(SECRET.as_bytes())?;
-    let load = Load { server: server.address(), secret: &secret, outstanding, duration, verify };
+    let load = Load {
+        server: server.address(),
+        secret: &secret,
+        outstanding,
+        duration,
+        verify,
+    };
     let before = server.cpu_time()?;
     let measured = load.run(login)?;
     let cpu = server.cpu_time()?.saturating_sub(before);
@@ -164,7 +209,11 @@ impl Codes {
     fn next(&mut self) -> Option<Login> {
         let (number, later) = (self.next % self.tokens, self.next / self.tokens);
         self.next += 1;
-        right(number, self.step.offset(i32::try_from(later).ok().filter(|later| *later < 2)?)?)
+        right(
+            number,
+            self.step
+                .offset(i32::try_from(later).ok().filter(|later| *later < 2)?)?,
+        )
     }
 }
 
@@ -190,7 +239,11 @@ fn serve(directory: &Path) -> Result<()> {
     let runtime = runtime()?;
     runtime.block_on(async {
         let gateway = Gateway::start(config).await?;
-        let address = gateway.radius_addresses().first().copied().context("no RADIUS")?;
+        let address = gateway
+            .radius_addresses()
+            .first()
+            .copied()
+            .context("no RADIUS")?;
         println!("{LISTENING}{address}");
         let stop = stop_when_input_ends();
         while !stop.load(Ordering::Relaxed) {
@@ -202,5 +255,7 @@ fn serve(directory: &Path) -> Result<()> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
 }

@@ -33,8 +33,14 @@ impl ServerProcess {
         let output = process.stdout.take().context("the server has no output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
-        let address = line.trim().strip_prefix(LISTENING).context("the server did not start")?;
-        Ok(Self { address: address.parse()?, process })
+        let address = line
+            .trim()
+            .strip_prefix(LISTENING)
+            .context("the server did not start")?;
+        Ok(Self {
+            address: address.parse()?,
+            process,
+        })
     }
 
     /// Where it listens.
