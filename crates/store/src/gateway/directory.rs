@@ -148,6 +148,9 @@ impl Directory {
             entry.drift = if same_seed { before.drift } else { entry.drift };
             entry.spent = later(entry.spent, before.spent);
         }
+        if let Some(spent) = entry.spent {
+            self.reach = self.reach.max(beginning(entry.parameters, spent.step));
+        }
         self.tokens.insert(serial, entry);
     }
 
@@ -274,7 +277,7 @@ impl Directory {
         })
     }
 
-    /// The beginning of the latest step that was spent since the last checkpoint.
+    /// The beginning of the latest step that was spent.
     pub(super) fn reach(&self) -> Timestamp {
         self.reach
     }
