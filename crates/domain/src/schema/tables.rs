@@ -3,8 +3,15 @@
 use super::{Access, Choice, Field, Kind, Shape, Table};
 
 /// Every table, in the order of a full configuration.
-pub const ALL: &[&Table] =
-    &[&GLOBAL, &ADMIN, &EMAIL_SERVER, &FORTITOKEN, &LOCAL, &SETTING, &RADIUS_CLIENT];
+pub const ALL: &[&Table] = &[
+    &GLOBAL,
+    &ADMIN,
+    &EMAIL_SERVER,
+    &FORTITOKEN,
+    &LOCAL,
+    &SETTING,
+    &RADIUS_CLIENT,
+];
 
 const fn field(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Field {
     Field {
@@ -72,7 +79,11 @@ pub static GLOBAL: Table = Table {
 pub static ADMIN: Table = Table {
     path: "system admin",
     help: "Configure admin users.",
-    shape: Shape::Keyed { key: "name", help: "User name.", max: 64 },
+    shape: Shape::Keyed {
+        key: "name",
+        help: "User name.",
+        max: 64,
+    },
     fields: &[
         field(
             "accprofile",
