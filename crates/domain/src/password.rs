@@ -133,7 +133,7 @@ impl fmt::Debug for Presented {
 }
 
 /// Proof that this person's password was checked and right. Only [`Check::verify`] and
-/// [`Remembered::recall`] make it.
+/// [`Check::recall`] make it.
 #[derive(Debug)]
 pub struct PasswordVerified {
     person: CanonicalName,
