@@ -57,6 +57,20 @@ fn still_wrong(evidence: String) -> Finding {
     }
 }
 
+/// What a wrong code of a token means that waits for a phone: nobody may have its codes yet. A finding
+/// with a reason of its own proves that somebody has, and stays.
+pub fn not_activated(finding: Finding) -> Finding {
+    match finding {
+        Finding {
+            reason: Reason::CodeWrong,
+            evidence,
+        } => still_wrong(format!(
+            "{evidence}; the token waits for its activation: no phone is known to have it"
+        )),
+        other => other,
+    }
+}
+
 /// Where a spent code was used before.
 pub fn replayed(first_use: Option<&FirstUse>, step: Step) -> Finding {
     let evidence = match first_use {

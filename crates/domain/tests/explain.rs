@@ -11,7 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
-use domain::explain::{Finding, FirstUse, replayed, wrong_code};
+use domain::explain::{Finding, FirstUse, not_activated, replayed, wrong_code};
 use domain::login::Submitted;
 use domain::reason::Reason;
 use domain::time::Timestamp;
@@ -247,6 +247,21 @@ fn a_code_that_nothing_shows_says_how_much_was_tried() {
     assert_eq!(found.reason, Reason::CodeWrong, "{found:?}");
     assert!(found.evidence.contains("candidates"), "{}", found.evidence);
     assert!(!found.evidence.contains("000000"));
+}
+
+#[test]
+fn a_token_that_waits_for_a_phone_is_said_to_wait_unless_the_code_proves_more() {
+    let waits = not_activated(explain(&[token(1)], "000000"));
+    assert_eq!(waits.reason, Reason::CodeWrong);
+    assert!(
+        waits
+            .evidence
+            .ends_with("the token waits for its activation: no phone is known to have it"),
+        "{}",
+        waits.evidence
+    );
+    let slow = explain(&[token(1)], &shown(1, TOTP, -15));
+    assert_eq!(not_activated(slow.clone()), slow);
 }
 
 #[test]

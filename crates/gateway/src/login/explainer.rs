@@ -6,6 +6,8 @@ use domain::audit::{Event, What};
 use domain::explain::{self, Finding};
 use domain::login::Submitted;
 use domain::reason::Reason;
+use domain::token::Stage;
+use ident::TokenSerial;
 use store::Undecided;
 use store::gateway::GatewayStore;
 use tokio::sync::mpsc;
@@ -57,6 +59,12 @@ impl Explainer {
     }
 }
 
+/// Whether no phone is known to have this token.
+async fn is_waiting(store: &GatewayStore, token: TokenSerial) -> Result<bool, Undecided> {
+    let owned = store.token(token).await?;
+    Ok(owned.is_some_and(|owned| matches!(owned.token.stage, Stage::Provisioning(_))))
+}
+
 async fn explain(store: &GatewayStore, question: Question) -> Result<(), Undecided> {
     let Some(recorded) = store.event(question.event).await? else {
         return Ok(());
@@ -75,8 +83,13 @@ async fn explain(store: &GatewayStore, question: Question) -> Result<(), Undecid
         (Reason::CodeReplayed, Some(token), Some(step), _) => {
             explain::replayed(store.first_use(token, step).await?.as_ref(), step)
         }
-        (Reason::CodeWrong, _, _, Some(code)) => {
-            explain::wrong_code(&store.verifiers_of(&person), code, recorded.event.at)
+        (Reason::CodeWrong, token, _, Some(code)) => {
+            let tokens = store.verifiers_of(&person);
+            let finding = explain::wrong_code(&tokens, code, recorded.event.at);
+            match token {
+                Some(token) if is_waiting(store, token).await? => explain::not_activated(finding),
+                _ => finding,
+            }
         }
         _ => return Ok(()),
     };
