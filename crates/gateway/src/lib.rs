@@ -18,6 +18,7 @@ mod login;
 mod mail;
 mod qr;
 pub mod radius_server;
+mod seldom;
 mod supply;
 mod token_server;
 pub mod udp;

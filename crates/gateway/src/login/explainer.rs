@@ -11,9 +11,10 @@ use ident::TokenSerial;
 use store::Undecided;
 use store::gateway::GatewayStore;
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::clock;
+use crate::seldom::Seldom;
 
 /// Refusals that wait for their explanation at most. An attacker who fills it loses his own evidence
 /// only: the refusals themselves are recorded.
@@ -30,7 +31,10 @@ pub(crate) struct Question {
 
 /// Takes questions without waiting.
 #[derive(Clone, Debug)]
-pub(crate) struct Explainer(mpsc::Sender<Question>);
+pub(crate) struct Explainer {
+    questions: mpsc::Sender<Question>,
+    dropped: Arc<Seldom>,
+}
 
 impl Explainer {
     /// Starts the worker on the current runtime; it ends with the last clone.
@@ -40,19 +44,25 @@ impl Explainer {
             while let Some(question) = waiting.recv().await {
                 let event = question.event;
                 if let Err(error) = explain(&store, question).await {
-                    warn!(event, %error, "a refusal stays unexplained");
+                    // The store tells of its own failure; the refusal is on record.
+                    debug!(event, %error, "a refusal stays unexplained");
                 }
             }
         });
-        Self(questions)
+        Self {
+            questions,
+            dropped: Arc::default(),
+        }
     }
 
     /// Asks for an explanation; a full queue drops it.
     pub(crate) fn ask(&self, question: Question) {
-        let event = question.event;
-        if self.0.try_send(question).is_err() {
+        if self.questions.try_send(question).is_ok() {
+            return;
+        }
+        if let Some(left_out) = self.dropped.due(clock::now()) {
             warn!(
-                event,
+                left_out,
                 "too many refusals wait for an explanation; this one stays as it is"
             );
         }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use domain::login::Submitted;
 use radius::{Packet, Prompt, Reply};
 use store::gateway::{Granted, Outcome};
-use tracing::{error, warn};
+use tracing::error;
 
 use super::{Pending, Shared, count};
 use crate::clock;
@@ -135,13 +135,11 @@ impl Answerer {
         match outcome {
             Outcome::Granted(granted) => self.accept(&pending, &granted),
             Outcome::Refused { event, .. } => self.delay(pending, Question { event, code }),
-            Outcome::Undecided(why) => {
-                warn!(client = %pending.client.name(), %why, "a login cannot be decided");
-                self.shared.undecided(&pending);
-            }
+            Outcome::Undecided(why) => self.shared.undecided(&pending, &why),
             Outcome::Resynchronised | Outcome::ResyncRefused => {
                 error!("a login was answered as a resynchronisation");
-                self.shared.undecided(&pending);
+                self.shared
+                    .undecided(&pending, &"the store answered another question");
             }
         }
     }
@@ -202,10 +200,7 @@ impl Answerer {
                     .answer(&pending.key, &self.packet, now);
                 self.outgoing.push(pending.peer, &self.packet);
             }
-            Err(error) => {
-                warn!(client = %pending.client.name(), %error, "a reply cannot be written");
-                self.shared.undecided(pending);
-            }
+            Err(error) => self.shared.undecided(pending, &error),
         }
     }
 

@@ -23,6 +23,7 @@ use tracing::{error, warn};
 
 use crate::clock;
 use crate::login::{Explainer, Hashing, Logins, Pool, Progress};
+use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
 use admission::{Admitted, Receiver};
 use answers::{Answer, Answerer};
@@ -79,6 +80,7 @@ struct Shared {
     duplicates: Mutex<Table<std::hash::RandomState>>,
     answers: Sender<Answer>,
     tally: Arc<Tally>,
+    undecided: Seldom,
     stop: AtomicBool,
 }
 
@@ -112,6 +114,7 @@ impl RadiusServer {
             duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
             answers,
             tally,
+            undecided: Seldom::default(),
             stop: AtomicBool::new(false),
         });
         let explainer = Explainer::start(Arc::clone(store));
@@ -200,10 +203,7 @@ impl Shared {
             }
             Progress::Challenge(state) => self.answer(Answer::Challenge(pending, state)),
             Progress::Hash(hashing) => self.hash(pending, hashing),
-            Progress::Undecided(why) => {
-                warn!(client = %pending.client.name(), %why, "a login cannot be decided");
-                self.undecided(&pending);
-            }
+            Progress::Undecided(why) => self.undecided(&pending, &why),
         }
     }
 
@@ -253,8 +253,11 @@ impl Shared {
     }
 
     /// No answer: the client asks again, or another server.
-    fn undecided(&self, pending: &Pending) {
+    fn undecided(&self, pending: &Pending, why: &dyn std::fmt::Display) {
         count(&self.tally.undecided);
+        if let Some(left_out) = self.undecided.due(clock::now()) {
+            warn!(client = %pending.client.name(), %why, left_out, "a login cannot be decided");
+        }
         self.duplicates().forget(&pending.key);
     }
 
