@@ -70,7 +70,7 @@ pub(crate) enum MailError {
 /// Whether trying again can help.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Permanence {
-    /// The server answered 5xx.
+    /// The server refuses this mail for good (5xx).
     Permanent,
     /// Later it may work.
     Transient,
@@ -132,12 +132,21 @@ fn failure(server: &Object, error: &lettre::transport::smtp::Error) -> MailError
     MailError::Server {
         server: format!("{}:{}", server.text("server"), server.text("port")),
         why,
-        permanent: if error.is_permanent() {
+        permanent: if error.is_permanent() && !is_about_sender(error) {
             Permanence::Permanent
         } else {
             Permanence::Transient
         },
     }
+}
+
+/// Whether the server refuses this gateway's account, not the mail (RFC 4954, 6): once the account is
+/// put right, the mail can go.
+fn is_about_sender(error: &lettre::transport::smtp::Error) -> bool {
+    const REFUSALS: [u16; 4] = [530, 534, 535, 538];
+    error
+        .status()
+        .is_some_and(|status| REFUSALS.contains(&status.into()))
 }
 
 fn transport(

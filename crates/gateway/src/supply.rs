@@ -382,13 +382,16 @@ impl Supply {
         to: Box<str>,
     ) -> Result<Report, String> {
         let owned = self.store.token(serial).await.map_err(text)?;
-        let Some(Stage::Provisioning(waiting)) = owned.map(|owned| owned.token.stage) else {
-            // Activated, unassigned or provisioned again meanwhile: this code is of no use.
-            self.store.settle(id).await.map_err(text)?;
-            return Ok(Report::NotMailed {
-                token: serial,
-                why: "the code is no longer valid".into(),
-            });
+        let waiting = match owned.map(|owned| owned.token.stage) {
+            Some(Stage::Provisioning(waiting)) if waiting.expires > clock::now() => waiting,
+            // Activated, unassigned or expired meanwhile: this code is of no use.
+            _ => {
+                self.store.settle(id).await.map_err(text)?;
+                return Ok(Report::NotMailed {
+                    token: serial,
+                    why: "the code is no longer valid".into(),
+                });
+            }
         };
         let activation = Activation {
             user,
