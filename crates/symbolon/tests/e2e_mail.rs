@@ -1,0 +1,354 @@
+//! Activation mails through a foreign mail server, their picture read by a foreign reader, and what
+//! the administrator sees when the server does not take them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use common::phone::{Phone, activation_code};
+use common::{Home, PASSWORD, Running, free_port, python, run, script, tool, until};
+use mail_parser::{Message, MessageParser, MimeHeaders};
+
+const ALICE: &str = "alice@example.org";
+
+/// A running aiosmtpd.
+struct MailServer {
+    child: Child,
+    mails: PathBuf,
+}
+
+impl MailServer {
+    fn start(home: &Home, port: u16, options: &[&str]) -> Self {
+        let mails = home.path("mails");
+        std::fs::create_dir_all(&mails).unwrap();
+        let mut child = python()
+            .arg(script("smtp_server.py"))
+            .args(["--port", &port.to_string(), "--mails"])
+            .arg(&mails)
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(File::create(home.path("mail server's log")).unwrap())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut ready)
+            .unwrap();
+        assert_eq!(ready, "ready\n", "the mail server does not start");
+        Self { child, mails }
+    }
+
+    /// The first mail, once it has arrived.
+    fn mail(&self) -> Vec<u8> {
+        let first = self.mails.join("1.eml");
+        until("the mail arrives", || first.exists());
+        std::fs::read(first).unwrap()
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.mails.join("1.eml").exists()
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Tells the gateway of a mail server at `port`.
+fn configure(home: &Home, port: u16, settings: &str) {
+    home.console(&format!(
+        "config system email-server\nset server 127.0.0.1\nset port {port}\n\
+         set reply-to tokens@example.org\n{settings}\nend"
+    ))
+    .ok();
+}
+
+/// Gives alice, who has a mail address, a token; what the console says.
+fn assign(home: &Home, token: &str) -> common::Said {
+    home.console(&format!(
+        "config user local\nedit alice\nset passwd {PASSWORD}\nset email-to {ALICE}\n\
+         set two-factor fortitoken\nset fortitoken {token}\nend"
+    ))
+}
+
+/// A running system whose mail server listens, or will, at the port.
+fn system(settings: &str) -> (Home, Running, u16, String) {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let port = free_port();
+    configure(&home, port, settings);
+    let token = home.import(1).remove(0);
+    (home, up, port, token)
+}
+
+/// A certificate that nobody has signed but itself, and its key.
+fn certificate(home: &Home) -> (String, String) {
+    let path = |name: &str| home.path(name).to_string_lossy().into_owned();
+    let (certificate, key) = (path("mail.pem"), path("mail.key"));
+    let said = run(
+        tool("openssl", "openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt"])
+            .args(["ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+            .args([
+                "-subj",
+                "/CN=127.0.0.1",
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+            ])
+            .args(["-keyout", &key, "-out", &certificate]),
+        "",
+    );
+    assert!(said.status.success(), "{}", said.err);
+    (certificate, key)
+}
+
+/// What a picture of a QR code says.
+fn zbarimg(picture: &Path) -> String {
+    let said = run(
+        tool("zbarimg", "zbar-tools")
+            .args(["--quiet", "--raw"])
+            .arg(picture),
+        "",
+    );
+    said.ok().trim_end().to_owned()
+}
+
+fn attached_picture(mail: &Message<'_>) -> Vec<u8> {
+    let picture = mail.attachments().next().unwrap();
+    assert_eq!(picture.attachment_name(), Some("activation.png"));
+    picture.contents().to_vec()
+}
+
+/// The QR code among what a terminal shows, as a PBM picture four dots to the module. The terminal
+/// draws light modules, two to a character.
+fn picture_of(shown: &str) -> String {
+    let drawn: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.chars().count() > 40 && line.chars().all(|c| " █▀▄".contains(c)))
+        .collect();
+    let mut rows = Vec::new();
+    for line in &drawn {
+        let light =
+            |halves: &str| -> Vec<bool> { line.chars().map(|c| halves.contains(c)).collect() };
+        rows.push(light("█▀"));
+        rows.push(light("█▄"));
+    }
+    let dots: String = rows
+        .iter()
+        .flat_map(|row| {
+            let line: String = row
+                .iter()
+                .map(|light| if *light { "0000" } else { "1111" })
+                .collect();
+            [line.clone(), line.clone(), line.clone(), line]
+        })
+        .map(|line| line + "\n")
+        .collect();
+    format!("P1\n{} {}\n{dots}", rows[0].len() * 4, rows.len() * 4)
+}
+
+#[test]
+fn the_mail_has_code_link_and_picture_and_a_phone_reads_it() {
+    let (home, up, port, token) = system("");
+    let server = MailServer::start(&home, port, &[]);
+    let said = assign(&home, &token).ok();
+    assert!(said.contains(&format!("goes to {ALICE}")), "{said}");
+    let raw = server.mail();
+    let mail = MessageParser::default().parse(&raw).unwrap();
+    assert_eq!(
+        mail.from().unwrap().first().unwrap().address().unwrap(),
+        "tokens@example.org"
+    );
+    assert_eq!(
+        mail.to().unwrap().first().unwrap().address().unwrap(),
+        ALICE
+    );
+    assert_eq!(mail.subject().unwrap(), "Activate your token");
+    let text = mail.body_text(0).unwrap();
+    let code = home.field(&token, "activation-code");
+    assert!(text.lines().any(|line| line == code), "{text}");
+    let link = text
+        .lines()
+        .find(|line| line.starts_with("symbolon://"))
+        .unwrap();
+    assert!(link.contains(&format!("c={code}&")), "{link}");
+
+    let picture = home.path("activation.png");
+    std::fs::write(&picture, attached_picture(&mail)).unwrap();
+    assert_eq!(zbarimg(&picture), link);
+    Phone::new(&home, "alice")
+        .app(&["add", "--qr", &picture.to_string_lossy()])
+        .ok();
+    home.console("execute fortitoken-mobile poll").ok();
+    assert_eq!(home.status(&token), "provisioned");
+    assert_eq!(home.console("diagnose outbox list").ok(), "");
+    up.stop();
+}
+
+#[test]
+fn the_terminals_picture_is_read_by_a_camera_too() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let token = home.import(1).remove(0);
+    let shown = home.user("alice", &token);
+    let picture = home.path("terminal.pbm");
+    std::fs::write(&picture, picture_of(&shown)).unwrap();
+    let link = zbarimg(&picture);
+    assert!(link.contains(&activation_code(&shown)), "{link}");
+    Phone::new(&home, "alice")
+        .app(&["add", "--qr-text", &link])
+        .ok();
+    up.stop();
+}
+
+#[test]
+fn symptom_14_a_dead_mail_server_is_named_and_the_mail_goes_later() {
+    let (home, up, port, token) = system("");
+    let said = assign(&home, &token).refused();
+    assert!(
+        said.contains(&format!("The activation mail for {token} was not sent yet"))
+            && said.contains(&format!("127.0.0.1:{port}"))
+            && said.contains("Connection refused"),
+        "{said}"
+    );
+    let waiting = home.console("diagnose outbox list").ok();
+    assert!(
+        waiting.contains(&format!("activation mail for {token} to alice <{ALICE}>"))
+            && waiting.contains("Connection refused"),
+        "{waiting}"
+    );
+    // A restart forgets nothing of it.
+    up.stop();
+    let up = Running::up(&home);
+    let server = MailServer::start(&home, port, &[]);
+    server.mail();
+    until("the outbox is empty", || {
+        home.console("diagnose outbox list").ok().is_empty()
+    });
+    up.stop();
+}
+
+#[test]
+fn symptom_14_a_server_that_is_busy_gets_the_mail_again() {
+    let (home, up, port, token) = system("");
+    let busy = ["--answer", "451 4.3.0 come back later", "--times", "1"];
+    let server = MailServer::start(&home, port, &busy);
+    let said = assign(&home, &token).refused();
+    assert!(
+        said.contains("451") && said.contains("come back later"),
+        "{said}"
+    );
+    assert!(said.contains("It is tried again"), "{said}");
+    server.mail();
+    up.stop();
+}
+
+#[test]
+fn symptom_14_a_mailbox_that_does_not_exist_is_not_tried_again() {
+    let (home, up, port, token) = system("");
+    let unknown = ["--answer", "550 5.1.1 no such user here"];
+    let server = MailServer::start(&home, port, &unknown);
+    let said = assign(&home, &token).ok();
+    assert!(
+        said.contains("No activation mail was sent") && said.contains("no such user here"),
+        "{said}"
+    );
+    // The administrator hands the code over.
+    assert_eq!(
+        activation_code(&said),
+        home.field(&token, "activation-code")
+    );
+    assert_eq!(home.console("diagnose outbox list").ok(), "");
+    assert!(server.is_empty());
+    up.stop();
+}
+
+#[test]
+fn symptom_14_an_expired_mail_password_is_named_and_the_mail_goes_once_it_is_right() {
+    let (home, up, port, token) = system(
+        "set security starttls\nset authenticate enable\nset username gateway\nset password expired",
+    );
+    let (certificate, key) = certificate(&home);
+    let options = [
+        "--certificate",
+        &certificate,
+        "--key",
+        &key,
+        "--login",
+        "gateway:renewed",
+    ];
+    let server = MailServer::start(&home, port, &options);
+    let said = assign(&home, &token).refused();
+    assert!(
+        said.contains("535") && said.contains("show system email-server"),
+        "{said}"
+    );
+
+    // The next step of the symptom: watch the next attempt.
+    let said = home
+        .console(&format!(
+            "diagnose debug application alertmail -1\ndiagnose debug enable\n\
+             execute fortitoken-mobile provision {token}"
+        ))
+        .refused();
+    assert!(
+        said.contains(&format!("send mail to {ALICE} through 127.0.0.1:{port}"))
+            && said.contains("535"),
+        "{said}"
+    );
+    assert!(!said.contains("expired\n"), "the password is shown: {said}");
+    assert!(server.is_empty());
+
+    configure(&home, port, "set password renewed");
+    let raw = server.mail();
+    let code = home.field(&token, "activation-code");
+    assert!(String::from_utf8_lossy(&raw).contains(&code));
+    until("the outbox is empty", || {
+        home.console("diagnose outbox list").ok().is_empty()
+    });
+    up.stop();
+}
+
+#[test]
+fn symptom_14_a_certificate_that_nobody_signed_is_refused_where_it_is_validated() {
+    let (home, up, port, token) = system("set security starttls\nset validate-server enable");
+    let (certificate, key) = certificate(&home);
+    let server = MailServer::start(&home, port, &["--certificate", &certificate, "--key", &key]);
+    let said = assign(&home, &token).refused();
+    assert!(
+        said.contains("certificate") && said.contains("It is tried again"),
+        "{said}"
+    );
+    assert!(server.is_empty());
+    configure(&home, port, "set validate-server disable");
+    server.mail();
+    up.stop();
+}
+
+#[test]
+fn symptom_14_a_server_without_starttls_gets_no_mail_in_the_clear() {
+    let (home, up, port, token) = system("set security starttls");
+    let server = MailServer::start(&home, port, &[]);
+    let said = assign(&home, &token).refused();
+    assert!(said.contains("STARTTLS"), "{said}");
+    assert!(server.is_empty());
+    configure(&home, port, "set security none");
+    server.mail();
+    up.stop();
+}
