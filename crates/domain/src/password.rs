@@ -215,15 +215,17 @@ impl Check {
         }
     }
 
-    /// Puts a verified password into the memory for its `lifetime`; a decoy leaves no trace.
+    /// Puts a password whose proof is here into the memory for its `lifetime`.
     pub fn remember<S: BuildHasher>(
         &self,
+        proof: &PasswordVerified,
         presented: &Presented,
         memory: &mut Remembered<S>,
         lifetime: Span,
         now: Timestamp,
     ) {
         if let Against::Stored(hash) = &self.against
+            && proof.person() == &self.person
             && lifetime > Span::ZERO
         {
             let digest = memory.digest(&self.person, hash, presented);
@@ -375,7 +377,8 @@ mod tests {
         let changed = Check::stored(alice(), PasswordHash::new("a", [2; SALT_LEN]).unwrap());
         let mut memory = Remembered::new([3; KEY_LEN], 10, RandomState::new());
         assert!(check.recall(&presented("a"), &memory, now).is_none());
-        check.remember(&presented("a"), &mut memory, lifetime, now);
+        let proof = check.verify(&presented("a")).unwrap();
+        check.remember(&proof, &presented("a"), &mut memory, lifetime, now);
         assert!(check.recall(&presented("a"), &memory, now).is_some());
         assert!(check.recall(&presented("b"), &memory, now).is_none());
         assert!(changed.recall(&presented("a"), &memory, now).is_none());
@@ -393,7 +396,14 @@ mod tests {
         let mut memory = Remembered::new([3; KEY_LEN], 2, RandomState::new());
         for name in ["a", "b", "c"] {
             let check = Check::stored(CanonicalName::of(name).unwrap(), hash.clone());
-            check.remember(&presented("a"), &mut memory, Span::from_secs(60), now);
+            let proof = check.verify(&presented("a")).unwrap();
+            check.remember(
+                &proof,
+                &presented("a"),
+                &mut memory,
+                Span::from_secs(60),
+                now,
+            );
         }
         assert_eq!(memory.entries.len(), 2);
     }

@@ -34,12 +34,14 @@ pub struct CodeCounter {
     /// Moments of the failures of the last 30 days, oldest first; at most [`BLOCK_FAILURES`].
     failures: Vec<Timestamp>,
     since_success: u32,
+    /// Only an administrator ends it: it does not age.
+    blocked: bool,
 }
 
 impl CodeCounter {
     /// Whether a code may be evaluated now.
     pub fn admit(&self, now: Timestamp) -> Result<(), Throttled> {
-        if self.recent(now).count() >= BLOCK_FAILURES {
+        if self.blocked {
             return Err(Throttled::Blocked);
         }
         match self.open_again() {
@@ -57,6 +59,17 @@ impl CodeCounter {
         }
         self.failures.push(now);
         self.since_success = self.since_success.saturating_add(1);
+        self.blocked |= self.failures.len() >= BLOCK_FAILURES;
+    }
+
+    /// Blocks, as it was before a restart.
+    pub fn block(&mut self) {
+        self.blocked = true;
+    }
+
+    /// Whether only an administrator lets codes be looked at again.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked
     }
 
     /// A right code ends the delays; the failures of the last 30 days stay counted.
@@ -66,7 +79,7 @@ impl CodeCounter {
 
     /// Whether nothing needs to be kept.
     pub fn is_clear(&self, now: Timestamp) -> bool {
-        self.since_success == 0 && self.recent(now).next().is_none()
+        !self.blocked && self.since_success == 0 && self.recent(now).next().is_none()
     }
 
     /// Failures of the last 30 days.
@@ -171,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn thirty_failures_in_thirty_days_block_until_they_age() {
+    fn thirty_failures_in_thirty_days_block_for_good() {
         let mut counter = CodeCounter::default();
         let mut now = START;
         for _ in 0..30 {
@@ -180,7 +193,9 @@ mod tests {
             now = now.after(Span::from_hours(1));
         }
         assert_eq!(counter.admit(now), Err(Throttled::Blocked));
-        assert_eq!(counter.admit(START.after(BLOCK_SPAN)), Ok(()));
+        let later = now.after(BLOCK_SPAN).after(BLOCK_SPAN);
+        assert_eq!(counter.admit(later), Err(Throttled::Blocked));
+        assert!(!counter.is_clear(later));
     }
 
     #[test]

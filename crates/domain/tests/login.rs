@@ -142,7 +142,7 @@ fn verified(person: &CanonicalName) -> PasswordVerified {
     let recalled = check.recall(&password, &memory, NOW);
     recalled.unwrap_or_else(|| {
         let proof = check.verify(&password).unwrap();
-        check.remember(&password, &mut memory, Span::from_secs(60), NOW);
+        check.remember(&proof, &password, &mut memory, Span::from_secs(60), NOW);
         proof
     })
 }

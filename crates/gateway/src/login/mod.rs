@@ -181,9 +181,13 @@ impl Logins {
             return refused(name, origin, first.refusal, now);
         };
         let lifetime = self.store.settings().password_memory;
-        first
-            .check
-            .remember(&first.password, &mut self.remembered(), lifetime, now);
+        first.check.remember(
+            &verified,
+            &first.password,
+            &mut self.remembered(),
+            lifetime,
+            now,
+        );
         match self.store.facts(name.clone(), position, now) {
             Ok(facts) => self.password_right(&facts, verified, first.code, origin, now),
             Err(stepped_back) => {

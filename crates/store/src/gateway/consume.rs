@@ -10,6 +10,7 @@ use domain::audit::{Actor, Event, What};
 use domain::login::{Consume, Origin, Refusal, Spend};
 use domain::name::CanonicalName;
 use domain::reason::Reason;
+use domain::throttle::CodeCounter;
 use domain::time::Timestamp;
 use domain::token::Resync;
 use ident::TokenSerial;
@@ -247,7 +248,7 @@ async fn consume(
                 origin,
                 refusal,
                 at,
-            } => refuse(person, origin, refusal, at, &mut link, tx).await?,
+            } => refuse(memory, person, origin, refusal, at, &mut link, tx).await?,
             Decision::Resync(resync, actor, at) => {
                 burn(memory, &resync, actor, at, &mut link, tx).await?
             }
@@ -274,7 +275,7 @@ async fn grant(
             step: Some(step),
             ..Refusal::because(Reason::CodeReplayed)
         };
-        return refuse(person, origin, refusal, at, link, tx).await;
+        return refuse(memory, person, origin, refusal, at, link, tx).await;
     }
     let counted = memory.counters().codes.contains_key(&person);
     let what = What::Accepted {
@@ -303,6 +304,7 @@ async fn grant(
 }
 
 async fn refuse(
+    memory: &Memory,
     person: CanonicalName,
     origin: Origin,
     refusal: Refusal,
@@ -311,16 +313,31 @@ async fn refuse(
     tx: &mut SqliteTx<'_>,
 ) -> Result<Written, SqlError> {
     let reason = refusal.reason;
-    let counts = matches!(reason, Reason::CodeWrong | Reason::CodeMalformed);
+    let tally = tally(memory, &person, reason);
     let event = Event::refused(person, origin, refusal, at);
-    let event = link
-        .append(tx, &event, counts.then_some(Tally::Failed))
-        .await?;
+    let event = link.append(tx, &event, tally).await?;
     Ok(Written {
         outcome: Outcome::Refused { event, reason },
         learned: None,
         link: *link,
         at,
+    })
+}
+
+/// How a refusal bears on the count. The decision has raised the counter in memory already.
+fn tally(memory: &Memory, person: &CanonicalName, reason: Reason) -> Option<Tally> {
+    if !matches!(reason, Reason::CodeWrong | Reason::CodeMalformed) {
+        return None;
+    }
+    let counters = memory.counters();
+    let blocked = counters
+        .codes
+        .get(person)
+        .is_some_and(CodeCounter::is_blocked);
+    Some(if blocked {
+        Tally::Blocked
+    } else {
+        Tally::Failed
     })
 }
 

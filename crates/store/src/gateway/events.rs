@@ -21,11 +21,13 @@ pub(super) enum Tally {
     Failed = 1,
     Succeeded = 2,
     Cleared = 3,
+    /// A failure that blocks.
+    Blocked = 4,
 }
 
 impl Tally {
     pub(super) fn from_number(number: i64) -> Option<Self> {
-        [Self::Failed, Self::Succeeded, Self::Cleared]
+        [Self::Failed, Self::Succeeded, Self::Cleared, Self::Blocked]
             .into_iter()
             .find(|tally| *tally as i64 == number)
     }

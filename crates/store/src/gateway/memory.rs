@@ -335,9 +335,11 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
         .await?;
     let latest = latest.map_or(0, |(at,)| at);
     let since = Timestamp::from_micros(latest).before(Span::from_days(31));
+    // Blocks, and what clears them, do not age.
     let rows: Vec<(i64, Option<String>, Option<i64>)> = tx
         .rows(
-            "SELECT at, person, tally FROM event WHERE tally IS NOT NULL AND at > $1 ORDER BY at, id",
+            "SELECT at, person, tally FROM event \
+             WHERE (tally IN (1, 2) AND at > $1) OR tally IN (3, 4) ORDER BY id",
             &vals![since],
         )
         .await?;
@@ -361,6 +363,11 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
             }
             Tally::Cleared => {
                 counters.codes.remove(&name);
+            }
+            Tally::Blocked => {
+                let counter = counters.codes.entry(name).or_default();
+                counter.failed(Timestamp::from_micros(at));
+                counter.block();
             }
         }
     }

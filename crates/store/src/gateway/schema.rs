@@ -71,7 +71,7 @@ CREATE TABLE event (
     tally INTEGER,
     hash BLOB NOT NULL
 ) STRICT;
-CREATE INDEX event_tally ON event (at) WHERE tally IS NOT NULL;
+CREATE INDEX event_tally ON event (tally, at) WHERE tally IS NOT NULL;
 CREATE INDEX event_refers ON event (refers) WHERE refers IS NOT NULL;
 
 CREATE TABLE outbox (
