@@ -834,6 +834,47 @@ async fn thirty_wrong_codes_block_until_they_are_cleared() {
 }
 
 #[tokio::test]
+async fn a_change_that_was_acknowledged_holds_for_logins_under_way() {
+    let serial = token();
+    for (table, key, field, value) in [
+        (&LOCAL, "alice", "status", "disable"),
+        (&LOCAL, "alice", "two-factor", "disable"),
+        (&FORTITOKEN, serial.as_str(), "status", "lock"),
+    ] {
+        let (_dir, store) = alice().await;
+        let under_way = decide(&store, "alice", &now_code(START), START);
+        run(
+            &store,
+            configure(table, key, vec![set(table, field, value)]),
+            START,
+        )
+        .await;
+        let refusal = consume(&store, under_way).await;
+        assert_eq!(
+            refused(&refusal),
+            Reason::ChangedMeanwhile,
+            "{field} {value}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_block_does_not_age() {
+    let (dir, store) = alice().await;
+    let mut now = START;
+    for _ in 0..30 {
+        now = now.after(Span::from_hours(2));
+        login(&store, "alice", &wrong(SEED, now), now).await;
+    }
+    now = now.after(Span::from_days(90));
+    let blocked = login(&store, "alice", &now_code(now), now).await;
+    assert_eq!(refused(&blocked), Reason::CodeBlocked);
+    let store = reopen(dir.path(), store, now).await;
+    let blocked = login(&store, "alice", &now_code(now), now).await;
+    assert_eq!(refused(&blocked), Reason::CodeBlocked);
+}
+
+#[tokio::test]
 async fn a_replay_is_recorded_and_not_counted() {
     let (dir, store) = alice().await;
     granted(&login(&store, "alice", &now_code(START), START).await);

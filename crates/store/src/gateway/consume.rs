@@ -267,6 +267,10 @@ async fn grant(
 ) -> Result<Written, SqlError> {
     let (person, at) = (consume.person().clone(), consume.at());
     let spend = consume.spend();
+    if !memory.read().stands(&person, spend, at) {
+        let refusal = Refusal::because(Reason::ChangedMeanwhile);
+        return refuse(memory, person, origin, refusal, at, link, tx).await;
+    }
     if let Spend::Step { token, step, .. } = spend
         && !is_fresh(memory, token, step)
     {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::client::Client;
-use domain::login::{CodePosition, Factor, Facts, Person};
+use domain::login::{CodePosition, Factor, Facts, Person, Spend};
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::settings::Settings;
@@ -246,6 +246,25 @@ impl Directory {
             spent: self.spent(serial).map(|spent| spent.step),
         };
         Some((verifier, entry.usable))
+    }
+
+    /// Whether what a login was decided on still stands: an administrator's change that was
+    /// acknowledged meanwhile must hold.
+    pub(super) fn stands(&self, name: &CanonicalName, spend: Spend, at: Timestamp) -> bool {
+        let Some(person) = self.people.get(name) else {
+            return false;
+        };
+        if person.status == Switch::Disable {
+            return false;
+        }
+        match (spend, person.two_factor) {
+            (Spend::Nothing, two_factor) => two_factor == TwoFactor::Disable,
+            (Spend::Step { token, .. }, TwoFactor::Fortitoken) => {
+                let usable = self.tokens.get(&token).map(|entry| entry.usable.at(at));
+                person.token == Some(token) && usable == Some(Usability::Usable)
+            }
+            (Spend::Step { .. }, TwoFactor::Disable) => false,
+        }
     }
 
     pub(super) fn has_token(&self, serial: TokenSerial) -> bool {

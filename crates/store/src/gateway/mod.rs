@@ -96,7 +96,10 @@ pub enum ClockTrust {
 
 /// No login is decided: the clock is behind what was recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the clock went back: the last record is of {latest}")]
+#[error(
+    "the clock went back: the last record is of {latest}; set the clock right, or start once with \
+     `symbolon up --accept-clock`"
+)]
 pub struct ClockSteppedBack {
     /// The latest moment on record.
     pub latest: Timestamp,
@@ -164,7 +167,11 @@ impl GatewayStore {
                 "an administrator took the clock as right although it went back",
                 now,
             ),
-            (Standing::Whole, _, _) => return Ok(()),
+            (Standing::Whole, ClockTrust::Records, Some(latest)) => {
+                tracing::warn!("no login is decided: {}", ClockSteppedBack { latest });
+                return Ok(());
+            }
+            (Standing::Whole, _, None) => return Ok(()),
         };
         tracing::warn!(cause, "everything up to now counts as spent");
         let event = memory::floor_raised(cause, now);
