@@ -5,6 +5,7 @@
 //! put back from an older version of its row, it does not open.
 
 use std::fmt;
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{self, AES_256_GCM, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -40,6 +41,15 @@ pub enum RootKeyError {
     /// The file could not be read or made, or others may read it.
     #[error("root key {0}")]
     File(#[from] PrivateFileError),
+    /// There is no file.
+    #[error(
+        "root key {} is missing; put it back from its backup: the databases here open with no other",
+        path.display()
+    )]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// It does not hold 32 octets.
     #[error(
         "root key {}: it does not hold 32 octets; restore it from the backup: \
@@ -58,7 +68,13 @@ pub enum RootKeyError {
 impl RootKey {
     /// Reads the key from `path`, which only its owner may read.
     pub fn load(path: &Path) -> Result<Self, RootKeyError> {
-        let content = private_file::read(path, ROOT_KEY_LEN as u64)?;
+        let content =
+            private_file::read(path, ROOT_KEY_LEN as u64).map_err(|error| match error {
+                PrivateFileError::Io { path, source } if source.kind() == NotFound => {
+                    RootKeyError::Missing { path }
+                }
+                other => other.into(),
+            })?;
         let mut key = Zeroizing::new([0; ROOT_KEY_LEN]);
         if content.len() != key.len() {
             return Err(RootKeyError::Malformed {
