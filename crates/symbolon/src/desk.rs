@@ -199,7 +199,7 @@ async fn serve(stream: tokio::net::UnixStream, desk: &Desk) -> Result<()> {
     tokio::time::timeout(REQUEST_TIMEOUT, limited.read_to_string(&mut request)).await??;
     let answer = match answer(&request, actor, desk).await {
         Ok(text) => format!("ok\n{text}"),
-        Err(error) => format!("failed\n{error:#}"),
+        Err(error) => format!("failed\n{}", crate::told(&error)),
     };
     writer.write_all(answer.as_bytes()).await?;
     Ok(writer.shutdown().await?)

@@ -75,10 +75,24 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("symbolon: {error:#}");
+            eprintln!("symbolon: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes. Many libraries' errors say in their own text what their cause says: that
+/// is told once.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 fn run(command: Command) -> Result<ExitCode> {
@@ -128,4 +142,22 @@ fn now_unix() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::told;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Err::<(), _>(anyhow!("no such file"))
+            .context("root key k: no such file")
+            .context("it does not start");
+        assert_eq!(
+            told(&error.unwrap_err()),
+            "it does not start: root key k: no such file"
+        );
+    }
 }
