@@ -861,6 +861,15 @@ async fn a_change_that_was_acknowledged_holds_for_logins_under_way() {
 #[tokio::test]
 async fn a_block_does_not_age() {
     let (dir, store) = alice().await;
+    let phone = Phone {
+        registration: RegistrationId::from_bytes([7; 32]),
+        os_version: "0.1.0_LNX".into(),
+    };
+    let polled = Polled {
+        token: token(),
+        phone: Some(phone),
+    };
+    run(&store, Operation::Polled(vec![polled]), START).await;
     let mut now = START;
     for _ in 0..30 {
         now = now.after(Span::from_hours(2));
