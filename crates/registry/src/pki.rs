@@ -86,24 +86,31 @@ pub enum PkiError {
 }
 
 impl Pki {
-    /// Reads the authority from `directory` (`ca.pem`, `ca.key`), or makes it there if both are missing.
+    /// Reads the authority from `directory` (`ca.pem`, `ca.key`), or makes there what is missing: both, or
+    /// the certificate of a key, which is whatever certifies that key under this name.
     pub fn open_or_create(directory: &Path) -> Result<Self, PkiError> {
         let io = |source| PkiError::Io {
             path: directory.to_owned(),
             source,
         };
-        std::fs::create_dir_all(directory).map_err(io)?;
+        private_file::create_directory(directory).map_err(io)?;
         let (certificate, key) = (directory.join("ca.pem"), directory.join("ca.key"));
-        if certificate.exists() || key.exists() {
+        if certificate.exists() {
             return Self::load(directory, &certificate, &key);
         }
-        let key_pair = KeyPair::generate()?;
+        // The key first: a start that was cut short between the two goes on from it.
+        let key_pair = if key.exists() {
+            read_key(&key)?.ok_or_else(|| PkiError::Damaged {
+                directory: directory.to_owned(),
+            })?
+        } else {
+            let made = KeyPair::generate()?;
+            private_file::create(&key, Zeroizing::new(made.serialize_pem()).as_bytes())?;
+            made
+        };
         let params = authority_params();
         let made = params.self_signed(&key_pair)?;
-        // The key last: a certificate without it is noticed at the next start, a key without its
-        // certificate would be, too, but is the secret.
         private_file::create(&certificate, made.pem().as_bytes())?;
-        private_file::create(&key, Zeroizing::new(key_pair.serialize_pem()).as_bytes())?;
         let authority_pem = made.pem();
         let authority = made.der().clone();
         Ok(Self {
@@ -161,7 +168,7 @@ impl Pki {
         let damaged = || PkiError::Damaged {
             directory: directory.to_owned(),
         };
-        if !certificate.exists() || !key.exists() {
+        if !key.exists() {
             return Err(damaged());
         }
         let io = |source| PkiError::Io {
@@ -171,9 +178,7 @@ impl Pki {
         let authority_pem = std::fs::read_to_string(certificate).map_err(io)?;
         let authority =
             CertificateDer::from_pem_slice(authority_pem.as_bytes()).map_err(|_| damaged())?;
-        let key_pem = private_file::read(key, MAX_PEM_LEN)?;
-        let key_pem = str::from_utf8(&key_pem).map_err(|_| damaged())?;
-        let key = KeyPair::from_pem(key_pem).map_err(|_| damaged())?;
+        let key = read_key(key)?.ok_or_else(damaged)?;
         let parsed = webpki::EndEntityCert::try_from(&authority).map_err(|_| damaged())?;
         if parsed.subject_public_key_info().as_ref() != key.subject_public_key_info() {
             return Err(damaged());
@@ -184,6 +189,13 @@ impl Pki {
             issuer: Issuer::new(authority_params(), key),
         })
     }
+}
+
+/// The key in a file; `None` if there is none in it.
+fn read_key(path: &Path) -> Result<Option<KeyPair>, PrivateFileError> {
+    let pem = private_file::read(path, MAX_PEM_LEN)?;
+    let pem = str::from_utf8(&pem).ok();
+    Ok(pem.and_then(|pem| KeyPair::from_pem(pem).ok()))
 }
 
 impl GatewayIdentity {
@@ -274,9 +286,18 @@ mod tests {
             matches!(crossed, Err(PkiError::Damaged { .. })),
             "{crossed:?}"
         );
-        std::fs::remove_file(two.path().join("ca.pem")).unwrap();
+        std::fs::remove_file(two.path().join("ca.key")).unwrap();
         let half = Pki::open_or_create(two.path());
         assert!(matches!(half, Err(PkiError::Damaged { .. })), "{half:?}");
+    }
+
+    #[test]
+    fn a_start_that_was_cut_short_goes_on_from_the_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let pin = Pki::open_or_create(dir.path()).unwrap().pin();
+        std::fs::remove_file(dir.path().join("ca.pem")).unwrap();
+        assert_eq!(Pki::open_or_create(dir.path()).unwrap().pin(), pin);
+        assert_eq!(Pki::open_or_create(dir.path()).unwrap().pin(), pin);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl std::fmt::Debug for Registry {
 impl Registry {
     /// Opens or creates everything under `config.data` and binds the listener. Needs a tokio runtime.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
-        std::fs::create_dir_all(&config.data).map_err(|source| OpenError::Data {
+        store::private_file::create_directory(&config.data).map_err(|source| OpenError::Data {
             path: config.data.clone(),
             source,
         })?;

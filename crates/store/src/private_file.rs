@@ -1,8 +1,8 @@
-//! Files that only their owner may read: keys.
+//! Files that only their owner may read: keys, and the directories that they lie in.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -67,8 +67,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, PrivateFileEr
     Ok(content)
 }
 
-/// Writes a file that must not exist, durable when this returns. A file that could not be written
-/// whole is removed, so that it is never taken for a key.
+/// Writes a file that must not exist, durable when this returns. It gets its name once it is whole: a
+/// start that is cut short leaves no torn key that the next one would take for damage.
 pub fn create(path: &Path, content: &[u8]) -> Result<(), PrivateFileError> {
     write_new(path, content).map_err(|source| PrivateFileError::Io {
         path: path.to_owned(),
@@ -76,20 +76,33 @@ pub fn create(path: &Path, content: &[u8]) -> Result<(), PrivateFileError> {
     })
 }
 
+/// Makes a directory for its owner alone, and those above it that are missing. One that exists stays
+/// as it is.
+pub fn create_directory(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
 fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        let _ = std::fs::remove_file(path);
-        return Err(error);
-    }
+    // Two processes that start at once write two files, and one of them gets the name.
+    let unnamed = path.with_added_extension(format!("{}.new", std::process::id()));
+    let named = write_whole(&unnamed, content).and_then(|()| std::fs::hard_link(&unnamed, path));
+    // What cannot be removed now is a file that nothing reads.
+    let _ = std::fs::remove_file(&unnamed);
+    named?;
     let directory = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()
+}
+
+fn write_whole(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
 }
