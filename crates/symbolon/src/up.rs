@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -23,6 +23,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use softtoken::address::ServerUrl;
 use store::gateway::{ClockTrust, GatewayStore, Location};
+use store::private_file;
 use store::sealing::RootKey;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -93,10 +94,7 @@ pub(crate) fn desk_socket(data: &Path) -> PathBuf {
 
 /// Makes the data directory, for its owner alone.
 pub(crate) fn prepare(data: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data)
+    private_file::create_directory(data)
         .with_context(|| format!("cannot make the data directory {}", data.display()))?;
     let mode = fs::metadata(data)?.permissions().mode();
     ensure!(
@@ -120,6 +118,7 @@ pub(crate) struct System {
     registry: JoinHandle<()>,
     stop_registry: oneshot::Sender<()>,
     desk_socket: DeskSocket,
+    public_url: ServerUrl,
     pki: std::sync::Arc<Pki>,
 }
 
@@ -172,8 +171,9 @@ impl System {
         })
         .await
         .context("the gateway does not start")?;
-        let first_password = first_administrator(gateway.store()).await?;
         let desk_socket = DeskSocket::open(&desk_socket(data), desk.clone())?;
+        // Last: nothing that fails after it can keep the password from being shown.
+        let first_password = first_administrator(gateway.store()).await?;
         Ok(Self {
             gateway,
             serial,
@@ -184,6 +184,7 @@ impl System {
             registry,
             stop_registry,
             desk_socket,
+            public_url,
             pki,
         })
     }
@@ -195,6 +196,11 @@ impl System {
             text += &format!("RADIUS           {address} (udp)\n");
         }
         text += &format!("token server     https://{}\n", self.registry_address);
+        text += &format!(
+            "phones           symbolon app add CODE --server {} --pin {}\n",
+            self.public_url,
+            self.pki.pin()
+        );
         text += &format!(
             "console          {}   (symbolon console)",
             self.console.display()
@@ -241,17 +247,14 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 /// The gateway's serial and certificate. The first time, the gateway is registered as a product. A
 /// start that was cut short goes on where it was.
 async fn enrol(home: &Path, desk: &Desk, pki: &Pki) -> Result<ProductSerial> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(home)?;
+    private_file::create_directory(home)?;
     let file = home.join("serial");
     let serial = match fs::read_to_string(&file) {
         Ok(text) => ProductSerial::parse(text.trim())
             .with_context(|| format!("{} holds no serial number", file.display()))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let serial = new_serial()?;
-            store::private_file::create(&file, format!("{serial}\n").as_bytes())?;
+            private_file::create(&file, format!("{serial}\n").as_bytes())?;
             serial
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
