@@ -36,14 +36,6 @@ fn system() -> (Home, Running, Vpn) {
     (home, up, vpn)
 }
 
-/// A user for whom the password is enough.
-fn without_token(home: &Home, name: &str) {
-    home.console(&format!(
-        "config user local\nedit {name}\nset passwd {PASSWORD}\nend"
-    ))
-    .ok();
-}
-
 fn wrong(code: &str) -> String {
     let last = code.chars().last().unwrap();
     code[..code.len() - 1].to_owned() + if last == '0' { "1" } else { "0" }
@@ -154,7 +146,7 @@ fn seed_of(home: &Home, token: &str) -> String {
 #[test]
 fn a_message_authenticator_is_demanded_as_the_client_is_configured() {
     let (home, up, vpn) = system();
-    without_token(&home, "robot");
+    home.user_without_token("robot");
     let require = |policy: &str| {
         home.radius_client(
             "vpn1",
@@ -187,7 +179,7 @@ fn a_message_authenticator_is_demanded_as_the_client_is_configured() {
 #[test]
 fn strangers_and_wrong_secrets_hear_nothing() {
     let (home, up, vpn) = system();
-    without_token(&home, "robot");
+    home.user_without_token("robot");
     let stranger = Vpn::new(&home, NOBODY);
     assert_eq!(stranger.ask("robot", PASSWORD), Answer::Silence);
     assert_eq!(stranger.status(), Answer::Silence);
@@ -367,7 +359,7 @@ fn symptom_26_a_login_with_a_token_that_is_on_no_phone() {
 #[test]
 fn a_disabled_user_is_refused_with_the_right_code_too() {
     let (home, up, vpn) = system();
-    without_token(&home, "robot");
+    home.user_without_token("robot");
     let set = |status: &str| {
         home.console(&format!(
             "config user local\nedit robot\nset status {status}\nend"
@@ -389,7 +381,7 @@ fn a_disabled_user_is_refused_with_the_right_code_too() {
 #[test]
 fn symptom_34_a_new_password_takes_the_place_of_the_forgotten_one() {
     let (home, up, vpn) = system();
-    without_token(&home, "robot");
+    home.user_without_token("robot");
     assert_eq!(vpn.ask("robot", "forgotten"), Answer::Reject);
     home.login_says("robot", "refused: password-wrong");
     assert_eq!(vpn.ask("robot", PASSWORD), Answer::Accept);

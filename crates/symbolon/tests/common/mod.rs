@@ -13,6 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -272,6 +273,14 @@ impl Home {
         .ok()
     }
 
+    /// A user for whom the password is enough.
+    pub(crate) fn user_without_token(&self, name: &str) {
+        self.console(&format!(
+            "config user local\nedit {name}\nset passwd {PASSWORD}\nend"
+        ))
+        .ok();
+    }
+
     /// A RADIUS client at an address of this machine, and no delay before refusals.
     pub(crate) fn radius_client(&self, name: &str, address: &str, settings: &str) {
         self.console(&format!(
@@ -333,12 +342,14 @@ pub(crate) fn console_of(data: &Path, lines: &str) -> Said {
 /// A process that ends with the test.
 pub(crate) struct Running {
     child: Child,
-    /// What it printed until it was ready.
+    /// Where it says it is.
     pub(crate) greeting: String,
+    output: Receiver<String>,
 }
 
 impl Running {
     /// Starts `symbolon up` and waits until it says where it is.
+    #[track_caller]
     pub(crate) fn up(home: &Home) -> Self {
         Self::start(&mut home.up(), home)
     }
@@ -346,39 +357,49 @@ impl Running {
     /// Starts a command that ends in `symbolon up`.
     #[track_caller]
     pub(crate) fn start(command: &mut Command, home: &Home) -> Self {
-        let mut running = Self::spawn(command, home);
-        let mut lines = BufReader::new(running.child.stdout.take().unwrap()).lines();
-        for line in lines.by_ref().map_while(Result::ok) {
-            running.greeting += &line;
-            running.greeting.push('\n');
-            if line.starts_with("console ") {
-                // The rest is read so that the process can go on writing; the password of a first
-                // start comes at once.
-                let rest = thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
-                drop(rest);
-                return running;
-            }
+        match Self::try_start(command, home) {
+            Ok(running) => running,
+            Err(said) => panic!("it does not start:\n{said}{}", home.log()),
         }
-        panic!("it does not start:\n{}{}", running.greeting, home.log());
     }
 
-    fn spawn(command: &mut Command, home: &Home) -> Self {
+    /// The same for one that may refuse; then what it said.
+    pub(crate) fn try_start(command: &mut Command, home: &Home) -> Result<Self, String> {
         let log = File::options()
             .create(true)
             .append(true)
             .mode(0o600)
             .open(home.path("log"))
             .unwrap();
-        let child = command
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self {
+        let output = lines_of(child.stdout.take().unwrap());
+        let mut running = Self {
             child,
             greeting: String::new(),
+            output,
+        };
+        while let Ok(line) = running.output.recv() {
+            running.greeting += &line;
+            running.greeting.push('\n');
+            if line.starts_with("console ") {
+                return Ok(running);
+            }
         }
+        Err(running.greeting.clone())
+    }
+
+    /// What it says below its addresses at the first start.
+    pub(crate) fn first_password(&self) -> String {
+        let mut said = Vec::new();
+        while let Ok(line) = self.output.recv_timeout(Duration::from_secs(1)) {
+            said.push(line);
+        }
+        said.join("\n").trim().to_owned()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -386,15 +407,18 @@ impl Running {
     }
 
     /// Ends it as a service manager does, and tells how it ended.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).unwrap();
-        let mut status = None;
-        until("the process ends after SIGTERM", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        status.unwrap()
+    pub(crate) fn terminate(self) -> ExitStatus {
+        self.signal(Signal::TERM)
+    }
+
+    /// Ends it as Ctrl-C does.
+    pub(crate) fn interrupt(self) -> ExitStatus {
+        self.signal(Signal::INT)
+    }
+
+    /// Ends it without notice.
+    pub(crate) fn kill(self) {
+        self.signal(Signal::KILL);
     }
 
     /// Ends it in order.
@@ -404,10 +428,32 @@ impl Running {
         assert!(status.success(), "{status}");
     }
 
+    fn signal(mut self, signal: Signal) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let mut status = None;
+        until("the process ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
+    }
+
     /// Whether it is still there.
     pub(crate) fn lives(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
+}
+
+/// The lines of a pipe, read so that the writer never waits.
+fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            // Nobody may be interested any more.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
 }
 
 impl Drop for Running {
@@ -431,11 +477,4 @@ pub(crate) fn at_offset(command: &mut Command, offset: &str) {
         // The program's timers are to run as ever: only its calendar is another.
         .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
         .env("NO_FAKE_STAT", "1");
-}
-
-/// All text of a pipe, for a process that is read to its end.
-pub(crate) fn read_all(mut from: impl Read) -> String {
-    let mut text = String::new();
-    from.read_to_string(&mut text).unwrap();
-    text
 }
