@@ -1,10 +1,7 @@
 //! `symbolon.toml`: what a process needs before it has a store. All else is configuration in the
 //! store.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -58,17 +55,8 @@ impl Config {
 
     /// Writes the file that every installation begins with, changed by `change`.
     pub(crate) fn create(data: &Path, change: impl FnOnce(&str) -> String) -> Result<()> {
-        let path = data.join(FILE);
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|mut file| {
-                file.write_all(change(TEMPLATE).as_bytes())?;
-                file.sync_all()
-            })
-            .with_context(|| format!("cannot write {}", path.display()))
+        store::private_file::create(&data.join(FILE), change(TEMPLATE).as_bytes())
+            .context("the configuration cannot be written")
     }
 
     /// Reads the file of a data directory.
