@@ -261,7 +261,7 @@ impl Attempt {
     pub fn check(self, pin: &Pin) -> Result<OpenVault, VaultError> {
         let ClosedVault {
             folder,
-            file,
+            mut file,
             binding,
         } = self.0;
         let key = VaultKey::derive(pin, &file.header, &binding)?;
@@ -273,7 +273,15 @@ impl Attempt {
             folder.wipe(&file.header)?;
             return Err(VaultError::Wiped);
         };
-        let contents = Contents::from_json(&plaintext)?;
+        let contents = match Contents::from_json(&plaintext) {
+            Ok(contents) => contents,
+            Err(error) => {
+                // The PIN was right: contents that this version cannot read must not be wiped for it.
+                file.header.attempts = 0;
+                disk::replace(&folder.vault_path(), &file.to_bytes())?;
+                return Err(error.into());
+            }
+        };
         let header = file.header;
         let pin_digits = pin.digits();
         let mut vault = OpenVault {
@@ -355,4 +363,51 @@ fn read_pid(file: &mut File) -> Option<u32> {
 fn holder(pid: Option<u32>) -> String {
     pid.map(|pid| format!(" (process {pid})"))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and this one touches files"
+)]
+mod tests {
+    use super::*;
+    use crate::device::Device;
+    use zeroize::Zeroizing;
+
+    const CHEAP: Effort = Effort {
+        memory_kib: 8,
+        passes: 1,
+        lanes: 1,
+    };
+
+    #[test]
+    fn contents_of_another_version_are_not_wiped_by_right_pins() {
+        let home = tempfile::tempdir().unwrap();
+        let places = Places {
+            data: home.path().join("data"),
+            secrets: home.path().join("secrets"),
+            machine_id: home.path().join("machine-id"),
+        };
+        let look = || Folder::lock(places.clone())?.look();
+        let pin = Pin::parse("135790").unwrap();
+        let Found::Nothing(empty) = look().unwrap() else {
+            panic!("a vault before it was made");
+        };
+        let contents = Contents::new(Device::generate().unwrap());
+        let vault = empty.create(&pin, CHEAP, contents).unwrap();
+        let later = Zeroizing::new(br#"{"later":1}"#.to_vec());
+        let file = vault.key.seal(vault.header.clone(), later).unwrap();
+        disk::replace(&vault.path(), &file.to_bytes()).unwrap();
+        drop(vault);
+        for _ in 0..=MAX_ATTEMPTS {
+            let Found::Vault(closed) = look().unwrap() else {
+                panic!("the vault is gone");
+            };
+            let opened = closed.open(&pin);
+            assert!(matches!(opened, Err(VaultError::Contents(_))), "{opened:?}");
+        }
+    }
 }
