@@ -7,6 +7,7 @@ use cli::debug::{Place, Source};
 use domain::query::ServerReach;
 use ident::ProductSerial;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use rustls::ClientConfig;
 use softtoken::limits::MAX_RESPONSE_BYTES;
@@ -94,8 +95,9 @@ impl TokenServer {
             .https_only(true)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)
-            // Seeds go over this connection: nothing that the environment names may see it.
+            // Seeds go over this connection: nothing that the environment or an answer names may see it.
             .no_proxy()
+            .redirect(Policy::none())
             .build()?;
         let product = Product {
             serial_number: serial,
