@@ -30,6 +30,9 @@ const REQUEST_MAX: u64 = 4_096;
 /// How long a client may take to send it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long to wait when the system has no more file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 #[derive(Debug, Args)]
 pub(crate) struct DeskArgs {
     /// Data directory of the running system
@@ -166,7 +169,15 @@ impl DeskSocket {
         rustix::process::umask(before);
         let listener = listener.with_context(|| format!("cannot bind {}", path.display()))?;
         let task = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            loop {
+                let stream = match listener.accept().await {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        tracing::warn!(%error, "the desk cannot accept");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                };
                 let desk = desk.clone();
                 tokio::spawn(async move {
                     if let Err(error) = serve(stream, &desk).await {
