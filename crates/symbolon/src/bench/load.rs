@@ -47,6 +47,11 @@ pub(crate) struct Login {
 pub(crate) struct Outstanding(u16);
 
 impl Outstanding {
+    /// The number.
+    pub(crate) fn count(self) -> u32 {
+        self.0.into()
+    }
+
     const fn slots(self) -> usize {
         self.0 as usize
     }

@@ -32,6 +32,10 @@ const SECRET: &str = "symbolon bench login";
 /// The population's logins before anything is measured: they fill the memory of passwords.
 const WARMING: u16 = 128;
 
+/// Logins a second that one outstanding request can make at most: each waits for a sync, and no disk
+/// measured takes less than 0.15 ms for it.
+const RATE_OF_ONE: u32 = 6_000;
+
 /// Seconds of a minute that are left for the rows: the codes of two steps are used up in it.
 const MINUTE_S: u64 = 60;
 
@@ -102,26 +106,43 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
         "memory   {} MiB, all passwords remembered",
         server.memory()? >> 20
     );
-    println!("{}  of the floor (rate, CPU)", Row::HEADER);
     let mut codes = Codes {
         tokens,
         step,
         next: 0,
     };
-    let rows = u32::try_from(args.outstanding.len())?;
+    let mut rows = Vec::new();
     for &outstanding in &args.outstanding {
-        let mut share = (tokens * 2 / rows).min(codes.left());
-        let row = run(&server, outstanding, seconds(args), Verify::Sample, |_| {
-            share = share.checked_sub(1)?;
-            codes.next()
-        })?;
+        let mut left = share(args, outstanding).min(codes.left());
+        rows.push(run(
+            &server,
+            outstanding,
+            seconds(args),
+            Verify::Sample,
+            |_| {
+                left = left.checked_sub(1)?;
+                codes.next()
+            },
+        )?);
+    }
+    server.stop()?;
+    // Floors come afterwards: the codes would grow old while they are measured.
+    println!("{}  of the floor: rate, CPU", Row::HEADER);
+    for row in rows {
         let work = Work::durable_codes(tokens, &args.directory);
-        let floor = floor::measure(&work, outstanding, seconds(args), Verify::Sample)?;
+        let floor = floor::measure(&work, row.outstanding, seconds(args), Verify::Sample)?;
         let cpu = row.cpu.as_secs_f64() / floor.cpu.as_secs_f64();
         println!("{row}  {:.2}, {cpu:.1}", row.rate / floor.rate);
         println!("{floor}  the floor itself");
     }
-    server.stop()
+    Ok(())
+}
+
+/// The logins that a row may use, so that the codes suffice for all rows.
+fn share(args: &LoginArgs, outstanding: Outstanding) -> u32 {
+    args.seconds
+        .saturating_mul(RATE_OF_ONE)
+        .saturating_mul(outstanding.count())
 }
 
 fn seconds(args: &LoginArgs) -> Duration {

@@ -214,7 +214,9 @@ fn is_construction(code: &str, at: usize, length: usize) -> bool {
     }
     // `Granted(Granted)` declares a variant that holds the struct.
     let name = &code[at..at + length];
-    let holds_itself = after.strip_prefix('(').and_then(|inside| inside.strip_prefix(name));
+    let holds_itself = after
+        .strip_prefix('(')
+        .and_then(|inside| inside.strip_prefix(name));
     if holds_itself.is_some_and(|rest| rest.starts_with(')')) {
         return false;
     }
