@@ -208,14 +208,16 @@ fn start_tasks(
     ]
 }
 
+/// The first is made at once: a process that dies again and again within the interval would read ever
+/// more events at each start.
 async fn checkpoint(store: Arc<GatewayStore>, mut stop: watch::Receiver<bool>) {
     loop {
+        if let Err(error) = store.checkpoint().await {
+            warn!(%error, "checkpoint failed; it is tried again");
+        }
         tokio::select! {
             () = tokio::time::sleep(CHECKPOINT_EVERY) => {}
             () = stopped(&mut stop) => return,
-        }
-        if let Err(error) = store.checkpoint().await {
-            warn!(%error, "checkpoint failed; it is tried again");
         }
     }
 }
