@@ -244,6 +244,11 @@ impl Consume {
         self.verified.person()
     }
 
+    /// The proof of the first factor.
+    pub fn verified(&self) -> &PasswordVerified {
+        &self.verified
+    }
+
     /// What it uses up.
     pub fn spend(&self) -> Spend {
         self.spend
@@ -275,6 +280,9 @@ pub fn second(
     };
     if person.status == Switch::Disable {
         return Second::Refuse(Refusal::because(Reason::UserDisabled));
+    }
+    if !verified.is_of(person.password.as_ref()) {
+        return Second::Refuse(Refusal::because(Reason::ChangedMeanwhile));
     }
     let (verifier, usability) = match &person.factor {
         Factor::None => {

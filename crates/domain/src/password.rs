@@ -133,10 +133,11 @@ impl fmt::Debug for Presented {
 }
 
 /// Proof that this person's password was checked and right. Only [`Check::verify`] and
-/// [`Check::recall`] make it.
+/// [`Check::recall`] make it. It is worth nothing once the person has another password.
 #[derive(Debug)]
 pub struct PasswordVerified {
     person: CanonicalName,
+    hash: PasswordHash,
 }
 
 impl PasswordVerified {
@@ -144,11 +145,17 @@ impl PasswordVerified {
     pub fn person(&self) -> &CanonicalName {
         &self.person
     }
+
+    /// Whether it was this password: it may have been changed since, to keep somebody out.
+    pub fn is_of(&self, current: Option<&PasswordHash>) -> bool {
+        current == Some(&self.hash)
+    }
 }
 
-fn verified(person: &CanonicalName) -> PasswordVerified {
+fn verified(person: &CanonicalName, hash: &PasswordHash) -> PasswordVerified {
     PasswordVerified {
         person: person.clone(),
+        hash: hash.clone(),
     }
 }
 
@@ -188,7 +195,7 @@ impl Check {
         match &self.against {
             Against::Stored(hash) => hash
                 .matches(presented.as_bytes())
-                .then(|| verified(&self.person)),
+                .then(|| verified(&self.person, hash)),
             Against::Decoy => {
                 let mut wasted = [0; 32];
                 if let Some(argon2) = argon2id() {
@@ -290,7 +297,7 @@ impl<S: BuildHasher> Remembered<S> {
         let mac = self.mac(person, hash, presented);
         mac.verify_slice(&entry.digest)
             .ok()
-            .map(|()| verified(person))
+            .map(|()| verified(person, hash))
     }
 
     fn digest(
@@ -350,6 +357,17 @@ mod tests {
         );
         assert!(check.verify(&presented("correct hors")).is_none());
         assert!(check.verify(&presented("")).is_none());
+    }
+
+    #[test]
+    fn a_proof_is_of_the_password_that_was_checked() {
+        let [old, new] = [1, 2].map(|salt| PasswordHash::new("a", [salt; SALT_LEN]).unwrap());
+        let proof = Check::stored(alice(), old.clone())
+            .verify(&presented("a"))
+            .unwrap();
+        assert!(proof.is_of(Some(&old)));
+        assert!(!proof.is_of(Some(&new)));
+        assert!(!proof.is_of(None));
     }
 
     #[test]

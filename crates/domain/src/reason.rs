@@ -110,7 +110,8 @@ reasons! {
     CodeBlocked = "code-blocked",
         "30 wrong codes in 30 days: codes of this person are not looked at any more",
         "find out who guesses (diagnose login show user NAME), then: diagnose login unlock NAME";
-    /// Disabled, locked, unassigned or provisioned again between decision and record.
+    /// Disabled, locked, unassigned, provisioned again or given another password between the check of
+    /// the password and the record.
     ChangedMeanwhile = "changed-meanwhile",
         "the user or the token was changed while this login was under way",
         "the user logs in again; 'show user local' and 'show user fortitoken' say how it stands now";

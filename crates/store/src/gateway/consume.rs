@@ -267,7 +267,7 @@ async fn grant(
 ) -> Result<Written, SqlError> {
     let (person, at) = (consume.person().clone(), consume.at());
     let spend = consume.spend();
-    if !memory.read().stands(&person, spend, at) {
+    if !memory.read().stands(consume) {
         let refusal = Refusal::because(Reason::ChangedMeanwhile);
         return refuse(memory, person, origin, refusal, at, link, tx).await;
     }

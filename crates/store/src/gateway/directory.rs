@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::client::Client;
-use domain::login::{CodePosition, Factor, Facts, Person, Spend};
+use domain::login::{CodePosition, Consume, Factor, Facts, Person, Spend};
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::settings::Settings;
@@ -250,14 +250,17 @@ impl Directory {
 
     /// Whether what a login was decided on still stands: an administrator's change that was
     /// acknowledged meanwhile must hold.
-    pub(super) fn stands(&self, name: &CanonicalName, spend: Spend, at: Timestamp) -> bool {
-        let Some(person) = self.people.get(name) else {
+    pub(super) fn stands(&self, consume: &Consume) -> bool {
+        let Some(person) = self.people.get(consume.person()) else {
             return false;
         };
-        if person.status == Switch::Disable {
+        let is_shut_out =
+            person.status == Switch::Disable || !consume.verified().is_of(person.password.as_ref());
+        if is_shut_out {
             return false;
         }
-        match (spend, person.two_factor) {
+        let at = consume.at();
+        match (consume.spend(), person.two_factor) {
             (Spend::Nothing, two_factor) => two_factor == TwoFactor::Disable,
             (Spend::Step { token, .. }, TwoFactor::Fortitoken) => {
                 let usable = self.tokens.get(&token).map(|entry| entry.usable.at(at));
