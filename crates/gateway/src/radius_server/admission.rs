@@ -59,22 +59,27 @@ impl Receiver {
         datagram: &[u8],
         again: &mut Outgoing,
     ) -> Option<Admitted> {
-        let tally = &self.shared.tally;
         let Some(client) = self.clients.at(peer.ip()) else {
-            count(&tally.unknown_client);
+            self.unknown(peer);
             return None;
         };
-        let Ok(packet) = Packet::parse(datagram) else {
-            count(&tally.malformed);
-            return None;
+        let packet = match Packet::parse(datagram) {
+            Ok(packet) => packet,
+            Err(error) => {
+                self.malformed(peer, client, &error);
+                return None;
+            }
         };
         if packet.code() == Code::StatusServer {
             self.alive(peer, packet, client, again);
             return None;
         }
-        let Ok(request) = AccessRequest::new(packet) else {
-            count(&tally.malformed);
-            return None;
+        let request = match AccessRequest::new(packet) {
+            Ok(request) => request,
+            Err(error) => {
+                self.malformed(peer, client, &error);
+                return None;
+            }
         };
         if !self.is_authentic(peer.ip(), &request, client) {
             return None;
@@ -94,6 +99,48 @@ impl Receiver {
         Some(Admitted { pending, attempt })
     }
 
+    fn unknown(&self, peer: SocketAddr) {
+        count(&self.shared.tally.unknown_client);
+        if let Some(left_out) = self.shared.dropped.unknown_client.due(clock::now()) {
+            let address = peer.ip();
+            warn!(
+                %address, left_out,
+                "a datagram of an address that no RADIUS client has; if it should: config user radius-client"
+            );
+        }
+    }
+
+    fn malformed(&self, peer: SocketAddr, client: &RadiusClient, error: &dyn std::fmt::Display) {
+        count(&self.shared.tally.malformed);
+        if let Some(left_out) = self.shared.dropped.malformed.due(clock::now()) {
+            let (client, address) = (client.name(), peer.ip());
+            warn!(client, %address, %error, left_out, "a datagram that is no request to be decided");
+        }
+    }
+
+    fn wrong_authenticator(&self, address: IpAddr, client: &RadiusClient) {
+        count(&self.shared.tally.wrong_authenticator);
+        if let Some(left_out) = self.shared.dropped.wrong_authenticator.due(clock::now()) {
+            let client = client.name();
+            warn!(
+                client, %address, left_out,
+                "a wrong Message-Authenticator: compare the secret here and at the client"
+            );
+        }
+    }
+
+    fn missing_authenticator(&self, address: IpAddr, client: &RadiusClient) {
+        count(&self.shared.tally.missing_authenticator);
+        if let Some(left_out) = self.shared.dropped.missing_authenticator.due(clock::now()) {
+            let client = client.name();
+            warn!(
+                client, %address, left_out,
+                "no Message-Authenticator where one is demanded: switch it on at the client, or set \
+                 require-message-authenticator disable"
+            );
+        }
+    }
+
     /// Answers Status-Server (RFC 5997): other servers ask with it whether this one is alive.
     fn alive(
         &self,
@@ -103,7 +150,7 @@ impl Receiver {
         again: &mut Outgoing,
     ) {
         let Ok(asked) = StatusServer::verify(packet, &client.secret) else {
-            count(&self.shared.tally.wrong_authenticator);
+            self.wrong_authenticator(peer.ip(), client);
             return;
         };
         if let Ok(reply) = Reply::accept().encode(asked.packet(), &client.secret) {
@@ -120,10 +167,9 @@ impl Receiver {
         request: &AccessRequest<'_>,
         client: &RadiusClient,
     ) -> bool {
-        let tally = &self.shared.tally;
         match request.message_authenticator(&client.secret) {
             MessageAuthenticator::Invalid => {
-                count(&tally.wrong_authenticator);
+                self.wrong_authenticator(address, client);
                 false
             }
             MessageAuthenticator::Valid => {
@@ -138,7 +184,7 @@ impl Receiver {
                 };
                 let refused = demanded || request.has_eap() || request.has_proxy_state();
                 if refused {
-                    count(&tally.missing_authenticator);
+                    self.missing_authenticator(address, client);
                 }
                 !refused
             }
@@ -188,8 +234,8 @@ impl Receiver {
         let (Some(name), Some(password)) =
             (request.user_name(), request.user_password(&client.secret))
         else {
-            // No name, or a method that is not PAP: nothing here can judge it.
-            count(&self.shared.tally.malformed);
+            let error = "no User-Name, or a method other than PAP, which nothing here can judge";
+            self.malformed(peer, client, &error);
             self.shared.duplicates().forget(&key);
             return None;
         };

@@ -29,7 +29,7 @@ use admission::{Admitted, Receiver};
 use answers::{Answer, Answerer};
 use clients::RadiusClient;
 
-/// What is counted; one line each in `diagnose radius`.
+/// What is counted.
 #[derive(Debug, Default)]
 pub struct Tally {
     /// Datagrams from addresses that no client has.
@@ -81,7 +81,17 @@ struct Shared {
     answers: Sender<Answer>,
     tally: Arc<Tally>,
     undecided: Seldom,
+    dropped: Dropped,
     stop: AtomicBool,
+}
+
+/// When an administrator was last told of datagrams that hear nothing, by cause.
+#[derive(Default)]
+struct Dropped {
+    unknown_client: Seldom,
+    malformed: Seldom,
+    wrong_authenticator: Seldom,
+    missing_authenticator: Seldom,
 }
 
 /// A running RADIUS listener.
@@ -115,6 +125,7 @@ impl RadiusServer {
             answers,
             tally,
             undecided: Seldom::default(),
+            dropped: Dropped::default(),
             stop: AtomicBool::new(false),
         });
         let explainer = Explainer::start(Arc::clone(store));
