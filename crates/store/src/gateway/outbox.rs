@@ -46,6 +46,14 @@ pub(super) async fn put<T: Tx>(
     let message_id = HEXLOWER.encode(&random);
     let (kind, subject, payload) = written(message);
     let payload = secrets.seal_message(&message_id, payload.as_bytes())?;
+    if let Message::Provision(_) = message {
+        // An earlier one was for a seed that is gone: under its identity another must not be sent.
+        tx.exec(
+            "DELETE FROM outbox WHERE kind = $1 AND subject = $2",
+            &vals![kind, &subject],
+        )
+        .await?;
+    }
     let id = memory::mark(tx, NUMBERED).await?.unwrap_or(0) + 1;
     memory::set_mark(tx, NUMBERED, id).await?;
     tx.exec_one(
