@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cli::debug::{Place, Source};
 use domain::admin::{AdminError, Message, Operation, Phone, Polled, Supplied};
@@ -39,6 +39,25 @@ const BATCH: i64 = 100;
 const RETRY_FIRST: Span = Span::from_secs(5);
 /// The longest such wait.
 const RETRY_LONGEST: Span = Span::from_mins(5);
+/// A peer that fails after so long is dead for this look: the messages for it wait for the next, and do
+/// not hold up those for the other. It is shorter than every timeout, and longer than a refusal takes.
+const SILENT_AFTER: Duration = Duration::from_secs(4);
+
+/// Who gets a message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Peer {
+    TokenServer,
+    MailServer,
+}
+
+impl Peer {
+    fn of(message: &Message) -> Self {
+        match message {
+            Message::ActivateLicence(_) | Message::Provision(_) => Self::TokenServer,
+            Message::ActivationMail { .. } => Self::MailServer,
+        }
+    }
+}
 
 /// What became of a message.
 #[derive(Debug)]
@@ -98,6 +117,9 @@ pub(crate) struct Supply {
     debug: DebugLog,
     news: Notify,
     reports: Mutex<Reports>,
+    /// Held from question to record by whatever moves a token's phone: a poll that was asked before a
+    /// provisioning and answered after it would name the old phone for the new seed.
+    phones: tokio::sync::Mutex<()>,
 }
 
 /// What became of messages, for those who ask before or after it happens.
@@ -131,6 +153,7 @@ impl Supply {
             debug,
             news: Notify::new(),
             reports,
+            phones: tokio::sync::Mutex::default(),
         }
     }
 
@@ -148,6 +171,8 @@ impl Supply {
             // Nobody else has the other end: it cannot be gone.
             Some((_, report)) => drop(waiter.send(report)),
             None => {
+                // Those of messages that a later one replaced are never told.
+                reports.waiters.retain(|_, waiter| !waiter.is_closed());
                 reports.waiters.insert(message, waiter);
                 self.news.notify_one();
             }
@@ -163,8 +188,12 @@ impl Supply {
     /// Sends what is due until told to stop.
     pub(crate) async fn run(&self, mut stop: watch::Receiver<bool>) {
         loop {
-            if let Err(error) = self.deliver_due().await {
-                warn!(%error, "the outbox cannot be read");
+            // What is broken off stays in the outbox, and is sent again under the same identity.
+            tokio::select! {
+                delivered = self.deliver_due() => if let Err(error) = delivered {
+                    warn!(%error, "the outbox cannot be read");
+                },
+                () = stopped(&mut stop) => return,
             }
             tokio::select! {
                 () = self.news.notified() => {}
@@ -181,16 +210,30 @@ impl Supply {
                 () = tokio::time::sleep(POLL_EVERY) => {}
                 () = stopped(&mut stop) => return,
             }
-            if let Err(error) = self.poll().await {
-                warn!(%error, "poll failed");
+            tokio::select! {
+                polled = self.poll() => if let Err(error) = polled {
+                    warn!(%error, "poll failed");
+                },
+                () = stopped(&mut stop) => return,
             }
         }
     }
 
     async fn deliver_due(&self) -> Result<(), Undecided> {
+        let mut silent = HashMap::new();
         for waiting in self.store.due(clock::now(), BATCH).await? {
-            let (id, attempts) = (waiting.id, waiting.attempts);
-            let report = match self.deliver(waiting).await {
+            let (id, attempts, peer) = (waiting.id, waiting.attempts, Peer::of(&waiting.message));
+            let begun = Instant::now();
+            let delivered = match silent.get(&peer) {
+                Some(why) => Err(String::clone(why)),
+                None => self.deliver(waiting).await,
+            };
+            if let Err(why) = &delivered
+                && begun.elapsed() >= SILENT_AFTER
+            {
+                silent.insert(peer, why.clone());
+            }
+            let report = match delivered {
                 Ok(report) => report,
                 Err(why) => {
                     self.postpone(id, attempts, &why).await?;
@@ -306,6 +349,7 @@ impl Supply {
         message_id: &str,
         tokens: &[TokenSerial],
     ) -> Result<Report, String> {
+        let _phones = self.phones.lock().await;
         let lifetime = self.store.settings().code_lifetime;
         let code_expire_min = u32::try_from(lifetime.mins()).unwrap_or(u32::MAX);
         let wanted: Vec<TokenToProvision> = tokens
@@ -442,6 +486,7 @@ impl Supply {
     }
 
     async fn poll_page(&self, serials: &[TokenSerial]) -> Result<usize, PollError> {
+        let _phones = self.phones.lock().await;
         self.debug
             .at(SOURCE, Place::POLL, || "Poll token status!".to_owned());
         let request = Request::Polling(PollingRequest {
