@@ -1,0 +1,182 @@
+//! The console as an administrator has it: a terminal, a prompt, keys.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use common::terminal::Terminal;
+use common::{Home, Running, symbolon};
+
+const PROMPT: &str = "symbolon # ";
+const UP: &str = "\x1b[A";
+const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
+
+/// An administrator who sits down at the console of a running system.
+fn sit_down(home: &Home) -> Terminal {
+    let mut command = symbolon();
+    command.arg("console").arg("--data").arg(home.data());
+    let mut terminal = Terminal::open(&mut command);
+    terminal.expect(PROMPT);
+    terminal
+}
+
+#[test]
+fn keys_do_what_they_do_on_every_command_line() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let tokens = home.import(2);
+    let mut terminal = sit_down(&home);
+    assert!(!terminal.is_cooked(), "the line is edited twice");
+
+    // Tab completes words, then shows what may follow; a key of a table too.
+    terminal.type_in("sh\t");
+    terminal.expect("show ");
+    terminal.type_in("us\tfortit\t\t\t");
+    let shown = terminal.expect(&tokens[1]);
+    assert!(shown.contains(&tokens[0]), "{shown}");
+    terminal.type_in(CTRL_C);
+    terminal.expect(PROMPT);
+
+    // '?' helps at once and leaves the line as it is.
+    terminal.type_in("execute fortitoken-mobile ?");
+    let help = terminal.expect("execute fortitoken-mobile ");
+    terminal.expect("Renew a locked mobile token.");
+    terminal.expect(&format!("{PROMPT}execute fortitoken-mobile "));
+    assert!(!help.contains("Command fail"), "{help}");
+    terminal.type_in("frobnicate\r");
+    terminal.expect("Command fail. Return code");
+    terminal.expect(PROMPT);
+
+    // The history, and a line that is given up.
+    terminal.type_in("get system status\r");
+    terminal.expect("Serial-Number: SYMBVM");
+    terminal.expect(PROMPT);
+    terminal.type_in(UP);
+    terminal.expect("get system status");
+    terminal.type_in("\r");
+    terminal.expect("Serial-Number: SYMBVM");
+    terminal.expect(PROMPT);
+    terminal.type_in("delete everything");
+    terminal.expect("everything");
+    terminal.type_in(CTRL_C);
+    terminal.expect(PROMPT);
+
+    // Editing: the word is put right before it is run.
+    terminal
+        .type_in("get sytem status\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[Ds\r");
+    terminal.expect("Serial-Number: SYMBVM");
+    terminal.expect(PROMPT);
+
+    // Modes show in the prompt, and exit goes back through them.
+    terminal.type_in("config user local\r");
+    terminal.expect("symbolon (local) # ");
+    terminal.type_in("edit alice\r");
+    terminal.expect("symbolon (alice) # ");
+    terminal.type_in("abort\r");
+    terminal.expect(PROMPT);
+    terminal.type_in("exit\r");
+    assert!(terminal.ended().success());
+    assert!(terminal.is_cooked(), "the terminal stays raw");
+    up.stop();
+}
+
+#[test]
+fn a_secret_is_in_no_history() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let mut terminal = sit_down(&home);
+    for (line, prompt) in [
+        ("config user local", "symbolon (local) # "),
+        ("edit alice", "symbolon (alice) # "),
+        ("set passwd very-secret", "symbolon (alice) # "),
+    ] {
+        terminal.type_in(&format!("{line}\r"));
+        terminal.expect(prompt);
+    }
+    terminal.type_in(UP);
+    terminal.expect("edit alice");
+    terminal.type_in(CTRL_C);
+    terminal.type_in("end\r");
+    terminal.expect(PROMPT);
+    terminal.type_in("show user local\r");
+    let shown = terminal.expect(PROMPT);
+    assert!(shown.contains("set passwd ENC "), "{shown}");
+    assert!(!shown.contains("very-secret"), "{shown}");
+    terminal.type_in(CTRL_D);
+    assert!(terminal.ended().success());
+    assert!(terminal.is_cooked());
+    up.stop();
+}
+
+#[test]
+fn debug_lines_come_above_the_line_that_is_typed() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let mut terminal = sit_down(&home);
+    for line in ["diagnose fortitoken debug enable", "diagnose debug enable"] {
+        terminal.type_in(&format!("{line}\r"));
+        terminal.expect(PROMPT);
+    }
+    terminal.type_in("get system st");
+    terminal.expect("get system st");
+    // Another administrator works meanwhile.
+    home.import(1);
+    terminal.expect("SoftToken.ActivationLicenseRequest");
+    terminal.expect("receive packet success.");
+    terminal.expect(&format!("{PROMPT}get system st"));
+    terminal.rest();
+    terminal.type_in("atus\r");
+    terminal.expect("Serial-Number: SYMBVM");
+    terminal.expect(PROMPT);
+    terminal.type_in("exit\r");
+    assert!(terminal.ended().success());
+    up.stop();
+}
+
+#[test]
+fn the_end_of_the_gateway_gives_the_terminal_back() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let mut terminal = sit_down(&home);
+    up.stop();
+    terminal.ended();
+    assert!(terminal.is_cooked(), "the terminal stays raw");
+}
+
+#[test]
+fn a_killed_gateway_gives_the_terminal_back() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let mut terminal = sit_down(&home);
+    up.kill();
+    terminal.ended();
+    assert!(terminal.is_cooked(), "the terminal stays raw");
+}
+
+#[test]
+fn a_pipe_gets_output_alone_and_an_exit_status() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let said = home.console("get system status | grep Serial\nconfig user local\nend");
+    assert!(said.status.success());
+    assert!(
+        said.out.starts_with("Serial-Number: SYMBVM"),
+        "{}",
+        said.out
+    );
+    assert_eq!(said.out.lines().count(), 1, "{}", said.out);
+    let said = home.console("frobnicate\nget system status");
+    assert_eq!(said.status.code(), Some(1));
+    assert!(said.out.contains("Serial-Number: SYMBVM"), "{}", said.out);
+    let long = home.console(&"x".repeat(5_000)).refused();
+    assert!(long.contains("longer than 4096"), "{long}");
+    up.stop();
+}
