@@ -204,6 +204,11 @@ impl Sealer {
         })
     }
 
+    /// The name of the key, as every value that it sealed carries it. It tells nothing of the key.
+    pub(crate) fn key_id(&self) -> u32 {
+        u32::from_be_bytes(self.id)
+    }
+
     /// Seals `plain` for the place that `aad` names.
     pub fn seal(&self, aad: &Aad, plain: &[u8]) -> Result<Sealed, SealError> {
         let mut nonce = [0; NONCE_LEN];

@@ -542,13 +542,20 @@ async fn a_missing_event_is_noticed() {
 }
 
 #[tokio::test]
-async fn another_root_key_opens_no_seed() {
+async fn another_root_key_does_not_open_the_store() {
     let (dir, store) = alice().await;
     drop(store);
-    fs::remove_file(dir.path().join("root.key")).unwrap();
+    let key = dir.path().join("root.key");
+    let kept = dir.path().join("kept.key");
+    fs::rename(&key, &kept).unwrap();
+    let refused = support::try_open(dir.path(), START).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("start with the root key"),
+        "{refused}"
+    );
+    fs::rename(&kept, &key).unwrap();
     let store = open(dir.path(), START).await;
-    let refusal = login(&store, "alice", &now_code(START), START).await;
-    assert_eq!(refused(&refusal), Reason::TokenWithoutSeed);
+    granted(&login(&store, "alice", &now_code(START), START).await);
 }
 
 // ---------------------------------------------------------------- failed writes

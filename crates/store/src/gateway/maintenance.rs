@@ -15,10 +15,34 @@ use super::outbox;
 use super::queries::Never;
 use super::records;
 use crate::engine::{Failure, Tx, Work};
+use crate::sealing::SealError;
 use crate::vals;
 
 /// Rows that one transaction of a checkpoint writes: logins share the writer and must not wait long.
 const CHUNK: usize = 500;
+
+/// Name of the mark that holds the name of the root key's derivative.
+const ROOT_KEY: &str = "root-key";
+
+/// Proves that the root key belongs to the database, which under another would seem to have neither
+/// seeds nor clients. A new database takes the key that comes first.
+pub(super) struct CheckKey {
+    pub(super) id: u32,
+}
+
+impl Work for CheckKey {
+    type Out = ();
+    type Err = SealError;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<SealError>> {
+        let id = i64::from(self.id);
+        match memory::mark(tx, ROOT_KEY).await? {
+            Some(known) if known != id => Err(Failure::Refused(SealError::OtherKey)),
+            Some(_) => Ok(()),
+            None => Ok(memory::set_mark(tx, ROOT_KEY, id).await?),
+        }
+    }
+}
 
 /// What the head record says of the database.
 pub(super) struct Stand {

@@ -141,8 +141,18 @@ impl GatewayStore {
             memory,
             checkpointing: tokio::sync::Mutex::default(),
         };
+        store.check_key().await?;
         store.stand(head, location.clock, now).await?;
         Ok(store)
+    }
+
+    async fn check_key(&self) -> Result<(), StoreError> {
+        let id = self.memory.secrets.key_id();
+        match self.database.write(maintenance::CheckKey { id }).await {
+            Ok(()) => Ok(()),
+            Err(Failure::Refused(other)) => Err(other.into()),
+            Err(Failure::Undecided(why)) => Err(why.into()),
+        }
     }
 
     /// Raises the floor where the store may have gone back behind what was accepted.

@@ -24,6 +24,11 @@ impl Secrets {
         })
     }
 
+    /// The name of the key that seals here.
+    pub(super) fn key_id(&self) -> u32 {
+        self.sealer.key_id()
+    }
+
     pub(super) fn seal_token(
         &self,
         serial: TokenSerial,
