@@ -26,6 +26,12 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
+/// The most that a hash from elsewhere may cost, in KiB: RFC 9106 recommends 64 MiB where memory is
+/// constrained; every thread of the pool takes this much at once.
+const MEMORY_KIB_MAX: u32 = 262_144;
+/// And in passes: some seconds at the largest memory.
+const PASSES_MAX: u32 = 16;
+
 /// Octets of salt (RFC 9106, 3.1 recommends 16).
 pub const SALT_LEN: usize = 16;
 
@@ -41,7 +47,7 @@ pub enum PasswordError {
     /// The password does not fit into a RADIUS request.
     #[error("the password is longer than {PASSWORD_MAX} octets")]
     TooLong,
-    /// The hash is not a PHC string that this program can check.
+    /// The hash is not a PHC string that this program can check in reasonable time.
     #[error("the stored password hash is not an Argon2 PHC string")]
     Hash,
 }
@@ -68,10 +74,17 @@ impl PasswordHash {
         Ok(Self(hash.to_string().into()))
     }
 
-    /// Takes a hash from the store.
+    /// Takes a hash from the store or from a configuration: one that can be checked, at a bounded price.
     pub fn from_phc(phc: &str) -> Result<Self, PasswordError> {
-        phc::PasswordHash::new(phc).map_err(|_| PasswordError::Hash)?;
-        Ok(Self(Arc::from(phc)))
+        let hash = phc::PasswordHash::new(phc).map_err(|_| PasswordError::Hash)?;
+        let is_argon2 = Algorithm::new(hash.algorithm.as_str()).is_ok() && hash.hash.is_some();
+        let params = Params::try_from(&hash).map_err(|_| PasswordError::Hash)?;
+        let is_bounded = params.m_cost() <= MEMORY_KIB_MAX && params.t_cost() <= PASSES_MAX;
+        if is_argon2 && is_bounded {
+            Ok(Self(Arc::from(phc)))
+        } else {
+            Err(PasswordError::Hash)
+        }
     }
 
     /// The PHC string, for the store alone.
@@ -368,6 +381,22 @@ mod tests {
         assert!(proof.is_of(Some(&old)));
         assert!(!proof.is_of(Some(&new)));
         assert!(!proof.is_of(None));
+    }
+
+    #[test]
+    fn a_hash_that_cannot_be_checked_is_refused() {
+        let tail = "p=1$c3ltYm9sb24gd29ybGRz$uX1ygHN54Gw+jALGU5ksxDpD7cXI1BAGYzdUG9Zmu+8";
+        for (head, taken) in [
+            ("$argon2id$v=19$m=8,t=1,", true),
+            ("$argon2id$v=19$m=4194304,t=1,", false),
+            ("$argon2id$v=19$m=8,t=4000000000,", false),
+            ("$scrypt$ln=16,r=8,", false),
+        ] {
+            let hash = PasswordHash::from_phc(&format!("{head}{tail}"));
+            assert_eq!(hash.is_ok(), taken, "{head}");
+        }
+        let without_hash = "$argon2id$v=19$m=8,t=1,p=1$c3ltYm9sb24gd29ybGRz";
+        assert!(PasswordHash::from_phc(without_hash).is_err());
     }
 
     #[test]
