@@ -144,7 +144,7 @@ impl Answerer {
         }
     }
 
-    /// The one place that sends an Accept: it takes the proof that the step is spent and on disk.
+    /// The one place that accepts a login: it takes the proof that the step is spent and on disk.
     fn accept(&mut self, pending: &Pending, _: &Granted) {
         count(&self.shared.tally.accepted);
         self.push(pending, &Reply::accept());
