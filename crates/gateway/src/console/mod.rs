@@ -11,6 +11,7 @@ mod conversation;
 mod executor;
 
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,10 +55,7 @@ pub(crate) struct Console {
 impl Console {
     /// Binds; a socket that a killed process left behind is taken over.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove_socket(path)?;
         let before = rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o177));
         let listener = UnixListener::bind(path);
         rustix::process::umask(before);
@@ -102,6 +100,15 @@ impl Drop for Console {
     fn drop(&mut self) {
         // Nobody can do anything about it, and the next start removes it.
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A configured path may name another file by mistake: that one stays, and the bind says so.
+fn remove_socket(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
