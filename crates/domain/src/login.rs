@@ -244,9 +244,9 @@ impl Consume {
         self.verified.person()
     }
 
-    /// The proof of the first factor.
-    pub fn verified(&self) -> &PasswordVerified {
-        &self.verified
+    /// Whether it began with this password: it may have been changed since.
+    pub fn began_with(&self, current: Option<&PasswordHash>) -> bool {
+        self.verified.is_of(current)
     }
 
     /// What it uses up.

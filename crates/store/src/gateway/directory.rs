@@ -255,7 +255,7 @@ impl Directory {
             return false;
         };
         let is_shut_out =
-            person.status == Switch::Disable || !consume.verified().is_of(person.password.as_ref());
+            person.status == Switch::Disable || !consume.began_with(person.password.as_ref());
         if is_shut_out {
             return false;
         }
