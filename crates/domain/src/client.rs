@@ -1,7 +1,5 @@
 //! Who may ask for a login: `config user radius-client`.
 
-use std::net::IpAddr;
-
 use zeroize::Zeroizing;
 
 use crate::login::CodePosition;
@@ -74,12 +72,4 @@ impl Client {
             },
         })
     }
-}
-
-/// The client that asks from `address`: the one with the longest prefix that contains it.
-pub fn at(clients: &[Client], address: IpAddr) -> Option<&Client> {
-    clients
-        .iter()
-        .filter(|client| client.subnet.contains(address))
-        .max_by_key(|client| client.subnet.bits())
 }
