@@ -8,7 +8,7 @@ use aws_lc_rs::{hmac, rand};
 use softtoken::device::Nonce;
 use softtoken::limits::NONCE_LIFETIME_S;
 
-/// Nonces that are remembered as answered. One costs its sender a signature and a request; this many
+/// Nonces that are remembered as answered. One costs its sender two requests, whatever its proof is worth; this many
 /// within a nonce's life are an attack, and the registry then takes no more of them.
 const MAX_ANSWERED: usize = 100_000;
 const LIFETIME: Duration = Duration::from_secs(NONCE_LIFETIME_S);
