@@ -207,12 +207,11 @@ struct Flight {
     reply: Option<Reply>,
 }
 
-/// Who got in with a step, when and by which request.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// The request that got in with a step.
+#[derive(Clone, Copy, Debug)]
 struct Accepted {
     life: usize,
     identifier: u8,
-    reply: Reply,
 }
 
 /// The clients of the RADIUS server.
@@ -393,23 +392,22 @@ impl Load {
         flight.reply = Some(reply.clone());
         let flight = flight.clone();
         match reply.answer {
-            Answer::Accept => self.accepted(&flight, reply),
+            Answer::Accept => self.accepted(&flight, reply.identifier),
             Answer::Reject => self.tally.rejects += 1,
             Answer::Challenge(_) => panic!("a challenge for {:?}", self.people[flight.person]),
         }
     }
 
     #[track_caller]
-    fn accepted(&mut self, flight: &Flight, reply: Reply) {
+    fn accepted(&mut self, flight: &Flight, identifier: u8) {
         self.tally.accepts += 1;
         let Flight { person, step, .. } = *flight;
         let who = &self.people[person];
         let accepted = Accepted {
             life: self.life,
-            identifier: reply.identifier,
-            reply,
+            identifier,
         };
-        if let Some(before) = self.accepted.insert((person, step), accepted.clone()) {
+        if let Some(before) = self.accepted.insert((person, step), accepted) {
             panic!("{who:?} at {step:?} got in twice: {before:?}, {accepted:?}");
         }
         if let Some(spent) = flight.spent_before {

@@ -130,9 +130,9 @@ fn no_spent_code_lives_again_after_a_rewind() {
         causes
     );
     logins.assert_nothing_lived_again();
-    for (kind, count) in done {
-        found(format_args!("{kind:?}: {count} rounds"));
-    }
+    let kinds = done.iter().map(|(kind, count)| format!("{count} {kind:?}"));
+    let kinds: Vec<String> = kinds.collect();
+    found(format_args!("{rounds} rounds: {}", kinds.join(", ")));
     found(format_args!(
         "{spent} codes spent; {refused} submissions of spent codes and of codes behind a floor, all refused; {unheard} under a clock set back, none answered",
     ));

@@ -67,7 +67,7 @@ impl Chance {
                 .unwrap_or_else(|_| panic!("SYMBOLON_SOAK_SEED={number} is no number")),
             Err(_) => RandomState::new().hash_one(()),
         };
-        found(format_args!("SYMBOLON_SOAK_SEED={seed}"));
+        println!("SYMBOLON_SOAK_SEED={seed}");
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
