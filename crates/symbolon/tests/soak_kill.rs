@@ -207,13 +207,6 @@ struct Flight {
     reply: Option<Reply>,
 }
 
-/// The request that got in with a step.
-#[derive(Clone, Copy, Debug)]
-struct Accepted {
-    life: usize,
-    identifier: u8,
-}
-
 /// The clients of the RADIUS server.
 struct Load {
     people: Arc<[Person]>,
@@ -222,7 +215,8 @@ struct Load {
     life: usize,
     last_life: usize,
     flights: HashMap<u8, Flight>,
-    accepted: HashMap<(usize, Step), Accepted>,
+    /// The life in which a person got in with a step.
+    accepted: HashMap<(usize, Step), usize>,
     /// The latest step of each person that was sent; a later one is fresh.
     tried: HashMap<usize, Step>,
     /// The latest step of each person that was accepted.
@@ -283,7 +277,7 @@ impl Load {
         let taken = self
             .accepted
             .iter()
-            .filter(|((_, step), accepted)| accepted.life == last && *step >= current);
+            .filter(|((_, step), life)| **life == last && *step >= current);
         let taken: Vec<(usize, Step)> = taken.map(|(key, _)| *key).take(OPEN / 2).collect();
         for (person, step) in taken {
             self.send(person, step);
@@ -389,26 +383,23 @@ impl Load {
             assert_eq!(*before, reply, "two answers to one request in one life");
             return;
         }
-        flight.reply = Some(reply.clone());
+        let answer = reply.answer.clone();
+        flight.reply = Some(reply);
         let flight = flight.clone();
-        match reply.answer {
-            Answer::Accept => self.accepted(&flight, reply.identifier),
+        match answer {
+            Answer::Accept => self.accepted(&flight),
             Answer::Reject => self.tally.rejects += 1,
             Answer::Challenge(_) => panic!("a challenge for {:?}", self.people[flight.person]),
         }
     }
 
     #[track_caller]
-    fn accepted(&mut self, flight: &Flight, identifier: u8) {
+    fn accepted(&mut self, flight: &Flight) {
         self.tally.accepts += 1;
         let Flight { person, step, .. } = *flight;
-        let who = &self.people[person];
-        let accepted = Accepted {
-            life: self.life,
-            identifier,
-        };
-        if let Some(before) = self.accepted.insert((person, step), accepted) {
-            panic!("{who:?} at {step:?} got in twice: {before:?}, {accepted:?}");
+        let (who, life) = (&self.people[person], self.life);
+        if let Some(before) = self.accepted.insert((person, step), life) {
+            panic!("{who:?} at {step:?} got in twice: in life {before} and in life {life}");
         }
         if let Some(spent) = flight.spent_before {
             assert!(step > spent, "{who:?} got in with {step:?} after {spent:?}");
