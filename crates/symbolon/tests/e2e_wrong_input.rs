@@ -135,7 +135,7 @@ fn licence_codes_that_are_wrong_are_told_apart() {
 }
 
 #[test]
-fn a_long_name_is_refused_before_the_code_is_used() {
+fn symptom_21_a_long_name_is_refused_before_the_code_is_used() {
     let home = Home::new();
     let up = Running::up(&home);
     let token = home.import(1).remove(0);
