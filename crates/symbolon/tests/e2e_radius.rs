@@ -13,15 +13,11 @@ mod common;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use common::phone::{activation_code, enrol};
 use common::radius::{Answer, Vpn};
 use common::{Home, PASSWORD, Running, run, tool};
-use domain::time::Timestamp;
-use ident::TokenSerial;
-use store::gateway::{ClockTrust, GatewayStore, Location};
-use store::sealing::RootKey;
 
 const VPN1: &str = "127.0.0.1";
 const VPN2: &str = "127.0.0.2";
@@ -101,7 +97,7 @@ fn oathtool_logs_in_with_the_seed_that_the_phone_got() {
     let token = &home.import(1)[0];
     let phone = enrol(&home, "alice", token);
     up.stop();
-    let seed = seed_of(&home, token);
+    let seed = common::store::seed_of(&home, token);
     let up = Running::up(&home);
 
     let oathtool = || {
@@ -121,26 +117,6 @@ fn oathtool_logs_in_with_the_seed_that_the_phone_got() {
     assert_eq!(theirs, ours);
     assert_eq!(vpn.log_in("alice", &theirs), Answer::Accept);
     up.stop();
-}
-
-/// The seed of a token in hexadecimal, read from the store of a system that is down.
-fn seed_of(home: &Home, token: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap());
-    let location = Location {
-        database: home.data().join("gateway/gateway.db"),
-        head: home.data().join("gateway/head"),
-        clock: ClockTrust::Records,
-    };
-    let root = RootKey::load(&home.data().join("root.key")).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let store = runtime
-        .block_on(GatewayStore::open(&location, &root, now))
-        .unwrap();
-    let verifier = store.verifier(TokenSerial::parse(token).unwrap()).unwrap();
-    let seed = verifier.seed.to_hex().to_string();
-    store.shutdown();
-    seed
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 pub(crate) mod phone;
 pub(crate) mod radius;
+pub(crate) mod store;
 pub(crate) mod terminal;
 
 use std::fs::{self, File};

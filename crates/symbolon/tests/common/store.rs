@@ -1,0 +1,30 @@
+//! What only the store knows, read while the system is down.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use domain::time::Timestamp;
+use ident::TokenSerial;
+use store::gateway::{ClockTrust, GatewayStore, Location};
+use store::sealing::RootKey;
+
+use super::Home;
+
+/// The seed of a token in hexadecimal.
+pub(crate) fn seed_of(home: &Home, token: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap());
+    let location = Location {
+        database: home.data().join("gateway/gateway.db"),
+        head: home.data().join("gateway/head"),
+        clock: ClockTrust::Records,
+    };
+    let root = RootKey::load(&home.data().join("root.key")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = runtime
+        .block_on(GatewayStore::open(&location, &root, now))
+        .unwrap();
+    let verifier = store.verifier(TokenSerial::parse(token).unwrap()).unwrap();
+    let seed = verifier.seed.to_hex().to_lowercase();
+    store.shutdown();
+    seed
+}
