@@ -12,7 +12,7 @@ use domain::admin::{AdminError, Message, Operation, Phone, Polled, Supplied};
 use domain::audit::Actor;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Stage};
-use ident::{LicenceCode, LicenceSerial, TokenSerial};
+use ident::{LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
 use softtoken::process::{
     ActivationLicenseRequest, PollAnswer, PollingRequest, ProvisionAnswer, ProvisionRequest,
     Request, Response, TokenToProvision,
@@ -128,6 +128,8 @@ struct Reports {
     waiters: HashMap<i64, oneshot::Sender<Report>>,
     /// The latest reports that nobody has asked for yet.
     told: VecDeque<(i64, Report)>,
+    /// The phone that the token server named last for a token that is on another: one alarm each.
+    alarmed: HashMap<TokenSerial, RegistrationId>,
 }
 
 /// Reports that are kept for somebody who asks late.
@@ -537,7 +539,13 @@ impl Supply {
                 News::Activated
             }
             Stage::Provisioned(known) if known.registration != phone.registration => {
-                News::OtherPhone
+                let named = phone.registration;
+                let before = self.reports().alarmed.insert(polled.token, named);
+                if before != Some(named) {
+                    News::OtherPhone
+                } else {
+                    News::None
+                }
             }
             _ => News::None,
         })

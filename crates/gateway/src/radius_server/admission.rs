@@ -5,7 +5,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use domain::client::Requirement;
 use domain::login::Origin;
@@ -15,7 +16,7 @@ use radius::{AccessRequest, Code, MessageAuthenticator, Packet, Reply, StatusSer
 use tracing::{info, warn};
 
 use super::clients::{Clients, RadiusClient};
-use super::{Pending, Shared, count};
+use super::{Pending, Place, Shared, count};
 use crate::clock;
 use crate::login::Attempt;
 use crate::udp::Outgoing;
@@ -35,7 +36,12 @@ pub(super) struct Receiver {
     shared: Arc<Shared>,
     clients: Clients,
     runtime: tokio::runtime::Handle,
+    /// Whether an address is being kept at the moment.
+    learning: Arc<AtomicBool>,
 }
+
+/// The wait after an address could not be kept.
+const LEARN_PAUSE: Duration = Duration::from_secs(10);
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>, runtime: tokio::runtime::Handle) -> Self {
@@ -44,6 +50,7 @@ impl Receiver {
             shared,
             clients,
             runtime,
+            learning: Arc::default(),
         }
     }
 
@@ -88,6 +95,11 @@ impl Receiver {
         if !self.is_fresh(key, peer, again) {
             return None;
         }
+        let Some(place) = Place::take(&self.shared.places) else {
+            count(&self.shared.tally.overloaded);
+            self.shared.duplicates().forget(&key);
+            return None;
+        };
         let attempt = self.attempt(peer, &request, client, key)?;
         let pending = Pending {
             key,
@@ -95,6 +107,7 @@ impl Receiver {
             request: Box::from(request.packet().octets()),
             client: Arc::clone(client),
             arrived: Instant::now(),
+            _place: place,
         };
         Some(Admitted { pending, attempt })
     }
@@ -197,15 +210,22 @@ impl Receiver {
         if known || request.has_eap() || client.requirement != Requirement::Auto {
             return;
         }
-        let (store, name) = (
-            Arc::clone(&self.shared.store),
-            Box::<str>::from(client.name()),
-        );
+        // One at a time: while the store fails, every request would ask again.
+        if self.learning.swap(true, Ordering::Acquire) {
+            return;
+        }
+        let learning = Arc::clone(&self.learning);
+        let store = Arc::clone(&self.shared.store);
+        let name = Box::<str>::from(client.name());
         self.runtime.spawn(async move {
             match store.learn_authenticating(address, &name, clock::now()).await {
                 Ok(()) => info!(%address, client = %name, "sends Message-Authenticator; demanded from now on"),
-                Err(error) => warn!(%address, %error, "cannot keep that this address sends Message-Authenticator"),
+                Err(error) => {
+                    warn!(%address, %error, "cannot keep that this address sends Message-Authenticator");
+                    tokio::time::sleep(LEARN_PAUSE).await;
+                }
             }
+            learning.store(false, Ordering::Release);
         });
     }
 

@@ -10,11 +10,11 @@ mod clients;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::login::Submitted;
 use radius::duplicates::{DEFAULT_LIMIT, Key, Table};
@@ -61,6 +61,27 @@ fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Requests that are on their way at most: as many as the duplicate table knows. A source that
+/// reuses its identifiers displaces its own entries there, but not the requests themselves.
+const PENDING_MAX: usize = DEFAULT_LIMIT;
+
+/// A place among the requests that are on their way; free again when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(taken: &Arc<AtomicUsize>) -> Option<Self> {
+        let before = taken.fetch_add(1, Ordering::Relaxed);
+        let place = Self(Arc::clone(taken));
+        (before < PENDING_MAX).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A request on its way to its answer.
 struct Pending {
     key: Key,
@@ -69,6 +90,7 @@ struct Pending {
     request: Box<[u8]>,
     client: Arc<RadiusClient>,
     arrived: Instant,
+    _place: Place,
 }
 
 /// What the threads share.
@@ -82,6 +104,7 @@ struct Shared {
     tally: Arc<Tally>,
     undecided: Seldom,
     dropped: Dropped,
+    places: Arc<AtomicUsize>,
     stop: AtomicBool,
 }
 
@@ -126,6 +149,7 @@ impl RadiusServer {
             tally,
             undecided: Seldom::default(),
             dropped: Dropped::default(),
+            places: Arc::default(),
             stop: AtomicBool::new(false),
         });
         let explainer = Explainer::start(Arc::clone(store));
@@ -168,15 +192,24 @@ impl RadiusServer {
     }
 }
 
+/// The wait after a receive that failed: a lasting failure must not take a core.
+const RECEIVE_PAUSE: Duration = Duration::from_millis(100);
+
 fn receive(shared: &Arc<Shared>, runtime: tokio::runtime::Handle) {
     let mut batch = Batch::default();
     let mut again = Outgoing::default();
+    let failed = Seldom::default();
     let mut receiver = Receiver::new(Arc::clone(shared), runtime);
     while !shared.stop.load(Ordering::Acquire) {
         match shared.socket.receive(&mut batch) {
             Ok(0) => {}
             Ok(_) => take(shared, &mut receiver, &batch, &mut again),
-            Err(error) => warn!(%error, "cannot receive from the RADIUS socket"),
+            Err(error) => {
+                if let Some(left_out) = failed.due(clock::now()) {
+                    warn!(%error, left_out, "cannot receive from the RADIUS socket");
+                }
+                thread::sleep(RECEIVE_PAUSE);
+            }
         }
     }
 }
