@@ -541,10 +541,10 @@ impl Supply {
             Stage::Provisioned(known) if known.registration != phone.registration => {
                 let named = phone.registration;
                 let before = self.reports().alarmed.insert(polled.token, named);
-                if before != Some(named) {
-                    News::OtherPhone
-                } else {
+                if before == Some(named) {
                     News::None
+                } else {
+                    News::OtherPhone
                 }
             }
             _ => News::None,
