@@ -166,6 +166,15 @@ fn strangers_and_wrong_secrets_hear_nothing() {
     assert_eq!(mistaken.ask("robot", PASSWORD), Answer::Silence);
     assert_eq!(mistaken.status(), Answer::Silence);
     assert_eq!(home.console("diagnose login show").ok(), "");
+    // The administrator is told whom to look at.
+    let log = home.log();
+    for (address, about) in [(NOBODY, "config user radius-client"), (VPN1, "secret")] {
+        assert!(
+            log.lines()
+                .any(|line| line.contains(address) && line.contains(about)),
+            "{log}"
+        );
+    }
 
     assert_eq!(vpn.status(), Answer::Accept);
     assert_eq!(vpn.ask("robot", PASSWORD), Answer::Accept);
