@@ -14,6 +14,7 @@
 pub mod clock;
 mod console;
 mod debug_log;
+pub mod local_socket;
 mod login;
 mod mail;
 mod qr;
@@ -36,8 +37,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-use console::{Console, Executor};
+use console::Executor;
 use debug_log::DebugLog;
+use local_socket::LocalSocket;
 use radius_server::RadiusServer;
 use supply::Supply;
 use token_server::TokenServer;
@@ -113,7 +115,7 @@ impl Gateway {
         let server = TokenServer::new(token_server, debug.clone())?;
         let supply = Arc::new(Supply::new(Arc::clone(&store), server, debug.clone()));
         let radius = listen(radius, &store)?;
-        let socket = Console::bind(&console).map_err(|source| StartError::Console {
+        let socket = LocalSocket::bind(&console).map_err(|source| StartError::Console {
             path: console,
             source,
         })?;
@@ -191,7 +193,7 @@ fn listen(
 fn start_tasks(
     store: &Arc<GatewayStore>,
     supply: &Arc<Supply>,
-    console: Console,
+    console: LocalSocket,
     serial: ProductSerial,
     debug: DebugLog,
     stopping: &watch::Receiver<bool>,
@@ -203,7 +205,7 @@ fn start_tasks(
     vec![
         tokio::spawn(async move { outbox.run(to_outbox).await }),
         tokio::spawn(async move { poller.run_poller(to_poller).await }),
-        tokio::spawn(console.run(executor, stopping.clone())),
+        tokio::spawn(console::run(console, executor, stopping.clone())),
         tokio::spawn(checkpoint(Arc::clone(store), stopping.clone())),
     ]
 }

@@ -3,7 +3,7 @@
 //! The command runs in the process that has the database: its words go over a local socket and are
 //! parsed there once more by the same declaration.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,11 +15,11 @@ use domain::audit::Actor;
 use domain::licensing::{AccountName, LicenceSize, Lock};
 use domain::time::{Span, Timestamp};
 use gateway::clock;
+use gateway::local_socket::LocalSocket;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use registry::Desk;
 use store::registry::NewLicence;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
 use crate::up;
@@ -29,9 +29,6 @@ const REQUEST_MAX: u64 = 4_096;
 
 /// How long a client may take to send it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long to wait when the system has no more file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(crate) struct DeskArgs {
@@ -142,78 +139,39 @@ pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
     }
 }
 
-/// The socket at which the desk serves; closed when dropped.
+/// The desk at its socket; closed when dropped.
 #[derive(Debug)]
-pub(crate) struct DeskSocket {
-    path: PathBuf,
-    task: JoinHandle<()>,
-}
+pub(crate) struct DeskSocket(JoinHandle<()>);
 
 impl Drop for DeskSocket {
     fn drop(&mut self) {
-        self.task.abort();
-        // The next start removes what cannot be removed now.
-        let _ = std::fs::remove_file(&self.path);
+        self.0.abort();
     }
 }
 
 impl DeskSocket {
     /// Binds, for the owner of the data directory alone, and serves.
     pub(crate) fn open(path: &Path, desk: Desk) -> Result<Self> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        let before = rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o177));
-        let listener = UnixListener::bind(path);
-        rustix::process::umask(before);
-        let listener = listener.with_context(|| format!("cannot bind {}", path.display()))?;
-        let task = tokio::spawn(async move {
-            loop {
-                let stream = match listener.accept().await {
-                    Ok((stream, _)) => stream,
-                    Err(error) => {
-                        tracing::warn!(%error, "the desk cannot accept");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                        continue;
-                    }
-                };
-                let desk = desk.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = serve(stream, &desk).await {
-                        tracing::info!(%error, "a desk request ended early");
-                    }
-                });
-            }
+        let socket = LocalSocket::bind(path)
+            .with_context(|| format!("cannot bind the desk's socket {}", path.display()))?;
+        let serving = socket.serve("desk", move |stream, actor| {
+            serve(stream, actor, desk.clone())
         });
-        Ok(Self {
-            path: path.to_owned(),
-            task,
-        })
+        Ok(Self(tokio::spawn(serving)))
     }
 }
 
-async fn serve(stream: tokio::net::UnixStream, desk: &Desk) -> Result<()> {
-    let peer = stream.peer_cred()?.uid();
-    let own = rustix::process::geteuid().as_raw();
-    anyhow::ensure!(
-        peer == own || peer == 0,
-        "user id {peer} is neither {own} nor root's"
-    );
-    let actor = Actor {
-        name: format!("uid {peer}").into(),
-        interface: "desk".into(),
-    };
+async fn serve(stream: tokio::net::UnixStream, actor: Actor, desk: Desk) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut request = String::new();
     let mut limited = reader.take(REQUEST_MAX);
     tokio::time::timeout(REQUEST_TIMEOUT, limited.read_to_string(&mut request)).await??;
-    let answer = match answer(&request, actor, desk).await {
+    let answer = match answer(&request, actor, &desk).await {
         Ok(text) => format!("ok\n{text}"),
         Err(error) => format!("failed\n{}", crate::told(&error)),
     };
     writer.write_all(answer.as_bytes()).await?;
-    Ok(writer.shutdown().await?)
+    writer.shutdown().await
 }
 
 async fn answer(request: &str, actor: Actor, desk: &Desk) -> Result<String> {

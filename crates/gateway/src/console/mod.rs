@@ -1,7 +1,6 @@
 //! The administrator's console on a local socket: drivers around `cli::Session`.
 //!
-//! Who owns the socket's directory administers the gateway: the socket has mode 0600, and a peer with
-//! another user id than the gateway's or root's is turned away. The client sends one line,
+//! The client sends one line,
 //! `symbolon-console 1 terminal COLUMNS` or `symbolon-console 1 pipe`, and is raw bytes from then on.
 //! At the end of a pipe the server sends a NUL, the exit status in decimal, and LF; no output
 //! contains a NUL.
@@ -11,24 +10,19 @@ mod conversation;
 mod executor;
 
 use std::io;
-use std::os::unix::fs::FileTypeExt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::audit::Actor;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
-use tracing::{info, warn};
+use tokio::sync::watch;
 
 pub(crate) use executor::Executor;
 
+use crate::local_socket::LocalSocket;
 use crate::stopped;
-
-/// Consoles that are open at once: more administrators than that do not sit at one machine.
-const SESSIONS_MAX: usize = 32;
 
 /// How long a client may take for its first line.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,106 +39,36 @@ enum Client {
     Pipe,
 }
 
-/// The listening socket. It is removed when the console ends.
-#[derive(Debug)]
-pub(crate) struct Console {
-    listener: UnixListener,
-    path: PathBuf,
-}
-
-impl Console {
-    /// Binds; a socket that a killed process left behind is taken over.
-    pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        remove_socket(path)?;
-        let before = rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o177));
-        let listener = UnixListener::bind(path);
-        rustix::process::umask(before);
-        Ok(Self {
-            listener: listener?,
-            path: path.to_owned(),
-        })
-    }
-
-    /// Serves until told to stop.
-    pub(crate) async fn run(self, executor: Arc<Executor>, mut stop: watch::Receiver<bool>) {
-        let free = Arc::new(Semaphore::new(SESSIONS_MAX));
-        loop {
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
-                () = stopped(&mut stop) => return,
-            };
-            let (stream, _) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    warn!(%error, "the console cannot accept");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            };
-            let Ok(place) = Arc::clone(&free).try_acquire_owned() else {
-                warn!("{SESSIONS_MAX} consoles are open: another was turned away");
-                continue;
-            };
-            let (executor, stop) = (Arc::clone(&executor), stop.clone());
-            tokio::spawn(async move {
-                if let Err(error) = serve(stream, &executor, stop).await {
-                    info!(%error, "a console ended");
-                }
-                drop(place);
-            });
-        }
-    }
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        // Nobody can do anything about it, and the next start removes it.
-        let _ = std::fs::remove_file(&self.path);
-    }
-}
-
-/// A configured path may name another file by mistake: that one stays, and the bind says so.
-fn remove_socket(path: &Path) -> io::Result<()> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => std::fs::remove_file(path),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Serves administrators until told to stop.
+pub(crate) async fn run(
+    socket: LocalSocket,
+    executor: Arc<Executor>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let stopping = stop.clone();
+    let serving = socket.serve("console", |stream, actor| {
+        serve(stream, Arc::clone(&executor), actor, stopping.clone())
+    });
+    tokio::select! {
+        () = serving => {}
+        () = stopped(&mut stop) => {}
     }
 }
 
 async fn serve(
     stream: UnixStream,
-    executor: &Executor,
+    executor: Arc<Executor>,
+    actor: Actor,
     stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let actor = administrator(&stream)?;
     let (reader, writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     match tokio::time::timeout(GREETING_TIMEOUT, greeting(&mut reader)).await?? {
         Client::Terminal(columns) => {
-            conversation::terminal(reader, writer, executor, actor, columns, stop).await
+            conversation::terminal(reader, writer, &executor, actor, columns, stop).await
         }
-        Client::Pipe => conversation::pipe(reader, writer, executor, actor, stop).await,
+        Client::Pipe => conversation::pipe(reader, writer, &executor, actor, stop).await,
     }
-}
-
-/// Who is at the other end, if that may administer.
-fn administrator(stream: &UnixStream) -> io::Result<Actor> {
-    let peer = stream.peer_cred()?.uid();
-    let own = rustix::process::geteuid().as_raw();
-    if peer != own && peer != 0 {
-        let refusal = format!("user id {peer} is not this gateway's ({own}) and not root's");
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal));
-    }
-    let name = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(peer));
-    let name = name
-        .ok()
-        .flatten()
-        .map_or_else(|| format!("uid {peer}"), |user| user.name);
-    Ok(Actor {
-        name: name.into(),
-        interface: "console".into(),
-    })
 }
 
 async fn greeting(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Client> {
