@@ -132,6 +132,10 @@ impl AdminError {
                 format!("case, domain and realm do not matter: edit \"{existing}\"")
             }
             Self::Incomplete { field, why } => format!("set {field}: {why}"),
+            Self::Password(PasswordError::Hash) => {
+                "paste the whole word that 'show' printed after ENC, or set the password itself"
+                    .to_owned()
+            }
             Self::Password(_) => "choose another password of 1 to 128 octets".to_owned(),
             Self::TokenTaken { owner, .. } => {
                 format!(
