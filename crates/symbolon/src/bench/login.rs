@@ -111,9 +111,10 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
         step,
         next: 0,
     };
+    let rows_wanted = u32::try_from(args.outstanding.len())?;
     let mut rows = Vec::new();
     for &outstanding in &args.outstanding {
-        let mut left = share(args, outstanding).min(codes.left());
+        let mut left = share(args, outstanding).min(tokens * 2 / rows_wanted);
         rows.push(run(
             &server,
             outstanding,
@@ -223,10 +224,6 @@ struct Codes {
 }
 
 impl Codes {
-    fn left(&self) -> u32 {
-        self.tokens * 2 - self.next
-    }
-
     fn next(&mut self) -> Option<Login> {
         let (number, later) = (self.next % self.tokens, self.next / self.tokens);
         self.next += 1;
