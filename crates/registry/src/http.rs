@@ -41,8 +41,8 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route(PROCESS_PATH, post(process))
         .route(MOBILE_PATH, post(mobile))
-        .method_not_allowed_fallback(|| async { Problem::Method.into_response() })
-        .fallback(|| async { Problem::Path.into_response() })
+        .method_not_allowed_fallback(|request| unread(request, Problem::Method))
+        .fallback(|request| unread(request, Problem::Path))
         .with_state(service)
 }
 
@@ -51,8 +51,10 @@ async fn process(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let product = peer.product.ok_or(Problem::NoCertificate)?;
-    let id = message_id(request.headers())?;
+    let (product, id) = match asker(peer, request.headers()) {
+        Ok(asker) => asker,
+        Err(problem) => return Err(unread(request, problem).await),
+    };
     let body = read(request, softtoken::process::Request::MAX_BYTES).await?;
     service
         .process(product, id, &body)
@@ -170,6 +172,12 @@ fn json(body: &str) -> Response {
     (JSON, Body::from(Bytes::copy_from_slice(body.as_bytes()))).into_response()
 }
 
+/// Whose request it is, and what it calls its message.
+fn asker(peer: Peer, headers: &HeaderMap) -> Result<(ProductSerial, Option<MessageId>), Problem> {
+    let product = peer.product.ok_or(Problem::NoCertificate)?;
+    Ok((product, message_id(headers)?))
+}
+
 fn message_id(headers: &HeaderMap) -> Result<Option<MessageId>, Problem> {
     let Some(value) = headers.get(MESSAGE_ID_HEADER) else {
         return Ok(None);
@@ -180,15 +188,33 @@ fn message_id(headers: &HeaderMap) -> Result<Option<MessageId>, Problem> {
         .map_err(|_| Problem::MessageId)
 }
 
+/// A problem that shows before the body does.
+async fn unread(request: Request, problem: Problem) -> Problem {
+    drain(request.into_body()).await;
+    problem
+}
+
+/// Reads a body to its end and throws it away, as far as one may be long: a client that is answered
+/// while it still sends may take the end of its stream for a failure and never look at the answer.
+async fn drain(body: Body) {
+    let mut body = Limited::new(body, softtoken::process::Request::MAX_BYTES);
+    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
+    // Whether it came to its end or not, the answer leaves.
+    let _ = timeout(BODY_DEADLINE, rest).await;
+}
+
 /// Bodies are JSON whatever their Content-Type says: clients send several.
 async fn read(request: Request, limit: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let body = Limited::new(request.into_body(), limit);
-    let collected = timeout(BODY_DEADLINE, body.collect())
+    let mut body = request.into_body();
+    let collected = timeout(BODY_DEADLINE, Limited::new(&mut body, limit).collect())
         .await
         .map_err(|_| Problem::TooSlow)?;
     match collected {
-        Ok(body) => Ok(Zeroizing::new(body.to_bytes().to_vec())),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLong(limit)),
+        Ok(collected) => Ok(Zeroizing::new(collected.to_bytes().to_vec())),
+        Err(error) if error.is::<LengthLimitError>() => {
+            drain(body).await;
+            Err(Problem::TooLong(limit))
+        }
         Err(_) => Err(Problem::BrokenOff),
     }
 }
