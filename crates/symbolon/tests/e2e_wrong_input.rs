@@ -50,7 +50,12 @@ fn curl(home: &Home, path: &str, options: &[&str], body: &str) -> (String, Strin
         .args(options)
         .arg(format!("https://{}{path}", home.https));
     let said = run(&mut command, body);
-    assert!(said.err.is_empty(), "{}", said.err);
+    assert!(
+        said.err.is_empty(),
+        "{path} {options:?} {body}: {}{}",
+        said.out,
+        said.err
+    );
     let (body, status) = said.out.rsplit_once('\n').unwrap();
     (status.to_owned(), body.to_owned())
 }
@@ -110,6 +115,14 @@ fn torn_messages_are_refused_with_what_is_torn() {
         body.contains("request does not match the client certificate"),
         "{body}"
     );
+
+    // Not for this server, and more than it takes.
+    let (status, body) = curl(&home, "/SoftToken/", &as_gateway, &whole);
+    assert_eq!(status, "404", "{body}");
+    let (status, body) = curl(&home, PROCESS, &["--request", "PUT"], &whole);
+    assert_eq!(status, "405", "{body}");
+    let (status, body) = curl(&home, MOBILE, &[], &"x".repeat(100_000));
+    assert_eq!(status, "413", "{body}");
     up.stop();
 }
 
