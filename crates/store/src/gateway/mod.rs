@@ -119,7 +119,7 @@ pub enum PasswordOutcome {
 pub struct GatewayStore {
     database: Database,
     memory: Arc<Memory>,
-    checkpointing: tokio::sync::Mutex<()>,
+    checkpointing: tokio::sync::Mutex<i64>,
 }
 
 impl GatewayStore {
@@ -560,13 +560,13 @@ impl GatewayStore {
     /// stops waiting leaves the rest to the next call.
     pub async fn checkpoint(&self) -> Result<(), Undecided> {
         // The mark must not pass a token that another call has taken and not yet written.
-        let _alone = self.checkpointing.lock().await;
+        let mut mark = self.checkpointing.lock().await;
         // Taken first: memory has learned of every event up to this one.
         let learned = self.memory.learned();
-        let mut unwritten = Unwritten::take(&self.memory);
-        if unwritten.is_empty() {
+        if learned == *mark {
             return Ok(());
         }
+        let mut unwritten = Unwritten::take(&self.memory);
         while !unwritten.is_empty() {
             let rows = unwritten.chunk();
             self.database
@@ -578,7 +578,9 @@ impl GatewayStore {
         self.database
             .write(maintenance::Checkpoint { learned })
             .await
-            .map_err(undecided)
+            .map_err(undecided)?;
+        *mark = learned;
+        Ok(())
     }
 
     async fn read<W: crate::engine::Work<Err = Never>>(
