@@ -57,7 +57,18 @@ impl Client {
     }
 }
 
-impl Conversation<'_> {
+impl<'a> Conversation<'a> {
+    fn new(client: Client, executor: &'a Executor, actor: Actor) -> Self {
+        Self {
+            session: Session::new(clock::zone()),
+            executor,
+            actor,
+            debug: executor.debug_lines(),
+            client,
+            refused: false,
+        }
+    }
+
     async fn line(&mut self, line: &str) -> io::Result<Next> {
         let mut step = self.session.feed(line);
         loop {
@@ -176,17 +187,11 @@ pub(super) async fn terminal(
     columns: u16,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let mut conversation = Conversation {
-        session: Session::new(clock::zone()),
-        executor,
-        actor,
-        debug: executor.debug_lines(),
-        client: Client {
-            writer,
-            line_end: "\r\n",
-        },
-        refused: false,
+    let client = Client {
+        writer,
+        line_end: "\r\n",
     };
+    let mut conversation = Conversation::new(client, executor, actor);
     let mut screen = Screen {
         editor: Editor::new(Limits::default()),
         output: Vec::new(),
@@ -317,17 +322,11 @@ pub(super) async fn pipe(
     actor: Actor,
     mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let mut conversation = Conversation {
-        session: Session::new(clock::zone()),
-        executor,
-        actor,
-        debug: executor.debug_lines(),
-        client: Client {
-            writer,
-            line_end: "\n",
-        },
-        refused: false,
+    let client = Client {
+        writer,
+        line_end: "\n",
     };
+    let mut conversation = Conversation::new(client, executor, actor);
     let mut line = Vec::new();
     loop {
         let ended = tokio::select! {
