@@ -3,7 +3,7 @@
 //! Thin drivers around `domain`, `radius`, `cli` and the store:
 //!
 //! - [`radius_server`]: logins over UDP; `login` takes them through the decision to the record.
-//! - `console`: the command line on a local socket.
+//! - `command_line`: what every administrator's interface shares; `console` is the local socket.
 //! - `supply`: the outbox and the poller, towards the token server and the mail server.
 #![allow(
     clippy::disallowed_methods,
@@ -12,6 +12,7 @@
 )]
 
 pub mod clock;
+mod command_line;
 mod console;
 mod debug_log;
 pub mod local_socket;
@@ -37,7 +38,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-use console::Executor;
+use command_line::Executor;
 use debug_log::DebugLog;
 use local_socket::LocalSocket;
 use radius_server::RadiusServer;

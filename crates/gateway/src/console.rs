@@ -5,10 +5,6 @@
 //! At the end of a pipe the server sends a NUL, the exit status in decimal, and LF; no output
 //! contains a NUL.
 
-mod answers;
-mod conversation;
-mod executor;
-
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +12,10 @@ use std::time::Duration;
 use domain::audit::Actor;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::watch;
 
-pub(crate) use executor::Executor;
-
+use crate::command_line::{Executor, conversation};
 use crate::local_socket::LocalSocket;
 use crate::stopped;
 
@@ -103,6 +98,3 @@ fn not_a_console() -> io::Error {
         "the client is no console of this version",
     )
 }
-
-type Writer = OwnedWriteHalf;
-type Reader = BufReader<OwnedReadHalf>;

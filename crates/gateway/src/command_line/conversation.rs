@@ -7,12 +7,12 @@ use cli::debug::Line;
 use cli::editor::{Editor, Event, Limits};
 use cli::{Completion, Output, Session, Step};
 use domain::audit::Actor;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use super::executor::{Executor, Ran};
-use super::{Reader, Writer};
 use crate::{clock, stopped};
 
 /// Chunks of output that wait for the client: a slow one slows the command, not the memory.
@@ -20,6 +20,9 @@ const CHUNKS_WAITING: usize = 16;
 
 /// Longest line of a pipe, as the editor's.
 const LINE_MAX: usize = 4_096;
+
+type Writer = OwnedWriteHalf;
+type Reader = BufReader<OwnedReadHalf>;
 
 /// Whether the conversation goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -179,7 +182,7 @@ fn shown(session: &Session, line: Result<Arc<Line>, RecvError>) -> Option<String
 }
 
 /// Serves a terminal until it closes.
-pub(super) async fn terminal(
+pub(crate) async fn terminal(
     mut reader: Reader,
     writer: Writer,
     executor: &Executor,
@@ -315,7 +318,7 @@ impl Screen {
 /// Serves a pipe to its end and tells the exit status: 1 if anything was refused.
 ///
 /// Debug lines go on coming after the last line for as long as the client keeps its end open.
-pub(super) async fn pipe(
+pub(crate) async fn pipe(
     mut reader: Reader,
     writer: Writer,
     executor: &Executor,
