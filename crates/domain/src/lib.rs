@@ -20,3 +20,4 @@ pub mod throttle;
 pub mod time;
 pub mod token;
 pub mod user;
+pub mod vdom;

@@ -3,10 +3,13 @@
 //! A gateway that compares names as typed lets `Alice` in without the second factor that `alice`
 //! needs (CVE-2020-12812). Every look-up, counter and lock here goes by [`CanonicalName`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
+
+use crate::vdom::Vdom;
 
 /// Longest name that `config user local` takes, in characters.
 pub const NAME_MAX: usize = 64;
@@ -28,45 +31,99 @@ pub enum NameError {
     Control,
 }
 
+/// Among whom a name names one person: `alice` of one realm is nobody else's `alice`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Realm {
+    /// The users of a virtual domain.
+    Vdom(Vdom),
+    /// The administrators of this unit, whatever they may manage.
+    Administrators,
+}
+
+/// What stands before an administrator's name. The blank keeps it apart from every virtual domain's.
+const ADMINISTRATORS: &str = "system admin";
+
+impl Realm {
+    /// The users of the virtual domain that is always there.
+    pub const ROOT: Self = Self::Vdom(Vdom::ROOT);
+
+    /// What stands before the names of this realm; nothing in the root, whose names are as they were
+    /// before there was another realm.
+    fn prefix(&self) -> Option<&str> {
+        match self {
+            Self::Vdom(vdom) if vdom.is_root() => None,
+            Self::Vdom(vdom) => Some(vdom.as_str()),
+            Self::Administrators => Some(ADMINISTRATORS),
+        }
+    }
+}
+
 /// The form of a name by which a person is found: folded in case, width and composition, without
 /// `DOMAIN\`, `@realm` and surplus blanks. One person, one record, one counter.
+///
+/// Folding leaves no `\` in a name, so the realm stands before one: `SALES\alice`, or just `alice` in
+/// the root. Everything that goes by the name thereby tells people of different realms apart.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CanonicalName(Arc<str>);
 
 impl CanonicalName {
-    /// The canonical form of a name as a client presents it.
+    /// The canonical form of a name as a client of the root presents it.
     pub fn of(presented: &str) -> Result<Self, NameError> {
+        Self::within(Realm::ROOT, presented)
+    }
+
+    /// The canonical form of a name as it is presented to a realm. A domain that is part of the
+    /// presented name is no realm: nobody chooses it by typing it.
+    pub fn within(realm: Realm, presented: &str) -> Result<Self, NameError> {
         if presented.len() > PRESENTED_MAX {
             return Err(NameError::TooLong);
         }
         if presented.is_ascii() {
-            return Self::folded(presented, &presented.to_ascii_lowercase());
+            return Self::folded(realm, presented, &presented.to_ascii_lowercase());
         }
         // Upper case first: it maps what plain lower case keeps apart (ß and SS, ς and σ).
         let folded: String = presented.nfkc().flat_map(char::to_uppercase).collect();
         let folded: String = folded.to_lowercase().nfkc().collect();
-        Self::folded(presented, &folded)
+        Self::folded(realm, presented, &folded)
     }
 
-    fn folded(presented: &str, folded: &str) -> Result<Self, NameError> {
+    fn folded(realm: Realm, presented: &str, folded: &str) -> Result<Self, NameError> {
         if presented.chars().any(char::is_control) {
             return Err(NameError::Control);
         }
         let person = without_realm(without_domain(folded));
-        let canonical: Arc<str> = if person.split_whitespace().count() <= 1 {
-            Arc::from(person.trim())
+        let person: Cow<'_, str> = if person.split_whitespace().count() <= 1 {
+            person.trim().into()
         } else {
-            person
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ")
-                .into()
+            let words: Vec<&str> = person.split_whitespace().collect();
+            words.join(" ").into()
         };
-        match canonical.chars().count() {
+        match person.chars().count() {
             0 => Err(NameError::Empty),
-            1..=NAME_MAX => Ok(Self(canonical)),
+            1..=NAME_MAX => Ok(Self::prefixed(realm, &person)),
             _ => Err(NameError::TooLong),
         }
+    }
+
+    fn prefixed(realm: Realm, person: &str) -> Self {
+        Self(match realm.prefix() {
+            None => Arc::from(person),
+            Some(prefix) => format!("{prefix}\\{person}").into(),
+        })
+    }
+
+    /// The realm to which the person belongs.
+    pub fn realm(&self) -> Realm {
+        match self.0.split_once('\\') {
+            None => Realm::ROOT,
+            Some((ADMINISTRATORS, _)) => Realm::Administrators,
+            Some((vdom, _)) => Vdom::parse(vdom).map_or(Realm::ROOT, Realm::Vdom),
+        }
+    }
+
+    /// The canonical name without its realm.
+    pub fn bare(&self) -> &str {
+        self.0.split_once('\\').map_or(&*self.0, |(_, bare)| bare)
     }
 
     /// A form that was canonical when it was stored.
@@ -74,7 +131,7 @@ impl CanonicalName {
         Self(Arc::from(canonical))
     }
 
-    /// The canonical form itself.
+    /// The canonical form itself, its realm before it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -113,12 +170,17 @@ pub struct UserName {
 }
 
 impl UserName {
-    /// Takes the name of a `config user local` entry.
+    /// Takes the name of a `config user local` entry of the root.
     pub fn parse(written: &str) -> Result<Self, NameError> {
+        Self::within(Realm::ROOT, written)
+    }
+
+    /// Takes the name of an entry that makes a person of a realm.
+    pub fn within(realm: Realm, written: &str) -> Result<Self, NameError> {
         if written.chars().count() > NAME_MAX {
             return Err(NameError::TooLong);
         }
-        let canonical = CanonicalName::of(written)?;
+        let canonical = CanonicalName::within(realm, written)?;
         Ok(Self {
             written: Box::from(written),
             canonical,
@@ -178,7 +240,37 @@ mod tests {
         assert_eq!(UserName::parse(&"é".repeat(64)).map(|_| ()), Ok(()));
     }
 
+    #[test]
+    fn one_name_is_another_person_in_each_realm() {
+        let sales = Realm::Vdom(Vdom::parse("Sales").unwrap());
+        let typed = "CORP\\Alice@example.org";
+        let name = |realm| CanonicalName::within(realm, typed).unwrap().to_string();
+        assert_eq!(name(Realm::ROOT), "alice");
+        assert_eq!(name(sales), "Sales\\alice");
+        assert_eq!(name(Realm::Administrators), "system admin\\alice");
+        assert_eq!(
+            CanonicalName::within(sales, "root\\alice"),
+            CanonicalName::within(sales, "alice")
+        );
+        // NFKC makes a plain backslash of a wide one.
+        assert_eq!(canonical("Sales\u{ff3c}alice"), "alice");
+    }
+
     proptest::proptest! {
+        #[test]
+        fn a_name_keeps_its_realm_apart(typed in "\\PC{0,80}", vdom in "[A-Za-z0-9_-]{1,31}") {
+            let vdom = Realm::Vdom(Vdom::parse(&vdom).unwrap());
+            for realm in [Realm::ROOT, Realm::Administrators, vdom] {
+                let within = CanonicalName::within(realm, &typed);
+                let of = CanonicalName::of(&typed);
+                proptest::prop_assert_eq!(within.as_ref().map(CanonicalName::bare),
+                    of.as_ref().map(CanonicalName::as_str));
+                if let Ok(name) = within {
+                    proptest::prop_assert_eq!(name.realm(), realm);
+                }
+            }
+        }
+
         #[test]
         fn a_canonical_name_is_its_own_canonical_form(name in "\\PC{0,80}") {
             if let Ok(once) = CanonicalName::of(&name)
