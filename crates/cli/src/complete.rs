@@ -166,16 +166,26 @@ fn table_of(choices: &[Choice]) -> String {
 }
 
 fn field_help(field: &Field) -> String {
-    let shape = match &field.kind {
+    line(&shape(&field.kind), field.help)
+}
+
+fn shape(kind: &Kind) -> String {
+    match kind {
         Kind::Text(max) => format!("<string>, {max} characters"),
         Kind::Choice(_) => "<word>".to_owned(),
         Kind::Integer(min, max) => format!("<number>, {min} - {max}"),
         Kind::Moment => "<seconds since 1970>".to_owned(),
+        Kind::DateTime => "<yyyy-mm-dd hh:mm:ss>".to_owned(),
         Kind::Secret(max) => format!("<password>, {max} characters, or ENC <sealed>"),
-        Kind::Reference(path) => format!("<{path}>"),
+        Kind::Reference(paths) => format!("<{}>", paths.join(" | ")),
+        Kind::Host(_) => "<host name or address>".to_owned(),
+        Kind::Address => "<IPv4 address>".to_owned(),
+        Kind::Address6 => "<IPv6 address>".to_owned(),
         Kind::Subnet => "<address>, <address>/<bits> or <address> <mask>".to_owned(),
-    };
-    line(&shape, field.help)
+        Kind::Netmask => "<address> <mask>".to_owned(),
+        Kind::Prefix6 => "<IPv6 address>/<bits>".to_owned(),
+        Kind::List(kind) => format!("{} ...", shape(kind)),
+    }
 }
 
 fn line(word: &str, help: &str) -> String {

@@ -2,7 +2,9 @@
 
 use domain::admin::{AdminError, Edit, Operation};
 use domain::query::{Logins, Query, Whose};
-use domain::schema::{self, Access, Field, Kind, Object, Shape, Table, Value, ValueError};
+use domain::schema::{
+    self, Access, Field, Key, KeyForm, Kind, Object, Shape, Table, Value, ValueError,
+};
 
 use crate::complaint::{Complaint, Refused};
 use crate::complete::{self, Completion};
@@ -268,7 +270,7 @@ impl Session {
 
     fn config(&mut self, tables: &[&'static Table]) -> Step {
         match tables {
-            [table] if matches!(table.shape, Shape::Keyed { .. }) => {
+            [table] if matches!(table.shape, Shape::Keyed(_)) => {
                 self.place = Place::Table(table);
                 Step::Nothing
             }
@@ -282,12 +284,16 @@ impl Session {
             return Ok(Step::Nothing);
         };
         let got = key.chars().count();
-        match table.shape {
-            Shape::Keyed { key: name, max, .. } if got == 0 || got > usize::from(max) => {
+        match &table.shape {
+            Shape::Keyed(Key {
+                name,
+                form: KeyForm::Name(max),
+                ..
+            }) if got == 0 || got > usize::from(*max) => {
                 let plain = format!("{name} has 1 to {max} characters, and this has {got}");
                 Err(Complaint::value(key, plain))
             }
-            Shape::Keyed { .. } | Shape::Single => Ok(self.fetch_entry(table, key)),
+            Shape::Keyed(_) | Shape::Single => Ok(self.fetch_entry(table, key)),
         }
     }
 
@@ -343,7 +349,7 @@ impl Session {
             .map_err(|error| bad_value(field, words, &error))?;
         let named = value.as_text().filter(|key| !key.is_empty()).map(Box::from);
         let table = match field.kind {
-            Kind::Reference(path) => Table::at(path),
+            Kind::Reference([path, ..]) => Table::at(path),
             _ => None,
         };
         match (table, named) {

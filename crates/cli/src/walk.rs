@@ -22,7 +22,7 @@ impl Scope {
             Self::Top => tree::TOP,
             Self::Table(_) => tree::TABLE,
             Self::Entry(Table {
-                shape: Shape::Keyed { .. },
+                shape: Shape::Keyed(_),
                 ..
             }) => tree::ENTRY,
             Self::Entry(Table {
@@ -201,7 +201,7 @@ impl Walk {
             Kind::KeyOfPath => self.keyed_table(),
             Kind::Entry(table) => Some(table),
             Kind::Value if self.free == 0 => match self.field?.kind {
-                schema::Kind::Reference(path) => Table::at(path),
+                schema::Kind::Reference([path, ..]) => Table::at(path),
                 _ => None,
             },
             _ => None,
@@ -211,7 +211,7 @@ impl Walk {
     /// The table of a path that is complete, if it has entries.
     fn keyed_table(&self) -> Option<&'static Table> {
         let table = Table::at(&self.path.join(" "))?;
-        matches!(table.shape, Shape::Keyed { .. }).then_some(table)
+        matches!(table.shape, Shape::Keyed(_)).then_some(table)
     }
 
     fn choices(&self) -> Vec<Choice> {

@@ -13,7 +13,9 @@ use cli::render::Zone;
 use cli::{Command, Completion, Session, Step};
 use domain::admin::{Edit, Operation};
 use domain::query::Query;
-use domain::schema::{ALL, Access, Field, Kind, Object, Shape, Subnet, Table, Value};
+use domain::schema::{
+    ALL, Access, Field, Key, KeyForm, Kind, Netmask, Object, Shape, Subnet, Table, Value,
+};
 use proptest::prelude::*;
 
 /// Entries of every table, with the fields that an administrator sets.
@@ -41,6 +43,7 @@ fn entries() -> impl Strategy<Value = Object> {
 fn kept(field: &Field, text: String) -> Value {
     match field.kind {
         Kind::Secret(_) => Value::Sealed(text.into()),
+        Kind::List(_) => Value::List(text.split(' ').map(Box::from).collect()),
         _ => Value::Text(text.into()),
     }
 }
@@ -48,14 +51,25 @@ fn kept(field: &Field, text: String) -> Value {
 fn keys(table: &Table) -> BoxedStrategy<String> {
     match table.shape {
         Shape::Single => Just(String::new()).boxed(),
-        Shape::Keyed { max, .. } => proptest::string::string_regex(&format!("\\PC{{1,{max}}}"))
+        Shape::Keyed(Key {
+            form: KeyForm::Name(max),
+            ..
+        }) => proptest::string::string_regex(&format!("\\PC{{1,{max}}}"))
             .unwrap()
             .boxed(),
+        Shape::Keyed(Key {
+            form: KeyForm::Number(max),
+            ..
+        }) => (1..=max).prop_map(|number| number.to_string()).boxed(),
     }
 }
 
 fn values(field: &'static Field) -> BoxedStrategy<String> {
-    match &field.kind {
+    words(&field.kind)
+}
+
+fn words(kind: &'static Kind) -> BoxedStrategy<String> {
+    match kind {
         Kind::Text(max) => proptest::string::string_regex(&format!("\\PC{{0,{max}}}"))
             .unwrap()
             .boxed(),
@@ -66,6 +80,33 @@ fn values(field: &'static Field) -> BoxedStrategy<String> {
         Kind::Moment => any::<u32>().prop_map(|moment| moment.to_string()).boxed(),
         Kind::Secret(_) => "[A-Za-z0-9+/]{4,80}={0,2}".boxed(),
         Kind::Reference(_) => "[A-Z0-9]{1,16}".boxed(),
+        Kind::Host(max) => proptest::string::string_regex(&format!("[a-z0-9.]{{1,{max}}}"))
+            .unwrap()
+            .boxed(),
+        Kind::Address => any::<std::net::Ipv4Addr>()
+            .prop_map(|address| address.to_string())
+            .boxed(),
+        Kind::Address6 => any::<std::net::Ipv6Addr>()
+            .prop_map(|address| address.to_string())
+            .boxed(),
+        Kind::DateTime => "20[0-9]{2}-0[1-9]-[0-2][1-9] [01][0-9]:[0-5][0-9]:[0-5][0-9]".boxed(),
+        Kind::Netmask => (any::<std::net::Ipv4Addr>(), 0..=32_u8)
+            .prop_map(|(address, bits)| {
+                Netmask::parse(&format!("{address}/{bits}"))
+                    .unwrap()
+                    .to_string()
+            })
+            .boxed(),
+        Kind::Prefix6 => (any::<std::net::Ipv6Addr>(), 0..=128_u8)
+            .prop_map(|(address, bits)| {
+                Subnet::parse(&format!("{address}/{bits}"))
+                    .unwrap()
+                    .to_string()
+            })
+            .boxed(),
+        Kind::List(kind) => proptest::collection::btree_set(words(kind), 1..4)
+            .prop_map(|words| words.into_iter().collect::<Vec<_>>().join(" "))
+            .boxed(),
         Kind::Subnet => (any::<std::net::IpAddr>(), 0..=32_u8)
             .prop_map(|(address, bits)| {
                 Subnet::parse(&format!("{address}/{bits}"))
@@ -126,6 +167,7 @@ fn typed(text: &str) -> Vec<Operation> {
 fn plain(values: Vec<(&'static Field, Value)>) -> Vec<(&'static str, String)> {
     let text = |value| match value {
         Value::Text(text) => text.into_string(),
+        Value::List(texts) => texts.join(" "),
         Value::Sealed(sealed) => format!("sealed {sealed}"),
         Value::Secret(_) => panic!("a secret was typed in clear"),
     };
@@ -154,6 +196,7 @@ fn retyped(text: &str, table: &'static Table) -> Object {
             match edit {
                 Edit::Set(field, value) => object.set(field, value),
                 Edit::Unset(field) => object.unset(field),
+                Edit::Children(table, entries) => object.set_children(table, entries),
             }
         }
     }
@@ -169,7 +212,7 @@ proptest! {
         let text = shown(&mut Session::new(Zone::UTC), &line, &object);
         let again = retyped(&text, object.table);
         prop_assert_eq!(&again.key, &object.key);
-        prop_assert_eq!(plain(again.into_values()), plain(object.into_values()));
+        prop_assert_eq!(plain(again.into_parts().0), plain(object.into_parts().0));
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub enum Edit {
     Set(&'static Field, Value),
     /// `unset FIELD`.
     Unset(&'static Field),
+    /// The entries of a child table, all of them.
+    Children(&'static Table, Vec<Object>),
 }
 
 /// A provisioned token, as the token server answered.

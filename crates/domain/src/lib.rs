@@ -4,6 +4,7 @@
 //! A login goes through [`login::begin`], [`password::Check::verify`] and [`login::second`]; an
 //! administrator's line ends in [`admin`]; the registry's decisions are in [`licensing`].
 
+pub mod access;
 pub mod admin;
 pub mod audit;
 pub mod client;

@@ -1,29 +1,47 @@
 //! Configuration tables, each declared once: fields, types, sizes, defaults, help.
 //!
-//! Parsing, completion, `show` and `get` of the command line come from these declarations; REST
-//! resources, web forms and the reference manual will.
+//! Parsing, completion, `show` and `get` of the command line come from these declarations, and so does
+//! the reference manual; REST resources and web forms will.
 
-use std::fmt;
-use std::net::IpAddr;
+use crate::access::Area;
 
-use zeroize::Zeroizing;
-
+mod kind;
+mod network;
+mod object;
 mod records;
 mod tables;
 
+pub use kind::{Choice, Kind, Value, ValueError};
+pub use network::{Netmask, Subnet};
+pub use object::Object;
 pub use tables::{ADMIN, ALL, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, RADIUS_CLIENT, SETTING};
 
 /// A configuration table or a single settings object.
 #[derive(Debug)]
 pub struct Table {
-    /// The words after `config`, separated by one blank.
+    /// The words after `config`, separated by one blank. In a child table only its own word.
     pub path: &'static str,
     /// One line for `?`.
     pub help: &'static str,
+    /// Whether each VDOM has its own.
+    pub scope: Scope,
+    /// Which right of an access profile it takes.
+    pub area: Area,
     /// Whether it has entries.
     pub shape: Shape,
     /// Its fields, in the order of `show` and `get`.
     pub fields: &'static [Field],
+    /// Tables inside an entry or settings object: `config match` in a group.
+    pub children: &'static [&'static Table],
+}
+
+/// Where a table stands when there are virtual domains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// Once, under `config global`.
+    Global,
+    /// Once in each VDOM.
+    Vdom,
 }
 
 /// Whether a table has entries or is one object.
@@ -32,14 +50,27 @@ pub enum Shape {
     /// One object: `config system global`.
     Single,
     /// Entries by key: `config user local`, `edit NAME`.
-    Keyed {
-        /// What `get` calls the key.
-        key: &'static str,
-        /// One line for `?`.
-        help: &'static str,
-        /// Longest key in characters.
-        max: u16,
-    },
+    Keyed(Key),
+}
+
+/// The key of a table's entries.
+#[derive(Debug)]
+pub struct Key {
+    /// What `get` calls it.
+    pub name: &'static str,
+    /// One line for `?`.
+    pub help: &'static str,
+    /// What it may be.
+    pub form: KeyForm,
+}
+
+/// What a key may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyForm {
+    /// A name of at most this many characters.
+    Name(u16),
+    /// A number from 1 to this; `edit 0` takes the next free one.
+    Number(u32),
 }
 
 /// One field of a table.
@@ -55,6 +86,8 @@ pub struct Field {
     pub default: &'static str,
     /// Who sets it.
     pub access: Access,
+    /// Whether it does anything.
+    pub effect: Effect,
 }
 
 /// Who sets a field.
@@ -66,127 +99,14 @@ pub enum Access {
     System,
 }
 
-/// What a field may hold.
-#[derive(Debug)]
-pub enum Kind {
-    /// Text of at most this many characters, without control characters.
-    Text(u16),
-    /// One of these words.
-    Choice(&'static [Choice]),
-    /// A whole number in this range.
-    Integer(u64, u64),
-    /// A moment in seconds since the epoch; `get` shows it as a date.
-    Moment,
-    /// A secret of at most this many octets; shown as `ENC …` only.
-    Secret(u16),
-    /// The key of an entry of the table with this path.
-    Reference(&'static str),
-    /// An address or network: `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.0 255.255.255.0`.
-    Subnet,
+/// Whether a field does anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// It does what its help says.
+    InForce,
+    /// It is kept and shown, so that configurations and scripts carry over, and does nothing: why.
+    None(&'static str),
 }
-
-/// One word of a choice.
-#[derive(Debug)]
-pub struct Choice {
-    /// The word.
-    pub word: &'static str,
-    /// One line for `?`.
-    pub help: &'static str,
-}
-
-/// What a field holds.
-pub enum Value {
-    /// Text in the form in which it is shown.
-    Text(Box<str>),
-    /// A secret as typed, on its way to the store.
-    Secret(Zeroizing<String>),
-    /// A secret as the store keeps it; its text form follows `ENC `.
-    Sealed(Box<str>),
-}
-
-impl Value {
-    /// The text of a value that is no secret.
-    pub fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Secret(_) | Self::Sealed(_) => None,
-        }
-    }
-}
-
-impl fmt::Debug for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "{text:?}"),
-            Self::Secret(_) | Self::Sealed(_) => f.write_str("<sealed>"),
-        }
-    }
-}
-
-/// Why a value is refused.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum ValueError {
-    /// The system sets this field.
-    #[error("{field} is set by the system; it cannot be configured")]
-    System {
-        /// The field.
-        field: &'static str,
-    },
-    /// Too many characters.
-    #[error("{field} takes at most {max} characters, and this has {got}")]
-    TooLong {
-        /// The field.
-        field: &'static str,
-        /// Its size.
-        max: u16,
-        /// The value's size.
-        got: usize,
-    },
-    /// Line ends and other control characters make configuration text unreadable.
-    #[error("{field} takes no control characters")]
-    Control {
-        /// The field.
-        field: &'static str,
-    },
-    /// None of the words.
-    #[error("{field} takes one of: {}", words.iter().map(|choice| choice.word).collect::<Vec<_>>().join(", "))]
-    NoChoice {
-        /// The field.
-        field: &'static str,
-        /// What it takes.
-        words: &'static [Choice],
-    },
-    /// No number, or out of range.
-    #[error("{field} takes a number from {min} to {max}")]
-    OutOfRange {
-        /// The field.
-        field: &'static str,
-        /// The least.
-        min: u64,
-        /// The greatest.
-        max: u64,
-    },
-    /// No network.
-    #[error("{field} takes an address or a network, such as 192.0.2.7 or 192.0.2.0/24")]
-    NoSubnet {
-        /// The field.
-        field: &'static str,
-    },
-    /// A field that must hold something.
-    #[error("{field} takes one value")]
-    Missing {
-        /// The field.
-        field: &'static str,
-    },
-}
-
-impl PartialEq for Choice {
-    fn eq(&self, other: &Self) -> bool {
-        self.word == other.word
-    }
-}
-
-impl Eq for Choice {}
 
 impl Table {
     /// The table with this path.
@@ -199,304 +119,64 @@ impl Table {
         self.fields.iter().find(|field| field.name == name)
     }
 
+    /// The child table of this name.
+    pub fn child(&self, name: &str) -> Option<&'static Self> {
+        self.children
+            .iter()
+            .copied()
+            .find(|child| child.path == name)
+    }
+
     /// The last word of the path, as the prompt shows it.
     pub fn name(&self) -> &'static str {
         self.path.rsplit(' ').next().unwrap_or(self.path)
     }
+
+    /// How its entries are named, if it has entries.
+    pub fn key(&self) -> Option<&Key> {
+        match &self.shape {
+            Shape::Single => None,
+            Shape::Keyed(key) => Some(key),
+        }
+    }
 }
 
-/// A table is its path: two declarations of one path do not exist.
+/// A table is its declaration: a child table's path alone does not tell it from another's child.
 impl PartialEq for Table {
     fn eq(&self, other: &Self) -> bool {
-        self.path == other.path
+        self.path == other.path && self.fields.as_ptr() == other.fields.as_ptr()
     }
 }
 
 impl Eq for Table {}
 
-impl Field {
-    /// Takes the words after `set NAME`.
-    pub fn parse(&self, words: &[String]) -> Result<Value, ValueError> {
-        if self.access == Access::System {
-            return Err(ValueError::System { field: self.name });
-        }
-        match (&self.kind, words) {
-            (Kind::Secret(_), [enc, sealed]) if enc == "ENC" => {
-                self.text(sealed, u16::MAX).map(Value::Sealed)
-            }
-            (Kind::Secret(_), [secret]) if secret.is_empty() => {
-                Err(ValueError::Missing { field: self.name })
-            }
-            (Kind::Secret(max), [secret]) => self
-                .text(secret, *max)
-                .map(|secret| Value::Secret(Zeroizing::new(secret.into_string()))),
-            (Kind::Subnet, [address, mask]) => {
-                self.subnet(&format!("{address}/{mask}")).map(Value::Text)
-            }
-            (_, [word]) => self.word(word).map(Value::Text),
-            _ => Err(ValueError::Missing { field: self.name }),
-        }
-    }
-
-    fn word(&self, word: &str) -> Result<Box<str>, ValueError> {
-        match &self.kind {
-            Kind::Text(max) | Kind::Secret(max) => self.text(word, *max),
-            Kind::Reference(_) => self.text(word, 64),
-            Kind::Choice(choices) => self.choice(word, choices),
-            Kind::Integer(min, max) => self.integer(word, *min, *max),
-            Kind::Moment => self.integer(word, 0, u64::from(u32::MAX)),
-            Kind::Subnet => self.subnet(word),
-        }
-    }
-
-    fn text(&self, text: &str, max: u16) -> Result<Box<str>, ValueError> {
-        let got = text.chars().count();
-        if got > usize::from(max) {
-            return Err(ValueError::TooLong {
-                field: self.name,
-                max,
-                got,
-            });
-        }
-        if text.chars().any(char::is_control) {
-            return Err(ValueError::Control { field: self.name });
-        }
-        Ok(Box::from(text))
-    }
-
-    /// Choices may be abbreviated like every other word of the command line.
-    fn choice(&self, word: &str, words: &'static [Choice]) -> Result<Box<str>, ValueError> {
-        let exact = words.iter().find(|choice| choice.word == word);
-        let mut abbreviated = words.iter().filter(|choice| choice.word.starts_with(word));
-        let only = match (abbreviated.next(), abbreviated.next()) {
-            (Some(only), None) if !word.is_empty() => Some(only),
-            _ => None,
-        };
-        exact
-            .or(only)
-            .map(|choice| Box::from(choice.word))
-            .ok_or(ValueError::NoChoice {
-                field: self.name,
-                words,
-            })
-    }
-
-    fn integer(&self, word: &str, min: u64, max: u64) -> Result<Box<str>, ValueError> {
-        word.parse::<u64>()
-            .ok()
-            .filter(|number| (min..=max).contains(number))
-            .map(|number| number.to_string().into())
-            .ok_or(ValueError::OutOfRange {
-                field: self.name,
-                min,
-                max,
-            })
-    }
-
-    fn subnet(&self, word: &str) -> Result<Box<str>, ValueError> {
-        Subnet::parse(word)
-            .map(|subnet| subnet.to_string().into())
-            .ok_or(ValueError::NoSubnet { field: self.name })
-    }
-}
-
-/// An address with the number of bits that count.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Subnet {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Subnet {
-    /// `ADDRESS`, `ADDRESS/BITS` or `ADDRESS/MASK`; bits beyond the prefix are cleared.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, Some(prefix)),
-            None => (text.parse::<IpAddr>().ok()?, None),
-        };
-        let width: u8 = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match prefix {
-            None => width,
-            Some(prefix) => match prefix.parse::<u8>() {
-                Ok(bits) => Some(bits).filter(|bits| *bits <= width)?,
-                Err(_) => mask_bits(prefix)?,
-            },
-        };
-        Some(Self {
-            address: masked(address, bits),
-            bits,
-        })
-    }
-
-    /// Whether an address lies in the network. An IPv4 address that arrives mapped into IPv6 is the
-    /// IPv4 address.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.address.is_ipv4() && masked(address, self.bits) == self.address
-    }
-
-    /// How many bits count: the longer prefix is the more specific client.
-    pub fn bits(&self) -> u8 {
-        self.bits
-    }
-}
-
-fn mask_bits(mask: &str) -> Option<u8> {
-    let mask = u32::from(mask.parse::<std::net::Ipv4Addr>().ok()?);
-    let ones = mask.leading_ones();
-    (ones == mask.count_ones())
-        .then(|| u8::try_from(ones).ok())
-        .flatten()
-}
-
-fn masked(address: IpAddr, bits: u8) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) => {
-            let mask = u32::MAX
-                .checked_shl(32 - u32::from(bits.min(32)))
-                .unwrap_or(0);
-            IpAddr::V4((u32::from(v4) & mask).into())
-        }
-        IpAddr::V6(v6) => {
-            let mask = u128::MAX
-                .checked_shl(128 - u32::from(bits.min(128)))
-                .unwrap_or(0);
-            IpAddr::V6((u128::from(v6) & mask).into())
-        }
-    }
-}
-
-impl fmt::Display for Subnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.bits)
-    }
-}
-
-/// An entry of a table, as the command line and the store exchange it: only fields that were set.
-#[derive(Debug)]
-pub struct Object {
-    /// The table.
-    pub table: &'static Table,
-    /// The key; empty for a single object.
-    pub key: Box<str>,
-    values: Vec<(&'static Field, Value)>,
-}
-
-impl Object {
-    /// An entry with nothing set.
-    pub fn new(table: &'static Table, key: &str) -> Self {
-        Self {
-            table,
-            key: Box::from(key),
-            values: Vec::new(),
-        }
-    }
-
-    /// The fields that are set, in the table's order.
-    pub fn values(&self) -> impl Iterator<Item = (&'static Field, &Value)> {
-        self.table
-            .fields
-            .iter()
-            .filter_map(|field| self.value(field.name).map(|value| (field, value)))
-    }
-
-    /// What a field was set to.
-    pub fn value(&self, name: &str) -> Option<&Value> {
-        self.values
-            .iter()
-            .find(|(field, _)| field.name == name)
-            .map(|(_, value)| value)
-    }
-
-    /// What a field holds: as set, else its default. Secrets are no text.
-    pub fn text(&self, name: &str) -> &str {
-        match self.value(name) {
-            Some(value) => value.as_text().unwrap_or(""),
-            None => self.table.field(name).map_or("", |field| field.default),
-        }
-    }
-
-    /// What a number field holds.
-    pub fn number(&self, name: &str) -> u64 {
-        self.text(name).parse().unwrap_or(0)
-    }
-
-    /// Sets a field; a value equal to the default is not kept.
-    pub fn set(&mut self, field: &'static Field, value: Value) {
-        self.unset(field);
-        if value.as_text() != Some(field.default) {
-            self.values.push((field, value));
-        }
-    }
-
-    /// Sets a field by name, where the table has it.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: Option<&str>) -> Self {
-        if let (Some(field), Some(value)) = (self.table.field(name), value) {
-            self.set(field, Value::Text(Box::from(value)));
-        }
-        self
-    }
-
-    /// Sets a field to a secret in the form in which it is kept.
-    #[must_use]
-    pub fn with_sealed(mut self, name: &str, value: Option<Box<str>>) -> Self {
-        if let (Some(field), Some(value)) = (self.table.field(name), value) {
-            self.set(field, Value::Sealed(value));
-        }
-        self
-    }
-
-    /// Puts a field back to its default.
-    pub fn unset(&mut self, field: &'static Field) {
-        self.values.retain(|(set, _)| set.name != field.name);
-    }
-
-    /// Hands the values over, for the store.
-    pub fn into_values(self) -> Vec<(&'static Field, Value)> {
-        self.values
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn networks_are_read_in_every_usual_form() {
-        let subnet = Subnet::parse("192.0.2.77 255.255.255.0".replace(' ', "/").as_str()).unwrap();
-        assert_eq!(subnet.to_string(), "192.0.2.0/24");
-        assert!(subnet.contains("192.0.2.1".parse().unwrap()));
-        assert!(subnet.contains("::ffff:192.0.2.1".parse().unwrap()));
-        assert!(!subnet.contains("192.0.3.1".parse().unwrap()));
-        assert_eq!(Subnet::parse("::1").unwrap().to_string(), "::1/128");
-        assert!(
-            Subnet::parse("0.0.0.0/0")
-                .unwrap()
-                .contains("203.0.113.9".parse().unwrap())
-        );
-        for wrong in ["", "192.0.2.0/33", "192.0.2.0/255.0.255.0", "a", "::/129"] {
-            assert_eq!(Subnet::parse(wrong), None, "{wrong}");
-        }
+    fn every_table() -> Vec<&'static Table> {
+        let children = ALL.iter().flat_map(|table| table.children);
+        ALL.iter().chain(children).copied().collect()
     }
 
     #[test]
     fn every_table_is_well_formed() {
         for table in ALL {
             assert_eq!(Table::at(table.path), Some(*table));
-            assert!(!table.help.is_empty());
+        }
+        let children = ALL.iter().flat_map(|table| table.children);
+        for field in children.flat_map(|child| child.fields) {
+            // The store seals a secret under the entry that holds it.
+            assert!(!matches!(field.kind, Kind::Secret(_)), "{}", field.name);
+        }
+        for table in every_table() {
+            assert!(!table.help.is_empty(), "{}", table.path);
             for field in table.fields {
-                assert!(!field.help.is_empty(), "{} {}", table.path, field.name);
-                if !field.default.is_empty() {
-                    assert!(
-                        field.word(field.default).is_ok(),
-                        "{} {}",
-                        table.path,
-                        field.name
-                    );
-                }
-                if let Kind::Reference(path) = field.kind {
-                    assert!(Table::at(path).is_some(), "{} refers to {path}", table.path);
+                let name = format!("{} {}", table.path, field.name);
+                assert!(!field.help.is_empty(), "{name}");
+                assert!(field.default_is_valid(), "{name}");
+                for path in field.kind.references() {
+                    assert!(Table::at(path).is_some(), "{name} refers to {path}");
                 }
             }
         }

@@ -143,7 +143,7 @@ impl Listing {
         let lines = |indent| self.set_lines(shown, indent);
         match shown.table.shape {
             Shape::Single => lines("    "),
-            Shape::Keyed { .. } => {
+            Shape::Keyed(_) => {
                 format!(
                     "    edit {}\n{}    next\n",
                     quoted(shown.key),
@@ -171,12 +171,12 @@ impl Listing {
     fn lines_of_get(&mut self, shown: &Shown<'_>) -> String {
         self.open = true;
         match (&self.scope, &shown.table.shape) {
-            (Scope::Entry(..), Shape::Keyed { key, .. }) => {
-                pair(key, shown.key) + &self.values(shown)
+            (Scope::Entry(..), Shape::Keyed(key)) => {
+                pair(key.name, shown.key) + &self.values(shown)
             }
-            (_, Shape::Keyed { key, .. }) => {
+            (_, Shape::Keyed(key)) => {
                 let entry = printable(shown.key);
-                format!("== [ {entry} ]\n{key}: {entry}\n")
+                format!("== [ {entry} ]\n{}: {entry}\n", key.name)
             }
             (Scope::All | Scope::Group(_), Shape::Single) => {
                 format!("== [ {} ]\n{}", shown.table.path, self.values(shown))
@@ -194,6 +194,7 @@ impl Listing {
                 (Some(Value::Text(text)), Kind::Moment) => self.date(text),
                 (None, Kind::Moment) => self.date(field.default),
                 (Some(Value::Text(text)), _) => printable(text),
+                (Some(Value::List(texts)), kind) => listed(kind, texts),
                 (None, _) => field.default.to_owned(),
             };
             Some(pair(field.name, &text))
@@ -226,26 +227,37 @@ fn not_found(table: &Table, key: &str) -> String {
 
 /// A value as [`Field::parse`] takes it. A secret that was typed and not saved yet has no sealed form.
 fn typed(field: &Field, value: &Value) -> String {
-    match (value, &field.kind) {
-        (Value::Sealed(sealed), _) => format!("ENC {sealed}"),
-        (Value::Secret(_), _) => "ENC *".to_owned(),
-        (Value::Text(text), kind) => typed_text(kind, text),
+    match value {
+        Value::Sealed(sealed) => format!("ENC {sealed}"),
+        Value::Secret(_) => "ENC *".to_owned(),
+        Value::Text(_) | Value::List(_) => listed(&field.kind, value.texts()),
     }
 }
 
+fn listed(kind: &Kind, texts: &[Box<str>]) -> String {
+    let typed = texts.iter().map(|text| typed_text(kind, text));
+    typed.collect::<Vec<_>>().join(" ")
+}
+
 fn typed_text(kind: &Kind, text: &str) -> String {
-    match kind {
-        Kind::Text(_) | Kind::Reference(_) | Kind::Secret(_) => quoted(text),
-        Kind::Choice(_) | Kind::Integer(..) | Kind::Moment | Kind::Subnet => text.to_owned(),
+    if kind.is_quoted() {
+        quoted(text)
+    } else {
+        text.to_owned()
     }
 }
 
 /// What stands in a full configuration for a field that was not set.
 fn default_line(field: &Field) -> String {
     match (&field.kind, field.default) {
-        (Kind::Text(_) | Kind::Reference(_), "") => format!("set {} ''", field.name),
+        (Kind::Text(_) | Kind::Reference(_) | Kind::Host(_), "") => {
+            format!("set {} ''", field.name)
+        }
         (_, "") => format!("unset {}", field.name),
-        (kind, default) => format!("set {} {}", field.name, typed_text(kind, default)),
+        (kind, _) => {
+            let default = field.default_value();
+            format!("set {} {}", field.name, listed(kind, default.texts()))
+        }
     }
 }
 

@@ -31,7 +31,7 @@ impl Entry {
             values: values.collect(),
         };
         let scope = match self.table.shape {
-            Shape::Keyed { .. } => Scope::Entry(self.table, self.key.clone()),
+            Shape::Keyed(_) => Scope::Entry(self.table, self.key.clone()),
             Shape::Single => Scope::Table(self.table),
         };
         let mut listing = Listing::new(view, scope, zone);
@@ -43,7 +43,7 @@ impl Entry {
         let last = self.edits.iter().rev().find_map(|edit| match edit {
             Edit::Set(set, value) if set.name == field.name => Some(Some(value)),
             Edit::Unset(unset) if unset.name == field.name => Some(None),
-            Edit::Set(..) | Edit::Unset(_) => None,
+            Edit::Set(..) | Edit::Unset(_) | Edit::Children(..) => None,
         });
         let stored = || {
             self.stored
@@ -51,6 +51,6 @@ impl Entry {
                 .and_then(|stored| stored.value(field.name))
         };
         last.unwrap_or_else(stored)
-            .filter(|value| value.as_text() != Some(field.default))
+            .filter(|value| !field.is_default(value))
     }
 }

@@ -549,7 +549,7 @@ fn sealed_seed(token: &Token) -> Option<Box<str>> {
 /// The store seals secrets.
 fn sealed(object: Object) -> Object {
     let mut kept = Object::new(object.table, &object.key);
-    for (field, value) in object.into_values() {
+    for (field, value) in object.into_parts().0 {
         let value = match value {
             Value::Secret(_) => Value::Sealed("c2VhbGVkIHNlY3JldA==".into()),
             other => other,
@@ -564,6 +564,7 @@ fn copy(object: &Object) -> Object {
     for (field, value) in object.values() {
         let value = match value {
             Value::Text(text) => Value::Text(text.clone()),
+            Value::List(texts) => Value::List(texts.clone()),
             Value::Sealed(text) => Value::Sealed(text.clone()),
             Value::Secret(_) => unreachable!("nothing open is stored"),
         };

@@ -8,7 +8,7 @@ use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, UserName};
 use crate::password::PasswordHash;
 use crate::schema::{ADMIN, FORTITOKEN, LOCAL, RADIUS_CLIENT};
-use crate::schema::{Field, Object, Shape, Table, Value};
+use crate::schema::{Field, KeyForm, Object, Table, Value};
 use crate::token::{Stage, Token, TokenStatus};
 use crate::user::{Switch, TwoFactor, User};
 
@@ -64,6 +64,7 @@ fn summary(edits: &[Edit]) -> String {
     let words = edits.iter().map(|edit| match edit {
         Edit::Set(field, _) => format!("set {}", field.name),
         Edit::Unset(field) => format!("unset {}", field.name),
+        Edit::Children(table, _) => format!("config {}", table.path),
     });
     words.collect::<Vec<_>>().join(", ")
 }
@@ -135,6 +136,7 @@ fn edit_user(
     let (field, value) = match edit {
         Edit::Set(field, value) => (field, value),
         Edit::Unset(field) => (field, Value::Text(Box::from(field.default))),
+        Edit::Children(..) => return Ok(()),
     };
     let text = value.as_text().unwrap_or("");
     match field.name {
@@ -187,7 +189,7 @@ fn password(value: &Value, context: &Context<'_>) -> Result<Option<PasswordHash>
     match value {
         Value::Secret(password) => Ok(Some(PasswordHash::new(password, context.entropy.salt)?)),
         Value::Sealed(phc) => Ok(Some(PasswordHash::from_enc(phc)?)),
-        Value::Text(_) => Ok(None),
+        Value::Text(_) | Value::List(_) => Ok(None),
     }
 }
 
@@ -233,6 +235,7 @@ fn edit_token(token: &mut Token, edit: &Edit) {
     let (field, text) = match edit {
         Edit::Set(field, value) => (field, value.as_text().unwrap_or("")),
         Edit::Unset(field) => (field, field.default),
+        Edit::Children(..) => return,
     };
     match field.name {
         "status" => {
@@ -254,8 +257,8 @@ fn configure_object(
     facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    if let Shape::Keyed { max, .. } = table.shape {
-        writable(key, max)?;
+    if let Some(form) = table.key().map(|key| key.form) {
+        writable(key, form)?;
     }
     let mut object = facts.object.unwrap_or_else(|| Object::new(table, key));
     for edit in edits {
@@ -265,6 +268,7 @@ fn configure_object(
             }
             Edit::Set(field, value) => object.set(field, checked(field, value)?),
             Edit::Unset(field) => object.unset(field),
+            Edit::Children(table, entries) => object.set_children(table, entries),
         }
     }
     if table == &ADMIN {
@@ -285,7 +289,7 @@ fn configure_object(
 }
 
 /// A key stands in configuration text, in prompts and in the log.
-fn writable(key: &str, max: u16) -> Result<(), AdminError> {
+fn writable(key: &str, form: KeyForm) -> Result<(), AdminError> {
     let got = key.chars().count();
     let refused = |error| AdminError::Name {
         key: key.into(),
@@ -297,10 +301,16 @@ fn writable(key: &str, max: u16) -> Result<(), AdminError> {
     if key.chars().any(char::is_control) {
         return Err(refused(NameError::Control));
     }
-    if got > usize::from(max) {
-        return Err(AdminError::KeyTooLong { max, got });
+    match form {
+        KeyForm::Name(max) if got > usize::from(max) => Err(AdminError::KeyTooLong { max, got }),
+        KeyForm::Number(max) if !key.parse().is_ok_and(|number| (1..=max).contains(&number)) => {
+            Err(AdminError::KeyNumber {
+                key: key.into(),
+                max,
+            })
+        }
+        KeyForm::Name(_) | KeyForm::Number(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// What is kept of an administrator's password is its hash; sealed like every secret.
@@ -335,6 +345,7 @@ fn required(object: &Object, field: &'static str, why: &'static str) -> Result<(
     let is_blank = match object.value(field) {
         Some(Value::Text(text) | Value::Sealed(text)) => text.is_empty(),
         Some(Value::Secret(secret)) => secret.is_empty(),
+        Some(Value::List(texts)) => texts.is_empty(),
         None => true,
     };
     if is_blank {

@@ -49,6 +49,14 @@ pub enum AdminError {
         /// Characters typed.
         got: usize,
     },
+    /// The key is no number of the table.
+    #[error("'{key}' is no number from 1 to {max}")]
+    KeyNumber {
+        /// What was typed.
+        key: Box<str>,
+        /// The greatest.
+        max: u32,
+    },
     /// A field that the entry cannot be without.
     #[error("node_check_object fail! for {field}")]
     Incomplete {
@@ -107,6 +115,7 @@ impl AdminError {
             Self::Name { .. }
             | Self::Serial { .. }
             | Self::KeyTooLong { .. }
+            | Self::KeyNumber { .. }
             | Self::Password(_)
             | Self::Field { .. } => -651,
         }
@@ -124,6 +133,7 @@ impl AdminError {
             Self::Name { .. } | Self::KeyTooLong { .. } => {
                 "choose a name of 1 to 64 characters without control characters".to_owned()
             }
+            Self::KeyNumber { .. } => "type a number; 'edit 0' takes the next free one".to_owned(),
             Self::Serial { .. } => {
                 "a serial number has 16 characters and begins with FTK, such as FTKMOB83712DC7FE"
                     .to_owned()

@@ -145,7 +145,7 @@ impl Executor {
         let object = self.store.object(table, key).await?;
         Ok(match table.shape {
             Shape::Single => Some(object.unwrap_or_else(|| Object::new(table, ""))),
-            Shape::Keyed { .. } => object,
+            Shape::Keyed(_) => object,
         })
     }
 

@@ -149,7 +149,7 @@ impl Memory {
                     .open_config(object.table.path, &object.key, field, enc)
             }
             Value::Secret(plain) => Some(Secret::new(Zeroizing::new(plain.as_bytes().to_vec()))),
-            Value::Text(_) => None,
+            Value::Text(_) | Value::List(_) => None,
         }
     }
 }

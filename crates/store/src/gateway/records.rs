@@ -4,7 +4,7 @@ use data_encoding::BASE64;
 use domain::admin::{Owned, Owner};
 use domain::name::{CanonicalName, UserName};
 use domain::password::PasswordHash;
-use domain::schema::{Kind as FieldKind, Object, Table, Value};
+use domain::schema::{Field, Kind as FieldKind, Object, Table, Value};
 use domain::time::Timestamp;
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
 use domain::user::{Switch, TwoFactor, User};
@@ -478,7 +478,7 @@ pub(super) async fn object<T: Tx>(
 ) -> Result<Option<Object>, SqlError> {
     let rows: Vec<(String, String)> = tx
         .rows(
-            "SELECT field, value FROM config WHERE path = $1 AND entry = $2",
+            "SELECT field, value FROM config WHERE path = $1 AND entry = $2 ORDER BY field",
             &vals![table.path, key],
         )
         .await?;
@@ -499,7 +499,7 @@ pub(super) async fn objects<T: Tx>(
 ) -> Result<Vec<Object>, SqlError> {
     let rows: Vec<(String, String, String)> = tx
         .rows(
-            "SELECT entry, field, value FROM config WHERE path = $1 ORDER BY entry",
+            "SELECT entry, field, value FROM config WHERE path = $1 ORDER BY entry, field",
             &vals![table.path],
         )
         .await?;
@@ -519,14 +519,59 @@ pub(super) async fn objects<T: Tx>(
 
 /// A field that this version does not declare is left alone in its row.
 fn fill(object: &mut Object, name: &str, value: String) {
-    let Some(field) = object.table.field(name) else {
-        return;
-    };
-    let value = match field.kind {
+    if let Some(child) = ChildField::parse(name) {
+        return child.fill(object, value);
+    }
+    if let Some(field) = object.table.field(name) {
+        object.set(field, stored(field, value));
+    }
+}
+
+fn stored(field: &'static Field, value: String) -> Value {
+    match field.kind {
         FieldKind::Secret(_) => Value::Sealed(value.into()),
+        FieldKind::List(_) => Value::List(value.lines().map(Box::from).collect()),
         _ => Value::Text(value.into()),
-    };
-    object.set(field, value);
+    }
+}
+
+/// The row of a child entry's field is named `CHILD/PLACE/FIELD`; the one without a field has the
+/// child's key. No table and no field has a `/` in its name.
+struct ChildField<'a> {
+    table: &'a str,
+    place: usize,
+    field: &'a str,
+}
+
+impl<'a> ChildField<'a> {
+    fn parse(name: &'a str) -> Option<Self> {
+        let (table, rest) = name.split_once('/')?;
+        let (place, field) = rest.split_once('/')?;
+        let place = place.parse().ok()?;
+        Some(Self {
+            table,
+            place,
+            field,
+        })
+    }
+
+    /// Five digits put the rows of a listing into the order of the children.
+    fn name(table: &Table, place: usize, field: &str) -> String {
+        format!("{}/{place:05}/{field}", table.path)
+    }
+
+    fn fill(&self, object: &mut Object, value: String) {
+        let Some(table) = object.table.child(self.table) else {
+            return;
+        };
+        if self.field == EXISTS {
+            object.add_child(Object::new(table, &value));
+        } else if let (Some(field), Some(child)) =
+            (table.field(self.field), object.child_mut(table, self.place))
+        {
+            child.set(field, stored(field, value));
+        }
+    }
 }
 
 /// The row that an entry without any set field leaves behind: it exists.
@@ -537,20 +582,51 @@ pub(super) async fn put_object<T: Tx>(
     object: Object,
     secrets: &Secrets,
 ) -> Result<(), SqlError> {
-    let (path, key) = (object.table.path, object.key.clone());
-    remove_object(tx, object.table, &key).await?;
+    let table = object.table;
+    let (path, key) = (table.path, object.key.clone());
+    remove_object(tx, table, &key).await?;
     put_field(tx, path, &key, EXISTS, "").await?;
-    for (field, value) in object.into_values() {
-        let text = match value {
-            Value::Text(text) | Value::Sealed(text) => Zeroizing::new(text.into_string()),
-            Value::Secret(plain) => {
-                let sealed = secrets.seal_config(path, &key, field.name, plain.as_bytes())?;
-                Zeroizing::new(BASE64.encode(&sealed))
-            }
-        };
+    let (values, children) = object.into_parts();
+    for (field, value) in values {
+        let text = kept(table, &key, field, value, secrets)?;
         put_field(tx, path, &key, field.name, &text).await?;
     }
+    for child_table in table.children {
+        let children = children.iter().filter(|child| child.table == *child_table);
+        for (place, child) in children.enumerate() {
+            put_field(
+                tx,
+                path,
+                &key,
+                &ChildField::name(child_table, place, EXISTS),
+                &child.key,
+            )
+            .await?;
+            for (field, value) in child.values() {
+                let name = ChildField::name(child_table, place, field.name);
+                put_field(tx, path, &key, &name, &value.texts().join("\n")).await?;
+            }
+        }
+    }
     Ok(())
+}
+
+/// A value as its row holds it. No text has line ends, so they part the texts of a list.
+fn kept(
+    table: &'static Table,
+    key: &str,
+    field: &'static Field,
+    value: Value,
+    secrets: &Secrets,
+) -> Result<Zeroizing<String>, SqlError> {
+    Ok(Zeroizing::new(match value {
+        Value::Text(text) | Value::Sealed(text) => text.into_string(),
+        Value::List(texts) => texts.join("\n"),
+        Value::Secret(plain) => {
+            let sealed = secrets.seal_config(table.path, key, field.name, plain.as_bytes())?;
+            BASE64.encode(&sealed)
+        }
+    }))
 }
 
 async fn put_field<T: Tx>(

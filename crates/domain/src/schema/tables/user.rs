@@ -1,172 +1,20 @@
-//! The tables themselves. Names, sizes and defaults are those of the described system.
+//! `config user …`: people, their tokens, and who asks for them.
 
-use super::{Access, Choice, Field, Kind, Shape, Table};
-
-/// Every table, in the order of a full configuration.
-pub const ALL: &[&Table] = &[
-    &GLOBAL,
-    &ADMIN,
-    &EMAIL_SERVER,
-    &FORTITOKEN,
-    &LOCAL,
-    &SETTING,
-    &RADIUS_CLIENT,
-];
-
-const fn field(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Field {
-    Field {
-        name,
-        help,
-        kind,
-        default,
-        access: Access::Administrator,
-    }
-}
-
-const fn system(
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    help: &'static str,
-) -> Field {
-    Field {
-        name,
-        help,
-        kind,
-        default,
-        access: Access::System,
-    }
-}
-
-const fn choice(word: &'static str, help: &'static str) -> Choice {
-    Choice { word, help }
-}
-
-const SWITCH: Kind = Kind::Choice(&[
-    choice("enable", "Enable setting."),
-    choice("disable", "Disable setting."),
-]);
-
-/// `config system global`.
-pub static GLOBAL: Table = Table {
-    path: "system global",
-    help: "Configure global attributes.",
-    shape: Shape::Single,
-    fields: &[
-        field(
-            "hostname",
-            Kind::Text(35),
-            "symbolon",
-            "Name of this unit, shown in the prompt.",
-        ),
-        field(
-            "two-factor-ftk-expiry",
-            Kind::Integer(60, 600),
-            "60",
-            "FortiToken authentication session timeout (60 - 600 sec): how long a challenge stays open.",
-        ),
-        field(
-            "two-factor-ftm-expiry",
-            Kind::Integer(1, 168),
-            "72",
-            "FortiToken Mobile session timeout (1 - 168 hours): how long an activation code is valid.",
-        ),
-    ],
-};
-
-/// `config system admin`. The console trusts who owns its socket; these accounts are for logins that
-/// come over a network.
-pub static ADMIN: Table = Table {
-    path: "system admin",
-    help: "Configure admin users.",
-    shape: Shape::Keyed {
-        key: "name",
-        help: "User name.",
-        max: 64,
-    },
-    fields: &[
-        field(
-            "accprofile",
-            Kind::Choice(&[choice("super_admin", "Everything.")]),
-            "super_admin",
-            "Access profile of this administrator.",
-        ),
-        field("comments", Kind::Text(255), "", "Comment."),
-        field("password", Kind::Secret(128), "", "Admin user password."),
-        field(
-            "force-password-change",
-            SWITCH,
-            "disable",
-            "Enable/disable that the password must be changed at the next login.",
-        ),
-    ],
-};
-
-/// `config system email-server`.
-pub static EMAIL_SERVER: Table = Table {
-    path: "system email-server",
-    help: "Configure the email server used for activation codes.",
-    shape: Shape::Single,
-    fields: &[
-        field(
-            "reply-to",
-            Kind::Text(63),
-            "",
-            "Sender and reply-to address of every mail.",
-        ),
-        field(
-            "server",
-            Kind::Text(63),
-            "",
-            "SMTP server IP address or hostname.",
-        ),
-        field("port", Kind::Integer(1, 65_535), "25", "SMTP server port."),
-        field(
-            "authenticate",
-            SWITCH,
-            "disable",
-            "Enable/disable authentication.",
-        ),
-        field(
-            "validate-server",
-            SWITCH,
-            "disable",
-            "Enable/disable validation of server certificate.",
-        ),
-        field(
-            "username",
-            Kind::Text(255),
-            "",
-            "SMTP server user name for authentication.",
-        ),
-        field(
-            "password",
-            Kind::Secret(128),
-            "",
-            "SMTP server user password for authentication.",
-        ),
-        field(
-            "security",
-            Kind::Choice(&[
-                choice("none", "None."),
-                choice("starttls", "STARTTLS."),
-                choice("smtps", "SSL/TLS."),
-            ]),
-            "none",
-            "Connection security used by the email server.",
-        ),
-    ],
-};
+use super::{SWITCH, choice, field, system};
+use crate::access::Area;
+use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
 
 /// `config user fortitoken`.
 pub static FORTITOKEN: Table = Table {
     path: "user fortitoken",
     help: "Configure FortiToken.",
-    shape: Shape::Keyed {
-        key: "serial-number",
+    scope: Scope::Vdom,
+    area: Area::Authentication,
+    shape: Shape::Keyed(Key {
+        name: "serial-number",
         help: "Serial number.",
-        max: 16,
-    },
+        form: KeyForm::Name(16),
+    }),
     fields: &[
         field(
             "status",
@@ -195,17 +43,20 @@ pub static FORTITOKEN: Table = Table {
         system("reg-id", Kind::Text(256), "", "Device Reg ID."),
         system("os-ver", Kind::Text(15), "", "Device Mobile Version."),
     ],
+    children: &[],
 };
 
 /// `config user local`.
 pub static LOCAL: Table = Table {
     path: "user local",
     help: "Configure local users.",
-    shape: Shape::Keyed {
-        key: "name",
+    scope: Scope::Vdom,
+    area: Area::Authentication,
+    shape: Shape::Keyed(Key {
+        name: "name",
         help: "Local user name.",
-        max: 64,
-    },
+        form: KeyForm::Name(64),
+    }),
     fields: &[
         field(
             "status",
@@ -230,7 +81,7 @@ pub static LOCAL: Table = Table {
         ),
         field(
             "fortitoken",
-            Kind::Reference("user fortitoken"),
+            Kind::Reference(&["user fortitoken"]),
             "",
             "Two-factor recipient's FortiToken serial number.",
         ),
@@ -242,12 +93,15 @@ pub static LOCAL: Table = Table {
         ),
         field("passwd", Kind::Secret(128), "", "User's password."),
     ],
+    children: &[],
 };
 
 /// `config user setting`.
 pub static SETTING: Table = Table {
     path: "user setting",
     help: "Configure user authentication setting.",
+    scope: Scope::Vdom,
+    area: Area::Authentication,
     shape: Shape::Single,
     fields: &[
         field(
@@ -275,17 +129,20 @@ pub static SETTING: Table = Table {
             "When a refusal leaves, in milliseconds after the request came.",
         ),
     ],
+    children: &[],
 };
 
 /// `config user radius-client`: who may ask this server.
 pub static RADIUS_CLIENT: Table = Table {
     path: "user radius-client",
     help: "Configure the RADIUS clients that may ask this server.",
-    shape: Shape::Keyed {
-        key: "name",
+    scope: Scope::Vdom,
+    area: Area::Authentication,
+    shape: Shape::Keyed(Key {
+        name: "name",
         help: "RADIUS client name.",
-        max: 35,
-    },
+        form: KeyForm::Name(35),
+    }),
     fields: &[
         field(
             "subnet",
@@ -323,4 +180,5 @@ pub static RADIUS_CLIENT: Table = Table {
             "How password and code are combined.",
         ),
     ],
+    children: &[],
 };

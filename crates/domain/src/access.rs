@@ -1,0 +1,13 @@
+//! What administrators may do.
+
+/// A part of the configuration and of the commands, as access profiles grant it:
+/// `config system accprofile`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Area {
+    /// `authgrp`: users, tokens, RADIUS clients.
+    Authentication,
+    /// `sysgrp`: the unit itself.
+    System,
+    /// `loggrp`: log settings and the event log.
+    Log,
+}

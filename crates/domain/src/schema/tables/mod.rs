@@ -1,0 +1,56 @@
+//! The tables themselves. Names, sizes and defaults are those of the described system.
+
+use super::{Access, Choice, Effect, Field, Kind, Table};
+
+mod system;
+mod user;
+
+pub use system::{ADMIN, EMAIL_SERVER, GLOBAL};
+pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
+
+/// Every table, in the order of a full configuration.
+pub const ALL: &[&Table] = &[
+    &GLOBAL,
+    &ADMIN,
+    &EMAIL_SERVER,
+    &FORTITOKEN,
+    &LOCAL,
+    &SETTING,
+    &RADIUS_CLIENT,
+];
+
+const fn field(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Field {
+    Field {
+        name,
+        help,
+        kind,
+        default,
+        access: Access::Administrator,
+        effect: Effect::InForce,
+    }
+}
+
+const fn system(
+    name: &'static str,
+    kind: Kind,
+    default: &'static str,
+    help: &'static str,
+) -> Field {
+    Field {
+        name,
+        help,
+        kind,
+        default,
+        access: Access::System,
+        effect: Effect::InForce,
+    }
+}
+
+const fn choice(word: &'static str, help: &'static str) -> Choice {
+    Choice { word, help }
+}
+
+const SWITCH: Kind = Kind::Choice(&[
+    choice("enable", "Enable setting."),
+    choice("disable", "Disable setting."),
+]);
