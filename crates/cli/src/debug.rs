@@ -27,17 +27,31 @@ pub enum Source {
     Fortitoken,
     /// `diagnose debug application`.
     Application(Application),
+    /// `diagnose debug cli`: what changes in the configuration, whoever changes it.
+    Cli,
 }
 
-/// The daemons of the described system whose work is done here.
+/// The daemons of the described system by which its administrators know the parts of a login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Application {
     /// Mails.
     Alertmail,
+    /// Authentication of users at policies.
+    Authd,
     /// Logins.
     Fnbamd,
     /// Connections to the token server.
     Forticldd,
+    /// Pushes.
+    FtmPush,
+    /// Web pages.
+    Httpsd,
+    /// RADIUS.
+    Radiusd,
+    /// Logins of administrators over SSH.
+    Sshd,
+    /// The SSL VPN.
+    Sslvpn,
 }
 
 /// What a line says.
@@ -98,21 +112,43 @@ pub(crate) enum Change {
     Output(Switch),
     /// `diagnose debug console timestamp`.
     Timestamp(Switch),
+    /// `diagnose debug console no-user-log-msg`.
+    NoUserLog(Switch),
     /// `diagnose fortitoken debug`.
     Fortitoken(Switch),
     /// `diagnose debug application`: 0 is off.
     Level(Application, i32),
+    /// `diagnose debug cli`.
+    Cli(i32),
     /// `diagnose debug reset`.
     Reset,
 }
 
 /// What a session wants to see.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Switches {
     output: Switch,
     timestamp: Switch,
+    no_user_log: Switch,
     fortitoken: Switch,
     levels: [i32; Application::ALL.len()],
+    cli: i32,
+}
+
+/// The level at which the described system's command line says nothing of what it does.
+const CLI_QUIET: i32 = 3;
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            output: Switch::Disable,
+            timestamp: Switch::Disable,
+            no_user_log: Switch::Disable,
+            fortitoken: Switch::Disable,
+            levels: [0; Application::ALL.len()],
+            cli: CLI_QUIET,
+        }
+    }
 }
 
 impl Switches {
@@ -121,6 +157,7 @@ impl Switches {
         let asked = match source {
             Source::Fortitoken => self.fortitoken == Switch::Enable,
             Source::Application(application) => self.levels[application as usize] != 0,
+            Source::Cli => !(0..=CLI_QUIET).contains(&self.cli),
         };
         self.output == Switch::Enable && asked
     }
@@ -151,8 +188,10 @@ impl Switches {
         match change {
             Change::Output(switch) => self.output = switch,
             Change::Timestamp(switch) => self.timestamp = switch,
+            Change::NoUserLog(switch) => self.no_user_log = switch,
             Change::Fortitoken(switch) => self.fortitoken = switch,
             Change::Level(application, level) => self.levels[application as usize] = level,
+            Change::Cli(level) => self.cli = level,
             Change::Reset => {
                 *self = Self {
                     output: self.output,
@@ -170,24 +209,23 @@ impl Switches {
     }
 }
 
-/// `diagnose debug info`.
+/// `diagnose debug info`, with the described system's names: what is asked for in vain is said so.
 impl fmt::Display for Switches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "debug output:           {}", self.output)?;
         writeln!(f, "console timestamp:      {}", self.timestamp)?;
+        writeln!(f, "console no user log message:    {}", self.no_user_log)?;
         writeln!(f, "fortitoken debug:       {}", self.fortitoken)?;
-        let levels = Application::ALL
-            .iter()
-            .zip(self.levels)
-            .filter(|(_, level)| *level != 0);
-        for (application, level) in levels {
-            writeln!(
-                f,
-                "{:<24}{level} ({level:#x})",
-                format!("{} debug level:", application.name())
-            )?;
+        let levels = Application::ALL.iter().zip(self.levels);
+        for (application, level) in levels.filter(|(_, level)| *level != 0) {
+            let name = format!("{} debug level:", application.name());
+            let silent = match application.silent() {
+                Some(why) => format!("   (no lines: {why})"),
+                None => String::new(),
+            };
+            writeln!(f, "{name:<24}{level} ({level:#x}){silent}")?;
         }
-        Ok(())
+        writeln!(f, "{:<24}{}", "CLI debug level:", self.cli)
     }
 }
 
@@ -202,14 +240,42 @@ impl fmt::Display for Switch {
 
 impl Application {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Alertmail, Self::Fnbamd, Self::Forticldd];
+    pub const ALL: [Self; 9] = [
+        Self::Alertmail,
+        Self::Authd,
+        Self::Fnbamd,
+        Self::Forticldd,
+        Self::FtmPush,
+        Self::Httpsd,
+        Self::Radiusd,
+        Self::Sshd,
+        Self::Sslvpn,
+    ];
 
     /// The name after `diagnose debug application`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Alertmail => "alertmail",
+            Self::Authd => "authd",
             Self::Fnbamd => "fnbamd",
             Self::Forticldd => "forticldd",
+            Self::FtmPush => "ftm-push",
+            Self::Httpsd => "httpsd",
+            Self::Radiusd => "radiusd",
+            Self::Sshd => "sshd",
+            Self::Sslvpn => "sslvpn",
+        }
+    }
+
+    /// Why no line ever comes from there, and where to look instead; none if lines do come.
+    const fn silent(self) -> Option<&'static str> {
+        match self {
+            Self::Alertmail | Self::Fnbamd | Self::Forticldd | Self::Radiusd => None,
+            Self::Authd => Some("there are no policies here; logins are fnbamd's"),
+            Self::FtmPush => Some("there is no push"),
+            Self::Httpsd => Some("there are no web pages"),
+            Self::Sshd => Some("the event log has the logins of administrators"),
+            Self::Sslvpn => Some("VPN gateways ask over RADIUS; logins are fnbamd's"),
         }
     }
 }

@@ -241,6 +241,9 @@ impl Session {
             Verb::DebugLevel(application) => {
                 return Ok(self.debug(Change::Level(application, arguments::level(word)?), output));
             }
+            Verb::DebugCli => {
+                return Ok(self.debug(Change::Cli(arguments::cli_level(word)?), output));
+            }
             Verb::DebugInfo => return Ok(print(&self.debug.to_string(), output)),
             Verb::SystemStatus => Command::Ask(Query::SystemStatus),
             Verb::Import => Command::Execute(Operation::Import(arguments::licence_code(word)?)),

@@ -81,6 +81,7 @@ pub(crate) enum Verb {
     TokenInfo,
     Debug(Change),
     DebugLevel(Application),
+    DebugCli,
     DebugInfo,
     LoginsOfAnyone,
     LoginsOfUser,
@@ -113,6 +114,7 @@ impl Verb {
             | Self::TokenInfo
             | Self::Debug(_)
             | Self::DebugLevel(_)
+            | Self::DebugCli
             | Self::DebugInfo
             | Self::LoginsOfAnyone
             | Self::LoginsOfUser
@@ -485,25 +487,51 @@ static DEBUG: &[Node] = &[
         "Debug level of a daemon.",
         &[
             level("alertmail", "Mails.", Application::Alertmail),
+            level("authd", "Policy authentication.", Application::Authd),
             level("fnbamd", "Logins.", Application::Fnbamd),
             level(
                 "forticldd",
                 "Connections to the token server.",
                 Application::Forticldd,
             ),
+            level("ftm-push", "FortiToken Mobile push.", Application::FtmPush),
+            level("httpsd", "Web pages.", Application::Httpsd),
+            level("radiusd", "RADIUS.", Application::Radiusd),
+            level("sshd", "SSH.", Application::Sshd),
+            level("sslvpn", "SSL VPN.", Application::Sslvpn),
         ],
+    ),
+    command(
+        "cli",
+        "Debug level of the command line: what changes in the configuration.",
+        Verb::DebugCli,
+        &[required(
+            "level",
+            "0 - 8; 3 is usual, 8 shows changes.",
+            Kind::Word,
+        )],
     ),
     group(
         "console",
         "Console.",
-        &[group(
-            "timestamp",
-            "Timestamps before debug lines.",
-            &switch(
-                Change::Timestamp(Switch::Enable),
-                Change::Timestamp(Switch::Disable),
+        &[
+            group(
+                "timestamp",
+                "Timestamps before debug lines.",
+                &switch(
+                    Change::Timestamp(Switch::Enable),
+                    Change::Timestamp(Switch::Disable),
+                ),
             ),
-        )],
+            group(
+                "no-user-log-msg",
+                "No user log messages on the console.",
+                &switch(
+                    Change::NoUserLog(Switch::Enable),
+                    Change::NoUserLog(Switch::Disable),
+                ),
+            ),
+        ],
     ),
 ];
 

@@ -1,9 +1,9 @@
 //! The token server as this gateway reaches it: HTTPS with the gateway's own certificate.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cli::debug::{Place, Source};
+use cli::debug::{Application, Place, Source};
 use domain::query::ServerReach;
 use ident::ProductSerial;
 use reqwest::header::CONTENT_TYPE;
@@ -139,7 +139,18 @@ impl TokenServer {
         self.debug.raw(source, || {
             format!("POST {PROCESS_PATH} HTTP/1.1\n\n{}", request.debug_text())
         });
+        let connection = Source::Application(Application::Forticldd);
+        self.debug
+            .raw(connection, || format!("forticldd: asking {}", self.url));
+        let began = Instant::now();
         let answer = self.post(request, message_id).await;
+        self.debug.raw(connection, || {
+            let took = began.elapsed().as_millis();
+            match &answer {
+                Ok(_) => format!("forticldd: answered after {took} ms"),
+                Err(error) => format!("forticldd: failed after {took} ms: {error}"),
+            }
+        });
         let reach = if matches!(answer, Err(AskError::Unreachable { .. })) {
             UNREACHABLE
         } else {

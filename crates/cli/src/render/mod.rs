@@ -1,5 +1,6 @@
 //! Text for the administrator. Lines end in LF; the shell makes of it what its terminal needs.
 
+mod change;
 mod configuration;
 mod logins;
 mod outbox;
@@ -9,6 +10,7 @@ mod status;
 mod tokens;
 mod zone;
 
+pub use change::change;
 pub use configuration::{Listing, View};
 pub(crate) use configuration::{Scope, Shown};
 pub use logins::login;

@@ -35,6 +35,15 @@ pub(super) fn level(word: &str) -> Result<i32, Complaint> {
     level.ok_or_else(|| Complaint::value(word, "a level is a number; 0 is off, -1 is everything"))
 }
 
+/// `-1` is not documented and is typed all the same: everything.
+pub(super) fn cli_level(word: &str) -> Result<i32, Complaint> {
+    let level = word.parse().ok().filter(|level| (-1..=8).contains(level));
+    level.ok_or_else(|| {
+        let plain = "a level is a number from 0 to 8; 3 is usual, 8 shows every change";
+        Complaint::value(word, plain)
+    })
+}
+
 pub(super) fn synchronise(words: &[String]) -> Result<Synchronise, Complaint> {
     match words {
         [token, first, second] => Ok(Synchronise {

@@ -159,6 +159,7 @@ impl World {
                 Source::Fortitoken,
                 Text::Raw(text.replace(" / ", "\n").into()),
             ),
+            "cli" => (Source::Cli, Text::Raw(text.replace(" / ", "\n").into())),
             "fnbamd" => (
                 Source::Application(Application::Fnbamd),
                 Text::Raw(text.into()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cli::debug::Source;
 use cli::render::{self, Activation, Outcome, Request, Zone};
 use cli::{Command, Synchronise};
 use domain::admin::{AdminError, Operation};
@@ -150,6 +151,7 @@ impl Executor {
     }
 
     async fn configure(&self, operation: Operation, actor: &Actor) -> Ran {
+        self.debug.raw(Source::Cli, || render::change(&operation));
         match self.administer(operation, actor).await {
             Ok(messages) => Ran::Applied(Ok(messages)),
             Err(Failure::Refused(error)) => Ran::Applied(Err(error)),
