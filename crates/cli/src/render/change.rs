@@ -1,6 +1,7 @@
 //! Changes of the configuration as debug lines.
 
 use domain::admin::{Edit, Operation};
+use domain::schema::Value;
 
 use crate::words::quoted;
 
@@ -29,10 +30,16 @@ pub fn change(operation: &Operation) -> String {
 
 fn edited(edit: &Edit) -> String {
     match edit {
-        Edit::Set(field, value) => match value.as_text() {
-            Some(text) => format!("set {} {}", field.name, quoted(text)),
-            None => format!("set {} ENC *", field.name),
-        },
+        Edit::Set(field, Value::Secret(_) | Value::Sealed(_)) => {
+            format!("set {} ENC *", field.name)
+        }
+        Edit::Set(field, value) => {
+            let texts: Vec<String> = value.texts().iter().map(|text| quoted(text)).collect();
+            format!("set {} {}", field.name, texts.join(" "))
+        }
         Edit::Unset(field) => format!("unset {}", field.name),
+        Edit::Children(table, entries) => {
+            format!("config {}: {} entries", table.path, entries.len())
+        }
     }
 }
