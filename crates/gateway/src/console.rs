@@ -10,12 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::audit::Actor;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::watch;
 
-use crate::command_line::{Executor, conversation};
+use crate::command_line::{self, Executor, Reader, Size, Writer};
 use crate::local_socket::LocalSocket;
 use crate::stopped;
 
@@ -54,19 +53,41 @@ async fn serve(
     stream: UnixStream,
     executor: Arc<Executor>,
     actor: Actor,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let (reader, writer) = stream.into_split();
-    let mut reader = BufReader::new(reader);
-    match tokio::time::timeout(GREETING_TIMEOUT, greeting(&mut reader)).await?? {
-        Client::Terminal(columns) => {
-            conversation::terminal(reader, writer, &executor, actor, columns, stop).await
-        }
-        Client::Pipe => conversation::pipe(reader, writer, &executor, actor, stop).await,
+    let (mut reader, writer): (Reader, Writer) =
+        (BufReader::new(Box::new(reader)), Box::new(writer));
+    let client = tokio::time::timeout(GREETING_TIMEOUT, greeting(&mut reader)).await??;
+    tokio::select! {
+        served = converse(client, reader, writer, &executor, actor) => served,
+        () = stopped(&mut stop) => Ok(()),
     }
 }
 
-async fn greeting(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Client> {
+async fn converse(
+    client: Client,
+    reader: Reader,
+    writer: Writer,
+    executor: &Executor,
+    actor: Actor,
+) -> io::Result<()> {
+    match client {
+        Client::Terminal(columns) => {
+            // The console's client does not tell when it is resized.
+            let (_, size) = watch::channel(Size { columns, rows: 0 });
+            command_line::terminal(reader, writer, size, executor, actor).await
+        }
+        Client::Pipe => {
+            let (mut writer, status) = command_line::pipe(reader, writer, executor, actor).await?;
+            let end = format!("\0{}\n", status as u8);
+            writer.write_all(end.as_bytes()).await?;
+            writer.shutdown().await
+        }
+    }
+}
+
+async fn greeting(reader: &mut Reader) -> io::Result<Client> {
     let mut line = Vec::new();
     loop {
         let buffered = reader.fill_buf().await?;

@@ -1,78 +1,68 @@
-//! One administrator's conversation: lines from a terminal or a pipe, output and debug lines back.
+//! What terminal and pipe share: a line goes into the session, what it asks for is done, output and
+//! debug lines come back as they arise.
 
 use std::io;
 use std::sync::Arc;
 
-use cli::debug::Line;
-use cli::editor::{Editor, Event, Limits};
-use cli::{Completion, Output, Session, Step};
+use cli::debug::Line as DebugLine;
+use cli::{Output, Session, Step};
 use domain::audit::Actor;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc};
 
 use super::executor::{Executor, Ran};
-use crate::{clock, stopped};
+use super::input::{Client, Input, Line, Reader, Source, Writer};
+use crate::clock;
 
 /// Chunks of output that wait for the client: a slow one slows the command, not the memory.
 const CHUNKS_WAITING: usize = 16;
 
-/// Longest line of a pipe, as the editor's.
-const LINE_MAX: usize = 4_096;
-
-type Writer = OwnedWriteHalf;
-type Reader = BufReader<OwnedReadHalf>;
-
 /// Whether the conversation goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Next {
+pub(super) enum Next {
     GoOn,
     Close,
 }
 
-/// What terminal and pipe share.
-struct Conversation<'a> {
-    session: Session,
-    executor: &'a Executor,
-    actor: Actor,
-    debug: broadcast::Receiver<Arc<Line>>,
-    client: Client,
+/// What a conversation waits for between commands.
+pub(super) enum Came<T> {
+    Input(T),
+    Debug(String),
+}
+
+/// One administrator's conversation.
+pub(super) struct Conversation<'a> {
+    pub(super) session: Session,
+    pub(super) executor: &'a Executor,
+    pub(super) client: Client,
+    pub(super) input: Input,
     /// Whether anything was refused: a script wants to know at the end.
-    refused: bool,
-}
-
-/// The client's end.
-struct Client {
-    writer: Writer,
-    /// What ends a line there.
-    line_end: &'static str,
-}
-
-impl Client {
-    async fn print(&mut self, text: &str) -> io::Result<()> {
-        if self.line_end == "\n" {
-            return self.writer.write_all(text.as_bytes()).await;
-        }
-        self.writer
-            .write_all(text.replace('\n', self.line_end).as_bytes())
-            .await
-    }
+    pub(super) refused: bool,
+    actor: Actor,
+    debug: broadcast::Receiver<Arc<DebugLine>>,
 }
 
 impl<'a> Conversation<'a> {
-    fn new(client: Client, executor: &'a Executor, actor: Actor) -> Self {
+    pub(super) fn new(
+        reader: Reader,
+        writer: Writer,
+        source: Source,
+        executor: &'a Executor,
+        actor: Actor,
+    ) -> Self {
         Self {
             session: Session::new(clock::zone()),
             executor,
+            client: Client::new(writer, source),
+            input: Input::new(reader, source),
+            refused: false,
             actor,
             debug: executor.debug_lines(),
-            client,
-            refused: false,
         }
     }
 
-    async fn line(&mut self, line: &str) -> io::Result<Next> {
+    /// Runs a line to its end.
+    pub(super) async fn line(&mut self, line: &str) -> io::Result<Next> {
         let mut step = self.session.feed(line);
         loop {
             step = match step {
@@ -87,16 +77,37 @@ impl<'a> Conversation<'a> {
                     self.client.print(&text).await?;
                     return Ok(Next::GoOn);
                 }
-                Step::Run { command, output } => {
-                    let ran = self.run(command, output).await?;
-                    self.after(ran).await?
-                }
+                Step::Run { command, output } => match self.run(command, output).await? {
+                    Some(ran) => self.after(ran).await?,
+                    None => return self.interrupted().await,
+                },
             };
         }
     }
 
-    /// Runs a command; its output and debug lines are printed as they come.
-    async fn run(&mut self, command: cli::Command, mut output: Output) -> io::Result<Ran> {
+    /// The next keys, or a debug line that comes before them.
+    pub(super) async fn keys(&mut self) -> io::Result<Came<Vec<u8>>> {
+        tokio::select! {
+            keys = self.input.keys() => Ok(Came::Input(keys?)),
+            text = debug_text(&self.session, &mut self.debug) => Ok(Came::Debug(text)),
+        }
+    }
+
+    /// The next line of a pipe, or a debug line that comes before it.
+    pub(super) async fn next_line(&mut self) -> io::Result<Came<Line>> {
+        tokio::select! {
+            line = self.input.line() => Ok(Came::Input(line?)),
+            text = debug_text(&self.session, &mut self.debug) => Ok(Came::Debug(text)),
+        }
+    }
+
+    pub(super) fn prompt(&self) -> String {
+        self.session.prompt(&self.executor.hostname())
+    }
+
+    /// Runs a command; its output and debug lines are printed as they come. `None` if it was
+    /// interrupted.
+    async fn run(&mut self, command: cli::Command, mut output: Output) -> io::Result<Option<Ran>> {
         let (chunks, mut waiting) = mpsc::channel(CHUNKS_WAITING);
         let running = self.executor.run(command, &self.actor, chunks);
         tokio::pin!(running);
@@ -104,17 +115,14 @@ impl<'a> Conversation<'a> {
         loop {
             tokio::select! {
                 biased;
-                line = self.debug.recv() => {
-                    if let Some(text) = shown(&self.session, line) {
-                        self.client.print(&text).await?;
-                    }
-                }
+                () = self.input.interrupted() => return Ok(None),
+                text = debug_text(&self.session, &mut self.debug) => self.client.print(&text).await?,
                 chunk = waiting.recv() => match chunk {
                     Some(text) => self.client.print(&output.push(&text)).await?,
                     None => {
                         if let Some(ran) = ran.take() {
                             self.client.print(&output.finish()).await?;
-                            return Ok(ran);
+                            return Ok(Some(ran));
                         }
                     }
                 },
@@ -154,11 +162,11 @@ impl<'a> Conversation<'a> {
         loop {
             tokio::select! {
                 biased;
-                line = self.debug.recv() => {
-                    if let Some(text) = shown(&self.session, line) {
-                        self.client.print(&text).await?;
-                    }
+                () = self.input.interrupted() => {
+                    self.interrupted().await?;
+                    return Ok(());
                 }
+                text = debug_text(&self.session, &mut self.debug) => self.client.print(&text).await?,
                 (text, failed) = &mut followed => {
                     self.refused |= failed;
                     return self.client.print(&text).await;
@@ -167,234 +175,22 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn prompt(&self) -> String {
-        self.session.prompt(&self.executor.hostname())
-    }
-}
-
-/// The debug line as the session shows it; a session that was too slow is told what it missed.
-fn shown(session: &Session, line: Result<Arc<Line>, RecvError>) -> Option<String> {
-    match line {
-        Ok(line) => session.debug_line(&line),
-        Err(RecvError::Lagged(missed)) => Some(format!("({missed} debug lines were missed)\n")),
-        Err(RecvError::Closed) => None,
-    }
-}
-
-/// Serves a terminal until it closes.
-pub(crate) async fn terminal(
-    mut reader: Reader,
-    writer: Writer,
-    executor: &Executor,
-    actor: Actor,
-    columns: u16,
-    mut stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let client = Client {
-        writer,
-        line_end: "\r\n",
-    };
-    let mut conversation = Conversation::new(client, executor, actor);
-    let mut screen = Screen {
-        editor: Editor::new(Limits::default()),
-        output: Vec::new(),
-    };
-    screen.editor.resize(columns);
-    screen.prompt(&mut conversation).await?;
-    let mut buffer = [0; 1_024];
-    loop {
-        let got = tokio::select! {
-            got = reader.read(&mut buffer) => got?,
-            line = conversation.debug.recv() => {
-                if let Some(text) = shown(&conversation.session, line) {
-                    screen.editor.announce(&text, &mut screen.output);
-                    screen.flush(&mut conversation).await?;
-                }
-                continue;
-            }
-            () = stopped(&mut stop) => 0,
-        };
-        let input = buffer.get(..got).unwrap_or_default();
-        if got == 0 || screen.type_in(input, &mut conversation).await? == Next::Close {
-            return conversation.client.writer.shutdown().await;
-        }
-    }
-}
-
-/// The editor and what it has drawn and not yet sent.
-struct Screen {
-    editor: Editor,
-    output: Vec<u8>,
-}
-
-impl Screen {
-    async fn prompt(&mut self, conversation: &mut Conversation<'_>) -> io::Result<()> {
-        self.editor.prompt(&conversation.prompt(), &mut self.output);
-        self.flush(conversation).await
-    }
-
-    async fn flush(&mut self, conversation: &mut Conversation<'_>) -> io::Result<()> {
-        conversation.client.writer.write_all(&self.output).await?;
-        self.output.clear();
-        Ok(())
-    }
-
-    async fn type_in(
-        &mut self,
-        mut input: &[u8],
-        conversation: &mut Conversation<'_>,
-    ) -> io::Result<Next> {
-        while let Some(event) = self.editor.feed(&mut input, &mut self.output) {
-            self.flush(conversation).await?;
-            if self.event(event, conversation).await? == Next::Close {
-                return Ok(Next::Close);
-            }
-        }
-        self.flush(conversation).await?;
-        Ok(Next::GoOn)
-    }
-
-    async fn event(
-        &mut self,
-        event: Event,
-        conversation: &mut Conversation<'_>,
-    ) -> io::Result<Next> {
-        match event {
-            Event::Line(line) => {
-                if conversation.session.is_secret(&line) {
-                    self.editor.forget(&line);
-                }
-                if conversation.line(&line).await? == Next::Close {
-                    return Ok(Next::Close);
-                }
-            }
-            Event::TooLong => {
-                let refusal =
-                    format!("The line is longer than {LINE_MAX} characters; it was not run.\n");
-                conversation.client.print(&refusal).await?;
-            }
-            Event::EndOfInput => return Ok(Next::Close),
-            Event::Interrupt | Event::Secret(_) => {}
-            Event::Complete { line_before_cursor } => {
-                let completion = conversation.session.complete(&line_before_cursor);
-                return self.complete(completion, conversation).await;
-            }
-            Event::Help { line_before_cursor } => {
-                let help = conversation.session.help(&line_before_cursor);
-                self.editor.show_above(&help, &mut self.output);
-                self.flush(conversation).await?;
-                return Ok(Next::GoOn);
-            }
-        }
-        self.prompt(conversation).await?;
-        Ok(Next::GoOn)
-    }
-
-    async fn complete(
-        &mut self,
-        completion: Completion,
-        conversation: &mut Conversation<'_>,
-    ) -> io::Result<Next> {
-        let completion = match completion {
-            Completion::Keys(keys) => {
-                let found = conversation
-                    .executor
-                    .keys(keys.table(), keys.prefix())
-                    .await;
-                keys.complete(&found)
-            }
-            other => other,
-        };
-        match completion {
-            Completion::Insert(text) => self.editor.insert_completion(&text, &mut self.output),
-            Completion::Show(text) => self.editor.show_above(&text, &mut self.output),
-            Completion::Nothing | Completion::Keys(_) => self.editor.beep(&mut self.output),
-        }
-        self.flush(conversation).await?;
+    async fn interrupted(&mut self) -> io::Result<Next> {
+        self.client.print("^C\n").await?;
         Ok(Next::GoOn)
     }
 }
 
-/// Serves a pipe to its end and tells the exit status: 1 if anything was refused.
-///
-/// Debug lines go on coming after the last line for as long as the client keeps its end open.
-pub(crate) async fn pipe(
-    mut reader: Reader,
-    writer: Writer,
-    executor: &Executor,
-    actor: Actor,
-    mut stop: watch::Receiver<bool>,
-) -> io::Result<()> {
-    let client = Client {
-        writer,
-        line_end: "\n",
-    };
-    let mut conversation = Conversation::new(client, executor, actor);
-    let mut line = Vec::new();
+/// The next debug line as the session shows it; a session that was too slow is told what it missed.
+async fn debug_text(session: &Session, debug: &mut broadcast::Receiver<Arc<DebugLine>>) -> String {
     loop {
-        let ended = tokio::select! {
-            ended = next_line(&mut reader, &mut line) => ended?,
-            debug = conversation.debug.recv() => {
-                if let Some(text) = shown(&conversation.session, debug) {
-                    conversation.client.print(&text).await?;
-                }
-                continue;
-            }
-            () = stopped(&mut stop) => LineEnd::Input,
+        let shown = match debug.recv().await {
+            Ok(line) => session.debug_line(&line),
+            Err(RecvError::Lagged(missed)) => Some(format!("({missed} debug lines were missed)\n")),
+            Err(RecvError::Closed) => std::future::pending().await,
         };
-        if ended == LineEnd::TooLong {
-            conversation.refused = true;
-            let refusal = format!("The line is longer than {LINE_MAX} octets; it was not run.\n");
-            conversation.client.print(&refusal).await?;
-            line.clear();
-            continue;
-        }
-        let text = String::from_utf8_lossy(&line).into_owned();
-        line.clear();
-        let closes = !text.is_empty() && conversation.line(&text).await? == Next::Close;
-        if closes || ended == LineEnd::Input {
-            break;
-        }
-    }
-    let status = u8::from(conversation.refused);
-    conversation
-        .client
-        .writer
-        .write_all(format!("\0{status}\n").as_bytes())
-        .await?;
-    conversation.client.writer.shutdown().await
-}
-
-/// How a line of a pipe ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum LineEnd {
-    Line,
-    Input,
-    TooLong,
-}
-
-/// Reads on in a line. What was read stays in `line` if the future is dropped.
-async fn next_line(reader: &mut Reader, line: &mut Vec<u8>) -> io::Result<LineEnd> {
-    loop {
-        let buffered = reader.fill_buf().await?;
-        if buffered.is_empty() {
-            return Ok(LineEnd::Input);
-        }
-        let end = buffered.iter().position(|octet| *octet == b'\n');
-        let kept = end.unwrap_or(buffered.len());
-        // What is beyond the limit is read and thrown away.
-        let room = (LINE_MAX + 1).saturating_sub(line.len());
-        line.extend(buffered.iter().take(kept.min(room)));
-        let taken = end.map_or(kept, |end| end + 1);
-        reader.consume(taken);
-        if end.is_some() {
-            if line.len() > LINE_MAX {
-                return Ok(LineEnd::TooLong);
-            }
-            if line.last() == Some(&b'\r') {
-                line.pop();
-            }
-            return Ok(LineEnd::Line);
+        if let Some(text) = shown {
+            return text;
         }
     }
 }

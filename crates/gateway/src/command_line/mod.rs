@@ -2,7 +2,13 @@
 //! `cli::Session`, the executor does what it asks for.
 
 mod answers;
-pub(crate) mod conversation;
+mod conversation;
 mod executor;
+mod input;
+mod pipe;
+mod terminal;
 
 pub(crate) use executor::Executor;
+pub(crate) use input::{Reader, Writer};
+pub(crate) use pipe::pipe;
+pub(crate) use terminal::{Size, terminal};

@@ -1,0 +1,192 @@
+//! The client's end of a conversation: what it sends, and what it is sent.
+
+use std::io;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+
+/// What a client sends, from a socket, a channel or a text.
+pub(crate) type Reader = BufReader<Box<dyn AsyncRead + Send + Unpin>>;
+
+/// What a client is sent.
+pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+
+/// Longest line of a pipe, as the editor's.
+pub(super) const LINE_MAX: usize = 4_096;
+
+/// What is typed or pasted while a command runs is kept up to here, some thousand lines; the rest
+/// waits with the client.
+const AHEAD_MAX: usize = 65_536;
+
+/// Octets that are read at once.
+const CHUNK: usize = 4_096;
+
+/// What the terminal sends for Ctrl-C.
+const CTRL_C: u8 = 0x03;
+
+/// Where input comes from, and with it whether a command can be interrupted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    Terminal,
+    Pipe,
+}
+
+/// What a client sends, as far as it was read.
+pub(super) struct Input {
+    reader: Reader,
+    source: Source,
+    /// What was read and not yet taken: keys typed while a command ran, or the beginning of a line.
+    ahead: Vec<u8>,
+    ended: bool,
+}
+
+/// How a line of a pipe ended.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) enum Line {
+    Whole(String),
+    /// The last one, which no line end follows; it may be empty.
+    Last(String),
+    TooLong,
+}
+
+impl Input {
+    pub(super) fn new(reader: Reader, source: Source) -> Self {
+        Self {
+            reader,
+            source,
+            ahead: Vec::new(),
+            ended: false,
+        }
+    }
+
+    /// The next keys; none at the end of the input. Nothing is lost if the future is dropped.
+    pub(super) async fn keys(&mut self) -> io::Result<Vec<u8>> {
+        if self.ahead.is_empty() && !self.ended {
+            self.read().await?;
+        }
+        Ok(std::mem::take(&mut self.ahead))
+    }
+
+    /// Gives back keys that are not wanted before the line that they follow is done.
+    pub(super) fn put_back(&mut self, keys: &[u8]) {
+        self.ahead.splice(..0, keys.iter().copied());
+    }
+
+    /// Waits for Ctrl-C at a terminal, which takes with it all that was typed before. The end of the
+    /// input is none: who sends lines from a file wants the last one done.
+    pub(super) async fn interrupted(&mut self) {
+        while self.source == Source::Terminal {
+            if let Some(at) = self.ahead.iter().position(|key| *key == CTRL_C) {
+                self.ahead.drain(..=at);
+                return;
+            }
+            if self.ended || self.ahead.len() >= AHEAD_MAX || self.read().await.is_err() {
+                break;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    async fn read(&mut self) -> io::Result<()> {
+        self.ahead.reserve(CHUNK);
+        let got = self.reader.read_buf(&mut self.ahead).await?;
+        self.ended = got == 0;
+        Ok(())
+    }
+
+    /// The next line of a pipe. What was read stays if the future is dropped.
+    pub(super) async fn line(&mut self) -> io::Result<Line> {
+        loop {
+            let buffered = self.reader.fill_buf().await?;
+            let end = buffered.iter().position(|octet| *octet == b'\n');
+            let kept = end.unwrap_or(buffered.len());
+            // What is beyond the limit is read and thrown away.
+            let room = (LINE_MAX + 1).saturating_sub(self.ahead.len());
+            self.ahead.extend(buffered.iter().take(kept.min(room)));
+            let (taken, is_last) = (end.map_or(kept, |end| end + 1), buffered.is_empty());
+            self.reader.consume(taken);
+            if end.is_some() || is_last {
+                let line = std::mem::take(&mut self.ahead);
+                return Ok(whole(&line, is_last));
+            }
+        }
+    }
+}
+
+fn whole(line: &[u8], is_last: bool) -> Line {
+    if line.len() > LINE_MAX {
+        return Line::TooLong;
+    }
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let text = String::from_utf8_lossy(line).into_owned();
+    if is_last {
+        Line::Last(text)
+    } else {
+        Line::Whole(text)
+    }
+}
+
+/// Where output goes, with the line ends that belong there.
+pub(super) struct Client {
+    writer: Writer,
+    source: Source,
+}
+
+impl Client {
+    pub(super) fn new(writer: Writer, source: Source) -> Self {
+        Self { writer, source }
+    }
+
+    /// Sends text with LF at its line ends.
+    pub(super) async fn print(&mut self, text: &str) -> io::Result<()> {
+        match self.source {
+            Source::Terminal => self.send(text.replace('\n', "\r\n").as_bytes()).await,
+            Source::Pipe => self.send(text.as_bytes()).await,
+        }
+    }
+
+    /// Sends octets as they are.
+    pub(super) async fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+        if octets.is_empty() {
+            return Ok(());
+        }
+        self.writer.write_all(octets).await
+    }
+
+    pub(super) fn into_writer(self) -> Writer {
+        self.writer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(text: &'static [u8], source: Source) -> Input {
+        Input::new(BufReader::new(Box::new(text)), source)
+    }
+
+    #[tokio::test]
+    async fn lines_end_as_they_do_anywhere() {
+        let mut input = input(b"one\r\ntwo\n\nthree", Source::Pipe);
+        for line in ["one", "two", ""] {
+            assert_eq!(input.line().await.unwrap(), Line::Whole(line.to_owned()));
+        }
+        assert_eq!(input.line().await.unwrap(), Line::Last("three".to_owned()));
+        assert_eq!(input.line().await.unwrap(), Line::Last(String::new()));
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_too_long_is_told_and_skipped() {
+        let text = "x".repeat(LINE_MAX + 1) + "\nshort\n";
+        let mut input = input(text.leak().as_bytes(), Source::Pipe);
+        assert_eq!(input.line().await.unwrap(), Line::TooLong);
+        assert_eq!(input.line().await.unwrap(), Line::Whole("short".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn an_interrupt_takes_what_was_typed_before_it() {
+        let mut input = input(b"get sy\x03show\r", Source::Terminal);
+        input.interrupted().await;
+        assert_eq!(input.keys().await.unwrap(), b"show\r");
+    }
+}

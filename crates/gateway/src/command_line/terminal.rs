@@ -1,0 +1,147 @@
+//! A conversation with a person at a terminal: prompt, line editor, completion, help.
+
+use std::io;
+
+use cli::Completion;
+use cli::editor::{Editor, Event, Limits};
+use domain::audit::Actor;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+
+use super::conversation::{Came, Conversation, Next};
+use super::executor::Executor;
+use super::input::{LINE_MAX, Reader, Source, Writer};
+
+/// A terminal's size in characters; 0 if unknown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Size {
+    pub(crate) columns: u16,
+    pub(crate) rows: u16,
+}
+
+/// Serves a terminal until it closes. `size` tells when the person resizes it.
+pub(crate) async fn terminal(
+    reader: Reader,
+    writer: Writer,
+    size: watch::Receiver<Size>,
+    executor: &Executor,
+    actor: Actor,
+) -> io::Result<()> {
+    let mut screen = Screen {
+        conversation: Conversation::new(reader, writer, Source::Terminal, executor, actor),
+        editor: Editor::new(Limits::default()),
+        output: Vec::new(),
+        size,
+    };
+    screen.resize();
+    screen.prompt().await?;
+    while screen.turn().await? == Next::GoOn {}
+    screen.conversation.client.into_writer().shutdown().await
+}
+
+/// The editor and what it has drawn and not yet sent.
+struct Screen<'a> {
+    conversation: Conversation<'a>,
+    editor: Editor,
+    output: Vec<u8>,
+    size: watch::Receiver<Size>,
+}
+
+impl Screen<'_> {
+    async fn turn(&mut self) -> io::Result<Next> {
+        let came = tokio::select! {
+            came = self.conversation.keys() => came?,
+            // A terminal that cannot be resized has no sender.
+            Ok(()) = self.size.changed() => {
+                self.resize();
+                return Ok(Next::GoOn);
+            }
+        };
+        match came {
+            Came::Debug(text) => {
+                self.editor.announce(&text, &mut self.output);
+                self.flush().await?;
+                Ok(Next::GoOn)
+            }
+            Came::Input(keys) if keys.is_empty() => Ok(Next::Close),
+            Came::Input(keys) => self.type_in(&keys).await,
+        }
+    }
+
+    fn resize(&mut self) {
+        let size = *self.size.borrow_and_update();
+        self.editor.resize(size.columns);
+    }
+
+    async fn prompt(&mut self) -> io::Result<()> {
+        let prompt = self.conversation.prompt();
+        self.editor.prompt(&prompt, &mut self.output);
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        self.conversation.client.send(&self.output).await?;
+        self.output.clear();
+        Ok(())
+    }
+
+    async fn type_in(&mut self, mut keys: &[u8]) -> io::Result<Next> {
+        let event = self.editor.feed(&mut keys, &mut self.output);
+        self.conversation.input.put_back(keys);
+        self.flush().await?;
+        match event {
+            Some(event) => self.event(event).await,
+            None => Ok(Next::GoOn),
+        }
+    }
+
+    async fn event(&mut self, event: Event) -> io::Result<Next> {
+        match event {
+            Event::Line(line) => {
+                if self.conversation.session.is_secret(&line) {
+                    self.editor.forget(&line);
+                }
+                if self.conversation.line(&line).await? == Next::Close {
+                    return Ok(Next::Close);
+                }
+            }
+            Event::TooLong => {
+                let refusal =
+                    format!("The line is longer than {LINE_MAX} characters; it was not run.\n");
+                self.conversation.client.print(&refusal).await?;
+            }
+            Event::EndOfInput => return Ok(Next::Close),
+            Event::Interrupt | Event::Secret(_) => {}
+            Event::Complete { line_before_cursor } => {
+                let completion = self.conversation.session.complete(&line_before_cursor);
+                return self.complete(completion).await;
+            }
+            Event::Help { line_before_cursor } => {
+                let help = self.conversation.session.help(&line_before_cursor);
+                self.editor.show_above(&help, &mut self.output);
+                self.flush().await?;
+                return Ok(Next::GoOn);
+            }
+        }
+        self.prompt().await?;
+        Ok(Next::GoOn)
+    }
+
+    async fn complete(&mut self, completion: Completion) -> io::Result<Next> {
+        let completion = match completion {
+            Completion::Keys(keys) => {
+                let executor = self.conversation.executor;
+                let found = executor.keys(keys.table(), keys.prefix()).await;
+                keys.complete(&found)
+            }
+            other => other,
+        };
+        match completion {
+            Completion::Insert(text) => self.editor.insert_completion(&text, &mut self.output),
+            Completion::Show(text) => self.editor.show_above(&text, &mut self.output),
+            Completion::Nothing | Completion::Keys(_) => self.editor.beep(&mut self.output),
+        }
+        self.flush().await?;
+        Ok(Next::GoOn)
+    }
+}
