@@ -2,6 +2,9 @@
 //!
 //! A line `! EVENT` lets something happen around the session, `; TEXT` is a remark. A typed line that
 //! ends in `?` asks for help, one that ends in `<Tab>` for completion, where `|` is the cursor after it.
+//!
+//! `TRANSCRIPTS=write cargo test -p cli --test transcripts` writes down what is printed now: read the
+//! difference before you keep it.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +22,7 @@ macro_rules! transcripts {
     ($($name:ident)+) => {
         $(#[test]
         fn $name() {
-            replay(include_str!(concat!("transcripts/", stringify!($name), ".txt")));
+            replay(stringify!($name), include_str!(concat!("transcripts/", stringify!($name), ".txt")));
         })+
     };
 }
@@ -38,7 +41,7 @@ transcripts! {
     tokens
 }
 
-fn replay(expected: &str) {
+fn replay(name: &str, expected: &str) {
     let mut world = World::new();
     let mut actual = String::new();
     let mut goes = Goes::On;
@@ -58,6 +61,11 @@ fn replay(expected: &str) {
         for part in [line, "\n", &printed] {
             actual.push_str(part);
         }
+    }
+    if std::env::var_os("TRANSCRIPTS").is_some_and(|mode| mode == "write") {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts");
+        std::fs::write(format!("{directory}/{name}.txt"), &actual).unwrap();
+        return;
     }
     assert!(actual == expected, "the session went like this:\n{actual}");
 }

@@ -14,7 +14,9 @@ mod tables;
 pub use kind::{Choice, Kind, Value, ValueError};
 pub use network::{Netmask, Subnet};
 pub use object::Object;
-pub use tables::{ADMIN, ALL, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, RADIUS_CLIENT, SETTING};
+pub use tables::{
+    ADMIN, ALL, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, RADIUS_CLIENT, SETTING, VDOM,
+};
 
 /// A configuration table or a single settings object.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use super::{Access, Choice, Effect, Field, Kind, Table};
 mod system;
 mod user;
 
-pub use system::{ADMIN, EMAIL_SERVER, GLOBAL};
+pub use system::{ADMIN, EMAIL_SERVER, GLOBAL, VDOM};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
 
 /// Every table, in the order of a full configuration.

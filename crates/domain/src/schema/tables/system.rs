@@ -19,6 +19,15 @@ pub static GLOBAL: Table = Table {
             "Name of this unit, shown in the prompt.",
         ),
         field(
+            "vdom-mode",
+            Kind::Choice(&[
+                choice("no-vdom", "Disable split/multiple VDOMs mode."),
+                choice("multi-vdom", "Enable multiple VDOMs mode."),
+            ]),
+            "no-vdom",
+            "Enable/disable support for multiple virtual domains (VDOMs).",
+        ),
+        field(
             "two-factor-ftk-expiry",
             Kind::Integer(60, 600),
             "60",
@@ -31,6 +40,22 @@ pub static GLOBAL: Table = Table {
             "FortiToken Mobile session timeout (1 - 168 hours): how long an activation code is valid.",
         ),
     ],
+    children: &[],
+};
+
+/// `config vdom`: the virtual domains themselves. Each is a place in which tables of
+/// [`Scope::Vdom`] stand, and has no fields of its own.
+pub static VDOM: Table = Table {
+    path: "vdom",
+    help: "Configure virtual domains.",
+    scope: Scope::Global,
+    area: Area::System,
+    shape: Shape::Keyed(Key {
+        name: "name",
+        help: "VDOM name.",
+        form: KeyForm::Name(31),
+    }),
+    fields: &[],
     children: &[],
 };
 
