@@ -27,6 +27,47 @@ impl Actor {
     }
 }
 
+/// What ended an administrator's session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leave {
+    /// The administrator: `exit`, or the end of the input.
+    Exit,
+    /// The connection went away.
+    Disconnected,
+    /// Nothing was typed for as long as `admintimeout` says.
+    IdleTimeout,
+    /// Another administrator.
+    Killed,
+    /// The gateway stops, or its configuration no longer lets this administrator in.
+    Server,
+}
+
+impl Leave {
+    const ALL: [Self; 5] = [
+        Self::Exit,
+        Self::Disconnected,
+        Self::IdleTimeout,
+        Self::Killed,
+        Self::Server,
+    ];
+
+    /// The word in logs and in the store.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Disconnected => "disconnected",
+            Self::IdleTimeout => "timeout",
+            Self::Killed => "killed",
+            Self::Server => "server",
+        }
+    }
+
+    /// The cause with this word.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.id() == id)
+    }
+}
+
 /// One event, complete before it is chained.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
@@ -100,6 +141,32 @@ pub enum What {
         object: Box<str>,
         /// What changed, without anything secret.
         detail: Box<str>,
+    },
+    /// An administrator is in. What a code spent stands in an [`What::Accepted`] of the same moment.
+    AdminLogin {
+        /// Who, and through what: `ssh(192.0.2.1)`.
+        actor: Actor,
+    },
+    /// Somebody who wants to administer was turned away.
+    AdminRefused {
+        /// The name as presented, and through what.
+        actor: Actor,
+        /// As known when the reply was due.
+        reason: Reason,
+    },
+    /// Nothing that comes from there, or for that name from there, is looked at for a while.
+    AdminLockout {
+        /// The name as presented last, and through what.
+        actor: Actor,
+        /// For how many seconds.
+        seconds: i64,
+    },
+    /// An administrator is out.
+    AdminLogout {
+        /// Who, and through what.
+        actor: Actor,
+        /// What ended the session.
+        cause: Leave,
     },
     /// Steps were spent wholesale, because the store may have gone back.
     FloorRaised {

@@ -50,6 +50,22 @@ reasons! {
     SourceThrottled = "source-throttled",
         "too many wrong passwords for this name from this source",
         "wait until the time shown; others who use the name are not affected";
+    /// The address is none of the administrator's trusted hosts.
+    UntrustedHost = "untrusted-host",
+        "the administrator may not log in from this address",
+        "log in from a trusted host, or: config system admin / edit NAME / set trusthost1 ADDRESS MASK";
+    /// No key of the administrator made this signature.
+    KeyUnknown = "key-unknown",
+        "the public key is none of the administrator's",
+        "config system admin / edit NAME / set ssh-public-key1 \"ssh-ed25519 AAAA...\"";
+    /// All places for administrators are taken.
+    SessionsFull = "sessions-full",
+        "too many administrators are logged in",
+        "end a session: diagnose sys admin-session list; diagnose sys admin-session kill ID";
+    /// The code could not be sent.
+    CodeNotSent = "code-not-sent",
+        "the code could not be sent by mail",
+        "diagnose debug application alertmail -1 shows why; see also: config system email-server";
     /// `two-factor fortitoken` and no token: the user sees `No token found`.
     TokenMissing = "token-missing",
         "the user needs a token and none is assigned (the user reads: No token found)",

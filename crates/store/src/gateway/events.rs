@@ -1,7 +1,7 @@
 //! The audit chain: events as rows, each with the hash of the one before.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use domain::audit::{Actor, Event, What};
+use domain::audit::{Actor, Event, Leave, What};
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
 use domain::reason::Reason;
@@ -141,6 +141,10 @@ const RESYNCHRONISED: i64 = 4;
 const UNLOCKED: i64 = 5;
 const CHANGED: i64 = 6;
 const FLOOR_RAISED: i64 = 7;
+const ADMIN_LOGIN: i64 = 8;
+const ADMIN_REFUSED: i64 = 9;
+const ADMIN_LOCKOUT: i64 = 10;
+const ADMIN_LOGOUT: i64 = 11;
 
 /// Steps are numbers of minutes or presses: they fit.
 pub(super) fn step_value(step: Step) -> i64 {
@@ -220,6 +224,26 @@ impl<'a> Columns<'a> {
                 action: Some(action),
                 object: Some(object),
                 detail: Some(detail),
+                ..blank.by(actor)
+            },
+            What::AdminLogin { actor } => Self {
+                kind: ADMIN_LOGIN,
+                ..blank.by(actor)
+            },
+            What::AdminRefused { actor, reason } => Self {
+                kind: ADMIN_REFUSED,
+                reason: Some(reason.id()),
+                ..blank.by(actor)
+            },
+            What::AdminLockout { actor, seconds } => Self {
+                kind: ADMIN_LOCKOUT,
+                // The column for this kind's one number.
+                step: Some(*seconds),
+                ..blank.by(actor)
+            },
+            What::AdminLogout { actor, cause } => Self {
+                kind: ADMIN_LOGOUT,
+                reason: Some(cause.id()),
                 ..blank.by(actor)
             },
             What::FloorRaised { cause } => Self {
@@ -408,6 +432,22 @@ impl Recorded {
             },
             FLOOR_RAISED => What::FloorRaised {
                 cause: fields.text(10)?,
+            },
+            ADMIN_LOGIN => What::AdminLogin {
+                actor: fields.actor()?,
+            },
+            ADMIN_REFUSED => What::AdminRefused {
+                actor: fields.actor()?,
+                reason: fields.reason()?,
+            },
+            ADMIN_LOCKOUT => What::AdminLockout {
+                actor: fields.actor()?,
+                seconds: row.get(7)?,
+            },
+            ADMIN_LOGOUT => What::AdminLogout {
+                actor: fields.actor()?,
+                cause: Leave::from_id(&row.get::<String>(9)?)
+                    .ok_or_else(|| fields.damaged("reason"))?,
             },
             _ => return Err(fields.damaged("kind")),
         };
