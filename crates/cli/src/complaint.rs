@@ -27,6 +27,8 @@ enum Fault {
     Value(String),
     /// A value that names an entry which does not exist.
     Reference(String),
+    /// Nobody may do this here.
+    Denied,
     /// The change itself is refused.
     Change { error: AdminError, what: Refused },
 }
@@ -83,6 +85,13 @@ impl Complaint {
         }
     }
 
+    pub(crate) fn denied(plain: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Denied,
+            plain: plain.into(),
+        }
+    }
+
     pub(crate) fn change(error: AdminError, what: Refused) -> Self {
         let plain = match what {
             Refused::Setting => {
@@ -103,6 +112,7 @@ impl Complaint {
             Fault::Incomplete => Some(-160),
             Fault::Value(_) => Some(-651),
             Fault::Reference(_) => Some(-3),
+            Fault::Denied => Some(-37),
             Fault::Change { error, .. } => Some(error.return_code()),
         }
     }
@@ -123,6 +133,7 @@ impl fmt::Display for Complaint {
                     "entry not found in datasource\n\nvalue parse error before '{before}'"
                 )?;
             }
+            Fault::Denied => f.write_str("Permission denied.\n")?,
             Fault::Change { error, what } => write_change(f, error, *what)?,
         }
         if let Some(code) = self.return_code() {

@@ -34,4 +34,4 @@ mod words;
 
 pub use complete::{Completion, Keys};
 pub use filter::Output;
-pub use session::{Command, Session, Step, Synchronise};
+pub use session::{Action, Command, Family, Host, Ping, PingOptions, Session, Step, Synchronise};

@@ -15,10 +15,12 @@ use crate::tree::Verb;
 use crate::walk::{Invocation, Scope, Walk};
 use crate::words::{self, Line};
 
+mod action;
 mod arguments;
 mod entry;
 mod step;
 
+pub use action::{Action, Family, Host, Ping, PingOptions};
 use entry::Entry;
 pub use step::{Command, Step, Synchronise};
 
@@ -32,6 +34,7 @@ pub struct Session {
     place: Place,
     awaited: Option<Awaited>,
     debug: Switches,
+    ping: PingOptions,
 }
 
 /// Where the session stands.
@@ -73,6 +76,7 @@ impl Session {
             place: Place::Top,
             awaited: None,
             debug: Switches::default(),
+            ping: PingOptions::default(),
         }
     }
 
@@ -264,6 +268,7 @@ impl Session {
             Verb::LastLogins => logins(Whose::Anyone, arguments::count(word)?),
             Verb::Unlock => Command::Execute(Operation::Unlock(arguments::person(word)?)),
             Verb::Outbox => Command::Ask(Query::Outbox),
+            Verb::Act(act) => return self.act(act, words, output),
         };
         if matches!(command, Command::Execute(_) | Command::Synchronise(_)) {
             self.awaited = Some(Awaited::Change);

@@ -6,6 +6,10 @@ use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT, Table};
 use crate::debug::{Application, Change, Switch};
 use crate::render::View;
 
+mod actions;
+
+pub(crate) use actions::{Act, PingOption};
+
 /// A word of a command.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -89,6 +93,7 @@ pub(crate) enum Verb {
     LastLogins,
     Unlock,
     Outbox,
+    Act(Act),
 }
 
 impl Verb {
@@ -121,7 +126,8 @@ impl Verb {
             | Self::LoginsOfClient
             | Self::LastLogins
             | Self::Unlock
-            | Self::Outbox => true,
+            | Self::Outbox
+            | Self::Act(_) => true,
         }
     }
 }
@@ -328,6 +334,7 @@ const MOBILE_SERIAL: Argument = required(
 );
 
 static EXECUTE: &[Node] = &[
+    actions::DATE,
     group(
         "fortitoken",
         "FortiToken operation.",
@@ -375,6 +382,11 @@ static EXECUTE: &[Node] = &[
             ),
         ],
     ),
+    actions::PING,
+    actions::PING_OPTIONS,
+    actions::PING6,
+    actions::TELNET,
+    actions::TIME,
 ];
 
 static DIAGNOSE: &[Node] = &[

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod answered_names;
 pub mod audit;
 pub mod client;
 pub mod explain;

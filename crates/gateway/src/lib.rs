@@ -18,6 +18,7 @@ mod debug_log;
 pub mod local_socket;
 mod login;
 mod mail;
+mod network;
 mod qr;
 pub mod radius_server;
 mod seldom;

@@ -115,6 +115,11 @@ impl TokenServer {
         })
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// This gateway, as its requests name it.
     pub(crate) fn product(&self) -> Product {
         self.product.clone()

@@ -3,6 +3,7 @@
 mod change;
 mod configuration;
 mod logins;
+mod network;
 mod outbox;
 mod outcome;
 mod qr;
@@ -14,6 +15,10 @@ pub use change::change;
 pub use configuration::{Listing, View};
 pub(crate) use configuration::{Scope, Shown};
 pub use logins::login;
+pub use network::{
+    Closed, Echo, PingTally, date, ping_denied, ping_head, ping_unsent, stands_for, telnet_closed,
+    telnet_connected, telnet_failed, telnet_received, telnet_trying, time, unresolved,
+};
 pub use outbox::outbox_row;
 pub use outcome::{Activation, Outcome, Request, refusal};
 pub use qr::Qr;

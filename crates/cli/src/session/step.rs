@@ -6,6 +6,7 @@ use domain::schema::Table;
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
+use super::Action;
 use crate::filter::Output;
 use crate::render::Listing;
 
@@ -52,6 +53,8 @@ pub enum Command {
     List(Listing),
     /// Ask, and print the rows with the functions of [`render`](crate::render).
     Ask(Query),
+    /// Do something outside of the store, and print what comes of it as it comes.
+    Act(Action),
 }
 
 /// `execute fortitoken sync`.

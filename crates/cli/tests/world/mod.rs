@@ -2,7 +2,7 @@
 
 use cli::debug::{Application, Line, Place, Source, Text};
 use cli::render::{self, Activation, Outcome, Qr, Request, Zone};
-use cli::{Command, Completion, Output, Session, Step, Synchronise};
+use cli::{Action, Command, Completion, Output, Session, Step, Synchronise};
 use domain::admin::{
     self, AdminError, Change, Entropy, Facts, Message, Operation, Owned, Owner, Phone, Plan,
     Polled, Reads, Supplied,
@@ -24,6 +24,8 @@ use domain::user::User;
 use ident::{ActivationCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
 use otp::{Drift, Step as CodeStep};
 use zeroize::Zeroizing;
+
+mod network;
 
 /// 2024-07-15 18:10:19Z.
 const START: Timestamp = Timestamp::from_secs(1_721_067_019);
@@ -197,6 +199,7 @@ impl World {
                 text
             }
             Command::Ask(query) => self.ask(&query),
+            Command::Act(action) => self.act(&action),
         };
         output.push(&text) + &output.finish()
     }
@@ -346,6 +349,16 @@ impl World {
             }
             Query::Outbox => self.outbox.iter().map(render::outbox_row).collect(),
             Query::Entries { .. } => unreachable!("entries are listed"),
+        }
+    }
+
+    fn act(&self, action: &Action) -> String {
+        let zone = Zone::ahead_by(|_| Span::from_hours(2));
+        match action {
+            Action::Time => render::time(self.now, zone),
+            Action::Date => render::date(self.now, zone),
+            Action::Ping(ping) => network::ping(ping),
+            Action::Telnet { host, port } => network::telnet(host, *port),
         }
     }
 

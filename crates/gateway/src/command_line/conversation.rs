@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::executor::{Executor, Ran};
 use super::input::{Client, Input, Line, Reader, Source, Writer};
+use super::interrupt::{Ends, Interrupt};
 use crate::clock;
 
 /// Chunks of output that wait for the client: a slow one slows the command, not the memory.
@@ -109,13 +110,17 @@ impl<'a> Conversation<'a> {
     /// interrupted.
     async fn run(&mut self, command: cli::Command, mut output: Output) -> io::Result<Option<Ran>> {
         let (chunks, mut waiting) = mpsc::channel(CHUNKS_WAITING);
-        let running = self.executor.run(command, &self.actor, chunks);
+        let (interrupt, interrupted) = Interrupt::new();
+        let running = self.executor.run(command, &self.actor, chunks, interrupted);
         tokio::pin!(running);
         let mut ran = None;
         loop {
             tokio::select! {
                 biased;
-                () = self.input.interrupted() => return Ok(None),
+                () = self.input.interrupted() => match interrupt.tell() {
+                    Ends::ByItself => self.client.print("^C\n").await?,
+                    Ends::WhenDropped => return Ok(None),
+                },
                 text = debug_text(&self.session, &mut self.debug) => self.client.print(&text).await?,
                 chunk = waiting.recv() => match chunk {
                     Some(text) => self.client.print(&output.push(&text)).await?,

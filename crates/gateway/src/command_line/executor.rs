@@ -17,8 +17,10 @@ use store::gateway::{Decision, GatewayStore};
 use store::{Failure, Undecided};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::interrupt::Interrupted;
 use crate::clock;
 use crate::debug_log::DebugLog;
+use crate::network::{Endpoint, Hosts, SystemResolver};
 use crate::qr::Qr;
 use crate::supply::{PollError, Report, Supply};
 
@@ -50,12 +52,23 @@ impl From<Undecided> for Ran {
 #[derive(Debug)]
 pub(super) struct Gone;
 
-/// Where a command's output goes.
-pub(super) struct Printer(mpsc::Sender<String>);
+/// Where a command's output goes, and from where the administrator interrupts it.
+pub(super) struct Printer {
+    chunks: mpsc::Sender<String>,
+    interrupted: Interrupted,
+}
 
 impl Printer {
-    pub(super) async fn print(&self, text: String) -> Result<(), Gone> {
-        self.0.send(text).await.map_err(|_| Gone)
+    pub(super) async fn print(&self, text: impl Into<String>) -> Result<(), Gone> {
+        self.chunks.send(text.into()).await.map_err(|_| Gone)
+    }
+
+    /// Waits until the administrator wants no more.
+    pub(super) async fn interrupted(&self) {
+        tokio::select! {
+            () = self.interrupted.wait() => {}
+            () = self.chunks.closed() => {}
+        }
     }
 }
 
@@ -66,6 +79,7 @@ pub(crate) struct Executor {
     pub(super) supply: Arc<Supply>,
     pub(super) serial: ProductSerial,
     debug: DebugLog,
+    pub(super) hosts: Hosts,
     pub(super) zone: Zone,
 }
 
@@ -76,11 +90,13 @@ impl Executor {
         serial: ProductSerial,
         debug: DebugLog,
     ) -> Self {
+        let token_server = Endpoint::of(supply.server().url());
         Self {
             store,
             supply,
             serial,
             debug,
+            hosts: Hosts::new(SystemResolver, token_server),
             zone: clock::zone(),
         }
     }
@@ -99,8 +115,12 @@ impl Executor {
         command: Command,
         actor: &Actor,
         chunks: mpsc::Sender<String>,
+        interrupted: Interrupted,
     ) -> Ran {
-        let printer = Printer(chunks);
+        let printer = Printer {
+            chunks,
+            interrupted,
+        };
         let ran = match command {
             Command::Fetch { table, key } => Ok(self.fetch(table, &key).await),
             Command::Configure(operation) => Ok(self.configure(operation, actor).await),
@@ -109,6 +129,7 @@ impl Executor {
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,
+            Command::Act(action) => self.act(action, &printer).await,
         };
         ran.unwrap_or(Ran::Printed)
     }

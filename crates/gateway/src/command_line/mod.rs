@@ -1,10 +1,12 @@
 //! The administrator's command line, whatever it comes through: a conversation drives a
 //! `cli::Session`, the executor does what it asks for.
 
+mod actions;
 mod answers;
 mod conversation;
 mod executor;
 mod input;
+mod interrupt;
 mod pipe;
 mod terminal;
 

@@ -1,0 +1,111 @@
+//! The commands that act outside of the store.
+
+use std::ops::RangeInclusive;
+
+use super::{Kind, Node, Verb, command, group, optional, required};
+use crate::session::Family;
+
+/// Which of them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Act {
+    Time,
+    Date,
+    Ping(Family),
+    PingOption(PingOption),
+    PingReset,
+    PingSettings,
+    Telnet,
+}
+
+/// Something of `execute ping-options`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum PingOption {
+    RepeatCount,
+    DataSize,
+    Timeout,
+    Interval,
+}
+
+impl PingOption {
+    /// What it may be. A day of echoes is enough for one command; 65507 octets fill the largest packet.
+    pub(crate) fn range(self) -> RangeInclusive<u32> {
+        match self {
+            Self::RepeatCount => 1..=86_400,
+            Self::DataSize => 0..=65_507,
+            Self::Timeout | Self::Interval => 1..=60,
+        }
+    }
+}
+
+const fn act(word: &'static str, help: &'static str, act: Act) -> Node {
+    command(word, help, Verb::Act(act), &[])
+}
+
+const fn option(word: &'static str, help: &'static str, option: PingOption) -> Node {
+    command(word, help, Verb::Act(Act::PingOption(option)), NUMBER)
+}
+
+static NUMBER: &[super::Argument] = &[required("number", "A number.", Kind::Word)];
+static HOST: &[super::Argument] = &[required("host", "Host name or IP address.", Kind::Word)];
+
+pub(super) const DATE: Node = command(
+    "date",
+    "Show the date.",
+    Verb::Act(Act::Date),
+    &[optional(
+        "date",
+        "yyyy-mm-dd; the host sets it.",
+        Kind::Word,
+    )],
+);
+pub(super) const TIME: Node = command(
+    "time",
+    "Show the time.",
+    Verb::Act(Act::Time),
+    &[optional("time", "hh:mm:ss; the host sets it.", Kind::Word)],
+);
+pub(super) const PING: Node = command(
+    "ping",
+    "PING command.",
+    Verb::Act(Act::Ping(Family::V4)),
+    HOST,
+);
+pub(super) const PING6: Node = command(
+    "ping6",
+    "PINGv6 command.",
+    Verb::Act(Act::Ping(Family::V6)),
+    HOST,
+);
+pub(super) const PING_OPTIONS: Node = group(
+    "ping-options",
+    "Ping settings of this session.",
+    &[
+        option(
+            "data-size",
+            "Octets of data in each echo.",
+            PingOption::DataSize,
+        ),
+        option("interval", "Seconds between echoes.", PingOption::Interval),
+        option(
+            "repeat-count",
+            "How many echoes are asked for.",
+            PingOption::RepeatCount,
+        ),
+        act("reset", "Put all settings back.", Act::PingReset),
+        option(
+            "timeout",
+            "Seconds to wait for each echo.",
+            PingOption::Timeout,
+        ),
+        act("view-settings", "Show the settings.", Act::PingSettings),
+    ],
+);
+pub(super) const TELNET: Node = command(
+    "telnet",
+    "Try a TCP connection.",
+    Verb::Act(Act::Telnet),
+    &[
+        required("host", "Host name or IP address.", Kind::Word),
+        optional("port", "Port; 23 if none is named.", Kind::Word),
+    ],
+);
