@@ -7,6 +7,7 @@
 pub mod access;
 pub mod admin;
 pub mod answered_names;
+pub mod administrator;
 pub mod audit;
 pub mod client;
 pub mod explain;
@@ -14,6 +15,7 @@ pub mod licensing;
 pub mod login;
 pub mod name;
 pub mod password;
+pub mod public_key;
 pub mod query;
 pub mod reason;
 pub mod schema;

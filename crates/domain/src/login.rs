@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::name::CanonicalName;
 use crate::password::{Check, PasswordHash, PasswordVerified, Presented};
+use crate::public_key::{KeyVerified, PublicKey};
 use crate::reason::Reason;
 use crate::throttle::{CodeCounter, Throttled};
 use crate::time::Timestamp;
@@ -44,8 +45,44 @@ pub struct Person {
     pub status: Switch,
     /// The first factor, if one is set.
     pub password: Option<PasswordHash>,
+    /// Keys that do as first factor too; only administrators have any.
+    pub keys: Box<[PublicKey]>,
     /// The second factor.
     pub factor: Factor,
+}
+
+/// The first factor, proven.
+#[derive(Debug)]
+pub enum Proof {
+    /// By the password.
+    Password(PasswordVerified),
+    /// By a signature.
+    Key(KeyVerified),
+}
+
+impl Proof {
+    /// Who proved it.
+    pub fn person(&self) -> &CanonicalName {
+        match self {
+            Self::Password(verified) => verified.person(),
+            Self::Key(verified) => verified.person(),
+        }
+    }
+
+    /// Whether it is worth anything with what the person has now: an administrator may have changed
+    /// it since, to keep somebody out.
+    pub fn holds(&self, password: Option<&PasswordHash>, keys: &[PublicKey]) -> bool {
+        match self {
+            Self::Password(verified) => verified.is_of(password),
+            Self::Key(verified) => verified.is_of(keys),
+        }
+    }
+}
+
+impl From<PasswordVerified> for Proof {
+    fn from(verified: PasswordVerified) -> Self {
+        Self::Password(verified)
+    }
 }
 
 /// The second factor that the person needs.
@@ -165,8 +202,8 @@ fn split(
 pub enum Second {
     /// No.
     Refuse(Refusal),
-    /// The password was right; a code is asked for. The proof goes with the open challenge.
-    Challenge(PasswordVerified),
+    /// The first factor was right; a code is asked for. The proof goes with the open challenge.
+    Challenge(Proof),
     /// Yes, if the store can spend it.
     Consume(Consume),
 }
@@ -217,7 +254,7 @@ impl Refusal {
 /// A decision that becomes an Accept once its step is spent. Only [`second`] makes one.
 #[derive(Debug)]
 pub struct Consume {
-    verified: PasswordVerified,
+    proof: Proof,
     spend: Spend,
     at: Timestamp,
 }
@@ -241,12 +278,12 @@ pub enum Spend {
 impl Consume {
     /// Whose login it is.
     pub fn person(&self) -> &CanonicalName {
-        self.verified.person()
+        self.proof.person()
     }
 
-    /// Whether it began with this password: it may have been changed since.
-    pub fn began_with(&self, current: Option<&PasswordHash>) -> bool {
-        self.verified.is_of(current)
+    /// Whether its first factor still holds, see [`Proof::holds`].
+    pub fn began_with(&self, password: Option<&PasswordHash>, keys: &[PublicKey]) -> bool {
+        self.proof.holds(password, keys)
     }
 
     /// What it uses up.
@@ -260,13 +297,13 @@ impl Consume {
     }
 }
 
-/// Judges the second factor of a person whose password was right.
+/// Judges the second factor of a person whose first was right.
 ///
 /// A wrong code is counted in the same step that finds it wrong, so that no number of parallel
 /// guesses gets past the counter.
 pub fn second(
     facts: &Facts,
-    verified: PasswordVerified,
+    proof: Proof,
     submitted: Option<&Submitted>,
     counter: &mut CodeCounter,
     now: Timestamp,
@@ -274,20 +311,20 @@ pub fn second(
     let Some(person) = facts
         .person
         .as_ref()
-        .filter(|person| &person.name == verified.person())
+        .filter(|person| &person.name == proof.person())
     else {
         return Second::Refuse(Refusal::because(Reason::UserUnknown));
     };
     if person.status == Switch::Disable {
         return Second::Refuse(Refusal::because(Reason::UserDisabled));
     }
-    if !verified.is_of(person.password.as_ref()) {
+    if !proof.holds(person.password.as_ref(), &person.keys) {
         return Second::Refuse(Refusal::because(Reason::ChangedMeanwhile));
     }
     let (verifier, usability) = match &person.factor {
         Factor::None => {
             return Second::Consume(Consume {
-                verified,
+                proof,
                 spend: Spend::Nothing,
                 at: now,
             });
@@ -307,7 +344,7 @@ pub fn second(
     }
     let Some(submitted) = submitted else {
         return match facts.position {
-            CodePosition::Challenge => Second::Challenge(verified),
+            CodePosition::Challenge => Second::Challenge(proof),
             CodePosition::AfterPassword => {
                 Second::Refuse(Refusal::because(Reason::CodeMissing).of_token(verifier.serial))
             }
@@ -315,7 +352,7 @@ pub fn second(
     };
     match code(verifier, submitted, counter, now) {
         Ok(spend) => Second::Consume(Consume {
-            verified,
+            proof,
             spend,
             at: now,
         }),

@@ -3,6 +3,7 @@
 use crate::schema::{GLOBAL, Object, SETTING};
 use crate::throttle::PasswordLimit;
 use crate::time::Span;
+use crate::user::Switch;
 
 /// `system global` and `user setting`, as far as logins and tokens depend on them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,12 +20,51 @@ pub struct Settings {
     pub password_memory: Span,
     /// When a refusal leaves, after the request came: `reject-delay`.
     pub reject_delay: Span,
+    /// What concerns administrators.
+    pub administration: Administration,
+}
+
+/// `system global`, as far as administrators' logins and sessions depend on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Administration {
+    /// When failures lock out: `admin-lockout-threshold` and `-duration`.
+    pub lockout: PasswordLimit,
+    /// How long a session may be idle: `admintimeout`.
+    pub idle: Span,
+    /// `admin-ssh-port`.
+    pub ssh_port: u16,
+    /// How long an SSH connection may take to log in: `admin-ssh-grace-time`.
+    pub ssh_grace: Span,
+    /// Whether passwords are asked for over SSH: `admin-ssh-password`.
+    pub ssh_password: Switch,
+}
+
+impl Administration {
+    fn from_object(global: &Object) -> Self {
+        Self {
+            lockout: PasswordLimit {
+                threshold: u32::try_from(global.number("admin-lockout-threshold")).unwrap_or(1),
+                duration: seconds(global.number("admin-lockout-duration")),
+            },
+            idle: seconds(global.number("admintimeout").saturating_mul(60)),
+            ssh_port: u16::try_from(global.number("admin-ssh-port")).unwrap_or(22),
+            ssh_grace: seconds(global.number("admin-ssh-grace-time")),
+            ssh_password: if global.is_enabled("admin-ssh-password") {
+                Switch::Enable
+            } else {
+                Switch::Disable
+            },
+        }
+    }
+}
+
+fn seconds(number: u64) -> Span {
+    Span::from_secs(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 impl Settings {
     /// The settings of these two objects.
     pub fn from_objects(global: &Object, setting: &Object) -> Self {
-        let seconds = |number: u64| Span::from_secs(i64::try_from(number).unwrap_or(i64::MAX));
         let hours = i64::try_from(global.number("two-factor-ftm-expiry")).unwrap_or(i64::MAX);
         Self {
             hostname: Box::from(global.text("hostname")),
@@ -38,6 +78,7 @@ impl Settings {
             reject_delay: Span::from_millis(
                 i64::try_from(setting.number("reject-delay")).unwrap_or(i64::MAX),
             ),
+            administration: Administration::from_object(global),
         }
     }
 }

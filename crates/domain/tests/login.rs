@@ -14,12 +14,13 @@ use std::hash::RandomState;
 use std::sync::{LazyLock, Mutex};
 
 use domain::login::{
-    CodePosition, Factor, Facts, Person, Refusal, Second, Spend, Submitted, begin, second,
+    CodePosition, Factor, Facts, Person, Proof, Refusal, Second, Spend, Submitted, begin, second,
 };
 use domain::name::CanonicalName;
 use domain::password::{
     Check, KEY_LEN, PasswordHash, PasswordVerified, Presented, Remembered, SALT_LEN,
 };
+use domain::public_key::{KeyVerified, PublicKey};
 use domain::reason::Reason;
 use domain::throttle::{CodeCounter, Throttled};
 use domain::time::{Span, Timestamp};
@@ -118,6 +119,7 @@ fn facts(factor: Factor, position: CodePosition) -> Facts {
             name: alice(),
             status: Switch::Enable,
             password: Some(HASH.clone()),
+            keys: Box::default(),
             factor,
         }),
         position,
@@ -133,18 +135,19 @@ fn presented(text: &str) -> Presented {
 }
 
 /// The proof that this person's password was right; each person costs one hash in all.
-fn verified(person: &CanonicalName) -> PasswordVerified {
+fn verified(person: &CanonicalName) -> Proof {
     static MEMORY: LazyLock<Mutex<Remembered<RandomState>>> =
         LazyLock::new(|| Mutex::new(Remembered::new([3; KEY_LEN], 10, RandomState::new())));
     let mut memory = MEMORY.lock().unwrap();
     let check = Check::stored(person.clone(), HASH.clone());
     let password = presented(PASSWORD);
     let recalled = check.recall(&password, &memory, NOW);
-    recalled.unwrap_or_else(|| {
+    let verified: PasswordVerified = recalled.unwrap_or_else(|| {
         let proof = check.verify(&password).unwrap();
         check.remember(&proof, &password, &mut memory, Span::from_secs(60), NOW);
         proof
-    })
+    });
+    verified.into()
 }
 
 fn judge(facts: &Facts, code: Option<&str>, counter: &mut CodeCounter, now: Timestamp) -> Second {
@@ -703,4 +706,46 @@ proptest! {
             prop_assert_eq!(kept.as_str(), typed.as_str());
         }
     }
+}
+
+// ---------------------------------------------------------------- a key instead of the password
+
+fn with_key(factor: Factor, keys: &[PublicKey]) -> Facts {
+    let mut facts = challenge(factor);
+    if let Some(person) = &mut facts.person {
+        person.keys = keys.into();
+    }
+    facts
+}
+
+fn signed(keys: &[PublicKey], by: &PublicKey) -> Proof {
+    Proof::Key(KeyVerified::of(&alice(), keys, by).unwrap())
+}
+
+#[test]
+fn a_signature_stands_for_the_password_and_not_for_the_code() {
+    let (key, counter) = (PublicKey::from_wire(b"key"), &mut CodeCounter::default());
+    let keys = [key.clone()];
+    let without = with_key(Factor::None, &keys);
+    let decided = second(&without, signed(&keys, &key), None, counter, NOW);
+    assert!(matches!(decided, Second::Consume(_)));
+    let with_token = with_key(token(None), &keys);
+    let decided = second(&with_token, signed(&keys, &key), None, counter, NOW);
+    assert!(matches!(decided, Second::Challenge(Proof::Key(_))));
+}
+
+#[test]
+fn a_key_that_was_taken_away_meanwhile_is_worth_nothing() {
+    let (key, counter) = (PublicKey::from_wire(b"key"), &mut CodeCounter::default());
+    let keys = [key.clone()];
+    let decided = second(
+        &with_key(Factor::None, &[]),
+        signed(&keys, &key),
+        None,
+        counter,
+        NOW,
+    );
+    assert!(
+        matches!(decided, Second::Refuse(refusal) if refusal.reason == Reason::ChangedMeanwhile)
+    );
 }

@@ -7,6 +7,7 @@ use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, supply
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, UserName};
 use crate::password::PasswordHash;
+use crate::public_key::PublicKey;
 use crate::schema::{ADMIN, FORTITOKEN, LOCAL, RADIUS_CLIENT};
 use crate::schema::{Field, KeyForm, Object, Table, Value};
 use crate::token::{Stage, Token, TokenStatus};
@@ -273,6 +274,13 @@ fn configure_object(
     }
     if table == &ADMIN {
         required(&object, "password", "the administrator's password")?;
+        if object.text("two-factor") == "fortitoken" {
+            required(
+                &object,
+                "fortitoken",
+                "the serial number of the administrator's token",
+            )?;
+        }
     }
     if table == &RADIUS_CLIENT {
         required(&object, "subnet", "the client's address or network")?;
@@ -324,7 +332,8 @@ fn hashed(value: Value, context: &Context<'_>) -> Result<Value, AdminError> {
     }
 }
 
-/// A hostname is part of every prompt: automation reads it as one word.
+/// What the declaration of a field cannot say: a hostname is part of every prompt, and automation
+/// reads it as one word; a public key must be one.
 fn checked(field: &'static Field, value: Value) -> Result<Value, AdminError> {
     let is_word = |text: &str| {
         !text.is_empty()
@@ -332,12 +341,22 @@ fn checked(field: &'static Field, value: Value) -> Result<Value, AdminError> {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
     };
-    match value.as_text() {
-        Some(text) if field.name == "hostname" && !is_word(text) => Err(AdminError::Field {
+    let text = value.as_text().unwrap_or("");
+    let why: Option<Box<str>> = match field.name {
+        "hostname" if !is_word(text) => {
+            Some("a host name has letters, digits, '-' and '_' only".into())
+        }
+        name if name.starts_with("ssh-public-key") && !text.is_empty() => PublicKey::parse(text)
+            .err()
+            .map(|error| error.to_string().into()),
+        _ => None,
+    };
+    match why {
+        Some(why) => Err(AdminError::Field {
             field: field.name,
-            why: "a host name has letters, digits, '-' and '_' only".into(),
+            why,
         }),
-        _ => Ok(value),
+        None => Ok(value),
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
+use domain::login::Proof;
 use domain::name::CanonicalName;
-use domain::password::PasswordVerified;
 use domain::time::Timestamp;
 
 use super::Undecided;
@@ -30,7 +30,7 @@ pub(crate) type State = String;
 pub(crate) struct Full;
 
 struct Open {
-    verified: PasswordVerified,
+    proof: Proof,
     client: Box<str>,
     expires: Timestamp,
 }
@@ -43,7 +43,7 @@ impl Challenges {
     /// Opens a challenge; its state goes to the client.
     pub(super) fn open(
         &self,
-        verified: PasswordVerified,
+        proof: Proof,
         client: &str,
         expires: Timestamp,
         now: Timestamp,
@@ -59,7 +59,7 @@ impl Challenges {
         open.insert(
             state,
             Open {
-                verified,
+                proof,
                 client: Box::from(client),
                 expires,
             },
@@ -74,11 +74,11 @@ impl Challenges {
         person: &CanonicalName,
         client: &str,
         now: Timestamp,
-    ) -> Option<PasswordVerified> {
+    ) -> Option<Proof> {
         let state: [u8; STATE_LEN] = HEXLOWER.decode(state).ok()?.try_into().ok()?;
         let open = self.lock().remove(&state)?;
-        let fits = &*open.client == client && open.verified.person() == person;
-        (fits && open.expires > now).then_some(open.verified)
+        let fits = &*open.client == client && open.proof.person() == person;
+        (fits && open.expires > now).then_some(open.proof)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; STATE_LEN], Open>> {

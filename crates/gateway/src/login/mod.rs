@@ -12,7 +12,9 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::login::{self, CodePosition, Facts, FirstFactor, Origin, Refusal, Second, Submitted};
+use domain::login::{
+    self, CodePosition, Facts, FirstFactor, Origin, Proof, Refusal, Second, Submitted,
+};
 use domain::name::CanonicalName;
 use domain::password::{PasswordVerified, Presented, Remembered};
 use domain::reason::Reason;
@@ -215,7 +217,7 @@ impl Logins {
         now: Timestamp,
     ) -> Progress {
         self.settle(&facts.name, &origin, PasswordOutcome::Right);
-        self.second(facts, verified, code, origin, now)
+        self.second(facts, verified.into(), code, origin, now)
     }
 
     /// The code that answers a challenge. Whatever the outcome, the challenge is spent.
@@ -227,12 +229,12 @@ impl Logins {
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
-        let Some(verified) = self.challenges.take(state, &name, &origin.client, now) else {
+        let Some(proof) = self.challenges.take(state, &name, &origin.client, now) else {
             return refused(name, origin, Reason::ChallengeUnknown, now);
         };
         let code = Submitted::new(presented.as_bytes());
         match self.store.facts(name, CodePosition::Challenge, now) {
-            Ok(facts) => self.second(&facts, verified, Some(code), origin, now),
+            Ok(facts) => self.second(&facts, proof, Some(code), origin, now),
             Err(stepped_back) => Progress::Undecided(stepped_back.into()),
         }
     }
@@ -240,13 +242,13 @@ impl Logins {
     fn second(
         &self,
         facts: &Facts,
-        verified: PasswordVerified,
+        proof: Proof,
         code: Option<Submitted>,
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
         let decided = self.store.with_code_counter(&facts.name, now, |counter| {
-            login::second(facts, verified, code.as_ref(), counter, now)
+            login::second(facts, proof, code.as_ref(), counter, now)
         });
         match decided {
             Second::Refuse(refusal) => {
@@ -262,13 +264,13 @@ impl Logins {
                 )
             }
             Second::Consume(consume) => Progress::Record(Decision::Grant(consume, origin), code),
-            Second::Challenge(verified) => self.challenge(verified, &origin, now),
+            Second::Challenge(proof) => self.challenge(proof, &origin, now),
         }
     }
 
-    fn challenge(&self, verified: PasswordVerified, origin: &Origin, now: Timestamp) -> Progress {
+    fn challenge(&self, proof: Proof, origin: &Origin, now: Timestamp) -> Progress {
         let expires = now.after(self.store.settings().challenge_lifetime);
-        match self.challenges.open(verified, &origin.client, expires, now) {
+        match self.challenges.open(proof, &origin.client, expires, now) {
             Ok(state) => Progress::Challenge(state),
             Err(undecided) => Progress::Undecided(undecided),
         }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use domain::admin::{self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads};
+use domain::administrator;
 use domain::audit::Actor;
 use domain::name::CanonicalName;
-use domain::schema::{GLOBAL, Object, RADIUS_CLIENT, SETTING};
+use domain::schema::{ADMIN, GLOBAL, Object, RADIUS_CLIENT, SETTING, Table};
 use domain::time::Timestamp;
 use ident::TokenSerial;
 
@@ -206,15 +207,29 @@ async fn carry_out<T: Tx>(
         }
         Change::Object(object) => {
             touched.object(&object);
+            if let Some(name) = administrator(object.table, &object.key) {
+                let entry = memory.administrator(&object);
+                touched.updates.push(Update::Person(name, entry));
+            }
             records::put_object(tx, object, &memory.secrets).await?;
         }
         Change::ObjectRemoved(table, key) => {
+            if let Some(name) = administrator(table, &key) {
+                touched.updates.push(Update::PersonRemoved(name));
+            }
             touched.object(&Object::new(table, &key));
             records::remove_object(tx, table, &key).await?;
         }
         Change::FailuresCleared(name) => touched.updates.push(Update::Cleared(name)),
     }
     Ok(())
+}
+
+/// By what name logins know the administrator of this entry, if it is one.
+fn administrator(table: &'static Table, key: &str) -> Option<CanonicalName> {
+    (table == &ADMIN)
+        .then(|| administrator::person(key).ok())
+        .flatten()
 }
 
 impl Touched {

@@ -7,10 +7,13 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use domain::administrator;
 use domain::client::Client;
 use domain::login::{CodePosition, Consume, Factor, Facts, Person, Spend};
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
+use domain::public_key::PublicKey;
+use domain::schema::Object;
 use domain::settings::Settings;
 use domain::throttle::{CodeCounter, PasswordCounter};
 use domain::time::Timestamp;
@@ -33,6 +36,7 @@ const SOURCES_MAX: usize = 100_000;
 pub(super) struct PersonEntry {
     status: Switch,
     password: Option<PasswordHash>,
+    keys: Box<[PublicKey]>,
     two_factor: TwoFactor,
     token: Option<TokenSerial>,
 }
@@ -42,8 +46,25 @@ impl From<&User> for PersonEntry {
         Self {
             status: user.status,
             password: user.password.clone(),
+            keys: Box::default(),
             two_factor: user.two_factor,
             token: user.token,
+        }
+    }
+}
+
+impl PersonEntry {
+    /// An administrator, with the password opened.
+    pub(super) fn administrator(object: &Object, password: Option<PasswordHash>) -> Self {
+        Self {
+            status: Switch::Enable,
+            password,
+            keys: administrator::public_keys(object).into(),
+            two_factor: match object.text("two-factor") {
+                "fortitoken" => TwoFactor::Fortitoken,
+                _ => TwoFactor::Disable,
+            },
+            token: TokenSerial::parse(object.text("fortitoken")).ok(),
         }
     }
 }
@@ -206,6 +227,7 @@ impl Directory {
             name: name.clone(),
             status: entry.status,
             password: entry.password.clone(),
+            keys: entry.keys.clone(),
             factor: self.factor(entry, secrets, now),
         });
         Facts {
@@ -254,8 +276,8 @@ impl Directory {
         let Some(person) = self.people.get(consume.person()) else {
             return false;
         };
-        let is_shut_out =
-            person.status == Switch::Disable || !consume.began_with(person.password.as_ref());
+        let is_shut_out = person.status == Switch::Disable
+            || !consume.began_with(person.password.as_ref(), &person.keys);
         if is_shut_out {
             return false;
         }

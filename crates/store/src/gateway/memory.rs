@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use domain::administrator;
 use domain::audit::{Event, What};
 use domain::client::{Client, Secret};
 use domain::login::Spend;
 use domain::name::CanonicalName;
-use domain::schema::{GLOBAL, Object, RADIUS_CLIENT, SETTING, Value};
+use domain::password::PasswordHash;
+use domain::schema::{ADMIN, GLOBAL, Object, RADIUS_CLIENT, SETTING, Value};
 use domain::settings::Settings;
 use domain::time::{Span, Timestamp};
 use ident::TokenSerial;
@@ -173,6 +175,7 @@ impl Memory {
     async fn rebuild<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
         let mut directory = Directory::default();
         self.load_people(tx, &mut directory).await?;
+        self.load_administrators(tx, &mut directory).await?;
         self.load_tokens(tx, &mut directory).await?;
         self.load_config(tx, &mut directory).await?;
         directory.set_floor(mark(tx, FLOOR).await?.map(Timestamp::from_micros));
@@ -221,6 +224,32 @@ impl Memory {
                 directory.put_token(row.serial, row);
             }
         }
+    }
+
+    async fn load_administrators<T: Tx>(
+        &self,
+        tx: &mut T,
+        directory: &mut Directory,
+    ) -> Result<(), SqlError> {
+        for object in records::objects(tx, &ADMIN).await? {
+            if let Ok(name) = administrator::person(&object.key) {
+                directory.put_person(name, self.administrator(&object));
+            }
+        }
+        Ok(())
+    }
+
+    /// An administrator as the login path knows people. A password that cannot be opened is none.
+    pub(super) fn administrator(&self, object: &Object) -> PersonEntry {
+        let phc = self.open_secret(object, "password");
+        let password = phc.as_ref().and_then(|phc| {
+            let phc = std::str::from_utf8(phc.expose()).ok()?;
+            PasswordHash::from_phc(phc).ok()
+        });
+        if password.is_none() {
+            tracing::error!(administrator = %object.key, "password cannot be opened: set it again");
+        }
+        PersonEntry::administrator(object, password)
     }
 
     pub(super) async fn load_config<T: Tx>(

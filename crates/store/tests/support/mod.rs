@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use domain::admin::{Edit, Entropy, Operation, Supplied};
 use domain::audit::Actor;
-use domain::login::{CodePosition, Facts, Origin, Second, Submitted, second};
+use domain::login::{CodePosition, Facts, Origin, Proof, Second, Submitted, second};
 use domain::name::CanonicalName;
-use domain::password::{Check, PasswordHash, PasswordVerified, Presented};
+use domain::password::{Check, PasswordHash, Presented};
 use domain::reason::Reason;
 use domain::schema::{LOCAL, Table, Value};
 use domain::time::{Span, Timestamp};
@@ -212,12 +212,12 @@ pub(crate) fn wrong(seed: [u8; 20], now: Timestamp) -> String {
 }
 
 /// The proof that this person's password was right. Whom the store does not know gets one all the same.
-pub(crate) fn verified(facts: &Facts) -> PasswordVerified {
+pub(crate) fn verified(facts: &Facts) -> Proof {
     let person = facts.person.as_ref();
     let hash = person.and_then(|person| person.password.as_ref());
     let check = Check::stored(facts.name.clone(), hash.unwrap_or(&HASH).clone());
     let password = Presented::new(Zeroizing::new(PASSWORD.as_bytes().to_vec()));
-    check.verify(&password).unwrap()
+    check.verify(&password).unwrap().into()
 }
 
 /// What the login path decides about a code, before the store's word.

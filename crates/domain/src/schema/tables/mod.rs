@@ -46,6 +46,14 @@ const fn system(
     }
 }
 
+/// A field that is kept and shown and does nothing: why.
+const fn without_effect(why: &'static str, field: Field) -> Field {
+    Field {
+        effect: Effect::None(why),
+        ..field
+    }
+}
+
 const fn choice(word: &'static str, help: &'static str) -> Choice {
     Choice { word, help }
 }

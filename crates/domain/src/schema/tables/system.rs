@@ -1,6 +1,6 @@
 //! `config system …`: the unit itself.
 
-use super::{SWITCH, choice, field};
+use super::{SWITCH, choice, field, without_effect};
 use crate::access::Area;
 use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
 
@@ -12,6 +12,51 @@ pub static GLOBAL: Table = Table {
     area: Area::System,
     shape: Shape::Single,
     fields: &[
+        field(
+            "admin-lockout-threshold",
+            Kind::Integer(1, 10),
+            "3",
+            "Failed login attempts before an administrator is locked out (1 - 10).",
+        ),
+        field(
+            "admin-lockout-duration",
+            Kind::Integer(1, 2_147_483_647),
+            "60",
+            "How long a lockout lasts, in seconds.",
+        ),
+        without_effect(
+            "files are not copied over SSH here; 'show full-configuration' over SSH gives the same text",
+            field(
+                "admin-scp",
+                SWITCH,
+                "disable",
+                "Enable/disable SCP support for system configuration backup, restore, and firmware upload.",
+            ),
+        ),
+        field(
+            "admin-ssh-grace-time",
+            Kind::Integer(10, 3_600),
+            "120",
+            "Maximum time in seconds permitted between making an SSH connection and authenticating (10 - 3600 sec).",
+        ),
+        field(
+            "admin-ssh-password",
+            SWITCH,
+            "enable",
+            "Enable/disable password authentication for SSH admin access.",
+        ),
+        field(
+            "admin-ssh-port",
+            Kind::Integer(1, 65_535),
+            "22",
+            "Administrative access port for SSH.",
+        ),
+        field(
+            "admintimeout",
+            Kind::Integer(1, 480),
+            "5",
+            "Number of minutes before an idle administrator session times out (1 - 480).",
+        ),
         field(
             "hostname",
             Kind::Text(35),
@@ -59,6 +104,18 @@ pub static VDOM: Table = Table {
     children: &[],
 };
 
+/// What a trusted host holds that is not set.
+const ANYWHERE: &str = "0.0.0.0 0.0.0.0";
+const ANYWHERE6: &str = "::/0";
+
+const TRUSTED_HOST: &str = "Any IPv4 address or subnet address and netmask from which the administrator can connect. As soon as one is set, all other addresses are refused.";
+const TRUSTED_HOST6: &str = "Any IPv6 address from which the administrator can connect. As soon as one is set, all other addresses are refused.";
+const PUBLIC_KEY: &str =
+    "Public key of an SSH client: the line of its .pub file, such as \"ssh-ed25519 AAAA...\".";
+
+/// A key of NIST P-521 with a comment has some 300 characters.
+const PUBLIC_KEY_MAX: u16 = 1_024;
+
 /// `config system admin`. The console trusts who owns its socket; these accounts are for logins that
 /// come over a network.
 pub static ADMIN: Table = Table {
@@ -72,19 +129,81 @@ pub static ADMIN: Table = Table {
         form: KeyForm::Name(64),
     }),
     fields: &[
+        field("trusthost1", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        field("trusthost2", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        field("trusthost3", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        field("trusthost4", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        field("trusthost5", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        field("trusthost6", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        field("trusthost7", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        field("trusthost8", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        field("trusthost9", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        field("trusthost10", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
         field(
             "accprofile",
             Kind::Choice(&[choice("super_admin", "Everything.")]),
             "super_admin",
             "Access profile of this administrator.",
         ),
+        field("ip6-trusthost1", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field("ip6-trusthost2", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field("ip6-trusthost3", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field("ip6-trusthost4", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field("ip6-trusthost5", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field("ip6-trusthost6", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field("ip6-trusthost7", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field("ip6-trusthost8", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field("ip6-trusthost9", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field("ip6-trusthost10", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
         field("comments", Kind::Text(255), "", "Comment."),
+        field(
+            "ssh-public-key1",
+            Kind::Text(PUBLIC_KEY_MAX),
+            "",
+            PUBLIC_KEY,
+        ),
+        field(
+            "ssh-public-key2",
+            Kind::Text(PUBLIC_KEY_MAX),
+            "",
+            PUBLIC_KEY,
+        ),
+        field(
+            "ssh-public-key3",
+            Kind::Text(PUBLIC_KEY_MAX),
+            "",
+            PUBLIC_KEY,
+        ),
+        field(
+            "two-factor",
+            Kind::Choice(&[
+                choice("disable", "Disable two-factor authentication."),
+                choice(
+                    "fortitoken",
+                    "Use FortiToken or FortiToken mobile two-factor authentication.",
+                ),
+            ]),
+            "disable",
+            "Enable/disable two-factor authentication.",
+        ),
+        field(
+            "fortitoken",
+            Kind::Reference(&["user fortitoken"]),
+            "",
+            "This administrator's FortiToken serial number.",
+        ),
+        field(
+            "email-to",
+            Kind::Text(63),
+            "",
+            "This administrator's email address.",
+        ),
         field("password", Kind::Secret(128), "", "Admin user password."),
         field(
             "force-password-change",
             SWITCH,
             "disable",
-            "Enable/disable that the password must be changed at the next login.",
+            "Enable/disable force password change on next login.",
         ),
     ],
     children: &[],
