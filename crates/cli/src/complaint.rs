@@ -29,6 +29,8 @@ enum Fault {
     Reference(String),
     /// Nobody may do this here.
     Denied,
+    /// The name of an entry which exists.
+    Duplicate(String),
     /// The change itself is refused.
     Change { error: AdminError, what: Refused },
 }
@@ -92,6 +94,13 @@ impl Complaint {
         }
     }
 
+    pub(crate) fn duplicate(name: &str, plain: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Duplicate(printable(name)),
+            plain: plain.into(),
+        }
+    }
+
     pub(crate) fn change(error: AdminError, what: Refused) -> Self {
         let plain = match what {
             Refused::Setting => {
@@ -113,6 +122,7 @@ impl Complaint {
             Fault::Value(_) => Some(-651),
             Fault::Reference(_) => Some(-3),
             Fault::Denied => Some(-37),
+            Fault::Duplicate(_) => Some(-5),
             Fault::Change { error, .. } => Some(error.return_code()),
         }
     }
@@ -134,6 +144,7 @@ impl fmt::Display for Complaint {
                 )?;
             }
             Fault::Denied => f.write_str("Permission denied.\n")?,
+            Fault::Duplicate(name) => writeln!(f, "entry '{name}' already exists")?,
             Fault::Change { error, what } => write_change(f, error, *what)?,
         }
         if let Some(code) = self.return_code() {

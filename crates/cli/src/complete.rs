@@ -23,7 +23,7 @@ pub enum Completion {
 /// A key that is being typed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Keys {
-    table: &'static Table,
+    tables: Vec<&'static Table>,
     prefix: String,
     quoting: Quoting,
 }
@@ -32,9 +32,9 @@ impl Keys {
     /// More keys than this are not shown; fetch one more to tell.
     pub const SHOWN_MAX: usize = 100;
 
-    /// The table.
-    pub fn table(&self) -> &'static Table {
-        self.table
+    /// The tables, in this order.
+    pub fn tables(&self) -> &[&'static Table] {
+        &self.tables
     }
 
     /// What is typed of the key; may be empty.
@@ -74,8 +74,8 @@ pub(crate) fn completion(scope: Scope, line_before_cursor: &str) -> Completion {
     } = beginning;
     let choices: Vec<Choice> = fitting(expected.choices, &partial);
     match expected.keys {
-        Some(table) if choices.is_empty() => Completion::Keys(Keys {
-            table,
+        tables if choices.is_empty() && !tables.is_empty() => Completion::Keys(Keys {
+            tables,
             prefix: partial.to_string(),
             quoting,
         }),

@@ -66,6 +66,8 @@ pub enum Event {
     Line(String),
     /// A line was entered at a prompt of [`Editor::read_secret`].
     Secret(Secret),
+    /// `y` or `n` was pressed at a question of [`Editor::ask`].
+    Answer(char),
     /// A line was entered that had outgrown [`Limits::line_bytes`]: what is left of it is not what was
     /// meant and must not be run.
     TooLong,
@@ -140,6 +142,8 @@ struct Due {
 enum Echo {
     Plain,
     Hidden,
+    /// A question: one key answers it.
+    Key,
 }
 
 impl Editor {
@@ -175,6 +179,11 @@ impl Editor {
     /// Starts a line that is not echoed, completed or remembered, and ends in [`Event::Secret`].
     pub fn read_secret(&mut self, prompt: &str, output: &mut Vec<u8>) {
         self.begin(prompt, Echo::Hidden, output);
+    }
+
+    /// Asks a question that one key answers, `y` or `n`: [`Event::Answer`].
+    pub fn ask(&mut self, question: &str, output: &mut Vec<u8>) {
+        self.begin(question, Echo::Key, output);
     }
 
     /// Takes a line that was just entered out of the history: it holds a secret.
@@ -240,6 +249,9 @@ impl Editor {
 
     fn press(&mut self, key: Key, output: &mut Vec<u8>) -> Option<Event> {
         let literal = std::mem::take(&mut self.literal);
+        if self.echo == Echo::Key {
+            return self.answer(key, output);
+        }
         match key {
             Key::Enter => return Some(self.enter(output)),
             Key::Interrupt => return Some(self.leave(Event::Interrupt, output)),
@@ -264,6 +276,21 @@ impl Editor {
             _ => self.edit(key),
         }
         None
+    }
+
+    fn answer(&mut self, key: Key, output: &mut Vec<u8>) -> Option<Event> {
+        match key {
+            Key::Interrupt => Some(self.leave(Event::Interrupt, output)),
+            Key::Character(c @ ('y' | 'Y' | 'n' | 'N')) => {
+                self.insert(c);
+                self.draw(output);
+                Some(self.leave(Event::Answer(c.to_ascii_lowercase()), output))
+            }
+            _ => {
+                self.due.bell = true;
+                None
+            }
+        }
     }
 
     fn edit(&mut self, key: Key) {
@@ -321,7 +348,7 @@ impl Editor {
         let event = match self.echo {
             _ if self.outgrown => Event::TooLong,
             Echo::Hidden => Event::Secret(Secret(self.line.clone())),
-            Echo::Plain => {
+            Echo::Plain | Echo::Key => {
                 self.history.add(&self.line);
                 Event::Line(self.line.as_str().to_owned())
             }
@@ -346,7 +373,7 @@ impl Editor {
 
     fn draw(&mut self, output: &mut Vec<u8>) {
         let (line, before_cursor) = match self.echo {
-            Echo::Plain => (self.line.as_str(), &self.line[..self.cursor]),
+            Echo::Plain | Echo::Key => (self.line.as_str(), &self.line[..self.cursor]),
             Echo::Hidden => ("", ""),
         };
         let cursor = self.prompt.chars().count() + before_cursor.chars().count();

@@ -1,10 +1,10 @@
 //! One administrator's session: where it stands, what was set and not saved, what each line means.
 
-use domain::admin::{AdminError, Edit, Operation};
+use domain::admin::{AdminError, Operation};
 use domain::query::{Logins, Query, Whose};
-use domain::schema::{
-    self, Access, Field, Key, KeyForm, Kind, Object, Shape, Table, Value, ValueError,
-};
+use domain::schema::{self, Field, Kind, Object, Table, ValueError};
+use domain::settings::VdomMode;
+use domain::vdom::Vdom;
 
 use crate::complaint::{Complaint, Refused};
 use crate::complete::{self, Completion};
@@ -12,37 +12,42 @@ use crate::debug::{Change, Line as DebugLine, Source, Switches};
 use crate::filter::{Filter, Output};
 use crate::render::{Listing, Scope as Listed, View, Zone, printable};
 use crate::tree::Verb;
-use crate::walk::{Invocation, Scope, Walk};
+use crate::walk::{GLOBAL_PLACE, Invocation, Scope, Walk, is_child};
 use crate::words::{self, Line};
 
 mod action;
 mod arguments;
+mod children;
+mod configuring;
 mod entry;
+mod place;
+mod references;
 mod step;
 
 pub use action::{Action, Family, Host, Ping, PingOptions};
-use entry::Entry;
+
+pub(crate) use place::Context;
+use place::{Base, Level, Place};
+use references::Pending;
 pub use step::{Command, Step, Synchronise};
 
 /// Logins that are shown when no number is asked for.
 const LOGINS_SHOWN: u32 = 20;
 
+/// What stands in place of the prompt while a confirmation is awaited.
+const QUESTION: &str = "Do you want to continue? (y/n)";
+
 /// A session of the command line. It does nothing by itself: lines go in, [`Step`]s come out.
 #[derive(Debug)]
 pub struct Session {
     zone: Zone,
+    vdom_mode: VdomMode,
     place: Place,
     awaited: Option<Awaited>,
+    /// What is done if the administrator confirms it.
+    asked: Option<Box<Asked>>,
     debug: Switches,
     ping: PingOptions,
-}
-
-/// Where the session stands.
-#[derive(Debug)]
-enum Place {
-    Top,
-    Table(&'static Table),
-    Entry(Entry),
 }
 
 /// What the shell was asked for.
@@ -50,22 +55,29 @@ enum Place {
 enum Awaited {
     /// The entry to open.
     Entry(&'static Table, Box<str>),
-    /// The entry that a value names.
-    Reference {
-        field: &'static Field,
-        value: Value,
-        table: &'static Table,
-    },
+    /// The virtual domain to go into, if it exists.
+    Vdom(Vdom),
+    /// What became of creating it.
+    NewVdom(Vdom),
+    /// An entry that a value names.
+    Reference(Pending),
     /// What became of the open entry; then the session goes on there.
     Commit(Leave),
     /// What became of another change.
     Change,
 }
 
+/// A step that waits for a `y`.
+#[derive(Debug)]
+struct Asked {
+    step: Step,
+    awaited: Option<Awaited>,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Leave {
     ToTable,
-    ToTop,
+    OutOfTable,
 }
 
 impl Session {
@@ -73,69 +85,116 @@ impl Session {
     pub fn new(zone: Zone) -> Self {
         Self {
             zone,
-            place: Place::Top,
+            vdom_mode: VdomMode::default(),
+            place: Place::top(),
             awaited: None,
+            asked: None,
             debug: Switches::default(),
             ping: PingOptions::default(),
         }
     }
 
+    /// Tells whether the unit has virtual domains now; before each line. A session that stands in one
+    /// goes back to the top when there are none any more.
+    pub fn set_vdom_mode(&mut self, mode: VdomMode) {
+        if mode == VdomMode::None && self.place.base != Base::Top {
+            self.place = Place::top();
+        }
+        self.vdom_mode = mode;
+    }
+
+    /// The virtual domain that commands are about: `root` outside of any.
+    pub fn vdom(&self) -> Vdom {
+        self.context().vdom()
+    }
+
     /// The prompt: `HOST # `, `HOST (fortitoken) # `, `HOST (FTKMOB99C7D975DF) # `. Automation reads
     /// the word in brackets as letters, digits, `-` and `_`; what else a key has becomes `_`.
+    ///
+    /// While a confirmation is awaited it is the question, see [`Session::is_asking`].
     pub fn prompt(&self, hostname: &str) -> String {
+        if self.is_asking() {
+            return QUESTION.to_owned();
+        }
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         let word = |text: &str| -> String {
             text.chars()
                 .map(|c| if is_word(c) { c } else { '_' })
                 .collect()
         };
-        match &self.place {
-            Place::Top => format!("{hostname} # "),
-            Place::Entry(entry) if !entry.key.is_empty() => {
-                format!("{hostname} ({}) # ", word(&entry.key))
-            }
-            Place::Table(table) | Place::Entry(Entry { table, .. }) => {
-                format!("{hostname} ({}) # ", word(table.name()))
-            }
+        match self.place.name() {
+            None => format!("{hostname} # "),
+            Some(name) => format!("{hostname} ({}) # ", word(name)),
         }
+    }
+
+    /// Whether the next line is the answer to a question: `y` does what was asked for, anything else
+    /// leaves it.
+    pub fn is_asking(&self) -> bool {
+        self.asked.is_some()
     }
 
     /// Takes a line. A line that comes while an answer is awaited gives that answer up.
     pub fn feed(&mut self, line: &str) -> Step {
         self.awaited = None;
+        if let Some(asked) = self.asked.take() {
+            return self.answered(*asked, line);
+        }
         self.understood(line)
             .unwrap_or_else(|complaint| Step::Refuse(complaint.to_string()))
+    }
+
+    /// Takes a question back: Ctrl-C is no answer.
+    pub fn withdraw(&mut self) {
+        self.asked = None;
+    }
+
+    fn answered(&mut self, asked: Asked, answer: &str) -> Step {
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Step::Nothing;
+        }
+        self.awaited = asked.awaited;
+        asked.step
+    }
+
+    /// Asks before a step is done; `notice` says what it will do, in whole lines.
+    #[allow(dead_code, reason = "what clears, restarts or resets asks first")]
+    fn ask(&mut self, notice: &str, step: Step) -> Step {
+        let awaited = self.awaited.take();
+        self.asked = Some(Box::new(Asked { step, awaited }));
+        Step::Ask(notice.to_owned())
     }
 
     /// The answer to [`Command::Fetch`].
     pub fn fetched(&mut self, entry: Option<Object>) -> Step {
         match self.awaited.take() {
             Some(Awaited::Entry(table, key)) => self.open(table, key, entry),
-            Some(Awaited::Reference {
-                field,
-                value,
-                table,
-            }) => match entry {
-                Some(_) => self.keep(Edit::Set(field, value)),
-                None => refuse(&no_reference(table, &value)),
+            Some(Awaited::Vdom(vdom)) => match entry {
+                Some(_) => self.enter(vdom),
+                None => self.create(vdom),
             },
-            Some(Awaited::Commit(_) | Awaited::Change) | None => Step::Nothing,
+            Some(Awaited::Reference(pending)) => self.resolved(pending, entry.as_ref()),
+            Some(Awaited::NewVdom(_) | Awaited::Commit(_) | Awaited::Change) | None => {
+                Step::Nothing
+            }
         }
     }
 
     /// The answer to [`Command::Configure`]. What was set and is refused is discarded: lines pasted
     /// behind it must not end up in the wrong entry.
     pub fn applied(&mut self, result: Result<(), AdminError>) -> Step {
-        let what = match self.awaited.take() {
+        let (what, entered) = match self.awaited.take() {
             Some(Awaited::Commit(leave)) => {
                 self.leave(leave);
-                Refused::Setting
+                (Refused::Setting, None)
             }
-            _ => Refused::Command,
+            Some(Awaited::NewVdom(vdom)) => (Refused::Command, Some(vdom)),
+            _ => (Refused::Command, None),
         };
-        match result {
-            Ok(()) => Step::Nothing,
-            Err(error) => refuse(&Complaint::change(error, what)),
+        match (result, entered) {
+            (Ok(()), Some(vdom)) => self.enter(vdom),
+            (Ok(()), None) => Step::Nothing,
+            (Err(error), _) => refuse(&Complaint::change(error, what)),
         }
     }
 
@@ -146,8 +205,12 @@ impl Session {
                 self.leave(leave);
                 "it is not known whether the change was saved: look at it with 'show'"
             }
-            Some(Awaited::Change) => "it is not known whether it was done: look with 'show'",
-            Some(Awaited::Entry(..) | Awaited::Reference { .. }) | None => "try again",
+            Some(Awaited::Change | Awaited::NewVdom(_)) => {
+                "it is not known whether it was done: look with 'show'"
+            }
+            Some(Awaited::Entry(..) | Awaited::Vdom(_) | Awaited::Reference(_)) | None => {
+                "try again"
+            }
         };
         Step::Refuse(format!(
             "{}\nCommand fail. Return code -1\n{next_step}\n",
@@ -171,10 +234,7 @@ impl Session {
         let [verb, name, ..] = &words[..] else {
             return false;
         };
-        let table = match &self.place {
-            Place::Entry(entry) => Some(entry.table),
-            Place::Top | Place::Table(_) => None,
-        };
+        let table = self.place.entry().map(|entry| entry.table);
         let fields = schema::ALL
             .iter()
             .filter(|other| table.is_none_or(|table| *other == &table))
@@ -194,12 +254,17 @@ impl Session {
         self.debug.wants(source)
     }
 
-    fn scope(&self) -> Scope {
-        match &self.place {
-            Place::Top => Scope::Top,
-            Place::Table(table) => Scope::Table(table),
-            Place::Entry(entry) => Scope::Entry(entry.table),
+    fn context(&self) -> Context {
+        match (self.place.base, self.vdom_mode) {
+            (_, VdomMode::None) => Context::Unit,
+            (Base::Vdom(vdom), VdomMode::Multi) => Context::Vdom(vdom),
+            (Base::Global, VdomMode::Multi) => Context::Global,
+            (Base::Top | Base::Vdoms, VdomMode::Multi) => Context::Top,
         }
+    }
+
+    fn scope(&self) -> Scope {
+        self.place.scope(self.context())
     }
 
     fn understood(&mut self, line: &str) -> Result<Step, Complaint> {
@@ -209,6 +274,13 @@ impl Session {
             return Ok(Step::Nothing);
         }
         let invocation = Walk::along(self.scope(), &words)?;
+        if invocation.verb.is_of_a_vdom()
+            && matches!(self.context(), Context::Top | Context::Global)
+        {
+            let first = words.first().map_or("", String::as_str);
+            let plain = "tokens and users stand in a VDOM: first 'config vdom', 'edit NAME'";
+            return Err(Complaint::command(first, plain));
+        }
         let filter = match pipe {
             Some(_) if !invocation.verb.prints() => {
                 return Err(Complaint::command(
@@ -231,14 +303,24 @@ impl Session {
     ) -> Result<Step, Complaint> {
         let word = words.first().map_or("", String::as_str);
         let command = match invocation.verb {
-            Verb::Config => return Ok(self.config(&invocation.tables)),
+            Verb::Config => return Ok(self.config(invocation)),
+            Verb::Child => return Ok(self.config_child(invocation)),
             Verb::Edit => return self.edit(word),
-            Verb::Delete => return Ok(self.delete(word)),
+            Verb::Delete => return self.delete(word),
+            Verb::Purge => return Ok(self.purge()),
+            Verb::Rename => return self.rename(words),
+            Verb::Move => return self.move_entry(words),
+            Verb::Clone => return self.clone_entry(words),
             Verb::Set => return self.set(invocation.field, words),
+            Verb::Append => return self.append(invocation.field, words),
+            Verb::Unselect => return self.unselect(invocation.field, words),
             Verb::Unset => return self.unset(invocation.field),
             Verb::Next => return Ok(self.save(Leave::ToTable)),
-            Verb::End => return Ok(self.save(Leave::ToTop)),
-            Verb::Abort => return Ok(self.leave(Leave::ToTop)),
+            Verb::End => return Ok(self.save(Leave::OutOfTable)),
+            Verb::Abort => {
+                self.place.leave_all();
+                return Ok(Step::Nothing);
+            }
             Verb::Exit => return Ok(Step::Close),
             Verb::List(view) => return Ok(self.list(view, invocation, word, output)),
             Verb::Debug(change) => return Ok(self.debug(change, output)),
@@ -276,153 +358,19 @@ impl Session {
         Ok(Step::Run { command, output })
     }
 
-    fn config(&mut self, tables: &[&'static Table]) -> Step {
-        match tables {
-            [table] if matches!(table.shape, Shape::Keyed(_)) => {
-                self.place = Place::Table(table);
-                Step::Nothing
-            }
-            [table] => self.fetch_entry(table, ""),
-            _ => Step::Nothing,
-        }
-    }
-
-    fn edit(&mut self, key: &str) -> Result<Step, Complaint> {
-        let Place::Table(table) = self.place else {
-            return Ok(Step::Nothing);
-        };
-        let got = key.chars().count();
-        match &table.shape {
-            Shape::Keyed(Key {
-                name,
-                form: KeyForm::Name(max),
-                ..
-            }) if got == 0 || got > usize::from(*max) => {
-                let plain = format!("{name} has 1 to {max} characters, and this has {got}");
-                Err(Complaint::value(key, plain))
-            }
-            Shape::Keyed(_) | Shape::Single => Ok(self.fetch_entry(table, key)),
-        }
-    }
-
-    fn fetch_entry(&mut self, table: &'static Table, key: &str) -> Step {
-        self.awaited = Some(Awaited::Entry(table, key.into()));
-        run(Command::Fetch {
-            table,
-            key: key.into(),
-        })
-    }
-
-    fn open(&mut self, table: &'static Table, key: Box<str>, stored: Option<Object>) -> Step {
-        if let Some(existing) = stored.as_ref().filter(|stored| stored.key != key) {
-            let error = AdminError::SamePerson {
-                key,
-                existing: existing.key.clone(),
-            };
-            return refuse(&Complaint::change(error, Refused::Command));
-        }
-        let is_new = stored.is_none() && !key.is_empty();
-        let said = if is_new {
-            Step::Print(format!("new entry '{key}' added\n"))
-        } else {
-            Step::Nothing
-        };
-        self.place = Place::Entry(Entry {
-            table,
-            key,
-            stored,
-            edits: Vec::new(),
-        });
-        said
-    }
-
-    fn delete(&mut self, key: &str) -> Step {
-        let Place::Table(table) = self.place else {
-            return Step::Nothing;
-        };
-        self.awaited = Some(Awaited::Change);
-        run(Command::Configure(Operation::Remove {
-            table,
-            key: key.into(),
-        }))
-    }
-
-    /// A value that names an entry is looked up before it is kept.
-    fn set(&mut self, field: Option<&'static Field>, words: &[String]) -> Result<Step, Complaint> {
-        let Some(field) = field else {
-            return Ok(Step::Nothing);
-        };
-        let value = field
-            .parse(words)
-            .map_err(|error| bad_value(field, words, &error))?;
-        let named = value.as_text().filter(|key| !key.is_empty()).map(Box::from);
-        let table = match field.kind {
-            Kind::Reference([path, ..]) => Table::at(path),
-            _ => None,
-        };
-        match (table, named) {
-            (Some(table), Some(key)) => {
-                self.awaited = Some(Awaited::Reference {
-                    field,
-                    value,
-                    table,
-                });
-                Ok(run(Command::Fetch { table, key }))
-            }
-            _ => Ok(self.keep(Edit::Set(field, value))),
-        }
-    }
-
-    fn unset(&mut self, field: Option<&'static Field>) -> Result<Step, Complaint> {
-        match field {
-            Some(field) if field.access == Access::System => {
-                let error = ValueError::System { field: field.name };
-                Err(Complaint::command(field.name, error.to_string()))
-            }
-            Some(field) => Ok(self.keep(Edit::Unset(field))),
-            None => Ok(Step::Nothing),
-        }
-    }
-
-    fn keep(&mut self, edit: Edit) -> Step {
-        if let Place::Entry(entry) = &mut self.place {
-            entry.edits.push(edit);
-        }
-        Step::Nothing
-    }
-
-    /// Saves the open entry, if there is something to save, and goes on from there.
-    fn save(&mut self, leave: Leave) -> Step {
-        match &mut self.place {
-            Place::Entry(entry) if entry.is_changed() => {
-                let edits = std::mem::take(&mut entry.edits);
-                let (table, key) = (entry.table, entry.key.clone());
-                self.awaited = Some(Awaited::Commit(leave));
-                run(Command::Configure(Operation::Configure {
-                    table,
-                    key,
-                    edits,
-                }))
-            }
-            _ => self.leave(leave),
-        }
-    }
-
-    fn leave(&mut self, leave: Leave) -> Step {
-        self.place = match (&self.place, leave) {
-            (Place::Entry(entry), Leave::ToTable) => Place::Table(entry.table),
-            _ => Place::Top,
-        };
-        Step::Nothing
-    }
-
     fn list(&self, view: View, invocation: &Invocation, key: &str, output: Output) -> Step {
-        let scope = match &self.place {
-            Place::Entry(entry) => return print(&entry.list(view, self.zone), output),
-            Place::Table(table) => Listed::Table(table),
-            Place::Top => listed(&invocation.path, &invocation.tables, key),
+        let scope = match (self.place.levels.last(), self.place.base) {
+            (Some(Level::Entry(entry)), _) => return print(&entry.list(view, self.zone), output),
+            (Some(Level::Table(table)), _) if is_child(table) => {
+                let text = self.child_listing(view, table);
+                return print(&text, output);
+            }
+            (Some(Level::Table(table)), _) => Listed::Table(table),
+            (None, Base::Vdoms) => Listed::Table(&schema::VDOM),
+            (None, _) => listed(&invocation.path, &invocation.tables, key),
         };
-        run_into(Command::List(Listing::new(view, scope, self.zone)), output)
+        let listing = Listing::new(view, scope, self.zone).within(self.context());
+        run_into(Command::List(listing), output)
     }
 
     fn debug(&mut self, change: Change, output: Output) -> Step {
@@ -478,13 +426,4 @@ fn bad_value(field: &Field, words: &[String], error: &ValueError) -> Complaint {
         }
         _ => Complaint::value(word, error.to_string()),
     }
-}
-
-fn no_reference(table: &'static Table, value: &Value) -> Complaint {
-    let key = value.as_text().unwrap_or("");
-    let error = AdminError::NotFound {
-        table,
-        key: key.into(),
-    };
-    Complaint::reference(key, error.next_step())
 }

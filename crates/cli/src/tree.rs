@@ -34,6 +34,13 @@ pub(crate) struct Argument {
     pub(crate) need: Need,
 }
 
+/// A word between arguments.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct Keyword {
+    pub(crate) word: &'static str,
+    pub(crate) help: &'static str,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Need {
     Required,
@@ -55,6 +62,12 @@ pub(crate) enum Kind {
     Key,
     /// A field of the table at hand.
     Field,
+    /// Such a field that holds a list.
+    ListField,
+    /// A table inside the entry at hand.
+    Child,
+    /// One of these words.
+    Keyword(&'static [Keyword]),
     /// What the field before takes: all words that are left.
     Value,
     /// The key of an entry of this table.
@@ -67,10 +80,17 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verb {
     Config,
+    Child,
     Edit,
     Delete,
+    Purge,
+    Rename,
+    Move,
+    Clone,
     Set,
     Unset,
+    Append,
+    Unselect,
     Next,
     End,
     Abort,
@@ -97,14 +117,35 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// Whether it is about tokens and users, which stand in a virtual domain where there are any.
+    pub(crate) fn is_of_a_vdom(self) -> bool {
+        matches!(
+            self,
+            Self::Import
+                | Self::Provision
+                | Self::Renew
+                | Self::Sync
+                | Self::Unlock
+                | Self::LoginsOfUser
+                | Self::LoginsOfClient
+        )
+    }
+
     /// Whether it prints something that a pipe can filter.
     pub(crate) fn prints(self) -> bool {
         match self {
             Self::Config
+            | Self::Child
             | Self::Edit
             | Self::Delete
+            | Self::Purge
+            | Self::Rename
+            | Self::Move
+            | Self::Clone
             | Self::Set
             | Self::Unset
+            | Self::Append
+            | Self::Unselect
             | Self::Next
             | Self::End
             | Self::Abort
@@ -196,36 +237,55 @@ const fn optional(name: &'static str, help: &'static str, kind: Kind) -> Argumen
 }
 
 /// At the top.
-pub(crate) static TOP: &[Node] = &[
-    command(
-        "config",
-        "Configure object.",
-        Verb::Config,
-        &[required("path", "Table or settings.", Kind::Path)],
-    ),
-    command(
-        "get",
-        "Get dynamic and system information.",
-        Verb::List(View::Get),
-        PATH_OR_REPORT,
-    ),
-    Node {
-        word: "show",
-        help: "Show configuration.",
-        verb: Some(Verb::List(View::Show)),
-        arguments: ANY_PATH,
-        words: &[command(
-            "full-configuration",
-            "Show full configuration, defaults included.",
-            Verb::List(View::Full),
-            ANY_PATH,
-        )],
-    },
-    group("diagnose", "Diagnose facility.", DIAGNOSE),
-    group("execute", "Execute static commands.", EXECUTE),
-    command("exit", "Exit the CLI.", Verb::Exit, &[]),
-    command("quit", "Exit the CLI.", Verb::Exit, &[]),
+pub(crate) static TOP: &[Node] = &[CONFIG, GET, SHOW, DIAG, EXEC, EXIT, QUIT];
+
+/// After `config global`.
+pub(crate) static GLOBAL: &[Node] = &[CONFIG, GET, SHOW, DIAG, EXEC, LEAVE, ABORT];
+
+/// After `config vdom`, where entries are places.
+pub(crate) static VDOMS: &[Node] = &[EDIT, DELETE, SHOW_HERE, GET_HERE, LEAVE, ABORT];
+
+/// In a VDOM.
+pub(crate) static VDOM: &[Node] = &[
+    CONFIG,
+    GET,
+    SHOW,
+    DIAG,
+    EXEC,
+    command("next", "Go on with another VDOM.", Verb::Next, &[]),
+    LEAVE,
+    ABORT,
 ];
+
+const CONFIG: Node = command(
+    "config",
+    "Configure object.",
+    Verb::Config,
+    &[required("path", "Table or settings.", Kind::Path)],
+);
+const GET: Node = command(
+    "get",
+    "Get dynamic and system information.",
+    Verb::List(View::Get),
+    PATH_OR_REPORT,
+);
+const SHOW: Node = Node {
+    word: "show",
+    help: "Show configuration.",
+    verb: Some(Verb::List(View::Show)),
+    arguments: ANY_PATH,
+    words: &[command(
+        "full-configuration",
+        "Show full configuration, defaults included.",
+        Verb::List(View::Full),
+        ANY_PATH,
+    )],
+};
+const DIAG: Node = group("diagnose", "Diagnose facility.", DIAGNOSE);
+const EXEC: Node = group("execute", "Execute static commands.", EXECUTE);
+const EXIT: Node = command("exit", "Exit the CLI.", Verb::Exit, &[]);
+const QUIT: Node = command("quit", "Exit the CLI.", Verb::Exit, &[]);
+const LEAVE: Node = command("end", "Go back to the top.", Verb::End, &[]);
 
 static ANY_PATH: &[Argument] = &[
     optional("path", "Table or settings.", Kind::AnyPath),
@@ -281,30 +341,124 @@ const UNSET: Node = command(
     )],
 );
 
+const APPEND: Node = command(
+    "append",
+    "Add values to a list.",
+    Verb::Append,
+    &[
+        required("field", "List to add to.", Kind::ListField),
+        required("value", "What to add.", Kind::Value),
+    ],
+);
+const UNSELECT: Node = command(
+    "unselect",
+    "Take values out of a list.",
+    Verb::Unselect,
+    &[
+        required("field", "List to take out of.", Kind::ListField),
+        required("value", "What to take out.", Kind::Value),
+    ],
+);
+const CHILD: Node = command(
+    "config",
+    "Configure a table inside this one.",
+    Verb::Child,
+    &[required("table", "Table inside this one.", Kind::Child)],
+);
+const EDIT: Node = command(
+    "edit",
+    "Add or edit an entry.",
+    Verb::Edit,
+    &[required("key", "Entry to add or to edit.", Kind::Key)],
+);
+const DELETE: Node = command(
+    "delete",
+    "Delete an entry.",
+    Verb::Delete,
+    &[required("key", "Entry to delete.", Kind::Key)],
+);
+const PURGE: Node = command("purge", "Clear all entries.", Verb::Purge, &[]);
+const RENAME: Node = command(
+    "rename",
+    "Rename an entry.",
+    Verb::Rename,
+    &[
+        required("key", "Entry to rename.", Kind::Key),
+        required("to", "Keyword.", Kind::Keyword(TO)),
+        required("new key", "Its new name.", Kind::Word),
+    ],
+);
+const CLONE: Node = command(
+    "clone",
+    "Copy an entry.",
+    Verb::Clone,
+    &[
+        required("key", "Entry to copy.", Kind::Key),
+        required("to", "Keyword.", Kind::Keyword(TO)),
+        required("new key", "Name of the copy.", Kind::Word),
+    ],
+);
+const MOVE: Node = command(
+    "move",
+    "Move an entry to another place.",
+    Verb::Move,
+    &[
+        required("key", "Entry to move.", Kind::Key),
+        required("where", "Keyword.", Kind::Keyword(BEFORE_OR_AFTER)),
+        required(
+            "other key",
+            "Entry before or after which it goes.",
+            Kind::Key,
+        ),
+    ],
+);
+
+const TO: &[Keyword] = &[Keyword {
+    word: "to",
+    help: "Its new name follows.",
+}];
+pub(crate) const BEFORE_OR_AFTER: &[Keyword] = &[
+    Keyword {
+        word: "before",
+        help: "Before another entry.",
+    },
+    Keyword {
+        word: "after",
+        help: "After another entry.",
+    },
+];
+
 /// In a table.
 pub(crate) static TABLE: &[Node] = &[
-    command(
-        "edit",
-        "Add or edit an entry.",
-        Verb::Edit,
-        &[required("key", "Entry to add or to edit.", Kind::Key)],
-    ),
-    command(
-        "delete",
-        "Delete an entry.",
-        Verb::Delete,
-        &[required("key", "Entry to delete.", Kind::Key)],
-    ),
+    EDIT,
+    DELETE,
     SHOW_HERE,
     GET_HERE,
     command("end", "Leave the table.", Verb::End, &[]),
     ABORT,
 ];
 
+/// In a table inside an entry: its entries are in the order in which they were added.
+pub(crate) static CHILD_TABLE: &[Node] = &[
+    EDIT,
+    DELETE,
+    PURGE,
+    RENAME,
+    MOVE,
+    CLONE,
+    SHOW_HERE,
+    GET_HERE,
+    command("end", "Go back to the entry.", Verb::End, &[]),
+    ABORT,
+];
+
 /// In an entry of a table.
 pub(crate) static ENTRY: &[Node] = &[
+    CHILD,
     SET,
     UNSET,
+    APPEND,
+    UNSELECT,
     SHOW_HERE,
     GET_HERE,
     command(
@@ -319,8 +473,11 @@ pub(crate) static ENTRY: &[Node] = &[
 
 /// In a single object.
 pub(crate) static SETTINGS: &[Node] = &[
+    CHILD,
     SET,
     UNSET,
+    APPEND,
+    UNSELECT,
     SHOW_HERE,
     GET_HERE,
     command("end", "Save and leave.", Verb::End, &[]),

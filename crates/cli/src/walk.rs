@@ -1,15 +1,18 @@
 //! The way of a line through the tree: what each word is, and what may come next.
 
-use domain::schema::{self, Access, Field, Shape, Table};
+use domain::schema::{self, Access, Field, Shape, Table, VDOM};
 
 use crate::complaint::Complaint;
-use crate::tree::{self, Argument, GROUPS, Kind, Need, Node, REPORTS, Verb};
+use crate::session::Context;
+use crate::tree::{self, Argument, GROUPS, Keyword, Kind, Need, Node, REPORTS, Report, Verb};
 
 /// Where a line is typed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Scope {
-    /// At the top.
-    Top,
+    /// Where no table is open.
+    Top(Context),
+    /// After `config vdom`.
+    Vdoms,
     /// After `config PATH` of a table with entries.
     Table(&'static Table),
     /// After `edit KEY`, or after `config PATH` of a single object.
@@ -17,9 +20,13 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    fn nodes(self) -> &'static [Node] {
-        match self {
-            Self::Top => tree::TOP,
+    fn nodes(self) -> impl Iterator<Item = &'static Node> {
+        let nodes = match self {
+            Self::Top(Context::Unit | Context::Top) => tree::TOP,
+            Self::Top(Context::Global) => tree::GLOBAL,
+            Self::Top(Context::Vdom(_)) => tree::VDOM,
+            Self::Vdoms => tree::VDOMS,
+            Self::Table(table) if is_child(table) => tree::CHILD_TABLE,
             Self::Table(_) => tree::TABLE,
             Self::Entry(Table {
                 shape: Shape::Keyed(_),
@@ -29,17 +36,51 @@ impl Scope {
                 shape: Shape::Single,
                 ..
             }) => tree::SETTINGS,
+        };
+        nodes.iter().filter(move |node| self.has(node))
+    }
+
+    /// Lists and child tables have commands of their own, where there are any.
+    fn has(self, node: &Node) -> bool {
+        let Self::Entry(table) = self else {
+            return true;
+        };
+        match node.verb {
+            Some(Verb::Child) => !table.children.is_empty(),
+            Some(Verb::Append | Verb::Unselect) => table.fields.iter().any(is_list),
+            _ => true,
         }
     }
 
     /// The table at hand.
     fn table(self) -> Option<&'static Table> {
         match self {
-            Self::Top => None,
+            Self::Top(_) => None,
+            Self::Vdoms => Some(&VDOM),
             Self::Table(table) | Self::Entry(table) => Some(table),
         }
     }
+
+    /// Which part of the unit paths lead into; tables that are open need none.
+    fn context(self) -> Context {
+        match self {
+            Self::Top(context) => context,
+            Self::Vdoms | Self::Table(_) | Self::Entry(_) => Context::Unit,
+        }
+    }
 }
+
+/// Whether a table stands inside entries of another.
+pub(crate) fn is_child(table: &'static Table) -> bool {
+    Table::at(table.path) != Some(table)
+}
+
+fn is_list(field: &Field) -> bool {
+    matches!(field.kind, schema::Kind::List(_))
+}
+
+/// The place of what a unit with virtual domains has once.
+pub(crate) const GLOBAL_PLACE: &str = "global";
 
 /// A command that is complete.
 #[derive(Debug)]
@@ -50,6 +91,8 @@ pub(crate) struct Invocation {
     /// The tables whose path is that or begins so, in the order of a full configuration.
     pub(crate) tables: Vec<&'static Table>,
     pub(crate) field: Option<&'static Field>,
+    /// The child table that was named.
+    pub(crate) child: Option<&'static Table>,
     /// How many of the words are arguments that the tree does not interpret; they are the last ones.
     pub(crate) free: usize,
 }
@@ -64,6 +107,7 @@ pub(crate) struct Walk {
     /// The words of a path so far, unabbreviated.
     path: Vec<&'static str>,
     field: Option<&'static Field>,
+    child: Option<&'static Table>,
     free: usize,
 }
 
@@ -80,6 +124,7 @@ enum Leads {
     To(&'static Node),
     Deeper,
     Field(&'static Field),
+    Child(&'static Table),
     /// To nothing that the walk knows: the word is one value among those that fit.
     Value,
 }
@@ -91,8 +136,8 @@ pub(crate) struct Expected {
     pub(crate) choices: Vec<Choice>,
     /// Or free text.
     pub(crate) argument: Option<&'static Argument>,
-    /// Or the key of an entry of this table.
-    pub(crate) keys: Option<&'static Table>,
+    /// Or the key of an entry of these tables.
+    pub(crate) keys: Vec<&'static Table>,
     /// Or nothing.
     pub(crate) end: bool,
 }
@@ -105,6 +150,7 @@ impl Walk {
             arguments: 0,
             path: Vec::new(),
             field: None,
+            child: None,
             free: 0,
         }
     }
@@ -146,12 +192,13 @@ impl Walk {
         let verb = self
             .verb()
             .ok_or_else(|| Complaint::incomplete(self.missing()))?;
-        let tables = below(&self.path).collect();
+        let tables = self.below().collect();
         Ok(Invocation {
             verb,
             path: self.path,
             tables,
             field: self.field,
+            child: self.child,
             free: self.free,
         })
     }
@@ -160,16 +207,7 @@ impl Walk {
     pub(crate) fn expected(&self) -> Expected {
         let mut choices = self.choices();
         choices.retain(Choice::is_offered);
-        if let (Some(Kind::Value), Some(field)) = (self.kind(), self.field)
-            && let schema::Kind::Choice(words) = &field.kind
-            && self.free == 0
-        {
-            choices.extend(words.iter().map(|choice| Choice {
-                word: choice.word,
-                help: choice.help,
-                leads: Leads::Value,
-            }));
-        }
+        choices.extend(self.values());
         let argument = self
             .argument()
             .filter(|_| self.is_free() && self.wants_more());
@@ -194,18 +232,42 @@ impl Walk {
         self.argument().map(|argument| argument.kind)
     }
 
-    /// The table whose key comes next.
-    fn keys(&self) -> Option<&'static Table> {
-        match self.kind()? {
-            Kind::Key => self.scope.table(),
-            Kind::KeyOfPath => self.keyed_table(),
-            Kind::Entry(table) => Some(table),
-            Kind::Value if self.free == 0 => match self.field?.kind {
-                schema::Kind::Reference([path, ..]) => Table::at(path),
-                _ => None,
-            },
-            _ => None,
+    /// The tables whose key comes next.
+    fn keys(&self) -> Vec<&'static Table> {
+        match self.kind() {
+            Some(Kind::Key) => self.scope.table().into_iter().collect(),
+            Some(Kind::KeyOfPath) => self.keyed_table().into_iter().collect(),
+            Some(Kind::Entry(table)) => vec![table],
+            Some(Kind::Value) if self.takes_value() => {
+                let paths = self.field.map_or(&[][..], |field| field.kind.references());
+                paths.iter().filter_map(|path| Table::at(path)).collect()
+            }
+            _ => Vec::new(),
         }
+    }
+
+    /// The words that a field takes.
+    fn values(&self) -> Vec<Choice> {
+        let field = self
+            .field
+            .filter(|_| self.kind() == Some(Kind::Value) && self.takes_value());
+        let words = match field.map(|field| &field.kind) {
+            Some(schema::Kind::Choice(words) | schema::Kind::List(schema::Kind::Choice(words))) => {
+                *words
+            }
+            _ => &[],
+        };
+        let value = |choice: &'static schema::Choice| Choice {
+            word: choice.word,
+            help: choice.help,
+            leads: Leads::Value,
+        };
+        words.iter().map(value).collect()
+    }
+
+    /// A list takes any number of values.
+    fn takes_value(&self) -> bool {
+        self.free == 0 || self.field.is_some_and(is_list)
     }
 
     /// The table of a path that is complete, if it has entries.
@@ -216,36 +278,61 @@ impl Walk {
 
     fn choices(&self) -> Vec<Choice> {
         let Some(node) = self.node else {
-            return nodes(self.scope.nodes()).collect();
+            return self.scope.nodes().map(Choice::of_node).collect();
         };
         let is_fresh = self.arguments == 0 && self.path.is_empty();
-        let words = nodes(if is_fresh { node.words } else { &[] });
+        let words = if is_fresh { node.words } else { &[] };
+        let words = words.iter().map(Choice::of_node);
         match self.kind() {
-            Some(Kind::Path | Kind::AnyPath) => words.chain(self.deeper(false)).collect(),
-            Some(Kind::PathOrReport) => words.chain(self.deeper(true)).collect(),
-            Some(Kind::Field) => words.chain(self.fields()).collect(),
+            Some(Kind::Path) => words.chain(self.deeper(Context::configures, &[])).collect(),
+            Some(Kind::AnyPath) => words.chain(self.deeper(Context::shows, &[])).collect(),
+            Some(Kind::PathOrReport) => words.chain(self.deeper(Context::shows, REPORTS)).collect(),
+            Some(Kind::Field) => words.chain(self.fields(|_| true)).collect(),
+            Some(Kind::ListField) => words.chain(self.fields(is_list)).collect(),
+            Some(Kind::Child) => words.chain(self.children()).collect(),
+            Some(Kind::Keyword(keywords)) => keywords.iter().map(Choice::of_keyword).collect(),
             _ => words.collect(),
         }
     }
 
-    fn fields(&self) -> impl Iterator<Item = Choice> {
+    fn fields(&self, wanted: fn(&Field) -> bool) -> impl Iterator<Item = Choice> {
         let fields = self.scope.table().map_or(&[][..], |table| table.fields);
-        fields.iter().map(|field| Choice {
+        let wanted = fields.iter().filter(move |field| wanted(field));
+        wanted.map(|field| Choice {
             word: field.name,
             help: field.help,
             leads: Leads::Field(field),
         })
     }
 
+    fn children(&self) -> impl Iterator<Item = Choice> {
+        let children = self.scope.table().map_or(&[][..], |table| table.children);
+        children.iter().map(|child| Choice {
+            word: child.path,
+            help: child.help,
+            leads: Leads::Child(child),
+        })
+    }
+
     /// The words that lead on from the path so far.
-    fn deeper(&self, and_reports: bool) -> Vec<Choice> {
-        let tables = below(&self.path).map(|table| (table.path, table.help));
-        let reports = REPORTS
+    fn deeper(
+        &self,
+        leads_to: fn(Context, &Table) -> bool,
+        reports: &'static [Report],
+    ) -> Vec<Choice> {
+        let context = self.scope.context();
+        let tables = below(&self.path)
+            .filter(|table| leads_to(context, table))
+            .map(|table| (table.path, table.help));
+        let reports = reports
             .iter()
-            .filter(|report| and_reports && is_below(report.path, &self.path))
+            .filter(|report| is_below(report.path, &self.path))
             .map(|report| (report.path, report.help));
+        let global = (self.kind() == Some(Kind::Path) && context == Context::Top)
+            .then_some((GLOBAL_PLACE, "Configure what the unit has once."))
+            .filter(|(path, _)| is_below(path, &self.path));
         let mut choices: Vec<Choice> = Vec::new();
-        for (path, help) in tables.chain(reports) {
+        for (path, help) in global.into_iter().chain(tables).chain(reports) {
             let mut rest = path.split(' ').skip(self.path.len());
             let Some(word) = rest.next() else { continue };
             let group = rest
@@ -276,13 +363,25 @@ impl Walk {
                     self.arguments += 1;
                 }
             }
+            Leads::Child(table) => {
+                self.child = Some(table);
+                self.arguments += 1;
+            }
             Leads::Value => self.take_free(),
         }
     }
 
+    /// The tables whose path is, or begins with, the path so far.
+    fn below(&self) -> impl Iterator<Item = &'static Table> {
+        let context = self.scope.context();
+        below(&self.path).filter(move |table| context.shows(table) || context.configures(table))
+    }
+
     fn is_whole_path(&self) -> bool {
         let path = self.path.join(" ");
-        Table::at(&path).is_some() || REPORTS.iter().any(|report| report.path == path)
+        path == GLOBAL_PLACE
+            || Table::at(&path).is_some()
+            || REPORTS.iter().any(|report| report.path == path)
     }
 
     /// Whether any word is taken here.
@@ -290,7 +389,16 @@ impl Walk {
         match self.kind() {
             Some(Kind::Key | Kind::Entry(_) | Kind::Word | Kind::Value) => true,
             Some(Kind::KeyOfPath) => self.keyed_table().is_some(),
-            Some(Kind::Path | Kind::AnyPath | Kind::PathOrReport | Kind::Field) | None => false,
+            Some(
+                Kind::Path
+                | Kind::AnyPath
+                | Kind::PathOrReport
+                | Kind::Field
+                | Kind::ListField
+                | Kind::Child
+                | Kind::Keyword(_),
+            )
+            | None => false,
         }
     }
 
@@ -304,7 +412,7 @@ impl Walk {
 
     /// Whether `?` still has something to say of the argument.
     fn wants_more(&self) -> bool {
-        self.kind() != Some(Kind::Value) || self.free == 0
+        self.kind() != Some(Kind::Value) || self.takes_value()
     }
 
     fn may_end(&self) -> bool {
@@ -357,6 +465,22 @@ impl Walk {
 }
 
 impl Choice {
+    fn of_node(node: &'static Node) -> Self {
+        Self {
+            word: node.word,
+            help: node.help,
+            leads: Leads::To(node),
+        }
+    }
+
+    fn of_keyword(keyword: &'static Keyword) -> Self {
+        Self {
+            word: keyword.word,
+            help: keyword.help,
+            leads: Leads::Value,
+        }
+    }
+
     /// What only the system sets is not offered.
     fn is_offered(&self) -> bool {
         !matches!(
@@ -375,14 +499,6 @@ fn offered(choices: &[Choice]) -> String {
         .filter(|choice| choice.is_offered())
         .map(|choice| choice.word);
     words.collect::<Vec<_>>().join(", ")
-}
-
-fn nodes(nodes: &'static [Node]) -> impl Iterator<Item = Choice> {
-    nodes.iter().map(|node| Choice {
-        word: node.word,
-        help: node.help,
-        leads: Leads::To(node),
-    })
 }
 
 /// The tables whose path is, or begins with, these words.

@@ -8,10 +8,11 @@
     reason = "a test fails by panicking"
 )]
 
-use cli::render::{self, Zone};
+use cli::render::{self, Part, Zone};
 use cli::{Command, Session, Step};
 use domain::query::{ServerReach, TokenRow, TokenTotals};
 use domain::schema::{FORTITOKEN, Object};
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use otp::Drift;
 
@@ -24,7 +25,10 @@ fn shown(line: &str, objects: &[Object]) -> String {
         panic!("{line} lists configuration");
     };
     let mut text = output.push(&listing.head("admin"));
-    for table in listing.tables() {
+    for part in listing.parts(&[Vdom::ROOT]) {
+        let Part::Table(_, table) = part else {
+            panic!("a table is listed");
+        };
         for object in objects.iter().filter(|object| object.table == table) {
             text += &output.push(&listing.entry(object));
         }

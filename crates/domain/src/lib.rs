@@ -6,8 +6,8 @@
 
 pub mod access;
 pub mod admin;
-pub mod answered_names;
 pub mod administrator;
+pub mod answered_names;
 pub mod audit;
 pub mod client;
 pub mod explain;

@@ -5,11 +5,23 @@ use crate::throttle::PasswordLimit;
 use crate::time::Span;
 use crate::user::Switch;
 
+/// `set vdom-mode`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum VdomMode {
+    /// One set of users and tokens.
+    #[default]
+    None,
+    /// One in each virtual domain.
+    Multi,
+}
+
 /// `system global` and `user setting`, as far as logins and tokens depend on them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Name of this unit.
     pub hostname: Box<str>,
+    /// Whether there are virtual domains.
+    pub vdom_mode: VdomMode,
     /// How long a challenge stays open: `two-factor-ftk-expiry`.
     pub challenge_lifetime: Span,
     /// How long an activation code is valid: `two-factor-ftm-expiry`.
@@ -68,6 +80,10 @@ impl Settings {
         let hours = i64::try_from(global.number("two-factor-ftm-expiry")).unwrap_or(i64::MAX);
         Self {
             hostname: Box::from(global.text("hostname")),
+            vdom_mode: match global.text("vdom-mode") {
+                "multi-vdom" => VdomMode::Multi,
+                _ => VdomMode::None,
+            },
             challenge_lifetime: seconds(global.number("two-factor-ftk-expiry")),
             code_lifetime: Span::from_hours(hours),
             password_limit: PasswordLimit {

@@ -1,11 +1,13 @@
 //! `show`, `show full-configuration` and `get`.
 
 use domain::query::Query;
-use domain::schema::{ALL, Access, Field, Kind, Object, Shape, Table, Value};
+use domain::schema::{ALL, Access, Field, KeyForm, Kind, Object, Shape, Table, Value};
 use domain::time::Timestamp;
+use domain::vdom::Vdom;
 
 use super::status::{BUILD, BUILT, COMPATIBLE};
 use super::{Zone, printable};
+use crate::session::Context;
 use crate::words::quoted;
 
 /// How configuration is shown.
@@ -19,20 +21,26 @@ pub enum View {
     Get,
 }
 
-/// Configuration on its way to the terminal. For each of [`Listing::tables`] the shell runs
-/// [`Listing::query`], hands each object to [`Listing::entry`] and ends with [`Listing::end`]:
+/// Configuration on its way to the terminal. For each of [`Listing::parts`] the shell prints the text,
+/// or runs [`Listing::query`], hands each object to [`Listing::entry`] and ends with [`Listing::end`]:
 ///
 /// ```
-/// # use cli::render::{Listing, Zone};
+/// # use cli::render::{Listing, Part, Zone};
 /// # use domain::schema::Object;
-/// # fn rows(_: domain::query::Query) -> Vec<Object> { Vec::new() }
-/// fn shown(mut listing: Listing) -> String {
+/// # use domain::vdom::Vdom;
+/// # fn rows(_: Vdom, _: domain::query::Query) -> Vec<Object> { Vec::new() }
+/// fn shown(mut listing: Listing, vdoms: &[Vdom]) -> String {
 ///     let mut text = String::new();
-///     for table in listing.tables() {
-///         for object in rows(listing.query(table)) {
-///             text += &listing.entry(&object);
+///     for part in listing.parts(vdoms) {
+///         match part {
+///             Part::Text(part) => text += &part,
+///             Part::Table(vdom, table) => {
+///                 for object in rows(vdom, listing.query(table)) {
+///                     text += &listing.entry(&object);
+///                 }
+///                 text += &listing.end(table);
+///             }
 ///         }
-///         text += &listing.end(table);
 ///     }
 ///     text
 /// }
@@ -41,9 +49,19 @@ pub enum View {
 pub struct Listing {
     view: View,
     scope: Scope,
+    context: Context,
     zone: Zone,
     /// Whether `config …` of the table at hand was printed.
     open: bool,
+}
+
+/// A part of a listing.
+#[derive(Debug)]
+pub enum Part {
+    /// Text as it is; it ends in LF.
+    Text(String),
+    /// A table of this virtual domain, or of the unit.
+    Table(Vdom, &'static Table),
 }
 
 /// What is listed.
@@ -64,18 +82,57 @@ impl Listing {
         Self {
             view,
             scope,
+            context: Context::Unit,
             zone,
             open: false,
         }
     }
 
-    /// The tables to fetch, in this order.
-    pub fn tables(&self) -> Vec<&'static Table> {
-        match &self.scope {
-            Scope::All => ALL.to_vec(),
-            Scope::Group(tables) => tables.clone(),
-            Scope::Table(table) | Scope::Entry(table, _) => vec![*table],
+    /// The listing as it is asked for in a part of the unit.
+    pub(crate) fn within(self, context: Context) -> Self {
+        Self { context, ..self }
+    }
+
+    /// What the listing is made of, in this order. `vdoms` are all virtual domains, root first.
+    pub fn parts(&self, vdoms: &[Vdom]) -> Vec<Part> {
+        let here = self.context.vdom();
+        let tables = match (&self.scope, self.context) {
+            (Scope::All, Context::Top) => return self.whole_unit(vdoms),
+            (Scope::All, context) => ALL
+                .iter()
+                .copied()
+                .filter(|table| context.shows(table))
+                .collect(),
+            (Scope::Group(tables), _) => tables.clone(),
+            (Scope::Table(table) | Scope::Entry(table, _), _) => vec![*table],
+        };
+        let parts = tables.into_iter().map(|table| Part::Table(here, table));
+        parts.collect()
+    }
+
+    /// All virtual domains are made before anything is set in one of them, as FortiOS shows it.
+    fn whole_unit(&self, vdoms: &[Vdom]) -> Vec<Part> {
+        let tables = |context: Context| {
+            let tables = ALL
+                .iter()
+                .copied()
+                .filter(move |table| context.configures(table));
+            tables.map(move |table| Part::Table(context.vdom(), table))
+        };
+        if self.view == View::Get {
+            return tables(Context::Global).collect();
         }
+        let made = vdoms.iter().map(|vdom| format!("edit {vdom}\nnext\n"));
+        let made = format!("config vdom\n{}end\n\n", made.collect::<String>());
+        let mut parts = vec![Part::Text(made), Part::Text("config global\n".to_owned())];
+        parts.extend(tables(Context::Global));
+        parts.push(Part::Text("end\n".to_owned()));
+        for vdom in vdoms {
+            parts.push(Part::Text(format!("\nconfig vdom\nedit {vdom}\n")));
+            parts.extend(tables(Context::Vdom(*vdom)));
+            parts.push(Part::Text("end\n".to_owned()));
+        }
+        parts
     }
 
     /// What to fetch of a table.
@@ -108,7 +165,7 @@ impl Listing {
     pub(crate) fn shown(&mut self, shown: &Shown<'_>) -> String {
         match self.view {
             View::Get => self.lines_of_get(shown),
-            View::Show if shown.values.is_empty() && self.leaves_out(shown.table) => String::new(),
+            View::Show if shown.is_empty() && self.leaves_out(shown.table) => String::new(),
             View::Show | View::Full => self.opened(shown.table) + &self.block(shown),
         }
     }
@@ -140,32 +197,49 @@ impl Listing {
     }
 
     fn block(&self, shown: &Shown<'_>) -> String {
-        let lines = |indent| self.set_lines(shown, indent);
-        match shown.table.shape {
-            Shape::Single => lines("    "),
-            Shape::Keyed(_) => {
-                format!(
-                    "    edit {}\n{}    next\n",
-                    quoted(shown.key),
-                    lines("        ")
-                )
-            }
-        }
+        let mut lines = String::new();
+        self.write_block(shown, 1, &mut lines);
+        lines
     }
 
-    fn set_lines(&self, shown: &Shown<'_>, indent: &str) -> String {
-        let mut lines = String::new();
+    /// `depth` is how deep the entry stands, in steps of four blanks.
+    fn write_block(&self, shown: &Shown<'_>, depth: usize, lines: &mut String) {
+        let Some(key) = shown.table.key() else {
+            return self.write_settings(shown, depth, lines);
+        };
+        let key = match key.form {
+            KeyForm::Name(_) => quoted(shown.key),
+            KeyForm::Number(_) => shown.key.to_owned(),
+        };
+        write_line(depth, &format!("edit {key}"), lines);
+        self.write_settings(shown, depth + 1, lines);
+        write_line(depth, "next", lines);
+    }
+
+    fn write_settings(&self, shown: &Shown<'_>, depth: usize, lines: &mut String) {
         for field in shown.table.fields {
-            let line = match (shown.value(field), self.view) {
-                (Some(value), _) => format!("set {} {}", field.name, typed(field, value)),
-                (None, View::Full) if field.access == Access::Administrator => default_line(field),
-                (None, _) => continue,
-            };
-            for part in [indent, &line, "\n"] {
-                lines.push_str(part);
+            match (shown.value(field), self.view) {
+                (Some(value), _) => {
+                    let line = format!("set {} {}", field.name, typed(field, value));
+                    write_line(depth, &line, lines);
+                }
+                (None, View::Full) if field.access == Access::Administrator => {
+                    write_line(depth, &default_line(field), lines);
+                }
+                (None, _) => {}
             }
         }
-        lines
+        for table in shown.table.children {
+            let mut entries = shown.children(table).peekable();
+            if entries.peek().is_none() {
+                continue;
+            }
+            write_line(depth, &format!("config {}", table.path), lines);
+            for entry in entries {
+                self.write_block(&entry, depth + 1, lines);
+            }
+            write_line(depth, "end", lines);
+        }
     }
 
     fn lines_of_get(&mut self, shown: &Shown<'_>) -> String {
@@ -187,19 +261,25 @@ impl Listing {
 
     fn values(&self, shown: &Shown<'_>) -> String {
         let fields = shown.table.fields.iter();
-        let lines = fields.filter_map(|field| {
-            let text = match (shown.value(field), &field.kind) {
-                (None, Kind::Secret(_)) => return None,
-                (Some(Value::Secret(_) | Value::Sealed(_)), _) => "*".to_owned(),
-                (Some(Value::Text(text)), Kind::Moment) => self.date(text),
-                (None, Kind::Moment) => self.date(field.default),
-                (Some(Value::Text(text)), _) => printable(text),
-                (Some(Value::List(texts)), kind) => listed(kind, texts),
-                (None, _) => field.default.to_owned(),
-            };
-            Some(pair(field.name, &text))
-        });
-        lines.collect()
+        let lines: String = fields
+            .filter_map(|field| {
+                let text = match (shown.value(field), &field.kind) {
+                    (None, Kind::Secret(_)) => return None,
+                    (Some(Value::Secret(_) | Value::Sealed(_)), _) => "*".to_owned(),
+                    (Some(Value::Text(text)), Kind::Moment) => self.date(text),
+                    (None, Kind::Moment) => self.date(field.default),
+                    (Some(Value::Text(text)), _) => printable(text),
+                    (Some(Value::List(texts)), kind) => listed(kind, texts),
+                    (None, _) => field.default.to_owned(),
+                };
+                Some(pair(field.name, &text))
+            })
+            .collect();
+        let children = shown.table.children.iter();
+        lines
+            + &children
+                .map(|table| child_values(shown, table))
+                .collect::<String>()
     }
 
     /// No moment is an empty line, not the year 1970.
@@ -209,6 +289,15 @@ impl Listing {
             Ok(seconds) => self.zone.long(Timestamp::from_secs(seconds)),
         }
     }
+}
+
+fn child_values(shown: &Shown<'_>, table: &'static Table) -> String {
+    let mut text = format!("{}:\n", table.path);
+    for entry in shown.children(table) {
+        let name = table.key().map_or("", |key| key.name);
+        text += &format!("    == [ {0} ]\n    {name}: {0}\n", printable(entry.key));
+    }
+    text
 }
 
 /// Clients find a value by its name at the beginning of the line and the colon after column 20.
@@ -247,6 +336,14 @@ fn typed_text(kind: &Kind, text: &str) -> String {
     }
 }
 
+fn write_line(depth: usize, line: &str, lines: &mut String) {
+    for _ in 0..depth {
+        lines.push_str("    ");
+    }
+    lines.push_str(line);
+    lines.push('\n');
+}
+
 /// What stands in a full configuration for a field that was not set.
 fn default_line(field: &Field) -> String {
     match (&field.kind, field.default) {
@@ -267,6 +364,8 @@ pub(crate) struct Shown<'a> {
     pub(crate) table: &'static Table,
     pub(crate) key: &'a str,
     pub(crate) values: Vec<(&'static Field, &'a Value)>,
+    /// Entries of all its child tables.
+    pub(crate) children: Vec<&'a Object>,
 }
 
 impl<'a> Shown<'a> {
@@ -276,14 +375,27 @@ impl<'a> Shown<'a> {
             .find(|(set, _)| set.name == field.name)
             .map(|(_, value)| *value)
     }
+
+    fn children(&self, table: &'static Table) -> impl Iterator<Item = Shown<'a>> {
+        let children = self.children.iter().copied();
+        children
+            .filter(move |child| child.table == table)
+            .map(Self::from)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.children.is_empty()
+    }
 }
 
 impl<'a> From<&'a Object> for Shown<'a> {
     fn from(object: &'a Object) -> Self {
+        let tables = object.table.children.iter();
         Self {
             table: object.table,
             key: &object.key,
             values: object.values().collect(),
+            children: tables.flat_map(|table| object.children(table)).collect(),
         }
     }
 }

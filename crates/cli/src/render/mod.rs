@@ -12,7 +12,7 @@ mod tokens;
 mod zone;
 
 pub use change::change;
-pub use configuration::{Listing, View};
+pub use configuration::{Listing, Part, View};
 pub(crate) use configuration::{Scope, Shown};
 pub use logins::login;
 pub use network::{

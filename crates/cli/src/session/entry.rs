@@ -23,23 +23,28 @@ impl Entry {
     }
 
     pub(super) fn list(&self, view: View, zone: Zone) -> String {
-        let values = self.table.fields.iter();
-        let values = values.filter_map(|field| self.value(field).map(|value| (field, value)));
-        let shown = Shown {
-            table: self.table,
-            key: &self.key,
-            values: values.collect(),
-        };
         let scope = match self.table.shape {
             Shape::Keyed(_) => Scope::Entry(self.table, self.key.clone()),
             Shape::Single => Scope::Table(self.table),
         };
         let mut listing = Listing::new(view, scope, zone);
-        listing.shown(&shown) + &listing.end(self.table)
+        listing.shown(&self.shown()) + &listing.end(self.table)
+    }
+
+    fn shown(&self) -> Shown<'_> {
+        let values = self.table.fields.iter();
+        let values = values.filter_map(|field| self.value(field).map(|value| (field, value)));
+        let children = self.table.children.iter();
+        Shown {
+            table: self.table,
+            key: &self.key,
+            values: values.collect(),
+            children: children.flat_map(|table| self.children(table)).collect(),
+        }
     }
 
     /// What a field will hold once the entry is saved, if that is not its default.
-    fn value(&self, field: &Field) -> Option<&Value> {
+    pub(super) fn value(&self, field: &Field) -> Option<&Value> {
         let last = self.edits.iter().rev().find_map(|edit| match edit {
             Edit::Set(set, value) if set.name == field.name => Some(Some(value)),
             Edit::Unset(unset) if unset.name == field.name => Some(None),
@@ -53,4 +58,67 @@ impl Entry {
         last.unwrap_or_else(stored)
             .filter(|value| !field.is_default(value))
     }
+
+    /// What a list field will hold once the entry is saved.
+    pub(super) fn texts(&self, field: &Field) -> Vec<Box<str>> {
+        match self.value(field) {
+            Some(value) => value.texts().to_vec(),
+            None => field.default_value().texts().to_vec(),
+        }
+    }
+
+    /// The entries that a child table will have once this entry is saved.
+    pub(super) fn children(&self, table: &'static Table) -> Vec<&Object> {
+        let last = self.edits.iter().rev().find_map(|edit| match edit {
+            Edit::Children(set, entries) if *set == table => Some(entries.iter().collect()),
+            Edit::Set(..) | Edit::Unset(_) | Edit::Children(..) => None,
+        });
+        let stored = || self.stored.iter().flat_map(|stored| stored.children(table));
+        last.unwrap_or_else(|| stored().collect())
+    }
+
+    /// Copies of those entries, to be changed and put back with [`Entry::put_children`].
+    pub(super) fn copied_children(&self, table: &'static Table) -> Vec<Object> {
+        let children = self.children(table);
+        children.into_iter().map(copied).collect()
+    }
+
+    pub(super) fn put_children(&mut self, table: &'static Table, entries: Vec<Object>) {
+        let is_older = |edit: &Edit| matches!(edit, Edit::Children(set, _) if *set == table);
+        self.edits.retain(|edit| !is_older(edit));
+        self.edits.push(Edit::Children(table, entries));
+    }
+
+    /// The entry as it will be once it is saved.
+    pub(super) fn into_object(self) -> Object {
+        let mut object = self
+            .stored
+            .unwrap_or_else(|| Object::new(self.table, &self.key));
+        for edit in self.edits {
+            match edit {
+                Edit::Set(field, value) => object.set(field, value),
+                Edit::Unset(field) => object.unset(field),
+                Edit::Children(table, entries) => object.set_children(table, entries),
+            }
+        }
+        object
+    }
+}
+
+/// An entry of a child table holds nothing secret, so all of it can be copied.
+fn copied(object: &Object) -> Object {
+    renamed(object, &object.key)
+}
+
+/// The same under another key.
+pub(super) fn renamed(object: &Object, key: &str) -> Object {
+    let mut copy = Object::new(object.table, key);
+    for (field, value) in object.values() {
+        let value = match value {
+            Value::List(texts) => Value::List(texts.clone()),
+            other => Value::Text(other.as_text().unwrap_or("").into()),
+        };
+        copy.set(field, value);
+    }
+    copy
 }

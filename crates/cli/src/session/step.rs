@@ -19,6 +19,9 @@ pub enum Step {
     Print(String),
     /// Print this; the line was refused, and scripts want to know. It ends in LF.
     Refuse(String),
+    /// Print this, then ask: [`Session::prompt`](crate::Session::prompt) is the question now, and the
+    /// next line its answer. A terminal reads one key. It ends in LF.
+    Ask(String),
     /// Do this, print what comes of it.
     Run {
         /// What to do.

@@ -1,7 +1,7 @@
 //! A gateway in memory: what a shell does for a session, with a clock that stands still.
 
 use cli::debug::{Application, Line, Place, Source, Text};
-use cli::render::{self, Activation, Outcome, Qr, Request, Zone};
+use cli::render::{self, Activation, Outcome, Part, Qr, Request, Zone};
 use cli::{Action, Command, Completion, Output, Session, Step, Synchronise};
 use domain::admin::{
     self, AdminError, Change, Entropy, Facts, Message, Operation, Owned, Owner, Phone, Plan,
@@ -16,11 +16,12 @@ use domain::query::{
     TokenTotals, Verdict, Whose,
 };
 use domain::reason::Reason;
-use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Shape, Table, Value};
+use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, SETTING, Shape, Table, VDOM, Value};
 use domain::settings::Settings;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, ResyncError, Stage, Token};
 use domain::user::User;
+use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
 use otp::{Drift, Step as CodeStep};
 use zeroize::Zeroizing;
@@ -82,9 +83,13 @@ impl World {
     /// A line, and all that is printed until the next prompt.
     pub(crate) fn line(&mut self, line: &str) -> (String, Goes) {
         let mut text = String::new();
+        let global = self.object(&GLOBAL, "").unwrap();
+        self.session
+            .set_vdom_mode(Settings::from_objects(&global, &Object::new(&SETTING, "")).vdom_mode);
         let mut step = self.session.feed(line);
         loop {
             match step {
+                Step::Ask(notice) => return (text + &notice, Goes::On),
                 Step::Nothing => return (text, Goes::On),
                 Step::Print(said) | Step::Refuse(said) => return (text + &said, Goes::On),
                 Step::Close => return (text, Goes::Closed),
@@ -120,7 +125,8 @@ impl World {
     pub(crate) fn tab(&self, line: &str) -> String {
         let completion = match self.session.complete(line) {
             Completion::Keys(keys) => {
-                let found = self.objects(keys.table());
+                let tables = keys.tables().iter();
+                let found: Vec<Object> = tables.flat_map(|table| self.objects(table)).collect();
                 let keys_found: Vec<&str> = found.iter().map(|object| &*object.key).collect();
                 keys.complete(&keys_found)
             }
@@ -190,7 +196,14 @@ impl World {
             Command::Synchronise(asked) => synchronised(&asked),
             Command::List(mut listing) => {
                 let mut text = listing.head("admin");
-                for table in listing.tables() {
+                for part in listing.parts(&self.vdoms()) {
+                    let table = match part {
+                        Part::Text(part) => {
+                            text += &part;
+                            continue;
+                        }
+                        Part::Table(_, table) => table,
+                    };
                     for object in self.rows(&listing.query(table)) {
                         text += &listing.entry(&object);
                     }
@@ -360,6 +373,14 @@ impl World {
             Action::Ping(ping) => network::ping(ping),
             Action::Telnet { host, port } => network::telnet(host, *port),
         }
+    }
+
+    fn vdoms(&self) -> Vec<Vdom> {
+        let made = self.objects(&VDOM);
+        let made = made
+            .iter()
+            .filter_map(|object| Vdom::parse(&object.key).ok());
+        std::iter::once(Vdom::ROOT).chain(made).collect()
     }
 
     fn rows(&self, query: &Query) -> Vec<Object> {

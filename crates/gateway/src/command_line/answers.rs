@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cli::Keys;
-use cli::render::{self, Listing};
+use cli::render::{self, Listing, Part};
 use domain::audit::{Actor, What};
 use domain::explain::Finding;
 use domain::query::{
@@ -12,6 +12,7 @@ use domain::query::{
 };
 use domain::schema::{FORTITOKEN, LOCAL, Object, Shape, Table};
 use domain::time::Timestamp;
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use store::Undecided;
 use store::gateway::Recorded;
@@ -63,7 +64,14 @@ impl Executor {
         printer: &Printer,
     ) -> Result<Ran, Gone> {
         printer.print(listing.head(&actor.name)).await?;
-        for table in listing.tables() {
+        for part in listing.parts(&[Vdom::ROOT]) {
+            let table = match part {
+                Part::Text(text) => {
+                    printer.print(text).await?;
+                    continue;
+                }
+                Part::Table(_, table) => table,
+            };
             let Query::Entries { key, .. } = listing.query(table) else {
                 continue;
             };

@@ -64,9 +64,15 @@ impl<'a> Conversation<'a> {
 
     /// Runs a line to its end.
     pub(super) async fn line(&mut self, line: &str) -> io::Result<Next> {
+        self.session.set_vdom_mode(self.executor.vdom_mode());
         let mut step = self.session.feed(line);
         loop {
             step = match step {
+                Step::Ask(notice) => {
+                    self.client.print(&notice).await?;
+                    self.question().await?;
+                    return Ok(Next::GoOn);
+                }
                 Step::Nothing => return Ok(Next::GoOn),
                 Step::Close => return Ok(Next::Close),
                 Step::Print(text) => {
@@ -178,6 +184,15 @@ impl<'a> Conversation<'a> {
                 }
             }
         }
+    }
+
+    /// In a pipe no prompt shows the question.
+    async fn question(&mut self) -> io::Result<()> {
+        if self.client.source() == Source::Terminal {
+            return Ok(());
+        }
+        let question = self.prompt() + "\n";
+        self.client.print(&question).await
     }
 
     async fn interrupted(&mut self) -> io::Result<Next> {

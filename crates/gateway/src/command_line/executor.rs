@@ -11,6 +11,7 @@ use domain::audit::Actor;
 use domain::name::CanonicalName;
 use domain::query::ServerReach;
 use domain::schema::{FORTITOKEN, LOCAL, Object, Shape, Table};
+use domain::settings::VdomMode;
 use domain::token::{Resync, ResyncError, Stage};
 use ident::{ProductSerial, TokenSerial};
 use store::gateway::{Decision, GatewayStore};
@@ -99,6 +100,10 @@ impl Executor {
             hosts: Hosts::new(SystemResolver, token_server),
             zone: clock::zone(),
         }
+    }
+
+    pub(super) fn vdom_mode(&self) -> VdomMode {
+        self.store.settings().vdom_mode
     }
 
     pub(super) fn hostname(&self) -> String {

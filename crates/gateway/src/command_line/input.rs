@@ -136,6 +136,10 @@ impl Client {
         Self { writer, source }
     }
 
+    pub(super) fn source(&self) -> Source {
+        self.source
+    }
+
     /// Sends text with LF at its line ends.
     pub(super) async fn print(&mut self, text: &str) -> io::Result<()> {
         match self.source {

@@ -75,7 +75,11 @@ impl Screen<'_> {
 
     async fn prompt(&mut self) -> io::Result<()> {
         let prompt = self.conversation.prompt();
-        self.editor.prompt(&prompt, &mut self.output);
+        if self.conversation.session.is_asking() {
+            self.editor.ask(&prompt, &mut self.output);
+        } else {
+            self.editor.prompt(&prompt, &mut self.output);
+        }
         self.flush().await
     }
 
@@ -111,7 +115,13 @@ impl Screen<'_> {
                 self.conversation.client.print(&refusal).await?;
             }
             Event::EndOfInput => return Ok(Next::Close),
-            Event::Interrupt | Event::Secret(_) => {}
+            Event::Answer(answer) => {
+                if self.conversation.line(&answer.to_string()).await? == Next::Close {
+                    return Ok(Next::Close);
+                }
+            }
+            Event::Interrupt => self.conversation.session.withdraw(),
+            Event::Secret(_) => {}
             Event::Complete { line_before_cursor } => {
                 let completion = self.conversation.session.complete(&line_before_cursor);
                 return self.complete(completion).await;
@@ -131,7 +141,10 @@ impl Screen<'_> {
         let completion = match completion {
             Completion::Keys(keys) => {
                 let executor = self.conversation.executor;
-                let found = executor.keys(keys.table(), keys.prefix()).await;
+                let mut found = Vec::new();
+                for table in keys.tables() {
+                    found.extend(executor.keys(table, keys.prefix()).await);
+                }
                 keys.complete(&found)
             }
             other => other,

@@ -1,0 +1,173 @@
+//! Tables inside entries. What is done there is part of the entry: it is saved with it.
+
+use domain::schema::{KeyForm, Object, Table};
+
+use super::configuring::check_key;
+use super::entry::{Entry, renamed};
+use super::place::Level;
+use super::{Complaint, Invocation, Leave, Session, Step};
+use crate::render::{Listing, Scope as Listed, Shown, View, printable};
+use crate::tree::BEFORE_OR_AFTER;
+
+impl Session {
+    pub(super) fn config_child(&mut self, invocation: &Invocation) -> Step {
+        if let Some(table) = invocation.child {
+            self.place.levels.push(Level::Table(table));
+        }
+        Step::Nothing
+    }
+
+    pub(super) fn edit_child(
+        &mut self,
+        table: &'static Table,
+        key: &str,
+    ) -> Result<Step, Complaint> {
+        let siblings = self.siblings(table);
+        let key: Box<str> = match table.key().map(|key| key.form) {
+            Some(KeyForm::Number(_)) if key == "0" => next_free(&siblings).into(),
+            _ => key.into(),
+        };
+        check_key(table, &key)?;
+        let stored = siblings.into_iter().find(|child| child.key == key);
+        let said = match stored {
+            Some(_) => Step::Nothing,
+            None => Step::Print(format!("new entry '{}' added\n", printable(&key))),
+        };
+        self.place.levels.push(Level::Entry(Entry {
+            table,
+            key,
+            stored,
+            edits: Vec::new(),
+        }));
+        Ok(said)
+    }
+
+    pub(super) fn save_child(&mut self, leave: Leave) -> Step {
+        let Some(Level::Entry(entry)) = self.place.levels.pop() else {
+            return Step::Nothing;
+        };
+        let table = entry.table;
+        let is_changed = entry.is_changed();
+        let child = entry.into_object();
+        if is_changed {
+            let mut siblings = self.siblings(table);
+            match siblings.iter_mut().find(|other| other.key == child.key) {
+                Some(other) => *other = child,
+                None => siblings.push(child),
+            }
+            self.put_siblings(table, siblings);
+        }
+        if leave == Leave::OutOfTable {
+            self.place.leave_table();
+        }
+        Step::Nothing
+    }
+
+    pub(super) fn delete_child(
+        &mut self,
+        table: &'static Table,
+        key: &str,
+    ) -> Result<Step, Complaint> {
+        let mut siblings = self.siblings(table);
+        let at = place_of(&siblings, key)?;
+        siblings.remove(at);
+        self.put_siblings(table, siblings);
+        Ok(Step::Nothing)
+    }
+
+    pub(super) fn rename_child(
+        &mut self,
+        table: &'static Table,
+        from: &str,
+        to: &str,
+    ) -> Result<Step, Complaint> {
+        let mut siblings = self.siblings(table);
+        let at = place_of(&siblings, from)?;
+        must_be_free(&siblings, to)?;
+        if let Some(child) = siblings.get_mut(at) {
+            *child = renamed(child, to);
+        }
+        self.put_siblings(table, siblings);
+        Ok(Step::Nothing)
+    }
+
+    pub(super) fn clone_child(
+        &mut self,
+        table: &'static Table,
+        from: &str,
+        to: &str,
+    ) -> Result<Step, Complaint> {
+        let mut siblings = self.siblings(table);
+        let at = place_of(&siblings, from)?;
+        must_be_free(&siblings, to)?;
+        let copy = siblings.get(at).map(|child| renamed(child, to));
+        siblings.extend(copy);
+        self.put_siblings(table, siblings);
+        Ok(Step::Nothing)
+    }
+
+    pub(super) fn move_entry(&mut self, words: &[String]) -> Result<Step, Complaint> {
+        let (Some(table), [key, place, other]) = (self.place.table(), words) else {
+            return Ok(Step::Nothing);
+        };
+        let mut siblings = self.siblings(table);
+        let from = place_of(&siblings, key)?;
+        let child = siblings.remove(from);
+        let to = if key == other {
+            from
+        } else {
+            let after = BEFORE_OR_AFTER
+                .last()
+                .is_some_and(|it| it.word.starts_with(place.as_str()));
+            place_of(&siblings, other)? + usize::from(after)
+        };
+        siblings.insert(to, child);
+        self.put_siblings(table, siblings);
+        Ok(Step::Nothing)
+    }
+
+    /// The open child table, as its entry will have it.
+    pub(super) fn child_listing(&self, view: View, table: &'static Table) -> String {
+        let mut listing = Listing::new(view, Listed::Table(table), self.zone);
+        let siblings = self.siblings(table);
+        let entries = siblings
+            .iter()
+            .map(|child| listing.shown(&Shown::from(child)));
+        let text: String = entries.collect();
+        text + &listing.end(table)
+    }
+
+    fn siblings(&self, table: &'static Table) -> Vec<Object> {
+        let parent = self.place.parent();
+        parent.map_or_else(Vec::new, |parent| parent.copied_children(table))
+    }
+
+    pub(super) fn put_siblings(&mut self, table: &'static Table, entries: Vec<Object>) {
+        if let Some(parent) = self.place.parent_mut() {
+            parent.put_children(table, entries);
+        }
+    }
+}
+
+/// One above the greatest number in use.
+fn next_free(siblings: &[Object]) -> String {
+    let numbers = siblings
+        .iter()
+        .filter_map(|child| child.key.parse::<u32>().ok());
+    (numbers.max().unwrap_or(0).saturating_add(1)).to_string()
+}
+
+fn place_of(siblings: &[Object], key: &str) -> Result<usize, Complaint> {
+    let place = siblings.iter().position(|child| *child.key == *key);
+    place.ok_or_else(|| Complaint::reference(key, "there is no such entry here; 'show' lists them"))
+}
+
+fn must_be_free(siblings: &[Object], key: &str) -> Result<(), Complaint> {
+    match place_of(siblings, key) {
+        Ok(_) => Err(Complaint::duplicate(
+            key,
+            "there is such an entry already; 'show' lists them",
+        )),
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,282 @@
+//! `config` and what it leads to: places, tables, entries, fields.
+
+use domain::admin::{Edit, Operation};
+use domain::schema::{Access, Field, KeyForm, Object, Shape, Table, VDOM, Value, ValueError};
+use domain::vdom::Vdom;
+
+use super::entry::Entry;
+use super::place::{Base, Level};
+use super::{AdminError, Invocation, bad_value, is_child, refuse, run};
+use super::{Awaited, Command, Complaint, GLOBAL_PLACE, Leave, Refused, Session, Step};
+
+impl Session {
+    pub(super) fn config(&mut self, invocation: &Invocation) -> Step {
+        if invocation.path == [GLOBAL_PLACE] {
+            self.place.base = Base::Global;
+            return Step::Nothing;
+        }
+        match invocation.tables[..] {
+            [table] if table == &VDOM => {
+                self.place.base = Base::Vdoms;
+                Step::Nothing
+            }
+            [table] if matches!(table.shape, Shape::Keyed(_)) => {
+                self.place.levels.push(Level::Table(table));
+                Step::Nothing
+            }
+            [table] => self.fetch_entry(table, ""),
+            _ => Step::Nothing,
+        }
+    }
+
+    pub(super) fn edit(&mut self, key: &str) -> Result<Step, Complaint> {
+        if self.is_among_vdoms() {
+            let vdom = vdom(key)?;
+            self.awaited = Some(Awaited::Vdom(vdom));
+            return Ok(fetch(&VDOM, key.into()));
+        }
+        let Some(table) = self.place.table() else {
+            return Ok(Step::Nothing);
+        };
+        if is_child(table) {
+            return self.edit_child(table, key);
+        }
+        check_key(table, key)?;
+        Ok(self.fetch_entry(table, key))
+    }
+
+    fn is_among_vdoms(&self) -> bool {
+        self.place.levels.is_empty() && self.place.base == Base::Vdoms
+    }
+
+    pub(super) fn enter(&mut self, vdom: Vdom) -> Step {
+        self.place.base = Base::Vdom(vdom);
+        Step::Print(format!("current vf={vdom}\n"))
+    }
+
+    pub(super) fn create(&mut self, vdom: Vdom) -> Step {
+        self.awaited = Some(Awaited::NewVdom(vdom));
+        run(Command::Configure(Operation::Configure {
+            table: &VDOM,
+            key: vdom.as_str().into(),
+            edits: Vec::new(),
+        }))
+    }
+
+    fn fetch_entry(&mut self, table: &'static Table, key: &str) -> Step {
+        self.awaited = Some(Awaited::Entry(table, key.into()));
+        fetch(table, key.into())
+    }
+
+    pub(super) fn open(
+        &mut self,
+        table: &'static Table,
+        key: Box<str>,
+        stored: Option<Object>,
+    ) -> Step {
+        if let Some(existing) = stored.as_ref().filter(|stored| stored.key != key) {
+            let error = AdminError::SamePerson {
+                key,
+                existing: existing.key.clone(),
+            };
+            return refuse(&Complaint::change(error, Refused::Command));
+        }
+        let is_new = stored.is_none() && !key.is_empty();
+        let said = if is_new {
+            Step::Print(format!("new entry '{key}' added\n"))
+        } else {
+            Step::Nothing
+        };
+        self.place.levels.push(Level::Entry(Entry {
+            table,
+            key,
+            stored,
+            edits: Vec::new(),
+        }));
+        said
+    }
+
+    pub(super) fn delete(&mut self, key: &str) -> Result<Step, Complaint> {
+        let table = match self.place.table() {
+            Some(table) if is_child(table) => return self.delete_child(table, key),
+            Some(table) => table,
+            None => &VDOM,
+        };
+        Ok(self.change(Operation::Remove {
+            table,
+            key: key.into(),
+        }))
+    }
+
+    pub(super) fn purge(&mut self) -> Step {
+        if let Some(table) = self.place.table().filter(|table| is_child(table)) {
+            self.put_siblings(table, Vec::new());
+        }
+        Step::Nothing
+    }
+
+    pub(super) fn rename(&mut self, words: &[String]) -> Result<Step, Complaint> {
+        let (Some(table), [from, _, to]) = (self.place.table(), words) else {
+            return Ok(Step::Nothing);
+        };
+        check_key(table, to)?;
+        if is_child(table) {
+            return self.rename_child(table, from, to);
+        }
+        Ok(Step::Nothing)
+    }
+
+    pub(super) fn clone_entry(&mut self, words: &[String]) -> Result<Step, Complaint> {
+        let (Some(table), [from, _, to]) = (self.place.table(), words) else {
+            return Ok(Step::Nothing);
+        };
+        check_key(table, to)?;
+        if is_child(table) {
+            return self.clone_child(table, from, to);
+        }
+        Ok(Step::Nothing)
+    }
+
+    fn change(&mut self, operation: Operation) -> Step {
+        self.awaited = Some(Awaited::Change);
+        run(Command::Configure(operation))
+    }
+
+    /// A value that names entries is kept once all of them are known to exist.
+    pub(super) fn set(
+        &mut self,
+        field: Option<&'static Field>,
+        words: &[String],
+    ) -> Result<Step, Complaint> {
+        let Some(field) = field else {
+            return Ok(Step::Nothing);
+        };
+        let value = field
+            .parse(words)
+            .map_err(|error| bad_value(field, words, &error))?;
+        let names = value.texts().to_vec();
+        Ok(self.resolve(field, value, names))
+    }
+
+    pub(super) fn append(
+        &mut self,
+        field: Option<&'static Field>,
+        words: &[String],
+    ) -> Result<Step, Complaint> {
+        let (Some(field), Some(entry)) = (field, self.place.entry()) else {
+            return Ok(Step::Nothing);
+        };
+        let mut texts = entry.texts(field);
+        let value = field
+            .parse(words)
+            .map_err(|error| bad_value(field, words, &error))?;
+        let added: Vec<Box<str>> = value
+            .texts()
+            .iter()
+            .filter(|text| !texts.contains(text))
+            .cloned()
+            .collect();
+        texts.extend(added.iter().cloned());
+        Ok(self.resolve(field, Value::List(texts), added))
+    }
+
+    pub(super) fn unselect(
+        &mut self,
+        field: Option<&'static Field>,
+        words: &[String],
+    ) -> Result<Step, Complaint> {
+        let (Some(field), Some(entry)) = (field, self.place.entry()) else {
+            return Ok(Step::Nothing);
+        };
+        let mut texts = entry.texts(field);
+        let value = field
+            .parse(words)
+            .map_err(|error| bad_value(field, words, &error))?;
+        for text in value.texts() {
+            let Some(at) = texts.iter().position(|other| other == text) else {
+                let plain = format!(
+                    "{} does not hold it; 'show' lists what it holds",
+                    field.name
+                );
+                return Err(Complaint::reference(text, plain));
+            };
+            texts.remove(at);
+        }
+        Ok(self.keep(Edit::Set(field, Value::List(texts))))
+    }
+
+    pub(super) fn unset(&mut self, field: Option<&'static Field>) -> Result<Step, Complaint> {
+        match field {
+            Some(field) if field.access == Access::System => {
+                let error = ValueError::System { field: field.name };
+                Err(Complaint::command(field.name, error.to_string()))
+            }
+            Some(field) => Ok(self.keep(Edit::Unset(field))),
+            None => Ok(Step::Nothing),
+        }
+    }
+
+    pub(super) fn keep(&mut self, edit: Edit) -> Step {
+        if let Some(entry) = self.place.entry_mut() {
+            entry.edits.push(edit);
+        }
+        Step::Nothing
+    }
+
+    /// Saves the open entry, if there is something to save, and goes on from there.
+    pub(super) fn save(&mut self, leave: Leave) -> Step {
+        match self.place.entry_mut() {
+            Some(entry) if is_child(entry.table) => self.save_child(leave),
+            Some(entry) if entry.is_changed() => {
+                let edits = std::mem::take(&mut entry.edits);
+                let (table, key) = (entry.table, entry.key.clone());
+                self.awaited = Some(Awaited::Commit(leave));
+                run(Command::Configure(Operation::Configure {
+                    table,
+                    key,
+                    edits,
+                }))
+            }
+            _ => self.leave(leave),
+        }
+    }
+
+    pub(super) fn leave(&mut self, leave: Leave) -> Step {
+        match leave {
+            Leave::ToTable => self.place.step_out(),
+            Leave::OutOfTable => self.place.leave_table(),
+        }
+        Step::Nothing
+    }
+}
+
+pub(super) fn check_key(table: &'static Table, key: &str) -> Result<(), Complaint> {
+    let Some(declared) = table.key() else {
+        return Ok(());
+    };
+    let got = key.chars().count();
+    let plain = match declared.form {
+        KeyForm::Name(max) if got == 0 || got > usize::from(max) => {
+            format!(
+                "{} has 1 to {max} characters, and this has {got}",
+                declared.name
+            )
+        }
+        KeyForm::Number(max) if !key.parse().is_ok_and(|number| (1..=max).contains(&number)) => {
+            format!(
+                "{} is a number from 1 to {max}; 0 takes the next free one",
+                declared.name
+            )
+        }
+        KeyForm::Name(_) | KeyForm::Number(_) => return Ok(()),
+    };
+    Err(Complaint::value(key, plain))
+}
+
+fn vdom(name: &str) -> Result<Vdom, Complaint> {
+    Vdom::parse(name).map_err(|error| Complaint::value(name, error.to_string()))
+}
+
+pub(super) fn fetch(table: &'static Table, key: Box<str>) -> Step {
+    run(Command::Fetch { table, key })
+}
