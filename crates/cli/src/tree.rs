@@ -181,11 +181,18 @@ pub(crate) struct Report {
     pub(crate) verb: Verb,
 }
 
-pub(crate) static REPORTS: &[Report] = &[Report {
-    path: "system status",
-    help: "Show system status.",
-    verb: Verb::SystemStatus,
-}];
+pub(crate) static REPORTS: &[Report] = &[
+    Report {
+        path: "system performance status",
+        help: "Show processor and memory use.",
+        verb: Verb::Act(Act::Performance),
+    },
+    Report {
+        path: "system status",
+        help: "Show system status.",
+        verb: Verb::SystemStatus,
+    },
+];
 
 /// The first words of the tables' paths, for `?`.
 pub(crate) static GROUPS: &[(&str, &str)] = &[
@@ -624,6 +631,7 @@ static DIAGNOSE: &[Node] = &[
             &[],
         )],
     ),
+    actions::TEST,
 ];
 
 static DEBUG: &[Node] = &[

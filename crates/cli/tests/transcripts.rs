@@ -40,7 +40,9 @@ transcripts! {
     network
     show_and_get
     store_fails
+    system_performance
     system_status
+    token_server
     tokens
 }
 

@@ -23,5 +23,6 @@ pub mod settings;
 pub mod throttle;
 pub mod time;
 pub mod token;
+pub mod unit;
 pub mod user;
 pub mod vdom;

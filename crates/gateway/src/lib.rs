@@ -17,6 +17,7 @@ mod console;
 mod debug_log;
 pub mod local_socket;
 mod login;
+mod machine;
 mod mail;
 mod network;
 mod qr;

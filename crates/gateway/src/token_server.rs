@@ -1,10 +1,13 @@
 //! The token server as this gateway reaches it: HTTPS with the gateway's own certificate.
 
+mod seen;
+
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use cli::debug::{Application, Place, Source};
 use domain::query::ServerReach;
+use domain::unit::{Exchange, Shown};
 use ident::ProductSerial;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
@@ -14,6 +17,8 @@ use softtoken::limits::MAX_RESPONSE_BYTES;
 use softtoken::process::{Product, Request, Response};
 use softtoken::{Echo, MessageError, PROCESS_PATH};
 
+use self::seen::Seen;
+use crate::clock;
 use crate::debug_log::DebugLog;
 
 /// The version that this gateway says it has: the described system's, since its messages are those.
@@ -75,6 +80,7 @@ pub(crate) struct TokenServer {
     url: String,
     product: Product,
     reach: AtomicU8,
+    seen: Seen,
     debug: DebugLog,
 }
 
@@ -97,6 +103,8 @@ impl TokenServer {
             .timeout(ANSWER_TIMEOUT)
             // Seeds go over this connection: nothing that the environment or an answer names may see it.
             .no_proxy()
+            // An administrator wants to see the server's certificate.
+            .tls_info(true)
             .redirect(Policy::none())
             .build()?;
         let product = Product {
@@ -111,6 +119,7 @@ impl TokenServer {
             url,
             product,
             reach,
+            seen: Seen::default(),
             debug,
         })
     }
@@ -147,21 +156,19 @@ impl TokenServer {
         let connection = Source::Application(Application::Forticldd);
         self.debug
             .raw(connection, || format!("forticldd: asking {}", self.url));
-        let began = Instant::now();
+        let (at, began) = (clock::now(), Instant::now());
         let answer = self.post(request, message_id).await;
-        self.debug.raw(connection, || {
-            let took = began.elapsed().as_millis();
-            match &answer {
-                Ok(_) => format!("forticldd: answered after {took} ms"),
-                Err(error) => format!("forticldd: failed after {took} ms: {error}"),
-            }
-        });
-        let reach = if matches!(answer, Err(AskError::Unreachable { .. })) {
-            UNREACHABLE
-        } else {
-            REACHABLE
+        let result = match &answer {
+            Ok(_) => Ok(began.elapsed()),
+            Err(error) => Err(error.to_string().into()),
         };
-        self.reach.store(reach, Ordering::Relaxed);
+        self.debug.raw(connection, || match &result {
+            Ok(took) => format!("forticldd: answered after {} ms", took.as_millis()),
+            Err(why) => format!("forticldd: {why}"),
+        });
+        let what = named(request);
+        self.seen.exchanged(Exchange { at, what, result });
+        self.reached(&answer);
         let response = answer.inspect_err(|error| {
             self.debug.raw(source, || error.to_string());
         })?;
@@ -170,6 +177,34 @@ impl TokenServer {
         });
         self.debug.raw(source, || response.debug_text());
         Ok(response)
+    }
+
+    /// Asks for nothing, to see whether the server answers: after how long, or why not.
+    pub(crate) async fn probe(&self) -> Result<Duration, AskError> {
+        let began = Instant::now();
+        let answer = self.http.get(&self.url).send().await;
+        let answer = answer.map_err(|error| self.unreachable(&error));
+        self.reached(&answer);
+        self.seen.answered(&answer?, clock::now());
+        Ok(began.elapsed())
+    }
+
+    /// What the latest answer showed.
+    pub(crate) fn shown(&self) -> Shown {
+        self.seen.shown()
+    }
+
+    /// The latest request and what came of it.
+    pub(crate) fn last(&self) -> Option<Exchange> {
+        self.seen.last()
+    }
+
+    fn reached<T>(&self, answer: &Result<T, AskError>) {
+        let reach = match answer {
+            Err(AskError::Unreachable { .. }) => UNREACHABLE,
+            _ => REACHABLE,
+        };
+        self.reach.store(reach, Ordering::Relaxed);
     }
 
     async fn post(
@@ -189,6 +224,7 @@ impl TokenServer {
             .send()
             .await
             .map_err(|error| self.unreachable(&error))?;
+        self.seen.answered(&answer, clock::now());
         let status = answer.status();
         let body = self.body(answer).await?;
         if status != StatusCode::OK {
@@ -234,5 +270,15 @@ impl TokenServer {
             url: self.url.clone(),
             why,
         }
+    }
+}
+
+/// A request, in the protocol's words.
+fn named(request: &Request) -> &'static str {
+    match request {
+        Request::ActivationLicense(_) => "ActivationLicenseRequest",
+        Request::Provision(_) => "ProvisionRequest",
+        Request::Polling(_) => "PollingRequest",
+        Request::HardwareActivation(_) => "HardwareActivationRequest",
     }
 }

@@ -9,6 +9,7 @@ mod outcome;
 mod qr;
 mod status;
 mod tokens;
+mod unit;
 mod zone;
 
 pub use change::change;
@@ -24,6 +25,7 @@ pub use outcome::{Activation, Outcome, Request, refusal};
 pub use qr::Qr;
 pub use status::system_status;
 pub use tokens::{token, token_head, token_totals};
+pub use unit::{TOKEN_SERVER_TESTS, performance, token_server};
 pub use zone::Zone;
 
 /// Text from outside, without what a terminal would obey: control characters, and the marks that turn

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Complaint, Output, Session, Step, print, run_into};
+use crate::render::TOKEN_SERVER_TESTS;
 use crate::session::Command;
 use crate::tree::{Act, PingOption};
 
@@ -12,6 +13,9 @@ const HOST_MAX: usize = 253;
 
 /// The port of `execute telnet` when none is named.
 const TELNET_PORT: u16 = 23;
+
+/// The test that the described system's procedures ask for.
+const TOKEN_SERVER_STATUS: &str = "7";
 
 /// Something to do outside of the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +33,12 @@ pub enum Action {
         /// Which port.
         port: u16,
     },
+    /// `get system performance status`: print
+    /// [`render::performance`](crate::render::performance).
+    Performance,
+    /// `diagnose test application forticldd 7`: ask the token server, print
+    /// [`render::token_server`](crate::render::token_server).
+    TokenServer,
 }
 
 /// A host as it was typed: a name or an address.
@@ -157,6 +167,12 @@ impl Session {
             Act::Telnet => Action::Telnet {
                 host: host(word)?,
                 port: words.get(1).map_or(Ok(TELNET_PORT), |word| port(word))?,
+            },
+            Act::Performance => Action::Performance,
+            Act::TokenServerTest => match word {
+                Some(TOKEN_SERVER_STATUS) => Action::TokenServer,
+                Some(other) => return Err(Complaint::value(other, TOKEN_SERVER_TESTS.trim_end())),
+                None => return Ok(print(TOKEN_SERVER_TESTS, output)),
             },
         };
         Ok(run_into(Command::Act(action), output))

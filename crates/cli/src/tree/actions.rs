@@ -15,6 +15,8 @@ pub(crate) enum Act {
     PingReset,
     PingSettings,
     Telnet,
+    Performance,
+    TokenServerTest,
 }
 
 /// Something of `execute ping-options`.
@@ -108,4 +110,23 @@ pub(super) const TELNET: Node = command(
         required("host", "Host name or IP address.", Kind::Word),
         optional("port", "Port; 23 if none is named.", Kind::Word),
     ],
+);
+
+pub(super) const TEST: Node = group(
+    "test",
+    "Tests of daemons.",
+    &[group(
+        "application",
+        "Test of a daemon.",
+        &[command(
+            "forticldd",
+            "Connection to the token server.",
+            Verb::Act(Act::TokenServerTest),
+            &[optional(
+                "number",
+                "Test to run; all of them are listed without one.",
+                Kind::Word,
+            )],
+        )],
+    )],
 );

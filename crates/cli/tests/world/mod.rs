@@ -27,6 +27,7 @@ use otp::{Drift, Step as CodeStep};
 use zeroize::Zeroizing;
 
 mod network;
+mod unit;
 
 /// 2024-07-15 18:10:19Z.
 const START: Timestamp = Timestamp::from_secs(1_721_067_019);
@@ -372,6 +373,8 @@ impl World {
             Action::Date => render::date(self.now, zone),
             Action::Ping(ping) => network::ping(ping),
             Action::Telnet { host, port } => network::telnet(host, *port),
+            Action::Performance => render::performance(&unit::performance()),
+            Action::TokenServer => render::token_server(&unit::token_server(self.now), zone),
         }
     }
 

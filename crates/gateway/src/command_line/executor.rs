@@ -1,7 +1,7 @@
 //! Carries out what a session asks for. Every administrator's interface comes through here.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cli::debug::Source;
 use cli::render::{self, Activation, Outcome, Request, Zone};
@@ -81,6 +81,7 @@ pub(crate) struct Executor {
     pub(super) serial: ProductSerial,
     debug: DebugLog,
     pub(super) hosts: Hosts,
+    pub(super) started: Instant,
     pub(super) zone: Zone,
 }
 
@@ -98,6 +99,7 @@ impl Executor {
             serial,
             debug,
             hosts: Hosts::new(SystemResolver, token_server),
+            started: Instant::now(),
             zone: clock::zone(),
         }
     }

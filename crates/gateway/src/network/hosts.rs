@@ -108,6 +108,12 @@ impl Hosts {
         })
     }
 
+    /// Where the token server is.
+    pub(crate) async fn token_server(&self) -> Result<Vec<IpAddr>, NotFound> {
+        let server = self.token_server.as_ref().ok_or(NotFound::NoTokenServer)?;
+        self.addresses(&server.host).await
+    }
+
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, NotFound> {
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);

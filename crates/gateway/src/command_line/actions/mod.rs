@@ -2,6 +2,7 @@
 
 mod ping;
 mod telnet;
+mod unit;
 
 use cli::Action;
 use cli::render;
@@ -11,14 +12,19 @@ use crate::clock;
 
 impl Executor {
     pub(super) async fn act(&self, action: Action, printer: &Printer) -> Result<Ran, Gone> {
-        match action {
-            Action::Time => printer.print(render::time(clock::now(), self.zone)).await?,
-            Action::Date => printer.print(render::date(clock::now(), self.zone)).await?,
+        let text = match action {
+            Action::Time => render::time(clock::now(), self.zone),
+            Action::Date => render::date(clock::now(), self.zone),
             Action::Ping(asked) => return ping::run(&self.hosts, &asked, printer).await,
             Action::Telnet { host, port } => {
                 return telnet::run(&self.hosts, &host, port, printer).await;
             }
-        }
+            Action::Performance => render::performance(&self.performance().await),
+            Action::TokenServer => {
+                render::token_server(&self.token_server_status().await, self.zone)
+            }
+        };
+        printer.print(text).await?;
         Ok(Ran::Printed)
     }
 }

@@ -1,0 +1,151 @@
+//! How the unit is doing.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use domain::time::{Span, Timestamp};
+use domain::unit::{
+    Certificate, Exchange, Memory, Performance, Processor, Shown, TokenServerStatus,
+};
+
+use super::{Zone, printable};
+
+/// `get system performance status`.
+pub fn performance(performance: &Performance) -> String {
+    let Performance {
+        processors,
+        memory,
+        uptime,
+    } = performance;
+    let mut text = String::new();
+    for (at, processor) in processors.iter().enumerate() {
+        let name = match at.checked_sub(1) {
+            None => "CPU".to_owned(),
+            Some(number) => format!("CPU{number}"),
+        };
+        text += &format!("{name} states: {}\n", states(processor));
+    }
+    text += &memory.as_ref().map_or_else(String::new, memory_line);
+    let minutes = uptime.as_secs() / 60;
+    let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+    text + &format!("Uptime: {days} days,  {hours} hours,  {minutes} minutes\n")
+}
+
+fn states(processor: &Processor) -> String {
+    let total = processor.total().max(1);
+    let parts = [
+        (processor.user, "user"),
+        (processor.system, "system"),
+        (processor.nice, "nice"),
+        (processor.idle, "idle"),
+        (processor.iowait, "iowait"),
+        (processor.irq, "irq"),
+        (processor.softirq, "softirq"),
+    ];
+    let parts = parts.map(|(ticks, name)| format!("{}% {name}", (ticks * 100 + total / 2) / total));
+    parts.join(" ")
+}
+
+fn memory_line(memory: &Memory) -> String {
+    let Memory {
+        total,
+        free,
+        freeable,
+    } = *memory;
+    let used = total.saturating_sub(free + freeable);
+    let share = |part: u64| {
+        let tenths = part * 1_000 / total.max(1);
+        format!("{}.{}%", tenths / 10, tenths % 10)
+    };
+    format!(
+        "Memory: {total}k total, {used}k used ({}), {free}k free ({}), {freeable}k freeable ({})\n",
+        share(used),
+        share(free),
+        share(freeable)
+    )
+}
+
+/// `diagnose test application forticldd` without a number, or with one that is none of its tests.
+pub const TOKEN_SERVER_TESTS: &str =
+    "forticldd tests:\n\t7. Show the state of the connection to the token server.\n";
+
+/// `diagnose test application forticldd 7`.
+pub fn token_server(status: &TokenServerStatus, zone: Zone) -> String {
+    let TokenServerStatus {
+        url,
+        addresses,
+        answered,
+        shown,
+        last,
+    } = status;
+    let addresses = match addresses {
+        Ok(addresses) => {
+            let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            texts.join(", ")
+        }
+        Err(why) => format!("none: {}", printable(why)),
+    };
+    let reached = match answered {
+        Ok(took) => format!("reachable, answered after {}", took_ms(*took)),
+        Err(why) => format!("unreachable: {}", printable(why)),
+    };
+    line("token server", printable(url))
+        + &line("addresses", addresses)
+        + &line("proxy", "none")
+        + &line("status", reached)
+        + &shown_lines(shown, zone)
+        + &line("last request", last_request(last.as_ref(), zone))
+}
+
+fn shown_lines(shown: &Shown, zone: Zone) -> String {
+    let Shown {
+        certificate,
+        clock_ahead,
+    } = shown;
+    let certificate = certificate
+        .as_ref()
+        .map_or_else(String::new, |it| certificate_lines(it, zone));
+    let clock = clock_ahead.map_or_else(String::new, |it| line("clock difference", difference(it)));
+    certificate + &clock
+}
+
+fn certificate_lines(certificate: &Certificate, zone: Zone) -> String {
+    let Certificate {
+        subject,
+        issuer,
+        not_before,
+        not_after,
+    } = certificate;
+    let date = |moment: &Timestamp| zone.long(*moment);
+    line("certificate subject", printable(subject))
+        + &line("certificate issuer", printable(issuer))
+        + &line("certificate from", date(not_before))
+        + &line("certificate until", date(not_after))
+}
+
+fn difference(ahead: Span) -> String {
+    match ahead.micros() / 1_000_000 {
+        0 => "none".to_owned(),
+        seconds if seconds > 0 => format!("the token server is {seconds} s ahead of this unit"),
+        seconds => format!("the token server is {} s behind this unit", -seconds),
+    }
+}
+
+fn last_request(last: Option<&Exchange>, zone: Zone) -> String {
+    let Some(Exchange { at, what, result }) = last else {
+        return "none since the start".to_owned();
+    };
+    let result = match result {
+        Ok(took) => format!("answered after {}", took_ms(*took)),
+        Err(why) => format!("failed: {}", printable(why)),
+    };
+    format!("{what}, {}, {result}", zone.long(*at))
+}
+
+fn took_ms(took: Duration) -> String {
+    format!("{} ms", took.as_millis())
+}
+
+fn line(name: &str, value: impl Display) -> String {
+    format!("{:<24}{value}\n", format!("{name}:"))
+}

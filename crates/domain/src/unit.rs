@@ -1,0 +1,117 @@
+//! How a unit is doing: its machine, its connection to the token server.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::time::{Span, Timestamp};
+
+/// What `get system performance status` tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Performance {
+    /// All processors together first, then each; empty where the system does not tell.
+    pub processors: Vec<Processor>,
+    /// Memory of the machine; none where the system does not tell.
+    pub memory: Option<Memory>,
+    /// Since the start of this unit.
+    pub uptime: Duration,
+}
+
+/// What a processor did in a while, in the system's ticks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Processor {
+    /// Programs.
+    pub user: u64,
+    /// Programs of low priority.
+    pub nice: u64,
+    /// The kernel.
+    pub system: u64,
+    /// Nothing.
+    pub idle: u64,
+    /// Waiting for a disk.
+    pub iowait: u64,
+    /// Interrupts.
+    pub irq: u64,
+    /// What interrupts leave to do.
+    pub softirq: u64,
+}
+
+impl Processor {
+    /// What was done since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let between = |now: u64, then: u64| now.saturating_sub(then);
+        Self {
+            user: between(self.user, earlier.user),
+            nice: between(self.nice, earlier.nice),
+            system: between(self.system, earlier.system),
+            idle: between(self.idle, earlier.idle),
+            iowait: between(self.iowait, earlier.iowait),
+            irq: between(self.irq, earlier.irq),
+            softirq: between(self.softirq, earlier.softirq),
+        }
+    }
+
+    /// All ticks.
+    pub fn total(&self) -> u64 {
+        self.user + self.nice + self.system + self.idle + self.iowait + self.irq + self.softirq
+    }
+}
+
+/// Memory in KiB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Memory {
+    /// What there is.
+    pub total: u64,
+    /// What nobody uses.
+    pub free: u64,
+    /// What is used and can be had back at once.
+    pub freeable: u64,
+}
+
+/// What `diagnose test application forticldd 7` tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TokenServerStatus {
+    /// Where it should be.
+    pub url: Box<str>,
+    /// Its addresses, or why there are none.
+    pub addresses: Result<Vec<IpAddr>, Box<str>>,
+    /// What came of asking it just now: after how long it answered, or why it did not.
+    pub answered: Result<Duration, Box<str>>,
+    /// What its latest answer showed.
+    pub shown: Shown,
+    /// The latest request before this test.
+    pub last: Option<Exchange>,
+}
+
+/// What an answer shows besides what it says.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Shown {
+    /// The server's certificate.
+    pub certificate: Option<Certificate>,
+    /// How far the server's clock is ahead; to the second, as HTTP tells it.
+    pub clock_ahead: Option<Span>,
+}
+
+/// Of a certificate, what an administrator looks at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Certificate {
+    /// Whose it is.
+    pub subject: Box<str>,
+    /// Who says so.
+    pub issuer: Box<str>,
+    /// The first moment at which it is valid.
+    pub not_before: Timestamp,
+    /// The last one.
+    pub not_after: Timestamp,
+}
+
+/// A request to the token server.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Exchange {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// What was asked, in the protocol's words.
+    pub what: &'static str,
+    /// After how long it was answered, or what failed.
+    pub result: Result<Duration, Box<str>>,
+}
