@@ -58,16 +58,39 @@ pub enum Operation {
     Provisioned(Vec<Supplied>),
     /// The token server's answer to a poll.
     Polled(Vec<Polled>),
-    /// The token server refused for good, with its number: the message is not sent again.
-    Refused {
-        /// What was asked.
-        action: &'static str,
-        /// About which licence or token.
-        object: Box<str>,
-        /// The answer.
+    /// The token server refused an import for good: the message is not sent again.
+    ImportRefused {
+        /// Its number and text.
         answer: Box<str>,
-        /// The token that waited for it, and goes back to `new`.
-        token: Option<TokenSerial>,
+    },
+    /// The token server refused a provisioning for good: the token goes back to `new`.
+    ProvisionRefused {
+        /// The token that waited for it.
+        token: TokenSerial,
+        /// The server's number and text.
+        answer: Box<str>,
+    },
+    /// What became of an activation mail.
+    Delivered {
+        /// The token that it was about.
+        token: TokenSerial,
+        /// Sent or not.
+        delivery: Delivery,
+    },
+}
+
+/// What became of an activation mail.
+#[derive(Debug)]
+pub enum Delivery {
+    /// The mail server took it.
+    Sent {
+        /// For whom.
+        to: Box<str>,
+    },
+    /// It is not sent again.
+    Failed {
+        /// Why.
+        why: Box<str>,
     },
 }
 
@@ -268,8 +291,10 @@ impl Operation {
             Self::Imported { tokens, .. } => Reads::tokens(tokens.iter().copied()),
             Self::Provisioned(supplied) => Reads::tokens(supplied.iter().map(|it| it.token)),
             Self::Polled(polled) => Reads::tokens(polled.iter().map(|it| it.token)),
-            Self::Refused { token, .. } => Reads::tokens(*token),
-            Self::Import(_) => Reads::default(),
+            Self::ProvisionRefused { token, .. } | Self::Delivered { token, .. } => {
+                Reads::tokens([*token])
+            }
+            Self::Import(_) | Self::ImportRefused { .. } => Reads::default(),
         }
     }
 }
@@ -311,14 +336,16 @@ pub fn apply(
         }
         Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, &context)),
         Operation::Polled(polled) => Ok(supply::polled(polled, facts, &context)),
-        Operation::Refused {
-            action,
-            object,
-            answer,
-            token,
-        } => {
-            let noted = Plan::noted(context.changed(action, &object, &answer));
-            Ok(noted.and(supply::refused(token, facts)))
+        Operation::ImportRefused { answer } => Ok(Plan::noted(context.changed(
+            "fortitoken-mobile.import",
+            "licence",
+            &answer,
+        ))),
+        Operation::ProvisionRefused { token, answer } => {
+            Ok(supply::refused(token, &answer, facts, &context))
+        }
+        Operation::Delivered { token, delivery } => {
+            Ok(supply::delivered(token, &delivery, facts, &context))
         }
     }
 }

@@ -18,11 +18,14 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The interface of what no administrator does.
+    pub const SYSTEM: &'static str = "system";
+
     /// The system itself: pollers, workers, the first start.
     pub fn system(part: &str) -> Self {
         Self {
             name: Box::from(part),
-            interface: Box::from("system"),
+            interface: Box::from(Self::SYSTEM),
         }
     }
 }
@@ -124,6 +127,28 @@ pub enum What {
         /// The clock difference learned.
         drift: Drift,
     },
+    /// Two codes taught nothing: the token stays as it was.
+    NotResynchronised {
+        /// Who asked for it.
+        actor: Actor,
+        /// The token.
+        token: TokenSerial,
+        /// Why.
+        cause: Box<str>,
+    },
+    /// A mobile token went a step on its way to a phone, or did not.
+    Activation {
+        /// Who did it.
+        actor: Actor,
+        /// The token.
+        token: TokenSerial,
+        /// Whose it is.
+        owner: Option<CanonicalName>,
+        /// How far it came.
+        stage: ActivationStage,
+        /// More than the stage says; never the activation code.
+        detail: Box<str>,
+    },
     /// The failures of a person were cleared.
     Unlocked {
         /// Who did it.
@@ -173,6 +198,102 @@ pub enum What {
         /// Why.
         cause: Box<str>,
     },
+    /// An administrator had the event log deleted.
+    LogDeleted {
+        /// Who did it.
+        actor: Actor,
+        /// The last event that nobody is shown any more.
+        through: i64,
+    },
+    /// A syslog server answers, does not, or will never get some events.
+    LogTarget {
+        /// The table of its settings: `syslogd`, `syslogd2`.
+        target: Box<str>,
+        /// How it stands.
+        state: TargetState,
+        /// What is known besides.
+        detail: Box<str>,
+    },
+}
+
+/// How far a mobile token came on its way to a phone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ActivationStage {
+    /// The token server was asked for a code.
+    Requested,
+    /// The token server made one.
+    CodeMade,
+    /// The code is on its way to the person.
+    CodeSent,
+    /// The code could not be sent.
+    CodeNotSent,
+    /// A phone activated the token.
+    Activated,
+    /// The token server refused.
+    Refused,
+    /// The token server names another phone than the one that activated the token.
+    OtherPhone,
+}
+
+impl ActivationStage {
+    /// Every stage.
+    pub const ALL: [Self; 7] = [
+        Self::Requested,
+        Self::CodeMade,
+        Self::CodeSent,
+        Self::CodeNotSent,
+        Self::Activated,
+        Self::Refused,
+        Self::OtherPhone,
+    ];
+
+    /// Its name in the audit chain. It never changes.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::CodeMade => "code-made",
+            Self::CodeSent => "code-sent",
+            Self::CodeNotSent => "code-not-sent",
+            Self::Activated => "activated",
+            Self::Refused => "refused",
+            Self::OtherPhone => "other-phone",
+        }
+    }
+
+    /// The stage with this name.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.id() == id)
+    }
+}
+
+/// How a syslog server stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TargetState {
+    /// It takes events.
+    Reached,
+    /// It does not; what it misses is sent once it does.
+    Unreachable,
+    /// Events were removed before it took them.
+    Missed,
+}
+
+impl TargetState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Reached, Self::Unreachable, Self::Missed];
+
+    /// Its name in the audit chain. It never changes.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Reached => "reached",
+            Self::Unreachable => "unreachable",
+            Self::Missed => "missed",
+        }
+    }
+
+    /// The state with this name.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.id() == id)
+    }
 }
 
 impl Event {

@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use domain::admin::{
-    AdminError, Change, Edit, Entropy, Facts, Message, Operation, Owned, Owner, Phone, Plan,
-    Polled, Supplied, apply,
+    AdminError, Change, Delivery, Edit, Entropy, Facts, Message, Operation, Owned, Owner, Phone,
+    Plan, Polled, Supplied, apply,
 };
-use domain::audit::{Actor, What};
+use domain::audit::{ActivationStage, Actor, What};
 use domain::name::{CanonicalName, UserName};
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, RADIUS_CLIENT, Table, Value};
@@ -226,6 +226,16 @@ fn events(plan: &Plan) -> Vec<(String, String, String)> {
                 assert_eq!(&*actor.name, "admin");
                 (action.to_string(), object.to_string(), detail.to_string())
             }
+            What::Activation {
+                actor,
+                token,
+                stage,
+                detail,
+                ..
+            } => {
+                assert_eq!(&*actor.name, "admin");
+                (stage.id().into(), token.to_string(), detail.to_string())
+            }
             What::Unlocked { person, .. } => ("unlock".into(), person.to_string(), String::new()),
             other => panic!("{other:?}"),
         }
@@ -268,7 +278,8 @@ fn a_user_who_gets_a_token_gets_it_with_a_new_seed() {
     let said = events(&plan);
     assert_eq!(said[0].0, "user.local");
     assert_eq!(said[0].1, "alice");
-    assert_eq!(said[1].0, "fortitoken-mobile.provision");
+    assert_eq!(said[1].0, "requested");
+    assert_eq!(said[1].1, a.to_string());
     let printed = format!("{plan:?}");
     for hidden in [PASSWORD, "argon2", ENC.as_str(), "5e5e", "94, 94"] {
         assert!(!printed.contains(hidden), "{printed}");
@@ -661,11 +672,9 @@ fn an_answer_that_comes_too_late_changes_nothing() {
 #[test]
 fn a_refusal_of_the_token_server_ends_the_waiting() {
     let a = mobile(1);
-    let refusal = || Operation::Refused {
-        action: "fortitoken-mobile.provision",
-        object: a.as_str().into(),
+    let refusal = || Operation::ProvisionRefused {
+        token: a,
         answer: "-7566: token is locked".into(),
-        token: Some(a),
     };
     let held = facts(
         vec![],
@@ -683,6 +692,50 @@ fn a_refusal_of_the_token_server_ends_the_waiting() {
         assert!(late.changes.is_empty(), "{late:?}");
         assert_eq!(late.events.len(), 1);
     }
+}
+
+#[test]
+fn what_a_peer_says_of_a_token_goes_on_record_without_its_code() {
+    let a = mobile(1);
+    let held = || {
+        let token = token(a, waiting(NOW));
+        facts(vec![], vec![owned(token, Some("alice"))])
+    };
+    let Stage::Provisioning(secret) = waiting(NOW) else {
+        unreachable!()
+    };
+    let (code, link) = (secret.code.as_str(), secret.link.as_str());
+    let said: Box<str> = format!("550 spam: 'type {code} or open {link}'").into();
+    let failed = Delivery::Failed { why: said.clone() };
+    let operations = [
+        Operation::Delivered {
+            token: a,
+            delivery: failed,
+        },
+        Operation::ProvisionRefused {
+            token: a,
+            answer: said,
+        },
+    ];
+    for operation in operations {
+        let plan = plan(operation, held());
+        let detail = &events(&plan)[0].2;
+        assert_eq!(detail, "550 spam: 'type <code> or open <link>'");
+    }
+    let to = "alice@example.org".into();
+    let sent = Operation::Delivered {
+        token: a,
+        delivery: Delivery::Sent { to },
+    };
+    let plan = plan(sent, held());
+    let [event] = plan.events.as_slice() else {
+        panic!("{plan:?}")
+    };
+    let What::Activation { owner, stage, .. } = &event.what else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(owner.as_ref().unwrap().as_str(), "alice");
+    assert_eq!(*stage, ActivationStage::CodeSent);
 }
 
 fn poll(serial: TokenSerial, registration: Option<RegistrationId>) -> Operation {
@@ -726,8 +779,8 @@ fn a_poll_never_changes_the_phone_of_a_token_that_has_one() {
     let held = || facts(vec![], vec![owned(token(a, provisioned(1)), Some("alice"))]);
     let alarm = plan(poll(a, Some(phone(2))), held());
     assert!(alarm.changes.is_empty() && alarm.messages.is_empty());
-    let said = &events(&alarm)[0].2;
-    assert!(said.starts_with("ALARM"), "{said}");
+    let (stage, _, said) = &events(&alarm)[0];
+    assert_eq!(stage, "other-phone");
     assert!(said.contains(phone(1).as_str()) && said.contains(phone(2).as_str()));
     let same = plan(poll(a, Some(phone(1))), held());
     assert!(same.changes.is_empty() && same.events.is_empty());
@@ -1080,11 +1133,9 @@ fn operation(act: Act) -> Operation {
         Act::Renew(token) => Operation::Renew(mobile(token)),
         Act::Import(tokens) => imported(tokens.into_iter().map(mobile).collect()),
         Act::Answer(token) => answer(mobile(token), LIFETIME),
-        Act::Refuse(token) => Operation::Refused {
-            action: "fortitoken-mobile.provision",
-            object: mobile(token).as_str().into(),
+        Act::Refuse(token) => Operation::ProvisionRefused {
+            token: mobile(token),
             answer: "-1".into(),
-            token: Some(mobile(token)),
         },
         Act::Poll(token) => poll(mobile(token), Some(phone(1))),
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cli::debug::{Place, Source};
-use domain::admin::{AdminError, Message, Operation, Phone, Polled, Supplied};
+use domain::admin::{AdminError, Delivery, Message, Operation, Phone, Polled, Supplied};
 use domain::audit::Actor;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Stage};
@@ -318,7 +318,8 @@ impl Supply {
                 })
             }
             Err(error) => {
-                self.refused(id, "fortitoken-mobile.import", "licence", &error, None)
+                let answer = error.to_string().into();
+                self.refused(id, &error, Operation::ImportRefused { answer })
                     .await?;
                 Ok(Report::ServerRefused { token: None, error })
             }
@@ -328,20 +329,12 @@ impl Supply {
     async fn refused(
         &self,
         id: i64,
-        action: &'static str,
-        object: &str,
         error: &WireError,
-        token: Option<TokenSerial>,
+        operation: Operation,
     ) -> Result<(), String> {
         self.debug.at(SOURCE, Place::COMMAND, || {
             format!("received error from forticare [{}]", error.gateway_code())
         });
-        let operation = Operation::Refused {
-            action,
-            object: Box::from(object),
-            answer: error.to_string().into(),
-            token,
-        };
         self.take_in(operation, Some(id)).await.map(drop)
     }
 
@@ -402,8 +395,8 @@ impl Supply {
             }
         }
         if let Some((serial, error)) = failed {
-            let action = "fortitoken-mobile.provision";
-            self.refused(id, action, serial.as_str(), &error, Some(serial))
+            let (token, answer) = (serial, error.to_string().into());
+            self.refused(id, &error, Operation::ProvisionRefused { token, answer })
                 .await?;
             return Ok(Report::ServerRefused {
                 token: Some(serial),
@@ -448,12 +441,8 @@ impl Supply {
         };
         match mail::send(&self.store, &self.debug, &activation).await {
             Ok(()) => {
-                let note = noted(
-                    "alertmail",
-                    serial,
-                    &format!("activation mail sent to {to}"),
-                );
-                self.take_in(note, Some(id)).await?;
+                let sent = delivered(serial, Delivery::Sent { to: to.clone() });
+                self.take_in(sent, Some(id)).await?;
                 Ok(Report::Mailed { to })
             }
             Err(error) if error.is_transient() => Err(error.to_string()),
@@ -461,8 +450,9 @@ impl Supply {
                 if !matches!(error, MailError::NotConfigured) {
                     warn!(token = %serial, %error, "an activation mail is not sent");
                 }
-                let note = noted("alertmail", serial, &format!("not sent: {error}"));
-                self.take_in(note, Some(id)).await?;
+                let why = error.to_string().into();
+                self.take_in(delivered(serial, Delivery::Failed { why }), Some(id))
+                    .await?;
                 Ok(Report::NotMailed {
                     token: serial,
                     why: error.to_string(),
@@ -586,14 +576,8 @@ enum News {
     OtherPhone,
 }
 
-fn noted(action: &'static str, serial: TokenSerial, answer: &str) -> Operation {
-    let (object, answer) = (serial.as_str().into(), answer.into());
-    Operation::Refused {
-        action,
-        object,
-        answer,
-        token: None,
-    }
+fn delivered(token: TokenSerial, delivery: Delivery) -> Operation {
+    Operation::Delivered { token, delivery }
 }
 
 fn phone_of(answer: PollAnswer) -> Option<Polled> {

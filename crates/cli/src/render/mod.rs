@@ -28,14 +28,4 @@ pub use tokens::{token, token_head, token_totals};
 pub use unit::{TOKEN_SERVER_TESTS, performance, token_server};
 pub use zone::Zone;
 
-/// Text from outside, without what a terminal would obey: control characters, and the marks that turn
-/// the direction of writing, become `?`.
-pub(crate) fn printable(text: &str) -> String {
-    let is_obeyed = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars()
-        .map(|c| if is_obeyed(c) { '?' } else { c })
-        .collect()
-}
+pub(crate) use domain::text::printable;

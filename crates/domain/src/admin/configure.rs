@@ -97,7 +97,7 @@ fn configure_user(
     let moved = if before == after {
         Plan::default()
     } else {
-        reassign(before, after, facts, context)
+        reassign(user.name.canonical(), before, after, facts, context)
     };
     Ok(Plan {
         changes: vec![Change::User(user)],
@@ -196,6 +196,7 @@ fn password(value: &Value, context: &Context<'_>) -> Result<Option<PasswordHash>
 
 /// Gives back the token that the user had and provisions the one that the user gets.
 fn reassign(
+    user: &CanonicalName,
     before: Option<TokenSerial>,
     after: Option<TokenSerial>,
     mut facts: Facts,
@@ -205,7 +206,9 @@ fn reassign(
         .and_then(|serial| facts.take_token(serial))
         .map_or_else(Plan::default, |Owned { token, .. }| supply::released(token));
     let requested = match after.and_then(|serial| facts.take_token(serial)) {
-        Some(Owned { token, .. }) if token.is_mobile() => supply::requested(token, context),
+        Some(Owned { token, .. }) if token.is_mobile() => {
+            supply::requested(token, Some(user.clone()), context)
+        }
         _ => Plan::default(),
     };
     released.and(requested)
@@ -387,7 +390,7 @@ pub(super) fn remove(
     let plan = if table == &LOCAL {
         let name = CanonicalName::of(key).map_err(|_| missing())?;
         let user = facts.take_user(&name).ok_or_else(missing)?;
-        let released = reassign(in_use(&user), None, facts, context);
+        let released = reassign(&name, in_use(&user), None, facts, context);
         Plan {
             changes: vec![Change::UserRemoved(name)],
             ..Plan::default()

@@ -2,7 +2,11 @@
 
 use ident::{LicenceCode, LicenceSerial, TokenSerial};
 
-use super::{AdminError, Change, Context, Facts, Message, Owned, Owner, Plan, Polled, Supplied};
+use super::{
+    AdminError, Change, Context, Delivery, Facts, Message, Owned, Owner, Plan, Polled, Supplied,
+};
+use crate::audit::{ActivationStage, Event, What};
+use crate::name::CanonicalName;
 use crate::schema::FORTITOKEN;
 use crate::token::{Provisioning, Stage, Token, TokenStatus};
 
@@ -20,11 +24,11 @@ pub(super) fn provision(
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let Owned { token, .. } = known_mobile(serial, &mut facts)?;
+    let Owned { token, owner } = known_mobile(serial, &mut facts)?;
     if token.status == TokenStatus::Lock {
         return Err(AdminError::Locked(serial));
     }
-    Ok(requested(token, context))
+    Ok(requested(token, canonical(owner.as_ref()), context))
 }
 
 pub(super) fn renew(
@@ -34,8 +38,8 @@ pub(super) fn renew(
 ) -> Result<Plan, AdminError> {
     let Owned { mut token, owner } = known_mobile(serial, &mut facts)?;
     token.status = TokenStatus::Active;
-    Ok(match owner {
-        Some(_) => requested(token, context),
+    Ok(match canonical(owner.as_ref()) {
+        Some(owner) => requested(token, Some(owner), context),
         None => Plan {
             changes: vec![Change::Token(blank(token)), Change::Seed(serial, None)],
             events: vec![context.changed("fortitoken-mobile.renew", serial.as_str(), "new")],
@@ -57,7 +61,11 @@ fn known_mobile(serial: TokenSerial, facts: &mut Facts) -> Result<Owned, AdminEr
 }
 
 /// A mobile token goes to the token server with a new seed: whatever phone had the old one is out.
-pub(super) fn requested(mut token: Token, context: &Context<'_>) -> Plan {
+pub(super) fn requested(
+    mut token: Token,
+    owner: Option<CanonicalName>,
+    context: &Context<'_>,
+) -> Plan {
     let serial = token.serial;
     token.stage = Stage::Requested;
     token.drift = otp::Drift::default();
@@ -66,7 +74,7 @@ pub(super) fn requested(mut token: Token, context: &Context<'_>) -> Plan {
             Change::Token(token),
             Change::Seed(serial, context.entropy.seed()),
         ],
-        events: vec![context.changed("fortitoken-mobile.provision", serial.as_str(), "requested")],
+        events: vec![context.activation(serial, owner, ActivationStage::Requested, "")],
         messages: vec![Message::Provision(vec![serial])],
     }
 }
@@ -140,6 +148,7 @@ pub(super) fn provisioned(
 
 fn waiting(owned: Owned, answer: Supplied, context: &Context<'_>) -> Plan {
     let serial = answer.token;
+    let owner = canonical(owned.owner.as_ref());
     let valid = answer.valid.min(context.code_lifetime);
     let expires = context.now.after(valid);
     let stage = Stage::Provisioning(Provisioning {
@@ -152,11 +161,7 @@ fn waiting(owned: Owned, answer: Supplied, context: &Context<'_>) -> Plan {
             stage,
             ..owned.token
         })],
-        events: vec![context.changed(
-            "fortitoken-mobile.provision",
-            serial.as_str(),
-            "provisioning",
-        )],
+        events: vec![context.activation(serial, owner, ActivationStage::CodeMade, "")],
         messages: mail(serial, owned.owner).into_iter().collect(),
     }
 }
@@ -172,11 +177,84 @@ fn mail(token: TokenSerial, owner: Option<Owner>) -> Option<Message> {
 }
 
 /// The token server will not provision this token: it waits no more.
-pub(super) fn refused(token: Option<TokenSerial>, mut facts: Facts) -> Plan {
-    token
-        .and_then(|serial| facts.take_token(serial))
+pub(super) fn refused(
+    serial: TokenSerial,
+    answer: &str,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Plan {
+    let owned = facts.take_token(serial);
+    let noted = Plan::noted(noted(
+        serial,
+        owned.as_ref(),
+        ActivationStage::Refused,
+        answer,
+        context,
+    ));
+    let ended = owned
         .filter(|owned| matches!(owned.token.stage, Stage::Requested))
-        .map_or_else(Plan::default, |owned| released(owned.token))
+        .map_or_else(Plan::default, |owned| released(owned.token));
+    noted.and(ended)
+}
+
+/// What became of an activation mail.
+pub(super) fn delivered(
+    serial: TokenSerial,
+    delivery: &Delivery,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Plan {
+    let owned = facts.take_token(serial);
+    let (stage, detail) = match delivery {
+        Delivery::Sent { to } => (ActivationStage::CodeSent, to),
+        Delivery::Failed { why } => (ActivationStage::CodeNotSent, why),
+    };
+    Plan::noted(noted(serial, owned.as_ref(), stage, detail, context))
+}
+
+/// The event of a token with what a peer said, which may repeat the code or the link that it was sent.
+fn noted(
+    serial: TokenSerial,
+    owned: Option<&Owned>,
+    stage: ActivationStage,
+    said: &str,
+    context: &Context<'_>,
+) -> Event {
+    let owner = canonical(owned.and_then(|owned| owned.owner.as_ref()));
+    let said = match owned.map(|owned| &owned.token.stage) {
+        Some(Stage::Provisioning(waiting)) => said
+            .replace(waiting.link.as_str(), "<link>")
+            .replace(waiting.code.as_str(), "<code>"),
+        _ => said.to_owned(),
+    };
+    context.activation(serial, owner, stage, &said)
+}
+
+fn canonical(owner: Option<&Owner>) -> Option<CanonicalName> {
+    owner.map(|owner| owner.name.canonical().clone())
+}
+
+impl Context<'_> {
+    fn activation(
+        &self,
+        token: TokenSerial,
+        owner: Option<CanonicalName>,
+        stage: ActivationStage,
+        detail: &str,
+    ) -> Event {
+        let actor = self.actor.clone();
+        let detail = Box::from(detail);
+        Event {
+            at: self.now,
+            what: What::Activation {
+                actor,
+                token,
+                owner,
+                stage,
+                detail,
+            },
+        }
+    }
 }
 
 /// A poll moves a waiting token on. It never changes the phone of a token that has one: that would
@@ -186,33 +264,41 @@ pub(super) fn polled(polled: Vec<Polled>, mut facts: Facts, context: &Context<'_
         .into_iter()
         .filter_map(|answer| {
             let owned = facts.take_token(answer.token)?;
-            learned(owned.token, answer, context)
+            learned(owned, answer, context)
         })
         .fold(Plan::default(), Plan::and)
 }
 
-fn learned(token: Token, answer: Polled, context: &Context<'_>) -> Option<Plan> {
+fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> {
+    let Owned { token, owner } = owned;
+    let owner = canonical(owner.as_ref());
     let serial = token.serial;
     let phone = answer.phone?;
     match token.stage {
         Stage::Provisioning(waiting) => {
             let registered = waiting.activated(phone.registration, &phone.os_version);
-            let detail = format!("provisioned on {}", registered.registration);
+            let detail = format!("on phone {}", registered.registration);
             let stage = Stage::Provisioned(registered);
             Some(Plan {
                 changes: vec![Change::Token(Token { stage, ..token })],
-                events: vec![context.changed("fortitoken-mobile.poll", serial.as_str(), &detail)],
+                events: vec![context.activation(
+                    serial,
+                    owner,
+                    ActivationStage::Activated,
+                    &detail,
+                )],
                 messages: Vec::new(),
             })
         }
         Stage::Provisioned(known) if known.registration != phone.registration => {
             let detail = format!(
-                "ALARM: the token server names phone {}, and this token was activated on {}; not changed",
+                "the token server names phone {}, and this token was activated on {}; not changed",
                 phone.registration, known.registration
             );
-            Some(Plan::noted(context.changed(
-                "fortitoken-mobile.poll",
-                serial.as_str(),
+            Some(Plan::noted(context.activation(
+                serial,
+                owner,
+                ActivationStage::OtherPhone,
                 &detail,
             )))
         }

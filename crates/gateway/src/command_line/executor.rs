@@ -7,7 +7,7 @@ use cli::debug::Source;
 use cli::render::{self, Activation, Outcome, Request, Zone};
 use cli::{Command, Synchronise};
 use domain::admin::{AdminError, Operation};
-use domain::audit::Actor;
+use domain::audit::{Actor, Event, What};
 use domain::name::CanonicalName;
 use domain::query::ServerReach;
 use domain::schema::{FORTITOKEN, LOCAL, Object, Shape, Table};
@@ -403,7 +403,7 @@ impl Executor {
         };
         let resync = match Resync::find(&verifier, &asked.first, &asked.second, now) {
             Ok(resync) => resync,
-            Err(error) => return self.not_synchronised(token, error, printer).await,
+            Err(error) => return self.not_synchronised(token, error, actor, printer).await,
         };
         let drift = resync.drift();
         let (answer, outcome) = oneshot::channel();
@@ -421,7 +421,7 @@ impl Executor {
             }
             Some(store::gateway::Outcome::Undecided(why)) => Ok(why.into()),
             _ => {
-                self.not_synchronised(token, ResyncError::NotFound, printer)
+                self.not_synchronised(token, ResyncError::NotFound, actor, printer)
                     .await
             }
         }
@@ -431,8 +431,18 @@ impl Executor {
         &self,
         token: TokenSerial,
         error: ResyncError,
+        actor: &Actor,
         printer: &Printer,
     ) -> Result<Ran, Gone> {
+        let what = What::NotResynchronised {
+            actor: actor.clone(),
+            token,
+            cause: error.to_string().into(),
+        };
+        let at = clock::now();
+        if let Err(why) = self.store.record(Event { at, what }).await {
+            return Ok(why.into());
+        }
         let outcome = Outcome::NotResynchronised { token, error };
         printer.print(outcome.render(self.zone)).await?;
         Ok(Ran::Failed)

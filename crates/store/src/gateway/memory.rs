@@ -18,7 +18,7 @@ use ident::TokenSerial;
 use zeroize::Zeroizing;
 
 use super::directory::{Counters, Directory, PersonEntry, Progress, Spent};
-use super::events::{Link, Recorded, Tally};
+use super::events::{Link, Recorded, Tally, select_events};
 use super::head::{Head, HeadFile};
 use super::records::{self, PersonRow, TokenRow};
 use super::secrets::Secrets;
@@ -317,9 +317,7 @@ async fn replay<T: Tx>(
     loop {
         let page: Vec<Recorded> = tx
             .rows(
-                "SELECT id, at, kind, person, client, source, token, step, drift, reason, detail, \
-                 actor, interface, action, object, refers, tally, hash FROM event \
-                 WHERE id > $1 ORDER BY id LIMIT $2",
+                select_events!("WHERE id > $1 ORDER BY id LIMIT $2"),
                 &vals![link.id, PAGE],
             )
             .await?;

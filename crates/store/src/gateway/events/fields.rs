@@ -1,0 +1,221 @@
+//! A row as the event that it holds.
+
+use domain::audit::{ActivationStage, Actor, Event, Leave, TargetState, What};
+use domain::login::{Origin, Spend};
+use domain::name::CanonicalName;
+use domain::reason::Reason;
+use domain::time::Timestamp;
+use ident::TokenSerial;
+use otp::{Drift, Step};
+
+use super::columns::{
+    ACCEPTED, ACTIVATION, ADMIN_LOCKOUT, ADMIN_LOGIN, ADMIN_LOGOUT, ADMIN_REFUSED, CHANGED,
+    EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED, REFUSED, RESYNCHRONISED,
+    UNLOCKED, step_from,
+};
+use super::{Recorded, Tally};
+use crate::engine::{FromRow, Row, SqlError};
+
+impl FromRow for Recorded {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        let id: i64 = row.get(0)?;
+        Self::read(id, row).map_err(|error| match error {
+            SqlError::Column { column, .. } => {
+                let field = COLUMNS.get(column).copied().unwrap_or("row");
+                SqlError::damaged("event", id.to_string(), field)
+            }
+            other => other,
+        })
+    }
+}
+
+/// The columns in the order in which they are read.
+const COLUMNS: [&str; 18] = [
+    "id",
+    "at",
+    "kind",
+    "person",
+    "client",
+    "source",
+    "token",
+    "step",
+    "drift",
+    "reason",
+    "detail",
+    "actor",
+    "interface",
+    "action",
+    "object",
+    "refers",
+    "tally",
+    "hash",
+];
+
+impl Recorded {
+    fn read(id: i64, row: &Row<'_>) -> Result<Self, SqlError> {
+        let fields = Fields { id, row };
+        let what = match row.get::<i64>(2)? {
+            ACCEPTED => What::Accepted {
+                person: fields.person()?,
+                origin: fields.origin()?,
+                spend: fields.spend()?,
+            },
+            REFUSED => What::Refused {
+                person: fields.person()?,
+                origin: fields.origin()?,
+                reason: fields.reason()?,
+                token: fields.token()?,
+                step: fields.step()?,
+                evidence: row.get::<Option<String>>(10)?.map(Into::into),
+            },
+            EXPLAINED => What::Explained {
+                refusal: row.get(15)?,
+                reason: fields.reason()?,
+                evidence: fields.text(10)?,
+            },
+            RESYNCHRONISED => What::Resynchronised {
+                actor: fields.actor()?,
+                token: fields.token()?.ok_or_else(|| fields.damaged("token"))?,
+                step: fields.step()?.ok_or_else(|| fields.damaged("step"))?,
+                drift: fields.drift()?,
+            },
+            UNLOCKED => What::Unlocked {
+                actor: fields.actor()?,
+                person: fields.person()?,
+            },
+            CHANGED => What::Changed {
+                actor: fields.actor()?,
+                action: fields.text(13)?,
+                object: fields.text(14)?,
+                detail: fields.text(10)?,
+            },
+            FLOOR_RAISED => What::FloorRaised {
+                cause: fields.text(10)?,
+            },
+            NOT_RESYNCHRONISED => What::NotResynchronised {
+                actor: fields.actor()?,
+                token: fields.token()?.ok_or_else(|| fields.damaged("token"))?,
+                cause: fields.text(10)?,
+            },
+            ACTIVATION => What::Activation {
+                actor: fields.actor()?,
+                token: fields.token()?.ok_or_else(|| fields.damaged("token"))?,
+                owner: fields.owner()?,
+                stage: ActivationStage::from_id(&fields.text(13)?)
+                    .ok_or_else(|| fields.damaged("action"))?,
+                detail: fields.text(10)?,
+            },
+            ADMIN_LOGIN => What::AdminLogin {
+                actor: fields.actor()?,
+            },
+            ADMIN_REFUSED => What::AdminRefused {
+                actor: fields.actor()?,
+                reason: fields.reason()?,
+            },
+            ADMIN_LOCKOUT => What::AdminLockout {
+                actor: fields.actor()?,
+                seconds: row.get(7)?,
+            },
+            ADMIN_LOGOUT => What::AdminLogout {
+                actor: fields.actor()?,
+                cause: Leave::from_id(&row.get::<String>(9)?)
+                    .ok_or_else(|| fields.damaged("reason"))?,
+            },
+            LOG_DELETED => What::LogDeleted {
+                actor: fields.actor()?,
+                through: row.get(15)?,
+            },
+            LOG_TARGET => What::LogTarget {
+                target: fields.text(14)?,
+                state: TargetState::from_id(&fields.text(13)?)
+                    .ok_or_else(|| fields.damaged("action"))?,
+                detail: fields.text(10)?,
+            },
+            _ => return Err(fields.damaged("kind")),
+        };
+        Ok(Self {
+            id,
+            event: Event {
+                at: row.get::<Timestamp>(1)?,
+                what,
+            },
+            hash: row.get(17)?,
+            tally: row.get::<Option<i64>>(16)?.and_then(Tally::from_number),
+        })
+    }
+}
+
+/// One row of `event`, read field by field.
+struct Fields<'a, 'r> {
+    id: i64,
+    row: &'a Row<'r>,
+}
+
+impl Fields<'_, '_> {
+    fn damaged(&self, field: &'static str) -> SqlError {
+        SqlError::damaged("event", self.id.to_string(), field)
+    }
+
+    fn text(&self, column: usize) -> Result<Box<str>, SqlError> {
+        self.row.get::<String>(column).map(Into::into)
+    }
+
+    fn person(&self) -> Result<CanonicalName, SqlError> {
+        self.row
+            .get::<String>(3)
+            .map(|name| CanonicalName::from_stored(&name))
+    }
+
+    fn owner(&self) -> Result<Option<CanonicalName>, SqlError> {
+        let owner = self.row.get::<Option<String>>(3)?;
+        Ok(owner.as_deref().map(CanonicalName::from_stored))
+    }
+
+    fn origin(&self) -> Result<Origin, SqlError> {
+        Ok(Origin {
+            client: self.text(4)?,
+            source: self.text(5)?,
+        })
+    }
+
+    fn actor(&self) -> Result<Actor, SqlError> {
+        Ok(Actor {
+            name: self.text(11)?,
+            interface: self.text(12)?,
+        })
+    }
+
+    fn reason(&self) -> Result<Reason, SqlError> {
+        Reason::from_id(&self.row.get::<String>(9)?).ok_or_else(|| self.damaged("reason"))
+    }
+
+    fn token(&self) -> Result<Option<TokenSerial>, SqlError> {
+        self.row
+            .get::<Option<String>>(6)?
+            .map(|serial| TokenSerial::parse(&serial).map_err(|_| self.damaged("token")))
+            .transpose()
+    }
+
+    fn step(&self) -> Result<Option<Step>, SqlError> {
+        Ok(self.row.get::<Option<i64>>(7)?.map(step_from))
+    }
+
+    fn drift(&self) -> Result<Drift, SqlError> {
+        let drift = self.row.get::<Option<i64>>(8)?.unwrap_or(0);
+        i32::try_from(drift)
+            .map(Drift)
+            .map_err(|_| self.damaged("drift"))
+    }
+
+    fn spend(&self) -> Result<Spend, SqlError> {
+        match (self.token()?, self.step()?) {
+            (Some(token), Some(step)) => Ok(Spend::Step {
+                token,
+                step,
+                drift: self.drift()?,
+            }),
+            (None, None) => Ok(Spend::Nothing),
+            _ => Err(self.damaged("step")),
+        }
+    }
+}
