@@ -15,7 +15,7 @@ pub use kind::{Choice, Kind, Value, ValueError};
 pub use network::{Netmask, Subnet};
 pub use object::Object;
 pub use tables::{
-    ADMIN, ALL, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, RADIUS_CLIENT, SETTING, VDOM,
+    ADMIN, ALL, CONSOLE, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, RADIUS_CLIENT, SETTING, VDOM,
 };
 
 /// A configuration table or a single settings object.

@@ -5,6 +5,16 @@ use crate::throttle::PasswordLimit;
 use crate::time::Span;
 use crate::user::Switch;
 
+/// `config system console`, `set output`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ConsoleOutput {
+    /// A page at a time, with `--More--`.
+    #[default]
+    More,
+    /// As it comes.
+    Standard,
+}
+
 /// `set vdom-mode`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum VdomMode {
@@ -22,6 +32,8 @@ pub struct Settings {
     pub hostname: Box<str>,
     /// Whether there are virtual domains.
     pub vdom_mode: VdomMode,
+    /// Whether long output stops after each page.
+    pub console_output: ConsoleOutput,
     /// How long a challenge stays open: `two-factor-ftk-expiry`.
     pub challenge_lifetime: Span,
     /// How long an activation code is valid: `two-factor-ftm-expiry`.
@@ -75,11 +87,25 @@ fn seconds(number: u64) -> Span {
 }
 
 impl Settings {
+    /// The same with the console's settings.
+    #[must_use]
+    pub fn with_console(self, console: &Object) -> Self {
+        let console_output = match console.text("output") {
+            "standard" => ConsoleOutput::Standard,
+            _ => ConsoleOutput::More,
+        };
+        Self {
+            console_output,
+            ..self
+        }
+    }
+
     /// The settings of these two objects.
     pub fn from_objects(global: &Object, setting: &Object) -> Self {
         let hours = i64::try_from(global.number("two-factor-ftm-expiry")).unwrap_or(i64::MAX);
         Self {
             hostname: Box::from(global.text("hostname")),
+            console_output: ConsoleOutput::default(),
             vdom_mode: match global.text("vdom-mode") {
                 "multi-vdom" => VdomMode::Multi,
                 _ => VdomMode::None,

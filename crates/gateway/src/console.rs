@@ -1,7 +1,7 @@
 //! The administrator's console on a local socket: drivers around `cli::Session`.
 //!
 //! The client sends one line,
-//! `symbolon-console 1 terminal COLUMNS` or `symbolon-console 1 pipe`, and is raw bytes from then on.
+//! `symbolon-console 1 terminal COLUMNS ROWS` or `symbolon-console 1 pipe`, and is raw bytes from then on.
 //! At the end of a pipe the server sends a NUL, the exit status in decimal, and LF; no output
 //! contains a NUL.
 
@@ -27,8 +27,8 @@ const GREETING_MAX: usize = 64;
 /// What a client can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Client {
-    /// A terminal with this many columns; 0 if unknown.
-    Terminal(u16),
+    /// A terminal of this size.
+    Terminal(Size),
     /// Lines in, output alone out.
     Pipe,
 }
@@ -73,9 +73,9 @@ async fn converse(
     actor: Actor,
 ) -> io::Result<()> {
     match client {
-        Client::Terminal(columns) => {
+        Client::Terminal(size) => {
             // The console's client does not tell when it is resized.
-            let (_, size) = watch::channel(Size { columns, rows: 0 });
+            let (_, size) = watch::channel(size);
             command_line::terminal(reader, writer, size, executor, actor).await
         }
         Client::Pipe => {
@@ -105,10 +105,13 @@ async fn greeting(reader: &mut Reader) -> io::Result<Client> {
     let text = std::str::from_utf8(&line).map_err(|_| not_a_console())?;
     match text.split(' ').collect::<Vec<_>>().as_slice() {
         ["symbolon-console", "1", "pipe"] => Ok(Client::Pipe),
-        ["symbolon-console", "1", "terminal", columns] => columns
-            .parse()
-            .map(Client::Terminal)
-            .map_err(|_| not_a_console()),
+        ["symbolon-console", "1", "terminal", columns, rows] => {
+            let number = |word: &str| word.parse().map_err(|_| not_a_console());
+            Ok(Client::Terminal(Size {
+                columns: number(columns)?,
+                rows: number(rows)?,
+            }))
+        }
         _ => Err(not_a_console()),
     }
 }

@@ -30,8 +30,9 @@ pub(crate) fn run(socket: &Path) -> Result<ExitCode> {
 }
 
 fn terminal(mut stream: &UnixStream) -> Result<()> {
-    let columns = tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col);
-    writeln!(stream, "symbolon-console 1 terminal {columns}")?;
+    let (columns, rows) =
+        tcgetwinsize(io::stdout()).map_or((0, 0), |size| (size.ws_col, size.ws_row));
+    writeln!(stream, "symbolon-console 1 terminal {columns} {rows}")?;
     let _raw = Raw::enter().context("cannot set the terminal to raw mode")?;
     send_input(stream)?;
     copy(stream, &mut io::stdout())?;

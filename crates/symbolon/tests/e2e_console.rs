@@ -180,3 +180,28 @@ fn a_pipe_gets_output_alone_and_an_exit_status() {
     assert!(long.contains("longer than 4096"), "{long}");
     up.stop();
 }
+
+#[test]
+fn long_output_stops_at_each_page_until_that_is_switched_off() {
+    let home = Home::new();
+    let _up = Running::up(&home);
+    let mut terminal = sit_down(&home);
+    terminal.type_in("show full-configuration\r");
+    let page = terminal.expect("--More-- ");
+    assert_eq!(page.matches("\r\n").count(), 1 + 23, "{page}");
+    terminal.type_in(" ");
+    let page = terminal.expect("--More-- ");
+    assert_eq!(page.matches("\r\n").count(), 23, "{page}");
+    terminal.type_in("\r");
+    let line = terminal.expect("--More-- ");
+    assert_eq!(line.matches("\r\n").count(), 1, "{line}");
+    terminal.type_in("q");
+    terminal.expect(PROMPT);
+
+    terminal.type_in("config system console\rset output standard\rend\r");
+    terminal.expect("(console) # end\r\n");
+    terminal.expect(PROMPT);
+    terminal.type_in("show full-configuration\r");
+    let all = terminal.expect(&format!("end\r\n{PROMPT}"));
+    assert!(!all.contains("--More--"), "{all}");
+}

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use cli::debug::Line as DebugLine;
+use cli::pager::{ERASE_MORE, MORE, Page, Pager};
 use cli::{Output, Session, Step};
 use domain::audit::Actor;
 use tokio::sync::broadcast::error::RecvError;
@@ -39,8 +40,17 @@ pub(super) struct Conversation<'a> {
     pub(super) input: Input,
     /// Whether anything was refused: a script wants to know at the end.
     pub(super) refused: bool,
+    /// Holds the output of a command back while a page of it is read.
+    pub(super) pager: Option<Pager>,
     actor: Actor,
     debug: broadcast::Receiver<Arc<DebugLine>>,
+}
+
+/// Whether the person wants to see more of a command's output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Printed {
+    GoOn,
+    Enough,
 }
 
 impl<'a> Conversation<'a> {
@@ -57,6 +67,7 @@ impl<'a> Conversation<'a> {
             client: Client::new(writer, source),
             input: Input::new(reader, source),
             refused: false,
+            pager: None,
             actor,
             debug: executor.debug_lines(),
         }
@@ -76,7 +87,7 @@ impl<'a> Conversation<'a> {
                 Step::Nothing => return Ok(Next::GoOn),
                 Step::Close => return Ok(Next::Close),
                 Step::Print(text) => {
-                    self.client.print(&text).await?;
+                    print(&text, &mut self.pager, &mut self.client, &mut self.input).await?;
                     return Ok(Next::GoOn);
                 }
                 Step::Refuse(text) => {
@@ -129,10 +140,17 @@ impl<'a> Conversation<'a> {
                 },
                 text = debug_text(&self.session, &mut self.debug) => self.client.print(&text).await?,
                 chunk = waiting.recv() => match chunk {
-                    Some(text) => self.client.print(&output.push(&text)).await?,
+                    Some(text) => {
+                        let text = output.push(&text);
+                        let printed = print(&text, &mut self.pager, &mut self.client, &mut self.input);
+                        if printed.await? == Printed::Enough {
+                            return Ok(Some(Ran::Printed));
+                        }
+                    }
                     None => {
                         if let Some(ran) = ran.take() {
-                            self.client.print(&output.finish()).await?;
+                            let text = output.finish();
+                            print(&text, &mut self.pager, &mut self.client, &mut self.input).await?;
                             return Ok(Some(ran));
                         }
                     }
@@ -211,6 +229,37 @@ async fn debug_text(session: &Session, debug: &mut broadcast::Receiver<Arc<Debug
         };
         if let Some(text) = shown {
             return text;
+        }
+    }
+}
+
+/// Prints output of a command, a page at a time where pages are wanted. While a page is read the
+/// command waits.
+async fn print(
+    text: &str,
+    pager: &mut Option<Pager>,
+    client: &mut Client,
+    input: &mut Input,
+) -> io::Result<Printed> {
+    let Some(pager) = pager else {
+        client.print(text).await?;
+        return Ok(Printed::GoOn);
+    };
+    let mut page = pager.push(text);
+    loop {
+        match page {
+            Page::Open(text) => {
+                client.print(&text).await?;
+                return Ok(Printed::GoOn);
+            }
+            Page::Stopped => return Ok(Printed::Enough),
+            Page::Full(text) => {
+                client.print(&text).await?;
+                client.send(MORE.as_bytes()).await?;
+                let key = input.key().await?;
+                client.send(ERASE_MORE.as_bytes()).await?;
+                page = pager.press(key.unwrap_or(b'q'));
+            }
         }
     }
 }

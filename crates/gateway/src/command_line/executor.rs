@@ -11,7 +11,7 @@ use domain::audit::{Actor, Event, What};
 use domain::name::CanonicalName;
 use domain::query::ServerReach;
 use domain::schema::{FORTITOKEN, LOCAL, Object, Shape, Table};
-use domain::settings::VdomMode;
+use domain::settings::{ConsoleOutput, VdomMode};
 use domain::token::{Resync, ResyncError, Stage};
 use ident::{ProductSerial, TokenSerial};
 use store::gateway::{Decision, GatewayStore};
@@ -102,6 +102,10 @@ impl Executor {
             started: Instant::now(),
             zone: clock::zone(),
         }
+    }
+
+    pub(super) fn console_output(&self) -> ConsoleOutput {
+        self.store.settings().console_output
     }
 
     pub(super) fn vdom_mode(&self) -> VdomMode {

@@ -66,6 +66,14 @@ impl Input {
         Ok(std::mem::take(&mut self.ahead))
     }
 
+    /// The next key; none at the end of the input.
+    pub(super) async fn key(&mut self) -> io::Result<Option<u8>> {
+        let mut keys = self.keys().await?.into_iter();
+        let key = keys.next();
+        self.ahead.extend(keys);
+        Ok(key)
+    }
+
     /// Gives back keys that are not wanted before the line that they follow is done.
     pub(super) fn put_back(&mut self, keys: &[u8]) {
         self.ahead.splice(..0, keys.iter().copied());

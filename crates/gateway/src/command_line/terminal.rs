@@ -4,7 +4,9 @@ use std::io;
 
 use cli::Completion;
 use cli::editor::{Editor, Event, Limits};
+use cli::pager::Pager;
 use domain::audit::Actor;
+use domain::settings::ConsoleOutput;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
@@ -100,6 +102,11 @@ impl Screen<'_> {
     }
 
     async fn event(&mut self, event: Event) -> io::Result<Next> {
+        let Size { columns, rows } = *self.size.borrow();
+        self.conversation.pager = match self.conversation.executor.console_output() {
+            ConsoleOutput::More => Some(Pager::new(rows, columns)),
+            ConsoleOutput::Standard => None,
+        };
         match event {
             Event::Line(line) => {
                 if self.conversation.session.is_secret(&line) {

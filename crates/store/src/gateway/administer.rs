@@ -6,7 +6,7 @@ use domain::admin::{self, AdminError, Change, Entropy, Facts, Operation, Owned, 
 use domain::administrator;
 use domain::audit::Actor;
 use domain::name::CanonicalName;
-use domain::schema::{ADMIN, GLOBAL, Object, RADIUS_CLIENT, SETTING, Table};
+use domain::schema::{ADMIN, CONSOLE, GLOBAL, Object, RADIUS_CLIENT, SETTING, Table};
 use domain::time::Timestamp;
 use ident::TokenSerial;
 
@@ -235,7 +235,7 @@ fn administrator(table: &'static Table, key: &str) -> Option<CanonicalName> {
 impl Touched {
     fn object(&mut self, object: &Object) {
         self.clients |= object.table == &RADIUS_CLIENT;
-        self.settings |= object.table == &GLOBAL || object.table == &SETTING;
+        self.settings |= [&GLOBAL, &SETTING, &CONSOLE].contains(&object.table);
     }
 
     async fn updates<T: Tx>(mut self, tx: &mut T) -> Result<Vec<Update>, SqlError> {

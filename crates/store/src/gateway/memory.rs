@@ -11,7 +11,7 @@ use domain::client::{Client, Secret};
 use domain::login::Spend;
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
-use domain::schema::{ADMIN, GLOBAL, Object, RADIUS_CLIENT, SETTING, Value};
+use domain::schema::{ADMIN, CONSOLE, GLOBAL, Object, RADIUS_CLIENT, SETTING, Value};
 use domain::settings::Settings;
 use domain::time::{Span, Timestamp};
 use ident::TokenSerial;
@@ -268,10 +268,12 @@ impl Memory {
 pub(super) async fn settings<T: Tx>(tx: &mut T) -> Result<Settings, SqlError> {
     let global = records::object(tx, &GLOBAL, "").await?;
     let setting = records::object(tx, &SETTING, "").await?;
-    Ok(Settings::from_objects(
+    let console = records::object(tx, &CONSOLE, "").await?;
+    let settings = Settings::from_objects(
         &global.unwrap_or_else(|| Object::new(&GLOBAL, "")),
         &setting.unwrap_or_else(|| Object::new(&SETTING, "")),
-    ))
+    );
+    Ok(settings.with_console(&console.unwrap_or_else(|| Object::new(&CONSOLE, ""))))
 }
 
 pub(super) async fn authenticating<T: Tx>(tx: &mut T) -> Result<HashSet<IpAddr>, SqlError> {

@@ -277,7 +277,7 @@ impl Demo {
     /// Types lines at the console's prompt and shows the terminal.
     fn console(&self, lines: &str) -> Result<String> {
         let mut stream = UnixStream::connect(&self.system.console)?;
-        write!(stream, "symbolon-console 1 terminal 0\n{lines}\nexit\n")?;
+        write!(stream, "symbolon-console 1 terminal 0 0\n{lines}\nexit\n")?;
         let mut terminal = String::new();
         stream.read_to_string(&mut terminal)?;
         let shown = terminal.replace('\r', "");

@@ -5,13 +5,14 @@ use super::{Access, Choice, Effect, Field, Kind, Table};
 mod system;
 mod user;
 
-pub use system::{ADMIN, EMAIL_SERVER, GLOBAL, VDOM};
+pub use system::{ADMIN, CONSOLE, EMAIL_SERVER, GLOBAL, VDOM};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
 
 /// Every table, in the order of a full configuration.
 pub const ALL: &[&Table] = &[
     &GLOBAL,
     &ADMIN,
+    &CONSOLE,
     &EMAIL_SERVER,
     &FORTITOKEN,
     &LOCAL,

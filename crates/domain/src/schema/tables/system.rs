@@ -209,6 +209,51 @@ pub static ADMIN: Table = Table {
     children: &[],
 };
 
+/// `config system console`.
+pub static CONSOLE: Table = Table {
+    path: "system console",
+    help: "Configure console.",
+    scope: Scope::Global,
+    area: Area::System,
+    shape: Shape::Single,
+    fields: &[
+        without_effect(
+            "a unit without a serial console has no speed to set",
+            field(
+                "baudrate",
+                Kind::Choice(&[
+                    choice("9600", "9600."),
+                    choice("19200", "19200."),
+                    choice("38400", "38400."),
+                    choice("57600", "57600."),
+                    choice("115200", "115200."),
+                ]),
+                "9600",
+                "Console baud rate.",
+            ),
+        ),
+        field(
+            "output",
+            Kind::Choice(&[
+                choice("standard", "Standard output."),
+                choice("more", "More page output."),
+            ]),
+            "more",
+            "Console output mode: whether long output stops after each page of a terminal.",
+        ),
+        without_effect(
+            "the console is the socket of the data directory's owner, who needs no login",
+            field(
+                "login",
+                SWITCH,
+                "enable",
+                "Enable/disable serial console and FortiExplorer.",
+            ),
+        ),
+    ],
+    children: &[],
+};
+
 /// `config system email-server`.
 pub static EMAIL_SERVER: Table = Table {
     path: "system email-server",
