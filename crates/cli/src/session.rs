@@ -158,7 +158,6 @@ impl Session {
     }
 
     /// Asks before a step is done; `notice` says what it will do, in whole lines.
-    #[allow(dead_code, reason = "what clears, restarts or resets asks first")]
     fn ask(&mut self, notice: &str, step: Step) -> Step {
         let awaited = self.awaited.take();
         self.asked = Some(Box::new(Asked { step, awaited }));

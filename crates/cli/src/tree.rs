@@ -499,6 +499,7 @@ const MOBILE_SERIAL: Argument = required(
 
 static EXECUTE: &[Node] = &[
     actions::DATE,
+    actions::FACTORY_RESET,
     group(
         "fortitoken",
         "FortiToken operation.",
@@ -549,6 +550,8 @@ static EXECUTE: &[Node] = &[
     actions::PING,
     actions::PING_OPTIONS,
     actions::PING6,
+    actions::REBOOT,
+    actions::SHUTDOWN,
     actions::TELNET,
     actions::TIME,
 ];

@@ -289,17 +289,24 @@ fn status_lines_are_those_that_clients_know() {
     let known = [
         "Version",
         "Serial-Number",
+        "Log hard disk",
         "Hostname",
+        "Operation Mode",
+        "Current virtual domain",
         "Virtual domain configuration",
         "Current HA mode",
+        "Branch point",
         "Release Version Information",
         "System time",
+        "Last reboot reason",
     ];
     let status = domain::query::SystemStatus {
         serial: ident::ProductSerial::parse("FGT3HD3915801656").unwrap(),
         hostname: "gate".into(),
         release: "0.1.0".into(),
         now: domain::time::Timestamp::from_secs(0),
+        vdom_mode: domain::settings::VdomMode::None,
+        last_end: None,
     };
     let text = cli::render::system_status(&status, Zone::UTC);
     for line in text.lines() {

@@ -35,6 +35,7 @@ transcripts! {
     clock
     diagnose_debug
     diagnose_logins
+    endings
     errors
     help_and_completion
     network

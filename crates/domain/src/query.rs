@@ -12,8 +12,10 @@ use crate::login::{Origin, Spend};
 use crate::name::CanonicalName;
 use crate::reason::Reason;
 use crate::schema::Table;
+use crate::settings::VdomMode;
 use crate::time::Timestamp;
 use crate::token::{Stage, Token, TokenStatus};
+use crate::unit::Ending;
 
 /// A question that changes nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -175,6 +177,10 @@ pub struct SystemStatus {
     pub release: Box<str>,
     /// Its clock.
     pub now: Timestamp,
+    /// Whether it has virtual domains.
+    pub vdom_mode: VdomMode,
+    /// How it ended before, if it ended in order.
+    pub last_end: Option<Ending>,
 }
 
 /// Something that waits to be sent.

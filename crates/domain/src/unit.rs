@@ -115,3 +115,31 @@ pub struct Exchange {
     /// After how long it was answered, or what failed.
     pub result: Result<Duration, Box<str>>,
 }
+
+/// How an administrator ends the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// `execute shutdown`.
+    Shutdown,
+    /// `execute reboot`: it starts anew in its place.
+    Reboot,
+    /// `execute factoryreset`: the same, with an empty store.
+    FactoryReset,
+}
+
+impl Ending {
+    /// One word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shutdown => "shutdown",
+            Self::Reboot => "reboot",
+            Self::FactoryReset => "factoryreset",
+        }
+    }
+
+    /// The ending with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Shutdown, Self::Reboot, Self::FactoryReset];
+        all.into_iter().find(|ending| ending.name() == name)
+    }
+}

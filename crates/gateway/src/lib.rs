@@ -15,6 +15,7 @@ pub mod clock;
 mod command_line;
 mod console;
 mod debug_log;
+mod ending;
 pub mod local_socket;
 mod login;
 mod machine;
@@ -31,17 +32,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ident::ProductSerial;
 use store::gateway::{GatewayStore, Location, StoreError};
 use store::sealing::RootKey;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-use command_line::Executor;
+use command_line::{Executor, Unit};
 use debug_log::DebugLog;
+use domain::unit::Ending;
+use ending::{Ended, Endings};
 use local_socket::LocalSocket;
 use radius_server::RadiusServer;
 use supply::Supply;
@@ -64,6 +66,8 @@ pub struct GatewayConfig {
     pub console: PathBuf,
     /// The token server.
     pub token_server: TokenServerConfig,
+    /// How the process ended before, if it ended in order.
+    pub last_end: Option<Ending>,
 }
 
 /// Why a gateway does not start.
@@ -100,6 +104,7 @@ pub struct Gateway {
     radius: Vec<RadiusServer>,
     tasks: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
+    ended: Ended,
 }
 
 impl Gateway {
@@ -111,9 +116,16 @@ impl Gateway {
             radius,
             console,
             token_server,
+            last_end,
         } = config;
         let store = Arc::new(GatewayStore::open(&location, &root_key, clock::now()).await?);
-        let serial = token_server.serial;
+        let (endings, ended) = Endings::new();
+        let unit = Unit {
+            serial: token_server.serial,
+            last_end,
+            started: Instant::now(),
+            endings,
+        };
         let debug = DebugLog::default();
         let server = TokenServer::new(token_server, debug.clone())?;
         let supply = Arc::new(Supply::new(Arc::clone(&store), server, debug.clone()));
@@ -123,12 +135,13 @@ impl Gateway {
             source,
         })?;
         let (stop, stopping) = watch::channel(false);
-        let tasks = start_tasks(&store, &supply, socket, serial, debug, &stopping);
+        let tasks = start_tasks(&store, &supply, socket, unit, debug, &stopping);
         Ok(Self {
             store,
             radius,
             tasks,
             stop,
+            ended,
         })
     }
 
@@ -142,6 +155,11 @@ impl Gateway {
         &self.store
     }
 
+    /// Waits until an administrator wants the process to end.
+    pub async fn ended(&self) -> Ending {
+        self.ended.clone().wait().await
+    }
+
     /// Ends in order: no more requests, what is decided is answered, rows are brought up to date, the
     /// database is closed.
     pub async fn stop(self) {
@@ -150,6 +168,7 @@ impl Gateway {
             radius,
             tasks,
             stop,
+            ended: _,
         } = self;
         // The receivers are gone if the tasks have ended by themselves.
         let _ = stop.send(true);
@@ -197,11 +216,11 @@ fn start_tasks(
     store: &Arc<GatewayStore>,
     supply: &Arc<Supply>,
     console: LocalSocket,
-    serial: ProductSerial,
+    unit: Unit,
     debug: DebugLog,
     stopping: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
-    let executor = Executor::new(Arc::clone(store), Arc::clone(supply), serial, debug);
+    let executor = Executor::new(Arc::clone(store), Arc::clone(supply), unit, debug);
     let executor = Arc::new(executor);
     let (outbox, poller) = (Arc::clone(supply), Arc::clone(supply));
     let (to_outbox, to_poller) = (stopping.clone(), stopping.clone());

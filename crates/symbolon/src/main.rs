@@ -11,6 +11,7 @@ mod config;
 mod console;
 mod demo;
 mod desk;
+mod ending;
 mod up;
 
 use std::io::IsTerminal;

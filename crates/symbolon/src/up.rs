@@ -14,6 +14,7 @@ use domain::admin::{Edit, Operation};
 use domain::audit::Actor;
 use domain::licensing::AccountName;
 use domain::schema::{ADMIN, Value};
+use domain::unit::Ending;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
 use ident::ProductSerial;
 use registry::pki::Pki;
@@ -32,6 +33,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::desk::DeskSocket;
+use crate::ending;
 
 /// The account of whoever runs this installation.
 const LOCAL_ACCOUNT: &str = "local";
@@ -74,12 +76,13 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
             **password
         );
     }
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let ending = tokio::select! {
+        _ = terminate.recv() => Ending::Shutdown,
+        _ = interrupt.recv() => Ending::Shutdown,
+        ending = system.gateway.ended() => ending,
+    };
     system.stop().await;
-    Ok(ExitCode::SUCCESS)
+    ending::carry_out(&args.data, ending, clock::now())
 }
 
 /// The console's socket of a data directory.
@@ -160,6 +163,7 @@ impl System {
             },
             root_key: RootKey::load(&root_key)?,
             radius: config.gateway.radius.clone(),
+            last_end: ending::last(data)?,
             console: console.clone(),
             token_server: TokenServerConfig {
                 // Reached over loopback whatever its public name is.

@@ -25,7 +25,8 @@ pub use outcome::{Activation, Outcome, Request, refusal};
 pub use qr::Qr;
 pub use status::system_status;
 pub use tokens::{token, token_head, token_totals};
-pub use unit::{TOKEN_SERVER_TESTS, performance, token_server};
+pub(crate) use unit::ending_notice;
+pub use unit::{TOKEN_SERVER_TESTS, ending, performance, token_server};
 pub use zone::Zone;
 
 pub(crate) use domain::text::printable;

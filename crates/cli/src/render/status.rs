@@ -1,6 +1,8 @@
 //! `get system status`.
 
 use domain::query::SystemStatus;
+use domain::settings::VdomMode;
+use domain::unit::Ending;
 
 use super::Zone;
 
@@ -19,15 +21,32 @@ pub fn system_status(status: &SystemStatus, zone: Zone) -> String {
         hostname,
         release,
         now,
+        vdom_mode,
+        last_end,
     } = status;
     let now = zone.long(*now);
+    let vdoms = match vdom_mode {
+        VdomMode::None => "disable",
+        VdomMode::Multi => "multiple",
+    };
+    let last_end = match last_end {
+        Some(Ending::Reboot) => "warm reboot",
+        Some(Ending::FactoryReset) => "factory reset",
+        Some(Ending::Shutdown) => "shutdown",
+        None => "power cycle",
+    };
     format!(
         "Version: Symbolon-VM v{COMPATIBLE},build{BUILD},{BUILT} (GA.F)\n\
          Serial-Number: {serial}\n\
+         Log hard disk: Available\n\
          Hostname: {hostname}\n\
-         Virtual domain configuration: disable\n\
+         Operation Mode: NAT\n\
+         Current virtual domain: root\n\
+         Virtual domain configuration: {vdoms}\n\
          Current HA mode: standalone\n\
+         Branch point: {BUILD}\n\
          Release Version Information: Symbolon {release}\n\
-         System time: {now}\n"
+         System time: {now}\n\
+         Last reboot reason: {last_end}\n"
     )
 }

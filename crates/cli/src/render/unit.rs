@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::time::{Span, Timestamp};
 use domain::unit::{
-    Certificate, Exchange, Memory, Performance, Processor, Shown, TokenServerStatus,
+    Certificate, Ending, Exchange, Memory, Performance, Processor, Shown, TokenServerStatus,
 };
 
 use super::{Zone, printable};
@@ -148,4 +148,25 @@ fn took_ms(took: Duration) -> String {
 
 fn line(name: &str, value: impl Display) -> String {
     format!("{:<24}{value}\n", format!("{name}:"))
+}
+
+/// What is said before an ending is confirmed.
+pub(crate) fn ending_notice(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Shutdown => "This operation will shutdown the system !\n",
+        Ending::Reboot => "This operation will reboot the system !\n",
+        Ending::FactoryReset => {
+            "This operation will reset the system to factory default!\n\
+             Users, tokens and the configuration go; the old database is set aside under another name.\n"
+        }
+    }
+}
+
+/// What is said when an ending begins.
+pub fn ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Shutdown => "System is shutting down...\n",
+        Ending::Reboot => "System is rebooting...\n",
+        Ending::FactoryReset => "System is resetting to factory default...\n",
+    }
 }

@@ -3,13 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
+use domain::unit::Ending;
+
 use super::{Complaint, Output, Session, Step, print, run_into};
-use crate::render::TOKEN_SERVER_TESTS;
+use crate::render::{self, TOKEN_SERVER_TESTS, printable};
 use crate::session::Command;
 use crate::tree::{Act, PingOption};
 
 /// Longest host name (RFC 1035, 2.3.4), without the dot at its end.
 const HOST_MAX: usize = 253;
+
+/// Characters of a reason that are kept; the event log has one line for it.
+const COMMENT_MAX: usize = 127;
 
 /// The port of `execute telnet` when none is named.
 const TELNET_PORT: u16 = 23;
@@ -39,6 +44,14 @@ pub enum Action {
     /// `diagnose test application forticldd 7`: ask the token server, print
     /// [`render::token_server`](crate::render::token_server).
     TokenServer,
+    /// `execute shutdown`, `reboot` and `factoryreset`: print
+    /// [`render::ending`](crate::render::ending), then end the process.
+    End {
+        /// What comes after it.
+        ending: Ending,
+        /// Why, in the administrator's words.
+        comment: Box<str>,
+    },
 }
 
 /// A host as it was typed: a name or an address.
@@ -168,6 +181,14 @@ impl Session {
                 host: host(word)?,
                 port: words.get(1).map_or(Ok(TELNET_PORT), |word| port(word))?,
             },
+            Act::End(ending) => {
+                let action = Action::End {
+                    ending,
+                    comment: comment(words)?,
+                };
+                let step = run_into(Command::Act(action), output);
+                return Ok(self.ask(render::ending_notice(ending), step));
+            }
             Act::Performance => Action::Performance,
             Act::TokenServerTest => match word {
                 Some(TOKEN_SERVER_STATUS) => Action::TokenServer,
@@ -211,6 +232,24 @@ fn is_date(word: &str) -> bool {
 fn numbers(text: &str, separator: char) -> Vec<u16> {
     let numbers = text.split(separator).map(|part| part.parse().ok());
     numbers.collect::<Option<_>>().unwrap_or_default()
+}
+
+/// `comment TEXT`, or nothing.
+fn comment(words: &[String]) -> Result<Box<str>, Complaint> {
+    match words {
+        [] => Ok(Box::default()),
+        [keyword, text] if !keyword.is_empty() && "comment".starts_with(keyword.as_str()) => {
+            let text = text.chars().take(COMMENT_MAX).collect::<String>();
+            Ok(printable(&text).into())
+        }
+        [keyword] if "comment".starts_with(keyword.as_str()) => {
+            Err(Complaint::incomplete("a text must follow 'comment'"))
+        }
+        [other, ..] => Err(Complaint::command(
+            other,
+            "'comment TEXT' may stand here, or nothing",
+        )),
+    }
 }
 
 fn host(word: Option<&str>) -> Result<Host, Complaint> {

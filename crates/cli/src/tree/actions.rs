@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{Kind, Node, Verb, command, group, optional, required};
 use crate::session::Family;
+use domain::unit::Ending;
 
 /// Which of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +18,7 @@ pub(crate) enum Act {
     Telnet,
     Performance,
     TokenServerTest,
+    End(Ending),
 }
 
 /// Something of `execute ping-options`.
@@ -130,3 +132,25 @@ pub(super) const TEST: Node = group(
         )],
     )],
 );
+
+pub(super) const FACTORY_RESET: Node = act(
+    "factoryreset",
+    "Reset to factory default.",
+    Act::End(Ending::FactoryReset),
+);
+pub(super) const REBOOT: Node = command(
+    "reboot",
+    "Restart this unit.",
+    Verb::Act(Act::End(Ending::Reboot)),
+    REASON,
+);
+pub(super) const SHUTDOWN: Node = command(
+    "shutdown",
+    "Shut down this unit.",
+    Verb::Act(Act::End(Ending::Shutdown)),
+    REASON,
+);
+static REASON: &[super::Argument] = &[
+    optional("comment", "The word 'comment'.", Kind::Word),
+    optional("text", "Why, for the event log.", Kind::Word),
+];

@@ -17,9 +17,10 @@ use domain::query::{
 };
 use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, SETTING, Shape, Table, VDOM, Value};
-use domain::settings::Settings;
+use domain::settings::{Settings, VdomMode};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, ResyncError, Stage, Token};
+use domain::unit::Ending;
 use domain::user::User;
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
@@ -76,6 +77,11 @@ impl World {
         }
     }
 
+    fn vdom_mode(&self) -> VdomMode {
+        let global = self.object(&GLOBAL, "").unwrap();
+        Settings::from_objects(&global, &Object::new(&SETTING, "")).vdom_mode
+    }
+
     pub(crate) fn prompt(&self) -> String {
         self.session
             .prompt(self.object(&GLOBAL, "").unwrap().text("hostname"))
@@ -84,9 +90,7 @@ impl World {
     /// A line, and all that is printed until the next prompt.
     pub(crate) fn line(&mut self, line: &str) -> (String, Goes) {
         let mut text = String::new();
-        let global = self.object(&GLOBAL, "").unwrap();
-        self.session
-            .set_vdom_mode(Settings::from_objects(&global, &Object::new(&SETTING, "")).vdom_mode);
+        self.session.set_vdom_mode(self.vdom_mode());
         let mut step = self.session.feed(line);
         loop {
             match step {
@@ -358,6 +362,8 @@ impl World {
                     hostname: self.object(&GLOBAL, "").unwrap().text("hostname").into(),
                     release: "0.1.0".into(),
                     now: self.now,
+                    vdom_mode: self.vdom_mode(),
+                    last_end: Some(Ending::Reboot),
                 };
                 render::system_status(&status, Zone::ahead_by(|_| Span::from_hours(2)))
             }
@@ -373,6 +379,7 @@ impl World {
             Action::Date => render::date(self.now, zone),
             Action::Ping(ping) => network::ping(ping),
             Action::Telnet { host, port } => network::telnet(host, *port),
+            Action::End { ending, .. } => render::ending(*ending).to_owned(),
             Action::Performance => render::performance(&unit::performance()),
             Action::TokenServer => render::token_server(&unit::token_server(self.now), zone),
         }

@@ -220,10 +220,12 @@ impl Executor {
 
     async fn system_status(&self, now: Timestamp, printer: &Printer) -> Result<(), Cut> {
         let status = SystemStatus {
-            serial: self.serial,
+            serial: self.unit.serial,
             hostname: self.hostname().into(),
             release: env!("CARGO_PKG_VERSION").into(),
             now,
+            vdom_mode: self.vdom_mode(),
+            last_end: self.unit.last_end,
         };
         Ok(printer
             .print(render::system_status(&status, self.zone))

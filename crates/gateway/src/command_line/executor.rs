@@ -1,7 +1,7 @@
 //! Carries out what a session asks for. Every administrator's interface comes through here.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cli::debug::Source;
 use cli::render::{self, Activation, Outcome, Request, Zone};
@@ -13,12 +13,13 @@ use domain::query::ServerReach;
 use domain::schema::{FORTITOKEN, LOCAL, Object, Shape, Table};
 use domain::settings::{ConsoleOutput, VdomMode};
 use domain::token::{Resync, ResyncError, Stage};
-use ident::{ProductSerial, TokenSerial};
+use ident::TokenSerial;
 use store::gateway::{Decision, GatewayStore};
 use store::{Failure, Undecided};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::interrupt::Interrupted;
+use super::unit::Unit;
 use crate::clock;
 use crate::debug_log::DebugLog;
 use crate::network::{Endpoint, Hosts, SystemResolver};
@@ -78,10 +79,9 @@ impl Printer {
 pub(crate) struct Executor {
     pub(super) store: Arc<GatewayStore>,
     pub(super) supply: Arc<Supply>,
-    pub(super) serial: ProductSerial,
+    pub(super) unit: Unit,
     debug: DebugLog,
     pub(super) hosts: Hosts,
-    pub(super) started: Instant,
     pub(super) zone: Zone,
 }
 
@@ -89,17 +89,16 @@ impl Executor {
     pub(crate) fn new(
         store: Arc<GatewayStore>,
         supply: Arc<Supply>,
-        serial: ProductSerial,
+        unit: Unit,
         debug: DebugLog,
     ) -> Self {
         let token_server = Endpoint::of(supply.server().url());
         Self {
             store,
             supply,
-            serial,
+            unit,
             debug,
             hosts: Hosts::new(SystemResolver, token_server),
-            started: Instant::now(),
             zone: clock::zone(),
         }
     }
@@ -140,7 +139,7 @@ impl Executor {
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,
-            Command::Act(action) => self.act(action, &printer).await,
+            Command::Act(action) => self.act(action, actor, &printer).await,
         };
         ran.unwrap_or(Ran::Printed)
     }

@@ -9,8 +9,10 @@ mod input;
 mod interrupt;
 mod pipe;
 mod terminal;
+mod unit;
 
 pub(crate) use executor::Executor;
 pub(crate) use input::{Reader, Writer};
 pub(crate) use pipe::pipe;
 pub(crate) use terminal::{Size, terminal};
+pub(crate) use unit::Unit;

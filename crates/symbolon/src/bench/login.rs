@@ -242,6 +242,7 @@ fn serve(directory: &Path) -> Result<()> {
         root_key: population::root_key(directory)?,
         radius: vec![(Ipv4Addr::LOCALHOST, 0).into()],
         console: directory.join("console.sock"),
+        last_end: None,
         token_server: TokenServerConfig {
             // Nothing is sent: the outbox is empty.
             url: "https://127.0.0.1:9".into(),

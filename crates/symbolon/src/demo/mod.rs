@@ -81,6 +81,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = demo.system.gateway.ended() => {}
         }
     }
     demo.system.stop().await;

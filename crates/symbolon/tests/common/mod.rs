@@ -429,8 +429,13 @@ impl Running {
         assert!(status.success(), "{status}");
     }
 
-    fn signal(mut self, signal: Signal) -> ExitStatus {
+    fn signal(self, signal: Signal) -> ExitStatus {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+        self.ends()
+    }
+
+    /// Waits until it ends by itself, and tells how.
+    pub(crate) fn ends(mut self) -> ExitStatus {
         let mut status = None;
         until("the process ends", || {
             status = self.child.try_wait().unwrap();

@@ -6,18 +6,27 @@ mod unit;
 
 use cli::Action;
 use cli::render;
+use domain::audit::Actor;
 
 use super::executor::{Executor, Gone, Printer, Ran};
 use crate::clock;
 
 impl Executor {
-    pub(super) async fn act(&self, action: Action, printer: &Printer) -> Result<Ran, Gone> {
+    pub(super) async fn act(
+        &self,
+        action: Action,
+        actor: &Actor,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
         let text = match action {
             Action::Time => render::time(clock::now(), self.zone),
             Action::Date => render::date(clock::now(), self.zone),
             Action::Ping(asked) => return ping::run(&self.hosts, &asked, printer).await,
             Action::Telnet { host, port } => {
                 return telnet::run(&self.hosts, &host, port, printer).await;
+            }
+            Action::End { ending, comment } => {
+                return self.end(ending, &comment, actor, printer).await;
             }
             Action::Performance => render::performance(&self.performance().await),
             Action::TokenServer => {

@@ -1,17 +1,39 @@
 //! How the unit is doing.
 
-use domain::unit::{Performance, TokenServerStatus};
+use cli::render;
+use domain::audit::{Actor, Event};
+use domain::unit::{Ending, Performance, TokenServerStatus};
+use tracing::info;
 
-use super::super::executor::Executor;
-use crate::machine;
+use super::super::executor::{Executor, Gone, Printer, Ran};
+use crate::{clock, machine};
 
 impl Executor {
     pub(super) async fn performance(&self) -> Performance {
         Performance {
             processors: machine::processors().await,
             memory: machine::memory().await,
-            uptime: self.started.elapsed(),
+            uptime: self.unit.started.elapsed(),
         }
+    }
+
+    /// Has the process end, once that is on record.
+    pub(super) async fn end(
+        &self,
+        ending: Ending,
+        comment: &str,
+        actor: &Actor,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        let action = format!("system.{}", ending.name());
+        let event = Event::changed(actor, &action, "", comment, clock::now());
+        if let Err(why) = self.store.record(event).await {
+            return Ok(why.into());
+        }
+        info!(ending = ending.name(), by = %actor.name, comment, "ends on request");
+        printer.print(render::ending(ending)).await?;
+        self.unit.endings.ask(ending);
+        Ok(Ran::Printed)
     }
 
     pub(super) async fn token_server_status(&self) -> TokenServerStatus {

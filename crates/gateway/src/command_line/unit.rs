@@ -1,0 +1,21 @@
+//! The process that commands run in.
+
+use std::time::Instant;
+
+use domain::unit::Ending;
+use ident::ProductSerial;
+
+use crate::ending::Endings;
+
+/// What commands tell of the process, and how they end it.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    /// Its serial number.
+    pub(crate) serial: ProductSerial,
+    /// How it ended before, if it ended in order.
+    pub(crate) last_end: Option<Ending>,
+    /// When it started.
+    pub(crate) started: Instant,
+    /// How it is ended.
+    pub(crate) endings: Endings,
+}
