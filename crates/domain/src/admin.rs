@@ -3,6 +3,8 @@
 //! The shell fetches [`Facts`] for an [`Operation`], [`apply`] decides, and the store commits the
 //! [`Plan`] in one transaction: state, audit events and messages to send, or nothing.
 
+use std::collections::HashMap;
+
 use ident::{ActivationCode, LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::Seed;
 use zeroize::Zeroizing;
@@ -15,10 +17,13 @@ use crate::token::{ActivationLink, Token};
 use crate::user::User;
 
 mod configure;
+mod entries;
 mod error;
+mod references;
 mod supply;
 
 pub use error::AdminError;
+pub use references::{Named, Use, Uses, UsesOf};
 
 /// One thing to do.
 #[derive(Debug)]
@@ -38,6 +43,29 @@ pub enum Operation {
         table: &'static Table,
         /// The entry's key.
         key: Box<str>,
+    },
+    /// `rename FROM to TO`: whatever names the entry goes on naming it.
+    Rename {
+        /// The table.
+        table: &'static Table,
+        /// The entry's key.
+        from: Box<str>,
+        /// Its new key.
+        to: Box<str>,
+    },
+    /// `clone FROM to TO`.
+    Clone {
+        /// The table.
+        table: &'static Table,
+        /// The key of the entry to copy.
+        from: Box<str>,
+        /// The key of the copy.
+        to: Box<str>,
+    },
+    /// `purge`: all entries of a table, or none.
+    Purge {
+        /// The table.
+        table: &'static Table,
     },
     /// `execute fortitoken-mobile import`.
     Import(LicenceCode),
@@ -145,6 +173,12 @@ pub struct Reads {
     pub tokens: Vec<TokenSerial>,
     /// An entry of one of the other tables.
     pub object: Option<(&'static Table, Box<str>)>,
+    /// All entries of a table; with users come their tokens.
+    pub all: Option<&'static Table>,
+    /// Who names entries that are to go.
+    pub uses: Option<UsesOf>,
+    /// Entries that values name.
+    pub named: Vec<Named>,
 }
 
 /// What is known when an operation is decided.
@@ -156,6 +190,12 @@ pub struct Facts {
     pub tokens: Vec<Owned>,
     /// The entry asked for, if it exists.
     pub object: Option<Object>,
+    /// All entries of a table of which all were asked for.
+    pub all: Vec<Object>,
+    /// Who names an entry that is to go; nothing if nobody does.
+    pub uses: Option<Uses>,
+    /// Those of the named entries that exist, by their keys as written.
+    pub named: HashMap<Named, Box<str>>,
     /// How long activation codes are valid: `two-factor-ftm-expiry`.
     pub code_lifetime: Span,
 }
@@ -255,6 +295,26 @@ pub enum Change {
     Object(Object),
     /// An entry of another table is gone.
     ObjectRemoved(&'static Table, Box<str>),
+    /// A user has another name; token, counters and what names the user go along.
+    UserRenamed(CanonicalName, UserName),
+    /// An entry of another table has another key; its secrets and what names it go along.
+    ObjectRenamed {
+        /// The table.
+        table: &'static Table,
+        /// The key so far.
+        from: Box<str>,
+        /// The new key.
+        to: Box<str>,
+    },
+    /// An entry of another table was copied, with its secrets.
+    ObjectCopied {
+        /// The table.
+        table: &'static Table,
+        /// The entry that was copied.
+        from: Box<str>,
+        /// The key of the copy.
+        to: Box<str>,
+    },
     /// A person's failures are forgotten.
     FailuresCleared(CanonicalName),
 }
@@ -282,7 +342,18 @@ impl Operation {
     pub fn reads(&self) -> Reads {
         match self {
             Self::Configure { table, key, edits } => configure::reads(table, key, edits),
-            Self::Remove { table, key } => configure::reads(table, key, &[]),
+            Self::Remove { table, key } => Reads {
+                uses: Some(UsesOf::Entry(table, key.clone())),
+                ..configure::reads(table, key, &[])
+            },
+            Self::Rename { table, from, to } | Self::Clone { table, from, to } => {
+                entries::reads(table, from, to)
+            }
+            Self::Purge { table } => Reads {
+                uses: Some(UsesOf::AnyEntry(table)),
+                all: Some(table),
+                ..Reads::default()
+            },
             Self::Provision(token) | Self::Renew(token) => Reads::tokens([*token]),
             Self::Unlock(name) => Reads {
                 users: vec![name.clone()],
@@ -327,6 +398,11 @@ pub fn apply(
             configure::configure(table, &key, edits, facts, &context)
         }
         Operation::Remove { table, key } => configure::remove(table, &key, facts, &context),
+        Operation::Rename { table, from, to } => {
+            entries::rename(table, &from, &to, facts, &context)
+        }
+        Operation::Clone { table, from, to } => entries::copy(table, &from, &to, facts, &context),
+        Operation::Purge { table } => entries::purge(table, facts, &context),
         Operation::Import(code) => Ok(supply::import(code, &context)),
         Operation::Provision(token) => supply::provision(token, facts, &context),
         Operation::Renew(token) => supply::renew(token, facts, &context),
@@ -365,6 +441,13 @@ impl Context<'_> {
 }
 
 impl Plan {
+    fn of(change: Change) -> Self {
+        Self {
+            changes: vec![change],
+            ..Self::default()
+        }
+    }
+
     fn noted(event: Event) -> Self {
         Self {
             events: vec![event],

@@ -156,6 +156,15 @@ pub enum What {
         /// Whose failures.
         person: CanonicalName,
     },
+    /// A person has another name, and stays the same person.
+    Renamed {
+        /// Who did it.
+        actor: Actor,
+        /// The name so far.
+        from: CanonicalName,
+        /// The name from now on.
+        to: CanonicalName,
+    },
     /// Something was configured, imported, assigned or learned.
     Changed {
         /// Who did it.

@@ -203,6 +203,14 @@ fn samples() -> Vec<(What, &'static str)> {
             r#"logid="0102099002" type="event" subtype="user" level="notice" vd="root" logdesc="Authentication failures cleared" user="admin" ui="ssh(192.0.2.9)" action="unlock" status="success" msg="Failures of user alice cleared""#,
         ),
         (
+            What::Renamed {
+                actor: admin(),
+                from: alice(),
+                to: CanonicalName::of("bob").unwrap(),
+            },
+            r#"logid="0100044547" type="event" subtype="system" level="information" vd="root" logdesc="Object attribute configured" user="admin" ui="ssh(192.0.2.9)" action="Edit" cfgpath="user.local" cfgobj="alice" cfgattr="rename to bob" msg="Edit user.local alice""#,
+        ),
+        (
             changed("fortitoken-mobile.import", "licence", "requested"),
             r#"logid="0100099003" type="event" subtype="system" level="notice" vd="root" logdesc="Operation carried out" user="admin" ui="ssh(192.0.2.9)" action="fortitoken-mobile.import" msg="fortitoken-mobile.import licence: requested""#,
         ),

@@ -61,6 +61,11 @@ fn every_kind() -> Vec<What> {
             actor: admin(),
             person: name("alice"),
         },
+        What::Renamed {
+            actor: admin(),
+            from: name("alice"),
+            to: name("bob"),
+        },
         What::Changed {
             actor: admin(),
             action: "user.local".into(),

@@ -4,8 +4,8 @@ use cli::debug::{Application, Line, Place, Source, Text};
 use cli::render::{self, Activation, Outcome, Part, Qr, Request, Zone};
 use cli::{Action, Command, Completion, Output, Session, Step, Synchronise};
 use domain::admin::{
-    self, AdminError, Change, Entropy, Facts, Message, Operation, Owned, Owner, Phone, Plan,
-    Polled, Reads, Supplied,
+    self, AdminError, Change, Entropy, Facts, Message, Named, Operation, Owned, Owner, Phone, Plan,
+    Polled, Reads, Supplied, Use, Uses, UsesOf,
 };
 use domain::audit::Actor;
 use domain::explain::Finding;
@@ -470,13 +470,19 @@ impl World {
     }
 
     fn facts(&self, reads: &Reads) -> Facts {
+        let everybody = reads.all == Some(&LOCAL);
         let users = self
             .users
             .iter()
-            .filter(|user| reads.users.contains(user.name.canonical()));
+            .filter(|user| everybody || reads.users.contains(user.name.canonical()));
         let users: Vec<User> = users.cloned().collect();
         let theirs = users.iter().filter_map(|user| user.token);
+        let all = self
+            .tokens
+            .iter()
+            .filter(|_| reads.all == Some(&FORTITOKEN));
         let mut serials: Vec<TokenSerial> = reads.tokens.iter().copied().chain(theirs).collect();
+        serials.extend(all.map(|token| token.serial));
         serials.sort();
         serials.dedup();
         let exists = |serial: &TokenSerial| self.tokens.iter().any(|token| token.serial == *serial);
@@ -492,7 +498,92 @@ impl World {
                 .object
                 .as_ref()
                 .and_then(|(table, key)| self.object(table, key)),
+            all: reads
+                .all
+                .map(|table| self.objects(table))
+                .unwrap_or_default(),
+            uses: reads.uses.as_ref().and_then(|of| self.uses(of)),
+            named: reads
+                .named
+                .iter()
+                .filter_map(|named| Some((named.clone(), self.written(named)?)))
+                .collect(),
             code_lifetime: Settings::default().code_lifetime,
+        }
+    }
+
+    /// Every value that names an entry: where it stands, and what it names.
+    fn references(&self) -> Vec<(Use, Named)> {
+        let users = self.users.iter().map(Object::from);
+        let mut references = Vec::new();
+        for object in users.chain(self.objects.iter().map(copy)) {
+            for (field, value) in object.values() {
+                let tables = field.kind.references();
+                let names = value.texts().iter().filter(|_| !tables.is_empty());
+                references.extend(names.map(|key| {
+                    let one = Use {
+                        table: object.table.path.into(),
+                        key: object.key.clone(),
+                        field: field.name.into(),
+                    };
+                    (
+                        one,
+                        Named {
+                            tables,
+                            key: key.clone(),
+                        },
+                    )
+                }));
+            }
+        }
+        references
+    }
+
+    fn written(&self, named: &Named) -> Option<Box<str>> {
+        let tables = named.tables.iter().filter_map(|path| Table::at(path));
+        let mut found = tables.filter_map(|table| self.object(table, &named.key));
+        found.next().map(|object| object.key)
+    }
+
+    fn uses(&self, of: &UsesOf) -> Option<Uses> {
+        let (table, key) = match of {
+            UsesOf::Entry(table, key) => (*table, Some(&self.object(table, key)?.key)),
+            UsesOf::AnyEntry(table) => (*table, None),
+        };
+        let names_it = |named: &Named| {
+            named.tables.contains(&table.path)
+                && key.is_none_or(|key| named.key == *key)
+                && table != &FORTITOKEN
+        };
+        let mut uses: Vec<(Use, Named)> = self.references();
+        uses.retain(|(_, named)| names_it(named));
+        let of = uses.first()?.1.key.clone();
+        uses.retain(|(_, named)| named.key == of);
+        let total = uses.len().try_into().unwrap();
+        let first = uses.into_iter().map(|(one, _)| one).take(Uses::SHOWN);
+        Some(Uses {
+            of,
+            first: first.collect(),
+            total,
+        })
+    }
+
+    /// What names the entry names it by its new key.
+    fn rename(&mut self, table: &Table, from: &str, to: &str) {
+        for object in &mut self.objects {
+            let mut renamed = copy(object);
+            for (field, value) in object.values() {
+                if !field.kind.references().contains(&table.path) {
+                    continue;
+                }
+                let rename = |key: &str| Box::from(if key == from { to } else { key });
+                let value = match value {
+                    Value::Text(key) => Value::Text(rename(key)),
+                    keys => Value::List(keys.texts().iter().map(|key| rename(key)).collect()),
+                };
+                renamed.set(field, value);
+            }
+            *object = renamed;
         }
     }
 
@@ -537,6 +628,27 @@ impl World {
             Change::ObjectRemoved(table, key) => {
                 self.objects
                     .retain(|object| (object.table, &object.key) != (table, &key));
+            }
+            Change::UserRenamed(from, to) => {
+                self.rename(&LOCAL, from.as_str(), to.as_written());
+                let user = self
+                    .users
+                    .iter_mut()
+                    .find(|user| user.name.canonical() == &from);
+                user.unwrap().name = to;
+            }
+            Change::ObjectRenamed { table, from, to } => {
+                let at = self
+                    .objects
+                    .iter()
+                    .position(|object| object.table == table && object.key == from);
+                self.objects[at.unwrap()].key = to.clone();
+                self.rename(table, &from, &to);
+            }
+            Change::ObjectCopied { table, from, to } => {
+                let mut copied = self.object(table, &from).unwrap();
+                copied.key = to;
+                self.objects.push(copied);
             }
             Change::Seed(..) | Change::FailuresCleared(_) => {}
         }

@@ -3,7 +3,7 @@
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, supply};
+use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, references, supply};
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, UserName};
 use crate::password::PasswordHash;
@@ -20,13 +20,15 @@ pub(super) fn reads(table: &'static Table, key: &str, edits: &[Edit]) -> Reads {
         Reads {
             users: CanonicalName::of(key).into_iter().collect(),
             tokens: edits.iter().filter_map(assigned).collect(),
-            object: None,
+            named: references::named(table, edits),
+            ..Reads::default()
         }
     } else if table == &FORTITOKEN {
         Reads::tokens(TokenSerial::parse(key))
     } else {
         Reads {
             object: Some((table, Box::from(key))),
+            named: references::named(table, edits),
             ..Reads::default()
         }
     }
@@ -99,14 +101,10 @@ fn configure_user(
     } else {
         reassign(user.name.canonical(), before, after, facts, context)
     };
-    Ok(Plan {
-        changes: vec![Change::User(user)],
-        ..Plan::default()
-    }
-    .and(moved))
+    Ok(Plan::of(Change::User(user)).and(moved))
 }
 
-fn in_use(user: &User) -> Option<TokenSerial> {
+pub(super) fn in_use(user: &User) -> Option<TokenSerial> {
     user.token
         .filter(|_| user.two_factor == TwoFactor::Fortitoken)
 }
@@ -229,10 +227,7 @@ fn configure_token(key: &str, edits: Vec<Edit>, mut facts: Facts) -> Result<Plan
     for edit in edits {
         edit_token(&mut token, &edit);
     }
-    Ok(Plan {
-        changes: vec![Change::Token(token)],
-        ..Plan::default()
-    })
+    Ok(Plan::of(Change::Token(token)))
 }
 
 fn edit_token(token: &mut Token, edit: &Edit) {
@@ -258,21 +253,27 @@ fn configure_object(
     table: &'static Table,
     key: &str,
     edits: Vec<Edit>,
-    facts: Facts,
+    mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     if let Some(form) = table.key().map(|key| key.form) {
         writable(key, form)?;
     }
-    let mut object = facts.object.unwrap_or_else(|| Object::new(table, key));
+    let stored = facts.object.take();
+    let mut object = stored.unwrap_or_else(|| Object::new(table, key));
     for edit in edits {
         match edit {
             Edit::Set(field, value) if table == &ADMIN && field.name == "password" => {
                 object.set(field, hashed(value, context)?);
             }
-            Edit::Set(field, value) => object.set(field, checked(field, value)?),
+            Edit::Set(field, value) => {
+                let value = references::resolved(field, checked(field, value)?, &facts)?;
+                object.set(field, value);
+            }
             Edit::Unset(field) => object.unset(field),
-            Edit::Children(table, entries) => object.set_children(table, entries),
+            Edit::Children(table, entries) => {
+                object.set_children(table, references::resolved_children(entries, &facts)?);
+            }
         }
     }
     if table == &ADMIN {
@@ -293,14 +294,11 @@ fn configure_object(
             "the secret that the client is configured with",
         )?;
     }
-    Ok(Plan {
-        changes: vec![Change::Object(object)],
-        ..Plan::default()
-    })
+    Ok(Plan::of(Change::Object(object)))
 }
 
 /// A key stands in configuration text, in prompts and in the log.
-fn writable(key: &str, form: KeyForm) -> Result<(), AdminError> {
+pub(super) fn writable(key: &str, form: KeyForm) -> Result<(), AdminError> {
     let got = key.chars().count();
     let refused = |error| AdminError::Name {
         key: key.into(),
@@ -387,40 +385,24 @@ pub(super) fn remove(
         key: key.into(),
     };
     let noted = Plan::noted(context.changed(&table.path.replace(' ', "."), key, "delete"));
+    let mut uses = facts.uses.take();
     let plan = if table == &LOCAL {
         let name = CanonicalName::of(key).map_err(|_| missing())?;
         let user = facts.take_user(&name).ok_or_else(missing)?;
         let released = reassign(&name, in_use(&user), None, facts, context);
-        Plan {
-            changes: vec![Change::UserRemoved(name)],
-            ..Plan::default()
-        }
-        .and(released)
+        Plan::of(Change::UserRemoved(name)).and(released)
     } else if table == &FORTITOKEN {
         let serial = TokenSerial::parse(key).map_err(|_| missing())?;
-        remove_token(facts.take_token(serial).ok_or_else(missing)?)?
+        let owned = facts.take_token(serial).ok_or_else(missing)?;
+        uses = references::with_owner(uses, &owned);
+        Plan::of(Change::TokenRemoved(serial))
     } else {
         let object = facts.object.ok_or_else(missing)?;
-        let change = Change::ObjectRemoved(object.table, object.key);
-        Plan {
-            changes: vec![change],
-            ..Plan::default()
-        }
+        Plan::of(Change::ObjectRemoved(object.table, object.key))
     };
-    Ok(noted.and(plan))
-}
-
-fn remove_token(owned: Owned) -> Result<Plan, AdminError> {
-    let token = owned.token.serial;
-    match owned.owner {
-        Some(owner) => Err(AdminError::TokenInUse {
-            token,
-            owner: owner.name.as_written().into(),
-        }),
-        None => Ok(Plan {
-            changes: vec![Change::TokenRemoved(token)],
-            ..Plan::default()
-        }),
+    match uses {
+        Some(uses) => Err(AdminError::InUse { table, uses }),
+        None => Ok(noted.and(plan)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ident::TokenSerial;
 
+use super::{Named, Uses};
 use crate::name::NameError;
 use crate::password::PasswordError;
 use crate::schema::Table;
@@ -76,14 +77,42 @@ pub enum AdminError {
         /// Who has it.
         owner: Box<str>,
     },
-    /// An assigned token cannot be deleted.
-    #[error("token {token} is in use: user local '{owner}'")]
-    TokenInUse {
+    /// Whoever has a token is not copied: a token belongs to one person, and without one the copy would
+    /// be let in by the password alone.
+    #[error("'{owner}' has token {token}, which cannot be cloned")]
+    HasToken {
         /// The token.
         token: TokenSerial,
         /// Who has it.
         owner: Box<str>,
     },
+    /// An entry that others name cannot be deleted.
+    #[error("The entry is used by other {} entries", uses.total)]
+    InUse {
+        /// Its table.
+        table: &'static Table,
+        /// Who names it.
+        uses: Uses,
+    },
+    /// A value names an entry that does not exist.
+    #[error("entry not found in datasource")]
+    NoReference {
+        /// The field.
+        field: &'static str,
+        /// What it names.
+        named: Named,
+    },
+    /// The key is another entry's.
+    #[error("a duplicate entry already exists")]
+    Exists {
+        /// The table.
+        table: &'static Table,
+        /// The key.
+        key: Box<str>,
+    },
+    /// The entries of this table can be neither renamed nor copied.
+    #[error("entries of {} can be neither renamed nor cloned", _0.path)]
+    FixedKey(&'static Table),
     /// Only mobile tokens are provisioned.
     #[error("{0} is a hardware token; only mobile tokens are provisioned")]
     NotMobile(TokenSerial),
@@ -107,11 +136,11 @@ impl AdminError {
     /// The number in `Command fail. Return code -N`.
     pub fn return_code(&self) -> i32 {
         match self {
-            Self::NotFound { .. } | Self::MobileNotImported(_) => -3,
-            Self::SamePerson { .. } => -5,
-            Self::TokenTaken { .. } | Self::TokenInUse { .. } => -23,
+            Self::NotFound { .. } | Self::NoReference { .. } | Self::MobileNotImported(_) => -3,
+            Self::SamePerson { .. } | Self::Exists { .. } => -5,
+            Self::TokenTaken { .. } | Self::InUse { .. } => -23,
             Self::Incomplete { .. } => -56,
-            Self::NotMobile(_) | Self::Locked(_) => -61,
+            Self::NotMobile(_) | Self::Locked(_) | Self::FixedKey(_) | Self::HasToken { .. } => -61,
             Self::Name { .. }
             | Self::Serial { .. }
             | Self::KeyTooLong { .. }
@@ -152,11 +181,21 @@ impl AdminError {
                     "take another token, or first: config user local / edit \"{owner}\" / unset two-factor / unset fortitoken"
                 )
             }
-            Self::TokenInUse { owner, .. } => {
-                format!(
-                    "unassign it first: config user local / edit \"{owner}\" / unset two-factor / unset fortitoken"
-                )
+            Self::HasToken { .. } => {
+                "create the other entry with 'edit' and give it a token of its own".to_owned()
             }
+            Self::InUse { table, uses } => {
+                let (path, key) = (table.path, &uses.of);
+                format!("{path} \"{key}\" is in use: {uses}; change that first")
+            }
+            Self::NoReference { field, named } => {
+                let (key, tables) = (&named.key, named.tables.join(", "));
+                format!("there is no '{key}' in {tables}, and {field} must name one that exists")
+            }
+            Self::Exists { table, key } => {
+                format!("{} has '{key}' already: choose another name", table.path)
+            }
+            Self::FixedKey(_) => "a serial number is the token's name for good".to_owned(),
             Self::NotMobile(token) => {
                 format!("for hardware tokens: execute fortitoken activate {token}")
             }

@@ -80,6 +80,7 @@ impl<'a> Entry<'a> {
                 .by(actor)
                 .did("unlock", "success")
                 .saying(format!("Failures of user {} cleared", person.bare())),
+            What::Renamed { actor, from, to } => renamed(actor, from, to),
             What::Changed {
                 actor,
                 action,
@@ -343,6 +344,21 @@ fn changed<'a>(actor: &'a Actor, action: &'a str, object: &'a str, detail: &'a s
         .maybe(Key::CfgObj, object)
         .maybe(Key::CfgAttr, attributes)
         .saying(format!("{verb} {what}"))
+}
+
+fn renamed<'a>(actor: &'a Actor, from: &'a CanonicalName, to: &CanonicalName) -> Entry<'a> {
+    let path = match from.realm() {
+        Realm::Vdom(_) => "user.local",
+        Realm::Administrators => "system.admin",
+    };
+    Entry::new(&message::OBJECT_ATTRIBUTE_CONFIGURED)
+        .within(from)
+        .by(actor)
+        .with(Key::Action, "Edit")
+        .with(Key::CfgPath, path)
+        .with(Key::CfgObj, from.bare())
+        .with(Key::CfgAttr, format!("rename to {}", to.bare()))
+        .saying(format!("Edit {path} {}", from.bare()))
 }
 
 impl<'a> Entry<'a> {

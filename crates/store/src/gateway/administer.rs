@@ -1,20 +1,25 @@
 //! Administrative operations: facts, decision and writes in one transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::admin::{self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads};
 use domain::administrator;
-use domain::audit::Actor;
+use domain::audit::{Actor, What};
 use domain::name::CanonicalName;
-use domain::schema::{ADMIN, CONSOLE, GLOBAL, Object, RADIUS_CLIENT, SETTING, Table};
+use domain::schema::{
+    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, LOCAL, Object, RADIUS_CLIENT, SETTING, Table,
+};
 use domain::time::Timestamp;
+use domain::user::User;
 use ident::TokenSerial;
 
 use super::directory::PersonEntry;
 use super::events::{Link, Tally};
 use super::memory::{self, Memory};
 use super::outbox;
-use super::records;
+use super::records::{self, PersonRow};
+use super::{references, renaming};
 use crate::engine::{Failure, SqlError, Tx, Work};
 
 /// One operation as one transaction.
@@ -40,7 +45,7 @@ pub struct Done {
 
 /// What memory takes over after the commit.
 #[derive(Debug)]
-enum Update {
+pub(super) enum Update {
     Person(CanonicalName, PersonEntry),
     PersonRemoved(CanonicalName),
     Token(TokenSerial, Box<records::TokenRow>),
@@ -48,6 +53,7 @@ enum Update {
     Clients(Vec<Object>),
     Settings(domain::settings::Settings),
     Cleared(CanonicalName),
+    Renamed(CanonicalName, CanonicalName),
 }
 
 impl Work for Administer {
@@ -83,6 +89,10 @@ impl Done {
                     Update::TokenRemoved(serial) => directory.remove_token(*serial),
                     Update::Clients(objects) => directory.set_clients(memory.open_clients(objects)),
                     Update::Settings(settings) => directory.set_settings(settings.clone()),
+                    Update::Renamed(from, to) => {
+                        directory.rename_person(from, to.clone());
+                        counters.rename(from, to.clone());
+                    }
                     Update::Cleared(name) => {
                         counters.codes.remove(name);
                         counters.passwords.retain(|(person, _), _| person != name);
@@ -117,13 +127,72 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
         Some((table, key)) => records::object(tx, table, &key).await?,
         None => None,
     };
+    let mut all = Vec::new();
+    if let Some(table) = reads.all {
+        (users, tokens, all) = whole(tx, table, memory).await?;
+    }
+    let uses = match &reads.uses {
+        Some(of) => references::uses(tx, of).await?,
+        None => None,
+    };
+    let mut named = HashMap::with_capacity(reads.named.len());
+    for name in reads.named {
+        if let Some(written) = references::written(tx, &name).await? {
+            named.insert(name, written);
+        }
+    }
     let code_lifetime = memory::settings(tx).await?.code_lifetime;
     Ok(Facts {
         users,
         tokens,
         object,
+        all,
+        uses,
+        named,
         code_lifetime,
     })
+}
+
+/// Rows that are read at once when a whole table is asked for.
+const PAGE: i64 = 1_000;
+
+/// All entries of a table; with users come their tokens.
+async fn whole<T: Tx>(
+    tx: &mut T,
+    table: &'static Table,
+    memory: &Memory,
+) -> Result<(Vec<User>, Vec<Owned>, Vec<Object>), SqlError> {
+    let (mut users, mut tokens, mut after) = (Vec::new(), Vec::new(), String::new());
+    if table == &LOCAL {
+        loop {
+            let page = records::people_after(tx, &after, PAGE).await?;
+            let Some(PersonRow(last)) = page.last() else {
+                break;
+            };
+            last.name.canonical().as_str().clone_into(&mut after);
+            for PersonRow(user) in page {
+                if let Some(serial) = user.token {
+                    tokens.extend(token(tx, serial, memory).await?);
+                }
+                users.push(user);
+            }
+        }
+        return Ok((users, tokens, Vec::new()));
+    }
+    if table == &FORTITOKEN {
+        loop {
+            let page = records::tokens_after(tx, &after, PAGE).await?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            last.serial.as_str().clone_into(&mut after);
+            for row in page {
+                tokens.push(row.open(&memory.secrets)?);
+            }
+        }
+        return Ok((users, tokens, Vec::new()));
+    }
+    Ok((users, tokens, records::objects(tx, table).await?))
 }
 
 async fn token<T: Tx>(
@@ -149,9 +218,12 @@ async fn write<T: Tx>(
     done.updates = touched.updates(tx).await?;
     let mut link = Link::last(tx).await?;
     for event in &plan.events {
-        let cleared = matches!(event.what, domain::audit::What::Unlocked { .. });
-        link.append(tx, event, cleared.then_some(Tally::Cleared))
-            .await?;
+        let tally = match event.what {
+            What::Unlocked { .. } => Some(Tally::Cleared),
+            What::Renamed { .. } => Some(Tally::Renamed),
+            _ => None,
+        };
+        link.append(tx, event, tally).await?;
         done.link = Some(link);
     }
     for message in &plan.messages {
@@ -163,8 +235,8 @@ async fn write<T: Tx>(
 
 /// What a plan touched: memory reads it back once the rows are final.
 #[derive(Default)]
-struct Touched {
-    updates: Vec<Update>,
+pub(super) struct Touched {
+    pub(super) updates: Vec<Update>,
     tokens: Vec<TokenSerial>,
     clients: bool,
     settings: bool,
@@ -205,14 +277,7 @@ async fn carry_out<T: Tx>(
             }
             touched.tokens.push(serial);
         }
-        Change::Object(object) => {
-            touched.object(&object);
-            if let Some(name) = administrator(object.table, &object.key) {
-                let entry = memory.administrator(&object);
-                touched.updates.push(Update::Person(name, entry));
-            }
-            records::put_object(tx, object, &memory.secrets).await?;
-        }
+        Change::Object(object) => put_object(tx, object, memory, touched).await?,
         Change::ObjectRemoved(table, key) => {
             if let Some(name) = administrator(table, &key) {
                 touched.updates.push(Update::PersonRemoved(name));
@@ -220,20 +285,41 @@ async fn carry_out<T: Tx>(
             touched.object(&Object::new(table, &key));
             records::remove_object(tx, table, &key).await?;
         }
+        Change::UserRenamed(from, to) => renaming::user(tx, from, to, touched).await?,
+        Change::ObjectRenamed { table, from, to } => {
+            renaming::object(tx, table, [&from, &to], memory, touched).await?;
+        }
+        Change::ObjectCopied { table, from, to } => {
+            renaming::copy(tx, table, [&from, &to], memory, touched).await?;
+        }
         Change::FailuresCleared(name) => touched.updates.push(Update::Cleared(name)),
     }
     Ok(())
 }
 
+pub(super) async fn put_object<T: Tx>(
+    tx: &mut T,
+    object: Object,
+    memory: &Memory,
+    touched: &mut Touched,
+) -> Result<(), SqlError> {
+    touched.object(&object);
+    if let Some(name) = administrator(object.table, &object.key) {
+        let entry = memory.administrator(&object);
+        touched.updates.push(Update::Person(name, entry));
+    }
+    records::put_object(tx, object, &memory.secrets).await
+}
+
 /// By what name logins know the administrator of this entry, if it is one.
-fn administrator(table: &'static Table, key: &str) -> Option<CanonicalName> {
+pub(super) fn administrator(table: &'static Table, key: &str) -> Option<CanonicalName> {
     (table == &ADMIN)
         .then(|| administrator::person(key).ok())
         .flatten()
 }
 
 impl Touched {
-    fn object(&mut self, object: &Object) {
+    pub(super) fn object(&mut self, object: &Object) {
         self.clients |= object.table == &RADIUS_CLIENT;
         self.settings |= [&GLOBAL, &SETTING, &CONSOLE].contains(&object.table);
     }

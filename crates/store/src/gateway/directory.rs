@@ -156,6 +156,12 @@ impl Directory {
         self.people.insert(name, entry);
     }
 
+    pub(super) fn rename_person(&mut self, from: &CanonicalName, to: CanonicalName) {
+        if let Some(entry) = self.people.remove(from) {
+            self.people.insert(to, entry);
+        }
+    }
+
     pub(super) fn remove_person(&mut self, name: &CanonicalName) {
         self.people.remove(name);
     }
@@ -390,6 +396,16 @@ pub(super) struct Counters {
 }
 
 impl Counters {
+    /// A person's wrong codes stay counted under another name. What was counted for somebody who had
+    /// that name before is no longer of anybody.
+    pub(super) fn rename(&mut self, from: &CanonicalName, to: CanonicalName) {
+        let counter = self.codes.remove(from);
+        self.codes.remove(&to);
+        if let Some(counter) = counter {
+            self.codes.insert(to, counter);
+        }
+    }
+
     /// The counter of a name and source, or `None` where no more sources can be counted.
     pub(super) fn password(
         &mut self,

@@ -23,13 +23,21 @@ pub(super) enum Tally {
     Cleared = 3,
     /// A failure that blocks.
     Blocked = 4,
+    /// The count goes on under another name.
+    Renamed = 5,
 }
 
 impl Tally {
     pub(super) fn from_number(number: i64) -> Option<Self> {
-        [Self::Failed, Self::Succeeded, Self::Cleared, Self::Blocked]
-            .into_iter()
-            .find(|tally| *tally as i64 == number)
+        [
+            Self::Failed,
+            Self::Succeeded,
+            Self::Cleared,
+            Self::Blocked,
+            Self::Renamed,
+        ]
+        .into_iter()
+        .find(|tally| *tally as i64 == number)
     }
 }
 

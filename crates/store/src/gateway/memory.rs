@@ -22,7 +22,7 @@ use super::events::{Link, Recorded, Tally, select_events};
 use super::head::{Head, HeadFile};
 use super::records::{self, PersonRow, TokenRow};
 use super::secrets::Secrets;
-use crate::engine::{Hooks, SqlError, SqliteTx, Tx, poll_ready};
+use crate::engine::{FromRow, Hooks, Row, SqlError, SqliteTx, Tx, poll_ready};
 use crate::vals;
 
 /// Rows that are read at once when the memory is built: bounded memory, few statements.
@@ -356,6 +356,26 @@ fn respend(directory: &mut Directory, recorded: &Recorded) {
     }
 }
 
+/// An event that bears on the counters.
+struct TallyRow {
+    at: i64,
+    person: Option<String>,
+    tally: Option<i64>,
+    /// The new name of a person who was renamed.
+    object: Option<String>,
+}
+
+impl FromRow for TallyRow {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        Ok(Self {
+            at: row.get(0)?,
+            person: row.get(1)?,
+            tally: row.get(2)?,
+            object: row.get(3)?,
+        })
+    }
+}
+
 /// Counts wrong codes again from the events that bear on the counters.
 async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
     let mut counters = Counters::default();
@@ -365,14 +385,20 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
     let latest = latest.map_or(0, |(at,)| at);
     let since = Timestamp::from_micros(latest).before(Span::from_days(31));
     // Blocks, and what clears them, do not age.
-    let rows: Vec<(i64, Option<String>, Option<i64>)> = tx
+    let rows: Vec<TallyRow> = tx
         .rows(
-            "SELECT at, person, tally FROM event \
-             WHERE (tally IN (1, 2) AND at > $1) OR tally IN (3, 4) ORDER BY id",
+            "SELECT at, person, tally, object FROM event \
+             WHERE (tally IN (1, 2) AND at > $1) OR tally IN (3, 4, 5) ORDER BY id",
             &vals![since],
         )
         .await?;
-    for (at, person, tally) in rows {
+    for TallyRow {
+        at,
+        person,
+        tally,
+        object,
+    } in rows
+    {
         let (Some(person), Some(tally)) = (person, tally.and_then(Tally::from_number)) else {
             continue;
         };
@@ -397,6 +423,11 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
                 let counter = counters.codes.entry(name).or_default();
                 counter.failed(Timestamp::from_micros(at));
                 counter.block();
+            }
+            Tally::Renamed => {
+                if let Some(to) = object {
+                    counters.rename(&name, CanonicalName::from_stored(&to));
+                }
             }
         }
     }

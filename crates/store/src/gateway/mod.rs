@@ -14,6 +14,8 @@ mod memory;
 mod outbox;
 mod queries;
 mod records;
+mod references;
+mod renaming;
 mod schema;
 mod secrets;
 

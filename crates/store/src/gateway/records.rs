@@ -1,7 +1,7 @@
 //! Users, tokens and configuration entries as rows.
 
 use data_encoding::BASE64;
-use domain::admin::{Owned, Owner};
+use domain::admin::{Named, Owned, Owner};
 use domain::name::{CanonicalName, UserName};
 use domain::password::PasswordHash;
 use domain::schema::{Field, Kind as FieldKind, Object, Table, Value};
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::directory::Progress;
 use super::events::step_value;
+use super::references::{self, Place, Reference};
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Row, SqlError, Tx, Val};
 use crate::vals;
@@ -87,6 +88,19 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.token.as_ref().map(TokenSerial::as_str),
             user.email.as_deref(),
         ],
+    )
+    .await
+}
+
+/// Gives a person another name. Everything else of the row stays.
+pub(super) async fn rename_person<T: Tx>(
+    tx: &mut T,
+    from: &CanonicalName,
+    to: &UserName,
+) -> Result<(), SqlError> {
+    tx.exec_one(
+        "UPDATE person SET canonical = $2, name = $3 WHERE canonical = $1",
+        &vals![from.as_str(), to.canonical().as_str(), to.as_written()],
     )
     .await
 }
@@ -584,7 +598,9 @@ pub(super) async fn put_object<T: Tx>(
 ) -> Result<(), SqlError> {
     let table = object.table;
     let (path, key) = (table.path, object.key.clone());
-    remove_object(tx, table, &key).await?;
+    let place = Place { path, entry: &key };
+    references::put(tx, place, &named_by(&object)).await?;
+    clear(tx, table, &key).await?;
     put_field(tx, path, &key, EXISTS, "").await?;
     let (values, children) = object.into_parts();
     for (field, value) in values {
@@ -643,11 +659,56 @@ async fn put_field<T: Tx>(
     .await
 }
 
+/// What the values of an entry name, each with the name of its row.
+fn named_by(object: &Object) -> Vec<Reference> {
+    let own = object
+        .values()
+        .map(|(field, value)| (field.name.to_owned(), field, value));
+    let of_children = object.table.children.iter().flat_map(|table| {
+        let children = object.children(table).enumerate();
+        children.flat_map(move |(place, child)| {
+            let name = move |field: &Field| ChildField::name(table, place, field.name);
+            child
+                .values()
+                .map(move |(field, value)| (name(field), field, value))
+        })
+    });
+    let references = own.chain(of_children).flat_map(|(name, field, value)| {
+        let tables = field.kind.references();
+        let texts = value.texts().iter().filter(|_| !tables.is_empty());
+        texts.map(move |key| Reference {
+            field: name.clone(),
+            named: Named {
+                tables,
+                key: key.clone(),
+            },
+        })
+    });
+    references.collect()
+}
+
+/// `match/00000/server-name` as an administrator reads it: `match server-name`.
+pub(super) fn field_words(name: &str) -> String {
+    match ChildField::parse(name) {
+        Some(child) => format!("{} {}", child.table, child.field),
+        None => name.to_owned(),
+    }
+}
+
 pub(super) async fn remove_object<T: Tx>(
     tx: &mut T,
     table: &'static Table,
     key: &str,
 ) -> Result<(), SqlError> {
+    let place = Place {
+        path: table.path,
+        entry: key,
+    };
+    references::remove(tx, place).await?;
+    clear(tx, table, key).await
+}
+
+async fn clear<T: Tx>(tx: &mut T, table: &'static Table, key: &str) -> Result<(), SqlError> {
     tx.exec(
         "DELETE FROM config WHERE path = $1 AND entry = $2",
         &vals![table.path, key],

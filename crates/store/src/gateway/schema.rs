@@ -2,10 +2,16 @@
 
 use crate::engine::Migration;
 
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "gateway",
-    sql: GATEWAY,
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "gateway",
+        sql: GATEWAY,
+    },
+    Migration {
+        name: "references",
+        sql: REFERENCES,
+    },
+];
 
 /// - `token.stage = 'removed'` keeps what was spent of a token that was deleted: it may come back.
 /// - `event` is the audit chain. A login appends to it and touches nothing else; the two partial
@@ -96,4 +102,18 @@ CREATE TABLE mark (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT;
+";
+
+/// Which value names which entry: `target` is the path of its table, `name` what identifies it there.
+/// A user's token stands in the user's row alone.
+const REFERENCES: &str = "
+CREATE TABLE reference (
+    path TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    field TEXT NOT NULL,
+    target TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (path, entry, field, target, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reference_target ON reference (target, name);
 ";

@@ -25,6 +25,7 @@ pub(super) const NOT_RESYNCHRONISED: i64 = 12;
 pub(super) const ACTIVATION: i64 = 13;
 pub(super) const LOG_DELETED: i64 = 14;
 pub(super) const LOG_TARGET: i64 = 15;
+pub(super) const RENAMED: i64 = 16;
 
 /// Steps are numbers of minutes or presses: they fit.
 pub(in super::super) fn step_value(step: Step) -> i64 {
@@ -154,6 +155,12 @@ impl<'a> Columns<'a> {
             What::Unlocked { actor, person } => Self {
                 kind: UNLOCKED,
                 person: Some(person.as_str()),
+                ..blank.by(actor)
+            },
+            What::Renamed { actor, from, to } => Self {
+                kind: RENAMED,
+                person: Some(from.as_str()),
+                object: Some(to.as_str()),
                 ..blank.by(actor)
             },
             What::Changed {

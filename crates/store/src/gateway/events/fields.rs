@@ -10,8 +10,8 @@ use otp::{Drift, Step};
 
 use super::columns::{
     ACCEPTED, ACTIVATION, ADMIN_LOCKOUT, ADMIN_LOGIN, ADMIN_LOGOUT, ADMIN_REFUSED, CHANGED,
-    EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED, REFUSED, RESYNCHRONISED,
-    UNLOCKED, step_from,
+    EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED, REFUSED, RENAMED,
+    RESYNCHRONISED, UNLOCKED, step_from,
 };
 use super::{Recorded, Tally};
 use crate::engine::{FromRow, Row, SqlError};
@@ -82,6 +82,11 @@ impl Recorded {
             UNLOCKED => What::Unlocked {
                 actor: fields.actor()?,
                 person: fields.person()?,
+            },
+            RENAMED => What::Renamed {
+                actor: fields.actor()?,
+                from: fields.person()?,
+                to: CanonicalName::from_stored(&row.get::<String>(14)?),
             },
             CHANGED => What::Changed {
                 actor: fields.actor()?,

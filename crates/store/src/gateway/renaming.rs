@@ -1,0 +1,107 @@
+//! Entries under another key: the row, its secrets, and whatever names it, in one transaction.
+
+use domain::name::{CanonicalName, UserName};
+use domain::schema::{LOCAL, Object, Table, Value};
+use zeroize::Zeroizing;
+
+use super::administer::{Touched, Update, administrator, put_object};
+use super::memory::Memory;
+use super::records;
+use super::references::{self, Renamed};
+use crate::engine::{SqlError, Tx};
+
+/// Gives a person another name.
+pub(super) async fn user<T: Tx>(
+    tx: &mut T,
+    from: CanonicalName,
+    to: UserName,
+    touched: &mut Touched,
+) -> Result<(), SqlError> {
+    let Some(user) = records::person(tx, &from).await? else {
+        return Err(SqlError::damaged("person", from.as_str(), "canonical"));
+    };
+    records::rename_person(tx, &from, &to).await?;
+    let renamed = Renamed {
+        table: &LOCAL,
+        from: from.as_str(),
+        to: to.canonical().as_str(),
+        from_written: user.name.as_written(),
+        to_written: to.as_written(),
+    };
+    carried(references::rename(tx, &renamed).await?, touched);
+    let to = to.canonical().clone();
+    touched.updates.push(Update::Renamed(from, to));
+    Ok(())
+}
+
+/// Gives an entry of another table another key.
+pub(super) async fn object<T: Tx>(
+    tx: &mut T,
+    table: &'static Table,
+    [from, to]: [&str; 2],
+    memory: &Memory,
+    touched: &mut Touched,
+) -> Result<(), SqlError> {
+    copy(tx, table, [from, to], memory, touched).await?;
+    records::remove_object(tx, table, from).await?;
+    if let (Some(from), Some(to)) = (administrator(table, from), administrator(table, to)) {
+        touched.updates.push(Update::Renamed(from, to));
+    }
+    let renamed = Renamed {
+        table,
+        from,
+        to,
+        from_written: from,
+        to_written: to,
+    };
+    carried(references::rename(tx, &renamed).await?, touched);
+    Ok(())
+}
+
+/// What names the entry has another value now: memory has to learn it like any other change.
+fn carried(places: Vec<(String, String)>, touched: &mut Touched) {
+    for (path, entry) in places {
+        if let Some(table) = Table::at(&path) {
+            touched.object(&Object::new(table, &entry));
+        }
+    }
+}
+
+/// Writes a copy of an entry. Its secrets are sealed anew, since each is bound to its entry.
+pub(super) async fn copy<T: Tx>(
+    tx: &mut T,
+    table: &'static Table,
+    [from, to]: [&str; 2],
+    memory: &Memory,
+    touched: &mut Touched,
+) -> Result<(), SqlError> {
+    let damaged = || SqlError::damaged("config", from, "secret");
+    let original = records::object(tx, table, from).await?;
+    let original = original.ok_or_else(damaged)?;
+    let mut copied = opened(memory, &original, to).ok_or_else(damaged)?;
+    for child in table.children {
+        let children = original.children(child);
+        let children = children.map(|child| opened(memory, child, &child.key));
+        let children: Option<Vec<Object>> = children.collect();
+        copied.set_children(child, children.ok_or_else(damaged)?);
+    }
+    put_object(tx, copied, memory, touched).await
+}
+
+/// The fields of an entry under another key, its secrets open.
+fn opened(memory: &Memory, original: &Object, key: &str) -> Option<Object> {
+    let mut copied = Object::new(original.table, key);
+    for (field, value) in original.values() {
+        let value = match value {
+            Value::Text(text) => Value::Text(text.clone()),
+            Value::List(texts) => Value::List(texts.clone()),
+            Value::Secret(_) | Value::Sealed(_) => {
+                let secret = memory.open_secret(original, field.name)?;
+                let plain = String::from_utf8(secret.expose().to_vec()).ok()?;
+                Value::Secret(Zeroizing::new(plain))
+            }
+        };
+        copied.set(field, value);
+    }
+    Some(copied)
+}

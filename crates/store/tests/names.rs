@@ -1,0 +1,175 @@
+//! Entries under other names: what stays theirs, and who goes on naming them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and it needs files to fail"
+)]
+
+mod support;
+
+use domain::admin::{AdminError, Edit, Operation};
+use domain::reason::Reason;
+use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT, Table, Value};
+use domain::throttle::CodeCounter;
+use ident::TokenSerial;
+use store::engine::Failure;
+use store::gateway::GatewayStore;
+use support::*;
+use tempfile::TempDir;
+
+const SEED: [u8; 20] = [3; 20];
+
+fn token() -> TokenSerial {
+    TokenSerial::mobile([1; 5])
+}
+
+async fn alice() -> (TempDir, GatewayStore) {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path(), START).await;
+    enrol(&store, "alice", token(), SEED, START).await;
+    (dir, store)
+}
+
+fn rename(table: &'static Table, from: &str, to: &str) -> Operation {
+    let (from, to) = (from.into(), to.into());
+    Operation::Rename { table, from, to }
+}
+
+fn copy(table: &'static Table, from: &str, to: &str) -> Operation {
+    let (from, to) = (from.into(), to.into());
+    Operation::Clone { table, from, to }
+}
+
+fn purge(table: &'static Table) -> Operation {
+    Operation::Purge { table }
+}
+
+async fn refusal(store: &GatewayStore, operation: Operation) -> AdminError {
+    let done = store.administer(operation, entropy([0; 20]), admin(), START, None);
+    match done.await {
+        Err(Failure::Refused(error)) => error,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn failures(store: &GatewayStore, user: &str) -> usize {
+    store.with_code_counter(&name(user), START, |it: &mut CodeCounter| {
+        it.failures(START)
+    })
+}
+
+#[tokio::test]
+async fn a_renamed_user_keeps_token_spent_steps_and_counters() {
+    let (dir, mut store) = alice().await;
+    let spent = code(SEED, step_at(START));
+    granted(&login(&store, "alice", &spent, START).await);
+    for _ in 0..3 {
+        login(&store, "alice", &wrong(SEED, START), START).await;
+    }
+    run(&store, rename(&LOCAL, "ALICE", "Zoë"), START).await;
+    for _ in 0..2 {
+        assert!(store.person(name("alice")).await.unwrap().is_none());
+        let zoe = store.person(name("zoë")).await.unwrap().unwrap();
+        assert_eq!((zoe.name.as_written(), zoe.token), ("Zoë", Some(token())));
+        let owned = store.token(token()).await.unwrap().unwrap();
+        assert_eq!(owned.owner.unwrap().name.as_written(), "Zoë");
+        assert_eq!((failures(&store, "alice"), failures(&store, "zoë")), (0, 3));
+        let replayed = login(&store, "zoë", &spent, START).await;
+        assert_eq!(refused(&replayed), Reason::CodeReplayed);
+        store.shutdown();
+        drop(store);
+        store = open(dir.path(), START).await;
+    }
+    let later = START.after(secs(60));
+    granted(&login(&store, "zoë", &code(SEED, step_at(later)), later).await);
+}
+
+#[tokio::test]
+async fn a_name_may_change_its_letters_only() {
+    let (_dir, store) = alice().await;
+    login(&store, "alice", &wrong(SEED, START), START).await;
+    run(&store, rename(&LOCAL, "alice", "Alice"), START).await;
+    let alice = store.person(name("alice")).await.unwrap().unwrap();
+    assert_eq!(alice.name.as_written(), "Alice");
+    assert_eq!(failures(&store, "alice"), 1);
+    granted(&login(&store, "alice", &code(SEED, step_at(START)), START).await);
+}
+
+#[tokio::test]
+async fn a_new_user_of_an_old_name_inherits_no_failures() {
+    let (dir, store) = alice().await;
+    login(&store, "alice", &wrong(SEED, START), START).await;
+    run(&store, rename(&LOCAL, "alice", "bob"), START).await;
+    enrol(&store, "alice", TokenSerial::mobile([2; 5]), SEED, START).await;
+    store.shutdown();
+    drop(store);
+    let store = open(dir.path(), START).await;
+    assert_eq!((failures(&store, "alice"), failures(&store, "bob")), (0, 1));
+}
+
+async fn client(store: &GatewayStore, key: &str) {
+    let secret = Value::Secret("xyzzy5461".to_owned().into());
+    let edits = vec![
+        set(&RADIUS_CLIENT, "subnet", "192.0.2.1"),
+        Edit::Set(RADIUS_CLIENT.field("secret").unwrap(), secret),
+    ];
+    run(store, configure(&RADIUS_CLIENT, key, edits), START).await;
+}
+
+#[tokio::test]
+async fn secrets_open_under_the_new_key() {
+    let (dir, store) = alice().await;
+    client(&store, "vpn1").await;
+    run(&store, rename(&RADIUS_CLIENT, "vpn1", "vpn2"), START).await;
+    run(&store, copy(&RADIUS_CLIENT, "vpn2", "vpn3"), START).await;
+    store.shutdown();
+    drop(store);
+    let store = open(dir.path(), START).await;
+    let clients = store.clients();
+    let known: Vec<(&str, &[u8])> = clients
+        .iter()
+        .map(|client| (&*client.name, client.secret.expose()))
+        .collect();
+    let secret: &[u8] = b"xyzzy5461";
+    assert_eq!(known, [("vpn2", secret), ("vpn3", secret)]);
+    let taken = refusal(&store, rename(&RADIUS_CLIENT, "vpn2", "vpn3")).await;
+    assert_eq!(taken.return_code(), -5);
+    let missing = refusal(&store, copy(&RADIUS_CLIENT, "vpn1", "vpn4")).await;
+    assert_eq!(missing.return_code(), -3);
+}
+
+#[tokio::test]
+async fn a_purge_takes_all_or_nothing() {
+    let (_dir, store) = alice().await;
+    run(
+        &store,
+        Operation::Imported {
+            licence: licence(),
+            tokens: vec![TokenSerial::mobile([2; 5])],
+        },
+        START,
+    )
+    .await;
+    let used = refusal(&store, purge(&FORTITOKEN)).await;
+    assert_eq!(used.return_code(), -23);
+    assert!(
+        used.next_step()
+            .contains("user local \"alice\" names it in fortitoken"),
+        "{}",
+        used.next_step()
+    );
+    assert_eq!(store.sizes(), (1, 2));
+    client(&store, "vpn1").await;
+    run(&store, purge(&RADIUS_CLIENT), START).await;
+    assert!(store.clients().is_empty());
+    run(&store, purge(&LOCAL), START).await;
+    assert!(store.person(name("alice")).await.unwrap().is_none());
+    let owned = store.token(token()).await.unwrap().unwrap();
+    assert!(owned.owner.is_none() && !owned.token.has_seed);
+    run(&store, purge(&FORTITOKEN), START).await;
+    assert!(store.tokens_after("", 10).await.unwrap().is_empty());
+}
