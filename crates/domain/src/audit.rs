@@ -327,6 +327,18 @@ impl Event {
         }
     }
 
+    /// The user whom it is about, if it is about one; one who was renamed, by the name so far.
+    pub fn person(&self) -> Option<&CanonicalName> {
+        match &self.what {
+            What::Accepted { person, .. }
+            | What::Refused { person, .. }
+            | What::Unlocked { person, .. }
+            | What::Renamed { from: person, .. } => Some(person),
+            What::Activation { owner, .. } => owner.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The event of a change.
     pub fn changed(actor: &Actor, action: &str, object: &str, detail: &str, at: Timestamp) -> Self {
         Self {

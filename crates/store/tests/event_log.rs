@@ -9,13 +9,26 @@
 
 mod support;
 
+use std::path::Path;
+
+use domain::admin::{Operation, Phone, Polled};
 use domain::audit::{ActivationStage, Event, Leave, TargetState, What};
 use domain::login::Spend;
 use domain::reason::Reason;
-use ident::TokenSerial;
+use domain::schema::LOCAL;
+use domain::throttle::CodeCounter;
+use domain::time::{Span, Timestamp};
+use ident::{RegistrationId, TokenSerial};
 use otp::{Drift, Step};
-use support::{START, admin, name, open, origin};
+use rusqlite::Connection;
+use store::gateway::{GatewayStore, Removed, Verified};
+use support::{
+    START, admin, code, copy, enrol, granted, login, name, open, origin, refused, run, secs,
+    step_at, wrong,
+};
 use tempfile::TempDir;
+
+const SEED: [u8; 20] = [0x5e; 20];
 
 fn token() -> TokenSerial {
     TokenSerial::parse("FTKMOB99C7D975DF").unwrap()
@@ -131,4 +144,292 @@ async fn every_kind_of_event_is_read_back_as_it_was_written() {
         let recorded = store.event(id).await.unwrap().unwrap();
         assert_eq!(recorded.event.what, what);
     }
+}
+
+// ---------------------------------------------------------------- retention
+
+/// Alice has a token on her phone.
+async fn alice() -> (TempDir, GatewayStore) {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path(), START).await;
+    enrol(&store, "alice", token(), SEED, START).await;
+    let phone = Some(Phone {
+        registration: RegistrationId::from_bytes([7; 32]),
+        os_version: "0.1.0_LNX".into(),
+    });
+    let token = token();
+    run(
+        &store,
+        Operation::Polled(vec![Polled { token, phone }]),
+        START,
+    )
+    .await;
+    (dir, store)
+}
+
+fn now_code(now: Timestamp) -> String {
+    code(SEED, step_at(now))
+}
+
+fn day(number: i64) -> Timestamp {
+    START.after(Span::from_days(number))
+}
+
+/// Removes all that may be removed of what is older than a moment.
+async fn remove(store: &GatewayStore, before: Timestamp, now: Timestamp) -> i64 {
+    store.checkpoint().await.unwrap();
+    let mut all = 0;
+    loop {
+        match store.remove_events(before, now).await.unwrap() {
+            Removed::Some(some) => all += some,
+            Removed::All(last) => return i64::try_from(all + last).unwrap(),
+        }
+    }
+}
+
+async fn ids(store: &GatewayStore) -> Vec<i64> {
+    let events = store.events_after(0, 10_000).await.unwrap();
+    events.iter().map(|recorded| recorded.id).collect()
+}
+
+async fn last_id(store: &GatewayStore) -> i64 {
+    *ids(store).await.last().unwrap()
+}
+
+async fn assert_whole(store: &GatewayStore) {
+    let events = ids(store).await.len() as u64;
+    let broken = None;
+    let verified = store.verify_log().await.unwrap();
+    assert_eq!(verified, Verified { events, broken });
+}
+
+async fn again(dir: &Path, store: GatewayStore, now: Timestamp) -> GatewayStore {
+    drop(store);
+    open(dir, now).await
+}
+
+fn failures(store: &GatewayStore, now: Timestamp) -> usize {
+    let count = |counter: &mut CodeCounter| counter.failures(now);
+    store.with_code_counter(&name("alice"), now, count)
+}
+
+#[tokio::test]
+async fn what_is_left_is_a_whole_chain_over_restarts() {
+    let (dir, mut store) = alice().await;
+    let enrolment = last_id(&store).await;
+    for number in 0..10 {
+        let now = day(number);
+        granted(&login(&store, "alice", &now_code(now), now).await);
+    }
+    let now = day(9);
+    assert_eq!(remove(&store, day(3), now).await, 3 + enrolment);
+    for _ in 0..2 {
+        let bounds = store.log_bounds().await.unwrap();
+        assert_eq!(
+            (bounds.oldest, bounds.newest),
+            (enrolment + 4, enrolment + 10)
+        );
+        assert_eq!(bounds.count(), 7);
+        assert_eq!(*store.news().borrow(), bounds.newest);
+        assert_whole(&store).await;
+        store = again(dir.path(), store, now).await;
+    }
+    let replay = login(&store, "alice", &now_code(now), now).await;
+    assert_eq!(refused(&replay), Reason::CodeReplayed);
+    let later = now.after(secs(60));
+    granted(&login(&store, "alice", &now_code(later), later).await);
+    assert_whole(&store).await;
+}
+
+#[tokio::test]
+async fn what_no_checkpoint_covers_stays() {
+    let (dir, store) = alice().await;
+    store.checkpoint().await.unwrap();
+    let before = last_id(&store).await;
+    for minute in 0..3 {
+        let now = START.after(secs(60 * minute));
+        granted(&login(&store, "alice", &now_code(now), now).await);
+    }
+    let now = START.after(secs(180));
+    store.remove_events(day(1), now).await.unwrap();
+    let left: Vec<i64> = (before..=before + 3).collect();
+    assert_eq!(
+        ids(&store).await,
+        left,
+        "the checkpoint's event and all behind it"
+    );
+    let store = again(dir.path(), store, now).await;
+    let replay = login(&store, "alice", &now_code(START.after(secs(120))), now).await;
+    assert_eq!(refused(&replay), Reason::CodeReplayed);
+    assert_whole(&store).await;
+}
+
+#[tokio::test]
+async fn a_kill_between_two_steps_leaves_a_whole_chain() {
+    let (dir, store) = alice().await;
+    let crowd = 600;
+    for number in 0..crowd {
+        let what = What::FloorRaised {
+            cause: format!("event {number}").into(),
+        };
+        store.record(Event { at: START, what }).await.unwrap();
+    }
+    store.checkpoint().await.unwrap();
+    let mut steps = 0;
+    loop {
+        let removed = store.remove_events(day(1), START).await.unwrap();
+        steps += 1;
+        let crashed = TempDir::new().unwrap();
+        copy(dir.path(), crashed.path());
+        let after = open(crashed.path(), START).await;
+        assert_eq!(ids(&after).await, ids(&store).await);
+        assert_whole(&after).await;
+        granted(&login(&after, "alice", &now_code(START), START).await);
+        if let Removed::All(_) = removed {
+            break;
+        }
+    }
+    assert!(steps >= 3, "{steps}");
+    assert_eq!(ids(&store).await.len(), 1);
+}
+
+#[tokio::test]
+async fn wrong_codes_count_when_their_events_are_gone() {
+    let (dir, store) = alice().await;
+    for number in 0..4 {
+        let now = day(number);
+        assert_eq!(
+            refused(&login(&store, "alice", &wrong(SEED, now), now).await),
+            Reason::CodeWrong
+        );
+    }
+    let now = day(20);
+    granted(&login(&store, "alice", &now_code(now), now).await);
+    assert!(remove(&store, now, now).await > 4);
+    let store = again(dir.path(), store, now).await;
+    assert_eq!(failures(&store, now), 4);
+    let later = day(33);
+    granted(&login(&store, "alice", &now_code(later), later).await);
+    remove(&store, later, later).await;
+    let store = again(dir.path(), store, later).await;
+    assert_eq!(failures(&store, later), 0, "30 days have gone by");
+}
+
+#[tokio::test]
+async fn wrong_codes_follow_a_person_to_another_name() {
+    let (dir, store) = alice().await;
+    login(&store, "alice", &wrong(SEED, START), START).await;
+    let rename = Operation::Rename {
+        table: &LOCAL,
+        from: "alice".into(),
+        to: "alicia".into(),
+    };
+    run(&store, rename, START).await;
+    let now = day(8);
+    granted_nothing(&store, now).await;
+    remove(&store, now, now).await;
+    let store = again(dir.path(), store, now).await;
+    let count = |counter: &mut CodeCounter| counter.failures(now);
+    assert_eq!(store.with_code_counter(&name("alicia"), now, count), 1);
+    assert_eq!(failures(&store, now), 0);
+}
+
+#[tokio::test]
+async fn a_block_outlives_its_events_until_it_is_cleared() {
+    let (dir, store) = alice().await;
+    let mut now = START;
+    for _ in 0..30 {
+        now = now.after(Span::from_hours(2));
+        login(&store, "alice", &wrong(SEED, now), now).await;
+    }
+    now = day(90);
+    granted_nothing(&store, now).await;
+    remove(&store, now, now).await;
+    let store = again(dir.path(), store, now).await;
+    let blocked = login(&store, "alice", &now_code(now), now).await;
+    assert_eq!(refused(&blocked), Reason::CodeBlocked);
+    run(&store, Operation::Unlock(name("alice")), now).await;
+    now = day(91);
+    granted_nothing(&store, now).await;
+    remove(&store, now, now).await;
+    let store = again(dir.path(), store, now).await;
+    granted(&login(&store, "alice", &now_code(now), now).await);
+    assert_whole(&store).await;
+}
+
+/// Moves the log on by an event that counts for nothing.
+async fn granted_nothing(store: &GatewayStore, now: Timestamp) {
+    let what = What::FloorRaised {
+        cause: "a test".into(),
+    };
+    store.record(Event { at: now, what }).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_used_a_code_first_is_known_when_the_event_is_gone() {
+    let (dir, store) = alice().await;
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    let now = day(10);
+    granted_nothing(&store, now).await;
+    remove(&store, now, now).await;
+    let store = again(dir.path(), store, now).await;
+    assert_eq!(ids(&store).await.len(), 1);
+    let first = store
+        .first_use(token(), Step(step_at(START)))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((first.at, &*first.client), (START, "vpn1"));
+}
+
+#[tokio::test]
+async fn what_was_tampered_with_is_not_removed() {
+    let (dir, store) = alice().await;
+    for number in 0..5 {
+        granted_nothing(&store, day(number)).await;
+    }
+    store.checkpoint().await.unwrap();
+    let last = last_id(&store).await;
+    drop(store);
+    let database = Connection::open(dir.path().join("gateway.db")).unwrap();
+    let damaged = last - 2;
+    database
+        .execute("UPDATE event SET detail = 'other' WHERE id = ?1", [damaged])
+        .unwrap();
+    drop(database);
+    let store = open(dir.path(), day(9)).await;
+    assert_eq!(remove(&store, day(9), day(9)).await, damaged - 1);
+    let verified = store.verify_log().await.unwrap();
+    assert_eq!(verified.broken, Some(damaged));
+}
+
+#[tokio::test]
+async fn a_deleted_log_is_hidden_at_once_and_says_who_did_it() {
+    let (dir, store) = alice().await;
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    let last = last_id(&store).await;
+    store.delete_log(admin(), START).await.unwrap();
+    let store = again(dir.path(), store, START).await;
+    let bounds = store.log_bounds().await.unwrap();
+    assert_eq!((bounds.oldest, bounds.newest), (last + 1, last + 1));
+    let recorded = store.event(last + 1).await.unwrap().unwrap();
+    let actor = admin();
+    let through = last;
+    assert_eq!(recorded.event.what, What::LogDeleted { actor, through });
+    assert_eq!(remove(&store, START, START).await, last);
+    assert_whole(&store).await;
+    let replay = login(&store, "alice", &now_code(START), START).await;
+    assert_eq!(refused(&replay), Reason::CodeReplayed);
+}
+
+#[tokio::test]
+async fn a_reader_goes_on_where_it_was() {
+    let (dir, store) = alice().await;
+    assert_eq!(store.log_mark("syslogd").await.unwrap(), None);
+    store.set_log_mark("syslogd", Some(3)).await.unwrap();
+    let store = again(dir.path(), store, START).await;
+    assert_eq!(store.log_mark("syslogd").await.unwrap(), Some(3));
+    assert_eq!(store.log_mark("syslogd2").await.unwrap(), None);
+    store.set_log_mark("syslogd", None).await.unwrap();
+    assert_eq!(store.log_mark("syslogd").await.unwrap(), None);
 }

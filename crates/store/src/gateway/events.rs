@@ -191,6 +191,19 @@ pub(super) async fn at<T: Tx>(tx: &mut T, id: i64) -> Result<Option<Recorded>, S
     tx.row(select_events!("WHERE id = $1"), &vals![id]).await
 }
 
+/// Events with numbers above `after`, oldest first.
+pub(super) async fn after<T: Tx>(
+    tx: &mut T,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Recorded>, SqlError> {
+    tx.rows(
+        select_events!("WHERE id > $1 ORDER BY id LIMIT $2"),
+        &vals![after, limit],
+    )
+    .await
+}
+
 /// Logins with a number below `before`, newest first.
 pub(super) async fn logins_before<T: Tx>(
     tx: &mut T,

@@ -59,6 +59,11 @@ impl HeadFile {
     pub(super) fn write(&self, head: Head) -> io::Result<()> {
         self.file.write_all_at(&encode(head), 0)
     }
+
+    /// Makes what was written outlive a power failure.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
 }
 
 fn encode(head: Head) -> [u8; LEN] {

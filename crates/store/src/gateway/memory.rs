@@ -15,10 +15,11 @@ use domain::schema::{ADMIN, CONSOLE, GLOBAL, Object, RADIUS_CLIENT, SETTING, Val
 use domain::settings::Settings;
 use domain::time::{Span, Timestamp};
 use ident::TokenSerial;
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::directory::{Counters, Directory, PersonEntry, Progress, Spent};
-use super::events::{Link, Recorded, Tally, select_events};
+use super::events::{Link, Recorded, Tally};
 use super::head::{Head, HeadFile};
 use super::records::{self, PersonRow, TokenRow};
 use super::secrets::Secrets;
@@ -43,8 +44,8 @@ pub(super) struct Memory {
     latest: AtomicI64,
     /// The beginning of the latest step that was spent.
     reach: AtomicI64,
-    /// The last event that memory has learned of.
-    learned: AtomicI64,
+    /// The last event that memory has learned of, for those who wait for the next.
+    learned: watch::Sender<i64>,
 }
 
 impl Memory {
@@ -57,7 +58,7 @@ impl Memory {
             head,
             latest: AtomicI64::new(found.map_or(0, |head| head.latest.micros())),
             reach: AtomicI64::new(found.map_or(0, |head| head.reach.micros())),
-            learned: AtomicI64::new(0),
+            learned: watch::Sender::new(0),
         }
     }
 
@@ -103,12 +104,22 @@ impl Memory {
 
     /// The last event that memory has learned of.
     pub(super) fn learned(&self) -> i64 {
-        self.learned.load(Ordering::Acquire)
+        *self.learned.borrow()
+    }
+
+    /// The same, and how it goes on.
+    pub(super) fn news(&self) -> watch::Receiver<i64> {
+        self.learned.subscribe()
+    }
+
+    /// Brings the head record onto the disk.
+    pub(super) fn sync_head(&self) -> std::io::Result<()> {
+        self.head.sync()
     }
 
     /// Notes that this much is durable and learned.
     pub(super) fn committed(&self, link: Link, at: Timestamp) {
-        self.learned.store(link.id, Ordering::Release);
+        self.learned.send_replace(link.id);
         let reach = self.read().reach();
         let head = Head {
             link,
@@ -186,7 +197,7 @@ impl Memory {
         *self.write() = directory;
         *self.counters() = counters;
         self.reserved().clear();
-        self.learned.store(last.id, Ordering::Release);
+        self.learned.send_replace(last.id);
         Ok(())
     }
 
@@ -304,6 +315,12 @@ pub(super) async fn set_mark<T: Tx>(tx: &mut T, name: &str, value: i64) -> Resul
     .await
 }
 
+pub(super) async fn remove_mark<T: Tx>(tx: &mut T, name: &str) -> Result<(), SqlError> {
+    tx.exec("DELETE FROM mark WHERE name = $1", &vals![name])
+        .await
+        .map(drop)
+}
+
 /// Brings the directory from the rows up to the last event, and checks the chain on the way. Returns
 /// that event's link and moment.
 async fn replay<T: Tx>(
@@ -317,12 +334,7 @@ async fn replay<T: Tx>(
         None => return Err(SqlError::damaged("event", checkpoint.to_string(), "id")),
     };
     loop {
-        let page: Vec<Recorded> = tx
-            .rows(
-                select_events!("WHERE id > $1 ORDER BY id LIMIT $2"),
-                &vals![link.id, PAGE],
-            )
-            .await?;
+        let page = super::events::after(tx, link.id, PAGE).await?;
         if page.is_empty() {
             return Ok((link, at));
         }
@@ -376,6 +388,9 @@ impl FromRow for TallyRow {
     }
 }
 
+/// How far back wrong codes count: the 30 days of the limit, and a day for clocks that were set.
+pub(super) const COUNTED: Span = Span::from_days(31);
+
 /// Counts wrong codes again from the events that bear on the counters.
 async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
     let mut counters = Counters::default();
@@ -383,12 +398,14 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
         .row("SELECT at FROM event ORDER BY id DESC LIMIT 1", &[])
         .await?;
     let latest = latest.map_or(0, |(at,)| at);
-    let since = Timestamp::from_micros(latest).before(Span::from_days(31));
+    let since = Timestamp::from_micros(latest).before(COUNTED);
     // Blocks, and what clears them, do not age.
     let rows: Vec<TallyRow> = tx
         .rows(
-            "SELECT at, person, tally, object FROM event \
-             WHERE (tally IN (1, 2) AND at > $1) OR tally IN (3, 4, 5) ORDER BY id",
+            "SELECT at, person, kind, object FROM (\
+             SELECT event AS id, at, person, kind, NULL AS object FROM tally \
+             UNION ALL SELECT id, at, person, tally, object FROM event WHERE tally IS NOT NULL) \
+             WHERE (kind IN (1, 2) AND at > $1) OR kind IN (3, 4, 5) ORDER BY id",
             &vals![since],
         )
         .await?;

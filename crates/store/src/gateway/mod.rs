@@ -9,6 +9,7 @@ mod consume;
 mod directory;
 mod events;
 mod head;
+mod log;
 mod maintenance;
 mod memory;
 mod outbox;
@@ -16,6 +17,7 @@ mod queries;
 mod records;
 mod references;
 mod renaming;
+mod retention;
 mod schema;
 mod secrets;
 
@@ -42,7 +44,9 @@ use otp::{Drift, Step};
 pub use administer::Done;
 pub use consume::{Decision, Granted, Outcome};
 pub use events::Recorded;
+pub use log::{LogBounds, Verified};
 pub use outbox::Waiting;
+pub use retention::Removed;
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
@@ -384,15 +388,11 @@ impl GatewayStore {
             .spent(serial)
             .filter(|spent| spent.step == step);
         let Some(spent) = spent else { return Ok(None) };
-        let recorded = self.event(spent.by).await?;
-        Ok(recorded.and_then(|recorded| match recorded.event.what {
-            domain::audit::What::Accepted { origin, .. } => Some(FirstUse {
-                at: recorded.event.at,
-                client: origin.client,
-                source: origin.source,
-            }),
-            _ => None,
-        }))
+        self.read(log::FirstUseOf {
+            token: serial,
+            event: spent.by,
+        })
+        .await
     }
 
     /// The clock difference that a token has shown so far.

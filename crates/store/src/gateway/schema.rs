@@ -11,6 +11,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "references",
         sql: REFERENCES,
     },
+    Migration {
+        name: "log",
+        sql: LOG,
+    },
 ];
 
 /// - `token.stage = 'removed'` keeps what was spent of a token that was deleted: it may come back.
@@ -116,4 +120,35 @@ CREATE TABLE reference (
     PRIMARY KEY (path, entry, field, target, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reference_target ON reference (target, name);
+";
+
+/// What stays of events that retention removed:
+///
+/// - `anchor`: the last of them, to which the first that is left is chained.
+/// - `tally`: those that a start has to count again, as `event.tally` was; a count that was cleared has
+///   none.
+/// - `spender`: for each token the login that spent its latest step, if that one is gone.
+const LOG: &str = "
+CREATE TABLE anchor (
+    only INTEGER PRIMARY KEY CHECK (only = 0),
+    event INTEGER NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE tally (
+    event INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    person TEXT NOT NULL,
+    kind INTEGER NOT NULL
+) STRICT;
+CREATE INDEX tally_person ON tally (person);
+CREATE INDEX tally_at ON tally (at);
+
+CREATE TABLE spender (
+    token TEXT PRIMARY KEY,
+    event INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    client TEXT NOT NULL,
+    source TEXT NOT NULL
+) STRICT;
 ";
