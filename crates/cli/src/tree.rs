@@ -196,6 +196,7 @@ pub(crate) static REPORTS: &[Report] = &[
 
 /// The first words of the tables' paths, for `?`.
 pub(crate) static GROUPS: &[(&str, &str)] = &[
+    ("log", "Event log."),
     ("system", "System operation."),
     ("user", "Users and authentication."),
 ];

@@ -15,7 +15,8 @@ pub use kind::{Choice, Kind, Value, ValueError};
 pub use network::{Netmask, Subnet};
 pub use object::Object;
 pub use tables::{
-    ADMIN, ALL, CONSOLE, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, RADIUS_CLIENT, SETTING, VDOM,
+    ADMIN, ALL, CONSOLE, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, LOG_DISK, LOG_MEMORY,
+    LOG_SETTING, RADIUS_CLIENT, SETTING, SYSLOG_SERVERS, SyslogServer, VDOM,
 };
 
 /// A configuration table or a single settings object.

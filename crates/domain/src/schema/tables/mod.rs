@@ -2,9 +2,11 @@
 
 use super::{Access, Choice, Effect, Field, Kind, Table};
 
+mod log;
 mod system;
 mod user;
 
+pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
 pub use system::{ADMIN, CONSOLE, EMAIL_SERVER, GLOBAL, VDOM};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
 
@@ -18,6 +20,17 @@ pub const ALL: &[&Table] = &[
     &LOCAL,
     &SETTING,
     &RADIUS_CLIENT,
+    &LOG_SETTING,
+    &LOG_DISK,
+    &LOG_MEMORY,
+    &SYSLOG_SERVERS[0].setting,
+    &SYSLOG_SERVERS[0].filter,
+    &SYSLOG_SERVERS[1].setting,
+    &SYSLOG_SERVERS[1].filter,
+    &SYSLOG_SERVERS[2].setting,
+    &SYSLOG_SERVERS[2].filter,
+    &SYSLOG_SERVERS[3].setting,
+    &SYSLOG_SERVERS[3].filter,
 ];
 
 const fn field(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Field {
