@@ -5,6 +5,7 @@
 
 use crate::access::Area;
 
+mod example;
 mod kind;
 mod network;
 mod object;
@@ -91,6 +92,8 @@ pub struct Field {
     pub access: Access,
     /// Whether it does anything.
     pub effect: Effect,
+    /// What it typically holds; empty where its kind tells enough, see [`Field::example`].
+    pub sample: &'static str,
 }
 
 /// Who sets a field.
@@ -178,6 +181,7 @@ mod tests {
                 let name = format!("{} {}", table.path, field.name);
                 assert!(!field.help.is_empty(), "{name}");
                 assert!(field.default_is_valid(), "{name}");
+                assert!(field.example_is_valid(), "{name}");
                 for path in field.kind.references() {
                     assert!(Table::at(path).is_some(), "{name} refers to {path}");
                 }

@@ -41,6 +41,7 @@ const fn field(name: &'static str, kind: Kind, default: &'static str, help: &'st
         default,
         access: Access::Administrator,
         effect: Effect::InForce,
+        sample: "",
     }
 }
 
@@ -57,6 +58,7 @@ const fn system(
         default,
         access: Access::System,
         effect: Effect::InForce,
+        sample: "",
     }
 }
 

@@ -62,7 +62,8 @@ pub static GLOBAL: Table = Table {
             Kind::Text(35),
             "symbolon",
             "Name of this unit, shown in the prompt.",
-        ),
+        )
+        .such_as("gate"),
         field(
             "vdom-mode",
             Kind::Choice(&[
@@ -197,7 +198,8 @@ pub static ADMIN: Table = Table {
             Kind::Text(63),
             "",
             "This administrator's email address.",
-        ),
+        )
+        .such_as("admin@example.net"),
         field("password", Kind::Secret(128), "", "Admin user password."),
         field(
             "force-password-change",
@@ -267,13 +269,15 @@ pub static EMAIL_SERVER: Table = Table {
             Kind::Text(63),
             "",
             "Sender and reply-to address of every mail.",
-        ),
+        )
+        .such_as("tokens@example.net"),
         field(
             "server",
             Kind::Text(63),
             "",
             "SMTP server IP address or hostname.",
-        ),
+        )
+        .such_as("mail.example.net"),
         field("port", Kind::Integer(1, 65_535), "25", "SMTP server port."),
         field(
             "authenticate",
@@ -292,7 +296,8 @@ pub static EMAIL_SERVER: Table = Table {
             Kind::Text(255),
             "",
             "SMTP server user name for authentication.",
-        ),
+        )
+        .such_as("tokens@example.net"),
         field(
             "password",
             Kind::Secret(128),

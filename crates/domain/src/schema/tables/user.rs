@@ -84,13 +84,15 @@ pub static LOCAL: Table = Table {
             Kind::Reference(&["user fortitoken"]),
             "",
             "Two-factor recipient's FortiToken serial number.",
-        ),
+        )
+        .such_as("FTKMOB83712DC7FE"),
         field(
             "email-to",
             Kind::Text(63),
             "",
             "Two-factor recipient's email address.",
-        ),
+        )
+        .such_as("alice@example.net"),
         field("passwd", Kind::Secret(128), "", "User's password."),
     ],
     children: &[],
@@ -149,7 +151,8 @@ pub static RADIUS_CLIENT: Table = Table {
             Kind::Subnet,
             "",
             "Address or network of the client.",
-        ),
+        )
+        .such_as("192.0.2.0/24"),
         field("secret", Kind::Secret(128), "", "Shared secret."),
         field(
             "require-message-authenticator",
