@@ -114,7 +114,31 @@ impl Complaint {
         }
     }
 
-    fn return_code(&self) -> Option<i32> {
+    /// When this is said, for the manual.
+    pub(crate) fn meaning(&self) -> &'static str {
+        match &self.fault {
+            Fault::Action => "No command begins like this in this place.",
+            Fault::Command(_) => "The word does not belong there: the command does not have it.",
+            Fault::Ambiguous(_) => "More than one word begins like this.",
+            Fault::Incomplete => "The command needs more words.",
+            Fault::Value(_) => "The field or argument does not take this value.",
+            Fault::Reference(_) => "The value names an entry that does not exist.",
+            Fault::Denied => "This is not done here, or not by this administrator.",
+            Fault::Duplicate(_) => "The name is another entry's.",
+            Fault::Change { .. } => "The change itself is refused.",
+        }
+    }
+
+    /// What is printed before the return code.
+    pub(crate) fn form(&self) -> String {
+        let text = self.to_string();
+        let lines = text.lines();
+        let form =
+            lines.take_while(|line| !line.starts_with("Command fail.") && *line != self.plain);
+        form.collect::<Vec<_>>().join("\n")
+    }
+
+    pub(crate) fn return_code(&self) -> Option<i32> {
         match &self.fault {
             Fault::Action => None,
             Fault::Command(_) | Fault::Ambiguous(_) => Some(-61),

@@ -169,7 +169,8 @@ fn field_help(field: &Field) -> String {
     line(&shape(&field.kind), field.help)
 }
 
-fn shape(kind: &Kind) -> String {
+/// What a field of this kind takes, in short.
+pub(crate) fn shape(kind: &Kind) -> String {
     match kind {
         Kind::Text(max) => format!("<string>, {max} characters"),
         Kind::Choice(_) => "<word>".to_owned(),

@@ -9,6 +9,21 @@ use crate::complaint::Complaint;
 /// Lines of context at most; who wants more wants all of the output.
 const CONTEXT_MAX: usize = 1_000;
 
+/// What `grep` can be told, with one line of help each.
+pub(crate) static OPTIONS: &[(&str, &str)] = &[
+    ("-i", "Upper and lower case are the same."),
+    ("-v", "Lines that do not match."),
+    ("-n", "With the number of each line."),
+    ("-c", "Only how many lines match."),
+    (
+        "-f",
+        "With the block of the configuration around each match, which is marked <---.",
+    ),
+    ("-A N", "With N lines after each match."),
+    ("-B N", "With N lines before each match."),
+    ("-C N", "With N lines before and after each match."),
+];
+
 /// Where the text of a command goes on its way to the terminal.
 #[derive(Debug)]
 pub struct Output {

@@ -26,6 +26,7 @@ mod complete;
 pub mod debug;
 pub mod editor;
 mod filter;
+pub mod manual;
 pub mod pager;
 pub mod render;
 mod session;

@@ -12,6 +12,7 @@ mod console;
 mod demo;
 mod desk;
 mod ending;
+mod manual;
 mod up;
 
 use std::io::IsTerminal;
@@ -43,6 +44,8 @@ enum Command {
     App(app::Args),
     /// Walk one token from its licence to a login, on a system of its own
     Demo(demo::DemoArgs),
+    /// Write the manual of the administrator's command line, in Markdown
+    Manual(manual::ManualArgs),
     /// Measure, next to a floor measured in the same minute
     Bench(bench::BenchArgs),
 }
@@ -110,6 +113,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Desk(args) => desk::run(&args),
         Command::App(args) => runtime()?.block_on(app(args)),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
+        Command::Manual(args) => manual::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

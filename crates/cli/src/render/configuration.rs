@@ -315,7 +315,7 @@ fn not_found(table: &Table, key: &str) -> String {
 }
 
 /// A value as [`Field::parse`] takes it. A secret that was typed and not saved yet has no sealed form.
-fn typed(field: &Field, value: &Value) -> String {
+pub(crate) fn typed(field: &Field, value: &Value) -> String {
     match value {
         Value::Sealed(sealed) => format!("ENC {sealed}"),
         Value::Secret(_) => "ENC *".to_owned(),

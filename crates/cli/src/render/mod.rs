@@ -14,7 +14,7 @@ mod zone;
 
 pub use change::change;
 pub use configuration::{Listing, Part, View};
-pub(crate) use configuration::{Scope, Shown};
+pub(crate) use configuration::{Scope, Shown, typed};
 pub use logins::login;
 pub use network::{
     Closed, Echo, PingTally, date, ping_denied, ping_head, ping_unsent, stands_for, telnet_closed,
