@@ -30,6 +30,7 @@ macro_rules! transcripts {
 
 transcripts! {
     configure_users
+    configure_groups
     configure_settings
     configure_clients
     clock

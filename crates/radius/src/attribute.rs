@@ -8,6 +8,10 @@ use thiserror::Error;
 /// too (RFC 2865 section 5).
 pub const MAX_VALUE_LENGTH: usize = 253;
 
+/// The longest value of a vendor's attribute: Vendor-Id, vendor type and vendor length come before it
+/// (RFC 2865 section 5.26).
+pub const MAX_VENDOR_VALUE_LENGTH: usize = MAX_VALUE_LENGTH - 6;
+
 /// The Type octet of an attribute (RFC 2865 section 5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Type(pub u8);
@@ -61,6 +65,23 @@ types! {
     MESSAGE_AUTHENTICATOR = 80, "Message-Authenticator", "RFC 3579 section 3.2";
     NAS_PORT_ID = 87, "NAS-Port-Id", "RFC 2869 section 5.17";
     NAS_IPV6_ADDRESS = 95, "NAS-IPv6-Address", "RFC 3162 section 2.1";
+}
+
+/// An attribute of a vendor: its SMI enterprise number, and the vendor's own type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VendorType {
+    /// The vendor's enterprise number.
+    pub vendor: u32,
+    /// The type that the vendor gave it.
+    pub kind: u8,
+}
+
+impl VendorType {
+    /// Fortinet-Group-Name: a group of the user, by which a client of this vendor finds its own.
+    pub const FORTINET_GROUP_NAME: Self = Self {
+        vendor: 12_356,
+        kind: 1,
+    };
 }
 
 impl fmt::Display for Type {
@@ -127,6 +148,28 @@ impl Encoded {
             });
         }
         self.push_bounded(kind, value);
+        Ok(())
+    }
+
+    pub(crate) fn push_vendor(
+        &mut self,
+        kind: VendorType,
+        value: &[u8],
+    ) -> Result<(), AttributeError> {
+        let (outer, octets) = (Type::VENDOR_SPECIFIC, value.len());
+        if value.is_empty() {
+            return Err(AttributeError::Empty { kind: outer });
+        }
+        if octets > MAX_VENDOR_VALUE_LENGTH {
+            return Err(AttributeError::TooLong {
+                kind: outer,
+                octets: octets + 6,
+            });
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "at most 247 + 2")]
+        let length = octets as u8 + 2;
+        let header = [&kind.vendor.to_be_bytes()[..], &[kind.kind, length]].concat();
+        self.push_bounded(outer, &[&header, value].concat());
         Ok(())
     }
 

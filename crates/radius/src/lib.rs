@@ -26,7 +26,7 @@ mod request;
 mod secret;
 mod server;
 
-pub use attribute::{AttributeError, MAX_VALUE_LENGTH, Type};
+pub use attribute::{AttributeError, MAX_VALUE_LENGTH, MAX_VENDOR_VALUE_LENGTH, Type, VendorType};
 pub use authenticator::MessageAuthenticator;
 pub use packet::{
     Attributes, Authenticator, Code, Identifier, MAX_ATTRIBUTES, MAX_LENGTH, MIN_LENGTH, Packet,

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::attribute::{self, Encoded, MAX_VALUE_LENGTH};
 use crate::packet::{Code, MAX_LENGTH, MIN_LENGTH, Packet};
-use crate::{AttributeError, Secret, Type};
+use crate::{AttributeError, Secret, Type, VendorType};
 
 /// Type, Length and value of a Message-Authenticator.
 pub(crate) const MESSAGE_AUTHENTICATOR_LENGTH: usize = 18;
@@ -85,6 +85,16 @@ impl Reply {
     /// Adds an attribute of 1 to 253 octets.
     pub fn attribute(mut self, kind: Type, value: &[u8]) -> Result<Self, AttributeError> {
         self.attributes.push(kind, value, &RESERVED)?;
+        Ok(self)
+    }
+
+    /// Adds an attribute of a vendor, of 1 to 247 octets (RFC 2865 section 5.26).
+    pub fn vendor_attribute(
+        mut self,
+        kind: VendorType,
+        value: &[u8],
+    ) -> Result<Self, AttributeError> {
+        self.attributes.push_vendor(kind, value)?;
         Ok(self)
     }
 

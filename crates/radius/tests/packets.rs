@@ -12,8 +12,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use radius::{
     AccessRequest, AccessRequestError, AttributeError, Authenticator, EmptySecret, Identifier,
-    MAX_ATTRIBUTES, MAX_LENGTH, MessageAuthenticator, Packet, ParseError, Prompt, Reply,
-    ReplyError, Request, Secret, StatusServer, StatusServerError, TooLarge, Type, verify_reply,
+    MAX_ATTRIBUTES, MAX_LENGTH, MAX_VENDOR_VALUE_LENGTH, MessageAuthenticator, Packet, ParseError,
+    Prompt, Reply, ReplyError, Request, Secret, StatusServer, StatusServerError, TooLarge, Type,
+    VendorType, verify_reply,
 };
 
 const AUTHENTICATOR: Authenticator = Authenticator([7; 16]);
@@ -320,6 +321,24 @@ fn a_long_message_is_split_between_characters() {
         [252, 252, 96]
     );
     assert_eq!(parts.concat(), text);
+}
+
+#[test]
+fn a_vendor_attribute_has_its_vendor_before_it() {
+    let group = VendorType::FORTINET_GROUP_NAME;
+    let bytes = Reply::accept()
+        .vendor_attribute(group, b"staff")
+        .unwrap()
+        .encode(&Packet::parse(&login(b"x")).unwrap(), &secret())
+        .unwrap();
+    let reply = Packet::parse(&bytes).unwrap();
+    let value = reply.first(Type::VENDOR_SPECIFIC);
+    assert_eq!(value, Some(&b"\0\0\x30\x44\x01\x07staff"[..]));
+    let longest = Reply::accept().vendor_attribute(group, &[b'x'; MAX_VENDOR_VALUE_LENGTH]);
+    assert!(longest.is_ok());
+    for wrong in [&[][..], &[b'x'; MAX_VENDOR_VALUE_LENGTH + 1]] {
+        assert!(Reply::accept().vendor_attribute(group, wrong).is_err());
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod support;
 
 use domain::admin::{AdminError, Edit, Operation};
 use domain::reason::Reason;
-use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT, Table, Value};
+use domain::schema::{FORTITOKEN, GROUP, LOCAL, RADIUS_CLIENT, Table, Value};
 use domain::throttle::CodeCounter;
 use ident::TokenSerial;
 use store::engine::Failure;
@@ -172,4 +172,95 @@ async fn a_purge_takes_all_or_nothing() {
     assert!(owned.owner.is_none() && !owned.token.has_seed);
     run(&store, purge(&FORTITOKEN), START).await;
     assert!(store.tokens_after("", 10).await.unwrap().is_empty());
+}
+
+fn members(names: &[&str]) -> Edit {
+    let names = names.iter().map(|name| (*name).into()).collect();
+    Edit::Set(GROUP.field("member").unwrap(), Value::List(names))
+}
+
+async fn group(store: &GatewayStore, key: &str, names: &[&str]) {
+    run(store, configure(&GROUP, key, vec![members(names)]), START).await;
+}
+
+fn groups(store: &GatewayStore, user: &str) -> Vec<String> {
+    let groups = store.groups_of(&name(user));
+    groups.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test]
+async fn a_named_user_stays_and_takes_a_new_name_along() {
+    let (dir, mut store) = alice().await;
+    enrol(&store, "bob", TokenSerial::mobile([2; 5]), SEED, START).await;
+    group(&store, "vpn", &["ALICE", "bob", "alice"]).await;
+    group(&store, "admins", &["alice"]).await;
+    assert_eq!(groups(&store, "alice"), ["admins", "vpn"]);
+    let used = refusal(
+        &store,
+        Operation::Remove {
+            table: &LOCAL,
+            key: "Alice".into(),
+        },
+    )
+    .await;
+    assert_eq!(used.to_string(), "The entry is used by other 2 entries");
+    assert_eq!(
+        used.next_step(),
+        "user local \"alice\" is in use: user group \"admins\" names it in member; \
+         user group \"vpn\" names it in member; change that first"
+    );
+    assert_eq!(refusal(&store, purge(&LOCAL)).await.return_code(), -23);
+    run(&store, rename(&LOCAL, "alice", "zoë"), START).await;
+    run(&store, rename(&GROUP, "vpn", "remote"), START).await;
+    for _ in 0..2 {
+        assert_eq!(groups(&store, "zoë"), ["admins", "remote"]);
+        assert!(groups(&store, "alice").is_empty());
+        let remote = store.object(&GROUP, "remote").await.unwrap().unwrap();
+        assert_eq!(remote.list("member"), ["zoë".into(), "bob".into()]);
+        let reopened = {
+            store.shutdown();
+            drop(store);
+            open(dir.path(), START).await
+        };
+        store = reopened;
+    }
+    group(&store, "admins", &[]).await;
+    run(&store, purge(&GROUP), START).await;
+    assert!(groups(&store, "zoë").is_empty());
+    run(&store, purge(&LOCAL), START).await;
+}
+
+#[tokio::test]
+async fn nobody_names_what_does_not_exist() {
+    let (_dir, store) = alice().await;
+    let edits = vec![members(&["alice", "carol"])];
+    let error = refusal(&store, configure(&GROUP, "vpn", edits)).await;
+    assert_eq!(error.return_code(), -3);
+    assert!(
+        error.next_step().contains("'carol'"),
+        "{}",
+        error.next_step()
+    );
+    assert!(store.object(&GROUP, "vpn").await.unwrap().is_none());
+}
+
+/// A scan of 100,000 names for each deletion would stop logins meanwhile.
+#[tokio::test]
+async fn who_names_an_entry_is_found_by_an_index() {
+    let (dir, store) = alice().await;
+    store.shutdown();
+    drop(store);
+    let database = rusqlite::Connection::open(dir.path().join("gateway.db")).unwrap();
+    let plan: String = database
+        .query_row(
+            "EXPLAIN QUERY PLAN SELECT path, entry, field FROM reference \
+             WHERE target = 'user local' AND name = 'alice'",
+            [],
+            |row| row.get(3),
+        )
+        .unwrap();
+    assert!(
+        plan.contains("reference_target (target=? AND name=?)"),
+        "{plan}"
+    );
 }

@@ -1,5 +1,6 @@
 //! Entries that name each other: what is named must exist, and must stay while it is named.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::{AdminError, Edit, Facts, Owned};
@@ -142,11 +143,14 @@ pub(super) fn resolved(
     };
     match value {
         Value::Text(key) => as_written(key).map(Value::Text),
-        Value::List(keys) => keys
-            .into_iter()
-            .map(as_written)
-            .collect::<Result<_, _>>()
-            .map(Value::List),
+        Value::List(keys) => {
+            // Two spellings of one name are one entry.
+            let mut seen = HashSet::with_capacity(keys.len());
+            let mut keys: Vec<Box<str>> =
+                keys.into_iter().map(as_written).collect::<Result<_, _>>()?;
+            keys.retain(|key| seen.insert(key.clone()));
+            Ok(Value::List(keys))
+        }
         secret @ (Value::Secret(_) | Value::Sealed(_)) => Ok(secret),
     }
 }

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use domain::login::Submitted;
-use radius::{Packet, Prompt, Reply};
+use radius::{AttributeError, Packet, Prompt, Reply, VendorType};
 use store::gateway::{Granted, Outcome};
 use tracing::error;
 
@@ -145,9 +145,14 @@ impl Answerer {
     }
 
     /// The one place that accepts a login: it takes the proof that the step is spent and on disk.
-    fn accept(&mut self, pending: &Pending, _: &Granted) {
+    fn accept(&mut self, pending: &Pending, granted: &Granted) {
         count(&self.shared.tally.accepted);
-        self.push(pending, &Reply::accept());
+        let groups = self.shared.store.groups_of(granted.person());
+        let accept = in_groups(&groups).unwrap_or_else(|error| {
+            error!(%error, "the groups of a user cannot be told");
+            Reply::accept()
+        });
+        self.push(pending, &accept);
     }
 
     fn challenge(&mut self, pending: &Pending, state: &str) {
@@ -209,4 +214,23 @@ impl Answerer {
             self.shared.send(&mut self.outgoing);
         }
     }
+}
+
+/// Octets that the groups of an Accept take at most: some 60 groups of names of usual length. The packet
+/// also has to hold the request's Proxy-States (RFC 2865, 3: 4,096 octets).
+const GROUPS_OCTETS_MAX: usize = 3_000;
+
+/// Octets of a vendor's attribute before its value (RFC 2865, 5.26).
+const VENDOR_HEADER: usize = 8;
+
+/// Each group stands in an attribute of its own: clients look for those of their own groups.
+fn in_groups(groups: &[Arc<str>]) -> Result<Reply, AttributeError> {
+    let mut octets = 0;
+    let mut told = groups.iter().take_while(|group| {
+        octets += VENDOR_HEADER + group.len();
+        octets <= GROUPS_OCTETS_MAX
+    });
+    told.try_fold(Reply::accept(), |accept, group| {
+        accept.vendor_attribute(VendorType::FORTINET_GROUP_NAME, group.as_bytes())
+    })
 }

@@ -1,6 +1,6 @@
 //! Administrative operations: facts, decision and writes in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::admin::{self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads};
@@ -8,7 +8,7 @@ use domain::administrator;
 use domain::audit::{Actor, What};
 use domain::name::CanonicalName;
 use domain::schema::{
-    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, LOCAL, Object, RADIUS_CLIENT, SETTING, Table,
+    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, LOCAL, Object, RADIUS_CLIENT, SETTING, Table,
 };
 use domain::time::Timestamp;
 use domain::user::User;
@@ -16,6 +16,7 @@ use ident::TokenSerial;
 
 use super::directory::PersonEntry;
 use super::events::{Link, Tally};
+use super::memberships::Group;
 use super::memory::{self, Memory};
 use super::outbox;
 use super::records::{self, PersonRow};
@@ -50,6 +51,7 @@ pub(super) enum Update {
     PersonRemoved(CanonicalName),
     Token(TokenSerial, Box<records::TokenRow>),
     TokenRemoved(TokenSerial),
+    Group(Group),
     Clients(Vec<Object>),
     Settings(domain::settings::Settings),
     Cleared(CanonicalName),
@@ -87,6 +89,7 @@ impl Done {
                     Update::PersonRemoved(name) => directory.remove_person(name),
                     Update::Token(serial, row) => directory.put_token(*serial, (**row).clone()),
                     Update::TokenRemoved(serial) => directory.remove_token(*serial),
+                    Update::Group(group) => directory.put_group(group.clone()),
                     Update::Clients(objects) => directory.set_clients(memory.open_clients(objects)),
                     Update::Settings(settings) => directory.set_settings(settings.clone()),
                     Update::Renamed(from, to) => {
@@ -238,6 +241,7 @@ async fn write<T: Tx>(
 pub(super) struct Touched {
     pub(super) updates: Vec<Update>,
     tokens: Vec<TokenSerial>,
+    groups: BTreeSet<Box<str>>,
     clients: bool,
     settings: bool,
 }
@@ -321,6 +325,9 @@ pub(super) fn administrator(table: &'static Table, key: &str) -> Option<Canonica
 impl Touched {
     pub(super) fn object(&mut self, object: &Object) {
         self.clients |= object.table == &RADIUS_CLIENT;
+        if object.table == &GROUP {
+            self.groups.insert(object.key.clone());
+        }
         self.settings |= [&GLOBAL, &SETTING, &CONSOLE].contains(&object.table);
     }
 
@@ -331,6 +338,11 @@ impl Touched {
             if let Some(row) = records::token(tx, serial).await? {
                 self.updates.push(Update::Token(serial, Box::new(row)));
             }
+        }
+        for key in self.groups {
+            let object = records::object(tx, &GROUP, &key).await?;
+            let group = memory::group(tx, &key, object.as_ref()).await?;
+            self.updates.push(Update::Group(group));
         }
         if self.clients {
             self.updates

@@ -23,6 +23,7 @@ use ident::TokenSerial;
 use otp::{Drift, Kind, Parameters, Step, Window};
 
 use super::events::step_from;
+use super::memberships::{Group, Memberships};
 use super::records::TokenRow;
 use super::secrets::Secrets;
 
@@ -139,6 +140,7 @@ impl From<TokenRow> for TokenEntry {
 pub(super) struct Directory {
     people: HashMap<CanonicalName, PersonEntry>,
     tokens: HashMap<TokenSerial, TokenEntry>,
+    memberships: Memberships,
     clients: Arc<[Client]>,
     settings: Arc<Settings>,
     /// Addresses that must go on sending a Message-Authenticator.
@@ -187,6 +189,14 @@ impl Directory {
             entry.seed = None;
             entry.usable = Usable::Never;
         }
+    }
+
+    pub(super) fn put_group(&mut self, group: Group) {
+        self.memberships.put(group);
+    }
+
+    pub(super) fn groups_of(&self, person: &CanonicalName) -> Vec<Arc<str>> {
+        self.memberships.of(person)
     }
 
     pub(super) fn set_clients(&mut self, clients: Vec<Client>) {

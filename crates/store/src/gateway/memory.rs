@@ -11,7 +11,7 @@ use domain::client::{Client, Secret};
 use domain::login::Spend;
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
-use domain::schema::{ADMIN, CONSOLE, GLOBAL, Object, RADIUS_CLIENT, SETTING, Value};
+use domain::schema::{ADMIN, CONSOLE, GLOBAL, GROUP, LOCAL, Object, RADIUS_CLIENT, SETTING, Value};
 use domain::settings::Settings;
 use domain::time::{Span, Timestamp};
 use ident::TokenSerial;
@@ -21,7 +21,9 @@ use zeroize::Zeroizing;
 use super::directory::{Counters, Directory, PersonEntry, Progress, Spent};
 use super::events::{Link, Recorded, Tally};
 use super::head::{Head, HeadFile};
+use super::memberships::Group;
 use super::records::{self, PersonRow, TokenRow};
+use super::references::{self, Place};
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Hooks, Row, SqlError, SqliteTx, Tx, poll_ready};
 use crate::vals;
@@ -270,6 +272,9 @@ impl Memory {
     ) -> Result<(), SqlError> {
         let clients = records::objects(tx, &RADIUS_CLIENT).await?;
         directory.set_clients(self.open_clients(&clients));
+        for object in records::objects(tx, &GROUP).await? {
+            directory.put_group(group(tx, &object.key, Some(&object)).await?);
+        }
         directory.set_settings(settings(tx).await?);
         directory.set_authenticating(authenticating(tx).await?);
         Ok(())
@@ -285,6 +290,31 @@ pub(super) async fn settings<T: Tx>(tx: &mut T) -> Result<Settings, SqlError> {
         &setting.unwrap_or_else(|| Object::new(&SETTING, "")),
     );
     Ok(settings.with_console(&console.unwrap_or_else(|| Object::new(&CONSOLE, ""))))
+}
+
+/// A group as logins need it; one that is gone, or that clients are not told of, has no members.
+pub(super) async fn group<T: Tx>(
+    tx: &mut T,
+    key: &str,
+    object: Option<&Object>,
+) -> Result<Group, SqlError> {
+    let place = Place {
+        path: GROUP.path,
+        entry: key,
+    };
+    let members = match object {
+        Some(object) if object.text("group-type") == "firewall" => {
+            references::targets(tx, place, "member", &LOCAL).await?
+        }
+        _ => Vec::new(),
+    };
+    Ok(Group {
+        name: key.into(),
+        members: members
+            .iter()
+            .map(|member| CanonicalName::from_stored(member))
+            .collect(),
+    })
 }
 
 pub(super) async fn authenticating<T: Tx>(tx: &mut T) -> Result<HashSet<IpAddr>, SqlError> {

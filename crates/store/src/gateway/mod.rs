@@ -11,6 +11,7 @@ mod events;
 mod head;
 mod log;
 mod maintenance;
+mod memberships;
 mod memory;
 mod outbox;
 mod queries;
@@ -319,6 +320,11 @@ impl GatewayStore {
             memory.committed(*link, at);
         });
         write.await.map(drop).map_err(undecided)
+    }
+
+    /// The groups of a person, in the order of their names.
+    pub fn groups_of(&self, person: &CanonicalName) -> Vec<Arc<str>> {
+        self.memory.read().groups_of(person)
     }
 
     /// The settings in force.

@@ -126,6 +126,23 @@ pub(super) async fn put<T: Tx>(
     Ok(())
 }
 
+/// The entries of one table that a field of an entry names, as the index knows them.
+pub(super) async fn targets<T: Tx>(
+    tx: &mut T,
+    place: Place<'_>,
+    field: &str,
+    table: &Table,
+) -> Result<Vec<String>, SqlError> {
+    let rows: Vec<(String,)> = tx
+        .rows(
+            "SELECT name FROM reference \
+             WHERE path = $1 AND entry = $2 AND field = $3 AND target = $4",
+            &vals![place.path, place.entry, field, table.path],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
 async fn stored<T: Tx>(
     tx: &mut T,
     place: Place<'_>,

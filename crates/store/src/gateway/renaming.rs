@@ -55,6 +55,7 @@ pub(super) async fn object<T: Tx>(
         to_written: to,
     };
     carried(references::rename(tx, &renamed).await?, touched);
+    touched.object(&Object::new(table, from));
     Ok(())
 }
 

@@ -42,8 +42,9 @@ impl Vpn {
         }
     }
 
-    /// Sends `attributes` in the words of `radclient`, with a Message-Authenticator.
-    pub(crate) fn radclient(&self, kind: &str, attributes: &str) -> Answer {
+    /// Sends `attributes` in the words of `radclient`, with a Message-Authenticator, and takes what came
+    /// back, if anything did.
+    pub(crate) fn received(&self, kind: &str, attributes: &str) -> Option<String> {
         let attributes = format!(
             "{attributes}Packet-Src-IP-Address = {}, Message-Authenticator = 0x00\n",
             self.source
@@ -57,7 +58,7 @@ impl Vpn {
         );
         let text = said.out + &said.err;
         if text.contains("No reply from server") {
-            return Answer::Silence;
+            return None;
         }
         let received = text.find("Received ").unwrap_or_else(|| panic!("{text}"));
         let received = &text[received..];
@@ -65,6 +66,14 @@ impl Vpn {
             received.contains("Message-Authenticator"),
             "an answer without Message-Authenticator:\n{text}"
         );
+        Some(received.to_owned())
+    }
+
+    /// The same, as an answer.
+    pub(crate) fn radclient(&self, kind: &str, attributes: &str) -> Answer {
+        let Some(received) = self.received(kind, attributes) else {
+            return Answer::Silence;
+        };
         let attribute = |name: &str| {
             let line = received
                 .lines()
@@ -77,8 +86,14 @@ impl Vpn {
             Some("Access-Challenge") => {
                 Answer::Challenge(attribute("State"), attribute("Reply-Message"))
             }
-            _ => panic!("{text}"),
+            _ => panic!("{received}"),
         }
+    }
+
+    /// What comes back for a name and what is typed with it, attributes and all.
+    pub(crate) fn told(&self, user: &str, password: &str) -> String {
+        self.received("auth", &credentials(user, password))
+            .expect("an answer")
     }
 
     /// A name and what is typed with it.

@@ -2,10 +2,12 @@
 
 use super::{Access, Choice, Effect, Field, Kind, Table};
 
+mod group;
 mod log;
 mod system;
 mod user;
 
+pub use group::GROUP;
 pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
 pub use system::{ADMIN, CONSOLE, EMAIL_SERVER, GLOBAL, VDOM};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
@@ -18,6 +20,7 @@ pub const ALL: &[&Table] = &[
     &EMAIL_SERVER,
     &FORTITOKEN,
     &LOCAL,
+    &GROUP,
     &SETTING,
     &RADIUS_CLIENT,
     &LOG_SETTING,

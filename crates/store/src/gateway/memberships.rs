@@ -1,0 +1,88 @@
+//! Which groups people are in, in memory: every accepted login is told them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use domain::name::CanonicalName;
+
+/// A group with the users that it names.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) name: Arc<str>,
+    pub(super) members: Box<[CanonicalName]>,
+}
+
+/// Groups by person. A change of one group touches its own members only.
+#[derive(Debug, Default)]
+pub(super) struct Memberships {
+    groups: HashMap<Arc<str>, Box<[CanonicalName]>>,
+    of: HashMap<CanonicalName, BTreeSet<Arc<str>>>,
+}
+
+impl Memberships {
+    /// Puts a group in place of what it was. A group without members is none.
+    pub(super) fn put(&mut self, group: Group) {
+        let Group { name, members } = group;
+        self.remove(&name);
+        for member in &members {
+            let groups = self.of.entry(member.clone()).or_default();
+            groups.insert(Arc::clone(&name));
+        }
+        if !members.is_empty() {
+            self.groups.insert(name, members);
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        for member in self.groups.remove(name).iter().flatten() {
+            if let Some(groups) = self.of.get_mut(member) {
+                groups.remove(name);
+                if groups.is_empty() {
+                    self.of.remove(member);
+                }
+            }
+        }
+    }
+
+    /// The groups of a person, in the order of their names.
+    pub(super) fn of(&self, person: &CanonicalName) -> Vec<Arc<str>> {
+        self.of
+            .get(person)
+            .map_or_else(Vec::new, |groups| groups.iter().cloned().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> CanonicalName {
+        CanonicalName::of(name).unwrap()
+    }
+
+    fn group(group: &str, members: &[&str]) -> Group {
+        Group {
+            name: group.into(),
+            members: members.iter().map(|member| name(member)).collect(),
+        }
+    }
+
+    fn of(memberships: &Memberships, person: &str) -> Vec<String> {
+        let groups = memberships.of(&name(person));
+        groups.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_group_that_changes_leaves_nobody_behind() {
+        let mut memberships = Memberships::default();
+        memberships.put(group("vpn", &["alice", "bob"]));
+        memberships.put(group("admins", &["alice"]));
+        assert_eq!(of(&memberships, "alice"), ["admins", "vpn"]);
+        memberships.put(group("vpn", &["bob", "carol"]));
+        assert_eq!(of(&memberships, "alice"), ["admins"]);
+        assert_eq!(of(&memberships, "carol"), ["vpn"]);
+        memberships.put(group("vpn", &[]));
+        memberships.put(group("admins", &[]));
+        assert!(memberships.of.is_empty() && memberships.groups.is_empty());
+    }
+}
