@@ -558,6 +558,7 @@ static EXECUTE: &[Node] = &[
 ];
 
 static DIAGNOSE: &[Node] = &[
+    actions::SYS,
     group("debug", "Debug facility.", DEBUG),
     group(
         "fortitoken",

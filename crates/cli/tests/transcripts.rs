@@ -41,6 +41,7 @@ transcripts! {
     help_and_completion
     network
     show_and_get
+    servers
     store_fails
     system_performance
     system_status

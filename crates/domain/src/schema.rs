@@ -15,11 +15,7 @@ mod tables;
 pub use kind::{Choice, Kind, Value, ValueError};
 pub use network::{Netmask, Subnet};
 pub use object::Object;
-pub use tables::GROUP;
-pub use tables::{
-    ADMIN, ALL, CONSOLE, EMAIL_SERVER, FORTITOKEN, GLOBAL, LOCAL, LOG_DISK, LOG_MEMORY,
-    LOG_SETTING, RADIUS_CLIENT, SETTING, SYSLOG_SERVERS, SyslogServer, VDOM,
-};
+pub use tables::*;
 
 /// A configuration table or a single settings object.
 #[derive(Debug)]

@@ -65,6 +65,17 @@ impl Span {
     /// No time at all.
     pub const ZERO: Self = Self(0);
 
+    /// So many microseconds.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Its length, whatever its direction.
+    #[must_use]
+    pub const fn abs(self) -> Self {
+        Self(self.0.saturating_abs())
+    }
+
     /// A span of `seconds`.
     pub const fn from_secs(seconds: i64) -> Self {
         Self(seconds.saturating_mul(MICROS_PER_SECOND))

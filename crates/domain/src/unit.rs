@@ -143,3 +143,34 @@ impl Ending {
         all.into_iter().find(|ending| ending.name() == name)
     }
 }
+
+/// What `diagnose sys ntp status` tells.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TimeServers {
+    /// Whether the clock is compared at all: `set ntpsync`.
+    pub compared: bool,
+    /// The servers, in the order in which they are asked.
+    pub servers: Vec<TimeServer>,
+}
+
+/// A server of `config system ntp`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TimeServer {
+    /// Its name or address, as configured.
+    pub name: Box<str>,
+    /// Its answer, or why there is none.
+    pub answer: Result<TimeAnswer, Box<str>>,
+}
+
+/// The answer of a time server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeAnswer {
+    /// Who answered.
+    pub address: IpAddr,
+    /// Its distance from a reference clock (RFC 5905, 7.3).
+    pub stratum: u8,
+    /// How far its clock is ahead of this unit's.
+    pub ahead: Span,
+    /// How long the answer took.
+    pub round_trip: Span,
+}

@@ -25,6 +25,7 @@ mod qr;
 pub mod radius_server;
 mod seldom;
 mod supply;
+mod time_servers;
 mod token_server;
 pub mod udp;
 
@@ -45,6 +46,7 @@ use debug_log::DebugLog;
 use domain::unit::Ending;
 use ending::{Ended, Endings};
 use local_socket::LocalSocket;
+use network::UnitResolver;
 use radius_server::RadiusServer;
 use supply::Supply;
 use token_server::TokenServer;
@@ -127,7 +129,13 @@ impl Gateway {
             endings,
         };
         let debug = DebugLog::default();
-        let server = TokenServer::new(token_server, debug.clone())?;
+        let resolver = Arc::new(UnitResolver::new(Arc::clone(&store)));
+        let server = TokenServer::new(
+            token_server,
+            Arc::clone(&store),
+            Arc::clone(&resolver),
+            debug.clone(),
+        )?;
         let supply = Arc::new(Supply::new(Arc::clone(&store), server, debug.clone()));
         let radius = listen(radius, &store)?;
         let socket = LocalSocket::bind(&console).map_err(|source| StartError::Console {
@@ -135,7 +143,9 @@ impl Gateway {
             source,
         })?;
         let (stop, stopping) = watch::channel(false);
-        let tasks = start_tasks(&store, &supply, socket, unit, debug, &stopping);
+        let mut tasks = start_tasks(&store, &supply, socket, unit, debug, &stopping);
+        let comparing = time_servers::run(Arc::clone(&store), resolver, stopping);
+        tasks.push(tokio::spawn(comparing));
         Ok(Self {
             store,
             radius,

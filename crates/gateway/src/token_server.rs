@@ -1,7 +1,9 @@
 //! The token server as this gateway reaches it: HTTPS with the gateway's own certificate.
 
+mod route;
 mod seen;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,10 +18,15 @@ use rustls::ClientConfig;
 use softtoken::limits::MAX_RESPONSE_BYTES;
 use softtoken::process::{Product, Request, Response};
 use softtoken::{Echo, MessageError, PROCESS_PATH};
+use store::Undecided;
+use store::gateway::GatewayStore;
+use tokio::sync::Mutex;
 
+use self::route::{ProxyServer, Route};
 use self::seen::Seen;
 use crate::clock;
 use crate::debug_log::DebugLog;
+use crate::network::{HttpNames, UnitResolver};
 
 /// The version that this gateway says it has: the described system's, since its messages are those.
 const DEVICE_VERSION: &str = "7.0";
@@ -71,12 +78,29 @@ pub(crate) enum AskError {
     /// The answer belongs to another question.
     #[error("the token server answered another question")]
     Mismatched,
+    /// The manager's list has no server, and the installation's is excluded.
+    #[error(
+        "no server provides tokens: 'show system central-management' lists none for updates and \
+         excludes the default one"
+    )]
+    NoServer,
+    /// The configuration cannot be read.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+    /// The proxy cannot be used.
+    #[error("the proxy of 'config system fortiguard' cannot be used: {0}")]
+    Proxy(reqwest::Error),
 }
 
 /// A client of the token server.
 #[derive(Debug)]
 pub(crate) struct TokenServer {
-    http: Client,
+    store: Arc<GatewayStore>,
+    /// The connection's settings, and the connections that were made with them.
+    tls: ClientConfig,
+    names: HttpNames,
+    http: Mutex<Connections>,
+    /// The token server of the installation.
     url: String,
     product: Product,
     reach: AtomicU8,
@@ -84,29 +108,35 @@ pub(crate) struct TokenServer {
     debug: DebugLog,
 }
 
+/// Connections, kept for as long as the way to the server stays the same.
+#[derive(Debug)]
+struct Connections {
+    proxy: Option<ProxyServer>,
+    client: Client,
+}
+
 const UNKNOWN: u8 = 0;
 const REACHABLE: u8 = 1;
 const UNREACHABLE: u8 = 2;
 
 impl TokenServer {
-    pub(crate) fn new(config: TokenServerConfig, debug: DebugLog) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(
+        config: TokenServerConfig,
+        store: Arc<GatewayStore>,
+        resolver: Arc<UnitResolver>,
+        debug: DebugLog,
+    ) -> Result<Self, reqwest::Error> {
         let TokenServerConfig {
             url,
             tls,
             serial,
             cluster,
         } = config;
-        let http = Client::builder()
-            .tls_backend_preconfigured(tls)
-            .https_only(true)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
-            // Seeds go over this connection: nothing that the environment or an answer names may see it.
-            .no_proxy()
-            // An administrator wants to see the server's certificate.
-            .tls_info(true)
-            .redirect(Policy::none())
-            .build()?;
+        let names = HttpNames(resolver);
+        let http = Mutex::new(Connections {
+            proxy: None,
+            client: client(&tls, &names, None)?,
+        });
         let product = Product {
             serial_number: serial,
             device_version: Echo::from(DEVICE_VERSION),
@@ -115,6 +145,9 @@ impl TokenServer {
         };
         let reach = AtomicU8::new(UNKNOWN);
         Ok(Self {
+            store,
+            tls,
+            names,
             http,
             url,
             product,
@@ -154,10 +187,8 @@ impl TokenServer {
             format!("POST {PROCESS_PATH} HTTP/1.1\n\n{}", request.debug_text())
         });
         let connection = Source::Application(Application::Forticldd);
-        self.debug
-            .raw(connection, || format!("forticldd: asking {}", self.url));
         let (at, began) = (clock::now(), Instant::now());
-        let answer = self.post(request, message_id).await;
+        let answer = self.first_answer(request, message_id).await;
         let result = match &answer {
             Ok(_) => Ok(began.elapsed()),
             Err(error) => Err(error.to_string().into()),
@@ -179,11 +210,44 @@ impl TokenServer {
         Ok(response)
     }
 
-    /// Asks for nothing, to see whether the server answers: after how long, or why not.
+    /// The answer of the first server that gives one.
+    async fn first_answer(
+        &self,
+        request: &Request,
+        message_id: Option<&str>,
+    ) -> Result<Response, AskError> {
+        let (urls, http) = self.way().await?;
+        let connection = Source::Application(Application::Forticldd);
+        let mut last = Err(AskError::NoServer);
+        for url in urls {
+            self.debug
+                .raw(connection, || format!("forticldd: asking {url}"));
+            last = self.post(&http, &url, request, message_id).await;
+            if !matches!(last, Err(AskError::Unreachable { .. })) {
+                break;
+            }
+        }
+        last
+    }
+
+    /// The servers as they are configured now, and the connections to them.
+    async fn way(&self) -> Result<(Vec<String>, Client), AskError> {
+        let Route { urls, proxy } = Route::configured(&self.store, &self.url).await?;
+        let mut http = self.http.lock().await;
+        if http.proxy != proxy {
+            let client = client(&self.tls, &self.names, proxy.as_ref()).map_err(AskError::Proxy)?;
+            *http = Connections { proxy, client };
+        }
+        Ok((urls, http.client.clone()))
+    }
+
+    /// Asks for nothing, to see whether the first server answers: after how long, or why not.
     pub(crate) async fn probe(&self) -> Result<Duration, AskError> {
         let began = Instant::now();
-        let answer = self.http.get(&self.url).send().await;
-        let answer = answer.map_err(|error| self.unreachable(&error));
+        let (urls, http) = self.way().await?;
+        let url = urls.first().ok_or(AskError::NoServer)?;
+        let answer = http.get(url).send().await;
+        let answer = answer.map_err(|error| unreachable(url, &error));
         self.reached(&answer);
         self.seen.answered(&answer?, clock::now());
         Ok(began.elapsed())
@@ -209,12 +273,13 @@ impl TokenServer {
 
     async fn post(
         &self,
+        http: &Client,
+        url: &str,
         request: &Request,
         message_id: Option<&str>,
     ) -> Result<Response, AskError> {
-        let mut post = self
-            .http
-            .post(format!("{}{PROCESS_PATH}", self.url))
+        let mut post = http
+            .post(format!("{url}{PROCESS_PATH}"))
             .header(CONTENT_TYPE, "application/json")
             .body(request.to_json().as_str().to_owned());
         if let Some(id) = message_id {
@@ -223,10 +288,10 @@ impl TokenServer {
         let answer = post
             .send()
             .await
-            .map_err(|error| self.unreachable(&error))?;
+            .map_err(|error| unreachable(url, &error))?;
         self.seen.answered(&answer, clock::now());
         let status = answer.status();
-        let body = self.body(answer).await?;
+        let body = body(url, answer).await?;
         if status != StatusCode::OK {
             let body = String::from_utf8_lossy(&body)
                 .trim()
@@ -237,39 +302,62 @@ impl TokenServer {
         }
         Ok(Response::parse(&body)?)
     }
+}
 
-    /// The body, as far as a message may be long.
-    async fn body(&self, mut answer: reqwest::Response) -> Result<Vec<u8>, AskError> {
-        let mut body = Vec::new();
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|error| self.unreachable(&error))?
-        {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_RESPONSE_BYTES {
-                break;
-            }
-        }
-        Ok(body)
+/// Connections to token servers.
+fn client(
+    tls: &ClientConfig,
+    names: &HttpNames,
+    proxy: Option<&ProxyServer>,
+) -> Result<Client, reqwest::Error> {
+    let builder = Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .https_only(true)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
+        .dns_resolver(names.clone())
+        // Seeds go over this connection: nothing that the environment or an answer names may see it.
+        .no_proxy()
+        // An administrator wants to see the server's certificate.
+        .tls_info(true)
+        .redirect(Policy::none());
+    match proxy {
+        Some(proxy) => builder.proxy(proxy.build()?).build(),
+        None => builder.build(),
     }
+}
 
-    fn unreachable(&self, error: &reqwest::Error) -> AskError {
-        let mut why = Vec::new();
-        let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-        while let Some(error) = cause {
-            why.push(error.to_string());
-            cause = error.source();
+/// The body, as far as a message may be long.
+async fn body(url: &str, mut answer: reqwest::Response) -> Result<Vec<u8>, AskError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| unreachable(url, &error))?
+    {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_RESPONSE_BYTES {
+            break;
         }
-        let why = if why.is_empty() {
-            error.to_string()
-        } else {
-            why.join(": ")
-        };
-        AskError::Unreachable {
-            url: self.url.clone(),
-            why,
-        }
+    }
+    Ok(body)
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> AskError {
+    let mut why = Vec::new();
+    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(error) = cause {
+        why.push(error.to_string());
+        cause = error.source();
+    }
+    let why = if why.is_empty() {
+        error.to_string()
+    } else {
+        why.join(": ")
+    };
+    AskError::Unreachable {
+        url: url.to_owned(),
+        why,
     }
 }
 

@@ -17,6 +17,7 @@ use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use common::namespaces::apart;
 use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
 use common::{Home, PASSWORD, Running, SECRET, console_of, run, tool, until};
@@ -260,29 +261,6 @@ fn malformed_datagrams_get_no_answer_and_keep_nobody_waiting() {
     );
     assert!(!home.log().contains("panicked"), "{}", home.log());
     up.stop();
-}
-
-/// `symbolon up` in namespaces of its own, after a preparation in the words of a shell. The data
-/// directory is `$1`, the configuration to put into it `$2`.
-fn apart(home: &Home, namespaces: &str, preparation: &str) -> Running {
-    let configuration = home.path("symbolon.toml");
-    fs::write(&configuration, home.configuration()).unwrap();
-    let possible = run(tool("unshare", "util-linux").args([namespaces, "true"]), "");
-    assert!(
-        possible.status.success(),
-        "this test needs user namespaces (or root): {}",
-        possible.err
-    );
-    let mut command = tool("unshare", "util-linux");
-    command
-        .args([namespaces, "sh", "-ec"])
-        .arg(format!("{preparation}; exec \"$3\" up --data \"$1\""))
-        .arg("sh")
-        .arg(home.data())
-        .arg(configuration)
-        .arg(common::SYMBOLON)
-        .env("TZ", "UTC");
-    Running::start(&mut command, home)
 }
 
 #[test]

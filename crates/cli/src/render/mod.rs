@@ -26,7 +26,7 @@ pub use qr::Qr;
 pub use status::system_status;
 pub use tokens::{token, token_head, token_totals};
 pub(crate) use unit::ending_notice;
-pub use unit::{TOKEN_SERVER_TESTS, ending, performance, token_server};
+pub use unit::{TOKEN_SERVER_TESTS, ending, performance, time_servers, token_server};
 pub use zone::Zone;
 
 pub(crate) use domain::text::printable;

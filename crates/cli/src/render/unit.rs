@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use domain::time::{Span, Timestamp};
 use domain::unit::{
-    Certificate, Ending, Exchange, Memory, Performance, Processor, Shown, TokenServerStatus,
+    Certificate, Ending, Exchange, Memory, Performance, Processor, Shown, TimeServer, TimeServers,
+    TokenServerStatus,
 };
 
 use super::{Zone, printable};
@@ -169,4 +170,55 @@ pub fn ending(ending: Ending) -> &'static str {
         Ending::Reboot => "System is rebooting...\n",
         Ending::FactoryReset => "System is resetting to factory default...\n",
     }
+}
+
+/// `diagnose sys ntp status`.
+pub fn time_servers(status: &TimeServers) -> String {
+    let is_synchronized = status.servers.iter().any(|server| server.answer.is_ok());
+    let mut text = format!(
+        "synchronized: {}, ntpsync: {}, server-mode: disabled\n",
+        if is_synchronized { "yes" } else { "no" },
+        if status.compared {
+            "enabled"
+        } else {
+            "disabled"
+        },
+    );
+    if status.servers.is_empty() {
+        text += "\nno time server is configured: config system ntp / config ntpserver\n";
+    }
+    for server in &status.servers {
+        text += &time_server(server);
+    }
+    text
+}
+
+fn time_server(server: &TimeServer) -> String {
+    let name = printable(&server.name);
+    match &server.answer {
+        Ok(answer) => {
+            let family = if answer.address.is_ipv4() {
+                "ipv4"
+            } else {
+                "ipv6"
+            };
+            format!(
+                "\n{family} server({name}) {} -- reachable\n\tserver-version=4, stratum={}\n\t\
+                 clock offset is {} sec, round trip is {} sec\n",
+                answer.address,
+                answer.stratum,
+                seconds(answer.ahead),
+                seconds(answer.round_trip)
+            )
+        }
+        Err(why) => format!("\nserver({name}) -- unreachable\n\t{}\n", printable(why)),
+    }
+}
+
+/// Seconds with six places.
+fn seconds(span: Span) -> String {
+    let micros = span.micros();
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }

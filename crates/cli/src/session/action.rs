@@ -52,6 +52,9 @@ pub enum Action {
         /// Why, in the administrator's words.
         comment: Box<str>,
     },
+    /// `diagnose sys ntp status`: ask the time servers, print
+    /// [`render::time_servers`](crate::render::time_servers).
+    TimeServers,
 }
 
 /// A host as it was typed: a name or an address.
@@ -190,6 +193,7 @@ impl Session {
                 return Ok(self.ask(render::ending_notice(ending), step));
             }
             Act::Performance => Action::Performance,
+            Act::TimeServers => Action::TimeServers,
             Act::TokenServerTest => match word {
                 Some(TOKEN_SERVER_STATUS) => Action::TokenServer,
                 Some(other) => return Err(Complaint::value(other, TOKEN_SERVER_TESTS.trim_end())),

@@ -19,6 +19,7 @@ pub(crate) enum Act {
     Performance,
     TokenServerTest,
     End(Ending),
+    TimeServers,
 }
 
 /// Something of `execute ping-options`.
@@ -154,3 +155,18 @@ static REASON: &[super::Argument] = &[
     optional("comment", "The word 'comment'.", Kind::Word),
     optional("text", "Why, for the event log.", Kind::Word),
 ];
+
+pub(super) const SYS: Node = group(
+    "sys",
+    "System.",
+    &[group(
+        "ntp",
+        "Time servers.",
+        &[command(
+            "status",
+            "Ask the servers of 'config system ntp' and compare their clocks with this unit's.",
+            Verb::Act(Act::TimeServers),
+            &[],
+        )],
+    )],
+);

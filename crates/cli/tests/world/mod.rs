@@ -381,6 +381,7 @@ impl World {
             Action::Telnet { host, port } => network::telnet(host, *port),
             Action::End { ending, .. } => render::ending(*ending).to_owned(),
             Action::Performance => render::performance(&unit::performance()),
+            Action::TimeServers => render::time_servers(&unit::time_servers()),
             Action::TokenServer => render::token_server(&unit::token_server(self.now), zone),
         }
     }
@@ -706,6 +707,9 @@ fn sealed_seed(token: &Token) -> Option<Box<str>> {
 /// The store seals secrets.
 fn sealed(object: Object) -> Object {
     let mut kept = Object::new(object.table, &object.key);
+    for table in object.table.children {
+        kept.set_children(table, object.children(table).map(copy).collect());
+    }
     for (field, value) in object.into_parts().0 {
         let value = match value {
             Value::Secret(_) => Value::Sealed("c2VhbGVkIHNlY3JldA==".into()),
@@ -718,6 +722,9 @@ fn sealed(object: Object) -> Object {
 
 fn copy(object: &Object) -> Object {
     let mut copied = Object::new(object.table, &object.key);
+    for table in object.table.children {
+        copied.set_children(table, object.children(table).map(copy).collect());
+    }
     for (field, value) in object.values() {
         let value = match value {
             Value::Text(text) => Value::Text(text.clone()),

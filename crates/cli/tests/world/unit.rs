@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use domain::time::{Span, Timestamp};
 use domain::unit::{
-    Certificate, Exchange, Memory, Performance, Processor, Shown, TokenServerStatus,
+    Certificate, Exchange, Memory, Performance, Processor, Shown, TimeAnswer, TimeServer,
+    TimeServers, TokenServerStatus,
 };
 
 pub(super) fn performance() -> Performance {
@@ -54,5 +55,26 @@ pub(super) fn token_server(now: Timestamp) -> TokenServerStatus {
                 "the token server https://registry.example:8443 was not reached: timed out".into(),
             ),
         }),
+    }
+}
+
+pub(super) fn time_servers() -> TimeServers {
+    TimeServers {
+        compared: true,
+        servers: vec![
+            TimeServer {
+                name: "ntp1.example.org".into(),
+                answer: Ok(TimeAnswer {
+                    address: "192.0.2.123".parse().unwrap(),
+                    stratum: 2,
+                    ahead: Span::from_millis(-17),
+                    round_trip: Span::from_millis(4),
+                }),
+            },
+            TimeServer {
+                name: "ntp2.example.org".into(),
+                answer: Err("the name has no address".into()),
+            },
+        ],
     }
 }

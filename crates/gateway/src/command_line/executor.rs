@@ -22,7 +22,7 @@ use super::interrupt::Interrupted;
 use super::unit::Unit;
 use crate::clock;
 use crate::debug_log::DebugLog;
-use crate::network::{Endpoint, Hosts, SystemResolver};
+use crate::network::{Endpoint, Hosts, UnitResolver};
 use crate::qr::Qr;
 use crate::supply::{PollError, Report, Supply};
 
@@ -82,6 +82,7 @@ pub(crate) struct Executor {
     pub(super) unit: Unit,
     debug: DebugLog,
     pub(super) hosts: Hosts,
+    pub(super) resolver: Arc<UnitResolver>,
     pub(super) zone: Zone,
 }
 
@@ -93,12 +94,14 @@ impl Executor {
         debug: DebugLog,
     ) -> Self {
         let token_server = Endpoint::of(supply.server().url());
+        let resolver = Arc::new(UnitResolver::new(Arc::clone(&store)));
         Self {
             store,
             supply,
             unit,
             debug,
-            hosts: Hosts::new(SystemResolver, token_server),
+            hosts: Hosts::new(Arc::clone(&resolver), token_server),
+            resolver,
             zone: clock::zone(),
         }
     }

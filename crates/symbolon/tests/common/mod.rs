@@ -2,6 +2,7 @@
 //! beside it, and the foreign tools around it.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod namespaces;
 pub(crate) mod phone;
 pub(crate) mod radius;
 pub(crate) mod store;

@@ -4,11 +4,13 @@ use super::{Access, Choice, Effect, Field, Kind, Table};
 
 mod group;
 mod log;
+mod network;
 mod system;
 mod user;
 
 pub use group::GROUP;
 pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
+pub use network::{CENTRAL_MANAGEMENT, DNS, FORTIGUARD, NTP, NTP_SERVER, SERVER_LIST};
 pub use system::{ADMIN, CONSOLE, EMAIL_SERVER, GLOBAL, VDOM};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
 
@@ -17,7 +19,11 @@ pub const ALL: &[&Table] = &[
     &GLOBAL,
     &ADMIN,
     &CONSOLE,
+    &DNS,
+    &NTP,
     &EMAIL_SERVER,
+    &CENTRAL_MANAGEMENT,
+    &FORTIGUARD,
     &FORTITOKEN,
     &LOCAL,
     &GROUP,

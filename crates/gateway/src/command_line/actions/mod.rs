@@ -9,7 +9,7 @@ use cli::render;
 use domain::audit::Actor;
 
 use super::executor::{Executor, Gone, Printer, Ran};
-use crate::clock;
+use crate::{clock, time_servers};
 
 impl Executor {
     pub(super) async fn act(
@@ -29,6 +29,10 @@ impl Executor {
                 return self.end(ending, &comment, actor, printer).await;
             }
             Action::Performance => render::performance(&self.performance().await),
+            Action::TimeServers => match time_servers::compare(&self.store, &self.resolver).await {
+                Ok(compared) => render::time_servers(&compared),
+                Err(why) => return Ok(why.into()),
+            },
             Action::TokenServer => {
                 render::token_server(&self.token_server_status().await, self.zone)
             }

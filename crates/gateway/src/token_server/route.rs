@@ -1,0 +1,189 @@
+//! Which servers are asked for tokens, and through what: `config system central-management` and
+//! `config system fortiguard`.
+
+use std::net::Ipv6Addr;
+
+use domain::client::Secret;
+use domain::schema::{CENTRAL_MANAGEMENT, FORTIGUARD, Object, SERVER_LIST};
+use reqwest::Proxy;
+use store::Undecided;
+use store::gateway::GatewayStore;
+
+/// The way to the token servers.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// Base URLs in the order in which they are asked.
+    pub(crate) urls: Vec<String>,
+    pub(crate) proxy: Option<ProxyServer>,
+}
+
+/// `set proxy-server-ip` and what belongs to it.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) struct ProxyServer {
+    url: String,
+    username: String,
+    password: PasswordText,
+}
+
+/// Wiped and never shown.
+#[derive(PartialEq, Eq)]
+struct PasswordText(zeroize::Zeroizing<String>);
+
+impl std::fmt::Debug for PasswordText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<sealed>")
+    }
+}
+
+impl Route {
+    /// The way as it is configured now. `installed` is the token server of the installation.
+    pub(crate) async fn configured(
+        store: &GatewayStore,
+        installed: &str,
+    ) -> Result<Self, Undecided> {
+        let central = store.object(&CENTRAL_MANAGEMENT, "").await?;
+        let central = central.unwrap_or_else(|| Object::new(&CENTRAL_MANAGEMENT, ""));
+        let fortiguard = store.object(&FORTIGUARD, "").await?;
+        let proxy = fortiguard.and_then(|fortiguard| {
+            let password = store.open_secret(&fortiguard, "proxy-password");
+            ProxyServer::of(&fortiguard, password.as_ref())
+        });
+        Ok(Self {
+            urls: urls(&central, installed),
+            proxy,
+        })
+    }
+}
+
+/// A manager's servers come first, then the installation's unless it is excluded.
+fn urls(central: &Object, installed: &str) -> Vec<String> {
+    let is_managed = central.text("type") == "fortimanager";
+    let port = central.text("fmg-update-port");
+    let listed = central.children(&SERVER_LIST).filter(|_| is_managed);
+    let mut urls: Vec<String> = listed.filter_map(|server| url(server, port)).collect();
+    if !is_managed || central.is_enabled("include-default-servers") {
+        urls.push(installed.to_owned());
+    }
+    urls
+}
+
+fn url(server: &Object, port: &str) -> Option<String> {
+    let updates = server
+        .list("server-type")
+        .iter()
+        .any(|kind| **kind == *"update");
+    let host = match server.text("addr-type") {
+        "fqdn" => server.text("fqdn").to_owned(),
+        "ipv6" => {
+            let address: Ipv6Addr = server.text("server-address6").parse().ok()?;
+            format!("[{address}]")
+        }
+        _ => server.text("server-address").to_owned(),
+    };
+    let is_set = !matches!(host.as_str(), "" | "0.0.0.0" | "[::]");
+    (updates && is_set).then(|| format!("https://{host}:{port}"))
+}
+
+impl ProxyServer {
+    fn of(fortiguard: &Object, password: Option<&Secret>) -> Option<Self> {
+        let (host, port) = (
+            fortiguard.text("proxy-server-ip"),
+            fortiguard.number("proxy-server-port"),
+        );
+        let password = password.map(|secret| String::from_utf8_lossy(secret.expose()).into_owned());
+        (!host.is_empty() && port > 0).then(|| Self {
+            url: format!("http://{host}:{port}"),
+            username: fortiguard.text("proxy-username").to_owned(),
+            password: PasswordText(password.unwrap_or_default().into()),
+        })
+    }
+
+    /// For connections of `reqwest`.
+    pub(crate) fn build(&self) -> Result<Proxy, reqwest::Error> {
+        let proxy = Proxy::https(&self.url)?;
+        if self.username.is_empty() {
+            return Ok(proxy);
+        }
+        Ok(proxy.basic_auth(&self.username, &self.password.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INSTALLED: &str = "https://tokens.example.org:8443";
+
+    fn server(id: &str, kind: &str, addr_type: &str, field: &str, address: &str) -> Object {
+        let kinds = SERVER_LIST.field("server-type").unwrap();
+        let mut server = Object::new(&SERVER_LIST, id)
+            .with("addr-type", Some(addr_type))
+            .with(field, Some(address));
+        server.set(kinds, kinds.parse(&[kind.to_owned()]).unwrap());
+        server
+    }
+
+    fn central(fields: &[(&str, &str)]) -> Object {
+        let mut central = Object::new(&CENTRAL_MANAGEMENT, "");
+        for (field, value) in fields {
+            central = central.with(field, Some(value));
+        }
+        central.set_children(
+            &SERVER_LIST,
+            vec![
+                server("1", "update", "ipv4", "server-address", "192.0.2.9"),
+                server("2", "rating", "ipv4", "server-address", "192.0.2.10"),
+                server("3", "update", "fqdn", "fqdn", "manager.example.org"),
+                server("4", "update", "ipv6", "server-address6", "2001:db8::9"),
+            ],
+        );
+        central
+    }
+
+    #[test]
+    fn a_list_counts_once_a_manager_provides_the_tokens() {
+        assert_eq!(urls(&central(&[]), INSTALLED), [INSTALLED]);
+        assert_eq!(
+            urls(&central(&[("type", "fortimanager")]), INSTALLED),
+            [
+                "https://192.0.2.9:8890",
+                "https://manager.example.org:8890",
+                "https://[2001:db8::9]:8890",
+                INSTALLED
+            ]
+        );
+    }
+
+    #[test]
+    fn the_installations_server_can_be_excluded() {
+        let fields = [
+            ("type", "fortimanager"),
+            ("include-default-servers", "disable"),
+            ("fmg-update-port", "443"),
+        ];
+        let urls = urls(&central(&fields), INSTALLED);
+        assert_eq!(urls.len(), 3);
+        assert_eq!(urls[0], "https://192.0.2.9:443");
+    }
+
+    #[test]
+    fn a_proxy_needs_host_and_port() {
+        let set = |fields: &[(&str, &str)]| {
+            let object = Object::new(&FORTIGUARD, "");
+            fields.iter().fold(object, |object, (field, value)| {
+                object.with(field, Some(value))
+            })
+        };
+        assert_eq!(
+            ProxyServer::of(&set(&[("proxy-server-ip", "192.0.2.8")]), None),
+            None
+        );
+        let both = set(&[
+            ("proxy-server-ip", "192.0.2.8"),
+            ("proxy-server-port", "3128"),
+        ]);
+        let proxy = ProxyServer::of(&both, None).unwrap();
+        assert_eq!(proxy.url, "http://192.0.2.8:3128");
+        assert!(proxy.build().is_ok());
+    }
+}
