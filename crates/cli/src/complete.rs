@@ -1,6 +1,7 @@
 //! Tab and `?`.
 
 use domain::schema::{Field, Kind, Table};
+use domain::vdom::Vdom;
 
 use crate::render::printable;
 use crate::walk::{Choice, Expected, Scope, Walk};
@@ -23,6 +24,7 @@ pub enum Completion {
 /// A key that is being typed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Keys {
+    vdom: Vdom,
     tables: Vec<&'static Table>,
     prefix: String,
     quoting: Quoting,
@@ -31,6 +33,11 @@ pub struct Keys {
 impl Keys {
     /// More keys than this are not shown; fetch one more to tell.
     pub const SHOWN_MAX: usize = 100;
+
+    /// The virtual domain whose entries fit.
+    pub fn vdom(&self) -> Vdom {
+        self.vdom
+    }
 
     /// The tables, in this order.
     pub fn tables(&self) -> &[&'static Table] {
@@ -65,7 +72,7 @@ impl Keys {
     }
 }
 
-pub(crate) fn completion(scope: Scope, line_before_cursor: &str) -> Completion {
+pub(crate) fn completion(vdom: Vdom, scope: Scope, line_before_cursor: &str) -> Completion {
     let Some((beginning, _, expected)) = at_cursor(scope, line_before_cursor) else {
         return Completion::Nothing;
     };
@@ -75,6 +82,7 @@ pub(crate) fn completion(scope: Scope, line_before_cursor: &str) -> Completion {
     let choices: Vec<Choice> = fitting(expected.choices, &partial);
     match expected.keys {
         tables if choices.is_empty() && !tables.is_empty() => Completion::Keys(Keys {
+            vdom,
             tables,
             prefix: partial.to_string(),
             quoting,

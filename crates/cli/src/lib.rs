@@ -10,9 +10,9 @@
 //! assert_eq!(session.prompt("gate"), "gate # ");
 //! assert!(matches!(session.feed("conf user fortit"), Step::Nothing));
 //! assert_eq!(session.prompt("gate"), "gate (fortitoken) # ");
-//! let Step::Run { command: Command::Fetch { table, key }, .. } = session.feed("edit FTK200BHV1KRZCC0")
+//! let Step::Run { command: Command::Fetch(place), .. } = session.feed("edit FTK200BHV1KRZCC0")
 //! else { panic!("an entry is fetched before it is edited") };
-//! assert_eq!((table.path, &*key), ("user fortitoken", "FTK200BHV1KRZCC0"));
+//! assert_eq!((place.table().path, place.key()), ("user fortitoken", "FTK200BHV1KRZCC0"));
 //! let Step::Print(text) = session.fetched(None) else { panic!("a new entry is announced") };
 //! assert_eq!(text, "new entry 'FTK200BHV1KRZCC0' added\n");
 //! assert_eq!(session.prompt("gate"), "gate (FTK200BHV1KRZCC0) # ");

@@ -219,7 +219,7 @@ impl Session {
 
     /// What Tab does at the end of this beginning of a line.
     pub fn complete(&self, line_before_cursor: &str) -> Completion {
-        complete::completion(self.scope(), line_before_cursor)
+        complete::completion(self.vdom(), self.scope(), line_before_cursor)
     }
 
     /// What `?` shows at the end of this beginning of a line.
@@ -301,6 +301,7 @@ impl Session {
         output: Output,
     ) -> Result<Step, Complaint> {
         let word = words.first().map_or("", String::as_str);
+        let vdom = self.vdom();
         let command = match invocation.verb {
             Verb::Config => return Ok(self.config(invocation)),
             Verb::Child => return Ok(self.config_child(invocation)),
@@ -331,24 +332,39 @@ impl Session {
             }
             Verb::DebugInfo => return Ok(print(&self.debug.to_string(), output)),
             Verb::SystemStatus => Command::Ask(Query::SystemStatus),
-            Verb::Import => Command::Execute(Operation::Import(arguments::licence_code(word)?)),
-            Verb::Provision => Command::Execute(Operation::Provision(arguments::serial(word)?)),
-            Verb::Renew => Command::Execute(Operation::Renew(arguments::serial(word)?)),
-            Verb::Poll => Command::Poll,
-            Verb::Sync => Command::Synchronise(arguments::synchronise(words)?),
+            Verb::Import => {
+                let code = arguments::licence_code(word)?;
+                Command::Execute(Operation::Import { vdom, code })
+            }
+            Verb::Provision => {
+                let token = arguments::serial(word)?;
+                Command::Execute(Operation::Provision { vdom, token })
+            }
+            Verb::Renew => {
+                let token = arguments::serial(word)?;
+                Command::Execute(Operation::Renew { vdom, token })
+            }
+            Verb::Poll => Command::Poll(vdom),
+            Verb::Sync => Command::Synchronise(arguments::synchronise(vdom, words)?),
             Verb::TokenInfo => {
                 let serial = words
                     .first()
                     .map(|word| arguments::serial(word))
                     .transpose()?;
-                Command::Ask(Query::TokenInfo { serial })
+                Command::Ask(Query::TokenInfo { vdom, serial })
             }
-            Verb::LoginsOfAnyone => logins(Whose::Anyone, LOGINS_SHOWN),
-            Verb::LoginsOfUser => logins(Whose::Person(arguments::person(word)?), LOGINS_SHOWN),
-            Verb::LoginsOfClient => logins(Whose::Client(word.into()), LOGINS_SHOWN),
-            Verb::LastLogins => logins(Whose::Anyone, arguments::count(word)?),
-            Verb::Unlock => Command::Execute(Operation::Unlock(arguments::person(word)?)),
-            Verb::Outbox => Command::Ask(Query::Outbox),
+            Verb::LoginsOfAnyone => self.logins(Whose::Anyone, LOGINS_SHOWN),
+            Verb::LoginsOfUser => {
+                let person = arguments::person(vdom, word)?;
+                self.logins(Whose::Person(person), LOGINS_SHOWN)
+            }
+            Verb::LoginsOfClient => self.logins(Whose::Client(word.into()), LOGINS_SHOWN),
+            Verb::LastLogins => self.logins(Whose::Anyone, arguments::count(word)?),
+            Verb::Unlock => Command::Execute(Operation::Unlock(arguments::person(vdom, word)?)),
+            Verb::Outbox => {
+                let vdom = self.context().only();
+                Command::Ask(Query::Outbox { vdom })
+            }
             Verb::Act(act) => return self.act(act, words, output),
         };
         if matches!(command, Command::Execute(_) | Command::Synchronise(_)) {
@@ -370,6 +386,11 @@ impl Session {
         };
         let listing = Listing::new(view, scope, self.zone).within(self.context());
         run_into(Command::List(listing), output)
+    }
+
+    fn logins(&self, of: Whose, last: u32) -> Command {
+        let vdom = self.context().only();
+        Command::Ask(Query::Logins(Logins { vdom, of, last }))
     }
 
     fn debug(&mut self, change: Change, output: Output) -> Step {
@@ -406,10 +427,6 @@ fn print(text: &str, output: Output) -> Step {
         nothing if nothing.is_empty() => Step::Nothing,
         text => Step::Print(text),
     }
-}
-
-fn logins(of: Whose, last: u32) -> Command {
-    Command::Ask(Query::Logins(Logins { of, last }))
 }
 
 /// A secret is not repeated on the terminal.

@@ -116,9 +116,9 @@ fn type_line(session: &mut Session, line: &str) {
     loop {
         step = match step {
             Step::Run {
-                command: Command::Fetch { table, key },
+                command: Command::Fetch(place),
                 ..
-            } => session.fetched(Some(Object::new(table, &key))),
+            } => session.fetched(Some(Object::at(&place))),
             Step::Run {
                 command: Command::Configure(_),
                 ..

@@ -16,6 +16,7 @@ use domain::query::Query;
 use domain::schema::{
     ALL, Access, Field, Key, KeyForm, Kind, Netmask, Object, Shape, Subnet, Table, Value,
 };
+use domain::vdom::Vdom;
 use proptest::prelude::*;
 
 /// Entries of every table, with the fields that an administrator sets.
@@ -126,10 +127,11 @@ fn shown(session: &mut Session, line: &str, object: &Object) -> String {
         panic!("{line} lists configuration");
     };
     let query = Query::Entries {
+        vdom: Vdom::ROOT,
         table: object.table,
         key: None,
     };
-    assert_eq!(listing.query(object.table), query);
+    assert_eq!(listing.query(Vdom::ROOT, object.table), query);
     listing.entry(object) + &listing.end(object.table)
 }
 
@@ -142,11 +144,11 @@ fn typed(text: &str) -> Vec<Operation> {
         loop {
             step = match step {
                 Step::Run {
-                    command: Command::Fetch { table, key },
+                    command: Command::Fetch(place),
                     ..
                 } => {
                     let is_opened = line.trim_start().starts_with("edit");
-                    session.fetched((!is_opened).then(|| Object::new(table, &key)))
+                    session.fetched((!is_opened).then(|| Object::at(&place)))
                 }
                 Step::Run {
                     command: Command::Configure(operation),
@@ -182,16 +184,11 @@ fn plain(values: Vec<(&'static Field, Value)>) -> Vec<(&'static str, String)> {
 fn retyped(text: &str, table: &'static Table) -> Object {
     let mut object = Object::new(table, "");
     for operation in typed(text) {
-        let Operation::Configure {
-            table: of,
-            key,
-            edits,
-        } = operation
-        else {
+        let Operation::Configure { place, edits } = operation else {
             panic!("{operation:?} configures nothing");
         };
-        assert!(of == table);
-        object.key = key;
+        assert!(place.table() == table);
+        object.key = place.key().into();
         for edit in edits {
             match edit {
                 Edit::Set(field, value) => object.set(field, value),
@@ -231,7 +228,7 @@ proptest! {
             if let Step::Print(text) | Step::Refuse(text) = &step {
                 prop_assert!(text.ends_with('\n'));
             }
-            if let Step::Run { command: Command::Fetch { .. }, .. } = step {
+            if let Step::Run { command: Command::Fetch(_), .. } = step {
                 let _ = session.fetched(None);
             }
         }

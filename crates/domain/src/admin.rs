@@ -11,10 +11,11 @@ use zeroize::Zeroizing;
 
 use crate::audit::{Actor, Event};
 use crate::name::{CanonicalName, UserName};
-use crate::schema::{Field, Object, Table, Value};
+use crate::schema::{Field, Object, Place, Table, Value};
 use crate::time::{Span, Timestamp};
 use crate::token::{ActivationLink, Token};
 use crate::user::User;
+use crate::vdom::Vdom;
 
 mod configure;
 mod entries;
@@ -30,53 +31,64 @@ pub use references::{Named, Use, Uses, UsesOf};
 pub enum Operation {
     /// `config … / edit KEY / set … / next`: creates or changes an entry.
     Configure {
-        /// The table.
-        table: &'static Table,
-        /// The entry's key; empty for a single object.
-        key: Box<str>,
+        /// The entry.
+        place: Place,
         /// What to change, in the order typed.
         edits: Vec<Edit>,
     },
     /// `delete KEY`.
     Remove {
-        /// The table.
-        table: &'static Table,
-        /// The entry's key.
-        key: Box<str>,
+        /// The entry.
+        place: Place,
     },
     /// `rename FROM to TO`: whatever names the entry goes on naming it.
     Rename {
-        /// The table.
-        table: &'static Table,
-        /// The entry's key.
-        from: Box<str>,
+        /// The entry.
+        place: Place,
         /// Its new key.
         to: Box<str>,
     },
     /// `clone FROM to TO`.
     Clone {
-        /// The table.
-        table: &'static Table,
-        /// The key of the entry to copy.
-        from: Box<str>,
+        /// The entry to copy.
+        place: Place,
         /// The key of the copy.
         to: Box<str>,
     },
     /// `purge`: all entries of a table, or none.
     Purge {
+        /// Where the administrator stands.
+        vdom: Vdom,
         /// The table.
         table: &'static Table,
     },
     /// `execute fortitoken-mobile import`.
-    Import(LicenceCode),
+    Import {
+        /// Where its tokens go.
+        vdom: Vdom,
+        /// What lets its bearer have them.
+        code: LicenceCode,
+    },
     /// `execute fortitoken-mobile provision`: a new code; the old one and the old phone die.
-    Provision(TokenSerial),
+    Provision {
+        /// Where the administrator stands.
+        vdom: Vdom,
+        /// The token.
+        token: TokenSerial,
+    },
     /// `execute fortitoken-mobile renew`: unlocks a mobile token, and provisions it if a user has it.
-    Renew(TokenSerial),
+    Renew {
+        /// Where the administrator stands.
+        vdom: Vdom,
+        /// The token.
+        token: TokenSerial,
+    },
     /// `diagnose login unlock`.
     Unlock(CanonicalName),
     /// The token server's answer to an import.
     Imported {
+        /// Where it was asked for.
+        vdom: Vdom,
         /// The licence.
         licence: LicenceSerial,
         /// Its tokens.
@@ -88,6 +100,8 @@ pub enum Operation {
     Polled(Vec<Polled>),
     /// The token server refused an import for good: the message is not sent again.
     ImportRefused {
+        /// Where it was asked for.
+        vdom: Vdom,
         /// Its number and text.
         answer: Box<str>,
     },
@@ -172,9 +186,9 @@ pub struct Reads {
     /// Tokens by serial; with a token comes its owner's name.
     pub tokens: Vec<TokenSerial>,
     /// An entry of one of the other tables.
-    pub object: Option<(&'static Table, Box<str>)>,
-    /// All entries of a table; with users come their tokens.
-    pub all: Option<&'static Table>,
+    pub object: Option<Place>,
+    /// All entries of a table in a virtual domain; with users come their tokens.
+    pub all: Option<(Vdom, &'static Table)>,
     /// Who names entries that are to go.
     pub uses: Option<UsesOf>,
     /// Entries that values name.
@@ -238,6 +252,14 @@ impl Facts {
         Some(self.tokens.swap_remove(at))
     }
 
+    /// Takes a token out that belongs to this virtual domain. Another's is as if it did not exist.
+    fn take_token_of(&mut self, vdom: Vdom, serial: TokenSerial) -> Option<Owned> {
+        self.token(serial)
+            .is_some_and(|owned| owned.token.vdom == vdom)
+            .then(|| self.take_token(serial))
+            .flatten()
+    }
+
     fn take_user(&mut self, name: &CanonicalName) -> Option<User> {
         let at = self
             .users
@@ -294,24 +316,20 @@ pub enum Change {
     /// An entry of another table was created or changed.
     Object(Object),
     /// An entry of another table is gone.
-    ObjectRemoved(&'static Table, Box<str>),
+    ObjectRemoved(Place),
     /// A user has another name; token, counters and what names the user go along.
     UserRenamed(CanonicalName, UserName),
     /// An entry of another table has another key; its secrets and what names it go along.
     ObjectRenamed {
-        /// The table.
-        table: &'static Table,
-        /// The key so far.
-        from: Box<str>,
+        /// The entry, with its key so far.
+        place: Place,
         /// The new key.
         to: Box<str>,
     },
     /// An entry of another table was copied, with its secrets.
     ObjectCopied {
-        /// The table.
-        table: &'static Table,
         /// The entry that was copied.
-        from: Box<str>,
+        place: Place,
         /// The key of the copy.
         to: Box<str>,
     },
@@ -323,11 +341,23 @@ pub enum Change {
 #[derive(Debug)]
 pub enum Message {
     /// Activate a licence at the token server.
-    ActivateLicence(LicenceCode),
+    ActivateLicence {
+        /// Where its tokens go.
+        vdom: Vdom,
+        /// What lets its bearer have them.
+        code: LicenceCode,
+    },
     /// Provision these tokens at the token server.
-    Provision(Vec<TokenSerial>),
+    Provision {
+        /// The virtual domain to which they belong.
+        vdom: Vdom,
+        /// The tokens.
+        tokens: Vec<TokenSerial>,
+    },
     /// Tell a person how to activate a token.
     ActivationMail {
+        /// The virtual domain to which both belong.
+        vdom: Vdom,
         /// The token.
         token: TokenSerial,
         /// Whose it is.
@@ -337,24 +367,36 @@ pub enum Message {
     },
 }
 
+impl Message {
+    /// Whose it is.
+    pub fn vdom(&self) -> Vdom {
+        match self {
+            Self::ActivateLicence { vdom, .. }
+            | Self::Provision { vdom, .. }
+            | Self::ActivationMail { vdom, .. } => *vdom,
+        }
+    }
+}
+
 impl Operation {
     /// What has to be fetched before [`apply`].
     pub fn reads(&self) -> Reads {
         match self {
-            Self::Configure { table, key, edits } => configure::reads(table, key, edits),
-            Self::Remove { table, key } => Reads {
-                uses: Some(UsesOf::Entry(table, key.clone())),
-                ..configure::reads(table, key, &[])
+            Self::Configure { place, edits } => configure::reads(place, edits),
+            Self::Remove { place } => Reads {
+                uses: Some(UsesOf::Entry(place.clone())),
+                ..configure::reads(place, &[])
             },
-            Self::Rename { table, from, to } | Self::Clone { table, from, to } => {
-                entries::reads(table, from, to)
+            Self::Rename { place, to } | Self::Clone { place, to } => entries::reads(place, to),
+            Self::Purge { vdom, table } => {
+                let vdom = table.within(*vdom);
+                Reads {
+                    uses: Some(UsesOf::AnyEntry(vdom, table)),
+                    all: Some((vdom, table)),
+                    ..Reads::default()
+                }
             }
-            Self::Purge { table } => Reads {
-                uses: Some(UsesOf::AnyEntry(table)),
-                all: Some(table),
-                ..Reads::default()
-            },
-            Self::Provision(token) | Self::Renew(token) => Reads::tokens([*token]),
+            Self::Provision { token, .. } | Self::Renew { token, .. } => Reads::tokens([*token]),
             Self::Unlock(name) => Reads {
                 users: vec![name.clone()],
                 ..Reads::default()
@@ -365,7 +407,7 @@ impl Operation {
             Self::ProvisionRefused { token, .. } | Self::Delivered { token, .. } => {
                 Reads::tokens([*token])
             }
-            Self::Import(_) | Self::ImportRefused { .. } => Reads::default(),
+            Self::Import { .. } | Self::ImportRefused { .. } => Reads::default(),
         }
     }
 }
@@ -394,25 +436,26 @@ pub fn apply(
         code_lifetime: facts.code_lifetime,
     };
     match operation {
-        Operation::Configure { table, key, edits } => {
-            configure::configure(table, &key, edits, facts, &context)
+        Operation::Configure { place, edits } => {
+            configure::configure(&place, edits, facts, &context)
         }
-        Operation::Remove { table, key } => configure::remove(table, &key, facts, &context),
-        Operation::Rename { table, from, to } => {
-            entries::rename(table, &from, &to, facts, &context)
-        }
-        Operation::Clone { table, from, to } => entries::copy(table, &from, &to, facts, &context),
-        Operation::Purge { table } => entries::purge(table, facts, &context),
-        Operation::Import(code) => Ok(supply::import(code, &context)),
-        Operation::Provision(token) => supply::provision(token, facts, &context),
-        Operation::Renew(token) => supply::renew(token, facts, &context),
+        Operation::Remove { place } => configure::remove(&place, facts, &context),
+        Operation::Rename { place, to } => entries::rename(place, to, facts, &context),
+        Operation::Clone { place, to } => entries::copy(place, to, facts, &context),
+        Operation::Purge { vdom, table } => entries::purge(vdom, table, facts, &context),
+        Operation::Import { vdom, code } => Ok(supply::import(vdom, code, &context)),
+        Operation::Provision { vdom, token } => supply::provision(vdom, token, facts, &context),
+        Operation::Renew { vdom, token } => supply::renew(vdom, token, facts, &context),
         Operation::Unlock(name) => configure::unlock(&name, &facts, &context),
-        Operation::Imported { licence, tokens } => {
-            Ok(supply::imported(licence, tokens, facts, &context))
-        }
+        Operation::Imported {
+            vdom,
+            licence,
+            tokens,
+        } => Ok(supply::imported(vdom, licence, tokens, facts, &context)),
         Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, &context)),
         Operation::Polled(polled) => Ok(supply::polled(polled, facts, &context)),
-        Operation::ImportRefused { answer } => Ok(Plan::noted(context.changed(
+        Operation::ImportRefused { vdom, answer } => Ok(Plan::noted(context.changed(
+            vdom,
             "fortitoken-mobile.import",
             "licence",
             &answer,
@@ -435,8 +478,14 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn changed(&self, action: &str, object: &str, detail: &str) -> Event {
-        Event::changed(self.actor, action, object, detail, self.now)
+    fn changed(&self, vdom: Vdom, action: &str, object: &str, detail: &str) -> Event {
+        Event::changed(self.actor, vdom, action, object, detail, self.now)
+    }
+
+    /// `user.local` is the action on a table.
+    fn changed_at(&self, place: &Place, detail: &str) -> Event {
+        let action = place.table().path.replace(' ', ".");
+        self.changed(place.vdom(), &action, place.key(), detail)
     }
 }
 

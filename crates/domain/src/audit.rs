@@ -7,6 +7,7 @@ use crate::login::{Origin, Refusal, Spend};
 use crate::name::CanonicalName;
 use crate::reason::Reason;
 use crate::time::Timestamp;
+use crate::vdom::Vdom;
 
 /// Who acts on the administrator's side.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -120,6 +121,8 @@ pub enum What {
     Resynchronised {
         /// Who asked for it.
         actor: Actor,
+        /// The virtual domain to which the token belongs.
+        vdom: Vdom,
         /// The token.
         token: TokenSerial,
         /// The step of the second code.
@@ -131,6 +134,8 @@ pub enum What {
     NotResynchronised {
         /// Who asked for it.
         actor: Actor,
+        /// The virtual domain to which the token belongs.
+        vdom: Vdom,
         /// The token.
         token: TokenSerial,
         /// Why.
@@ -140,6 +145,8 @@ pub enum What {
     Activation {
         /// Who did it.
         actor: Actor,
+        /// The virtual domain to which the token belongs.
+        vdom: Vdom,
         /// The token.
         token: TokenSerial,
         /// Whose it is.
@@ -169,6 +176,8 @@ pub enum What {
     Changed {
         /// Who did it.
         actor: Actor,
+        /// In which virtual domain; the root for what stands once.
+        vdom: Vdom,
         /// The table or action: `user.local`, `fortitoken-mobile.import`.
         action: Box<str>,
         /// The entry.
@@ -340,11 +349,19 @@ impl Event {
     }
 
     /// The event of a change.
-    pub fn changed(actor: &Actor, action: &str, object: &str, detail: &str, at: Timestamp) -> Self {
+    pub fn changed(
+        actor: &Actor,
+        vdom: Vdom,
+        action: &str,
+        object: &str,
+        detail: &str,
+        at: Timestamp,
+    ) -> Self {
         Self {
             at,
             what: What::Changed {
                 actor: actor.clone(),
+                vdom,
                 action: Box::from(action),
                 object: Box::from(object),
                 detail: Box::from(detail),

@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::login::CodePosition;
 use crate::schema::{Object, Subnet};
+use crate::vdom::Vdom;
 
 /// `set require-message-authenticator`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -20,6 +21,8 @@ pub enum Requirement {
 /// A client as the login path needs it, its secret open.
 #[derive(Debug)]
 pub struct Client {
+    /// The virtual domain whose users it lets in.
+    pub vdom: Vdom,
     /// Name of its entry.
     pub name: Box<str>,
     /// Where it asks from.
@@ -58,6 +61,7 @@ impl Client {
     /// network, which the configuration does not let happen.
     pub fn from_object(object: &Object, secret: Secret) -> Option<Self> {
         Some(Self {
+            vdom: object.vdom,
             name: object.key.clone(),
             subnet: Subnet::parse(object.text("subnet"))?,
             secret,

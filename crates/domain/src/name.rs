@@ -9,13 +9,16 @@ use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::vdom::Vdom;
+use crate::vdom::{Vdom, VdomError};
 
 /// Longest name that `config user local` takes, in characters.
 pub const NAME_MAX: usize = 64;
 
 /// Longest name that a client may present, in octets: RADIUS attributes hold 253.
 const PRESENTED_MAX: usize = 253;
+
+/// What a name that can be nobody's is recorded as.
+const NOBODY: &str = "(no name)";
 
 /// A name that cannot be a user's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -47,14 +50,43 @@ impl Realm {
     /// The users of the virtual domain that is always there.
     pub const ROOT: Self = Self::Vdom(Vdom::ROOT);
 
+    /// The virtual domain in which it is managed; administrators are the unit's, and thereby the root's.
+    pub fn vdom(self) -> Vdom {
+        match self {
+            Self::Vdom(vdom) => vdom,
+            Self::Administrators => Vdom::ROOT,
+        }
+    }
+
+    /// Its name: that of the virtual domain, or `system admin`.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Vdom(vdom) => vdom.as_str(),
+            Self::Administrators => ADMINISTRATORS,
+        }
+    }
+
+    /// The realm with this name.
+    pub fn named(name: &str) -> Result<Self, VdomError> {
+        match name {
+            ADMINISTRATORS => Ok(Self::Administrators),
+            vdom => Vdom::parse(vdom).map(Self::Vdom),
+        }
+    }
+
+    /// A person's canonical name as it stands in this realm. `person` is canonical already, or its
+    /// beginning, such as one that is being typed.
+    pub fn qualified(&self, person: &str) -> String {
+        match self.prefix() {
+            None => person.to_owned(),
+            Some(prefix) => format!("{prefix}\\{person}"),
+        }
+    }
+
     /// What stands before the names of this realm; nothing in the root, whose names are as they were
     /// before there was another realm.
     fn prefix(&self) -> Option<&str> {
-        match self {
-            Self::Vdom(vdom) if vdom.is_root() => None,
-            Self::Vdom(vdom) => Some(vdom.as_str()),
-            Self::Administrators => Some(ADMINISTRATORS),
-        }
+        (*self != Self::ROOT).then(|| self.as_str())
     }
 }
 
@@ -106,24 +138,30 @@ impl CanonicalName {
     }
 
     fn prefixed(realm: Realm, person: &str) -> Self {
-        Self(match realm.prefix() {
-            None => Arc::from(person),
-            Some(prefix) => format!("{prefix}\\{person}").into(),
-        })
+        match realm.prefix() {
+            // By far the most logins are the root's: they are spared a copy.
+            None => Self(Arc::from(person)),
+            Some(_) => Self(realm.qualified(person).into()),
+        }
     }
 
     /// The realm to which the person belongs.
     pub fn realm(&self) -> Realm {
-        match self.0.split_once('\\') {
-            None => Realm::ROOT,
-            Some((ADMINISTRATORS, _)) => Realm::Administrators,
-            Some((vdom, _)) => Vdom::parse(vdom).map_or(Realm::ROOT, Realm::Vdom),
-        }
+        let prefix = self.0.split_once('\\').map(|(prefix, _)| prefix);
+        // What stands before a name was a realm's when the name was made.
+        prefix.map_or(Realm::ROOT, |prefix| {
+            Realm::named(prefix).unwrap_or(Realm::ROOT)
+        })
     }
 
     /// The canonical name without its realm.
     pub fn bare(&self) -> &str {
         self.0.split_once('\\').map_or(&*self.0, |(_, bare)| bare)
+    }
+
+    /// Who presented a name that can be nobody's.
+    pub fn nobody(realm: Realm) -> Self {
+        Self::prefixed(realm, NOBODY)
     }
 
     /// A form that was canonical when it was stored.

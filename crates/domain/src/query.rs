@@ -14,8 +14,9 @@ use crate::reason::Reason;
 use crate::schema::Table;
 use crate::settings::VdomMode;
 use crate::time::Timestamp;
-use crate::token::{Stage, Token, TokenStatus};
+use crate::token::Token;
 use crate::unit::Ending;
+use crate::vdom::Vdom;
 
 /// A question that changes nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,6 +24,8 @@ pub enum Query {
     /// Entries of a configuration table, in the order of their keys: a row is an
     /// [`Object`](crate::schema::Object). A single object is always there, set or not.
     Entries {
+        /// The virtual domain; the root for a table that stands once.
+        vdom: Vdom,
         /// The table.
         table: &'static Table,
         /// One entry only; none if it does not exist.
@@ -30,6 +33,8 @@ pub enum Query {
     },
     /// Drift and status of tokens, by serial: rows are [`TokenRow`]s, then one [`TokenTotals`].
     TokenInfo {
+        /// Of this virtual domain.
+        vdom: Vdom,
         /// One token only.
         serial: Option<TokenSerial>,
     },
@@ -38,12 +43,17 @@ pub enum Query {
     /// What this unit is: one [`SystemStatus`].
     SystemStatus,
     /// What waits to be sent, the oldest first: rows are [`OutboxRow`]s.
-    Outbox,
+    Outbox {
+        /// Of this virtual domain; of all for `None`.
+        vdom: Option<Vdom>,
+    },
 }
 
 /// Which logins.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Logins {
+    /// Into this virtual domain; into all for `None`.
+    pub vdom: Option<Vdom>,
     /// Whose.
     pub of: Whose,
     /// How many at most, counted from the latest.
@@ -86,21 +96,13 @@ impl TokenRow {
 /// What stands below the tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TokenTotals {
-    /// Activated hardware tokens, see [`is_activated`].
+    /// Activated hardware tokens of the virtual domain at hand. Mobile tokens never count, as in the
+    /// described system.
     pub activated: u64,
     /// The same over all virtual domains.
     pub activated_global: u64,
     /// The token server.
     pub server: ServerReach,
-}
-
-/// Whether a token counts as activated: hardware tokens with their seed do, mobile tokens never, as
-/// in the described system.
-pub fn is_activated(token: &Token) -> bool {
-    matches!(
-        (token.status, &token.stage),
-        (TokenStatus::Active, Stage::Activated)
-    )
 }
 
 /// Whether the token server answers.
@@ -201,13 +203,17 @@ pub struct OutboxRow {
 /// A message in words, without the licence code, which lets its bearer in.
 pub fn about(message: &Message) -> String {
     match message {
-        Message::ActivateLicence(code) if code.is_trial() => "import of trial tokens".to_owned(),
-        Message::ActivateLicence(_) => "import of a licence".to_owned(),
-        Message::Provision(tokens) => {
+        Message::ActivateLicence { code, .. } if code.is_trial() => {
+            "import of trial tokens".to_owned()
+        }
+        Message::ActivateLicence { .. } => "import of a licence".to_owned(),
+        Message::Provision { tokens, .. } => {
             let serials: Vec<&str> = tokens.iter().map(TokenSerial::as_str).collect();
             format!("provisioning of {}", serials.join(", "))
         }
-        Message::ActivationMail { token, user, to } => {
+        Message::ActivationMail {
+            token, user, to, ..
+        } => {
             format!("activation mail for {token} to {user} <{to}>")
         }
     }

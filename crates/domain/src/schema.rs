@@ -9,12 +9,14 @@ mod example;
 mod kind;
 mod network;
 mod object;
+mod place;
 mod records;
 mod tables;
 
 pub use kind::{Choice, Kind, Value, ValueError};
 pub use network::{Netmask, Subnet};
 pub use object::Object;
+pub use place::Place;
 pub use tables::*;
 
 /// A configuration table or a single settings object.

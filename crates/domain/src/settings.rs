@@ -1,6 +1,9 @@
 //! The settings that decisions need, taken from the single-object tables.
 
-use crate::schema::{GLOBAL, Object, SETTING};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::schema::{CONSOLE, GLOBAL, Object, SETTING};
 use crate::throttle::PasswordLimit;
 use crate::time::Span;
 use crate::user::Switch;
@@ -24,6 +27,7 @@ pub enum VdomMode {
     /// One in each virtual domain.
     Multi,
 }
+use crate::vdom::Vdom;
 
 /// `system global` and `user setting`, as far as logins and tokens depend on them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,6 +126,51 @@ impl Settings {
             ),
             administration: Administration::from_object(global),
         }
+    }
+}
+
+/// The settings in each virtual domain.
+#[derive(Clone, Debug)]
+pub struct VdomSettings {
+    /// Where nothing of its own was set.
+    unset: Arc<Settings>,
+    /// By far the most logins are the root's.
+    root: Arc<Settings>,
+    others: HashMap<Vdom, Arc<Settings>>,
+}
+
+impl VdomSettings {
+    /// The settings that these objects of the unit make with the `user setting` of each virtual domain
+    /// that has one.
+    pub fn from_objects(global: &Object, console: &Object, of_vdoms: &[Object]) -> Self {
+        let with = |setting: &Object| {
+            Arc::new(Settings::from_objects(global, setting).with_console(console))
+        };
+        let unset = with(&Object::new(&SETTING, ""));
+        let each = of_vdoms.iter().map(|setting| (setting.vdom, with(setting)));
+        let mut others: HashMap<Vdom, Arc<Settings>> = each.collect();
+        Self {
+            root: others
+                .remove(&Vdom::ROOT)
+                .unwrap_or_else(|| Arc::clone(&unset)),
+            unset,
+            others,
+        }
+    }
+
+    /// The settings in force in a virtual domain.
+    pub fn of(&self, vdom: Vdom) -> &Arc<Settings> {
+        if vdom.is_root() {
+            &self.root
+        } else {
+            self.others.get(&vdom).unwrap_or(&self.unset)
+        }
+    }
+}
+
+impl Default for VdomSettings {
+    fn default() -> Self {
+        Self::from_objects(&Object::new(&GLOBAL, ""), &Object::new(&CONSOLE, ""), &[])
     }
 }
 

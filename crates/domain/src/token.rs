@@ -8,6 +8,7 @@ use otp::{Code, Drift, Found, Kind, Parameters, Seed, Step, Window};
 use zeroize::Zeroizing;
 
 use crate::time::{Span, Timestamp};
+use crate::vdom::Vdom;
 
 /// Longest comment, `config user fortitoken / set comments`.
 pub const COMMENTS_MAX: u16 = 255;
@@ -102,8 +103,10 @@ impl Provisioning {
 /// A token as the gateway keeps it. Its seed stays sealed in the store.
 #[derive(Debug)]
 pub struct Token {
-    /// Its name everywhere.
+    /// Its name everywhere; no two virtual domains have the same token.
     pub serial: TokenSerial,
+    /// The virtual domain to which it belongs.
+    pub vdom: Vdom,
     /// The administrator's switch.
     pub status: TokenStatus,
     /// Free text.
@@ -122,9 +125,10 @@ pub struct Token {
 
 impl Token {
     /// A token that was just imported.
-    pub fn imported(serial: TokenSerial, licence: Option<LicenceSerial>) -> Self {
+    pub fn imported(vdom: Vdom, serial: TokenSerial, licence: Option<LicenceSerial>) -> Self {
         Self {
             serial,
+            vdom,
             status: TokenStatus::Active,
             comments: Box::default(),
             licence,

@@ -20,10 +20,11 @@ use domain::admin::{
 use domain::audit::{ActivationStage, Actor, What};
 use domain::name::{CanonicalName, UserName};
 use domain::password::{PasswordHash, SALT_LEN};
-use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, RADIUS_CLIENT, Table, Value};
+use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT, Table, Value};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
 use domain::user::{TwoFactor, User};
+use domain::vdom::Vdom;
 use ident::{
     ActivationCode, LicenceCode, LicenceSerial, Pace, RegistrationId, TokenKind, TokenSerial,
 };
@@ -85,7 +86,11 @@ fn token(serial: TokenSerial, stage: Stage) -> Token {
     Token {
         stage,
         drift: Drift(-3),
-        ..Token::imported(serial, (serial.kind() == TokenKind::Mobile).then(licence))
+        ..Token::imported(
+            Vdom::ROOT,
+            serial,
+            (serial.kind() == TokenKind::Mobile).then(licence),
+        )
     }
 }
 
@@ -148,18 +153,23 @@ fn enc() -> Edit {
 }
 
 fn edit(table: &'static Table, key: &str, edits: Vec<Edit>) -> Operation {
-    Operation::Configure {
-        table,
-        key: key.into(),
-        edits,
-    }
+    let place = Place::new(Vdom::ROOT, table, key);
+    Operation::Configure { place, edits }
 }
 
 fn delete(table: &'static Table, key: &str) -> Operation {
-    Operation::Remove {
-        table,
-        key: key.into(),
-    }
+    let place = Place::new(Vdom::ROOT, table, key);
+    Operation::Remove { place }
+}
+
+fn provision(token: TokenSerial) -> Operation {
+    let vdom = Vdom::ROOT;
+    Operation::Provision { vdom, token }
+}
+
+fn renew(token: TokenSerial) -> Operation {
+    let vdom = Vdom::ROOT;
+    Operation::Renew { vdom, token }
 }
 
 fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
@@ -206,10 +216,14 @@ fn word(change: &Change) -> String {
             format!("seed {serial} new")
         }
         Change::Object(object) => format!("{} {}", object.table.path, object.key),
-        Change::ObjectRemoved(table, key) => format!("{} {key} gone", table.path),
         Change::UserRenamed(from, to) => format!("{from} is {to}"),
-        Change::ObjectRenamed { table, from, to } => format!("{} {from} is {to}", table.path),
-        Change::ObjectCopied { table, from, to } => format!("{} {to} is as {from}", table.path),
+        Change::ObjectRenamed { place, to } => {
+            format!("{} {} is {to}", place.table().path, place.key())
+        }
+        Change::ObjectCopied { place, to } => {
+            format!("{} {to} is as {}", place.table().path, place.key())
+        }
+        Change::ObjectRemoved(place) => format!("{} {} gone", place.table().path, place.key()),
         Change::FailuresCleared(name) => format!("failures of {name} cleared"),
     }
 }
@@ -228,6 +242,7 @@ fn events(plan: &Plan) -> Vec<(String, String, String)> {
                 action,
                 object,
                 detail,
+                ..
             } => {
                 assert_eq!(&*actor.name, "admin");
                 (action.to_string(), object.to_string(), detail.to_string())
@@ -250,7 +265,7 @@ fn events(plan: &Plan) -> Vec<(String, String, String)> {
 }
 
 fn is_provisioning_of(plan: &Plan, serial: TokenSerial) -> bool {
-    matches!(plan.messages.as_slice(), [Message::Provision(tokens)] if *tokens == [serial])
+    matches!(plan.messages.as_slice(), [Message::Provision { tokens, .. }] if *tokens == [serial])
 }
 
 // ---------------------------------------------------------------- users and their tokens
@@ -297,7 +312,7 @@ fn a_new_token_starts_without_the_drift_of_the_old_phone() {
     let a = mobile(1);
     for stage in [Stage::New, waiting(NOW), provisioned(1)] {
         let held = facts(vec![], vec![owned(token(a, stage), None)]);
-        let plan = plan(Operation::Provision(a), held);
+        let plan = plan(provision(a), held);
         let Change::Token(token) = &plan.changes[0] else {
             panic!("{plan:?}")
         };
@@ -555,23 +570,20 @@ fn hardware_tokens_are_entered_and_mobile_ones_are_imported() {
 #[test]
 fn provisioning_is_for_unlocked_mobile_tokens_that_are_here() {
     let a = mobile(1);
-    let missing = refused(Operation::Provision(a), nothing());
+    let missing = refused(provision(a), nothing());
     assert!(matches!(missing, AdminError::NotFound { .. }));
     let locked = Token {
         status: TokenStatus::Lock,
         ..token(a, provisioned(1))
     };
     let error = refused(
-        Operation::Provision(a),
+        provision(a),
         facts(vec![], vec![owned(locked, Some("alice"))]),
     );
     assert!(matches!(error, AdminError::Locked(_)));
     assert!(error.next_step().contains("renew"));
     let device = owned(token(hardware(), Stage::Activated), Some("alice"));
-    let error = refused(
-        Operation::Provision(hardware()),
-        facts(vec![], vec![device]),
-    );
+    let error = refused(provision(hardware()), facts(vec![], vec![device]));
     assert!(matches!(error, AdminError::NotMobile(_)));
 }
 
@@ -583,14 +595,14 @@ fn renewing_unlocks_and_provisions_what_a_user_has() {
         ..token(a, provisioned(1))
     };
     let held = facts(vec![], vec![owned(locked(), Some("alice"))]);
-    let renewed = plan(Operation::Renew(a), held);
+    let renewed = plan(renew(a), held);
     assert_eq!(
         words(&renewed),
         [format!("token {a} provisioning"), format!("seed {a} new")]
     );
     assert!(is_provisioning_of(&renewed, a));
     let free = facts(vec![], vec![owned(locked(), None)]);
-    let renewed = plan(Operation::Renew(a), free);
+    let renewed = plan(renew(a), free);
     assert_eq!(
         words(&renewed),
         [format!("token {a} new"), format!("seed {a} gone")]
@@ -602,7 +614,7 @@ fn renewing_unlocks_and_provisions_what_a_user_has() {
 fn renewing_never_costs_a_hardware_token_its_seed() {
     for owner in [None, Some("alice")] {
         let device = owned(token(hardware(), Stage::Activated), owner);
-        let error = refused(Operation::Renew(hardware()), facts(vec![], vec![device]));
+        let error = refused(renew(hardware()), facts(vec![], vec![device]));
         assert!(matches!(error, AdminError::NotMobile(_)), "{error}");
     }
 }
@@ -807,6 +819,7 @@ fn a_poll_about_a_token_that_does_not_wait_changes_nothing() {
 
 fn imported(tokens: Vec<TokenSerial>) -> Operation {
     Operation::Imported {
+        vdom: Vdom::ROOT,
         licence: licence(),
         tokens,
     }
@@ -847,12 +860,15 @@ fn a_serial_that_the_token_server_names_twice_is_one_token() {
 fn a_licence_code_is_sent_and_never_said() {
     let text = "A1B2-C3D4-E5F6-A7B8-C9D0";
     let plan = plan(
-        Operation::Import(LicenceCode::parse(text).unwrap()),
+        Operation::Import {
+            vdom: Vdom::ROOT,
+            code: LicenceCode::parse(text).unwrap(),
+        },
         nothing(),
     );
     assert!(matches!(
         plan.messages.as_slice(),
-        [Message::ActivateLicence(code)] if code.as_str() == text
+        [Message::ActivateLicence { code, .. }] if code.as_str() == text
     ));
     assert!(plan.changes.is_empty());
     assert!(!format!("{:?}", plan.events).contains("C3D4"));
@@ -1135,8 +1151,8 @@ fn operation(act: Act) -> Operation {
         ),
         Act::RemoveUser(user) => delete(&LOCAL, person(user)),
         Act::RemoveToken(token) => delete(&FORTITOKEN, mobile(token).as_str()),
-        Act::Provision(token) => Operation::Provision(mobile(token)),
-        Act::Renew(token) => Operation::Renew(mobile(token)),
+        Act::Provision(token) => provision(mobile(token)),
+        Act::Renew(token) => renew(mobile(token)),
         Act::Import(tokens) => imported(tokens.into_iter().map(mobile).collect()),
         Act::Answer(token) => answer(mobile(token), LIFETIME),
         Act::Refuse(token) => Operation::ProvisionRefused {

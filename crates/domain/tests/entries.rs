@@ -15,10 +15,11 @@ use domain::admin::{
 use domain::audit::{Actor, What};
 use domain::name::{CanonicalName, UserName};
 use domain::password::SALT_LEN;
-use domain::schema::{FORTITOKEN, LOCAL, Object, RADIUS_CLIENT, Table};
+use domain::schema::{FORTITOKEN, LOCAL, Object, Place, RADIUS_CLIENT, Table};
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
 use domain::user::{TwoFactor, User};
+use domain::vdom::Vdom;
 use ident::{LicenceSerial, TokenSerial};
 use zeroize::Zeroizing;
 
@@ -49,13 +50,25 @@ fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
 }
 
 fn rename(table: &'static Table, from: &str, to: &str) -> Operation {
-    let (from, to) = (from.into(), to.into());
-    Operation::Rename { table, from, to }
+    let place = Place::new(Vdom::ROOT, table, from);
+    let to = to.into();
+    Operation::Rename { place, to }
 }
 
 fn copy(table: &'static Table, from: &str, to: &str) -> Operation {
-    let (from, to) = (from.into(), to.into());
-    Operation::Clone { table, from, to }
+    let place = Place::new(Vdom::ROOT, table, from);
+    let to = to.into();
+    Operation::Clone { place, to }
+}
+
+fn purge(table: &'static Table) -> Operation {
+    let vdom = Vdom::ROOT;
+    Operation::Purge { vdom, table }
+}
+
+fn remove(table: &'static Table, key: &str) -> Operation {
+    let place = Place::new(Vdom::ROOT, table, key);
+    Operation::Remove { place }
 }
 
 fn user(name: &str) -> User {
@@ -76,7 +89,7 @@ fn holder(name: &str) -> User {
 
 fn owned(owner: Option<&str>) -> Owned {
     Owned {
-        token: Token::imported(serial(), LicenceSerial::purchased(1)),
+        token: Token::imported(Vdom::ROOT, serial(), LicenceSerial::purchased(1)),
         owner: owner.map(|name| Owner {
             name: UserName::parse(name).unwrap(),
             email: None,
@@ -185,7 +198,7 @@ fn a_purge_gives_the_tokens_of_users_back() {
         tokens: vec![owned(Some("alice"))],
         ..facts()
     };
-    let plan = decide(Operation::Purge { table: &LOCAL }, held).unwrap();
+    let plan = decide(purge(&LOCAL), held).unwrap();
     let gone: Vec<&CanonicalName> = plan
         .changes
         .iter()
@@ -204,21 +217,14 @@ fn an_entry_that_is_named_stays_and_the_error_names_who_names_it() {
     let uses = Uses {
         of: "vpn1".into(),
         first: vec![Use {
+            vdom: Vdom::ROOT,
             table: "user group".into(),
             key: "staff".into(),
             field: "member".into(),
         }],
         total: 41,
     };
-    for operation in [
-        Operation::Purge {
-            table: &RADIUS_CLIENT,
-        },
-        Operation::Remove {
-            table: &RADIUS_CLIENT,
-            key: "vpn1".into(),
-        },
-    ] {
+    for operation in [purge(&RADIUS_CLIENT), remove(&RADIUS_CLIENT, "vpn1")] {
         let held = Facts {
             object: Some(Object::new(&RADIUS_CLIENT, "vpn1")),
             uses: Some(uses.clone()),
@@ -237,10 +243,6 @@ fn an_entry_that_is_named_stays_and_the_error_names_who_names_it() {
 
 #[test]
 fn what_is_gone_already_is_not_said_to_be_in_use() {
-    let remove = Operation::Remove {
-        table: &RADIUS_CLIENT,
-        key: "vpn1".into(),
-    };
-    let error = decide(remove, facts()).unwrap_err();
+    let error = decide(remove(&RADIUS_CLIENT, "vpn1"), facts()).unwrap_err();
     assert_eq!(error.return_code(), -3, "{error}");
 }

@@ -55,6 +55,7 @@ fn origin() -> Origin {
 
 fn activation(stage: ActivationStage, detail: &str) -> What {
     What::Activation {
+        vdom: Vdom::ROOT,
         actor: admin(),
         token: token(),
         owner: Some(alice()),
@@ -65,6 +66,7 @@ fn activation(stage: ActivationStage, detail: &str) -> What {
 
 fn changed(action: &str, object: &str, detail: &str) -> What {
     What::Changed {
+        vdom: Vdom::ROOT,
         actor: admin(),
         action: action.into(),
         object: object.into(),
@@ -90,6 +92,7 @@ fn admin_refused(reason: Reason) -> What {
 
 fn resynchronised(actor: Actor) -> What {
     What::Resynchronised {
+        vdom: Vdom::ROOT,
         actor,
         token: token(),
         step: Step(7),
@@ -161,6 +164,7 @@ fn samples() -> Vec<(What, &'static str)> {
         ),
         (
             What::NotResynchronised {
+                vdom: Vdom::ROOT,
                 actor: admin(),
                 token: token(),
                 cause: "no match".into(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cli::debug::{Application, Source};
 use domain::client::Secret;
-use domain::schema::{EMAIL_SERVER, Object};
+use domain::schema::{EMAIL_SERVER, Object, Place};
 use lettre::message::header::ContentType;
 use lettre::message::{Attachment, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
@@ -93,7 +93,7 @@ pub(crate) async fn send(
     debug: &DebugLog,
     activation: &Activation<'_>,
 ) -> Result<(), MailError> {
-    let object = store.object(&EMAIL_SERVER, "").await?;
+    let object = store.object(Place::of_unit(&EMAIL_SERVER)).await?;
     let server = object.filter(|object| !object.text("server").is_empty());
     let server = server.ok_or(MailError::NotConfigured)?;
     let message = write(&server, activation)?;

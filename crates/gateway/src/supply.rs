@@ -12,6 +12,7 @@ use domain::admin::{AdminError, Delivery, Message, Operation, Phone, Polled, Sup
 use domain::audit::Actor;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Stage};
+use domain::vdom::Vdom;
 use ident::{LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
 use softtoken::process::{
     ActivationLicenseRequest, PollAnswer, PollingRequest, ProvisionAnswer, ProvisionRequest,
@@ -53,7 +54,7 @@ enum Peer {
 impl Peer {
     fn of(message: &Message) -> Self {
         match message {
-            Message::ActivateLicence(_) | Message::Provision(_) => Self::TokenServer,
+            Message::ActivateLicence { .. } | Message::Provision { .. } => Self::TokenServer,
             Message::ActivationMail { .. } => Self::MailServer,
         }
     }
@@ -213,7 +214,7 @@ impl Supply {
                 () = stopped(&mut stop) => return,
             }
             tokio::select! {
-                polled = self.poll() => if let Err(error) = polled {
+                polled = self.poll(None) => if let Err(error) = polled {
                     warn!(%error, "poll failed");
                 },
                 () = stopped(&mut stop) => return,
@@ -283,9 +284,13 @@ impl Supply {
             ..
         } = waiting;
         match message {
-            Message::ActivateLicence(code) => self.activate(id, &message_id, &code).await,
-            Message::Provision(tokens) => self.provision(id, &message_id, &tokens).await,
-            Message::ActivationMail { token, user, to } => self.mail(id, token, &user, to).await,
+            Message::ActivateLicence { vdom, code } => {
+                self.activate(id, &message_id, vdom, &code).await
+            }
+            Message::Provision { tokens, .. } => self.provision(id, &message_id, &tokens).await,
+            Message::ActivationMail {
+                token, user, to, ..
+            } => self.mail(id, token, &user, to).await,
         }
     }
 
@@ -293,6 +298,7 @@ impl Supply {
         &self,
         id: i64,
         message_id: &str,
+        vdom: Vdom,
         code: &LicenceCode,
     ) -> Result<Report, String> {
         let request = Request::ActivationLicense(ActivationLicenseRequest {
@@ -307,6 +313,7 @@ impl Supply {
             Ok(licence) => {
                 let (serial, tokens) = (licence.serial, licence.tokens.len());
                 let operation = Operation::Imported {
+                    vdom,
                     licence: licence.serial,
                     tokens: licence.tokens,
                 };
@@ -319,7 +326,7 @@ impl Supply {
             }
             Err(error) => {
                 let answer = error.to_string().into();
-                self.refused(id, &error, Operation::ImportRefused { answer })
+                self.refused(id, &error, Operation::ImportRefused { vdom, answer })
                     .await?;
                 Ok(Report::ServerRefused { token: None, error })
             }
@@ -345,7 +352,7 @@ impl Supply {
         tokens: &[TokenSerial],
     ) -> Result<Report, String> {
         let _phones = self.phones.lock().await;
-        let lifetime = self.store.settings().code_lifetime;
+        let lifetime = self.store.settings(Vdom::ROOT).code_lifetime;
         let code_expire_min = u32::try_from(lifetime.mins()).unwrap_or(u32::MAX);
         let wanted: Vec<TokenToProvision> = tokens
             .iter()
@@ -461,13 +468,14 @@ impl Supply {
         }
     }
 
-    /// Asks the token server for the state of every token that waits for a phone or has one.
-    pub(crate) async fn poll(&self) -> Result<PollSummary, PollError> {
+    /// Asks the token server for the state of every token that waits for a phone or has one: those of a
+    /// virtual domain, or all.
+    pub(crate) async fn poll(&self, vdom: Option<Vdom>) -> Result<PollSummary, PollError> {
         let mut after = String::new();
         let mut summary = PollSummary::default();
         loop {
             let limit = i64::try_from(softtoken::limits::MAX_POLL_TOKENS).unwrap_or(i64::MAX);
-            let serials = self.store.pollable_after(&after, limit).await?;
+            let serials = self.store.pollable_after(vdom, &after, limit).await?;
             let Some(last) = serials.last() else {
                 return Ok(summary);
             };

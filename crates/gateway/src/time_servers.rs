@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::audit::{Actor, Event};
-use domain::schema::{NTP, NTP_SERVER, Object};
+use domain::schema::{NTP, NTP_SERVER, Object, Place};
 use domain::time::{Span, Timestamp};
 use domain::unit::{TimeAnswer, TimeServer, TimeServers};
+use domain::vdom::Vdom;
 use rsntp::{AsyncSntpClient, Config, SntpDuration};
 use store::Undecided;
 use store::gateway::GatewayStore;
@@ -55,7 +56,7 @@ pub(crate) async fn compare(
 }
 
 async fn configured(store: &GatewayStore) -> Result<Object, Undecided> {
-    let ntp = store.object(&NTP, "").await?;
+    let ntp = store.object(Place::of_unit(&NTP)).await?;
     Ok(ntp.unwrap_or_else(|| Object::new(&NTP, "")))
 }
 
@@ -146,6 +147,13 @@ async fn compare_and_tell(
         server.name
     );
     warn!("{detail}");
-    let event = Event::changed(&Actor::system("ntp"), "system.ntp", "clock", &detail, now);
+    let event = Event::changed(
+        &Actor::system("ntp"),
+        Vdom::ROOT,
+        "system.ntp",
+        "clock",
+        &detail,
+        now,
+    );
     store.record(event).await
 }

@@ -15,15 +15,16 @@ use domain::admin::{Operation, Phone, Polled};
 use domain::audit::{ActivationStage, Event, Leave, TargetState, What};
 use domain::login::Spend;
 use domain::reason::Reason;
-use domain::schema::LOCAL;
+use domain::schema::{LOCAL, Place};
 use domain::throttle::CodeCounter;
 use domain::time::{Span, Timestamp};
+use domain::vdom::Vdom;
 use ident::{RegistrationId, TokenSerial};
 use otp::{Drift, Step};
 use rusqlite::Connection;
 use store::gateway::{GatewayStore, Removed, Verified};
 use support::{
-    START, admin, code, copy, enrol, granted, login, name, open, origin, refused, run, secs,
+    START, admin, code, copy, enrol, granted, login, name, open, origin, refused, run, sales, secs,
     step_at, wrong,
 };
 use tempfile::TempDir;
@@ -61,12 +62,14 @@ fn every_kind() -> Vec<What> {
         },
         What::Resynchronised {
             actor: admin(),
+            vdom: Vdom::ROOT,
             token: token(),
             step: Step(9),
             drift: Drift(3),
         },
         What::NotResynchronised {
             actor: admin(),
+            vdom: sales(),
             token: token(),
             cause: "no match".into(),
         },
@@ -81,6 +84,7 @@ fn every_kind() -> Vec<What> {
         },
         What::Changed {
             actor: admin(),
+            vdom: sales(),
             action: "user.local".into(),
             object: "alice".into(),
             detail: "set status".into(),
@@ -95,6 +99,7 @@ fn every_kind() -> Vec<What> {
     ];
     kinds.extend(ActivationStage::ALL.map(|stage| What::Activation {
         actor: admin(),
+        vdom: sales(),
         token: token(),
         owner: (stage != ActivationStage::Refused).then(|| name("alice")),
         stage,
@@ -320,8 +325,7 @@ async fn wrong_codes_follow_a_person_to_another_name() {
     let (dir, store) = alice().await;
     login(&store, "alice", &wrong(SEED, START), START).await;
     let rename = Operation::Rename {
-        table: &LOCAL,
-        from: "alice".into(),
+        place: Place::new(Vdom::ROOT, &LOCAL, "alice"),
         to: "alicia".into(),
     };
     run(&store, rename, START).await;

@@ -24,10 +24,11 @@ use domain::admin::{Message, Operation, Phone, Polled};
 use domain::audit::{Event, What};
 use domain::login::{CodePosition, Refusal};
 use domain::reason::Reason;
-use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING, Value};
+use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Value};
 use domain::throttle::{CodeCounter, Throttled};
 use domain::time::{Span, Timestamp};
-use ident::{ActivationCode, LicenceCode, Pace, RegistrationId, TokenSerial};
+use domain::vdom::Vdom;
+use ident::{ActivationCode, Pace, RegistrationId, TokenSerial};
 use otp::{Drift, Step};
 use rusqlite::Connection;
 use store::Health;
@@ -688,7 +689,7 @@ async fn of_a_login_and_a_resynchronisation_with_one_code_one_wins() {
         let verifier = store.verifier(token()).unwrap();
         let (first, second) = codes();
         let found = domain::token::Resync::find(&verifier, &first, &second, START).unwrap();
-        Decision::Resync(found, admin(), START)
+        resync_of(found, START)
     };
     for spent in [step - 1, step] {
         let (_dir, store) = alice().await;
@@ -765,7 +766,7 @@ async fn a_checkpoint_that_waits_behind_a_new_seed_does_not_undo_its_drift() {
     resync(&store, token(), (&codes.0, &codes.1), START).await;
     let now = START.after(secs(120));
     let release = hold(&store);
-    let operation = Operation::Provision(token());
+    let operation = provision(token());
     let (provisioned, checkpointed, ()) = tokio::join!(
         store.administer(operation, entropy(OTHER), admin(), now, None),
         store.checkpoint(),
@@ -783,7 +784,7 @@ async fn a_checkpoint_that_waits_behind_a_new_seed_does_not_undo_its_drift() {
 async fn a_new_seed_kills_the_codes_of_the_old_one_at_once() {
     let (dir, store) = alice().await;
     let now = START.after(secs(60));
-    run_with(&store, Operation::Provision(token()), OTHER, now).await;
+    run_with(&store, provision(token()), OTHER, now).await;
     for seed in [SEED, OTHER] {
         let refusal = login(&store, "alice", &code(seed, step_at(now)), now).await;
         assert_eq!(refused(&refusal), Reason::TokenNotActivated);
@@ -1015,6 +1016,7 @@ async fn crowd() -> (TempDir, GatewayStore) {
     let store = open(dir.path(), START).await;
     let tokens: Vec<TokenSerial> = (0..CROWD).map(|number| member(number).1).collect();
     let imported = Operation::Imported {
+        vdom: Vdom::ROOT,
         licence: licence(),
         tokens: tokens.clone(),
     };
@@ -1102,8 +1104,7 @@ async fn a_token_that_was_removed_and_imported_again_keeps_what_was_spent() {
         let (dir, mut store) = alice().await;
         granted(&login(&store, "alice", &now_code(START), START).await);
         let remove = |table, key: &str| Operation::Remove {
-            table,
-            key: key.into(),
+            place: Place::new(Vdom::ROOT, table, key),
         };
         run(&store, remove(&LOCAL, "alice"), START).await;
         run(&store, remove(&FORTITOKEN, token().as_str()), START).await;
@@ -1129,6 +1130,7 @@ async fn importing_again_leaves_a_token_in_use_alone() {
     let (dir, store) = alice().await;
     granted(&login(&store, "alice", &now_code(START), START).await);
     let again = Operation::Imported {
+        vdom: Vdom::ROOT,
         licence: licence(),
         tokens: vec![token(), token()],
     };
@@ -1213,14 +1215,14 @@ async fn an_explanation_is_kept_beside_its_refusal() {
 // ---------------------------------------------------------------- the outbox
 
 fn provisions(message: &Message, serial: TokenSerial) -> bool {
-    matches!(message, Message::Provision(tokens) if *tokens == [serial])
+    matches!(message, Message::Provision { tokens, .. } if *tokens == [serial])
 }
 
 #[tokio::test]
 async fn the_outbox_survives_and_is_settled_with_the_answer() {
     let dir = tempdir().unwrap();
     let store = open(dir.path(), START).await;
-    let asked = Operation::Import(LicenceCode::parse("A1B2-C3D4-E5F6-A7B8-C9D0").unwrap());
+    let asked = import("A1B2-C3D4-E5F6-A7B8-C9D0");
     let done = run(&store, asked, START).await;
     let [number] = done.messages[..] else {
         panic!("{:?}", done.messages)
@@ -1231,7 +1233,7 @@ async fn the_outbox_survives_and_is_settled_with_the_answer() {
     assert_eq!(waiting[0].id, number);
     assert!(matches!(
         &waiting[0].message,
-        Message::ActivateLicence(code) if code.as_str() == "A1B2-C3D4-E5F6-A7B8-C9D0"
+        Message::ActivateLicence { code, .. } if code.as_str() == "A1B2-C3D4-E5F6-A7B8-C9D0"
     ));
 
     let later = START.after(secs(60));
@@ -1246,40 +1248,41 @@ async fn the_outbox_survives_and_is_settled_with_the_answer() {
     assert_eq!(again[0].message_id, waiting[0].message_id);
 
     let imported = Operation::Imported {
+        vdom: Vdom::ROOT,
         licence: licence(),
         tokens: vec![token()],
     };
     let settled = store.administer(imported, entropy([0; 20]), admin(), later, Some(number));
     settled.await.unwrap();
-    assert!(store.outbox(10).await.unwrap().is_empty());
+    assert!(store.outbox(None, 10).await.unwrap().is_empty());
     let store = reopen(dir.path(), store, later).await;
-    assert!(store.outbox(10).await.unwrap().is_empty());
+    assert!(store.outbox(None, 10).await.unwrap().is_empty());
     assert!(store.token(token()).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn an_operation_that_is_refused_settles_nothing() {
     let (_dir, store) = alice().await;
-    let before = store.outbox(10).await.unwrap();
+    let before = store.outbox(None, 10).await.unwrap();
     assert!(provisions(&before[0].message, token()));
-    let unknown = Operation::Provision(TokenSerial::mobile([9; 5]));
+    let unknown = provision(TokenSerial::mobile([9; 5]));
     let refused = store.administer(unknown, entropy(SEED), admin(), START, Some(before[0].id));
     refused.await.unwrap_err();
-    let after = store.outbox(10).await.unwrap();
+    let after = store.outbox(None, 10).await.unwrap();
     assert_eq!(after.len(), before.len());
 }
 
 #[tokio::test]
 async fn the_number_of_a_message_names_no_other_message_ever() {
     let (dir, store) = alice().await;
-    let first = store.outbox(10).await.unwrap()[0].id;
+    let first = store.outbox(None, 10).await.unwrap()[0].id;
     store.settle(first).await.unwrap();
     let store = reopen(dir.path(), store, START).await;
-    let done = run_with(&store, Operation::Provision(token()), OTHER, START).await;
+    let done = run_with(&store, provision(token()), OTHER, START).await;
     assert_ne!(done.messages, [first]);
     // A late second answer to the first message.
     store.settle(first).await.unwrap();
-    assert_eq!(store.outbox(10).await.unwrap().len(), 1);
+    assert_eq!(store.outbox(None, 10).await.unwrap().len(), 1);
 }
 
 // ---------------------------------------------------------------- secrets at rest
@@ -1289,7 +1292,7 @@ async fn no_secret_lies_open_in_any_file() {
     let (dir, store) = alice().await;
     let code = ActivationCode::from_random([5; 8], Pace::Sixty);
     let licence = "DEAD-BEEF-CAFE-F00D-1234";
-    let import = Operation::Import(LicenceCode::parse(licence).unwrap());
+    let import = import(licence);
     run(&store, import, START).await;
     let secret = RADIUS_CLIENT.field("secret").unwrap();
     let client = vec![

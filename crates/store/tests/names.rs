@@ -13,8 +13,9 @@ mod support;
 
 use domain::admin::{AdminError, Edit, Operation};
 use domain::reason::Reason;
-use domain::schema::{FORTITOKEN, GROUP, LOCAL, RADIUS_CLIENT, Table, Value};
+use domain::schema::{FORTITOKEN, GROUP, LOCAL, Place, RADIUS_CLIENT, Table, Value};
 use domain::throttle::CodeCounter;
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use store::engine::Failure;
 use store::gateway::GatewayStore;
@@ -34,18 +35,27 @@ async fn alice() -> (TempDir, GatewayStore) {
     (dir, store)
 }
 
+fn at(table: &'static Table, key: &str) -> Place {
+    Place::new(Vdom::ROOT, table, key)
+}
+
 fn rename(table: &'static Table, from: &str, to: &str) -> Operation {
-    let (from, to) = (from.into(), to.into());
-    Operation::Rename { table, from, to }
+    let place = at(table, from);
+    let to = to.into();
+    Operation::Rename { place, to }
 }
 
 fn copy(table: &'static Table, from: &str, to: &str) -> Operation {
-    let (from, to) = (from.into(), to.into());
-    Operation::Clone { table, from, to }
+    let place = at(table, from);
+    let to = to.into();
+    Operation::Clone { place, to }
 }
 
 fn purge(table: &'static Table) -> Operation {
-    Operation::Purge { table }
+    Operation::Purge {
+        vdom: Vdom::ROOT,
+        table,
+    }
 }
 
 async fn refusal(store: &GatewayStore, operation: Operation) -> AdminError {
@@ -148,6 +158,7 @@ async fn a_purge_takes_all_or_nothing() {
     run(
         &store,
         Operation::Imported {
+            vdom: Vdom::ROOT,
             licence: licence(),
             tokens: vec![TokenSerial::mobile([2; 5])],
         },
@@ -171,7 +182,13 @@ async fn a_purge_takes_all_or_nothing() {
     let owned = store.token(token()).await.unwrap().unwrap();
     assert!(owned.owner.is_none() && !owned.token.has_seed);
     run(&store, purge(&FORTITOKEN), START).await;
-    assert!(store.tokens_after("", 10).await.unwrap().is_empty());
+    assert!(
+        store
+            .tokens_after(Vdom::ROOT, "", 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 fn members(names: &[&str]) -> Edit {
@@ -198,8 +215,7 @@ async fn a_named_user_stays_and_takes_a_new_name_along() {
     let used = refusal(
         &store,
         Operation::Remove {
-            table: &LOCAL,
-            key: "Alice".into(),
+            place: at(&LOCAL, "Alice"),
         },
     )
     .await;
@@ -215,7 +231,7 @@ async fn a_named_user_stays_and_takes_a_new_name_along() {
     for _ in 0..2 {
         assert_eq!(groups(&store, "zoë"), ["admins", "remote"]);
         assert!(groups(&store, "alice").is_empty());
-        let remote = store.object(&GROUP, "remote").await.unwrap().unwrap();
+        let remote = store.object(at(&GROUP, "remote")).await.unwrap().unwrap();
         assert_eq!(remote.list("member"), ["zoë".into(), "bob".into()]);
         let reopened = {
             store.shutdown();
@@ -241,7 +257,7 @@ async fn nobody_names_what_does_not_exist() {
         "{}",
         error.next_step()
     );
-    assert!(store.object(&GROUP, "vpn").await.unwrap().is_none());
+    assert!(store.object(at(&GROUP, "vpn")).await.unwrap().is_none());
 }
 
 /// A scan of 100,000 names for each deletion would stop logins meanwhile.

@@ -345,7 +345,7 @@ impl World {
             return;
         };
         let step = found.step().0;
-        let decision = Decision::Resync(found, admin(), self.now);
+        let decision = resync_of(found, self.now);
         if let Outcome::Resynchronised = consume(self.store(), decision).await {
             for burnt in [step - 1, step] {
                 assert!(

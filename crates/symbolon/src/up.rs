@@ -13,8 +13,9 @@ use data_encoding::BASE32_NOPAD;
 use domain::admin::{Edit, Operation};
 use domain::audit::Actor;
 use domain::licensing::AccountName;
-use domain::schema::{ADMIN, Value};
+use domain::schema::{ADMIN, Place, Value};
 use domain::unit::Ending;
+use domain::vdom::Vdom;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
 use ident::ProductSerial;
 use registry::pki::Pki;
@@ -302,7 +303,7 @@ fn client_tls(home: &Path, pki: &Pki) -> Result<ClientConfig> {
 
 /// Makes `admin` with a one-time password if there is no administrator.
 async fn first_administrator(store: &GatewayStore) -> Result<Option<Zeroizing<String>>> {
-    if !store.objects(&ADMIN).await?.is_empty() {
+    if !store.objects(Vdom::ROOT, &ADMIN).await?.is_empty() {
         return Ok(None);
     }
     let text = BASE32_NOPAD.encode(&clock::random::<10>()?);
@@ -317,8 +318,7 @@ async fn first_administrator(store: &GatewayStore) -> Result<Option<Zeroizing<St
         set("force-password-change", Value::Text("enable".into())),
     ];
     let operation = Operation::Configure {
-        table: &ADMIN,
-        key: "admin".into(),
+        place: Place::new(Vdom::ROOT, &ADMIN, "admin"),
         edits: edits.into_iter().flatten().collect(),
     };
     let actor = Actor::system("first start");

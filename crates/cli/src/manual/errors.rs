@@ -4,6 +4,7 @@ use domain::admin::{AdminError, Named, Use, Uses};
 use domain::name::NameError;
 use domain::password::PasswordError;
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, RADIUS_CLIENT};
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 
 use super::ServerError;
@@ -122,6 +123,7 @@ impl Chapter {
             | AdminError::Field { .. } => Self::Values,
             AdminError::TokenTaken { .. }
             | AdminError::HasToken { .. }
+            | AdminError::TokenElsewhere(_)
             | AdminError::NotMobile(_)
             | AdminError::MobileNotImported(_)
             | AdminError::Locked(_) => Self::Tokens,
@@ -160,6 +162,7 @@ fn of_entries() -> Vec<AdminError> {
             uses: Uses {
                 of: "FTKMOB83712DC7FE".into(),
                 first: vec![Use {
+                    vdom: Vdom::ROOT,
                     table: LOCAL.path.into(),
                     key: "alice".into(),
                     field: "fortitoken".into(),
@@ -193,6 +196,7 @@ fn of_values() -> Vec<AdminError> {
         AdminError::NoReference {
             field: "fortitoken",
             named: Named {
+                vdom: Vdom::ROOT,
                 tables: &["user fortitoken"],
                 key: "FTKMOB83712DC7FE".into(),
             },
@@ -221,6 +225,7 @@ fn of_tokens() -> Vec<AdminError> {
                 token: mobile,
                 owner,
             },
+            AdminError::TokenElsewhere(hardware),
             AdminError::NotMobile(hardware),
             AdminError::MobileNotImported(mobile),
             AdminError::Locked(mobile),

@@ -9,17 +9,17 @@ use crate::words::quoted;
 /// for secrets; nothing for what no table holds.
 pub fn change(operation: &Operation) -> String {
     let mut lines = match operation {
-        Operation::Configure { table, key, edits } => {
-            let mut lines = vec![format!("config {}", table.path)];
-            if !key.is_empty() {
-                lines.push(format!("edit {}", quoted(key)));
+        Operation::Configure { place, edits } => {
+            let mut lines = vec![format!("config {}", place.table().path)];
+            if !place.key().is_empty() {
+                lines.push(format!("edit {}", quoted(place.key())));
             }
             lines.extend(edits.iter().map(edited));
             lines
         }
-        Operation::Remove { table, key } => vec![
-            format!("config {}", table.path),
-            format!("delete {}", quoted(key)),
+        Operation::Remove { place } => vec![
+            format!("config {}", place.table().path),
+            format!("delete {}", quoted(place.key())),
         ],
         _ => return String::new(),
     };

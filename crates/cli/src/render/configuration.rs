@@ -28,14 +28,14 @@ pub enum View {
 /// # use cli::render::{Listing, Part, Zone};
 /// # use domain::schema::Object;
 /// # use domain::vdom::Vdom;
-/// # fn rows(_: Vdom, _: domain::query::Query) -> Vec<Object> { Vec::new() }
+/// # fn rows(_: domain::query::Query) -> Vec<Object> { Vec::new() }
 /// fn shown(mut listing: Listing, vdoms: &[Vdom]) -> String {
 ///     let mut text = String::new();
 ///     for part in listing.parts(vdoms) {
 ///         match part {
 ///             Part::Text(part) => text += &part,
 ///             Part::Table(vdom, table) => {
-///                 for object in rows(vdom, listing.query(table)) {
+///                 for object in rows(listing.query(vdom, table)) {
 ///                     text += &listing.entry(&object);
 ///                 }
 ///                 text += &listing.end(table);
@@ -135,13 +135,17 @@ impl Listing {
         parts
     }
 
-    /// What to fetch of a table.
-    pub fn query(&self, table: &'static Table) -> Query {
+    /// What to fetch of a table, as somebody in `vdom` sees it.
+    pub fn query(&self, vdom: Vdom, table: &'static Table) -> Query {
         let key = match &self.scope {
             Scope::Entry(_, key) => Some(key.clone()),
             Scope::All | Scope::Group(_) | Scope::Table(_) => None,
         };
-        Query::Entries { table, key }
+        Query::Entries {
+            vdom: table.within(vdom),
+            table,
+            key,
+        }
     }
 
     /// What stands above everything: the four lines by which a whole configuration is known, else

@@ -1,6 +1,7 @@
 //! Arguments of commands: words become values, or the line is refused.
 
-use domain::name::CanonicalName;
+use domain::name::{CanonicalName, Realm};
+use domain::vdom::Vdom;
 use ident::{LicenceCode, ParseError, TokenSerial};
 use zeroize::Zeroizing;
 
@@ -18,8 +19,9 @@ pub(super) fn licence_code(word: &str) -> Result<LicenceCode, Complaint> {
     LicenceCode::parse(word).map_err(bad_word(word))
 }
 
-pub(super) fn person(word: &str) -> Result<CanonicalName, Complaint> {
-    CanonicalName::of(word).map_err(|error| Complaint::value(word, error.to_string()))
+pub(super) fn person(vdom: Vdom, word: &str) -> Result<CanonicalName, Complaint> {
+    CanonicalName::within(Realm::Vdom(vdom), word)
+        .map_err(|error| Complaint::value(word, error.to_string()))
 }
 
 pub(super) fn count(word: &str) -> Result<u32, Complaint> {
@@ -44,9 +46,10 @@ pub(super) fn cli_level(word: &str) -> Result<i32, Complaint> {
     })
 }
 
-pub(super) fn synchronise(words: &[String]) -> Result<Synchronise, Complaint> {
+pub(super) fn synchronise(vdom: Vdom, words: &[String]) -> Result<Synchronise, Complaint> {
     match words {
         [token, first, second] => Ok(Synchronise {
+            vdom,
             serial: serial(token)?,
             first: code(first)?,
             second: code(second)?,

@@ -1,7 +1,9 @@
 //! `config` and what it leads to: places, tables, entries, fields.
 
 use domain::admin::{Edit, Operation};
-use domain::schema::{Access, Field, KeyForm, Object, Shape, Table, VDOM, Value, ValueError};
+use domain::schema::{
+    Access, Field, KeyForm, Object, Place, Shape, Table, VDOM, Value, ValueError,
+};
 use domain::vdom::Vdom;
 
 use super::entry::Entry;
@@ -33,7 +35,7 @@ impl Session {
         if self.is_among_vdoms() {
             let vdom = vdom(key)?;
             self.awaited = Some(Awaited::Vdom(vdom));
-            return Ok(fetch(&VDOM, key.into()));
+            return Ok(self.fetch(&VDOM, key));
         }
         let Some(table) = self.place.table() else {
             return Ok(Step::Nothing);
@@ -57,15 +59,23 @@ impl Session {
     pub(super) fn create(&mut self, vdom: Vdom) -> Step {
         self.awaited = Some(Awaited::NewVdom(vdom));
         run(Command::Configure(Operation::Configure {
-            table: &VDOM,
-            key: vdom.as_str().into(),
+            place: Place::new(Vdom::ROOT, &VDOM, vdom.as_str()),
             edits: Vec::new(),
         }))
     }
 
     fn fetch_entry(&mut self, table: &'static Table, key: &str) -> Step {
         self.awaited = Some(Awaited::Entry(table, key.into()));
-        fetch(table, key.into())
+        self.fetch(table, key)
+    }
+
+    pub(super) fn fetch(&self, table: &'static Table, key: &str) -> Step {
+        run(Command::Fetch(self.at(table, key)))
+    }
+
+    /// An entry as it is seen from here.
+    fn at(&self, table: &'static Table, key: &str) -> Place {
+        Place::new(self.context().vdom(), table, key)
     }
 
     pub(super) fn open(
@@ -102,10 +112,8 @@ impl Session {
             Some(table) => table,
             None => &VDOM,
         };
-        Ok(self.change(Operation::Remove {
-            table,
-            key: key.into(),
-        }))
+        let place = self.at(table, key);
+        Ok(self.change(Operation::Remove { place }))
     }
 
     pub(super) fn purge(&mut self) -> Step {
@@ -230,12 +238,9 @@ impl Session {
             Some(entry) if entry.is_changed() => {
                 let edits = std::mem::take(&mut entry.edits);
                 let (table, key) = (entry.table, entry.key.clone());
+                let place = self.at(table, &key);
                 self.awaited = Some(Awaited::Commit(leave));
-                run(Command::Configure(Operation::Configure {
-                    table,
-                    key,
-                    edits,
-                }))
+                run(Command::Configure(Operation::Configure { place, edits }))
             }
             _ => self.leave(leave),
         }
@@ -275,8 +280,4 @@ pub(super) fn check_key(table: &'static Table, key: &str) -> Result<(), Complain
 
 fn vdom(name: &str) -> Result<Vdom, Complaint> {
     Vdom::parse(name).map_err(|error| Complaint::value(name, error.to_string()))
-}
-
-pub(super) fn fetch(table: &'static Table, key: Box<str>) -> Step {
-    run(Command::Fetch { table, key })
 }

@@ -38,6 +38,14 @@ impl Context {
         }
     }
 
+    /// The one virtual domain that reports are about; none for reports about all.
+    pub(crate) fn only(self) -> Option<Vdom> {
+        match self {
+            Self::Vdom(vdom) => Some(vdom),
+            Self::Unit | Self::Top | Self::Global => None,
+        }
+    }
+
     /// The virtual domain that commands are about.
     pub(crate) fn vdom(self) -> Vdom {
         match self {

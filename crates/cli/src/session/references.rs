@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use domain::admin::Edit;
 use domain::schema::{Field, Object, Table, Value};
 
-use super::configuring::fetch;
 use super::{AdminError, Awaited, Complaint, Session, Step, refuse};
 
 /// A value whose names are being looked up.
@@ -62,7 +61,7 @@ impl Session {
         match (pending.names.front(), pending.table()) {
             (None, _) => self.keep(Edit::Set(pending.field, pending.value)),
             (Some(name), Some(table)) => {
-                let step = fetch(table, name.clone());
+                let step = self.fetch(table, name);
                 self.awaited = Some(Awaited::Reference(pending));
                 step
             }

@@ -2,7 +2,8 @@
 
 use domain::admin::Operation;
 use domain::query::Query;
-use domain::schema::Table;
+use domain::schema::Place;
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
@@ -37,19 +38,15 @@ pub enum Step {
 #[derive(Debug)]
 pub enum Command {
     /// Fetch an entry, and tell [`Session::fetched`](crate::Session::fetched).
-    Fetch {
-        /// The table.
-        table: &'static Table,
-        /// The key as typed; empty for a single object.
-        key: Box<str>,
-    },
+    Fetch(Place),
     /// Apply a change of the configuration, and tell [`Session::applied`](crate::Session::applied).
     Configure(Operation),
     /// Apply an operation, wait for what comes of it, and print the
     /// [`Outcome`](crate::render::Outcome) or the [`refusal`](crate::render::refusal).
     Execute(Operation),
-    /// Ask the token server for the state of the tokens that wait, and print the outcome.
-    Poll,
+    /// Ask the token server for the state of the tokens of this virtual domain that wait, and print the
+    /// outcome.
+    Poll(Vdom),
     /// Find two codes ([`Resync::find`](domain::token::Resync::find)), burn them, print the outcome.
     Synchronise(Synchronise),
     /// Print configuration.
@@ -62,6 +59,8 @@ pub enum Command {
 
 /// `execute fortitoken sync`.
 pub struct Synchronise {
+    /// Where the administrator stands.
+    pub vdom: Vdom,
     /// The token.
     pub serial: TokenSerial,
     /// The code that it showed.

@@ -1,6 +1,6 @@
 //! A gateway in memory: what a shell does for a session, with a clock that stands still.
 
-use cli::debug::{Application, Line, Place, Source, Text};
+use cli::debug::{self, Application, Line, Source, Text};
 use cli::render::{self, Activation, Outcome, Part, Qr, Request, Zone};
 use cli::{Action, Command, Completion, Output, Session, Step, Synchronise};
 use domain::admin::{
@@ -10,13 +10,15 @@ use domain::admin::{
 use domain::audit::Actor;
 use domain::explain::Finding;
 use domain::login::{Origin, Spend};
-use domain::name::CanonicalName;
+use domain::name::{CanonicalName, Realm};
 use domain::query::{
     self, LoginRow, Logins, OutboxRow, Query, Refused, ServerReach, SystemStatus, TokenRow,
     TokenTotals, Verdict, Whose,
 };
 use domain::reason::Reason;
-use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, SETTING, Shape, Table, VDOM, Value};
+use domain::schema::{
+    FORTITOKEN, GLOBAL, LOCAL, Object, Place, SETTING, Shape, Table, VDOM, Value,
+};
 use domain::settings::{Settings, VdomMode};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, ResyncError, Stage, Token};
@@ -63,14 +65,15 @@ impl World {
                 Token {
                     has_seed: true,
                     stage: Stage::Activated,
-                    ..Token::imported(serial("FTK2000BHV1KRZCC"), None)
+                    ..Token::imported(Vdom::ROOT, serial("FTK2000BHV1KRZCC"), None)
                 },
                 Token::imported(
+                    Vdom::ROOT,
                     serial("FTKMOB4BA4BE9B84"),
                     LicenceSerial::parse("EFTM000000001234").ok(),
                 ),
             ],
-            objects: Vec::new(),
+            objects: vec![Object::new(&VDOM, "root")],
             logins: logins(),
             outbox: Vec::new(),
             store_is_down: false,
@@ -78,13 +81,11 @@ impl World {
     }
 
     fn vdom_mode(&self) -> VdomMode {
-        let global = self.object(&GLOBAL, "").unwrap();
-        Settings::from_objects(&global, &Object::new(&SETTING, "")).vdom_mode
+        Settings::from_objects(&self.global(), &Object::new(&SETTING, "")).vdom_mode
     }
 
     pub(crate) fn prompt(&self) -> String {
-        self.session
-            .prompt(self.object(&GLOBAL, "").unwrap().text("hostname"))
+        self.session.prompt(self.global().text("hostname"))
     }
 
     /// A line, and all that is printed until the next prompt.
@@ -102,10 +103,10 @@ impl World {
                     step = self.session.failed("the store does not answer: disk full");
                 }
                 Step::Run {
-                    command: Command::Fetch { table, key },
+                    command: Command::Fetch(place),
                     ..
                 } => {
-                    step = self.session.fetched(self.object(table, &key));
+                    step = self.session.fetched(self.object(&place));
                 }
                 Step::Run {
                     command: Command::Configure(operation),
@@ -131,7 +132,9 @@ impl World {
         let completion = match self.session.complete(line) {
             Completion::Keys(keys) => {
                 let tables = keys.tables().iter();
-                let found: Vec<Object> = tables.flat_map(|table| self.objects(table)).collect();
+                let found: Vec<Object> = tables
+                    .flat_map(|table| self.objects(keys.vdom(), table))
+                    .collect();
                 let keys_found: Vec<&str> = found.iter().map(|object| &*object.key).collect();
                 keys.complete(&keys_found)
             }
@@ -167,7 +170,10 @@ impl World {
     fn debug(&self, text: &str) -> String {
         let (source, text) = text.split_once(' ').unwrap();
         let (source, text) = match source {
-            "provision" => (Source::Fortitoken, Text::At(Place::PROVISION, text.into())),
+            "provision" => (
+                Source::Fortitoken,
+                Text::At(debug::Place::PROVISION, text.into()),
+            ),
             "raw" => (
                 Source::Fortitoken,
                 Text::Raw(text.replace(" / ", "\n").into()),
@@ -197,19 +203,19 @@ impl World {
                 unreachable!("the session wants to know")
             }
             Command::Execute(operation) => self.execute(operation),
-            Command::Poll => self.poll(),
+            Command::Poll(_) => self.poll(),
             Command::Synchronise(asked) => synchronised(&asked),
             Command::List(mut listing) => {
                 let mut text = listing.head("admin");
                 for part in listing.parts(&self.vdoms()) {
-                    let table = match part {
+                    let (vdom, table) = match part {
                         Part::Text(part) => {
                             text += &part;
                             continue;
                         }
-                        Part::Table(_, table) => table,
+                        Part::Table(vdom, table) => (vdom, table),
                     };
-                    for object in self.rows(&listing.query(table)) {
+                    for object in self.rows(&listing.query(vdom, table)) {
                         text += &listing.entry(&object);
                     }
                     text += &listing.end(table);
@@ -228,11 +234,11 @@ impl World {
             _ => None,
         };
         let import = match &operation {
-            Operation::Import(code) => Some(code.as_str().to_owned()),
+            Operation::Import { code, .. } => Some(code.as_str().to_owned()),
             _ => None,
         };
         let provisioned = match &operation {
-            Operation::Provision(token) | Operation::Renew(token) => Some(*token),
+            Operation::Provision { token, .. } | Operation::Renew { token, .. } => Some(*token),
             _ => None,
         };
         if let Err(error) = self.apply(operation) {
@@ -251,7 +257,12 @@ impl World {
             "0000-0000-0000-0000-0000" => {
                 let licence = LicenceSerial::parse("FTMTRIAL02062407").unwrap();
                 let tokens = vec![serial("FTKMOB83712DC7FE"), serial("FTKMOB83F91CD33B")];
-                self.apply(Operation::Imported { licence, tokens }).unwrap();
+                let imported = Operation::Imported {
+                    vdom: Vdom::ROOT,
+                    licence,
+                    tokens,
+                };
+                self.apply(imported).unwrap();
                 said(&Outcome::Imported { licence, tokens: 2 })
             }
             "DDDD-DDDD-DDDD-DDDD-DDDD" => said(&Outcome::Refused {
@@ -264,9 +275,10 @@ impl World {
                 let why = "connection refused by registry.example:8443";
                 self.outbox.push(OutboxRow {
                     number: 7,
-                    about: query::about(&Message::ActivateLicence(
-                        ident::LicenceCode::parse(code).unwrap(),
-                    ))
+                    about: query::about(&Message::ActivateLicence {
+                        vdom: Vdom::ROOT,
+                        code: ident::LicenceCode::parse(code).unwrap(),
+                    })
                     .into(),
                     created: self.now,
                     attempts: 1,
@@ -328,7 +340,7 @@ impl World {
 
     fn ask(&self, query: &Query) -> String {
         match query {
-            Query::TokenInfo { serial } => {
+            Query::TokenInfo { serial, .. } => {
                 let tokens = self
                     .tokens
                     .iter()
@@ -337,7 +349,7 @@ impl World {
                 let activated = self
                     .tokens
                     .iter()
-                    .filter(|token| query::is_activated(token))
+                    .filter(|token| matches!(token.stage, Stage::Activated))
                     .count();
                 let activated = u64::try_from(activated).unwrap();
                 let totals = TokenTotals {
@@ -359,7 +371,7 @@ impl World {
             Query::SystemStatus => {
                 let status = SystemStatus {
                     serial: ProductSerial::parse("FGT3HD3915801656").unwrap(),
-                    hostname: self.object(&GLOBAL, "").unwrap().text("hostname").into(),
+                    hostname: self.global().text("hostname").into(),
                     release: "0.1.0".into(),
                     now: self.now,
                     vdom_mode: self.vdom_mode(),
@@ -367,7 +379,7 @@ impl World {
                 };
                 render::system_status(&status, Zone::ahead_by(|_| Span::from_hours(2)))
             }
-            Query::Outbox => self.outbox.iter().map(render::outbox_row).collect(),
+            Query::Outbox { .. } => self.outbox.iter().map(render::outbox_row).collect(),
             Query::Entries { .. } => unreachable!("entries are listed"),
         }
     }
@@ -387,46 +399,55 @@ impl World {
     }
 
     fn vdoms(&self) -> Vec<Vdom> {
-        let made = self.objects(&VDOM);
-        let made = made
+        let made = self.objects(Vdom::ROOT, &VDOM);
+        let mut made: Vec<Vdom> = made
             .iter()
-            .filter_map(|object| Vdom::parse(&object.key).ok());
-        std::iter::once(Vdom::ROOT).chain(made).collect()
+            .filter_map(|object| Vdom::parse(&object.key).ok())
+            .collect();
+        made.sort_by_key(|vdom| !vdom.is_root());
+        made
     }
 
     fn rows(&self, query: &Query) -> Vec<Object> {
         match query {
             Query::Entries {
+                vdom,
                 table,
                 key: Some(key),
-            } => self.object(table, key).into_iter().collect(),
-            Query::Entries { table, key: None } => self.objects(table),
+            } => {
+                let place = Place::new(*vdom, table, key.clone());
+                self.object(&place).into_iter().collect()
+            }
+            Query::Entries {
+                vdom,
+                table,
+                key: None,
+            } => self.objects(*vdom, table),
             _ => unreachable!("a listing asks for entries"),
         }
     }
 
-    fn objects(&self, table: &'static Table) -> Vec<Object> {
-        if table == &LOCAL {
-            self.users.iter().map(Object::from).collect()
-        } else if table == &FORTITOKEN {
-            self.tokens
-                .iter()
-                .map(|token| token.to_object(sealed_seed(token)))
-                .collect()
-        } else if matches!(table.shape, Shape::Single) {
-            self.object(table, "").into_iter().collect()
-        } else {
-            self.objects
-                .iter()
-                .filter(|object| object.table == table)
-                .map(copy)
-                .collect()
+    fn objects(&self, vdom: Vdom, table: &'static Table) -> Vec<Object> {
+        if matches!(table.shape, Shape::Single) {
+            let place = Place::new(vdom, table, "");
+            return self.object(&place).into_iter().collect();
         }
+        let users = self.users.iter().map(Object::from);
+        let tokens = self
+            .tokens
+            .iter()
+            .map(|token| token.to_object(sealed_seed(token)));
+        users
+            .chain(tokens)
+            .chain(self.objects.iter().map(copy))
+            .filter(|object| object.table == table && object.vdom == table.within(vdom))
+            .collect()
     }
 
-    fn object(&self, table: &'static Table, key: &str) -> Option<Object> {
+    fn object(&self, place: &Place) -> Option<Object> {
+        let (vdom, table, key) = (place.vdom(), place.table(), place.key());
         if table == &LOCAL {
-            let name = CanonicalName::of(key).ok()?;
+            let name = CanonicalName::within(Realm::Vdom(vdom), key).ok()?;
             return self
                 .users
                 .iter()
@@ -437,15 +458,16 @@ impl World {
             let token = self
                 .tokens
                 .iter()
-                .find(|token| token.serial.as_str() == key)?;
+                .find(|token| token.vdom == vdom && token.serial.as_str() == key)?;
             return Some(token.to_object(sealed_seed(token)));
         }
-        let stored = self
-            .objects
-            .iter()
-            .find(|object| object.table == table && &*object.key == key);
-        let empty = || matches!(table.shape, Shape::Single).then(|| Object::new(table, ""));
+        let stored = self.objects.iter().find(|object| object.place() == *place);
+        let empty = || matches!(table.shape, Shape::Single).then(|| Object::at(place));
         stored.map(copy).or_else(empty)
+    }
+
+    fn global(&self) -> Object {
+        self.object(&Place::new(Vdom::ROOT, &GLOBAL, "")).unwrap()
     }
 
     fn apply(&mut self, operation: Operation) -> Result<(), AdminError> {
@@ -471,17 +493,17 @@ impl World {
     }
 
     fn facts(&self, reads: &Reads) -> Facts {
-        let everybody = reads.all == Some(&LOCAL);
-        let users = self
-            .users
-            .iter()
-            .filter(|user| everybody || reads.users.contains(user.name.canonical()));
+        let is_among = |vdom: Vdom, table: &'static Table| reads.all == Some((vdom, table));
+        let users = self.users.iter().filter(|user| {
+            let name = user.name.canonical();
+            is_among(name.realm().vdom(), &LOCAL) || reads.users.contains(name)
+        });
         let users: Vec<User> = users.cloned().collect();
         let theirs = users.iter().filter_map(|user| user.token);
         let all = self
             .tokens
             .iter()
-            .filter(|_| reads.all == Some(&FORTITOKEN));
+            .filter(|token| is_among(token.vdom, &FORTITOKEN));
         let mut serials: Vec<TokenSerial> = reads.tokens.iter().copied().chain(theirs).collect();
         serials.extend(all.map(|token| token.serial));
         serials.sort();
@@ -495,13 +517,10 @@ impl World {
         Facts {
             users,
             tokens,
-            object: reads
-                .object
-                .as_ref()
-                .and_then(|(table, key)| self.object(table, key)),
+            object: reads.object.as_ref().and_then(|place| self.object(place)),
             all: reads
                 .all
-                .map(|table| self.objects(table))
+                .map(|(vdom, table)| self.objects(vdom, table))
                 .unwrap_or_default(),
             uses: reads.uses.as_ref().and_then(|of| self.uses(of)),
             named: reads
@@ -523,6 +542,7 @@ impl World {
                 let names = value.texts().iter().filter(|_| !tables.is_empty());
                 references.extend(names.map(|key| {
                     let one = Use {
+                        vdom: object.vdom,
                         table: object.table.path.into(),
                         key: object.key.clone(),
                         field: field.name.into(),
@@ -530,6 +550,7 @@ impl World {
                     (
                         one,
                         Named {
+                            vdom: object.vdom,
                             tables,
                             key: key.clone(),
                         },
@@ -542,18 +563,23 @@ impl World {
 
     fn written(&self, named: &Named) -> Option<Box<str>> {
         let tables = named.tables.iter().filter_map(|path| Table::at(path));
-        let mut found = tables.filter_map(|table| self.object(table, &named.key));
+        let mut found = tables
+            .filter_map(|table| self.object(&Place::new(named.vdom, table, named.key.clone())));
         found.next().map(|object| object.key)
     }
 
     fn uses(&self, of: &UsesOf) -> Option<Uses> {
-        let (table, key) = match of {
-            UsesOf::Entry(table, key) => (*table, Some(&self.object(table, key)?.key)),
-            UsesOf::AnyEntry(table) => (*table, None),
+        let (vdom, table, key) = match of {
+            UsesOf::Entry(place) => {
+                let key = self.object(place)?.key;
+                (place.vdom(), place.table(), Some(key))
+            }
+            UsesOf::AnyEntry(vdom, table) => (*vdom, *table, None),
         };
         let names_it = |named: &Named| {
             named.tables.contains(&table.path)
-                && key.is_none_or(|key| named.key == *key)
+                && table.within(named.vdom) == vdom
+                && key.as_ref().is_none_or(|key| named.key == *key)
                 && table != &FORTITOKEN
         };
         let mut uses: Vec<(Use, Named)> = self.references();
@@ -621,14 +647,12 @@ impl World {
             }
             Change::TokenRemoved(serial) => self.tokens.retain(|token| token.serial != serial),
             Change::Object(object) => {
-                self.objects
-                    .retain(|other| (other.table, &other.key) != (object.table, &object.key));
+                self.objects.retain(|other| other.place() != object.place());
                 self.objects.push(sealed(object));
                 self.objects.sort_by(|a, b| a.key.cmp(&b.key));
             }
-            Change::ObjectRemoved(table, key) => {
-                self.objects
-                    .retain(|object| (object.table, &object.key) != (table, &key));
+            Change::ObjectRemoved(place) => {
+                self.objects.retain(|object| object.place() != place);
             }
             Change::UserRenamed(from, to) => {
                 self.rename(&LOCAL, from.as_str(), to.as_written());
@@ -638,16 +662,16 @@ impl World {
                     .find(|user| user.name.canonical() == &from);
                 user.unwrap().name = to;
             }
-            Change::ObjectRenamed { table, from, to } => {
+            Change::ObjectRenamed { place, to } => {
                 let at = self
                     .objects
                     .iter()
-                    .position(|object| object.table == table && object.key == from);
+                    .position(|object| object.place() == place);
                 self.objects[at.unwrap()].key = to.clone();
-                self.rename(table, &from, &to);
+                self.rename(place.table(), place.key(), &to);
             }
-            Change::ObjectCopied { table, from, to } => {
-                let mut copied = self.object(table, &from).unwrap();
+            Change::ObjectCopied { place, to } => {
+                let mut copied = self.object(&place).unwrap();
                 copied.key = to;
                 self.objects.push(copied);
             }
@@ -657,7 +681,7 @@ impl World {
 
     /// The token server answers a provisioning at once; imports are answered where they are asked.
     fn send(&mut self, message: Message) {
-        if let Message::Provision(tokens) = message {
+        if let Message::Provision { tokens, .. } = message {
             let supply = |token: &TokenSerial| Supplied {
                 token: *token,
                 code: ActivationCode::parse(ACTIVATION).unwrap(),
@@ -706,7 +730,7 @@ fn sealed_seed(token: &Token) -> Option<Box<str>> {
 
 /// The store seals secrets.
 fn sealed(object: Object) -> Object {
-    let mut kept = Object::new(object.table, &object.key);
+    let mut kept = Object::at(&object.place());
     for table in object.table.children {
         kept.set_children(table, object.children(table).map(copy).collect());
     }
@@ -721,7 +745,7 @@ fn sealed(object: Object) -> Object {
 }
 
 fn copy(object: &Object) -> Object {
-    let mut copied = Object::new(object.table, &object.key);
+    let mut copied = Object::at(&object.place());
     for table in object.table.children {
         copied.set_children(table, object.children(table).map(copy).collect());
     }
@@ -757,6 +781,7 @@ fn copy_token(token: &Token) -> Token {
     };
     Token {
         serial: token.serial,
+        vdom: token.vdom,
         status: token.status,
         comments: token.comments.clone(),
         licence: token.licence,

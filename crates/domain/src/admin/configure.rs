@@ -5,33 +5,38 @@ use zeroize::Zeroizing;
 
 use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, references, supply};
 use crate::audit::{Event, What};
-use crate::name::{CanonicalName, NameError, UserName};
+use crate::name::{CanonicalName, NameError, Realm, UserName};
 use crate::password::PasswordHash;
 use crate::public_key::PublicKey;
 use crate::schema::{ADMIN, FORTITOKEN, LOCAL, RADIUS_CLIENT};
-use crate::schema::{Field, KeyForm, Object, Table, Value};
+use crate::schema::{Field, KeyForm, Object, Place, Value};
 use crate::token::{Stage, Token, TokenStatus};
 use crate::user::{Switch, TwoFactor, User};
 
 /// What an entry and its edits refer to. A key or reference that cannot exist reads nothing; the
 /// decision then says why.
-pub(super) fn reads(table: &'static Table, key: &str, edits: &[Edit]) -> Reads {
-    if table == &LOCAL {
+pub(super) fn reads(place: &Place, edits: &[Edit]) -> Reads {
+    if place.table() == &LOCAL {
         Reads {
-            users: CanonicalName::of(key).into_iter().collect(),
+            users: person(place).into_iter().collect(),
             tokens: edits.iter().filter_map(assigned).collect(),
-            named: references::named(table, edits),
+            named: references::named(place, edits),
             ..Reads::default()
         }
-    } else if table == &FORTITOKEN {
-        Reads::tokens(TokenSerial::parse(key))
+    } else if place.table() == &FORTITOKEN {
+        Reads::tokens(TokenSerial::parse(place.key()))
     } else {
         Reads {
-            object: Some((table, Box::from(key))),
-            named: references::named(table, edits),
+            object: Some(place.clone()),
+            named: references::named(place, edits),
             ..Reads::default()
         }
     }
+}
+
+/// By what name a user is looked up.
+pub(super) fn person(place: &Place) -> Result<CanonicalName, NameError> {
+    CanonicalName::within(Realm::Vdom(place.vdom()), place.key())
 }
 
 fn assigned(edit: &Edit) -> Option<TokenSerial> {
@@ -44,20 +49,18 @@ fn assigned(edit: &Edit) -> Option<TokenSerial> {
 }
 
 pub(super) fn configure(
-    table: &'static Table,
-    key: &str,
+    place: &Place,
     edits: Vec<Edit>,
     facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let summary = summary(&edits);
-    let noted = Plan::noted(context.changed(&table.path.replace(' ', "."), key, &summary));
-    let plan = if table == &LOCAL {
-        configure_user(key, edits, facts, context)?
-    } else if table == &FORTITOKEN {
-        configure_token(key, edits, facts)?
+    let noted = Plan::noted(context.changed_at(place, &summary(&edits)));
+    let plan = if place.table() == &LOCAL {
+        configure_user(place, edits, facts, context)?
+    } else if place.table() == &FORTITOKEN {
+        configure_token(place, edits, facts)?
     } else {
-        configure_object(table, key, edits, facts, context)?
+        configure_object(place, edits, facts, context)?
     };
     Ok(noted.and(plan))
 }
@@ -73,12 +76,13 @@ fn summary(edits: &[Edit]) -> String {
 }
 
 fn configure_user(
-    key: &str,
+    place: &Place,
     edits: Vec<Edit>,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let name = UserName::parse(key).map_err(|error| AdminError::Name {
+    let (realm, key) = (Realm::Vdom(place.vdom()), place.key());
+    let name = UserName::within(realm, key).map_err(|error| AdminError::Name {
         key: key.into(),
         error,
     })?;
@@ -174,7 +178,10 @@ fn free_token(
         key: text.into(),
     };
     let serial = TokenSerial::parse(text).map_err(|_| missing())?;
-    let owned = facts.token(serial).ok_or_else(missing)?;
+    let owned = facts
+        .token(serial)
+        .filter(|owned| user.canonical().realm() == Realm::Vdom(owned.token.vdom))
+        .ok_or_else(missing)?;
     match &owned.owner {
         Some(owner) if owner.name.canonical() != user.canonical() => Err(AdminError::TokenTaken {
             token: serial,
@@ -212,14 +219,18 @@ fn reassign(
     released.and(requested)
 }
 
-fn configure_token(key: &str, edits: Vec<Edit>, mut facts: Facts) -> Result<Plan, AdminError> {
+fn configure_token(place: &Place, edits: Vec<Edit>, mut facts: Facts) -> Result<Plan, AdminError> {
+    let (vdom, key) = (place.vdom(), place.key());
     let serial = TokenSerial::parse(key).map_err(|error| AdminError::Serial {
         key: key.into(),
         error: error.to_string().into(),
     })?;
     let mut token = match facts.take_token(serial) {
+        Some(Owned { token, .. }) if token.vdom != vdom => {
+            return Err(AdminError::TokenElsewhere(serial));
+        }
         Some(Owned { token, .. }) => token,
-        None => Token::imported(serial, None),
+        None => Token::imported(vdom, serial, None),
     };
     if token.is_mobile() && token.licence.is_none() && matches!(token.stage, Stage::New) {
         return Err(AdminError::MobileNotImported(serial));
@@ -250,29 +261,33 @@ fn edit_token(token: &mut Token, edit: &Edit) {
 }
 
 fn configure_object(
-    table: &'static Table,
-    key: &str,
+    place: &Place,
     edits: Vec<Edit>,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
+    let (table, key) = (place.table(), place.key());
     if let Some(form) = table.key().map(|key| key.form) {
         writable(key, form)?;
     }
     let stored = facts.object.take();
-    let mut object = stored.unwrap_or_else(|| Object::new(table, key));
+    let mut object = stored.unwrap_or_else(|| Object::at(place));
     for edit in edits {
         match edit {
             Edit::Set(field, value) if table == &ADMIN && field.name == "password" => {
                 object.set(field, hashed(value, context)?);
             }
             Edit::Set(field, value) => {
-                let value = references::resolved(field, checked(field, value)?, &facts)?;
+                let value =
+                    references::resolved(place.vdom(), field, checked(field, value)?, &facts)?;
                 object.set(field, value);
             }
             Edit::Unset(field) => object.unset(field),
             Edit::Children(table, entries) => {
-                object.set_children(table, references::resolved_children(entries, &facts)?);
+                object.set_children(
+                    table,
+                    references::resolved_children(place.vdom(), entries, &facts)?,
+                );
             }
         }
     }
@@ -375,33 +390,36 @@ fn required(object: &Object, field: &'static str, why: &'static str) -> Result<(
 }
 
 pub(super) fn remove(
-    table: &'static Table,
-    key: &str,
+    place: &Place,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     let missing = || AdminError::NotFound {
-        table,
-        key: key.into(),
+        table: place.table(),
+        key: place.key().into(),
     };
-    let noted = Plan::noted(context.changed(&table.path.replace(' ', "."), key, "delete"));
+    let noted = Plan::noted(context.changed_at(place, "delete"));
     let mut uses = facts.uses.take();
-    let plan = if table == &LOCAL {
-        let name = CanonicalName::of(key).map_err(|_| missing())?;
+    let plan = if place.table() == &LOCAL {
+        let name = person(place).map_err(|_| missing())?;
         let user = facts.take_user(&name).ok_or_else(missing)?;
         let released = reassign(&name, in_use(&user), None, facts, context);
         Plan::of(Change::UserRemoved(name)).and(released)
-    } else if table == &FORTITOKEN {
-        let serial = TokenSerial::parse(key).map_err(|_| missing())?;
-        let owned = facts.take_token(serial).ok_or_else(missing)?;
+    } else if place.table() == &FORTITOKEN {
+        let serial = TokenSerial::parse(place.key()).map_err(|_| missing())?;
+        let owned = facts.take_token_of(place.vdom(), serial);
+        let owned = owned.ok_or_else(missing)?;
         uses = references::with_owner(uses, &owned);
         Plan::of(Change::TokenRemoved(serial))
     } else {
         let object = facts.object.ok_or_else(missing)?;
-        Plan::of(Change::ObjectRemoved(object.table, object.key))
+        Plan::of(Change::ObjectRemoved(object.place()))
     };
     match uses {
-        Some(uses) => Err(AdminError::InUse { table, uses }),
+        Some(uses) => {
+            let table = place.table();
+            Err(AdminError::InUse { table, uses })
+        }
         None => Ok(noted.and(plan)),
     }
 }
@@ -414,7 +432,7 @@ pub(super) fn unlock(
     if facts.user(name).is_none() {
         return Err(AdminError::NotFound {
             table: &LOCAL,
-            key: name.as_str().into(),
+            key: name.bare().into(),
         });
     }
     let what = What::Unlocked {

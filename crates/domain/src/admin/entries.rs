@@ -4,19 +4,21 @@ use std::collections::HashSet;
 
 use ident::TokenSerial;
 
-use super::configure::{in_use, writable};
+use super::configure::{in_use, person, writable};
 use super::references::with_owner;
 use super::{AdminError, Change, Context, Facts, Named, Plan, Reads, supply};
 use crate::administrator;
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, UserName};
-use crate::schema::{ADMIN, FORTITOKEN, LOCAL, Table};
+use crate::schema::{ADMIN, FORTITOKEN, LOCAL, Place, Table};
 use crate::user::User;
+use crate::vdom::Vdom;
 
 /// What renaming or copying an entry has to know: the entry, and what has the other key.
-pub(super) fn reads(table: &'static Table, from: &str, to: &str) -> Reads {
-    if table == &LOCAL {
-        let names = [from, to].into_iter().map(CanonicalName::of);
+pub(super) fn reads(place: &Place, to: &str) -> Reads {
+    let to = renamed(place, to);
+    if place.table() == &LOCAL {
+        let names = [place, &to].into_iter().map(person);
         let mut users: Vec<CanonicalName> = names.filter_map(Result::ok).collect();
         users.dedup();
         return Reads {
@@ -25,18 +27,25 @@ pub(super) fn reads(table: &'static Table, from: &str, to: &str) -> Reads {
         };
     }
     Reads {
-        object: Some((table, from.into())),
-        named: vec![Named::of(table, to)],
+        object: Some(place.clone()),
+        named: vec![Named::at(&to)],
         ..Reads::default()
     }
 }
 
+/// The same entry under another key.
+fn renamed(place: &Place, to: &str) -> Place {
+    Place::new(place.vdom(), place.table(), to)
+}
+
 pub(super) fn purge(
+    vdom: Vdom,
     table: &'static Table,
     facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let mut plan = Plan::noted(context.changed(&action(table), "", "purge"));
+    let all = Place::new(vdom, table, "");
+    let mut plan = Plan::noted(context.changed_at(&all, "purge"));
     if let Some(uses) = facts.uses {
         return Err(AdminError::InUse { table, uses });
     }
@@ -57,7 +66,7 @@ pub(super) fn purge(
         .filter(|token| given_back.contains(&token.serial))
         .fold(plan, |plan, token| plan.and(supply::released(token)));
     let objects = facts.all.into_iter();
-    let removed = objects.map(|object| Change::ObjectRemoved(object.table, object.key));
+    let removed = objects.map(|object| Change::ObjectRemoved(object.place()));
     Ok(plan.and(Plan {
         changes: removed.collect(),
         ..Plan::default()
@@ -65,31 +74,27 @@ pub(super) fn purge(
 }
 
 pub(super) fn rename(
-    table: &'static Table,
-    from: &str,
-    to: &str,
+    place: Place,
+    to: Box<str>,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    if table == &LOCAL {
-        let (user, to) = vacant_user(from, to, &mut facts)?;
+    if place.table() == &LOCAL {
+        let (user, to) = vacant_user(&place, &to, &mut facts)?;
         let from = user.name.canonical().clone();
         let noted = same_person(&from, to.canonical(), context);
         return Ok(noted.and(Plan::of(Change::UserRenamed(from, to))));
     }
-    vacant(table, from, to, &facts)?;
-    let noted = match (administrator::person(from), administrator::person(to)) {
-        (Ok(from), Ok(to)) if table == &ADMIN => same_person(&from, &to, context),
-        _ => {
-            let detail = format!("rename to {to}");
-            Plan::noted(context.changed(&action(table), from, &detail))
-        }
+    vacant(&place, &to, &facts)?;
+    let names = (
+        administrator::person(place.key()),
+        administrator::person(&to),
+    );
+    let noted = match names {
+        (Ok(from), Ok(to)) if place.table() == &ADMIN => same_person(&from, &to, context),
+        _ => Plan::noted(context.changed_at(&place, &format!("rename to {to}"))),
     };
-    Ok(noted.and(Plan::of(Change::ObjectRenamed {
-        table,
-        from: from.into(),
-        to: to.into(),
-    })))
+    Ok(noted.and(Plan::of(Change::ObjectRenamed { place, to })))
 }
 
 /// Token, spent steps and failures stay theirs: a start counts failures again from the events.
@@ -105,30 +110,26 @@ fn same_person(from: &CanonicalName, to: &CanonicalName, context: &Context<'_>) 
 }
 
 pub(super) fn copy(
-    table: &'static Table,
-    from: &str,
-    to: &str,
+    place: Place,
+    to: Box<str>,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let detail = format!("clone of {from}");
-    let noted = Plan::noted(context.changed(&action(table), to, &detail));
-    let change = if table == &LOCAL {
-        let (user, name) = vacant_user(from, to, &mut facts)?;
+    let detail = format!("clone of {}", place.key());
+    let noted = Plan::noted(context.changed_at(&renamed(&place, &to), &detail));
+    let change = if place.table() == &LOCAL {
+        let (user, name) = vacant_user(&place, &to, &mut facts)?;
         without_token(user.token, user.name.as_written())?;
         Change::User(User { name, ..user })
     } else {
-        vacant(table, from, to, &facts)?;
+        vacant(&place, &to, &facts)?;
         let token = facts
             .object
             .as_ref()
             .map(|object| object.text("fortitoken"));
-        without_token(token.and_then(|text| TokenSerial::parse(text).ok()), from)?;
-        Change::ObjectCopied {
-            table,
-            from: from.into(),
-            to: to.into(),
-        }
+        let token = token.and_then(|text| TokenSerial::parse(text).ok());
+        without_token(token, place.key())?;
+        Change::ObjectCopied { place, to }
     };
     Ok(noted.and(Plan::of(change)))
 }
@@ -139,11 +140,10 @@ fn without_token(token: Option<TokenSerial>, owner: &str) -> Result<(), AdminErr
 }
 
 /// The user to rename or copy, and the name that nobody else has.
-fn vacant_user(from: &str, to: &str, facts: &mut Facts) -> Result<(User, UserName), AdminError> {
-    let missing = || missing(&LOCAL, from);
-    let from = CanonicalName::of(from).map_err(|_| missing())?;
-    let user = facts.take_user(&from).ok_or_else(missing)?;
-    let name = UserName::parse(to).map_err(|error| AdminError::Name {
+fn vacant_user(place: &Place, to: &str, facts: &mut Facts) -> Result<(User, UserName), AdminError> {
+    let from = person(place).map_err(|_| missing(place))?;
+    let user = facts.take_user(&from).ok_or_else(|| missing(place))?;
+    let name = UserName::within(from.realm(), to).map_err(|error| AdminError::Name {
         key: to.into(),
         error,
     })?;
@@ -157,7 +157,8 @@ fn vacant_user(from: &str, to: &str, facts: &mut Facts) -> Result<(User, UserNam
 }
 
 /// Refuses to rename or copy what is not there, or to a key that is taken or cannot be one.
-fn vacant(table: &'static Table, from: &str, to: &str, facts: &Facts) -> Result<(), AdminError> {
+fn vacant(place: &Place, to: &str, facts: &Facts) -> Result<(), AdminError> {
+    let table = place.table();
     let Some(form) = table
         .key()
         .map(|key| key.form)
@@ -166,22 +167,18 @@ fn vacant(table: &'static Table, from: &str, to: &str, facts: &Facts) -> Result<
         return Err(AdminError::FixedKey(table));
     };
     if facts.object.is_none() {
-        return Err(missing(table, from));
+        return Err(missing(place));
     }
-    if facts.named.contains_key(&Named::of(table, to)) {
+    if facts.named.contains_key(&Named::at(&renamed(place, to))) {
         let key = to.into();
         return Err(AdminError::Exists { table, key });
     }
     writable(to, form)
 }
 
-fn missing(table: &'static Table, key: &str) -> AdminError {
+fn missing(place: &Place) -> AdminError {
     AdminError::NotFound {
-        table,
-        key: key.into(),
+        table: place.table(),
+        key: place.key().into(),
     }
-}
-
-fn action(table: &Table) -> String {
-    table.path.replace(' ', ".")
 }

@@ -113,6 +113,9 @@ pub enum AdminError {
     /// The entries of this table can be neither renamed nor copied.
     #[error("entries of {} can be neither renamed nor cloned", _0.path)]
     FixedKey(&'static Table),
+    /// A token belongs to one virtual domain.
+    #[error("token {0} belongs to another VDOM")]
+    TokenElsewhere(TokenSerial),
     /// Only mobile tokens are provisioned.
     #[error("{0} is a hardware token; only mobile tokens are provisioned")]
     NotMobile(TokenSerial),
@@ -137,7 +140,7 @@ impl AdminError {
     pub fn return_code(&self) -> i32 {
         match self {
             Self::NotFound { .. } | Self::NoReference { .. } | Self::MobileNotImported(_) => -3,
-            Self::SamePerson { .. } | Self::Exists { .. } => -5,
+            Self::SamePerson { .. } | Self::Exists { .. } | Self::TokenElsewhere(_) => -5,
             Self::TokenTaken { .. } | Self::InUse { .. } => -23,
             Self::Incomplete { .. } => -56,
             Self::NotMobile(_) | Self::Locked(_) | Self::FixedKey(_) | Self::HasToken { .. } => -61,
@@ -196,6 +199,9 @@ impl AdminError {
                 format!("{} has '{key}' already: choose another name", table.path)
             }
             Self::FixedKey(_) => "a serial number is the token's name for good".to_owned(),
+            Self::TokenElsewhere(token) => {
+                format!("take another token, or first delete {token} in the VDOM that has it")
+            }
             Self::NotMobile(token) => {
                 format!("for hardware tokens: execute fortitoken activate {token}")
             }

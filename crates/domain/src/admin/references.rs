@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::{AdminError, Edit, Facts, Owned};
-use crate::schema::{FORTITOKEN, Field, LOCAL, Object, Table, Value};
+use crate::schema::{FORTITOKEN, Field, LOCAL, Object, Place, Table, Value};
+use crate::vdom::Vdom;
 
 /// An entry that a value names: that of the first of these tables that has one with this key.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Named {
+    /// The virtual domain of the value; what stands once is named from all.
+    pub vdom: Vdom,
     /// Paths of the tables.
     pub tables: &'static [&'static str],
     /// The key as typed.
@@ -19,9 +22,9 @@ pub struct Named {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum UsesOf {
     /// This one.
-    Entry(&'static Table, Box<str>),
-    /// Any of the table: the first that is named.
-    AnyEntry(&'static Table),
+    Entry(Place),
+    /// Any of the table in this virtual domain: the first that is named.
+    AnyEntry(Vdom, &'static Table),
 }
 
 /// Who names an entry.
@@ -38,6 +41,8 @@ pub struct Uses {
 /// One entry that names another.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Use {
+    /// Its virtual domain; the root for what stands once.
+    pub vdom: Vdom,
     /// Path of its table.
     pub table: Box<str>,
     /// Its key; empty for a single object.
@@ -47,11 +52,12 @@ pub struct Use {
 }
 
 impl Named {
-    /// The entry of one table with this key.
-    pub(super) fn of(table: &'static Table, key: &str) -> Self {
+    /// The entry at this place.
+    pub(super) fn at(place: &Place) -> Self {
         Self {
-            tables: std::slice::from_ref(&table.path),
-            key: key.into(),
+            vdom: place.vdom(),
+            tables: std::slice::from_ref(&place.table().path),
+            key: place.key().into(),
         }
     }
 }
@@ -78,7 +84,15 @@ impl fmt::Display for Uses {
 
 impl fmt::Display for Use {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { table, key, field } = self;
+        let Self {
+            vdom,
+            table,
+            key,
+            field,
+        } = self;
+        if !vdom.is_root() {
+            write!(f, "vdom {vdom}: ")?;
+        }
         if key.is_empty() {
             return write!(f, "{table} names it in {field}");
         }
@@ -87,15 +101,16 @@ impl fmt::Display for Use {
 }
 
 /// What the values of these edits name. The token of a user is no plain name: it comes with its owner.
-pub(super) fn named(table: &'static Table, edits: &[Edit]) -> Vec<Named> {
+pub(super) fn named(place: &Place, edits: &[Edit]) -> Vec<Named> {
     let mut named = Vec::new();
+    let mut collect = |field, value| named.extend(names(place.vdom(), field, value));
     for edit in edits {
         match edit {
-            Edit::Set(field, value) if !is_token(table, field) => collect(field, value, &mut named),
+            Edit::Set(field, value) if !is_token(place.table(), field) => collect(field, value),
             Edit::Children(_, entries) => entries
                 .iter()
                 .flat_map(Object::values)
-                .for_each(|(field, value)| collect(field, value, &mut named)),
+                .for_each(|(field, value)| collect(field, value)),
             Edit::Set(..) | Edit::Unset(_) => {}
         }
     }
@@ -106,20 +121,24 @@ fn is_token(table: &Table, field: &Field) -> bool {
     table == &LOCAL && field.kind.references() == [FORTITOKEN.path]
 }
 
-fn collect(field: &'static Field, value: &Value, named: &mut Vec<Named>) {
+fn names(vdom: Vdom, field: &'static Field, value: &Value) -> Vec<Named> {
     let tables = field.kind.references();
     if tables.is_empty() {
-        return;
+        return Vec::new();
     }
     let texts = value.texts().iter().filter(|text| !text.is_empty());
-    named.extend(texts.map(|key| Named {
-        tables,
-        key: key.clone(),
-    }));
+    texts
+        .map(|key| Named {
+            vdom,
+            tables,
+            key: key.clone(),
+        })
+        .collect()
 }
 
 /// The value with each name as the entry that exists is written.
 pub(super) fn resolved(
+    vdom: Vdom,
     field: &'static Field,
     value: Value,
     facts: &Facts,
@@ -132,7 +151,7 @@ pub(super) fn resolved(
         if key.is_empty() {
             return Ok(key);
         }
-        let named = Named { tables, key };
+        let named = Named { vdom, tables, key };
         match facts.named.get(&named) {
             Some(key) => Ok(key.clone()),
             None => Err(AdminError::NoReference {
@@ -157,13 +176,14 @@ pub(super) fn resolved(
 
 /// The entries of a child table, each name as the entry that exists is written.
 pub(super) fn resolved_children(
+    vdom: Vdom,
     children: Vec<Object>,
     facts: &Facts,
 ) -> Result<Vec<Object>, AdminError> {
     let resolve = |child: Object| {
         let mut kept = Object::new(child.table, &child.key);
         for (field, value) in child.into_parts().0 {
-            kept.set(field, resolved(field, value, facts)?);
+            kept.set(field, resolved(vdom, field, value, facts)?);
         }
         Ok(kept)
     };
@@ -181,6 +201,7 @@ pub(super) fn with_owner(uses: Option<Uses>, owned: &Owned) -> Option<Uses> {
         total: 0,
     });
     let owner = Use {
+        vdom: owned.token.vdom,
         table: Box::from(LOCAL.path),
         key: Box::from(owner.name.as_written()),
         field: Box::from("fortitoken"),

@@ -9,22 +9,24 @@ use crate::audit::{ActivationStage, Event, What};
 use crate::name::CanonicalName;
 use crate::schema::FORTITOKEN;
 use crate::token::{Provisioning, Stage, Token, TokenStatus};
+use crate::vdom::Vdom;
 
-pub(super) fn import(code: LicenceCode, context: &Context<'_>) -> Plan {
+pub(super) fn import(vdom: Vdom, code: LicenceCode, context: &Context<'_>) -> Plan {
     let object = if code.is_trial() { "trial" } else { "licence" };
     Plan {
-        events: vec![context.changed("fortitoken-mobile.import", object, "requested")],
-        messages: vec![Message::ActivateLicence(code)],
+        events: vec![context.changed(vdom, "fortitoken-mobile.import", object, "requested")],
+        messages: vec![Message::ActivateLicence { vdom, code }],
         ..Plan::default()
     }
 }
 
 pub(super) fn provision(
+    vdom: Vdom,
     serial: TokenSerial,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let Owned { token, owner } = known_mobile(serial, &mut facts)?;
+    let Owned { token, owner } = known_mobile(vdom, serial, &mut facts)?;
     if token.status == TokenStatus::Lock {
         return Err(AdminError::Locked(serial));
     }
@@ -32,25 +34,26 @@ pub(super) fn provision(
 }
 
 pub(super) fn renew(
+    vdom: Vdom,
     serial: TokenSerial,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let Owned { mut token, owner } = known_mobile(serial, &mut facts)?;
+    let Owned { mut token, owner } = known_mobile(vdom, serial, &mut facts)?;
     token.status = TokenStatus::Active;
     Ok(match canonical(owner.as_ref()) {
         Some(owner) => requested(token, Some(owner), context),
         None => Plan {
             changes: vec![Change::Token(blank(token)), Change::Seed(serial, None)],
-            events: vec![context.changed("fortitoken-mobile.renew", serial.as_str(), "new")],
+            events: vec![context.changed(vdom, "fortitoken-mobile.renew", serial.as_str(), "new")],
             messages: Vec::new(),
         },
     })
 }
 
 /// The token server makes mobile tokens anew; a hardware token's seed exists once.
-fn known_mobile(serial: TokenSerial, facts: &mut Facts) -> Result<Owned, AdminError> {
-    match facts.take_token(serial) {
+fn known_mobile(vdom: Vdom, serial: TokenSerial, facts: &mut Facts) -> Result<Owned, AdminError> {
+    match facts.take_token_of(vdom, serial) {
         Some(owned) if owned.token.is_mobile() => Ok(owned),
         Some(_) => Err(AdminError::NotMobile(serial)),
         None => Err(AdminError::NotFound {
@@ -66,7 +69,7 @@ pub(super) fn requested(
     owner: Option<CanonicalName>,
     context: &Context<'_>,
 ) -> Plan {
-    let serial = token.serial;
+    let (vdom, serial) = (token.vdom, token.serial);
     token.stage = Stage::Requested;
     token.drift = otp::Drift::default();
     Plan {
@@ -74,8 +77,11 @@ pub(super) fn requested(
             Change::Token(token),
             Change::Seed(serial, context.entropy.seed()),
         ],
-        events: vec![context.activation(serial, owner, ActivationStage::Requested, "")],
-        messages: vec![Message::Provision(vec![serial])],
+        events: vec![context.activation(vdom, serial, owner, ActivationStage::Requested, "")],
+        messages: vec![Message::Provision {
+            vdom,
+            tokens: vec![serial],
+        }],
     }
 }
 
@@ -101,9 +107,10 @@ fn blank(token: Token) -> Token {
     }
 }
 
-/// Tokens that are here already stay as they are: importing a licence again brings back what was
-/// deleted and leaves the assigned ones alone.
+/// Tokens that are known already stay as they are, and in their virtual domain: importing a licence
+/// again brings back what was deleted and leaves the assigned ones alone.
 pub(super) fn imported(
+    vdom: Vdom,
     licence: LicenceSerial,
     mut tokens: Vec<TokenSerial>,
     mut facts: Facts,
@@ -117,11 +124,12 @@ pub(super) fn imported(
             licence: Some(licence),
             ..token
         }),
-        None => Change::Token(Token::imported(*serial, Some(licence))),
+        None => Change::Token(Token::imported(vdom, *serial, Some(licence))),
     });
     Plan {
         changes: changes.collect(),
         events: vec![context.changed(
+            vdom,
             "fortitoken-mobile.import",
             licence.as_str(),
             &format!("{} tokens", tokens.len()),
@@ -147,7 +155,7 @@ pub(super) fn provisioned(
 }
 
 fn waiting(owned: Owned, answer: Supplied, context: &Context<'_>) -> Plan {
-    let serial = answer.token;
+    let (vdom, serial) = (owned.token.vdom, answer.token);
     let owner = canonical(owned.owner.as_ref());
     let valid = answer.valid.min(context.code_lifetime);
     let expires = context.now.after(valid);
@@ -161,15 +169,16 @@ fn waiting(owned: Owned, answer: Supplied, context: &Context<'_>) -> Plan {
             stage,
             ..owned.token
         })],
-        events: vec![context.activation(serial, owner, ActivationStage::CodeMade, "")],
-        messages: mail(serial, owned.owner).into_iter().collect(),
+        events: vec![context.activation(vdom, serial, owner, ActivationStage::CodeMade, "")],
+        messages: mail(vdom, serial, owned.owner).into_iter().collect(),
     }
 }
 
-fn mail(token: TokenSerial, owner: Option<Owner>) -> Option<Message> {
+fn mail(vdom: Vdom, token: TokenSerial, owner: Option<Owner>) -> Option<Message> {
     let owner = owner?;
     let to = owner.email?;
     Some(Message::ActivationMail {
+        vdom,
         token,
         user: Box::from(owner.name.as_written()),
         to,
@@ -227,7 +236,9 @@ fn noted(
             .replace(waiting.code.as_str(), "<code>"),
         _ => said.to_owned(),
     };
-    context.activation(serial, owner, stage, &said)
+    // A token that was removed meanwhile is nobody's any more.
+    let vdom = owned.map_or(Vdom::ROOT, |owned| owned.token.vdom);
+    context.activation(vdom, serial, owner, stage, &said)
 }
 
 fn canonical(owner: Option<&Owner>) -> Option<CanonicalName> {
@@ -237,6 +248,7 @@ fn canonical(owner: Option<&Owner>) -> Option<CanonicalName> {
 impl Context<'_> {
     fn activation(
         &self,
+        vdom: Vdom,
         token: TokenSerial,
         owner: Option<CanonicalName>,
         stage: ActivationStage,
@@ -248,6 +260,7 @@ impl Context<'_> {
             at: self.now,
             what: What::Activation {
                 actor,
+                vdom,
                 token,
                 owner,
                 stage,
@@ -272,7 +285,7 @@ pub(super) fn polled(polled: Vec<Polled>, mut facts: Facts, context: &Context<'_
 fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> {
     let Owned { token, owner } = owned;
     let owner = canonical(owner.as_ref());
-    let serial = token.serial;
+    let (vdom, serial) = (token.vdom, token.serial);
     let phone = answer.phone?;
     match token.stage {
         Stage::Provisioning(waiting) => {
@@ -282,6 +295,7 @@ fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> 
             Some(Plan {
                 changes: vec![Change::Token(Token { stage, ..token })],
                 events: vec![context.activation(
+                    vdom,
                     serial,
                     owner,
                     ActivationStage::Activated,
@@ -296,6 +310,7 @@ fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> 
                 phone.registration, known.registration
             );
             Some(Plan::noted(context.activation(
+                vdom,
                 serial,
                 owner,
                 ActivationStage::OtherPhone,

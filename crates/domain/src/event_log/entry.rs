@@ -52,29 +52,33 @@ impl<'a> Entry<'a> {
             } => explained(*refusal, *reason, evidence),
             What::Resynchronised {
                 actor,
+                vdom,
                 token,
                 drift,
                 ..
             } => {
                 let msg = format!("FortiToken {token} re-synchronized, drift {}", drift.0);
-                resynchronised(actor, token, msg)
+                resynchronised(actor, token, msg).at_vdom(*vdom)
             }
             What::NotResynchronised {
                 actor,
+                vdom,
                 token,
                 cause,
             } => Self::new(&message::NOT_RESYNCHRONISED)
+                .at_vdom(*vdom)
                 .by(actor)
                 .did("sync", "failure")
                 .with(Key::SerialNo, token.as_str())
                 .saying(format!("FortiToken {token} not re-synchronized: {cause}")),
             What::Activation {
                 actor,
+                vdom,
                 token,
                 owner,
                 stage,
                 detail,
-            } => activation(actor, token, owner.as_ref(), *stage, detail),
+            } => activation(actor, token, owner.as_ref(), *stage, detail).at_vdom(*vdom),
             What::Unlocked { actor, person } => Self::new(&message::FAILURES_CLEARED)
                 .within(person)
                 .by(actor)
@@ -83,10 +87,11 @@ impl<'a> Entry<'a> {
             What::Renamed { actor, from, to } => renamed(actor, from, to),
             What::Changed {
                 actor,
+                vdom,
                 action,
                 object,
                 detail,
-            } => changed(actor, action, object, detail),
+            } => changed(actor, action, object, detail).at_vdom(*vdom),
             What::FloorRaised { cause } => Self::new(&message::FLOOR_RAISED)
                 .with(Key::Action, "raise-floor")
                 .saying(format!("All codes up to now count as used: {cause}")),
@@ -149,6 +154,10 @@ impl<'a> Entry<'a> {
             self.vdom = vdom;
         }
         self
+    }
+
+    fn at_vdom(self, vdom: Vdom) -> Self {
+        Self { vdom, ..self }
     }
 
     fn by(self, actor: &'a Actor) -> Self {

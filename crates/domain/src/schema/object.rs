@@ -1,10 +1,13 @@
 //! Entries of tables.
 
-use super::{Field, Table, Value};
+use super::{Field, Place, Table, Value};
+use crate::vdom::Vdom;
 
 /// An entry of a table, as the command line and the store exchange it: only fields that were set.
 #[derive(Debug)]
 pub struct Object {
+    /// The virtual domain; the root for a table that stands once.
+    pub vdom: Vdom,
     /// The table.
     pub table: &'static Table,
     /// The key; empty for a single object.
@@ -14,14 +17,25 @@ pub struct Object {
 }
 
 impl Object {
-    /// An entry with nothing set.
+    /// An entry of the root with nothing set.
     pub fn new(table: &'static Table, key: &str) -> Self {
+        Self::at(&Place::new(Vdom::ROOT, table, key))
+    }
+
+    /// An entry with nothing set.
+    pub fn at(place: &Place) -> Self {
         Self {
-            table,
-            key: Box::from(key),
+            vdom: place.vdom(),
+            table: place.table(),
+            key: Box::from(place.key()),
             values: Vec::new(),
             children: Vec::new(),
         }
+    }
+
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place::new(self.vdom, self.table, self.key.clone())
     }
 
     /// The fields that are set, in the table's order.

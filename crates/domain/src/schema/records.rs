@@ -2,7 +2,7 @@
 
 use ident::TokenKind;
 
-use super::{FORTITOKEN, LOCAL, Object};
+use super::{FORTITOKEN, LOCAL, Object, Place};
 use crate::time::Timestamp;
 use crate::token::{Stage, Token, TokenStatus};
 use crate::user::{Switch, TwoFactor, User};
@@ -18,7 +18,8 @@ impl From<&User> for Object {
             TwoFactor::Disable => "disable",
             TwoFactor::Fortitoken => "fortitoken",
         };
-        Self::new(&LOCAL, user.name.as_written())
+        let vdom = user.name.canonical().realm().vdom();
+        Self::at(&Place::new(vdom, &LOCAL, user.name.as_written()))
             .with("status", Some(status))
             .with("two-factor", Some(two_factor))
             .with("fortitoken", user.token.as_ref().map(AsRef::as_ref))
@@ -39,7 +40,8 @@ impl Token {
             TokenStatus::Lock => "lock",
         };
         let is_hardware = self.serial.kind() == TokenKind::Hardware;
-        let object = Object::new(&FORTITOKEN, self.serial.as_str())
+        let place = Place::new(self.vdom, &FORTITOKEN, self.serial.as_str());
+        let object = Object::at(&place)
             .with("status", Some(status))
             .with_sealed("seed", sealed_seed.filter(|_| is_hardware))
             .with("comments", Some(&self.comments))

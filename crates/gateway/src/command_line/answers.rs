@@ -6,11 +6,12 @@ use cli::Keys;
 use cli::render::{self, Listing, Part};
 use domain::audit::{Actor, What};
 use domain::explain::Finding;
+use domain::name::{CanonicalName, Realm};
 use domain::query::{
     self, LoginRow, Logins, OutboxRow, Query, Refused, SystemStatus, TokenRow, TokenTotals,
     Verdict, Whose,
 };
-use domain::schema::{FORTITOKEN, LOCAL, Object, Shape, Table};
+use domain::schema::{FORTITOKEN, LOCAL, Object, Place, Shape, Table};
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -64,19 +65,23 @@ impl Executor {
         printer: &Printer,
     ) -> Result<Ran, Gone> {
         printer.print(listing.head(&actor.name)).await?;
-        for part in listing.parts(&[Vdom::ROOT]) {
-            let table = match part {
+        let vdoms = match self.store.vdoms().await {
+            Ok(vdoms) => vdoms,
+            Err(why) => return Ok(why.into()),
+        };
+        for part in listing.parts(&vdoms) {
+            let (vdom, table) = match part {
                 Part::Text(text) => {
                     printer.print(text).await?;
                     continue;
                 }
-                Part::Table(_, table) => table,
+                Part::Table(vdom, table) => (vdom, table),
             };
-            let Query::Entries { key, .. } = listing.query(table) else {
+            let Query::Entries { vdom, key, .. } = listing.query(vdom, table) else {
                 continue;
             };
             let listed = self
-                .list_table(&mut listing, table, key.as_deref(), printer)
+                .list_table(&mut listing, vdom, table, key, printer)
                 .await;
             match ran(listed)? {
                 Ran::Printed => printer.print(listing.end(table)).await?,
@@ -89,20 +94,21 @@ impl Executor {
     async fn list_table(
         &self,
         listing: &mut Listing,
+        vdom: Vdom,
         table: &'static Table,
-        key: Option<&str>,
+        key: Option<Box<str>>,
         printer: &Printer,
     ) -> Result<(), Cut> {
-        let single = matches!(table.shape, Shape::Single).then_some("");
+        let single = matches!(table.shape, Shape::Single).then(Box::default);
         if let Some(key) = key.or(single) {
-            if let Some(object) = self.entry(table, key).await? {
+            if let Some(object) = self.entry(Place::new(vdom, table, key)).await? {
                 printer.print(listing.entry(&object)).await?;
             }
             return Ok(());
         }
         let mut after = String::new();
         loop {
-            let page = self.page(table, &after).await?;
+            let page = self.page(vdom, table, &after).await?;
             let Some(last) = page.last() else {
                 return Ok(());
             };
@@ -117,30 +123,46 @@ impl Executor {
 
     /// The next entries of a table with keys. Tables other than tokens and users are small: all of
     /// theirs are one page.
-    async fn page(&self, table: &'static Table, after: &str) -> Result<Vec<Object>, Undecided> {
+    async fn page(
+        &self,
+        vdom: Vdom,
+        table: &'static Table,
+        after: &str,
+    ) -> Result<Vec<Object>, Undecided> {
         if table == &FORTITOKEN {
-            let tokens = self.store.tokens_after(after, PAGE).await?;
+            let tokens = self.store.tokens_after(vdom, after, PAGE).await?;
             return Ok(tokens
                 .iter()
                 .map(|owned| owned.token.to_object(None))
                 .collect());
         }
         if table == &LOCAL {
-            let users = self.store.people_after(after, PAGE).await?;
+            let users = self
+                .store
+                .people_after(Realm::Vdom(vdom), after, PAGE)
+                .await?;
             return Ok(users.iter().map(Object::from).collect());
         }
-        self.store.objects(table).await
+        self.store.objects(vdom, table).await
     }
 
-    /// Keys of a table that begin with `prefix`, one more than are shown.
-    pub(super) async fn keys(&self, table: &'static Table, prefix: &str) -> Vec<String> {
+    /// Keys that begin as typed, one more than are shown.
+    pub(super) async fn keys(&self, keys: &Keys) -> Vec<String> {
+        let mut found = Vec::new();
+        for table in keys.tables() {
+            found.extend(self.keys_of(keys.vdom(), table, keys.prefix()).await);
+        }
+        found
+    }
+
+    async fn keys_of(&self, vdom: Vdom, table: &'static Table, prefix: &str) -> Vec<String> {
         let wanted = Keys::SHOWN_MAX + 1;
         let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
         let after = just_before(prefix);
         let keys: Vec<String> = if table == &FORTITOKEN {
             let tokens = self
                 .store
-                .tokens_after(&after, limit)
+                .tokens_after(vdom, &after, limit)
                 .await
                 .unwrap_or_default();
             tokens
@@ -148,10 +170,11 @@ impl Executor {
                 .map(|owned| owned.token.serial.to_string())
                 .collect()
         } else if table == &LOCAL {
-            let canonical = after.to_lowercase();
+            let realm = Realm::Vdom(vdom);
+            let canonical = realm.qualified(&after.to_lowercase());
             let users = self
                 .store
-                .people_after(&canonical, limit)
+                .people_after(realm, &canonical, limit)
                 .await
                 .unwrap_or_default();
             users
@@ -159,7 +182,7 @@ impl Executor {
                 .map(|user| user.name.as_written().to_owned())
                 .collect()
         } else {
-            let objects = self.store.objects(table).await.unwrap_or_default();
+            let objects = self.store.objects(vdom, table).await.unwrap_or_default();
             objects
                 .iter()
                 .map(|object| object.key.to_string())
@@ -174,10 +197,10 @@ impl Executor {
     pub(super) async fn ask(&self, query: Query, printer: &Printer) -> Result<Ran, Gone> {
         let now = clock::now();
         let answered = match query {
-            Query::TokenInfo { serial } => self.token_info(serial, now, printer).await,
+            Query::TokenInfo { vdom, serial } => self.token_info(vdom, serial, now, printer).await,
             Query::Logins(logins) => self.logins(&logins, printer).await,
             Query::SystemStatus => self.system_status(now, printer).await,
-            Query::Outbox => self.outbox(printer).await,
+            Query::Outbox { vdom } => self.outbox(vdom, printer).await,
             // Entries are listed.
             Query::Entries { .. } => Ok(()),
         };
@@ -186,33 +209,33 @@ impl Executor {
 
     async fn token_info(
         &self,
+        vdom: Vdom,
         serial: Option<TokenSerial>,
         now: Timestamp,
         printer: &Printer,
     ) -> Result<(), Cut> {
         printer.print(render::token_head()).await?;
-        let mut activated = 0;
         let mut after = String::new();
         loop {
             let page = match serial {
                 Some(serial) if after.is_empty() => {
-                    self.store.token(serial).await?.into_iter().collect()
+                    self.token_of(vdom, serial).await?.into_iter().collect()
                 }
                 Some(_) => Vec::new(),
-                None => self.store.tokens_after(&after, PAGE).await?,
+                None => self.store.tokens_after(vdom, &after, PAGE).await?,
             };
             let Some(last) = page.last() else { break };
             last.token.serial.as_str().clone_into(&mut after);
             let mut text = String::new();
             for owned in &page {
-                activated += u64::from(query::is_activated(&owned.token));
                 text += &render::token(&TokenRow::of(&owned.token, now));
             }
             printer.print(text).await?;
         }
+        let (activated, activated_global) = self.store.activated(vdom).await?;
         let totals = TokenTotals {
             activated,
-            activated_global: activated,
+            activated_global,
             server: self.reach(),
         };
         Ok(printer.print(render::token_totals(&totals)).await?)
@@ -232,8 +255,8 @@ impl Executor {
             .await?)
     }
 
-    async fn outbox(&self, printer: &Printer) -> Result<(), Cut> {
-        for waiting in self.store.outbox(OUTBOX_SHOWN_MAX).await? {
+    async fn outbox(&self, vdom: Option<Vdom>, printer: &Printer) -> Result<(), Cut> {
+        for waiting in self.store.outbox(vdom, OUTBOX_SHOWN_MAX).await? {
             let row = OutboxRow {
                 number: waiting.id,
                 about: query::about(&waiting.message).into(),
@@ -288,7 +311,7 @@ impl Executor {
 fn cursor(last: &Object) -> String {
     if last.table == &LOCAL {
         // Users are kept in the order of their canonical names.
-        return domain::name::CanonicalName::of(&last.key)
+        return CanonicalName::within(Realm::Vdom(last.vdom), &last.key)
             .map_or_else(|_| last.key.to_string(), |name| name.to_string());
     }
     last.key.to_string()
@@ -335,12 +358,13 @@ fn row(recorded: Recorded, asked: &Logins, findings: &HashMap<i64, Finding>) -> 
         }
         _ => return None,
     };
-    let wanted = match &asked.of {
+    let is_here = asked.vdom.is_none_or(|vdom| person.realm().vdom() == vdom);
+    let is_of = match &asked.of {
         Whose::Anyone => true,
         Whose::Person(name) => *name == person,
         Whose::Client(name) => *name == origin.client,
     };
-    wanted.then_some(LoginRow {
+    (is_here && is_of).then_some(LoginRow {
         number,
         at,
         person,

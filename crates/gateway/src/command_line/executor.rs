@@ -6,13 +6,14 @@ use std::time::Duration;
 use cli::debug::Source;
 use cli::render::{self, Activation, Outcome, Request, Zone};
 use cli::{Command, Synchronise};
-use domain::admin::{AdminError, Operation};
+use domain::admin::{AdminError, Operation, Owned};
 use domain::audit::{Actor, Event, What};
-use domain::name::CanonicalName;
+use domain::name::{CanonicalName, Realm};
 use domain::query::ServerReach;
-use domain::schema::{FORTITOKEN, LOCAL, Object, Shape, Table};
+use domain::schema::{FORTITOKEN, LOCAL, Object, Place, Shape};
 use domain::settings::{ConsoleOutput, VdomMode};
 use domain::token::{Resync, ResyncError, Stage};
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use store::gateway::{Decision, GatewayStore};
 use store::{Failure, Undecided};
@@ -107,15 +108,15 @@ impl Executor {
     }
 
     pub(super) fn console_output(&self) -> ConsoleOutput {
-        self.store.settings().console_output
+        self.store.settings(Vdom::ROOT).console_output
     }
 
     pub(super) fn vdom_mode(&self) -> VdomMode {
-        self.store.settings().vdom_mode
+        self.store.settings(Vdom::ROOT).vdom_mode
     }
 
     pub(super) fn hostname(&self) -> String {
-        self.store.settings().hostname.to_string()
+        self.store.settings(Vdom::ROOT).hostname.to_string()
     }
 
     pub(super) fn debug_lines(&self) -> broadcast::Receiver<Arc<cli::debug::Line>> {
@@ -135,10 +136,10 @@ impl Executor {
             interrupted,
         };
         let ran = match command {
-            Command::Fetch { table, key } => Ok(self.fetch(table, &key).await),
+            Command::Fetch(place) => Ok(self.fetch(place).await),
             Command::Configure(operation) => Ok(self.configure(operation, actor).await),
             Command::Execute(operation) => self.execute(operation, actor, &printer).await,
-            Command::Poll => self.poll(&printer).await,
+            Command::Poll(vdom) => self.poll(vdom, &printer).await,
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,
@@ -147,28 +148,25 @@ impl Executor {
         ran.unwrap_or(Ran::Printed)
     }
 
-    async fn fetch(&self, table: &'static Table, key: &str) -> Ran {
-        match self.entry(table, key).await {
+    async fn fetch(&self, place: Place) -> Ran {
+        match self.entry(place).await {
             Ok(entry) => Ran::Fetched(entry),
             Err(why) => why.into(),
         }
     }
 
     /// An entry of any table. A single object is always there.
-    pub(super) async fn entry(
-        &self,
-        table: &'static Table,
-        key: &str,
-    ) -> Result<Option<Object>, Undecided> {
+    pub(super) async fn entry(&self, place: Place) -> Result<Option<Object>, Undecided> {
+        let (vdom, table) = (place.vdom(), place.table());
         if table == &FORTITOKEN {
-            let Ok(serial) = TokenSerial::parse(key) else {
+            let Ok(serial) = TokenSerial::parse(place.key()) else {
                 return Ok(None);
             };
-            let owned = self.store.token(serial).await?;
+            let owned = self.token_of(vdom, serial).await?;
             return Ok(owned.map(|owned| owned.token.to_object(None)));
         }
         if table == &LOCAL {
-            let Ok(name) = CanonicalName::of(key) else {
+            let Ok(name) = CanonicalName::within(Realm::Vdom(vdom), place.key()) else {
                 return Ok(None);
             };
             return Ok(self
@@ -177,11 +175,21 @@ impl Executor {
                 .await?
                 .map(|user| Object::from(&user)));
         }
-        let object = self.store.object(table, key).await?;
+        let object = self.store.object(place.clone()).await?;
         Ok(match table.shape {
-            Shape::Single => Some(object.unwrap_or_else(|| Object::new(table, ""))),
+            Shape::Single => Some(object.unwrap_or_else(|| Object::at(&place))),
             Shape::Keyed(_) => object,
         })
+    }
+
+    /// A token of this virtual domain; another's is as if it did not exist.
+    pub(super) async fn token_of(
+        &self,
+        vdom: Vdom,
+        serial: TokenSerial,
+    ) -> Result<Option<Owned>, Undecided> {
+        let owned = self.store.token(serial).await?;
+        Ok(owned.filter(|owned| owned.token.vdom == vdom))
     }
 
     async fn configure(&self, operation: Operation, actor: &Actor) -> Ran {
@@ -358,8 +366,8 @@ impl Executor {
         Some(self.store.token(token).await.ok()??.token.stage)
     }
 
-    async fn poll(&self, printer: &Printer) -> Result<Ran, Gone> {
-        let outcome = match self.supply.poll().await {
+    async fn poll(&self, vdom: Vdom, printer: &Printer) -> Result<Ran, Gone> {
+        let outcome = match self.supply.poll(Some(vdom)).await {
             Ok(polled) => {
                 let (asked, activated) = (polled.asked, polled.activated);
                 Outcome::Polled { asked, activated }.render(self.zone)
@@ -397,9 +405,14 @@ impl Executor {
         actor: &Actor,
         printer: &Printer,
     ) -> Result<Ran, Gone> {
-        let token = asked.serial;
+        let (vdom, token) = (asked.vdom, asked.serial);
         let now = clock::now();
-        let Some(verifier) = self.store.verifier(token) else {
+        let is_here = match self.token_of(vdom, token).await {
+            Ok(owned) => owned.is_some(),
+            Err(why) => return Ok(why.into()),
+        };
+        let verifier = is_here.then(|| self.store.verifier(token)).flatten();
+        let Some(verifier) = verifier else {
             let missing = AdminError::NotFound {
                 table: &FORTITOKEN,
                 key: token.as_str().into(),
@@ -409,11 +422,16 @@ impl Executor {
         };
         let resync = match Resync::find(&verifier, &asked.first, &asked.second, now) {
             Ok(resync) => resync,
-            Err(error) => return self.not_synchronised(token, error, actor, printer).await,
+            Err(error) => return self.not_synchronised(asked, error, actor, printer).await,
         };
         let drift = resync.drift();
         let (answer, outcome) = oneshot::channel();
-        let decision = Decision::Resync(resync, actor.clone(), now);
+        let decision = Decision::Resync {
+            resync,
+            vdom,
+            actor: actor.clone(),
+            at: now,
+        };
         self.store.consume(vec![decision], move |mut outcomes| {
             // The administrator may have left; the codes are burnt all the same.
             let _ = answer.send(outcomes.pop());
@@ -427,7 +445,7 @@ impl Executor {
             }
             Some(store::gateway::Outcome::Undecided(why)) => Ok(why.into()),
             _ => {
-                self.not_synchronised(token, ResyncError::NotFound, actor, printer)
+                self.not_synchronised(asked, ResyncError::NotFound, actor, printer)
                     .await
             }
         }
@@ -435,13 +453,15 @@ impl Executor {
 
     async fn not_synchronised(
         &self,
-        token: TokenSerial,
+        asked: &Synchronise,
         error: ResyncError,
         actor: &Actor,
         printer: &Printer,
     ) -> Result<Ran, Gone> {
+        let (vdom, token) = (asked.vdom, asked.serial);
         let what = What::NotResynchronised {
             actor: actor.clone(),
+            vdom,
             token,
             cause: error.to_string().into(),
         };
@@ -477,7 +497,7 @@ impl Finished {
 
 fn finished(operation: &Operation) -> Option<Finished> {
     match operation {
-        Operation::Renew(token) => Some(Finished::Renewed(*token)),
+        Operation::Renew { token, .. } => Some(Finished::Renewed(*token)),
         Operation::Unlock(name) => Some(Finished::Unlocked(name.clone())),
         _ => None,
     }

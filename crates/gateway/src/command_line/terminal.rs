@@ -148,10 +148,7 @@ impl Screen<'_> {
         let completion = match completion {
             Completion::Keys(keys) => {
                 let executor = self.conversation.executor;
-                let mut found = Vec::new();
-                for table in keys.tables() {
-                    found.extend(executor.keys(table, keys.prefix()).await);
-                }
+                let found = executor.keys(&keys).await;
                 keys.complete(&found)
             }
             other => other,

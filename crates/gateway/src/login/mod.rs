@@ -15,10 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::login::{
     self, CodePosition, Facts, FirstFactor, Origin, Proof, Refusal, Second, Submitted,
 };
-use domain::name::CanonicalName;
+use domain::name::{CanonicalName, Realm};
 use domain::password::{PasswordVerified, Presented, Remembered};
 use domain::reason::Reason;
 use domain::time::Timestamp;
+use domain::vdom::Vdom;
 use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
 
 pub(crate) use challenges::State;
@@ -32,12 +33,11 @@ use crate::clock::{self, NoEntropy};
 /// 150 octets each.
 const REMEMBERED_MAX: usize = 100_000;
 
-/// What a name that can be nobody's is recorded as.
-const NOBODY: &str = "(no name)";
-
 /// One request to be let in.
 #[derive(Debug)]
 pub(crate) struct Attempt {
+    /// Among whom the name names one person.
+    pub(crate) realm: Realm,
     /// The name as presented.
     pub(crate) name: Vec<u8>,
     /// Password, code, or both, as the client combines them.
@@ -113,8 +113,8 @@ impl Logins {
 
     /// Begins with an attempt, or goes on with the answer to a challenge.
     pub(crate) fn start(&self, attempt: Attempt, now: Timestamp) -> Progress {
-        let Some(name) = canonical(&attempt.name) else {
-            let nobody = CanonicalName::from_stored(NOBODY);
+        let Some(name) = canonical(attempt.realm, &attempt.name) else {
+            let nobody = CanonicalName::nobody(attempt.realm);
             return refused(nobody, attempt.origin, Reason::UserUnknown, now);
         };
         match attempt.state {
@@ -182,7 +182,7 @@ impl Logins {
         let Some(verified) = verified else {
             return refused(name, origin, first.refusal, now);
         };
-        let lifetime = self.store.settings().password_memory;
+        let lifetime = self.store.settings(name.realm().vdom()).password_memory;
         first.check.remember(
             &verified,
             &first.password,
@@ -269,7 +269,7 @@ impl Logins {
     }
 
     fn challenge(&self, proof: Proof, origin: &Origin, now: Timestamp) -> Progress {
-        let expires = now.after(self.store.settings().challenge_lifetime);
+        let expires = now.after(self.store.settings(Vdom::ROOT).challenge_lifetime);
         match self.challenges.open(proof, &origin.client, expires, now) {
             Ok(state) => Progress::Challenge(state),
             Err(undecided) => Progress::Undecided(undecided),
@@ -283,8 +283,8 @@ impl Logins {
     }
 }
 
-fn canonical(name: &[u8]) -> Option<CanonicalName> {
-    CanonicalName::of(std::str::from_utf8(name).ok()?).ok()
+fn canonical(realm: Realm, name: &[u8]) -> Option<CanonicalName> {
+    CanonicalName::within(realm, std::str::from_utf8(name).ok()?).ok()
 }
 
 fn refused(person: CanonicalName, origin: Origin, reason: Reason, at: Timestamp) -> Progress {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::schema::{DNS, Object};
+use domain::schema::{DNS, Object, Place};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -92,7 +92,7 @@ impl UnitResolver {
         }
         let dns = self
             .store
-            .object(&DNS, "")
+            .object(Place::of_unit(&DNS))
             .await
             .map_err(io::Error::other)?;
         let dns = dns.unwrap_or_else(|| Object::new(&DNS, ""));

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use domain::client::Requirement;
 use domain::login::Origin;
+use domain::name::Realm;
 use domain::password::Presented;
 use radius::duplicates::{Admission, Key};
 use radius::{AccessRequest, Code, MessageAuthenticator, Packet, Reply, StatusServer, Type};
@@ -260,6 +261,7 @@ impl Receiver {
             return None;
         };
         Some(Attempt {
+            realm: Realm::Vdom(client.vdom),
             name: name.to_vec(),
             presented: Presented::new(password),
             state: request.state().map(<[u8]>::to_vec),

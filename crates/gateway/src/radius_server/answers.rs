@@ -166,7 +166,12 @@ impl Answerer {
     }
 
     fn delay(&mut self, pending: Pending, question: Question) {
-        let delay = self.shared.store.settings().reject_delay.micros();
+        let delay = self
+            .shared
+            .store
+            .settings(pending.client.vdom)
+            .reject_delay
+            .micros();
         let delay = Duration::from_micros(u64::try_from(delay).unwrap_or(0));
         let due = pending.arrived + delay;
         self.delayed.push(Reverse(Delayed {

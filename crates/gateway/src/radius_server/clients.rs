@@ -7,11 +7,13 @@ use std::sync::Arc;
 use domain::client::{Client, Requirement};
 use domain::login::CodePosition;
 use domain::schema::Subnet;
+use domain::vdom::Vdom;
 use radius::Secret;
 use store::gateway::GatewayStore;
 
 /// A client whose secret is keyed for hiding and signing.
 pub(super) struct RadiusClient {
+    pub(super) vdom: Vdom,
     name: Box<str>,
     subnet: Subnet,
     pub(super) requirement: Requirement,
@@ -73,6 +75,7 @@ fn ready(clients: &[Client]) -> Vec<Arc<RadiusClient>> {
             // An empty secret cannot be configured.
             let secret = Secret::new(client.secret.expose()).ok()?;
             Some(Arc::new(RadiusClient {
+                vdom: client.vdom,
                 name: client.name.clone(),
                 subnet: client.subnet,
                 requirement: client.requirement,

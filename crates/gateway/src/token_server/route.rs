@@ -4,7 +4,7 @@
 use std::net::Ipv6Addr;
 
 use domain::client::Secret;
-use domain::schema::{CENTRAL_MANAGEMENT, FORTIGUARD, Object, SERVER_LIST};
+use domain::schema::{CENTRAL_MANAGEMENT, FORTIGUARD, Object, Place, SERVER_LIST};
 use reqwest::Proxy;
 use store::Undecided;
 use store::gateway::GatewayStore;
@@ -41,9 +41,9 @@ impl Route {
         store: &GatewayStore,
         installed: &str,
     ) -> Result<Self, Undecided> {
-        let central = store.object(&CENTRAL_MANAGEMENT, "").await?;
+        let central = store.object(Place::of_unit(&CENTRAL_MANAGEMENT)).await?;
         let central = central.unwrap_or_else(|| Object::new(&CENTRAL_MANAGEMENT, ""));
-        let fortiguard = store.object(&FORTIGUARD, "").await?;
+        let fortiguard = store.object(Place::of_unit(&FORTIGUARD)).await?;
         let proxy = fortiguard.and_then(|fortiguard| {
             let password = store.open_secret(&fortiguard, "proxy-password");
             ProxyServer::of(&fortiguard, password.as_ref())

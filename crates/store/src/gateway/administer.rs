@@ -6,15 +6,18 @@ use std::sync::Arc;
 use domain::admin::{self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads};
 use domain::administrator;
 use domain::audit::{Actor, What};
-use domain::name::CanonicalName;
+use domain::name::{CanonicalName, Realm};
 use domain::schema::{
-    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, LOCAL, Object, RADIUS_CLIENT, SETTING, Table,
+    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Table,
 };
+use domain::settings::VdomSettings;
 use domain::time::Timestamp;
 use domain::user::User;
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 
 use super::directory::PersonEntry;
+use super::entries;
 use super::events::{Link, Tally};
 use super::memberships::Group;
 use super::memory::{self, Memory};
@@ -53,7 +56,7 @@ pub(super) enum Update {
     TokenRemoved(TokenSerial),
     Group(Group),
     Clients(Vec<Object>),
-    Settings(domain::settings::Settings),
+    Settings(VdomSettings),
     Cleared(CanonicalName),
     Renamed(CanonicalName, CanonicalName),
 }
@@ -126,13 +129,13 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
             tokens.push(owned);
         }
     }
-    let object = match reads.object {
-        Some((table, key)) => records::object(tx, table, &key).await?,
+    let object = match &reads.object {
+        Some(place) => entries::object(tx, place).await?,
         None => None,
     };
     let mut all = Vec::new();
-    if let Some(table) = reads.all {
-        (users, tokens, all) = whole(tx, table, memory).await?;
+    if let Some((vdom, table)) = reads.all {
+        (users, tokens, all) = whole(tx, vdom, table, memory).await?;
     }
     let uses = match &reads.uses {
         Some(of) => references::uses(tx, of).await?,
@@ -144,7 +147,7 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
             named.insert(name, written);
         }
     }
-    let code_lifetime = memory::settings(tx).await?.code_lifetime;
+    let code_lifetime = memory::settings(tx).await?.of(Vdom::ROOT).code_lifetime;
     Ok(Facts {
         users,
         tokens,
@@ -159,16 +162,17 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
 /// Rows that are read at once when a whole table is asked for.
 const PAGE: i64 = 1_000;
 
-/// All entries of a table; with users come their tokens.
+/// All entries of a table in a virtual domain; with users come their tokens.
 async fn whole<T: Tx>(
     tx: &mut T,
+    vdom: Vdom,
     table: &'static Table,
     memory: &Memory,
 ) -> Result<(Vec<User>, Vec<Owned>, Vec<Object>), SqlError> {
     let (mut users, mut tokens, mut after) = (Vec::new(), Vec::new(), String::new());
     if table == &LOCAL {
         loop {
-            let page = records::people_after(tx, &after, PAGE).await?;
+            let page = records::people_after(tx, Realm::Vdom(vdom), &after, PAGE).await?;
             let Some(PersonRow(last)) = page.last() else {
                 break;
             };
@@ -184,7 +188,7 @@ async fn whole<T: Tx>(
     }
     if table == &FORTITOKEN {
         loop {
-            let page = records::tokens_after(tx, &after, PAGE).await?;
+            let page = records::tokens_after(tx, vdom, &after, PAGE).await?;
             let Some(last) = page.last() else {
                 break;
             };
@@ -195,7 +199,7 @@ async fn whole<T: Tx>(
         }
         return Ok((users, tokens, Vec::new()));
     }
-    Ok((users, tokens, records::objects(tx, table).await?))
+    Ok((users, tokens, entries::objects(tx, vdom, table).await?))
 }
 
 async fn token<T: Tx>(
@@ -241,7 +245,7 @@ async fn write<T: Tx>(
 pub(super) struct Touched {
     pub(super) updates: Vec<Update>,
     tokens: Vec<TokenSerial>,
-    groups: BTreeSet<Box<str>>,
+    groups: BTreeSet<(Vdom, Box<str>)>,
     clients: bool,
     settings: bool,
 }
@@ -282,19 +286,19 @@ async fn carry_out<T: Tx>(
             touched.tokens.push(serial);
         }
         Change::Object(object) => put_object(tx, object, memory, touched).await?,
-        Change::ObjectRemoved(table, key) => {
-            if let Some(name) = administrator(table, &key) {
+        Change::ObjectRemoved(place) => {
+            if let Some(name) = administrator(place.table(), place.key()) {
                 touched.updates.push(Update::PersonRemoved(name));
             }
-            touched.object(&Object::new(table, &key));
-            records::remove_object(tx, table, &key).await?;
+            touched.object(&place);
+            entries::remove_object(tx, &place).await?;
         }
         Change::UserRenamed(from, to) => renaming::user(tx, from, to, touched).await?,
-        Change::ObjectRenamed { table, from, to } => {
-            renaming::object(tx, table, [&from, &to], memory, touched).await?;
+        Change::ObjectRenamed { place, to } => {
+            renaming::object(tx, &place, &to, memory, touched).await?;
         }
-        Change::ObjectCopied { table, from, to } => {
-            renaming::copy(tx, table, [&from, &to], memory, touched).await?;
+        Change::ObjectCopied { place, to } => {
+            renaming::copy(tx, &place, &to, memory, touched).await?;
         }
         Change::FailuresCleared(name) => touched.updates.push(Update::Cleared(name)),
     }
@@ -307,12 +311,12 @@ pub(super) async fn put_object<T: Tx>(
     memory: &Memory,
     touched: &mut Touched,
 ) -> Result<(), SqlError> {
-    touched.object(&object);
+    touched.object(&object.place());
     if let Some(name) = administrator(object.table, &object.key) {
         let entry = memory.administrator(&object);
         touched.updates.push(Update::Person(name, entry));
     }
-    records::put_object(tx, object, &memory.secrets).await
+    entries::put_object(tx, object, &memory.secrets).await
 }
 
 /// By what name logins know the administrator of this entry, if it is one.
@@ -323,12 +327,13 @@ pub(super) fn administrator(table: &'static Table, key: &str) -> Option<Canonica
 }
 
 impl Touched {
-    pub(super) fn object(&mut self, object: &Object) {
-        self.clients |= object.table == &RADIUS_CLIENT;
-        if object.table == &GROUP {
-            self.groups.insert(object.key.clone());
+    pub(super) fn object(&mut self, place: &Place) {
+        let table = place.table();
+        if table == &GROUP {
+            self.groups.insert((place.vdom(), place.key().into()));
         }
-        self.settings |= [&GLOBAL, &SETTING, &CONSOLE].contains(&object.table);
+        self.clients |= table == &RADIUS_CLIENT;
+        self.settings |= [&GLOBAL, &SETTING, &CONSOLE].contains(&table);
     }
 
     async fn updates<T: Tx>(mut self, tx: &mut T) -> Result<Vec<Update>, SqlError> {
@@ -339,14 +344,15 @@ impl Touched {
                 self.updates.push(Update::Token(serial, Box::new(row)));
             }
         }
-        for key in self.groups {
-            let object = records::object(tx, &GROUP, &key).await?;
-            let group = memory::group(tx, &key, object.as_ref()).await?;
+        for (vdom, key) in self.groups {
+            let place = Place::new(vdom, &GROUP, key);
+            let object = entries::object(tx, &place).await?;
+            let group = memory::group(tx, &place, object.as_ref()).await?;
             self.updates.push(Update::Group(group));
         }
         if self.clients {
-            self.updates
-                .push(Update::Clients(records::objects(tx, &RADIUS_CLIENT).await?));
+            let clients = entries::objects_everywhere(tx, &RADIUS_CLIENT).await?;
+            self.updates.push(Update::Clients(clients));
         }
         if self.settings {
             self.updates

@@ -13,6 +13,7 @@ use domain::reason::Reason;
 use domain::throttle::CodeCounter;
 use domain::time::Timestamp;
 use domain::token::Resync;
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use otp::{Drift, Step};
 
@@ -58,7 +59,16 @@ pub enum Decision {
         at: Timestamp,
     },
     /// Two codes that teach a token's clock difference, and are burnt.
-    Resync(Resync, Actor, Timestamp),
+    Resync {
+        /// The codes, found.
+        resync: Resync,
+        /// The virtual domain to which the token belongs.
+        vdom: Vdom,
+        /// Who asked for it.
+        actor: Actor,
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// What became of a decision.
@@ -249,9 +259,12 @@ async fn consume(
                 refusal,
                 at,
             } => refuse(memory, person, origin, refusal, at, &mut link, tx).await?,
-            Decision::Resync(resync, actor, at) => {
-                burn(memory, &resync, actor, at, &mut link, tx).await?
-            }
+            Decision::Resync {
+                resync,
+                vdom,
+                actor,
+                at,
+            } => burn(memory, &resync, vdom, actor, at, &mut link, tx).await?,
         };
         written.push(next);
     }
@@ -348,6 +361,7 @@ fn tally(memory: &Memory, person: &CanonicalName, reason: Reason) -> Option<Tall
 async fn burn(
     memory: &Memory,
     resync: &Resync,
+    vdom: Vdom,
     actor: Actor,
     at: Timestamp,
     link: &mut Link,
@@ -367,6 +381,7 @@ async fn burn(
     }
     let what = What::Resynchronised {
         actor,
+        vdom,
         token,
         step,
         drift,

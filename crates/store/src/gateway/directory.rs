@@ -14,11 +14,12 @@ use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::public_key::PublicKey;
 use domain::schema::Object;
-use domain::settings::Settings;
+use domain::settings::{Settings, VdomSettings};
 use domain::throttle::{CodeCounter, PasswordCounter};
 use domain::time::Timestamp;
 use domain::token::{Usability, Verifier};
 use domain::user::{Switch, TwoFactor, User};
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use otp::{Drift, Kind, Parameters, Step, Window};
 
@@ -142,7 +143,7 @@ pub(super) struct Directory {
     tokens: HashMap<TokenSerial, TokenEntry>,
     memberships: Memberships,
     clients: Arc<[Client]>,
-    settings: Arc<Settings>,
+    settings: VdomSettings,
     /// Addresses that must go on sending a Message-Authenticator.
     authenticating: Arc<HashSet<IpAddr>>,
     /// Before this moment everything counts as spent: the store may have gone back.
@@ -203,8 +204,8 @@ impl Directory {
         self.clients = clients.into();
     }
 
-    pub(super) fn set_settings(&mut self, settings: Settings) {
-        self.settings = Arc::new(settings);
+    pub(super) fn set_settings(&mut self, settings: VdomSettings) {
+        self.settings = settings;
     }
 
     pub(super) fn set_floor(&mut self, floor: Option<Timestamp>) {
@@ -219,8 +220,8 @@ impl Directory {
         Arc::clone(&self.clients)
     }
 
-    pub(super) fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.settings)
+    pub(super) fn settings(&self, vdom: Vdom) -> Arc<Settings> {
+        Arc::clone(self.settings.of(vdom))
     }
 
     pub(super) fn authenticating(&self) -> Arc<HashSet<IpAddr>> {

@@ -89,11 +89,12 @@ impl Link {
             object,
             refers,
             tally,
+            vdom,
         ] = values;
         tx.exec_one(
             "INSERT INTO event (id, at, kind, person, client, source, token, step, drift, \
-             reason, detail, actor, interface, action, object, refers, tally, hash) VALUES \
-             ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+             reason, detail, actor, interface, action, object, refers, tally, hash, vdom) VALUES \
+             ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
             &[
                 id.into(),
                 at,
@@ -113,6 +114,7 @@ impl Link {
                 refers,
                 tally,
                 Val::from(&hash),
+                vdom,
             ],
         )
         .await?;
@@ -121,8 +123,14 @@ impl Link {
     }
 }
 
-/// SHA-256 over the hash before, the number and every value with its type and length.
+/// SHA-256 over the hash before, the number and every value with its type and length. An empty virtual
+/// domain is left out: the chain is as it was before there was that column.
 fn chained(before: &Link, id: i64, values: &[Val<'_>]) -> [u8; HASH_LEN] {
+    let values = if let [known @ .., Val::Null] = values {
+        known
+    } else {
+        values
+    };
     let mut context = Context::new(&SHA256);
     context.update(&before.hash);
     context.update(&id.to_be_bytes());
@@ -179,7 +187,7 @@ macro_rules! select_events {
     ($rest:literal) => {
         concat!(
             "SELECT id, at, kind, person, client, source, token, step, drift, reason, detail, actor, \
-             interface, action, object, refers, tally, hash FROM event ",
+             interface, action, object, refers, tally, hash, vdom FROM event ",
             $rest
         )
     };

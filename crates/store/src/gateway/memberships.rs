@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::name::CanonicalName;
+use domain::vdom::Vdom;
 
 /// A group with the users that it names.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
+    pub(super) vdom: Vdom,
     pub(super) name: Arc<str>,
     pub(super) members: Box<[CanonicalName]>,
 }
@@ -15,28 +17,33 @@ pub(super) struct Group {
 /// Groups by person. A change of one group touches its own members only.
 #[derive(Debug, Default)]
 pub(super) struct Memberships {
-    groups: HashMap<Arc<str>, Box<[CanonicalName]>>,
+    groups: HashMap<(Vdom, Arc<str>), Box<[CanonicalName]>>,
     of: HashMap<CanonicalName, BTreeSet<Arc<str>>>,
 }
 
 impl Memberships {
     /// Puts a group in place of what it was. A group without members is none.
     pub(super) fn put(&mut self, group: Group) {
-        let Group { name, members } = group;
-        self.remove(&name);
+        let Group {
+            vdom,
+            name,
+            members,
+        } = group;
+        let key = (vdom, Arc::clone(&name));
+        self.remove(&key);
         for member in &members {
             let groups = self.of.entry(member.clone()).or_default();
             groups.insert(Arc::clone(&name));
         }
         if !members.is_empty() {
-            self.groups.insert(name, members);
+            self.groups.insert(key, members);
         }
     }
 
-    fn remove(&mut self, name: &str) {
-        for member in self.groups.remove(name).iter().flatten() {
+    fn remove(&mut self, key: &(Vdom, Arc<str>)) {
+        for member in self.groups.remove(key).iter().flatten() {
             if let Some(groups) = self.of.get_mut(member) {
-                groups.remove(name);
+                groups.remove(&key.1);
                 if groups.is_empty() {
                     self.of.remove(member);
                 }
@@ -62,6 +69,7 @@ mod tests {
 
     fn group(group: &str, members: &[&str]) -> Group {
         Group {
+            vdom: Vdom::ROOT,
             name: group.into(),
             members: members.iter().map(|member| name(member)).collect(),
         }

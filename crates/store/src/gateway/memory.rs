@@ -11,19 +11,23 @@ use domain::client::{Client, Secret};
 use domain::login::Spend;
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
-use domain::schema::{ADMIN, CONSOLE, GLOBAL, GROUP, LOCAL, Object, RADIUS_CLIENT, SETTING, Value};
-use domain::settings::Settings;
+use domain::schema::{
+    ADMIN, CONSOLE, GLOBAL, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Table, Value,
+};
+use domain::settings::VdomSettings;
 use domain::time::{Span, Timestamp};
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::directory::{Counters, Directory, PersonEntry, Progress, Spent};
+use super::entries;
 use super::events::{Link, Recorded, Tally};
 use super::head::{Head, HeadFile};
 use super::memberships::Group;
 use super::records::{self, PersonRow, TokenRow};
-use super::references::{self, Place};
+use super::references;
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Hooks, Row, SqlError, SqliteTx, Tx, poll_ready};
 use crate::vals;
@@ -159,10 +163,7 @@ impl Memory {
     /// A configured secret, opened.
     pub(super) fn open_secret(&self, object: &Object, field: &str) -> Option<Secret> {
         match object.value(field)? {
-            Value::Sealed(enc) => {
-                self.secrets
-                    .open_config(object.table.path, &object.key, field, enc)
-            }
+            Value::Sealed(enc) => self.secrets.open_config(&object.place(), field, enc),
             Value::Secret(plain) => Some(Secret::new(Zeroizing::new(plain.as_bytes().to_vec()))),
             Value::Text(_) | Value::List(_) => None,
         }
@@ -210,7 +211,7 @@ impl Memory {
     ) -> Result<(), SqlError> {
         let mut after = String::new();
         loop {
-            let page = records::people_after(tx, &after, PAGE).await?;
+            let page = records::all_people_after(tx, &after, PAGE).await?;
             let Some(PersonRow(last)) = page.last() else {
                 return Ok(());
             };
@@ -244,7 +245,7 @@ impl Memory {
         tx: &mut T,
         directory: &mut Directory,
     ) -> Result<(), SqlError> {
-        for object in records::objects(tx, &ADMIN).await? {
+        for object in entries::objects(tx, Vdom::ROOT, &ADMIN).await? {
             if let Ok(name) = administrator::person(&object.key) {
                 directory.put_person(name, self.administrator(&object));
             }
@@ -270,10 +271,10 @@ impl Memory {
         tx: &mut T,
         directory: &mut Directory,
     ) -> Result<(), SqlError> {
-        let clients = records::objects(tx, &RADIUS_CLIENT).await?;
+        let clients = entries::objects_everywhere(tx, &RADIUS_CLIENT).await?;
         directory.set_clients(self.open_clients(&clients));
-        for object in records::objects(tx, &GROUP).await? {
-            directory.put_group(group(tx, &object.key, Some(&object)).await?);
+        for object in entries::objects_everywhere(tx, &GROUP).await? {
+            directory.put_group(group(tx, &object.place(), Some(&object)).await?);
         }
         directory.set_settings(settings(tx).await?);
         directory.set_authenticating(authenticating(tx).await?);
@@ -281,27 +282,27 @@ impl Memory {
     }
 }
 
-pub(super) async fn settings<T: Tx>(tx: &mut T) -> Result<Settings, SqlError> {
-    let global = records::object(tx, &GLOBAL, "").await?;
-    let setting = records::object(tx, &SETTING, "").await?;
-    let console = records::object(tx, &CONSOLE, "").await?;
-    let settings = Settings::from_objects(
-        &global.unwrap_or_else(|| Object::new(&GLOBAL, "")),
-        &setting.unwrap_or_else(|| Object::new(&SETTING, "")),
-    );
-    Ok(settings.with_console(&console.unwrap_or_else(|| Object::new(&CONSOLE, ""))))
+/// The settings of all virtual domains.
+pub(super) async fn settings<T: Tx>(tx: &mut T) -> Result<VdomSettings, SqlError> {
+    let global = of_unit(tx, &GLOBAL).await?;
+    let console = of_unit(tx, &CONSOLE).await?;
+    let of_vdoms = entries::objects_everywhere(tx, &SETTING).await?;
+    Ok(VdomSettings::from_objects(&global, &console, &of_vdoms))
+}
+
+/// A single object that stands once, set or not.
+async fn of_unit<T: Tx>(tx: &mut T, table: &'static Table) -> Result<Object, SqlError> {
+    let place = Place::of_unit(table);
+    let object = entries::object(tx, &place).await?;
+    Ok(object.unwrap_or_else(|| Object::at(&place)))
 }
 
 /// A group as logins need it; one that is gone, or that clients are not told of, has no members.
 pub(super) async fn group<T: Tx>(
     tx: &mut T,
-    key: &str,
+    place: &Place,
     object: Option<&Object>,
 ) -> Result<Group, SqlError> {
-    let place = Place {
-        path: GROUP.path,
-        entry: key,
-    };
     let members = match object {
         Some(object) if object.text("group-type") == "firewall" => {
             references::targets(tx, place, "member", &LOCAL).await?
@@ -309,7 +310,8 @@ pub(super) async fn group<T: Tx>(
         _ => Vec::new(),
     };
     Ok(Group {
-        name: key.into(),
+        vdom: place.vdom(),
+        name: place.key().into(),
         members: members
             .iter()
             .map(|member| CanonicalName::from_stored(member))

@@ -7,6 +7,7 @@
 mod administer;
 mod consume;
 mod directory;
+mod entries;
 mod events;
 mod head;
 mod log;
@@ -32,13 +33,14 @@ use domain::audit::{Actor, Event};
 use domain::client::{Client, Secret};
 use domain::explain::FirstUse;
 use domain::login::{CodePosition, Facts};
-use domain::name::CanonicalName;
-use domain::schema::{Object, Table};
+use domain::name::{CanonicalName, Realm};
+use domain::schema::{Object, Place, Table};
 use domain::settings::Settings;
 use domain::throttle::{CodeCounter, Throttled};
 use domain::time::Timestamp;
 use domain::token::Verifier;
 use domain::user::User;
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use otp::{Drift, Step};
 
@@ -229,7 +231,7 @@ impl GatewayStore {
         source: &str,
         now: Timestamp,
     ) -> Result<(), Throttled> {
-        let settings = self.settings();
+        let settings = self.settings(name.realm().vdom());
         let mut counters = self.memory.counters();
         match counters.password(name, source, &settings, now) {
             Some(counter) => counter.reserve(settings.password_limit, now),
@@ -327,9 +329,9 @@ impl GatewayStore {
         self.memory.read().groups_of(person)
     }
 
-    /// The settings in force.
-    pub fn settings(&self) -> Arc<Settings> {
-        self.memory.read().settings()
+    /// The settings in force in a virtual domain; what is global is the same in all.
+    pub fn settings(&self, vdom: Vdom) -> Arc<Settings> {
+        self.memory.read().settings(vdom)
     }
 
     /// The RADIUS clients in force.
@@ -426,12 +428,18 @@ impl GatewayStore {
         self.memory.open_secret(object, field)
     }
 
-    /// The next `limit` tokens after the serial `after`.
-    pub async fn tokens_after(&self, after: &str, limit: i64) -> Result<Vec<Owned>, Undecided> {
+    /// The next `limit` tokens of a virtual domain after the serial `after`.
+    pub async fn tokens_after(
+        &self,
+        vdom: Vdom,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<Owned>, Undecided> {
         let memory = Arc::clone(&self.memory);
         let mut page = self
             .read(queries::TokensAfter {
                 memory,
+                vdom,
                 after: after.to_owned(),
                 limit,
             })
@@ -459,9 +467,20 @@ impl GatewayStore {
         }
     }
 
-    /// The next `limit` users after the canonical name `after`.
-    pub async fn people_after(&self, after: &str, limit: i64) -> Result<Vec<User>, Undecided> {
+    /// Activated hardware tokens: of a virtual domain, and of all.
+    pub async fn activated(&self, vdom: Vdom) -> Result<(u64, u64), Undecided> {
+        self.read(queries::Activated { vdom }).await
+    }
+
+    /// The next `limit` users of a realm after the canonical name `after`.
+    pub async fn people_after(
+        &self,
+        realm: Realm,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<User>, Undecided> {
         self.read(queries::PeopleAfter {
+            realm,
             after: after.to_owned(),
             limit,
         })
@@ -473,22 +492,23 @@ impl GatewayStore {
         self.read(queries::OnePerson { name }).await
     }
 
-    /// All entries of a table other than users and tokens.
-    pub async fn objects(&self, table: &'static Table) -> Result<Vec<Object>, Undecided> {
-        self.read(queries::Objects { table }).await
+    /// All virtual domains, the root first.
+    pub async fn vdoms(&self) -> Result<Vec<Vdom>, Undecided> {
+        self.read(queries::Vdoms {}).await
+    }
+
+    /// All entries of a table other than users and tokens, as somebody in `vdom` sees them.
+    pub async fn objects(
+        &self,
+        vdom: Vdom,
+        table: &'static Table,
+    ) -> Result<Vec<Object>, Undecided> {
+        self.read(queries::Objects { vdom, table }).await
     }
 
     /// One entry of a table other than users and tokens.
-    pub async fn object(
-        &self,
-        table: &'static Table,
-        key: &str,
-    ) -> Result<Option<Object>, Undecided> {
-        self.read(queries::OneObject {
-            table,
-            key: Box::from(key),
-        })
-        .await
+    pub async fn object(&self, place: Place) -> Result<Option<Object>, Undecided> {
+        self.read(queries::OneObject { place }).await
     }
 
     /// One event.
@@ -506,13 +526,16 @@ impl GatewayStore {
         self.read(queries::Explanations { from, to }).await
     }
 
-    /// Mobile tokens after a serial whose state at the token server matters.
+    /// Mobile tokens after a serial whose state at the token server matters: those of a virtual domain,
+    /// or all.
     pub async fn pollable_after(
         &self,
+        vdom: Option<Vdom>,
         after: &str,
         limit: i64,
     ) -> Result<Vec<TokenSerial>, Undecided> {
         self.read(queries::PollableAfter {
+            vdom,
             after: after.to_owned(),
             limit,
         })
@@ -524,18 +547,18 @@ impl GatewayStore {
         let memory = Arc::clone(&self.memory);
         self.read(queries::Due {
             memory,
-            by: now.micros(),
+            by: now,
             limit,
         })
         .await
     }
 
-    /// All messages in the outbox.
-    pub async fn outbox(&self, limit: i64) -> Result<Vec<Waiting>, Undecided> {
+    /// Messages in the outbox, the oldest first: of a virtual domain, or of all.
+    pub async fn outbox(&self, vdom: Option<Vdom>, limit: i64) -> Result<Vec<Waiting>, Undecided> {
         let memory = Arc::clone(&self.memory);
-        self.read(queries::Due {
+        self.read(queries::Outbox {
             memory,
-            by: i64::MAX,
+            vdom,
             limit,
         })
         .await

@@ -4,8 +4,10 @@ use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
 use domain::admin::Message;
 use domain::time::Timestamp;
+use domain::vdom::Vdom;
 use ident::{LicenceCode, TokenSerial};
 
+use super::entries::parsed_vdom;
 use super::memory;
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Row, SqlError, Tx};
@@ -46,7 +48,7 @@ pub(super) async fn put<T: Tx>(
     let message_id = HEXLOWER.encode(&random);
     let (kind, subject, payload) = written(message);
     let payload = secrets.seal_message(&message_id, payload.as_bytes())?;
-    if let Message::Provision(_) = message {
+    if let Message::Provision { .. } = message {
         // An earlier one was for a seed that is gone: under its identity another must not be sent.
         tx.exec(
             "DELETE FROM outbox WHERE kind = $1 AND subject = $2",
@@ -57,9 +59,17 @@ pub(super) async fn put<T: Tx>(
     let id = memory::mark(tx, NUMBERED).await?.unwrap_or(0) + 1;
     memory::set_mark(tx, NUMBERED, id).await?;
     tx.exec_one(
-        "INSERT INTO outbox (id, message, kind, subject, payload, created, due, attempts) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6, 0)",
-        &vals![id, &message_id, kind, &subject, payload, now],
+        "INSERT INTO outbox (id, message, kind, subject, payload, created, due, attempts, vdom) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6, 0, $7)",
+        &vals![
+            id,
+            &message_id,
+            kind,
+            &subject,
+            payload,
+            now,
+            message.vdom().as_str()
+        ],
     )
     .await?;
     Ok(id)
@@ -73,10 +83,10 @@ const ACTIVATION_MAIL: &str = "activation-mail";
 /// bearer in).
 fn written(message: &Message) -> (&'static str, String, String) {
     match message {
-        Message::ActivateLicence(code) => {
+        Message::ActivateLicence { code, .. } => {
             (ACTIVATE_LICENCE, String::new(), code.as_str().to_owned())
         }
-        Message::Provision(tokens) => {
+        Message::Provision { tokens, .. } => {
             let serials = tokens
                 .iter()
                 .map(TokenSerial::as_str)
@@ -84,7 +94,9 @@ fn written(message: &Message) -> (&'static str, String, String) {
                 .join(" ");
             (PROVISION, serials.clone(), serials)
         }
-        Message::ActivationMail { token, user, to } => (
+        Message::ActivationMail {
+            token, user, to, ..
+        } => (
             ACTIVATION_MAIL,
             token.as_str().to_owned(),
             format!("{token}\n{to}\n{user}"),
@@ -92,19 +104,20 @@ fn written(message: &Message) -> (&'static str, String, String) {
     }
 }
 
-fn read(kind: &str, payload: &str) -> Option<Message> {
+fn read(vdom: Vdom, kind: &str, payload: &str) -> Option<Message> {
     match kind {
         ACTIVATE_LICENCE => LicenceCode::parse(payload)
             .ok()
-            .map(Message::ActivateLicence),
+            .map(|code| Message::ActivateLicence { vdom, code }),
         PROVISION => payload
             .split(' ')
             .map(|serial| TokenSerial::parse(serial).ok())
             .collect::<Option<Vec<_>>>()
-            .map(Message::Provision),
+            .map(|tokens| Message::Provision { vdom, tokens }),
         ACTIVATION_MAIL => {
             let mut parts = payload.splitn(3, '\n');
             Some(Message::ActivationMail {
+                vdom,
                 token: TokenSerial::parse(parts.next()?).ok()?,
                 to: parts.next()?.into(),
                 user: parts.next()?.into(),
@@ -122,6 +135,7 @@ pub(super) struct OutboxRow {
     created: Timestamp,
     attempts: u32,
     last_error: Option<String>,
+    vdom: String,
 }
 
 impl FromRow for OutboxRow {
@@ -134,6 +148,7 @@ impl FromRow for OutboxRow {
             created: row.get(4)?,
             attempts: row.get(5)?,
             last_error: row.get(6)?,
+            vdom: row.get(7)?,
         })
     }
 }
@@ -146,7 +161,7 @@ impl OutboxRow {
             .ok_or_else(damaged)?;
         let text = std::str::from_utf8(&plain).map_err(|_| damaged())?;
         Ok(Waiting {
-            message: read(&self.kind, text).ok_or_else(damaged)?,
+            message: read(parsed_vdom(&self.vdom)?, &self.kind, text).ok_or_else(damaged)?,
             id: self.id,
             message_id: self.message_id,
             created: self.created,
@@ -156,16 +171,30 @@ impl OutboxRow {
     }
 }
 
-/// Messages whose time has come, oldest first; all of them for `due = i64::MAX`.
+/// Messages whose time has come, oldest first.
 pub(super) async fn due<T: Tx>(
     tx: &mut T,
-    due: i64,
+    by: Timestamp,
     limit: i64,
 ) -> Result<Vec<OutboxRow>, SqlError> {
     tx.rows(
-        "SELECT id, message, kind, payload, created, attempts, last_error FROM outbox \
+        "SELECT id, message, kind, payload, created, attempts, last_error, vdom FROM outbox \
          WHERE due <= $1 ORDER BY id LIMIT $2",
-        &vals![due, limit],
+        &vals![by, limit],
+    )
+    .await
+}
+
+/// What waits, oldest first: of a virtual domain, or of all.
+pub(super) async fn waiting<T: Tx>(
+    tx: &mut T,
+    vdom: Option<Vdom>,
+    limit: i64,
+) -> Result<Vec<OutboxRow>, SqlError> {
+    tx.rows(
+        "SELECT id, message, kind, payload, created, attempts, last_error, vdom FROM outbox \
+         WHERE $1 IS NULL OR vdom = $1 ORDER BY id LIMIT $2",
+        &vals![vdom.as_ref().map(Vdom::as_str), limit],
     )
     .await
 }

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use domain::admin::Owned;
-use domain::name::CanonicalName;
-use domain::schema::{Object, Table};
+use domain::name::{CanonicalName, Realm};
+use domain::schema::{Object, Place, Table};
+use domain::time::Timestamp;
 use domain::user::User;
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 
+use super::entries;
 use super::events::{self, Recorded};
 use super::memory::Memory;
 use super::outbox::{self, Waiting};
@@ -35,10 +38,10 @@ macro_rules! question {
 }
 
 question! {
-    /// Tokens after a serial, a page at a time.
-    TokensAfter { memory: Arc<Memory>, after: String, limit: i64 } -> Vec<Owned>,
+    /// Tokens of a virtual domain after a serial, a page at a time.
+    TokensAfter { memory: Arc<Memory>, vdom: Vdom, after: String, limit: i64 } -> Vec<Owned>,
     |self, tx| {
-        let rows = records::tokens_after(tx, &self.after, self.limit).await?;
+        let rows = records::tokens_after(tx, self.vdom, &self.after, self.limit).await?;
         rows.into_iter().map(|row| row.open(&self.memory.secrets)).collect()
     }
 }
@@ -53,10 +56,10 @@ question! {
 }
 
 question! {
-    /// Users after a canonical name, a page at a time.
-    PeopleAfter { after: String, limit: i64 } -> Vec<User>,
+    /// Users of a realm after a canonical name, a page at a time.
+    PeopleAfter { realm: Realm, after: String, limit: i64 } -> Vec<User>,
     |self, tx| {
-        let rows = records::people_after(tx, &self.after, self.limit).await?;
+        let rows = records::people_after(tx, self.realm, &self.after, self.limit).await?;
         Ok(rows.into_iter().map(|PersonRow(user)| user).collect())
     }
 }
@@ -68,15 +71,27 @@ question! {
 }
 
 question! {
-    /// All entries of one of the other tables.
-    Objects { table: &'static Table } -> Vec<Object>,
-    |self, tx| records::objects(tx, self.table).await
+    /// Activated hardware tokens: of a virtual domain, and of all.
+    Activated { vdom: Vdom } -> (u64, u64),
+    |self, tx| records::activated(tx, self.vdom).await
+}
+
+question! {
+    /// All virtual domains, the root first.
+    Vdoms { } -> Vec<Vdom>,
+    |self, tx| entries::vdoms(tx).await
+}
+
+question! {
+    /// All entries of one of the other tables in a virtual domain.
+    Objects { vdom: Vdom, table: &'static Table } -> Vec<Object>,
+    |self, tx| entries::objects(tx, self.vdom, self.table).await
 }
 
 question! {
     /// One entry of one of the other tables.
-    OneObject { table: &'static Table, key: Box<str> } -> Option<Object>,
-    |self, tx| records::object(tx, self.table, &self.key).await
+    OneObject { place: Place } -> Option<Object>,
+    |self, tx| entries::object(tx, &self.place).await
 }
 
 question! {
@@ -87,9 +102,18 @@ question! {
 
 question! {
     /// Messages in the outbox whose time has come.
-    Due { memory: Arc<Memory>, by: i64, limit: i64 } -> Vec<Waiting>,
+    Due { memory: Arc<Memory>, by: Timestamp, limit: i64 } -> Vec<Waiting>,
     |self, tx| {
         let rows = outbox::due(tx, self.by, self.limit).await?;
+        rows.into_iter().map(|row| row.open(&self.memory.secrets)).collect()
+    }
+}
+
+question! {
+    /// Messages in the outbox: of a virtual domain, or of all.
+    Outbox { memory: Arc<Memory>, vdom: Option<Vdom>, limit: i64 } -> Vec<Waiting>,
+    |self, tx| {
+        let rows = outbox::waiting(tx, self.vdom, self.limit).await?;
         rows.into_iter().map(|row| row.open(&self.memory.secrets)).collect()
     }
 }
@@ -108,6 +132,6 @@ question! {
 
 question! {
     /// Tokens that wait for a phone or have one, after a serial: what a poll asks about.
-    PollableAfter { after: String, limit: i64 } -> Vec<TokenSerial>,
-    |self, tx| records::pollable_after(tx, &self.after, self.limit).await
+    PollableAfter { vdom: Option<Vdom>, after: String, limit: i64 } -> Vec<TokenSerial>,
+    |self, tx| records::pollable_after(tx, self.vdom, &self.after, self.limit).await
 }

@@ -1,20 +1,17 @@
-//! Users, tokens and configuration entries as rows.
+//! Users and tokens as rows.
 
-use data_encoding::BASE64;
-use domain::admin::{Named, Owned, Owner};
-use domain::name::{CanonicalName, UserName};
+use domain::admin::{Owned, Owner};
+use domain::name::{CanonicalName, Realm, UserName};
 use domain::password::PasswordHash;
-use domain::schema::{Field, Kind as FieldKind, Object, Table, Value};
 use domain::time::Timestamp;
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
 use domain::user::{Switch, TwoFactor, User};
+use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed};
-use zeroize::Zeroizing;
 
 use super::directory::Progress;
 use super::events::step_value;
-use super::references::{self, Place, Reference};
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Row, SqlError, Tx, Val};
 use crate::vals;
@@ -26,9 +23,9 @@ impl FromRow for PersonRow {
     fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
         let canonical: String = row.get(0)?;
         let damaged = |field| SqlError::damaged("person", &canonical, field);
-        let name = UserName::parse(&row.get::<String>(1)?).map_err(|_| damaged("name"))?;
+        let written: String = row.get(1)?;
         Ok(Self(User {
-            name,
+            name: user_name(&canonical, &written).ok_or_else(|| damaged("name"))?,
             status: match row.get::<String>(2)?.as_str() {
                 "enable" => Switch::Enable,
                 "disable" => Switch::Disable,
@@ -50,6 +47,12 @@ impl FromRow for PersonRow {
             email: row.get::<Option<String>>(6)?.map(Into::into),
         }))
     }
+}
+
+/// A name as it was written, of the person who is looked up as `canonical`.
+fn user_name(canonical: &str, written: &str) -> Option<UserName> {
+    let realm = CanonicalName::from_stored(canonical).realm();
+    UserName::within(realm, written).ok()
 }
 
 pub(super) async fn person<T: Tx>(
@@ -76,8 +79,8 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
         TwoFactor::Fortitoken => "fortitoken",
     };
     tx.exec_one(
-        "INSERT INTO person (canonical, name, status, password, two_factor, token, email) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (canonical) DO UPDATE SET \
+        "INSERT INTO person (canonical, name, status, password, two_factor, token, email, realm) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (canonical) DO UPDATE SET \
          name = $2, status = $3, password = $4, two_factor = $5, token = $6, email = $7",
         &vals![
             user.name.canonical().as_str(),
@@ -87,6 +90,7 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             two_factor,
             user.token.as_ref().map(TokenSerial::as_str),
             user.email.as_deref(),
+            user.name.canonical().realm().as_str(),
         ],
     )
     .await
@@ -117,6 +121,7 @@ pub(super) async fn remove_person<T: Tx>(tx: &mut T, name: &CanonicalName) -> Re
 #[derive(Clone, Debug)]
 pub(super) struct TokenRow {
     pub(super) serial: TokenSerial,
+    vdom: Vdom,
     status: TokenStatus,
     comments: String,
     licence: Option<LicenceSerial>,
@@ -140,14 +145,14 @@ impl FromRow for TokenRow {
         let key: String = row.get(0)?;
         let damaged = |field| SqlError::damaged("token", &key, field);
         let owner = match (
-            row.get::<Option<String>>(19)?,
             row.get::<Option<String>>(20)?,
+            row.get::<Option<String>>(21)?,
         ) {
-            (Some(name), email) => Some(Owner {
-                name: UserName::parse(&name).map_err(|_| damaged("owner"))?,
-                email: email.map(Into::into),
+            (Some(canonical), Some(name)) => Some(Owner {
+                name: user_name(&canonical, &name).ok_or_else(|| damaged("owner"))?,
+                email: row.get::<Option<String>>(22)?.map(Into::into),
             }),
-            (None, _) => None,
+            _ => None,
         };
         Ok(Self {
             serial: TokenSerial::parse(&key).map_err(|_| damaged("serial"))?,
@@ -178,6 +183,7 @@ impl FromRow for TokenRow {
                 .map_err(|_| damaged("drift"))?,
             spent: row.get(17)?,
             spent_by: row.get(18)?,
+            vdom: Vdom::parse(&row.get::<String>(19)?).map_err(|_| damaged("vdom"))?,
             owner,
         })
     }
@@ -246,6 +252,7 @@ impl TokenRow {
         Ok(Owned {
             token: Token {
                 serial,
+                vdom: self.vdom,
                 status: self.status,
                 comments: self.comments.into(),
                 licence: self.licence,
@@ -277,7 +284,7 @@ pub(super) async fn token<T: Tx>(
     tx.row(
         "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
          t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
-         t.seed_version, t.drift, t.spent, t.spent_by, p.name, p.email \
+         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email \
          FROM token t LEFT JOIN person p ON p.token = t.serial \
          WHERE t.serial = $1 AND t.stage <> 'removed'",
         &vals![serial.as_str()],
@@ -285,24 +292,26 @@ pub(super) async fn token<T: Tx>(
     .await
 }
 
-/// The next tokens after `after` in the order of their serials.
+/// The next tokens of a virtual domain after `after` in the order of their serials.
 pub(super) async fn tokens_after<T: Tx>(
     tx: &mut T,
+    vdom: Vdom,
     after: &str,
     limit: i64,
 ) -> Result<Vec<TokenRow>, SqlError> {
     tx.rows(
         "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
          t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
-         t.seed_version, t.drift, t.spent, t.spent_by, p.name, p.email \
+         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email \
          FROM token t LEFT JOIN person p ON p.token = t.serial \
-         WHERE t.serial > $1 AND t.stage <> 'removed' ORDER BY t.serial LIMIT $2",
-        &vals![after, limit],
+         WHERE t.vdom = $1 AND t.serial > $2 AND t.stage <> 'removed' \
+         ORDER BY t.serial LIMIT $3",
+        &vals![vdom.as_str(), after, limit],
     )
     .await
 }
 
-/// As [`tokens_after`], with the removed ones: what was spent of them stays spent.
+/// As [`tokens_after`] of all virtual domains, with the removed ones: what was spent of them stays spent.
 pub(super) async fn all_tokens_after<T: Tx>(
     tx: &mut T,
     after: &str,
@@ -310,34 +319,75 @@ pub(super) async fn all_tokens_after<T: Tx>(
 ) -> Result<Vec<TokenRow>, SqlError> {
     tx.rows(
         "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
-         link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, \
-         NULL, NULL FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
+         link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
+         NULL, NULL, NULL FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
         &vals![after, limit],
     )
     .await
 }
 
-/// The next mobile tokens after `after` whose state at the token server matters.
+/// The next mobile tokens after `after` whose state at the token server matters: those of a virtual
+/// domain, or all.
 pub(super) async fn pollable_after<T: Tx>(
     tx: &mut T,
+    vdom: Option<Vdom>,
     after: &str,
     limit: i64,
 ) -> Result<Vec<TokenSerial>, SqlError> {
-    let rows: Vec<(String,)> = tx
-        .rows(
-            "SELECT serial FROM token WHERE serial > $1 \
-             AND stage IN ('provisioning', 'provisioned') ORDER BY serial LIMIT $2",
-            &vals![after, limit],
-        )
-        .await?;
+    let rows: Vec<(String,)> = match &vdom {
+        Some(vdom) => {
+            tx.rows(
+                "SELECT serial FROM token WHERE vdom = $1 AND serial > $2 \
+                 AND stage IN ('provisioning', 'provisioned') ORDER BY serial LIMIT $3",
+                &vals![vdom.as_str(), after, limit],
+            )
+            .await?
+        }
+        None => {
+            tx.rows(
+                "SELECT serial FROM token WHERE serial > $1 \
+                 AND stage IN ('provisioning', 'provisioned') ORDER BY serial LIMIT $2",
+                &vals![after, limit],
+            )
+            .await?
+        }
+    };
     let serial = |text: &str| {
         TokenSerial::parse(text).map_err(|_| SqlError::damaged("token", text, "serial"))
     };
     rows.iter().map(|(text,)| serial(text)).collect()
 }
 
-/// The next users after `after` in the order of their canonical names.
+/// Hardware tokens that are activated and not locked: of a virtual domain, and of all.
+pub(super) async fn activated<T: Tx>(tx: &mut T, vdom: Vdom) -> Result<(u64, u64), SqlError> {
+    let counts: Option<(i64, i64)> = tx
+        .row(
+            "SELECT count(*) FILTER (WHERE vdom = $1), count(*) FROM token \
+             WHERE stage = 'activated' AND status = 'active'",
+            &vals![vdom.as_str()],
+        )
+        .await?;
+    let (here, everywhere) = counts.unwrap_or_default();
+    Ok((here.unsigned_abs(), everywhere.unsigned_abs()))
+}
+
+/// The next users of a realm after `after` in the order of their canonical names.
 pub(super) async fn people_after<T: Tx>(
+    tx: &mut T,
+    realm: Realm,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<PersonRow>, SqlError> {
+    tx.rows(
+        "SELECT canonical, name, status, password, two_factor, token, email FROM person \
+         WHERE realm = $1 AND canonical > $2 ORDER BY canonical LIMIT $3",
+        &vals![realm.as_str(), after, limit],
+    )
+    .await
+}
+
+/// As [`people_after`], of all realms.
+pub(super) async fn all_people_after<T: Tx>(
     tx: &mut T,
     after: &str,
     limit: i64,
@@ -399,11 +449,11 @@ pub(super) async fn put_token<T: Tx>(
     };
     tx.exec_one(
         "INSERT INTO token (serial, status, comments, licence, kind, period, digits, digest, \
-         stage, code, link, expires, registration, os_version, drift, seed_version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0) \
+         stage, code, link, expires, registration, os_version, drift, vdom, seed_version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0) \
          ON CONFLICT (serial) DO UPDATE SET status = $2, comments = $3, licence = $4, kind = $5, \
          period = $6, digits = $7, digest = $8, stage = $9, code = $10, link = $11, \
-         expires = $12, registration = $13, os_version = $14, drift = $15",
+         expires = $12, registration = $13, os_version = $14, drift = $15, vdom = $16",
         &[
             Val::from(serial.as_str()),
             status.into(),
@@ -420,6 +470,7 @@ pub(super) async fn put_token<T: Tx>(
             registration,
             os_version,
             i64::from(token.drift.0).into(),
+            token.vdom.as_str().into(),
         ],
     )
     .await
@@ -482,237 +533,4 @@ pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Resu
         &vals![serial.as_str()],
     )
     .await
-}
-
-/// The entry of a table with this key. A single object exists always.
-pub(super) async fn object<T: Tx>(
-    tx: &mut T,
-    table: &'static Table,
-    key: &str,
-) -> Result<Option<Object>, SqlError> {
-    let rows: Vec<(String, String)> = tx
-        .rows(
-            "SELECT field, value FROM config WHERE path = $1 AND entry = $2 ORDER BY field",
-            &vals![table.path, key],
-        )
-        .await?;
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let mut object = Object::new(table, key);
-    for (name, value) in rows {
-        fill(&mut object, &name, value);
-    }
-    Ok(Some(object))
-}
-
-/// All entries of a table, in the order of their keys.
-pub(super) async fn objects<T: Tx>(
-    tx: &mut T,
-    table: &'static Table,
-) -> Result<Vec<Object>, SqlError> {
-    let rows: Vec<(String, String, String)> = tx
-        .rows(
-            "SELECT entry, field, value FROM config WHERE path = $1 ORDER BY entry, field",
-            &vals![table.path],
-        )
-        .await?;
-    let mut objects: Vec<Object> = Vec::new();
-    for (key, name, value) in rows {
-        match objects.last_mut().filter(|object| *object.key == *key) {
-            Some(object) => fill(object, &name, value),
-            None => {
-                let mut object = Object::new(table, &key);
-                fill(&mut object, &name, value);
-                objects.push(object);
-            }
-        }
-    }
-    Ok(objects)
-}
-
-/// A field that this version does not declare is left alone in its row.
-fn fill(object: &mut Object, name: &str, value: String) {
-    if let Some(child) = ChildField::parse(name) {
-        return child.fill(object, value);
-    }
-    if let Some(field) = object.table.field(name) {
-        object.set(field, stored(field, value));
-    }
-}
-
-fn stored(field: &'static Field, value: String) -> Value {
-    match field.kind {
-        FieldKind::Secret(_) => Value::Sealed(value.into()),
-        FieldKind::List(_) => Value::List(value.lines().map(Box::from).collect()),
-        _ => Value::Text(value.into()),
-    }
-}
-
-/// The row of a child entry's field is named `CHILD/PLACE/FIELD`; the one without a field has the
-/// child's key. No table and no field has a `/` in its name.
-struct ChildField<'a> {
-    table: &'a str,
-    place: usize,
-    field: &'a str,
-}
-
-impl<'a> ChildField<'a> {
-    fn parse(name: &'a str) -> Option<Self> {
-        let (table, rest) = name.split_once('/')?;
-        let (place, field) = rest.split_once('/')?;
-        let place = place.parse().ok()?;
-        Some(Self {
-            table,
-            place,
-            field,
-        })
-    }
-
-    /// Five digits put the rows of a listing into the order of the children.
-    fn name(table: &Table, place: usize, field: &str) -> String {
-        format!("{}/{place:05}/{field}", table.path)
-    }
-
-    fn fill(&self, object: &mut Object, value: String) {
-        let Some(table) = object.table.child(self.table) else {
-            return;
-        };
-        if self.field == EXISTS {
-            object.add_child(Object::new(table, &value));
-        } else if let (Some(field), Some(child)) =
-            (table.field(self.field), object.child_mut(table, self.place))
-        {
-            child.set(field, stored(field, value));
-        }
-    }
-}
-
-/// The row that an entry without any set field leaves behind: it exists.
-const EXISTS: &str = "";
-
-pub(super) async fn put_object<T: Tx>(
-    tx: &mut T,
-    object: Object,
-    secrets: &Secrets,
-) -> Result<(), SqlError> {
-    let table = object.table;
-    let (path, key) = (table.path, object.key.clone());
-    let place = Place { path, entry: &key };
-    references::put(tx, place, &named_by(&object)).await?;
-    clear(tx, table, &key).await?;
-    put_field(tx, path, &key, EXISTS, "").await?;
-    let (values, children) = object.into_parts();
-    for (field, value) in values {
-        let text = kept(table, &key, field, value, secrets)?;
-        put_field(tx, path, &key, field.name, &text).await?;
-    }
-    for child_table in table.children {
-        let children = children.iter().filter(|child| child.table == *child_table);
-        for (place, child) in children.enumerate() {
-            put_field(
-                tx,
-                path,
-                &key,
-                &ChildField::name(child_table, place, EXISTS),
-                &child.key,
-            )
-            .await?;
-            for (field, value) in child.values() {
-                let name = ChildField::name(child_table, place, field.name);
-                put_field(tx, path, &key, &name, &value.texts().join("\n")).await?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A value as its row holds it. No text has line ends, so they part the texts of a list.
-fn kept(
-    table: &'static Table,
-    key: &str,
-    field: &'static Field,
-    value: Value,
-    secrets: &Secrets,
-) -> Result<Zeroizing<String>, SqlError> {
-    Ok(Zeroizing::new(match value {
-        Value::Text(text) | Value::Sealed(text) => text.into_string(),
-        Value::List(texts) => texts.join("\n"),
-        Value::Secret(plain) => {
-            let sealed = secrets.seal_config(table.path, key, field.name, plain.as_bytes())?;
-            BASE64.encode(&sealed)
-        }
-    }))
-}
-
-async fn put_field<T: Tx>(
-    tx: &mut T,
-    path: &str,
-    key: &str,
-    field: &str,
-    value: &str,
-) -> Result<(), SqlError> {
-    tx.exec_one(
-        "INSERT INTO config (path, entry, field, value) VALUES ($1, $2, $3, $4)",
-        &vals![path, key, field, value],
-    )
-    .await
-}
-
-/// What the values of an entry name, each with the name of its row.
-fn named_by(object: &Object) -> Vec<Reference> {
-    let own = object
-        .values()
-        .map(|(field, value)| (field.name.to_owned(), field, value));
-    let of_children = object.table.children.iter().flat_map(|table| {
-        let children = object.children(table).enumerate();
-        children.flat_map(move |(place, child)| {
-            let name = move |field: &Field| ChildField::name(table, place, field.name);
-            child
-                .values()
-                .map(move |(field, value)| (name(field), field, value))
-        })
-    });
-    let references = own.chain(of_children).flat_map(|(name, field, value)| {
-        let tables = field.kind.references();
-        let texts = value.texts().iter().filter(|_| !tables.is_empty());
-        texts.map(move |key| Reference {
-            field: name.clone(),
-            named: Named {
-                tables,
-                key: key.clone(),
-            },
-        })
-    });
-    references.collect()
-}
-
-/// `match/00000/server-name` as an administrator reads it: `match server-name`.
-pub(super) fn field_words(name: &str) -> String {
-    match ChildField::parse(name) {
-        Some(child) => format!("{} {}", child.table, child.field),
-        None => name.to_owned(),
-    }
-}
-
-pub(super) async fn remove_object<T: Tx>(
-    tx: &mut T,
-    table: &'static Table,
-    key: &str,
-) -> Result<(), SqlError> {
-    let place = Place {
-        path: table.path,
-        entry: key,
-    };
-    references::remove(tx, place).await?;
-    clear(tx, table, key).await
-}
-
-async fn clear<T: Tx>(tx: &mut T, table: &'static Table, key: &str) -> Result<(), SqlError> {
-    tx.exec(
-        "DELETE FROM config WHERE path = $1 AND entry = $2",
-        &vals![table.path, key],
-    )
-    .await
-    .map(drop)
 }

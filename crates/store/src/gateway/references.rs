@@ -4,20 +4,14 @@
 use std::collections::HashSet;
 
 use domain::admin::{Named, Use, Uses, UsesOf};
-use domain::name::CanonicalName;
-use domain::schema::{FORTITOKEN, LOCAL, Shape, Table};
+use domain::name::{CanonicalName, Realm};
+use domain::schema::{FORTITOKEN, LOCAL, Place, Scope, Shape, Table};
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 
-use super::records;
+use super::entries::{self, parsed_vdom};
 use crate::engine::{SqlError, Tx};
 use crate::vals;
-
-/// An entry that names others: its table's path, and how the index knows it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
-    pub(super) path: &'a str,
-    pub(super) entry: &'a str,
-}
 
 /// One value that names an entry.
 #[derive(Debug)]
@@ -43,10 +37,11 @@ pub(super) async fn written<T: Tx>(
 
 async fn target<T: Tx>(tx: &mut T, named: &Named) -> Result<Option<Target>, SqlError> {
     for table in named.tables.iter().filter_map(|path| Table::at(path)) {
-        let Some(name) = identity(table, &named.key) else {
+        let place = Place::new(named.vdom, table, named.key.clone());
+        let Some(name) = identity(&place) else {
             continue;
         };
-        if let Some(written) = written_in(tx, table, &name).await? {
+        if let Some(written) = written_in(tx, place.vdom(), table, &name).await? {
             return Ok(Some(Target {
                 table,
                 name,
@@ -57,19 +52,24 @@ async fn target<T: Tx>(tx: &mut T, named: &Named) -> Result<Option<Target>, SqlE
     Ok(None)
 }
 
-/// How the index knows the entry with this key; nothing for a key that cannot be one.
-pub(super) fn identity(table: &Table, key: &str) -> Option<String> {
-    if table == &LOCAL {
-        return CanonicalName::of(key).ok().map(|name| name.to_string());
+/// How the index knows an entry; nothing for a key that cannot be one.
+fn identity(place: &Place) -> Option<String> {
+    if place.table() == &LOCAL {
+        let realm = Realm::Vdom(place.vdom());
+        let name = CanonicalName::within(realm, place.key()).ok()?;
+        return Some(name.to_string());
     }
-    if table == &FORTITOKEN {
-        return TokenSerial::parse(key).ok().map(|it| it.to_string());
+    if place.table() == &FORTITOKEN {
+        return TokenSerial::parse(place.key())
+            .ok()
+            .map(|it| it.to_string());
     }
-    Some(key.to_owned())
+    Some(place.key().to_owned())
 }
 
 async fn written_in<T: Tx>(
     tx: &mut T,
+    vdom: Vdom,
     table: &'static Table,
     name: &str,
 ) -> Result<Option<Box<str>>, SqlError> {
@@ -78,14 +78,15 @@ async fn written_in<T: Tx>(
             .await?
     } else if table == &FORTITOKEN {
         tx.row(
-            "SELECT serial FROM token WHERE serial = $1 AND stage <> 'removed'",
-            &vals![name],
+            "SELECT serial FROM token WHERE serial = $1 AND vdom = $2 AND stage <> 'removed'",
+            &vals![name, vdom.as_str()],
         )
         .await?
     } else {
         tx.row(
-            "SELECT entry FROM config WHERE path = $1 AND entry = $2 AND field = ''",
-            &vals![table.path, name],
+            "SELECT entry FROM config \
+             WHERE path = $1 AND vdom = $2 AND entry = $3 AND field = ''",
+            &vals![table.path, table.within(vdom).as_str(), name],
         )
         .await?
     };
@@ -95,31 +96,46 @@ async fn written_in<T: Tx>(
 /// Makes these the references of an entry. What it named before and names still is left as it is.
 pub(super) async fn put<T: Tx>(
     tx: &mut T,
-    place: Place<'_>,
+    place: &Place,
     references: &[Reference],
 ) -> Result<(), SqlError> {
     let mut gone = stored(tx, place).await?;
     for Reference { field, named } in references {
         let kept = named.tables.iter().find_map(|path| {
-            let name = identity(Table::at(path)?, &named.key)?;
+            let target = Place::new(named.vdom, Table::at(path)?, named.key.clone());
+            let name = identity(&target)?;
             gone.take(&(field.clone(), (*path).to_owned(), name))
         });
         if kept.is_none()
             && let Some(Target { table, name, .. }) = target(tx, named).await?
         {
             tx.exec_one(
-                "INSERT INTO reference (path, entry, field, target, name) \
-                 VALUES ($1, $2, $3, $4, $5)",
-                &vals![place.path, place.entry, field, table.path, &name],
+                "INSERT INTO reference (vdom, path, entry, field, target, name) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                &vals![
+                    place.vdom().as_str(),
+                    place.table().path,
+                    place.key(),
+                    field,
+                    table.path,
+                    &name
+                ],
             )
             .await?;
         }
     }
     for (field, target, name) in gone {
         tx.exec_one(
-            "DELETE FROM reference \
-             WHERE path = $1 AND entry = $2 AND field = $3 AND target = $4 AND name = $5",
-            &vals![place.path, place.entry, &field, &target, &name],
+            "DELETE FROM reference WHERE vdom = $1 AND path = $2 AND entry = $3 \
+             AND field = $4 AND target = $5 AND name = $6",
+            &vals![
+                place.vdom().as_str(),
+                place.table().path,
+                place.key(),
+                &field,
+                &target,
+                &name
+            ],
         )
         .await?;
     }
@@ -129,15 +145,21 @@ pub(super) async fn put<T: Tx>(
 /// The entries of one table that a field of an entry names, as the index knows them.
 pub(super) async fn targets<T: Tx>(
     tx: &mut T,
-    place: Place<'_>,
+    place: &Place,
     field: &str,
     table: &Table,
 ) -> Result<Vec<String>, SqlError> {
     let rows: Vec<(String,)> = tx
         .rows(
             "SELECT name FROM reference \
-             WHERE path = $1 AND entry = $2 AND field = $3 AND target = $4",
-            &vals![place.path, place.entry, field, table.path],
+             WHERE vdom = $1 AND path = $2 AND entry = $3 AND field = $4 AND target = $5",
+            &vals![
+                place.vdom().as_str(),
+                place.table().path,
+                place.key(),
+                field,
+                table.path
+            ],
         )
         .await?;
     Ok(rows.into_iter().map(|(name,)| name).collect())
@@ -145,44 +167,59 @@ pub(super) async fn targets<T: Tx>(
 
 async fn stored<T: Tx>(
     tx: &mut T,
-    place: Place<'_>,
+    place: &Place,
 ) -> Result<HashSet<(String, String, String)>, SqlError> {
     let rows: Vec<(String, String, String)> = tx
         .rows(
-            "SELECT field, target, name FROM reference WHERE path = $1 AND entry = $2",
-            &vals![place.path, place.entry],
+            "SELECT field, target, name FROM reference \
+             WHERE vdom = $1 AND path = $2 AND entry = $3",
+            &vals![place.vdom().as_str(), place.table().path, place.key()],
         )
         .await?;
     Ok(rows.into_iter().collect())
 }
 
 /// What an entry that is gone named, it names no more.
-pub(super) async fn remove<T: Tx>(tx: &mut T, place: Place<'_>) -> Result<(), SqlError> {
+pub(super) async fn remove<T: Tx>(tx: &mut T, place: &Place) -> Result<(), SqlError> {
     tx.exec(
-        "DELETE FROM reference WHERE path = $1 AND entry = $2",
-        &vals![place.path, place.entry],
+        "DELETE FROM reference WHERE vdom = $1 AND path = $2 AND entry = $3",
+        &vals![place.vdom().as_str(), place.table().path, place.key()],
     )
     .await
     .map(drop)
 }
 
+/// The virtual domain whose values may name entries of a table: none where all may.
+fn namers(vdom: Vdom, table: &Table) -> Option<Vdom> {
+    match table.scope {
+        Scope::Global => None,
+        Scope::Vdom => Some(vdom),
+    }
+}
+
 /// Who names an entry, or the first of a table's entries that somebody names.
 pub(super) async fn uses<T: Tx>(tx: &mut T, of: &UsesOf) -> Result<Option<Uses>, SqlError> {
-    let named = match of {
-        UsesOf::Entry(table, key) => identity(table, key).map(|name| (*table, name)),
-        UsesOf::AnyEntry(table) => first_named(tx, table).await?.map(|name| (*table, name)),
+    let (vdom, table, name) = match of {
+        UsesOf::Entry(place) => (place.vdom(), place.table(), identity(place)),
+        UsesOf::AnyEntry(vdom, table) => (*vdom, *table, first_named(tx, *vdom, table).await?),
     };
-    match named {
-        Some((table, name)) => uses_of(tx, table, &name).await,
+    match name {
+        Some(name) => uses_of(tx, vdom, table, &name).await,
         None => Ok(None),
     }
 }
 
-async fn first_named<T: Tx>(tx: &mut T, table: &Table) -> Result<Option<String>, SqlError> {
+async fn first_named<T: Tx>(
+    tx: &mut T,
+    vdom: Vdom,
+    table: &Table,
+) -> Result<Option<String>, SqlError> {
+    let namers = namers(vdom, table);
     let row: Option<(String,)> = tx
         .row(
-            "SELECT name FROM reference WHERE target = $1 ORDER BY name LIMIT 1",
-            &vals![table.path],
+            "SELECT name FROM reference WHERE target = $1 AND ($2 IS NULL OR vdom = $2) \
+             ORDER BY name LIMIT 1",
+            &vals![table.path, namers.as_ref().map(Vdom::as_str)],
         )
         .await?;
     Ok(row.map(|(name,)| name))
@@ -190,15 +227,18 @@ async fn first_named<T: Tx>(tx: &mut T, table: &Table) -> Result<Option<String>,
 
 async fn uses_of<T: Tx>(
     tx: &mut T,
+    vdom: Vdom,
     table: &'static Table,
     name: &str,
 ) -> Result<Option<Uses>, SqlError> {
+    let namers = namers(vdom, table);
     let shown = i64::try_from(Uses::SHOWN).unwrap_or(i64::MAX);
-    let rows: Vec<(String, String, String)> = tx
+    let rows: Vec<(String, String, String, String)> = tx
         .rows(
-            "SELECT path, entry, field FROM reference WHERE target = $1 AND name = $2 \
-             ORDER BY path, entry, field LIMIT $3",
-            &vals![table.path, name, shown],
+            "SELECT vdom, path, entry, field FROM reference \
+             WHERE target = $1 AND name = $2 AND ($3 IS NULL OR vdom = $3) \
+             ORDER BY vdom, path, entry, field LIMIT $4",
+            &vals![table.path, name, namers.as_ref().map(Vdom::as_str), shown],
         )
         .await?;
     if rows.is_empty() {
@@ -206,26 +246,31 @@ async fn uses_of<T: Tx>(
     }
     let count: Option<(i64,)> = tx
         .row(
-            "SELECT COUNT(*) FROM reference WHERE target = $1 AND name = $2",
-            &vals![table.path, name],
+            "SELECT COUNT(*) FROM reference \
+             WHERE target = $1 AND name = $2 AND ($3 IS NULL OR vdom = $3)",
+            &vals![table.path, name, namers.as_ref().map(Vdom::as_str)],
         )
         .await?;
     let mut first = Vec::with_capacity(rows.len());
-    for (path, entry, field) in rows {
+    for (vdom, path, entry, field) in rows {
+        let vdom = parsed_vdom(&vdom)?;
         let key = match Table::at(&path) {
             Some(table) if !matches!(table.shape, Shape::Single) => {
-                written_in(tx, table, &entry).await?
+                written_in(tx, vdom, table, &entry).await?
             }
             _ => None,
         };
         first.push(Use {
+            vdom,
             table: path.into(),
             key: key.unwrap_or(entry.into()),
-            field: records::field_words(&field).into(),
+            field: entries::field_words(&field).into(),
         });
     }
     Ok(Some(Uses {
-        of: written_in(tx, table, name).await?.unwrap_or(name.into()),
+        of: written_in(tx, vdom, table, name)
+            .await?
+            .unwrap_or(name.into()),
         first,
         total: count.map_or(0, |(count,)| count.unsigned_abs()),
     }))
@@ -234,6 +279,7 @@ async fn uses_of<T: Tx>(
 /// An entry that has another key.
 #[derive(Debug)]
 pub(super) struct Renamed<'a> {
+    pub(super) vdom: Vdom,
     pub(super) table: &'static Table,
     /// The keys as the index knows them.
     pub(super) from: &'a str,
@@ -247,33 +293,44 @@ pub(super) struct Renamed<'a> {
 pub(super) async fn rename<T: Tx>(
     tx: &mut T,
     renamed: &Renamed<'_>,
-) -> Result<Vec<(String, String)>, SqlError> {
+) -> Result<Vec<Place>, SqlError> {
     let Renamed {
+        vdom,
         table,
         from,
         to,
         from_written,
         to_written,
     } = *renamed;
+    let namers = namers(vdom, table);
+    let namers = namers.as_ref().map(Vdom::as_str);
     // No text has line ends, so they part the texts of a list, and every text stands between two.
     tx.exec(
         "UPDATE config SET value = trim(\
          replace($5 || value || $5, $5 || $3 || $5, $5 || $4 || $5), $5) \
-         WHERE (path, entry, field) IN \
-         (SELECT path, entry, field FROM reference WHERE target = $1 AND name = $2)",
-        &vals![table.path, from, from_written, to_written, "\n"],
+         WHERE (path, vdom, entry, field) IN \
+         (SELECT path, vdom, entry, field FROM reference \
+         WHERE target = $1 AND name = $2 AND ($6 IS NULL OR vdom = $6))",
+        &vals![table.path, from, from_written, to_written, "\n", namers],
     )
     .await?;
-    let places = tx
+    let rows: Vec<(String, String, String)> = tx
         .rows(
-            "SELECT DISTINCT path, entry FROM reference WHERE target = $1 AND name = $2",
-            &vals![table.path, from],
+            "SELECT DISTINCT vdom, path, entry FROM reference \
+             WHERE target = $1 AND name = $2 AND ($3 IS NULL OR vdom = $3)",
+            &vals![table.path, from, namers],
         )
         .await?;
     tx.exec(
-        "UPDATE reference SET name = $3 WHERE target = $1 AND name = $2",
-        &vals![table.path, from, to],
+        "UPDATE reference SET name = $3 \
+         WHERE target = $1 AND name = $2 AND ($4 IS NULL OR vdom = $4)",
+        &vals![table.path, from, to, namers],
     )
     .await?;
+    let mut places = Vec::with_capacity(rows.len());
+    for (vdom, path, entry) in rows {
+        let vdom = parsed_vdom(&vdom)?;
+        places.extend(Table::at(&path).map(|table| Place::new(vdom, table, entry)));
+    }
     Ok(places)
 }

@@ -1,10 +1,11 @@
 //! Entries under another key: the row, its secrets, and whatever names it, in one transaction.
 
 use domain::name::{CanonicalName, UserName};
-use domain::schema::{LOCAL, Object, Table, Value};
+use domain::schema::{LOCAL, Object, Place, Value};
 use zeroize::Zeroizing;
 
 use super::administer::{Touched, Update, administrator, put_object};
+use super::entries;
 use super::memory::Memory;
 use super::records;
 use super::references::{self, Renamed};
@@ -22,6 +23,7 @@ pub(super) async fn user<T: Tx>(
     };
     records::rename_person(tx, &from, &to).await?;
     let renamed = Renamed {
+        vdom: from.realm().vdom(),
         table: &LOCAL,
         from: from.as_str(),
         to: to.canonical().as_str(),
@@ -37,17 +39,19 @@ pub(super) async fn user<T: Tx>(
 /// Gives an entry of another table another key.
 pub(super) async fn object<T: Tx>(
     tx: &mut T,
-    table: &'static Table,
-    [from, to]: [&str; 2],
+    place: &Place,
+    to: &str,
     memory: &Memory,
     touched: &mut Touched,
 ) -> Result<(), SqlError> {
-    copy(tx, table, [from, to], memory, touched).await?;
-    records::remove_object(tx, table, from).await?;
+    let (table, from) = (place.table(), place.key());
+    copy(tx, place, to, memory, touched).await?;
+    entries::remove_object(tx, place).await?;
     if let (Some(from), Some(to)) = (administrator(table, from), administrator(table, to)) {
         touched.updates.push(Update::Renamed(from, to));
     }
     let renamed = Renamed {
+        vdom: place.vdom(),
         table,
         from,
         to,
@@ -55,32 +59,30 @@ pub(super) async fn object<T: Tx>(
         to_written: to,
     };
     carried(references::rename(tx, &renamed).await?, touched);
-    touched.object(&Object::new(table, from));
+    touched.object(place);
     Ok(())
 }
 
 /// What names the entry has another value now: memory has to learn it like any other change.
-fn carried(places: Vec<(String, String)>, touched: &mut Touched) {
-    for (path, entry) in places {
-        if let Some(table) = Table::at(&path) {
-            touched.object(&Object::new(table, &entry));
-        }
+fn carried(places: Vec<Place>, touched: &mut Touched) {
+    for place in places {
+        touched.object(&place);
     }
 }
 
 /// Writes a copy of an entry. Its secrets are sealed anew, since each is bound to its entry.
 pub(super) async fn copy<T: Tx>(
     tx: &mut T,
-    table: &'static Table,
-    [from, to]: [&str; 2],
+    place: &Place,
+    to: &str,
     memory: &Memory,
     touched: &mut Touched,
 ) -> Result<(), SqlError> {
-    let damaged = || SqlError::damaged("config", from, "secret");
-    let original = records::object(tx, table, from).await?;
+    let damaged = || SqlError::damaged("config", place.key(), "secret");
+    let original = entries::object(tx, place).await?;
     let original = original.ok_or_else(damaged)?;
     let mut copied = opened(memory, &original, to).ok_or_else(damaged)?;
-    for child in table.children {
+    for child in place.table().children {
         let children = original.children(child);
         let children = children.map(|child| opened(memory, child, &child.key));
         let children: Option<Vec<Object>> = children.collect();
@@ -91,7 +93,7 @@ pub(super) async fn copy<T: Tx>(
 
 /// The fields of an entry under another key, its secrets open.
 fn opened(memory: &Memory, original: &Object, key: &str) -> Option<Object> {
-    let mut copied = Object::new(original.table, key);
+    let mut copied = Object::at(&Place::new(original.vdom, original.table, key));
     for (field, value) in original.values() {
         let value = match value {
             Value::Text(text) => Value::Text(text.clone()),

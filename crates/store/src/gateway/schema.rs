@@ -15,6 +15,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "log",
         sql: LOG,
     },
+    Migration {
+        name: "virtual domains",
+        sql: VIRTUAL_DOMAINS,
+    },
 ];
 
 /// - `token.stage = 'removed'` keeps what was spent of a token that was deleted: it may come back.
@@ -108,16 +112,18 @@ CREATE TABLE mark (
 ) STRICT;
 ";
 
-/// Which value names which entry: `target` is the path of its table, `name` what identifies it there.
+/// Which value names which entry: `vdom` is that of the value, `target` the path of the table that is
+/// named, `name` what identifies the entry there.
 /// A user's token stands in the user's row alone.
 const REFERENCES: &str = "
 CREATE TABLE reference (
+    vdom TEXT NOT NULL,
     path TEXT NOT NULL,
     entry TEXT NOT NULL,
     field TEXT NOT NULL,
     target TEXT NOT NULL,
     name TEXT NOT NULL,
-    PRIMARY KEY (path, entry, field, target, name)
+    PRIMARY KEY (vdom, path, entry, field, target, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reference_target ON reference (target, name);
 ";
@@ -151,4 +157,35 @@ CREATE TABLE spender (
     client TEXT NOT NULL,
     source TEXT NOT NULL
 ) STRICT;
+";
+
+/// - What was there belongs to the root.
+/// - `person.canonical` and `token.serial` stay unique over all virtual domains; the indexes are for
+///   the pages of one.
+/// - `event.vdom` is empty for the root, as it was before there was another.
+const VIRTUAL_DOMAINS: &str = "
+ALTER TABLE person ADD COLUMN realm TEXT NOT NULL DEFAULT 'root';
+CREATE INDEX person_realm ON person (realm, canonical);
+
+ALTER TABLE token ADD COLUMN vdom TEXT NOT NULL DEFAULT 'root';
+CREATE INDEX token_vdom ON token (vdom, serial);
+CREATE INDEX token_activated ON token (vdom) WHERE stage = 'activated' AND status = 'active';
+
+ALTER TABLE config RENAME TO config_of_root;
+CREATE TABLE config (
+    path TEXT NOT NULL,
+    vdom TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    field TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (path, vdom, entry, field)
+) STRICT;
+INSERT INTO config SELECT path, 'root', entry, field, value FROM config_of_root;
+DROP TABLE config_of_root;
+INSERT INTO config VALUES ('vdom', 'root', 'root', '', '');
+CREATE INDEX config_subnet ON config (path, value) WHERE field = 'subnet';
+
+ALTER TABLE event ADD COLUMN vdom TEXT;
+
+ALTER TABLE outbox ADD COLUMN vdom TEXT NOT NULL DEFAULT 'root';
 ";

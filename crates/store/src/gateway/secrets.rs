@@ -2,6 +2,7 @@
 
 use data_encoding::BASE64;
 use domain::client::Secret;
+use domain::schema::Place;
 use ident::TokenSerial;
 use otp::Seed;
 use zeroize::Zeroizing;
@@ -68,26 +69,21 @@ impl Secrets {
 
     pub(super) fn seal_config(
         &self,
-        path: &'static str,
-        key: &str,
+        place: &Place,
         field: &'static str,
         plain: &[u8],
     ) -> Result<Vec<u8>, SqlError> {
-        let aad = config_aad(path, key, field);
-        self.seal(&aad, plain, || SqlError::damaged("config", key, field))
+        let aad = config_aad(place, field);
+        self.seal(&aad, plain, || {
+            SqlError::damaged("config", place.key(), field)
+        })
     }
 
     /// Opens the text after `ENC ` of a configured secret.
-    pub(super) fn open_config(
-        &self,
-        path: &str,
-        key: &str,
-        field: &str,
-        enc: &str,
-    ) -> Option<Secret> {
+    pub(super) fn open_config(&self, place: &Place, field: &str, enc: &str) -> Option<Secret> {
         let sealed = Sealed::from_bytes(BASE64.decode(enc.as_bytes()).ok()?);
         self.sealer
-            .open(&config_aad(path, key, field), &sealed)
+            .open(&config_aad(place, field), &sealed)
             .ok()
             .map(Secret::new)
     }
@@ -124,6 +120,13 @@ fn token_aad(serial: TokenSerial, field: &str, version: u64) -> Aad {
     Aad::new(TENANT, field, serial.as_str(), version)
 }
 
-fn config_aad(path: &str, key: &str, field: &str) -> Aad {
-    Aad::new(TENANT, path, &format!("{key}\n{field}"), 0)
+/// Keys and names have no line ends, so none of the root's is taken for another's.
+fn config_aad(place: &Place, field: &str) -> Aad {
+    let (vdom, key) = (place.vdom(), place.key());
+    let row = if vdom.is_root() {
+        format!("{key}\n{field}")
+    } else {
+        format!("{vdom}\n{key}\n{field}")
+    };
+    Aad::new(TENANT, place.table().path, &row, 0)
 }

@@ -11,10 +11,11 @@ use domain::login::{CodePosition, Facts, Origin, Proof, Second, Submitted, secon
 use domain::name::CanonicalName;
 use domain::password::{Check, PasswordHash, Presented};
 use domain::reason::Reason;
-use domain::schema::{LOCAL, Table, Value};
+use domain::schema::{LOCAL, Place, Table, Value};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Resync};
-use ident::{ActivationCode, LicenceSerial, Pace, TokenSerial};
+use domain::vdom::Vdom;
+use ident::{ActivationCode, LicenceCode, LicenceSerial, Pace, TokenSerial};
 use otp::{Parameters, Seed, Step, code_at};
 use store::gateway::{ClockTrust, Decision, Done, GatewayStore, Location, Outcome, StoreError};
 use store::sealing::RootKey;
@@ -79,6 +80,11 @@ pub(crate) fn name(name: &str) -> CanonicalName {
     CanonicalName::of(name).unwrap()
 }
 
+/// A virtual domain beside the root.
+pub(crate) fn sales() -> Vdom {
+    Vdom::parse("sales").unwrap()
+}
+
 pub(crate) fn origin(client: &str) -> Origin {
     Origin {
         client: client.into(),
@@ -121,11 +127,17 @@ pub(crate) fn set(table: &'static Table, field: &str, value: &str) -> Edit {
 }
 
 pub(crate) fn configure(table: &'static Table, key: &str, edits: Vec<Edit>) -> Operation {
-    Operation::Configure {
-        table,
-        key: key.into(),
-        edits,
-    }
+    configure_in(Vdom::ROOT, table, key, edits)
+}
+
+pub(crate) fn configure_in(
+    vdom: Vdom,
+    table: &'static Table,
+    key: &str,
+    edits: Vec<Edit>,
+) -> Operation {
+    let place = Place::new(vdom, table, key);
+    Operation::Configure { place, edits }
 }
 
 pub(crate) fn licence() -> LicenceSerial {
@@ -141,6 +153,7 @@ pub(crate) async fn enrol(
     now: Timestamp,
 ) {
     let imported = Operation::Imported {
+        vdom: Vdom::ROOT,
         licence: licence(),
         tokens: vec![token],
     };
@@ -169,13 +182,24 @@ pub(crate) fn assignment(user: &str, token: TokenSerial) -> Operation {
     configure(&LOCAL, user, edits)
 }
 
+pub(crate) fn provision(token: TokenSerial) -> Operation {
+    let vdom = Vdom::ROOT;
+    Operation::Provision { vdom, token }
+}
+
+pub(crate) fn import(code: &str) -> Operation {
+    let code = LicenceCode::parse(code).unwrap();
+    let vdom = Vdom::ROOT;
+    Operation::Import { vdom, code }
+}
+
 pub(crate) async fn provision_again(
     store: &GatewayStore,
     token: TokenSerial,
     seed: [u8; 20],
     now: Timestamp,
 ) {
-    run_with(store, Operation::Provision(token), seed, now).await;
+    run_with(store, provision(token), seed, now).await;
     run(store, supplied(token), now).await;
 }
 
@@ -274,7 +298,16 @@ pub(crate) async fn resync(
 ) -> Option<Outcome> {
     let verifier = store.verifier(token).unwrap();
     let found = Resync::find(&verifier, codes.0, codes.1, now).ok()?;
-    Some(consume(store, Decision::Resync(found, admin(), now)).await)
+    Some(consume(store, resync_of(found, now)).await)
+}
+
+pub(crate) fn resync_of(resync: Resync, at: Timestamp) -> Decision {
+    Decision::Resync {
+        resync,
+        vdom: Vdom::ROOT,
+        actor: admin(),
+        at,
+    }
 }
 
 #[track_caller]

@@ -8,9 +8,10 @@ use anyhow::{Context, Result};
 use data_encoding::BASE64;
 use domain::admin::{Edit, Entropy, Operation, Supplied};
 use domain::audit::Actor;
-use domain::schema::{LOCAL, RADIUS_CLIENT, SETTING, Table, Value};
+use domain::schema::{LOCAL, Place, RADIUS_CLIENT, SETTING, Table, Value};
 use domain::time::Span;
 use domain::token::ActivationLink;
+use domain::vdom::Vdom;
 use gateway::clock;
 use ident::{ActivationCode, LicenceSerial, Pace, TokenSerial};
 use otp::{Code, Parameters, Seed, Step};
@@ -85,7 +86,12 @@ pub(super) async fn fill(directory: &Path, users: u32, secret: &str) -> Result<(
         let numbers = first..users.min(first + TOGETHER);
         let tokens = numbers.clone().map(serial).collect();
         let licence = LicenceSerial::purchased(u64::from(first)).context("a licence number")?;
-        administer(&store, Operation::Imported { licence, tokens }, 0, None).await?;
+        let imported = Operation::Imported {
+            vdom: Vdom::ROOT,
+            licence,
+            tokens,
+        };
+        administer(&store, imported, 0, None).await?;
         let mut together = JoinSet::new();
         for number in numbers {
             together.spawn(assign(Arc::clone(&store), number));
@@ -120,8 +126,7 @@ async fn assign(store: Arc<GatewayStore>, number: u32) -> Result<()> {
         .map(|field| Edit::Set(field, Value::Sealed(hash.into())));
     let edits = edits.into_iter().chain(password).collect();
     let operation = Operation::Configure {
-        table: &LOCAL,
-        key: user(number).into(),
+        place: Place::new(Vdom::ROOT, &LOCAL, user(number)),
         edits,
     };
     let messages = administer(&store, operation, number, None).await?;
@@ -143,8 +148,7 @@ async fn set(
     values: &[(&str, &str)],
 ) -> Result<()> {
     let operation = Operation::Configure {
-        table,
-        key: key.into(),
+        place: Place::new(Vdom::ROOT, table, key),
         edits: edits(table, values),
     };
     administer(store, operation, 0, None).await.map(drop)

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use data_encoding::BASE64;
 use domain::admin::{Edit, Entropy, Operation, Phone, Polled, Supplied};
 use domain::audit::Actor;
-use domain::schema::{LOCAL, RADIUS_CLIENT, SETTING, Table, Value};
+use domain::schema::{LOCAL, Place, RADIUS_CLIENT, SETTING, Table, Value};
 use domain::time::Span;
 use domain::token::ActivationLink;
+use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, Pace, RegistrationId, TokenSerial};
 use otp::{Parameters, Seed, Step, code_at};
 use store::gateway::GatewayStore;
@@ -110,6 +111,7 @@ async fn supply(store: &Arc<GatewayStore>, people: &Arc<[Person]>, first: usize,
     let tokens = || people[first..last].iter().map(|person| person.token);
     let licence = LicenceSerial::purchased(u64::try_from(first).unwrap()).unwrap();
     let imported = Operation::Imported {
+        vdom: Vdom::ROOT,
         licence,
         tokens: tokens().collect(),
     };
@@ -141,8 +143,7 @@ async fn assign(store: &GatewayStore, person: &Person) {
         &[("two-factor", "fortitoken"), ("fortitoken", token)],
     ));
     let operation = Operation::Configure {
-        table: &LOCAL,
-        key: person.name.as_str().into(),
+        place: Place::new(Vdom::ROOT, &LOCAL, person.name.as_str()),
         edits,
     };
     let messages = administer(store, operation, person.seed, None).await;
@@ -158,8 +159,7 @@ async fn assign(store: &GatewayStore, person: &Person) {
 
 async fn set(store: &GatewayStore, table: &'static Table, key: &str, values: &[(&str, &str)]) {
     let operation = Operation::Configure {
-        table,
-        key: key.into(),
+        place: Place::new(Vdom::ROOT, table, key),
         edits: edits_of(table, values),
     };
     administer(store, operation, [0; 20], None).await;

@@ -3,6 +3,7 @@
 use cli::render;
 use domain::audit::{Actor, Event};
 use domain::unit::{Ending, Performance, TokenServerStatus};
+use domain::vdom::Vdom;
 use tracing::info;
 
 use super::super::executor::{Executor, Gone, Printer, Ran};
@@ -26,7 +27,7 @@ impl Executor {
         printer: &Printer,
     ) -> Result<Ran, Gone> {
         let action = format!("system.{}", ending.name());
-        let event = Event::changed(actor, &action, "", comment, clock::now());
+        let event = Event::changed(actor, Vdom::ROOT, &action, "", comment, clock::now());
         if let Err(why) = self.store.record(event).await {
             return Ok(why.into());
         }

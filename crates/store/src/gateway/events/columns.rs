@@ -4,6 +4,7 @@ use domain::audit::{Actor, Event, What};
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
 use domain::time::Timestamp;
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use otp::{Drift, Step};
 
@@ -55,6 +56,7 @@ pub(super) struct Columns<'a> {
     object: Option<&'a str>,
     refers: Option<i64>,
     tally: Option<i64>,
+    vdom: Option<&'a str>,
 }
 
 impl<'a> Columns<'a> {
@@ -120,26 +122,29 @@ impl<'a> Columns<'a> {
             },
             What::Resynchronised {
                 actor,
+                vdom,
                 token,
                 step,
                 drift,
             } => Self {
                 kind: RESYNCHRONISED,
-                ..blank.by(actor)
+                ..blank.by(actor).within(vdom)
             }
             .spent(token, *step, *drift),
             What::NotResynchronised {
                 actor,
+                vdom,
                 token,
                 cause,
             } => Self {
                 kind: NOT_RESYNCHRONISED,
                 token: Some(token.as_str()),
                 detail: Some(cause),
-                ..blank.by(actor)
+                ..blank.by(actor).within(vdom)
             },
             What::Activation {
                 actor,
+                vdom,
                 token,
                 owner,
                 stage,
@@ -150,7 +155,7 @@ impl<'a> Columns<'a> {
                 token: Some(token.as_str()),
                 action: Some(stage.id()),
                 detail: Some(detail),
-                ..blank.by(actor)
+                ..blank.by(actor).within(vdom)
             },
             What::Unlocked { actor, person } => Self {
                 kind: UNLOCKED,
@@ -165,6 +170,7 @@ impl<'a> Columns<'a> {
             },
             What::Changed {
                 actor,
+                vdom,
                 action,
                 object,
                 detail,
@@ -173,7 +179,7 @@ impl<'a> Columns<'a> {
                 action: Some(action),
                 object: Some(object),
                 detail: Some(detail),
-                ..blank.by(actor)
+                ..blank.by(actor).within(vdom)
             },
             What::AdminLogin { actor } => Self {
                 kind: ADMIN_LOGIN,
@@ -230,8 +236,16 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// The values in the order of the table.
-    pub(super) fn values(self) -> [Val<'a>; 16] {
+    /// The root goes without saying.
+    fn within(self, vdom: &'a Vdom) -> Self {
+        Self {
+            vdom: (!vdom.is_root()).then_some(vdom.as_str()),
+            ..self
+        }
+    }
+
+    /// The values in the order of the table, but for the hash.
+    pub(super) fn values(self) -> [Val<'a>; 17] {
         [
             self.at.into(),
             self.kind.into(),
@@ -249,6 +263,7 @@ impl<'a> Columns<'a> {
             self.object.into(),
             self.refers.into(),
             self.tally.into(),
+            self.vdom.into(),
         ]
     }
 }

@@ -5,6 +5,7 @@ use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
 use domain::reason::Reason;
 use domain::time::Timestamp;
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use otp::{Drift, Step};
 
@@ -30,7 +31,7 @@ impl FromRow for Recorded {
 }
 
 /// The columns in the order in which they are read.
-const COLUMNS: [&str; 18] = [
+const COLUMNS: [&str; 19] = [
     "id",
     "at",
     "kind",
@@ -49,6 +50,7 @@ const COLUMNS: [&str; 18] = [
     "refers",
     "tally",
     "hash",
+    "vdom",
 ];
 
 impl Recorded {
@@ -75,6 +77,7 @@ impl Recorded {
             },
             RESYNCHRONISED => What::Resynchronised {
                 actor: fields.actor()?,
+                vdom: fields.vdom()?,
                 token: fields.token()?.ok_or_else(|| fields.damaged("token"))?,
                 step: fields.step()?.ok_or_else(|| fields.damaged("step"))?,
                 drift: fields.drift()?,
@@ -90,6 +93,7 @@ impl Recorded {
             },
             CHANGED => What::Changed {
                 actor: fields.actor()?,
+                vdom: fields.vdom()?,
                 action: fields.text(13)?,
                 object: fields.text(14)?,
                 detail: fields.text(10)?,
@@ -99,11 +103,13 @@ impl Recorded {
             },
             NOT_RESYNCHRONISED => What::NotResynchronised {
                 actor: fields.actor()?,
+                vdom: fields.vdom()?,
                 token: fields.token()?.ok_or_else(|| fields.damaged("token"))?,
                 cause: fields.text(10)?,
             },
             ACTIVATION => What::Activation {
                 actor: fields.actor()?,
+                vdom: fields.vdom()?,
                 token: fields.token()?.ok_or_else(|| fields.damaged("token"))?,
                 owner: fields.owner()?,
                 stage: ActivationStage::from_id(&fields.text(13)?)
@@ -187,6 +193,13 @@ impl Fields<'_, '_> {
         Ok(Actor {
             name: self.text(11)?,
             interface: self.text(12)?,
+        })
+    }
+
+    fn vdom(&self) -> Result<Vdom, SqlError> {
+        let name = self.row.get::<Option<String>>(18)?;
+        name.map_or(Ok(Vdom::ROOT), |name| {
+            Vdom::parse(&name).map_err(|_| self.damaged("vdom"))
         })
     }
 
