@@ -31,6 +31,7 @@ macro_rules! transcripts {
 transcripts! {
     configure_users
     configure_groups
+    configure_mail
     configure_settings
     configure_clients
     clock

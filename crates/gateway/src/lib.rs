@@ -16,6 +16,7 @@ mod command_line;
 mod console;
 mod debug_log;
 mod ending;
+mod interfaces;
 pub mod local_socket;
 mod login;
 mod machine;

@@ -1,32 +1,47 @@
-//! Activation mails over SMTP: `config system email-server`.
+//! Mails to people: `config system email-server`.
 
-use std::time::Duration;
+mod smtp;
 
 use cli::debug::{Application, Source};
-use domain::client::Secret;
 use domain::schema::{EMAIL_SERVER, Object, Place};
+use lettre::Message;
 use lettre::message::header::ContentType;
 use lettre::message::{Attachment, MultiPart, SinglePart};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls, TlsParameters};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use store::Undecided;
 use store::gateway::GatewayStore;
 
 use crate::debug_log::DebugLog;
 use crate::qr::Qr;
-
-/// A mail server that takes longer is dead.
-const TIMEOUT: Duration = Duration::from_secs(20);
+use smtp::DeliveryError;
 
 const SOURCE: Source = Source::Application(Application::Alertmail);
+
+/// A mail to one person.
+#[derive(Debug)]
+pub(crate) struct Letter<'a> {
+    to: &'a str,
+    subject: &'a str,
+    text: String,
+    /// A PNG file.
+    picture: Option<Vec<u8>>,
+}
+
+impl<'a> Letter<'a> {
+    /// How to activate a token, by mail: with the picture to scan.
+    pub(crate) fn activation(to: &'a str, activation: &Activation<'_>) -> Self {
+        Self {
+            to,
+            subject: "Activate your token",
+            text: body(activation),
+            picture: Qr::of(activation.link).and_then(|qr| qr.png()),
+        }
+    }
+}
 
 /// What a person needs to activate a token.
 pub(crate) struct Activation<'a> {
     /// The person.
     pub(crate) user: &'a str,
-    /// The address.
-    pub(crate) to: &'a str,
     /// What to type.
     pub(crate) code: &'a str,
     /// What to scan.
@@ -87,23 +102,22 @@ impl MailError {
     }
 }
 
-/// Sends an activation mail through the configured server.
+/// Sends a letter through the configured server.
 pub(crate) async fn send(
     store: &GatewayStore,
     debug: &DebugLog,
-    activation: &Activation<'_>,
+    letter: &Letter<'_>,
 ) -> Result<(), MailError> {
     let object = store.object(Place::of_unit(&EMAIL_SERVER)).await?;
     let server = object.filter(|object| !object.text("server").is_empty());
     let server = server.ok_or(MailError::NotConfigured)?;
-    let message = write(&server, activation)?;
+    let message = write(&server, letter)?;
     let password = store.open_secret(&server, "password");
     let (host, port) = (server.text("server"), server.text("port"));
     debug.raw(SOURCE, || {
-        format!("send mail to {} through {host}:{port}", activation.to)
+        format!("send mail to {} through {host}:{port}", letter.to)
     });
-    let sent = transport(&server, password.as_ref())?.send(message).await;
-    match sent {
+    match smtp::deliver(&server, password.as_ref(), &message).await {
         Ok(response) => {
             let said = response.message().collect::<Vec<_>>().join(" ");
             debug.raw(SOURCE, || {
@@ -119,7 +133,7 @@ pub(crate) async fn send(
     }
 }
 
-fn failure(server: &Object, error: &lettre::transport::smtp::Error) -> MailError {
+fn failure(server: &Object, error: &DeliveryError) -> MailError {
     let mut why = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
@@ -129,10 +143,14 @@ fn failure(server: &Object, error: &lettre::transport::smtp::Error) -> MailError
         }
         cause = inner.source();
     }
+    let is_permanent = match error {
+        DeliveryError::Smtp(error) => error.is_permanent() && !is_about_sender(error),
+        DeliveryError::TimedOut | DeliveryError::Interface(_) => false,
+    };
     MailError::Server {
         server: format!("{}:{}", server.text("server"), server.text("port")),
         why,
-        permanent: if error.is_permanent() && !is_about_sender(error) {
+        permanent: if is_permanent {
             Permanence::Permanent
         } else {
             Permanence::Transient
@@ -149,38 +167,7 @@ fn is_about_sender(error: &lettre::transport::smtp::Error) -> bool {
         .is_some_and(|status| REFUSALS.contains(&status.into()))
 }
 
-fn transport(
-    server: &Object,
-    password: Option<&Secret>,
-) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
-    let host = server.text("server");
-    let port = u16::try_from(server.number("port")).unwrap_or(25);
-    let parameters = || {
-        TlsParameters::builder(host.to_owned())
-            .dangerous_accept_invalid_certs(server.text("validate-server") == "disable")
-            .build()
-            .map_err(|error| failure(server, &error))
-    };
-    let tls = match server.text("security") {
-        "starttls" => Tls::Required(parameters()?),
-        "smtps" => Tls::Wrapper(parameters()?),
-        _ => Tls::None,
-    };
-    let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
-        .port(port)
-        .tls(tls)
-        .timeout(Some(TIMEOUT));
-    if server.text("authenticate") == "enable" {
-        let password = password
-            .map(|secret| String::from_utf8_lossy(secret.expose()).into_owned())
-            .unwrap_or_default();
-        let credentials = Credentials::new(server.text("username").to_owned(), password);
-        transport = transport.credentials(credentials);
-    }
-    Ok(transport.build())
-}
-
-fn write(server: &Object, activation: &Activation<'_>) -> Result<Message, MailError> {
+fn write(server: &Object, letter: &Letter<'_>) -> Result<Message, MailError> {
     let address = |text: &str| {
         text.parse()
             .map_err(|error: lettre::address::AddressError| MailError::Address {
@@ -192,16 +179,16 @@ fn write(server: &Object, activation: &Activation<'_>) -> Result<Message, MailEr
         "" => format!("symbolon@{}", sender_domain(server.text("server"))),
         reply_to => reply_to.to_owned(),
     };
-    let text = SinglePart::plain(body(activation));
+    let text = SinglePart::plain(letter.text.clone());
     let builder = Message::builder()
         .from(address(&from)?)
-        .to(address(activation.to)?)
-        .subject("Activate your token")
+        .to(address(letter.to)?)
+        .subject(letter.subject)
         .message_id(None);
-    let message = match Qr::of(activation.link).and_then(|qr| qr.png()) {
+    let message = match &letter.picture {
         Some(picture) => {
             let picture = Attachment::new("activation.png".to_owned()).body(
-                picture,
+                picture.clone(),
                 ContentType::parse("image/png").unwrap_or(ContentType::TEXT_PLAIN),
             );
             builder.multipart(MultiPart::mixed().singlepart(text).singlepart(picture))?
@@ -226,7 +213,6 @@ fn body(activation: &Activation<'_>) -> String {
         code,
         link,
         expires,
-        to: _,
     } = activation;
     format!(
         "Hello {user},\r\n\

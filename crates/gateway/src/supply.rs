@@ -26,7 +26,7 @@ use tracing::{info, warn};
 
 use crate::clock::{self, NoEntropy};
 use crate::debug_log::DebugLog;
-use crate::mail::{self, Activation, MailError};
+use crate::mail::{self, Activation, Letter, MailError};
 use crate::stopped;
 use crate::token_server::{AskError, TokenServer};
 
@@ -441,12 +441,12 @@ impl Supply {
         };
         let activation = Activation {
             user,
-            to: &to,
             code: waiting.code.as_str(),
             link: waiting.link.as_str(),
             expires: &waiting.expires.to_string(),
         };
-        match mail::send(&self.store, &self.debug, &activation).await {
+        let letter = Letter::activation(&to, &activation);
+        match mail::send(&self.store, &self.debug, &letter).await {
             Ok(()) => {
                 let sent = delivered(serial, Delivery::Sent { to: to.clone() });
                 self.take_in(sent, Some(id)).await?;

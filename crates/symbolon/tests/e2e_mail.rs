@@ -57,6 +57,12 @@ impl MailServer {
         std::fs::read(first).unwrap()
     }
 
+    /// From where the first mail came, and to whom it went.
+    fn session(&self) -> String {
+        self.mail();
+        std::fs::read_to_string(self.mails.join("1.session")).unwrap()
+    }
+
     fn is_empty(&self) -> bool {
         !self.mails.join("1.eml").exists()
     }
@@ -351,4 +357,57 @@ fn symptom_14_a_server_without_starttls_gets_no_mail_in_the_clear() {
     configure(&home, port, "set security none");
     server.mail();
     up.stop();
+}
+
+#[test]
+fn the_mail_comes_from_the_address_that_is_set() {
+    for (settings, peer) in [
+        ("set source-ip 127.0.0.77", "peer 127.0.0.77"),
+        (
+            "set interface-select-method specify\nset interface lo\nset source-ip 127.0.0.77",
+            "peer 127.0.0.1",
+        ),
+    ] {
+        let (home, up, port, token) = system(settings);
+        let server = MailServer::start(&home, port, &[]);
+        assign(&home, &token).ok();
+        let session = server.session();
+        assert!(session.starts_with(peer), "{settings}: {session}");
+        up.stop();
+    }
+    let (home, up, port, token) =
+        system("set interface-select-method specify\nset interface none7");
+    let _server = MailServer::start(&home, port, &[]);
+    let said = assign(&home, &token).refused();
+    assert!(said.contains("interface none7 has no address"), "{said}");
+    up.stop();
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_1_3_is_refused_where_that_is_the_least() {
+    for least in ["default", "TLSv1", "TLSv1-3"] {
+        let (home, up, port, token) = system(&format!(
+            "set security smtps\nset ssl-min-proto-version {least}"
+        ));
+        let (certificate, key) = certificate(&home);
+        let options = [
+            "--certificate",
+            &certificate,
+            "--key",
+            &key,
+            "--smtps",
+            "--tls-1.2",
+        ];
+        let server = MailServer::start(&home, port, &options);
+        let said = assign(&home, &token);
+        if least == "TLSv1-3" {
+            let said = said.refused();
+            assert!(said.contains("was not sent yet"), "{said}");
+            assert!(server.is_empty());
+        } else {
+            said.ok();
+            server.mail();
+        }
+        up.stop();
+    }
 }

@@ -1,6 +1,7 @@
 """A mail server as they are met: aiosmtpd, with STARTTLS, AUTH and bad days on demand.
 
-Prints 'ready' once it listens. Mails are written to --mails as 1.eml, 2.eml, …
+Prints 'ready' once it listens. Mails are written to --mails as 1.eml, 2.eml, …, and beside each, as
+1.session, from where it came and to whom it went.
 """
 
 import argparse
@@ -28,6 +29,8 @@ class Mails:
 
     async def handle_DATA(self, server, session, envelope):
         self.count += 1
+        lines = [f"peer {session.peer[0]}"] + [f"to {address}" for address in envelope.rcpt_tos]
+        (self.directory / f"{self.count}.session").write_text("\n".join(lines))
         written = self.directory / f"{self.count}.part"
         written.write_bytes(envelope.original_content)
         written.rename(self.directory / f"{self.count}.eml")
@@ -40,6 +43,8 @@ def main():
     arguments.add_argument("--mails", required=True)
     arguments.add_argument("--certificate", help="switches STARTTLS on and demands it")
     arguments.add_argument("--key")
+    arguments.add_argument("--smtps", action="store_true", help="TLS from the first octet")
+    arguments.add_argument("--tls-1.2", dest="tls12", action="store_true", help="nothing newer")
     arguments.add_argument("--login", help="USER:PASSWORD that a sender must have")
     arguments.add_argument("--answer", help="what a recipient is answered instead of 250")
     arguments.add_argument("--times", type=int, default=-1, help="how often; else always")
@@ -49,7 +54,12 @@ def main():
     if given.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(given.certificate, given.key)
-        options.update(tls_context=context, require_starttls=True)
+        if given.tls12:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+        if given.smtps:
+            options.update(ssl_context=context)
+        else:
+            options.update(tls_context=context, require_starttls=True)
     if given.login:
         user, password = (word.encode() for word in given.login.split(":", 1))
 

@@ -4,14 +4,16 @@ use super::{Access, Choice, Effect, Field, Kind, Table};
 
 mod group;
 mod log;
+mod mail;
 mod network;
 mod system;
 mod user;
 
 pub use group::GROUP;
 pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
+pub use mail::EMAIL_SERVER;
 pub use network::{CENTRAL_MANAGEMENT, DNS, FORTIGUARD, NTP, NTP_SERVER, SERVER_LIST};
-pub use system::{ADMIN, CONSOLE, EMAIL_SERVER, GLOBAL, VDOM};
+pub use system::{ADMIN, CONSOLE, GLOBAL, VDOM};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
 
 /// Every table, in the order of a full configuration.
