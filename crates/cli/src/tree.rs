@@ -440,6 +440,9 @@ pub(crate) const BEFORE_OR_AFTER: &[Keyword] = &[
 pub(crate) static TABLE: &[Node] = &[
     EDIT,
     DELETE,
+    PURGE,
+    RENAME,
+    CLONE,
     SHOW_HERE,
     GET_HERE,
     command("end", "Leave the table.", Verb::End, &[]),

@@ -19,6 +19,7 @@ use cli::manual::{self, Page};
 use cli::render::Zone;
 use cli::{Command, Session, Step};
 use domain::schema::Object;
+use domain::settings::VdomMode;
 use softtoken::ServerError;
 
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/cli");
@@ -94,8 +95,12 @@ fn every_block_can_be_typed() {
             .filter(|block| block.starts_with("config"))
             .flat_map(str::lines)
         {
+            if line == "config vdom" {
+                session.set_vdom_mode(VdomMode::Multi);
+            }
             type_line(&mut session, line);
         }
+        session.set_vdom_mode(VdomMode::None);
     }
     assert_eq!(session.prompt("gate"), "gate # ");
 }
@@ -104,6 +109,11 @@ fn open(session: &mut Session, path: &str) {
     if !path.starts_with("config") {
         return;
     }
+    // Virtual domains are configured where there are any.
+    session.set_vdom_mode(match path {
+        "config vdom" => VdomMode::Multi,
+        _ => VdomMode::None,
+    });
     type_line(session, path);
     if session.help("").contains("edit ") {
         type_line(session, "edit 1");

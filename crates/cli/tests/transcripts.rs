@@ -42,12 +42,14 @@ transcripts! {
     help_and_completion
     network
     show_and_get
+    rename_clone_purge
     servers
     store_fails
     system_performance
     system_status
     token_server
     tokens
+    vdoms
 }
 
 fn replay(name: &str, expected: &str) {

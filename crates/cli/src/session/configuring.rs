@@ -11,6 +11,9 @@ use super::place::{Base, Level};
 use super::{AdminError, Invocation, bad_value, is_child, refuse, run};
 use super::{Awaited, Command, Complaint, GLOBAL_PLACE, Leave, Refused, Session, Step};
 
+/// What is asked before a table is cleared.
+const PURGE_NOTICE: &str = "This operation will clear all table!\n";
+
 impl Session {
     pub(super) fn config(&mut self, invocation: &Invocation) -> Step {
         if invocation.path == [GLOBAL_PLACE] {
@@ -117,10 +120,16 @@ impl Session {
     }
 
     pub(super) fn purge(&mut self) -> Step {
-        if let Some(table) = self.place.table().filter(|table| is_child(table)) {
+        let Some(table) = self.place.table() else {
+            return Step::Nothing;
+        };
+        if is_child(table) {
             self.put_siblings(table, Vec::new());
+            return Step::Nothing;
         }
-        Step::Nothing
+        let vdom = self.vdom();
+        let step = self.change(Operation::Purge { vdom, table });
+        self.ask(PURGE_NOTICE, step)
     }
 
     pub(super) fn rename(&mut self, words: &[String]) -> Result<Step, Complaint> {
@@ -131,7 +140,8 @@ impl Session {
         if is_child(table) {
             return self.rename_child(table, from, to);
         }
-        Ok(Step::Nothing)
+        let (place, to) = (self.at(table, from), to.as_str().into());
+        Ok(self.change(Operation::Rename { place, to }))
     }
 
     pub(super) fn clone_entry(&mut self, words: &[String]) -> Result<Step, Complaint> {
@@ -142,7 +152,8 @@ impl Session {
         if is_child(table) {
             return self.clone_child(table, from, to);
         }
-        Ok(Step::Nothing)
+        let (place, to) = (self.at(table, from), to.as_str().into());
+        Ok(self.change(Operation::Clone { place, to }))
     }
 
     fn change(&mut self, operation: Operation) -> Step {

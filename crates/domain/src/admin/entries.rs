@@ -119,6 +119,12 @@ pub(super) fn copy(
     let noted = Plan::noted(context.changed_at(&renamed(&place, &to), &detail));
     let change = if place.table() == &LOCAL {
         let (user, name) = vacant_user(&place, &to, &mut facts)?;
+        if name.canonical() == user.name.canonical() {
+            return Err(AdminError::SamePerson {
+                key: to,
+                existing: user.name.as_written().into(),
+            });
+        }
         without_token(user.token, user.name.as_written())?;
         Change::User(User { name, ..user })
     } else {

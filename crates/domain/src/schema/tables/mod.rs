@@ -18,6 +18,7 @@ pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
 
 /// Every table, in the order of a full configuration.
 pub const ALL: &[&Table] = &[
+    &VDOM,
     &GLOBAL,
     &ADMIN,
     &CONSOLE,
