@@ -183,6 +183,16 @@ pub(crate) struct Report {
 
 pub(crate) static REPORTS: &[Report] = &[
     Report {
+        path: "system admin list",
+        help: "Show the administrators who are logged in.",
+        verb: Verb::Act(Act::Administrators),
+    },
+    Report {
+        path: "system admin status",
+        help: "Show this administrator's session.",
+        verb: Verb::Act(Act::Administrator),
+    },
+    Report {
         path: "system performance status",
         help: "Show processor and memory use.",
         verb: Verb::Act(Act::Performance),

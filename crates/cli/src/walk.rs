@@ -287,12 +287,23 @@ impl Walk {
             Some(Kind::Path) => words.chain(self.deeper(Context::configures, &[])).collect(),
             Some(Kind::AnyPath) => words.chain(self.deeper(Context::shows, &[])).collect(),
             Some(Kind::PathOrReport) => words.chain(self.deeper(Context::shows, REPORTS)).collect(),
+            // `get system admin list` stands where the name of an administrator may.
+            Some(Kind::KeyOfPath) if self.may_report() => {
+                words.chain(self.deeper(Context::shows, REPORTS)).collect()
+            }
             Some(Kind::Field) => words.chain(self.fields(|_| true)).collect(),
             Some(Kind::ListField) => words.chain(self.fields(is_list)).collect(),
             Some(Kind::Child) => words.chain(self.children()).collect(),
             Some(Kind::Keyword(keywords)) => keywords.iter().map(Choice::of_keyword).collect(),
             _ => words.collect(),
         }
+    }
+
+    fn may_report(&self) -> bool {
+        let arguments = self.node.map_or(&[][..], |node| node.arguments);
+        arguments
+            .iter()
+            .any(|argument| argument.kind == Kind::PathOrReport)
     }
 
     fn fields(&self, wanted: fn(&Field) -> bool) -> impl Iterator<Item = Choice> {

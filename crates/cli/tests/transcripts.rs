@@ -29,6 +29,7 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    administrators
     configure_users
     configure_groups
     configure_mail

@@ -13,7 +13,7 @@ use crate::name::CanonicalName;
 use crate::reason::Reason;
 use crate::schema::Table;
 use crate::settings::VdomMode;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::token::Token;
 use crate::unit::Ending;
 use crate::vdom::Vdom;
@@ -166,6 +166,29 @@ impl Refused {
         let found = self.explained.as_ref().map(|finding| &*finding.evidence);
         found.or(self.evidence.as_deref())
     }
+}
+
+/// An administrator who is logged in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AdminSession {
+    /// By which number the session can be ended.
+    pub number: u64,
+    /// Who.
+    pub name: Box<str>,
+    /// Through what: `ssh`, `console`.
+    pub protocol: Box<str>,
+    /// The address here.
+    pub local: Box<str>,
+    /// The administrator's address.
+    pub remote: Box<str>,
+    /// The virtual domain that the administrator works in at first.
+    pub vdom: Box<str>,
+    /// The access profile.
+    pub profile: Box<str>,
+    /// Since when.
+    pub since: Timestamp,
+    /// For how long nothing was typed.
+    pub idle: Span,
 }
 
 /// What this unit is.

@@ -14,7 +14,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
-use crate::command_line::{self, Executor, Reader, Size, Writer};
+use crate::clock;
+use crate::command_line::{self, Executor, LineEnd, LoggedIn, Reader, Size, Via, Writer};
 use crate::local_socket::LocalSocket;
 use crate::stopped;
 
@@ -23,6 +24,9 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest first line.
 const GREETING_MAX: usize = 64;
+
+/// Who owns the data directory may do everything.
+const OWNER_PROFILE: &str = "super_admin";
 
 /// What a client can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,8 +63,13 @@ async fn serve(
     let (mut reader, writer): (Reader, Writer) =
         (BufReader::new(Box::new(reader)), Box::new(writer));
     let client = tokio::time::timeout(GREETING_TIMEOUT, greeting(&mut reader)).await??;
+    let sessions = executor.sessions();
+    let session = sessions
+        .open(actor, Via::Console, OWNER_PROFILE, clock::now())
+        .map_err(io::Error::other)?;
     tokio::select! {
-        served = converse(client, reader, writer, &executor, actor) => served,
+        served = converse(client, reader, writer, &executor, &session) => served,
+        _ = session.ended() => Ok(()),
         () = stopped(&mut stop) => Ok(()),
     }
 }
@@ -70,16 +79,18 @@ async fn converse(
     reader: Reader,
     writer: Writer,
     executor: &Executor,
-    actor: Actor,
+    session: &LoggedIn,
 ) -> io::Result<()> {
     match client {
         Client::Terminal(size) => {
             // The console's client does not tell when it is resized.
             let (_, size) = watch::channel(size);
-            command_line::terminal(reader, writer, size, executor, actor).await
+            command_line::terminal(reader, writer, size, executor, session).await
         }
         Client::Pipe => {
-            let (mut writer, status) = command_line::pipe(reader, writer, executor, actor).await?;
+            let end = LineEnd::Lf;
+            let (mut writer, status) =
+                command_line::pipe(reader, writer, end, executor, session).await?;
             let end = format!("\0{}\n", status as u8);
             writer.write_all(end.as_bytes()).await?;
             writer.shutdown().await

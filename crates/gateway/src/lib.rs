@@ -3,7 +3,8 @@
 //! Thin drivers around `domain`, `radius`, `cli` and the store:
 //!
 //! - [`radius_server`]: logins over UDP; `login` takes them through the decision to the record.
-//! - `command_line`: what every administrator's interface shares; `console` is the local socket.
+//! - `command_line`: what every administrator's interface shares; `console` is the local socket, [`ssh`]
+//!   the network.
 //! - `supply`: the outbox and the poller, towards the token server and the mail server.
 #![allow(
     clippy::disallowed_methods,
@@ -25,6 +26,7 @@ mod network;
 mod qr;
 pub mod radius_server;
 mod seldom;
+pub mod ssh;
 mod supply;
 mod time_servers;
 mod token_server;
@@ -47,8 +49,10 @@ use debug_log::DebugLog;
 use domain::unit::Ending;
 use ending::{Ended, Endings};
 use local_socket::LocalSocket;
+use login::AdminLogins;
 use network::UnitResolver;
 use radius_server::RadiusServer;
+use ssh::{HostKeyError, Listening, Ssh, SshConfig};
 use supply::Supply;
 use token_server::TokenServer;
 pub use token_server::TokenServerConfig;
@@ -67,6 +71,8 @@ pub struct GatewayConfig {
     pub radius: Vec<SocketAddr>,
     /// The console's socket.
     pub console: PathBuf,
+    /// Administrators over SSH.
+    pub ssh: SshConfig,
     /// The token server.
     pub token_server: TokenServerConfig,
     /// How the process ended before, if it ended in order.
@@ -95,6 +101,15 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The threads that hash administrators' passwords.
+    #[error("cannot start the threads that hash passwords: {0}")]
+    Threads(io::Error),
+    /// The host keys.
+    #[error("SSH has no host keys: {0}")]
+    HostKeys(#[from] HostKeyError),
+    /// What the first start has to configure.
+    #[error("the first configuration cannot be written: {0}")]
+    FirstConfiguration(String),
     /// The client for the token server.
     #[error("cannot prepare the connection to the token server: {0}")]
     TokenServer(#[from] reqwest::Error),
@@ -105,6 +120,7 @@ pub enum StartError {
 pub struct Gateway {
     store: Arc<GatewayStore>,
     radius: Vec<RadiusServer>,
+    ssh: Vec<Listening>,
     tasks: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     ended: Ended,
@@ -118,6 +134,7 @@ impl Gateway {
             root_key,
             radius,
             console,
+            ssh,
             token_server,
             last_end,
         } = config;
@@ -143,13 +160,19 @@ impl Gateway {
             path: console,
             source,
         })?;
+        let executor = Executor::new(Arc::clone(&store), Arc::clone(&supply), unit, debug);
+        let executor = Arc::new(executor);
+        let ssh = administration(ssh, &executor, &store).await?;
+        let listening = ssh.listening();
         let (stop, stopping) = watch::channel(false);
-        let mut tasks = start_tasks(&store, &supply, socket, unit, debug, &stopping);
+        let mut tasks = start_tasks(&store, &supply, socket, executor, &stopping);
+        tasks.push(tokio::spawn(ssh.run(stopping.clone())));
         let comparing = time_servers::run(Arc::clone(&store), resolver, stopping);
         tasks.push(tokio::spawn(comparing));
         Ok(Self {
             store,
             radius,
+            ssh: listening,
             tasks,
             stop,
             ended,
@@ -159,6 +182,11 @@ impl Gateway {
     /// Where RADIUS is served.
     pub fn radius_addresses(&self) -> Vec<SocketAddr> {
         self.radius.iter().map(RadiusServer::address).collect()
+    }
+
+    /// Where SSH is served, and where not, as it was at the start.
+    pub fn ssh_addresses(&self) -> &[Listening] {
+        &self.ssh
     }
 
     /// The store, for what runs in the same process before anybody connects.
@@ -180,6 +208,7 @@ impl Gateway {
             tasks,
             stop,
             ended: _,
+            ssh: _,
         } = self;
         // The receivers are gone if the tasks have ended by themselves.
         let _ = stop.send(true);
@@ -223,16 +252,27 @@ fn listen(
         .collect()
 }
 
+async fn administration(
+    config: SshConfig,
+    executor: &Arc<Executor>,
+    store: &Arc<GatewayStore>,
+) -> Result<Ssh, StartError> {
+    ssh::first_port(store)
+        .await
+        .map_err(StartError::FirstConfiguration)?;
+    let sessions = Arc::clone(executor.sessions());
+    let logins = AdminLogins::start(Arc::clone(store), sessions).map_err(StartError::Threads)?;
+    let (executor, store) = (Arc::clone(executor), Arc::clone(store));
+    Ok(Ssh::start(config, executor, Arc::new(logins), store).await?)
+}
+
 fn start_tasks(
     store: &Arc<GatewayStore>,
     supply: &Arc<Supply>,
     console: LocalSocket,
-    unit: Unit,
-    debug: DebugLog,
+    executor: Arc<Executor>,
     stopping: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
-    let executor = Executor::new(Arc::clone(store), Arc::clone(supply), unit, debug);
-    let executor = Arc::new(executor);
     let (outbox, poller) = (Arc::clone(supply), Arc::clone(supply));
     let (to_outbox, to_poller) = (stopping.clone(), stopping.clone());
     vec![

@@ -1,7 +1,7 @@
 //! `symbolon.toml`: what a process needs before it has a store. All else is configuration in the
 //! store.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -35,6 +35,9 @@ pub(crate) struct Store {
 pub(crate) struct Gateway {
     pub(crate) radius: Vec<SocketAddr>,
     pub(crate) console: PathBuf,
+    /// A file from before there was SSH does not serve it.
+    #[serde(default)]
+    pub(crate) ssh: Vec<IpAddr>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -96,6 +99,7 @@ mod tests {
                 .iter()
                 .all(|address| address.ip().is_loopback())
         );
+        assert!(config.gateway.ssh.iter().all(IpAddr::is_loopback));
         assert!(config.registry.https.ip().is_loopback());
     }
 

@@ -16,6 +16,7 @@ use domain::licensing::AccountName;
 use domain::schema::{ADMIN, Place, Value};
 use domain::unit::Ending;
 use domain::vdom::Vdom;
+use gateway::ssh::SshConfig;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
 use ident::ProductSerial;
 use registry::pki::Pki;
@@ -73,7 +74,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     println!("{}", system.addresses());
     if let Some(password) = &system.first_password {
         println!(
-            "\nadministrator    admin\none-time password {}   (shown once; change it: config system admin)",
+            "\nadministrator    admin\none-time password {}   (shown once; the first login over SSH asks for another)",
             **password
         );
     }
@@ -166,6 +167,10 @@ impl System {
             radius: config.gateway.radius.clone(),
             last_end: ending::last(data)?,
             console: console.clone(),
+            ssh: SshConfig {
+                addresses: config.gateway.ssh.clone(),
+                host_keys: home.clone(),
+            },
             token_server: TokenServerConfig {
                 // Reached over loopback whatever its public name is.
                 url: format!("https://{}", reachable(registry_address)),
@@ -199,6 +204,12 @@ impl System {
         let mut text = format!("gateway          {}\n", self.serial);
         for address in self.gateway.radius_addresses() {
             text += &format!("RADIUS           {address} (udp)\n");
+        }
+        for ssh in self.gateway.ssh_addresses() {
+            text += &match &ssh.failure {
+                None => format!("SSH              {}\n", ssh.address),
+                Some(why) => format!("SSH              {} is not served: {why}\n", ssh.address),
+            };
         }
         text += &format!("token server     https://{}\n", self.registry_address);
         text += &format!(

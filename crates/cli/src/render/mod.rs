@@ -1,5 +1,6 @@
 //! Text for the administrator. Lines end in LF; the shell makes of it what its terminal needs.
 
+mod administrators;
 mod change;
 mod configuration;
 mod logins;
@@ -12,6 +13,7 @@ mod tokens;
 mod unit;
 mod zone;
 
+pub use administrators::{administrator, administrators};
 pub use change::change;
 pub use configuration::{Listing, Part, View};
 pub(crate) use configuration::{Scope, Shown, typed};

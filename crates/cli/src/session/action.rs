@@ -41,6 +41,10 @@ pub enum Action {
     /// `get system performance status`: print
     /// [`render::performance`](crate::render::performance).
     Performance,
+    /// `get system admin list`: print [`render::administrators`](crate::render::administrators).
+    Administrators,
+    /// `get system admin status`: print [`render::administrator`](crate::render::administrator).
+    Administrator,
     /// `diagnose test application forticldd 7`: ask the token server, print
     /// [`render::token_server`](crate::render::token_server).
     TokenServer,
@@ -194,6 +198,8 @@ impl Session {
             }
             Act::Performance => Action::Performance,
             Act::TimeServers => Action::TimeServers,
+            Act::Administrators => Action::Administrators,
+            Act::Administrator => Action::Administrator,
             Act::TokenServerTest => match word {
                 Some(TOKEN_SERVER_STATUS) => Action::TokenServer,
                 Some(other) => return Err(Complaint::value(other, TOKEN_SERVER_TESTS.trim_end())),

@@ -16,6 +16,8 @@ pub(crate) enum Act {
     PingReset,
     PingSettings,
     Telnet,
+    Administrators,
+    Administrator,
     Performance,
     TokenServerTest,
     End(Ending),

@@ -29,6 +29,7 @@ use ident::{ActivationCode, LicenceSerial, ProductSerial, RegistrationId, TokenS
 use otp::{Drift, Step as CodeStep};
 use zeroize::Zeroizing;
 
+mod administrators;
 mod network;
 mod unit;
 
@@ -392,6 +393,13 @@ impl World {
             Action::Ping(ping) => network::ping(ping),
             Action::Telnet { host, port } => network::telnet(host, *port),
             Action::End { ending, .. } => render::ending(*ending).to_owned(),
+            Action::Administrators => {
+                render::administrators(&administrators::administrators(self.now), zone)
+            }
+            Action::Administrator => {
+                let [session, ..] = administrators::administrators(self.now);
+                render::administrator(&session, self.now, zone)
+            }
             Action::Performance => render::performance(&unit::performance()),
             Action::TimeServers => render::time_servers(&unit::time_servers()),
             Action::TokenServer => render::token_server(&unit::token_server(self.now), zone),

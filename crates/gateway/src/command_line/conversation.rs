@@ -7,13 +7,13 @@ use std::sync::Arc;
 use cli::debug::Line as DebugLine;
 use cli::pager::{ERASE_MORE, MORE, Page, Pager};
 use cli::{Output, Session, Step};
-use domain::audit::Actor;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
 use super::executor::{Executor, Ran};
-use super::input::{Client, Input, Line, Reader, Source, Writer};
+use super::input::{Client, Input, Line, Reader, Source};
 use super::interrupt::{Ends, Interrupt};
+use super::sessions::LoggedIn;
 use crate::clock;
 
 /// Chunks of output that wait for the client: a slow one slows the command, not the memory.
@@ -42,7 +42,7 @@ pub(super) struct Conversation<'a> {
     pub(super) refused: bool,
     /// Holds the output of a command back while a page of it is read.
     pub(super) pager: Option<Pager>,
-    actor: Actor,
+    who: &'a LoggedIn,
     debug: broadcast::Receiver<Arc<DebugLine>>,
 }
 
@@ -56,19 +56,18 @@ enum Printed {
 impl<'a> Conversation<'a> {
     pub(super) fn new(
         reader: Reader,
-        writer: Writer,
-        source: Source,
+        client: Client,
         executor: &'a Executor,
-        actor: Actor,
+        who: &'a LoggedIn,
     ) -> Self {
         Self {
             session: Session::new(clock::zone()),
             executor,
-            client: Client::new(writer, source),
-            input: Input::new(reader, source),
+            input: Input::new(reader, client.source()),
+            client,
             refused: false,
             pager: None,
-            actor,
+            who,
             debug: executor.debug_lines(),
         }
     }
@@ -106,7 +105,10 @@ impl<'a> Conversation<'a> {
     /// The next keys, or a debug line that comes before them.
     pub(super) async fn keys(&mut self) -> io::Result<Came<Vec<u8>>> {
         tokio::select! {
-            keys = self.input.keys() => Ok(Came::Input(keys?)),
+            keys = self.input.keys() => {
+                self.who.touch();
+                Ok(Came::Input(keys?))
+            }
             text = debug_text(&self.session, &mut self.debug) => Ok(Came::Debug(text)),
         }
     }
@@ -114,7 +116,10 @@ impl<'a> Conversation<'a> {
     /// The next line of a pipe, or a debug line that comes before it.
     pub(super) async fn next_line(&mut self) -> io::Result<Came<Line>> {
         tokio::select! {
-            line = self.input.line() => Ok(Came::Input(line?)),
+            line = self.input.line() => {
+                self.who.touch();
+                Ok(Came::Input(line?))
+            }
             text = debug_text(&self.session, &mut self.debug) => Ok(Came::Debug(text)),
         }
     }
@@ -128,7 +133,7 @@ impl<'a> Conversation<'a> {
     async fn run(&mut self, command: cli::Command, mut output: Output) -> io::Result<Option<Ran>> {
         let (chunks, mut waiting) = mpsc::channel(CHUNKS_WAITING);
         let (interrupt, interrupted) = Interrupt::new();
-        let running = self.executor.run(command, &self.actor, chunks, interrupted);
+        let running = self.executor.run(command, self.who, chunks, interrupted);
         tokio::pin!(running);
         let mut ran = None;
         loop {
@@ -141,6 +146,7 @@ impl<'a> Conversation<'a> {
                 text = debug_text(&self.session, &mut self.debug) => self.client.print(&text).await?,
                 chunk = waiting.recv() => match chunk {
                     Some(text) => {
+                        self.who.touch();
                         let text = output.push(&text);
                         let printed = print(&text, &mut self.pager, &mut self.client, &mut self.input);
                         if printed.await? == Printed::Enough {
@@ -149,6 +155,7 @@ impl<'a> Conversation<'a> {
                     }
                     None => {
                         if let Some(ran) = ran.take() {
+                            self.who.touch();
                             let text = output.finish();
                             print(&text, &mut self.pager, &mut self.client, &mut self.input).await?;
                             return Ok(Some(ran));

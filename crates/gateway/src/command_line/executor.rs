@@ -20,6 +20,7 @@ use store::{Failure, Undecided};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::interrupt::Interrupted;
+use super::sessions::{LoggedIn, Sessions};
 use super::unit::Unit;
 use crate::clock;
 use crate::debug_log::DebugLog;
@@ -82,6 +83,7 @@ pub(crate) struct Executor {
     pub(super) supply: Arc<Supply>,
     pub(super) unit: Unit,
     debug: DebugLog,
+    sessions: Arc<Sessions>,
     pub(super) hosts: Hosts,
     pub(super) resolver: Arc<UnitResolver>,
     pub(super) zone: Zone,
@@ -101,10 +103,16 @@ impl Executor {
             supply,
             unit,
             debug,
+            sessions: Arc::default(),
             hosts: Hosts::new(Arc::clone(&resolver), token_server),
             resolver,
             zone: clock::zone(),
         }
+    }
+
+    /// Who is logged in.
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
     }
 
     pub(super) fn console_output(&self) -> ConsoleOutput {
@@ -127,7 +135,7 @@ impl Executor {
     pub(super) async fn run(
         &self,
         command: Command,
-        actor: &Actor,
+        who: &LoggedIn,
         chunks: mpsc::Sender<String>,
         interrupted: Interrupted,
     ) -> Ran {
@@ -135,6 +143,7 @@ impl Executor {
             chunks,
             interrupted,
         };
+        let actor = who.actor();
         let ran = match command {
             Command::Fetch(place) => Ok(self.fetch(place).await),
             Command::Configure(operation) => Ok(self.configure(operation, actor).await),
@@ -143,7 +152,7 @@ impl Executor {
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,
-            Command::Act(action) => self.act(action, actor, &printer).await,
+            Command::Act(action) => self.act(action, who, &printer).await,
         };
         ran.unwrap_or(Ran::Printed)
     }

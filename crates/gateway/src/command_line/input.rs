@@ -30,6 +30,15 @@ pub(super) enum Source {
     Pipe,
 }
 
+/// What ends a line of output.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LineEnd {
+    /// For programs.
+    Lf,
+    /// For terminals, which do not go back to the first column by themselves.
+    CrLf,
+}
+
 /// What a client sends, as far as it was read.
 pub(super) struct Input {
     reader: Reader,
@@ -137,11 +146,16 @@ fn whole(line: &[u8], is_last: bool) -> Line {
 pub(super) struct Client {
     writer: Writer,
     source: Source,
+    line_end: LineEnd,
 }
 
 impl Client {
-    pub(super) fn new(writer: Writer, source: Source) -> Self {
-        Self { writer, source }
+    pub(super) fn new(writer: Writer, source: Source, line_end: LineEnd) -> Self {
+        Self {
+            writer,
+            source,
+            line_end,
+        }
     }
 
     pub(super) fn source(&self) -> Source {
@@ -150,9 +164,9 @@ impl Client {
 
     /// Sends text with LF at its line ends.
     pub(super) async fn print(&mut self, text: &str) -> io::Result<()> {
-        match self.source {
-            Source::Terminal => self.send(text.replace('\n', "\r\n").as_bytes()).await,
-            Source::Pipe => self.send(text.as_bytes()).await,
+        match self.line_end {
+            LineEnd::CrLf => self.send(text.replace('\n', "\r\n").as_bytes()).await,
+            LineEnd::Lf => self.send(text.as_bytes()).await,
         }
     }
 

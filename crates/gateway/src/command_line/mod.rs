@@ -7,12 +7,16 @@ mod conversation;
 mod executor;
 mod input;
 mod interrupt;
+mod new_password;
 mod pipe;
+mod sessions;
 mod terminal;
 mod unit;
 
 pub(crate) use executor::Executor;
-pub(crate) use input::{Reader, Writer};
+pub(crate) use input::{LineEnd, Reader, Writer};
+pub(crate) use new_password::{TERMINAL_NEEDED, new_password};
 pub(crate) use pipe::pipe;
+pub(crate) use sessions::{LoggedIn, Sessions, Via};
 pub(crate) use terminal::{Size, terminal};
 pub(crate) use unit::Unit;

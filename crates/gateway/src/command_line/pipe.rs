@@ -2,11 +2,10 @@
 
 use std::io;
 
-use domain::audit::Actor;
-
 use super::conversation::{Came, Conversation, Next};
 use super::executor::Executor;
-use super::input::{LINE_MAX, Line, Reader, Source, Writer};
+use super::input::{Client, LINE_MAX, Line, LineEnd, Reader, Source, Writer};
+use super::sessions::LoggedIn;
 
 /// What a script is told at the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,10 +22,12 @@ pub(crate) enum Status {
 pub(crate) async fn pipe(
     reader: Reader,
     writer: Writer,
+    line_end: LineEnd,
     executor: &Executor,
-    actor: Actor,
+    session: &LoggedIn,
 ) -> io::Result<(Writer, Status)> {
-    let mut conversation = Conversation::new(reader, writer, Source::Pipe, executor, actor);
+    let client = Client::new(writer, Source::Pipe, line_end);
+    let mut conversation = Conversation::new(reader, client, executor, session);
     while turn(&mut conversation).await? == Next::GoOn {}
     let status = if conversation.refused {
         Status::Refused

@@ -5,14 +5,13 @@ use std::io;
 use cli::Completion;
 use cli::editor::{Editor, Event, Limits};
 use cli::pager::Pager;
-use domain::audit::Actor;
 use domain::settings::ConsoleOutput;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
 use super::conversation::{Came, Conversation, Next};
 use super::executor::Executor;
-use super::input::{LINE_MAX, Reader, Source, Writer};
+use super::input::{Client, LINE_MAX, LineEnd, Reader, Source, Writer};
+use super::sessions::LoggedIn;
 
 /// A terminal's size in characters; 0 if unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,10 +26,11 @@ pub(crate) async fn terminal(
     writer: Writer,
     size: watch::Receiver<Size>,
     executor: &Executor,
-    actor: Actor,
+    session: &LoggedIn,
 ) -> io::Result<()> {
+    let client = Client::new(writer, Source::Terminal, LineEnd::CrLf);
     let mut screen = Screen {
-        conversation: Conversation::new(reader, writer, Source::Terminal, executor, actor),
+        conversation: Conversation::new(reader, client, executor, session),
         editor: Editor::new(Limits::default()),
         output: Vec::new(),
         size,
@@ -38,7 +38,7 @@ pub(crate) async fn terminal(
     screen.resize();
     screen.prompt().await?;
     while screen.turn().await? == Next::GoOn {}
-    screen.conversation.client.into_writer().shutdown().await
+    Ok(())
 }
 
 /// The editor and what it has drawn and not yet sent.

@@ -4,6 +4,7 @@
 //! decision to record, a challenge to send, or silence. Every protocol goes through here, so none can
 //! do what another cannot.
 
+mod administrators;
 mod challenges;
 mod explainer;
 mod pool;
@@ -22,6 +23,7 @@ use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
 
+pub(crate) use administrators::{AdminLogins, Caller, FirstProven, Verdict};
 pub(crate) use challenges::State;
 use challenges::{Challenges, Full};
 pub(crate) use explainer::{Explainer, Question};

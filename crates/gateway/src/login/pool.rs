@@ -26,10 +26,14 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     /// Starts one thread per core.
     pub(crate) fn start() -> io::Result<Self> {
+        Self::with_threads(thread::available_parallelism().map_or(1, std::num::NonZero::get))
+    }
+
+    /// Starts this many threads.
+    pub(crate) fn with_threads(threads: usize) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel(WAITING_MAX);
         let waiting = Arc::new(Mutex::new(waiting));
-        let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        for _ in 0..cores {
+        for _ in 0..threads {
             let waiting = Arc::clone(&waiting);
             thread::Builder::new()
                 .name("password-hash".into())

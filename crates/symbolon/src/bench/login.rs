@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use gateway::ssh::SshConfig;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
 use ident::ProductSerial;
 use otp::{Period, Step};
@@ -243,6 +244,7 @@ fn serve(directory: &Path) -> Result<()> {
         radius: vec![(Ipv4Addr::LOCALHOST, 0).into()],
         console: directory.join("console.sock"),
         last_end: None,
+        ssh: SshConfig::default(),
         token_server: TokenServerConfig {
             // Nothing is sent: the outbox is empty.
             url: "https://127.0.0.1:9".into(),

@@ -96,6 +96,7 @@ fn configuration(data: &Path) -> Result<Config> {
         Config::create(data, |text| {
             text.replace("127.0.0.1:1812", &udp.to_string())
                 .replace("127.0.0.1:8443", &tcp.to_string())
+                .replace(r#"ssh = ["127.0.0.1"]"#, "ssh = []")
         })?;
     }
     Config::load(data)

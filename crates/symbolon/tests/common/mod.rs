@@ -5,16 +5,17 @@
 pub(crate) mod namespaces;
 pub(crate) mod phone;
 pub(crate) mod radius;
+pub(crate) mod ssh;
 pub(crate) mod store;
 pub(crate) mod terminal;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -148,16 +149,40 @@ pub(crate) struct Home {
     directory: TempDir,
     pub(crate) radius: SocketAddr,
     pub(crate) https: SocketAddr,
+    /// Where administrators log in over the network, if they do.
+    ssh: Option<IpAddr>,
+}
+
+/// An address of this machine that no other test has: the SSH port is the same everywhere.
+fn own_address() -> IpAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    [127, high | 1, low, NEXT.fetch_add(1, Ordering::Relaxed)].into()
 }
 
 impl Home {
     /// With a configuration that listens on free ports.
     pub(crate) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// With SSH.
+    pub(crate) fn with_ssh() -> Self {
+        Self::with(Some(own_address()))
+    }
+
+    /// Where administrators log in.
+    pub(crate) fn ssh_address(&self) -> IpAddr {
+        self.ssh.expect("a home with SSH")
+    }
+
+    fn with(ssh: Option<IpAddr>) -> Self {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let home = Self {
             directory: TempDir::new().unwrap(),
             radius: address(free_port()),
             https: address(free_port()),
+            ssh,
         };
         fs::DirBuilder::new()
             .mode(0o700)
@@ -173,6 +198,13 @@ impl Home {
         TEMPLATE
             .replace("127.0.0.1:1812", &self.radius.to_string())
             .replace("127.0.0.1:8443", &self.https.to_string())
+            .replace(
+                r#"ssh = ["127.0.0.1"]"#,
+                &format!(
+                    "ssh = {:?}",
+                    Vec::from_iter(self.ssh.map(|it| it.to_string()))
+                ),
+            )
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

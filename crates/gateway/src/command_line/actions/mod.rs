@@ -4,18 +4,18 @@ mod ping;
 mod telnet;
 mod unit;
 
+use super::executor::{Executor, Gone, Printer, Ran};
+use super::sessions::LoggedIn;
+use crate::clock;
+use crate::time_servers;
 use cli::Action;
 use cli::render;
-use domain::audit::Actor;
-
-use super::executor::{Executor, Gone, Printer, Ran};
-use crate::{clock, time_servers};
 
 impl Executor {
     pub(super) async fn act(
         &self,
         action: Action,
-        actor: &Actor,
+        who: &LoggedIn,
         printer: &Printer,
     ) -> Result<Ran, Gone> {
         let text = match action {
@@ -26,7 +26,14 @@ impl Executor {
                 return telnet::run(&self.hosts, &host, port, printer).await;
             }
             Action::End { ending, comment } => {
-                return self.end(ending, &comment, actor, printer).await;
+                return self.end(ending, &comment, who.actor(), printer).await;
+            }
+            Action::Administrators => render::administrators(&self.sessions().list(), self.zone),
+            Action::Administrator => {
+                let session = self.sessions().row(who.number());
+                session.map_or_else(String::new, |session| {
+                    render::administrator(&session, clock::now(), self.zone)
+                })
             }
             Action::Performance => render::performance(&self.performance().await),
             Action::TimeServers => match time_servers::compare(&self.store, &self.resolver).await {

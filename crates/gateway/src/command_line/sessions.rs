@@ -1,0 +1,295 @@
+//! Who is logged in: the sessions of administrators, to be listed, to be ended, and to be found idle.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::audit::{Actor, Leave};
+use domain::query::AdminSession;
+use domain::time::{Span, Timestamp};
+use domain::vdom::Vdom;
+use tokio::sync::watch;
+
+use crate::clock;
+
+/// Administrators over the network at once. Nobody is kept from the console by it.
+pub(crate) const NETWORK_SESSIONS_MAX: usize = 32;
+
+/// Through what an administrator came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Via {
+    Console,
+    Ssh {
+        /// The address here.
+        local: SocketAddr,
+        /// The administrator's.
+        remote: SocketAddr,
+    },
+}
+
+impl Via {
+    /// The protocol's word in events.
+    pub(crate) fn protocol(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Ssh { .. } => "ssh",
+        }
+    }
+}
+
+/// `console`, `ssh(192.0.2.1)`.
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Console => f.write_str(self.protocol()),
+            Self::Ssh { remote, .. } => write!(f, "{}({})", self.protocol(), remote.ip()),
+        }
+    }
+}
+
+/// No more sessions over the network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{NETWORK_SESSIONS_MAX} administrators are logged in over the network")]
+pub(crate) struct Full;
+
+/// The open sessions.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions(Mutex<Open>);
+
+#[derive(Debug, Default)]
+struct Open {
+    last: u64,
+    by_number: BTreeMap<u64, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    actor: Actor,
+    via: Via,
+    profile: Box<str>,
+    since: Timestamp,
+    activity: Arc<Activity>,
+    end: watch::Sender<Option<Leave>>,
+}
+
+impl Entry {
+    fn row(&self, number: u64) -> AdminSession {
+        let (local, remote) = match self.via {
+            Via::Console => ("console".into(), "".into()),
+            Via::Ssh { local, remote } => (local.to_string().into(), remote.to_string().into()),
+        };
+        let idle = i64::try_from(self.activity.idle().as_millis()).unwrap_or(i64::MAX);
+        AdminSession {
+            number,
+            name: self.actor.name.clone(),
+            protocol: self.via.protocol().into(),
+            local,
+            remote,
+            vdom: Vdom::ROOT.as_str().into(),
+            profile: self.profile.clone(),
+            since: self.since,
+            idle: Span::from_millis(idle),
+        }
+    }
+}
+
+impl Sessions {
+    /// Opens a session; it is open until the last clone of what this returns is dropped.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        actor: Actor,
+        via: Via,
+        profile: &str,
+        now: Timestamp,
+    ) -> Result<Arc<LoggedIn>, Full> {
+        let mut open = self.lock();
+        let taken = open
+            .by_number
+            .values()
+            .filter(|entry| entry.via != Via::Console);
+        if via != Via::Console && taken.count() >= NETWORK_SESSIONS_MAX {
+            return Err(Full);
+        }
+        open.last += 1;
+        let number = open.last;
+        let activity = Arc::new(Activity::default());
+        let (end, ended) = watch::channel(None);
+        let entry = Entry {
+            actor: actor.clone(),
+            via,
+            profile: Box::from(profile),
+            since: now,
+            activity: Arc::clone(&activity),
+            end,
+        };
+        open.by_number.insert(number, entry);
+        Ok(Arc::new(LoggedIn {
+            number,
+            actor,
+            activity,
+            ended,
+            done: AtomicBool::new(false),
+            sessions: Arc::clone(self),
+        }))
+    }
+
+    /// All open sessions, oldest first.
+    pub(crate) fn list(&self) -> Vec<AdminSession> {
+        let open = self.lock();
+        let rows = open.by_number.iter();
+        rows.map(|(number, entry)| entry.row(*number)).collect()
+    }
+
+    /// One open session.
+    pub(crate) fn row(&self, number: u64) -> Option<AdminSession> {
+        let open = self.lock();
+        open.by_number.get(&number).map(|entry| entry.row(number))
+    }
+
+    /// Ends a session; whether there was one of this number.
+    pub(crate) fn end(&self, number: u64, cause: Leave) -> bool {
+        let open = self.lock();
+        // Nobody listens only if the session is about to go by itself.
+        open.by_number
+            .get(&number)
+            .is_some_and(|entry| entry.end.send(Some(cause)).is_ok())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One administrator who is logged in.
+#[derive(Debug)]
+pub(crate) struct LoggedIn {
+    number: u64,
+    actor: Actor,
+    activity: Arc<Activity>,
+    ended: watch::Receiver<Option<Leave>>,
+    done: AtomicBool,
+    sessions: Arc<Sessions>,
+}
+
+impl LoggedIn {
+    /// By which number it is listed.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Who acts in this session.
+    pub(crate) fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The administrator did something, or a command is at work.
+    pub(crate) fn touch(&self) {
+        self.activity.touch();
+    }
+
+    /// For how long nothing happened.
+    pub(crate) fn idle(&self) -> Duration {
+        self.activity.idle()
+    }
+
+    /// The administrator has done all that was to be done: what follows is no breakdown.
+    pub(crate) fn done(&self) {
+        self.done.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the administrator was done.
+    pub(crate) fn is_done(&self) -> bool {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Ends the session.
+    pub(crate) fn end(&self, cause: Leave) {
+        self.sessions.end(self.number, cause);
+    }
+
+    /// Waits until somebody ends the session.
+    pub(crate) async fn ended(&self) -> Leave {
+        let mut ended = self.ended.clone();
+        let cause = ended.wait_for(Option::is_some).await;
+        cause.ok().and_then(|cause| *cause).unwrap_or(Leave::Server)
+    }
+}
+
+impl Drop for LoggedIn {
+    fn drop(&mut self) {
+        self.sessions.lock().by_number.remove(&self.number);
+    }
+}
+
+/// When a session last did something.
+#[derive(Debug)]
+struct Activity(AtomicU64);
+
+impl Default for Activity {
+    fn default() -> Self {
+        let activity = Self(AtomicU64::new(0));
+        activity.touch();
+        activity
+    }
+}
+
+impl Activity {
+    fn touch(&self) {
+        self.0
+            .store(clock::monotonic(Instant::now()).0, Ordering::Relaxed);
+    }
+
+    fn idle(&self) -> Duration {
+        let now = clock::monotonic(Instant::now()).0;
+        Duration::from_micros(now.saturating_sub(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+    fn log_in(sessions: &Arc<Sessions>, via: Via) -> Result<Arc<LoggedIn>, Full> {
+        let actor = Actor {
+            name: "admin".into(),
+            interface: "test".into(),
+        };
+        sessions.open(actor, via, "super_admin", NOW)
+    }
+
+    #[tokio::test]
+    async fn a_session_is_listed_until_it_is_dropped_and_can_be_ended() {
+        let sessions = Arc::new(Sessions::default());
+        let session = log_in(&sessions, Via::Console).unwrap();
+        let listed = sessions.list();
+        let [row] = listed.as_slice() else {
+            panic!("one session is open")
+        };
+        assert!(sessions.end(row.number, Leave::Killed));
+        assert_eq!(session.ended().await, Leave::Killed);
+        drop(session);
+        assert!(sessions.list().is_empty());
+        assert!(!sessions.end(row.number, Leave::Killed));
+    }
+
+    #[test]
+    fn a_full_network_leaves_the_console() {
+        let sessions = Arc::new(Sessions::default());
+        let via = Via::Ssh {
+            local: "192.0.2.1:22".parse().unwrap(),
+            remote: "192.0.2.2:50000".parse().unwrap(),
+        };
+        let open: Vec<_> = (0..NETWORK_SESSIONS_MAX)
+            .map(|_| log_in(&sessions, via).unwrap())
+            .collect();
+        assert_eq!(log_in(&sessions, via).map(drop), Err(Full));
+        assert!(log_in(&sessions, Via::Console).is_ok());
+        drop(open);
+        assert!(log_in(&sessions, via).is_ok());
+    }
+}

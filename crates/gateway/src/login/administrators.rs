@@ -1,0 +1,456 @@
+//! Administrators on their way in, whatever the protocol.
+//!
+//! The steps are those of every login ([`domain::login`]); what is an administrator's own stands in
+//! [`domain::administrator`]: trusted hosts before the password, and the lockout around each factor.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::administrator::{self, Administrator, Ended, Lockouts, NotNow};
+use domain::audit::{Actor, Event, Leave, What};
+use domain::login::{self, CodePosition, Facts, Origin, Proof, Refusal, Second, Submitted};
+use domain::name::{CanonicalName, NAME_MAX};
+use domain::password::Presented;
+use domain::public_key::{KeyVerified, PublicKey};
+use domain::reason::Reason;
+use domain::schema::{ADMIN, Place};
+use domain::vdom::Vdom;
+use store::gateway::{Decision, GatewayStore, Outcome};
+use tokio::sync::{Notify, oneshot};
+use tracing::warn;
+
+use super::explainer::{Explainer, Question};
+use super::pool::Pool;
+use crate::clock;
+use crate::command_line::{LoggedIn, Sessions, Via};
+
+/// A name that can be nobody's is counted as this one.
+const NOBODY: &str = "(no name)";
+
+/// Threads that hash administrators' passwords: their own, so that a flood of logins elsewhere does
+/// not keep an administrator out.
+const HASHING_THREADS: usize = 1;
+
+/// Who knocks.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    name: Box<str>,
+    via: Via,
+    source: IpAddr,
+}
+
+impl Caller {
+    /// A name as presented over SSH, between these addresses.
+    pub(crate) fn over_ssh(name: &str, local: SocketAddr, remote: SocketAddr) -> Self {
+        Self {
+            name: Box::from(name),
+            via: Via::Ssh { local, remote },
+            source: remote.ip(),
+        }
+    }
+
+    /// Another name from the same place.
+    pub(crate) fn renamed(&self, name: &str) -> Self {
+        Self {
+            name: Box::from(name),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn source(&self) -> IpAddr {
+        self.source
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How events name the caller. What was presented is not trusted to be a name.
+    pub(crate) fn actor(&self) -> Actor {
+        let name = self.name.chars().filter(|c| !c.is_control());
+        Actor {
+            name: name.take(NAME_MAX).collect::<String>().into(),
+            interface: self.via.to_string().into(),
+        }
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            client: self.via.protocol().into(),
+            source: self.source.to_string().into(),
+        }
+    }
+
+    fn person(&self) -> CanonicalName {
+        administrator::person(&self.name).unwrap_or_else(|_| CanonicalName::from_stored(NOBODY))
+    }
+}
+
+/// What came of a factor.
+pub(crate) enum Verdict {
+    /// The administrator is in: what the store granted has become a session.
+    In(Arc<LoggedIn>),
+    /// A code is asked for.
+    Code(FirstProven),
+    /// No; the caller is told nothing else.
+    Refused,
+}
+
+/// A caller whose first factor is proven.
+pub(crate) struct FirstProven(Proof);
+
+/// Why nothing can be said: the reply is that of a refusal, and nothing is counted.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unknown(String);
+
+impl Unknown {
+    fn because(why: impl std::fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+/// The way in for administrators.
+#[derive(Debug)]
+pub(crate) struct AdminLogins {
+    store: Arc<GatewayStore>,
+    sessions: Arc<Sessions>,
+    explainer: Explainer,
+    pool: Pool,
+    lockouts: Mutex<Lockouts>,
+    /// An attempt has ended, and another may begin.
+    ended: Notify,
+}
+
+/// What is known of a caller, with what a failed first factor is called.
+struct Known {
+    facts: Facts,
+    administrator: Option<Administrator>,
+    stranger: Option<Reason>,
+}
+
+impl AdminLogins {
+    pub(crate) fn start(
+        store: Arc<GatewayStore>,
+        sessions: Arc<Sessions>,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            explainer: Explainer::start(Arc::clone(&store)),
+            pool: Pool::with_threads(HASHING_THREADS)?,
+            store,
+            sessions,
+            lockouts: Mutex::default(),
+            ended: Notify::new(),
+        })
+    }
+
+    /// Checks a password.
+    pub(crate) async fn password(&self, caller: &Caller, password: Presented) -> Verdict {
+        let verdict = self.try_password(caller, password).await;
+        answered(caller, verdict)
+    }
+
+    /// Whether a signature by this key would be looked at.
+    pub(crate) async fn knows_key(&self, caller: &Caller, key: &PublicKey) -> bool {
+        let known = self.look_up(caller).await;
+        known.is_ok_and(|known| {
+            let person = known.facts.person.as_ref();
+            person.is_some_and(|person| person.keys.contains(key))
+        })
+    }
+
+    /// Takes a signature by this key, which was verified.
+    pub(crate) async fn key(&self, caller: &Caller, signed_by: &PublicKey) -> Verdict {
+        let verdict = self.try_key(caller, signed_by).await;
+        answered(caller, verdict)
+    }
+
+    /// Checks the code of a caller whose first factor is proven.
+    pub(crate) async fn code(
+        &self,
+        caller: &Caller,
+        first: FirstProven,
+        code: Submitted,
+    ) -> Verdict {
+        let verdict = self.try_code(caller, first, code).await;
+        answered(caller, verdict)
+    }
+
+    async fn try_password(&self, caller: &Caller, password: Presented) -> Result<Verdict, Unknown> {
+        let known = self.look_up(caller).await?;
+        let Some(attempt) = self.begin(caller).await else {
+            return Ok(Verdict::Refused);
+        };
+        let first = login::begin(&known.facts, password);
+        let refusal = known.stranger.unwrap_or(first.refusal);
+        let (answer, verified) = oneshot::channel();
+        let hashing = self.pool.submit(Box::new(move || {
+            // The caller may have gone.
+            let _ = answer.send(first.check.verify(&first.password));
+        }));
+        if hashing.is_err() {
+            return Err(Unknown::because("too many passwords wait for their check"));
+        }
+        match verified.await.map_err(Unknown::because)? {
+            Some(verified) => {
+                let proof = Proof::Password(verified);
+                self.second(caller, known, proof, None, attempt).await
+            }
+            None => self.wrong(caller, refusal, attempt).await,
+        }
+    }
+
+    async fn try_key(&self, caller: &Caller, signed_by: &PublicKey) -> Result<Verdict, Unknown> {
+        let known = self.look_up(caller).await?;
+        let Some(attempt) = self.begin(caller).await else {
+            return Ok(Verdict::Refused);
+        };
+        let person = known.facts.person.as_ref();
+        let proof =
+            person.and_then(|person| KeyVerified::of(&person.name, &person.keys, signed_by));
+        match proof {
+            Some(verified) => {
+                let proof = Proof::Key(verified);
+                self.second(caller, known, proof, None, attempt).await
+            }
+            None => {
+                let reason = known.stranger.unwrap_or(Reason::KeyUnknown);
+                self.wrong(caller, reason, attempt).await
+            }
+        }
+    }
+
+    async fn try_code(
+        &self,
+        caller: &Caller,
+        FirstProven(proof): FirstProven,
+        code: Submitted,
+    ) -> Result<Verdict, Unknown> {
+        let known = self.look_up(caller).await?;
+        let Some(attempt) = self.begin(caller).await else {
+            return Ok(Verdict::Refused);
+        };
+        self.second(caller, known, proof, Some(code), attempt).await
+    }
+
+    /// All that is known of a caller, at this moment.
+    async fn look_up(&self, caller: &Caller) -> Result<Known, Unknown> {
+        let stored = self
+            .store
+            .object(Place::new(Vdom::ROOT, &ADMIN, caller.name.clone()))
+            .await;
+        let administrator = stored
+            .map_err(Unknown::because)?
+            .and_then(|object| Administrator::from_object(&object));
+        let person = caller.person();
+        let facts = self
+            .store
+            .facts(person, CodePosition::Challenge, clock::now())
+            .map_err(Unknown::because)?;
+        let source = caller.source;
+        let (facts, stranger) = administrator::admitted(facts, administrator.as_ref(), source);
+        Ok(Known {
+            facts,
+            administrator,
+            stranger,
+        })
+    }
+
+    async fn second(
+        &self,
+        caller: &Caller,
+        known: Known,
+        proof: Proof,
+        code: Option<Submitted>,
+        attempt: Attempt<'_>,
+    ) -> Result<Verdict, Unknown> {
+        let now = clock::now();
+        let name = &known.facts.name;
+        let decided = self.store.with_code_counter(name, now, |counter| {
+            login::second(&known.facts, proof, code.as_ref(), counter, now)
+        });
+        let decision = match decided {
+            Second::Challenge(proof) => return Ok(Verdict::Code(FirstProven(proof))),
+            Second::Consume(consume) => Decision::Grant(consume, caller.origin()),
+            Second::Refuse(refusal) => Decision::Refuse {
+                person: name.clone(),
+                origin: caller.origin(),
+                refusal: known.named(refusal),
+                at: now,
+            },
+        };
+        match (self.recorded(decision).await?, known.administrator) {
+            (Outcome::Granted(_), Some(administrator)) => {
+                self.admit(caller, &administrator, attempt).await
+            }
+            (Outcome::Refused { event, reason }, _) => {
+                self.explainer.ask(Question { event, code });
+                self.wrong(caller, reason, attempt).await
+            }
+            (outcome, _) => Err(Unknown(format!("{outcome:?}"))),
+        }
+    }
+
+    async fn recorded(&self, decision: Decision) -> Result<Outcome, Unknown> {
+        let (answer, outcome) = oneshot::channel();
+        self.store.consume(vec![decision], move |mut outcomes| {
+            // The caller may have gone; what is spent stays spent.
+            let _ = answer.send(outcomes.pop());
+        });
+        match outcome.await.map_err(Unknown::because)? {
+            Some(Outcome::Undecided(why)) => Err(Unknown::because(why)),
+            Some(outcome) => Ok(outcome),
+            None => Err(Unknown::because("the store has no answer")),
+        }
+    }
+
+    async fn admit(
+        &self,
+        caller: &Caller,
+        administrator: &Administrator,
+        attempt: Attempt<'_>,
+    ) -> Result<Verdict, Unknown> {
+        let actor = caller.actor();
+        let opened = self.sessions.open(
+            actor.clone(),
+            caller.via,
+            &administrator.profile,
+            clock::now(),
+        );
+        let Ok(session) = opened else {
+            let reason = Reason::SessionsFull;
+            self.note(What::AdminRefused { actor, reason }).await?;
+            return Ok(Verdict::Refused);
+        };
+        attempt.end(Ended::In);
+        self.note(What::AdminLogin { actor }).await?;
+        Ok(Verdict::In(session))
+    }
+
+    async fn wrong(
+        &self,
+        caller: &Caller,
+        reason: Reason,
+        attempt: Attempt<'_>,
+    ) -> Result<Verdict, Unknown> {
+        let locked = attempt.end(Ended::Wrong);
+        let actor = caller.actor();
+        self.note(What::AdminRefused {
+            actor: actor.clone(),
+            reason,
+        })
+        .await?;
+        if locked {
+            let duration = self
+                .store
+                .settings(Vdom::ROOT)
+                .administration
+                .lockout
+                .duration;
+            let seconds = duration.secs_rounded_up();
+            self.note(What::AdminLockout { actor, seconds }).await?;
+        }
+        Ok(Verdict::Refused)
+    }
+
+    /// Notes that an administrator's session is over.
+    pub(crate) async fn log_out(&self, actor: Actor, cause: Leave) {
+        if let Err(error) = self.note(What::AdminLogout { actor, cause }).await {
+            warn!(%error, "the end of an administrator's session is not on record");
+        }
+    }
+
+    async fn note(&self, what: What) -> Result<(), Unknown> {
+        let at = clock::now();
+        let noted = self.store.record(Event { at, what }).await;
+        noted.map_err(Unknown::because)
+    }
+
+    /// Waits for its turn, or is not looked at.
+    async fn begin(&self, caller: &Caller) -> Option<Attempt<'_>> {
+        let person = caller.person();
+        loop {
+            let ended = self.ended.notified();
+            tokio::pin!(ended);
+            // From here on: an attempt that ends before this one waits is not missed.
+            ended.as_mut().enable();
+            let limit = self.store.settings(Vdom::ROOT).administration.lockout;
+            let begun = self
+                .lockouts()
+                .begin(&person, caller.source, limit, clock::now());
+            match begun {
+                Ok(()) => {
+                    return Some(Attempt {
+                        logins: self,
+                        person,
+                        source: caller.source,
+                        is_open: true,
+                    });
+                }
+                Err(NotNow::Busy) => ended.await,
+                Err(NotNow::Locked(_)) => return None,
+            }
+        }
+    }
+
+    fn lockouts(&self) -> MutexGuard<'_, Lockouts> {
+        self.lockouts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// A stranger is refused for what the log is to say, not for what the decision was given.
+    fn named(&self, refusal: Refusal) -> Refusal {
+        match self.stranger {
+            Some(reason) => Refusal::because(reason),
+            None => refusal,
+        }
+    }
+}
+
+fn answered(caller: &Caller, verdict: Result<Verdict, Unknown>) -> Verdict {
+    verdict.unwrap_or_else(|why| {
+        warn!(source = %caller.source, %why, "an administrator's login cannot be decided");
+        Verdict::Refused
+    })
+}
+
+/// An attempt under way. One that is given up counts as neither right nor wrong: its caller never
+/// learns how it ended.
+struct Attempt<'a> {
+    logins: &'a AdminLogins,
+    person: CanonicalName,
+    source: IpAddr,
+    is_open: bool,
+}
+
+impl Attempt<'_> {
+    /// Ends it; whether this locked out.
+    fn end(mut self, ended: Ended) -> bool {
+        self.is_open = false;
+        self.settle(ended)
+    }
+
+    fn settle(&self, ended: Ended) -> bool {
+        let limit = self
+            .logins
+            .store
+            .settings(Vdom::ROOT)
+            .administration
+            .lockout;
+        let locked =
+            self.logins
+                .lockouts()
+                .end(&self.person, self.source, ended, limit, clock::now());
+        self.logins.ended.notify_waiters();
+        locked.is_some()
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.settle(Ended::Open);
+        }
+    }
+}

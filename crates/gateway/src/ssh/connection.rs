@@ -1,0 +1,133 @@
+//! One connection: half open until its caller is in, then a session until it ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::audit::Leave;
+use domain::time::Span;
+use domain::vdom::Vdom;
+use russh::Disconnect;
+use russh::server::{self, RunningSession};
+use tokio::net::TcpStream;
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tracing::debug;
+
+use super::Service;
+use super::gate::{Gate, Gated};
+use super::handler::Handler;
+use crate::command_line::LoggedIn;
+use crate::login::Caller;
+use crate::stopped;
+
+/// How long a session that is ended here may take to print why.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The least wait between two looks whether a session is idle.
+const LOOK_AFTER: Duration = Duration::from_millis(500);
+
+/// Serves a connection to its end.
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: Arc<Service>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let Ok(local) = stream.local_addr() else {
+        return debug!(%peer, "a caller was gone at once");
+    };
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let (caller, source) = (Caller::over_ssh("", local, peer), peer.ip());
+    let gate = Arc::new(Gate::default());
+    let place = service.half_open.enter(source, &gate);
+    let deadline =
+        Instant::now() + duration(service.store.settings(Vdom::ROOT).administration.ssh_grace);
+    let (logged_in, entered) = oneshot::channel();
+    let handler = Handler::new(Arc::clone(&service), caller, Arc::clone(&gate), logged_in);
+    // Without it the echo of a key waits for the answer to the one before.
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%source, %error, "the connection keeps its delay");
+    }
+    let stream = Gated::new(stream, Arc::clone(&gate));
+    let running = server::run_stream(Arc::clone(&service.protocol), stream, handler);
+    let mut running = match timeout_at(deadline, running).await {
+        Ok(Ok(running)) => running,
+        Ok(Err(error)) => return debug!(%source, %error, "a caller was no SSH client"),
+        Err(_) => return debug!(%source, "a caller said nothing in time"),
+    };
+    let session = tokio::select! {
+        ended = &mut running => return tell(ended),
+        Ok(session) = entered => session,
+        () = sleep_until(deadline) => {
+            debug!(%source, "a caller did not log in in time");
+            return gate.shut();
+        }
+        () = stopped(&mut stop) => return gate.shut(),
+    };
+    drop(place);
+    let cause = attend(&mut running, &session, &service, &mut stop).await;
+    gate.shut();
+    let actor = session.actor().clone();
+    // It is listed no more before its end is on record.
+    drop(session);
+    service.logins.log_out(actor, cause).await;
+}
+
+/// Waits for the end of a session, or brings it about; what ended it.
+async fn attend(
+    running: &mut RunningSession<Handler>,
+    session: &LoggedIn,
+    service: &Service,
+    stop: &mut watch::Receiver<bool>,
+) -> Leave {
+    let cause = tokio::select! {
+        ended = &mut *running => {
+            tell(ended);
+            return if session.is_done() { Leave::Exit } else { Leave::Disconnected };
+        }
+        () = idle(session, service) => Leave::IdleTimeout,
+        cause = session.ended() => cause,
+        () = stopped(stop) => Leave::Server,
+    };
+    // The channels print why, and close.
+    session.end(cause);
+    tokio::select! {
+        _ = &mut *running => return cause,
+        () = sleep(FAREWELL) => {}
+    }
+    let handle = running.handle();
+    let disconnected = async {
+        let (reason, language) = ("the session was ended".to_owned(), String::new());
+        let told = handle.disconnect(Disconnect::ByApplication, reason, language);
+        if told.await.is_ok() {
+            // How it ended matters no more.
+            let _ = running.await;
+        }
+    };
+    // A client that does not listen is shut out in any case.
+    let _ = timeout(FAREWELL, disconnected).await;
+    cause
+}
+
+/// Waits until the session has been idle for as long as `admintimeout` says, which may change
+/// meanwhile.
+async fn idle(session: &LoggedIn, service: &Service) {
+    loop {
+        let limit = duration(service.store.settings(Vdom::ROOT).administration.idle);
+        match limit.checked_sub(session.idle()) {
+            None | Some(Duration::ZERO) => return,
+            Some(left) => sleep(left.max(LOOK_AFTER)).await,
+        }
+    }
+}
+
+fn duration(span: Span) -> Duration {
+    Duration::from_micros(u64::try_from(span.micros()).unwrap_or(0))
+}
+
+fn tell(ended: Result<(), russh::Error>) {
+    if let Err(error) = ended {
+        debug!(%error, "an SSH connection ended early");
+    }
+}

@@ -1,0 +1,413 @@
+//! What the SSH library asks of a connection: may this caller in, what is this channel to be.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::login::Submitted;
+use domain::password::Presented;
+use domain::public_key::PublicKey;
+use domain::user::Switch;
+use domain::vdom::Vdom;
+use russh::client::GexParams;
+use russh::kex::dh::groups::{DH_GROUP14, DH_GROUP16, DhGroup};
+use russh::server::{
+    Auth, ChannelOpenHandle, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
+};
+use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, Pty};
+use tokio::sync::{oneshot, watch};
+use tracing::info;
+use zeroize::Zeroizing;
+
+use super::Service;
+use super::channel::{Open, Wanted};
+use super::gate::Gate;
+use crate::command_line::{LoggedIn, Size};
+use crate::login::{Caller, FirstProven, Verdict};
+
+/// Channels of one connection at once, as with `MaxSessions` of OpenSSH.
+const CHANNELS_MAX: usize = 10;
+
+/// The first question. Automation waits for the word.
+const PASSWORD: &str = "Password: ";
+
+/// The second question.
+const CODE: &str = "Token code: ";
+
+/// The questions that are open in keyboard-interactive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    Nothing,
+    Password,
+    Code,
+}
+
+/// One connection, as the library drives it.
+pub(super) struct Handler {
+    service: Arc<Service>,
+    gate: Arc<Gate>,
+    caller: Caller,
+    asked: Asked,
+    first: Option<FirstProven>,
+    session: Option<Arc<LoggedIn>>,
+    logged_in: Option<oneshot::Sender<Arc<LoggedIn>>>,
+    channels: HashMap<ChannelId, Open>,
+}
+
+impl Handler {
+    pub(super) fn new(
+        service: Arc<Service>,
+        caller: Caller,
+        gate: Arc<Gate>,
+        logged_in: oneshot::Sender<Arc<LoggedIn>>,
+    ) -> Self {
+        Self {
+            service,
+            gate,
+            caller,
+            asked: Asked::Nothing,
+            first: None,
+            session: None,
+            logged_in: Some(logged_in),
+            channels: HashMap::new(),
+        }
+    }
+
+    /// What was proven for one name is worth nothing for another.
+    fn is_called(&mut self, name: &str) {
+        if self.caller.name() != name {
+            self.caller = self.caller.renamed(name);
+            (self.asked, self.first) = (Asked::Nothing, None);
+        }
+    }
+
+    fn takes_passwords(&self) -> bool {
+        self.service
+            .store
+            .settings(Vdom::ROOT)
+            .administration
+            .ssh_password
+            == Switch::Enable
+    }
+
+    /// Refuses. What is offered is the same for every name.
+    fn refused(&self) -> Auth {
+        let mut methods = vec![MethodKind::PublicKey];
+        if self.takes_passwords() {
+            methods.extend([MethodKind::Password, MethodKind::KeyboardInteractive]);
+        }
+        Auth::Reject {
+            proceed_with_methods: Some(MethodSet::from(&methods[..])),
+            partial_success: false,
+        }
+    }
+
+    fn ask(&mut self, asked: Asked, question: &'static str) -> Auth {
+        self.asked = asked;
+        Auth::Partial {
+            name: "".into(),
+            instructions: "".into(),
+            prompts: vec![(question.into(), false)].into(),
+        }
+    }
+
+    fn admit(&mut self, session: Arc<LoggedIn>) -> Auth {
+        self.session = Some(session);
+        Auth::Accept
+    }
+
+    /// The answer to a method that can ask nothing: the code is asked for by the next one.
+    fn concluded(&mut self, verdict: Verdict) -> Auth {
+        match verdict {
+            Verdict::In(session) => self.admit(session),
+            Verdict::Code(first) => {
+                self.first = Some(first);
+                Auth::Reject {
+                    proceed_with_methods: Some(MethodSet::from(
+                        &[MethodKind::KeyboardInteractive][..],
+                    )),
+                    partial_success: true,
+                }
+            }
+            Verdict::Refused => self.refused(),
+        }
+    }
+
+    /// The first question, or the second if the first factor is proven.
+    fn begin(&mut self) -> Auth {
+        match &self.first {
+            Some(_) => self.ask(Asked::Code, CODE),
+            None if self.takes_passwords() => self.ask(Asked::Password, PASSWORD),
+            None => self.refused(),
+        }
+    }
+
+    async fn answered(&mut self, answer: &[u8]) -> Auth {
+        let asked = std::mem::replace(&mut self.asked, Asked::Nothing);
+        let logins = &self.service.logins;
+        let verdict = match (asked, self.first.take()) {
+            (Asked::Password, _) => logins.password(&self.caller, presented(answer)).await,
+            (Asked::Code, Some(first)) => {
+                let code = Submitted::new(answer);
+                logins.code(&self.caller, first, code).await
+            }
+            (Asked::Code, None) | (Asked::Nothing, _) => Verdict::Refused,
+        };
+        match verdict {
+            Verdict::In(session) => self.admit(session),
+            Verdict::Code(first) => {
+                self.first = Some(first);
+                self.ask(Asked::Code, CODE)
+            }
+            Verdict::Refused => self.refused(),
+        }
+    }
+
+    fn start(
+        &mut self,
+        id: ChannelId,
+        wanted: Wanted,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        let (Some(logged_in), Some(channel)) = (&self.session, self.channels.get_mut(&id)) else {
+            return session.channel_failure(id);
+        };
+        let executor = Arc::clone(&self.service.executor);
+        if channel.start(wanted, logged_in, executor, session.handle()) {
+            session.channel_success(id)
+        } else {
+            session.channel_failure(id)
+        }
+    }
+}
+
+fn presented(octets: &[u8]) -> Presented {
+    Presented::new(Zeroizing::new(octets.to_vec()))
+}
+
+fn wire(key: &russh::keys::PublicKey) -> Option<PublicKey> {
+    key.to_bytes()
+        .ok()
+        .map(|octets| PublicKey::from_wire(&octets))
+}
+
+fn size(columns: u32, rows: u32) -> Size {
+    let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    Size {
+        columns: number(columns),
+        rows: number(rows),
+    }
+}
+
+impl russh::server::Handler for Handler {
+    type Error = russh::Error;
+
+    async fn auth_none(&mut self, user: &str) -> Result<Auth, Self::Error> {
+        self.is_called(user);
+        Ok(self.refused())
+    }
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, Self::Error> {
+        self.is_called(user);
+        if !self.takes_passwords() {
+            return Ok(self.refused());
+        }
+        let password = presented(password.as_bytes());
+        let verdict = self.service.logins.password(&self.caller, password).await;
+        Ok(self.concluded(verdict))
+    }
+
+    async fn auth_publickey_offered(
+        &mut self,
+        user: &str,
+        offer: PublicKeyOffer<'_>,
+    ) -> Result<Auth, Self::Error> {
+        self.is_called(user);
+        let known = match wire(offer.public_key) {
+            Some(key) => self.service.logins.knows_key(&self.caller, &key).await,
+            None => false,
+        };
+        Ok(if known { Auth::Accept } else { self.refused() })
+    }
+
+    async fn auth_publickey(
+        &mut self,
+        user: &str,
+        key: VerifiedPublicKey<'_>,
+    ) -> Result<Auth, Self::Error> {
+        self.is_called(user);
+        let verdict = match wire(key.public_key) {
+            Some(key) => self.service.logins.key(&self.caller, &key).await,
+            None => Verdict::Refused,
+        };
+        Ok(self.concluded(verdict))
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        user: &str,
+        _submethods: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        self.is_called(user);
+        Ok(match response {
+            None => self.begin(),
+            Some(mut answers) => {
+                let answer = answers.next().unwrap_or_default();
+                self.answered(&answer).await
+            }
+        })
+    }
+
+    async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), Self::Error> {
+        let logged_in = self.logged_in.take();
+        if let (Some(logged_in), Some(session)) = (logged_in, &self.session) {
+            // The connection may have been given up at this very moment.
+            let _ = logged_in.send(Arc::clone(session));
+        }
+        Ok(())
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if self.channels.len() >= CHANNELS_MAX {
+            reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            return Ok(());
+        }
+        self.channels
+            .insert(channel.id(), Open::new(channel, &self.gate));
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn channel_close(
+        &mut self,
+        channel: ChannelId,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.channels.remove(&channel);
+        Ok(())
+    }
+
+    async fn channel_eof(
+        &mut self,
+        channel: ChannelId,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Some(channel) = self.channels.get_mut(&channel) {
+            channel.end_of_input();
+        }
+        Ok(())
+    }
+
+    async fn data(
+        &mut self,
+        channel: ChannelId,
+        data: &[u8],
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match self.channels.get(&channel).map(|channel| channel.put(data)) {
+            Some(Err(flooded)) => {
+                info!(source = %self.caller.source(), %flooded, "an SSH connection is ended");
+                Err(russh::Error::Disconnect)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _term: &str,
+        columns: u32,
+        rows: u32,
+        _pixel_width: u32,
+        _pixel_height: u32,
+        _modes: &[(Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let Some(open) = self.channels.get_mut(&channel) else {
+            return session.channel_failure(channel);
+        };
+        open.set_terminal(watch::Sender::new(size(columns, rows)));
+        session.channel_success(channel)
+    }
+
+    async fn window_change_request(
+        &mut self,
+        channel: ChannelId,
+        columns: u32,
+        rows: u32,
+        _pixel_width: u32,
+        _pixel_height: u32,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Some(open) = self.channels.get(&channel) {
+            open.resize(size(columns, rows));
+        }
+        Ok(())
+    }
+
+    async fn shell_request(
+        &mut self,
+        channel: ChannelId,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.start(channel, Wanted::Shell, session)
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.start(channel, Wanted::Command(command.to_vec()), session)
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        info!(source = %self.caller.source(), subsystem = name, "an SSH subsystem was refused: there is none");
+        session.channel_failure(channel)
+    }
+
+    async fn env_request(
+        &mut self,
+        channel: ChannelId,
+        _name: &str,
+        _value: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn x11_request(
+        &mut self,
+        channel: ChannelId,
+        _single_connection: bool,
+        _protocol: &str,
+        _cookie: &str,
+        _screen: u32,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    /// The smallest group that the client takes: 2,048 bits are enough (RFC 9142), and strangers choose.
+    async fn lookup_dh_gex_group(
+        &mut self,
+        wanted: &GexParams,
+    ) -> Result<Option<DhGroup>, Self::Error> {
+        let fits = |group: &DhGroup| {
+            (wanted.min_group_size()..=wanted.max_group_size()).contains(&group.bit_size())
+        };
+        Ok([DH_GROUP14, DH_GROUP16].into_iter().find(fits))
+    }
+}

@@ -1,0 +1,308 @@
+//! Administrators over SSH, with OpenSSH's client.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs processes"
+)]
+
+mod common;
+
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use common::ssh::{ADMIN_PASSWORD, PORT, Ssh, first_login, one_time_password};
+use common::{Home, Running, free_port, run, tool, until};
+
+const PROMPT: &str = "symbolon # ";
+const CTRL_C: &str = "\x03";
+
+/// A system whose `admin` has a password.
+fn started() -> (Home, Running, Ssh) {
+    let home = Home::with_ssh();
+    let running = Running::up(&home);
+    let admin = first_login(&home, &running);
+    (home, running, admin)
+}
+
+#[test]
+fn the_one_time_password_opens_nothing_but_the_way_to_another() {
+    let home = Home::with_ssh();
+    let running = Running::up(&home);
+    let greeting = &running.greeting;
+    assert!(
+        greeting.contains(&format!("{}:{PORT}", home.ssh_address())),
+        "{greeting}"
+    );
+    let once = one_time_password(&running);
+    let admin = Ssh::new(&home, "admin", &once);
+    let refused = admin.exec("get system status").refused();
+    assert!(
+        refused.contains("must be changed") && !refused.contains("Version"),
+        "{refused}"
+    );
+
+    let mut terminal = admin.terminal();
+    terminal.expect("You are forced to change your password.");
+    let mut answer = |new: &str, again: &str, expected: &str| {
+        terminal.expect("New Password: ");
+        terminal.type_in(&format!("{new}\r"));
+        terminal.expect("Confirm Password: ");
+        terminal.type_in(&format!("{again}\r"));
+        terminal.expect(expected)
+    };
+    answer("short", "short", "at least 8 characters");
+    answer(ADMIN_PASSWORD, "something else", "not the same");
+    answer(&once, &once, "must not be the old one");
+    let shown = answer(ADMIN_PASSWORD, ADMIN_PASSWORD, PROMPT);
+    assert!(!shown.contains(ADMIN_PASSWORD), "{shown}");
+
+    assert!(admin.exec("get system status").status.code() == Some(255));
+    let status = Ssh::admin(&home).exec("get system status").ok();
+    assert!(status.contains("Version: Symbolon-VM v7."), "{status}");
+}
+
+#[test]
+fn a_command_gives_its_output_alone_and_a_status() {
+    let (_home, _running, admin) = started();
+    let said = admin.exec("config system global\nset hostname gate1\nend\nshow system global");
+    assert!(said.status.success() && said.err.is_empty(), "{said:?}");
+    assert!(
+        said.out.starts_with("config system global\n") && said.out.ends_with("end\n"),
+        "{said:?}"
+    );
+    let said = admin.exec("frobnicate");
+    assert_eq!((said.status.code(), said.err.as_str()), (Some(1), ""));
+    assert!(said.out.starts_with("Unknown action 0\n"), "{said:?}");
+}
+
+#[test]
+fn lines_on_standard_input_run_in_one_session_without_echo_or_prompt() {
+    let (_home, _running, admin) = started();
+    let said =
+        admin.pipe("config system global\nset hostname gate2\nend\nget system status\nexit\n");
+    assert!(said.status.success() && said.err.is_empty(), "{said:?}");
+    assert!(said.out.starts_with("Version: "), "{said:?}");
+    assert!(said.out.contains("Hostname: gate2\n"), "{said:?}");
+    let said = admin.pipe("set nothing\nget system status\n");
+    assert_eq!(said.status.code(), Some(1));
+    assert!(said.out.contains("Version: "), "{said:?}");
+}
+
+#[test]
+fn ten_thousand_lines_and_their_output_pass_each_other() {
+    let (_home, _running, admin) = started();
+    let lines = "config system global\nshow\nend\n".repeat(3_000) + "get system status\n";
+    let said = admin.pipe(&lines).ok();
+    assert_eq!(said.matches("config system global").count(), 3_000);
+    assert!(said.contains("Version: "));
+}
+
+#[test]
+fn a_person_at_a_terminal_has_prompt_completion_help_and_the_end() {
+    let (_home, _running, admin) = started();
+    let mut terminal = admin.terminal();
+    terminal.expect(PROMPT);
+    terminal.type_in("get sys\tst\t\r");
+    terminal.expect("get system status \r\n");
+    terminal.expect("Version: ");
+    terminal.expect(PROMPT);
+    terminal.type_in("config system admin\r");
+    terminal.expect("symbolon (admin) # ");
+    terminal.type_in("edit ?");
+    terminal.expect("<key>");
+    terminal.type_in(CTRL_C);
+    terminal.expect("symbolon (admin) # ");
+    terminal.type_in("end\rexit\r");
+    assert!(terminal.ended().success());
+}
+
+#[test]
+fn ctrl_c_ends_a_long_command_and_what_was_typed_behind_it() {
+    let (_home, _running, admin) = started();
+    let mut terminal = admin.terminal();
+    terminal.expect(PROMPT);
+    terminal.type_in("execute ping-options repeat-count 1000\r");
+    terminal.expect(PROMPT);
+    terminal.type_in("execute ping 127.0.0.1\rexit\r");
+    terminal.expect("PING");
+    let began = Instant::now();
+    terminal.type_in(CTRL_C);
+    terminal.expect(PROMPT);
+    assert!(began.elapsed() < Duration::from_secs(5));
+    terminal.type_in("get system status\r");
+    terminal.expect("Version: ");
+}
+
+#[test]
+fn a_key_opens_the_door_instead_of_the_password() {
+    let (home, _running, admin) = started();
+    let key = home.path("id_ed25519");
+    run(
+        tool("ssh-keygen", "openssh-client")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "admin@host", "-f"])
+            .arg(&key),
+        "",
+    )
+    .ok();
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    let public = public.trim();
+    let with_key = Ssh::new(&home, "admin", "no password")
+        .option(&format!("-oIdentityFile={}", key.display()))
+        .option("-oPreferredAuthentications=publickey");
+    assert_eq!(with_key.exec("get system status").status.code(), Some(255));
+    let set = format!("config system admin\nedit admin\nset ssh-public-key1 \"{public}\"\nend");
+    admin.exec(&set).ok();
+    let asked = with_key.asked();
+    let said = with_key.exec("get system status").ok();
+    assert!(said.contains("Version: "), "{said}");
+    assert_eq!(with_key.asked(), asked);
+    let rsa = "config system admin\nedit admin\nset ssh-public-key2 \"ssh-rsa AAAA\"\nend";
+    let refused = admin.exec(rsa).refused();
+    assert!(refused.contains("ssh-ed25519"), "{refused}");
+}
+
+#[test]
+fn failures_lock_out_whoever_is_asked_for_and_tell_nothing() {
+    let (home, _running, admin) = started();
+    admin
+        .exec("config system global\nset admin-lockout-duration 5\nend")
+        .ok();
+    let only = "-oPreferredAuthentications=keyboard-interactive";
+    let wrong = |user: &str| {
+        let began = Instant::now();
+        let said = Ssh::new(&home, user, "wrong")
+            .option(only)
+            .exec("get system status");
+        assert_eq!(said.status.code(), Some(255), "{said:?}");
+        (said.err.replace(user, "USER"), began.elapsed())
+    };
+    let (known, known_took) = wrong("admin");
+    let (unknown, unknown_took) = wrong("nobody");
+    assert_eq!(known, unknown);
+    let difference = known_took.abs_diff(unknown_took);
+    assert!(
+        difference < Duration::from_millis(400),
+        "{known_took:?} {unknown_took:?}"
+    );
+    wrong("admin");
+    let locked = admin.clone().option(only).exec("get system status");
+    assert_eq!(locked.status.code(), Some(255), "{locked:?}");
+    until("the lockout is over", || {
+        admin.exec("get system status").status.success()
+    });
+}
+
+#[test]
+fn who_comes_from_elsewhere_is_nobody() {
+    let (home, _running, admin) = started();
+    let here = home.ssh_address();
+    let set =
+        format!("config system admin\nedit admin\nset trusthost1 {here} 255.255.255.255\nend");
+    admin.exec(&set).ok();
+    let from = |address: &str| admin.clone().option(&format!("-b{address}"));
+    assert!(
+        from(&here.to_string())
+            .exec("get system status")
+            .status
+            .success()
+    );
+    let refused = from("127.0.0.1").exec("get system status");
+    assert_eq!(refused.status.code(), Some(255), "{refused:?}");
+}
+
+#[test]
+fn a_host_keeps_its_keys() {
+    let (home, running, _admin) = started();
+    let keys = || {
+        let mut scan = tool("ssh-keyscan", "openssh-client");
+        scan.args(["-p", &PORT.to_string(), "-t", "ed25519,ecdsa"]);
+        let said = run(scan.arg(home.ssh_address().to_string()), "").ok();
+        let mut keys: Vec<String> = said.lines().map(str::to_owned).collect();
+        keys.sort();
+        keys
+    };
+    let before = keys();
+    assert_eq!(before.len(), 2, "{before:?}");
+    running.stop();
+    let _running = Running::up(&home);
+    assert_eq!(keys(), before);
+}
+
+#[test]
+fn the_port_changes_without_a_restart_and_an_occupied_one_stops_nothing() {
+    let (home, running, admin) = started();
+    let port = free_port();
+    admin
+        .exec(&format!(
+            "config system global\nset admin-ssh-port {port}\nend"
+        ))
+        .ok();
+    let moved = admin.clone().port(port);
+    until("SSH is served on the new port", || {
+        moved.exec("get system status").status.success()
+    });
+    assert!(TcpStream::connect((home.ssh_address(), PORT)).is_err());
+    running.stop();
+
+    let taken = TcpListener::bind((home.ssh_address(), port)).unwrap();
+    let running = Running::up(&home);
+    let greeting = &running.greeting;
+    let told = format!("{}:{port} is not served", home.ssh_address());
+    assert!(
+        greeting.contains(&told) && greeting.contains("RADIUS"),
+        "{greeting}"
+    );
+    assert!(home.log().contains("SSH is not served"), "{}", home.log());
+    drop(taken);
+    until("SSH is served once the port is free", || {
+        moved.exec("get system status").status.success()
+    });
+}
+
+#[test]
+fn half_open_connections_do_not_keep_an_administrator_out() {
+    let (home, _running, admin) = started();
+    let strangers: Vec<TcpStream> = (0..300)
+        .map(|_| TcpStream::connect((home.ssh_address(), PORT)).unwrap())
+        .collect();
+    let began = Instant::now();
+    admin.exec("get system status").ok();
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+    drop(strangers);
+}
+
+#[test]
+fn files_forwarding_and_agents_are_refused() {
+    let (home, _running, admin) = started();
+    let copied = run(
+        tool("sftp", "openssh-client")
+            .args(["-F", "none", "-b", "-", "-o", "LogLevel=ERROR"])
+            .args([
+                "-o",
+                "StrictHostKeyChecking=no",
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+            ])
+            .args(["-P", &PORT.to_string()])
+            .arg(format!("admin@{}", home.ssh_address()))
+            .env("SSH_ASKPASS", home.path("askpass of admin"))
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .env("ANSWER_PASSWORD", ADMIN_PASSWORD),
+        "ls\n",
+    );
+    assert!(!copied.status.success(), "{copied:?}");
+    let forwarded = admin
+        .clone()
+        .option("-oExitOnForwardFailure=yes")
+        .option(&format!("-R{}:127.0.0.1:9", free_port()))
+        .exec("get system status");
+    assert_eq!(forwarded.status.code(), Some(255), "{forwarded:?}");
+}
