@@ -113,9 +113,11 @@ impl CanonicalName {
         if presented.is_ascii() {
             return Self::folded(realm, presented, &presented.to_ascii_lowercase());
         }
-        // Upper case first: it maps what plain lower case keeps apart (ß and SS, ς and σ).
-        let folded: String = presented.nfkc().flat_map(char::to_uppercase).collect();
-        let folded: String = folded.to_lowercase().nfkc().collect();
+        // Through upper case, which maps what plain lower case keeps apart (ß and SS, ς and σ); and to
+        // lower case before that, since ẞ is its own upper case.
+        let lower = presented.nfkc().flat_map(char::to_lowercase);
+        let upper: String = lower.flat_map(char::to_uppercase).collect();
+        let folded: String = upper.to_lowercase().nfkc().collect();
         Self::folded(realm, presented, &folded)
     }
 
@@ -265,6 +267,7 @@ mod tests {
             assert_eq!(canonical(variant), "alice", "{variant:?}");
         }
         assert_eq!(canonical("Weiß"), canonical("WEISS"));
+        assert_eq!(canonical("WEIẞ"), canonical("weiß"));
         assert_eq!(canonical("José"), canonical("Jose\u{301}"));
         assert_eq!(canonical("anna  maria"), "anna maria");
     }
