@@ -17,6 +17,7 @@ use crate::token::{ActivationLink, Token};
 use crate::user::User;
 use crate::vdom::Vdom;
 
+mod administrators;
 mod configure;
 mod entries;
 mod error;

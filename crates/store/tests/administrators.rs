@@ -12,10 +12,156 @@
 
 mod support;
 
+use domain::admin::{AdminError, Edit, Message, Operation, Owned};
+use domain::administrator;
 use domain::audit::{Actor, Event, Leave, What};
+use domain::login::{CodePosition, Factor};
 use domain::reason::Reason;
+use domain::schema::{ADMIN, LOCAL, Place, Value};
+use domain::token::Stage;
+use domain::vdom::Vdom;
+use ident::TokenSerial;
+use store::Failure;
+use store::gateway::{GatewayStore, Waiting};
 use support::*;
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
+use zeroize::Zeroizing;
+
+const SEED: [u8; 20] = *b"canary-seed-1-0123ab";
+
+fn token() -> TokenSerial {
+    TokenSerial::mobile([1; 5])
+}
+
+/// A store with a token that nobody has, and the administrators `admin` and `second`.
+async fn administered() -> (TempDir, GatewayStore) {
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    let imported = Operation::Imported {
+        vdom: Vdom::ROOT,
+        licence: licence(),
+        tokens: vec![token()],
+    };
+    run(&store, imported, START).await;
+    for name in ["admin", "second"] {
+        run(&store, configure(&ADMIN, name, vec![password()]), START).await;
+    }
+    (dir, store)
+}
+
+fn password() -> Edit {
+    let secret = Value::Secret(Zeroizing::new(PASSWORD.into()));
+    Edit::Set(ADMIN.field("password").unwrap(), secret)
+}
+
+fn with_token(name: &str) -> Operation {
+    let edits = vec![
+        set(&ADMIN, "two-factor", "fortitoken"),
+        set(&ADMIN, "fortitoken", token().as_str()),
+        set(&ADMIN, "email-to", "admin@example.org"),
+    ];
+    configure(&ADMIN, name, edits)
+}
+
+fn delete(table: &'static domain::schema::Table, key: &str) -> Operation {
+    let place = Place::new(Vdom::ROOT, table, key);
+    Operation::Remove { place }
+}
+
+async fn refused(store: &GatewayStore, operation: Operation) -> AdminError {
+    let done = store.administer(operation, entropy(SEED), admin(), START, None);
+    match done.await.unwrap_err() {
+        Failure::Refused(error) => error,
+        Failure::Undecided(why) => panic!("{why}"),
+    }
+}
+
+async fn owned(store: &GatewayStore) -> Owned {
+    store.token(token()).await.unwrap().unwrap()
+}
+
+async fn mails(store: &GatewayStore) -> Vec<String> {
+    let waiting = store.outbox(None, 10).await.unwrap();
+    let mails = waiting
+        .into_iter()
+        .filter_map(|waiting: Waiting| match waiting.message {
+            Message::ActivationMail { user, to, .. } => Some(format!("{user} {to}")),
+            _ => None,
+        });
+    mails.collect()
+}
+
+#[tokio::test]
+async fn an_administrator_gets_a_token_as_users_do() {
+    let (dir, store) = administered().await;
+    run_with(&store, with_token("admin"), SEED, START).await;
+    let given = owned(&store).await;
+    assert!(matches!(given.token.stage, Stage::Requested));
+    let owner = given.owner.unwrap();
+    assert_eq!(owner.name.as_written(), "admin");
+    assert_eq!(
+        owner.name.canonical(),
+        &administrator::person("admin").unwrap()
+    );
+    run(&store, supplied(token()), START).await;
+    assert_eq!(mails(&store).await, ["admin admin@example.org"]);
+
+    drop(store);
+    let store = open(dir.path(), START).await;
+    let name = administrator::person("admin").unwrap();
+    let facts = store.facts(name, CodePosition::Challenge, START).unwrap();
+    let factor = facts.person.unwrap().factor;
+    assert!(matches!(factor, Factor::Token { .. }), "{factor:?}");
+    let user = store.facts(support::name("admin"), CodePosition::Challenge, START);
+    assert!(user.unwrap().person.is_none());
+}
+
+#[tokio::test]
+async fn a_token_is_an_administrator_s_or_a_user_s_and_never_both() {
+    let (_dir, store) = administered().await;
+    run_with(&store, with_token("admin"), SEED, START).await;
+    let error = refused(&store, assignment("alice", token())).await;
+    assert!(
+        error.to_string().contains("administrator 'admin'"),
+        "{error}"
+    );
+    assert!(error.next_step().contains("config system admin"), "{error}");
+    let error = refused(&store, with_token("second")).await;
+    assert!(matches!(error, AdminError::TokenTaken { .. }), "{error}");
+
+    let unset = ["two-factor", "fortitoken"].map(|field| Edit::Unset(ADMIN.field(field).unwrap()));
+    run(&store, configure(&ADMIN, "admin", unset.into()), START).await;
+    let released = owned(&store).await;
+    assert!(released.owner.is_none() && !released.token.has_seed);
+    assert!(matches!(released.token.stage, Stage::New));
+
+    run_with(&store, assignment("alice", token()), SEED, START).await;
+    let error = refused(&store, with_token("admin")).await;
+    assert!(error.to_string().contains("user 'alice'"), "{error}");
+    assert!(error.next_step().contains("config user local"), "{error}");
+    run(&store, delete(&LOCAL, "alice"), START).await;
+    run_with(&store, with_token("second"), SEED, START).await;
+    run(&store, delete(&ADMIN, "second"), START).await;
+    let released = owned(&store).await;
+    assert!(released.owner.is_none() && !released.token.has_seed);
+}
+
+#[tokio::test]
+async fn the_last_who_may_do_everything_stays() {
+    let (_dir, store) = administered().await;
+    run(&store, delete(&ADMIN, "second"), START).await;
+    let error = refused(&store, delete(&ADMIN, "admin")).await;
+    assert!(matches!(error, AdminError::LastSuperAdmin(_)), "{error}");
+    let purge = Operation::Purge {
+        vdom: Vdom::ROOT,
+        table: &ADMIN,
+    };
+    let error = refused(&store, purge).await;
+    assert!(matches!(error, AdminError::LastSuperAdmin(_)), "{error}");
+    let name = administrator::person("admin").unwrap();
+    let facts = store.facts(name, CodePosition::Challenge, START).unwrap();
+    assert!(facts.person.is_some());
+}
 
 #[tokio::test]
 async fn events_of_administrators_are_read_as_they_were_written() {

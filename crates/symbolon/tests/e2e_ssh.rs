@@ -14,6 +14,7 @@ mod common;
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use common::phone::{Phone, activation_code};
 use common::ssh::{ADMIN_PASSWORD, PORT, Ssh, first_login, one_time_password};
 use common::{Home, Running, free_port, run, tool, until};
 
@@ -163,6 +164,97 @@ fn a_key_opens_the_door_instead_of_the_password() {
     let rsa = "config system admin\nedit admin\nset ssh-public-key2 \"ssh-rsa AAAA\"\nend";
     let refused = admin.exec(rsa).refused();
     assert!(refused.contains("ssh-ed25519"), "{refused}");
+}
+
+/// `admin` with a token on a phone.
+fn with_token(home: &Home, admin: &Ssh) -> Phone {
+    let token = home.import(1).remove(0);
+    let said = admin
+        .exec(&format!(
+            "config system admin\nedit admin\nset two-factor fortitoken\nset fortitoken {token}\nend"
+        ))
+        .ok();
+    let phone = Phone::new(home, "admin");
+    phone.add(&activation_code(&said), "admin").ok();
+    home.console("execute fortitoken-mobile poll").ok();
+    phone
+}
+
+#[test]
+fn with_a_token_the_code_is_asked_for_and_taken_once() {
+    let (home, _running, admin) = started();
+    let phone = with_token(&home, &admin);
+    let code = phone.code("admin");
+    let admin = admin.code(&code);
+    let asked = admin.asked().len();
+    let said = admin.exec("get system status").ok();
+    assert!(said.contains("Version: "), "{said}");
+    let questions = &admin.asked()[asked..];
+    assert!(
+        questions.len() == 2 && questions[0].contains("Password") && questions[1].contains("code"),
+        "{questions:?}"
+    );
+
+    let again = admin.exec("get system status");
+    assert_eq!(again.status.code(), Some(255), "{again:?}");
+    let password_alone = admin
+        .option("-oPreferredAuthentications=password")
+        .exec("get system status");
+    assert_eq!(
+        password_alone.status.code(),
+        Some(255),
+        "{password_alone:?}"
+    );
+    let said = home
+        .console("execute log filter category event\nexecute log display")
+        .ok();
+    assert!(
+        said.contains("code-replayed") || said.contains("login failed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_password_method_leads_to_the_question_for_the_code() {
+    let (home, _running, admin) = started();
+    let phone = with_token(&home, &admin);
+    let both = admin
+        .code(&phone.code("admin"))
+        .option("-oPreferredAuthentications=password,keyboard-interactive");
+    both.exec("get system status").ok();
+    let last = both.asked().pop().unwrap();
+    assert!(last.contains("Token code"), "{last}");
+}
+
+#[test]
+fn a_key_does_not_stand_for_the_code() {
+    let (home, _running, admin) = started();
+    let key = home.path("id_ecdsa");
+    run(
+        tool("ssh-keygen", "openssh-client")
+            .args(["-q", "-t", "ecdsa", "-N", "", "-f"])
+            .arg(&key),
+        "",
+    )
+    .ok();
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    let public = public.trim();
+    let set = format!("config system admin\nedit admin\nset ssh-public-key3 \"{public}\"\nend");
+    admin.exec(&set).ok();
+    let phone = with_token(&home, &admin);
+    let with_key = Ssh::new(&home, "admin", "no password")
+        .option(&format!("-oIdentityFile={}", key.display()))
+        .option("-oPreferredAuthentications=publickey,keyboard-interactive");
+    let refused = with_key.clone().code("000000").exec("get system status");
+    assert_eq!(refused.status.code(), Some(255), "{refused:?}");
+    let asked = with_key.asked().len();
+    let said = with_key
+        .clone()
+        .code(&phone.code("admin"))
+        .exec("get system status")
+        .ok();
+    assert!(said.contains("Version: "), "{said}");
+    assert_eq!(with_key.asked().len(), asked + 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is said to a line that is refused.
 
 use domain::admin::{AdminError, Named, Use, Uses};
-use domain::name::NameError;
+use domain::name::{NameError, Realm, UserName};
 use domain::password::PasswordError;
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, RADIUS_CLIENT};
 use domain::vdom::Vdom;
@@ -116,6 +116,7 @@ impl Chapter {
             | AdminError::Serial { .. }
             | AdminError::Exists { .. }
             | AdminError::FixedKey(_)
+            | AdminError::LastSuperAdmin(_)
             | AdminError::InUse { .. } => Self::Entries,
             AdminError::Incomplete { .. }
             | AdminError::NoReference { .. }
@@ -184,6 +185,7 @@ fn of_entries() -> Vec<AdminError> {
             max: 255,
         },
         AdminError::FixedKey(&FORTITOKEN),
+        AdminError::LastSuperAdmin("admin".into()),
     ]
 }
 
@@ -211,11 +213,11 @@ fn of_values() -> Vec<AdminError> {
 
 fn of_tokens() -> Vec<AdminError> {
     let mut refusals = Vec::new();
-    if let (Ok(hardware), Ok(mobile)) = (
+    if let (Ok(hardware), Ok(mobile), Ok(owner)) = (
         TokenSerial::parse("FTK2000BHV1KRZCC"),
         TokenSerial::parse("FTKMOB83712DC7FE"),
+        UserName::within(Realm::ROOT, "alice"),
     ) {
-        let owner: Box<str> = "alice".into();
         refusals.extend([
             AdminError::TokenTaken {
                 token: mobile,
@@ -223,7 +225,7 @@ fn of_tokens() -> Vec<AdminError> {
             },
             AdminError::HasToken {
                 token: mobile,
-                owner,
+                owner: owner.as_written().into(),
             },
             AdminError::TokenElsewhere(hardware),
             AdminError::NotMobile(hardware),

@@ -3,7 +3,8 @@
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, references, supply};
+use super::administrators::{self, not_taken, reassign};
+use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, references};
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, Realm, UserName};
 use crate::password::PasswordHash;
@@ -26,9 +27,12 @@ pub(super) fn reads(place: &Place, edits: &[Edit]) -> Reads {
     } else if place.table() == &FORTITOKEN {
         Reads::tokens(TokenSerial::parse(place.key()))
     } else {
+        let is_administrator = place.table() == &ADMIN;
         Reads {
             object: Some(place.clone()),
+            tokens: edits.iter().filter_map(assigned).collect(),
             named: references::named(place, edits),
+            all: is_administrator.then_some(administrators::ALL),
             ..Reads::default()
         }
     }
@@ -182,13 +186,8 @@ fn free_token(
         .token(serial)
         .filter(|owned| user.canonical().realm() == Realm::Vdom(owned.token.vdom))
         .ok_or_else(missing)?;
-    match &owned.owner {
-        Some(owner) if owner.name.canonical() != user.canonical() => Err(AdminError::TokenTaken {
-            token: serial,
-            owner: owner.name.as_written().into(),
-        }),
-        _ => Ok(Some(serial)),
-    }
+    not_taken(owned, user)?;
+    Ok(Some(serial))
 }
 
 fn password(value: &Value, context: &Context<'_>) -> Result<Option<PasswordHash>, AdminError> {
@@ -197,26 +196,6 @@ fn password(value: &Value, context: &Context<'_>) -> Result<Option<PasswordHash>
         Value::Sealed(phc) => Ok(Some(PasswordHash::from_enc(phc)?)),
         Value::Text(_) | Value::List(_) => Ok(None),
     }
-}
-
-/// Gives back the token that the user had and provisions the one that the user gets.
-fn reassign(
-    user: &CanonicalName,
-    before: Option<TokenSerial>,
-    after: Option<TokenSerial>,
-    mut facts: Facts,
-    context: &Context<'_>,
-) -> Plan {
-    let released = before
-        .and_then(|serial| facts.take_token(serial))
-        .map_or_else(Plan::default, |Owned { token, .. }| supply::released(token));
-    let requested = match after.and_then(|serial| facts.take_token(serial)) {
-        Some(Owned { token, .. }) if token.is_mobile() => {
-            supply::requested(token, Some(user.clone()), context)
-        }
-        _ => Plan::default(),
-    };
-    released.and(requested)
 }
 
 fn configure_token(place: &Place, edits: Vec<Edit>, mut facts: Facts) -> Result<Plan, AdminError> {
@@ -271,6 +250,7 @@ fn configure_object(
         writable(key, form)?;
     }
     let stored = facts.object.take();
+    let token_before = stored.as_ref().and_then(administrators::in_use);
     let mut object = stored.unwrap_or_else(|| Object::at(place));
     for edit in edits {
         match edit {
@@ -291,16 +271,6 @@ fn configure_object(
             }
         }
     }
-    if table == &ADMIN {
-        required(&object, "password", "the administrator's password")?;
-        if object.text("two-factor") == "fortitoken" {
-            required(
-                &object,
-                "fortitoken",
-                "the serial number of the administrator's token",
-            )?;
-        }
-    }
     if table == &RADIUS_CLIENT {
         required(&object, "subnet", "the client's address or network")?;
         required(
@@ -309,7 +279,12 @@ fn configure_object(
             "the secret that the client is configured with",
         )?;
     }
-    Ok(Plan::of(Change::Object(object)))
+    let moved = if table == &ADMIN {
+        administrators::changed(&object, token_before, facts, context)?
+    } else {
+        Plan::default()
+    };
+    Ok(Plan::of(Change::Object(object)).and(moved))
 }
 
 /// A key stands in configuration text, in prompts and in the log.
@@ -376,7 +351,11 @@ fn checked(field: &'static Field, value: Value) -> Result<Value, AdminError> {
     }
 }
 
-fn required(object: &Object, field: &'static str, why: &'static str) -> Result<(), AdminError> {
+pub(super) fn required(
+    object: &Object,
+    field: &'static str,
+    why: &'static str,
+) -> Result<(), AdminError> {
     let is_blank = match object.value(field) {
         Some(Value::Text(text) | Value::Sealed(text)) => text.is_empty(),
         Some(Value::Secret(secret)) => secret.is_empty(),
@@ -412,8 +391,13 @@ pub(super) fn remove(
         uses = references::with_owner(uses, &owned);
         Plan::of(Change::TokenRemoved(serial))
     } else {
-        let object = facts.object.ok_or_else(missing)?;
-        Plan::of(Change::ObjectRemoved(object.place()))
+        let object = facts.object.take().ok_or_else(missing)?;
+        let released = if place.table() == &ADMIN {
+            administrators::removed(&object, facts, context)?
+        } else {
+            Plan::default()
+        };
+        Plan::of(Change::ObjectRemoved(object.place())).and(released)
     };
     match uses {
         Some(uses) => {

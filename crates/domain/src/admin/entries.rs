@@ -7,6 +7,7 @@ use ident::TokenSerial;
 use super::configure::{in_use, person, writable};
 use super::references::with_owner;
 use super::{AdminError, Change, Context, Facts, Named, Plan, Reads, supply};
+use crate::access::SUPER_ADMIN;
 use crate::administrator;
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, UserName};
@@ -48,6 +49,9 @@ pub(super) fn purge(
     let mut plan = Plan::noted(context.changed_at(&all, "purge"));
     if let Some(uses) = facts.uses {
         return Err(AdminError::InUse { table, uses });
+    }
+    if table == &ADMIN {
+        return Err(AdminError::LastSuperAdmin(SUPER_ADMIN.into()));
     }
     if table == &FORTITOKEN {
         let mut owned = facts.tokens.iter();

@@ -3,9 +3,9 @@
 use ident::TokenSerial;
 
 use super::{Named, Uses};
-use crate::name::NameError;
+use crate::name::{NameError, Realm, UserName};
 use crate::password::PasswordError;
-use crate::schema::Table;
+use crate::schema::{ADMIN, LOCAL, Table};
 
 /// A refused operation. Nothing changed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -70,13 +70,16 @@ pub enum AdminError {
     #[error("{0}")]
     Password(#[from] PasswordError),
     /// The token is somebody else's.
-    #[error("token {token} is assigned to user '{owner}'")]
+    #[error("token {token} is assigned to {} '{owner}'", kind(owner))]
     TokenTaken {
         /// The token.
         token: TokenSerial,
         /// Who has it.
-        owner: Box<str>,
+        owner: UserName,
     },
+    /// Somebody must be left who may do everything.
+    #[error("'{0}' is the last administrator whose profile is super_admin")]
+    LastSuperAdmin(Box<str>),
     /// Whoever has a token is not copied: a token belongs to one person, and without one the copy would
     /// be let in by the password alone.
     #[error("'{owner}' has token {token}, which cannot be cloned")]
@@ -135,13 +138,21 @@ pub enum AdminError {
     },
 }
 
+/// What the owner of a token is called.
+fn kind(owner: &UserName) -> &'static str {
+    match owner.canonical().realm() {
+        Realm::Administrators => "administrator",
+        Realm::Vdom(_) => "user",
+    }
+}
+
 impl AdminError {
     /// The number in `Command fail. Return code -N`.
     pub fn return_code(&self) -> i32 {
         match self {
             Self::NotFound { .. } | Self::NoReference { .. } | Self::MobileNotImported(_) => -3,
             Self::SamePerson { .. } | Self::Exists { .. } | Self::TokenElsewhere(_) => -5,
-            Self::TokenTaken { .. } | Self::InUse { .. } => -23,
+            Self::TokenTaken { .. } | Self::InUse { .. } | Self::LastSuperAdmin(_) => -23,
             Self::Incomplete { .. } => -56,
             Self::NotMobile(_) | Self::Locked(_) | Self::FixedKey(_) | Self::HasToken { .. } => -61,
             Self::Name { .. }
@@ -180,9 +191,16 @@ impl AdminError {
             }
             Self::Password(_) => "choose another password of 1 to 128 octets".to_owned(),
             Self::TokenTaken { owner, .. } => {
+                let table = match owner.canonical().realm() {
+                    Realm::Administrators => ADMIN.path,
+                    Realm::Vdom(_) => LOCAL.path,
+                };
                 format!(
-                    "take another token, or first: config user local / edit \"{owner}\" / unset two-factor / unset fortitoken"
+                    "take another token, or first: config {table} / edit \"{owner}\" / unset two-factor / unset fortitoken"
                 )
+            }
+            Self::LastSuperAdmin(_) => {
+                "first give another administrator this profile: config system admin / edit NAME / set accprofile super_admin".to_owned()
             }
             Self::HasToken { .. } => {
                 "create the other entry with 'edit' and give it a token of its own".to_owned()

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::{AdminError, Edit, Facts, Owned};
+use super::{AdminError, Edit, Facts, Owned, Owner};
+use crate::name::Realm;
 use crate::schema::{FORTITOKEN, Field, LOCAL, Object, Place, Table, Value};
 use crate::vdom::Vdom;
 
@@ -192,7 +193,9 @@ pub(super) fn resolved_children(
 
 /// A token's owner is known from the token itself.
 pub(super) fn with_owner(uses: Option<Uses>, owned: &Owned) -> Option<Uses> {
-    let Some(owner) = &owned.owner else {
+    // Administrators' tokens are in the index of who names whom.
+    let of_user = |owner: &&Owner| owner.name.canonical().realm() != Realm::Administrators;
+    let Some(owner) = owned.owner.as_ref().filter(of_user) else {
         return uses;
     };
     let mut uses = uses.unwrap_or_else(|| Uses {

@@ -121,6 +121,13 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
             users.push(user);
         }
     }
+    let object = match &reads.object {
+        Some(place) => entries::object(tx, place).await?,
+        None => None,
+    };
+    if let Some(administrator) = object.as_ref().filter(|object| object.table == &ADMIN) {
+        serials.extend(TokenSerial::parse(administrator.text("fortitoken")));
+    }
     serials.sort_unstable();
     serials.dedup();
     let mut tokens = Vec::with_capacity(serials.len());
@@ -129,13 +136,12 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
             tokens.push(owned);
         }
     }
-    let object = match &reads.object {
-        Some(place) => entries::object(tx, place).await?,
-        None => None,
-    };
     let mut all = Vec::new();
     if let Some((vdom, table)) = reads.all {
-        (users, tokens, all) = whole(tx, vdom, table, memory).await?;
+        let whole = whole(tx, vdom, table, memory).await?;
+        users.extend(whole.0);
+        tokens.extend(whole.1);
+        all = whole.2;
     }
     let uses = match &reads.uses {
         Some(of) => references::uses(tx, of).await?,

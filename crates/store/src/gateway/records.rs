@@ -140,20 +140,29 @@ pub(super) struct TokenRow {
     owner: Option<Owner>,
 }
 
+/// Whose a token is: a user's, or an administrator's.
+fn owner(row: &Row<'_>) -> Result<Option<Owner>, SqlError> {
+    let text = |column| row.get::<Option<String>>(column);
+    let damaged = || SqlError::damaged("token", row.get::<String>(0).unwrap_or_default(), "owner");
+    let (name, email) = match (text(20)?, text(21)?, text(23)?) {
+        (Some(canonical), Some(name), _) => (user_name(&canonical, &name), text(22)?),
+        (_, _, Some(name)) => {
+            let name = UserName::within(Realm::Administrators, &name);
+            (name.ok(), text(24)?)
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Owner {
+        name: name.ok_or_else(damaged)?,
+        email: email.map(Into::into),
+    }))
+}
+
 impl FromRow for TokenRow {
     fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
         let key: String = row.get(0)?;
         let damaged = |field| SqlError::damaged("token", &key, field);
-        let owner = match (
-            row.get::<Option<String>>(20)?,
-            row.get::<Option<String>>(21)?,
-        ) {
-            (Some(canonical), Some(name)) => Some(Owner {
-                name: user_name(&canonical, &name).ok_or_else(|| damaged("owner"))?,
-                email: row.get::<Option<String>>(22)?.map(Into::into),
-            }),
-            _ => None,
-        };
+        let owner = owner(row)?;
         Ok(Self {
             serial: TokenSerial::parse(&key).map_err(|_| damaged("serial"))?,
             status: match row.get::<String>(1)?.as_str() {
@@ -284,8 +293,11 @@ pub(super) async fn token<T: Tx>(
     tx.row(
         "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
          t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
-         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email \
-         FROM token t LEFT JOIN person p ON p.token = t.serial \
+         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email, \
+         a.entry, m.value FROM token t LEFT JOIN person p ON p.token = t.serial \
+         LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
+         AND a.path = 'system admin' LEFT JOIN config m ON m.path = 'system admin' \
+         AND m.vdom = 'root' AND m.entry = a.entry AND m.field = 'email-to' \
          WHERE t.serial = $1 AND t.stage <> 'removed'",
         &vals![serial.as_str()],
     )
@@ -302,8 +314,11 @@ pub(super) async fn tokens_after<T: Tx>(
     tx.rows(
         "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
          t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
-         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email \
-         FROM token t LEFT JOIN person p ON p.token = t.serial \
+         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email, \
+         a.entry, m.value FROM token t LEFT JOIN person p ON p.token = t.serial \
+         LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
+         AND a.path = 'system admin' LEFT JOIN config m ON m.path = 'system admin' \
+         AND m.vdom = 'root' AND m.entry = a.entry AND m.field = 'email-to' \
          WHERE t.vdom = $1 AND t.serial > $2 AND t.stage <> 'removed' \
          ORDER BY t.serial LIMIT $3",
         &vals![vdom.as_str(), after, limit],
@@ -320,7 +335,7 @@ pub(super) async fn all_tokens_after<T: Tx>(
     tx.rows(
         "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
          link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
-         NULL, NULL, NULL FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
+         NULL, NULL, NULL, NULL, NULL FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
         &vals![after, limit],
     )
     .await

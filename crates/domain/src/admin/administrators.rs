@@ -1,0 +1,135 @@
+//! `config system admin`: what an administrator must have, whose token it is, and that somebody is left
+//! who may do everything.
+
+use ident::TokenSerial;
+
+use super::configure::required;
+use super::{AdminError, Context, Facts, Owned, Owner, Plan, supply};
+use crate::access::SUPER_ADMIN;
+use crate::name::{CanonicalName, Realm, UserName};
+use crate::schema::{ADMIN, FORTITOKEN, Object, Table};
+use crate::vdom::Vdom;
+
+/// What has to be read besides the entry: who else may do everything.
+pub(super) const ALL: (Vdom, &Table) = (Vdom::ROOT, &ADMIN);
+
+/// Judges an entry that was changed, and moves its token.
+pub(super) fn changed(
+    object: &Object,
+    before: Option<TokenSerial>,
+    facts: Facts,
+    context: &Context<'_>,
+) -> Result<Plan, AdminError> {
+    required(object, "password", "the administrator's password")?;
+    let name = name(&object.key)?;
+    if object.text("two-factor") == "fortitoken" {
+        let why = "the serial number of the administrator's token";
+        required(object, "fortitoken", why)?;
+    }
+    if let Some(serial) = held(object) {
+        free(serial, &name, &facts)?;
+    }
+    if object.text("accprofile") != SUPER_ADMIN {
+        another_super_admin(&object.key, &facts)?;
+    }
+    let after = in_use(object);
+    Ok(if before == after {
+        Plan::default()
+    } else {
+        reassign(name.canonical(), before, after, facts, context)
+    })
+}
+
+/// Gives back the token of an administrator who is deleted.
+pub(super) fn removed(
+    object: &Object,
+    facts: Facts,
+    context: &Context<'_>,
+) -> Result<Plan, AdminError> {
+    another_super_admin(&object.key, &facts)?;
+    let name = name(&object.key)?;
+    Ok(reassign(
+        name.canonical(),
+        in_use(object),
+        None,
+        facts,
+        context,
+    ))
+}
+
+fn name(key: &str) -> Result<UserName, AdminError> {
+    UserName::within(Realm::Administrators, key).map_err(|error| AdminError::Name {
+        key: key.into(),
+        error,
+    })
+}
+
+/// The token of an entry.
+pub(super) fn held(object: &Object) -> Option<TokenSerial> {
+    TokenSerial::parse(object.text("fortitoken")).ok()
+}
+
+/// The token whose codes the administrator needs.
+pub(super) fn in_use(object: &Object) -> Option<TokenSerial> {
+    held(object).filter(|_| object.text("two-factor") == "fortitoken")
+}
+
+/// A token belongs to one person; administrators have theirs from the root.
+fn free(serial: TokenSerial, name: &UserName, facts: &Facts) -> Result<(), AdminError> {
+    let owned = facts
+        .token(serial)
+        .filter(|owned| owned.token.vdom.is_root());
+    let owned = owned.ok_or_else(|| AdminError::NotFound {
+        table: &FORTITOKEN,
+        key: serial.as_str().into(),
+    })?;
+    not_taken(owned, name)
+}
+
+/// Refuses a token that is somebody else's.
+pub(super) fn not_taken(owned: &Owned, name: &UserName) -> Result<(), AdminError> {
+    match &owned.owner {
+        Some(Owner { name: owner, .. }) if owner.canonical() != name.canonical() => {
+            Err(AdminError::TokenTaken {
+                token: owned.token.serial,
+                owner: owner.clone(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Without one, nobody could ever change the rights of anybody over the network again.
+fn another_super_admin(key: &str, facts: &Facts) -> Result<(), AdminError> {
+    let is_super = |object: &&Object| object.text("accprofile") == SUPER_ADMIN;
+    let was_super = facts
+        .all
+        .iter()
+        .filter(is_super)
+        .any(|object| *object.key == *key);
+    let mut others = facts.all.iter().filter(is_super);
+    if was_super && others.all(|object| *object.key == *key) {
+        return Err(AdminError::LastSuperAdmin(key.into()));
+    }
+    Ok(())
+}
+
+/// Gives back the token that somebody had and provisions the one that the person gets.
+pub(super) fn reassign(
+    person: &CanonicalName,
+    before: Option<TokenSerial>,
+    after: Option<TokenSerial>,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Plan {
+    let released = before
+        .and_then(|serial| facts.take_token(serial))
+        .map_or_else(Plan::default, |Owned { token, .. }| supply::released(token));
+    let requested = match after.and_then(|serial| facts.take_token(serial)) {
+        Some(Owned { token, .. }) if token.is_mobile() => {
+            supply::requested(token, Some(person.clone()), context)
+        }
+        _ => Plan::default(),
+    };
+    released.and(requested)
+}
