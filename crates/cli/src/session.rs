@@ -20,12 +20,14 @@ mod arguments;
 mod children;
 mod configuring;
 mod entry;
+mod log;
 mod place;
 mod references;
 mod step;
 
 pub use action::{Action, Family, Host, Ping, PingOptions};
 
+use log::LogFilter;
 pub(crate) use place::Context;
 use place::{Base, Level, Place};
 use references::Pending;
@@ -48,6 +50,7 @@ pub struct Session {
     asked: Option<Box<Asked>>,
     debug: Switches,
     ping: PingOptions,
+    log_filter: LogFilter,
 }
 
 /// What the shell was asked for.
@@ -91,6 +94,7 @@ impl Session {
             asked: None,
             debug: Switches::default(),
             ping: PingOptions::default(),
+            log_filter: LogFilter::default(),
         }
     }
 
@@ -366,6 +370,7 @@ impl Session {
                 Command::Ask(Query::Outbox { vdom })
             }
             Verb::Act(act) => return self.act(act, words, output),
+            Verb::Log(log) => return self.log(log, words, output),
         };
         if matches!(command, Command::Execute(_) | Command::Synchronise(_)) {
             self.awaited = Some(Awaited::Change);

@@ -7,8 +7,10 @@ use crate::debug::{Application, Change, Switch};
 use crate::render::View;
 
 mod actions;
+mod log;
 
 pub(crate) use actions::{Act, PingOption};
+pub(crate) use log::{Device, Log};
 
 /// A word of a command.
 #[derive(Debug)]
@@ -114,6 +116,7 @@ pub(crate) enum Verb {
     Unlock,
     Outbox,
     Act(Act),
+    Log(Log),
 }
 
 impl Verb {
@@ -169,6 +172,7 @@ impl Verb {
             | Self::Unlock
             | Self::Outbox
             | Self::Act(_) => true,
+            Self::Log(log) => matches!(log, Log::Display | Log::Dump | Log::Verify),
         }
     }
 }
@@ -512,6 +516,7 @@ const MOBILE_SERIAL: Argument = required(
 );
 
 static EXECUTE: &[Node] = &[
+    log::EXECUTE_LOG,
     actions::DATE,
     actions::FACTORY_RESET,
     group(
@@ -571,6 +576,7 @@ static EXECUTE: &[Node] = &[
 ];
 
 static DIAGNOSE: &[Node] = &[
+    log::DIAGNOSE_LOG,
     actions::SYS,
     group("debug", "Debug facility.", DEBUG),
     group(

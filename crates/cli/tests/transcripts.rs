@@ -40,6 +40,7 @@ transcripts! {
     diagnose_logins
     endings
     errors
+    event_log
     help_and_completion
     network
     show_and_get

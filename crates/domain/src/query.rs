@@ -7,6 +7,7 @@ use ident::{ProductSerial, TokenSerial};
 use otp::Drift;
 
 use crate::admin::Message;
+use crate::event_log::Search;
 use crate::explain::Finding;
 use crate::login::{Origin, Spend};
 use crate::name::CanonicalName;
@@ -40,6 +41,8 @@ pub enum Query {
     },
     /// Logins, the latest last: rows are [`LoginRow`]s.
     Logins(Logins),
+    /// The event log, the latest first: rows are [`Event`](crate::audit::Event)s.
+    Log(LogPage),
     /// What this unit is: one [`SystemStatus`].
     SystemStatus,
     /// What waits to be sent, the oldest first: rows are [`OutboxRow`]s.
@@ -58,6 +61,19 @@ pub struct Logins {
     pub of: Whose,
     /// How many at most, counted from the latest.
     pub last: u32,
+}
+
+/// Which lines of the event log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogPage {
+    /// What an event has to be.
+    pub search: Search,
+    /// The first that is shown of those that are found; 1 for the latest.
+    pub start_line: u32,
+    /// How many are shown at most.
+    pub view_lines: u32,
+    /// How many events are looked at most, the latest first.
+    pub check_lines: u32,
 }
 
 /// Whose logins.

@@ -5,6 +5,7 @@
 //! - [`radius_server`]: logins over UDP; `login` takes them through the decision to the record.
 //! - `command_line`: what every administrator's interface shares; `console` is the local socket, [`ssh`]
 //!   the network.
+//! - `event_log`: retention, and what syslog servers get.
 //! - `supply`: the outbox and the poller, towards the token server and the mail server.
 #![allow(
     clippy::disallowed_methods,
@@ -17,6 +18,7 @@ mod command_line;
 mod console;
 mod debug_log;
 mod ending;
+mod event_log;
 mod interfaces;
 pub mod local_socket;
 mod login;
@@ -48,9 +50,10 @@ use command_line::{Executor, Unit};
 use debug_log::DebugLog;
 use domain::unit::Ending;
 use ending::{Ended, Endings};
+use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
 use login::AdminLogins;
-use network::UnitResolver;
+use network::{Endpoint, Hosts, UnitResolver};
 use radius_server::RadiusServer;
 use ssh::{HostKeyError, Listening, Ssh, SshConfig};
 use supply::Supply;
@@ -160,13 +163,26 @@ impl Gateway {
             path: console,
             source,
         })?;
-        let executor = Executor::new(Arc::clone(&store), Arc::clone(&supply), unit, debug);
+        let retention = Arc::new(Retention::new(Arc::clone(&store)));
+        let sender = Sender {
+            serial: unit.serial,
+            zone: clock::zone(),
+            hosts: Hosts::new(Arc::clone(&resolver), Endpoint::of(supply.server().url())),
+        };
+        let executor = Executor::new(
+            Arc::clone(&store),
+            Arc::clone(&supply),
+            unit,
+            debug,
+            Arc::clone(&retention),
+        );
         let executor = Arc::new(executor);
         let ssh = administration(ssh, &executor, &store).await?;
         let listening = ssh.listening();
         let (stop, stopping) = watch::channel(false);
         let mut tasks = start_tasks(&store, &supply, socket, executor, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
+        tasks.extend(event_log::start(&store, retention, sender, &stopping));
         let comparing = time_servers::run(Arc::clone(&store), resolver, stopping);
         tasks.push(tokio::spawn(comparing));
         Ok(Self {

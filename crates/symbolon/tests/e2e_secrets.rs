@@ -12,6 +12,7 @@
 mod common;
 
 use std::fs;
+use std::net::UdpSocket;
 use std::path::Path;
 
 use common::phone::{Phone, activation_code};
@@ -122,6 +123,7 @@ fn no_secret_is_in_a_file_a_log_or_an_output() {
         outputs += &said.err;
         said.out
     };
+    let syslog = syslog_server(&home);
     console(&format!("execute fortitoken-mobile import {licence_code}"));
     let tokens = home.tokens_of("EFTM");
     // A mail server that is dead, so that mails wait in the outbox.
@@ -166,6 +168,7 @@ fn no_secret_is_in_a_file_a_log_or_an_output() {
          get system email-server\ndiagnose fortitoken info\ndiagnose login show\n\
          diagnose outbox list\ndiagnose debug info",
     );
+    let event_log = event_log(&home, &syslog);
     outputs += &home.desk(&["show", "EFTM000000000001"]).ok();
     outputs += &home.desk(&["history", "EFTM000000000001"]).ok();
     outputs += &phone.app(&["list"]).ok();
@@ -200,11 +203,44 @@ fn no_secret_is_in_a_file_a_log_or_an_output() {
     // The administrator was shown it, to hand it on.
     canaries.push(Canary::new("the activation code", code.as_bytes()));
     scan("the log", home.log().as_bytes(), &canaries, &mut found);
+    scan("the event log", event_log.as_bytes(), &canaries, &mut found);
     for directory in [&home.data(), &copy, &killed, &home.path("phone of alice")] {
         scan_files(directory, &canaries, &mut found);
     }
     assert!(found.is_empty(), "{found:#?}");
     assert!(home.log().contains("TRACE"), "the log is not searched");
+}
+
+/// A syslog server that gets all events.
+fn syslog_server(home: &Home) -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    home.console(&format!(
+        "config log syslogd setting\nset status enable\nset server 127.0.0.1\nset port {port}\nend"
+    ))
+    .ok();
+    socket
+}
+
+/// The event log as it is displayed, and as the syslog server got it.
+fn event_log(home: &Home, syslog: &UdpSocket) -> String {
+    let displayed = home
+        .console("execute log filter view-lines 1000\nexecute log display")
+        .ok();
+    let mut datagram = [0; 8_192];
+    let mut sent = String::new();
+    while let Ok(length) = syslog.recv(&mut datagram) {
+        sent += &String::from_utf8_lossy(&datagram[..length]);
+        sent.push('\n');
+    }
+    for text in [&displayed, &sent] {
+        assert!(
+            text.contains("FortiToken activation successful"),
+            "the event log is not searched: {text}"
+        );
+    }
+    displayed + &sent
 }
 
 fn copy_files(from: &Path, to: &Path) {

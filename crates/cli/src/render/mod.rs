@@ -3,6 +3,7 @@
 mod administrators;
 mod change;
 mod configuration;
+mod log;
 mod logins;
 mod network;
 mod outbox;
@@ -17,6 +18,7 @@ pub use administrators::{administrator, administrators};
 pub use change::change;
 pub use configuration::{Listing, Part, View};
 pub(crate) use configuration::{Scope, Shown, typed};
+pub use log::{LogLines, log_deleted, log_verified};
 pub use logins::login;
 pub use network::{
     Closed, Echo, PingTally, date, ping_denied, ping_head, ping_unsent, stands_for, telnet_closed,
@@ -25,7 +27,7 @@ pub use network::{
 pub use outbox::outbox_row;
 pub use outcome::{Activation, Outcome, Request, refusal};
 pub use qr::Qr;
-pub use status::system_status;
+pub use status::{COMPATIBLE, system_status};
 pub use tokens::{token, token_head, token_totals};
 pub(crate) use unit::ending_notice;
 pub use unit::{TOKEN_SERVER_TESTS, ending, performance, time_servers, token_server};

@@ -8,7 +8,7 @@ use super::Zone;
 
 /// The version of the described system with which outputs are compatible: clients decide by it what
 /// they may expect.
-pub(super) const COMPATIBLE: &str = "7.6.0";
+pub const COMPATIBLE: &str = "7.6.0";
 /// Its build.
 pub(super) const BUILD: u16 = 3_401;
 /// The day of its build.

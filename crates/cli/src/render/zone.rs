@@ -23,8 +23,13 @@ impl Zone {
         Self(offset)
     }
 
+    /// How far local time is ahead of universal time at a moment.
+    pub fn ahead(self, moment: Timestamp) -> Span {
+        (self.0)(moment)
+    }
+
     fn local(self, moment: Timestamp) -> Timestamp {
-        moment.after((self.0)(moment))
+        moment.after(self.ahead(moment))
     }
 
     /// `2022-10-13 22:59:21`.

@@ -48,6 +48,12 @@ pub enum Action {
     /// `diagnose test application forticldd 7`: ask the token server, print
     /// [`render::token_server`](crate::render::token_server).
     TokenServer,
+    /// `execute log delete` and `delete-all`: hide all events up to now and have them removed, print
+    /// [`render::log_deleted`](crate::render::log_deleted).
+    DeleteLog,
+    /// `diagnose log verify`: follow the hash chain, print
+    /// [`render::log_verified`](crate::render::log_verified).
+    VerifyLog,
     /// `execute shutdown`, `reboot` and `factoryreset`: print
     /// [`render::ending`](crate::render::ending), then end the process.
     End {

@@ -7,7 +7,7 @@ use domain::admin::{
     self, AdminError, Change, Entropy, Facts, Message, Named, Operation, Owned, Owner, Phone, Plan,
     Polled, Reads, Supplied, Use, Uses, UsesOf,
 };
-use domain::audit::Actor;
+use domain::audit::{Actor, Event};
 use domain::explain::Finding;
 use domain::login::{Origin, Spend};
 use domain::name::{CanonicalName, Realm};
@@ -30,6 +30,7 @@ use otp::{Drift, Step as CodeStep};
 use zeroize::Zeroizing;
 
 mod administrators;
+mod log;
 mod network;
 mod unit;
 
@@ -46,6 +47,7 @@ pub(crate) struct World {
     objects: Vec<Object>,
     logins: Vec<LoginRow>,
     outbox: Vec<OutboxRow>,
+    events: Vec<Event>,
     store_is_down: bool,
 }
 
@@ -77,6 +79,7 @@ impl World {
             objects: vec![Object::new(&VDOM, "root")],
             logins: logins(),
             outbox: Vec::new(),
+            events: log::events(START),
             store_is_down: false,
         }
     }
@@ -369,6 +372,10 @@ impl World {
                 let from = rows.len().saturating_sub(logins.last as usize);
                 rows[from..].iter().map(|row| render::login(row)).collect()
             }
+            Query::Log(page) => {
+                let zone = Zone::ahead_by(|_| Span::from_hours(2));
+                log::show(page, &self.events, zone)
+            }
             Query::SystemStatus => {
                 let status = SystemStatus {
                     serial: ProductSerial::parse("FGT3HD3915801656").unwrap(),
@@ -385,7 +392,7 @@ impl World {
         }
     }
 
-    fn act(&self, action: &Action) -> String {
+    fn act(&mut self, action: &Action) -> String {
         let zone = Zone::ahead_by(|_| Span::from_hours(2));
         match action {
             Action::Time => render::time(self.now, zone),
@@ -400,6 +407,11 @@ impl World {
                 let [session, ..] = administrators::administrators(self.now);
                 render::administrator(&session, self.now, zone)
             }
+            Action::DeleteLog => {
+                self.events = log::deleted(&self.events, self.now);
+                render::log_deleted().to_owned()
+            }
+            Action::VerifyLog => render::log_verified(self.events.len() as u64, None),
             Action::Performance => render::performance(&unit::performance()),
             Action::TimeServers => render::time_servers(&unit::time_servers()),
             Action::TokenServer => render::token_server(&unit::token_server(self.now), zone),

@@ -59,9 +59,12 @@ pub enum ExpressionError {
     /// A field without a value to compare with.
     #[error("'{0}' needs a value")]
     NoValue(Box<str>),
-    /// A bracket without its other one, or a word where none belongs.
+    /// A word or bracket where none belongs.
     #[error("the expression cannot be read at '{0}'")]
     Unexpected(Box<str>),
+    /// A condition, or a closing bracket, is missing at the end.
+    #[error("the expression ends too early")]
+    Ends,
     /// Too many brackets in one another.
     #[error("the expression has more than {DEPTH_MAX} brackets in one another")]
     TooDeep,
@@ -245,7 +248,10 @@ impl Reader<'_> {
     }
 
     fn unexpected(&self) -> ExpressionError {
-        ExpressionError::Unexpected(self.words.first().copied().unwrap_or("end").into())
+        match self.words.first() {
+            Some(word) => ExpressionError::Unexpected((*word).into()),
+            None => ExpressionError::Ends,
+        }
     }
 }
 
@@ -316,12 +322,12 @@ mod tests {
             assert_eq!(Expression::parse(text), Ok(expected), "{text}");
         }
         for (text, error) in [
-            ("", ExpressionError::Unexpected("end".into())),
-            ("(user alice", ExpressionError::Unexpected("end".into())),
+            ("", ExpressionError::Ends),
+            ("(user alice", ExpressionError::Ends),
             ("user alice)", ExpressionError::Unexpected(")".into())),
             ("user", ExpressionError::NoValue("user".into())),
             ("colour red", ExpressionError::NoField("colour".into())),
-            ("user a or", ExpressionError::Unexpected("end".into())),
+            ("user a or", ExpressionError::Ends),
             (&"(".repeat(17), ExpressionError::TooDeep),
         ] {
             assert_eq!(Expression::parse(text), Err(error), "{text}");

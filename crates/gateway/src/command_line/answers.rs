@@ -197,6 +197,7 @@ impl Executor {
     pub(super) async fn ask(&self, query: Query, printer: &Printer) -> Result<Ran, Gone> {
         let now = clock::now();
         let answered = match query {
+            Query::Log(page) => return self.event_log(page, printer).await,
             Query::TokenInfo { vdom, serial } => self.token_info(vdom, serial, now, printer).await,
             Query::Logins(logins) => self.logins(&logins, printer).await,
             Query::SystemStatus => self.system_status(now, printer).await,

@@ -24,6 +24,7 @@ use super::sessions::{LoggedIn, Sessions};
 use super::unit::Unit;
 use crate::clock;
 use crate::debug_log::DebugLog;
+use crate::event_log::Retention;
 use crate::network::{Endpoint, Hosts, UnitResolver};
 use crate::qr::Qr;
 use crate::supply::{PollError, Report, Supply};
@@ -84,6 +85,7 @@ pub(crate) struct Executor {
     pub(super) unit: Unit,
     debug: DebugLog,
     sessions: Arc<Sessions>,
+    pub(super) retention: Arc<Retention>,
     pub(super) hosts: Hosts,
     pub(super) resolver: Arc<UnitResolver>,
     pub(super) zone: Zone,
@@ -95,6 +97,7 @@ impl Executor {
         supply: Arc<Supply>,
         unit: Unit,
         debug: DebugLog,
+        retention: Arc<Retention>,
     ) -> Self {
         let token_server = Endpoint::of(supply.server().url());
         let resolver = Arc::new(UnitResolver::new(Arc::clone(&store)));
@@ -104,6 +107,7 @@ impl Executor {
             unit,
             debug,
             sessions: Arc::default(),
+            retention,
             hosts: Hosts::new(Arc::clone(&resolver), token_server),
             resolver,
             zone: clock::zone(),

@@ -4,6 +4,7 @@
 mod actions;
 mod answers;
 mod conversation;
+mod event_log;
 mod executor;
 mod input;
 mod interrupt;

@@ -35,6 +35,14 @@ impl Executor {
                     render::administrator(&session, clock::now(), self.zone)
                 })
             }
+            Action::DeleteLog => match self.delete_log(who.actor()).await {
+                Ok(text) => text,
+                Err(why) => return Ok(why.into()),
+            },
+            Action::VerifyLog => match self.verify_log().await {
+                Ok(text) => text,
+                Err(why) => return Ok(why.into()),
+            },
             Action::Performance => render::performance(&self.performance().await),
             Action::TimeServers => match time_servers::compare(&self.store, &self.resolver).await {
                 Ok(compared) => render::time_servers(&compared),
