@@ -32,6 +32,7 @@ transcripts! {
     administrators
     configure_users
     configure_groups
+    configure_interfaces
     configure_mail
     configure_settings
     configure_clients

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod client;
 pub mod event_log;
 pub mod explain;
+pub mod interface;
 pub mod licensing;
 pub mod login;
 pub mod name;

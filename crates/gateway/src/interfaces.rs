@@ -1,18 +1,31 @@
 //! The host's network interfaces: `config system interface` has what administrators set for them, the
 //! host has their addresses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use domain::admin::Operation;
+use domain::audit::Actor;
+use domain::schema::{INTERFACE, Object, Place};
+use domain::vdom::Vdom;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::sys::socket::SockaddrStorage;
+use store::Failure;
+use store::gateway::GatewayStore;
+use tracing::warn;
+
+use crate::clock;
+
+/// Longest name of an interface on this system: `IFNAMSIZ` without its NUL.
+const NAME_MAX: usize = 15;
 
 /// One address of one interface.
 struct Assigned {
     interface: String,
     address: IpAddr,
+    mask: Option<IpAddr>,
 }
 
-/// All addresses of all interfaces that are up or down; none if the host does not tell.
+/// All addresses of all interfaces; none if the host does not tell.
 fn assigned() -> Vec<Assigned> {
     let Ok(addresses) = getifaddrs() else {
         return Vec::new();
@@ -24,6 +37,7 @@ fn assigned_one(it: &InterfaceAddress) -> Option<Assigned> {
     Some(Assigned {
         interface: it.interface_name.clone(),
         address: ip(it.address.as_ref()?)?,
+        mask: it.netmask.as_ref().and_then(ip),
     })
 }
 
@@ -43,4 +57,52 @@ pub(crate) fn addresses_of(interface: &str) -> Vec<IpAddr> {
         .filter(|it| it.interface == interface && !is_link_local(it.address))
         .map(|it| it.address)
         .collect()
+}
+
+/// An entry of any table as it is shown: an interface with the address that the host has given it.
+pub(crate) fn shown(entry: Object) -> Object {
+    if entry.table != &INTERFACE {
+        return entry;
+    }
+    let assigned = assigned().into_iter();
+    let mut of_entry = assigned.filter(|it| *it.interface == *entry.key && it.address.is_ipv4());
+    let Some(first) = of_entry.next() else {
+        return entry;
+    };
+    let mask = first.mask.unwrap_or(IpAddr::V4(Ipv4Addr::BROADCAST));
+    entry.with("ip", Some(&format!("{} {mask}", first.address)))
+}
+
+/// Gives each interface of the host an entry, so that it can be seen and referred to.
+pub(crate) async fn register(store: &GatewayStore) {
+    let mut names: Vec<String> = assigned().into_iter().map(|it| it.interface).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names.into_iter().filter(|name| name.len() <= NAME_MAX) {
+        let place = Place::new(Vdom::ROOT, &INTERFACE, name);
+        if !matches!(store.object(place.clone()).await, Ok(None)) {
+            continue;
+        }
+        if let Err(error) = add(store, place.clone()).await {
+            warn!(
+                interface = place.key(),
+                error, "an interface of the host is not listed"
+            );
+        }
+    }
+}
+
+async fn add(store: &GatewayStore, place: Place) -> Result<(), String> {
+    let operation = Operation::Configure {
+        place,
+        edits: Vec::new(),
+    };
+    let entropy = clock::entropy().map_err(|error| error.to_string())?;
+    let actor = Actor::system("interfaces");
+    let done = store.administer(operation, entropy, actor, clock::now(), None);
+    match done.await {
+        Ok(_) => Ok(()),
+        Err(Failure::Refused(error)) => Err(error.to_string()),
+        Err(Failure::Undecided(why)) => Err(why.to_string()),
+    }
 }

@@ -142,6 +142,7 @@ impl Gateway {
             last_end,
         } = config;
         let store = Arc::new(GatewayStore::open(&location, &root_key, clock::now()).await?);
+        interfaces::register(&store).await;
         let (endings, ended) = Endings::new();
         let unit = Unit {
             serial: token_server.serial,

@@ -20,6 +20,7 @@ use store::gateway::Recorded;
 
 use super::executor::{Executor, Gone, Printer, Ran};
 use crate::clock;
+use crate::interfaces;
 
 /// Rows that are fetched at once: output begins early and memory stays small.
 const PAGE: i64 = 500;
@@ -143,7 +144,8 @@ impl Executor {
                 .await?;
             return Ok(users.iter().map(Object::from).collect());
         }
-        self.store.objects(vdom, table).await
+        let objects = self.store.objects(vdom, table).await?;
+        Ok(objects.into_iter().map(interfaces::shown).collect())
     }
 
     /// Keys that begin as typed, one more than are shown.

@@ -25,6 +25,7 @@ use super::unit::Unit;
 use crate::clock;
 use crate::debug_log::DebugLog;
 use crate::event_log::Retention;
+use crate::interfaces;
 use crate::network::{Endpoint, Hosts, UnitResolver};
 use crate::qr::Qr;
 use crate::supply::{PollError, Report, Supply};
@@ -191,7 +192,7 @@ impl Executor {
         let object = self.store.object(place.clone()).await?;
         Ok(match table.shape {
             Shape::Single => Some(object.unwrap_or_else(|| Object::at(&place))),
-            Shape::Keyed(_) => object,
+            Shape::Keyed(_) => object.map(interfaces::shown),
         })
     }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use domain::admin::{self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads};
 use domain::administrator;
 use domain::audit::{Actor, What};
+use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{
-    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Table,
+    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT,
+    SETTING, Table,
 };
 use domain::settings::VdomSettings;
 use domain::time::Timestamp;
@@ -57,6 +59,7 @@ pub(super) enum Update {
     Group(Group),
     Clients(Vec<Object>),
     Settings(VdomSettings),
+    AllowAccess(Arc<AllowAccess>),
     Cleared(CanonicalName),
     Renamed(CanonicalName, CanonicalName),
 }
@@ -94,6 +97,9 @@ impl Done {
                     Update::TokenRemoved(serial) => directory.remove_token(*serial),
                     Update::Group(group) => directory.put_group(group.clone()),
                     Update::Clients(objects) => directory.set_clients(memory.open_clients(objects)),
+                    Update::AllowAccess(access) => {
+                        directory.set_allow_access(Arc::clone(access));
+                    }
                     Update::Settings(settings) => directory.set_settings(settings.clone()),
                     Update::Renamed(from, to) => {
                         directory.rename_person(from, to.clone());
@@ -253,6 +259,7 @@ pub(super) struct Touched {
     tokens: Vec<TokenSerial>,
     groups: BTreeSet<(Vdom, Box<str>)>,
     clients: bool,
+    interfaces: bool,
     settings: bool,
 }
 
@@ -339,6 +346,7 @@ impl Touched {
             self.groups.insert((place.vdom(), place.key().into()));
         }
         self.clients |= table == &RADIUS_CLIENT;
+        self.interfaces |= table == &INTERFACE;
         self.settings |= [&GLOBAL, &SETTING, &CONSOLE].contains(&table);
     }
 
@@ -359,6 +367,10 @@ impl Touched {
         if self.clients {
             let clients = entries::objects_everywhere(tx, &RADIUS_CLIENT).await?;
             self.updates.push(Update::Clients(clients));
+        }
+        if self.interfaces {
+            let access = memory::allow_access(tx).await?;
+            self.updates.push(Update::AllowAccess(access));
         }
         if self.settings {
             self.updates

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use domain::administrator;
 use domain::client::Client;
+use domain::interface::AllowAccess;
 use domain::login::{CodePosition, Consume, Factor, Facts, Person, Spend};
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
@@ -143,6 +144,7 @@ pub(super) struct Directory {
     tokens: HashMap<TokenSerial, TokenEntry>,
     memberships: Memberships,
     clients: Arc<[Client]>,
+    allow_access: Arc<AllowAccess>,
     settings: VdomSettings,
     /// Addresses that must go on sending a Message-Authenticator.
     authenticating: Arc<HashSet<IpAddr>>,
@@ -214,6 +216,14 @@ impl Directory {
 
     pub(super) fn set_authenticating(&mut self, addresses: HashSet<IpAddr>) {
         self.authenticating = Arc::new(addresses);
+    }
+
+    pub(super) fn set_allow_access(&mut self, access: Arc<AllowAccess>) {
+        self.allow_access = access;
+    }
+
+    pub(super) fn allow_access(&self) -> Arc<AllowAccess> {
+        Arc::clone(&self.allow_access)
     }
 
     pub(super) fn clients(&self) -> Arc<[Client]> {

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use domain::administrator;
 use domain::audit::{Event, What};
 use domain::client::{Client, Secret};
+use domain::interface::AllowAccess;
 use domain::login::Spend;
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::schema::{
-    ADMIN, CONSOLE, GLOBAL, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Table, Value,
+    ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Table,
+    Value,
 };
 use domain::settings::VdomSettings;
 use domain::time::{Span, Timestamp};
@@ -276,10 +278,17 @@ impl Memory {
         for object in entries::objects_everywhere(tx, &GROUP).await? {
             directory.put_group(group(tx, &object.place(), Some(&object)).await?);
         }
+        directory.set_allow_access(allow_access(tx).await?);
         directory.set_settings(settings(tx).await?);
         directory.set_authenticating(authenticating(tx).await?);
         Ok(())
     }
+}
+
+/// What the interfaces' entries allow.
+pub(super) async fn allow_access<T: Tx>(tx: &mut T) -> Result<Arc<AllowAccess>, SqlError> {
+    let entries = entries::objects_everywhere(tx, &INTERFACE).await?;
+    Ok(Arc::new(AllowAccess::from_objects(&entries)))
 }
 
 /// The settings of all virtual domains.

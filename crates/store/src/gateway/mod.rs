@@ -32,6 +32,7 @@ use domain::admin::{AdminError, Entropy, Operation, Owned};
 use domain::audit::{Actor, Event};
 use domain::client::{Client, Secret};
 use domain::explain::FirstUse;
+use domain::interface::AllowAccess;
 use domain::login::{CodePosition, Facts};
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{Object, Place, Table};
@@ -332,6 +333,11 @@ impl GatewayStore {
     /// The settings in force in a virtual domain; what is global is the same in all.
     pub fn settings(&self, vdom: Vdom) -> Arc<Settings> {
         self.memory.read().settings(vdom)
+    }
+
+    /// What the entries of `config system interface` allow.
+    pub fn allow_access(&self) -> Arc<AllowAccess> {
+        self.memory.read().allow_access()
     }
 
     /// The RADIUS clients in force.

@@ -110,7 +110,7 @@ pub static EMAIL_SERVER: Table = Table {
         ),
         field(
             "interface",
-            Kind::Text(15),
+            Kind::Reference(&["system interface"]),
             "",
             "Specify outgoing interface to reach server.",
         ),

@@ -3,6 +3,7 @@
 use super::{Access, Choice, Effect, Field, Kind, Table};
 
 mod group;
+mod interface;
 mod log;
 mod mail;
 mod network;
@@ -10,6 +11,7 @@ mod system;
 mod user;
 
 pub use group::GROUP;
+pub use interface::INTERFACE;
 pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
 pub use mail::EMAIL_SERVER;
 pub use network::{CENTRAL_MANAGEMENT, DNS, FORTIGUARD, NTP, NTP_SERVER, SERVER_LIST};
@@ -22,6 +24,7 @@ pub const ALL: &[&Table] = &[
     &GLOBAL,
     &ADMIN,
     &CONSOLE,
+    &INTERFACE,
     &DNS,
     &NTP,
     &EMAIL_SERVER,
