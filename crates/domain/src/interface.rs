@@ -35,6 +35,12 @@ impl AllowAccess {
         )
     }
 
+    /// Whether a service may be reached at every address.
+    pub fn is_open(&self, service: Service) -> bool {
+        let mut names = self.0.keys();
+        names.all(|name| self.permits(name, service)) && self.permits("", service)
+    }
+
     /// Whether a service may be reached at the addresses of an interface. One without an entry, such as
     /// one that came up since the start, is as one whose entry sets nothing.
     pub fn permits(&self, interface: &str, service: Service) -> bool {
@@ -78,5 +84,7 @@ mod tests {
                 "{interface}"
             );
         }
+        assert!(!rules.is_open(Service::Ssh));
+        assert!(AllowAccess::from_objects(&[entry("lan", &["ssh"])]).is_open(Service::Ssh));
     }
 }

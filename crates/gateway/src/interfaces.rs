@@ -59,6 +59,20 @@ pub(crate) fn addresses_of(interface: &str) -> Vec<IpAddr> {
         .collect()
 }
 
+/// The interface that has a local address. All of 127.0.0.0/8 is local, of which the loopback interface
+/// lists one.
+pub(crate) fn with_address(local: IpAddr) -> Option<String> {
+    let local = local.to_canonical();
+    let assigned = assigned();
+    let has_it = |it: &&Assigned| it.address == local;
+    let is_loopback = |it: &&Assigned| local.is_loopback() && it.address.is_loopback();
+    let mut found = assigned.iter().filter(has_it);
+    found
+        .next()
+        .or_else(|| assigned.iter().find(is_loopback))
+        .map(|it| it.interface.clone())
+}
+
 /// An entry of any table as it is shown: an interface with the address that the host has given it.
 pub(crate) fn shown(entry: Object) -> Object {
     if entry.table != &INTERFACE {

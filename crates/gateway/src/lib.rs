@@ -13,6 +13,7 @@
     reason = "a shell: it owns the sockets, threads, clocks and random octets that the pure crates are denied"
 )]
 
+mod allow_access;
 pub mod clock;
 mod command_line;
 mod console;

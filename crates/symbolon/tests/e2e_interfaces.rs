@@ -11,6 +11,10 @@
 
 mod common;
 
+use std::io::Read;
+use std::net::TcpStream;
+
+use common::ssh::PORT;
 use common::{Home, Running};
 
 #[test]
@@ -33,5 +37,32 @@ fn every_interface_of_the_host_has_an_entry_with_its_address() {
         loopback.contains("alias               : here"),
         "{loopback}"
     );
+    up.stop();
+}
+
+/// What an SSH server says first, if it says anything.
+fn greeting(home: &Home) -> String {
+    let address = (home.ssh_address(), PORT);
+    let mut greeting = [0; 4];
+    let mut stream = TcpStream::connect(address).unwrap();
+    match stream.read(&mut greeting) {
+        Ok(octets) => String::from_utf8_lossy(&greeting[..octets]).into_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+#[test]
+fn an_interface_without_ssh_lets_no_ssh_in() {
+    let home = Home::with_ssh();
+    let up = Running::up(&home);
+    assert_eq!(greeting(&home), "SSH-");
+    let set = |words: &str| {
+        let lines = format!("config system interface\nedit lo\n{words}\nend\n");
+        home.console(&lines).ok();
+    };
+    set("unselect allowaccess ssh");
+    assert_eq!(greeting(&home), "");
+    set("unset allowaccess");
+    assert_eq!(greeting(&home), "SSH-");
     up.stop();
 }

@@ -5,16 +5,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::interface;
 use domain::vdom::Vdom;
+use store::gateway::GatewayStore;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use super::{Listening, Service, connection};
-use crate::clock;
 use crate::seldom::Seldom;
 use crate::stopped;
+use crate::{allow_access, clock};
 
 /// How soon a changed port is noticed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -128,7 +130,7 @@ impl Listeners {
 }
 
 async fn accept(listener: Arc<TcpListener>, service: Arc<Service>, stop: watch::Receiver<bool>) {
-    let failures = Seldom::default();
+    let (failures, refusals) = (Seldom::default(), Seldom::default());
     loop {
         let (stream, peer): (TcpStream, SocketAddr) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -140,7 +142,20 @@ async fn accept(listener: Arc<TcpListener>, service: Arc<Service>, stop: watch::
                 continue;
             }
         };
+        if !comes_to_allowed_address(&stream, &service.store) {
+            if let Some(left_out) = refusals.due(clock::now()) {
+                info!(%peer, left_out, "an SSH connection came to an interface without 'allowaccess ssh'");
+            }
+            continue;
+        }
         let serving = connection::serve(stream, peer, Arc::clone(&service), stop.clone());
         tokio::spawn(serving);
     }
+}
+
+/// An address that cannot be told is none that is allowed.
+fn comes_to_allowed_address(stream: &TcpStream, store: &GatewayStore) -> bool {
+    stream
+        .local_addr()
+        .is_ok_and(|local| allow_access::permits(store, local.ip(), interface::Service::Ssh))
 }
