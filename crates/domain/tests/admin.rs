@@ -979,7 +979,7 @@ fn the_audit_names_fields_and_no_values() {
     );
     assert_eq!(
         events(&plan)[0].2,
-        "set subnet, set secret, unset code-position"
+        "add, set subnet, set secret, unset code-position"
     );
     assert!(!format!("{plan:?}").contains("canary"));
 }

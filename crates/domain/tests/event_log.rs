@@ -306,6 +306,27 @@ fn the_reference_lists_every_message_and_field() {
 }
 
 #[test]
+fn a_configured_entry_is_added_edited_or_deleted() {
+    for (detail, action, attributes) in [
+        (
+            "add, set passwd, set status",
+            "Add",
+            Some("set passwd, set status"),
+        ),
+        ("add", "Add", None),
+        ("clone of bob", "Add", Some("clone of bob")),
+        ("set address", "Edit", Some("set address")),
+        ("delete", "Delete", None),
+        ("purge", "Delete", Some("purge")),
+    ] {
+        let event = event(changed("user.local", "alice", detail));
+        let entry = Entry::of(1, &event);
+        assert_eq!(entry.value(Key::Action), Some(action), "{detail}");
+        assert_eq!(entry.value(Key::CfgAttr), attributes, "{detail}");
+    }
+}
+
+#[test]
 fn what_is_no_address_is_no_srcip() {
     let mut what = accepted();
     if let What::Accepted { origin, .. } = &mut what {

@@ -255,7 +255,7 @@ fn over_tls_a_server_is_believed_only_with_a_certificate_for_its_name() {
         add_user(&home, "alice");
         if is_believed {
             let mut got = String::new();
-            while !got.contains("Edit user.local alice") {
+            while !got.contains("Add user.local alice") {
                 got += &server.lines.recv_timeout(PATIENCE).unwrap();
             }
         } else {

@@ -58,7 +58,7 @@ pub(super) fn configure(
     facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let noted = Plan::noted(context.changed_at(place, &summary(&edits)));
+    let noted = Plan::noted(context.changed_at(place, &summary(place, &edits, &facts)));
     let plan = if place.table() == &LOCAL {
         configure_user(place, edits, facts, context)?
     } else if place.table() == &FORTITOKEN {
@@ -69,14 +69,28 @@ pub(super) fn configure(
     Ok(noted.and(plan))
 }
 
-/// The fields that change, by name alone: values may be secret.
-fn summary(edits: &[Edit]) -> String {
+/// Whether the entry is made, and the fields that change, by name alone: values may be secret.
+fn summary(place: &Place, edits: &[Edit], facts: &Facts) -> String {
+    let added = is_new(place, facts).then(|| "add".to_owned());
     let words = edits.iter().map(|edit| match edit {
         Edit::Set(field, _) => format!("set {}", field.name),
         Edit::Unset(field) => format!("unset {}", field.name),
         Edit::Children(table, _) => format!("config {}", table.path),
     });
-    words.collect::<Vec<_>>().join(", ")
+    added
+        .into_iter()
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A single object is always there.
+fn is_new(place: &Place, facts: &Facts) -> bool {
+    match place.table() {
+        table if table == &LOCAL => facts.users.is_empty(),
+        table if table == &FORTITOKEN => facts.tokens.is_empty(),
+        table => table.key().is_some() && facts.object.is_none(),
+    }
 }
 
 fn configure_user(

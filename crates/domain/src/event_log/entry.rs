@@ -336,15 +336,12 @@ fn changed<'a>(actor: &'a Actor, action: &'a str, object: &'a str, detail: &'a s
             .with(Key::Action, action)
             .saying(format!("{action} {object}: {detail}"));
     };
-    let (verb, attributes) = if detail == "delete" {
-        ("Delete", None)
-    } else {
-        ("Edit", Some(detail))
+    let (verb, attributes) = verb(detail);
+    let message = match table.shape {
+        Shape::Single => &message::ATTRIBUTE_CONFIGURED,
+        Shape::Keyed(_) => &message::OBJECT_ATTRIBUTE_CONFIGURED,
     };
-    let (message, object) = match table.shape {
-        Shape::Single => (&message::ATTRIBUTE_CONFIGURED, None),
-        Shape::Keyed(_) => (&message::OBJECT_ATTRIBUTE_CONFIGURED, Some(object)),
-    };
+    let object = Some(object).filter(|object| !object.is_empty());
     let what = object.map_or_else(|| action.to_owned(), |object| format!("{action} {object}"));
     Entry::new(message)
         .by(actor)
@@ -353,6 +350,20 @@ fn changed<'a>(actor: &'a Actor, action: &'a str, object: &'a str, detail: &'a s
         .maybe(Key::CfgObj, object)
         .maybe(Key::CfgAttr, attributes)
         .saying(format!("{verb} {what}"))
+}
+
+/// FortiOS's word for what was done to an entry, and what else is known of it.
+fn verb(detail: &str) -> (&'static str, Option<&str>) {
+    match detail {
+        "delete" => ("Delete", None),
+        "purge" => ("Delete", Some(detail)),
+        "add" => ("Add", None),
+        _ if detail.starts_with("clone of ") => ("Add", Some(detail)),
+        _ => match detail.strip_prefix("add, ") {
+            Some(fields) => ("Add", Some(fields)),
+            None => ("Edit", Some(detail)),
+        },
+    }
 }
 
 fn renamed<'a>(actor: &'a Actor, from: &'a CanonicalName, to: &CanonicalName) -> Entry<'a> {
