@@ -42,6 +42,7 @@ transcripts! {
     endings
     errors
     event_log
+    event_log_vdoms
     help_and_completion
     network
     show_and_get

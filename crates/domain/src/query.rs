@@ -66,6 +66,8 @@ pub struct Logins {
 /// Which lines of the event log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogPage {
+    /// Only those of this virtual domain.
+    pub vdom: Option<Vdom>,
     /// What an event has to be.
     pub search: Search,
     /// The first that is shown of those that are found; 1 for the latest.

@@ -28,6 +28,11 @@ impl LogLines {
         }
     }
 
+    /// Whether every event is wanted, and none has to be looked at to know it.
+    pub fn is_everything(&self) -> bool {
+        self.page.vdom.is_none() && self.page.search.is_everything()
+    }
+
     /// Whether the search has looked at as many events as it may.
     pub fn is_over(&self) -> bool {
         self.looked_at >= u64::from(self.page.check_lines)
@@ -38,7 +43,8 @@ impl LogLines {
         self.looked_at += 1;
         let entry = Entry::of(number, event);
         let offset = self.zone.ahead(entry.at);
-        if !self.page.search.wants(&entry, offset) {
+        let is_here = self.page.vdom.is_none_or(|vdom| vdom == entry.vdom);
+        if !is_here || !self.page.search.wants(&entry, offset) {
             return;
         }
         self.found += 1;

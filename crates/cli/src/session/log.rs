@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 
 use domain::event_log::{Condition, Expression, Key, Search, Sense};
 use domain::query::{LogPage, Query};
+use domain::vdom::Vdom;
 
-use super::{Action, Complaint, Output, Session, Step, print, run_into};
+use super::{Action, Complaint, Context, Output, Session, Step, print, run_into};
 use crate::session::Command;
 use crate::tree::{Device, Log};
 
@@ -57,6 +58,10 @@ impl Session {
         output: Output,
     ) -> Result<Step, Complaint> {
         let word = words.first().map_or("", String::as_str);
+        let vdom = match self.context() {
+            Context::Vdom(vdom) => Some(vdom),
+            Context::Unit | Context::Global | Context::Top => None,
+        };
         let filter = &mut self.log_filter;
         match log {
             // There is one kind of log.
@@ -71,8 +76,12 @@ impl Session {
             Log::Reset => *filter = LogFilter::default(),
             Log::Dump => return Ok(print(&filter.to_string(), output)),
             Log::Display => {
-                let page = filter.page();
+                let page = filter.page(vdom);
                 return Ok(run_into(Command::Ask(Query::Log(page)), output));
+            }
+            Log::Delete | Log::DeleteAll if vdom.is_some() => {
+                let plain = "all VDOMs have one log: it is deleted in 'config global'";
+                return Err(Complaint::denied(plain));
             }
             Log::Delete => return Ok(self.delete_log(DELETE, output)),
             Log::DeleteAll => return Ok(self.delete_log(DELETE_ALL, output)),
@@ -87,8 +96,9 @@ impl Session {
 }
 
 impl LogFilter {
-    fn page(&self) -> LogPage {
+    fn page(&self, vdom: Option<Vdom>) -> LogPage {
         LogPage {
+            vdom,
             search: self.search.clone(),
             start_line: self.start_line,
             view_lines: self.view_lines,

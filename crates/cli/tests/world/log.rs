@@ -107,7 +107,7 @@ pub(crate) fn show(page: &LogPage, events: &[Event], zone: Zone) -> String {
     let all = events.len() as u64;
     let numbered: Vec<(i64, &Event)> = (1..).zip(events).collect();
     let newest_first = numbered.into_iter().rev();
-    if page.search.is_everything() {
+    if lines.is_everything() {
         let skipped = page.start_line as usize - 1;
         let shown = newest_first.skip(skipped).take(page.view_lines as usize);
         lines.show_unsearched(all, shown);

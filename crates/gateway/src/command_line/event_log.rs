@@ -24,10 +24,9 @@ impl Executor {
 
     async fn found(&self, page: LogPage) -> Result<String, Undecided> {
         let bounds = self.store.log_bounds().await?;
-        let is_everything = page.search.is_everything();
         let (start, count) = (i64::from(page.start_line), i64::from(page.view_lines));
         let mut lines = LogLines::new(page, self.zone);
-        if is_everything {
+        if lines.is_everything() {
             self.numbered(&mut lines, bounds, start, count).await?;
         } else {
             self.search(&mut lines, bounds).await?;
@@ -74,8 +73,16 @@ impl Executor {
         Ok(render::log_deleted().to_owned())
     }
 
-    pub(super) async fn verify_log(&self) -> Result<String, Undecided> {
-        let verified = self.store.verify_log().await?;
-        Ok(render::log_verified(verified.events, verified.broken))
+    pub(super) async fn verify_log(&self, printer: &Printer) -> Result<Ran, Gone> {
+        let verified = match self.store.verify_log().await {
+            Ok(verified) => verified,
+            Err(why) => return Ok(why.into()),
+        };
+        let text = render::log_verified(verified.events, verified.broken);
+        printer.print(text).await?;
+        Ok(match verified.broken {
+            None => Ran::Printed,
+            Some(_) => Ran::Failed,
+        })
     }
 }

@@ -39,10 +39,7 @@ impl Executor {
                 Ok(text) => text,
                 Err(why) => return Ok(why.into()),
             },
-            Action::VerifyLog => match self.verify_log().await {
-                Ok(text) => text,
-                Err(why) => return Ok(why.into()),
-            },
+            Action::VerifyLog => return self.verify_log(printer).await,
             Action::Performance => render::performance(&self.performance().await),
             Action::TimeServers => match time_servers::compare(&self.store, &self.resolver).await {
                 Ok(compared) => render::time_servers(&compared),
