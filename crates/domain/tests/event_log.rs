@@ -28,7 +28,7 @@ const HOUR: Span = Span::from_hours(1);
 const UNIT: Unit<'_> = Unit {
     hostname: "FGT",
     serial: "SYMBVM0123456789",
-    version: "v7.6.0",
+    version: "7.6.0",
 };
 
 fn admin() -> Actor {

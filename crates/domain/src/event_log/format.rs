@@ -185,7 +185,7 @@ impl Entry<'_> {
         }
         let header = |text: &str| text.replace('\\', "\\\\").replace('|', "\\|");
         let mut text = format!(
-            "CEF:0|Symbolon|Symbolon-VM|{}|{}|{}|{}|deviceExternalId={} cat=event:{subtype}",
+            "CEF:0|Symbolon|Symbolon-VM|v{}|{}|{}|{}|deviceExternalId={} cat=event:{subtype}",
             header(unit.version),
             self.message.number,
             header(&name),
