@@ -36,4 +36,6 @@ mod words;
 
 pub use complete::{Completion, Keys};
 pub use filter::Output;
-pub use session::{Action, Command, Family, Host, Ping, PingOptions, Session, Step, Synchronise};
+pub use session::{
+    Action, Command, Family, Host, Ping, PingOptions, Session, Step, Synchronise, TestToken,
+};

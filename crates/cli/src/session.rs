@@ -31,7 +31,7 @@ use log::LogFilter;
 pub(crate) use place::Context;
 use place::{Base, Level, Place};
 use references::Pending;
-pub use step::{Command, Step, Synchronise};
+pub use step::{Command, Step, Synchronise, TestToken};
 
 /// Logins that are shown when no number is asked for.
 const LOGINS_SHOWN: u32 = 20;
@@ -350,6 +350,7 @@ impl Session {
             }
             Verb::Poll => Command::Poll(vdom),
             Verb::Sync => Command::Synchronise(arguments::synchronise(vdom, words)?),
+            Verb::TestToken => Command::TestToken(arguments::test_token(vdom, words)?),
             Verb::TokenInfo => {
                 let serial = words
                     .first()

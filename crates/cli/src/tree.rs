@@ -104,6 +104,7 @@ pub(crate) enum Verb {
     Renew,
     Poll,
     Sync,
+    TestToken,
     TokenInfo,
     Debug(Change),
     DebugLevel(Application),
@@ -128,6 +129,7 @@ impl Verb {
                 | Self::Provision
                 | Self::Renew
                 | Self::Sync
+                | Self::TestToken
                 | Self::Unlock
                 | Self::LoginsOfUser
                 | Self::LoginsOfClient
@@ -160,6 +162,7 @@ impl Verb {
             | Self::Renew
             | Self::Poll
             | Self::Sync
+            | Self::TestToken
             | Self::TokenInfo
             | Self::Debug(_)
             | Self::DebugLevel(_)
@@ -593,6 +596,25 @@ static DIAGNOSE: &[Node] = &[
                     Kind::Entry(&FORTITOKEN),
                 )],
             ),
+            command(
+                "test",
+                "Test FortiToken with screen setting for drift of internal clock.",
+                Verb::TestToken,
+                &[
+                    required(
+                        "serial-number",
+                        "FortiToken serial number.",
+                        Kind::Entry(&FORTITOKEN),
+                    ),
+                    required("code", "The code that the token shows.", Kind::Word),
+                    required("next-code", "The code that it shows next.", Kind::Word),
+                    required(
+                        "screen-size",
+                        "Screen size for drift of internal clock: steps to either side.",
+                        Kind::Word,
+                    ),
+                ],
+            ),
             group(
                 "debug",
                 "Debug output of token operations.",
@@ -655,6 +677,8 @@ static DIAGNOSE: &[Node] = &[
             &[],
         )],
     ),
+    actions::RADIUS,
+    actions::SECURITY,
     actions::TEST,
 ];
 

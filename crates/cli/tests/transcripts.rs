@@ -39,6 +39,8 @@ transcripts! {
     clock
     diagnose_debug
     diagnose_logins
+    diagnose_radius
+    diagnose_security
     endings
     errors
     event_log
@@ -52,6 +54,7 @@ transcripts! {
     system_performance
     system_status
     token_server
+    token_test
     tokens
     vdoms
 }

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::audit::{Actor, Event};
 use crate::name::{CanonicalName, UserName};
 use crate::schema::{Field, Object, Place, Table, Value};
+use crate::security::Profile;
 use crate::time::{Span, Timestamp};
 use crate::token::{ActivationLink, Token};
 use crate::user::User;
@@ -213,6 +214,8 @@ pub struct Facts {
     pub named: HashMap<Named, Box<str>>,
     /// How long activation codes are valid: `two-factor-ftm-expiry`.
     pub code_lifetime: Span,
+    /// `system security`.
+    pub profile: Profile,
 }
 
 /// A token with its owner.
@@ -435,6 +438,7 @@ pub fn apply(
         actor,
         now,
         code_lifetime: facts.code_lifetime,
+        profile: facts.profile,
     };
     match operation {
         Operation::Configure { place, edits } => {
@@ -476,6 +480,7 @@ struct Context<'a> {
     actor: &'a Actor,
     now: Timestamp,
     code_lifetime: Span,
+    profile: Profile,
 }
 
 impl Context<'_> {

@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::login::CodePosition;
 use crate::schema::{Object, Subnet};
+use crate::security::Profile;
 use crate::vdom::Vdom;
 
 /// `set require-message-authenticator`.
@@ -16,6 +17,17 @@ pub enum Requirement {
     Enable,
     /// Never.
     Disable,
+}
+
+impl Requirement {
+    /// What is demanded under a security profile.
+    #[must_use]
+    pub fn under(self, profile: Profile) -> Self {
+        match profile {
+            Profile::Compatible => self,
+            Profile::Strict => Self::Enable,
+        }
+    }
 }
 
 /// A client as the login path needs it, its secret open.

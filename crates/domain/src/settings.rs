@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::schema::{CONSOLE, GLOBAL, Object, SETTING};
+use crate::schema::{CONSOLE, GLOBAL, Object, SECURITY, SETTING};
+use crate::security::Profile;
 use crate::throttle::PasswordLimit;
 use crate::time::Span;
 use crate::user::Switch;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub reject_delay: Span,
     /// What concerns administrators.
     pub administration: Administration,
+    /// `system security`.
+    pub profile: Profile,
 }
 
 /// `system global`, as far as administrators' logins and sessions depend on it.
@@ -125,6 +128,22 @@ impl Settings {
                 i64::try_from(setting.number("reject-delay")).unwrap_or(i64::MAX),
             ),
             administration: Administration::from_object(global),
+            profile: Profile::Compatible,
+        }
+    }
+
+    /// The same under a security profile.
+    #[must_use]
+    pub fn under(self, profile: Profile) -> Self {
+        let limit = self.password_limit;
+        Self {
+            profile,
+            code_lifetime: profile.activation_max().unwrap_or(self.code_lifetime),
+            password_limit: PasswordLimit {
+                duration: limit.duration.max(profile.lockout_min()),
+                ..limit
+            },
+            ..self
         }
     }
 }
@@ -142,9 +161,16 @@ pub struct VdomSettings {
 impl VdomSettings {
     /// The settings that these objects of the unit make with the `user setting` of each virtual domain
     /// that has one.
-    pub fn from_objects(global: &Object, console: &Object, of_vdoms: &[Object]) -> Self {
+    pub fn from_objects(
+        global: &Object,
+        console: &Object,
+        security: &Object,
+        of_vdoms: &[Object],
+    ) -> Self {
+        let profile = Profile::of(security);
         let with = |setting: &Object| {
-            Arc::new(Settings::from_objects(global, setting).with_console(console))
+            let settings = Settings::from_objects(global, setting);
+            Arc::new(settings.with_console(console).under(profile))
         };
         let unset = with(&Object::new(&SETTING, ""));
         let each = of_vdoms.iter().map(|setting| (setting.vdom, with(setting)));
@@ -170,7 +196,9 @@ impl VdomSettings {
 
 impl Default for VdomSettings {
     fn default() -> Self {
-        Self::from_objects(&Object::new(&GLOBAL, ""), &Object::new(&CONSOLE, ""), &[])
+        let [global, console, security] =
+            [&GLOBAL, &CONSOLE, &SECURITY].map(|table| Object::new(table, ""));
+        Self::from_objects(&global, &console, &security, &[])
     }
 }
 

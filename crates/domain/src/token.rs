@@ -228,6 +228,13 @@ impl Verifier {
         self.search_around(centre, code, window)
     }
 
+    fn resync_window(&self) -> Window {
+        match self.parameters.kind {
+            Kind::Totp(_) => Window::SYNC,
+            Kind::Hotp => Window::COUNTER_SYNC,
+        }
+    }
+
     /// Looks for a code in a window of the caller's.
     pub fn search(&self, code: &Code, now: Timestamp, window: Window) -> Found {
         self.search_around(self.centre(now), code, window)
@@ -255,6 +262,68 @@ impl Verifier {
             .ok()?
             .checked_mul(i64::from(period.secs()))?;
         Some(Timestamp::from_secs(begins).after(Span::from_secs(i64::from(period.secs()))))
+    }
+}
+
+/// What two codes that were found are still good for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GoodFor {
+    /// A resynchronisation takes them.
+    Resync,
+    /// One of them counts as used: nothing takes them any more.
+    Nothing,
+    /// They are further away than a resynchronisation looks.
+    Diagnosis,
+}
+
+/// What two codes tell of a token's clock, found without spending or learning anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClockTest {
+    /// The clock difference that they show.
+    pub drift: Drift,
+    /// What the codes are good for.
+    pub good_for: GoodFor,
+}
+
+impl ClockTest {
+    /// Looks for two codes that the token shows one after the other, `screen` steps to either side of
+    /// its learned clock. None if they are no neighbours there.
+    ///
+    /// Nobody learns to guess by it: that both are right by chance has the odds of a code twice as long.
+    pub fn find(
+        verifier: &Verifier,
+        first: &str,
+        second: &str,
+        screen: u16,
+        now: Timestamp,
+    ) -> Result<Option<Self>, otp::CodeError> {
+        let first = Code::parse(first, verifier.parameters.digits)?;
+        let second = Code::parse(second, verifier.parameters.digits)?;
+        let window = match verifier.parameters.kind {
+            Kind::Totp(_) => Window::around(screen),
+            Kind::Hotp => Window {
+                behind: 0,
+                ahead: screen,
+            },
+        };
+        let (seed, parameters) = (&verifier.seed, verifier.parameters);
+        let centre = verifier.centre(now);
+        let look =
+            |window, spent| otp::resync(seed, parameters, centre, window, &first, &second, spent);
+        let Some(found) = look(window, None) else {
+            return Ok(None);
+        };
+        let good_for = if look(window, verifier.spent).is_none() {
+            GoodFor::Nothing
+        } else if look(verifier.resync_window(), verifier.spent).is_none() {
+            GoodFor::Diagnosis
+        } else {
+            GoodFor::Resync
+        };
+        Ok(Some(Self {
+            drift: verifier.drift_after(found.drift_offset),
+            good_for,
+        }))
     }
 }
 
@@ -298,10 +367,7 @@ impl Resync {
     ) -> Result<Self, ResyncError> {
         let first = Code::parse(first, verifier.parameters.digits)?;
         let second = Code::parse(second, verifier.parameters.digits)?;
-        let window = match verifier.parameters.kind {
-            Kind::Totp(_) => Window::SYNC,
-            Kind::Hotp => Window::COUNTER_SYNC,
-        };
+        let window = verifier.resync_window();
         let beyond = |spent| {
             let (seed, centre) = (&verifier.seed, verifier.centre(now));
             otp::resync(

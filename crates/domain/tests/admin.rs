@@ -21,6 +21,7 @@ use domain::audit::{ActivationStage, Actor, What};
 use domain::name::{CanonicalName, UserName};
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT, Table, Value};
+use domain::security::Profile;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
 use domain::user::{TwoFactor, User};
@@ -126,6 +127,7 @@ fn facts(users: Vec<User>, tokens: Vec<Owned>) -> Facts {
         uses: None,
         named: HashMap::new(),
         code_lifetime: LIFETIME,
+        profile: Profile::Compatible,
     }
 }
 

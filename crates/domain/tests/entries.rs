@@ -16,6 +16,7 @@ use domain::audit::{Actor, What};
 use domain::name::{CanonicalName, UserName};
 use domain::password::SALT_LEN;
 use domain::schema::{FORTITOKEN, LOCAL, Object, Place, RADIUS_CLIENT, Table};
+use domain::security::Profile;
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
 use domain::user::{TwoFactor, User};
@@ -33,6 +34,7 @@ fn facts() -> Facts {
         all: Vec::new(),
         uses: None,
         named: HashMap::new(),
+        profile: Profile::Compatible,
         code_lifetime: Span::from_hours(72),
     }
 }

@@ -55,7 +55,7 @@ use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
 use login::AdminLogins;
 use network::{Endpoint, Hosts, UnitResolver};
-use radius_server::RadiusServer;
+use radius_server::{RadiusServer, Traffics};
 use ssh::{HostKeyError, Listening, Ssh, SshConfig};
 use supply::Supply;
 use token_server::TokenServer;
@@ -145,10 +145,12 @@ impl Gateway {
         let store = Arc::new(GatewayStore::open(&location, &root_key, clock::now()).await?);
         interfaces::register(&store).await;
         let (endings, ended) = Endings::new();
+        let traffics = Arc::default();
         let unit = Unit {
             serial: token_server.serial,
             last_end,
             started: Instant::now(),
+            traffics: Arc::clone(&traffics),
             endings,
         };
         let debug = DebugLog::default();
@@ -160,7 +162,7 @@ impl Gateway {
             debug.clone(),
         )?;
         let supply = Arc::new(Supply::new(Arc::clone(&store), server, debug.clone()));
-        let radius = listen(radius, &store)?;
+        let radius = listen(radius, &store, &traffics)?;
         let socket = LocalSocket::bind(&console).map_err(|source| StartError::Console {
             path: console,
             source,
@@ -260,11 +262,12 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 fn listen(
     addresses: Vec<SocketAddr>,
     store: &Arc<GatewayStore>,
+    traffics: &Arc<Traffics>,
 ) -> Result<Vec<RadiusServer>, StartError> {
     addresses
         .into_iter()
         .map(|address| {
-            RadiusServer::start(address, store)
+            RadiusServer::start(address, store, traffics)
                 .map_err(|source| StartError::Radius { address, source })
         })
         .collect()

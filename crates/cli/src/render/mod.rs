@@ -9,6 +9,8 @@ mod network;
 mod outbox;
 mod outcome;
 mod qr;
+mod radius;
+mod security;
 mod status;
 mod tokens;
 mod unit;
@@ -27,6 +29,10 @@ pub use network::{
 pub use outbox::outbox_row;
 pub use outcome::{Activation, Outcome, Request, refusal};
 pub use qr::Qr;
+pub use radius::{
+    authenticator_reset, authenticator_unknown, radius_client, radius_head, radius_strangers,
+};
+pub use security::security;
 pub use status::{COMPATIBLE, system_status};
 pub use tokens::{token, token_head, token_totals};
 pub(crate) use unit::ending_notice;

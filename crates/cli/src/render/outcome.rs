@@ -3,9 +3,9 @@
 use domain::admin::AdminError;
 use domain::name::CanonicalName;
 use domain::time::Timestamp;
-use domain::token::ResyncError;
+use domain::token::{ClockTest, GoodFor, ResyncError};
 use ident::{ActivationCode, LicenceSerial, TokenSerial};
-use otp::Drift;
+use otp::{CodeError, Drift};
 
 use super::{Qr, Zone, printable};
 use crate::complaint::{Complaint, Refused};
@@ -53,6 +53,22 @@ pub enum Outcome<'a> {
         token: TokenSerial,
         /// Why.
         error: ResyncError,
+    },
+    /// Two codes were looked for, and nothing was spent.
+    Tested {
+        /// The token.
+        token: TokenSerial,
+        /// How many steps to either side were looked at.
+        screen: u16,
+        /// What they tell; none if they do not follow each other there.
+        found: Option<ClockTest>,
+    },
+    /// The codes cannot be this token's.
+    NotTested {
+        /// The token.
+        token: TokenSerial,
+        /// Why.
+        error: CodeError,
     },
     /// A person's wrong codes are forgotten.
     Unlocked(&'a CanonicalName),
@@ -104,13 +120,18 @@ impl Outcome<'_> {
     /// Whether what was asked for did not happen: scripts want to know.
     pub fn is_failure(&self) -> bool {
         match self {
-            Self::NotResynchronised { .. } | Self::Refused { .. } | Self::Waiting { .. } => true,
+            Self::NotResynchronised { .. }
+            | Self::NotTested { .. }
+            | Self::Tested { found: None, .. }
+            | Self::Refused { .. }
+            | Self::Waiting { .. } => true,
             Self::Imported { .. }
             | Self::Mailed { .. }
             | Self::Shown(_)
             | Self::Renewed(_)
             | Self::Polled { .. }
             | Self::Resynchronised { .. }
+            | Self::Tested { .. }
             | Self::Unlocked(_) => false,
         }
     }
@@ -143,6 +164,14 @@ impl Outcome<'_> {
             Self::NotResynchronised { token, error } => {
                 format!("token {token}: not synchronized\nCommand fail. Return code -1\n{error}\n")
             }
+            Self::Tested {
+                token,
+                screen,
+                found,
+            } => tested(*token, *screen, *found),
+            Self::NotTested { token, error } => {
+                format!("token {token}: not tested\nCommand fail. Return code -1\n{error}\n")
+            }
             Self::Unlocked(person) => format!("user {person}: wrong codes forgotten\n"),
             Self::Refused {
                 request,
@@ -161,6 +190,31 @@ impl Outcome<'_> {
                 printable(why)
             ),
         }
+    }
+}
+
+fn tested(token: TokenSerial, screen: u16, found: Option<ClockTest>) -> String {
+    match found {
+        Some(ClockTest { drift, good_for }) => {
+            let next_step = match good_for {
+                GoodFor::Resync => {
+                    "nothing was changed; 'execute fortitoken sync' with the same codes takes the drift over"
+                }
+                GoodFor::Nothing => {
+                    "one of the codes counts as used: take two new ones to synchronize"
+                }
+                GoodFor::Diagnosis => {
+                    "nothing was changed; it is more than 'execute fortitoken sync' takes over: set the token's clock right"
+                }
+            };
+            let drift = drift.0;
+            format!("token {token}: the codes follow each other, drift {drift}\n{next_step}\n")
+        }
+        None => format!(
+            "token {token}: no drift found\nCommand fail. Return code -1\n\
+             the two codes do not follow each other within {screen} steps of this time: \
+             try a larger screen size, or codes of this very token\n"
+        ),
     }
 }
 

@@ -1,9 +1,11 @@
 //! What is done outside of the store: at the network, the clock, the process.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use domain::unit::Ending;
+use domain::vdom::Vdom;
 
 use super::{Complaint, Output, Session, Step, print, run_into};
 use crate::render::{self, TOKEN_SERVER_TESTS, printable};
@@ -54,6 +56,14 @@ pub enum Action {
     /// `diagnose log verify`: follow the hash chain, print
     /// [`render::log_verified`](crate::render::log_verified).
     VerifyLog,
+    /// `diagnose radius clients list`: print [`render::radius_head`](crate::render::radius_head),
+    /// each client, then the strangers.
+    RadiusClients(Option<Vdom>),
+    /// `diagnose radius clients reset-authenticator`: let an address leave it out again, print
+    /// [`render::authenticator_reset`](crate::render::authenticator_reset) or that nothing was learned.
+    ResetAuthenticator(IpAddr),
+    /// `diagnose security`: print [`render::security`](crate::render::security).
+    Security,
     /// `execute shutdown`, `reboot` and `factoryreset`: print
     /// [`render::ending`](crate::render::ending), then end the process.
     End {
@@ -202,6 +212,9 @@ impl Session {
                 let step = run_into(Command::Act(action), output);
                 return Ok(self.ask(render::ending_notice(ending), step));
             }
+            Act::RadiusClients => Action::RadiusClients(self.context().only()),
+            Act::ResetAuthenticator => Action::ResetAuthenticator(address(word)?),
+            Act::Security => Action::Security,
             Act::Performance => Action::Performance,
             Act::TimeServers => Action::TimeServers,
             Act::Administrators => Action::Administrators,
@@ -271,6 +284,12 @@ fn comment(words: &[String]) -> Result<Box<str>, Complaint> {
 fn host(word: Option<&str>) -> Result<Host, Complaint> {
     let word = word.unwrap_or_default();
     Host::parse(word).ok_or_else(|| Complaint::value(word, "a host is a name or an IP address"))
+}
+
+fn address(word: Option<&str>) -> Result<IpAddr, Complaint> {
+    let word = word.unwrap_or_default();
+    let address = word.parse::<IpAddr>().map(|address| address.to_canonical());
+    address.map_err(|_| Complaint::value(word, "an IPv4 or IPv6 address"))
 }
 
 fn port(word: &str) -> Result<u16, Complaint> {

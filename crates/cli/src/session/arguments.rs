@@ -5,7 +5,7 @@ use domain::vdom::Vdom;
 use ident::{LicenceCode, ParseError, TokenSerial};
 use zeroize::Zeroizing;
 
-use super::Synchronise;
+use super::{Synchronise, TestToken};
 use crate::complaint::Complaint;
 
 /// The most that may be asked for: more belongs into the event log.
@@ -58,6 +58,23 @@ pub(super) fn synchronise(vdom: Vdom, words: &[String]) -> Result<Synchronise, C
             "a serial number and two codes must follow",
         )),
     }
+}
+
+/// A day of one-minute steps: no clock that was ever right is further off.
+const SCREEN_MAX: u16 = 1_440;
+
+pub(super) fn test_token(vdom: Vdom, words: &[String]) -> Result<TestToken, Complaint> {
+    let [codes @ .., screen] = words else {
+        return Err(Complaint::incomplete("a serial number must follow"));
+    };
+    let size = screen.parse().ok();
+    let size = size.filter(|size| (1..=SCREEN_MAX).contains(size));
+    Ok(TestToken {
+        codes: synchronise(vdom, codes)?,
+        screen: size.ok_or_else(|| {
+            Complaint::value(screen, format!("a number of steps from 1 to {SCREEN_MAX}"))
+        })?,
+    })
 }
 
 /// How many digits the token shows is known where its seed is.

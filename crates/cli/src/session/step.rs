@@ -49,6 +49,9 @@ pub enum Command {
     Poll(Vdom),
     /// Find two codes ([`Resync::find`](domain::token::Resync::find)), burn them, print the outcome.
     Synchronise(Synchronise),
+    /// Find two codes ([`ClockTest::find`](domain::token::ClockTest::find)), spend nothing, print the
+    /// outcome.
+    TestToken(TestToken),
     /// Print configuration.
     List(Listing),
     /// Ask, and print the rows with the functions of [`render`](crate::render).
@@ -75,4 +78,13 @@ impl std::fmt::Debug for Synchronise {
             .field("serial", &self.serial)
             .finish_non_exhaustive()
     }
+}
+
+/// `diagnose fortitoken test`.
+#[derive(Debug)]
+pub struct TestToken {
+    /// The token and the codes that it showed.
+    pub codes: Synchronise,
+    /// How many steps to either side are looked at.
+    pub screen: u16,
 }

@@ -22,6 +22,9 @@ pub(crate) enum Act {
     TokenServerTest,
     End(Ending),
     TimeServers,
+    RadiusClients,
+    ResetAuthenticator,
+    Security,
 }
 
 /// Something of `execute ping-options`.
@@ -171,4 +174,32 @@ pub(super) const SYS: Node = group(
             &[],
         )],
     )],
+);
+pub(super) const RADIUS: Node = group(
+    "radius",
+    "RADIUS server.",
+    &[Node {
+        word: "clients",
+        help: "Show what RADIUS clients have asked since the start.",
+        verb: Some(Verb::Act(Act::RadiusClients)),
+        arguments: &[],
+        words: &[
+            act(
+                "list",
+                "Show what RADIUS clients have asked since the start.",
+                Act::RadiusClients,
+            ),
+            command(
+                "reset-authenticator",
+                "Let an address leave the Message-Authenticator out again.",
+                Verb::Act(Act::ResetAuthenticator),
+                &[required("address", "IP address.", Kind::Word)],
+            ),
+        ],
+    }],
+);
+pub(super) const SECURITY: Node = act(
+    "security",
+    "Show where this unit falls short of today's standards, and what mends it.",
+    Act::Security,
 );

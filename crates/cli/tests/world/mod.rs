@@ -2,7 +2,7 @@
 
 use cli::debug::{self, Application, Line, Source, Text};
 use cli::render::{self, Activation, Outcome, Part, Qr, Request, Zone};
-use cli::{Action, Command, Completion, Output, Session, Step, Synchronise};
+use cli::{Action, Command, Completion, Output, Session, Step, Synchronise, TestToken};
 use domain::admin::{
     self, AdminError, Change, Entropy, Facts, Message, Named, Operation, Owned, Owner, Phone, Plan,
     Polled, Reads, Supplied, Use, Uses, UsesOf,
@@ -21,7 +21,9 @@ use domain::schema::{
 };
 use domain::settings::{Settings, VdomMode};
 use domain::time::{Span, Timestamp};
-use domain::token::{ActivationLink, Provisioned, Provisioning, ResyncError, Stage, Token};
+use domain::token::{
+    ActivationLink, ClockTest, GoodFor, Provisioned, Provisioning, ResyncError, Stage, Token,
+};
 use domain::unit::Ending;
 use domain::user::User;
 use domain::vdom::Vdom;
@@ -32,6 +34,8 @@ use zeroize::Zeroizing;
 mod administrators;
 mod log;
 mod network;
+mod radius;
+mod security;
 mod unit;
 
 /// 2024-07-15 18:10:19Z.
@@ -209,6 +213,7 @@ impl World {
             Command::Execute(operation) => self.execute(operation),
             Command::Poll(_) => self.poll(),
             Command::Synchronise(asked) => synchronised(&asked),
+            Command::TestToken(asked) => tested(&asked),
             Command::List(mut listing) => {
                 let mut text = listing.head("admin");
                 for part in listing.parts(&self.vdoms()) {
@@ -412,6 +417,9 @@ impl World {
                 render::log_deleted().to_owned()
             }
             Action::VerifyLog => render::log_verified(self.events.len() as u64, None),
+            Action::RadiusClients(_) => radius::clients(self.now, zone),
+            Action::ResetAuthenticator(address) => radius::reset(*address),
+            Action::Security => self.security(),
             Action::Performance => render::performance(&unit::performance()),
             Action::TimeServers => render::time_servers(&unit::time_servers()),
             Action::TokenServer => render::token_server(&unit::token_server(self.now), zone),
@@ -549,6 +557,7 @@ impl World {
                 .filter_map(|named| Some((named.clone(), self.written(named)?)))
                 .collect(),
             code_lifetime: Settings::default().code_lifetime,
+            profile: Settings::default().profile,
         }
     }
 
@@ -716,6 +725,25 @@ impl World {
 
 fn said(outcome: &Outcome<'_>) -> String {
     outcome.render(Zone::ahead_by(|_| Span::from_hours(2)))
+}
+
+fn tested(asked: &TestToken) -> String {
+    let (token, screen) = (asked.codes.serial, asked.screen);
+    let found = |drift, good_for| ClockTest {
+        drift: Drift(drift),
+        good_for,
+    };
+    let found = match asked.codes.first.as_str() {
+        "111111" if screen >= 14 => Some(found(-14, GoodFor::Resync)),
+        "333333" => Some(found(0, GoodFor::Nothing)),
+        "444444" => Some(found(300, GoodFor::Diagnosis)),
+        _ => None,
+    };
+    said(&Outcome::Tested {
+        token,
+        screen,
+        found,
+    })
 }
 
 fn synchronised(asked: &Synchronise) -> String {

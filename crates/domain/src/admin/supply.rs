@@ -1,6 +1,7 @@
 //! Mobile tokens: asking the token server for them and taking in its answers.
 
 use ident::{LicenceCode, LicenceSerial, TokenSerial};
+use otp::{Kind, Parameters, Period};
 
 use super::{
     AdminError, Change, Context, Delivery, Facts, Message, Owned, Owner, Plan, Polled, Supplied,
@@ -8,6 +9,7 @@ use super::{
 use crate::audit::{ActivationStage, Event, What};
 use crate::name::CanonicalName;
 use crate::schema::FORTITOKEN;
+use crate::security::Profile;
 use crate::token::{Provisioning, Stage, Token, TokenStatus};
 use crate::vdom::Vdom;
 
@@ -72,6 +74,7 @@ pub(super) fn requested(
     let (vdom, serial) = (token.vdom, token.serial);
     token.stage = Stage::Requested;
     token.drift = otp::Drift::default();
+    token.parameters = within(token.parameters, context.profile);
     Plan {
         changes: vec![
             Change::Token(token),
@@ -82,6 +85,19 @@ pub(super) fn requested(
             vdom,
             tokens: vec![serial],
         }],
+    }
+}
+
+/// A period is shortened where the profile asks for it, and never lengthened again: steps count periods,
+/// so the spent ones of a shorter period would lie in the future of a longer one.
+fn within(parameters: Parameters, profile: Profile) -> Parameters {
+    let shorter = match (parameters.kind, profile.period_max()) {
+        (Kind::Totp(period), Some(max)) if period.secs() > max => Period::new(max).ok(),
+        _ => None,
+    };
+    Parameters {
+        kind: shorter.map_or(parameters.kind, Kind::Totp),
+        ..parameters
     }
 }
 

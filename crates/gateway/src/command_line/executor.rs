@@ -155,6 +155,7 @@ impl Executor {
             Command::Execute(operation) => self.execute(operation, actor, &printer).await,
             Command::Poll(vdom) => self.poll(vdom, &printer).await,
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
+            Command::TestToken(asked) => self.test_token(&asked, &printer).await,
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,
             Command::Act(action) => self.act(action, who, &printer).await,

@@ -12,6 +12,7 @@ mod new_password;
 mod pipe;
 mod sessions;
 mod terminal;
+mod token_test;
 mod unit;
 
 pub(crate) use executor::Executor;

@@ -1,11 +1,13 @@
 //! The process that commands run in.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use domain::unit::Ending;
 use ident::ProductSerial;
 
 use crate::ending::Endings;
+use crate::radius_server::Traffics;
 
 /// What commands tell of the process, and how they end it.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(crate) struct Unit {
     pub(crate) last_end: Option<Ending>,
     /// When it started.
     pub(crate) started: Instant,
+    /// What its RADIUS clients asked.
+    pub(crate) traffics: Arc<Traffics>,
     /// How it is ended.
     pub(crate) endings: Endings,
 }

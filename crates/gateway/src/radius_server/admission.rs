@@ -17,7 +17,8 @@ use radius::{AccessRequest, Code, MessageAuthenticator, Packet, Reply, StatusSer
 use tracing::{info, warn};
 
 use super::clients::{Clients, RadiusClient};
-use super::{Pending, Place, Shared, count};
+use super::traffic::Counted;
+use super::{Pending, Place, Shared};
 use crate::clock;
 use crate::login::Attempt;
 use crate::udp::Outgoing;
@@ -46,7 +47,7 @@ const LEARN_PAUSE: Duration = Duration::from_secs(10);
 
 impl Receiver {
     pub(super) fn new(shared: Arc<Shared>, runtime: tokio::runtime::Handle) -> Self {
-        let clients = Clients::load(&shared.store);
+        let clients = Clients::load(&shared.store, Arc::clone(&shared.traffics));
         Self {
             shared,
             clients,
@@ -71,6 +72,7 @@ impl Receiver {
             self.unknown(peer);
             return None;
         };
+        client.seen(clock::now());
         let packet = match Packet::parse(datagram) {
             Ok(packet) => packet,
             Err(error) => {
@@ -93,15 +95,16 @@ impl Receiver {
             return None;
         }
         let key = Key::new(peer, request.packet());
-        if !self.is_fresh(key, peer, again) {
+        if !self.is_fresh(key, peer, client, again) {
             return None;
         }
         let Some(place) = Place::take(&self.shared.places) else {
-            count(&self.shared.tally.overloaded);
+            client.count(Counted::Overloaded);
             self.shared.duplicates().forget(&key);
             return None;
         };
         let attempt = self.attempt(peer, &request, client, key)?;
+        client.count(Counted::Request);
         let pending = Pending {
             key,
             peer,
@@ -114,8 +117,9 @@ impl Receiver {
     }
 
     fn unknown(&self, peer: SocketAddr) {
-        count(&self.shared.tally.unknown_client);
-        if let Some(left_out) = self.shared.dropped.unknown_client.due(clock::now()) {
+        let now = clock::now();
+        self.shared.traffics.stranger(peer.ip().to_canonical(), now);
+        if let Some(left_out) = self.shared.dropped.unknown_client.due(now) {
             let address = peer.ip();
             warn!(
                 %address, left_out,
@@ -125,7 +129,7 @@ impl Receiver {
     }
 
     fn malformed(&self, peer: SocketAddr, client: &RadiusClient, error: &dyn std::fmt::Display) {
-        count(&self.shared.tally.malformed);
+        client.count(Counted::Malformed);
         if let Some(left_out) = self.shared.dropped.malformed.due(clock::now()) {
             let (client, address) = (client.name(), peer.ip());
             warn!(client, %address, %error, left_out, "a datagram that is no request to be decided");
@@ -133,7 +137,7 @@ impl Receiver {
     }
 
     fn wrong_authenticator(&self, address: IpAddr, client: &RadiusClient) {
-        count(&self.shared.tally.wrong_authenticator);
+        client.count(Counted::WrongAuthenticator);
         if let Some(left_out) = self.shared.dropped.wrong_authenticator.due(clock::now()) {
             let client = client.name();
             warn!(
@@ -144,7 +148,7 @@ impl Receiver {
     }
 
     fn missing_authenticator(&self, address: IpAddr, client: &RadiusClient) {
-        count(&self.shared.tally.missing_authenticator);
+        client.count(Counted::MissingAuthenticator);
         if let Some(left_out) = self.shared.dropped.missing_authenticator.due(clock::now()) {
             let client = client.name();
             warn!(
@@ -230,17 +234,22 @@ impl Receiver {
         });
     }
 
-    fn is_fresh(&self, key: Key, peer: SocketAddr, again: &mut Outgoing) -> bool {
-        let tally = &self.shared.tally;
+    fn is_fresh(
+        &self,
+        key: Key,
+        peer: SocketAddr,
+        client: &RadiusClient,
+        again: &mut Outgoing,
+    ) -> bool {
         let now = clock::monotonic(Instant::now());
         match self.shared.duplicates().admit(key, now) {
             Admission::Fresh => return true,
-            Admission::InFlight => count(&tally.duplicates),
+            Admission::InFlight => client.count(Counted::Repeated),
             Admission::Answered(reply) => {
-                count(&tally.duplicates);
+                client.count(Counted::Repeated);
                 again.push(peer, reply);
             }
-            Admission::Full => count(&tally.overloaded),
+            Admission::Full => client.count(Counted::Overloaded),
         }
         false
     }

@@ -15,7 +15,8 @@ use radius::{AttributeError, Packet, Prompt, Reply, VendorType};
 use store::gateway::{Granted, Outcome};
 use tracing::error;
 
-use super::{Pending, Shared, count};
+use super::traffic::Counted;
+use super::{Pending, Shared};
 use crate::clock;
 use crate::login::{Explainer, Question, State};
 use crate::udp::Outgoing;
@@ -146,7 +147,7 @@ impl Answerer {
 
     /// The one place that accepts a login: it takes the proof that the step is spent and on disk.
     fn accept(&mut self, pending: &Pending, granted: &Granted) {
-        count(&self.shared.tally.accepted);
+        pending.client.count(Counted::Accepted);
         let groups = self.shared.store.groups_of(granted.person());
         let accept = in_groups(&groups).unwrap_or_else(|error| {
             error!(%error, "the groups of a user cannot be told");
@@ -158,7 +159,7 @@ impl Answerer {
     fn challenge(&mut self, pending: &Pending, state: &str) {
         match Reply::challenge(state.as_bytes(), ASK_FOR_CODE) {
             Ok(reply) => {
-                count(&self.shared.tally.challenged);
+                pending.client.count(Counted::Challenged);
                 self.push(pending, &reply.prompt(Prompt::NoEcho));
             }
             Err(error) => error!(%error, "a challenge cannot be written"),
@@ -192,7 +193,7 @@ impl Answerer {
             else {
                 return;
             };
-            count(&self.shared.tally.refused);
+            pending.client.count(Counted::Rejected);
             self.push(&pending, &Reply::reject());
             self.explainer.ask(question);
         }

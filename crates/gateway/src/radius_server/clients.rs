@@ -7,9 +7,13 @@ use std::sync::Arc;
 use domain::client::{Client, Requirement};
 use domain::login::CodePosition;
 use domain::schema::Subnet;
+use domain::security::Profile;
+use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use radius::Secret;
 use store::gateway::GatewayStore;
+
+use super::traffic::{Counted, Tally, Traffics};
 
 /// A client whose secret is keyed for hiding and signing.
 pub(super) struct RadiusClient {
@@ -19,37 +23,50 @@ pub(super) struct RadiusClient {
     pub(super) requirement: Requirement,
     pub(super) position: CodePosition,
     pub(super) secret: Secret,
+    tally: Arc<Tally>,
 }
 
 impl RadiusClient {
     pub(super) fn name(&self) -> &str {
         &self.name
     }
+
+    pub(super) fn count(&self, counted: Counted) {
+        self.tally.count(counted);
+    }
+
+    pub(super) fn seen(&self, now: Timestamp) {
+        self.tally.seen(now);
+    }
 }
 
 /// The configuration as it was when a batch arrived.
 pub(super) struct Clients {
     source: Arc<[Client]>,
+    profile: Profile,
+    traffics: Arc<Traffics>,
     ready: Vec<Arc<RadiusClient>>,
     authenticating: Arc<HashSet<IpAddr>>,
 }
 
 impl Clients {
-    pub(super) fn load(store: &GatewayStore) -> Self {
-        let source = store.clients();
+    pub(super) fn load(store: &GatewayStore, traffics: Arc<Traffics>) -> Self {
+        let (source, profile) = (store.clients(), store.settings(Vdom::ROOT).profile);
         Self {
-            ready: ready(&source),
+            ready: ready(&source, profile, &traffics),
             source,
+            profile,
+            traffics,
             authenticating: store.authenticating(),
         }
     }
 
     /// Takes over a configuration that changed meanwhile.
     pub(super) fn refresh(&mut self, store: &GatewayStore) {
-        let source = store.clients();
-        if !Arc::ptr_eq(&source, &self.source) {
-            self.ready = ready(&source);
-            self.source = source;
+        let (source, profile) = (store.clients(), store.settings(Vdom::ROOT).profile);
+        if !Arc::ptr_eq(&source, &self.source) || profile != self.profile {
+            self.ready = ready(&source, profile, &self.traffics);
+            (self.source, self.profile) = (source, profile);
         }
         self.authenticating = store.authenticating();
     }
@@ -68,7 +85,11 @@ impl Clients {
     }
 }
 
-fn ready(clients: &[Client]) -> Vec<Arc<RadiusClient>> {
+fn ready(clients: &[Client], profile: Profile, traffics: &Traffics) -> Vec<Arc<RadiusClient>> {
+    traffics.keep(|vdom, name| {
+        let mut clients = clients.iter();
+        clients.any(|client| client.vdom == vdom && &*client.name == name)
+    });
     clients
         .iter()
         .filter_map(|client| {
@@ -78,9 +99,10 @@ fn ready(clients: &[Client]) -> Vec<Arc<RadiusClient>> {
                 vdom: client.vdom,
                 name: client.name.clone(),
                 subnet: client.subnet,
-                requirement: client.requirement,
+                requirement: client.requirement.under(profile),
                 position: client.position,
                 secret,
+                tally: traffics.of(client.vdom, &client.name),
             }))
         })
         .collect()

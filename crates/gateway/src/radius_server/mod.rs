@@ -7,10 +7,11 @@
 mod admission;
 mod answers;
 mod clients;
+mod traffic;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -28,38 +29,8 @@ use crate::udp::{Batch, BatchSocket, Outgoing};
 use admission::{Admitted, Receiver};
 use answers::{Answer, Answerer};
 use clients::RadiusClient;
-
-/// What is counted.
-#[derive(Debug, Default)]
-pub struct Tally {
-    /// Datagrams from addresses that no client has.
-    pub unknown_client: AtomicU64,
-    /// Datagrams that are no RADIUS request that can be decided.
-    pub malformed: AtomicU64,
-    /// Requests whose Message-Authenticator is wrong: the secret differs, or somebody forges.
-    pub wrong_authenticator: AtomicU64,
-    /// Requests without the Message-Authenticator that their client must send.
-    pub missing_authenticator: AtomicU64,
-    /// Retransmissions that were answered with the same bytes again, or are being decided.
-    pub duplicates: AtomicU64,
-    /// Requests dropped because too many wait.
-    pub overloaded: AtomicU64,
-    /// Requests that could not be decided; the client hears nothing and asks elsewhere.
-    pub undecided: AtomicU64,
-    /// Accepts sent.
-    pub accepted: AtomicU64,
-    /// Refusals sent.
-    pub refused: AtomicU64,
-    /// Challenges sent.
-    pub challenged: AtomicU64,
-    /// Replies that the kernel would not send.
-    pub unsent: AtomicU64,
-}
-
-/// Counts one more.
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
+use traffic::Counted;
+pub(crate) use traffic::Traffics;
 
 /// Requests that are on their way at most: as many as the duplicate table knows. A source that
 /// reuses its identifiers displaces its own entries there, but not the requests themselves.
@@ -101,7 +72,8 @@ struct Shared {
     pool: Pool,
     duplicates: Mutex<Table<std::hash::RandomState>>,
     answers: Sender<Answer>,
-    tally: Arc<Tally>,
+    traffics: Arc<Traffics>,
+    unsent: Seldom,
     undecided: Seldom,
     dropped: Dropped,
     places: Arc<AtomicUsize>,
@@ -134,11 +106,14 @@ impl std::fmt::Debug for RadiusServer {
 
 impl RadiusServer {
     /// Binds and starts. Must be called within a tokio runtime, which the explanations use.
-    pub(crate) fn start(address: SocketAddr, store: &Arc<GatewayStore>) -> io::Result<Self> {
+    pub(crate) fn start(
+        address: SocketAddr,
+        store: &Arc<GatewayStore>,
+        traffics: &Arc<Traffics>,
+    ) -> io::Result<Self> {
         let socket = BatchSocket::bind(address)?;
         let address = socket.local_addr()?;
         let (answers, to_answer) = channel();
-        let tally = Arc::new(Tally::default());
         let shared = Arc::new(Shared {
             socket,
             store: Arc::clone(store),
@@ -146,7 +121,8 @@ impl RadiusServer {
             pool: Pool::start()?,
             duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
             answers,
-            tally,
+            traffics: Arc::clone(traffics),
+            unsent: Seldom::default(),
             undecided: Seldom::default(),
             dropped: Dropped::default(),
             places: Arc::default(),
@@ -174,11 +150,6 @@ impl RadiusServer {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// What was counted so far.
-    pub fn tally(&self) -> &Tally {
-        &self.shared.tally
     }
 
     /// Takes no more requests, sends what is decided, and ends. Blocks.
@@ -270,7 +241,7 @@ impl Shared {
                 .take()
         {
             self.logins.not_hashed(&hashing);
-            count(&self.tally.overloaded);
+            pending.client.count(Counted::Overloaded);
             self.duplicates().forget(&pending.key);
         }
     }
@@ -298,7 +269,7 @@ impl Shared {
 
     /// No answer: the client asks again, or another server.
     fn undecided(&self, pending: &Pending, why: &dyn std::fmt::Display) {
-        count(&self.tally.undecided);
+        pending.client.count(Counted::Undecided);
         if let Some(left_out) = self.undecided.due(clock::now()) {
             warn!(client = %pending.client.name(), %why, left_out, "a login cannot be decided");
         }
@@ -306,8 +277,12 @@ impl Shared {
     }
 
     fn send(&self, outgoing: &mut Outgoing) {
-        let refused = self.socket.send(outgoing).refused as u64;
-        self.tally.unsent.fetch_add(refused, Ordering::Relaxed);
+        let refused = self.socket.send(outgoing).refused;
+        if refused > 0
+            && let Some(left_out) = self.unsent.due(clock::now())
+        {
+            warn!(refused, left_out, "replies that the system does not send");
+        }
     }
 
     fn answer(&self, answer: Answer) {

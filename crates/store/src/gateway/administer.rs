@@ -10,7 +10,7 @@ use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{
     ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT,
-    SETTING, Table,
+    SECURITY, SETTING, Table,
 };
 use domain::settings::VdomSettings;
 use domain::time::Timestamp;
@@ -159,7 +159,8 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
             named.insert(name, written);
         }
     }
-    let code_lifetime = memory::settings(tx).await?.of(Vdom::ROOT).code_lifetime;
+    let settings = memory::settings(tx).await?;
+    let settings = settings.of(Vdom::ROOT);
     Ok(Facts {
         users,
         tokens,
@@ -167,7 +168,8 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
         all,
         uses,
         named,
-        code_lifetime,
+        code_lifetime: settings.code_lifetime,
+        profile: settings.profile,
     })
 }
 
@@ -347,7 +349,7 @@ impl Touched {
         }
         self.clients |= table == &RADIUS_CLIENT;
         self.interfaces |= table == &INTERFACE;
-        self.settings |= [&GLOBAL, &SETTING, &CONSOLE].contains(&table);
+        self.settings |= [&GLOBAL, &SETTING, &CONSOLE, &SECURITY].contains(&table);
     }
 
     async fn updates<T: Tx>(mut self, tx: &mut T) -> Result<Vec<Update>, SqlError> {

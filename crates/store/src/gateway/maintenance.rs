@@ -118,6 +118,32 @@ impl Work for Learn {
     }
 }
 
+/// An address may leave the Message-Authenticator out again, because an administrator says so.
+pub(super) struct Forget {
+    pub(super) address: IpAddr,
+    pub(super) event: Event,
+}
+
+impl Work for Forget {
+    type Out = Option<(HashSet<IpAddr>, Link)>;
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Never>> {
+        let forgotten = tx
+            .exec(
+                "DELETE FROM authenticator WHERE address = $1",
+                &vals![self.address.to_string()],
+            )
+            .await?;
+        if forgotten == 0 {
+            return Ok(None);
+        }
+        let mut link = Link::last(tx).await?;
+        link.append(tx, &self.event, None).await?;
+        Ok(Some((memory::authenticating(tx).await?, link)))
+    }
+}
+
 /// Tokens whose rows a checkpoint has yet to write. Those left when it is dropped, because a write
 /// failed or nobody waits any more, are dirty again.
 pub(super) struct Unwritten<'a> {

@@ -13,8 +13,8 @@ use domain::login::Spend;
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::schema::{
-    ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Table,
-    Value,
+    ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT, SECURITY,
+    SETTING, Table, Value,
 };
 use domain::settings::VdomSettings;
 use domain::time::{Span, Timestamp};
@@ -295,8 +295,11 @@ pub(super) async fn allow_access<T: Tx>(tx: &mut T) -> Result<Arc<AllowAccess>, 
 pub(super) async fn settings<T: Tx>(tx: &mut T) -> Result<VdomSettings, SqlError> {
     let global = of_unit(tx, &GLOBAL).await?;
     let console = of_unit(tx, &CONSOLE).await?;
+    let security = of_unit(tx, &SECURITY).await?;
     let of_vdoms = entries::objects_everywhere(tx, &SETTING).await?;
-    Ok(VdomSettings::from_objects(&global, &console, &of_vdoms))
+    Ok(VdomSettings::from_objects(
+        &global, &console, &security, &of_vdoms,
+    ))
 }
 
 /// A single object that stands once, set or not.

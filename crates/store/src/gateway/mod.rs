@@ -56,8 +56,9 @@ use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
 use administer::Administer;
 use consume::ConsumeJob;
+use events::Link;
 use head::HeadFile;
-use maintenance::{Learn, Postpone, RaiseFloor, Record, Stand, Unwritten};
+use maintenance::{Forget, Learn, Postpone, RaiseFloor, Record, Stand, Unwritten};
 use memory::{Memory, Rebuild, Standing};
 use queries::Never;
 use secrets::Secrets;
@@ -369,6 +370,36 @@ impl GatewayStore {
                 memory.write().set_authenticating(addresses.clone());
             });
         learned.await.map(drop).map_err(undecided)
+    }
+
+    /// Lets this address leave the Message-Authenticator out again. `false` if it had sent none.
+    pub async fn forget_authenticating(
+        &self,
+        address: IpAddr,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<bool, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        let object = address.to_string();
+        let event = Event::changed(
+            actor,
+            Vdom::ROOT,
+            "radius.reset-authenticator",
+            &object,
+            "",
+            now,
+        );
+        let forgotten = self.database.write_then(
+            Forget { address, event },
+            move |forgotten: &Option<(HashSet<IpAddr>, Link)>| {
+                if let Some((addresses, link)) = forgotten {
+                    memory.write().set_authenticating(addresses.clone());
+                    memory.committed(*link, now);
+                }
+            },
+        );
+        let forgotten = forgotten.await.map_err(undecided)?;
+        Ok(forgotten.is_some())
     }
 
     /// What checks the codes of a token, for a resynchronisation.

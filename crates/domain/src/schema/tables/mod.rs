@@ -7,6 +7,7 @@ mod interface;
 mod log;
 mod mail;
 mod network;
+mod security;
 mod system;
 mod user;
 
@@ -15,6 +16,7 @@ pub use interface::INTERFACE;
 pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
 pub use mail::EMAIL_SERVER;
 pub use network::{CENTRAL_MANAGEMENT, DNS, FORTIGUARD, NTP, NTP_SERVER, SERVER_LIST};
+pub use security::SECURITY;
 pub use system::{ADMIN, CONSOLE, GLOBAL, VDOM};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
 
@@ -30,6 +32,7 @@ pub const ALL: &[&Table] = &[
     &EMAIL_SERVER,
     &CENTRAL_MANAGEMENT,
     &FORTIGUARD,
+    &SECURITY,
     &FORTITOKEN,
     &LOCAL,
     &GROUP,

@@ -1,6 +1,8 @@
 //! Actions outside of the store.
 
 mod ping;
+mod radius;
+mod security;
 mod telnet;
 mod unit;
 
@@ -40,6 +42,13 @@ impl Executor {
                 Err(why) => return Ok(why.into()),
             },
             Action::VerifyLog => return self.verify_log(printer).await,
+            Action::RadiusClients(vdom) => return self.radius_clients(vdom, printer).await,
+            Action::ResetAuthenticator(address) => {
+                return self
+                    .reset_authenticator(address, who.actor(), printer)
+                    .await;
+            }
+            Action::Security => return self.security(printer).await,
             Action::Performance => render::performance(&self.performance().await),
             Action::TimeServers => match time_servers::compare(&self.store, &self.resolver).await {
                 Ok(compared) => render::time_servers(&compared),

@@ -1,0 +1,30 @@
+//! What falls short in this world.
+
+use cli::render;
+use domain::schema::{ADMIN, EMAIL_SERVER, Place, RADIUS_CLIENT, SECURITY, SETTING};
+use domain::security::{Posture, Profile};
+use domain::user::TwoFactor;
+use domain::vdom::Vdom;
+
+use super::World;
+
+impl World {
+    pub(super) fn security(&self) -> String {
+        let single = |table| self.object(&Place::new(Vdom::ROOT, table, "")).unwrap();
+        let profile = Profile::of(&single(&SECURITY));
+        let clients = self.objects(Vdom::ROOT, &RADIUS_CLIENT);
+        let clients: Vec<_> = clients.iter().map(|client| (None, client)).collect();
+        let without = |user: &&domain::user::User| user.two_factor == TwoFactor::Disable;
+        let posture = Posture {
+            profile,
+            global: &self.global(),
+            mail: &single(&EMAIL_SERVER),
+            administrators: &self.objects(Vdom::ROOT, &ADMIN),
+            settings: &[(None, &single(&SETTING))],
+            clients: &clients,
+            users_without_token: self.users.iter().filter(without).count() as u64,
+            slow_tokens: 1,
+        };
+        render::security(profile, &posture.deviations())
+    }
+}

@@ -1,0 +1,308 @@
+//! Where the configuration in force falls short of today's standards, and what mends it.
+
+use std::fmt;
+
+use crate::schema::Object;
+use crate::time::Span;
+use crate::token::Token;
+use crate::vdom::Vdom;
+
+/// `config system security / set profile`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Profile {
+    /// Defaults of the described system.
+    #[default]
+    Compatible,
+    /// Today's standards, where they can be had here.
+    Strict,
+}
+
+impl Profile {
+    /// The profile that the object of `system security` sets.
+    pub fn of(security: &Object) -> Self {
+        match security.text("profile") {
+            "strict" => Self::Strict,
+            _ => Self::Compatible,
+        }
+    }
+
+    /// How long an activation code is valid, whatever is configured. NIST SP 800-63B-4, 4.1.2.2: a
+    /// binding code is valid for ten minutes.
+    pub const fn activation_max(self) -> Option<Span> {
+        match self {
+            Self::Compatible => None,
+            Self::Strict => Some(Span::from_mins(10)),
+        }
+    }
+
+    /// The longest period of a token that is provisioned now, in seconds (RFC 6238, 5.2).
+    pub const fn period_max(self) -> Option<u32> {
+        match self {
+            Self::Compatible => None,
+            Self::Strict => Some(PERIOD_MAX),
+        }
+    }
+
+    /// How long a wrong password makes its source wait at least.
+    pub const fn lockout_min(self) -> Span {
+        match self {
+            Self::Compatible => Span::ZERO,
+            Self::Strict => Span::from_secs(60),
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Compatible => "compatible",
+            Self::Strict => "strict",
+        })
+    }
+}
+
+/// A period that today's standards are content with, in seconds.
+const PERIOD_MAX: u32 = 30;
+
+/// Whether a token's codes are valid for longer than 30 seconds.
+pub fn is_slow(token: &Token) -> bool {
+    let is_slow = |period: otp::Period| period.secs() > PERIOD_MAX;
+    token.has_seed && matches!(token.parameters.kind, otp::Kind::Totp(period) if is_slow(period))
+}
+
+/// Something that falls short.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Deviation {
+    /// What it is.
+    pub what: String,
+    /// What it falls short of.
+    pub standard: &'static str,
+    /// The lines that mend it, or what else does.
+    pub mend: String,
+}
+
+/// An object and the virtual domain that it stands in; none while there are no virtual domains.
+pub type Standing<'a> = (Option<Vdom>, &'a Object);
+
+/// What is in force.
+#[derive(Debug)]
+pub struct Posture<'a> {
+    /// The profile.
+    pub profile: Profile,
+    /// `system global`.
+    pub global: &'a Object,
+    /// `system email-server`.
+    pub mail: &'a Object,
+    /// `system admin`.
+    pub administrators: &'a [Object],
+    /// `user setting` of each virtual domain.
+    pub settings: &'a [Standing<'a>],
+    /// `user radius-client` of each virtual domain.
+    pub clients: &'a [Standing<'a>],
+    /// Users who log in with their password alone.
+    pub users_without_token: u64,
+    /// Tokens whose codes are valid for longer than 30 seconds.
+    pub slow_tokens: u64,
+}
+
+const BLAST_RADIUS: &str = "CVE-2024-3596: without a Message-Authenticator, whoever sits between \
+                            client and server can turn a refusal into an Accept";
+const ACTIVATION: &str = "NIST SP 800-63B-4, 4.1.2.2: a code that binds an authenticator is valid \
+                          for ten minutes at most";
+const PERIOD: &str = "RFC 6238, 5.2: 30 s, which halves what a code that was seen is good for";
+const GUESSING: &str = "OWASP ASVS 5, 6.3.1: guessing passwords is slowed down";
+const SECOND_FACTOR: &str =
+    "OWASP ASVS 5, 6.3.3: whoever can change everything proves more than a password";
+const USERS: &str = "NIST SP 800-63B-4, 2.2: authentication assurance level 2 takes two factors";
+const TRUSTED_HOSTS: &str =
+    "CIS Controls 8, 12.8: administrators work from machines that are set apart for it";
+const MAIL: &str = "RFC 8314: mail is handed in over TLS";
+const CLEAR_RADIUS: &str = "RFC 6614: RADIUS belongs into TLS; over UDP, MD5 alone hides passwords";
+
+impl Posture<'_> {
+    /// Everything that falls short, the gravest first.
+    pub fn deviations(&self) -> Vec<Deviation> {
+        let mut all = Vec::new();
+        self.message_authenticators(&mut all);
+        self.administrators(&mut all);
+        self.users(&mut all);
+        self.lockouts(&mut all);
+        self.activation(&mut all);
+        self.period(&mut all);
+        self.mail(&mut all);
+        self.transport(&mut all);
+        all
+    }
+
+    fn message_authenticators(&self, all: &mut Vec<Deviation>) {
+        if self.profile == Profile::Strict {
+            return;
+        }
+        for (vdom, client) in self.clients {
+            let field = "require-message-authenticator";
+            let name = &client.key;
+            let may = match client.text(field) {
+                "enable" => continue,
+                "disable" => "may leave the Message-Authenticator out",
+                _ => "may leave the Message-Authenticator out until it has sent one",
+            };
+            all.push(Deviation {
+                what: format!("RADIUS client '{name}'{} {may}", within(*vdom)),
+                standard: BLAST_RADIUS,
+                mend: in_vdom(
+                    *vdom,
+                    &format!(
+                        "config user radius-client / edit \"{name}\" / set {field} enable / end"
+                    ),
+                ),
+            });
+        }
+    }
+
+    fn administrators(&self, all: &mut Vec<Deviation>) {
+        for administrator in self.administrators {
+            let name = &administrator.key;
+            if administrator.text("two-factor") == "disable" {
+                all.push(Deviation {
+                    what: format!("administrator '{name}' logs in without a second factor"),
+                    standard: SECOND_FACTOR,
+                    mend: format!(
+                        "config system admin / edit \"{name}\" / set two-factor fortitoken / \
+                         set fortitoken SERIAL / end"
+                    ),
+                });
+            }
+            let is_bound = |field: &str| field.contains("trusthost");
+            if !administrator
+                .values()
+                .any(|(field, _)| is_bound(field.name))
+            {
+                all.push(Deviation {
+                    what: format!("administrator '{name}' may come from every address"),
+                    standard: TRUSTED_HOSTS,
+                    mend: format!(
+                        "config system admin / edit \"{name}\" / set trusthost1 ADDRESS MASK / end"
+                    ),
+                });
+            }
+        }
+    }
+
+    fn users(&self, all: &mut Vec<Deviation>) {
+        if self.users_without_token > 0 {
+            let (verb, count) = (
+                if self.users_without_token == 1 {
+                    " logs"
+                } else {
+                    "s log"
+                },
+                self.users_without_token,
+            );
+            all.push(Deviation {
+                what: format!("{count} user{verb} in with a password alone"),
+                standard: USERS,
+                mend: "config user local / edit NAME / set two-factor fortitoken / \
+                       set fortitoken SERIAL / end"
+                    .to_owned(),
+            });
+        }
+    }
+
+    fn lockouts(&self, all: &mut Vec<Deviation>) {
+        for (vdom, setting) in self.settings {
+            if self.profile == Profile::Compatible && setting.number("auth-lockout-duration") == 0 {
+                all.push(Deviation {
+                    what: format!("wrong passwords{} cause no wait", within(*vdom)),
+                    standard: GUESSING,
+                    mend: in_vdom(
+                        *vdom,
+                        "config user setting / set auth-lockout-duration 60 / end",
+                    ),
+                });
+            }
+        }
+    }
+
+    fn activation(&self, all: &mut Vec<Deviation>) {
+        let hours = self.global.number("two-factor-ftm-expiry");
+        if self.profile == Profile::Compatible {
+            all.push(Deviation {
+                what: format!("activation codes are valid for {hours} hours"),
+                standard: ACTIVATION,
+                mend: STRICT.to_owned(),
+            });
+        }
+    }
+
+    fn period(&self, all: &mut Vec<Deviation>) {
+        if self.profile == Profile::Compatible {
+            all.push(Deviation {
+                what: "new tokens make codes that are valid for 60 s".to_owned(),
+                standard: PERIOD,
+                mend: STRICT.to_owned(),
+            });
+        }
+        if self.profile == Profile::Strict && self.slow_tokens > 0 {
+            let (plural, count) = (
+                if self.slow_tokens == 1 {
+                    " makes"
+                } else {
+                    "s make"
+                },
+                self.slow_tokens,
+            );
+            all.push(Deviation {
+                what: format!("{count} token{plural} codes that are valid for longer than 30 s"),
+                standard: PERIOD,
+                mend:
+                    "execute fortitoken-mobile provision SERIAL: the new activation has the period \
+                       of the profile"
+                        .to_owned(),
+            });
+        }
+    }
+
+    fn mail(&self, all: &mut Vec<Deviation>) {
+        if self.mail.text("server").is_empty() {
+            return;
+        }
+        let is_clear = self.mail.text("security") == "none";
+        if is_clear || self.mail.text("validate-server") == "disable" {
+            all.push(Deviation {
+                what: if is_clear {
+                    "activation codes are mailed in clear".to_owned()
+                } else {
+                    "activation codes are mailed to whoever answers for the mail server".to_owned()
+                },
+                standard: MAIL,
+                mend: "config system email-server / set security starttls / \
+                       set validate-server enable / end"
+                    .to_owned(),
+            });
+        }
+    }
+
+    fn transport(&self, all: &mut Vec<Deviation>) {
+        if !self.clients.is_empty() {
+            all.push(Deviation {
+                what: "RADIUS clients ask over UDP".to_owned(),
+                standard: CLEAR_RADIUS,
+                mend: "keep them and this unit on a network of their own, or in a tunnel"
+                    .to_owned(),
+            });
+        }
+    }
+}
+
+const STRICT: &str = "config system security / set profile strict / end";
+
+fn within(vdom: Option<Vdom>) -> String {
+    vdom.map_or_else(String::new, |vdom| format!(" of VDOM {vdom}"))
+}
+
+fn in_vdom(vdom: Option<Vdom>, lines: &str) -> String {
+    match vdom {
+        Some(vdom) => format!("config vdom / edit {vdom} / {lines} / end"),
+        None => lines.to_owned(),
+    }
+}

@@ -1,0 +1,150 @@
+//! What `diagnose security` finds, and that what it says mends it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+use domain::schema::{ADMIN, EMAIL_SERVER, GLOBAL, Object, RADIUS_CLIENT, SETTING};
+use domain::security::{Deviation, Posture, Profile};
+use domain::vdom::Vdom;
+
+/// A unit whose objects a test changes.
+struct Unit {
+    profile: Profile,
+    mail: Object,
+    administrator: Object,
+    setting: Object,
+    client: Object,
+    vdom: Option<Vdom>,
+    users_without_token: u64,
+    slow_tokens: u64,
+}
+
+impl Unit {
+    /// As it is configured first: everything is the described system's.
+    fn compatible() -> Self {
+        Self {
+            profile: Profile::Compatible,
+            mail: Object::new(&EMAIL_SERVER, "").with("server", Some("mail.example.org")),
+            administrator: Object::new(&ADMIN, "admin"),
+            setting: Object::new(&SETTING, ""),
+            client: Object::new(&RADIUS_CLIENT, "vpn1"),
+            vdom: None,
+            users_without_token: 2,
+            slow_tokens: 5,
+        }
+    }
+
+    fn deviations(&self) -> Vec<Deviation> {
+        let posture = Posture {
+            profile: self.profile,
+            global: &Object::new(&GLOBAL, ""),
+            mail: &self.mail,
+            administrators: std::slice::from_ref(&self.administrator),
+            settings: &[(self.vdom, &self.setting)],
+            clients: &[(self.vdom, &self.client)],
+            users_without_token: self.users_without_token,
+            slow_tokens: self.slow_tokens,
+        };
+        posture.deviations()
+    }
+
+    fn says(&self, what: &str) -> bool {
+        self.deviations()
+            .iter()
+            .any(|deviation| deviation.what.contains(what))
+    }
+}
+
+#[test]
+fn a_unit_as_it_comes_deviates_where_the_described_system_does() {
+    let found: Vec<String> = Unit::compatible()
+        .deviations()
+        .into_iter()
+        .map(|deviation| deviation.what)
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "RADIUS client 'vpn1' may leave the Message-Authenticator out until it has sent one",
+            "administrator 'admin' logs in without a second factor",
+            "administrator 'admin' may come from every address",
+            "2 users log in with a password alone",
+            "wrong passwords cause no wait",
+            "activation codes are valid for 72 hours",
+            "new tokens make codes that are valid for 60 s",
+            "activation codes are mailed in clear",
+            "RADIUS clients ask over UDP",
+        ]
+    );
+}
+
+#[test]
+fn the_strict_profile_leaves_what_it_cannot_decide() {
+    let unit = Unit {
+        profile: Profile::Strict,
+        ..Unit::compatible()
+    };
+    for gone in ["Message-Authenticator", "no wait", "72 hours", "60 s"] {
+        assert!(!unit.says(gone), "{gone}");
+    }
+    for left in [
+        "second factor",
+        "every address",
+        "password alone",
+        "in clear",
+        "over UDP",
+    ] {
+        assert!(unit.says(left), "{left}");
+    }
+    assert!(unit.says("5 tokens make codes that are valid for longer than 30 s"));
+}
+
+#[test]
+fn each_deviation_ends_with_what_mends_it() {
+    let mut unit = Unit::compatible();
+    unit.client =
+        Object::new(&RADIUS_CLIENT, "vpn1").with("require-message-authenticator", Some("enable"));
+    assert!(!unit.says("Message-Authenticator"));
+    unit.administrator = Object::new(&ADMIN, "admin")
+        .with("two-factor", Some("fortitoken"))
+        .with("trusthost1", Some("192.0.2.0 255.255.255.0"));
+    assert!(!unit.says("administrator"));
+    unit.setting = Object::new(&SETTING, "").with("auth-lockout-duration", Some("60"));
+    assert!(!unit.says("no wait"));
+    unit.mail = Object::new(&EMAIL_SERVER, "")
+        .with("server", Some("mail.example.org"))
+        .with("security", Some("starttls"));
+    assert!(unit.says("whoever answers for the mail server"));
+    unit.mail = unit.mail.with("validate-server", Some("enable"));
+    assert!(!unit.says("mailed"));
+    unit.users_without_token = 0;
+    assert!(!unit.says("password alone"));
+    unit.profile = Profile::Strict;
+    unit.slow_tokens = 0;
+    assert_eq!(unit.deviations().len(), 1, "RADIUS over UDP stays");
+}
+
+#[test]
+fn a_virtual_domain_is_named_and_gone_into() {
+    let unit = Unit {
+        vdom: Some(Vdom::parse("branch").unwrap()),
+        ..Unit::compatible()
+    };
+    let deviation = unit.deviations().remove(0);
+    assert!(
+        deviation.what.contains("'vpn1' of VDOM branch"),
+        "{}",
+        deviation.what
+    );
+    assert!(
+        deviation
+            .mend
+            .starts_with("config vdom / edit branch / config user"),
+        "{}",
+        deviation.mend
+    );
+}

@@ -1,0 +1,80 @@
+//! `diagnose radius clients`.
+
+use std::net::IpAddr;
+
+use cli::render;
+use domain::audit::Actor;
+use domain::client::Client;
+use domain::traffic::ClientRow;
+use domain::vdom::Vdom;
+
+use super::super::executor::{Executor, Gone, Printer, Ran};
+use crate::clock;
+
+impl Executor {
+    pub(super) async fn radius_clients(
+        &self,
+        vdom: Option<Vdom>,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        printer.print(render::radius_head()).await?;
+        let clients = self.store.clients();
+        let wanted = clients
+            .iter()
+            .filter(|client| vdom.is_none_or(|vdom| vdom == client.vdom));
+        for client in wanted {
+            let row = self.client_row(client);
+            printer
+                .print(render::radius_client(&row, self.zone))
+                .await?;
+        }
+        let strangers = self.unit.traffics.strangers();
+        printer
+            .print(render::radius_strangers(&strangers, self.zone))
+            .await?;
+        Ok(Ran::Printed)
+    }
+
+    fn client_row(&self, client: &Client) -> ClientRow {
+        let profile = self.store.settings(Vdom::ROOT).profile;
+        let authenticating = self.store.authenticating();
+        let mut learned: Vec<IpAddr> = authenticating
+            .iter()
+            .copied()
+            .filter(|address| client.subnet.contains(*address))
+            .collect();
+        learned.sort_unstable();
+        ClientRow {
+            vdom: client.vdom,
+            name: client.name.clone(),
+            subnet: client.subnet,
+            requirement: client.requirement.under(profile),
+            learned,
+            traffic: self.unit.traffics.traffic(client.vdom, &client.name),
+        }
+    }
+
+    pub(super) async fn reset_authenticator(
+        &self,
+        address: IpAddr,
+        actor: &Actor,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        let forgotten = self
+            .store
+            .forget_authenticating(address, actor, clock::now());
+        match forgotten.await {
+            Ok(true) => {
+                printer.print(render::authenticator_reset(address)).await?;
+                Ok(Ran::Printed)
+            }
+            Ok(false) => {
+                printer
+                    .print(render::authenticator_unknown(address))
+                    .await?;
+                Ok(Ran::Failed)
+            }
+            Err(why) => Ok(why.into()),
+        }
+    }
+}

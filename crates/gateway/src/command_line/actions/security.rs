@@ -1,0 +1,95 @@
+//! `diagnose security`.
+
+use cli::render;
+use domain::name::Realm;
+use domain::schema::{
+    ADMIN, EMAIL_SERVER, GLOBAL, Object, Place, RADIUS_CLIENT, SECURITY, SETTING, Table,
+};
+use domain::security::{Posture, Profile, is_slow};
+use domain::settings::VdomMode;
+use domain::user::TwoFactor;
+use domain::vdom::Vdom;
+use store::Undecided;
+
+use super::super::executor::{Executor, Gone, Printer, Ran};
+
+/// Users and tokens that are looked at in one read.
+const PAGE: i64 = 1_000;
+
+impl Executor {
+    pub(super) async fn security(&self, printer: &Printer) -> Result<Ran, Gone> {
+        match self.posture().await {
+            Ok(text) => {
+                printer.print(text).await?;
+                Ok(Ran::Printed)
+            }
+            Err(why) => Ok(why.into()),
+        }
+    }
+
+    async fn posture(&self) -> Result<String, Undecided> {
+        let profile = Profile::of(&self.single(Vdom::ROOT, &SECURITY).await?);
+        let (mut settings, mut clients) = (Vec::new(), Vec::new());
+        let (mut users_without_token, mut slow_tokens) = (0, 0);
+        for vdom in self.store.vdoms().await? {
+            let told = (self.vdom_mode() == VdomMode::Multi).then_some(vdom);
+            settings.push((told, self.single(vdom, &SETTING).await?));
+            let here = self.store.objects(vdom, &RADIUS_CLIENT).await?;
+            clients.extend(here.into_iter().map(|client| (told, client)));
+            users_without_token += self.users_without_token(vdom).await?;
+            slow_tokens += self.slow_tokens(vdom).await?;
+        }
+        let posture = Posture {
+            profile,
+            global: &self.single(Vdom::ROOT, &GLOBAL).await?,
+            mail: &self.single(Vdom::ROOT, &EMAIL_SERVER).await?,
+            administrators: &self.store.objects(Vdom::ROOT, &ADMIN).await?,
+            settings: &borrowed(&settings),
+            clients: &borrowed(&clients),
+            users_without_token,
+            slow_tokens,
+        };
+        Ok(render::security(profile, &posture.deviations()))
+    }
+
+    async fn single(&self, vdom: Vdom, table: &'static Table) -> Result<Object, Undecided> {
+        let stored = self.store.object(Place::new(vdom, table, "")).await?;
+        Ok(stored.unwrap_or_else(|| Object::new(table, "")))
+    }
+
+    async fn users_without_token(&self, vdom: Vdom) -> Result<u64, Undecided> {
+        let realm = Realm::Vdom(vdom);
+        let (mut after, mut count) = (String::new(), 0);
+        loop {
+            let users = self.store.people_after(realm, &after, PAGE).await?;
+            let Some(last) = users.last() else {
+                return Ok(count);
+            };
+            last.name.canonical().as_str().clone_into(&mut after);
+            let without = users
+                .iter()
+                .filter(|user| user.two_factor == TwoFactor::Disable);
+            count += u64::try_from(without.count()).unwrap_or(u64::MAX);
+        }
+    }
+
+    async fn slow_tokens(&self, vdom: Vdom) -> Result<u64, Undecided> {
+        let (mut after, mut count) = (String::new(), 0);
+        loop {
+            let tokens = self.store.tokens_after(vdom, &after, PAGE).await?;
+            let Some(last) = tokens.last() else {
+                return Ok(count);
+            };
+            last.token.serial.as_str().clone_into(&mut after);
+            let slow = tokens.iter().filter(|owned| is_slow(&owned.token));
+            count += u64::try_from(slow.count()).unwrap_or(u64::MAX);
+        }
+    }
+}
+
+fn borrowed(objects: &[(Option<Vdom>, Object)]) -> Vec<(Option<Vdom>, &Object)> {
+    objects
+        .iter()
+        .map(|(vdom, object)| (*vdom, object))
+        .collect()
+}

@@ -1,0 +1,124 @@
+//! `diagnose radius clients` and `diagnose security`: what is counted, what falls short, and that the
+//! strict profile is in force.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use common::phone::{Phone, activation_code};
+use common::radius::{Answer, Vpn};
+use common::{Home, PASSWORD, Running};
+
+fn system() -> (Home, Running) {
+    let home = Home::new();
+    let up = Running::up(&home);
+    (home, up)
+}
+
+/// The columns of a client's line, without its name and network.
+fn counts(home: &Home, client: &str) -> Vec<u64> {
+    let shown = home.console("diagnose radius clients").ok();
+    let line = shown.lines().find(|line| line.starts_with(client)).unwrap();
+    let words = line.split_whitespace().skip(2);
+    words.map(|word| word.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_client_is_told_apart_from_a_stranger_and_a_forger() {
+    let (home, up) = system();
+    home.radius_client("vpn1", "127.0.0.1", "");
+    home.user_without_token("robot");
+    let vpn = Vpn::new(&home, "127.0.0.1");
+    assert_eq!(counts(&home, "vpn1"), [0, 0, 0, 0, 0, 0]);
+    assert_eq!(vpn.ask_unauthenticated("robot", PASSWORD), Answer::Accept);
+    assert_eq!(vpn.ask("robot", PASSWORD), Answer::Accept);
+    assert_eq!(vpn.ask("robot", "guess"), Answer::Reject);
+    let forger = Vpn {
+        secret: "another secret",
+        ..Vpn::new(&home, "127.0.0.1")
+    };
+    assert_eq!(forger.ask("robot", PASSWORD), Answer::Silence);
+    let stranger = Vpn::new(&home, "127.0.0.7");
+    assert_eq!(stranger.ask("robot", PASSWORD), Answer::Silence);
+
+    // Requests, accepted, rejected, challenged, repeated, dropped.
+    assert_eq!(counts(&home, "vpn1"), [3, 2, 1, 0, 0, 1]);
+    let shown = home.console("diagnose radius clients list").ok();
+    for text in [
+        "Message-Authenticator: demanded of 127.0.0.1, which have sent one",
+        "dropped: 1 wrong Message-Authenticator",
+        "127.0.0.7  1 datagrams",
+    ] {
+        assert!(shown.contains(text), "no '{text}' in:\n{shown}");
+    }
+
+    // What was learned is demanded until an administrator says otherwise.
+    assert_eq!(vpn.ask_unauthenticated("robot", PASSWORD), Answer::Silence);
+    let said = home
+        .console("diagnose radius clients reset-authenticator 127.0.0.7")
+        .refused();
+    assert!(said.contains("has sent no Message-Authenticator"), "{said}");
+    home.console("diagnose radius clients reset-authenticator 127.0.0.1")
+        .ok();
+    assert_eq!(vpn.ask_unauthenticated("robot", PASSWORD), Answer::Accept);
+    assert_eq!(counts(&home, "vpn1"), [4, 3, 1, 0, 0, 2]);
+    up.stop();
+}
+
+#[test]
+fn the_strict_profile_is_in_force_at_once() {
+    let (home, up) = system();
+    home.radius_client(
+        "vpn1",
+        "127.0.0.1",
+        "set require-message-authenticator disable",
+    );
+    let vpn = Vpn::new(&home, "127.0.0.1");
+    home.user_without_token("robot");
+    assert_eq!(vpn.ask_unauthenticated("robot", PASSWORD), Answer::Accept);
+    let found = home.console("diagnose security").ok();
+    for text in [
+        "security profile: compatible",
+        "RADIUS client 'vpn1' may leave the Message-Authenticator out",
+        "administrator 'admin' logs in without a second factor",
+        "1 user logs in with a password alone",
+        "activation codes are valid for 72 hours",
+    ] {
+        assert!(found.contains(text), "no '{text}' in:\n{found}");
+    }
+
+    home.console("config system security\nset profile strict\nend")
+        .ok();
+    assert_eq!(vpn.ask_unauthenticated("robot", PASSWORD), Answer::Silence);
+    assert_eq!(vpn.ask("robot", PASSWORD), Answer::Accept);
+    let found = home.console("diagnose security").ok();
+    for gone in ["Message-Authenticator", "72 hours", "60 s", "no wait"] {
+        assert!(!found.contains(gone), "'{gone}' in:\n{found}");
+    }
+
+    // An activation code lives ten minutes, and the token's codes half as long as before.
+    let token = home.import(1).remove(0);
+    let shown = home.user("alice", &token);
+    let code = activation_code(&shown);
+    assert!(
+        code.starts_with("EEA"),
+        "a code of 30 s begins with EEA: {code}"
+    );
+    let expires: i64 = home.field(&token, "activation-expire").parse().unwrap();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let left = expires - i64::try_from(now.as_secs()).unwrap();
+    assert!((500..=600).contains(&left), "{left} s");
+    let phone = Phone::new(&home, "alice");
+    phone.add(&code, "work").ok();
+    assert_eq!(vpn.log_in("alice", &phone.code("work")), Answer::Accept);
+    up.stop();
+}
