@@ -23,6 +23,7 @@
 
 mod complaint;
 mod complete;
+pub mod console;
 pub mod debug;
 pub mod editor;
 mod filter;

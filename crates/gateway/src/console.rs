@@ -1,7 +1,6 @@
 //! The administrator's console on a local socket: drivers around `cli::Session`.
 //!
-//! The client sends one line,
-//! `symbolon-console 1 terminal COLUMNS ROWS` or `symbolon-console 1 pipe`, and is raw bytes from then on.
+//! The client sends one line, its [`Greeting`], and is raw bytes from then on.
 //! At the end of a pipe the server sends a NUL, the exit status in decimal, and LF; no output
 //! contains a NUL.
 
@@ -9,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cli::console::Greeting;
 use domain::audit::Actor;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -22,20 +22,8 @@ use crate::stopped;
 /// How long a client may take for its first line.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest first line.
-const GREETING_MAX: usize = 64;
-
 /// Who owns the data directory may do everything.
 const OWNER_PROFILE: &str = "super_admin";
-
-/// What a client can do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Client {
-    /// A terminal of this size.
-    Terminal(Size),
-    /// Lines in, output alone out.
-    Pipe,
-}
 
 /// Serves administrators until told to stop.
 pub(crate) async fn run(
@@ -62,32 +50,32 @@ async fn serve(
     let (reader, writer) = stream.into_split();
     let (mut reader, writer): (Reader, Writer) =
         (BufReader::new(Box::new(reader)), Box::new(writer));
-    let client = tokio::time::timeout(GREETING_TIMEOUT, greeting(&mut reader)).await??;
+    let greeting = tokio::time::timeout(GREETING_TIMEOUT, greeted(&mut reader)).await??;
     let sessions = executor.sessions();
     let session = sessions
         .open(actor, Via::Console, OWNER_PROFILE, clock::now())
         .map_err(io::Error::other)?;
     tokio::select! {
-        served = converse(client, reader, writer, &executor, &session) => served,
+        served = converse(greeting, reader, writer, &executor, &session) => served,
         _ = session.ended() => Ok(()),
         () = stopped(&mut stop) => Ok(()),
     }
 }
 
 async fn converse(
-    client: Client,
+    greeting: Greeting,
     reader: Reader,
     writer: Writer,
     executor: &Executor,
     session: &LoggedIn,
 ) -> io::Result<()> {
-    match client {
-        Client::Terminal(size) => {
+    match greeting {
+        Greeting::Terminal { columns, rows } => {
             // The console's client does not tell when it is resized.
-            let (_, size) = watch::channel(size);
+            let (_, size) = watch::channel(Size { columns, rows });
             command_line::terminal(reader, writer, size, executor, session).await
         }
-        Client::Pipe => {
+        Greeting::Pipe => {
             let end = LineEnd::Lf;
             let (mut writer, status) =
                 command_line::pipe(reader, writer, end, executor, session).await?;
@@ -98,7 +86,7 @@ async fn converse(
     }
 }
 
-async fn greeting(reader: &mut Reader) -> io::Result<Client> {
+async fn greeted(reader: &mut Reader) -> io::Result<Greeting> {
     let mut line = Vec::new();
     loop {
         let buffered = reader.fill_buf().await?;
@@ -107,23 +95,11 @@ async fn greeting(reader: &mut Reader) -> io::Result<Client> {
         line.extend_from_slice(buffered.get(..end.unwrap_or(taken)).unwrap_or_default());
         reader.consume(taken);
         if end.is_some() {
-            break;
+            return Greeting::parse(&line).ok_or_else(not_a_console);
         }
-        if taken == 0 || line.len() > GREETING_MAX {
+        if taken == 0 || line.len() > Greeting::MAX_BYTES {
             return Err(not_a_console());
         }
-    }
-    let text = std::str::from_utf8(&line).map_err(|_| not_a_console())?;
-    match text.split(' ').collect::<Vec<_>>().as_slice() {
-        ["symbolon-console", "1", "pipe"] => Ok(Client::Pipe),
-        ["symbolon-console", "1", "terminal", columns, rows] => {
-            let number = |word: &str| word.parse().map_err(|_| not_a_console());
-            Ok(Client::Terminal(Size {
-                columns: number(columns)?,
-                rows: number(rows)?,
-            }))
-        }
-        _ => Err(not_a_console()),
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::{Context, Result, bail};
+use cli::console::Greeting;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 /// What ends the output of a pipe: a NUL before the exit status.
@@ -32,7 +33,7 @@ pub(crate) fn run(socket: &Path) -> Result<ExitCode> {
 fn terminal(mut stream: &UnixStream) -> Result<()> {
     let (columns, rows) =
         tcgetwinsize(io::stdout()).map_or((0, 0), |size| (size.ws_col, size.ws_row));
-    writeln!(stream, "symbolon-console 1 terminal {columns} {rows}")?;
+    writeln!(stream, "{}", Greeting::Terminal { columns, rows })?;
     let _raw = Raw::enter().context("cannot set the terminal to raw mode")?;
     send_input(stream)?;
     copy(stream, &mut io::stdout())?;
@@ -40,7 +41,7 @@ fn terminal(mut stream: &UnixStream) -> Result<()> {
 }
 
 fn pipe(mut stream: &UnixStream) -> Result<ExitCode> {
-    writeln!(stream, "symbolon-console 1 pipe")?;
+    writeln!(stream, "{}", Greeting::Pipe)?;
     send_input(stream)?;
     let mut output = WithStatus {
         stdout: io::stdout(),
