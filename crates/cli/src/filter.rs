@@ -9,6 +9,10 @@ use crate::complaint::Complaint;
 /// Lines of context at most; who wants more wants all of the output.
 const CONTEXT_MAX: usize = 1_000;
 
+/// A compiled pattern in octets, some thousand states: each is looked at for each character of output, and
+/// `((.?){99}){99}` would keep a configuration of 100,000 tokens busy for an hour.
+const PATTERN_MAX: usize = 65_536;
+
 /// What `grep` can be told, with one line of help each.
 pub(crate) static OPTIONS: &[(&str, &str)] = &[
     ("-i", "Upper and lower case are the same."),
@@ -352,6 +356,7 @@ impl Options {
             .ok_or_else(|| Complaint::incomplete("a pattern must follow: grep [-ivnfc] PATTERN"))?;
         let regex = RegexBuilder::new(&pattern)
             .case_insensitive(flags.folded)
+            .size_limit(PATTERN_MAX)
             .build();
         let mode = match flags.form {
             Form::Count => Mode::Count(0),
@@ -447,6 +452,7 @@ end
             &["["],
             &[],
             &["-A2000", "a"],
+            &["((.?){99}){99}"],
         ] {
             let words: Vec<String> = std::iter::once(&"grep")
                 .chain(wrong)
