@@ -3,6 +3,7 @@
 use std::fmt;
 
 use domain::admin::AdminError;
+use domain::text::shown;
 
 use crate::render::printable;
 
@@ -31,6 +32,8 @@ enum Fault {
     Denied,
     /// The name of an entry which exists.
     Duplicate(String),
+    /// A table that takes no more entries.
+    Full,
     /// The change itself is refused.
     Change { error: AdminError, what: Refused },
 }
@@ -101,6 +104,13 @@ impl Complaint {
         }
     }
 
+    pub(crate) fn full(plain: impl Into<String>) -> Self {
+        Self {
+            fault: Fault::Full,
+            plain: plain.into(),
+        }
+    }
+
     pub(crate) fn change(error: AdminError, what: Refused) -> Self {
         let plain = match what {
             Refused::Setting => {
@@ -125,6 +135,7 @@ impl Complaint {
             Fault::Reference(_) => "The value names an entry that does not exist.",
             Fault::Denied => "This is not done here, or not by this administrator.",
             Fault::Duplicate(_) => "The name is another entry's.",
+            Fault::Full => "The table takes no more entries.",
             Fault::Change { .. } => "The change itself is refused.",
         }
     }
@@ -147,6 +158,7 @@ impl Complaint {
             Fault::Reference(_) => Some(-3),
             Fault::Denied => Some(-37),
             Fault::Duplicate(_) => Some(-5),
+            Fault::Full => Some(-4),
             Fault::Change { error, .. } => Some(error.return_code()),
         }
     }
@@ -168,13 +180,21 @@ impl fmt::Display for Complaint {
                 )?;
             }
             Fault::Denied => f.write_str("Permission denied.\n")?,
+            Fault::Full => f.write_str("Maximum number of entries has been reached.\n")?,
             Fault::Duplicate(name) => writeln!(f, "entry '{name}' already exists")?,
             Fault::Change { error, what } => write_change(f, error, *what)?,
         }
         if let Some(code) = self.return_code() {
             writeln!(f, "Command fail. Return code {code}")?;
         }
-        writeln!(f, "{}", self.plain)
+        let safe = |c: char| {
+            if matches!(c, '\n' | '\t') {
+                c
+            } else {
+                shown(c)
+            }
+        };
+        writeln!(f, "{}", self.plain.chars().map(safe).collect::<String>())
     }
 }
 

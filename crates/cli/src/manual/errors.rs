@@ -89,6 +89,7 @@ fn complaints() -> Vec<Complaint> {
         Complaint::reference("x", ""),
         Complaint::denied(""),
         Complaint::duplicate("x", ""),
+        Complaint::full(""),
         Complaint::change(not_found, Refused::Setting),
     ]
 }

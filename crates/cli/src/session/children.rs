@@ -9,6 +9,10 @@ use super::{Complaint, Invocation, Leave, Session, Step};
 use crate::render::{Listing, Scope as Listed, Shown, View, printable};
 use crate::tree::BEFORE_OR_AFTER;
 
+/// Entries of a child table in one entry at most: they are part of it, are copied with it and saved with
+/// it. FortiOS has limits of some hundreds there.
+const CHILDREN_MAX: usize = 1_000;
+
 impl Session {
     pub(super) fn config_child(&mut self, invocation: &Invocation) -> Step {
         if let Some(table) = invocation.child {
@@ -28,6 +32,9 @@ impl Session {
             _ => key.into(),
         };
         check_key(table, &key)?;
+        if place_of(&siblings, &key).is_err() {
+            must_have_room(&siblings)?;
+        }
         let stored = siblings.into_iter().find(|child| child.key == key);
         let said = match stored {
             Some(_) => Step::Nothing,
@@ -100,6 +107,7 @@ impl Session {
         let mut siblings = self.siblings(table);
         let at = place_of(&siblings, from)?;
         must_be_free(&siblings, to)?;
+        must_have_room(&siblings)?;
         let copy = siblings.get(at).map(|child| renamed(child, to));
         siblings.extend(copy);
         self.put_siblings(table, siblings);
@@ -160,6 +168,15 @@ fn next_free(siblings: &[Object]) -> String {
 fn place_of(siblings: &[Object], key: &str) -> Result<usize, Complaint> {
     let place = siblings.iter().position(|child| *child.key == *key);
     place.ok_or_else(|| Complaint::reference(key, "there is no such entry here; 'show' lists them"))
+}
+
+fn must_have_room(siblings: &[Object]) -> Result<(), Complaint> {
+    if siblings.len() < CHILDREN_MAX {
+        return Ok(());
+    }
+    Err(Complaint::full(format!(
+        "there are {CHILDREN_MAX} entries here: delete one first"
+    )))
 }
 
 fn must_be_free(siblings: &[Object], key: &str) -> Result<(), Complaint> {

@@ -237,7 +237,7 @@ impl Session {
 
     pub(super) fn keep(&mut self, edit: Edit) -> Step {
         if let Some(entry) = self.place.entry_mut() {
-            entry.edits.push(edit);
+            entry.keep(edit);
         }
         Step::Nothing
     }

@@ -45,7 +45,7 @@ impl Entry {
 
     /// What a field will hold once the entry is saved, if that is not its default.
     pub(super) fn value(&self, field: &Field) -> Option<&Value> {
-        let last = self.edits.iter().rev().find_map(|edit| match edit {
+        let edited = self.edits.iter().find_map(|edit| match edit {
             Edit::Set(set, value) if set.name == field.name => Some(Some(value)),
             Edit::Unset(unset) if unset.name == field.name => Some(None),
             Edit::Set(..) | Edit::Unset(_) | Edit::Children(..) => None,
@@ -55,7 +55,8 @@ impl Entry {
                 .as_ref()
                 .and_then(|stored| stored.value(field.name))
         };
-        last.unwrap_or_else(stored)
+        edited
+            .unwrap_or_else(stored)
             .filter(|value| !field.is_default(value))
     }
 
@@ -69,12 +70,12 @@ impl Entry {
 
     /// The entries that a child table will have once this entry is saved.
     pub(super) fn children(&self, table: &'static Table) -> Vec<&Object> {
-        let last = self.edits.iter().rev().find_map(|edit| match edit {
+        let edited = self.edits.iter().find_map(|edit| match edit {
             Edit::Children(set, entries) if *set == table => Some(entries.iter().collect()),
             Edit::Set(..) | Edit::Unset(_) | Edit::Children(..) => None,
         });
         let stored = || self.stored.iter().flat_map(|stored| stored.children(table));
-        last.unwrap_or_else(|| stored().collect())
+        edited.unwrap_or_else(|| stored().collect())
     }
 
     /// Copies of those entries, to be changed and put back with [`Entry::put_children`].
@@ -84,9 +85,14 @@ impl Entry {
     }
 
     pub(super) fn put_children(&mut self, table: &'static Table, entries: Vec<Object>) {
-        let is_older = |edit: &Edit| matches!(edit, Edit::Children(set, _) if *set == table);
-        self.edits.retain(|edit| !is_older(edit));
-        self.edits.push(Edit::Children(table, entries));
+        self.keep(Edit::Children(table, entries));
+    }
+
+    /// Keeps an edit in place of an earlier one of the same field or child table: however often something
+    /// is set, the edits are no more than the table has fields.
+    pub(super) fn keep(&mut self, edit: Edit) {
+        self.edits.retain(|earlier| !edits_the_same(earlier, &edit));
+        self.edits.push(edit);
     }
 
     /// The entry as it will be once it is saved.
@@ -102,6 +108,16 @@ impl Entry {
             }
         }
         object
+    }
+}
+
+fn edits_the_same(one: &Edit, other: &Edit) -> bool {
+    match (one, other) {
+        (Edit::Children(one, _), Edit::Children(other, _)) => one == other,
+        (Edit::Set(one, _) | Edit::Unset(one), Edit::Set(other, _) | Edit::Unset(other)) => {
+            one.name == other.name
+        }
+        _ => false,
     }
 }
 
