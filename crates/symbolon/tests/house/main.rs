@@ -33,6 +33,7 @@ const HOUSE: &[(&str, &str)] = &[
     ("registry", "ident otp softtoken domain store"),
     ("gateway", "ident otp radius softtoken domain cli store"),
     ("app", "ident otp softtoken"),
+    ("fuzz", "ident otp radius softtoken domain cli"),
     (
         "symbolon",
         "ident otp radius softtoken domain cli store registry gateway app",
