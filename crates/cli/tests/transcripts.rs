@@ -30,6 +30,7 @@ macro_rules! transcripts {
 
 transcripts! {
     administrators
+    configure_unit
     configure_users
     configure_groups
     configure_interfaces

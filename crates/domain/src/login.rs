@@ -90,6 +90,8 @@ impl From<PasswordVerified> for Proof {
 pub enum Factor {
     /// None: the password is enough.
     None,
+    /// None is set, and nobody may do without one.
+    Required,
     /// A token, and none is assigned.
     TokenMissing,
     /// A token without a seed.
@@ -328,6 +330,9 @@ pub fn second(
                 spend: Spend::Nothing,
                 at: now,
             });
+        }
+        Factor::Required => {
+            return Second::Refuse(Refusal::because(Reason::SecondFactorRequired));
         }
         Factor::TokenMissing => return Second::Refuse(Refusal::because(Reason::TokenMissing)),
         Factor::TokenWithoutSeed(token) => {

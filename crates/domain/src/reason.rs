@@ -66,6 +66,10 @@ reasons! {
     CodeNotSent = "code-not-sent",
         "the code could not be sent by mail",
         "diagnose debug application alertmail -1 shows why; see also: config system email-server";
+    /// `set multi-factor-authentication mandatory`.
+    SecondFactorRequired = "second-factor-required",
+        "the user has no second factor, and nobody may log in without one",
+        "give the user a token: config user local / edit NAME / set two-factor fortitoken / set fortitoken SERIAL; or: config system global / set multi-factor-authentication optional";
     /// `two-factor fortitoken` and no token: the user sees `No token found`.
     TokenMissing = "token-missing",
         "the user needs a token and none is assigned (the user reads: No token found)",

@@ -30,6 +30,16 @@ pub enum VdomMode {
 }
 use crate::vdom::Vdom;
 
+/// `set multi-factor-authentication`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SecondFactor {
+    /// Who has none logs in by the first factor alone.
+    #[default]
+    Optional,
+    /// Nobody does.
+    Mandatory,
+}
+
 /// `system global` and `user setting`, as far as logins and tokens depend on them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -39,6 +49,8 @@ pub struct Settings {
     pub vdom_mode: VdomMode,
     /// Whether long output stops after each page.
     pub console_output: ConsoleOutput,
+    /// Whether anybody may do without a second factor.
+    pub second_factor: SecondFactor,
     /// How long a challenge stays open: `two-factor-ftk-expiry`.
     pub challenge_lifetime: Span,
     /// How long an activation code is valid: `two-factor-ftm-expiry`.
@@ -116,6 +128,10 @@ impl Settings {
             vdom_mode: match global.text("vdom-mode") {
                 "multi-vdom" => VdomMode::Multi,
                 _ => VdomMode::None,
+            },
+            second_factor: match global.text("multi-factor-authentication") {
+                "mandatory" => SecondFactor::Mandatory,
+                _ => SecondFactor::Optional,
             },
             challenge_lifetime: seconds(global.number("two-factor-ftk-expiry")),
             code_lifetime: Span::from_hours(hours),

@@ -338,7 +338,7 @@ fn hashed(value: Value, context: &Context<'_>) -> Result<Value, AdminError> {
 }
 
 /// What the declaration of a field cannot say: a hostname is part of every prompt, and automation
-/// reads it as one word; a public key must be one.
+/// reads it as one word; a public key must be one; a cluster needs what is not there yet.
 fn checked(field: &'static Field, value: Value) -> Result<Value, AdminError> {
     let is_word = |text: &str| {
         !text.is_empty()
@@ -351,6 +351,10 @@ fn checked(field: &'static Field, value: Value) -> Result<Value, AdminError> {
         "hostname" if !is_word(text) => {
             Some("a host name has letters, digits, '-' and '_' only".into())
         }
+        "mode" if matches!(text, "a-a" | "a-p") => Some(
+            "units of a cluster share a database, and this unit keeps its own; leave it at standalone"
+                .into(),
+        ),
         name if name.starts_with("ssh-public-key") && !text.is_empty() => PublicKey::parse(text)
             .err()
             .map(|error| error.to_string().into()),

@@ -10,7 +10,7 @@ use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{
     ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT,
-    SECURITY, SETTING, Table,
+    SECURITY, SETTING, SETTINGS, Table,
 };
 use domain::settings::VdomSettings;
 use domain::time::Timestamp;
@@ -347,7 +347,7 @@ impl Touched {
         if table == &GROUP {
             self.groups.insert((place.vdom(), place.key().into()));
         }
-        self.clients |= table == &RADIUS_CLIENT;
+        self.clients |= [&RADIUS_CLIENT, &SETTINGS].contains(&table);
         self.interfaces |= table == &INTERFACE;
         self.settings |= [&GLOBAL, &SETTING, &CONSOLE, &SECURITY].contains(&table);
     }
@@ -367,7 +367,7 @@ impl Touched {
             self.updates.push(Update::Group(group));
         }
         if self.clients {
-            let clients = entries::objects_everywhere(tx, &RADIUS_CLIENT).await?;
+            let clients = memory::clients(tx).await?;
             self.updates.push(Update::Clients(clients));
         }
         if self.interfaces {

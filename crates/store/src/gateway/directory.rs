@@ -15,7 +15,7 @@ use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::public_key::PublicKey;
 use domain::schema::Object;
-use domain::settings::{Settings, VdomSettings};
+use domain::settings::{SecondFactor, Settings, VdomSettings};
 use domain::throttle::{CodeCounter, PasswordCounter};
 use domain::time::Timestamp;
 use domain::token::{Usability, Verifier};
@@ -266,7 +266,10 @@ impl Directory {
 
     fn factor(&self, entry: &PersonEntry, secrets: &Secrets, now: Timestamp) -> Factor {
         match (entry.two_factor, entry.token) {
-            (TwoFactor::Disable, _) => Factor::None,
+            (TwoFactor::Disable, _) => match self.second_factor() {
+                SecondFactor::Optional => Factor::None,
+                SecondFactor::Mandatory => Factor::Required,
+            },
             (TwoFactor::Fortitoken, None) => Factor::TokenMissing,
             (TwoFactor::Fortitoken, Some(serial)) => match self.verifier(serial, secrets) {
                 Some((verifier, usable)) => Factor::Token {
@@ -277,6 +280,11 @@ impl Directory {
                 None => Factor::TokenMissing,
             },
         }
+    }
+
+    /// The unit's word: it holds in every virtual domain.
+    fn second_factor(&self) -> SecondFactor {
+        self.settings.of(Vdom::ROOT).second_factor
     }
 
     /// What checks a token's codes, if its seed is here and opens.
@@ -310,7 +318,9 @@ impl Directory {
         }
         let at = consume.at();
         match (consume.spend(), person.two_factor) {
-            (Spend::Nothing, two_factor) => two_factor == TwoFactor::Disable,
+            (Spend::Nothing, two_factor) => {
+                two_factor == TwoFactor::Disable && self.second_factor() == SecondFactor::Optional
+            }
             (Spend::Step { token, .. }, TwoFactor::Fortitoken) => {
                 let usable = self.tokens.get(&token).map(|entry| entry.usable.at(at));
                 person.token == Some(token) && usable == Some(Usability::Usable)

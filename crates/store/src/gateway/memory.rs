@@ -14,7 +14,7 @@ use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::schema::{
     ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT, SECURITY,
-    SETTING, Table, Value,
+    SETTING, SETTINGS, Table, Value,
 };
 use domain::settings::VdomSettings;
 use domain::time::{Span, Timestamp};
@@ -273,7 +273,7 @@ impl Memory {
         tx: &mut T,
         directory: &mut Directory,
     ) -> Result<(), SqlError> {
-        let clients = entries::objects_everywhere(tx, &RADIUS_CLIENT).await?;
+        let clients = clients(tx).await?;
         directory.set_clients(self.open_clients(&clients));
         for object in entries::objects_everywhere(tx, &GROUP).await? {
             directory.put_group(group(tx, &object.place(), Some(&object)).await?);
@@ -283,6 +283,19 @@ impl Memory {
         directory.set_authenticating(authenticating(tx).await?);
         Ok(())
     }
+}
+
+/// The RADIUS clients of all virtual domains that are not disabled.
+pub(super) async fn clients<T: Tx>(tx: &mut T) -> Result<Vec<Object>, SqlError> {
+    let settings = entries::objects_everywhere(tx, &SETTINGS).await?;
+    let disabled: Vec<Vdom> = settings
+        .iter()
+        .filter(|settings| !settings.is_enabled("status"))
+        .map(|settings| settings.vdom)
+        .collect();
+    let mut clients = entries::objects_everywhere(tx, &RADIUS_CLIENT).await?;
+    clients.retain(|client| !disabled.contains(&client.vdom));
+    Ok(clients)
 }
 
 /// What the interfaces' entries allow.

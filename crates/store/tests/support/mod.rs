@@ -126,6 +126,12 @@ pub(crate) fn set(table: &'static Table, field: &str, value: &str) -> Edit {
     Edit::Set(table.field(field).unwrap(), Value::Text(value.into()))
 }
 
+/// [`PASSWORD`], as it stands in a configuration.
+pub(crate) fn passwd() -> Edit {
+    let passwd = LOCAL.field("passwd").unwrap();
+    Edit::Set(passwd, Value::Sealed(HASH.to_enc().into()))
+}
+
 pub(crate) fn configure(table: &'static Table, key: &str, edits: Vec<Edit>) -> Operation {
     configure_in(Vdom::ROOT, table, key, edits)
 }
@@ -173,9 +179,8 @@ pub(crate) async fn assign(
 }
 
 pub(crate) fn assignment(user: &str, token: TokenSerial) -> Operation {
-    let passwd = LOCAL.field("passwd").unwrap();
     let edits = vec![
-        Edit::Set(passwd, Value::Sealed(HASH.to_enc().into())),
+        passwd(),
         set(&LOCAL, "two-factor", "fortitoken"),
         set(&LOCAL, "fortitoken", token.as_str()),
     ];

@@ -9,6 +9,7 @@ mod mail;
 mod network;
 mod security;
 mod system;
+mod unit;
 mod user;
 
 pub use group::GROUP;
@@ -18,6 +19,7 @@ pub use mail::EMAIL_SERVER;
 pub use network::{CENTRAL_MANAGEMENT, DNS, FORTIGUARD, NTP, NTP_SERVER, SERVER_LIST};
 pub use security::SECURITY;
 pub use system::{ADMIN, CONSOLE, GLOBAL, VDOM};
+pub use unit::{FTM_PUSH, HA, SETTINGS};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
 
 /// Every table, in the order of a full configuration.
@@ -26,13 +28,16 @@ pub const ALL: &[&Table] = &[
     &GLOBAL,
     &ADMIN,
     &CONSOLE,
+    &HA,
     &INTERFACE,
     &DNS,
     &NTP,
     &EMAIL_SERVER,
+    &FTM_PUSH,
     &CENTRAL_MANAGEMENT,
     &FORTIGUARD,
     &SECURITY,
+    &SETTINGS,
     &FORTITOKEN,
     &LOCAL,
     &GROUP,

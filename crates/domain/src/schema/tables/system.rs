@@ -4,6 +4,12 @@ use super::{SWITCH, choice, field, without_effect};
 use crate::access::Area;
 use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
 
+const NO_CODES_BY_MAIL: &str =
+    "a login takes codes of tokens; codes by mail and SMS come with a later version";
+const NO_WEB: &str = "web pages come with a later version; until then nothing listens there";
+const NO_REMOTE_ADMINISTRATORS: &str = "administrators are known to this unit alone";
+const NO_CLOUD: &str = "this unit checks the codes of its tokens itself";
+
 /// `config system global`.
 pub static GLOBAL: Table = Table {
     path: "system global",
@@ -84,6 +90,139 @@ pub static GLOBAL: Table = Table {
             Kind::Integer(1, 168),
             "72",
             "FortiToken Mobile session timeout (1 - 168 hours): how long an activation code is valid.",
+        ),
+        without_effect(
+            NO_CODES_BY_MAIL,
+            field(
+                "two-factor-email-expiry",
+                Kind::Integer(30, 300),
+                "60",
+                "Email-based two-factor authentication session timeout (30 - 300 sec).",
+            ),
+        ),
+        without_effect(
+            NO_CODES_BY_MAIL,
+            field(
+                "two-factor-sms-expiry",
+                Kind::Integer(30, 300),
+                "60",
+                "SMS-based two-factor authentication session timeout (30 - 300 sec).",
+            ),
+        ),
+        without_effect(
+            "no other server's tokens are asked for here",
+            field(
+                "two-factor-fac-expiry",
+                Kind::Integer(10, 3_600),
+                "60",
+                "FortiAuthenticator token authentication session timeout (10 - 3600 sec).",
+            ),
+        ),
+        field(
+            "multi-factor-authentication",
+            Kind::Choice(&[
+                choice(
+                    "optional",
+                    "Do not enforce all login methods to require an additional authentication factor.",
+                ),
+                choice(
+                    "mandatory",
+                    "Enforce all login methods to require an additional authentication factor.",
+                ),
+            ]),
+            "optional",
+            "Enforce all login methods to require an additional authentication factor.",
+        ),
+        without_effect(
+            NO_WEB,
+            field(
+                "admin-port",
+                Kind::Integer(1, 65_535),
+                "80",
+                "Administrative access port for HTTP.",
+            ),
+        ),
+        without_effect(
+            NO_WEB,
+            field(
+                "admin-sport",
+                Kind::Integer(1, 65_535),
+                "443",
+                "Administrative access port for HTTPS.",
+            ),
+        ),
+        without_effect(
+            NO_WEB,
+            field(
+                "auth-http-port",
+                Kind::Integer(1, 65_535),
+                "1000",
+                "User authentication HTTP port.",
+            ),
+        ),
+        without_effect(
+            NO_WEB,
+            field(
+                "auth-https-port",
+                Kind::Integer(1, 65_535),
+                "1003",
+                "User authentication HTTPS port.",
+            ),
+        ),
+        without_effect(
+            NO_REMOTE_ADMINISTRATORS,
+            field(
+                "admin-restrict-local",
+                Kind::Choice(&[
+                    choice("all", "Enable for all administrators."),
+                    choice(
+                        "non-console-only",
+                        "Enable for all administrators but those of the console.",
+                    ),
+                    choice(
+                        "disable",
+                        "Disable local administrator authentication restriction.",
+                    ),
+                ]),
+                "disable",
+                "Enable/disable local administrator authentication restriction when a remote authenticator is up.",
+            ),
+        ),
+        without_effect(
+            NO_CLOUD,
+            field(
+                "fortitoken-cloud",
+                SWITCH,
+                "enable",
+                "Enable/disable FortiToken Cloud service.",
+            ),
+        ),
+        without_effect(
+            NO_CLOUD,
+            field(
+                "fortitoken-cloud-push-status",
+                SWITCH,
+                "enable",
+                "Enable/disable FTM push service of FortiToken Cloud.",
+            ),
+        ),
+        without_effect(
+            NO_CLOUD,
+            field(
+                "fortitoken-cloud-region",
+                Kind::Text(63),
+                "",
+                "Region domain of FortiToken Cloud (unset to non-region).",
+            ),
+        ),
+        without_effect(
+            NO_CLOUD,
+            field(
+                "fortitoken-cloud-sync-interval",
+                Kind::Integer(0, 336),
+                "24",
+                "Interval in which to clean up remote users in FortiToken Cloud (0 - 336 hours).",
+            ),
         ),
     ],
     children: &[],

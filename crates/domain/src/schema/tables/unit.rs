@@ -1,0 +1,231 @@
+//! `config system ha`, `settings` and `ftm-push`: the unit among others, its virtual domains, its pushes.
+
+use super::{SWITCH, choice, field, without_effect};
+use crate::access::Area;
+use crate::schema::{Kind, Scope, Shape, Table};
+
+const ALONE: &str = "a unit that stands alone has no other to come to terms with";
+
+/// `config system ha`.
+pub static HA: Table = Table {
+    path: "system ha",
+    help: "Configure HA.",
+    scope: Scope::Global,
+    area: Area::System,
+    shape: Shape::Single,
+    fields: &[
+        without_effect(
+            ALONE,
+            field("group-id", Kind::Integer(0, 1_023), "0", "HA group ID."),
+        ),
+        without_effect(
+            ALONE,
+            field(
+                "group-name",
+                Kind::Text(32),
+                "",
+                "Cluster group name. Must be the same for all members.",
+            ),
+        ),
+        field(
+            "mode",
+            Kind::Choice(&[
+                choice("standalone", "Standalone mode."),
+                choice(
+                    "a-a",
+                    "Active-active mode; refused until units can share a database.",
+                ),
+                choice(
+                    "a-p",
+                    "Active-passive mode; refused until units can share a database.",
+                ),
+            ]),
+            "standalone",
+            "HA mode. Must be the same for all members.",
+        ),
+        without_effect(
+            ALONE,
+            field(
+                "password",
+                Kind::Secret(128),
+                "",
+                "Cluster password. Must be the same for all members.",
+            ),
+        ),
+        without_effect(
+            ALONE,
+            field(
+                "hbdev",
+                Kind::List(&Kind::Text(15)),
+                "",
+                "Heartbeat interfaces.",
+            ),
+        ),
+        without_effect(
+            ALONE,
+            field(
+                "sync-config",
+                SWITCH,
+                "enable",
+                "Enable/disable configuration synchronization.",
+            ),
+        ),
+        without_effect(
+            ALONE,
+            field(
+                "session-pickup",
+                SWITCH,
+                "disable",
+                "Enable/disable session pickup.",
+            ),
+        ),
+        without_effect(
+            ALONE,
+            field(
+                "override",
+                SWITCH,
+                "disable",
+                "Enable and increase the priority of the unit that should always be primary.",
+            ),
+        ),
+        without_effect(
+            ALONE,
+            field(
+                "priority",
+                Kind::Integer(0, 255),
+                "128",
+                "Increase the priority to select the primary unit (0 - 255).",
+            ),
+        ),
+        without_effect(
+            ALONE,
+            field(
+                "standalone-config-sync",
+                SWITCH,
+                "disable",
+                "Enable/disable FGSP configuration synchronization.",
+            ),
+        ),
+    ],
+    children: &[],
+};
+
+/// `config system settings`.
+pub static SETTINGS: Table = Table {
+    path: "system settings",
+    help: "Configure VDOM settings.",
+    scope: Scope::Vdom,
+    area: Area::System,
+    shape: Shape::Single,
+    fields: &[
+        field("comments", Kind::Text(255), "", "VDOM comments."),
+        without_effect(
+            "no traffic goes through this unit: it answers who may log in",
+            field(
+                "vdom-type",
+                Kind::Choice(&[
+                    choice("traffic", "Change to traffic VDOM"),
+                    choice("admin", "Change to admin VDOM"),
+                ]),
+                "traffic",
+                "VDOM type (traffic or admin).",
+            ),
+        ),
+        without_effect(
+            "no traffic goes through this unit: it answers who may log in",
+            field(
+                "opmode",
+                Kind::Choice(&[
+                    choice("nat", "Change to NAT mode."),
+                    choice("transparent", "Change to transparent mode."),
+                ]),
+                "nat",
+                "Firewall operation mode (NAT or Transparent).",
+            ),
+        ),
+        field(
+            "status",
+            SWITCH,
+            "enable",
+            "Enable/disable this VDOM: the RADIUS clients of one that is disabled get no answer.",
+        ),
+    ],
+    children: &[],
+};
+
+const NO_PUSH: &str = "pushes to phones come with a later version; codes are typed until then";
+
+/// `config system ftm-push`.
+pub static FTM_PUSH: Table = Table {
+    path: "system ftm-push",
+    help: "Configure FortiToken Mobile push services.",
+    scope: Scope::Global,
+    area: Area::System,
+    shape: Shape::Single,
+    fields: &[
+        without_effect(
+            NO_PUSH,
+            field(
+                "proxy",
+                SWITCH,
+                "enable",
+                "Enable/disable communication to the proxy server in FortiGuard configuration.",
+            ),
+        ),
+        without_effect(
+            NO_PUSH,
+            field(
+                "interface",
+                Kind::Reference(&["system interface"]),
+                "",
+                "Interface of FortiToken Mobile push services server.",
+            ),
+        ),
+        without_effect(
+            NO_PUSH,
+            field(
+                "server-port",
+                Kind::Integer(1, 65_535),
+                "4433",
+                "Port to communicate with FortiToken Mobile push services server (1 - 65535).",
+            ),
+        ),
+        without_effect(
+            NO_PUSH,
+            field(
+                "server-cert",
+                Kind::Text(35),
+                "Fortinet_GUI_Server",
+                "Name of the server certificate to be used for SSL.",
+            ),
+        ),
+        without_effect(
+            NO_PUSH,
+            field(
+                "server-ip",
+                Kind::Address,
+                "0.0.0.0",
+                "IPv4 address of FortiToken Mobile push services server.",
+            ),
+        ),
+        without_effect(
+            NO_PUSH,
+            field(
+                "server",
+                Kind::Host(127),
+                "",
+                "IPv4 address or domain name of FortiToken Mobile push services server.",
+            ),
+        ),
+        without_effect(
+            NO_PUSH,
+            field(
+                "status",
+                SWITCH,
+                "disable",
+                "Enable/disable the use of FortiToken Mobile push services.",
+            ),
+        ),
+    ],
+    children: &[],
+};
