@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 
 use crate::audit::{Actor, Event};
 use crate::name::{CanonicalName, UserName};
-use crate::schema::{Field, Object, Place, Table, Value};
+use crate::schema::{Field, Object, Place, Table, VDOM, Value};
 use crate::security::Profile;
+use crate::settings::VdomMode;
 use crate::time::{Span, Timestamp};
 use crate::token::{ActivationLink, Token};
 use crate::user::User;
@@ -24,9 +25,11 @@ mod entries;
 mod error;
 mod references;
 mod supply;
+mod vdoms;
 
 pub use error::AdminError;
 pub use references::{Named, Use, Uses, UsesOf};
+pub use vdoms::{Held, Holds, VDOMS_MAX};
 
 /// One thing to do.
 #[derive(Debug)]
@@ -195,6 +198,8 @@ pub struct Reads {
     pub uses: Option<UsesOf>,
     /// Entries that values name.
     pub named: Vec<Named>,
+    /// What a virtual domain holds that is to go.
+    pub holds: Option<Vdom>,
 }
 
 /// What is known when an operation is decided.
@@ -212,6 +217,12 @@ pub struct Facts {
     pub uses: Option<Uses>,
     /// Those of the named entries that exist, by their keys as written.
     pub named: HashMap<Named, Box<str>>,
+    /// All virtual domains.
+    pub vdoms: Vec<Vdom>,
+    /// What the virtual domain holds that is to go; nothing if it is empty.
+    pub holds: Option<Holds>,
+    /// `vdom-mode`.
+    pub vdom_mode: VdomMode,
     /// How long activation codes are valid: `two-factor-ftm-expiry`.
     pub code_lifetime: Span,
     /// `system security`.
@@ -321,6 +332,8 @@ pub enum Change {
     Object(Object),
     /// An entry of another table is gone.
     ObjectRemoved(Place),
+    /// A virtual domain is gone, with its settings.
+    VdomRemoved(Vdom),
     /// A user has another name; token, counters and what names the user go along.
     UserRenamed(CanonicalName, UserName),
     /// An entry of another table has another key; its secrets and what names it go along.
@@ -383,12 +396,37 @@ impl Message {
 }
 
 impl Operation {
+    /// The virtual domain in which it is carried out; none for what the token server answers, since its
+    /// tokens know theirs.
+    fn vdom(&self) -> Option<Vdom> {
+        match self {
+            Self::Configure { place, .. }
+            | Self::Remove { place }
+            | Self::Rename { place, .. }
+            | Self::Clone { place, .. } => Some(place.vdom()),
+            Self::Purge { vdom, .. }
+            | Self::Import { vdom, .. }
+            | Self::Provision { vdom, .. }
+            | Self::Renew { vdom, .. }
+            | Self::Imported { vdom, .. }
+            | Self::ImportRefused { vdom, .. } => Some(*vdom),
+            Self::Unlock(name) => Some(name.realm().vdom()),
+            Self::Provisioned(_)
+            | Self::Polled(_)
+            | Self::ProvisionRefused { .. }
+            | Self::Delivered { .. } => None,
+        }
+    }
+
     /// What has to be fetched before [`apply`].
     pub fn reads(&self) -> Reads {
         match self {
             Self::Configure { place, edits } => configure::reads(place, edits),
             Self::Remove { place } => Reads {
                 uses: Some(UsesOf::Entry(place.clone())),
+                holds: Vdom::parse(place.key())
+                    .ok()
+                    .filter(|_| place.table() == &VDOM),
                 ..configure::reads(place, &[])
             },
             Self::Rename { place, to } | Self::Clone { place, to } => entries::reads(place, to),
@@ -433,6 +471,7 @@ pub fn apply(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<Plan, AdminError> {
+    vdoms::exists(&operation, &facts)?;
     let context = Context {
         entropy,
         actor,

@@ -22,6 +22,7 @@ use domain::name::{CanonicalName, UserName};
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT, Table, Value};
 use domain::security::Profile;
+use domain::settings::VdomMode;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
 use domain::user::{TwoFactor, User};
@@ -126,6 +127,9 @@ fn facts(users: Vec<User>, tokens: Vec<Owned>) -> Facts {
         all: Vec::new(),
         uses: None,
         named: HashMap::new(),
+        vdoms: vec![Vdom::ROOT],
+        holds: None,
+        vdom_mode: VdomMode::None,
         code_lifetime: LIFETIME,
         profile: Profile::Compatible,
     }
@@ -218,6 +222,7 @@ fn word(change: &Change) -> String {
             format!("seed {serial} new")
         }
         Change::Object(object) => format!("{} {}", object.table.path, object.key),
+        Change::VdomRemoved(vdom) => format!("vdom {vdom} gone"),
         Change::UserRenamed(from, to) => format!("{from} is {to}"),
         Change::ObjectRenamed { place, to } => {
             format!("{} {} is {to}", place.table().path, place.key())

@@ -17,6 +17,7 @@ use domain::name::{CanonicalName, UserName};
 use domain::password::SALT_LEN;
 use domain::schema::{FORTITOKEN, LOCAL, Object, Place, RADIUS_CLIENT, Table};
 use domain::security::Profile;
+use domain::settings::VdomMode;
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
 use domain::user::{TwoFactor, User};
@@ -35,6 +36,9 @@ fn facts() -> Facts {
         uses: None,
         named: HashMap::new(),
         profile: Profile::Compatible,
+        vdoms: vec![Vdom::ROOT],
+        holds: None,
+        vdom_mode: VdomMode::None,
         code_lifetime: Span::from_hours(72),
     }
 }

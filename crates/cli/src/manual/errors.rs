@@ -1,6 +1,6 @@
 //! What is said to a line that is refused.
 
-use domain::admin::{AdminError, Named, Use, Uses};
+use domain::admin::{AdminError, Held, Holds, Named, Use, Uses};
 use domain::name::{NameError, Realm, UserName};
 use domain::password::PasswordError;
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, RADIUS_CLIENT};
@@ -118,7 +118,14 @@ impl Chapter {
             | AdminError::Exists { .. }
             | AdminError::FixedKey(_)
             | AdminError::LastSuperAdmin(_)
-            | AdminError::InUse { .. } => Self::Entries,
+            | AdminError::InUse { .. }
+            | AdminError::NoVdom(_)
+            | AdminError::VdomName { .. }
+            | AdminError::VdomsOff
+            | AdminError::TooManyVdoms
+            | AdminError::RootVdom
+            | AdminError::VdomInUse { .. }
+            | AdminError::VdomsExist(_) => Self::Entries,
             AdminError::Incomplete { .. }
             | AdminError::NoReference { .. }
             | AdminError::Password(_)
@@ -144,6 +151,7 @@ impl Chapter {
 /// One of each kind.
 fn refusals() -> Vec<AdminError> {
     let mut refusals = of_entries();
+    refusals.extend(of_vdoms());
     refusals.extend(of_values());
     refusals.extend(of_tokens());
     refusals
@@ -188,6 +196,35 @@ fn of_entries() -> Vec<AdminError> {
         AdminError::FixedKey(&FORTITOKEN),
         AdminError::LastSuperAdmin("admin".into()),
     ]
+}
+
+fn of_vdoms() -> Vec<AdminError> {
+    let mut refusals = vec![
+        AdminError::VdomsOff,
+        AdminError::TooManyVdoms,
+        AdminError::RootVdom,
+    ];
+    if let Ok(sales) = Vdom::parse("sales") {
+        refusals.extend([
+            AdminError::NoVdom(sales),
+            AdminError::VdomInUse {
+                vdom: sales,
+                holds: Holds {
+                    first: Held::Entry {
+                        table: LOCAL.path.into(),
+                        key: "alice".into(),
+                    },
+                    total: 13,
+                },
+            },
+            AdminError::VdomsExist(sales),
+        ]);
+    }
+    refusals.extend(Vdom::parse("a b").err().map(|error| AdminError::VdomName {
+        key: "a b".into(),
+        error,
+    }));
+    refusals
 }
 
 fn of_values() -> Vec<AdminError> {

@@ -4,8 +4,8 @@ use cli::debug::{self, Application, Line, Source, Text};
 use cli::render::{self, Activation, Outcome, Part, Qr, Request, Zone};
 use cli::{Action, Command, Completion, Output, Session, Step, Synchronise, TestToken};
 use domain::admin::{
-    self, AdminError, Change, Entropy, Facts, Message, Named, Operation, Owned, Owner, Phone, Plan,
-    Polled, Reads, Supplied, Use, Uses, UsesOf,
+    self, AdminError, Change, Entropy, Facts, Held, Holds, Message, Named, Operation, Owned, Owner,
+    Phone, Plan, Polled, Reads, Supplied, Use, Uses, UsesOf,
 };
 use domain::audit::{Actor, Event};
 use domain::explain::Finding;
@@ -556,9 +556,24 @@ impl World {
                 .iter()
                 .filter_map(|named| Some((named.clone(), self.written(named)?)))
                 .collect(),
+            vdoms: self.vdoms(),
+            holds: reads.holds.and_then(|vdom| self.holds(vdom)),
+            vdom_mode: self.vdom_mode(),
             code_lifetime: Settings::default().code_lifetime,
             profile: Settings::default().profile,
         }
+    }
+
+    fn holds(&self, vdom: Vdom) -> Option<Holds> {
+        let users = self.objects(vdom, &LOCAL);
+        let first = users.first()?;
+        Some(Holds {
+            first: Held::Entry {
+                table: first.table.path.into(),
+                key: first.key.clone(),
+            },
+            total: users.len().try_into().unwrap(),
+        })
     }
 
     /// Every value that names an entry: where it stands, and what it names.
@@ -681,6 +696,11 @@ impl World {
                 self.objects.sort_by(|a, b| a.key.cmp(&b.key));
             }
             Change::ObjectRemoved(place) => {
+                self.objects.retain(|object| object.place() != place);
+            }
+            Change::VdomRemoved(vdom) => {
+                self.objects.retain(|object| object.vdom != vdom);
+                let place = Place::new(Vdom::ROOT, &VDOM, vdom.as_str());
                 self.objects.retain(|object| object.place() != place);
             }
             Change::UserRenamed(from, to) => {

@@ -4,12 +4,12 @@ use ident::TokenSerial;
 use zeroize::Zeroizing;
 
 use super::administrators::{self, not_taken, reassign};
-use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, references};
+use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, references, vdoms};
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, Realm, UserName};
 use crate::password::PasswordHash;
 use crate::public_key::PublicKey;
-use crate::schema::{ADMIN, FORTITOKEN, LOCAL, RADIUS_CLIENT};
+use crate::schema::{ADMIN, FORTITOKEN, LOCAL, RADIUS_CLIENT, VDOM};
 use crate::schema::{Field, KeyForm, Object, Place, Value};
 use crate::token::{Stage, Token, TokenStatus};
 use crate::user::{Switch, TwoFactor, User};
@@ -63,6 +63,8 @@ pub(super) fn configure(
         configure_user(place, edits, facts, context)?
     } else if place.table() == &FORTITOKEN {
         configure_token(place, edits, facts)?
+    } else if place.table() == &VDOM {
+        vdoms::create(place, &facts)?
     } else {
         configure_object(place, edits, facts, context)?
     };
@@ -285,6 +287,7 @@ fn configure_object(
             }
         }
     }
+    vdoms::mode_fits(&object, &facts)?;
     if table == &RADIUS_CLIENT {
         required(&object, "subnet", "the client's address or network")?;
         required(
@@ -396,6 +399,9 @@ pub(super) fn remove(
         key: place.key().into(),
     };
     let noted = Plan::noted(context.changed_at(place, "delete"));
+    if place.table() == &VDOM {
+        return Ok(noted.and(vdoms::remove(place, facts)?));
+    }
     let mut uses = facts.uses.take();
     let plan = if place.table() == &LOCAL {
         let name = person(place).map_err(|_| missing())?;

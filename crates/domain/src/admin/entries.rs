@@ -11,7 +11,7 @@ use crate::access::SUPER_ADMIN;
 use crate::administrator;
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, UserName};
-use crate::schema::{ADMIN, FORTITOKEN, LOCAL, Place, Table};
+use crate::schema::{ADMIN, FORTITOKEN, LOCAL, Place, Table, VDOM};
 use crate::user::User;
 use crate::vdom::Vdom;
 
@@ -46,6 +46,9 @@ pub(super) fn purge(
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     let all = Place::new(vdom, table, "");
+    if table == &VDOM {
+        return Err(AdminError::RootVdom);
+    }
     let mut plan = Plan::noted(context.changed_at(&all, "purge"));
     if let Some(uses) = facts.uses {
         return Err(AdminError::InUse { table, uses });
@@ -172,7 +175,7 @@ fn vacant(place: &Place, to: &str, facts: &Facts) -> Result<(), AdminError> {
     let Some(form) = table
         .key()
         .map(|key| key.form)
-        .filter(|_| table != &FORTITOKEN)
+        .filter(|_| table != &FORTITOKEN && table != &VDOM)
     else {
         return Err(AdminError::FixedKey(table));
     };

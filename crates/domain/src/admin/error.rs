@@ -2,10 +2,11 @@
 
 use ident::TokenSerial;
 
-use super::{Named, Uses};
+use super::{Holds, Named, Uses, VDOMS_MAX};
 use crate::name::{NameError, Realm, UserName};
 use crate::password::PasswordError;
-use crate::schema::{ADMIN, LOCAL, Table};
+use crate::schema::{ADMIN, LOCAL, Table, VDOM};
+use crate::vdom::{Vdom, VdomError};
 
 /// A refused operation. Nothing changed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -116,6 +117,37 @@ pub enum AdminError {
     /// The entries of this table can be neither renamed nor copied.
     #[error("entries of {} can be neither renamed nor cloned", _0.path)]
     FixedKey(&'static Table),
+    /// There is no virtual domain of this name.
+    #[error("entry not found in datasource")]
+    NoVdom(Vdom),
+    /// The name cannot be a virtual domain's.
+    #[error("invalid name '{key}': {error}")]
+    VdomName {
+        /// What was typed.
+        key: Box<str>,
+        /// What is wrong with it.
+        error: VdomError,
+    },
+    /// There are virtual domains in one mode only.
+    #[error("virtual domains are disabled")]
+    VdomsOff,
+    /// No more virtual domains fit.
+    #[error("the maximum number of entries has been reached")]
+    TooManyVdoms,
+    /// The root is always there.
+    #[error("the root VDOM cannot be deleted")]
+    RootVdom,
+    /// A virtual domain that holds something cannot be deleted.
+    #[error("The entry is used by other {} entries", holds.total)]
+    VdomInUse {
+        /// The virtual domain.
+        vdom: Vdom,
+        /// What it holds.
+        holds: Holds,
+    },
+    /// The mode cannot go back while there are other virtual domains.
+    #[error("there are VDOMs besides root, such as {0}")]
+    VdomsExist(Vdom),
     /// A token belongs to one virtual domain.
     #[error("token {0} belongs to another VDOM")]
     TokenElsewhere(TokenSerial),
@@ -150,15 +182,29 @@ impl AdminError {
     /// The number in `Command fail. Return code -N`.
     pub fn return_code(&self) -> i32 {
         match self {
-            Self::NotFound { .. } | Self::NoReference { .. } | Self::MobileNotImported(_) => -3,
+            Self::NotFound { .. }
+            | Self::NoReference { .. }
+            | Self::NoVdom(_)
+            | Self::MobileNotImported(_) => -3,
+            Self::TooManyVdoms => -4,
             Self::SamePerson { .. } | Self::Exists { .. } | Self::TokenElsewhere(_) => -5,
-            Self::TokenTaken { .. } | Self::InUse { .. } | Self::LastSuperAdmin(_) => -23,
+            Self::TokenTaken { .. }
+            | Self::InUse { .. }
+            | Self::LastSuperAdmin(_)
+            | Self::VdomInUse { .. }
+            | Self::VdomsExist(_) => -23,
             Self::Incomplete { .. } => -56,
-            Self::NotMobile(_) | Self::Locked(_) | Self::FixedKey(_) | Self::HasToken { .. } => -61,
+            Self::NotMobile(_)
+            | Self::Locked(_)
+            | Self::FixedKey(_)
+            | Self::HasToken { .. }
+            | Self::VdomsOff
+            | Self::RootVdom => -61,
             Self::Name { .. }
             | Self::Serial { .. }
             | Self::KeyTooLong { .. }
             | Self::KeyNumber { .. }
+            | Self::VdomName { .. }
             | Self::Password(_)
             | Self::Field { .. } => -651,
         }
@@ -216,7 +262,27 @@ impl AdminError {
             Self::Exists { table, key } => {
                 format!("{} has '{key}' already: choose another name", table.path)
             }
+            Self::FixedKey(table) if *table == &VDOM => {
+                "its users and tokens go by the name of their VDOM".to_owned()
+            }
             Self::FixedKey(_) => "a serial number is the token's name for good".to_owned(),
+            Self::NoVdom(vdom) => {
+                format!("there is no VDOM '{vdom}'; 'show' in 'config vdom' lists what there is")
+            }
+            Self::VdomName { .. } => "choose another name".to_owned(),
+            Self::VdomsOff => {
+                "first: config system global / set vdom-mode multi-vdom / end".to_owned()
+            }
+            Self::TooManyVdoms => {
+                format!("delete a VDOM that nobody needs; there can be {VDOMS_MAX}")
+            }
+            Self::RootVdom => "delete what stands in it instead".to_owned(),
+            Self::VdomInUse { vdom, holds } => {
+                format!("vdom \"{vdom}\" holds {holds}: delete that first")
+            }
+            Self::VdomsExist(vdom) => {
+                format!("first delete them: config vdom / delete {vdom}")
+            }
             Self::TokenElsewhere(token) => {
                 format!("take another token, or first delete {token} in the VDOM that has it")
             }

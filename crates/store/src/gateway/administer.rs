@@ -25,7 +25,7 @@ use super::memberships::Group;
 use super::memory::{self, Memory};
 use super::outbox;
 use super::records::{self, PersonRow};
-use super::{references, renaming};
+use super::{references, renaming, vdoms};
 use crate::engine::{Failure, SqlError, Tx, Work};
 
 /// One operation as one transaction.
@@ -159,6 +159,11 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
             named.insert(name, written);
         }
     }
+    let vdoms = entries::vdoms(tx).await?;
+    let holds = match reads.holds {
+        Some(vdom) => vdoms::holds(tx, vdom).await?,
+        None => None,
+    };
     let settings = memory::settings(tx).await?;
     let settings = settings.of(Vdom::ROOT);
     Ok(Facts {
@@ -168,6 +173,9 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
         all,
         uses,
         named,
+        vdoms,
+        holds,
+        vdom_mode: settings.vdom_mode,
         code_lifetime: settings.code_lifetime,
         profile: settings.profile,
     })
@@ -307,6 +315,10 @@ async fn carry_out<T: Tx>(
             }
             touched.object(&place);
             entries::remove_object(tx, &place).await?;
+        }
+        Change::VdomRemoved(vdom) => {
+            touched.settings = true;
+            vdoms::remove(tx, vdom).await?;
         }
         Change::UserRenamed(from, to) => renaming::user(tx, from, to, touched).await?,
         Change::ObjectRenamed { place, to } => {

@@ -22,6 +22,7 @@ mod renaming;
 mod retention;
 mod schema;
 mod secrets;
+mod vdoms;
 
 use std::collections::HashSet;
 use std::net::IpAddr;

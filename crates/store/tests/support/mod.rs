@@ -251,7 +251,10 @@ pub(crate) fn verified(facts: &Facts) -> Proof {
 
 /// What the login path decides about a code, before the store's word.
 pub(crate) fn decide(store: &GatewayStore, user: &str, code: &str, now: Timestamp) -> Decision {
-    let person = name(user);
+    decide_for(store, name(user), code, now)
+}
+
+fn decide_for(store: &GatewayStore, person: CanonicalName, code: &str, now: Timestamp) -> Decision {
     let facts = store
         .facts(person.clone(), CodePosition::Challenge, now)
         .unwrap();
@@ -292,6 +295,16 @@ pub(crate) async fn consume(store: &GatewayStore, decision: Decision) -> Outcome
 /// One login, from its facts to its outcome.
 pub(crate) async fn login(store: &GatewayStore, user: &str, code: &str, now: Timestamp) -> Outcome {
     consume(store, decide(store, user, code, now)).await
+}
+
+/// The same for a person of any realm.
+pub(crate) async fn login_as(
+    store: &GatewayStore,
+    person: &CanonicalName,
+    code: &str,
+    now: Timestamp,
+) -> Outcome {
+    consume(store, decide_for(store, person.clone(), code, now)).await
 }
 
 /// Two codes that follow each other; `None` if the domain does not take them for that.

@@ -1,0 +1,310 @@
+//! Virtual domains: making and deleting them, and what keeps one's users and tokens from another's.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::HashMap;
+
+use domain::admin::{
+    AdminError, Change, Edit, Entropy, Facts, Held, Holds, Message, Operation, Owned, Plan,
+    VDOMS_MAX, apply,
+};
+use domain::audit::{Actor, What};
+use domain::name::{CanonicalName, Realm};
+use domain::password::{PasswordHash, SALT_LEN};
+use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, Table, VDOM, Value};
+use domain::security::Profile;
+use domain::settings::VdomMode;
+use domain::time::{Span, Timestamp};
+use domain::token::{Stage, Token};
+use domain::vdom::Vdom;
+use ident::{LicenceCode, LicenceSerial, TokenSerial};
+use zeroize::Zeroizing;
+
+const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+fn sales() -> Vdom {
+    Vdom::parse("sales").unwrap()
+}
+
+fn serial() -> TokenSerial {
+    TokenSerial::mobile([1; 5])
+}
+
+fn hardware() -> TokenSerial {
+    TokenSerial::parse("FTK2000000000001").unwrap()
+}
+
+/// In a unit with the VDOMs root and sales.
+fn facts() -> Facts {
+    Facts {
+        users: Vec::new(),
+        tokens: Vec::new(),
+        object: None,
+        all: Vec::new(),
+        uses: None,
+        named: HashMap::new(),
+        vdoms: vec![Vdom::ROOT, sales()],
+        holds: None,
+        vdom_mode: VdomMode::Multi,
+        code_lifetime: Span::from_hours(72),
+        profile: Profile::Compatible,
+    }
+}
+
+/// With this token in the root.
+fn with_token(serial: TokenSerial) -> Facts {
+    let token = Token::imported(Vdom::ROOT, serial, LicenceSerial::purchased(1));
+    Facts {
+        tokens: vec![Owned { token, owner: None }],
+        ..facts()
+    }
+}
+
+fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
+    let entropy = Entropy {
+        seed: Zeroizing::new([1; 20]),
+        salt: [1; SALT_LEN],
+    };
+    let actor = Actor {
+        name: "admin".into(),
+        interface: "console".into(),
+    };
+    apply(operation, facts, &entropy, &actor, NOW)
+}
+
+fn refused(operation: Operation, facts: Facts) -> AdminError {
+    let error = decide(operation, facts).unwrap_err();
+    assert!(error.next_step().len() > 10, "{error}: no next step");
+    error
+}
+
+fn edit(vdom: Vdom, table: &'static Table, key: &str, edits: Vec<Edit>) -> Operation {
+    let place = Place::new(vdom, table, key);
+    Operation::Configure { place, edits }
+}
+
+fn create(name: &str) -> Operation {
+    edit(Vdom::ROOT, &VDOM, name, Vec::new())
+}
+
+fn delete(vdom: Vdom, table: &'static Table, key: &str) -> Operation {
+    let place = Place::new(vdom, table, key);
+    Operation::Remove { place }
+}
+
+fn set(table: &'static Table, field: &str, value: &str) -> Edit {
+    Edit::Set(table.field(field).unwrap(), Value::Text(value.into()))
+}
+
+#[test]
+fn a_vdom_is_made_once_and_only_where_there_are_vdoms() {
+    let made = decide(create("branch"), facts()).unwrap();
+    let [Change::Object(object)] = &made.changes[..] else {
+        panic!("{:?}", made.changes);
+    };
+    assert_eq!((object.table, &*object.key), (&VDOM, "branch"));
+    let again = decide(create("sales"), facts()).unwrap();
+    assert!(again.changes.is_empty(), "{:?}", again.changes);
+
+    let off = Facts {
+        vdoms: vec![Vdom::ROOT],
+        vdom_mode: VdomMode::None,
+        ..facts()
+    };
+    assert_eq!(refused(create("branch"), off), AdminError::VdomsOff);
+    let full = Facts {
+        vdoms: (0..VDOMS_MAX)
+            .map(|number| Vdom::parse(&format!("v{number}")).unwrap())
+            .collect(),
+        ..facts()
+    };
+    let error = refused(create("branch"), full);
+    assert_eq!(error.return_code(), -4, "{error}");
+    let error = refused(create("a b"), facts());
+    assert!(matches!(error, AdminError::VdomName { .. }), "{error}");
+}
+
+#[test]
+fn a_vdom_that_holds_something_stays() {
+    let empty = decide(delete(Vdom::ROOT, &VDOM, "sales"), facts()).unwrap();
+    assert!(
+        matches!(empty.changes[..], [Change::VdomRemoved(gone)] if gone == sales()),
+        "{:?}",
+        empty.changes
+    );
+    let held = Facts {
+        holds: Some(Holds {
+            first: Held::Entry {
+                table: "user local".into(),
+                key: "alice".into(),
+            },
+            total: 3,
+        }),
+        ..facts()
+    };
+    let error = refused(delete(Vdom::ROOT, &VDOM, "sales"), held);
+    assert_eq!(error.return_code(), -23);
+    assert_eq!(
+        error.next_step(),
+        "vdom \"sales\" holds user local \"alice\" and 2 more: delete that first"
+    );
+    let waiting = Holds {
+        first: Held::Message(7),
+        total: 1,
+    };
+    assert_eq!(waiting.to_string(), "message 7 of the outbox");
+    let root = refused(delete(Vdom::ROOT, &VDOM, "root"), facts());
+    assert_eq!(root, AdminError::RootVdom);
+    let error = refused(delete(Vdom::ROOT, &VDOM, "branch"), facts());
+    assert_eq!(error.return_code(), -3, "{error}");
+}
+
+#[test]
+fn vdoms_are_neither_renamed_nor_copied_nor_purged() {
+    let object = || Facts {
+        object: Some(Object::new(&VDOM, "sales")),
+        ..facts()
+    };
+    let place = || Place::new(Vdom::ROOT, &VDOM, "sales");
+    let to = || "branch".into();
+    for operation in [
+        Operation::Rename {
+            place: place(),
+            to: to(),
+        },
+        Operation::Clone {
+            place: place(),
+            to: to(),
+        },
+    ] {
+        let error = refused(operation, object());
+        assert_eq!(error, AdminError::FixedKey(&VDOM));
+    }
+    let purge = Operation::Purge {
+        vdom: Vdom::ROOT,
+        table: &VDOM,
+    };
+    assert_eq!(refused(purge, facts()), AdminError::RootVdom);
+}
+
+#[test]
+fn the_mode_goes_back_once_root_is_alone() {
+    let mode = |word| edit(sales(), &GLOBAL, "", vec![set(&GLOBAL, "vdom-mode", word)]);
+    let error = refused(mode("no-vdom"), facts());
+    assert_eq!(error.return_code(), -23);
+    assert!(error.next_step().contains("delete sales"), "{error}");
+    let unset = vec![Edit::Unset(GLOBAL.field("vdom-mode").unwrap())];
+    let error = refused(edit(Vdom::ROOT, &GLOBAL, "", unset), facts());
+    assert_eq!(error.return_code(), -23);
+    let alone = || Facts {
+        vdoms: vec![Vdom::ROOT],
+        ..facts()
+    };
+    decide(mode("no-vdom"), alone()).unwrap();
+    let plan = decide(mode("multi-vdom"), alone()).unwrap();
+    let [Change::Object(global)] = &plan.changes[..] else {
+        panic!("{:?}", plan.changes);
+    };
+    assert_eq!(global.vdom, Vdom::ROOT);
+}
+
+#[test]
+fn nothing_happens_in_a_vdom_that_does_not_exist() {
+    let gone = Vdom::parse("gone").unwrap();
+    let code = LicenceCode::parse("A1B2-C3D4-E5F6-A7B8-C9D0").unwrap();
+    let unlock = CanonicalName::within(Realm::Vdom(gone), "alice").unwrap();
+    for operation in [
+        edit(gone, &LOCAL, "alice", Vec::new()),
+        delete(gone, &LOCAL, "alice"),
+        Operation::Import { vdom: gone, code },
+        Operation::Purge {
+            vdom: gone,
+            table: &LOCAL,
+        },
+        Operation::Unlock(unlock),
+    ] {
+        assert_eq!(refused(operation, facts()), AdminError::NoVdom(gone));
+    }
+}
+
+fn passwd() -> Edit {
+    let hash = PasswordHash::new("correct horse", [7; SALT_LEN]).unwrap();
+    let field = LOCAL.field("passwd").unwrap();
+    Edit::Set(field, Value::Sealed(hash.to_enc().into()))
+}
+
+#[test]
+fn a_token_of_another_vdom_is_not_there() {
+    let assign = |vdom| {
+        let edits = vec![
+            passwd(),
+            set(&LOCAL, "two-factor", "fortitoken"),
+            set(&LOCAL, "fortitoken", serial().as_str()),
+        ];
+        edit(vdom, &LOCAL, "alice", edits)
+    };
+    let token = serial();
+    for operation in [
+        assign(sales()),
+        delete(sales(), &FORTITOKEN, token.as_str()),
+        Operation::Provision {
+            vdom: sales(),
+            token,
+        },
+        Operation::Renew {
+            vdom: sales(),
+            token,
+        },
+    ] {
+        let error = refused(operation, with_token(token));
+        assert_eq!(error.return_code(), -3, "{error}");
+    }
+    decide(assign(Vdom::ROOT), with_token(token)).unwrap();
+    let elsewhere = edit(sales(), &FORTITOKEN, hardware().as_str(), Vec::new());
+    let error = refused(elsewhere, with_token(hardware()));
+    assert_eq!(error, AdminError::TokenElsewhere(hardware()));
+}
+
+#[test]
+fn an_import_brings_new_tokens_into_its_vdom_and_leaves_known_ones_in_theirs() {
+    let other = TokenSerial::mobile([2; 5]);
+    let imported = Operation::Imported {
+        vdom: sales(),
+        licence: LicenceSerial::purchased(1).unwrap(),
+        tokens: vec![serial(), other],
+    };
+    let plan = decide(imported, with_token(serial())).unwrap();
+    let vdoms: Vec<(TokenSerial, Vdom)> = plan
+        .changes
+        .iter()
+        .map(|change| match change {
+            Change::Token(token) => (token.serial, token.vdom),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(vdoms, [(serial(), Vdom::ROOT), (other, sales())]);
+}
+
+#[test]
+fn events_and_messages_say_the_vdom() {
+    let mut facts = with_token(serial());
+    facts.tokens[0].token.vdom = sales();
+    facts.tokens[0].token.stage = Stage::New;
+    let provision = Operation::Provision {
+        vdom: sales(),
+        token: serial(),
+    };
+    let plan = decide(provision, facts).unwrap();
+    let vdoms = plan.events.iter().map(|event| match &event.what {
+        What::Changed { vdom, .. } | What::Activation { vdom, .. } => *vdom,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(vdoms.collect::<Vec<_>>(), [sales()]);
+    assert!(matches!(plan.messages[..], [Message::Provision { .. }]));
+    assert_eq!(plan.messages[0].vdom(), sales());
+}
