@@ -20,6 +20,7 @@ use crate::user::User;
 use crate::vdom::Vdom;
 
 mod administrators;
+mod authserver;
 mod configure;
 mod entries;
 mod error;

@@ -108,6 +108,17 @@ pub enum What {
         /// More than the reason says.
         evidence: Option<Box<str>>,
     },
+    /// A login could not be decided: nobody who knows the password answered. Nothing is counted.
+    Undecided {
+        /// The name that was presented, in canonical form.
+        person: CanonicalName,
+        /// From where.
+        origin: Origin,
+        /// Why.
+        reason: Reason,
+        /// What is known of it.
+        evidence: Box<str>,
+    },
     /// What a refusal turned out to be.
     Explained {
         /// The refusal's number.
@@ -341,6 +352,7 @@ impl Event {
         match &self.what {
             What::Accepted { person, .. }
             | What::Refused { person, .. }
+            | What::Undecided { person, .. }
             | What::Unlocked { person, .. }
             | What::Renamed { from: person, .. } => Some(person),
             What::Activation { owner, .. } => owner.as_ref(),

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod administrator;
 pub mod answered_names;
 pub mod audit;
+pub mod backend;
 pub mod client;
 pub mod event_log;
 pub mod explain;

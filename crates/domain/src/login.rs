@@ -9,7 +9,7 @@ use otp::{Code, CodeError, Drift, Found, Step};
 use zeroize::Zeroizing;
 
 use crate::name::CanonicalName;
-use crate::password::{Check, PasswordHash, PasswordVerified, Presented};
+use crate::password::{BackendCheck, Check, Credential, PasswordVerified, Presented};
 use crate::public_key::{KeyVerified, PublicKey};
 use crate::reason::Reason;
 use crate::throttle::{CodeCounter, Throttled};
@@ -43,8 +43,8 @@ pub struct Person {
     pub name: CanonicalName,
     /// Whether the person may log in.
     pub status: Switch,
-    /// The first factor, if one is set.
-    pub password: Option<PasswordHash>,
+    /// Who can tell whether the first factor is right, if anybody.
+    pub password: Option<Credential>,
     /// Keys that do as first factor too; only administrators have any.
     pub keys: Box<[PublicKey]>,
     /// The second factor.
@@ -71,7 +71,7 @@ impl Proof {
 
     /// Whether it is worth anything with what the person has now: an administrator may have changed
     /// it since, to keep somebody out.
-    pub fn holds(&self, password: Option<&PasswordHash>, keys: &[PublicKey]) -> bool {
+    pub fn holds(&self, password: Option<&Credential>, keys: &[PublicKey]) -> bool {
         match self {
             Self::Password(verified) => verified.is_of(password),
             Self::Key(verified) => verified.is_of(keys),
@@ -116,17 +116,26 @@ pub struct Facts {
     pub position: CodePosition,
 }
 
-/// One hash to compute before anything else is decided.
+/// What has to be done before anything else is decided.
 #[derive(Debug)]
 pub struct FirstFactor {
-    /// The check to run in the pool.
-    pub check: Check,
+    /// How the password is checked.
+    pub check: Verification,
     /// The password alone.
     pub password: Presented,
     /// What stood where the code belongs.
     pub code: Option<Submitted>,
     /// Why a failed check fails: for the administrator.
     pub refusal: Reason,
+}
+
+/// How a password is checked.
+#[derive(Debug)]
+pub enum Verification {
+    /// One hash, to be computed in the pool.
+    Hash(Check),
+    /// One question to a directory or RADIUS server.
+    Ask(BackendCheck),
 }
 
 /// A code as somebody typed it; not yet known to be one.
@@ -151,27 +160,37 @@ impl std::fmt::Debug for Submitted {
     }
 }
 
-/// Splits what was presented and names the hash to compute. Unknown names, and known ones without a
-/// password, cost one hash like everybody else.
+/// Splits what was presented and says how the password is checked. The person's own record rules: a
+/// name without one is asked of nobody, and one with a hash of nobody but this unit. Unknown names, and
+/// known ones without a password, cost one hash like everybody else.
 pub fn begin(facts: &Facts, presented: Presented) -> FirstFactor {
     let Some(person) = &facts.person else {
         return FirstFactor {
-            check: Check::decoy(facts.name.clone()),
+            check: Verification::Hash(Check::decoy(facts.name.clone())),
             password: presented,
             code: None,
             refusal: Reason::UserUnknown,
         };
     };
-    let check = match &person.password {
-        Some(hash) => Check::stored(person.name.clone(), hash.clone()),
-        None => Check::decoy(person.name.clone()),
-    };
     let (password, code) = split(presented, facts.position, &person.factor);
     FirstFactor {
-        check,
+        check: verification(person, &password),
         password,
         code,
         refusal: Reason::PasswordWrong,
+    }
+}
+
+/// To a directory an empty password is no wrong one: a bind with it succeeds as nobody's (RFC 4513,
+/// 5.1.2). It goes to no backend.
+fn verification(person: &Person, password: &Presented) -> Verification {
+    let name = person.name.clone();
+    match &person.password {
+        Some(Credential::Stored(hash)) => Verification::Hash(Check::stored(name, hash.clone())),
+        Some(Credential::Backend(account)) if !password.as_bytes().is_empty() => {
+            Verification::Ask(BackendCheck::new(name, account.clone()))
+        }
+        Some(Credential::Backend(_)) | None => Verification::Hash(Check::decoy(name)),
     }
 }
 
@@ -284,7 +303,7 @@ impl Consume {
     }
 
     /// Whether its first factor still holds, see [`Proof::holds`].
-    pub fn began_with(&self, password: Option<&PasswordHash>, keys: &[PublicKey]) -> bool {
+    pub fn began_with(&self, password: Option<&Credential>, keys: &[PublicKey]) -> bool {
         self.proof.holds(password, keys)
     }
 

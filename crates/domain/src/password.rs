@@ -15,6 +15,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::backend::Account;
 use crate::name::CanonicalName;
 use crate::time::{Span, Timestamp};
 
@@ -145,12 +146,28 @@ impl fmt::Debug for Presented {
     }
 }
 
-/// Proof that this person's password was checked and right. Only [`Check::verify`] and
-/// [`Check::recall`] make it. It is worth nothing once the person has another password.
+/// Who can tell whether a password is a person's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Credential {
+    /// This unit: the hash is kept here.
+    Stored(PasswordHash),
+    /// A directory or RADIUS server.
+    Backend(Account),
+}
+
+impl From<PasswordHash> for Credential {
+    fn from(hash: PasswordHash) -> Self {
+        Self::Stored(hash)
+    }
+}
+
+/// Proof that this person's password was checked and right. [`Check::verify`] makes it of a hash,
+/// [`BackendCheck::confirmed`] of a backend's word, and [`Remembered`] of one that was made before. It
+/// is worth nothing once the person has another password, or another backend.
 #[derive(Debug)]
 pub struct PasswordVerified {
     person: CanonicalName,
-    hash: PasswordHash,
+    credential: Credential,
 }
 
 impl PasswordVerified {
@@ -160,15 +177,15 @@ impl PasswordVerified {
     }
 
     /// Whether it was this password: it may have been changed since, to keep somebody out.
-    pub fn is_of(&self, current: Option<&PasswordHash>) -> bool {
-        current == Some(&self.hash)
+    pub fn is_of(&self, current: Option<&Credential>) -> bool {
+        current == Some(&self.credential)
     }
 }
 
-fn verified(person: &CanonicalName, hash: &PasswordHash) -> PasswordVerified {
+fn verified(person: &CanonicalName, credential: Credential) -> PasswordVerified {
     PasswordVerified {
         person: person.clone(),
-        hash: hash.clone(),
+        credential,
     }
 }
 
@@ -208,7 +225,7 @@ impl Check {
         match &self.against {
             Against::Stored(hash) => hash
                 .matches(presented.as_bytes())
-                .then(|| verified(&self.person, hash)),
+                .then(|| verified(&self.person, Credential::Stored(hash.clone()))),
             Against::Decoy => {
                 let mut wasted = [0; 32];
                 if let Some(argon2) = argon2id() {
@@ -230,34 +247,48 @@ impl Check {
         now: Timestamp,
     ) -> Option<PasswordVerified> {
         match &self.against {
-            Against::Stored(hash) => memory.recall(&self.person, hash, presented, now),
+            Against::Stored(hash) => {
+                let credential = Credential::Stored(hash.clone());
+                memory.recall(&self.person, credential, presented, now)
+            }
             Against::Decoy => None,
         }
     }
+}
 
-    /// Puts a password whose proof is here into the memory for its `lifetime`.
-    pub fn remember<S: BuildHasher>(
+/// A password that only a backend can check. Whoever asks it gets no further than [`Self::confirmed`].
+#[derive(Debug)]
+pub struct BackendCheck {
+    person: CanonicalName,
+    account: Account,
+}
+
+impl BackendCheck {
+    /// A check of a person's password at the backend that the person's own record names.
+    pub fn new(person: CanonicalName, account: Account) -> Self {
+        Self { person, account }
+    }
+
+    /// Whom to ask, and for which login.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// The proof, for the one module that has heard the backend say that the password is right.
+    pub fn confirmed(&self) -> PasswordVerified {
+        verified(&self.person, Credential::Backend(self.account.clone()))
+    }
+
+    /// The memory's answer, if the same backend confirmed this very password a short time ago, and
+    /// nothing of its configuration has changed since.
+    pub fn recall<S: BuildHasher>(
         &self,
-        proof: &PasswordVerified,
         presented: &Presented,
-        memory: &mut Remembered<S>,
-        lifetime: Span,
+        memory: &Remembered<S>,
         now: Timestamp,
-    ) {
-        if let Against::Stored(hash) = &self.against
-            && proof.person() == &self.person
-            && lifetime > Span::ZERO
-        {
-            let digest = memory.digest(&self.person, hash, presented);
-            memory.keep(
-                &self.person,
-                Entry {
-                    digest,
-                    expires: now.after(lifetime),
-                },
-                now,
-            );
-        }
+    ) -> Option<PasswordVerified> {
+        let credential = Credential::Backend(self.account.clone());
+        memory.recall(&self.person, credential, presented, now)
     }
 }
 
@@ -287,6 +318,24 @@ impl<S: BuildHasher> Remembered<S> {
         }
     }
 
+    /// Keeps a password whose proof is here for its `lifetime`.
+    pub fn remember(
+        &mut self,
+        proof: &PasswordVerified,
+        presented: &Presented,
+        lifetime: Span,
+        now: Timestamp,
+    ) {
+        if lifetime > Span::ZERO {
+            let mac = self.mac(&proof.person, &proof.credential, presented);
+            let entry = Entry {
+                digest: mac.finalize().into_bytes().into(),
+                expires: now.after(lifetime),
+            };
+            self.keep(&proof.person, entry, now);
+        }
+    }
+
     fn keep(&mut self, person: &CanonicalName, entry: Entry, now: Timestamp) {
         if self.entries.len() >= self.capacity {
             self.entries.retain(|_, entry| entry.expires > now);
@@ -299,7 +348,7 @@ impl<S: BuildHasher> Remembered<S> {
     fn recall(
         &self,
         person: &CanonicalName,
-        hash: &PasswordHash,
+        credential: Credential,
         presented: &Presented,
         now: Timestamp,
     ) -> Option<PasswordVerified> {
@@ -307,40 +356,31 @@ impl<S: BuildHasher> Remembered<S> {
             .entries
             .get(person)
             .filter(|entry| entry.expires > now)?;
-        let mac = self.mac(person, hash, presented);
+        let mac = self.mac(person, &credential, presented);
         mac.verify_slice(&entry.digest)
             .ok()
-            .map(|()| verified(person, hash))
+            .map(|()| verified(person, credential))
     }
 
-    fn digest(
-        &self,
-        person: &CanonicalName,
-        hash: &PasswordHash,
-        presented: &Presented,
-    ) -> [u8; 32] {
-        self.mac(person, hash, presented)
-            .finalize()
-            .into_bytes()
-            .into()
-    }
-
-    /// The stored hash is part of the digest: a changed password forgets the old one at once.
+    /// The credential is part of the digest: a changed password or backend forgets the old one at
+    /// once. Every part carries its length, so no two lists of parts give the same octets.
     fn mac(
         &self,
         person: &CanonicalName,
-        hash: &PasswordHash,
+        credential: &Credential,
         presented: &Presented,
     ) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new((&*self.key).into());
-        for part in [
-            person.as_str().as_bytes(),
-            hash.as_phc().as_bytes(),
-            presented.as_bytes(),
-        ] {
+        let mut update = |part: &[u8]| {
             mac.update(&part.len().to_be_bytes());
             mac.update(part);
+        };
+        update(person.as_str().as_bytes());
+        match credential {
+            Credential::Stored(hash) => update(hash.as_phc().as_bytes()),
+            Credential::Backend(account) => account.parts().into_iter().for_each(&mut update),
         }
+        update(presented.as_bytes());
         mac
     }
 }
@@ -378,8 +418,8 @@ mod tests {
         let proof = Check::stored(alice(), old.clone())
             .verify(&presented("a"))
             .unwrap();
-        assert!(proof.is_of(Some(&old)));
-        assert!(!proof.is_of(Some(&new)));
+        assert!(proof.is_of(Some(&old.into())));
+        assert!(!proof.is_of(Some(&new.into())));
         assert!(!proof.is_of(None));
     }
 
@@ -425,7 +465,7 @@ mod tests {
         let mut memory = Remembered::new([3; KEY_LEN], 10, RandomState::new());
         assert!(check.recall(&presented("a"), &memory, now).is_none());
         let proof = check.verify(&presented("a")).unwrap();
-        check.remember(&proof, &presented("a"), &mut memory, lifetime, now);
+        memory.remember(&proof, &presented("a"), lifetime, now);
         assert!(check.recall(&presented("a"), &memory, now).is_some());
         assert!(check.recall(&presented("b"), &memory, now).is_none());
         assert!(changed.recall(&presented("a"), &memory, now).is_none());
@@ -444,13 +484,7 @@ mod tests {
         for name in ["a", "b", "c"] {
             let check = Check::stored(CanonicalName::of(name).unwrap(), hash.clone());
             let proof = check.verify(&presented("a")).unwrap();
-            check.remember(
-                &proof,
-                &presented("a"),
-                &mut memory,
-                Span::from_secs(60),
-                now,
-            );
+            memory.remember(&proof, &presented("a"), Span::from_secs(60), now);
         }
         assert_eq!(memory.entries.len(), 2);
     }

@@ -156,6 +156,13 @@ pub enum Verdict {
     Accepted(Spend),
     /// Refused.
     Refused(Refused),
+    /// Not decided: the client heard nothing.
+    Undecided {
+        /// Why.
+        reason: Reason,
+        /// What is known of it.
+        evidence: Box<str>,
+    },
 }
 
 /// A refused login.

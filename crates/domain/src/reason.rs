@@ -46,6 +46,14 @@ reasons! {
     PasswordWrong = "password-wrong",
         "the password is wrong",
         "the user tries again, or set a new one: config user local / edit NAME / set passwd";
+    /// No server of the person's backend decided.
+    BackendUnreachable = "backend-unreachable",
+        "no directory or RADIUS server that knows the user's password gave an answer that decides; nothing was counted, and the client heard nothing",
+        "diagnose test authserver ldap NAME USER PASSWORD (or: radius NAME pap USER PASSWORD); 'diagnose debug application fnbamd -1' shows each step";
+    /// The upstream RADIUS server asks for more than the password.
+    BackendChallenge = "backend-challenge",
+        "the RADIUS server that knows the user's password asks for a second factor of its own",
+        "have that server check the password alone for this unit: the second factor is checked here";
     /// Too many wrong passwords from this source.
     SourceThrottled = "source-throttled",
         "too many wrong passwords for this name from this source",

@@ -59,6 +59,10 @@ pub struct Settings {
     pub password_limit: PasswordLimit,
     /// How long a verified password is remembered: `auth-password-memory`.
     pub password_memory: Span,
+    /// How long directories and RADIUS servers have to answer: `remoteauthtimeout`.
+    pub backend_timeout: Span,
+    /// Port of RADIUS servers whose entry names none: `radius-port`.
+    pub radius_port: u16,
     /// When a refusal leaves, after the request came: `reject-delay`.
     pub reject_delay: Span,
     /// What concerns administrators.
@@ -140,6 +144,8 @@ impl Settings {
                 duration: seconds(setting.number("auth-lockout-duration")),
             },
             password_memory: seconds(setting.number("auth-password-memory")),
+            backend_timeout: seconds(global.number("remoteauthtimeout")),
+            radius_port: u16::try_from(global.number("radius-port")).unwrap_or(1812),
             reject_delay: Span::from_millis(
                 i64::try_from(setting.number("reject-delay")).unwrap_or(i64::MAX),
             ),

@@ -2,11 +2,12 @@
 
 use ident::TokenSerial;
 
+use crate::backend::Kind;
 use crate::name::UserName;
 use crate::password::PasswordHash;
 
 /// A switch that FortiOS writes as `enable | disable`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Switch {
     /// On.
     Enable,
@@ -24,15 +25,51 @@ pub enum TwoFactor {
     Fortitoken,
 }
 
-/// A person who logs in with a password kept here.
+/// `set type`: who knows the password.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Keeper {
+    /// This unit.
+    #[default]
+    Here,
+    /// A directory or RADIUS server.
+    Backend(Kind),
+}
+
+impl Keeper {
+    /// The word after `set type`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Here => "password",
+            Self::Backend(kind) => kind.word(),
+        }
+    }
+
+    /// What this word says.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [
+            Self::Here,
+            Self::Backend(Kind::Ldap),
+            Self::Backend(Kind::Radius),
+        ];
+        all.into_iter().find(|keeper| keeper.word() == word)
+    }
+}
+
+/// A person who may log in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct User {
     /// The name, as written and as looked up.
     pub name: UserName,
     /// Whether the person may log in at all.
     pub status: Switch,
-    /// The first factor; without one nobody logs in.
+    /// Who knows the password.
+    pub keeper: Keeper,
+    /// The password, where it is kept here.
     pub password: Option<PasswordHash>,
+    /// The directory, where one knows it.
+    pub ldap_server: Option<Box<str>>,
+    /// The RADIUS server, where one knows it.
+    pub radius_server: Option<Box<str>>,
     /// The second factor.
     pub two_factor: TwoFactor,
     /// The assigned token.
@@ -47,10 +84,21 @@ impl User {
         Self {
             name,
             status: Switch::Enable,
+            keeper: Keeper::default(),
             password: None,
+            ldap_server: None,
+            radius_server: None,
             two_factor: TwoFactor::Disable,
             token: None,
             email: None,
+        }
+    }
+
+    /// The entry of this kind that the user names.
+    pub fn server(&self, kind: Kind) -> Option<&str> {
+        match kind {
+            Kind::Ldap => self.ldap_server.as_deref(),
+            Kind::Radius => self.radius_server.as_deref(),
         }
     }
 }

@@ -184,6 +184,15 @@ fn samples() -> Vec<(What, &'static str)> {
             r#"logid="0102043009" type="event" subtype="user" level="notice" vd="root" logdesc="Authentication failed" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="authentication" status="failure" reason="code-replayed" serialno="FTKMOB99C7D975DF" msg="User alice failed in authentication: this code, or a later one, was used already (used at 03:09:00Z)""#,
         ),
         (
+            What::Undecided {
+                person: alice(),
+                origin: origin(),
+                reason: Reason::BackendUnreachable,
+                evidence: "ldap 'corp': primary server 192.0.2.1: no answer within 5.0 s".into(),
+            },
+            r#"logid="0102043011" type="event" subtype="user" level="notice" vd="root" logdesc="Authentication timed out" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="authentication" status="timed_out" reason="backend-unreachable" msg="User alice not decided: ldap 'corp': primary server 192.0.2.1: no answer within 5.0 s""#,
+        ),
+        (
             changed("system.global", "", "set hostname, unset timezone"),
             r#"logid="0100044546" type="event" subtype="system" level="information" vd="root" logdesc="Attribute configured" user="admin" ui="ssh(192.0.2.9)" action="Edit" cfgpath="system.global" cfgattr="set hostname, unset timezone" msg="Edit system.global""#,
         ),

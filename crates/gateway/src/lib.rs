@@ -53,7 +53,7 @@ use domain::unit::Ending;
 use ending::{Ended, Endings};
 use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
-use login::AdminLogins;
+use login::{AdminLogins, Backends};
 use network::{Endpoint, Hosts, UnitResolver};
 use radius_server::{RadiusServer, Traffics};
 use ssh::{HostKeyError, Listening, Ssh, SshConfig};
@@ -77,6 +77,8 @@ pub struct GatewayConfig {
     pub console: PathBuf,
     /// Administrators over SSH.
     pub ssh: SshConfig,
+    /// Where the files are that `set ca-cert` names.
+    pub certificates: PathBuf,
     /// The token server.
     pub token_server: TokenServerConfig,
     /// How the process ended before, if it ended in order.
@@ -139,6 +141,7 @@ impl Gateway {
             radius,
             console,
             ssh,
+            certificates,
             token_server,
             last_end,
         } = config;
@@ -162,7 +165,14 @@ impl Gateway {
             debug.clone(),
         )?;
         let supply = Arc::new(Supply::new(Arc::clone(&store), server, debug.clone()));
-        let radius = listen(radius, &store, &traffics)?;
+        let backends = Backends::new(
+            Arc::clone(&store),
+            Arc::clone(&resolver),
+            certificates,
+            debug.clone(),
+        );
+        let backends = Arc::new(backends);
+        let radius = listen(radius, &store, &backends, &traffics)?;
         let socket = LocalSocket::bind(&console).map_err(|source| StartError::Console {
             path: console,
             source,
@@ -262,12 +272,13 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 fn listen(
     addresses: Vec<SocketAddr>,
     store: &Arc<GatewayStore>,
+    backends: &Arc<Backends>,
     traffics: &Arc<Traffics>,
 ) -> Result<Vec<RadiusServer>, StartError> {
     addresses
         .into_iter()
         .map(|address| {
-            RadiusServer::start(address, store, traffics)
+            RadiusServer::start(address, store, backends, traffics)
                 .map_err(|source| StartError::Radius { address, source })
         })
         .collect()

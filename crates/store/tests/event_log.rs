@@ -55,6 +55,12 @@ fn every_kind() -> Vec<What> {
             step: None,
             evidence: Some("none near".into()),
         },
+        What::Undecided {
+            person: name("alice"),
+            origin: origin("vpn1"),
+            reason: Reason::BackendUnreachable,
+            evidence: "no answer".into(),
+        },
         What::Explained {
             refusal: 2,
             reason: Reason::ClockSlow,

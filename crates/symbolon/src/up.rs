@@ -97,6 +97,14 @@ pub(crate) fn desk_socket(data: &Path) -> PathBuf {
     data.join(DESK_SOCKET)
 }
 
+/// Where the certificates of authorities are that the configuration names.
+fn certificates(data: &Path) -> Result<PathBuf> {
+    let certificates = data.join("certificates");
+    private_file::create_directory(&certificates)
+        .with_context(|| format!("cannot make the directory {}", certificates.display()))?;
+    Ok(certificates)
+}
+
 /// Makes the data directory, for its owner alone.
 pub(crate) fn prepare(data: &Path) -> Result<()> {
     private_file::create_directory(data)
@@ -171,6 +179,7 @@ impl System {
                 addresses: config.gateway.ssh.clone(),
                 host_keys: home.clone(),
             },
+            certificates: certificates(data)?,
             token_server: TokenServerConfig {
                 // Reached over loopback whatever its public name is.
                 url: format!("https://{}", reachable(registry_address)),

@@ -2,6 +2,7 @@
 
 use domain::login::Spend;
 use domain::query::{LoginRow, Refused, Verdict};
+use domain::reason::Reason;
 
 use super::printable;
 
@@ -20,6 +21,9 @@ pub fn login(row: &LoginRow) -> String {
     let verdict = match verdict {
         Verdict::Accepted(spend) => format!("accepted: {}\n", spent(spend)),
         Verdict::Refused(refused) => refusal(refused),
+        Verdict::Undecided { reason, evidence } => {
+            explained("not decided", *reason, "", Some(evidence))
+        }
     };
     format!("{number}  {at}  user {person}  client {client}  from {source}  {verdict}")
 }
@@ -36,13 +40,15 @@ fn refusal(refused: &Refused) -> String {
     let token = refused
         .token
         .map_or_else(String::new, |token| format!(", token {token}"));
-    let evidence = refused
-        .known_evidence()
-        .map_or_else(String::new, |evidence| {
-            format!("    evidence: {}\n", printable(evidence))
-        });
+    explained("refused", reason, &token, refused.known_evidence())
+}
+
+fn explained(verdict: &str, reason: Reason, token: &str, evidence: Option<&str>) -> String {
+    let evidence = evidence.map_or_else(String::new, |evidence| {
+        format!("    evidence: {}\n", printable(evidence))
+    });
     format!(
-        "refused: {reason}{token}\n    cause: {}\n{evidence}    next step: {}\n",
+        "{verdict}: {reason}{token}\n    cause: {}\n{evidence}    next step: {}\n",
         reason.cause(),
         reason.next_step()
     )

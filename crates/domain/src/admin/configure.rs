@@ -4,15 +4,18 @@ use ident::TokenSerial;
 use zeroize::Zeroizing;
 
 use super::administrators::{self, not_taken, reassign};
-use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, references, vdoms};
+use super::{
+    AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, authserver, references, vdoms,
+};
 use crate::audit::{Event, What};
+use crate::backend::Kind;
 use crate::name::{CanonicalName, NameError, Realm, UserName};
 use crate::password::PasswordHash;
 use crate::public_key::PublicKey;
-use crate::schema::{ADMIN, FORTITOKEN, LOCAL, RADIUS_CLIENT, VDOM};
+use crate::schema::{ADMIN, FORTITOKEN, LDAP, LOCAL, RADIUS, RADIUS_CLIENT, VDOM};
 use crate::schema::{Field, KeyForm, Object, Place, Value};
 use crate::token::{Stage, Token, TokenStatus};
-use crate::user::{Switch, TwoFactor, User};
+use crate::user::{Keeper, Switch, TwoFactor, User};
 
 /// What an entry and its edits refer to. A key or reference that cannot exist reads nothing; the
 /// decision then says why.
@@ -134,12 +137,7 @@ pub(super) fn in_use(user: &User) -> Option<TokenSerial> {
 }
 
 fn complete(user: &User) -> Result<(), AdminError> {
-    if user.password.is_none() {
-        return Err(AdminError::Incomplete {
-            field: "passwd",
-            why: "the first factor",
-        });
-    }
+    first_factor(user)?;
     if user.two_factor == TwoFactor::Fortitoken && user.token.is_none() {
         let why = "the serial number of the user's token; 'show user fortitoken' lists them";
         return Err(AdminError::Incomplete {
@@ -150,6 +148,27 @@ fn complete(user: &User) -> Result<(), AdminError> {
     Ok(())
 }
 
+fn first_factor(user: &User) -> Result<(), AdminError> {
+    let (is_set, field, why) = match user.keeper {
+        Keeper::Here => (user.password.is_some(), "passwd", "the first factor"),
+        Keeper::Backend(kind) => (
+            user.server(kind).is_some(),
+            kind.server_field(),
+            match kind {
+                Kind::Ldap => "the directory that knows the password; 'show user ldap' lists them",
+                Kind::Radius => {
+                    "the RADIUS server that knows the password; 'show user radius' lists them"
+                }
+            },
+        ),
+    };
+    if is_set {
+        Ok(())
+    } else {
+        Err(AdminError::Incomplete { field, why })
+    }
+}
+
 fn edit_user(
     user: &mut User,
     edit: Edit,
@@ -157,6 +176,10 @@ fn edit_user(
     context: &Context<'_>,
 ) -> Result<(), AdminError> {
     let (field, value) = match edit {
+        Edit::Set(field, value) if field.name != "fortitoken" => {
+            let vdom = user.name.canonical().realm().vdom();
+            (field, references::resolved(vdom, field, value, facts)?)
+        }
         Edit::Set(field, value) => (field, value),
         Edit::Unset(field) => (field, Value::Text(Box::from(field.default))),
         Edit::Children(..) => return Ok(()),
@@ -177,12 +200,19 @@ fn edit_user(
                 TwoFactor::Disable
             };
         }
+        "type" => user.keeper = Keeper::parse(text).unwrap_or_default(),
+        "ldap-server" => user.ldap_server = unless_empty(text),
+        "radius-server" => user.radius_server = unless_empty(text),
         "fortitoken" => user.token = free_token(text, &user.name, facts)?,
-        "email-to" => user.email = Some(text).filter(|text| !text.is_empty()).map(Box::from),
+        "email-to" => user.email = unless_empty(text),
         "passwd" => user.password = password(&value, context)?,
         _ => {}
     }
     Ok(())
+}
+
+fn unless_empty(text: &str) -> Option<Box<str>> {
+    Some(text).filter(|text| !text.is_empty()).map(Box::from)
 }
 
 fn free_token(
@@ -295,6 +325,12 @@ fn configure_object(
             "secret",
             "the secret that the client is configured with",
         )?;
+    }
+    if table == &LDAP {
+        authserver::directory(&object)?;
+    }
+    if table == &RADIUS {
+        authserver::upstream(&object)?;
     }
     let moved = if table == &ADMIN {
         administrators::changed(&object, token_before, facts, context)?

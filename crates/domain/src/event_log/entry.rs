@@ -45,6 +45,15 @@ impl<'a> Entry<'a> {
                 ..
             } => refused(number, person, origin, *reason, evidence.as_deref())
                 .maybe(Key::SerialNo, token.as_ref().map(TokenSerial::as_str)),
+            What::Undecided {
+                person,
+                origin,
+                reason,
+                evidence,
+            } => authentication(&message::NOT_DECIDED, number, person, origin)
+                .did("authentication", "timed_out")
+                .with(Key::Reason, reason.id())
+                .saying(format!("User {} not decided: {evidence}", person.bare())),
             What::Explained {
                 refusal,
                 reason,

@@ -176,6 +176,9 @@ messages! {
     NOT_AUTHENTICATED = 43009, "LOG_ID_EVENT_AUTH_FAILED", User, Notice, "Authentication failed",
         "A login was refused. The reason is one of `diagnose login show`.",
         [Sn, SrcIp, User, AuthProto, Action, Status, Reason, SerialNo, Msg];
+    NOT_DECIDED = 43011, "LOG_ID_EVENT_AUTH_TIME_OUT", User, Notice, "Authentication timed out",
+        "A login was neither granted nor refused: no directory or RADIUS server that knows the password decided.",
+        [Sn, SrcIp, User, AuthProto, Action, Status, Reason, Msg];
     ATTRIBUTE_CONFIGURED = 44546, "LOGID_EVENT_CONFIG_ATTR", System, Information, "Attribute configured",
         "Settings were changed.",
         [User, Ui, Action, CfgPath, CfgAttr, Msg];

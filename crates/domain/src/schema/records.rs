@@ -21,9 +21,12 @@ impl From<&User> for Object {
         let vdom = user.name.canonical().realm().vdom();
         Self::at(&Place::new(vdom, &LOCAL, user.name.as_written()))
             .with("status", Some(status))
+            .with("type", Some(user.keeper.word()))
             .with("two-factor", Some(two_factor))
             .with("fortitoken", user.token.as_ref().map(AsRef::as_ref))
             .with("email-to", user.email.as_deref())
+            .with("ldap-server", user.ldap_server.as_deref())
+            .with("radius-server", user.radius_server.as_deref())
             .with_sealed(
                 "passwd",
                 user.password.as_ref().map(|hash| hash.to_enc().into()),

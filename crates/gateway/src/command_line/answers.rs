@@ -359,6 +359,12 @@ fn row(recorded: Recorded, asked: &Logins, findings: &HashMap<i64, Finding>) -> 
             };
             (person, origin, Verdict::Refused(refused))
         }
+        What::Undecided {
+            person,
+            origin,
+            reason,
+            evidence,
+        } => (person, origin, Verdict::Undecided { reason, evidence }),
         _ => return None,
     };
     let is_here = asked.vdom.is_none_or(|vdom| person.realm().vdom() == vdom);

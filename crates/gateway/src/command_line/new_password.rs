@@ -6,7 +6,7 @@ use cli::editor::{Editor, Event, Limits, Secret};
 use domain::admin::{Edit, Operation};
 use domain::administrator;
 use domain::login::CodePosition;
-use domain::password::{Check, Presented};
+use domain::password::{Check, Credential, Presented};
 use domain::schema::{ADMIN, Place, Value};
 use domain::vdom::Vdom;
 use store::Failure;
@@ -73,7 +73,8 @@ impl Executor {
             .store
             .facts(name, CodePosition::Challenge, clock::now());
         let facts = facts.map_err(|why| why.to_string())?;
-        let Some(hash) = facts.person.and_then(|person| person.password) else {
+        let password = facts.person.and_then(|person| person.password);
+        let Some(Credential::Stored(hash)) = password else {
             return Ok(false);
         };
         let presented = Presented::new(Zeroizing::new(new.expose().as_bytes().to_vec()));

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::administrator::{self, Administrator, Ended, Lockouts, NotNow};
 use domain::audit::{Actor, Event, Leave, What};
-use domain::login::{self, CodePosition, Facts, Origin, Proof, Refusal, Second, Submitted};
+use domain::login::{
+    self, CodePosition, Facts, Origin, Proof, Refusal, Second, Submitted, Verification,
+};
 use domain::name::{CanonicalName, NAME_MAX};
 use domain::password::Presented;
 use domain::public_key::{KeyVerified, PublicKey};
@@ -183,10 +185,15 @@ impl AdminLogins {
         };
         let first = login::begin(&known.facts, password);
         let refusal = known.stranger.unwrap_or(first.refusal);
+        let Verification::Hash(check) = first.check else {
+            return Err(Unknown::because(
+                "an administrator's password is kept here, and at no backend",
+            ));
+        };
         let (answer, verified) = oneshot::channel();
         let hashing = self.pool.submit(Box::new(move || {
             // The caller may have gone.
-            let _ = answer.send(first.check.verify(&first.password));
+            let _ = answer.send(check.verify(&first.password));
         }));
         if hashing.is_err() {
             return Err(Unknown::because("too many passwords wait for their check"));

@@ -5,6 +5,7 @@
 //! do what another cannot.
 
 mod administrators;
+mod backends;
 mod challenges;
 mod explainer;
 mod pool;
@@ -13,17 +14,20 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::audit::{Event, What};
 use domain::login::{
-    self, CodePosition, Facts, FirstFactor, Origin, Proof, Refusal, Second, Submitted,
+    self, CodePosition, Facts, FirstFactor, Origin, Proof, Refusal, Second, Submitted, Verification,
 };
 use domain::name::{CanonicalName, Realm};
-use domain::password::{PasswordVerified, Presented, Remembered};
+use domain::password::{BackendCheck, Check, PasswordVerified, Presented, Remembered};
 use domain::reason::Reason;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
 
 pub(crate) use administrators::{AdminLogins, Caller, FirstProven, Verdict};
+use backends::Asked;
+pub(crate) use backends::Backends;
 pub(crate) use challenges::State;
 use challenges::{Challenges, Full};
 pub(crate) use explainer::{Explainer, Question};
@@ -56,6 +60,8 @@ pub(crate) struct Attempt {
 pub(crate) enum Progress {
     /// One hash; then [`Logins::hashed`].
     Hash(Box<Hashing>),
+    /// One question to a directory or RADIUS server: [`Logins::ask`].
+    Ask(Box<Asking>),
     /// A decision to be made durable, and the code that it judged.
     Record(Decision, Option<Submitted>),
     /// The password was right; the code is asked for.
@@ -73,26 +79,44 @@ pub(crate) enum Undecided {
     Entropy(#[from] NoEntropy),
     #[error("too many challenges are open")]
     Challenges(#[from] Full),
+    #[error("{0}")]
+    Backend(String),
 }
 
-/// A login that waits for its hash.
-pub(crate) struct Hashing {
-    first: FirstFactor,
+/// A login that waits for the verdict on its password.
+struct Begun {
+    password: Presented,
+    code: Option<Submitted>,
+    /// Why a failed check fails.
+    refusal: Reason,
     name: CanonicalName,
     origin: Origin,
     position: CodePosition,
 }
 
+/// A login that waits for its hash.
+pub(crate) struct Hashing {
+    check: Check,
+    begun: Begun,
+}
+
 impl Hashing {
     /// Computes the hash; for a thread of the pool.
     pub(crate) fn compute(&self) -> Option<PasswordVerified> {
-        self.first.check.verify(&self.first.password)
+        self.check.verify(&self.begun.password)
     }
+}
+
+/// A login that waits for a backend.
+pub(crate) struct Asking {
+    check: BackendCheck,
+    begun: Begun,
 }
 
 /// The login path: what is remembered between its steps.
 pub(crate) struct Logins {
     store: Arc<GatewayStore>,
+    backends: Arc<Backends>,
     challenges: Challenges,
     remembered: Mutex<Remembered<RandomState>>,
 }
@@ -104,10 +128,14 @@ impl fmt::Debug for Logins {
 }
 
 impl Logins {
-    pub(crate) fn new(store: Arc<GatewayStore>) -> Result<Self, NoEntropy> {
+    pub(crate) fn new(
+        store: Arc<GatewayStore>,
+        backends: Arc<Backends>,
+    ) -> Result<Self, NoEntropy> {
         let remembered = Remembered::new(clock::random()?, REMEMBERED_MAX, RandomState::new());
         Ok(Self {
             store,
+            backends,
             challenges: Challenges::default(),
             remembered: Mutex::new(remembered),
         })
@@ -154,46 +182,103 @@ impl Logins {
             };
             return Progress::Record(decision, None);
         }
-        let first = login::begin(&facts, presented);
-        let recalled = first.check.recall(&first.password, &self.remembered(), now);
-        match recalled {
-            Some(verified) => self.password_right(&facts, verified, first.code, origin, now),
-            None => Progress::Hash(Box::new(Hashing {
-                first,
-                name,
-                origin,
-                position,
-            })),
+        let FirstFactor {
+            check,
+            password,
+            code,
+            refusal,
+        } = login::begin(&facts, presented);
+        let recalled = match &check {
+            Verification::Hash(check) => check.recall(&password, &self.remembered(), now),
+            Verification::Ask(check) => check.recall(&password, &self.remembered(), now),
+        };
+        if let Some(verified) = recalled {
+            return self.password_right(&facts, verified, code, origin, now);
+        }
+        let begun = Begun {
+            password,
+            code,
+            refusal,
+            name,
+            origin,
+            position,
+        };
+        match check {
+            Verification::Hash(check) => Progress::Hash(Box::new(Hashing { check, begun })),
+            Verification::Ask(check) => Progress::Ask(Box::new(Asking { check, begun })),
         }
     }
 
-    /// Goes on once the hash is known. The facts are read again: an administrator may have locked
-    /// the token while the hash was computed.
+    /// Goes on once the hash is known.
     pub(crate) fn hashed(
         &self,
         hashing: Hashing,
         verified: Option<PasswordVerified>,
         now: Timestamp,
     ) -> Progress {
-        let Hashing {
-            first,
+        let Hashing { begun, .. } = hashing;
+        match verified {
+            Some(verified) => self.verified(begun, verified, now),
+            None => refused(begun.name, begun.origin, begun.refusal, now),
+        }
+    }
+
+    /// Asks the backend, and goes on with what it says. That nobody decided is put on record, since the
+    /// client hears nothing of it.
+    pub(crate) async fn ask(&self, asking: Asking) -> Progress {
+        let Asking { check, begun } = asking;
+        let asked = self.backends.check(&check, &begun.password).await;
+        let now = clock::now();
+        match asked {
+            Asked::Right(verified) => self.verified(begun, verified, now),
+            Asked::Wrong(reason, evidence) => {
+                let refusal = Refusal {
+                    evidence: Some(evidence.into()),
+                    ..Refusal::because(reason)
+                };
+                Progress::Record(
+                    Decision::Refuse {
+                        person: begun.name,
+                        origin: begun.origin,
+                        refusal,
+                        at: now,
+                    },
+                    None,
+                )
+            }
+            Asked::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
+        }
+    }
+
+    async fn unreachable(&self, begun: Begun, evidence: String, now: Timestamp) -> Progress {
+        self.settle(&begun.name, &begun.origin, PasswordOutcome::Undecided);
+        let what = What::Undecided {
+            person: begun.name,
+            origin: begun.origin,
+            reason: Reason::BackendUnreachable,
+            evidence: evidence.as_str().into(),
+        };
+        // A store that fails tells of it itself; there is no answer either way.
+        let _ = self.store.record(Event { at: now, what }).await;
+        Progress::Undecided(Undecided::Backend(evidence))
+    }
+
+    /// The password was right just now. The facts are read again: an administrator may have locked the
+    /// token while it was checked.
+    fn verified(&self, begun: Begun, verified: PasswordVerified, now: Timestamp) -> Progress {
+        let Begun {
+            password,
+            code,
             name,
             origin,
             position,
-        } = hashing;
-        let Some(verified) = verified else {
-            return refused(name, origin, first.refusal, now);
-        };
+            ..
+        } = begun;
         let lifetime = self.store.settings(name.realm().vdom()).password_memory;
-        first.check.remember(
-            &verified,
-            &first.password,
-            &mut self.remembered(),
-            lifetime,
-            now,
-        );
+        self.remembered()
+            .remember(&verified, &password, lifetime, now);
         match self.store.facts(name.clone(), position, now) {
-            Ok(facts) => self.password_right(&facts, verified, first.code, origin, now),
+            Ok(facts) => self.password_right(&facts, verified, code, origin, now),
             Err(stepped_back) => {
                 self.settle(&name, &origin, PasswordOutcome::Undecided);
                 Progress::Undecided(stepped_back.into())
@@ -203,7 +288,8 @@ impl Logins {
 
     /// The pool was full: the attempt does not count.
     pub(crate) fn not_hashed(&self, hashing: &Hashing) {
-        self.settle(&hashing.name, &hashing.origin, PasswordOutcome::Undecided);
+        let begun = &hashing.begun;
+        self.settle(&begun.name, &begun.origin, PasswordOutcome::Undecided);
     }
 
     fn settle(&self, name: &CanonicalName, origin: &Origin, outcome: PasswordOutcome) {

@@ -37,7 +37,6 @@ pub(super) struct Admitted {
 pub(super) struct Receiver {
     shared: Arc<Shared>,
     clients: Clients,
-    runtime: tokio::runtime::Handle,
     /// Whether an address is being kept at the moment.
     learning: Arc<AtomicBool>,
 }
@@ -46,12 +45,11 @@ pub(super) struct Receiver {
 const LEARN_PAUSE: Duration = Duration::from_secs(10);
 
 impl Receiver {
-    pub(super) fn new(shared: Arc<Shared>, runtime: tokio::runtime::Handle) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         let clients = Clients::load(&shared.store, Arc::clone(&shared.traffics));
         Self {
             shared,
             clients,
-            runtime,
             learning: Arc::default(),
         }
     }
@@ -222,7 +220,7 @@ impl Receiver {
         let learning = Arc::clone(&self.learning);
         let store = Arc::clone(&self.shared.store);
         let name = Box::<str>::from(client.name());
-        self.runtime.spawn(async move {
+        self.shared.runtime.spawn(async move {
             match store.learn_authenticating(address, &name, clock::now()).await {
                 Ok(()) => info!(%address, client = %name, "sends Message-Authenticator; demanded from now on"),
                 Err(error) => {

@@ -23,7 +23,7 @@ use store::gateway::{Decision, GatewayStore};
 use tracing::{error, warn};
 
 use crate::clock;
-use crate::login::{Explainer, Hashing, Logins, Pool, Progress};
+use crate::login::{Asking, Backends, Explainer, Hashing, Logins, Pool, Progress};
 use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
 use admission::{Admitted, Receiver};
@@ -70,6 +70,7 @@ struct Shared {
     store: Arc<GatewayStore>,
     logins: Logins,
     pool: Pool,
+    runtime: tokio::runtime::Handle,
     duplicates: Mutex<Table<std::hash::RandomState>>,
     answers: Sender<Answer>,
     traffics: Arc<Traffics>,
@@ -105,10 +106,12 @@ impl std::fmt::Debug for RadiusServer {
 }
 
 impl RadiusServer {
-    /// Binds and starts. Must be called within a tokio runtime, which the explanations use.
+    /// Binds and starts. Must be called within a tokio runtime, on which backends are asked and
+    /// refusals explained.
     pub(crate) fn start(
         address: SocketAddr,
         store: &Arc<GatewayStore>,
+        backends: &Arc<Backends>,
         traffics: &Arc<Traffics>,
     ) -> io::Result<Self> {
         let socket = BatchSocket::bind(address)?;
@@ -117,8 +120,10 @@ impl RadiusServer {
         let shared = Arc::new(Shared {
             socket,
             store: Arc::clone(store),
-            logins: Logins::new(Arc::clone(store)).map_err(io::Error::other)?,
+            logins: Logins::new(Arc::clone(store), Arc::clone(backends))
+                .map_err(io::Error::other)?,
             pool: Pool::start()?,
+            runtime: tokio::runtime::Handle::current(),
             duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
             answers,
             traffics: Arc::clone(traffics),
@@ -131,14 +136,13 @@ impl RadiusServer {
         let explainer = Explainer::start(Arc::clone(store));
         let answerer = Answerer::new(Arc::clone(&shared), to_answer, explainer);
         let receiving = Arc::clone(&shared);
-        let runtime = tokio::runtime::Handle::current();
         let threads = vec![
             thread::Builder::new()
                 .name("radius-answer".into())
                 .spawn(move || answerer.run())?,
             thread::Builder::new()
                 .name("radius-receive".into())
-                .spawn(move || receive(&receiving, runtime))?,
+                .spawn(move || receive(&receiving))?,
         ];
         Ok(Self {
             shared,
@@ -166,11 +170,11 @@ impl RadiusServer {
 /// The wait after a receive that failed: a lasting failure must not take a core.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(100);
 
-fn receive(shared: &Arc<Shared>, runtime: tokio::runtime::Handle) {
+fn receive(shared: &Arc<Shared>) {
     let mut batch = Batch::default();
     let mut again = Outgoing::default();
     let failed = Seldom::default();
-    let mut receiver = Receiver::new(Arc::clone(shared), runtime);
+    let mut receiver = Receiver::new(Arc::clone(shared));
     while !shared.stop.load(Ordering::Acquire) {
         match shared.socket.receive(&mut batch) {
             Ok(0) => {}
@@ -218,6 +222,7 @@ impl Shared {
             }
             Progress::Challenge(state) => self.answer(Answer::Challenge(pending, state)),
             Progress::Hash(hashing) => self.hash(pending, hashing),
+            Progress::Ask(asking) => self.ask(pending, asking),
             Progress::Undecided(why) => self.undecided(&pending, &why),
         }
     }
@@ -244,6 +249,17 @@ impl Shared {
             pending.client.count(Counted::Overloaded);
             self.duplicates().forget(&pending.key);
         }
+    }
+
+    /// Has a backend asked, and goes on from there. How many are asked at once is bounded there.
+    fn ask(self: &Arc<Self>, pending: Pending, asking: Box<Asking>) {
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let progress = shared.logins.ask(*asking).await;
+            let mut recorded = Recorded::default();
+            shared.go_on(pending, progress, &mut recorded);
+            shared.record(recorded);
+        });
     }
 
     fn hashed(self: &Arc<Self>, pending: Pending, hashing: Hashing) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::admin::{self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads};
 use domain::administrator;
 use domain::audit::{Actor, What};
+use domain::backend::Kind;
 use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{
@@ -58,6 +59,7 @@ pub(super) enum Update {
     TokenRemoved(TokenSerial),
     Group(Group),
     Clients(Vec<Object>),
+    Backends(Vec<Object>),
     Settings(VdomSettings),
     AllowAccess(Arc<AllowAccess>),
     Cleared(CanonicalName),
@@ -99,6 +101,9 @@ impl Done {
                     Update::Clients(objects) => directory.set_clients(memory.open_clients(objects)),
                     Update::AllowAccess(access) => {
                         directory.set_allow_access(Arc::clone(access));
+                    }
+                    Update::Backends(objects) => {
+                        directory.set_backends(memory.open_backends(objects));
                     }
                     Update::Settings(settings) => directory.set_settings(settings.clone()),
                     Update::Renamed(from, to) => {
@@ -270,6 +275,7 @@ pub(super) struct Touched {
     groups: BTreeSet<(Vdom, Box<str>)>,
     clients: bool,
     interfaces: bool,
+    backends: bool,
     settings: bool,
 }
 
@@ -362,6 +368,7 @@ impl Touched {
         self.clients |= [&RADIUS_CLIENT, &SETTINGS].contains(&table);
         self.interfaces |= table == &INTERFACE;
         self.settings |= [&GLOBAL, &SETTING, &CONSOLE, &SECURITY].contains(&table);
+        self.backends |= Kind::of_table(table).is_some();
     }
 
     async fn updates<T: Tx>(mut self, tx: &mut T) -> Result<Vec<Update>, SqlError> {
@@ -385,6 +392,10 @@ impl Touched {
         if self.interfaces {
             let access = memory::allow_access(tx).await?;
             self.updates.push(Update::AllowAccess(access));
+        }
+        if self.backends {
+            self.updates
+                .push(Update::Backends(memory::backends(tx).await?));
         }
         if self.settings {
             self.updates

@@ -8,18 +8,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::administrator;
+use domain::backend::{Account, Backend, BackendName};
 use domain::client::Client;
 use domain::interface::AllowAccess;
 use domain::login::{CodePosition, Consume, Factor, Facts, Person, Spend};
 use domain::name::CanonicalName;
-use domain::password::PasswordHash;
+use domain::password::{Credential, PasswordHash};
 use domain::public_key::PublicKey;
 use domain::schema::Object;
 use domain::settings::{SecondFactor, Settings, VdomSettings};
 use domain::throttle::{CodeCounter, PasswordCounter};
 use domain::time::Timestamp;
 use domain::token::{Usability, Verifier};
-use domain::user::{Switch, TwoFactor, User};
+use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 use otp::{Drift, Kind, Parameters, Step, Window};
@@ -38,7 +39,7 @@ const SOURCES_MAX: usize = 100_000;
 #[derive(Clone, Debug)]
 pub(super) struct PersonEntry {
     status: Switch,
-    password: Option<PasswordHash>,
+    password: Password,
     keys: Box<[PublicKey]>,
     two_factor: TwoFactor,
     token: Option<TokenSerial>,
@@ -48,7 +49,7 @@ impl From<&User> for PersonEntry {
     fn from(user: &User) -> Self {
         Self {
             status: user.status,
-            password: user.password.clone(),
+            password: Password::of(user),
             keys: Box::default(),
             two_factor: user.two_factor,
             token: user.token,
@@ -61,7 +62,7 @@ impl PersonEntry {
     pub(super) fn administrator(object: &Object, password: Option<PasswordHash>) -> Self {
         Self {
             status: Switch::Enable,
-            password,
+            password: Password::Here(password),
             keys: administrator::public_keys(object).into(),
             two_factor: match object.text("two-factor") {
                 "fortitoken" => TwoFactor::Fortitoken,
@@ -69,6 +70,28 @@ impl PersonEntry {
             },
             token: TokenSerial::parse(object.text("fortitoken")).ok(),
         }
+    }
+}
+
+/// Who knows a person's password.
+#[derive(Clone, Debug)]
+enum Password {
+    Here(Option<PasswordHash>),
+    /// A backend, by this login.
+    Backend(BackendName, Box<str>),
+}
+
+impl Password {
+    fn of(user: &User) -> Self {
+        let Keeper::Backend(kind) = user.keeper else {
+            return Self::Here(user.password.clone());
+        };
+        let vdom = user.name.canonical().realm().vdom();
+        let name = user.server(kind).unwrap_or_default().into();
+        Self::Backend(
+            BackendName { kind, vdom, name },
+            user.name.as_written().into(),
+        )
     }
 }
 
@@ -145,6 +168,7 @@ pub(super) struct Directory {
     memberships: Memberships,
     clients: Arc<[Client]>,
     allow_access: Arc<AllowAccess>,
+    backends: HashMap<BackendName, Arc<Backend>>,
     settings: VdomSettings,
     /// Addresses that must go on sending a Message-Authenticator.
     authenticating: Arc<HashSet<IpAddr>>,
@@ -206,6 +230,15 @@ impl Directory {
         self.clients = clients.into();
     }
 
+    pub(super) fn set_backends(&mut self, backends: Vec<Backend>) {
+        let named = |backend: Backend| (backend.name.clone(), Arc::new(backend));
+        self.backends = backends.into_iter().map(named).collect();
+    }
+
+    pub(super) fn backend(&self, name: &BackendName) -> Option<Arc<Backend>> {
+        self.backends.get(name).cloned()
+    }
+
     pub(super) fn set_settings(&mut self, settings: VdomSettings) {
         self.settings = settings;
     }
@@ -253,7 +286,7 @@ impl Directory {
         let person = self.people.get(&name).map(|entry| Person {
             name: name.clone(),
             status: entry.status,
-            password: entry.password.clone(),
+            password: self.credential(entry),
             keys: entry.keys.clone(),
             factor: self.factor(entry, secrets, now),
         });
@@ -261,6 +294,17 @@ impl Directory {
             name,
             person,
             position,
+        }
+    }
+
+    fn credential(&self, entry: &PersonEntry) -> Option<Credential> {
+        match &entry.password {
+            Password::Here(hash) => hash.clone().map(Credential::Stored),
+            Password::Backend(name, login) => Some(Credential::Backend(Account {
+                backend: name.clone(),
+                revision: self.backends.get(name).map(|backend| backend.revision),
+                login: login.clone(),
+            })),
         }
     }
 
@@ -312,7 +356,7 @@ impl Directory {
             return false;
         };
         let is_shut_out = person.status == Switch::Disable
-            || !consume.began_with(person.password.as_ref(), &person.keys);
+            || !consume.began_with(self.credential(person).as_ref(), &person.keys);
         if is_shut_out {
             return false;
         }

@@ -219,7 +219,7 @@ pub(super) async fn logins_before<T: Tx>(
     limit: i64,
 ) -> Result<Vec<Recorded>, SqlError> {
     tx.rows(
-        select_events!("WHERE id < $1 AND kind IN (1, 2) ORDER BY id DESC LIMIT $2"),
+        select_events!("WHERE id < $1 AND kind IN (1, 2, 17) ORDER BY id DESC LIMIT $2"),
         &vals![before, limit],
     )
     .await

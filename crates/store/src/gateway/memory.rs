@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use domain::administrator;
 use domain::audit::{Event, What};
+use domain::backend::Backend;
 use domain::client::{Client, Secret};
 use domain::interface::AllowAccess;
 use domain::login::Spend;
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::schema::{
-    ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT, SECURITY,
-    SETTING, SETTINGS, Table, Value,
+    ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LDAP, LOCAL, Object, Place, RADIUS, RADIUS_CLIENT,
+    SECURITY, SETTING, SETTINGS, Table, Value,
 };
 use domain::settings::VdomSettings;
 use domain::time::{Span, Timestamp};
@@ -162,6 +163,20 @@ impl Memory {
         client
     }
 
+    /// The directories and RADIUS servers that know passwords, with their secrets open.
+    pub(super) fn open_backends(&self, objects: &[Object]) -> Vec<Backend> {
+        let opened = objects.iter().filter_map(|object| {
+            let open = |field: &str| self.open_secret(object, field);
+            let backend = Backend::from_object(object, open);
+            if backend.is_none() {
+                let (table, entry) = (object.table.path, &object.key);
+                tracing::error!(%table, %entry, "a secret cannot be opened: set it again");
+            }
+            backend
+        });
+        opened.collect()
+    }
+
     /// A configured secret, opened.
     pub(super) fn open_secret(&self, object: &Object, field: &str) -> Option<Secret> {
         match object.value(field)? {
@@ -279,6 +294,7 @@ impl Memory {
             directory.put_group(group(tx, &object.place(), Some(&object)).await?);
         }
         directory.set_allow_access(allow_access(tx).await?);
+        directory.set_backends(self.open_backends(&backends(tx).await?));
         directory.set_settings(settings(tx).await?);
         directory.set_authenticating(authenticating(tx).await?);
         Ok(())
@@ -302,6 +318,13 @@ pub(super) async fn clients<T: Tx>(tx: &mut T) -> Result<Vec<Object>, SqlError> 
 pub(super) async fn allow_access<T: Tx>(tx: &mut T) -> Result<Arc<AllowAccess>, SqlError> {
     let entries = entries::objects_everywhere(tx, &INTERFACE).await?;
     Ok(Arc::new(AllowAccess::from_objects(&entries)))
+}
+
+/// The entries of `config user ldap` and `config user radius`.
+pub(super) async fn backends<T: Tx>(tx: &mut T) -> Result<Vec<Object>, SqlError> {
+    let mut backends = entries::objects_everywhere(tx, &LDAP).await?;
+    backends.extend(entries::objects_everywhere(tx, &RADIUS).await?);
+    Ok(backends)
 }
 
 /// The settings of all virtual domains.

@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use domain::admin::{AdminError, Entropy, Operation, Owned};
 use domain::audit::{Actor, Event};
+use domain::backend::{Backend, BackendName};
 use domain::client::{Client, Secret};
 use domain::explain::FirstUse;
 use domain::interface::AllowAccess;
@@ -345,6 +346,11 @@ impl GatewayStore {
     /// The RADIUS clients in force.
     pub fn clients(&self) -> Arc<[Client]> {
         self.memory.read().clients()
+    }
+
+    /// A directory or RADIUS server that knows passwords.
+    pub fn backend(&self, name: &BackendName) -> Option<Arc<Backend>> {
+        self.memory.read().backend(name)
     }
 
     /// Addresses that have sent a valid Message-Authenticator.

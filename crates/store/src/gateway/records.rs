@@ -1,20 +1,34 @@
 //! Users and tokens as rows.
 
-use domain::admin::{Owned, Owner};
+use domain::admin::{Named, Owned, Owner};
+use domain::backend;
 use domain::name::{CanonicalName, Realm, UserName};
 use domain::password::PasswordHash;
+use domain::schema::{LOCAL, Place};
 use domain::time::Timestamp;
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
-use domain::user::{Switch, TwoFactor, User};
+use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed};
 
 use super::directory::Progress;
 use super::events::step_value;
+use super::references::{self, Reference};
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Row, SqlError, Tx, Val};
 use crate::vals;
+
+/// A query for people, in the order of columns in which they are read.
+macro_rules! select_people {
+    ($rest:literal) => {
+        concat!(
+            "SELECT canonical, name, status, password, two_factor, token, email, keeper, \
+             ldap_server, radius_server FROM person ",
+            $rest
+        )
+    };
+}
 
 /// A row of `person`.
 pub(super) struct PersonRow(pub(super) User);
@@ -45,6 +59,9 @@ impl FromRow for PersonRow {
                 .map(|serial| TokenSerial::parse(&serial).map_err(|_| damaged("token")))
                 .transpose()?,
             email: row.get::<Option<String>>(6)?.map(Into::into),
+            keeper: Keeper::parse(&row.get::<String>(7)?).ok_or_else(|| damaged("keeper"))?,
+            ldap_server: row.get::<Option<String>>(8)?.map(Into::into),
+            radius_server: row.get::<Option<String>>(9)?.map(Into::into),
         }))
     }
 }
@@ -61,8 +78,7 @@ pub(super) async fn person<T: Tx>(
 ) -> Result<Option<User>, SqlError> {
     let row: Option<PersonRow> = tx
         .row(
-            "SELECT canonical, name, status, password, two_factor, token, email FROM person \
-             WHERE canonical = $1",
+            select_people!("WHERE canonical = $1"),
             &vals![name.as_str()],
         )
         .await?;
@@ -79,9 +95,10 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
         TwoFactor::Fortitoken => "fortitoken",
     };
     tx.exec_one(
-        "INSERT INTO person (canonical, name, status, password, two_factor, token, email, realm) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (canonical) DO UPDATE SET \
-         name = $2, status = $3, password = $4, two_factor = $5, token = $6, email = $7",
+        "INSERT INTO person (canonical, name, status, password, two_factor, token, email, realm, \
+         keeper, ldap_server, radius_server) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         ON CONFLICT (canonical) DO UPDATE SET name = $2, status = $3, password = $4, \
+         two_factor = $5, token = $6, email = $7, keeper = $9, ldap_server = $10, radius_server = $11",
         &vals![
             user.name.canonical().as_str(),
             user.name.as_written(),
@@ -91,9 +108,53 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.token.as_ref().map(TokenSerial::as_str),
             user.email.as_deref(),
             user.name.canonical().realm().as_str(),
+            user.keeper.word(),
+            user.ldap_server.as_deref(),
+            user.radius_server.as_deref(),
         ],
     )
-    .await
+    .await?;
+    let servers = [backend::Kind::Ldap, backend::Kind::Radius].map(|kind| server_of(user, kind));
+    let servers: Vec<Reference> = servers.into_iter().flatten().collect();
+    references::put(tx, &place_of(user.name.canonical()), &servers).await
+}
+
+/// Where the index of references has a person.
+fn place_of(name: &CanonicalName) -> Place {
+    Place::new(name.realm().vdom(), &LOCAL, name.as_str())
+}
+
+/// The directory or RADIUS server that a user names. The user's token is in the user's row alone.
+fn server_of(user: &User, kind: backend::Kind) -> Option<Reference> {
+    let field = LOCAL.field(kind.server_field())?;
+    let named = Named {
+        vdom: user.name.canonical().realm().vdom(),
+        tables: field.kind.references(),
+        key: user.server(kind)?.into(),
+    };
+    Some(Reference {
+        field: field.name.to_owned(),
+        named,
+    })
+}
+
+/// Has everybody who names a directory or RADIUS server name it by its new key.
+pub(super) async fn rename_server<T: Tx>(
+    tx: &mut T,
+    server: &backend::BackendName,
+    to: &str,
+) -> Result<(), SqlError> {
+    let statement = match server.kind {
+        backend::Kind::Ldap => {
+            "UPDATE person SET ldap_server = $3 WHERE ldap_server = $2 AND realm = $1"
+        }
+        backend::Kind::Radius => {
+            "UPDATE person SET radius_server = $3 WHERE radius_server = $2 AND realm = $1"
+        }
+    };
+    tx.exec(statement, &vals![server.vdom.as_str(), &*server.name, to])
+        .await
+        .map(drop)
 }
 
 /// Gives a person another name. Everything else of the row stays.
@@ -106,7 +167,8 @@ pub(super) async fn rename_person<T: Tx>(
         "UPDATE person SET canonical = $2, name = $3 WHERE canonical = $1",
         &vals![from.as_str(), to.canonical().as_str(), to.as_written()],
     )
-    .await
+    .await?;
+    references::moved(tx, &place_of(from), to.canonical().as_str()).await
 }
 
 pub(super) async fn remove_person<T: Tx>(tx: &mut T, name: &CanonicalName) -> Result<(), SqlError> {
@@ -114,7 +176,8 @@ pub(super) async fn remove_person<T: Tx>(tx: &mut T, name: &CanonicalName) -> Re
         "DELETE FROM person WHERE canonical = $1",
         &vals![name.as_str()],
     )
-    .await
+    .await?;
+    references::remove(tx, &place_of(name)).await
 }
 
 /// A row of `token`, its secrets still sealed.
@@ -394,8 +457,7 @@ pub(super) async fn people_after<T: Tx>(
     limit: i64,
 ) -> Result<Vec<PersonRow>, SqlError> {
     tx.rows(
-        "SELECT canonical, name, status, password, two_factor, token, email FROM person \
-         WHERE realm = $1 AND canonical > $2 ORDER BY canonical LIMIT $3",
+        select_people!("WHERE realm = $1 AND canonical > $2 ORDER BY canonical LIMIT $3"),
         &vals![realm.as_str(), after, limit],
     )
     .await
@@ -408,8 +470,7 @@ pub(super) async fn all_people_after<T: Tx>(
     limit: i64,
 ) -> Result<Vec<PersonRow>, SqlError> {
     tx.rows(
-        "SELECT canonical, name, status, password, two_factor, token, email FROM person \
-         WHERE canonical > $1 ORDER BY canonical LIMIT $2",
+        select_people!("WHERE canonical > $1 ORDER BY canonical LIMIT $2"),
         &vals![after, limit],
     )
     .await

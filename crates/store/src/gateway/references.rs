@@ -179,6 +179,16 @@ async fn stored<T: Tx>(
     Ok(rows.into_iter().collect())
 }
 
+/// What an entry named, it names under another key too.
+pub(super) async fn moved<T: Tx>(tx: &mut T, from: &Place, to: &str) -> Result<(), SqlError> {
+    tx.exec(
+        "UPDATE reference SET entry = $4 WHERE vdom = $1 AND path = $2 AND entry = $3",
+        &vals![from.vdom().as_str(), from.table().path, from.key(), to],
+    )
+    .await
+    .map(drop)
+}
+
 /// What an entry that is gone named, it names no more.
 pub(super) async fn remove<T: Tx>(tx: &mut T, place: &Place) -> Result<(), SqlError> {
     tx.exec(

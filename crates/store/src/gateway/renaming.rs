@@ -1,10 +1,13 @@
 //! Entries under another key: the row, its secrets, and whatever names it, in one transaction.
 
+use domain::backend::{BackendName, Kind};
 use domain::name::{CanonicalName, UserName};
 use domain::schema::{LOCAL, Object, Place, Value};
+use domain::user::User;
 use zeroize::Zeroizing;
 
 use super::administer::{Touched, Update, administrator, put_object};
+use super::directory::PersonEntry;
 use super::entries;
 use super::memory::Memory;
 use super::records;
@@ -31,8 +34,11 @@ pub(super) async fn user<T: Tx>(
         to_written: to.as_written(),
     };
     carried(references::rename(tx, &renamed).await?, touched);
-    let to = to.canonical().clone();
-    touched.updates.push(Update::Renamed(from, to));
+    let name = to.canonical().clone();
+    touched.updates.push(Update::Renamed(from, name.clone()));
+    // A directory knows the person by the name as written.
+    let entry = PersonEntry::from(&User { name: to, ..user });
+    touched.updates.push(Update::Person(name, entry));
     Ok(())
 }
 
@@ -58,8 +64,31 @@ pub(super) async fn object<T: Tx>(
         from_written: from,
         to_written: to,
     };
-    carried(references::rename(tx, &renamed).await?, touched);
+    let places = references::rename(tx, &renamed).await?;
+    if let Some(kind) = Kind::of_table(table) {
+        let (vdom, name) = (place.vdom(), from.into());
+        let server = BackendName { kind, vdom, name };
+        records::rename_server(tx, &server, to).await?;
+        people(tx, &places, touched).await?;
+    }
+    carried(places, touched);
     touched.object(place);
+    Ok(())
+}
+
+/// The people among those who name the entry: they name it by its new key now.
+async fn people<T: Tx>(
+    tx: &mut T,
+    places: &[Place],
+    touched: &mut Touched,
+) -> Result<(), SqlError> {
+    for place in places.iter().filter(|place| place.table() == &LOCAL) {
+        let name = CanonicalName::from_stored(place.key());
+        if let Some(user) = records::person(tx, &name).await? {
+            let entry = PersonEntry::from(&user);
+            touched.updates.push(Update::Person(name, entry));
+        }
+    }
     Ok(())
 }
 

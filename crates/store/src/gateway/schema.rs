@@ -19,7 +19,18 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "virtual domains",
         sql: VIRTUAL_DOMAINS,
     },
+    Migration {
+        name: "backends",
+        sql: BACKENDS,
+    },
 ];
+
+/// Who knows a person's password: `password` is this unit.
+const BACKENDS: &str = "
+ALTER TABLE person ADD COLUMN keeper TEXT NOT NULL DEFAULT 'password';
+ALTER TABLE person ADD COLUMN ldap_server TEXT;
+ALTER TABLE person ADD COLUMN radius_server TEXT;
+";
 
 /// - `token.stage = 'removed'` keeps what was spent of a token that was deleted: it may come back.
 /// - `event` is the audit chain. A login appends to it and touches nothing else; the two partial

@@ -9,7 +9,7 @@ use domain::admin::{Edit, Entropy, Operation, Supplied};
 use domain::audit::Actor;
 use domain::login::{CodePosition, Facts, Origin, Proof, Second, Submitted, second};
 use domain::name::CanonicalName;
-use domain::password::{Check, PasswordHash, Presented};
+use domain::password::{Check, Credential, PasswordHash, Presented};
 use domain::reason::Reason;
 use domain::schema::{LOCAL, Place, Table, Value};
 use domain::time::{Span, Timestamp};
@@ -243,8 +243,12 @@ pub(crate) fn wrong(seed: [u8; 20], now: Timestamp) -> String {
 /// The proof that this person's password was right. Whom the store does not know gets one all the same.
 pub(crate) fn verified(facts: &Facts) -> Proof {
     let person = facts.person.as_ref();
-    let hash = person.and_then(|person| person.password.as_ref());
-    let check = Check::stored(facts.name.clone(), hash.unwrap_or(&HASH).clone());
+    let hash = match person.and_then(|person| person.password.as_ref()) {
+        Some(Credential::Stored(hash)) => hash,
+        Some(Credential::Backend(account)) => panic!("{account:?} knows the password"),
+        None => &HASH,
+    };
+    let check = Check::stored(facts.name.clone(), hash.clone());
     let password = Presented::new(Zeroizing::new(PASSWORD.as_bytes().to_vec()));
     check.verify(&password).unwrap().into()
 }

@@ -245,6 +245,7 @@ fn serve(directory: &Path) -> Result<()> {
         console: directory.join("console.sock"),
         last_end: None,
         ssh: SshConfig::default(),
+        certificates: directory.join("certificates"),
         token_server: TokenServerConfig {
             // Nothing is sent: the outbox is empty.
             url: "https://127.0.0.1:9".into(),

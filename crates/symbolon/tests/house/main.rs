@@ -309,6 +309,27 @@ fn a_password_is_verified_in_one_place() {
 }
 
 #[test]
+fn a_backends_word_is_taken_in_one_place() {
+    const PLACE: &str = "crates/gateway/src/login/backends/mod.rs";
+    let mut breaches = Vec::new();
+    let mut heard = 0;
+    for source in sources().iter().filter(|source| source.krate != "domain") {
+        for at in words(&source.code, ".confirmed()") {
+            heard += 1;
+            if source.path != PLACE {
+                breaches.push(source.place(at));
+            }
+        }
+    }
+    assert!(heard > 0, "nobody calls `BackendCheck::confirmed` any more");
+    hold(
+        "`BackendCheck::confirmed` is called by the module that asks backends alone",
+        "it makes the proof of a first factor from a directory's or RADIUS server's yes: who calls it has heard one",
+        &breaches,
+    );
+}
+
+#[test]
 fn secrets_do_not_show_themselves() {
     let mut breaches = Vec::new();
     for source in sources() {

@@ -2,6 +2,7 @@
 
 use super::{Access, Choice, Effect, Field, Kind, Table};
 
+mod authserver;
 mod group;
 mod interface;
 mod log;
@@ -12,6 +13,7 @@ mod system;
 mod unit;
 mod user;
 
+pub use authserver::{LDAP, RADIUS};
 pub use group::GROUP;
 pub use interface::INTERFACE;
 pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
@@ -38,6 +40,8 @@ pub const ALL: &[&Table] = &[
     &FORTIGUARD,
     &SECURITY,
     &SETTINGS,
+    &LDAP,
+    &RADIUS,
     &FORTITOKEN,
     &LOCAL,
     &GROUP,

@@ -224,6 +224,18 @@ pub static GLOBAL: Table = Table {
                 "Interval in which to clean up remote users in FortiToken Cloud (0 - 336 hours).",
             ),
         ),
+        field(
+            "remoteauthtimeout",
+            Kind::Integer(1, 300),
+            "5",
+            "Number of seconds that all LDAP or RADIUS servers of a user together have to answer (1 - 300 sec).",
+        ),
+        field(
+            "radius-port",
+            Kind::Integer(1, 65_535),
+            "1812",
+            "RADIUS service port number of servers whose entry names none.",
+        ),
     ],
     children: &[],
 };

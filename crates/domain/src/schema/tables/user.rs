@@ -66,7 +66,11 @@ pub static LOCAL: Table = Table {
         ),
         field(
             "type",
-            Kind::Choice(&[choice("password", "Password authentication.")]),
+            Kind::Choice(&[
+                choice("password", "Password authentication."),
+                choice("radius", "RADIUS server authentication."),
+                choice("ldap", "LDAP server authentication."),
+            ]),
             "password",
             "Authentication method.",
         ),
@@ -93,6 +97,18 @@ pub static LOCAL: Table = Table {
             "Two-factor recipient's email address.",
         )
         .such_as("alice@example.net"),
+        field(
+            "ldap-server",
+            Kind::Reference(&["user ldap"]),
+            "",
+            "Name of LDAP server with which the user must authenticate.",
+        ),
+        field(
+            "radius-server",
+            Kind::Reference(&["user radius"]),
+            "",
+            "Name of RADIUS server with which the user must authenticate.",
+        ),
         field("passwd", Kind::Secret(128), "", "User's password."),
     ],
     children: &[],

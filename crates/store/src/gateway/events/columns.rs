@@ -27,6 +27,7 @@ pub(super) const ACTIVATION: i64 = 13;
 pub(super) const LOG_DELETED: i64 = 14;
 pub(super) const LOG_TARGET: i64 = 15;
 pub(super) const RENAMED: i64 = 16;
+pub(super) const UNDECIDED: i64 = 17;
 
 /// Steps are numbers of minutes or presses: they fit.
 pub(in super::super) fn step_value(step: Step) -> i64 {
@@ -92,6 +93,16 @@ impl<'a> Columns<'a> {
                 reason: Some(reason.id()),
                 detail: evidence.as_deref(),
                 ..blank.login(REFUSED, person, origin)
+            },
+            What::Undecided {
+                person,
+                origin,
+                reason,
+                evidence,
+            } => Self {
+                reason: Some(reason.id()),
+                detail: Some(evidence),
+                ..blank.login(UNDECIDED, person, origin)
             },
             What::Explained {
                 refusal,

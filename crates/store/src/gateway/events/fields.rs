@@ -12,7 +12,7 @@ use otp::{Drift, Step};
 use super::columns::{
     ACCEPTED, ACTIVATION, ADMIN_LOCKOUT, ADMIN_LOGIN, ADMIN_LOGOUT, ADMIN_REFUSED, CHANGED,
     EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED, REFUSED, RENAMED,
-    RESYNCHRONISED, UNLOCKED, step_from,
+    RESYNCHRONISED, UNDECIDED, UNLOCKED, step_from,
 };
 use super::{Recorded, Tally};
 use crate::engine::{FromRow, Row, SqlError};
@@ -69,6 +69,12 @@ impl Recorded {
                 token: fields.token()?,
                 step: fields.step()?,
                 evidence: row.get::<Option<String>>(10)?.map(Into::into),
+            },
+            UNDECIDED => What::Undecided {
+                person: fields.person()?,
+                origin: fields.origin()?,
+                reason: fields.reason()?,
+                evidence: fields.text(10)?,
             },
             EXPLAINED => What::Explained {
                 refusal: row.get(15)?,

@@ -1,0 +1,226 @@
+//! Passwords that a directory knows, asked for with a bind (RFC 4511, 4513).
+//!
+//! One connection serves one check: to bind again on one that is shared would make one person's
+//! operations another's. Referrals are not followed: a password goes to the configured servers only.
+
+mod connection;
+
+use domain::backend::{Bind, Directory, Security};
+use ldap3_proto::proto::{LdapFilter, LdapResult, LdapResultCode};
+
+use super::tls::{self, Certificates};
+use super::{Fault, Question, Said};
+use connection::Connection;
+
+/// Characters of a directory's words that become evidence: Active Directory says in some 90 what it
+/// holds against an account.
+const WORDS_MAX: usize = 160;
+
+/// Asks one server.
+pub(super) async fn ask(
+    directory: &Directory,
+    question: &Question<'_>,
+    certificates: &Certificates,
+) -> Result<Said, Fault> {
+    let Ok(password) = std::str::from_utf8(question.credentials.password) else {
+        return Ok(Said::Wrong("the password is no text in UTF-8".to_owned()));
+    };
+    let mut connection = open(directory, question, certificates).await?;
+    let said = match entry(&mut connection, directory, question).await? {
+        Some(name) => bound(&connection.bind(&name, password).await?),
+        None => Ok(Said::Wrong(format!(
+            "no entry has {}={}",
+            directory.attribute, question.credentials.login
+        ))),
+    };
+    connection.close().await;
+    said
+}
+
+async fn open(
+    directory: &Directory,
+    question: &Question<'_>,
+    certificates: &Certificates,
+) -> Result<Connection, Fault> {
+    let host = &question.server.host;
+    let stream = question
+        .target(directory.port)
+        .tcp(question.resolver)
+        .await?;
+    let to = stream
+        .peer_addr()
+        .map_or_else(|_| String::new(), |it| it.to_string());
+    let secured = match &directory.security {
+        Security::Disable => Connection::new(stream),
+        Security::Ldaps(trust) => {
+            let config = certificates.config(trust).await?;
+            Connection::new(tls::begin(stream, host, config).await?)
+        }
+        Security::StartTls(trust) => {
+            let config = certificates.config(trust).await?;
+            let stream = Connection::on(stream).start_tls().await?;
+            Connection::new(tls::begin(stream, host, config).await?)
+        }
+    };
+    question.steps.say(
+        "__ldap_connect",
+        format_args!("tcps_connect({host}) is established: {to}"),
+    );
+    Ok(secured)
+}
+
+/// The name of the entry whose password is asked for; none if nobody has this login.
+async fn entry(
+    connection: &mut Connection,
+    directory: &Directory,
+    question: &Question<'_>,
+) -> Result<Option<String>, Fault> {
+    let (attribute, base) = (&directory.attribute, &directory.base);
+    let login = question.credentials.login;
+    match &directory.bind {
+        Bind::Simple => return Ok(Some(format!("{attribute}={},{base}", escaped(login)))),
+        Bind::Anonymous => {}
+        Bind::Regular { username, password } => {
+            let Ok(password) = std::str::from_utf8(password.expose()) else {
+                return Err(Fault::Unclear(
+                    "the configured password is no text".to_owned(),
+                ));
+            };
+            let result = connection.bind(username, password).await?;
+            searcher(username, &result)?;
+        }
+    }
+    let steps = question.steps;
+    let function = "fnbamd_ldap_init";
+    steps.say(
+        function,
+        format_args!("search filter is: {attribute}={login}"),
+    );
+    steps.say(function, format_args!("search base is: {base}"));
+    // Attribute and value are sent apart: no character of a name is part of a filter's syntax.
+    let filter = LdapFilter::Equality(attribute.to_string(), login.to_owned());
+    let (mut found, result) = connection.search(base, filter).await?;
+    match (result.code.clone(), found.len()) {
+        (LdapResultCode::Success, 0) => Ok(None),
+        (LdapResultCode::Success, 1) => {
+            let name = found.pop();
+            if let Some(name) = &name {
+                steps.say("get_all_dn", format_args!("Found DN 1:{name}"));
+            }
+            Ok(name)
+        }
+        (LdapResultCode::Success | LdapResultCode::SizeLimitExceeded, _) => Err(Fault::Unclear(
+            format!("more than one entry has {attribute}={login}"),
+        )),
+        _ => Err(unclear("the search failed", &result)),
+    }
+}
+
+/// Whether the one who searches may.
+fn searcher(username: &str, result: &LdapResult) -> Result<(), Fault> {
+    match bound(result)? {
+        Said::Right => Ok(()),
+        _ => Err(unclear(
+            &format!("'set username {username}' may not bind"),
+            result,
+        )),
+    }
+}
+
+/// What the answer to a bind says. Only what is said of the account is a no.
+fn bound(result: &LdapResult) -> Result<Said, Fault> {
+    use LdapResultCode as Code;
+    match result.code {
+        Code::Success => Ok(Said::Right),
+        // Directories tell with the last three that an account is locked or switched off.
+        Code::InvalidCredentials
+        | Code::NoSuchObject
+        | Code::InappropriateAuthentication
+        | Code::ConstraintViolation
+        | Code::InsufficentAccessRights
+        | Code::UnwillingToPerform => Ok(Said::Wrong(words(result))),
+        Code::Busy | Code::Unavailable | Code::OperationsError | Code::Other => {
+            Err(Fault::Unwell(words(result)))
+        }
+        _ => Err(unclear("the bind failed", result)),
+    }
+}
+
+fn unclear(what: &str, result: &LdapResult) -> Fault {
+    Fault::Unclear(format!("{what}: {}", words(result)))
+}
+
+/// Number and name of the result, and what the directory says of it.
+fn words(result: &LdapResult) -> String {
+    let (number, name) = (result.code.clone() as i64, &result.code);
+    let message: String = result.message.chars().take(WORDS_MAX).collect();
+    match message.trim() {
+        "" => format!("{number} {name:?}"),
+        message => format!("{number} {name:?} ({message})"),
+    }
+}
+
+/// A value as part of a distinguished name (RFC 4514, 2.4). A blank is escaped wherever it stands,
+/// which is allowed and needs no look at the ends.
+fn escaped(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' | '=' | '#' | ' ' => escaped.extend(['\\', c]),
+            '\0' => escaped.push_str("\\00"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(code: LdapResultCode) -> LdapResult {
+        LdapResult {
+            code,
+            matcheddn: String::new(),
+            message: String::new(),
+            referral: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn no_name_leaves_its_place_in_a_distinguished_name() {
+        for (name, expected) in [
+            ("alice", "alice"),
+            ("Alice Liddell", "Alice\\ Liddell"),
+            ("admin,dc=example", "admin\\,dc\\=example"),
+            ("#1 \"+;<>\\", "\\#1\\ \\\"\\+\\;\\<\\>\\\\"),
+            ("a\0b", "a\\00b"),
+            ("Zoë", "Zoë"),
+        ] {
+            assert_eq!(escaped(name), expected);
+        }
+    }
+
+    #[test]
+    fn only_what_is_said_of_the_account_is_a_no() {
+        use LdapResultCode as Code;
+        assert!(matches!(bound(&result(Code::Success)), Ok(Said::Right)));
+        for code in [
+            Code::InvalidCredentials,
+            Code::NoSuchObject,
+            Code::UnwillingToPerform,
+        ] {
+            assert!(matches!(bound(&result(code)), Ok(Said::Wrong(_))));
+        }
+        for code in [Code::Busy, Code::Unavailable] {
+            assert!(matches!(bound(&result(code)), Err(Fault::Unwell(_))));
+        }
+        for code in [
+            Code::Referral,
+            Code::ConfidentialityRequired,
+            Code::SaslBindInProgress,
+        ] {
+            assert!(matches!(bound(&result(code)), Err(Fault::Unclear(_))));
+        }
+    }
+}

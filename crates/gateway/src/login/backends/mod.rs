@@ -1,0 +1,305 @@
+//! Directories and RADIUS servers that know passwords.
+//!
+//! A backend has up to three servers. They are asked one after the other until one decides, within the
+//! one deadline of `remoteauthtimeout`; one that was silent is asked last for a while. "No" is counted
+//! like a wrong local password. "I do not know" is neither yes nor no: the login ends in silence.
+
+mod connect;
+mod debug;
+mod ldap;
+mod radius;
+mod servers;
+mod tls;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cli::debug::{Application, Source};
+use domain::backend::{Backend, BackendName, Protocol, Server};
+use domain::password::{BackendCheck, PasswordVerified, Presented};
+use domain::reason::Reason;
+use domain::settings::Settings;
+use domain::time::Span;
+use store::gateway::GatewayStore;
+use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
+
+use crate::debug_log::DebugLog;
+use crate::network::UnitResolver;
+use connect::Target;
+use debug::Steps;
+use servers::Servers;
+use tls::Certificates;
+
+/// Logins that wait for backends at most, whatever the backend: each holds a task and a socket or its
+/// place in a queue. With a directory that is dead these are 800 logins a second, and the rest is silence
+/// at once.
+const WAITING_MAX: usize = 4_096;
+
+/// Where the lines of backends go.
+const SOURCE: Source = Source::Application(Application::Fnbamd);
+
+/// What a login's backend made of it.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// The password is right.
+    Right(PasswordVerified),
+    /// A server said no: why, and which server after how long.
+    Wrong(Reason, String),
+    /// No server decided: what each of them did.
+    Undecided(String),
+}
+
+/// A name and a password to ask about. An empty password is none: to a directory it would be a bind as
+/// nobody, which succeeds (RFC 4513, 5.1.2).
+pub(crate) struct Credentials<'a> {
+    login: &'a str,
+    password: &'a [u8],
+}
+
+impl<'a> Credentials<'a> {
+    pub(crate) fn new(login: &'a str, password: &'a Presented) -> Option<Self> {
+        let password = Some(password.as_bytes()).filter(|password| !password.is_empty())?;
+        Some(Self { login, password })
+    }
+}
+
+/// What a server said.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// The password is right.
+    Right,
+    /// It is not, in the server's words.
+    Wrong(String),
+    /// More than the password is asked for.
+    Challenge,
+}
+
+/// Why a server said neither yes nor no.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// It is not there or not well: another may be.
+    #[error("{0}")]
+    Unwell(String),
+    /// It answers, and not to what was asked: another would answer the same.
+    #[error("{0}")]
+    Unclear(String),
+}
+
+/// What became of a question to a backend.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// A server decided.
+    Said {
+        /// What.
+        said: Said,
+        /// Which one.
+        server: Server,
+        /// After how long.
+        took: Duration,
+    },
+    /// None did: what each of them did.
+    None(String),
+}
+
+/// The backends, with what is known of their servers.
+#[derive(Debug)]
+pub(crate) struct Backends {
+    store: Arc<GatewayStore>,
+    resolver: Arc<UnitResolver>,
+    certificates: Certificates,
+    servers: Servers,
+    waiting: Semaphore,
+    debug: DebugLog,
+}
+
+impl Backends {
+    /// `certificates` is the directory of what `set ca-cert` names.
+    pub(crate) fn new(
+        store: Arc<GatewayStore>,
+        resolver: Arc<UnitResolver>,
+        certificates: PathBuf,
+        debug: DebugLog,
+    ) -> Self {
+        Self {
+            store,
+            resolver,
+            certificates: Certificates::new(certificates),
+            servers: Servers::default(),
+            waiting: Semaphore::new(WAITING_MAX),
+            debug,
+        }
+    }
+
+    /// Has a login's password checked. This is the one place where a backend's yes becomes a proof.
+    pub(crate) async fn check(&self, check: &BackendCheck, presented: &Presented) -> Asked {
+        let account = check.account();
+        let Some(credentials) = Credentials::new(&account.login, presented) else {
+            return Asked::Wrong(Reason::PasswordWrong, "the password is empty".to_owned());
+        };
+        match self.ask(&account.backend, &credentials).await {
+            Answer::Said { said, server, took } => {
+                let by = format!("{}, {}", account.backend, by(&server, took));
+                match said {
+                    Said::Right => Asked::Right(check.confirmed()),
+                    Said::Wrong(words) => {
+                        Asked::Wrong(Reason::PasswordWrong, format!("{by}: {words}"))
+                    }
+                    Said::Challenge => {
+                        Asked::Wrong(Reason::BackendChallenge, format!("{by}: Access-Challenge"))
+                    }
+                }
+            }
+            Answer::None(why) => Asked::Undecided(format!("{}: {why}", account.backend)),
+        }
+    }
+
+    /// Asks a backend whether a password is right.
+    pub(crate) async fn ask(&self, name: &BackendName, credentials: &Credentials<'_>) -> Answer {
+        let steps = Steps::new(&self.debug, name);
+        steps.received(credentials.login);
+        let answer = match (self.waiting.try_acquire(), self.store.backend(name)) {
+            (Err(_), _) => Answer::None(format!("{WAITING_MAX} logins wait for backends")),
+            (Ok(_), None) => Answer::None("there is no such entry".to_owned()),
+            (Ok(_place), Some(backend)) => self.ask_servers(&backend, credentials, &steps).await,
+        };
+        steps.ended(&answer);
+        answer
+    }
+
+    /// Each server has its share of what is left of the time, so that one that is dead leaves some to
+    /// the next.
+    async fn ask_servers(
+        &self,
+        backend: &Backend,
+        credentials: &Credentials<'_>,
+        steps: &Steps<'_>,
+    ) -> Answer {
+        let settings = self.store.settings(backend.name.vdom);
+        let began = Instant::now();
+        let deadline = began + duration(settings.backend_timeout);
+        let order = self.servers.order(backend, began);
+        let mut faults = Vec::with_capacity(order.len());
+        for (at, server) in order.iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let others = u32::try_from(order.len() - at).unwrap_or(1);
+            let share = (left / others).min(patience(backend));
+            let question = Question {
+                backend,
+                server,
+                credentials,
+                settings: &settings,
+                resolver: &self.resolver,
+                share,
+                deadline: tokio::time::Instant::now() + share,
+                steps,
+            };
+            match self.ask_server(&question).await {
+                Ok(said) => {
+                    self.servers.answered(backend, server);
+                    return Answer::Said {
+                        said,
+                        server: (*server).clone(),
+                        took: began.elapsed(),
+                    };
+                }
+                Err(fault) => {
+                    steps.fault(server, &fault);
+                    faults.push(format!(
+                        "{} server {}: {fault}",
+                        server.rank.word(),
+                        server.host
+                    ));
+                    if let Fault::Unclear(_) = fault {
+                        break;
+                    }
+                }
+            }
+        }
+        Answer::None(faults.join("; "))
+    }
+
+    async fn ask_server(&self, question: &Question<'_>) -> Result<Said, Fault> {
+        let Question {
+            backend,
+            server,
+            deadline,
+            ..
+        } = question;
+        let slots = self.servers.slots(backend, server);
+        let Ok(Ok(_slot)) = timeout_at(*deadline, slots.acquire()).await else {
+            let max = servers::CHECKS_MAX;
+            return Err(Fault::Unwell(format!("{max} logins wait for it already")));
+        };
+        let said = match &backend.protocol {
+            Protocol::Ldap(directory) => {
+                timeout_at(
+                    *deadline,
+                    ldap::ask(directory, question, &self.certificates),
+                )
+                .await
+            }
+            Protocol::Radius(upstream) => {
+                timeout_at(*deadline, radius::ask(upstream, question)).await
+            }
+        };
+        let said = said.unwrap_or_else(|_| Err(question.too_late()));
+        if let Err(Fault::Unwell(_)) = said {
+            self.servers.silent(backend, server, Instant::now());
+        }
+        said
+    }
+}
+
+/// What one server is asked.
+struct Question<'a> {
+    backend: &'a Backend,
+    server: &'a Server,
+    credentials: &'a Credentials<'a>,
+    settings: &'a Settings,
+    resolver: &'a UnitResolver,
+    share: Duration,
+    deadline: tokio::time::Instant,
+    steps: &'a Steps<'a>,
+}
+
+impl Question<'_> {
+    fn target(&self, port: u16) -> Target<'_> {
+        Target {
+            host: &self.server.host,
+            port,
+            source: self.backend.source,
+        }
+    }
+
+    fn too_late(&self) -> Fault {
+        Fault::Unwell(format!(
+            "no answer within {:.1} s",
+            self.share.as_secs_f32()
+        ))
+    }
+}
+
+/// How long one server of a backend is asked at most.
+fn patience(backend: &Backend) -> Duration {
+    match &backend.protocol {
+        Protocol::Ldap(_) => Duration::MAX,
+        Protocol::Radius(upstream) => duration(upstream.timeout),
+    }
+}
+
+/// Which server, after how long.
+fn by(server: &Server, took: Duration) -> impl fmt::Display {
+    format!(
+        "{} server {} after {} ms",
+        server.rank.word(),
+        server.host,
+        took.as_millis()
+    )
+}
+
+fn duration(span: Span) -> Duration {
+    Duration::from_micros(u64::try_from(span.micros()).unwrap_or(0))
+}
