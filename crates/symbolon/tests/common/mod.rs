@@ -45,8 +45,13 @@ pub(crate) fn tool(name: &str, package: &str) -> Command {
 
 /// The Python that has the foreign mail server and RADIUS client.
 pub(crate) fn python() -> Command {
+    python_of("venv")
+}
+
+/// Python with the packages of another of its environments.
+pub(crate) fn python_of(environment: &str) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let python = root.join("target/venv/bin/python");
+    let python = root.join(format!("target/{environment}/bin/python"));
     assert!(
         python.exists(),
         "{} is missing: run ./check once, which makes it",
