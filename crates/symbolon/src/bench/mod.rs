@@ -2,6 +2,7 @@
 //! minute. Only ratios within one run mean anything: the load generator takes part of the same
 //! cores and a disk's sync swings by a factor of a hundred.
 
+pub(crate) mod console;
 pub(crate) mod floor;
 pub(crate) mod load;
 pub(crate) mod login;
@@ -26,12 +27,15 @@ enum What {
     Floor(floor::FloorArgs),
     /// The whole login path, durable, next to its floor
     Login(login::LoginArgs),
+    /// How long an administrator waits with many tokens and users
+    Console(console::ConsoleArgs),
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     match &args.what {
         What::Floor(args) => floor::floor(args)?,
         What::Login(args) => login::login(args)?,
+        What::Console(args) => console::console(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
