@@ -50,4 +50,4 @@ def main(host, port, user, password):
     unit.disconnect()
 
 
-main(*sys.argv[1:])
+main(*sys.argv[1:5])

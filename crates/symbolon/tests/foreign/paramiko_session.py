@@ -55,4 +55,4 @@ def main(host, port, user, password):
     client.close()
 
 
-main(*sys.argv[1:])
+main(*sys.argv[1:5])

@@ -56,4 +56,4 @@ def main(host, port, user, password):
         unit.context("system")
 
 
-main(*sys.argv[1:])
+main(*sys.argv[1:5])
