@@ -3,6 +3,7 @@
 mod dns;
 mod echo;
 mod hosts;
+pub(crate) mod tftp;
 
 pub(crate) use dns::{HttpNames, UnitResolver};
 pub(crate) use echo::{EchoSocket, Reply};
