@@ -31,6 +31,7 @@ pub mod manual;
 pub mod pager;
 pub mod render;
 mod session;
+pub mod text;
 mod tree;
 mod walk;
 mod words;

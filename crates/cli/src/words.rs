@@ -142,10 +142,55 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("\"{}\"", Quoting::Double.escaped(word))
 }
 
+/// A statement of a configuration file. What is quoted may go over several lines, and there are no
+/// pipes.
+pub(crate) struct Statement(Scan);
+
+impl Statement {
+    /// The statement that begins with this line, given without its line end.
+    pub(crate) fn begin(line: &str) -> Self {
+        let mut scan = Scan::new(Bar::Text);
+        line.chars().for_each(|c| scan.take(c));
+        Self(scan)
+    }
+
+    /// Whether a quote is open: the next line belongs to the statement.
+    pub(crate) fn is_open(&self) -> bool {
+        match self.0.ending {
+            Ending::Word(quoting) | Ending::Escape(quoting) => quoting != Quoting::None,
+            Ending::Blank => false,
+        }
+    }
+
+    /// Adds a line to a statement that is open.
+    pub(crate) fn add(&mut self, line: &str) {
+        self.0.take('\n');
+        line.chars().for_each(|c| self.0.take(c));
+    }
+
+    /// The words. A `\` at the end is itself.
+    pub(crate) fn into_words(mut self) -> Words {
+        if matches!(self.0.ending, Ending::Escape(_)) {
+            self.0.push('\\');
+        }
+        self.0.words
+    }
+}
+
 struct Scan {
     words: Words,
     pipe: Option<Words>,
     ending: Ending,
+    bar: Bar,
+}
+
+/// What an unquoted `|` is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bar {
+    /// The end of the command.
+    Pipe,
+    /// Part of a word.
+    Text,
 }
 
 /// How what was read so far ends.
@@ -161,15 +206,18 @@ enum Ending {
 
 impl Scan {
     fn of(line: &str) -> Self {
-        let mut scan = Self {
+        let mut scan = Self::new(Bar::Pipe);
+        line.chars().for_each(|c| scan.take(c));
+        scan
+    }
+
+    fn new(bar: Bar) -> Self {
+        Self {
             words: Words::default(),
             pipe: None,
             ending: Ending::Blank,
-        };
-        for c in line.chars() {
-            scan.take(c);
+            bar,
         }
-        scan
     }
 
     fn take(&mut self, c: char) {
@@ -182,7 +230,9 @@ impl Scan {
                 Ending::Word(quoting)
             }
             (Ending::Blank | Ending::Word(Quoting::None), ' ' | '\t') => Ending::Blank,
-            (Ending::Blank | Ending::Word(Quoting::None), '|') if self.pipe.is_none() => {
+            (Ending::Blank | Ending::Word(Quoting::None), '|')
+                if self.bar == Bar::Pipe && self.pipe.is_none() =>
+            {
                 self.pipe = Some(Words::default());
                 Ending::Blank
             }
@@ -249,6 +299,19 @@ mod tests {
         assert_eq!(*line.words, ["show"]);
         assert_eq!(*line.pipe.unwrap(), ["grep", "a|b", "|", "c"]);
         assert_eq!(words(r"set comments a\|b"), ["set", "comments", "a|b"]);
+    }
+
+    #[test]
+    fn a_statement_of_a_file_goes_on_while_a_quote_is_open() {
+        let mut statement = Statement::begin(r#"    set key "-----BEGIN"#);
+        assert!(statement.is_open());
+        statement.add(r#"next \"x\""#);
+        assert!(statement.is_open());
+        statement.add("END\" a|b");
+        assert!(!statement.is_open());
+        let words = statement.into_words();
+        assert_eq!(*words, ["set", "key", "-----BEGIN\nnext \"x\"\nEND", "a|b"]);
+        assert_eq!(*Statement::begin("a \\").into_words(), ["a", "\\"]);
     }
 
     #[test]

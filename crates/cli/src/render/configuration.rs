@@ -5,7 +5,7 @@ use domain::schema::{ALL, Access, Field, KeyForm, Kind, Object, Shape, Table, Va
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 
-use super::status::{BUILD, BUILT, COMPATIBLE};
+use super::status::{BUILD, BUILT, COMPATIBLE, MODEL};
 use super::{Zone, printable};
 use crate::session::Context;
 use crate::words::quoted;
@@ -153,7 +153,7 @@ impl Listing {
     pub fn head(&self, administrator: &str) -> String {
         match (&self.scope, self.view) {
             (Scope::All, View::Show | View::Full) => format!(
-                "#config-version=SYMBVM-{COMPATIBLE}-FW-build{BUILD}-{BUILT}:opmode=0:vdom=0:user={}\n\
+                "#config-version={MODEL}-{COMPATIBLE}-FW-build{BUILD}-{BUILT}:opmode=0:vdom=0:user={}\n\
                  #conf_file_ver=0\n#buildno={BUILD}\n#global_vdom=1\n",
                 printable(administrator)
             ),

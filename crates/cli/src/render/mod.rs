@@ -33,6 +33,7 @@ pub use radius::{
     authenticator_reset, authenticator_unknown, radius_client, radius_head, radius_strangers,
 };
 pub use security::security;
+pub(crate) use status::MODEL;
 pub use status::{COMPATIBLE, system_status};
 pub use tokens::{token, token_head, token_totals};
 pub(crate) use unit::ending_notice;

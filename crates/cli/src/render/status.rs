@@ -9,6 +9,8 @@ use super::Zone;
 /// The version of the described system with which outputs are compatible: clients decide by it what
 /// they may expect.
 pub const COMPATIBLE: &str = "7.6.0";
+/// The model, as the head of a configuration names it.
+pub(crate) const MODEL: &str = "SYMBVM";
 /// Its build.
 pub(super) const BUILD: u16 = 3_401;
 /// The day of its build.

@@ -205,6 +205,12 @@ impl Field {
         if self.access == Access::System {
             return Err(ValueError::System { field: self.name });
         }
+        self.read(words)
+    }
+
+    /// Takes the words behind the field's name in a whole configuration, where what the system set
+    /// stands too.
+    pub fn read(&'static self, words: &[String]) -> Result<Value, ValueError> {
         self.take(&self.kind, words)
     }
 

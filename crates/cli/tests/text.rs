@@ -1,0 +1,228 @@
+//! Files of configuration: what is taken from them, and what is said of the rest. The samples are made up.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+use cli::text::{Document, Entry, Origin, TextError, read};
+use domain::admin::Edit;
+use domain::schema::Value;
+use domain::vdom::Vdom;
+
+const FORTIGATE: &str = include_str!("text/fortigate.conf");
+
+fn document(text: &str) -> Document {
+    read(text.as_bytes(), Vdom::ROOT).unwrap()
+}
+
+fn findings(text: &str) -> Vec<String> {
+    let findings = document(text).findings;
+    findings
+        .iter()
+        .map(|finding| finding.to_string().trim_end().to_owned())
+        .collect()
+}
+
+/// `12 root user local anna: email-to=a@example.com`.
+fn written(entry: &Entry) -> String {
+    let edits = entry.edits.iter().map(|edit| match edit {
+        Edit::Set(field, Value::Sealed(sealed)) => format!(" {}=ENC {sealed}", field.name),
+        Edit::Set(field, Value::Secret(_)) => format!(" {}=?", field.name),
+        Edit::Set(field, value) => format!(" {}={}", field.name, value.texts().join("|")),
+        Edit::Unset(field) => format!(" -{}", field.name),
+        Edit::Children(table, children) => {
+            let keys: Vec<&str> = children.iter().map(|child| &*child.key).collect();
+            format!(" {}[{}]", table.path, keys.join("|"))
+        }
+    });
+    let Entry {
+        vdom,
+        table,
+        key,
+        line,
+        ..
+    } = entry;
+    format!(
+        "{line} {vdom} {} {key}:{}",
+        table.path,
+        edits.collect::<String>()
+    )
+}
+
+fn entries(text: &str) -> Vec<String> {
+    document(text).entries.iter().map(written).collect()
+}
+
+#[test]
+fn what_this_unit_does_not_have_is_named_by_its_lines() {
+    let document = document(FORTIGATE);
+    assert_eq!(document.header.origin, Origin::Other("FGVM64".into()));
+    let findings = findings(FORTIGATE);
+    for finding in [
+        "line 7: set lldp-reception enable: this unit has no such field",
+        "lines 25-33: config vpn certificate local: this unit has no such table",
+        "line 52: set ppk-secret ***: this unit has no such field",
+    ] {
+        assert!(
+            findings.iter().any(|it| it == finding),
+            "{finding}: {findings:#?}"
+        );
+    }
+    let spoilt = findings
+        .iter()
+        .find(|it| it.starts_with("line 58: "))
+        .unwrap();
+    assert!(
+        spoilt.starts_with("line 58: set two-factor carrier-pigeon: two-factor takes one of: "),
+        "{spoilt}"
+    );
+    assert!(
+        spoilt.ends_with("; config user local / edit ben is left out"),
+        "{spoilt}"
+    );
+    assert!(
+        !findings.iter().any(|it| it.contains("c2Vj")),
+        "{findings:#?}"
+    );
+}
+
+#[test]
+fn what_it_has_is_taken_with_its_line() {
+    let entries = entries(FORTIGATE);
+    for entry in [
+        "5 root system global : admintimeout=30 hostname=branch-7",
+        "42 root user fortitoken FTK200BHV1KRZCC0: seed=ENC c2VlZCBvZiBhbm90aGVyIHVuaXQ=",
+    ] {
+        assert!(
+            entries.iter().any(|it| it.starts_with(entry)),
+            "{entry}: {entries:#?}"
+        );
+    }
+    let anna = entries.iter().find(|it| it.contains(" anna:")).unwrap();
+    for field in [
+        "two-factor=fortitoken",
+        "fortitoken=FTKMOB83712DC7FE",
+        "passwd=ENC c2VjcmV0IG9mIGFub3RoZXI=",
+    ] {
+        assert!(anna.contains(field), "{anna}");
+    }
+    assert!(
+        !entries.iter().any(|it| it.contains(" ben:")),
+        "{entries:#?}"
+    );
+}
+
+#[test]
+fn virtual_domains_are_places() {
+    let text = "config vdom\nedit root\nnext\nedit sales\nnext\nend\n\n\
+                config global\nconfig system global\n    set vdom-mode multi-vdom\nend\n\
+                config user local\nend\nend\n\n\
+                config vdom\nedit sales\nconfig user local\n    edit \"anna\"\n        set status disable\n    next\nend\n\
+                config system global\nend\nend\n";
+    assert_eq!(
+        entries(text),
+        [
+            "2 root vdom root:",
+            "4 root vdom sales:",
+            "9 root system global : vdom-mode=multi-vdom",
+            "19 sales user local anna: status=disable",
+        ]
+    );
+    assert_eq!(
+        findings(text),
+        [
+            "lines 12-13: config user local: each VDOM has its own; it does not stand under 'config global'",
+            "lines 23-24: config system global: the unit has it once, under 'config global'",
+        ]
+    );
+    let sales = Vdom::parse("sales").unwrap();
+    let elsewhere = read(b"config user setting\nend\n", sales).unwrap();
+    assert_eq!(elsewhere.entries[0].vdom, sales);
+}
+
+#[test]
+fn a_file_that_is_cut_off_is_refused() {
+    let cuts = FORTIGATE.lines().count();
+    let whole: Vec<&str> = FORTIGATE.lines().collect();
+    for cut in 5..cuts {
+        let text = whole[..cut].join("\n");
+        let is_between = whole[cut - 1] == "end" && read(text.as_bytes(), Vdom::ROOT).is_ok();
+        let refused = read(text.as_bytes(), Vdom::ROOT);
+        assert!(
+            is_between || matches!(refused, Err(TextError::CutOff { .. })),
+            "cut after line {cut}: {refused:?}"
+        );
+    }
+    let within_a_quote = "config user local\nedit a\nset comments \"no end\nnext\nend\n";
+    assert_eq!(
+        read(within_a_quote.as_bytes(), Vdom::ROOT).unwrap_err(),
+        TextError::CutOff { line: 5, open: 3 }
+    );
+}
+
+#[test]
+fn a_backup_has_as_many_lines_as_it_says() {
+    let backup = |lines: u32| {
+        format!("#backup=1:release=0.1.0:at=1:lines={lines:010}\nconfig user local\nend\n")
+    };
+    assert!(read(backup(3).as_bytes(), Vdom::ROOT).is_ok());
+    assert_eq!(
+        read(backup(4).as_bytes(), Vdom::ROOT).unwrap_err(),
+        TextError::OtherLength {
+            expected: 4,
+            got: 3
+        }
+    );
+}
+
+#[test]
+fn what_is_no_configuration_is_refused() {
+    for text in [
+        &b""[..],
+        b"\n\n",
+        b"hello\n",
+        b"\x89PNG\r\n\x1a\n\x00",
+        b"show user local\n",
+    ] {
+        let refused = read(text, Vdom::ROOT).unwrap_err();
+        assert_eq!(refused, TextError::NoConfiguration, "{text:?}");
+    }
+    assert_eq!(
+        read(b"#FGBK|3|FGVM64|7|02|1517|\n\x00\x01", Vdom::ROOT).unwrap_err(),
+        TextError::Encrypted
+    );
+}
+
+#[test]
+fn lines_that_stand_nowhere_are_named_and_the_rest_is_taken() {
+    let text = "FGT # show user local\r\nconfig user local\r\n    set status enable\r\n    edit \"an\u{e9}\"\r\n\
+                next now\r\n    next\r\nend\r\nend\r\nappend x\r\n";
+    assert_eq!(entries(text), ["4 root user local an\u{e9}:"]);
+    let expected = [
+        (1, "FGT"),
+        (3, "set"),
+        (5, "next"),
+        (8, "end"),
+        (9, "append"),
+    ];
+    let expected = expected
+        .map(|(line, word)| format!("line {line}: {word}: no line of a configuration file"));
+    assert_eq!(findings(text), expected);
+}
+
+#[test]
+fn a_value_that_is_not_utf8_is_named() {
+    let text =
+        b"config user fortitoken\nedit FTK200BHV1KRZCC0\nset comments \"M\xfcller\"\nnext\nend\n";
+    let document = read(text, Vdom::ROOT).unwrap();
+    assert!(document.entries.is_empty());
+    assert_eq!(
+        document.findings[0].to_string(),
+        "line 3: set comments M\u{fffd}ller: it is not UTF-8; \
+         config user fortitoken / edit FTK200BHV1KRZCC0 is left out\n"
+    );
+}
