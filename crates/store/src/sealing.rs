@@ -102,6 +102,11 @@ impl RootKey {
         }
     }
 
+    /// A key that was made elsewhere, such as of a password.
+    pub(crate) fn from_octets(octets: Zeroizing<[u8; ROOT_KEY_LEN]>) -> Self {
+        Self(octets)
+    }
+
     fn derive(&self, purpose: &str, what: &[u8], out: &mut [u8]) -> Result<(), SealError> {
         let root: Prk = Salt::new(HKDF_SHA256, SALT).extract(self.0.as_ref());
         root.expand(&[what, purpose.as_bytes()], Length(out.len()))
@@ -180,6 +185,7 @@ pub enum SealError {
 /// operation.
 pub struct Sealer {
     key: LessSafeKey,
+    nonces: hmac::Key,
     id: [u8; KEY_ID_LEN],
 }
 
@@ -195,11 +201,14 @@ impl Sealer {
     pub fn new(root: &RootKey, purpose: &'static str) -> Result<Self, SealError> {
         let mut key = Zeroizing::new([0; 32]);
         root.derive(purpose, b"key:", key.as_mut())?;
+        let mut nonces = Zeroizing::new([0; 32]);
+        root.derive(purpose, b"nonces:", nonces.as_mut())?;
         let mut id = [0; KEY_ID_LEN];
         root.derive(purpose, b"id:", &mut id)?;
         let key = UnboundKey::new(&AES_256_GCM, key.as_ref()).map_err(|_| SealError::Crypto)?;
         Ok(Self {
             key: LessSafeKey::new(key),
+            nonces: hmac::Key::new(hmac::HMAC_SHA256, nonces.as_ref()),
             id,
         })
     }
@@ -213,6 +222,30 @@ impl Sealer {
     pub fn seal(&self, aad: &Aad, plain: &[u8]) -> Result<Sealed, SealError> {
         let mut nonce = [0; NONCE_LEN];
         aws_lc_rs::rand::fill(&mut nonce).map_err(|_| SealError::Crypto)?;
+        self.seal_under(nonce, aad, plain)
+    }
+
+    /// Seals `plain` so that the same value in the same place gives the same octets: what is shown
+    /// twice must not look changed. The nonce is a keyed hash of both, so two different values never
+    /// share one but by chance, and equal octets tell that values are equal and no more (the synthetic
+    /// nonce of RFC 8452, 9).
+    pub fn seal_alike(&self, aad: &Aad, plain: &[u8]) -> Result<Sealed, SealError> {
+        let mut hash = hmac::Context::with_key(&self.nonces);
+        hash.update(&(aad.0.len() as u64).to_be_bytes());
+        hash.update(&aad.0);
+        hash.update(plain);
+        let hash = hash.sign();
+        let mut nonce = [0; NONCE_LEN];
+        nonce.copy_from_slice(&hash.as_ref()[..NONCE_LEN]);
+        self.seal_under(nonce, aad, plain)
+    }
+
+    fn seal_under(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        aad: &Aad,
+        plain: &[u8],
+    ) -> Result<Sealed, SealError> {
         // Room for everything from the start: a vector that grows leaves copies of the plain text.
         let mut sealed = Vec::with_capacity(HEAD_LEN + plain.len() + TAG_LEN);
         sealed.push(VERSION);
@@ -311,6 +344,20 @@ mod tests {
             Aad::new("localt", "oken", "FTKMOB0000000001", 3),
         ] {
             assert_eq!(sealer.open(&other, &sealed), Err(SealError::Damaged));
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_alike_differs_with_its_value_and_its_place_alone() {
+        let sealer = Sealer::new(&root(), "test").unwrap();
+        let sealed = sealer.seal_alike(&place(), b"seed").unwrap();
+        assert_eq!(sealer.open(&place(), &sealed).unwrap().as_slice(), b"seed");
+        assert_eq!(sealer.seal_alike(&place(), b"seed").unwrap(), sealed);
+        let nonce = |sealed: &Sealed| sealed.0[1 + KEY_ID_LEN..HEAD_LEN].to_vec();
+        let elsewhere = Aad::new("local", "token", "FTKMOB0000000002", 3);
+        for (aad, plain) in [(&place(), b"seeds".as_slice()), (&elsewhere, b"seed")] {
+            let other = sealer.seal_alike(aad, plain).unwrap();
+            assert_ne!(nonce(&other), nonce(&sealed));
         }
     }
 
