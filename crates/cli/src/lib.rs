@@ -39,5 +39,6 @@ mod words;
 pub use complete::{Completion, Keys};
 pub use filter::Output;
 pub use session::{
-    Action, Command, Family, Host, Ping, PingOptions, Session, Step, Synchronise, TestToken,
+    Action, Backup, BackupPassword, Command, Destination, Extent, Family, FileName, Host, Ping,
+    PingOptions, Remote, Restore, RestoreSource, Session, Step, Synchronise, TestToken,
 };

@@ -20,14 +20,20 @@ mod arguments;
 mod children;
 mod configuring;
 mod entry;
+mod keeping;
 mod log;
+mod passing;
 mod place;
 mod references;
 mod step;
 
 pub use action::{Action, Family, Host, Ping, PingOptions};
+pub use keeping::{
+    Backup, BackupPassword, Destination, Extent, FileName, Remote, Restore, Source as RestoreSource,
+};
 
 use log::LogFilter;
+use passing::Passing;
 pub(crate) use place::Context;
 use place::{Base, Level, Place};
 use references::Pending;
@@ -48,6 +54,8 @@ pub struct Session {
     awaited: Option<Awaited>,
     /// What is done if the administrator confirms it.
     asked: Option<Box<Asked>>,
+    /// A block of a pasted configuration that is not for this unit.
+    passing: Option<Passing>,
     debug: Switches,
     ping: PingOptions,
     log_filter: LogFilter,
@@ -92,6 +100,7 @@ impl Session {
             place: Place::top(),
             awaited: None,
             asked: None,
+            passing: None,
             debug: Switches::default(),
             ping: PingOptions::default(),
             log_filter: LogFilter::default(),
@@ -144,8 +153,17 @@ impl Session {
         if let Some(asked) = self.asked.take() {
             return self.answered(*asked, line);
         }
-        self.understood(line)
-            .unwrap_or_else(|complaint| Step::Refuse(complaint.to_string()))
+        if self.passes(line) {
+            return Step::Nothing;
+        }
+        match self.understood(line) {
+            Ok(step) => step,
+            Err(complaint) if self.passes_block_of(line) => {
+                let noted = "what stands in it is passed over, up to its 'end'";
+                Step::Refuse(format!("{complaint}{noted}\n"))
+            }
+            Err(complaint) => refuse(&complaint),
+        }
     }
 
     /// Takes a question back: Ctrl-C is no answer.
@@ -237,6 +255,9 @@ impl Session {
         let [verb, name, ..] = &words[..] else {
             return false;
         };
+        if keeping::has_password(self.scope(), &words) {
+            return true;
+        }
         let table = self.place.entry().map(|entry| entry.table);
         let fields = schema::ALL
             .iter()
@@ -372,6 +393,7 @@ impl Session {
             }
             Verb::Act(act) => return self.act(act, words, output),
             Verb::Log(log) => return self.log(log, words, output),
+            Verb::Keep(keeping) => return self.keep_away(keeping, words, output),
         };
         if matches!(command, Command::Execute(_) | Command::Synchronise(_)) {
             self.awaited = Some(Awaited::Change);

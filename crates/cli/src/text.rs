@@ -9,9 +9,7 @@ mod reader;
 
 use std::fmt;
 
-use domain::admin::Edit;
-use domain::schema::Table;
-use domain::vdom::Vdom;
+use domain::admin::Incoming;
 
 use crate::render::printable;
 
@@ -30,30 +28,52 @@ pub struct Document {
     pub entries: Vec<Entry>,
     /// What in it cannot be taken over.
     pub findings: Vec<Finding>,
+    /// How many entries are among that.
+    pub left_out: usize,
 }
 
 /// An entry as it stands in the file.
 #[derive(Debug)]
 pub struct Entry {
-    /// In which virtual domain.
-    pub vdom: Vdom,
-    /// In which table.
-    pub table: &'static Table,
-    /// Under which key; empty for a single object.
-    pub key: Box<str>,
+    /// What it says.
+    pub incoming: Incoming,
     /// The line of its `edit` or `config`.
     pub line: u32,
-    /// What is set there, in its order.
-    pub edits: Vec<Edit>,
-    /// The line of each edit.
-    pub lines: Vec<u32>,
+    /// The fields that it sets, each with its line.
+    fields: Vec<(&'static str, u32)>,
+}
+
+impl Document {
+    /// Hands over what its entries say; where it stands stays.
+    pub fn take_entries(&mut self) -> Vec<Incoming> {
+        let entries = self.entries.iter_mut().map(|entry| Incoming {
+            place: entry.incoming.place.clone(),
+            edits: std::mem::take(&mut entry.incoming.edits),
+        });
+        entries.collect()
+    }
+}
+
+impl Entry {
+    /// The last line that sets something, or the first.
+    pub(crate) fn last_line(&self) -> u32 {
+        let lines = self.fields.iter().map(|(_, line)| *line);
+        lines.fold(self.line, u32::max)
+    }
+
+    /// The line that sets a field last, or that of the entry.
+    pub(crate) fn line_of(&self, field: &str) -> u32 {
+        let mut fields = self.fields.iter().rev();
+        let set = fields.find(|(name, _)| *name == field);
+        set.map_or(self.line, |(_, line)| *line)
+    }
 }
 
 /// Something that cannot be taken over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
-    /// Its first line, and its last.
-    pub lines: (u32, u32),
+    /// Its first line, and its last; none for what is not in the file.
+    pub lines: Option<(u32, u32)>,
     /// What it is, and why.
     pub text: String,
 }
@@ -62,7 +82,15 @@ impl Finding {
     /// About one line.
     pub fn at(line: u32, text: impl Into<String>) -> Self {
         Self {
-            lines: (line, line),
+            lines: Some((line, line)),
+            text: text.into(),
+        }
+    }
+
+    /// About something that is not in the file.
+    pub(crate) fn nowhere(text: impl Into<String>) -> Self {
+        Self {
+            lines: None,
             text: text.into(),
         }
     }
@@ -73,8 +101,9 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = printable(&self.text);
         match self.lines {
-            (first, last) if first == last => writeln!(f, "line {first}: {text}"),
-            (first, last) => writeln!(f, "lines {first}-{last}: {text}"),
+            None => writeln!(f, "{text}"),
+            Some((first, last)) if first == last => writeln!(f, "line {first}: {text}"),
+            Some((first, last)) => writeln!(f, "lines {first}-{last}: {text}"),
         }
     }
 }

@@ -7,9 +7,11 @@ use crate::debug::{Application, Change, Switch};
 use crate::render::View;
 
 mod actions;
+mod keeping;
 mod log;
 
 pub(crate) use actions::{Act, PingOption};
+pub(crate) use keeping::{Keeping, Where};
 pub(crate) use log::{Device, Log};
 
 /// A word of a command.
@@ -118,6 +120,7 @@ pub(crate) enum Verb {
     Outbox,
     Act(Act),
     Log(Log),
+    Keep(Keeping),
 }
 
 impl Verb {
@@ -174,7 +177,8 @@ impl Verb {
             | Self::LastLogins
             | Self::Unlock
             | Self::Outbox
-            | Self::Act(_) => true,
+            | Self::Act(_)
+            | Self::Keep(_) => true,
             Self::Log(log) => matches!(log, Log::Display | Log::Dump | Log::Verify),
         }
     }
@@ -520,6 +524,7 @@ const MOBILE_SERIAL: Argument = required(
 
 static EXECUTE: &[Node] = &[
     log::EXECUTE_LOG,
+    keeping::BACKUP,
     actions::DATE,
     actions::FACTORY_RESET,
     group(
@@ -573,6 +578,8 @@ static EXECUTE: &[Node] = &[
     actions::PING_OPTIONS,
     actions::PING6,
     actions::REBOOT,
+    keeping::RESTORE,
+    keeping::REVISIONS,
     actions::SHUTDOWN,
     actions::TELNET,
     actions::TIME,

@@ -175,7 +175,7 @@ fn plain(values: Vec<(&'static Field, Value)>) -> Vec<(&'static str, String)> {
     let text = |value| match value {
         Value::Text(text) => text.into_string(),
         Value::List(texts) => texts.join(" "),
-        Value::Sealed(sealed) => format!("sealed {sealed}"),
+        Value::Sealed(sealed) | Value::Foreign(sealed) => format!("sealed {sealed}"),
         Value::Secret(_) => panic!("a secret was typed in clear"),
     };
     let mut plain: Vec<_> = values

@@ -29,7 +29,7 @@ fn findings(text: &str) -> Vec<String> {
 
 /// `12 root user local anna: email-to=a@example.com`.
 fn written(entry: &Entry) -> String {
-    let edits = entry.edits.iter().map(|edit| match edit {
+    let edits = entry.incoming.edits.iter().map(|edit| match edit {
         Edit::Set(field, Value::Sealed(sealed)) => format!(" {}=ENC {sealed}", field.name),
         Edit::Set(field, Value::Secret(_)) => format!(" {}=?", field.name),
         Edit::Set(field, value) => format!(" {}={}", field.name, value.texts().join("|")),
@@ -39,16 +39,13 @@ fn written(entry: &Entry) -> String {
             format!(" {}[{}]", table.path, keys.join("|"))
         }
     });
-    let Entry {
-        vdom,
-        table,
-        key,
-        line,
-        ..
-    } = entry;
+    let place = &entry.incoming.place;
     format!(
-        "{line} {vdom} {} {key}:{}",
-        table.path,
+        "{} {} {} {}:{}",
+        entry.line,
+        place.vdom(),
+        place.table().path,
+        place.key(),
         edits.collect::<String>()
     )
 }
@@ -141,7 +138,7 @@ fn virtual_domains_are_places() {
     );
     let sales = Vdom::parse("sales").unwrap();
     let elsewhere = read(b"config user setting\nend\n", sales).unwrap();
-    assert_eq!(elsewhere.entries[0].vdom, sales);
+    assert_eq!(elsewhere.entries[0].incoming.place.vdom(), sales);
 }
 
 #[test]

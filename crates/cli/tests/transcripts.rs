@@ -29,6 +29,8 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    backup_and_restore
+    from_a_fortigate
     administrators
     configure_unit
     configure_users

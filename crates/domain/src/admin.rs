@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use ident::{ActivationCode, LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
-use otp::Seed;
+use otp::{Seed, Step};
 use zeroize::Zeroizing;
 
 use crate::audit::{Actor, Event};
@@ -25,11 +25,14 @@ mod configure;
 mod entries;
 mod error;
 mod references;
+mod restore;
 mod supply;
+mod token_entry;
 mod vdoms;
 
 pub use error::AdminError;
 pub use references::{Named, Use, Uses, UsesOf};
+pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring};
 pub use vdoms::{Held, Holds, VDOMS_MAX};
 
 /// One thing to do.
@@ -143,7 +146,7 @@ pub enum Delivery {
 }
 
 /// One change of an entry.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Edit {
     /// `set FIELD VALUE`.
     Set(&'static Field, Value),
@@ -314,6 +317,8 @@ pub struct Plan {
     pub events: Vec<Event>,
     /// What has to be sent.
     pub messages: Vec<Message>,
+    /// What whoever asked for it is told besides.
+    pub remarks: Vec<Remark>,
 }
 
 /// One change of state.
@@ -329,6 +334,8 @@ pub enum Change {
     TokenRemoved(TokenSerial),
     /// A token has a new seed, or none. Codes of the old one are dead.
     Seed(TokenSerial, Option<Seed>),
+    /// Steps of a token up to this one are spent: another unit may have accepted them.
+    Spent(TokenSerial, Step),
     /// An entry of another table was created or changed.
     Object(Object),
     /// An entry of another table is gone.
@@ -479,6 +486,7 @@ pub fn apply(
         now,
         code_lifetime: facts.code_lifetime,
         profile: facts.profile,
+        manner: Manner::Typed,
     };
     match operation {
         Operation::Configure { place, edits } => {
@@ -521,6 +529,16 @@ struct Context<'a> {
     now: Timestamp,
     code_lifetime: Span,
     profile: Profile,
+    manner: Manner,
+}
+
+/// How a change comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Manner {
+    /// Somebody types it, and waits for what comes of it.
+    Typed,
+    /// It is one of many, taken from a configuration.
+    Restored,
 }
 
 impl Context<'_> {
@@ -550,10 +568,18 @@ impl Plan {
         }
     }
 
+    fn remarked(remarks: impl IntoIterator<Item = Remark>) -> Self {
+        Self {
+            remarks: remarks.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
     fn and(mut self, other: Self) -> Self {
         self.changes.extend(other.changes);
         self.events.extend(other.events);
         self.messages.extend(other.messages);
+        self.remarks.extend(other.remarks);
         self
     }
 }

@@ -92,7 +92,7 @@ impl Revision {
         for (field, value) in object.values() {
             update(field.name);
             match value {
-                Value::Sealed(enc) => update(enc),
+                Value::Sealed(enc) | Value::Foreign(enc) => update(enc),
                 Value::Secret(plain) => update(plain),
                 Value::Text(_) | Value::List(_) => {
                     value.texts().iter().for_each(|text| update(text));

@@ -302,7 +302,7 @@ fn copied_value(field: &Field, value: &Value) -> Value {
     match value {
         Value::Text(text) => Value::Text(text.clone()),
         Value::List(texts) => Value::List(texts.clone()),
-        Value::Sealed(text) => Value::Sealed(text.clone()),
+        Value::Sealed(text) | Value::Foreign(text) => Value::Sealed(text.clone()),
         Value::Secret(_) => panic!("{} is kept open", field.name),
     }
 }

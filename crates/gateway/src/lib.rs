@@ -29,6 +29,7 @@ mod network;
 mod qr;
 pub mod radius_server;
 mod seldom;
+mod shelf;
 pub mod ssh;
 mod supply;
 mod time_servers;
@@ -56,6 +57,7 @@ use local_socket::LocalSocket;
 use login::{AdminLogins, Backends};
 use network::{Endpoint, Hosts, UnitResolver};
 use radius_server::{RadiusServer, Traffics};
+use shelf::Shelf;
 use ssh::{HostKeyError, Listening, Ssh, SshConfig};
 use supply::Supply;
 use token_server::TokenServer;
@@ -63,6 +65,9 @@ pub use token_server::TokenServerConfig;
 
 /// How often the rows of tokens are brought up to what memory knows.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+
+/// The directory of kept configurations, beside the database.
+const BACKUP: &str = "backup";
 
 /// What a gateway needs before it has a store.
 #[derive(Debug)]
@@ -155,6 +160,7 @@ impl Gateway {
             started: Instant::now(),
             traffics: Arc::clone(&traffics),
             endings,
+            shelf: Shelf::at(location.database.with_file_name(BACKUP)),
         };
         let debug = DebugLog::default();
         let resolver = Arc::new(UnitResolver::new(Arc::clone(&store)));

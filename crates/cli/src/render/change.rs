@@ -30,7 +30,7 @@ pub fn change(operation: &Operation) -> String {
 
 fn edited(edit: &Edit) -> String {
     match edit {
-        Edit::Set(field, Value::Secret(_) | Value::Sealed(_)) => {
+        Edit::Set(field, Value::Secret(_) | Value::Sealed(_) | Value::Foreign(_)) => {
             format!("set {} ENC *", field.name)
         }
         Edit::Set(field, value) => {

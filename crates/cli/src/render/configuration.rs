@@ -269,7 +269,9 @@ impl Listing {
             .filter_map(|field| {
                 let text = match (shown.value(field), &field.kind) {
                     (None, Kind::Secret(_)) => return None,
-                    (Some(Value::Secret(_) | Value::Sealed(_)), _) => "*".to_owned(),
+                    (Some(Value::Secret(_) | Value::Sealed(_) | Value::Foreign(_)), _) => {
+                        "*".to_owned()
+                    }
                     (Some(Value::Text(text)), Kind::Moment) => self.date(text),
                     (None, Kind::Moment) => self.date(field.default),
                     (Some(Value::Text(text)), _) => printable(text),
@@ -321,7 +323,7 @@ fn not_found(table: &Table, key: &str) -> String {
 /// A value as [`Field::parse`] takes it. A secret that was typed and not saved yet has no sealed form.
 pub(crate) fn typed(field: &Field, value: &Value) -> String {
     match value {
-        Value::Sealed(sealed) => format!("ENC {sealed}"),
+        Value::Sealed(sealed) | Value::Foreign(sealed) => format!("ENC {sealed}"),
         Value::Secret(_) => "ENC *".to_owned(),
         Value::Text(_) | Value::List(_) => listed(&field.kind, value.texts()),
     }

@@ -3,6 +3,7 @@
 mod administrators;
 mod change;
 mod configuration;
+mod keeping;
 mod log;
 mod logins;
 mod network;
@@ -20,6 +21,11 @@ pub use administrators::{administrator, administrators};
 pub use change::change;
 pub use configuration::{Listing, Part, View};
 pub(crate) use configuration::{Scope, Shown, typed};
+pub(crate) use keeping::named;
+pub use keeping::{
+    FETCHED, Kept, OpenedBy, WAIT, connecting, findings, kept, not_kept, remark, restored,
+    revision, revision_head,
+};
 pub use log::{LogLines, log_deleted, log_verified};
 pub use logins::login;
 pub use network::{

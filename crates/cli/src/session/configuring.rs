@@ -2,7 +2,7 @@
 
 use domain::admin::{Edit, Operation};
 use domain::schema::{
-    Access, Field, KeyForm, Object, Place, Shape, Table, VDOM, Value, ValueError,
+    Access, FORTITOKEN, Field, KeyForm, Object, Place, Shape, Table, VDOM, Value, ValueError,
 };
 use domain::vdom::Vdom;
 
@@ -170,11 +170,31 @@ impl Session {
         let Some(field) = field else {
             return Ok(Step::Nothing);
         };
+        if field.access == Access::System {
+            return self.set_of_system(field, words);
+        }
         let value = field
             .parse(words)
             .map_err(|error| bad_value(field, words, &error))?;
         let names = value.texts().to_vec();
         Ok(self.resolve(field, value, names))
+    }
+
+    /// What the system sets may stand in a pasted configuration: with a token that is not here, or as it
+    /// is here.
+    fn set_of_system(
+        &mut self,
+        field: &'static Field,
+        words: &[String],
+    ) -> Result<Step, Complaint> {
+        let refused = |error: &ValueError| bad_value(field, words, error);
+        let value = field.read(words).map_err(|error| refused(&error))?;
+        let entry = self.place.entry();
+        match entry.map(|entry| (entry.table, entry.stored.as_ref())) {
+            Some((table, None)) if table == &FORTITOKEN => Ok(self.keep(Edit::Set(field, value))),
+            Some((_, Some(stored))) if stored.is_set_to(field, &value) => Ok(Step::Nothing),
+            _ => Err(refused(&ValueError::System { field: field.name })),
+        }
     }
 
     pub(super) fn append(

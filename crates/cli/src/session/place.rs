@@ -86,6 +86,11 @@ impl Place {
         }
     }
 
+    /// Whether nothing is open.
+    pub(super) fn is_top(&self) -> bool {
+        self.base == Base::Top && self.levels.is_empty()
+    }
+
     /// The words that may be typed here.
     pub(super) fn scope(&self, context: Context) -> Scope {
         match (self.levels.last(), self.base) {

@@ -7,7 +7,7 @@ use domain::vdom::Vdom;
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::Action;
+use super::{Action, Backup, Restore};
 use crate::filter::Output;
 use crate::render::Listing;
 
@@ -58,6 +58,14 @@ pub enum Command {
     Ask(Query),
     /// Do something outside of the store, and print what comes of it as it comes.
     Act(Action),
+    /// Put the configuration away, and print what came of it.
+    Backup(Backup),
+    /// Take a configuration back, and print the report.
+    Restore(Restore),
+    /// Print the revisions that are kept with [`render::revision`](crate::render::revision).
+    Revisions,
+    /// Delete a revision.
+    RemoveRevision(u32),
 }
 
 /// `execute fortitoken sync`.

@@ -23,6 +23,8 @@ pub const SALT_LEN: usize = 16;
 pub struct Header {
     /// What wrote it.
     pub origin: Origin,
+    /// For whom.
+    pub administrator: Box<str>,
     /// For a backup: when, and how much it is.
     pub stamp: Option<Stamp>,
     /// For a backup under a password: what makes the key of it.
@@ -68,6 +70,16 @@ pub struct PasswordKey {
 }
 
 impl Header {
+    /// The header of a file that begins like this.
+    pub fn of(beginning: &str) -> Result<Self, TextError> {
+        let mut header = Self::default();
+        let lines = beginning.lines().take_while(|line| line.starts_with('#'));
+        for (line, number) in lines.zip(1..) {
+            header.take(number, line)?;
+        }
+        Ok(header)
+    }
+
     /// The lines of a backup that stand behind those of `show`. They have the same length whatever
     /// `lines` is, so that it can be written once it is known.
     pub fn lines(&self) -> String {
@@ -106,6 +118,8 @@ impl Header {
                 Some(model) => Origin::Other(model.into()),
                 None => Origin::Unknown,
             };
+            let user = version.split_once(":user=").map(|(_, user)| user);
+            self.administrator = user.unwrap_or_default().into();
         } else if let Some(stamp) = line.strip_prefix(MARK) {
             self.stamp = Some(parsed_stamp(stamp).ok_or_else(damaged)??);
         } else if let Some(key) = line.strip_prefix(KEY_MARK) {
@@ -154,14 +168,6 @@ fn value<'a>(values: &'a str, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn taken(lines: &str) -> Result<Header, TextError> {
-        let mut header = Header::default();
-        for (line, number) in lines.lines().zip(1..) {
-            header.take(number, line)?;
-        }
-        Ok(header)
-    }
-
     #[test]
     fn the_lines_of_a_backup_say_what_was_written() {
         let header = Header {
@@ -178,13 +184,14 @@ mod tests {
                 id: 0x0bad_cafe,
             }),
             comment: "before: the move".into(),
+            administrator: Box::default(),
         };
-        assert_eq!(taken(&header.lines()), Ok(header));
+        assert_eq!(Header::of(&header.lines()), Ok(header));
     }
 
     #[test]
     fn who_wrote_it_is_told_by_the_model() {
-        let of = |line: &str| taken(line).unwrap().origin;
+        let of = |line: &str| Header::of(line).unwrap().origin;
         assert_eq!(
             of("#config-version=SYMBVM-7.6.0-FW-build3401-240724:opmode=0:vdom=0:user=admin"),
             Origin::Symbolon
@@ -199,12 +206,12 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         assert_eq!(
-            taken("#backup=2:release=9.0.0:new=1"),
+            Header::of("#backup=2:release=9.0.0:new=1"),
             Err(TextError::Newer {
                 release: "9.0.0".to_owned()
             })
         );
-        assert_eq!(taken("#FGBK|3|FGVM64|7|02"), Err(TextError::Encrypted));
+        assert_eq!(Header::of("#FGBK|3|FGVM64|7|02"), Err(TextError::Encrypted));
         for damaged in [
             "#backup=",
             "#backup=1:release=0.1.0:at=1",
@@ -212,7 +219,7 @@ mod tests {
             "#backup-key=scrypt:n=1",
         ] {
             assert_eq!(
-                taken(damaged),
+                Header::of(damaged),
                 Err(TextError::Header { line: 1 }),
                 "{damaged}"
             );

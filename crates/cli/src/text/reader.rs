@@ -1,11 +1,12 @@
 //! Lines to entries. Every table, field and value is looked up in its declaration; what is not there is
 //! named with its line, and the rest goes on.
 
-use domain::admin::Edit;
-use domain::schema::{Access, Field, Kind, Object, Scope, Shape, Table, VDOM};
+use domain::admin::{Edit, Incoming};
+use domain::schema::{Access, Field, Kind, Object, Place, Scope, Shape, Table, VDOM};
 use domain::vdom::Vdom;
 
 use super::{Document, Entry, Finding, Header, TextError};
+use crate::render::named;
 use crate::words::Statement;
 
 /// The longest statement in octets: a FortiGate's longest values, pages and certificates, have some 32 KiB.
@@ -88,6 +89,7 @@ impl Reader {
                 header: Header::default(),
                 entries: Vec::new(),
                 findings: Vec::new(),
+                left_out: 0,
             },
         }
     }
@@ -188,7 +190,7 @@ impl Reader {
     }
 
     fn find(&mut self, text: impl Into<String>) {
-        let lines = (self.first, self.line);
+        let lines = Some((self.first, self.line));
         let text = text.into();
         self.document.findings.push(Finding { lines, text });
     }
@@ -207,7 +209,7 @@ impl Reader {
             from, what, why, ..
         }) = self.skipping.take()
         {
-            let lines = (from, self.line);
+            let lines = Some((from, self.line));
             let text = format!("{what}: {why}");
             self.document.findings.push(Finding { lines, text });
         }
@@ -217,10 +219,10 @@ impl Reader {
         self.configures = true;
         match self.frames.last() {
             None => self.config_table(path),
-            Some(Frame::Entry(Draft { entry, .. })) => match entry.table.child(path) {
+            Some(Frame::Entry(Draft { entry, .. })) => match entry.place().table().child(path) {
                 Some(table) => self.frames.push(Frame::ChildTable(table, Vec::new())),
                 None => {
-                    let what = format!("{} / config {path}", named(entry));
+                    let what = format!("{} / config {path}", named(entry.place()));
                     self.skip(what, NO_TABLE);
                 }
             },
@@ -263,19 +265,19 @@ impl Reader {
     }
 
     fn draft(&self, table: &'static Table, key: &str) -> Draft {
-        let vdom = match (table.scope, self.base) {
-            (Scope::Global, _) => Vdom::ROOT,
-            (Scope::Vdom, Base::Vdom(vdom)) => vdom,
-            (Scope::Vdom, _) => self.vdom,
+        let vdom = match self.base {
+            Base::Vdom(vdom) => vdom,
+            Base::Top | Base::Global | Base::Vdoms => self.vdom,
         };
+        let place = Place::new(vdom, table, key);
         Draft {
             entry: Entry {
-                vdom,
-                table,
-                key: key.into(),
+                incoming: Incoming {
+                    place,
+                    edits: Vec::new(),
+                },
                 line: self.first,
-                edits: Vec::new(),
-                lines: Vec::new(),
+                fields: Vec::new(),
             },
             spoilt: false,
         }
@@ -307,7 +309,7 @@ impl Reader {
         };
         self.base = Base::Vdom(vdom);
         let entries = &mut self.document.entries;
-        let is_known = |entry: &Entry| entry.table == &VDOM && *entry.key == *key;
+        let is_known = |entry: &Entry| entry.place().table() == &VDOM && entry.place().key() == key;
         if !entries.iter().take(VDOMS_AHEAD).any(is_known) {
             let Draft { entry, .. } = self.draft(&VDOM, key);
             self.document.entries.push(entry);
@@ -345,7 +347,7 @@ impl Reader {
 
     fn table(&self) -> Option<&'static Table> {
         match self.frames.last()? {
-            Frame::Entry(draft) => Some(draft.entry.table),
+            Frame::Entry(draft) => Some(draft.entry.place().table()),
             Frame::ChildEntry(child) => Some(child.table),
             Frame::Table(_) | Frame::ChildTable(..) => None,
         }
@@ -374,10 +376,10 @@ impl Reader {
             });
         let left_out = drafts
             .next()
-            .filter(|draft| !draft.entry.key.is_empty())
+            .filter(|draft| !draft.entry.place().key().is_empty())
             .map(|draft| {
                 draft.spoilt = true;
-                named(&draft.entry)
+                named(draft.entry.place())
             });
         match left_out {
             Some(entry) => self.find(format!("{line}; {entry} is left out")),
@@ -397,7 +399,9 @@ impl Reader {
 
     fn next(&mut self) {
         match (self.frames.last(), self.base) {
-            (Some(Frame::Entry(draft)), _) if draft.entry.table.key().is_some() => self.close(),
+            (Some(Frame::Entry(draft)), _) if draft.entry.place().table().key().is_some() => {
+                self.close();
+            }
             (Some(Frame::ChildEntry(_)), _) => self.close(),
             (None, Base::Vdom(_)) => self.base = Base::Vdoms,
             _ => self.not_understood("next"),
@@ -406,7 +410,7 @@ impl Reader {
 
     fn end(&mut self) {
         match (self.frames.last(), self.base) {
-            (Some(Frame::Entry(draft)), _) if draft.entry.table.key().is_some() => {
+            (Some(Frame::Entry(draft)), _) if draft.entry.place().table().key().is_some() => {
                 self.close();
                 self.close();
             }
@@ -424,9 +428,8 @@ impl Reader {
     fn close(&mut self) {
         let line = self.first;
         match (self.frames.pop(), self.frames.last_mut()) {
-            (Some(Frame::Entry(draft)), _) if !draft.spoilt => {
-                self.document.entries.push(draft.entry);
-            }
+            (Some(Frame::Entry(draft)), _) if draft.spoilt => self.document.left_out += 1,
+            (Some(Frame::Entry(draft)), _) => self.document.entries.push(draft.entry),
             (Some(Frame::ChildTable(table, children)), Some(Frame::Entry(draft))) => {
                 draft.entry.keep(Edit::Children(table, children), line);
             }
@@ -443,17 +446,15 @@ impl Reader {
 const VDOMS_AHEAD: usize = 1_000;
 
 impl Entry {
-    fn keep(&mut self, edit: Edit, line: u32) {
-        self.edits.push(edit);
-        self.lines.push(line);
+    fn place(&self) -> &Place {
+        &self.incoming.place
     }
-}
 
-/// `config user local / edit anna`.
-pub(crate) fn named(entry: &Entry) -> String {
-    match &*entry.key {
-        "" => format!("config {}", entry.table.path),
-        key => format!("config {} / edit {key}", entry.table.path),
+    fn keep(&mut self, edit: Edit, line: u32) {
+        if let Edit::Set(field, _) = &edit {
+            self.fields.push((field.name, line));
+        }
+        self.incoming.edits.push(edit);
     }
 }
 

@@ -1,11 +1,13 @@
 //! A gateway in memory: what a shell does for a session, with a clock that stands still.
 
+use std::collections::BTreeMap;
+
 use cli::debug::{self, Application, Line, Source, Text};
-use cli::render::{self, Activation, Outcome, Part, Qr, Request, Zone};
+use cli::render::{self, Activation, Listing, Outcome, Part, Qr, Request, Zone};
 use cli::{Action, Command, Completion, Output, Session, Step, Synchronise, TestToken};
 use domain::admin::{
     self, AdminError, Change, Entropy, Facts, Held, Holds, Message, Named, Operation, Owned, Owner,
-    Phone, Plan, Polled, Reads, Supplied, Use, Uses, UsesOf,
+    Phone, Plan, Polled, Reads, Remark, Supplied, Use, Uses, UsesOf,
 };
 use domain::audit::{Actor, Event};
 use domain::explain::Finding;
@@ -32,6 +34,7 @@ use otp::{Drift, Step as CodeStep};
 use zeroize::Zeroizing;
 
 mod administrators;
+mod keeping;
 mod log;
 mod network;
 mod radius;
@@ -53,7 +56,12 @@ pub(crate) struct World {
     outbox: Vec<OutboxRow>,
     events: Vec<Event>,
     store_is_down: bool,
+    /// Configurations that are kept, by the names of their files.
+    files: BTreeMap<String, String>,
 }
+
+/// What every secret of an entry is sealed as.
+const SEALED: &str = "c2VhbGVkIHNlY3JldA==";
 
 /// Whether the session goes on.
 #[derive(PartialEq, Eq)]
@@ -65,7 +73,7 @@ pub(crate) enum Goes {
 impl World {
     pub(crate) fn new() -> Self {
         Self {
-            session: Session::new(Zone::ahead_by(|_| Span::from_hours(2))),
+            session: Session::new(zone()),
             now: START,
             users: Vec::new(),
             tokens: vec![
@@ -85,6 +93,7 @@ impl World {
             outbox: Vec::new(),
             events: log::events(START),
             store_is_down: false,
+            files: BTreeMap::new(),
         }
     }
 
@@ -120,7 +129,8 @@ impl World {
                     command: Command::Configure(operation),
                     ..
                 } => {
-                    let applied = self.apply(operation);
+                    let (said, applied) = self.configure(operation);
+                    text += &said;
                     step = self.session.applied(applied);
                 }
                 Step::Run { command, output } => {
@@ -214,27 +224,48 @@ impl World {
             Command::Poll(_) => self.poll(),
             Command::Synchronise(asked) => synchronised(&asked),
             Command::TestToken(asked) => tested(&asked),
-            Command::List(mut listing) => {
-                let mut text = listing.head("admin");
-                for part in listing.parts(&self.vdoms()) {
-                    let (vdom, table) = match part {
-                        Part::Text(part) => {
-                            text += &part;
-                            continue;
-                        }
-                        Part::Table(vdom, table) => (vdom, table),
-                    };
-                    for object in self.rows(&listing.query(vdom, table)) {
-                        text += &listing.entry(&object);
-                    }
-                    text += &listing.end(table);
-                }
-                text
-            }
+            Command::List(mut listing) => listing.head("admin") + &self.listed(&mut listing),
             Command::Ask(query) => self.ask(&query),
             Command::Act(action) => self.act(&action),
+            command => self.keep(command),
         };
         output.push(&text) + &output.finish()
+    }
+
+    fn listed(&self, listing: &mut Listing) -> String {
+        let mut text = String::new();
+        for part in listing.parts(&self.vdoms()) {
+            let (vdom, table) = match part {
+                Part::Text(part) => {
+                    text += &part;
+                    continue;
+                }
+                Part::Table(vdom, table) => (vdom, table),
+            };
+            for object in self.rows(&listing.query(vdom, table)) {
+                text += &listing.entry(&object);
+            }
+            text += &listing.end(table);
+        }
+        text
+    }
+
+    /// What a change of the configuration has to say, and what became of it.
+    fn configure(&mut self, operation: Operation) -> (String, Result<(), AdminError>) {
+        let operation = keeping::understood_operation(operation);
+        let place = match &operation {
+            Operation::Configure { place, .. } => Some(place.clone()),
+            _ => None,
+        };
+        match self.plan(operation) {
+            Ok(remarks) => {
+                let lines = remarks
+                    .iter()
+                    .map(|it| render::remark(place.as_ref(), it) + "\n");
+                (lines.collect(), Ok(()))
+            }
+            Err(error) => (String::new(), Err(error)),
+        }
     }
 
     fn execute(&mut self, operation: Operation) -> String {
@@ -499,6 +530,10 @@ impl World {
     }
 
     fn apply(&mut self, operation: Operation) -> Result<(), AdminError> {
+        self.plan(operation).map(drop)
+    }
+
+    fn plan(&mut self, operation: Operation) -> Result<Vec<Remark>, AdminError> {
         let entropy = Entropy {
             seed: Zeroizing::new([7; 20]),
             salt: [7; 16],
@@ -509,7 +544,10 @@ impl World {
         };
         let facts = self.facts(&operation.reads());
         let Plan {
-            changes, messages, ..
+            changes,
+            messages,
+            remarks,
+            ..
         } = admin::apply(operation, facts, &entropy, &actor, self.now)?;
         for change in changes {
             self.change(change);
@@ -517,7 +555,7 @@ impl World {
         for message in messages {
             self.send(message);
         }
-        Ok(())
+        Ok(remarks)
     }
 
     fn facts(&self, reads: &Reads) -> Facts {
@@ -724,7 +762,7 @@ impl World {
                 copied.key = to;
                 self.objects.push(copied);
             }
-            Change::Seed(..) | Change::FailuresCleared(_) => {}
+            Change::Seed(..) | Change::Spent(..) | Change::FailuresCleared(_) => {}
         }
     }
 
@@ -804,12 +842,16 @@ fn sealed(object: Object) -> Object {
     }
     for (field, value) in object.into_parts().0 {
         let value = match value {
-            Value::Secret(_) => Value::Sealed("c2VhbGVkIHNlY3JldA==".into()),
+            Value::Secret(_) => Value::Sealed(SEALED.into()),
             other => other,
         };
         kept.set(field, value);
     }
     kept
+}
+
+fn zone() -> Zone {
+    Zone::ahead_by(|_| Span::from_hours(2))
 }
 
 fn copy(object: &Object) -> Object {
@@ -821,7 +863,7 @@ fn copy(object: &Object) -> Object {
         let value = match value {
             Value::Text(text) => Value::Text(text.clone()),
             Value::List(texts) => Value::List(texts.clone()),
-            Value::Sealed(text) => Value::Sealed(text.clone()),
+            Value::Sealed(text) | Value::Foreign(text) => Value::Sealed(text.clone()),
             Value::Secret(_) => unreachable!("nothing open is stored"),
         };
         copied.set(field, value);

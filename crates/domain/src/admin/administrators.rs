@@ -4,7 +4,7 @@
 use ident::TokenSerial;
 
 use super::configure::required;
-use super::{AdminError, Context, Facts, Owned, Owner, Plan, supply};
+use super::{AdminError, Context, Facts, Manner, Owned, Owner, Plan, supply};
 use crate::access::SUPER_ADMIN;
 use crate::name::{CanonicalName, Realm, UserName};
 use crate::schema::{ADMIN, FORTITOKEN, Object, Table};
@@ -126,9 +126,10 @@ pub(super) fn reassign(
         .and_then(|serial| facts.take_token(serial))
         .map_or_else(Plan::default, |Owned { token, .. }| supply::released(token));
     let requested = match after.and_then(|serial| facts.take_token(serial)) {
-        Some(Owned { token, .. }) if token.is_mobile() => {
-            supply::requested(token, Some(person.clone()), context)
-        }
+        Some(Owned { token, .. }) if token.is_mobile() => match context.manner {
+            Manner::Typed => supply::requested(token, Some(person.clone()), context),
+            Manner::Restored => supply::unprovisioned(token),
+        },
         _ => Plan::default(),
     };
     released.and(requested)

@@ -4,17 +4,15 @@ use ident::TokenSerial;
 use zeroize::Zeroizing;
 
 use super::administrators::{self, not_taken, reassign};
-use super::{
-    AdminError, Change, Context, Edit, Facts, Owned, Plan, Reads, authserver, references, vdoms,
-};
+use super::{AdminError, Change, Context, Edit, Facts, Manner, Plan, Reads, Remark};
+use super::{authserver, references, token_entry, vdoms};
 use crate::audit::{Event, What};
 use crate::backend::Kind;
 use crate::name::{CanonicalName, NameError, Realm, UserName};
 use crate::password::PasswordHash;
 use crate::public_key::PublicKey;
 use crate::schema::{ADMIN, FORTITOKEN, LDAP, LOCAL, RADIUS, RADIUS_CLIENT, VDOM};
-use crate::schema::{Field, KeyForm, Object, Place, Value};
-use crate::token::{Stage, Token, TokenStatus};
+use crate::schema::{Access, Field, KeyForm, Object, Place, Value};
 use crate::user::{Keeper, Switch, TwoFactor, User};
 
 /// What an entry and its edits refer to. A key or reference that cannot exist reads nothing; the
@@ -65,7 +63,7 @@ pub(super) fn configure(
     let plan = if place.table() == &LOCAL {
         configure_user(place, edits, facts, context)?
     } else if place.table() == &FORTITOKEN {
-        configure_token(place, edits, facts)?
+        token_entry::configure(place, edits, facts, context)?
     } else if place.table() == &VDOM {
         vdoms::create(place, &facts)?
     } else {
@@ -117,18 +115,24 @@ fn configure_user(
         });
     }
     let before = existing.as_ref().and_then(in_use);
+    let lacks_password = existing
+        .as_ref()
+        .is_some_and(|user| user.password.is_none());
+    let foreign = edits.iter().find_map(foreign);
     let mut user = existing.unwrap_or_else(|| User::new(name));
     for edit in edits {
         edit_user(&mut user, edit, &facts, context)?;
     }
-    complete(&user)?;
+    complete(&user, lacks_password || foreign.is_some(), context)?;
     let after = in_use(&user);
     let moved = if before == after {
         Plan::default()
     } else {
         reassign(user.name.canonical(), before, after, facts, context)
     };
-    Ok(Plan::of(Change::User(user)).and(moved))
+    let remark = foreign.map(|field| Remark::of_foreign(field, user.password.is_some()));
+    let plan = Plan::of(Change::User(user)).and(moved);
+    Ok(plan.and(Plan::remarked(remark)))
 }
 
 pub(super) fn in_use(user: &User) -> Option<TokenSerial> {
@@ -136,8 +140,13 @@ pub(super) fn in_use(user: &User) -> Option<TokenSerial> {
         .filter(|_| user.two_factor == TwoFactor::Fortitoken)
 }
 
-fn complete(user: &User) -> Result<(), AdminError> {
-    first_factor(user)?;
+/// A user without a password cannot log in. Whoever makes one forgot it, unless it is one that comes
+/// from another unit or came from there before.
+fn complete(user: &User, may_lack_password: bool, context: &Context<'_>) -> Result<(), AdminError> {
+    let is_lacking = user.keeper == Keeper::Here && user.password.is_none();
+    if !is_lacking || (context.manner == Manner::Typed && !may_lack_password) {
+        first_factor(user)?;
+    }
     if user.two_factor == TwoFactor::Fortitoken && user.token.is_none() {
         let why = "the serial number of the user's token; 'show user fortitoken' lists them";
         return Err(AdminError::Incomplete {
@@ -205,6 +214,7 @@ fn edit_user(
         "radius-server" => user.radius_server = unless_empty(text),
         "fortitoken" => user.token = free_token(text, &user.name, facts)?,
         "email-to" => user.email = unless_empty(text),
+        "passwd" if matches!(value, Value::Foreign(_)) => {}
         "passwd" => user.password = password(&value, context)?,
         _ => {}
     }
@@ -240,48 +250,15 @@ fn password(value: &Value, context: &Context<'_>) -> Result<Option<PasswordHash>
     match value {
         Value::Secret(password) => Ok(Some(PasswordHash::new(password, context.entropy.salt)?)),
         Value::Sealed(phc) => Ok(Some(PasswordHash::from_enc(phc)?)),
-        Value::Text(_) | Value::List(_) => Ok(None),
+        Value::Text(_) | Value::List(_) | Value::Foreign(_) => Ok(None),
     }
 }
 
-fn configure_token(place: &Place, edits: Vec<Edit>, mut facts: Facts) -> Result<Plan, AdminError> {
-    let (vdom, key) = (place.vdom(), place.key());
-    let serial = TokenSerial::parse(key).map_err(|error| AdminError::Serial {
-        key: key.into(),
-        error: error.to_string().into(),
-    })?;
-    let mut token = match facts.take_token(serial) {
-        Some(Owned { token, .. }) if token.vdom != vdom => {
-            return Err(AdminError::TokenElsewhere(serial));
-        }
-        Some(Owned { token, .. }) => token,
-        None => Token::imported(vdom, serial, None),
-    };
-    if token.is_mobile() && token.licence.is_none() && matches!(token.stage, Stage::New) {
-        return Err(AdminError::MobileNotImported(serial));
-    }
-    for edit in edits {
-        edit_token(&mut token, &edit);
-    }
-    Ok(Plan::of(Change::Token(token)))
-}
-
-fn edit_token(token: &mut Token, edit: &Edit) {
-    let (field, text) = match edit {
-        Edit::Set(field, value) => (field, value.as_text().unwrap_or("")),
-        Edit::Unset(field) => (field, field.default),
-        Edit::Children(..) => return,
-    };
-    match field.name {
-        "status" => {
-            token.status = if text == "lock" {
-                TokenStatus::Lock
-            } else {
-                TokenStatus::Active
-            };
-        }
-        "comments" => token.comments = Box::from(text),
-        _ => {}
+/// The field, if it is set to what another unit sealed.
+fn foreign(edit: &Edit) -> Option<&'static Field> {
+    match edit {
+        Edit::Set(field, Value::Foreign(_)) => Some(*field),
+        _ => None,
     }
 }
 
@@ -298,8 +275,21 @@ fn configure_object(
     let stored = facts.object.take();
     let token_before = stored.as_ref().and_then(administrators::in_use);
     let mut object = stored.unwrap_or_else(|| Object::at(place));
+    let mut remarks = Vec::new();
     for edit in edits {
         match edit {
+            Edit::Set(field, Value::Foreign(sealed)) => {
+                let is_here = object.value(field.name).is_some();
+                remarks.push(Remark::of_foreign(field, is_here));
+                if !is_here {
+                    object.set(field, Value::Sealed(sealed));
+                }
+            }
+            Edit::Set(field, value) if field.access == Access::System => {
+                if !object.is_set_to(field, &value) {
+                    remarks.push(Remark::System(field));
+                }
+            }
             Edit::Set(field, value) if table == &ADMIN && field.name == "password" => {
                 object.set(field, hashed(value, context)?);
             }
@@ -337,7 +327,9 @@ fn configure_object(
     } else {
         Plan::default()
     };
-    Ok(Plan::of(Change::Object(object)).and(moved))
+    Ok(Plan::of(Change::Object(object))
+        .and(moved)
+        .and(Plan::remarked(remarks)))
 }
 
 /// A key stands in configuration text, in prompts and in the log.
@@ -414,7 +406,7 @@ pub(super) fn required(
     why: &'static str,
 ) -> Result<(), AdminError> {
     let is_blank = match object.value(field) {
-        Some(Value::Text(text) | Value::Sealed(text)) => text.is_empty(),
+        Some(Value::Text(text) | Value::Sealed(text) | Value::Foreign(text)) => text.is_empty(),
         Some(Value::Secret(secret)) => secret.is_empty(),
         Some(Value::List(texts)) => texts.is_empty(),
         None => true,
@@ -489,6 +481,6 @@ pub(super) fn unlock(
             at: context.now,
             what,
         }],
-        messages: Vec::new(),
+        ..Plan::default()
     })
 }

@@ -171,7 +171,7 @@ pub(super) fn resolved(
             keys.retain(|key| seen.insert(key.clone()));
             Ok(Value::List(keys))
         }
-        secret @ (Value::Secret(_) | Value::Sealed(_)) => Ok(secret),
+        secret @ (Value::Secret(_) | Value::Sealed(_) | Value::Foreign(_)) => Ok(secret),
     }
 }
 

@@ -4,7 +4,8 @@ use ident::{LicenceCode, LicenceSerial, TokenSerial};
 use otp::{Kind, Parameters, Period};
 
 use super::{
-    AdminError, Change, Context, Delivery, Facts, Message, Owned, Owner, Plan, Polled, Supplied,
+    AdminError, Change, Context, Delivery, Facts, Message, Owned, Owner, Plan, Polled, Remark,
+    Supplied,
 };
 use crate::audit::{ActivationStage, Event, What};
 use crate::name::CanonicalName;
@@ -48,7 +49,7 @@ pub(super) fn renew(
         None => Plan {
             changes: vec![Change::Token(blank(token)), Change::Seed(serial, None)],
             events: vec![context.changed(vdom, "fortitoken-mobile.renew", serial.as_str(), "new")],
-            messages: Vec::new(),
+            ..Plan::default()
         },
     })
 }
@@ -85,6 +86,7 @@ pub(super) fn requested(
             vdom,
             tokens: vec![serial],
         }],
+        ..Plan::default()
     }
 }
 
@@ -113,6 +115,13 @@ pub(super) fn released(token: Token) -> Plan {
         changes,
         ..Plan::default()
     }
+}
+
+/// A user's token that comes with a configuration: whoever had it before is out, and the user gets a
+/// phone once somebody provisions it. Hundreds of users are not sent a mail each.
+pub(super) fn unprovisioned(token: Token) -> Plan {
+    let remark = Remark::Unprovisioned(token.serial);
+    released(token).and(Plan::remarked([remark]))
 }
 
 fn blank(token: Token) -> Token {
@@ -150,7 +159,7 @@ pub(super) fn imported(
             licence.as_str(),
             &format!("{} tokens", tokens.len()),
         )],
-        messages: Vec::new(),
+        ..Plan::default()
     }
 }
 
@@ -187,6 +196,7 @@ fn waiting(owned: Owned, answer: Supplied, context: &Context<'_>) -> Plan {
         })],
         events: vec![context.activation(vdom, serial, owner, ActivationStage::CodeMade, "")],
         messages: mail(vdom, serial, owned.owner).into_iter().collect(),
+        ..Plan::default()
     }
 }
 
@@ -317,7 +327,7 @@ fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> 
                     ActivationStage::Activated,
                     &detail,
                 )],
-                messages: Vec::new(),
+                ..Plan::default()
             })
         }
         Stage::Provisioned(known) if known.registration != phone.registration => {

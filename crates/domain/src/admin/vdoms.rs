@@ -49,11 +49,17 @@ impl fmt::Display for Holds {
 
 /// Refuses what is meant for a virtual domain that does not exist.
 pub(super) fn exists(operation: &Operation, facts: &Facts) -> Result<(), AdminError> {
-    match operation.vdom() {
-        Some(vdom) if !vdom.is_root() && !facts.vdoms.contains(&vdom) => {
-            Err(AdminError::NoVdom(vdom))
-        }
-        _ => Ok(()),
+    operation
+        .vdom()
+        .map_or(Ok(()), |vdom| is_there(vdom, facts))
+}
+
+/// Refuses a virtual domain that does not exist.
+pub(super) fn is_there(vdom: Vdom, facts: &Facts) -> Result<(), AdminError> {
+    if vdom.is_root() || facts.vdoms.contains(&vdom) {
+        Ok(())
+    } else {
+        Err(AdminError::NoVdom(vdom))
     }
 }
 

@@ -92,6 +92,7 @@ impl PartialEq for Choice {
 impl Eq for Choice {}
 
 /// What a field holds.
+#[derive(Clone)]
 pub enum Value {
     /// Text in the form in which it is shown.
     Text(Box<str>),
@@ -101,6 +102,8 @@ pub enum Value {
     Secret(Zeroizing<String>),
     /// A secret as the store keeps it; its text form follows `ENC `.
     Sealed(Box<str>),
+    /// A secret that another unit sealed, which opens nothing here; its text form follows `ENC `.
+    Foreign(Box<str>),
 }
 
 impl Value {
@@ -108,7 +111,7 @@ impl Value {
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::List(_) | Self::Secret(_) | Self::Sealed(_) => None,
+            Self::List(_) | Self::Secret(_) | Self::Sealed(_) | Self::Foreign(_) => None,
         }
     }
 
@@ -117,7 +120,7 @@ impl Value {
         match self {
             Self::Text(text) => std::slice::from_ref(text),
             Self::List(texts) => texts,
-            Self::Secret(_) | Self::Sealed(_) => &[],
+            Self::Secret(_) | Self::Sealed(_) | Self::Foreign(_) => &[],
         }
     }
 }
@@ -127,7 +130,7 @@ impl fmt::Debug for Value {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
             Self::List(texts) => write!(f, "{texts:?}"),
-            Self::Secret(_) | Self::Sealed(_) => f.write_str("<sealed>"),
+            Self::Secret(_) | Self::Sealed(_) | Self::Foreign(_) => f.write_str("<sealed>"),
         }
     }
 }
@@ -230,7 +233,7 @@ impl Field {
                 .iter()
                 .map(AsRef::as_ref)
                 .eq(self.default.split_whitespace()),
-            Value::Secret(_) | Value::Sealed(_) => false,
+            Value::Secret(_) | Value::Sealed(_) | Value::Foreign(_) => false,
         }
     }
 

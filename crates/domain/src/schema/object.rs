@@ -4,7 +4,7 @@ use super::{Field, Place, Table, Value};
 use crate::vdom::Vdom;
 
 /// An entry of a table, as the command line and the store exchange it: only fields that were set.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Object {
     /// The virtual domain; the root for a table that stands once.
     pub vdom: Vdom,
@@ -52,6 +52,16 @@ impl Object {
             .iter()
             .find(|(field, _)| field.name == name)
             .map(|(_, value)| value)
+    }
+
+    /// Whether a field holds this already. Of a secret it is told by its sealed form alone.
+    pub fn is_set_to(&self, field: &Field, value: &Value) -> bool {
+        match (self.value(field.name), value) {
+            (Some(Value::Sealed(stored)), Value::Sealed(sealed)) => stored == sealed,
+            (_, Value::Text(text)) => self.text(field.name) == &**text,
+            (_, Value::List(texts)) => self.list(field.name) == *texts,
+            _ => false,
+        }
     }
 
     /// What a field holds: as set, else its default. Secrets and lists are no text.

@@ -16,6 +16,7 @@ use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 use store::Undecided;
+use store::backup_key::BackupKey;
 use store::gateway::Recorded;
 
 use super::executor::{Executor, Gone, Printer, Ran};
@@ -66,6 +67,16 @@ impl Executor {
         printer: &Printer,
     ) -> Result<Ran, Gone> {
         printer.print(listing.head(&actor.name)).await?;
+        self.list_parts(&mut listing, None, printer).await
+    }
+
+    /// What stands under the head. With `backup` its secrets are sealed under that key.
+    pub(super) async fn list_parts(
+        &self,
+        listing: &mut Listing,
+        backup: Option<&BackupKey>,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
         let vdoms = match self.store.vdoms().await {
             Ok(vdoms) => vdoms,
             Err(why) => return Ok(why.into()),
@@ -81,9 +92,8 @@ impl Executor {
             let Query::Entries { vdom, key, .. } = listing.query(vdom, table) else {
                 continue;
             };
-            let listed = self
-                .list_table(&mut listing, vdom, table, key, printer)
-                .await;
+            let place = Place::new(vdom, table, key.unwrap_or_default());
+            let listed = self.list_table(listing, place, backup, printer).await;
             match ran(listed)? {
                 Ran::Printed => printer.print(listing.end(table)).await?,
                 cut => return Ok(cut),
@@ -95,14 +105,14 @@ impl Executor {
     async fn list_table(
         &self,
         listing: &mut Listing,
-        vdom: Vdom,
-        table: &'static Table,
-        key: Option<Box<str>>,
+        place: Place,
+        backup: Option<&BackupKey>,
         printer: &Printer,
     ) -> Result<(), Cut> {
-        let single = matches!(table.shape, Shape::Single).then(Box::default);
-        if let Some(key) = key.or(single) {
-            if let Some(object) = self.entry(Place::new(vdom, table, key)).await? {
+        let (vdom, table) = (place.vdom(), place.table());
+        if !place.key().is_empty() || matches!(table.shape, Shape::Single) {
+            if let Some(object) = self.kept(place).await? {
+                let object = self.store.as_text(object, backup);
                 printer.print(listing.entry(&object)).await?;
             }
             return Ok(());
@@ -114,7 +124,10 @@ impl Executor {
                 return Ok(());
             };
             after = cursor(last);
-            let text: String = page.iter().map(|object| listing.entry(object)).collect();
+            let mut text = String::new();
+            for object in page {
+                text += &listing.entry(&self.store.as_text(object, backup));
+            }
             printer.print(text).await?;
             if table != &FORTITOKEN && table != &LOCAL {
                 return Ok(());

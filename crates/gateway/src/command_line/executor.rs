@@ -15,7 +15,7 @@ use domain::settings::{ConsoleOutput, VdomMode};
 use domain::token::{Resync, ResyncError, Stage};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
-use store::gateway::{Decision, GatewayStore};
+use store::gateway::{Decision, Done, GatewayStore};
 use store::{Failure, Undecided};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -65,6 +65,13 @@ pub(super) struct Printer {
 }
 
 impl Printer {
+    pub(super) fn new(chunks: mpsc::Sender<String>, interrupted: Interrupted) -> Self {
+        Self {
+            chunks,
+            interrupted,
+        }
+    }
+
     pub(super) async fn print(&self, text: impl Into<String>) -> Result<(), Gone> {
         self.chunks.send(text.into()).await.map_err(|_| Gone)
     }
@@ -144,14 +151,11 @@ impl Executor {
         chunks: mpsc::Sender<String>,
         interrupted: Interrupted,
     ) -> Ran {
-        let printer = Printer {
-            chunks,
-            interrupted,
-        };
+        let printer = Printer::new(chunks, interrupted);
         let actor = who.actor();
         let ran = match command {
             Command::Fetch(place) => Ok(self.fetch(place).await),
-            Command::Configure(operation) => Ok(self.configure(operation, actor).await),
+            Command::Configure(operation) => self.configure(operation, actor, &printer).await,
             Command::Execute(operation) => self.execute(operation, actor, &printer).await,
             Command::Poll(vdom) => self.poll(vdom, &printer).await,
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
@@ -159,6 +163,10 @@ impl Executor {
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,
             Command::Act(action) => self.act(action, who, &printer).await,
+            Command::Backup(asked) => self.put_away(asked, actor, &printer).await,
+            Command::Restore(asked) => self.take_back(asked, actor, &printer).await,
+            Command::Revisions => self.revisions(&printer).await,
+            Command::RemoveRevision(number) => self.remove_revision(number, &printer).await,
         };
         ran.unwrap_or(Ran::Printed)
     }
@@ -170,8 +178,14 @@ impl Executor {
         }
     }
 
+    /// An entry as configuration text has it.
+    async fn entry(&self, place: Place) -> Result<Option<Object>, Undecided> {
+        let entry = self.kept(place).await?;
+        Ok(entry.map(|entry| self.store.as_text(entry, None)))
+    }
+
     /// An entry of any table. A single object is always there.
-    pub(super) async fn entry(&self, place: Place) -> Result<Option<Object>, Undecided> {
+    pub(super) async fn kept(&self, place: Place) -> Result<Option<Object>, Undecided> {
         let (vdom, table) = (place.vdom(), place.table());
         if table == &FORTITOKEN {
             let Ok(serial) = TokenSerial::parse(place.key()) else {
@@ -207,12 +221,27 @@ impl Executor {
         Ok(owned.filter(|owned| owned.token.vdom == vdom))
     }
 
-    async fn configure(&self, operation: Operation, actor: &Actor) -> Ran {
+    async fn configure(
+        &self,
+        operation: Operation,
+        actor: &Actor,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
         self.debug.raw(Source::Cli, || render::change(&operation));
+        let place = match &operation {
+            Operation::Configure { place, .. } => Some(place.clone()),
+            _ => None,
+        };
         match self.administer(operation, actor).await {
-            Ok(messages) => Ran::Applied(Ok(messages)),
-            Err(Failure::Refused(error)) => Ran::Applied(Err(error)),
-            Err(Failure::Undecided(why)) => why.into(),
+            Ok(done) => {
+                for remark in &done.remarks {
+                    let text = render::remark(place.as_ref(), remark);
+                    printer.print(text + "\n").await?;
+                }
+                Ok(Ran::Applied(Ok(done.messages)))
+            }
+            Err(Failure::Refused(error)) => Ok(Ran::Applied(Err(error))),
+            Err(Failure::Undecided(why)) => Ok(why.into()),
         }
     }
 
@@ -220,15 +249,12 @@ impl Executor {
         &self,
         operation: Operation,
         actor: &Actor,
-    ) -> Result<Vec<i64>, Failure<AdminError>> {
+    ) -> Result<Done, Failure<AdminError>> {
         let entropy =
             clock::entropy().map_err(|error| Undecided::Unavailable(error.to_string().into()))?;
         let (actor, now) = (actor.clone(), clock::now());
-        let done = self
-            .store
-            .administer(operation, entropy, actor, now, None)
-            .await?;
-        Ok(done.messages)
+        let administering = self.store.administer(operation, entropy, actor, now, None);
+        administering.await
     }
 
     async fn execute(
@@ -239,15 +265,15 @@ impl Executor {
     ) -> Result<Ran, Gone> {
         let finished = finished(&operation);
         match self.administer(operation, actor).await {
-            Ok(messages) if messages.is_empty() => {
+            Ok(done) if done.messages.is_empty() => {
                 if let Some(finished) = finished {
                     printer.print(finished.outcome().render(self.zone)).await?;
                 }
                 Ok(Ran::Printed)
             }
-            Ok(messages) => {
+            Ok(done) => {
                 let mut failed = false;
-                for message in messages {
+                for message in done.messages {
                     let (text, bad) = self.follow(message).await;
                     failed |= bad;
                     printer.print(text).await?;

@@ -8,6 +8,7 @@ mod event_log;
 mod executor;
 mod input;
 mod interrupt;
+mod keeping;
 mod new_password;
 mod pipe;
 mod sessions;

@@ -8,6 +8,7 @@ use ident::ProductSerial;
 
 use crate::ending::Endings;
 use crate::radius_server::Traffics;
+use crate::shelf::Shelf;
 
 /// What commands tell of the process, and how they end it.
 #[derive(Debug)]
@@ -22,4 +23,6 @@ pub(crate) struct Unit {
     pub(crate) traffics: Arc<Traffics>,
     /// How it is ended.
     pub(crate) endings: Endings,
+    /// The configurations that it keeps.
+    pub(crate) shelf: Shelf,
 }

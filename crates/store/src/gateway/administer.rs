@@ -3,9 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use domain::admin::{self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads};
+use domain::admin::{
+    self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads, Remark,
+};
 use domain::administrator;
-use domain::audit::{Actor, What};
+use domain::audit::{Actor, Event, What};
 use domain::backend::Kind;
 use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
@@ -13,7 +15,7 @@ use domain::schema::{
     ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT,
     SECURITY, SETTING, SETTINGS, Table,
 };
-use domain::settings::VdomSettings;
+use domain::settings::{Settings, VdomSettings};
 use domain::time::Timestamp;
 use domain::user::User;
 use domain::vdom::Vdom;
@@ -45,6 +47,8 @@ pub(super) struct Administer {
 pub struct Done {
     /// Messages that are now in the outbox, by number.
     pub messages: Vec<i64>,
+    /// What has to be said of it.
+    pub remarks: Vec<Remark>,
     updates: Vec<Update>,
     link: Option<Link>,
     at: Timestamp,
@@ -71,14 +75,16 @@ impl Work for Administer {
     type Err = AdminError;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Done, Failure<AdminError>> {
-        let facts = fetch(tx, self.operation.reads(), &self.memory).await?;
-        let plan = admin::apply(self.operation, facts, &self.entropy, &self.actor, self.now)
+        let operation = self.memory.secrets.understood(self.operation);
+        let settings = memory::settings(tx).await?;
+        let settings = settings.of(Vdom::ROOT);
+        let facts = gather(tx, operation.reads(), &self.memory, settings).await?;
+        let plan = admin::apply(operation, facts, &self.entropy, &self.actor, self.now)
             .map_err(Failure::Refused)?;
-        let mut done = write(tx, plan, &self.memory, self.now).await?;
+        let done = write(tx, plan, &self.memory, self.now).await?;
         if let Some(message) = self.settles {
             outbox::settle(tx, message).await?;
         }
-        done.at = self.now;
         Ok(done)
     }
 }
@@ -123,7 +129,13 @@ impl Done {
     }
 }
 
-async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts, SqlError> {
+/// Fetches what an operation has to know.
+pub(super) async fn gather<T: Tx>(
+    tx: &mut T,
+    reads: Reads,
+    memory: &Memory,
+    settings: &Settings,
+) -> Result<Facts, SqlError> {
     let mut users = Vec::new();
     let mut serials = reads.tokens;
     for name in &reads.users {
@@ -169,8 +181,6 @@ async fn fetch<T: Tx>(tx: &mut T, reads: Reads, memory: &Memory) -> Result<Facts
         Some(vdom) => vdoms::holds(tx, vdom).await?,
         None => None,
     };
-    let settings = memory::settings(tx).await?;
-    let settings = settings.of(Vdom::ROOT);
     Ok(Facts {
         users,
         tokens,
@@ -244,14 +254,33 @@ async fn write<T: Tx>(
     memory: &Memory,
     now: Timestamp,
 ) -> Result<Done, SqlError> {
-    let mut done = Done::default();
     let mut touched = Touched::default();
     for change in plan.changes {
         carry_out(tx, change, memory, &mut touched).await?;
     }
-    done.updates = touched.updates(tx).await?;
+    let mut done = conclude(tx, touched, &plan.events, now).await?;
+    for message in &plan.messages {
+        done.messages
+            .push(outbox::put(tx, message, &memory.secrets, now).await?);
+    }
+    done.remarks = plan.remarks;
+    Ok(done)
+}
+
+/// Puts events into the chain, and reads back what memory has to learn.
+pub(super) async fn conclude<T: Tx>(
+    tx: &mut T,
+    touched: Touched,
+    events: &[Event],
+    now: Timestamp,
+) -> Result<Done, SqlError> {
+    let mut done = Done {
+        at: now,
+        updates: touched.updates(tx).await?,
+        ..Done::default()
+    };
     let mut link = Link::last(tx).await?;
-    for event in &plan.events {
+    for event in events {
         let tally = match event.what {
             What::Unlocked { .. } => Some(Tally::Cleared),
             What::Renamed { .. } => Some(Tally::Renamed),
@@ -259,10 +288,6 @@ async fn write<T: Tx>(
         };
         link.append(tx, event, tally).await?;
         done.link = Some(link);
-    }
-    for message in &plan.messages {
-        done.messages
-            .push(outbox::put(tx, message, &memory.secrets, now).await?);
     }
     Ok(done)
 }
@@ -279,7 +304,7 @@ pub(super) struct Touched {
     settings: bool,
 }
 
-async fn carry_out<T: Tx>(
+pub(super) async fn carry_out<T: Tx>(
     tx: &mut T,
     change: Change,
     memory: &Memory,
@@ -312,6 +337,10 @@ async fn carry_out<T: Tx>(
             if let Some(progress) = memory.progress(serial) {
                 records::put_progress(tx, progress).await?;
             }
+            touched.tokens.push(serial);
+        }
+        Change::Spent(serial, step) => {
+            records::put_spent(tx, serial, step).await?;
             touched.tokens.push(serial);
         }
         Change::Object(object) => put_object(tx, object, memory, touched).await?,

@@ -196,7 +196,7 @@ fn kept(
     secrets: &Secrets,
 ) -> Result<Zeroizing<String>, SqlError> {
     Ok(Zeroizing::new(match value {
-        Value::Text(text) | Value::Sealed(text) => text.into_string(),
+        Value::Text(text) | Value::Sealed(text) | Value::Foreign(text) => text.into_string(),
         Value::List(texts) => texts.join("\n"),
         Value::Secret(plain) => {
             let sealed = secrets.seal_config(place, field.name, plain.as_bytes())?;

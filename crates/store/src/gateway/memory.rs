@@ -182,7 +182,7 @@ impl Memory {
         match object.value(field)? {
             Value::Sealed(enc) => self.secrets.open_config(&object.place(), field, enc),
             Value::Secret(plain) => Some(Secret::new(Zeroizing::new(plain.as_bytes().to_vec()))),
-            Value::Text(_) | Value::List(_) => None,
+            Value::Text(_) | Value::List(_) | Value::Foreign(_) => None,
         }
     }
 }

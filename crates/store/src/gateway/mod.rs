@@ -19,9 +19,11 @@ mod queries;
 mod records;
 mod references;
 mod renaming;
+mod restore;
 mod retention;
 mod schema;
 mod secrets;
+mod text;
 mod vdoms;
 
 use std::collections::HashSet;
@@ -52,6 +54,7 @@ pub use consume::{Decision, Granted, Outcome};
 pub use events::Recorded;
 pub use log::{LogBounds, Verified};
 pub use outbox::Waiting;
+pub use restore::Extent;
 pub use retention::Removed;
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided};

@@ -10,7 +10,7 @@ use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, Tok
 use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
-use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed};
+use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step};
 
 use super::directory::Progress;
 use super::events::step_value;
@@ -596,6 +596,21 @@ pub(super) async fn put_progress<T: Tx>(tx: &mut T, progress: Progress) -> Resul
             drift.0,
             seed_version
         ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Spends the steps of a token up to this one. No login did.
+pub(super) async fn put_spent<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    step: Step,
+) -> Result<(), SqlError> {
+    tx.exec(
+        "UPDATE token SET spent = $2, spent_by = NULL \
+         WHERE serial = $1 AND (spent IS NULL OR spent < $2)",
+        &vals![serial.as_str(), step_value(step)],
     )
     .await
     .map(drop)

@@ -110,30 +110,33 @@ pub(super) async fn copy<T: Tx>(
     let damaged = || SqlError::damaged("config", place.key(), "secret");
     let original = entries::object(tx, place).await?;
     let original = original.ok_or_else(damaged)?;
-    let mut copied = opened(memory, &original, to).ok_or_else(damaged)?;
+    let mut copied = opened(memory, &original, to);
     for child in place.table().children {
         let children = original.children(child);
         let children = children.map(|child| opened(memory, child, &child.key));
-        let children: Option<Vec<Object>> = children.collect();
-        copied.set_children(child, children.ok_or_else(damaged)?);
+        copied.set_children(child, children.collect());
     }
     put_object(tx, copied, memory, touched).await
 }
 
-/// The fields of an entry under another key, its secrets open.
-fn opened(memory: &Memory, original: &Object, key: &str) -> Option<Object> {
+/// The fields of an entry under another key, its secrets open. One that another unit sealed opens under
+/// no key here and stays as it is.
+fn opened(memory: &Memory, original: &Object, key: &str) -> Object {
     let mut copied = Object::at(&Place::new(original.vdom, original.table, key));
     for (field, value) in original.values() {
         let value = match value {
             Value::Text(text) => Value::Text(text.clone()),
             Value::List(texts) => Value::List(texts.clone()),
-            Value::Secret(_) | Value::Sealed(_) => {
-                let secret = memory.open_secret(original, field.name)?;
-                let plain = String::from_utf8(secret.expose().to_vec()).ok()?;
-                Value::Secret(Zeroizing::new(plain))
-            }
+            Value::Secret(plain) => Value::Secret(plain.clone()),
+            Value::Sealed(sealed) | Value::Foreign(sealed) => memory
+                .open_secret(original, field.name)
+                .and_then(|secret| String::from_utf8(secret.expose().to_vec()).ok())
+                .map_or_else(
+                    || Value::Sealed(sealed.clone()),
+                    |plain| Value::Secret(Zeroizing::new(plain)),
+                ),
         };
         copied.set(field, value);
     }
-    Some(copied)
+    copied
 }

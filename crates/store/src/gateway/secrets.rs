@@ -16,13 +16,20 @@ const TENANT: &str = "gateway";
 #[derive(Debug)]
 pub(super) struct Secrets {
     sealer: Sealer,
+    text: Sealer,
 }
 
 impl Secrets {
     pub(super) fn new(root: &RootKey) -> Result<Self, SealError> {
         Ok(Self {
             sealer: Sealer::new(root, "gateway")?,
+            text: Sealer::new(root, "gateway-text")?,
         })
+    }
+
+    /// What seals secrets that configuration text carries and no row holds like this.
+    pub(super) fn text(&self) -> &Sealer {
+        &self.text
     }
 
     /// The name of the key that seals here.

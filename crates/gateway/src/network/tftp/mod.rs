@@ -15,14 +15,12 @@ use tokio::time::timeout;
 pub(crate) use transfer::TransferError;
 use transfer::{Down, Download, Up, Upload};
 
-/// Where servers listen when no port is named.
-pub(crate) const PORT: u16 = 69;
 /// How long a packet is waited for before the last one is sent again.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How often a packet is sent before the server counts as gone: ten seconds in all.
 const TRIES: u32 = 5;
 /// A transfer that takes longer is given up, whatever the server still sends: 64 MiB at 1 Mbit/s.
-const TRANSFER_MAX: Duration = Duration::from_secs(600);
+const TRANSFER_MAX: Duration = Duration::from_mins(10);
 /// Room for the largest packet that is agreed to, and one octet more that tells a larger one.
 const DATAGRAM_MAX: usize = 4 + packet::BLOCK_WANTED + 1;
 

@@ -1,0 +1,217 @@
+//! What became of a backup or a restore.
+
+use domain::admin::{About, Coverage, Remark, Report};
+use domain::schema::{FORTITOKEN, LOCAL, Place};
+
+use super::{Zone, printable};
+use crate::session::{Extent, Host};
+use crate::text::{Document, Entry, Finding, Header};
+
+/// What is printed before anything else.
+pub const WAIT: &str = "Please wait...\n";
+
+/// Where a configuration went.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Kept<'a> {
+    /// Into a file of this unit.
+    File {
+        /// Its name.
+        name: &'a str,
+        /// Lines.
+        lines: u32,
+        /// Octets.
+        octets: u64,
+    },
+    /// Among the revisions.
+    Revision(u32),
+    /// To a TFTP server.
+    Tftp,
+}
+
+/// Who opens the secrets of a backup.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OpenedBy {
+    /// This installation alone.
+    ThisUnit,
+    /// Whoever knows the password.
+    Password,
+}
+
+/// Before a server is asked.
+pub fn connecting(server: &Host) -> String {
+    format!("\nConnect to tftp server {server} ...\n")
+}
+
+/// A server has sent the file.
+pub const FETCHED: &str = "\nGet config file from tftp server OK.\n";
+
+/// A backup is made.
+pub fn kept(kept: &Kept<'_>, by: OpenedBy) -> String {
+    let done = match kept {
+        Kept::File {
+            name,
+            lines,
+            octets,
+        } => format!("Backup of config file '{name}' OK: {lines} lines, {octets} octets.\n"),
+        Kept::Revision(number) => format!("Backup of config file as revision {number} OK.\n"),
+        Kept::Tftp => "Send config file to tftp server OK.\n".to_owned(),
+    };
+    let hint = match (by, kept) {
+        (OpenedBy::Password, _) => "Its secrets open with the password, on any unit.\n",
+        (OpenedBy::ThisUnit, Kept::Revision(_)) => "",
+        (OpenedBy::ThisUnit, _) => {
+            "Its secrets open on this unit alone; with a password behind the name they open on others.\n"
+        }
+    };
+    format!("\n{done}{hint}")
+}
+
+/// What was asked for did not happen. Nothing has changed.
+pub fn not_kept(why: &str) -> String {
+    let why = printable(why);
+    format!("{why}\nCommand fail. Return code -1\nNothing was changed.\n")
+}
+
+/// A line of `execute revision list config`, by the first lines of its file.
+pub fn revision(number: u32, header: &Header, zone: Zone) -> String {
+    let at = header.stamp.as_ref().map(|stamp| zone.date_time(stamp.at));
+    let at = at.unwrap_or_else(|| "-".to_owned());
+    let comment = printable(&header.comment);
+    let administrator = printable(&header.administrator);
+    format!("{number:<5}{at:<21}{administrator:<17}{comment}\n")
+}
+
+/// What stands above them.
+pub fn revision_head() -> String {
+    format!("{:<5}{:<21}{:<17}COMMENT\n", "ID", "TIME", "ADMIN")
+}
+
+/// All that cannot be taken over, in the order of the file.
+pub fn findings(document: &Document, report: &Report) -> Vec<Finding> {
+    let mut findings = document.findings.clone();
+    findings.extend(report.remarks.iter().map(|(about, remark)| match about {
+        About::Incoming(place) => match document.entries.get(*place) {
+            Some(entry) => found(entry, remark),
+            None => Finding::nowhere(self::remark(None, remark)),
+        },
+        About::Here(place) => Finding::nowhere(self::remark(Some(place), remark)),
+    }));
+    findings.sort_by_key(|finding| finding.lines.unwrap_or((u32::MAX, u32::MAX)));
+    findings
+}
+
+fn found(entry: &Entry, remark: &Remark) -> Finding {
+    let text = self::remark(Some(&entry.incoming.place), remark);
+    match remark {
+        Remark::LeftOut(_) | Remark::Deleted | Remark::Stays(_) => Finding::at(entry.line, text),
+        Remark::New(_) => Finding {
+            lines: Some((entry.line, entry.last_line())),
+            text,
+        },
+        Remark::Unprovisioned(_) => Finding::at(entry.line_of("fortitoken"), text),
+        Remark::NotNamed(field, _)
+        | Remark::System(field)
+        | Remark::Foreign(field)
+        | Remark::Kept(field) => Finding::at(entry.line_of(field.name), text),
+    }
+}
+
+/// A remark in words, without a line end.
+pub fn remark(place: Option<&Place>, remark: &Remark) -> String {
+    let entry = place.map_or_else(String::new, named);
+    match remark {
+        Remark::LeftOut(error) => {
+            format!("{entry} is left out: {error}; {}", error.next_step())
+        }
+        Remark::Deleted => format!("{entry} is not in the file: deleted"),
+        Remark::Stays(error) => {
+            format!(
+                "{entry} is not in the file and stays: {error}; {}",
+                error.next_step()
+            )
+        }
+        Remark::NotNamed(field, named) => format!(
+            "{entry}: set {}: there is no '{}' in {} here; it is left out of the list",
+            field.name,
+            named.key,
+            named.tables.join(", ")
+        ),
+        Remark::System(field) => format!(
+            "{entry}: set {}: the system sets it; it stays as it is",
+            field.name
+        ),
+        Remark::Foreign(field) => format!(
+            "{entry}: set {}: another unit sealed it, and it opens nothing here; {}",
+            field.name,
+            without(place)
+        ),
+        Remark::Kept(field) => format!(
+            "{entry}: set {}: another unit sealed it, and it opens nothing here; the one that is here stays",
+            field.name
+        ),
+        Remark::New(token) => format!(
+            "token {token} comes in as new: its activation belongs to the unit and phone that had it; \
+             once its license is this unit's: execute fortitoken-mobile provision {token}"
+        ),
+        Remark::Unprovisioned(token) => format!(
+            "{entry}: no phone has token {token} for this user: \
+             execute fortitoken-mobile provision {token}"
+        ),
+    }
+}
+
+/// What does not work for as long as a secret is missing.
+fn without(place: Option<&Place>) -> &'static str {
+    match place.map(Place::table) {
+        Some(table) if table == &LOCAL => "the user cannot log in until it is set again",
+        Some(table) if table == &FORTITOKEN => {
+            "delete the token and add it again, without activating it"
+        }
+        _ => "set it again",
+    }
+}
+
+/// `config user local / edit anna`.
+pub(crate) fn named(place: &Place) -> String {
+    let path = place.table().path;
+    let within = match place.vdom() {
+        vdom if vdom.is_root() => String::new(),
+        vdom => format!("config vdom / edit {vdom} / "),
+    };
+    match place.key() {
+        "" => format!("{within}config {path}"),
+        key => format!("{within}config {path} / edit {key}"),
+    }
+}
+
+/// What became of a restore, behind its findings.
+pub fn restored(
+    document: &Document,
+    report: &Report,
+    coverage: Coverage,
+    extent: Extent,
+) -> String {
+    let Report {
+        added,
+        changed,
+        unchanged,
+        deleted,
+        remarks,
+    } = report;
+    let left_out = remarks.iter();
+    let left_out = left_out.filter(|(_, remark)| matches!(remark, Remark::LeftOut(_)));
+    let left_out = left_out.count() + document.left_out;
+    let deleted = match coverage {
+        Coverage::Whole => format!(", {deleted} deleted"),
+        Coverage::Part => String::new(),
+    };
+    let counts = format!(
+        "{added} entries added, {changed} changed{deleted}, {unchanged} as they were, {left_out} left out"
+    );
+    match extent {
+        Extent::Apply => format!("\nFile check OK.\n{counts}.\nRestore config file OK.\n"),
+        Extent::DryRun => format!(
+            "\nFile check OK.\n{counts}.\nThis is what would be done; nothing was changed.\n"
+        ),
+    }
+}

@@ -1,0 +1,88 @@
+//! Blocks of a pasted configuration that this unit does not have. Their lines must not end up in what is
+//! open around them, and their `end` must not close it.
+
+use super::{Context, GLOBAL_PLACE, Session};
+use crate::walk::{self, Walk};
+use crate::words::{self, Statement};
+
+/// A block whose `config` was refused.
+#[derive(Debug)]
+pub(super) struct Passing {
+    /// How many `end` are missing.
+    depth: u32,
+    /// Whether a line of it came: until then another `config` is another try.
+    entered: bool,
+    /// Whether the last line left a quote open.
+    quoted: Option<Quote>,
+}
+
+/// A value over several lines, which may be a key: none of it is shown.
+struct Quote(Statement);
+
+impl std::fmt::Debug for Quote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Quote(<hidden>)")
+    }
+}
+
+impl Session {
+    /// After a line was refused: whether it begins a block that has to be passed over. At the top its
+    /// lines do no harm, and each says for itself that it is none.
+    pub(super) fn passes_block_of(&mut self, line: &str) -> bool {
+        let words = words::leniently(line);
+        let [verb, path @ ..] = &words[..] else {
+            return false;
+        };
+        let is_config = verb == "config" && !path.is_empty();
+        // A table that is here, only not in this place: somebody forgot an `end`.
+        let top = walk::Scope::Top(Context::Unit);
+        let is_known = Walk::along(top, &words).is_ok() || path == [GLOBAL_PLACE];
+        let passes = is_config && !is_known && !self.place.is_top();
+        if passes {
+            self.passing = Some(Passing {
+                depth: 1,
+                entered: false,
+                quoted: None,
+            });
+        }
+        passes
+    }
+
+    /// Whether a line belongs to such a block.
+    pub(super) fn passes(&mut self, line: &str) -> bool {
+        let Some(mut passing) = self.passing.take() else {
+            return false;
+        };
+        let passes = passing.take(line);
+        if passes && passing.depth > 0 {
+            self.passing = Some(passing);
+        }
+        passes
+    }
+}
+
+impl Passing {
+    /// Whether the line is part of the block.
+    fn take(&mut self, line: &str) -> bool {
+        let statement = match self.quoted.take() {
+            Some(Quote(mut statement)) => {
+                statement.add(line);
+                statement
+            }
+            None => Statement::begin(line),
+        };
+        if statement.is_open() {
+            self.quoted = Some(Quote(statement));
+            return true;
+        }
+        let words = statement.into_words();
+        match words.first().map(String::as_str) {
+            Some("end") => self.depth -= 1,
+            Some("config") if self.entered => self.depth += 1,
+            Some("edit" | "set" | "unset" | "append" | "next") => self.entered = true,
+            None => {}
+            Some(_) => return false,
+        }
+        true
+    }
+}

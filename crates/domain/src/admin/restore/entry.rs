@@ -1,0 +1,95 @@
+//! One entry of a configuration beside the entry that is here.
+
+use ident::TokenSerial;
+
+use super::super::{Edit, Facts, Named, configure};
+use super::Remark;
+use crate::schema::{Access, FORTITOKEN, Field, LOCAL, Object, Place, Shape, Table, Value};
+use crate::vdom::Vdom;
+
+/// How two keys are compared: names of users mean the same person in more than one spelling.
+pub(super) fn identity(place: &Place) -> Box<str> {
+    match configure::person(place) {
+        Ok(name) if place.table() == &LOCAL => name.as_str().into(),
+        _ => place.key().into(),
+    }
+}
+
+/// What stays of lists once names are left out that nothing has here.
+pub(super) fn without_strangers(
+    vdom: Vdom,
+    edits: Vec<Edit>,
+    facts: &Facts,
+) -> (Vec<Edit>, Vec<Remark>) {
+    let mut left_out = Vec::new();
+    let edits = edits.into_iter().map(|edit| match edit {
+        Edit::Set(field, Value::List(mut keys)) if !field.kind.references().is_empty() => {
+            let tables = field.kind.references();
+            keys.retain(|key| {
+                let key = key.clone();
+                let named = Named { vdom, tables, key };
+                let is_here = facts.named.contains_key(&named);
+                if !is_here {
+                    left_out.push(Remark::NotNamed(field, named));
+                }
+                is_here
+            });
+            Edit::Set(field, Value::List(keys))
+        }
+        edit => edit,
+    });
+    let edits = edits.collect();
+    (edits, left_out)
+}
+
+/// The edits of a whole configuration: what it does not set goes back to its default first.
+pub(super) fn covering(table: &'static Table, edits: Vec<Edit>) -> Vec<Edit> {
+    let is_set = |field: &Field| {
+        let mut sets = edits.iter();
+        sets.any(|edit| matches!(edit, Edit::Set(set, _) if set.name == field.name))
+    };
+    let fields = table.fields.iter();
+    let unset = fields
+        .filter(|field| field.access == Access::Administrator && !is_set(field))
+        .map(Edit::Unset);
+    let tables = table.children.iter();
+    let emptied = tables.map(|table| Edit::Children(table, Vec::new()));
+    let mut covering: Vec<Edit> = unset.chain(emptied).collect();
+    covering.extend(edits);
+    covering
+}
+
+/// What the entry holds now; nothing for a new one.
+pub(super) fn before(place: &Place, facts: &Facts) -> Option<String> {
+    if place.table() == &LOCAL {
+        let user = facts.user(&configure::person(place).ok()?);
+        return user.map(|user| written(&Object::from(user)));
+    }
+    if place.table() == &FORTITOKEN {
+        let owned = facts.token(TokenSerial::parse(place.key()).ok()?)?;
+        return Some(written(&owned.token.to_object(None)));
+    }
+    match (&facts.object, &place.table().shape) {
+        (Some(object), _) => Some(written(object)),
+        (None, Shape::Single) => Some(String::new()),
+        (None, Shape::Keyed(_)) => None,
+    }
+}
+
+/// All that an entry holds, as one text. A secret that is not sealed yet is like no other.
+pub(super) fn written(object: &Object) -> String {
+    let mut text = String::new();
+    for (field, value) in object.values() {
+        text += &format!("\n{}=", field.name);
+        match value {
+            Value::Text(_) | Value::List(_) => text += &value.texts().join("\t"),
+            Value::Sealed(sealed) | Value::Foreign(sealed) => text += sealed,
+            Value::Secret(_) => text.push('\0'),
+        }
+    }
+    let tables = object.table.children.iter();
+    for child in tables.flat_map(|table| object.children(table)) {
+        text += &format!("\n\n{} {}{}", child.table.path, child.key, written(child));
+    }
+    text
+}

@@ -1,0 +1,151 @@
+//! `config user fortitoken`: what an administrator sets of a token, and what a configuration tells of one
+//! that is not here.
+
+use ident::{LicenceSerial, TokenSerial};
+use otp::{KeyUri, Kind, Window};
+
+use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Remark};
+use crate::schema::{Access, Field, Object, Place, Value};
+use crate::token::{Stage, Token, TokenStatus};
+use crate::vdom::Vdom;
+
+pub(super) fn configure(
+    place: &Place,
+    edits: Vec<Edit>,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Result<Plan, AdminError> {
+    let (vdom, key) = (place.vdom(), place.key());
+    let serial = TokenSerial::parse(key).map_err(|error| AdminError::Serial {
+        key: key.into(),
+        error: error.to_string().into(),
+    })?;
+    let (edits, of_system): (Vec<_>, Vec<_>) =
+        edits.into_iter().partition(|edit| !is_of_system(edit));
+    let mut plan = match facts.take_token(serial) {
+        Some(Owned { token, .. }) if token.vdom != vdom => {
+            return Err(AdminError::TokenElsewhere(serial));
+        }
+        Some(Owned { token, .. }) => known(token, of_system, context),
+        None => unknown(vdom, serial, of_system, context)?,
+    };
+    for change in &mut plan.changes {
+        if let Change::Token(token) = change {
+            for edit in &edits {
+                set(token, edit);
+            }
+        }
+    }
+    Ok(plan)
+}
+
+fn is_of_system(edit: &Edit) -> bool {
+    matches!(edit, Edit::Set(field, _) if field.access == Access::System)
+}
+
+fn set(token: &mut Token, edit: &Edit) {
+    let (field, text) = match edit {
+        Edit::Set(field, value) => (field, value.as_text().unwrap_or("")),
+        Edit::Unset(field) => (field, field.default),
+        Edit::Children(..) => return,
+    };
+    match field.name {
+        "status" => {
+            token.status = if text == "lock" {
+                TokenStatus::Lock
+            } else {
+                TokenStatus::Active
+            };
+        }
+        "comments" => token.comments = Box::from(text),
+        _ => {}
+    }
+}
+
+/// What the system set of a token that is here stays as it is: a configuration may be older. Only a seed
+/// that is missing is taken from there.
+fn known(token: Token, of_system: Vec<Edit>, context: &Context<'_>) -> Plan {
+    let shown = token.to_object(None);
+    let mut plan = Plan::of(Change::Token(token));
+    for edit in of_system {
+        let Edit::Set(field, value) = edit else {
+            continue;
+        };
+        if field.name == SEED {
+            plan = with_seed(plan, field, &value, context);
+        } else if !is_shown(&shown, field, &value) {
+            plan.remarks.push(Remark::System(field));
+        }
+    }
+    plan
+}
+
+const SEED: &str = "seed";
+
+fn is_shown(shown: &Object, field: &Field, value: &Value) -> bool {
+    value.as_text() == Some(shown.text(field.name))
+}
+
+/// A token that another unit had. The seed of a mobile one is there and on a phone: it begins anew.
+fn unknown(
+    vdom: Vdom,
+    serial: TokenSerial,
+    of_system: Vec<Edit>,
+    context: &Context<'_>,
+) -> Result<Plan, AdminError> {
+    let licence = of_system.iter().find_map(|edit| match edit {
+        Edit::Set(field, value) if field.name == "license" => {
+            LicenceSerial::parse(value.as_text()?).ok()
+        }
+        _ => None,
+    });
+    let token = Token::imported(vdom, serial, licence);
+    if token.is_mobile() {
+        if licence.is_none() {
+            return Err(AdminError::MobileNotImported(serial));
+        }
+        let mut plan = Plan::of(Change::Token(token));
+        plan.remarks.push(Remark::New(serial));
+        return Ok(plan);
+    }
+    let seed = of_system.into_iter().find_map(|edit| match edit {
+        Edit::Set(field, value) if field.name == SEED => Some((field, value)),
+        _ => None,
+    });
+    let plan = Plan::of(Change::Token(token));
+    Ok(match seed {
+        Some((field, seed)) => with_seed(plan, field, &seed, context),
+        None => plan,
+    })
+}
+
+/// The plan for a hardware token, with a seed from a configuration if it has none. Whatever the unit
+/// from which it comes could have accepted by now counts as spent.
+fn with_seed(mut plan: Plan, field: &'static Field, value: &Value, context: &Context<'_>) -> Plan {
+    if matches!(value, Value::Foreign(_)) {
+        let has_seed = matches!(plan.changes.first(), Some(Change::Token(token)) if token.has_seed);
+        plan.remarks.push(Remark::of_foreign(field, has_seed));
+    }
+    let Value::Secret(uri) = value else {
+        return plan;
+    };
+    let Some(Change::Token(token)) = plan.changes.first_mut() else {
+        return plan;
+    };
+    let known = KeyUri::parse(uri).ok();
+    let Some(known) = known.filter(|_| !token.has_seed && !token.is_mobile()) else {
+        return plan;
+    };
+    // How far a counter has come is known to the unit alone from which it comes.
+    let Kind::Totp(period) = known.parameters.kind else {
+        return plan;
+    };
+    let serial = token.serial;
+    token.parameters = known.parameters;
+    token.stage = Stage::Activated;
+    let now = period.step_at(context.now.unix());
+    let spent = now.offset(i32::from(Window::LOGIN.ahead)).unwrap_or(now);
+    plan.changes.push(Change::Seed(serial, Some(known.seed)));
+    plan.changes.push(Change::Spent(serial, spent));
+    plan
+}

@@ -1,0 +1,372 @@
+//! The configurations that this unit keeps: files in one directory, which only their owner reads. Each
+//! gets its name once it is whole and on the disk.
+
+use std::io::{self, ErrorKind, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cli::FileName;
+use cli::text::{Header, TEXT_MAX};
+use store::private_file;
+use tokio::fs::{self, File, OpenOptions};
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufWriter};
+
+use crate::network::reason;
+
+/// Revisions that are kept: a year of weekly ones, and as many of other reasons.
+const REVISIONS_MAX: usize = 100;
+
+/// Octets at the beginning of a file in which its header lines stand.
+const HEADER_MAX: u64 = 4_096;
+
+/// Where revisions lie.
+const FLASH: &str = "flash";
+
+/// How the name of a file begins that is being written. Names that administrators choose begin with no
+/// dot.
+const DRAFT: &str = ".draft-";
+
+/// Why a configuration could not be put on the shelf or taken from it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ShelfError {
+    #[error("there is no file '{0}' in this unit")]
+    NoFile(String),
+    #[error("there is no revision {0}; 'execute revision list config' lists them")]
+    NoRevision(u32),
+    #[error("'{name}' has {size} octets, and at most {TEXT_MAX} are read")]
+    TooLarge { name: String, size: u64 },
+    #[error(
+        "there are {REVISIONS_MAX} revisions; delete one: execute revision delete config NUMBER"
+    )]
+    Full,
+    #[error("{}: {}", .path.display(), reason(.source))]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// The directory.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    directory: PathBuf,
+    drafts: AtomicU64,
+}
+
+/// A file of the shelf.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Item {
+    File(FileName),
+    Revision(u32),
+}
+
+impl Item {
+    fn path(&self, directory: &Path) -> PathBuf {
+        match self {
+            Self::File(name) => directory.join(name.as_str()),
+            Self::Revision(number) => directory.join(FLASH).join(format!("{number:04}.conf")),
+        }
+    }
+
+    fn missing(&self) -> ShelfError {
+        match self {
+            Self::File(name) => ShelfError::NoFile(name.as_str().to_owned()),
+            Self::Revision(number) => ShelfError::NoRevision(*number),
+        }
+    }
+}
+
+impl Shelf {
+    /// The shelf in this directory, without what an earlier process could not finish.
+    pub(crate) fn at(directory: PathBuf) -> Self {
+        for entry in std::fs::read_dir(&directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if entry.file_name().to_string_lossy().starts_with(DRAFT) {
+                // What cannot be removed is a file that nothing reads.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Self {
+            directory,
+            drafts: AtomicU64::new(0),
+        }
+    }
+
+    /// Begins a file; it has no name before it is finished.
+    pub(crate) async fn draft(&self) -> Result<Draft, ShelfError> {
+        let flash = self.directory.join(FLASH);
+        private_file::create_directory(&flash).map_err(at(&flash))?;
+        let number = self.drafts.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{DRAFT}{}-{number}", std::process::id());
+        let path = self.directory.join(name);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(true);
+        let file = options.mode(0o600).open(&path).await.map_err(at(&path))?;
+        Ok(Draft {
+            directory: self.directory.clone(),
+            path,
+            file: BufWriter::new(file),
+            lines: 0,
+            octets: 0,
+            header: None,
+        })
+    }
+
+    /// The number of the next revision.
+    pub(crate) async fn next_revision(&self) -> Result<u32, ShelfError> {
+        let numbers = self.revisions().await?;
+        if numbers.len() >= REVISIONS_MAX {
+            return Err(ShelfError::Full);
+        }
+        Ok(numbers.last().map_or(1, |last| last.saturating_add(1)))
+    }
+
+    /// The numbers of all revisions, in their order.
+    pub(crate) async fn revisions(&self) -> Result<Vec<u32>, ShelfError> {
+        let flash = self.directory.join(FLASH);
+        let mut entries = match fs::read_dir(&flash).await {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(at(&flash)(error)),
+        };
+        let mut numbers = Vec::new();
+        while let Some(entry) = entries.next_entry().await.map_err(at(&flash))? {
+            let name = entry.file_name();
+            let number = name.to_str().and_then(|name| name.strip_suffix(".conf"));
+            numbers.extend(number.and_then(|number| number.parse::<u32>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The first lines of a file, as far as they are whole.
+    pub(crate) async fn head(&self, item: &Item) -> Result<String, ShelfError> {
+        let (file, path, _) = self.open(item).await?;
+        let mut octets = Vec::new();
+        let mut beginning = file.take(HEADER_MAX);
+        beginning
+            .read_to_end(&mut octets)
+            .await
+            .map_err(at(&path))?;
+        Ok(String::from_utf8_lossy(&octets).into_owned())
+    }
+
+    /// All of a file.
+    pub(crate) async fn read(&self, item: &Item) -> Result<Vec<u8>, ShelfError> {
+        let (mut file, path, size) = self.open(item).await?;
+        if size > TEXT_MAX as u64 {
+            let name = path.file_name().unwrap_or_default();
+            let name = name.to_string_lossy().into_owned();
+            return Err(ShelfError::TooLarge { name, size });
+        }
+        let mut octets = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        file.read_to_end(&mut octets).await.map_err(at(&path))?;
+        Ok(octets)
+    }
+
+    async fn open(&self, item: &Item) -> Result<(File, PathBuf, u64), ShelfError> {
+        let path = item.path(&self.directory);
+        let file = match File::open(&path).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(item.missing()),
+            Err(error) => return Err(at(&path)(error)),
+        };
+        let size = file.metadata().await.map_err(at(&path))?.len();
+        Ok((file, path, size))
+    }
+
+    pub(crate) async fn remove(&self, item: &Item) -> Result<(), ShelfError> {
+        let path = item.path(&self.directory);
+        match fs::remove_file(&path).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(item.missing()),
+            other => other.map_err(at(&path)),
+        }
+    }
+}
+
+/// A file that is being written. What is not finished is removed.
+pub(crate) struct Draft {
+    directory: PathBuf,
+    path: PathBuf,
+    file: BufWriter<File>,
+    lines: u32,
+    octets: u64,
+    /// Where the lines of the header stand, and what they say but for the number of lines.
+    header: Option<(u64, Header)>,
+}
+
+impl Draft {
+    /// Writes the lines of a header; the number of lines gets into them at the end.
+    pub(crate) async fn header(&mut self, header: Header) -> Result<(), ShelfError> {
+        let text = header.lines();
+        self.header = Some((self.octets, header));
+        self.write(&text).await
+    }
+
+    /// Writes text; it has its line ends.
+    pub(crate) async fn write(&mut self, text: &str) -> Result<(), ShelfError> {
+        let lines = text.bytes().filter(|octet| *octet == b'\n').count();
+        self.lines = self
+            .lines
+            .saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+        self.octets += text.len() as u64;
+        let written = self.file.write_all(text.as_bytes()).await;
+        written.map_err(at(&self.path))
+    }
+
+    /// Completes the header and brings everything to the disk.
+    pub(crate) async fn close(mut self) -> Result<Closed, ShelfError> {
+        let lines = self.lines;
+        if let Some((place, mut header)) = self.header.take() {
+            if let Some(stamp) = &mut header.stamp {
+                stamp.lines = lines;
+            }
+            let text = header.lines();
+            let seeked = self.file.seek(SeekFrom::Start(place)).await;
+            seeked.map_err(at(&self.path))?;
+            let written = self.file.write_all(text.as_bytes()).await;
+            written.map_err(at(&self.path))?;
+        }
+        self.file.flush().await.map_err(at(&self.path))?;
+        let synced = self.file.get_ref().sync_all().await;
+        synced.map_err(at(&self.path))?;
+        Ok(Closed { draft: self })
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // It is gone already where it got its name. What cannot be removed now is a file that nothing
+        // reads.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A file that is whole and has no name yet.
+pub(crate) struct Closed {
+    draft: Draft,
+}
+
+impl Closed {
+    pub(crate) fn lines(&self) -> u32 {
+        self.draft.lines
+    }
+
+    pub(crate) fn octets(&self) -> u64 {
+        self.draft.octets
+    }
+
+    /// To be read from its beginning.
+    pub(crate) async fn reopened(&self) -> Result<File, ShelfError> {
+        let path = &self.draft.path;
+        File::open(path).await.map_err(at(path))
+    }
+
+    /// Gives it its name; another file of that name goes.
+    pub(crate) async fn name(self, item: &Item) -> Result<(), ShelfError> {
+        let path = item.path(&self.draft.directory);
+        let renamed = fs::rename(&self.draft.path, &path).await;
+        renamed.map_err(at(&path))?;
+        let directory = path.parent().unwrap_or(&self.draft.directory);
+        let opened = File::open(directory).await.map_err(at(directory))?;
+        opened.sync_all().await.map_err(at(directory))
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> ShelfError {
+    let path = path.to_owned();
+    move |source| ShelfError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use cli::text::Stamp;
+    use domain::time::Timestamp;
+
+    use super::*;
+
+    fn file(name: &str) -> Item {
+        Item::File(FileName::parse(name).unwrap())
+    }
+
+    async fn kept(shelf: &Shelf, item: &Item, text: &str) {
+        let mut draft = shelf.draft().await.unwrap();
+        draft.write(text).await.unwrap();
+        draft.close().await.unwrap().name(item).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_is_private_and_whole_or_not_there() {
+        let home = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(home.path().join("backup"));
+        let item = file("a.conf");
+        assert!(matches!(
+            shelf.read(&item).await,
+            Err(ShelfError::NoFile(_))
+        ));
+        let mut draft = shelf.draft().await.unwrap();
+        draft.write("half of it\n").await.unwrap();
+        drop(draft);
+        assert!(matches!(
+            shelf.read(&item).await,
+            Err(ShelfError::NoFile(_))
+        ));
+        kept(&shelf, &item, "first\n").await;
+        kept(&shelf, &item, "second\n").await;
+        assert_eq!(shelf.read(&item).await.unwrap(), b"second\n");
+        let path = home.path().join("backup/a.conf");
+        let mode = std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let names = std::fs::read_dir(home.path().join("backup")).unwrap();
+        assert_eq!(names.count(), 2, "the file and the directory of revisions");
+    }
+
+    #[tokio::test]
+    async fn the_header_tells_how_long_the_file_became() {
+        let home = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(home.path().to_owned());
+        let mut draft = shelf.draft().await.unwrap();
+        draft.write("#config-version=SYMBVM\n").await.unwrap();
+        let stamp = Stamp {
+            release: "0.1.0".into(),
+            at: Timestamp::from_secs(7),
+            lines: 0,
+        };
+        let header = Header {
+            stamp: Some(stamp),
+            ..Header::default()
+        };
+        draft.header(header).await.unwrap();
+        draft.write("config user setting\nend\n").await.unwrap();
+        let closed = draft.close().await.unwrap();
+        assert_eq!(closed.lines(), 4);
+        closed.name(&file("a.conf")).await.unwrap();
+        let text = shelf.read(&file("a.conf")).await.unwrap();
+        let document = cli::text::read(&text, domain::vdom::Vdom::ROOT).unwrap();
+        assert_eq!(document.header.stamp.unwrap().lines, 4);
+    }
+
+    #[tokio::test]
+    async fn revisions_have_numbers_and_a_limit() {
+        let home = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(home.path().to_owned());
+        assert_eq!(shelf.next_revision().await.unwrap(), 1);
+        for number in [1, 2, 12] {
+            kept(&shelf, &Item::Revision(number), "x\n").await;
+        }
+        assert_eq!(shelf.revisions().await.unwrap(), [1, 2, 12]);
+        assert_eq!(shelf.next_revision().await.unwrap(), 13);
+        shelf.remove(&Item::Revision(2)).await.unwrap();
+        let gone = shelf.remove(&Item::Revision(2)).await.unwrap_err();
+        assert!(
+            gone.to_string().contains("execute revision list config"),
+            "{gone}"
+        );
+        for number in 20..118 {
+            kept(&shelf, &Item::Revision(number), "x\n").await;
+        }
+        assert!(matches!(shelf.next_revision().await, Err(ShelfError::Full)));
+    }
+}

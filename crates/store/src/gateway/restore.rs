@@ -1,0 +1,114 @@
+//! A configuration as one transaction: all of it, or nothing.
+
+use std::sync::Arc;
+
+use domain::admin::{Change, Entropy, Report, Restore, Restoring};
+use domain::audit::Actor;
+use domain::schema::Shape;
+use domain::time::Timestamp;
+use domain::vdom::Vdom;
+use zeroize::Zeroizing;
+
+use super::GatewayStore;
+use super::administer::{self, Done, Touched};
+use super::memory::{self, Memory};
+use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
+
+/// How far a configuration is taken in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// All the way.
+    Apply,
+    /// To the end, and back: only the report stays.
+    Rehearse,
+}
+
+struct TakeIn {
+    memory: Arc<Memory>,
+    restore: Restore,
+    extent: Extent,
+    actor: Actor,
+    now: Timestamp,
+}
+
+impl Work for TakeIn {
+    type Out = (Done, Report);
+    /// What a rehearsal finds: to refuse takes everything back.
+    type Err = Box<Report>;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(Done, Report), Failure<Box<Report>>> {
+        let Self {
+            memory,
+            restore,
+            extent,
+            actor,
+            now,
+        } = self;
+        let mut settings = memory::settings(tx).await?;
+        let mut restoring = Restoring::new(restore);
+        let mut touched = Touched::default();
+        while let Some(reads) = restoring.reads() {
+            let of_root = settings.of(Vdom::ROOT);
+            let facts = administer::gather(tx, reads, &memory, of_root).await?;
+            let plan = restoring.decide(facts, &entropy()?, &actor, now);
+            let sets = plan.changes.iter().any(is_setting);
+            for change in plan.changes {
+                administer::carry_out(tx, change, &memory, &mut touched).await?;
+            }
+            if sets {
+                settings = memory::settings(tx).await?;
+            }
+        }
+        let (event, report) = restoring.finish(&actor, now);
+        if extent == Extent::Rehearse {
+            return Err(Failure::Refused(Box::new(report)));
+        }
+        let done = administer::conclude(tx, touched, &[event], now).await?;
+        Ok((done, report))
+    }
+}
+
+impl GatewayStore {
+    /// Takes a configuration in: all that can be taken in one transaction, or nothing. `extent` may be
+    /// that nothing is: then only the report is made.
+    pub async fn restore(
+        &self,
+        restore: Restore,
+        extent: Extent,
+        actor: Actor,
+        now: Timestamp,
+    ) -> Result<Report, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        let work = TakeIn {
+            memory: Arc::clone(&self.memory),
+            restore,
+            extent,
+            actor,
+            now,
+        };
+        let taken = self
+            .database
+            .write_then(work, move |(done, _): &(Done, Report)| done.apply(&memory));
+        match taken.await {
+            Ok((_, report)) => Ok(report),
+            Err(Failure::Refused(report)) => Ok(*report),
+            Err(Failure::Undecided(why)) => Err(why),
+        }
+    }
+}
+
+/// Whether what comes behind is decided by other settings.
+fn is_setting(change: &Change) -> bool {
+    matches!(change, Change::Object(object) if matches!(object.table.shape, Shape::Single))
+}
+
+fn entropy() -> Result<Entropy, SqlError> {
+    let mut entropy = Entropy {
+        seed: Zeroizing::default(),
+        salt: Default::default(),
+    };
+    let unavailable = |_| SqlError::damaged("random", "source", "octets");
+    aws_lc_rs::rand::fill(entropy.seed.as_mut()).map_err(unavailable)?;
+    aws_lc_rs::rand::fill(&mut entropy.salt).map_err(unavailable)?;
+    Ok(entropy)
+}
