@@ -49,7 +49,13 @@ fn entries() -> impl Strategy<Value = Object> {
 fn kept(field: &Field, text: String) -> Value {
     match field.kind {
         Kind::Secret(_) => Value::Sealed(text.into()),
-        Kind::List(_) => Value::List(text.split(' ').map(Box::from).collect()),
+        Kind::List(_) => {
+            let mut words: Vec<Box<str>> = text.split(' ').map(Box::from).collect();
+            words.retain(|word| !word.is_empty());
+            words.sort_unstable();
+            words.dedup();
+            Value::List(words)
+        }
         _ => Value::Text(text.into()),
     }
 }

@@ -70,6 +70,8 @@ async fn where_a_second_factor_is_mandatory_the_password_alone_lets_nobody_in() 
 async fn the_clients_of_a_disabled_virtual_domain_are_nobodys() {
     let (_dir, store) = store().await;
     let sales = Vdom::parse("sales").unwrap();
+    let mode = set(&GLOBAL, "vdom-mode", "multi-vdom");
+    run(&store, configure(&GLOBAL, "", vec![mode]), START).await;
     run(&store, configure(&VDOM, "sales", Vec::new()), START).await;
     let secret = RADIUS_CLIENT.field("secret").unwrap();
     let edits = vec![

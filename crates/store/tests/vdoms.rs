@@ -418,6 +418,8 @@ fn without_vdoms(dir: &TempDir) {
              INSERT INTO before SELECT path, entry, field, value FROM config WHERE path <> 'vdom';
              DROP TABLE config; ALTER TABLE before RENAME TO config;
              ALTER TABLE event DROP COLUMN vdom; ALTER TABLE outbox DROP COLUMN vdom;
+             ALTER TABLE person DROP COLUMN keeper; ALTER TABLE person DROP COLUMN ldap_server;
+             ALTER TABLE person DROP COLUMN radius_server;
              PRAGMA user_version = 3;",
         )
         .unwrap();

@@ -119,7 +119,7 @@ fn stranger(server: SocketAddr, number: usize) -> Option<TcpStream> {
 
 /// A slow stranger sends an octet of a greeting now and then.
 fn is_dropped(number: usize, stream: &mut TcpStream) -> bool {
-    if number % 3 == 0 && stream.write(b"S").is_err() {
+    if number.is_multiple_of(3) && stream.write(b"S").is_err() {
         return true;
     }
     let mut greeting = [0; 256];

@@ -2,7 +2,7 @@
 //!
 //! - `connection`: one connection from its first octet to the record of its end.
 //! - `handler`: what the SSH library asks: may this caller in, what is this channel to be.
-//! - `channel`: a shell or a command as a conversation of [`command_line`](crate::command_line).
+//! - `channel`: a shell or a command as a conversation of `command_line`.
 //! - `half_open`, `gate`: what bounds callers who are not in, and clients who do not read.
 
 mod channel;

@@ -298,10 +298,16 @@ pub(super) struct Touched {
     pub(super) updates: Vec<Update>,
     tokens: Vec<TokenSerial>,
     groups: BTreeSet<(Vdom, Box<str>)>,
-    clients: bool,
-    interfaces: bool,
-    backends: bool,
-    settings: bool,
+    parts: BTreeSet<Part>,
+}
+
+/// What memory keeps of the configuration as a whole.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Clients,
+    Interfaces,
+    Backends,
+    Settings,
 }
 
 pub(super) async fn carry_out<T: Tx>(
@@ -352,7 +358,7 @@ pub(super) async fn carry_out<T: Tx>(
             entries::remove_object(tx, &place).await?;
         }
         Change::VdomRemoved(vdom) => {
-            touched.settings = true;
+            touched.parts.insert(Part::Settings);
             vdoms::remove(tx, vdom).await?;
         }
         Change::UserRenamed(from, to) => renaming::user(tx, from, to, touched).await?,
@@ -394,10 +400,17 @@ impl Touched {
         if table == &GROUP {
             self.groups.insert((place.vdom(), place.key().into()));
         }
-        self.clients |= [&RADIUS_CLIENT, &SETTINGS].contains(&table);
-        self.interfaces |= table == &INTERFACE;
-        self.settings |= [&GLOBAL, &SETTING, &CONSOLE, &SECURITY].contains(&table);
-        self.backends |= Kind::of_table(table).is_some();
+        let parts = [
+            (Part::Clients, [&RADIUS_CLIENT, &SETTINGS].contains(&table)),
+            (Part::Interfaces, table == &INTERFACE),
+            (Part::Backends, Kind::of_table(table).is_some()),
+            (
+                Part::Settings,
+                [&GLOBAL, &SETTING, &CONSOLE, &SECURITY].contains(&table),
+            ),
+        ];
+        let touched = parts.into_iter().filter(|(_, is_touched)| *is_touched);
+        self.parts.extend(touched.map(|(part, _)| part));
     }
 
     async fn updates<T: Tx>(mut self, tx: &mut T) -> Result<Vec<Update>, SqlError> {
@@ -414,21 +427,13 @@ impl Touched {
             let group = memory::group(tx, &place, object.as_ref()).await?;
             self.updates.push(Update::Group(group));
         }
-        if self.clients {
-            let clients = memory::clients(tx).await?;
-            self.updates.push(Update::Clients(clients));
-        }
-        if self.interfaces {
-            let access = memory::allow_access(tx).await?;
-            self.updates.push(Update::AllowAccess(access));
-        }
-        if self.backends {
-            self.updates
-                .push(Update::Backends(memory::backends(tx).await?));
-        }
-        if self.settings {
-            self.updates
-                .push(Update::Settings(memory::settings(tx).await?));
+        for part in self.parts {
+            self.updates.push(match part {
+                Part::Clients => Update::Clients(memory::clients(tx).await?),
+                Part::Interfaces => Update::AllowAccess(memory::allow_access(tx).await?),
+                Part::Backends => Update::Backends(memory::backends(tx).await?),
+                Part::Settings => Update::Settings(memory::settings(tx).await?),
+            });
         }
         Ok(self.updates)
     }

@@ -122,33 +122,7 @@ impl Recorded {
                     .ok_or_else(|| fields.damaged("action"))?,
                 detail: fields.text(10)?,
             },
-            ADMIN_LOGIN => What::AdminLogin {
-                actor: fields.actor()?,
-            },
-            ADMIN_REFUSED => What::AdminRefused {
-                actor: fields.actor()?,
-                reason: fields.reason()?,
-            },
-            ADMIN_LOCKOUT => What::AdminLockout {
-                actor: fields.actor()?,
-                seconds: row.get(7)?,
-            },
-            ADMIN_LOGOUT => What::AdminLogout {
-                actor: fields.actor()?,
-                cause: Leave::from_id(&row.get::<String>(9)?)
-                    .ok_or_else(|| fields.damaged("reason"))?,
-            },
-            LOG_DELETED => What::LogDeleted {
-                actor: fields.actor()?,
-                through: row.get(15)?,
-            },
-            LOG_TARGET => What::LogTarget {
-                target: fields.text(14)?,
-                state: TargetState::from_id(&fields.text(13)?)
-                    .ok_or_else(|| fields.damaged("action"))?,
-                detail: fields.text(10)?,
-            },
-            _ => return Err(fields.damaged("kind")),
+            kind => fields.administration(kind)?,
         };
         Ok(Self {
             id,
@@ -169,6 +143,39 @@ struct Fields<'a, 'r> {
 }
 
 impl Fields<'_, '_> {
+    /// What administrators and the log itself did.
+    fn administration(&self, kind: i64) -> Result<What, SqlError> {
+        Ok(match kind {
+            ADMIN_LOGIN => What::AdminLogin {
+                actor: self.actor()?,
+            },
+            ADMIN_REFUSED => What::AdminRefused {
+                actor: self.actor()?,
+                reason: self.reason()?,
+            },
+            ADMIN_LOCKOUT => What::AdminLockout {
+                actor: self.actor()?,
+                seconds: self.row.get(7)?,
+            },
+            ADMIN_LOGOUT => What::AdminLogout {
+                actor: self.actor()?,
+                cause: Leave::from_id(&self.row.get::<String>(9)?)
+                    .ok_or_else(|| self.damaged("reason"))?,
+            },
+            LOG_DELETED => What::LogDeleted {
+                actor: self.actor()?,
+                through: self.row.get(15)?,
+            },
+            LOG_TARGET => What::LogTarget {
+                target: self.text(14)?,
+                state: TargetState::from_id(&self.text(13)?)
+                    .ok_or_else(|| self.damaged("action"))?,
+                detail: self.text(10)?,
+            },
+            _ => return Err(self.damaged("kind")),
+        })
+    }
+
     fn damaged(&self, field: &'static str) -> SqlError {
         SqlError::damaged("event", self.id.to_string(), field)
     }
