@@ -371,6 +371,11 @@ impl Session {
             }
             Verb::Poll => Command::Poll(vdom),
             Verb::Sync => Command::Synchronise(arguments::synchronise(vdom, words)?),
+            Verb::ActivateTokens => {
+                let tokens = words.iter().map(|word| arguments::serial(word));
+                let tokens = tokens.collect::<Result<_, _>>()?;
+                Command::Execute(Operation::ActivateHardware { vdom, tokens })
+            }
             Verb::TestToken => Command::TestToken(arguments::test_token(vdom, words)?),
             Verb::TokenInfo => {
                 let serial = words

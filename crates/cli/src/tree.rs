@@ -107,6 +107,7 @@ pub(crate) enum Verb {
     Poll,
     Sync,
     TestToken,
+    ActivateTokens,
     TokenInfo,
     Debug(Change),
     DebugLevel(Application),
@@ -133,6 +134,7 @@ impl Verb {
                 | Self::Renew
                 | Self::Sync
                 | Self::TestToken
+                | Self::ActivateTokens
                 | Self::Unlock
                 | Self::LoginsOfUser
                 | Self::LoginsOfClient
@@ -166,6 +168,7 @@ impl Verb {
             | Self::Poll
             | Self::Sync
             | Self::TestToken
+            | Self::ActivateTokens
             | Self::TokenInfo
             | Self::Debug(_)
             | Self::DebugLevel(_)
@@ -522,6 +525,19 @@ const MOBILE_SERIAL: Argument = required(
     Kind::Entry(&FORTITOKEN),
 );
 
+const HARDWARE_SERIAL: Argument = optional(
+    "serial-number",
+    "Hardware token serial number.",
+    Kind::Entry(&FORTITOKEN),
+);
+
+/// One at least, and as many as one request to the token server takes.
+static HARDWARE_SERIALS: &[Argument] = &{
+    let mut serials = [const { HARDWARE_SERIAL }; 20];
+    serials[0].need = Need::Required;
+    serials
+};
+
 static EXECUTE: &[Node] = &[
     log::EXECUTE_LOG,
     keeping::BACKUP,
@@ -530,20 +546,28 @@ static EXECUTE: &[Node] = &[
     group(
         "fortitoken",
         "FortiToken operation.",
-        &[command(
-            "sync",
-            "Synchronize a FortiToken with two codes that follow each other.",
-            Verb::Sync,
-            &[
-                required(
-                    "serial-number",
-                    "FortiToken serial number.",
-                    Kind::Entry(&FORTITOKEN),
-                ),
-                required("code", "The code that the token shows.", Kind::Word),
-                required("next-code", "The code that it shows next.", Kind::Word),
-            ],
-        )],
+        &[
+            command(
+                "activate",
+                "Activate FortiToken(s) with the token server. Hardware tokens only.",
+                Verb::ActivateTokens,
+                HARDWARE_SERIALS,
+            ),
+            command(
+                "sync",
+                "Synchronize a FortiToken with two codes that follow each other.",
+                Verb::Sync,
+                &[
+                    required(
+                        "serial-number",
+                        "FortiToken serial number.",
+                        Kind::Entry(&FORTITOKEN),
+                    ),
+                    required("code", "The code that the token shows.", Kind::Word),
+                    required("next-code", "The code that it shows next.", Kind::Word),
+                ],
+            ),
+        ],
     ),
     group(
         "fortitoken-mobile",

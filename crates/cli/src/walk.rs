@@ -497,7 +497,7 @@ impl Choice {
         !matches!(
             self.leads,
             Leads::Field(Field {
-                access: Access::System,
+                access: Access::System | Access::Restored,
                 ..
             })
         )

@@ -48,6 +48,7 @@ transcripts! {
     errors
     event_log
     event_log_vdoms
+    hardware_tokens
     help_and_completion
     network
     show_and_get

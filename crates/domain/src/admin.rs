@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use ident::{ActivationCode, LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
-use otp::{Seed, Step};
+use otp::{Parameters, Seed, Step};
 use zeroize::Zeroizing;
 
 use crate::audit::{Actor, Event};
@@ -15,7 +15,7 @@ use crate::schema::{Field, Object, Place, Table, VDOM, Value};
 use crate::security::Profile;
 use crate::settings::VdomMode;
 use crate::time::{Span, Timestamp};
-use crate::token::{ActivationLink, Token};
+use crate::token::{ActivationFailure, ActivationLink, Token};
 use crate::user::User;
 use crate::vdom::Vdom;
 
@@ -24,6 +24,7 @@ mod authserver;
 mod configure;
 mod entries;
 mod error;
+mod hardware;
 mod references;
 mod restore;
 mod supply;
@@ -92,6 +93,15 @@ pub enum Operation {
         /// The token.
         token: TokenSerial,
     },
+    /// `execute fortitoken activate`: the seeds of hardware tokens are fetched.
+    ActivateHardware {
+        /// Where the administrator stands.
+        vdom: Vdom,
+        /// The tokens.
+        tokens: Vec<TokenSerial>,
+    },
+    /// The token server's answer to that.
+    HardwareActivated(Vec<HardwareAnswer>),
     /// `diagnose login unlock`.
     Unlock(CanonicalName),
     /// The token server's answer to an import.
@@ -154,6 +164,17 @@ pub enum Edit {
     Unset(&'static Field),
     /// The entries of a child table, all of them.
     Children(&'static Table, Vec<Object>),
+}
+
+/// What became of a hardware token's activation.
+#[derive(Debug)]
+pub struct HardwareAnswer {
+    /// The token.
+    pub token: TokenSerial,
+    /// Its seed and how its codes are made, or why there is none.
+    pub outcome: Result<(Seed, Parameters), ActivationFailure>,
+    /// The token server's number and text, where it refused.
+    pub answer: Box<str>,
 }
 
 /// A provisioned token, as the token server answered.
@@ -379,6 +400,13 @@ pub enum Message {
         /// The tokens.
         tokens: Vec<TokenSerial>,
     },
+    /// Fetch the seeds of these hardware tokens from the token server.
+    ActivateHardware {
+        /// The virtual domain to which they belong.
+        vdom: Vdom,
+        /// The tokens.
+        tokens: Vec<TokenSerial>,
+    },
     /// Tell a person how to activate a token.
     ActivationMail {
         /// The virtual domain to which both belong.
@@ -398,6 +426,7 @@ impl Message {
         match self {
             Self::ActivateLicence { vdom, .. }
             | Self::Provision { vdom, .. }
+            | Self::ActivateHardware { vdom, .. }
             | Self::ActivationMail { vdom, .. } => *vdom,
         }
     }
@@ -416,10 +445,12 @@ impl Operation {
             | Self::Import { vdom, .. }
             | Self::Provision { vdom, .. }
             | Self::Renew { vdom, .. }
+            | Self::ActivateHardware { vdom, .. }
             | Self::Imported { vdom, .. }
             | Self::ImportRefused { vdom, .. } => Some(*vdom),
             Self::Unlock(name) => Some(name.realm().vdom()),
             Self::Provisioned(_)
+            | Self::HardwareActivated(_)
             | Self::Polled(_)
             | Self::ProvisionRefused { .. }
             | Self::Delivered { .. } => None,
@@ -451,7 +482,10 @@ impl Operation {
                 users: vec![name.clone()],
                 ..Reads::default()
             },
-            Self::Imported { tokens, .. } => Reads::tokens(tokens.iter().copied()),
+            Self::Imported { tokens, .. } | Self::ActivateHardware { tokens, .. } => {
+                Reads::tokens(tokens.iter().copied())
+            }
+            Self::HardwareActivated(answers) => Reads::tokens(answers.iter().map(|it| it.token)),
             Self::Provisioned(supplied) => Reads::tokens(supplied.iter().map(|it| it.token)),
             Self::Polled(polled) => Reads::tokens(polled.iter().map(|it| it.token)),
             Self::ProvisionRefused { token, .. } | Self::Delivered { token, .. } => {
@@ -499,6 +533,10 @@ pub fn apply(
         Operation::Import { vdom, code } => Ok(supply::import(vdom, code, &context)),
         Operation::Provision { vdom, token } => supply::provision(vdom, token, facts, &context),
         Operation::Renew { vdom, token } => supply::renew(vdom, token, facts, &context),
+        Operation::ActivateHardware { vdom, tokens } => {
+            hardware::activate(vdom, tokens, facts, &context)
+        }
+        Operation::HardwareActivated(answers) => Ok(hardware::activated(answers, facts, &context)),
         Operation::Unlock(name) => configure::unlock(&name, &facts, &context),
         Operation::Imported {
             vdom,

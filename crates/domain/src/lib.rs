@@ -7,6 +7,7 @@
 pub mod access;
 pub mod admin;
 pub mod administrator;
+pub mod advice;
 pub mod answered_names;
 pub mod audit;
 pub mod backend;

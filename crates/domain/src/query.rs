@@ -259,6 +259,10 @@ pub fn about(message: &Message) -> String {
             let serials: Vec<&str> = tokens.iter().map(TokenSerial::as_str).collect();
             format!("provisioning of {}", serials.join(", "))
         }
+        Message::ActivateHardware { tokens, .. } => {
+            let serials: Vec<&str> = tokens.iter().map(TokenSerial::as_str).collect();
+            format!("activation of {}", serials.join(", "))
+        }
         Message::ActivationMail {
             token, user, to, ..
         } => {

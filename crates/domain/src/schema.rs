@@ -102,6 +102,8 @@ pub enum Access {
     Administrator,
     /// The system; `set` refuses it.
     System,
+    /// The system; `set` takes it back in the form in which it is shown, `ENC …`.
+    Restored,
 }
 
 /// Whether a field does anything.

@@ -36,6 +36,19 @@ pub enum Stage {
     Provisioned(Provisioned),
     /// A hardware token with its seed.
     Activated,
+    /// A hardware token without one.
+    Failed(ActivationFailure),
+}
+
+/// Why a hardware token has no seed that opens here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ActivationFailure {
+    /// The token server gave it out before; it does so once.
+    AlreadyActivated,
+    /// The token server does not know the token.
+    Unknown,
+    /// The configuration was taken over from another unit: what stands after `ENC` opens there only.
+    Foreign(Box<str>),
 }
 
 /// An activation code that waits for its phone.
@@ -123,6 +136,9 @@ pub struct Token {
     pub drift: Drift,
 }
 
+/// The token server does not know a token, or was not reached.
+const UNKNOWN_SERIAL: &str = "activation error (token not exist in FortiGuard)";
+
 impl Token {
     /// A token that was just imported.
     pub fn imported(vdom: Vdom, serial: TokenSerial, licence: Option<LicenceSerial>) -> Self {
@@ -149,6 +165,10 @@ impl Token {
         match (&self.status, &self.stage) {
             (TokenStatus::Lock, _) => "locked",
             (_, Stage::New) => "new",
+            // It stays asked for until the token server answers, so it was not reached yet.
+            (_, Stage::Requested) if !self.is_mobile() => UNKNOWN_SERIAL,
+            (_, Stage::Failed(ActivationFailure::Unknown)) => UNKNOWN_SERIAL,
+            (_, Stage::Failed(_)) => "token already activated, and seed won't be returned",
             (_, Stage::Provisioning(waiting)) if waiting.expires <= now => "provision timeout",
             (_, Stage::Requested | Stage::Provisioning(_)) => "provisioning",
             (_, Stage::Provisioned(_)) => "provisioned",
@@ -176,7 +196,7 @@ impl Token {
     pub fn usability(&self, now: Timestamp) -> Usability {
         match (&self.status, &self.stage) {
             (TokenStatus::Lock, _) => Usability::Locked,
-            (_, Stage::New | Stage::Requested) => Usability::NotActivated,
+            (_, Stage::New | Stage::Requested | Stage::Failed(_)) => Usability::NotActivated,
             (_, Stage::Provisioning(waiting)) if waiting.expires <= now => {
                 Usability::ProvisionTimeout
             }

@@ -567,7 +567,8 @@ fn locking_a_token_changes_its_status_alone() {
 #[test]
 fn hardware_tokens_are_entered_and_mobile_ones_are_imported() {
     let entered = plan(edit(&FORTITOKEN, hardware().as_str(), vec![]), nothing());
-    assert_eq!(words(&entered), [format!("token {} new", hardware())]);
+    let status = "activation error (token not exist in FortiGuard)";
+    assert_eq!(words(&entered), [format!("token {} {status}", hardware())]);
     let error = refused(edit(&FORTITOKEN, mobile(1).as_str(), vec![]), nothing());
     assert!(matches!(error, AdminError::MobileNotImported(_)), "{error}");
     assert!(error.next_step().contains("import"));
@@ -1056,7 +1057,9 @@ impl World {
                 }
                 Change::Token(token) => {
                     let word = match token.stage {
-                        Stage::New => "new",
+                        // A hardware token waits for its seed, a mobile one has its new one already.
+                        Stage::Requested if !token.is_mobile() => "new",
+                        Stage::New | Stage::Failed(_) => "new",
                         Stage::Requested => "requested",
                         Stage::Provisioning(_) => "waiting",
                         Stage::Provisioned(_) | Stage::Activated => "provisioned",

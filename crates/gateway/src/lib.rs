@@ -42,8 +42,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use softtoken::device::SealingPrivateKey;
 use store::gateway::{GatewayStore, Location, StoreError};
-use store::sealing::RootKey;
+use store::sealing::{self, RootKey, SealError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
@@ -68,6 +69,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 /// The directory of kept configurations, beside the database.
 const BACKUP: &str = "backup";
+/// The purpose of the key pair to which the token server seals seeds of hardware tokens.
+const HARDWARE_SEEDS: &str = "gateway-hardware-seeds";
 
 /// What a gateway needs before it has a store.
 #[derive(Debug)]
@@ -121,6 +124,9 @@ pub enum StartError {
     /// What the first start has to configure.
     #[error("the first configuration cannot be written: {0}")]
     FirstConfiguration(String),
+    /// A key that the root key makes.
+    #[error(transparent)]
+    Sealing(#[from] SealError),
     /// The client for the token server.
     #[error("cannot prepare the connection to the token server: {0}")]
     TokenServer(#[from] reqwest::Error),
@@ -152,6 +158,8 @@ impl Gateway {
         } = config;
         let store = Arc::new(GatewayStore::open(&location, &root_key, clock::now()).await?);
         interfaces::register(&store).await;
+        let sealing_key =
+            SealingPrivateKey::from_random(&*sealing::derived(&root_key, HARDWARE_SEEDS)?);
         let (endings, ended) = Endings::new();
         let traffics = Arc::default();
         let unit = Unit {
@@ -170,7 +178,12 @@ impl Gateway {
             Arc::clone(&resolver),
             debug.clone(),
         )?;
-        let supply = Arc::new(Supply::new(Arc::clone(&store), server, debug.clone()));
+        let supply = Arc::new(Supply::new(
+            Arc::clone(&store),
+            server,
+            sealing_key,
+            debug.clone(),
+        ));
         let backends = Backends::new(
             Arc::clone(&store),
             Arc::clone(&resolver),

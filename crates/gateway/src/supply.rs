@@ -3,17 +3,21 @@
 //! A message leaves the outbox in the transaction that takes in its answer. Until then it is sent
 //! again, under the same identity, so that an answer that was lost is had again.
 
+mod hardware;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cli::debug::{Place, Source};
+use cli::render::Request as Asked;
 use domain::admin::{AdminError, Delivery, Message, Operation, Phone, Polled, Supplied};
 use domain::audit::Actor;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Stage};
 use domain::vdom::Vdom;
 use ident::{LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
+use softtoken::device::SealingPrivateKey;
 use softtoken::process::{
     ActivationLicenseRequest, PollAnswer, PollingRequest, ProvisionAnswer, ProvisionRequest,
     Request, Response, TokenToProvision,
@@ -24,6 +28,7 @@ use store::{Failure, Undecided};
 use tokio::sync::{Notify, oneshot, watch};
 use tracing::{info, warn};
 
+use self::hardware::Activated;
 use crate::clock::{self, NoEntropy};
 use crate::debug_log::DebugLog;
 use crate::mail::{self, Activation, Letter, MailError};
@@ -54,7 +59,9 @@ enum Peer {
 impl Peer {
     fn of(message: &Message) -> Self {
         match message {
-            Message::ActivateLicence { .. } | Message::Provision { .. } => Self::TokenServer,
+            Message::ActivateLicence { .. }
+            | Message::Provision { .. }
+            | Message::ActivateHardware { .. } => Self::TokenServer,
             Message::ActivationMail { .. } => Self::MailServer,
         }
     }
@@ -78,12 +85,14 @@ pub(crate) enum Report {
         token: TokenSerial,
         mail: Option<i64>,
     },
+    /// What became of hardware tokens.
+    Activated(Vec<Activated>),
     /// The mail is sent.
     Mailed { to: Box<str> },
     /// The mail is not sent, and will not be.
     NotMailed { token: TokenSerial, why: String },
     /// Not yet: it is tried again.
-    Postponed { why: String },
+    Postponed { asked: Asked, why: String },
 }
 
 /// Why a poll failed.
@@ -121,6 +130,8 @@ pub(crate) struct Supply {
     /// Held from question to record by whatever moves a token's phone: a poll that was asked before a
     /// provisioning and answered after it would name the old phone for the new seed.
     phones: tokio::sync::Mutex<()>,
+    /// Seeds of hardware tokens come sealed to it.
+    sealing_key: SealingPrivateKey,
 }
 
 /// What became of messages, for those who ask before or after it happens.
@@ -148,7 +159,12 @@ pub(crate) struct PollSummary {
 const SOURCE: Source = Source::Fortitoken;
 
 impl Supply {
-    pub(crate) fn new(store: Arc<GatewayStore>, server: TokenServer, debug: DebugLog) -> Self {
+    pub(crate) fn new(
+        store: Arc<GatewayStore>,
+        server: TokenServer,
+        sealing_key: SealingPrivateKey,
+        debug: DebugLog,
+    ) -> Self {
         let reports = Mutex::default();
         Self {
             store,
@@ -157,6 +173,7 @@ impl Supply {
             news: Notify::new(),
             reports,
             phones: tokio::sync::Mutex::default(),
+            sealing_key,
         }
     }
 
@@ -226,6 +243,7 @@ impl Supply {
         let mut silent = HashMap::new();
         for waiting in self.store.due(clock::now(), BATCH).await? {
             let (id, attempts, peer) = (waiting.id, waiting.attempts, Peer::of(&waiting.message));
+            let asked = asked(&waiting.message);
             let begun = Instant::now();
             let delivered = match silent.get(&peer) {
                 Some(why) => Err(String::clone(why)),
@@ -240,7 +258,7 @@ impl Supply {
                 Ok(report) => report,
                 Err(why) => {
                     self.postpone(id, attempts, &why).await?;
-                    Report::Postponed { why }
+                    Report::Postponed { asked, why }
                 }
             };
             self.tell(id, report);
@@ -288,6 +306,9 @@ impl Supply {
                 self.activate(id, &message_id, vdom, &code).await
             }
             Message::Provision { tokens, .. } => self.provision(id, &message_id, &tokens).await,
+            Message::ActivateHardware { tokens, .. } => {
+                self.activate_hardware(id, &message_id, &tokens).await
+            }
             Message::ActivationMail {
                 token, user, to, ..
             } => self.mail(id, token, &user, to).await,
@@ -373,6 +394,7 @@ impl Supply {
             // The tokens were unassigned or deleted before the message left.
             self.store.settle(id).await.map_err(text)?;
             return Ok(Report::Postponed {
+                asked: Asked::Provision,
                 why: "the token needs no code any more".to_owned(),
             });
         };
@@ -573,6 +595,15 @@ impl Supply {
             .administer(operation, entropy, actor, now, settles)
             .await?;
         Ok(done.messages)
+    }
+}
+
+/// What a message asks for, as its administrator calls it.
+fn asked(message: &Message) -> Asked {
+    match message {
+        Message::ActivateLicence { .. } => Asked::Import,
+        Message::ActivateHardware { .. } => Asked::Activate,
+        Message::Provision { .. } | Message::ActivationMail { .. } => Asked::Provision,
     }
 }
 

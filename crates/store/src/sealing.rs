@@ -290,6 +290,14 @@ impl Sealer {
     }
 }
 
+/// Octets that this root key alone makes for `purpose`: for a key pair that outlives the process and
+/// lies in no file of its own.
+pub fn derived(root: &RootKey, purpose: &'static str) -> Result<Zeroizing<[u8; 32]>, SealError> {
+    let mut octets = Zeroizing::new([0; 32]);
+    root.derive(purpose, b"pair:", octets.as_mut())?;
+    Ok(octets)
+}
+
 /// Makes secrets findable that the database must not hold: a keyed hash (HMAC-SHA-256). Whoever has
 /// the database alone can neither read the values nor try guesses.
 pub struct BlindIndex(hmac::Key);

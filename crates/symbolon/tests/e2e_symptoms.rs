@@ -417,3 +417,98 @@ fn symptom_33_each_product_has_two_trial_tokens() {
     assert_eq!(home.status(&trial[1]), "provisioned");
     up.stop();
 }
+
+const DEVICE: &str = "FTK2000BHV1KRZCC";
+
+/// The status of a token and what is said of it when it is asked for alone.
+fn explained(home: &Home, token: &str) -> String {
+    home.console(&format!("diagnose fortitoken info {token}"))
+        .ok()
+}
+
+#[test]
+fn symptom_04_a_seed_of_another_unit_is_deleted_and_the_token_added_again() {
+    let (home, up) = system();
+    home.console(&format!(
+        "config user fortitoken\nedit {DEVICE}\nset seed ENC c2VhbGVkIGJ5IGFub3RoZXIgdW5pdA==\nnext\nend"
+    ))
+    .ok();
+    // A seed is shown, and yet an error.
+    let shown = home.console("show full-configuration | grep -f FTK").ok();
+    assert!(
+        shown.contains("set seed ENC c2VhbGVkIGJ5IGFub3RoZXIgdW5pdA=="),
+        "{shown}"
+    );
+    assert_eq!(
+        home.status(DEVICE),
+        "token already activated, and seed won't be returned"
+    );
+    let said = explained(&home, DEVICE);
+    assert!(
+        said.contains("taken over with the configuration of another unit"),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("delete {DEVICE} / edit {DEVICE} / end")),
+        "{said}"
+    );
+
+    // Its addition activates it: the token server is asked.
+    home.console(&format!("config user fortitoken\ndelete {DEVICE}\nend"))
+        .ok();
+    let said = home.console(&format!(
+        "diagnose fortitoken debug enable\ndiagnose debug enable\n\
+         config user fortitoken\nedit {DEVICE}\nend"
+    ));
+    assert!(
+        said.out.contains("SoftToken.HardwareActivationRequest"),
+        "{}",
+        said.out
+    );
+    let shown = home.console(&format!("show user fortitoken {DEVICE}")).ok();
+    assert!(!shown.contains("set seed"), "{shown}");
+    up.stop();
+}
+
+#[test]
+fn symptom_05_and_08_a_token_without_a_seed_that_the_token_server_does_not_know() {
+    let (home, up) = system();
+    home.console(&format!("config user fortitoken\nedit {DEVICE}\nend"))
+        .refused();
+    let shown = home.console("show user fortitoken").ok();
+    assert!(!shown.contains("set seed"), "{shown}");
+    let said = home
+        .console(&format!(
+            "diagnose debug disable\ndiagnose debug reset\ndiagnose debug console timestamp enable\n\
+             diagnose debug application forticldd 255\ndiagnose fortitoken debug enable\n\
+             diagnose debug enable\nexecute fortitoken activate {DEVICE}"
+        ))
+        .refused();
+    for text in [
+        "SoftToken.HardwareActivationRequest",
+        "received error from forticare [-7662]",
+        &format!("activate fortitoken {DEVICE} error: -7662"),
+        "The token server has no hardware token with this serial.",
+    ] {
+        assert!(said.contains(text), "no '{text}' in:\n{said}");
+    }
+    assert_eq!(
+        home.status(DEVICE),
+        "activation error (token not exist in FortiGuard)"
+    );
+    let said = explained(&home, DEVICE);
+    assert!(
+        said.contains("compare the serial with the token's back"),
+        "{said}"
+    );
+    // Hardware tokens alone are activated.
+    let mobile = home.import(1).remove(0);
+    let said = home
+        .console(&format!("execute fortitoken activate {mobile}"))
+        .refused();
+    assert!(
+        said.contains(&format!("execute fortitoken-mobile provision {mobile}")),
+        "{said}"
+    );
+    up.stop();
+}

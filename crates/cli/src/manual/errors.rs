@@ -134,6 +134,9 @@ impl Chapter {
             | AdminError::HasToken { .. }
             | AdminError::TokenElsewhere(_)
             | AdminError::NotMobile(_)
+            | AdminError::NotHardware(_)
+            | AdminError::HasSeed(_)
+            | AdminError::SeedOfOther(_)
             | AdminError::MobileNotImported(_)
             | AdminError::Locked(_) => Self::Tokens,
         }
@@ -267,6 +270,9 @@ fn of_tokens() -> Vec<AdminError> {
             },
             AdminError::TokenElsewhere(hardware),
             AdminError::NotMobile(hardware),
+            AdminError::NotHardware(mobile),
+            AdminError::HasSeed(hardware),
+            AdminError::SeedOfOther(hardware),
             AdminError::MobileNotImported(mobile),
             AdminError::Locked(mobile),
         ]);

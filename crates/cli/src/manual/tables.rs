@@ -132,7 +132,7 @@ fn row(field: &'static Field) -> String {
     };
     let example = match field.access {
         Access::Administrator => code(&set_line(field)),
-        Access::System => String::new(),
+        Access::System | Access::Restored => String::new(),
     };
     let cells = [
         code(field.name),
@@ -147,7 +147,7 @@ fn row(field: &'static Field) -> String {
 /// The help, and what it does not say: who sets the field, what it refers to, what its words mean.
 fn described(field: &'static Field) -> String {
     let mut parts = vec![prose(field.help)];
-    if field.access == Access::System {
+    if field.access != Access::Administrator {
         parts.push("Set by the system.".to_owned());
     }
     if let Effect::None(why) = field.effect {

@@ -70,6 +70,19 @@ pub enum Outcome<'a> {
         /// Why.
         error: CodeError,
     },
+    /// A hardware token has its seed.
+    Activated(TokenSerial),
+    /// A hardware token has none, because the token server refuses it.
+    NotActivated {
+        /// The token.
+        token: TokenSerial,
+        /// The number that the described system would show.
+        number: i32,
+        /// What is wrong.
+        cause: &'a str,
+        /// What to do.
+        next_step: &'a str,
+    },
     /// A person's wrong codes are forgotten.
     Unlocked(&'a CanonicalName),
     /// The token server refused.
@@ -101,6 +114,8 @@ pub enum Request {
     Provision,
     /// `execute fortitoken-mobile poll`.
     Poll,
+    /// `execute fortitoken activate`.
+    Activate,
 }
 
 /// What a person needs to activate a token.
@@ -121,6 +136,7 @@ impl Outcome<'_> {
     pub fn is_failure(&self) -> bool {
         match self {
             Self::NotResynchronised { .. }
+            | Self::NotActivated { .. }
             | Self::NotTested { .. }
             | Self::Tested { found: None, .. }
             | Self::Refused { .. }
@@ -132,6 +148,7 @@ impl Outcome<'_> {
             | Self::Polled { .. }
             | Self::Resynchronised { .. }
             | Self::Tested { .. }
+            | Self::Activated(_)
             | Self::Unlocked(_) => false,
         }
     }
@@ -172,6 +189,17 @@ impl Outcome<'_> {
             Self::NotTested { token, error } => {
                 format!("token {token}: not tested\nCommand fail. Return code -1\n{error}\n")
             }
+            Self::Activated(token) => format!("token {token}: active\n"),
+            Self::NotActivated {
+                token,
+                number,
+                cause,
+                next_step,
+            } => format!(
+                "activate fortitoken {token} error: {number}\n{} {}\n",
+                printable(cause),
+                printable(next_step)
+            ),
             Self::Unlocked(person) => format!("user {person}: wrong codes forgotten\n"),
             Self::Refused {
                 request,
@@ -225,6 +253,7 @@ impl Request {
             Self::Import => "import fortitoken license",
             Self::Provision => "provision fortitoken",
             Self::Poll => "poll fortitoken",
+            Self::Activate => "activate fortitoken",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `diagnose fortitoken info`.
 
+use domain::advice::Advice;
 use domain::query::{ServerReach, TokenRow, TokenTotals};
 
 /// The line above the tokens.
@@ -28,6 +29,12 @@ pub fn token_totals(totals: &TokenTotals) -> String {
         "\nTotal activated token: {activated}\nTotal global activated token: {activated_global}\n\n\
          Token server status: {server}\n"
     )
+}
+
+/// What is the matter with the one token that was asked for.
+pub fn token_advice(advice: &Advice) -> String {
+    let Advice { cause, next_step } = advice;
+    format!("\ncause: {cause}\nnext step: {next_step}\n")
 }
 
 /// A serial has 16 characters; two blanks part the columns.

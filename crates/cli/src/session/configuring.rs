@@ -246,7 +246,7 @@ impl Session {
 
     pub(super) fn unset(&mut self, field: Option<&'static Field>) -> Result<Step, Complaint> {
         match field {
-            Some(field) if field.access == Access::System => {
+            Some(field) if field.access != Access::Administrator => {
                 let error = ValueError::System { field: field.name };
                 Err(Complaint::command(field.name, error.to_string()))
             }

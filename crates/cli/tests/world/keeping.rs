@@ -6,10 +6,10 @@ use cli::{Backup, BackupPassword, Command, Destination, Extent, Restore, Restore
 use domain::admin::{self, Coverage, Edit, Entropy, Operation, Restoring};
 use domain::audit::Actor;
 use domain::password::PasswordHash;
-use domain::schema::{LOCAL, Place, Value};
+use domain::schema::{FORTITOKEN, LOCAL, Place, Value};
 use zeroize::Zeroizing;
 
-use super::{SEALED, World, copy, copy_token};
+use super::{SEALED, World, copy, copy_token, hardware};
 
 /// A configuration of a FortiGate, made up.
 const FORTIGATE: &str = include_str!("../text/fortigate.conf");
@@ -234,6 +234,11 @@ pub(super) fn understood(place: &Place, edits: Vec<Edit>) -> Vec<Edit> {
         text == SEALED || (place.table() == &LOCAL && PasswordHash::from_enc(text).is_ok())
     };
     let understand = |edit| match edit {
+        Edit::Set(field, Value::Sealed(text))
+            if place.table() == &FORTITOKEN && *text == *hardware::OWN =>
+        {
+            Edit::Set(field, Value::Secret(hardware::key_uri()))
+        }
         Edit::Set(field, Value::Sealed(text)) if !is_own(&text) => {
             Edit::Set(field, Value::Foreign(text))
         }

@@ -9,6 +9,7 @@ use domain::admin::{
     self, AdminError, Change, Entropy, Facts, Held, Holds, Message, Named, Operation, Owned, Owner,
     Phone, Plan, Polled, Reads, Remark, Supplied, Use, Uses, UsesOf,
 };
+use domain::advice::Advice;
 use domain::audit::{Actor, Event};
 use domain::explain::Finding;
 use domain::login::{Origin, Spend};
@@ -34,6 +35,7 @@ use otp::{Drift, Step as CodeStep};
 use zeroize::Zeroizing;
 
 mod administrators;
+mod hardware;
 mod keeping;
 mod log;
 mod network;
@@ -281,8 +283,15 @@ impl World {
             Operation::Provision { token, .. } | Operation::Renew { token, .. } => Some(*token),
             _ => None,
         };
+        let hardware = match &operation {
+            Operation::ActivateHardware { tokens, .. } => tokens.clone(),
+            _ => Vec::new(),
+        };
         if let Err(error) = self.apply(operation) {
             return render::refusal(error);
+        }
+        if !hardware.is_empty() {
+            return self.activated(&hardware);
         }
         match (unlocked, import, provisioned) {
             (Some(person), ..) => said(&Outcome::Unlocked(&person)),
@@ -385,6 +394,9 @@ impl World {
                     .tokens
                     .iter()
                     .filter(|token| serial.is_none_or(|it| it == token.serial));
+                let advice = tokens.clone().find_map(|token| Advice::of(token, self.now));
+                let advice = advice.filter(|_| serial.is_some());
+                let advice = advice.as_ref().map(render::token_advice);
                 let rows = tokens.map(|token| render::token(&TokenRow::of(token, self.now)));
                 let activated = self
                     .tokens
@@ -397,7 +409,10 @@ impl World {
                     activated_global: activated,
                     server: ServerReach::Reachable,
                 };
-                render::token_head() + &rows.collect::<String>() + &render::token_totals(&totals)
+                render::token_head()
+                    + &rows.collect::<String>()
+                    + &render::token_totals(&totals)
+                    + &advice.unwrap_or_default()
             }
             Query::Logins(logins) => {
                 let rows: Vec<&LoginRow> = self
@@ -762,22 +777,31 @@ impl World {
                 copied.key = to;
                 self.objects.push(copied);
             }
-            Change::Seed(..) | Change::Spent(..) | Change::FailuresCleared(_) => {}
+            Change::Seed(serial, seed) => {
+                let mut tokens = self.tokens.iter_mut();
+                let token = tokens.find(|token| token.serial == serial).unwrap();
+                token.has_seed = seed.is_some();
+            }
+            Change::Spent(..) | Change::FailuresCleared(_) => {}
         }
     }
 
-    /// The token server answers a provisioning at once; imports are answered where they are asked.
+    /// The token server answers at once, but imports, which are answered where they are asked.
     fn send(&mut self, message: Message) {
-        if let Message::Provision { tokens, .. } = message {
-            let supply = |token: &TokenSerial| Supplied {
-                token: *token,
-                code: ActivationCode::parse(ACTIVATION).unwrap(),
-                link: ActivationLink::new("https://registry.example/a".to_owned()),
-                valid: Span::from_hours(72),
-            };
-            self.apply(Operation::Provisioned(tokens.iter().map(supply).collect()))
-                .unwrap();
-        }
+        let answer = match message {
+            Message::Provision { tokens, .. } => {
+                let supply = |token: &TokenSerial| Supplied {
+                    token: *token,
+                    code: ActivationCode::parse(ACTIVATION).unwrap(),
+                    link: ActivationLink::new("https://registry.example/a".to_owned()),
+                    valid: Span::from_hours(72),
+                };
+                Operation::Provisioned(tokens.iter().map(supply).collect())
+            }
+            Message::ActivateHardware { tokens, .. } => hardware::answers(&tokens),
+            Message::ActivateLicence { .. } | Message::ActivationMail { .. } => return,
+        };
+        self.apply(answer).unwrap();
     }
 }
 
@@ -831,7 +855,7 @@ fn serial(text: &str) -> TokenSerial {
 }
 
 fn sealed_seed(token: &Token) -> Option<Box<str>> {
-    token.has_seed.then(|| Box::from("c2VhbGVkIHNlZWQ="))
+    token.has_seed.then(|| Box::from(hardware::OWN))
 }
 
 /// The store seals secrets.
@@ -877,6 +901,7 @@ fn copy_token(token: &Token) -> Token {
         Stage::New => Stage::New,
         Stage::Requested => Stage::Requested,
         Stage::Activated => Stage::Activated,
+        Stage::Failed(failure) => Stage::Failed(failure.clone()),
         Stage::Provisioning(waiting) => Stage::Provisioning(Provisioning {
             code: code(&waiting.code),
             link: ActivationLink::new(waiting.link.as_str().to_owned()),

@@ -1,6 +1,6 @@
 //! Why an operation is refused, with FortiOS's return code and the next step.
 
-use ident::TokenSerial;
+use ident::{TokenKind, TokenSerial};
 
 use super::{Holds, Named, Uses, VDOMS_MAX};
 use crate::name::{NameError, Realm, UserName};
@@ -154,6 +154,15 @@ pub enum AdminError {
     /// Only mobile tokens are provisioned.
     #[error("{0} is a hardware token; only mobile tokens are provisioned")]
     NotMobile(TokenSerial),
+    /// Only hardware tokens are activated from here.
+    #[error("{0} is a mobile token; only hardware tokens are activated with the token server")]
+    NotHardware(TokenSerial),
+    /// There is nothing to fetch.
+    #[error("token {0} is active: its seed is here")]
+    HasSeed(TokenSerial),
+    /// The token's configuration was taken over from another unit.
+    #[error("the seed of token {0} is another unit's")]
+    SeedOfOther(TokenSerial),
     /// A mobile token comes with a licence.
     #[error("{0} is not among the tokens here; mobile tokens come with a licence")]
     MobileNotImported(TokenSerial),
@@ -195,6 +204,9 @@ impl AdminError {
             | Self::VdomsExist(_) => -23,
             Self::Incomplete { .. } => -56,
             Self::NotMobile(_)
+            | Self::NotHardware(_)
+            | Self::HasSeed(_)
+            | Self::SeedOfOther(_)
             | Self::Locked(_)
             | Self::FixedKey(_)
             | Self::HasToken { .. }
@@ -289,13 +301,23 @@ impl AdminError {
             Self::NotMobile(token) => {
                 format!("for hardware tokens: execute fortitoken activate {token}")
             }
+            Self::NotHardware(token) => {
+                format!("for mobile tokens: execute fortitoken-mobile provision {token}")
+            }
+            Self::HasSeed(token) => format!("nothing is to be done: diagnose fortitoken info {token}"),
+            Self::SeedOfOther(token) => format!(
+                "delete it and add it again, which activates it: config user fortitoken / \
+                 delete {token} / edit {token} / end"
+            ),
             Self::MobileNotImported(_) => {
                 "import its licence: execute fortitoken-mobile import CODE".to_owned()
             }
             Self::Locked(token) => {
-                format!(
-                    "execute fortitoken-mobile renew {token}, or: config user fortitoken / edit {token} / set status active"
-                )
+                let renew = match token.kind() {
+                    TokenKind::Mobile => format!("execute fortitoken-mobile renew {token}, or: "),
+                    TokenKind::Hardware => String::new(),
+                };
+                format!("{renew}config user fortitoken / edit {token} / set status active")
             }
             Self::Field { field, .. } => {
                 format!("correct {field}; '?' after 'set {field}' says what it takes")

@@ -29,7 +29,7 @@ pub(super) fn provision(
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let Owned { token, owner } = known_mobile(vdom, serial, &mut facts)?;
+    let Owned { token, owner, .. } = known_mobile(vdom, serial, &mut facts)?;
     if token.status == TokenStatus::Lock {
         return Err(AdminError::Locked(serial));
     }
@@ -42,7 +42,9 @@ pub(super) fn renew(
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let Owned { mut token, owner } = known_mobile(vdom, serial, &mut facts)?;
+    let Owned {
+        mut token, owner, ..
+    } = known_mobile(vdom, serial, &mut facts)?;
     token.status = TokenStatus::Active;
     Ok(match canonical(owner.as_ref()) {
         Some(owner) => requested(token, Some(owner), context),
@@ -248,7 +250,7 @@ pub(super) fn delivered(
 }
 
 /// The event of a token with what a peer said, which may repeat the code or the link that it was sent.
-fn noted(
+pub(super) fn noted(
     serial: TokenSerial,
     owned: Option<&Owned>,
     stage: ActivationStage,
@@ -267,12 +269,12 @@ fn noted(
     context.activation(vdom, serial, owner, stage, &said)
 }
 
-fn canonical(owner: Option<&Owner>) -> Option<CanonicalName> {
+pub(super) fn canonical(owner: Option<&Owner>) -> Option<CanonicalName> {
     owner.map(|owner| owner.name.canonical().clone())
 }
 
 impl Context<'_> {
-    fn activation(
+    pub(super) fn activation(
         &self,
         vdom: Vdom,
         token: TokenSerial,
@@ -309,7 +311,7 @@ pub(super) fn polled(polled: Vec<Polled>, mut facts: Facts, context: &Context<'_
 }
 
 fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> {
-    let Owned { token, owner } = owned;
+    let Owned { token, owner, .. } = owned;
     let owner = canonical(owner.as_ref());
     let (vdom, serial) = (token.vdom, token.serial);
     let phone = answer.phone?;

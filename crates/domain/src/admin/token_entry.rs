@@ -4,9 +4,9 @@
 use ident::{LicenceSerial, TokenSerial};
 use otp::{KeyUri, Kind, Window};
 
-use super::{AdminError, Change, Context, Edit, Facts, Owned, Plan, Remark};
+use super::{AdminError, Change, Context, Edit, Facts, Manner, Owned, Plan, Remark, hardware};
 use crate::schema::{Access, Field, Object, Place, Value};
-use crate::token::{Stage, Token, TokenStatus};
+use crate::token::{ActivationFailure, Stage, Token, TokenStatus};
 use crate::vdom::Vdom;
 
 pub(super) fn configure(
@@ -40,7 +40,7 @@ pub(super) fn configure(
 }
 
 fn is_of_system(edit: &Edit) -> bool {
-    matches!(edit, Edit::Set(field, _) if field.access == Access::System)
+    matches!(edit, Edit::Set(field, _) if field.access != Access::Administrator)
 }
 
 fn set(token: &mut Token, edit: &Edit) {
@@ -65,13 +65,13 @@ fn set(token: &mut Token, edit: &Edit) {
 /// What the system set of a token that is here stays as it is: a configuration may be older. Only a seed
 /// that is missing is taken from there.
 fn known(token: Token, of_system: Vec<Edit>, context: &Context<'_>) -> Plan {
-    let shown = token.to_object(None);
+    let (shown, is_mobile) = (token.to_object(None), token.is_mobile());
     let mut plan = Plan::of(Change::Token(token));
     for edit in of_system {
         let Edit::Set(field, value) = edit else {
             continue;
         };
-        if field.name == SEED {
+        if field.name == SEED && !is_mobile {
             plan = with_seed(plan, field, &value, context);
         } else if !is_shown(&shown, field, &value) {
             plan.remarks.push(Remark::System(field));
@@ -112,24 +112,31 @@ fn unknown(
         Edit::Set(field, value) if field.name == SEED => Some((field, value)),
         _ => None,
     });
-    let plan = Plan::of(Change::Token(token));
-    Ok(match seed {
-        Some((field, seed)) => with_seed(plan, field, &seed, context),
-        None => plan,
+    Ok(match (seed, context.manner) {
+        (Some((field, seed)), _) => {
+            let plan = Plan::of(Change::Token(token));
+            with_seed(plan, field, &seed, context)
+        }
+        (None, Manner::Typed) => hardware::added(token, context),
+        (None, Manner::Restored) => Plan::of(Change::Token(token)),
     })
 }
 
 /// The plan for a hardware token, with a seed from a configuration if it has none. Whatever the unit
 /// from which it comes could have accepted by now counts as spent.
 fn with_seed(mut plan: Plan, field: &'static Field, value: &Value, context: &Context<'_>) -> Plan {
-    if matches!(value, Value::Foreign(_)) {
-        let has_seed = matches!(plan.changes.first(), Some(Change::Token(token)) if token.has_seed);
-        plan.remarks.push(Remark::of_foreign(field, has_seed));
-    }
-    let Value::Secret(uri) = value else {
+    let Some(Change::Token(token)) = plan.changes.first_mut() else {
         return plan;
     };
-    let Some(Change::Token(token)) = plan.changes.first_mut() else {
+    if let Value::Foreign(text) = value {
+        let has_seed = token.has_seed;
+        if !has_seed {
+            token.stage = Stage::Failed(ActivationFailure::Foreign(text.clone()));
+        }
+        plan.remarks.push(Remark::of_foreign(field, has_seed));
+        return plan;
+    }
+    let Value::Secret(uri) = value else {
         return plan;
     };
     let known = KeyUri::parse(uri).ok();

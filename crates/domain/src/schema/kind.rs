@@ -205,8 +205,13 @@ pub enum ValueError {
 impl Field {
     /// Takes the words after `set NAME`.
     pub fn parse(&'static self, words: &[String]) -> Result<Value, ValueError> {
-        if self.access == Access::System {
-            return Err(ValueError::System { field: self.name });
+        let is_shown = matches!(words, [enc, _] if enc == "ENC");
+        match self.access {
+            Access::Administrator => {}
+            Access::Restored if is_shown => {}
+            Access::System | Access::Restored => {
+                return Err(ValueError::System { field: self.name });
+            }
         }
         self.read(words)
     }

@@ -4,7 +4,7 @@ use ident::TokenKind;
 
 use super::{FORTITOKEN, LOCAL, Object, Place};
 use crate::time::Timestamp;
-use crate::token::{Stage, Token, TokenStatus};
+use crate::token::{ActivationFailure, Stage, Token, TokenStatus};
 use crate::user::{Switch, TwoFactor, User};
 
 /// The entry of `config user local`; the password as the hash that [`crate::password`] reads back.
@@ -44,13 +44,17 @@ impl Token {
         };
         let is_hardware = self.serial.kind() == TokenKind::Hardware;
         let place = Place::new(self.vdom, &FORTITOKEN, self.serial.as_str());
+        let seed = match &self.stage {
+            Stage::Failed(ActivationFailure::Foreign(foreign)) => Some(foreign.clone()),
+            _ => sealed_seed.filter(|_| is_hardware),
+        };
         let object = Object::at(&place)
             .with("status", Some(status))
-            .with_sealed("seed", sealed_seed.filter(|_| is_hardware))
+            .with_sealed("seed", seed)
             .with("comments", Some(&self.comments))
             .with("license", self.licence.as_ref().map(AsRef::as_ref));
         match &self.stage {
-            Stage::New | Stage::Requested | Stage::Activated => object,
+            Stage::New | Stage::Requested | Stage::Activated | Stage::Failed(_) => object,
             Stage::Provisioning(waiting) => object
                 .with("activation-code", Some(waiting.code.as_str()))
                 .with("activation-expire", Some(&epoch(waiting.expires))),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use cli::Keys;
 use cli::render::{self, Listing, Part};
+use domain::advice::Advice;
 use domain::audit::{Actor, What};
 use domain::explain::Finding;
 use domain::name::{CanonicalName, Realm};
@@ -231,7 +232,7 @@ impl Executor {
         printer: &Printer,
     ) -> Result<(), Cut> {
         printer.print(render::token_head()).await?;
-        let mut after = String::new();
+        let (mut after, mut advice) = (String::new(), None);
         loop {
             let page = match serial {
                 Some(serial) if after.is_empty() => {
@@ -245,6 +246,7 @@ impl Executor {
             let mut text = String::new();
             for owned in &page {
                 text += &render::token(&TokenRow::of(&owned.token, now));
+                advice = Advice::of(&owned.token, now);
             }
             printer.print(text).await?;
         }
@@ -254,7 +256,12 @@ impl Executor {
             activated_global,
             server: self.reach(),
         };
-        Ok(printer.print(render::token_totals(&totals)).await?)
+        printer.print(render::token_totals(&totals)).await?;
+        // Only what was asked for is explained: a table is a table.
+        if let Some(advice) = advice.filter(|_| serial.is_some()) {
+            printer.print(render::token_advice(&advice)).await?;
+        }
+        Ok(())
     }
 
     async fn system_status(&self, now: Timestamp, printer: &Printer) -> Result<(), Cut> {

@@ -15,6 +15,7 @@ use domain::settings::{ConsoleOutput, VdomMode};
 use domain::token::{Resync, ResyncError, Stage};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
+use softtoken::WireError;
 use store::gateway::{Decision, Done, GatewayStore};
 use store::{Failure, Undecided};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -339,8 +340,16 @@ impl Executor {
             Report::Provisioned { token, mail: None } => (self.shown(token).await, false),
             Report::Mailed { to } => (format!("The activation code was sent to {to}.\n"), false),
             Report::NotMailed { token, why } => self.not_mailed(token, &why).await,
-            Report::Postponed { why } => rendered(Outcome::Waiting {
-                request: Request::Provision,
+            Report::Activated(activated) => {
+                let told = activated.into_iter().map(|(token, outcome)| match outcome {
+                    Ok(()) => rendered(Outcome::Activated(token)),
+                    Err(error) => rendered(not_activated(token, &error, &error.to_string())),
+                });
+                let (texts, failed): (Vec<String>, Vec<bool>) = told.unzip();
+                (texts.concat(), failed.contains(&true))
+            }
+            Report::Postponed { asked, why } => rendered(Outcome::Waiting {
+                request: asked,
                 why: &why,
             }),
         }
@@ -364,7 +373,7 @@ impl Executor {
                 )
             }
             Some(Report::NotMailed { why, .. }) => self.not_mailed(token, &why).await,
-            Some(Report::Postponed { why }) => (
+            Some(Report::Postponed { why, .. }) => (
                 format!(
                     "The activation mail for {token} was not sent yet: {why}\n\
                      It is tried again. Check 'show system email-server'; \
@@ -518,6 +527,18 @@ impl Executor {
     /// Whether the token server answers.
     pub(super) fn reach(&self) -> ServerReach {
         self.supply.server().reach()
+    }
+}
+
+fn not_activated<'a>(token: TokenSerial, error: &WireError, unknown: &'a str) -> Outcome<'a> {
+    let known = error.known();
+    Outcome::NotActivated {
+        token,
+        number: error.gateway_code(),
+        cause: known.map_or(unknown, |known| known.cause()),
+        next_step: known.map_or("Update this gateway: its token server is newer.", |known| {
+            known.next_step()
+        }),
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) async fn put<T: Tx>(
 
 const ACTIVATE_LICENCE: &str = "activate-licence";
 const PROVISION: &str = "provision";
+const ACTIVATE_HARDWARE: &str = "activate-hardware";
 const ACTIVATION_MAIL: &str = "activation-mail";
 
 /// Kind, what it is about (never secret), and the payload (sealed, since licence codes let their
@@ -86,13 +87,9 @@ fn written(message: &Message) -> (&'static str, String, String) {
         Message::ActivateLicence { code, .. } => {
             (ACTIVATE_LICENCE, String::new(), code.as_str().to_owned())
         }
-        Message::Provision { tokens, .. } => {
-            let serials = tokens
-                .iter()
-                .map(TokenSerial::as_str)
-                .collect::<Vec<_>>()
-                .join(" ");
-            (PROVISION, serials.clone(), serials)
+        Message::Provision { tokens, .. } => (PROVISION, listed(tokens), listed(tokens)),
+        Message::ActivateHardware { tokens, .. } => {
+            (ACTIVATE_HARDWARE, listed(tokens), listed(tokens))
         }
         Message::ActivationMail {
             token, user, to, ..
@@ -104,16 +101,27 @@ fn written(message: &Message) -> (&'static str, String, String) {
     }
 }
 
+fn listed(tokens: &[TokenSerial]) -> String {
+    let serials: Vec<&str> = tokens.iter().map(TokenSerial::as_str).collect();
+    serials.join(" ")
+}
+
+fn unlisted(text: &str) -> Option<Vec<TokenSerial>> {
+    let serials = text
+        .split(' ')
+        .map(|serial| TokenSerial::parse(serial).ok());
+    serials.collect()
+}
+
 fn read(vdom: Vdom, kind: &str, payload: &str) -> Option<Message> {
     match kind {
         ACTIVATE_LICENCE => LicenceCode::parse(payload)
             .ok()
             .map(|code| Message::ActivateLicence { vdom, code }),
-        PROVISION => payload
-            .split(' ')
-            .map(|serial| TokenSerial::parse(serial).ok())
-            .collect::<Option<Vec<_>>>()
-            .map(|tokens| Message::Provision { vdom, tokens }),
+        PROVISION => unlisted(payload).map(|tokens| Message::Provision { vdom, tokens }),
+        ACTIVATE_HARDWARE => {
+            unlisted(payload).map(|tokens| Message::ActivateHardware { vdom, tokens })
+        }
         ACTIVATION_MAIL => {
             let mut parts = payload.splitn(3, '\n');
             Some(Message::ActivationMail {

@@ -6,7 +6,9 @@ use domain::name::{CanonicalName, Realm, UserName};
 use domain::password::PasswordHash;
 use domain::schema::{LOCAL, Place};
 use domain::time::Timestamp;
-use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
+use domain::token::{
+    ActivationFailure, ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus,
+};
 use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
@@ -201,6 +203,7 @@ pub(super) struct TokenRow {
     pub(super) spent: Option<i64>,
     pub(super) spent_by: Option<i64>,
     owner: Option<Owner>,
+    foreign_seed: Option<String>,
 }
 
 /// Whose a token is: a user's, or an administrator's.
@@ -257,6 +260,7 @@ impl FromRow for TokenRow {
             spent_by: row.get(18)?,
             vdom: Vdom::parse(&row.get::<String>(19)?).map_err(|_| damaged("vdom"))?,
             owner,
+            foreign_seed: row.get(25)?,
         })
     }
 }
@@ -300,6 +304,12 @@ impl TokenRow {
             "new" => Stage::New,
             "requested" => Stage::Requested,
             "activated" => Stage::Activated,
+            "already-activated" => Stage::Failed(ActivationFailure::AlreadyActivated),
+            "unknown" => Stage::Failed(ActivationFailure::Unknown),
+            "foreign" => {
+                let text = self.foreign_seed.clone().unwrap_or_default();
+                Stage::Failed(ActivationFailure::Foreign(text.into()))
+            }
             "provisioning" => {
                 let sealed = self.link.as_deref().ok_or_else(|| damaged("link"))?;
                 let text = secrets
@@ -357,7 +367,7 @@ pub(super) async fn token<T: Tx>(
         "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
          t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
          t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email, \
-         a.entry, m.value FROM token t LEFT JOIN person p ON p.token = t.serial \
+         a.entry, m.value, t.foreign_seed FROM token t LEFT JOIN person p ON p.token = t.serial \
          LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
          AND a.path = 'system admin' LEFT JOIN config m ON m.path = 'system admin' \
          AND m.vdom = 'root' AND m.entry = a.entry AND m.field = 'email-to' \
@@ -378,7 +388,7 @@ pub(super) async fn tokens_after<T: Tx>(
         "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
          t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
          t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email, \
-         a.entry, m.value FROM token t LEFT JOIN person p ON p.token = t.serial \
+         a.entry, m.value, t.foreign_seed FROM token t LEFT JOIN person p ON p.token = t.serial \
          LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
          AND a.path = 'system admin' LEFT JOIN config m ON m.path = 'system admin' \
          AND m.vdom = 'root' AND m.entry = a.entry AND m.field = 'email-to' \
@@ -398,7 +408,7 @@ pub(super) async fn all_tokens_after<T: Tx>(
     tx.rows(
         "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
          link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
-         NULL, NULL, NULL, NULL, NULL FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
+         NULL, NULL, NULL, NULL, NULL, foreign_seed FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
         &vals![after, limit],
     )
     .await
@@ -496,12 +506,19 @@ pub(super) async fn put_token<T: Tx>(
         TokenStatus::Active => "active",
         TokenStatus::Lock => "lock",
     };
+    let foreign_seed = match &token.stage {
+        Stage::Failed(ActivationFailure::Foreign(text)) => Some(&**text),
+        _ => None,
+    };
     let seal = |field, text: &str| secrets.seal_token(serial, field, 0, text.as_bytes());
     let none = (Val::Null, Val::Null, Val::Null, Val::Null, Val::Null);
     let (stage, (code, link, expires, registration, os_version)) = match &token.stage {
         Stage::New => ("new", none),
         Stage::Requested => ("requested", none),
         Stage::Activated => ("activated", none),
+        Stage::Failed(ActivationFailure::AlreadyActivated) => ("already-activated", none),
+        Stage::Failed(ActivationFailure::Unknown) => ("unknown", none),
+        Stage::Failed(ActivationFailure::Foreign(_)) => ("foreign", none),
         Stage::Provisioning(waiting) => (
             "provisioning",
             (
@@ -525,11 +542,13 @@ pub(super) async fn put_token<T: Tx>(
     };
     tx.exec_one(
         "INSERT INTO token (serial, status, comments, licence, kind, period, digits, digest, \
-         stage, code, link, expires, registration, os_version, drift, vdom, seed_version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0) \
+         stage, code, link, expires, registration, os_version, drift, vdom, foreign_seed, \
+         seed_version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0) \
          ON CONFLICT (serial) DO UPDATE SET status = $2, comments = $3, licence = $4, kind = $5, \
          period = $6, digits = $7, digest = $8, stage = $9, code = $10, link = $11, \
-         expires = $12, registration = $13, os_version = $14, drift = $15, vdom = $16",
+         expires = $12, registration = $13, os_version = $14, drift = $15, vdom = $16, \
+         foreign_seed = $17",
         &[
             Val::from(serial.as_str()),
             status.into(),
@@ -547,6 +566,7 @@ pub(super) async fn put_token<T: Tx>(
             os_version,
             i64::from(token.drift.0).into(),
             token.vdom.as_str().into(),
+            Val::from(foreign_seed),
         ],
     )
     .await
@@ -620,7 +640,7 @@ pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Resu
     tx.exec_one(
         "UPDATE token SET stage = 'removed', status = 'active', comments = '', licence = NULL, \
          code = NULL, link = NULL, expires = NULL, registration = NULL, os_version = NULL, \
-         seed = NULL WHERE serial = $1",
+         seed = NULL, foreign_seed = NULL WHERE serial = $1",
         &vals![serial.as_str()],
     )
     .await

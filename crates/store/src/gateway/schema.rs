@@ -23,6 +23,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "backends",
         sql: BACKENDS,
     },
+    Migration {
+        name: "hardware tokens",
+        sql: HARDWARE_TOKENS,
+    },
 ];
 
 /// Who knows a person's password: `password` is this unit.
@@ -199,4 +203,9 @@ CREATE INDEX config_subnet ON config (path, value) WHERE field = 'subnet';
 ALTER TABLE event ADD COLUMN vdom TEXT;
 
 ALTER TABLE outbox ADD COLUMN vdom TEXT NOT NULL DEFAULT 'root';
+";
+
+/// `token.foreign_seed` is what stood after `ENC` in the configuration of another unit.
+const HARDWARE_TOKENS: &str = "
+ALTER TABLE token ADD COLUMN foreign_seed TEXT;
 ";

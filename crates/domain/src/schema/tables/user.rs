@@ -2,7 +2,7 @@
 
 use super::{SWITCH, choice, field, system};
 use crate::access::Area;
-use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
+use crate::schema::{Access, Field, Key, KeyForm, Kind, Scope, Shape, Table};
 
 /// `config user fortitoken`.
 pub static FORTITOKEN: Table = Table {
@@ -25,7 +25,10 @@ pub static FORTITOKEN: Table = Table {
             "active",
             "Status.",
         ),
-        system("seed", Kind::Secret(200), "", "Token seed."),
+        Field {
+            access: Access::Restored,
+            ..system("seed", Kind::Secret(200), "", "Token seed.")
+        },
         field("comments", Kind::Text(255), "", "Comment."),
         system("license", Kind::Text(31), "", "Mobile token license."),
         system(
