@@ -204,7 +204,7 @@ fn a_seed_of_another_unit_is_kept_and_shown_as_an_error_until_the_token_is_added
 
 #[test]
 fn a_seed_of_this_unit_is_taken_over() {
-    let plan = decide(edit(device(), Some(foreign())), facts(vec![])).unwrap();
+    let plan = decide(edit(device(), Some(own())), facts(vec![])).unwrap();
     let (active, seeded) = outcome(&plan);
     assert_eq!((active.status_text(NOW), seeded), ("active", true));
 }

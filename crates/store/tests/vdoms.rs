@@ -419,7 +419,7 @@ fn without_vdoms(dir: &TempDir) {
              DROP TABLE config; ALTER TABLE before RENAME TO config;
              ALTER TABLE event DROP COLUMN vdom; ALTER TABLE outbox DROP COLUMN vdom;
              ALTER TABLE person DROP COLUMN keeper; ALTER TABLE person DROP COLUMN ldap_server;
-             ALTER TABLE person DROP COLUMN radius_server;
+             ALTER TABLE person DROP COLUMN radius_server; ALTER TABLE token DROP COLUMN foreign_seed;
              PRAGMA user_version = 3;",
         )
         .unwrap();
