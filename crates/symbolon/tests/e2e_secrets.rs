@@ -17,7 +17,7 @@ use std::path::Path;
 
 use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
-use common::{Home, Running, free_port};
+use common::{Home, Running, free_port, until};
 use data_encoding::{BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 
 const PASSWORD: &str = "canary-password-Zq3";
@@ -228,18 +228,20 @@ fn event_log(home: &Home, syslog: &UdpSocket) -> String {
     let displayed = home
         .console("execute log filter view-lines 1000\nexecute log display")
         .ok();
+    let known = "FortiToken activation successful";
+    assert!(
+        displayed.contains(known),
+        "the event log is not searched: {displayed}"
+    );
     let mut datagram = [0; 8_192];
     let mut sent = String::new();
-    while let Ok(length) = syslog.recv(&mut datagram) {
-        sent += &String::from_utf8_lossy(&datagram[..length]);
-        sent.push('\n');
-    }
-    for text in [&displayed, &sent] {
-        assert!(
-            text.contains("FortiToken activation successful"),
-            "the event log is not searched: {text}"
-        );
-    }
+    until("the syslog server has the events", || {
+        while let Ok(length) = syslog.recv(&mut datagram) {
+            sent += &String::from_utf8_lossy(&datagram[..length]);
+            sent.push('\n');
+        }
+        sent.contains(known)
+    });
     displayed + &sent
 }
 
