@@ -2,7 +2,7 @@
 
 use cli::render::Zone;
 use cli::{Command, Session, Step};
-use domain::schema::{Object, VDOM};
+use domain::schema::{Access, Object, VDOM};
 
 use crate::gateway::{Changes, Gateway, Goes};
 
@@ -38,8 +38,13 @@ fn typed(line: &str) -> &str {
 
 /// What was accepted can be shown, and what is shown can be typed and means the same.
 fn show_again(gateway: &Gateway) {
-    // A virtual domain is a place, with nothing in it to be shown.
-    for object in gateway.objects().filter(|object| object.table != &VDOM) {
+    // A virtual domain is a place, with nothing in it to be shown. What the system set is taken over
+    // with an entry that is not there yet, and everything is there below.
+    let is_typed = |object: &&Object| {
+        let mut values = object.values();
+        object.table != &VDOM && values.all(|(field, _)| field.access == Access::Administrator)
+    };
+    for object in gateway.objects().filter(is_typed) {
         let shown = shown(object);
         let mut again = Gateway::full();
         for line in shown.lines() {
