@@ -514,14 +514,7 @@ pub fn apply(
     now: Timestamp,
 ) -> Result<Plan, AdminError> {
     vdoms::exists(&operation, &facts)?;
-    let context = Context {
-        entropy,
-        actor,
-        now,
-        code_lifetime: facts.code_lifetime,
-        profile: facts.profile,
-        manner: Manner::Typed,
-    };
+    let context = Context::new(&facts, entropy, actor, now, Manner::Typed);
     match operation {
         Operation::Configure { place, edits } => {
             configure::configure(&place, edits, facts, &context)
@@ -579,7 +572,24 @@ enum Manner {
     Restored,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    fn new(
+        facts: &Facts,
+        entropy: &'a Entropy,
+        actor: &'a Actor,
+        now: Timestamp,
+        manner: Manner,
+    ) -> Self {
+        Self {
+            entropy,
+            actor,
+            now,
+            code_lifetime: facts.code_lifetime,
+            profile: facts.profile,
+            manner,
+        }
+    }
+
     fn changed(&self, vdom: Vdom, action: &str, object: &str, detail: &str) -> Event {
         Event::changed(self.actor, vdom, action, object, detail, self.now)
     }

@@ -208,6 +208,7 @@ impl Gateway {
             unit,
             debug,
             Arc::clone(&retention),
+            Arc::clone(&resolver),
         );
         let executor = Arc::new(executor);
         let ssh = administration(ssh, &executor, &store).await?;

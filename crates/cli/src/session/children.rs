@@ -3,10 +3,10 @@
 use domain::schema::{KeyForm, Object, Table};
 
 use super::configuring::check_key;
-use super::entry::{Entry, renamed};
+use super::entry::renamed;
 use super::place::Level;
 use super::{Complaint, Invocation, Leave, Session, Step};
-use crate::render::{Listing, Scope as Listed, Shown, View, printable};
+use crate::render::{Listing, Scope as Listed, Shown, View};
 use crate::tree::BEFORE_OR_AFTER;
 
 /// Entries of a child table in one entry at most: they are part of it, are copied with it and saved with
@@ -32,21 +32,12 @@ impl Session {
             _ => key.into(),
         };
         check_key(table, &key)?;
-        if place_of(&siblings, &key).is_err() {
-            must_have_room(&siblings)?;
-        }
+        let count = siblings.len();
         let stored = siblings.into_iter().find(|child| child.key == key);
-        let said = match stored {
-            Some(_) => Step::Nothing,
-            None => Step::Print(format!("new entry '{}' added\n", printable(&key))),
-        };
-        self.place.levels.push(Level::Entry(Entry {
-            table,
-            key,
-            stored,
-            edits: Vec::new(),
-        }));
-        Ok(said)
+        if stored.is_none() {
+            must_have_room(count)?;
+        }
+        Ok(self.open_entry(table, key, stored))
     }
 
     pub(super) fn save_child(&mut self, leave: Leave) -> Step {
@@ -107,7 +98,7 @@ impl Session {
         let mut siblings = self.siblings(table);
         let at = place_of(&siblings, from)?;
         must_be_free(&siblings, to)?;
-        must_have_room(&siblings)?;
+        must_have_room(siblings.len())?;
         let copy = siblings.get(at).map(|child| renamed(child, to));
         siblings.extend(copy);
         self.put_siblings(table, siblings);
@@ -170,8 +161,8 @@ fn place_of(siblings: &[Object], key: &str) -> Result<usize, Complaint> {
     place.ok_or_else(|| Complaint::reference(key, "there is no such entry here; 'show' lists them"))
 }
 
-fn must_have_room(siblings: &[Object]) -> Result<(), Complaint> {
-    if siblings.len() < CHILDREN_MAX {
+fn must_have_room(count: usize) -> Result<(), Complaint> {
+    if count < CHILDREN_MAX {
         return Ok(());
     }
     Err(Complaint::full(format!(

@@ -8,7 +8,7 @@ use domain::vdom::Vdom;
 
 use super::entry::Entry;
 use super::place::{Base, Level};
-use super::{AdminError, Invocation, bad_value, is_child, refuse, run};
+use super::{AdminError, Invocation, bad_value, is_child, printable, refuse, run};
 use super::{Awaited, Command, Complaint, GLOBAL_PLACE, Leave, Refused, Session, Step};
 
 /// What is asked before a table is cleared.
@@ -78,7 +78,7 @@ impl Session {
 
     /// An entry as it is seen from here.
     fn at(&self, table: &'static Table, key: &str) -> Place {
-        Place::new(self.context().vdom(), table, key)
+        Place::new(self.vdom(), table, key)
     }
 
     pub(super) fn open(
@@ -94,9 +94,19 @@ impl Session {
             };
             return refuse(&Complaint::change(error, Refused::Command));
         }
+        self.open_entry(table, key, stored)
+    }
+
+    /// Goes into an entry; a single object is never new.
+    pub(super) fn open_entry(
+        &mut self,
+        table: &'static Table,
+        key: Box<str>,
+        stored: Option<Object>,
+    ) -> Step {
         let is_new = stored.is_none() && !key.is_empty();
         let said = if is_new {
-            Step::Print(format!("new entry '{key}' added\n"))
+            Step::Print(format!("new entry '{}' added\n", printable(&key)))
         } else {
             Step::Nothing
         };
@@ -133,27 +143,35 @@ impl Session {
     }
 
     pub(super) fn rename(&mut self, words: &[String]) -> Result<Step, Complaint> {
-        let (Some(table), [from, _, to]) = (self.place.table(), words) else {
-            return Ok(Step::Nothing);
-        };
-        check_key(table, to)?;
-        if is_child(table) {
-            return self.rename_child(table, from, to);
-        }
-        let (place, to) = (self.at(table, from), to.as_str().into());
-        Ok(self.change(Operation::Rename { place, to }))
+        self.give_key(words, Self::rename_child, |place, to| Operation::Rename {
+            place,
+            to,
+        })
     }
 
     pub(super) fn clone_entry(&mut self, words: &[String]) -> Result<Step, Complaint> {
+        self.give_key(words, Self::clone_child, |place, to| Operation::Clone {
+            place,
+            to,
+        })
+    }
+
+    /// `KEY to NEW`: in a child table at once, else as an operation.
+    fn give_key(
+        &mut self,
+        words: &[String],
+        in_child: fn(&mut Self, &'static Table, &str, &str) -> Result<Step, Complaint>,
+        operation: fn(Place, Box<str>) -> Operation,
+    ) -> Result<Step, Complaint> {
         let (Some(table), [from, _, to]) = (self.place.table(), words) else {
             return Ok(Step::Nothing);
         };
         check_key(table, to)?;
         if is_child(table) {
-            return self.clone_child(table, from, to);
+            return in_child(self, table, from, to);
         }
-        let (place, to) = (self.at(table, from), to.as_str().into());
-        Ok(self.change(Operation::Clone { place, to }))
+        let place = self.at(table, from);
+        Ok(self.change(operation(place, to.as_str().into())))
     }
 
     fn change(&mut self, operation: Operation) -> Step {
@@ -173,9 +191,7 @@ impl Session {
         if field.access == Access::System {
             return self.set_of_system(field, words);
         }
-        let value = field
-            .parse(words)
-            .map_err(|error| bad_value(field, words, &error))?;
+        let value = parsed(field, words)?;
         let names = value.texts().to_vec();
         Ok(self.resolve(field, value, names))
     }
@@ -206,9 +222,7 @@ impl Session {
             return Ok(Step::Nothing);
         };
         let mut texts = entry.texts(field);
-        let value = field
-            .parse(words)
-            .map_err(|error| bad_value(field, words, &error))?;
+        let value = parsed(field, words)?;
         let added: Vec<Box<str>> = value
             .texts()
             .iter()
@@ -228,9 +242,7 @@ impl Session {
             return Ok(Step::Nothing);
         };
         let mut texts = entry.texts(field);
-        let value = field
-            .parse(words)
-            .map_err(|error| bad_value(field, words, &error))?;
+        let value = parsed(field, words)?;
         for text in value.texts() {
             let Some(at) = texts.iter().position(|other| other == text) else {
                 let plain = format!(
@@ -284,6 +296,12 @@ impl Session {
         }
         Step::Nothing
     }
+}
+
+fn parsed(field: &'static Field, words: &[String]) -> Result<Value, Complaint> {
+    field
+        .parse(words)
+        .map_err(|error| bad_value(field, words, &error))
 }
 
 pub(super) fn check_key(table: &'static Table, key: &str) -> Result<(), Complaint> {

@@ -230,14 +230,7 @@ impl Restoring {
         actor: &Actor,
         now: Timestamp,
     ) -> Plan {
-        let context = Context {
-            entropy,
-            actor,
-            now,
-            code_lifetime: facts.code_lifetime,
-            profile: facts.profile,
-            manner: Manner::Restored,
-        };
+        let context = Context::new(&facts, entropy, actor, now, Manner::Restored);
         match self.current.take() {
             Some(Task::Take(about, incoming)) => self.take(about, incoming, facts, &context),
             Some(Task::Survey(vdom, table)) => {

@@ -107,9 +107,9 @@ impl Executor {
         unit: Unit,
         debug: DebugLog,
         retention: Arc<Retention>,
+        resolver: Arc<UnitResolver>,
     ) -> Self {
         let token_server = Endpoint::of(supply.server().url());
-        let resolver = Arc::new(UnitResolver::new(Arc::clone(&store)));
         Self {
             store,
             supply,

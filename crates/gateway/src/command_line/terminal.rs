@@ -102,31 +102,20 @@ impl Screen<'_> {
     }
 
     async fn event(&mut self, event: Event) -> io::Result<Next> {
-        let Size { columns, rows } = *self.size.borrow();
-        self.conversation.pager = match self.conversation.executor.console_output() {
-            ConsoleOutput::More => Some(Pager::new(rows, columns)),
-            ConsoleOutput::Standard => None,
-        };
         match event {
             Event::Line(line) => {
                 if self.conversation.session.is_secret(&line) {
                     self.editor.forget(&line);
                 }
-                if self.conversation.line(&line).await? == Next::Close {
-                    return Ok(Next::Close);
-                }
+                return self.run(&line).await;
             }
+            Event::Answer(answer) => return self.run(&answer.to_string()).await,
             Event::TooLong => {
                 let refusal =
                     format!("The line is longer than {LINE_MAX} characters; it was not run.\n");
                 self.conversation.client.print(&refusal).await?;
             }
             Event::EndOfInput => return Ok(Next::Close),
-            Event::Answer(answer) => {
-                if self.conversation.line(&answer.to_string()).await? == Next::Close {
-                    return Ok(Next::Close);
-                }
-            }
             Event::Interrupt => self.conversation.session.withdraw(),
             Event::Secret(_) => {}
             Event::Complete { line_before_cursor } => {
@@ -142,6 +131,20 @@ impl Screen<'_> {
         }
         self.prompt().await?;
         Ok(Next::GoOn)
+    }
+
+    /// Runs a line, a page of its output at a time where pages are wanted.
+    async fn run(&mut self, line: &str) -> io::Result<Next> {
+        let Size { columns, rows } = *self.size.borrow();
+        self.conversation.pager = match self.conversation.executor.console_output() {
+            ConsoleOutput::More => Some(Pager::new(rows, columns)),
+            ConsoleOutput::Standard => None,
+        };
+        let next = self.conversation.line(line).await?;
+        if next == Next::GoOn {
+            self.prompt().await?;
+        }
+        Ok(next)
     }
 
     async fn complete(&mut self, completion: Completion) -> io::Result<Next> {

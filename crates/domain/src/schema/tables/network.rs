@@ -2,7 +2,24 @@
 
 use super::{SWITCH, choice, field, without_effect};
 use crate::access::Area;
-use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
+use crate::schema::{Field, Key, KeyForm, Kind, Scope, Shape, Table};
+
+/// From which address servers are asked.
+const fn source_ip(help: &'static str) -> Field {
+    without_effect(
+        "the host routes",
+        field("source-ip", Kind::Address, "0.0.0.0", help),
+    )
+}
+
+/// Entries in the order in which they were added.
+const fn numbered(help: &'static str) -> Shape {
+    Shape::Keyed(Key {
+        name: "id",
+        help,
+        form: KeyForm::Number(u32::MAX),
+    })
+}
 
 /// `config system dns`.
 pub static DNS: Table = Table {
@@ -84,15 +101,7 @@ pub static DNS: Table = Table {
                 "Duration in seconds that the DNS cache retains information.",
             ),
         ),
-        without_effect(
-            "the host routes",
-            field(
-                "source-ip",
-                Kind::Address,
-                "0.0.0.0",
-                "IP address used by the DNS server as its source IP.",
-            ),
-        ),
+        source_ip("IP address used by the DNS server as its source IP."),
     ],
     children: &[],
 };
@@ -126,15 +135,7 @@ pub static NTP: Table = Table {
             "60",
             "NTP synchronization interval (1 - 1440 min).",
         ),
-        without_effect(
-            "the host routes",
-            field(
-                "source-ip",
-                Kind::Address,
-                "0.0.0.0",
-                "Source IP address for communication to the NTP server.",
-            ),
-        ),
+        source_ip("Source IP address for communication to the NTP server."),
         without_effect(
             "this unit serves no time",
             field(
@@ -154,11 +155,7 @@ pub static NTP_SERVER: Table = Table {
     help: "Configure the NTP servers, in the order in which they are asked.",
     scope: Scope::Global,
     area: Area::System,
-    shape: Shape::Keyed(Key {
-        name: "id",
-        help: "NTP server ID.",
-        form: KeyForm::Number(4_294_967_295),
-    }),
+    shape: numbered("NTP server ID."),
     fields: &[
         field(
             "server",
@@ -231,11 +228,7 @@ pub static SERVER_LIST: Table = Table {
     help: "Additional servers that the unit can use for updates, in the order in which they are asked.",
     scope: Scope::Global,
     area: Area::System,
-    shape: Shape::Keyed(Key {
-        name: "id",
-        help: "ID.",
-        form: KeyForm::Number(4_294_967_295),
-    }),
+    shape: numbered("ID."),
     fields: &[
         field(
             "server-type",
