@@ -13,120 +13,19 @@ use cli::render::Zone;
 use cli::{Command, Completion, Session, Step};
 use domain::admin::{Edit, Operation};
 use domain::query::Query;
-use domain::schema::{
-    ALL, Access, Field, Key, KeyForm, Kind, Netmask, Object, Shape, Subnet, Table, VDOM, Value,
-};
+use domain::schema::{ALL, Access, Field, Object, Table, VDOM, Value};
 use domain::vdom::Vdom;
 use proptest::prelude::*;
+use proptest::strategy::Union;
+
+mod entries;
 
 /// Entries of every table, with the fields that an administrator sets.
 fn entries() -> impl Strategy<Value = Object> {
     // A virtual domain is a place in which others are shown.
-    let tables: Vec<&'static Table> = ALL
-        .iter()
-        .copied()
-        .filter(|table| *table != &VDOM)
-        .collect();
-    proptest::sample::select(tables).prop_flat_map(|table| {
-        let values: Vec<_> = table
-            .fields
-            .iter()
-            .map(|field| proptest::option::of(values(field)))
-            .collect();
-        (keys(table), values).prop_map(move |(key, values)| {
-            let mut object = Object::new(table, &key);
-            for (field, value) in table.fields.iter().zip(values) {
-                if let Some(value) = value.filter(|_| field.access == Access::Administrator) {
-                    object.set(field, kept(field, value));
-                }
-            }
-            object
-        })
-    })
-}
-
-/// Secrets are stored sealed.
-fn kept(field: &Field, text: String) -> Value {
-    match field.kind {
-        Kind::Secret(_) => Value::Sealed(text.into()),
-        Kind::List(_) => {
-            let mut words: Vec<Box<str>> = text.split(' ').map(Box::from).collect();
-            words.retain(|word| !word.is_empty());
-            words.sort_unstable();
-            words.dedup();
-            Value::List(words)
-        }
-        _ => Value::Text(text.into()),
-    }
-}
-
-fn keys(table: &Table) -> BoxedStrategy<String> {
-    match table.shape {
-        Shape::Single => Just(String::new()).boxed(),
-        Shape::Keyed(Key {
-            form: KeyForm::Name(max),
-            ..
-        }) => proptest::string::string_regex(&format!("\\PC{{1,{max}}}"))
-            .unwrap()
-            .boxed(),
-        Shape::Keyed(Key {
-            form: KeyForm::Number(max),
-            ..
-        }) => (1..=max).prop_map(|number| number.to_string()).boxed(),
-    }
-}
-
-fn values(field: &'static Field) -> BoxedStrategy<String> {
-    words(&field.kind)
-}
-
-fn words(kind: &'static Kind) -> BoxedStrategy<String> {
-    match kind {
-        Kind::Text(max) => proptest::string::string_regex(&format!("\\PC{{0,{max}}}"))
-            .unwrap()
-            .boxed(),
-        Kind::Choice(words) => (0..words.len())
-            .prop_map(|word| words[word].word.to_owned())
-            .boxed(),
-        Kind::Integer(min, max) => (*min..=*max).prop_map(|number| number.to_string()).boxed(),
-        Kind::Moment => any::<u32>().prop_map(|moment| moment.to_string()).boxed(),
-        Kind::Secret(_) => "[A-Za-z0-9+/]{4,80}={0,2}".boxed(),
-        Kind::Reference(_) => "[A-Z0-9]{1,16}".boxed(),
-        Kind::Host(max) => proptest::string::string_regex(&format!("[a-z0-9.]{{1,{max}}}"))
-            .unwrap()
-            .boxed(),
-        Kind::Address => any::<std::net::Ipv4Addr>()
-            .prop_map(|address| address.to_string())
-            .boxed(),
-        Kind::Address6 => any::<std::net::Ipv6Addr>()
-            .prop_map(|address| address.to_string())
-            .boxed(),
-        Kind::DateTime => "20[0-9]{2}-0[1-9]-[0-2][1-9] [01][0-9]:[0-5][0-9]:[0-5][0-9]".boxed(),
-        Kind::Netmask => (any::<std::net::Ipv4Addr>(), 0..=32_u8)
-            .prop_map(|(address, bits)| {
-                Netmask::parse(&format!("{address}/{bits}"))
-                    .unwrap()
-                    .to_string()
-            })
-            .boxed(),
-        Kind::Prefix6 => (any::<std::net::Ipv6Addr>(), 0..=128_u8)
-            .prop_map(|(address, bits)| {
-                Subnet::parse(&format!("{address}/{bits}"))
-                    .unwrap()
-                    .to_string()
-            })
-            .boxed(),
-        Kind::List(kind) => proptest::collection::btree_set(words(kind), 1..4)
-            .prop_map(|words| words.into_iter().collect::<Vec<_>>().join(" "))
-            .boxed(),
-        Kind::Subnet => (any::<std::net::IpAddr>(), 0..=32_u8)
-            .prop_map(|(address, bits)| {
-                Subnet::parse(&format!("{address}/{bits}"))
-                    .unwrap()
-                    .to_string()
-            })
-            .boxed(),
-    }
+    let tables = ALL.iter().copied().filter(|table| *table != &VDOM);
+    let settable = |field: &Field| field.access == Access::Administrator;
+    Union::new(tables.map(move |table| entries::entries(table, settable)))
 }
 
 fn shown(session: &mut Session, line: &str, object: &Object) -> String {

@@ -1,6 +1,8 @@
 //! Lines to entries. Every table, field and value is looked up in its declaration; what is not there is
 //! named with its line, and the rest goes on.
 
+use std::borrow::Cow;
+
 use domain::admin::{Edit, Incoming};
 use domain::schema::{Access, Field, Kind, Object, Place, Scope, Shape, Table, VDOM};
 use domain::vdom::Vdom;
@@ -19,7 +21,9 @@ pub fn read(text: &[u8], vdom: Vdom) -> Result<Document, TextError> {
     for line in text.split_inclusive(|octet| *octet == b'\n') {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        reader.line(&String::from_utf8_lossy(line))?;
+        let text = String::from_utf8_lossy(line);
+        reader.garbled |= matches!(text, Cow::Owned(_));
+        reader.line(&text)?;
     }
     reader.finish()
 }
@@ -31,6 +35,8 @@ struct Reader {
     /// The line in which the statement at hand begins.
     first: u32,
     open: Option<(Statement, usize)>,
+    /// Whether something in the statement at hand is not UTF-8.
+    garbled: bool,
     base: Base,
     frames: Vec<Frame>,
     skipping: Option<Skipping>,
@@ -81,6 +87,7 @@ impl Reader {
             line: 0,
             first: 0,
             open: None,
+            garbled: false,
             base: Base::Top,
             frames: Vec::new(),
             skipping: None,
@@ -125,6 +132,7 @@ impl Reader {
         if let [verb, rest @ ..] = &words[..] {
             self.statement(verb, rest);
         }
+        self.garbled = false;
     }
 
     fn finish(self) -> Result<Document, TextError> {
@@ -323,10 +331,7 @@ impl Reader {
         let Some(field) = table.field(name) else {
             return self.unknown("set", name, words);
         };
-        if words
-            .iter()
-            .any(|word| word.contains(char::REPLACEMENT_CHARACTER))
-        {
+        if self.garbled {
             return self.spoil(field, "set", words, "it is not UTF-8");
         }
         match field.read(words) {

@@ -267,7 +267,7 @@ impl Restoring {
                 self.moved = true;
                 let remarks = std::mem::take(&mut plan.remarks);
                 self.remark(&about, remarks.into_iter().chain(left_out).collect());
-                self.count(before.as_deref(), plan)
+                self.count(&about, before.as_deref(), plan)
             }
             // What it names may come later, and whoever has its token may give it back.
             (Err(_), Some(again)) => {
@@ -287,7 +287,7 @@ impl Restoring {
     }
 
     /// What is as it was is not written again. One event tells of the whole configuration.
-    fn count(&mut self, before: Option<&str>, plan: Plan) -> Plan {
+    fn count(&mut self, about: &About, before: Option<&str>, plan: Plan) -> Plan {
         let after = plan.changes.iter().find_map(|change| match change {
             Change::User(user) => Some(entry::written(&Object::from(user))),
             Change::Token(token) => Some(entry::written(&token.to_object(None))),
@@ -298,7 +298,7 @@ impl Restoring {
         match before {
             None => self.report.added += 1,
             Some(_) if is_alone || plan.changes.is_empty() => {
-                self.report.unchanged += 1;
+                self.report.unchanged += u32::from(matches!(about, About::Incoming(_)));
                 return Plan::default();
             }
             Some(_) => self.report.changed += 1,
