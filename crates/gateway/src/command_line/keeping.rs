@@ -364,9 +364,13 @@ fn origin(from: &RestoreSource) -> String {
 /// What the host has given an interface is the same here, or is told.
 fn without_host(mut entry: Incoming) -> Incoming {
     let shown = interfaces::shown(Object::at(&entry.place));
-    let is_so = |edit: &Edit| {
-        matches!(edit, Edit::Set(field, value)
-            if field.access == Access::System && shown.is_set_to(field, value))
+    let is_so = |edit: &Edit| match edit {
+        Edit::Set(field, value) if field.access == Access::System => {
+            let words = shown.text(field.name).split(' ').map(str::to_owned);
+            let here = field.read(&words.collect::<Vec<_>>());
+            here.is_ok_and(|here| here.texts() == value.texts())
+        }
+        _ => false,
     };
     if entry.place.table() == &INTERFACE {
         entry.edits.retain(|edit| !is_so(edit));
