@@ -6,6 +6,7 @@
 
 mod header;
 mod reader;
+mod strangers;
 
 use std::fmt;
 

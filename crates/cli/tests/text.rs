@@ -223,3 +223,19 @@ fn a_value_that_is_not_utf8_is_named() {
          config user fortitoken / edit FTK200BHV1KRZCC0 is left out\n"
     );
 }
+
+#[test]
+fn who_would_be_let_in_for_want_of_a_field_stays_out() {
+    let text = "config system admin\n    edit \"one\"\n        set vdom \"sales\"\n    next\n    \
+                edit \"two\"\n        set vdom \"root\"\n    next\n    edit \"three\"\n        \
+                set wildcard enable\n    next\nend\nconfig user local\n    edit \"four\"\n        \
+                set workstation \"PC-4\"\n    next\nend\n";
+    assert_eq!(entries(text), ["5 root system admin two:"]);
+    let findings = findings(text);
+    let left_out = findings.iter().filter(|it| it.ends_with(" is left out"));
+    assert_eq!(left_out.count(), 3, "{findings:#?}");
+    assert_eq!(
+        findings[0],
+        "line 3: set vdom sales: this unit has no such field; config system admin / edit one is left out"
+    );
+}

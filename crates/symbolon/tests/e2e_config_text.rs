@@ -71,6 +71,11 @@ fn in_clear(text: &str) -> String {
     lines.collect()
 }
 
+fn first_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.split_inclusive('\n').take(count).collect();
+    lines.concat()
+}
+
 #[test]
 fn a_restore_brings_back_what_was_and_no_spent_code() {
     let (home, up) = system();
@@ -278,11 +283,7 @@ fn a_fortigates_configuration_comes_in_line_by_line_or_not_at_all() {
     assert_eq!(home.status("FTKMOB83712DC7FE"), "new");
 
     // Cut off in the middle, it changes nothing.
-    let half: String = FORTIGATE
-        .lines()
-        .take(40)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let half = first_lines(FORTIGATE, 40);
     put(&home, "half.conf", &half.replace("branch-7", "branch-8"));
     let before = shown(&home);
     let said = home
@@ -317,11 +318,7 @@ fn what_cannot_be_restored_is_named_and_changes_nothing() {
     let (home, _up) = system();
     backup(&home, "file a.conf");
     let text = fs::read_to_string(file(&home, "a.conf")).unwrap();
-    let shorter: String = text
-        .lines()
-        .take(8)
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let shorter = first_lines(&text, 8);
     put(&home, "shorter.conf", &(shorter + "end\n"));
     put(
         &home,

@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 
 use domain::admin::{Edit, Incoming};
-use domain::schema::{Access, Field, Kind, Object, Place, Scope, Shape, Table, VDOM};
+use domain::schema::{Access, Field, Object, Place, Scope, Shape, Table, VDOM};
 use domain::vdom::Vdom;
 
+use super::strangers::{restricts, shown};
 use super::{Document, Entry, Finding, Header, TextError};
 use crate::render::named;
 use crate::words::Statement;
@@ -360,34 +361,38 @@ impl Reader {
 
     fn unknown(&mut self, verb: &str, name: &str, words: &[String]) {
         let shown = shown(name, None, words);
-        self.find(format!("{verb} {name}{shown}: {NO_FIELD}"));
+        let line = format!("{verb} {name}{shown}: {NO_FIELD}");
+        match self.table() {
+            Some(table) if verb == "set" && restricts(table, name, words) => self.leave_out(&line),
+            _ => self.find(line),
+        }
     }
 
-    /// A value that is left out may leave an entry that lets in more than the file says: an entry with
-    /// a key is left out with it, and so is everything whose part it is.
     fn spoil(&mut self, field: &'static Field, verb: &str, words: &[String], why: &str) {
         let shown = shown(field.name, Some(field), words);
         let line = format!("{verb} {}{shown}: {why}", field.name);
         if field.access == Access::System {
-            return self.find(line);
+            self.find(line);
+        } else {
+            self.leave_out(&line);
         }
-        let mut drafts = self
-            .frames
-            .iter_mut()
-            .rev()
-            .filter_map(|frame| match frame {
-                Frame::Entry(draft) => Some(draft),
-                _ => None,
-            });
-        let left_out = drafts
-            .next()
-            .filter(|draft| !draft.entry.place().key().is_empty())
-            .map(|draft| {
+    }
+
+    /// A value that is left out may leave an entry that lets in more than the file says: an entry with
+    /// a key is left out with it, and so is everything whose part it is.
+    fn leave_out(&mut self, line: &str) {
+        let mut frames = self.frames.iter_mut().rev();
+        let draft = frames.find_map(|frame| match frame {
+            Frame::Entry(draft) => Some(draft),
+            _ => None,
+        });
+        let keyed = draft.filter(|draft| !draft.entry.place().key().is_empty());
+        match keyed {
+            Some(draft) => {
                 draft.spoilt = true;
-                named(draft.entry.place())
-            });
-        match left_out {
-            Some(entry) => self.find(format!("{line}; {entry} is left out")),
+                let entry = named(draft.entry.place());
+                self.find(format!("{line}; {entry} is left out"));
+            }
             None => self.find(line),
         }
     }
@@ -460,26 +465,5 @@ impl Entry {
             self.fields.push((field.name, line));
         }
         self.incoming.edits.push(edit);
-    }
-}
-
-/// Values as they are repeated: a secret never, nor what may be one of a field that is not known.
-fn shown(name: &str, field: Option<&Field>, words: &[String]) -> String {
-    /// Longest text that is repeated.
-    const SHOWN_MAX: usize = 64;
-    /// Parts of the names of fields that hold secrets, there and here.
-    const SECRET: [&str; 5] = ["passw", "passphrase", "secret", "key", "seed"];
-    let is_secret = field.is_some_and(|field| matches!(field.kind, Kind::Secret(_)))
-        || SECRET.iter().any(|part| name.contains(part))
-        || words.first().is_some_and(|word| word == "ENC");
-    match words {
-        [] => String::new(),
-        _ if is_secret => " ***".to_owned(),
-        words => {
-            let text = words.join(" ");
-            let short: String = text.chars().take(SHOWN_MAX).collect();
-            let rest = if short.len() < text.len() { "..." } else { "" };
-            format!(" {short}{rest}")
-        }
     }
 }

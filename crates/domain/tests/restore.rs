@@ -1,0 +1,419 @@
+//! Taking a configuration in: in which order, what is left out, and what is never brought back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::HashMap;
+
+use domain::admin::{
+    About, Change, Coverage, Edit, Entropy, Facts, Incoming, Named, Owned, Owner, Reads, Remark,
+    Report, Restore, Restoring,
+};
+use domain::audit::{Actor, What};
+use domain::name::UserName;
+use domain::password::{PasswordHash, SALT_LEN};
+use domain::schema::{
+    FORTITOKEN, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Shape, Table, VDOM, Value,
+};
+use domain::security::Profile;
+use domain::settings::VdomMode;
+use domain::time::{Span, Timestamp};
+use domain::token::Token;
+use domain::user::{TwoFactor, User};
+use domain::vdom::Vdom;
+use ident::{LicenceSerial, TokenSerial};
+use otp::{KeyUri, Parameters, Seed, Step};
+use zeroize::Zeroizing;
+
+const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+const HARDWARE: &str = "FTK200BHV1KRZCC0";
+
+/// What a store has, and what becomes of it.
+#[derive(Default)]
+struct World {
+    users: Vec<User>,
+    tokens: Vec<(TokenSerial, Option<LicenceSerial>)>,
+    objects: Vec<Object>,
+    /// Seeds and steps that were written, in words.
+    secrets: Vec<String>,
+}
+
+impl World {
+    fn facts(&self, reads: &Reads) -> Facts {
+        let all = |table: &'static Table| reads.all == Some((Vdom::ROOT, table));
+        let users = self
+            .users
+            .iter()
+            .filter(|user| all(&LOCAL) || reads.users.contains(user.name.canonical()));
+        let users: Vec<User> = users.cloned().collect();
+        let theirs = users.iter().filter_map(|user| user.token);
+        let wanted: Vec<TokenSerial> = reads.tokens.iter().copied().chain(theirs).collect();
+        let tokens = self
+            .tokens
+            .iter()
+            .filter(|(serial, _)| wanted.contains(serial));
+        let named = reads.named.iter().filter(|named| self.has(named));
+        let in_table = |object: &&Object| all(object.table);
+        Facts {
+            tokens: tokens.map(|token| self.owned(token)).collect(),
+            users,
+            object: reads
+                .object
+                .as_ref()
+                .and_then(|place| self.object(place))
+                .cloned(),
+            all: self.objects.iter().filter(in_table).cloned().collect(),
+            uses: None,
+            named: named
+                .map(|named| (named.clone(), named.key.clone()))
+                .collect::<HashMap<_, _>>(),
+            profile: Profile::Compatible,
+            vdoms: vec![Vdom::ROOT],
+            holds: None,
+            vdom_mode: VdomMode::None,
+            code_lifetime: Span::from_hours(72),
+        }
+    }
+
+    fn owned(&self, (serial, licence): &(TokenSerial, Option<LicenceSerial>)) -> Owned {
+        let owner = self.users.iter().find(|user| user.token == Some(*serial));
+        let seeded = |word: &String| *word == format!("seed of {serial}");
+        Owned {
+            token: Token {
+                has_seed: self.secrets.iter().any(seeded),
+                ..Token::imported(Vdom::ROOT, *serial, *licence)
+            },
+            owner: owner.map(|user| Owner {
+                name: user.name.clone(),
+                email: None,
+            }),
+        }
+    }
+
+    fn object(&self, place: &Place) -> Option<&Object> {
+        self.objects.iter().find(|object| object.place() == *place)
+    }
+
+    fn has(&self, named: &Named) -> bool {
+        let is_user = |user: &User| user.name.as_written() == &*named.key;
+        let is_object =
+            |object: &Object| named.tables.contains(&object.table.path) && object.key == named.key;
+        let names_users = named.tables.contains(&LOCAL.path);
+        (names_users && self.users.iter().any(is_user)) || self.objects.iter().any(is_object)
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::User(user) => {
+                self.users.retain(|other| other.name != user.name);
+                self.users.push(user);
+            }
+            Change::UserRemoved(name) => self.users.retain(|user| *user.name.canonical() != name),
+            Change::Token(token) => {
+                self.tokens.retain(|(serial, _)| *serial != token.serial);
+                self.tokens.push((token.serial, token.licence));
+            }
+            Change::Seed(serial, Some(_)) => self.secrets.push(format!("seed of {serial}")),
+            Change::Seed(serial, None) => self.secrets.push(format!("no seed of {serial}")),
+            Change::Spent(serial, Step(step)) => {
+                self.secrets.push(format!("{serial} up to {step}"));
+            }
+            Change::Object(object) => {
+                self.objects.retain(|other| other.place() != object.place());
+                self.objects.push(object);
+            }
+            Change::ObjectRemoved(place) => self.objects.retain(|object| object.place() != place),
+            other => panic!("{other:?} is no part of a restore"),
+        }
+    }
+
+    fn restore(&mut self, coverage: Coverage, entries: Vec<Incoming>) -> Report {
+        let entropy = Entropy {
+            seed: Zeroizing::new([1; 20]),
+            salt: [1; SALT_LEN],
+        };
+        let actor = Actor {
+            name: "admin".into(),
+            interface: "console".into(),
+        };
+        let origin = "file a.conf".into();
+        let mut restoring = Restoring::new(Restore {
+            origin,
+            coverage,
+            entries,
+        });
+        while let Some(reads) = restoring.reads() {
+            let plan = restoring.decide(self.facts(&reads), &entropy, &actor, NOW);
+            assert!(plan.messages.is_empty(), "nobody is asked for anything");
+            assert!(plan.events.is_empty(), "one event tells of all");
+            plan.changes
+                .into_iter()
+                .for_each(|change| self.change(change));
+        }
+        let (event, report) = restoring.finish(&actor, NOW);
+        assert!(
+            matches!(&event.what, What::Changed { action, object, .. }
+                if &**action == "config.restore" && &**object == "file a.conf"),
+            "{event:?}"
+        );
+        report
+    }
+
+    fn user(&self, name: &str) -> &User {
+        let found = self
+            .users
+            .iter()
+            .find(|user| user.name.as_written() == name);
+        found.unwrap_or_else(|| panic!("there is no {name}"))
+    }
+}
+
+fn incoming(table: &'static Table, key: &str, values: &[(&str, &str)]) -> Incoming {
+    let edits = values.iter().map(|(name, words)| {
+        let field = table.field(name).unwrap();
+        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        let value = match field.read(&words).unwrap() {
+            Value::Sealed(foreign) if &*foreign == "foreign" => Value::Foreign(foreign),
+            value => value,
+        };
+        Edit::Set(field, value)
+    });
+    Incoming {
+        place: Place::new(Vdom::ROOT, table, key),
+        edits: edits.collect(),
+    }
+}
+
+fn hash() -> PasswordHash {
+    PasswordHash::new("correct-horse", [7; SALT_LEN]).unwrap()
+}
+
+fn mobile(number: u8) -> TokenSerial {
+    TokenSerial::mobile([number; 5])
+}
+
+fn token(number: u8) -> (TokenSerial, Option<LicenceSerial>) {
+    (mobile(number), LicenceSerial::purchased(1))
+}
+
+fn holder(name: &str, number: u8) -> User {
+    User {
+        two_factor: TwoFactor::Fortitoken,
+        token: Some(mobile(number)),
+        ..person(name)
+    }
+}
+
+fn person(name: &str) -> User {
+    User {
+        password: Some(hash()),
+        ..User::new(UserName::parse(name).unwrap())
+    }
+}
+
+fn left_out(report: &Report) -> Vec<usize> {
+    let remarks = report.remarks.iter();
+    let places = remarks.filter_map(|(about, remark)| match (about, remark) {
+        (About::Incoming(place), Remark::LeftOut(_)) => Some(*place),
+        _ => None,
+    });
+    places.collect()
+}
+
+#[test]
+fn the_order_of_the_entries_does_not_matter() {
+    let serial = mobile(1).to_string();
+    let enc = format!("ENC {}", hash().to_enc());
+    let entries = vec![
+        incoming(&GROUP, "vpn", &[("member", "alice")]),
+        incoming(
+            &LOCAL,
+            "alice",
+            &[
+                ("two-factor", "fortitoken"),
+                ("fortitoken", &serial),
+                ("passwd", &enc),
+            ],
+        ),
+        incoming(&FORTITOKEN, &serial, &[("license", "EFTM000000000001")]),
+    ];
+    let mut world = World::default();
+    let report = world.restore(Coverage::Part, entries);
+    assert_eq!((report.added, left_out(&report)), (3, vec![]));
+    assert_eq!(world.user("alice").token, Some(mobile(1)));
+    let told = |wanted: fn(&Remark) -> bool| report.remarks.iter().any(|(_, it)| wanted(it));
+    assert!(told(|it| matches!(it, Remark::New(_))));
+    assert!(told(|it| matches!(it, Remark::Unprovisioned(_))));
+}
+
+#[test]
+fn a_token_goes_from_one_user_to_another_and_loses_its_seed() {
+    let mut world = World {
+        users: vec![holder("alice", 1), holder("bob", 2)],
+        tokens: vec![token(1), token(2), token(3)],
+        ..World::default()
+    };
+    let third = mobile(3).to_string();
+    let second = mobile(2).to_string();
+    let entries = vec![
+        incoming(&LOCAL, "alice", &[("fortitoken", &second)]),
+        incoming(&LOCAL, "bob", &[("fortitoken", &third)]),
+    ];
+    let report = world.restore(Coverage::Part, entries);
+    assert_eq!((report.changed, left_out(&report)), (2, vec![]));
+    assert_eq!(world.user("alice").token, Some(mobile(2)));
+    assert!(world.secrets.contains(&format!("no seed of {}", mobile(2))));
+    assert!(!world.secrets.iter().any(|word| word.starts_with("seed of")));
+}
+
+#[test]
+fn a_user_without_the_second_factor_that_the_text_demands_stays_out() {
+    let mut world = World::default();
+    let enc = format!("ENC {}", hash().to_enc());
+    let entries = vec![
+        incoming(
+            &LOCAL,
+            "alice",
+            &[
+                ("two-factor", "fortitoken"),
+                ("fortitoken", "FTKMOB0000000009"),
+                ("passwd", &enc),
+            ],
+        ),
+        incoming(&GROUP, "vpn", &[("member", "alice bob")]),
+        incoming(&LOCAL, "bob", &[("passwd", &enc)]),
+    ];
+    let report = world.restore(Coverage::Part, entries);
+    assert_eq!(left_out(&report), [0]);
+    let group = world
+        .objects
+        .iter()
+        .find(|object| object.table == &GROUP)
+        .unwrap();
+    assert_eq!(group.list("member"), ["bob".into()]);
+    let missing = report.remarks.iter().find_map(|(_, remark)| match remark {
+        Remark::NotNamed(field, named) => Some((field.name, &*named.key)),
+        _ => None,
+    });
+    assert_eq!(missing, Some(("member", "alice")));
+}
+
+#[test]
+fn a_password_of_another_unit_lets_nobody_in_and_locks_nobody_out() {
+    let mut world = World {
+        users: vec![person("alice")],
+        ..World::default()
+    };
+    let entries = vec![
+        incoming(&LOCAL, "alice", &[("passwd", "ENC foreign")]),
+        incoming(&LOCAL, "bob", &[("passwd", "ENC foreign")]),
+    ];
+    let report = world.restore(Coverage::Part, entries);
+    assert_eq!(world.user("alice").password, Some(hash()));
+    assert_eq!(world.user("bob").password, None);
+    let remarks: Vec<&Remark> = report.remarks.iter().map(|(_, remark)| remark).collect();
+    assert!(
+        matches!(remarks[..], [Remark::Kept(_), Remark::Foreign(_)]),
+        "{remarks:?}"
+    );
+}
+
+#[test]
+fn a_whole_configuration_deletes_what_it_does_not_name_but_no_token() {
+    let client = |name: &str| {
+        let mut object = Object::new(&RADIUS_CLIENT, name).with("subnet", Some("192.0.2.1/32"));
+        let secret = RADIUS_CLIENT.field("secret").unwrap();
+        object.set(secret, Value::Sealed("c2VhbGVk".into()));
+        object
+    };
+    let setting = Object::new(&SETTING, "").with("auth-lockout-threshold", Some("9"));
+    let mut world = World {
+        users: vec![holder("alice", 1), person("bob")],
+        tokens: vec![token(1)],
+        objects: vec![
+            client("vpn1"),
+            client("vpn2"),
+            setting,
+            Object::new(&VDOM, "root"),
+        ],
+        ..World::default()
+    };
+    let enc = format!("ENC {}", hash().to_enc());
+    let entries = vec![
+        incoming(&LOCAL, "BOB", &[("passwd", &enc)]),
+        incoming(
+            &RADIUS_CLIENT,
+            "vpn1",
+            &[("subnet", "192.0.2.1/32"), ("secret", "ENC c2VhbGVk")],
+        ),
+    ];
+    let report = world.restore(Coverage::Whole, entries);
+    // A name in another spelling is the same person's, who keeps it.
+    assert_eq!(left_out(&report), [0]);
+    assert_eq!((report.deleted, report.unchanged), (2, 1));
+    let users: Vec<&str> = world
+        .users
+        .iter()
+        .map(|user| user.name.as_written())
+        .collect();
+    assert_eq!(users, ["bob"]);
+    assert_eq!(world.tokens.len(), 1);
+    let keyed = world
+        .objects
+        .iter()
+        .filter(|object| matches!(object.table.shape, Shape::Keyed(_)));
+    let keys: Vec<&str> = keyed.map(|object| &*object.key).collect();
+    assert_eq!(keys, ["vpn1", "root"]);
+    let setting = world
+        .objects
+        .iter()
+        .find(|object| object.table == &SETTING)
+        .unwrap();
+    assert_eq!(setting.text("auth-lockout-threshold"), "3");
+}
+
+fn seeded() -> Incoming {
+    let uri = KeyUri {
+        issuer: None,
+        account: otp::key_uri::Name::new(HARDWARE).unwrap(),
+        seed: Seed::from_bytes(Zeroizing::new(vec![9; 20])).unwrap(),
+        parameters: Parameters::default(),
+        counter: None,
+    };
+    let seed = FORTITOKEN.field("seed").unwrap();
+    let secret = Zeroizing::new(uri.render().to_string());
+    Incoming {
+        place: Place::new(Vdom::ROOT, &FORTITOKEN, HARDWARE),
+        edits: vec![Edit::Set(seed, Value::Secret(secret))],
+    }
+}
+
+#[test]
+fn a_seed_comes_with_its_spent_steps_and_never_in_place_of_one_that_is_here() {
+    let mut world = World::default();
+    world.restore(Coverage::Part, vec![seeded()]);
+    let step = NOW.unix() / 60 + 1;
+    let expected = [
+        format!("seed of {HARDWARE}"),
+        format!("{HARDWARE} up to {step}"),
+    ];
+    assert_eq!(world.secrets, expected);
+    world.restore(Coverage::Part, vec![seeded()]);
+    assert_eq!(world.secrets, expected);
+}
+
+#[test]
+fn a_mobile_token_without_a_licence_is_nobodys() {
+    let mut world = World::default();
+    let serial = mobile(4).to_string();
+    let report = world.restore(
+        Coverage::Part,
+        vec![incoming(&FORTITOKEN, &serial, &[("status", "lock")])],
+    );
+    assert_eq!(left_out(&report), [0]);
+    assert!(world.tokens.is_empty());
+}
