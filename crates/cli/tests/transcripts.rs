@@ -32,6 +32,7 @@ transcripts! {
     backup_and_restore
     from_a_fortigate
     administrators
+    configure_passwords
     configure_unit
     configure_users
     configure_groups

@@ -29,6 +29,7 @@ mod references;
 mod restore;
 mod supply;
 mod token_entry;
+mod users;
 mod vdoms;
 
 pub use error::AdminError;
@@ -228,7 +229,7 @@ pub struct Reads {
 }
 
 /// What is known when an operation is decided.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Facts {
     /// The users asked for that exist.
     pub users: Vec<User>,
@@ -248,6 +249,8 @@ pub struct Facts {
     pub holds: Option<Holds>,
     /// `vdom-mode`.
     pub vdom_mode: VdomMode,
+    /// The password policy of users who have none of their own: `default-user-password-policy`.
+    pub default_policy: Option<Box<str>>,
     /// How long activation codes are valid: `two-factor-ftm-expiry`.
     pub code_lifetime: Span,
     /// `system security`.

@@ -19,6 +19,7 @@ pub mod licensing;
 pub mod login;
 pub mod name;
 pub mod password;
+pub mod password_policy;
 pub mod public_key;
 pub mod query;
 pub mod reason;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::name::CanonicalName;
 use crate::password::{BackendCheck, Check, Credential, PasswordVerified, Presented};
+use crate::password_policy::Validity;
 use crate::public_key::{KeyVerified, PublicKey};
 use crate::reason::Reason;
 use crate::throttle::{CodeCounter, Throttled};
@@ -43,6 +44,8 @@ pub struct Person {
     pub name: CanonicalName,
     /// Whether the person may log in.
     pub status: Switch,
+    /// How long the password is good, if it is not for ever.
+    pub validity: Option<Validity>,
     /// Who can tell whether the first factor is right, if anybody.
     pub password: Option<Credential>,
     /// Keys that do as first factor too; only administrators have any.
@@ -341,6 +344,9 @@ pub fn second(
     }
     if !proof.holds(person.password.as_ref(), &person.keys) {
         return Second::Refuse(Refusal::because(Reason::ChangedMeanwhile));
+    }
+    if person.validity.is_some_and(|validity| validity.ends <= now) {
+        return Second::Refuse(Refusal::because(Reason::PasswordExpired));
     }
     let (verifier, usability) = match &person.factor {
         Factor::None => {

@@ -106,6 +106,12 @@ impl PasswordHash {
         Self::from_phc(std::str::from_utf8(&phc).map_err(|_| PasswordError::Hash)?)
     }
 
+    /// Whether it is the hash of this password. Costs one Argon2 evaluation, and proves nothing for a
+    /// login.
+    pub fn is_of(&self, password: &str) -> bool {
+        self.matches(password.as_bytes())
+    }
+
     fn matches(&self, password: &[u8]) -> bool {
         let Ok(hash) = phc::PasswordHash::new(&self.0) else {
             return false;

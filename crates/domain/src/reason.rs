@@ -54,6 +54,10 @@ reasons! {
     BackendChallenge = "backend-challenge",
         "the RADIUS server that knows the user's password asks for a second factor of its own",
         "have that server check the password alone for this unit: the second factor is checked here";
+    /// `config user password-policy`, `expire-days`.
+    PasswordExpired = "password-expired",
+        "the password has expired by the user's password policy",
+        "set a new one: config user local / edit NAME / set passwd; or set expire-days of the user password-policy higher";
     /// Too many wrong passwords from this source.
     SourceThrottled = "source-throttled",
         "too many wrong passwords for this name from this source",

@@ -63,6 +63,8 @@ pub struct Settings {
     pub backend_timeout: Span,
     /// Port of RADIUS servers whose entry names none: `radius-port`.
     pub radius_port: u16,
+    /// The password policy of users who have none of their own: `default-user-password-policy`.
+    pub default_password_policy: Option<Box<str>>,
     /// When a refusal leaves, after the request came: `reject-delay`.
     pub reject_delay: Span,
     /// What concerns administrators.
@@ -143,6 +145,9 @@ impl Settings {
                 threshold: u32::try_from(setting.number("auth-lockout-threshold")).unwrap_or(1),
                 duration: seconds(setting.number("auth-lockout-duration")),
             },
+            default_password_policy: Some(setting.text("default-user-password-policy"))
+                .filter(|name| !name.is_empty())
+                .map(Box::from),
             password_memory: seconds(setting.number("auth-password-memory")),
             backend_timeout: seconds(global.number("remoteauthtimeout")),
             radius_port: u16::try_from(global.number("radius-port")).unwrap_or(1812),

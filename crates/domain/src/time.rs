@@ -119,14 +119,57 @@ impl Span {
     }
 }
 
+impl Timestamp {
+    /// The moment in universal time as configurations have it: `2026-11-22 03:10:12`.
+    pub fn civil(self) -> String {
+        Civil::of(self).to_string()
+    }
+
+    /// Reads what [`Self::civil`] writes; all zeros are no moment. A day that its month does not have is
+    /// one of the next.
+    pub fn from_civil(text: &str) -> Option<Self> {
+        let (date, time) = text.split_once(' ')?;
+        let [year, month, day] = numbers(date, '-')?;
+        let [hour, minute, second] = numbers(time, ':')?;
+        let is_moment = (1..=12).contains(&month) && (1..=31).contains(&day);
+        is_moment.then(|| {
+            let days = days_from_civil(year, month, day);
+            Self::from_secs(days * 86_400 + hour * 3_600 + minute * 60 + second)
+        })
+    }
+}
+
+fn numbers(text: &str, separator: char) -> Option<[i64; 3]> {
+    let mut parts = text.split(separator).map(str::parse::<u16>);
+    let mut next = || parts.next()?.ok().map(i64::from);
+    let numbers = [next()?, next()?, next()?];
+    parts.next().is_none().then_some(numbers)
+}
+
+/// The inverse of [`Civil::of`], by the same author.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let march_month = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * march_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
 /// `2026-11-22 03:10:12Z`: universal time, for evidence and audit.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let civil = Civil::of(*self);
+        write!(f, "{}Z", Civil::of(*self))
+    }
+}
+
+impl fmt::Display for Civil {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}Z",
-            civil.year, civil.month, civil.day, civil.hour, civil.minute, civil.second
+            "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
+            self.year, self.month, self.day, self.hour, self.minute, self.second
         )
     }
 }
@@ -187,6 +230,24 @@ mod tests {
             "2000-02-29 00:00:00Z"
         );
         assert_eq!(Timestamp::from_secs(-1).to_string(), "1969-12-31 23:59:59Z");
+    }
+
+    #[test]
+    fn a_moment_is_read_back_from_its_civil_time() {
+        for seconds in (-1_000_000_000..4_000_000_000).step_by(123_456_789) {
+            let moment = Timestamp::from_secs(seconds);
+            assert_eq!(Timestamp::from_civil(&moment.civil()), Some(moment));
+        }
+        let leap_day = Timestamp::from_secs(951_782_400);
+        assert_eq!(Timestamp::from_civil("2000-02-29 00:00:00"), Some(leap_day));
+        for none in [
+            "0000-00-00 00:00:00",
+            "2000-02-29",
+            "",
+            "2000-13-01 00:00:00",
+        ] {
+            assert_eq!(Timestamp::from_civil(none), None, "{none}");
+        }
     }
 
     #[test]

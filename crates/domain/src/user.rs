@@ -1,10 +1,15 @@
 //! Users: `config user local`.
 
+use std::collections::BTreeMap;
+
 use ident::TokenSerial;
 
 use crate::backend::Kind;
 use crate::name::UserName;
 use crate::password::PasswordHash;
+use crate::password_policy::History;
+use crate::schema::Field;
+use crate::time::Timestamp;
 
 /// A switch that FortiOS writes as `enable | disable`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -76,6 +81,34 @@ pub struct User {
     pub token: Option<TokenSerial>,
     /// Where activation codes go.
     pub email: Option<Box<str>>,
+    /// The entry of `config user password-policy` that judges the user's passwords.
+    pub policy: Option<Box<str>>,
+    /// When the password was set; nothing if that was before it was recorded.
+    pub password_set: Option<Timestamp>,
+    /// Passwords so far, as far as a policy asks for them.
+    pub history: History,
+    /// Fields without effect.
+    pub kept: Kept,
+}
+
+/// What a user's fields without effect hold, if it is not their default.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Kept(BTreeMap<&'static str, Box<str>>);
+
+impl Kept {
+    /// Keeps what a field holds.
+    pub fn set(&mut self, field: &'static Field, text: &str) {
+        if text == field.default {
+            self.0.remove(field.name);
+        } else {
+            self.0.insert(field.name, text.into());
+        }
+    }
+
+    /// Names of fields, and what they hold.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(name, text)| (*name, &**text))
+    }
 }
 
 impl User {
@@ -91,6 +124,10 @@ impl User {
             two_factor: TwoFactor::Disable,
             token: None,
             email: None,
+            policy: None,
+            password_set: None,
+            history: History::default(),
+            kept: Kept::default(),
         }
     }
 

@@ -10,7 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use domain::admin::{
@@ -21,8 +21,6 @@ use domain::audit::{ActivationStage, Actor, What};
 use domain::name::{CanonicalName, UserName};
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT, Table, Value};
-use domain::security::Profile;
-use domain::settings::VdomMode;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
 use domain::user::{TwoFactor, User};
@@ -123,15 +121,9 @@ fn facts(users: Vec<User>, tokens: Vec<Owned>) -> Facts {
     Facts {
         users,
         tokens,
-        object: None,
-        all: Vec::new(),
-        uses: None,
-        named: HashMap::new(),
         vdoms: vec![Vdom::ROOT],
-        holds: None,
-        vdom_mode: VdomMode::None,
         code_lifetime: LIFETIME,
-        profile: Profile::Compatible,
+        ..Facts::default()
     }
 }
 

@@ -21,7 +21,6 @@ use domain::name::CanonicalName;
 use domain::password::{BackendCheck, KEY_LEN, Presented, Remembered, SALT_LEN};
 use domain::reason::Reason;
 use domain::schema::{LDAP, LOCAL, Object, Place, RADIUS, Table, Value};
-use domain::settings::VdomMode;
 use domain::throttle::CodeCounter;
 use domain::time::{Span, Timestamp};
 use domain::user::{Keeper, Switch};
@@ -54,6 +53,7 @@ fn facts(account: Account) -> Facts {
             name: alice(),
             status: Switch::Enable,
             password: Some(domain::password::Credential::Backend(account)),
+            validity: None,
             keys: Box::default(),
             factor: Factor::None,
         }),
@@ -145,17 +145,9 @@ fn configure(table: &'static Table, key: &str, edits: &[(&str, &str)]) -> Result
     let named = named.filter(|named| &*named.key != "nowhere");
     let named = named.map(|named| (named.clone(), named.key)).collect();
     let facts = admin::Facts {
-        users: Vec::new(),
-        tokens: Vec::new(),
-        object: None,
-        all: Vec::new(),
         named,
-        uses: None,
         vdoms: vec![Vdom::ROOT],
-        holds: None,
-        vdom_mode: VdomMode::None,
-        profile: domain::security::Profile::default(),
-        code_lifetime: Span::ZERO,
+        ..admin::Facts::default()
     };
     let entropy = Entropy {
         seed: Zeroizing::new([0; 20]),

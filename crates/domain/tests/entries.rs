@@ -7,8 +7,6 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::HashMap;
-
 use domain::admin::{
     AdminError, Change, Entropy, Facts, Operation, Owned, Owner, Plan, Use, Uses, apply,
 };
@@ -16,8 +14,6 @@ use domain::audit::{Actor, What};
 use domain::name::{CanonicalName, UserName};
 use domain::password::SALT_LEN;
 use domain::schema::{FORTITOKEN, LOCAL, Object, Place, RADIUS_CLIENT, Table};
-use domain::security::Profile;
-use domain::settings::VdomMode;
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
 use domain::user::{TwoFactor, User};
@@ -29,17 +25,9 @@ const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
 fn facts() -> Facts {
     Facts {
-        users: Vec::new(),
-        tokens: Vec::new(),
-        object: None,
-        all: Vec::new(),
-        uses: None,
-        named: HashMap::new(),
-        profile: Profile::Compatible,
         vdoms: vec![Vdom::ROOT],
-        holds: None,
-        vdom_mode: VdomMode::None,
         code_lifetime: Span::from_hours(72),
+        ..Facts::default()
     }
 }
 

@@ -7,16 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::HashMap;
-
 use domain::admin::{
     AdminError, Change, Edit, Entropy, Facts, HardwareAnswer, Message, Operation, Owned, Plan,
     Remark, apply,
 };
 use domain::audit::{ActivationStage, Actor, What};
 use domain::schema::{FORTITOKEN, Place, Value};
-use domain::security::Profile;
-use domain::settings::VdomMode;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationFailure, Stage, Token, TokenStatus};
 use domain::vdom::Vdom;
@@ -51,17 +47,10 @@ fn token(stage: Stage) -> Token {
 fn facts(tokens: Vec<Token>) -> Facts {
     let owned = |token| Owned { token, owner: None };
     Facts {
-        users: Vec::new(),
         tokens: tokens.into_iter().map(owned).collect(),
-        object: None,
-        all: Vec::new(),
-        uses: None,
-        named: HashMap::new(),
         vdoms: vec![Vdom::ROOT],
-        holds: None,
-        vdom_mode: VdomMode::None,
         code_lifetime: Span::from_hours(72),
-        profile: Profile::Compatible,
+        ..Facts::default()
     }
 }
 

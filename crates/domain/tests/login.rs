@@ -21,6 +21,7 @@ use domain::name::CanonicalName;
 use domain::password::{
     Check, KEY_LEN, PasswordHash, PasswordVerified, Presented, Remembered, SALT_LEN,
 };
+use domain::password_policy::Validity;
 use domain::public_key::{KeyVerified, PublicKey};
 use domain::reason::Reason;
 use domain::throttle::{CodeCounter, Throttled};
@@ -120,6 +121,7 @@ fn facts(factor: Factor, position: CodePosition) -> Facts {
             name: alice(),
             status: Switch::Enable,
             password: Some(HASH.clone().into()),
+            validity: None,
             keys: Box::default(),
             factor,
         }),
@@ -310,6 +312,30 @@ fn a_disabled_person_is_refused_after_the_password() {
     let now = code(TOTP, step_at(NOW));
     for code in [None, Some(now.as_str())] {
         assert_eq!(refusal(&facts, code).reason, Reason::UserDisabled);
+    }
+}
+
+#[test]
+fn an_expired_password_opens_nothing_and_a_right_code_after_it_is_not_spent() {
+    let ends = NOW.after(Span::from_secs(1));
+    let warns = NOW.before(Span::from_days(1));
+    let mut facts = challenge(token(None));
+    facts.person.as_mut().unwrap().validity = Some(Validity { warns, ends });
+    let now = code(TOTP, step_at(NOW));
+    let judged = |at| {
+        let counter = &mut CodeCounter::default();
+        judge(&facts, Some(now.as_str()), counter, at)
+    };
+    assert!(matches!(judged(NOW), Second::Consume(_)));
+    assert_eq!(refused(judged(ends)).reason, Reason::PasswordExpired);
+}
+
+#[test]
+fn where_a_second_factor_is_demanded_the_password_is_not_enough() {
+    for position in [CodePosition::Challenge, CodePosition::AfterPassword] {
+        let counter = &mut CodeCounter::default();
+        let judged = judge(&facts(Factor::Required, position), None, counter, NOW);
+        assert_eq!(refused(judged).reason, Reason::SecondFactorRequired);
     }
 }
 

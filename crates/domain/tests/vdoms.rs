@@ -7,8 +7,6 @@
     reason = "a test fails by panicking"
 )]
 
-use std::collections::HashMap;
-
 use domain::admin::{
     AdminError, Change, Edit, Entropy, Facts, Held, Holds, Message, Operation, Owned, Plan,
     VDOMS_MAX, apply,
@@ -17,7 +15,6 @@ use domain::audit::{Actor, What};
 use domain::name::{CanonicalName, Realm};
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, Table, VDOM, Value};
-use domain::security::Profile;
 use domain::settings::VdomMode;
 use domain::time::{Span, Timestamp};
 use domain::token::{Stage, Token};
@@ -42,17 +39,10 @@ fn hardware() -> TokenSerial {
 /// In a unit with the VDOMs root and sales.
 fn facts() -> Facts {
     Facts {
-        users: Vec::new(),
-        tokens: Vec::new(),
-        object: None,
-        all: Vec::new(),
-        uses: None,
-        named: HashMap::new(),
         vdoms: vec![Vdom::ROOT, sales()],
-        holds: None,
         vdom_mode: VdomMode::Multi,
         code_lifetime: Span::from_hours(72),
-        profile: Profile::Compatible,
+        ..Facts::default()
     }
 }
 

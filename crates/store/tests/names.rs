@@ -201,8 +201,8 @@ async fn group(store: &GatewayStore, key: &str, names: &[&str]) {
 }
 
 fn groups(store: &GatewayStore, user: &str) -> Vec<String> {
-    let groups = store.groups_of(&name(user));
-    groups.iter().map(ToString::to_string).collect()
+    let welcome = store.welcome(&name(user), START);
+    welcome.groups.iter().map(ToString::to_string).collect()
 }
 
 #[tokio::test]

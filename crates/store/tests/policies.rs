@@ -14,10 +14,13 @@ mod support;
 use domain::admin::{Edit, Operation};
 use domain::login::{CodePosition, Second, second};
 use domain::reason::Reason;
-use domain::schema::{GLOBAL, LOCAL, Place, RADIUS_CLIENT, SETTINGS, VDOM, Value};
+use domain::schema::{
+    GLOBAL, LOCAL, PASSWORD_POLICY, Place, RADIUS_CLIENT, SETTING, SETTINGS, VDOM, Value,
+};
 use domain::throttle::CodeCounter;
-use domain::time::Timestamp;
+use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
+use store::engine::Failure;
 use store::gateway::{Decision, GatewayStore};
 use support::*;
 use tempfile::TempDir;
@@ -49,6 +52,14 @@ fn by_password(store: &GatewayStore, user: &str, now: Timestamp) -> Decision {
             at: now,
         },
         Second::Challenge(_) => panic!("a code is asked for"),
+    }
+}
+
+/// Why it is refused, if it is.
+fn judged(decision: &Decision) -> Option<Reason> {
+    match decision {
+        Decision::Refuse { refusal, .. } => Some(refusal.reason),
+        _ => None,
     }
 }
 
@@ -88,4 +99,85 @@ async fn the_clients_of_a_disabled_virtual_domain_are_nobodys() {
         run(&store, within(&SETTINGS, "", edits), START).await;
         assert_eq!(store.clients().len(), clients, "{status}");
     }
+}
+
+fn add_policy(name: &str, settings: &[(&str, &str)]) -> Operation {
+    let edits = settings
+        .iter()
+        .map(|(field, value)| set(&PASSWORD_POLICY, field, value));
+    configure(&PASSWORD_POLICY, name, edits.collect())
+}
+
+#[tokio::test]
+async fn a_password_lasts_as_long_as_the_policy_of_its_user_says() {
+    let (dir, mut store) = store().await;
+    let ninety = [("expire-status", "enable"), ("expire-days", "90")];
+    run(&store, add_policy("ninety", &ninety), START).await;
+    let thirty = [("expire-status", "enable"), ("expire-days", "30")];
+    run(&store, add_policy("thirty", &thirty), START).await;
+    for user in ["alice", "bob"] {
+        without_token(&store, user).await;
+    }
+    let own = vec![set(&LOCAL, "passwd-policy", "ninety")];
+    run(&store, configure(&LOCAL, "alice", own), START).await;
+    let default = set(&SETTING, "default-user-password-policy", "thirty");
+    run(&store, configure(&SETTING, "", vec![default]), START).await;
+    let day = |days| START.after(Span::from_days(days));
+    for _ in 0..2 {
+        for (user, last) in [("alice", 89), ("bob", 29)] {
+            assert_eq!(
+                judged(&by_password(&store, user, day(last))),
+                None,
+                "{user}"
+            );
+            let expired = judged(&by_password(&store, user, day(last + 1)));
+            assert_eq!(expired, Some(Reason::PasswordExpired), "{user}");
+            let told = |days| store.welcome(&name(user), day(days)).password_days_left;
+            assert_eq!((told(last - 15), told(last)), (None, Some(1)), "{user}");
+        }
+        store.shutdown();
+        drop(store);
+        store = open(dir.path(), day(0)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_policy_goes_by_its_new_name_with_everybody_who_has_it() {
+    let (_dir, store) = store().await;
+    let policy = [("expire-status", "enable"), ("expire-days", "1")];
+    run(&store, add_policy("short", &policy), START).await;
+    without_token(&store, "alice").await;
+    let own = vec![set(&LOCAL, "passwd-policy", "short")];
+    run(&store, configure(&LOCAL, "alice", own), START).await;
+    let default = set(&SETTING, "default-user-password-policy", "short");
+    run(&store, configure(&SETTING, "", vec![default]), START).await;
+    let place = || Place::new(Vdom::ROOT, &PASSWORD_POLICY, "short");
+    let remove = Operation::Remove { place: place() };
+    let done = store.administer(remove, entropy([0; 20]), admin(), START, None);
+    let Err(Failure::Refused(error)) = done.await else {
+        panic!("a policy in use was deleted");
+    };
+    assert_eq!(error.to_string(), "The entry is used by other 2 entries");
+    assert!(
+        error
+            .next_step()
+            .contains("user local \"alice\" names it in passwd-policy")
+    );
+    assert!(
+        error
+            .next_step()
+            .contains("user setting names it in default-user-password-policy")
+    );
+    let rename = Operation::Rename {
+        place: place(),
+        to: "daily".into(),
+    };
+    run(&store, rename, START).await;
+    let alice = store.person(name("alice")).await.unwrap().unwrap();
+    assert_eq!(alice.policy.as_deref(), Some("daily"));
+    let settings = store.settings(Vdom::ROOT);
+    assert_eq!(settings.default_password_policy.as_deref(), Some("daily"));
+    let tomorrow = START.after(Span::from_days(1));
+    let refusal = consume(&store, by_password(&store, "alice", tomorrow)).await;
+    assert_eq!(refused(&refusal), Reason::PasswordExpired);
 }

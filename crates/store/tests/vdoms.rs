@@ -310,7 +310,7 @@ async fn names_are_looked_up_where_they_stand() {
     );
     run(&store, group(sales(), "alice"), START).await;
     run(&store, group(Vdom::ROOT, "bob"), START).await;
-    let groups = |person: &CanonicalName| store.groups_of(person).len();
+    let groups = |person: &CanonicalName| store.welcome(person, START).groups.len();
     assert_eq!((groups(&of_sales("alice")), groups(&name("alice"))), (1, 0));
     let error = refusal(&store, remove(sales(), &LOCAL, "alice")).await;
     assert_eq!(
@@ -420,6 +420,8 @@ fn without_vdoms(dir: &TempDir) {
              ALTER TABLE event DROP COLUMN vdom; ALTER TABLE outbox DROP COLUMN vdom;
              ALTER TABLE person DROP COLUMN keeper; ALTER TABLE person DROP COLUMN ldap_server;
              ALTER TABLE person DROP COLUMN radius_server; ALTER TABLE token DROP COLUMN foreign_seed;
+             ALTER TABLE person DROP COLUMN policy; ALTER TABLE person DROP COLUMN password_set;
+             ALTER TABLE person DROP COLUMN history; ALTER TABLE person DROP COLUMN kept;
              PRAGMA user_version = 3;",
         )
         .unwrap();

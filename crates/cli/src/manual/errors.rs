@@ -3,6 +3,7 @@
 use domain::admin::{AdminError, Held, Holds, Named, Use, Uses};
 use domain::name::{NameError, Realm, UserName};
 use domain::password::PasswordError;
+use domain::password_policy::Weakness;
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, RADIUS_CLIENT};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -129,6 +130,7 @@ impl Chapter {
             AdminError::Incomplete { .. }
             | AdminError::NoReference { .. }
             | AdminError::Password(_)
+            | AdminError::WeakPassword { .. }
             | AdminError::Field { .. } => Self::Values,
             AdminError::TokenTaken { .. }
             | AdminError::HasToken { .. }
@@ -243,6 +245,10 @@ fn of_values() -> Vec<AdminError> {
                 tables: &["user fortitoken"],
                 key: "FTKMOB83712DC7FE".into(),
             },
+        },
+        AdminError::WeakPassword {
+            policy: "staff".into(),
+            weaknesses: vec![Weakness::Short { min: 12, got: 9 }],
         },
         AdminError::Password(PasswordError::Empty),
         AdminError::Field {

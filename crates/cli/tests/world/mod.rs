@@ -20,7 +20,7 @@ use domain::query::{
 };
 use domain::reason::Reason;
 use domain::schema::{
-    FORTITOKEN, GLOBAL, LOCAL, Object, Place, SETTING, Shape, Table, VDOM, Value,
+    FORTITOKEN, GLOBAL, LOCAL, Object, PASSWORD_POLICY, Place, SETTING, Shape, Table, VDOM, Value,
 };
 use domain::settings::{Settings, VdomMode};
 use domain::time::{Span, Timestamp};
@@ -612,9 +612,17 @@ impl World {
             vdoms: self.vdoms(),
             holds: reads.holds.and_then(|vdom| self.holds(vdom)),
             vdom_mode: self.vdom_mode(),
+            default_policy: self.default_policy(reads),
             code_lifetime: Settings::default().code_lifetime,
             profile: Settings::default().profile,
         }
+    }
+
+    fn default_policy(&self, reads: &Reads) -> Option<Box<str>> {
+        let (vdom, _) = reads.all?;
+        let setting = self.object(&Place::new(vdom, &SETTING, ""))?;
+        let name = setting.text("default-user-password-policy");
+        Some(name).filter(|name| !name.is_empty()).map(Box::from)
     }
 
     fn holds(&self, vdom: Vdom) -> Option<Holds> {
@@ -694,6 +702,11 @@ impl World {
 
     /// What names the entry names it by its new key.
     fn rename(&mut self, table: &Table, from: &str, to: &str) {
+        for user in &mut self.users {
+            if table == &PASSWORD_POLICY && user.policy.as_deref() == Some(from) {
+                user.policy = Some(to.into());
+            }
+        }
         for object in &mut self.objects {
             let mut renamed = copy(object);
             for (field, value) in object.values() {

@@ -3,17 +3,15 @@
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::administrators::{self, not_taken, reassign};
-use super::{AdminError, Change, Context, Edit, Facts, Manner, Plan, Reads, Remark};
-use super::{authserver, references, token_entry, vdoms};
+use super::administrators::{self, reassign};
+use super::{AdminError, Change, Context, Edit, Facts, Plan, Reads, Remark};
+use super::{authserver, references, token_entry, users, vdoms};
 use crate::audit::{Event, What};
-use crate::backend::Kind;
-use crate::name::{CanonicalName, NameError, Realm, UserName};
+use crate::name::{CanonicalName, NameError, Realm};
 use crate::password::PasswordHash;
 use crate::public_key::PublicKey;
 use crate::schema::{ADMIN, FORTITOKEN, LDAP, LOCAL, RADIUS, RADIUS_CLIENT, VDOM};
 use crate::schema::{Access, Field, KeyForm, Object, Place, Value};
-use crate::user::{Keeper, Switch, TwoFactor, User};
 
 /// What an entry and its edits refer to. A key or reference that cannot exist reads nothing; the
 /// decision then says why.
@@ -23,6 +21,7 @@ pub(super) fn reads(place: &Place, edits: &[Edit]) -> Reads {
             users: person(place).into_iter().collect(),
             tokens: edits.iter().filter_map(assigned).collect(),
             named: references::named(place, edits),
+            all: users::policies(place, edits),
             ..Reads::default()
         }
     } else if place.table() == &FORTITOKEN {
@@ -61,7 +60,7 @@ pub(super) fn configure(
 ) -> Result<Plan, AdminError> {
     let noted = Plan::noted(context.changed_at(place, &summary(place, &edits, &facts)));
     let plan = if place.table() == &LOCAL {
-        configure_user(place, edits, facts, context)?
+        users::configure(place, edits, facts, context)?
     } else if place.table() == &FORTITOKEN {
         token_entry::configure(place, edits, facts, context)?
     } else if place.table() == &VDOM {
@@ -96,166 +95,8 @@ fn is_new(place: &Place, facts: &Facts) -> bool {
     }
 }
 
-fn configure_user(
-    place: &Place,
-    edits: Vec<Edit>,
-    mut facts: Facts,
-    context: &Context<'_>,
-) -> Result<Plan, AdminError> {
-    let (realm, key) = (Realm::Vdom(place.vdom()), place.key());
-    let name = UserName::within(realm, key).map_err(|error| AdminError::Name {
-        key: key.into(),
-        error,
-    })?;
-    let existing = facts.take_user(name.canonical());
-    if let Some(user) = existing.as_ref().filter(|user| user.name != name) {
-        return Err(AdminError::SamePerson {
-            key: key.into(),
-            existing: user.name.as_written().into(),
-        });
-    }
-    let before = existing.as_ref().and_then(in_use);
-    let lacks_password = existing
-        .as_ref()
-        .is_some_and(|user| user.password.is_none());
-    let foreign = edits.iter().find_map(foreign);
-    let mut user = existing.unwrap_or_else(|| User::new(name));
-    for edit in edits {
-        edit_user(&mut user, edit, &facts, context)?;
-    }
-    complete(&user, lacks_password || foreign.is_some(), context)?;
-    let after = in_use(&user);
-    let moved = if before == after {
-        Plan::default()
-    } else {
-        reassign(user.name.canonical(), before, after, facts, context)
-    };
-    let remark = foreign.map(|field| Remark::of_foreign(field, user.password.is_some()));
-    let plan = Plan::of(Change::User(user)).and(moved);
-    Ok(plan.and(Plan::remarked(remark)))
-}
-
-pub(super) fn in_use(user: &User) -> Option<TokenSerial> {
-    user.token
-        .filter(|_| user.two_factor == TwoFactor::Fortitoken)
-}
-
-/// A user without a password cannot log in. Whoever makes one forgot it, unless it is one that comes
-/// from another unit or came from there before.
-fn complete(user: &User, may_lack_password: bool, context: &Context<'_>) -> Result<(), AdminError> {
-    let is_lacking = user.keeper == Keeper::Here && user.password.is_none();
-    if !is_lacking || (context.manner == Manner::Typed && !may_lack_password) {
-        first_factor(user)?;
-    }
-    if user.two_factor == TwoFactor::Fortitoken && user.token.is_none() {
-        let why = "the serial number of the user's token; 'show user fortitoken' lists them";
-        return Err(AdminError::Incomplete {
-            field: "fortitoken",
-            why,
-        });
-    }
-    Ok(())
-}
-
-fn first_factor(user: &User) -> Result<(), AdminError> {
-    let (is_set, field, why) = match user.keeper {
-        Keeper::Here => (user.password.is_some(), "passwd", "the first factor"),
-        Keeper::Backend(kind) => (
-            user.server(kind).is_some(),
-            kind.server_field(),
-            match kind {
-                Kind::Ldap => "the directory that knows the password; 'show user ldap' lists them",
-                Kind::Radius => {
-                    "the RADIUS server that knows the password; 'show user radius' lists them"
-                }
-            },
-        ),
-    };
-    if is_set {
-        Ok(())
-    } else {
-        Err(AdminError::Incomplete { field, why })
-    }
-}
-
-fn edit_user(
-    user: &mut User,
-    edit: Edit,
-    facts: &Facts,
-    context: &Context<'_>,
-) -> Result<(), AdminError> {
-    let (field, value) = match edit {
-        Edit::Set(field, value) if field.name != "fortitoken" => {
-            let vdom = user.name.canonical().realm().vdom();
-            (field, references::resolved(vdom, field, value, facts)?)
-        }
-        Edit::Set(field, value) => (field, value),
-        Edit::Unset(field) => (field, Value::Text(Box::from(field.default))),
-        Edit::Children(..) => return Ok(()),
-    };
-    let text = value.as_text().unwrap_or("");
-    match field.name {
-        "status" => {
-            user.status = if text == "disable" {
-                Switch::Disable
-            } else {
-                Switch::Enable
-            }
-        }
-        "two-factor" => {
-            user.two_factor = if text == "fortitoken" {
-                TwoFactor::Fortitoken
-            } else {
-                TwoFactor::Disable
-            };
-        }
-        "type" => user.keeper = Keeper::parse(text).unwrap_or_default(),
-        "ldap-server" => user.ldap_server = unless_empty(text),
-        "radius-server" => user.radius_server = unless_empty(text),
-        "fortitoken" => user.token = free_token(text, &user.name, facts)?,
-        "email-to" => user.email = unless_empty(text),
-        "passwd" if matches!(value, Value::Foreign(_)) => {}
-        "passwd" => user.password = password(&value, context)?,
-        _ => {}
-    }
-    Ok(())
-}
-
-fn unless_empty(text: &str) -> Option<Box<str>> {
-    Some(text).filter(|text| !text.is_empty()).map(Box::from)
-}
-
-fn free_token(
-    text: &str,
-    user: &UserName,
-    facts: &Facts,
-) -> Result<Option<TokenSerial>, AdminError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let missing = || AdminError::NotFound {
-        table: &FORTITOKEN,
-        key: text.into(),
-    };
-    let serial = TokenSerial::parse(text).map_err(|_| missing())?;
-    let owned = facts
-        .token(serial)
-        .filter(|owned| user.canonical().realm() == Realm::Vdom(owned.token.vdom))
-        .ok_or_else(missing)?;
-    not_taken(owned, user)?;
-    Ok(Some(serial))
-}
-
-fn password(value: &Value, context: &Context<'_>) -> Result<Option<PasswordHash>, AdminError> {
-    match value {
-        Value::Secret(password) => Ok(Some(PasswordHash::new(password, context.entropy.salt)?)),
-        Value::Sealed(phc) => Ok(Some(PasswordHash::from_enc(phc)?)),
-        Value::Text(_) | Value::List(_) | Value::Foreign(_) => Ok(None),
-    }
-}
-
 /// The field, if it is set to what another unit sealed.
-fn foreign(edit: &Edit) -> Option<&'static Field> {
+pub(super) fn foreign(edit: &Edit) -> Option<&'static Field> {
     match edit {
         Edit::Set(field, Value::Foreign(_)) => Some(*field),
         _ => None,
@@ -434,7 +275,7 @@ pub(super) fn remove(
     let plan = if place.table() == &LOCAL {
         let name = person(place).map_err(|_| missing())?;
         let user = facts.take_user(&name).ok_or_else(missing)?;
-        let released = reassign(&name, in_use(&user), None, facts, context);
+        let released = reassign(&name, users::in_use(&user), None, facts, context);
         Plan::of(Change::UserRemoved(name)).and(released)
     } else if place.table() == &FORTITOKEN {
         let serial = TokenSerial::parse(place.key()).map_err(|_| missing())?;

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use ident::TokenSerial;
 
-use super::configure::{in_use, person, writable};
+use super::configure::{person, writable};
 use super::references::with_owner;
+use super::users::in_use;
 use super::{AdminError, Change, Context, Facts, Named, Plan, Reads, supply};
 use crate::access::SUPER_ADMIN;
 use crate::administrator;

@@ -5,6 +5,7 @@ use ident::{TokenKind, TokenSerial};
 use super::{Holds, Named, Uses, VDOMS_MAX};
 use crate::name::{NameError, Realm, UserName};
 use crate::password::PasswordError;
+use crate::password_policy::Weakness;
 use crate::schema::{ADMIN, LOCAL, Table, VDOM};
 use crate::vdom::{Vdom, VdomError};
 
@@ -70,6 +71,14 @@ pub enum AdminError {
     /// The password cannot be stored.
     #[error("{0}")]
     Password(#[from] PasswordError),
+    /// A password policy does not take the password.
+    #[error("node_check_object fail! for passwd")]
+    WeakPassword {
+        /// The policy.
+        policy: Box<str>,
+        /// What is wrong.
+        weaknesses: Vec<Weakness>,
+    },
     /// The token is somebody else's.
     #[error("token {token} is assigned to {} '{owner}'", kind(owner))]
     TokenTaken {
@@ -218,6 +227,7 @@ impl AdminError {
             | Self::KeyNumber { .. }
             | Self::VdomName { .. }
             | Self::Password(_)
+            | Self::WeakPassword { .. }
             | Self::Field { .. } => -651,
         }
     }
@@ -248,15 +258,8 @@ impl AdminError {
                     .to_owned()
             }
             Self::Password(_) => "choose another password of 1 to 128 octets".to_owned(),
-            Self::TokenTaken { owner, .. } => {
-                let table = match owner.canonical().realm() {
-                    Realm::Administrators => ADMIN.path,
-                    Realm::Vdom(_) => LOCAL.path,
-                };
-                format!(
-                    "take another token, or first: config {table} / edit \"{owner}\" / unset two-factor / unset fortitoken"
-                )
-            }
+            Self::WeakPassword { policy, weaknesses } => wanted(policy, weaknesses),
+            Self::TokenTaken { owner, .. } => another_token(owner),
             Self::LastSuperAdmin(_) => {
                 "first give another administrator this profile: config system admin / edit NAME / set accprofile super_admin".to_owned()
             }
@@ -324,4 +327,22 @@ impl AdminError {
             }
         }
     }
+}
+
+fn wanted(policy: &str, weaknesses: &[Weakness]) -> String {
+    let wants: Vec<String> = weaknesses.iter().map(ToString::to_string).collect();
+    format!(
+        "user password-policy \"{policy}\" wants {}",
+        wants.join("; ")
+    )
+}
+
+fn another_token(owner: &UserName) -> String {
+    let table = match owner.canonical().realm() {
+        Realm::Administrators => ADMIN.path,
+        Realm::Vdom(_) => LOCAL.path,
+    };
+    format!(
+        "take another token, or first: config {table} / edit \"{owner}\" / unset two-factor / unset fortitoken"
+    )
 }

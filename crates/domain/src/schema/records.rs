@@ -19,7 +19,8 @@ impl From<&User> for Object {
             TwoFactor::Fortitoken => "fortitoken",
         };
         let vdom = user.name.canonical().realm().vdom();
-        Self::at(&Place::new(vdom, &LOCAL, user.name.as_written()))
+        let set = user.password_set.map(Timestamp::civil);
+        let object = Self::at(&Place::new(vdom, &LOCAL, user.name.as_written()))
             .with("status", Some(status))
             .with("type", Some(user.keeper.word()))
             .with("two-factor", Some(two_factor))
@@ -31,6 +32,10 @@ impl From<&User> for Object {
                 "passwd",
                 user.password.as_ref().map(|hash| hash.to_enc().into()),
             )
+            .with("passwd-policy", user.policy.as_deref())
+            .with("passwd-time", set.as_deref());
+        let kept = user.kept.fields();
+        kept.fold(object, |object, (name, text)| object.with(name, Some(text)))
     }
 }
 

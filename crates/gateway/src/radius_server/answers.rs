@@ -148,11 +148,16 @@ impl Answerer {
     /// The one place that accepts a login: it takes the proof that the step is spent and on disk.
     fn accept(&mut self, pending: &Pending, granted: &Granted) {
         pending.client.count(Counted::Accepted);
-        let groups = self.shared.store.groups_of(granted.person());
-        let accept = in_groups(&groups).unwrap_or_else(|error| {
+        let person = granted.person();
+        let welcome = self.shared.store.welcome(person, clock::now());
+        let accept = in_groups(&welcome.groups).unwrap_or_else(|error| {
             error!(%error, "the groups of a user cannot be told");
             Reply::accept()
         });
+        let accept = match welcome.password_days_left {
+            Some(days) => accept.reply_message(&expires_soon(days)),
+            None => accept,
+        };
         self.push(pending, &accept);
     }
 
@@ -239,4 +244,11 @@ fn in_groups(groups: &[Arc<str>]) -> Result<Reply, AttributeError> {
     told.try_fold(Reply::accept(), |accept, group| {
         accept.vendor_attribute(VendorType::FORTINET_GROUP_NAME, group.as_bytes())
     })
+}
+
+fn expires_soon(days: i64) -> String {
+    match days {
+        1 => "Your password expires in 1 day.".to_owned(),
+        _ => format!("Your password expires in {days} days."),
+    }
 }

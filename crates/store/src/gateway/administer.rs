@@ -12,10 +12,10 @@ use domain::backend::Kind;
 use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{
-    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, Place, RADIUS_CLIENT,
-    SECURITY, SETTING, SETTINGS, Table,
+    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, PASSWORD_POLICY, Place,
+    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Table,
 };
-use domain::settings::{Settings, VdomSettings};
+use domain::settings::VdomSettings;
 use domain::time::Timestamp;
 use domain::user::User;
 use domain::vdom::Vdom;
@@ -65,6 +65,7 @@ pub(super) enum Update {
     Clients(Vec<Object>),
     Backends(Vec<Object>),
     Settings(VdomSettings),
+    Policies(Vec<Object>),
     AllowAccess(Arc<AllowAccess>),
     Cleared(CanonicalName),
     Renamed(CanonicalName, CanonicalName),
@@ -77,8 +78,7 @@ impl Work for Administer {
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Done, Failure<AdminError>> {
         let operation = self.memory.secrets.understood(self.operation);
         let settings = memory::settings(tx).await?;
-        let settings = settings.of(Vdom::ROOT);
-        let facts = gather(tx, operation.reads(), &self.memory, settings).await?;
+        let facts = gather(tx, operation.reads(), &self.memory, &settings).await?;
         let plan = admin::apply(operation, facts, &self.entropy, &self.actor, self.now)
             .map_err(Failure::Refused)?;
         let done = write(tx, plan, &self.memory, self.now).await?;
@@ -105,6 +105,7 @@ impl Done {
                     Update::TokenRemoved(serial) => directory.remove_token(*serial),
                     Update::Group(group) => directory.put_group(group.clone()),
                     Update::Clients(objects) => directory.set_clients(memory.open_clients(objects)),
+                    Update::Policies(entries) => directory.set_policies(entries),
                     Update::AllowAccess(access) => {
                         directory.set_allow_access(Arc::clone(access));
                     }
@@ -134,8 +135,11 @@ pub(super) async fn gather<T: Tx>(
     tx: &mut T,
     reads: Reads,
     memory: &Memory,
-    settings: &Settings,
+    settings: &VdomSettings,
 ) -> Result<Facts, SqlError> {
+    let of_policies = settings.of(reads.all.map_or(Vdom::ROOT, |(vdom, _)| vdom));
+    let default_policy = of_policies.default_password_policy.clone();
+    let settings = settings.of(Vdom::ROOT);
     let mut users = Vec::new();
     let mut serials = reads.tokens;
     for name in &reads.users {
@@ -191,6 +195,7 @@ pub(super) async fn gather<T: Tx>(
         vdoms,
         holds,
         vdom_mode: settings.vdom_mode,
+        default_policy,
         code_lifetime: settings.code_lifetime,
         profile: settings.profile,
     })
@@ -305,6 +310,7 @@ pub(super) struct Touched {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Clients,
+    Policies,
     Interfaces,
     Backends,
     Settings,
@@ -402,6 +408,7 @@ impl Touched {
         }
         let parts = [
             (Part::Clients, [&RADIUS_CLIENT, &SETTINGS].contains(&table)),
+            (Part::Policies, table == &PASSWORD_POLICY),
             (Part::Interfaces, table == &INTERFACE),
             (Part::Backends, Kind::of_table(table).is_some()),
             (
@@ -416,12 +423,12 @@ impl Touched {
     async fn updates<T: Tx>(mut self, tx: &mut T) -> Result<Vec<Update>, SqlError> {
         self.tokens.sort_unstable();
         self.tokens.dedup();
-        for serial in self.tokens {
+        for serial in std::mem::take(&mut self.tokens) {
             if let Some(row) = records::token(tx, serial).await? {
                 self.updates.push(Update::Token(serial, Box::new(row)));
             }
         }
-        for (vdom, key) in self.groups {
+        for (vdom, key) in std::mem::take(&mut self.groups) {
             let place = Place::new(vdom, &GROUP, key);
             let object = entries::object(tx, &place).await?;
             let group = memory::group(tx, &place, object.as_ref()).await?;
@@ -430,6 +437,7 @@ impl Touched {
         for part in self.parts {
             self.updates.push(match part {
                 Part::Clients => Update::Clients(memory::clients(tx).await?),
+                Part::Policies => Update::Policies(memory::policies(tx).await?),
                 Part::Interfaces => Update::AllowAccess(memory::allow_access(tx).await?),
                 Part::Backends => Update::Backends(memory::backends(tx).await?),
                 Part::Settings => Update::Settings(memory::settings(tx).await?),

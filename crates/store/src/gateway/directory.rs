@@ -12,8 +12,9 @@ use domain::backend::{Account, Backend, BackendName};
 use domain::client::Client;
 use domain::interface::AllowAccess;
 use domain::login::{CodePosition, Consume, Factor, Facts, Person, Spend};
-use domain::name::CanonicalName;
+use domain::name::{CanonicalName, Realm};
 use domain::password::{Credential, PasswordHash};
+use domain::password_policy::{Policies, Validity};
 use domain::public_key::PublicKey;
 use domain::schema::Object;
 use domain::settings::{SecondFactor, Settings, VdomSettings};
@@ -43,6 +44,8 @@ pub(super) struct PersonEntry {
     keys: Box<[PublicKey]>,
     two_factor: TwoFactor,
     token: Option<TokenSerial>,
+    policy: Option<Arc<str>>,
+    password_set: Option<Timestamp>,
 }
 
 impl From<&User> for PersonEntry {
@@ -53,6 +56,8 @@ impl From<&User> for PersonEntry {
             keys: Box::default(),
             two_factor: user.two_factor,
             token: user.token,
+            policy: user.policy.as_deref().map(Arc::from),
+            password_set: user.password_set,
         }
     }
 }
@@ -69,6 +74,8 @@ impl PersonEntry {
                 _ => TwoFactor::Disable,
             },
             token: TokenSerial::parse(object.text("fortitoken")).ok(),
+            policy: None,
+            password_set: None,
         }
     }
 }
@@ -160,6 +167,15 @@ impl From<TokenRow> for TokenEntry {
     }
 }
 
+/// What a person who is let in is to be told.
+#[derive(Debug)]
+pub struct Welcome {
+    /// The groups of the person, in the order of their names.
+    pub groups: Vec<Arc<str>>,
+    /// In how many days the password expires, if that is soon.
+    pub password_days_left: Option<i64>,
+}
+
 /// The memory of the login path.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
@@ -168,6 +184,7 @@ pub(super) struct Directory {
     memberships: Memberships,
     clients: Arc<[Client]>,
     allow_access: Arc<AllowAccess>,
+    policies: Policies,
     backends: HashMap<BackendName, Arc<Backend>>,
     settings: VdomSettings,
     /// Addresses that must go on sending a Message-Authenticator.
@@ -222,10 +239,6 @@ impl Directory {
         self.memberships.put(group);
     }
 
-    pub(super) fn groups_of(&self, person: &CanonicalName) -> Vec<Arc<str>> {
-        self.memberships.of(person)
-    }
-
     pub(super) fn set_clients(&mut self, clients: Vec<Client>) {
         self.clients = clients.into();
     }
@@ -249,6 +262,10 @@ impl Directory {
 
     pub(super) fn set_authenticating(&mut self, addresses: HashSet<IpAddr>) {
         self.authenticating = Arc::new(addresses);
+    }
+
+    pub(super) fn set_policies(&mut self, entries: &[Object]) {
+        self.policies = Policies::from_objects(entries);
     }
 
     pub(super) fn set_allow_access(&mut self, access: Arc<AllowAccess>) {
@@ -286,6 +303,7 @@ impl Directory {
         let person = self.people.get(&name).map(|entry| Person {
             name: name.clone(),
             status: entry.status,
+            validity: self.validity(&name, entry),
             password: self.credential(entry),
             keys: entry.keys.clone(),
             factor: self.factor(entry, secrets, now),
@@ -294,6 +312,27 @@ impl Directory {
             name,
             person,
             position,
+        }
+    }
+
+    /// How long a person's password is good, by the person's policy or else by that of all users.
+    fn validity(&self, name: &CanonicalName, entry: &PersonEntry) -> Option<Validity> {
+        let (Password::Here(_), Realm::Vdom(vdom)) = (&entry.password, name.realm()) else {
+            return None;
+        };
+        let default = || self.settings.of(vdom).default_password_policy.as_deref();
+        let policy = entry.policy.as_deref().or_else(default)?;
+        let policy = self.policies.named(vdom, policy)?;
+        policy.validity(entry.password_set?)
+    }
+
+    /// What a person who is let in is to be told.
+    pub(super) fn welcome(&self, name: &CanonicalName, now: Timestamp) -> Welcome {
+        let entry = self.people.get(name);
+        let validity = entry.and_then(|entry| self.validity(name, entry));
+        Welcome {
+            groups: self.memberships.of(name),
+            password_days_left: validity.and_then(|validity| validity.days_left(now)),
         }
     }
 
@@ -355,7 +394,9 @@ impl Directory {
         let Some(person) = self.people.get(consume.person()) else {
             return false;
         };
+        let validity = self.validity(consume.person(), person);
         let is_shut_out = person.status == Switch::Disable
+            || validity.is_some_and(|validity| validity.ends <= consume.at())
             || !consume.began_with(self.credential(person).as_ref(), &person.keys);
         if is_shut_out {
             return false;

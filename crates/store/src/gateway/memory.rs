@@ -14,8 +14,8 @@ use domain::login::Spend;
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::schema::{
-    ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LDAP, LOCAL, Object, Place, RADIUS, RADIUS_CLIENT,
-    SECURITY, SETTING, SETTINGS, Table, Value,
+    ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LDAP, LOCAL, Object, PASSWORD_POLICY, Place, RADIUS,
+    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Table, Value,
 };
 use domain::settings::VdomSettings;
 use domain::time::{Span, Timestamp};
@@ -293,6 +293,7 @@ impl Memory {
         for object in entries::objects_everywhere(tx, &GROUP).await? {
             directory.put_group(group(tx, &object.place(), Some(&object)).await?);
         }
+        directory.set_policies(&policies(tx).await?);
         directory.set_allow_access(allow_access(tx).await?);
         directory.set_backends(self.open_backends(&backends(tx).await?));
         directory.set_settings(settings(tx).await?);
@@ -312,6 +313,11 @@ pub(super) async fn clients<T: Tx>(tx: &mut T) -> Result<Vec<Object>, SqlError> 
     let mut clients = entries::objects_everywhere(tx, &RADIUS_CLIENT).await?;
     clients.retain(|client| !disabled.contains(&client.vdom));
     Ok(clients)
+}
+
+/// The password policies of all virtual domains.
+pub(super) async fn policies<T: Tx>(tx: &mut T) -> Result<Vec<Object>, SqlError> {
+    entries::objects_everywhere(tx, &PASSWORD_POLICY).await
 }
 
 /// What the interfaces' entries allow.

@@ -51,6 +51,7 @@ use otp::{Drift, Step};
 
 pub use administer::Done;
 pub use consume::{Decision, Granted, Outcome};
+pub use directory::Welcome;
 pub use events::Recorded;
 pub use log::{LogBounds, Verified};
 pub use outbox::Waiting;
@@ -331,9 +332,9 @@ impl GatewayStore {
         write.await.map(drop).map_err(undecided)
     }
 
-    /// The groups of a person, in the order of their names.
-    pub fn groups_of(&self, person: &CanonicalName) -> Vec<Arc<str>> {
-        self.memory.read().groups_of(person)
+    /// What a person who is let in is to be told.
+    pub fn welcome(&self, person: &CanonicalName, now: Timestamp) -> Welcome {
+        self.memory.read().welcome(person, now)
     }
 
     /// The settings in force in a virtual domain; what is global is the same in all.

@@ -1,15 +1,15 @@
 //! Users and tokens as rows.
 
 use domain::admin::{Named, Owned, Owner};
-use domain::backend;
 use domain::name::{CanonicalName, Realm, UserName};
 use domain::password::PasswordHash;
-use domain::schema::{LOCAL, Place};
+use domain::password_policy::History;
+use domain::schema::{LDAP, LOCAL, PASSWORD_POLICY, Place, RADIUS};
 use domain::time::Timestamp;
 use domain::token::{
     ActivationFailure, ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus,
 };
-use domain::user::{Keeper, Switch, TwoFactor, User};
+use domain::user::{Keeper, Kept, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step};
@@ -26,7 +26,7 @@ macro_rules! select_people {
     ($rest:literal) => {
         concat!(
             "SELECT canonical, name, status, password, two_factor, token, email, keeper, \
-             ldap_server, radius_server FROM person ",
+             ldap_server, radius_server, policy, password_set, history, kept FROM person ",
             $rest
         )
     };
@@ -64,6 +64,10 @@ impl FromRow for PersonRow {
             keeper: Keeper::parse(&row.get::<String>(7)?).ok_or_else(|| damaged("keeper"))?,
             ldap_server: row.get::<Option<String>>(8)?.map(Into::into),
             radius_server: row.get::<Option<String>>(9)?.map(Into::into),
+            policy: row.get::<Option<String>>(10)?.map(Into::into),
+            password_set: row.get(11)?,
+            history: History::parse(&row.get::<String>(12)?).ok_or_else(|| damaged("history"))?,
+            kept: kept_from(&row.get::<String>(13)?),
         }))
     }
 }
@@ -98,9 +102,11 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
     };
     tx.exec_one(
         "INSERT INTO person (canonical, name, status, password, two_factor, token, email, realm, \
-         keeper, ldap_server, radius_server) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         keeper, ldap_server, radius_server, policy, password_set, history, kept) VALUES \
+         ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
          ON CONFLICT (canonical) DO UPDATE SET name = $2, status = $3, password = $4, \
-         two_factor = $5, token = $6, email = $7, keeper = $9, ldap_server = $10, radius_server = $11",
+         two_factor = $5, token = $6, email = $7, keeper = $9, ldap_server = $10, \
+         radius_server = $11, policy = $12, password_set = $13, history = $14, kept = $15",
         &vals![
             user.name.canonical().as_str(),
             user.name.as_written(),
@@ -113,12 +119,32 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.keeper.word(),
             user.ldap_server.as_deref(),
             user.radius_server.as_deref(),
+            user.policy.as_deref(),
+            user.password_set,
+            user.history.to_text(),
+            kept_text(&user.kept),
         ],
     )
     .await?;
-    let servers = [backend::Kind::Ldap, backend::Kind::Radius].map(|kind| server_of(user, kind));
-    let servers: Vec<Reference> = servers.into_iter().flatten().collect();
-    references::put(tx, &place_of(user.name.canonical()), &servers).await
+    references::put(tx, &place_of(user.name.canonical()), &named_by(user)).await
+}
+
+/// A line for each field; no text has line ends.
+fn kept_text(kept: &Kept) -> String {
+    let line = |(name, text)| format!("{name} {text}");
+    kept.fields().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A field that this version does not declare is left out.
+fn kept_from(lines: &str) -> Kept {
+    let fields = lines.lines().filter_map(|line| {
+        let (name, text) = line.split_once(' ')?;
+        Some((LOCAL.field(name)?, text))
+    });
+    fields.fold(Kept::default(), |mut kept, (field, text)| {
+        kept.set(field, text);
+        kept
+    })
 }
 
 /// Where the index of references has a person.
@@ -126,35 +152,48 @@ fn place_of(name: &CanonicalName) -> Place {
     Place::new(name.realm().vdom(), &LOCAL, name.as_str())
 }
 
-/// The directory or RADIUS server that a user names. The user's token is in the user's row alone.
-fn server_of(user: &User, kind: backend::Kind) -> Option<Reference> {
-    let field = LOCAL.field(kind.server_field())?;
-    let named = Named {
-        vdom: user.name.canonical().realm().vdom(),
-        tables: field.kind.references(),
-        key: user.server(kind)?.into(),
+/// What a user's fields name. The user's token is in the user's row alone.
+fn named_by(user: &User) -> Vec<Reference> {
+    let fields = [
+        ("ldap-server", &user.ldap_server),
+        ("radius-server", &user.radius_server),
+        ("passwd-policy", &user.policy),
+    ];
+    let vdom = user.name.canonical().realm().vdom();
+    let reference = |(field, key): (&str, &Option<Box<str>>)| {
+        let field = LOCAL.field(field)?;
+        let named = Named {
+            vdom,
+            tables: field.kind.references(),
+            key: key.clone()?,
+        };
+        Some(Reference {
+            field: field.name.to_owned(),
+            named,
+        })
     };
-    Some(Reference {
-        field: field.name.to_owned(),
-        named,
-    })
+    fields.into_iter().filter_map(reference).collect()
 }
 
-/// Has everybody who names a directory or RADIUS server name it by its new key.
-pub(super) async fn rename_server<T: Tx>(
+/// Has everybody who names an entry name it by its new key.
+pub(super) async fn rename_in_people<T: Tx>(
     tx: &mut T,
-    server: &backend::BackendName,
+    entry: &Place,
     to: &str,
 ) -> Result<(), SqlError> {
-    let statement = match server.kind {
-        backend::Kind::Ldap => {
+    let statement = match entry.table() {
+        table if table == &LDAP => {
             "UPDATE person SET ldap_server = $3 WHERE ldap_server = $2 AND realm = $1"
         }
-        backend::Kind::Radius => {
+        table if table == &RADIUS => {
             "UPDATE person SET radius_server = $3 WHERE radius_server = $2 AND realm = $1"
         }
+        table if table == &PASSWORD_POLICY => {
+            "UPDATE person SET policy = $3 WHERE policy = $2 AND realm = $1"
+        }
+        _ => return Ok(()),
     };
-    tx.exec(statement, &vals![server.vdom.as_str(), &*server.name, to])
+    tx.exec(statement, &vals![entry.vdom().as_str(), entry.key(), to])
         .await
         .map(drop)
 }

@@ -1,6 +1,5 @@
 //! Entries under another key: the row, its secrets, and whatever names it, in one transaction.
 
-use domain::backend::{BackendName, Kind};
 use domain::name::{CanonicalName, UserName};
 use domain::schema::{LOCAL, Object, Place, Value};
 use domain::user::User;
@@ -65,12 +64,8 @@ pub(super) async fn object<T: Tx>(
         to_written: to,
     };
     let places = references::rename(tx, &renamed).await?;
-    if let Some(kind) = Kind::of_table(table) {
-        let (vdom, name) = (place.vdom(), from.into());
-        let server = BackendName { kind, vdom, name };
-        records::rename_server(tx, &server, to).await?;
-        people(tx, &places, touched).await?;
-    }
+    records::rename_in_people(tx, place, to).await?;
+    people(tx, &places, touched).await?;
     carried(places, touched);
     touched.object(place);
     Ok(())

@@ -6,7 +6,6 @@ use domain::admin::{Change, Entropy, Report, Restore, Restoring};
 use domain::audit::Actor;
 use domain::schema::Shape;
 use domain::time::Timestamp;
-use domain::vdom::Vdom;
 use zeroize::Zeroizing;
 
 use super::GatewayStore;
@@ -48,8 +47,7 @@ impl Work for TakeIn {
         let mut restoring = Restoring::new(restore);
         let mut touched = Touched::default();
         while let Some(reads) = restoring.reads() {
-            let of_root = settings.of(Vdom::ROOT);
-            let facts = administer::gather(tx, reads, &memory, of_root).await?;
+            let facts = administer::gather(tx, reads, &memory, &settings).await?;
             let plan = restoring.decide(facts, &entropy()?, &actor, now);
             let sets = plan.changes.iter().any(is_setting);
             for change in plan.changes {

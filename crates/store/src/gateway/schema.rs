@@ -27,6 +27,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "hardware tokens",
         sql: HARDWARE_TOKENS,
     },
+    Migration {
+        name: "passwords",
+        sql: PASSWORDS,
+    },
 ];
 
 /// Who knows a person's password: `password` is this unit.
@@ -125,6 +129,15 @@ CREATE TABLE mark (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT;
+";
+
+/// What judges a person's passwords: the policy, when the password was set, and those so far; and what
+/// fields without effect hold.
+const PASSWORDS: &str = "
+ALTER TABLE person ADD COLUMN policy TEXT;
+ALTER TABLE person ADD COLUMN password_set INTEGER;
+ALTER TABLE person ADD COLUMN history TEXT NOT NULL DEFAULT '';
+ALTER TABLE person ADD COLUMN kept TEXT NOT NULL DEFAULT '';
 ";
 
 /// Which value names which entry: `vdom` is that of the value, `target` the path of the table that is

@@ -8,6 +8,7 @@ mod interface;
 mod log;
 mod mail;
 mod network;
+mod password;
 mod security;
 mod system;
 mod unit;
@@ -19,6 +20,7 @@ pub use interface::INTERFACE;
 pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
 pub use mail::EMAIL_SERVER;
 pub use network::{CENTRAL_MANAGEMENT, DNS, FORTIGUARD, NTP, NTP_SERVER, SERVER_LIST};
+pub use password::PASSWORD_POLICY;
 pub use security::SECURITY;
 pub use system::{ADMIN, CONSOLE, GLOBAL, VDOM};
 pub use unit::{FTM_PUSH, HA, SETTINGS};
@@ -42,6 +44,7 @@ pub const ALL: &[&Table] = &[
     &SETTINGS,
     &LDAP,
     &RADIUS,
+    &PASSWORD_POLICY,
     &FORTITOKEN,
     &LOCAL,
     &GROUP,

@@ -1,6 +1,6 @@
 //! `config user …`: people, their tokens, and who asks for them.
 
-use super::{SWITCH, choice, field, system};
+use super::{SWITCH, choice, field, system, without_effect};
 use crate::access::Area;
 use crate::schema::{Access, Field, Key, KeyForm, Kind, Scope, Shape, Table};
 
@@ -48,6 +48,10 @@ pub static FORTITOKEN: Table = Table {
     ],
     children: &[],
 };
+
+const NO_SESSIONS: &str =
+    "the client that asked keeps the session; this unit hears nothing of it after its answer";
+const NO_PORTAL: &str = "there are no policies and no portal here that would ask for a login";
 
 /// `config user local`.
 pub static LOCAL: Table = Table {
@@ -113,6 +117,67 @@ pub static LOCAL: Table = Table {
             "Name of RADIUS server with which the user must authenticate.",
         ),
         field("passwd", Kind::Secret(128), "", "User's password."),
+        field(
+            "passwd-policy",
+            Kind::Reference(&["user password-policy"]),
+            "",
+            "Password policy to apply to this user, as defined in config user password-policy.",
+        ),
+        field(
+            "passwd-time",
+            Kind::DateTime,
+            "",
+            "Time of the last password update, in universal time; set with each new password.",
+        ),
+        without_effect(
+            "a number for other units' use; here a user is known by name",
+            field("id", Kind::Integer(0, 4_294_967_295), "0", "User ID."),
+        ),
+        without_effect(
+            NO_SESSIONS,
+            field(
+                "authtimeout",
+                Kind::Integer(0, 1_440),
+                "0",
+                "Time in minutes before the authentication timeout for a user is reached.",
+            ),
+        ),
+        without_effect(
+            "no request names the workstation",
+            field(
+                "workstation",
+                Kind::Text(35),
+                "",
+                "Name of the remote user workstation, to limit the user to authenticate only from there.",
+            ),
+        ),
+        without_effect(
+            NO_SESSIONS,
+            field(
+                "auth-concurrent-override",
+                SWITCH,
+                "disable",
+                "Enable/disable overriding the policy-auth-concurrent under config system global.",
+            ),
+        ),
+        without_effect(
+            NO_SESSIONS,
+            field(
+                "auth-concurrent-value",
+                Kind::Integer(0, 100),
+                "0",
+                "Maximum number of concurrent logins permitted from the same user.",
+            ),
+        ),
+        field(
+            "username-sensitivity",
+            Kind::Choice(&[choice(
+                "disable",
+                "Ignore case and accents. Names that differ in them alone are one person everywhere.",
+            )]),
+            "disable",
+            "Enable/disable case and accent sensitivity when performing username matching.",
+        ),
     ],
     children: &[],
 };
@@ -125,6 +190,117 @@ pub static SETTING: Table = Table {
     area: Area::Authentication,
     shape: Shape::Single,
     fields: &[
+        without_effect(
+            NO_PORTAL,
+            field(
+                "auth-type",
+                Kind::List(&Kind::Choice(&[
+                    choice("http", "Allow HTTP authentication."),
+                    choice("https", "Allow HTTPS authentication."),
+                    choice("ftp", "Allow FTP authentication."),
+                    choice("telnet", "Allow TELNET authentication."),
+                ])),
+                "http https ftp telnet",
+                "Supported firewall policy authentication protocols/methods.",
+            ),
+        ),
+        without_effect(
+            NO_PORTAL,
+            field(
+                "auth-cert",
+                Kind::Text(35),
+                "",
+                "HTTPS server certificate for policy authentication.",
+            ),
+        ),
+        without_effect(
+            NO_PORTAL,
+            field(
+                "auth-ca-cert",
+                Kind::Text(35),
+                "",
+                "HTTPS CA certificate for policy authentication.",
+            ),
+        ),
+        without_effect(
+            NO_PORTAL,
+            field(
+                "auth-secure-http",
+                SWITCH,
+                "disable",
+                "Enable/disable redirecting HTTP user authentication to more secure HTTPS.",
+            ),
+        ),
+        without_effect(
+            NO_PORTAL,
+            field(
+                "auth-http-basic",
+                SWITCH,
+                "disable",
+                "Enable/disable use of HTTP basic authentication for identity-based firewall policies.",
+            ),
+        ),
+        without_effect(
+            NO_SESSIONS,
+            field(
+                "auth-timeout",
+                Kind::Integer(1, 1_440),
+                "5",
+                "Time in minutes before the firewall user authentication timeout requires the user to re-authenticate.",
+            ),
+        ),
+        without_effect(
+            NO_SESSIONS,
+            field(
+                "auth-timeout-type",
+                Kind::Choice(&[
+                    choice("idle-timeout", "Idle timeout."),
+                    choice("hard-timeout", "Hard timeout."),
+                    choice("new-session", "New session timeout."),
+                ]),
+                "idle-timeout",
+                "Control if authenticated users have to login again after a hard timeout, after an idle timeout, or after a session timeout.",
+            ),
+        ),
+        without_effect(
+            NO_PORTAL,
+            field(
+                "auth-portal-timeout",
+                Kind::Integer(1, 30),
+                "3",
+                "Time in minutes before captive portal user have to re-authenticate (1 - 30 min).",
+            ),
+        ),
+        without_effect(
+            NO_SESSIONS,
+            field(
+                "radius-ses-timeout-act",
+                Kind::Choice(&[
+                    choice(
+                        "hard-timeout",
+                        "Use session timeout from RADIUS as hard-timeout.",
+                    ),
+                    choice("ignore-timeout", "Ignore session timeout from RADIUS."),
+                ]),
+                "hard-timeout",
+                "Set the RADIUS session timeout to a hard timeout or to ignore RADIUS server session timeouts.",
+            ),
+        ),
+        without_effect(
+            NO_PORTAL,
+            field(
+                "per-policy-disclaimer",
+                SWITCH,
+                "disable",
+                "Enable/disable per policy disclaimer.",
+            ),
+        ),
+        field(
+            "default-user-password-policy",
+            Kind::Reference(&["user password-policy"]),
+            "",
+            "Default password policy to apply to all local users unless otherwise specified, as defined in config user password-policy.",
+        ),
         field(
             "auth-lockout-threshold",
             Kind::Integer(1, 10),
