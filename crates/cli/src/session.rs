@@ -17,6 +17,7 @@ use crate::words::{self, Line};
 
 mod action;
 mod arguments;
+mod authserver;
 mod children;
 mod configuring;
 mod entry;
@@ -32,6 +33,7 @@ pub use keeping::{
     Backup, BackupPassword, Destination, Extent, FileName, Remote, Restore, Source as RestoreSource,
 };
 
+pub use authserver::TestAuthserver;
 use log::LogFilter;
 use passing::Passing;
 pub(crate) use place::Context;
@@ -252,6 +254,9 @@ impl Session {
     /// Whether the line belongs into no history: it sets a password or secret, or may have been meant to.
     pub fn is_secret(&self, line: &str) -> bool {
         let words = words::leniently(line);
+        if authserver::is_secret(&words) {
+            return true;
+        }
         let [verb, name, ..] = &words[..] else {
             return false;
         };
@@ -375,6 +380,9 @@ impl Session {
                 let tokens = words.iter().map(|word| arguments::serial(word));
                 let tokens = tokens.collect::<Result<_, _>>()?;
                 Command::Execute(Operation::ActivateHardware { vdom, tokens })
+            }
+            Verb::TestAuthserver(kind) => {
+                Command::TestAuthserver(authserver::test(vdom, kind, words)?)
             }
             Verb::TestToken => Command::TestToken(arguments::test_token(vdom, words)?),
             Verb::TokenInfo => {

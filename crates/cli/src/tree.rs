@@ -1,12 +1,14 @@
 //! The commands, declared once. Parsing, abbreviations, completion and `?` all read this tree; the
 //! configuration tables in it are those of [`domain::schema`].
 
+use domain::backend;
 use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT, Table};
 
 use crate::debug::{Application, Change, Switch};
 use crate::render::View;
 
 mod actions;
+mod authserver;
 mod keeping;
 mod log;
 
@@ -108,6 +110,7 @@ pub(crate) enum Verb {
     Sync,
     TestToken,
     ActivateTokens,
+    TestAuthserver(backend::Kind),
     TokenInfo,
     Debug(Change),
     DebugLevel(Application),
@@ -135,6 +138,7 @@ impl Verb {
                 | Self::Sync
                 | Self::TestToken
                 | Self::ActivateTokens
+                | Self::TestAuthserver(_)
                 | Self::Unlock
                 | Self::LoginsOfUser
                 | Self::LoginsOfClient
@@ -169,6 +173,7 @@ impl Verb {
             | Self::Sync
             | Self::TestToken
             | Self::ActivateTokens
+            | Self::TestAuthserver(_)
             | Self::TokenInfo
             | Self::Debug(_)
             | Self::DebugLevel(_)

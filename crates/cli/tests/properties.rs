@@ -172,6 +172,8 @@ fn passwords_stay_out_of_the_history() {
         "  se  passw 'a b'",
         "set \"passwd\" x",
         "set pa\"sswd\" \"x",
+        "diagnose test authserver ldap corp alice secret",
+        "diag te auth radius hq pap alice 'a b'",
     ] {
         assert!(session.is_secret(line), "{line}");
     }

@@ -39,6 +39,7 @@ transcripts! {
     configure_interfaces
     configure_mail
     configure_settings
+    authservers
     configure_clients
     clock
     diagnose_debug

@@ -205,6 +205,7 @@ impl Gateway {
         let executor = Executor::new(
             Arc::clone(&store),
             Arc::clone(&supply),
+            Arc::clone(&backends),
             unit,
             debug,
             Arc::clone(&retention),

@@ -1,6 +1,7 @@
 //! Text for the administrator. Lines end in LF; the shell makes of it what its terminal needs.
 
 mod administrators;
+mod authserver;
 mod change;
 mod configuration;
 mod keeping;
@@ -18,6 +19,7 @@ mod unit;
 mod zone;
 
 pub use administrators::{administrator, administrators};
+pub use authserver::{Tested, authserver};
 pub use change::change;
 pub use configuration::{Listing, Part, View};
 pub(crate) use configuration::{Scope, Shown, typed};

@@ -7,7 +7,7 @@ use domain::vdom::Vdom;
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::{Action, Backup, Restore};
+use super::{Action, Backup, Restore, TestAuthserver};
 use crate::filter::Output;
 use crate::render::Listing;
 
@@ -52,6 +52,9 @@ pub enum Command {
     /// Find two codes ([`ClockTest::find`](domain::token::ClockTest::find)), spend nothing, print the
     /// outcome.
     TestToken(TestToken),
+    /// Ask a directory or RADIUS server, and print what
+    /// [`authserver`](crate::render::authserver) makes of its answer.
+    TestAuthserver(TestAuthserver),
     /// Print configuration.
     List(Listing),
     /// Ask, and print the rows with the functions of [`render`](crate::render).

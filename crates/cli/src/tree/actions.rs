@@ -120,10 +120,8 @@ pub(super) const TELNET: Node = command(
     ],
 );
 
-pub(super) const TEST: Node = group(
-    "test",
-    "Tests of daemons.",
-    &[group(
+const TESTS: &[Node] = &[
+    group(
         "application",
         "Test of a daemon.",
         &[command(
@@ -136,8 +134,11 @@ pub(super) const TEST: Node = group(
                 Kind::Word,
             )],
         )],
-    )],
-);
+    ),
+    super::authserver::AUTHSERVER,
+];
+
+pub(super) const TEST: Node = group("test", "Tests of daemons.", TESTS);
 
 pub(super) const FACTORY_RESET: Node = act(
     "factoryreset",

@@ -35,6 +35,7 @@ use otp::{Drift, Step as CodeStep};
 use zeroize::Zeroizing;
 
 mod administrators;
+mod authserver;
 mod hardware;
 mod keeping;
 mod log;
@@ -226,6 +227,11 @@ impl World {
             Command::Poll(_) => self.poll(),
             Command::Synchronise(asked) => synchronised(&asked),
             Command::TestToken(asked) => tested(&asked),
+            Command::TestAuthserver(asked) => {
+                let server = &asked.server;
+                let place = Place::new(server.vdom, server.kind.table(), server.name.clone());
+                authserver::tested(&asked, self.object(&place).is_some())
+            }
             Command::List(mut listing) => listing.head("admin") + &self.listed(&mut listing),
             Command::Ask(query) => self.ask(&query),
             Command::Act(action) => self.act(&action),

@@ -27,6 +27,7 @@ use crate::clock;
 use crate::debug_log::DebugLog;
 use crate::event_log::Retention;
 use crate::interfaces;
+use crate::login::Backends;
 use crate::network::{Endpoint, Hosts, UnitResolver};
 use crate::qr::Qr;
 use crate::supply::{PollError, Report, Supply};
@@ -91,6 +92,7 @@ impl Printer {
 pub(crate) struct Executor {
     pub(super) store: Arc<GatewayStore>,
     pub(super) supply: Arc<Supply>,
+    pub(super) backends: Arc<Backends>,
     pub(super) unit: Unit,
     debug: DebugLog,
     sessions: Arc<Sessions>,
@@ -104,6 +106,7 @@ impl Executor {
     pub(crate) fn new(
         store: Arc<GatewayStore>,
         supply: Arc<Supply>,
+        backends: Arc<Backends>,
         unit: Unit,
         debug: DebugLog,
         retention: Arc<Retention>,
@@ -113,6 +116,7 @@ impl Executor {
         Self {
             store,
             supply,
+            backends,
             unit,
             debug,
             sessions: Arc::default(),
@@ -160,6 +164,7 @@ impl Executor {
             Command::Execute(operation) => self.execute(operation, actor, &printer).await,
             Command::Poll(vdom) => self.poll(vdom, &printer).await,
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
+            Command::TestAuthserver(asked) => self.test_authserver(asked, &printer).await,
             Command::TestToken(asked) => self.test_token(&asked, &printer).await,
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,

@@ -3,6 +3,7 @@
 
 mod actions;
 mod answers;
+mod authserver;
 mod conversation;
 mod event_log;
 mod executor;

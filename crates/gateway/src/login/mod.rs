@@ -27,7 +27,7 @@ use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
 
 pub(crate) use administrators::{AdminLogins, Caller, FirstProven, Verdict};
 use backends::Asked;
-pub(crate) use backends::Backends;
+pub(crate) use backends::{Answer, Backends, Credentials, Said};
 pub(crate) use challenges::State;
 use challenges::{Challenges, Full};
 pub(crate) use explainer::{Explainer, Question};

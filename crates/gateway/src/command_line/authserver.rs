@@ -1,0 +1,51 @@
+//! `diagnose test authserver`.
+
+use cli::TestAuthserver;
+use cli::render::{self, Tested};
+use domain::password::Presented;
+use zeroize::Zeroizing;
+
+use super::executor::{Executor, Gone, Printer, Ran};
+use crate::login::{Answer, Credentials, Said};
+
+impl Executor {
+    /// Asks as a login does; nothing is counted, and nobody is let in.
+    pub(super) async fn test_authserver(
+        &self,
+        asked: TestAuthserver,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        let TestAuthserver {
+            server,
+            user,
+            password,
+        } = asked;
+        let password = Presented::new(Zeroizing::new(password.as_bytes().to_vec()));
+        let answer = match Credentials::new(&user, &password) {
+            Some(credentials) => self.backends.ask(&server, &credentials).await,
+            None => Answer::None("an empty password is asked of no server".to_owned()),
+        };
+        let tested = tested(&answer);
+        printer
+            .print(render::authserver(&server, &user, &tested))
+            .await?;
+        Ok(match tested {
+            Tested::Taken { .. } => Ran::Printed,
+            Tested::Refused { .. } | Tested::Undecided(_) => Ran::Failed,
+        })
+    }
+}
+
+fn tested(answer: &Answer) -> Tested<'_> {
+    let (said, by, took) = match answer {
+        Answer::Said { said, server, took } => (said, server, took),
+        Answer::None(why) => return Tested::Undecided(why),
+    };
+    let took_ms = took.as_millis();
+    let why = match said {
+        Said::Right => return Tested::Taken { by, took_ms },
+        Said::Wrong(why) => why,
+        Said::Challenge => "Access-Challenge: it asks for more than the password",
+    };
+    Tested::Refused { by, took_ms, why }
+}
