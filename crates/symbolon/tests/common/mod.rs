@@ -2,12 +2,14 @@
 //! beside it, and the foreign tools around it.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod directory;
 pub(crate) mod namespaces;
 pub(crate) mod phone;
 pub(crate) mod radius;
 pub(crate) mod ssh;
 pub(crate) mod store;
 pub(crate) mod terminal;
+pub(crate) mod upstream;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};

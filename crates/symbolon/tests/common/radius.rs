@@ -1,6 +1,9 @@
 //! Logins as a VPN server asks for them, with foreign RADIUS clients.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use ::radius::{Authenticator, Code, Identifier, Packet, Request, Secret, Type};
 
 use super::{Home, PASSWORD, SECRET, python, run, script, tool};
 
@@ -99,6 +102,32 @@ impl Vpn {
     /// A name and what is typed with it.
     pub(crate) fn ask(&self, user: &str, password: &str) -> Answer {
         self.radclient("auth", &credentials(user, password))
+    }
+
+    /// A name and an empty password, which `radclient` does not send.
+    pub(crate) fn ask_with_empty_password(&self, user: &str) -> Answer {
+        let secret = Secret::new(self.secret.as_bytes()).unwrap();
+        let request = Request::access(Identifier(7), Authenticator([7; 16]), &secret)
+            .attribute(Type::USER_NAME, user.as_bytes())
+            .unwrap()
+            .user_password(b"")
+            .unwrap();
+        let socket = UdpSocket::bind((self.source, 0)).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(3)))
+            .unwrap();
+        socket
+            .send_to(&request.encode().unwrap(), self.server)
+            .unwrap();
+        let mut reply = [0; 4_096];
+        let Ok(length) = socket.recv(&mut reply) else {
+            return Answer::Silence;
+        };
+        match Packet::parse(&reply[..length]).unwrap().code() {
+            Code::AccessAccept => Answer::Accept,
+            Code::AccessReject => Answer::Reject,
+            other => panic!("{other}"),
+        }
     }
 
     /// The code that answers a challenge.

@@ -1,0 +1,161 @@
+//! A directory: Debian's `slapd` on a directory of its own.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use super::{Home, free_port, run, tool, until};
+
+/// Who may search, and the password for it.
+pub(crate) const READER: (&str, &str) = ("cn=reader,dc=example,dc=org", "reader-of-example-org");
+
+/// Below which entry people are.
+pub(crate) const BASE: &str = "ou=people,dc=example,dc=org";
+
+/// Says who is there: `uid` and `cn` are the login, and two people have the same `sn`.
+const PEOPLE: &[(&str, &str)] = &[
+    ("alice", "in-the-directory-1"),
+    ("bob", "in-the-directory-2"),
+    ("carol, jr.", "in-the-directory-3"),
+    ("*", "in-the-directory-4"),
+];
+
+/// The password of a person of [`PEOPLE`].
+#[track_caller]
+pub(crate) fn password_of(login: &str) -> &'static str {
+    let mut people = PEOPLE.iter();
+    people.find(|(name, _)| *name == login).unwrap().1
+}
+
+/// A running directory. It lets everybody bind without a password, as many do: that is nobody's login.
+pub(crate) struct Directory {
+    files: PathBuf,
+    process: Option<Child>,
+    pub(crate) port: u16,
+    pub(crate) tls_port: u16,
+}
+
+impl Directory {
+    pub(crate) fn start(home: &Home) -> Self {
+        let files = home.path("slapd");
+        fs::create_dir_all(files.join("db")).unwrap();
+        let mut this = Self {
+            files,
+            process: None,
+            port: free_port(),
+            tls_port: free_port(),
+        };
+        this.certify();
+        this.configure();
+        this.fill();
+        this.resume();
+        this
+    }
+
+    /// The authority that signed its certificate.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.files.join("ca.pem")
+    }
+
+    /// Goes on after [`Self::stop`].
+    pub(crate) fn resume(&mut self) {
+        let (port, tls_port) = (self.port, self.tls_port);
+        let urls = format!("ldap://127.0.0.1:{port}/ ldaps://127.0.0.1:{tls_port}/");
+        let child = tool("slapd", "slapd")
+            .args(["-h", &urls, "-d", "0", "-f"])
+            .arg(self.files.join("slapd.conf"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.process = Some(child);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, tls_port));
+        until("the directory answers", || {
+            TcpStream::connect(address).is_ok()
+        });
+    }
+
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.process.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Its certificate names `ldap.example.org` alone, and it is asked for by its address.
+    fn certify(&self) {
+        let openssl = |arguments: &str, input: &str| {
+            let mut command = tool("openssl", "openssl");
+            command.current_dir(&self.files);
+            run(command.args(arguments.split(' ')), input).ok();
+        };
+        fs::write(
+            self.files.join("names"),
+            "subjectAltName=DNS:ldap.example.org,DNS:localhost\n",
+        )
+        .unwrap();
+        openssl(
+            "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=corp-ca",
+            "",
+        );
+        openssl(
+            "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=slapd",
+            "",
+        );
+        openssl(
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -days 2 -extfile names -out server.pem",
+            "",
+        );
+    }
+
+    fn configure(&self) {
+        let at = |name: &str| self.files.join(name).display().to_string();
+        let (db, pid) = (at("db"), at("slapd.pid"));
+        let (ca, cert, key) = (at("ca.pem"), at("server.pem"), at("server.key"));
+        let conf = format!(
+            "include /etc/ldap/schema/core.schema\n\
+             include /etc/ldap/schema/cosine.schema\n\
+             include /etc/ldap/schema/inetorgperson.schema\n\
+             pidfile {pid}\n\
+             modulepath /usr/lib/ldap\n\
+             moduleload back_mdb\n\
+             allow bind_anon_cred bind_anon_dn\n\
+             TLSCACertificateFile {ca}\n\
+             TLSCertificateFile {cert}\n\
+             TLSCertificateKeyFile {key}\n\
+             database mdb\n\
+             suffix \"dc=example,dc=org\"\n\
+             directory {db}\n\
+             access to attrs=userPassword by anonymous auth by * none\n\
+             access to * by * read\n"
+        );
+        fs::write(self.files.join("slapd.conf"), conf).unwrap();
+    }
+
+    fn fill(&self) {
+        let (reader, secret) = READER;
+        let mut ldif = format!(
+            "dn: dc=example,dc=org\nobjectClass: domain\ndc: example\n\n\
+             dn: {BASE}\nobjectClass: organizationalUnit\nou: people\n\n\
+             dn: {reader}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\n\
+             cn: reader\nuserPassword: {secret}\n\n"
+        );
+        for (login, password) in PEOPLE {
+            let escaped = login.replace(',', "\\,");
+            ldif += &format!(
+                "dn: cn={escaped},{BASE}\nobjectClass: inetOrgPerson\ncn: {login}\nuid: {login}\n\
+                 sn: everybody\nuserPassword: {password}\n\n"
+            );
+        }
+        let config = self.files.join("slapd.conf");
+        let mut slapadd = tool("slapadd", "slapd");
+        run(slapadd.arg("-f").arg(config), &ldif).ok();
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
