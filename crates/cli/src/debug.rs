@@ -31,6 +31,28 @@ pub enum Source {
     Cli,
 }
 
+impl Source {
+    /// How many there are.
+    pub const COUNT: usize = 2 + Application::ALL.len();
+
+    /// All of them, each at its [`Source::index`].
+    pub fn all() -> impl Iterator<Item = Self> {
+        let applications = Application::ALL.into_iter().map(Self::Application);
+        [Self::Fortitoken, Self::Cli]
+            .into_iter()
+            .chain(applications)
+    }
+
+    /// Its place among [`Source::all`].
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Fortitoken => 0,
+            Self::Cli => 1,
+            Self::Application(application) => 2 + application as usize,
+        }
+    }
+}
+
 /// The daemons of the described system by which its administrators know the parts of a login.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Application {

@@ -547,6 +547,7 @@ static EXECUTE: &[Node] = &[
     log::EXECUTE_LOG,
     keeping::BACKUP,
     actions::DATE,
+    actions::DISCONNECT,
     actions::FACTORY_RESET,
     group(
         "fortitoken",

@@ -191,7 +191,7 @@ impl Gateway {
             debug.clone(),
         );
         let backends = Arc::new(backends);
-        let radius = listen(radius, &store, &backends, &traffics)?;
+        let radius = listen(radius, &store, &backends, &traffics, &debug)?;
         let socket = LocalSocket::bind(&console).map_err(|source| StartError::Console {
             path: console,
             source,
@@ -295,11 +295,12 @@ fn listen(
     store: &Arc<GatewayStore>,
     backends: &Arc<Backends>,
     traffics: &Arc<Traffics>,
+    debug: &DebugLog,
 ) -> Result<Vec<RadiusServer>, StartError> {
     addresses
         .into_iter()
         .map(|address| {
-            RadiusServer::start(address, store, backends, traffics)
+            RadiusServer::start(address, store, backends, traffics, debug)
                 .map_err(|source| StartError::Radius { address, source })
         })
         .collect()

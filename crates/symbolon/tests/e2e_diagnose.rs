@@ -14,7 +14,8 @@ mod common;
 
 use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
-use common::{Home, PASSWORD, Running};
+use common::terminal::Terminal;
+use common::{Home, PASSWORD, Running, symbolon};
 
 fn system() -> (Home, Running) {
     let home = Home::new();
@@ -120,5 +121,68 @@ fn the_strict_profile_is_in_force_at_once() {
     let phone = Phone::new(&home, "alice");
     phone.add(&code, "work").ok();
     assert_eq!(vpn.log_in("alice", &phone.code("work")), Answer::Accept);
+    up.stop();
+}
+
+/// The lines that a console with these debug levels gets while something happens.
+fn watched(home: &Home, levels: &str, happens: impl FnOnce()) -> String {
+    let mut command = symbolon();
+    command.arg("console").arg("--data").arg(home.data());
+    let mut terminal = Terminal::open(&mut command);
+    terminal.expect("symbolon # ");
+    terminal.type_in(&format!("{levels}\rdiagnose debug enable\rexecute date\r"));
+    terminal.expect("current date is:");
+    happens();
+    terminal.type_in("execute time\r");
+    terminal.expect("current time is:")
+}
+
+#[test]
+fn a_login_is_seen_as_it_goes_on() {
+    let (home, up) = system();
+    home.radius_client("vpn1", "127.0.0.1", "");
+    home.user_without_token("robot");
+    let vpn = Vpn::new(&home, "127.0.0.1");
+    let levels = "diagnose debug application fnbamd -1\rdiagnose debug application radiusd -1";
+    let lines = watched(&home, levels, || {
+        assert_eq!(vpn.ask("robot", PASSWORD), Answer::Accept);
+        assert_eq!(vpn.ask("robot", "guess"), Answer::Reject);
+        let stranger = Vpn::new(&home, "127.0.0.7");
+        assert_eq!(stranger.ask("robot", PASSWORD), Answer::Silence);
+    });
+    for text in [
+        "handle_req-Rcvd auth req from 127.0.0.1",
+        "for robot in root client vpn1",
+        "fnbam_auth_update_result return: 0 (success)",
+        "fnbam_auth_update_result return: 1 (password-wrong)",
+        "radiusd: dropped from 127.0.0.7: no client has this address",
+    ] {
+        assert!(lines.contains(text), "no '{text}' in:\n{lines}");
+    }
+    for secret in [PASSWORD, "guess"] {
+        assert!(!lines.contains(secret), "{lines}");
+    }
+    up.stop();
+}
+
+#[test]
+fn an_administrator_ends_the_session_of_another() {
+    let (home, up) = system();
+    let mut command = symbolon();
+    command.arg("console").arg("--data").arg(home.data());
+    let mut other = Terminal::open(&mut command);
+    other.expect("symbolon # ");
+    let shown = home.console("diagnose sys admin-session list").ok();
+    let line = shown
+        .lines()
+        .find(|line| line.contains("console") && !line.contains("this one"));
+    let number = line.unwrap().split(' ').next().unwrap();
+    home.console(&format!("diagnose sys admin-session kill {number}"))
+        .ok();
+    other.ended();
+    let said = home
+        .console(&format!("execute disconnect-admin-session {number}"))
+        .refused();
+    assert!(said.contains("nobody is logged in as session"), "{said}");
     up.stop();
 }

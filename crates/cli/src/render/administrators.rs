@@ -1,4 +1,4 @@
-//! Who is logged in: `get system admin list` and `status`.
+//! Who is logged in: `get system admin list` and `status`, and sessions by number.
 
 use domain::query::AdminSession;
 use domain::time::Timestamp;
@@ -46,6 +46,46 @@ pub fn administrator(session: &AdminSession, now: Timestamp, zone: Zone) -> Stri
          login profile: {profile}\n\
          login started: {since}\n\
          current time: {now}\n"
+    )
+}
+
+/// `diagnose sys admin-session list` and `execute disconnect-admin-session`: numbers to end them by.
+pub fn sessions(sessions: &[AdminSession], own: u64, zone: Zone) -> String {
+    let mut text = "INDEX USERNAME TYPE FROM TIME\n".to_owned();
+    for session in sessions {
+        let from = if session.remote.is_empty() {
+            &session.local
+        } else {
+            &session.remote
+        };
+        let mark = if session.number == own {
+            " (this one)"
+        } else {
+            ""
+        };
+        text += &format!(
+            "{} {} {} {from} {}, idle {} s{mark}\n",
+            session.number,
+            printable(&session.name),
+            session.protocol,
+            zone.long(session.since),
+            session.idle.micros() / 1_000_000
+        );
+    }
+    text
+}
+
+/// What is said when another session was ended.
+pub fn session_ended(session: &AdminSession) -> String {
+    let name = printable(&session.name);
+    format!("session {} of {name} is ended\n", session.number)
+}
+
+/// There is no such session.
+pub fn no_session(number: u64) -> String {
+    format!(
+        "entry not found in datasource\nCommand fail. Return code -3\n\
+         nobody is logged in as session {number}; 'diagnose sys admin-session list' shows who is\n"
     )
 }
 

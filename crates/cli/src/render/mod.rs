@@ -18,7 +18,7 @@ mod tokens;
 mod unit;
 mod zone;
 
-pub use administrators::{administrator, administrators};
+pub use administrators::{administrator, administrators, no_session, session_ended, sessions};
 pub use authserver::{Tested, authserver};
 pub use change::change;
 pub use configuration::{Listing, Part, View};

@@ -45,6 +45,13 @@ pub enum Action {
     Performance,
     /// `get system admin list`: print [`render::administrators`](crate::render::administrators).
     Administrators,
+    /// `diagnose sys admin-session list`: print
+    /// [`render::sessions`](crate::render::sessions).
+    Sessions,
+    /// `execute disconnect-admin-session`: end a session, print
+    /// [`render::session_ended`](crate::render::session_ended) or
+    /// [`render::no_session`](crate::render::no_session).
+    EndSession(u64),
     /// `get system admin status`: print [`render::administrator`](crate::render::administrator).
     Administrator,
     /// `diagnose test application forticldd 7`: ask the token server, print
@@ -218,6 +225,11 @@ impl Session {
             Act::Performance => Action::Performance,
             Act::TimeServers => Action::TimeServers,
             Act::Administrators => Action::Administrators,
+            Act::Sessions => Action::Sessions,
+            Act::EndSession => match word {
+                Some(word) => Action::EndSession(session_number(word)?),
+                None => Action::Sessions,
+            },
             Act::Administrator => Action::Administrator,
             Act::TokenServerTest => match word {
                 Some(TOKEN_SERVER_STATUS) => Action::TokenServer,
@@ -284,6 +296,11 @@ fn comment(words: &[String]) -> Result<Box<str>, Complaint> {
 fn host(word: Option<&str>) -> Result<Host, Complaint> {
     let word = word.unwrap_or_default();
     Host::parse(word).ok_or_else(|| Complaint::value(word, "a host is a name or an IP address"))
+}
+
+fn session_number(word: &str) -> Result<u64, Complaint> {
+    let plain = "a session is the number in its line of 'diagnose sys admin-session list'";
+    word.parse().map_err(|_| Complaint::value(word, plain))
 }
 
 fn address(word: Option<&str>) -> Result<IpAddr, Complaint> {

@@ -17,6 +17,8 @@ pub(crate) enum Act {
     PingSettings,
     Telnet,
     Administrators,
+    Sessions,
+    EndSession,
     Administrator,
     Performance,
     TokenServerTest,
@@ -165,16 +167,37 @@ static REASON: &[super::Argument] = &[
 pub(super) const SYS: Node = group(
     "sys",
     "System.",
-    &[group(
-        "ntp",
-        "Time servers.",
-        &[command(
-            "status",
-            "Ask the servers of 'config system ntp' and compare their clocks with this unit's.",
-            Verb::Act(Act::TimeServers),
-            &[],
-        )],
-    )],
+    &[
+        group(
+            "admin-session",
+            "Sessions of administrators.",
+            &[
+                act("list", "Show who is logged in.", Act::Sessions),
+                command(
+                    "kill",
+                    "End a session.",
+                    Verb::Act(Act::EndSession),
+                    &[required("number", "Number of the session.", Kind::Word)],
+                ),
+            ],
+        ),
+        group(
+            "ntp",
+            "Time servers.",
+            &[command(
+                "status",
+                "Ask the servers of 'config system ntp' and compare their clocks with this unit's.",
+                Verb::Act(Act::TimeServers),
+                &[],
+            )],
+        ),
+    ],
+);
+pub(super) const DISCONNECT: Node = command(
+    "disconnect-admin-session",
+    "End an administrator's session; without a number, show who is logged in.",
+    Verb::Act(Act::EndSession),
+    &[optional("number", "Number of the session.", Kind::Word)],
 );
 pub(super) const RADIUS: Node = group(
     "radius",

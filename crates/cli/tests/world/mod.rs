@@ -464,6 +464,14 @@ impl World {
                 let [session, ..] = administrators::administrators(self.now);
                 render::administrator(&session, self.now, zone)
             }
+            Action::Sessions => {
+                render::sessions(&administrators::administrators(self.now), 7, zone)
+            }
+            Action::EndSession(number) => {
+                let sessions = administrators::administrators(self.now);
+                let session = sessions.iter().find(|session| session.number == *number);
+                session.map_or_else(|| render::no_session(*number), render::session_ended)
+            }
             Action::DeleteLog => {
                 self.events = log::deleted(&self.events, self.now);
                 render::log_deleted().to_owned()

@@ -2,19 +2,18 @@
 //! debug lines come back as they arise.
 
 use std::io;
-use std::sync::Arc;
 
-use cli::debug::Line as DebugLine;
 use cli::pager::{ERASE_MORE, MORE, Page, Pager};
 use cli::{Output, Session, Step};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 
 use super::executor::{Executor, Ran};
 use super::input::{Client, Input, Line, Reader, Source};
 use super::interrupt::{Ends, Interrupt};
 use super::sessions::LoggedIn;
 use crate::clock;
+use crate::debug_log::Watch;
 
 /// Chunks of output that wait for the client: a slow one slows the command, not the memory.
 const CHUNKS_WAITING: usize = 16;
@@ -43,7 +42,7 @@ pub(super) struct Conversation<'a> {
     /// Holds the output of a command back while a page of it is read.
     pub(super) pager: Option<Pager>,
     who: &'a LoggedIn,
-    debug: broadcast::Receiver<Arc<DebugLine>>,
+    debug: Watch,
 }
 
 /// Whether the person wants to see more of a command's output.
@@ -76,6 +75,7 @@ impl<'a> Conversation<'a> {
     pub(super) async fn line(&mut self, line: &str) -> io::Result<Next> {
         self.session.set_vdom_mode(self.executor.vdom_mode());
         let mut step = self.session.feed(line);
+        self.debug.follow(&self.session);
         loop {
             step = match step {
                 Step::Ask(notice) => {
@@ -227,7 +227,7 @@ impl<'a> Conversation<'a> {
 }
 
 /// The next debug line as the session shows it; a session that was too slow is told what it missed.
-async fn debug_text(session: &Session, debug: &mut broadcast::Receiver<Arc<DebugLine>>) -> String {
+async fn debug_text(session: &Session, debug: &mut Watch) -> String {
     loop {
         let shown = match debug.recv().await {
             Ok(line) => session.debug_line(&line),

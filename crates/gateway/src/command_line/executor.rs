@@ -18,13 +18,13 @@ use ident::TokenSerial;
 use softtoken::WireError;
 use store::gateway::{Decision, Done, GatewayStore};
 use store::{Failure, Undecided};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::interrupt::Interrupted;
 use super::sessions::{LoggedIn, Sessions};
 use super::unit::Unit;
 use crate::clock;
-use crate::debug_log::DebugLog;
+use crate::debug_log::{DebugLog, Watch};
 use crate::event_log::Retention;
 use crate::interfaces;
 use crate::login::Backends;
@@ -144,7 +144,7 @@ impl Executor {
         self.store.settings(Vdom::ROOT).hostname.to_string()
     }
 
-    pub(super) fn debug_lines(&self) -> broadcast::Receiver<Arc<cli::debug::Line>> {
+    pub(super) fn debug_lines(&self) -> Watch {
         self.debug.watch()
     }
 

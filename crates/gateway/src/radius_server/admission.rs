@@ -103,6 +103,7 @@ impl Receiver {
         };
         let attempt = self.attempt(peer, &request, client, key)?;
         client.count(Counted::Request);
+        self.shared.debug.received(peer, client, &attempt);
         let pending = Pending {
             key,
             peer,
@@ -116,6 +117,9 @@ impl Receiver {
 
     fn unknown(&self, peer: SocketAddr) {
         let now = clock::now();
+        self.shared
+            .debug
+            .dropped(peer.ip(), &"no client has this address");
         self.shared.traffics.stranger(peer.ip().to_canonical(), now);
         if let Some(left_out) = self.shared.dropped.unknown_client.due(now) {
             let address = peer.ip();
@@ -128,6 +132,7 @@ impl Receiver {
 
     fn malformed(&self, peer: SocketAddr, client: &RadiusClient, error: &dyn std::fmt::Display) {
         client.count(Counted::Malformed);
+        self.shared.debug.dropped(peer.ip(), error);
         if let Some(left_out) = self.shared.dropped.malformed.due(clock::now()) {
             let (client, address) = (client.name(), peer.ip());
             warn!(client, %address, %error, left_out, "a datagram that is no request to be decided");
@@ -136,6 +141,8 @@ impl Receiver {
 
     fn wrong_authenticator(&self, address: IpAddr, client: &RadiusClient) {
         client.count(Counted::WrongAuthenticator);
+        let debug = &self.shared.debug;
+        debug.dropped(address, &"a wrong Message-Authenticator");
         if let Some(left_out) = self.shared.dropped.wrong_authenticator.due(clock::now()) {
             let client = client.name();
             warn!(
@@ -147,6 +154,8 @@ impl Receiver {
 
     fn missing_authenticator(&self, address: IpAddr, client: &RadiusClient) {
         client.count(Counted::MissingAuthenticator);
+        let debug = &self.shared.debug;
+        debug.dropped(address, &"no Message-Authenticator");
         if let Some(left_out) = self.shared.dropped.missing_authenticator.due(clock::now()) {
             let client = client.name();
             warn!(

@@ -15,6 +15,7 @@ use radius::{AttributeError, Packet, Prompt, Reply, VendorType};
 use store::gateway::{Granted, Outcome};
 use tracing::error;
 
+use super::debug::Step;
 use super::traffic::Counted;
 use super::{Pending, Shared};
 use crate::clock;
@@ -135,7 +136,12 @@ impl Answerer {
     fn recorded(&mut self, pending: Pending, code: Option<Submitted>, outcome: Outcome) {
         match outcome {
             Outcome::Granted(granted) => self.accept(&pending, &granted),
-            Outcome::Refused { event, .. } => self.delay(pending, Question { event, code }),
+            Outcome::Refused { event, reason } => {
+                self.shared
+                    .debug
+                    .decided(pending.peer, Step::Denied(reason));
+                self.delay(pending, Question { event, code });
+            }
             Outcome::Undecided(why) => self.shared.undecided(&pending, &why),
             Outcome::Resynchronised | Outcome::ResyncRefused => {
                 error!("a login was answered as a resynchronisation");
@@ -148,6 +154,7 @@ impl Answerer {
     /// The one place that accepts a login: it takes the proof that the step is spent and on disk.
     fn accept(&mut self, pending: &Pending, granted: &Granted) {
         pending.client.count(Counted::Accepted);
+        self.shared.debug.decided(pending.peer, Step::Accepted);
         let person = granted.person();
         let welcome = self.shared.store.welcome(person, clock::now());
         let accept = in_groups(&welcome.groups).unwrap_or_else(|error| {
@@ -165,6 +172,9 @@ impl Answerer {
         match Reply::challenge(state.as_bytes(), ASK_FOR_CODE) {
             Ok(reply) => {
                 pending.client.count(Counted::Challenged);
+                self.shared
+                    .debug
+                    .decided(pending.peer, Step::TokenCodeRequired);
                 self.push(pending, &reply.prompt(Prompt::NoEcho));
             }
             Err(error) => error!(%error, "a challenge cannot be written"),

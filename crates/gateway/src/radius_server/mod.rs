@@ -7,6 +7,7 @@
 mod admission;
 mod answers;
 mod clients;
+mod debug;
 mod traffic;
 
 use std::io;
@@ -23,12 +24,14 @@ use store::gateway::{Decision, GatewayStore};
 use tracing::{error, warn};
 
 use crate::clock;
+use crate::debug_log::DebugLog;
 use crate::login::{Asking, Backends, Explainer, Hashing, Logins, Pool, Progress};
 use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
 use admission::{Admitted, Receiver};
 use answers::{Answer, Answerer};
 use clients::RadiusClient;
+use debug::RadiusDebug;
 use traffic::Counted;
 pub(crate) use traffic::Traffics;
 
@@ -74,6 +77,7 @@ struct Shared {
     duplicates: Mutex<Table<std::hash::RandomState>>,
     answers: Sender<Answer>,
     traffics: Arc<Traffics>,
+    debug: RadiusDebug,
     unsent: Seldom,
     undecided: Seldom,
     dropped: Dropped,
@@ -113,6 +117,7 @@ impl RadiusServer {
         store: &Arc<GatewayStore>,
         backends: &Arc<Backends>,
         traffics: &Arc<Traffics>,
+        debug: &DebugLog,
     ) -> io::Result<Self> {
         let socket = BatchSocket::bind(address)?;
         let address = socket.local_addr()?;
@@ -127,6 +132,7 @@ impl RadiusServer {
             duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
             answers,
             traffics: Arc::clone(traffics),
+            debug: RadiusDebug(debug.clone()),
             unsent: Seldom::default(),
             undecided: Seldom::default(),
             dropped: Dropped::default(),

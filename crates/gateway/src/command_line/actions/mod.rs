@@ -31,6 +31,8 @@ impl Executor {
                 return self.end(ending, &comment, who.actor(), printer).await;
             }
             Action::Administrators => render::administrators(&self.sessions().list(), self.zone),
+            Action::Sessions => render::sessions(&self.sessions().list(), who.number(), self.zone),
+            Action::EndSession(number) => return self.end_session(number, printer).await,
             Action::Administrator => {
                 let session = self.sessions().row(who.number());
                 session.map_or_else(String::new, |session| {

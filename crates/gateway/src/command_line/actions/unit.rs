@@ -1,7 +1,7 @@
 //! How the unit is doing.
 
 use cli::render;
-use domain::audit::{Actor, Event};
+use domain::audit::{Actor, Event, Leave};
 use domain::unit::{Ending, Performance, TokenServerStatus};
 use domain::vdom::Vdom;
 use tracing::info;
@@ -35,6 +35,22 @@ impl Executor {
         printer.print(render::ending(ending)).await?;
         self.unit.endings.ask(ending);
         Ok(Ran::Printed)
+    }
+
+    /// Ends a session. Who ends the own one reads nothing any more.
+    pub(super) async fn end_session(&self, number: u64, printer: &Printer) -> Result<Ran, Gone> {
+        let session = self.sessions().row(number);
+        let ended = session.filter(|_| self.sessions().end(number, Leave::Killed));
+        match ended {
+            Some(session) => {
+                printer.print(render::session_ended(&session)).await?;
+                Ok(Ran::Printed)
+            }
+            None => {
+                printer.print(render::no_session(number)).await?;
+                Ok(Ran::Failed)
+            }
+        }
     }
 
     pub(super) async fn token_server_status(&self) -> TokenServerStatus {
