@@ -432,7 +432,12 @@ impl Walk {
         let is_missing = |argument: &Argument| {
             argument.need == Need::Required && !(argument.kind == Kind::Value && self.free > 0)
         };
-        node.verb.is_some() && !rest.iter().any(is_missing)
+        node.verb.is_some() && !rest.iter().any(is_missing) && !self.leads_to_reports_only()
+    }
+
+    /// A path that no table begins with is none until it is a report's.
+    fn leads_to_reports_only(&self) -> bool {
+        !self.path.is_empty() && !self.is_whole_path() && below(&self.path).next().is_none()
     }
 
     /// A report's path is only ever reached where reports may be asked for.

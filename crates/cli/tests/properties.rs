@@ -202,6 +202,8 @@ fn status_lines_are_those_that_clients_know() {
         "Hostname",
         "Operation Mode",
         "Current virtual domain",
+        "Max number of virtual domains",
+        "Virtual domains status",
         "Virtual domain configuration",
         "Current HA mode",
         "Branch point",
@@ -215,6 +217,7 @@ fn status_lines_are_those_that_clients_know() {
         release: "0.1.0".into(),
         now: domain::time::Timestamp::from_secs(0),
         vdom_mode: domain::settings::VdomMode::None,
+        vdoms: 1,
         last_end: None,
     };
     let text = cli::render::system_status(&status, Zone::UTC);

@@ -229,6 +229,8 @@ pub struct SystemStatus {
     pub now: Timestamp,
     /// Whether it has virtual domains.
     pub vdom_mode: VdomMode,
+    /// How many it has, the root among them.
+    pub vdoms: usize,
     /// How it ended before, if it ended in order.
     pub last_end: Option<Ending>,
 }

@@ -1,5 +1,6 @@
 //! `get system status`.
 
+use domain::admin::VDOMS_MAX;
 use domain::query::SystemStatus;
 use domain::settings::VdomMode;
 use domain::unit::Ending;
@@ -24,6 +25,7 @@ pub fn system_status(status: &SystemStatus, zone: Zone) -> String {
         release,
         now,
         vdom_mode,
+        vdoms: count,
         last_end,
     } = status;
     let now = zone.long(*now);
@@ -44,6 +46,8 @@ pub fn system_status(status: &SystemStatus, zone: Zone) -> String {
          Hostname: {hostname}\n\
          Operation Mode: NAT\n\
          Current virtual domain: root\n\
+         Max number of virtual domains: {VDOMS_MAX}\n\
+         Virtual domains status: {count} in NAT mode, 0 in TP mode\n\
          Virtual domain configuration: {vdoms}\n\
          Current HA mode: standalone\n\
          Branch point: {BUILD}\n\

@@ -440,6 +440,7 @@ impl World {
                     release: "0.1.0".into(),
                     now: self.now,
                     vdom_mode: self.vdom_mode(),
+                    vdoms: self.vdoms().len(),
                     last_end: Some(Ending::Reboot),
                 };
                 render::system_status(&status, Zone::ahead_by(|_| Span::from_hours(2)))

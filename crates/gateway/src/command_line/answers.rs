@@ -271,6 +271,7 @@ impl Executor {
             release: env!("CARGO_PKG_VERSION").into(),
             now,
             vdom_mode: self.vdom_mode(),
+            vdoms: self.store.vdoms().await?.len(),
             last_end: self.unit.last_end,
         };
         Ok(printer
