@@ -99,6 +99,8 @@ pub struct Posture<'a> {
     pub settings: &'a [Standing<'a>],
     /// `user radius-client` of each virtual domain.
     pub clients: &'a [Standing<'a>],
+    /// `user ldap` of each virtual domain.
+    pub directories: &'a [Standing<'a>],
     /// Users who log in with their password alone.
     pub users_without_token: u64,
     /// Tokens whose codes are valid for longer than 30 seconds.
@@ -116,6 +118,8 @@ const SECOND_FACTOR: &str =
 const USERS: &str = "NIST SP 800-63B-4, 2.2: authentication assurance level 2 takes two factors";
 const TRUSTED_HOSTS: &str =
     "CIS Controls 8, 12.8: administrators work from machines that are set apart for it";
+const DIRECTORY: &str =
+    "RFC 4513, 5.1.3: a bind hands the password over in clear, so it belongs into TLS";
 const MAIL: &str = "RFC 8314: mail is handed in over TLS";
 const CLEAR_RADIUS: &str = "RFC 6614: RADIUS belongs into TLS; over UDP, MD5 alone hides passwords";
 
@@ -126,6 +130,7 @@ impl Posture<'_> {
         self.message_authenticators(&mut all);
         self.administrators(&mut all);
         self.users(&mut all);
+        self.directories(&mut all);
         self.lockouts(&mut all);
         self.activation(&mut all);
         self.period(&mut all);
@@ -204,6 +209,27 @@ impl Posture<'_> {
                 mend: "config user local / edit NAME / set two-factor fortitoken / \
                        set fortitoken SERIAL / end"
                     .to_owned(),
+            });
+        }
+    }
+
+    fn directories(&self, all: &mut Vec<Deviation>) {
+        for (vdom, directory) in self.directories {
+            let name = &directory.key;
+            let (to, set) = if directory.text("secure") == "disable" {
+                ("in clear", "set secure ldaps / set port 636")
+            } else if !directory.is_enabled("server-identity-check") {
+                ("whatever it is called", "set server-identity-check enable")
+            } else {
+                continue;
+            };
+            all.push(Deviation {
+                what: format!("directory '{name}'{} is told passwords {to}", within(*vdom)),
+                standard: DIRECTORY,
+                mend: in_vdom(
+                    *vdom,
+                    &format!("config user ldap / edit \"{name}\" / {set} / end"),
+                ),
             });
         }
     }

@@ -7,7 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
-use domain::schema::{ADMIN, EMAIL_SERVER, GLOBAL, Object, RADIUS_CLIENT, SETTING};
+use domain::schema::{ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, RADIUS_CLIENT, SETTING};
 use domain::security::{Deviation, Posture, Profile};
 use domain::vdom::Vdom;
 
@@ -18,6 +18,7 @@ struct Unit {
     administrator: Object,
     setting: Object,
     client: Object,
+    directory: Object,
     vdom: Option<Vdom>,
     users_without_token: u64,
     slow_tokens: u64,
@@ -32,6 +33,7 @@ impl Unit {
             administrator: Object::new(&ADMIN, "admin"),
             setting: Object::new(&SETTING, ""),
             client: Object::new(&RADIUS_CLIENT, "vpn1"),
+            directory: Object::new(&LDAP, "corp"),
             vdom: None,
             users_without_token: 2,
             slow_tokens: 5,
@@ -46,6 +48,7 @@ impl Unit {
             administrators: std::slice::from_ref(&self.administrator),
             settings: &[(self.vdom, &self.setting)],
             clients: &[(self.vdom, &self.client)],
+            directories: &[(self.vdom, &self.directory)],
             users_without_token: self.users_without_token,
             slow_tokens: self.slow_tokens,
         };
@@ -73,6 +76,7 @@ fn a_unit_as_it_comes_deviates_where_the_described_system_does() {
             "administrator 'admin' logs in without a second factor",
             "administrator 'admin' may come from every address",
             "2 users log in with a password alone",
+            "directory 'corp' is told passwords in clear",
             "wrong passwords cause no wait",
             "activation codes are valid for 72 hours",
             "new tokens make codes that are valid for 60 s",
@@ -113,6 +117,11 @@ fn each_deviation_ends_with_what_mends_it() {
         .with("two-factor", Some("fortitoken"))
         .with("trusthost1", Some("192.0.2.0 255.255.255.0"));
     assert!(!unit.says("administrator"));
+    let tls = Object::new(&LDAP, "corp").with("secure", Some("ldaps"));
+    unit.directory = tls.with("server-identity-check", Some("disable"));
+    assert!(unit.says("is told passwords whatever it is called"));
+    unit.directory = Object::new(&LDAP, "corp").with("secure", Some("starttls"));
+    assert!(!unit.says("directory"));
     unit.setting = Object::new(&SETTING, "").with("auth-lockout-duration", Some("60"));
     assert!(!unit.says("no wait"));
     unit.mail = Object::new(&EMAIL_SERVER, "")

@@ -1,7 +1,7 @@
 //! What falls short in this world.
 
 use cli::render;
-use domain::schema::{ADMIN, EMAIL_SERVER, Place, RADIUS_CLIENT, SECURITY, SETTING};
+use domain::schema::{ADMIN, EMAIL_SERVER, LDAP, Place, RADIUS_CLIENT, SECURITY, SETTING};
 use domain::security::{Posture, Profile};
 use domain::user::TwoFactor;
 use domain::vdom::Vdom;
@@ -14,6 +14,8 @@ impl World {
         let profile = Profile::of(&single(&SECURITY));
         let clients = self.objects(Vdom::ROOT, &RADIUS_CLIENT);
         let clients: Vec<_> = clients.iter().map(|client| (None, client)).collect();
+        let directories = self.objects(Vdom::ROOT, &LDAP);
+        let directories: Vec<_> = directories.iter().map(|it| (None, it)).collect();
         let without = |user: &&domain::user::User| user.two_factor == TwoFactor::Disable;
         let posture = Posture {
             profile,
@@ -22,6 +24,7 @@ impl World {
             administrators: &self.objects(Vdom::ROOT, &ADMIN),
             settings: &[(None, &single(&SETTING))],
             clients: &clients,
+            directories: &directories,
             users_without_token: self.users.iter().filter(without).count() as u64,
             slow_tokens: 1,
         };

@@ -3,7 +3,7 @@
 use cli::render;
 use domain::name::Realm;
 use domain::schema::{
-    ADMIN, EMAIL_SERVER, GLOBAL, Object, Place, RADIUS_CLIENT, SECURITY, SETTING, Table,
+    ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, Place, RADIUS_CLIENT, SECURITY, SETTING, Table,
 };
 use domain::security::{Posture, Profile, is_slow};
 use domain::settings::VdomMode;
@@ -29,13 +29,15 @@ impl Executor {
 
     async fn posture(&self) -> Result<String, Undecided> {
         let profile = Profile::of(&self.single(Vdom::ROOT, &SECURITY).await?);
-        let (mut settings, mut clients) = (Vec::new(), Vec::new());
+        let (mut settings, mut clients, mut directories) = (Vec::new(), Vec::new(), Vec::new());
         let (mut users_without_token, mut slow_tokens) = (0, 0);
         for vdom in self.store.vdoms().await? {
             let told = (self.vdom_mode() == VdomMode::Multi).then_some(vdom);
             settings.push((told, self.single(vdom, &SETTING).await?));
             let here = self.store.objects(vdom, &RADIUS_CLIENT).await?;
             clients.extend(here.into_iter().map(|client| (told, client)));
+            let here = self.store.objects(vdom, &LDAP).await?;
+            directories.extend(here.into_iter().map(|directory| (told, directory)));
             users_without_token += self.users_without_token(vdom).await?;
             slow_tokens += self.slow_tokens(vdom).await?;
         }
@@ -46,6 +48,7 @@ impl Executor {
             administrators: &self.store.objects(Vdom::ROOT, &ADMIN).await?,
             settings: &borrowed(&settings),
             clients: &borrowed(&clients),
+            directories: &borrowed(&directories),
             users_without_token,
             slow_tokens,
         };
