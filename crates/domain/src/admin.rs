@@ -21,6 +21,7 @@ use crate::vdom::Vdom;
 
 mod administrators;
 mod authserver;
+mod clients;
 mod configure;
 mod entries;
 mod error;
@@ -226,6 +227,8 @@ pub struct Reads {
     pub named: Vec<Named>,
     /// What a virtual domain holds that is to go.
     pub holds: Option<Vdom>,
+    /// The RADIUS clients with this network, in the form in which it is kept.
+    pub neighbours: Option<Box<str>>,
 }
 
 /// What is known when an operation is decided.
@@ -247,6 +250,8 @@ pub struct Facts {
     pub vdoms: Vec<Vdom>,
     /// What the virtual domain holds that is to go; nothing if it is empty.
     pub holds: Option<Holds>,
+    /// The RADIUS clients with the network asked for, in all virtual domains.
+    pub neighbours: Vec<Place>,
     /// `vdom-mode`.
     pub vdom_mode: VdomMode,
     /// The password policy of users who have none of their own: `default-user-password-policy`.

@@ -14,7 +14,7 @@ use domain::admin::{
 use domain::audit::{Actor, What};
 use domain::name::{CanonicalName, Realm};
 use domain::password::{PasswordHash, SALT_LEN};
-use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, Table, VDOM, Value};
+use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT, Table, VDOM, Value};
 use domain::settings::VdomMode;
 use domain::time::{Span, Timestamp};
 use domain::token::{Stage, Token};
@@ -297,4 +297,44 @@ fn events_and_messages_say_the_vdom() {
     assert_eq!(vdoms.collect::<Vec<_>>(), [sales()]);
     assert!(matches!(plan.messages[..], [Message::Provision { .. }]));
     assert_eq!(plan.messages[0].vdom(), sales());
+}
+
+#[test]
+fn two_clients_have_no_network_in_common() {
+    let secret = || {
+        let field = RADIUS_CLIENT.field("secret").unwrap();
+        Edit::Set(field, Value::Secret(Zeroizing::new("xyzzy5461".to_owned())))
+    };
+    let configure = |vdom, key| {
+        let edits = vec![set(&RADIUS_CLIENT, "subnet", "192.0.2.0/24"), secret()];
+        edit(vdom, &RADIUS_CLIENT, key, edits)
+    };
+    let neighbour = || Facts {
+        neighbours: vec![Place::new(sales(), &RADIUS_CLIENT, "vpn1")],
+        ..facts()
+    };
+    let asked = configure(Vdom::ROOT, "vpn2").reads().neighbours;
+    assert_eq!(asked.as_deref(), Some("192.0.2.0/24"));
+    let error = refused(configure(Vdom::ROOT, "vpn2"), neighbour());
+    assert_eq!(error.return_code(), -5);
+    assert_eq!(
+        error.next_step(),
+        "user radius-client \"vpn1\" in vdom \"sales\" has it: give each client a network of its own"
+    );
+    refused(configure(Vdom::ROOT, "vpn1"), neighbour());
+    decide(configure(sales(), "vpn1"), neighbour()).unwrap();
+
+    let mut client = Object::new(&RADIUS_CLIENT, "vpn1");
+    let field = RADIUS_CLIENT.field("subnet").unwrap();
+    client.set(field, Value::Text("192.0.2.0/24".into()));
+    let copied = Operation::Clone {
+        place: client.place(),
+        to: "vpn2".into(),
+    };
+    let held = Facts {
+        object: Some(client),
+        ..facts()
+    };
+    let error = refused(copied, held);
+    assert!(error.next_step().contains("radius-client \"vpn1\" has it"));
 }

@@ -262,6 +262,38 @@ async fn clients_of_one_name_have_their_own_secret_and_settings() {
     assert_eq!(delay(unset), 1_000_000);
 }
 
+#[tokio::test]
+async fn one_network_is_one_clients_in_whichever_vdom() {
+    let dir = TempDir::new().unwrap();
+    let store = multi(&dir).await;
+    let client = |vdom, key: &str, subnet: &str| {
+        let edits = vec![set(&RADIUS_CLIENT, "subnet", subnet), secret("xyzzy5461")];
+        configure_in(vdom, &RADIUS_CLIENT, key, edits)
+    };
+    run(&store, client(sales(), "vpn", "192.0.2.0/24"), START).await;
+    let error = refusal(&store, client(Vdom::ROOT, "vpn", "192.0.2.0/24")).await;
+    assert_eq!(error.return_code(), -5);
+    assert!(
+        error.next_step().contains("in vdom \"sales\""),
+        "{}",
+        error.next_step()
+    );
+    run(&store, client(sales(), "vpn", "192.0.2.0/24"), START).await;
+    run(&store, client(Vdom::ROOT, "vpn", "192.0.2.0/25"), START).await;
+    store.shutdown();
+    drop(store);
+    let database = rusqlite::Connection::open(dir.path().join("gateway.db")).unwrap();
+    let plan: String = database
+        .query_row(
+            "EXPLAIN QUERY PLAN SELECT vdom, entry FROM config \
+             WHERE path = 'user radius-client' AND field = 'subnet' AND value = '192.0.2.0/24'",
+            [],
+            |row| row.get(3),
+        )
+        .unwrap();
+    assert!(plan.contains("config_subnet"), "{plan}");
+}
+
 /// A secret that is pasted into another virtual domain's entry does not open there.
 #[tokio::test]
 async fn a_sealed_secret_belongs_to_its_vdom() {

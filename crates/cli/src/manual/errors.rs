@@ -4,7 +4,7 @@ use domain::admin::{AdminError, Held, Holds, Named, Use, Uses};
 use domain::name::{NameError, Realm, UserName};
 use domain::password::PasswordError;
 use domain::password_policy::Weakness;
-use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, RADIUS_CLIENT};
+use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 
@@ -120,6 +120,7 @@ impl Chapter {
             | AdminError::FixedKey(_)
             | AdminError::LastSuperAdmin(_)
             | AdminError::InUse { .. }
+            | AdminError::SameNetwork { .. }
             | AdminError::NoVdom(_)
             | AdminError::VdomName { .. }
             | AdminError::VdomsOff
@@ -197,6 +198,10 @@ fn of_entries() -> Vec<AdminError> {
         AdminError::KeyNumber {
             key: "x".into(),
             max: 255,
+        },
+        AdminError::SameNetwork {
+            subnet: "192.0.2.0/24".into(),
+            other: Place::new(Vdom::ROOT, &RADIUS_CLIENT, "vpn1"),
         },
         AdminError::FixedKey(&FORTITOKEN),
         AdminError::LastSuperAdmin("admin".into()),

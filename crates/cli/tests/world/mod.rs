@@ -20,7 +20,8 @@ use domain::query::{
 };
 use domain::reason::Reason;
 use domain::schema::{
-    FORTITOKEN, GLOBAL, LOCAL, Object, PASSWORD_POLICY, Place, SETTING, Shape, Table, VDOM, Value,
+    FORTITOKEN, GLOBAL, LOCAL, Object, PASSWORD_POLICY, Place, RADIUS_CLIENT, SETTING, Shape, Table,
+    VDOM, Value,
 };
 use domain::settings::{Settings, VdomMode};
 use domain::time::{Span, Timestamp};
@@ -626,6 +627,7 @@ impl World {
                 .collect(),
             vdoms: self.vdoms(),
             holds: reads.holds.and_then(|vdom| self.holds(vdom)),
+            neighbours: self.neighbours(reads.neighbours.as_deref()),
             vdom_mode: self.vdom_mode(),
             default_policy: self.default_policy(reads),
             code_lifetime: Settings::default().code_lifetime,
@@ -638,6 +640,17 @@ impl World {
         let setting = self.object(&Place::new(vdom, &SETTING, ""))?;
         let name = setting.text("default-user-password-policy");
         Some(name).filter(|name| !name.is_empty()).map(Box::from)
+    }
+
+    fn neighbours(&self, subnet: Option<&str>) -> Vec<Place> {
+        let clients = self
+            .objects
+            .iter()
+            .filter(|object| object.table == &RADIUS_CLIENT);
+        clients
+            .filter(|client| Some(client.text("subnet")) == subnet)
+            .map(Object::place)
+            .collect()
     }
 
     fn holds(&self, vdom: Vdom) -> Option<Holds> {

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::administrators::{self, reassign};
 use super::{AdminError, Change, Context, Edit, Facts, Plan, Reads, Remark};
-use super::{authserver, references, token_entry, users, vdoms};
+use super::{authserver, clients, references, token_entry, users, vdoms};
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, Realm};
 use crate::password::PasswordHash;
@@ -30,6 +30,7 @@ pub(super) fn reads(place: &Place, edits: &[Edit]) -> Reads {
         let is_administrator = place.table() == &ADMIN;
         Reads {
             object: Some(place.clone()),
+            neighbours: clients::network(place, edits),
             tokens: edits.iter().filter_map(assigned).collect(),
             named: references::named(place, edits),
             all: is_administrator.then_some(administrators::ALL),
@@ -150,12 +151,7 @@ fn configure_object(
     }
     vdoms::mode_fits(&object, &facts)?;
     if table == &RADIUS_CLIENT {
-        required(&object, "subnet", "the client's address or network")?;
-        required(
-            &object,
-            "secret",
-            "the secret that the client is configured with",
-        )?;
+        clients::complete(&object, &facts)?;
     }
     if table == &LDAP {
         authserver::directory(&object)?;

@@ -7,7 +7,7 @@ use ident::TokenSerial;
 use super::configure::{person, writable};
 use super::references::with_owner;
 use super::users::in_use;
-use super::{AdminError, Change, Context, Facts, Named, Plan, Reads, supply};
+use super::{AdminError, Change, Context, Facts, Named, Plan, Reads, clients, supply};
 use crate::access::SUPER_ADMIN;
 use crate::administrator;
 use crate::audit::{Event, What};
@@ -137,6 +137,7 @@ pub(super) fn copy(
         Change::User(User { name, ..user })
     } else {
         vacant(&place, &to, &facts)?;
+        clients::not_copied(facts.object.as_ref())?;
         let token = facts
             .object
             .as_ref()

@@ -2,11 +2,11 @@
 
 use ident::{TokenKind, TokenSerial};
 
-use super::{Holds, Named, Uses, VDOMS_MAX};
+use super::{Holds, Named, Uses, VDOMS_MAX, clients};
 use crate::name::{NameError, Realm, UserName};
 use crate::password::PasswordError;
 use crate::password_policy::Weakness;
-use crate::schema::{ADMIN, LOCAL, Table, VDOM};
+use crate::schema::{ADMIN, LOCAL, Place, Table, VDOM};
 use crate::vdom::{Vdom, VdomError};
 
 /// A refused operation. Nothing changed.
@@ -157,6 +157,14 @@ pub enum AdminError {
     /// The mode cannot go back while there are other virtual domains.
     #[error("there are VDOMs besides root, such as {0}")]
     VdomsExist(Vdom),
+    /// A request must be one client's.
+    #[error("{subnet} is the network of another RADIUS client")]
+    SameNetwork {
+        /// The network.
+        subnet: Box<str>,
+        /// The client that has it.
+        other: Place,
+    },
     /// A token belongs to one virtual domain.
     #[error("token {0} belongs to another VDOM")]
     TokenElsewhere(TokenSerial),
@@ -205,7 +213,10 @@ impl AdminError {
             | Self::NoVdom(_)
             | Self::MobileNotImported(_) => -3,
             Self::TooManyVdoms => -4,
-            Self::SamePerson { .. } | Self::Exists { .. } | Self::TokenElsewhere(_) => -5,
+            Self::SamePerson { .. }
+            | Self::Exists { .. }
+            | Self::SameNetwork { .. }
+            | Self::TokenElsewhere(_) => -5,
             Self::TokenTaken { .. }
             | Self::InUse { .. }
             | Self::LastSuperAdmin(_)
@@ -298,6 +309,7 @@ impl AdminError {
             Self::VdomsExist(vdom) => {
                 format!("first delete them: config vdom / delete {vdom}")
             }
+            Self::SameNetwork { other, .. } => clients::next_step(other),
             Self::TokenElsewhere(token) => {
                 format!("take another token, or first delete {token} in the VDOM that has it")
             }

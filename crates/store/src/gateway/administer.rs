@@ -185,6 +185,10 @@ pub(super) async fn gather<T: Tx>(
         Some(vdom) => vdoms::holds(tx, vdom).await?,
         None => None,
     };
+    let neighbours = match &reads.neighbours {
+        Some(subnet) => entries::clients_of(tx, subnet).await?,
+        None => Vec::new(),
+    };
     Ok(Facts {
         users,
         tokens,
@@ -194,6 +198,7 @@ pub(super) async fn gather<T: Tx>(
         named,
         vdoms,
         holds,
+        neighbours,
         vdom_mode: settings.vdom_mode,
         default_policy,
         code_lifetime: settings.code_lifetime,

@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64;
 use domain::admin::Named;
-use domain::schema::{Field, Kind, Object, Place, Table, Value};
+use domain::schema::{Field, Kind, Object, Place, RADIUS_CLIENT, Table, Value};
 use domain::vdom::Vdom;
 use zeroize::Zeroizing;
 
@@ -81,6 +81,20 @@ fn assembled(table: &'static Table, rows: Vec<EntryField>) -> Result<Vec<Object>
         }
     }
     Ok(objects)
+}
+
+/// The RADIUS clients with this network.
+pub(super) async fn clients_of<T: Tx>(tx: &mut T, subnet: &str) -> Result<Vec<Place>, SqlError> {
+    let rows: Vec<(String, String)> = tx
+        .rows(
+            "SELECT vdom, entry FROM config \
+             WHERE path = $1 AND field = 'subnet' AND value = $2 ORDER BY vdom, entry",
+            &vals![RADIUS_CLIENT.path, subnet],
+        )
+        .await?;
+    rows.into_iter()
+        .map(|(vdom, key)| Ok(Place::new(parsed_vdom(&vdom)?, &RADIUS_CLIENT, key)))
+        .collect()
 }
 
 /// All virtual domains, the root first.
