@@ -3,6 +3,7 @@
 use domain::schema::{Field, Kind, Table};
 use domain::vdom::Vdom;
 
+use crate::permission::Permission;
 use crate::render::printable;
 use crate::walk::{Choice, Expected, Scope, Walk};
 use crate::words::{Beginning, Quoting};
@@ -72,8 +73,13 @@ impl Keys {
     }
 }
 
-pub(crate) fn completion(vdom: Vdom, scope: Scope, line_before_cursor: &str) -> Completion {
-    let Some((beginning, _, expected)) = at_cursor(scope, line_before_cursor) else {
+pub(crate) fn completion(
+    vdom: Vdom,
+    scope: Scope,
+    permission: &Permission,
+    line_before_cursor: &str,
+) -> Completion {
+    let Some((beginning, _, expected)) = at_cursor(scope, permission, line_before_cursor) else {
         return Completion::Nothing;
     };
     let Beginning {
@@ -94,8 +100,8 @@ pub(crate) fn completion(vdom: Vdom, scope: Scope, line_before_cursor: &str) -> 
     }
 }
 
-pub(crate) fn help(scope: Scope, line_before_cursor: &str) -> String {
-    let Some((beginning, walk, expected)) = at_cursor(scope, line_before_cursor) else {
+pub(crate) fn help(scope: Scope, permission: &Permission, line_before_cursor: &str) -> String {
+    let Some((beginning, walk, expected)) = at_cursor(scope, permission, line_before_cursor) else {
         return String::new();
     };
     let may_end = expected.end && beginning.partial.is_empty();
@@ -114,13 +120,17 @@ pub(crate) fn help(scope: Scope, line_before_cursor: &str) -> String {
     lines
 }
 
-fn at_cursor(scope: Scope, line_before_cursor: &str) -> Option<(Beginning, Walk, Expected)> {
+fn at_cursor(
+    scope: Scope,
+    permission: &Permission,
+    line_before_cursor: &str,
+) -> Option<(Beginning, Walk, Expected)> {
     let beginning = Beginning::parse(line_before_cursor)?;
     let mut walk = Walk::from(scope);
     for word in beginning.words.iter() {
         walk.step(word).ok()?;
     }
-    let expected = walk.expected();
+    let expected = walk.expected(permission);
     Some((beginning, walk, expected))
 }
 

@@ -29,6 +29,7 @@ pub mod editor;
 mod filter;
 pub mod manual;
 pub mod pager;
+mod permission;
 pub mod render;
 mod session;
 pub mod text;

@@ -1,5 +1,6 @@
 //! One administrator's session: where it stands, what was set and not saved, what each line means.
 
+use domain::access::Authority;
 use domain::admin::{AdminError, Operation};
 use domain::query::{Logins, Query, Whose};
 use domain::schema::{self, Field, Kind, Object, Table, ValueError};
@@ -10,6 +11,7 @@ use crate::complaint::{Complaint, Refused};
 use crate::complete::{self, Completion};
 use crate::debug::{Change, Line as DebugLine, Source, Switches};
 use crate::filter::{Filter, Output};
+use crate::permission::Permission;
 use crate::render::{Listing, Scope as Listed, View, Zone, printable};
 use crate::tree::Verb;
 use crate::walk::{GLOBAL_PLACE, Invocation, Scope, Walk, is_child};
@@ -52,6 +54,7 @@ const QUESTION: &str = "Do you want to continue? (y/n)";
 pub struct Session {
     zone: Zone,
     vdom_mode: VdomMode,
+    permission: Permission,
     place: Place,
     awaited: Option<Awaited>,
     /// What is done if the administrator confirms it.
@@ -94,11 +97,13 @@ enum Leave {
 }
 
 impl Session {
-    /// A session at the top. `zone` is the administrator's clock.
+    /// A session at the top, of somebody who may do everything. `zone` is the administrator's clock.
     pub fn new(zone: Zone) -> Self {
+        let anybody = Authority::system("");
         Self {
             zone,
             vdom_mode: VdomMode::default(),
+            permission: Permission::from(&anybody),
             place: Place::top(),
             awaited: None,
             asked: None,
@@ -118,13 +123,31 @@ impl Session {
         self.vdom_mode = mode;
     }
 
+    /// Tells what the administrator may do now; before each line, after [`Session::set_vdom_mode`].
+    pub fn set_authority(&mut self, authority: &Authority) {
+        self.permission = Permission::from(authority);
+        self.go_home();
+    }
+
+    /// Who may work in some virtual domains only never stands outside of them.
+    fn go_home(&mut self) {
+        let is_outside = matches!(self.place.base, Base::Top | Base::Global);
+        if let (VdomMode::Multi, Some(home)) = (self.vdom_mode, self.permission.home())
+            && is_outside
+        {
+            self.place.base = Base::Vdom(home);
+            self.place.levels.clear();
+        }
+    }
+
     /// The virtual domain that commands are about: `root` outside of any.
     pub fn vdom(&self) -> Vdom {
         self.context().vdom()
     }
 
     /// The prompt: `HOST # `, `HOST (fortitoken) # `, `HOST (FTKMOB99C7D975DF) # `. Automation reads
-    /// the word in brackets as letters, digits, `-` and `_`; what else a key has becomes `_`.
+    /// the word in brackets as letters, digits, `-` and `_`; what else a key has becomes `_`. Who may
+    /// change nothing has `$` in place of `#`.
     ///
     /// While a confirmation is awaited it is the question, see [`Session::is_asking`].
     pub fn prompt(&self, hostname: &str) -> String {
@@ -137,9 +160,10 @@ impl Session {
                 .map(|c| if is_word(c) { c } else { '_' })
                 .collect()
         };
+        let end = if self.permission.writes() { '#' } else { '$' };
         match self.place.name() {
-            None => format!("{hostname} # "),
-            Some(name) => format!("{hostname} ({}) # ", word(name)),
+            None => format!("{hostname} {end} "),
+            Some(name) => format!("{hostname} ({}) {end} ", word(name)),
         }
     }
 
@@ -158,14 +182,16 @@ impl Session {
         if self.passes(line) {
             return Step::Nothing;
         }
-        match self.understood(line) {
+        let step = match self.understood(line) {
             Ok(step) => step,
             Err(complaint) if self.passes_block_of(line) => {
                 let noted = "what stands in it is passed over, up to its 'end'";
                 Step::Refuse(format!("{complaint}{noted}\n"))
             }
             Err(complaint) => refuse(&complaint),
-        }
+        };
+        self.go_home();
+        step
     }
 
     /// Takes a question back: Ctrl-C is no answer.
@@ -209,6 +235,7 @@ impl Session {
         let (what, entered) = match self.awaited.take() {
             Some(Awaited::Commit(leave)) => {
                 self.leave(leave);
+                self.go_home();
                 (Refused::Setting, None)
             }
             Some(Awaited::NewVdom(vdom)) => (Refused::Command, Some(vdom)),
@@ -243,12 +270,17 @@ impl Session {
 
     /// What Tab does at the end of this beginning of a line.
     pub fn complete(&self, line_before_cursor: &str) -> Completion {
-        complete::completion(self.vdom(), self.scope(), line_before_cursor)
+        complete::completion(
+            self.vdom(),
+            self.scope(),
+            &self.permission,
+            line_before_cursor,
+        )
     }
 
     /// What `?` shows at the end of this beginning of a line.
     pub fn help(&self, line_before_cursor: &str) -> String {
-        complete::help(self.scope(), line_before_cursor)
+        complete::help(self.scope(), &self.permission, line_before_cursor)
     }
 
     /// Whether the line belongs into no history: it sets a password or secret, or may have been meant to.
@@ -303,6 +335,7 @@ impl Session {
             return Ok(Step::Nothing);
         }
         let invocation = Walk::along(self.scope(), &words)?;
+        self.permit(&invocation)?;
         if invocation.verb.is_of_a_vdom()
             && matches!(self.context(), Context::Top | Context::Global)
         {
@@ -322,6 +355,28 @@ impl Session {
         };
         let free = words.get(words.len() - invocation.free..).unwrap_or(&[]);
         self.run(&invocation, free, Output::through(filter))
+    }
+
+    /// Refuses what the administrator may not do.
+    fn permit(&self, invocation: &Invocation) -> Result<(), Complaint> {
+        let Invocation {
+            verb, first, path, ..
+        } = invocation;
+        let table = if path.is_empty() {
+            // Entries of `config vdom` are places: who may go there is asked by name.
+            let vdoms = (*verb != Verb::Edit).then_some(&schema::VDOM);
+            match self.scope() {
+                Scope::Table(table) | Scope::Entry(table) => Some(table),
+                Scope::Vdoms => vdoms,
+                Scope::Top(_) => None,
+            }
+        } else {
+            Table::at(&path.join(" ")).filter(|table| *table != &schema::VDOM)
+        };
+        if path[..] == [GLOBAL_PLACE] {
+            self.permission.enter_unit()?;
+        }
+        self.permission.check(first, *verb, table)
     }
 
     fn run(
@@ -425,7 +480,9 @@ impl Session {
             (None, Base::Vdoms) => Listed::Table(&schema::VDOM),
             (None, _) => listed(&invocation.path, &invocation.tables, key),
         };
-        let listing = Listing::new(view, scope, self.zone).within(self.context());
+        let listing = Listing::new(view, scope, self.zone)
+            .within(self.context())
+            .seen_with(self.permission.rights());
         run_into(Command::List(listing), output)
     }
 

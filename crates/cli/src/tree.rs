@@ -292,6 +292,8 @@ pub(crate) static VDOM: &[Node] = &[
     command("next", "Go on with another VDOM.", Verb::Next, &[]),
     LEAVE,
     ABORT,
+    EXIT,
+    QUIT,
 ];
 
 const CONFIG: Node = command(

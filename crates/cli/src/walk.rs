@@ -3,6 +3,7 @@
 use domain::schema::{self, Access, Field, Shape, Table, VDOM};
 
 use crate::complaint::Complaint;
+use crate::permission::Permission;
 use crate::session::Context;
 use crate::tree::{self, Argument, GROUPS, Keyword, Kind, Need, Node, REPORTS, Report, Verb};
 
@@ -86,6 +87,8 @@ pub(crate) const GLOBAL_PLACE: &str = "global";
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) verb: Verb,
+    /// The first word, unabbreviated.
+    pub(crate) first: &'static str,
     /// The words of its path, unabbreviated.
     pub(crate) path: Vec<&'static str>,
     /// The tables whose path is that or begins so, in the order of a full configuration.
@@ -101,6 +104,7 @@ pub(crate) struct Invocation {
 #[derive(Debug)]
 pub(crate) struct Walk {
     scope: Scope,
+    first: &'static str,
     node: Option<&'static Node>,
     /// How many of the node's arguments are complete.
     arguments: usize,
@@ -146,6 +150,7 @@ impl Walk {
     pub(crate) fn from(scope: Scope) -> Self {
         Self {
             scope,
+            first: "",
             node: None,
             arguments: 0,
             path: Vec::new(),
@@ -195,6 +200,7 @@ impl Walk {
         let tables = self.below().collect();
         Ok(Invocation {
             verb,
+            first: self.first,
             path: self.path,
             tables,
             field: self.field,
@@ -203,10 +209,10 @@ impl Walk {
         })
     }
 
-    /// What may come next.
-    pub(crate) fn expected(&self) -> Expected {
+    /// What may come next, as far as the administrator may use it.
+    pub(crate) fn expected(&self, permission: &Permission) -> Expected {
         let mut choices = self.choices();
-        choices.retain(Choice::is_offered);
+        choices.retain(|choice| choice.is_offered() && self.is_permitted(choice, permission));
         choices.extend(self.values());
         let argument = self
             .argument()
@@ -214,9 +220,31 @@ impl Walk {
         Expected {
             choices,
             argument,
-            keys: self.keys(),
+            keys: self.visible_keys(permission),
             end: self.may_end(),
         }
+    }
+
+    fn is_permitted(&self, choice: &Choice, permission: &Permission) -> bool {
+        match choice.leads {
+            Leads::To(node) => permission.offers(node, self.node.is_none(), self.scope.table()),
+            Leads::Deeper => {
+                let mut path = self.path.clone();
+                path.push(choice.word);
+                let reports = if self.may_report() { REPORTS } else { &[] };
+                let mut reports = reports.iter().map(|report| report.path);
+                below(&path).any(|table| permission.sees(table))
+                    || (path == [GLOBAL_PLACE] && permission.home().is_none())
+                    || reports.any(|report| is_below(report, &path) && permission.reports(report))
+            }
+            Leads::Field(_) | Leads::Child(_) | Leads::Value => true,
+        }
+    }
+
+    fn visible_keys(&self, permission: &Permission) -> Vec<&'static Table> {
+        let mut keys = self.keys();
+        keys.retain(|table| permission.sees(table));
+        keys
     }
 
     /// The field whose value comes next.
@@ -363,7 +391,12 @@ impl Walk {
 
     fn take(&mut self, choice: &Choice) {
         match choice.leads {
-            Leads::To(node) => (self.node, self.arguments) = (Some(node), 0),
+            Leads::To(node) => {
+                if self.node.is_none() {
+                    self.first = node.word;
+                }
+                (self.node, self.arguments) = (Some(node), 0);
+            }
             Leads::Field(field) => {
                 self.field = Some(field);
                 self.arguments += 1;

@@ -29,6 +29,7 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    access_profiles
     backup_and_restore
     from_a_fortigate
     administrators

@@ -9,6 +9,7 @@ use ident::{ActivationCode, LicenceCode, LicenceSerial, RegistrationId, TokenSer
 use otp::{Parameters, Seed, Step};
 use zeroize::Zeroizing;
 
+use crate::access::Authority;
 use crate::audit::{Actor, Event};
 use crate::name::{CanonicalName, UserName};
 use crate::schema::{Field, Object, Place, Table, VDOM, Value};
@@ -28,6 +29,7 @@ mod error;
 mod hardware;
 mod references;
 mod restore;
+mod rights;
 mod supply;
 mod token_entry;
 mod users;
@@ -518,11 +520,12 @@ pub fn apply(
     operation: Operation,
     facts: Facts,
     entropy: &Entropy,
-    actor: &Actor,
+    by: &Authority,
     now: Timestamp,
 ) -> Result<Plan, AdminError> {
+    rights::permit(&operation, by)?;
     vdoms::exists(&operation, &facts)?;
-    let context = Context::new(&facts, entropy, actor, now, Manner::Typed);
+    let context = Context::new(&facts, entropy, &by.actor, now, Manner::Typed);
     match operation {
         Operation::Configure { place, edits } => {
             configure::configure(&place, edits, facts, &context)

@@ -25,17 +25,9 @@ const PUBLIC_KEYS: usize = 3;
 /// fill the memory. Beyond it, what is not counted is bounded by the pool that hashes.
 const COUNTED_MAX: usize = 50_000;
 
-/// An entry of `config system admin`, as a login needs it.
+/// An entry of `config system admin`, as a login needs it before anything is proven.
 #[derive(Clone, Debug)]
 pub struct Administrator {
-    /// The name as configured; here, case matters.
-    pub name: Box<str>,
-    /// By what counters, tokens and events know the person.
-    pub person: CanonicalName,
-    /// The access profile.
-    pub profile: Box<str>,
-    /// Whether a new password must be set before anything else.
-    pub must_change_password: bool,
     hosts: TrustedHosts,
 }
 
@@ -52,16 +44,12 @@ pub fn public_keys(object: &Object) -> Vec<PublicKey> {
 }
 
 impl Administrator {
-    /// Reads an entry. A name that names nobody cannot be configured.
-    pub fn from_object(object: &Object) -> Option<Self> {
+    /// Reads an entry.
+    pub fn from_object(object: &Object) -> Self {
         debug_assert_eq!(object.table, &ADMIN);
-        Some(Self {
-            name: object.key.clone(),
-            person: person(&object.key).ok()?,
-            profile: object.text("accprofile").into(),
-            must_change_password: object.is_enabled("force-password-change"),
+        Self {
             hosts: TrustedHosts::from_object(object),
-        })
+        }
     }
 
     /// Whether the administrator may come from this address.
@@ -285,7 +273,7 @@ mod tests {
             let value: Value = field.parse(&words).unwrap();
             object.set(field, value);
         }
-        Administrator::from_object(&object).unwrap()
+        Administrator::from_object(&object)
     }
 
     fn fail(lockouts: &mut Lockouts, person: &CanonicalName, from: &str) -> Option<Timestamp> {

@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use domain::access::Authority;
 use domain::admin::{
     AdminError, Change, Delivery, Edit, Entropy, Facts, Message, Operation, Owned, Owner, Phone,
     Plan, Polled, Supplied, apply,
@@ -179,7 +180,13 @@ fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
         name: "admin".into(),
         interface: "console".into(),
     };
-    apply(operation, facts, &entropy, &actor, NOW)
+    apply(
+        operation,
+        facts,
+        &entropy,
+        &Authority::unlimited(actor),
+        NOW,
+    )
 }
 
 fn plan(operation: Operation, facts: Facts) -> Plan {

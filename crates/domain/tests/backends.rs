@@ -10,8 +10,8 @@
 
 use std::hash::RandomState;
 
+use domain::access::Authority;
 use domain::admin::{self, AdminError, Change, Edit, Entropy, Operation, Plan};
-use domain::audit::Actor;
 use domain::backend::{Account, Backend, Kind};
 use domain::client::Secret;
 use domain::login::{
@@ -153,7 +153,7 @@ fn configure(table: &'static Table, key: &str, edits: &[(&str, &str)]) -> Result
         seed: Zeroizing::new([0; 20]),
         salt: [9; SALT_LEN],
     };
-    admin::apply(operation, facts, &entropy, &Actor::system("test"), NOW)
+    admin::apply(operation, facts, &entropy, &Authority::system("test"), NOW)
 }
 
 fn missing(table: &'static Table, key: &str, edits: &[(&str, &str)]) -> &'static str {

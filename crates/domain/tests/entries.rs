@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+use domain::access::Authority;
 use domain::admin::{
     AdminError, Change, Entropy, Facts, Operation, Owned, Owner, Plan, Use, Uses, apply,
 };
@@ -40,7 +41,13 @@ fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
         name: "admin".into(),
         interface: "console".into(),
     };
-    apply(operation, facts, &entropy, &actor, NOW)
+    apply(
+        operation,
+        facts,
+        &entropy,
+        &Authority::unlimited(actor),
+        NOW,
+    )
 }
 
 fn rename(table: &'static Table, from: &str, to: &str) -> Operation {

@@ -7,11 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
+use domain::access::Authority;
 use domain::admin::{
     AdminError, Change, Edit, Entropy, Facts, HardwareAnswer, Message, Operation, Owned, Plan,
     Remark, apply,
 };
-use domain::audit::{ActivationStage, Actor, What};
+use domain::audit::{ActivationStage, What};
 use domain::schema::{FORTITOKEN, Place, Value};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationFailure, Stage, Token, TokenStatus};
@@ -59,7 +60,7 @@ fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
         seed: Zeroizing::new([9; 20]),
         salt: [9; 16],
     };
-    apply(operation, facts, &entropy, &Actor::system("test"), NOW)
+    apply(operation, facts, &entropy, &Authority::system("test"), NOW)
 }
 
 fn edit(serial: TokenSerial, seed: Option<Value>) -> Operation {

@@ -7,8 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+use domain::access::Authority;
 use domain::admin::{AdminError, Change, Edit, Entropy, Facts, Operation, Plan, apply};
-use domain::audit::Actor;
 use domain::name::UserName;
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{LOCAL, Object, PASSWORD_POLICY, Place, Table, Value};
@@ -71,7 +71,7 @@ fn configured(
         seed: Zeroizing::new([1; 20]),
         salt: [9; SALT_LEN],
     };
-    let Plan { changes, .. } = apply(operation, facts, &entropy, &Actor::system("test"), NOW)?;
+    let Plan { changes, .. } = apply(operation, facts, &entropy, &Authority::system("test"), NOW)?;
     match changes.into_iter().next() {
         Some(Change::User(user)) => Ok(user),
         other => panic!("{other:?}"),

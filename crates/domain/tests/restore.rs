@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 
+use domain::access::Authority;
 use domain::admin::{
     About, Change, Coverage, Edit, Entropy, Facts, Incoming, Named, Owned, Owner, Reads, Remark,
     Report, Restore, Restoring,
@@ -19,8 +20,6 @@ use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{
     FORTITOKEN, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Shape, Table, VDOM, Value,
 };
-use domain::security::Profile;
-use domain::settings::VdomMode;
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
 use domain::user::{TwoFactor, User};
@@ -67,15 +66,12 @@ impl World {
                 .and_then(|place| self.object(place))
                 .cloned(),
             all: self.objects.iter().filter(in_table).cloned().collect(),
-            uses: None,
             named: named
                 .map(|named| (named.clone(), named.key.clone()))
                 .collect::<HashMap<_, _>>(),
-            profile: Profile::Compatible,
             vdoms: vec![Vdom::ROOT],
-            holds: None,
-            vdom_mode: VdomMode::None,
             code_lifetime: Span::from_hours(72),
+            ..Facts::default()
         }
     }
 
@@ -136,10 +132,10 @@ impl World {
             seed: Zeroizing::new([1; 20]),
             salt: [1; SALT_LEN],
         };
-        let actor = Actor {
+        let by = Authority::unlimited(Actor {
             name: "admin".into(),
             interface: "console".into(),
-        };
+        });
         let origin = "file a.conf".into();
         let mut restoring = Restoring::new(Restore {
             origin,
@@ -147,14 +143,14 @@ impl World {
             entries,
         });
         while let Some(reads) = restoring.reads() {
-            let plan = restoring.decide(self.facts(&reads), &entropy, &actor, NOW);
+            let plan = restoring.decide(self.facts(&reads), &entropy, &by, NOW);
             assert!(plan.messages.is_empty(), "nobody is asked for anything");
             assert!(plan.events.is_empty(), "one event tells of all");
             plan.changes
                 .into_iter()
                 .for_each(|change| self.change(change));
         }
-        let (event, report) = restoring.finish(&actor, NOW);
+        let (event, report) = restoring.finish(&by.actor, NOW);
         assert!(
             matches!(&event.what, What::Changed { action, object, .. }
                 if &**action == "config.restore" && &**object == "file a.conf"),

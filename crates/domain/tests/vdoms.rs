@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+use domain::access::Authority;
 use domain::admin::{
     AdminError, Change, Edit, Entropy, Facts, Held, Holds, Message, Operation, Owned, Plan,
     VDOMS_MAX, apply,
@@ -64,7 +65,13 @@ fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
         name: "admin".into(),
         interface: "console".into(),
     };
-    apply(operation, facts, &entropy, &actor, NOW)
+    apply(
+        operation,
+        facts,
+        &entropy,
+        &Authority::unlimited(actor),
+        NOW,
+    )
 }
 
 fn refused(operation: Operation, facts: Facts) -> AdminError {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cli::console::Greeting;
+use domain::access::Authority;
 use domain::audit::Actor;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -21,9 +22,6 @@ use crate::stopped;
 
 /// How long a client may take for its first line.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Who owns the data directory may do everything.
-const OWNER_PROFILE: &str = "super_admin";
 
 /// Serves administrators until told to stop.
 pub(crate) async fn run(
@@ -53,7 +51,7 @@ async fn serve(
     let greeting = tokio::time::timeout(GREETING_TIMEOUT, greeted(&mut reader)).await??;
     let sessions = executor.sessions();
     let session = sessions
-        .open(actor, Via::Console, OWNER_PROFILE, clock::now())
+        .open(Authority::unlimited(actor), Via::Console, clock::now())
         .map_err(io::Error::other)?;
     tokio::select! {
         served = converse(greeting, reader, writer, &executor, &session) => served,

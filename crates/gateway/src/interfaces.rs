@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use domain::access::Authority;
 use domain::admin::Operation;
-use domain::audit::Actor;
 use domain::schema::{INTERFACE, Object, Place};
 use domain::vdom::Vdom;
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
@@ -112,8 +112,8 @@ async fn add(store: &GatewayStore, place: Place) -> Result<(), String> {
         edits: Vec::new(),
     };
     let entropy = clock::entropy().map_err(|error| error.to_string())?;
-    let actor = Actor::system("interfaces");
-    let done = store.administer(operation, entropy, actor, clock::now(), None);
+    let by = Authority::system("interfaces");
+    let done = store.administer(operation, entropy, by, clock::now(), None);
     match done.await {
         Ok(_) => Ok(()),
         Err(Failure::Refused(error)) => Err(error.to_string()),

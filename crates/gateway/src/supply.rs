@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use cli::debug::{Place, Source};
 use cli::render::Request as Asked;
+use domain::access::Authority;
 use domain::admin::{AdminError, Delivery, Message, Operation, Phone, Polled, Supplied};
-use domain::audit::Actor;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Stage};
 use domain::vdom::Vdom;
@@ -588,11 +588,11 @@ impl Supply {
         settles: Option<i64>,
         now: Timestamp,
     ) -> Result<Vec<i64>, PollError> {
-        let actor = Actor::system("forticldd");
+        let by = Authority::system("forticldd");
         let entropy = clock::entropy()?;
         let done = self
             .store
-            .administer(operation, entropy, actor, now, settles)
+            .administer(operation, entropy, by, now, settles)
             .await?;
         Ok(done.messages)
     }

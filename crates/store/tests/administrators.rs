@@ -12,12 +12,15 @@
 
 mod support;
 
+use domain::access::{
+    Authority, BUILT_IN, FIXED, PROF_ADMIN, Profile, SUPER_ADMIN, SUPER_ADMIN_READONLY,
+};
 use domain::admin::{AdminError, Edit, Message, Operation, Owned};
 use domain::administrator;
 use domain::audit::{Actor, Event, Leave, What};
 use domain::login::{CodePosition, Factor};
 use domain::reason::Reason;
-use domain::schema::{ADMIN, LOCAL, Place, Value};
+use domain::schema::{ACCPROFILE, ADMIN, GLOBAL, LOCAL, Place, Value};
 use domain::token::Stage;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -69,7 +72,7 @@ fn delete(table: &'static domain::schema::Table, key: &str) -> Operation {
 }
 
 async fn refused(store: &GatewayStore, operation: Operation) -> AdminError {
-    let done = store.administer(operation, entropy(SEED), admin(), START, None);
+    let done = store.administer(operation, entropy(SEED), authority(), START, None);
     match done.await.unwrap_err() {
         Failure::Refused(error) => error,
         Failure::Undecided(why) => panic!("{why}"),
@@ -198,4 +201,103 @@ async fn events_of_administrators_are_read_as_they_were_written() {
         let event = store.event(number).await.unwrap().unwrap().event;
         assert_eq!(event.what, what);
     }
+}
+
+// ---------------------------------------------------------------- rights
+
+async fn by(store: &GatewayStore, profile: &str) -> Authority {
+    let object = store.object(Place::new(Vdom::ROOT, &ACCPROFILE, profile));
+    Authority {
+        profile: Profile::from_object(&object.await.unwrap().unwrap()),
+        ..authority()
+    }
+}
+
+async fn denied(store: &GatewayStore, operation: Operation, by: &Authority) -> bool {
+    let done = store.administer(operation, entropy(SEED), by.clone(), START, None);
+    match done.await {
+        Ok(_) => false,
+        Err(Failure::Refused(error)) => {
+            assert_eq!(error.return_code(), -37, "{error}");
+            true
+        }
+        Err(Failure::Undecided(why)) => panic!("{why}"),
+    }
+}
+
+#[tokio::test]
+async fn who_may_only_look_changes_nothing_but_the_own_password() {
+    let (_dir, store) = administered().await;
+    let readonly = by(&store, SUPER_ADMIN_READONLY).await;
+    let vdom = Vdom::ROOT;
+    let operations = vec![
+        assignment("alice", token()),
+        configure(&GLOBAL, "", vec![set(&GLOBAL, "hostname", "other")]),
+        configure(&ADMIN, "second", vec![password()]),
+        configure(
+            &ADMIN,
+            "admin",
+            vec![password(), set(&ADMIN, "comments", "x")],
+        ),
+        delete(&ADMIN, "second"),
+        Operation::Purge {
+            vdom,
+            table: &LOCAL,
+        },
+        provision(token()),
+        Operation::Renew {
+            vdom,
+            token: token(),
+        },
+        import("A1B2-C3D4-E5F6-A7B8-C9D0"),
+        Operation::Unlock(name("alice")),
+    ];
+    for operation in operations {
+        let said = format!("{operation:?}");
+        assert!(denied(&store, operation, &readonly).await, "{said}");
+    }
+    let own = configure(&ADMIN, "admin", vec![password()]);
+    assert!(!denied(&store, own, &readonly).await);
+    assert!(!denied(&store, supplied(token()), &readonly).await);
+}
+
+#[tokio::test]
+async fn only_super_admin_makes_administrators_and_profiles() {
+    let (_dir, store) = administered().await;
+    let prof_admin = by(&store, PROF_ADMIN).await;
+    let global = configure(&GLOBAL, "", vec![set(&GLOBAL, "hostname", "other")]);
+    assert!(!denied(&store, global, &prof_admin).await);
+    for operation in [
+        configure(&ADMIN, "mine", vec![password()]),
+        configure(
+            &ACCPROFILE,
+            "mine",
+            vec![set(&ACCPROFILE, "authgrp", "read")],
+        ),
+        delete(&ADMIN, "second"),
+    ] {
+        assert!(denied(&store, operation, &prof_admin).await);
+    }
+}
+
+#[tokio::test]
+async fn built_in_profiles_stay_and_a_saved_configuration_may_name_them() {
+    let (_dir, store) = administered().await;
+    let everything = by(&store, SUPER_ADMIN).await;
+    for profile in BUILT_IN {
+        assert!(denied(&store, delete(&ACCPROFILE, profile), &everything).await);
+    }
+    let less = || vec![set(&ACCPROFILE, "authgrp", "none")];
+    for profile in FIXED {
+        let changed = configure(&ACCPROFILE, profile, less());
+        assert!(denied(&store, changed, &everything).await, "{profile}");
+    }
+    let changed = configure(&ACCPROFILE, PROF_ADMIN, less());
+    assert!(!denied(&store, changed, &everything).await);
+    let same = vec![
+        set(&ACCPROFILE, "authgrp", "read-write"),
+        set(&ACCPROFILE, "scope", "global"),
+    ];
+    let again = configure(&ACCPROFILE, SUPER_ADMIN, same);
+    assert!(!denied(&store, again, &everything).await);
 }

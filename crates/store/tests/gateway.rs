@@ -768,7 +768,7 @@ async fn a_checkpoint_that_waits_behind_a_new_seed_does_not_undo_its_drift() {
     let release = hold(&store);
     let operation = provision(token());
     let (provisioned, checkpointed, ()) = tokio::join!(
-        store.administer(operation, entropy(OTHER), admin(), now, None),
+        store.administer(operation, entropy(OTHER), authority(), now, None),
         store.checkpoint(),
         async { release.send(()).unwrap() }
     );
@@ -1024,7 +1024,7 @@ async fn crowd() -> (TempDir, GatewayStore) {
     let assigned = (0..CROWD).map(|number| {
         let (user, token) = member(number);
         let operation = assignment(&user, token);
-        store.administer(operation, entropy(SEED), admin(), START, None)
+        store.administer(operation, entropy(SEED), authority(), START, None)
     });
     let assigned: Vec<_> = assigned.collect();
     join_all(assigned).await;
@@ -1252,7 +1252,7 @@ async fn the_outbox_survives_and_is_settled_with_the_answer() {
         licence: licence(),
         tokens: vec![token()],
     };
-    let settled = store.administer(imported, entropy([0; 20]), admin(), later, Some(number));
+    let settled = store.administer(imported, entropy([0; 20]), authority(), later, Some(number));
     settled.await.unwrap();
     assert!(store.outbox(None, 10).await.unwrap().is_empty());
     let store = reopen(dir.path(), store, later).await;
@@ -1266,7 +1266,13 @@ async fn an_operation_that_is_refused_settles_nothing() {
     let before = store.outbox(None, 10).await.unwrap();
     assert!(provisions(&before[0].message, token()));
     let unknown = provision(TokenSerial::mobile([9; 5]));
-    let refused = store.administer(unknown, entropy(SEED), admin(), START, Some(before[0].id));
+    let refused = store.administer(
+        unknown,
+        entropy(SEED),
+        authority(),
+        START,
+        Some(before[0].id),
+    );
     refused.await.unwrap_err();
     let after = store.outbox(None, 10).await.unwrap();
     assert_eq!(after.len(), before.len());

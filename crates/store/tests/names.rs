@@ -59,7 +59,7 @@ fn purge(table: &'static Table) -> Operation {
 }
 
 async fn refusal(store: &GatewayStore, operation: Operation) -> AdminError {
-    let done = store.administer(operation, entropy([0; 20]), admin(), START, None);
+    let done = store.administer(operation, entropy([0; 20]), authority(), START, None);
     match done.await {
         Err(Failure::Refused(error)) => error,
         other => panic!("not refused: {other:?}"),

@@ -153,7 +153,7 @@ async fn a_policy_goes_by_its_new_name_with_everybody_who_has_it() {
     run(&store, configure(&SETTING, "", vec![default]), START).await;
     let place = || Place::new(Vdom::ROOT, &PASSWORD_POLICY, "short");
     let remove = Operation::Remove { place: place() };
-    let done = store.administer(remove, entropy([0; 20]), admin(), START, None);
+    let done = store.administer(remove, entropy([0; 20]), authority(), START, None);
     let Err(Failure::Refused(error)) = done.await else {
         panic!("a policy in use was deleted");
     };

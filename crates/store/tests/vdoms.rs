@@ -81,7 +81,7 @@ fn remove(vdom: Vdom, table: &'static Table, key: &str) -> Operation {
 }
 
 async fn refusal(store: &GatewayStore, operation: Operation) -> AdminError {
-    let done = store.administer(operation, entropy([0; 20]), admin(), START, None);
+    let done = store.administer(operation, entropy([0; 20]), authority(), START, None);
     match done.await {
         Err(Failure::Refused(error)) => error,
         other => panic!("not refused: {other:?}"),

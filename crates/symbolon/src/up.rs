@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use data_encoding::BASE32_NOPAD;
+use domain::access::Authority;
 use domain::admin::{Edit, Operation};
 use domain::audit::Actor;
 use domain::licensing::AccountName;
@@ -341,9 +342,9 @@ async fn first_administrator(store: &GatewayStore) -> Result<Option<Zeroizing<St
         place: Place::new(Vdom::ROOT, &ADMIN, "admin"),
         edits: edits.into_iter().flatten().collect(),
     };
-    let actor = Actor::system("first start");
+    let by = Authority::system("first start");
     store
-        .administer(operation, clock::entropy()?, actor, clock::now(), None)
+        .administer(operation, clock::entropy()?, by, clock::now(), None)
         .await
         .map_err(|failure| anyhow::anyhow!("the first administrator cannot be made: {failure}"))?;
     Ok(Some(password))

@@ -258,6 +258,50 @@ fn a_key_does_not_stand_for_the_code() {
 }
 
 #[test]
+fn a_profile_bounds_what_an_administrator_sees_and_does() {
+    let (home, _running, admin) = started();
+    let set = format!(
+        "config system accprofile\nedit helpdesk\nset authgrp read\nend\n\
+         config system admin\nedit helper\nset accprofile helpdesk\nset password {ADMIN_PASSWORD}\nend"
+    );
+    admin.exec(&set).ok();
+    let helper = Ssh::new(&home, "helper", ADMIN_PASSWORD);
+    let mut terminal = helper.terminal();
+    terminal.expect("symbolon $ ");
+    terminal.type_in("config system admin\r");
+    terminal.expect("Command fail. Return code -37");
+    let denied = helper
+        .exec("config user local\nedit alice\nset status disable\nend")
+        .refused();
+    assert!(denied.contains("authgrp read-write"), "{denied}");
+
+    admin
+        .exec("config system accprofile\nedit helpdesk\nset authgrp read-write\nend")
+        .ok();
+    let user = format!("config user local\nedit alice\nset passwd {ADMIN_PASSWORD}\nend");
+    until("the session that is open has the new rights", || {
+        terminal.type_in("\r");
+        terminal.rest().contains("symbolon # ")
+    });
+    helper.exec(&user).ok();
+
+    for fixed in ["super_admin", "super_admin_readonly"] {
+        let changed = format!("config system accprofile\nedit {fixed}\nset authgrp none\nend");
+        assert!(admin.exec(&changed).refused().contains("-37"));
+    }
+    let used = admin
+        .exec("config system accprofile\ndelete helpdesk\nend")
+        .refused();
+    assert!(used.contains("helper"), "{used}");
+    admin.exec("config system admin\ndelete helper\nend").ok();
+    terminal.expect("The gateway closes this session.");
+    let last = admin
+        .exec("config system admin\ndelete admin\nend")
+        .refused();
+    assert!(last.contains("last administrator"), "{last}");
+}
+
+#[test]
 fn failures_lock_out_whoever_is_asked_for_and_tell_nothing() {
     let (home, _running, admin) = started();
     admin

@@ -119,6 +119,8 @@ impl Chapter {
             | AdminError::Exists { .. }
             | AdminError::FixedKey(_)
             | AdminError::LastSuperAdmin(_)
+            | AdminError::Denied { .. }
+            | AdminError::FixedProfile(_)
             | AdminError::InUse { .. }
             | AdminError::SameNetwork { .. }
             | AdminError::NoVdom(_)
@@ -205,6 +207,11 @@ fn of_entries() -> Vec<AdminError> {
         },
         AdminError::FixedKey(&FORTITOKEN),
         AdminError::LastSuperAdmin("admin".into()),
+        AdminError::Denied {
+            profile: "helpdesk".into(),
+            table: &LOCAL,
+        },
+        AdminError::FixedProfile("super_admin".into()),
     ]
 }
 

@@ -54,6 +54,10 @@ fn facts(table: &'static Table) -> Vec<String> {
         Scope::Global => "Once in the unit; with virtual domains under `config global`.".to_owned(),
         Scope::Vdom => "Once in each virtual domain, where there are any.".to_owned(),
     });
+    facts.push(format!(
+        "Access profiles grant it as {}.",
+        code(granted_as(table.area))
+    ));
     let referring = references_to(table);
     if !referring.is_empty() {
         facts.push(format!(
@@ -76,6 +80,15 @@ fn entries(key: &Key) -> String {
         code(key.name),
         prose(key.help)
     )
+}
+
+fn granted_as(area: Area) -> &'static str {
+    match area {
+        Area::Authentication => "authgrp",
+        Area::System => "sysgrp",
+        Area::Log => "loggrp",
+        Area::Administrators => "sysgrp to look at; only super_admin changes it",
+    }
 }
 
 /// The fields that name entries of this table, with where they are.

@@ -1,5 +1,6 @@
 //! `show`, `show full-configuration` and `get`.
 
+use domain::access::{Right, Rights};
 use domain::query::Query;
 use domain::schema::{ALL, Access, Field, KeyForm, Kind, Object, Shape, Table, Value};
 use domain::time::Timestamp;
@@ -50,6 +51,7 @@ pub struct Listing {
     view: View,
     scope: Scope,
     context: Context,
+    rights: Rights,
     zone: Zone,
     /// Whether `config …` of the table at hand was printed.
     open: bool,
@@ -83,9 +85,15 @@ impl Listing {
             view,
             scope,
             context: Context::Unit,
+            rights: Rights::ALL,
             zone,
             open: false,
         }
+    }
+
+    /// The listing as far as somebody sees it.
+    pub(crate) fn seen_with(self, rights: Rights) -> Self {
+        Self { rights, ..self }
     }
 
     /// The listing as it is asked for in a part of the unit.
@@ -101,13 +109,20 @@ impl Listing {
             (Scope::All, context) => ALL
                 .iter()
                 .copied()
-                .filter(|table| context.shows(table))
+                .filter(|table| context.shows(table) && self.is_seen(table))
                 .collect(),
-            (Scope::Group(tables), _) => tables.clone(),
+            (Scope::Group(tables), _) => {
+                let tables = tables.iter().copied();
+                tables.filter(|table| self.is_seen(table)).collect()
+            }
             (Scope::Table(table) | Scope::Entry(table, _), _) => vec![*table],
         };
         let parts = tables.into_iter().map(|table| Part::Table(here, table));
         parts.collect()
+    }
+
+    fn is_seen(&self, table: &Table) -> bool {
+        self.rights.on(table.area) >= Right::Read
     }
 
     /// All virtual domains are made before anything is set in one of them, as FortiOS shows it.
@@ -116,7 +131,7 @@ impl Listing {
             let tables = ALL
                 .iter()
                 .copied()
-                .filter(move |table| context.configures(table));
+                .filter(move |table| context.configures(table) && self.is_seen(table));
             tables.map(move |table| Part::Table(context.vdom(), table))
         };
         if self.view == View::Get {

@@ -37,6 +37,7 @@ impl Session {
     pub(super) fn edit(&mut self, key: &str) -> Result<Step, Complaint> {
         if self.is_among_vdoms() {
             let vdom = vdom(key)?;
+            self.permission.enter(vdom)?;
             self.awaited = Some(Awaited::Vdom(vdom));
             return Ok(self.fetch(&VDOM, key));
         }

@@ -1,7 +1,11 @@
 //! Who is logged in.
 
+use domain::access::{Authority, Profile, Realms};
+use domain::audit::Actor;
 use domain::query::AdminSession;
+use domain::schema::{ACCPROFILE, Object};
 use domain::time::{Span, Timestamp};
+use domain::vdom::Vdom;
 
 pub(super) fn administrators(now: Timestamp) -> [AdminSession; 2] {
     [
@@ -28,4 +32,34 @@ pub(super) fn administrators(now: Timestamp) -> [AdminSession; 2] {
             idle: Span::from_secs(61),
         },
     ]
+}
+
+/// Who owns the console.
+pub(super) fn unlimited() -> Authority {
+    Authority::unlimited(Actor {
+        name: "admin".into(),
+        interface: "console".into(),
+    })
+}
+
+/// One with a profile of these fields, such as `authgrp=read cli-exec=disable`; with `vdom=NAME` in
+/// this virtual domain alone.
+pub(super) fn limited(fields: &str) -> Authority {
+    let (mut object, mut realms) = (Object::new(&ACCPROFILE, "limited"), Realms::All);
+    for (field, value) in fields
+        .split_whitespace()
+        .filter_map(|it| it.split_once('='))
+    {
+        if field == "vdom" {
+            realms = Realms::These(Box::new([Vdom::parse(value).unwrap()]));
+        } else {
+            assert!(ACCPROFILE.field(field).is_some(), "{field}");
+            object = object.with(field, Some(value));
+        }
+    }
+    Authority {
+        profile: Profile::from_object(&object),
+        realms,
+        ..unlimited()
+    }
 }

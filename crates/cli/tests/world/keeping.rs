@@ -4,7 +4,6 @@ use cli::render::{self, Kept, OpenedBy};
 use cli::text::{self, Header, Origin, PasswordKey, Stamp};
 use cli::{Backup, BackupPassword, Command, Destination, Extent, Restore, RestoreSource};
 use domain::admin::{self, Coverage, Edit, Entropy, Operation, Restoring};
-use domain::audit::Actor;
 use domain::password::PasswordHash;
 use domain::schema::{FORTITOKEN, LOCAL, Place, Value};
 use zeroize::Zeroizing;
@@ -185,22 +184,19 @@ impl World {
     }
 
     fn take_in(&mut self, mut restoring: Restoring) -> admin::Report {
-        let actor = Actor {
-            name: "admin".into(),
-            interface: "console".into(),
-        };
+        let by = self.authority.clone();
         let entropy = Entropy {
             seed: Zeroizing::new([7; 20]),
             salt: [7; 16],
         };
         while let Some(reads) = restoring.reads() {
-            let plan = restoring.decide(self.facts(&reads), &entropy, &actor, self.now);
+            let plan = restoring.decide(self.facts(&reads), &entropy, &by, self.now);
             assert!(plan.messages.is_empty() && plan.events.is_empty());
             for change in plan.changes {
                 self.change(change);
             }
         }
-        restoring.finish(&actor, self.now).1
+        restoring.finish(&by.actor, self.now).1
     }
 
     /// Users, tokens and configuration, to be tried on.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use cli::debug::{self, Application, Line, Source, Text};
 use cli::render::{self, Activation, Listing, Outcome, Part, Qr, Request, Zone};
 use cli::{Action, Command, Completion, Output, Session, Step, Synchronise, TestToken};
+use domain::access::Authority;
 use domain::admin::{
     self, AdminError, Change, Entropy, Facts, Held, Holds, Message, Named, Operation, Owned, Owner,
     Phone, Plan, Polled, Reads, Remark, Supplied, Use, Uses, UsesOf,
 };
 use domain::advice::Advice;
-use domain::audit::{Actor, Event};
+use domain::audit::Event;
 use domain::explain::Finding;
 use domain::login::{Origin, Spend};
 use domain::name::{CanonicalName, Realm};
@@ -52,6 +53,7 @@ const PHONE: &str = "fa0678e8f9e35f6a251cea691e4d56ed6fe9169ad03d2d26fe6dede6c89
 
 pub(crate) struct World {
     session: Session,
+    authority: Authority,
     now: Timestamp,
     users: Vec<User>,
     tokens: Vec<Token>,
@@ -78,6 +80,7 @@ impl World {
     pub(crate) fn new() -> Self {
         Self {
             session: Session::new(zone()),
+            authority: administrators::unlimited(),
             now: START,
             users: Vec::new(),
             tokens: vec![
@@ -113,6 +116,7 @@ impl World {
     pub(crate) fn line(&mut self, line: &str) -> (String, Goes) {
         let mut text = String::new();
         self.session.set_vdom_mode(self.vdom_mode());
+        self.session.set_authority(&self.authority);
         let mut step = self.session.feed(line);
         loop {
             match step {
@@ -185,6 +189,12 @@ impl World {
                 String::new()
             }
             ("debug", text) => self.debug(text),
+            ("profile", fields) => {
+                self.authority = administrators::limited(fields);
+                self.session.set_vdom_mode(self.vdom_mode());
+                self.session.set_authority(&self.authority);
+                String::new()
+            }
             _ => panic!("nothing is known to happen as {event:?}"),
         }
     }
@@ -569,17 +579,14 @@ impl World {
             seed: Zeroizing::new([7; 20]),
             salt: [7; 16],
         };
-        let actor = Actor {
-            name: "admin".into(),
-            interface: "console".into(),
-        };
+        let by = self.authority.clone();
         let facts = self.facts(&operation.reads());
         let Plan {
             changes,
             messages,
             remarks,
             ..
-        } = admin::apply(operation, facts, &entropy, &actor, self.now)?;
+        } = admin::apply(operation, facts, &entropy, &by, self.now)?;
         for change in changes {
             self.change(change);
         }

@@ -5,9 +5,9 @@ use ident::TokenSerial;
 
 use super::configure::required;
 use super::{AdminError, Context, Facts, Manner, Owned, Owner, Plan, supply};
-use crate::access::SUPER_ADMIN;
+use crate::access::{BUILT_IN, FIXED, SUPER_ADMIN};
 use crate::name::{CanonicalName, Realm, UserName};
-use crate::schema::{ADMIN, FORTITOKEN, Object, Table};
+use crate::schema::{ACCPROFILE, ADMIN, FORTITOKEN, Object, Place, Table};
 use crate::vdom::Vdom;
 
 /// What has to be read besides the entry: who else may do everything.
@@ -55,6 +55,39 @@ pub(super) fn removed(
         facts,
         context,
     ))
+}
+
+/// What a profile grants that stays as it is.
+pub(super) struct FixedGrants(Vec<Box<str>>);
+
+impl FixedGrants {
+    /// Notes what an entry grants before it is changed, if it is such a profile.
+    pub(super) fn by(place: &Place, stored: Option<&Object>) -> Option<Self> {
+        let is_fixed = place.table() == &ACCPROFILE && FIXED.contains(&place.key());
+        is_fixed.then(|| Self(stored.map(texts).unwrap_or_default()))
+    }
+
+    /// Refuses to grant anything else. To say again what it says is no change: a saved configuration
+    /// does.
+    pub(super) fn must_be(self, object: &Object) -> Result<(), AdminError> {
+        if texts(object) == self.0 {
+            return Ok(());
+        }
+        Err(AdminError::FixedProfile(object.key.clone()))
+    }
+}
+
+fn texts(object: &Object) -> Vec<Box<str>> {
+    let fields = object.table.fields.iter();
+    fields.map(|field| object.text(field.name).into()).collect()
+}
+
+/// Refuses to take away a profile that is there from the start.
+pub(super) fn profile_stays(place: &Place) -> Result<(), AdminError> {
+    if place.table() == &ACCPROFILE && BUILT_IN.contains(&place.key()) {
+        return Err(AdminError::FixedProfile(place.key().into()));
+    }
+    Ok(())
 }
 
 fn name(key: &str) -> Result<UserName, AdminError> {

@@ -3,7 +3,7 @@
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::administrators::{self, reassign};
+use super::administrators::{self, FixedGrants, profile_stays, reassign};
 use super::{AdminError, Change, Context, Edit, Facts, Plan, Reads, Remark};
 use super::{authserver, clients, references, token_entry, users, vdoms};
 use crate::audit::{Event, What};
@@ -116,6 +116,7 @@ fn configure_object(
     }
     let stored = facts.object.take();
     let token_before = stored.as_ref().and_then(administrators::in_use);
+    let granted = FixedGrants::by(place, stored.as_ref());
     let mut object = stored.unwrap_or_else(|| Object::at(place));
     let mut remarks = Vec::new();
     for edit in edits {
@@ -152,6 +153,9 @@ fn configure_object(
     vdoms::mode_fits(&object, &facts)?;
     if table == &RADIUS_CLIENT {
         clients::complete(&object, &facts)?;
+    }
+    if let Some(granted) = granted {
+        granted.must_be(&object)?;
     }
     if table == &LDAP {
         authserver::directory(&object)?;
@@ -281,6 +285,7 @@ pub(super) fn remove(
         Plan::of(Change::TokenRemoved(serial))
     } else {
         let object = facts.object.take().ok_or_else(missing)?;
+        profile_stays(place)?;
         let released = if place.table() == &ADMIN {
             administrators::removed(&object, facts, context)?
         } else {

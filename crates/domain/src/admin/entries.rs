@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use ident::TokenSerial;
 
+use super::administrators::profile_stays;
 use super::configure::{person, writable};
 use super::references::with_owner;
 use super::users::in_use;
@@ -12,7 +13,7 @@ use crate::access::SUPER_ADMIN;
 use crate::administrator;
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, UserName};
-use crate::schema::{ADMIN, FORTITOKEN, LOCAL, Place, Table, VDOM};
+use crate::schema::{ACCPROFILE, ADMIN, FORTITOKEN, LOCAL, Place, Table, VDOM};
 use crate::user::User;
 use crate::vdom::Vdom;
 
@@ -57,6 +58,9 @@ pub(super) fn purge(
     if table == &ADMIN {
         return Err(AdminError::LastSuperAdmin(SUPER_ADMIN.into()));
     }
+    if table == &ACCPROFILE {
+        return Err(AdminError::FixedProfile(SUPER_ADMIN.into()));
+    }
     if table == &FORTITOKEN {
         let mut owned = facts.tokens.iter();
         if let Some(uses) = owned.find_map(|owned| with_owner(None, owned)) {
@@ -94,6 +98,7 @@ pub(super) fn rename(
         return Ok(noted.and(Plan::of(Change::UserRenamed(from, to))));
     }
     vacant(&place, &to, &facts)?;
+    profile_stays(&place)?;
     let names = (
         administrator::person(place.key()),
         administrator::person(&to),

@@ -3,6 +3,7 @@
 use ident::{TokenKind, TokenSerial};
 
 use super::{Holds, Named, Uses, VDOMS_MAX, clients};
+use crate::access::{Area, SUPER_ADMIN};
 use crate::name::{NameError, Realm, UserName};
 use crate::password::PasswordError;
 use crate::password_policy::Weakness;
@@ -87,6 +88,17 @@ pub enum AdminError {
         /// Who has it.
         owner: UserName,
     },
+    /// The access profile does not go so far.
+    #[error("no permission to change {}", table.path)]
+    Denied {
+        /// The profile of who wants to.
+        profile: Box<str>,
+        /// What is not to be changed.
+        table: &'static Table,
+    },
+    /// A profile that stays as it is.
+    #[error("the access profile '{0}' cannot be changed or deleted")]
+    FixedProfile(Box<str>),
     /// Somebody must be left who may do everything.
     #[error("'{0}' is the last administrator whose profile is super_admin")]
     LastSuperAdmin(Box<str>),
@@ -196,6 +208,19 @@ pub enum AdminError {
     },
 }
 
+/// Who can grant the right that is missing, and how.
+fn granted_by(profile: &str, area: Area) -> String {
+    if area == Area::Administrators {
+        return format!(
+            "only administrators with the profile {SUPER_ADMIN} change it; yours is {profile}"
+        );
+    }
+    format!(
+        "your access profile is '{profile}'; who may change profiles grants it: config system accprofile / edit \"{profile}\" / set {} read-write",
+        area.group()
+    )
+}
+
 /// What the owner of a token is called.
 fn kind(owner: &UserName) -> &'static str {
     match owner.canonical().realm() {
@@ -223,6 +248,7 @@ impl AdminError {
             | Self::VdomInUse { .. }
             | Self::VdomsExist(_) => -23,
             Self::Incomplete { .. } => -56,
+            Self::Denied { .. } | Self::FixedProfile(_) => -37,
             Self::NotMobile(_)
             | Self::NotHardware(_)
             | Self::HasSeed(_)
@@ -271,6 +297,10 @@ impl AdminError {
             Self::Password(_) => "choose another password of 1 to 128 octets".to_owned(),
             Self::WeakPassword { policy, weaknesses } => wanted(policy, weaknesses),
             Self::TokenTaken { owner, .. } => another_token(owner),
+            Self::Denied { profile, table } => granted_by(profile, table.area),
+            Self::FixedProfile(_) => {
+                "make one of your own: config system accprofile / edit NAME".to_owned()
+            }
             Self::LastSuperAdmin(_) => {
                 "first give another administrator this profile: config system admin / edit NAME / set accprofile super_admin".to_owned()
             }
@@ -349,6 +379,7 @@ fn wanted(policy: &str, weaknesses: &[Weakness]) -> String {
     )
 }
 
+/// How a token comes free.
 fn another_token(owner: &UserName) -> String {
     let table = match owner.canonical().realm() {
         Realm::Administrators => ADMIN.path,

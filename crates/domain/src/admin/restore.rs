@@ -11,7 +11,8 @@ mod entry;
 
 use super::configure;
 use super::{AdminError, Change, Context, Edit, Entropy, Facts, Manner, Named, vdoms};
-use super::{Operation, Plan, Reads};
+use super::{Operation, Plan, Reads, rights};
+use crate::access::Authority;
 use crate::audit::{Actor, Event};
 use crate::schema::{self, FORTITOKEN, Field, INTERFACE, Object, Place, Scope, Shape, Table, VDOM};
 use crate::time::Timestamp;
@@ -227,17 +228,29 @@ impl Restoring {
         &mut self,
         facts: Facts,
         entropy: &Entropy,
-        actor: &Actor,
+        by: &Authority,
         now: Timestamp,
     ) -> Plan {
-        let context = Context::new(&facts, entropy, actor, now, Manner::Restored);
+        let context = Context::new(&facts, entropy, &by.actor, now, Manner::Restored);
         match self.current.take() {
-            Some(Task::Take(about, incoming)) => self.take(about, incoming, facts, &context),
+            Some(Task::Take(about, incoming)) => match rights::change(&incoming.place, by) {
+                Ok(()) => self.take(about, incoming, facts, &context),
+                Err(denied) => {
+                    self.remark(&about, vec![Remark::LeftOut(denied)]);
+                    Plan::default()
+                }
+            },
             Some(Task::Survey(vdom, table)) => {
                 self.survey(vdom, table, &facts);
                 Plan::default()
             }
-            Some(Task::Delete(place)) => self.delete(place, facts, &context),
+            Some(Task::Delete(place)) => match rights::change(&place, by) {
+                Ok(()) => self.delete(place, facts, &context),
+                Err(denied) => {
+                    self.remark(&About::Here(place), vec![Remark::Stays(denied)]);
+                    Plan::default()
+                }
+            },
             None => Plan::default(),
         }
     }

@@ -73,7 +73,7 @@ impl<'a> Conversation<'a> {
 
     /// Runs a line to its end.
     pub(super) async fn line(&mut self, line: &str) -> io::Result<Next> {
-        self.session.set_vdom_mode(self.executor.vdom_mode());
+        self.situate();
         let mut step = self.session.feed(line);
         self.debug.follow(&self.session);
         loop {
@@ -124,7 +124,14 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    pub(super) fn prompt(&self) -> String {
+    /// Tells the session what may have changed since the line before.
+    fn situate(&mut self) {
+        self.session.set_vdom_mode(self.executor.vdom_mode());
+        self.session.set_authority(&self.who.authority());
+    }
+
+    pub(super) fn prompt(&mut self) -> String {
+        self.situate();
         self.session.prompt(&self.executor.hostname())
     }
 

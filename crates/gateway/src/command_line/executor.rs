@@ -160,8 +160,8 @@ impl Executor {
         let actor = who.actor();
         let ran = match command {
             Command::Fetch(place) => Ok(self.fetch(place).await),
-            Command::Configure(operation) => self.configure(operation, actor, &printer).await,
-            Command::Execute(operation) => self.execute(operation, actor, &printer).await,
+            Command::Configure(operation) => self.configure(operation, who, &printer).await,
+            Command::Execute(operation) => self.execute(operation, who, &printer).await,
             Command::Poll(vdom) => self.poll(vdom, &printer).await,
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
             Command::TestAuthserver(asked) => self.test_authserver(asked, &printer).await,
@@ -170,7 +170,7 @@ impl Executor {
             Command::Ask(query) => self.ask(query, &printer).await,
             Command::Act(action) => self.act(action, who, &printer).await,
             Command::Backup(asked) => self.put_away(asked, actor, &printer).await,
-            Command::Restore(asked) => self.take_back(asked, actor, &printer).await,
+            Command::Restore(asked) => self.take_back(asked, who, &printer).await,
             Command::Revisions => self.revisions(&printer).await,
             Command::RemoveRevision(number) => self.remove_revision(number, &printer).await,
         };
@@ -230,7 +230,7 @@ impl Executor {
     async fn configure(
         &self,
         operation: Operation,
-        actor: &Actor,
+        who: &LoggedIn,
         printer: &Printer,
     ) -> Result<Ran, Gone> {
         self.debug.raw(Source::Cli, || render::change(&operation));
@@ -238,7 +238,7 @@ impl Executor {
             Operation::Configure { place, .. } => Some(place.clone()),
             _ => None,
         };
-        match self.administer(operation, actor).await {
+        match self.administer(operation, who).await {
             Ok(done) => {
                 for remark in &done.remarks {
                     let text = render::remark(place.as_ref(), remark);
@@ -254,23 +254,23 @@ impl Executor {
     async fn administer(
         &self,
         operation: Operation,
-        actor: &Actor,
+        who: &LoggedIn,
     ) -> Result<Done, Failure<AdminError>> {
         let entropy =
             clock::entropy().map_err(|error| Undecided::Unavailable(error.to_string().into()))?;
-        let (actor, now) = (actor.clone(), clock::now());
-        let administering = self.store.administer(operation, entropy, actor, now, None);
+        let (by, now) = (who.authority().as_ref().clone(), clock::now());
+        let administering = self.store.administer(operation, entropy, by, now, None);
         administering.await
     }
 
     async fn execute(
         &self,
         operation: Operation,
-        actor: &Actor,
+        who: &LoggedIn,
         printer: &Printer,
     ) -> Result<Ran, Gone> {
         let finished = finished(&operation);
-        match self.administer(operation, actor).await {
+        match self.administer(operation, who).await {
             Ok(done) if done.messages.is_empty() => {
                 if let Some(finished) = finished {
                     printer.print(finished.outcome().render(self.zone)).await?;

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::executor::{Executor, Gone, Printer, Ran};
 use super::interrupt::Interrupt;
+use super::sessions::LoggedIn;
 use crate::clock;
 use crate::interfaces;
 use crate::network::NotFound;
@@ -188,14 +189,14 @@ impl Executor {
     pub(super) async fn take_back(
         &self,
         asked: Restore,
-        actor: &Actor,
+        who: &LoggedIn,
         printer: &Printer,
     ) -> Result<Ran, Gone> {
         printer.print(render::WAIT).await?;
-        told(self.restore(asked, actor, printer).await, printer).await
+        told(self.restore(asked, who, printer).await, printer).await
     }
 
-    async fn restore(&self, asked: Restore, actor: &Actor, printer: &Printer) -> Result<(), Cut> {
+    async fn restore(&self, asked: Restore, who: &LoggedIn, printer: &Printer) -> Result<(), Cut> {
         let Restore {
             from,
             password,
@@ -214,15 +215,12 @@ impl Executor {
             coverage,
             entries: self.store.understood(entries, key.as_ref()),
         };
-        let (actor, now) = (actor.clone(), clock::now());
+        let (by, now) = (who.authority().as_ref().clone(), clock::now());
         let store_extent = match extent {
             Extent::Apply => store::gateway::Extent::Apply,
             Extent::DryRun => store::gateway::Extent::Rehearse,
         };
-        let report = self
-            .store
-            .restore(restore, store_extent, actor, now)
-            .await?;
+        let report = self.store.restore(restore, store_extent, by, now).await?;
         print_findings(&document, &report, printer).await?;
         let text = render::restored(&document, &report, coverage, extent);
         Ok(printer.print(text).await?)

@@ -59,8 +59,8 @@ impl Executor {
             edits: edits.collect(),
         };
         let entropy = clock::entropy().map_err(|error| error.to_string())?;
-        let (actor, now) = (session.actor().clone(), clock::now());
-        let done = self.store.administer(operation, entropy, actor, now, None);
+        let (by, now) = (session.authority().as_ref().clone(), clock::now());
+        let done = self.store.administer(operation, entropy, by, now, None);
         done.await.map(drop).map_err(|failure| match failure {
             Failure::Refused(error) => format!("{error}: {}.", error.next_step()),
             Failure::Undecided(why) => why.to_string(),

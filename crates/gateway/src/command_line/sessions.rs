@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use domain::access::{Authority, Realms};
 use domain::audit::{Actor, Leave};
 use domain::query::AdminSession;
 use domain::time::{Span, Timestamp};
@@ -67,12 +68,18 @@ struct Open {
 
 #[derive(Debug)]
 struct Entry {
-    actor: Actor,
+    authority: Current,
     via: Via,
-    profile: Box<str>,
     since: Timestamp,
     activity: Arc<Activity>,
     end: watch::Sender<Option<Leave>>,
+}
+
+/// What an administrator may do: it changes while the session goes on.
+type Current = Arc<RwLock<Arc<Authority>>>;
+
+fn current(authority: &Current) -> Arc<Authority> {
+    Arc::clone(&authority.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Entry {
@@ -81,15 +88,20 @@ impl Entry {
             Via::Console => ("console".into(), "".into()),
             Via::Ssh { local, remote } => (local.to_string().into(), remote.to_string().into()),
         };
+        let authority = current(&self.authority);
+        let vdom = match &authority.realms {
+            Realms::All => Vdom::ROOT,
+            Realms::These(vdoms) => vdoms.first().copied().unwrap_or_default(),
+        };
         let idle = i64::try_from(self.activity.idle().as_millis()).unwrap_or(i64::MAX);
         AdminSession {
             number,
-            name: self.actor.name.clone(),
+            name: authority.actor.name.clone(),
             protocol: self.via.protocol().into(),
             local,
             remote,
-            vdom: Vdom::ROOT.as_str().into(),
-            profile: self.profile.clone(),
+            vdom: vdom.as_str().into(),
+            profile: authority.profile.name.clone(),
             since: self.since,
             idle: Span::from_millis(idle),
         }
@@ -100,9 +112,8 @@ impl Sessions {
     /// Opens a session; it is open until the last clone of what this returns is dropped.
     pub(crate) fn open(
         self: &Arc<Self>,
-        actor: Actor,
+        authority: Authority,
         via: Via,
-        profile: &str,
         now: Timestamp,
     ) -> Result<Arc<LoggedIn>, Full> {
         let mut open = self.lock();
@@ -117,10 +128,11 @@ impl Sessions {
         let number = open.last;
         let activity = Arc::new(Activity::default());
         let (end, ended) = watch::channel(None);
+        let actor = authority.actor.clone();
+        let authority = Arc::new(RwLock::new(Arc::new(authority)));
         let entry = Entry {
-            actor: actor.clone(),
+            authority: Arc::clone(&authority),
             via,
-            profile: Box::from(profile),
             since: now,
             activity: Arc::clone(&activity),
             end,
@@ -129,6 +141,7 @@ impl Sessions {
         Ok(Arc::new(LoggedIn {
             number,
             actor,
+            authority,
             activity,
             ended,
             done: AtomicBool::new(false),
@@ -168,6 +181,7 @@ impl Sessions {
 pub(crate) struct LoggedIn {
     number: u64,
     actor: Actor,
+    authority: Current,
     activity: Arc<Activity>,
     ended: watch::Receiver<Option<Leave>>,
     done: AtomicBool,
@@ -183,6 +197,20 @@ impl LoggedIn {
     /// Who acts in this session.
     pub(crate) fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// What the administrator may do, as it is now.
+    pub(crate) fn authority(&self) -> Arc<Authority> {
+        current(&self.authority)
+    }
+
+    /// The administrator may do more, or less, from now on.
+    pub(crate) fn set_authority(&self, authority: Authority) {
+        let mut current = self
+            .authority
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(authority);
     }
 
     /// The administrator did something, or a command is at work.
@@ -259,7 +287,7 @@ mod tests {
             name: "admin".into(),
             interface: "test".into(),
         };
-        sessions.open(actor, via, "super_admin", NOW)
+        sessions.open(Authority::unlimited(actor), via, NOW)
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use domain::access::{Authority, Profile, Realms};
 use domain::administrator::{self, Administrator, Ended, Lockouts, NotNow};
 use domain::audit::{Actor, Event, Leave, What};
 use domain::login::{
@@ -15,7 +16,7 @@ use domain::name::{CanonicalName, NAME_MAX};
 use domain::password::Presented;
 use domain::public_key::{KeyVerified, PublicKey};
 use domain::reason::Reason;
-use domain::schema::{ADMIN, Place};
+use domain::schema::{ACCPROFILE, ADMIN, Place};
 use domain::vdom::Vdom;
 use store::gateway::{Decision, GatewayStore, Outcome};
 use tokio::sync::{Notify, oneshot};
@@ -127,7 +128,6 @@ pub(crate) struct AdminLogins {
 /// What is known of a caller, with what a failed first factor is called.
 struct Known {
     facts: Facts,
-    administrator: Option<Administrator>,
     stranger: Option<Reason>,
 }
 
@@ -248,7 +248,7 @@ impl AdminLogins {
             .await;
         let administrator = stored
             .map_err(Unknown::because)?
-            .and_then(|object| Administrator::from_object(&object));
+            .map(|object| Administrator::from_object(&object));
         let person = caller.person();
         let facts = self
             .store
@@ -256,11 +256,7 @@ impl AdminLogins {
             .map_err(Unknown::because)?;
         let source = caller.source;
         let (facts, stranger) = administrator::admitted(facts, administrator.as_ref(), source);
-        Ok(Known {
-            facts,
-            administrator,
-            stranger,
-        })
+        Ok(Known { facts, stranger })
     }
 
     async fn second(
@@ -286,15 +282,13 @@ impl AdminLogins {
                 at: now,
             },
         };
-        match (self.recorded(decision).await?, known.administrator) {
-            (Outcome::Granted(_), Some(administrator)) => {
-                self.admit(caller, &administrator, attempt).await
-            }
-            (Outcome::Refused { event, reason }, _) => {
+        match self.recorded(decision).await? {
+            Outcome::Granted(_) => self.admit(caller, attempt).await,
+            Outcome::Refused { event, reason } => {
                 self.explainer.ask(Question { event, code });
                 self.wrong(caller, reason, attempt).await
             }
-            (outcome, _) => Err(Unknown(format!("{outcome:?}"))),
+            outcome => Err(Unknown(format!("{outcome:?}"))),
         }
     }
 
@@ -311,19 +305,12 @@ impl AdminLogins {
         }
     }
 
-    async fn admit(
-        &self,
-        caller: &Caller,
-        administrator: &Administrator,
-        attempt: Attempt<'_>,
-    ) -> Result<Verdict, Unknown> {
+    async fn admit(&self, caller: &Caller, attempt: Attempt<'_>) -> Result<Verdict, Unknown> {
         let actor = caller.actor();
-        let opened = self.sessions.open(
-            actor.clone(),
-            caller.via,
-            &administrator.profile,
-            clock::now(),
-        );
+        let Some(authority) = self.authority(actor.clone()).await? else {
+            return Err(Unknown::because("the access profile is gone"));
+        };
+        let opened = self.sessions.open(authority, caller.via, clock::now());
         let Ok(session) = opened else {
             let reason = Reason::SessionsFull;
             self.note(What::AdminRefused { actor, reason }).await?;
@@ -358,6 +345,39 @@ impl AdminLogins {
             self.note(What::AdminLockout { actor, seconds }).await?;
         }
         Ok(Verdict::Refused)
+    }
+
+    /// What an administrator may do now; nothing for one who is gone.
+    async fn authority(&self, actor: Actor) -> Result<Option<Authority>, Unknown> {
+        let place = Place::new(Vdom::ROOT, &ADMIN, actor.name.clone());
+        let stored = self.store.object(place).await;
+        let Some(administrator) = stored.map_err(Unknown::because)? else {
+            return Ok(None);
+        };
+        let place = Place::new(Vdom::ROOT, &ACCPROFILE, administrator.text("accprofile"));
+        let stored = self.store.object(place).await;
+        let profile = stored.map_err(Unknown::because)?;
+        Ok(profile.map(|profile| Authority {
+            actor,
+            profile: Profile::from_object(&profile),
+            realms: Realms::of(&administrator),
+        }))
+    }
+
+    /// Has a session act with what its administrator may do now; whether there still is one. What
+    /// cannot be looked up stays as it is.
+    pub(crate) async fn refresh(&self, session: &LoggedIn) -> bool {
+        match self.authority(session.actor().clone()).await {
+            Ok(Some(authority)) => {
+                session.set_authority(authority);
+                true
+            }
+            Ok(None) => false,
+            Err(why) => {
+                warn!(%why, "an administrator's rights cannot be looked up");
+                true
+            }
+        }
     }
 
     /// Notes that an administrator's session is over.

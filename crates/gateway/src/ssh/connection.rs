@@ -24,8 +24,8 @@ use crate::stopped;
 /// How long a session that is ended here may take to print why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// The least wait between two looks whether a session is idle.
-const LOOK_AFTER: Duration = Duration::from_millis(500);
+/// How soon it is noticed that a session is idle, or that its administrator may do other things.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves a connection to its end.
 pub(super) async fn serve(
@@ -86,7 +86,7 @@ async fn attend(
             tell(ended);
             return if session.is_done() { Leave::Exit } else { Leave::Disconnected };
         }
-        () = idle(session, service) => Leave::IdleTimeout,
+        cause = lapses(session, service) => cause,
         cause = session.ended() => cause,
         () = stopped(stop) => Leave::Server,
     };
@@ -110,14 +110,18 @@ async fn attend(
     cause
 }
 
-/// Waits until the session has been idle for as long as `admintimeout` says, which may change
-/// meanwhile.
-async fn idle(session: &LoggedIn, service: &Service) {
+/// Waits until the session has been idle for as long as it may be, or its administrator is gone. Both
+/// the limit and the administrator's rights may change meanwhile.
+async fn lapses(session: &LoggedIn, service: &Service) -> Leave {
     loop {
-        let limit = duration(service.store.settings(Vdom::ROOT).administration.idle);
-        match limit.checked_sub(session.idle()) {
-            None | Some(Duration::ZERO) => return,
-            Some(left) => sleep(left.max(LOOK_AFTER)).await,
+        let unit = service.store.settings(Vdom::ROOT).administration.idle;
+        let limit = session.authority().profile.idle.unwrap_or(unit);
+        if session.idle() >= duration(limit) {
+            return Leave::IdleTimeout;
+        }
+        sleep(LOOK_EVERY).await;
+        if !service.logins.refresh(session).await {
+            return Leave::Server;
         }
     }
 }

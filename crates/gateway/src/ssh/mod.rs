@@ -18,8 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::access::Authority;
 use domain::admin::{Edit, Operation};
-use domain::audit::Actor;
 use domain::schema::{ADMIN, GLOBAL, Place, Value};
 use domain::vdom::Vdom;
 use russh::keys::PrivateKey;
@@ -146,8 +146,8 @@ pub(crate) async fn first_port(store: &GatewayStore) -> Result<(), String> {
         edits: edits.into_iter().collect(),
     };
     let entropy = clock::entropy().map_err(|error| error.to_string())?;
-    let actor = Actor::system("first start");
-    let done = store.administer(operation, entropy, actor, clock::now(), None);
+    let by = Authority::system("first start");
+    let done = store.administer(operation, entropy, by, clock::now(), None);
     done.await.map(drop).map_err(|why| why.to_string())
 }
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use domain::access::Authority;
 use domain::admin::{
     self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads, Remark,
 };
 use domain::administrator;
-use domain::audit::{Actor, Event, What};
+use domain::audit::{Event, What};
 use domain::backend::Kind;
 use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
@@ -36,7 +37,7 @@ pub(super) struct Administer {
     pub(super) memory: Arc<Memory>,
     pub(super) operation: Operation,
     pub(super) entropy: Entropy,
-    pub(super) actor: Actor,
+    pub(super) by: Authority,
     pub(super) now: Timestamp,
     /// The outbox message that this operation answers; it is settled with it.
     pub(super) settles: Option<i64>,
@@ -79,7 +80,7 @@ impl Work for Administer {
         let operation = self.memory.secrets.understood(self.operation);
         let settings = memory::settings(tx).await?;
         let facts = gather(tx, operation.reads(), &self.memory, &settings).await?;
-        let plan = admin::apply(operation, facts, &self.entropy, &self.actor, self.now)
+        let plan = admin::apply(operation, facts, &self.entropy, &self.by, self.now)
             .map_err(Failure::Refused)?;
         let done = write(tx, plan, &self.memory, self.now).await?;
         if let Some(message) = self.settles {

@@ -31,6 +31,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use domain::access::Authority;
 use domain::admin::{AdminError, Entropy, Operation, Owned};
 use domain::audit::{Actor, Event};
 use domain::backend::{Backend, BackendName};
@@ -304,7 +305,7 @@ impl GatewayStore {
         &self,
         operation: Operation,
         entropy: Entropy,
-        actor: Actor,
+        by: Authority,
         now: Timestamp,
         settles: Option<i64>,
     ) -> Result<Done, Failure<AdminError>> {
@@ -313,7 +314,7 @@ impl GatewayStore {
             memory: Arc::clone(&self.memory),
             operation,
             entropy,
-            actor,
+            by,
             now,
             settles,
         };

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use domain::access::Authority;
 use domain::admin::{Change, Entropy, Report, Restore, Restoring};
-use domain::audit::Actor;
 use domain::schema::Shape;
 use domain::time::Timestamp;
 use zeroize::Zeroizing;
@@ -26,7 +26,7 @@ struct TakeIn {
     memory: Arc<Memory>,
     restore: Restore,
     extent: Extent,
-    actor: Actor,
+    by: Authority,
     now: Timestamp,
 }
 
@@ -40,7 +40,7 @@ impl Work for TakeIn {
             memory,
             restore,
             extent,
-            actor,
+            by,
             now,
         } = self;
         let mut settings = memory::settings(tx).await?;
@@ -48,7 +48,7 @@ impl Work for TakeIn {
         let mut touched = Touched::default();
         while let Some(reads) = restoring.reads() {
             let facts = administer::gather(tx, reads, &memory, &settings).await?;
-            let plan = restoring.decide(facts, &entropy()?, &actor, now);
+            let plan = restoring.decide(facts, &entropy()?, &by, now);
             let sets = plan.changes.iter().any(is_setting);
             for change in plan.changes {
                 administer::carry_out(tx, change, &memory, &mut touched).await?;
@@ -57,7 +57,7 @@ impl Work for TakeIn {
                 settings = memory::settings(tx).await?;
             }
         }
-        let (event, report) = restoring.finish(&actor, now);
+        let (event, report) = restoring.finish(&by.actor, now);
         if extent == Extent::Rehearse {
             return Err(Failure::Refused(Box::new(report)));
         }
@@ -73,7 +73,7 @@ impl GatewayStore {
         &self,
         restore: Restore,
         extent: Extent,
-        actor: Actor,
+        by: Authority,
         now: Timestamp,
     ) -> Result<Report, Undecided> {
         let memory = Arc::clone(&self.memory);
@@ -81,7 +81,7 @@ impl GatewayStore {
             memory: Arc::clone(&self.memory),
             restore,
             extent,
-            actor,
+            by,
             now,
         };
         let taken = self

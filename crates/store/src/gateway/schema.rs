@@ -31,6 +31,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "passwords",
         sql: PASSWORDS,
     },
+    Migration {
+        name: "access profiles",
+        sql: ACCESS_PROFILES,
+    },
 ];
 
 /// Who knows a person's password: `password` is this unit.
@@ -221,4 +225,22 @@ ALTER TABLE outbox ADD COLUMN vdom TEXT NOT NULL DEFAULT 'root';
 /// `token.foreign_seed` is what stood after `ENC` in the configuration of another unit.
 const HARDWARE_TOKENS: &str = "
 ALTER TABLE token ADD COLUMN foreign_seed TEXT;
+";
+
+/// The profiles that are there from the start, as the described system has them.
+const ACCESS_PROFILES: &str = "
+WITH
+    profile (name, scope, access) AS (VALUES
+        ('super_admin', 'global', 'read-write'),
+        ('super_admin_readonly', 'global', 'read'),
+        ('prof_admin', 'vdom', 'read-write')),
+    granted (field) AS (VALUES
+        ('secfabgrp'), ('ftviewgrp'), ('authgrp'), ('sysgrp'), ('netgrp'), ('loggrp'), ('fwgrp'),
+        ('vpngrp'), ('utmgrp'), ('wanoptgrp'), ('wifi'))
+INSERT INTO config (path, vdom, entry, field, value)
+    SELECT 'system accprofile', 'root', name, '', '' FROM profile
+    UNION ALL
+    SELECT 'system accprofile', 'root', name, field, access FROM profile, granted
+    UNION ALL
+    SELECT 'system accprofile', 'root', name, 'scope', scope FROM profile WHERE scope <> 'vdom';
 ";

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use domain::access::Authority;
 use domain::admin::{Edit, Entropy, Operation, Supplied};
 use domain::audit::Actor;
 use domain::login::{CodePosition, Facts, Origin, Proof, Second, Submitted, second};
@@ -92,6 +93,11 @@ pub(crate) fn origin(client: &str) -> Origin {
     }
 }
 
+/// [`admin`], who may do everything.
+pub(crate) fn authority() -> Authority {
+    Authority::unlimited(admin())
+}
+
 pub(crate) fn admin() -> Actor {
     Actor {
         name: "admin".into(),
@@ -118,7 +124,7 @@ pub(crate) async fn run_with(
     seed: [u8; 20],
     now: Timestamp,
 ) -> Done {
-    let done = store.administer(operation, entropy(seed), admin(), now, None);
+    let done = store.administer(operation, entropy(seed), authority(), now, None);
     done.await.unwrap()
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use data_encoding::BASE64;
+use domain::access::Authority;
 use domain::admin::{Edit, Entropy, Operation, Supplied};
-use domain::audit::Actor;
 use domain::schema::{LOCAL, Place, RADIUS_CLIENT, SETTING, Table, Value};
 use domain::time::Span;
 use domain::token::ActivationLink;
@@ -192,10 +192,8 @@ async fn administer(
         seed: Zeroizing::new(seed(number)),
         salt: [0; 16],
     };
-    let (actor, now) = (Actor::system("bench"), clock::now());
-    let done = store
-        .administer(operation, entropy, actor, now, settles)
-        .await;
+    let (by, now) = (Authority::system("bench"), clock::now());
+    let done = store.administer(operation, entropy, by, now, settles).await;
     Ok(done
         .map_err(|failure| anyhow::anyhow!("{failure}"))?
         .messages)

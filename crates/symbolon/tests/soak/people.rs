@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use data_encoding::BASE64;
+use domain::access::Authority;
 use domain::admin::{Edit, Entropy, Operation, Phone, Polled, Supplied};
-use domain::audit::Actor;
 use domain::schema::{LOCAL, Place, RADIUS_CLIENT, SETTING, Table, Value};
 use domain::time::Span;
 use domain::token::ActivationLink;
@@ -183,7 +183,7 @@ async fn administer(
         seed: Zeroizing::new(seed),
         salt: [0; 16],
     };
-    let actor = Actor::system("soak");
-    let done = store.administer(operation, entropy, actor, now(), settles);
+    let by = Authority::system("soak");
+    let done = store.administer(operation, entropy, by, now(), settles);
     done.await.unwrap().messages
 }

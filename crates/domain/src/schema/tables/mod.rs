@@ -2,6 +2,7 @@
 
 use super::{Access, Choice, Effect, Field, Kind, Table};
 
+mod accprofile;
 mod authserver;
 mod group;
 mod interface;
@@ -14,6 +15,7 @@ mod system;
 mod unit;
 mod user;
 
+pub use accprofile::ACCPROFILE;
 pub use authserver::{LDAP, RADIUS};
 pub use group::GROUP;
 pub use interface::INTERFACE;
@@ -30,6 +32,7 @@ pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
 pub const ALL: &[&Table] = &[
     &VDOM,
     &GLOBAL,
+    &ACCPROFILE,
     &ADMIN,
     &CONSOLE,
     &HA,

@@ -274,7 +274,7 @@ pub static ADMIN: Table = Table {
     path: "system admin",
     help: "Configure admin users.",
     scope: Scope::Global,
-    area: Area::System,
+    area: Area::Administrators,
     shape: Shape::Keyed(Key {
         name: "name",
         help: "User name.",
@@ -293,9 +293,9 @@ pub static ADMIN: Table = Table {
         field("trusthost10", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
         field(
             "accprofile",
-            Kind::Choice(&[choice("super_admin", "Everything.")]),
+            Kind::Reference(&["system accprofile"]),
             "super_admin",
-            "Access profile of this administrator.",
+            "Access profile for this administrator. Access profiles control administrator access to features.",
         ),
         field("ip6-trusthost1", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
         field("ip6-trusthost2", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
@@ -307,6 +307,12 @@ pub static ADMIN: Table = Table {
         field("ip6-trusthost8", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
         field("ip6-trusthost9", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
         field("ip6-trusthost10", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        field(
+            "vdom",
+            Kind::List(&Kind::Reference(&["vdom"])),
+            "",
+            "Virtual domain(s) that the administrator can access; none for all.",
+        ),
         field("comments", Kind::Text(255), "", "Comment."),
         field(
             "ssh-public-key1",

@@ -1,0 +1,73 @@
+//! Who may do what: the last word, whichever interface an operation comes through.
+
+use super::{AdminError, Edit, Operation};
+use crate::access::Authority;
+use crate::schema::{ADMIN, FORTITOKEN, LOCAL, Place, Table};
+use crate::vdom::Vdom;
+
+/// Refuses to change an entry to which the authority has no right.
+pub(super) fn change(place: &Place, by: &Authority) -> Result<(), AdminError> {
+    let table = place.table();
+    if by.may_change(table, place.vdom()) {
+        return Ok(());
+    }
+    Err(AdminError::Denied {
+        profile: by.profile.name.clone(),
+        table,
+    })
+}
+
+/// Refuses what the authority has no right to.
+pub(super) fn permit(operation: &Operation, by: &Authority) -> Result<(), AdminError> {
+    let Some((table, vdom)) = changed(operation) else {
+        return Ok(());
+    };
+    if by.may_change(table, vdom) || is_own_password(operation, by) {
+        return Ok(());
+    }
+    Err(AdminError::Denied {
+        profile: by.profile.name.clone(),
+        table,
+    })
+}
+
+/// The table that an operation changes, and where. The token server's answers are nobody's to refuse:
+/// what they answer was permitted.
+fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
+    match operation {
+        Operation::Configure { place, .. }
+        | Operation::Remove { place }
+        | Operation::Rename { place, .. }
+        | Operation::Clone { place, .. } => Some((place.table(), place.vdom())),
+        Operation::Purge { vdom, table } => Some((table, *vdom)),
+        Operation::Import { vdom, .. }
+        | Operation::Provision { vdom, .. }
+        | Operation::Renew { vdom, .. }
+        | Operation::ActivateHardware { vdom, .. } => Some((&FORTITOKEN, *vdom)),
+        Operation::Unlock(name) => Some((&LOCAL, name.realm().vdom())),
+        Operation::Imported { .. }
+        | Operation::Provisioned(_)
+        | Operation::HardwareActivated(_)
+        | Operation::Polled(_)
+        | Operation::ImportRefused { .. }
+        | Operation::ProvisionRefused { .. }
+        | Operation::Delivered { .. } => None,
+    }
+}
+
+/// Whoever may log in may set a password of his own: some must, before anything else.
+fn is_own_password(operation: &Operation, by: &Authority) -> bool {
+    let Operation::Configure { place, edits } = operation else {
+        return false;
+    };
+    let is_password = |edit: &Edit| match edit {
+        Edit::Set(field, _) => field.name == "password",
+        Edit::Unset(field) => field.name == "force-password-change",
+        Edit::Children(..) => false,
+    };
+    is_own(place, by) && edits.iter().all(is_password)
+}
+
+fn is_own(place: &Place, by: &Authority) -> bool {
+    place.table() == &ADMIN && *place.key() == *by.actor.name
+}
