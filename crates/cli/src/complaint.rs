@@ -24,14 +24,16 @@ enum Fault {
     Ambiguous(String),
     /// Something must follow.
     Incomplete,
-    /// A value that its field or argument does not take.
+    /// A value that an argument does not take.
     Value(String),
+    /// A value that its field does not take, or a key.
+    Field { field: &'static str, value: String },
     /// A value that names an entry which does not exist.
     Reference(String),
     /// Nobody may do this here.
     Denied,
-    /// The name of an entry which exists.
-    Duplicate(String),
+    /// The name is another entry's.
+    Duplicate,
     /// A table that takes no more entries.
     Full,
     /// The change itself is refused.
@@ -83,6 +85,14 @@ impl Complaint {
         }
     }
 
+    pub(crate) fn field(field: &'static str, value: &str, plain: impl Into<String>) -> Self {
+        let value = printable(value);
+        Self {
+            fault: Fault::Field { field, value },
+            plain: plain.into(),
+        }
+    }
+
     pub(crate) fn reference(before: &str, plain: impl Into<String>) -> Self {
         Self {
             fault: Fault::Reference(printable(before)),
@@ -97,9 +107,9 @@ impl Complaint {
         }
     }
 
-    pub(crate) fn duplicate(name: &str, plain: impl Into<String>) -> Self {
+    pub(crate) fn duplicate(plain: impl Into<String>) -> Self {
         Self {
-            fault: Fault::Duplicate(printable(name)),
+            fault: Fault::Duplicate,
             plain: plain.into(),
         }
     }
@@ -131,10 +141,13 @@ impl Complaint {
             Fault::Command(_) => "The word does not belong there: the command does not have it.",
             Fault::Ambiguous(_) => "More than one word begins like this.",
             Fault::Incomplete => "The command needs more words.",
-            Fault::Value(_) => "The field or argument does not take this value.",
+            Fault::Value(_) => "The argument does not take this value.",
+            Fault::Field { .. } => {
+                "The field does not take this value, or it can be no entry's name."
+            }
             Fault::Reference(_) => "The value names an entry that does not exist.",
             Fault::Denied => "This is not done here, or not by this administrator.",
-            Fault::Duplicate(_) => "The name is another entry's.",
+            Fault::Duplicate => "The name is another entry's.",
             Fault::Full => "The table takes no more entries.",
             Fault::Change { .. } => "The change itself is refused.",
         }
@@ -154,10 +167,10 @@ impl Complaint {
             Fault::Action => None,
             Fault::Command(_) | Fault::Ambiguous(_) => Some(-61),
             Fault::Incomplete => Some(-160),
-            Fault::Value(_) => Some(-651),
+            Fault::Value(_) | Fault::Field { .. } => Some(-651),
             Fault::Reference(_) => Some(-3),
             Fault::Denied => Some(-37),
-            Fault::Duplicate(_) => Some(-5),
+            Fault::Duplicate => Some(-5),
             Fault::Full => Some(-4),
             Fault::Change { error, .. } => Some(error.return_code()),
         }
@@ -173,6 +186,10 @@ impl fmt::Display for Complaint {
             Fault::Ambiguous(before) => writeln!(f, "ambiguous command before '{before}'")?,
             Fault::Incomplete => f.write_str("incomplete command in the end\n")?,
             Fault::Value(before) => writeln!(f, "value parse error before '{before}'")?,
+            Fault::Field { field, value } => writeln!(
+                f,
+                "node_check_object fail! for {field} {value}\n\nvalue parse error before '{value}'"
+            )?,
             Fault::Reference(before) => {
                 writeln!(
                     f,
@@ -181,7 +198,7 @@ impl fmt::Display for Complaint {
             }
             Fault::Denied => f.write_str("Permission denied.\n")?,
             Fault::Full => f.write_str("Maximum number of entries has been reached.\n")?,
-            Fault::Duplicate(name) => writeln!(f, "entry '{name}' already exists")?,
+            Fault::Duplicate => f.write_str("a duplicate entry already exists\n")?,
             Fault::Change { error, what } => write_change(f, error, *what)?,
         }
         if let Some(code) = self.return_code() {

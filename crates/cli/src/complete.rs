@@ -3,8 +3,11 @@
 use domain::schema::{Field, Kind, Table};
 use domain::vdom::Vdom;
 
+use crate::complaint::Complaint;
+use crate::filter::{GREP, OPTIONS, has_pattern};
 use crate::permission::Permission;
 use crate::render::printable;
+use crate::tree::{self, Argument};
 use crate::walk::{Choice, Expected, Scope, Walk};
 use crate::words::{Beginning, Quoting};
 
@@ -52,25 +55,30 @@ impl Keys {
 
     /// The completion, given the keys that begin with the prefix.
     pub fn complete<K: AsRef<str>>(&self, keys: &[K]) -> Completion {
-        let keys: Vec<&str> = keys
-            .iter()
-            .map(AsRef::as_ref)
-            .filter(|key| key.starts_with(&self.prefix))
-            .collect();
-        let lines = |keys: &[&str]| {
-            let more = if keys.len() > Self::SHOWN_MAX {
-                "...\n"
-            } else {
-                ""
-            };
-            let lines = keys
-                .iter()
-                .take(Self::SHOWN_MAX)
-                .map(|key| printable(key) + "\n");
-            lines.collect::<String>() + more
-        };
-        complete(&keys, &self.prefix, self.quoting, lines)
+        let keys = self.fitting(keys);
+        complete(&keys, &self.prefix, self.quoting, listed)
     }
+
+    /// What `?` shows of them below its help; whole lines.
+    pub fn list<K: AsRef<str>>(&self, keys: &[K]) -> String {
+        listed(&self.fitting(keys))
+    }
+
+    fn fitting<'a, K: AsRef<str>>(&self, keys: &'a [K]) -> Vec<&'a str> {
+        let keys = keys.iter().map(AsRef::as_ref);
+        keys.filter(|key| key.starts_with(&self.prefix)).collect()
+    }
+}
+
+fn listed(keys: &[&str]) -> String {
+    let more = if keys.len() > Keys::SHOWN_MAX {
+        "...\n"
+    } else {
+        ""
+    };
+    let shown = keys.iter().take(Keys::SHOWN_MAX);
+    let lines: String = shown.map(|key| printable(key) + "\n").collect();
+    lines + more
 }
 
 pub(crate) fn completion(
@@ -79,12 +87,19 @@ pub(crate) fn completion(
     permission: &Permission,
     line_before_cursor: &str,
 ) -> Completion {
-    let Some((beginning, _, expected)) = at_cursor(scope, permission, line_before_cursor) else {
+    let Ok(Some((beginning, _, expected))) = at_cursor(scope, permission, line_before_cursor)
+    else {
         return Completion::Nothing;
     };
     let Beginning {
-        partial, quoting, ..
+        pipe,
+        partial,
+        quoting,
+        ..
     } = beginning;
+    if let Some(pipe) = pipe {
+        return completed_filter(&pipe, &partial, quoting);
+    }
     let choices: Vec<Choice> = fitting(expected.choices, &partial);
     match expected.keys {
         tables if choices.is_empty() && !tables.is_empty() => Completion::Keys(Keys {
@@ -101,17 +116,20 @@ pub(crate) fn completion(
 }
 
 pub(crate) fn help(scope: Scope, permission: &Permission, line_before_cursor: &str) -> String {
-    let Some((beginning, walk, expected)) = at_cursor(scope, permission, line_before_cursor) else {
-        return String::new();
+    let (beginning, walk, expected) = match at_cursor(scope, permission, line_before_cursor) {
+        Ok(Some(at_cursor)) => at_cursor,
+        Ok(None) => return String::new(),
+        Err(complaint) => return complaint.to_string(),
     };
+    if let Some(pipe) = &beginning.pipe {
+        return filter_help(pipe, &beginning.partial);
+    }
     let may_end = expected.end && beginning.partial.is_empty();
     let choices = fitting(expected.choices, &beginning.partial);
     let mut lines = table_of(&choices);
     match (expected.argument, walk.field()) {
         (Some(_), Some(field)) if choices.is_empty() => lines += &field_help(field),
-        (Some(argument), None) => {
-            lines += &line(&format!("<{}>", argument.name), argument.help);
-        }
+        (Some(argument), None) => lines += &argument_help(argument, &expected.keys),
         _ => {}
     }
     if may_end {
@@ -120,18 +138,48 @@ pub(crate) fn help(scope: Scope, permission: &Permission, line_before_cursor: &s
     lines
 }
 
+/// Where a line has got to; none where there is nothing to say of what may follow.
 fn at_cursor(
     scope: Scope,
     permission: &Permission,
     line_before_cursor: &str,
-) -> Option<(Beginning, Walk, Expected)> {
-    let beginning = Beginning::parse(line_before_cursor)?;
+) -> Result<Option<(Beginning, Walk, Expected)>, Complaint> {
+    let Some(beginning) = Beginning::parse(line_before_cursor) else {
+        return Ok(None);
+    };
     let mut walk = Walk::from(scope);
     for word in beginning.words.iter() {
-        walk.step(word).ok()?;
+        walk.step(word)?;
+    }
+    if beginning.pipe.is_some() && !walk.prints() {
+        return Ok(None);
     }
     let expected = walk.expected(permission);
-    Some((beginning, walk, expected))
+    Ok(Some((beginning, walk, expected)))
+}
+
+/// Behind a pipe: the filter, then its options and pattern.
+fn filter_help(pipe: &[String], partial: &str) -> String {
+    let fitting = |words: &[(&str, &str)]| -> String {
+        let words = words.iter().filter(|(word, _)| word.starts_with(partial));
+        words.map(|(word, help)| line(word, help)).collect()
+    };
+    let Some((_, words)) = pipe.split_first() else {
+        return fitting(&[GREP]);
+    };
+    let options = fitting(OPTIONS);
+    match partial {
+        "" if has_pattern(words) => options + &line("<Enter>", "Run the command."),
+        "" => options + &line("<pattern>", "Regular expression."),
+        _ => options,
+    }
+}
+
+fn completed_filter(pipe: &[String], partial: &str, quoting: Quoting) -> Completion {
+    if pipe.is_empty() && GREP.0.starts_with(partial) {
+        return complete(&[GREP.0], partial, quoting, |_| String::new());
+    }
+    Completion::Nothing
 }
 
 fn fitting(mut choices: Vec<Choice>, partial: &str) -> Vec<Choice> {
@@ -181,6 +229,18 @@ fn table_of(choices: &[Choice]) -> String {
         .iter()
         .map(|choice| line(choice.word, choice.help))
         .collect()
+}
+
+/// A key is called what its table calls it.
+fn argument_help(argument: &Argument, keys: &[&'static Table]) -> String {
+    let key = match (argument.kind, keys) {
+        (tree::Kind::Key | tree::Kind::KeyOfPath, [table, ..]) => table.key(),
+        _ => None,
+    };
+    match key {
+        Some(key) => line(&format!("<{}>", key.name), key.help),
+        None => line(&format!("<{}>", argument.name), argument.help),
+    }
 }
 
 fn field_help(field: &Field) -> String {

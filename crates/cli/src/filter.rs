@@ -6,12 +6,19 @@ use regex_lite::{Regex, RegexBuilder};
 
 use crate::complaint::Complaint;
 
+mod blocks;
+
+use blocks::Blocks;
+
 /// Lines of context at most; who wants more wants all of the output.
 const CONTEXT_MAX: usize = 1_000;
 
 /// A compiled pattern in octets, some thousand states: each is looked at for each character of output, and
 /// `((.?){99}){99}` would keep a configuration of 100,000 tokens busy for an hour.
 const PATTERN_MAX: usize = 65_536;
+
+/// The one filter that there is.
+pub(crate) static GREP: (&str, &str) = ("grep", "Show the lines that match.");
 
 /// What `grep` can be told, with one line of help each.
 pub(crate) static OPTIONS: &[(&str, &str)] = &[
@@ -27,6 +34,11 @@ pub(crate) static OPTIONS: &[(&str, &str)] = &[
     ("-B N", "With N lines before each match."),
     ("-C N", "With N lines before and after each match."),
 ];
+
+/// Whether a pattern is among the words after `grep`.
+pub(crate) fn has_pattern(words: &[String]) -> bool {
+    Options::parse(words).is_ok_and(|options| options.pattern.is_some())
+}
 
 /// Where the text of a command goes on its way to the terminal.
 #[derive(Debug)]
@@ -115,27 +127,13 @@ struct Context {
     gap: bool,
 }
 
-/// What is known of the block at hand: a `config` with what stands directly in it, and the entry that
-/// is open in it.
-#[derive(Debug, Default)]
-struct Blocks {
-    depth: usize,
-    outer: Vec<String>,
-    /// Whether a line of the `config` itself matched; then all of it is shown.
-    whole: bool,
-    /// Whether its first line was shown.
-    shown: bool,
-    entry: Vec<String>,
-    entry_matches: bool,
-}
-
 impl Filter {
     /// The words after the pipe.
     pub(crate) fn parse(words: &[String]) -> Result<Self, Complaint> {
         let (name, rest) = words
             .split_first()
             .ok_or_else(|| Complaint::incomplete("'grep PATTERN' must follow the pipe"))?;
-        if name.is_empty() || !"grep".starts_with(name.as_str()) {
+        if name.is_empty() || !GREP.0.starts_with(name.as_str()) {
             return Err(Complaint::command(
                 name,
                 "a pipe leads to 'grep'; quote '|' to mean itself",
@@ -195,77 +193,13 @@ impl Context {
     }
 }
 
-impl Blocks {
-    fn line(&mut self, line: &str, is_wanted: bool, shown: &mut String) {
-        let word = line.split_whitespace().next().unwrap_or("");
-        let (opens, closes) = (
-            matches!(word, "config" | "edit"),
-            matches!(word, "next" | "end"),
-        );
-        let text = if is_wanted {
-            format!("{line} <---\n")
-        } else {
-            format!("{line}\n")
-        };
-        match self.depth {
-            0 if opens => {
-                *self = Self {
-                    depth: 1,
-                    ..Self::default()
-                };
-                self.direct(text, is_wanted, shown);
-            }
-            0 if is_wanted => shown.push_str(&text),
-            0 => {}
-            1 if opens => {
-                self.depth = 2;
-                (self.entry, self.entry_matches) = (vec![text], is_wanted);
-            }
-            1 => {
-                self.depth -= usize::from(closes);
-                self.direct(text, is_wanted, shown);
-            }
-            _ => {
-                self.entry.push(text);
-                self.entry_matches |= is_wanted;
-                self.depth = self.depth + usize::from(opens) - usize::from(closes);
-                if self.depth == 1 {
-                    self.entry_ends(shown);
-                }
-            }
-        }
-    }
-
-    /// A line of the `config` itself. Its end is shown where its beginning was.
-    fn direct(&mut self, text: String, is_wanted: bool, shown: &mut String) {
-        self.outer.push(text);
-        self.whole |= is_wanted;
-        if self.whole || (self.shown && self.depth == 0) {
-            self.show_outer(shown);
-        }
-    }
-
-    fn entry_ends(&mut self, shown: &mut String) {
-        let entry = std::mem::take(&mut self.entry);
-        if self.whole || self.entry_matches {
-            self.show_outer(shown);
-            shown.extend(entry);
-        }
-    }
-
-    fn show_outer(&mut self, shown: &mut String) {
-        shown.extend(self.outer.drain(..));
-        self.shown = true;
-    }
-}
-
 /// The words after `grep`.
 #[derive(Default)]
 struct Options {
     pattern: Option<String>,
     flags: Flags,
-    before: usize,
-    after: usize,
+    /// Of `-A`, `-B` and `-C`, if any was typed.
+    context: Option<Context>,
 }
 
 #[derive(Default)]
@@ -336,11 +270,12 @@ impl Options {
             let plain = format!("-{letter} takes a number of lines, at most {CONTEXT_MAX}");
             Complaint::value(number, plain)
         })?;
+        let context = self.context.get_or_insert_default();
         if letter != 'B' {
-            self.after = lines;
+            context.after = lines;
         }
         if letter != 'A' {
-            self.before = lines;
+            context.before = lines;
         }
         Ok(())
     }
@@ -349,8 +284,7 @@ impl Options {
         let Self {
             pattern,
             flags,
-            before,
-            after,
+            context,
         } = self;
         let pattern = pattern
             .ok_or_else(|| Complaint::incomplete("a pattern must follow: grep [-ivnfc] PATTERN"))?;
@@ -358,14 +292,11 @@ impl Options {
             .case_insensitive(flags.folded)
             .size_limit(PATTERN_MAX)
             .build();
-        let mode = match flags.form {
-            Form::Count => Mode::Count(0),
-            Form::Blocks => Mode::Blocks(Blocks::default()),
-            Form::Lines => Mode::Lines(Context {
-                before,
-                after,
-                ..Context::default()
-            }),
+        let mode = match (flags.form, context) {
+            (Form::Count, _) => Mode::Count(0),
+            (Form::Blocks, None) => Mode::Blocks(Blocks::default()),
+            // `-A` and its like win over `-f`: so does FortiOS, and clients list virtual domains by it.
+            (Form::Blocks | Form::Lines, context) => Mode::Lines(context.unwrap_or_default()),
         };
         Ok(Filter {
             pattern: regex.map_err(|error| {
@@ -435,7 +366,7 @@ end
         assert_eq!(grep(&["-f", "lock"], CONFIG), entry);
         let global = "config system global\n    set hostname \"gate\" <---\n    \
                       set two-factor-ftm-expiry 24\nend\n";
-        assert_eq!(grep(&["gate", "-f", "-A1"], CONFIG), global);
+        assert_eq!(grep(&["gate", "-f"], CONFIG), global);
         let whole = grep(&["-f", "fortitoken"], CONFIG);
         assert_eq!(whole.lines().count(), 7);
         assert!(whole.starts_with("config user fortitoken <---\n    edit \"A\"\n"));

@@ -8,7 +8,7 @@ use domain::settings::VdomMode;
 use domain::vdom::Vdom;
 
 use crate::complaint::{Complaint, Refused};
-use crate::complete::{self, Completion};
+use crate::complete::{self, Completion, Keys};
 use crate::debug::{Change, Line as DebugLine, Source, Switches};
 use crate::filter::{Filter, Output};
 use crate::permission::Permission;
@@ -58,7 +58,7 @@ pub struct Session {
     place: Place,
     awaited: Option<Awaited>,
     /// What is done if the administrator confirms it.
-    asked: Option<Box<Asked>>,
+    asked: Option<Asked>,
     /// A block of a pasted configuration that is not for this unit.
     passing: Option<Passing>,
     debug: Switches,
@@ -83,11 +83,13 @@ enum Awaited {
     Change,
 }
 
-/// A step that waits for a `y`.
+/// What waits for a `y`.
 #[derive(Debug)]
-struct Asked {
-    step: Step,
-    awaited: Option<Awaited>,
+enum Asked {
+    /// A step of the shell.
+    Run(Box<(Step, Option<Awaited>)>),
+    /// The open child table is cleared.
+    PurgeChildren(&'static Table),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -177,7 +179,7 @@ impl Session {
     pub fn feed(&mut self, line: &str) -> Step {
         self.awaited = None;
         if let Some(asked) = self.asked.take() {
-            return self.answered(*asked, line);
+            return self.answered(asked, line);
         }
         if self.passes(line) {
             return Step::Nothing;
@@ -203,14 +205,27 @@ impl Session {
         if !matches!(answer.trim(), "y" | "Y" | "yes") {
             return Step::Nothing;
         }
-        self.awaited = asked.awaited;
-        asked.step
+        match asked {
+            Asked::Run(run) => {
+                let (step, awaited) = *run;
+                self.awaited = awaited;
+                step
+            }
+            Asked::PurgeChildren(table) => {
+                self.put_siblings(table, Vec::new());
+                Step::Nothing
+            }
+        }
     }
 
     /// Asks before a step is done; `notice` says what it will do, in whole lines.
     fn ask(&mut self, notice: &str, step: Step) -> Step {
         let awaited = self.awaited.take();
-        self.asked = Some(Box::new(Asked { step, awaited }));
+        self.confirm(notice, Asked::Run(Box::new((step, awaited))))
+    }
+
+    fn confirm(&mut self, notice: &str, asked: Asked) -> Step {
+        self.asked = Some(asked);
         Step::Ask(notice.to_owned())
     }
 
@@ -270,17 +285,38 @@ impl Session {
 
     /// What Tab does at the end of this beginning of a line.
     pub fn complete(&self, line_before_cursor: &str) -> Completion {
-        complete::completion(
+        let completion = complete::completion(
             self.vdom(),
             self.scope(),
             &self.permission,
             line_before_cursor,
-        )
+        );
+        match completion {
+            Completion::Keys(keys) => match self.keys_of_siblings(&keys) {
+                Some(siblings) => keys.complete(&siblings),
+                None => Completion::Keys(keys),
+            },
+            other => other,
+        }
     }
 
-    /// What `?` shows at the end of this beginning of a line.
+    /// What `?` shows at the end of this beginning of a line. Where the keys of a table may follow, as
+    /// [`Session::complete`] tells, the shell fetches them and adds [`Keys::list`].
     pub fn help(&self, line_before_cursor: &str) -> String {
-        complete::help(self.scope(), &self.permission, line_before_cursor)
+        let help = complete::help(self.scope(), &self.permission, line_before_cursor);
+        let completion = complete::completion(
+            self.vdom(),
+            self.scope(),
+            &self.permission,
+            line_before_cursor,
+        );
+        match completion {
+            Completion::Keys(keys) => match self.keys_of_siblings(&keys) {
+                Some(siblings) => help + &keys.list(&siblings),
+                None => help,
+            },
+            _ => help,
+        }
     }
 
     /// Whether the line belongs into no history: it sets a password or secret, or may have been meant to.
@@ -535,9 +571,12 @@ fn bad_value(field: &Field, words: &[String], error: &ValueError) -> Complaint {
     };
     match error {
         ValueError::System { .. } => Complaint::command(field.name, error.to_string()),
+        // A word that is none of a field's is a word that no command has there.
+        ValueError::NoChoice { .. } => Complaint::command(word, error.to_string()),
         ValueError::Missing { .. } if words.len() > 1 => {
-            Complaint::value(word, format!("{error}; put quotes around blanks"))
+            let plain = format!("{error}; put quotes around blanks");
+            Complaint::field(field.name, word, plain)
         }
-        _ => Complaint::value(word, error.to_string()),
+        _ => Complaint::field(field.name, word, error.to_string()),
     }
 }

@@ -247,6 +247,11 @@ impl Walk {
         keys
     }
 
+    /// Whether the command may end here and prints something that a pipe can filter.
+    pub(crate) fn prints(&self) -> bool {
+        self.may_end() && self.verb().is_some_and(Verb::prints)
+    }
+
     /// The field whose value comes next.
     pub(crate) fn field(&self) -> Option<&'static Field> {
         self.field

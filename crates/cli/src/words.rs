@@ -69,6 +69,8 @@ pub(crate) fn leniently(line: &str) -> Words {
 pub(crate) struct Beginning {
     /// The words that are complete.
     pub(crate) words: Words,
+    /// Those behind a pipe, if there is one; then `words` are the whole command.
+    pub(crate) pipe: Option<Words>,
     /// What is typed of the next one; empty after a blank.
     pub(crate) partial: Zeroizing<String>,
     /// How that one is quoted.
@@ -84,20 +86,20 @@ pub(crate) enum Quoting {
 }
 
 impl Beginning {
-    /// What stands before the cursor; nothing behind a pipe or a lone `\`, where there is no help.
+    /// What stands before the cursor; nothing behind a lone `\`, where there is no help.
     pub(crate) fn parse(line_before_cursor: &str) -> Option<Self> {
         let mut scan = Scan::of(line_before_cursor);
         let (partial, quoting) = match scan.ending {
-            _ if scan.pipe.is_some() => return None,
             Ending::Escape(_) => return None,
             Ending::Blank => (Zeroizing::default(), Quoting::None),
             Ending::Word(quoting) => (
-                Zeroizing::new(scan.words.pop().unwrap_or_default()),
+                Zeroizing::new(scan.current().pop().unwrap_or_default()),
                 quoting,
             ),
         };
         Some(Self {
             words: scan.words,
+            pipe: scan.pipe,
             partial,
             quoting,
         })

@@ -52,6 +52,9 @@ transcripts! {
     event_log
     event_log_vdoms
     hardware_tokens
+    grammar
+    grammar_of_vdoms
+    help_everywhere
     help_and_completion
     network
     show_and_get

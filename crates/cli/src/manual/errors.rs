@@ -87,9 +87,10 @@ fn complaints() -> Vec<Complaint> {
         Complaint::ambiguous("x", ""),
         Complaint::incomplete(""),
         Complaint::value("x", ""),
+        Complaint::field("comments", "x", ""),
         Complaint::reference("x", ""),
         Complaint::denied(""),
-        Complaint::duplicate("x", ""),
+        Complaint::duplicate(""),
         Complaint::full(""),
         Complaint::change(not_found, Refused::Setting),
     ]

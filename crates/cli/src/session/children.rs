@@ -5,7 +5,7 @@ use domain::schema::{KeyForm, Object, Table};
 use super::configuring::check_key;
 use super::entry::renamed;
 use super::place::Level;
-use super::{Complaint, Invocation, Leave, Session, Step};
+use super::{Complaint, Invocation, Keys, Leave, Session, Step, is_child};
 use crate::render::{Listing, Scope as Listed, Shown, View};
 use crate::tree::BEFORE_OR_AFTER;
 
@@ -136,6 +136,14 @@ impl Session {
         text + &listing.end(table)
     }
 
+    /// The keys of the open child table, if it is what they are asked of: no store knows them yet.
+    pub(super) fn keys_of_siblings(&self, keys: &Keys) -> Option<Vec<Box<str>>> {
+        let table = self.place.table().filter(|table| is_child(table))?;
+        let is_asked = keys.tables() == [table];
+        let siblings = self.siblings(table).into_iter();
+        is_asked.then(|| siblings.map(|child| child.key).collect())
+    }
+
     fn siblings(&self, table: &'static Table) -> Vec<Object> {
         let parent = self.place.parent();
         parent.map_or_else(Vec::new, |parent| parent.copied_children(table))
@@ -172,10 +180,10 @@ fn must_have_room(count: usize) -> Result<(), Complaint> {
 
 fn must_be_free(siblings: &[Object], key: &str) -> Result<(), Complaint> {
     match place_of(siblings, key) {
-        Ok(_) => Err(Complaint::duplicate(
-            key,
-            "there is such an entry already; 'show' lists them",
-        )),
+        Ok(_) => {
+            let plain = format!("there is '{key}' here already: choose another name");
+            Err(Complaint::duplicate(plain))
+        }
         Err(_) => Ok(()),
     }
 }

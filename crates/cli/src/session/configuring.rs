@@ -9,7 +9,7 @@ use domain::vdom::Vdom;
 use super::entry::Entry;
 use super::place::{Base, Level};
 use super::{AdminError, Invocation, bad_value, is_child, printable, refuse, run};
-use super::{Awaited, Command, Complaint, GLOBAL_PLACE, Leave, Refused, Session, Step};
+use super::{Asked, Awaited, Command, Complaint, GLOBAL_PLACE, Leave, Refused, Session, Step};
 
 /// What is asked before a table is cleared.
 const PURGE_NOTICE: &str = "This operation will clear all table!\n";
@@ -135,8 +135,7 @@ impl Session {
             return Step::Nothing;
         };
         if is_child(table) {
-            self.put_siblings(table, Vec::new());
-            return Step::Nothing;
+            return self.confirm(PURGE_NOTICE, Asked::PurgeChildren(table));
         }
         let vdom = self.vdom();
         let step = self.change(Operation::Purge { vdom, table });
@@ -325,7 +324,7 @@ pub(super) fn check_key(table: &'static Table, key: &str) -> Result<(), Complain
         }
         KeyForm::Name(_) | KeyForm::Number(_) => return Ok(()),
     };
-    Err(Complaint::value(key, plain))
+    Err(Complaint::field(declared.name, key, plain))
 }
 
 fn vdom(name: &str) -> Result<Vdom, Complaint> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cli::debug::{self, Application, Line, Source, Text};
 use cli::render::{self, Activation, Listing, Outcome, Part, Qr, Request, Zone};
-use cli::{Action, Command, Completion, Output, Session, Step, Synchronise, TestToken};
+use cli::{Action, Command, Completion, Keys, Output, Session, Step, Synchronise, TestToken};
 use domain::access::Authority;
 use domain::admin::{
     self, AdminError, Change, Entropy, Facts, Held, Holds, Message, Named, Operation, Owned, Owner,
@@ -21,8 +21,8 @@ use domain::query::{
 };
 use domain::reason::Reason;
 use domain::schema::{
-    FORTITOKEN, GLOBAL, LOCAL, Object, PASSWORD_POLICY, Place, RADIUS_CLIENT, SETTING, Shape, Table,
-    VDOM, Value,
+    FORTITOKEN, GLOBAL, LOCAL, Object, PASSWORD_POLICY, Place, RADIUS_CLIENT, SETTING, Shape,
+    Table, VDOM, Value,
 };
 use domain::settings::{Settings, VdomMode};
 use domain::time::{Span, Timestamp};
@@ -150,20 +150,23 @@ impl World {
     }
 
     pub(crate) fn help(&self, line: &str) -> String {
-        self.session.help(line)
+        let listed = match self.session.complete(line) {
+            Completion::Keys(keys) => keys.list(&self.keys(&keys)),
+            _ => String::new(),
+        };
+        self.session.help(line) + &listed
+    }
+
+    fn keys(&self, keys: &Keys) -> Vec<Box<str>> {
+        let tables = keys.tables().iter();
+        let found = tables.flat_map(|table| self.objects(keys.vdom(), table));
+        found.map(|object| object.key).collect()
     }
 
     /// What Tab makes of a line: the longer line, or what is shown.
     pub(crate) fn tab(&self, line: &str) -> String {
         let completion = match self.session.complete(line) {
-            Completion::Keys(keys) => {
-                let tables = keys.tables().iter();
-                let found: Vec<Object> = tables
-                    .flat_map(|table| self.objects(keys.vdom(), table))
-                    .collect();
-                let keys_found: Vec<&str> = found.iter().map(|object| &*object.key).collect();
-                keys.complete(&keys_found)
-            }
+            Completion::Keys(keys) => keys.complete(&self.keys(&keys)),
             other => other,
         };
         match completion {
@@ -186,6 +189,10 @@ impl World {
             }
             ("store-recovers", _) => {
                 self.store_is_down = false;
+                String::new()
+            }
+            ("interrupt", _) => {
+                self.session.withdraw();
                 String::new()
             }
             ("debug", text) => self.debug(text),

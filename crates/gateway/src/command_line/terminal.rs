@@ -123,10 +123,7 @@ impl Screen<'_> {
                 return self.complete(completion).await;
             }
             Event::Help { line_before_cursor } => {
-                let help = self.conversation.session.help(&line_before_cursor);
-                self.editor.show_above(&help, &mut self.output);
-                self.flush().await?;
-                return Ok(Next::GoOn);
+                return self.help(&line_before_cursor).await;
             }
         }
         self.prompt().await?;
@@ -145,6 +142,19 @@ impl Screen<'_> {
             self.prompt().await?;
         }
         Ok(next)
+    }
+
+    /// What may follow, and the entries among it.
+    async fn help(&mut self, line_before_cursor: &str) -> io::Result<Next> {
+        let session = &self.conversation.session;
+        let mut help = session.help(line_before_cursor);
+        if let Completion::Keys(keys) = session.complete(line_before_cursor) {
+            let found = self.conversation.executor.keys(&keys).await;
+            help += &keys.list(&found);
+        }
+        self.editor.show_above(&help, &mut self.output);
+        self.flush().await?;
+        Ok(Next::GoOn)
     }
 
     async fn complete(&mut self, completion: Completion) -> io::Result<Next> {
