@@ -226,8 +226,8 @@ fn a_value_that_is_not_utf8_is_named() {
 
 #[test]
 fn who_would_be_let_in_for_want_of_a_field_stays_out() {
-    let text = "config system admin\n    edit \"one\"\n        set vdom \"sales\"\n    next\n    \
-                edit \"two\"\n        set vdom \"root\"\n    next\n    edit \"three\"\n        \
+    let text = "config system admin\n    edit \"one\"\n        set schedule \"always\"\n    next\n    \
+                edit \"two\"\n        set wildcard disable\n    next\n    edit \"three\"\n        \
                 set wildcard enable\n    next\nend\nconfig user local\n    edit \"four\"\n        \
                 set workstation \"PC-4\"\n    next\nend\n";
     assert_eq!(entries(text), ["5 root system admin two:"]);
@@ -236,6 +236,6 @@ fn who_would_be_let_in_for_want_of_a_field_stays_out() {
     assert_eq!(left_out.count(), 3, "{findings:#?}");
     assert_eq!(
         findings[0],
-        "line 3: set vdom sales: this unit has no such field; config system admin / edit one is left out"
+        "line 3: set schedule always: this unit has no such field; config system admin / edit one is left out"
     );
 }

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use domain::access::Authority;
+use domain::access::{Authority, PROF_ADMIN};
 use domain::admin::{
     About, Change, Coverage, Edit, Entropy, Facts, Incoming, Named, Owned, Owner, Reads, Remark,
     Report, Restore, Restoring,
@@ -18,7 +18,8 @@ use domain::audit::{Actor, What};
 use domain::name::UserName;
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{
-    FORTITOKEN, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Shape, Table, VDOM, Value,
+    ACCPROFILE, ADMIN, FORTITOKEN, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Shape,
+    Table, VDOM, Value,
 };
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
@@ -296,6 +297,39 @@ fn a_user_without_the_second_factor_that_the_text_demands_stays_out() {
         _ => None,
     });
     assert_eq!(missing, Some(("member", "alice")));
+}
+
+#[test]
+fn an_administrator_of_virtual_domains_that_are_not_here_stays_out() {
+    let mut world = World {
+        objects: vec![
+            Object::new(&ACCPROFILE, PROF_ADMIN),
+            Object::new(&VDOM, "root"),
+        ],
+        ..World::default()
+    };
+    let enc = format!("ENC {}", hash().to_enc());
+    let administrator = |name: &str, vdoms: &str| {
+        let profile = ("accprofile", PROF_ADMIN);
+        incoming(
+            &ADMIN,
+            name,
+            &[profile, ("vdom", vdoms), ("password", &enc)],
+        )
+    };
+    let entries = vec![
+        administrator("one", "sales"),
+        administrator("two", "sales root"),
+    ];
+    let report = world.restore(Coverage::Part, entries);
+    assert_eq!(left_out(&report), [0]);
+    let admins: Vec<&Object> = world
+        .objects
+        .iter()
+        .filter(|object| object.table == &ADMIN)
+        .collect();
+    assert_eq!(admins.len(), 1, "{admins:?}");
+    assert_eq!(admins[0].list("vdom"), ["root".into()]);
 }
 
 #[test]

@@ -447,7 +447,8 @@ fn without_vdoms(dir: &TempDir) {
              DROP INDEX token_vdom; DROP INDEX token_activated; ALTER TABLE token DROP COLUMN vdom;
              CREATE TABLE before (path TEXT NOT NULL, entry TEXT NOT NULL, field TEXT NOT NULL,
                  value TEXT NOT NULL, PRIMARY KEY (path, entry, field)) STRICT;
-             INSERT INTO before SELECT path, entry, field, value FROM config WHERE path <> 'vdom';
+             INSERT INTO before SELECT path, entry, field, value FROM config
+                 WHERE path NOT IN ('vdom', 'system accprofile');
              DROP TABLE config; ALTER TABLE before RENAME TO config;
              ALTER TABLE event DROP COLUMN vdom; ALTER TABLE outbox DROP COLUMN vdom;
              ALTER TABLE person DROP COLUMN keeper; ALTER TABLE person DROP COLUMN ldap_server;

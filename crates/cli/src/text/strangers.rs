@@ -1,23 +1,18 @@
 //! Fields that this unit does not have, and values that it does not take: what is said of them.
 
 use domain::schema::{ADMIN, Field, Kind, LOCAL, Table};
-use domain::vdom::Vdom;
 
 /// Whether a field that is not here would let in fewer, or elsewhere: without it the entry lets in more
 /// than its administrator meant.
 pub(super) fn restricts(table: &Table, name: &str, words: &[String]) -> bool {
     let restricting: &[&str] = if table == &ADMIN {
-        match name {
-            // An administrator of the root alone is one of a unit that has no other.
-            "vdom" => return words != [Vdom::ROOT.as_str()],
-            _ => &[
-                "guest-auth",
-                "peer-auth",
-                "remote-auth",
-                "schedule",
-                "wildcard",
-            ],
-        }
+        &[
+            "guest-auth",
+            "peer-auth",
+            "remote-auth",
+            "schedule",
+            "wildcard",
+        ]
     } else if table == &LOCAL {
         &["workstation"]
     } else {

@@ -266,7 +266,7 @@ impl Restoring {
         let Incoming { place, edits } = incoming;
         let (edits, left_out) = match again {
             Some(_) => (edits, Vec::new()),
-            None => entry::without_strangers(place.vdom(), edits, &facts),
+            None => entry::without_strangers(&place, edits, &facts),
         };
         let edits = match self.coverage {
             Coverage::Whole => entry::covering(place.table(), edits),

@@ -4,8 +4,7 @@ use ident::TokenSerial;
 
 use super::super::{Edit, Facts, Named, configure};
 use super::Remark;
-use crate::schema::{Access, FORTITOKEN, Field, LOCAL, Object, Place, Shape, Table, Value};
-use crate::vdom::Vdom;
+use crate::schema::{ADMIN, Access, FORTITOKEN, Field, LOCAL, Object, Place, Shape, Table, Value};
 
 /// How two keys are compared: names of users mean the same person in more than one spelling.
 pub(super) fn identity(place: &Place) -> Box<str> {
@@ -15,31 +14,42 @@ pub(super) fn identity(place: &Place) -> Box<str> {
     }
 }
 
-/// What stays of lists once names are left out that nothing has here.
+/// What stays of lists once names are left out that nothing has here. A list that would then mean more than
+/// the text said stays as it is, and the entry is refused for it.
 pub(super) fn without_strangers(
-    vdom: Vdom,
+    place: &Place,
     edits: Vec<Edit>,
     facts: &Facts,
 ) -> (Vec<Edit>, Vec<Remark>) {
     let mut left_out = Vec::new();
     let edits = edits.into_iter().map(|edit| match edit {
-        Edit::Set(field, Value::List(mut keys)) if !field.kind.references().is_empty() => {
-            let tables = field.kind.references();
-            keys.retain(|key| {
-                let key = key.clone();
-                let named = Named { vdom, tables, key };
-                let is_here = facts.named.contains_key(&named);
-                if !is_here {
-                    left_out.push(Remark::NotNamed(field, named));
-                }
-                is_here
-            });
-            Edit::Set(field, Value::List(keys))
+        Edit::Set(field, Value::List(keys)) if !field.kind.references().is_empty() => {
+            let named = |key: &str| Named {
+                vdom: place.vdom(),
+                tables: field.kind.references(),
+                key: key.into(),
+            };
+            let is_here = |key: &Box<str>| facts.named.contains_key(&named(key));
+            let (here, strangers): (Vec<_>, Vec<_>) = keys.iter().cloned().partition(is_here);
+            if here.is_empty() && bounds(place.table(), field) {
+                return Edit::Set(field, Value::List(keys));
+            }
+            left_out.extend(
+                strangers
+                    .iter()
+                    .map(|key| Remark::NotNamed(field, named(key))),
+            );
+            Edit::Set(field, Value::List(here))
         }
         edit => edit,
     });
     let edits = edits.collect();
     (edits, left_out)
+}
+
+/// Whether a list says where an entry is bound to, so that an empty one means everywhere.
+fn bounds(table: &Table, field: &Field) -> bool {
+    table == &ADMIN && field.name == "vdom"
 }
 
 /// The edits of a whole configuration: what it does not set goes back to its default first.

@@ -143,15 +143,6 @@ pub static LOCAL: Table = Table {
             ),
         ),
         without_effect(
-            "no request names the workstation",
-            field(
-                "workstation",
-                Kind::Text(35),
-                "",
-                "Name of the remote user workstation, to limit the user to authenticate only from there.",
-            ),
-        ),
-        without_effect(
             NO_SESSIONS,
             field(
                 "auth-concurrent-override",
