@@ -7,6 +7,7 @@
 #![allow(clippy::panic, reason = "a target says what it found by panicking")]
 
 mod editor;
+mod file;
 mod filter;
 mod gateway;
 mod line;
@@ -46,6 +47,13 @@ pub const TARGETS: &[Target] = &[
         max_bytes: 4_000,
         parts: 3,
         run: session::paste,
+    },
+    Target {
+        name: "file",
+        seeds: &["crates/cli/tests/golden", "fuzz/corpus/configuration"],
+        max_bytes: 4_000,
+        parts: 3,
+        run: file::run,
     },
     Target {
         name: "line",
