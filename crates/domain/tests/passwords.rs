@@ -166,20 +166,17 @@ fn what_was_used_is_remembered_only_where_a_policy_asks_for_it() {
 fn fields_without_effect_are_kept_and_shown() {
     let edits = vec![
         pasted(GOOD),
-        set("workstation", "pc 7"),
+        set("authtimeout", "30"),
         set("id", "17"),
         set("auth-concurrent-value", "0"),
     ];
     let user = configured(None, None, edits).unwrap();
     let shown = Object::from(&user);
-    assert_eq!(
-        (shown.text("workstation"), shown.text("id")),
-        ("pc 7", "17")
-    );
+    assert_eq!((shown.text("authtimeout"), shown.text("id")), ("30", "17"));
     assert!(shown.value("auth-concurrent-value").is_none());
     let name = UserName::parse("alice").unwrap();
     assert_eq!(user.name, name);
-    let unset = vec![Edit::Unset(LOCAL.field("workstation").unwrap())];
+    let unset = vec![Edit::Unset(LOCAL.field("authtimeout").unwrap())];
     let user = configured(Some(user), None, unset).unwrap();
-    assert!(Object::from(&user).value("workstation").is_none());
+    assert!(Object::from(&user).value("authtimeout").is_none());
 }

@@ -114,7 +114,7 @@ fn a_person_at_a_terminal_has_prompt_completion_help_and_the_end() {
     terminal.type_in("config system admin\r");
     terminal.expect("symbolon (admin) # ");
     terminal.type_in("edit ?");
-    terminal.expect("<key>");
+    terminal.expect("<name>");
     terminal.type_in(CTRL_C);
     terminal.expect("symbolon (admin) # ");
     terminal.type_in("end\rexit\r");
