@@ -233,7 +233,7 @@ pub enum Second {
 }
 
 /// A refusal, as far as it is known when the reply is due.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
     /// Why.
     pub reason: Reason,

@@ -62,6 +62,10 @@ reasons! {
     SourceThrottled = "source-throttled",
         "too many wrong passwords for this name from this source",
         "wait until the time shown; others who use the name are not affected";
+    /// Too many wrong logins of any names from this source.
+    SourceBlackout = "source-blackout",
+        "too many wrong logins from this source within one minute, of whatever names",
+        "find out who guesses (diagnose login list); it ends at the time shown, or: config user setting / set auth-blackout-time 0";
     /// The address is none of the administrator's trusted hosts.
     UntrustedHost = "untrusted-host",
         "the administrator may not log in from this address",
@@ -154,6 +158,14 @@ reasons! {
 }
 
 impl Reason {
+    /// Whether somebody who does not know a name, its password or its code would be refused for it.
+    pub const fn is_wrong_guess(self) -> bool {
+        matches!(
+            self,
+            Self::UserUnknown | Self::PasswordWrong | Self::CodeWrong | Self::CodeMalformed
+        )
+    }
+
     /// The reason with this identifier.
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.id() == id)

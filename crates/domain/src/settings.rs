@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::schema::{CONSOLE, GLOBAL, Object, SECURITY, SETTING};
 use crate::security::Profile;
-use crate::throttle::PasswordLimit;
+use crate::throttle::{BlackoutLimit, PasswordLimit};
 use crate::time::Span;
 use crate::user::Switch;
 
@@ -57,6 +57,8 @@ pub struct Settings {
     pub code_lifetime: Span,
     /// When wrong passwords make a source wait.
     pub password_limit: PasswordLimit,
+    /// When a source is not listened to: `auth-invalid-max` and `auth-blackout-time`.
+    pub blackout: BlackoutLimit,
     /// How long a verified password is remembered: `auth-password-memory`.
     pub password_memory: Span,
     /// How long directories and RADIUS servers have to answer: `remoteauthtimeout`.
@@ -144,6 +146,10 @@ impl Settings {
             password_limit: PasswordLimit {
                 threshold: u32::try_from(setting.number("auth-lockout-threshold")).unwrap_or(1),
                 duration: seconds(setting.number("auth-lockout-duration")),
+            },
+            blackout: BlackoutLimit {
+                failures: usize::try_from(setting.number("auth-invalid-max")).unwrap_or(1),
+                duration: seconds(setting.number("auth-blackout-time")),
             },
             default_password_policy: Some(setting.text("default-user-password-policy"))
                 .filter(|name| !name.is_empty())

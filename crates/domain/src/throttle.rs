@@ -1,4 +1,5 @@
-//! What bounds guessing: one counter per source and name for passwords, one per person for codes.
+//! What bounds guessing: one counter per source and name for passwords, one per person for codes, and
+//! one per source for whoever tries many names.
 //!
 //! A guess is counted before it is evaluated (password) or in the same step (code), so that parallel
 //! guesses cannot overrun a limit.
@@ -18,6 +19,9 @@ const LONGEST_DELAY: Span = Span::from_hours(1);
 const BLOCK_FAILURES: usize = 30;
 /// The span over which failures add up to a block; a success in between does not forget them.
 const BLOCK_SPAN: Span = Span::from_days(30);
+
+/// Refused logins of one source within this time lead to its blackout, as the described system has it.
+const BLACKOUT_WINDOW: Span = Span::from_mins(1);
 
 /// Why an attempt is not evaluated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -150,6 +154,52 @@ impl PasswordCounter {
     }
 }
 
+/// When a source is not listened to at all: `config user setting`, `auth-invalid-max` and
+/// `auth-blackout-time`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BlackoutLimit {
+    /// Wrong logins within a minute, of whatever names.
+    pub failures: usize,
+    /// How long it lasts; zero switches it off.
+    pub duration: Span,
+}
+
+/// Wrong logins of one source. Only those that were evaluated count: many people may stand behind one
+/// address, and their right logins are under way at the same time.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SourceCounter {
+    /// Moments of the failures of the last minute, oldest first; at most as many as the limit.
+    failures: Vec<Timestamp>,
+    until: Timestamp,
+}
+
+impl SourceCounter {
+    /// Whether the source is listened to now.
+    pub fn admit(&self, now: Timestamp) -> Result<(), Throttled> {
+        if self.until > now {
+            return Err(Throttled::Until(self.until));
+        }
+        Ok(())
+    }
+
+    /// Counts a wrong login, and begins a blackout where it is one too many.
+    pub fn failed(&mut self, limit: BlackoutLimit, now: Timestamp) {
+        let horizon = now.before(BLACKOUT_WINDOW);
+        self.failures.retain(|failure| *failure > horizon);
+        self.failures.push(now);
+        if self.failures.len() >= limit.failures {
+            self.failures.clear();
+            self.until = now.after(limit.duration);
+        }
+    }
+
+    /// Whether nothing needs to be kept.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        let horizon = now.before(BLACKOUT_WINDOW);
+        self.until <= now && self.failures.iter().all(|failure| *failure <= horizon)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +279,25 @@ mod tests {
         assert_eq!(counter.reserve(limit, START.after(limit.duration)), Ok(()));
         counter.succeeded();
         assert!(counter.is_stale(limit, START));
+    }
+
+    #[test]
+    fn a_source_is_not_listened_to_after_too_many_failures_in_a_minute() {
+        let limit = BlackoutLimit {
+            failures: 3,
+            duration: Span::from_secs(600),
+        };
+        let mut counter = SourceCounter::default();
+        let at = |seconds| START.after(Span::from_secs(seconds));
+        for seconds in [0, 40, 80] {
+            counter.failed(limit, at(seconds));
+            assert_eq!(counter.admit(at(seconds)), Ok(()), "at {seconds} s");
+        }
+        counter.failed(limit, at(90));
+        assert_eq!(counter.admit(at(91)), Err(Throttled::Until(at(690))));
+        assert!(!counter.is_stale(at(689)));
+        assert_eq!(counter.admit(at(690)), Ok(()));
+        assert!(counter.is_stale(at(690)));
     }
 
     #[test]

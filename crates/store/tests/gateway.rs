@@ -920,7 +920,13 @@ async fn wrong_passwords_delay_their_source_and_nobody_else() {
         assert_eq!(store.reserve_password(&who, "192.0.2.1", START), Ok(()));
     }
     let throttled = store.reserve_password(&who, "192.0.2.1", START);
-    assert_eq!(throttled, Err(Throttled::Until(until)));
+    assert_eq!(
+        throttled,
+        Err(Refusal::throttled(
+            Throttled::Until(until),
+            Reason::SourceThrottled
+        ))
+    );
     assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
     assert_eq!(
         store.reserve_password(&name("bob"), "192.0.2.1", START),
@@ -939,6 +945,32 @@ async fn wrong_passwords_delay_their_source_and_nobody_else() {
     assert!(store.reserve_password(&who, "192.0.2.2", START).is_err());
     run(&store, Operation::Unlock(who.clone()), START).await;
     assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
+}
+
+#[tokio::test]
+async fn wrong_logins_black_out_their_source_whatever_the_names() {
+    let (_dir, store) = alice().await;
+    let limit = vec![
+        set(&SETTING, "auth-invalid-max", "3"),
+        set(&SETTING, "auth-blackout-time", "600"),
+    ];
+    run(&store, configure(&SETTING, "", limit), START).await;
+    let here = origin("vpn").source;
+    for _ in 0..3 {
+        assert_eq!(store.reserve_password(&name("bob"), &here, START), Ok(()));
+        login(&store, "alice", &wrong(SEED, START), START).await;
+    }
+    let until = START.after(secs(600));
+    let refusal = Refusal::throttled(Throttled::Until(until), Reason::SourceBlackout);
+    for who in ["alice", "bob", "nobody"] {
+        assert_eq!(
+            store.reserve_password(&name(who), &here, START),
+            Err(refusal.clone())
+        );
+    }
+    let elsewhere = store.reserve_password(&name("alice"), "198.51.100.1", START);
+    assert_eq!(elsewhere, Ok(()));
+    assert_eq!(store.reserve_password(&name("alice"), &here, until), Ok(()));
 }
 
 // ---------------------------------------------------------------- checkpoints

@@ -172,8 +172,7 @@ impl Logins {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
-        if let Err(throttled) = self.store.reserve_password(&name, &origin.source, now) {
-            let refusal = Refusal::throttled(throttled, Reason::SourceThrottled);
+        if let Err(refusal) = self.store.reserve_password(&name, &origin.source, now) {
             let decision = Decision::Refuse {
                 person: name,
                 origin,

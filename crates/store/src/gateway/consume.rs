@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use domain::audit::{Actor, Event, What};
 use domain::login::{Consume, Origin, Refusal, Spend};
-use domain::name::CanonicalName;
+use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
 use domain::throttle::CodeCounter;
 use domain::time::Timestamp;
@@ -115,6 +115,8 @@ struct Written {
 enum Learned {
     Burnt(Taken),
     Succeeded(CanonicalName, Option<Taken>),
+    /// A wrong login of a source.
+    Failed(Vdom, Box<str>),
 }
 
 /// A step that the open transaction spends.
@@ -142,7 +144,7 @@ impl Written {
     fn taken(&self) -> Option<&Taken> {
         match &self.learned {
             Some(Learned::Burnt(taken) | Learned::Succeeded(_, Some(taken))) => Some(taken),
-            Some(Learned::Succeeded(_, None)) | None => None,
+            Some(Learned::Succeeded(_, None) | Learned::Failed(..)) | None => None,
         }
     }
 }
@@ -221,10 +223,17 @@ impl<F> ConsumeJob<F> {
             let mut reserved = self.memory.reserved();
             let mut counters = self.memory.counters();
             for written in &self.written {
-                if let Some(Learned::Succeeded(person, _)) = &written.learned
-                    && let Some(counter) = counters.codes.get_mut(person)
-                {
-                    counter.succeeded();
+                match &written.learned {
+                    Some(Learned::Succeeded(person, _)) => {
+                        if let Some(counter) = counters.codes.get_mut(person) {
+                            counter.succeeded();
+                        }
+                    }
+                    Some(Learned::Failed(vdom, source)) => {
+                        let limit = directory.settings(*vdom).blackout;
+                        counters.failed_from(*vdom, source, limit, written.at);
+                    }
+                    Some(Learned::Burnt(_)) | None => {}
                 }
                 if let Some(taken) = written.taken() {
                     directory.spend(taken.token, taken.spent, taken.drift);
@@ -331,11 +340,18 @@ async fn refuse(
 ) -> Result<Written, SqlError> {
     let reason = refusal.reason;
     let tally = tally(memory, &person, reason);
+    let learned = match person.realm() {
+        Realm::Vdom(vdom) if reason.is_wrong_guess() => {
+            Some(Learned::Failed(vdom, origin.source.clone()))
+        }
+        // Administrators are locked out by rules of their own.
+        Realm::Vdom(_) | Realm::Administrators => None,
+    };
     let event = Event::refused(person, origin, refusal, at);
     let event = link.append(tx, &event, tally).await?;
     Ok(Written {
         outcome: Outcome::Refused { event, reason },
-        learned: None,
+        learned,
         link: *link,
         at,
     })

@@ -18,8 +18,8 @@ use domain::password_policy::{Policies, Validity};
 use domain::public_key::PublicKey;
 use domain::schema::Object;
 use domain::settings::{SecondFactor, Settings, VdomSettings};
-use domain::throttle::{CodeCounter, PasswordCounter};
-use domain::time::Timestamp;
+use domain::throttle::{BlackoutLimit, CodeCounter, PasswordCounter, SourceCounter, Throttled};
+use domain::time::{Span, Timestamp};
 use domain::token::{Usability, Verifier};
 use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
@@ -509,6 +509,7 @@ fn later(one: Option<Spent>, other: Option<Spent>) -> Option<Spent> {
 pub(super) struct Counters {
     pub(super) codes: HashMap<CanonicalName, CodeCounter>,
     pub(super) passwords: HashMap<(CanonicalName, Box<str>), PasswordCounter>,
+    sources: HashMap<(Vdom, Box<str>), SourceCounter>,
 }
 
 impl Counters {
@@ -520,6 +521,40 @@ impl Counters {
         if let Some(counter) = counter {
             self.codes.insert(to, counter);
         }
+    }
+
+    /// Whether a source is listened to now.
+    pub(super) fn listens_to(
+        &self,
+        vdom: Vdom,
+        source: &str,
+        now: Timestamp,
+    ) -> Result<(), Throttled> {
+        match self.sources.get(&(vdom, Box::from(source))) {
+            Some(counter) => counter.admit(now),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a wrong login of a source, while there is room for one more.
+    pub(super) fn failed_from(
+        &mut self,
+        vdom: Vdom,
+        source: &str,
+        limit: BlackoutLimit,
+        now: Timestamp,
+    ) {
+        if limit.duration == Span::ZERO {
+            return;
+        }
+        let key = (vdom, Box::from(source));
+        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&key) {
+            self.sources.retain(|_, counter| !counter.is_stale(now));
+            if self.sources.len() >= SOURCES_MAX {
+                return;
+            }
+        }
+        self.sources.entry(key).or_default().failed(limit, now);
     }
 
     /// The counter of a name and source, or `None` where no more sources can be counted.

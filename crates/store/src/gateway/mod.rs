@@ -38,11 +38,12 @@ use domain::backend::{Backend, BackendName};
 use domain::client::{Client, Secret};
 use domain::explain::FirstUse;
 use domain::interface::AllowAccess;
-use domain::login::{CodePosition, Facts};
+use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
+use domain::reason::Reason;
 use domain::schema::{Object, Place, Table};
 use domain::settings::Settings;
-use domain::throttle::{CodeCounter, Throttled};
+use domain::throttle::CodeCounter;
 use domain::time::Timestamp;
 use domain::token::Verifier;
 use domain::user::User;
@@ -233,17 +234,23 @@ impl GatewayStore {
         }
     }
 
-    /// Counts a password attempt before it is evaluated, or says until when none is.
+    /// Counts a password attempt before it is evaluated, or says why none is and until when.
     pub fn reserve_password(
         &self,
         name: &CanonicalName,
         source: &str,
         now: Timestamp,
-    ) -> Result<(), Throttled> {
-        let settings = self.settings(name.realm().vdom());
+    ) -> Result<(), Refusal> {
+        let vdom = name.realm().vdom();
+        let settings = self.settings(vdom);
         let mut counters = self.memory.counters();
+        counters
+            .listens_to(vdom, source, now)
+            .map_err(|until| Refusal::throttled(until, Reason::SourceBlackout))?;
         match counters.password(name, source, &settings, now) {
-            Some(counter) => counter.reserve(settings.password_limit, now),
+            Some(counter) => counter
+                .reserve(settings.password_limit, now)
+                .map_err(|until| Refusal::throttled(until, Reason::SourceThrottled)),
             None => Ok(()),
         }
     }

@@ -29,8 +29,10 @@ pub(super) fn without_strangers(
                 tables: field.kind.references(),
                 key: key.into(),
             };
-            let is_here = |key: &Box<str>| facts.named.contains_key(&named(key));
-            let (here, strangers): (Vec<_>, Vec<_>) = keys.iter().cloned().partition(is_here);
+            let (here, strangers): (Vec<_>, Vec<_>) = keys
+                .iter()
+                .cloned()
+                .partition(|key| facts.named.contains_key(&named(key)));
             if here.is_empty() && bounds(place.table(), field) {
                 return Edit::Set(field, Value::List(keys));
             }

@@ -305,6 +305,18 @@ pub static SETTING: Table = Table {
             "How long it waits, in seconds; 0 switches the wait off.",
         ),
         field(
+            "auth-blackout-time",
+            Kind::Integer(0, 3_600),
+            "0",
+            "How long an address is not listened to after too many wrong logins of any names within one minute, in seconds (0 - 3600); 0 switches it off. Callers of a client that tells no address of theirs share the client's.",
+        ),
+        field(
+            "auth-invalid-max",
+            Kind::Integer(1, 100),
+            "5",
+            "How many wrong logins within one minute are too many (1 - 100); see auth-blackout-time.",
+        ),
+        field(
             "auth-password-memory",
             Kind::Integer(0, 3_600),
             "300",
