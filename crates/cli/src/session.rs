@@ -452,7 +452,7 @@ impl Session {
                 return Ok(self.debug(Change::Cli(arguments::cli_level(word)?), output));
             }
             Verb::DebugInfo => return Ok(print(&self.debug.to_string(), output)),
-            Verb::SystemStatus => Command::Ask(Query::SystemStatus),
+            Verb::SystemStatus => Command::Ask(Query::SystemStatus(self.vdom())),
             Verb::Import => {
                 let code = arguments::licence_code(word)?;
                 Command::Execute(Operation::Import { vdom, code })

@@ -212,6 +212,7 @@ fn status_lines_are_those_that_clients_know() {
         "Last reboot reason",
     ];
     let status = domain::query::SystemStatus {
+        vdom: Vdom::ROOT,
         serial: ident::ProductSerial::parse("FGT3HD3915801656").unwrap(),
         hostname: "gate".into(),
         release: "0.1.0".into(),

@@ -43,8 +43,8 @@ pub enum Query {
     Logins(Logins),
     /// The event log, the latest first: rows are [`Event`](crate::audit::Event)s.
     Log(LogPage),
-    /// What this unit is: one [`SystemStatus`].
-    SystemStatus,
+    /// What this unit is, asked from a virtual domain: one [`SystemStatus`].
+    SystemStatus(Vdom),
     /// What waits to be sent, the oldest first: rows are [`OutboxRow`]s.
     Outbox {
         /// Of this virtual domain; of all for `None`.
@@ -227,6 +227,8 @@ pub struct SystemStatus {
     pub release: Box<str>,
     /// Its clock.
     pub now: Timestamp,
+    /// The virtual domain from which was asked.
+    pub vdom: Vdom,
     /// Whether it has virtual domains.
     pub vdom_mode: VdomMode,
     /// How many it has, the root among them.

@@ -24,6 +24,7 @@ pub fn system_status(status: &SystemStatus, zone: Zone) -> String {
         hostname,
         release,
         now,
+        vdom,
         vdom_mode,
         vdoms: count,
         last_end,
@@ -45,7 +46,7 @@ pub fn system_status(status: &SystemStatus, zone: Zone) -> String {
          Log hard disk: Available\n\
          Hostname: {hostname}\n\
          Operation Mode: NAT\n\
-         Current virtual domain: root\n\
+         Current virtual domain: {vdom}\n\
          Max number of virtual domains: {VDOMS_MAX}\n\
          Virtual domains status: {count} in NAT mode, 0 in TP mode\n\
          Virtual domain configuration: {vdoms}\n\

@@ -451,8 +451,9 @@ impl World {
                 let zone = Zone::ahead_by(|_| Span::from_hours(2));
                 log::show(page, &self.events, zone)
             }
-            Query::SystemStatus => {
+            Query::SystemStatus(vdom) => {
                 let status = SystemStatus {
+                    vdom: *vdom,
                     serial: ProductSerial::parse("FGT3HD3915801656").unwrap(),
                     hostname: self.global().text("hostname").into(),
                     release: "0.1.0".into(),

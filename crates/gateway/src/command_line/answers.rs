@@ -216,7 +216,7 @@ impl Executor {
             Query::Log(page) => return self.event_log(page, printer).await,
             Query::TokenInfo { vdom, serial } => self.token_info(vdom, serial, now, printer).await,
             Query::Logins(logins) => self.logins(&logins, printer).await,
-            Query::SystemStatus => self.system_status(now, printer).await,
+            Query::SystemStatus(vdom) => self.system_status(vdom, now, printer).await,
             Query::Outbox { vdom } => self.outbox(vdom, printer).await,
             // Entries are listed.
             Query::Entries { .. } => Ok(()),
@@ -264,12 +264,18 @@ impl Executor {
         Ok(())
     }
 
-    async fn system_status(&self, now: Timestamp, printer: &Printer) -> Result<(), Cut> {
+    async fn system_status(
+        &self,
+        vdom: Vdom,
+        now: Timestamp,
+        printer: &Printer,
+    ) -> Result<(), Cut> {
         let status = SystemStatus {
             serial: self.unit.serial,
             hostname: self.hostname().into(),
             release: env!("CARGO_PKG_VERSION").into(),
             now,
+            vdom,
             vdom_mode: self.vdom_mode(),
             vdoms: self.store.vdoms().await?.len(),
             last_end: self.unit.last_end,
