@@ -194,7 +194,8 @@ impl Posture<'_> {
     }
 
     fn users(&self, all: &mut Vec<Deviation>) {
-        if self.users_without_token > 0 {
+        let may_do_without = self.global.text("multi-factor-authentication") != "mandatory";
+        if may_do_without && self.users_without_token > 0 {
             let (verb, count) = (
                 if self.users_without_token == 1 {
                     " logs"

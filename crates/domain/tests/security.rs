@@ -14,6 +14,7 @@ use domain::vdom::Vdom;
 /// A unit whose objects a test changes.
 struct Unit {
     profile: Profile,
+    global: Object,
     mail: Object,
     administrator: Object,
     setting: Object,
@@ -29,6 +30,7 @@ impl Unit {
     fn compatible() -> Self {
         Self {
             profile: Profile::Compatible,
+            global: Object::new(&GLOBAL, ""),
             mail: Object::new(&EMAIL_SERVER, "").with("server", Some("mail.example.org")),
             administrator: Object::new(&ADMIN, "admin"),
             setting: Object::new(&SETTING, ""),
@@ -43,7 +45,7 @@ impl Unit {
     fn deviations(&self) -> Vec<Deviation> {
         let posture = Posture {
             profile: self.profile,
-            global: &Object::new(&GLOBAL, ""),
+            global: &self.global,
             mail: &self.mail,
             administrators: std::slice::from_ref(&self.administrator),
             settings: &[(self.vdom, &self.setting)],
@@ -130,6 +132,11 @@ fn each_deviation_ends_with_what_mends_it() {
     assert!(unit.says("whoever answers for the mail server"));
     unit.mail = unit.mail.with("validate-server", Some("enable"));
     assert!(!unit.says("mailed"));
+    let without = unit.global.clone();
+    unit.global = (unit.global).with("multi-factor-authentication", Some("mandatory"));
+    assert!(!unit.says("password alone"), "they are not let in at all");
+    unit.global = without;
+    assert!(unit.says("password alone"));
     unit.users_without_token = 0;
     assert!(!unit.says("password alone"));
     unit.profile = Profile::Strict;
