@@ -260,7 +260,7 @@ impl Field {
         match (kind, words) {
             (Kind::List(kind), words) => self.list(kind, words),
             (Kind::Secret(_), [enc, sealed]) if enc == "ENC" => {
-                self.text(sealed, u16::MAX).map(Value::Sealed)
+                self.sealed(sealed).map(Value::Sealed)
             }
             (Kind::Secret(_), [secret]) if secret.is_empty() => {
                 Err(ValueError::Missing { field: self.name })
@@ -359,6 +359,15 @@ impl Field {
             return Err(ValueError::Control { field: self.name });
         }
         Ok(Box::from(text))
+    }
+
+    /// One word of base64, which is shown without quotes.
+    fn sealed(&self, text: &str) -> Result<Box<str>, ValueError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+        let is_base64 = !text.is_empty() && text.chars().all(allowed);
+        let text = self.text(text, u16::MAX)?;
+        let form = "behind ENC what 'show' prints there: letters, digits, +, / and =";
+        self.formed(Some(text).filter(|_| is_base64), form)
     }
 
     fn host(&self, text: &str, max: u16) -> Result<Box<str>, ValueError> {
