@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use regex_lite::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 
 use crate::complaint::Complaint;
 
@@ -13,9 +13,9 @@ use blocks::Blocks;
 /// Lines of context at most; who wants more wants all of the output.
 const CONTEXT_MAX: usize = 1_000;
 
-/// A compiled pattern in octets, some thousand states: each is looked at for each character of output, and
-/// `((.?){99}){99}` would keep a configuration of 100,000 tokens busy for an hour.
-const PATTERN_MAX: usize = 65_536;
+/// A compiled pattern in octets: room for some Unicode classes, each of which takes 64 KiB. `((.?){99}){99}`
+/// takes ten times as much, and would take its time with every line of 100,000 tokens.
+const PATTERN_MAX: usize = 1_048_576;
 
 /// The one filter that there is.
 pub(crate) static GREP: (&str, &str) = ("grep", "Show the lines that match.");

@@ -13,7 +13,7 @@ mod common;
 
 use std::collections::HashMap;
 
-use regex_lite::{Captures, Regex};
+use regex::{Captures, Regex};
 
 use common::{run, symbolon, tool};
 
