@@ -157,7 +157,7 @@ async fn pages_are_of_one_vdom() {
     enrol(&store, "zoe", token(3), SEED, START).await;
     let tokens = async |vdom| {
         let page = store.tokens_after(vdom, "", 10).await.unwrap();
-        let serials = page.iter().map(|owned| owned.token.serial);
+        let serials = page.iter().map(|token| token.serial);
         serials.collect::<Vec<_>>()
     };
     assert_eq!(tokens(Vdom::ROOT).await, [token(1), token(3)]);

@@ -118,22 +118,28 @@ impl Executor {
             }
             return Ok(());
         }
-        let mut after = String::new();
-        loop {
-            let page = self.page(vdom, table, &after).await?;
-            let Some(last) = page.last() else {
-                return Ok(());
+        let mut page = self.page(vdom, table, "").await?;
+        while let Some(last) = page.last() {
+            let after = (is_paged(table) && is_full(&page)).then(|| cursor(last));
+            // The next page is fetched while this one is shown.
+            let fetched = async {
+                match after {
+                    Some(after) => self.page(vdom, table, &after).await,
+                    None => Ok(Vec::new()),
+                }
             };
-            after = cursor(last);
-            let mut text = String::new();
-            for object in page {
-                text += &listing.entry(&self.store.as_text(object, backup));
-            }
-            printer.print(text).await?;
-            if table != &FORTITOKEN && table != &LOCAL {
-                return Ok(());
-            }
+            let shown = async {
+                let mut text = String::new();
+                for object in page {
+                    text += &listing.entry(&self.store.as_text(object, backup));
+                }
+                printer.print(text).await
+            };
+            let (next, shown) = tokio::join!(fetched, shown);
+            shown?;
+            page = next?;
         }
+        Ok(())
     }
 
     /// The next entries of a table with keys. Tables other than tokens and users are small: all of
@@ -146,10 +152,7 @@ impl Executor {
     ) -> Result<Vec<Object>, Undecided> {
         if table == &FORTITOKEN {
             let tokens = self.store.tokens_after(vdom, after, PAGE).await?;
-            return Ok(tokens
-                .iter()
-                .map(|owned| owned.token.to_object(None))
-                .collect());
+            return Ok(tokens.iter().map(|token| token.to_object(None)).collect());
         }
         if table == &LOCAL {
             let users = self
@@ -183,7 +186,7 @@ impl Executor {
                 .unwrap_or_default();
             tokens
                 .iter()
-                .map(|owned| owned.token.serial.to_string())
+                .map(|token| token.serial.to_string())
                 .collect()
         } else if table == &LOCAL {
             let realm = Realm::Vdom(vdom);
@@ -232,23 +235,33 @@ impl Executor {
         printer: &Printer,
     ) -> Result<(), Cut> {
         printer.print(render::token_head()).await?;
-        let (mut after, mut advice) = (String::new(), None);
-        loop {
-            let page = match serial {
-                Some(serial) if after.is_empty() => {
-                    self.token_of(vdom, serial).await?.into_iter().collect()
-                }
-                Some(_) => Vec::new(),
-                None => self.store.tokens_after(vdom, &after, PAGE).await?,
-            };
-            let Some(last) = page.last() else { break };
-            last.token.serial.as_str().clone_into(&mut after);
-            let mut text = String::new();
-            for owned in &page {
-                text += &render::token(&TokenRow::of(&owned.token, now));
-                advice = Advice::of(&owned.token, now);
+        let mut advice = None;
+        let mut page = match serial {
+            Some(serial) => {
+                let owned = self.token_of(vdom, serial).await?;
+                owned.into_iter().map(|owned| owned.token).collect()
             }
-            printer.print(text).await?;
+            None => self.store.tokens_after(vdom, "", PAGE).await?,
+        };
+        while let Some(last) = page.last() {
+            let after = is_full(&page).then_some(last.serial);
+            let fetched = async {
+                match after {
+                    Some(after) => self.store.tokens_after(vdom, after.as_str(), PAGE).await,
+                    None => Ok(Vec::new()),
+                }
+            };
+            let shown = async {
+                let mut text = String::new();
+                for token in &page {
+                    text += &render::token(&TokenRow::of(token, now));
+                    advice = Advice::of(token, now);
+                }
+                printer.print(text).await
+            };
+            let (next, shown) = tokio::join!(fetched, shown);
+            shown?;
+            page = next?;
         }
         let (activated, activated_global) = self.store.activated(vdom).await?;
         let totals = TokenTotals {
@@ -338,6 +351,16 @@ impl Executor {
 }
 
 /// The key after which the next page begins.
+/// Whether a table is fetched a page at a time.
+fn is_paged(table: &Table) -> bool {
+    table == &FORTITOKEN || table == &LOCAL
+}
+
+/// Whether more may follow.
+fn is_full<T>(page: &[T]) -> bool {
+    i64::try_from(page.len()).is_ok_and(|rows| rows >= PAGE)
+}
+
 fn cursor(last: &Object) -> String {
     if last.table == &LOCAL {
         // Users are kept in the order of their canonical names.

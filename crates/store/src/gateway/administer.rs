@@ -236,7 +236,7 @@ async fn whole<T: Tx>(
     }
     if table == &FORTITOKEN {
         loop {
-            let page = records::tokens_after(tx, vdom, &after, PAGE).await?;
+            let page = records::owned_tokens_after(tx, vdom, &after, PAGE).await?;
             let Some(last) = page.last() else {
                 break;
             };

@@ -45,7 +45,7 @@ use domain::schema::{Object, Place, Table};
 use domain::settings::Settings;
 use domain::throttle::CodeCounter;
 use domain::time::Timestamp;
-use domain::token::Verifier;
+use domain::token::{Token, Verifier};
 use domain::user::User;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -64,6 +64,7 @@ use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
 use administer::Administer;
 use consume::ConsumeJob;
+use directory::Directory;
 use events::Link;
 use head::HeadFile;
 use maintenance::{Forget, Learn, Postpone, RaiseFloor, Record, Stand, Unwritten};
@@ -490,7 +491,7 @@ impl GatewayStore {
         vdom: Vdom,
         after: &str,
         limit: i64,
-    ) -> Result<Vec<Owned>, Undecided> {
+    ) -> Result<Vec<Token>, Undecided> {
         let memory = Arc::clone(&self.memory);
         let mut page = self
             .read(queries::TokensAfter {
@@ -500,8 +501,9 @@ impl GatewayStore {
                 limit,
             })
             .await?;
-        for owned in &mut page {
-            self.learned_drift(owned);
+        let directory = self.memory.read();
+        for token in &mut page {
+            learn_drift(&directory, token);
         }
         Ok(page)
     }
@@ -511,16 +513,9 @@ impl GatewayStore {
         let memory = Arc::clone(&self.memory);
         let mut owned = self.read(queries::OneToken { memory, serial }).await?;
         if let Some(owned) = &mut owned {
-            self.learned_drift(owned);
+            learn_drift(&self.memory.read(), &mut owned.token);
         }
         Ok(owned)
-    }
-
-    /// Memory learns with every login, the row at the next checkpoint.
-    fn learned_drift(&self, owned: &mut Owned) {
-        if let Some(drift) = self.drift(owned.token.serial) {
-            owned.token.drift = drift;
-        }
     }
 
     /// Activated hardware tokens: of a virtual domain, and of all.
@@ -690,4 +685,11 @@ fn open_head(path: &Path) -> Result<(HeadFile, Option<head::Head>), StoreError> 
         path: path.to_owned(),
         source,
     })
+}
+
+/// Memory learns with every login, the row at the next checkpoint.
+fn learn_drift(directory: &Directory, token: &mut Token) {
+    if let Some(drift) = directory.drift(token.serial) {
+        token.drift = drift;
+    }
 }

@@ -6,6 +6,7 @@ use domain::admin::Owned;
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{Object, Place, Table};
 use domain::time::Timestamp;
+use domain::token::Token;
 use domain::user::User;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -14,7 +15,7 @@ use super::entries;
 use super::events::{self, Recorded};
 use super::memory::Memory;
 use super::outbox::{self, Waiting};
-use super::records::{self, PersonRow};
+use super::records::{self, PersonRow, TokenRow};
 use crate::engine::{Failure, SqlError, Tx, Work};
 
 /// A question that the domain never refuses.
@@ -39,10 +40,11 @@ macro_rules! question {
 
 question! {
     /// Tokens of a virtual domain after a serial, a page at a time.
-    TokensAfter { memory: Arc<Memory>, vdom: Vdom, after: String, limit: i64 } -> Vec<Owned>,
+    TokensAfter { memory: Arc<Memory>, vdom: Vdom, after: String, limit: i64 } -> Vec<Token>,
     |self, tx| {
         let rows = records::tokens_after(tx, self.vdom, &self.after, self.limit).await?;
-        rows.into_iter().map(|row| row.open(&self.memory.secrets)).collect()
+        let open = |row: TokenRow| Ok(row.open(&self.memory.secrets)?.token);
+        rows.into_iter().map(open).collect()
     }
 }
 

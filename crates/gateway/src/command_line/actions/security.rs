@@ -83,8 +83,8 @@ impl Executor {
             let Some(last) = tokens.last() else {
                 return Ok(count);
             };
-            last.token.serial.as_str().clone_into(&mut after);
-            let slow = tokens.iter().filter(|owned| is_slow(&owned.token));
+            last.serial.as_str().clone_into(&mut after);
+            let slow = tokens.iter().filter(|token| is_slow(token));
             count += u64::try_from(slow.count()).unwrap_or(u64::MAX);
         }
     }
