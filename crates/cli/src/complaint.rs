@@ -36,6 +36,8 @@ enum Fault {
     Duplicate,
     /// A table that takes no more entries.
     Full,
+    /// A field of the entry was refused, and the entry is saved whole or not at all.
+    Spoilt(String),
     /// The change itself is refused.
     Change { error: AdminError, what: Refused },
 }
@@ -121,6 +123,17 @@ impl Complaint {
         }
     }
 
+    pub(crate) fn spoilt(field: &str) -> Self {
+        let field = printable(field);
+        Self {
+            plain: format!(
+                "{field} was refused above, and without it the entry may let in more than was meant. \
+                 Nothing was changed: edit it again"
+            ),
+            fault: Fault::Spoilt(field),
+        }
+    }
+
     pub(crate) fn change(error: AdminError, what: Refused) -> Self {
         let plain = match what {
             Refused::Setting => {
@@ -149,6 +162,9 @@ impl Complaint {
             Fault::Denied => "This is not done here, or not by this administrator.",
             Fault::Duplicate => "The name is another entry's.",
             Fault::Full => "The table takes no more entries.",
+            Fault::Spoilt(_) => {
+                "A field was refused before, and an entry that says who gets in is saved whole or not at all."
+            }
             Fault::Change { .. } => "The change itself is refused.",
         }
     }
@@ -167,7 +183,7 @@ impl Complaint {
             Fault::Action => None,
             Fault::Command(_) | Fault::Ambiguous(_) => Some(-61),
             Fault::Incomplete => Some(-160),
-            Fault::Value(_) | Fault::Field { .. } => Some(-651),
+            Fault::Value(_) | Fault::Field { .. } | Fault::Spoilt(_) => Some(-651),
             Fault::Reference(_) => Some(-3),
             Fault::Denied => Some(-37),
             Fault::Duplicate => Some(-5),
@@ -199,6 +215,10 @@ impl fmt::Display for Complaint {
             Fault::Denied => f.write_str("Permission denied.\n")?,
             Fault::Full => f.write_str("Maximum number of entries has been reached.\n")?,
             Fault::Duplicate => f.write_str("a duplicate entry already exists\n")?,
+            Fault::Spoilt(field) => {
+                writeln!(f, "node_check_object fail! for {field}\n")?;
+                writeln!(f, "object set operator error, -651 discard the setting")?;
+            }
             Fault::Change { error, what } => write_change(f, error, *what)?,
         }
         if let Some(code) = self.return_code() {

@@ -300,8 +300,11 @@ impl Options {
         };
         Ok(Filter {
             pattern: regex.map_err(|error| {
+                let error = error.to_string();
+                let why = error.lines().last().unwrap_or_default();
+                let why = why.strip_prefix("error: ").unwrap_or(why);
                 let plain =
-                    format!("no pattern: {error}; put '\\' before a character to mean itself");
+                    format!("no pattern: {why}; put '\\' before a character to mean itself");
                 Complaint::value(&pattern, plain)
             })?,
             inverted: flags.inverted,

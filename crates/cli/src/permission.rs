@@ -35,6 +35,8 @@ enum Needs {
     Table(Right),
     /// To see all areas.
     Everything,
+    /// To see all areas of all virtual domains, as debug lines tell of them.
+    Unit,
 }
 
 fn needs(verb: Verb) -> Needs {
@@ -65,10 +67,7 @@ fn needs(verb: Verb) -> Needs {
         | Verb::LoginsOfClient
         | Verb::LastLogins
         | Verb::Outbox => Needs::Area(Area::Authentication, Right::Read),
-        // Debug lines tell of all virtual domains.
-        Verb::Debug(_) | Verb::DebugLevel(_) | Verb::DebugCli | Verb::DebugInfo => {
-            Needs::Area(Area::System, Right::Read)
-        }
+        Verb::Debug(_) | Verb::DebugLevel(_) | Verb::DebugCli | Verb::DebugInfo => Needs::Unit,
         Verb::Log(log) => needs_of_log(log),
         Verb::Keep(keeping) => needs_to_keep(keeping),
         Verb::Act(act) => needs_to_act(act),
@@ -184,7 +183,8 @@ impl Permission {
         let (area, right) = match (needs(verb), table) {
             (Needs::Area(area, right), _) => (area, right),
             (Needs::Table(right), Some(table)) => (table.area, right),
-            (Needs::Everything, _) => (self.darkest(), Right::Read),
+            (Needs::Unit, _) if self.home().is_some() => return self.enter_unit(),
+            (Needs::Everything | Needs::Unit, _) => (self.darkest(), Right::Read),
             (Needs::Nothing, _) | (Needs::Table(_), None) => return Ok(()),
         };
         if self.rights.on(area) >= right {
@@ -228,6 +228,11 @@ impl Permission {
         };
         let is_permitted = Word::of(first).is_none_or(|word| self.rights.permit(word));
         is_permitted && (node.verb.is_some_and(may) || leads_on())
+    }
+
+    /// Whether debug lines are shown.
+    pub(crate) fn debugs(&self) -> bool {
+        self.check("", Verb::DebugInfo, None).is_ok()
     }
 
     /// Whether a report is offered.

@@ -23,6 +23,7 @@ mod authserver;
 mod children;
 mod configuring;
 mod entry;
+mod guarded;
 mod keeping;
 mod log;
 mod passing;
@@ -59,6 +60,8 @@ pub struct Session {
     awaited: Option<Awaited>,
     /// What is done if the administrator confirms it.
     asked: Option<Asked>,
+    /// The command that asks.
+    asked_for: Option<Invocation>,
     /// A block of a pasted configuration that is not for this unit.
     passing: Option<Passing>,
     debug: Switches,
@@ -109,6 +112,7 @@ impl Session {
             place: Place::top(),
             awaited: None,
             asked: None,
+            asked_for: None,
             passing: None,
             debug: Switches::default(),
             ping: PingOptions::default(),
@@ -128,6 +132,9 @@ impl Session {
     /// Tells what the administrator may do now; before each line, after [`Session::set_vdom_mode`].
     pub fn set_authority(&mut self, authority: &Authority) {
         self.permission = Permission::from(authority);
+        if !self.permission.debugs() {
+            self.debug = Switches::default();
+        }
         self.go_home();
     }
 
@@ -190,7 +197,10 @@ impl Session {
                 let noted = "what stands in it is passed over, up to its 'end'";
                 Step::Refuse(format!("{complaint}{noted}\n"))
             }
-            Err(complaint) => refuse(&complaint),
+            Err(complaint) => {
+                self.spoil_by(line);
+                refuse(&complaint)
+            }
         };
         self.go_home();
         step
@@ -202,8 +212,14 @@ impl Session {
     }
 
     fn answered(&mut self, asked: Asked, answer: &str) -> Step {
+        let asked_for = self.asked_for.take();
         if !matches!(answer.trim(), "y" | "Y" | "yes") {
             return Step::Nothing;
+        }
+        // The right may have been withdrawn while the question stood.
+        let permitted = asked_for.map_or(Ok(()), |invocation| self.permit(&invocation));
+        if let Err(complaint) = permitted {
+            return refuse(&complaint);
         }
         match asked {
             Asked::Run(run) => {
@@ -346,6 +362,25 @@ impl Session {
         self.debug.show(line, self.zone)
     }
 
+    /// The shell gave the command up on the way, as Ctrl-C has it. Of a change nobody knows then whether it
+    /// was made.
+    pub fn interrupted(&mut self) -> Step {
+        match &self.awaited {
+            Some(Awaited::Commit(_) | Awaited::Change | Awaited::NewVdom(_)) => {
+                self.failed("interrupted")
+            }
+            Some(Awaited::Entry(..) | Awaited::Vdom(_) | Awaited::Reference(_)) | None => {
+                self.awaited = None;
+                Step::Nothing
+            }
+        }
+    }
+
+    /// Whether the administrator may see debug lines at all.
+    pub fn debugs(&self) -> bool {
+        self.permission.debugs()
+    }
+
     /// Whether lines from there are wanted, so that others need not be made.
     pub fn wants_debug(&self, source: Source) -> bool {
         self.debug.wants(source)
@@ -390,7 +425,9 @@ impl Session {
             None => None,
         };
         let free = words.get(words.len() - invocation.free..).unwrap_or(&[]);
-        self.run(&invocation, free, Output::through(filter))
+        let step = self.run(&invocation, free, Output::through(filter))?;
+        self.asked_for = self.asked.is_some().then_some(invocation);
+        Ok(step)
     }
 
     /// Refuses what the administrator may not do.

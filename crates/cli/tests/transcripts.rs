@@ -58,7 +58,9 @@ transcripts! {
     help_and_completion
     network
     show_and_get
+    refused_in_an_entry
     rename_clone_purge
+    rights_withdrawn
     servers
     store_fails
     system_performance

@@ -1,5 +1,7 @@
 //! `config` and what it leads to: places, tables, entries, fields.
 
+use std::collections::BTreeSet;
+
 use domain::admin::{Edit, Operation};
 use domain::schema::{
     Access, FORTITOKEN, Field, KeyForm, Object, Place, Shape, Table, VDOM, Value, ValueError,
@@ -116,6 +118,7 @@ impl Session {
             key,
             stored,
             edits: Vec::new(),
+            refused: BTreeSet::new(),
         }));
         said
     }
@@ -278,6 +281,10 @@ impl Session {
     pub(super) fn save(&mut self, leave: Leave) -> Step {
         match self.place.entry_mut() {
             Some(entry) if is_child(entry.table) => self.save_child(leave),
+            Some(entry) if !entry.refused.is_empty() => {
+                let field = entry.refused.pop_first().unwrap_or_default();
+                self.discard(&field, leave)
+            }
             Some(entry) if entry.is_changed() => {
                 let edits = std::mem::take(&mut entry.edits);
                 let (table, key) = (entry.table, entry.key.clone());

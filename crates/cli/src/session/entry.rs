@@ -1,5 +1,7 @@
 //! An entry between `edit` and `next`.
 
+use std::collections::BTreeSet;
+
 use domain::admin::Edit;
 use domain::schema::{Field, Object, Shape, Table, Value};
 
@@ -13,6 +15,8 @@ pub(super) struct Entry {
     /// As it was when it was opened; none for a new one.
     pub(super) stored: Option<Object>,
     pub(super) edits: Vec<Edit>,
+    /// Fields whose change was refused since, where an entry is saved whole or not at all.
+    pub(super) refused: BTreeSet<Box<str>>,
 }
 
 impl Entry {
@@ -92,6 +96,9 @@ impl Entry {
     /// is set, the edits are no more than the table has fields.
     pub(super) fn keep(&mut self, edit: Edit) {
         self.edits.retain(|earlier| !edits_the_same(earlier, &edit));
+        if let Edit::Set(field, _) | Edit::Unset(field) = &edit {
+            self.refused.remove(field.name);
+        }
         self.edits.push(edit);
     }
 

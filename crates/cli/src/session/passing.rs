@@ -79,7 +79,10 @@ impl Passing {
         match words.first().map(String::as_str) {
             Some("end") => self.depth -= 1,
             Some("config") if self.entered => self.depth += 1,
-            Some("edit" | "set" | "unset" | "append" | "next") => self.entered = true,
+            Some(
+                "edit" | "set" | "unset" | "append" | "unselect" | "next" | "delete" | "purge"
+                | "rename" | "clone" | "move",
+            ) => self.entered = true,
             None => {}
             Some(_) => return false,
         }

@@ -65,7 +65,10 @@ impl Session {
                 self.awaited = Some(Awaited::Reference(pending));
                 step
             }
-            (Some(name), None) => refuse(&no_entry(pending.field, name)),
+            (Some(name), None) => {
+                self.spoil(pending.field);
+                refuse(&no_entry(pending.field, name))
+            }
         }
     }
 }

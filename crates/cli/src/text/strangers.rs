@@ -4,7 +4,7 @@ use domain::schema::{ADMIN, Field, Kind, LOCAL, Table};
 
 /// Whether a field that is not here would let in fewer, or elsewhere: without it the entry lets in more
 /// than its administrator meant.
-pub(super) fn restricts(table: &Table, name: &str, words: &[String]) -> bool {
+pub(crate) fn restricts(table: &Table, name: &str, words: &[String]) -> bool {
     let restricting: &[&str] = if table == &ADMIN {
         &[
             "guest-auth",

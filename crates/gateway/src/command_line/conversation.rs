@@ -96,7 +96,10 @@ impl<'a> Conversation<'a> {
                 }
                 Step::Run { command, output } => match self.run(command, output).await? {
                     Some(ran) => self.after(ran).await?,
-                    None => return self.interrupted().await,
+                    None => {
+                        self.interrupted().await?;
+                        self.session.interrupted()
+                    }
                 },
             };
         }
@@ -104,24 +107,42 @@ impl<'a> Conversation<'a> {
 
     /// The next keys, or a debug line that comes before them.
     pub(super) async fn keys(&mut self) -> io::Result<Came<Vec<u8>>> {
-        tokio::select! {
-            keys = self.input.keys() => {
-                self.who.touch();
-                Ok(Came::Input(keys?))
+        loop {
+            tokio::select! {
+                keys = self.input.keys() => {
+                    self.who.touch();
+                    return Ok(Came::Input(keys?));
+                }
+                text = debug_text(&self.session, &mut self.debug) => {
+                    if self.still_debugs() {
+                        return Ok(Came::Debug(text));
+                    }
+                }
             }
-            text = debug_text(&self.session, &mut self.debug) => Ok(Came::Debug(text)),
         }
     }
 
     /// The next line of a pipe, or a debug line that comes before it.
     pub(super) async fn next_line(&mut self) -> io::Result<Came<Line>> {
-        tokio::select! {
-            line = self.input.line() => {
-                self.who.touch();
-                Ok(Came::Input(line?))
+        loop {
+            tokio::select! {
+                line = self.input.line() => {
+                    self.who.touch();
+                    return Ok(Came::Input(line?));
+                }
+                text = debug_text(&self.session, &mut self.debug) => {
+                    if self.still_debugs() {
+                        return Ok(Came::Debug(text));
+                    }
+                }
             }
-            text = debug_text(&self.session, &mut self.debug) => Ok(Came::Debug(text)),
         }
+    }
+
+    /// Whether debug lines may still be shown: the right may be withdrawn between two lines.
+    fn still_debugs(&mut self) -> bool {
+        self.situate();
+        self.session.debugs()
     }
 
     /// Tells the session what may have changed since the line before.
@@ -150,7 +171,11 @@ impl<'a> Conversation<'a> {
                     Ends::ByItself => self.client.print("^C\n").await?,
                     Ends::WhenDropped => return Ok(None),
                 },
-                text = debug_text(&self.session, &mut self.debug) => self.client.print(&text).await?,
+                text = debug_text(&self.session, &mut self.debug) => {
+                    if self.still_debugs() {
+                        self.client.print(&text).await?;
+                    }
+                }
                 chunk = waiting.recv() => match chunk {
                     Some(text) => {
                         self.who.touch();
@@ -205,11 +230,12 @@ impl<'a> Conversation<'a> {
         loop {
             tokio::select! {
                 biased;
-                () = self.input.interrupted() => {
-                    self.interrupted().await?;
-                    return Ok(());
+                () = self.input.interrupted() => return self.interrupted().await,
+                text = debug_text(&self.session, &mut self.debug) => {
+                    if self.still_debugs() {
+                        self.client.print(&text).await?;
+                    }
                 }
-                text = debug_text(&self.session, &mut self.debug) => self.client.print(&text).await?,
                 (text, failed) = &mut followed => {
                     self.refused |= failed;
                     return self.client.print(&text).await;
@@ -227,9 +253,8 @@ impl<'a> Conversation<'a> {
         self.client.print(&question).await
     }
 
-    async fn interrupted(&mut self) -> io::Result<Next> {
-        self.client.print("^C\n").await?;
-        Ok(Next::GoOn)
+    async fn interrupted(&mut self) -> io::Result<()> {
+        self.client.print("^C\n").await
     }
 }
 

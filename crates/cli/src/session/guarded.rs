@@ -1,0 +1,89 @@
+//! Entries that say who gets in are saved whole or not at all. Of a pasted administrator whose `trusthost1` is
+//! refused, the rest would let in more than the configuration says.
+
+use domain::schema::{ADMIN, Field, LDAP, LOCAL, RADIUS_CLIENT, Table};
+
+use super::{Complaint, Leave, Session, Step, refuse};
+use crate::text::restricts;
+use crate::words;
+
+/// The words that change a field.
+const CHANGES: [&str; 4] = ["set", "append", "unselect", "unset"];
+
+impl Session {
+    /// After a line was refused: the open entry is not saved before what the line was about is set.
+    pub(super) fn spoil_by(&mut self, line: &str) {
+        let words = words::leniently(line);
+        let [verb, name, values @ ..] = &words[..] else {
+            return;
+        };
+        let is_change = CHANGES
+            .iter()
+            .any(|change| change.starts_with(verb.as_str()));
+        let Some(entry) = self.place.entry().filter(|_| is_change) else {
+            return;
+        };
+        let table = entry.table;
+        let mut meant = table.fields.iter().filter(|field| is_meant(field, name));
+        let exact = table.fields.iter().find(|field| field.name == name);
+        match exact.or_else(|| meant.next()) {
+            Some(field) => self.spoil(field),
+            None if restricts(table, name, values) => self.remember(name),
+            None => {}
+        }
+    }
+
+    /// A field of the open entry is not as it was meant to be.
+    pub(super) fn spoil(&mut self, field: &Field) {
+        let entry = self.place.entry();
+        if entry.is_some_and(|entry| bounds(entry.table, field.name)) {
+            self.remember(field.name);
+        }
+    }
+
+    fn remember(&mut self, field: &str) {
+        if let Some(entry) = self.place.entry_mut() {
+            entry.refused.insert(field.into());
+        }
+    }
+
+    /// Leaves an entry that was spoilt as it was: what is pasted behind it must not end up in it.
+    pub(super) fn discard(&mut self, field: &str, leave: Leave) -> Step {
+        self.leave(leave);
+        refuse(&Complaint::spoilt(field))
+    }
+}
+
+/// Whether a field says who gets in, how far, or who vouches for it.
+fn bounds(table: &Table, field: &str) -> bool {
+    let bounding: &[&str] = if table == &ADMIN {
+        &[
+            "accprofile",
+            "force-password-change",
+            "fortitoken",
+            "two-factor",
+            "vdom",
+        ]
+    } else if table == &LOCAL {
+        &[
+            "fortitoken",
+            "ldap-server",
+            "passwd-policy",
+            "radius-server",
+            "status",
+            "two-factor",
+            "type",
+        ]
+    } else if table == &LDAP {
+        &["secure", "server-identity-check"]
+    } else if table == &RADIUS_CLIENT {
+        &["require-message-authenticator"]
+    } else {
+        &[]
+    };
+    bounding.contains(&field) || (table == &ADMIN && field.contains("trusthost"))
+}
+
+fn is_meant(field: &Field, name: &str) -> bool {
+    !name.is_empty() && field.name.starts_with(name)
+}
