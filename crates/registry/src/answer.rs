@@ -7,7 +7,8 @@ use store::registry::StockRefusal;
 pub(crate) fn licence(why: LicenceRefusal) -> ServerError {
     match why {
         LicenceRefusal::ProductNotRegistered => ServerError::ProductNotRegistered,
-        LicenceRefusal::NotFound => ServerError::LicenceNotFound,
+        // As if it had never been issued: whose it was is the desk's to tell.
+        LicenceRefusal::NotFound | LicenceRefusal::Revoked => ServerError::LicenceNotFound,
         LicenceRefusal::AlreadyActivated => ServerError::LicenceAlreadyActivated,
         LicenceRefusal::Elsewhere => ServerError::WrongActivationData,
         LicenceRefusal::Expired => ServerError::LicenceExpired,

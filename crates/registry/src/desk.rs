@@ -1,18 +1,17 @@
 //! Customer service: who is registered, what was issued, what became of it.
 
-use std::fmt;
+mod life;
+mod sheet;
+
 use std::sync::Arc;
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Licence, Lock, StockToken, TokenState};
-use domain::time::Timestamp;
+use domain::licensing::{AccountName, Lock};
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
-use store::registry::{
-    DeskEvent, DeskRefusal, IssuedLicence, LicenceRecord, NewLicence, ProductRecord, RegistryStore,
-    TokenRecord,
-};
+use store::registry::{DeskEvent, DeskRefusal, IssuedLicence, NewLicence, RegistryStore};
 use store::{Failure, Undecided};
 
+pub use self::sheet::{LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status};
 use crate::clock::Clock;
 
 /// The desk's operations. Each is recorded with its actor in the transaction that does it.
@@ -102,7 +101,10 @@ impl Desk {
 
     /// A product with its licences.
     pub async fn product(&self, serial: ProductSerial) -> Result<ProductSheet, DeskError> {
-        Ok(ProductSheet(self.store.product(serial).await?))
+        Ok(ProductSheet {
+            record: self.store.product(serial).await?,
+            at: self.clock.now(),
+        })
     }
 
     /// A licence with its tokens.
@@ -124,125 +126,5 @@ impl Desk {
     /// What the desk did to a product, licence, token or account, oldest first.
     pub async fn events(&self, subject: &str) -> Result<Vec<DeskEvent>, DeskError> {
         Ok(self.store.desk_events(subject.into()).await?)
-    }
-}
-
-/// A product as the desk sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ProductSheet(pub ProductRecord);
-
-/// A licence as the desk sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LicenceSheet {
-    /// What is known.
-    pub record: LicenceRecord,
-    /// At this moment.
-    pub at: Timestamp,
-}
-
-/// A token as the desk sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TokenSheet {
-    /// What is known.
-    pub record: TokenRecord,
-    /// At this moment.
-    pub at: Timestamp,
-}
-
-impl fmt::Display for ProductSheet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ProductRecord {
-            serial,
-            account,
-            registered,
-            licences,
-        } = &self.0;
-        field(f, "Product", serial)?;
-        field(f, "Account", account)?;
-        field(f, "Registered", registered)?;
-        writeln!(f)?;
-        writeln!(
-            f,
-            "LICENCE           TOKENS  ISSUED                ACTIVATED             REDEEM UNTIL"
-        )?;
-        for (licence, issued) in licences {
-            writeln!(
-                f,
-                "{:<16}  {:>6}  {issued}  {:<20}  {}",
-                licence.serial,
-                licence.size,
-                moment(licence.activated),
-                moment(licence.redeem_until),
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for LicenceSheet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LicenceRecord {
-            licence,
-            issued,
-            tokens,
-        } = &self.record;
-        licence_fields(f, licence, *issued)?;
-        writeln!(f)?;
-        writeln!(f, "TOKEN             STATUS")?;
-        for token in tokens {
-            writeln!(f, "{:<16}  {}", token.serial, status(token, self.at))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for TokenSheet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TokenRecord { token, activated } = &self.record;
-        field(f, "Token", token.serial)?;
-        field(f, "Licence", token.licence)?;
-        field(f, "Product", token.product)?;
-        field(f, "Status", status(token, self.at))?;
-        match &token.state {
-            TokenState::New => Ok(()),
-            TokenState::Provisioning { expires } => field(f, "Code expires", expires),
-            TokenState::Provisioned(device) => {
-                field(f, "Activated", moment(*activated))?;
-                field(f, "Device", device.id)?;
-                field(f, "App", &device.version)
-            }
-        }
-    }
-}
-
-fn licence_fields(f: &mut fmt::Formatter<'_>, licence: &Licence, issued: Timestamp) -> fmt::Result {
-    field(f, "Licence", licence.serial)?;
-    field(f, "Account", &licence.account)?;
-    match licence.product {
-        Some(product) => field(f, "Product", product)?,
-        None => field(f, "Product", "any of the account")?,
-    }
-    field(f, "Tokens", licence.size)?;
-    field(f, "Issued", issued)?;
-    field(f, "Redeem until", moment(licence.redeem_until))?;
-    field(f, "Activated", moment(licence.activated))
-}
-
-fn field(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
-    writeln!(f, "{:<13} {value}", format!("{name}:"))
-}
-
-fn moment(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "-".to_owned(), |at| at.to_string())
-}
-
-/// In the words of the gateway's status column.
-fn status(token: &StockToken, at: Timestamp) -> &'static str {
-    match &token.state {
-        _ if token.lock == Lock::Locked => "locked",
-        TokenState::New => "new",
-        TokenState::Provisioning { .. } if token.has_timed_out(at) => "provision timeout",
-        TokenState::Provisioning { .. } => "provisioning",
-        TokenState::Provisioned(_) => "provisioned",
     }
 }

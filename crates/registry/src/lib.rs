@@ -24,6 +24,8 @@ mod server;
 mod tries;
 
 pub use clock::Clock;
-pub use desk::{Desk, DeskError, LicenceSheet, ProductSheet, TokenSheet};
+pub use desk::{
+    Desk, DeskError, LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status,
+};
 pub use http::MESSAGE_ID_HEADER;
 pub use registry::{Config, OpenError, Registry};

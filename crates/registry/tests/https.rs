@@ -262,8 +262,8 @@ Product:      FGT0000000000001
 Account:      Example Ltd
 Registered:   2023-11-14 22:13:20Z
 
-LICENCE           TOKENS  ISSUED                ACTIVATED             REDEEM UNTIL
-EFTM000000000001       1  2023-11-14 22:13:20Z  2023-11-14 22:13:20Z  2023-11-14 22:13:20Z
+LICENCE           TOKENS  STATE      ISSUED                ACTIVATED             REDEEM UNTIL
+EFTM000000000001       1  activated  2023-11-14 22:13:20Z  2023-11-14 22:13:20Z  2023-11-14 22:13:20Z
 "
     );
     let licence = world.desk.licence(issued.serial).await.unwrap().to_string();
@@ -275,6 +275,7 @@ Licence:      EFTM000000000001
 Account:      Example Ltd
 Product:      FGT0000000000001
 Tokens:       1
+State:        activated
 Issued:       2023-11-14 22:13:20Z
 Redeem until: 2023-11-14 22:13:20Z
 Activated:    2023-11-14 22:13:20Z

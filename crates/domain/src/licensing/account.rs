@@ -53,7 +53,7 @@ impl fmt::Display for AccountName {
 }
 
 /// Explicit directional formatting, which can make one name look like another (UAX #9, section 2).
-fn is_direction_mark(c: char) -> bool {
+pub(super) fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

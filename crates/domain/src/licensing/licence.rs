@@ -21,8 +21,44 @@ pub struct Licence {
     pub size: LicenceSize,
     /// The last moment at which it can be activated; a trial has none.
     pub redeem_until: Option<Timestamp>,
-    /// When it was activated.
+    /// When it was first activated.
     pub activated: Option<Timestamp>,
+    /// When the desk moved it, until its new product imports it.
+    pub moved: Option<Timestamp>,
+    /// When the desk took it out of use.
+    pub revoked: Option<Timestamp>,
+}
+
+/// How far a licence is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LicenceState {
+    /// It waits for its first import.
+    Waiting,
+    /// Nobody imported it in time.
+    Expired(Timestamp),
+    /// Its product has its tokens.
+    Activated(Timestamp),
+    /// It was activated, and moved since: its new product may import it.
+    Moved(Timestamp),
+    /// It is out of use.
+    Revoked(Timestamp),
+}
+
+impl Licence {
+    /// How far it is at `now`.
+    pub fn state(&self, now: Timestamp) -> LicenceState {
+        if let Some(at) = self.revoked {
+            return LicenceState::Revoked(at);
+        }
+        match (self.activated, self.moved) {
+            (Some(_), Some(at)) => LicenceState::Moved(at),
+            (Some(at), None) => LicenceState::Activated(at),
+            (None, _) => match self.redeem_until.filter(|last| *last < now) {
+                Some(last) => LicenceState::Expired(last),
+                None => LicenceState::Waiting,
+            },
+        }
+    }
 }
 
 /// How many tokens a licence brings: 1 to 10,000.
@@ -79,6 +115,9 @@ pub enum LicenceRefusal {
     /// It was not redeemed in time.
     #[error("the licence was not redeemed in time")]
     Expired,
+    /// The desk took it out of use.
+    #[error("the licence is revoked")]
+    Revoked,
     /// A trial token of the product is stuck.
     #[error("a trial token of the product is locked at the registry")]
     BlockedByTrial,
@@ -98,7 +137,7 @@ pub enum TrialCondition {
 pub struct Activation {
     licence: LicenceSerial,
     product: ProductSerial,
-    size: LicenceSize,
+    new_tokens: Option<LicenceSize>,
 }
 
 impl Activation {
@@ -112,17 +151,18 @@ impl Activation {
         self.product
     }
 
-    /// How many tokens are to be made.
-    pub fn size(&self) -> LicenceSize {
-        self.size
+    /// How many tokens are to be made; none if the licence moved and has its tokens.
+    pub fn new_tokens(&self) -> Option<LicenceSize> {
+        self.new_tokens
     }
 }
 
 /// Decides an activation of the licence that the code named.
 ///
 /// That a licence is spent is said before whose it is: whoever asks again, from wherever, is to look
-/// for its tokens and not for another fault. A stuck trial token comes last, since it is the
-/// only obstacle that the administrator can clear: importing the trial again puts it back to new.
+/// for its tokens and not for another fault. A licence that moved is spent for all but its new product.
+/// A stuck trial token comes last, since it is the only obstacle that the administrator can clear:
+/// importing the trial again puts it back to new.
 pub fn activate(
     licence: Option<&Licence>,
     requester: &Requester,
@@ -130,20 +170,19 @@ pub fn activate(
     now: Timestamp,
 ) -> Result<Activation, LicenceRefusal> {
     let licence = licence.ok_or(LicenceRefusal::NotFound)?;
-    if licence.activated.is_some() {
-        return Err(LicenceRefusal::AlreadyActivated);
-    }
-    if licence.account != *requester.account() {
-        return Err(LicenceRefusal::Elsewhere);
-    }
-    if licence
-        .product
-        .is_some_and(|product| !requester.speaks_for(product))
-    {
-        return Err(LicenceRefusal::Elsewhere);
-    }
-    if licence.redeem_until.is_some_and(|last| last < now) {
-        return Err(LicenceRefusal::Expired);
+    let is_elsewhere = licence.account != *requester.account()
+        || licence
+            .product
+            .is_some_and(|product| !requester.speaks_for(product));
+    match licence.state(now) {
+        LicenceState::Revoked(_) => return Err(LicenceRefusal::Revoked),
+        LicenceState::Activated(_) => return Err(LicenceRefusal::AlreadyActivated),
+        LicenceState::Moved(_) if is_elsewhere => return Err(LicenceRefusal::AlreadyActivated),
+        LicenceState::Waiting | LicenceState::Expired(_) if is_elsewhere => {
+            return Err(LicenceRefusal::Elsewhere);
+        }
+        LicenceState::Expired(_) => return Err(LicenceRefusal::Expired),
+        LicenceState::Moved(_) | LicenceState::Waiting => {}
     }
     if trial == TrialCondition::Stuck {
         return Err(LicenceRefusal::BlockedByTrial);
@@ -151,7 +190,7 @@ pub fn activate(
     Ok(Activation {
         licence: licence.serial,
         product: licence.product.unwrap_or(requester.serial()),
-        size: licence.size,
+        new_tokens: licence.activated.is_none().then_some(licence.size),
     })
 }
 
@@ -215,6 +254,8 @@ mod tests {
             size: LicenceSize::new(5).unwrap(),
             redeem_until: Some(NOW),
             activated: None,
+            moved: None,
+            revoked: None,
         }
     }
 
@@ -232,7 +273,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(activation.product(), serial(FIRST));
-        assert_eq!(activation.size().tokens(), 5);
+        assert_eq!(activation.new_tokens(), Some(licence().size));
     }
 
     #[test]
@@ -273,6 +314,34 @@ mod tests {
         };
         assert_eq!(refusal(&late, Stuck), LicenceRefusal::Expired);
         assert_eq!(refusal(&licence(), Stuck), LicenceRefusal::BlockedByTrial);
+    }
+
+    #[test]
+    fn a_licence_that_moved_is_imported_once_more_and_keeps_its_tokens() {
+        let moved = Licence {
+            product: Some(serial(FIRST)),
+            activated: Some(Timestamp::default()),
+            moved: Some(NOW),
+            redeem_until: Some(Timestamp::from_secs(1)),
+            ..licence()
+        };
+        let activate = |licence: &Licence| {
+            super::activate(Some(licence), &requester(&[]), TrialCondition::Clear, NOW)
+        };
+        let activation = activate(&moved).unwrap();
+        assert_eq!(activation.new_tokens(), None);
+        let gone = Licence {
+            product: Some(serial(SECOND)),
+            ..moved.clone()
+        };
+        let refused = activate(&gone).unwrap_err();
+        assert_eq!(refused, LicenceRefusal::AlreadyActivated);
+        let revoked = Licence {
+            revoked: Some(NOW),
+            ..moved
+        };
+        let refused = activate(&revoked).unwrap_err();
+        assert_eq!(refused, LicenceRefusal::Revoked);
     }
 
     #[test]

@@ -3,11 +3,16 @@
 //! Accounts own products (gateways) and licences. A licence brings a stock of mobile tokens to the
 //! product that activates it ([`activate`]); two trial tokens are free ([`trial`]). A product makes a
 //! token ready for a phone ([`may_provision`]), and one device takes it over ([`claim`]).
+//!
+//! Licences move with their tokens ([`relocate`]), are renewed ([`renew`]), and follow the unit that
+//! takes another's place ([`replace`]).
 
 mod account;
 mod claim;
 mod licence;
+mod life;
 mod product;
+mod remark;
 mod token;
 
 pub use account::{AccountName, AccountNameError};
@@ -15,8 +20,13 @@ pub use claim::{
     Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS, Offer, claim,
 };
 pub use licence::{
-    Activation, Licence, LicenceRefusal, LicenceSize, LicenceSizeError, TRIAL_TOKENS, Trial,
-    TrialCondition, activate, trial,
+    Activation, Licence, LicenceRefusal, LicenceSize, LicenceSizeError, LicenceState, TRIAL_TOKENS,
+    Trial, TrialCondition, activate, trial,
+};
+pub use life::{
+    Change, CodeInHand, LifeRefusal, Product, RenewedCode, Retired, relocate, renew, replace,
+    unregister,
 };
 pub use product::{Admission, Asking, NotRegistered, Requester, admit};
+pub use remark::{Remark, RemarkError};
 pub use token::{Lock, Registration, StockToken, TokenRefusal, TokenState, may_provision, may_see};

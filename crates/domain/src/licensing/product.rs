@@ -17,7 +17,7 @@ pub struct Asking {
 pub struct Admission {
     /// Whom it serves.
     pub requester: Result<Requester, NotRegistered>,
-    /// Cluster members that nobody registered.
+    /// Cluster members that the requester's account has not registered.
     pub unregistered: Vec<ProductSerial>,
 }
 
@@ -58,28 +58,75 @@ impl Requester {
 
 /// Decides whom a request speaks for. Anybody can write any serial into a request's cluster, so a
 /// member counts as a partner only if the same account owns it: whoever takes over a cluster finds
-/// its tokens, and nobody else's.
+/// its tokens, and nobody else's. Another account's product is answered like one that nobody
+/// registered, so that no account learns by asking which serials others have.
 pub fn admit(
     asking: &Asking,
     account_of: impl Fn(ProductSerial) -> Option<AccountName>,
 ) -> Admission {
-    let is_unknown = |serial: &ProductSerial| account_of(*serial).is_none();
-    let unregistered = asking.cluster.iter().copied().filter(is_unknown).collect();
-    let requester = account_of(asking.serial)
+    let own = account_of(asking.serial);
+    let is_known = |member: ProductSerial| match &own {
+        Some(own) => account_of(member).as_ref() == Some(own),
+        None => account_of(member).is_some(),
+    };
+    let (mut partners, unregistered): (Vec<_>, Vec<_>) =
+        (asking.cluster.iter().copied()).partition(|&member| is_known(member));
+    partners.retain(|&member| member != asking.serial);
+    let requester = own
         .ok_or(NotRegistered(asking.serial))
-        .map(|account| {
-            let is_partner = |serial: &ProductSerial| {
-                *serial != asking.serial && account_of(*serial).as_ref() == Some(&account)
-            };
-            let partners = asking.cluster.iter().copied().filter(is_partner).collect();
-            Requester {
-                serial: asking.serial,
-                account,
-                partners,
-            }
+        .map(|account| Requester {
+            serial: asking.serial,
+            account,
+            partners,
         });
     Admission {
         requester,
         unregistered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: [&str; 2] = ["FGT0000000000001", "FGT0000000000002"];
+    const FOREIGN: &str = "FGT0000000000003";
+    const NOBODY: &str = "FGT0000000000009";
+
+    fn serial(text: &str) -> ProductSerial {
+        ProductSerial::parse(text).unwrap()
+    }
+
+    fn admitted(active: &str) -> Admission {
+        let members = [OWN[0], OWN[1], FOREIGN, NOBODY];
+        let asking = Asking {
+            serial: serial(active),
+            cluster: members.map(serial).to_vec(),
+        };
+        admit(&asking, |product| match product.as_str() {
+            text if OWN.contains(&text) => AccountName::parse("own").ok(),
+            FOREIGN => AccountName::parse("other").ok(),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn a_request_speaks_for_the_members_of_its_own_account() {
+        for (active, partner) in [(OWN[0], OWN[1]), (OWN[1], OWN[0])] {
+            let Admission {
+                requester,
+                unregistered,
+            } = admitted(active);
+            let products: Vec<_> = requester.unwrap().products().collect();
+            assert_eq!(products, [active, partner].map(serial));
+            assert_eq!(unregistered, [FOREIGN, NOBODY].map(serial));
+        }
+    }
+
+    #[test]
+    fn symptom_02_each_member_is_answered_though_the_active_unit_is_unknown() {
+        let admission = admitted(NOBODY);
+        assert_eq!(admission.requester, Err(NotRegistered(serial(NOBODY))));
+        assert_eq!(admission.unregistered, [serial(NOBODY)]);
     }
 }

@@ -17,6 +17,8 @@ pub struct StockToken {
     pub lock: Lock,
     /// How far it is on its way to a phone.
     pub state: TokenState,
+    /// When its licence was revoked, and it with it.
+    pub revoked: Option<Timestamp>,
 }
 
 /// Whether the registry serves a token.
@@ -72,13 +74,13 @@ impl StockToken {
     }
 }
 
-/// Whether `requester` may see a token at all.
+/// Whether `requester` may see a token at all. A revoked one is nobody's.
 pub fn may_see<'t>(
     token: Option<&'t StockToken>,
     requester: &Requester,
 ) -> Result<&'t StockToken, TokenRefusal> {
     token
-        .filter(|token| requester.speaks_for(token.product))
+        .filter(|token| token.revoked.is_none() && requester.speaks_for(token.product))
         .ok_or(TokenRefusal::NotOfProduct)
 }
 
@@ -121,6 +123,7 @@ mod tests {
             product: requester().serial(),
             lock: Lock::Open,
             state: TokenState::New,
+            revoked: None,
         }
     }
 
@@ -152,6 +155,11 @@ mod tests {
             not_of_product
         );
         assert!(may_see(Some(&foreign), &requester()).is_err());
+        let revoked = StockToken {
+            revoked: Some(Timestamp::default()),
+            ..token()
+        };
+        assert!(may_see(Some(&revoked), &requester()).is_err());
     }
 
     #[test]

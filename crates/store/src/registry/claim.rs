@@ -171,7 +171,7 @@ async fn count_wrong_link<T: Tx>(tx: &mut T, token: TokenSerial) -> Result<(), S
 async fn by_code<T: Tx>(tx: &mut T, code: &[u8; 32]) -> Result<Option<OfferRow>, SqlError> {
     tx.row(
         "SELECT p.token, p.version, p.link, p.period_s, p.digits, p.expires, p.wrong_links,
-                p.seed, p.device, p.answer, t.locked, l.account
+                p.seed, p.device, p.answer, t.locked OR l.revoked IS NOT NULL, l.account
          FROM provision p JOIN token t ON t.serial = p.token
          JOIN licence l ON l.serial = t.licence
          WHERE p.code = $1",

@@ -1,14 +1,23 @@
 //! Customer service.
 
+mod account;
+mod life;
+mod unit;
+
 use std::sync::Arc;
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Licence, LicenceSize, Lock, StockToken};
+use domain::licensing::{
+    AccountName, Licence, LicenceSize, LifeRefusal, Lock, Product, Retired, StockToken,
+};
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 
+pub use self::account::{ACCOUNTS_MAX, AccountLine};
+pub use self::life::{LicenceMoved, LicenceRenewed, LicenceRevoked};
+pub use self::unit::UnitReplaced;
 use super::random;
-use super::rows::{LicenceRow, StockRow, account, licence_columns, owner, stock, stock_of};
+use super::rows::{LicenceRow, StockRow, licence_columns, owner, product, stock, stock_of};
 use super::secrets::Keys;
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::vals;
@@ -37,6 +46,15 @@ pub enum DeskRefusal {
     /// There is no such token.
     #[error("no token {0} in stock; tokens come into stock when their licence is activated")]
     TokenUnknown(TokenSerial),
+    /// A licence or a unit stays as it is.
+    #[error(transparent)]
+    Life(LifeRefusal),
+}
+
+impl From<LifeRefusal> for Failure<DeskRefusal> {
+    fn from(why: LifeRefusal) -> Self {
+        Self::Refused(DeskRefusal::Life(why))
+    }
 }
 
 /// A licence to be issued.
@@ -70,7 +88,9 @@ pub struct ProductRecord {
     pub account: AccountName,
     /// Since when it is registered.
     pub registered: Timestamp,
-    /// The licences registered for it, oldest first.
+    /// Its end, if it is no longer registered.
+    pub retired: Option<Retired>,
+    /// The licences registered for it, oldest first; those that were revoked among them.
     pub licences: Vec<(Licence, Timestamp)>,
 }
 
@@ -101,7 +121,7 @@ pub struct DeskEvent {
     pub at: Timestamp,
     /// Who.
     pub actor: Actor,
-    /// What: `register-account`, `register-product`, `issue-licence`, `lock-token`, `unlock-token`.
+    /// What, by the name of the desk's command: `register-account`, `move-licence`.
     pub action: Box<str>,
     /// To what.
     pub subject: Box<str>,
@@ -154,11 +174,13 @@ impl Work for RegisterProduct {
             )));
         }
         demand_account(tx, &self.account).await?;
-        tx.exec_one(
-            "INSERT INTO product (serial, account, registered) VALUES ($1, $2, $3)",
-            &vals![self.product.as_str(), self.account.as_str(), self.now],
-        )
-        .await?;
+        let registered = Product {
+            serial: self.product,
+            account: self.account.clone(),
+            registered: self.now,
+            retired: None,
+        };
+        put_product(tx, &registered).await?;
         let subject = self.product.as_str();
         let detail = format!("account \"{}\"", self.account);
         record(
@@ -310,14 +332,7 @@ impl Work for ShowProduct {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<ProductRecord, Failure<DeskRefusal>> {
-        let key = self.serial.as_str();
-        let found = tx
-            .row::<(String, Timestamp)>(
-                "SELECT account, registered FROM product WHERE serial = $1",
-                &vals![key],
-            )
-            .await?;
-        let Some((name, registered)) = found else {
+        let Some(product) = product(tx, self.serial).await? else {
             return Err(Failure::Refused(DeskRefusal::ProductUnknown(self.serial)));
         };
         let licences = tx
@@ -327,13 +342,14 @@ impl Work for ShowProduct {
                     licence_columns!(),
                     " FROM licence WHERE product = $1 ORDER BY issued, serial"
                 ),
-                &vals![key],
+                &vals![self.serial.as_str()],
             )
             .await?;
         Ok(ProductRecord {
-            serial: self.serial,
-            account: account(&name, "product", key)?,
-            registered,
+            serial: product.serial,
+            account: product.account,
+            registered: product.registered,
+            retired: product.retired,
             licences: licences
                 .into_iter()
                 .map(|row| (row.licence, row.issued))
@@ -351,19 +367,7 @@ impl Work for ShowLicence {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<LicenceRecord, Failure<DeskRefusal>> {
-        let found = tx
-            .row::<LicenceRow>(
-                concat!(
-                    "SELECT ",
-                    licence_columns!(),
-                    " FROM licence WHERE serial = $1"
-                ),
-                &vals![self.serial.as_str()],
-            )
-            .await?;
-        let Some(LicenceRow { licence, issued }) = found else {
-            return Err(Failure::Refused(DeskRefusal::LicenceUnknown(self.serial)));
-        };
+        let LicenceRow { licence, issued } = demand_licence(tx, self.serial).await?;
         let tokens = stock_of(tx, self.serial)
             .await?
             .into_iter()
@@ -447,6 +451,38 @@ async fn demand_account<T: Tx>(
     found
         .map(drop)
         .ok_or_else(|| Failure::Refused(DeskRefusal::AccountUnknown(account.clone())))
+}
+
+async fn demand_licence<T: Tx>(
+    tx: &mut T,
+    serial: LicenceSerial,
+) -> Result<LicenceRow, Failure<DeskRefusal>> {
+    let found = tx
+        .row::<LicenceRow>(
+            concat!(
+                "SELECT ",
+                licence_columns!(),
+                " FROM licence WHERE serial = $1"
+            ),
+            &vals![serial.as_str()],
+        )
+        .await?;
+    found.ok_or(Failure::Refused(DeskRefusal::LicenceUnknown(serial)))
+}
+
+/// Registers a product, also one that was taken off the register.
+async fn put_product<T: Tx>(tx: &mut T, product: &Product) -> Result<(), SqlError> {
+    tx.exec_one(
+        "INSERT INTO product (serial, account, registered) VALUES ($1, $2, $3)
+         ON CONFLICT (serial) DO UPDATE SET account = excluded.account,
+             registered = excluded.registered, retired = NULL, successor = NULL",
+        &vals![
+            product.serial.as_str(),
+            product.account.as_str(),
+            product.registered
+        ],
+    )
+    .await
 }
 
 async fn record<T: Tx>(

@@ -91,8 +91,8 @@ impl ActivateLicence {
             Err(why) => return Ok(Err(why)),
         };
         tx.exec_one(
-            "UPDATE licence SET product = $2, activated = $3
-             WHERE serial = $1 AND activated IS NULL",
+            "UPDATE licence SET product = $2, activated = coalesce(activated, $3), moved = NULL
+             WHERE serial = $1 AND revoked IS NULL AND (activated IS NULL OR moved IS NOT NULL)",
             &vals![
                 activation.licence().as_str(),
                 activation.product().as_str(),
@@ -100,7 +100,9 @@ impl ActivateLicence {
             ],
         )
         .await?;
-        make_tokens(tx, activation.licence(), activation.size()).await?;
+        if let Some(size) = activation.new_tokens() {
+            make_tokens(tx, activation.licence(), size).await?;
+        }
         Ok(Ok(activation.licence()))
     }
 
@@ -191,7 +193,8 @@ async fn trial_condition<T: Tx>(
         let stuck = tx
             .row::<(i64,)>(
                 "SELECT 1 FROM licence l JOIN token t ON t.licence = l.serial
-                 WHERE l.product = $1 AND l.code IS NULL AND t.locked = 1 LIMIT 1",
+                 WHERE l.product = $1 AND l.code IS NULL AND l.revoked IS NULL AND t.locked = 1
+                 LIMIT 1",
                 &vals![product.as_str()],
             )
             .await?;
@@ -210,7 +213,8 @@ async fn trials_of<T: Tx>(
     for product in requester.products() {
         let found = tx
             .row::<(String,)>(
-                "SELECT serial FROM licence WHERE product = $1 AND code IS NULL",
+                "SELECT serial FROM licence
+                 WHERE product = $1 AND code IS NULL AND revoked IS NULL",
                 &vals![product.as_str()],
             )
             .await?;

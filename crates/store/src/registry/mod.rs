@@ -26,7 +26,8 @@ use zeroize::Zeroizing;
 
 pub use claim::{ClaimRequest, Claimed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
 pub use desk::{
-    DeskEvent, DeskRefusal, IssuedLicence, LicenceRecord, NewLicence, ProductRecord, TokenRecord,
+    ACCOUNTS_MAX, AccountLine, DeskEvent, DeskRefusal, IssuedLicence, LicenceMoved, LicenceRecord,
+    LicenceRenewed, LicenceRevoked, NewLicence, ProductRecord, TokenRecord, UnitReplaced,
 };
 pub use licence::{Activated, LicenceDenied};
 pub use once::{Message, MessageId, MessageIdError, NotDone};

@@ -1,13 +1,15 @@
 //! Rows as the domain's values. What does not parse is damage, and is named with its row.
 
 use domain::licensing::{
-    AccountName, Admission, Asking, Licence, Lock, Registration, StockToken, TokenState, admit,
+    AccountName, Admission, Asking, Licence, Lock, Product, Registration, Retired, StockToken,
+    TokenState, admit,
 };
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
 
+use super::desk::DeskRefusal;
 use super::stored_size;
-use crate::engine::{FromRow, Row, SqlError, Tx};
+use crate::engine::{Failure, FromRow, Row, SqlError, Tx};
 use crate::vals;
 
 /// Decides whom a request speaks for, from the products that it names.
@@ -26,20 +28,75 @@ pub(super) async fn admission<T: Tx>(tx: &mut T, asking: &Asking) -> Result<Admi
     }))
 }
 
-/// The account that owns a product.
+/// The account that owns a registered product.
 pub(super) async fn owner<T: Tx>(
     tx: &mut T,
     product: ProductSerial,
 ) -> Result<Option<AccountName>, SqlError> {
     let found = tx
         .row::<(String,)>(
-            "SELECT account FROM product WHERE serial = $1",
+            "SELECT account FROM product WHERE serial = $1 AND retired IS NULL",
             &vals![product.as_str()],
         )
         .await?;
     found
         .map(|(name,)| account(&name, "product", product.as_str()))
         .transpose()
+}
+
+/// A product that is registered, or was.
+pub(super) async fn product<T: Tx>(
+    tx: &mut T,
+    serial: ProductSerial,
+) -> Result<Option<Product>, SqlError> {
+    let key = serial.as_str();
+    let found = tx
+        .row::<(String, Timestamp, Option<Timestamp>, Option<String>)>(
+            "SELECT account, registered, retired, successor FROM product WHERE serial = $1",
+            &vals![key],
+        )
+        .await?;
+    let Some((name, registered, retired, successor)) = found else {
+        return Ok(None);
+    };
+    let successor = successor
+        .map(|text| identifier::<ProductSerial>(&text, "product", key, "successor"))
+        .transpose()?;
+    Ok(Some(Product {
+        serial,
+        account: account(&name, "product", key)?,
+        registered,
+        retired: retired.map(|at| Retired { at, successor }),
+    }))
+}
+
+/// A registered product, or the refusal that asks for its registration.
+pub(super) async fn demand_product<T: Tx>(
+    tx: &mut T,
+    serial: ProductSerial,
+) -> Result<Product, Failure<DeskRefusal>> {
+    let found = product(tx, serial).await?;
+    found
+        .filter(|product| product.retired.is_none())
+        .ok_or(Failure::Refused(DeskRefusal::ProductUnknown(serial)))
+}
+
+/// The licences of a product that are not revoked, oldest first.
+pub(super) async fn live_licences<T: Tx>(
+    tx: &mut T,
+    product: ProductSerial,
+) -> Result<Vec<Licence>, SqlError> {
+    let rows = tx
+        .rows::<LicenceRow>(
+            concat!(
+                "SELECT ",
+                licence_columns!(),
+                " FROM licence WHERE product = $1 AND revoked IS NULL ORDER BY issued, serial"
+            ),
+            &vals![product.as_str()],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| row.licence).collect())
 }
 
 /// An account's name as a row has it.
@@ -61,7 +118,7 @@ pub(super) fn identifier<T: std::str::FromStr>(
 /// The columns of [`LicenceRow`], in its order.
 macro_rules! licence_columns {
     () => {
-        "serial, account, product, size, redeem_until, activated, issued"
+        "serial, account, product, size, redeem_until, activated, moved, revoked, issued"
     };
 }
 pub(super) use licence_columns;
@@ -87,10 +144,12 @@ impl FromRow for LicenceRow {
             size: stored_size(row.get(3)?).ok_or_else(|| damaged("size"))?,
             redeem_until: row.get(4)?,
             activated: row.get(5)?,
+            moved: row.get(6)?,
+            revoked: row.get(7)?,
         };
         Ok(Self {
             licence,
-            issued: row.get(6)?,
+            issued: row.get(8)?,
         })
     }
 }
@@ -100,7 +159,7 @@ macro_rules! select_stock {
     ($condition:literal) => {
         concat!(
             "SELECT t.serial, t.licence, l.product, t.locked, p.version, p.expires, p.device,
-                    p.device_version, p.activated
+                    p.device_version, p.activated, l.revoked
              FROM token t JOIN licence l ON l.serial = t.licence
              LEFT JOIN provision p ON p.token = t.serial
              WHERE ",
@@ -129,6 +188,7 @@ impl FromRow for StockRow {
             product: identifier::<ProductSerial>(&product, "licence", &licence, "product")?,
             lock: lock(row.get(3)?),
             state: state(&serial, row.get(5)?, row.get(6)?, row.get(7)?)?,
+            revoked: row.get(9)?,
         };
         let version = u64::try_from(version)
             .map_err(|_| SqlError::damaged("provision", serial.as_str(), "version"))?;

@@ -2,10 +2,16 @@ use crate::engine::Migration;
 
 /// Steps of the registry's database. Written in the SQL that both back ends share: no `WITHOUT
 /// ROWID`, the types INTEGER, TEXT and BLOB, times in microseconds, booleans 0 and 1.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    name: "accounts, products, licences, stock, provisioning",
-    sql: FIRST,
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "accounts, products, licences, stock, provisioning",
+        sql: FIRST,
+    },
+    Migration {
+        name: "licences that move and end, units that are replaced",
+        sql: LIFE,
+    },
+];
 
 const FIRST: &str = "
 -- A value sealed under the root key that belongs to this file.
@@ -91,4 +97,16 @@ CREATE TABLE desk_event (
     detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX desk_event_subject ON desk_event (subject, id);
+";
+
+const LIFE: &str = "
+-- When an activated licence moved, until its new product imports it.
+ALTER TABLE licence ADD COLUMN moved INTEGER;
+ALTER TABLE licence ADD COLUMN revoked INTEGER;
+DROP INDEX licence_trial;
+CREATE UNIQUE INDEX licence_trial ON licence (product) WHERE code IS NULL AND revoked IS NULL;
+
+-- A product that is no longer registered keeps its row: its licences' history names it.
+ALTER TABLE product ADD COLUMN retired INTEGER;
+ALTER TABLE product ADD COLUMN successor TEXT;
 ";

@@ -1,0 +1,327 @@
+//! What the desk does to licences and units that are in use.
+
+use ident::{LicenceSerial, ProductSerial};
+
+use super::{AccountName, Licence, LicenceState};
+use crate::time::Timestamp;
+
+/// A product as the desk's decisions see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Product {
+    /// Its serial.
+    pub serial: ProductSerial,
+    /// Whose it is, or was last.
+    pub account: AccountName,
+    /// Since when it is registered.
+    pub registered: Timestamp,
+    /// Its end, if it is no longer registered.
+    pub retired: Option<Retired>,
+}
+
+/// The end of a product.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Retired {
+    /// When.
+    pub at: Timestamp,
+    /// The unit that took its place.
+    pub successor: Option<ProductSerial>,
+}
+
+/// Whether an operation changed anything. One that is repeated, since its answer was lost, changes
+/// nothing and is no error.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// It did.
+    Made,
+    /// All was so already.
+    Already,
+}
+
+/// Why a licence or a unit is left as it is.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum LifeRefusal {
+    /// Trial tokens stay with their unit.
+    #[error(
+        "{0} is a trial: it does not move; import the trial at the other gateway with \
+         0000-0000-0000-0000-0000"
+    )]
+    TrialStays(LicenceSerial),
+    /// A trial has no code and no date.
+    #[error("{0} is a trial: it has neither code nor date to renew")]
+    TrialHasNoDate(LicenceSerial),
+    /// The licence is out of use for good.
+    #[error("licence {0} is revoked; issue another")]
+    Revoked(LicenceSerial),
+    /// The licence is in use, and its tokens do not expire.
+    #[error(
+        "licence {0} is activated: nothing of it expires; to import it once more at another gateway, \
+         move it"
+    )]
+    InUse(LicenceSerial),
+    /// The new date is not later than the old one.
+    #[error("licence {0} can be redeemed until {1} already; name a later date")]
+    NotLater(LicenceSerial, Timestamp),
+    /// A licence or unit of one account, a product of another.
+    #[error(
+        "product {product} belongs to account \"{theirs}\", not \"{own}\"; unregister it there first, or \
+         name a product of \"{own}\""
+    )]
+    ProductOfOther {
+        /// The product.
+        product: ProductSerial,
+        /// Whose it is.
+        theirs: AccountName,
+        /// Who would need it.
+        own: AccountName,
+    },
+    /// A unit does not take its own place.
+    #[error("product {0} cannot replace itself; name the new unit's serial")]
+    SameUnit(ProductSerial),
+    /// The unit was taken out of use before.
+    #[error("product {0} is no longer registered; look at its history with `desk look {0}`")]
+    Retired(ProductSerial),
+    /// The new unit has trial tokens, and a unit has one pair.
+    #[error(
+        "product {0} has trial tokens of its own, {1}; give their users other tokens and revoke it first"
+    )]
+    TrialInTheWay(ProductSerial, LicenceSerial),
+    /// Licences would belong to nobody.
+    #[error("product {0} still has {1}; move or revoke its licences first")]
+    HasLicence(ProductSerial, LicenceSerial),
+}
+
+/// Decides whether `licence` moves to `to`, a registered product.
+///
+/// Its tokens go with it, and what the registry knows of their phones. A licence that was activated can
+/// be imported once more, by the product that it moved to.
+pub fn relocate(licence: &Licence, to: &Product) -> Result<Change, LifeRefusal> {
+    if licence.serial.is_trial() {
+        return Err(LifeRefusal::TrialStays(licence.serial));
+    }
+    if licence.revoked.is_some() {
+        return Err(LifeRefusal::Revoked(licence.serial));
+    }
+    demand_owner(to, &licence.account)?;
+    Ok(if licence.product == Some(to.serial) {
+        Change::Already
+    } else {
+        Change::Made
+    })
+}
+
+/// What a renewal gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RenewedCode {
+    /// The code stays as it was told.
+    Kept,
+    /// The old code ends, and a new one is told.
+    New,
+}
+
+/// Whether the holder still has the code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CodeInHand {
+    /// The redemption certificate is there.
+    Held,
+    /// It is lost, or others have seen it.
+    Lost,
+}
+
+/// Decides whether `licence` can be redeemed until `until`, and with which code.
+///
+/// A code that expired has lain about for its whole life, so it is replaced. A licence that moved is
+/// redeemed without a date: only its code can be lost.
+pub fn renew(
+    licence: &Licence,
+    until: Timestamp,
+    code: CodeInHand,
+    now: Timestamp,
+) -> Result<RenewedCode, LifeRefusal> {
+    if licence.serial.is_trial() {
+        return Err(LifeRefusal::TrialHasNoDate(licence.serial));
+    }
+    match licence.state(now) {
+        LicenceState::Revoked(_) => Err(LifeRefusal::Revoked(licence.serial)),
+        LicenceState::Activated(_) => Err(LifeRefusal::InUse(licence.serial)),
+        LicenceState::Expired(_) => Ok(RenewedCode::New),
+        LicenceState::Moved(_) | LicenceState::Waiting if code == CodeInHand::Lost => {
+            Ok(RenewedCode::New)
+        }
+        LicenceState::Moved(_) => Ok(RenewedCode::Kept),
+        LicenceState::Waiting => match licence.redeem_until.filter(|last| *last >= until) {
+            Some(last) => Err(LifeRefusal::NotLater(licence.serial, last)),
+            None => Ok(RenewedCode::Kept),
+        },
+    }
+}
+
+/// Decides whether `new` takes the place of `old`. `licences` has those of both that are not revoked.
+pub fn replace(old: &Product, new: &Product, licences: &[Licence]) -> Result<Change, LifeRefusal> {
+    if old.serial == new.serial {
+        return Err(LifeRefusal::SameUnit(old.serial));
+    }
+    match old.retired {
+        Some(end) if end.successor == Some(new.serial) => return Ok(Change::Already),
+        Some(_) => return Err(LifeRefusal::Retired(old.serial)),
+        None => {}
+    }
+    demand_owner(new, &old.account)?;
+    let trial_of = |product| {
+        let is_its =
+            |licence: &&Licence| licence.serial.is_trial() && licence.product == Some(product);
+        licences.iter().find(is_its)
+    };
+    match (trial_of(old.serial), trial_of(new.serial)) {
+        (Some(_), Some(trial)) => Err(LifeRefusal::TrialInTheWay(new.serial, trial.serial)),
+        _ => Ok(Change::Made),
+    }
+}
+
+/// Decides whether `product` is taken off the register. `licences` has its own that are not revoked.
+pub fn unregister(product: &Product, licences: &[Licence]) -> Result<Change, LifeRefusal> {
+    if product.retired.is_some() {
+        return Ok(Change::Already);
+    }
+    match licences.first() {
+        Some(licence) => Err(LifeRefusal::HasLicence(product.serial, licence.serial)),
+        None => Ok(Change::Made),
+    }
+}
+
+fn demand_owner(product: &Product, own: &AccountName) -> Result<(), LifeRefusal> {
+    if product.account == *own {
+        return Ok(());
+    }
+    Err(LifeRefusal::ProductOfOther {
+        product: product.serial,
+        theirs: product.account.clone(),
+        own: own.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::LicenceSize;
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+    const LATER: Timestamp = Timestamp::from_secs(2_000);
+
+    fn product(number: u8, owner: &str) -> Product {
+        Product {
+            serial: ProductSerial::parse(&format!("FGT{number:013}")).unwrap(),
+            account: AccountName::parse(owner).unwrap(),
+            registered: NOW,
+            retired: None,
+        }
+    }
+
+    fn licence() -> Licence {
+        Licence {
+            serial: LicenceSerial::purchased(1).unwrap(),
+            account: AccountName::parse("own").unwrap(),
+            product: Some(product(1, "own").serial),
+            size: LicenceSize::new(5).unwrap(),
+            redeem_until: Some(NOW),
+            activated: None,
+            moved: None,
+            revoked: None,
+        }
+    }
+
+    fn trial(of: u8) -> Licence {
+        Licence {
+            serial: LicenceSerial::trial(of.into()).unwrap(),
+            product: Some(product(of, "own").serial),
+            redeem_until: None,
+            activated: Some(NOW),
+            ..licence()
+        }
+    }
+
+    fn revoked() -> Licence {
+        Licence {
+            revoked: Some(NOW),
+            ..licence()
+        }
+    }
+
+    #[test]
+    fn a_licence_moves_within_its_account_and_once() {
+        let licence = licence();
+        let serial = licence.serial;
+        assert_eq!(relocate(&licence, &product(2, "own")), Ok(Change::Made));
+        assert_eq!(relocate(&licence, &product(1, "own")), Ok(Change::Already));
+        let foreign = relocate(&licence, &product(2, "other")).unwrap_err();
+        assert!(matches!(foreign, LifeRefusal::ProductOfOther { .. }));
+        let trial = trial(1);
+        let stays = Err(LifeRefusal::TrialStays(trial.serial));
+        assert_eq!(relocate(&trial, &product(2, "own")), stays);
+        let gone = Err(LifeRefusal::Revoked(serial));
+        assert_eq!(relocate(&revoked(), &product(2, "own")), gone);
+    }
+
+    #[test]
+    fn a_renewal_replaces_the_code_that_expired_or_was_lost() {
+        let renewed = |licence: &Licence, code, now| renew(licence, LATER, code, now);
+        let (held, lost) = (CodeInHand::Held, CodeInHand::Lost);
+        let waiting = licence();
+        assert_eq!(renewed(&waiting, held, NOW), Ok(RenewedCode::Kept));
+        assert_eq!(renewed(&waiting, lost, NOW), Ok(RenewedCode::New));
+        let late = Timestamp::from_secs(1_001);
+        assert_eq!(renewed(&waiting, held, late), Ok(RenewedCode::New));
+        let not_later = renew(&waiting, NOW, held, NOW).unwrap_err();
+        assert_eq!(not_later, LifeRefusal::NotLater(waiting.serial, NOW));
+        let used = Licence {
+            activated: Some(NOW),
+            ..licence()
+        };
+        let in_use = Err(LifeRefusal::InUse(used.serial));
+        assert_eq!(renewed(&used, lost, late), in_use);
+        let moved = Licence {
+            moved: Some(NOW),
+            ..used
+        };
+        assert_eq!(renewed(&moved, held, late), Ok(RenewedCode::Kept));
+        assert_eq!(renewed(&moved, lost, late), Ok(RenewedCode::New));
+        assert!(renewed(&revoked(), lost, NOW).is_err());
+        assert!(renewed(&trial(1), lost, NOW).is_err());
+    }
+
+    #[test]
+    fn a_unit_is_replaced_by_one_of_its_account_that_has_no_other_trial() {
+        let (old, new) = (product(1, "own"), product(2, "own"));
+        assert_eq!(
+            replace(&old, &new, &[licence(), trial(1)]),
+            Ok(Change::Made)
+        );
+        assert_eq!(replace(&old, &new, &[trial(2)]), Ok(Change::Made));
+        let in_the_way = LifeRefusal::TrialInTheWay(new.serial, trial(2).serial);
+        assert_eq!(replace(&old, &new, &[trial(1), trial(2)]), Err(in_the_way));
+        assert!(replace(&old, &product(2, "other"), &[]).is_err());
+        assert!(replace(&old, &old, &[]).is_err());
+    }
+
+    #[test]
+    fn a_replacement_that_comes_again_is_no_error() {
+        let new = product(2, "own");
+        let end = |successor| Product {
+            retired: Some(Retired { at: NOW, successor }),
+            ..product(1, "own")
+        };
+        assert_eq!(
+            replace(&end(Some(new.serial)), &new, &[]),
+            Ok(Change::Already)
+        );
+        let gone = Err(LifeRefusal::Retired(product(1, "own").serial));
+        assert_eq!(replace(&end(None), &new, &[]), gone);
+    }
+
+    #[test]
+    fn a_product_leaves_the_register_without_licences() {
+        let unit = product(1, "own");
+        assert_eq!(unregister(&unit, &[]), Ok(Change::Made));
+        let kept = LifeRefusal::HasLicence(unit.serial, licence().serial);
+        assert_eq!(unregister(&unit, &[licence()]), Err(kept));
+    }
+}

@@ -1,0 +1,147 @@
+//! Customers.
+
+use domain::audit::Actor;
+use domain::licensing::AccountName;
+use domain::time::Timestamp;
+
+use super::{DeskRefusal, demand_account, record};
+use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
+use crate::registry::RegistryStore;
+use crate::registry::rows::account;
+use crate::vals;
+
+/// Accounts of one page; more follow after the last one's name.
+pub const ACCOUNTS_MAX: u32 = 1_000;
+
+/// An account in a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccountLine {
+    /// Its name.
+    pub name: AccountName,
+    /// Since when it is registered.
+    pub created: Timestamp,
+    /// Its registered products.
+    pub products: u32,
+    /// Its licences that are not revoked, trials among them.
+    pub licences: u32,
+    /// The tokens that these bring.
+    pub tokens: u64,
+}
+
+impl RegistryStore {
+    /// Gives a customer another name. Phones show it for tokens that are activated from now on.
+    pub async fn rename_account(
+        &self,
+        actor: Actor,
+        from: AccountName,
+        to: AccountName,
+        now: Timestamp,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        self.database
+            .write(RenameAccount {
+                actor,
+                from,
+                to,
+                now,
+            })
+            .await
+    }
+
+    /// Up to [`ACCOUNTS_MAX`] customers by name, those behind `after`.
+    pub async fn accounts(
+        &self,
+        after: Option<AccountName>,
+    ) -> Result<Vec<AccountLine>, Failure<DeskRefusal>> {
+        self.database.read(ListAccounts { after }).await
+    }
+}
+
+struct RenameAccount {
+    actor: Actor,
+    from: AccountName,
+    to: AccountName,
+    now: Timestamp,
+}
+
+impl Work for RenameAccount {
+    type Out = ();
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        demand_account(tx, &self.from).await?;
+        let (from, to) = (self.from.as_str(), self.to.as_str());
+        let made = tx
+            .exec(
+                "INSERT INTO account (name, created)
+                 SELECT $2, created FROM account WHERE name = $1
+                 ON CONFLICT (name) DO NOTHING",
+                &vals![from, to],
+            )
+            .await?;
+        if made == 0 {
+            return Err(Failure::Refused(DeskRefusal::AccountExists(self.to)));
+        }
+        for follow in [
+            "UPDATE product SET account = $2 WHERE account = $1",
+            "UPDATE licence SET account = $2 WHERE account = $1",
+        ] {
+            tx.exec(follow, &vals![from, to]).await?;
+        }
+        tx.exec_one("DELETE FROM account WHERE name = $1", &vals![from])
+            .await?;
+        let mut note = async |subject, detail: String| {
+            record(
+                tx,
+                &self.actor,
+                "rename-account",
+                subject,
+                &detail,
+                self.now,
+            )
+            .await
+        };
+        note(from, format!("to \"{to}\"")).await?;
+        note(to, format!("from \"{from}\"")).await?;
+        Ok(())
+    }
+}
+
+struct ListAccounts {
+    after: Option<AccountName>,
+}
+
+impl Work for ListAccounts {
+    type Out = Vec<AccountLine>;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<AccountLine>, Failure<DeskRefusal>> {
+        let after = self.after.as_ref().map_or("", AccountName::as_str);
+        let lines = tx
+            .rows(
+                "SELECT a.name, a.created,
+                     (SELECT count(*) FROM product WHERE account = a.name AND retired IS NULL),
+                     (SELECT count(*) FROM licence WHERE account = a.name AND revoked IS NULL),
+                     (SELECT coalesce(sum(size), 0) FROM licence
+                      WHERE account = a.name AND revoked IS NULL)
+                 FROM account a WHERE a.name > $1 ORDER BY a.name LIMIT $2",
+                &vals![after, ACCOUNTS_MAX],
+            )
+            .await?;
+        Ok(lines)
+    }
+}
+
+impl FromRow for AccountLine {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        let name: String = row.get(0)?;
+        let tokens: i64 = row.get(4)?;
+        Ok(Self {
+            name: account(&name, "account", &name)?,
+            created: row.get(1)?,
+            products: row.get(2)?,
+            licences: row.get(3)?,
+            tokens: u64::try_from(tokens)
+                .map_err(|_| SqlError::damaged("licence", name.as_str(), "size"))?,
+        })
+    }
+}

@@ -1,0 +1,258 @@
+//! Licences that move, are renewed or end.
+
+use std::sync::Arc;
+
+use domain::audit::Actor;
+use domain::licensing::{self, Change, CodeInHand, Remark, RenewedCode, relocate};
+use domain::time::Timestamp;
+use ident::{LicenceCode, LicenceSerial, ProductSerial};
+
+use super::{DeskRefusal, demand_licence, draw_code, record};
+use crate::engine::{Failure, SqlError, Tx, Work};
+use crate::registry::RegistryStore;
+use crate::registry::rows::demand_product;
+use crate::registry::secrets::Keys;
+use crate::vals;
+
+/// A licence where it belongs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LicenceMoved {
+    /// The product that had it before, if any.
+    pub from: Option<ProductSerial>,
+    /// How many tokens went with it; none before its first import.
+    pub tokens: u32,
+    /// Whether it moved now.
+    pub change: Change,
+}
+
+/// A licence that can be redeemed.
+#[derive(Debug)]
+pub struct LicenceRenewed {
+    /// Its new code, if the old one ended.
+    pub code: Option<LicenceCode>,
+    /// The licence as it is now.
+    pub licence: licensing::Licence,
+}
+
+/// A licence that is out of use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LicenceRevoked {
+    /// How many tokens ended with it.
+    pub tokens: u32,
+    /// How many of them phones have.
+    pub on_phones: u32,
+    /// Whether it was revoked now.
+    pub change: Change,
+}
+
+impl RegistryStore {
+    /// Moves a licence with its tokens to another product of its account.
+    pub async fn move_licence(
+        &self,
+        actor: Actor,
+        licence: LicenceSerial,
+        to: ProductSerial,
+        reason: Remark,
+        now: Timestamp,
+    ) -> Result<LicenceMoved, Failure<DeskRefusal>> {
+        self.database
+            .write(MoveLicence {
+                actor,
+                licence,
+                to,
+                reason,
+                now,
+            })
+            .await
+    }
+
+    /// Sets the last moment at which a licence can be redeemed. A new code is told this once.
+    pub async fn renew_licence(
+        &self,
+        actor: Actor,
+        licence: LicenceSerial,
+        redeem_until: Timestamp,
+        code: CodeInHand,
+        now: Timestamp,
+    ) -> Result<LicenceRenewed, Failure<DeskRefusal>> {
+        self.database
+            .write(RenewLicence {
+                keys: self.keys(),
+                actor,
+                licence,
+                redeem_until,
+                code,
+                now,
+            })
+            .await
+    }
+
+    /// Takes a licence and its tokens out of use, and destroys what waits here for phones.
+    pub async fn revoke_licence(
+        &self,
+        actor: Actor,
+        licence: LicenceSerial,
+        reason: Remark,
+        now: Timestamp,
+    ) -> Result<LicenceRevoked, Failure<DeskRefusal>> {
+        self.database
+            .write(RevokeLicence {
+                actor,
+                licence,
+                reason,
+                now,
+            })
+            .await
+    }
+}
+
+struct MoveLicence {
+    actor: Actor,
+    licence: LicenceSerial,
+    to: ProductSerial,
+    reason: Remark,
+    now: Timestamp,
+}
+
+impl Work for MoveLicence {
+    type Out = LicenceMoved;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<LicenceMoved, Failure<DeskRefusal>> {
+        let licence = demand_licence(tx, self.licence).await?.licence;
+        let to = demand_product(tx, self.to).await?;
+        let change = relocate(&licence, &to)?;
+        if change == Change::Made {
+            self.write(tx, licence.product).await?;
+        }
+        let (tokens, _) = count_tokens(tx, self.licence).await?;
+        Ok(LicenceMoved {
+            from: licence.product,
+            tokens,
+            change,
+        })
+    }
+}
+
+impl MoveLicence {
+    async fn write<T: Tx>(&self, tx: &mut T, from: Option<ProductSerial>) -> Result<(), SqlError> {
+        tx.exec_one(
+            "UPDATE licence SET product = $2,
+                 moved = CASE WHEN activated IS NULL THEN NULL ELSE $3 END
+             WHERE serial = $1",
+            &vals![self.licence.as_str(), self.to.as_str(), self.now],
+        )
+        .await?;
+        let from = from.as_ref().map_or("no product", ProductSerial::as_str);
+        let detail = format!("{from} to {}: {}", self.to, self.reason);
+        let subject = self.licence.as_str();
+        record(tx, &self.actor, "move-licence", subject, &detail, self.now).await
+    }
+}
+
+struct RenewLicence {
+    keys: Arc<Keys>,
+    actor: Actor,
+    licence: LicenceSerial,
+    redeem_until: Timestamp,
+    code: CodeInHand,
+    now: Timestamp,
+}
+
+impl Work for RenewLicence {
+    type Out = LicenceRenewed;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<LicenceRenewed, Failure<DeskRefusal>> {
+        let licence = demand_licence(tx, self.licence).await?.licence;
+        let renewed = licensing::renew(&licence, self.redeem_until, self.code, self.now)?;
+        let code = match renewed {
+            RenewedCode::Kept => None,
+            RenewedCode::New => Some(draw_code()?),
+        };
+        self.write(tx, code.as_ref()).await?;
+        Ok(LicenceRenewed {
+            code,
+            licence: demand_licence(tx, self.licence).await?.licence,
+        })
+    }
+}
+
+impl RenewLicence {
+    async fn write<T: Tx>(&self, tx: &mut T, code: Option<&LicenceCode>) -> Result<(), SqlError> {
+        let hash = code.map(|code| self.keys.licence_code(code));
+        tx.exec_one(
+            "UPDATE licence SET redeem_until = $2, code = coalesce($3, code) WHERE serial = $1",
+            &vals![
+                self.licence.as_str(),
+                self.redeem_until,
+                hash.as_ref().map(<[u8; 32]>::as_slice)
+            ],
+        )
+        .await?;
+        let which = code.map_or("the code stays", |_| "with a new code");
+        let detail = format!("redeem until {}, {which}", self.redeem_until);
+        let subject = self.licence.as_str();
+        record(tx, &self.actor, "renew-licence", subject, &detail, self.now).await
+    }
+}
+
+struct RevokeLicence {
+    actor: Actor,
+    licence: LicenceSerial,
+    reason: Remark,
+    now: Timestamp,
+}
+
+impl Work for RevokeLicence {
+    type Out = LicenceRevoked;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<LicenceRevoked, Failure<DeskRefusal>> {
+        let licence = demand_licence(tx, self.licence).await?.licence;
+        let (tokens, on_phones) = count_tokens(tx, self.licence).await?;
+        let change = match licence.revoked {
+            Some(_) => Change::Already,
+            None => {
+                self.write(tx).await?;
+                Change::Made
+            }
+        };
+        Ok(LicenceRevoked {
+            tokens,
+            on_phones,
+            change,
+        })
+    }
+}
+
+impl RevokeLicence {
+    async fn write<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
+        let subject = self.licence.as_str();
+        tx.exec_one(
+            "UPDATE licence SET revoked = $2 WHERE serial = $1",
+            &vals![subject, self.now],
+        )
+        .await?;
+        tx.exec(
+            "UPDATE provision SET seed = NULL, answer = NULL
+             WHERE token IN (SELECT serial FROM token WHERE licence = $1)",
+            &vals![subject],
+        )
+        .await?;
+        let reason = self.reason.as_str();
+        record(tx, &self.actor, "revoke-licence", subject, reason, self.now).await
+    }
+}
+
+/// The tokens of a licence, and how many of them phones have.
+async fn count_tokens<T: Tx>(tx: &mut T, licence: LicenceSerial) -> Result<(u32, u32), SqlError> {
+    let counted = tx
+        .row::<(u32, u32)>(
+            "SELECT count(*), count(p.device) FROM token t LEFT JOIN provision p ON p.token = t.serial
+             WHERE t.licence = $1",
+            &vals![licence.as_str()],
+        )
+        .await?;
+    Ok(counted.unwrap_or_default())
+}

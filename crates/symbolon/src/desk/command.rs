@@ -1,0 +1,151 @@
+//! The desk's commands, declared once for both ends of the socket.
+
+use clap::{Args, Subcommand};
+use domain::licensing::{AccountName, LicenceSize, Remark};
+use ident::{LicenceSerial, ProductSerial, TokenSerial};
+
+use crate::up::LOCAL_ACCOUNT;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Register a customer
+    RegisterAccount {
+        /// Name, at most 64 characters
+        #[arg(value_parser = account_name)]
+        account: AccountName,
+    },
+    /// Give a customer another name
+    RenameAccount {
+        /// The name so far
+        #[arg(value_parser = account_name)]
+        from: AccountName,
+        /// The name from now on
+        #[arg(value_parser = account_name)]
+        to: AccountName,
+    },
+    /// List customers by name, a thousand at a time
+    ListAccounts {
+        /// Those behind this name
+        #[arg(long, value_name = "ACCOUNT", value_parser = account_name)]
+        after: Option<AccountName>,
+    },
+    /// Register a gateway for a customer
+    RegisterProduct {
+        /// The gateway's serial, 16 characters
+        serial: ProductSerial,
+        /// Whose it is
+        #[arg(long, default_value = LOCAL_ACCOUNT, value_parser = account_name)]
+        account: AccountName,
+    },
+    /// Take a gateway without licences off the register
+    UnregisterProduct {
+        /// The gateway's serial
+        serial: ProductSerial,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Give all licences and tokens of a gateway to the one in its place
+    ReplaceUnit {
+        /// The gateway that failed
+        old: ProductSerial,
+        /// The one in its place; it is registered if it was not
+        new: ProductSerial,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Issue a licence; its code is shown this once
+    IssueLicence(NewLicence),
+    /// Move a licence with its tokens to another gateway of the customer
+    MoveLicence {
+        /// The licence, EFTM…
+        licence: LicenceSerial,
+        /// The gateway that is to have it
+        #[arg(long, value_name = "SERIAL")]
+        to: ProductSerial,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Give a licence more time; a code that expired is replaced
+    RenewLicence {
+        /// The licence, EFTM…
+        licence: LicenceSerial,
+        /// Days from now until which it must be imported
+        #[arg(long, default_value_t = 365, value_parser = valid_days())]
+        valid_days: u16,
+        /// End the old code and show a new one, also before its time
+        #[arg(long)]
+        lost_code: bool,
+    },
+    /// Take a licence and its tokens out of use for good
+    RevokeLicence {
+        /// The licence, EFTM… or FTMTRIAL…
+        licence: LicenceSerial,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Take a token out of use at the token server
+    LockToken {
+        /// The token
+        serial: TokenSerial,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Put a token back into use
+    UnlockToken {
+        /// The token
+        serial: TokenSerial,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Show a product, a licence or a token, by its serial
+    Show {
+        /// FGT…, EFTM…, FTMTRIAL… or FTK…
+        serial: String,
+    },
+    /// What the desk did to a product, licence, token or account
+    History {
+        /// Serial or name
+        subject: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewLicence {
+    /// How many tokens, 1 to 10,000
+    #[arg(long, default_value = "5", value_parser = size)]
+    pub(super) tokens: LicenceSize,
+    /// Days until which it must be imported
+    #[arg(long, default_value_t = 365, value_parser = valid_days())]
+    pub(super) valid_days: u16,
+    /// For whom
+    #[arg(long, default_value = LOCAL_ACCOUNT, value_parser = account_name)]
+    pub(super) account: AccountName,
+    /// For this gateway only; else for the customer's first that imports it
+    #[arg(long, value_name = "SERIAL")]
+    pub(super) product: Option<ProductSerial>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Why {
+    /// Why, in a few words; they go into the record
+    #[arg(long, value_parser = remark)]
+    pub(super) reason: Remark,
+}
+
+/// Ten years are longer than anybody keeps a certificate.
+fn valid_days() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=3650)
+}
+
+fn size(text: &str) -> Result<LicenceSize, String> {
+    let tokens: u32 = text.parse().map_err(|_| format!("'{text}' is no number"))?;
+    LicenceSize::new(tokens).map_err(|error| error.to_string())
+}
+
+fn account_name(text: &str) -> Result<AccountName, String> {
+    AccountName::parse(text).map_err(|error| error.to_string())
+}
+
+fn remark(text: &str) -> Result<Remark, String> {
+    Remark::parse(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,97 @@
+//! The local socket between the command and the process that has the database.
+//!
+//! The words of the command go one way, an [`Answer`] or a refusal comes back as JSON.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use clap::{Args, FromArgMatches};
+use domain::audit::Actor;
+use gateway::clock;
+use gateway::local_socket::LocalSocket;
+use registry::Desk;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinHandle;
+
+use super::DeskArgs;
+use super::answer::Answer;
+use super::work::carry_out;
+
+/// Longest request: a handful of words.
+const REQUEST_MAX: u64 = 4_096;
+
+/// How long a client may take to send it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Reply {
+    Done(Answer),
+    Failed(String),
+}
+
+/// Has the running system carry out a command.
+pub(super) fn ask(socket: &Path, words: &[String]) -> Result<Answer> {
+    let mut stream = UnixStream::connect(socket).with_context(|| {
+        format!(
+            "cannot connect to {}; is 'symbolon up' running with this --data?",
+            socket.display()
+        )
+    })?;
+    stream.write_all(words.join("\0").as_bytes())?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    let reply =
+        serde_json::from_str(&reply).context("the token server ended before it answered")?;
+    match reply {
+        Reply::Done(answer) => Ok(answer),
+        Reply::Failed(why) => Err(anyhow!(why)),
+    }
+}
+
+/// The desk at its socket; closed when dropped.
+#[derive(Debug)]
+pub(crate) struct DeskSocket(JoinHandle<()>);
+
+impl Drop for DeskSocket {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl DeskSocket {
+    /// Binds, for the owner of the data directory alone, and serves.
+    pub(crate) fn open(path: &Path, desk: Desk) -> Result<Self> {
+        let socket = LocalSocket::bind(path)
+            .with_context(|| format!("cannot bind the desk's socket {}", path.display()))?;
+        let serving = socket.serve("desk", move |stream, actor| {
+            serve(stream, actor, desk.clone())
+        });
+        Ok(Self(tokio::spawn(serving)))
+    }
+}
+
+async fn serve(stream: tokio::net::UnixStream, actor: Actor, desk: Desk) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut request = String::new();
+    let mut limited = reader.take(REQUEST_MAX);
+    tokio::time::timeout(REQUEST_TIMEOUT, limited.read_to_string(&mut request)).await??;
+    let reply = match answer(&request, actor, &desk).await {
+        Ok(answer) => Reply::Done(answer),
+        Err(error) => Reply::Failed(crate::told(&error)),
+    };
+    writer.write_all(&serde_json::to_vec(&reply)?).await?;
+    writer.shutdown().await
+}
+
+async fn answer(request: &str, actor: Actor, desk: &Desk) -> Result<Answer> {
+    let parser = DeskArgs::augment_args(clap::Command::new("desk"));
+    let matches = parser.try_get_matches_from(request.split('\0'))?;
+    let args = DeskArgs::from_arg_matches(&matches)?;
+    carry_out(args.command, actor, desk, clock::now()).await
+}

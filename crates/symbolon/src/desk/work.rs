@@ -1,0 +1,315 @@
+//! The desk's commands, carried out in the process that has the database.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+use domain::audit::Actor;
+use domain::licensing::{AccountName, Change, CodeInHand, Lock, Remark};
+use domain::time::{Span, Timestamp};
+use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
+use registry::Desk;
+use serde_json::json;
+
+use super::answer::{
+    AccountView, Answer, EventView, LicenceSheetView, ProductView, TokenView, is_made, moment,
+};
+use super::command::{Command, NewLicence};
+
+/// Carries out a command; what it answers.
+pub(super) async fn carry_out(
+    command: Command,
+    actor: Actor,
+    desk: &Desk,
+    now: Timestamp,
+) -> Result<Answer> {
+    match command {
+        Command::RegisterAccount { account } => {
+            desk.register_account(actor, account.clone()).await?;
+            let text = format!("account \"{account}\" is registered\n");
+            Ok(Answer::new(text, &json!({ "account": account.as_str() }))?)
+        }
+        Command::RenameAccount { from, to } => {
+            desk.rename_account(actor, from.clone(), to.clone()).await?;
+            let text = format!("account \"{from}\" is now \"{to}\"\n");
+            Ok(Answer::new(text, &json!({ "account": to.as_str() }))?)
+        }
+        Command::ListAccounts { after } => list_accounts(after, desk).await,
+        Command::RegisterProduct { serial, account } => {
+            desk.register_product(actor, account.clone(), serial)
+                .await?;
+            let text = format!("product {serial} is registered for \"{account}\"\n");
+            let data = json!({ "product": serial.as_str(), "account": account.as_str() });
+            Ok(Answer::new(text, &data)?)
+        }
+        Command::UnregisterProduct { serial, why } => {
+            let change = desk.unregister_product(actor, serial, why.reason).await?;
+            let text = match change {
+                Change::Made => format!("product {serial} is no longer registered\n"),
+                Change::Already => format!("product {serial} was not registered any more\n"),
+            };
+            let data = json!({ "product": serial.as_str(), "changed": is_made(change) });
+            Ok(Answer::new(text, &data)?)
+        }
+        Command::ReplaceUnit { old, new, why } => {
+            replace_unit(actor, desk, old, new, why.reason).await
+        }
+        Command::IssueLicence(licence) => issue_licence(licence, actor, desk, now).await,
+        Command::MoveLicence { licence, to, why } => {
+            move_licence(actor, desk, licence, to, why.reason).await
+        }
+        Command::RenewLicence {
+            licence,
+            valid_days,
+            lost_code,
+        } => {
+            let code = if lost_code {
+                CodeInHand::Lost
+            } else {
+                CodeInHand::Held
+            };
+            let until = now.after(Span::from_days(valid_days.into()));
+            renew_licence(actor, desk, licence, until, code).await
+        }
+        Command::RevokeLicence { licence, why } => {
+            revoke_licence(actor, desk, licence, why.reason).await
+        }
+        Command::LockToken { serial, why } => {
+            set_lock(actor, desk, serial, Lock::Locked, &why.reason).await
+        }
+        Command::UnlockToken { serial, why } => {
+            set_lock(actor, desk, serial, Lock::Open, &why.reason).await
+        }
+        Command::Show { serial } => show(&serial, desk).await,
+        Command::History { subject } => history(&subject, desk).await,
+    }
+}
+
+async fn list_accounts(after: Option<AccountName>, desk: &Desk) -> Result<Answer> {
+    let lines = desk.accounts(after).await?;
+    let mut text = format!(
+        "{:<32}  PRODUCTS  LICENCES    TOKENS  REGISTERED\n",
+        "ACCOUNT"
+    );
+    for line in &lines {
+        writeln!(
+            text,
+            "{:<32}  {:>8}  {:>8}  {:>8}  {}",
+            line.name, line.products, line.licences, line.tokens, line.created
+        )?;
+    }
+    let accounts: Vec<_> = lines.iter().map(AccountView::from).collect();
+    Ok(Answer::new(text, &json!({ "accounts": accounts }))?)
+}
+
+async fn replace_unit(
+    actor: Actor,
+    desk: &Desk,
+    old: ProductSerial,
+    new: ProductSerial,
+    reason: Remark,
+) -> Result<Answer> {
+    let replaced = desk.replace_unit(actor, old, new, reason).await?;
+    let mut text = match replaced.change {
+        Change::Made => format!("{new} has the place of {old}, which is no longer registered\n"),
+        Change::Already => format!("{new} had the place of {old} already\n"),
+    };
+    for licence in &replaced.licences {
+        writeln!(text, "  {licence}")?;
+    }
+    text += "Restore the old gateway's configuration on the new one: users keep their phones. \
+             Without it, import the licences there and provision their tokens.\n";
+    let licences: Vec<_> = replaced
+        .licences
+        .iter()
+        .map(LicenceSerial::as_str)
+        .collect();
+    let data = json!({
+        "old": old.as_str(),
+        "new": new.as_str(),
+        "account": replaced.account.as_str(),
+        "licences": licences,
+        "changed": is_made(replaced.change),
+    });
+    Ok(Answer::new(text, &data)?)
+}
+
+async fn issue_licence(
+    wanted: NewLicence,
+    actor: Actor,
+    desk: &Desk,
+    now: Timestamp,
+) -> Result<Answer> {
+    let redeem_until = now.after(Span::from_days(wanted.valid_days.into()));
+    let licence = store::registry::NewLicence {
+        account: wanted.account.clone(),
+        product: wanted.product,
+        size: wanted.tokens,
+        redeem_until,
+    };
+    let issued = desk.issue_licence(actor, licence).await?;
+    let text = format!(
+        "Licence:      {}\nTokens:       {}\n{}",
+        issued.serial,
+        wanted.tokens,
+        told_once(&issued.code, redeem_until)
+    );
+    let data = json!({
+        "licence": issued.serial.as_str(),
+        "account": wanted.account.as_str(),
+        "tokens": wanted.tokens.tokens(),
+        "code": issued.code.as_str(),
+        "issued": moment(now),
+        "redeem_until": moment(redeem_until),
+    });
+    Ok(Answer::new(text, &data)?)
+}
+
+/// The lines about a code that nobody can ask for again.
+fn told_once(code: &LicenceCode, redeem_until: Timestamp) -> String {
+    let code = code.as_str();
+    format!(
+        "Code:         {code}   (shown this once)\n\
+         Redeem until: {redeem_until}\n\n\
+         On the gateway: execute fortitoken-mobile import {code}\n"
+    )
+}
+
+async fn move_licence(
+    actor: Actor,
+    desk: &Desk,
+    licence: LicenceSerial,
+    to: ProductSerial,
+    reason: Remark,
+) -> Result<Answer> {
+    let moved = desk.move_licence(actor, licence, to, reason).await?;
+    let from = moved.from.as_ref().map(ProductSerial::as_str);
+    let text = match moved.change {
+        Change::Already => format!("licence {licence} belongs to {to} already\n"),
+        Change::Made => format!(
+            "licence {licence} belongs to {to}, with {} tokens\n{}",
+            moved.tokens,
+            after_move(from)
+        ),
+    };
+    let data = json!({
+        "licence": licence.as_str(),
+        "from": from,
+        "to": to.as_str(),
+        "tokens": moved.tokens,
+        "changed": is_made(moved.change),
+    });
+    Ok(Answer::new(text, &data)?)
+}
+
+/// The registry has no seeds of tokens that phones have: only the old gateway can pass them on.
+fn after_move(from: Option<&str>) -> String {
+    let import =
+        "On the new gateway, import the licence's code: execute fortitoken-mobile import CODE";
+    match from {
+        None => format!("{import}\n"),
+        Some(old) => format!(
+            "{import}\nUsers keep their phones if {old}'s configuration is restored there instead; \
+             else provision their tokens anew. On {old}, delete the tokens.\n"
+        ),
+    }
+}
+
+async fn renew_licence(
+    actor: Actor,
+    desk: &Desk,
+    licence: LicenceSerial,
+    until: Timestamp,
+    code: CodeInHand,
+) -> Result<Answer> {
+    let renewed = desk.renew_licence(actor, licence, until, code).await?;
+    let text = match &renewed.code {
+        Some(code) => format!(
+            "Licence:      {licence}\n{}The code before this one is of no use any more.\n",
+            told_once(code, until)
+        ),
+        None => format!("licence {licence} can be redeemed until {until}; its code stays\n"),
+    };
+    let data = json!({
+        "licence": licence.as_str(),
+        "account": renewed.licence.account.as_str(),
+        "tokens": renewed.licence.size.tokens(),
+        "code": renewed.code.as_ref().map(LicenceCode::as_str),
+        "redeem_until": moment(until),
+    });
+    Ok(Answer::new(text, &data)?)
+}
+
+async fn revoke_licence(
+    actor: Actor,
+    desk: &Desk,
+    licence: LicenceSerial,
+    reason: Remark,
+) -> Result<Answer> {
+    let revoked = desk.revoke_licence(actor, licence, reason).await?;
+    let mut text = match revoked.change {
+        Change::Made => format!(
+            "licence {licence} is revoked, with {} tokens\n",
+            revoked.tokens
+        ),
+        Change::Already => format!("licence {licence} was revoked already\n"),
+    };
+    if revoked.on_phones > 0 {
+        writeln!(
+            text,
+            "{} of its tokens are on phones: gateways that have them go on taking their codes until \
+             they delete or lock them",
+            revoked.on_phones
+        )?;
+    }
+    let data = json!({
+        "licence": licence.as_str(),
+        "tokens": revoked.tokens,
+        "on_phones": revoked.on_phones,
+        "changed": is_made(revoked.change),
+    });
+    Ok(Answer::new(text, &data)?)
+}
+
+async fn set_lock(
+    actor: Actor,
+    desk: &Desk,
+    token: TokenSerial,
+    lock: Lock,
+    reason: &Remark,
+) -> Result<Answer> {
+    desk.set_lock(actor, token, lock, reason.as_str()).await?;
+    let word = match lock {
+        Lock::Locked => "locked",
+        Lock::Open => "open",
+    };
+    let data = json!({ "token": token.as_str(), "lock": word });
+    Ok(Answer::new(format!("token {token} is {word}\n"), &data)?)
+}
+
+/// The kind of a serial shows in its first letters.
+async fn show(serial: &str, desk: &Desk) -> Result<Answer> {
+    if let Ok(token) = TokenSerial::parse(serial) {
+        let sheet = desk.token(token).await?;
+        return Ok(Answer::new(sheet.to_string(), &TokenView::from(&sheet))?);
+    }
+    if let Ok(licence) = LicenceSerial::parse(serial) {
+        let sheet = desk.licence(licence).await?;
+        let view = LicenceSheetView::from(&sheet);
+        return Ok(Answer::new(sheet.to_string(), &view)?);
+    }
+    let product = ProductSerial::parse(serial)
+        .with_context(|| format!("'{serial}' is no serial of a token, licence or product"))?;
+    let sheet = desk.product(product).await?;
+    Ok(Answer::new(sheet.to_string(), &ProductView::from(&sheet))?)
+}
+
+async fn history(subject: &str, desk: &Desk) -> Result<Answer> {
+    let events = desk.events(subject).await?;
+    let mut text = String::new();
+    for event in &events {
+        let (at, who) = (event.at, &event.actor.name);
+        writeln!(text, "{at}  {who}  {}  {}", event.action, event.detail)?;
+    }
+    let events: Vec<_> = events.iter().map(EventView::from).collect();
+    Ok(Answer::new(text, &json!({ "events": events }))?)
+}
