@@ -263,12 +263,23 @@ impl Gateway {
         (provisioned.code, provisioned.link)
     }
 
-    pub(crate) async fn poll(&self, token: TokenSerial) -> Result<PolledToken, WireError> {
-        let body = self.envelope(
+    pub(crate) fn poll_body(&self, token: &str) -> String {
+        self.envelope(
             "PollingRequest",
             &format!(r#""tokens":[{{"token":"{token}"}}]"#),
-        );
-        let answer = self.process(&body).await;
+        )
+    }
+
+    pub(crate) fn hardware_body(&self, token: &str) -> String {
+        let key = "BJlssR-GxvPmvuQGbv9kMnvUoiPTDDqVRitqXqc61gIMqlXwYszinKU6bRmjORXCj2BWvybM3X1itVf06LEG_AI";
+        self.envelope(
+            "HardwareActivationRequest",
+            &format!(r#""sealing_key":"{key}","tokens":[{{"token":"{token}"}}]"#),
+        )
+    }
+
+    pub(crate) async fn poll(&self, token: TokenSerial) -> Result<PolledToken, WireError> {
+        let answer = self.process(&self.poll_body(token.as_str())).await;
         let Response::Polling(mut response) = Response::parse(answer.as_bytes()).unwrap() else {
             panic!("{answer}")
         };

@@ -1,0 +1,254 @@
+//! Three accounts, every request: nobody gets an answer about what is another's.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use common::{Gateway, SEED, World, account, actor};
+use domain::licensing::LicenceSize;
+use domain::time::Span;
+use ident::TokenSerial;
+use store::registry::NewLicence;
+
+const TENANTS: [(&str, &str); 3] = [
+    ("Albion", "FGT0000000000001"),
+    ("Borea", "FGT0000000000002"),
+    ("Corvus", "FGT0000000000003"),
+];
+const TRIAL: &str = "0000-0000-0000-0000-0000";
+
+/// A customer's gateway, and what the registry has of it.
+struct Tenant {
+    gateway: Gateway,
+    /// Never provisioned, waiting for a phone, on a phone, locked, of the trial.
+    tokens: Vec<TokenSerial>,
+    /// Codes of an activated and of a waiting licence.
+    codes: [String; 2],
+    /// Whatever must stand in no answer to another: licences, codes, the phone.
+    secrets: Vec<String>,
+}
+
+async fn issue(world: &World, owner: &str) -> (String, String) {
+    let licence = NewLicence {
+        account: account(owner),
+        product: None,
+        size: LicenceSize::new(4).unwrap(),
+        redeem_until: world.now().after(Span::from_days(1)),
+    };
+    let issued = world.desk.issue_licence(actor(), licence).await.unwrap();
+    (issued.serial.to_string(), issued.code.as_str().to_owned())
+}
+
+async fn settle(world: &World, (owner, serial): (&str, &str)) -> Tenant {
+    world
+        .desk
+        .register_account(actor(), account(owner))
+        .await
+        .unwrap();
+    world.register(serial, owner).await;
+    let gateway = world.gateway(serial);
+    let (licence, used) = issue(world, owner).await;
+    let (waiting_licence, waiting) = issue(world, owner).await;
+    let (_, mut tokens) = gateway.import(&used).await;
+    let (trial, trial_tokens) = gateway.import(TRIAL).await;
+    tokens.push(trial_tokens[0]);
+    let (open, _) = gateway.provision(tokens[1]).await;
+    let (taken, _) = gateway.provision(tokens[2]).await;
+    let phone = world.phone();
+    phone.activate(taken.opaque(), None).await.unwrap();
+    world
+        .desk
+        .set_lock(actor(), tokens[3], domain::licensing::Lock::Locked, "lost")
+        .await
+        .unwrap();
+    Tenant {
+        gateway,
+        tokens,
+        codes: [used, waiting],
+        secrets: vec![
+            licence,
+            waiting_licence,
+            trial,
+            open.as_str().to_owned(),
+            taken.as_str().to_owned(),
+            phone.keys.registration_id().to_string(),
+        ],
+    }
+}
+
+async fn tenants() -> (World, Vec<Tenant>) {
+    let world = World::new(&[]).await;
+    let mut settled = Vec::new();
+    for tenant in TENANTS {
+        settled.push(settle(&world, tenant).await);
+    }
+    (world, settled)
+}
+
+/// Every ordered pair of two of them: who asks, and whose it is.
+fn pairs(tenants: &[Tenant]) -> impl Iterator<Item = (&Tenant, &Tenant)> {
+    tenants.iter().flat_map(move |asker| {
+        let others = tenants
+            .iter()
+            .filter(|other| other.gateway.serial != asker.gateway.serial);
+        others.map(move |other| (asker, other))
+    })
+}
+
+/// The request with the other's gateway in its cluster.
+fn as_partner(body: &str, asker: &Tenant, owner: &Tenant) -> String {
+    let (own, other) = (&asker.gateway.serial, &owner.gateway.serial);
+    let alone = format!(r#"[{{"sn":"{own}"}}]"#);
+    assert!(body.contains(&alone), "{body}");
+    body.replace(&alone, &format!(r#"[{{"sn":"{own}"}},{{"sn":"{other}"}}]"#))
+}
+
+/// What the asker is told, alone and as a pretended partner; the owner's secrets are not in it.
+async fn told(asker: &Tenant, owner: &Tenant, body: &str) -> [String; 2] {
+    let answers = [
+        asker.gateway.process(body).await,
+        asker.gateway.process(&as_partner(body, asker, owner)).await,
+    ];
+    for answer in &answers {
+        for secret in &owner.secrets {
+            assert!(!answer.contains(secret), "{secret} in {answer}");
+        }
+    }
+    let unknown = format!(
+        r#"{{"sn":"{}","error":"Product is not registered"}}"#,
+        owner.gateway.serial
+    );
+    let hides_cluster = answers[1].contains(r#""__clustered_sns":[]"#);
+    assert!(
+        hides_cluster || answers[1].contains(&unknown),
+        "{}",
+        answers[1]
+    );
+    answers
+}
+
+fn refused_token(token: &str, fields: &str) -> String {
+    format!(
+        r#""tokens":[{{"token":"{token}",{fields}"error":{{"error_code":31,"error_message":"token does not belong to product"}}}}],"result":0,"error":{{"error_code":17,"error_message":"no valid token found"}}}}}}"#
+    )
+}
+
+const NO_PROVISION: &str =
+    r#""license":null,"token_activation_code":null,"qr_code":null,"code_expire":null,"#;
+const NO_STATE: &str =
+    r#""license":null,"state":null,"registration_id":null,"mobile_device_version":null,"#;
+
+#[tokio::test]
+async fn symptom_01_nobody_is_told_of_anothers_token() {
+    let (_world, tenants) = tenants().await;
+    for (asker, owner) in pairs(&tenants) {
+        for token in &owner.tokens {
+            let token = token.as_str();
+            for (body, fields) in [
+                (asker.gateway.provision_body(token), NO_PROVISION),
+                (asker.gateway.poll_body(token), NO_STATE),
+            ] {
+                let refusal = refused_token(token, fields);
+                for answer in told(asker, owner, &body).await {
+                    assert!(answer.ends_with(&refusal), "{answer}");
+                }
+            }
+        }
+    }
+    // It is as if the tokens were nobody's.
+    let gateway = &tenants[0].gateway;
+    let nobodys = "FTKMOB0000000000";
+    let answer = gateway.process(&gateway.poll_body(nobodys)).await;
+    assert!(
+        answer.ends_with(&refused_token(nobodys, NO_STATE)),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn anothers_token_among_ones_own_is_refused_alone() {
+    let (_world, tenants) = tenants().await;
+    for (asker, owner) in pairs(&tenants) {
+        let (own, other) = (asker.tokens[0].as_str(), owner.tokens[2].as_str());
+        let one = |token: &str| {
+            format!(
+                r#"{{"token":"{token}","seed":"{SEED}","code_expire":4320,"type":"totp","period":60,"digits":6}}"#
+            )
+        };
+        for (body, first, second) in [
+            (asker.gateway.provision_body(own), one(own), one(other)),
+            (
+                asker.gateway.poll_body(own),
+                format!(r#"{{"token":"{own}"}}"#),
+                format!(r#"{{"token":"{other}"}}"#),
+            ),
+        ] {
+            let both = body.replacen(&first, &format!("{first},{second}"), 1);
+            assert_ne!(both, body);
+            for answer in told(asker, owner, &both).await {
+                let refusal = r#""error":{"error_code":31,"error_message":"token does not belong to product"}}],"result":2,"error":null}}"#;
+                assert!(answer.ends_with(refusal), "{answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_anothers_licence() {
+    let (world, tenants) = tenants().await;
+    for (asker, owner) in pairs(&tenants) {
+        for (code, error) in owner.codes.iter().zip([11, 16]) {
+            let refusal =
+                format!(r#""license":"","tokens":null,"result":0,"error":{{"error_code":{error},"#);
+            for answer in told(asker, owner, &asker.gateway.import_body(code)).await {
+                assert!(answer.contains(&refusal), "{answer}");
+            }
+        }
+        for answer in told(asker, owner, &asker.gateway.import_body(TRIAL)).await {
+            assert!(answer.contains(&asker.secrets[2]), "its own: {answer}");
+        }
+    }
+    // The owner's licence was not spent by the tries of others.
+    for tenant in &tenants {
+        tenant.gateway.import(&tenant.codes[1]).await;
+    }
+    drop(world);
+}
+
+#[tokio::test]
+async fn nobody_speaks_for_another() {
+    let (_world, tenants) = tenants().await;
+    for (asker, owner) in pairs(&tenants) {
+        let token = owner.tokens[2].as_str();
+        for body in [
+            owner.gateway.import_body(&owner.codes[1]),
+            owner.gateway.provision_body(token),
+            owner.gateway.poll_body(token),
+            owner.gateway.hardware_body("FTK2000BHV1KRZCC"),
+        ] {
+            let (status, answer) = asker.gateway.post(softtoken::PROCESS_PATH, body).await;
+            assert_eq!(status, 403, "{answer}");
+            assert!(answer.contains(r#""error_code":121"#), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_gets_the_answer_to_anothers_message() {
+    let (_world, tenants) = tenants().await;
+    let owner = &tenants[0];
+    let body = owner.gateway.provision_body(owner.tokens[0].as_str());
+    let (status, first) = owner.gateway.process_once("message-1", &body).await;
+    assert_eq!(status, 200);
+    for asker in &tenants[1..] {
+        let body = asker.gateway.provision_body(owner.tokens[0].as_str());
+        let (_, answer) = asker.gateway.process_once("message-1", &body).await;
+        assert_ne!(answer, first);
+        assert!(answer.contains(r#""error_code":31"#), "{answer}");
+    }
+}
