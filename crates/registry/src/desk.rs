@@ -1,6 +1,7 @@
 //! Customer service: who is registered, what was issued, what became of it.
 
 mod life;
+mod look;
 mod sheet;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use store::registry::{DeskEvent, DeskRefusal, IssuedLicence, NewLicence, RegistryStore};
 use store::{Failure, Undecided};
 
+pub use self::look::{AccountSheet, LookSheet, NothingFound};
 pub use self::sheet::{LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status};
 use crate::clock::Clock;
 
@@ -27,6 +29,9 @@ pub enum DeskError {
     /// It cannot be done; the text says what to do first.
     #[error(transparent)]
     Refused(#[from] DeskRefusal),
+    /// What was looked up is not known.
+    #[error(transparent)]
+    NothingFound(#[from] NothingFound),
     /// The store does not know; try again.
     #[error(transparent)]
     Undecided(#[from] Undecided),

@@ -102,8 +102,8 @@ impl Service {
             .iter()
             .map(|token| TokenSerial::parse(token.as_str()).ok())
             .collect();
-        let polled = known(self.store.poll(asking(&product), serials).await)?;
         let now = self.clock.now();
+        let polled = known(self.store.poll(asking(&product), serials, now).await)?;
         let answers = tokens.into_iter().zip(polled.tokens);
         let answers = answers.map(|(token, outcome)| poll_answer(token, outcome, now));
         let response = PollingResponse {

@@ -287,10 +287,12 @@ TOKEN             STATUS
         )
     );
     let events = world.desk.events("EFTM000000000001").await.unwrap();
-    assert_eq!(events.len(), 1);
+    assert_eq!(events.len(), 2);
     assert_eq!(events[0].actor, actor());
     assert_eq!(
         events[0].detail.as_ref(),
         "account \"Example Ltd\", FGT0000000000001, 1 tokens, redeem until 2023-11-14 22:13:20Z"
     );
+    let import = &events[1];
+    assert_eq!((&*import.actor.name, &*import.action), (SERIAL, "import"));
 }

@@ -174,7 +174,7 @@ impl World {
 
     async fn poll(&self, serial: &str, token: TokenSerial) -> Polled {
         self.store
-            .poll(asking(serial, &[]), vec![Some(token)])
+            .poll(asking(serial, &[]), vec![Some(token)], NOW)
             .await
             .unwrap()
     }
@@ -310,9 +310,10 @@ async fn symptom_11_a_locked_trial_token_blocks_a_licence_until_the_trial_is_imp
         .desk_events(token.as_str().into())
         .await
         .unwrap();
-    assert_eq!(events.len(), 1);
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0].action.as_ref(), "provision");
     assert_eq!(
-        (events[0].action.as_ref(), events[0].detail.as_ref()),
+        (events[1].action.as_ref(), events[1].detail.as_ref()),
         ("lock-token", "move broken off")
     );
 }
@@ -331,7 +332,7 @@ async fn symptom_01_a_token_is_served_to_its_product_alone() {
     assert!(
         world
             .store
-            .poll(partner, vec![Some(token)])
+            .poll(partner, vec![Some(token)], NOW)
             .await
             .unwrap()
             .tokens[0]

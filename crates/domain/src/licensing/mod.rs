@@ -13,6 +13,7 @@ mod licence;
 mod life;
 mod product;
 mod remark;
+mod standing;
 mod token;
 
 pub use account::{AccountName, AccountNameError};
@@ -29,4 +30,5 @@ pub use life::{
 };
 pub use product::{Admission, Asking, NotRegistered, Requester, admit};
 pub use remark::{Remark, RemarkError};
+pub use standing::{Standing, Told, licence_standing, product_standing, token_standing};
 pub use token::{Lock, Registration, StockToken, TokenRefusal, TokenState, may_provision, may_see};

@@ -57,15 +57,8 @@ impl fmt::Display for ProductSheet {
             "LICENCE           TOKENS  STATE      ISSUED                ACTIVATED             REDEEM UNTIL"
         )?;
         for (licence, issued) in licences {
-            writeln!(
-                f,
-                "{:<16}  {:>6}  {:<9}  {issued}  {:<20}  {}",
-                licence.serial,
-                licence.size,
-                licence_state(licence, self.at),
-                moment(licence.activated),
-                moment(licence.redeem_until),
-            )?;
+            licence_line(f, licence, *issued, self.at)?;
+            writeln!(f, "  {}", moment(licence.redeem_until))?;
         }
         Ok(())
     }
@@ -90,8 +83,14 @@ impl fmt::Display for LicenceSheet {
 
 impl fmt::Display for TokenSheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TokenRecord { token, activated } = &self.record;
+        let TokenRecord {
+            token,
+            account,
+            activated,
+            ..
+        } = &self.record;
         field(f, "Token", token.serial)?;
+        field(f, "Account", account)?;
         field(f, "Licence", token.licence)?;
         field(f, "Product", token.product)?;
         field(f, "Status", token_status(token, self.at))?;
@@ -126,7 +125,28 @@ fn licence_fields(
     field(f, "Activated", moment(licence.activated))
 }
 
-fn field(f: &mut fmt::Formatter<'_>, name: &str, value: impl fmt::Display) -> fmt::Result {
+/// Serial, size, state and dates of a licence, as the columns of a table.
+pub(super) fn licence_line(
+    f: &mut fmt::Formatter<'_>,
+    licence: &Licence,
+    issued: Timestamp,
+    at: Timestamp,
+) -> fmt::Result {
+    write!(
+        f,
+        "{:<16}  {:>6}  {:<9}  {issued}  {:<20}",
+        licence.serial,
+        licence.size,
+        licence_state(licence, at),
+        moment(licence.activated),
+    )
+}
+
+pub(super) fn field(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    value: impl fmt::Display,
+) -> fmt::Result {
     writeln!(f, "{:<13} {value}", format!("{name}:"))
 }
 

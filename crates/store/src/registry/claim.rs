@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use domain::audit::Actor;
 use domain::licensing::{
     self, AccountName, Answer, Claim, DeviceRefusal, Holder, LinkProof, Offer,
 };
@@ -10,6 +11,7 @@ use domain::time::Timestamp;
 use ident::{OpaqueCode, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Kind, Parameters, Period, Seed};
 
+use super::desk::record;
 use super::rows::{account, identifier, lock};
 use super::secrets::Keys;
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Undecided, Work};
@@ -154,6 +156,20 @@ impl<S: Sealing> ClaimToken<S> {
                 &answer,
                 self.now,
             ],
+        )
+        .await?;
+        let phone = Actor {
+            name: self.request.device.as_str().into(),
+            interface: "app".into(),
+        };
+        let detail = format!("by an app {}", self.request.version);
+        record(
+            tx,
+            &phone,
+            "activate",
+            row.token.as_str(),
+            &detail,
+            self.now,
         )
         .await?;
         Ok(row.given(answer))

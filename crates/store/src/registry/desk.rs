@@ -2,24 +2,26 @@
 
 mod account;
 mod life;
+mod look;
 mod unit;
 
 use std::sync::Arc;
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Licence, LicenceSize, LifeRefusal, Lock, Product, Retired, StockToken,
+    AccountName, Licence, LicenceSize, LifeRefusal, Lock, Product, Retired, StockToken, Told,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 
-pub use self::account::{ACCOUNTS_MAX, AccountLine};
+pub use self::account::{ACCOUNTS_MAX, AccountLine, AccountRecord};
 pub use self::life::{LicenceMoved, LicenceRenewed, LicenceRevoked};
+pub use self::look::{Clue, Found, FoundBy, Sighting, TIMELINE_MAX};
 pub use self::unit::UnitReplaced;
 use super::random;
-use super::rows::{LicenceRow, StockRow, licence_columns, owner, product, stock, stock_of};
+use super::rows::{LicenceRow, licence_columns, owner, product, stock, stock_of};
 use super::secrets::Keys;
-use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
+use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Undecided, Work};
 use crate::vals;
 
 /// Why the desk cannot do something.
@@ -94,6 +96,24 @@ pub struct ProductRecord {
     pub licences: Vec<(Licence, Timestamp)>,
 }
 
+impl ProductRecord {
+    /// The product alone.
+    pub fn product(&self) -> Product {
+        Product {
+            serial: self.serial,
+            account: self.account.clone(),
+            registered: self.registered,
+            retired: self.retired,
+        }
+    }
+
+    /// How many of its licences are not revoked.
+    pub fn in_use(&self) -> usize {
+        let is_in_use = |(licence, _): &&(Licence, Timestamp)| licence.revoked.is_none();
+        self.licences.iter().filter(is_in_use).count()
+    }
+}
+
 /// A licence and its tokens.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LicenceRecord {
@@ -110,18 +130,23 @@ pub struct LicenceRecord {
 pub struct TokenRecord {
     /// The token.
     pub token: StockToken,
+    /// Whose it is.
+    pub account: AccountName,
+    /// Whether its gateway knows how far it is.
+    pub told: Told,
     /// When a device took it.
     pub activated: Option<Timestamp>,
 }
 
-/// What the desk did.
+/// What the desk, a gateway or a phone did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeskEvent {
     /// When.
     pub at: Timestamp,
-    /// Who.
+    /// Who: a person, a gateway by its serial, a phone by its registration id.
     pub actor: Actor,
-    /// What, by the name of the desk's command: `register-account`, `move-licence`.
+    /// What: of the desk the name of its command, such as `move-licence`; of a gateway `import`,
+    /// `provision` and `poll`, of a phone `activate`.
     pub action: Box<str>,
     /// To what.
     pub subject: Box<str>,
@@ -332,30 +357,34 @@ impl Work for ShowProduct {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<ProductRecord, Failure<DeskRefusal>> {
-        let Some(product) = product(tx, self.serial).await? else {
-            return Err(Failure::Refused(DeskRefusal::ProductUnknown(self.serial)));
-        };
-        let licences = tx
-            .rows::<LicenceRow>(
-                concat!(
-                    "SELECT ",
-                    licence_columns!(),
-                    " FROM licence WHERE product = $1 ORDER BY issued, serial"
-                ),
-                &vals![self.serial.as_str()],
-            )
-            .await?;
-        Ok(ProductRecord {
-            serial: product.serial,
-            account: product.account,
-            registered: product.registered,
-            retired: product.retired,
-            licences: licences
-                .into_iter()
-                .map(|row| (row.licence, row.issued))
-                .collect(),
-        })
+        match product(tx, self.serial).await? {
+            Some(product) => Ok(product_record(tx, product).await?),
+            None => Err(Failure::Refused(DeskRefusal::ProductUnknown(self.serial))),
+        }
     }
+}
+
+async fn product_record<T: Tx>(tx: &mut T, product: Product) -> Result<ProductRecord, SqlError> {
+    let licences = tx
+        .rows::<LicenceRow>(
+            concat!(
+                "SELECT ",
+                licence_columns!(),
+                " FROM licence WHERE product = $1 ORDER BY issued, serial"
+            ),
+            &vals![product.serial.as_str()],
+        )
+        .await?;
+    Ok(ProductRecord {
+        serial: product.serial,
+        account: product.account,
+        registered: product.registered,
+        retired: product.retired,
+        licences: licences
+            .into_iter()
+            .map(|row| (row.licence, row.issued))
+            .collect(),
+    })
 }
 
 pub(super) struct ShowLicence {
@@ -367,18 +396,25 @@ impl Work for ShowLicence {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<LicenceRecord, Failure<DeskRefusal>> {
-        let LicenceRow { licence, issued } = demand_licence(tx, self.serial).await?;
-        let tokens = stock_of(tx, self.serial)
+        licence_record(tx, self.serial)
             .await?
-            .into_iter()
-            .map(|row| row.token)
-            .collect();
-        Ok(LicenceRecord {
-            licence,
-            issued,
-            tokens,
-        })
+            .ok_or(Failure::Refused(DeskRefusal::LicenceUnknown(self.serial)))
     }
+}
+
+async fn licence_record<T: Tx>(
+    tx: &mut T,
+    serial: LicenceSerial,
+) -> Result<Option<LicenceRecord>, SqlError> {
+    let Some(LicenceRow { licence, issued }) = licence_row(tx, serial).await? else {
+        return Ok(None);
+    };
+    let tokens = stock_of(tx, serial).await?;
+    Ok(Some(LicenceRecord {
+        licence,
+        issued,
+        tokens: tokens.into_iter().map(|row| row.token).collect(),
+    }))
 }
 
 pub(super) struct ShowToken {
@@ -390,13 +426,23 @@ impl Work for ShowToken {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<TokenRecord, Failure<DeskRefusal>> {
-        match stock(tx, self.serial).await? {
-            Some(StockRow {
-                token, activated, ..
-            }) => Ok(TokenRecord { token, activated }),
-            None => Err(Failure::Refused(DeskRefusal::TokenUnknown(self.serial))),
-        }
+        token_record(tx, self.serial)
+            .await?
+            .ok_or(Failure::Refused(DeskRefusal::TokenUnknown(self.serial)))
     }
+}
+
+async fn token_record<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+) -> Result<Option<TokenRecord>, SqlError> {
+    let found = stock(tx, serial).await?;
+    Ok(found.map(|row| TokenRecord {
+        told: row.whether_told(),
+        token: row.token,
+        account: row.account,
+        activated: row.activated,
+    }))
 }
 
 pub(super) struct ShowEvents {
@@ -408,37 +454,33 @@ impl Work for ShowEvents {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<DeskEvent>, Failure<DeskRefusal>> {
-        let rows = tx
-            .rows::<(Timestamp, String, String, String, String, String)>(
+        let events = tx
+            .rows(
                 "SELECT at, actor, interface, action, subject, detail FROM desk_event
                  WHERE subject = $1 ORDER BY id",
                 &vals![self.subject.as_ref()],
             )
             .await?;
-        let event = |(at, name, interface, action, subject, detail): (
-            _,
-            String,
-            String,
-            String,
-            String,
-            String,
-        )| {
-            DeskEvent {
-                at,
-                actor: Actor {
-                    name: name.into(),
-                    interface: interface.into(),
-                },
-                action: action.into(),
-                subject: subject.into(),
-                detail: detail.into(),
-            }
-        };
-        Ok(rows.into_iter().map(event).collect())
+        Ok(events)
     }
 }
 
-async fn demand_account<T: Tx>(
+impl FromRow for DeskEvent {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        Ok(Self {
+            at: row.get(0)?,
+            actor: Actor {
+                name: row.get::<String>(1)?.into(),
+                interface: row.get::<String>(2)?.into(),
+            },
+            action: row.get::<String>(3)?.into(),
+            subject: row.get::<String>(4)?.into(),
+            detail: row.get::<String>(5)?.into(),
+        })
+    }
+}
+
+pub(super) async fn demand_account<T: Tx>(
     tx: &mut T,
     account: &AccountName,
 ) -> Result<(), Failure<DeskRefusal>> {
@@ -457,17 +499,23 @@ async fn demand_licence<T: Tx>(
     tx: &mut T,
     serial: LicenceSerial,
 ) -> Result<LicenceRow, Failure<DeskRefusal>> {
-    let found = tx
-        .row::<LicenceRow>(
-            concat!(
-                "SELECT ",
-                licence_columns!(),
-                " FROM licence WHERE serial = $1"
-            ),
-            &vals![serial.as_str()],
-        )
-        .await?;
+    let found = licence_row(tx, serial).await?;
     found.ok_or(Failure::Refused(DeskRefusal::LicenceUnknown(serial)))
+}
+
+async fn licence_row<T: Tx>(
+    tx: &mut T,
+    serial: LicenceSerial,
+) -> Result<Option<LicenceRow>, SqlError> {
+    tx.row(
+        concat!(
+            "SELECT ",
+            licence_columns!(),
+            " FROM licence WHERE serial = $1"
+        ),
+        &vals![serial.as_str()],
+    )
+    .await
 }
 
 /// Registers a product, also one that was taken off the register.
@@ -485,7 +533,7 @@ async fn put_product<T: Tx>(tx: &mut T, product: &Product) -> Result<(), SqlErro
     .await
 }
 
-async fn record<T: Tx>(
+pub(super) async fn record<T: Tx>(
     tx: &mut T,
     actor: &Actor,
     action: &'static str,

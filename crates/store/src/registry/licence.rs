@@ -9,9 +9,11 @@ use domain::licensing::{
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 
+use super::desk::record;
 use super::random;
 use super::rows::{LicenceRow, admission, identifier, licence_columns};
 use super::secrets::Keys;
+use super::told::gateway;
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::vals;
 
@@ -100,9 +102,15 @@ impl ActivateLicence {
             ],
         )
         .await?;
-        if let Some(size) = activation.new_tokens() {
-            make_tokens(tx, activation.licence(), size).await?;
-        }
+        let detail = match activation.new_tokens() {
+            Some(size) => {
+                make_tokens(tx, activation.licence(), size).await?;
+                format!("{size} tokens for {}", activation.product())
+            }
+            None => format!("again, after its move, for {}", activation.product()),
+        };
+        self.record(tx, requester, activation.licence(), &detail)
+            .await?;
         Ok(Ok(activation.licence()))
     }
 
@@ -114,15 +122,32 @@ impl ActivateLicence {
         let existing = trials_of(tx, requester).await?;
         match trial(requester, &existing) {
             Trial::Again(licence) => {
-                renew_locked(tx, licence).await?;
+                let renewed = renew_locked(tx, licence).await?;
+                if renewed > 0 {
+                    let detail = format!("again; {renewed} locked tokens are new");
+                    self.record(tx, requester, licence, &detail).await?;
+                }
                 Ok(licence)
             }
             Trial::New(product) => {
                 let licence = self.make_trial(tx, requester, product).await?;
                 make_tokens(tx, licence, LicenceSize::TRIAL).await?;
+                let detail = format!("trial tokens for {product}");
+                self.record(tx, requester, licence, &detail).await?;
                 Ok(licence)
             }
         }
+    }
+
+    async fn record<T: Tx>(
+        &self,
+        tx: &mut T,
+        requester: &Requester,
+        licence: LicenceSerial,
+        detail: &str,
+    ) -> Result<(), SqlError> {
+        let actor = gateway(requester.serial());
+        record(tx, &actor, "import", licence.as_str(), detail, self.now).await
     }
 
     async fn make_trial<T: Tx>(
@@ -226,7 +251,8 @@ async fn trials_of<T: Tx>(
 }
 
 /// Puts the locked tokens of a trial back to new. Their codes and their devices' hold end.
-async fn renew_locked<T: Tx>(tx: &mut T, licence: LicenceSerial) -> Result<(), SqlError> {
+/// How many they are.
+async fn renew_locked<T: Tx>(tx: &mut T, licence: LicenceSerial) -> Result<u64, SqlError> {
     let parameters = vals![licence.as_str()];
     tx.exec(
         "DELETE FROM provision
@@ -238,8 +264,7 @@ async fn renew_locked<T: Tx>(tx: &mut T, licence: LicenceSerial) -> Result<(), S
         "UPDATE token SET locked = 0 WHERE licence = $1 AND locked = 1",
         &parameters,
     )
-    .await?;
-    Ok(())
+    .await
 }
 
 async fn make_tokens<T: Tx>(

@@ -13,6 +13,7 @@ mod provision;
 mod rows;
 mod schema;
 mod secrets;
+mod told;
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -26,8 +27,9 @@ use zeroize::Zeroizing;
 
 pub use claim::{ClaimRequest, Claimed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
 pub use desk::{
-    ACCOUNTS_MAX, AccountLine, DeskEvent, DeskRefusal, IssuedLicence, LicenceMoved, LicenceRecord,
-    LicenceRenewed, LicenceRevoked, NewLicence, ProductRecord, TokenRecord, UnitReplaced,
+    ACCOUNTS_MAX, AccountLine, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy,
+    IssuedLicence, LicenceMoved, LicenceRecord, LicenceRenewed, LicenceRevoked, NewLicence,
+    ProductRecord, Sighting, TIMELINE_MAX, TokenRecord, UnitReplaced,
 };
 pub use licence::{Activated, LicenceDenied};
 pub use once::{Message, MessageId, MessageIdError, NotDone};
@@ -147,15 +149,31 @@ impl RegistryStore {
             .await
     }
 
-    /// Tells what became of tokens, in their order. `None` stands for what is no serial at all.
+    /// Tells what became of tokens, in their order, and records what is news. `None` stands for what is
+    /// no serial at all.
     pub async fn poll(
         &self,
         asking: Asking,
         tokens: Vec<Option<TokenSerial>>,
+        now: Timestamp,
     ) -> Result<Polled, Failure<Infallible>> {
-        self.database
-            .read(provision::PollTokens { asking, tokens })
-            .await
+        let gateway = asking.serial;
+        let poll = provision::PollTokens {
+            asking,
+            tokens,
+            now,
+        };
+        let polled = self.database.read(poll).await?;
+        for items in polled.news.chunks(told::NEWS_MAX) {
+            let items = items.to_vec();
+            let tell = told::Tell {
+                gateway,
+                items,
+                now,
+            };
+            self.database.write(tell).await?;
+        }
+        Ok(polled)
     }
 
     /// Which members of a request's cluster nobody registered.

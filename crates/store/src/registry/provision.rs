@@ -8,9 +8,11 @@ use domain::time::{Span, Timestamp};
 use ident::{ActivationCode, LicenceSerial, Pace, ProductSerial, TokenSerial};
 use otp::{Kind, Parameters, Period, Seed};
 
+use super::desk::record;
 use super::random;
 use super::rows::{StockRow, admission, stock};
 use super::secrets::Keys;
+use super::told::{Item, gateway};
 use crate::engine::{Failure, Tx, Undecided, Work};
 use crate::vals;
 
@@ -79,6 +81,8 @@ pub struct Polled {
     pub refusal: Option<StockRefusal>,
     /// Cluster members that nobody registered.
     pub unregistered: Vec<ProductSerial>,
+    /// What the gateway did not know before.
+    pub(super) news: Vec<Item>,
 }
 
 pub(super) struct ProvisionTokens {
@@ -144,6 +148,7 @@ async fn provision<T: Tx>(
         link: random()?,
     };
     let sealed = keys.seal_seed(token.serial, version, &wanted.seed)?;
+    let expires = now.after(wanted.code_life);
     tx.exec_one(
         "INSERT INTO provision
              (token, version, code, link, period_s, digits, expires, wrong_links, seed)
@@ -153,7 +158,7 @@ async fn provision<T: Tx>(
              period_s = excluded.period_s, digits = excluded.digits,
              expires = excluded.expires, wrong_links = 0, seed = excluded.seed,
              device = NULL, device_version = NULL, device_keys = NULL, answer = NULL,
-             activated = NULL",
+             activated = NULL, told = NULL",
         &vals![
             token.serial.as_str(),
             version.cast_signed(),
@@ -161,17 +166,21 @@ async fn provision<T: Tx>(
             &keys.link(&issued.link),
             issued.code.pace().period_s(),
             u32::from(wanted.parameters.digits.count()),
-            now.after(wanted.code_life),
+            expires,
             sealed.as_bytes(),
         ],
     )
     .await?;
+    let (actor, subject) = (gateway(requester.serial()), token.serial);
+    let detail = format!("a new activation code until {expires}");
+    record(tx, &actor, "provision", subject.as_str(), &detail, now).await?;
     Ok(Ok(issued))
 }
 
 pub(super) struct PollTokens {
     pub(super) asking: Asking,
     pub(super) tokens: Vec<Option<TokenSerial>>,
+    pub(super) now: Timestamp,
 }
 
 impl Work for PollTokens {
@@ -191,12 +200,18 @@ impl Work for PollTokens {
                 tokens: tokens.collect(),
                 refusal,
                 unregistered,
+                news: vec![],
             });
         };
         let mut tokens = Vec::with_capacity(self.tokens.len());
+        let mut news = Vec::new();
         for &token in &self.tokens {
-            let found = find(tx, token).await?.map(|row| row.token);
-            tokens.push(may_see(found.as_ref(), &requester).cloned());
+            let found = find(tx, token).await?;
+            let seen = may_see(found.as_ref().map(|row| &row.token), &requester).cloned();
+            if seen.is_ok() {
+                news.extend(found.and_then(|row| Item::of(&row, self.now)));
+            }
+            tokens.push(seen);
         }
         let none = tokens.iter().all(Result::is_err);
         let refusal = none.then_some(StockRefusal::NoValidToken);
@@ -204,6 +219,7 @@ impl Work for PollTokens {
             tokens,
             refusal,
             unregistered,
+            news,
         })
     }
 }

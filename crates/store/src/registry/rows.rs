@@ -2,13 +2,14 @@
 
 use domain::licensing::{
     AccountName, Admission, Asking, Licence, Lock, Product, Registration, Retired, StockToken,
-    TokenState, admit,
+    TokenState, Told, admit,
 };
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
 
 use super::desk::DeskRefusal;
 use super::stored_size;
+use super::told::News;
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx};
 use crate::vals;
 
@@ -159,7 +160,7 @@ macro_rules! select_stock {
     ($condition:literal) => {
         concat!(
             "SELECT t.serial, t.licence, l.product, t.locked, p.version, p.expires, p.device,
-                    p.device_version, p.activated, l.revoked
+                    p.device_version, p.activated, l.revoked, l.account, p.told
              FROM token t JOIN licence l ON l.serial = t.licence
              LEFT JOIN provision p ON p.token = t.serial
              WHERE ",
@@ -168,12 +169,24 @@ macro_rules! select_stock {
     };
 }
 
-/// A token of the stock, the version of its last provisioning (0 before the first) and when a device
-/// took it.
+/// A token of the stock, the version of its last provisioning (0 before the first), when a device took
+/// it, whose it is, and the number of the [`News`] that its gateway was told last.
 pub(super) struct StockRow {
     pub(super) token: StockToken,
     pub(super) version: u64,
     pub(super) activated: Option<Timestamp>,
+    pub(super) account: AccountName,
+    pub(super) told: Option<i64>,
+}
+
+impl StockRow {
+    /// Whether the gateway knows of the phone.
+    pub(super) fn whether_told(&self) -> Told {
+        match self.token.state {
+            TokenState::Provisioned(_) if self.told != Some(News::OnPhone.number()) => Told::NotYet,
+            _ => Told::UpToDate,
+        }
+    }
 }
 
 impl FromRow for StockRow {
@@ -196,6 +209,8 @@ impl FromRow for StockRow {
             token,
             version,
             activated: row.get(8)?,
+            account: account(&row.get::<String>(10)?, "licence", &licence)?,
+            told: row.get(11)?,
         })
     }
 }

@@ -11,6 +11,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "licences that move and end, units that are replaced",
         sql: LIFE,
     },
+    Migration {
+        name: "what gateways were told of phones",
+        sql: TOLD,
+    },
 ];
 
 const FIRST: &str = "
@@ -109,4 +113,10 @@ CREATE UNIQUE INDEX licence_trial ON licence (product) WHERE code IS NULL AND re
 -- A product that is no longer registered keeps its row: its licences' history names it.
 ALTER TABLE product ADD COLUMN retired INTEGER;
 ALTER TABLE product ADD COLUMN successor TEXT;
+";
+
+const TOLD: &str = "
+-- What the gateway was last told of this provisioning: 1 that its time is over, 2 that a phone has it.
+ALTER TABLE provision ADD COLUMN told INTEGER;
+CREATE INDEX provision_device ON provision (device) WHERE device IS NOT NULL;
 ";

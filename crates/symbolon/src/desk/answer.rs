@@ -1,12 +1,14 @@
 //! What the desk answers: text for a person and JSON for a program. Field names are a promise:
 //! `docs/desk.md`.
 
-use domain::licensing::{Change, Licence, StockToken, TokenState};
+use domain::licensing::{Change, Licence, Product, StockToken, TokenState};
 use domain::time::Timestamp;
-use registry::{LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status};
+use registry::{
+    AccountSheet, LicenceSheet, LookSheet, ProductSheet, TokenSheet, licence_state, token_status,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::registry::{AccountLine, DeskEvent};
+use store::registry::{AccountLine, DeskEvent, Found, FoundBy, TokenRecord};
 
 /// The answer to a command that was carried out.
 #[derive(Serialize, Deserialize)]
@@ -57,11 +59,9 @@ impl From<&AccountLine> for AccountView {
 
 #[derive(Serialize)]
 pub(super) struct ProductView {
-    product: String,
+    #[serde(flatten)]
+    unit: UnitView,
     account: String,
-    registered: String,
-    ended: Option<String>,
-    replaced_by: Option<String>,
     licences: Vec<LicenceView>,
 }
 
@@ -70,14 +70,8 @@ impl From<&ProductSheet> for ProductView {
         let record = &sheet.record;
         let licences = record.licences.iter();
         Self {
-            product: record.serial.to_string(),
+            unit: UnitView::from(&record.product()),
             account: record.account.to_string(),
-            registered: moment(record.registered),
-            ended: record.retired.map(|end| moment(end.at)),
-            replaced_by: record
-                .retired
-                .and_then(|end| end.successor)
-                .map(|successor| successor.to_string()),
             licences: licences
                 .map(|(licence, issued)| LicenceView::of(licence, *issued, sheet.at))
                 .collect(),
@@ -172,6 +166,128 @@ impl From<&TokenSheet> for TokenView {
     fn from(sheet: &TokenSheet) -> Self {
         let record = &sheet.record;
         Self::of(&record.token, record.activated, sheet.at)
+    }
+}
+
+/// A customer's own view.
+#[derive(Serialize)]
+pub(super) struct AccountSheetView {
+    account: String,
+    registered: String,
+    products: Vec<UnitView>,
+    licences: Vec<LicenceView>,
+}
+
+#[derive(Serialize)]
+struct UnitView {
+    product: String,
+    registered: String,
+    ended: Option<String>,
+    replaced_by: Option<String>,
+}
+
+impl From<&AccountSheet> for AccountSheetView {
+    fn from(sheet: &AccountSheet) -> Self {
+        let record = &sheet.record;
+        let licences = record.licences.iter();
+        Self {
+            account: record.name.to_string(),
+            registered: moment(record.created),
+            products: record.products.iter().map(UnitView::from).collect(),
+            licences: licences
+                .map(|(licence, issued)| LicenceView::of(licence, *issued, sheet.at))
+                .collect(),
+        }
+    }
+}
+
+impl From<&Product> for UnitView {
+    fn from(product: &Product) -> Self {
+        Self {
+            product: product.serial.to_string(),
+            registered: moment(product.registered),
+            ended: product.retired.map(|end| moment(end.at)),
+            replaced_by: product
+                .retired
+                .and_then(|end| end.successor)
+                .map(|successor| successor.to_string()),
+        }
+    }
+}
+
+/// What was looked up: one of the kinds, and what all have.
+#[derive(Serialize)]
+pub(super) struct LookView {
+    #[serde(flatten)]
+    found: FoundView,
+    found_by: &'static str,
+    standing: Option<String>,
+    next_step: Option<String>,
+    events: Vec<EventView>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum FoundView {
+    Account {
+        account: AccountSheetView,
+    },
+    Product {
+        product: ProductView,
+    },
+    Licence {
+        licence: LicenceSheetView,
+    },
+    Token {
+        account: String,
+        token: TokenView,
+    },
+    Phone {
+        registration_id: String,
+        tokens: Vec<TokenView>,
+    },
+}
+
+impl From<&LookSheet> for LookView {
+    fn from(sheet: &LookSheet) -> Self {
+        let standing = sheet.standing();
+        Self {
+            found: FoundView::of(&sheet.sighting.found, sheet.at),
+            found_by: match sheet.sighting.by {
+                FoundBy::Name => "name",
+                FoundBy::LicenceCode => "licence-code",
+                FoundBy::ActivationCode => "activation-code",
+                FoundBy::RegistrationId => "registration-id",
+            },
+            standing: standing.as_ref().map(|it| it.cause.clone()),
+            next_step: standing.map(|it| it.next_step),
+            events: sheet.sighting.events.iter().map(EventView::from).collect(),
+        }
+    }
+}
+
+impl FoundView {
+    fn of(found: &Found, at: Timestamp) -> Self {
+        let token = |record: &TokenRecord| TokenView::of(&record.token, record.activated, at);
+        match found.clone() {
+            Found::Account(record) => Self::Account {
+                account: (&AccountSheet { record, at }).into(),
+            },
+            Found::Product(record) => Self::Product {
+                product: (&ProductSheet { record, at }).into(),
+            },
+            Found::Licence(record) => Self::Licence {
+                licence: (&LicenceSheet { record, at }).into(),
+            },
+            Found::Token(record) => Self::Token {
+                account: record.account.to_string(),
+                token: token(&record),
+            },
+            Found::Device(id, records) => Self::Phone {
+                registration_id: id.to_string(),
+                tokens: records.iter().map(token).collect(),
+            },
+        }
     }
 }
 

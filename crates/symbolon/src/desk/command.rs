@@ -97,6 +97,18 @@ pub(super) enum Command {
         #[command(flatten)]
         why: Why,
     },
+    /// Look up anything: what it is, whose, its history, and what helps
+    Look {
+        /// A serial, a licence's code, an activation code, a registration id or a customer's name; a
+        /// hyphen reads it from standard input, where nobody else sees it
+        what: String,
+    },
+    /// Show a customer: what it has and what it bought when
+    Account {
+        /// Its name
+        #[arg(value_parser = account_name)]
+        account: AccountName,
+    },
     /// Show a product, a licence or a token, by its serial
     Show {
         /// FGT…, EFTM…, FTMTRIAL… or FTK…
@@ -130,6 +142,16 @@ pub(super) struct Why {
     /// Why, in a few words; they go into the record
     #[arg(long, value_parser = remark)]
     pub(super) reason: Remark,
+}
+
+impl Command {
+    /// What stands for the line on standard input.
+    pub(super) const FROM_INPUT: &str = "-";
+
+    /// Whether a word of it is to be read from standard input.
+    pub(super) fn wants_input(&self) -> bool {
+        matches!(self, Self::Look { what } if what == Self::FROM_INPUT)
+    }
 }
 
 /// Ten years are longer than anybody keeps a certificate.

@@ -42,14 +42,26 @@ pub(crate) struct DeskArgs {
 
 /// Has the running system carry out this process's command.
 pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
-    // The words after `desk`; whoever parsed them here parses them there.
-    let words: Vec<String> = std::env::args().skip_while(|word| word != "desk").collect();
-    let answer = socket::ask(&up::desk_socket(&args.data), &words);
+    let answer = socket::ask(&up::desk_socket(&args.data), &words(&args.command)?);
     if args.json {
         return tell_program(answer);
     }
     print!("{}", answer?.text);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The words after `desk`; whoever parsed them here parses them there.
+fn words(command: &Command) -> Result<Vec<String>> {
+    let mut words: Vec<String> = std::env::args().skip_while(|word| word != "desk").collect();
+    if command.wants_input() {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        let is_placeholder = |word: &&mut String| *word == Command::FROM_INPUT;
+        if let Some(word) = words.iter_mut().find(is_placeholder) {
+            line.trim().clone_into(word);
+        }
+    }
+    Ok(words)
 }
 
 fn tell_program(answer: Result<Answer>) -> Result<ExitCode> {

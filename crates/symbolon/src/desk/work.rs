@@ -11,7 +11,8 @@ use registry::Desk;
 use serde_json::json;
 
 use super::answer::{
-    AccountView, Answer, EventView, LicenceSheetView, ProductView, TokenView, is_made, moment,
+    AccountSheetView, AccountView, Answer, EventView, LicenceSheetView, LookView, ProductView,
+    TokenView, is_made, moment,
 };
 use super::command::{Command, NewLicence};
 
@@ -78,6 +79,15 @@ pub(super) async fn carry_out(
         }
         Command::UnlockToken { serial, why } => {
             set_lock(actor, desk, serial, Lock::Open, &why.reason).await
+        }
+        Command::Look { what } => {
+            let sheet = desk.look(&what).await?;
+            Ok(Answer::new(sheet.to_string(), &LookView::from(&sheet))?)
+        }
+        Command::Account { account } => {
+            let sheet = desk.account(account).await?;
+            let view = AccountSheetView::from(&sheet);
+            Ok(Answer::new(sheet.to_string(), &view)?)
         }
         Command::Show { serial } => show(&serial, desk).await,
         Command::History { subject } => history(&subject, desk).await,

@@ -1,13 +1,13 @@
 //! Customers.
 
 use domain::audit::Actor;
-use domain::licensing::AccountName;
+use domain::licensing::{AccountName, Licence, Product};
 use domain::time::Timestamp;
 
 use super::{DeskRefusal, demand_account, record};
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
-use crate::registry::rows::account;
+use crate::registry::rows::{LicenceRow, account, identifier, licence_columns, product};
 use crate::vals;
 
 /// Accounts of one page; more follow after the last one's name.
@@ -27,6 +27,22 @@ pub struct AccountLine {
     /// The tokens that these bring.
     pub tokens: u64,
 }
+
+/// A customer with what it has.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccountRecord {
+    /// Its name.
+    pub name: AccountName,
+    /// Since when it is registered.
+    pub created: Timestamp,
+    /// Its products, oldest first; those that are no longer registered among them.
+    pub products: Vec<Product>,
+    /// Its licences with their dates of issue, oldest first.
+    pub licences: Vec<(Licence, Timestamp)>,
+}
+
+/// Products and licences of a customer that one answer has; who has more asks for each.
+const POSSESSIONS_MAX: u32 = 10_000;
 
 impl RegistryStore {
     /// Gives a customer another name. Phones show it for tokens that are activated from now on.
@@ -104,6 +120,51 @@ impl Work for RenameAccount {
         note(to, format!("from \"{from}\"")).await?;
         Ok(())
     }
+}
+
+/// A customer, if there is one of this name.
+pub(super) async fn account_record<T: Tx>(
+    tx: &mut T,
+    name: &AccountName,
+) -> Result<Option<AccountRecord>, SqlError> {
+    let created = tx
+        .row::<(Timestamp,)>(
+            "SELECT created FROM account WHERE name = $1",
+            &vals![name.as_str()],
+        )
+        .await?;
+    let Some((created,)) = created else {
+        return Ok(None);
+    };
+    let own = vals![name.as_str(), POSSESSIONS_MAX];
+    let serials = tx
+        .rows::<(String,)>(
+            "SELECT serial FROM product WHERE account = $1 ORDER BY registered, serial LIMIT $2",
+            &own,
+        )
+        .await?;
+    let mut products = Vec::with_capacity(serials.len());
+    for (serial,) in serials {
+        let serial = identifier(&serial, "product", &serial, "serial")?;
+        products.extend(product(tx, serial).await?);
+    }
+    let licences = tx
+        .rows::<LicenceRow>(
+            concat!(
+                "SELECT ",
+                licence_columns!(),
+                " FROM licence WHERE account = $1 ORDER BY issued, serial LIMIT $2"
+            ),
+            &own,
+        )
+        .await?;
+    let licences = licences.into_iter().map(|row| (row.licence, row.issued));
+    Ok(Some(AccountRecord {
+        name: name.clone(),
+        created,
+        products,
+        licences: licences.collect(),
+    }))
 }
 
 struct ListAccounts {

@@ -1,0 +1,281 @@
+//! How things stand with what the desk looks up, and what helps.
+
+use super::{Licence, LicenceState, Lock, Product, StockToken, TokenState};
+use crate::time::Timestamp;
+
+/// What is the matter with something, and what to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// How it stands.
+    pub cause: String,
+    /// What helps; `None.` where nothing has to be done.
+    pub next_step: String,
+}
+
+/// Whether a token's gateway knows what became of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// Its last poll said so, or there is nothing to say yet.
+    UpToDate,
+    /// It has not polled since.
+    NotYet,
+}
+
+/// How it stands with a licence.
+pub fn licence_standing(licence: &Licence, now: Timestamp) -> Standing {
+    let serial = licence.serial;
+    let product = licence.product.map_or_else(
+        || format!("any product of \"{}\"", licence.account),
+        |product| product.to_string(),
+    );
+    match licence.state(now) {
+        LicenceState::Waiting => standing(
+            format!("It waits to be imported by {product}."),
+            "On that gateway: `execute fortitoken-mobile import CODE`, with the code on the redemption \
+             certificate. If the code is lost: `symbolon desk renew-licence SERIAL --lost-code`.",
+            serial,
+        ),
+        LicenceState::Expired(last) => standing(
+            format!("Nobody imported it until {last}: error 14, `forticare license expired`."),
+            "`symbolon desk renew-licence SERIAL` gives it more time and a new code.",
+            serial,
+        ),
+        LicenceState::Moved(at) => standing(
+            format!("It was moved to {product} at {at}, which has not imported it yet."),
+            "If its tokens are not on that gateway: `execute fortitoken-mobile import CODE` there. If the \
+             code is lost: `symbolon desk renew-licence SERIAL --lost-code`.",
+            serial,
+        ),
+        LicenceState::Activated(at) if serial.is_trial() => standing(
+            format!("The trial tokens of {product}, since {at}."),
+            "None. Tokens that are missing or locked come back with `execute fortitoken-mobile import \
+             0000-0000-0000-0000-0000`.",
+            serial,
+        ),
+        LicenceState::Activated(at) => standing(
+            format!(
+                "{product} imported it at {at}. An import again is error 11, `forticare license already \
+                 activated`."
+            ),
+            "Its tokens are listed there by `show user fortitoken | grep SERIAL`. If they are wanted on \
+             another gateway: `symbolon desk move-licence SERIAL --to NEW --reason WHY`.",
+            serial,
+        ),
+        LicenceState::Revoked(at) => standing(
+            format!(
+                "It was revoked at {at}: its code is answered with error 10, its tokens with 31."
+            ),
+            "`symbolon desk issue-licence` issues another.",
+            serial,
+        ),
+    }
+}
+
+/// How it stands with a token.
+pub fn token_standing(token: &StockToken, told: Told, now: Timestamp) -> Standing {
+    let (serial, product) = (token.serial, token.product);
+    if let Some(at) = token.revoked {
+        return standing(
+            format!("Its licence was revoked at {at}: its gateway is answered with error 31."),
+            "Give its user another token.",
+            serial,
+        );
+    }
+    if token.lock == Lock::Locked {
+        return standing(
+            "It is locked at the token server: it is neither provisioned nor activated.",
+            "`symbolon desk unlock-token SERIAL --reason WHY`. A trial token: importing the trial again \
+             puts it back to new.",
+            serial,
+        );
+    }
+    match &token.state {
+        TokenState::New => standing(
+            format!("It belongs to {product}, and was never made ready for a phone."),
+            "On that gateway, assign it to a user, or `execute fortitoken-mobile provision SERIAL`.",
+            serial,
+        ),
+        TokenState::Provisioning { expires } if *expires <= now => standing(
+            format!("Nobody used its activation code until {expires}."),
+            "`execute fortitoken-mobile provision SERIAL` on its gateway makes a new one.",
+            serial,
+        ),
+        TokenState::Provisioning { expires } => standing(
+            format!("It waits for a phone until {expires}."),
+            "The user adds it to the app by QR code or activation code.",
+            serial,
+        ),
+        TokenState::Provisioned(_) => match told {
+            Told::NotYet => standing(
+                format!("A phone has it, and {product} has not asked since."),
+                "The gateway asks every five minutes, or at once with `execute fortitoken-mobile poll`. If \
+                 another gateway has the token, move its licence there.",
+                serial,
+            ),
+            Told::UpToDate => standing(
+                format!("A phone has it, and {product} knows."),
+                "None. A new phone needs a new code: `execute fortitoken-mobile provision SERIAL`.",
+                serial,
+            ),
+        },
+    }
+}
+
+/// How it stands with a product that has `licences` that are not revoked.
+pub fn product_standing(product: &Product, licences: usize) -> Standing {
+    let serial = product.serial;
+    match product.retired.map(|end| (end.at, end.successor)) {
+        Some((at, Some(successor))) => standing(
+            format!("{successor} has its place since {at}: it is answered with error 21."),
+            format!("Look at the other unit: `symbolon desk look {successor}`."),
+            serial,
+        ),
+        Some((at, None)) => standing(
+            format!("It is not registered since {at}: it is answered with error 21."),
+            "`symbolon desk register-product SERIAL --account NAME` registers it again.",
+            serial,
+        ),
+        None if licences == 0 => standing(
+            format!(
+                "It is registered for \"{}\" and has no licence.",
+                product.account
+            ),
+            "On the gateway: `execute fortitoken-mobile import 0000-0000-0000-0000-0000` brings two trial \
+             tokens; `symbolon desk issue-licence --product SERIAL` issues a licence.",
+            serial,
+        ),
+        None => standing(
+            format!(
+                "It is registered for \"{}\" and has {licences} licences.",
+                product.account
+            ),
+            "None. If the unit failed: `symbolon desk replace-unit SERIAL NEW --reason WHY`.",
+            serial,
+        ),
+    }
+}
+
+fn standing(
+    cause: impl Into<String>,
+    next_step: impl Into<String>,
+    serial: impl std::fmt::Display,
+) -> Standing {
+    Standing {
+        cause: cause.into(),
+        next_step: next_step.into().replace("SERIAL", &serial.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
+
+    use super::super::{AccountName, LicenceSize, Registration, Retired};
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+    const LATER: Timestamp = Timestamp::from_secs(1_001);
+
+    fn product() -> Product {
+        Product {
+            serial: ProductSerial::parse("FGT0000000000001").unwrap(),
+            account: AccountName::parse("own").unwrap(),
+            registered: NOW,
+            retired: None,
+        }
+    }
+
+    fn licence() -> Licence {
+        Licence {
+            serial: LicenceSerial::purchased(1).unwrap(),
+            account: product().account,
+            product: None,
+            size: LicenceSize::new(5).unwrap(),
+            redeem_until: Some(NOW),
+            activated: None,
+            moved: None,
+            revoked: None,
+        }
+    }
+
+    fn token() -> StockToken {
+        StockToken {
+            serial: TokenSerial::mobile([1; 5]),
+            licence: licence().serial,
+            product: product().serial,
+            lock: Lock::Open,
+            state: TokenState::New,
+            revoked: None,
+        }
+    }
+
+    fn helps(standing: &Standing, by: &str) {
+        assert!(standing.next_step.contains(by), "no '{by}' in {standing:?}");
+        assert!(!standing.next_step.contains("SERIAL"), "{standing:?}");
+    }
+
+    #[test]
+    fn a_licence_says_what_helps() {
+        let waiting = licence();
+        helps(&licence_standing(&waiting, NOW), "import CODE");
+        helps(&licence_standing(&waiting, LATER), "renew-licence EFTM");
+        let activated = Licence {
+            activated: Some(NOW),
+            product: Some(product().serial),
+            ..licence()
+        };
+        helps(&licence_standing(&activated, LATER), "move-licence EFTM");
+        let moved = Licence {
+            moved: Some(NOW),
+            ..activated
+        };
+        helps(&licence_standing(&moved, LATER), "import CODE");
+        let revoked = Licence {
+            revoked: Some(NOW),
+            ..moved
+        };
+        helps(&licence_standing(&revoked, LATER), "issue-licence");
+    }
+
+    #[test]
+    fn a_token_says_what_helps() {
+        let stands = |token: StockToken, told| token_standing(&token, told, NOW);
+        helps(&stands(token(), Told::UpToDate), "provision FTKMOB");
+        let in_state = |state| StockToken { state, ..token() };
+        let waiting = |expires| in_state(TokenState::Provisioning { expires });
+        helps(&stands(waiting(LATER), Told::UpToDate), "QR code");
+        helps(&stands(waiting(NOW), Told::NotYet), "provision FTKMOB");
+        let held = in_state(TokenState::Provisioned(Registration {
+            id: RegistrationId::from_bytes([1; 32]),
+            version: "5.4.2_IOS".into(),
+        }));
+        helps(&stands(held.clone(), Told::NotYet), "poll");
+        helps(&stands(held.clone(), Told::UpToDate), "None.");
+        let locked = StockToken {
+            lock: Lock::Locked,
+            ..held.clone()
+        };
+        helps(&stands(locked, Told::UpToDate), "unlock-token FTKMOB");
+        let revoked = StockToken {
+            revoked: Some(NOW),
+            ..held
+        };
+        helps(&stands(revoked, Told::UpToDate), "another token");
+    }
+
+    #[test]
+    fn a_product_says_what_helps() {
+        helps(
+            &product_standing(&product(), 0),
+            "issue-licence --product FGT",
+        );
+        helps(&product_standing(&product(), 2), "replace-unit FGT");
+        let ended = |successor| Product {
+            retired: Some(Retired { at: NOW, successor }),
+            ..product()
+        };
+        helps(&product_standing(&ended(None), 0), "register-product FGT");
+        let next = ProductSerial::parse("FGT0000000000002").unwrap();
+        helps(&product_standing(&ended(Some(next)), 0), next.as_str());
+    }
+}

@@ -1,0 +1,263 @@
+//! Whatever somebody holds in hand: what it is, whose, how it stands and what helps.
+
+use std::fmt;
+
+use domain::licensing::{
+    AccountName, Standing, licence_standing, product_standing, token_standing,
+};
+use domain::time::Timestamp;
+use ident::{
+    ActivationCode, LicenceCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial,
+};
+use store::registry::{AccountRecord, Clue, DeskEvent, Found, FoundBy, Sighting, TIMELINE_MAX};
+
+use super::sheet::{LicenceSheet, ProductSheet, TokenSheet, field, licence_line};
+use super::{Desk, DeskError};
+
+/// What the desk finds, at a moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LookSheet {
+    /// What is known.
+    pub sighting: Sighting,
+    /// At this moment.
+    pub at: Timestamp,
+}
+
+/// A customer as the desk sees it: what it has, and what it bought when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccountSheet {
+    /// What is known.
+    pub record: AccountRecord,
+    /// At this moment.
+    pub at: Timestamp,
+}
+
+/// Nothing is known of a text. It is not repeated: it may be a code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NothingFound {
+    /// It has the shape of a token's serial.
+    #[error(
+        "no token has this serial; tokens come into stock when their licence is activated: look up \
+         the licence"
+    )]
+    Token,
+    /// It has the shape of a licence's serial.
+    #[error("no licence has this serial; compare it with the redemption certificate")]
+    Licence,
+    /// It has the shape of a licence's code.
+    #[error(
+        "no licence has this code; compare it with the redemption certificate, character by character. \
+         A code that was replaced by `renew-licence` is not known any more"
+    )]
+    LicenceCode,
+    /// It has the shape of a registration id.
+    #[error(
+        "no token is on this phone; if its app was installed anew, the phone has another registration id"
+    )]
+    Device,
+    /// It has 16 characters.
+    #[error(
+        "no product has this serial and no token waits under this activation code; a product is \
+         registered with `register-product`, and a newer code replaces the one before"
+    )]
+    Sixteen,
+    /// It may be a name.
+    #[error(
+        "this is no serial, no code and no registration id, and no account has this name; \
+         `list-accounts` lists the names"
+    )]
+    Other,
+}
+
+impl Desk {
+    /// Looks up a serial, a code, a registration id or a name. Codes are compared by their keyed hash.
+    pub async fn look(&self, text: &str) -> Result<LookSheet, DeskError> {
+        let (clue, otherwise) = read(text.trim());
+        match self.store.look(clue).await? {
+            Some(sighting) => Ok(LookSheet {
+                sighting,
+                at: self.clock.now(),
+            }),
+            None => Err(otherwise.into()),
+        }
+    }
+
+    /// A customer with products and licences.
+    pub async fn account(&self, name: AccountName) -> Result<AccountSheet, DeskError> {
+        Ok(AccountSheet {
+            record: self.store.account(name).await?,
+            at: self.clock.now(),
+        })
+    }
+}
+
+/// What a text may be, and what is said if it is nothing.
+fn read(text: &str) -> (Clue, NothingFound) {
+    let clue = Clue {
+        token: TokenSerial::parse(text).ok(),
+        licence: LicenceSerial::parse(text).ok(),
+        licence_code: LicenceCode::parse(text).ok(),
+        device: RegistrationId::parse(text).ok(),
+        product: ProductSerial::parse(text).ok(),
+        activation_code: ActivationCode::parse(text).ok(),
+        account: AccountName::parse(text).ok(),
+    };
+    let otherwise = match &clue {
+        Clue { token: Some(_), .. } => NothingFound::Token,
+        Clue {
+            licence: Some(_), ..
+        } => NothingFound::Licence,
+        Clue {
+            licence_code: Some(_),
+            ..
+        } => NothingFound::LicenceCode,
+        Clue {
+            device: Some(_), ..
+        } => NothingFound::Device,
+        Clue {
+            product: Some(_), ..
+        }
+        | Clue {
+            activation_code: Some(_),
+            ..
+        } => NothingFound::Sixteen,
+        _ => NothingFound::Other,
+    };
+    (clue, otherwise)
+}
+
+impl LookSheet {
+    /// How it stands and what helps. An account only has things, each with a standing of its own.
+    pub fn standing(&self) -> Option<Standing> {
+        match &self.sighting.found {
+            Found::Account(_) => None,
+            Found::Product(record) => Some(product_standing(&record.product(), record.in_use())),
+            Found::Licence(record) => Some(licence_standing(&record.licence, self.at)),
+            Found::Token(record) => Some(token_standing(&record.token, record.told, self.at)),
+            Found::Device(_, tokens) => tokens
+                .last()
+                .map(|record| token_standing(&record.token, record.told, self.at)),
+        }
+    }
+}
+
+impl fmt::Display for LookSheet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Sighting { found, by, events } = &self.sighting;
+        match by {
+            FoundBy::Name => {}
+            FoundBy::LicenceCode => writeln!(f, "The code of this licence.\n")?,
+            FoundBy::ActivationCode => writeln!(f, "The activation code of this token.\n")?,
+            FoundBy::RegistrationId => writeln!(f, "The phone of these tokens.\n")?,
+        }
+        self.describe(f, found)?;
+        if let Some(Standing { cause, next_step }) = self.standing() {
+            writeln!(f)?;
+            field(f, "Standing", cause)?;
+            field(f, "Next step", next_step)?;
+        }
+        timeline(f, events)
+    }
+}
+
+impl LookSheet {
+    fn describe(&self, f: &mut fmt::Formatter<'_>, found: &Found) -> fmt::Result {
+        let at = self.at;
+        match found.clone() {
+            Found::Account(record) => write!(f, "{}", AccountSheet { record, at }),
+            Found::Product(record) => write!(f, "{}", ProductSheet { record, at }),
+            Found::Licence(record) => write!(f, "{}", LicenceSheet { record, at }),
+            Found::Token(record) => write!(f, "{}", TokenSheet { record, at }),
+            Found::Device(id, tokens) => {
+                field(f, "Phone", id)?;
+                for record in tokens {
+                    writeln!(f)?;
+                    write!(f, "{}", TokenSheet { record, at })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for AccountSheet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AccountRecord {
+            name,
+            created,
+            products,
+            licences,
+        } = &self.record;
+        field(f, "Account", name)?;
+        field(f, "Registered", created)?;
+        writeln!(f, "\nPRODUCT           REGISTERED            ENDED")?;
+        for product in products {
+            let ended = match product.retired {
+                None => "-".to_owned(),
+                Some(end) => end.at.to_string(),
+            };
+            writeln!(f, "{:<16}  {}  {ended}", product.serial, product.registered)?;
+        }
+        writeln!(
+            f,
+            "\nLICENCE           TOKENS  STATE      ISSUED                ACTIVATED             PRODUCT"
+        )?;
+        for (licence, issued) in licences {
+            let product = licence.product.as_ref().map_or("-", ProductSerial::as_str);
+            licence_line(f, licence, *issued, self.at)?;
+            writeln!(f, "  {product}")?;
+        }
+        Ok(())
+    }
+}
+
+fn timeline(f: &mut fmt::Formatter<'_>, events: &[DeskEvent]) -> fmt::Result {
+    writeln!(f, "\nHISTORY")?;
+    if u32::try_from(events.len()).is_ok_and(|count| count >= TIMELINE_MAX) {
+        writeln!(
+            f,
+            "(the last {TIMELINE_MAX}; `history` has those of one serial)"
+        )?;
+    }
+    for event in events {
+        let DeskEvent {
+            at,
+            actor,
+            action,
+            subject,
+            detail,
+        } = event;
+        let separator = if detail.is_empty() { "" } else { ": " };
+        let who = shortened(&actor.name);
+        writeln!(f, "{at}  {who:<16}  {action} {subject}{separator}{detail}")?;
+    }
+    Ok(())
+}
+
+/// A phone's registration id is longer than a column.
+fn shortened(name: &str) -> String {
+    match RegistrationId::parse(name) {
+        Ok(_) => format!("phone {}…", &name[..8]),
+        Err(_) => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_taken_for_what_it_may_be() {
+        let otherwise = |text: &str| read(text).1;
+        assert_eq!(otherwise("FTKMOB83F91CD33B"), NothingFound::Token);
+        assert_eq!(otherwise("EFTM000000000001"), NothingFound::Licence);
+        assert_eq!(otherwise("FTMTRIAL02062407"), NothingFound::Licence);
+        let code = "01ab-cdef-0123-4567-89ab";
+        assert_eq!(otherwise(code), NothingFound::LicenceCode);
+        assert_eq!(otherwise(&"0a".repeat(32)), NothingFound::Device);
+        let (clue, otherwise_sixteen) = read("EEIOHIDHBXN5QLXV");
+        assert!(clue.activation_code.is_some() && clue.product.is_some());
+        assert_eq!(otherwise_sixteen, NothingFound::Sixteen);
+        assert_eq!(otherwise("Example Ltd"), NothingFound::Other);
+    }
+}

@@ -1,0 +1,259 @@
+//! Whatever somebody holds in hand: what it is, whose, and what became of it.
+
+use std::sync::Arc;
+
+use domain::licensing::AccountName;
+use ident::{
+    ActivationCode, LicenceCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial,
+};
+
+use super::account::{AccountRecord, account_record};
+use super::{
+    DeskEvent, DeskRefusal, LicenceRecord, ProductRecord, TokenRecord, licence_record,
+    product_record, token_record,
+};
+use crate::engine::{Failure, SqlError, Tx, Work};
+use crate::registry::RegistryStore;
+use crate::registry::rows::{identifier, product};
+use crate::registry::secrets::Keys;
+use crate::vals;
+
+/// Events of one timeline: more than anybody reads, few enough for one answer.
+pub const TIMELINE_MAX: u32 = 1_000;
+
+/// Tokens of one phone; an app holds fewer.
+const DEVICE_TOKENS_MAX: u32 = 100;
+
+/// What a text may be, each kind tried in this order. Codes are compared by their keyed hash.
+#[derive(Debug, Default)]
+pub struct Clue {
+    /// A token's serial.
+    pub token: Option<TokenSerial>,
+    /// A licence's serial.
+    pub licence: Option<LicenceSerial>,
+    /// The code of a redemption certificate.
+    pub licence_code: Option<LicenceCode>,
+    /// A phone.
+    pub device: Option<RegistrationId>,
+    /// A gateway's serial.
+    pub product: Option<ProductSerial>,
+    /// A code for a phone.
+    pub activation_code: Option<ActivationCode>,
+    /// A customer's name.
+    pub account: Option<AccountName>,
+}
+
+/// Which kind of text led to something.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FoundBy {
+    /// Its serial or name.
+    Name,
+    /// The code of its redemption certificate.
+    LicenceCode,
+    /// The code for its phone.
+    ActivationCode,
+    /// Its phone.
+    RegistrationId,
+}
+
+/// What was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// A customer.
+    Account(AccountRecord),
+    /// A gateway.
+    Product(ProductRecord),
+    /// A licence.
+    Licence(LicenceRecord),
+    /// A token.
+    Token(TokenRecord),
+    /// The tokens of a phone.
+    Device(RegistrationId, Vec<TokenRecord>),
+}
+
+/// What was found, and its history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sighting {
+    /// It.
+    pub found: Found,
+    /// By what.
+    pub by: FoundBy,
+    /// What became of it and of what it belongs to, oldest first; the last [`TIMELINE_MAX`].
+    pub events: Vec<DeskEvent>,
+}
+
+impl RegistryStore {
+    /// Looks up what a text may be; `None` if it is nothing that is known here.
+    pub async fn look(&self, clue: Clue) -> Result<Option<Sighting>, Failure<DeskRefusal>> {
+        let keys = self.keys();
+        self.database.read(Look { keys, clue }).await
+    }
+
+    /// A customer with products and licences.
+    pub async fn account(&self, name: AccountName) -> Result<AccountRecord, Failure<DeskRefusal>> {
+        self.database.read(ShowAccount { name }).await
+    }
+}
+
+struct Look {
+    keys: Arc<Keys>,
+    clue: Clue,
+}
+
+impl Work for Look {
+    type Out = Option<Sighting>;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Option<Sighting>, Failure<DeskRefusal>> {
+        let Some((found, by)) = self.find(tx).await? else {
+            return Ok(None);
+        };
+        let events = timeline(tx, &found).await?;
+        Ok(Some(Sighting { found, by, events }))
+    }
+}
+
+impl Look {
+    async fn find<T: Tx>(self, tx: &mut T) -> Result<Option<(Found, FoundBy)>, SqlError> {
+        let Self { keys, clue } = self;
+        if let Some(serial) = clue.token {
+            let found = token_record(tx, serial).await?;
+            return Ok(found.map(|record| (Found::Token(record), FoundBy::Name)));
+        }
+        if let Some(serial) = clue.licence {
+            let found = licence_record(tx, serial).await?;
+            return Ok(found.map(|record| (Found::Licence(record), FoundBy::Name)));
+        }
+        if let Some(code) = clue.licence_code {
+            let found = by_licence_code(tx, &keys.licence_code(&code)).await?;
+            return Ok(found.map(|record| (Found::Licence(record), FoundBy::LicenceCode)));
+        }
+        if let Some(id) = clue.device {
+            let tokens = by_device(tx, &id).await?;
+            let found = (!tokens.is_empty()).then_some(Found::Device(id, tokens));
+            return Ok(found.map(|found| (found, FoundBy::RegistrationId)));
+        }
+        if let Some(serial) = clue.product
+            && let Some(found) = product(tx, serial).await?
+        {
+            let record = product_record(tx, found).await?;
+            return Ok(Some((Found::Product(record), FoundBy::Name)));
+        }
+        if let Some(code) = clue.activation_code
+            && let Some(record) =
+                by_activation_code(tx, &keys.activation_code(code.opaque())).await?
+        {
+            return Ok(Some((Found::Token(record), FoundBy::ActivationCode)));
+        }
+        let Some(name) = clue.account else {
+            return Ok(None);
+        };
+        let found = account_record(tx, &name).await?;
+        Ok(found.map(|record| (Found::Account(record), FoundBy::Name)))
+    }
+}
+
+async fn by_licence_code<T: Tx>(
+    tx: &mut T,
+    code: &[u8; 32],
+) -> Result<Option<LicenceRecord>, SqlError> {
+    let found = tx
+        .row::<(String,)>("SELECT serial FROM licence WHERE code = $1", &vals![code])
+        .await?;
+    match found {
+        Some((serial,)) => {
+            licence_record(tx, identifier(&serial, "licence", &serial, "serial")?).await
+        }
+        None => Ok(None),
+    }
+}
+
+async fn by_activation_code<T: Tx>(
+    tx: &mut T,
+    code: &[u8; 32],
+) -> Result<Option<TokenRecord>, SqlError> {
+    let found = tx
+        .row::<(String,)>("SELECT token FROM provision WHERE code = $1", &vals![code])
+        .await?;
+    match found {
+        Some((serial,)) => {
+            token_record(tx, identifier(&serial, "provision", &serial, "token")?).await
+        }
+        None => Ok(None),
+    }
+}
+
+async fn by_device<T: Tx>(
+    tx: &mut T,
+    device: &RegistrationId,
+) -> Result<Vec<TokenRecord>, SqlError> {
+    let serials = tx
+        .rows::<(String,)>(
+            "SELECT token FROM provision WHERE device = $1 ORDER BY activated, token LIMIT $2",
+            &vals![device.as_str(), DEVICE_TOKENS_MAX],
+        )
+        .await?;
+    let mut tokens = Vec::with_capacity(serials.len());
+    for (serial,) in serials {
+        let serial = identifier(&serial, "provision", &serial, "token")?;
+        tokens.extend(token_record(tx, serial).await?);
+    }
+    Ok(tokens)
+}
+
+/// Events of what was found, and of what it belongs to.
+async fn timeline<T: Tx>(tx: &mut T, found: &Found) -> Result<Vec<DeskEvent>, SqlError> {
+    let (sql, subject) = match found {
+        Found::Token(record) => (
+            "SELECT at, actor, interface, action, subject, detail FROM desk_event
+             WHERE subject = $1
+                OR subject = (SELECT licence FROM token WHERE serial = $1)
+             ORDER BY id DESC LIMIT $2",
+            record.token.serial.to_string(),
+        ),
+        Found::Licence(record) => (
+            "SELECT at, actor, interface, action, subject, detail FROM desk_event
+             WHERE subject = $1 ORDER BY id DESC LIMIT $2",
+            record.licence.serial.to_string(),
+        ),
+        Found::Device(id, _) => (
+            "SELECT at, actor, interface, action, subject, detail FROM desk_event
+             WHERE subject IN (SELECT token FROM provision WHERE device = $1)
+             ORDER BY id DESC LIMIT $2",
+            id.to_string(),
+        ),
+        Found::Product(record) => (
+            "SELECT at, actor, interface, action, subject, detail FROM desk_event
+             WHERE subject = $1
+                OR subject IN (SELECT serial FROM licence WHERE product = $1)
+             ORDER BY id DESC LIMIT $2",
+            record.serial.to_string(),
+        ),
+        Found::Account(record) => (
+            "SELECT at, actor, interface, action, subject, detail FROM desk_event
+             WHERE subject = $1
+                OR subject IN (SELECT serial FROM product WHERE account = $1)
+                OR subject IN (SELECT serial FROM licence WHERE account = $1)
+             ORDER BY id DESC LIMIT $2",
+            record.name.to_string(),
+        ),
+    };
+    let mut events: Vec<DeskEvent> = tx.rows(sql, &vals![subject.as_str(), TIMELINE_MAX]).await?;
+    events.reverse();
+    Ok(events)
+}
+
+struct ShowAccount {
+    name: AccountName,
+}
+
+impl Work for ShowAccount {
+    type Out = AccountRecord;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<AccountRecord, Failure<DeskRefusal>> {
+        account_record(tx, &self.name)
+            .await?
+            .ok_or(Failure::Refused(DeskRefusal::AccountUnknown(self.name)))
+    }
+}
