@@ -3,6 +3,7 @@
 mod life;
 mod look;
 mod sheet;
+mod ticket;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use store::{Failure, Undecided};
 
 pub use self::look::{AccountSheet, LookSheet, NothingFound};
 pub use self::sheet::{LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status};
+pub use self::ticket::{TICKETS_HEAD, TicketLine};
 use crate::clock::Clock;
 
 /// The desk's operations. Each is recorded with its actor in the transaction that does it.

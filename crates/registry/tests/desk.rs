@@ -10,10 +10,11 @@
 mod common;
 
 use common::{Gateway, World, account, actor, product};
-use domain::licensing::{Change, CodeInHand, Remark};
+use domain::licensing::{Change, CodeInHand, Remark, TicketNumber, TicketRequest};
 use domain::time::Span;
 use ident::{LicenceSerial, TokenSerial};
 use softtoken::process::TokenState;
+use store::registry::{Note, TicketFilter};
 
 const OLD: &str = "FGT0000000000001";
 const NEW: &str = "FGT0000000000002";
@@ -22,6 +23,13 @@ const TRIAL: &str = "0000-0000-0000-0000-0000";
 
 fn why() -> Remark {
     Remark::parse("RMA 4711").unwrap()
+}
+
+fn note() -> Note {
+    Note {
+        reason: why(),
+        ticket: None,
+    }
 }
 
 fn serial(text: &str) -> LicenceSerial {
@@ -83,7 +91,7 @@ async fn symptom_31_a_licence_moves_with_its_tokens_and_their_phones() {
     let move_it = || {
         world
             .desk
-            .move_licence(actor(), licence, product(NEW), why())
+            .move_licence(actor(), licence, product(NEW), note())
     };
     let moved = move_it().await.unwrap();
     assert_eq!(
@@ -125,7 +133,7 @@ async fn a_licence_moves_neither_to_strangers_nor_to_other_accounts() {
     let to = |serial| {
         world
             .desk
-            .move_licence(actor(), licence, product(serial), why())
+            .move_licence(actor(), licence, product(serial), note())
     };
     let refused = to("FGT0000000000009").await.unwrap_err().to_string();
     assert!(refused.contains("register it first"), "{refused}");
@@ -137,7 +145,7 @@ async fn a_licence_moves_neither_to_strangers_nor_to_other_accounts() {
     let (trial, _) = world.gateway(OLD).import(TRIAL).await;
     let stays = world
         .desk
-        .move_licence(actor(), serial(&trial), product(NEW), why())
+        .move_licence(actor(), serial(&trial), product(NEW), note())
         .await;
     let refused = stays.unwrap_err().to_string();
     assert!(refused.contains(TRIAL), "{refused}");
@@ -155,7 +163,7 @@ async fn a_unit_is_replaced_in_one_step_and_users_notice_nothing() {
     let replace = || {
         world
             .desk
-            .replace_unit(actor(), product(OLD), product(&next.serial), why())
+            .replace_unit(actor(), product(OLD), product(&next.serial), note())
     };
     let replaced = replace().await.unwrap();
     assert_eq!(
@@ -180,7 +188,7 @@ async fn a_unit_is_replaced_in_one_step_and_users_notice_nothing() {
     // And back, when the old one is repaired.
     world
         .desk
-        .replace_unit(actor(), product(&next.serial), product(OLD), why())
+        .replace_unit(actor(), product(&next.serial), product(OLD), note())
         .await
         .unwrap();
     assert!(is_on_a_phone(&old, tokens[0]).await);
@@ -194,7 +202,7 @@ async fn a_unit_with_trial_tokens_takes_no_other_trial() {
     let replace = || {
         world
             .desk
-            .replace_unit(actor(), product(OLD), product(NEW), why())
+            .replace_unit(actor(), product(OLD), product(NEW), note())
     };
     let refused = replace().await.unwrap_err().to_string();
     assert!(
@@ -239,7 +247,7 @@ async fn a_revoked_licence_serves_nobody() {
     assert!(unknown.contains("license card not found"), "{unknown}");
     let refused = world
         .desk
-        .move_licence(actor(), licence, product(NEW), why())
+        .move_licence(actor(), licence, product(NEW), note())
         .await
         .unwrap_err();
     assert!(refused.to_string().contains("issue another"), "{refused}");
@@ -272,7 +280,7 @@ async fn symptom_09_an_expired_licence_gets_a_new_code() {
     // It moved, and the certificate is lost.
     world
         .desk
-        .move_licence(actor(), issued.serial, product(NEW), why())
+        .move_licence(actor(), issued.serial, product(NEW), note())
         .await
         .unwrap();
     let code = renew(CodeInHand::Lost).await.unwrap().code.unwrap();
@@ -293,7 +301,7 @@ async fn symptom_02_a_product_leaves_the_register_and_comes_back() {
     );
     world
         .desk
-        .move_licence(actor(), serial(&licence), product(NEW), why())
+        .move_licence(actor(), serial(&licence), product(NEW), note())
         .await
         .unwrap();
     assert_eq!(leave().await.unwrap(), Change::Made);
@@ -341,4 +349,66 @@ async fn an_account_keeps_what_it_has_under_another_name() {
     world.gateway(OLD).import(issued.code.as_str()).await;
     let events = world.desk.events("Example GmbH").await.unwrap();
     assert_eq!(*events[0].detail, *"from \"Example Ltd\"");
+}
+
+#[tokio::test]
+async fn a_ticket_is_closed_by_the_deed_that_answers_it() {
+    let world = world().await;
+    let licence = world.issue(2).await.serial;
+    let request = TicketRequest {
+        account: account("Example Ltd"),
+        old: product(OLD),
+        new: product(NEW),
+        licence: Some(licence),
+        reason: why(),
+    };
+    let open = || world.desk.open_ticket(actor(), request.clone());
+    let ticket = open().await.unwrap();
+    assert_eq!(ticket.number, TicketNumber(1));
+    assert_eq!(open().await.unwrap(), ticket, "the same is open");
+    let answering = |number| Note {
+        reason: why(),
+        ticket: Some(TicketNumber(number)),
+    };
+    let move_to = |serial, note| {
+        world
+            .desk
+            .move_licence(actor(), licence, product(serial), note)
+    };
+    let refused = move_to(OLD, answering(1)).await.unwrap_err().to_string();
+    assert!(
+        refused.contains(&format!("move-licence {licence} --to {NEW}")),
+        "{refused}"
+    );
+    let untouched = world.desk.licence(licence).await.unwrap();
+    assert_eq!(untouched.record.licence.product, None);
+    let refused = move_to(NEW, answering(2)).await.unwrap_err().to_string();
+    assert!(refused.contains("no ticket 2"), "{refused}");
+
+    move_to(NEW, answering(1)).await.unwrap();
+    let again = move_to(NEW, answering(1)).await.unwrap();
+    assert_eq!(again.change, Change::Already);
+    let closed = world.desk.ticket(TicketNumber(1)).await.unwrap().closed;
+    let (_, by) = closed.unwrap();
+    assert_eq!(*by, *format!("move-licence {licence} --to {NEW}"));
+    let open_ones = world.desk.tickets(None, TicketFilter::Open).await.unwrap();
+    assert!(open_ones.is_empty(), "{open_ones:?}");
+    let sheet = world.desk.account(account("Example Ltd")).await.unwrap();
+    assert_eq!(sheet.record.tickets.len(), 1);
+    assert!(sheet.to_string().contains(&*by), "{sheet}");
+
+    let next = open().await.unwrap().number;
+    assert_eq!(next, TicketNumber(2));
+    let close = || world.desk.close_ticket(actor(), next, why());
+    assert_eq!(close().await.unwrap(), Change::Made);
+    assert_eq!(close().await.unwrap(), Change::Already);
+    let others = TicketRequest {
+        account: account("Others"),
+        ..request
+    };
+    let refused = world.desk.open_ticket(actor(), others).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("for that account"),
+        "{refused}"
+    );
 }

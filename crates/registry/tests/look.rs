@@ -13,7 +13,7 @@ use common::{Gateway, World, actor, product};
 use domain::licensing::Remark;
 use domain::time::Span;
 use ident::TokenSerial;
-use store::registry::{Found, FoundBy};
+use store::registry::{Found, FoundBy, Note};
 
 const SERIAL: &str = "FGT0000000000001";
 const OTHER: &str = "FGT0000000000002";
@@ -154,7 +154,10 @@ async fn the_next_step_fits_how_things_stand() {
             actor(),
             product(SERIAL),
             product(OTHER),
-            Remark::parse("RMA").unwrap(),
+            Note {
+                reason: Remark::parse("RMA").unwrap(),
+                ticket: None,
+            },
         )
         .await
         .unwrap();

@@ -14,6 +14,7 @@ mod life;
 mod product;
 mod remark;
 mod standing;
+mod ticket;
 mod token;
 
 pub use account::{AccountName, AccountNameError};
@@ -31,4 +32,5 @@ pub use life::{
 pub use product::{Admission, Asking, NotRegistered, Requester, admit};
 pub use remark::{Remark, RemarkError};
 pub use standing::{Standing, Told, licence_standing, product_standing, token_standing};
+pub use ticket::{Deed, Ticket, TicketNumber, TicketRefusal, TicketRequest};
 pub use token::{Lock, Registration, StockToken, TokenRefusal, TokenState, may_provision, may_see};

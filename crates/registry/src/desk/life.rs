@@ -4,7 +4,9 @@ use domain::audit::Actor;
 use domain::licensing::{AccountName, Change, CodeInHand, Remark};
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial};
-use store::registry::{AccountLine, LicenceMoved, LicenceRenewed, LicenceRevoked, UnitReplaced};
+use store::registry::{
+    AccountLine, LicenceMoved, LicenceRenewed, LicenceRevoked, Note, UnitReplaced,
+};
 
 use super::{Desk, DeskError};
 
@@ -17,11 +19,11 @@ impl Desk {
         actor: Actor,
         licence: LicenceSerial,
         to: ProductSerial,
-        reason: Remark,
+        note: Note,
     ) -> Result<LicenceMoved, DeskError> {
         Ok(self
             .store
-            .move_licence(actor, licence, to, reason, self.clock.now())
+            .move_licence(actor, licence, to, note, self.clock.now())
             .await?)
     }
 
@@ -61,11 +63,11 @@ impl Desk {
         actor: Actor,
         old: ProductSerial,
         new: ProductSerial,
-        reason: Remark,
+        note: Note,
     ) -> Result<UnitReplaced, DeskError> {
         Ok(self
             .store
-            .replace_unit(actor, old, new, reason, self.clock.now())
+            .replace_unit(actor, old, new, note, self.clock.now())
             .await?)
     }
 

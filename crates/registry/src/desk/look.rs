@@ -12,6 +12,7 @@ use ident::{
 use store::registry::{AccountRecord, Clue, DeskEvent, Found, FoundBy, Sighting, TIMELINE_MAX};
 
 use super::sheet::{LicenceSheet, ProductSheet, TokenSheet, field, licence_line};
+use super::ticket::{TICKETS_HEAD, TicketLine};
 use super::{Desk, DeskError};
 
 /// What the desk finds, at a moment.
@@ -187,6 +188,7 @@ impl fmt::Display for AccountSheet {
             created,
             products,
             licences,
+            tickets,
         } = &self.record;
         field(f, "Account", name)?;
         field(f, "Registered", created)?;
@@ -207,7 +209,13 @@ impl fmt::Display for AccountSheet {
             licence_line(f, licence, *issued, self.at)?;
             writeln!(f, "  {product}")?;
         }
-        Ok(())
+        if tickets.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\n{TICKETS_HEAD}")?;
+        tickets
+            .iter()
+            .try_for_each(|ticket| TicketLine(ticket).fmt(f))
     }
 }
 

@@ -3,13 +3,16 @@
 mod account;
 mod life;
 mod look;
+mod ticket;
 mod unit;
 
+use std::fmt;
 use std::sync::Arc;
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Licence, LicenceSize, LifeRefusal, Lock, Product, Retired, StockToken, Told,
+    AccountName, Licence, LicenceSize, LifeRefusal, Lock, Product, Remark, Retired, StockToken,
+    TicketNumber, TicketRefusal, Told,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
@@ -17,6 +20,7 @@ use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 pub use self::account::{ACCOUNTS_MAX, AccountLine, AccountRecord};
 pub use self::life::{LicenceMoved, LicenceRenewed, LicenceRevoked};
 pub use self::look::{Clue, Found, FoundBy, Sighting, TIMELINE_MAX};
+pub use self::ticket::{TICKETS_MAX, TicketFilter};
 pub use self::unit::UnitReplaced;
 use super::random;
 use super::rows::{LicenceRow, licence_columns, owner, product, stock, stock_of};
@@ -48,6 +52,15 @@ pub enum DeskRefusal {
     /// There is no such token.
     #[error("no token {0} in stock; tokens come into stock when their licence is activated")]
     TokenUnknown(TokenSerial),
+    /// A ticket of one account about another's licence.
+    #[error("licence {0} belongs to account \"{1}\"; open the ticket for that account")]
+    LicenceOfOther(LicenceSerial, AccountName),
+    /// There is no such ticket.
+    #[error("no ticket {0}; `list-tickets --all` lists them")]
+    TicketUnknown(TicketNumber),
+    /// A ticket stays as it is, and so does what would have closed it.
+    #[error(transparent)]
+    Ticket(TicketRefusal),
     /// A licence or a unit stays as it is.
     #[error(transparent)]
     Life(LifeRefusal),
@@ -56,6 +69,24 @@ pub enum DeskRefusal {
 impl From<LifeRefusal> for Failure<DeskRefusal> {
     fn from(why: LifeRefusal) -> Self {
         Self::Refused(DeskRefusal::Life(why))
+    }
+}
+
+/// What the record says of a change beside what changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// Why.
+    pub reason: Remark,
+    /// The ticket that asks for it, which it closes.
+    pub ticket: Option<TicketNumber>,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ticket {
+            Some(number) => write!(f, "{} (ticket {number})", self.reason),
+            None => self.reason.fmt(f),
+        }
     }
 }
 

@@ -28,8 +28,8 @@ use zeroize::Zeroizing;
 pub use claim::{ClaimRequest, Claimed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
 pub use desk::{
     ACCOUNTS_MAX, AccountLine, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy,
-    IssuedLicence, LicenceMoved, LicenceRecord, LicenceRenewed, LicenceRevoked, NewLicence,
-    ProductRecord, Sighting, TIMELINE_MAX, TokenRecord, UnitReplaced,
+    IssuedLicence, LicenceMoved, LicenceRecord, LicenceRenewed, LicenceRevoked, NewLicence, Note,
+    ProductRecord, Sighting, TICKETS_MAX, TIMELINE_MAX, TicketFilter, TokenRecord, UnitReplaced,
 };
 pub use licence::{Activated, LicenceDenied};
 pub use once::{Message, MessageId, MessageIdError, NotDone};

@@ -15,6 +15,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "what gateways were told of phones",
         sql: TOLD,
     },
+    Migration {
+        name: "tickets",
+        sql: TICKETS,
+    },
 ];
 
 const FIRST: &str = "
@@ -119,4 +123,22 @@ const TOLD: &str = "
 -- What the gateway was last told of this provisioning: 1 that its time is over, 2 that a phone has it.
 ALTER TABLE provision ADD COLUMN told INTEGER;
 CREATE INDEX provision_device ON provision (device) WHERE device IS NOT NULL;
+";
+
+const TICKETS: &str = "
+-- The serials are as the customer names them: the new unit need not be registered yet. `closed_by` is
+-- what the desk did.
+CREATE TABLE ticket (
+    number INTEGER PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES account (name),
+    old_product TEXT NOT NULL,
+    new_product TEXT NOT NULL,
+    licence TEXT,
+    reason TEXT NOT NULL,
+    opened INTEGER NOT NULL,
+    closed INTEGER,
+    closed_by TEXT,
+    CHECK ((closed IS NULL) = (closed_by IS NULL))
+) STRICT;
+CREATE INDEX ticket_account ON ticket (account, number);
 ";

@@ -1,7 +1,7 @@
 //! What the desk answers: text for a person and JSON for a program. Field names are a promise:
 //! `docs/desk.md`.
 
-use domain::licensing::{Change, Licence, Product, StockToken, TokenState};
+use domain::licensing::{Change, Licence, Product, StockToken, Ticket, TokenState};
 use domain::time::Timestamp;
 use registry::{
     AccountSheet, LicenceSheet, LookSheet, ProductSheet, TokenSheet, licence_state, token_status,
@@ -176,6 +176,39 @@ pub(super) struct AccountSheetView {
     registered: String,
     products: Vec<UnitView>,
     licences: Vec<LicenceView>,
+    tickets: Vec<TicketView>,
+}
+
+#[derive(Serialize)]
+pub(super) struct TicketView {
+    ticket: u32,
+    account: String,
+    old: String,
+    new: String,
+    licence: Option<String>,
+    reason: String,
+    state: &'static str,
+    opened: String,
+    closed: Option<String>,
+    closed_by: Option<String>,
+}
+
+impl From<&Ticket> for TicketView {
+    fn from(ticket: &Ticket) -> Self {
+        let (request, closed) = (&ticket.request, &ticket.closed);
+        Self {
+            ticket: ticket.number.0,
+            account: request.account.to_string(),
+            old: request.old.to_string(),
+            new: request.new.to_string(),
+            licence: request.licence.map(|licence| licence.to_string()),
+            reason: request.reason.to_string(),
+            state: if closed.is_some() { "closed" } else { "open" },
+            opened: moment(ticket.opened),
+            closed: closed.as_ref().map(|(at, _)| moment(*at)),
+            closed_by: closed.as_ref().map(|(_, by)| by.to_string()),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -197,6 +230,7 @@ impl From<&AccountSheet> for AccountSheetView {
             licences: licences
                 .map(|(licence, issued)| LicenceView::of(licence, *issued, sheet.at))
                 .collect(),
+            tickets: record.tickets.iter().map(TicketView::from).collect(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The desk's commands, declared once for both ends of the socket.
 
 use clap::{Args, Subcommand};
-use domain::licensing::{AccountName, LicenceSize, Remark};
+use domain::licensing::{AccountName, LicenceSize, Remark, TicketNumber};
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
+use store::registry::Note;
 
+use super::tickets::TicketCommand;
 use crate::up::LOCAL_ACCOUNT;
 
 #[derive(Debug, Subcommand)]
@@ -51,7 +53,7 @@ pub(super) enum Command {
         /// The one in its place; it is registered if it was not
         new: ProductSerial,
         #[command(flatten)]
-        why: Why,
+        note: NoteArgs,
     },
     /// Issue a licence; its code is shown this once
     IssueLicence(NewLicence),
@@ -63,7 +65,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "SERIAL")]
         to: ProductSerial,
         #[command(flatten)]
-        why: Why,
+        note: NoteArgs,
     },
     /// Give a licence more time; a code that expired is replaced
     RenewLicence {
@@ -97,6 +99,8 @@ pub(super) enum Command {
         #[command(flatten)]
         why: Why,
     },
+    #[command(flatten)]
+    Tickets(TicketCommand),
     /// Look up anything: what it is, whose, its history, and what helps
     Look {
         /// A serial, a licence's code, an activation code, a registration id or a customer's name; a
@@ -144,6 +148,24 @@ pub(super) struct Why {
     pub(super) reason: Remark,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct NoteArgs {
+    #[command(flatten)]
+    why: Why,
+    /// The ticket that asks for it; it is closed by this
+    #[arg(long, value_name = "NUMBER", value_parser = ticket_number)]
+    ticket: Option<TicketNumber>,
+}
+
+impl From<NoteArgs> for Note {
+    fn from(args: NoteArgs) -> Self {
+        Self {
+            reason: args.why.reason,
+            ticket: args.ticket,
+        }
+    }
+}
+
 impl Command {
     /// What stands for the line on standard input.
     pub(super) const FROM_INPUT: &str = "-";
@@ -164,7 +186,12 @@ fn size(text: &str) -> Result<LicenceSize, String> {
     LicenceSize::new(tokens).map_err(|error| error.to_string())
 }
 
-fn account_name(text: &str) -> Result<AccountName, String> {
+pub(super) fn ticket_number(text: &str) -> Result<TicketNumber, String> {
+    let number = text.parse().map_err(|_| format!("'{text}' is no number"))?;
+    Ok(TicketNumber(number))
+}
+
+pub(super) fn account_name(text: &str) -> Result<AccountName, String> {
     AccountName::parse(text).map_err(|error| error.to_string())
 }
 

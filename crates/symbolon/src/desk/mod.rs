@@ -6,6 +6,7 @@
 mod answer;
 mod command;
 mod socket;
+mod tickets;
 mod work;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ use domain::time::{Span, Timestamp};
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 use registry::Desk;
 use serde_json::json;
+use store::registry::Note;
 
 use super::answer::{
     AccountSheetView, AccountView, Answer, EventView, LicenceSheetView, LookView, ProductView,
@@ -51,12 +52,12 @@ pub(super) async fn carry_out(
             let data = json!({ "product": serial.as_str(), "changed": is_made(change) });
             Ok(Answer::new(text, &data)?)
         }
-        Command::ReplaceUnit { old, new, why } => {
-            replace_unit(actor, desk, old, new, why.reason).await
+        Command::ReplaceUnit { old, new, note } => {
+            replace_unit(actor, desk, old, new, note.into()).await
         }
         Command::IssueLicence(licence) => issue_licence(licence, actor, desk, now).await,
-        Command::MoveLicence { licence, to, why } => {
-            move_licence(actor, desk, licence, to, why.reason).await
+        Command::MoveLicence { licence, to, note } => {
+            move_licence(actor, desk, licence, to, note.into()).await
         }
         Command::RenewLicence {
             licence,
@@ -80,6 +81,7 @@ pub(super) async fn carry_out(
         Command::UnlockToken { serial, why } => {
             set_lock(actor, desk, serial, Lock::Open, &why.reason).await
         }
+        Command::Tickets(command) => command.carry_out(actor, desk).await,
         Command::Look { what } => {
             let sheet = desk.look(&what).await?;
             Ok(Answer::new(sheet.to_string(), &LookView::from(&sheet))?)
@@ -116,9 +118,9 @@ async fn replace_unit(
     desk: &Desk,
     old: ProductSerial,
     new: ProductSerial,
-    reason: Remark,
+    note: Note,
 ) -> Result<Answer> {
-    let replaced = desk.replace_unit(actor, old, new, reason).await?;
+    let replaced = desk.replace_unit(actor, old, new, note).await?;
     let mut text = match replaced.change {
         Change::Made => format!("{new} has the place of {old}, which is no longer registered\n"),
         Change::Already => format!("{new} had the place of {old} already\n"),
@@ -189,9 +191,9 @@ async fn move_licence(
     desk: &Desk,
     licence: LicenceSerial,
     to: ProductSerial,
-    reason: Remark,
+    note: Note,
 ) -> Result<Answer> {
-    let moved = desk.move_licence(actor, licence, to, reason).await?;
+    let moved = desk.move_licence(actor, licence, to, note).await?;
     let from = moved.from.as_ref().map(ProductSerial::as_str);
     let text = match moved.change {
         Change::Already => format!("licence {licence} belongs to {to} already\n"),

@@ -1,9 +1,10 @@
 //! Customers.
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Licence, Product};
+use domain::licensing::{AccountName, Licence, Product, Ticket};
 use domain::time::Timestamp;
 
+use super::ticket::{TicketFilter, tickets};
 use super::{DeskRefusal, demand_account, record};
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
@@ -39,6 +40,8 @@ pub struct AccountRecord {
     pub products: Vec<Product>,
     /// Its licences with their dates of issue, oldest first.
     pub licences: Vec<(Licence, Timestamp)>,
+    /// Its tickets, oldest first.
+    pub tickets: Vec<Ticket>,
 }
 
 /// Products and licences of a customer that one answer has; who has more asks for each.
@@ -100,6 +103,7 @@ impl Work for RenameAccount {
         for follow in [
             "UPDATE product SET account = $2 WHERE account = $1",
             "UPDATE licence SET account = $2 WHERE account = $1",
+            "UPDATE ticket SET account = $2 WHERE account = $1",
         ] {
             tx.exec(follow, &vals![from, to]).await?;
         }
@@ -164,6 +168,7 @@ pub(super) async fn account_record<T: Tx>(
         created,
         products,
         licences: licences.collect(),
+        tickets: tickets(tx, Some(name), TicketFilter::All).await?,
     }))
 }
 

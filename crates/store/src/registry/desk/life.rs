@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use domain::audit::Actor;
-use domain::licensing::{self, Change, CodeInHand, Remark, RenewedCode, relocate};
+use domain::licensing::{self, Change, CodeInHand, Deed, Remark, RenewedCode, relocate};
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial};
 
-use super::{DeskRefusal, demand_licence, draw_code, record};
+use super::ticket::close;
+use super::{DeskRefusal, Note, demand_licence, draw_code, record};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
 use crate::registry::rows::demand_product;
@@ -46,13 +47,14 @@ pub struct LicenceRevoked {
 }
 
 impl RegistryStore {
-    /// Moves a licence with its tokens to another product of its account.
+    /// Moves a licence with its tokens to another product of its account, and closes the ticket that asks
+    /// for it.
     pub async fn move_licence(
         &self,
         actor: Actor,
         licence: LicenceSerial,
         to: ProductSerial,
-        reason: Remark,
+        note: Note,
         now: Timestamp,
     ) -> Result<LicenceMoved, Failure<DeskRefusal>> {
         self.database
@@ -60,7 +62,7 @@ impl RegistryStore {
                 actor,
                 licence,
                 to,
-                reason,
+                note,
                 now,
             })
             .await
@@ -110,7 +112,7 @@ struct MoveLicence {
     actor: Actor,
     licence: LicenceSerial,
     to: ProductSerial,
-    reason: Remark,
+    note: Note,
     now: Timestamp,
 }
 
@@ -125,6 +127,8 @@ impl Work for MoveLicence {
         if change == Change::Made {
             self.write(tx, licence.product).await?;
         }
+        let deed = Deed::Moved(self.licence, self.to);
+        close(tx, self.note.ticket, deed, self.now).await?;
         let (tokens, _) = count_tokens(tx, self.licence).await?;
         Ok(LicenceMoved {
             from: licence.product,
@@ -144,7 +148,7 @@ impl MoveLicence {
         )
         .await?;
         let from = from.as_ref().map_or("no product", ProductSerial::as_str);
-        let detail = format!("{from} to {}: {}", self.to, self.reason);
+        let detail = format!("{from} to {}: {}", self.to, self.note);
         let subject = self.licence.as_str();
         record(tx, &self.actor, "move-licence", subject, &detail, self.now).await
     }

@@ -1,11 +1,12 @@
 //! Units that take another's place, and those that leave.
 
 use domain::audit::Actor;
-use domain::licensing::{self, AccountName, Change, Product, Remark};
+use domain::licensing::{self, AccountName, Change, Deed, Product, Remark};
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial};
 
-use super::{DeskRefusal, put_product, record};
+use super::ticket::close;
+use super::{DeskRefusal, Note, put_product, record};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
 use crate::registry::rows::{live_licences, product};
@@ -24,13 +25,14 @@ pub struct UnitReplaced {
 
 impl RegistryStore {
     /// Gives all that one unit has to another of the same account, which is registered if it was not.
-    /// The old one is registered no more. What phones have stays as it is.
+    /// The old one is registered no more. What phones have stays as it is. The ticket that asks for it
+    /// is closed.
     pub async fn replace_unit(
         &self,
         actor: Actor,
         old: ProductSerial,
         new: ProductSerial,
-        reason: Remark,
+        note: Note,
         now: Timestamp,
     ) -> Result<UnitReplaced, Failure<DeskRefusal>> {
         self.database
@@ -38,7 +40,7 @@ impl RegistryStore {
                 actor,
                 old,
                 new,
-                reason,
+                note,
                 now,
             })
             .await
@@ -67,7 +69,7 @@ struct ReplaceUnit {
     actor: Actor,
     old: ProductSerial,
     new: ProductSerial,
-    reason: Remark,
+    note: Note,
     now: Timestamp,
 }
 
@@ -94,6 +96,8 @@ impl Work for ReplaceUnit {
             put_product(tx, &new).await?;
             self.write(tx).await?;
         }
+        let deed = Deed::Replaced(self.old, self.new);
+        close(tx, self.note.ticket, deed, self.now).await?;
         Ok(UnitReplaced {
             account: new.account,
             licences: licences.iter().map(|licence| licence.serial).collect(),
@@ -121,8 +125,8 @@ impl ReplaceUnit {
         let mut note = async |subject, detail: String| {
             record(tx, &self.actor, "replace-unit", subject, &detail, self.now).await
         };
-        note(old, format!("by {new}: {}", self.reason)).await?;
-        note(new, format!("in the place of {old}: {}", self.reason)).await
+        note(old, format!("by {new}: {}", self.note)).await?;
+        note(new, format!("in the place of {old}: {}", self.note)).await
     }
 }
 

@@ -1,0 +1,86 @@
+//! What customers ask for.
+
+use std::fmt;
+
+use domain::audit::Actor;
+use domain::licensing::{AccountName, Change, Remark, Ticket, TicketNumber, TicketRequest};
+use ident::LicenceSerial;
+use store::registry::TicketFilter;
+
+use super::{Desk, DeskError};
+
+impl Desk {
+    /// Opens a ticket; the same one again if it is open already.
+    pub async fn open_ticket(
+        &self,
+        actor: Actor,
+        request: TicketRequest,
+    ) -> Result<Ticket, DeskError> {
+        Ok(self
+            .store
+            .open_ticket(actor, request, self.clock.now())
+            .await?)
+    }
+
+    /// Closes a ticket that nothing here answers.
+    pub async fn close_ticket(
+        &self,
+        actor: Actor,
+        number: TicketNumber,
+        reason: Remark,
+    ) -> Result<Change, DeskError> {
+        Ok(self
+            .store
+            .close_ticket(actor, number, reason, self.clock.now())
+            .await?)
+    }
+
+    /// A ticket.
+    pub async fn ticket(&self, number: TicketNumber) -> Result<Ticket, DeskError> {
+        Ok(self.store.ticket(number).await?)
+    }
+
+    /// The latest tickets of all or of one account, oldest first, as many as
+    /// [`store::registry::TICKETS_MAX`].
+    pub async fn tickets(
+        &self,
+        account: Option<AccountName>,
+        filter: TicketFilter,
+    ) -> Result<Vec<Ticket>, DeskError> {
+        Ok(self.store.tickets(account, filter).await?)
+    }
+}
+
+/// The head of a list of tickets.
+pub const TICKETS_HEAD: &str =
+    "TICKET  STATE   OPENED                OLD               NEW               LICENCE";
+
+/// A ticket as a line of a list, and below it why, and what closed it.
+#[derive(Clone, Copy, Debug)]
+pub struct TicketLine<'t>(pub &'t Ticket);
+
+impl fmt::Display for TicketLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ticket {
+            number,
+            request,
+            opened,
+            closed,
+        } = self.0;
+        let state = if closed.is_some() { "closed" } else { "open" };
+        let licence = request
+            .licence
+            .as_ref()
+            .map_or("all", LicenceSerial::as_str);
+        writeln!(
+            f,
+            "{number:>6}  {state:<6}  {opened}  {:<16}  {:<16}  {licence}",
+            request.old, request.new
+        )?;
+        writeln!(f, "        \"{}\": {}", request.account, request.reason)?;
+        match closed {
+            Some((at, by)) => writeln!(f, "        closed at {at} by {by}"),
+            None => Ok(()),
+        }
+    }
+}
