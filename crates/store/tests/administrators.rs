@@ -301,3 +301,58 @@ async fn built_in_profiles_stay_and_a_saved_configuration_may_name_them() {
     let again = configure(&ACCPROFILE, SUPER_ADMIN, same);
     assert!(!denied(&store, again, &everything).await);
 }
+
+// ---------------------------------------------------------------- names
+
+fn renamed(from: &str, to: &str) -> Operation {
+    let place = Place::new(Vdom::ROOT, &ADMIN, from);
+    let to = to.into();
+    Operation::Rename { place, to }
+}
+
+fn is_known(store: &GatewayStore, name: &str) -> bool {
+    let name = administrator::person(name).unwrap();
+    let facts = store.facts(name, CodePosition::Challenge, START);
+    facts.unwrap().person.is_some()
+}
+
+#[tokio::test]
+async fn two_administrators_are_never_one_person() {
+    let (_dir, store) = administered().await;
+    let copied = Operation::Clone {
+        place: Place::new(Vdom::ROOT, &ADMIN, "admin"),
+        to: "SECOND".into(),
+    };
+    for operation in [
+        configure(&ADMIN, "Second", vec![password()]),
+        configure(&ADMIN, "EXAMPLE\\second", vec![password()]),
+        renamed("admin", "SECOND"),
+        copied,
+    ] {
+        let error = refused(&store, operation).await;
+        assert!(matches!(error, AdminError::SamePerson { .. }), "{error}");
+    }
+    run(&store, renamed("second", "Second"), START).await;
+    assert!(is_known(&store, "second"));
+    run(&store, renamed("Second", "third"), START).await;
+    assert!(is_known(&store, "third") && !is_known(&store, "second"));
+    let error = refused(&store, renamed("third", "a\\ ")).await;
+    assert!(matches!(error, AdminError::Name { .. }), "{error}");
+}
+
+/// An earlier version took them both.
+#[tokio::test]
+async fn administrators_of_one_name_get_in_when_one_is_gone() {
+    let (dir, store) = administered().await;
+    run(&store, configure(&ADMIN, "other", vec![password()]), START).await;
+    drop(store);
+    let file = rusqlite::Connection::open(dir.path().join("gateway.db")).unwrap();
+    let same = "UPDATE config SET entry = 'SECOND' WHERE entry = 'other'";
+    assert!(file.execute(same, []).unwrap() > 0);
+    drop(file);
+
+    let store = open(dir.path(), START).await;
+    assert!(is_known(&store, "admin") && !is_known(&store, "second"));
+    run(&store, delete(&ADMIN, "SECOND"), START).await;
+    assert!(is_known(&store, "second"));
+}

@@ -6,11 +6,12 @@ use ident::TokenSerial;
 use super::configure::required;
 use super::{AdminError, Context, Facts, Manner, Owned, Owner, Plan, supply};
 use crate::access::{BUILT_IN, FIXED, SUPER_ADMIN};
+use crate::administrator::person;
 use crate::name::{CanonicalName, Realm, UserName};
 use crate::schema::{ACCPROFILE, ADMIN, FORTITOKEN, Object, Place, Table};
 use crate::vdom::Vdom;
 
-/// What has to be read besides the entry: who else may do everything.
+/// What has to be read besides the entry: who else there is, and may do everything.
 pub(super) const ALL: (Vdom, &Table) = (Vdom::ROOT, &ADMIN);
 
 /// Judges an entry that was changed, and moves its token.
@@ -21,7 +22,7 @@ pub(super) fn changed(
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     required(object, "password", "the administrator's password")?;
-    let name = name(&object.key)?;
+    let name = nobody_else(&object.key, None, &facts)?;
     if object.text("two-factor") == "fortitoken" {
         let why = "the serial number of the administrator's token";
         required(object, "fortitoken", why)?;
@@ -90,6 +91,26 @@ pub(super) fn profile_stays(place: &Place) -> Result<(), AdminError> {
     Ok(())
 }
 
+/// The person of an entry, whom no other entry may name: they would share password, token and
+/// failures. The entry that is renamed is none other.
+pub(super) fn nobody_else(
+    key: &str,
+    renamed: Option<&str>,
+    facts: &Facts,
+) -> Result<UserName, AdminError> {
+    let name = name(key)?;
+    let is_other = |other: &&Object| *other.key != *key && Some(&*other.key) != renamed;
+    let same_person = |other: &&Object| person(&other.key).as_ref() == Ok(name.canonical());
+    let mut others = facts.all.iter().filter(is_other);
+    match others.find(same_person) {
+        Some(other) => Err(AdminError::SamePerson {
+            key: key.into(),
+            existing: other.key.clone(),
+        }),
+        None => Ok(name),
+    }
+}
+
 fn name(key: &str) -> Result<UserName, AdminError> {
     UserName::within(Realm::Administrators, key).map_err(|error| AdminError::Name {
         key: key.into(),
@@ -147,9 +168,9 @@ fn another_super_admin(key: &str, facts: &Facts) -> Result<(), AdminError> {
     Ok(())
 }
 
-/// Gives back the token that somebody had and provisions the one that the person gets.
+/// Gives back the token that somebody had and provisions the one that the owner gets.
 pub(super) fn reassign(
-    person: &CanonicalName,
+    owner: &CanonicalName,
     before: Option<TokenSerial>,
     after: Option<TokenSerial>,
     mut facts: Facts,
@@ -160,7 +181,7 @@ pub(super) fn reassign(
         .map_or_else(Plan::default, |Owned { token, .. }| supply::released(token));
     let requested = match after.and_then(|serial| facts.take_token(serial)) {
         Some(Owned { token, .. }) if token.is_mobile() => match context.manner {
-            Manner::Typed => supply::requested(token, Some(person.clone()), context),
+            Manner::Typed => supply::requested(token, Some(owner.clone()), context),
             Manner::Restored => supply::unprovisioned(token),
         },
         _ => Plan::default(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ident::TokenSerial;
 
-use super::administrators::profile_stays;
+use super::administrators::{self, profile_stays};
 use super::configure::{person, writable};
 use super::references::with_owner;
 use super::users::in_use;
@@ -32,6 +32,7 @@ pub(super) fn reads(place: &Place, to: &str) -> Reads {
     Reads {
         object: Some(place.clone()),
         named: vec![Named::at(&to)],
+        all: (place.table() == &ADMIN).then_some(administrators::ALL),
         ..Reads::default()
     }
 }
@@ -99,13 +100,12 @@ pub(super) fn rename(
     }
     vacant(&place, &to, &facts)?;
     profile_stays(&place)?;
-    let names = (
-        administrator::person(place.key()),
-        administrator::person(&to),
-    );
-    let noted = match names {
-        (Ok(from), Ok(to)) if place.table() == &ADMIN => same_person(&from, &to, context),
-        _ => Plan::noted(context.changed_at(&place, &format!("rename to {to}"))),
+    let noted = if place.table() == &ADMIN {
+        let name = administrators::nobody_else(&to, Some(place.key()), &facts)?;
+        let from = administrator::person(place.key()).map_err(|_| missing(&place))?;
+        same_person(&from, name.canonical(), context)
+    } else {
+        Plan::noted(context.changed_at(&place, &format!("rename to {to}")))
     };
     Ok(noted.and(Plan::of(Change::ObjectRenamed { place, to })))
 }
@@ -143,6 +143,9 @@ pub(super) fn copy(
     } else {
         vacant(&place, &to, &facts)?;
         clients::not_copied(facts.object.as_ref())?;
+        if place.table() == &ADMIN {
+            administrators::nobody_else(&to, None, &facts)?;
+        }
         let token = facts
             .object
             .as_ref()

@@ -37,12 +37,12 @@ pub enum AdminError {
         /// What is wrong with it.
         error: Box<str>,
     },
-    /// Another user's name means the same person.
-    #[error("'{key}' names the same person as the existing user '{existing}'")]
+    /// Another entry's name means the same person.
+    #[error("'{key}' names the same person as '{existing}'")]
     SamePerson {
         /// What was typed.
         key: Box<str>,
-        /// The user that exists.
+        /// The entry that exists.
         existing: Box<str>,
     },
     /// The key has too many characters.

@@ -63,6 +63,7 @@ pub(super) enum Update {
     Token(TokenSerial, Box<records::TokenRow>),
     TokenRemoved(TokenSerial),
     Group(Group),
+    Administrators(Vec<Object>),
     Clients(Vec<Object>),
     Backends(Vec<Object>),
     Settings(VdomSettings),
@@ -105,6 +106,9 @@ impl Done {
                     Update::Token(serial, row) => directory.put_token(*serial, (**row).clone()),
                     Update::TokenRemoved(serial) => directory.remove_token(*serial),
                     Update::Group(group) => directory.put_group(group.clone()),
+                    Update::Administrators(objects) => {
+                        directory.set_administrators(memory.open_administrators(objects));
+                    }
                     Update::Clients(objects) => directory.set_clients(memory.open_clients(objects)),
                     Update::Policies(entries) => directory.set_policies(entries),
                     Update::AllowAccess(access) => {
@@ -315,6 +319,7 @@ pub(super) struct Touched {
 /// What memory keeps of the configuration as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
+    Administrators,
     Clients,
     Policies,
     Interfaces,
@@ -363,9 +368,6 @@ pub(super) async fn carry_out<T: Tx>(
         }
         Change::Object(object) => put_object(tx, object, memory, touched).await?,
         Change::ObjectRemoved(place) => {
-            if let Some(name) = administrator(place.table(), place.key()) {
-                touched.updates.push(Update::PersonRemoved(name));
-            }
             touched.object(&place);
             entries::remove_object(tx, &place).await?;
         }
@@ -392,10 +394,6 @@ pub(super) async fn put_object<T: Tx>(
     touched: &mut Touched,
 ) -> Result<(), SqlError> {
     touched.object(&object.place());
-    if let Some(name) = administrator(object.table, &object.key) {
-        let entry = memory.administrator(&object);
-        touched.updates.push(Update::Person(name, entry));
-    }
     entries::put_object(tx, object, &memory.secrets).await
 }
 
@@ -413,6 +411,7 @@ impl Touched {
             self.groups.insert((place.vdom(), place.key().into()));
         }
         let parts = [
+            (Part::Administrators, table == &ADMIN),
             (Part::Clients, [&RADIUS_CLIENT, &SETTINGS].contains(&table)),
             (Part::Policies, table == &PASSWORD_POLICY),
             (Part::Interfaces, table == &INTERFACE),
@@ -442,6 +441,7 @@ impl Touched {
         }
         for part in self.parts {
             self.updates.push(match part {
+                Part::Administrators => Update::Administrators(memory::administrators(tx).await?),
                 Part::Clients => Update::Clients(memory::clients(tx).await?),
                 Part::Policies => Update::Policies(memory::policies(tx).await?),
                 Part::Interfaces => Update::AllowAccess(memory::allow_access(tx).await?),

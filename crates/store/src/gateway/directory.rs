@@ -180,6 +180,8 @@ pub struct Welcome {
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     people: HashMap<CanonicalName, PersonEntry>,
+    /// Apart from the people, since any change replaces all of them.
+    administrators: HashMap<CanonicalName, PersonEntry>,
     tokens: HashMap<TokenSerial, TokenEntry>,
     memberships: Memberships,
     clients: Arc<[Client]>,
@@ -210,6 +212,20 @@ impl Directory {
 
     pub(super) fn remove_person(&mut self, name: &CanonicalName) {
         self.people.remove(name);
+    }
+
+    pub(super) fn set_administrators(
+        &mut self,
+        administrators: HashMap<CanonicalName, PersonEntry>,
+    ) {
+        self.administrators = administrators;
+    }
+
+    /// Names of different realms never meet.
+    fn person(&self, name: &CanonicalName) -> Option<&PersonEntry> {
+        self.people
+            .get(name)
+            .or_else(|| self.administrators.get(name))
     }
 
     /// Takes a token's row. What memory knows to be spent stays spent.
@@ -289,7 +305,8 @@ impl Directory {
     }
 
     pub(super) fn sizes(&self) -> (usize, usize) {
-        (self.people.len(), self.tokens.len())
+        let people = self.people.len() + self.administrators.len();
+        (people, self.tokens.len())
     }
 
     /// All that the decision about one login reads.
@@ -300,7 +317,7 @@ impl Directory {
         secrets: &Secrets,
         now: Timestamp,
     ) -> Facts {
-        let person = self.people.get(&name).map(|entry| Person {
+        let person = self.person(&name).map(|entry| Person {
             name: name.clone(),
             status: entry.status,
             validity: self.validity(&name, entry),
@@ -328,7 +345,7 @@ impl Directory {
 
     /// What a person who is let in is to be told.
     pub(super) fn welcome(&self, name: &CanonicalName, now: Timestamp) -> Welcome {
-        let entry = self.people.get(name);
+        let entry = self.person(name);
         let validity = entry.and_then(|entry| self.validity(name, entry));
         Welcome {
             groups: self.memberships.of(name),
@@ -391,7 +408,7 @@ impl Directory {
     /// Whether what a login was decided on still stands: an administrator's change that was
     /// acknowledged meanwhile must hold.
     pub(super) fn stands(&self, consume: &Consume) -> bool {
-        let Some(person) = self.people.get(consume.person()) else {
+        let Some(person) = self.person(consume.person()) else {
             return false;
         };
         let validity = self.validity(consume.person(), person);
@@ -420,7 +437,7 @@ impl Directory {
 
     /// The token of a person, whatever its state.
     pub(super) fn token_of(&self, name: &CanonicalName) -> Option<TokenSerial> {
-        self.people.get(name)?.token
+        self.person(name)?.token
     }
 
     /// The highest step of a token that nothing may use again.

@@ -206,7 +206,6 @@ impl Memory {
     async fn rebuild<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
         let mut directory = Directory::default();
         self.load_people(tx, &mut directory).await?;
-        self.load_administrators(tx, &mut directory).await?;
         self.load_tokens(tx, &mut directory).await?;
         self.load_config(tx, &mut directory).await?;
         directory.set_floor(mark(tx, FLOOR).await?.map(Timestamp::from_micros));
@@ -257,21 +256,31 @@ impl Memory {
         }
     }
 
-    async fn load_administrators<T: Tx>(
+    /// The administrators with their passwords open. Entries that name one person let nobody in: the
+    /// password of one would give the rights of another.
+    pub(super) fn open_administrators(
         &self,
-        tx: &mut T,
-        directory: &mut Directory,
-    ) -> Result<(), SqlError> {
-        for object in entries::objects(tx, Vdom::ROOT, &ADMIN).await? {
-            if let Ok(name) = administrator::person(&object.key) {
-                directory.put_person(name, self.administrator(&object));
+        objects: &[Object],
+    ) -> HashMap<CanonicalName, PersonEntry> {
+        let mut administrators = HashMap::with_capacity(objects.len());
+        let mut shared = HashSet::new();
+        for object in objects {
+            let Ok(name) = administrator::person(&object.key) else {
+                tracing::error!(administrator = %object.key, "this name can be nobody's: rename it");
+                continue;
+            };
+            let entry = self.administrator(object);
+            if administrators.insert(name.clone(), entry).is_some() {
+                tracing::error!(administrator = %object.key, "another administrator has this name: rename one, or neither gets in");
+                shared.insert(name);
             }
         }
-        Ok(())
+        administrators.retain(|name, _| !shared.contains(name));
+        administrators
     }
 
     /// An administrator as the login path knows people. A password that cannot be opened is none.
-    pub(super) fn administrator(&self, object: &Object) -> PersonEntry {
+    fn administrator(&self, object: &Object) -> PersonEntry {
         let phc = self.open_secret(object, "password");
         let password = phc.as_ref().and_then(|phc| {
             let phc = std::str::from_utf8(phc.expose()).ok()?;
@@ -288,6 +297,8 @@ impl Memory {
         tx: &mut T,
         directory: &mut Directory,
     ) -> Result<(), SqlError> {
+        let administrators = administrators(tx).await?;
+        directory.set_administrators(self.open_administrators(&administrators));
         let clients = clients(tx).await?;
         directory.set_clients(self.open_clients(&clients));
         for object in entries::objects_everywhere(tx, &GROUP).await? {
@@ -300,6 +311,11 @@ impl Memory {
         directory.set_authenticating(authenticating(tx).await?);
         Ok(())
     }
+}
+
+/// The administrators.
+pub(super) async fn administrators<T: Tx>(tx: &mut T) -> Result<Vec<Object>, SqlError> {
+    entries::objects(tx, Vdom::ROOT, &ADMIN).await
 }
 
 /// The RADIUS clients of all virtual domains that are not disabled.
