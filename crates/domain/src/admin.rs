@@ -523,7 +523,7 @@ pub fn apply(
     by: &Authority,
     now: Timestamp,
 ) -> Result<Plan, AdminError> {
-    rights::permit(&operation, by)?;
+    rights::permit(&operation, &facts, by)?;
     vdoms::exists(&operation, &facts)?;
     let context = Context::new(&facts, entropy, &by.actor, now, Manner::Typed);
     match operation {

@@ -262,6 +262,20 @@ async fn who_may_only_look_changes_nothing_but_the_own_password() {
 }
 
 #[tokio::test]
+async fn who_was_deleted_does_not_come_back_by_setting_a_password() {
+    let (_dir, store) = administered().await;
+    let mut second = by(&store, SUPER_ADMIN_READONLY).await;
+    second.actor.name = "second".into();
+    run(&store, delete(&ADMIN, "second"), START).await;
+    let own = configure(&ADMIN, "second", vec![password()]);
+    let done = store.administer(own, entropy(SEED), second, START, None);
+    let Err(Failure::Refused(AdminError::NotFound { .. })) = done.await else {
+        panic!("no entry, no password");
+    };
+    assert!(!is_known(&store, "second"));
+}
+
+#[tokio::test]
 async fn only_super_admin_makes_administrators_and_profiles() {
     let (_dir, store) = administered().await;
     let prof_admin = by(&store, PROF_ADMIN).await;

@@ -1,6 +1,6 @@
 //! Who may do what: the last word, whichever interface an operation comes through.
 
-use super::{AdminError, Edit, Operation};
+use super::{AdminError, Edit, Facts, Operation};
 use crate::access::Authority;
 use crate::schema::{ADMIN, FORTITOKEN, LOCAL, Place, Table};
 use crate::vdom::Vdom;
@@ -18,12 +18,19 @@ pub(super) fn change(place: &Place, by: &Authority) -> Result<(), AdminError> {
 }
 
 /// Refuses what the authority has no right to.
-pub(super) fn permit(operation: &Operation, by: &Authority) -> Result<(), AdminError> {
+pub(super) fn permit(
+    operation: &Operation,
+    facts: &Facts,
+    by: &Authority,
+) -> Result<(), AdminError> {
     let Some((table, vdom)) = changed(operation) else {
         return Ok(());
     };
-    if by.may_change(table, vdom) || is_own_password(operation, by) {
+    if by.may_change(table, vdom) {
         return Ok(());
+    }
+    if is_own_password(operation, by) {
+        return still_here(facts, by);
     }
     Err(AdminError::Denied {
         profile: by.profile.name.clone(),
@@ -66,6 +73,17 @@ fn is_own_password(operation: &Operation, by: &Authority) -> bool {
         Edit::Children(..) => false,
     };
     is_own(place, by) && edits.iter().all(is_password)
+}
+
+/// Whoever was deleted meanwhile would come back by setting a password.
+fn still_here(facts: &Facts, by: &Authority) -> Result<(), AdminError> {
+    match facts.object {
+        Some(_) => Ok(()),
+        None => Err(AdminError::NotFound {
+            table: &ADMIN,
+            key: by.actor.name.clone(),
+        }),
+    }
 }
 
 fn is_own(place: &Place, by: &Authority) -> bool {
