@@ -47,9 +47,15 @@ async fn administered() -> (TempDir, GatewayStore) {
     };
     run(&store, imported, START).await;
     for name in ["admin", "second"] {
-        run(&store, configure(&ADMIN, name, vec![password()]), START).await;
+        run(&store, first_of(name), START).await;
     }
     (dir, store)
+}
+
+/// With every right.
+fn first_of(name: &str) -> Operation {
+    let profile = set(&ADMIN, "accprofile", SUPER_ADMIN);
+    configure(&ADMIN, name, vec![password(), profile])
 }
 
 fn password() -> Edit {
@@ -276,6 +282,19 @@ async fn who_was_deleted_does_not_come_back_by_setting_a_password() {
 }
 
 #[tokio::test]
+async fn nobody_gets_a_profile_by_naming_none() {
+    let (_dir, store) = administered().await;
+    let profile = ADMIN.field("accprofile").unwrap();
+    for operation in [
+        configure(&ADMIN, "third", vec![password()]),
+        configure(&ADMIN, "second", vec![Edit::Unset(profile)]),
+    ] {
+        let error = refused(&store, operation).await;
+        assert_eq!(error.return_code(), -56, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn only_super_admin_makes_administrators_and_profiles() {
     let (_dir, store) = administered().await;
     let prof_admin = by(&store, PROF_ADMIN).await;
@@ -338,8 +357,8 @@ async fn two_administrators_are_never_one_person() {
         to: "SECOND".into(),
     };
     for operation in [
-        configure(&ADMIN, "Second", vec![password()]),
-        configure(&ADMIN, "EXAMPLE\\second", vec![password()]),
+        first_of("Second"),
+        first_of("EXAMPLE\\second"),
         renamed("admin", "SECOND"),
         copied,
     ] {
@@ -358,7 +377,7 @@ async fn two_administrators_are_never_one_person() {
 #[tokio::test]
 async fn administrators_of_one_name_get_in_when_one_is_gone() {
     let (dir, store) = administered().await;
-    run(&store, configure(&ADMIN, "other", vec![password()]), START).await;
+    run(&store, first_of("other"), START).await;
     drop(store);
     let file = rusqlite::Connection::open(dir.path().join("gateway.db")).unwrap();
     let same = "UPDATE config SET entry = 'SECOND' WHERE entry = 'other'";

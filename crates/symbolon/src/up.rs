@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use data_encoding::BASE32_NOPAD;
-use domain::access::Authority;
+use domain::access::{Authority, SUPER_ADMIN};
 use domain::admin::{Edit, Operation};
 use domain::audit::Actor;
 use domain::licensing::AccountName;
@@ -335,6 +335,7 @@ async fn first_administrator(store: &GatewayStore) -> Result<Option<Zeroizing<St
     let password = Zeroizing::new(groups.join("-"));
     let set = |name: &str, value| ADMIN.field(name).map(|field| Edit::Set(field, value));
     let edits = [
+        set("accprofile", Value::Text(SUPER_ADMIN.into())),
         set("password", Value::Secret(password.clone())),
         set("force-password-change", Value::Text("enable".into())),
     ];

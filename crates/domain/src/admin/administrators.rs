@@ -22,6 +22,8 @@ pub(super) fn changed(
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     required(object, "password", "the administrator's password")?;
+    let why = "what the administrator may do, such as prof_admin";
+    required(object, "accprofile", why)?;
     let name = nobody_else(&object.key, None, &facts)?;
     if object.text("two-factor") == "fortitoken" {
         let why = "the serial number of the administrator's token";

@@ -35,6 +35,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "access profiles",
         sql: ACCESS_PROFILES,
     },
+    Migration {
+        name: "administrators name their profile",
+        sql: PROFILES_NAMED,
+    },
 ];
 
 /// Who knows a person's password: `password` is this unit.
@@ -244,3 +248,59 @@ INSERT INTO config (path, vdom, entry, field, value)
     UNION ALL
     SELECT 'system accprofile', 'root', name, 'scope', scope FROM profile WHERE scope <> 'vdom';
 ";
+
+/// An administrator's entry without a profile had that of `super_admin`.
+const PROFILES_NAMED: &str = "
+INSERT INTO config (path, vdom, entry, field, value)
+    SELECT path, vdom, entry, 'accprofile', 'super_admin' FROM config AS administrator
+    WHERE path = 'system admin' AND field = '' AND NOT EXISTS (
+        SELECT 1 FROM config AS named
+        WHERE named.path = administrator.path AND named.vdom = administrator.vdom
+            AND named.entry = administrator.entry AND named.field = 'accprofile');
+INSERT INTO reference (vdom, path, entry, field, target, name)
+    SELECT vdom, path, entry, field, 'system accprofile', value FROM config
+    WHERE path = 'system admin' AND field = 'accprofile' AND value = 'super_admin'
+    ON CONFLICT DO NOTHING;
+";
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn who_had_every_right_by_default_keeps_it_and_the_others_theirs() {
+        let before = MIGRATIONS
+            .iter()
+            .take_while(|step| step.sql != PROFILES_NAMED);
+        let database = Connection::open_in_memory().unwrap();
+        for migration in before {
+            database.execute_batch(migration.sql).unwrap();
+        }
+        let insert = "INSERT INTO config VALUES ('system admin', 'root', ?1, ?2, ?3)";
+        for row in [
+            ["admin", "", ""],
+            ["eve", "", ""],
+            ["eve", "accprofile", "prof_admin"],
+        ] {
+            database.execute(insert, row).unwrap();
+        }
+        database.execute_batch(PROFILES_NAMED).unwrap();
+
+        let named = "SELECT entry || ' ' || value FROM config \
+                     WHERE path = 'system admin' AND field = 'accprofile' ORDER BY entry";
+        assert_eq!(
+            texts(&database, named),
+            ["admin super_admin", "eve prof_admin"]
+        );
+        let index = "SELECT entry || ' ' || name FROM reference";
+        assert_eq!(texts(&database, index), ["admin super_admin"]);
+    }
+
+    fn texts(database: &Connection, sql: &str) -> Vec<String> {
+        let mut rows = database.prepare(sql).unwrap();
+        let texts = rows.query_map([], |row| row.get(0)).unwrap();
+        texts.map(Result::unwrap).collect()
+    }
+}

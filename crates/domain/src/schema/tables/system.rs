@@ -294,7 +294,7 @@ pub static ADMIN: Table = Table {
         field(
             "accprofile",
             Kind::Reference(&["system accprofile"]),
-            "super_admin",
+            "",
             "Access profile for this administrator. Access profiles control administrator access to features.",
         ),
         field("ip6-trusthost1", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
