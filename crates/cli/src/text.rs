@@ -4,6 +4,7 @@
 //! either. It decides nothing: whether an entry fits to the others is for the operation that takes
 //! it in.
 
+mod frame;
 mod header;
 mod reader;
 mod strangers;
@@ -131,6 +132,17 @@ pub enum TextError {
         line: u32,
         /// Where begins what is open.
         open: u32,
+    },
+    /// A statement stands where none of its kind can.
+    #[error(
+        "line {line}: '{statement}' cannot stand there: above it a 'next' or an 'end' is missing, or there \
+         is one too many; what belongs to which entry cannot be told"
+    )]
+    Misplaced {
+        /// Its line.
+        line: u32,
+        /// Its first word, or `config` with the table's path.
+        statement: Box<str>,
     },
     /// It has other lines than when it was written.
     #[error(

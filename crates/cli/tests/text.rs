@@ -196,19 +196,99 @@ fn what_is_no_configuration_is_refused() {
 
 #[test]
 fn lines_that_stand_nowhere_are_named_and_the_rest_is_taken() {
-    let text = "FGT # show user local\r\nconfig user local\r\n    set status enable\r\n    edit \"an\u{e9}\"\r\n\
-                next now\r\n    next\r\nend\r\nend\r\nappend x\r\n";
+    let text = "FGT # show user local\r\nconfig user local\r\n    delete ben\r\n    edit \"an\u{e9}\"\r\n\
+                    next\r\nend\r\nabort\r\n";
     assert_eq!(entries(text), ["4 root user local an\u{e9}:"]);
-    let expected = [
-        (1, "FGT"),
-        (3, "set"),
-        (5, "next"),
-        (8, "end"),
-        (9, "append"),
-    ];
+    let expected = [(1, "FGT"), (3, "delete"), (7, "abort")];
     let expected = expected
         .map(|(line, word)| format!("line {line}: {word}: no line of a configuration file"));
     assert_eq!(findings(text), expected);
+}
+
+#[test]
+fn a_file_in_which_a_next_or_an_end_is_missing_or_too_many_is_refused() {
+    const BOB: &str = "config user local\nedit bob\n";
+    for (text, line, statement) in [
+        // What would be the second entry's is not the first one's.
+        (
+            "config system admin\nedit first\nset vdom sales\nedit second\nunset vdom\nnext\nend\n",
+            4,
+            "edit",
+        ),
+        (
+            "config system ntp\nconfig ntpserver\nedit 1\nedit 2\nend\nend\n",
+            4,
+            "edit",
+        ),
+        ("config system global\nedit first\nend\n", 2, "edit"),
+        (
+            &format!("{BOB}config user group\nend\nend\n"),
+            3,
+            "config user group",
+        ),
+        (
+            &format!("{BOB}next\nconfig user group\nend\nend\n"),
+            4,
+            "config user group",
+        ),
+        (
+            &format!("{BOB}next\nconfig anything\nend\nend\n"),
+            4,
+            "config anything",
+        ),
+        (
+            "config system global\nconfig system admin\nend\nend\n",
+            2,
+            "config system admin",
+        ),
+        // A table that is passed over takes no other with it.
+        (
+            "config firewall policy\nedit 1\nconfig user setting\nend\nend\n",
+            3,
+            "config user setting",
+        ),
+        // What stands behind an entry that was closed too early was meant for it.
+        (&format!("{BOB}next\nset workstation pc-4\nend\n"), 4, "set"),
+        (&format!("{BOB}next\nunset passwd\nend\n"), 4, "unset"),
+        (&format!("{BOB}next\nappend vdom sales\nend\n"), 4, "append"),
+        (&format!("{BOB}end\nset workstation pc-4\n"), 4, "set"),
+        (&format!("{BOB}next\nnext\nend\n"), 4, "next"),
+        (&format!("{BOB}end\nend\n"), 4, "end"),
+        (&format!("{BOB}next now\nend\n"), 3, "next"),
+        ("config user local\nedit bob smith\nend\n", 2, "edit"),
+        ("config\nedit bob\nend\n", 1, "config"),
+        // What is meant for one virtual domain comes into no other.
+        (
+            "config vdom\nedit sales\nconfigure user local\nedit bob\nnext\nend\nend\n",
+            4,
+            "edit",
+        ),
+        ("config vdom\nedit sales\nedit lab\nend\n", 3, "edit"),
+        (
+            "config vdom\nconfig user local\nend\nend\n",
+            2,
+            "config user local",
+        ),
+    ] {
+        let statement = statement.into();
+        assert_eq!(
+            read(text.as_bytes(), Vdom::ROOT).unwrap_err(),
+            TextError::Misplaced { line, statement },
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_virtual_domain_that_cannot_be_here_takes_nothing_else_with_it() {
+    let text = "config vdom\nedit \"no such name\"\nnext\nedit sales\nnext\nend\n\
+                config vdom\nedit \"no such name\"\nconfig user local\nedit ann\nnext\nend\nnext\n\
+                edit sales\nconfig user local\nedit bob\nnext\nend\nend\n";
+    assert_eq!(
+        entries(text),
+        ["4 root vdom sales:", "16 sales user local bob:"]
+    );
+    assert_eq!(findings(text).len(), 3);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use domain::admin::{Edit, Incoming};
 use domain::schema::{Access, Field, Object, Place, Scope, Shape, Table, VDOM};
 use domain::vdom::Vdom;
 
+use super::frame::{Base, Draft, Frame, Skipping};
 use super::strangers::{restricts, shown};
 use super::{Document, Entry, Finding, Header, TextError};
 use crate::render::named;
@@ -45,41 +46,22 @@ struct Reader {
     document: Document,
 }
 
-/// The part of the unit.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Base {
-    Top,
-    Global,
-    Vdoms,
-    Vdom(Vdom),
-}
-
-/// What is open, the innermost last.
-enum Frame {
-    Table(&'static Table),
-    Entry(Draft),
-    ChildTable(&'static Table, Vec<Object>),
-    ChildEntry(Object),
-}
-
-/// An entry that is not complete yet.
-struct Draft {
-    entry: Entry,
-    /// Whether something in it cannot be left out without making it another entry.
-    spoilt: bool,
-}
-
-/// A block that nothing is taken from.
-struct Skipping {
-    from: u32,
-    what: String,
-    why: &'static str,
-    /// How many `end` are missing.
-    depth: u32,
-}
+/// Characters of a statement that is repeated: enough for every path.
+const SHOWN_MAX: usize = 40;
 
 const NO_TABLE: &str = "this unit has no such table";
 const NO_FIELD: &str = "this unit has no such field";
+const NO_VDOM: &str = "the VDOM in which it stands cannot be here";
+const VDOM_NAMES: &str = "a VDOM's name has 1 to 31 of A-Z, a-z, 0-9, '-' and '_'";
+
+/// What stands in an entry and nowhere else.
+const OF_ENTRIES: [&str; 6] = ["set", "unset", "append", "unselect", "select", "clear"];
+
+/// Whether this path names a table that stands in no other: where one begins inside of another, the
+/// other lacks its end. Paths of one word are those of child tables too.
+fn is_whole_table(path: &str) -> bool {
+    path.contains(' ') && Table::at(path).is_some()
+}
 
 impl Reader {
     fn new(vdom: Vdom) -> Self {
@@ -111,8 +93,7 @@ impl Reader {
             }
             None => {
                 self.first = self.line;
-                self.settle(Statement::begin(line), line.len());
-                return Ok(());
+                return self.settle(Statement::begin(line), line.len());
             }
         };
         if length > STATEMENT_MAX {
@@ -120,20 +101,20 @@ impl Reader {
             return Err(TextError::CutOff { line, open });
         }
         statement.add(line);
-        self.settle(statement, length);
-        Ok(())
+        self.settle(statement, length)
     }
 
-    fn settle(&mut self, statement: Statement, length: usize) {
+    fn settle(&mut self, statement: Statement, length: usize) -> Result<(), TextError> {
         if statement.is_open() {
             self.open = Some((statement, length));
-            return;
+            return Ok(());
         }
         let words = statement.into_words();
         if let [verb, rest @ ..] = &words[..] {
-            self.statement(verb, rest);
+            self.statement(verb, rest)?;
         }
         self.garbled = false;
+        Ok(())
     }
 
     fn finish(self) -> Result<Document, TextError> {
@@ -169,17 +150,9 @@ impl Reader {
         entry.or(is_open.then_some(self.first))
     }
 
-    fn statement(&mut self, verb: &str, words: &[String]) {
-        if let Some(skipping) = &mut self.skipping {
-            match verb {
-                "config" => skipping.depth += 1,
-                "end" => skipping.depth -= 1,
-                _ => {}
-            }
-            if skipping.depth == 0 {
-                self.skipped();
-            }
-            return;
+    fn statement(&mut self, verb: &str, words: &[String]) -> Result<(), TextError> {
+        if self.skipping.is_some() {
+            return self.pass_over(verb, words);
         }
         match (verb, words) {
             ("config", [_, ..]) => self.config(&words.join(" ")),
@@ -188,14 +161,46 @@ impl Reader {
             ("unset", [field]) => self.unset(field),
             ("next", []) => self.next(),
             ("end", []) => self.end(),
+            ("config" | "edit" | "next" | "end", _) => Err(self.misplaced(verb)),
             _ => self.not_understood(verb),
         }
     }
 
-    fn not_understood(&mut self, verb: &str) {
+    fn pass_over(&mut self, verb: &str, words: &[String]) -> Result<(), TextError> {
+        let path = words.join(" ");
+        if verb == "config" && is_whole_table(&path) {
+            return Err(self.misplaced(&format!("config {path}")));
+        }
+        let Some(skipping) = &mut self.skipping else {
+            return Ok(());
+        };
+        match verb {
+            "config" => skipping.depth += 1,
+            "end" => skipping.depth -= 1,
+            _ => {}
+        }
+        if skipping.depth == 0 {
+            self.skipped();
+        }
+        Ok(())
+    }
+
+    /// What is set where no entry is open was meant for one that was closed too early.
+    fn not_understood(&mut self, verb: &str) -> Result<(), TextError> {
+        if self.table().is_none() && OF_ENTRIES.contains(&verb) {
+            return Err(self.misplaced(verb));
+        }
         // What follows may be secret.
-        let verb: String = verb.chars().take(40).collect();
+        let verb: String = verb.chars().take(SHOWN_MAX).collect();
         self.find(format!("{verb}: no line of a configuration file"));
+        Ok(())
+    }
+
+    fn misplaced(&self, statement: &str) -> TextError {
+        TextError::Misplaced {
+            line: self.first,
+            statement: statement.chars().take(SHOWN_MAX).collect(),
+        }
     }
 
     fn find(&mut self, text: impl Into<String>) {
@@ -224,27 +229,37 @@ impl Reader {
         }
     }
 
-    fn config(&mut self, path: &str) {
+    fn config(&mut self, path: &str) -> Result<(), TextError> {
         self.configures = true;
         match self.frames.last() {
-            None => self.config_table(path),
-            Some(Frame::Entry(Draft { entry, .. })) => match entry.place().table().child(path) {
-                Some(table) => self.frames.push(Frame::ChildTable(table, Vec::new())),
-                None => {
-                    let what = format!("{} / config {path}", named(entry.place()));
-                    self.skip(what, NO_TABLE);
-                }
-            },
-            Some(Frame::ChildEntry(_) | Frame::Table(_) | Frame::ChildTable(..)) => {
-                self.skip(format!("config {path}"), NO_TABLE);
+            None if self.base != Base::Vdoms => self.config_table(path),
+            Some(Frame::Entry(draft)) if draft.table().child(path).is_some() => {
+                let child = draft.table().child(path);
+                let frame = child.map(|table| Frame::ChildTable(table, Vec::new()));
+                self.frames.extend(frame);
             }
+            Some(Frame::Entry(_) | Frame::ChildEntry(_)) if !is_whole_table(path) => {
+                let what = format!("{} / config {path}", self.entry_named());
+                self.skip(what, NO_TABLE);
+            }
+            _ => return Err(self.misplaced(&format!("config {path}"))),
         }
+        Ok(())
+    }
+
+    fn entry_named(&self) -> String {
+        let named = self.frames.iter().find_map(|frame| match frame {
+            Frame::Entry(draft) => Some(named(draft.entry.place())),
+            _ => None,
+        });
+        named.unwrap_or_default()
     }
 
     fn config_table(&mut self, path: &str) {
         match (path, self.base) {
             ("global", Base::Top) => return self.base = Base::Global,
             ("vdom", Base::Top) => return self.base = Base::Vdoms,
+            (_, Base::NoVdom) => return self.skip(format!("config {path}"), NO_VDOM),
             _ => {}
         }
         let what = || format!("config {path}");
@@ -252,10 +267,6 @@ impl Reader {
             return self.skip(what(), NO_TABLE);
         };
         match (self.base, table.scope) {
-            (Base::Top, _) | (Base::Global, Scope::Global) | (Base::Vdom(_), Scope::Vdom) => {}
-            (Base::Vdoms, _) => {
-                return self.skip(what(), "a table stands in a VDOM, behind 'edit'");
-            }
             (Base::Global, Scope::Vdom) => {
                 return self.skip(
                     what(),
@@ -265,6 +276,7 @@ impl Reader {
             (Base::Vdom(_), Scope::Global) => {
                 return self.skip(what(), "the unit has it once, under 'config global'");
             }
+            _ => {}
         }
         let frame = match table.shape {
             Shape::Keyed(_) => Frame::Table(table),
@@ -276,7 +288,7 @@ impl Reader {
     fn draft(&self, table: &'static Table, key: &str) -> Draft {
         let vdom = match self.base {
             Base::Vdom(vdom) => vdom,
-            Base::Top | Base::Global | Base::Vdoms => self.vdom,
+            Base::Top | Base::Global | Base::Vdoms | Base::NoVdom => self.vdom,
         };
         let place = Place::new(vdom, table, key);
         Draft {
@@ -292,7 +304,7 @@ impl Reader {
         }
     }
 
-    fn edit(&mut self, key: &str) {
+    fn edit(&mut self, key: &str) -> Result<(), TextError> {
         match self.frames.last() {
             Some(Frame::Table(table)) => {
                 let draft = self.draft(table, key);
@@ -303,18 +315,18 @@ impl Reader {
                 self.frames.push(Frame::ChildEntry(child));
             }
             None if self.base == Base::Vdoms => self.edit_vdom(key),
-            None | Some(Frame::Entry(_) | Frame::ChildEntry(_)) => self.not_understood("edit"),
+            None | Some(Frame::Entry(_) | Frame::ChildEntry(_)) => {
+                return Err(self.misplaced("edit"));
+            }
         }
+        Ok(())
     }
 
     /// All of them are named once before any is filled: the first naming makes them.
     fn edit_vdom(&mut self, key: &str) {
         let Ok(vdom) = Vdom::parse(key) else {
-            let what = format!("config vdom / edit {key}");
-            return self.skip(
-                what,
-                "a VDOM's name has 1 to 31 of A-Z, a-z, 0-9, '-' and '_'",
-            );
+            self.base = Base::NoVdom;
+            return self.find(format!("config vdom / edit {key}: {VDOM_NAMES}"));
         };
         self.base = Base::Vdom(vdom);
         let entries = &mut self.document.entries;
@@ -325,35 +337,35 @@ impl Reader {
         }
     }
 
-    fn set(&mut self, name: &str, words: &[String]) {
+    fn set(&mut self, name: &str, words: &[String]) -> Result<(), TextError> {
         let Some(table) = self.table() else {
-            return self.not_understood("set");
+            return Err(self.misplaced("set"));
         };
-        let Some(field) = table.field(name) else {
-            return self.unknown("set", name, words);
-        };
-        if self.garbled {
-            return self.spoil(field, "set", words, "it is not UTF-8");
+        match table.field(name) {
+            None => self.unknown("set", name, words),
+            Some(field) if self.garbled => self.spoil(field, words, "it is not UTF-8"),
+            Some(field) => match field.read(words) {
+                Ok(value) => self.keep(Edit::Set(field, value)),
+                Err(error) => self.spoil(field, words, &error.to_string()),
+            },
         }
-        match field.read(words) {
-            Ok(value) => self.keep(Edit::Set(field, value)),
-            Err(error) => self.spoil(field, "set", words, &error.to_string()),
-        }
+        Ok(())
     }
 
-    fn unset(&mut self, name: &str) {
+    fn unset(&mut self, name: &str) -> Result<(), TextError> {
         let Some(table) = self.table() else {
-            return self.not_understood("unset");
+            return Err(self.misplaced("unset"));
         };
         match table.field(name) {
             Some(field) => self.keep(Edit::Unset(field)),
             None => self.unknown("unset", name, &[]),
         }
+        Ok(())
     }
 
     fn table(&self) -> Option<&'static Table> {
         match self.frames.last()? {
-            Frame::Entry(draft) => Some(draft.entry.place().table()),
+            Frame::Entry(draft) => Some(draft.table()),
             Frame::ChildEntry(child) => Some(child.table),
             Frame::Table(_) | Frame::ChildTable(..) => None,
         }
@@ -368,9 +380,9 @@ impl Reader {
         }
     }
 
-    fn spoil(&mut self, field: &'static Field, verb: &str, words: &[String], why: &str) {
+    fn spoil(&mut self, field: &'static Field, words: &[String], why: &str) {
         let shown = shown(field.name, Some(field), words);
-        let line = format!("{verb} {}{shown}: {why}", field.name);
+        let line = format!("set {}{shown}: {why}", field.name);
         if field.access == Access::System {
             self.find(line);
         } else {
@@ -407,20 +419,19 @@ impl Reader {
         }
     }
 
-    fn next(&mut self) {
+    fn next(&mut self) -> Result<(), TextError> {
         match (self.frames.last(), self.base) {
-            (Some(Frame::Entry(draft)), _) if draft.entry.place().table().key().is_some() => {
-                self.close();
-            }
+            (Some(Frame::Entry(draft)), _) if draft.is_keyed() => self.close(),
             (Some(Frame::ChildEntry(_)), _) => self.close(),
-            (None, Base::Vdom(_)) => self.base = Base::Vdoms,
-            _ => self.not_understood("next"),
+            (None, Base::Vdom(_) | Base::NoVdom) => self.base = Base::Vdoms,
+            _ => return Err(self.misplaced("next")),
         }
+        Ok(())
     }
 
-    fn end(&mut self) {
+    fn end(&mut self) -> Result<(), TextError> {
         match (self.frames.last(), self.base) {
-            (Some(Frame::Entry(draft)), _) if draft.entry.place().table().key().is_some() => {
+            (Some(Frame::Entry(draft)), _) if draft.is_keyed() => {
                 self.close();
                 self.close();
             }
@@ -429,9 +440,10 @@ impl Reader {
                 self.close();
             }
             (Some(_), _) => self.close(),
-            (None, Base::Top) => self.not_understood("end"),
-            (None, Base::Global | Base::Vdoms | Base::Vdom(_)) => self.base = Base::Top,
+            (None, Base::Top) => return Err(self.misplaced("end")),
+            (None, _) => self.base = Base::Top,
         }
+        Ok(())
     }
 
     /// Closes the innermost frame, and puts what it holds where it belongs.
