@@ -292,6 +292,28 @@ fn a_virtual_domain_that_cannot_be_here_takes_nothing_else_with_it() {
 }
 
 #[test]
+fn an_entry_with_a_line_that_is_not_understood_is_left_out() {
+    for line in [
+        "append vdom sales",
+        "sett vdom sales",
+        "set",
+        "unset vdom comments",
+        "--More--",
+    ] {
+        let text = format!("config system admin\nedit ann\n{line}\nnext\nedit ben\nnext\nend\n");
+        assert_eq!(entries(&text), ["5 root system admin ben:"], "{line}");
+        let verb = line.split(' ').next().unwrap();
+        assert_eq!(
+            findings(&text),
+            [format!(
+                "line 3: {verb}: no line of a configuration file; config system admin / edit ann is left out"
+            )]
+        );
+        assert_eq!(document(&text).left_out, 1);
+    }
+}
+
+#[test]
 fn a_value_that_is_not_utf8_is_named() {
     let text =
         b"config user fortitoken\nedit FTK200BHV1KRZCC0\nset comments \"M\xfcller\"\nnext\nend\n";

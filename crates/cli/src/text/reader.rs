@@ -185,14 +185,19 @@ impl Reader {
         Ok(())
     }
 
-    /// What is set where no entry is open was meant for one that was closed too early.
+    /// What is set where no entry is open was meant for one that was closed too early. In an entry, a
+    /// line may narrow what the others grant.
     fn not_understood(&mut self, verb: &str) -> Result<(), TextError> {
         if self.table().is_none() && OF_ENTRIES.contains(&verb) {
             return Err(self.misplaced(verb));
         }
         // What follows may be secret.
         let verb: String = verb.chars().take(SHOWN_MAX).collect();
-        self.find(format!("{verb}: no line of a configuration file"));
+        let line = format!("{verb}: no line of a configuration file");
+        match self.table() {
+            Some(_) => self.leave_out(&line),
+            None => self.find(line),
+        }
         Ok(())
     }
 
