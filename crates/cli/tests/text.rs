@@ -326,18 +326,86 @@ fn a_value_that_is_not_utf8_is_named() {
     );
 }
 
+/// Whether an entry with this line is taken.
+fn takes(path: &str, line: &str) -> bool {
+    let text = format!("config {path}\nedit ann\n{line}\nnext\nend\n");
+    !document(&text).entries.is_empty()
+}
+
 #[test]
 fn who_would_be_let_in_for_want_of_a_field_stays_out() {
-    let text = "config system admin\n    edit \"one\"\n        set schedule \"always\"\n    next\n    \
-                edit \"two\"\n        set wildcard disable\n    next\n    edit \"three\"\n        \
-                set wildcard enable\n    next\nend\nconfig user local\n    edit \"four\"\n        \
-                set workstation \"PC-4\"\n    next\nend\n";
-    assert_eq!(entries(text), ["5 root system admin two:"]);
-    let findings = findings(text);
-    let left_out = findings.iter().filter(|it| it.ends_with(" is left out"));
-    assert_eq!(left_out.count(), 3, "{findings:#?}");
+    for (path, lines) in [
+        (
+            "system admin",
+            &[
+                "set schedule always",
+                "set wildcard enable",
+                "set remote-group vpn",
+                "set password-expire 2020-01-01 00:00:00",
+                "set vdmo sales",
+            ][..],
+        ),
+        (
+            "system accprofile",
+            &["set system-execute-telnet disable", "set sysgrp custom"],
+        ),
+        (
+            "system interface",
+            &["set trust-ip-1 192.0.2.0 255.255.255.0"],
+        ),
+        ("user local", &["set workstation PC-4", "set sttus disable"]),
+        ("user fortitoken", &["set sttus lock"]),
+        (
+            "user ldap",
+            &[
+                "set group-filter (memberOf=cn=vpn)",
+                "set two-factor fortitoken-cloud",
+                "set two-factor-filter (mail=*)",
+                "set client-cert-auth enable",
+                "set account-key-filter (mail=%s)",
+            ],
+        ),
+        ("user radius", &["set accept-only vpn"]),
+        ("user radius-client", &["set code-postion after-password"]),
+        ("user password-policy", &["set minimum-lenght 12"]),
+        ("user group", &["set expires 2020-01-01"]),
+    ] {
+        for line in lines {
+            assert!(!takes(path, line), "{path}: {line}");
+        }
+    }
+    let findings = findings("config system admin\nedit one\nset schedule always\nnext\nend\n");
     assert_eq!(
-        findings[0],
-        "line 3: set schedule always: this unit has no such field; config system admin / edit one is left out"
+        findings,
+        [
+            "line 3: set schedule always: this unit has no such field; config system admin / edit one is left out"
+        ]
     );
+}
+
+#[test]
+fn a_field_that_restricts_nobody_keeps_no_entry_out() {
+    for (path, line) in [
+        ("system admin", "set wildcard disable"),
+        ("system admin", "set schedule ''"),
+        ("system admin", "set password-expire 0000-00-00 00:00:00"),
+        ("system admin", "set gui-vdom-menu-favorites x"),
+        ("system accprofile", "set system-execute-ssh enable"),
+        ("system accprofile", "unset later-group"),
+        ("system interface", "set vdom root"),
+        ("system interface", "set trust-ip-1 0.0.0.0 0.0.0.0"),
+        ("user local", "set ppk-secret ENC c2VjcmV0"),
+        ("user ldap", "set member-attr memberOf"),
+        (
+            "user ldap",
+            "set account-key-filter \"(&(userPrincipalName=%s)(!(UserAccountControl:1.2.840.113556.1.4.803:=2)))\"",
+        ),
+        (
+            "user radius",
+            "set switch-controller-acct-fast-framedip-detect 2",
+        ),
+        ("user group", "set expire 14400"),
+    ] {
+        assert!(takes(path, line), "{path}: {line}");
+    }
 }

@@ -4,7 +4,7 @@
 use domain::schema::{ADMIN, Field, LDAP, LOCAL, RADIUS_CLIENT, Table};
 
 use super::{Complaint, Leave, Session, Step, refuse};
-use crate::text::restricts;
+use crate::text::is_known_to_restrict;
 use crate::words;
 
 /// The words that change a field.
@@ -28,7 +28,7 @@ impl Session {
         let exact = table.fields.iter().find(|field| field.name == name);
         match exact.or_else(|| meant.next()) {
             Some(field) => self.spoil(field),
-            None if restricts(table, name, values) => self.remember(name),
+            None if is_known_to_restrict(table, name, values) => self.remember(name),
             None => {}
         }
     }

@@ -1,24 +1,239 @@
 //! Fields that this unit does not have, and values that it does not take: what is said of them.
 
-use domain::schema::{ADMIN, Field, Kind, LOCAL, Table};
+use domain::schema::{
+    ACCPROFILE, ADMIN, FORTITOKEN, Field, GROUP, INTERFACE, Kind, LDAP, LOCAL, NTP_SERVER,
+    PASSWORD_POLICY, RADIUS, RADIUS_CLIENT, Table,
+};
 
-/// Whether a field that is not here would let in fewer, or elsewhere: without it the entry lets in more
-/// than its administrator meant.
-pub(crate) fn restricts(table: &Table, name: &str, words: &[String]) -> bool {
-    let restricting: &[&str] = if table == &ADMIN {
-        &[
-            "guest-auth",
-            "peer-auth",
-            "remote-auth",
-            "schedule",
-            "wildcard",
-        ]
-    } else if table == &LOCAL {
-        &["workstation"]
-    } else {
-        &[]
+/// What is known of the fields that others have in a table and this unit has not.
+struct Strangers {
+    table: &'static Table,
+    /// Without these an entry lets in nobody else. `*` at the end stands for any ending.
+    harmless: &'static [&'static str],
+    /// These restrict whom an entry lets in, from where or to what, unless they hold one of the values
+    /// behind them, joined by `|`. What is not set restricts nobody.
+    restricting: &'static [(&'static str, &'static str)],
+    others: Others,
+}
+
+/// What a field may do of which nothing is known, such as a misspelt one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Restrict,
+    Harmless,
+}
+
+/// An account's key is looked for by it in certificates; this is what the field holds when nobody set it.
+const ACCOUNT_KEY_FILTER: &str =
+    "(&(userPrincipalName=%s)(!(UserAccountControl:1.2.840.113556.1.4.803:=2)))";
+
+/// The tables that say who is let in, from where and to what.
+const STRANGERS: &[Strangers] = &[
+    Strangers {
+        table: &ADMIN,
+        harmless: &[
+            "allow-remove-admin-session",
+            "gui-*",
+            "guest-lang",
+            "history*",
+            "sms-*",
+            "ssh-certificate",
+            "two-factor-authentication",
+            "two-factor-notification",
+        ],
+        restricting: &[
+            ("accprofile-override", "disable"),
+            ("guest-auth", "disable"),
+            ("password-expire", "0000-00-00 00:00:00"),
+            ("peer-auth", "disable"),
+            ("remote-auth", "disable"),
+            ("schedule", ""),
+            ("vdom-override", "disable"),
+            ("wildcard", "disable"),
+        ],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &LOCAL,
+        harmless: &[
+            "ppk-*",
+            "qkd-profile",
+            "saml-server",
+            "sms-*",
+            "tacacs+-server",
+            "two-factor-authentication",
+            "two-factor-notification",
+            "username-case-insensitivity",
+            "username-case-sensitivity",
+        ],
+        restricting: &[("workstation", "")],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &LDAP,
+        harmless: &[
+            "account-key-cert-field",
+            "account-key-processing",
+            "account-key-upn-san",
+            "antiphish",
+            "client-cert",
+            "group-member-check",
+            "group-object-filter",
+            "group-search-base",
+            "member-attr",
+            "password-*",
+            "search-type",
+            "source-port",
+            "two-factor-authentication",
+            "two-factor-notification",
+            "user-info-exchange-server",
+        ],
+        restricting: &[
+            ("account-key-filter", ACCOUNT_KEY_FILTER),
+            ("client-cert-auth", "disable"),
+            ("two-factor", "disable"),
+        ],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &RADIUS,
+        harmless: &[
+            "account-key-cert-field",
+            "account-key-processing",
+            "acct-*",
+            "all-usergroup",
+            "ca-cert",
+            "call-station-id-type",
+            "class",
+            "client-cert",
+            "delimiter",
+            "group-override-attr-type",
+            "h3c-compatibility",
+            "mac-*",
+            "password-renewal",
+            "radius-coa",
+            "rsso*",
+            "server-identity-check",
+            "sso-*",
+            "switch-controller-*",
+            "tls-min-proto-version",
+            "use-group-for-profile",
+            "username-case-sensitive",
+        ],
+        restricting: &[],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &GROUP,
+        harmless: &[
+            "company",
+            "email",
+            "expire",
+            "expire-type",
+            "id",
+            "logic-type",
+            "max-accounts",
+            "mobile-phone",
+            "multiple-guest-add",
+            "password",
+            "sms-*",
+            "sponsor",
+            "user-id",
+            "user-name",
+        ],
+        restricting: &[],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &ACCPROFILE,
+        // They grant something that is not here.
+        harmless: &[
+            "admingrp",
+            "endpoint-control-grp",
+            "mntgrp",
+            "routegrp",
+            "updategrp",
+        ],
+        restricting: &[
+            ("system-execute-ssh", "enable"),
+            ("system-execute-telnet", "enable"),
+        ],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &PASSWORD_POLICY,
+        harmless: &[],
+        restricting: &[],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &FORTITOKEN,
+        harmless: &[],
+        restricting: &[],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &RADIUS_CLIENT,
+        harmless: &[],
+        restricting: &[],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &INTERFACE,
+        harmless: &[],
+        restricting: &[
+            ("trust-ip-1", ANY),
+            ("trust-ip-2", ANY),
+            ("trust-ip-3", ANY),
+            ("trust-ip6-1", ANY),
+            ("trust-ip6-2", ANY),
+            ("trust-ip6-3", ANY),
+        ],
+        // It has some two hundred fields for what the host does.
+        others: Others::Harmless,
+    },
+    Strangers {
+        table: &NTP_SERVER,
+        harmless: &[],
+        restricting: &[("authentication", "disable")],
+        others: Others::Harmless,
+    },
+];
+
+/// Every address.
+const ANY: &str = "0.0.0.0 0.0.0.0|0.0.0.0/0|::/0";
+
+/// Whether a field that is not here may let in fewer, or elsewhere: without it the entry could let in
+/// more than its administrator meant.
+pub(super) fn restricts(table: &Table, name: &str, words: &[String]) -> bool {
+    let Some(strangers) = STRANGERS.iter().find(|known| known.table == table) else {
+        return false;
     };
-    restricting.contains(&name) && words != ["disable"]
+    let value = words.join(" ");
+    let mut restricting = strangers.restricting.iter();
+    match restricting.find(|(restricting, _)| *restricting == name) {
+        _ if value.is_empty() => false,
+        Some((_, neutral)) => !neutral.split('|').any(|neutral| neutral == value),
+        None => strangers.others == Others::Restrict && !strangers.is_harmless(name),
+    }
+}
+
+/// Whether a field that is not here is known to let in fewer. Of what a person mistypes no more is held
+/// against the entry: the refusal is read at once.
+pub(crate) fn is_known_to_restrict(table: &Table, name: &str, words: &[String]) -> bool {
+    let mut known = STRANGERS.iter().filter(|known| known.table == table);
+    let is_named = |known: &Strangers| known.restricting.iter().any(|(known, _)| *known == name);
+    known.any(is_named) && restricts(table, name, words)
+}
+
+impl Strangers {
+    fn is_harmless(&self, name: &str) -> bool {
+        let mut harmless = self.harmless.iter();
+        harmless.any(|harmless| match harmless.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => *harmless == name,
+        })
+    }
 }
 
 /// Values as they are repeated: a secret never, nor what may be one of a field that is not known.
