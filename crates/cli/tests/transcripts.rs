@@ -39,6 +39,7 @@ transcripts! {
     configure_groups
     configure_interfaces
     configure_mail
+    configure_sms
     configure_settings
     authservers
     configure_clients

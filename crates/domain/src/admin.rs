@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::access::Authority;
 use crate::audit::{Actor, Event};
+use crate::contact::{Address, Contact};
 use crate::name::{CanonicalName, UserName};
 use crate::schema::{Field, Object, Place, Table, VDOM, Value};
 use crate::security::Profile;
@@ -24,6 +25,7 @@ mod administrators;
 mod authserver;
 mod clients;
 mod configure;
+mod contacts;
 mod entries;
 mod error;
 mod hardware;
@@ -135,7 +137,7 @@ pub enum Operation {
         /// The server's number and text.
         answer: Box<str>,
     },
-    /// What became of an activation mail.
+    /// What became of the message with an activation code.
     Delivered {
         /// The token that it was about.
         token: TokenSerial,
@@ -144,10 +146,10 @@ pub enum Operation {
     },
 }
 
-/// What became of an activation mail.
+/// What became of the message with an activation code.
 #[derive(Debug)]
 pub enum Delivery {
-    /// The mail server took it.
+    /// The mail or SMS server took it.
     Sent {
         /// For whom.
         to: Box<str>,
@@ -278,8 +280,8 @@ pub struct Owned {
 pub struct Owner {
     /// The name.
     pub name: UserName,
-    /// Where activation codes go.
-    pub email: Option<Box<str>>,
+    /// Where codes go.
+    pub contact: Contact,
 }
 
 impl Facts {
@@ -418,15 +420,15 @@ pub enum Message {
         tokens: Vec<TokenSerial>,
     },
     /// Tell a person how to activate a token.
-    ActivationMail {
+    ActivationCode {
         /// The virtual domain to which both belong.
         vdom: Vdom,
         /// The token.
         token: TokenSerial,
         /// Whose it is.
         user: Box<str>,
-        /// Where the mail goes.
-        to: Box<str>,
+        /// Where it goes.
+        to: Address,
     },
 }
 
@@ -437,7 +439,7 @@ impl Message {
             Self::ActivateLicence { vdom, .. }
             | Self::Provision { vdom, .. }
             | Self::ActivateHardware { vdom, .. }
-            | Self::ActivationMail { vdom, .. } => *vdom,
+            | Self::ActivationCode { vdom, .. } => *vdom,
         }
     }
 }

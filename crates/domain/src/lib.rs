@@ -12,6 +12,7 @@ pub mod answered_names;
 pub mod audit;
 pub mod backend;
 pub mod client;
+pub mod contact;
 pub mod event_log;
 pub mod explain;
 pub mod interface;

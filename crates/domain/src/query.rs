@@ -267,10 +267,10 @@ pub fn about(message: &Message) -> String {
             let serials: Vec<&str> = tokens.iter().map(TokenSerial::as_str).collect();
             format!("activation of {}", serials.join(", "))
         }
-        Message::ActivationMail {
+        Message::ActivationCode {
             token, user, to, ..
         } => {
-            format!("activation mail for {token} to {user} <{to}>")
+            format!("activation {} for {token} to {user} <{to}>", to.channel())
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ident::TokenSerial;
 
 use crate::backend::Kind;
+use crate::contact::Contact;
 use crate::name::UserName;
 use crate::password::PasswordHash;
 use crate::password_policy::History;
@@ -79,8 +80,8 @@ pub struct User {
     pub two_factor: TwoFactor,
     /// The assigned token.
     pub token: Option<TokenSerial>,
-    /// Where activation codes go.
-    pub email: Option<Box<str>>,
+    /// Where codes go.
+    pub contact: Contact,
     /// The entry of `config user password-policy` that judges the user's passwords.
     pub policy: Option<Box<str>>,
     /// When the password was set; nothing if that was before it was recorded.
@@ -123,7 +124,7 @@ impl User {
             radius_server: None,
             two_factor: TwoFactor::Disable,
             token: None,
-            email: None,
+            contact: Contact::default(),
             policy: None,
             password_set: None,
             history: History::default(),

@@ -19,6 +19,7 @@ use domain::admin::{
     Plan, Polled, Supplied, apply,
 };
 use domain::audit::{ActivationStage, Actor, What};
+use domain::contact::Contact;
 use domain::name::{CanonicalName, UserName};
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT, Table, Value};
@@ -100,7 +101,7 @@ fn owned(token: Token, owner: Option<&str>) -> Owned {
         token,
         owner: owner.map(|name| Owner {
             name: UserName::parse(name).unwrap(),
-            email: Some(format!("{name}@example.org").into()),
+            contact: Contact::default().with("email-to", &format!("{name}@example.org")),
         }),
     }
 }
@@ -661,8 +662,8 @@ fn an_answer_makes_the_code_wait_for_the_shorter_time() {
             assert_eq!(waiting.code, code(7));
             assert!(matches!(
                 plan.messages.as_slice(),
-                [Message::ActivationMail { token, to, .. }]
-                    if *token == a && &**to == "alice@example.org"
+                [Message::ActivationCode { token, to, .. }]
+                    if *token == a && to.as_str() == "alice@example.org"
             ));
             assert!(!format!("{plan:?}").contains(code(7).as_str()));
         }
@@ -675,7 +676,7 @@ fn nobody_gets_a_mail_about_a_token_that_nobody_has() {
     let held = facts(vec![], vec![owned(token(a, Stage::Requested), None)]);
     assert!(plan(answer(a, LIFETIME), held).messages.is_empty());
     let mut silent = owned(token(a, Stage::Requested), Some("alice"));
-    silent.owner.as_mut().unwrap().email = None;
+    silent.owner.as_mut().unwrap().contact = Contact::default();
     let held = facts(vec![], vec![silent]);
     assert!(plan(answer(a, LIFETIME), held).messages.is_empty());
 }

@@ -12,6 +12,7 @@ use domain::admin::{
     AdminError, Change, Entropy, Facts, Operation, Owned, Owner, Plan, Use, Uses, apply,
 };
 use domain::audit::{Actor, What};
+use domain::contact::Contact;
 use domain::name::{CanonicalName, UserName};
 use domain::password::SALT_LEN;
 use domain::schema::{FORTITOKEN, LOCAL, Object, Place, RADIUS_CLIENT, Table};
@@ -93,7 +94,7 @@ fn owned(owner: Option<&str>) -> Owned {
         token: Token::imported(Vdom::ROOT, serial(), LicenceSerial::purchased(1)),
         owner: owner.map(|name| Owner {
             name: UserName::parse(name).unwrap(),
-            email: None,
+            contact: Contact::default(),
         }),
     }
 }
@@ -170,7 +171,7 @@ fn tokens_are_neither_renamed_nor_copied() {
 fn a_copy_has_everything_but_may_not_share_a_token() {
     let held = Facts {
         users: vec![User {
-            email: Some("a@example.org".into()),
+            contact: Contact::default().with("email-to", "a@example.org"),
             ..user("alice")
         }],
         ..facts()
@@ -180,7 +181,7 @@ fn a_copy_has_everything_but_may_not_share_a_token() {
         panic!("{:?}", plan.changes);
     };
     assert_eq!(
-        (bob.name.as_written(), bob.email.as_deref()),
+        (bob.name.as_written(), bob.contact.email.as_deref()),
         ("bob", Some("a@example.org"))
     );
     let held = Facts {

@@ -15,6 +15,7 @@ use domain::admin::{
     Report, Restore, Restoring,
 };
 use domain::audit::{Actor, What};
+use domain::contact::Contact;
 use domain::name::UserName;
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{
@@ -86,7 +87,7 @@ impl World {
             },
             owner: owner.map(|user| Owner {
                 name: user.name.clone(),
-                email: None,
+                contact: Contact::default(),
             }),
         }
     }

@@ -6,7 +6,7 @@
 //! - `command_line`: what every administrator's interface shares; `console` is the local socket, [`ssh`]
 //!   the network.
 //! - `event_log`: retention, and what syslog servers get.
-//! - `supply`: the outbox and the poller, towards the token server and the mail server.
+//! - `supply`: the outbox and the poller, towards the token server; `delivery` carries messages to people.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -18,13 +18,13 @@ pub mod clock;
 mod command_line;
 mod console;
 mod debug_log;
+mod delivery;
 mod ending;
 mod event_log;
 mod interfaces;
 pub mod local_socket;
 mod login;
 mod machine;
-mod mail;
 mod network;
 mod qr;
 pub mod radius_server;
@@ -51,12 +51,13 @@ use tracing::warn;
 
 use command_line::{Executor, Unit};
 use debug_log::DebugLog;
+use delivery::Courier;
 use domain::unit::Ending;
 use ending::{Ended, Endings};
 use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
 use login::{AdminLogins, Backends};
-use network::{Endpoint, Hosts, UnitResolver};
+use network::{Endpoint, Hosts, HttpNames, UnitResolver};
 use radius_server::{RadiusServer, Traffics};
 use shelf::Shelf;
 use ssh::{HostKeyError, Listening, Ssh, SshConfig};
@@ -127,9 +128,9 @@ pub enum StartError {
     /// A key that the root key makes.
     #[error(transparent)]
     Sealing(#[from] SealError),
-    /// The client for the token server.
-    #[error("cannot prepare the connection to the token server: {0}")]
-    TokenServer(#[from] reqwest::Error),
+    /// The clients for the token server and for SMS servers.
+    #[error("cannot prepare the connections to the token server and to SMS servers: {0}")]
+    Http(#[from] reqwest::Error),
 }
 
 /// A running gateway.
@@ -178,9 +179,15 @@ impl Gateway {
             Arc::clone(&resolver),
             debug.clone(),
         )?;
+        let courier = Courier::new(
+            Arc::clone(&store),
+            HttpNames(Arc::clone(&resolver)),
+            debug.clone(),
+        )?;
         let supply = Arc::new(Supply::new(
             Arc::clone(&store),
             server,
+            Arc::new(courier),
             sealing_key,
             debug.clone(),
         ));

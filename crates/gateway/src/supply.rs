@@ -13,6 +13,7 @@ use cli::debug::{Place, Source};
 use cli::render::Request as Asked;
 use domain::access::Authority;
 use domain::admin::{AdminError, Delivery, Message, Operation, Phone, Polled, Supplied};
+use domain::contact::{Address, Channel};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Stage};
 use domain::vdom::Vdom;
@@ -31,7 +32,7 @@ use tracing::{info, warn};
 use self::hardware::Activated;
 use crate::clock::{self, NoEntropy};
 use crate::debug_log::DebugLog;
-use crate::mail::{self, Activation, Letter, MailError};
+use crate::delivery::{Activation, Courier, Matter};
 use crate::stopped;
 use crate::token_server::{AskError, TokenServer};
 
@@ -53,7 +54,8 @@ const SILENT_AFTER: Duration = Duration::from_secs(4);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Peer {
     TokenServer,
-    MailServer,
+    Mail,
+    Sms,
 }
 
 impl Peer {
@@ -62,7 +64,10 @@ impl Peer {
             Message::ActivateLicence { .. }
             | Message::Provision { .. }
             | Message::ActivateHardware { .. } => Self::TokenServer,
-            Message::ActivationMail { .. } => Self::MailServer,
+            Message::ActivationCode { to, .. } => match to.channel() {
+                Channel::Email => Self::Mail,
+                Channel::Sms => Self::Sms,
+            },
         }
     }
 }
@@ -80,17 +85,17 @@ pub(crate) enum Report {
         token: Option<TokenSerial>,
         error: WireError,
     },
-    /// A token has its activation code; the mail with it, if one is sent, is this message.
+    /// A token has its activation code; the mail or SMS with it, if one is sent, is this message.
     Provisioned {
         token: TokenSerial,
-        mail: Option<i64>,
+        letter: Option<i64>,
     },
     /// What became of hardware tokens.
     Activated(Vec<Activated>),
-    /// The mail is sent.
-    Mailed { to: Box<str> },
-    /// The mail is not sent, and will not be.
-    NotMailed { token: TokenSerial, why: String },
+    /// The code is sent.
+    Sent { to: Address },
+    /// The code is not sent, and will not be.
+    NotSent { token: TokenSerial, why: String },
     /// Not yet: it is tried again.
     Postponed { asked: Asked, why: String },
 }
@@ -124,6 +129,7 @@ impl From<Failure<AdminError>> for PollError {
 pub(crate) struct Supply {
     store: Arc<GatewayStore>,
     server: TokenServer,
+    courier: Arc<Courier>,
     debug: DebugLog,
     news: Notify,
     reports: Mutex<Reports>,
@@ -162,6 +168,7 @@ impl Supply {
     pub(crate) fn new(
         store: Arc<GatewayStore>,
         server: TokenServer,
+        courier: Arc<Courier>,
         sealing_key: SealingPrivateKey,
         debug: DebugLog,
     ) -> Self {
@@ -169,6 +176,7 @@ impl Supply {
         Self {
             store,
             server,
+            courier,
             debug,
             news: Notify::new(),
             reports,
@@ -299,6 +307,7 @@ impl Supply {
             id,
             message_id,
             message,
+            attempts,
             ..
         } = waiting;
         match message {
@@ -309,9 +318,9 @@ impl Supply {
             Message::ActivateHardware { tokens, .. } => {
                 self.activate_hardware(id, &message_id, &tokens).await
             }
-            Message::ActivationMail {
+            Message::ActivationCode {
                 token, user, to, ..
-            } => self.mail(id, token, &user, to).await,
+            } => self.hand_over(id, token, &user, to, attempts + 1).await,
         }
     }
 
@@ -438,16 +447,18 @@ impl Supply {
         self.nudge();
         Ok(Report::Provisioned {
             token: first,
-            mail: messages.first().copied(),
+            letter: messages.first().copied(),
         })
     }
 
-    async fn mail(
+    /// Has an activation code carried to its person.
+    async fn hand_over(
         &self,
         id: i64,
         serial: TokenSerial,
         user: &str,
-        to: Box<str>,
+        to: Address,
+        attempts: u32,
     ) -> Result<Report, String> {
         let owned = self.store.token(serial).await.map_err(text)?;
         let waiting = match owned.map(|owned| owned.token.stage) {
@@ -455,7 +466,7 @@ impl Supply {
             // Activated, unassigned or expired meanwhile: this code is of no use.
             _ => {
                 self.store.settle(id).await.map_err(text)?;
-                return Ok(Report::NotMailed {
+                return Ok(Report::NotSent {
                     token: serial,
                     why: "the code is no longer valid".into(),
                 });
@@ -467,22 +478,27 @@ impl Supply {
             link: waiting.link.as_str(),
             expires: &waiting.expires.to_string(),
         };
-        let letter = Letter::activation(&to, &activation);
-        match mail::send(&self.store, &self.debug, &letter).await {
+        match self
+            .courier
+            .carry(&to, &Matter::Activation(activation))
+            .await
+        {
             Ok(()) => {
-                let sent = delivered(serial, Delivery::Sent { to: to.clone() });
-                self.take_in(sent, Some(id)).await?;
-                Ok(Report::Mailed { to })
+                let sent = Delivery::Sent {
+                    to: to.as_str().into(),
+                };
+                self.take_in(delivered(serial, sent), Some(id)).await?;
+                Ok(Report::Sent { to })
             }
-            Err(error) if error.is_transient() => Err(error.to_string()),
+            Err(error) if error.is_transient(attempts) => Err(error.to_string()),
             Err(error) => {
-                if !matches!(error, MailError::NotConfigured) {
-                    warn!(token = %serial, %error, "an activation mail is not sent");
+                if !error.is_unconfigured() {
+                    warn!(token = %serial, %error, "an activation code is not sent");
                 }
                 let why = error.to_string().into();
                 self.take_in(delivered(serial, Delivery::Failed { why }), Some(id))
                     .await?;
-                Ok(Report::NotMailed {
+                Ok(Report::NotSent {
                     token: serial,
                     why: error.to_string(),
                 })
@@ -603,7 +619,7 @@ fn asked(message: &Message) -> Asked {
     match message {
         Message::ActivateLicence { .. } => Asked::Import,
         Message::ActivateHardware { .. } => Asked::Activate,
-        Message::Provision { .. } | Message::ActivationMail { .. } => Asked::Provision,
+        Message::Provision { .. } | Message::ActivationCode { .. } => Asked::Provision,
     }
 }
 

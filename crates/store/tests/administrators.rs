@@ -94,7 +94,7 @@ async fn mails(store: &GatewayStore) -> Vec<String> {
     let mails = waiting
         .into_iter()
         .filter_map(|waiting: Waiting| match waiting.message {
-            Message::ActivationMail { user, to, .. } => Some(format!("{user} {to}")),
+            Message::ActivationCode { user, to, .. } => Some(format!("{user} {to}")),
             _ => None,
         });
     mails.collect()

@@ -12,69 +12,14 @@
 
 mod common;
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::path::Path;
 
+use common::mail_server::MailServer;
 use common::phone::{Phone, activation_code};
-use common::{Home, PASSWORD, Running, free_port, python, run, script, tool, until};
+use common::{Home, PASSWORD, Running, free_port, run, tool, until};
 use mail_parser::{Message, MessageParser, MimeHeaders};
 
 const ALICE: &str = "alice@example.org";
-
-/// A running aiosmtpd.
-struct MailServer {
-    child: Child,
-    mails: PathBuf,
-}
-
-impl MailServer {
-    fn start(home: &Home, port: u16, options: &[&str]) -> Self {
-        let mails = home.path("mails");
-        std::fs::create_dir_all(&mails).unwrap();
-        let mut child = python()
-            .arg(script("smtp_server.py"))
-            .args(["--port", &port.to_string(), "--mails"])
-            .arg(&mails)
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(File::create(home.path("mail server's log")).unwrap())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut ready)
-            .unwrap();
-        assert_eq!(ready, "ready\n", "the mail server does not start");
-        Self { child, mails }
-    }
-
-    /// The first mail, once it has arrived.
-    fn mail(&self) -> Vec<u8> {
-        let first = self.mails.join("1.eml");
-        until("the mail arrives", || first.exists());
-        std::fs::read(first).unwrap()
-    }
-
-    /// From where the first mail came, and to whom it went.
-    fn session(&self) -> String {
-        self.mail();
-        std::fs::read_to_string(self.mails.join("1.session")).unwrap()
-    }
-
-    fn is_empty(&self) -> bool {
-        !self.mails.join("1.eml").exists()
-    }
-}
-
-impl Drop for MailServer {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Tells the gateway of a mail server at `port`.
 fn configure(home: &Home, port: u16, settings: &str) {
@@ -228,7 +173,7 @@ fn symptom_14_a_dead_mail_server_is_named_and_the_mail_goes_later() {
     let (home, up, port, token) = system("");
     let said = assign(&home, &token).refused();
     assert!(
-        said.contains(&format!("The activation mail for {token} was not sent yet"))
+        said.contains(&format!("The activation code for {token} was not sent yet"))
             && said.contains(&format!("127.0.0.1:{port}"))
             && said.contains("Connection refused"),
         "{said}"
@@ -272,7 +217,7 @@ fn symptom_14_a_mailbox_that_does_not_exist_is_not_tried_again() {
     let server = MailServer::start(&home, port, &unknown);
     let said = assign(&home, &token).ok();
     assert!(
-        said.contains("No activation mail was sent") && said.contains("no such user here"),
+        said.contains("No activation code was sent") && said.contains("no such user here"),
         "{said}"
     );
     // The administrator hands the code over.

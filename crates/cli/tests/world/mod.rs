@@ -371,10 +371,10 @@ impl World {
             return said(&Outcome::Renewed(token));
         };
         let expires = waiting.expires;
-        match owned.owner.and_then(|owner| owner.email) {
+        match owned.owner.and_then(|owner| owner.contact.for_activation()) {
             Some(to) => said(&Outcome::Mailed {
                 token,
-                to: &to,
+                to: to.as_str(),
                 expires,
             }),
             None => said(&Outcome::Shown(Activation {
@@ -776,7 +776,7 @@ impl World {
         let owner = self.users.iter().find(|user| user.token == Some(serial));
         let owner = owner.map(|user| Owner {
             name: user.name.clone(),
-            email: user.email.clone(),
+            contact: user.contact.clone(),
         });
         Owned {
             token: copy_token(token),
@@ -855,7 +855,7 @@ impl World {
                 Operation::Provisioned(tokens.iter().map(supply).collect())
             }
             Message::ActivateHardware { tokens, .. } => hardware::answers(&tokens),
-            Message::ActivateLicence { .. } | Message::ActivationMail { .. } => return,
+            Message::ActivateLicence { .. } | Message::ActivationCode { .. } => return,
         };
         self.apply(answer).unwrap();
     }

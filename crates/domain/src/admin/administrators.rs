@@ -4,9 +4,10 @@
 use ident::TokenSerial;
 
 use super::configure::required;
-use super::{AdminError, Context, Facts, Manner, Owned, Owner, Plan, supply};
+use super::{AdminError, Context, Facts, Manner, Owned, Owner, Plan, contacts, supply};
 use crate::access::{BUILT_IN, FIXED, SUPER_ADMIN};
 use crate::administrator::person;
+use crate::contact::Contact;
 use crate::name::{CanonicalName, Realm, UserName};
 use crate::schema::{ACCPROFILE, ADMIN, FORTITOKEN, Object, Place, Table};
 use crate::vdom::Vdom;
@@ -24,6 +25,7 @@ pub(super) fn changed(
     required(object, "password", "the administrator's password")?;
     let why = "what the administrator may do, such as prof_admin";
     required(object, "accprofile", why)?;
+    contacts::reachable(&Contact::of(object))?;
     let name = nobody_else(&object.key, None, &facts)?;
     if object.text("two-factor") == "fortitoken" {
         let why = "the serial number of the administrator's token";

@@ -5,12 +5,12 @@ use zeroize::Zeroizing;
 
 use super::administrators::{self, FixedGrants, profile_stays, reassign};
 use super::{AdminError, Change, Context, Edit, Facts, Plan, Reads, Remark};
-use super::{authserver, clients, references, token_entry, users, vdoms};
+use super::{authserver, clients, contacts, references, token_entry, users, vdoms};
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, Realm};
 use crate::password::PasswordHash;
 use crate::public_key::PublicKey;
-use crate::schema::{ADMIN, FORTITOKEN, LDAP, LOCAL, RADIUS, RADIUS_CLIENT, VDOM};
+use crate::schema::{ADMIN, FORTITOKEN, LDAP, LOCAL, RADIUS, RADIUS_CLIENT, SMS_SERVER, VDOM};
 use crate::schema::{Access, Field, KeyForm, Object, Place, Value};
 
 /// What an entry and its edits refer to. A key or reference that cannot exist reads nothing; the
@@ -162,6 +162,9 @@ fn configure_object(
     }
     if table == &RADIUS {
         authserver::upstream(&object)?;
+    }
+    if table == &SMS_SERVER {
+        contacts::sms_server(&object)?;
     }
     let moved = if table == &ADMIN {
         administrators::changed(&object, token_before, facts, context)?

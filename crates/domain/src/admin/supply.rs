@@ -197,15 +197,15 @@ fn waiting(owned: Owned, answer: Supplied, context: &Context<'_>) -> Plan {
             ..owned.token
         })],
         events: vec![context.activation(vdom, serial, owner, ActivationStage::CodeMade, "")],
-        messages: mail(vdom, serial, owned.owner).into_iter().collect(),
+        messages: letter(vdom, serial, owned.owner).into_iter().collect(),
         ..Plan::default()
     }
 }
 
-fn mail(vdom: Vdom, token: TokenSerial, owner: Option<Owner>) -> Option<Message> {
+fn letter(vdom: Vdom, token: TokenSerial, owner: Option<Owner>) -> Option<Message> {
     let owner = owner?;
-    let to = owner.email?;
-    Some(Message::ActivationMail {
+    let to = owner.contact.for_activation()?;
+    Some(Message::ActivationCode {
         vdom,
         token,
         user: Box::from(owner.name.as_written()),
@@ -234,7 +234,7 @@ pub(super) fn refused(
     noted.and(ended)
 }
 
-/// What became of an activation mail.
+/// What became of the message with an activation code.
 pub(super) fn delivered(
     serial: TokenSerial,
     delivery: &Delivery,

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::administrators::{not_taken, reassign};
 use super::configure::foreign;
-use super::{AdminError, Change, Context, Edit, Facts, Manner, Plan, Remark, references};
+use super::{AdminError, Change, Context, Edit, Facts, Manner, Plan, Remark, contacts, references};
 use crate::backend::Kind;
 use crate::name::{Realm, UserName};
 use crate::password::PasswordHash;
@@ -49,6 +49,7 @@ pub(super) fn configure(
     let lacked_password = existing
         .as_ref()
         .is_some_and(|user| user.password.is_none());
+    contacts::reachable(&user.contact)?;
     complete(&user, lacked_password || foreign.is_some(), context)?;
     let (had, has) = (existing.as_ref().and_then(in_use), in_use(&user));
     let moved = if had == has {
@@ -187,11 +188,11 @@ fn edit_user(user: &mut User, edit: Edit, facts: &Facts) -> Result<(), AdminErro
         "ldap-server" => user.ldap_server = unless_empty(text),
         "radius-server" => user.radius_server = unless_empty(text),
         "fortitoken" => user.token = free_token(text, &user.name, facts)?,
-        "email-to" => user.email = unless_empty(text),
         "passwd-policy" => user.policy = unless_empty(text),
         "passwd-time" => user.password_set = Timestamp::from_civil(text),
         "passwd" if matches!(value, Value::Foreign(_)) => {}
         "passwd" => user.password = kept_hash(&value)?,
+        name if user.contact.set(name, text) => {}
         _ => user.kept.set(field, text),
     }
     Ok(())

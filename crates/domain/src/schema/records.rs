@@ -25,7 +25,6 @@ impl From<&User> for Object {
             .with("type", Some(user.keeper.word()))
             .with("two-factor", Some(two_factor))
             .with("fortitoken", user.token.as_ref().map(AsRef::as_ref))
-            .with("email-to", user.email.as_deref())
             .with("ldap-server", user.ldap_server.as_deref())
             .with("radius-server", user.radius_server.as_deref())
             .with_sealed(
@@ -34,8 +33,11 @@ impl From<&User> for Object {
             )
             .with("passwd-policy", user.policy.as_deref())
             .with("passwd-time", set.as_deref());
-        let kept = user.kept.fields();
-        kept.fold(object, |object, (name, text)| object.with(name, Some(text)))
+        let kept = user.kept.fields().map(|(name, text)| (name, Some(text)));
+        user.contact
+            .fields()
+            .chain(kept)
+            .fold(object, |object, (name, text)| object.with(name, text))
     }
 }
 

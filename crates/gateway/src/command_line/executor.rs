@@ -337,14 +337,17 @@ impl Executor {
             }
             Report::Provisioned {
                 token,
-                mail: Some(mail),
+                letter: Some(letter),
             } => {
-                let report = self.report(mail).await;
-                self.mailed(token, report).await
+                let report = self.report(letter).await;
+                self.handed_over(token, report).await
             }
-            Report::Provisioned { token, mail: None } => (self.shown(token).await, false),
-            Report::Mailed { to } => (format!("The activation code was sent to {to}.\n"), false),
-            Report::NotMailed { token, why } => self.not_mailed(token, &why).await,
+            Report::Provisioned {
+                token,
+                letter: None,
+            } => (self.shown(token).await, false),
+            Report::Sent { to } => (format!("The activation code was sent to {to}.\n"), false),
+            Report::NotSent { token, why } => self.not_sent(token, &why).await,
             Report::Activated(activated) => {
                 let told = activated.into_iter().map(|(token, outcome)| match outcome {
                     Ok(()) => rendered(Outcome::Activated(token)),
@@ -360,9 +363,9 @@ impl Executor {
         }
     }
 
-    async fn mailed(&self, token: TokenSerial, report: Option<Report>) -> (String, bool) {
+    async fn handed_over(&self, token: TokenSerial, report: Option<Report>) -> (String, bool) {
         match report {
-            Some(Report::Mailed { to }) => {
+            Some(Report::Sent { to }) => {
                 let expires = match self.stage(token).await {
                     Some(Stage::Provisioning(waiting)) => waiting.expires,
                     _ => clock::now(),
@@ -370,33 +373,33 @@ impl Executor {
                 (
                     Outcome::Mailed {
                         token,
-                        to: &to,
+                        to: to.as_str(),
                         expires,
                     }
                     .render(self.zone),
                     false,
                 )
             }
-            Some(Report::NotMailed { why, .. }) => self.not_mailed(token, &why).await,
+            Some(Report::NotSent { why, .. }) => self.not_sent(token, &why).await,
             Some(Report::Postponed { why, .. }) => (
                 format!(
-                    "The activation mail for {token} was not sent yet: {why}\n\
-                     It is tried again. Check 'show system email-server'; \
+                    "The activation code for {token} was not sent yet: {why}\n\
+                     It is tried again. Check 'show system email-server' and 'show system sms-server'; \
                      'diagnose debug application alertmail -1' shows each attempt.\n"
                 ),
                 true,
             ),
             _ => (
-                format!("The activation mail for {token} waits in the outbox.\n"),
+                format!("The activation code for {token} waits in the outbox.\n"),
                 true,
             ),
         }
     }
 
-    /// Without a mail, the administrator hands the code over.
-    async fn not_mailed(&self, token: TokenSerial, why: &str) -> (String, bool) {
+    /// Without a message, the administrator hands the code over.
+    async fn not_sent(&self, token: TokenSerial, why: &str) -> (String, bool) {
         (
-            format!("No activation mail was sent: {why}.\n") + &self.shown(token).await,
+            format!("No activation code was sent: {why}.\n") + &self.shown(token).await,
             false,
         )
     }

@@ -6,6 +6,7 @@
 
 mod administer;
 mod consume;
+mod contacts;
 mod directory;
 mod entries;
 mod events;

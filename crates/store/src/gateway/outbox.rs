@@ -3,6 +3,7 @@
 use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
 use domain::admin::Message;
+use domain::contact::Address;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use ident::{LicenceCode, TokenSerial};
@@ -79,6 +80,7 @@ const ACTIVATE_LICENCE: &str = "activate-licence";
 const PROVISION: &str = "provision";
 const ACTIVATE_HARDWARE: &str = "activate-hardware";
 const ACTIVATION_MAIL: &str = "activation-mail";
+const ACTIVATION_SMS: &str = "activation-sms";
 
 /// Kind, what it is about (never secret), and the payload (sealed, since licence codes let their
 /// bearer in).
@@ -91,13 +93,18 @@ fn written(message: &Message) -> (&'static str, String, String) {
         Message::ActivateHardware { tokens, .. } => {
             (ACTIVATE_HARDWARE, listed(tokens), listed(tokens))
         }
-        Message::ActivationMail {
+        Message::ActivationCode {
             token, user, to, ..
-        } => (
-            ACTIVATION_MAIL,
-            token.as_str().to_owned(),
-            format!("{token}\n{to}\n{user}"),
-        ),
+        } => {
+            let subject = token.as_str().to_owned();
+            match to {
+                Address::Mail(to) => (ACTIVATION_MAIL, subject, format!("{token}\n{to}\n{user}")),
+                Address::Phone { number, server } => {
+                    let payload = format!("{token}\n{number}\n{server}\n{user}");
+                    (ACTIVATION_SMS, subject, payload)
+                }
+            }
+        }
     }
 }
 
@@ -124,10 +131,22 @@ fn read(vdom: Vdom, kind: &str, payload: &str) -> Option<Message> {
         }
         ACTIVATION_MAIL => {
             let mut parts = payload.splitn(3, '\n');
-            Some(Message::ActivationMail {
+            Some(Message::ActivationCode {
                 vdom,
                 token: TokenSerial::parse(parts.next()?).ok()?,
-                to: parts.next()?.into(),
+                to: Address::Mail(parts.next()?.into()),
+                user: parts.next()?.into(),
+            })
+        }
+        ACTIVATION_SMS => {
+            let mut parts = payload.splitn(4, '\n');
+            Some(Message::ActivationCode {
+                vdom,
+                token: TokenSerial::parse(parts.next()?).ok()?,
+                to: Address::Phone {
+                    number: parts.next()?.into(),
+                    server: parts.next()?.into(),
+                },
                 user: parts.next()?.into(),
             })
         }

@@ -1,10 +1,11 @@
 //! Users and tokens as rows.
 
 use domain::admin::{Named, Owned, Owner};
+use domain::contact::Channel;
 use domain::name::{CanonicalName, Realm, UserName};
 use domain::password::PasswordHash;
 use domain::password_policy::History;
-use domain::schema::{LDAP, LOCAL, PASSWORD_POLICY, Place, RADIUS};
+use domain::schema::{LDAP, LOCAL, PASSWORD_POLICY, Place, RADIUS, SMS_SERVER};
 use domain::time::Timestamp;
 use domain::token::{
     ActivationFailure, ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus,
@@ -14,6 +15,7 @@ use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step};
 
+use super::contacts;
 use super::directory::Progress;
 use super::events::step_value;
 use super::references::{self, Reference};
@@ -26,7 +28,8 @@ macro_rules! select_people {
     ($rest:literal) => {
         concat!(
             "SELECT canonical, name, status, password, two_factor, token, email, keeper, \
-             ldap_server, radius_server, policy, password_set, history, kept FROM person ",
+             ldap_server, radius_server, policy, password_set, history, kept, phone, \
+             sms_server, custom_server, notification FROM person ",
             $rest
         )
     };
@@ -60,7 +63,7 @@ impl FromRow for PersonRow {
                 .get::<Option<String>>(5)?
                 .map(|serial| TokenSerial::parse(&serial).map_err(|_| damaged("token")))
                 .transpose()?,
-            email: row.get::<Option<String>>(6)?.map(Into::into),
+            contact: contacts::read(row, row.get(6)?, 14)?,
             keeper: Keeper::parse(&row.get::<String>(7)?).ok_or_else(|| damaged("keeper"))?,
             ldap_server: row.get::<Option<String>>(8)?.map(Into::into),
             radius_server: row.get::<Option<String>>(9)?.map(Into::into),
@@ -102,11 +105,13 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
     };
     tx.exec_one(
         "INSERT INTO person (canonical, name, status, password, two_factor, token, email, realm, \
-         keeper, ldap_server, radius_server, policy, password_set, history, kept) VALUES \
-         ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+         keeper, ldap_server, radius_server, policy, password_set, history, kept, phone, sms_server, \
+         custom_server, notification) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+         $13, $14, $15, $16, $17, $18, $19) \
          ON CONFLICT (canonical) DO UPDATE SET name = $2, status = $3, password = $4, \
          two_factor = $5, token = $6, email = $7, keeper = $9, ldap_server = $10, \
-         radius_server = $11, policy = $12, password_set = $13, history = $14, kept = $15",
+         radius_server = $11, policy = $12, password_set = $13, history = $14, kept = $15, \
+         phone = $16, sms_server = $17, custom_server = $18, notification = $19",
         &vals![
             user.name.canonical().as_str(),
             user.name.as_written(),
@@ -114,7 +119,7 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.password.as_ref().map(PasswordHash::as_phc),
             two_factor,
             user.token.as_ref().map(TokenSerial::as_str),
-            user.email.as_deref(),
+            user.contact.email.as_deref(),
             user.name.canonical().realm().as_str(),
             user.keeper.word(),
             user.ldap_server.as_deref(),
@@ -123,6 +128,10 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.password_set,
             user.history.to_text(),
             kept_text(&user.kept),
+            user.contact.phone.as_deref(),
+            user.contact.sms_server.word(),
+            user.contact.custom_server.as_deref(),
+            user.contact.notification.map(Channel::word),
         ],
     )
     .await?;
@@ -158,6 +167,7 @@ fn named_by(user: &User) -> Vec<Reference> {
         ("ldap-server", &user.ldap_server),
         ("radius-server", &user.radius_server),
         ("passwd-policy", &user.policy),
+        ("sms-custom-server", &user.contact.custom_server),
     ];
     let vdom = user.name.canonical().realm().vdom();
     let reference = |(field, key): (&str, &Option<Box<str>>)| {
@@ -190,6 +200,9 @@ pub(super) async fn rename_in_people<T: Tx>(
         }
         table if table == &PASSWORD_POLICY => {
             "UPDATE person SET policy = $3 WHERE policy = $2 AND realm = $1"
+        }
+        table if table == &SMS_SERVER => {
+            "UPDATE person SET custom_server = $3 WHERE custom_server = $2 AND $1 = 'root'"
         }
         _ => return Ok(()),
     };
@@ -249,7 +262,7 @@ pub(super) struct TokenRow {
 fn owner(row: &Row<'_>) -> Result<Option<Owner>, SqlError> {
     let text = |column| row.get::<Option<String>>(column);
     let damaged = || SqlError::damaged("token", row.get::<String>(0).unwrap_or_default(), "owner");
-    let (name, email) = match (text(20)?, text(21)?, text(23)?) {
+    let (name, contact) = match (text(20)?, text(21)?, text(23)?) {
         (Some(canonical), Some(name), _) => (user_name(&canonical, &name), text(22)?),
         (_, _, Some(name)) => {
             let name = UserName::within(Realm::Administrators, &name);
@@ -259,7 +272,7 @@ fn owner(row: &Row<'_>) -> Result<Option<Owner>, SqlError> {
     };
     Ok(Some(Owner {
         name: name.ok_or_else(damaged)?,
-        email: email.map(Into::into),
+        contact: contacts::from_lines(&contact.unwrap_or_default()),
     }))
 }
 
@@ -405,11 +418,16 @@ pub(super) async fn token<T: Tx>(
     tx.row(
         "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
          t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
-         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email, \
-         a.entry, m.value, t.foreign_seed FROM token t LEFT JOIN person p ON p.token = t.serial \
+         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, \
+         concat_ws('\n', 'email-to ' || p.email, 'sms-phone ' || p.phone, \
+         'sms-server ' || p.sms_server, 'sms-custom-server ' || p.custom_server, \
+         'two-factor-notification ' || p.notification), a.entry, \
+         (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
+         WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
+         ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
+         t.foreign_seed FROM token t LEFT JOIN person p ON p.token = t.serial \
          LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
-         AND a.path = 'system admin' LEFT JOIN config m ON m.path = 'system admin' \
-         AND m.vdom = 'root' AND m.entry = a.entry AND m.field = 'email-to' \
+         AND a.path = 'system admin' \
          WHERE t.serial = $1 AND t.stage <> 'removed'",
         &vals![serial.as_str()],
     )
@@ -444,11 +462,16 @@ pub(super) async fn owned_tokens_after<T: Tx>(
     tx.rows(
         "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
          t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
-         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, p.email, \
-         a.entry, m.value, t.foreign_seed FROM token t LEFT JOIN person p ON p.token = t.serial \
+         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, \
+         concat_ws('\n', 'email-to ' || p.email, 'sms-phone ' || p.phone, \
+         'sms-server ' || p.sms_server, 'sms-custom-server ' || p.custom_server, \
+         'two-factor-notification ' || p.notification), a.entry, \
+         (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
+         WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
+         ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
+         t.foreign_seed FROM token t LEFT JOIN person p ON p.token = t.serial \
          LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
-         AND a.path = 'system admin' LEFT JOIN config m ON m.path = 'system admin' \
-         AND m.vdom = 'root' AND m.entry = a.entry AND m.field = 'email-to' \
+         AND a.path = 'system admin' \
          WHERE t.vdom = $1 AND t.serial > $2 AND t.stage <> 'removed' \
          ORDER BY t.serial LIMIT $3",
         &vals![vdom.as_str(), after, limit],

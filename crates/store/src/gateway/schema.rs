@@ -39,6 +39,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "administrators name their profile",
         sql: PROFILES_NAMED,
     },
+    Migration {
+        name: "contacts",
+        sql: CONTACTS,
+    },
 ];
 
 /// Who knows a person's password: `password` is this unit.
@@ -229,6 +233,14 @@ ALTER TABLE outbox ADD COLUMN vdom TEXT NOT NULL DEFAULT 'root';
 /// `token.foreign_seed` is what stood after `ENC` in the configuration of another unit.
 const HARDWARE_TOKENS: &str = "
 ALTER TABLE token ADD COLUMN foreign_seed TEXT;
+";
+
+/// Where SMS for a person go, and by which way activation codes do.
+const CONTACTS: &str = "
+ALTER TABLE person ADD COLUMN phone TEXT;
+ALTER TABLE person ADD COLUMN sms_server TEXT NOT NULL DEFAULT 'fortiguard';
+ALTER TABLE person ADD COLUMN custom_server TEXT;
+ALTER TABLE person ADD COLUMN notification TEXT;
 ";
 
 /// The profiles that are there from the start, as the described system has them.

@@ -3,9 +3,11 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod directory;
+pub(crate) mod mail_server;
 pub(crate) mod namespaces;
 pub(crate) mod phone;
 pub(crate) mod radius;
+pub(crate) mod sms_gateway;
 pub(crate) mod ssh;
 pub(crate) mod store;
 pub(crate) mod terminal;

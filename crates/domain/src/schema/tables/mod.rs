@@ -11,6 +11,7 @@ mod mail;
 mod network;
 mod password;
 mod security;
+mod sms;
 mod system;
 mod unit;
 mod user;
@@ -24,6 +25,7 @@ pub use mail::EMAIL_SERVER;
 pub use network::{CENTRAL_MANAGEMENT, DNS, FORTIGUARD, NTP, NTP_SERVER, SERVER_LIST};
 pub use password::PASSWORD_POLICY;
 pub use security::SECURITY;
+pub use sms::SMS_SERVER;
 pub use system::{ADMIN, CONSOLE, GLOBAL, VDOM};
 pub use unit::{FTM_PUSH, HA, SETTINGS};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
@@ -40,6 +42,7 @@ pub const ALL: &[&Table] = &[
     &DNS,
     &NTP,
     &EMAIL_SERVER,
+    &SMS_SERVER,
     &FTM_PUSH,
     &CENTRAL_MANAGEMENT,
     &FORTIGUARD,

@@ -1,6 +1,6 @@
 //! `config system …`: the unit itself.
 
-use super::{SWITCH, choice, field, without_effect};
+use super::{SWITCH, choice, field, sms, without_effect};
 use crate::access::Area;
 use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
 
@@ -344,6 +344,7 @@ pub static ADMIN: Table = Table {
             "disable",
             "Enable/disable two-factor authentication.",
         ),
+        sms::NOTIFICATION,
         field(
             "fortitoken",
             Kind::Reference(&["user fortitoken"]),
@@ -357,6 +358,9 @@ pub static ADMIN: Table = Table {
             "This administrator's email address.",
         )
         .such_as("admin@example.net"),
+        sms::SERVER,
+        sms::CUSTOM_SERVER,
+        sms::PHONE,
         field("password", Kind::Secret(128), "", "Admin user password."),
         field(
             "force-password-change",

@@ -1,6 +1,6 @@
 //! `config user …`: people, their tokens, and who asks for them.
 
-use super::{SWITCH, choice, field, system, without_effect};
+use super::{SWITCH, choice, field, sms, system, without_effect};
 use crate::access::Area;
 use crate::schema::{Access, Field, Key, KeyForm, Kind, Scope, Shape, Table};
 
@@ -90,6 +90,7 @@ pub static LOCAL: Table = Table {
             "disable",
             "Enable/disable two-factor authentication.",
         ),
+        sms::NOTIFICATION,
         field(
             "fortitoken",
             Kind::Reference(&["user fortitoken"]),
@@ -104,6 +105,9 @@ pub static LOCAL: Table = Table {
             "Two-factor recipient's email address.",
         )
         .such_as("alice@example.net"),
+        sms::SERVER,
+        sms::CUSTOM_SERVER,
+        sms::PHONE,
         field(
             "ldap-server",
             Kind::Reference(&["user ldap"]),

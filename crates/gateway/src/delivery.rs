@@ -1,0 +1,178 @@
+//! Messages to people, by mail and by SMS.
+
+mod letters;
+mod mail;
+mod sms;
+mod smtp;
+mod template;
+
+use std::sync::Arc;
+
+use cli::debug::{Application, Source};
+use domain::contact::Address;
+use store::Undecided;
+use store::gateway::GatewayStore;
+
+use crate::debug_log::DebugLog;
+use crate::network::HttpNames;
+pub(crate) use letters::{Activation, Matter};
+use sms::SmsGateways;
+
+const SOURCE: Source = Source::Application(Application::Alertmail);
+
+/// Carries messages to people.
+#[derive(Debug)]
+pub(crate) struct Courier {
+    store: Arc<GatewayStore>,
+    gateways: SmsGateways,
+    debug: DebugLog,
+}
+
+/// Why a message did not get through.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CourierError {
+    /// There is no mail server.
+    #[error("no mail server is configured")]
+    NoMailServer,
+    /// There is no such SMS server.
+    #[error("{}", no_sms_server(server))]
+    NoSmsServer {
+        /// The entry that was looked for.
+        server: Box<str>,
+    },
+    /// An address is none.
+    #[error("'{address}' is no mail address: {why}")]
+    Address {
+        /// The address.
+        address: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// No mail can come from there.
+    #[error("'{address}' is no sender's address: 'config system email-server / set reply-to'")]
+    Sender {
+        /// The address.
+        address: String,
+    },
+    /// The message could not be written.
+    #[error("the mail cannot be written: {0}")]
+    Message(#[from] lettre::error::Error),
+    /// The server could not be used.
+    #[error("the {what} {server} did not take the message: {why}")]
+    Server {
+        /// What it is.
+        what: &'static str,
+        /// Its name or address.
+        server: String,
+        /// What failed.
+        why: String,
+        /// Whether it is of any use to try again.
+        retry: Retry,
+    },
+    /// The configuration could not be read.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+}
+
+/// Whether trying again can help.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Retry {
+    /// The server refuses this message for good.
+    Never,
+    /// It may have taken the message, or charges for each: not often.
+    Seldom,
+    /// Later it may work.
+    Later,
+}
+
+/// How often an SMS is tried that its gateway may have taken: a person would get it again and again.
+const SELDOM: u32 = 3;
+
+impl CourierError {
+    /// Whether to try again after this many attempts, this one among them.
+    pub(crate) fn is_transient(&self, attempts: u32) -> bool {
+        match self {
+            Self::Server { retry, .. } => match retry {
+                Retry::Never => false,
+                Retry::Seldom => attempts < SELDOM,
+                Retry::Later => true,
+            },
+            Self::Undecided(_) => true,
+            Self::NoMailServer
+            | Self::NoSmsServer { .. }
+            | Self::Address { .. }
+            | Self::Sender { .. }
+            | Self::Message(_) => false,
+        }
+    }
+
+    /// Whether nothing is configured that could carry it: an administrator knows.
+    pub(crate) fn is_unconfigured(&self) -> bool {
+        matches!(self, Self::NoMailServer | Self::NoSmsServer { .. })
+    }
+}
+
+fn no_sms_server(server: &str) -> String {
+    match server {
+        "" => "the user has 'sms-server custom' and no 'sms-custom-server'".to_owned(),
+        "fortiguard" => "no SMS server is configured that stands for FortiGuard's: \
+                         'config system sms-server / edit fortiguard', or give the user one with \
+                         'set sms-server custom'"
+            .to_owned(),
+        server => format!("'config system sms-server' has no entry '{server}'"),
+    }
+}
+
+impl Courier {
+    pub(crate) fn new(
+        store: Arc<GatewayStore>,
+        names: HttpNames,
+        debug: DebugLog,
+    ) -> Result<Self, reqwest::Error> {
+        Ok(Self {
+            store,
+            gateways: SmsGateways::new(names)?,
+            debug,
+        })
+    }
+
+    /// Hands a message to the server that is configured for its address.
+    pub(crate) async fn carry(
+        &self,
+        to: &Address,
+        matter: &Matter<'_>,
+    ) -> Result<(), CourierError> {
+        let carried = match to {
+            Address::Mail(address) => {
+                mail::send(&self.store, &self.debug, address, &matter.letter()).await
+            }
+            Address::Phone { number, server } => self.carry_sms(number, server, matter).await,
+        };
+        carried.inspect_err(|error| {
+            self.debug.raw(SOURCE, || matter.masked(&error.to_string()));
+        })
+    }
+
+    async fn carry_sms(
+        &self,
+        number: &str,
+        server: &str,
+        matter: &Matter<'_>,
+    ) -> Result<(), CourierError> {
+        let entry = sms::entry(&self.store, server).await?;
+        if entry.text("url").is_empty() {
+            let to = sms::mail_address(number, entry.text("mail-server"));
+            let letter = letters::Letter {
+                subject: String::new(),
+                text: matter.short(),
+                page: None,
+            };
+            return mail::send(&self.store, &self.debug, &to, &letter).await;
+        }
+        let key = self.store.open_secret(&entry, "key");
+        let request = sms::Request::new(&entry, number, &matter.short(), key.as_ref());
+        let said = self.gateways.ask(&request, &self.debug).await?;
+        self.debug.raw(SOURCE, || matter.masked(&said));
+        Ok(())
+    }
+}
