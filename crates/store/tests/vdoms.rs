@@ -455,6 +455,9 @@ fn without_vdoms(dir: &TempDir) {
              ALTER TABLE person DROP COLUMN radius_server; ALTER TABLE token DROP COLUMN foreign_seed;
              ALTER TABLE person DROP COLUMN policy; ALTER TABLE person DROP COLUMN password_set;
              ALTER TABLE person DROP COLUMN history; ALTER TABLE person DROP COLUMN kept;
+             ALTER TABLE person DROP COLUMN phone; ALTER TABLE person DROP COLUMN sms_server;
+             ALTER TABLE person DROP COLUMN custom_server;
+             ALTER TABLE person DROP COLUMN notification;
              PRAGMA user_version = 3;",
         )
         .unwrap();
