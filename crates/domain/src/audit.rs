@@ -3,6 +3,7 @@
 use ident::TokenSerial;
 use otp::{Drift, Step};
 
+use crate::contact::Channel;
 use crate::login::{Origin, Refusal, Spend};
 use crate::name::CanonicalName;
 use crate::reason::Reason;
@@ -118,6 +119,17 @@ pub enum What {
         reason: Reason,
         /// What is known of it.
         evidence: Box<str>,
+    },
+    /// A code was sent for a login, or was not.
+    CodeSent {
+        /// Whose login.
+        person: CanonicalName,
+        /// From where.
+        origin: Origin,
+        /// By which way.
+        channel: Channel,
+        /// Why it could not be; nothing if it was.
+        failure: Option<Box<str>>,
     },
     /// What a refusal turned out to be.
     Explained {
@@ -353,6 +365,7 @@ impl Event {
             What::Accepted { person, .. }
             | What::Refused { person, .. }
             | What::Undecided { person, .. }
+            | What::CodeSent { person, .. }
             | What::Unlocked { person, .. }
             | What::Renamed { from: person, .. } => Some(person),
             What::Activation { owner, .. } => owner.as_ref(),

@@ -19,6 +19,7 @@ pub mod interface;
 pub mod licensing;
 pub mod login;
 pub mod name;
+pub mod one_time;
 pub mod password;
 pub mod password_policy;
 pub mod public_key;

@@ -1,14 +1,16 @@
 //! The login decision.
 //!
-//! [`begin`] looks at who asks and hands out one hash to compute; [`second`] looks at the second
-//! factor and ends in a refusal, a challenge or a [`Consume`]. A `Consume` is not yet a yes: only
+//! [`begin`] looks at who asks and hands out one hash to compute; [`second`], or [`sent`] for a code
+//! that was sent, looks at the second factor and ends in a refusal, a challenge or a [`Consume`]. A `Consume` is not yet a yes: only
 //! `store::consume`, which makes the spent step durable, turns it into one.
 
 use ident::TokenSerial;
 use otp::{Code, CodeError, Drift, Found, Step};
 use zeroize::Zeroizing;
 
+use crate::contact::{Address, Channel};
 use crate::name::CanonicalName;
+use crate::one_time::{CodeKey, Issued, Tried};
 use crate::password::{BackendCheck, Check, Credential, PasswordVerified, Presented};
 use crate::password_policy::Validity;
 use crate::public_key::{KeyVerified, PublicKey};
@@ -106,6 +108,12 @@ pub enum Factor {
         /// Whether they are looked at.
         usability: Usability,
     },
+    /// A code that is sent there.
+    Sent(Address),
+    /// A code that is to be sent, and nobody says where to.
+    AddressMissing,
+    /// A code that would be sent, if the security profile took it.
+    SentCodesRefused,
 }
 
 /// All that the decision reads, taken at one moment.
@@ -228,6 +236,8 @@ pub enum Second {
     Refuse(Refusal),
     /// The first factor was right; a code is asked for. The proof goes with the open challenge.
     Challenge(Proof),
+    /// The first factor was right; a code is sent there and asked for.
+    Send(Proof, Address),
     /// Yes, if the store can spend it.
     Consume(Consume),
 }
@@ -275,11 +285,12 @@ impl Refusal {
     }
 }
 
-/// A decision that becomes an Accept once its step is spent. Only [`second`] makes one.
+/// A decision that becomes an Accept once its step is spent. Only [`second`] and [`sent`] make one.
 #[derive(Debug)]
 pub struct Consume {
     proof: Proof,
     spend: Spend,
+    sent_to: Option<Box<Address>>,
     at: Timestamp,
 }
 
@@ -297,6 +308,8 @@ pub enum Spend {
         /// The clock difference that the match teaches.
         drift: Drift,
     },
+    /// The code that was sent for this very login.
+    Sent(Channel),
 }
 
 impl Consume {
@@ -313,6 +326,11 @@ impl Consume {
     /// What it uses up.
     pub fn spend(&self) -> Spend {
         self.spend
+    }
+
+    /// Where the code was sent that it uses up, if one was.
+    pub fn sent_to(&self) -> Option<&Address> {
+        self.sent_to.as_deref()
     }
 
     /// When it was decided.
@@ -332,29 +350,13 @@ pub fn second(
     counter: &mut CodeCounter,
     now: Timestamp,
 ) -> Second {
-    let Some(person) = facts
-        .person
-        .as_ref()
-        .filter(|person| &person.name == proof.person())
-    else {
-        return Second::Refuse(Refusal::because(Reason::UserUnknown));
+    let person = match admitted(facts, &proof, now) {
+        Ok(person) => person,
+        Err(reason) => return Second::Refuse(Refusal::because(reason)),
     };
-    if person.status == Switch::Disable {
-        return Second::Refuse(Refusal::because(Reason::UserDisabled));
-    }
-    if !proof.holds(person.password.as_ref(), &person.keys) {
-        return Second::Refuse(Refusal::because(Reason::ChangedMeanwhile));
-    }
-    if person.validity.is_some_and(|validity| validity.ends <= now) {
-        return Second::Refuse(Refusal::because(Reason::PasswordExpired));
-    }
     let (verifier, usability) = match &person.factor {
         Factor::None => {
-            return Second::Consume(Consume {
-                proof,
-                spend: Spend::Nothing,
-                at: now,
-            });
+            return consume(proof, Spend::Nothing, now);
         }
         Factor::Required => {
             return Second::Refuse(Refusal::because(Reason::SecondFactorRequired));
@@ -368,6 +370,20 @@ pub fn second(
             verifier,
             usability,
         } => (verifier, *usability),
+        Factor::AddressMissing => return Second::Refuse(Refusal::because(Reason::AddressMissing)),
+        Factor::SentCodesRefused => {
+            return Second::Refuse(Refusal::because(Reason::SentCodesRefused));
+        }
+        Factor::Sent(to) => {
+            return match (submitted, facts.position) {
+                // The code of a token, or none, was asked for when this login began.
+                (Some(_), _) => Second::Refuse(Refusal::because(Reason::ChangedMeanwhile)),
+                (None, CodePosition::AfterPassword) => {
+                    Second::Refuse(Refusal::because(Reason::SentCodeUnasked))
+                }
+                (None, CodePosition::Challenge) => send(proof, to, counter, now),
+            };
+        }
     };
     if let Some(reason) = unusable(usability) {
         return Second::Refuse(Refusal::because(reason).of_token(verifier.serial));
@@ -381,13 +397,84 @@ pub fn second(
         };
     };
     match code(verifier, submitted, counter, now) {
-        Ok(spend) => Second::Consume(Consume {
-            proof,
-            spend,
-            at: now,
-        }),
+        Ok(spend) => consume(proof, spend, now),
         Err(refusal) => Second::Refuse(refusal.of_token(verifier.serial)),
     }
+}
+
+/// Judges the code of a person to whom one was sent for this login. Whatever comes of it, that code is
+/// used up.
+pub fn sent(
+    facts: &Facts,
+    proof: Proof,
+    issued: Issued,
+    submitted: &Submitted,
+    key: &CodeKey,
+    counter: &mut CodeCounter,
+    now: Timestamp,
+) -> Second {
+    let person = match admitted(facts, &proof, now) {
+        Ok(person) => person,
+        Err(reason) => return Second::Refuse(Refusal::because(reason)),
+    };
+    match &person.factor {
+        Factor::Sent(to) if to == issued.to() && issued.person() == proof.person() => {}
+        Factor::SentCodesRefused => {
+            return Second::Refuse(Refusal::because(Reason::SentCodesRefused));
+        }
+        _ => return Second::Refuse(Refusal::because(Reason::ChangedMeanwhile)),
+    }
+    if let Err(throttled) = counter.admit(now) {
+        return Second::Refuse(Refusal::throttled(throttled, Reason::CodeThrottled));
+    }
+    match issued.take(key, submitted.as_str(), now) {
+        Tried::Right(to) => Second::Consume(Consume {
+            proof,
+            spend: Spend::Sent(to.channel()),
+            sent_to: Some(Box::new(to)),
+            at: now,
+        }),
+        Tried::Expired => Second::Refuse(Refusal::because(Reason::SentCodeExpired)),
+        Tried::Wrong => {
+            counter.failed(now);
+            Second::Refuse(Refusal::because(Reason::SentCodeWrong))
+        }
+    }
+}
+
+/// The person, if the first factor lets anybody go on.
+fn admitted<'a>(facts: &'a Facts, proof: &Proof, now: Timestamp) -> Result<&'a Person, Reason> {
+    let person = facts.person.as_ref();
+    let person = person
+        .filter(|person| &person.name == proof.person())
+        .ok_or(Reason::UserUnknown)?;
+    if person.status == Switch::Disable {
+        return Err(Reason::UserDisabled);
+    }
+    if !proof.holds(person.password.as_ref(), &person.keys) {
+        return Err(Reason::ChangedMeanwhile);
+    }
+    if person.validity.is_some_and(|validity| validity.ends <= now) {
+        return Err(Reason::PasswordExpired);
+    }
+    Ok(person)
+}
+
+/// Who may not have a code looked at is not sent one.
+fn send(proof: Proof, to: &Address, counter: &CodeCounter, now: Timestamp) -> Second {
+    match counter.admit(now) {
+        Ok(()) => Second::Send(proof, to.clone()),
+        Err(throttled) => Second::Refuse(Refusal::throttled(throttled, Reason::CodeThrottled)),
+    }
+}
+
+fn consume(proof: Proof, spend: Spend, now: Timestamp) -> Second {
+    Second::Consume(Consume {
+        proof,
+        spend,
+        sent_to: None,
+        at: now,
+    })
 }
 
 fn unusable(usability: Usability) -> Option<Reason> {

@@ -80,8 +80,32 @@ reasons! {
         "end a session: diagnose sys admin-session list; diagnose sys admin-session kill ID";
     /// The code could not be sent.
     CodeNotSent = "code-not-sent",
-        "the code could not be sent by mail",
-        "diagnose debug application alertmail -1 shows why; see also: config system email-server";
+        "the code could not be sent by mail or SMS",
+        "diagnose debug application alertmail -1 shows why; see also: config system email-server, config system sms-server";
+    /// `two-factor email | sms` and nowhere to send the code.
+    AddressMissing = "address-missing",
+        "the user's codes are to be sent, and there is no address or number for them",
+        "config user local / edit NAME / set email-to ADDRESS, or: set sms-phone NUMBER";
+    /// `set profile strict`.
+    SentCodesRefused = "sent-codes-refused",
+        "codes by mail and SMS are not taken under the security profile strict",
+        "give the user a token: config user local / edit NAME / set two-factor fortitoken / set fortitoken SERIAL";
+    /// The client appends the code, and it would have to be known before it is asked for.
+    SentCodeUnasked = "sent-code-unasked",
+        "the user's codes are sent when they are asked for, and the client is set to append them to the password",
+        "config user radius-client / edit NAME / set code-position challenge; or give the user a token";
+    /// Three that are valid, or ten in an hour.
+    SentCodesTooMany = "sent-codes-too-many",
+        "so many codes were sent to the user that no other is for a while",
+        "the user types the code of the latest message; if the user asked for none, somebody knows the password: change it";
+    /// Not the code of this challenge.
+    SentCodeWrong = "sent-code-wrong",
+        "the code is not the one that was sent for this login",
+        "the user logs in again and types the code of the latest message; each is good once";
+    /// It came too late.
+    SentCodeExpired = "sent-code-expired",
+        "the code that was sent had expired when it was typed",
+        "the user logs in again; raise it with: config system global / set two-factor-email-expiry, or: set two-factor-sms-expiry";
     /// `set multi-factor-authentication mandatory`.
     SecondFactorRequired = "second-factor-required",
         "the user has no second factor, and nobody may log in without one",
@@ -154,15 +178,20 @@ reasons! {
     /// The answer to a challenge came late, twice, or was never asked for.
     ChallengeUnknown = "challenge-unknown",
         "the answer belongs to no open challenge: it came late, a second time, or after a restart",
-        "the user logs in again; raise it with: config system global / set two-factor-ftk-expiry";
+        "the user logs in again; raise it with: config system global / set two-factor-ftk-expiry (for codes by mail and SMS: two-factor-email-expiry, two-factor-sms-expiry)";
 }
 
 impl Reason {
     /// Whether somebody who does not know a name, its password or its code would be refused for it.
     pub const fn is_wrong_guess(self) -> bool {
+        matches!(self, Self::UserUnknown | Self::PasswordWrong) || self.is_wrong_code()
+    }
+
+    /// Whether it counts as a wrong code of a person whose first factor was right.
+    pub const fn is_wrong_code(self) -> bool {
         matches!(
             self,
-            Self::UserUnknown | Self::PasswordWrong | Self::CodeWrong | Self::CodeMalformed
+            Self::CodeWrong | Self::CodeMalformed | Self::SentCodeWrong
         )
     }
 

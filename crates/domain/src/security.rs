@@ -1,5 +1,7 @@
 //! Where the configuration in force falls short of today's standards, and what mends it.
 
+mod delivery;
+
 use std::fmt;
 
 use crate::schema::Object;
@@ -41,6 +43,12 @@ impl Profile {
             Self::Compatible => None,
             Self::Strict => Some(PERIOD_MAX),
         }
+    }
+
+    /// Whether codes by mail and SMS are taken. NIST SP 800-63B-4, 3.1.3.1: mail proves no possession
+    /// of a device, and 3.1.3.3: the telephone network is restricted.
+    pub const fn takes_sent_codes(self) -> bool {
+        matches!(self, Self::Compatible)
     }
 
     /// How long a wrong password makes its source wait at least.
@@ -93,6 +101,8 @@ pub struct Posture<'a> {
     pub global: &'a Object,
     /// `system email-server`.
     pub mail: &'a Object,
+    /// `system sms-server`.
+    pub sms_servers: &'a [Object],
     /// `system admin`.
     pub administrators: &'a [Object],
     /// `user setting` of each virtual domain.
@@ -103,6 +113,8 @@ pub struct Posture<'a> {
     pub directories: &'a [Standing<'a>],
     /// Users who log in with their password alone.
     pub users_without_token: u64,
+    /// Users whose second factor is a code that is sent.
+    pub users_with_sent_codes: u64,
     /// Tokens whose codes are valid for longer than 30 seconds.
     pub slow_tokens: u64,
 }
@@ -120,7 +132,6 @@ const TRUSTED_HOSTS: &str =
     "CIS Controls 8, 12.8: administrators work from machines that are set apart for it";
 const DIRECTORY: &str =
     "RFC 4513, 5.1.3: a bind hands the password over in clear, so it belongs into TLS";
-const MAIL: &str = "RFC 8314: mail is handed in over TLS";
 const CLEAR_RADIUS: &str = "RFC 6614: RADIUS belongs into TLS; over UDP, MD5 alone hides passwords";
 
 impl Posture<'_> {
@@ -134,7 +145,9 @@ impl Posture<'_> {
         self.lockouts(&mut all);
         self.activation(&mut all);
         self.period(&mut all);
+        self.sent_codes(&mut all);
         self.mail(&mut all);
+        self.sms(&mut all);
         self.transport(&mut all);
         all
     }
@@ -285,26 +298,6 @@ impl Posture<'_> {
                     "execute fortitoken-mobile provision SERIAL: the new activation has the period \
                        of the profile"
                         .to_owned(),
-            });
-        }
-    }
-
-    fn mail(&self, all: &mut Vec<Deviation>) {
-        if self.mail.text("server").is_empty() {
-            return;
-        }
-        let is_clear = self.mail.text("security") == "none";
-        if is_clear || self.mail.text("validate-server") == "disable" {
-            all.push(Deviation {
-                what: if is_clear {
-                    "activation codes are mailed in clear".to_owned()
-                } else {
-                    "activation codes are mailed to whoever answers for the mail server".to_owned()
-                },
-                standard: MAIL,
-                mend: "config system email-server / set security starttls / \
-                       set validate-server enable / end"
-                    .to_owned(),
             });
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::contact::Channel;
 use crate::schema::{CONSOLE, GLOBAL, Object, SECURITY, SETTING};
 use crate::security::Profile;
 use crate::throttle::{BlackoutLimit, PasswordLimit};
@@ -55,6 +56,10 @@ pub struct Settings {
     pub challenge_lifetime: Span,
     /// How long an activation code is valid: `two-factor-ftm-expiry`.
     pub code_lifetime: Span,
+    /// How long a code by mail is valid: `two-factor-email-expiry`.
+    pub email_lifetime: Span,
+    /// How long a code by SMS is valid: `two-factor-sms-expiry`.
+    pub sms_lifetime: Span,
     /// When wrong passwords make a source wait.
     pub password_limit: PasswordLimit,
     /// When a source is not listened to: `auth-invalid-max` and `auth-blackout-time`.
@@ -127,6 +132,14 @@ impl Settings {
         }
     }
 
+    /// How long a code that goes this way is valid.
+    pub fn sent_lifetime(&self, channel: Channel) -> Span {
+        match channel {
+            Channel::Email => self.email_lifetime,
+            Channel::Sms => self.sms_lifetime,
+        }
+    }
+
     /// The settings of these two objects.
     pub fn from_objects(global: &Object, setting: &Object) -> Self {
         let hours = i64::try_from(global.number("two-factor-ftm-expiry")).unwrap_or(i64::MAX);
@@ -143,6 +156,8 @@ impl Settings {
             },
             challenge_lifetime: seconds(global.number("two-factor-ftk-expiry")),
             code_lifetime: Span::from_hours(hours),
+            email_lifetime: seconds(global.number("two-factor-email-expiry")),
+            sms_lifetime: seconds(global.number("two-factor-sms-expiry")),
             password_limit: PasswordLimit {
                 threshold: u32::try_from(setting.number("auth-lockout-threshold")).unwrap_or(1),
                 duration: seconds(setting.number("auth-lockout-duration")),

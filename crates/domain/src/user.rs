@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ident::TokenSerial;
 
 use crate::backend::Kind;
-use crate::contact::Contact;
+use crate::contact::{Channel, Contact};
 use crate::name::UserName;
 use crate::password::PasswordHash;
 use crate::password_policy::History;
@@ -29,6 +29,28 @@ pub enum TwoFactor {
     Disable,
     /// A code of the assigned token.
     Fortitoken,
+    /// A code that is sent for each login.
+    Sent(Channel),
+}
+
+impl TwoFactor {
+    /// The word after `set two-factor`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Fortitoken => "fortitoken",
+            Self::Sent(channel) => channel.word(),
+        }
+    }
+
+    /// What this word says.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "disable" => Some(Self::Disable),
+            "fortitoken" => Some(Self::Fortitoken),
+            word => Channel::parse(word).map(Self::Sent),
+        }
+    }
 }
 
 /// `set type`: who knows the password.

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use domain::audit::{ActivationStage, Actor, Event, Leave, TargetState, What};
+use domain::contact::Channel;
 use domain::event_log::{
     Condition, Entry, Expression, Facility, Format, Key, Message, Search, Sense, Unit,
 };
@@ -250,6 +251,14 @@ fn samples() -> Vec<(What, &'static str)> {
             r#"logid="0100099013" type="event" subtype="system" level="alert" vd="root" logdesc="Token server names another phone" user="admin" ui="ssh(192.0.2.9)" action="poll" status="failure" serialno="FTKMOB99C7D975DF" msg="FortiToken FTKMOB99C7D975DF of user alice: not changed""#,
         ),
         (
+            code_sent(None),
+            r#"logid="0102099014" type="event" subtype="user" level="notice" vd="root" logdesc="Login code sent" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="send-code" status="success" msg="Code for a login of user alice sent by SMS""#,
+        ),
+        (
+            code_sent(Some("no answer within 10 s")),
+            r#"logid="0102099015" type="event" subtype="user" level="warning" vd="root" logdesc="Login code not sent" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="send-code" status="failure" reason="code-not-sent" msg="Code for a login of user alice not sent by SMS: no answer within 10 s""#,
+        ),
+        (
             What::LogDeleted {
                 actor: admin(),
                 through: 40,
@@ -269,6 +278,15 @@ fn samples() -> Vec<(What, &'static str)> {
             r#"logid="0100099023" type="event" subtype="system" level="error" vd="root" logdesc="Events not sent to syslog server" action="syslog" status="failure" msg="Server of log syslogd2 setting missed events: events 3 to 9""#,
         ),
     ]
+}
+
+fn code_sent(failure: Option<&str>) -> What {
+    What::CodeSent {
+        person: alice(),
+        origin: origin(),
+        channel: Channel::Sms,
+        failure: failure.map(Box::from),
+    }
 }
 
 fn event(what: What) -> Event {

@@ -179,7 +179,7 @@ fn spent(second: &Second) -> (u64, i32) {
                     assert_eq!(token, serial());
                     (step.0, drift.0)
                 }
-                Spend::Nothing => panic!("nothing spent"),
+                Spend::Nothing | Spend::Sent(_) => panic!("no step spent"),
             }
         }
         other => panic!("not granted: {other:?}"),
@@ -721,7 +721,7 @@ proptest! {
                 let counted = matches!(refusal.reason, Reason::CodeWrong | Reason::CodeMalformed);
                 prop_assert_eq!(counter.failures(NOW), usize::from(counted));
             }
-            Second::Challenge(_) => panic!("a code was typed"),
+            Second::Challenge(_) | Second::Send(..) => panic!("a code was typed"),
         }
     }
 

@@ -7,7 +7,9 @@
     reason = "a test fails by panicking"
 )]
 
-use domain::schema::{ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, RADIUS_CLIENT, SETTING};
+use domain::schema::{
+    ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, RADIUS_CLIENT, SETTING, SMS_SERVER,
+};
 use domain::security::{Deviation, Posture, Profile};
 use domain::vdom::Vdom;
 
@@ -22,6 +24,8 @@ struct Unit {
     directory: Object,
     vdom: Option<Vdom>,
     users_without_token: u64,
+    users_with_sent_codes: u64,
+    sms_server: Object,
     slow_tokens: u64,
 }
 
@@ -38,6 +42,8 @@ impl Unit {
             directory: Object::new(&LDAP, "corp"),
             vdom: None,
             users_without_token: 2,
+            users_with_sent_codes: 0,
+            sms_server: Object::new(&SMS_SERVER, "gate"),
             slow_tokens: 5,
         }
     }
@@ -52,6 +58,8 @@ impl Unit {
             clients: &[(self.vdom, &self.client)],
             directories: &[(self.vdom, &self.directory)],
             users_without_token: self.users_without_token,
+            users_with_sent_codes: self.users_with_sent_codes,
+            sms_servers: std::slice::from_ref(&self.sms_server),
             slow_tokens: self.slow_tokens,
         };
         posture.deviations()
@@ -82,7 +90,7 @@ fn a_unit_as_it_comes_deviates_where_the_described_system_does() {
             "wrong passwords cause no wait",
             "activation codes are valid for 72 hours",
             "new tokens make codes that are valid for 60 s",
-            "activation codes are mailed in clear",
+            "codes are mailed in clear",
             "RADIUS clients ask over UDP",
         ]
     );
@@ -142,6 +150,21 @@ fn each_deviation_ends_with_what_mends_it() {
     unit.profile = Profile::Strict;
     unit.slow_tokens = 0;
     assert_eq!(unit.deviations().len(), 1, "RADIUS over UDP stays");
+}
+
+#[test]
+fn codes_that_are_sent_are_listed_under_either_profile() {
+    let mut unit = Unit::compatible();
+    unit.administrator = Object::new(&ADMIN, "admin").with("two-factor", Some("sms"));
+    unit.users_with_sent_codes = 1;
+    unit.sms_server = unit.sms_server.with("url", Some("http://192.0.2.9/send"));
+    assert!(unit.says("administrator 'admin' logs in with codes by SMS"));
+    assert!(unit.says("1 user has codes by mail or SMS as second factor"));
+    assert!(unit.says("SMS server 'gate' is told codes in clear"));
+    unit.profile = Profile::Strict;
+    unit.users_with_sent_codes = 2;
+    assert!(unit.says("administrator 'admin' has codes by SMS, and is not let in"));
+    assert!(unit.says("2 users have codes by mail or SMS as second factor, and are not let in"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use store::gateway::GatewayStore;
 
 use crate::debug_log::DebugLog;
 use crate::network::HttpNames;
-pub(crate) use letters::{Activation, Matter};
+pub(crate) use letters::{Activation, LoginCode, Matter};
 use sms::SmsGateways;
 
 const SOURCE: Source = Source::Application(Application::Alertmail);

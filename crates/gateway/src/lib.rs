@@ -49,6 +49,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use clock::NoEntropy;
 use command_line::{Executor, Unit};
 use debug_log::DebugLog;
 use delivery::Courier;
@@ -56,7 +57,7 @@ use domain::unit::Ending;
 use ending::{Ended, Endings};
 use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
-use login::{AdminLogins, Backends};
+use login::{AdminLogins, Backends, OneTimeCodes};
 use network::{Endpoint, Hosts, HttpNames, UnitResolver};
 use radius_server::{RadiusServer, Traffics};
 use shelf::Shelf;
@@ -125,6 +126,9 @@ pub enum StartError {
     /// What the first start has to configure.
     #[error("the first configuration cannot be written: {0}")]
     FirstConfiguration(String),
+    /// The key of codes that are sent.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
     /// A key that the root key makes.
     #[error(transparent)]
     Sealing(#[from] SealError),
@@ -179,15 +183,17 @@ impl Gateway {
             Arc::clone(&resolver),
             debug.clone(),
         )?;
-        let courier = Courier::new(
+        let courier = Arc::new(Courier::new(
             Arc::clone(&store),
             HttpNames(Arc::clone(&resolver)),
             debug.clone(),
-        )?;
+        )?);
+        let codes = OneTimeCodes::start(Arc::clone(&store), Arc::clone(&courier))?;
+        let codes = Arc::new(codes);
         let supply = Arc::new(Supply::new(
             Arc::clone(&store),
             server,
-            Arc::new(courier),
+            Arc::clone(&courier),
             sealing_key,
             debug.clone(),
         ));
@@ -198,7 +204,7 @@ impl Gateway {
             debug.clone(),
         );
         let backends = Arc::new(backends);
-        let radius = listen(radius, &store, &backends, &traffics, &debug)?;
+        let radius = listen(radius, &store, &backends, &codes, &traffics, &debug)?;
         let socket = LocalSocket::bind(&console).map_err(|source| StartError::Console {
             path: console,
             source,
@@ -219,7 +225,7 @@ impl Gateway {
             Arc::clone(&resolver),
         );
         let executor = Arc::new(executor);
-        let ssh = administration(ssh, &executor, &store).await?;
+        let ssh = administration(ssh, &executor, &store, codes).await?;
         let listening = ssh.listening();
         let (stop, stopping) = watch::channel(false);
         let mut tasks = start_tasks(&store, &supply, socket, executor, &stopping);
@@ -301,13 +307,14 @@ fn listen(
     addresses: Vec<SocketAddr>,
     store: &Arc<GatewayStore>,
     backends: &Arc<Backends>,
+    codes: &Arc<OneTimeCodes>,
     traffics: &Arc<Traffics>,
     debug: &DebugLog,
 ) -> Result<Vec<RadiusServer>, StartError> {
     addresses
         .into_iter()
         .map(|address| {
-            RadiusServer::start(address, store, backends, traffics, debug)
+            RadiusServer::start(address, store, backends, codes, traffics, debug)
                 .map_err(|source| StartError::Radius { address, source })
         })
         .collect()
@@ -317,12 +324,14 @@ async fn administration(
     config: SshConfig,
     executor: &Arc<Executor>,
     store: &Arc<GatewayStore>,
+    codes: Arc<OneTimeCodes>,
 ) -> Result<Ssh, StartError> {
     ssh::first_port(store)
         .await
         .map_err(StartError::FirstConfiguration)?;
     let sessions = Arc::clone(executor.sessions());
-    let logins = AdminLogins::start(Arc::clone(store), sessions).map_err(StartError::Threads)?;
+    let logins =
+        AdminLogins::start(Arc::clone(store), sessions, codes).map_err(StartError::Threads)?;
     let (executor, store) = (Arc::clone(executor), Arc::clone(store));
     Ok(Ssh::start(config, executor, Arc::new(logins), store).await?)
 }

@@ -13,12 +13,19 @@
 mod support;
 
 use domain::admin::{Edit, Message, Operation};
+use domain::audit::{Event, What};
 use domain::contact::{Address, Channel};
-use domain::schema::{ADMIN, LOCAL, Place, SMS_SERVER, Table, Value};
+use domain::login::{CodePosition, Second, Spend, Submitted, second, sent};
+use domain::one_time::{CodeKey, OneTimeCode};
+use domain::password::KEY_LEN;
+use domain::reason::Reason;
+use domain::schema::{ADMIN, LOCAL, Place, SECURITY, SMS_SERVER, Table, Value};
+use domain::throttle::CodeCounter;
+use domain::time::Span;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 use store::Failure;
-use store::gateway::GatewayStore;
+use store::gateway::{Decision, GatewayStore};
 use support::*;
 use tempfile::{TempDir, tempdir};
 use zeroize::Zeroizing;
@@ -68,6 +75,24 @@ async fn by_sms(store: &GatewayStore, table: &'static Table, name: &str, token: 
     run(store, supplied(token), START).await;
 }
 
+/// A decision to let alice in by the code that was sent to her.
+fn by_code(store: &GatewayStore) -> Decision {
+    let facts = store
+        .facts(name("alice"), CodePosition::Challenge, START)
+        .unwrap();
+    let (key, counter) = (CodeKey::new([3; KEY_LEN]), &mut CodeCounter::default());
+    let Second::Send(proof, to) = second(&facts, verified(&facts), None, counter, START) else {
+        panic!("no code is sent");
+    };
+    let code = OneTimeCode::draw([9; 8]);
+    let issued = code.issue(&key, name("alice"), to, START.after(Span::from_mins(1)));
+    let typed = Submitted::new(code.as_str().as_bytes());
+    match sent(&facts, proof, issued, &typed, &key, counter, START) {
+        Second::Consume(consume) => Decision::Grant(consume, origin("vpn1")),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// To whom messages go, and through what.
 async fn messages(store: &GatewayStore) -> Vec<String> {
     let waiting = store.outbox(None, 10).await.unwrap();
@@ -92,6 +117,61 @@ async fn users_and_administrators_get_their_codes_by_sms() {
     drop(store);
     let store = open(dir.path(), START).await;
     assert_eq!(messages(&store).await, expected);
+}
+
+#[tokio::test]
+async fn a_code_that_was_sent_lets_in_unless_somebody_changed_where_codes_go() {
+    let (dir, store) = equipped().await;
+    let edits = vec![
+        password(&LOCAL, "passwd"),
+        set(&LOCAL, "two-factor", "email"),
+        set(&LOCAL, "email-to", "alice@example.org"),
+    ];
+    run(&store, configure(&LOCAL, "alice", edits), START).await;
+    granted(&consume(&store, by_code(&store)).await);
+    for change in [
+        set(&LOCAL, "email-to", "a@example.org"),
+        set(&LOCAL, "status", "disable"),
+    ] {
+        let decision = by_code(&store);
+        run(&store, configure(&LOCAL, "alice", vec![change]), START).await;
+        let outcome = consume(&store, decision).await;
+        assert_eq!(refused(&outcome), Reason::ChangedMeanwhile);
+    }
+    let enable = vec![set(&LOCAL, "status", "enable")];
+    run(&store, configure(&LOCAL, "alice", enable), START).await;
+    let decision = by_code(&store);
+    let strict = vec![set(&SECURITY, "profile", "strict")];
+    run(&store, configure(&SECURITY, "", strict), START).await;
+    let outcome = consume(&store, decision).await;
+    assert_eq!(refused(&outcome), Reason::ChangedMeanwhile);
+
+    // What was recorded is read again as it was.
+    let what = What::CodeSent {
+        person: name("alice"),
+        origin: origin("vpn1"),
+        channel: Channel::Email,
+        failure: Some("no".into()),
+    };
+    let sent = Event { at: START, what };
+    store.record(sent.clone()).await.unwrap();
+    drop(store);
+    let store = open(dir.path(), START).await;
+    let mut accepted = 0;
+    for number in 1.. {
+        let Some(recorded) = store.event(number).await.unwrap() else {
+            break;
+        };
+        match recorded.event.what {
+            What::Accepted { spend, .. } => {
+                assert_eq!(spend, Spend::Sent(Channel::Email));
+                accepted += 1;
+            }
+            What::CodeSent { .. } => assert_eq!(recorded.event, sent),
+            _ => {}
+        }
+    }
+    assert_eq!(accepted, 1);
 }
 
 #[tokio::test]

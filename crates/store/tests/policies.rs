@@ -51,7 +51,7 @@ fn by_password(store: &GatewayStore, user: &str, now: Timestamp) -> Decision {
             refusal,
             at: now,
         },
-        Second::Challenge(_) => panic!("a code is asked for"),
+        Second::Challenge(_) | Second::Send(..) => panic!("a code is asked for"),
     }
 }
 

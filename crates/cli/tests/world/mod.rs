@@ -646,7 +646,7 @@ impl World {
             vdom_mode: self.vdom_mode(),
             default_policy: self.default_policy(reads),
             code_lifetime: Settings::default().code_lifetime,
-            profile: Settings::default().profile,
+            profile: self.profile(),
         }
     }
 

@@ -1,7 +1,9 @@
 //! What falls short in this world.
 
 use cli::render;
-use domain::schema::{ADMIN, EMAIL_SERVER, LDAP, Place, RADIUS_CLIENT, SECURITY, SETTING};
+use domain::schema::{
+    ADMIN, EMAIL_SERVER, LDAP, Place, RADIUS_CLIENT, SECURITY, SETTING, SMS_SERVER,
+};
 use domain::security::{Posture, Profile};
 use domain::user::TwoFactor;
 use domain::vdom::Vdom;
@@ -9,14 +11,23 @@ use domain::vdom::Vdom;
 use super::World;
 
 impl World {
+    pub(super) fn profile(&self) -> Profile {
+        let security = Place::new(Vdom::ROOT, &SECURITY, "");
+        self.object(&security)
+            .map(|security| Profile::of(&security))
+            .unwrap_or_default()
+    }
+
     pub(super) fn security(&self) -> String {
         let single = |table| self.object(&Place::new(Vdom::ROOT, table, "")).unwrap();
-        let profile = Profile::of(&single(&SECURITY));
+        let profile = self.profile();
         let clients = self.objects(Vdom::ROOT, &RADIUS_CLIENT);
         let clients: Vec<_> = clients.iter().map(|client| (None, client)).collect();
         let directories = self.objects(Vdom::ROOT, &LDAP);
         let directories: Vec<_> = directories.iter().map(|it| (None, it)).collect();
         let without = |user: &&domain::user::User| user.two_factor == TwoFactor::Disable;
+        let with_sent_codes =
+            |user: &&domain::user::User| matches!(user.two_factor, TwoFactor::Sent(_));
         let posture = Posture {
             profile,
             global: &self.global(),
@@ -26,6 +37,8 @@ impl World {
             clients: &clients,
             directories: &directories,
             users_without_token: self.users.iter().filter(without).count() as u64,
+            users_with_sent_codes: self.users.iter().filter(with_sent_codes).count() as u64,
+            sms_servers: &self.objects(Vdom::ROOT, &SMS_SERVER),
             slow_tokens: 1,
         };
         render::security(profile, &posture.deviations())

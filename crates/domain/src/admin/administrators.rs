@@ -10,6 +10,7 @@ use crate::administrator::person;
 use crate::contact::Contact;
 use crate::name::{CanonicalName, Realm, UserName};
 use crate::schema::{ACCPROFILE, ADMIN, FORTITOKEN, Object, Place, Table};
+use crate::user::TwoFactor;
 use crate::vdom::Vdom;
 
 /// What has to be read besides the entry: who else there is, and may do everything.
@@ -25,9 +26,10 @@ pub(super) fn changed(
     required(object, "password", "the administrator's password")?;
     let why = "what the administrator may do, such as prof_admin";
     required(object, "accprofile", why)?;
-    contacts::reachable(&Contact::of(object))?;
+    let two_factor = TwoFactor::parse(object.text("two-factor")).unwrap_or_default();
+    contacts::reachable(two_factor, &Contact::of(object))?;
     let name = nobody_else(&object.key, None, &facts)?;
-    if object.text("two-factor") == "fortitoken" {
+    if two_factor == TwoFactor::Fortitoken {
         let why = "the serial number of the administrator's token";
         required(object, "fortitoken", why)?;
     }

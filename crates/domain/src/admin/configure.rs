@@ -59,6 +59,7 @@ pub(super) fn configure(
     facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
+    contacts::permitted(&edits, context.profile)?;
     let noted = Plan::noted(context.changed_at(place, &summary(place, &edits, &facts)));
     let plan = if place.table() == &LOCAL {
         users::configure(place, edits, facts, context)?

@@ -1,9 +1,11 @@
 //! `config system sms-server`, and whether people can be reached as they are to be.
 
-use super::AdminError;
 use super::configure::required;
-use crate::contact::{Contact, SmsServer};
+use super::{AdminError, Edit};
+use crate::contact::{Channel, Contact, SmsServer};
 use crate::schema::Object;
+use crate::security::Profile;
+use crate::user::TwoFactor;
 
 /// What is filled in for the number.
 const PHONE: &str = "%%PHONE%%";
@@ -54,8 +56,40 @@ fn is_header(line: &str) -> bool {
         .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_token))
 }
 
-/// Whoever has a server of their own must say which, and a number is one.
-pub(super) fn reachable(contact: &Contact) -> Result<(), AdminError> {
+/// Refuses to set what no login would take.
+pub(super) fn permitted(edits: &[Edit], profile: Profile) -> Result<(), AdminError> {
+    let sends = |edit: &Edit| match edit {
+        Edit::Set(field, value) if field.name == "two-factor" => matches!(
+            value.as_text().and_then(TwoFactor::parse),
+            Some(TwoFactor::Sent(_))
+        ),
+        _ => false,
+    };
+    if profile.takes_sent_codes() || !edits.iter().any(sends) {
+        return Ok(());
+    }
+    Err(AdminError::Field {
+        field: "two-factor",
+        why: "profile strict of 'config system security' takes no codes by mail or SMS: \
+              use fortitoken"
+            .into(),
+    })
+}
+
+/// Whoever is sent codes has an address for them, whoever has an SMS server of their own says which, and
+/// a number is one.
+pub(super) fn reachable(two_factor: TwoFactor, contact: &Contact) -> Result<(), AdminError> {
+    if let TwoFactor::Sent(channel) = two_factor
+        && contact.at(channel).is_none()
+    {
+        return Err(AdminError::Incomplete {
+            field: channel.field(),
+            why: match channel {
+                Channel::Email => "the address to which the codes go",
+                Channel::Sms => "the telephone to which the codes go",
+            },
+        });
+    }
     if let Some(phone) = &contact.phone
         && !is_number(phone)
     {

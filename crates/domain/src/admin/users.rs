@@ -49,7 +49,7 @@ pub(super) fn configure(
     let lacked_password = existing
         .as_ref()
         .is_some_and(|user| user.password.is_none());
-    contacts::reachable(&user.contact)?;
+    contacts::reachable(user.two_factor, &user.contact)?;
     complete(&user, lacked_password || foreign.is_some(), context)?;
     let (had, has) = (existing.as_ref().and_then(in_use), in_use(&user));
     let moved = if had == has {
@@ -177,13 +177,7 @@ fn edit_user(user: &mut User, edit: Edit, facts: &Facts) -> Result<(), AdminErro
                 Switch::Enable
             }
         }
-        "two-factor" => {
-            user.two_factor = if text == "fortitoken" {
-                TwoFactor::Fortitoken
-            } else {
-                TwoFactor::Disable
-            };
-        }
+        "two-factor" => user.two_factor = TwoFactor::parse(text).unwrap_or_default(),
         "type" => user.keeper = Keeper::parse(text).unwrap_or_default(),
         "ldap-server" => user.ldap_server = unless_empty(text),
         "radius-server" => user.radius_server = unless_empty(text),

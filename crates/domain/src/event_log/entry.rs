@@ -8,6 +8,7 @@ use ident::TokenSerial;
 use super::Key;
 use super::message::{self, Message};
 use crate::audit::{ActivationStage, Actor, Event, Leave, TargetState, What};
+use crate::contact::Channel;
 use crate::login::{Origin, Spend};
 use crate::name::{CanonicalName, Realm};
 use crate::reason::Reason;
@@ -54,6 +55,12 @@ impl<'a> Entry<'a> {
                 .did("authentication", "timed_out")
                 .with(Key::Reason, reason.id())
                 .saying(format!("User {} not decided: {evidence}", person.bare())),
+            What::CodeSent {
+                person,
+                origin,
+                channel,
+                failure,
+            } => code_sent(number, person, origin, *channel, failure.as_deref()),
             What::Explained {
                 refusal,
                 reason,
@@ -74,12 +81,7 @@ impl<'a> Entry<'a> {
                 vdom,
                 token,
                 cause,
-            } => Self::new(&message::NOT_RESYNCHRONISED)
-                .at_vdom(*vdom)
-                .by(actor)
-                .did("sync", "failure")
-                .with(Key::SerialNo, token.as_str())
-                .saying(format!("FortiToken {token} not re-synchronized: {cause}")),
+            } => not_resynchronised(actor, token, cause).at_vdom(*vdom),
             What::Activation {
                 actor,
                 vdom,
@@ -197,7 +199,7 @@ fn accepted<'a>(
 ) -> Entry<'a> {
     let serial = match spend {
         Spend::Step { token, .. } => Some(token.as_str()),
-        Spend::Nothing => None,
+        Spend::Nothing | Spend::Sent(_) => None,
     };
     let name = person.bare();
     authentication(&message::AUTHENTICATED, number, person, origin)
@@ -248,6 +250,28 @@ fn authentication<'a>(
         .with(Key::AuthProto, protocol)
 }
 
+/// The address stays out of it: what a code needs is only known to whom it is sent.
+fn code_sent<'a>(
+    number: i64,
+    person: &'a CanonicalName,
+    origin: &'a Origin,
+    channel: Channel,
+    failure: Option<&str>,
+) -> Entry<'a> {
+    let name = person.bare();
+    match failure {
+        None => authentication(&message::LOGIN_CODE_SENT, number, person, origin)
+            .did("send-code", "success")
+            .saying(format!("Code for a login of user {name} sent by {channel}")),
+        Some(why) => authentication(&message::LOGIN_CODE_NOT_SENT, number, person, origin)
+            .did("send-code", "failure")
+            .with(Key::Reason, Reason::CodeNotSent.id())
+            .saying(format!(
+                "Code for a login of user {name} not sent by {channel}: {why}"
+            )),
+    }
+}
+
 fn explained(refusal: i64, reason: Reason, evidence: &str) -> Entry<'_> {
     let known = because(reason, Some(evidence));
     Entry::new(&message::LOGIN_EXPLAINED)
@@ -270,6 +294,14 @@ fn resynchronised<'a>(actor: &'a Actor, token: &'a TokenSerial, msg: String) -> 
         .did("sync", "success")
         .with(Key::SerialNo, token.as_str())
         .saying(msg)
+}
+
+fn not_resynchronised<'a>(actor: &'a Actor, token: &'a TokenSerial, cause: &str) -> Entry<'a> {
+    Entry::new(&message::NOT_RESYNCHRONISED)
+        .by(actor)
+        .did("sync", "failure")
+        .with(Key::SerialNo, token.as_str())
+        .saying(format!("FortiToken {token} not re-synchronized: {cause}"))
 }
 
 fn activation<'a>(

@@ -210,6 +210,12 @@ messages! {
     OTHER_PHONE = 99013, "SYMBOLON_OTHER_PHONE", System, Alert, "Token server names another phone",
         "The token server says that another phone has the token than the one that activated it.",
         [User, Ui, Action, Status, SerialNo, Msg];
+    LOGIN_CODE_SENT = 99014, "SYMBOLON_LOGIN_CODE_SENT", User, Notice, "Login code sent",
+        "A code for a login went to a user by mail or SMS. The code itself is never in the log.",
+        [Sn, SrcIp, User, AuthProto, Action, Status, Msg];
+    LOGIN_CODE_NOT_SENT = 99015, "SYMBOLON_LOGIN_CODE_NOT_SENT", User, Warning, "Login code not sent",
+        "A code for a login could not be sent before it expired.",
+        [Sn, SrcIp, User, AuthProto, Action, Status, Reason, Msg];
     LOG_DELETED = 99020, "SYMBOLON_LOG_DELETED", System, Warning, "Event log deleted",
         "An administrator had the event log deleted.",
         [User, Ui, Action, Status, Msg];

@@ -5,7 +5,7 @@ use ident::TokenKind;
 use super::{FORTITOKEN, LOCAL, Object, Place};
 use crate::time::Timestamp;
 use crate::token::{ActivationFailure, Stage, Token, TokenStatus};
-use crate::user::{Switch, TwoFactor, User};
+use crate::user::{Switch, User};
 
 /// The entry of `config user local`; the password as the hash that [`crate::password`] reads back.
 impl From<&User> for Object {
@@ -14,16 +14,12 @@ impl From<&User> for Object {
             Switch::Enable => "enable",
             Switch::Disable => "disable",
         };
-        let two_factor = match user.two_factor {
-            TwoFactor::Disable => "disable",
-            TwoFactor::Fortitoken => "fortitoken",
-        };
         let vdom = user.name.canonical().realm().vdom();
         let set = user.password_set.map(Timestamp::civil);
         let object = Self::at(&Place::new(vdom, &LOCAL, user.name.as_written()))
             .with("status", Some(status))
             .with("type", Some(user.keeper.word()))
-            .with("two-factor", Some(two_factor))
+            .with("two-factor", Some(user.two_factor.word()))
             .with("fortitoken", user.token.as_ref().map(AsRef::as_ref))
             .with("ldap-server", user.ldap_server.as_deref())
             .with("radius-server", user.radius_server.as_deref())

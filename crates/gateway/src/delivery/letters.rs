@@ -1,5 +1,7 @@
 //! What people are told: the texts and what is filled into them.
 
+use std::borrow::Cow;
+
 use super::template::{fill, html, plain};
 use crate::qr::Qr;
 
@@ -8,6 +10,17 @@ use crate::qr::Qr;
 pub(crate) enum Matter<'a> {
     /// How to activate a token.
     Activation(Activation<'a>),
+    /// The code for a login.
+    Login(LoginCode<'a>),
+}
+
+/// What a person needs to log in.
+#[derive(Clone, Copy)]
+pub(crate) struct LoginCode<'a> {
+    /// What to type.
+    pub(crate) code: &'a str,
+    /// For how long it is good.
+    pub(crate) seconds: i64,
 }
 
 /// What a person needs to activate a token.
@@ -42,13 +55,18 @@ pub(super) struct Page {
 impl Matter<'_> {
     /// The mail.
     pub(super) fn letter(&self) -> Letter {
-        match self {
-            Self::Activation(activation) => Letter {
-                subject: "Activate your token".to_owned(),
-                text: fill(include_str!("texts/activation.txt"), &self.values(), plain)
-                    .replace('\n', "\r\n"),
-                page: self.page(activation),
-            },
+        let (subject, text, page) = match self {
+            Self::Activation(activation) => (
+                "Activate your token",
+                include_str!("texts/activation.txt"),
+                self.page(activation),
+            ),
+            Self::Login(_) => ("Your login code", include_str!("texts/login.txt"), None),
+        };
+        Letter {
+            subject: subject.to_owned(),
+            text: fill(text, &self.values(), plain).replace('\n', "\r\n"),
+            page,
         }
     }
 
@@ -65,26 +83,32 @@ impl Matter<'_> {
     pub(super) fn short(&self) -> String {
         let text = match self {
             Self::Activation(_) => include_str!("texts/activation.sms.txt"),
+            Self::Login(_) => include_str!("texts/login.sms.txt"),
         };
         fill(text.trim_end(), &self.values(), plain)
     }
 
     /// The same text with what is secret in it left out.
-    pub(super) fn masked(&self, text: &str) -> String {
+    pub(crate) fn masked(&self, text: &str) -> String {
         match self {
             Self::Activation(activation) => text
                 .replace(activation.link, "<link>")
                 .replace(activation.code, "<code>"),
+            Self::Login(login) => text.replace(login.code, "<code>"),
         }
     }
 
-    fn values(&self) -> Vec<(&'static str, &str)> {
+    fn values(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         match self {
             Self::Activation(activation) => vec![
-                ("USER", activation.user),
-                ("CODE", activation.code),
-                ("LINK", activation.link),
-                ("EXPIRES", activation.expires),
+                ("USER", activation.user.into()),
+                ("CODE", activation.code.into()),
+                ("LINK", activation.link.into()),
+                ("EXPIRES", activation.expires.into()),
+            ],
+            Self::Login(login) => vec![
+                ("CODE", login.code.into()),
+                ("SECONDS", login.seconds.to_string().into()),
             ],
         }
     }

@@ -7,7 +7,7 @@ const MARK: &str = "%%";
 /// looked at again; a name that is none stays.
 pub(super) fn fill(
     template: &str,
-    values: &[(&str, &str)],
+    values: &[(&str, impl AsRef<str>)],
     escape: impl Fn(&str) -> String,
 ) -> String {
     let mut filled = String::with_capacity(template.len());
@@ -15,12 +15,12 @@ pub(super) fn fill(
     while let Some((before, after)) = rest.split_once(MARK) {
         filled.push_str(before);
         let named = after.split_once(MARK).and_then(|(name, behind)| {
-            let value = values.iter().find(|(known, _)| *known == name)?.1;
+            let (_, value) = values.iter().find(|(known, _)| *known == name)?;
             Some((value, behind))
         });
         match named {
             Some((value, behind)) => {
-                filled.push_str(&escape(value));
+                filled.push_str(&escape(value.as_ref()));
                 rest = behind;
             }
             None => {

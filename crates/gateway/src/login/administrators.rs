@@ -23,6 +23,7 @@ use tokio::sync::{Notify, oneshot};
 use tracing::warn;
 
 use super::explainer::{Explainer, Question};
+use super::one_time::{FirstProven, NotIssued, OneTimeCodes};
 use super::pool::Pool;
 use crate::clock;
 use crate::command_line::{LoggedIn, Sessions, Via};
@@ -99,9 +100,6 @@ pub(crate) enum Verdict {
     Refused,
 }
 
-/// A caller whose first factor is proven.
-pub(crate) struct FirstProven(Proof);
-
 /// Why nothing can be said: the reply is that of a refusal, and nothing is counted.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -118,6 +116,7 @@ impl Unknown {
 pub(crate) struct AdminLogins {
     store: Arc<GatewayStore>,
     sessions: Arc<Sessions>,
+    codes: Arc<OneTimeCodes>,
     explainer: Explainer,
     pool: Pool,
     lockouts: Mutex<Lockouts>,
@@ -135,12 +134,14 @@ impl AdminLogins {
     pub(crate) fn start(
         store: Arc<GatewayStore>,
         sessions: Arc<Sessions>,
+        codes: Arc<OneTimeCodes>,
     ) -> std::io::Result<Self> {
         Ok(Self {
             explainer: Explainer::start(Arc::clone(&store)),
             pool: Pool::with_threads(HASHING_THREADS)?,
             store,
             sessions,
+            codes,
             lockouts: Mutex::default(),
             ended: Notify::new(),
         })
@@ -201,7 +202,8 @@ impl AdminLogins {
         match verified.await.map_err(Unknown::because)? {
             Some(verified) => {
                 let proof = Proof::Password(verified);
-                self.second(caller, known, proof, None, attempt).await
+                self.second(caller, known, proof.into(), None, attempt)
+                    .await
             }
             None => self.wrong(caller, refusal, attempt).await,
         }
@@ -218,7 +220,8 @@ impl AdminLogins {
         match proof {
             Some(verified) => {
                 let proof = Proof::Key(verified);
-                self.second(caller, known, proof, None, attempt).await
+                self.second(caller, known, proof.into(), None, attempt)
+                    .await
             }
             None => {
                 let reason = known.stranger.unwrap_or(Reason::KeyUnknown);
@@ -230,14 +233,14 @@ impl AdminLogins {
     async fn try_code(
         &self,
         caller: &Caller,
-        FirstProven(proof): FirstProven,
+        first: FirstProven,
         code: Submitted,
     ) -> Result<Verdict, Unknown> {
         let known = self.look_up(caller).await?;
         let Some(attempt) = self.begin(caller).await else {
             return Ok(Verdict::Refused);
         };
-        self.second(caller, known, proof, Some(code), attempt).await
+        self.second(caller, known, first, Some(code), attempt).await
     }
 
     /// All that is known of a caller, at this moment.
@@ -263,24 +266,28 @@ impl AdminLogins {
         &self,
         caller: &Caller,
         known: Known,
-        proof: Proof,
+        first: FirstProven,
         code: Option<Submitted>,
         attempt: Attempt<'_>,
     ) -> Result<Verdict, Unknown> {
         let now = clock::now();
         let name = &known.facts.name;
-        let decided = self.store.with_code_counter(name, now, |counter| {
-            login::second(&known.facts, proof, code.as_ref(), counter, now)
-        });
-        let decision = match decided {
-            Second::Challenge(proof) => return Ok(Verdict::Code(FirstProven(proof))),
-            Second::Consume(consume) => Decision::Grant(consume, caller.origin()),
-            Second::Refuse(refusal) => Decision::Refuse {
-                person: name.clone(),
-                origin: caller.origin(),
-                refusal: known.named(refusal),
-                at: now,
+        let origin = caller.origin();
+        let refuse = |refusal| Decision::Refuse {
+            person: name.clone(),
+            origin: origin.clone(),
+            refusal: known.named(refusal),
+            at: now,
+        };
+        let decision = match self.codes.judge(&known.facts, first, code.as_ref(), now) {
+            Second::Challenge(proof) => return Ok(Verdict::Code(proof.into())),
+            Second::Send(proof, to) => match self.codes.issue(proof, to, &origin, now) {
+                Ok((first, _)) => return Ok(Verdict::Code(first)),
+                Err(NotIssued::TooMany(refusal)) => refuse(refusal),
+                Err(NotIssued::Undecided(why)) => return Err(Unknown::because(why)),
             },
+            Second::Consume(consume) => Decision::Grant(consume, origin.clone()),
+            Second::Refuse(refusal) => refuse(refusal),
         };
         match self.recorded(decision).await? {
             Outcome::Granted(_) => self.admit(caller, attempt).await,

@@ -7,11 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
-use domain::login::Proof;
 use domain::name::CanonicalName;
 use domain::time::Timestamp;
 
-use super::Undecided;
+use super::{FirstProven, Undecided};
 use crate::clock;
 
 /// Challenges that are open at most: 1,000 right passwords a second, each left unanswered for the
@@ -30,7 +29,7 @@ pub(crate) type State = String;
 pub(crate) struct Full;
 
 struct Open {
-    proof: Proof,
+    first: FirstProven,
     client: Box<str>,
     expires: Timestamp,
 }
@@ -43,7 +42,7 @@ impl Challenges {
     /// Opens a challenge; its state goes to the client.
     pub(super) fn open(
         &self,
-        proof: Proof,
+        first: FirstProven,
         client: &str,
         expires: Timestamp,
         now: Timestamp,
@@ -59,7 +58,7 @@ impl Challenges {
         open.insert(
             state,
             Open {
-                proof,
+                first,
                 client: Box::from(client),
                 expires,
             },
@@ -67,18 +66,18 @@ impl Challenges {
         Ok(HEXLOWER.encode(&state))
     }
 
-    /// Takes the proof that belongs to a state, if the same client asks for the same person in time.
+    /// Takes what belongs to a state, if the same client asks for the same person in time.
     pub(super) fn take(
         &self,
         state: &[u8],
         person: &CanonicalName,
         client: &str,
         now: Timestamp,
-    ) -> Option<Proof> {
+    ) -> Option<FirstProven> {
         let state: [u8; STATE_LEN] = HEXLOWER.decode(state).ok()?.try_into().ok()?;
         let open = self.lock().remove(&state)?;
-        let fits = &*open.client == client && open.proof.person() == person;
-        (fits && open.expires > now).then_some(open.proof)
+        let fits = &*open.client == client && open.first.proof.person() == person;
+        (fits && open.expires > now).then_some(open.first)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; STATE_LEN], Open>> {

@@ -8,6 +8,7 @@ mod administrators;
 mod backends;
 mod challenges;
 mod explainer;
+mod one_time;
 mod pool;
 
 use std::collections::hash_map::RandomState;
@@ -25,12 +26,14 @@ use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
 
-pub(crate) use administrators::{AdminLogins, Caller, FirstProven, Verdict};
+pub(crate) use administrators::{AdminLogins, Caller, Verdict};
 use backends::Asked;
 pub(crate) use backends::{Answer, Backends, Credentials, Said};
 pub(crate) use challenges::State;
 use challenges::{Challenges, Full};
 pub(crate) use explainer::{Explainer, Question};
+use one_time::NotIssued;
+pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
 pub(crate) use pool::Pool;
 
 use crate::clock::{self, NoEntropy};
@@ -65,7 +68,7 @@ pub(crate) enum Progress {
     /// A decision to be made durable, and the code that it judged.
     Record(Decision, Option<Submitted>),
     /// The password was right; the code is asked for.
-    Challenge(State),
+    Challenge(State, CodeOf),
     /// Nothing can be decided: no answer.
     Undecided(Undecided),
 }
@@ -77,6 +80,8 @@ pub(crate) enum Undecided {
     Clock(#[from] ClockSteppedBack),
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
+    #[error("too many codes wait to be sent")]
+    Codes,
     #[error("too many challenges are open")]
     Challenges(#[from] Full),
     #[error("{0}")]
@@ -118,6 +123,7 @@ pub(crate) struct Logins {
     store: Arc<GatewayStore>,
     backends: Arc<Backends>,
     challenges: Challenges,
+    codes: Arc<OneTimeCodes>,
     remembered: Mutex<Remembered<RandomState>>,
 }
 
@@ -131,12 +137,14 @@ impl Logins {
     pub(crate) fn new(
         store: Arc<GatewayStore>,
         backends: Arc<Backends>,
+        codes: Arc<OneTimeCodes>,
     ) -> Result<Self, NoEntropy> {
         let remembered = Remembered::new(clock::random()?, REMEMBERED_MAX, RandomState::new());
         Ok(Self {
             store,
             backends,
             challenges: Challenges::default(),
+            codes,
             remembered: Mutex::new(remembered),
         })
     }
@@ -304,7 +312,7 @@ impl Logins {
         now: Timestamp,
     ) -> Progress {
         self.settle(&facts.name, &origin, PasswordOutcome::Right);
-        self.second(facts, verified.into(), code, origin, now)
+        self.second(facts, Proof::from(verified).into(), code, origin, now)
     }
 
     /// The code that answers a challenge. Whatever the outcome, the challenge is spent.
@@ -316,12 +324,12 @@ impl Logins {
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
-        let Some(proof) = self.challenges.take(state, &name, &origin.client, now) else {
+        let Some(first) = self.challenges.take(state, &name, &origin.client, now) else {
             return refused(name, origin, Reason::ChallengeUnknown, now);
         };
         let code = Submitted::new(presented.as_bytes());
         match self.store.facts(name, CodePosition::Challenge, now) {
-            Ok(facts) => self.second(&facts, proof, Some(code), origin, now),
+            Ok(facts) => self.second(&facts, first, Some(code), origin, now),
             Err(stepped_back) => Progress::Undecided(stepped_back.into()),
         }
     }
@@ -329,36 +337,46 @@ impl Logins {
     fn second(
         &self,
         facts: &Facts,
-        proof: Proof,
+        first: FirstProven,
         code: Option<Submitted>,
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
-        let decided = self.store.with_code_counter(&facts.name, now, |counter| {
-            login::second(facts, proof, code.as_ref(), counter, now)
-        });
-        match decided {
-            Second::Refuse(refusal) => {
-                let person = facts.name.clone();
-                Progress::Record(
-                    Decision::Refuse {
-                        person,
-                        origin,
-                        refusal,
-                        at: now,
-                    },
-                    code,
-                )
-            }
+        let refuse = |refusal, code| {
+            let person = facts.name.clone();
+            let decision = Decision::Refuse {
+                person,
+                origin: origin.clone(),
+                refusal,
+                at: now,
+            };
+            Progress::Record(decision, code)
+        };
+        match self.codes.judge(facts, first, code.as_ref(), now) {
+            Second::Refuse(refusal) => refuse(refusal, code),
             Second::Consume(consume) => Progress::Record(Decision::Grant(consume, origin), code),
-            Second::Challenge(proof) => self.challenge(proof, &origin, now),
+            Second::Challenge(proof) => {
+                let expires = now.after(self.store.settings(Vdom::ROOT).challenge_lifetime);
+                self.challenge(proof.into(), &origin, expires, now)
+            }
+            Second::Send(proof, to) => match self.codes.issue(proof, to, &origin, now) {
+                Ok((first, expires)) => self.challenge(first, &origin, expires, now),
+                Err(NotIssued::TooMany(refusal)) => refuse(refusal, None),
+                Err(NotIssued::Undecided(undecided)) => Progress::Undecided(undecided),
+            },
         }
     }
 
-    fn challenge(&self, proof: Proof, origin: &Origin, now: Timestamp) -> Progress {
-        let expires = now.after(self.store.settings(Vdom::ROOT).challenge_lifetime);
-        match self.challenges.open(proof, &origin.client, expires, now) {
-            Ok(state) => Progress::Challenge(state),
+    fn challenge(
+        &self,
+        first: FirstProven,
+        origin: &Origin,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Progress {
+        let asked = first.asked();
+        match self.challenges.open(first, &origin.client, expires, now) {
+            Ok(state) => Progress::Challenge(state, asked),
             Err(undecided) => Progress::Undecided(undecided),
         }
     }

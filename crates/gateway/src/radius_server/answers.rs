@@ -10,6 +10,7 @@ use std::sync::atomic;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use domain::contact::Channel;
 use domain::login::Submitted;
 use radius::{AttributeError, Packet, Prompt, Reply, VendorType};
 use store::gateway::{Granted, Outcome};
@@ -19,11 +20,17 @@ use super::debug::Step;
 use super::traffic::Counted;
 use super::{Pending, Shared};
 use crate::clock;
-use crate::login::{Explainer, Question, State};
+use crate::login::{CodeOf, Explainer, Question, State};
 use crate::udp::Outgoing;
 
 /// What a client is asked at a challenge.
-const ASK_FOR_CODE: &str = "Please enter your token code";
+fn question(asked: CodeOf) -> &'static str {
+    match asked {
+        CodeOf::Token => "Please enter your token code",
+        CodeOf::Sent(Channel::Email) => "Please enter the token code sent to you by email",
+        CodeOf::Sent(Channel::Sms) => "Please enter the token code sent to you by SMS",
+    }
+}
 
 /// How long the thread sleeps at most, so that it sees when it is to stop.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -31,7 +38,7 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 /// Something to answer.
 pub(super) enum Answer {
     /// A right password whose code is asked for.
-    Challenge(Pending, State),
+    Challenge(Pending, State, CodeOf),
     /// Decisions that are durable, or that the store could not decide, in order.
     Recorded(Vec<(Pending, Option<Submitted>)>, Vec<Outcome>),
 }
@@ -124,7 +131,9 @@ impl Answerer {
 
     fn take(&mut self, answer: Answer) {
         match answer {
-            Answer::Challenge(pending, state) => self.challenge(&pending, &state),
+            Answer::Challenge(pending, state, asked) => {
+                self.challenge(&pending, &state, asked);
+            }
             Answer::Recorded(pending, outcomes) => {
                 for ((pending, code), outcome) in pending.into_iter().zip(outcomes) {
                     self.recorded(pending, code, outcome);
@@ -168,8 +177,8 @@ impl Answerer {
         self.push(pending, &accept);
     }
 
-    fn challenge(&mut self, pending: &Pending, state: &str) {
-        match Reply::challenge(state.as_bytes(), ASK_FOR_CODE) {
+    fn challenge(&mut self, pending: &Pending, state: &str, asked: CodeOf) {
+        match Reply::challenge(state.as_bytes(), question(asked)) {
             Ok(reply) => {
                 pending.client.count(Counted::Challenged);
                 self.shared

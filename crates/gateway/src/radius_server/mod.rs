@@ -25,7 +25,7 @@ use tracing::{error, warn};
 
 use crate::clock;
 use crate::debug_log::DebugLog;
-use crate::login::{Asking, Backends, Explainer, Hashing, Logins, Pool, Progress};
+use crate::login::{Asking, Backends, Explainer, Hashing, Logins, OneTimeCodes, Pool, Progress};
 use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
 use admission::{Admitted, Receiver};
@@ -116,6 +116,7 @@ impl RadiusServer {
         address: SocketAddr,
         store: &Arc<GatewayStore>,
         backends: &Arc<Backends>,
+        codes: &Arc<OneTimeCodes>,
         traffics: &Arc<Traffics>,
         debug: &DebugLog,
     ) -> io::Result<Self> {
@@ -125,7 +126,7 @@ impl RadiusServer {
         let shared = Arc::new(Shared {
             socket,
             store: Arc::clone(store),
-            logins: Logins::new(Arc::clone(store), Arc::clone(backends))
+            logins: Logins::new(Arc::clone(store), Arc::clone(backends), Arc::clone(codes))
                 .map_err(io::Error::other)?,
             pool: Pool::start()?,
             runtime: tokio::runtime::Handle::current(),
@@ -226,7 +227,9 @@ impl Shared {
                 recorded.decisions.push(decision);
                 recorded.pending.push((pending, code));
             }
-            Progress::Challenge(state) => self.answer(Answer::Challenge(pending, state)),
+            Progress::Challenge(state, asked) => {
+                self.answer(Answer::Challenge(pending, state, asked));
+            }
             Progress::Hash(hashing) => self.hash(pending, hashing),
             Progress::Ask(asking) => self.ask(pending, asking),
             Progress::Undecided(why) => self.undecided(&pending, &why),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use domain::contact;
 use domain::login::Submitted;
 use domain::password::Presented;
 use domain::public_key::PublicKey;
@@ -22,7 +23,7 @@ use super::Service;
 use super::channel::{Open, Wanted};
 use super::gate::Gate;
 use crate::command_line::{LoggedIn, Size};
-use crate::login::{Caller, FirstProven, Verdict};
+use crate::login::{Caller, CodeOf, FirstProven, Verdict};
 
 /// Channels of one connection at once, as with `MaxSessions` of OpenSSH.
 const CHANNELS_MAX: usize = 10;
@@ -32,6 +33,9 @@ const PASSWORD: &str = "Password: ";
 
 /// The second question.
 const CODE: &str = "Token code: ";
+/// The same where it was sent.
+const CODE_BY_MAIL: &str = "Email token code: ";
+const CODE_BY_SMS: &str = "SMS token code: ";
 
 /// The questions that are open in keyboard-interactive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,7 +139,7 @@ impl Handler {
     /// The first question, or the second if the first factor is proven.
     fn begin(&mut self) -> Auth {
         match &self.first {
-            Some(_) => self.ask(Asked::Code, CODE),
+            Some(first) => self.ask(Asked::Code, question(first)),
             None if self.takes_passwords() => self.ask(Asked::Password, PASSWORD),
             None => self.refused(),
         }
@@ -155,8 +159,9 @@ impl Handler {
         match verdict {
             Verdict::In(session) => self.admit(session),
             Verdict::Code(first) => {
+                let question = question(&first);
                 self.first = Some(first);
-                self.ask(Asked::Code, CODE)
+                self.ask(Asked::Code, question)
             }
             Verdict::Refused => self.refused(),
         }
@@ -177,6 +182,14 @@ impl Handler {
         } else {
             session.channel_failure(id)
         }
+    }
+}
+
+fn question(first: &FirstProven) -> &'static str {
+    match first.asked() {
+        CodeOf::Token => CODE,
+        CodeOf::Sent(contact::Channel::Email) => CODE_BY_MAIL,
+        CodeOf::Sent(contact::Channel::Sms) => CODE_BY_SMS,
     }
 }
 

@@ -316,7 +316,7 @@ async fn grant(
             let spent = Spent { step, by: event };
             Some(Taken::take(memory, token, spent, drift))
         }
-        Spend::Nothing => None,
+        Spend::Nothing | Spend::Sent(_) => None,
     };
     Ok(Written {
         outcome: Outcome::Granted(Granted {
@@ -359,7 +359,7 @@ async fn refuse(
 
 /// How a refusal bears on the count. The decision has raised the counter in memory already.
 fn tally(memory: &Memory, person: &CanonicalName, reason: Reason) -> Option<Tally> {
-    if !matches!(reason, Reason::CodeWrong | Reason::CodeMalformed) {
+    if !reason.is_wrong_code() {
         return None;
     }
     let counters = memory.counters();

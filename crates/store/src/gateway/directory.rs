@@ -10,6 +10,7 @@ use std::sync::Arc;
 use domain::administrator;
 use domain::backend::{Account, Backend, BackendName};
 use domain::client::Client;
+use domain::contact::{Address, Contact};
 use domain::interface::AllowAccess;
 use domain::login::{CodePosition, Consume, Factor, Facts, Person, Spend};
 use domain::name::{CanonicalName, Realm};
@@ -44,6 +45,8 @@ pub(super) struct PersonEntry {
     keys: Box<[PublicKey]>,
     two_factor: TwoFactor,
     token: Option<TokenSerial>,
+    /// Where codes are sent, for those who are sent any.
+    sent_to: Option<Box<Address>>,
     policy: Option<Arc<str>>,
     password_set: Option<Timestamp>,
 }
@@ -56,6 +59,7 @@ impl From<&User> for PersonEntry {
             keys: Box::default(),
             two_factor: user.two_factor,
             token: user.token,
+            sent_to: sent_to(user.two_factor, &user.contact),
             policy: user.policy.as_deref().map(Arc::from),
             password_set: user.password_set,
         }
@@ -65,18 +69,24 @@ impl From<&User> for PersonEntry {
 impl PersonEntry {
     /// An administrator, with the password opened.
     pub(super) fn administrator(object: &Object, password: Option<PasswordHash>) -> Self {
+        let two_factor = TwoFactor::parse(object.text("two-factor")).unwrap_or_default();
         Self {
             status: Switch::Enable,
             password: Password::Here(password),
             keys: administrator::public_keys(object).into(),
-            two_factor: match object.text("two-factor") {
-                "fortitoken" => TwoFactor::Fortitoken,
-                _ => TwoFactor::Disable,
-            },
+            two_factor,
+            sent_to: sent_to(two_factor, &Contact::of(object)),
             token: TokenSerial::parse(object.text("fortitoken")).ok(),
             policy: None,
             password_set: None,
         }
+    }
+}
+
+fn sent_to(two_factor: TwoFactor, contact: &Contact) -> Option<Box<Address>> {
+    match two_factor {
+        TwoFactor::Sent(channel) => contact.at(channel).map(Box::new),
+        TwoFactor::Disable | TwoFactor::Fortitoken => None,
     }
 }
 
@@ -379,7 +389,17 @@ impl Directory {
                 None if self.tokens.contains_key(&serial) => Factor::TokenWithoutSeed(serial),
                 None => Factor::TokenMissing,
             },
+            (TwoFactor::Sent(_), _) if !self.takes_sent_codes() => Factor::SentCodesRefused,
+            (TwoFactor::Sent(_), _) => match &entry.sent_to {
+                Some(to) => Factor::Sent((**to).clone()),
+                None => Factor::AddressMissing,
+            },
         }
+    }
+
+    /// The unit's word too.
+    fn takes_sent_codes(&self) -> bool {
+        self.settings.of(Vdom::ROOT).profile.takes_sent_codes()
     }
 
     /// The unit's word: it holds in every virtual domain.
@@ -427,7 +447,12 @@ impl Directory {
                 let usable = self.tokens.get(&token).map(|entry| entry.usable.at(at));
                 person.token == Some(token) && usable == Some(Usability::Usable)
             }
-            (Spend::Step { .. }, TwoFactor::Disable) => false,
+            (Spend::Sent(channel), TwoFactor::Sent(set)) => {
+                channel == set
+                    && self.takes_sent_codes()
+                    && consume.sent_to() == person.sent_to.as_deref()
+            }
+            (Spend::Step { .. } | Spend::Sent(_), _) => false,
         }
     }
 

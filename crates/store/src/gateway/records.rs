@@ -54,11 +54,8 @@ impl FromRow for PersonRow {
                 .get::<Option<String>>(3)?
                 .map(|phc| PasswordHash::from_phc(&phc).map_err(|_| damaged("password")))
                 .transpose()?,
-            two_factor: match row.get::<String>(4)?.as_str() {
-                "disable" => TwoFactor::Disable,
-                "fortitoken" => TwoFactor::Fortitoken,
-                _ => return Err(damaged("two_factor")),
-            },
+            two_factor: TwoFactor::parse(&row.get::<String>(4)?)
+                .ok_or_else(|| damaged("two_factor"))?,
             token: row
                 .get::<Option<String>>(5)?
                 .map(|serial| TokenSerial::parse(&serial).map_err(|_| damaged("token")))
@@ -99,10 +96,6 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
         Switch::Enable => "enable",
         Switch::Disable => "disable",
     };
-    let two_factor = match user.two_factor {
-        TwoFactor::Disable => "disable",
-        TwoFactor::Fortitoken => "fortitoken",
-    };
     tx.exec_one(
         "INSERT INTO person (canonical, name, status, password, two_factor, token, email, realm, \
          keeper, ldap_server, radius_server, policy, password_set, history, kept, phone, sms_server, \
@@ -117,7 +110,7 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.name.as_written(),
             status,
             user.password.as_ref().map(PasswordHash::as_phc),
-            two_factor,
+            user.two_factor.word(),
             user.token.as_ref().map(TokenSerial::as_str),
             user.contact.email.as_deref(),
             user.name.canonical().realm().as_str(),

@@ -280,7 +280,7 @@ fn decide_for(store: &GatewayStore, person: CanonicalName, code: &str, now: Time
             refusal,
             at: now,
         },
-        Second::Challenge(_) => panic!("a code was typed"),
+        Second::Challenge(_) | Second::Send(..) => panic!("a code was typed"),
     }
 }
 

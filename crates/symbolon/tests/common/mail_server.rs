@@ -36,9 +36,19 @@ impl MailServer {
 
     /// The first mail, once it has arrived.
     pub(crate) fn mail(&self) -> Vec<u8> {
-        let first = self.mails.join("1.eml");
-        until("the mail arrives", || first.exists());
-        std::fs::read(first).unwrap()
+        self.nth(1)
+    }
+
+    /// The mail of this number, once it has arrived.
+    pub(crate) fn nth(&self, number: usize) -> Vec<u8> {
+        let mail = self.file(number);
+        until("the mail arrives", || mail.exists());
+        std::fs::read(mail).unwrap()
+    }
+
+    /// Where the mail of this number will be.
+    pub(crate) fn file(&self, number: usize) -> PathBuf {
+        self.mails.join(format!("{number}.eml"))
     }
 
     /// From where the first mail came, and to whom it went.

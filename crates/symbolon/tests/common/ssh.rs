@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::terminal::Terminal;
@@ -20,7 +20,13 @@ const ASKPASS: &str = r#"#!/bin/sh
 printf '%s\n' "$1" >>"$0.asked"
 case $1 in
 *assword*) printf '%s\n' "$ANSWER_PASSWORD" ;;
-*code*) printf '%s\n' "$ANSWER_CODE" ;;
+*code*) case $ANSWER_CODE in
+    /*)
+        until [ -s "$ANSWER_CODE" ]; do sleep 0.1; done
+        sed -n 's/.*code for this login is \([0-9]*\).*/\1/p' "$ANSWER_CODE"
+        ;;
+    *) printf '%s\n' "$ANSWER_CODE" ;;
+    esac ;;
 *) exit 1 ;;
 esac
 "#;
@@ -63,6 +69,11 @@ impl Ssh {
     pub(crate) fn code(mut self, code: &str) -> Self {
         code.clone_into(&mut self.code);
         self
+    }
+
+    /// The code of the message that will come as this file.
+    pub(crate) fn code_of(self, message: &Path) -> Self {
+        self.code(&message.to_string_lossy())
     }
 
     pub(crate) fn port(mut self, port: u16) -> Self {

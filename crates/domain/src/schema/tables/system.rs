@@ -4,8 +4,6 @@ use super::{SWITCH, choice, field, sms, without_effect};
 use crate::access::Area;
 use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
 
-const NO_CODES_BY_MAIL: &str =
-    "a login takes codes of tokens; codes by mail and SMS come with a later version";
 const NO_WEB: &str = "web pages come with a later version; until then nothing listens there";
 const NO_REMOTE_ADMINISTRATORS: &str = "administrators are known to this unit alone";
 const NO_CLOUD: &str = "this unit checks the codes of its tokens itself";
@@ -91,23 +89,17 @@ pub static GLOBAL: Table = Table {
             "72",
             "FortiToken Mobile session timeout (1 - 168 hours): how long an activation code is valid.",
         ),
-        without_effect(
-            NO_CODES_BY_MAIL,
-            field(
-                "two-factor-email-expiry",
-                Kind::Integer(30, 300),
-                "60",
-                "Email-based two-factor authentication session timeout (30 - 300 sec).",
-            ),
+        field(
+            "two-factor-email-expiry",
+            Kind::Integer(30, 300),
+            "60",
+            "Email-based two-factor authentication session timeout (30 - 300 sec).",
         ),
-        without_effect(
-            NO_CODES_BY_MAIL,
-            field(
-                "two-factor-sms-expiry",
-                Kind::Integer(30, 300),
-                "60",
-                "SMS-based two-factor authentication session timeout (30 - 300 sec).",
-            ),
+        field(
+            "two-factor-sms-expiry",
+            Kind::Integer(30, 300),
+            "60",
+            "SMS-based two-factor authentication session timeout (30 - 300 sec).",
         ),
         without_effect(
             "no other server's tokens are asked for here",
@@ -339,6 +331,14 @@ pub static ADMIN: Table = Table {
                 choice(
                     "fortitoken",
                     "Use FortiToken or FortiToken mobile two-factor authentication.",
+                ),
+                choice(
+                    "email",
+                    "Send a two-factor authentication code to the configured email-to email address.",
+                ),
+                choice(
+                    "sms",
+                    "Send a two-factor authentication code to the configured sms-phone.",
                 ),
             ]),
             "disable",

@@ -86,6 +86,8 @@ pub static LOCAL: Table = Table {
             Kind::Choice(&[
                 choice("disable", "disable"),
                 choice("fortitoken", "FortiToken"),
+                choice("email", "Email authentication code."),
+                choice("sms", "SMS authentication code."),
             ]),
             "disable",
             "Enable/disable two-factor authentication.",

@@ -3,7 +3,8 @@
 use cli::render;
 use domain::name::Realm;
 use domain::schema::{
-    ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, Place, RADIUS_CLIENT, SECURITY, SETTING, Table,
+    ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, Place, RADIUS_CLIENT, SECURITY, SETTING, SMS_SERVER,
+    Table,
 };
 use domain::security::{Posture, Profile, is_slow};
 use domain::settings::VdomMode;
@@ -30,7 +31,7 @@ impl Executor {
     async fn posture(&self) -> Result<String, Undecided> {
         let profile = Profile::of(&self.single(Vdom::ROOT, &SECURITY).await?);
         let (mut settings, mut clients, mut directories) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut users_without_token, mut slow_tokens) = (0, 0);
+        let (mut users, mut slow_tokens) = (Users::default(), 0);
         for vdom in self.store.vdoms().await? {
             let told = (self.vdom_mode() == VdomMode::Multi).then_some(vdom);
             settings.push((told, self.single(vdom, &SETTING).await?));
@@ -38,18 +39,20 @@ impl Executor {
             clients.extend(here.into_iter().map(|client| (told, client)));
             let here = self.store.objects(vdom, &LDAP).await?;
             directories.extend(here.into_iter().map(|directory| (told, directory)));
-            users_without_token += self.users_without_token(vdom).await?;
+            self.count_users(vdom, &mut users).await?;
             slow_tokens += self.slow_tokens(vdom).await?;
         }
         let posture = Posture {
             profile,
             global: &self.single(Vdom::ROOT, &GLOBAL).await?,
             mail: &self.single(Vdom::ROOT, &EMAIL_SERVER).await?,
+            sms_servers: &self.store.objects(Vdom::ROOT, &SMS_SERVER).await?,
             administrators: &self.store.objects(Vdom::ROOT, &ADMIN).await?,
             settings: &borrowed(&settings),
             clients: &borrowed(&clients),
             directories: &borrowed(&directories),
-            users_without_token,
+            users_without_token: users.without_token,
+            users_with_sent_codes: users.with_sent_codes,
             slow_tokens,
         };
         Ok(render::security(profile, &posture.deviations()))
@@ -60,19 +63,22 @@ impl Executor {
         Ok(stored.unwrap_or_else(|| Object::new(table, "")))
     }
 
-    async fn users_without_token(&self, vdom: Vdom) -> Result<u64, Undecided> {
+    async fn count_users(&self, vdom: Vdom, count: &mut Users) -> Result<(), Undecided> {
         let realm = Realm::Vdom(vdom);
-        let (mut after, mut count) = (String::new(), 0);
+        let mut after = String::new();
         loop {
             let users = self.store.people_after(realm, &after, PAGE).await?;
             let Some(last) = users.last() else {
-                return Ok(count);
+                return Ok(());
             };
             last.name.canonical().as_str().clone_into(&mut after);
-            let without = users
-                .iter()
-                .filter(|user| user.two_factor == TwoFactor::Disable);
-            count += u64::try_from(without.count()).unwrap_or(u64::MAX);
+            for user in &users {
+                match user.two_factor {
+                    TwoFactor::Disable => count.without_token += 1,
+                    TwoFactor::Sent(_) => count.with_sent_codes += 1,
+                    TwoFactor::Fortitoken => {}
+                }
+            }
         }
     }
 
@@ -88,6 +94,13 @@ impl Executor {
             count += u64::try_from(slow.count()).unwrap_or(u64::MAX);
         }
     }
+}
+
+/// Users whose second factor falls short.
+#[derive(Default)]
+struct Users {
+    without_token: u64,
+    with_sent_codes: u64,
 }
 
 fn borrowed(objects: &[(Option<Vdom>, Object)]) -> Vec<(Option<Vdom>, &Object)> {

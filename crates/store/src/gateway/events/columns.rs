@@ -28,6 +28,7 @@ pub(super) const LOG_DELETED: i64 = 14;
 pub(super) const LOG_TARGET: i64 = 15;
 pub(super) const RENAMED: i64 = 16;
 pub(super) const UNDECIDED: i64 = 17;
+pub(super) const CODE_SENT: i64 = 18;
 
 /// Steps are numbers of minutes or presses: they fit.
 pub(in super::super) fn step_value(step: Step) -> i64 {
@@ -77,6 +78,10 @@ impl<'a> Columns<'a> {
                 let login = blank.login(ACCEPTED, person, origin);
                 match spend {
                     Spend::Nothing => login,
+                    Spend::Sent(channel) => Self {
+                        action: Some(channel.word()),
+                        ..login
+                    },
                     Spend::Step { token, step, drift } => login.spent(token, *step, *drift),
                 }
             }
@@ -103,6 +108,16 @@ impl<'a> Columns<'a> {
                 reason: Some(reason.id()),
                 detail: Some(evidence),
                 ..blank.login(UNDECIDED, person, origin)
+            },
+            What::CodeSent {
+                person,
+                origin,
+                channel,
+                failure,
+            } => Self {
+                action: Some(channel.word()),
+                detail: failure.as_deref(),
+                ..blank.login(CODE_SENT, person, origin)
             },
             What::Explained {
                 refusal,

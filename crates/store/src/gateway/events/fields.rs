@@ -1,6 +1,7 @@
 //! A row as the event that it holds.
 
 use domain::audit::{ActivationStage, Actor, Event, Leave, TargetState, What};
+use domain::contact::Channel;
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
 use domain::reason::Reason;
@@ -11,8 +12,8 @@ use otp::{Drift, Step};
 
 use super::columns::{
     ACCEPTED, ACTIVATION, ADMIN_LOCKOUT, ADMIN_LOGIN, ADMIN_LOGOUT, ADMIN_REFUSED, CHANGED,
-    EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED, REFUSED, RENAMED,
-    RESYNCHRONISED, UNDECIDED, UNLOCKED, step_from,
+    CODE_SENT, EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED, REFUSED,
+    RENAMED, RESYNCHRONISED, UNDECIDED, UNLOCKED, step_from,
 };
 use super::{Recorded, Tally};
 use crate::engine::{FromRow, Row, SqlError};
@@ -75,6 +76,12 @@ impl Recorded {
                 origin: fields.origin()?,
                 reason: fields.reason()?,
                 evidence: fields.text(10)?,
+            },
+            CODE_SENT => What::CodeSent {
+                person: fields.person()?,
+                origin: fields.origin()?,
+                channel: fields.channel()?.ok_or_else(|| fields.damaged("action"))?,
+                failure: row.get::<Option<String>>(10)?.map(Into::into),
             },
             EXPLAINED => What::Explained {
                 refusal: row.get(15)?,
@@ -238,6 +245,12 @@ impl Fields<'_, '_> {
             .map_err(|_| self.damaged("drift"))
     }
 
+    fn channel(&self) -> Result<Option<Channel>, SqlError> {
+        let word = self.row.get::<Option<String>>(13)?;
+        word.map(|word| Channel::parse(&word).ok_or_else(|| self.damaged("action")))
+            .transpose()
+    }
+
     fn spend(&self) -> Result<Spend, SqlError> {
         match (self.token()?, self.step()?) {
             (Some(token), Some(step)) => Ok(Spend::Step {
@@ -245,7 +258,7 @@ impl Fields<'_, '_> {
                 step,
                 drift: self.drift()?,
             }),
-            (None, None) => Ok(Spend::Nothing),
+            (None, None) => Ok(self.channel()?.map_or(Spend::Nothing, Spend::Sent)),
             _ => Err(self.damaged("step")),
         }
     }

@@ -1,0 +1,247 @@
+//! Codes that are sent for one login: drawn, kept as a keyed digest, and gone once looked at.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::contact::Address;
+use crate::name::CanonicalName;
+use crate::password::KEY_LEN;
+use crate::time::{Span, Timestamp};
+
+/// Codes of one person that may be valid at the same time: two that came late, and the one that is
+/// waited for.
+const OUTSTANDING_MAX: usize = 3;
+/// Codes that are sent to one person in an hour: whoever knows a password must not fill a telephone, nor
+/// run up its owner's bill.
+const HOURLY_MAX: usize = 10;
+const HOUR: Span = Span::from_hours(1);
+/// People whose codes are counted at most. Only who has proven a first factor is counted; beyond it, no
+/// code is sent before somebody's hour is over.
+const PEOPLE_MAX: usize = 100_000;
+
+/// Six digits, on their way to a person.
+pub struct OneTimeCode(Zeroizing<String>);
+
+impl OneTimeCode {
+    /// A code of random octets. There are so many more of them than codes that none is likelier than
+    /// another by one part in 10^13.
+    pub fn draw(random: [u8; 8]) -> Self {
+        let number = u64::from_be_bytes(random) % 1_000_000;
+        Self(Zeroizing::new(format!("{number:06}")))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What is kept of it until the person has typed it.
+    pub fn issue(
+        &self,
+        key: &CodeKey,
+        person: CanonicalName,
+        to: Address,
+        expires: Timestamp,
+    ) -> Issued {
+        let digest = key.mac(&person, &self.0).finalize().into_bytes().into();
+        Issued {
+            digest,
+            person,
+            to,
+            expires,
+        }
+    }
+}
+
+impl fmt::Debug for OneTimeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OneTimeCode(<sealed>)")
+    }
+}
+
+/// The key of the digests. It lives as long as the process: codes do not outlive a restart.
+pub struct CodeKey(Zeroizing<[u8; KEY_LEN]>);
+
+impl CodeKey {
+    /// A key of random octets.
+    pub fn new(random: [u8; KEY_LEN]) -> Self {
+        Self(Zeroizing::new(random))
+    }
+
+    fn mac(&self, person: &CanonicalName, code: &str) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new((&*self.0).into());
+        mac.update(person.as_str().as_bytes());
+        mac.update(&[0]);
+        mac.update(code.as_bytes());
+        mac
+    }
+}
+
+impl fmt::Debug for CodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeKey(<sealed>)")
+    }
+}
+
+/// A code that was sent and not looked at yet. It cannot be copied: a try uses it up, right or wrong.
+#[derive(Debug)]
+pub struct Issued {
+    digest: [u8; 32],
+    person: CanonicalName,
+    to: Address,
+    expires: Timestamp,
+}
+
+/// What a try at an issued code came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Tried {
+    /// It is the code; it was sent there.
+    Right(Address),
+    /// It is another.
+    Wrong,
+    /// Whatever it is, it comes too late.
+    Expired,
+}
+
+impl Issued {
+    /// Where the code went.
+    pub fn to(&self) -> &Address {
+        &self.to
+    }
+
+    /// Whose it is.
+    pub(crate) fn person(&self) -> &CanonicalName {
+        &self.person
+    }
+
+    /// Uses the code up, in a time that does not tell how much of it was right.
+    pub(crate) fn take(self, key: &CodeKey, typed: &str, now: Timestamp) -> Tried {
+        if self.expires <= now {
+            return Tried::Expired;
+        }
+        match key.mac(&self.person, typed).verify_slice(&self.digest) {
+            Ok(()) => Tried::Right(self.to),
+            Err(_) => Tried::Wrong,
+        }
+    }
+}
+
+/// How many codes were sent to whom.
+#[derive(Debug, Default)]
+pub struct Allowances(HashMap<CanonicalName, Vec<Timestamp>>);
+
+impl Allowances {
+    /// Counts a code that is about to be sent and is valid for `lifetime`; if it is one too many, when
+    /// the next may be.
+    pub fn take(
+        &mut self,
+        person: &CanonicalName,
+        lifetime: Span,
+        now: Timestamp,
+    ) -> Result<(), Timestamp> {
+        if self.0.len() >= PEOPLE_MAX && !self.0.contains_key(person) {
+            self.0
+                .retain(|_, sent| sent.iter().any(|at| at.after(HOUR) > now));
+            if self.0.len() >= PEOPLE_MAX {
+                return Err(now.after(HOUR));
+            }
+        }
+        let sent = self.0.entry(person.clone()).or_default();
+        sent.retain(|at| at.after(HOUR) > now);
+        if let [first, ..] = sent.as_slice()
+            && sent.len() >= HOURLY_MAX
+        {
+            return Err(first.after(HOUR));
+        }
+        let valid: Vec<Timestamp> = sent
+            .iter()
+            .map(|at| at.after(lifetime))
+            .filter(|expires| *expires > now)
+            .collect();
+        if let [first, ..] = valid.as_slice()
+            && valid.len() >= OUTSTANDING_MAX
+        {
+            return Err(*first);
+        }
+        sent.push(now);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::Realm;
+    use crate::vdom::Vdom;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+    const MINUTE: Span = Span::from_mins(1);
+
+    fn person(name: &str) -> CanonicalName {
+        CanonicalName::within(Realm::Vdom(Vdom::ROOT), name).unwrap()
+    }
+
+    fn issued(key: &CodeKey) -> (OneTimeCode, Issued) {
+        let code = OneTimeCode::draw(7_u64.to_be_bytes());
+        let to = Address::Mail("a@example.org".into());
+        let issued = code.issue(key, person("alice"), to, NOW.after(MINUTE));
+        (code, issued)
+    }
+
+    #[test]
+    fn a_code_has_six_digits() {
+        for (number, digits) in [
+            (0, "000000"),
+            (7, "000007"),
+            (999_999, "999999"),
+            (1_000_000, "000000"),
+        ] {
+            assert_eq!(OneTimeCode::draw(u64::to_be_bytes(number)).as_str(), digits);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_knows_its_code_until_it_expires_and_nothing_shows_it() {
+        let key = CodeKey::new([1; KEY_LEN]);
+        let try_code = |key: &CodeKey, typed: &str, at| {
+            issued(&CodeKey::new([1; KEY_LEN])).1.take(key, typed, at)
+        };
+        let to = Address::Mail("a@example.org".into());
+        assert_eq!(try_code(&key, "000007", NOW), Tried::Right(to));
+        for wrong in ["000008", "7", "", "000007 "] {
+            assert_eq!(try_code(&key, wrong, NOW), Tried::Wrong, "{wrong:?}");
+        }
+        assert_eq!(
+            try_code(&CodeKey::new([2; KEY_LEN]), "000007", NOW),
+            Tried::Wrong
+        );
+        let late = NOW.after(MINUTE);
+        assert_eq!(try_code(&key, "000007", late), Tried::Expired);
+        let (code, issued) = issued(&key);
+        assert!(!format!("{key:?} {code:?} {issued:?}").contains("000007"));
+    }
+
+    #[test]
+    fn three_codes_are_valid_at_once_and_ten_are_sent_in_an_hour() {
+        let mut allowances = Allowances::default();
+        let alice = person("alice");
+        for _ in 0..3 {
+            assert_eq!(allowances.take(&alice, MINUTE, NOW), Ok(()));
+        }
+        let next = NOW.after(MINUTE);
+        assert_eq!(allowances.take(&alice, MINUTE, NOW), Err(next));
+        assert_eq!(allowances.take(&person("bob"), MINUTE, NOW), Ok(()));
+        let mut sent = 3;
+        let mut at = next;
+        while at < NOW.after(HOUR) {
+            sent += u32::from(allowances.take(&alice, MINUTE, at).is_ok());
+            at = at.after(Span::from_secs(20));
+        }
+        assert_eq!(sent, 10);
+        assert_eq!(allowances.take(&alice, MINUTE, NOW.after(HOUR)), Ok(()));
+    }
+}

@@ -1,0 +1,233 @@
+//! Codes that are sent for logins: drawn here, carried to their person, and kept as digests alone.
+//!
+//! They wait in memory for the moment that they are good for. After a restart nobody's is, and the
+//! person logs in again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::audit::{Event, What};
+use domain::contact::{Address, Channel};
+use domain::login::{self, Facts, Origin, Proof, Refusal, Second, Submitted};
+use domain::name::CanonicalName;
+use domain::one_time::{Allowances, CodeKey, Issued, OneTimeCode};
+use domain::reason::Reason;
+use domain::time::{Span, Timestamp};
+use domain::vdom::Vdom;
+use store::gateway::GatewayStore;
+use tokio::sync::{Semaphore, mpsc};
+use tracing::warn;
+
+use super::Undecided;
+use crate::clock::{self, NoEntropy};
+use crate::delivery::{Courier, LoginCode, Matter};
+
+/// Codes that wait for a connection at most: some seconds' worth of what mail servers take.
+const WAITING_MAX: usize = 1_024;
+/// Codes that are on their way at the same time: mail servers take few connections from one peer.
+const UNDER_WAY_MAX: usize = 8;
+/// The wait before a code is tried again that may still come in time.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// A person whose first factor is proven, with the code that was sent, if one was.
+pub(crate) struct FirstProven {
+    pub(super) proof: Proof,
+    issued: Option<Issued>,
+}
+
+impl From<Proof> for FirstProven {
+    fn from(proof: Proof) -> Self {
+        Self {
+            proof,
+            issued: None,
+        }
+    }
+}
+
+impl FirstProven {
+    /// What code is asked for.
+    pub(crate) fn asked(&self) -> CodeOf {
+        self.issued
+            .as_ref()
+            .map_or(CodeOf::Token, |issued| CodeOf::Sent(issued.to().channel()))
+    }
+}
+
+/// What makes the code that is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CodeOf {
+    /// The person's token.
+    Token,
+    /// This unit, which sent it.
+    Sent(Channel),
+}
+
+/// Why no code is sent.
+pub(super) enum NotIssued {
+    /// Too many were.
+    TooMany(Refusal),
+    /// It cannot be now.
+    Undecided(Undecided),
+}
+
+impl From<NoEntropy> for NotIssued {
+    fn from(error: NoEntropy) -> Self {
+        Self::Undecided(error.into())
+    }
+}
+
+/// Draws codes and has them carried.
+pub(crate) struct OneTimeCodes {
+    store: Arc<GatewayStore>,
+    key: CodeKey,
+    allowances: Mutex<Allowances>,
+    waiting: mpsc::Sender<Parcel>,
+}
+
+/// A code on its way.
+struct Parcel {
+    code: OneTimeCode,
+    person: CanonicalName,
+    to: Address,
+    origin: Origin,
+    lifetime: Span,
+    expires: Timestamp,
+}
+
+impl std::fmt::Debug for OneTimeCodes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OneTimeCodes").finish_non_exhaustive()
+    }
+}
+
+impl OneTimeCodes {
+    /// Starts carrying on the current runtime; it ends with the last that draws.
+    pub(crate) fn start(
+        store: Arc<GatewayStore>,
+        courier: Arc<Courier>,
+    ) -> Result<Self, NoEntropy> {
+        let (waiting, parcels) = mpsc::channel(WAITING_MAX);
+        let key = CodeKey::new(clock::random()?);
+        tokio::spawn(carry_all(parcels, courier, Arc::clone(&store)));
+        Ok(Self {
+            store,
+            key,
+            allowances: Mutex::default(),
+            waiting,
+        })
+    }
+
+    /// Judges the second factor, by the code that was sent if one was.
+    pub(super) fn judge(
+        &self,
+        facts: &Facts,
+        first: FirstProven,
+        code: Option<&Submitted>,
+        now: Timestamp,
+    ) -> Second {
+        let FirstProven { proof, issued } = first;
+        self.store
+            .with_code_counter(&facts.name, now, |counter| match (issued, code) {
+                (Some(issued), Some(code)) => {
+                    login::sent(facts, proof, issued, code, &self.key, counter, now)
+                }
+                _ => login::second(facts, proof, code, counter, now),
+            })
+    }
+
+    /// Has a code sent; what is needed to judge it, and until when it is good.
+    pub(super) fn issue(
+        &self,
+        proof: Proof,
+        to: Address,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<(FirstProven, Timestamp), NotIssued> {
+        let person = proof.person().clone();
+        let lifetime = self.store.settings(Vdom::ROOT).sent_lifetime(to.channel());
+        let allowed = self
+            .allowances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(&person, lifetime, now);
+        allowed.map_err(|next| NotIssued::TooMany(too_many(next)))?;
+        let code = OneTimeCode::draw(clock::random()?);
+        let expires = now.after(lifetime);
+        let issued = code.issue(&self.key, person.clone(), to.clone(), expires);
+        let parcel = Parcel {
+            code,
+            person,
+            to,
+            origin: origin.clone(),
+            lifetime,
+            expires,
+        };
+        self.waiting
+            .try_send(parcel)
+            .map_err(|_| NotIssued::Undecided(Undecided::Codes))?;
+        let issued = Some(issued);
+        Ok((FirstProven { proof, issued }, expires))
+    }
+}
+
+fn too_many(next: Timestamp) -> Refusal {
+    Refusal {
+        evidence: Some(format!("no other is sent before {next}").into()),
+        ..Refusal::because(Reason::SentCodesTooMany)
+    }
+}
+
+async fn carry_all(
+    mut parcels: mpsc::Receiver<Parcel>,
+    courier: Arc<Courier>,
+    store: Arc<GatewayStore>,
+) {
+    let places = Arc::new(Semaphore::new(UNDER_WAY_MAX));
+    while let Some(parcel) = parcels.recv().await {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
+        let (courier, store) = (Arc::clone(&courier), Arc::clone(&store));
+        tokio::spawn(async move {
+            let failure = carry(&parcel, &courier).await.err();
+            note(parcel, failure, &store).await;
+            drop(place);
+        });
+    }
+}
+
+/// Tries for as long as the code is good. An error is why it did not get through.
+async fn carry(parcel: &Parcel, courier: &Courier) -> Result<(), String> {
+    let matter = Matter::Login(LoginCode {
+        code: parcel.code.as_str(),
+        seconds: parcel.lifetime.secs_rounded_up(),
+    });
+    let wait = Span::from_millis(i64::try_from(RETRY.as_millis()).unwrap_or(i64::MAX));
+    let mut attempts = 1;
+    loop {
+        let Err(error) = courier.carry(&parcel.to, &matter).await else {
+            return Ok(());
+        };
+        let is_late = clock::now().after(wait) >= parcel.expires;
+        if is_late || !error.is_transient(attempts) {
+            return Err(matter.masked(&error.to_string()));
+        }
+        attempts += 1;
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn note(parcel: Parcel, failure: Option<String>, store: &GatewayStore) {
+    if let Some(why) = &failure {
+        warn!(user = %parcel.person, why, "a code for a login was not sent");
+    }
+    let what = What::CodeSent {
+        person: parcel.person,
+        origin: parcel.origin,
+        channel: parcel.to.channel(),
+        failure: failure.map(Into::into),
+    };
+    let at = clock::now();
+    // A store that fails tells of it itself.
+    let _ = store.record(Event { at, what }).await;
+}
