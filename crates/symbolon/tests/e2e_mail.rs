@@ -247,7 +247,9 @@ fn symptom_14_an_expired_mail_password_is_named_and_the_mail_goes_once_it_is_rig
     let server = MailServer::start(&home, port, &options);
     let said = assign(&home, &token).refused();
     assert!(
-        said.contains("535") && said.contains("show system email-server"),
+        said.contains("535")
+            && said.contains("are wrong or have expired")
+            && said.contains("config system email-server / set username / set password"),
         "{said}"
     );
 
@@ -260,7 +262,7 @@ fn symptom_14_an_expired_mail_password_is_named_and_the_mail_goes_once_it_is_rig
         .refused();
     assert!(
         said.contains(&format!("send mail to {ALICE} through 127.0.0.1:{port}"))
-            && said.contains("535"),
+            && said.contains("C: AUTH <sealed>\nS: permanent error (535)"),
         "{said}"
     );
     assert!(!said.contains("expired\n"), "the password is shown: {said}");
@@ -273,6 +275,95 @@ fn symptom_14_an_expired_mail_password_is_named_and_the_mail_goes_once_it_is_rig
     until("the outbox is empty", || {
         home.console("diagnose outbox list").ok().is_empty()
     });
+    up.stop();
+}
+
+#[test]
+fn symptom_14_the_dialogue_is_shown_and_the_code_is_not() {
+    let (home, up, port, token) = system("");
+    let server = MailServer::start(&home, port, &[]);
+    let said = home
+        .console(&format!(
+            "diagnose debug application alertmail -1\ndiagnose debug enable\n\
+             config user local\nedit alice\nset passwd {PASSWORD}\nset email-to {ALICE}\n\
+             set two-factor fortitoken\nset fortitoken {token}\nend"
+        ))
+        .ok();
+    server.mail();
+    let dialogue = [
+        "(in clear)",
+        "C: MAIL FROM:<tokens@example.org>",
+        "S: 250 OK",
+        "C: RCPT TO:<alice@example.org>",
+        "S: 250 OK",
+        "C: DATA",
+        "S: 354 ",
+        "C: <mail of ",
+        "S: 250 Message accepted for delivery",
+        "C: QUIT",
+    ];
+    let mut rest = said.as_str();
+    for line in dialogue {
+        let (_, behind) = rest
+            .split_once(line)
+            .unwrap_or_else(|| panic!("{line}: {said}"));
+        rest = behind;
+    }
+    let code = home.field(&token, "activation-code");
+    assert!(!said.contains(&code), "{said}");
+    up.stop();
+}
+
+#[test]
+fn the_next_server_takes_what_those_before_do_not() {
+    let (home, up, dead, token) = system("");
+    let port = free_port();
+    configure(
+        &home,
+        dead,
+        &format!("set tertiary-server localhost\nset tertiary-port {port}"),
+    );
+    let server = MailServer::start(&home, port, &[]);
+    let said = assign(&home, &token).ok();
+    assert!(said.contains(&format!("goes to {ALICE}")), "{said}");
+    server.mail();
+    drop(server);
+    let said = home
+        .console(&format!("execute fortitoken-mobile provision {token}"))
+        .refused();
+    assert!(
+        said.contains(&format!("127.0.0.1:{dead}")) && said.contains(&format!("localhost:{port}")),
+        "{said}"
+    );
+    up.stop();
+}
+
+#[test]
+fn a_second_server_has_an_account_of_its_own() {
+    let (home, up, dead, token) = system(
+        "set security starttls\nset authenticate enable\nset username gateway\nset password first",
+    );
+    let port = free_port();
+    configure(
+        &home,
+        dead,
+        &format!(
+            "set secondary-server 127.0.0.1\nset secondary-port {port}\n\
+             set secondary-username other\nset secondary-password second"
+        ),
+    );
+    let (certificate, key) = certificate(&home);
+    let options = [
+        "--certificate",
+        &certificate,
+        "--key",
+        &key,
+        "--login",
+        "other:second",
+    ];
+    let server = MailServer::start(&home, port, &options);
+    assign(&home, &token).ok();
+    server.mail();
     up.stop();
 }
 

@@ -11,7 +11,7 @@ use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use store::gateway::GatewayStore;
 
 use super::letters::Letter;
-use super::smtp::{self, DeliveryError};
+use super::smtp::{self, DeliveryError, Relay};
 use super::{CourierError, Retry, SOURCE};
 use crate::debug_log::DebugLog;
 
@@ -27,53 +27,43 @@ pub(super) async fn send(
     let server = server.ok_or(CourierError::NoMailServer)?;
     let hostname = &store.settings(Vdom::ROOT).hostname;
     let message = write(&sender(&server, hostname), to, letter)?;
-    let password = store.open_secret(&server, "password");
-    let (host, port) = (server.text("server"), server.text("port"));
-    debug.raw(SOURCE, || {
-        format!("send mail to {to} through {host}:{port}")
-    });
-    let sent = smtp::deliver(&server, password.as_ref(), &message).await;
-    let response = sent.map_err(|error| failure(&server, &error))?;
-    let said = response.message().collect::<Vec<_>>().join(" ");
-    debug.raw(SOURCE, || {
-        format!("mail server: {} {said}", response.code())
-    });
-    Ok(())
+    let relays = Relay::all(&server, |field| store.open_secret(&server, field));
+    let mut failures = Vec::new();
+    for relay in &relays {
+        debug.raw(SOURCE, || format!("send mail to {to} through {relay}"));
+        let Err(error) = smtp::deliver(relay, &message, debug).await else {
+            return Ok(());
+        };
+        debug.raw(SOURCE, || format!("mail server {relay}: {error}"));
+        if error.is_final() {
+            return Err(refused(relay, &error, Retry::Never));
+        }
+        failures.push(refused(relay, &error, Retry::Later));
+    }
+    Err(all_failed(failures))
 }
 
-fn failure(server: &Object, error: &DeliveryError) -> CourierError {
-    let mut why = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        // The outer text often repeats the inner one.
-        if !why.contains(&inner.to_string()) {
-            why = format!("{why}: {inner}");
-        }
-        cause = inner.source();
-    }
-    let is_permanent = match error {
-        DeliveryError::Smtp(error) => error.is_permanent() && !is_about_sender(error),
-        DeliveryError::TimedOut | DeliveryError::Interface(_) => false,
-    };
+fn refused(relay: &Relay<'_>, error: &DeliveryError, retry: Retry) -> CourierError {
     CourierError::Server {
         what: "mail server",
-        server: format!("{}:{}", server.text("server"), server.text("port")),
-        why,
-        retry: if is_permanent {
-            Retry::Never
-        } else {
-            Retry::Later
-        },
+        server: relay.to_string(),
+        why: error.to_string(),
+        retry,
     }
 }
 
-/// Whether the server refuses this gateway's account, not the mail (RFC 4954, 6): once the account is
-/// put right, the mail can go.
-fn is_about_sender(error: &lettre::transport::smtp::Error) -> bool {
-    const REFUSALS: [u16; 4] = [530, 534, 535, 538];
-    error
-        .status()
-        .is_some_and(|status| REFUSALS.contains(&status.into()))
+/// The failure of the first server, and what the others said besides.
+fn all_failed(mut failures: Vec<CourierError>) -> CourierError {
+    if failures.is_empty() {
+        return CourierError::NoMailServer;
+    }
+    let mut first = failures.remove(0);
+    if let CourierError::Server { why, .. } = &mut first {
+        for other in failures {
+            why.push_str(&format!("; {other}"));
+        }
+    }
+    first
 }
 
 fn write(sender: &str, to: &str, letter: &Letter) -> Result<Message, CourierError> {

@@ -1,5 +1,8 @@
-//! One mail through one server, from the address and with the protection that are configured.
+//! One mail through one server, from the address and with the protection that are configured, so that
+//! who watches can follow it.
 
+use std::error::Error as _;
+use std::fmt::Display;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,98 +12,298 @@ use lettre::Message;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters, TlsVersion};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
 use tokio::time::timeout;
 
+use super::SOURCE;
+use crate::debug_log::DebugLog;
 use crate::interfaces;
 
 /// A mail server that takes longer, from the connection to its last answer, is dead.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// One that is not there is found out before a code that goes by the next has expired.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A mail server, and by what account it knows this unit.
+pub(super) struct Relay<'a> {
+    settings: &'a Object,
+    host: &'a str,
+    port: u16,
+    account: Option<Credentials>,
+}
+
+/// What the fields of the second and the third server begin with.
+const OTHERS: [&str; 2] = ["secondary", "tertiary"];
+
+impl<'a> Relay<'a> {
+    /// The servers of `config system email-server` in the order in which they are tried.
+    pub(super) fn all(settings: &'a Object, open: impl Fn(&str) -> Option<Secret>) -> Vec<Self> {
+        let port = settings.text("port");
+        let user = settings.text("username");
+        let password = || open("password");
+        let first = Self::of(settings, settings.text("server"), port, user, password());
+        let others = OTHERS.into_iter().filter_map(|prefix| {
+            let text = |field: &str| settings.text(&format!("{prefix}-{field}"));
+            let own = |field, shared| {
+                if text(field).is_empty() {
+                    shared
+                } else {
+                    text(field)
+                }
+            };
+            let port = if text("port") == "0" {
+                port
+            } else {
+                text("port")
+            };
+            let password = open(&format!("{prefix}-password")).or_else(password);
+            let relay = Self::of(
+                settings,
+                text("server"),
+                port,
+                own("username", user),
+                password,
+            );
+            (!text("server").is_empty()).then_some(relay)
+        });
+        std::iter::once(first).chain(others).collect()
+    }
+
+    fn of(
+        settings: &'a Object,
+        host: &'a str,
+        port: &str,
+        user: &str,
+        password: Option<Secret>,
+    ) -> Self {
+        let password = password.map(|it| String::from_utf8_lossy(it.expose()).into_owned());
+        let credentials = || Credentials::new(user.to_owned(), password.unwrap_or_default());
+        Self {
+            settings,
+            host,
+            port: port.parse().unwrap_or(25),
+            account: settings.is_enabled("authenticate").then(credentials),
+        }
+    }
+}
+
+impl Display for Relay<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
 
 /// Why a mail did not get through.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DeliveryError {
     /// The server, or the way to it.
-    #[error(transparent)]
+    #[error("{}", told(_0))]
     Smtp(#[from] Error),
+    /// The server does not take this very mail, or nothing for its recipient.
+    #[error("{}", told(_0))]
+    Mail(Error),
+    /// The server does not know this unit's account (RFC 4954, 6).
+    #[error(
+        "it refuses the user name and password of this unit, which are wrong or have expired ({}): \
+         config system email-server / set username / set password",
+        told(_0)
+    )]
+    Account(Error),
     /// The time was over.
     #[error("no answer within {} s", TIMEOUT.as_secs())]
     TimedOut,
     /// The interface to send from cannot be used.
     #[error("interface {0} has no address")]
     Interface(Box<str>),
+    /// The address has letters that the server does not take (RFC 6531).
+    #[error("it takes no addresses beyond ASCII")]
+    Letters,
 }
 
-/// Hands a mail to the server of `config system email-server`.
+impl DeliveryError {
+    /// Whether the server refuses this very mail for good, and another would too.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Mail(error) => error.is_permanent(),
+            Self::Smtp(_)
+            | Self::Account(_)
+            | Self::TimedOut
+            | Self::Interface(_)
+            | Self::Letters => false,
+        }
+    }
+}
+
+/// What failed, innermost cause last.
+fn told(error: &Error) -> String {
+    let mut why = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        // The outer text often repeats the inner one.
+        if !why.contains(&inner.to_string()) {
+            why = format!("{why}: {inner}");
+        }
+        cause = inner.source();
+    }
+    why
+}
+
+/// Hands a mail to a server.
 pub(super) async fn deliver(
-    server: &Object,
-    password: Option<&Secret>,
+    relay: &Relay<'_>,
     message: &Message,
-) -> Result<Response, DeliveryError> {
-    timeout(TIMEOUT, converse(server, password, message))
+    debug: &DebugLog,
+) -> Result<(), DeliveryError> {
+    timeout(TIMEOUT, converse(relay, message, debug))
         .await
         .map_err(|_| DeliveryError::TimedOut)?
 }
 
 async fn converse(
-    server: &Object,
-    password: Option<&Secret>,
+    relay: &Relay<'_>,
     message: &Message,
-) -> Result<Response, DeliveryError> {
-    let mut connection = connect(server).await?;
-    if server.is_enabled("authenticate") {
-        let password = password.map(|secret| String::from_utf8_lossy(secret.expose()).into_owned());
-        let user = server.text("username").to_owned();
-        let credentials = Credentials::new(user, password.unwrap_or_default());
-        connection.auth(DEFAULT_MECHANISMS, &credentials).await?;
+    debug: &DebugLog,
+) -> Result<(), DeliveryError> {
+    let connection = connect(relay).await?;
+    let mut conversation = Conversation { connection, debug };
+    conversation.introduce();
+    if let Some(account) = &relay.account {
+        conversation.authenticate(account).await?;
     }
-    let response = connection
-        .send(message.envelope(), &message.formatted())
-        .await?;
+    conversation.hand_over(message).await?;
+    debug.raw(SOURCE, || "C: QUIT".to_owned());
     // The server has taken the mail: how the connection ends changes nothing.
-    let _ = connection.quit().await;
-    Ok(response)
+    let _ = conversation.connection.quit().await;
+    Ok(())
 }
 
-async fn connect(server: &Object) -> Result<AsyncSmtpConnection, DeliveryError> {
-    let mut origins = origins(server)?;
+/// A connection whose commands and answers are shown to who watches.
+struct Conversation<'a> {
+    connection: AsyncSmtpConnection,
+    debug: &'a DebugLog,
+}
+
+impl Conversation<'_> {
+    fn introduce(&self) {
+        let protection = if self.connection.is_encrypted() {
+            "encrypted"
+        } else {
+            "in clear"
+        };
+        let server = self.connection.server_info();
+        self.debug
+            .raw(SOURCE, || format!("S: {server} ({protection})"));
+    }
+
+    /// Neither user name nor password is shown; a challenge repeats them.
+    async fn authenticate(&mut self, account: &Credentials) -> Result<(), DeliveryError> {
+        self.debug.raw(SOURCE, || "C: AUTH <sealed>".to_owned());
+        let answer = self.connection.auth(DEFAULT_MECHANISMS, account).await;
+        self.heard(answer).map(drop).map_err(|error| {
+            const REFUSALS: [u16; 4] = [530, 534, 535, 538];
+            let status = error.status().map(u16::from);
+            if status.is_some_and(|status| REFUSALS.contains(&status)) {
+                DeliveryError::Account(error)
+            } else {
+                DeliveryError::Smtp(error)
+            }
+        })
+    }
+
+    async fn hand_over(&mut self, message: &Message) -> Result<(), DeliveryError> {
+        let (envelope, octets) = (message.envelope(), message.formatted());
+        let mut parameters = Vec::new();
+        let server = self.connection.server_info();
+        let addresses = envelope.from().into_iter().chain(envelope.to());
+        if !addresses.map(AsRef::<str>::as_ref).all(str::is_ascii) {
+            if !server.supports_feature(Extension::SmtpUtfEight) {
+                return Err(DeliveryError::Letters);
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        if !octets.is_ascii() {
+            parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
+        }
+        self.say(Mail::new(envelope.from().cloned(), parameters))
+            .await?;
+        for recipient in envelope.to() {
+            self.say(Rcpt::new(recipient.clone(), Vec::new()))
+                .await
+                .map_err(DeliveryError::Mail)?;
+        }
+        self.say(Data).await?;
+        self.debug.raw(SOURCE, || {
+            format!("C: <mail of {} octets, code masked>", octets.len())
+        });
+        let answer = self.connection.message(&octets).await;
+        self.heard(answer).map_err(DeliveryError::Mail)?;
+        Ok(())
+    }
+
+    async fn say(&mut self, command: impl Display) -> Result<Response, Error> {
+        self.debug
+            .raw(SOURCE, || format!("C: {}", command.to_string().trim_end()));
+        let answer = self.connection.command(command).await;
+        self.heard(answer)
+    }
+
+    fn heard(&self, answer: Result<Response, Error>) -> Result<Response, Error> {
+        self.debug.raw(SOURCE, || match &answer {
+            Ok(response) => {
+                let said: Vec<&str> = response.message().collect();
+                format!("S: {} {}", response.code(), said.join(" "))
+            }
+            Err(error) => format!("S: {}", told(error)),
+        });
+        answer
+    }
+}
+
+async fn connect(relay: &Relay<'_>) -> Result<AsyncSmtpConnection, DeliveryError> {
+    let mut origins = origins(relay.settings)?;
     let last = origins.pop().flatten();
     for origin in origins {
-        if let Ok(connection) = connect_from(server, origin).await {
+        if let Ok(connection) = connect_from(relay, origin).await {
             return Ok(connection);
         }
     }
-    Ok(connect_from(server, last).await?)
+    Ok(connect_from(relay, last).await?)
 }
 
 async fn connect_from(
-    server: &Object,
+    relay: &Relay<'_>,
     origin: Option<IpAddr>,
 ) -> Result<AsyncSmtpConnection, Error> {
-    let host = server.text("server");
-    let port = u16::try_from(server.number("port")).unwrap_or(25);
+    let security = relay.settings.text("security");
     let name = ClientId::default();
-    let wrapper = match server.text("security") {
-        "smtps" => Some(tls(server)?),
+    let wrapper = match security {
+        "smtps" => Some(tls(relay)?),
         _ => None,
     };
-    let mut connection =
-        AsyncSmtpConnection::connect_tokio1((host, port), None, &name, wrapper, origin).await?;
-    if server.text("security") == "starttls" {
-        connection.starttls(tls(server)?, &name).await?;
+    let mut connection = AsyncSmtpConnection::connect_tokio1(
+        (relay.host, relay.port),
+        Some(CONNECT_TIMEOUT),
+        &name,
+        wrapper,
+        origin,
+    )
+    .await?;
+    if security == "starttls" {
+        connection.starttls(tls(relay)?, &name).await?;
     }
     Ok(connection)
 }
 
 /// Nothing below TLS 1.2 is spoken, whatever less is configured (RFC 8996).
-fn tls(server: &Object) -> Result<TlsParameters, Error> {
-    let least = match server.text("ssl-min-proto-version") {
+fn tls(relay: &Relay<'_>) -> Result<TlsParameters, Error> {
+    let least = match relay.settings.text("ssl-min-proto-version") {
         "TLSv1-3" => TlsVersion::Tlsv13,
         _ => TlsVersion::Tlsv12,
     };
-    TlsParameters::builder(server.text("server").to_owned())
-        .dangerous_accept_invalid_certs(!server.is_enabled("validate-server"))
+    TlsParameters::builder(relay.host.to_owned())
+        .dangerous_accept_invalid_certs(!relay.settings.is_enabled("validate-server"))
         .set_min_tls_version(least)
         .build()
 }

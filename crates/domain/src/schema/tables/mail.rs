@@ -68,6 +68,54 @@ pub static EMAIL_SERVER: Table = Table {
             "SMTP server user password for authentication.",
         ),
         field(
+            "secondary-server",
+            Kind::Host(63),
+            "",
+            "Secondary SMTP server IP address or hostname: tried where those before cannot be used.",
+        ),
+        field(
+            "secondary-port",
+            Kind::Integer(0, 65_535),
+            "0",
+            "Port of the secondary SMTP server; 0 for that of the first.",
+        ),
+        field(
+            "secondary-username",
+            Kind::Text(255),
+            "",
+            "User name at the secondary SMTP server, where it is another.",
+        ),
+        field(
+            "secondary-password",
+            Kind::Secret(128),
+            "",
+            "Password at the secondary SMTP server, where it is another.",
+        ),
+        field(
+            "tertiary-server",
+            Kind::Host(63),
+            "",
+            "Tertiary SMTP server IP address or hostname: tried where those before cannot be used.",
+        ),
+        field(
+            "tertiary-port",
+            Kind::Integer(0, 65_535),
+            "0",
+            "Port of the tertiary SMTP server; 0 for that of the first.",
+        ),
+        field(
+            "tertiary-username",
+            Kind::Text(255),
+            "",
+            "User name at the tertiary SMTP server, where it is another.",
+        ),
+        field(
+            "tertiary-password",
+            Kind::Secret(128),
+            "",
+            "Password at the tertiary SMTP server, where it is another.",
+        ),
+        field(
             "security",
             Kind::Choice(&[
                 choice("none", "None."),
