@@ -4,9 +4,15 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+
+/// A lock that was given up is still there while a child process is between fork and exec, since it has
+/// the file too; so is that of a process that is ending. Half a second tells them from one that stays.
+const TRIES: u32 = 10;
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// Held as long as this value lives; the kernel releases it when the process dies, however it dies.
 #[derive(Debug)]
@@ -72,15 +78,22 @@ impl Lock {
             .mode(0o600)
             .open(path)
             .map_err(io)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => {
-                return Err(LockError::Held {
-                    path: path.to_owned(),
-                    holder: holder(&mut file),
-                });
+        let mut tries = TRIES;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(Errno::WOULDBLOCK) if tries > 0 => {
+                    tries -= 1;
+                    std::thread::sleep(BETWEEN_TRIES);
+                }
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(LockError::Held {
+                        path: path.to_owned(),
+                        holder: holder(&mut file),
+                    });
+                }
+                Err(errno) => return Err(io(errno.into())),
             }
-            Err(errno) => return Err(io(errno.into())),
         }
         sign(&mut file).map_err(io)?;
         Ok(Self { _file: file })
