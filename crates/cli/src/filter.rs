@@ -157,7 +157,7 @@ impl Filter {
             Mode::Count(count) => *count += usize::from(is_wanted),
             Mode::Blocks(blocks) => blocks.line(line, is_wanted, shown),
             Mode::Lines(context) if is_wanted => context.matching(&mark(':'), shown),
-            Mode::Lines(context) => context.other(mark('-'), shown),
+            Mode::Lines(context) => context.other(|| mark('-'), shown),
         }
     }
 
@@ -179,16 +179,18 @@ impl Context {
         (self.shown, self.gap, self.due) = (true, false, self.after);
     }
 
-    fn other(&mut self, line: String, shown: &mut String) {
+    fn other(&mut self, line: impl FnOnce() -> String, shown: &mut String) {
         if self.due > 0 {
             self.due -= 1;
-            shown.push_str(&line);
+            shown.push_str(&line());
             return;
         }
-        self.held.push_back(line);
-        if self.held.len() > self.before {
+        if self.held.len() == self.before {
             self.held.pop_front();
             self.gap = true;
+        }
+        if self.before > 0 {
+            self.held.push_back(line());
         }
     }
 }

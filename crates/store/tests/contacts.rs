@@ -63,7 +63,7 @@ async fn by_sms(store: &GatewayStore, table: &'static Table, name: &str, token: 
     } else {
         "passwd"
     };
-    let edits = vec![
+    let mut edits = vec![
         password(table, secret),
         set(table, "sms-phone", "+491701234567"),
         set(table, "sms-server", "custom"),
@@ -71,6 +71,9 @@ async fn by_sms(store: &GatewayStore, table: &'static Table, name: &str, token: 
         set(table, "two-factor", "fortitoken"),
         set(table, "fortitoken", token.as_str()),
     ];
+    if table == &ADMIN {
+        edits.push(set(table, "accprofile", "super_admin"));
+    }
     run_with(store, configure(table, name, edits), SEED, START).await;
     run(store, supplied(token), START).await;
 }

@@ -24,12 +24,13 @@ struct Place {
 #[derive(Debug, Default)]
 struct Block {
     depth: usize,
-    outer: Vec<String>,
+    /// Lines of the `config` itself that were not shown yet.
+    outer: String,
     /// Whether a line of the `config` itself matched; then all of it is shown.
     is_whole: bool,
     /// Whether its first line was shown.
     is_shown: bool,
-    entry: Vec<String>,
+    entry: String,
     entry_matches: bool,
 }
 
@@ -41,6 +42,21 @@ enum Word {
     Next,
     End,
     Other,
+}
+
+/// A line on its way through.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    text: &'a str,
+    word: Word,
+    is_wanted: bool,
+}
+
+impl Line<'_> {
+    fn put(self, buffer: &mut String) {
+        buffer.push_str(self.text);
+        buffer.push_str(if self.is_wanted { " <---\n" } else { "\n" });
+    }
 }
 
 impl Word {
@@ -64,36 +80,38 @@ impl Word {
 }
 
 impl Blocks {
-    pub(super) fn line(&mut self, line: &str, is_wanted: bool, shown: &mut String) {
-        let word = Word::of(line);
-        let text = if is_wanted {
-            format!("{line} <---\n")
-        } else {
-            format!("{line}\n")
+    pub(super) fn line(&mut self, text: &str, is_wanted: bool, shown: &mut String) {
+        let word = Word::of(text);
+        let line = Line {
+            text,
+            word,
+            is_wanted,
         };
-        let is_way = matches!(line.trim(), "config vdom" | "config global")
+        if self.table.is_some() {
+            return self.in_table(line, shown);
+        }
+        let is_way = matches!(text.trim(), "config vdom" | "config global")
             || (word == Word::Edit && !self.places.is_empty());
-        match &mut self.table {
-            Some(_) => self.in_table(word, text, is_wanted, shown),
-            None if is_way => self.enter(text, is_wanted, shown),
-            None if word.opens() => {
-                let is_whole = self.places.iter().any(|place| place.is_whole);
-                self.table = Some(Block {
-                    is_whole,
-                    ..Block::default()
-                });
-                self.in_table(word, text, is_wanted, shown);
-            }
-            None if word.closes() => self.leave(word, &text, shown),
-            None if is_wanted => shown.push_str(&text),
-            None => {}
+        if is_way {
+            self.enter(line, shown);
+        } else if word.opens() {
+            let is_whole = self.places.iter().any(|place| place.is_whole);
+            self.table = Some(Block {
+                is_whole,
+                ..Block::default()
+            });
+            self.in_table(line, shown);
+        } else if word.closes() {
+            self.leave(line, shown);
+        } else if is_wanted {
+            line.put(shown);
         }
     }
 
-    fn in_table(&mut self, word: Word, text: String, is_wanted: bool, shown: &mut String) {
+    fn in_table(&mut self, line: Line<'_>, shown: &mut String) {
         let Some(table) = &mut self.table else { return };
         let mut part = String::new();
-        table.line(word, text, is_wanted, &mut part);
+        table.line(line, &mut part);
         if table.depth == 0 {
             self.table = None;
         }
@@ -103,11 +121,13 @@ impl Blocks {
         }
     }
 
-    fn enter(&mut self, line: String, is_whole: bool, shown: &mut String) {
+    fn enter(&mut self, line: Line<'_>, shown: &mut String) {
+        let mut text = String::new();
+        line.put(&mut text);
         self.places.push(Place {
-            line,
+            line: text,
             is_shown: false,
-            is_whole,
+            is_whole: line.is_wanted,
         });
         if self.places.iter().any(|place| place.is_whole) {
             self.show_places(shown);
@@ -115,13 +135,13 @@ impl Blocks {
     }
 
     /// `next` leaves a virtual domain, `end` the `config` with it.
-    fn leave(&mut self, word: Word, text: &str, shown: &mut String) {
-        let kept = match word {
+    fn leave(&mut self, line: Line<'_>, shown: &mut String) {
+        let kept = match line.word {
             Word::Next => self.places.len().saturating_sub(1),
             _ => 0,
         };
         if self.places.drain(kept..).any(|place| place.is_shown) {
-            shown.push_str(text);
+            line.put(shown);
         }
     }
 
@@ -134,22 +154,27 @@ impl Blocks {
 }
 
 impl Block {
-    fn line(&mut self, word: Word, text: String, is_wanted: bool, shown: &mut String) {
+    fn line(&mut self, line: Line<'_>, shown: &mut String) {
+        let Line {
+            word, is_wanted, ..
+        } = line;
         match self.depth {
             0 => {
                 self.depth = 1;
-                self.direct(text, is_wanted, shown);
+                self.direct(line, shown);
             }
             1 if word.opens() => {
                 self.depth = 2;
-                (self.entry, self.entry_matches) = (vec![text], is_wanted);
+                self.entry.clear();
+                line.put(&mut self.entry);
+                self.entry_matches = is_wanted;
             }
             1 => {
                 self.depth -= usize::from(word.closes());
-                self.direct(text, is_wanted, shown);
+                self.direct(line, shown);
             }
             _ => {
-                self.entry.push(text);
+                line.put(&mut self.entry);
                 self.entry_matches |= is_wanted;
                 self.depth = self.depth + usize::from(word.opens()) - usize::from(word.closes());
                 if self.depth == 1 {
@@ -160,24 +185,24 @@ impl Block {
     }
 
     /// A line of the `config` itself. Its end is shown where its beginning was.
-    fn direct(&mut self, text: String, is_wanted: bool, shown: &mut String) {
-        self.outer.push(text);
-        self.is_whole |= is_wanted;
+    fn direct(&mut self, line: Line<'_>, shown: &mut String) {
+        line.put(&mut self.outer);
+        self.is_whole |= line.is_wanted;
         if self.is_whole || (self.is_shown && self.depth == 0) {
             self.show_outer(shown);
         }
     }
 
     fn entry_ends(&mut self, shown: &mut String) {
-        let entry = std::mem::take(&mut self.entry);
         if self.is_whole || self.entry_matches {
             self.show_outer(shown);
-            shown.extend(entry);
+            shown.push_str(&self.entry);
         }
     }
 
     fn show_outer(&mut self, shown: &mut String) {
-        shown.extend(self.outer.drain(..));
+        shown.push_str(&self.outer);
+        self.outer.clear();
         self.is_shown = true;
     }
 }
