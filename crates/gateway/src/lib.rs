@@ -26,7 +26,7 @@ pub mod local_socket;
 mod login;
 mod machine;
 mod network;
-mod qr;
+pub mod qr;
 pub mod radius_server;
 mod seldom;
 mod shelf;

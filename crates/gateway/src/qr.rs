@@ -9,14 +9,16 @@ const QUIET: usize = 4;
 
 /// A square of modules, row by row; true is dark.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Qr {
-    pub(crate) modules: Vec<bool>,
-    pub(crate) width: usize,
+pub struct Qr {
+    /// The modules.
+    pub modules: Vec<bool>,
+    /// How many a row has.
+    pub width: usize,
 }
 
 impl Qr {
     /// The code of a text; `None` if the text is too long for any.
-    pub(crate) fn of(text: &str) -> Option<Self> {
+    pub fn of(text: &str) -> Option<Self> {
         let code = QRBuilder::new(text).ecl(ECL::M).build().ok()?;
         let width = code.size;
         let modules =

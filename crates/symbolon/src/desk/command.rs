@@ -1,5 +1,7 @@
 //! The desk's commands, declared once for both ends of the socket.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, Subcommand};
 use domain::licensing::{AccountName, LicenceSize, Remark, TicketNumber};
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
@@ -77,6 +79,9 @@ pub(super) enum Command {
         /// End the old code and show a new one, also before its time
         #[arg(long)]
         lost_code: bool,
+        /// Where the certificate of a new code goes: a .pdf or .txt file that is not there yet
+        #[arg(long, value_name = "FILE")]
+        certificate: Option<PathBuf>,
     },
     /// Take a licence and its tokens out of use for good
     RevokeLicence {
@@ -139,6 +144,9 @@ pub(super) struct NewLicence {
     /// For this gateway only; else for the customer's first that imports it
     #[arg(long, value_name = "SERIAL")]
     pub(super) product: Option<ProductSerial>,
+    /// Where the redemption certificate goes: a .pdf or .txt file that is not there yet
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -169,6 +177,15 @@ impl From<NoteArgs> for Note {
 impl Command {
     /// What stands for the line on standard input.
     pub(super) const FROM_INPUT: &str = "-";
+
+    /// The file for a redemption certificate. Whoever asks writes it, not the process that answers.
+    pub(super) fn certificate(&self) -> Option<&Path> {
+        match self {
+            Self::IssueLicence(NewLicence { certificate, .. })
+            | Self::RenewLicence { certificate, .. } => certificate.as_deref(),
+            _ => None,
+        }
+    }
 
     /// Whether a word of it is to be read from standard input.
     pub(super) fn wants_input(&self) -> bool {

@@ -4,6 +4,7 @@
 //! parsed there once more by the same declaration.
 
 mod answer;
+mod certificate;
 mod command;
 mod socket;
 mod tickets;
@@ -17,6 +18,7 @@ use clap::Args;
 use serde_json::json;
 
 use self::answer::Answer;
+use self::certificate::Blank;
 use self::command::Command;
 pub(crate) use self::socket::DeskSocket;
 use crate::up;
@@ -43,7 +45,21 @@ pub(crate) struct DeskArgs {
 
 /// Has the running system carry out this process's command.
 pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
+    let blank = args.command.certificate().map(Blank::create).transpose()?;
     let answer = socket::ask(&up::desk_socket(&args.data), &words(&args.command)?);
+    // The answer is told first: its code is told this once.
+    let data = answer.as_ref().ok().map(|answer| answer.data.clone());
+    let told = tell(args, answer);
+    if let Some(blank) = blank {
+        match data.and_then(|data| serde_json::from_value(data).ok()) {
+            Some(certificate) => blank.fill(&certificate)?,
+            None => blank.discard()?,
+        }
+    }
+    told
+}
+
+fn tell(args: &DeskArgs, answer: Result<Answer>) -> Result<ExitCode> {
     if args.json {
         return tell_program(answer);
     }

@@ -63,6 +63,7 @@ pub(super) async fn carry_out(
             licence,
             valid_days,
             lost_code,
+            certificate: _,
         } => {
             let code = if lost_code {
                 CodeInHand::Lost
