@@ -223,7 +223,10 @@ mod tests {
         }
         assert_eq!(text.matches("01AB-CDEF-0123-4567-89AB").count(), 2);
         // 24 characters take a code of 25 modules, drawn two rows a line.
-        let drawn = text.lines().filter(|line| line.contains(['█', '▀'])).count();
+        let drawn = text
+            .lines()
+            .filter(|line| line.contains(['█', '▀']))
+            .count();
         assert_eq!(drawn, 13, "{text}");
     }
 

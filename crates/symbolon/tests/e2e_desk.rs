@@ -1,0 +1,330 @@
+//! What customer service cures, from end to end: the cause, the text at the gateway's command line, the
+//! desk's command, the cure. Symptoms by their id in docs/symptoms.md.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::fs;
+
+use common::phone::{activation_code, enrol};
+use common::radius::{Answer, Vpn};
+use common::{Home, Running, Said, after, at_offset, run, symbolon};
+use serde_json::Value;
+
+const NEW: &str = "SYMBVM9999999999";
+const TRIAL: &str = "0000-0000-0000-0000-0000";
+
+fn system() -> (Home, Running) {
+    let home = Home::new();
+    let up = Running::up(&home);
+    (home, up)
+}
+
+fn serial(home: &Home) -> String {
+    let serial = fs::read_to_string(home.data().join("gateway/serial")).unwrap();
+    serial.trim().to_owned()
+}
+
+/// Carries the configuration over to another unit, which enrols as its own.
+fn on_another_unit(home: &Home, up: Running) -> Running {
+    up.stop();
+    let gateway = home.data().join("gateway");
+    fs::write(gateway.join("serial"), format!("{NEW}\n")).unwrap();
+    fs::remove_file(gateway.join("gateway.pem")).unwrap();
+    Running::up(home)
+}
+
+/// The command with the debug lines of the token server switched on.
+fn watched(home: &Home, command: &str) -> Said {
+    home.console(&format!(
+        "diagnose fortitoken debug enable\ndiagnose debug enable\n{command}"
+    ))
+}
+
+#[track_caller]
+fn shows(said: &str, texts: &[&str]) {
+    // Requests are printed with spaces after colons, answers without.
+    let compact = said.replace(": ", ":");
+    for text in texts {
+        let found = said.contains(text) || compact.contains(&text.replace(": ", ":"));
+        assert!(found, "no '{text}' in:\n{said}");
+    }
+}
+
+fn json(home: &Home, words: &[&str]) -> Value {
+    let mut words = words.to_vec();
+    words.push("--json");
+    serde_json::from_str(&home.desk(&words).ok()).unwrap()
+}
+
+/// The licence that a token came with.
+fn licence_of(home: &Home, token: &str) -> String {
+    let seen = json(home, &["look", token]);
+    seen["token"]["licence"].as_str().unwrap().to_owned()
+}
+
+fn provision(home: &Home, token: &str) -> Said {
+    watched(
+        home,
+        &format!("execute fortitoken-mobile provision {token}"),
+    )
+}
+
+#[test]
+fn symptom_01_a_licence_moves_to_the_gateway_that_has_its_tokens() {
+    let (home, up) = system();
+    let old = serial(&home);
+    let token = home.import(2).remove(0);
+    let up = on_another_unit(&home, up);
+    let said = provision(&home, &token).refused();
+    shows(
+        &said,
+        &[
+            "\"error_code\": 31",
+            "\"error_message\": \"token does not belong to product\"",
+            "\"error_code\": 17",
+            "\"error_message\": \"no valid token found\"",
+            "Have customer service move the licence to this serial",
+        ],
+    );
+
+    let seen = json(&home, &["look", &token]);
+    assert_eq!(seen["token"]["product"], old.as_str());
+    let licence = licence_of(&home, &token);
+    let said = home
+        .desk(&["move-licence", &licence, "--to", NEW, "--reason", "RMA 7"])
+        .ok();
+    shows(&said, &[&format!("belongs to {NEW}, with 2 tokens")]);
+    enrol(&home, "alice", &token);
+    assert_eq!(home.status(&token), "provisioned");
+    up.stop();
+}
+
+#[test]
+fn symptom_02_a_product_that_is_not_registered_is_registered() {
+    let (home, up) = system();
+    let own = serial(&home);
+    home.desk(&["unregister-product", &own, "--reason", "a mistake"])
+        .ok();
+    let said = watched(&home, &format!("execute fortitoken-mobile import {TRIAL}")).refused();
+    let member = format!("{{\"sn\":\"{own}\",\"error\":\"Product is not registered\"}}");
+    shows(
+        &said,
+        &[
+            &member,
+            "received error from forticare [-7571]",
+            "import fortitoken license error: -7571",
+            "Have customer service register the serial",
+        ],
+    );
+    let said = home.desk(&["look", &own]).ok();
+    shows(&said, &[&format!("symbolon desk register-product {own}")]);
+    home.desk(&["register-product", &own]).ok();
+    home.console(&format!("execute fortitoken-mobile import {TRIAL}"))
+        .ok();
+    up.stop();
+}
+
+#[test]
+fn symptom_09_a_licence_past_its_date_is_renewed() {
+    let (home, up) = system();
+    let issued = home
+        .desk(&["issue-licence", "--tokens", "1", "--valid-days", "1"])
+        .ok();
+    let (licence, late) = (after(&issued, "Licence:"), after(&issued, "Code:"));
+    up.stop();
+    let mut command = home.up();
+    at_offset(&mut command, "+2d");
+    let up = Running::start(&mut command, &home);
+    let import = |code: &str| watched(&home, &format!("execute fortitoken-mobile import {code}"));
+    shows(
+        &import(late).refused(),
+        &[
+            "forticare license expired",
+            "received error from forticare [-7564]",
+            "import fortitoken license error: -7564",
+        ],
+    );
+    let said = home.desk(&["look", late]).ok();
+    shows(&said, &[&format!("symbolon desk renew-licence {licence}")]);
+    let file = home.path("renewed.txt");
+    let renewed = home
+        .desk(&[
+            "renew-licence",
+            licence,
+            "--certificate",
+            file.to_str().unwrap(),
+        ])
+        .ok();
+    let code = after(&renewed, "Code:");
+    let certificate = fs::read_to_string(file).unwrap();
+    shows(&certificate, &[code, licence]);
+    let said = import(code).ok();
+    shows(&said, &["1 token"]);
+    // The code before is one that nobody issued.
+    shows(&import(late).refused(), &["[-7560]"]);
+    up.stop();
+}
+
+#[test]
+fn symptom_12_a_licence_that_another_gateway_activated_is_moved() {
+    let (home, up) = system();
+    let old = serial(&home);
+    let code = home.issue(2);
+    home.console(&format!("execute fortitoken-mobile import {code}"))
+        .ok();
+    let tokens = json(&home, &["look", &code])["licence"]["stock"].clone();
+    // Another gateway, with nothing of the old one's configuration.
+    up.stop();
+    fs::remove_dir_all(home.data().join("gateway")).unwrap();
+    let up = Running::up(&home);
+    let new = serial(&home);
+    assert_ne!(new, old);
+    let import = || watched(&home, &format!("execute fortitoken-mobile import {code}"));
+    shows(
+        &import().refused(),
+        &[
+            "forticare license already activated",
+            "received error from forticare [-7561]",
+            "import fortitoken license error: -7561",
+            "have customer service move the licence to this gateway",
+        ],
+    );
+
+    let seen = json(&home, &["look", &code]);
+    assert_eq!(seen["licence"]["product"], old.as_str());
+    assert_eq!(seen["found_by"], "licence-code");
+    let licence = seen["licence"]["licence"].as_str().unwrap();
+    home.desk(&[
+        "move-licence",
+        licence,
+        "--to",
+        &new,
+        "--reason",
+        "new unit",
+    ])
+    .ok();
+    import().ok();
+    let here = home.tokens_of(licence);
+    assert_eq!(here.len(), 2);
+    for token in tokens.as_array().unwrap() {
+        assert!(here.iter().any(|it| token["token"] == it.as_str()));
+    }
+    enrol(&home, "alice", &here[0]);
+    up.stop();
+}
+
+#[test]
+fn symptom_31_a_unit_is_replaced_and_users_keep_their_phones() {
+    let (home, up) = system();
+    let old = serial(&home);
+    home.radius_client("vpn1", "127.0.0.1", "");
+    let token = home.import(2).remove(0);
+    let licence = licence_of(&home, &token);
+    home.console(&format!("execute fortitoken-mobile import {TRIAL}"))
+        .ok();
+    let phone = enrol(&home, "alice", &token);
+    let up = on_another_unit(&home, up);
+
+    let ticket = json(
+        &home,
+        &[
+            "open-ticket",
+            "--account",
+            "local",
+            "--old",
+            &old,
+            "--new",
+            NEW,
+            "--licence",
+            &licence,
+            "--reason",
+            "RMA 12",
+        ],
+    );
+    assert_eq!(
+        (&ticket["ticket"], &ticket["state"]),
+        (&1.into(), &"open".into())
+    );
+    let replaced = json(
+        &home,
+        &[
+            "replace-unit",
+            &old,
+            NEW,
+            "--reason",
+            "RMA 12",
+            "--ticket",
+            "1",
+        ],
+    );
+    assert_eq!(replaced["changed"], true);
+    assert_eq!(replaced["licences"].as_array().unwrap().len(), 2);
+
+    assert_eq!(home.status(&token), "provisioned");
+    home.console("execute fortitoken-mobile poll").ok();
+    assert_eq!(home.status(&token), "provisioned");
+    let vpn = Vpn::new(&home, "127.0.0.1");
+    assert_eq!(vpn.log_in("alice", &phone.code("alice")), Answer::Accept);
+    let trial = home.tokens_of("FTMTRIAL");
+    let said = provision(&home, &trial[0]).ok();
+    activation_code(&said);
+
+    let ticket = json(&home, &["ticket", "1"]);
+    assert_eq!(ticket["state"], "closed");
+    let by = format!("replace-unit {old} {NEW}");
+    assert_eq!(ticket["closed_by"], by.as_str());
+    let said = home.desk(&["look", &old]).ok();
+    shows(&said, &["Replaced by", NEW, "ticket 1"]);
+    up.stop();
+}
+
+#[test]
+fn symptom_33_a_trial_that_is_stuck_or_lost_is_looked_up_and_had_again() {
+    let (home, up) = system();
+    home.console(&format!("execute fortitoken-mobile import {TRIAL}"))
+        .ok();
+    let trial = home.tokens_of("FTMTRIAL");
+    assert_eq!(trial.len(), 2);
+    home.desk(&["lock-token", &trial[0], "--reason", "reported stolen"])
+        .ok();
+    let said = home.desk(&["look", &trial[0]]).ok();
+    shows(
+        &said,
+        &["locked at the token server", "importing the trial again"],
+    );
+    home.console(&format!("config user fortitoken\ndelete {}\nend", trial[0]))
+        .ok();
+    home.console(&format!("execute fortitoken-mobile import {TRIAL}"))
+        .ok();
+    assert_eq!(home.tokens_of("FTMTRIAL"), trial);
+    enrol(&home, "alice", &trial[0]);
+    up.stop();
+}
+
+#[test]
+fn a_refusal_is_json_too_and_a_code_is_not_repeated() {
+    let (home, up) = system();
+    let unknown = "0123-4567-89AB-CDEF-0123";
+    let said = home.desk(&["look", unknown, "--json"]).refused();
+    let refusal: Value = serde_json::from_str(&said).unwrap();
+    let message = refusal["error"]["message"].as_str().unwrap();
+    assert!(message.contains("character by character"), "{message}");
+    let code = home.issue(1);
+    let mut look = symbolon();
+    look.args(["desk", "look", "-", "--data"]).arg(home.data());
+    let said = run(&mut look, &format!("{code}\n")).ok();
+    shows(&said, &["EFTM000000000001", "issue-licence"]);
+    for text in [said, home.log()] {
+        assert!(!text.contains(&code) && !text.contains(unknown), "{text}");
+    }
+    up.stop();
+}
