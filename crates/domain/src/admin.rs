@@ -9,11 +9,11 @@ use ident::{ActivationCode, LicenceCode, LicenceSerial, RegistrationId, TokenSer
 use otp::{Parameters, Seed, Step};
 use zeroize::Zeroizing;
 
-use crate::access::Authority;
+use crate::access::{Authority, Realms};
 use crate::audit::{Actor, Event};
 use crate::contact::{Address, Contact};
 use crate::name::{CanonicalName, UserName};
-use crate::schema::{Field, Object, Place, Table, VDOM, Value};
+use crate::schema::{Field, Object, Place, Subnet, Table, VDOM, Value};
 use crate::security::Profile;
 use crate::settings::VdomMode;
 use crate::time::{Span, Timestamp};
@@ -37,6 +37,7 @@ mod token_entry;
 mod users;
 mod vdoms;
 
+pub use clients::Neighbour;
 pub use error::AdminError;
 pub use references::{Named, Use, Uses, UsesOf};
 pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring};
@@ -231,8 +232,8 @@ pub struct Reads {
     pub named: Vec<Named>,
     /// What a virtual domain holds that is to go.
     pub holds: Option<Vdom>,
-    /// The RADIUS clients with this network, in the form in which it is kept.
-    pub neighbours: Option<Box<str>>,
+    /// The RADIUS clients that share addresses with this network.
+    pub neighbours: Option<Subnet>,
 }
 
 /// What is known when an operation is decided.
@@ -254,8 +255,8 @@ pub struct Facts {
     pub vdoms: Vec<Vdom>,
     /// What the virtual domain holds that is to go; nothing if it is empty.
     pub holds: Option<Holds>,
-    /// The RADIUS clients with the network asked for, in all virtual domains.
-    pub neighbours: Vec<Place>,
+    /// The RADIUS clients that share addresses with the network asked for, in all virtual domains.
+    pub neighbours: Vec<Neighbour>,
     /// `vdom-mode`.
     pub vdom_mode: VdomMode,
     /// The password policy of users who have none of their own: `default-user-password-policy`.
@@ -527,7 +528,7 @@ pub fn apply(
 ) -> Result<Plan, AdminError> {
     rights::permit(&operation, &facts, by)?;
     vdoms::exists(&operation, &facts)?;
-    let context = Context::new(&facts, entropy, &by.actor, now, Manner::Typed);
+    let context = Context::new(&facts, entropy, by, now, Manner::Typed);
     match operation {
         Operation::Configure { place, edits } => {
             configure::configure(&place, edits, facts, &context)
@@ -570,6 +571,7 @@ pub fn apply(
 struct Context<'a> {
     entropy: &'a Entropy,
     actor: &'a Actor,
+    realms: &'a Realms,
     now: Timestamp,
     code_lifetime: Span,
     profile: Profile,
@@ -589,13 +591,14 @@ impl<'a> Context<'a> {
     fn new(
         facts: &Facts,
         entropy: &'a Entropy,
-        actor: &'a Actor,
+        by: &'a Authority,
         now: Timestamp,
         manner: Manner,
     ) -> Self {
         Self {
             entropy,
-            actor,
+            actor: &by.actor,
+            realms: &by.realms,
             now,
             code_lifetime: facts.code_lifetime,
             profile: facts.profile,

@@ -7,15 +7,17 @@
     reason = "a test fails by panicking"
 )]
 
-use domain::access::Authority;
+use domain::access::{Authority, Realms};
 use domain::admin::{
-    AdminError, Change, Edit, Entropy, Facts, Held, Holds, Message, Operation, Owned, Plan,
-    VDOMS_MAX, apply,
+    AdminError, Change, Edit, Entropy, Facts, Held, Holds, Message, Neighbour, Operation, Owned,
+    Plan, VDOMS_MAX, apply,
 };
 use domain::audit::{Actor, What};
 use domain::name::{CanonicalName, Realm};
 use domain::password::{PasswordHash, SALT_LEN};
-use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT, Table, VDOM, Value};
+use domain::schema::{
+    FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT, Subnet, Table, VDOM, Value,
+};
 use domain::settings::VdomMode;
 use domain::time::{Span, Timestamp};
 use domain::token::{Stage, Token};
@@ -57,6 +59,11 @@ fn with_token(serial: TokenSerial) -> Facts {
 }
 
 fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
+    decide_for(Realms::All, operation, facts)
+}
+
+/// As an administrator of these virtual domains.
+fn decide_for(realms: Realms, operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
     let entropy = Entropy {
         seed: Zeroizing::new([1; 20]),
         salt: [1; SALT_LEN],
@@ -65,13 +72,11 @@ fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
         name: "admin".into(),
         interface: "console".into(),
     };
-    apply(
-        operation,
-        facts,
-        &entropy,
-        &Authority::unlimited(actor),
-        NOW,
-    )
+    let by = Authority {
+        realms,
+        ..Authority::unlimited(actor)
+    };
+    apply(operation, facts, &entropy, &by, NOW)
 }
 
 fn refused(operation: Operation, facts: Facts) -> AdminError {
@@ -268,6 +273,38 @@ fn a_token_of_another_vdom_is_not_there() {
 }
 
 #[test]
+fn a_virtual_domain_hears_nothing_of_another() {
+    let of_sales = |operation, facts| {
+        let realms = Realms::These(Box::new([sales()]));
+        let error = decide_for(realms, operation, facts).unwrap_err();
+        assert!(!error.next_step().contains("root"), "{error}");
+        error
+    };
+    let elsewhere = |serial: TokenSerial| edit(sales(), &FORTITOKEN, serial.as_str(), Vec::new());
+    assert_eq!(
+        of_sales(elsewhere(serial()), with_token(serial())),
+        of_sales(elsewhere(serial()), facts()),
+    );
+    let error = of_sales(elsewhere(hardware()), with_token(hardware()));
+    assert_eq!(error, AdminError::TokenUnavailable(hardware()));
+
+    let neighbour = Facts {
+        neighbours: vec![Neighbour {
+            client: Place::new(Vdom::ROOT, &RADIUS_CLIENT, "vpn-of-root"),
+            subnet: Subnet::parse("192.0.2.0/24").unwrap(),
+        }],
+        ..facts()
+    };
+    let field = RADIUS_CLIENT.field("secret").unwrap();
+    let secret = Value::Secret(Zeroizing::new("xyzzy5461".to_owned()));
+    let edits = vec![
+        set(&RADIUS_CLIENT, "subnet", "192.0.2.7"),
+        Edit::Set(field, secret),
+    ];
+    of_sales(edit(sales(), &RADIUS_CLIENT, "vpn2", edits), neighbour);
+}
+
+#[test]
 fn an_import_brings_new_tokens_into_its_vdom_and_leaves_known_ones_in_theirs() {
     let other = TokenSerial::mobile([2; 5]);
     let imported = Operation::Imported {
@@ -316,20 +353,28 @@ fn two_clients_have_no_network_in_common() {
         let edits = vec![set(&RADIUS_CLIENT, "subnet", "192.0.2.0/24"), secret()];
         edit(vdom, &RADIUS_CLIENT, key, edits)
     };
-    let neighbour = || Facts {
-        neighbours: vec![Place::new(sales(), &RADIUS_CLIENT, "vpn1")],
+    let neighbour = |subnet| Facts {
+        neighbours: vec![Neighbour {
+            client: Place::new(sales(), &RADIUS_CLIENT, "vpn1"),
+            subnet: Subnet::parse(subnet).unwrap(),
+        }],
         ..facts()
     };
     let asked = configure(Vdom::ROOT, "vpn2").reads().neighbours;
-    assert_eq!(asked.as_deref(), Some("192.0.2.0/24"));
-    let error = refused(configure(Vdom::ROOT, "vpn2"), neighbour());
-    assert_eq!(error.return_code(), -5);
-    assert_eq!(
-        error.next_step(),
-        "user radius-client \"vpn1\" in vdom \"sales\" has it: give each client a network of its own"
-    );
-    refused(configure(Vdom::ROOT, "vpn1"), neighbour());
-    decide(configure(sales(), "vpn1"), neighbour()).unwrap();
+    assert_eq!(asked, Subnet::parse("192.0.2.0/24"));
+    for subnet in ["192.0.2.0/24", "0.0.0.0/0", "192.0.2.7"] {
+        let error = refused(configure(Vdom::ROOT, "vpn2"), neighbour(subnet));
+        assert_eq!(error.return_code(), -5);
+        assert_eq!(
+            error.next_step(),
+            "it is that of user radius-client \"vpn1\" in vdom \"sales\": give each client a network of its own"
+        );
+        refused(configure(Vdom::ROOT, "vpn1"), neighbour(subnet));
+    }
+    decide(configure(sales(), "vpn1"), neighbour("192.0.2.0/24")).unwrap();
+    refused(configure(sales(), "vpn2"), neighbour("192.0.2.0/24"));
+    decide(configure(sales(), "vpn2"), neighbour("192.0.2.7")).unwrap();
+    decide(configure(sales(), "vpn2"), neighbour("0.0.0.0/0")).unwrap();
 
     let mut client = Object::new(&RADIUS_CLIENT, "vpn1");
     let field = RADIUS_CLIENT.field("subnet").unwrap();
@@ -343,5 +388,5 @@ fn two_clients_have_no_network_in_common() {
         ..facts()
     };
     let error = refused(copied, held);
-    assert!(error.next_step().contains("radius-client \"vpn1\" has it"));
+    assert!(error.next_step().contains("of user radius-client \"vpn1\""));
 }

@@ -279,14 +279,22 @@ async fn one_network_is_one_clients_in_whichever_vdom() {
         error.next_step()
     );
     run(&store, client(sales(), "vpn", "192.0.2.0/24"), START).await;
-    run(&store, client(Vdom::ROOT, "vpn", "192.0.2.0/25"), START).await;
+    for (inside, around) in [("192.0.2.7", "0.0.0.0/0"), ("192.0.2.0/25", "192.0.0.0/16")] {
+        for subnet in [inside, around] {
+            let captures = client(Vdom::ROOT, "vpn", subnet);
+            let error = refusal(&store, captures).await;
+            assert!(error.to_string().contains("overlaps"), "{subnet}: {error}");
+        }
+        run(&store, client(sales(), inside, inside), START).await;
+    }
+    run(&store, client(Vdom::ROOT, "vpn", "192.0.3.0/24"), START).await;
     store.shutdown();
     drop(store);
     let database = rusqlite::Connection::open(dir.path().join("gateway.db")).unwrap();
     let plan: String = database
         .query_row(
-            "EXPLAIN QUERY PLAN SELECT vdom, entry FROM config \
-             WHERE path = 'user radius-client' AND field = 'subnet' AND value = '192.0.2.0/24'",
+            "EXPLAIN QUERY PLAN SELECT vdom, entry, value FROM config \
+             WHERE path = 'user radius-client' AND field = 'subnet' ORDER BY value",
             [],
             |row| row.get(3),
         )

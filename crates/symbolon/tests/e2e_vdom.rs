@@ -80,7 +80,7 @@ fn one_name_is_two_people_in_two_virtual_domains() {
         .console(&within("sales", &client("127.0.0.1")))
         .refused();
     assert!(
-        taken.contains("127.0.0.1/32 is the network of another RADIUS client"),
+        taken.contains("127.0.0.1/32 overlaps the network of another RADIUS client"),
         "{taken}"
     );
     home.console(&within("sales", &client("127.0.0.2"))).ok();

@@ -139,6 +139,7 @@ impl Chapter {
             AdminError::TokenTaken { .. }
             | AdminError::HasToken { .. }
             | AdminError::TokenElsewhere(_)
+            | AdminError::TokenUnavailable(_)
             | AdminError::NotMobile(_)
             | AdminError::NotHardware(_)
             | AdminError::HasSeed(_)
@@ -204,7 +205,7 @@ fn of_entries() -> Vec<AdminError> {
         },
         AdminError::SameNetwork {
             subnet: "192.0.2.0/24".into(),
-            other: Place::new(Vdom::ROOT, &RADIUS_CLIENT, "vpn1"),
+            other: Some(Place::new(Vdom::ROOT, &RADIUS_CLIENT, "vpn1")),
         },
         AdminError::FixedKey(&FORTITOKEN),
         AdminError::LastSuperAdmin("admin".into()),
@@ -288,6 +289,7 @@ fn of_tokens() -> Vec<AdminError> {
                 owner: owner.as_written().into(),
             },
             AdminError::TokenElsewhere(hardware),
+            AdminError::TokenUnavailable(hardware),
             AdminError::NotMobile(hardware),
             AdminError::NotHardware(mobile),
             AdminError::HasSeed(hardware),

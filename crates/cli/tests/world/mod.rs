@@ -7,8 +7,8 @@ use cli::render::{self, Activation, Listing, Outcome, Part, Qr, Request, Zone};
 use cli::{Action, Command, Completion, Keys, Output, Session, Step, Synchronise, TestToken};
 use domain::access::Authority;
 use domain::admin::{
-    self, AdminError, Change, Entropy, Facts, Held, Holds, Message, Named, Operation, Owned, Owner,
-    Phone, Plan, Polled, Reads, Remark, Supplied, Use, Uses, UsesOf,
+    self, AdminError, Change, Entropy, Facts, Held, Holds, Message, Named, Neighbour, Operation,
+    Owned, Owner, Phone, Plan, Polled, Reads, Remark, Supplied, Use, Uses, UsesOf,
 };
 use domain::advice::Advice;
 use domain::audit::Event;
@@ -22,7 +22,7 @@ use domain::query::{
 use domain::reason::Reason;
 use domain::schema::{
     FORTITOKEN, GLOBAL, LOCAL, Object, PASSWORD_POLICY, Place, RADIUS_CLIENT, SETTING, Shape,
-    Table, VDOM, Value,
+    Subnet, Table, VDOM, Value,
 };
 use domain::settings::{Settings, VdomMode};
 use domain::time::{Span, Timestamp};
@@ -642,7 +642,7 @@ impl World {
                 .collect(),
             vdoms: self.vdoms(),
             holds: reads.holds.and_then(|vdom| self.holds(vdom)),
-            neighbours: self.neighbours(reads.neighbours.as_deref()),
+            neighbours: self.neighbours(reads.neighbours.as_ref()),
             vdom_mode: self.vdom_mode(),
             default_policy: self.default_policy(reads),
             code_lifetime: Settings::default().code_lifetime,
@@ -657,15 +657,18 @@ impl World {
         Some(name).filter(|name| !name.is_empty()).map(Box::from)
     }
 
-    fn neighbours(&self, subnet: Option<&str>) -> Vec<Place> {
+    fn neighbours(&self, of: Option<&Subnet>) -> Vec<Neighbour> {
         let clients = self
             .objects
             .iter()
             .filter(|object| object.table == &RADIUS_CLIENT);
-        clients
-            .filter(|client| Some(client.text("subnet")) == subnet)
-            .map(Object::place)
-            .collect()
+        let neighbours = clients.filter_map(|client| {
+            let subnet = Subnet::parse(client.text("subnet"))?;
+            let client = client.place();
+            of?.overlaps(&subnet)
+                .then_some(Neighbour { client, subnet })
+        });
+        neighbours.collect()
     }
 
     fn holds(&self, vdom: Vdom) -> Option<Holds> {

@@ -153,7 +153,7 @@ fn configure_object(
     }
     vdoms::mode_fits(&object, &facts)?;
     if table == &RADIUS_CLIENT {
-        clients::complete(&object, &facts)?;
+        clients::complete(&object, &facts, context)?;
     }
     if let Some(granted) = granted {
         granted.must_be(&object)?;

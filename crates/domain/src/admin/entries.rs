@@ -142,7 +142,7 @@ pub(super) fn copy(
         Change::User(User { name, ..user })
     } else {
         vacant(&place, &to, &facts)?;
-        clients::not_copied(facts.object.as_ref())?;
+        clients::not_copied(facts.object.as_ref(), context)?;
         if place.table() == &ADMIN {
             administrators::nobody_else(&to, None, &facts)?;
         }

@@ -170,16 +170,19 @@ pub enum AdminError {
     #[error("there are VDOMs besides root, such as {0}")]
     VdomsExist(Vdom),
     /// A request must be one client's.
-    #[error("{subnet} is the network of another RADIUS client")]
+    #[error("{subnet} overlaps the network of another RADIUS client")]
     SameNetwork {
         /// The network.
         subnet: Box<str>,
-        /// The client that has it.
-        other: Place,
+        /// The other client, if it may be named to whoever asks.
+        other: Option<Place>,
     },
     /// A token belongs to one virtual domain.
     #[error("token {0} belongs to another VDOM")]
     TokenElsewhere(TokenSerial),
+    /// The same, for somebody who has no part in that one.
+    #[error("token {0} cannot be added")]
+    TokenUnavailable(TokenSerial),
     /// Only mobile tokens are provisioned.
     #[error("{0} is a hardware token; only mobile tokens are provisioned")]
     NotMobile(TokenSerial),
@@ -241,7 +244,8 @@ impl AdminError {
             Self::SamePerson { .. }
             | Self::Exists { .. }
             | Self::SameNetwork { .. }
-            | Self::TokenElsewhere(_) => -5,
+            | Self::TokenElsewhere(_)
+            | Self::TokenUnavailable(_) => -5,
             Self::TokenTaken { .. }
             | Self::InUse { .. }
             | Self::LastSuperAdmin(_)
@@ -339,9 +343,12 @@ impl AdminError {
             Self::VdomsExist(vdom) => {
                 format!("first delete them: config vdom / delete {vdom}")
             }
-            Self::SameNetwork { other, .. } => clients::next_step(other),
+            Self::SameNetwork { other, .. } => clients::next_step(other.as_ref()),
             Self::TokenElsewhere(token) => {
                 format!("take another token, or first delete {token} in the VDOM that has it")
+            }
+            Self::TokenUnavailable(_) => {
+                "take another token, or ask who administers the unit".to_owned()
             }
             Self::NotMobile(token) => {
                 format!("for hardware tokens: execute fortitoken activate {token}")

@@ -231,7 +231,7 @@ impl Restoring {
         by: &Authority,
         now: Timestamp,
     ) -> Plan {
-        let context = Context::new(&facts, entropy, &by.actor, now, Manner::Restored);
+        let context = Context::new(&facts, entropy, by, now, Manner::Restored);
         match self.current.take() {
             Some(Task::Take(about, incoming)) => match rights::change(&incoming.place, by) {
                 Ok(()) => self.take(about, incoming, facts, &context),

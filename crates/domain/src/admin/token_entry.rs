@@ -24,7 +24,7 @@ pub(super) fn configure(
         edits.into_iter().partition(|edit| !is_of_system(edit));
     let mut plan = match facts.take_token(serial) {
         Some(Owned { token, .. }) if token.vdom != vdom => {
-            return Err(AdminError::TokenElsewhere(serial));
+            return Err(elsewhere(&token, context));
         }
         Some(Owned { token, .. }) => known(token, of_system, context),
         None => unknown(vdom, serial, of_system, context)?,
@@ -37,6 +37,18 @@ pub(super) fn configure(
         }
     }
     Ok(plan)
+}
+
+/// To whoever has no part in its virtual domain, a token is as if it did not exist: a mobile one would
+/// come with a licence. A hardware token that does not exist could be added, and this one cannot.
+fn elsewhere(token: &Token, context: &Context<'_>) -> AdminError {
+    if context.realms.contain(token.vdom) {
+        AdminError::TokenElsewhere(token.serial)
+    } else if token.is_mobile() {
+        AdminError::MobileNotImported(token.serial)
+    } else {
+        AdminError::TokenUnavailable(token.serial)
+    }
 }
 
 fn is_of_system(edit: &Edit) -> bool {

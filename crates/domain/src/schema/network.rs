@@ -38,6 +38,11 @@ impl Subnet {
         address.is_ipv4() == self.address.is_ipv4() && masked(address, self.bits) == self.address
     }
 
+    /// Whether some address lies in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.contains(other.address) || other.contains(self.address)
+    }
+
     /// How many bits count: the longer prefix is the more specific client.
     pub fn bits(&self) -> u8 {
         self.bits

@@ -191,7 +191,7 @@ pub(super) async fn gather<T: Tx>(
         None => None,
     };
     let neighbours = match &reads.neighbours {
-        Some(subnet) => entries::clients_of(tx, subnet).await?,
+        Some(subnet) => entries::clients_beside(tx, subnet).await?,
         None => Vec::new(),
     };
     Ok(Facts {

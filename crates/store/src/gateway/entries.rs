@@ -1,8 +1,8 @@
 //! Entries of the configuration tables as rows, one for each field.
 
 use data_encoding::BASE64;
-use domain::admin::Named;
-use domain::schema::{Field, Kind, Object, Place, RADIUS_CLIENT, Table, Value};
+use domain::admin::{Named, Neighbour};
+use domain::schema::{Field, Kind, Object, Place, RADIUS_CLIENT, Subnet, Table, Value};
 use domain::vdom::Vdom;
 use zeroize::Zeroizing;
 
@@ -83,18 +83,27 @@ fn assembled(table: &'static Table, rows: Vec<EntryField>) -> Result<Vec<Object>
     Ok(objects)
 }
 
-/// The RADIUS clients with this network.
-pub(super) async fn clients_of<T: Tx>(tx: &mut T, subnet: &str) -> Result<Vec<Place>, SqlError> {
-    let rows: Vec<(String, String)> = tx
+/// The RADIUS clients that share addresses with this network.
+pub(super) async fn clients_beside<T: Tx>(
+    tx: &mut T,
+    subnet: &Subnet,
+) -> Result<Vec<Neighbour>, SqlError> {
+    let rows: Vec<(String, String, String)> = tx
         .rows(
-            "SELECT vdom, entry FROM config \
-             WHERE path = $1 AND field = 'subnet' AND value = $2 ORDER BY vdom, entry",
-            &vals![RADIUS_CLIENT.path, subnet],
+            "SELECT vdom, entry, value FROM config \
+             WHERE path = $1 AND field = 'subnet' ORDER BY value",
+            &vals![RADIUS_CLIENT.path],
         )
         .await?;
-    rows.into_iter()
-        .map(|(vdom, key)| Ok(Place::new(parsed_vdom(&vdom)?, &RADIUS_CLIENT, key)))
-        .collect()
+    let mut neighbours = Vec::new();
+    for (vdom, key, other) in rows {
+        let other = Subnet::parse(&other).filter(|other| other.overlaps(subnet));
+        if let Some(subnet) = other {
+            let client = Place::new(parsed_vdom(&vdom)?, &RADIUS_CLIENT, key);
+            neighbours.push(Neighbour { client, subnet });
+        }
+    }
+    Ok(neighbours)
 }
 
 /// All virtual domains, the root first.
