@@ -1,5 +1,7 @@
 //! Who may ask for a login: `config user radius-client`.
 
+use std::net::IpAddr;
+
 use zeroize::Zeroizing;
 
 use crate::login::CodePosition;
@@ -69,6 +71,14 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Client {
+    /// The client that asks from `address`: the one with the longest prefix that contains it.
+    pub fn at(clients: &[Self], address: IpAddr) -> Option<&Self> {
+        clients
+            .iter()
+            .filter(|client| client.subnet.contains(address))
+            .max_by_key(|client| client.subnet.bits())
+    }
+
     /// The client of an entry, with the secret that belongs to it. `None` if the entry has no
     /// network, which the configuration does not let happen.
     pub fn from_object(object: &Object, secret: Secret) -> Option<Self> {

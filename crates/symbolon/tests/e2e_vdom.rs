@@ -89,6 +89,13 @@ fn one_name_is_two_people_in_two_virtual_domains() {
     let code = |phone: &Phone| phone.code("alice");
     assert_eq!(of_root.log_in("alice", &code(&phones[1])), Answer::Reject);
     assert_eq!(of_root.log_in("alice", &code(&phones[0])), Answer::Accept);
+    let reset = "diagnose radius clients reset-authenticator 127.0.0.1";
+    let unknown = home.console(&within("sales", reset)).refused();
+    assert!(
+        unknown.contains("Command fail. Return code -3"),
+        "{unknown}"
+    );
+    home.console(&within("root", reset)).ok();
     assert_eq!(
         of_sales.log_in("sales\\alice", &code(&phones[1])),
         Answer::Accept

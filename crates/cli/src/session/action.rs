@@ -68,7 +68,12 @@ pub enum Action {
     RadiusClients(Option<Vdom>),
     /// `diagnose radius clients reset-authenticator`: let an address leave it out again, print
     /// [`render::authenticator_reset`](crate::render::authenticator_reset) or that nothing was learned.
-    ResetAuthenticator(IpAddr),
+    ResetAuthenticator {
+        /// The address.
+        address: IpAddr,
+        /// Of whose clients it is; none for those of all virtual domains.
+        vdom: Option<Vdom>,
+    },
     /// `diagnose security`: print [`render::security`](crate::render::security).
     Security,
     /// `execute shutdown`, `reboot` and `factoryreset`: print
@@ -220,7 +225,10 @@ impl Session {
                 return Ok(self.ask(render::ending_notice(ending), step));
             }
             Act::RadiusClients => Action::RadiusClients(self.context().only()),
-            Act::ResetAuthenticator => Action::ResetAuthenticator(address(word)?),
+            Act::ResetAuthenticator => Action::ResetAuthenticator {
+                address: address(word)?,
+                vdom: self.context().only(),
+            },
             Act::Security => Action::Security,
             Act::Performance => Action::Performance,
             Act::TimeServers => Action::TimeServers,

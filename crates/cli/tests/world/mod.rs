@@ -498,7 +498,7 @@ impl World {
             }
             Action::VerifyLog => render::log_verified(self.events.len() as u64, None),
             Action::RadiusClients(_) => radius::clients(self.now, zone),
-            Action::ResetAuthenticator(address) => radius::reset(*address),
+            Action::ResetAuthenticator { address, .. } => radius::reset(*address),
             Action::Security => self.security(),
             Action::Performance => render::performance(&unit::performance()),
             Action::TimeServers => render::time_servers(&unit::time_servers()),

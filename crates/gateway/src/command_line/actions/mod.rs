@@ -45,9 +45,9 @@ impl Executor {
             },
             Action::VerifyLog => return self.verify_log(printer).await,
             Action::RadiusClients(vdom) => return self.radius_clients(vdom, printer).await,
-            Action::ResetAuthenticator(address) => {
+            Action::ResetAuthenticator { address, vdom } => {
                 return self
-                    .reset_authenticator(address, who.actor(), printer)
+                    .reset_authenticator(address, vdom, who.actor(), printer)
                     .await;
             }
             Action::Security => return self.security(printer).await,

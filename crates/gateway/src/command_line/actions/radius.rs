@@ -54,12 +54,24 @@ impl Executor {
         }
     }
 
+    /// Whether it is a client of this virtual domain that asks from there.
+    fn asks_in(&self, address: IpAddr, vdom: Option<Vdom>) -> bool {
+        let clients = self.store.clients();
+        let client = Client::at(&clients, address);
+        vdom.is_none_or(|vdom| client.is_some_and(|client| client.vdom == vdom))
+    }
+
     pub(super) async fn reset_authenticator(
         &self,
         address: IpAddr,
+        vdom: Option<Vdom>,
         actor: &Actor,
         printer: &Printer,
     ) -> Result<Ran, Gone> {
+        let unknown = render::authenticator_unknown(address);
+        if !self.asks_in(address, vdom) {
+            return failed(unknown, printer).await;
+        }
         let forgotten = self
             .store
             .forget_authenticating(address, actor, clock::now());
@@ -68,13 +80,13 @@ impl Executor {
                 printer.print(render::authenticator_reset(address)).await?;
                 Ok(Ran::Printed)
             }
-            Ok(false) => {
-                printer
-                    .print(render::authenticator_unknown(address))
-                    .await?;
-                Ok(Ran::Failed)
-            }
+            Ok(false) => failed(unknown, printer).await,
             Err(why) => Ok(why.into()),
         }
     }
+}
+
+async fn failed(text: String, printer: &Printer) -> Result<Ran, Gone> {
+    printer.print(text).await?;
+    Ok(Ran::Failed)
 }
