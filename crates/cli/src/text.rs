@@ -52,6 +52,7 @@ impl Document {
         let entries = self.entries.iter_mut().map(|entry| Incoming {
             place: entry.incoming.place.clone(),
             edits: std::mem::take(&mut entry.incoming.edits),
+            is_complete: entry.incoming.is_complete,
         });
         entries.collect()
     }

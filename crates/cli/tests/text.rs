@@ -409,3 +409,54 @@ fn a_field_that_restricts_nobody_keeps_no_entry_out() {
         assert!(takes(path, line), "{path}: {line}");
     }
 }
+
+#[test]
+fn settings_with_a_line_that_is_not_understood_are_no_longer_all_that_is_said() {
+    for (line, said) in [
+        (
+            "set multi-factor-authentication mandatroy",
+            "multi-factor-authentication takes one of: optional, mandatory; what is here stays",
+        ),
+        ("set multi-factor mandatory", "this unit has no such field"),
+        (
+            "sett hostname gate",
+            "no line of a configuration file; what is here stays",
+        ),
+        ("config admins\nend", "this unit has no such table"),
+    ] {
+        let text = format!("config system global\nset admintimeout 9\n{line}\nend\n");
+        let document = document(&text);
+        assert!(!document.entries[0].incoming.is_complete, "{line}");
+        assert_eq!(entries(&text), ["1 root system global : admintimeout=9"]);
+        let findings = findings(&text);
+        assert!(
+            findings.len() == 1 && findings[0].ends_with(said),
+            "{findings:?}"
+        );
+    }
+    let whole = document("config system global\nset admintimeout 9\nend\n");
+    assert!(whole.entries[0].incoming.is_complete);
+}
+
+#[test]
+fn a_child_table_with_a_line_that_is_not_understood_stays_as_it_is_here() {
+    const FIRST: &str = "edit 1\nset server 192.0.2.1\nnext\n";
+    for second in [
+        "edit 2\nset server 192.0.2.2\nset authentication enable\nnext\n",
+        "edit 2\nappend server 192.0.2.2\nnext\n",
+        FIRST,
+    ] {
+        let text = format!(
+            "config system ntp\nset ntpsync enable\nconfig ntpserver\n{FIRST}{second}end\nend\n"
+        );
+        assert_eq!(
+            entries(&text),
+            ["1 root system ntp : ntpsync=enable"],
+            "{second}"
+        );
+        assert!(!document(&text).entries[0].incoming.is_complete);
+        let findings = findings(&text);
+        let told = findings[0].ends_with("; all that is in ntpserver here stays");
+        assert!(findings.len() == 1 && told, "{findings:?}");
+    }
+}

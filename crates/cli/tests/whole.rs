@@ -133,7 +133,7 @@ fn in_table(configuration: &Configuration, vdom: Vdom, table: &'static Table) ->
 fn read_back(mut document: Document) -> Entries {
     assert!(document.findings.is_empty(), "{:?}", document.findings);
     let mut entries = Entries::new();
-    for Incoming { place, edits } in document.take_entries() {
+    for Incoming { place, edits, .. } in document.take_entries() {
         let mut object = Object::at(&place);
         for edit in edits {
             match edit {

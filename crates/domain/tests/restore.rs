@@ -19,8 +19,8 @@ use domain::contact::Contact;
 use domain::name::UserName;
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{
-    ACCPROFILE, ADMIN, FORTITOKEN, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING, Shape,
-    Table, VDOM, Value,
+    ACCPROFILE, ADMIN, FORTITOKEN, GLOBAL, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING,
+    Shape, Table, VDOM, Value,
 };
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
@@ -183,6 +183,7 @@ fn incoming(table: &'static Table, key: &str, values: &[(&str, &str)]) -> Incomi
     Incoming {
         place: Place::new(Vdom::ROOT, table, key),
         edits: edits.collect(),
+        is_complete: true,
     }
 }
 
@@ -407,6 +408,27 @@ fn a_whole_configuration_deletes_what_it_does_not_name_but_no_token() {
     assert_eq!(setting.text("auth-lockout-threshold"), "3");
 }
 
+#[test]
+fn settings_of_which_a_line_is_lost_stay_as_they_are() {
+    let mandatory =
+        || Object::new(&GLOBAL, "").with("multi-factor-authentication", Some("mandatory"));
+    for (is_complete, kept) in [(true, "optional"), (false, "mandatory")] {
+        let mut world = World {
+            objects: vec![mandatory()],
+            ..World::default()
+        };
+        let entry = Incoming {
+            is_complete,
+            ..incoming(&GLOBAL, "", &[("hostname", "gate")])
+        };
+        world.restore(Coverage::Whole, vec![entry]);
+        let global = world.objects.iter().find(|object| object.table == &GLOBAL);
+        let global = global.unwrap();
+        assert_eq!(global.text("hostname"), "gate");
+        assert_eq!(global.text("multi-factor-authentication"), kept);
+    }
+}
+
 fn seeded() -> Incoming {
     let uri = KeyUri {
         issuer: None,
@@ -420,6 +442,7 @@ fn seeded() -> Incoming {
     Incoming {
         place: Place::new(Vdom::ROOT, &FORTITOKEN, HARDWARE),
         edits: vec![Edit::Set(seed, Value::Secret(secret))],
+        is_complete: true,
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) enum Base {
 pub(super) enum Frame {
     Table(&'static Table),
     Entry(Draft),
-    ChildTable(&'static Table, Vec<Object>),
+    ChildTable(Children),
     ChildEntry(Object),
 }
 
@@ -28,6 +28,14 @@ pub(super) enum Frame {
 pub(super) struct Draft {
     pub(super) entry: Entry,
     /// Whether something in it cannot be left out without making it another entry.
+    pub(super) spoilt: bool,
+}
+
+/// The entries of a child table.
+pub(super) struct Children {
+    pub(super) table: &'static Table,
+    pub(super) entries: Vec<Object>,
+    /// Whether something in them cannot be left out.
     pub(super) spoilt: bool,
 }
 
@@ -48,5 +56,15 @@ impl Draft {
     /// Whether it is one of many, and not the only one of its table.
     pub(super) fn is_keyed(&self) -> bool {
         self.table().key().is_some()
+    }
+}
+
+impl Children {
+    pub(super) fn of(table: &'static Table) -> Self {
+        Self {
+            table,
+            entries: Vec::new(),
+            spoilt: false,
+        }
     }
 }

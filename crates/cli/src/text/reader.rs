@@ -7,7 +7,7 @@ use domain::admin::{Edit, Incoming};
 use domain::schema::{Access, Field, Object, Place, Scope, Shape, Table, VDOM};
 use domain::vdom::Vdom;
 
-use super::frame::{Base, Draft, Frame, Skipping};
+use super::frame::{Base, Children, Draft, Frame, Skipping};
 use super::strangers::{restricts, shown};
 use super::{Document, Entry, Finding, Header, TextError};
 use crate::render::named;
@@ -240,10 +240,11 @@ impl Reader {
             None if self.base != Base::Vdoms => self.config_table(path),
             Some(Frame::Entry(draft)) if draft.table().child(path).is_some() => {
                 let child = draft.table().child(path);
-                let frame = child.map(|table| Frame::ChildTable(table, Vec::new()));
+                let frame = child.map(|table| Frame::ChildTable(Children::of(table)));
                 self.frames.extend(frame);
             }
             Some(Frame::Entry(_) | Frame::ChildEntry(_)) if !is_whole_table(path) => {
+                self.lacks_something();
                 let what = format!("{} / config {path}", self.entry_named());
                 self.skip(what, NO_TABLE);
             }
@@ -301,6 +302,7 @@ impl Reader {
                 incoming: Incoming {
                     place,
                     edits: Vec::new(),
+                    is_complete: true,
                 },
                 line: self.first,
                 fields: Vec::new(),
@@ -315,8 +317,8 @@ impl Reader {
                 let draft = self.draft(table, key);
                 self.frames.push(Frame::Entry(draft));
             }
-            Some(Frame::ChildTable(table, _)) => {
-                let child = Object::new(table, key);
+            Some(Frame::ChildTable(children)) => {
+                let child = Object::new(children.table, key);
                 self.frames.push(Frame::ChildEntry(child));
             }
             None if self.base == Base::Vdoms => self.edit_vdom(key),
@@ -372,7 +374,7 @@ impl Reader {
         match self.frames.last()? {
             Frame::Entry(draft) => Some(draft.table()),
             Frame::ChildEntry(child) => Some(child.table),
-            Frame::Table(_) | Frame::ChildTable(..) => None,
+            Frame::Table(_) | Frame::ChildTable(_) => None,
         }
     }
 
@@ -381,7 +383,19 @@ impl Reader {
         let line = format!("{verb} {name}{shown}: {NO_FIELD}");
         match self.table() {
             Some(table) if verb == "set" && restricts(table, name, words) => self.leave_out(&line),
-            _ => self.find(line),
+            _ => {
+                self.lacks_something();
+                self.find(line);
+            }
+        }
+    }
+
+    /// What stands once is no longer all that the file says of it.
+    fn lacks_something(&mut self) {
+        for frame in &mut self.frames {
+            if let Frame::Entry(draft) = frame {
+                draft.spoilt |= !draft.is_keyed();
+            }
         }
     }
 
@@ -396,22 +410,28 @@ impl Reader {
     }
 
     /// A value that is left out may leave an entry that lets in more than the file says: an entry with
-    /// a key is left out with it, and so is everything whose part it is.
+    /// a key is left out with it. What stands once stays, and what is not understood in it stays as it
+    /// is here, the entries of a child table all together.
     fn leave_out(&mut self, line: &str) {
-        let mut frames = self.frames.iter_mut().rev();
-        let draft = frames.find_map(|frame| match frame {
-            Frame::Entry(draft) => Some(draft),
-            _ => None,
-        });
-        let keyed = draft.filter(|draft| !draft.entry.place().key().is_empty());
-        match keyed {
-            Some(draft) => {
-                draft.spoilt = true;
-                let entry = named(draft.entry.place());
-                self.find(format!("{line}; {entry} is left out"));
+        let mut stays = String::new();
+        for frame in &mut self.frames {
+            match frame {
+                Frame::Entry(draft) => {
+                    draft.spoilt = true;
+                    let entry = named(draft.entry.place());
+                    stays = match draft.is_keyed() {
+                        true => format!("{entry} is left out"),
+                        false => "what is here stays".to_owned(),
+                    };
+                }
+                Frame::ChildTable(children) => {
+                    children.spoilt = true;
+                    stays = format!("all that is in {} here stays", children.table.path);
+                }
+                Frame::Table(_) | Frame::ChildEntry(_) => {}
             }
-            None => self.find(line),
         }
+        self.find(format!("{line}; {stays}"));
     }
 
     fn keep(&mut self, edit: Edit) {
@@ -455,14 +475,23 @@ impl Reader {
     fn close(&mut self) {
         let line = self.first;
         match (self.frames.pop(), self.frames.last_mut()) {
-            (Some(Frame::Entry(draft)), _) if draft.spoilt => self.document.left_out += 1,
-            (Some(Frame::Entry(draft)), _) => self.document.entries.push(draft.entry),
-            (Some(Frame::ChildTable(table, children)), Some(Frame::Entry(draft))) => {
-                draft.entry.keep(Edit::Children(table, children), line);
+            (Some(Frame::Entry(draft)), _) if draft.spoilt && draft.is_keyed() => {
+                self.document.left_out += 1;
             }
-            (Some(Frame::ChildEntry(child)), Some(Frame::ChildTable(_, children))) => {
-                children.retain(|other| other.key != child.key);
-                children.push(child);
+            (Some(Frame::Entry(mut draft)), _) => {
+                draft.entry.incoming.is_complete = !draft.spoilt;
+                self.document.entries.push(draft.entry);
+            }
+            (Some(Frame::ChildTable(children)), Some(Frame::Entry(draft))) if !children.spoilt => {
+                let edit = Edit::Children(children.table, children.entries);
+                draft.entry.keep(edit, line);
+            }
+            (Some(Frame::ChildEntry(child)), Some(Frame::ChildTable(children))) => {
+                if children.entries.iter().any(|other| other.key == child.key) {
+                    self.leave_out(&format!("edit {}: it stands there twice", child.key));
+                } else {
+                    children.entries.push(child);
+                }
             }
             _ => {}
         }

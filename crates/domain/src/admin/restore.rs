@@ -46,6 +46,9 @@ pub struct Incoming {
     pub place: Place,
     /// What is set there, what the system set among it.
     pub edits: Vec<Edit>,
+    /// Whether that is all that the configuration says of it. Of an entry of which a part was not
+    /// understood, what is not set stays as it is, in a whole configuration too.
+    pub is_complete: bool,
 }
 
 /// What became of a configuration.
@@ -178,8 +181,11 @@ impl Restoring {
                 Shape::Single if !is_named => {
                     let place = Place::new(vdom, table, "");
                     let about = About::Here(place.clone());
-                    let edits = Vec::new();
-                    let settings = Incoming { place, edits };
+                    let settings = Incoming {
+                        place,
+                        edits: Vec::new(),
+                        is_complete: true,
+                    };
                     self.waiting.push_back(Task::Take(about, settings));
                 }
                 Shape::Keyed(_) if ![&FORTITOKEN, &INTERFACE].contains(&table) => {
@@ -263,14 +269,18 @@ impl Restoring {
         context: &Context<'_>,
     ) -> Plan {
         let again = (!self.is_last_round()).then(|| incoming.clone());
-        let Incoming { place, edits } = incoming;
+        let Incoming {
+            place,
+            edits,
+            is_complete,
+        } = incoming;
         let (edits, left_out) = match again {
             Some(_) => (edits, Vec::new()),
             None => entry::without_strangers(&place, edits, &facts),
         };
         let edits = match self.coverage {
-            Coverage::Whole => entry::covering(place.table(), edits),
-            Coverage::Part => edits,
+            Coverage::Whole if is_complete => entry::covering(place.table(), edits),
+            Coverage::Whole | Coverage::Part => edits,
         };
         let before = entry::before(&place, &facts);
         let known = vdoms::is_there(place.vdom(), &facts);

@@ -35,12 +35,10 @@ impl GatewayStore {
     /// The entries of a configuration text with their secrets understood.
     pub fn understood(&self, entries: Vec<Incoming>, backup: Option<&BackupKey>) -> Vec<Incoming> {
         let secrets = &self.memory.secrets;
-        let understood = entries
-            .into_iter()
-            .map(|Incoming { place, edits }| Incoming {
-                edits: secrets.taken(&place, edits, backup),
-                place,
-            });
+        let understood = entries.into_iter().map(|entry| Incoming {
+            edits: secrets.taken(&entry.place, entry.edits, backup),
+            ..entry
+        });
         understood.collect()
     }
 }
