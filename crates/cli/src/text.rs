@@ -27,7 +27,7 @@ pub const TEXT_MAX: usize = 64 * 1_024 * 1_024;
 pub struct Document {
     /// What its first lines say.
     pub header: Header,
-    /// Its entries, in its order.
+    /// Its entries, in its order; those that are left out say nothing.
     pub entries: Vec<Entry>,
     /// What in it cannot be taken over.
     pub findings: Vec<Finding>,
@@ -52,7 +52,7 @@ impl Document {
         let entries = self.entries.iter_mut().map(|entry| Incoming {
             place: entry.incoming.place.clone(),
             edits: std::mem::take(&mut entry.incoming.edits),
-            is_complete: entry.incoming.is_complete,
+            understood: entry.incoming.understood,
         });
         entries.collect()
     }

@@ -8,8 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+use cli::render;
 use cli::text::{Document, Entry, Origin, TextError, read};
-use domain::admin::Edit;
+use domain::admin::{About, Edit, Remark, Report, Understood};
 use domain::schema::Value;
 use domain::vdom::Vdom;
 
@@ -50,8 +51,15 @@ fn written(entry: &Entry) -> String {
     )
 }
 
+/// The entries that are taken.
 fn entries(text: &str) -> Vec<String> {
-    document(text).entries.iter().map(written).collect()
+    let document = document(text);
+    let taken = document.entries.iter().filter(|entry| is_taken(entry));
+    taken.map(written).collect()
+}
+
+fn is_taken(entry: &Entry) -> bool {
+    entry.incoming.understood != Understood::TooLittle
 }
 
 #[test]
@@ -318,7 +326,7 @@ fn a_value_that_is_not_utf8_is_named() {
     let text =
         b"config user fortitoken\nedit FTK200BHV1KRZCC0\nset comments \"M\xfcller\"\nnext\nend\n";
     let document = read(text, Vdom::ROOT).unwrap();
-    assert!(document.entries.is_empty());
+    assert!(!is_taken(&document.entries[0]) && document.entries[0].incoming.edits.is_empty());
     assert_eq!(
         document.findings[0].to_string(),
         "line 3: set comments M\u{fffd}ller: it is not UTF-8; \
@@ -329,7 +337,7 @@ fn a_value_that_is_not_utf8_is_named() {
 /// Whether an entry with this line is taken.
 fn takes(path: &str, line: &str) -> bool {
     let text = format!("config {path}\nedit ann\n{line}\nnext\nend\n");
-    !document(&text).entries.is_empty()
+    document(&text).entries.iter().any(is_taken)
 }
 
 #[test]
@@ -426,7 +434,7 @@ fn settings_with_a_line_that_is_not_understood_are_no_longer_all_that_is_said() 
     ] {
         let text = format!("config system global\nset admintimeout 9\n{line}\nend\n");
         let document = document(&text);
-        assert!(!document.entries[0].incoming.is_complete, "{line}");
+        assert_eq!(document.entries[0].incoming.understood, Understood::Partly);
         assert_eq!(entries(&text), ["1 root system global : admintimeout=9"]);
         let findings = findings(&text);
         assert!(
@@ -435,7 +443,7 @@ fn settings_with_a_line_that_is_not_understood_are_no_longer_all_that_is_said() 
         );
     }
     let whole = document("config system global\nset admintimeout 9\nend\n");
-    assert!(whole.entries[0].incoming.is_complete);
+    assert_eq!(whole.entries[0].incoming.understood, Understood::Whole);
 }
 
 #[test]
@@ -454,9 +462,29 @@ fn a_child_table_with_a_line_that_is_not_understood_stays_as_it_is_here() {
             ["1 root system ntp : ntpsync=enable"],
             "{second}"
         );
-        assert!(!document(&text).entries[0].incoming.is_complete);
+        let understood = document(&text).entries[0].incoming.understood;
+        assert_eq!(understood, Understood::Partly);
         let findings = findings(&text);
         let told = findings[0].ends_with("; all that is in ntpserver here stays");
         assert!(findings.len() == 1 && told, "{findings:?}");
     }
+}
+
+#[test]
+fn of_two_entries_of_one_person_each_names_the_line_of_the_other() {
+    let document = document("config user local\nedit Carol\nnext\nedit CAROL\nnext\nend\n");
+    let twice = |place, other| (About::Incoming(place), Remark::Twice(other));
+    let report = Report {
+        remarks: vec![twice(0, 1), twice(1, 0)],
+        ..Report::default()
+    };
+    let findings = render::findings(&document, &report);
+    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        findings,
+        [
+            "line 2: config user local / edit Carol is left out: the file has two entries of it, and neither is taken; the other begins in line 4\n",
+            "line 4: config user local / edit CAROL is left out: the file has two entries of it, and neither is taken; the other begins in line 2\n",
+        ]
+    );
 }

@@ -40,7 +40,7 @@ mod vdoms;
 pub use clients::Neighbour;
 pub use error::AdminError;
 pub use references::{Named, Use, Uses, UsesOf};
-pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring};
+pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring, Understood};
 pub use vdoms::{Held, Holds, VDOMS_MAX};
 
 /// One thing to do.

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use domain::access::{Authority, PROF_ADMIN};
 use domain::admin::{
     About, Change, Coverage, Edit, Entropy, Facts, Incoming, Named, Owned, Owner, Reads, Remark,
-    Report, Restore, Restoring,
+    Report, Restore, Restoring, Understood,
 };
 use domain::audit::{Actor, What};
 use domain::contact::Contact;
@@ -183,7 +183,7 @@ fn incoming(table: &'static Table, key: &str, values: &[(&str, &str)]) -> Incomi
     Incoming {
         place: Place::new(Vdom::ROOT, table, key),
         edits: edits.collect(),
-        is_complete: true,
+        understood: Understood::Whole,
     }
 }
 
@@ -216,8 +216,8 @@ fn person(name: &str) -> User {
 
 fn left_out(report: &Report) -> Vec<usize> {
     let remarks = report.remarks.iter();
-    let places = remarks.filter_map(|(about, remark)| match (about, remark) {
-        (About::Incoming(place), Remark::LeftOut(_)) => Some(*place),
+    let places = remarks.filter_map(|(about, remark)| match about {
+        About::Incoming(place) if remark.leaves_out() => Some(*place),
         _ => None,
     });
     places.collect()
@@ -409,16 +409,100 @@ fn a_whole_configuration_deletes_what_it_does_not_name_but_no_token() {
 }
 
 #[test]
+fn of_two_entries_of_one_person_neither_is_taken() {
+    let enc = format!("ENC {}", hash().to_enc());
+    let second_factor = [
+        ("two-factor", "fortitoken"),
+        ("fortitoken", "FTKMOB0000000009"),
+        ("passwd", &enc),
+    ];
+    let password = [("passwd", &*enc)];
+    let profile = [("accprofile", PROF_ADMIN), ("password", &enc)];
+    for coverage in [Coverage::Part, Coverage::Whole] {
+        let mut world = World {
+            users: vec![person("carol")],
+            objects: vec![Object::new(&ACCPROFILE, PROF_ADMIN)],
+            ..World::default()
+        };
+        let report = world.restore(
+            coverage,
+            vec![
+                incoming(&LOCAL, "Carol", &second_factor),
+                incoming(&LOCAL, "bob", &password),
+                incoming(&LOCAL, "CAROL", &password),
+                incoming(&ADMIN, "Dora", &profile),
+                incoming(&ADMIN, "DORA", &profile),
+                incoming(&SETTING, "", &[("auth-lockout-threshold", "9")]),
+                incoming(&SETTING, "", &[("auth-lockout-duration", "9")]),
+                incoming(&LOCAL, "carol", &password),
+            ],
+        );
+        assert_eq!(left_out(&report), [0, 2, 3, 4, 5, 6, 7], "{coverage:?}");
+        let others = report
+            .remarks
+            .iter()
+            .filter_map(|(_, remark)| match remark {
+                Remark::Twice(other) => Some(*other),
+                _ => None,
+            });
+        assert_eq!(others.collect::<Vec<_>>(), [2, 0, 4, 3, 6, 5, 0]);
+        let users: Vec<&str> = world
+            .users
+            .iter()
+            .map(|user| user.name.as_written())
+            .collect();
+        assert_eq!(users, ["carol", "bob"]);
+        assert!(
+            !world
+                .objects
+                .iter()
+                .any(|object| [&ADMIN, &SETTING].contains(&object.table))
+        );
+    }
+}
+
+#[test]
+fn an_entry_that_was_not_understood_stands_for_its_person_nevertheless() {
+    let enc = format!("ENC {}", hash().to_enc());
+    let lost = |key| Incoming {
+        understood: Understood::TooLittle,
+        ..incoming(&LOCAL, key, &[])
+    };
+    let mut world = World {
+        users: vec![person("bob")],
+        ..World::default()
+    };
+    let report = world.restore(
+        Coverage::Whole,
+        vec![
+            lost("Carol"),
+            incoming(&LOCAL, "CAROL", &[("passwd", &enc)]),
+            lost("bob"),
+        ],
+    );
+    assert_eq!((left_out(&report), report.deleted), (vec![1], 0));
+    let users: Vec<&str> = world
+        .users
+        .iter()
+        .map(|user| user.name.as_written())
+        .collect();
+    assert_eq!(users, ["bob"]);
+}
+
+#[test]
 fn settings_of_which_a_line_is_lost_stay_as_they_are() {
     let mandatory =
         || Object::new(&GLOBAL, "").with("multi-factor-authentication", Some("mandatory"));
-    for (is_complete, kept) in [(true, "optional"), (false, "mandatory")] {
+    for (understood, kept) in [
+        (Understood::Whole, "optional"),
+        (Understood::Partly, "mandatory"),
+    ] {
         let mut world = World {
             objects: vec![mandatory()],
             ..World::default()
         };
         let entry = Incoming {
-            is_complete,
+            understood,
             ..incoming(&GLOBAL, "", &[("hostname", "gate")])
         };
         world.restore(Coverage::Whole, vec![entry]);
@@ -442,7 +526,7 @@ fn seeded() -> Incoming {
     Incoming {
         place: Place::new(Vdom::ROOT, &FORTITOKEN, HARDWARE),
         edits: vec![Edit::Set(seed, Value::Secret(secret))],
-        is_complete: true,
+        understood: Understood::Whole,
     }
 }
 

@@ -91,7 +91,7 @@ pub fn findings(document: &Document, report: &Report) -> Vec<Finding> {
     let mut findings = document.findings.clone();
     findings.extend(report.remarks.iter().map(|(about, remark)| match about {
         About::Incoming(place) => match document.entries.get(*place) {
-            Some(entry) => found(entry, remark),
+            Some(entry) => found(document, entry, remark),
             None => Finding::nowhere(self::remark(None, remark)),
         },
         About::Here(place) => Finding::nowhere(self::remark(Some(place), remark)),
@@ -100,9 +100,16 @@ pub fn findings(document: &Document, report: &Report) -> Vec<Finding> {
     findings
 }
 
-fn found(entry: &Entry, remark: &Remark) -> Finding {
+fn found(document: &Document, entry: &Entry, remark: &Remark) -> Finding {
     let text = self::remark(Some(&entry.incoming.place), remark);
     match remark {
+        Remark::Twice(other) => {
+            let other = document.entries.get(*other).map_or(0, |other| other.line);
+            Finding::at(
+                entry.line,
+                format!("{text}; the other begins in line {other}"),
+            )
+        }
         Remark::LeftOut(_) | Remark::Deleted | Remark::Stays(_) => Finding::at(entry.line, text),
         Remark::New(_) => Finding {
             lines: Some((entry.line, entry.last_line())),
@@ -122,6 +129,9 @@ pub fn remark(place: Option<&Place>, remark: &Remark) -> String {
     match remark {
         Remark::LeftOut(error) => {
             format!("{entry} is left out: {error}; {}", error.next_step())
+        }
+        Remark::Twice(_) => {
+            format!("{entry} is left out: the file has two entries of it, and neither is taken")
         }
         Remark::Deleted => format!("{entry} is not in the file: deleted"),
         Remark::Stays(error) => {
@@ -199,7 +209,7 @@ pub fn restored(
         remarks,
     } = report;
     let left_out = remarks.iter();
-    let left_out = left_out.filter(|(_, remark)| matches!(remark, Remark::LeftOut(_)));
+    let left_out = left_out.filter(|(_, remark)| remark.leaves_out());
     let left_out = left_out.count() + document.left_out;
     let deleted = match coverage {
         Coverage::Whole => format!(", {deleted} deleted"),

@@ -1,5 +1,6 @@
 //! What is open while a configuration is read.
 
+use domain::admin::Understood;
 use domain::schema::{Object, Table};
 use domain::vdom::Vdom;
 
@@ -51,6 +52,30 @@ pub(super) struct Skipping {
 impl Draft {
     pub(super) fn table(&self) -> &'static Table {
         self.entry.incoming.place.table()
+    }
+
+    /// The entry as it is handed on. One with a key that is spoilt says no more than that it is there.
+    pub(super) fn closed(self) -> Entry {
+        let understood = match (self.spoilt, self.is_keyed()) {
+            (false, _) => Understood::Whole,
+            (true, false) => Understood::Partly,
+            (true, true) => Understood::TooLittle,
+        };
+        let Entry {
+            mut incoming,
+            line,
+            mut fields,
+        } = self.entry;
+        if understood == Understood::TooLittle {
+            incoming.edits.clear();
+            fields.clear();
+        }
+        incoming.understood = understood;
+        Entry {
+            incoming,
+            line,
+            fields,
+        }
     }
 
     /// Whether it is one of many, and not the only one of its table.

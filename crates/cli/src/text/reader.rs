@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use domain::admin::{Edit, Incoming};
+use domain::admin::{Edit, Incoming, Understood};
 use domain::schema::{Access, Field, Object, Place, Scope, Shape, Table, VDOM};
 use domain::vdom::Vdom;
 
@@ -302,7 +302,7 @@ impl Reader {
                 incoming: Incoming {
                     place,
                     edits: Vec::new(),
-                    is_complete: true,
+                    understood: Understood::Whole,
                 },
                 line: self.first,
                 fields: Vec::new(),
@@ -475,12 +475,11 @@ impl Reader {
     fn close(&mut self) {
         let line = self.first;
         match (self.frames.pop(), self.frames.last_mut()) {
-            (Some(Frame::Entry(draft)), _) if draft.spoilt && draft.is_keyed() => {
-                self.document.left_out += 1;
-            }
-            (Some(Frame::Entry(mut draft)), _) => {
-                draft.entry.incoming.is_complete = !draft.spoilt;
-                self.document.entries.push(draft.entry);
+            (Some(Frame::Entry(draft)), _) => {
+                let entry = draft.closed();
+                let is_lost = entry.incoming.understood == Understood::TooLittle;
+                self.document.left_out += usize::from(is_lost);
+                self.document.entries.push(entry);
             }
             (Some(Frame::ChildTable(children)), Some(Frame::Entry(draft))) if !children.spoilt => {
                 let edit = Edit::Children(children.table, children.entries);

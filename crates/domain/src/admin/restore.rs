@@ -3,7 +3,7 @@
 //! The store asks [`Restoring::reads`] what to fetch, hands the facts to [`Restoring::decide`], writes the
 //! plan and asks again. An entry that cannot be taken is left out and told; the others are taken.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use ident::TokenSerial;
 
@@ -46,9 +46,19 @@ pub struct Incoming {
     pub place: Place,
     /// What is set there, what the system set among it.
     pub edits: Vec<Edit>,
-    /// Whether that is all that the configuration says of it. Of an entry of which a part was not
-    /// understood, what is not set stays as it is, in a whole configuration too.
-    pub is_complete: bool,
+    /// How much of what the configuration says of it that is.
+    pub understood: Understood,
+}
+
+/// How much of an entry was understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Understood {
+    /// All.
+    Whole,
+    /// A part: what is not set stays as it is, in a whole configuration too.
+    Partly,
+    /// Too little: the entry is left out, and whoever read it has told why.
+    TooLittle,
 }
 
 /// What became of a configuration.
@@ -80,6 +90,9 @@ pub enum About {
 pub enum Remark {
     /// It is left out.
     LeftOut(AdminError),
+    /// It is left out: another entry of the configuration, here by its place, means the same one, and
+    /// which of them holds nobody can say.
+    Twice(usize),
     /// It is deleted: a whole configuration does not name it.
     Deleted,
     /// It stays although the configuration does not name it.
@@ -99,6 +112,11 @@ pub enum Remark {
 }
 
 impl Remark {
+    /// Whether the entry is left out.
+    pub fn leaves_out(&self) -> bool {
+        matches!(self, Self::LeftOut(_) | Self::Twice(_))
+    }
+
     pub(super) fn of_foreign(field: &'static Field, is_here: bool) -> Self {
         if is_here {
             Self::Kept(field)
@@ -112,6 +130,9 @@ impl Remark {
 /// deeper than this.
 const ROUNDS_MAX: u32 = 16;
 
+/// What a configuration names in each table, with the place in which it does first.
+type Keys = HashMap<(Vdom, &'static str), HashMap<Box<str>, usize>>;
+
 /// A configuration that is being taken in.
 #[derive(Debug)]
 pub struct Restoring {
@@ -124,7 +145,7 @@ pub struct Restoring {
     /// Whether something was done in this round.
     moved: bool,
     /// What the configuration names.
-    named: HashMap<(Vdom, &'static str), HashSet<Box<str>>>,
+    named: Keys,
     report: Report,
 }
 
@@ -145,12 +166,11 @@ impl Restoring {
             coverage,
             entries,
         } = restore;
-        let mut named: HashMap<_, HashSet<_>> = HashMap::new();
-        for Incoming { place, .. } in &entries {
-            let keys = named.entry((place.vdom(), place.table().path));
-            keys.or_default().insert(entry::identity(place));
-        }
+        let (named, twice) = identities(&entries);
+        let is_lost = |entry: &Incoming| entry.understood == Understood::TooLittle;
+        let lost: Vec<bool> = entries.iter().map(is_lost).collect();
         let tasks = entries.into_iter().enumerate();
+        let tasks = tasks.filter(|(place, _)| !lost[*place] && !twice.contains_key(place));
         let waiting = tasks.map(|(place, entry)| Task::Take(About::Incoming(place), entry));
         let mut restoring = Self {
             origin,
@@ -163,6 +183,9 @@ impl Restoring {
             named,
             report: Report::default(),
         };
+        for (place, other) in twice.into_iter().filter(|(place, _)| !lost[*place]) {
+            restoring.remark(&About::Incoming(place), vec![Remark::Twice(other)]);
+        }
         if coverage == Coverage::Whole {
             // Its virtual domains are all there by then.
             let survey = Task::Survey(Vdom::ROOT, &VDOM);
@@ -184,7 +207,7 @@ impl Restoring {
                     let settings = Incoming {
                         place,
                         edits: Vec::new(),
-                        is_complete: true,
+                        understood: Understood::Whole,
                     };
                     self.waiting.push_back(Task::Take(about, settings));
                 }
@@ -272,14 +295,16 @@ impl Restoring {
         let Incoming {
             place,
             edits,
-            is_complete,
+            understood,
         } = incoming;
         let (edits, left_out) = match again {
             Some(_) => (edits, Vec::new()),
             None => entry::without_strangers(&place, edits, &facts),
         };
         let edits = match self.coverage {
-            Coverage::Whole if is_complete => entry::covering(place.table(), edits),
+            Coverage::Whole if understood == Understood::Whole => {
+                entry::covering(place.table(), edits)
+            }
             Coverage::Whole | Coverage::Part => edits,
         };
         let before = entry::before(&place, &facts);
@@ -349,7 +374,7 @@ impl Restoring {
         }
         let named = self.named.get(&(vdom, table.path));
         let is_named =
-            |place: &Place| named.is_some_and(|named| named.contains(&entry::identity(place)));
+            |place: &Place| named.is_some_and(|named| named.contains_key(&entry::identity(place)));
         let stays = |place: &Place| is_named(place) || is_root(place);
         let gone = places.into_iter().filter(|place| !stays(place));
         self.postponed.extend(gone.map(Task::Delete));
@@ -388,7 +413,7 @@ impl Restoring {
             About::Here(_) => usize::MAX,
         });
         let left_out = report.remarks.iter();
-        let left_out = left_out.filter(|(_, remark)| matches!(remark, Remark::LeftOut(_)));
+        let left_out = left_out.filter(|(_, remark)| remark.leaves_out());
         let detail = format!(
             "{} added, {} changed, {} deleted, {} left out",
             report.added,
@@ -406,6 +431,21 @@ impl Restoring {
         );
         (event, report)
     }
+}
+
+/// What a configuration names, and of what it names more than once each with another place of it. A
+/// virtual domain is named again where it is filled.
+fn identities(entries: &[Incoming]) -> (Keys, BTreeMap<usize, usize>) {
+    let (mut keys, mut twice) = (Keys::new(), BTreeMap::new());
+    for (at, Incoming { place, .. }) in entries.iter().enumerate() {
+        let table = keys.entry((place.vdom(), place.table().path)).or_default();
+        let first = *table.entry(entry::identity(place)).or_insert(at);
+        if first != at && place.table() != &VDOM {
+            twice.insert(at, first);
+            twice.entry(first).or_insert(at);
+        }
+    }
+    (keys, twice)
 }
 
 const LAST_ROUND: u32 = ROUNDS_MAX + 1;

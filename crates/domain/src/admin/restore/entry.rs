@@ -4,13 +4,23 @@ use ident::TokenSerial;
 
 use super::super::{Edit, Facts, Named, configure};
 use super::Remark;
+use crate::administrator;
 use crate::schema::{ADMIN, Access, FORTITOKEN, Field, LOCAL, Object, Place, Shape, Table, Value};
 
-/// How two keys are compared: names of users mean the same person in more than one spelling.
+/// How two keys are compared: names mean the same person in more than one spelling, and serial numbers
+/// the same token.
 pub(super) fn identity(place: &Place) -> Box<str> {
-    match configure::person(place) {
-        Ok(name) if place.table() == &LOCAL => name.as_str().into(),
-        _ => place.key().into(),
+    let key = place.key();
+    let person = match place.table() {
+        table if table == &LOCAL => configure::person(place).ok(),
+        table if table == &ADMIN => administrator::person(key).ok(),
+        _ => None,
+    };
+    let token = TokenSerial::parse(key).ok();
+    match (person, token.filter(|_| place.table() == &FORTITOKEN)) {
+        (Some(person), _) => person.as_str().into(),
+        (None, Some(token)) => token.as_str().into(),
+        (None, None) => key.into(),
     }
 }
 
