@@ -166,6 +166,19 @@ impl Permission {
         ))
     }
 
+    /// Refuses a backup whose secrets open elsewhere to whoever may not do everything here: with them,
+    /// anybody could.
+    pub(crate) fn take_secrets_out(&self) -> Result<(), Complaint> {
+        if self.rights.on(self.darkest()) == Right::ReadWrite {
+            return Ok(());
+        }
+        let missing = self.missing(Area::Administrators, Right::ReadWrite);
+        Err(Complaint::denied(format!(
+            "a password opens the secrets of a backup on any unit: {missing}; without one they open on \
+             this unit alone"
+        )))
+    }
+
     /// Refuses a command that begins with this word, of which `table` is the table at hand or named.
     pub(crate) fn check(
         &self,
@@ -193,7 +206,7 @@ impl Permission {
         Err(Complaint::denied(self.missing(area, right)))
     }
 
-    /// The area of which least is seen.
+    /// The area in which least may be done.
     fn darkest(&self) -> Area {
         let areas = [
             Area::Authentication,

@@ -31,6 +31,7 @@ macro_rules! transcripts {
 transcripts! {
     access_profiles
     backup_and_restore
+    backup_rights
     from_a_fortigate
     administrators
     configure_passwords

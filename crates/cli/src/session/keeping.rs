@@ -200,6 +200,9 @@ impl Session {
             Where::Tftp => words.get(2),
             Where::Terminal | Where::Flash => None,
         };
+        if password.is_some() {
+            self.permission.take_secrets_out()?;
+        }
         Ok(Command::Backup(Backup {
             listing,
             to,
