@@ -318,8 +318,8 @@ fn what_cannot_be_restored_is_named_and_changes_nothing() {
     let (home, _up) = system();
     backup(&home, "file a.conf");
     let text = fs::read_to_string(file(&home, "a.conf")).unwrap();
-    let shorter = first_lines(&text, 8);
-    put(&home, "shorter.conf", &(shorter + "end\n"));
+    let (shorter, _) = text.split_once("\nend\n").unwrap();
+    put(&home, "shorter.conf", &format!("{shorter}\nend\n"));
     put(
         &home,
         "newer.conf",

@@ -419,9 +419,10 @@ impl Reader {
                 Frame::Entry(draft) => {
                     draft.spoilt = true;
                     let entry = named(draft.entry.place());
-                    stays = match draft.is_keyed() {
-                        true => format!("{entry} is left out"),
-                        false => "what is here stays".to_owned(),
+                    stays = if draft.is_keyed() {
+                        format!("{entry} is left out")
+                    } else {
+                        "what is here stays".to_owned()
                     };
                 }
                 Frame::ChildTable(children) => {
