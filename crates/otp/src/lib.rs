@@ -1,5 +1,5 @@
 //! One-time codes: HOTP (RFC 4226) and TOTP (RFC 6238), the window around a token's learned drift,
-//! two-code resynchronisation, and `otpauth://` key URIs.
+//! two-code resynchronisation, `otpauth://` key URIs, and the files in which makers tell seeds.
 //!
 //! Nothing here reads a clock or remembers a spent step: the moment and the highest spent step come
 //! in as arguments, what was found goes out as a value. This is the one crate that computes with open
@@ -11,6 +11,7 @@ pub mod key_uri;
 mod parameters;
 mod search;
 mod seed;
+pub mod seed_file;
 
 pub use code::{Code, CodeError};
 pub use hotp::code_at;
