@@ -47,6 +47,16 @@ impl TokenSerial {
         Ok(Self(text))
     }
 
+    /// The serial of a device of any maker. One of the FortiToken family has its own; another's, of at most
+    /// 13 letters and digits, stands behind `FTK` and zeros: `2600124809787` is `FTK2600124809787`.
+    pub fn of_device(maker: &str) -> Result<Self, ParseError> {
+        let maker = maker.to_ascii_uppercase();
+        if maker.is_empty() || maker.starts_with(TOKEN) || maker.len() > 16 - TOKEN.len() {
+            return Self::parse(&maker);
+        }
+        Self::parse(&format!("{TOKEN}{maker:0>13}"))
+    }
+
     /// A new mobile token's serial, `FTKMOB` and 10 hexadecimal digits, from 40 random bits.
     ///
     /// With a million tokens in stock one draw collides with a probability of 1 in a million: draw

@@ -71,6 +71,17 @@ fn package(random: &mut ChaCha8Rng) -> String {
     )
 }
 
+/// How the lines begin that tell what a record tells.
+const TOLD: [&str; 7] = [
+    "SerialNo: ",
+    "Key Secret (base64): ",
+    "Key Counter: ",
+    "Key TimeInterval: ",
+    "Response Format Length: ",
+    "Algorithm: ",
+    "Algorithm Parameters Suite: ",
+];
+
 /// The lines that tell a token, of each package.
 fn pskctool(xml: &str) -> Vec<Vec<String>> {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -81,15 +92,6 @@ fn pskctool(xml: &str) -> Vec<Vec<String>> {
         .output()
         .expect("pskctool is installed by ./check");
     assert!(output.status.success(), "{output:?}");
-    const TOLD: [&str; 7] = [
-        "SerialNo: ",
-        "Key Secret (base64): ",
-        "Key Counter: ",
-        "Key TimeInterval: ",
-        "Response Format Length: ",
-        "Algorithm: ",
-        "Algorithm Parameters Suite: ",
-    ];
     let said = String::from_utf8(output.stdout).unwrap();
     let packages = said.split("KeyPackage ").skip(1);
     packages

@@ -1,6 +1,6 @@
 //! The domain's refusals as the numbers of the wire: one exhaustive place.
 
-use domain::licensing::{DeviceRefusal, LicenceRefusal, TokenRefusal};
+use domain::licensing::{DeviceRefusal, HardwareRefusal, LicenceRefusal, TokenRefusal};
 use softtoken::ServerError;
 use store::registry::StockRefusal;
 
@@ -28,6 +28,14 @@ pub(crate) fn stock(why: StockRefusal) -> ServerError {
     match why {
         StockRefusal::ProductNotRegistered => ServerError::ProductNotRegistered,
         StockRefusal::NoValidToken => ServerError::NoValidToken,
+    }
+}
+
+pub(crate) fn hardware(why: HardwareRefusal) -> ServerError {
+    match why {
+        HardwareRefusal::ProductNotRegistered => ServerError::ProductNotRegistered,
+        HardwareRefusal::Unknown => ServerError::HardwareTokenUnknown,
+        HardwareRefusal::AlreadyActivated => ServerError::SeedAlreadyGiven,
     }
 }
 

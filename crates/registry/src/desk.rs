@@ -1,5 +1,6 @@
 //! Customer service: who is registered, what was issued, what became of it.
 
+mod hardware;
 mod life;
 mod look;
 mod sheet;
@@ -13,6 +14,7 @@ use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use store::registry::{DeskEvent, DeskRefusal, IssuedLicence, NewLicence, RegistryStore};
 use store::{Failure, Undecided};
 
+pub use self::hardware::HardwareSheet;
 pub use self::look::{AccountSheet, LookSheet, NothingFound};
 pub use self::sheet::{LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status};
 pub use self::ticket::{TICKETS_HEAD, TicketLine};

@@ -14,6 +14,7 @@
 mod answer;
 mod clock;
 mod desk;
+mod hardware;
 mod http;
 mod mobile;
 mod nonces;
@@ -25,8 +26,8 @@ mod tries;
 
 pub use clock::Clock;
 pub use desk::{
-    AccountSheet, Desk, DeskError, LicenceSheet, LookSheet, NothingFound, ProductSheet,
-    TICKETS_HEAD, TicketLine, TokenSheet, licence_state, token_status,
+    AccountSheet, Desk, DeskError, HardwareSheet, LicenceSheet, LookSheet, NothingFound,
+    ProductSheet, TICKETS_HEAD, TicketLine, TokenSheet, licence_state, token_status,
 };
 pub use http::MESSAGE_ID_HEADER;
 pub use registry::{Config, OpenError, Registry};

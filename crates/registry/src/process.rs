@@ -6,8 +6,7 @@ use domain::time::{Span, Timestamp};
 use ident::{ProductSerial, TokenSerial};
 use softtoken::link::{ActivationLink, LinkSecret};
 use softtoken::process::{
-    ActivatedLicence, ActivationLicenseRequest, ActivationLicenseResponse,
-    HardwareActivationRequest, HardwareActivationResponse, HardwareAnswer, PollAnswer, PolledToken,
+    ActivatedLicence, ActivationLicenseRequest, ActivationLicenseResponse, PollAnswer, PolledToken,
     PollingRequest, PollingResponse, Product, ProductEcho, ProvisionAnswer, ProvisionRequest,
     ProvisionResponse, ProvisionedToken, Registration, Request, Response, TokenState as WireState,
     TokenToProvision,
@@ -50,7 +49,7 @@ impl Service {
             Request::ActivationLicense(request) => self.activate(request, message).await,
             Request::Provision(request) => self.provision(request, message).await,
             Request::Polling(request) => self.poll(request).await,
-            Request::HardwareActivation(request) => self.activate_hardware(request).await,
+            Request::HardwareActivation(request) => self.activate_hardware(request, message).await,
         }
     }
 
@@ -113,31 +112,10 @@ impl Service {
         };
         Ok(logged(&response.into()))
     }
-
-    /// The stock has mobile tokens only: no hardware token is known.
-    async fn activate_hardware(
-        &self,
-        request: HardwareActivationRequest,
-    ) -> Result<Zeroizing<String>, Problem> {
-        let HardwareActivationRequest {
-            product, tokens, ..
-        } = request;
-        let unregistered = known(self.store.unregistered(asking(&product)).await)?;
-        let unknown = |token| HardwareAnswer {
-            token,
-            outcome: Err(ServerError::HardwareTokenUnknown.into()),
-        };
-        let response = HardwareActivationResponse {
-            product: echo(&product, &unregistered),
-            tokens: tokens.into_iter().map(unknown).collect(),
-            error: Some(ServerError::NoValidToken.into()),
-        };
-        Ok(logged(&response.into()))
-    }
 }
 
 /// An answer is an answer, also one that refuses.
-fn done(
+pub(crate) fn done(
     outcome: Result<Zeroizing<String>, Failure<NotDone>>,
 ) -> Result<Zeroizing<String>, Problem> {
     match outcome {
@@ -157,14 +135,14 @@ pub(crate) fn known<T>(
     })
 }
 
-fn asking(product: &Product) -> Asking {
+pub(crate) fn asking(product: &Product) -> Asking {
     Asking {
         serial: product.serial_number,
         cluster: product.cluster.clone(),
     }
 }
 
-fn echo(product: &Product, unregistered: &[ProductSerial]) -> ProductEcho {
+pub(crate) fn echo(product: &Product, unregistered: &[ProductSerial]) -> ProductEcho {
     product.echo(|member| {
         unregistered
             .contains(&member)
@@ -172,7 +150,7 @@ fn echo(product: &Product, unregistered: &[ProductSerial]) -> ProductEcho {
     })
 }
 
-fn logged(response: &Response) -> Zeroizing<String> {
+pub(crate) fn logged(response: &Response) -> Zeroizing<String> {
     tracing::debug!(answer = response.debug_text(), "answered a gateway");
     response.to_json()
 }

@@ -2,13 +2,15 @@
 //!
 //! Accounts own products (gateways) and licences. A licence brings a stock of mobile tokens to the
 //! product that activates it ([`activate`]); two trial tokens are free ([`trial`]). A product makes a
-//! token ready for a phone ([`may_provision`]), and one device takes it over ([`claim`]).
+//! token ready for a phone ([`may_provision`]), and one device takes it over ([`claim`]). Hardware tokens
+//! come into stock with their seeds ([`intake`]), which are given once ([`release`]).
 //!
 //! Licences move with their tokens ([`relocate`]), are renewed ([`renew`]), and follow the unit that
 //! takes another's place ([`replace`]).
 
 mod account;
 mod claim;
+mod hardware;
 mod licence;
 mod life;
 mod product;
@@ -20,6 +22,10 @@ mod token;
 pub use account::{AccountName, AccountNameError};
 pub use claim::{
     Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS, Offer, claim,
+};
+pub use hardware::{
+    BadLine, HardwareActivation, HardwareRefusal, HardwareToken, LineFault, NewHardware, Release,
+    assign, intake, release, serials,
 };
 pub use licence::{
     Activation, Licence, LicenceRefusal, LicenceSize, LicenceSizeError, LicenceState, TRIAL_TOKENS,

@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Licence, LicenceSize, LifeRefusal, Lock, Product, Remark, Retired, StockToken,
-    TicketNumber, TicketRefusal, Told,
+    AccountName, BadLine, Licence, LicenceSize, LifeRefusal, Lock, Product, Remark, Retired,
+    StockToken, TicketNumber, TicketRefusal, Told,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
@@ -50,7 +50,10 @@ pub enum DeskRefusal {
     #[error("no licence {0}; look it up with the product that it was issued for")]
     LicenceUnknown(LicenceSerial),
     /// There is no such token.
-    #[error("no token {0} in stock; tokens come into stock when their licence is activated")]
+    #[error(
+        "no token {0} in stock; mobile tokens come into stock when their licence is activated, \
+         hardware tokens with their seeds (import-hardware)"
+    )]
     TokenUnknown(TokenSerial),
     /// A ticket of one account about another's licence.
     #[error("licence {0} belongs to account \"{1}\"; open the ticket for that account")]
@@ -64,6 +67,12 @@ pub enum DeskRefusal {
     /// A licence or a unit stays as it is.
     #[error(transparent)]
     Life(LifeRefusal),
+    /// A hardware token whose seed nobody has.
+    #[error("{0} is not activated; its seed can be given")]
+    HardwareNotActivated(TokenSerial),
+    /// Lines of a file that cannot be used.
+    #[error("{}", super::hardware::told(.0))]
+    BadLines(Vec<BadLine>),
 }
 
 impl From<LifeRefusal> for Failure<DeskRefusal> {

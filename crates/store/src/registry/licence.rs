@@ -1,6 +1,5 @@
 //! Licences and trials become stock.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use domain::licensing::{
@@ -181,20 +180,6 @@ impl ActivateLicence {
         Err(Undecided::Unavailable(
             "no free serial for a trial licence".into(),
         ))
-    }
-}
-
-/// Which members of a cluster nobody registered.
-pub(super) struct Unregistered {
-    pub(super) asking: Asking,
-}
-
-impl Work for Unregistered {
-    type Out = Vec<ProductSerial>;
-    type Err = Infallible;
-
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Infallible>> {
-        Ok(admission(tx, &self.asking).await?.unregistered)
     }
 }
 

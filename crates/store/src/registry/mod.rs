@@ -6,6 +6,7 @@
 
 mod claim;
 mod desk;
+mod hardware;
 mod licence;
 mod maintenance;
 mod once;
@@ -20,9 +21,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Asking, LicenceSize};
+use domain::licensing::{AccountName, Asking, HardwareActivation, HardwareToken, LicenceSize};
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
+use otp::seed_file::{Entry, MakerSerial, SeedRecord};
 use zeroize::Zeroizing;
 
 pub use claim::{ClaimRequest, Claimed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
@@ -30,6 +32,9 @@ pub use desk::{
     ACCOUNTS_MAX, AccountLine, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy,
     IssuedLicence, LicenceMoved, LicenceRecord, LicenceRenewed, LicenceRevoked, NewLicence, Note,
     ProductRecord, Sighting, TICKETS_MAX, TIMELINE_MAX, TicketFilter, TokenRecord, UnitReplaced,
+};
+pub use hardware::{
+    GatewaySealing, HardwareActivated, HardwareDenied, OnBadLine, SealedHardware, Taken,
 };
 pub use licence::{Activated, LicenceDenied};
 pub use once::{Message, MessageId, MessageIdError, NotDone};
@@ -176,12 +181,36 @@ impl RegistryStore {
         Ok(polled)
     }
 
-    /// Which members of a request's cluster nobody registered.
-    pub async fn unregistered(
+    /// Gives out the seeds of hardware tokens, in the order of `tokens`, and sets their activation flags.
+    /// `None` stands for what is no serial at all. The answer is rendered in the same transaction, so that a
+    /// repeated `message` gets the first one.
+    pub async fn activate_hardware<S: GatewaySealing>(
         &self,
         asking: Asking,
-    ) -> Result<Vec<ProductSerial>, Failure<Infallible>> {
-        self.database.read(licence::Unregistered { asking }).await
+        tokens: Vec<Option<TokenSerial>>,
+        seal: S,
+        now: Timestamp,
+        message: Option<Message>,
+        render: impl FnOnce(Result<HardwareActivated<S::Sealed>, HardwareDenied>) -> Zeroizing<String>
+        + Send
+        + 'static,
+    ) -> Result<Zeroizing<String>, Failure<NotDone>> {
+        let work = hardware::ActivateHardware {
+            keys: self.keys(),
+            asking,
+            tokens,
+            seal,
+            now,
+        };
+        self.database
+            .write(Once {
+                keys: self.keys(),
+                message,
+                now,
+                work,
+                render,
+            })
+            .await
     }
 
     /// Gives a token to a device that has proved itself, or says why not.
@@ -296,6 +325,74 @@ impl RegistryStore {
                 now,
             })
             .await
+    }
+
+    /// Takes hardware tokens with their seeds into stock, for `account` or for whoever activates them
+    /// first.
+    pub async fn import_hardware(
+        &self,
+        actor: Actor,
+        entries: Vec<Entry<SeedRecord>>,
+        account: Option<AccountName>,
+        on_bad_line: OnBadLine,
+        now: Timestamp,
+    ) -> Result<Taken, Failure<DeskRefusal>> {
+        self.database
+            .write(hardware::ImportHardware {
+                keys: self.keys(),
+                actor,
+                entries,
+                account,
+                on_bad_line,
+                now,
+            })
+            .await
+    }
+
+    /// Gives hardware tokens of the stock to `account`.
+    pub async fn assign_hardware(
+        &self,
+        actor: Actor,
+        entries: Vec<Entry<MakerSerial>>,
+        account: AccountName,
+        on_bad_line: OnBadLine,
+        now: Timestamp,
+    ) -> Result<Taken, Failure<DeskRefusal>> {
+        self.database
+            .write(hardware::AssignHardware {
+                actor,
+                entries,
+                account,
+                on_bad_line,
+                now,
+            })
+            .await
+    }
+
+    /// Lets a hardware token's seed be given once more; to whom it was given before.
+    pub async fn reset_activation(
+        &self,
+        actor: Actor,
+        token: TokenSerial,
+        reason: Box<str>,
+        now: Timestamp,
+    ) -> Result<HardwareActivation, Failure<DeskRefusal>> {
+        self.database
+            .write(hardware::ResetActivation {
+                actor,
+                token,
+                reason,
+                now,
+            })
+            .await
+    }
+
+    /// A hardware token.
+    pub async fn hardware(
+        &self,
+        serial: TokenSerial,
+    ) -> Result<HardwareToken, Failure<DeskRefusal>> {
+        self.database.read(hardware::ShowHardware { serial }).await
     }
 
     /// A product with its licences.

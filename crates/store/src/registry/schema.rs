@@ -19,6 +19,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "tickets",
         sql: TICKETS,
     },
+    Migration {
+        name: "hardware tokens",
+        sql: HARDWARE,
+    },
 ];
 
 const FIRST: &str = "
@@ -141,4 +145,24 @@ CREATE TABLE ticket (
     CHECK ((closed IS NULL) = (closed_by IS NULL))
 ) STRICT;
 CREATE INDEX ticket_account ON ticket (account, number);
+";
+
+/// The stock of hardware tokens. `version` binds the sealed seed to its row; a token without a period is
+/// event-based; `product` and `activated` are the activation flag.
+const HARDWARE: &str = "
+CREATE TABLE hardware (
+    serial TEXT PRIMARY KEY,
+    maker_serial TEXT NOT NULL,
+    account TEXT REFERENCES account (name),
+    period_s INTEGER,
+    digits INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    seed BLOB NOT NULL,
+    imported INTEGER NOT NULL,
+    product TEXT REFERENCES product (serial),
+    activated INTEGER
+) STRICT;
+CREATE INDEX hardware_account ON hardware (account);
+CREATE INDEX hardware_product ON hardware (product);
 ";

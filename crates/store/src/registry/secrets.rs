@@ -78,6 +78,30 @@ impl Keys {
             .map_err(|_| SqlError::damaged("provision", token.as_str(), "seed").into())
     }
 
+    pub(super) fn seal_hardware_seed(
+        &self,
+        token: TokenSerial,
+        version: u64,
+        seed: &Seed,
+    ) -> Result<Sealed, Undecided> {
+        self.seeds
+            .seal(&hardware_aad(token, version), seed.expose())
+            .map_err(Undecided::from)
+    }
+
+    pub(super) fn open_hardware_seed(
+        &self,
+        token: TokenSerial,
+        version: u64,
+        sealed: Vec<u8>,
+    ) -> Result<Seed, Undecided> {
+        let plain = self
+            .seeds
+            .open(&hardware_aad(token, version), &Sealed::from_bytes(sealed))?;
+        Seed::from_bytes(plain)
+            .map_err(|_| SqlError::damaged("hardware", token.as_str(), "seed").into())
+    }
+
     pub(super) fn seal_reply(
         &self,
         product: ProductSerial,
@@ -116,6 +140,10 @@ fn check_aad() -> Aad {
 
 fn seed_aad(token: TokenSerial, version: u64) -> Aad {
     Aad::new(TENANT, "provision.seed", token.as_str(), version)
+}
+
+fn hardware_aad(token: TokenSerial, version: u64) -> Aad {
+    Aad::new(TENANT, "hardware.seed", token.as_str(), version)
 }
 
 fn reply_aad(product: ProductSerial, message: &MessageId) -> Aad {

@@ -104,6 +104,7 @@ impl Work for RenameAccount {
             "UPDATE product SET account = $2 WHERE account = $1",
             "UPDATE licence SET account = $2 WHERE account = $1",
             "UPDATE ticket SET account = $2 WHERE account = $1",
+            "UPDATE hardware SET account = $2 WHERE account = $1",
         ] {
             tx.exec(follow, &vals![from, to]).await?;
         }
