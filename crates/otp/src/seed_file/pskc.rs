@@ -58,10 +58,10 @@ pub enum ContainerError {
     #[error("`{0}` stands in the container twice")]
     Twice(&'static str),
     /// Encrypted, and nothing to open it with.
-    #[error("the file is encrypted with a shared key; give it with --key-file")]
+    #[error("the file is encrypted with a shared key")]
     NeedsKey,
     /// As above.
-    #[error("the file is encrypted with a password; give it with --password-file")]
+    #[error("the file is encrypted with a password")]
     NeedsPassword,
     /// Not encrypted, though it should be: what it says could be anybody's.
     #[error(

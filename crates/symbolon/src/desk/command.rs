@@ -7,6 +7,7 @@ use domain::licensing::{AccountName, LicenceSize, Remark, TicketNumber};
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use store::registry::Note;
 
+use super::hardware::HardwareCommand;
 use super::tickets::TicketCommand;
 use crate::up::LOCAL_ACCOUNT;
 
@@ -105,6 +106,8 @@ pub(super) enum Command {
         why: Why,
     },
     #[command(flatten)]
+    Hardware(HardwareCommand),
+    #[command(flatten)]
     Tickets(TicketCommand),
     /// Look up anything: what it is, whose, its history, and what helps
     Look {
@@ -120,7 +123,7 @@ pub(super) enum Command {
     },
     /// Show a product, a licence or a token, by its serial
     Show {
-        /// FGT…, EFTM…, FTMTRIAL… or FTK…
+        /// FGT…, EFTM…, FTMTRIAL…, FTK…, or the serial of a hardware token of another maker
         serial: String,
     },
     /// What the desk did to a product, licence, token or account
@@ -185,6 +188,15 @@ impl Command {
             | Self::RenewLicence { certificate, .. } => certificate.as_deref(),
             _ => None,
         }
+    }
+
+    /// The files whose content goes along with it.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let command = match self {
+            Self::Hardware(command) => Some(command),
+            _ => None,
+        };
+        command.into_iter().flat_map(HardwareCommand::files)
     }
 
     /// Whether a word of it is to be read from standard input.

@@ -6,6 +6,8 @@
 mod answer;
 mod certificate;
 mod command;
+mod hardware;
+mod parcel;
 mod socket;
 mod tickets;
 mod work;
@@ -20,6 +22,7 @@ use serde_json::json;
 use self::answer::Answer;
 use self::certificate::Blank;
 use self::command::Command;
+use self::parcel::Parcel;
 pub(crate) use self::socket::DeskSocket;
 use crate::up;
 
@@ -45,8 +48,9 @@ pub(crate) struct DeskArgs {
 
 /// Has the running system carry out this process's command.
 pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
+    let request = Parcel::pack(words(&args.command)?, args.command.files());
     let blank = args.command.certificate().map(Blank::create).transpose()?;
-    let answer = socket::ask(&up::desk_socket(&args.data), &words(&args.command)?);
+    let answer = request.and_then(|request| socket::ask(&up::desk_socket(&args.data), &request));
     // The answer is told first: its code is told this once.
     let data = answer.as_ref().ok().map(|answer| answer.data.clone());
     let told = tell(args, answer);

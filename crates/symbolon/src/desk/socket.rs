@@ -1,8 +1,9 @@
 //! The local socket between the command and the process that has the database.
 //!
-//! The words of the command go one way, an [`Answer`] or a refusal comes back as JSON.
+//! The words of the command and the files that it names go one way, an [`Answer`] or a refusal comes back
+//! as JSON.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -14,15 +15,13 @@ use gateway::clock;
 use gateway::local_socket::LocalSocket;
 use registry::Desk;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
 use super::DeskArgs;
 use super::answer::Answer;
+use super::parcel::Parcel;
 use super::work::carry_out;
-
-/// Longest request: a handful of words.
-const REQUEST_MAX: u64 = 4_096;
 
 /// How long a client may take to send it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,14 +34,14 @@ enum Reply {
 }
 
 /// Has the running system carry out a command.
-pub(super) fn ask(socket: &Path, words: &[String]) -> Result<Answer> {
+pub(super) fn ask(socket: &Path, request: &Parcel) -> Result<Answer> {
     let mut stream = UnixStream::connect(socket).with_context(|| {
         format!(
             "cannot connect to {}; is 'symbolon up' running with this --data?",
             socket.display()
         )
     })?;
-    stream.write_all(words.join("\0").as_bytes())?;
+    request.send(&mut stream)?;
     stream.shutdown(std::net::Shutdown::Write)?;
     let mut reply = String::new();
     stream.read_to_string(&mut reply)?;
@@ -78,10 +77,8 @@ impl DeskSocket {
 
 async fn serve(stream: tokio::net::UnixStream, actor: Actor, desk: Desk) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
-    let mut request = String::new();
-    let mut limited = reader.take(REQUEST_MAX);
-    tokio::time::timeout(REQUEST_TIMEOUT, limited.read_to_string(&mut request)).await??;
-    let reply = match answer(&request, actor, &desk).await {
+    let request = tokio::time::timeout(REQUEST_TIMEOUT, Parcel::receive(reader)).await??;
+    let reply = match answer(request, actor, &desk).await {
         Ok(answer) => Reply::Done(answer),
         Err(error) => Reply::Failed(crate::told(&error)),
     };
@@ -89,9 +86,9 @@ async fn serve(stream: tokio::net::UnixStream, actor: Actor, desk: Desk) -> io::
     writer.shutdown().await
 }
 
-async fn answer(request: &str, actor: Actor, desk: &Desk) -> Result<Answer> {
+async fn answer(request: Parcel, actor: Actor, desk: &Desk) -> Result<Answer> {
     let parser = DeskArgs::augment_args(clap::Command::new("desk"));
-    let matches = parser.try_get_matches_from(request.split('\0'))?;
+    let matches = parser.try_get_matches_from(request.words)?;
     let args = DeskArgs::from_arg_matches(&matches)?;
-    carry_out(args.command, actor, desk, clock::now()).await
+    carry_out(args.command, request.files, actor, desk, clock::now()).await
 }

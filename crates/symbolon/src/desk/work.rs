@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use domain::audit::Actor;
 use domain::licensing::{AccountName, Change, CodeInHand, Lock, Remark};
 use domain::time::{Span, Timestamp};
-use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
+use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenKind, TokenSerial};
 use registry::Desk;
 use serde_json::json;
 use store::registry::Note;
@@ -16,10 +16,13 @@ use super::answer::{
     TokenView, is_made, moment,
 };
 use super::command::{Command, NewLicence};
+use super::hardware::{HardwareView, hardware_serial};
+use super::parcel::Content;
 
 /// Carries out a command; what it answers.
 pub(super) async fn carry_out(
     command: Command,
+    files: Vec<Content>,
     actor: Actor,
     desk: &Desk,
     now: Timestamp,
@@ -82,6 +85,7 @@ pub(super) async fn carry_out(
         Command::UnlockToken { serial, why } => {
             set_lock(actor, desk, serial, Lock::Open, &why.reason).await
         }
+        Command::Hardware(command) => command.carry_out(files, actor, desk).await,
         Command::Tickets(command) => command.carry_out(actor, desk).await,
         Command::Look { what } => {
             let sheet = desk.look(&what).await?;
@@ -301,7 +305,9 @@ async fn set_lock(
 
 /// The kind of a serial shows in its first letters.
 async fn show(serial: &str, desk: &Desk) -> Result<Answer> {
-    if let Ok(token) = TokenSerial::parse(serial) {
+    if let Ok(token) = TokenSerial::parse(serial)
+        && token.kind() == TokenKind::Mobile
+    {
         let sheet = desk.token(token).await?;
         return Ok(Answer::new(sheet.to_string(), &TokenView::from(&sheet))?);
     }
@@ -310,10 +316,17 @@ async fn show(serial: &str, desk: &Desk) -> Result<Answer> {
         let view = LicenceSheetView::from(&sheet);
         return Ok(Answer::new(sheet.to_string(), &view)?);
     }
-    let product = ProductSerial::parse(serial)
-        .with_context(|| format!("'{serial}' is no serial of a token, licence or product"))?;
-    let sheet = desk.product(product).await?;
-    Ok(Answer::new(sheet.to_string(), &ProductView::from(&sheet))?)
+    if let Ok(product) = ProductSerial::parse(serial)
+        && !serial.starts_with("FTK")
+    {
+        let sheet = desk.product(product).await?;
+        return Ok(Answer::new(sheet.to_string(), &ProductView::from(&sheet))?);
+    }
+    let token = hardware_serial(serial).ok();
+    let token =
+        token.with_context(|| format!("'{serial}' is no serial of a token, licence or product"))?;
+    let sheet = desk.hardware(token).await?;
+    Ok(Answer::new(sheet.to_string(), &HardwareView::from(&sheet))?)
 }
 
 async fn history(subject: &str, desk: &Desk) -> Result<Answer> {
