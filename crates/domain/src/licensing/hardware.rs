@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use ident::{ParseError, ProductSerial, TokenKind, TokenSerial};
 use otp::seed_file::{Entry, Fault, MakerSerial, SeedRecord};
@@ -162,16 +162,16 @@ pub fn serials<'e>(makers: impl Iterator<Item = Option<&'e MakerSerial>>) -> Vec
         .collect()
 }
 
-/// Decides which tokens of a file may go into stock, where `in_stock` are.
+/// Decides which tokens of a file may go into stock, where `stock` is.
 pub fn intake(
     entries: Vec<Entry<SeedRecord>>,
-    in_stock: &HashSet<TokenSerial>,
+    stock: &BTreeMap<TokenSerial, HardwareToken>,
 ) -> (Vec<NewHardware>, Vec<BadLine>) {
     let mut seen = Seen::default();
     sorted(entries, |line, record| {
         let serial = hardware_serial(&record.serial)?;
         seen.first(serial, line)?;
-        if in_stock.contains(&serial) {
+        if stock.contains_key(&serial) {
             return Err(LineFault::InStock(serial));
         }
         if record.counter > MAX_COUNTER {
@@ -185,7 +185,7 @@ pub fn intake(
 /// there until the desk resets the flag.
 pub fn assign(
     entries: Vec<Entry<MakerSerial>>,
-    stock: &HashMap<TokenSerial, HardwareToken>,
+    stock: &BTreeMap<TokenSerial, HardwareToken>,
     account: &AccountName,
 ) -> (Vec<TokenSerial>, Vec<BadLine>) {
     let mut seen = Seen::default();
@@ -307,13 +307,10 @@ mod tests {
         assert_eq!(release(Some(&given), &other, NOW).err(), unknown);
     }
 
-    fn faults(text: &str, in_stock: &[&str]) -> (usize, Vec<(usize, String)>) {
+    fn faults(text: &str, in_stock: &str) -> (usize, Vec<(usize, String)>) {
         let entries = csv::read(text, Parameters::default()).unwrap();
-        let in_stock = in_stock
-            .iter()
-            .map(|serial| TokenSerial::parse(serial).unwrap())
-            .collect();
-        let (good, bad) = intake(entries, &in_stock);
+        let in_stock = TokenSerial::parse(in_stock).unwrap();
+        let (good, bad) = intake(entries, &[(in_stock, token(None))].into());
         let bad = bad.into_iter().map(|bad| (bad.line, bad.why.to_string()));
         (good.len(), bad.collect())
     }
@@ -325,7 +322,7 @@ mod tests {
              FTKMOB83F91CD33B,{SEED},,\nftk2600124809787,{SEED},,\nFTK2000BHV1KRZCD,{SEED},,\n\
              FTK200,{SEED},,\n1,{SEED},hotp,100\n2,{SEED},hotp,101\n3,xyz,,\n"
         );
-        let (good, bad) = faults(&text, &["FTK2000BHV1KRZCD"]);
+        let (good, bad) = faults(&text, "FTK2000BHV1KRZCD");
         assert_eq!(good, 3);
         let [mobile, twice, stocked, short, counter, seed] = &bad[..] else {
             panic!("{bad:?}");

@@ -246,6 +246,19 @@ impl Gateway {
         (licence.serial.to_string(), licence.tokens)
     }
 
+    /// Asks for the seeds of hardware tokens, sealed to `key`.
+    pub(crate) fn hardware_body(&self, key: &SealingPrivateKey, tokens: &[&str]) -> String {
+        let tokens: Vec<String> = tokens
+            .iter()
+            .map(|token| format!(r#"{{"token":"{token}"}}"#))
+            .collect();
+        let key = key.public().to_base64url();
+        self.envelope(
+            "HardwareActivationRequest",
+            &format!(r#""sealing_key":"{key}","tokens":[{}]"#, tokens.join(",")),
+        )
+    }
+
     pub(crate) fn provision_body(&self, token: &str) -> String {
         let token = format!(
             r#""tokens":[{{"token":"{token}","seed":"{SEED}","code_expire":4320,"type":"totp","period":60,"digits":6}}]"#

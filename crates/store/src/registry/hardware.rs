@@ -1,6 +1,6 @@
 //! The stock of hardware tokens: how their seeds come in, are given out once, and may be given again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -124,8 +124,7 @@ impl Work for ImportHardware {
             record.map(|record| &record.serial)
         }));
         let stock = stock_of(tx, serials).await?;
-        let in_stock: HashSet<TokenSerial> = stock.into_keys().collect();
-        let (new, bad) = intake(self.entries, &in_stock);
+        let (new, bad) = intake(self.entries, &stock);
         demand_good(&bad, self.on_bad_line)?;
         let detail = owner_text(self.account.as_ref());
         let mut taken = Vec::with_capacity(new.len());
@@ -405,8 +404,8 @@ async fn insert<T: Tx>(
 async fn stock_of<T: Tx>(
     tx: &mut T,
     serials: Vec<TokenSerial>,
-) -> Result<HashMap<TokenSerial, HardwareToken>, SqlError> {
-    let mut stock = HashMap::new();
+) -> Result<BTreeMap<TokenSerial, HardwareToken>, SqlError> {
+    let mut stock = BTreeMap::new();
     for serial in serials {
         if let Some(row) = find(tx, serial).await? {
             stock.insert(serial, row.token);
