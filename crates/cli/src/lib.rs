@@ -41,6 +41,6 @@ pub use complete::{Completion, Keys};
 pub use filter::Output;
 pub use session::{
     Action, Backup, BackupPassword, Command, Destination, Extent, Family, FileName, Host, Ping,
-    PingOptions, Remote, Restore, RestoreSource, Session, Step, Synchronise, TestAuthserver,
-    TestToken,
+    PingOptions, Remote, Restore, RestoreSource, SeedKey, Session, Step, Synchronise, TakeIn,
+    TestAuthserver, TestToken, Told,
 };

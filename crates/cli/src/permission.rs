@@ -58,6 +58,7 @@ fn needs(verb: Verb) -> Needs {
         | Verb::Poll
         | Verb::Sync
         | Verb::ActivateTokens
+        | Verb::TakeIn(_)
         | Verb::TestAuthserver(_)
         | Verb::Unlock => Needs::Area(Area::Authentication, Right::ReadWrite),
         Verb::TokenInfo

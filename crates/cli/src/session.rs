@@ -24,6 +24,7 @@ mod children;
 mod configuring;
 mod entry;
 mod guarded;
+mod intake;
 mod keeping;
 mod log;
 mod passing;
@@ -32,6 +33,7 @@ mod references;
 mod step;
 
 pub use action::{Action, Family, Host, Ping, PingOptions};
+pub use intake::{SeedKey, TakeIn, Told};
 pub use keeping::{
     Backup, BackupPassword, Destination, Extent, FileName, Remote, Restore, Source as RestoreSource,
 };
@@ -344,7 +346,7 @@ impl Session {
         let [verb, name, ..] = &words[..] else {
             return false;
         };
-        if keeping::has_password(self.scope(), &words) {
+        if keeping::has_password(self.scope(), &words) || intake::has_key(self.scope(), &words) {
             return true;
         }
         let table = self.place.entry().map(|entry| entry.table);
@@ -509,6 +511,7 @@ impl Session {
                 let tokens = tokens.collect::<Result<_, _>>()?;
                 Command::Execute(Operation::ActivateHardware { vdom, tokens })
             }
+            Verb::TakeIn(intake) => self.take_in(intake, words)?,
             Verb::TestAuthserver(kind) => {
                 Command::TestAuthserver(authserver::test(vdom, kind, words)?)
             }

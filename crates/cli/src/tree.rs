@@ -9,10 +9,12 @@ use crate::render::View;
 
 mod actions;
 mod authserver;
+mod intake;
 mod keeping;
 mod log;
 
 pub(crate) use actions::{Act, PingOption};
+pub(crate) use intake::Intake;
 pub(crate) use keeping::{Keeping, Where};
 pub(crate) use log::{Device, Log};
 
@@ -110,6 +112,7 @@ pub(crate) enum Verb {
     Sync,
     TestToken,
     ActivateTokens,
+    TakeIn(Intake),
     TestAuthserver(backend::Kind),
     TokenInfo,
     Debug(Change),
@@ -138,6 +141,7 @@ impl Verb {
                 | Self::Sync
                 | Self::TestToken
                 | Self::ActivateTokens
+                | Self::TakeIn(_)
                 | Self::TestAuthserver(_)
                 | Self::Unlock
                 | Self::LoginsOfUser
@@ -173,6 +177,7 @@ impl Verb {
             | Self::Sync
             | Self::TestToken
             | Self::ActivateTokens
+            | Self::TakeIn(_)
             | Self::TestAuthserver(_)
             | Self::TokenInfo
             | Self::Debug(_)
@@ -561,6 +566,9 @@ static EXECUTE: &[Node] = &[
                 Verb::ActivateTokens,
                 HARDWARE_SERIALS,
             ),
+            intake::IMPORT,
+            intake::IMPORT_SEED_FILE,
+            intake::IMPORT_SN_FILE,
             command(
                 "sync",
                 "Synchronize a FortiToken with two codes that follow each other.",

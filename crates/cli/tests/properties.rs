@@ -152,7 +152,7 @@ fn line() -> impl Strategy<Value = String> {
             "config", "user", "local", "fortitoken", "radius-client", "system", "global", "edit",
             "set", "unset", "passwd", "comments", "status", "lock", "next", "end", "abort", "show",
             "get", "full-configuration", "|", "grep", "-f", "-A", "-vn", "execute",
-            "fortitoken-mobile", "import", "provision", "sync", "diagnose", "debug", "login", "last",
+            "fortitoken-mobile", "import", "import-sn-file", "file", "tftp", "provision", "sync", "diagnose", "debug", "login", "last",
             "application", "fnbamd", "-1", "ENC", "FTKMOB83712DC7FE", "se", "conf", "us",
         ])
         .prop_map(str::to_owned),
@@ -174,6 +174,9 @@ fn passwords_stay_out_of_the_history() {
         "set pa\"sswd\" \"x",
         "diagnose test authserver ldap corp alice secret",
         "diag te auth radius hq pap alice 'a b'",
+        "execute fortitoken import tokens.xml secret",
+        "exec fortitoken import-seed file tokens.xml a b c",
+        "exec fortitoken import tftp tokens.xml 192.0.2.69 secret",
     ] {
         assert!(session.is_secret(line), "{line}");
     }
@@ -181,6 +184,8 @@ fn passwords_stay_out_of_the_history() {
         "show user local",
         "edit passwd",
         "set email-to a@example.com",
+        "execute fortitoken import file tokens.csv",
+        "execute fortitoken import-sn-file tftp serials.txt 192.0.2.69",
         "set",
         "",
     ] {

@@ -54,6 +54,7 @@ transcripts! {
     event_log
     event_log_vdoms
     hardware_tokens
+    hardware_token_files
     grammar
     grammar_of_vdoms
     help_everywhere

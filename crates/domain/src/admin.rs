@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::access::{Authority, Realms};
 use crate::audit::{Actor, Event};
 use crate::contact::{Address, Contact};
+use crate::intake::NewHardware;
 use crate::name::{CanonicalName, UserName};
 use crate::schema::{Field, Object, Place, Subnet, Table, VDOM, Value};
 use crate::security::Profile;
@@ -107,7 +108,24 @@ pub enum Operation {
         /// The tokens.
         tokens: Vec<TokenSerial>,
     },
-    /// The token server's answer to that.
+    /// `execute fortitoken import-sn-file`: hardware tokens that are not here are added, and their seeds
+    /// fetched.
+    AddHardware {
+        /// Where the administrator stands.
+        vdom: Vdom,
+        /// The tokens.
+        tokens: Vec<TokenSerial>,
+    },
+    /// `execute fortitoken import`: hardware tokens with the seeds that their maker tells.
+    ImportHardware {
+        /// Where the administrator stands.
+        vdom: Vdom,
+        /// The tokens.
+        tokens: Vec<NewHardware>,
+        /// The file from which they come.
+        origin: Box<str>,
+    },
+    /// The token server's answer to an activation.
     HardwareActivated(Vec<HardwareAnswer>),
     /// `diagnose login unlock`.
     Unlock(CanonicalName),
@@ -459,6 +477,8 @@ impl Operation {
             | Self::Provision { vdom, .. }
             | Self::Renew { vdom, .. }
             | Self::ActivateHardware { vdom, .. }
+            | Self::AddHardware { vdom, .. }
+            | Self::ImportHardware { vdom, .. }
             | Self::Imported { vdom, .. }
             | Self::ImportRefused { vdom, .. } => Some(*vdom),
             Self::Unlock(name) => Some(name.realm().vdom()),
@@ -495,9 +515,10 @@ impl Operation {
                 users: vec![name.clone()],
                 ..Reads::default()
             },
-            Self::Imported { tokens, .. } | Self::ActivateHardware { tokens, .. } => {
-                Reads::tokens(tokens.iter().copied())
-            }
+            Self::Imported { tokens, .. }
+            | Self::ActivateHardware { tokens, .. }
+            | Self::AddHardware { tokens, .. } => Reads::tokens(tokens.iter().copied()),
+            Self::ImportHardware { tokens, .. } => Reads::tokens(tokens.iter().map(|it| it.serial)),
             Self::HardwareActivated(answers) => Reads::tokens(answers.iter().map(|it| it.token)),
             Self::Provisioned(supplied) => Reads::tokens(supplied.iter().map(|it| it.token)),
             Self::Polled(polled) => Reads::tokens(polled.iter().map(|it| it.token)),
@@ -543,6 +564,12 @@ pub fn apply(
         Operation::ActivateHardware { vdom, tokens } => {
             hardware::activate(vdom, tokens, facts, &context)
         }
+        Operation::AddHardware { vdom, tokens } => hardware::add(vdom, tokens, facts, &context),
+        Operation::ImportHardware {
+            vdom,
+            tokens,
+            origin,
+        } => hardware::import(vdom, tokens, &origin, facts, &context),
         Operation::HardwareActivated(answers) => Ok(hardware::activated(answers, facts, &context)),
         Operation::Unlock(name) => configure::unlock(&name, &facts, &context),
         Operation::Imported {

@@ -15,6 +15,7 @@ pub mod client;
 pub mod contact;
 pub mod event_log;
 pub mod explain;
+pub mod intake;
 pub mod interface;
 pub mod licensing;
 pub mod login;

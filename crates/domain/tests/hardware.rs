@@ -13,6 +13,7 @@ use domain::admin::{
     Remark, apply,
 };
 use domain::audit::{ActivationStage, What};
+use domain::intake;
 use domain::schema::{FORTITOKEN, Place, Value};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationFailure, Stage, Token, TokenStatus};
@@ -258,4 +259,81 @@ fn what_is_locked_or_missing_is_said() {
     assert!(!error.next_step().contains("fortitoken-mobile"));
     let error = decide(activate(), facts(vec![])).unwrap_err();
     assert!(matches!(error, AdminError::NotFound { .. }), "{error}");
+}
+
+// ---------------------------------------------------------------- files on the gateway
+
+fn serial(number: usize) -> TokenSerial {
+    TokenSerial::parse(&format!("FTK2{number:012}")).unwrap()
+}
+
+fn from_file(vdom: Vdom) -> Operation {
+    let table = b"FTK2000BHV1KRZCC,3132333435363738393031323334353637383930,totp,8,30";
+    Operation::ImportHardware {
+        vdom,
+        tokens: intake::seed_file(table, None, intake::Way::Local).unwrap(),
+        origin: "from file tokens.csv".into(),
+    }
+}
+
+#[test]
+fn a_list_adds_what_is_not_here_and_activates_it_twenty_at_once() {
+    let mut tokens: Vec<_> = (1..=41).map(serial).collect();
+    tokens.push(device());
+    let vdom = Vdom::ROOT;
+    let here = facts(vec![token(Stage::Activated)]);
+    let plan = decide(Operation::AddHardware { vdom, tokens }, here).unwrap();
+    let added = plan.changes.iter().filter(
+        |change| matches!(change, Change::Token(token) if matches!(token.stage, Stage::Requested)),
+    );
+    assert_eq!((added.count(), plan.changes.len()), (41, 41));
+    let asked = plan.messages.iter().map(|message| match message {
+        Message::ActivateHardware { tokens, .. } => tokens.len(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(asked.collect::<Vec<_>>(), [20, 20, 1]);
+    assert!(matches!(
+        &plan.remarks[..],
+        [Remark::Stays(AdminError::Exists { .. })]
+    ));
+}
+
+#[test]
+fn a_seed_from_a_file_needs_no_token_server() {
+    for here in [
+        vec![],
+        vec![token(Stage::New)],
+        vec![token(Stage::Failed(ActivationFailure::AlreadyActivated))],
+    ] {
+        let plan = decide(from_file(Vdom::ROOT), facts(here)).unwrap();
+        let [Change::Token(token), Change::Seed(of, Some(seed))] = &plan.changes[..] else {
+            panic!("{:?}", plan.changes);
+        };
+        assert_eq!((token.serial, *of), (device(), device()));
+        assert!(matches!(token.stage, Stage::Activated));
+        assert_eq!(token.parameters.digits.count(), 8);
+        assert_eq!(seed.expose(), b"12345678901234567890");
+        assert!(plan.messages.is_empty());
+        let What::Activation { stage, detail, .. } = &plan.events[0].what else {
+            panic!("{:?}", plan.events);
+        };
+        assert_eq!(*stage, ActivationStage::Activated);
+        assert_eq!(&**detail, "from file tokens.csv");
+    }
+}
+
+#[test]
+fn a_file_changes_no_token_that_has_its_seed_nor_one_of_another_virtual_domain() {
+    let plan = decide(from_file(Vdom::ROOT), facts(vec![token(Stage::Activated)])).unwrap();
+    assert!(plan.changes.is_empty());
+    assert!(matches!(
+        &plan.remarks[..],
+        [Remark::Stays(AdminError::HasSeed(_))]
+    ));
+    let elsewhere = Token {
+        vdom: Vdom::parse("branch").unwrap(),
+        ..token(Stage::New)
+    };
+    let refused = decide(from_file(Vdom::ROOT), facts(vec![elsewhere])).unwrap_err();
+    assert!(matches!(refused, AdminError::TokenElsewhere(_)));
 }

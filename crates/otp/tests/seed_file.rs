@@ -10,7 +10,7 @@
 
 use otp::seed_file::pskc::{ContainerError, Unlock};
 use otp::seed_file::{
-    Entry, Fault, FileError, MAX_FILE_BYTES, MAX_TOKENS, MakerSerial, SeedRecord, csv, pskc,
+    Entry, Fault, FileError, Form, MAX_FILE_BYTES, MAX_TOKENS, MakerSerial, SeedRecord, csv, pskc,
     serials, text,
 };
 use otp::{Digest, Digits, Kind, Parameters, Period, SeedError};
@@ -423,6 +423,19 @@ fn a_list_of_serials_has_one_a_line() {
             (5, Err(&Fault::Serial))
         ]
     );
+}
+
+#[test]
+fn the_first_line_that_says_something_tells_what_a_file_is() {
+    for (text, form) in [
+        (FIGURE_5, Form::Container),
+        ("\n# tokens\n <KeyContainer/>", Form::Container),
+        ("# A,B\nA1;00", Form::Table),
+        ("FTK2000BHV1KRZCC\nA,B", Form::Serials),
+        ("", Form::Serials),
+    ] {
+        assert_eq!(Form::of(text), form, "{text}");
+    }
 }
 
 #[test]

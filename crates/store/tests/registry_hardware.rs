@@ -10,7 +10,8 @@
 )]
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Asking, HardwareRefusal, LineFault};
+use domain::intake::LineFault;
+use domain::licensing::{AccountName, Asking, HardwareRefusal};
 use domain::time::Timestamp;
 use ident::{ProductSerial, TokenSerial};
 use otp::seed_file::{csv, serials};

@@ -412,3 +412,86 @@ fn the_desk_says_what_its_commands_take() {
         assert!(said.contains(word), "no '{word}' in:\n{said}");
     }
 }
+
+// ---------------------------------------------------------------- files on the gateway
+
+/// Puts a file where the gateway's commands find it.
+fn in_unit(home: &Home, name: &str, content: &str) {
+    fs::write(home.data().join("gateway/backup").join(name), content).unwrap();
+}
+
+#[test]
+fn a_gateway_takes_seeds_from_a_makers_file_without_a_token_server() {
+    const HERE: &str = "FTK2600124809787";
+    const PASSWORD: &str = "correct horse battery";
+    let (home, up) = system();
+    // The directory is made by the first backup.
+    home.console("execute backup config file first.conf").ok();
+    let path = home.path("tokens.xml");
+    let mut write = common::python();
+    write.arg(script("write_pskc.py")).arg(&path);
+    write.args(["pbkdf2", PASSWORD, "2600124809787", SEED, "30", "6"]);
+    run(&mut write, "").ok();
+    in_unit(&home, "tokens.xml", &fs::read_to_string(&path).unwrap());
+
+    let said = home
+        .console("execute fortitoken import file tokens.xml")
+        .refused();
+    assert!(
+        said.contains("type the password behind the file's name"),
+        "{said}"
+    );
+    let import = format!("execute fortitoken import file tokens.xml \"{PASSWORD}\"");
+    let said = home.console(&import).ok();
+    assert!(said.contains("1 token imported with its seed"), "{said}");
+    assert_eq!(home.status(HERE), "active");
+    let shown = home.console("show user fortitoken").ok();
+    assert!(shown.contains("set seed ENC "), "{shown}");
+    let seen = home
+        .console("execute log filter category event\nexecute log display")
+        .ok();
+    assert!(seen.contains("file tokens.xml"), "{seen}");
+    for text in [said, shown, seen, home.log()] {
+        assert!(!text.contains(SEED) && !text.contains(PASSWORD), "{text}");
+    }
+    logs_in(&home, "alice", HERE, || code(30, 6, SEED));
+
+    // Taken away and imported again, it takes no code a second time.
+    let used = code(30, 6, SEED);
+    let vpn = Vpn::new(&home, CLIENT);
+    vpn.log_in("alice", &used);
+    home.console("config user local\ndelete alice\nend").ok();
+    delete(&home, HERE);
+    home.console(&import).ok();
+    home.user("alice", HERE);
+    assert_eq!(vpn.log_in("alice", &used), Answer::Reject);
+    up.stop();
+}
+
+#[test]
+fn a_list_of_serials_adds_and_activates_what_the_token_server_has() {
+    let (home, up) = system();
+    home.console("execute backup config file first.conf").ok();
+    let tokens: Vec<String> = (1..=25).map(|n| format!("FTK20000000000{n:02}")).collect();
+    stock(
+        &home,
+        &(tokens[..24].join(&format!(",{SEED}\n")) + "," + SEED),
+    );
+    in_unit(&home, "serials.txt", &tokens.join("\n"));
+    let import = "execute fortitoken import-sn-file file serials.txt";
+    let said = home.console(import).refused();
+    assert!(said.contains("25 tokens added"), "{said}");
+    assert!(
+        said.contains(&format!("activate fortitoken {} error: -7662", tokens[24])),
+        "{said}"
+    );
+    for token in &tokens[..24] {
+        assert_eq!(home.status(token), "active");
+    }
+    let said = home.console(import).ok();
+    assert!(
+        said.contains("0 tokens added\n25 are here already"),
+        "{said}"
+    );
+    up.stop();
+}

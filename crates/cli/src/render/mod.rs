@@ -4,6 +4,7 @@ mod administrators;
 mod authserver;
 mod change;
 mod configuration;
+mod intake;
 mod keeping;
 mod log;
 mod logins;
@@ -23,6 +24,7 @@ pub use authserver::{Tested, authserver};
 pub use change::change;
 pub use configuration::{Listing, Part, View};
 pub(crate) use configuration::{Scope, Shown, typed};
+pub use intake::{FILE_FETCHED, activated_later, not_taken, seeds_taken, serials_taken};
 pub(crate) use keeping::named;
 pub use keeping::{
     FETCHED, Kept, OpenedBy, WAIT, connecting, findings, kept, not_kept, remark, restored,

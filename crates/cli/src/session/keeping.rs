@@ -241,7 +241,7 @@ fn restore(place: Where, words: &[String]) -> Result<Restore, Complaint> {
     })
 }
 
-fn file_name(word: &str) -> Result<FileName, Complaint> {
+pub(super) fn file_name(word: &str) -> Result<FileName, Complaint> {
     FileName::parse(word).ok_or_else(|| {
         let plain = format!(
             "a file name has 1 to {} of the characters A-Z, a-z, 0-9, '.', '-' and '_', and does not \
@@ -252,7 +252,7 @@ fn file_name(word: &str) -> Result<FileName, Complaint> {
     })
 }
 
-fn remote(name: &str, server: &str) -> Result<Remote, Complaint> {
+pub(super) fn remote(name: &str, server: &str) -> Result<Remote, Complaint> {
     if !(1..=REMOTE_NAME_MAX).contains(&name.len()) {
         let plain = format!("the name of a file on a server has 1 to {REMOTE_NAME_MAX} octets");
         return Err(Complaint::value(name, plain));

@@ -7,7 +7,7 @@ use domain::vdom::Vdom;
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::{Action, Backup, Restore, TestAuthserver};
+use super::{Action, Backup, Restore, TakeIn, TestAuthserver};
 use crate::filter::Output;
 use crate::render::Listing;
 
@@ -61,6 +61,9 @@ pub enum Command {
     Ask(Query),
     /// Do something outside of the store, and print what comes of it as it comes.
     Act(Action),
+    /// Take hardware tokens in from a file, and print what came of it, or
+    /// [`not_taken`](crate::render::not_taken).
+    TakeIn(TakeIn),
     /// Put the configuration away, and print what came of it.
     Backup(Backup),
     /// Take a configuration back, and print the report.

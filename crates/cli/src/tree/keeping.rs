@@ -51,9 +51,11 @@ const REVISION_TO_RESTORE: &[Argument] = &[
     ),
     DRY_RUN,
 ];
-const FILE: Argument = required("file name", "Name of the file in this unit.", Kind::Word);
-const REMOTE: Argument = required("file name", "Name of the file on the server.", Kind::Word);
-const SERVER: Argument = required(
+pub(super) const FILE: Argument =
+    required("file name", "Name of the file in this unit.", Kind::Word);
+pub(super) const REMOTE: Argument =
+    required("file name", "Name of the file on the server.", Kind::Word);
+pub(super) const SERVER: Argument = required(
     "tftp server",
     "TFTP server IP address or name, with :port if it is not 69.",
     Kind::Word,

@@ -39,6 +39,7 @@ use zeroize::Zeroizing;
 mod administrators;
 mod authserver;
 mod hardware;
+mod intake;
 mod keeping;
 mod log;
 mod network;
@@ -253,6 +254,7 @@ impl World {
             Command::List(mut listing) => listing.head("admin") + &self.listed(&mut listing),
             Command::Ask(query) => self.ask(&query),
             Command::Act(action) => self.act(&action),
+            Command::TakeIn(asked) => self.take_in_tokens(&asked),
             command => self.keep(command),
         };
         output.push(&text) + &output.finish()

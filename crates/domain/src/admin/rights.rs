@@ -50,7 +50,9 @@ fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
         Operation::Import { vdom, .. }
         | Operation::Provision { vdom, .. }
         | Operation::Renew { vdom, .. }
-        | Operation::ActivateHardware { vdom, .. } => Some((&FORTITOKEN, *vdom)),
+        | Operation::ActivateHardware { vdom, .. }
+        | Operation::AddHardware { vdom, .. }
+        | Operation::ImportHardware { vdom, .. } => Some((&FORTITOKEN, *vdom)),
         Operation::Unlock(name) => Some((&LOCAL, name.realm().vdom())),
         Operation::Imported { .. }
         | Operation::Provisioned(_)

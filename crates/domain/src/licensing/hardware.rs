@@ -1,10 +1,11 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use ident::{ParseError, ProductSerial, TokenKind, TokenSerial};
-use otp::seed_file::{Entry, Fault, MakerSerial, SeedRecord};
-use otp::{Parameters, Window};
+use ident::{ProductSerial, TokenSerial};
+use otp::Parameters;
+use otp::seed_file::{Entry, MakerSerial, SeedRecord};
 
 use super::{AccountName, Requester};
+use crate::intake::{self, LineFault, NewHardware, Sorted};
 use crate::time::Timestamp;
 
 /// A hardware token of the registry's stock. Its seed is elsewhere.
@@ -104,80 +105,14 @@ pub fn release(
     })
 }
 
-/// A token that may go into stock. Only [`intake`] makes one.
-#[derive(Debug)]
-pub struct NewHardware {
-    /// Its serial.
-    pub serial: TokenSerial,
-    /// What its maker tells of it.
-    pub record: SeedRecord,
-}
-
-/// A line of a file that cannot be used.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct BadLine {
-    /// Its number, counted from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub why: LineFault,
-}
-
-/// What is wrong with a line of a file.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum LineFault {
-    /// It does not tell a token.
-    #[error(transparent)]
-    File(#[from] Fault),
-    /// Its serial fits into no token's.
-    #[error("{0}; a serial of another maker has at most 13 letters and digits")]
-    Serial(ParseError),
-    /// A mobile token's serial.
-    #[error("{0} is a mobile token's serial; mobile tokens come with licences")]
-    Mobile(TokenSerial),
-    /// It stands in the file before.
-    #[error("{0} stands on line {1} already")]
-    Twice(TokenSerial, usize),
-    /// It is in stock.
-    #[error("{0} is in stock already")]
-    InStock(TokenSerial),
-    /// It is not in stock.
-    #[error("{0} is not in stock; import its seed first")]
-    NotInStock(TokenSerial),
-    /// It is activated for another account.
-    #[error("{0} is activated for account \"{1}\"; reset its activation first")]
-    Activated(TokenSerial, AccountName),
-    /// An event-based token that was used for longer than two of its codes can tell.
-    #[error("its counter stands at {0}; gateways find at most {max}", max = MAX_COUNTER)]
-    Counter(u64),
-}
-
-/// Where a counter may stand: a gateway gets no counter with a seed, and finds it by two codes.
-const MAX_COUNTER: u64 = Window::COUNTER_SYNC.ahead as u64;
-
-/// The serials of a file's tokens, as far as they are right.
-pub fn serials<'e>(makers: impl Iterator<Item = Option<&'e MakerSerial>>) -> Vec<TokenSerial> {
-    let makers = makers.flatten();
-    makers
-        .filter_map(|maker| hardware_serial(maker).ok())
-        .collect()
-}
-
 /// Decides which tokens of a file may go into stock, where `stock` is.
 pub fn intake(
     entries: Vec<Entry<SeedRecord>>,
     stock: &BTreeMap<TokenSerial, HardwareToken>,
-) -> (Vec<NewHardware>, Vec<BadLine>) {
-    let mut seen = Seen::default();
-    sorted(entries, |line, record| {
-        let serial = hardware_serial(&record.serial)?;
-        seen.first(serial, line)?;
-        if stock.contains_key(&serial) {
-            return Err(LineFault::InStock(serial));
-        }
-        if record.counter > MAX_COUNTER {
-            return Err(LineFault::Counter(record.counter));
-        }
-        Ok(NewHardware { serial, record })
+) -> Sorted<NewHardware> {
+    intake::seeds(entries, |serial| {
+        let is_here = stock.contains_key(&serial);
+        is_here.then_some(LineFault::InStock(serial))
     })
 }
 
@@ -187,58 +122,18 @@ pub fn assign(
     entries: Vec<Entry<MakerSerial>>,
     stock: &BTreeMap<TokenSerial, HardwareToken>,
     account: &AccountName,
-) -> (Vec<TokenSerial>, Vec<BadLine>) {
-    let mut seen = Seen::default();
-    sorted(entries, |line, maker| {
-        let serial = hardware_serial(&maker)?;
-        seen.first(serial, line)?;
-        let token = stock.get(&serial).ok_or(LineFault::NotInStock(serial))?;
+) -> Sorted<TokenSerial> {
+    intake::listed(entries, |serial| {
+        let Some(token) = stock.get(&serial) else {
+            return Some(LineFault::NotInStock(serial));
+        };
         match (&token.account, token.activation) {
             (Some(owner), Some(_)) if owner != account => {
-                Err(LineFault::Activated(serial, owner.clone()))
+                Some(LineFault::Activated(serial, owner.clone()))
             }
-            _ => Ok(serial),
+            _ => None,
         }
     })
-}
-
-/// The lines by whether they can be used.
-fn sorted<T, U>(
-    entries: Vec<Entry<T>>,
-    mut decide: impl FnMut(usize, T) -> Result<U, LineFault>,
-) -> (Vec<U>, Vec<BadLine>) {
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for Entry { line, token } in entries {
-        match token
-            .map_err(LineFault::from)
-            .and_then(|token| decide(line, token))
-        {
-            Ok(token) => good.push(token),
-            Err(why) => bad.push(BadLine { line, why }),
-        }
-    }
-    (good, bad)
-}
-
-/// On which lines serials stood.
-#[derive(Default)]
-struct Seen(HashMap<TokenSerial, usize>);
-
-impl Seen {
-    fn first(&mut self, serial: TokenSerial, line: usize) -> Result<(), LineFault> {
-        match self.0.insert(serial, line) {
-            Some(before) => Err(LineFault::Twice(serial, before)),
-            None => Ok(()),
-        }
-    }
-}
-
-fn hardware_serial(maker: &MakerSerial) -> Result<TokenSerial, LineFault> {
-    let serial = TokenSerial::of_device(maker.as_str()).map_err(LineFault::Serial)?;
-    match serial.kind() {
-        TokenKind::Hardware => Ok(serial),
-        TokenKind::Mobile => Err(LineFault::Mobile(serial)),
-    }
 }
 
 #[cfg(test)]
@@ -250,7 +145,6 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_secs(100);
-    const SEED: &str = "3132333435363738393031323334353637383930";
 
     fn account(name: &str) -> AccountName {
         AccountName::parse(name).unwrap()
@@ -307,41 +201,14 @@ mod tests {
         assert_eq!(release(Some(&given), &other, NOW).err(), unknown);
     }
 
-    fn faults(text: &str, in_stock: &str) -> (usize, Vec<(usize, String)>) {
-        let entries = csv::read(text, Parameters::default()).unwrap();
-        let in_stock = TokenSerial::parse(in_stock).unwrap();
-        let (good, bad) = intake(entries, &[(in_stock, token(None))].into());
-        let bad = bad.into_iter().map(|bad| (bad.line, bad.why.to_string()));
-        (good.len(), bad.collect())
-    }
-
     #[test]
-    fn each_line_goes_into_stock_or_says_why_not() {
-        let text = format!(
-            "serial,seed,type,counter\nFTK2000BHV1KRZCC,{SEED},,\n2600124809787,{SEED},,\n\
-             FTKMOB83F91CD33B,{SEED},,\nftk2600124809787,{SEED},,\nFTK2000BHV1KRZCD,{SEED},,\n\
-             FTK200,{SEED},,\n1,{SEED},hotp,100\n2,{SEED},hotp,101\n3,xyz,,\n"
-        );
-        let (good, bad) = faults(&text, "FTK2000BHV1KRZCD");
-        assert_eq!(good, 3);
-        let [mobile, twice, stocked, short, counter, seed] = &bad[..] else {
-            panic!("{bad:?}");
-        };
-        let said = |at: usize, why: &str| (at, why.to_owned());
-        assert_eq!(mobile.0, 4);
-        assert!(mobile.1.starts_with("FTKMOB83F91CD33B is a mobile token's"));
-        assert_eq!(*twice, said(5, "FTK2600124809787 stands on line 3 already"));
-        assert_eq!(*stocked, said(6, "FTK2000BHV1KRZCD is in stock already"));
-        assert_eq!(short.0, 7);
-        assert!(
-            short.1.contains("it has 6 characters, not 16"),
-            "{}",
-            short.1
-        );
-        let expected = "its counter stands at 101; gateways find at most 100";
-        assert_eq!(*counter, said(9, expected));
-        let expected = "the seed is neither hexadecimal nor base32";
-        assert_eq!(*seed, said(10, expected));
+    fn what_is_in_stock_does_not_come_in_again() {
+        let seed = "3132333435363738393031323334353637383930";
+        let entries = csv::read(&format!("FTK2000BHV1KRZCC,{seed}"), Parameters::default());
+        let stock = [(token(None).serial, token(None))].into();
+        let (good, bad) = intake(entries.unwrap(), &stock);
+        assert!(good.is_empty());
+        assert!(matches!(bad[0].why, LineFault::InStock(_)));
     }
 
     #[test]

@@ -24,8 +24,7 @@ pub use claim::{
     Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS, Offer, claim,
 };
 pub use hardware::{
-    BadLine, HardwareActivation, HardwareRefusal, HardwareToken, LineFault, NewHardware, Release,
-    assign, intake, release, serials,
+    HardwareActivation, HardwareRefusal, HardwareToken, Release, assign, intake, release,
 };
 pub use licence::{
     Activation, Licence, LicenceRefusal, LicenceSize, LicenceSizeError, LicenceState, TRIAL_TOKENS,

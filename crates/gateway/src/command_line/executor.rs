@@ -169,6 +169,7 @@ impl Executor {
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,
             Command::Act(action) => self.act(action, who, &printer).await,
+            Command::TakeIn(asked) => self.take_in(asked, who, &printer).await,
             Command::Backup(asked) => self.put_away(asked, actor, &printer).await,
             Command::Restore(asked) => self.take_back(asked, who, &printer).await,
             Command::Revisions => self.revisions(&printer).await,
@@ -251,7 +252,7 @@ impl Executor {
         }
     }
 
-    async fn administer(
+    pub(super) async fn administer(
         &self,
         operation: Operation,
         who: &LoggedIn,
@@ -308,12 +309,12 @@ impl Executor {
         }
     }
 
-    async fn report(&self, message: i64) -> Option<Report> {
+    pub(super) async fn report(&self, message: i64) -> Option<Report> {
         let waiting: oneshot::Receiver<Report> = self.supply.follow(message);
         tokio::time::timeout(PATIENCE, waiting).await.ok()?.ok()
     }
 
-    async fn tell(&self, report: Report) -> (String, bool) {
+    pub(super) async fn tell(&self, report: Report) -> (String, bool) {
         let rendered = |outcome: Outcome<'_>| (outcome.render(self.zone), outcome.is_failure());
         match report {
             Report::Imported { licence, tokens } => rendered(Outcome::Imported { licence, tokens }),

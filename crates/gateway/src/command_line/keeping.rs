@@ -33,7 +33,7 @@ const PRINTED_AT_ONCE: usize = 16_384;
 
 /// Why a configuration was not put away or taken back.
 #[derive(Debug, thiserror::Error)]
-enum KeepError {
+pub(super) enum KeepError {
     #[error(transparent)]
     Shelf(#[from] ShelfError),
     #[error("cannot find the server: {0}")]
@@ -62,8 +62,16 @@ enum KeepError {
     Stopping,
 }
 
+/// How a file is fetched from a server.
+pub(super) struct Fetch {
+    /// Octets that are taken at most.
+    pub(super) limit: usize,
+    /// What is printed once it is here.
+    pub(super) done: &'static str,
+}
+
 /// How an attempt ends early.
-enum Cut {
+pub(super) enum Cut {
     Gone,
     Failed(KeepError),
     Undecided(Ran),
@@ -81,7 +89,7 @@ impl<E: Into<KeepError>> From<E> for Cut {
     }
 }
 
-async fn told(result: Result<(), Cut>, printer: &Printer) -> Result<Ran, Gone> {
+pub(super) async fn told(result: Result<(), Cut>, printer: &Printer) -> Result<Ran, Gone> {
     match result {
         Ok(()) => Ok(Ran::Printed),
         Err(Cut::Gone) => Err(Gone),
@@ -203,7 +211,11 @@ impl Executor {
             vdom,
             extent,
         } = asked;
-        let octets = self.fetched(&from, printer).await?;
+        let fetch = Fetch {
+            limit: TEXT_MAX,
+            done: render::FETCHED,
+        };
+        let octets = self.fetched(&from, fetch, printer).await?;
         let reading = tokio::task::spawn_blocking(move || text::read(&octets, vdom));
         let mut document = reading.await.map_err(|_| KeepError::Stopping)??;
         let key = key_of(&document.header, password).await?;
@@ -226,15 +238,20 @@ impl Executor {
         Ok(printer.print(text).await?)
     }
 
-    async fn fetched(&self, from: &RestoreSource, printer: &Printer) -> Result<Vec<u8>, Cut> {
+    pub(super) async fn fetched(
+        &self,
+        from: &RestoreSource,
+        fetch: Fetch,
+        printer: &Printer,
+    ) -> Result<Vec<u8>, Cut> {
         let item = match from {
             RestoreSource::File(name) => Item::File(name.clone()),
             RestoreSource::Flash(number) => Item::Revision(*number),
             RestoreSource::Tftp(remote) => {
                 printer.print(render::connecting(&remote.server)).await?;
                 let server = self.server(remote).await?;
-                let octets = tftp::get(server, &remote.file, TEXT_MAX).await?;
-                printer.print(render::FETCHED).await?;
+                let octets = tftp::get(server, &remote.file, fetch.limit).await?;
+                printer.print(fetch.done).await?;
                 return Ok(octets);
             }
         };
@@ -351,7 +368,7 @@ fn coverage(header: &Header) -> Coverage {
     }
 }
 
-fn origin(from: &RestoreSource) -> String {
+pub(super) fn origin(from: &RestoreSource) -> String {
     match from {
         RestoreSource::File(name) => format!("file {}", name.as_str()),
         RestoreSource::Flash(number) => format!("revision {number}"),

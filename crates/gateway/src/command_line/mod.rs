@@ -8,6 +8,7 @@ mod conversation;
 mod event_log;
 mod executor;
 mod input;
+mod intake;
 mod interrupt;
 mod keeping;
 mod new_password;

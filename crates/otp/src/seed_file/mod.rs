@@ -147,6 +147,31 @@ pub enum Fault {
     Mac,
 }
 
+/// What a file is, as its content tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// For [`pskc::read`].
+    Container,
+    /// For [`csv::read`].
+    Table,
+    /// For [`serials::read`].
+    Serials,
+}
+
+impl Form {
+    /// By the first line that says something: an element, several fields, or one.
+    pub fn of(text: &str) -> Self {
+        let first = lines(text).next().map_or("", |(_, line)| line);
+        if first.starts_with('<') {
+            Self::Container
+        } else if first.contains([',', ';']) {
+            Self::Table
+        } else {
+            Self::Serials
+        }
+    }
+}
+
 /// A file as text: within bounds, UTF-8, without the mark that some editors write first.
 pub fn text(bytes: &[u8]) -> Result<&str, FileError> {
     if bytes.len() > MAX_FILE_BYTES {

@@ -10,9 +10,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use domain::audit::Actor;
+use domain::intake::BadLine;
 use domain::licensing::{
-    AccountName, BadLine, Licence, LicenceSize, LifeRefusal, Lock, Product, Remark, Retired,
-    StockToken, TicketNumber, TicketRefusal, Told,
+    AccountName, Licence, LicenceSize, LifeRefusal, Lock, Product, Remark, Retired, StockToken,
+    TicketNumber, TicketRefusal, Told,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use domain::audit::Actor;
+use domain::intake::{BadLine, NewHardware, serials};
 use domain::licensing::{
-    AccountName, Asking, BadLine, HardwareActivation, HardwareRefusal, HardwareToken, NewHardware,
-    Release, Requester, assign, intake, release, serials,
+    AccountName, Asking, HardwareActivation, HardwareRefusal, HardwareToken, Release, Requester,
+    assign, intake, release,
 };
 use domain::time::Timestamp;
 use ident::{ProductSerial, TokenSerial};

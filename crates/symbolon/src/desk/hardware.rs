@@ -10,7 +10,7 @@ use domain::audit::Actor;
 use domain::licensing::{AccountName, Remark};
 use ident::TokenSerial;
 use otp::seed_file::pskc::{self, Unlock};
-use otp::seed_file::{Entry, FileError, MakerSerial, SeedRecord, csv, serials, text};
+use otp::seed_file::{Entry, FileError, Form, MakerSerial, SeedRecord, csv, serials, text};
 use otp::{Digits, Kind, Parameters, Period};
 use registry::{Desk, HardwareSheet};
 use serde::Serialize;
@@ -98,6 +98,16 @@ enum Format {
     Serials,
 }
 
+impl Format {
+    fn of(text: &str) -> Self {
+        match Form::of(text) {
+            Form::Container => Self::Pskc,
+            Form::Table => Self::Csv,
+            Form::Serials => Self::Serials,
+        }
+    }
+}
+
 impl ImportHardware {
     /// In the order in which [`Self::carry_out`] takes them.
     fn files(&self) -> impl Iterator<Item = &Path> {
@@ -139,7 +149,7 @@ impl ImportHardware {
             bail!("the content of the file did not come along");
         };
         let text = text(file)?;
-        let format = self.format.unwrap_or_else(|| recognised(text));
+        let format = self.format.unwrap_or_else(|| Format::of(text));
         let unlocks = self.key_file.is_some() || self.password_file.is_some();
         if unlocks && format != Format::Pskc {
             bail!("only key containers (--format pskc) are encrypted");
@@ -181,17 +191,6 @@ impl ImportHardware {
 enum Read {
     Seeds(Vec<Entry<SeedRecord>>),
     Serials(Vec<Entry<MakerSerial>>),
-}
-
-/// By the first line that says something: an element, several fields, or one.
-fn recognised(text: &str) -> Format {
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
-    match first.unwrap_or_default() {
-        line if line.starts_with('<') => Format::Pskc,
-        line if line.contains([',', ';']) => Format::Csv,
-        _ => Format::Serials,
-    }
 }
 
 /// The library knows what a container needs, and not how it is given here.
