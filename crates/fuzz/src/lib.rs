@@ -11,6 +11,7 @@ mod file;
 mod filter;
 mod gateway;
 mod line;
+mod seed_file;
 mod session;
 mod texts;
 mod wire;
@@ -92,6 +93,20 @@ pub const TARGETS: &[Target] = &[
         max_bytes: 6_000,
         parts: 1,
         run: wire::softtoken,
+    },
+    Target {
+        name: "pskc",
+        seeds: &["crates/otp/tests/pskc"],
+        max_bytes: 4_000,
+        parts: 2,
+        run: seed_file::container,
+    },
+    Target {
+        name: "seed-table",
+        seeds: &[],
+        max_bytes: 2_000,
+        parts: 1,
+        run: seed_file::table,
     },
     Target {
         name: "radius",
