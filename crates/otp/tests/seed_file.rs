@@ -404,7 +404,7 @@ fn each_bad_line_of_a_table_is_named_with_its_reason() {
     assert!(matches!(rest[7], (10, Some(Fault::Period(_)))));
     assert!(matches!(rest[8], (11, Some(Fault::Digits(_)))));
     assert_eq!(rest[9], (12, Some(Fault::Serial)));
-    assert_eq!(rest[10], (13, Some(Fault::Number("columns"))));
+    assert_eq!(rest[10], (13, Some(Fault::Fields(32))));
 }
 
 #[test]

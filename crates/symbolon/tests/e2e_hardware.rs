@@ -13,6 +13,7 @@
 mod common;
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::radius::{Answer, Vpn};
@@ -98,6 +99,24 @@ fn symptom_05_a_token_without_a_seed_is_activated() {
     assert_eq!(home.status(TOKEN), "active");
     logs_in(&home, "alice", TOKEN, || code(60, 6, SEED));
     up.stop();
+    // Neither side wrote the seed down.
+    for path in files_below(&home.data()) {
+        let octets = fs::read(&path).unwrap();
+        for written in [SEED.as_bytes(), b"12345678901234567890"] {
+            let is_there = octets
+                .windows(written.len())
+                .any(|window| window == written);
+            assert!(!is_there, "{}", path.display());
+        }
+    }
+}
+
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let (directories, mut files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
+    files.extend(directories.iter().flat_map(|path| files_below(path)));
+    files
 }
 
 #[test]
@@ -380,22 +399,34 @@ fn containers_that_another_tool_encrypted_are_imported_and_their_tokens_log_in()
     }
 }
 
-/// An event-based token counts its presses.
+/// An event-based token counts its presses; one that was used before is found by two codes.
 #[test]
 fn an_event_based_token_logs_in_with_its_next_code() {
     let (home, up) = system();
-    stock(&home, &format!("{TOKEN},{SEED},hotp,6\n"));
-    add(&home, TOKEN);
-    assert_eq!(home.status(TOKEN), "active");
+    stock(
+        &home,
+        &format!("serial,seed,type,counter\n{TOKEN},{SEED},hotp,0\n508326,{SEED},hotp,60\n"),
+    );
     let pressed = |counter: &str| {
         let mut oathtool = Command::new("oathtool");
         oathtool.args(["--hotp", "-c", counter, SEED]);
         run(&mut oathtool, "").ok().trim().to_owned()
     };
+    add(&home, TOKEN);
+    assert_eq!(home.status(TOKEN), "active");
     logs_in(&home, "alice", TOKEN, || pressed("0"));
     let vpn = Vpn::new(&home, CLIENT);
     assert_eq!(vpn.log_in("alice", &pressed("0")), Answer::Reject);
     assert_eq!(vpn.log_in("alice", &pressed("2")), Answer::Accept);
+
+    const USED: &str = "FTK0000000508326";
+    add(&home, USED);
+    home.user("bob", USED);
+    assert_eq!(vpn.log_in("bob", &pressed("60")), Answer::Reject);
+    let (first, second) = (pressed("61"), pressed("62"));
+    home.console(&format!("execute fortitoken sync {USED} {first} {second}"))
+        .ok();
+    assert_eq!(vpn.log_in("bob", &pressed("63")), Answer::Accept);
     up.stop();
 }
 

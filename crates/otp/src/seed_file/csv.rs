@@ -234,7 +234,7 @@ fn fields(line: &str) -> Result<Vec<&str>, Fault> {
     match fields.len() {
         1 => Err(Fault::Missing("seed")),
         2..=MAX_FIELDS => Ok(fields),
-        _ => Err(Fault::Number("columns")),
+        _ => Err(Fault::Fields(MAX_FIELDS)),
     }
 }
 

@@ -94,6 +94,9 @@ pub enum Fault {
     /// Something that a token needs is not there.
     #[error("`{0}` is missing")]
     Missing(&'static str),
+    /// More fields than any known table has.
+    #[error("the line has more than {0} fields")]
+    Fields(usize),
     /// Something stands there twice: which one counts would be a guess.
     #[error("`{0}` stands there twice")]
     Twice(&'static str),
