@@ -42,6 +42,7 @@ pub use clients::Neighbour;
 pub use error::AdminError;
 pub use references::{Named, Use, Uses, UsesOf};
 pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring, Understood};
+pub use token_entry::Claim;
 pub use vdoms::{Held, Holds, VDOMS_MAX};
 
 /// One thing to do.
@@ -250,6 +251,8 @@ pub struct Reads {
     pub named: Vec<Named>,
     /// What a virtual domain holds that is to go.
     pub holds: Option<Vdom>,
+    /// Whether a virtual domain may have a token by its licence.
+    pub claim: Option<Claim>,
     /// The RADIUS clients that share addresses with this network.
     pub neighbours: Option<Subnet>,
 }
@@ -273,6 +276,9 @@ pub struct Facts {
     pub vdoms: Vec<Vdom>,
     /// What the virtual domain holds that is to go; nothing if it is empty.
     pub holds: Option<Holds>,
+    /// Whether the virtual domain that claims a token has tokens of the licence that it names, and the
+    /// token was not here under another.
+    pub is_licensed: bool,
     /// The RADIUS clients that share addresses with the network asked for, in all virtual domains.
     pub neighbours: Vec<Neighbour>,
     /// `vdom-mode`.

@@ -10,7 +10,7 @@
 use domain::access::{Authority, Realms};
 use domain::admin::{
     AdminError, Change, Edit, Entropy, Facts, Held, Holds, Message, Neighbour, Operation, Owned,
-    Plan, VDOMS_MAX, apply,
+    Plan, Remark, VDOMS_MAX, apply,
 };
 use domain::audit::{Actor, What};
 use domain::name::{CanonicalName, Realm};
@@ -321,7 +321,32 @@ fn an_import_brings_new_tokens_into_its_vdom_and_leaves_known_ones_in_theirs() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(vdoms, [(serial(), Vdom::ROOT), (other, sales())]);
+    assert_eq!(vdoms, [(other, sales())]);
+    let [Remark::Elsewhere(stays)] = plan.remarks[..] else {
+        panic!("{:?}", plan.remarks);
+    };
+    assert_eq!(stays, serial());
+}
+
+#[test]
+fn a_virtual_domain_names_no_token_into_it_without_its_licence() {
+    let licence = set(&FORTITOKEN, "license", "EFTM000000000001");
+    let named = || {
+        let edits = vec![licence.clone()];
+        edit(sales(), &FORTITOKEN, serial().as_str(), edits)
+    };
+    let claim = named().reads().claim.unwrap();
+    assert_eq!((claim.vdom, claim.token), (sales(), serial()));
+    assert_eq!(Some(claim.licence), LicenceSerial::purchased(1));
+    let of_sales = || Realms::These(Box::new([sales()]));
+    let error = decide_for(of_sales(), named(), facts()).unwrap_err();
+    assert_eq!(error, AdminError::MobileNotImported(serial()));
+    let licensed = Facts {
+        is_licensed: true,
+        ..facts()
+    };
+    decide_for(of_sales(), named(), licensed).unwrap();
+    decide(named(), facts()).unwrap();
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cli::debug::{Place, Source};
 use cli::render::Request as Asked;
 use domain::access::Authority;
-use domain::admin::{AdminError, Delivery, Message, Operation, Phone, Polled, Supplied};
+use domain::admin::{AdminError, Delivery, Message, Operation, Phone, Polled, Remark, Supplied};
 use domain::contact::{Address, Channel};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Stage};
@@ -24,7 +24,7 @@ use softtoken::process::{
     Request, Response, TokenToProvision,
 };
 use softtoken::{Echo, TypedLicenceCode, WireError};
-use store::gateway::{GatewayStore, Waiting};
+use store::gateway::{Done, GatewayStore, Waiting};
 use store::{Failure, Undecided};
 use tokio::sync::{Notify, oneshot, watch};
 use tracing::{info, warn};
@@ -79,6 +79,8 @@ pub(crate) enum Report {
     Imported {
         licence: LicenceSerial,
         tokens: usize,
+        /// Tokens of it that another virtual domain has.
+        elsewhere: Vec<TokenSerial>,
     },
     /// The token server refuses.
     ServerRefused {
@@ -347,11 +349,15 @@ impl Supply {
                     licence: licence.serial,
                     tokens: licence.tokens,
                 };
-                self.take_in(operation, Some(id)).await?;
+                let done = self.take_in(operation, Some(id)).await?;
+                let elsewhere: Vec<TokenSerial> =
+                    done.remarks.iter().filter_map(elsewhere).collect();
+                let tokens = tokens.saturating_sub(elsewhere.len());
                 info!(licence = %serial, tokens, "licence imported");
                 Ok(Report::Imported {
                     licence: serial,
                     tokens,
+                    elsewhere,
                 })
             }
             Err(error) => {
@@ -441,13 +447,13 @@ impl Supply {
                 error,
             });
         }
-        let messages = self
+        let done = self
             .take_in(Operation::Provisioned(supplied), Some(id))
             .await?;
         self.nudge();
         Ok(Report::Provisioned {
             token: first,
-            letter: messages.first().copied(),
+            letter: done.messages.first().copied(),
         })
     }
 
@@ -588,11 +594,7 @@ impl Supply {
     }
 
     /// Takes an answer in; the messages that follow from it.
-    async fn take_in(
-        &self,
-        operation: Operation,
-        settles: Option<i64>,
-    ) -> Result<Vec<i64>, String> {
+    async fn take_in(&self, operation: Operation, settles: Option<i64>) -> Result<Done, String> {
         self.administer(operation, settles, clock::now())
             .await
             .map_err(text)
@@ -603,14 +605,14 @@ impl Supply {
         operation: Operation,
         settles: Option<i64>,
         now: Timestamp,
-    ) -> Result<Vec<i64>, PollError> {
+    ) -> Result<Done, PollError> {
         let by = Authority::system("forticldd");
         let entropy = clock::entropy()?;
         let done = self
             .store
             .administer(operation, entropy, by, now, settles)
             .await?;
-        Ok(done.messages)
+        Ok(done)
     }
 }
 
@@ -647,4 +649,12 @@ fn phone_of(answer: PollAnswer) -> Option<Polled> {
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
+}
+
+/// The token that a remark says another virtual domain has.
+fn elsewhere(remark: &Remark) -> Option<TokenSerial> {
+    match remark {
+        Remark::Elsewhere(token) => Some(*token),
+        _ => None,
+    }
 }

@@ -12,6 +12,7 @@
 
 mod support;
 
+use domain::access::{Authority, Realms};
 use domain::admin::{AdminError, Edit, Operation};
 use domain::audit::What;
 use domain::login::CodePosition;
@@ -22,7 +23,7 @@ use domain::schema::{
 };
 use domain::throttle::CodeCounter;
 use domain::vdom::Vdom;
-use ident::TokenSerial;
+use ident::{LicenceSerial, TokenSerial};
 use store::engine::Failure;
 use store::gateway::GatewayStore;
 use support::*;
@@ -260,6 +261,39 @@ async fn clients_of_one_name_have_their_own_secret_and_settings() {
     assert_eq!((delay(Vdom::ROOT), delay(sales())), (1_000_000, 7_000));
     let unset = Vdom::parse("branch").unwrap();
     assert_eq!(delay(unset), 1_000_000);
+}
+
+#[tokio::test]
+async fn a_token_that_another_vdom_deleted_is_claimed_by_no_typing() {
+    let dir = TempDir::new().unwrap();
+    let store = multi(&dir).await;
+    let [of_root, of_sales, lost] = [token(1), token(2), token(3)];
+    let import = |vdom, licence, tokens: &[TokenSerial]| Operation::Imported {
+        vdom,
+        licence,
+        tokens: tokens.to_vec(),
+    };
+    let other = LicenceSerial::purchased(77).unwrap();
+    run(&store, import(Vdom::ROOT, licence(), &[of_root]), START).await;
+    run(&store, import(sales(), other, &[of_sales, lost]), START).await;
+    for (vdom, token) in [(Vdom::ROOT, of_root), (sales(), lost)] {
+        let place = Place::new(vdom, &FORTITOKEN, token.as_str());
+        run(&store, Operation::Remove { place }, START).await;
+    }
+    let by = Authority {
+        realms: Realms::These(Box::new([sales()])),
+        ..authority()
+    };
+    let typed = |token: TokenSerial, licence: LicenceSerial| {
+        let edits = vec![set(&FORTITOKEN, "license", licence.as_str())];
+        let typed = configure_in(sales(), &FORTITOKEN, token.as_str(), edits);
+        store.administer(typed, entropy([0; 20]), by.clone(), START, None)
+    };
+    for named in [licence(), other] {
+        let refused = typed(of_root, named).await;
+        assert!(matches!(refused, Err(Failure::Refused(_))), "{named}");
+    }
+    typed(lost, other).await.unwrap();
 }
 
 #[tokio::test]

@@ -114,6 +114,27 @@ fn one_name_is_two_people_in_two_virtual_domains() {
 }
 
 #[test]
+fn an_import_tells_of_tokens_that_another_vdom_has() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.console("config system global\nset vdom-mode multi-vdom\nend\n")
+        .ok();
+    let import = "execute fortitoken-mobile import 0000-0000-0000-0000-0000";
+    home.console(&within("root", import)).ok();
+    let shown = home
+        .console(&within("root", "show user fortitoken | grep edit"))
+        .ok();
+    let deleted = after(&shown, "edit").trim_matches('"').to_owned();
+    let delete = format!("config user fortitoken\ndelete {deleted}\nend");
+    home.console(&within("root", &delete)).ok();
+    let again = home.console(&within("sales", import)).ok();
+    for text in ["1 token imported", "1 token of it in another VDOM"] {
+        assert!(again.contains(text), "no '{text}' in: {again}");
+    }
+    up.stop();
+}
+
+#[test]
 fn totals_are_of_the_virtual_domain_and_of_all() {
     let home = Home::new();
     let up = Running::up(&home);

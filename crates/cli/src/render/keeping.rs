@@ -110,7 +110,9 @@ fn found(document: &Document, entry: &Entry, remark: &Remark) -> Finding {
                 format!("{text}; the other begins in line {other}"),
             )
         }
-        Remark::LeftOut(_) | Remark::Deleted | Remark::Stays(_) => Finding::at(entry.line, text),
+        Remark::LeftOut(_) | Remark::Deleted | Remark::Stays(_) | Remark::Elsewhere(_) => {
+            Finding::at(entry.line, text)
+        }
         Remark::New(_) => Finding {
             lines: Some((entry.line, entry.last_line())),
             text,
@@ -163,6 +165,7 @@ pub fn remark(place: Option<&Place>, remark: &Remark) -> String {
             "token {token} comes in as new: its activation belongs to the unit and phone that had it; \
              once its license is this unit's: execute fortitoken-mobile provision {token}"
         ),
+        Remark::Elsewhere(token) => format!("token {token} stays in another VDOM"),
         Remark::Unprovisioned(token) => format!(
             "{entry}: no phone has token {token} for this user: \
              execute fortitoken-mobile provision {token}"

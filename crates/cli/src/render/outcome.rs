@@ -19,6 +19,8 @@ pub enum Outcome<'a> {
         licence: LicenceSerial,
         /// How many tokens it brought.
         tokens: usize,
+        /// Tokens of it that stay in another virtual domain.
+        elsewhere: &'a [TokenSerial],
     },
     /// A token was provisioned, and the person is told by mail.
     Mailed {
@@ -156,10 +158,15 @@ impl Outcome<'_> {
     /// The text.
     pub fn render(&self, zone: Zone) -> String {
         match self {
-            Self::Imported { licence, tokens } => {
+            Self::Imported {
+                licence,
+                tokens,
+                elsewhere,
+            } => {
                 format!(
-                    "license {licence}: {tokens} token{} imported; 'show user fortitoken' lists them\n",
-                    plural(*tokens)
+                    "license {licence}: {tokens} token{} imported; 'show user fortitoken' lists them\n{}",
+                    plural(*tokens),
+                    in_another_vdom(elsewhere)
                 )
             }
             Self::Mailed { token, to, expires } => format!(
@@ -274,6 +281,23 @@ impl Activation<'_> {
             qr.draw()
         )
     }
+}
+
+/// Tokens of a licence that are named one by one; a licence may have thousands.
+const NAMED_MAX: usize = 5;
+
+fn in_another_vdom(tokens: &[TokenSerial]) -> String {
+    if tokens.is_empty() {
+        return String::new();
+    }
+    let named = tokens.iter().take(NAMED_MAX).map(ToString::to_string);
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match tokens.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (count, plural) = (tokens.len(), plural(tokens.len()));
+    format!("{count} token{plural} of it in another VDOM, which keeps what it has: {named}{more}\n")
 }
 
 fn plural(count: usize) -> &'static str {

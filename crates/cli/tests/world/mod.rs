@@ -7,8 +7,8 @@ use cli::render::{self, Activation, Listing, Outcome, Part, Qr, Request, Zone};
 use cli::{Action, Command, Completion, Keys, Output, Session, Step, Synchronise, TestToken};
 use domain::access::Authority;
 use domain::admin::{
-    self, AdminError, Change, Entropy, Facts, Held, Holds, Message, Named, Neighbour, Operation,
-    Owned, Owner, Phone, Plan, Polled, Reads, Remark, Supplied, Use, Uses, UsesOf,
+    self, AdminError, Change, Claim, Entropy, Facts, Held, Holds, Message, Named, Neighbour,
+    Operation, Owned, Owner, Phone, Plan, Polled, Reads, Remark, Supplied, Use, Uses, UsesOf,
 };
 use domain::advice::Advice;
 use domain::audit::Event;
@@ -338,7 +338,11 @@ impl World {
                     tokens,
                 };
                 self.apply(imported).unwrap();
-                said(&Outcome::Imported { licence, tokens: 2 })
+                said(&Outcome::Imported {
+                    licence,
+                    tokens: 2,
+                    elsewhere: &[],
+                })
             }
             "DDDD-DDDD-DDDD-DDDD-DDDD" => said(&Outcome::Refused {
                 request: Request::Import,
@@ -644,6 +648,7 @@ impl World {
                 .collect(),
             vdoms: self.vdoms(),
             holds: reads.holds.and_then(|vdom| self.holds(vdom)),
+            is_licensed: reads.claim.as_ref().is_some_and(|it| self.is_licensed(it)),
             neighbours: self.neighbours(reads.neighbours.as_ref()),
             vdom_mode: self.vdom_mode(),
             default_policy: self.default_policy(reads),
@@ -657,6 +662,11 @@ impl World {
         let setting = self.object(&Place::new(vdom, &SETTING, ""))?;
         let name = setting.text("default-user-password-policy");
         Some(name).filter(|name| !name.is_empty()).map(Box::from)
+    }
+
+    fn is_licensed(&self, claim: &Claim) -> bool {
+        let mut tokens = self.tokens.iter();
+        tokens.any(|token| token.vdom == claim.vdom && token.licence == Some(claim.licence))
     }
 
     fn neighbours(&self, of: Option<&Subnet>) -> Vec<Neighbour> {

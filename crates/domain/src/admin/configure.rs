@@ -25,7 +25,10 @@ pub(super) fn reads(place: &Place, edits: &[Edit]) -> Reads {
             ..Reads::default()
         }
     } else if place.table() == &FORTITOKEN {
-        Reads::tokens(TokenSerial::parse(place.key()))
+        Reads {
+            claim: token_entry::claim(place, edits),
+            ..Reads::tokens(TokenSerial::parse(place.key()))
+        }
     } else {
         let is_administrator = place.table() == &ADMIN;
         Reads {

@@ -109,6 +109,8 @@ pub enum Remark {
     New(TokenSerial),
     /// A user's mobile token has to be provisioned before that user can log in.
     Unprovisioned(TokenSerial),
+    /// A token of an imported licence stays in the virtual domain that has it.
+    Elsewhere(TokenSerial),
 }
 
 impl Remark {

@@ -146,21 +146,25 @@ pub(super) fn imported(
     // Named twice, a token that is here would be taken for a new one the second time.
     tokens.sort_unstable();
     tokens.dedup();
-    let changes = tokens.iter().map(|serial| match facts.take_token(*serial) {
-        Some(Owned { token, .. }) => Change::Token(Token {
-            licence: Some(licence),
-            ..token
-        }),
-        None => Change::Token(Token::imported(vdom, *serial, Some(licence))),
-    });
+    let (mut changes, mut remarks) = (Vec::new(), Vec::new());
+    for serial in tokens {
+        match facts.take_token(serial) {
+            Some(Owned { token, .. }) if token.vdom != vdom => {
+                remarks.push(Remark::Elsewhere(serial));
+            }
+            Some(Owned { token, .. }) => changes.push(Change::Token(Token {
+                licence: Some(licence),
+                ..token
+            })),
+            None => changes.push(Change::Token(Token::imported(vdom, serial, Some(licence)))),
+        }
+    }
+    let detail = format!("{} tokens", changes.len());
+    let action = "fortitoken-mobile.import";
     Plan {
-        changes: changes.collect(),
-        events: vec![context.changed(
-            vdom,
-            "fortitoken-mobile.import",
-            licence.as_str(),
-            &format!("{} tokens", tokens.len()),
-        )],
+        events: vec![context.changed(vdom, action, licence.as_str(), &detail)],
+        changes,
+        remarks,
         ..Plan::default()
     }
 }

@@ -5,9 +5,39 @@ use ident::{LicenceSerial, TokenSerial};
 use otp::{KeyUri, Kind, Window};
 
 use super::{AdminError, Change, Context, Edit, Facts, Manner, Owned, Plan, Remark, hardware};
+use crate::access::Realms;
 use crate::schema::{Access, Field, Object, Place, Value};
 use crate::token::{ActivationFailure, Stage, Token, TokenStatus};
 use crate::vdom::Vdom;
+
+/// A token that an entry names by its licence.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Who would have it.
+    pub vdom: Vdom,
+    /// The token.
+    pub token: TokenSerial,
+    /// The licence with which it is said to come.
+    pub licence: LicenceSerial,
+}
+
+/// What these edits claim.
+pub(super) fn claim(place: &Place, edits: &[Edit]) -> Option<Claim> {
+    Some(Claim {
+        vdom: place.vdom(),
+        token: TokenSerial::parse(place.key()).ok()?,
+        licence: edits.iter().find_map(licence)?,
+    })
+}
+
+fn licence(edit: &Edit) -> Option<LicenceSerial> {
+    match edit {
+        Edit::Set(field, value) if field.name == "license" => {
+            LicenceSerial::parse(value.as_text()?).ok()
+        }
+        _ => None,
+    }
+}
 
 pub(super) fn configure(
     place: &Place,
@@ -27,7 +57,7 @@ pub(super) fn configure(
             return Err(elsewhere(&token, context));
         }
         Some(Owned { token, .. }) => known(token, of_system, context),
-        None => unknown(vdom, serial, of_system, context)?,
+        None => unknown(vdom, serial, of_system, &facts, context)?,
     };
     for change in &mut plan.changes {
         if let Change::Token(token) = change {
@@ -103,17 +133,13 @@ fn unknown(
     vdom: Vdom,
     serial: TokenSerial,
     of_system: Vec<Edit>,
+    facts: &Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let licence = of_system.iter().find_map(|edit| match edit {
-        Edit::Set(field, value) if field.name == "license" => {
-            LicenceSerial::parse(value.as_text()?).ok()
-        }
-        _ => None,
-    });
+    let licence = of_system.iter().find_map(licence);
     let token = Token::imported(vdom, serial, licence);
     if token.is_mobile() {
-        if licence.is_none() {
+        if licence.is_none() || !may_claim(facts, context) {
             return Err(AdminError::MobileNotImported(serial));
         }
         let mut plan = Plan::of(Change::Token(token));
@@ -132,6 +158,12 @@ fn unknown(
         (None, Manner::Typed) => hardware::added(token, context),
         (None, Manner::Restored) => Plan::of(Change::Token(token)),
     })
+}
+
+/// Whoever has some virtual domains shows by what was imported there that a token may be theirs: a
+/// licence's serial is no secret, as its code is.
+fn may_claim(facts: &Facts, context: &Context<'_>) -> bool {
+    *context.realms == Realms::All || facts.is_licensed
 }
 
 /// The plan for a hardware token, with a seed from a configuration if it has none. Whatever the unit

@@ -317,7 +317,15 @@ impl Executor {
     pub(super) async fn tell(&self, report: Report) -> (String, bool) {
         let rendered = |outcome: Outcome<'_>| (outcome.render(self.zone), outcome.is_failure());
         match report {
-            Report::Imported { licence, tokens } => rendered(Outcome::Imported { licence, tokens }),
+            Report::Imported {
+                licence,
+                tokens,
+                elsewhere,
+            } => rendered(Outcome::Imported {
+                licence,
+                tokens,
+                elsewhere: &elsewhere,
+            }),
             Report::ServerRefused { token, error } => {
                 let known = error.known();
                 let request = if token.is_some() {

@@ -194,6 +194,10 @@ pub(super) async fn gather<T: Tx>(
         Some(subnet) => entries::clients_beside(tx, subnet).await?,
         None => Vec::new(),
     };
+    let is_licensed = match &reads.claim {
+        Some(claim) => records::is_licensed(tx, claim).await?,
+        None => false,
+    };
     Ok(Facts {
         users,
         tokens,
@@ -203,6 +207,7 @@ pub(super) async fn gather<T: Tx>(
         named,
         vdoms,
         holds,
+        is_licensed,
         neighbours,
         vdom_mode: settings.vdom_mode,
         default_policy,

@@ -1,6 +1,6 @@
 //! Users and tokens as rows.
 
-use domain::admin::{Named, Owned, Owner};
+use domain::admin::{Claim, Named, Owned, Owner};
 use domain::contact::Channel;
 use domain::name::{CanonicalName, Realm, UserName};
 use domain::password::PasswordHash;
@@ -709,10 +709,26 @@ pub(super) async fn put_spent<T: Tx>(
     .map(drop)
 }
 
+/// Whether the virtual domain has tokens of the licence, and the token was not here under another. A
+/// token that was removed keeps its licence.
+pub(super) async fn is_licensed<T: Tx>(tx: &mut T, claim: &Claim) -> Result<bool, SqlError> {
+    let row: Option<(i64,)> = tx
+        .row(
+            "SELECT 1 FROM token WHERE vdom = $1 AND licence = $2 AND NOT EXISTS (\
+             SELECT 1 FROM token WHERE serial = $3 AND licence <> $2) LIMIT 1",
+            &vals![
+                claim.vdom.as_str(),
+                claim.licence.as_str(),
+                claim.token.as_str()
+            ],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<(), SqlError> {
     tx.exec_one(
-        "UPDATE token SET stage = 'removed', status = 'active', comments = '', licence = NULL, \
-         code = NULL, link = NULL, expires = NULL, registration = NULL, os_version = NULL, \
+        "UPDATE token SET stage = 'removed', status = 'active', comments = '', code = NULL, link = NULL, expires = NULL, registration = NULL, os_version = NULL, \
          seed = NULL, foreign_seed = NULL WHERE serial = $1",
         &vals![serial.as_str()],
     )
