@@ -55,6 +55,7 @@ fn needs(verb: Verb) -> Needs {
         Verb::Import
         | Verb::Provision
         | Verb::Renew
+        | Verb::SendActivation
         | Verb::Poll
         | Verb::Sync
         | Verb::ActivateTokens
@@ -67,7 +68,8 @@ fn needs(verb: Verb) -> Needs {
         | Verb::LoginsOfUser
         | Verb::LoginsOfClient
         | Verb::LastLogins
-        | Verb::Outbox => Needs::Area(Area::Authentication, Right::Read),
+        | Verb::Outbox
+        | Verb::Deliveries => Needs::Area(Area::Authentication, Right::Read),
         Verb::Debug(_) | Verb::DebugLevel(_) | Verb::DebugCli | Verb::DebugInfo => Needs::Unit,
         Verb::Log(log) => needs_of_log(log),
         Verb::Keep(keeping) => needs_to_keep(keeping),

@@ -504,6 +504,11 @@ impl Session {
                 let token = arguments::serial(word)?;
                 Command::Execute(Operation::Renew { vdom, token })
             }
+            Verb::SendActivation => {
+                let token = arguments::serial(word)?;
+                let by = words.get(1).and_then(|word| arguments::method(word));
+                Command::Execute(Operation::SendActivation { vdom, token, by })
+            }
             Verb::Poll => Command::Poll(vdom),
             Verb::Sync => Command::Synchronise(arguments::synchronise(vdom, words)?),
             Verb::ActivateTokens => {
@@ -534,6 +539,12 @@ impl Session {
             Verb::Outbox => {
                 let vdom = self.context().only();
                 Command::Ask(Query::Outbox { vdom })
+            }
+            Verb::Deliveries => {
+                let vdom = self.context().only();
+                let last = words.first().map(|word| arguments::count(word));
+                let last = last.transpose()?.unwrap_or(LOGINS_SHOWN);
+                Command::Ask(Query::Deliveries { vdom, last })
             }
             Verb::Act(act) => return self.act(act, words, output),
             Verb::Log(log) => return self.log(log, words, output),

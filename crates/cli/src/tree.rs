@@ -108,6 +108,7 @@ pub(crate) enum Verb {
     Import,
     Provision,
     Renew,
+    SendActivation,
     Poll,
     Sync,
     TestToken,
@@ -125,6 +126,7 @@ pub(crate) enum Verb {
     LastLogins,
     Unlock,
     Outbox,
+    Deliveries,
     Act(Act),
     Log(Log),
     Keep(Keeping),
@@ -138,6 +140,7 @@ impl Verb {
             Self::Import
                 | Self::Provision
                 | Self::Renew
+                | Self::SendActivation
                 | Self::Sync
                 | Self::TestToken
                 | Self::ActivateTokens
@@ -173,6 +176,7 @@ impl Verb {
             | Self::Import
             | Self::Provision
             | Self::Renew
+            | Self::SendActivation
             | Self::Poll
             | Self::Sync
             | Self::TestToken
@@ -190,6 +194,7 @@ impl Verb {
             | Self::LastLogins
             | Self::Unlock
             | Self::Outbox
+            | Self::Deliveries
             | Self::Act(_)
             | Self::Keep(_) => true,
             Self::Log(log) => matches!(log, Log::Display | Log::Dump | Log::Verify),
@@ -457,6 +462,17 @@ const MOVE: Node = command(
     ],
 );
 
+/// By which way a code goes.
+pub(crate) const METHODS: &[Keyword] = &[
+    Keyword {
+        word: "email",
+        help: "By mail.",
+    },
+    Keyword {
+        word: "sms",
+        help: "By SMS.",
+    },
+];
 const TO: &[Keyword] = &[Keyword {
     word: "to",
     help: "Its new name follows.",
@@ -612,6 +628,19 @@ static EXECUTE: &[Node] = &[
                 Verb::Renew,
                 &[MOBILE_SERIAL],
             ),
+            command(
+                "send-activation",
+                "Send the activation code of a mobile token to its user again.",
+                Verb::SendActivation,
+                &[
+                    MOBILE_SERIAL,
+                    optional(
+                        "method",
+                        "email or sms; else as the user's entry says.",
+                        Kind::Keyword(METHODS),
+                    ),
+                ],
+            ),
         ],
     ),
     actions::PING,
@@ -717,12 +746,20 @@ static DIAGNOSE: &[Node] = &[
     group(
         "outbox",
         "What waits to be sent.",
-        &[command(
-            "list",
-            "Show requests and mails that wait.",
-            Verb::Outbox,
-            &[],
-        )],
+        &[
+            command(
+                "list",
+                "Show requests and messages that wait.",
+                Verb::Outbox,
+                &[],
+            ),
+            command(
+                "history",
+                "Show what became of the latest messages to people.",
+                Verb::Deliveries,
+                &[optional("number", "How many (1 - 1000).", Kind::Word)],
+            ),
+        ],
     ),
     actions::RADIUS,
     actions::SECURITY,

@@ -45,6 +45,7 @@ transcripts! {
     authservers
     configure_clients
     clock
+    delivery
     diagnose_debug
     diagnose_logins
     diagnose_radius

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::access::{Authority, Realms};
 use crate::audit::{Actor, Event};
-use crate::contact::{Address, Contact};
+use crate::contact::{Address, Channel, Contact};
 use crate::intake::NewHardware;
 use crate::name::{CanonicalName, UserName};
 use crate::schema::{Field, Object, Place, Subnet, Table, VDOM, Value};
@@ -101,6 +101,15 @@ pub enum Operation {
         vdom: Vdom,
         /// The token.
         token: TokenSerial,
+    },
+    /// `execute fortitoken-mobile send-activation`: the code that waits goes to the person again.
+    SendActivation {
+        /// Where the administrator stands.
+        vdom: Vdom,
+        /// The token.
+        token: TokenSerial,
+        /// By this way; by the person's own for `None`.
+        by: Option<Channel>,
     },
     /// `execute fortitoken activate`: the seeds of hardware tokens are fetched.
     ActivateHardware {
@@ -482,6 +491,7 @@ impl Operation {
             | Self::Import { vdom, .. }
             | Self::Provision { vdom, .. }
             | Self::Renew { vdom, .. }
+            | Self::SendActivation { vdom, .. }
             | Self::ActivateHardware { vdom, .. }
             | Self::AddHardware { vdom, .. }
             | Self::ImportHardware { vdom, .. }
@@ -516,7 +526,9 @@ impl Operation {
                     ..Reads::default()
                 }
             }
-            Self::Provision { token, .. } | Self::Renew { token, .. } => Reads::tokens([*token]),
+            Self::Provision { token, .. }
+            | Self::Renew { token, .. }
+            | Self::SendActivation { token, .. } => Reads::tokens([*token]),
             Self::Unlock(name) => Reads {
                 users: vec![name.clone()],
                 ..Reads::default()
@@ -567,6 +579,9 @@ pub fn apply(
         Operation::Import { vdom, code } => Ok(supply::import(vdom, code, &context)),
         Operation::Provision { vdom, token } => supply::provision(vdom, token, facts, &context),
         Operation::Renew { vdom, token } => supply::renew(vdom, token, facts, &context),
+        Operation::SendActivation { vdom, token, by } => {
+            supply::send_activation(vdom, token, by, facts, &context)
+        }
         Operation::ActivateHardware { vdom, tokens } => {
             hardware::activate(vdom, tokens, facts, &context)
         }

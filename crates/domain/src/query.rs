@@ -7,6 +7,7 @@ use ident::{ProductSerial, TokenSerial};
 use otp::Drift;
 
 use crate::admin::Message;
+use crate::audit::{ActivationStage, Event, What};
 use crate::event_log::Search;
 use crate::explain::Finding;
 use crate::login::{Origin, Spend};
@@ -41,7 +42,7 @@ pub enum Query {
     },
     /// Logins, the latest last: rows are [`LoginRow`]s.
     Logins(Logins),
-    /// The event log, the latest first: rows are [`Event`](crate::audit::Event)s.
+    /// The event log, the latest first: rows are [`Event`]s.
     Log(LogPage),
     /// What this unit is, asked from a virtual domain: one [`SystemStatus`].
     SystemStatus(Vdom),
@@ -49,6 +50,13 @@ pub enum Query {
     Outbox {
         /// Of this virtual domain; of all for `None`.
         vdom: Option<Vdom>,
+    },
+    /// What became of messages to people, the latest last: rows are [`DeliveryRow`]s.
+    Deliveries {
+        /// In this virtual domain; in all for `None`.
+        vdom: Option<Vdom>,
+        /// How many at most, counted from the latest.
+        last: u32,
     },
 }
 
@@ -250,6 +258,62 @@ pub struct OutboxRow {
     pub attempts: u32,
     /// What the last attempt failed with.
     pub last_error: Option<Box<str>>,
+}
+
+/// A message to a person, and what became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeliveryRow {
+    /// The event's number.
+    pub number: i64,
+    /// When.
+    pub at: Timestamp,
+    /// In which virtual domain.
+    pub vdom: Vdom,
+    /// What it was; never the code.
+    pub about: Box<str>,
+    /// Why it did not get through, if it did not.
+    pub failure: Option<Box<str>>,
+}
+
+impl DeliveryRow {
+    /// What an event says of a message, if it is of one.
+    pub fn of(number: i64, event: &Event) -> Option<Self> {
+        let (vdom, about, failure) = match &event.what {
+            What::Activation {
+                vdom,
+                token,
+                owner,
+                stage,
+                detail,
+                ..
+            } => {
+                let user = owner.as_ref().map_or("nobody", CanonicalName::bare);
+                let about = format!("activation code of {token} for {user}");
+                match stage {
+                    ActivationStage::CodeSent => (*vdom, format!("{about} to {detail}"), None),
+                    ActivationStage::CodeNotSent => (*vdom, about, Some(detail.clone())),
+                    _ => return None,
+                }
+            }
+            What::CodeSent {
+                person,
+                channel,
+                failure,
+                ..
+            } => {
+                let about = format!("code for a login of {} by {channel}", person.bare());
+                (person.realm().vdom(), about, failure.clone())
+            }
+            _ => return None,
+        };
+        Some(Self {
+            number,
+            at: event.at,
+            vdom,
+            about: about.into(),
+            failure,
+        })
+    }
 }
 
 /// A message in words, without the licence code, which lets its bearer in.

@@ -621,7 +621,8 @@ fn asked(message: &Message) -> Asked {
     match message {
         Message::ActivateLicence { .. } => Asked::Import,
         Message::ActivateHardware { .. } => Asked::Activate,
-        Message::Provision { .. } | Message::ActivationCode { .. } => Asked::Provision,
+        Message::Provision { .. } => Asked::Provision,
+        Message::ActivationCode { .. } => Asked::Send,
     }
 }
 

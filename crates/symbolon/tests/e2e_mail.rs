@@ -226,6 +226,11 @@ fn symptom_14_a_mailbox_that_does_not_exist_is_not_tried_again() {
         home.field(&token, "activation-code")
     );
     assert_eq!(home.console("diagnose outbox list").ok(), "");
+    let shown = home.console("diagnose outbox history").ok();
+    assert!(
+        shown.contains("not sent  activation code") && shown.contains("no such user here"),
+        "{shown}"
+    );
     assert!(server.is_empty());
     up.stop();
 }
@@ -275,6 +280,33 @@ fn symptom_14_an_expired_mail_password_is_named_and_the_mail_goes_once_it_is_rig
     until("the outbox is empty", || {
         home.console("diagnose outbox list").ok().is_empty()
     });
+    up.stop();
+}
+
+#[test]
+fn symptom_14_the_code_goes_again_as_it_is_and_what_became_of_it_is_shown() {
+    let (home, up, port, token) = system("");
+    assign(&home, &token).refused();
+    let code = home.field(&token, "activation-code");
+    let again = format!("execute fortitoken-mobile send-activation {token}");
+    let said = home.console(&again).refused();
+    assert!(
+        said.contains("send activation code error: no answer") && said.contains("refused"),
+        "{said}"
+    );
+    let waiting = home.console("diagnose outbox list").ok();
+    assert_eq!(waiting.matches("activation mail").count(), 1, "{waiting}");
+
+    let server = MailServer::start(&home, port, &[]);
+    let said = home.console(&again).ok();
+    assert!(said.contains(&format!("sent to {ALICE}")), "{said}");
+    let mail = server.nth(1);
+    assert!(String::from_utf8_lossy(&mail).contains(&code));
+    assert_eq!(home.field(&token, "activation-code"), code);
+    assert_eq!(home.console("diagnose outbox list").ok(), "");
+    let shown = home.console("diagnose outbox history").ok();
+    let line = format!("sent  activation code of {token} for alice to {ALICE}");
+    assert!(shown.contains(&line) && !shown.contains(&code), "{shown}");
     up.stop();
 }
 

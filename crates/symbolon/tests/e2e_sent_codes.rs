@@ -157,6 +157,11 @@ fn a_code_that_cannot_be_sent_is_on_record_with_its_cause() {
         "{}",
         log()
     );
+    let shown = home.console("diagnose outbox history").ok();
+    assert!(
+        shown.contains("not sent  code for a login of alice by mail"),
+        "{shown}"
+    );
     // A client that appends codes cannot be asked for one.
     home.radius_client("vpn", CLIENT, "set code-position after-password");
     assert_eq!(vpn.ask("alice", PASSWORD), Answer::Reject);

@@ -141,6 +141,8 @@ impl Chapter {
             | AdminError::TokenElsewhere(_)
             | AdminError::TokenUnavailable(_)
             | AdminError::NotMobile(_)
+            | AdminError::NoCode(_)
+            | AdminError::NoAddress(_)
             | AdminError::NotHardware(_)
             | AdminError::HasSeed(_)
             | AdminError::SeedOfOther(_)
@@ -291,6 +293,8 @@ fn of_tokens() -> Vec<AdminError> {
             AdminError::TokenElsewhere(hardware),
             AdminError::TokenUnavailable(hardware),
             AdminError::NotMobile(hardware),
+            AdminError::NoCode(mobile),
+            AdminError::NoAddress(mobile),
             AdminError::NotHardware(mobile),
             AdminError::HasSeed(hardware),
             AdminError::SeedOfOther(hardware),

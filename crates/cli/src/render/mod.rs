@@ -36,7 +36,7 @@ pub use network::{
     Closed, Echo, PingTally, date, ping_denied, ping_head, ping_unsent, stands_for, telnet_closed,
     telnet_connected, telnet_failed, telnet_received, telnet_trying, time, unresolved,
 };
-pub use outbox::outbox_row;
+pub use outbox::{delivery, outbox_row};
 pub use outcome::{Activation, Outcome, Request, refusal};
 pub use qr::Qr;
 pub use radius::{

@@ -1,6 +1,6 @@
-//! `diagnose outbox list`.
+//! `diagnose outbox list | history`.
 
-use domain::query::OutboxRow;
+use domain::query::{DeliveryRow, OutboxRow};
 
 use super::printable;
 
@@ -21,4 +21,20 @@ pub fn outbox_row(row: &OutboxRow) -> String {
         "{number}  {created}  {attempts} attempt{plural}  {}\n{error}",
         printable(about)
     )
+}
+
+/// A message to a person: one line, and why it did not get through.
+pub fn delivery(row: &DeliveryRow) -> String {
+    let DeliveryRow {
+        number,
+        at,
+        about,
+        failure,
+        ..
+    } = row;
+    let (state, why) = match failure {
+        None => ("sent", String::new()),
+        Some(why) => ("not sent", format!("    cause: {}\n", printable(why))),
+    };
+    format!("{number}  {at}  {state}  {}\n{why}", printable(about))
 }

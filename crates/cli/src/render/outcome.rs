@@ -31,6 +31,11 @@ pub enum Outcome<'a> {
         /// Until when its code is valid.
         expires: Timestamp,
     },
+    /// An activation code was sent again.
+    Sent {
+        /// Where it went.
+        to: &'a str,
+    },
     /// A token was provisioned, and the administrator tells the person.
     Shown(Activation<'a>),
     /// A token that nobody has was unlocked.
@@ -114,6 +119,8 @@ pub enum Request {
     Import,
     /// `execute fortitoken-mobile provision` and `renew`.
     Provision,
+    /// `execute fortitoken-mobile send-activation`.
+    Send,
     /// `execute fortitoken-mobile poll`.
     Poll,
     /// `execute fortitoken activate`.
@@ -145,6 +152,7 @@ impl Outcome<'_> {
             | Self::Waiting { .. } => true,
             Self::Imported { .. }
             | Self::Mailed { .. }
+            | Self::Sent { .. }
             | Self::Shown(_)
             | Self::Renewed(_)
             | Self::Polled { .. }
@@ -174,6 +182,7 @@ impl Outcome<'_> {
                 zone.long(*expires),
                 printable(to)
             ),
+            Self::Sent { to } => format!("The activation code was sent to {}.\n", printable(to)),
             Self::Shown(activation) => activation.render(zone),
             Self::Renewed(token) => format!("token {token}: new\n"),
             Self::Polled { asked, activated } => {
@@ -259,6 +268,7 @@ impl Request {
         match self {
             Self::Import => "import fortitoken license",
             Self::Provision => "provision fortitoken",
+            Self::Send => "send activation code",
             Self::Poll => "poll fortitoken",
             Self::Activate => "activate fortitoken",
         }

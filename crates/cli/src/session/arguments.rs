@@ -1,5 +1,6 @@
 //! Arguments of commands: words become values, or the line is refused.
 
+use domain::contact::Channel;
 use domain::name::{CanonicalName, Realm};
 use domain::vdom::Vdom;
 use ident::{LicenceCode, ParseError, TokenSerial};
@@ -7,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{Synchronise, TestToken};
 use crate::complaint::Complaint;
+use crate::tree::METHODS;
 
 /// The most that may be asked for: more belongs into the event log.
 const LOGINS_MAX: u32 = 1_000;
@@ -30,6 +32,13 @@ pub(super) fn count(word: &str) -> Result<u32, Complaint> {
         .ok()
         .filter(|count| (1..=LOGINS_MAX).contains(count));
     count.ok_or_else(|| Complaint::value(word, format!("a number from 1 to {LOGINS_MAX}")))
+}
+
+/// The way that a word of [`METHODS`] begins.
+pub(super) fn method(word: &str) -> Option<Channel> {
+    let mut methods = METHODS.iter();
+    let method = methods.find(|it| it.word.starts_with(word))?;
+    Channel::parse(method.word)
 }
 
 pub(super) fn level(word: &str) -> Result<i32, Complaint> {

@@ -2,6 +2,7 @@
 
 use cli::render::{LogLines, Zone};
 use domain::audit::{ActivationStage, Actor, Event, Leave, What};
+use domain::contact::Channel;
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
 use domain::query::LogPage;
@@ -90,6 +91,31 @@ pub(crate) fn events(now: Timestamp) -> Vec<Event> {
         .zip(kinds)
         .map(|(at, what)| Event { at, what })
         .collect()
+}
+
+/// What became of some messages to people.
+pub(crate) fn messages(now: Timestamp) -> Vec<Event> {
+    let activation = |stage, detail: &str| What::Activation {
+        vdom: Vdom::ROOT,
+        actor: admin(),
+        token: TokenSerial::parse("FTKMOB4BA4BE9B84").unwrap(),
+        owner: Some(alice()),
+        stage,
+        detail: detail.into(),
+    };
+    let login = |failure: Option<&str>| What::CodeSent {
+        person: alice(),
+        origin: origin(),
+        channel: Channel::Sms,
+        failure: failure.map(Box::from),
+    };
+    let kinds = [
+        activation(ActivationStage::CodeNotSent, "no mail server is configured"),
+        activation(ActivationStage::CodeSent, "alice@example.com"),
+        login(None),
+        login(Some("SMS server: 503")),
+    ];
+    kinds.map(|what| Event { at: now, what }).into()
 }
 
 /// What became of the log when an administrator had it deleted.

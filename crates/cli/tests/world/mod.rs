@@ -7,17 +7,19 @@ use cli::render::{self, Activation, Listing, Outcome, Part, Qr, Request, Zone};
 use cli::{Action, Command, Completion, Keys, Output, Session, Step, Synchronise, TestToken};
 use domain::access::Authority;
 use domain::admin::{
-    self, AdminError, Change, Claim, Entropy, Facts, Held, Holds, Message, Named, Neighbour,
-    Operation, Owned, Owner, Phone, Plan, Polled, Reads, Remark, Supplied, Use, Uses, UsesOf,
+    self, AdminError, Change, Claim, Delivery, Entropy, Facts, Held, Holds, Message, Named,
+    Neighbour, Operation, Owned, Owner, Phone, Plan, Polled, Reads, Remark, Supplied, Use, Uses,
+    UsesOf,
 };
 use domain::advice::Advice;
 use domain::audit::Event;
+use domain::contact::Channel;
 use domain::explain::Finding;
 use domain::login::{Origin, Spend};
 use domain::name::{CanonicalName, Realm};
 use domain::query::{
-    self, LoginRow, Logins, OutboxRow, Query, Refused, ServerReach, SystemStatus, TokenRow,
-    TokenTotals, Verdict, Whose,
+    self, DeliveryRow, LoginRow, Logins, OutboxRow, Query, Refused, ServerReach, SystemStatus,
+    TokenRow, TokenTotals, Verdict, Whose,
 };
 use domain::reason::Reason;
 use domain::schema::{
@@ -197,6 +199,10 @@ impl World {
                 String::new()
             }
             ("debug", text) => self.debug(text),
+            ("messages-leave", _) => {
+                self.events.extend(log::messages(self.now));
+                String::new()
+            }
             ("profile", fields) => {
                 self.authority = administrators::limited(fields);
                 self.session.set_vdom_mode(self.vdom_mode());
@@ -313,8 +319,15 @@ impl World {
             Operation::ActivateHardware { tokens, .. } => tokens.clone(),
             _ => Vec::new(),
         };
+        let sent = match &operation {
+            Operation::SendActivation { token, by, .. } => Some((*token, *by)),
+            _ => None,
+        };
         if let Err(error) = self.apply(operation) {
             return render::refusal(error);
+        }
+        if let Some((token, by)) = sent {
+            return self.sent(token, by);
         }
         if !hardware.is_empty() {
             return self.activated(&hardware);
@@ -369,6 +382,18 @@ impl World {
                 })
             }
         }
+    }
+
+    fn sent(&mut self, token: TokenSerial, by: Option<Channel>) -> String {
+        let contact = self.owned(token).owner.unwrap().contact;
+        let to = by.map_or_else(|| contact.for_activation(), |by| contact.at(by));
+        let to = to.unwrap();
+        let delivery = Delivery::Sent {
+            to: to.as_str().into(),
+        };
+        self.apply(Operation::Delivered { token, delivery })
+            .unwrap();
+        said(&Outcome::Sent { to: to.as_str() })
     }
 
     fn provisioned(&self, token: TokenSerial) -> String {
@@ -469,6 +494,14 @@ impl World {
                     last_end: Some(Ending::Reboot),
                 };
                 render::system_status(&status, Zone::ahead_by(|_| Span::from_hours(2)))
+            }
+            Query::Deliveries { last, .. } => {
+                let rows = (1..)
+                    .zip(&self.events)
+                    .filter_map(|(number, event)| DeliveryRow::of(number, event));
+                let rows: Vec<DeliveryRow> = rows.collect();
+                let shown = rows.len().saturating_sub(*last as usize);
+                rows[shown..].iter().map(render::delivery).collect()
             }
             Query::Outbox { .. } => self.outbox.iter().map(render::outbox_row).collect(),
             Query::Entries { .. } => unreachable!("entries are listed"),

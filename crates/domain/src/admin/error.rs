@@ -186,6 +186,12 @@ pub enum AdminError {
     /// Only mobile tokens are provisioned.
     #[error("{0} is a hardware token; only mobile tokens are provisioned")]
     NotMobile(TokenSerial),
+    /// No activation code of the token is valid.
+    #[error("token {0} waits for no activation: there is no code to send")]
+    NoCode(TokenSerial),
+    /// Nobody has the token, or there is no address of whoever has it.
+    #[error("there is nowhere to send the code of token {0}")]
+    NoAddress(TokenSerial),
     /// Only hardware tokens are activated from here.
     #[error("{0} is a mobile token; only hardware tokens are activated with the token server")]
     NotHardware(TokenSerial),
@@ -254,6 +260,8 @@ impl AdminError {
             Self::Incomplete { .. } => -56,
             Self::Denied { .. } | Self::FixedProfile(_) => -37,
             Self::NotMobile(_)
+            | Self::NoCode(_)
+            | Self::NoAddress(_)
             | Self::NotHardware(_)
             | Self::HasSeed(_)
             | Self::SeedOfOther(_)
@@ -353,6 +361,8 @@ impl AdminError {
             Self::NotMobile(token) => {
                 format!("for hardware tokens: execute fortitoken activate {token}")
             }
+            Self::NoCode(token) => format!("execute fortitoken-mobile provision {token}"),
+            Self::NoAddress(token) => no_address(*token),
             Self::NotHardware(token) => {
                 format!("for mobile tokens: execute fortitoken-mobile provision {token}")
             }
@@ -394,5 +404,12 @@ fn another_token(owner: &UserName) -> String {
     };
     format!(
         "take another token, or first: config {table} / edit \"{owner}\" / unset two-factor / unset fortitoken"
+    )
+}
+
+fn no_address(token: TokenSerial) -> String {
+    format!(
+        "config user local / edit NAME / set email-to ADDRESS, or: set sms-phone NUMBER; \
+         the code itself: show user fortitoken {token}"
     )
 }

@@ -50,6 +50,7 @@ fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
         Operation::Import { vdom, .. }
         | Operation::Provision { vdom, .. }
         | Operation::Renew { vdom, .. }
+        | Operation::SendActivation { vdom, .. }
         | Operation::ActivateHardware { vdom, .. }
         | Operation::AddHardware { vdom, .. }
         | Operation::ImportHardware { vdom, .. } => Some((&FORTITOKEN, *vdom)),

@@ -8,6 +8,7 @@ use super::{
     Supplied,
 };
 use crate::audit::{ActivationStage, Event, What};
+use crate::contact::Channel;
 use crate::name::CanonicalName;
 use crate::schema::FORTITOKEN;
 use crate::security::Profile;
@@ -53,6 +54,32 @@ pub(super) fn renew(
             events: vec![context.changed(vdom, "fortitoken-mobile.renew", serial.as_str(), "new")],
             ..Plan::default()
         },
+    })
+}
+
+/// The code stays as it is, and so does the moment at which it expires.
+pub(super) fn send_activation(
+    vdom: Vdom,
+    serial: TokenSerial,
+    by: Option<Channel>,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Result<Plan, AdminError> {
+    let Owned { token, owner, .. } = known_mobile(vdom, serial, &mut facts)?;
+    match token.stage {
+        Stage::Provisioning(waiting) if waiting.expires > context.now => {}
+        _ => return Err(AdminError::NoCode(serial)),
+    }
+    let message = owner.and_then(|owner| letter(vdom, serial, &owner, by));
+    Ok(Plan {
+        events: vec![context.changed(
+            vdom,
+            "fortitoken-mobile.send-activation",
+            serial.as_str(),
+            by.map_or("", Channel::word),
+        )],
+        messages: vec![message.ok_or(AdminError::NoAddress(serial))?],
+        ..Plan::default()
     })
 }
 
@@ -201,14 +228,20 @@ fn waiting(owned: Owned, answer: Supplied, context: &Context<'_>) -> Plan {
             ..owned.token
         })],
         events: vec![context.activation(vdom, serial, owner, ActivationStage::CodeMade, "")],
-        messages: letter(vdom, serial, owned.owner).into_iter().collect(),
+        messages: owned
+            .owner
+            .and_then(|owner| letter(vdom, serial, &owner, None))
+            .into_iter()
+            .collect(),
         ..Plan::default()
     }
 }
 
-fn letter(vdom: Vdom, token: TokenSerial, owner: Option<Owner>) -> Option<Message> {
-    let owner = owner?;
-    let to = owner.contact.for_activation()?;
+fn letter(vdom: Vdom, token: TokenSerial, owner: &Owner, by: Option<Channel>) -> Option<Message> {
+    let to = match by {
+        Some(channel) => owner.contact.at(channel)?,
+        None => owner.contact.for_activation()?,
+    };
     Some(Message::ActivationCode {
         vdom,
         token,

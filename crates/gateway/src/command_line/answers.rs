@@ -9,8 +9,8 @@ use domain::audit::{Actor, What};
 use domain::explain::Finding;
 use domain::name::{CanonicalName, Realm};
 use domain::query::{
-    self, LoginRow, Logins, OutboxRow, Query, Refused, SystemStatus, TokenRow, TokenTotals,
-    Verdict, Whose,
+    self, DeliveryRow, LoginRow, Logins, OutboxRow, Query, Refused, SystemStatus, TokenRow,
+    TokenTotals, Verdict, Whose,
 };
 use domain::schema::{FORTITOKEN, LOCAL, Object, Place, Shape, Table};
 use domain::time::Timestamp;
@@ -27,7 +27,7 @@ use crate::interfaces;
 /// Rows that are fetched at once: output begins early and memory stays small.
 const PAGE: i64 = 500;
 
-/// Events that a search for logins looks through at most, newest first: some seconds of work. Who
+/// Events that a search for logins or messages looks through at most, newest first: some seconds of work. Who
 /// looks for older ones asks the event log.
 const LOGINS_SEARCHED_MAX: i64 = 200_000;
 
@@ -221,6 +221,7 @@ impl Executor {
             Query::Logins(logins) => self.logins(&logins, printer).await,
             Query::SystemStatus(vdom) => self.system_status(vdom, now, printer).await,
             Query::Outbox { vdom } => self.outbox(vdom, printer).await,
+            Query::Deliveries { vdom, last } => self.deliveries(vdom, last, printer).await,
             // Entries are listed.
             Query::Entries { .. } => Ok(()),
         };
@@ -308,6 +309,35 @@ impl Executor {
                 last_error: waiting.last_error.map(Into::into),
             };
             printer.print(render::outbox_row(&row)).await?;
+        }
+        Ok(())
+    }
+
+    async fn deliveries(
+        &self,
+        vdom: Option<Vdom>,
+        last: u32,
+        printer: &Printer,
+    ) -> Result<(), Cut> {
+        let wanted = usize::try_from(last).unwrap_or(usize::MAX);
+        let (mut rows, mut before) = (Vec::new(), i64::MAX);
+        while rows.len() < wanted {
+            let page = self
+                .store
+                .deliveries_before(before, LOGINS_SEARCHED_MAX, PAGE)
+                .await?;
+            let Some(oldest) = page.last() else {
+                break;
+            };
+            before = oldest.id;
+            let page = page
+                .iter()
+                .filter_map(|recorded| DeliveryRow::of(recorded.id, &recorded.event))
+                .filter(|row| vdom.is_none_or(|vdom| row.vdom == vdom));
+            rows.extend(page.take(wanted - rows.len()));
+        }
+        for row in rows.iter().rev() {
+            printer.print(render::delivery(row)).await?;
         }
         Ok(())
     }

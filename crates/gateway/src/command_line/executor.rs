@@ -355,7 +355,7 @@ impl Executor {
                 token,
                 letter: None,
             } => (self.shown(token).await, false),
-            Report::Sent { to } => (format!("The activation code was sent to {to}.\n"), false),
+            Report::Sent { to } => rendered(Outcome::Sent { to: to.as_str() }),
             Report::NotSent { token, why } => self.not_sent(token, &why).await,
             Report::Activated(activated) => {
                 let told = activated.into_iter().map(|(token, outcome)| match outcome {

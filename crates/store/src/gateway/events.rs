@@ -225,6 +225,24 @@ pub(super) async fn logins_before<T: Tx>(
     .await
 }
 
+/// What became of messages to people, newest first: in events with numbers below `before`, of which the
+/// latest `looked_at` are looked at.
+pub(super) async fn deliveries_before<T: Tx>(
+    tx: &mut T,
+    before: i64,
+    looked_at: i64,
+    limit: i64,
+) -> Result<Vec<Recorded>, SqlError> {
+    tx.rows(
+        select_events!(
+            "WHERE id < $1 AND id >= (SELECT max(id) FROM event) - $2 AND (kind = 18 OR \
+             (kind = 13 AND action IN ('code-sent', 'code-not-sent'))) ORDER BY id DESC LIMIT $3"
+        ),
+        &vals![before, looked_at, limit],
+    )
+    .await
+}
+
 /// The explanations of refusals with numbers from `from` to `to`.
 pub(super) async fn explanations<T: Tx>(
     tx: &mut T,

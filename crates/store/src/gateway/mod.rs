@@ -573,6 +573,22 @@ impl GatewayStore {
         self.read(queries::LoginsBefore { before, limit }).await
     }
 
+    /// Up to `limit` events with numbers below `before` that say what became of messages to people,
+    /// newest first; only the latest `looked_at` events are looked at.
+    pub async fn deliveries_before(
+        &self,
+        before: i64,
+        looked_at: i64,
+        limit: i64,
+    ) -> Result<Vec<Recorded>, Undecided> {
+        self.read(queries::DeliveriesBefore {
+            before,
+            looked_at,
+            limit,
+        })
+        .await
+    }
+
     /// What the refusals with numbers from `from` to `to` turned out to be.
     pub async fn explanations(&self, from: i64, to: i64) -> Result<Vec<Recorded>, Undecided> {
         self.read(queries::Explanations { from, to }).await

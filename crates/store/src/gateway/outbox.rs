@@ -57,6 +57,14 @@ pub(super) async fn put<T: Tx>(
         )
         .await?;
     }
+    if let Message::ActivationCode { .. } = message {
+        // One that still waits would come after it with the same code, or a dead one.
+        tx.exec(
+            "DELETE FROM outbox WHERE kind IN ($1, $2) AND subject = $3",
+            &vals![ACTIVATION_MAIL, ACTIVATION_SMS, &subject],
+        )
+        .await?;
+    }
     let id = memory::mark(tx, NUMBERED).await?.unwrap_or(0) + 1;
     memory::set_mark(tx, NUMBERED, id).await?;
     tx.exec_one(

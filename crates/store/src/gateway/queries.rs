@@ -127,6 +127,12 @@ question! {
 }
 
 question! {
+    /// What became of messages to people, in events before one, newest first.
+    DeliveriesBefore { before: i64, looked_at: i64, limit: i64 } -> Vec<Recorded>,
+    |self, tx| events::deliveries_before(tx, self.before, self.looked_at, self.limit).await
+}
+
+question! {
     /// What refusals turned out to be: the explanations of events in this range.
     Explanations { from: i64, to: i64 } -> Vec<Recorded>,
     |self, tx| events::explanations(tx, self.from, self.to).await
