@@ -58,6 +58,7 @@ types! {
     ACCT_STATUS_TYPE = 40, "Acct-Status-Type", "RFC 2866 section 5.1";
     ACCT_SESSION_ID = 44, "Acct-Session-Id", "RFC 2866 section 5.5";
     EVENT_TIMESTAMP = 55, "Event-Timestamp", "RFC 2869 section 5.3";
+    CHAP_CHALLENGE = 60, "CHAP-Challenge", "RFC 2865 section 5.40";
     NAS_PORT_TYPE = 61, "NAS-Port-Type", "RFC 2865 section 5.41";
     PROMPT = 76, "Prompt", "RFC 2869 section 5.10";
     CONNECT_INFO = 77, "Connect-Info", "RFC 2869 section 5.11";
@@ -82,6 +83,34 @@ impl VendorType {
         vendor: 12_356,
         kind: 1,
     };
+
+    /// MS-CHAP-Challenge (RFC 2548 section 2.1.2).
+    pub const MS_CHAP_CHALLENGE: Self = Self::of_microsoft(11);
+    /// MS-MPPE-Encryption-Policy (RFC 2548 section 2.4.4).
+    pub const MS_MPPE_ENCRYPTION_POLICY: Self = Self::of_microsoft(7);
+    /// MS-MPPE-Encryption-Types (RFC 2548 section 2.4.5).
+    pub const MS_MPPE_ENCRYPTION_TYPES: Self = Self::of_microsoft(8);
+    /// MS-MPPE-Send-Key (RFC 2548 section 2.4.2).
+    pub const MS_MPPE_SEND_KEY: Self = Self::of_microsoft(16);
+    /// MS-MPPE-Recv-Key (RFC 2548 section 2.4.3).
+    pub const MS_MPPE_RECV_KEY: Self = Self::of_microsoft(17);
+    /// MS-CHAP2-Response (RFC 2548 section 2.3.2).
+    pub const MS_CHAP2_RESPONSE: Self = Self::of_microsoft(25);
+    /// MS-CHAP2-Success (RFC 2548 section 2.3.3).
+    pub const MS_CHAP2_SUCCESS: Self = Self::of_microsoft(26);
+
+    const fn of_microsoft(kind: u8) -> Self {
+        Self { vendor: 311, kind }
+    }
+
+    /// The value of the vendor's attribute that a Vendor-Specific holds, if it holds this one alone
+    /// (RFC 2865 section 5.26).
+    pub fn value_in(self, vendor_specific: &[u8]) -> Option<&[u8]> {
+        let (vendor, rest) = vendor_specific.split_first_chunk()?;
+        let (&[kind, length], value) = rest.split_first_chunk()?;
+        let is_it = u32::from_be_bytes(*vendor) == self.vendor && kind == self.kind;
+        (is_it && usize::from(length) == rest.len()).then_some(value)
+    }
 }
 
 impl fmt::Display for Type {

@@ -1,6 +1,8 @@
 //! RADIUS packets to values and back: RFC 2865, 2866, 2869, 3579, 5080 and 5997, hardened against
 //! CVE-2024-3596.
 //!
+//! CHAP (RFC 1994) and MS-CHAPv2 (RFC 2759, 2548, 3079) are checked in [`chap`] and [`mschapv2`].
+//!
 //! Nothing here opens a socket, reads a clock or draws random octets. A server goes
 //!
 //! ```text
@@ -18,7 +20,10 @@
 
 mod attribute;
 mod authenticator;
+pub mod chap;
 pub mod duplicates;
+mod mppe;
+pub mod mschapv2;
 mod packet;
 mod password;
 mod reply;
@@ -28,6 +33,7 @@ mod server;
 
 pub use attribute::{AttributeError, MAX_VALUE_LENGTH, MAX_VENDOR_VALUE_LENGTH, Type, VendorType};
 pub use authenticator::MessageAuthenticator;
+pub use mppe::Salt;
 pub use packet::{
     Attributes, Authenticator, Code, Identifier, MAX_ATTRIBUTES, MAX_LENGTH, MIN_LENGTH, Packet,
     ParseError,
@@ -37,6 +43,6 @@ pub use reply::{Prompt, Reply, TooLarge};
 pub use request::{ReplyError, Request, verify_reply};
 pub use secret::{EmptySecret, Secret};
 pub use server::{
-    AccessRequest, AccessRequestError, AccountingRequest, AccountingRequestError, StatusServer,
-    StatusServerError,
+    AccessRequest, AccessRequestError, AccountingRequest, AccountingRequestError, Credentials,
+    StatusServer, StatusServerError,
 };

@@ -3,6 +3,8 @@
 use thiserror::Error;
 
 use crate::attribute::{self, Encoded, MAX_VALUE_LENGTH};
+use crate::mppe::{self, Salt};
+use crate::mschapv2::Success;
 use crate::packet::{Code, MAX_LENGTH, MIN_LENGTH, Packet};
 use crate::{AttributeError, Secret, Type, VendorType};
 
@@ -15,6 +17,11 @@ const RESERVED: [Type; 3] = [
     Type::PROXY_STATE,
     Type::USER_PASSWORD,
 ];
+
+/// RFC 2548 section 2.4.4: the tunnel may be encrypted.
+const ENCRYPTION_ALLOWED: [u8; 4] = 1_u32.to_be_bytes();
+/// RFC 2548 section 2.4.5: with 128 bits, which the keys have.
+const RC4_128: [u8; 4] = 4_u32.to_be_bytes();
 
 /// Whether the client shows what the user types at a challenge (RFC 2869 section 5.10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +102,36 @@ impl Reply {
         value: &[u8],
     ) -> Result<Self, AttributeError> {
         self.attributes.push_vendor(kind, value)?;
+        Ok(self)
+    }
+
+    /// Adds what an MS-CHAPv2 client needs: the server's proof, and the keys of the tunnel, hidden for
+    /// the reply to `request` (RFC 2548 sections 2.3.3 and 2.4).
+    pub fn mschapv2(
+        mut self,
+        success: &Success,
+        request: &Packet<'_>,
+        secret: &Secret,
+        salts: [Salt; 2],
+    ) -> Result<Self, AttributeError> {
+        let [send, receive] = salts;
+        let hide = |key, salt| mppe::hide(key, salt, request.authenticator(), secret);
+        let values = [
+            (VendorType::MS_CHAP2_SUCCESS, success.message()),
+            (
+                VendorType::MS_MPPE_ENCRYPTION_POLICY,
+                ENCRYPTION_ALLOWED.into(),
+            ),
+            (VendorType::MS_MPPE_ENCRYPTION_TYPES, RC4_128.into()),
+            (VendorType::MS_MPPE_SEND_KEY, hide(success.send_key(), send)),
+            (
+                VendorType::MS_MPPE_RECV_KEY,
+                hide(success.receive_key(), receive),
+            ),
+        ];
+        for (kind, value) in values {
+            self = self.vendor_attribute(kind, &value)?;
+        }
         Ok(self)
     }
 

@@ -34,7 +34,14 @@ impl Secret {
 
     /// MD5 of the secret followed by `tail`: the pad that hides a User-Password.
     pub(crate) fn digest_before(&self, tail: &[u8; 16]) -> [u8; 16] {
-        self.prefixed.clone().chain_update(tail).finalize().into()
+        self.digest_with(&[tail])
+    }
+
+    /// MD5 of the secret followed by `parts`: the pads that hide keys (RFC 2548).
+    pub(crate) fn digest_with(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let prefixed = self.prefixed.clone();
+        let digest = parts.iter().fold(prefixed, Md5::chain_update);
+        digest.finalize().into()
     }
 
     /// MD5 of `parts` followed by the secret: the packet authenticators of RFC 2865 and 2866.

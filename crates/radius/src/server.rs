@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use crate::authenticator::{self, MessageAuthenticator};
 use crate::packet::{Authenticator, Code, Packet};
 use crate::password::Hidden;
-use crate::{Secret, Type};
+use crate::{Secret, Type, VendorType, chap, mschapv2};
 
 /// A login (RFC 2865 section 4.1), or the answer to a challenge.
 ///
@@ -16,8 +16,24 @@ pub struct AccessRequest<'a> {
     packet: Packet<'a>,
     user_name: Option<&'a [u8]>,
     password: Option<Hidden<'a>>,
+    chap: Option<[u8; 17]>,
+    chap_challenge: Option<&'a [u8]>,
+    mschapv2: Option<&'a [u8; 50]>,
+    mschap_challenge: Option<[u8; 16]>,
     state: Option<&'a [u8]>,
     has_eap: bool,
+}
+
+/// How a request proves that its sender knows the password.
+pub enum Credentials {
+    /// By none of these methods.
+    None,
+    /// PAP: the password itself, without its padding. Under a wrong secret these are meaningless octets.
+    Password(Zeroizing<Vec<u8>>),
+    /// CHAP.
+    Chap(chap::Response),
+    /// MS-CHAPv2.
+    MsChapV2(mschapv2::Response),
 }
 
 /// Why a packet is no Access-Request that can be decided. It is dropped without an answer.
@@ -36,6 +52,21 @@ pub enum AccessRequestError {
         kind: Type,
         /// Where the second one begins.
         offset: usize,
+    },
+    /// RFC 2865 section 4.1: User-Password and CHAP-Password exclude each other.
+    #[error("more than one of User-Password, CHAP-Password and MS-CHAP2-Response")]
+    SeveralMethods,
+    /// An attribute of one length only.
+    #[error("octet {offset}: {kind} of {octets} octets, which has {expected}")]
+    Length {
+        /// The attribute's type.
+        kind: Type,
+        /// Where the attribute begins.
+        offset: usize,
+        /// The length of its value.
+        octets: usize,
+        /// The length that it has.
+        expected: usize,
     },
     /// Not 16 to 128 octets in whole blocks of 16 (RFC 2865 section 5.2).
     #[error("octet {offset}: User-Password of {octets} octets is not 16 to 128 in blocks of 16")]
@@ -59,6 +90,10 @@ impl<'a> AccessRequest<'a> {
             packet,
             user_name: None,
             password: None,
+            chap: None,
+            chap_challenge: None,
+            mschapv2: None,
+            mschap_challenge: None,
             state: None,
             has_eap: false,
         };
@@ -66,7 +101,7 @@ impl<'a> AccessRequest<'a> {
         loop {
             let offset = attributes.offset();
             let Some((kind, value)) = attributes.next() else {
-                return Ok(request);
+                return request.with_one_method();
             };
             request.take(offset, kind, value)?;
         }
@@ -87,6 +122,9 @@ impl<'a> AccessRequest<'a> {
                     .ok_or(AccessRequestError::PasswordLength { offset, octets })?;
                 self.password.replace(hidden).is_some()
             }
+            Type::CHAP_PASSWORD => self.chap.replace(*sized(kind, offset, value)?).is_some(),
+            Type::CHAP_CHALLENGE => self.chap_challenge.replace(value).is_some(),
+            Type::VENDOR_SPECIFIC => self.take_vendor(offset, value)?,
             Type::EAP_MESSAGE => {
                 self.has_eap = true;
                 false
@@ -97,6 +135,32 @@ impl<'a> AccessRequest<'a> {
             return Err(AccessRequestError::Repeated { kind, offset });
         }
         Ok(())
+    }
+
+    /// Whether this one was there before.
+    fn take_vendor(&mut self, offset: usize, value: &'a [u8]) -> Result<bool, AccessRequestError> {
+        let kind = Type::VENDOR_SPECIFIC;
+        if let Some(response) = VendorType::MS_CHAP2_RESPONSE.value_in(value) {
+            let response = sized(kind, offset, response)?;
+            return Ok(self.mschapv2.replace(response).is_some());
+        }
+        if let Some(challenge) = VendorType::MS_CHAP_CHALLENGE.value_in(value) {
+            let challenge = *sized(kind, offset, challenge)?;
+            return Ok(self.mschap_challenge.replace(challenge).is_some());
+        }
+        Ok(false)
+    }
+
+    fn with_one_method(self) -> Result<Self, AccessRequestError> {
+        let methods = [
+            self.password.is_some(),
+            self.chap.is_some(),
+            self.mschapv2.is_some(),
+        ];
+        match methods.into_iter().filter(|is_there| *is_there).count() {
+            0 | 1 => Ok(self),
+            _ => Err(AccessRequestError::SeveralMethods),
+        }
     }
 
     /// The packet, for its other attributes and for the reply.
@@ -114,6 +178,25 @@ impl<'a> AccessRequest<'a> {
     pub fn user_password(&self, secret: &Secret) -> Option<Zeroizing<Vec<u8>>> {
         self.password
             .map(|hidden| hidden.reveal(self.packet.authenticator(), secret))
+    }
+
+    /// How the request proves the password. A CHAP-Password without a CHAP-Challenge answers the Request
+    /// Authenticator (RFC 2865 section 5.3).
+    pub fn credentials(&self, secret: &Secret) -> Credentials {
+        if let Some(password) = self.user_password(secret) {
+            return Credentials::Password(password);
+        }
+        if let Some(response) = self.chap {
+            let own = self.packet.authenticator();
+            let challenge = self.chap_challenge.unwrap_or(&own.0);
+            return Credentials::Chap(chap::Response::new(response, challenge));
+        }
+        match (self.mschapv2, self.mschap_challenge, self.user_name) {
+            (Some(response), Some(challenge), Some(name)) => {
+                Credentials::MsChapV2(mschapv2::Response::new(response, challenge, name))
+            }
+            _ => Credentials::None,
+        }
     }
 
     /// The State of the challenge that this request answers.
@@ -142,6 +225,20 @@ impl<'a> AccessRequest<'a> {
     pub fn message_authenticator(&self, secret: &Secret) -> MessageAuthenticator {
         authenticator::message_authenticator(&self.packet, self.packet.authenticator(), secret)
     }
+}
+
+/// A value of the one length that its attribute has.
+fn sized<const N: usize>(
+    kind: Type,
+    offset: usize,
+    value: &[u8],
+) -> Result<&[u8; N], AccessRequestError> {
+    value.try_into().map_err(|_| AccessRequestError::Length {
+        kind,
+        offset,
+        octets: value.len(),
+        expected: N,
+    })
 }
 
 /// A verified question whether the server is alive (RFC 5997). The answer is an Access-Accept on

@@ -10,9 +10,10 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use radius::mschapv2::NtHash;
 use radius::{
-    AccessRequest, AccountingRequest, Authenticator, Identifier, MessageAuthenticator, Packet,
-    Reply, Request, Secret, StatusServer, Type, verify_reply,
+    AccessRequest, AccountingRequest, Authenticator, Credentials, Identifier, MessageAuthenticator,
+    Packet, Reply, Request, Secret, StatusServer, Type, verify_reply,
 };
 
 fn secrets() -> impl Strategy<Value = Vec<u8>> {
@@ -22,7 +23,7 @@ fn secrets() -> impl Strategy<Value = Vec<u8>> {
 fn attributes() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
     let ordinary = (any::<u8>(), vec(any::<u8>(), 1..=253))
         .prop_filter("made by the encoder", |(kind, _)| {
-            ![1, 2, 24, 33, 80].contains(kind)
+            ![1, 2, 3, 24, 33, 60, 80].contains(kind)
         });
     vec(ordinary, 0..8)
 }
@@ -66,6 +67,9 @@ fn read_all(datagram: &[u8], secret: &Secret) {
     if let Ok(login) = AccessRequest::new(packet) {
         let _ = login.message_authenticator(secret);
         let _ = login.user_password(secret);
+        if let Credentials::MsChapV2(response) = login.credentials(secret) {
+            let _ = response.check(&NtHash::of("hello"));
+        }
     }
 }
 

@@ -1,0 +1,59 @@
+//! How keys are hidden in an Access-Accept (RFC 2548 section 2.4.2).
+
+use zeroize::Zeroizing;
+
+use crate::{Authenticator, Secret};
+
+/// Two octets that go before the pad. No two keys of one packet may share them, and the first bit is set
+/// (RFC 2548 section 2.4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Salt(pub(crate) [u8; 2]);
+
+impl Salt {
+    /// Two different salts, made of one random number.
+    pub const fn pair(random: u16) -> [Self; 2] {
+        let first = random | 0x8000;
+        [Self(first.to_be_bytes()), Self((first ^ 1).to_be_bytes())]
+    }
+}
+
+/// The value of an attribute that hides a 128-bit key in the reply to a request.
+pub(crate) fn hide(
+    key: &[u8; 16],
+    salt: Salt,
+    authenticator: Authenticator,
+    secret: &Secret,
+) -> Vec<u8> {
+    let mut clear = Zeroizing::new([0; 32]);
+    let framed = [16].iter().chain(key);
+    clear
+        .iter_mut()
+        .zip(framed)
+        .for_each(|(slot, octet)| *slot = *octet);
+    let mut hidden = salt.0.to_vec();
+    let mut pad = secret.digest_with(&[&authenticator.0, &salt.0]);
+    for block in clear.as_chunks::<16>().0 {
+        let cipher: Vec<u8> = block
+            .iter()
+            .zip(pad)
+            .map(|(clear, pad)| clear ^ pad)
+            .collect();
+        pad = secret.digest_with(&[&cipher]);
+        hidden.extend(cipher);
+    }
+    hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn salts_differ_and_have_their_first_bit_set() {
+        for random in [0, 1, 0x7fff, 0x8000, u16::MAX] {
+            let [first, second] = Salt::pair(random);
+            assert_ne!(first, second);
+            assert!(first.0[0] & second.0[0] & 0x80 != 0);
+        }
+    }
+}
