@@ -62,6 +62,7 @@ transcripts! {
     help_and_completion
     network
     show_and_get
+    radius_legacy
     refused_in_an_entry
     rename_clone_purge
     rights_withdrawn

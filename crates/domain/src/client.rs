@@ -32,6 +32,48 @@ impl Requirement {
     }
 }
 
+/// How a client has a password checked (`set auth-methods`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Method {
+    /// The password itself.
+    Pap,
+    /// RFC 1994.
+    Chap,
+    /// RFC 2759.
+    MsChapV2,
+}
+
+impl Method {
+    /// The word after `set auth-methods`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pap => "pap",
+            Self::Chap => "chap",
+            Self::MsChapV2 => "mschapv2",
+        }
+    }
+}
+
+/// The methods that a client may use.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Methods(Box<[Method]>);
+
+impl Methods {
+    fn of(object: &Object) -> Self {
+        let all = [Method::Pap, Method::Chap, Method::MsChapV2];
+        let words = object.list("auth-methods");
+        let allowed = all
+            .into_iter()
+            .filter(|method| words.iter().any(|word| **word == *method.word()));
+        Self(allowed.collect())
+    }
+
+    /// Whether this is one of them.
+    pub fn allow(&self, method: Method) -> bool {
+        self.0.contains(&method)
+    }
+}
+
 /// A client as the login path needs it, its secret open.
 #[derive(Debug)]
 pub struct Client {
@@ -47,6 +89,8 @@ pub struct Client {
     pub requirement: Requirement,
     /// How it combines password and code.
     pub position: CodePosition,
+    /// The methods that it may use.
+    pub methods: Methods,
 }
 
 /// A shared secret, wiped when dropped.
@@ -87,6 +131,7 @@ impl Client {
             name: object.key.clone(),
             subnet: Subnet::parse(object.text("subnet"))?,
             secret,
+            methods: Methods::of(object),
             requirement: match object.text("require-message-authenticator") {
                 "enable" => Requirement::Enable,
                 "disable" => Requirement::Disable,

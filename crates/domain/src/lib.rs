@@ -17,6 +17,7 @@ pub mod event_log;
 pub mod explain;
 pub mod intake;
 pub mod interface;
+pub mod legacy;
 pub mod licensing;
 pub mod login;
 pub mod name;

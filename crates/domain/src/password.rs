@@ -16,6 +16,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::backend::Account;
+use crate::legacy::Opened;
 use crate::name::CanonicalName;
 use crate::time::{Span, Timestamp};
 
@@ -168,7 +169,7 @@ impl From<PasswordHash> for Credential {
 }
 
 /// Proof that this person's password was checked and right. [`Check::verify`] makes it of a hash,
-/// [`BackendCheck::confirmed`] of a backend's word, and [`Remembered`] of one that was made before. It
+/// [`ResponseCheck::verify`] of a response, [`BackendCheck::confirmed`] of a backend's word, and [`Remembered`] of one that was made before. It
 /// is worth nothing once the person has another password, or another backend.
 #[derive(Debug)]
 pub struct PasswordVerified {
@@ -259,6 +260,31 @@ impl Check {
             }
             Against::Decoy => None,
         }
+    }
+}
+
+/// A password that is kept itself, against which a response is checked (RFC 1994, RFC 2759).
+#[derive(Debug)]
+pub struct ResponseCheck {
+    person: CanonicalName,
+    hash: PasswordHash,
+    kept: Opened,
+}
+
+impl ResponseCheck {
+    pub(crate) fn new(person: CanonicalName, hash: PasswordHash, kept: Opened) -> Self {
+        Self { person, hash, kept }
+    }
+
+    /// The proof, and what the method makes of a right response: `right` says whether the response was
+    /// made with the password that it is given.
+    pub fn verify<T>(
+        &self,
+        right: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<(PasswordVerified, T)> {
+        let outcome = right(self.kept.as_str())?;
+        let credential = Credential::Stored(self.hash.clone());
+        Some((verified(&self.person, credential), outcome))
     }
 }
 

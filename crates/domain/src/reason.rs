@@ -54,6 +54,14 @@ reasons! {
     BackendChallenge = "backend-challenge",
         "the RADIUS server that knows the user's password asks for a second factor of its own",
         "have that server check the password alone for this unit: the second factor is checked here";
+    /// CHAP or MS-CHAPv2, and the password itself is not kept.
+    MethodNeedsLegacySecret = "method-needs-legacy-secret",
+        "the method needs a stored legacy secret: CHAP and MS-CHAPv2 are checked against the password itself, and none is kept of this user",
+        "have the client use PAP, or config user local / edit NAME / set radius-legacy enable / set passwd (kept from the next password on; passwords of directories and RADIUS servers never are)";
+    /// `config user radius-client`, `auth-methods`.
+    MethodNotAllowed = "method-not-allowed",
+        "the client may not use this method",
+        "set the client to another method, or: config user radius-client / edit NAME / set auth-methods pap chap mschapv2";
     /// `config user password-policy`, `expire-days`.
     PasswordExpired = "password-expired",
         "the password has expired by the user's password policy",
@@ -134,6 +142,10 @@ reasons! {
     CodeMissing = "code-missing",
         "the password came without a code, and the client is set to append one",
         "append the code to the password, or: config user radius-client / edit NAME / set code-position challenge";
+    /// CHAP or MS-CHAPv2 in the answer to a challenge.
+    CodeByResponse = "code-by-response",
+        "the code came by CHAP or MS-CHAPv2, which do not show it",
+        "set the client to answer challenges by PAP, or have the user log in by PAP";
     /// Not a code: wrong length, blanks, letters.
     CodeMalformed = "code-malformed",
         "what was typed is not a code of this token",

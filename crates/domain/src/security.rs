@@ -7,6 +7,7 @@ use std::fmt;
 use crate::schema::Object;
 use crate::time::Span;
 use crate::token::Token;
+use crate::user::{Switch, User};
 use crate::vdom::Vdom;
 
 /// `config system security / set profile`.
@@ -115,8 +116,43 @@ pub struct Posture<'a> {
     pub users_without_token: u64,
     /// Users whose second factor is a code that is sent.
     pub users_with_sent_codes: u64,
+    /// Users whose passwords are kept themselves.
+    pub legacy_users: &'a LegacyUsers,
     /// Tokens whose codes are valid for longer than 30 seconds.
     pub slow_tokens: u64,
+}
+
+/// Users with `set radius-legacy enable`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LegacyUsers {
+    named: Vec<String>,
+    others: u64,
+}
+
+/// Users who are named before the others are only counted: a line that can be read.
+const NAMED_MAX: usize = 20;
+
+impl LegacyUsers {
+    /// Takes a user into account.
+    pub fn see(&mut self, vdom: Option<Vdom>, user: &User) {
+        if user.radius_legacy == Switch::Disable {
+            return;
+        }
+        if self.named.len() < NAMED_MAX {
+            let name = user.name.as_written();
+            self.named.push(format!("{name}{}", within(vdom)));
+        } else {
+            self.others += 1;
+        }
+    }
+
+    fn names(&self) -> String {
+        let named = self.named.join(", ");
+        match self.others {
+            0 => named,
+            others => format!("{named} and {others} more"),
+        }
+    }
 }
 
 const BLAST_RADIUS: &str = "CVE-2024-3596: without a Message-Authenticator, whoever sits between \
@@ -128,6 +164,8 @@ const GUESSING: &str = "OWASP ASVS 5, 6.3.1: guessing passwords is slowed down";
 const SECOND_FACTOR: &str =
     "OWASP ASVS 5, 6.3.3: whoever can change everything proves more than a password";
 const USERS: &str = "NIST SP 800-63B-4, 2.2: authentication assurance level 2 takes two factors";
+const LEGACY: &str = "OWASP ASVS 5, 11.4.2: passwords are kept as slow hashes only; CHAP and MS-CHAPv2 \
+                      (RFC 1994, RFC 2759) need the password itself";
 const TRUSTED_HOSTS: &str =
     "CIS Controls 8, 12.8: administrators work from machines that are set apart for it";
 const DIRECTORY: &str =
@@ -141,6 +179,7 @@ impl Posture<'_> {
         self.message_authenticators(&mut all);
         self.administrators(&mut all);
         self.users(&mut all);
+        self.legacy_users(&mut all);
         self.directories(&mut all);
         self.lockouts(&mut all);
         self.activation(&mut all);
@@ -225,6 +264,23 @@ impl Posture<'_> {
                     .to_owned(),
             });
         }
+    }
+
+    fn legacy_users(&self, all: &mut Vec<Deviation>) {
+        if self.legacy_users.named.is_empty() {
+            return;
+        }
+        all.push(Deviation {
+            what: format!(
+                "passwords are kept themselves, for CHAP and MS-CHAPv2, of: {}",
+                self.legacy_users.names()
+            ),
+            standard: LEGACY,
+            mend:
+                "set the clients to PAP within TLS or a tunnel, then config user local / edit NAME \
+                   / set radius-legacy disable / end"
+                    .to_owned(),
+        });
     }
 
     fn directories(&self, all: &mut Vec<Deviation>) {

@@ -6,6 +6,7 @@ use ident::TokenSerial;
 
 use crate::backend::Kind;
 use crate::contact::{Channel, Contact};
+use crate::legacy;
 use crate::name::UserName;
 use crate::password::PasswordHash;
 use crate::password_policy::History;
@@ -110,6 +111,10 @@ pub struct User {
     pub password_set: Option<Timestamp>,
     /// Passwords so far, as far as a policy asks for them.
     pub history: History,
+    /// Whether the password is kept itself, for methods that need it.
+    pub radius_legacy: Switch,
+    /// That password, once it was set while it is to be kept.
+    pub legacy: Option<legacy::Kept>,
     /// Fields without effect.
     pub kept: Kept,
 }
@@ -150,6 +155,8 @@ impl User {
             policy: None,
             password_set: None,
             history: History::default(),
+            radius_legacy: Switch::Disable,
+            legacy: None,
             kept: Kept::default(),
         }
     }

@@ -7,10 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
+use domain::name::UserName;
 use domain::schema::{
     ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, RADIUS_CLIENT, SETTING, SMS_SERVER,
 };
-use domain::security::{Deviation, Posture, Profile};
+use domain::security::{Deviation, LegacyUsers, Posture, Profile};
+use domain::user::{Switch, User};
 use domain::vdom::Vdom;
 
 /// A unit whose objects a test changes.
@@ -26,6 +28,7 @@ struct Unit {
     users_without_token: u64,
     users_with_sent_codes: u64,
     sms_server: Object,
+    legacy_users: LegacyUsers,
     slow_tokens: u64,
 }
 
@@ -44,6 +47,7 @@ impl Unit {
             users_without_token: 2,
             users_with_sent_codes: 0,
             sms_server: Object::new(&SMS_SERVER, "gate"),
+            legacy_users: LegacyUsers::default(),
             slow_tokens: 5,
         }
     }
@@ -60,6 +64,7 @@ impl Unit {
             users_without_token: self.users_without_token,
             users_with_sent_codes: self.users_with_sent_codes,
             sms_servers: std::slice::from_ref(&self.sms_server),
+            legacy_users: &self.legacy_users,
             slow_tokens: self.slow_tokens,
         };
         posture.deviations()
@@ -165,6 +170,27 @@ fn codes_that_are_sent_are_listed_under_either_profile() {
     unit.users_with_sent_codes = 2;
     assert!(unit.says("administrator 'admin' has codes by SMS, and is not let in"));
     assert!(unit.says("2 users have codes by mail or SMS as second factor, and are not let in"));
+}
+
+#[test]
+fn users_with_legacy_secrets_are_named_until_they_are_too_many() {
+    let mut unit = Unit::compatible();
+    let user = |name: &str, radius_legacy| User {
+        radius_legacy,
+        ..User::new(UserName::parse(name).unwrap())
+    };
+    let branch = Vdom::parse("branch").unwrap();
+    unit.legacy_users.see(None, &user("bob", Switch::Disable));
+    assert!(!unit.says("kept themselves"));
+    unit.legacy_users.see(None, &user("alice", Switch::Enable));
+    unit.legacy_users
+        .see(Some(branch), &user("carol", Switch::Enable));
+    assert!(unit.says("of: alice, carol of VDOM branch"));
+    for number in 0..20 {
+        let user = user(&format!("user{number}"), Switch::Enable);
+        unit.legacy_users.see(None, &user);
+    }
+    assert!(unit.says("user17 and 2 more"));
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn facts(factor: Factor) -> Facts {
             status: Switch::Enable,
             password: Some(HASH.clone().into()),
             validity: None,
+            legacy: None,
             keys: Box::default(),
             factor,
         }),

@@ -500,6 +500,7 @@ fn without_vdoms(dir: &TempDir) {
              ALTER TABLE person DROP COLUMN phone; ALTER TABLE person DROP COLUMN sms_server;
              ALTER TABLE person DROP COLUMN custom_server;
              ALTER TABLE person DROP COLUMN notification;
+             ALTER TABLE person DROP COLUMN radius_legacy; ALTER TABLE person DROP COLUMN legacy;
              PRAGMA user_version = 3;",
         )
         .unwrap();

@@ -4,7 +4,7 @@ use cli::render;
 use domain::schema::{
     ADMIN, EMAIL_SERVER, LDAP, Place, RADIUS_CLIENT, SECURITY, SETTING, SMS_SERVER,
 };
-use domain::security::{Posture, Profile};
+use domain::security::{LegacyUsers, Posture, Profile};
 use domain::user::TwoFactor;
 use domain::vdom::Vdom;
 
@@ -28,6 +28,10 @@ impl World {
         let without = |user: &&domain::user::User| user.two_factor == TwoFactor::Disable;
         let with_sent_codes =
             |user: &&domain::user::User| matches!(user.two_factor, TwoFactor::Sent(_));
+        let mut legacy_users = LegacyUsers::default();
+        self.users
+            .iter()
+            .for_each(|user| legacy_users.see(None, user));
         let posture = Posture {
             profile,
             global: &self.global(),
@@ -39,6 +43,7 @@ impl World {
             users_without_token: self.users.iter().filter(without).count() as u64,
             users_with_sent_codes: self.users.iter().filter(with_sent_codes).count() as u64,
             sms_servers: &self.objects(Vdom::ROOT, &SMS_SERVER),
+            legacy_users: &legacy_users,
             slow_tokens: 1,
         };
         render::security(profile, &posture.deviations())

@@ -7,6 +7,7 @@ use super::administrators::{not_taken, reassign};
 use super::configure::foreign;
 use super::{AdminError, Change, Context, Edit, Facts, Manner, Plan, Remark, contacts, references};
 use crate::backend::Kind;
+use crate::legacy;
 use crate::name::{Realm, UserName};
 use crate::password::PasswordHash;
 use crate::password_policy::PasswordPolicy;
@@ -89,9 +90,23 @@ fn edited(
             edit => edit_user(&mut user, edit, facts)?,
         }
     }
+    user.legacy = kept_itself(&user, typed.as_ref(), before);
     match typed {
         Some(password) => judged(user, &password, before, facts),
         None => Ok(user),
+    }
+}
+
+/// The password itself, where it is to be kept: the one typed now, or the one so far as long as it stays.
+fn kept_itself(
+    user: &User,
+    typed: Option<&Zeroizing<String>>,
+    before: &User,
+) -> Option<legacy::Kept> {
+    match (user.radius_legacy, typed) {
+        (Switch::Enable, Some(password)) => Some(legacy::Kept::Open(password.clone())),
+        (Switch::Enable, None) if user.password == before.password => before.legacy.clone(),
+        (Switch::Enable, None) | (Switch::Disable, _) => None,
     }
 }
 
@@ -175,6 +190,13 @@ fn edit_user(user: &mut User, edit: Edit, facts: &Facts) -> Result<(), AdminErro
                 Switch::Disable
             } else {
                 Switch::Enable
+            }
+        }
+        "radius-legacy" => {
+            user.radius_legacy = if text == "enable" {
+                Switch::Enable
+            } else {
+                Switch::Disable
             }
         }
         "two-factor" => user.two_factor = TwoFactor::parse(text).unwrap_or_default(),

@@ -10,14 +10,10 @@ use crate::user::{Switch, User};
 /// The entry of `config user local`; the password as the hash that [`crate::password`] reads back.
 impl From<&User> for Object {
     fn from(user: &User) -> Self {
-        let status = match user.status {
-            Switch::Enable => "enable",
-            Switch::Disable => "disable",
-        };
         let vdom = user.name.canonical().realm().vdom();
         let set = user.password_set.map(Timestamp::civil);
         let object = Self::at(&Place::new(vdom, &LOCAL, user.name.as_written()))
-            .with("status", Some(status))
+            .with("status", Some(switch(user.status)))
             .with("type", Some(user.keeper.word()))
             .with("two-factor", Some(user.two_factor.word()))
             .with("fortitoken", user.token.as_ref().map(AsRef::as_ref))
@@ -27,6 +23,7 @@ impl From<&User> for Object {
                 "passwd",
                 user.password.as_ref().map(|hash| hash.to_enc().into()),
             )
+            .with("radius-legacy", Some(switch(user.radius_legacy)))
             .with("passwd-policy", user.policy.as_deref())
             .with("passwd-time", set.as_deref());
         let kept = user.kept.fields().map(|(name, text)| (name, Some(text)));
@@ -34,6 +31,13 @@ impl From<&User> for Object {
             .fields()
             .chain(kept)
             .fold(object, |object, (name, text)| object.with(name, text))
+    }
+}
+
+const fn switch(switch: Switch) -> &'static str {
+    match switch {
+        Switch::Enable => "enable",
+        Switch::Disable => "disable",
     }
 }
 

@@ -10,12 +10,14 @@ mod challenges;
 mod explainer;
 mod one_time;
 mod pool;
+mod responses;
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::audit::{Event, What};
+use domain::legacy;
 use domain::login::{
     self, CodePosition, Facts, FirstFactor, Origin, Proof, Refusal, Second, Submitted, Verification,
 };
@@ -24,6 +26,7 @@ use domain::password::{BackendCheck, Check, PasswordVerified, Presented, Remembe
 use domain::reason::Reason;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
+use radius::mschapv2::Success;
 use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
 
 pub(crate) use administrators::{AdminLogins, Caller, Verdict};
@@ -35,6 +38,7 @@ pub(crate) use explainer::{Explainer, Question};
 use one_time::NotIssued;
 pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
 pub(crate) use pool::Pool;
+pub(crate) use responses::{Presentation, Response};
 
 use crate::clock::{self, NoEntropy};
 
@@ -43,14 +47,13 @@ use crate::clock::{self, NoEntropy};
 const REMEMBERED_MAX: usize = 100_000;
 
 /// One request to be let in.
-#[derive(Debug)]
 pub(crate) struct Attempt {
     /// Among whom the name names one person.
     pub(crate) realm: Realm,
     /// The name as presented.
     pub(crate) name: Vec<u8>,
-    /// Password, code, or both, as the client combines them.
-    pub(crate) presented: Presented,
+    /// Password, code, or both, as the client combines them; or a response made with the password.
+    pub(crate) presented: Presentation,
     /// The challenge that it answers.
     pub(crate) state: Option<Vec<u8>>,
     /// From where.
@@ -60,17 +63,30 @@ pub(crate) struct Attempt {
 }
 
 /// What comes next.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "handed on at once: a box would cost every login an allocation"
+)]
 pub(crate) enum Progress {
     /// One hash; then [`Logins::hashed`].
     Hash(Box<Hashing>),
     /// One question to a directory or RADIUS server: [`Logins::ask`].
     Ask(Box<Asking>),
-    /// A decision to be made durable, and the code that it judged.
-    Record(Decision, Option<Submitted>),
+    /// A decision to be made durable, and what goes with its answer.
+    Record(Decision, Judged),
     /// The password was right; the code is asked for.
     Challenge(State, CodeOf),
     /// Nothing can be decided: no answer.
     Undecided(Undecided),
+}
+
+/// What a decision judged, and what the client is told if it is let in.
+#[derive(Default)]
+pub(crate) struct Judged {
+    /// The code, for the explanation of a refusal.
+    pub(crate) code: Option<Submitted>,
+    /// The server's half of MS-CHAPv2.
+    pub(crate) success: Option<Box<Success>>,
 }
 
 /// Why nothing can be decided.
@@ -155,15 +171,25 @@ impl Logins {
             let nobody = CanonicalName::nobody(attempt.realm);
             return refused(nobody, attempt.origin, Reason::UserUnknown, now);
         };
-        match attempt.state {
-            Some(state) => self.answered(name, &state, &attempt.presented, attempt.origin, now),
-            None => self.begin(
-                name,
-                attempt.presented,
-                attempt.origin,
-                attempt.position,
-                now,
-            ),
+        let (origin, position) = (attempt.origin, attempt.position);
+        match (attempt.presented, attempt.state) {
+            (Presentation::NotAllowed(method), _) => {
+                let refusal = responses::told(method, Reason::MethodNotAllowed);
+                refusal_of(name, origin, refusal, now)
+            }
+            (Presentation::Password(code), Some(state)) => {
+                self.answered(name, &state, &code, origin, now)
+            }
+            (Presentation::Password(password), None) => {
+                self.begin(name, password, origin, position, now)
+            }
+            (Presentation::Response(response), Some(_)) => {
+                let refusal = response.hides_the_code();
+                refusal_of(name, origin, refusal, now)
+            }
+            (Presentation::Response(response), None) => {
+                self.respond(name, &response, origin, position, now)
+            }
         }
     }
 
@@ -181,13 +207,7 @@ impl Logins {
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
         if let Err(refusal) = self.store.reserve_password(&name, &origin.source, now) {
-            let decision = Decision::Refuse {
-                person: name,
-                origin,
-                refusal,
-                at: now,
-            };
-            return Progress::Record(decision, None);
+            return refusal_of(name, origin, refusal, now);
         }
         let FirstFactor {
             check,
@@ -200,7 +220,7 @@ impl Logins {
             Verification::Ask(check) => check.recall(&password, &self.remembered(), now),
         };
         if let Some(verified) = recalled {
-            return self.password_right(&facts, verified, code, origin, now);
+            return self.first_right(&facts, Proof::from(verified).into(), code, origin, now);
         }
         let begun = Begun {
             password,
@@ -213,6 +233,38 @@ impl Logins {
         match check {
             Verification::Hash(check) => Progress::Hash(Box::new(Hashing { check, begun })),
             Verification::Ask(check) => Progress::Ask(Box::new(Asking { check, begun })),
+        }
+    }
+
+    /// A response as a new login presents it. What it takes to check one is no secret worth a hash: all
+    /// refusals cost the same little.
+    fn respond(
+        &self,
+        name: CanonicalName,
+        response: &Response,
+        origin: Origin,
+        position: CodePosition,
+        now: Timestamp,
+    ) -> Progress {
+        let mut facts = match self.store.facts(name.clone(), position, now) {
+            Ok(facts) => facts,
+            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+        };
+        if let Err(refusal) = self.store.reserve_password(&name, &origin.source, now) {
+            return refusal_of(name, origin, refusal, now);
+        }
+        let check = match legacy::begin(&mut facts) {
+            Ok(check) => check,
+            Err(refusal) => {
+                if refusal.reason == Reason::MethodNeedsLegacySecret {
+                    self.settle(&name, &origin, PasswordOutcome::Undecided);
+                }
+                return refusal_of(name, origin, response.named(refusal), now);
+            }
+        };
+        match response.check(&check) {
+            Some(first) => self.first_right(&facts, first, None, origin, now),
+            None => refused(name, origin, Reason::PasswordWrong, now),
         }
     }
 
@@ -243,15 +295,7 @@ impl Logins {
                     evidence: Some(evidence.into()),
                     ..Refusal::because(reason)
                 };
-                Progress::Record(
-                    Decision::Refuse {
-                        person: begun.name,
-                        origin: begun.origin,
-                        refusal,
-                        at: now,
-                    },
-                    None,
-                )
+                refusal_of(begun.name, begun.origin, refusal, now)
             }
             Asked::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
         }
@@ -285,7 +329,7 @@ impl Logins {
         self.remembered()
             .remember(&verified, &password, lifetime, now);
         match self.store.facts(name.clone(), position, now) {
-            Ok(facts) => self.password_right(&facts, verified, code, origin, now),
+            Ok(facts) => self.first_right(&facts, Proof::from(verified).into(), code, origin, now),
             Err(stepped_back) => {
                 self.settle(&name, &origin, PasswordOutcome::Undecided);
                 Progress::Undecided(stepped_back.into())
@@ -303,16 +347,16 @@ impl Logins {
         self.store.settle_password(name, &origin.source, outcome);
     }
 
-    fn password_right(
+    fn first_right(
         &self,
         facts: &Facts,
-        verified: PasswordVerified,
+        first: FirstProven,
         code: Option<Submitted>,
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
         self.settle(&facts.name, &origin, PasswordOutcome::Right);
-        self.second(facts, Proof::from(verified).into(), code, origin, now)
+        self.second(facts, first, code, origin, now)
     }
 
     /// The code that answers a challenge. Whatever the outcome, the challenge is spent.
@@ -337,30 +381,35 @@ impl Logins {
     fn second(
         &self,
         facts: &Facts,
-        first: FirstProven,
+        mut first: FirstProven,
         code: Option<Submitted>,
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
+        let success = first.success.take();
         let refuse = |refusal, code| {
-            let person = facts.name.clone();
             let decision = Decision::Refuse {
-                person,
+                person: facts.name.clone(),
                 origin: origin.clone(),
                 refusal,
                 at: now,
             };
-            Progress::Record(decision, code)
+            let success = None;
+            Progress::Record(decision, Judged { code, success })
         };
         match self.codes.judge(facts, first, code.as_ref(), now) {
             Second::Refuse(refusal) => refuse(refusal, code),
-            Second::Consume(consume) => Progress::Record(Decision::Grant(consume, origin), code),
+            Second::Consume(consume) => {
+                let decision = Decision::Grant(consume, origin);
+                Progress::Record(decision, Judged { code, success })
+            }
             Second::Challenge(proof) => {
                 let expires = now.after(self.store.settings(Vdom::ROOT).challenge_lifetime);
-                self.challenge(proof.into(), &origin, expires, now)
+                let first = FirstProven::from(proof).with(success);
+                self.challenge(first, &origin, expires, now)
             }
             Second::Send(proof, to) => match self.codes.issue(proof, to, &origin, now) {
-                Ok((first, expires)) => self.challenge(first, &origin, expires, now),
+                Ok((first, expires)) => self.challenge(first.with(success), &origin, expires, now),
                 Err(NotIssued::TooMany(refusal)) => refuse(refusal, None),
                 Err(NotIssued::Undecided(undecided)) => Progress::Undecided(undecided),
             },
@@ -393,14 +442,15 @@ fn canonical(realm: Realm, name: &[u8]) -> Option<CanonicalName> {
 }
 
 fn refused(person: CanonicalName, origin: Origin, reason: Reason, at: Timestamp) -> Progress {
-    let refusal = Refusal::because(reason);
-    Progress::Record(
-        Decision::Refuse {
-            person,
-            origin,
-            refusal,
-            at,
-        },
-        None,
-    )
+    refusal_of(person, origin, Refusal::because(reason), at)
+}
+
+fn refusal_of(person: CanonicalName, origin: Origin, refusal: Refusal, at: Timestamp) -> Progress {
+    let decision = Decision::Refuse {
+        person,
+        origin,
+        refusal,
+        at,
+    };
+    Progress::Record(decision, Judged::default())
 }

@@ -14,6 +14,7 @@ use domain::one_time::{Allowances, CodeKey, Issued, OneTimeCode};
 use domain::reason::Reason;
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
+use radius::mschapv2::Success;
 use store::gateway::GatewayStore;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
@@ -32,7 +33,9 @@ const RETRY: Duration = Duration::from_secs(5);
 /// A person whose first factor is proven, with the code that was sent, if one was.
 pub(crate) struct FirstProven {
     pub(super) proof: Proof,
-    issued: Option<Issued>,
+    issued: Option<Box<Issued>>,
+    /// The server's half of MS-CHAPv2, for the client once it is let in.
+    pub(super) success: Option<Box<Success>>,
 }
 
 impl From<Proof> for FirstProven {
@@ -40,11 +43,17 @@ impl From<Proof> for FirstProven {
         Self {
             proof,
             issued: None,
+            success: None,
         }
     }
 }
 
 impl FirstProven {
+    /// With what the client is to be told once it is let in.
+    pub(super) fn with(self, success: Option<Box<Success>>) -> Self {
+        Self { success, ..self }
+    }
+
     /// What code is asked for.
     pub(crate) fn asked(&self) -> CodeOf {
         self.issued
@@ -125,11 +134,11 @@ impl OneTimeCodes {
         code: Option<&Submitted>,
         now: Timestamp,
     ) -> Second {
-        let FirstProven { proof, issued } = first;
+        let FirstProven { proof, issued, .. } = first;
         self.store
             .with_code_counter(&facts.name, now, |counter| match (issued, code) {
                 (Some(issued), Some(code)) => {
-                    login::sent(facts, proof, issued, code, &self.key, counter, now)
+                    login::sent(facts, proof, *issued, code, &self.key, counter, now)
                 }
                 _ => login::second(facts, proof, code, counter, now),
             })
@@ -165,8 +174,11 @@ impl OneTimeCodes {
         self.waiting
             .try_send(parcel)
             .map_err(|_| NotIssued::Undecided(Undecided::Codes))?;
-        let issued = Some(issued);
-        Ok((FirstProven { proof, issued }, expires))
+        let first = FirstProven {
+            issued: Some(Box::new(issued)),
+            ..proof.into()
+        };
+        Ok((first, expires))
     }
 }
 

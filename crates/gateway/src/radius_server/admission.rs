@@ -8,19 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::client::Requirement;
+use domain::client::{Method, Requirement};
 use domain::login::Origin;
 use domain::name::Realm;
 use domain::password::Presented;
 use radius::duplicates::{Admission, Key};
-use radius::{AccessRequest, Code, MessageAuthenticator, Packet, Reply, StatusServer, Type};
+use radius::{
+    AccessRequest, Code, Credentials, MessageAuthenticator, Packet, Reply, StatusServer, Type,
+};
 use tracing::{info, warn};
 
 use super::clients::{Clients, RadiusClient};
 use super::traffic::Counted;
 use super::{Pending, Place, Shared};
 use crate::clock;
-use crate::login::Attempt;
+use crate::login::{Attempt, Presentation, Response};
 use crate::udp::Outgoing;
 
 /// Longest Calling-Station-Id that is kept as the source of a login: an address with a port, or a
@@ -268,10 +270,9 @@ impl Receiver {
         client: &RadiusClient,
         key: Key,
     ) -> Option<Attempt> {
-        let (Some(name), Some(password)) =
-            (request.user_name(), request.user_password(&client.secret))
+        let (Some(name), Some(presented)) = (request.user_name(), presented(request, client))
         else {
-            let error = "no User-Name, or a method other than PAP, which nothing here can judge";
+            let error = "no User-Name, or none of PAP, CHAP and MS-CHAPv2";
             self.malformed(peer, client, &error);
             self.shared.duplicates().forget(&key);
             return None;
@@ -279,7 +280,7 @@ impl Receiver {
         Some(Attempt {
             realm: Realm::Vdom(client.vdom),
             name: name.to_vec(),
-            presented: Presented::new(password),
+            presented,
             state: request.state().map(<[u8]>::to_vec),
             origin: Origin {
                 client: Box::from(client.name()),
@@ -288,6 +289,30 @@ impl Receiver {
             position: client.position,
         })
     }
+}
+
+/// How the request proves the password, if by a method that is known here.
+fn presented(request: &AccessRequest<'_>, client: &RadiusClient) -> Option<Presentation> {
+    let (method, presented) = match request.credentials(&client.secret) {
+        Credentials::None => return None,
+        Credentials::Password(password) => (
+            Method::Pap,
+            Presentation::Password(Presented::new(password)),
+        ),
+        Credentials::Chap(response) => (
+            Method::Chap,
+            Presentation::Response(Response::Chap(response)),
+        ),
+        Credentials::MsChapV2(response) => (
+            Method::MsChapV2,
+            Presentation::Response(Response::MsChapV2(response)),
+        ),
+    };
+    Some(if client.methods.allow(method) {
+        presented
+    } else {
+        Presentation::NotAllowed(method)
+    })
 }
 
 /// The person's own address as the client reports it, else the client's. Control characters would

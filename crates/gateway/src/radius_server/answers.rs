@@ -11,8 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use domain::contact::Channel;
-use domain::login::Submitted;
-use radius::{AttributeError, Packet, Prompt, Reply, VendorType};
+use radius::mschapv2::Success;
+use radius::{AttributeError, Packet, Prompt, Reply, Salt, VendorType};
 use store::gateway::{Granted, Outcome};
 use tracing::error;
 
@@ -20,7 +20,7 @@ use super::debug::Step;
 use super::traffic::Counted;
 use super::{Pending, Shared};
 use crate::clock;
-use crate::login::{CodeOf, Explainer, Question, State};
+use crate::login::{CodeOf, Explainer, Judged, Question, State};
 use crate::udp::Outgoing;
 
 /// What a client is asked at a challenge.
@@ -40,7 +40,7 @@ pub(super) enum Answer {
     /// A right password whose code is asked for.
     Challenge(Pending, State, CodeOf),
     /// Decisions that are durable, or that the store could not decide, in order.
-    Recorded(Vec<(Pending, Option<Submitted>)>, Vec<Outcome>),
+    Recorded(Vec<(Pending, Judged)>, Vec<Outcome>),
 }
 
 /// A refusal that waits for its delay.
@@ -135,20 +135,21 @@ impl Answerer {
                 self.challenge(&pending, &state, asked);
             }
             Answer::Recorded(pending, outcomes) => {
-                for ((pending, code), outcome) in pending.into_iter().zip(outcomes) {
-                    self.recorded(pending, code, outcome);
+                for ((pending, judged), outcome) in pending.into_iter().zip(outcomes) {
+                    self.recorded(pending, judged, outcome);
                 }
             }
         }
     }
 
-    fn recorded(&mut self, pending: Pending, code: Option<Submitted>, outcome: Outcome) {
+    fn recorded(&mut self, pending: Pending, judged: Judged, outcome: Outcome) {
         match outcome {
-            Outcome::Granted(granted) => self.accept(&pending, &granted),
+            Outcome::Granted(granted) => self.accept(&pending, &granted, judged.success.as_deref()),
             Outcome::Refused { event, reason } => {
                 self.shared
                     .debug
                     .decided(pending.peer, Step::Denied(reason));
+                let code = judged.code;
                 self.delay(pending, Question { event, code });
             }
             Outcome::Undecided(why) => self.shared.undecided(&pending, &why),
@@ -161,14 +162,18 @@ impl Answerer {
     }
 
     /// The one place that accepts a login: it takes the proof that the step is spent and on disk.
-    fn accept(&mut self, pending: &Pending, granted: &Granted) {
+    fn accept(&mut self, pending: &Pending, granted: &Granted, success: Option<&Success>) {
+        let keys = match success.map(|success| keys(pending, success)).transpose() {
+            Ok(keys) => keys.unwrap_or_else(Reply::accept),
+            Err(why) => return self.shared.undecided(pending, &why),
+        };
         pending.client.count(Counted::Accepted);
         self.shared.debug.decided(pending.peer, Step::Accepted);
         let person = granted.person();
         let welcome = self.shared.store.welcome(person, clock::now());
-        let accept = in_groups(&welcome.groups).unwrap_or_else(|error| {
+        let accept = in_groups(keys.clone(), &welcome.groups).unwrap_or_else(|error| {
             error!(%error, "the groups of a user cannot be told");
-            Reply::accept()
+            keys
         });
         let accept = match welcome.password_days_left {
             Some(days) => accept.reply_message(&expires_soon(days)),
@@ -246,6 +251,17 @@ impl Answerer {
     }
 }
 
+/// An Accept with the server's half of MS-CHAPv2. Without it the client would hang up, so nothing is
+/// answered where it cannot be made.
+fn keys(pending: &Pending, success: &Success) -> Result<Reply, String> {
+    let random = clock::random().map_err(|error| error.to_string())?;
+    let salts = Salt::pair(u16::from_be_bytes(random));
+    let request = Packet::parse(&pending.request).map_err(|error| error.to_string())?;
+    Reply::accept()
+        .mschapv2(success, &request, &pending.client.secret, salts)
+        .map_err(|error| error.to_string())
+}
+
 /// Octets that the groups of an Accept take at most: some 60 groups of names of usual length. The packet
 /// also has to hold the request's Proxy-States (RFC 2865, 3: 4,096 octets).
 const GROUPS_OCTETS_MAX: usize = 3_000;
@@ -254,13 +270,13 @@ const GROUPS_OCTETS_MAX: usize = 3_000;
 const VENDOR_HEADER: usize = 8;
 
 /// Each group stands in an attribute of its own: clients look for those of their own groups.
-fn in_groups(groups: &[Arc<str>]) -> Result<Reply, AttributeError> {
+fn in_groups(accept: Reply, groups: &[Arc<str>]) -> Result<Reply, AttributeError> {
     let mut octets = 0;
     let mut told = groups.iter().take_while(|group| {
         octets += VENDOR_HEADER + group.len();
         octets <= GROUPS_OCTETS_MAX
     });
-    told.try_fold(Reply::accept(), |accept, group| {
+    told.try_fold(accept, |accept, group| {
         accept.vendor_attribute(VendorType::FORTINET_GROUP_NAME, group.as_bytes())
     })
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::client::{Client, Requirement};
+use domain::client::{Client, Methods, Requirement};
 use domain::login::CodePosition;
 use domain::schema::Subnet;
 use domain::security::Profile;
@@ -22,6 +22,7 @@ pub(super) struct RadiusClient {
     subnet: Subnet,
     pub(super) requirement: Requirement,
     pub(super) position: CodePosition,
+    pub(super) methods: Methods,
     pub(super) secret: Secret,
     tally: Arc<Tally>,
 }
@@ -101,6 +102,7 @@ fn ready(clients: &[Client], profile: Profile, traffics: &Traffics) -> Vec<Arc<R
                 subnet: client.subnet,
                 requirement: client.requirement.under(profile),
                 position: client.position,
+                methods: client.methods.clone(),
                 secret,
                 tally: traffics.of(client.vdom, &client.name),
             }))

@@ -18,14 +18,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use domain::login::Submitted;
 use radius::duplicates::{DEFAULT_LIMIT, Key, Table};
 use store::gateway::{Decision, GatewayStore};
 use tracing::{error, warn};
 
 use crate::clock;
 use crate::debug_log::DebugLog;
-use crate::login::{Asking, Backends, Explainer, Hashing, Logins, OneTimeCodes, Pool, Progress};
+use crate::login::{
+    Asking, Backends, Explainer, Hashing, Judged, Logins, OneTimeCodes, Pool, Progress,
+};
 use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
 use admission::{Admitted, Receiver};
@@ -217,15 +218,15 @@ fn take(shared: &Arc<Shared>, receiver: &mut Receiver, batch: &Batch, again: &mu
 #[derive(Default)]
 struct Recorded {
     decisions: Vec<Decision>,
-    pending: Vec<(Pending, Option<Submitted>)>,
+    pending: Vec<(Pending, Judged)>,
 }
 
 impl Shared {
     fn go_on(self: &Arc<Self>, pending: Pending, progress: Progress, recorded: &mut Recorded) {
         match progress {
-            Progress::Record(decision, code) => {
+            Progress::Record(decision, judged) => {
                 recorded.decisions.push(decision);
-                recorded.pending.push((pending, code));
+                recorded.pending.push((pending, judged));
             }
             Progress::Challenge(state, asked) => {
                 self.answer(Answer::Challenge(pending, state, asked));

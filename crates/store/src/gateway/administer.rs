@@ -340,6 +340,7 @@ pub(super) async fn carry_out<T: Tx>(
 ) -> Result<(), SqlError> {
     match change {
         Change::User(user) => {
+            let user = memory.secrets.sealed_user(user)?;
             records::put_person(tx, &user).await?;
             let entry = PersonEntry::from(&user);
             touched

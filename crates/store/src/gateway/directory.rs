@@ -12,6 +12,7 @@ use domain::backend::{Account, Backend, BackendName};
 use domain::client::Client;
 use domain::contact::{Address, Contact};
 use domain::interface::AllowAccess;
+use domain::legacy::Opened;
 use domain::login::{CodePosition, Consume, Factor, Facts, Person, Spend};
 use domain::name::{CanonicalName, Realm};
 use domain::password::{Credential, PasswordHash};
@@ -29,7 +30,7 @@ use otp::{Drift, Kind, Parameters, Step, Window};
 
 use super::events::step_from;
 use super::memberships::{Group, Memberships};
-use super::records::TokenRow;
+use super::records::{TokenRow, sealed_legacy};
 use super::secrets::Secrets;
 
 /// Sources whose wrong passwords are counted at most: an attacker with many addresses must not fill
@@ -49,6 +50,7 @@ pub(super) struct PersonEntry {
     sent_to: Option<Box<Address>>,
     policy: Option<Arc<str>>,
     password_set: Option<Timestamp>,
+    legacy: Option<Box<[u8]>>,
 }
 
 impl From<&User> for PersonEntry {
@@ -62,6 +64,7 @@ impl From<&User> for PersonEntry {
             sent_to: sent_to(user.two_factor, &user.contact),
             policy: user.policy.as_deref().map(Arc::from),
             password_set: user.password_set,
+            legacy: sealed_legacy(user).map(Box::from),
         }
     }
 }
@@ -79,6 +82,15 @@ impl PersonEntry {
             token: TokenSerial::parse(object.text("fortitoken")).ok(),
             policy: None,
             password_set: None,
+            legacy: None,
+        }
+    }
+
+    /// The password itself, where it is kept and nobody else knows it.
+    fn opened(&self, secrets: &Secrets) -> Option<Opened> {
+        match &self.password {
+            Password::Here(Some(hash)) => secrets.open_legacy(hash, self.legacy.as_deref()?),
+            Password::Here(None) | Password::Backend(..) => None,
         }
     }
 }
@@ -332,6 +344,7 @@ impl Directory {
             status: entry.status,
             validity: self.validity(&name, entry),
             password: self.credential(entry),
+            legacy: entry.opened(secrets),
             keys: entry.keys.clone(),
             factor: self.factor(entry, secrets, now),
         });

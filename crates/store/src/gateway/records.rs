@@ -2,6 +2,7 @@
 
 use domain::admin::{Claim, Named, Owned, Owner};
 use domain::contact::Channel;
+use domain::legacy;
 use domain::name::{CanonicalName, Realm, UserName};
 use domain::password::PasswordHash;
 use domain::password_policy::History;
@@ -29,7 +30,7 @@ macro_rules! select_people {
         concat!(
             "SELECT canonical, name, status, password, two_factor, token, email, keeper, \
              ldap_server, radius_server, policy, password_set, history, kept, phone, \
-             sms_server, custom_server, notification FROM person ",
+             sms_server, custom_server, notification, radius_legacy, legacy FROM person ",
             $rest
         )
     };
@@ -45,11 +46,7 @@ impl FromRow for PersonRow {
         let written: String = row.get(1)?;
         Ok(Self(User {
             name: user_name(&canonical, &written).ok_or_else(|| damaged("name"))?,
-            status: match row.get::<String>(2)?.as_str() {
-                "enable" => Switch::Enable,
-                "disable" => Switch::Disable,
-                _ => return Err(damaged("status")),
-            },
+            status: switch(&row.get::<String>(2)?).ok_or_else(|| damaged("status"))?,
             password: row
                 .get::<Option<String>>(3)?
                 .map(|phc| PasswordHash::from_phc(&phc).map_err(|_| damaged("password")))
@@ -68,7 +65,25 @@ impl FromRow for PersonRow {
             password_set: row.get(11)?,
             history: History::parse(&row.get::<String>(12)?).ok_or_else(|| damaged("history"))?,
             kept: kept_from(&row.get::<String>(13)?),
+            radius_legacy: switch(&row.get::<String>(18)?)
+                .ok_or_else(|| damaged("radius_legacy"))?,
+            legacy: row
+                .get::<Option<Vec<u8>>>(19)?
+                .map(|sealed| legacy::Kept::Sealed(sealed.into())),
         }))
+    }
+}
+
+fn switch(word: &str) -> Option<Switch> {
+    [Switch::Enable, Switch::Disable]
+        .into_iter()
+        .find(|switch| switch_word(*switch) == word)
+}
+
+const fn switch_word(switch: Switch) -> &'static str {
+    match switch {
+        Switch::Enable => "enable",
+        Switch::Disable => "disable",
     }
 }
 
@@ -91,24 +106,22 @@ pub(super) async fn person<T: Tx>(
     Ok(row.map(|row| row.0))
 }
 
+/// Writes a user whose kept password is sealed; see [`Secrets::sealed_user`].
 pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), SqlError> {
-    let status = match user.status {
-        Switch::Enable => "enable",
-        Switch::Disable => "disable",
-    };
     tx.exec_one(
         "INSERT INTO person (canonical, name, status, password, two_factor, token, email, realm, \
          keeper, ldap_server, radius_server, policy, password_set, history, kept, phone, sms_server, \
-         custom_server, notification) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-         $13, $14, $15, $16, $17, $18, $19) \
+         custom_server, notification, radius_legacy, legacy) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
+         $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
          ON CONFLICT (canonical) DO UPDATE SET name = $2, status = $3, password = $4, \
          two_factor = $5, token = $6, email = $7, keeper = $9, ldap_server = $10, \
          radius_server = $11, policy = $12, password_set = $13, history = $14, kept = $15, \
-         phone = $16, sms_server = $17, custom_server = $18, notification = $19",
+         phone = $16, sms_server = $17, custom_server = $18, notification = $19, \
+         radius_legacy = $20, legacy = $21",
         &vals![
             user.name.canonical().as_str(),
             user.name.as_written(),
-            status,
+            switch_word(user.status),
             user.password.as_ref().map(PasswordHash::as_phc),
             user.two_factor.word(),
             user.token.as_ref().map(TokenSerial::as_str),
@@ -125,10 +138,20 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.contact.sms_server.word(),
             user.contact.custom_server.as_deref(),
             user.contact.notification.map(Channel::word),
+            switch_word(user.radius_legacy),
+            sealed_legacy(user),
         ],
     )
     .await?;
     references::put(tx, &place_of(user.name.canonical()), &named_by(user)).await
+}
+
+/// The kept password as the store has it. One that nothing sealed is not written.
+pub(super) fn sealed_legacy(user: &User) -> Option<&[u8]> {
+    match &user.legacy {
+        Some(legacy::Kept::Sealed(sealed)) => Some(sealed),
+        Some(legacy::Kept::Open(_)) | None => None,
+    }
 }
 
 /// A line for each field; no text has line ends.

@@ -43,6 +43,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "contacts",
         sql: CONTACTS,
     },
+    Migration {
+        name: "legacy secrets",
+        sql: LEGACY_SECRETS,
+    },
 ];
 
 /// Who knows a person's password: `password` is this unit.
@@ -241,6 +245,12 @@ ALTER TABLE person ADD COLUMN phone TEXT;
 ALTER TABLE person ADD COLUMN sms_server TEXT NOT NULL DEFAULT 'fortiguard';
 ALTER TABLE person ADD COLUMN custom_server TEXT;
 ALTER TABLE person ADD COLUMN notification TEXT;
+";
+
+/// `person.legacy` is the password itself, sealed beside the hash of the same password.
+const LEGACY_SECRETS: &str = "
+ALTER TABLE person ADD COLUMN radius_legacy TEXT NOT NULL DEFAULT 'disable';
+ALTER TABLE person ADD COLUMN legacy BLOB;
 ";
 
 /// The profiles that are there from the start, as the described system has them.

@@ -2,7 +2,10 @@
 
 use data_encoding::BASE64;
 use domain::client::Secret;
+use domain::legacy::{Kept, Opened};
+use domain::password::PasswordHash;
 use domain::schema::Place;
+use domain::user::User;
 use ident::TokenSerial;
 use otp::Seed;
 use zeroize::Zeroizing;
@@ -96,6 +99,26 @@ impl Secrets {
             .map(Secret::new)
     }
 
+    /// A user whose password is to be kept, with the password sealed. It opens beside the hash of the same
+    /// password only: another password, or another person's row, does not show it.
+    pub(super) fn sealed_user(&self, user: User) -> Result<User, SqlError> {
+        let (Some(Kept::Open(plain)), Some(hash)) = (&user.legacy, &user.password) else {
+            return Ok(user);
+        };
+        let sealed = self.seal(&legacy_aad(hash), plain.as_bytes(), || {
+            SqlError::damaged("person", user.name.as_written(), "legacy")
+        })?;
+        let legacy = Some(Kept::Sealed(sealed.into()));
+        Ok(User { legacy, ..user })
+    }
+
+    /// Opens a kept password for the one check that needs it.
+    pub(super) fn open_legacy(&self, hash: &PasswordHash, sealed: &[u8]) -> Option<Opened> {
+        let sealed = Sealed::from_bytes(sealed.to_vec());
+        let octets = self.sealer.open(&legacy_aad(hash), &sealed).ok()?;
+        Opened::new(&octets)
+    }
+
     /// Seals what waits in the outbox.
     pub(super) fn seal_message(&self, message: &str, plain: &[u8]) -> Result<Vec<u8>, SqlError> {
         let aad = Aad::new(TENANT, "outbox", message, 0);
@@ -122,6 +145,11 @@ impl Secrets {
         let sealed = self.sealer.seal(aad, plain).map_err(|_| damaged())?;
         Ok(sealed.as_bytes().to_vec())
     }
+}
+
+/// The salt makes a hash belong to one password of one person.
+fn legacy_aad(hash: &PasswordHash) -> Aad {
+    Aad::new(TENANT, "legacy", hash.as_phc(), 0)
 }
 
 fn token_aad(serial: TokenSerial, field: &str, version: u64) -> Aad {

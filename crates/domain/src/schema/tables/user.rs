@@ -124,6 +124,12 @@ pub static LOCAL: Table = Table {
         ),
         field("passwd", Kind::Secret(128), "", "User's password."),
         field(
+            "radius-legacy",
+            SWITCH,
+            "disable",
+            "Enable/disable keeping the password itself, sealed, from the next one on: RADIUS clients that use CHAP or MS-CHAPv2 need it.",
+        ),
+        field(
             "passwd-policy",
             Kind::Reference(&["user password-policy"]),
             "",
@@ -385,6 +391,19 @@ pub static RADIUS_CLIENT: Table = Table {
             ]),
             "challenge",
             "How password and code are combined.",
+        ),
+        field(
+            "auth-methods",
+            Kind::List(&Kind::Choice(&[
+                choice("pap", "PAP: the password itself."),
+                choice("chap", "CHAP; needs radius-legacy of the user."),
+                choice(
+                    "mschapv2",
+                    "MS-CHAPv2, with MPPE keys; needs radius-legacy of the user.",
+                ),
+            ])),
+            "pap chap mschapv2",
+            "Methods that the client may use.",
         ),
     ],
     children: &[],

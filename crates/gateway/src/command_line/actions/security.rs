@@ -6,7 +6,7 @@ use domain::schema::{
     ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, Place, RADIUS_CLIENT, SECURITY, SETTING, SMS_SERVER,
     Table,
 };
-use domain::security::{Posture, Profile, is_slow};
+use domain::security::{LegacyUsers, Posture, Profile, is_slow};
 use domain::settings::VdomMode;
 use domain::user::TwoFactor;
 use domain::vdom::Vdom;
@@ -39,7 +39,7 @@ impl Executor {
             clients.extend(here.into_iter().map(|client| (told, client)));
             let here = self.store.objects(vdom, &LDAP).await?;
             directories.extend(here.into_iter().map(|directory| (told, directory)));
-            self.count_users(vdom, &mut users).await?;
+            self.count_users(vdom, told, &mut users).await?;
             slow_tokens += self.slow_tokens(vdom).await?;
         }
         let posture = Posture {
@@ -53,6 +53,7 @@ impl Executor {
             directories: &borrowed(&directories),
             users_without_token: users.without_token,
             users_with_sent_codes: users.with_sent_codes,
+            legacy_users: &users.legacy,
             slow_tokens,
         };
         Ok(render::security(profile, &posture.deviations()))
@@ -63,7 +64,12 @@ impl Executor {
         Ok(stored.unwrap_or_else(|| Object::new(table, "")))
     }
 
-    async fn count_users(&self, vdom: Vdom, count: &mut Users) -> Result<(), Undecided> {
+    async fn count_users(
+        &self,
+        vdom: Vdom,
+        told: Option<Vdom>,
+        count: &mut Users,
+    ) -> Result<(), Undecided> {
         let realm = Realm::Vdom(vdom);
         let mut after = String::new();
         loop {
@@ -73,6 +79,7 @@ impl Executor {
             };
             last.name.canonical().as_str().clone_into(&mut after);
             for user in &users {
+                count.legacy.see(told, user);
                 match user.two_factor {
                     TwoFactor::Disable => count.without_token += 1,
                     TwoFactor::Sent(_) => count.with_sent_codes += 1,
@@ -101,6 +108,7 @@ impl Executor {
 struct Users {
     without_token: u64,
     with_sent_codes: u64,
+    legacy: LegacyUsers,
 }
 
 fn borrowed(objects: &[(Option<Vdom>, Object)]) -> Vec<(Option<Vdom>, &Object)> {
