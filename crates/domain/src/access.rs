@@ -290,12 +290,25 @@ impl Authority {
 
     /// Whether a table may be changed in a virtual domain. What stands once is the whole unit's.
     pub(crate) fn may_change(&self, table: &Table, vdom: Vdom) -> bool {
+        self.right(table, vdom) == Right::ReadWrite
+    }
+
+    /// Whether entries of a table may be seen in a virtual domain.
+    pub(crate) fn may_read(&self, table: &Table, vdom: Vdom) -> bool {
+        self.right(table, vdom) >= Right::Read
+    }
+
+    fn right(&self, table: &Table, vdom: Vdom) -> Right {
         let is_here = match (&self.realms, table.scope) {
             (Realms::All, _) => true,
             (Realms::These(_), Scope::Global) => false,
             (realms @ Realms::These(_), Scope::Vdom) => realms.contain(vdom),
         };
-        is_here && self.profile.rights.on(table.area) == Right::ReadWrite
+        if is_here {
+            self.profile.rights.on(table.area)
+        } else {
+            Right::None
+        }
     }
 }
 
@@ -357,6 +370,7 @@ mod tests {
         assert!(!authority.may_change(&FORTITOKEN, lab));
         for table in [&GLOBAL, &ADMIN] {
             assert!(!authority.may_change(table, Vdom::ROOT));
+            assert!(!authority.may_read(table, Vdom::ROOT));
         }
     }
 }

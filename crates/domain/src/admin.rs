@@ -27,6 +27,7 @@ mod authserver;
 mod clients;
 mod configure;
 mod contacts;
+mod discretion;
 mod entries;
 mod error;
 mod hardware;
@@ -568,38 +569,42 @@ pub fn apply(
     rights::permit(&operation, &facts, by)?;
     vdoms::exists(&operation, &facts)?;
     let context = Context::new(&facts, entropy, by, now, Manner::Typed);
+    decided(operation, facts, &context).map_err(|error| error.told_to(by))
+}
+
+fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<Plan, AdminError> {
     match operation {
         Operation::Configure { place, edits } => {
-            configure::configure(&place, edits, facts, &context)
+            configure::configure(&place, edits, facts, context)
         }
-        Operation::Remove { place } => configure::remove(&place, facts, &context),
-        Operation::Rename { place, to } => entries::rename(place, to, facts, &context),
-        Operation::Clone { place, to } => entries::copy(place, to, facts, &context),
-        Operation::Purge { vdom, table } => entries::purge(vdom, table, facts, &context),
-        Operation::Import { vdom, code } => Ok(supply::import(vdom, code, &context)),
-        Operation::Provision { vdom, token } => supply::provision(vdom, token, facts, &context),
-        Operation::Renew { vdom, token } => supply::renew(vdom, token, facts, &context),
+        Operation::Remove { place } => configure::remove(&place, facts, context),
+        Operation::Rename { place, to } => entries::rename(place, to, facts, context),
+        Operation::Clone { place, to } => entries::copy(place, to, facts, context),
+        Operation::Purge { vdom, table } => entries::purge(vdom, table, facts, context),
+        Operation::Import { vdom, code } => Ok(supply::import(vdom, code, context)),
+        Operation::Provision { vdom, token } => supply::provision(vdom, token, facts, context),
+        Operation::Renew { vdom, token } => supply::renew(vdom, token, facts, context),
         Operation::SendActivation { vdom, token, by } => {
-            supply::send_activation(vdom, token, by, facts, &context)
+            supply::send_activation(vdom, token, by, facts, context)
         }
         Operation::ActivateHardware { vdom, tokens } => {
-            hardware::activate(vdom, tokens, facts, &context)
+            hardware::activate(vdom, tokens, facts, context)
         }
-        Operation::AddHardware { vdom, tokens } => hardware::add(vdom, tokens, facts, &context),
+        Operation::AddHardware { vdom, tokens } => hardware::add(vdom, tokens, facts, context),
         Operation::ImportHardware {
             vdom,
             tokens,
             origin,
-        } => hardware::import(vdom, tokens, &origin, facts, &context),
-        Operation::HardwareActivated(answers) => Ok(hardware::activated(answers, facts, &context)),
-        Operation::Unlock(name) => configure::unlock(&name, &facts, &context),
+        } => hardware::import(vdom, tokens, &origin, facts, context),
+        Operation::HardwareActivated(answers) => Ok(hardware::activated(answers, facts, context)),
+        Operation::Unlock(name) => configure::unlock(&name, &facts, context),
         Operation::Imported {
             vdom,
             licence,
             tokens,
-        } => Ok(supply::imported(vdom, licence, tokens, facts, &context)),
-        Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, &context)),
-        Operation::Polled(polled) => Ok(supply::polled(polled, facts, &context)),
+        } => Ok(supply::imported(vdom, licence, tokens, facts, context)),
+        Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, context)),
+        Operation::Polled(polled) => Ok(supply::polled(polled, facts, context)),
         Operation::ImportRefused { vdom, answer } => Ok(Plan::noted(context.changed(
             vdom,
             "fortitoken-mobile.import",
@@ -607,10 +612,10 @@ pub fn apply(
             &answer,
         ))),
         Operation::ProvisionRefused { token, answer } => {
-            Ok(supply::refused(token, &answer, facts, &context))
+            Ok(supply::refused(token, &answer, facts, context))
         }
         Operation::Delivered { token, delivery } => {
-            Ok(supply::delivered(token, &delivery, facts, &context))
+            Ok(supply::delivered(token, &delivery, facts, context))
         }
     }
 }

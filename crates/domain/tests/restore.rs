@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use domain::access::{Authority, PROF_ADMIN};
+use domain::access::{Authority, PROF_ADMIN, Profile};
 use domain::admin::{
     About, Change, Coverage, Edit, Entropy, Facts, Incoming, Named, Owned, Owner, Reads, Remark,
     Report, Restore, Restoring, Understood,
@@ -130,29 +130,33 @@ impl World {
     }
 
     fn restore(&mut self, coverage: Coverage, entries: Vec<Incoming>) -> Report {
-        let entropy = Entropy {
-            seed: Zeroizing::new([1; 20]),
-            salt: [1; SALT_LEN],
-        };
         let by = Authority::unlimited(Actor {
             name: "admin".into(),
             interface: "console".into(),
         });
-        let origin = "file a.conf".into();
-        let mut restoring = Restoring::new(Restore {
-            origin,
+        self.restore_by(by, coverage, entries)
+    }
+
+    fn restore_by(&mut self, by: Authority, coverage: Coverage, entries: Vec<Incoming>) -> Report {
+        let entropy = Entropy {
+            seed: Zeroizing::new([1; 20]),
+            salt: [1; SALT_LEN],
+        };
+        let restore = Restore {
+            origin: "file a.conf".into(),
             coverage,
             entries,
-        });
+        };
+        let mut restoring = Restoring::new(restore, by);
         while let Some(reads) = restoring.reads() {
-            let plan = restoring.decide(self.facts(&reads), &entropy, &by, NOW);
+            let plan = restoring.decide(self.facts(&reads), &entropy, NOW);
             assert!(plan.messages.is_empty(), "nobody is asked for anything");
             assert!(plan.events.is_empty(), "one event tells of all");
             plan.changes
                 .into_iter()
                 .for_each(|change| self.change(change));
         }
-        let (event, report) = restoring.finish(&by.actor, NOW);
+        let (event, report) = restoring.finish(NOW);
         assert!(
             matches!(&event.what, What::Changed { action, object, .. }
                 if &**action == "config.restore" && &**object == "file a.conf"),
@@ -487,6 +491,38 @@ fn an_entry_that_was_not_understood_stands_for_its_person_nevertheless() {
         .map(|user| user.name.as_written())
         .collect();
     assert_eq!(users, ["bob"]);
+}
+
+#[test]
+fn what_an_authority_may_not_change_is_neither_named_nor_touched() {
+    let profile = Object::new(&ACCPROFILE, "unit").with("sysgrp", Some("read-write"));
+    let by = Authority {
+        profile: Profile::from_object(&profile),
+        ..Authority::system("test")
+    };
+    let setting = Object::new(&SETTING, "").with("auth-lockout-threshold", Some("9"));
+    let mut world = World {
+        users: vec![person("labuser")],
+        objects: vec![setting],
+        ..World::default()
+    };
+    let entries = vec![
+        incoming(&GLOBAL, "", &[("hostname", "gate")]),
+        incoming(&LOCAL, "alice", &[("status", "disable")]),
+        incoming(&ADMIN, "ann", &[("comments", "new")]),
+    ];
+    let report = world.restore_by(by, Coverage::Whole, entries);
+    assert_eq!((report.deleted, left_out(&report)), (0, vec![1, 2]));
+    let remarks: Vec<&Remark> = report.remarks.iter().map(|(_, remark)| remark).collect();
+    assert!(
+        matches!(remarks[..], [Remark::Unseen, Remark::LeftOut(_)]),
+        "{report:?}"
+    );
+    for table in [&LOCAL, &GROUP, &SETTING] {
+        assert!(report.foreign.contains(&table.path), "{report:?}");
+    }
+    assert!(!report.foreign.contains(&FORTITOKEN.path), "{report:?}");
+    assert_eq!(world.users.len(), 1);
 }
 
 #[test]

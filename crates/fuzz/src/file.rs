@@ -31,16 +31,15 @@ pub(crate) fn run(input: &[u8]) {
         coverage,
         entries: document.take_entries().into_iter().map(unhashed).collect(),
     };
-    let by = Authority::system("fuzz");
-    let mut restoring = Restoring::new(restore);
+    let mut restoring = Restoring::new(restore, Authority::system("fuzz"));
     let mut decisions = 0;
     while let Some(reads) = restoring.reads() {
-        let plan = restoring.decide(facts(&reads), &entropy(), &by, NOW);
+        let plan = restoring.decide(facts(&reads), &entropy(), NOW);
         assert!(plan.events.is_empty(), "one event tells of all");
         decisions += 1;
         assert!(decisions < DECISIONS_MAX, "a restore does not end");
     }
-    let (_, report) = restoring.finish(&by.actor, NOW);
+    let (_, report) = restoring.finish(NOW);
     for finding in render::findings(&document, &report) {
         assert_shown(&finding.to_string());
     }

@@ -89,7 +89,9 @@ pub fn revision_head() -> String {
 /// All that cannot be taken over, in the order of the file.
 pub fn findings(document: &Document, report: &Report) -> Vec<Finding> {
     let mut findings = document.findings.clone();
-    findings.extend(report.remarks.iter().map(|(about, remark)| match about {
+    let remarks = report.remarks.iter();
+    let told = remarks.filter(|(_, remark)| !matches!(remark, Remark::Unseen));
+    findings.extend(told.map(|(about, remark)| match about {
         About::Incoming(place) => match document.entries.get(*place) {
             Some(entry) => found(document, entry, remark),
             None => Finding::nowhere(self::remark(None, remark)),
@@ -110,7 +112,11 @@ fn found(document: &Document, entry: &Entry, remark: &Remark) -> Finding {
                 format!("{text}; the other begins in line {other}"),
             )
         }
-        Remark::LeftOut(_) | Remark::Deleted | Remark::Stays(_) | Remark::Elsewhere(_) => {
+        Remark::LeftOut(_)
+        | Remark::Unseen
+        | Remark::Deleted
+        | Remark::Stays(_)
+        | Remark::Elsewhere(_) => {
             Finding::at(entry.line, text)
         }
         Remark::New(_) => Finding {
@@ -135,6 +141,7 @@ pub fn remark(place: Option<&Place>, remark: &Remark) -> String {
         Remark::Twice(_) => {
             format!("{entry} is left out: the file has two entries of it, and neither is taken")
         }
+        Remark::Unseen => "an entry is left out that you may not see".to_owned(),
         Remark::Deleted => format!("{entry} is not in the file: deleted"),
         Remark::Stays(error) => {
             format!(
@@ -209,6 +216,7 @@ pub fn restored(
         changed,
         unchanged,
         deleted,
+        foreign,
         remarks,
     } = report;
     let left_out = remarks.iter();
@@ -221,10 +229,14 @@ pub fn restored(
     let counts = format!(
         "{added} entries added, {changed} changed{deleted}, {unchanged} as they were, {left_out} left out"
     );
-    match extent {
-        Extent::Apply => format!("\nFile check OK.\n{counts}.\nRestore config file OK.\n"),
-        Extent::DryRun => format!(
-            "\nFile check OK.\n{counts}.\nThis is what would be done; nothing was changed.\n"
-        ),
-    }
+    let stay = match foreign.len() {
+        0 => String::new(),
+        1 => "1 table is not yours to change and stays.\n".to_owned(),
+        tables => format!("{tables} tables are not yours to change and stay.\n"),
+    };
+    let done = match extent {
+        Extent::Apply => "Restore config file OK.",
+        Extent::DryRun => "This is what would be done; nothing was changed.",
+    };
+    format!("\nFile check OK.\n{counts}.\n{stay}{done}\n")
 }

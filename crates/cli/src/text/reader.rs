@@ -4,14 +4,15 @@
 use std::borrow::Cow;
 
 use domain::admin::{Edit, Incoming, Understood};
-use domain::schema::{Access, Field, Object, Place, Scope, Shape, Table, VDOM};
+use domain::schema::{Object, Place, Scope, Shape, Table, VDOM};
 use domain::vdom::Vdom;
 
 use super::frame::{Base, Children, Draft, Frame, Skipping};
-use super::strangers::{restricts, shown};
-use super::{Document, Entry, Finding, Header, TextError};
+use super::{Document, Entry, Header, TextError};
 use crate::render::named;
 use crate::words::Statement;
+
+mod lost;
 
 /// The longest statement in octets: a FortiGate's longest values, pages and certificates, have some 32 KiB.
 const STATEMENT_MAX: usize = 1_024 * 1_024;
@@ -208,32 +209,6 @@ impl Reader {
         }
     }
 
-    fn find(&mut self, text: impl Into<String>) {
-        let lines = Some((self.first, self.line));
-        let text = text.into();
-        self.document.findings.push(Finding { lines, text });
-    }
-
-    fn skip(&mut self, what: String, why: &'static str) {
-        self.skipping = Some(Skipping {
-            from: self.first,
-            what,
-            why,
-            depth: 1,
-        });
-    }
-
-    fn skipped(&mut self) {
-        if let Some(Skipping {
-            from, what, why, ..
-        }) = self.skipping.take()
-        {
-            let lines = Some((from, self.line));
-            let text = format!("{what}: {why}");
-            self.document.findings.push(Finding { lines, text });
-        }
-    }
-
     fn config(&mut self, path: &str) -> Result<(), TextError> {
         self.configures = true;
         match self.frames.last() {
@@ -376,63 +351,6 @@ impl Reader {
             Frame::ChildEntry(child) => Some(child.table),
             Frame::Table(_) | Frame::ChildTable(_) => None,
         }
-    }
-
-    fn unknown(&mut self, verb: &str, name: &str, words: &[String]) {
-        let shown = shown(name, None, words);
-        let line = format!("{verb} {name}{shown}: {NO_FIELD}");
-        match self.table() {
-            Some(table) if verb == "set" && restricts(table, name, words) => self.leave_out(&line),
-            _ => {
-                self.lacks_something();
-                self.find(line);
-            }
-        }
-    }
-
-    /// What stands once is no longer all that the file says of it.
-    fn lacks_something(&mut self) {
-        for frame in &mut self.frames {
-            if let Frame::Entry(draft) = frame {
-                draft.spoilt |= !draft.is_keyed();
-            }
-        }
-    }
-
-    fn spoil(&mut self, field: &'static Field, words: &[String], why: &str) {
-        let shown = shown(field.name, Some(field), words);
-        let line = format!("set {}{shown}: {why}", field.name);
-        if field.access == Access::System {
-            self.find(line);
-        } else {
-            self.leave_out(&line);
-        }
-    }
-
-    /// A value that is left out may leave an entry that lets in more than the file says: an entry with
-    /// a key is left out with it. What stands once stays, and what is not understood in it stays as it
-    /// is here, the entries of a child table all together.
-    fn leave_out(&mut self, line: &str) {
-        let mut stays = String::new();
-        for frame in &mut self.frames {
-            match frame {
-                Frame::Entry(draft) => {
-                    draft.spoilt = true;
-                    let entry = named(draft.entry.place());
-                    stays = if draft.is_keyed() {
-                        format!("{entry} is left out")
-                    } else {
-                        "what is here stays".to_owned()
-                    };
-                }
-                Frame::ChildTable(children) => {
-                    children.spoilt = true;
-                    stays = format!("all that is in {} here stays", children.table.path);
-                }
-                Frame::Table(_) | Frame::ChildEntry(_) => {}
-            }
-        }
-        self.find(format!("{line}; {stays}"));
     }
 
     fn keep(&mut self, edit: Edit) {

@@ -169,11 +169,12 @@ impl World {
             entry.edits = understood(&entry.place, entry.edits);
             entry
         });
-        let restoring = Restoring::new(admin::Restore {
+        let restore = admin::Restore {
             origin: "file".into(),
             coverage,
             entries: entries.collect(),
-        });
+        };
+        let restoring = Restoring::new(restore, self.authority.clone());
         let report = match asked.extent {
             Extent::Apply => self.take_in(restoring),
             Extent::DryRun => self.copied().take_in(restoring),
@@ -184,19 +185,18 @@ impl World {
     }
 
     fn take_in(&mut self, mut restoring: Restoring) -> admin::Report {
-        let by = self.authority.clone();
         let entropy = Entropy {
             seed: Zeroizing::new([7; 20]),
             salt: [7; 16],
         };
         while let Some(reads) = restoring.reads() {
-            let plan = restoring.decide(self.facts(&reads), &entropy, &by, self.now);
+            let plan = restoring.decide(self.facts(&reads), &entropy, self.now);
             assert!(plan.messages.is_empty() && plan.events.is_empty());
             for change in plan.changes {
                 self.change(change);
             }
         }
-        restoring.finish(&by.actor, self.now).1
+        restoring.finish(self.now).1
     }
 
     /// Users, tokens and configuration, to be tried on.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use super::vdoms::Unnamed;
 use super::{AdminError, Edit, Facts, Owned, Owner};
 use crate::name::Realm;
 use crate::schema::{FORTITOKEN, Field, LOCAL, Object, Place, Table, Value};
@@ -33,7 +34,7 @@ pub enum UsesOf {
 pub struct Uses {
     /// The key of the entry that is named.
     pub of: Box<str>,
-    /// Some who do: never none.
+    /// Some who do; none of them that is not to be named.
     pub first: Vec<Use>,
     /// How many entries do.
     pub total: u64,
@@ -74,6 +75,9 @@ impl fmt::Display for Uses {
         for (place, one) in self.first.iter().enumerate() {
             let separator = if place == 0 { "" } else { "; " };
             write!(f, "{separator}{one}")?;
+        }
+        if self.first.is_empty() {
+            return write!(f, "{} name it", Unnamed(self.total));
         }
         let shown = u64::try_from(self.first.len()).unwrap_or(u64::MAX);
         match self.total.saturating_sub(shown) {

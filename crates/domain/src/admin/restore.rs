@@ -13,7 +13,7 @@ use super::configure;
 use super::{AdminError, Change, Context, Edit, Entropy, Facts, Manner, Named, vdoms};
 use super::{Operation, Plan, Reads, rights};
 use crate::access::Authority;
-use crate::audit::{Actor, Event};
+use crate::audit::Event;
 use crate::schema::{self, FORTITOKEN, Field, INTERFACE, Object, Place, Scope, Shape, Table, VDOM};
 use crate::time::Timestamp;
 use crate::vdom::Vdom;
@@ -72,6 +72,9 @@ pub struct Report {
     pub unchanged: u32,
     /// Entries that went, because a whole configuration does not name them.
     pub deleted: u32,
+    /// Paths of tables of which a whole configuration would have changed something that the authority may
+    /// not change.
+    pub foreign: Vec<&'static str>,
     /// What has to be said of single entries, in their order.
     pub remarks: Vec<(About, Remark)>,
 }
@@ -93,6 +96,8 @@ pub enum Remark {
     /// It is left out: another entry of the configuration, here by its place, means the same one, and
     /// which of them holds nobody can say.
     Twice(usize),
+    /// It is left out, and nothing is said of it: the authority may not even see it.
+    Unseen,
     /// It is deleted: a whole configuration does not name it.
     Deleted,
     /// It stays although the configuration does not name it.
@@ -116,7 +121,7 @@ pub enum Remark {
 impl Remark {
     /// Whether the entry is left out.
     pub fn leaves_out(&self) -> bool {
-        matches!(self, Self::LeftOut(_) | Self::Twice(_))
+        matches!(self, Self::LeftOut(_) | Self::Twice(_) | Self::Unseen)
     }
 
     pub(super) fn of_foreign(field: &'static Field, is_here: bool) -> Self {
@@ -149,6 +154,9 @@ pub struct Restoring {
     /// What the configuration names.
     named: Keys,
     report: Report,
+    by: Authority,
+    /// Paths of tables in which something would go or be set back, if the authority might.
+    foreign: BTreeSet<&'static str>,
 }
 
 /// One thing to do.
@@ -161,19 +169,20 @@ enum Task {
 }
 
 impl Restoring {
-    /// Begins.
-    pub fn new(restore: Restore) -> Self {
+    /// Begins, with the rights of this authority: what it may not change is neither looked at nor named.
+    pub fn new(restore: Restore, by: Authority) -> Self {
         let Restore {
             origin,
             coverage,
             entries,
         } = restore;
         let (named, twice) = identities(&entries);
-        let is_lost = |entry: &Incoming| entry.understood == Understood::TooLittle;
-        let lost: Vec<bool> = entries.iter().map(is_lost).collect();
+        let remarks = remarks_on(&twice, &entries, &by);
         let tasks = entries.into_iter().enumerate();
-        let tasks = tasks.filter(|(place, _)| !lost[*place] && !twice.contains_key(place));
-        let waiting = tasks.map(|(place, entry)| Task::Take(About::Incoming(place), entry));
+        let tasks = tasks.filter(|(at, entry)| {
+            entry.understood != Understood::TooLittle && !twice.contains_key(at)
+        });
+        let waiting = tasks.map(|(at, entry)| Task::Take(About::Incoming(at), entry));
         let mut restoring = Self {
             origin,
             coverage,
@@ -183,11 +192,13 @@ impl Restoring {
             round: 0,
             moved: false,
             named,
-            report: Report::default(),
+            report: Report {
+                remarks,
+                ..Report::default()
+            },
+            by,
+            foreign: BTreeSet::new(),
         };
-        for (place, other) in twice.into_iter().filter(|(place, _)| !lost[*place]) {
-            restoring.remark(&About::Incoming(place), vec![Remark::Twice(other)]);
-        }
         if coverage == Coverage::Whole {
             // Its virtual domains are all there by then.
             let survey = Task::Survey(Vdom::ROOT, &VDOM);
@@ -202,8 +213,14 @@ impl Restoring {
         let tables = schema::ALL.iter().copied();
         for table in tables.filter(|table| table.scope == scope && *table != &VDOM) {
             let is_named = self.named.contains_key(&(vdom, table.path));
+            let is_foreign = !self.by.may_change(table, vdom);
             match table.shape {
-                Shape::Single if !is_named => {
+                Shape::Single if is_named => {}
+                Shape::Keyed(_) if [&FORTITOKEN, &INTERFACE].contains(&table) => {}
+                _ if is_foreign => {
+                    self.foreign.insert(table.path);
+                }
+                Shape::Single => {
                     let place = Place::new(vdom, table, "");
                     let about = About::Here(place.clone());
                     let settings = Incoming {
@@ -213,10 +230,7 @@ impl Restoring {
                     };
                     self.waiting.push_back(Task::Take(about, settings));
                 }
-                Shape::Keyed(_) if ![&FORTITOKEN, &INTERFACE].contains(&table) => {
-                    self.waiting.push_back(Task::Survey(vdom, table));
-                }
-                Shape::Single | Shape::Keyed(_) => {}
+                Shape::Keyed(_) => self.waiting.push_back(Task::Survey(vdom, table)),
             }
         }
     }
@@ -255,19 +269,14 @@ impl Restoring {
     }
 
     /// What to write for the entry that was asked for.
-    pub fn decide(
-        &mut self,
-        facts: Facts,
-        entropy: &Entropy,
-        by: &Authority,
-        now: Timestamp,
-    ) -> Plan {
-        let context = Context::new(&facts, entropy, by, now, Manner::Restored);
+    pub fn decide(&mut self, facts: Facts, entropy: &Entropy, now: Timestamp) -> Plan {
+        let by = self.by.clone();
+        let context = Context::new(&facts, entropy, &by, now, Manner::Restored);
         match self.current.take() {
-            Some(Task::Take(about, incoming)) => match rights::change(&incoming.place, by) {
+            Some(Task::Take(about, incoming)) => match rights::change(&incoming.place, &self.by) {
                 Ok(()) => self.take(about, incoming, facts, &context),
                 Err(denied) => {
-                    self.remark(&about, vec![Remark::LeftOut(denied)]);
+                    self.deny(&about, &incoming.place, denied);
                     Plan::default()
                 }
             },
@@ -275,15 +284,19 @@ impl Restoring {
                 self.survey(vdom, table, &facts);
                 Plan::default()
             }
-            Some(Task::Delete(place)) => match rights::change(&place, by) {
-                Ok(()) => self.delete(place, facts, &context),
-                Err(denied) => {
-                    self.remark(&About::Here(place), vec![Remark::Stays(denied)]);
-                    Plan::default()
-                }
-            },
+            Some(Task::Delete(place)) => self.delete(place, facts, &context),
             None => Plan::default(),
         }
+    }
+
+    fn deny(&mut self, about: &About, place: &Place, denied: AdminError) {
+        let remark = if self.by.may_read(place.table(), place.vdom()) {
+            Remark::LeftOut(denied)
+        } else {
+            self.foreign.insert(place.table().path);
+            Remark::Unseen
+        };
+        self.remark(about, vec![remark]);
     }
 
     fn take(
@@ -325,7 +338,7 @@ impl Restoring {
                 Plan::default()
             }
             (Err(error), None) => {
-                self.remark(&about, vec![Remark::LeftOut(error)]);
+                self.remark(&about, vec![Remark::LeftOut(error.told_to(&self.by))]);
                 Plan::default()
             }
         }
@@ -374,6 +387,10 @@ impl Restoring {
                 self.cover(vdom, Scope::Vdom);
             }
         }
+        if !self.by.may_change(table, vdom) {
+            self.foreign.insert(table.path);
+            return;
+        }
         let named = self.named.get(&(vdom, table.path));
         let is_named =
             |place: &Place| named.is_some_and(|named| named.contains_key(&entry::identity(place)));
@@ -400,15 +417,17 @@ impl Restoring {
                 Plan::default()
             }
             Err(error) => {
-                self.remark(&About::Here(place), vec![Remark::Stays(error)]);
+                let stays = Remark::Stays(error.told_to(&self.by));
+                self.remark(&About::Here(place), vec![stays]);
                 Plan::default()
             }
         }
     }
 
     /// The event that tells of it, and the report.
-    pub fn finish(self, actor: &Actor, now: Timestamp) -> (Event, Report) {
+    pub fn finish(self, now: Timestamp) -> (Event, Report) {
         let mut report = self.report;
+        report.foreign = self.foreign.into_iter().collect();
         // Later rounds put remarks behind those of entries that stand farther down.
         report.remarks.sort_by_key(|(about, _)| match about {
             About::Incoming(place) => *place,
@@ -424,7 +443,7 @@ impl Restoring {
             left_out.count()
         );
         let event = Event::changed(
-            actor,
+            &self.by.actor,
             Vdom::ROOT,
             "config.restore",
             &self.origin,
@@ -448,6 +467,27 @@ fn identities(entries: &[Incoming]) -> (Keys, BTreeMap<usize, usize>) {
         }
     }
     (keys, twice)
+}
+
+/// What is said of entries that are left out because there is another. Those that nobody understood are
+/// told of already.
+fn remarks_on(
+    twice: &BTreeMap<usize, usize>,
+    entries: &[Incoming],
+    by: &Authority,
+) -> Vec<(About, Remark)> {
+    let understood = |at: &usize| entries[*at].understood != Understood::TooLittle;
+    let told = twice.iter().filter(|(at, _)| understood(at));
+    let remarks = told.map(|(at, other)| {
+        let place = &entries[*at].place;
+        let remark = if by.may_read(place.table(), place.vdom()) {
+            Remark::Twice(*other)
+        } else {
+            Remark::Unseen
+        };
+        (About::Incoming(*at), remark)
+    });
+    remarks.collect()
 }
 
 const LAST_ROUND: u32 = ROUNDS_MAX + 1;

@@ -31,12 +31,27 @@ pub enum Held {
     },
     /// A message in the outbox, by its number: its answer is taken in there.
     Message(i64),
+    /// An entry that is not to be named.
+    Unnamed,
+}
+
+/// Entries that are not to be named, by their number.
+pub(super) struct Unnamed(pub(super) u64);
+
+impl fmt::Display for Unnamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("1 entry that you may not see"),
+            total => write!(f, "{total} entries that you may not all see"),
+        }
+    }
 }
 
 /// `user local "alice" and 12 more`.
 impl fmt::Display for Holds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.first {
+            Held::Unnamed => return write!(f, "{}", Unnamed(self.total)),
             Held::Entry { table, key } => write!(f, "{table} \"{key}\"")?,
             Held::Message(number) => write!(f, "message {number} of the outbox")?,
         }

@@ -44,11 +44,11 @@ impl Work for TakeIn {
             now,
         } = self;
         let mut settings = memory::settings(tx).await?;
-        let mut restoring = Restoring::new(restore);
+        let mut restoring = Restoring::new(restore, by);
         let mut touched = Touched::default();
         while let Some(reads) = restoring.reads() {
             let facts = administer::gather(tx, reads, &memory, &settings).await?;
-            let plan = restoring.decide(facts, &entropy()?, &by, now);
+            let plan = restoring.decide(facts, &entropy()?, now);
             let sets = plan.changes.iter().any(is_setting);
             for change in plan.changes {
                 administer::carry_out(tx, change, &memory, &mut touched).await?;
@@ -57,7 +57,7 @@ impl Work for TakeIn {
                 settings = memory::settings(tx).await?;
             }
         }
-        let (event, report) = restoring.finish(&by.actor, now);
+        let (event, report) = restoring.finish(now);
         if extent == Extent::Rehearse {
             return Err(Failure::Refused(Box::new(report)));
         }

@@ -1,0 +1,94 @@
+//! What cannot be taken over, and what goes with it.
+
+use domain::schema::{Access, Field};
+
+use super::super::Finding;
+use super::super::frame::{Frame, Skipping};
+use super::super::strangers::{restricts, shown};
+use super::{NO_FIELD, Reader};
+use crate::render::named;
+
+impl Reader {
+    pub(super) fn find(&mut self, text: impl Into<String>) {
+        let lines = Some((self.first, self.line));
+        let text = text.into();
+        self.document.findings.push(Finding { lines, text });
+    }
+
+    pub(super) fn skip(&mut self, what: String, why: &'static str) {
+        self.skipping = Some(Skipping {
+            from: self.first,
+            what,
+            why,
+            depth: 1,
+        });
+    }
+
+    pub(super) fn skipped(&mut self) {
+        if let Some(Skipping {
+            from, what, why, ..
+        }) = self.skipping.take()
+        {
+            let lines = Some((from, self.line));
+            let text = format!("{what}: {why}");
+            self.document.findings.push(Finding { lines, text });
+        }
+    }
+
+    pub(super) fn unknown(&mut self, verb: &str, name: &str, words: &[String]) {
+        let shown = shown(name, None, words);
+        let line = format!("{verb} {name}{shown}: {NO_FIELD}");
+        match self.table() {
+            Some(table) if verb == "set" && restricts(table, name, words) => self.leave_out(&line),
+            _ => {
+                self.lacks_something();
+                self.find(line);
+            }
+        }
+    }
+
+    /// What stands once is no longer all that the file says of it.
+    pub(super) fn lacks_something(&mut self) {
+        for frame in &mut self.frames {
+            if let Frame::Entry(draft) = frame {
+                draft.spoilt |= !draft.is_keyed();
+            }
+        }
+    }
+
+    pub(super) fn spoil(&mut self, field: &'static Field, words: &[String], why: &str) {
+        let shown = shown(field.name, Some(field), words);
+        let line = format!("set {}{shown}: {why}", field.name);
+        if field.access == Access::System {
+            self.find(line);
+        } else {
+            self.leave_out(&line);
+        }
+    }
+
+    /// A value that is left out may leave an entry that lets in more than the file says: an entry with
+    /// a key is left out with it. What stands once stays, and what is not understood in it stays as it
+    /// is here, the entries of a child table all together.
+    pub(super) fn leave_out(&mut self, line: &str) {
+        let mut stays = String::new();
+        for frame in &mut self.frames {
+            match frame {
+                Frame::Entry(draft) => {
+                    draft.spoilt = true;
+                    let entry = named(draft.entry.place());
+                    stays = if draft.is_keyed() {
+                        format!("{entry} is left out")
+                    } else {
+                        "what is here stays".to_owned()
+                    };
+                }
+                Frame::ChildTable(children) => {
+                    children.spoilt = true;
+                    stays = format!("all that is in {} here stays", children.table.path);
+                }
+                Frame::Table(_) | Frame::ChildEntry(_) => {}
+            }
+        }
+        self.find(format!("{line}; {stays}"));
+    }
+}
