@@ -15,7 +15,7 @@ mod common;
 use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
 use common::terminal::Terminal;
-use common::{Home, PASSWORD, Running, symbolon};
+use common::{Home, PASSWORD, Running, after, symbolon};
 
 fn system() -> (Home, Running) {
     let home = Home::new();
@@ -70,6 +70,31 @@ fn a_client_is_told_apart_from_a_stranger_and_a_forger() {
         .ok();
     assert_eq!(vpn.ask_unauthenticated("robot", PASSWORD), Answer::Accept);
     assert_eq!(counts(&home, "vpn1"), [4, 3, 1, 0, 0, 2]);
+    up.stop();
+}
+
+#[test]
+fn a_token_without_a_seed_is_told_from_one_that_is_not_there() {
+    let (home, up) = system();
+    home.console("execute fortitoken-mobile import 0000-0000-0000-0000-0000")
+        .ok();
+    let shown = home.console("show user fortitoken | grep edit").ok();
+    let new = after(&shown, "edit").trim_matches('"').to_owned();
+    for (token, said) in [
+        (&*new, "has no seed yet"),
+        ("FTKMOB0000000000", "entry not found"),
+    ] {
+        for command in [
+            format!("diagnose fortitoken test {token} 111111 222222 10"),
+            format!("execute fortitoken sync {token} 111111 222222"),
+        ] {
+            let refused = home.console(&command).refused();
+            assert!(refused.contains(said), "{command}: {refused}");
+        }
+    }
+    let unknown = "diagnose fortitoken info FTKMOB0000000000";
+    let refused = home.console(unknown).refused();
+    assert!(refused.contains("Return code -3"), "{refused}");
     up.stop();
 }
 

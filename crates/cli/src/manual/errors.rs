@@ -145,6 +145,7 @@ impl Chapter {
             | AdminError::NoAddress(_)
             | AdminError::NotHardware(_)
             | AdminError::HasSeed(_)
+            | AdminError::NoSeed(_)
             | AdminError::SeedOfOther(_)
             | AdminError::MobileNotImported(_)
             | AdminError::Locked(_) => Self::Tokens,
@@ -297,6 +298,7 @@ fn of_tokens() -> Vec<AdminError> {
             AdminError::NoAddress(mobile),
             AdminError::NotHardware(mobile),
             AdminError::HasSeed(hardware),
+            AdminError::NoSeed(mobile),
             AdminError::SeedOfOther(hardware),
             AdminError::MobileNotImported(mobile),
             AdminError::Locked(mobile),

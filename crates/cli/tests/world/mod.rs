@@ -449,6 +449,10 @@ impl World {
                     .tokens
                     .iter()
                     .filter(|token| serial.is_none_or(|it| it == token.serial));
+                if let Some(serial) = serial.filter(|_| tokens.clone().next().is_none()) {
+                    let (table, key) = (&FORTITOKEN, serial.as_str().into());
+                    return render::refusal(AdminError::NotFound { table, key });
+                }
                 let advice = tokens.clone().find_map(|token| Advice::of(token, self.now));
                 let advice = advice.filter(|_| serial.is_some());
                 let advice = advice.as_ref().map(render::token_advice);

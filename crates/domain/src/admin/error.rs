@@ -198,6 +198,9 @@ pub enum AdminError {
     /// There is nothing to fetch.
     #[error("token {0} is active: its seed is here")]
     HasSeed(TokenSerial),
+    /// No code can be this token's.
+    #[error("token {0} has no seed yet")]
+    NoSeed(TokenSerial),
     /// The token's configuration was taken over from another unit.
     #[error("the seed of token {0} is another unit's")]
     SeedOfOther(TokenSerial),
@@ -264,6 +267,7 @@ impl AdminError {
             | Self::NoAddress(_)
             | Self::NotHardware(_)
             | Self::HasSeed(_)
+            | Self::NoSeed(_)
             | Self::SeedOfOther(_)
             | Self::Locked(_)
             | Self::FixedKey(_)
@@ -367,6 +371,12 @@ impl AdminError {
                 format!("for mobile tokens: execute fortitoken-mobile provision {token}")
             }
             Self::HasSeed(token) => format!("nothing is to be done: diagnose fortitoken info {token}"),
+            Self::NoSeed(token) => match token.kind() {
+                TokenKind::Mobile => {
+                    format!("it gets one for a phone: execute fortitoken-mobile provision {token}")
+                }
+                TokenKind::Hardware => format!("fetch it: execute fortitoken activate {token}"),
+            },
             Self::SeedOfOther(token) => format!(
                 "delete it and add it again, which activates it: config user fortitoken / \
                  delete {token} / edit {token} / end"

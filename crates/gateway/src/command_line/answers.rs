@@ -20,7 +20,7 @@ use store::Undecided;
 use store::backup_key::BackupKey;
 use store::gateway::Recorded;
 
-use super::executor::{Executor, Gone, Printer, Ran};
+use super::executor::{Executor, Gone, Printer, Ran, no_token, refused};
 use crate::clock;
 use crate::interfaces;
 
@@ -52,9 +52,9 @@ impl From<Undecided> for Cut {
     }
 }
 
-fn ran(result: Result<(), Cut>) -> Result<Ran, Gone> {
+fn ran(result: Result<Ran, Cut>) -> Result<Ran, Gone> {
     match result {
-        Ok(()) => Ok(Ran::Printed),
+        Ok(ran) => Ok(ran),
         Err(Cut::Gone) => Err(Gone),
         Err(Cut::Undecided(why)) => Ok(why.into()),
     }
@@ -95,7 +95,7 @@ impl Executor {
             };
             let place = Place::new(vdom, table, key.unwrap_or_default());
             let listed = self.list_table(listing, place, backup, printer).await;
-            match ran(listed)? {
+            match ran(listed.map(|()| Ran::Printed))? {
                 Ran::Printed => printer.print(listing.end(table)).await?,
                 cut => return Ok(cut),
             }
@@ -217,7 +217,9 @@ impl Executor {
         let now = clock::now();
         let answered = match query {
             Query::Log(page) => return self.event_log(page, printer).await,
-            Query::TokenInfo { vdom, serial } => self.token_info(vdom, serial, now, printer).await,
+            Query::TokenInfo { vdom, serial } => {
+                return ran(self.token_info(vdom, serial, now, printer).await);
+            }
             Query::Logins(logins) => self.logins(&logins, printer).await,
             Query::SystemStatus(vdom) => self.system_status(vdom, now, printer).await,
             Query::Outbox { vdom } => self.outbox(vdom, printer).await,
@@ -225,7 +227,7 @@ impl Executor {
             // Entries are listed.
             Query::Entries { .. } => Ok(()),
         };
-        ran(answered)
+        ran(answered.map(|()| Ran::Printed))
     }
 
     async fn token_info(
@@ -234,16 +236,16 @@ impl Executor {
         serial: Option<TokenSerial>,
         now: Timestamp,
         printer: &Printer,
-    ) -> Result<(), Cut> {
-        printer.print(render::token_head()).await?;
+    ) -> Result<Ran, Cut> {
         let mut advice = None;
         let mut page = match serial {
-            Some(serial) => {
-                let owned = self.token_of(vdom, serial).await?;
-                owned.into_iter().map(|owned| owned.token).collect()
-            }
+            Some(serial) => match self.token_of(vdom, serial).await? {
+                Some(owned) => vec![owned.token],
+                None => return Ok(refused(no_token(serial), printer).await?),
+            },
             None => self.store.tokens_after(vdom, "", PAGE).await?,
         };
+        printer.print(render::token_head()).await?;
         while let Some(last) = page.last() {
             let after = is_full(&page).then_some(last.serial);
             let fetched = async {
@@ -275,7 +277,7 @@ impl Executor {
         if let Some(advice) = advice.filter(|_| serial.is_some()) {
             printer.print(render::token_advice(&advice)).await?;
         }
-        Ok(())
+        Ok(Ran::Printed)
     }
 
     async fn system_status(

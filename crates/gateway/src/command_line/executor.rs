@@ -12,7 +12,7 @@ use domain::name::{CanonicalName, Realm};
 use domain::query::ServerReach;
 use domain::schema::{FORTITOKEN, LOCAL, Object, Place, Shape};
 use domain::settings::{ConsoleOutput, VdomMode};
-use domain::token::{Resync, ResyncError, Stage};
+use domain::token::{Resync, ResyncError, Stage, Verifier};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 use softtoken::WireError;
@@ -226,6 +226,19 @@ impl Executor {
     ) -> Result<Option<Owned>, Undecided> {
         let owned = self.store.token(serial).await?;
         Ok(owned.filter(|owned| owned.token.vdom == vdom))
+    }
+
+    /// What checks a token's codes, or why nothing does.
+    pub(super) async fn verifier(
+        &self,
+        vdom: Vdom,
+        serial: TokenSerial,
+    ) -> Result<Result<Verifier, AdminError>, Undecided> {
+        if self.token_of(vdom, serial).await?.is_none() {
+            return Ok(Err(no_token(serial)));
+        }
+        let verifier = self.store.verifier(serial);
+        Ok(verifier.ok_or(AdminError::NoSeed(serial)))
     }
 
     async fn configure(
@@ -474,18 +487,10 @@ impl Executor {
     ) -> Result<Ran, Gone> {
         let (vdom, token) = (asked.vdom, asked.serial);
         let now = clock::now();
-        let is_here = match self.token_of(vdom, token).await {
-            Ok(owned) => owned.is_some(),
+        let verifier = match self.verifier(vdom, token).await {
+            Ok(Ok(verifier)) => verifier,
+            Ok(Err(error)) => return refused(error, printer).await,
             Err(why) => return Ok(why.into()),
-        };
-        let verifier = is_here.then(|| self.store.verifier(token)).flatten();
-        let Some(verifier) = verifier else {
-            let missing = AdminError::NotFound {
-                table: &FORTITOKEN,
-                key: token.as_str().into(),
-            };
-            printer.print(render::refusal(missing)).await?;
-            return Ok(Ran::Failed);
         };
         let resync = match Resync::find(&verifier, &asked.first, &asked.second, now) {
             Ok(resync) => resync,
@@ -580,4 +585,16 @@ fn finished(operation: &Operation) -> Option<Finished> {
         Operation::Unlock(name) => Some(Finished::Unlocked(name.clone())),
         _ => None,
     }
+}
+
+pub(super) fn no_token(serial: TokenSerial) -> AdminError {
+    AdminError::NotFound {
+        table: &FORTITOKEN,
+        key: serial.as_str().into(),
+    }
+}
+
+pub(super) async fn refused(error: AdminError, printer: &Printer) -> Result<Ran, Gone> {
+    printer.print(render::refusal(error)).await?;
+    Ok(Ran::Failed)
 }

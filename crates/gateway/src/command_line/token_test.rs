@@ -1,12 +1,10 @@
 //! `diagnose fortitoken test`: what two codes tell of a token's clock. Nothing is spent or learned.
 
 use cli::TestToken;
-use cli::render::{self, Outcome};
-use domain::admin::AdminError;
-use domain::schema::FORTITOKEN;
+use cli::render::Outcome;
 use domain::token::ClockTest;
 
-use super::executor::{Executor, Gone, Printer, Ran};
+use super::executor::{Executor, Gone, Printer, Ran, refused};
 use crate::clock;
 
 impl Executor {
@@ -17,17 +15,10 @@ impl Executor {
     ) -> Result<Ran, Gone> {
         let TestToken { codes, screen } = asked;
         let (token, screen) = (codes.serial, *screen);
-        let is_here = match self.token_of(codes.vdom, token).await {
-            Ok(owned) => owned.is_some(),
+        let verifier = match self.verifier(codes.vdom, token).await {
+            Ok(Ok(verifier)) => verifier,
+            Ok(Err(error)) => return refused(error, printer).await,
             Err(why) => return Ok(why.into()),
-        };
-        let Some(verifier) = is_here.then(|| self.store.verifier(token)).flatten() else {
-            let missing = AdminError::NotFound {
-                table: &FORTITOKEN,
-                key: token.as_str().into(),
-            };
-            printer.print(render::refusal(missing)).await?;
-            return Ok(Ran::Failed);
         };
         let outcome =
             match ClockTest::find(&verifier, &codes.first, &codes.second, screen, clock::now()) {
