@@ -59,7 +59,7 @@ fn numbers(answer: &str) -> (Vec<Option<i32>>, Option<i32>) {
 }
 
 async fn ask(gateway: &Gateway, key: &SealingPrivateKey, tokens: &[&str]) -> String {
-    gateway.process(&gateway.hardware_body(key, tokens)).await
+    gateway.process(&gateway.seeds_body(key, tokens)).await
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn each_token_of_a_request_has_its_own_answer() {
 async fn a_lost_answer_is_had_again_and_a_new_question_is_not_answered() {
     let world = world().await;
     let gateway = world.gateway(SERIAL);
-    let question = gateway.hardware_body(&key(1), &[TOKEN]);
+    let question = gateway.seeds_body(&key(1), &[TOKEN]);
     let (status, first) = gateway.process_once("outbox-1", &question).await;
     assert_eq!((status, numbers(&first)), (200, (vec![None], None)));
     let world = world.restart().await;
@@ -114,7 +114,7 @@ async fn a_lost_answer_is_had_again_and_a_new_question_is_not_answered() {
     let (_, new) = gateway.process_once("outbox-2", &question).await;
     assert_eq!(numbers(&new), (vec![Some(111)], Some(17)));
     // Under the same id nobody gets the seed sealed to another key.
-    let other_key = gateway.hardware_body(&key(2), &[TOKEN]);
+    let other_key = gateway.seeds_body(&key(2), &[TOKEN]);
     let (status, answer) = gateway.process_once("outbox-1", &other_key).await;
     assert_eq!(status, 409, "{answer}");
 
@@ -132,7 +132,7 @@ async fn a_lost_answer_is_had_again_and_a_new_question_is_not_answered() {
 async fn more_than_twenty_tokens_are_no_request() {
     let world = world().await;
     let gateway = world.gateway(SERIAL);
-    let body = gateway.hardware_body(&key(1), &[TOKEN; 21]);
+    let body = gateway.seeds_body(&key(1), &[TOKEN; 21]);
     let (status, answer) = gateway.post(softtoken::PROCESS_PATH, body).await;
     assert_eq!(status, 400, "{answer}");
 }

@@ -13,7 +13,9 @@ use common::{Gateway, SEED, World, account, actor};
 use domain::licensing::LicenceSize;
 use domain::time::Span;
 use ident::TokenSerial;
-use store::registry::NewLicence;
+use otp::Parameters;
+use otp::seed_file::csv;
+use store::registry::{NewLicence, OnBadLine};
 
 const TENANTS: [(&str, &str); 3] = [
     ("Albion", "FGT0000000000001"),
@@ -168,6 +170,46 @@ async fn symptom_01_nobody_is_told_of_anothers_token() {
         answer.ends_with(&refused_token(nobodys, NO_STATE)),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn symptom_08_nobody_is_told_of_anothers_hardware_token() {
+    let (world, tenants) = tenants().await;
+    let serial = |number: usize| format!("FTK2000BHV1KRZ{number:02}");
+    for (number, (owner, _)) in TENANTS.iter().enumerate() {
+        let table = format!("{},{SEED}\n{},{SEED}", serial(number), serial(number + 10));
+        let entries = csv::read(&table, Parameters::default()).unwrap();
+        let imported =
+            world
+                .desk
+                .import_hardware(actor(), entries, Some(account(owner)), OnBadLine::Refuse);
+        imported.await.unwrap();
+        // One of its tokens is activated, the other not.
+        let gateway = &tenants[number].gateway;
+        gateway
+            .process(&gateway.hardware_body(&serial(number)))
+            .await;
+    }
+    let unknown = "FTK2000BHV1KRZ99";
+    for (asker, owner) in pairs(&tenants) {
+        let number = tenants
+            .iter()
+            .position(|it| it.gateway.serial == owner.gateway.serial);
+        let body = asker.gateway.hardware_body(unknown);
+        let nobodys = told(asker, owner, &body).await;
+        for token in [serial(number.unwrap()), serial(number.unwrap() + 10)] {
+            let answers = told(asker, owner, &body.replace(unknown, &token)).await;
+            for (answer, nobodys) in answers.iter().zip(&nobodys) {
+                assert_eq!(*answer, nobodys.replace(unknown, &token));
+            }
+        }
+        assert!(
+            nobodys[0].contains(r#""error_code":112,"#),
+            "{}",
+            nobodys[0]
+        );
+        assert!(nobodys[0].contains(r#""error_code":17,"#), "{}", nobodys[0]);
+    }
 }
 
 #[tokio::test]

@@ -130,9 +130,10 @@ fn symptom_06_a_token_is_locked_after_its_first_activation_until_the_desk_releas
         after(&shown, "Status:"),
         "activated; its seed is not given again"
     );
+    let looked = home.desk(&["look", TOKEN]).ok();
     assert!(
-        shown.contains(&format!("symbolon desk reset-activation {TOKEN}")),
-        "{shown}"
+        looked.contains(&format!("symbolon desk reset-activation {TOKEN}")),
+        "{looked}"
     );
 
     let reset = [
@@ -402,6 +403,7 @@ fn containers_that_another_tool_encrypted_are_imported_and_their_tokens_log_in()
 /// An event-based token counts its presses; one that was used before is found by two codes.
 #[test]
 fn an_event_based_token_logs_in_with_its_next_code() {
+    const USED: &str = "FTK0000000508326";
     let (home, up) = system();
     stock(
         &home,
@@ -419,7 +421,6 @@ fn an_event_based_token_logs_in_with_its_next_code() {
     assert_eq!(vpn.log_in("alice", &pressed("0")), Answer::Reject);
     assert_eq!(vpn.log_in("alice", &pressed("2")), Answer::Accept);
 
-    const USED: &str = "FTK0000000508326";
     add(&home, USED);
     home.user("bob", USED);
     assert_eq!(vpn.log_in("bob", &pressed("60")), Answer::Reject);

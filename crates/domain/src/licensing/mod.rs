@@ -36,6 +36,8 @@ pub use life::{
 };
 pub use product::{Admission, Asking, NotRegistered, Requester, admit};
 pub use remark::{Remark, RemarkError};
-pub use standing::{Standing, Told, licence_standing, product_standing, token_standing};
+pub use standing::{
+    Standing, Told, hardware_standing, licence_standing, product_standing, token_standing,
+};
 pub use ticket::{Deed, Ticket, TicketNumber, TicketRefusal, TicketRequest};
 pub use token::{Lock, Registration, StockToken, TokenRefusal, TokenState, may_provision, may_see};

@@ -1,6 +1,6 @@
 //! How things stand with what the desk looks up, and what helps.
 
-use super::{Licence, LicenceState, Lock, Product, StockToken, TokenState};
+use super::{HardwareToken, Licence, LicenceState, Lock, Product, StockToken, TokenState};
 use crate::time::Timestamp;
 
 /// What is the matter with something, and what to do.
@@ -118,6 +118,33 @@ pub fn token_standing(token: &StockToken, told: Told, now: Timestamp) -> Standin
                 serial,
             ),
         },
+    }
+}
+
+/// How it stands with a hardware token.
+pub fn hardware_standing(token: &HardwareToken) -> Standing {
+    let serial = token.serial;
+    match (&token.activation, &token.account) {
+        (Some(activation), _) => standing(
+            format!(
+                "Its seed was given to {} at {}. An activation again is error 111, `token already \
+                 activated, and seed won't be returned`.",
+                activation.product, activation.at
+            ),
+            "None. If that gateway has it no longer: `symbolon desk reset-activation SERIAL --reason WHY`, \
+             then there or on another gateway `execute fortitoken activate SERIAL`.",
+            serial,
+        ),
+        (None, Some(account)) => standing(
+            format!("It is \"{account}\"'s, and no gateway has its seed."),
+            "On a gateway of theirs: `execute fortitoken activate SERIAL`.",
+            serial,
+        ),
+        (None, None) => standing(
+            "It is in stock, and becomes that of the first gateway that activates it.",
+            "On a gateway: `execute fortitoken activate SERIAL`.",
+            serial,
+        ),
     }
 }
 

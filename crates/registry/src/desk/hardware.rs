@@ -97,25 +97,11 @@ impl fmt::Display for HardwareSheet {
         }
         field(f, "In stock", imported)?;
         match activation {
-            None => {
-                field(f, "Status", "new")?;
-                field(
-                    f,
-                    "Next step",
-                    format_args!("on a gateway: execute fortitoken activate {serial}"),
-                )
-            }
+            None => field(f, "Status", "new"),
             Some(HardwareActivation { product, at }) => {
                 field(f, "Status", "activated; its seed is not given again")?;
                 field(f, "Activated by", product)?;
-                field(f, "Activated", at)?;
-                field(
-                    f,
-                    "Next step",
-                    format_args!(
-                        "to give it once more: symbolon desk reset-activation {serial} --reason TEXT"
-                    ),
-                )
+                field(f, "Activated", at)
             }
         }
     }

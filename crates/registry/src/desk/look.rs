@@ -3,14 +3,16 @@
 use std::fmt;
 
 use domain::licensing::{
-    AccountName, Standing, licence_standing, product_standing, token_standing,
+    AccountName, Standing, hardware_standing, licence_standing, product_standing, token_standing,
 };
 use domain::time::Timestamp;
 use ident::{
-    ActivationCode, LicenceCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial,
+    ActivationCode, LicenceCode, LicenceSerial, ProductSerial, RegistrationId, TokenKind,
+    TokenSerial,
 };
 use store::registry::{AccountRecord, Clue, DeskEvent, Found, FoundBy, Sighting, TIMELINE_MAX};
 
+use super::hardware::HardwareSheet;
 use super::sheet::{LicenceSheet, ProductSheet, TokenSheet, field, licence_line};
 use super::ticket::{TICKETS_HEAD, TicketLine};
 use super::{Desk, DeskError};
@@ -42,6 +44,12 @@ pub enum NothingFound {
          the licence"
     )]
     Token,
+    /// It has the shape of a hardware token's serial.
+    #[error(
+        "no hardware token has this serial; compare it with the token's back. Hardware tokens come into \
+         stock with their seeds: `import-hardware`"
+    )]
+    Hardware,
     /// It has the shape of a licence's serial.
     #[error("no licence has this serial; compare it with the redemption certificate")]
     Licence,
@@ -95,12 +103,13 @@ impl Desk {
 /// What a text may be, and what is said if it is nothing.
 fn read(text: &str) -> (Clue, NothingFound) {
     let clue = Clue {
-        token: TokenSerial::parse(text).ok(),
+        token: TokenSerial::parse(text).ok().filter(is_mobile),
         licence: LicenceSerial::parse(text).ok(),
         licence_code: LicenceCode::parse(text).ok(),
         device: RegistrationId::parse(text).ok(),
         product: ProductSerial::parse(text).ok(),
         activation_code: ActivationCode::parse(text).ok(),
+        hardware: TokenSerial::of_device(text).ok(),
         account: AccountName::parse(text).ok(),
     };
     let otherwise = match &clue {
@@ -116,6 +125,10 @@ fn read(text: &str) -> (Clue, NothingFound) {
             device: Some(_), ..
         } => NothingFound::Device,
         Clue {
+            hardware: Some(serial),
+            ..
+        } if serial.as_str() == text => NothingFound::Hardware,
+        Clue {
             product: Some(_), ..
         }
         | Clue {
@@ -127,6 +140,10 @@ fn read(text: &str) -> (Clue, NothingFound) {
     (clue, otherwise)
 }
 
+fn is_mobile(serial: &TokenSerial) -> bool {
+    serial.kind() == TokenKind::Mobile
+}
+
 impl LookSheet {
     /// How it stands and what helps. An account only has things, each with a standing of its own.
     pub fn standing(&self) -> Option<Standing> {
@@ -135,6 +152,7 @@ impl LookSheet {
             Found::Product(record) => Some(product_standing(&record.product(), record.in_use())),
             Found::Licence(record) => Some(licence_standing(&record.licence, self.at)),
             Found::Token(record) => Some(token_standing(&record.token, record.told, self.at)),
+            Found::Hardware(token) => Some(hardware_standing(token)),
             Found::Device(_, tokens) => tokens
                 .last()
                 .map(|record| token_standing(&record.token, record.told, self.at)),
@@ -169,6 +187,7 @@ impl LookSheet {
             Found::Product(record) => write!(f, "{}", ProductSheet { record, at }),
             Found::Licence(record) => write!(f, "{}", LicenceSheet { record, at }),
             Found::Token(record) => write!(f, "{}", TokenSheet { record, at }),
+            Found::Hardware(token) => write!(f, "{}", HardwareSheet(token)),
             Found::Device(id, tokens) => {
                 field(f, "Phone", id)?;
                 for record in tokens {
@@ -258,6 +277,8 @@ mod tests {
     fn a_text_is_taken_for_what_it_may_be() {
         let otherwise = |text: &str| read(text).1;
         assert_eq!(otherwise("FTKMOB83F91CD33B"), NothingFound::Token);
+        assert_eq!(otherwise("FTK2000BHV1KRZCC"), NothingFound::Hardware);
+        assert!(read("2600124809787").0.hardware.is_some());
         assert_eq!(otherwise("EFTM000000000001"), NothingFound::Licence);
         assert_eq!(otherwise("FTMTRIAL02062407"), NothingFound::Licence);
         let code = "01ab-cdef-0123-4567-89ab";

@@ -247,7 +247,7 @@ impl Gateway {
     }
 
     /// Asks for the seeds of hardware tokens, sealed to `key`.
-    pub(crate) fn hardware_body(&self, key: &SealingPrivateKey, tokens: &[&str]) -> String {
+    pub(crate) fn seeds_body(&self, key: &SealingPrivateKey, tokens: &[&str]) -> String {
         let tokens: Vec<String> = tokens
             .iter()
             .map(|token| format!(r#"{{"token":"{token}"}}"#))
@@ -283,12 +283,9 @@ impl Gateway {
         )
     }
 
+    /// Asks for the seed of a hardware token, sealed to some key.
     pub(crate) fn hardware_body(&self, token: &str) -> String {
-        let key = "BJlssR-GxvPmvuQGbv9kMnvUoiPTDDqVRitqXqc61gIMqlXwYszinKU6bRmjORXCj2BWvybM3X1itVf06LEG_AI";
-        self.envelope(
-            "HardwareActivationRequest",
-            &format!(r#""sealing_key":"{key}","tokens":[{{"token":"{token}"}}]"#),
-        )
+        self.seeds_body(&SealingPrivateKey::from_random(&[1; 32]), &[token])
     }
 
     pub(crate) async fn poll(&self, token: TokenSerial) -> Result<PolledToken, WireError> {

@@ -341,11 +341,17 @@ impl Work for ShowHardware {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<HardwareToken, Failure<DeskRefusal>> {
-        match find(tx, self.serial).await? {
-            Some(row) => Ok(row.token),
-            None => Err(Failure::Refused(DeskRefusal::TokenUnknown(self.serial))),
-        }
+        let token = hardware_token(tx, self.serial).await?;
+        token.ok_or(Failure::Refused(DeskRefusal::TokenUnknown(self.serial)))
     }
+}
+
+/// A hardware token of the stock.
+pub(super) async fn hardware_token<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+) -> Result<Option<HardwareToken>, SqlError> {
+    Ok(find(tx, serial).await?.map(|row| row.token))
 }
 
 fn demand_good(bad: &[BadLine], on_bad_line: OnBadLine) -> Result<(), Failure<DeskRefusal>> {

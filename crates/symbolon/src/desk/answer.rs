@@ -4,11 +4,14 @@
 use domain::licensing::{Change, Licence, Product, StockToken, Ticket, TokenState};
 use domain::time::Timestamp;
 use registry::{
-    AccountSheet, LicenceSheet, LookSheet, ProductSheet, TokenSheet, licence_state, token_status,
+    AccountSheet, HardwareSheet, LicenceSheet, LookSheet, ProductSheet, TokenSheet, licence_state,
+    token_status,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::registry::{AccountLine, DeskEvent, Found, FoundBy, TokenRecord};
+
+use super::hardware::HardwareView;
 
 /// The answer to a command that was carried out.
 #[derive(Serialize, Deserialize)]
@@ -276,6 +279,9 @@ enum FoundView {
         account: String,
         token: TokenView,
     },
+    Hardware {
+        hardware: HardwareView,
+    },
     Phone {
         registration_id: String,
         tokens: Vec<TokenView>,
@@ -316,6 +322,9 @@ impl FoundView {
             Found::Token(record) => Self::Token {
                 account: record.account.to_string(),
                 token: token(&record),
+            },
+            Found::Hardware(token) => Self::Hardware {
+                hardware: (&HardwareSheet(token)).into(),
             },
             Found::Device(id, records) => Self::Phone {
                 registration_id: id.to_string(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::licensing::AccountName;
+use domain::licensing::{AccountName, HardwareToken};
 use ident::{
     ActivationCode, LicenceCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial,
 };
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
+use crate::registry::hardware::hardware_token;
 use crate::registry::rows::{identifier, product};
 use crate::registry::secrets::Keys;
 use crate::vals;
@@ -39,6 +40,8 @@ pub struct Clue {
     pub product: Option<ProductSerial>,
     /// A code for a phone.
     pub activation_code: Option<ActivationCode>,
+    /// A hardware token's serial, as its maker may write it.
+    pub hardware: Option<TokenSerial>,
     /// A customer's name.
     pub account: Option<AccountName>,
 }
@@ -67,6 +70,8 @@ pub enum Found {
     Licence(LicenceRecord),
     /// A token.
     Token(TokenRecord),
+    /// A hardware token.
+    Hardware(HardwareToken),
     /// The tokens of a phone.
     Device(RegistrationId, Vec<TokenRecord>),
 }
@@ -145,6 +150,11 @@ impl Look {
         {
             return Ok(Some((Found::Token(record), FoundBy::ActivationCode)));
         }
+        if let Some(serial) = clue.hardware
+            && let Some(token) = hardware_token(tx, serial).await?
+        {
+            return Ok(Some((Found::Hardware(token), FoundBy::Name)));
+        }
         let Some(name) = clue.account else {
             return Ok(None);
         };
@@ -210,6 +220,11 @@ async fn timeline<T: Tx>(tx: &mut T, found: &Found) -> Result<Vec<DeskEvent>, Sq
                 OR subject = (SELECT licence FROM token WHERE serial = $1)
              ORDER BY id DESC LIMIT $2",
             record.token.serial.to_string(),
+        ),
+        Found::Hardware(token) => (
+            "SELECT at, actor, interface, action, subject, detail FROM desk_event
+             WHERE subject = $1 ORDER BY id DESC LIMIT $2",
+            token.serial.to_string(),
         ),
         Found::Licence(record) => (
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
