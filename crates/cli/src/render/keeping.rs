@@ -116,9 +116,7 @@ fn found(document: &Document, entry: &Entry, remark: &Remark) -> Finding {
         | Remark::Unseen
         | Remark::Deleted
         | Remark::Stays(_)
-        | Remark::Elsewhere(_) => {
-            Finding::at(entry.line, text)
-        }
+        | Remark::Elsewhere(_) => Finding::at(entry.line, text),
         Remark::New(_) => Finding {
             lines: Some((entry.line, entry.last_line())),
             text,

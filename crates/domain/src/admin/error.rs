@@ -377,25 +377,31 @@ impl AdminError {
                 }
                 TokenKind::Hardware => format!("fetch it: execute fortitoken activate {token}"),
             },
-            Self::SeedOfOther(token) => format!(
-                "delete it and add it again, which activates it: config user fortitoken / \
-                 delete {token} / edit {token} / end"
-            ),
+            Self::SeedOfOther(token) => adding_again(*token),
             Self::MobileNotImported(_) => {
                 "import its licence: execute fortitoken-mobile import CODE".to_owned()
             }
-            Self::Locked(token) => {
-                let renew = match token.kind() {
-                    TokenKind::Mobile => format!("execute fortitoken-mobile renew {token}, or: "),
-                    TokenKind::Hardware => String::new(),
-                };
-                format!("{renew}config user fortitoken / edit {token} / set status active")
-            }
+            Self::Locked(token) => unlocking(*token),
             Self::Field { field, .. } => {
                 format!("correct {field}; '?' after 'set {field}' says what it takes")
             }
         }
     }
+}
+
+fn adding_again(token: TokenSerial) -> String {
+    format!(
+        "delete it and add it again, which activates it: config user fortitoken / \
+                 delete {token} / edit {token} / end"
+    )
+}
+
+fn unlocking(token: TokenSerial) -> String {
+    let renew = match token.kind() {
+        TokenKind::Mobile => format!("execute fortitoken-mobile renew {token}, or: "),
+        TokenKind::Hardware => String::new(),
+    };
+    format!("{renew}config user fortitoken / edit {token} / set status active")
 }
 
 fn wanted(policy: &str, weaknesses: &[Weakness]) -> String {
