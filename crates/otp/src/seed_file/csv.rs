@@ -9,7 +9,7 @@
 //! | `serial,public id,0,seed,,date,` | Yubico, its own log |
 //!
 //! A seed is hexadecimal if all of it is and the number of digits is even, else base32. A random base32
-//! seed of 32 characters reads as hexadecimal once in 43 billion.
+//! seed of 32 characters reads as hexadecimal once in 43 trillion.
 
 use super::{Entry, Fault, FileError, MakerSerial, SeedRecord, bounded, lines};
 use crate::{Digest, Digits, Kind, Parameters, Period, Seed};

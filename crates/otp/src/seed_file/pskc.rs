@@ -15,7 +15,7 @@ use roxmltree::{Document, ParsingOptions};
 use super::{Entry, FileError, SeedRecord, bounded};
 use container::Container;
 
-/// Elements and texts of a document: a token in use takes 30 to 60 of them.
+/// Elements and texts of a document; a token takes 30 to 60 of them.
 const MAX_NODES: u32 = 1_000_000;
 
 /// Rounds of the key derivation that are computed for a file: some seconds. RFC 8018 recommends 1,000

@@ -101,3 +101,52 @@ async fn octets(
 fn malformed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "no request to the desk")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(octets: &[u8]) -> io::Result<Parcel> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(Parcel::receive(octets))
+    }
+
+    #[test]
+    fn words_and_files_arrive_as_they_were_sent() {
+        let words = vec!["desk".to_owned(), String::new(), "a\nb".to_owned()];
+        for files in [
+            vec![],
+            vec![vec![]],
+            vec![b"1 2\n".to_vec(), vec![0; 70_000]],
+        ] {
+            let sent = Parcel {
+                words: words.clone(),
+                files: files.iter().cloned().map(Zeroizing::new).collect(),
+            };
+            let mut wire = Vec::new();
+            sent.send(&mut wire).unwrap();
+            let parcel = received(&wire).unwrap();
+            assert_eq!(parcel.words, words);
+            let contents: Vec<_> = parcel.files.iter().map(|file| file.to_vec()).collect();
+            assert_eq!(contents, files);
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_before_memory_is_taken_for_it() {
+        let too_long = format!("4 {}\ndesk", MAX_FILE_BYTES + 1);
+        for octets in [
+            &b""[..],
+            b"\n",
+            b"x\n",
+            b"-1\n",
+            b"4097\n",
+            b"4\ndes",
+            b"1\n\xff",
+            b"99999999999999999999\n",
+            too_long.as_bytes(),
+        ] {
+            assert!(received(octets).is_err(), "{octets:?}");
+        }
+    }
+}

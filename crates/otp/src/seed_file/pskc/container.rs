@@ -92,7 +92,7 @@ impl<'d> Container<'d> {
     fn seed(&self, data: Node<'_, '_>) -> Result<Seed, Fault> {
         let secret = needed(data, "Secret")?;
         let bytes = match child(secret, "PlainValue")? {
-            Some(_) if self.protection.is_expected() => return Err(Fault::Open),
+            Some(_) if self.protection.is_sealed() => return Err(Fault::Open),
             Some(value) => super::protection::base64(text(value), "Secret")?,
             None => self.protection.opened(secret, "Secret")?,
         };

@@ -66,8 +66,8 @@ impl Protection {
         Ok(Self::Sealed { key, mac })
     }
 
-    /// Whether a value in the clear is one that somebody put there.
-    pub(super) fn is_expected(&self) -> bool {
+    /// Whether a value in the clear has no place here: whoever changed the file may have put it there.
+    pub(super) fn is_sealed(&self) -> bool {
         matches!(self, Self::Sealed { .. })
     }
 
