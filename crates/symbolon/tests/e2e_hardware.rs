@@ -13,11 +13,13 @@
 mod common;
 
 use std::fs;
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use common::radius::{Answer, Vpn};
-use common::{Home, Running, after, run, script, symbolon};
+use common::{Home, Running, after, free_port, run, script, symbolon};
 
 const TOKEN: &str = "FTK2000BHV1KRZCC";
 const SEED: &str = "3132333435363738393031323334353637383930";
@@ -525,5 +527,65 @@ fn a_list_of_serials_adds_and_activates_what_the_token_server_has() {
         said.contains("0 tokens added\n25 are here already"),
         "{said}"
     );
+    up.stop();
+}
+
+/// Hands out a file once for each of `requests`, as a TFTP server without options does (RFC 1350).
+fn tftp_server(content: Vec<u8>, requests: usize) -> u16 {
+    let port = free_port();
+    let socket = UdpSocket::bind(("127.0.0.1", port)).unwrap();
+    thread::spawn(move || {
+        let mut datagram = [0; 600];
+        for _ in 0..requests {
+            let (_, client) = socket.recv_from(&mut datagram).unwrap();
+            let own = UdpSocket::bind("127.0.0.1:0").unwrap();
+            // The last block is shorter than 512 octets, if need be empty.
+            for block in 0..=content.len() / 512 {
+                let octets = &content[block * 512..content.len().min((block + 1) * 512)];
+                let number = u16::try_from(block + 1).unwrap().to_be_bytes();
+                let packet = [&[0, 3], &number[..], octets].concat();
+                own.send_to(&packet, client).unwrap();
+                own.recv(&mut datagram).unwrap();
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn over_tftp_only_encrypted_seeds_come_in() {
+    let (home, up) = system();
+    let port = tftp_server(fs::read(figure("6")).unwrap(), 2);
+    let import = format!("execute fortitoken import tftp tokens.xml 127.0.0.1:{port}");
+    let said = home.console(&import).refused();
+    assert!(
+        said.contains("type the shared key behind the file's name"),
+        "{said}"
+    );
+    let said = home
+        .console(&format!("{import} 12345678901234567890123456789012"))
+        .ok();
+    assert!(said.contains("Get file from tftp server OK."), "{said}");
+    assert!(said.contains("1 token imported with its seed"), "{said}");
+    assert_eq!(home.status("FTK0000987654321"), "active");
+
+    let table = format!("{TOKEN},{SEED}\n").into_bytes();
+    let port = tftp_server(table, 1);
+    let said = home
+        .console(&format!(
+            "execute fortitoken import-seed-file tftp tokens.csv 127.0.0.1:{port}"
+        ))
+        .refused();
+    assert!(
+        said.contains("seeds in the clear are not taken over the network"),
+        "{said}"
+    );
+    let port = tftp_server(format!("{TOKEN}\n").into_bytes(), 1);
+    stock(&home, &format!("{TOKEN},{SEED}\n"));
+    home.console(&format!(
+        "execute fortitoken import-sn-file tftp serials.txt 127.0.0.1:{port}"
+    ))
+    .ok();
+    assert_eq!(home.status(TOKEN), "active");
     up.stop();
 }
