@@ -25,6 +25,10 @@ const PUBLIC_KEYS: usize = 3;
 /// fill the memory. Beyond it, what is not counted is bounded by the pool that hashes.
 const COUNTED_MAX: usize = 50_000;
 
+/// How many times the failures of one name a source may have in all: whoever shares its address with a
+/// guesser, behind a proxy or on a jump host, is not to be locked out by three wrong names.
+const NAMES_PER_SOURCE: u32 = 10;
+
 /// An entry of `config system admin`, as a login needs it before anything is proven.
 #[derive(Clone, Debug)]
 pub struct Administrator {
@@ -110,6 +114,8 @@ fn stranger(facts: Facts) -> Facts {
 pub enum NotNow {
     /// Too many failures: nothing is looked at before this moment.
     Locked(Timestamp),
+    /// The same, and not for the first time since: a guesser is not to fill the log.
+    StillLocked(Timestamp),
     /// As many attempts are being evaluated as may still fail: when one of them has ended.
     Busy,
 }
@@ -131,6 +137,8 @@ struct Attempts {
     failures: u32,
     under_way: u32,
     last: Timestamp,
+    /// Whether somebody was turned away since the last failure.
+    turned_away: bool,
 }
 
 impl Attempts {
@@ -138,7 +146,10 @@ impl Attempts {
         let until = self.last.after(limit.duration);
         if self.failures >= limit.threshold {
             if until > now {
-                return Err(NotNow::Locked(until));
+                return Err(match std::mem::replace(&mut self.turned_away, true) {
+                    false => NotNow::Locked(until),
+                    true => NotNow::StillLocked(until),
+                });
             }
             self.failures = 0;
         }
@@ -154,7 +165,7 @@ impl Attempts {
 }
 
 /// The failures that lock out: `admin-lockout-threshold` and `-duration`, for each name from each
-/// source, and for each source whatever the name.
+/// source, and ten times as many for each source whatever the name.
 ///
 /// Not a name from everywhere: that would let anybody lock out an administrator.
 #[derive(Debug, Default)]
@@ -175,14 +186,15 @@ impl Lockouts {
     ) -> Result<(), NotNow> {
         let source = network(source);
         let key = (person.clone(), source);
-        let mut name = self.names.get(&key).copied().unwrap_or_default();
-        let mut whole = self.sources.get(&source).copied().unwrap_or_default();
-        name.admit(limit, now)?;
-        whole.admit(limit, now)?;
-        name.under_way += 1;
-        whole.under_way += 1;
-        keep(&mut self.names, key, name, limit, now);
-        keep(&mut self.sources, source, whole, limit, now);
+        let of_source = of_source(limit);
+        if let Some(name) = self.names.get_mut(&key) {
+            name.admit(limit, now)?;
+        }
+        if let Some(whole) = self.sources.get_mut(&source) {
+            whole.admit(of_source, now)?;
+        }
+        count(&mut self.names, key, limit, now);
+        count(&mut self.sources, source, of_source, now);
         Ok(())
     }
 
@@ -200,7 +212,9 @@ impl Lockouts {
         let name = self.names.get_mut(&(person.clone(), source));
         let whole = self.sources.get_mut(&source);
         let mut locked = None;
-        for attempts in [name, whole].into_iter().flatten() {
+        let name = name.map(|name| (name, limit));
+        let whole = whole.map(|whole| (whole, of_source(limit)));
+        for (attempts, limit) in [name, whole].into_iter().flatten() {
             attempts.under_way = attempts.under_way.saturating_sub(1);
             match ended {
                 Ended::In => attempts.failures = 0,
@@ -208,6 +222,7 @@ impl Lockouts {
                 Ended::Wrong => {
                     attempts.failures = attempts.failures.saturating_add(1);
                     attempts.last = now;
+                    attempts.turned_away = false;
                     if attempts.failures == limit.threshold {
                         locked = Some(now.after(limit.duration));
                     }
@@ -218,10 +233,18 @@ impl Lockouts {
     }
 }
 
-fn keep<K: Eq + Hash>(
+/// What one source may fail, whatever the names.
+fn of_source(limit: PasswordLimit) -> PasswordLimit {
+    PasswordLimit {
+        threshold: limit.threshold.saturating_mul(NAMES_PER_SOURCE),
+        ..limit
+    }
+}
+
+/// Counts an attempt that is under way.
+fn count<K: Eq + Hash>(
     counted: &mut HashMap<K, Attempts>,
     key: K,
-    attempts: Attempts,
     limit: PasswordLimit,
     now: Timestamp,
 ) {
@@ -231,7 +254,7 @@ fn keep<K: Eq + Hash>(
             return;
         }
     }
-    counted.insert(key, attempts);
+    counted.entry(key).or_default().under_way += 1;
 }
 
 /// A source as it is counted: one subscriber has a whole /64 of IPv6 (RFC 6177).
@@ -304,18 +327,19 @@ mod tests {
     }
 
     #[test]
-    fn the_third_failure_locks_name_and_source_for_the_duration() {
+    fn the_third_failure_locks_the_name_from_there_for_the_duration() {
         let mut lockouts = Lockouts::default();
         assert_eq!(fail(&mut lockouts, &admin(), "192.0.2.1"), None);
         assert_eq!(fail(&mut lockouts, &admin(), "192.0.2.1"), None);
         let until = NOW.after(LIMIT.duration);
         assert_eq!(fail(&mut lockouts, &admin(), "192.0.2.1"), Some(until));
 
+        let mut tried = || lockouts.begin(&admin(), address("192.0.2.1"), LIMIT, NOW);
+        assert_eq!(tried(), Err(NotNow::Locked(until)));
+        assert_eq!(tried(), Err(NotNow::StillLocked(until)));
         let other = person("other").unwrap();
-        for person in [&admin(), &other] {
-            let tried = lockouts.begin(person, address("192.0.2.1"), LIMIT, NOW);
-            assert_eq!(tried, Err(NotNow::Locked(until)));
-        }
+        let neighbour = lockouts.begin(&other, address("192.0.2.1"), LIMIT, NOW);
+        assert_eq!(neighbour, Ok(()));
         let elsewhere = lockouts.begin(&admin(), address("192.0.2.2"), LIMIT, NOW);
         assert_eq!(elsewhere, Ok(()));
         let later = lockouts.begin(&admin(), address("192.0.2.1"), LIMIT, until);
@@ -325,11 +349,15 @@ mod tests {
     #[test]
     fn names_tried_in_turn_lock_their_source() {
         let mut lockouts = Lockouts::default();
-        let tried = ["root", "admin", "operator"].map(|name| {
-            let person = person(name).unwrap();
-            fail(&mut lockouts, &person, "192.0.2.1")
-        });
-        assert_eq!(tried, [None, None, Some(NOW.after(LIMIT.duration))]);
+        let locked: Vec<bool> = (1..=30)
+            .map(|number| {
+                let person = person(&format!("name{number}")).unwrap();
+                fail(&mut lockouts, &person, "192.0.2.1").is_some()
+            })
+            .collect();
+        assert_eq!(locked.iter().position(|locked| *locked), Some(29));
+        let tried = lockouts.begin(&admin(), address("192.0.2.1"), LIMIT, NOW);
+        assert!(matches!(tried, Err(NotNow::Locked(_))), "{tried:?}");
     }
 
     #[test]

@@ -324,12 +324,20 @@ fn failures_lock_out_whoever_is_asked_for_and_tell_nothing() {
         difference < Duration::from_millis(400),
         "{known_took:?} {unknown_took:?}"
     );
+    // One call is one failure, however often the client tries its password; neither has locked out.
     wrong("admin");
+    admin.exec("get system status").ok();
+    for _ in 0..3 {
+        wrong("admin");
+    }
     let locked = admin.clone().option(only).exec("get system status");
     assert_eq!(locked.status.code(), Some(255), "{locked:?}");
     until("the lockout is over", || {
         admin.exec("get system status").status.success()
     });
+    let log = home.console("execute log display").ok();
+    let turned_away = log.matches("source-throttled").count();
+    assert_eq!(turned_away, 1, "{log}");
 }
 
 #[test]

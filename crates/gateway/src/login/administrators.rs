@@ -96,7 +96,9 @@ pub(crate) enum Verdict {
     In(Arc<LoggedIn>),
     /// A code is asked for.
     Code(FirstProven),
-    /// No; the caller is told nothing else.
+    /// No: what was presented is wrong. The caller is told nothing else.
+    Wrong,
+    /// No, whatever was presented: it says nothing about that.
     Refused,
 }
 
@@ -181,7 +183,7 @@ impl AdminLogins {
 
     async fn try_password(&self, caller: &Caller, password: Presented) -> Result<Verdict, Unknown> {
         let known = self.look_up(caller).await?;
-        let Some(attempt) = self.begin(caller).await else {
+        let Some(attempt) = self.begin(caller).await? else {
             return Ok(Verdict::Refused);
         };
         let first = login::begin(&known.facts, password);
@@ -211,7 +213,7 @@ impl AdminLogins {
 
     async fn try_key(&self, caller: &Caller, signed_by: &PublicKey) -> Result<Verdict, Unknown> {
         let known = self.look_up(caller).await?;
-        let Some(attempt) = self.begin(caller).await else {
+        let Some(attempt) = self.begin(caller).await? else {
             return Ok(Verdict::Refused);
         };
         let person = known.facts.person.as_ref();
@@ -237,7 +239,7 @@ impl AdminLogins {
         code: Submitted,
     ) -> Result<Verdict, Unknown> {
         let known = self.look_up(caller).await?;
-        let Some(attempt) = self.begin(caller).await else {
+        let Some(attempt) = self.begin(caller).await? else {
             return Ok(Verdict::Refused);
         };
         self.second(caller, known, first, Some(code), attempt).await
@@ -351,7 +353,7 @@ impl AdminLogins {
             let seconds = duration.secs_rounded_up();
             self.note(What::AdminLockout { actor, seconds }).await?;
         }
-        Ok(Verdict::Refused)
+        Ok(Verdict::Wrong)
     }
 
     /// What an administrator may do now; nothing for one who is gone.
@@ -401,7 +403,7 @@ impl AdminLogins {
     }
 
     /// Waits for its turn, or is not looked at.
-    async fn begin(&self, caller: &Caller) -> Option<Attempt<'_>> {
+    async fn begin(&self, caller: &Caller) -> Result<Option<Attempt<'_>>, Unknown> {
         let person = caller.person();
         loop {
             let ended = self.ended.notified();
@@ -414,15 +416,20 @@ impl AdminLogins {
                 .begin(&person, caller.source, limit, clock::now());
             match begun {
                 Ok(()) => {
-                    return Some(Attempt {
+                    return Ok(Some(Attempt {
                         logins: self,
                         person,
                         source: caller.source,
                         is_open: true,
-                    });
+                    }));
                 }
                 Err(NotNow::Busy) => ended.await,
-                Err(NotNow::Locked(_)) => return None,
+                Err(NotNow::Locked(_)) => {
+                    let (actor, reason) = (caller.actor(), Reason::SourceThrottled);
+                    self.note(What::AdminRefused { actor, reason }).await?;
+                    return Ok(None);
+                }
+                Err(NotNow::StillLocked(_)) => return Ok(None),
             }
         }
     }

@@ -52,6 +52,8 @@ pub(super) struct Handler {
     caller: Caller,
     asked: Asked,
     first: Option<FirstProven>,
+    /// The password that was wrong last.
+    wrong: Option<Zeroizing<Vec<u8>>>,
     session: Option<Arc<LoggedIn>>,
     logged_in: Option<oneshot::Sender<Arc<LoggedIn>>>,
     channels: HashMap<ChannelId, Open>,
@@ -70,6 +72,7 @@ impl Handler {
             caller,
             asked: Asked::Nothing,
             first: None,
+            wrong: None,
             session: None,
             logged_in: Some(logged_in),
             channels: HashMap::new(),
@@ -80,7 +83,7 @@ impl Handler {
     fn is_called(&mut self, name: &str) {
         if self.caller.name() != name {
             self.caller = self.caller.renamed(name);
-            (self.asked, self.first) = (Asked::Nothing, None);
+            (self.asked, self.first, self.wrong) = (Asked::Nothing, None, None);
         }
     }
 
@@ -119,6 +122,19 @@ impl Handler {
         Auth::Accept
     }
 
+    /// A client that has one password tries it by every method: it is one guess, and counts once.
+    async fn password(&mut self, password: &[u8]) -> Verdict {
+        if self.wrong.as_ref().is_some_and(|wrong| **wrong == password) {
+            return Verdict::Wrong;
+        }
+        let presented = Presented::new(Zeroizing::new(password.to_vec()));
+        let verdict = self.service.logins.password(&self.caller, presented).await;
+        if matches!(verdict, Verdict::Wrong) {
+            self.wrong = Some(Zeroizing::new(password.to_vec()));
+        }
+        verdict
+    }
+
     /// The answer to a method that can ask nothing: the code is asked for by the next one.
     fn concluded(&mut self, verdict: Verdict) -> Auth {
         match verdict {
@@ -132,7 +148,7 @@ impl Handler {
                     partial_success: true,
                 }
             }
-            Verdict::Refused => self.refused(),
+            Verdict::Wrong | Verdict::Refused => self.refused(),
         }
     }
 
@@ -147,11 +163,11 @@ impl Handler {
 
     async fn answered(&mut self, answer: &[u8]) -> Auth {
         let asked = std::mem::replace(&mut self.asked, Asked::Nothing);
-        let logins = &self.service.logins;
         let verdict = match (asked, self.first.take()) {
-            (Asked::Password, _) => logins.password(&self.caller, presented(answer)).await,
+            (Asked::Password, _) => self.password(answer).await,
             (Asked::Code, Some(first)) => {
                 let code = Submitted::new(answer);
+                let logins = &self.service.logins;
                 logins.code(&self.caller, first, code).await
             }
             (Asked::Code, None) | (Asked::Nothing, _) => Verdict::Refused,
@@ -163,7 +179,7 @@ impl Handler {
                 self.first = Some(first);
                 self.ask(Asked::Code, question)
             }
-            Verdict::Refused => self.refused(),
+            Verdict::Wrong | Verdict::Refused => self.refused(),
         }
     }
 
@@ -193,10 +209,6 @@ fn question(first: &FirstProven) -> &'static str {
     }
 }
 
-fn presented(octets: &[u8]) -> Presented {
-    Presented::new(Zeroizing::new(octets.to_vec()))
-}
-
 fn wire(key: &russh::keys::PublicKey) -> Option<PublicKey> {
     key.to_bytes()
         .ok()
@@ -224,8 +236,7 @@ impl russh::server::Handler for Handler {
         if !self.takes_passwords() {
             return Ok(self.refused());
         }
-        let password = presented(password.as_bytes());
-        let verdict = self.service.logins.password(&self.caller, password).await;
+        let verdict = self.password(password.as_bytes()).await;
         Ok(self.concluded(verdict))
     }
 
