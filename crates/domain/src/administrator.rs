@@ -146,9 +146,11 @@ impl Attempts {
         let until = self.last.after(limit.duration);
         if self.failures >= limit.threshold {
             if until > now {
-                return Err(match std::mem::replace(&mut self.turned_away, true) {
-                    false => NotNow::Locked(until),
-                    true => NotNow::StillLocked(until),
+                let again = std::mem::replace(&mut self.turned_away, true);
+                return Err(if again {
+                    NotNow::StillLocked(until)
+                } else {
+                    NotNow::Locked(until)
                 });
             }
             self.failures = 0;

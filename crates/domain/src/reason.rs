@@ -84,7 +84,7 @@ reasons! {
         "config system admin / edit NAME / set ssh-public-key1 \"ssh-ed25519 AAAA...\"";
     /// All places for administrators are taken.
     SessionsFull = "sessions-full",
-        "too many administrators are logged in",
+        "too many sessions are open, of this administrator or of all",
         "end a session: diagnose sys admin-session list; diagnose sys admin-session kill ID";
     /// The code could not be sent.
     CodeNotSent = "code-not-sent",

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use domain::access::{Authority, Realms};
+use domain::access::{Authority, Realms, SUPER_ADMIN};
 use domain::audit::{Actor, Leave};
 use domain::query::AdminSession;
 use domain::time::{Span, Timestamp};
@@ -17,7 +17,13 @@ use tokio::sync::watch;
 use crate::clock;
 
 /// Administrators over the network at once. Nobody is kept from the console by it.
-pub(crate) const NETWORK_SESSIONS_MAX: usize = 32;
+const NETWORK_SESSIONS_MAX: usize = 32;
+
+/// Of these, one administrator's: several windows and some scripts, and not everybody's places.
+const OWN_SESSIONS_MAX: usize = 8;
+
+/// Places that only those take who may do everything: somebody must get in who can end sessions.
+const SUPER_ADMIN_PLACES: usize = 4;
 
 /// Through what an administrator came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,8 +59,17 @@ impl fmt::Display for Via {
 
 /// No more sessions over the network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{NETWORK_SESSIONS_MAX} administrators are logged in over the network")]
-pub(crate) struct Full;
+pub(crate) enum Full {
+    /// For this administrator.
+    #[error("the administrator has {OWN_SESSIONS_MAX} sessions open")]
+    Own,
+    /// For anybody but those who may do everything.
+    #[error("the last {SUPER_ADMIN_PLACES} sessions are for super_admin")]
+    Reserved,
+    /// For anybody.
+    #[error("{NETWORK_SESSIONS_MAX} administrators are logged in over the network")]
+    All,
+}
 
 /// The open sessions.
 #[derive(Debug, Default)]
@@ -108,6 +123,33 @@ impl Entry {
     }
 }
 
+impl Open {
+    /// Whether one more may come over the network.
+    fn has_place(&self, authority: &Authority) -> Result<(), Full> {
+        let taken: Vec<Arc<Authority>> = self
+            .by_number
+            .values()
+            .filter(|entry| entry.via != Via::Console)
+            .map(|entry| current(&entry.authority))
+            .collect();
+        let is_super = |authority: &Authority| &*authority.profile.name == SUPER_ADMIN;
+        let own = taken
+            .iter()
+            .filter(|other| other.actor.name == authority.actor.name);
+        let others = taken.iter().filter(|other| !is_super(other));
+        if own.count() >= OWN_SESSIONS_MAX {
+            return Err(Full::Own);
+        }
+        if taken.len() >= NETWORK_SESSIONS_MAX {
+            return Err(Full::All);
+        }
+        if !is_super(authority) && others.count() >= NETWORK_SESSIONS_MAX - SUPER_ADMIN_PLACES {
+            return Err(Full::Reserved);
+        }
+        Ok(())
+    }
+}
+
 impl Sessions {
     /// Opens a session; it is open until the last clone of what this returns is dropped.
     pub(crate) fn open(
@@ -117,12 +159,8 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Arc<LoggedIn>, Full> {
         let mut open = self.lock();
-        let taken = open
-            .by_number
-            .values()
-            .filter(|entry| entry.via != Via::Console);
-        if via != Via::Console && taken.count() >= NETWORK_SESSIONS_MAX {
-            return Err(Full);
+        if via != Via::Console {
+            open.has_place(&authority)?;
         }
         open.last += 1;
         let number = open.last;
@@ -145,6 +183,7 @@ impl Sessions {
             activity,
             ended,
             done: AtomicBool::new(false),
+            conversations: AtomicUsize::new(0),
             sessions: Arc::clone(self),
         }))
     }
@@ -185,6 +224,7 @@ pub(crate) struct LoggedIn {
     activity: Arc<Activity>,
     ended: watch::Receiver<Option<Leave>>,
     done: AtomicBool,
+    conversations: AtomicUsize,
     sessions: Arc<Sessions>,
 }
 
@@ -223,6 +263,17 @@ impl LoggedIn {
         self.activity.idle()
     }
 
+    /// A conversation is held in this session until what this returns is dropped.
+    pub(crate) fn converse(self: &Arc<Self>) -> Conversation {
+        self.conversations.fetch_add(1, Ordering::Relaxed);
+        Conversation(Arc::clone(self))
+    }
+
+    /// Whether any conversation is held.
+    pub(crate) fn is_conversing(&self) -> bool {
+        self.conversations.load(Ordering::Relaxed) > 0
+    }
+
     /// The administrator has done all that was to be done: what follows is no breakdown.
     pub(crate) fn done(&self) {
         self.done.store(true, Ordering::Relaxed);
@@ -252,6 +303,17 @@ impl Drop for LoggedIn {
     }
 }
 
+/// A conversation that is held; how long a session may be without one counts from its end.
+#[derive(Debug)]
+pub(crate) struct Conversation(Arc<LoggedIn>);
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.0.touch();
+        self.0.conversations.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// When a session last did something.
 #[derive(Debug)]
 struct Activity(AtomicU64);
@@ -278,16 +340,37 @@ impl Activity {
 
 #[cfg(test)]
 mod tests {
+    use domain::access::Profile;
+    use domain::schema::{ACCPROFILE, Object};
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
     fn log_in(sessions: &Arc<Sessions>, via: Via) -> Result<Arc<LoggedIn>, Full> {
-        let actor = Actor {
-            name: "admin".into(),
+        sessions.open(super_admin("admin"), via, NOW)
+    }
+
+    fn super_admin(name: &str) -> Authority {
+        Authority::unlimited(Actor {
+            name: name.into(),
             interface: "test".into(),
-        };
-        sessions.open(Authority::unlimited(actor), via, NOW)
+        })
+    }
+
+    fn reader(name: &str) -> Authority {
+        let object = Object::new(&ACCPROFILE, "readers");
+        Authority {
+            profile: Profile::from_object(&object),
+            ..super_admin(name)
+        }
+    }
+
+    fn ssh() -> Via {
+        Via::Ssh {
+            local: "192.0.2.1:22".parse().unwrap(),
+            remote: "192.0.2.2:50000".parse().unwrap(),
+        }
     }
 
     #[tokio::test]
@@ -308,16 +391,40 @@ mod tests {
     #[test]
     fn a_full_network_leaves_the_console() {
         let sessions = Arc::new(Sessions::default());
-        let via = Via::Ssh {
-            local: "192.0.2.1:22".parse().unwrap(),
-            remote: "192.0.2.2:50000".parse().unwrap(),
-        };
         let open: Vec<_> = (0..NETWORK_SESSIONS_MAX)
-            .map(|_| log_in(&sessions, via).unwrap())
+            .map(|number| {
+                let authority = super_admin(&format!("admin{number}"));
+                sessions.open(authority, ssh(), NOW).unwrap()
+            })
             .collect();
-        assert_eq!(log_in(&sessions, via).map(drop), Err(Full));
+        assert_eq!(log_in(&sessions, ssh()).map(drop), Err(Full::All));
         assert!(log_in(&sessions, Via::Console).is_ok());
         drop(open);
-        assert!(log_in(&sessions, via).is_ok());
+        assert!(log_in(&sessions, ssh()).is_ok());
+    }
+
+    #[test]
+    fn one_administrator_takes_a_share_and_super_admin_has_places_kept() {
+        let sessions = Arc::new(Sessions::default());
+        let come = |authority| sessions.open(authority, ssh(), NOW);
+        let mut open: Vec<_> = (0..OWN_SESSIONS_MAX)
+            .map(|_| come(reader("eve")).unwrap())
+            .collect();
+        assert_eq!(come(reader("eve")).map(drop), Err(Full::Own));
+        let others = NETWORK_SESSIONS_MAX - SUPER_ADMIN_PLACES - OWN_SESSIONS_MAX;
+        open.extend((0..others).map(|number| come(reader(&format!("reader{number}"))).unwrap()));
+        assert_eq!(come(reader("bob")).map(drop), Err(Full::Reserved));
+        assert!(come(super_admin("admin")).is_ok());
+    }
+
+    #[test]
+    fn a_session_without_a_conversation_is_told_from_one_that_has_one() {
+        let sessions = Arc::new(Sessions::default());
+        let session = log_in(&sessions, ssh()).unwrap();
+        assert!(!session.is_conversing());
+        let conversations = [session.converse(), session.converse()];
+        assert!(session.is_conversing());
+        drop(conversations);
+        assert!(!session.is_conversing());
     }
 }

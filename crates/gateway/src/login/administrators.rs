@@ -320,10 +320,14 @@ impl AdminLogins {
             return Err(Unknown::because("the access profile is gone"));
         };
         let opened = self.sessions.open(authority, caller.via, clock::now());
-        let Ok(session) = opened else {
-            let reason = Reason::SessionsFull;
-            self.note(What::AdminRefused { actor, reason }).await?;
-            return Ok(Verdict::Refused);
+        let session = match opened {
+            Ok(session) => session,
+            Err(why) => {
+                let reason = Reason::SessionsFull;
+                warn!(administrator = %actor.name, %why, "an administrator is not let in");
+                self.note(What::AdminRefused { actor, reason }).await?;
+                return Ok(Verdict::Refused);
+            }
         };
         attempt.end(Ended::In);
         self.note(What::AdminLogin { actor }).await?;

@@ -126,6 +126,7 @@ struct Serving {
 impl Serving {
     async fn serve(mut self, input: Input, writer: Writer) {
         let session = Arc::clone(&self.session);
+        let _held = session.converse();
         let size = self.size.take();
         let is_terminal = size.is_some();
         let status = tokio::select! {

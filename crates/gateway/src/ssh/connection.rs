@@ -27,6 +27,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How soon it is noticed that a session is idle, or that its administrator may do other things.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long a session may hold a place with nothing running in it, such as one that `ssh -N` opened:
+/// automation keeps a connection for a minute between two commands (Ansible's `ControlPersist`).
+const UNUSED_MAX: Duration = Duration::from_mins(1);
+
 /// Serves a connection to its end.
 pub(super) async fn serve(
     stream: TcpStream,
@@ -116,13 +120,22 @@ async fn lapses(session: &LoggedIn, service: &Service) -> Leave {
     loop {
         let unit = service.store.settings(Vdom::ROOT).administration.idle;
         let limit = session.authority().profile.idle.unwrap_or(unit);
-        if session.idle() >= duration(limit) {
+        if session.idle() >= idle_max(session, duration(limit)) {
             return Leave::IdleTimeout;
         }
         sleep(LOOK_EVERY).await;
         if !service.logins.refresh(session).await {
             return Leave::Server;
         }
+    }
+}
+
+/// How long a session may be idle, of which this is configured.
+fn idle_max(session: &LoggedIn, configured: Duration) -> Duration {
+    if session.is_conversing() {
+        configured
+    } else {
+        configured.min(UNUSED_MAX)
     }
 }
 
@@ -133,5 +146,29 @@ fn duration(span: Span) -> Duration {
 fn tell(ended: Result<(), russh::Error>) {
     if let Err(error) = ended {
         debug!(%error, "an SSH connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::access::Authority;
+
+    use super::*;
+    use crate::clock;
+    use crate::command_line::{Sessions, Via};
+
+    #[test]
+    fn a_session_in_which_nothing_runs_ends_sooner() {
+        let sessions = Arc::new(Sessions::default());
+        let authority = Authority::system("test");
+        let session = sessions
+            .open(authority, Via::Console, clock::now())
+            .unwrap();
+        let configured = Duration::from_mins(5);
+        assert_eq!(idle_max(&session, configured), UNUSED_MAX);
+        let shorter = Duration::from_secs(5);
+        assert_eq!(idle_max(&session, shorter), shorter);
+        let _held = session.converse();
+        assert_eq!(idle_max(&session, configured), configured);
     }
 }
