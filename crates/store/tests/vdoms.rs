@@ -13,7 +13,7 @@
 mod support;
 
 use domain::access::{Authority, Realms};
-use domain::admin::{AdminError, Edit, Operation};
+use domain::admin::{AdminError, Coverage, Edit, Incoming, Operation, Restore, Understood};
 use domain::audit::What;
 use domain::login::CodePosition;
 use domain::name::{CanonicalName, Realm};
@@ -25,7 +25,7 @@ use domain::throttle::CodeCounter;
 use domain::vdom::Vdom;
 use ident::{LicenceSerial, TokenSerial};
 use store::engine::Failure;
-use store::gateway::GatewayStore;
+use store::gateway::{Extent, GatewayStore};
 use support::*;
 use tempfile::TempDir;
 
@@ -504,4 +504,34 @@ fn without_vdoms(dir: &TempDir) {
              PRAGMA user_version = 3;",
         )
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_restore_fills_the_vdom_that_it_makes() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path(), START).await;
+    let sales = Vdom::parse("sales").unwrap();
+    let entry = |place, edits| Incoming {
+        place,
+        edits,
+        understood: Understood::Whole,
+    };
+    let mode = GLOBAL.field("vdom-mode").unwrap();
+    let restore = Restore {
+        origin: "file".into(),
+        coverage: Coverage::Part,
+        entries: vec![
+            entry(
+                Place::new(Vdom::ROOT, &GLOBAL, ""),
+                vec![Edit::Set(mode, Value::Text("multi-vdom".into()))],
+            ),
+            entry(Place::new(Vdom::ROOT, &VDOM, "sales"), Vec::new()),
+            entry(Place::new(sales, &LOCAL, "alice"), vec![passwd()]),
+        ],
+    };
+    let by = Authority::system("test");
+    let report = store.restore(restore, Extent::Apply, by, START).await;
+    let report = report.unwrap();
+    assert!(report.remarks.is_empty(), "{:?}", report.remarks);
+    assert_eq!((report.added, report.changed), (2, 1));
 }

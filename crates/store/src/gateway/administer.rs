@@ -14,7 +14,7 @@ use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{
     ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, PASSWORD_POLICY, Place,
-    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Table,
+    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Shape, Table, VDOM,
 };
 use domain::settings::VdomSettings;
 use domain::time::Timestamp;
@@ -79,8 +79,8 @@ impl Work for Administer {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Done, Failure<AdminError>> {
         let operation = self.memory.secrets.understood(self.operation);
-        let settings = memory::settings(tx).await?;
-        let facts = gather(tx, operation.reads(), &self.memory, &settings).await?;
+        let standing = Standing::read(tx).await?;
+        let facts = gather(tx, operation.reads(), &self.memory, &standing).await?;
         let plan = admin::apply(operation, facts, &self.entropy, &self.by, self.now)
             .map_err(Failure::Refused)?;
         let done = write(tx, plan, &self.memory, self.now).await?;
@@ -135,16 +135,45 @@ impl Done {
     }
 }
 
+/// What every operation has to know. A unit may have hundreds of virtual domains: of many operations in
+/// one transaction, only those that change it have it read again.
+pub(super) struct Standing {
+    settings: VdomSettings,
+    vdoms: Vec<Vdom>,
+}
+
+impl Standing {
+    pub(super) async fn read<T: Tx>(tx: &mut T) -> Result<Self, SqlError> {
+        Ok(Self {
+            settings: memory::settings(tx).await?,
+            vdoms: entries::vdoms(tx).await?,
+        })
+    }
+
+    /// Whether it may be another after this change.
+    pub(super) fn depends_on(change: &Change) -> bool {
+        match change {
+            Change::Object(object) => {
+                object.table == &VDOM || matches!(object.table.shape, Shape::Single)
+            }
+            Change::VdomRemoved(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Fetches what an operation has to know.
 pub(super) async fn gather<T: Tx>(
     tx: &mut T,
     reads: Reads,
     memory: &Memory,
-    settings: &VdomSettings,
+    standing: &Standing,
 ) -> Result<Facts, SqlError> {
-    let of_policies = settings.of(reads.all.map_or(Vdom::ROOT, |(vdom, _)| vdom));
+    let of_policies = standing
+        .settings
+        .of(reads.all.map_or(Vdom::ROOT, |(vdom, _)| vdom));
     let default_policy = of_policies.default_password_policy.clone();
-    let settings = settings.of(Vdom::ROOT);
+    let settings = standing.settings.of(Vdom::ROOT);
     let mut users = Vec::new();
     let mut serials = reads.tokens;
     for name in &reads.users {
@@ -185,7 +214,6 @@ pub(super) async fn gather<T: Tx>(
             named.insert(name, written);
         }
     }
-    let vdoms = entries::vdoms(tx).await?;
     let holds = match reads.holds {
         Some(vdom) => vdoms::holds(tx, vdom).await?,
         None => None,
@@ -205,7 +233,7 @@ pub(super) async fn gather<T: Tx>(
         all,
         uses,
         named,
-        vdoms,
+        vdoms: standing.vdoms.clone(),
         holds,
         is_licensed,
         neighbours,

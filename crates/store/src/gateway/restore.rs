@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use domain::access::Authority;
-use domain::admin::{Change, Entropy, Report, Restore, Restoring};
-use domain::schema::Shape;
+use domain::admin::{Entropy, Report, Restore, Restoring};
 use domain::time::Timestamp;
 use zeroize::Zeroizing;
 
 use super::GatewayStore;
-use super::administer::{self, Done, Touched};
-use super::memory::{self, Memory};
+use super::administer::{self, Done, Standing, Touched};
+use super::memory::Memory;
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 
 /// How far a configuration is taken in.
@@ -43,18 +42,18 @@ impl Work for TakeIn {
             by,
             now,
         } = self;
-        let mut settings = memory::settings(tx).await?;
+        let mut standing = Standing::read(tx).await?;
         let mut restoring = Restoring::new(restore, by);
         let mut touched = Touched::default();
         while let Some(reads) = restoring.reads() {
-            let facts = administer::gather(tx, reads, &memory, &settings).await?;
+            let facts = administer::gather(tx, reads, &memory, &standing).await?;
             let plan = restoring.decide(facts, &entropy()?, now);
-            let sets = plan.changes.iter().any(is_setting);
+            let is_other = plan.changes.iter().any(Standing::depends_on);
             for change in plan.changes {
                 administer::carry_out(tx, change, &memory, &mut touched).await?;
             }
-            if sets {
-                settings = memory::settings(tx).await?;
+            if is_other {
+                standing = Standing::read(tx).await?;
             }
         }
         let (event, report) = restoring.finish(now);
@@ -93,11 +92,6 @@ impl GatewayStore {
             Err(Failure::Undecided(why)) => Err(why),
         }
     }
-}
-
-/// Whether what comes behind is decided by other settings.
-fn is_setting(change: &Change) -> bool {
-    matches!(change, Change::Object(object) if matches!(object.table.shape, Shape::Single))
 }
 
 fn entropy() -> Result<Entropy, SqlError> {
