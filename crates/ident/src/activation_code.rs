@@ -224,7 +224,7 @@ impl fmt::Debug for OpaqueCode {
     }
 }
 
-fn base32_character(found: char) -> Option<u8> {
+pub(crate) fn base32_character(found: char) -> Option<u8> {
     let byte = u8::try_from(found).ok()?.to_ascii_uppercase();
     matches!(byte, b'A'..=b'Z' | b'2'..=b'7').then_some(byte)
 }

@@ -29,6 +29,8 @@ pub enum Identifier {
     OpaqueCode,
     /// [`crate::RegistrationId`]
     RegistrationId,
+    /// [`crate::EnrolmentCode`]
+    EnrolmentCode,
 }
 
 /// What is wrong with the text.
@@ -79,6 +81,7 @@ impl Identifier {
             }
             Self::OpaqueCode => "16 hexadecimal digits in lower case",
             Self::RegistrationId => "64 hexadecimal digits in lower case",
+            Self::EnrolmentCode => "16 letters A-Z and digits 2-7 in four groups of four",
         }
     }
 
@@ -100,6 +103,7 @@ impl fmt::Display for Identifier {
             Self::ActivationCode => "the activation code",
             Self::OpaqueCode => "the activation code's wire form",
             Self::RegistrationId => "the registration id",
+            Self::EnrolmentCode => "the enrolment code",
         })
     }
 }

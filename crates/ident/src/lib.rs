@@ -2,11 +2,12 @@
 //!
 //! Every type is parsed once, at the edge, and is stored inline. Plain identifiers ([`ProductSerial`],
 //! [`TokenSerial`], [`LicenceSerial`], [`RegistrationId`]) are `Copy` and print themselves. Codes that
-//! let their bearer do something ([`LicenceCode`], [`ActivationCode`], [`OpaqueCode`]) are secrets:
+//! let their bearer do something ([`LicenceCode`], [`ActivationCode`], [`OpaqueCode`], [`EnrolmentCode`]) are secrets:
 //! they have no `Clone` and no `Display`, their `Debug` is masked, equality takes constant time and
 //! memory is wiped on drop; the text leaves them only where `as_str` is written.
 
 mod activation_code;
+mod enrolment_code;
 mod error;
 mod licence_code;
 mod registration_id;
@@ -14,6 +15,7 @@ mod serial;
 mod text;
 
 pub use activation_code::{ActivationCode, OpaqueCode, Pace};
+pub use enrolment_code::EnrolmentCode;
 pub use error::{Fault, Identifier, ParseError};
 pub use licence_code::LicenceCode;
 pub use registration_id::RegistrationId;

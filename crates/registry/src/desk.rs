@@ -1,5 +1,6 @@
 //! Customer service: who is registered, what was issued, what became of it.
 
+mod enrol;
 mod hardware;
 mod life;
 mod look;

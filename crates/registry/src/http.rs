@@ -10,14 +10,19 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use domain::licensing::EnrolRefusal;
+use domain::time::Timestamp;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ident::ProductSerial;
+use rustls::pki_types::CertificateDer;
 use softtoken::{MOBILE_PATH, PROCESS_PATH, ServerError};
 use store::Undecided;
 use store::registry::MessageId;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use crate::enrol::{self, ENROLMENT_PATH};
+use crate::pki;
 use crate::registry::Service;
 
 /// The header that names a message, so that it can be repeated: `docs/protocol.md`.
@@ -33,14 +38,33 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 pub(crate) struct Peer {
     /// Its address.
     pub(crate) source: IpAddr,
-    /// The serial in its certificate, if it showed one.
-    pub(crate) product: Option<ProductSerial>,
+    /// Whom its certificate names, if it showed one.
+    pub(crate) gateway: Option<Certified>,
+}
+
+/// Whom a certificate names, and since when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Certified {
+    pub(crate) product: ProductSerial,
+    pub(crate) issued: Timestamp,
+}
+
+impl Certified {
+    /// What a verified certificate says; `None` for one of another kind.
+    pub(crate) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let issued = i64::try_from(pki::issued_at(certificate)?.as_secs()).ok()?;
+        Some(Self {
+            product: pki::product_of(certificate)?,
+            issued: Timestamp::from_secs(issued),
+        })
+    }
 }
 
 pub(crate) fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route(PROCESS_PATH, post(process))
         .route(MOBILE_PATH, post(mobile))
+        .route(ENROLMENT_PATH, post(enrolment))
         .method_not_allowed_fallback(|request| unread(request, Problem::Method))
         .fallback(|request| unread(request, Problem::Path))
         .with_state(service)
@@ -51,13 +75,14 @@ async fn process(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (product, id) = match asker(peer, request.headers()) {
+    let (gateway, id) = match asker(peer, request.headers()) {
         Ok(asker) => asker,
         Err(problem) => return Err(unread(request, problem).await),
     };
     let body = read(request, softtoken::process::Request::MAX_BYTES).await?;
+    service.demand_trust(gateway).await?;
     service
-        .process(product, id, &body)
+        .process(gateway.product, id, &body)
         .await
         .map(|body| json(&body))
 }
@@ -74,10 +99,21 @@ async fn mobile(
         .map(|body| json(&body))
 }
 
+async fn enrolment(
+    State(service): State<Arc<Service>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body = read(request, enrol::MAX_BYTES).await?;
+    service.enrolment(peer, &body).await.map(|body| json(&body))
+}
+
 /// Why a request gets no message in answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("no such path; gateways post to {PROCESS_PATH}, apps to {MOBILE_PATH}")]
+    #[error(
+        "no such path; gateways post to {PROCESS_PATH} and {ENROLMENT_PATH}, apps to {MOBILE_PATH}"
+    )]
     Path,
     #[error("only POST is answered here")]
     Method,
@@ -105,6 +141,12 @@ pub(crate) enum Problem {
         certificate: ProductSerial,
         request: ProductSerial,
     },
+    #[error("the body is no enrolment: {0}")]
+    NoEnrolment(Box<str>),
+    #[error("{0}")]
+    Enrolment(#[from] EnrolRefusal),
+    #[error("too many wrong enrolment codes came from here; wait a quarter of an hour")]
+    TooManyTries,
     #[error("{}", ServerError::Unavailable.message())]
     Unavailable,
 }
@@ -116,9 +158,14 @@ impl Problem {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BrokenOff | Self::Message(_) | Self::MessageId => StatusCode::BAD_REQUEST,
+            Self::BrokenOff | Self::Message(_) | Self::MessageId | Self::NoEnrolment(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
             Self::MessageIdReused => StatusCode::CONFLICT,
-            Self::NoCertificate | Self::OtherProduct { .. } => StatusCode::FORBIDDEN,
+            Self::NoCertificate | Self::OtherProduct { .. } | Self::Enrolment(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -173,9 +220,9 @@ fn json(body: &str) -> Response {
 }
 
 /// Whose request it is, and what it calls its message.
-fn asker(peer: Peer, headers: &HeaderMap) -> Result<(ProductSerial, Option<MessageId>), Problem> {
-    let product = peer.product.ok_or(Problem::NoCertificate)?;
-    Ok((product, message_id(headers)?))
+fn asker(peer: Peer, headers: &HeaderMap) -> Result<(Certified, Option<MessageId>), Problem> {
+    let gateway = peer.gateway.ok_or(Problem::NoCertificate)?;
+    Ok((gateway, message_id(headers)?))
 }
 
 fn message_id(headers: &HeaderMap) -> Result<Option<MessageId>, Problem> {

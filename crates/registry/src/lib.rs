@@ -14,6 +14,7 @@
 mod answer;
 mod clock;
 mod desk;
+mod enrol;
 mod hardware;
 mod http;
 mod mobile;
@@ -29,5 +30,6 @@ pub use desk::{
     AccountSheet, Desk, DeskError, HardwareSheet, LicenceSheet, LookSheet, NothingFound,
     ProductSheet, TICKETS_HEAD, TicketLine, TokenSheet, licence_state, token_status,
 };
+pub use enrol::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
 pub use http::MESSAGE_ID_HEADER;
 pub use registry::{Config, OpenError, Registry};

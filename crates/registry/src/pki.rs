@@ -4,22 +4,32 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use aws_lc_rs::digest;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
+use domain::licensing::KeyHash;
 use ident::ProductSerial;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PublicKeyData, SignatureAlgorithm,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{
+    CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer,
+};
 use softtoken::address::ServerName;
 use softtoken::link::SpkiPin;
 use store::private_file::{self, PrivateFileError};
+use x509_cert::der::{Decode, Encode};
+use x509_cert::request::CertReq;
 use zeroize::Zeroizing;
 
 /// Every phone pins the authority, so its end would be the end of the installation: it is far away.
 const AUTHORITY_LIFE: Duration = days(30 * 365);
 /// Nothing renews a gateway's certificate by itself; it is issued again by hand within this time.
 const GATEWAY_LIFE: Duration = days(10 * 365);
+/// A gateway that enrolled renews its certificate by itself; one that was lost counts for no longer.
+const ENROLLED_LIFE: Duration = days(365);
 /// The most that phones accept of a server. It is made anew at every start.
 const SERVER_LIFE: Duration = days(825);
 /// Clocks of peers may be a little slow.
@@ -142,6 +152,22 @@ impl Pki {
         })
     }
 
+    /// Certifies a gateway's own key from `now` on; until when.
+    pub(crate) fn certify(
+        &self,
+        serial: ProductSerial,
+        key: &RequestedKey,
+        now: SystemTime,
+    ) -> Result<(String, SystemTime), PkiError> {
+        let mut params = leaf_params(serial.as_str(), ENROLLED_LIFE);
+        let end = now + ENROLLED_LIFE;
+        params.not_before = (now - BACKDATED).into();
+        params.not_after = end.into();
+        params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ClientAuth);
+        let certificate = params.signed_by(key, &self.issuer)?.pem();
+        Ok((certificate + &self.authority_pem, end))
+    }
+
     pub(crate) fn authority(&self) -> CertificateDer<'static> {
         self.authority.clone()
     }
@@ -213,6 +239,74 @@ impl GatewayIdentity {
 impl std::fmt::Debug for GatewayIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("GatewayIdentity(<sealed>)")
+    }
+}
+
+/// When a certificate of this authority was issued, in seconds after the epoch.
+pub(crate) fn issued_at(certificate: &CertificateDer<'_>) -> Option<Duration> {
+    let parsed = x509_cert::Certificate::from_der(certificate).ok()?;
+    let begins = parsed.tbs_certificate().validity().not_before;
+    Some(begins.to_unix_duration() + BACKDATED)
+}
+
+/// A P-256 key whose holder asks for a certificate.
+pub(crate) struct RequestedKey {
+    /// The point, uncompressed (SEC 1, 2.3.3).
+    point: [u8; 65],
+    spki: Vec<u8>,
+}
+
+/// Why a certificate request is not one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error("certificate_request is no PEM of a PKCS #10 request")]
+    Shape,
+    #[error("the key is not one of P-256 (prime256v1)")]
+    Key,
+    #[error("the request is not signed with its own key (ECDSA with SHA-256)")]
+    Signature,
+}
+
+/// `SubjectPublicKeyInfo` of a P-256 key up to its point (RFC 5480).
+const P256_PREFIX: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+impl RequestedKey {
+    /// Reads a PKCS #10 request (RFC 2986) and checks that its sender holds the key. Names and
+    /// attributes are not looked at: the registry says whose the certificate is.
+    pub(crate) fn of_request(pem: &str) -> Result<Self, RequestError> {
+        let der = CertificateSigningRequestDer::from_pem_slice(pem.as_bytes())
+            .map_err(|_| RequestError::Shape)?;
+        let request = CertReq::from_der(&der).map_err(|_| RequestError::Shape)?;
+        let (info, spki) = (request.info.to_der(), request.info.public_key.to_der());
+        let (Ok(info), Ok(spki)) = (info, spki) else {
+            return Err(RequestError::Shape);
+        };
+        let point = spki.strip_prefix(&P256_PREFIX).ok_or(RequestError::Key)?;
+        let point = point.try_into().map_err(|_| RequestError::Key)?;
+        let signature = request.signature.as_bytes().unwrap_or_default();
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &point)
+            .verify(&info, signature)
+            .map_err(|_| RequestError::Signature)?;
+        Ok(Self { point, spki })
+    }
+
+    pub(crate) fn hash(&self) -> KeyHash {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, &self.spki).as_ref());
+        KeyHash(hash)
+    }
+}
+
+impl PublicKeyData for RequestedKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
     }
 }
 

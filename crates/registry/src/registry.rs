@@ -84,6 +84,7 @@ pub enum OpenError {
 pub(crate) struct Service {
     pub(crate) store: Arc<RegistryStore>,
     pub(crate) clock: Clock,
+    pub(crate) pki: Arc<Pki>,
     pub(crate) link: LinkParts,
     pub(crate) own_names: Vec<ServerName>,
     pub(crate) nonces: Nonces,
@@ -121,7 +122,7 @@ impl Registry {
             path: config.data.clone(),
             source,
         })?;
-        let pki = Pki::open_or_create(&config.data.join("pki"))?;
+        let pki = Arc::new(Pki::open_or_create(&config.data.join("pki"))?);
         let own_names = own_names(&config);
         let tls = tls(&pki, &own_names)?;
         let store = Arc::new(open_store(&config).await?);
@@ -135,6 +136,7 @@ impl Registry {
         let service = Service {
             store,
             clock: config.clock,
+            pki: Arc::clone(&pki),
             link: LinkParts {
                 server: config.public_url,
                 pin: pki.pin(),
@@ -146,7 +148,7 @@ impl Registry {
         };
         Ok(Self {
             service: Arc::new(service),
-            pki: Arc::new(pki),
+            pki,
             tls,
             listener,
             address,

@@ -19,8 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
-use crate::http::Peer;
-use crate::pki::product_of;
+use crate::http::{Certified, Peer};
 
 pub(crate) const ALPN_H2: &[u8] = b"h2";
 pub(crate) const ALPN_HTTP1: &[u8] = b"http/1.1";
@@ -116,13 +115,10 @@ impl Connection {
 
     async fn serve_http(mut self, stream: TlsStream<TcpStream>) {
         let builder = http(&stream);
+        let chain = stream.get_ref().1.peer_certificates();
         let peer = Peer {
             source: self.source.ip(),
-            product: stream
-                .get_ref()
-                .1
-                .peer_certificates()
-                .and_then(|chain| product_of(chain.first()?)),
+            gateway: chain.and_then(|chain| Certified::of(chain.first()?)),
         };
         let router = self.router;
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {

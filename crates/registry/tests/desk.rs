@@ -311,7 +311,7 @@ async fn symptom_02_a_product_leaves_the_register_and_comes_back() {
         .await;
     let member = format!(r#"[{{"sn":"{OLD}","error":"Product is not registered"}}]"#);
     assert!(answer.contains(&member), "{answer}");
-    world.register(OLD, "Others").await;
+    world.register(OLD, "Example Ltd").await;
     is_refused(&gateway, tokens[0]).await;
 }
 

@@ -12,6 +12,7 @@ mod console;
 mod demo;
 mod desk;
 mod ending;
+mod enrol;
 mod manual;
 mod up;
 
@@ -40,6 +41,8 @@ enum Command {
     Console(DataArgs),
     /// Customer service of the token server: products, licences, look-ups
     Desk(desk::DeskArgs),
+    /// Get or renew a gateway's certificate from a token server
+    Enrol(enrol::EnrolArgs),
     /// The authenticator: tokens on this computer, under a PIN
     App(app::Args),
     /// Walk one token from its licence to a login, on a system of its own
@@ -111,6 +114,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Up(args) => runtime()?.block_on(up::run(args)),
         Command::Console(args) => console::run(&up::console_socket(&args.data)?),
         Command::Desk(args) => desk::run(&args),
+        Command::Enrol(args) => runtime()?.block_on(enrol::run(args)),
         Command::App(args) => runtime()?.block_on(app(args)),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Manual(args) => manual::run(&args),

@@ -16,7 +16,7 @@ use std::fs;
 
 use common::phone::{activation_code, enrol};
 use common::radius::{Answer, Vpn};
-use common::{Home, Running, Said, after, at_offset, run, symbolon};
+use common::{Home, Running, Said, after, at_offset, run, symbolon, tool};
 use serde_json::Value;
 
 const NEW: &str = "SYMBVM9999999999";
@@ -326,5 +326,68 @@ fn a_refusal_is_json_too_and_a_code_is_not_repeated() {
     for text in [said, home.log()] {
         assert!(!text.contains(&code) && !text.contains(unknown), "{text}");
     }
+    up.stop();
+}
+
+/// `symbolon enrol` at the token server of this home.
+fn enrol_gateway(home: &Home, words: &[&str]) -> Said {
+    let mut enrol = symbolon();
+    enrol
+        .args([
+            "enrol",
+            "--server",
+            &format!("https://{}", home.https),
+            "--ca",
+        ])
+        .arg(home.authority())
+        .arg("--identity")
+        .arg(home.path("gateway.pem"))
+        .args(words);
+    run(&mut enrol, "")
+}
+
+/// Asks for trial tokens with a foreign client.
+fn curl(home: &Home, serial: &str) -> String {
+    let body = format!(
+        r#"{{"d":{{"__type":"SoftToken.ActivationLicenseRequest","__version":"4","license_activation_code":"{TRIAL}","serial_number":"{serial}","__device_version":"7.0","__device_build":"2573","__clustered_sns":[{{"sn":"{serial}"}}]}}}}"#
+    );
+    let mut curl = tool("curl", "curl");
+    curl.arg("--silent")
+        .arg("--cacert")
+        .arg(home.authority())
+        .arg("--cert")
+        .arg(home.path("gateway.pem"))
+        .args(["--data", &body])
+        .arg(format!(
+            "https://{}/SoftToken/Provisioning.asmx/Process",
+            home.https
+        ));
+    run(&mut curl, "").ok()
+}
+
+#[test]
+fn a_gateway_elsewhere_enrols_renews_and_is_shut_out() {
+    const ELSEWHERE: &str = "FGT0000000000042";
+    let (home, up) = system();
+    home.desk(&["register-product", ELSEWHERE]).ok();
+    let code = json(&home, &["enrol", ELSEWHERE])["code"].clone();
+    let code = code.as_str().unwrap();
+    shows(&enrol_gateway(&home, &[]).refused(), &["needs --code"]);
+    let said = enrol_gateway(&home, &["--code", code]).ok();
+    shows(&said, &[ELSEWHERE, "is certified until"]);
+    shows(&curl(&home, ELSEWHERE), &["FTMTRIAL", r#""result":2"#]);
+    let said = enrol_gateway(&home, &["--code", code]).refused();
+    shows(&said, &["used for another key"]);
+
+    enrol_gateway(&home, &[]).ok();
+    shows(&curl(&home, ELSEWHERE), &["FTMTRIAL"]);
+    home.desk(&["revoke-certificates", ELSEWHERE, "--reason", "stolen"])
+        .ok();
+    shows(&curl(&home, ELSEWHERE), &["revoked; enrol it anew"]);
+    shows(
+        &enrol_gateway(&home, &[]).refused(),
+        &["revoked; enrol it anew"],
+    );
+    assert!(!home.log().contains(code));
     up.stop();
 }

@@ -10,6 +10,7 @@
 
 mod account;
 mod claim;
+mod enrolment;
 mod hardware;
 mod licence;
 mod life;
@@ -23,6 +24,7 @@ pub use account::{AccountName, AccountNameError};
 pub use claim::{
     Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS, Offer, claim,
 };
+pub use enrolment::{EnrolRefusal, Invitation, KeyHash, enrol, is_trusted};
 pub use hardware::{
     HardwareActivation, HardwareRefusal, HardwareToken, Release, assign, intake, release,
 };

@@ -179,7 +179,7 @@ impl World {
 pub(crate) struct Gateway {
     pub(crate) serial: String,
     pub(crate) client: reqwest::Client,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Gateway {

@@ -559,12 +559,15 @@ async fn licence_row<T: Tx>(
     .await
 }
 
-/// Registers a product, also one that was taken off the register.
+/// Registers a product, also one that was taken off the register. Who had it before, under another
+/// account, speaks for it no more.
 async fn put_product<T: Tx>(tx: &mut T, product: &Product) -> Result<(), SqlError> {
     tx.exec_one(
         "INSERT INTO product (serial, account, registered) VALUES ($1, $2, $3)
          ON CONFLICT (serial) DO UPDATE SET account = excluded.account,
-             registered = excluded.registered, retired = NULL, successor = NULL",
+             registered = excluded.registered, retired = NULL, successor = NULL,
+             certificates_revoked = CASE WHEN product.account = excluded.account
+                 THEN product.certificates_revoked ELSE excluded.registered END",
         &vals![
             product.serial.as_str(),
             product.account.as_str(),

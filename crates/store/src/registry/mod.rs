@@ -6,6 +6,7 @@
 
 mod claim;
 mod desk;
+mod enrol;
 mod hardware;
 mod licence;
 mod maintenance;

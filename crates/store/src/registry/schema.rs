@@ -23,6 +23,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "hardware tokens",
         sql: HARDWARE,
     },
+    Migration {
+        name: "gateways that enrol",
+        sql: ENROLMENT,
+    },
 ];
 
 const FIRST: &str = "
@@ -165,4 +169,18 @@ CREATE TABLE hardware (
 ) STRICT;
 CREATE INDEX hardware_account ON hardware (account);
 CREATE INDEX hardware_product ON hardware (product);
+";
+
+const ENROLMENT: &str = "
+-- The code with which a product gets its certificate, as a keyed hash. `key` is the SHA-256 of the key
+-- that was certified with it.
+CREATE TABLE invitation (
+    product TEXT PRIMARY KEY REFERENCES product (serial),
+    code BLOB NOT NULL UNIQUE,
+    expires INTEGER NOT NULL,
+    key BLOB
+) STRICT;
+
+-- Certificates that were issued until then count no more.
+ALTER TABLE product ADD COLUMN certificates_revoked INTEGER;
 ";

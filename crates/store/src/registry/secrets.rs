@@ -1,6 +1,6 @@
 //! Which key seals or hashes what.
 
-use ident::{LicenceCode, OpaqueCode, ProductSerial, TokenSerial};
+use ident::{EnrolmentCode, LicenceCode, OpaqueCode, ProductSerial, TokenSerial};
 use otp::Seed;
 use zeroize::Zeroizing;
 
@@ -18,6 +18,7 @@ pub(super) struct Keys {
     licence_codes: BlindIndex,
     activation_codes: BlindIndex,
     links: BlindIndex,
+    enrolment_codes: BlindIndex,
 }
 
 impl Keys {
@@ -28,6 +29,7 @@ impl Keys {
             licence_codes: BlindIndex::new(root, "registry-licence-code")?,
             activation_codes: BlindIndex::new(root, "registry-activation-code")?,
             links: BlindIndex::new(root, "registry-link")?,
+            enrolment_codes: BlindIndex::new(root, "registry-enrolment-code")?,
         })
     }
 
@@ -52,6 +54,10 @@ impl Keys {
 
     pub(super) fn link(&self, secret: &[u8; 16]) -> [u8; 32] {
         self.links.of(secret)
+    }
+
+    pub(super) fn enrolment_code(&self, code: &EnrolmentCode) -> [u8; 32] {
+        self.enrolment_codes.of(code.as_str().as_bytes())
     }
 
     pub(super) fn seal_seed(

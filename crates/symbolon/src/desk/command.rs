@@ -7,6 +7,7 @@ use domain::licensing::{AccountName, LicenceSize, Remark, TicketNumber};
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use store::registry::Note;
 
+use super::enrolment::EnrolmentCommand;
 use super::hardware::HardwareCommand;
 use super::tickets::TicketCommand;
 use crate::up::LOCAL_ACCOUNT;
@@ -107,6 +108,8 @@ pub(super) enum Command {
     },
     #[command(flatten)]
     Hardware(HardwareCommand),
+    #[command(flatten)]
+    Enrolment(EnrolmentCommand),
     #[command(flatten)]
     Tickets(TicketCommand),
     /// Look up anything: what it is, whose, its history, and what helps

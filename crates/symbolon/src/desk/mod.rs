@@ -6,6 +6,7 @@
 mod answer;
 mod certificate;
 mod command;
+mod enrolment;
 mod hardware;
 mod parcel;
 mod socket;

@@ -86,6 +86,7 @@ pub(super) async fn carry_out(
             set_lock(actor, desk, serial, Lock::Open, &why.reason).await
         }
         Command::Hardware(command) => command.carry_out(files, actor, desk).await,
+        Command::Enrolment(command) => command.carry_out(actor, desk).await,
         Command::Tickets(command) => command.carry_out(actor, desk).await,
         Command::Look { what } => {
             let sheet = desk.look(&what).await?;

@@ -1,0 +1,36 @@
+//! Gateways' certificates.
+
+use domain::audit::Actor;
+use domain::licensing::Remark;
+use domain::time::{Span, Timestamp};
+use ident::{EnrolmentCode, ProductSerial};
+
+use super::{Desk, DeskError};
+
+impl Desk {
+    /// Makes the code with which a gateway gets its certificate within `life`; it is told this once.
+    pub async fn invite(
+        &self,
+        actor: Actor,
+        product: ProductSerial,
+        life: Span,
+    ) -> Result<(EnrolmentCode, Timestamp), DeskError> {
+        let now = self.clock.now();
+        let expires = now.after(life);
+        let code = self.store.invite(actor, product, expires, now).await?;
+        Ok((code, expires))
+    }
+
+    /// Ends all certificates that a gateway has, and its code if it waits for one.
+    pub async fn revoke_certificates(
+        &self,
+        actor: Actor,
+        product: ProductSerial,
+        reason: Remark,
+    ) -> Result<(), DeskError> {
+        Ok(self
+            .store
+            .revoke_certificates(actor, product, reason, self.clock.now())
+            .await?)
+    }
+}

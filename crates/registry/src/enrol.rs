@@ -1,0 +1,123 @@
+//! Gateways that get certificates: the first with a code that the desk made, the next with the one
+//! before.
+
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use domain::licensing::EnrolRefusal;
+use domain::time::Timestamp;
+use ident::EnrolmentCode;
+use serde::{Deserialize, Serialize};
+use store::Failure;
+
+use crate::http::{Certified, Peer, Problem};
+use crate::pki::RequestedKey;
+use crate::process::known;
+use crate::registry::Service;
+
+/// Where gateways ask for certificates.
+pub const ENROLMENT_PATH: &str = "/SoftToken/Enrolment";
+
+/// A code and a certificate request of a P-256 key have less than 2 KiB.
+pub(crate) const MAX_BYTES: usize = 8 << 10;
+
+/// What a gateway asks.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnrolmentRequest {
+    /// The code from the desk; none with the certificate before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enrolment_code: Option<String>,
+    /// A PKCS #10 request (RFC 2986) as PEM, for a key of P-256.
+    pub certificate_request: String,
+}
+
+/// Not the code.
+impl std::fmt::Debug for EnrolmentRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EnrolmentRequest(<sealed>)")
+    }
+}
+
+/// What it gets.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// Whom the certificate names.
+    pub serial_number: String,
+    /// The certificate and its authority's, as PEM.
+    pub certificate: String,
+    /// Its end, in seconds after the epoch.
+    pub expires: u64,
+}
+
+impl Service {
+    /// Certifies a gateway's key.
+    pub(crate) async fn enrolment(&self, peer: Peer, body: &[u8]) -> Result<String, Problem> {
+        let malformed =
+            |error: &dyn std::fmt::Display| Problem::NoEnrolment(error.to_string().into());
+        let request: EnrolmentRequest =
+            serde_json::from_slice(body).map_err(|error| malformed(&error))?;
+        let key = RequestedKey::of_request(&request.certificate_request)
+            .map_err(|error| malformed(&error))?;
+        let now = self.clock.now();
+        let product = match (&request.enrolment_code, peer.gateway) {
+            (Some(code), _) => self.by_code(peer, code, &key, now).await?,
+            (None, Some(gateway)) => {
+                let Certified { product, issued } = gateway;
+                decided(self.store.renew_certificate(product, issued, now).await)?;
+                product
+            }
+            (None, None) => return Err(EnrolRefusal::CodeUnknown.into()),
+        };
+        let from = UNIX_EPOCH + Duration::from_secs(now.unix());
+        let certified = self.pki.certify(product, &key, from);
+        let (certificate, end) = certified.map_err(|error| {
+            tracing::error!(%error, %product, "no certificate");
+            Problem::Unavailable
+        })?;
+        let expires = end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let enrolment = Enrolment {
+            serial_number: product.to_string(),
+            certificate,
+            expires,
+        };
+        tracing::info!(%product, "certified a gateway's key");
+        serde_json::to_string(&enrolment).map_err(|error| malformed(&error))
+    }
+
+    async fn by_code(
+        &self,
+        peer: Peer,
+        code: &str,
+        key: &RequestedKey,
+        now: Timestamp,
+    ) -> Result<ident::ProductSerial, Problem> {
+        if self.tries.are_used_up(peer.source, Instant::now()) {
+            return Err(Problem::TooManyTries);
+        }
+        let enrolled = match EnrolmentCode::parse(code) {
+            Ok(code) => decided(self.store.enrol(code, key.hash(), now).await),
+            Err(_) => Err(EnrolRefusal::CodeUnknown.into()),
+        };
+        if matches!(enrolled, Err(Problem::Enrolment(EnrolRefusal::CodeUnknown))) {
+            self.tries.count(peer.source, Instant::now());
+        }
+        enrolled
+    }
+
+    /// A certificate that was revoked speaks for nobody.
+    pub(crate) async fn demand_trust(&self, gateway: Certified) -> Result<(), Problem> {
+        let Certified { product, issued } = gateway;
+        if known(self.store.trusts(product, issued).await)? {
+            Ok(())
+        } else {
+            Err(EnrolRefusal::Revoked.into())
+        }
+    }
+}
+
+fn decided<T>(outcome: Result<T, Failure<EnrolRefusal>>) -> Result<T, Problem> {
+    outcome.map_err(|failure| match failure {
+        Failure::Refused(why) => why.into(),
+        Failure::Undecided(why) => why.into(),
+    })
+}
