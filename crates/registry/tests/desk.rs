@@ -10,7 +10,7 @@
 mod common;
 
 use common::{Gateway, World, account, actor, product};
-use domain::licensing::{Change, CodeInHand, Remark, TicketNumber, TicketRequest};
+use domain::licensing::{Change, CodeInHand, Lock, Remark, TicketNumber, TicketRequest};
 use domain::time::Span;
 use ident::{LicenceSerial, TokenSerial};
 use softtoken::process::TokenState;
@@ -326,7 +326,8 @@ async fn an_account_keeps_what_it_has_under_another_name() {
     };
     let taken = rename("Others").await.unwrap_err().to_string();
     assert!(taken.contains("registered already"), "{taken}");
-    rename("Example GmbH").await.unwrap();
+    assert_eq!(rename("Example GmbH").await.unwrap(), Change::Made);
+    assert_eq!(rename("Example GmbH").await.unwrap(), Change::Already);
     let listed = world.desk.accounts(None).await.unwrap();
     let lines: Vec<_> = listed
         .iter()
@@ -348,6 +349,7 @@ async fn an_account_keeps_what_it_has_under_another_name() {
     assert_eq!(rest.len(), 1);
     world.gateway(OLD).import(issued.code.as_str()).await;
     let events = world.desk.events("Example GmbH").await.unwrap();
+    assert_eq!(events.len(), 1);
     assert_eq!(*events[0].detail, *"from \"Example Ltd\"");
 }
 
@@ -411,4 +413,20 @@ async fn a_ticket_is_closed_by_the_deed_that_answers_it() {
         refused.to_string().contains("for that account"),
         "{refused}"
     );
+}
+
+#[tokio::test]
+async fn a_lock_that_comes_again_is_recorded_once() {
+    let world = world().await;
+    let (_, tokens) = world.gateway(OLD).import(TRIAL).await;
+    for lock in [Lock::Locked, Lock::Locked, Lock::Open, Lock::Open] {
+        world
+            .desk
+            .set_lock(actor(), tokens[0], lock, "lost")
+            .await
+            .unwrap();
+    }
+    let events = world.desk.events(tokens[0].as_str()).await.unwrap();
+    let actions: Vec<_> = events.iter().map(|event| &*event.action).collect();
+    assert_eq!(actions, ["lock-token", "unlock-token"]);
 }

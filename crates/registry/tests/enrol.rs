@@ -179,6 +179,7 @@ async fn a_unit_that_changes_hands_enrols_anew() {
     let key = KeyPair::generate().unwrap();
     let code = world.code(SERIAL).await;
     let gateway = world.enrolled(&certified(&world.anybody(), Some(&code), &key).await, &key);
+    let kept = world.code(SERIAL).await;
     let why = Remark::parse("sold").unwrap();
     world
         .desk
@@ -194,6 +195,7 @@ async fn a_unit_that_changes_hands_enrols_anew() {
     let body = gateway.import_body("0000-0000-0000-0000-0000");
     let (status, answer) = gateway.post(softtoken::PROCESS_PATH, body).await;
     assert_eq!(status, 403, "{answer}");
+    refused(&world.anybody(), Some(&kept), &key).await;
 }
 
 #[tokio::test]

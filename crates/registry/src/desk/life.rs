@@ -90,7 +90,7 @@ impl Desk {
         actor: Actor,
         from: AccountName,
         to: AccountName,
-    ) -> Result<(), DeskError> {
+    ) -> Result<Change, DeskError> {
         Ok(self
             .store
             .rename_account(actor, from, to, self.clock.now())

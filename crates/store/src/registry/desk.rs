@@ -371,14 +371,17 @@ impl Work for SetLock {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
         let subject = self.token.as_str();
+        if stock(tx, self.token).await?.is_none() {
+            return Err(Failure::Refused(DeskRefusal::TokenUnknown(self.token)));
+        }
         let changed = tx
             .exec(
-                "UPDATE token SET locked = $2 WHERE serial = $1",
+                "UPDATE token SET locked = $2 WHERE serial = $1 AND locked <> $2",
                 &vals![subject, self.lock == Lock::Locked],
             )
             .await?;
         if changed == 0 {
-            return Err(Failure::Refused(DeskRefusal::TokenUnknown(self.token)));
+            return Ok(());
         }
         let action = match self.lock {
             Lock::Locked => "lock-token",
@@ -560,8 +563,13 @@ async fn licence_row<T: Tx>(
 }
 
 /// Registers a product, also one that was taken off the register. Who had it before, under another
-/// account, speaks for it no more.
+/// account, speaks for it no more, and has no code to do so again.
 async fn put_product<T: Tx>(tx: &mut T, product: &Product) -> Result<(), SqlError> {
+    tx.exec(
+        "DELETE FROM invitation WHERE product = $1",
+        &vals![product.serial.as_str()],
+    )
+    .await?;
     tx.exec_one(
         "INSERT INTO product (serial, account, registered) VALUES ($1, $2, $3)
          ON CONFLICT (serial) DO UPDATE SET account = excluded.account,

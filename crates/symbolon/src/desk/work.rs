@@ -34,9 +34,10 @@ pub(super) async fn carry_out(
             Ok(Answer::new(text, &json!({ "account": account.as_str() }))?)
         }
         Command::RenameAccount { from, to } => {
-            desk.rename_account(actor, from.clone(), to.clone()).await?;
+            let change = desk.rename_account(actor, from.clone(), to.clone()).await?;
             let text = format!("account \"{from}\" is now \"{to}\"\n");
-            Ok(Answer::new(text, &json!({ "account": to.as_str() }))?)
+            let data = json!({ "account": to.as_str(), "changed": is_made(change) });
+            Ok(Answer::new(text, &data)?)
         }
         Command::ListAccounts { after } => list_accounts(after, desk).await,
         Command::RegisterProduct { serial, account } => {

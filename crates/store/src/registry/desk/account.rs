@@ -1,7 +1,7 @@
 //! Customers.
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Licence, Product, Ticket};
+use domain::licensing::{AccountName, Change, Licence, Product, Ticket};
 use domain::time::Timestamp;
 
 use super::ticket::{TicketFilter, tickets};
@@ -55,7 +55,7 @@ impl RegistryStore {
         from: AccountName,
         to: AccountName,
         now: Timestamp,
-    ) -> Result<(), Failure<DeskRefusal>> {
+    ) -> Result<Change, Failure<DeskRefusal>> {
         self.database
             .write(RenameAccount {
                 actor,
@@ -83,10 +83,13 @@ struct RenameAccount {
 }
 
 impl Work for RenameAccount {
-    type Out = ();
+    type Out = Change;
     type Err = DeskRefusal;
 
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Change, Failure<DeskRefusal>> {
+        if self.is_done(tx).await? {
+            return Ok(Change::Already);
+        }
         demand_account(tx, &self.from).await?;
         let (from, to) = (self.from.as_str(), self.to.as_str());
         let made = tx
@@ -122,9 +125,35 @@ impl Work for RenameAccount {
             .await
         };
         note(from, format!("to \"{to}\"")).await?;
-        note(to, format!("from \"{from}\"")).await?;
-        Ok(())
+        note(to, was_named(&self.from)).await?;
+        Ok(Change::Made)
     }
+}
+
+impl RenameAccount {
+    /// Whether the account has its new name since it was last named otherwise.
+    async fn is_done<T: Tx>(&self, tx: &mut T) -> Result<bool, SqlError> {
+        let done = tx
+            .row::<(i64,)>(
+                "SELECT 1 FROM account a
+                 WHERE a.name = $2
+                     AND NOT EXISTS (SELECT 1 FROM account WHERE name = $1)
+                     AND (SELECT detail FROM desk_event
+                          WHERE subject = $2 AND action = 'rename-account'
+                          ORDER BY id DESC LIMIT 1) = $3",
+                &vals![
+                    self.from.as_str(),
+                    self.to.as_str(),
+                    was_named(&self.from).as_str()
+                ],
+            )
+            .await?;
+        Ok(done.is_some())
+    }
+}
+
+fn was_named(from: &AccountName) -> String {
+    format!("from \"{from}\"")
 }
 
 /// A customer, if there is one of this name.
