@@ -1,32 +1,34 @@
 //! Customer service.
 
 mod account;
+mod issue;
 mod life;
 mod look;
+mod show;
 mod ticket;
 mod unit;
 
 use std::fmt;
-use std::sync::Arc;
 
 use domain::audit::Actor;
 use domain::intake::BadLine;
 use domain::licensing::{
-    AccountName, Licence, LicenceSize, LifeRefusal, Lock, Product, Remark, Retired, StockToken,
-    TicketNumber, TicketRefusal, Told,
+    AccountName, LifeRefusal, Lock, Product, Remark, TicketNumber, TicketRefusal,
 };
 use domain::time::Timestamp;
-use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
+use ident::{LicenceSerial, ProductSerial, TokenSerial};
 
 pub use self::account::{ACCOUNTS_MAX, AccountLine, AccountRecord};
+pub(super) use self::issue::IssueLicence;
+pub use self::issue::{IssuedLicence, NewLicence};
 pub use self::life::{LicenceMoved, LicenceRenewed, LicenceRevoked};
 pub use self::look::{Clue, Found, FoundBy, Sighting, TIMELINE_MAX};
+pub use self::show::{LicenceRecord, ProductRecord, TokenRecord};
+pub(super) use self::show::{ShowLicence, ShowProduct, ShowToken};
 pub use self::ticket::{TICKETS_MAX, TicketFilter};
 pub use self::unit::UnitReplaced;
-use super::random;
-use super::rows::{LicenceRow, licence_columns, owner, product, stock, stock_of};
-use super::secrets::Keys;
-use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Undecided, Work};
+use super::rows::{LicenceRow, licence_columns, owner, stock};
+use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
 use crate::vals;
 
 /// Why the desk cannot do something.
@@ -98,85 +100,6 @@ impl fmt::Display for Note {
             None => self.reason.fmt(f),
         }
     }
-}
-
-/// A licence to be issued.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewLicence {
-    /// For whom.
-    pub account: AccountName,
-    /// Registered for this product from the start; else for the first that activates it.
-    pub product: Option<ProductSerial>,
-    /// How many tokens.
-    pub size: LicenceSize,
-    /// The last moment at which it can be activated.
-    pub redeem_until: Timestamp,
-}
-
-/// A licence that was issued.
-#[derive(Debug)]
-pub struct IssuedLicence {
-    /// Its serial.
-    pub serial: LicenceSerial,
-    /// Its code, which the registry does not keep.
-    pub code: LicenceCode,
-}
-
-/// A product and what it has.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ProductRecord {
-    /// Its serial.
-    pub serial: ProductSerial,
-    /// Whose it is.
-    pub account: AccountName,
-    /// Since when it is registered.
-    pub registered: Timestamp,
-    /// Its end, if it is no longer registered.
-    pub retired: Option<Retired>,
-    /// The licences registered for it, oldest first; those that were revoked among them.
-    pub licences: Vec<(Licence, Timestamp)>,
-}
-
-impl ProductRecord {
-    /// The product alone.
-    pub fn product(&self) -> Product {
-        Product {
-            serial: self.serial,
-            account: self.account.clone(),
-            registered: self.registered,
-            retired: self.retired,
-        }
-    }
-
-    /// How many of its licences are not revoked.
-    pub fn in_use(&self) -> usize {
-        let is_in_use = |(licence, _): &&(Licence, Timestamp)| licence.revoked.is_none();
-        self.licences.iter().filter(is_in_use).count()
-    }
-}
-
-/// A licence and its tokens.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LicenceRecord {
-    /// The licence.
-    pub licence: Licence,
-    /// When it was issued.
-    pub issued: Timestamp,
-    /// Its tokens, once it is activated.
-    pub tokens: Vec<StockToken>,
-}
-
-/// A token.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct TokenRecord {
-    /// The token.
-    pub token: StockToken,
-    /// Whose it is.
-    pub account: AccountName,
-    /// Whether its gateway knows how far it is.
-    pub told: Told,
-    /// When a device took it.
-    pub activated: Option<Timestamp>,
 }
 
 /// What the desk, a gateway or a phone did.
@@ -262,101 +185,6 @@ impl Work for RegisterProduct {
     }
 }
 
-pub(super) struct IssueLicence {
-    pub(super) keys: Arc<Keys>,
-    pub(super) actor: Actor,
-    pub(super) licence: NewLicence,
-    pub(super) now: Timestamp,
-}
-
-impl Work for IssueLicence {
-    type Out = IssuedLicence;
-    type Err = DeskRefusal;
-
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<IssuedLicence, Failure<DeskRefusal>> {
-        demand_account(tx, &self.licence.account).await?;
-        if let Some(product) = self.licence.product {
-            self.demand_own_product(tx, product).await?;
-        }
-        let code = draw_code()?;
-        let serial = self.insert(tx, &code).await?;
-        record(
-            tx,
-            &self.actor,
-            "issue-licence",
-            serial.as_str(),
-            &self.detail(),
-            self.now,
-        )
-        .await?;
-        Ok(IssuedLicence { serial, code })
-    }
-}
-
-impl IssueLicence {
-    async fn demand_own_product<T: Tx>(
-        &self,
-        tx: &mut T,
-        product: ProductSerial,
-    ) -> Result<(), Failure<DeskRefusal>> {
-        match owner(tx, product).await? {
-            None => Err(Failure::Refused(DeskRefusal::ProductUnknown(product))),
-            Some(account) if account != self.licence.account => Err(Failure::Refused(
-                DeskRefusal::ProductOfOther(product, account),
-            )),
-            Some(_) => Ok(()),
-        }
-    }
-
-    /// Serials follow one another; the code is what must not be guessed.
-    async fn insert<T: Tx>(
-        &self,
-        tx: &mut T,
-        code: &LicenceCode,
-    ) -> Result<LicenceSerial, Undecided> {
-        let last = tx
-            .row::<(Option<String>,)>(
-                "SELECT max(serial) FROM licence WHERE serial >= 'EFTM' AND serial < 'EFTN'",
-                &[],
-            )
-            .await?;
-        let number = match last.and_then(|(serial,)| serial) {
-            None => 1,
-            Some(serial) => number_of(&serial)? + 1,
-        };
-        let serial = LicenceSerial::purchased(number)
-            .ok_or_else(|| Undecided::Unavailable("no free serial for a licence".into()))?;
-        tx.exec_one(
-            "INSERT INTO licence (serial, account, product, code, size, redeem_until, issued)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            &vals![
-                serial.as_str(),
-                self.licence.account.as_str(),
-                self.licence.product.as_ref().map(ProductSerial::as_str),
-                &self.keys.licence_code(code),
-                self.licence.size.tokens(),
-                self.licence.redeem_until,
-                self.now,
-            ],
-        )
-        .await?;
-        Ok(serial)
-    }
-
-    fn detail(&self) -> String {
-        let NewLicence {
-            account,
-            product,
-            size,
-            redeem_until,
-        } = &self.licence;
-        let product = product
-            .as_ref()
-            .map_or("any product", ProductSerial::as_str);
-        format!("account \"{account}\", {product}, {size} tokens, redeem until {redeem_until}")
-    }
-}
-
 pub(super) struct SetLock {
     pub(super) actor: Actor,
     pub(super) token: TokenSerial,
@@ -390,103 +218,6 @@ impl Work for SetLock {
         record(tx, &self.actor, action, subject, &self.reason, self.now).await?;
         Ok(())
     }
-}
-
-pub(super) struct ShowProduct {
-    pub(super) serial: ProductSerial,
-}
-
-impl Work for ShowProduct {
-    type Out = ProductRecord;
-    type Err = DeskRefusal;
-
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<ProductRecord, Failure<DeskRefusal>> {
-        match product(tx, self.serial).await? {
-            Some(product) => Ok(product_record(tx, product).await?),
-            None => Err(Failure::Refused(DeskRefusal::ProductUnknown(self.serial))),
-        }
-    }
-}
-
-async fn product_record<T: Tx>(tx: &mut T, product: Product) -> Result<ProductRecord, SqlError> {
-    let licences = tx
-        .rows::<LicenceRow>(
-            concat!(
-                "SELECT ",
-                licence_columns!(),
-                " FROM licence WHERE product = $1 ORDER BY issued, serial"
-            ),
-            &vals![product.serial.as_str()],
-        )
-        .await?;
-    Ok(ProductRecord {
-        serial: product.serial,
-        account: product.account,
-        registered: product.registered,
-        retired: product.retired,
-        licences: licences
-            .into_iter()
-            .map(|row| (row.licence, row.issued))
-            .collect(),
-    })
-}
-
-pub(super) struct ShowLicence {
-    pub(super) serial: LicenceSerial,
-}
-
-impl Work for ShowLicence {
-    type Out = LicenceRecord;
-    type Err = DeskRefusal;
-
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<LicenceRecord, Failure<DeskRefusal>> {
-        licence_record(tx, self.serial)
-            .await?
-            .ok_or(Failure::Refused(DeskRefusal::LicenceUnknown(self.serial)))
-    }
-}
-
-async fn licence_record<T: Tx>(
-    tx: &mut T,
-    serial: LicenceSerial,
-) -> Result<Option<LicenceRecord>, SqlError> {
-    let Some(LicenceRow { licence, issued }) = licence_row(tx, serial).await? else {
-        return Ok(None);
-    };
-    let tokens = stock_of(tx, serial).await?;
-    Ok(Some(LicenceRecord {
-        licence,
-        issued,
-        tokens: tokens.into_iter().map(|row| row.token).collect(),
-    }))
-}
-
-pub(super) struct ShowToken {
-    pub(super) serial: TokenSerial,
-}
-
-impl Work for ShowToken {
-    type Out = TokenRecord;
-    type Err = DeskRefusal;
-
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<TokenRecord, Failure<DeskRefusal>> {
-        token_record(tx, self.serial)
-            .await?
-            .ok_or(Failure::Refused(DeskRefusal::TokenUnknown(self.serial)))
-    }
-}
-
-async fn token_record<T: Tx>(
-    tx: &mut T,
-    serial: TokenSerial,
-) -> Result<Option<TokenRecord>, SqlError> {
-    let found = stock(tx, serial).await?;
-    Ok(found.map(|row| TokenRecord {
-        told: row.whether_told(),
-        token: row.token,
-        account: row.account,
-        activated: row.activated,
-    }))
 }
 
 pub(super) struct ShowEvents {
@@ -606,21 +337,4 @@ pub(super) async fn record<T: Tx>(
         ],
     )
     .await
-}
-
-/// The code for trial tokens is not a licence's.
-fn draw_code() -> Result<LicenceCode, Undecided> {
-    loop {
-        let code = LicenceCode::from_random(random()?);
-        if !code.is_trial() {
-            return Ok(code);
-        }
-    }
-}
-
-fn number_of(serial: &str) -> Result<u64, SqlError> {
-    let digits = serial.trim_start_matches(|c: char| c.is_ascii_alphabetic());
-    digits
-        .parse()
-        .map_err(|_| SqlError::damaged("licence", serial, "serial"))
 }

@@ -7,8 +7,9 @@ use domain::licensing::{self, Change, CodeInHand, Deed, Remark, RenewedCode, rel
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial};
 
+use super::issue::draw_code;
 use super::ticket::close;
-use super::{DeskRefusal, Note, demand_licence, draw_code, record};
+use super::{DeskRefusal, Note, demand_licence, record};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
 use crate::registry::rows::demand_product;

@@ -8,10 +8,10 @@ use ident::{
 };
 
 use super::account::{AccountRecord, account_record};
-use super::{
-    DeskEvent, DeskRefusal, LicenceRecord, ProductRecord, TokenRecord, licence_record,
-    product_record, token_record,
+use super::show::{
+    LicenceRecord, ProductRecord, TokenRecord, licence_record, product_record, token_record,
 };
+use super::{DeskEvent, DeskRefusal};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
 use crate::registry::hardware::hardware_token;
