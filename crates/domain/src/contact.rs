@@ -47,6 +47,36 @@ impl fmt::Display for Channel {
     }
 }
 
+/// A language in which people are told what to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// French.
+    French,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::English, Self::French];
+
+    /// The word in configurations.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::English => "english",
+            Self::French => "french",
+        }
+    }
+
+    /// What this word says.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|language| language.word() == word)
+    }
+}
+
 /// `set sms-server`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum SmsServer {
@@ -88,15 +118,18 @@ pub struct Contact {
     pub custom_server: Option<Box<str>>,
     /// `two-factor-notification`: by which way activation codes go.
     pub notification: Option<Channel>,
+    /// `language`: nothing for that of the unit.
+    pub language: Option<Language>,
 }
 
 /// The fields of `user local` and `system admin` that say it.
-pub const FIELDS: [&str; 5] = [
+pub const FIELDS: [&str; 6] = [
     "two-factor-notification",
     "email-to",
     "sms-server",
     "sms-custom-server",
     "sms-phone",
+    "language",
 ];
 
 impl Contact {
@@ -123,6 +156,7 @@ impl Contact {
             "sms-server" => self.sms_server = SmsServer::parse(text),
             "sms-custom-server" => self.custom_server = value(),
             "sms-phone" => self.phone = value(),
+            "language" => self.language = Language::parse(text),
             _ => return false,
         }
         true
@@ -139,6 +173,7 @@ impl Contact {
             ("sms-server", Some(self.sms_server.word())),
             ("sms-custom-server", self.custom_server.as_deref()),
             ("sms-phone", self.phone.as_deref()),
+            ("language", self.language.map(Language::word)),
         ]
         .into_iter()
     }

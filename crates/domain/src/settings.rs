@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::contact::Channel;
+use crate::contact::{Channel, Language};
 use crate::schema::{CONSOLE, GLOBAL, Object, SECURITY, SETTING};
 use crate::security::Profile;
 use crate::throttle::{BlackoutLimit, PasswordLimit};
@@ -56,6 +56,8 @@ pub struct Settings {
     pub challenge_lifetime: Span,
     /// How long an activation code is valid: `two-factor-ftm-expiry`.
     pub code_lifetime: Span,
+    /// The language of messages to people who have none of their own: `language`.
+    pub language: Language,
     /// How long a code by mail is valid: `two-factor-email-expiry`.
     pub email_lifetime: Span,
     /// How long a code by SMS is valid: `two-factor-sms-expiry`.
@@ -156,6 +158,7 @@ impl Settings {
             },
             challenge_lifetime: seconds(global.number("two-factor-ftk-expiry")),
             code_lifetime: Span::from_hours(hours),
+            language: Language::parse(global.text("language")).unwrap_or_default(),
             email_lifetime: seconds(global.number("two-factor-email-expiry")),
             sms_lifetime: seconds(global.number("two-factor-sms-expiry")),
             password_limit: PasswordLimit {

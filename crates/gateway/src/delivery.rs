@@ -5,11 +5,13 @@ mod mail;
 mod sms;
 mod smtp;
 mod template;
+mod texts;
 
 use std::sync::Arc;
 
 use cli::debug::{Application, Source};
-use domain::contact::Address;
+use domain::contact::{Address, Language};
+use domain::vdom::Vdom;
 use store::Undecided;
 use store::gateway::GatewayStore;
 
@@ -136,17 +138,23 @@ impl Courier {
         })
     }
 
-    /// Hands a message to the server that is configured for its address.
+    /// Hands a message to the server that is configured for its address, in the person's language or
+    /// else in the unit's.
     pub(crate) async fn carry(
         &self,
         to: &Address,
+        language: Option<Language>,
         matter: &Matter<'_>,
     ) -> Result<(), CourierError> {
+        let language = language.unwrap_or_else(|| self.store.settings(Vdom::ROOT).language);
         let carried = match to {
             Address::Mail(address) => {
-                mail::send(&self.store, &self.debug, address, &matter.letter()).await
+                mail::send(&self.store, &self.debug, address, &matter.letter(language)).await
             }
-            Address::Phone { number, server } => self.carry_sms(number, server, matter).await,
+            Address::Phone { number, server } => {
+                self.carry_sms(number, server, &matter.short(language), matter)
+                    .await
+            }
         };
         carried.inspect_err(|error| {
             self.debug.raw(SOURCE, || matter.masked(&error.to_string()));
@@ -157,6 +165,7 @@ impl Courier {
         &self,
         number: &str,
         server: &str,
+        text: &str,
         matter: &Matter<'_>,
     ) -> Result<(), CourierError> {
         let entry = sms::entry(&self.store, server).await?;
@@ -164,13 +173,13 @@ impl Courier {
             let to = sms::mail_address(number, entry.text("mail-server"));
             let letter = letters::Letter {
                 subject: String::new(),
-                text: matter.short(),
+                text: text.to_owned(),
                 page: None,
             };
             return mail::send(&self.store, &self.debug, &to, &letter).await;
         }
         let key = self.store.open_secret(&entry, "key");
-        let request = sms::Request::new(&entry, number, &matter.short(), key.as_ref());
+        let request = sms::Request::new(&entry, number, text, key.as_ref());
         let said = self.gateways.ask(&request, &self.debug).await?;
         self.debug.raw(SOURCE, || matter.masked(&said));
         Ok(())

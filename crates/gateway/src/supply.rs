@@ -467,6 +467,9 @@ impl Supply {
         attempts: u32,
     ) -> Result<Report, String> {
         let owned = self.store.token(serial).await.map_err(text)?;
+        let language = owned
+            .as_ref()
+            .and_then(|owned| owned.owner.as_ref()?.contact.language);
         let waiting = match owned.map(|owned| owned.token.stage) {
             Some(Stage::Provisioning(waiting)) if waiting.expires > clock::now() => waiting,
             // Activated, unassigned or expired meanwhile: this code is of no use.
@@ -486,7 +489,7 @@ impl Supply {
         };
         match self
             .courier
-            .carry(&to, &Matter::Activation(activation))
+            .carry(&to, language, &Matter::Activation(activation))
             .await
         {
             Ok(()) => {

@@ -14,7 +14,7 @@ mod support;
 
 use domain::admin::{Edit, Message, Operation};
 use domain::audit::{Event, What};
-use domain::contact::{Address, Channel};
+use domain::contact::{Address, Channel, Language};
 use domain::login::{CodePosition, Second, Spend, Submitted, second, sent};
 use domain::one_time::{CodeKey, OneTimeCode};
 use domain::password::KEY_LEN;
@@ -129,8 +129,11 @@ async fn a_code_that_was_sent_lets_in_unless_somebody_changed_where_codes_go() {
         password(&LOCAL, "passwd"),
         set(&LOCAL, "two-factor", "email"),
         set(&LOCAL, "email-to", "alice@example.org"),
+        set(&LOCAL, "language", "french"),
     ];
     run(&store, configure(&LOCAL, "alice", edits), START).await;
+    let alice = store.person(name("alice")).await.unwrap().unwrap();
+    assert_eq!(alice.contact.language, Some(Language::French));
     granted(&consume(&store, by_code(&store)).await);
     for change in [
         set(&LOCAL, "email-to", "a@example.org"),

@@ -501,6 +501,7 @@ fn without_vdoms(dir: &TempDir) {
              ALTER TABLE person DROP COLUMN custom_server;
              ALTER TABLE person DROP COLUMN notification;
              ALTER TABLE person DROP COLUMN radius_legacy; ALTER TABLE person DROP COLUMN legacy;
+             ALTER TABLE person DROP COLUMN language;
              PRAGMA user_version = 3;",
         )
         .unwrap();

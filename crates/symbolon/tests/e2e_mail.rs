@@ -153,6 +153,40 @@ fn the_mail_has_code_link_and_picture_and_a_phone_reads_it() {
 }
 
 #[test]
+fn the_mail_is_in_the_persons_language_or_else_in_the_units() {
+    let (home, up, port, token) = system("");
+    home.console("config system global\nset language french\nend")
+        .ok();
+    let server = MailServer::start(&home, port, &[]);
+    assign(&home, &token).ok();
+    let raw = server.mail();
+    let mail = MessageParser::default().parse(&raw).unwrap();
+    assert_eq!(mail.subject().unwrap(), "Activez votre jeton");
+    assert!(
+        mail.body_text(0)
+            .unwrap()
+            .contains("un jeton vous a été attribué")
+    );
+    let page = mail.body_html(0).unwrap();
+    let code = home.field(&token, "activation-code");
+    assert!(
+        page.contains(&code) && page.contains("cid:activation"),
+        "{page}"
+    );
+
+    home.console("config user local\nedit alice\nset language english\nend")
+        .ok();
+    home.console(&format!(
+        "execute fortitoken-mobile send-activation {token}"
+    ))
+    .ok();
+    let raw = server.nth(2);
+    let mail = MessageParser::default().parse(&raw).unwrap();
+    assert_eq!(mail.subject().unwrap(), "Activate your token");
+    up.stop();
+}
+
+#[test]
 fn the_terminals_picture_is_read_by_a_camera_too() {
     let home = Home::new();
     let up = Running::up(&home);

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
+use domain::contact::Language;
+
 use super::template::{fill, html, plain};
+use super::texts::Texts;
 use crate::qr::Qr;
 
 /// Something that a person is told.
@@ -54,14 +57,15 @@ pub(super) struct Page {
 
 impl Matter<'_> {
     /// The mail.
-    pub(super) fn letter(&self) -> Letter {
+    pub(super) fn letter(&self, language: Language) -> Letter {
+        let texts = Texts::of(language);
         let (subject, text, page) = match self {
             Self::Activation(activation) => (
-                "Activate your token",
-                include_str!("texts/activation.txt"),
-                self.page(activation),
+                texts.activation_subject,
+                texts.activation,
+                self.page(texts.activation_page, activation.link),
             ),
-            Self::Login(_) => ("Your login code", include_str!("texts/login.txt"), None),
+            Self::Login(_) => (texts.login_subject, texts.login, None),
         };
         Letter {
             subject: subject.to_owned(),
@@ -70,20 +74,19 @@ impl Matter<'_> {
         }
     }
 
-    fn page(&self, activation: &Activation<'_>) -> Option<Page> {
-        let template = include_str!("texts/activation.html");
+    fn page(&self, template: &str, link: &str) -> Option<Page> {
         Some(Page {
             html: fill(template, &self.values(), html),
-            picture: Qr::of(activation.link)?.png()?,
+            picture: Qr::of(link)?.png()?,
         })
     }
 
-    /// The SMS: one of at most 160 characters of the GSM alphabet (3GPP TS 23.038, 6.2.1), since
-    /// gateways charge for each.
-    pub(super) fn short(&self) -> String {
+    /// The SMS: one of at most 160 characters, since gateways charge for each.
+    pub(super) fn short(&self, language: Language) -> String {
+        let texts = Texts::of(language);
         let text = match self {
-            Self::Activation(_) => include_str!("texts/activation.sms.txt"),
-            Self::Login(_) => include_str!("texts/login.sms.txt"),
+            Self::Activation(_) => texts.activation_sms,
+            Self::Login(_) => texts.login_sms,
         };
         fill(text.trim_end(), &self.values(), plain)
     }
@@ -125,31 +128,52 @@ mod tests {
         expires: "2026-11-25 08:00:00Z",
     });
 
+    const LOGIN: Matter<'_> = Matter::Login(LoginCode {
+        code: "123456",
+        seconds: 300,
+    });
+
+    /// The letters of the GSM alphabet that the languages use beyond ASCII (3GPP TS 23.038, 6.2.1).
+    const GSM: &str = "àéèùìòÇÉ";
+
     #[test]
     fn an_sms_has_the_code_and_fits_into_one_message() {
-        let short = ACTIVATION.short();
-        assert!(short.contains("EEIQVKJ4SUBCVKHG"), "{short}");
-        assert!(short.is_ascii() && short.len() <= 160, "{short}");
-        assert!(!short.contains("%%") && !short.contains('\n'), "{short}");
+        for language in Language::ALL {
+            for (matter, code) in [(ACTIVATION, "EEIQVKJ4SUBCVKHG"), (LOGIN, "123456")] {
+                let short = matter.short(language);
+                assert!(short.contains(code), "{short}");
+                assert!(short.chars().count() <= 160, "{short}");
+                assert!(
+                    short.chars().all(|c| c.is_ascii() || GSM.contains(c)),
+                    "{short}"
+                );
+                assert!(!short.contains("%%") && !short.contains('\n'), "{short}");
+            }
+        }
     }
 
     #[test]
     fn a_mail_has_code_link_and_picture() {
-        let letter = ACTIVATION.letter();
-        assert!(
-            letter.text.contains("\r\nEEIQVKJ4SUBCVKHG\r\n"),
-            "{letter:?}"
-        );
-        let page = letter.page.as_ref().unwrap();
-        assert!(page.html.contains(">EEIQVKJ4SUBCVKHG<"), "{letter:?}");
-        assert!(page.html.contains("&amp;s=https"), "{letter:?}");
-        assert!(page.picture.starts_with(b"\x89PNG"));
-        assert!(!letter.text.contains("%%"), "{letter:?}");
+        for language in Language::ALL {
+            let letter = ACTIVATION.letter(language);
+            assert!(
+                letter.text.contains("\r\nEEIQVKJ4SUBCVKHG\r\n"),
+                "{letter:?}"
+            );
+            assert!(!letter.text.contains("%%"), "{letter:?}");
+            let page = letter.page.as_ref().unwrap();
+            assert!(page.html.contains(">EEIQVKJ4SUBCVKHG<"), "{letter:?}");
+            assert!(page.html.contains("&amp;s=https"), "{letter:?}");
+            assert!(page.html.contains("cid:activation") && !page.html.contains("%%"));
+            assert!(page.picture.starts_with(b"\x89PNG"));
+            let login = LOGIN.letter(language);
+            assert!(login.text.contains("123456") && !login.text.contains("%%"));
+        }
     }
 
     #[test]
     fn what_is_secret_is_masked() {
-        let masked = ACTIVATION.masked(&ACTIVATION.letter().text);
+        let masked = ACTIVATION.masked(&ACTIVATION.letter(Language::English).text);
         assert!(!masked.contains("EEIQVKJ4SUBCVKHG"), "{masked}");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::audit::{Event, What};
-use domain::contact::{Address, Channel};
+use domain::contact::{Address, Channel, Language};
 use domain::login::{self, Facts, Origin, Proof, Refusal, Second, Submitted};
 use domain::name::CanonicalName;
 use domain::one_time::{Allowances, CodeKey, Issued, OneTimeCode};
@@ -201,15 +201,25 @@ async fn carry_all(
         };
         let (courier, store) = (Arc::clone(&courier), Arc::clone(&store));
         tokio::spawn(async move {
-            let failure = carry(&parcel, &courier).await.err();
+            let language = language_of(&parcel.person, &store).await;
+            let failure = carry(&parcel, language, &courier).await.err();
             note(parcel, failure, &store).await;
             drop(place);
         });
     }
 }
 
+/// The language that the person's own record names. The code goes even if it cannot be read.
+async fn language_of(person: &CanonicalName, store: &GatewayStore) -> Option<Language> {
+    store.person(person.clone()).await.ok()??.contact.language
+}
+
 /// Tries for as long as the code is good. An error is why it did not get through.
-async fn carry(parcel: &Parcel, courier: &Courier) -> Result<(), String> {
+async fn carry(
+    parcel: &Parcel,
+    language: Option<Language>,
+    courier: &Courier,
+) -> Result<(), String> {
     let matter = Matter::Login(LoginCode {
         code: parcel.code.as_str(),
         seconds: parcel.lifetime.secs_rounded_up(),
@@ -217,7 +227,7 @@ async fn carry(parcel: &Parcel, courier: &Courier) -> Result<(), String> {
     let wait = Span::from_millis(i64::try_from(RETRY.as_millis()).unwrap_or(i64::MAX));
     let mut attempts = 1;
     loop {
-        let Err(error) = courier.carry(&parcel.to, &matter).await else {
+        let Err(error) = courier.carry(&parcel.to, language, &matter).await else {
             return Ok(());
         };
         let is_late = clock::now().after(wait) >= parcel.expires;

@@ -1,10 +1,10 @@
 //! How people are reached, as rows have it.
 
-use domain::contact::{Channel, Contact, SmsServer};
+use domain::contact::{Channel, Contact, Language, SmsServer};
 
 use crate::engine::{Row, SqlError};
 
-/// The contact in four columns of `person` from `first` on, and its mail address.
+/// The contact in five columns of `person` from `first` on, and its mail address.
 pub(super) fn read(
     row: &Row<'_>,
     email: Option<String>,
@@ -17,6 +17,7 @@ pub(super) fn read(
         sms_server: SmsServer::parse(&text(first + 1)?.unwrap_or_default()),
         custom_server: text(first + 2)?.map(Into::into),
         notification: text(first + 3)?.as_deref().and_then(Channel::parse),
+        language: text(first + 4)?.as_deref().and_then(Language::parse),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Users and tokens as rows.
 
 use domain::admin::{Claim, Named, Owned, Owner};
-use domain::contact::Channel;
+use domain::contact::{Channel, Language};
 use domain::legacy;
 use domain::name::{CanonicalName, Realm, UserName};
 use domain::password::PasswordHash;
@@ -30,7 +30,7 @@ macro_rules! select_people {
         concat!(
             "SELECT canonical, name, status, password, two_factor, token, email, keeper, \
              ldap_server, radius_server, policy, password_set, history, kept, phone, \
-             sms_server, custom_server, notification, radius_legacy, legacy FROM person ",
+             sms_server, custom_server, notification, language, radius_legacy, legacy FROM person ",
             $rest
         )
     };
@@ -65,10 +65,10 @@ impl FromRow for PersonRow {
             password_set: row.get(11)?,
             history: History::parse(&row.get::<String>(12)?).ok_or_else(|| damaged("history"))?,
             kept: kept_from(&row.get::<String>(13)?),
-            radius_legacy: switch(&row.get::<String>(18)?)
+            radius_legacy: switch(&row.get::<String>(19)?)
                 .ok_or_else(|| damaged("radius_legacy"))?,
             legacy: row
-                .get::<Option<Vec<u8>>>(19)?
+                .get::<Option<Vec<u8>>>(20)?
                 .map(|sealed| legacy::Kept::Sealed(sealed.into())),
         }))
     }
@@ -111,13 +111,13 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
     tx.exec_one(
         "INSERT INTO person (canonical, name, status, password, two_factor, token, email, realm, \
          keeper, ldap_server, radius_server, policy, password_set, history, kept, phone, sms_server, \
-         custom_server, notification, radius_legacy, legacy) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, \
-         $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) \
+         custom_server, notification, language, radius_legacy, legacy) VALUES ($1, $2, $3, $4, $5, \
+         $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) \
          ON CONFLICT (canonical) DO UPDATE SET name = $2, status = $3, password = $4, \
          two_factor = $5, token = $6, email = $7, keeper = $9, ldap_server = $10, \
          radius_server = $11, policy = $12, password_set = $13, history = $14, kept = $15, \
          phone = $16, sms_server = $17, custom_server = $18, notification = $19, \
-         radius_legacy = $20, legacy = $21",
+         language = $20, radius_legacy = $21, legacy = $22",
         &vals![
             user.name.canonical().as_str(),
             user.name.as_written(),
@@ -138,6 +138,7 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.contact.sms_server.word(),
             user.contact.custom_server.as_deref(),
             user.contact.notification.map(Channel::word),
+            user.contact.language.map(Language::word),
             switch_word(user.radius_legacy),
             sealed_legacy(user),
         ],
@@ -437,7 +438,7 @@ pub(super) async fn token<T: Tx>(
          t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, \
          concat_ws('\n', 'email-to ' || p.email, 'sms-phone ' || p.phone, \
          'sms-server ' || p.sms_server, 'sms-custom-server ' || p.custom_server, \
-         'two-factor-notification ' || p.notification), a.entry, \
+         'two-factor-notification ' || p.notification, 'language ' || p.language), a.entry, \
          (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
          WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
          ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
@@ -481,7 +482,7 @@ pub(super) async fn owned_tokens_after<T: Tx>(
          t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, \
          concat_ws('\n', 'email-to ' || p.email, 'sms-phone ' || p.phone, \
          'sms-server ' || p.sms_server, 'sms-custom-server ' || p.custom_server, \
-         'two-factor-notification ' || p.notification), a.entry, \
+         'two-factor-notification ' || p.notification, 'language ' || p.language), a.entry, \
          (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
          WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
          ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \

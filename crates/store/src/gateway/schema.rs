@@ -47,6 +47,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "legacy secrets",
         sql: LEGACY_SECRETS,
     },
+    Migration {
+        name: "languages",
+        sql: LANGUAGES,
+    },
 ];
 
 /// Who knows a person's password: `password` is this unit.
@@ -237,6 +241,11 @@ ALTER TABLE outbox ADD COLUMN vdom TEXT NOT NULL DEFAULT 'root';
 /// `token.foreign_seed` is what stood after `ENC` in the configuration of another unit.
 const HARDWARE_TOKENS: &str = "
 ALTER TABLE token ADD COLUMN foreign_seed TEXT;
+";
+
+/// In which language a person is told what to do; nothing for that of the unit.
+const LANGUAGES: &str = "
+ALTER TABLE person ADD COLUMN language TEXT;
 ";
 
 /// Where SMS for a person go, and by which way activation codes do.

@@ -78,6 +78,9 @@ pub static SMS_SERVER: Table = Table {
     children: &[],
 };
 
+pub(super) const LANGUAGES: Kind =
+    Kind::Choice(&[choice("english", "English."), choice("french", "French.")]);
+
 pub(super) const NOTIFICATION: Field = field(
     "two-factor-notification",
     Kind::Choice(&[

@@ -111,6 +111,12 @@ pub static GLOBAL: Table = Table {
             ),
         ),
         field(
+            "language",
+            sms::LANGUAGES,
+            "english",
+            "Language of messages to users who have none of their own.",
+        ),
+        field(
             "multi-factor-authentication",
             Kind::Choice(&[
                 choice(

@@ -111,6 +111,12 @@ pub static LOCAL: Table = Table {
         sms::CUSTOM_SERVER,
         sms::PHONE,
         field(
+            "language",
+            sms::LANGUAGES,
+            "",
+            "Language of messages to the user; that of 'config system global' unless set.",
+        ),
+        field(
             "ldap-server",
             Kind::Reference(&["user ldap"]),
             "",
