@@ -54,6 +54,16 @@ impl Method {
     }
 }
 
+fn position(object: &Object) -> CodePosition {
+    let separator = object.text("code-separator").chars().next();
+    match (object.text("code-position"), separator) {
+        ("after-password", _) => CodePosition::AfterPassword,
+        ("before-password", _) => CodePosition::BeforePassword,
+        ("separator", Some(separator)) => CodePosition::Separator(separator),
+        _ => CodePosition::Challenge,
+    }
+}
+
 /// The methods that a client may use.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Methods(Box<[Method]>);
@@ -137,10 +147,7 @@ impl Client {
                 "disable" => Requirement::Disable,
                 _ => Requirement::Auto,
             },
-            position: match object.text("code-position") {
-                "after-password" => CodePosition::AfterPassword,
-                _ => CodePosition::Challenge,
-            },
+            position: position(object),
         })
     }
 }

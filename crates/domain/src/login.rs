@@ -5,7 +5,7 @@
 //! `store::consume`, which makes the spent step durable, turns it into one.
 
 use ident::TokenSerial;
-use otp::{Code, CodeError, Drift, Found, Step};
+use otp::{Code, CodeError, Digits, Drift, Found, Step};
 use zeroize::Zeroizing;
 
 use crate::contact::{Address, Channel};
@@ -29,6 +29,40 @@ pub enum CodePosition {
     Challenge,
     /// The code's digits follow the password in the same field.
     AfterPassword,
+    /// The code's digits come before the password in the same field.
+    BeforePassword,
+    /// The code follows the last of these in the same field; without one it answers a challenge.
+    Separator(char),
+}
+
+impl CodePosition {
+    /// Whether a code that did not come with the password is asked for.
+    const fn is_asked(self) -> bool {
+        match self {
+            Self::Challenge | Self::Separator(_) => true,
+            Self::AfterPassword | Self::BeforePassword => false,
+        }
+    }
+
+    /// Takes password and code apart; `None` where no code can stand.
+    fn parted(self, octets: &[u8], digits: Digits) -> Option<(&[u8], &[u8])> {
+        let digits = usize::from(digits.count());
+        match self {
+            Self::Challenge => None,
+            Self::AfterPassword => octets.split_at_checked(octets.len().checked_sub(digits)?),
+            Self::BeforePassword => {
+                let (code, password) = octets.split_at_checked(digits)?;
+                Some((password, code))
+            }
+            Self::Separator(separator) => {
+                let mut buffer = [0; 4];
+                let separator = separator.encode_utf8(&mut buffer).as_bytes();
+                let mut windows = octets.windows(separator.len());
+                let at = windows.rposition(|window| window == separator)?;
+                Some((octets.get(..at)?, octets.get(at + separator.len()..)?))
+            }
+        }
+    }
 }
 
 /// Where a login comes from.
@@ -208,22 +242,16 @@ fn verification(person: &Person, password: &Presented) -> Verification {
     }
 }
 
-/// Takes the code's digits off the end of the password, where the client appends them.
+/// Takes the code off the password, where the client sends both in one.
 fn split(
     presented: Presented,
     position: CodePosition,
     factor: &Factor,
 ) -> (Presented, Option<Submitted>) {
-    let (CodePosition::AfterPassword, Factor::Token { verifier, .. }) = (position, factor) else {
+    let Factor::Token { verifier, .. } = factor else {
         return (presented, None);
     };
-    let digits = usize::from(verifier.parameters.digits.count());
-    let octets = presented.as_bytes();
-    match octets
-        .len()
-        .checked_sub(digits)
-        .and_then(|at| octets.split_at_checked(at))
-    {
+    match position.parted(presented.as_bytes(), verifier.parameters.digits) {
         Some((password, code)) => {
             let password = Presented::new(Zeroizing::new(password.to_vec()));
             (password, Some(Submitted::new(code)))
@@ -378,13 +406,11 @@ pub fn second(
             return Second::Refuse(Refusal::because(Reason::SentCodesRefused));
         }
         Factor::Sent(to) => {
-            return match (submitted, facts.position) {
+            return match (submitted, facts.position.is_asked()) {
                 // The code of a token, or none, was asked for when this login began.
                 (Some(_), _) => Second::Refuse(Refusal::because(Reason::ChangedMeanwhile)),
-                (None, CodePosition::AfterPassword) => {
-                    Second::Refuse(Refusal::because(Reason::SentCodeUnasked))
-                }
-                (None, CodePosition::Challenge) => send(proof, to, counter, now),
+                (None, true) => send(proof, to, counter, now),
+                (None, false) => Second::Refuse(Refusal::because(Reason::SentCodeUnasked)),
             };
         }
     };
@@ -392,11 +418,10 @@ pub fn second(
         return Second::Refuse(Refusal::because(reason).of_token(verifier.serial));
     }
     let Some(submitted) = submitted else {
-        return match facts.position {
-            CodePosition::Challenge => Second::Challenge(proof),
-            CodePosition::AfterPassword => {
-                Second::Refuse(Refusal::because(Reason::CodeMissing).of_token(verifier.serial))
-            }
+        return if facts.position.is_asked() {
+            Second::Challenge(proof)
+        } else {
+            Second::Refuse(Refusal::because(Reason::CodeMissing).of_token(verifier.serial))
         };
     };
     match code(verifier, submitted, counter, now) {

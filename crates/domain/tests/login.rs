@@ -283,6 +283,50 @@ fn the_code_is_split_off_by_the_digits_of_the_token() {
 }
 
 #[test]
+fn the_code_stands_where_the_client_puts_it() {
+    let comma = CodePosition::Separator(',');
+    for (position, text, password, code) in [
+        (
+            CodePosition::BeforePassword,
+            "000123pw",
+            "pw",
+            Some("000123"),
+        ),
+        (CodePosition::BeforePassword, "00012", "00012", None),
+        (comma, "pw,000123", "pw", Some("000123")),
+        (comma, "p,w,12", "p,w", Some("12")),
+        (comma, "pw000123", "pw000123", None),
+        (comma, ",", "", Some("")),
+        (
+            CodePosition::Separator('€'),
+            "pw€000123",
+            "pw",
+            Some("000123"),
+        ),
+        (CodePosition::Challenge, "pw,000123", "pw,000123", None),
+    ] {
+        let first = begin(&facts(token(None), position), presented(text));
+        assert_eq!(first.password.as_bytes(), password.as_bytes(), "{text}");
+        assert_eq!(first.code.as_ref().map(Submitted::as_str), code, "{text}");
+    }
+}
+
+#[test]
+fn a_code_that_did_not_come_is_asked_for_where_the_client_can_answer() {
+    for (position, is_asked) in [
+        (CodePosition::Challenge, true),
+        (CodePosition::Separator(','), true),
+        (CodePosition::AfterPassword, false),
+        (CodePosition::BeforePassword, false),
+    ] {
+        let facts = facts(token(None), position);
+        let mut counter = CodeCounter::default();
+        let second = judge(&facts, None, &mut counter, NOW);
+        assert_eq!(matches!(second, Second::Challenge(_)), is_asked);
+    }
+}
+
+#[test]
 fn what_is_too_short_for_a_code_is_password_alone() {
     let facts = facts(token(None), CodePosition::AfterPassword);
     let first = begin(&facts, presented("00123"));

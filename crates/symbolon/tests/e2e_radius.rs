@@ -92,6 +92,27 @@ fn the_code_answers_a_challenge_or_follows_the_password() {
 }
 
 #[test]
+fn the_code_comes_before_the_password_or_after_a_separator() {
+    let (home, up, vpn) = system();
+    let tokens = home.import(2);
+    let alice = enrol(&home, "alice", &tokens[0]);
+    let bob = enrol(&home, "bob", &tokens[1]);
+    home.radius_client("vpn1", VPN1, "set code-position before-password");
+    let code = alice.code("alice");
+    let both = format!("{code}{PASSWORD}");
+    assert_eq!(vpn.ask("alice", &both), Answer::Accept);
+    home.radius_client(
+        "vpn1",
+        VPN1,
+        "set code-position separator\nset code-separator ;",
+    );
+    assert!(matches!(vpn.ask("bob", PASSWORD), Answer::Challenge(_, _)));
+    let both = format!("{PASSWORD};{}", bob.code("bob"));
+    assert_eq!(vpn.ask("bob", &both), Answer::Accept);
+    up.stop();
+}
+
+#[test]
 fn oathtool_logs_in_with_the_seed_that_the_phone_got() {
     let (home, up, vpn) = system();
     let token = &home.import(1)[0];

@@ -145,7 +145,7 @@ pub enum ValueError {
         field: &'static str,
     },
     /// Too many characters.
-    #[error("{field} takes at most {max} characters, and this has {got}")]
+    #[error("{field} takes at most {max} character{}, and this has {got}", if *max == 1 { "" } else { "s" })]
     TooLong {
         /// The field.
         field: &'static str,

@@ -394,10 +394,25 @@ pub static RADIUS_CLIENT: Table = Table {
                     "after-password",
                     "The code follows the password in the same field.",
                 ),
+                choice(
+                    "before-password",
+                    "The code comes before the password in the same field.",
+                ),
+                choice(
+                    "separator",
+                    "The code follows code-separator after the password; without it the code answers a challenge.",
+                ),
             ]),
             "challenge",
             "How password and code are combined.",
         ),
+        field(
+            "code-separator",
+            Kind::Text(1),
+            ",",
+            "The character between password and code where code-position is separator; the last one counts.",
+        )
+        .such_as(";"),
         field(
             "auth-methods",
             Kind::List(&Kind::Choice(&[
