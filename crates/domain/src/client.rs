@@ -84,6 +84,36 @@ impl Methods {
     }
 }
 
+/// In what a client is told the groups of a user (`set group-attributes`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GroupAttribute {
+    /// The described system's own.
+    FortinetGroupName,
+    /// By which many clients choose a filter or a role.
+    FilterId,
+    /// Which clients send back in their accounting, and some choose a policy by.
+    Class,
+}
+
+impl GroupAttribute {
+    const ALL: [Self; 3] = [Self::FortinetGroupName, Self::FilterId, Self::Class];
+
+    /// The word after `set group-attributes`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::FortinetGroupName => "fortinet-group-name",
+            Self::FilterId => "filter-id",
+            Self::Class => "class",
+        }
+    }
+
+    fn of(object: &Object) -> Box<[Self]> {
+        let words = object.list("group-attributes");
+        let is_set = |attribute: &Self| words.iter().any(|word| **word == *attribute.word());
+        Self::ALL.into_iter().filter(is_set).collect()
+    }
+}
+
 /// A client as the login path needs it, its secret open.
 #[derive(Debug)]
 pub struct Client {
@@ -101,6 +131,8 @@ pub struct Client {
     pub position: CodePosition,
     /// The methods that it may use.
     pub methods: Methods,
+    /// In what it is told the groups of a user.
+    pub group_attributes: Box<[GroupAttribute]>,
 }
 
 /// A shared secret, wiped when dropped.
@@ -142,6 +174,7 @@ impl Client {
             subnet: Subnet::parse(object.text("subnet"))?,
             secret,
             methods: Methods::of(object),
+            group_attributes: GroupAttribute::of(object),
             requirement: match object.text("require-message-authenticator") {
                 "enable" => Requirement::Enable,
                 "disable" => Requirement::Disable,

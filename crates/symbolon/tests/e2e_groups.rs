@@ -45,5 +45,12 @@ fn an_accept_names_every_group_of_the_user_and_no_other() {
     home.console("config user group\nedit admins\nunselect member alice\nend\n")
         .ok();
     assert_eq!(groups(&vpn.told("alice", PASSWORD)), ["vpn users"]);
+
+    home.radius_client("vpn1", "127.0.0.1", "set group-attributes filter-id class");
+    let told = vpn.told("alice", PASSWORD);
+    assert_eq!(groups(&told), Vec::<&str>::new());
+    assert!(told.contains("Filter-Id = \"vpn users\""), "{told}");
+    // "vpn users", as radclient shows octets.
+    assert!(told.contains("Class = 0x76706e207573657273"), "{told}");
     up.stop();
 }

@@ -10,9 +10,10 @@ use std::sync::atomic;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use domain::client::GroupAttribute;
 use domain::contact::Channel;
 use radius::mschapv2::Success;
-use radius::{AttributeError, Packet, Prompt, Reply, Salt, VendorType};
+use radius::{AttributeError, Packet, Prompt, Reply, Salt, Type, VendorType};
 use store::gateway::{Granted, Outcome};
 use tracing::error;
 
@@ -171,7 +172,12 @@ impl Answerer {
         self.shared.debug.decided(pending.peer, Step::Accepted);
         let person = granted.person();
         let welcome = self.shared.store.welcome(person, clock::now());
-        let accept = in_groups(keys.clone(), &welcome.groups).unwrap_or_else(|error| {
+        let accept = in_groups(
+            keys.clone(),
+            &welcome.groups,
+            &pending.client.group_attributes,
+        )
+        .unwrap_or_else(|error| {
             error!(%error, "the groups of a user cannot be told");
             keys
         });
@@ -269,15 +275,33 @@ const GROUPS_OCTETS_MAX: usize = 3_000;
 /// Octets of a vendor's attribute before its value (RFC 2865, 5.26).
 const VENDOR_HEADER: usize = 8;
 
+/// Octets of an attribute before its value (RFC 2865, 5).
+const HEADER: usize = 2;
+
 /// Each group stands in an attribute of its own: clients look for those of their own groups.
-fn in_groups(accept: Reply, groups: &[Arc<str>]) -> Result<Reply, AttributeError> {
+fn in_groups(
+    accept: Reply,
+    groups: &[Arc<str>],
+    attributes: &[GroupAttribute],
+) -> Result<Reply, AttributeError> {
     let mut octets = 0;
-    let mut told = groups.iter().take_while(|group| {
-        octets += VENDOR_HEADER + group.len();
+    let all = attributes
+        .iter()
+        .flat_map(|attribute| groups.iter().map(move |group| (*attribute, group)));
+    let mut told = all.take_while(|(attribute, group)| {
+        octets += group.len()
+            + match attribute {
+                GroupAttribute::FortinetGroupName => VENDOR_HEADER,
+                GroupAttribute::FilterId | GroupAttribute::Class => HEADER,
+            };
         octets <= GROUPS_OCTETS_MAX
     });
-    told.try_fold(accept, |accept, group| {
-        accept.vendor_attribute(VendorType::FORTINET_GROUP_NAME, group.as_bytes())
+    told.try_fold(accept, |accept, (attribute, group)| match attribute {
+        GroupAttribute::FortinetGroupName => {
+            accept.vendor_attribute(VendorType::FORTINET_GROUP_NAME, group.as_bytes())
+        }
+        GroupAttribute::FilterId => accept.attribute(Type::FILTER_ID, group.as_bytes()),
+        GroupAttribute::Class => accept.attribute(Type::CLASS, group.as_bytes()),
     })
 }
 

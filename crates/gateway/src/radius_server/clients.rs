@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::client::{Client, Methods, Requirement};
+use domain::client::{Client, GroupAttribute, Methods, Requirement};
 use domain::login::CodePosition;
 use domain::schema::Subnet;
 use domain::security::Profile;
@@ -23,6 +23,7 @@ pub(super) struct RadiusClient {
     pub(super) requirement: Requirement,
     pub(super) position: CodePosition,
     pub(super) methods: Methods,
+    pub(super) group_attributes: Box<[GroupAttribute]>,
     pub(super) secret: Secret,
     tally: Arc<Tally>,
 }
@@ -103,6 +104,7 @@ fn ready(clients: &[Client], profile: Profile, traffics: &Traffics) -> Vec<Arc<R
                 requirement: client.requirement.under(profile),
                 position: client.position,
                 methods: client.methods.clone(),
+                group_attributes: client.group_attributes.clone(),
                 secret,
                 tally: traffics.of(client.vdom, &client.name),
             }))

@@ -426,6 +426,16 @@ pub static RADIUS_CLIENT: Table = Table {
             "pap chap mschapv2",
             "Methods that the client may use.",
         ),
+        field(
+            "group-attributes",
+            Kind::List(&Kind::Choice(&[
+                choice("fortinet-group-name", "Fortinet-Group-Name, vendor 12356."),
+                choice("filter-id", "Filter-Id."),
+                choice("class", "Class, which the client sends back in its accounting."),
+            ])),
+            "fortinet-group-name",
+            "Attributes of an Access-Accept that name the user's groups, each group in one of its own.",
+        ),
     ],
     children: &[],
 };
