@@ -73,6 +73,32 @@ impl Leave {
     }
 }
 
+/// What a client accounts for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Accounted {
+    /// A session began.
+    Start,
+    /// A session ended.
+    Stop,
+}
+
+impl Accounted {
+    /// The word in logs and in the store. It never changes.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+        }
+    }
+
+    /// What this word says.
+    pub fn from_id(id: &str) -> Option<Self> {
+        [Self::Start, Self::Stop]
+            .into_iter()
+            .find(|accounted| accounted.id() == id)
+    }
+}
+
 /// One event, complete before it is chained.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
@@ -130,6 +156,17 @@ pub enum What {
         channel: Channel,
         /// Why it could not be; nothing if it was.
         failure: Option<Box<str>>,
+    },
+    /// A client says that a person's session began or ended there.
+    Session {
+        /// Whose.
+        person: CanonicalName,
+        /// Where.
+        origin: Origin,
+        /// Which of the two.
+        accounted: Accounted,
+        /// The session's name at the client, and what it took.
+        detail: Box<str>,
     },
     /// What a refusal turned out to be.
     Explained {
@@ -366,6 +403,7 @@ impl Event {
             | What::Refused { person, .. }
             | What::Undecided { person, .. }
             | What::CodeSent { person, .. }
+            | What::Session { person, .. }
             | What::Unlocked { person, .. }
             | What::Renamed { from: person, .. } => Some(person),
             What::Activation { owner, .. } => owner.as_ref(),

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::audit::{ActivationStage, Actor, Event, Leave, TargetState, What};
+use domain::audit::{Accounted, ActivationStage, Actor, Event, Leave, TargetState, What};
 use domain::contact::Channel;
 use domain::event_log::{
     Condition, Entry, Expression, Facility, Format, Key, Message, Search, Sense, Unit,
@@ -259,6 +259,14 @@ fn samples() -> Vec<(What, &'static str)> {
             r#"logid="0102099015" type="event" subtype="user" level="warning" vd="root" logdesc="Login code not sent" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="send-code" status="failure" reason="code-not-sent" msg="Code for a login of user alice not sent by SMS: no answer within 10 s""#,
         ),
         (
+            session(Accounted::Start, "session 7f-31"),
+            r#"logid="0102099016" type="event" subtype="user" level="information" vd="root" logdesc="Session started" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="accounting" status="start" msg="User alice started session 7f-31""#,
+        ),
+        (
+            session(Accounted::Stop, "session 7f-31, 65 s"),
+            r#"logid="0102099017" type="event" subtype="user" level="information" vd="root" logdesc="Session stopped" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="accounting" status="stop" msg="User alice stopped session 7f-31, 65 s""#,
+        ),
+        (
             What::LogDeleted {
                 actor: admin(),
                 through: 40,
@@ -278,6 +286,15 @@ fn samples() -> Vec<(What, &'static str)> {
             r#"logid="0100099023" type="event" subtype="system" level="error" vd="root" logdesc="Events not sent to syslog server" action="syslog" status="failure" msg="Server of log syslogd2 setting missed events: events 3 to 9""#,
         ),
     ]
+}
+
+fn session(accounted: Accounted, detail: &str) -> What {
+    What::Session {
+        person: alice(),
+        origin: origin(),
+        accounted,
+        detail: detail.into(),
+    }
 }
 
 fn code_sent(failure: Option<&str>) -> What {

@@ -59,7 +59,7 @@ use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
 use login::{AdminLogins, Backends, OneTimeCodes};
 use network::{Endpoint, Hosts, HttpNames, UnitResolver};
-use radius_server::{RadiusServer, Traffics};
+use radius_server::{AccountingServer, RadiusServer, Traffics};
 use shelf::Shelf;
 use ssh::{HostKeyError, Listening, Ssh, SshConfig};
 use supply::Supply;
@@ -83,6 +83,8 @@ pub struct GatewayConfig {
     pub root_key: RootKey,
     /// Addresses for RADIUS.
     pub radius: Vec<SocketAddr>,
+    /// Addresses for RADIUS accounting.
+    pub accounting: Vec<SocketAddr>,
     /// The console's socket.
     pub console: PathBuf,
     /// Administrators over SSH.
@@ -142,6 +144,7 @@ pub enum StartError {
 pub struct Gateway {
     store: Arc<GatewayStore>,
     radius: Vec<RadiusServer>,
+    accounting: Vec<AccountingServer>,
     ssh: Vec<Listening>,
     tasks: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
@@ -155,6 +158,7 @@ impl Gateway {
             location,
             root_key,
             radius,
+            accounting,
             console,
             ssh,
             certificates,
@@ -205,6 +209,7 @@ impl Gateway {
         );
         let backends = Arc::new(backends);
         let radius = listen(radius, &store, &backends, &codes, &traffics, &debug)?;
+        let accounting = account(accounting, &store, &traffics, &debug)?;
         let socket = LocalSocket::bind(&console).map_err(|source| StartError::Console {
             path: console,
             source,
@@ -236,6 +241,7 @@ impl Gateway {
         Ok(Self {
             store,
             radius,
+            accounting,
             ssh: listening,
             tasks,
             stop,
@@ -246,6 +252,14 @@ impl Gateway {
     /// Where RADIUS is served.
     pub fn radius_addresses(&self) -> Vec<SocketAddr> {
         self.radius.iter().map(RadiusServer::address).collect()
+    }
+
+    /// Where RADIUS accounting is served.
+    pub fn accounting_addresses(&self) -> Vec<SocketAddr> {
+        self.accounting
+            .iter()
+            .map(AccountingServer::address)
+            .collect()
     }
 
     /// Where SSH is served, and where not, as it was at the start.
@@ -269,6 +283,7 @@ impl Gateway {
         let Self {
             store,
             radius,
+            accounting,
             tasks,
             stop,
             ended: _,
@@ -278,6 +293,7 @@ impl Gateway {
         let _ = stop.send(true);
         let closed = tokio::task::spawn_blocking(move || {
             radius.into_iter().for_each(RadiusServer::stop);
+            accounting.into_iter().for_each(AccountingServer::stop);
         });
         if closed.await.is_err() {
             warn!("a RADIUS listener did not end in order");
@@ -315,6 +331,21 @@ fn listen(
         .into_iter()
         .map(|address| {
             RadiusServer::start(address, store, backends, codes, traffics, debug)
+                .map_err(|source| StartError::Radius { address, source })
+        })
+        .collect()
+}
+
+fn account(
+    addresses: Vec<SocketAddr>,
+    store: &Arc<GatewayStore>,
+    traffics: &Arc<Traffics>,
+    debug: &DebugLog,
+) -> Result<Vec<AccountingServer>, StartError> {
+    addresses
+        .into_iter()
+        .map(|address| {
+            AccountingServer::start(address, store, traffics, debug)
                 .map_err(|source| StartError::Radius { address, source })
         })
         .collect()

@@ -56,7 +56,10 @@ types! {
     NAS_IDENTIFIER = 32, "NAS-Identifier", "RFC 2865 section 5.32";
     PROXY_STATE = 33, "Proxy-State", "RFC 2865 section 5.33";
     ACCT_STATUS_TYPE = 40, "Acct-Status-Type", "RFC 2866 section 5.1";
+    ACCT_INPUT_OCTETS = 42, "Acct-Input-Octets", "RFC 2866 section 5.3";
+    ACCT_OUTPUT_OCTETS = 43, "Acct-Output-Octets", "RFC 2866 section 5.4";
     ACCT_SESSION_ID = 44, "Acct-Session-Id", "RFC 2866 section 5.5";
+    ACCT_SESSION_TIME = 46, "Acct-Session-Time", "RFC 2866 section 5.7";
     EVENT_TIMESTAMP = 55, "Event-Timestamp", "RFC 2869 section 5.3";
     CHAP_CHALLENGE = 60, "CHAP-Challenge", "RFC 2865 section 5.40";
     NAS_PORT_TYPE = 61, "NAS-Port-Type", "RFC 2865 section 5.41";

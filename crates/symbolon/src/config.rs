@@ -34,6 +34,8 @@ pub(crate) struct Store {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Gateway {
     pub(crate) radius: Vec<SocketAddr>,
+    #[serde(default)]
+    pub(crate) accounting: Vec<SocketAddr>,
     pub(crate) console: PathBuf,
     /// A file from before there was SSH does not serve it.
     #[serde(default)]

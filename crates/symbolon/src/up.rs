@@ -174,6 +174,7 @@ impl System {
             },
             root_key: RootKey::load(&root_key)?,
             radius: config.gateway.radius.clone(),
+            accounting: config.gateway.accounting.clone(),
             last_end: ending::last(data)?,
             console: console.clone(),
             ssh: SshConfig {
@@ -214,6 +215,9 @@ impl System {
         let mut text = format!("gateway          {}\n", self.serial);
         for address in self.gateway.radius_addresses() {
             text += &format!("RADIUS           {address} (udp)\n");
+        }
+        for address in self.gateway.accounting_addresses() {
+            text += &format!("accounting       {address} (udp)\n");
         }
         for ssh in self.gateway.ssh_addresses() {
             text += &match &ssh.failure {

@@ -7,7 +7,7 @@ use ident::TokenSerial;
 
 use super::Key;
 use super::message::{self, Message};
-use crate::audit::{ActivationStage, Actor, Event, Leave, TargetState, What};
+use crate::audit::{Accounted, ActivationStage, Actor, Event, Leave, TargetState, What};
 use crate::contact::Channel;
 use crate::login::{Origin, Spend};
 use crate::name::{CanonicalName, Realm};
@@ -51,16 +51,19 @@ impl<'a> Entry<'a> {
                 origin,
                 reason,
                 evidence,
-            } => authentication(&message::NOT_DECIDED, number, person, origin)
-                .did("authentication", "timed_out")
-                .with(Key::Reason, reason.id())
-                .saying(format!("User {} not decided: {evidence}", person.bare())),
+            } => undecided(number, person, origin, *reason, evidence),
             What::CodeSent {
                 person,
                 origin,
                 channel,
                 failure,
             } => code_sent(number, person, origin, *channel, failure.as_deref()),
+            What::Session {
+                person,
+                origin,
+                accounted,
+                detail,
+            } => session(number, person, origin, *accounted, detail),
             What::Explained {
                 refusal,
                 reason,
@@ -90,11 +93,7 @@ impl<'a> Entry<'a> {
                 stage,
                 detail,
             } => activation(actor, token, owner.as_ref(), *stage, detail).at_vdom(*vdom),
-            What::Unlocked { actor, person } => Self::new(&message::FAILURES_CLEARED)
-                .within(person)
-                .by(actor)
-                .did("unlock", "success")
-                .saying(format!("Failures of user {} cleared", person.bare())),
+            What::Unlocked { actor, person } => unlocked(actor, person),
             What::Renamed { actor, from, to } => renamed(actor, from, to),
             What::Changed {
                 actor,
@@ -270,6 +269,43 @@ fn code_sent<'a>(
                 "Code for a login of user {name} not sent by {channel}: {why}"
             )),
     }
+}
+
+fn unlocked<'a>(actor: &'a Actor, person: &'a CanonicalName) -> Entry<'a> {
+    Entry::new(&message::FAILURES_CLEARED)
+        .within(person)
+        .by(actor)
+        .did("unlock", "success")
+        .saying(format!("Failures of user {} cleared", person.bare()))
+}
+
+fn undecided<'a>(
+    number: i64,
+    person: &'a CanonicalName,
+    origin: &'a Origin,
+    reason: Reason,
+    evidence: &str,
+) -> Entry<'a> {
+    authentication(&message::NOT_DECIDED, number, person, origin)
+        .did("authentication", "timed_out")
+        .with(Key::Reason, reason.id())
+        .saying(format!("User {} not decided: {evidence}", person.bare()))
+}
+
+fn session<'a>(
+    number: i64,
+    person: &'a CanonicalName,
+    origin: &'a Origin,
+    accounted: Accounted,
+    detail: &str,
+) -> Entry<'a> {
+    let (message, verb) = match accounted {
+        Accounted::Start => (&message::SESSION_STARTED, "started"),
+        Accounted::Stop => (&message::SESSION_STOPPED, "stopped"),
+    };
+    authentication(message, number, person, origin)
+        .did("accounting", accounted.id())
+        .saying(format!("User {} {verb} {detail}", person.bare()))
 }
 
 fn explained(refusal: i64, reason: Reason, evidence: &str) -> Entry<'_> {

@@ -216,6 +216,12 @@ messages! {
     LOGIN_CODE_NOT_SENT = 99015, "SYMBOLON_LOGIN_CODE_NOT_SENT", User, Warning, "Login code not sent",
         "A code for a login could not be sent before it expired.",
         [Sn, SrcIp, User, AuthProto, Action, Status, Reason, Msg];
+    SESSION_STARTED = 99016, "SYMBOLON_SESSION_STARTED", User, Information, "Session started",
+        "A RADIUS client says in its accounting that a user's session began.",
+        [Sn, SrcIp, User, AuthProto, Action, Status, Msg];
+    SESSION_STOPPED = 99017, "SYMBOLON_SESSION_STOPPED", User, Information, "Session stopped",
+        "A RADIUS client says in its accounting that a user's session ended.",
+        [Sn, SrcIp, User, AuthProto, Action, Status, Msg];
     LOG_DELETED = 99020, "SYMBOLON_LOG_DELETED", System, Warning, "Event log deleted",
         "An administrator had the event log deleted.",
         [User, Ui, Action, Status, Msg];

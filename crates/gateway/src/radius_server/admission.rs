@@ -317,7 +317,7 @@ fn presented(request: &AccessRequest<'_>, client: &RadiusClient) -> Option<Prese
 
 /// The person's own address as the client reports it, else the client's. Control characters would
 /// make evidence unreadable.
-fn source(peer: IpAddr, packet: &Packet<'_>) -> Box<str> {
+pub(super) fn source(peer: IpAddr, packet: &Packet<'_>) -> Box<str> {
     let reported = packet
         .first(Type::CALLING_STATION_ID)
         .and_then(|octets| std::str::from_utf8(octets).ok())

@@ -4,6 +4,7 @@
 //! store's writer; another answers: accepts and challenges at once, refusals when their delay is
 //! over. No thread waits for a disk or a hash while datagrams wait for it.
 
+mod accounting;
 mod admission;
 mod answers;
 mod clients;
@@ -29,6 +30,7 @@ use crate::login::{
 };
 use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
+pub use accounting::AccountingServer;
 use admission::{Admitted, Receiver};
 use answers::{Answer, Answerer};
 use clients::RadiusClient;

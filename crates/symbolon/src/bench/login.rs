@@ -241,6 +241,7 @@ fn serve(directory: &Path) -> Result<()> {
     let config = GatewayConfig {
         location: population::location(directory),
         root_key: population::root_key(directory)?,
+        accounting: Vec::new(),
         radius: vec![(Ipv4Addr::LOCALHOST, 0).into()],
         console: directory.join("console.sock"),
         last_end: None,

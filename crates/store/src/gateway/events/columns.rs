@@ -29,6 +29,7 @@ pub(super) const LOG_TARGET: i64 = 15;
 pub(super) const RENAMED: i64 = 16;
 pub(super) const UNDECIDED: i64 = 17;
 pub(super) const CODE_SENT: i64 = 18;
+pub(super) const SESSION: i64 = 19;
 
 /// Steps are numbers of minutes or presses: they fit.
 pub(in super::super) fn step_value(step: Step) -> i64 {
@@ -118,6 +119,16 @@ impl<'a> Columns<'a> {
                 action: Some(channel.word()),
                 detail: failure.as_deref(),
                 ..blank.login(CODE_SENT, person, origin)
+            },
+            What::Session {
+                person,
+                origin,
+                accounted,
+                detail,
+            } => Self {
+                action: Some(accounted.id()),
+                detail: Some(detail),
+                ..blank.login(SESSION, person, origin)
             },
             What::Explained {
                 refusal,

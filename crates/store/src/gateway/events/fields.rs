@@ -1,6 +1,6 @@
 //! A row as the event that it holds.
 
-use domain::audit::{ActivationStage, Actor, Event, Leave, TargetState, What};
+use domain::audit::{Accounted, ActivationStage, Actor, Event, Leave, TargetState, What};
 use domain::contact::Channel;
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
@@ -13,7 +13,7 @@ use otp::{Drift, Step};
 use super::columns::{
     ACCEPTED, ACTIVATION, ADMIN_LOCKOUT, ADMIN_LOGIN, ADMIN_LOGOUT, ADMIN_REFUSED, CHANGED,
     CODE_SENT, EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED, REFUSED,
-    RENAMED, RESYNCHRONISED, UNDECIDED, UNLOCKED, step_from,
+    RENAMED, RESYNCHRONISED, SESSION, UNDECIDED, UNLOCKED, step_from,
 };
 use super::{Recorded, Tally};
 use crate::engine::{FromRow, Row, SqlError};
@@ -82,6 +82,13 @@ impl Recorded {
                 origin: fields.origin()?,
                 channel: fields.channel()?.ok_or_else(|| fields.damaged("action"))?,
                 failure: row.get::<Option<String>>(10)?.map(Into::into),
+            },
+            SESSION => What::Session {
+                person: fields.person()?,
+                origin: fields.origin()?,
+                accounted: Accounted::from_id(&fields.text(13)?)
+                    .ok_or_else(|| fields.damaged("action"))?,
+                detail: fields.text(10)?,
             },
             EXPLAINED => What::Explained {
                 refusal: row.get(15)?,
