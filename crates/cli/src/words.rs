@@ -119,6 +119,9 @@ impl Quoting {
 
     /// Text in the middle of such a word.
     pub(crate) fn escaped(self, text: &str) -> String {
+        if !text.chars().any(|c| self.escapes(c)) {
+            return text.to_owned();
+        }
         let mut escaped = String::with_capacity(text.len());
         for c in text.chars() {
             if self.escapes(c) {
@@ -141,7 +144,11 @@ impl Quoting {
 
 /// A word in double quotes, as `show` prints it and [`Line::parse`] reads it.
 pub(crate) fn quoted(word: &str) -> String {
-    format!("\"{}\"", Quoting::Double.escaped(word))
+    let mut quoted = String::with_capacity(word.len() + 2);
+    quoted.push('"');
+    quoted.push_str(&Quoting::Double.escaped(word));
+    quoted.push('"');
+    quoted
 }
 
 /// A statement of a configuration file. What is quoted may go over several lines, and there are no

@@ -11,6 +11,9 @@ use super::{Zone, printable};
 use crate::session::Context;
 use crate::words::quoted;
 
+/// What an entry takes as text, most often.
+const ENTRY_OCTETS: usize = 256;
+
 /// How configuration is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum View {
@@ -185,7 +188,12 @@ impl Listing {
         match self.view {
             View::Get => self.lines_of_get(shown),
             View::Show if shown.is_empty() && self.leaves_out(shown.table) => String::new(),
-            View::Show | View::Full => self.opened(shown.table) + &self.block(shown),
+            View::Show | View::Full => {
+                let mut lines = String::with_capacity(ENTRY_OCTETS);
+                self.open(shown.table, &mut lines);
+                self.write_block(shown, 1, &mut lines);
+                lines
+            }
         }
     }
 
@@ -207,18 +215,10 @@ impl Listing {
         of_many && matches!(table.shape, Shape::Single)
     }
 
-    fn opened(&mut self, table: &Table) -> String {
-        if std::mem::replace(&mut self.open, true) {
-            String::new()
-        } else {
-            format!("config {}\n", table.path)
+    fn open(&mut self, table: &Table, lines: &mut String) {
+        if !std::mem::replace(&mut self.open, true) {
+            write_line(0, &["config ", table.path], lines);
         }
-    }
-
-    fn block(&self, shown: &Shown<'_>) -> String {
-        let mut lines = String::new();
-        self.write_block(shown, 1, &mut lines);
-        lines
     }
 
     /// `depth` is how deep the entry stands, in steps of four blanks.
@@ -226,24 +226,23 @@ impl Listing {
         let Some(key) = shown.table.key() else {
             return self.write_settings(shown, depth, lines);
         };
-        let key = match key.form {
-            KeyForm::Name(_) => quoted(shown.key),
-            KeyForm::Number(_) => shown.key.to_owned(),
-        };
-        write_line(depth, &format!("edit {key}"), lines);
+        match key.form {
+            KeyForm::Name(_) => write_line(depth, &["edit ", &quoted(shown.key)], lines),
+            KeyForm::Number(_) => write_line(depth, &["edit ", shown.key], lines),
+        }
         self.write_settings(shown, depth + 1, lines);
-        write_line(depth, "next", lines);
+        write_line(depth, &["next"], lines);
     }
 
     fn write_settings(&self, shown: &Shown<'_>, depth: usize, lines: &mut String) {
         for field in shown.table.fields {
             match (shown.value(field), self.view) {
                 (Some(value), _) => {
-                    let line = format!("set {} {}", field.name, typed(field, value));
-                    write_line(depth, &line, lines);
+                    let typed = typed(field, value);
+                    write_line(depth, &["set ", field.name, " ", &typed], lines);
                 }
                 (None, View::Full) if field.access == Access::Administrator => {
-                    write_line(depth, &default_line(field), lines);
+                    write_line(depth, &[&default_line(field)], lines);
                 }
                 (None, _) => {}
             }
@@ -253,11 +252,11 @@ impl Listing {
             if entries.peek().is_none() {
                 continue;
             }
-            write_line(depth, &format!("config {}", table.path), lines);
+            write_line(depth, &["config ", table.path], lines);
             for entry in entries {
                 self.write_block(&entry, depth + 1, lines);
             }
-            write_line(depth, "end", lines);
+            write_line(depth, &["end"], lines);
         }
     }
 
@@ -345,6 +344,9 @@ pub(crate) fn typed(field: &Field, value: &Value) -> String {
 }
 
 fn listed(kind: &Kind, texts: &[Box<str>]) -> String {
+    if let [text] = texts {
+        return typed_text(kind, text);
+    }
     let typed = texts.iter().map(|text| typed_text(kind, text));
     typed.collect::<Vec<_>>().join(" ")
 }
@@ -357,11 +359,13 @@ fn typed_text(kind: &Kind, text: &str) -> String {
     }
 }
 
-fn write_line(depth: usize, line: &str, lines: &mut String) {
+fn write_line(depth: usize, parts: &[&str], lines: &mut String) {
     for _ in 0..depth {
         lines.push_str("    ");
     }
-    lines.push_str(line);
+    for part in parts {
+        lines.push_str(part);
+    }
     lines.push('\n');
 }
 
@@ -392,8 +396,9 @@ pub(crate) struct Shown<'a> {
 impl<'a> Shown<'a> {
     fn value(&self, field: &Field) -> Option<&'a Value> {
         let mut values = self.values.iter();
+        // A field is declared in one place.
         values
-            .find(|(set, _)| set.name == field.name)
+            .find(|(set, _)| std::ptr::eq(*set, field))
             .map(|(_, value)| *value)
     }
 

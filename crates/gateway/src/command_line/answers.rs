@@ -27,6 +27,9 @@ use crate::interfaces;
 /// Rows that are fetched at once: output begins early and memory stays small.
 const PAGE: i64 = 500;
 
+/// What an entry takes as text, with room to spare.
+const ENTRY_OCTETS: usize = 320;
+
 /// Events that a search for logins or messages looks through at most, newest first: some seconds of work. Who
 /// looks for older ones asks the event log.
 const LOGINS_SEARCHED_MAX: i64 = 200_000;
@@ -129,7 +132,7 @@ impl Executor {
                 }
             };
             let shown = async {
-                let mut text = String::new();
+                let mut text = String::with_capacity(page.len() * ENTRY_OCTETS);
                 for object in page {
                     text += &listing.entry(&self.store.as_text(object, backup));
                 }
