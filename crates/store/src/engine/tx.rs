@@ -283,6 +283,21 @@ impl<'r> Row<'r> {
         C::from_column(held).ok_or_else(|| self.mismatch(column, C::EXPECTED, held.kind()))
     }
 
+    /// The text in `column`, none for NULL, without a copy.
+    pub fn text(&self, column: usize) -> Result<Option<&'r str>, SqlError> {
+        match self.column(column)? {
+            Column::Text(text) => Ok(Some(text)),
+            Column::Null => Ok(None),
+            held => Err(self.mismatch(column, String::EXPECTED, held.kind())),
+        }
+    }
+
+    /// The text in `column`, which is never NULL, without a copy.
+    pub fn word(&self, column: usize) -> Result<&'r str, SqlError> {
+        let text = self.text(column)?;
+        text.ok_or_else(|| self.mismatch(column, String::EXPECTED, Column::Null.kind()))
+    }
+
     fn column(&self, column: usize) -> Result<Column<'r>, SqlError> {
         use rusqlite::types::ValueRef;
         let value = self

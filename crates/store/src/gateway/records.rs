@@ -277,38 +277,38 @@ pub(super) struct TokenRow {
 
 /// Whose a token is: a user's, or an administrator's.
 fn owner(row: &Row<'_>) -> Result<Option<Owner>, SqlError> {
-    let text = |column| row.get::<Option<String>>(column);
-    let damaged = || SqlError::damaged("token", row.get::<String>(0).unwrap_or_default(), "owner");
+    let text = |column| row.text(column);
+    let damaged = || SqlError::damaged("token", row.word(0).unwrap_or_default(), "owner");
     let (name, contact) = match (text(20)?, text(21)?, text(23)?) {
-        (Some(canonical), Some(name), _) => (user_name(&canonical, &name), text(22)?),
+        (Some(canonical), Some(name), _) => (user_name(canonical, name), text(22)?),
         (_, _, Some(name)) => {
-            let name = UserName::within(Realm::Administrators, &name);
+            let name = UserName::within(Realm::Administrators, name);
             (name.ok(), text(24)?)
         }
         _ => return Ok(None),
     };
     Ok(Some(Owner {
         name: name.ok_or_else(damaged)?,
-        contact: contacts::from_lines(&contact.unwrap_or_default()),
+        contact: contacts::from_lines(contact.unwrap_or_default()),
     }))
 }
 
 impl FromRow for TokenRow {
     fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
-        let key: String = row.get(0)?;
-        let damaged = |field| SqlError::damaged("token", &key, field);
+        let key = row.word(0)?;
+        let damaged = |field| SqlError::damaged("token", key, field);
         let owner = owner(row)?;
         Ok(Self {
-            serial: TokenSerial::parse(&key).map_err(|_| damaged("serial"))?,
-            status: match row.get::<String>(1)?.as_str() {
+            serial: TokenSerial::parse(key).map_err(|_| damaged("serial"))?,
+            status: match row.word(1)? {
                 "active" => TokenStatus::Active,
                 "lock" => TokenStatus::Lock,
                 _ => return Err(damaged("status")),
             },
             comments: row.get(2)?,
             licence: row
-                .get::<Option<String>>(3)?
-                .map(|licence| LicenceSerial::parse(&licence).map_err(|_| damaged("licence")))
+                .text(3)?
+                .map(|licence| LicenceSerial::parse(licence).map_err(|_| damaged("licence")))
                 .transpose()?,
             parameters: parameters(row).ok_or_else(|| damaged("kind"))?,
             stage: row.get(8)?,
@@ -316,8 +316,8 @@ impl FromRow for TokenRow {
             link: row.get(10)?,
             expires: row.get(11)?,
             registration: row
-                .get::<Option<String>>(12)?
-                .map(|id| RegistrationId::parse(&id).map_err(|_| damaged("registration")))
+                .text(12)?
+                .map(|id| RegistrationId::parse(id).map_err(|_| damaged("registration")))
                 .transpose()?,
             os_version: row.get(13)?,
             seed: row.get(14)?,
@@ -327,7 +327,7 @@ impl FromRow for TokenRow {
                 .map_err(|_| damaged("drift"))?,
             spent: row.get(17)?,
             spent_by: row.get(18)?,
-            vdom: Vdom::parse(&row.get::<String>(19)?).map_err(|_| damaged("vdom"))?,
+            vdom: Vdom::parse(row.word(19)?).map_err(|_| damaged("vdom"))?,
             owner,
             foreign_seed: row.get(25)?,
         })
@@ -335,16 +335,16 @@ impl FromRow for TokenRow {
 }
 
 fn parameters(row: &Row<'_>) -> Option<Parameters> {
-    let kind: String = row.get(4).ok()?;
+    let kind = row.word(4).ok()?;
     let period = Period::new(row.get(5).ok()?);
     Some(Parameters {
-        kind: match kind.as_str() {
+        kind: match kind {
             "totp" => Kind::Totp(period.ok()?),
             "hotp" => Kind::Hotp,
             _ => return None,
         },
         digits: Digits::new(u8::try_from(row.get::<u32>(6).ok()?).ok()?).ok()?,
-        digest: match row.get::<String>(7).ok()?.as_str() {
+        digest: match row.word(7).ok()? {
             "sha1" => Digest::Sha1,
             "sha256" => Digest::Sha256,
             "sha512" => Digest::Sha512,
