@@ -68,6 +68,14 @@ pub enum AccessRequestError {
         /// The length that it has.
         expected: usize,
     },
+    /// RFC 2865 section 5.40: at least 5 octets; the answer to none would be good for ever.
+    #[error("octet {offset}: CHAP-Challenge of {octets} octets, which has 5 at least")]
+    ShortChallenge {
+        /// Where the attribute begins.
+        offset: usize,
+        /// The length of its value.
+        octets: usize,
+    },
     /// Not 16 to 128 octets in whole blocks of 16 (RFC 2865 section 5.2).
     #[error("octet {offset}: User-Password of {octets} octets is not 16 to 128 in blocks of 16")]
     PasswordLength {
@@ -123,7 +131,10 @@ impl<'a> AccessRequest<'a> {
                 self.password.replace(hidden).is_some()
             }
             Type::CHAP_PASSWORD => self.chap.replace(*sized(kind, offset, value)?).is_some(),
-            Type::CHAP_CHALLENGE => self.chap_challenge.replace(value).is_some(),
+            Type::CHAP_CHALLENGE => {
+                let challenge = chap_challenge(offset, value)?;
+                self.chap_challenge.replace(challenge).is_some()
+            }
             Type::VENDOR_SPECIFIC => self.take_vendor(offset, value)?,
             Type::EAP_MESSAGE => {
                 self.has_eap = true;
@@ -210,6 +221,12 @@ impl<'a> AccessRequest<'a> {
         self.has_eap
     }
 
+    /// Whether it answers a challenge (CHAP, MS-CHAPv2). Unlike a hidden password, that shows nothing of the
+    /// secret: without a Message-Authenticator anybody could have sent it, and send it again.
+    pub const fn answers_a_challenge(&self) -> bool {
+        self.chap.is_some() || self.mschapv2.is_some()
+    }
+
     /// Whether a proxy forwarded the request. Without a Message-Authenticator it must be dropped:
     /// Proxy-State is where the collision of CVE-2024-3596 is hidden.
     pub fn has_proxy_state(&self) -> bool {
@@ -225,6 +242,15 @@ impl<'a> AccessRequest<'a> {
     pub fn message_authenticator(&self, secret: &Secret) -> MessageAuthenticator {
         authenticator::message_authenticator(&self.packet, self.packet.authenticator(), secret)
     }
+}
+
+fn chap_challenge(offset: usize, value: &[u8]) -> Result<&[u8], AccessRequestError> {
+    const CHALLENGE_MIN: usize = 5;
+    if value.len() < CHALLENGE_MIN {
+        let octets = value.len();
+        return Err(AccessRequestError::ShortChallenge { offset, octets });
+    }
+    Ok(value)
 }
 
 /// A value of the one length that its attribute has.

@@ -184,6 +184,13 @@ fn two_methods_and_wrong_lengths_are_no_request() {
     assert_eq!(expected(&[(Type::CHAP_PASSWORD, vec![1; 16])]), 17);
     assert_eq!(expected(&[microsoft(11, &[1; 8])]), 16);
     assert_eq!(expected(&[microsoft(25, &[1; 49])]), 50);
+    for octets in [1, 4] {
+        let short = (Type::CHAP_CHALLENGE, vec![1; octets]);
+        assert!(matches!(
+            refused(&[chap(1, b"hello", &[9; 16]), short]),
+            AccessRequestError::ShortChallenge { octets: got, .. } if got == octets
+        ));
+    }
     assert_eq!(
         refused(&[challenge.clone(), challenge]),
         AccessRequestError::Repeated {

@@ -166,3 +166,15 @@ fn walk(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
         .filter(|path| path.is_file())
         .collect()
 }
+
+#[test]
+fn chap_without_a_message_authenticator_hears_nothing() {
+    let (home, up, vpn) = system();
+    legacy(&home, "alice", PASSWORD);
+    let silence = vpn.chap_unauthenticated("alice", PASSWORD);
+    assert_eq!(silence, Answer::Silence);
+    home.radius_client("vpn1", VPN1, "set require-message-authenticator disable\n");
+    let excepted = vpn.chap_unauthenticated("alice", PASSWORD);
+    assert_eq!(excepted, Answer::Accept);
+    up.stop();
+}

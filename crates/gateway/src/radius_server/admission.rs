@@ -187,7 +187,8 @@ impl Receiver {
 
     /// The client's policy on the Message-Authenticator (CVE-2024-3596). A wrong one is silence in
     /// every mode; so is a missing one in a request with EAP (RFC 3579, 3.2) or with Proxy-State,
-    /// behind which the attack hides its collision.
+    /// behind which the attack hides its collision, and unless the client is excepted in one with CHAP or
+    /// MS-CHAPv2, which nothing else ties to the secret.
     fn is_authentic(
         &self,
         address: IpAddr,
@@ -206,7 +207,9 @@ impl Receiver {
             MessageAuthenticator::Absent => {
                 let demanded = match client.requirement {
                     Requirement::Enable => true,
-                    Requirement::Auto => self.clients.has_authenticated(address),
+                    Requirement::Auto => {
+                        request.answers_a_challenge() || self.clients.has_authenticated(address)
+                    }
                     Requirement::Disable => false,
                 };
                 let refused = demanded || request.has_eap() || request.has_proxy_state();

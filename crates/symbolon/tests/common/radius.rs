@@ -149,11 +149,20 @@ impl Vpn {
 
     /// The same without a Message-Authenticator, by a client that never sends one unasked.
     pub(crate) fn ask_unauthenticated(&self, user: &str, password: &str) -> Answer {
+        self.unauthenticated(user, password, "pap")
+    }
+
+    /// The same with CHAP.
+    pub(crate) fn chap_unauthenticated(&self, user: &str, password: &str) -> Answer {
+        self.unauthenticated(user, password, "chap")
+    }
+
+    fn unauthenticated(&self, user: &str, password: &str, method: &str) -> Answer {
         let said = run(
             python()
                 .arg(script("radius_client.py"))
                 .args([self.server.ip().to_string(), self.server.port().to_string()])
-                .args([self.source, self.secret, user, password]),
+                .args([self.source, self.secret, user, password, method]),
             "",
         )
         .ok();
