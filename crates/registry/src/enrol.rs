@@ -91,7 +91,10 @@ impl Service {
         key: &RequestedKey,
         now: Timestamp,
     ) -> Result<ident::ProductSerial, Problem> {
-        if self.tries.are_used_up(peer.source, Instant::now()) {
+        if self
+            .enrolment_tries
+            .are_used_up(peer.source, Instant::now())
+        {
             return Err(Problem::TooManyTries);
         }
         let enrolled = match EnrolmentCode::parse(code) {
@@ -99,7 +102,7 @@ impl Service {
             Err(_) => Err(EnrolRefusal::CodeUnknown.into()),
         };
         if matches!(enrolled, Err(Problem::Enrolment(EnrolRefusal::CodeUnknown))) {
-            self.tries.count(peer.source, Instant::now());
+            self.enrolment_tries.count(peer.source, Instant::now());
         }
         enrolled
     }

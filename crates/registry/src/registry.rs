@@ -88,7 +88,10 @@ pub(crate) struct Service {
     pub(crate) link: LinkParts,
     pub(crate) own_names: Vec<ServerName>,
     pub(crate) nonces: Nonces,
+    /// Wrong activation codes.
     pub(crate) tries: Tries,
+    /// Wrong enrolment codes: phones and gateways behind one address do not pay for each other.
+    pub(crate) enrolment_tries: Tries,
 }
 
 /// What every QR code says.
@@ -145,6 +148,7 @@ impl Registry {
             nonces: Nonces::new()
                 .map_err(|error: NoRandom| OpenError::Random(error.to_string()))?,
             tries: Tries::new(),
+            enrolment_tries: Tries::new(),
         };
         Ok(Self {
             service: Arc::new(service),

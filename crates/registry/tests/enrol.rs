@@ -18,6 +18,7 @@ use domain::licensing::Remark;
 use domain::time::{Span, Timestamp};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 use registry::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
+use store::registry::Note;
 
 const SERIAL: &str = "FGT0000000000001";
 const OTHER: &str = "FGT0000000000002";
@@ -196,6 +197,43 @@ async fn a_unit_that_changes_hands_enrols_anew() {
     let (status, answer) = gateway.post(softtoken::PROCESS_PATH, body).await;
     assert_eq!(status, 403, "{answer}");
     refused(&world.anybody(), Some(&kept), &key).await;
+}
+
+#[tokio::test]
+async fn a_unit_whose_place_was_taken_enrols_anew() {
+    let world = world().await;
+    let key = KeyPair::generate().unwrap();
+    let code = world.code(SERIAL).await;
+    let stolen = world.enrolled(&certified(&world.anybody(), Some(&code), &key).await, &key);
+    world
+        .desk
+        .replace_unit(actor(), product(SERIAL), product(OTHER), note())
+        .await
+        .unwrap();
+    world.register(SERIAL, "Example Ltd").await;
+    let body = stolen.import_body("0000-0000-0000-0000-0000");
+    let (status, answer) = stolen.post(softtoken::PROCESS_PATH, body).await;
+    assert_eq!(status, 403, "{answer}");
+}
+
+fn note() -> Note {
+    Note {
+        reason: Remark::parse("broken").unwrap(),
+        ticket: None,
+    }
+}
+
+#[tokio::test]
+async fn a_unit_that_takes_anothers_place_keeps_its_code() {
+    let world = world().await;
+    let key = KeyPair::generate().unwrap();
+    let code = world.code(SERIAL).await;
+    world
+        .desk
+        .replace_unit(actor(), product(OTHER), product(SERIAL), note())
+        .await
+        .unwrap();
+    certified(&world.anybody(), Some(&code), &key).await;
 }
 
 #[tokio::test]

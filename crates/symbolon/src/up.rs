@@ -39,7 +39,7 @@ use crate::desk::DeskSocket;
 use crate::ending;
 
 /// The account of whoever runs this installation.
-pub(crate) const LOCAL_ACCOUNT: &str = "local";
+pub(crate) const LOCAL_ACCOUNT: &str = AccountName::LOCAL;
 
 /// The socket of the desk, beside the console's.
 const DESK_SOCKET: &str = "desk.sock";

@@ -20,6 +20,8 @@ pub enum AccountNameError {
 }
 
 impl AccountName {
+    /// The account of whoever runs the installation.
+    pub const LOCAL: &str = "local";
     /// One line of a phone.
     pub const MAX_CHARS: usize = 64;
 

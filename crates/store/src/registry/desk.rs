@@ -37,6 +37,9 @@ pub enum DeskRefusal {
     /// The account is there already.
     #[error("account \"{0}\" is registered already")]
     AccountExists(AccountName),
+    /// Commands that name no account mean this one.
+    #[error("account \"{0}\" is what commands mean that name no account: it keeps its name")]
+    AccountFixed(AccountName),
     /// There is no such account.
     #[error("no account \"{0}\"; register it first")]
     AccountUnknown(AccountName),
@@ -294,7 +297,7 @@ async fn licence_row<T: Tx>(
 }
 
 /// Registers a product, also one that was taken off the register. Who had it before, under another
-/// account, speaks for it no more, and has no code to do so again.
+/// account or until another unit took its place, speaks for it no more, and has no code to do so again.
 async fn put_product<T: Tx>(tx: &mut T, product: &Product) -> Result<(), SqlError> {
     tx.exec(
         "DELETE FROM invitation WHERE product = $1",
@@ -306,6 +309,7 @@ async fn put_product<T: Tx>(tx: &mut T, product: &Product) -> Result<(), SqlErro
          ON CONFLICT (serial) DO UPDATE SET account = excluded.account,
              registered = excluded.registered, retired = NULL, successor = NULL,
              certificates_revoked = CASE WHEN product.account = excluded.account
+                     AND product.successor IS NULL
                  THEN product.certificates_revoked ELSE excluded.registered END",
         &vals![
             product.serial.as_str(),

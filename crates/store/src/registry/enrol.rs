@@ -226,7 +226,8 @@ impl Work for RevokeCertificates {
         let subject = self.product.as_str();
         let changed = tx
             .exec(
-                "UPDATE product SET certificates_revoked = $2 WHERE serial = $1",
+                "UPDATE product SET certificates_revoked = CASE WHEN certificates_revoked > $2
+                     THEN certificates_revoked ELSE $2 END WHERE serial = $1",
                 &vals![subject, self.now],
             )
             .await?;

@@ -91,6 +91,9 @@ impl Work for RenameAccount {
             return Ok(Change::Already);
         }
         demand_account(tx, &self.from).await?;
+        if self.from.as_str() == AccountName::LOCAL {
+            return Err(Failure::Refused(DeskRefusal::AccountFixed(self.from)));
+        }
         let (from, to) = (self.from.as_str(), self.to.as_str());
         let made = tx
             .exec(

@@ -83,7 +83,9 @@ impl Work for ReplaceUnit {
             .ok_or(Failure::Refused(DeskRefusal::ProductUnknown(self.old)))?;
         let new = product(tx, self.new).await?;
         let is_registered = |unit: &Product| unit.retired.is_none();
-        let new = new.filter(is_registered).unwrap_or_else(|| Product {
+        let new = new.filter(is_registered);
+        let is_here = new.is_some();
+        let new = new.unwrap_or_else(|| Product {
             serial: self.new,
             account: old.account.clone(),
             registered: self.now,
@@ -93,7 +95,10 @@ impl Work for ReplaceUnit {
         licences.extend(live_licences(tx, self.new).await?);
         let change = licensing::replace(&old, &new, &licences)?;
         if change == Change::Made {
-            put_product(tx, &new).await?;
+            // A unit that is here keeps the code with which it is to enrol.
+            if !is_here {
+                put_product(tx, &new).await?;
+            }
             self.write(tx).await?;
         }
         let deed = Deed::Replaced(self.old, self.new);
