@@ -325,6 +325,10 @@ impl Logins {
             position,
             ..
         } = begun;
+        // Guesses that were under way when the blackout began tell nothing.
+        if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
+            return refusal_of(name, origin, refusal, now);
+        }
         let lifetime = self.store.settings(name.realm().vdom()).password_memory;
         self.remembered()
             .remember(&verified, &password, lifetime, now);
@@ -368,6 +372,9 @@ impl Logins {
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
+        if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
+            return refusal_of(name, origin, refusal, now);
+        }
         let Some(first) = self.challenges.take(state, &name, &origin.client, now) else {
             return refused(name, origin, Reason::ChallengeUnknown, now);
         };

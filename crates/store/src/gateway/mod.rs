@@ -257,6 +257,20 @@ impl GatewayStore {
         }
     }
 
+    /// Whether the source is listened to now: too many others of its logins may have gone wrong since this
+    /// one began.
+    pub fn listens_to(
+        &self,
+        name: &CanonicalName,
+        source: &str,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let counters = self.memory.counters();
+        counters
+            .listens_to(name.realm().vdom(), source, now)
+            .map_err(|until| Refusal::throttled(until, Reason::SourceBlackout))
+    }
+
     /// Settles a reserved attempt that was no failure.
     pub fn settle_password(&self, name: &CanonicalName, source: &str, outcome: PasswordOutcome) {
         let key = (name.clone(), Box::from(source));
