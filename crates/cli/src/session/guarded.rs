@@ -1,14 +1,16 @@
 //! Entries that say who gets in are saved whole or not at all. Of a pasted administrator whose `trusthost1` is
 //! refused, the rest would let in more than the configuration says.
 
-use domain::schema::{ADMIN, Field, LDAP, LOCAL, RADIUS_CLIENT, Table};
+use domain::schema::{
+    ACCPROFILE, ADMIN, Field, LDAP, LOCAL, PASSWORD_POLICY, RADIUS_CLIENT, Table,
+};
 
 use super::{Complaint, Leave, Session, Step, refuse};
 use crate::text::is_known_to_restrict;
 use crate::words;
 
 /// The words that change a field.
-const CHANGES: [&str; 4] = ["set", "append", "unselect", "unset"];
+const CHANGES: [&str; 6] = ["set", "append", "select", "unselect", "unset", "clear"];
 
 impl Session {
     /// After a line was refused: the open entry is not saved before what the line was about is set.
@@ -77,11 +79,18 @@ fn bounds(table: &Table, field: &str) -> bool {
     } else if table == &LDAP {
         &["secure", "server-identity-check"]
     } else if table == &RADIUS_CLIENT {
-        &["require-message-authenticator"]
+        &[
+            "auth-methods",
+            "code-position",
+            "require-message-authenticator",
+        ]
     } else {
         &[]
     };
-    bounding.contains(&field) || (table == &ADMIN && field.contains("trusthost"))
+    let is_whole = table == &ACCPROFILE || table == &PASSWORD_POLICY;
+    bounding.contains(&field)
+        || (is_whole && field != "comments")
+        || (table == &ADMIN && field.contains("trusthost"))
 }
 
 fn is_meant(field: &Field, name: &str) -> bool {

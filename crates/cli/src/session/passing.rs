@@ -1,9 +1,17 @@
 //! Blocks of a pasted configuration that this unit does not have. Their lines must not end up in what is
 //! open around them, and their `end` must not close it.
 
+use domain::schema::VDOM;
+
 use super::{Context, GLOBAL_PLACE, Session};
 use crate::walk::{self, Walk};
 use crate::words::{self, Statement};
+
+/// The words with which lines of a block begin, besides `config` and `end`.
+const IN_BLOCKS: [&str; 13] = [
+    "append", "clear", "clone", "delete", "edit", "move", "next", "purge", "rename", "select",
+    "set", "unselect", "unset",
+];
 
 /// A block whose `config` was refused.
 #[derive(Debug)]
@@ -36,7 +44,8 @@ impl Session {
         let is_config = verb == "config" && !path.is_empty();
         // A table that is here, only not in this place: somebody forgot an `end`.
         let top = walk::Scope::Top(Context::Unit);
-        let is_known = Walk::along(top, &words).is_ok() || path == [GLOBAL_PLACE];
+        let is_place = path == [GLOBAL_PLACE] || path == [VDOM.path];
+        let is_known = Walk::along(top, &words).is_ok() || is_place;
         let passes = is_config && !is_known && !self.place.is_top();
         if passes {
             self.passing = Some(Passing {
@@ -53,7 +62,8 @@ impl Session {
         let Some(mut passing) = self.passing.take() else {
             return false;
         };
-        let passes = passing.take(line);
+        let scope = self.scope();
+        let passes = passing.take(line, |words| Walk::along(scope, words).is_ok());
         if passes && passing.depth > 0 {
             self.passing = Some(passing);
         }
@@ -62,8 +72,11 @@ impl Session {
 }
 
 impl Passing {
-    /// Whether the line is part of the block.
-    fn take(&mut self, line: &str) -> bool {
+    /// Whether the line is part of the block. `is_here` says of a line whether it is a command in this place.
+    fn take(&mut self, line: &str, is_here: impl Fn(&[String]) -> bool) -> bool {
+        if self.quoted.is_none() && line.trim_start().starts_with('#') {
+            return true;
+        }
         let statement = match self.quoted.take() {
             Some(Quote(mut statement)) => {
                 statement.add(line);
@@ -78,13 +91,16 @@ impl Passing {
         let words = statement.into_words();
         match words.first().map(String::as_str) {
             Some("end") => self.depth -= 1,
-            Some("config") if self.entered => self.depth += 1,
-            Some(
-                "edit" | "set" | "unset" | "append" | "unselect" | "next" | "delete" | "purge"
-                | "rename" | "clone" | "move",
-            ) => self.entered = true,
-            None => {}
-            Some(_) => return false,
+            Some("config") if !self.entered && is_here(&words) => return false,
+            Some("config") => {
+                self.depth += 1;
+                self.entered = true;
+            }
+            Some("abort" | "exit" | "quit") => return false,
+            Some(word) if IN_BLOCKS.contains(&word) => self.entered = true,
+            // Somebody who mistyped a `config` looks around.
+            Some(_) if !self.entered => return false,
+            Some(_) | None => {}
         }
         true
     }
