@@ -1,13 +1,15 @@
 //! Connections that have not logged in yet. However many strangers keep theirs open, the next one
 //! gets in: the oldest makes room.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::gate::Gate;
 
-/// Half-open connections in all: each costs a socket and some kilobytes.
-const HALF_OPEN_MAX: usize = 256;
+/// Half-open connections in all: each costs a socket and some kilobytes. With them a process stays below the
+/// 1,024 files that systems allow by default.
+const HALF_OPEN_MAX: usize = 768;
 
 /// Half-open connections from one address: a host from which many scripts begin at once.
 const HALF_OPEN_PER_SOURCE_MAX: usize = 64;
@@ -65,18 +67,20 @@ impl HalfOpen {
 impl Waiting {
     /// Whose oldest connection has to go before one from this source can come.
     fn crowded(&self, source: IpAddr) -> Option<IpAddr> {
-        let of = |source: IpAddr| {
-            let from_there = self.oldest_first.iter().filter(|it| it.source == source);
-            from_there.count()
-        };
-        if of(source) >= HALF_OPEN_PER_SOURCE_MAX {
+        let from_there = self.oldest_first.iter().filter(|it| it.source == source);
+        if from_there.count() >= HALF_OPEN_PER_SOURCE_MAX {
             return Some(source);
         }
         if self.oldest_first.len() < HALF_OPEN_MAX {
             return None;
         }
-        let sources = self.oldest_first.iter().map(|it| it.source);
-        sources.max_by_key(|source| of(*source))
+        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+        for connection in &self.oldest_first {
+            *counts.entry(connection.source).or_default() += 1;
+        }
+        // Of several with as many, the last that is looked at: whose connection is the oldest.
+        let sources = self.oldest_first.iter().rev().map(|it| it.source);
+        sources.max_by_key(|source| counts.get(source).copied())
     }
 
     fn shut_oldest(&mut self, source: IpAddr) {
@@ -117,6 +121,17 @@ mod tests {
         let half_open = Arc::new(HalfOpen::default());
         let connections: Vec<_> = (0..=HALF_OPEN_PER_SOURCE_MAX)
             .map(|_| enter(&half_open, address(1)))
+            .collect();
+        let shut: Vec<bool> = connections.iter().map(|(_, gate)| gate.is_shut()).collect();
+        assert!(shut[0] && !shut[1..].contains(&true));
+    }
+
+    #[test]
+    fn of_many_sources_the_one_that_waited_longest_makes_room() {
+        let half_open = Arc::new(HalfOpen::default());
+        let sources = u32::try_from(HALF_OPEN_MAX).unwrap();
+        let connections: Vec<_> = (0..=sources)
+            .map(|number| enter(&half_open, address(number)))
             .collect();
         let shut: Vec<bool> = connections.iter().map(|(_, gate)| gate.is_shut()).collect();
         assert!(shut[0] && !shut[1..].contains(&true));
