@@ -1,8 +1,6 @@
 //! Blocks of a pasted configuration that this unit does not have. Their lines must not end up in what is
 //! open around them, and their `end` must not close it.
 
-use domain::schema::VDOM;
-
 use super::{Context, GLOBAL_PLACE, Session};
 use crate::walk::{self, Walk};
 use crate::words::{self, Statement};
@@ -44,8 +42,7 @@ impl Session {
         let is_config = verb == "config" && !path.is_empty();
         // A table that is here, only not in this place: somebody forgot an `end`.
         let top = walk::Scope::Top(Context::Unit);
-        let is_place = path == [GLOBAL_PLACE] || path == [VDOM.path];
-        let is_known = Walk::along(top, &words).is_ok() || is_place;
+        let is_known = Walk::along(top, &words).is_ok() || path == [GLOBAL_PLACE];
         let passes = is_config && !is_known && !self.place.is_top();
         if passes {
             self.passing = Some(Passing {
