@@ -9,7 +9,7 @@ use domain::vdom::Vdom;
 
 use super::frame::{Base, Children, Draft, Frame, Skipping};
 use super::{Document, Entry, Header, TextError};
-use crate::render::named;
+use crate::render::{named, printable};
 use crate::words::Statement;
 
 mod lost;
@@ -205,7 +205,7 @@ impl Reader {
     fn misplaced(&self, statement: &str) -> TextError {
         TextError::Misplaced {
             line: self.first,
-            statement: statement.chars().take(SHOWN_MAX).collect(),
+            statement: printable(&statement.chars().take(SHOWN_MAX).collect::<String>()).into(),
         }
     }
 
