@@ -1,3 +1,4 @@
+use crate::typed;
 use crate::{Fault, Identifier, ParseError};
 use data_encoding::{BASE32, HEXLOWER};
 use std::fmt;
@@ -45,32 +46,11 @@ impl ActivationCode {
     /// and hyphens are skipped.
     pub fn parse(input: &str) -> Result<Self, ParseError> {
         let identifier = Identifier::ActivationCode;
-        let typed = || {
-            input
-                .chars()
-                .enumerate()
-                .filter(|(_, c)| !matches!(c, ' ' | '-'))
-        };
-        let got = typed().count();
-        if got != TEXT_LEN {
-            return Err(identifier.fault(Fault::Length {
-                got,
-                want: TEXT_LEN,
-            }));
-        }
-        let mut text = [0; TEXT_LEN];
-        for (slot, (index, found)) in text.iter_mut().zip(typed()) {
-            *slot = base32_character(found).ok_or_else(|| {
-                identifier.fault(Fault::Character {
-                    found,
-                    position: index + 1,
-                })
-            })?;
-        }
+        let mut text = typed::base32::<TEXT_LEN>(identifier, input)?;
         let mut binary = [0; BINARY_LEN];
         BASE32.decode_mut(&text, &mut binary).map_err(|_| {
             identifier.fault(Fault::Length {
-                got,
+                got: TEXT_LEN,
                 want: TEXT_LEN,
             })
         })?;
@@ -222,9 +202,4 @@ impl fmt::Debug for OpaqueCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OpaqueCode(<sealed>)")
     }
-}
-
-pub(crate) fn base32_character(found: char) -> Option<u8> {
-    let byte = u8::try_from(found).ok()?.to_ascii_uppercase();
-    matches!(byte, b'A'..=b'Z' | b'2'..=b'7').then_some(byte)
 }

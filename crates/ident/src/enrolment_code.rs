@@ -1,5 +1,5 @@
-use crate::activation_code::base32_character;
-use crate::{Fault, Identifier, ParseError};
+use crate::typed::{self, GROUP};
+use crate::{Identifier, ParseError};
 use data_encoding::BASE32;
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -12,7 +12,6 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct EnrolmentCode([u8; CODE_LEN]);
 
-const GROUP: usize = 4;
 const CHARACTERS: usize = 16;
 const CODE_LEN: usize = CHARACTERS + CHARACTERS / GROUP - 1;
 
@@ -20,52 +19,21 @@ impl EnrolmentCode {
     /// Reads 16 base32 characters. People type them: lower case is folded, blanks and hyphens are
     /// skipped.
     pub fn parse(input: &str) -> Result<Self, ParseError> {
-        let identifier = Identifier::EnrolmentCode;
-        let typed = || {
-            input
-                .chars()
-                .enumerate()
-                .filter(|(_, c)| !matches!(c, ' ' | '-'))
-        };
-        let got = typed().count();
-        if got != CHARACTERS {
-            return Err(identifier.fault(Fault::Length {
-                got,
-                want: CHARACTERS,
-            }));
-        }
-        let mut text = [0; CHARACTERS];
-        for (slot, (index, found)) in text.iter_mut().zip(typed()) {
-            *slot = base32_character(found).ok_or_else(|| {
-                identifier.fault(Fault::Character {
-                    found,
-                    position: index + 1,
-                })
-            })?;
-        }
-        Ok(Self::grouped(text))
+        let text = typed::base32::<CHARACTERS>(Identifier::EnrolmentCode, input)?;
+        Ok(Self(typed::grouped(text)))
     }
 
     /// A new code from 80 random bits.
     pub fn from_random(random: [u8; 10]) -> Self {
         let mut text = [0; CHARACTERS];
         BASE32.encode_mut(&random, &mut text);
-        Self::grouped(text)
+        Self(typed::grouped(text))
     }
 
     /// The code in capitals with hyphens.
     pub fn as_str(&self) -> &str {
         // Only ASCII gets in, so the default is never taken; it spares a panic.
         std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-
-    fn grouped(mut text: [u8; CHARACTERS]) -> Self {
-        let mut code = Self([b'-'; CODE_LEN]);
-        for (group, source) in code.0.chunks_mut(GROUP + 1).zip(text.chunks(GROUP)) {
-            group[..GROUP].copy_from_slice(source);
-        }
-        text.zeroize();
-        code
     }
 }
 
@@ -86,6 +54,7 @@ impl fmt::Debug for EnrolmentCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Fault;
 
     #[test]
     fn a_code_is_read_as_people_type_it() {

@@ -13,6 +13,7 @@ mod licence_code;
 mod registration_id;
 mod serial;
 mod text;
+mod typed;
 
 pub use activation_code::{ActivationCode, OpaqueCode, Pace};
 pub use enrolment_code::EnrolmentCode;

@@ -1,3 +1,4 @@
+use crate::typed::{self, GROUP};
 use crate::{Fault, Identifier, ParseError};
 use data_encoding::HEXUPPER;
 use std::fmt;
@@ -12,7 +13,6 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub struct LicenceCode([u8; CODE_LEN]);
 
-const GROUP: usize = 4;
 const DIGITS: usize = 20;
 const CODE_LEN: usize = DIGITS + DIGITS / GROUP - 1;
 
@@ -75,13 +75,8 @@ impl LicenceCode {
     }
 
     fn grouped(mut digits: [u8; DIGITS]) -> Self {
-        let mut code = Self([b'-'; CODE_LEN]);
-        for (group, source) in code.0.chunks_mut(GROUP + 1).zip(digits.chunks_mut(GROUP)) {
-            source.make_ascii_uppercase();
-            group[..GROUP].copy_from_slice(source);
-        }
-        digits.zeroize();
-        code
+        digits.make_ascii_uppercase();
+        Self(typed::grouped(digits))
     }
 }
 
