@@ -13,7 +13,7 @@ use otp::{Digest, Digits, Kind, Parameters, Period, Seed};
 
 use super::desk::record;
 use super::rows::{account, identifier, lock};
-use super::secrets::Keys;
+use super::secrets::{Keys, SeedOf};
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Undecided, Work};
 use crate::vals;
 
@@ -139,7 +139,9 @@ impl<S: Sealing> ClaimToken<S> {
     /// Seals the seed to the device and destroys it here, in one statement.
     async fn bind<T: Tx>(self, tx: &mut T, mut row: OfferRow) -> Result<Given, Undecided> {
         let sealed = row.seed.take().ok_or_else(|| row.damaged("seed"))?;
-        let seed = self.keys.open_seed(row.token, row.version, sealed)?;
+        let seed = self
+            .keys
+            .open_seed(SeedOf::Provision, row.token, row.version, sealed)?;
         let answer = self
             .seal
             .seal(&seed, row.token, row.parameters)

@@ -18,7 +18,7 @@ use otp::{Digest, Digits, Kind, Parameters, Period, Seed};
 use super::desk::{DeskRefusal, demand_account, record};
 use super::provision::StockRefusal;
 use super::rows::{account, admission, identifier};
-use super::secrets::Keys;
+use super::secrets::{Keys, SeedOf};
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Undecided, Work};
 use crate::vals;
 
@@ -272,7 +272,9 @@ impl<S: GatewaySealing> ActivateHardware<S> {
             .await?;
         let (seed, version) = row.ok_or_else(|| damaged("seed"))?;
         let version = u64::try_from(version).map_err(|_| damaged("version"))?;
-        let seed = self.keys.open_hardware_seed(token, version, seed)?;
+        let seed = self
+            .keys
+            .open_seed(SeedOf::Hardware, token, version, seed)?;
         let sealed = self.seal.seal(&seed, token, parameters);
         let sealed = sealed.map_err(|why| Undecided::Unavailable(why.into()))?;
         Ok(SealedHardware { sealed, parameters })
@@ -386,7 +388,7 @@ async fn insert<T: Tx>(
         Kind::Totp(period) => Some(period.secs()),
         Kind::Hotp => None,
     };
-    let sealed = keys.seal_hardware_seed(*serial, FIRST_VERSION, &record.seed)?;
+    let sealed = keys.seal_seed(SeedOf::Hardware, *serial, FIRST_VERSION, &record.seed)?;
     tx.exec_one(
         "INSERT INTO hardware
              (serial, maker_serial, account, period_s, digits, digest, version, seed, imported)

@@ -41,7 +41,7 @@ pub use licence::{Activated, LicenceDenied};
 pub use once::{Message, MessageId, MessageIdError, NotDone};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
 
-use crate::engine::{Database, Failure, Health, OpenError, Undecided};
+use crate::engine::{Database, Failure, Health, OpenError, Undecided, Work};
 use crate::sealing::{RootKey, SealError};
 use once::Once;
 use secrets::Keys;
@@ -117,15 +117,7 @@ impl RegistryStore {
             code,
             now,
         };
-        self.database
-            .write(Once {
-                keys: self.keys(),
-                message,
-                now,
-                work,
-                render,
-            })
-            .await
+        self.once(work, now, message, render).await
     }
 
     /// Makes tokens ready for phones. The answer is rendered in the same transaction, so that a
@@ -144,15 +136,7 @@ impl RegistryStore {
             tokens,
             now,
         };
-        self.database
-            .write(Once {
-                keys: self.keys(),
-                message,
-                now,
-                work,
-                render,
-            })
-            .await
+        self.once(work, now, message, render).await
     }
 
     /// Tells what became of tokens, in their order, and records what is news. `None` stands for what is
@@ -203,15 +187,7 @@ impl RegistryStore {
             seal,
             now,
         };
-        self.database
-            .write(Once {
-                keys: self.keys(),
-                message,
-                now,
-                work,
-                render,
-            })
-            .await
+        self.once(work, now, message, render).await
     }
 
     /// Gives a token to a device that has proved itself, or says why not.
@@ -423,6 +399,26 @@ impl RegistryStore {
         subject: Box<str>,
     ) -> Result<Vec<DeskEvent>, Failure<DeskRefusal>> {
         self.database.read(desk::ShowEvents { subject }).await
+    }
+
+    /// Runs `work` once for a message: one that comes again gets the first answer.
+    async fn once<W: Work>(
+        &self,
+        work: W,
+        now: Timestamp,
+        message: Option<Message>,
+        render: impl FnOnce(Result<W::Out, W::Err>) -> Zeroizing<String> + Send + 'static,
+    ) -> Result<Zeroizing<String>, Failure<NotDone>> {
+        let keys = self.keys();
+        self.database
+            .write(Once {
+                keys,
+                message,
+                now,
+                work,
+                render,
+            })
+            .await
     }
 
     fn keys(&self) -> Arc<Keys> {

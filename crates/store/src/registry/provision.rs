@@ -11,7 +11,7 @@ use otp::{Kind, Parameters, Period, Seed};
 use super::desk::record;
 use super::random;
 use super::rows::{StockRow, admission, stock};
-use super::secrets::Keys;
+use super::secrets::{Keys, SeedOf};
 use super::told::{Item, gateway};
 use crate::engine::{Failure, Tx, Undecided, Work};
 use crate::vals;
@@ -147,7 +147,7 @@ async fn provision<T: Tx>(
         code: ActivationCode::from_random(random()?, pace(wanted.parameters)),
         link: random()?,
     };
-    let sealed = keys.seal_seed(token.serial, version, &wanted.seed)?;
+    let sealed = keys.seal_seed(SeedOf::Provision, token.serial, version, &wanted.seed)?;
     let expires = now.after(wanted.code_life);
     tx.exec_one(
         "INSERT INTO provision

@@ -10,6 +10,29 @@ use crate::sealing::{Aad, BlindIndex, RootKey, SealError, Sealed, Sealer};
 
 const TENANT: &str = "registry";
 
+/// Whose seed is sealed; it opens in no other table.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SeedOf {
+    /// A mobile token's provisioning.
+    Provision,
+    /// A hardware token's place in stock.
+    Hardware,
+}
+
+impl SeedOf {
+    fn table(self) -> &'static str {
+        match self {
+            Self::Provision => "provision",
+            Self::Hardware => "hardware",
+        }
+    }
+
+    fn aad(self, token: TokenSerial, version: u64) -> Aad {
+        let column = format!("{}.seed", self.table());
+        Aad::new(TENANT, &column, token.as_str(), version)
+    }
+}
+
 /// The registry's keys, all derived from the root key.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -62,50 +85,27 @@ impl Keys {
 
     pub(super) fn seal_seed(
         &self,
+        of: SeedOf,
         token: TokenSerial,
         version: u64,
         seed: &Seed,
     ) -> Result<Sealed, Undecided> {
         self.seeds
-            .seal(&seed_aad(token, version), seed.expose())
+            .seal(&of.aad(token, version), seed.expose())
             .map_err(Undecided::from)
     }
 
     pub(super) fn open_seed(
         &self,
+        of: SeedOf,
         token: TokenSerial,
         version: u64,
         sealed: Vec<u8>,
     ) -> Result<Seed, Undecided> {
-        let plain = self
-            .seeds
-            .open(&seed_aad(token, version), &Sealed::from_bytes(sealed))?;
+        let sealed = Sealed::from_bytes(sealed);
+        let plain = self.seeds.open(&of.aad(token, version), &sealed)?;
         Seed::from_bytes(plain)
-            .map_err(|_| SqlError::damaged("provision", token.as_str(), "seed").into())
-    }
-
-    pub(super) fn seal_hardware_seed(
-        &self,
-        token: TokenSerial,
-        version: u64,
-        seed: &Seed,
-    ) -> Result<Sealed, Undecided> {
-        self.seeds
-            .seal(&hardware_aad(token, version), seed.expose())
-            .map_err(Undecided::from)
-    }
-
-    pub(super) fn open_hardware_seed(
-        &self,
-        token: TokenSerial,
-        version: u64,
-        sealed: Vec<u8>,
-    ) -> Result<Seed, Undecided> {
-        let plain = self
-            .seeds
-            .open(&hardware_aad(token, version), &Sealed::from_bytes(sealed))?;
-        Seed::from_bytes(plain)
-            .map_err(|_| SqlError::damaged("hardware", token.as_str(), "seed").into())
+            .map_err(|_| SqlError::damaged(of.table(), token.as_str(), "seed").into())
     }
 
     pub(super) fn seal_reply(
@@ -142,14 +142,6 @@ impl From<SealError> for Undecided {
 
 fn check_aad() -> Aad {
     Aad::new(TENANT, "key_check", "1", 0)
-}
-
-fn seed_aad(token: TokenSerial, version: u64) -> Aad {
-    Aad::new(TENANT, "provision.seed", token.as_str(), version)
-}
-
-fn hardware_aad(token: TokenSerial, version: u64) -> Aad {
-    Aad::new(TENANT, "hardware.seed", token.as_str(), version)
 }
 
 fn reply_aad(product: ProductSerial, message: &MessageId) -> Aad {
