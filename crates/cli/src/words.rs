@@ -60,6 +60,9 @@ impl Line {
     }
 }
 
+/// The words that change a field of the open entry, here and in a FortiGate's configuration.
+pub(crate) const CHANGES: [&str; 6] = ["set", "unset", "append", "unselect", "select", "clear"];
+
 /// The words of a line before any pipe, whether it can be run or not.
 pub(crate) fn leniently(line: &str) -> Words {
     Scan::of(line).words

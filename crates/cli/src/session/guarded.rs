@@ -7,10 +7,7 @@ use domain::schema::{
 
 use super::{Complaint, Leave, Session, Step, refuse};
 use crate::text::is_known_to_restrict;
-use crate::words;
-
-/// The words that change a field.
-const CHANGES: [&str; 6] = ["set", "append", "select", "unselect", "unset", "clear"];
+use crate::words::{self, CHANGES};
 
 impl Session {
     /// After a line was refused: the open entry is not saved before what the line was about is set.

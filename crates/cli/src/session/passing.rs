@@ -3,13 +3,10 @@
 
 use super::{Context, GLOBAL_PLACE, Session};
 use crate::walk::{self, Walk};
-use crate::words::{self, Statement};
+use crate::words::{self, CHANGES, Statement};
 
-/// The words with which lines of a block begin, besides `config` and `end`.
-const IN_BLOCKS: [&str; 13] = [
-    "append", "clear", "clone", "delete", "edit", "move", "next", "purge", "rename", "select",
-    "set", "unselect", "unset",
-];
+/// The words with which lines of a block begin, besides `config`, `end` and those that change a field.
+const IN_TABLES: [&str; 7] = ["clone", "delete", "edit", "move", "next", "purge", "rename"];
 
 /// A block whose `config` was refused.
 #[derive(Debug)]
@@ -94,7 +91,9 @@ impl Passing {
                 self.entered = true;
             }
             Some("abort" | "exit" | "quit") => return false,
-            Some(word) if IN_BLOCKS.contains(&word) => self.entered = true,
+            Some(word) if CHANGES.contains(&word) || IN_TABLES.contains(&word) => {
+                self.entered = true;
+            }
             // Somebody who mistyped a `config` looks around.
             Some(_) if !self.entered => return false,
             Some(_) | None => {}

@@ -10,7 +10,7 @@ use domain::vdom::Vdom;
 use super::frame::{Base, Children, Draft, Frame, Skipping};
 use super::{Document, Entry, Header, TextError};
 use crate::render::{named, printable};
-use crate::words::Statement;
+use crate::words::{CHANGES, Statement};
 
 mod lost;
 
@@ -54,9 +54,6 @@ const NO_TABLE: &str = "this unit has no such table";
 const NO_FIELD: &str = "this unit has no such field";
 const NO_VDOM: &str = "the VDOM in which it stands cannot be here";
 const VDOM_NAMES: &str = "a VDOM's name has 1 to 31 of A-Z, a-z, 0-9, '-' and '_'";
-
-/// What stands in an entry and nowhere else.
-const OF_ENTRIES: [&str; 6] = ["set", "unset", "append", "unselect", "select", "clear"];
 
 /// Whether this path names a table that stands in no other: where one begins inside of another, the
 /// other lacks its end. Paths of one word are those of child tables too.
@@ -189,7 +186,7 @@ impl Reader {
     /// What is set where no entry is open was meant for one that was closed too early. In an entry, a
     /// line may narrow what the others grant.
     fn not_understood(&mut self, verb: &str) -> Result<(), TextError> {
-        if self.table().is_none() && OF_ENTRIES.contains(&verb) {
+        if self.table().is_none() && CHANGES.contains(&verb) {
             return Err(self.misplaced(verb));
         }
         // What follows may be secret.
