@@ -16,7 +16,7 @@ mod enrol;
 mod manual;
 mod up;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -85,6 +85,19 @@ fn main() -> ExitCode {
             eprintln!("symbolon: {}", told(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints an answer. Whoever reads only the beginning of it, such as `head`, has closed the pipe before its
+/// end, and that is no error.
+fn print(text: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    let printed = output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush());
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
     }
 }
 

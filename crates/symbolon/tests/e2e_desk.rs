@@ -13,6 +13,7 @@
 mod common;
 
 use std::fs;
+use std::process::Stdio;
 
 use common::phone::{activation_code, enrol};
 use common::radius::{Answer, Vpn};
@@ -389,5 +390,28 @@ fn a_gateway_elsewhere_enrols_renews_and_is_shut_out() {
         &["revoked; enrol it anew"],
     );
     assert!(!home.log().contains(code));
+    up.stop();
+}
+
+#[test]
+fn whoever_reads_the_beginning_alone_breaks_nothing() {
+    let (home, up) = system();
+    for form in [&["list-accounts"][..], &["--json", "list-accounts"]] {
+        let mut desk = symbolon()
+            .arg("desk")
+            .args(form)
+            .arg("--data")
+            .arg(home.data())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(desk.stdout.take());
+        let ended = desk.wait_with_output().unwrap();
+        assert!(
+            ended.status.success() && ended.stderr.is_empty(),
+            "{ended:?}"
+        );
+    }
     up.stop();
 }

@@ -169,7 +169,9 @@ impl Blank {
             .create_new(true)
             .mode(0o600)
             .open(path)
-            .with_context(|| format!("cannot create {}", path.display()))?;
+            .with_context(|| {
+                format!("cannot create {}, which must be a new file", path.display())
+            })?;
         Ok(Self {
             path: path.to_owned(),
             file,

@@ -68,7 +68,7 @@ fn tell(args: &DeskArgs, answer: Result<Answer>) -> Result<ExitCode> {
     if args.json {
         return tell_program(answer);
     }
-    print!("{}", answer?.text);
+    crate::print(&answer?.text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,6 +97,6 @@ fn tell_program(answer: Result<Answer>) -> Result<ExitCode> {
             )
         }
     };
-    println!("{}", serde_json::to_string_pretty(&told)?);
+    crate::print(&format!("{}\n", serde_json::to_string_pretty(&told)?))?;
     Ok(code)
 }
