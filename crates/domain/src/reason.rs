@@ -73,7 +73,7 @@ reasons! {
     /// Too many wrong logins of any names from this source.
     SourceBlackout = "source-blackout",
         "too many wrong logins from this source within one minute, of whatever names",
-        "find out who guesses (diagnose login list); it ends at the time shown, or: config user setting / set auth-blackout-time 0";
+        "find out who guesses (diagnose login show last 50); it ends at the time shown, or: config user setting / set auth-blackout-time 0";
     /// The address is none of the administrator's trusted hosts.
     UntrustedHost = "untrusted-host",
         "the administrator may not log in from this address",
