@@ -18,6 +18,9 @@ const FORM: u32 = 1;
 /// Octets of salt in [`PasswordKey`] (RFC 9106, 3.1 recommends 16).
 pub const SALT_LEN: usize = 16;
 
+/// The longest name of a version in octets: `MAJOR.MINOR.PATCH-LABEL+BUILD` with room for long labels.
+const VERSION_MAX: usize = 64;
+
 /// What the first lines of a file say.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Header {
@@ -135,7 +138,7 @@ impl Header {
 fn parsed_stamp(text: &str) -> Option<Result<Stamp, TextError>> {
     let (form, rest) = text.split_once(':')?;
     let form: u32 = form.parse().ok()?;
-    let release = value(rest, "release")?;
+    let release = value(rest, "release").filter(|release| is_version(release))?;
     if form > FORM {
         let release = release.to_owned();
         return Some(Err(TextError::Newer { release }));
@@ -145,6 +148,12 @@ fn parsed_stamp(text: &str) -> Option<Result<Stamp, TextError>> {
         at: Timestamp::from_secs(value(rest, "at")?.parse().ok()?),
         lines: value(rest, "lines")?.parse().ok()?,
     }))
+}
+
+/// Whether it may be shown as one: what a file says of itself is a stranger's text.
+fn is_version(text: &str) -> bool {
+    let is_of_versions = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+');
+    (1..=VERSION_MAX).contains(&text.len()) && text.chars().all(is_of_versions)
 }
 
 fn parsed_key(text: &str) -> Option<PasswordKey> {
@@ -215,6 +224,8 @@ mod tests {
         for damaged in [
             "#backup=",
             "#backup=1:release=0.1.0:at=1",
+            "#backup=2:release=9.0\u{1b}[2J:new=1",
+            "#backup=2:release=:new=1",
             "#backup-key=argon2id:memory=1:passes=1:salt=00:id=00000000",
             "#backup-key=scrypt:n=1",
         ] {
