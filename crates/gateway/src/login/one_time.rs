@@ -152,6 +152,9 @@ impl OneTimeCodes {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<(FirstProven, Timestamp), NotIssued> {
+        // Before it is counted: what cannot be carried costs nobody an allowance.
+        let place = self.waiting.try_reserve();
+        let place = place.map_err(|_| NotIssued::Undecided(Undecided::Codes))?;
         let person = proof.person().clone();
         let lifetime = self.store.settings(Vdom::ROOT).sent_lifetime(to.channel());
         let allowed = self
@@ -163,17 +166,14 @@ impl OneTimeCodes {
         let code = OneTimeCode::draw(clock::random()?);
         let expires = now.after(lifetime);
         let issued = code.issue(&self.key, person.clone(), to.clone(), expires);
-        let parcel = Parcel {
+        place.send(Parcel {
             code,
             person,
             to,
             origin: origin.clone(),
             lifetime,
             expires,
-        };
-        self.waiting
-            .try_send(parcel)
-            .map_err(|_| NotIssued::Undecided(Undecided::Codes))?;
+        });
         let first = FirstProven {
             issued: Some(Box::new(issued)),
             ..proof.into()
