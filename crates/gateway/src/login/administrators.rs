@@ -340,7 +340,11 @@ impl AdminLogins {
         reason: Reason,
         attempt: Attempt<'_>,
     ) -> Result<Verdict, Unknown> {
-        let locked = attempt.end(Ended::Wrong);
+        let locked = attempt.end(match reason {
+            // The password was right, and no code was tried.
+            Reason::SentCodesTooMany => Ended::Open,
+            _ => Ended::Wrong,
+        });
         let actor = caller.actor();
         self.note(What::AdminRefused {
             actor: actor.clone(),
