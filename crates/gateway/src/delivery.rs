@@ -30,6 +30,19 @@ pub(crate) struct Courier {
     debug: DebugLog,
 }
 
+/// What is said between this unit and a server about a message, for those who watch.
+struct Dialogue<'a> {
+    debug: &'a DebugLog,
+    matter: &'a Matter<'a>,
+}
+
+impl Dialogue<'_> {
+    /// A line of it, without what is secret in the message: servers repeat what they refuse.
+    fn line(&self, text: impl FnOnce() -> String) {
+        self.debug.raw(SOURCE, || self.matter.masked(&text()));
+    }
+}
+
 /// Why a message did not get through.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CourierError {
@@ -108,6 +121,24 @@ impl CourierError {
         }
     }
 
+    /// Without what is secret in the message: servers repeat what they refuse.
+    fn masked(self, matter: &Matter<'_>) -> Self {
+        match self {
+            Self::Server {
+                what,
+                server,
+                why,
+                retry,
+            } => Self::Server {
+                what,
+                server,
+                why: matter.masked(&why),
+                retry,
+            },
+            other => other,
+        }
+    }
+
     /// Whether nothing is configured that could carry it: an administrator knows.
     pub(crate) fn is_unconfigured(&self) -> bool {
         matches!(self, Self::NoMailServer | Self::NoSmsServer { .. })
@@ -147,18 +178,21 @@ impl Courier {
         matter: &Matter<'_>,
     ) -> Result<(), CourierError> {
         let language = language.unwrap_or_else(|| self.store.settings(Vdom::ROOT).language);
+        let dialogue = Dialogue {
+            debug: &self.debug,
+            matter,
+        };
         let carried = match to {
             Address::Mail(address) => {
-                mail::send(&self.store, &self.debug, address, &matter.letter(language)).await
+                mail::send(&self.store, &dialogue, address, &matter.letter(language)).await
             }
             Address::Phone { number, server } => {
-                self.carry_sms(number, server, &matter.short(language), matter)
+                self.carry_sms(number, server, &matter.short(language), &dialogue)
                     .await
             }
         };
-        carried.inspect_err(|error| {
-            self.debug.raw(SOURCE, || matter.masked(&error.to_string()));
-        })
+        let carried = carried.map_err(|error| error.masked(matter));
+        carried.inspect_err(|error| dialogue.line(|| error.to_string()))
     }
 
     async fn carry_sms(
@@ -166,7 +200,7 @@ impl Courier {
         number: &str,
         server: &str,
         text: &str,
-        matter: &Matter<'_>,
+        dialogue: &Dialogue<'_>,
     ) -> Result<(), CourierError> {
         let entry = sms::entry(&self.store, server).await?;
         if entry.text("url").is_empty() {
@@ -176,12 +210,12 @@ impl Courier {
                 text: text.to_owned(),
                 page: None,
             };
-            return mail::send(&self.store, &self.debug, &to, &letter).await;
+            return mail::send(&self.store, dialogue, &to, &letter).await;
         }
         let key = self.store.open_secret(&entry, "key");
         let request = sms::Request::new(&entry, number, text, key.as_ref());
-        let said = self.gateways.ask(&request, &self.debug).await?;
-        self.debug.raw(SOURCE, || matter.masked(&said));
+        let said = self.gateways.ask(&request, dialogue).await?;
+        dialogue.line(|| said);
         Ok(())
     }
 }

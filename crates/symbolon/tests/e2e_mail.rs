@@ -381,6 +381,33 @@ fn symptom_14_the_dialogue_is_shown_and_the_code_is_not() {
 }
 
 #[test]
+fn a_server_that_repeats_what_it_refuses_shows_the_code_to_nobody() {
+    let (home, up, port, token) = system("");
+    let _server = MailServer::start(&home, port, &["--quotes"]);
+    home.console(&format!(
+        "config user local\nedit alice\nset passwd {PASSWORD}\nset email-to {ALICE}\n\
+         set two-factor fortitoken\nset fortitoken {token}\nend"
+    ))
+    .ok();
+    let said = home
+        .console(&format!(
+            "diagnose debug application alertmail -1\ndiagnose debug enable\n\
+             execute fortitoken-mobile provision {token}"
+        ))
+        .ok();
+    let code = home.field(&token, "activation-code");
+    let watched: String = said.lines().filter(|line| line.contains("spam")).collect();
+    assert!(watched.contains("'<code>' looks like spam"), "{said}");
+    assert!(!watched.contains(&code), "{said}");
+    let history = home.console("diagnose outbox history").ok();
+    assert!(
+        history.contains("'<code>' looks like spam") && !history.contains(&code),
+        "{history}"
+    );
+    up.stop();
+}
+
+#[test]
 fn the_next_server_takes_what_those_before_do_not() {
     let (home, up, dead, token) = system("");
     let port = free_port();

@@ -95,6 +95,7 @@ fn a_gateway_that_is_overloaded_is_asked_again_and_not_often() {
     assert!(
         said.contains("SMS server gate did not take the message")
             && said.contains("503")
+            && said.contains("taken <code>")
             && said.contains("It is tried again"),
         "{said}"
     );

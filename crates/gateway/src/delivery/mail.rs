@@ -12,13 +12,12 @@ use store::gateway::GatewayStore;
 
 use super::letters::Letter;
 use super::smtp::{self, DeliveryError, Relay};
-use super::{CourierError, Retry, SOURCE};
-use crate::debug_log::DebugLog;
+use super::{CourierError, Dialogue, Retry};
 
 /// Sends a letter through the configured server.
 pub(super) async fn send(
     store: &GatewayStore,
-    debug: &DebugLog,
+    dialogue: &Dialogue<'_>,
     to: &str,
     letter: &Letter,
 ) -> Result<(), CourierError> {
@@ -30,11 +29,11 @@ pub(super) async fn send(
     let relays = Relay::all(&server, |field| store.open_secret(&server, field));
     let mut failures = Vec::new();
     for relay in &relays {
-        debug.raw(SOURCE, || format!("send mail to {to} through {relay}"));
-        let Err(error) = smtp::deliver(relay, &message, debug).await else {
+        dialogue.line(|| format!("send mail to {to} through {relay}"));
+        let Err(error) = smtp::deliver(relay, &message, dialogue).await else {
             return Ok(());
         };
-        debug.raw(SOURCE, || format!("mail server {relay}: {error}"));
+        dialogue.line(|| format!("mail server {relay}: {error}"));
         if error.is_final() {
             return Err(refused(relay, &error, Retry::Never));
         }

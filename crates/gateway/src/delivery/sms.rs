@@ -14,8 +14,7 @@ use store::gateway::GatewayStore;
 use zeroize::Zeroizing;
 
 use super::template::{fill, json, percent, plain};
-use super::{CourierError, Retry, SOURCE};
-use crate::debug_log::DebugLog;
+use super::{CourierError, Dialogue, Retry};
 use crate::network::HttpNames;
 
 /// A gateway that takes longer, from the connection to its answer, is dead.
@@ -124,9 +123,9 @@ impl SmsGateways {
     pub(super) async fn ask(
         &self,
         request: &Request,
-        debug: &DebugLog,
+        dialogue: &Dialogue<'_>,
     ) -> Result<String, CourierError> {
-        debug.raw(SOURCE, || {
+        dialogue.line(|| {
             format!(
                 "send SMS through {}: {} {}",
                 request.name, request.method, request.shown_url

@@ -17,8 +17,7 @@ use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter,
 use lettre::transport::smtp::response::Response;
 use tokio::time::timeout;
 
-use super::SOURCE;
-use crate::debug_log::DebugLog;
+use super::Dialogue;
 use crate::interfaces;
 
 /// A mail server that takes longer, from the connection to its last answer, is dead.
@@ -154,9 +153,9 @@ fn told(error: &Error) -> String {
 pub(super) async fn deliver(
     relay: &Relay<'_>,
     message: &Message,
-    debug: &DebugLog,
+    dialogue: &Dialogue<'_>,
 ) -> Result<(), DeliveryError> {
-    timeout(TIMEOUT, converse(relay, message, debug))
+    timeout(TIMEOUT, converse(relay, message, dialogue))
         .await
         .map_err(|_| DeliveryError::TimedOut)?
 }
@@ -164,16 +163,19 @@ pub(super) async fn deliver(
 async fn converse(
     relay: &Relay<'_>,
     message: &Message,
-    debug: &DebugLog,
+    dialogue: &Dialogue<'_>,
 ) -> Result<(), DeliveryError> {
     let connection = connect(relay).await?;
-    let mut conversation = Conversation { connection, debug };
+    let mut conversation = Conversation {
+        connection,
+        dialogue,
+    };
     conversation.introduce();
     if let Some(account) = &relay.account {
         conversation.authenticate(account).await?;
     }
     conversation.hand_over(message).await?;
-    debug.raw(SOURCE, || "C: QUIT".to_owned());
+    dialogue.line(|| "C: QUIT".to_owned());
     // The server has taken the mail: how the connection ends changes nothing.
     let _ = conversation.connection.quit().await;
     Ok(())
@@ -182,7 +184,7 @@ async fn converse(
 /// A connection whose commands and answers are shown to who watches.
 struct Conversation<'a> {
     connection: AsyncSmtpConnection,
-    debug: &'a DebugLog,
+    dialogue: &'a Dialogue<'a>,
 }
 
 impl Conversation<'_> {
@@ -193,13 +195,12 @@ impl Conversation<'_> {
             "in clear"
         };
         let server = self.connection.server_info();
-        self.debug
-            .raw(SOURCE, || format!("S: {server} ({protection})"));
+        self.dialogue.line(|| format!("S: {server} ({protection})"));
     }
 
     /// Neither user name nor password is shown; a challenge repeats them.
     async fn authenticate(&mut self, account: &Credentials) -> Result<(), DeliveryError> {
-        self.debug.raw(SOURCE, || "C: AUTH <sealed>".to_owned());
+        self.dialogue.line(|| "C: AUTH <sealed>".to_owned());
         let answer = self.connection.auth(DEFAULT_MECHANISMS, account).await;
         self.heard(answer).map(drop).map_err(|error| {
             const REFUSALS: [u16; 4] = [530, 534, 535, 538];
@@ -234,23 +235,22 @@ impl Conversation<'_> {
                 .map_err(DeliveryError::Mail)?;
         }
         self.say(Data).await?;
-        self.debug.raw(SOURCE, || {
-            format!("C: <mail of {} octets, code masked>", octets.len())
-        });
+        self.dialogue
+            .line(|| format!("C: <mail of {} octets, code masked>", octets.len()));
         let answer = self.connection.message(&octets).await;
         self.heard(answer).map_err(DeliveryError::Mail)?;
         Ok(())
     }
 
     async fn say(&mut self, command: impl Display) -> Result<Response, Error> {
-        self.debug
-            .raw(SOURCE, || format!("C: {}", command.to_string().trim_end()));
+        self.dialogue
+            .line(|| format!("C: {}", command.to_string().trim_end()));
         let answer = self.connection.command(command).await;
         self.heard(answer)
     }
 
     fn heard(&self, answer: Result<Response, Error>) -> Result<Response, Error> {
-        self.debug.raw(SOURCE, || match &answer {
+        self.dialogue.line(|| match &answer {
             Ok(response) => {
                 let said: Vec<&str> = response.message().collect();
                 format!("S: {} {}", response.code(), said.join(" "))

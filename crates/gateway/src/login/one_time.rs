@@ -232,7 +232,7 @@ async fn carry(
         };
         let is_late = clock::now().after(wait) >= parcel.expires;
         if is_late || !error.is_transient(attempts) {
-            return Err(matter.masked(&error.to_string()));
+            return Err(error.to_string());
         }
         attempts += 1;
         tokio::time::sleep(RETRY).await;

@@ -6,6 +6,7 @@ Prints 'ready' once it listens. Mails are written to --mails as 1.eml, 2.eml, â€
 
 import argparse
 import pathlib
+import re
 import signal
 import ssl
 
@@ -14,10 +15,11 @@ from aiosmtpd.smtp import AuthResult
 
 
 class Mails:
-    def __init__(self, directory, answer, times):
+    def __init__(self, directory, answer, times, quotes):
         self.directory = pathlib.Path(directory)
         self.answer = answer
         self.times = times
+        self.quotes = quotes
         self.count = 0
 
     async def handle_RCPT(self, server, session, envelope, address, options):
@@ -28,6 +30,9 @@ class Mails:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
+        if self.quotes:
+            code = re.search(rb"\r\n([A-Z2-7]{16})\r\n", envelope.original_content)[1].decode()
+            return f"554 5.7.1 '{code}' looks like spam"
         self.count += 1
         lines = [f"peer {session.peer[0]}"] + [f"to {address}" for address in envelope.rcpt_tos]
         (self.directory / f"{self.count}.session").write_text("\n".join(lines))
@@ -48,6 +53,7 @@ def main():
     arguments.add_argument("--login", help="USER:PASSWORD that a sender must have")
     arguments.add_argument("--answer", help="what a recipient is answered instead of 250")
     arguments.add_argument("--times", type=int, default=-1, help="how often; else always")
+    arguments.add_argument("--quotes", action="store_true", help="refuses mails, repeating the code")
     given = arguments.parse_args()
 
     options = {}
@@ -72,7 +78,7 @@ def main():
             auth_required=True,
             auth_require_tls=bool(given.certificate),
         )
-    mails = Mails(given.mails, given.answer, given.times)
+    mails = Mails(given.mails, given.answer, given.times, given.quotes)
     controller = Controller(mails, hostname="127.0.0.1", port=given.port, **options)
     controller.start()
     print("ready", flush=True)
