@@ -1,7 +1,7 @@
 //! Gateways that get certificates: the first with a code that the desk made, the next with the one
 //! before.
 
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use domain::licensing::EnrolRefusal;
 use domain::time::Timestamp;
@@ -91,18 +91,15 @@ impl Service {
         key: &RequestedKey,
         now: Timestamp,
     ) -> Result<ident::ProductSerial, Problem> {
-        if self
-            .enrolment_tries
-            .are_used_up(peer.source, Instant::now())
-        {
+        let Some(tried) = self.enrolment_tries.begin(peer.source).await else {
             return Err(Problem::TooManyTries);
-        }
+        };
         let enrolled = match EnrolmentCode::parse(code) {
             Ok(code) => decided(self.store.enrol(code, key.hash(), now).await),
             Err(_) => Err(EnrolRefusal::CodeUnknown.into()),
         };
-        if matches!(enrolled, Err(Problem::Enrolment(EnrolRefusal::CodeUnknown))) {
-            self.enrolment_tries.count(peer.source, Instant::now());
+        if !matches!(enrolled, Err(Problem::Enrolment(EnrolRefusal::CodeUnknown))) {
+            tried.forgive();
         }
         enrolled
     }

@@ -1,9 +1,7 @@
 //! What apps ask.
 
 use std::net::IpAddr;
-use std::time::Instant;
 
-use domain::licensing::DeviceRefusal;
 use ident::{OpaqueCode, TokenSerial};
 use otp::{Parameters, Seed};
 use softtoken::address::ServerName;
@@ -69,9 +67,21 @@ impl Service {
         source: IpAddr,
         request: MobileProvisionRequest,
     ) -> Result<Result<SealedToken, ServerError>, Undecided> {
-        if self.tries.are_used_up(source, Instant::now()) {
+        let Some(tried) = self.tries.begin(source).await else {
             return Ok(Err(ServerError::TooManyTries));
+        };
+        let outcome = self.judge(source, request).await;
+        if !matches!(outcome, Ok(Err(ServerError::ActivationCodeUnknown))) {
+            tried.forgive();
         }
+        outcome
+    }
+
+    async fn judge(
+        &self,
+        source: IpAddr,
+        request: MobileProvisionRequest,
+    ) -> Result<Result<SealedToken, ServerError>, Undecided> {
         if let Err(NotOurs) = self.nonces.take(&request.nonce) {
             return Ok(Err(ServerError::NonceUnknown));
         }
@@ -83,15 +93,11 @@ impl Service {
             }
         };
         let registration_id = device.registration_id();
-        let claimed = self.claim(request, device).await?;
-        match claimed {
+        match self.claim(request, device).await? {
             Claimed::Given(given) => sealed_token(given, registration_id)
                 .map(Ok)
                 .map_err(Into::into),
             Claimed::Refused(why) => {
-                if why == DeviceRefusal::CodeUnknown {
-                    self.tries.count(source, Instant::now());
-                }
                 tracing::info!(%source, %why, "activation refused");
                 Ok(Err(answer::device(why)))
             }
