@@ -196,7 +196,11 @@ reasons! {
 impl Reason {
     /// Whether somebody who does not know a name, its password or its code would be refused for it.
     pub const fn is_wrong_guess(self) -> bool {
-        matches!(self, Self::UserUnknown | Self::PasswordWrong) || self.is_wrong_code()
+        // The last nobody can guess their way past, and a name that is nobody's would count.
+        matches!(
+            self,
+            Self::UserUnknown | Self::PasswordWrong | Self::MethodNeedsLegacySecret
+        ) || self.is_wrong_code()
     }
 
     /// Whether it counts as a wrong code of a person whose first factor was right.

@@ -134,6 +134,28 @@ fn chap_needs_a_legacy_secret_and_the_clients_leave() {
 }
 
 #[test]
+fn by_chap_nobody_learns_whose_name_is_known() {
+    let (home, up, vpn) = system();
+    home.user_without_token("alice");
+    home.console(
+        "config user setting\nset auth-lockout-threshold 3\nset auth-lockout-duration 60\nend",
+    )
+    .ok();
+    for (user, reason) in [
+        ("alice", "method-needs-legacy-secret"),
+        ("stranger", "user-unknown"),
+    ] {
+        for _ in 0..3 {
+            assert_eq!(vpn.radclient("auth", &chap(user, PASSWORD)), Answer::Reject);
+            home.login_says(user, &format!("refused: {reason}"));
+        }
+        assert_eq!(vpn.radclient("auth", &chap(user, PASSWORD)), Answer::Reject);
+        home.login_says(user, "refused: source-throttled");
+    }
+    up.stop();
+}
+
+#[test]
 fn the_password_lies_sealed_on_the_disk_and_shows_nowhere() {
     const CANARY: &str = "canary-Quoth-77";
     let (home, up, _) = system();

@@ -255,12 +255,8 @@ impl Logins {
         }
         let check = match legacy::begin(&mut facts) {
             Ok(check) => check,
-            Err(refusal) => {
-                if refusal.reason == Reason::MethodNeedsLegacySecret {
-                    self.settle(&name, &origin, PasswordOutcome::Undecided);
-                }
-                return refusal_of(name, origin, response.named(refusal), now);
-            }
+            // It counts whoever it names: what does not would be known by that.
+            Err(refusal) => return refusal_of(name, origin, response.named(refusal), now),
         };
         match response.check(&check) {
             Some(first) => self.first_right(&facts, first, None, origin, now),
