@@ -13,6 +13,7 @@ mod demo;
 mod desk;
 mod ending;
 mod enrol;
+mod login;
 mod manual;
 mod up;
 
@@ -45,6 +46,8 @@ enum Command {
     Enrol(enrol::EnrolArgs),
     /// The authenticator: tokens on this computer, under a PIN
     App(app::Args),
+    /// Log in over RADIUS, as a VPN gateway does for its users
+    Login(login::LoginArgs),
     /// Walk one token from its licence to a login, on a system of its own
     Demo(demo::DemoArgs),
     /// Write the manual of the administrator's command line, in Markdown
@@ -129,6 +132,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Desk(args) => desk::run(&args),
         Command::Enrol(args) => runtime()?.block_on(enrol::run(args)),
         Command::App(args) => runtime()?.block_on(app(args)),
+        Command::Login(args) => login::run(&args),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Manual(args) => manual::run(&args),
         Command::Bench(args) => bench::run(&args),
