@@ -96,6 +96,19 @@ fn what_this_unit_does_not_have_is_named_by_its_lines() {
 }
 
 #[test]
+fn a_value_is_missed_where_its_field_does_something() {
+    let user = |line: &str| format!("config user local\nedit anna\nset {line}\nnext\nend\n");
+    for (line, taken) in [
+        ("authtimeout 99999", true),
+        ("two-factor carrier-pigeon", false),
+    ] {
+        let text = user(line);
+        assert_eq!(findings(&text).len(), 1, "{line}");
+        assert_eq!(entries(&text).len(), usize::from(taken), "{line}");
+    }
+}
+
+#[test]
 fn what_it_has_is_taken_with_its_line() {
     let entries = entries(FORTIGATE);
     for entry in [

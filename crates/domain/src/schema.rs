@@ -91,6 +91,8 @@ pub struct Field {
     pub access: Access,
     /// Whether it does anything.
     pub effect: Effect,
+    /// Whether it has a say in who is let in.
+    pub bearing: Bearing,
     /// What it typically holds; empty where its kind tells enough, see [`Field::example`].
     pub sample: &'static str,
 }
@@ -113,6 +115,16 @@ pub enum Effect {
     InForce,
     /// It is kept and shown, so that configurations and scripts carry over, and does nothing: why.
     None(&'static str),
+}
+
+/// Whether a field has a say in who is let in. An entry in which such a field is not as it was meant may
+/// let in others than its administrator meant, so it is kept whole or not at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bearing {
+    /// It says who gets in, how far, or who vouches for it.
+    Admission,
+    /// It says none of that.
+    Other,
 }
 
 impl Table {
@@ -183,9 +195,34 @@ mod tests {
                 assert!(!field.help.is_empty(), "{name}");
                 assert!(field.default_is_valid(), "{name}");
                 assert!(field.example_is_valid(), "{name}");
+                let is_idle = matches!(field.effect, Effect::None(_));
+                assert!(!(is_idle && field.bounds_admission()), "{name}");
                 for path in field.kind.references() {
                     assert!(Table::at(path).is_some(), "{name} refers to {path}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_bounds_admission_is_declared() {
+        let bounding = |table: &'static Table| {
+            let bounding = table.fields.iter().filter(|field| field.bounds_admission());
+            bounding.map(|field| field.name).collect::<Vec<_>>()
+        };
+        // An administrator comes from where, may do what, and proves to be who by what.
+        let administrator = bounding(&ADMIN);
+        let trusted_hosts = administrator
+            .iter()
+            .filter(|name| name.contains("trusthost"));
+        assert_eq!(trusted_hosts.count(), 20);
+        for name in ["accprofile", "vdom", "two-factor", "fortitoken"] {
+            assert!(administrator.contains(&name), "{name}");
+        }
+        for table in [&ACCPROFILE, &PASSWORD_POLICY] {
+            for field in table.fields.iter().filter(|it| it.name != "comments") {
+                let is_in_force = field.effect == Effect::InForce;
+                assert_eq!(field.bounds_admission(), is_in_force, "{}", field.name);
             }
         }
     }

@@ -1,9 +1,7 @@
 //! Entries that say who gets in are saved whole or not at all. Of a pasted administrator whose `trusthost1` is
 //! refused, the rest would let in more than the configuration says.
 
-use domain::schema::{
-    ACCPROFILE, ADMIN, Field, LDAP, LOCAL, PASSWORD_POLICY, RADIUS_CLIENT, Table,
-};
+use domain::schema::Field;
 
 use super::{Complaint, Leave, Session, Step, refuse};
 use crate::text::is_known_to_restrict;
@@ -35,7 +33,7 @@ impl Session {
     /// A field of the open entry is not as it was meant to be.
     pub(super) fn spoil(&mut self, field: &Field) {
         let entry = self.place.entry();
-        if entry.is_some_and(|entry| bounds(entry.table, field.name)) {
+        if entry.is_some() && field.bounds_admission() {
             self.remember(field.name);
         }
     }
@@ -51,43 +49,6 @@ impl Session {
         self.leave(leave);
         refuse(&Complaint::spoilt(field))
     }
-}
-
-/// Whether a field says who gets in, how far, or who vouches for it.
-fn bounds(table: &Table, field: &str) -> bool {
-    let bounding: &[&str] = if table == &ADMIN {
-        &[
-            "accprofile",
-            "force-password-change",
-            "fortitoken",
-            "two-factor",
-            "vdom",
-        ]
-    } else if table == &LOCAL {
-        &[
-            "fortitoken",
-            "ldap-server",
-            "passwd-policy",
-            "radius-server",
-            "status",
-            "two-factor",
-            "type",
-        ]
-    } else if table == &LDAP {
-        &["secure", "server-identity-check"]
-    } else if table == &RADIUS_CLIENT {
-        &[
-            "auth-methods",
-            "code-position",
-            "require-message-authenticator",
-        ]
-    } else {
-        &[]
-    };
-    let is_whole = table == &ACCPROFILE || table == &PASSWORD_POLICY;
-    bounding.contains(&field)
-        || (is_whole && field != "comments")
-        || (table == &ADMIN && field.contains("trusthost"))
 }
 
 fn is_meant(field: &Field, name: &str) -> bool {

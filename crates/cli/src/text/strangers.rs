@@ -39,7 +39,6 @@ const STRANGERS: &[Strangers] = &[
             "sms-*",
             "ssh-certificate",
             "two-factor-authentication",
-            "two-factor-notification",
         ],
         restricting: &[
             ("accprofile-override", "disable"),
@@ -62,7 +61,6 @@ const STRANGERS: &[Strangers] = &[
             "sms-*",
             "tacacs+-server",
             "two-factor-authentication",
-            "two-factor-notification",
             "username-case-insensitivity",
             "username-case-sensitivity",
         ],
@@ -130,7 +128,6 @@ const STRANGERS: &[Strangers] = &[
             "email",
             "expire",
             "expire-type",
-            "id",
             "logic-type",
             "max-accounts",
             "mobile-phone",
@@ -253,6 +250,25 @@ pub(super) fn shown(name: &str, field: Option<&Field>, words: &[String]) -> Stri
             let short: String = text.chars().take(SHOWN_MAX).collect();
             let rest = if short.len() < text.len() { "..." } else { "" };
             format!(" {short}{rest}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_table_has_is_no_stranger_to_it() {
+        for known in STRANGERS {
+            for field in known.table.fields {
+                let is_stranger = known.harmless.contains(&field.name)
+                    || known
+                        .restricting
+                        .iter()
+                        .any(|(name, _)| *name == field.name);
+                assert!(!is_stranger, "{} {}", known.table.path, field.name);
+            }
         }
     }
 }

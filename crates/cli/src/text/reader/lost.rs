@@ -1,6 +1,6 @@
 //! What cannot be taken over, and what goes with it.
 
-use domain::schema::{Access, Field};
+use domain::schema::{Access, Effect, Field};
 
 use super::super::Finding;
 use super::super::frame::{Frame, Skipping};
@@ -59,10 +59,14 @@ impl Reader {
     pub(super) fn spoil(&mut self, field: &'static Field, words: &[String], why: &str) {
         let shown = shown(field.name, Some(field), words);
         let line = format!("set {}{shown}: {why}", field.name);
-        if field.access == Access::System {
-            self.find(line);
-        } else {
-            self.leave_out(&line);
+        match (field.access, field.effect) {
+            (Access::System, _) => self.find(line),
+            // Without it the entry does all that it would do with it.
+            (_, Effect::None(_)) => {
+                self.lacks_something();
+                self.find(line);
+            }
+            (_, Effect::InForce) => self.leave_out(&line),
         }
     }
 

@@ -50,8 +50,9 @@ pub static ACCPROFILE: Table = Table {
             RIGHT,
             "none",
             "Administrator access to Users and Devices.",
-        ),
-        field("sysgrp", RIGHT, "none", "System Configuration."),
+        )
+        .bounding(),
+        field("sysgrp", RIGHT, "none", "System Configuration.").bounding(),
         without_effect(
             NO_SUCH_PART,
             field("netgrp", RIGHT, "none", "Network Configuration."),
@@ -61,7 +62,8 @@ pub static ACCPROFILE: Table = Table {
             RIGHT,
             "none",
             "Administrator access to Logging and Reporting including viewing log messages.",
-        ),
+        )
+        .bounding(),
         without_effect(
             NO_SUCH_PART,
             field(
@@ -112,49 +114,57 @@ pub static ACCPROFILE: Table = Table {
             SWITCH,
             "enable",
             "Enable/disable permission to run diagnose commands.",
-        ),
+        )
+        .bounding(),
         field(
             "cli-get",
             SWITCH,
             "enable",
             "Enable/disable permission to run get commands.",
-        ),
+        )
+        .bounding(),
         field(
             "cli-show",
             SWITCH,
             "enable",
             "Enable/disable permission to run show commands.",
-        ),
+        )
+        .bounding(),
         field(
             "cli-exec",
             SWITCH,
             "enable",
             "Enable/disable permission to run execute commands.",
-        ),
+        )
+        .bounding(),
         field(
             "cli-config",
             SWITCH,
             "enable",
             "Enable/disable permission to run config commands.",
-        ),
+        )
+        .bounding(),
         field(
             "system-diagnostics",
             SWITCH,
             "enable",
             "Enable/disable permission to run system diagnostic commands.",
-        ),
+        )
+        .bounding(),
         field(
             "admintimeout-override",
             SWITCH,
             "disable",
             "Enable/disable overriding the global administrator idle timeout.",
-        ),
+        )
+        .bounding(),
         field(
             "admintimeout",
             Kind::Integer(1, 480),
             "10",
             "Administrator timeout for this access profile (1 - 480 min).",
-        ),
+        )
+        .bounding(),
     ],
     children: &[],
 };

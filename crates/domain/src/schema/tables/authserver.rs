@@ -96,7 +96,7 @@ pub static LDAP: Table = Table {
             SWITCH,
             "enable",
             "Enable/disable LDAP server identity check (verify server domain name/IP address against the server certificate).",
-        ),
+        ).bounding(),
         SOURCE_IP,
         field(
             "cnid",
@@ -141,7 +141,7 @@ pub static LDAP: Table = Table {
             ]),
             "disable",
             "Security of the connection.",
-        ),
+        ).bounding(),
         field(
             "ssl-min-proto-version",
             Kind::Choice(TLS_VERSIONS),

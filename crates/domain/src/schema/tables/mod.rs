@@ -1,6 +1,6 @@
 //! The tables themselves. Names, sizes and defaults are those of the described system.
 
-use super::{Access, Choice, Effect, Field, Kind, Table};
+use super::{Access, Bearing, Choice, Effect, Field, Kind, Table};
 
 mod accprofile;
 mod authserver;
@@ -77,6 +77,7 @@ const fn field(name: &'static str, kind: Kind, default: &'static str, help: &'st
         default,
         access: Access::Administrator,
         effect: Effect::InForce,
+        bearing: Bearing::Other,
         sample: "",
     }
 }
@@ -94,6 +95,7 @@ const fn system(
         default,
         access: Access::System,
         effect: Effect::InForce,
+        bearing: Bearing::Other,
         sample: "",
     }
 }
@@ -103,6 +105,21 @@ const fn without_effect(why: &'static str, field: Field) -> Field {
     Field {
         effect: Effect::None(why),
         ..field
+    }
+}
+
+impl Field {
+    /// The field as one that says who gets in, how far, or who vouches for it.
+    const fn bounding(self) -> Self {
+        Self {
+            bearing: Bearing::Admission,
+            ..self
+        }
+    }
+
+    /// Whether an entry in which it is not as it was meant may let in others than was meant.
+    pub fn bounds_admission(&self) -> bool {
+        self.bearing == Bearing::Admission
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{SWITCH, choice, field, sms, without_effect};
 use crate::access::Area;
-use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
+use crate::schema::{Field, Key, KeyForm, Kind, Scope, Shape, Table};
 
 const NO_WEB: &str = "web pages come with a later version; until then nothing listens there";
 const NO_REMOTE_ADMINISTRATORS: &str = "administrators are known to this unit alone";
@@ -263,6 +263,14 @@ const TRUSTED_HOST6: &str = "Any IPv6 address from which the administrator can c
 const PUBLIC_KEY: &str =
     "Public key of an SSH client: the line of its .pub file, such as \"ssh-ed25519 AAAA...\".";
 
+const fn trusted_host(name: &'static str) -> Field {
+    field(name, Kind::Netmask, ANYWHERE, TRUSTED_HOST).bounding()
+}
+
+const fn trusted_host6(name: &'static str) -> Field {
+    field(name, Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6).bounding()
+}
+
 /// A key of NIST P-521 with a comment has some 300 characters.
 const PUBLIC_KEY_MAX: u16 = 1_024;
 
@@ -279,38 +287,38 @@ pub static ADMIN: Table = Table {
         form: KeyForm::Name(64),
     }),
     fields: &[
-        field("trusthost1", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
-        field("trusthost2", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
-        field("trusthost3", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
-        field("trusthost4", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
-        field("trusthost5", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
-        field("trusthost6", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
-        field("trusthost7", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
-        field("trusthost8", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
-        field("trusthost9", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
-        field("trusthost10", Kind::Netmask, ANYWHERE, TRUSTED_HOST),
+        trusted_host("trusthost1"),
+        trusted_host("trusthost2"),
+        trusted_host("trusthost3"),
+        trusted_host("trusthost4"),
+        trusted_host("trusthost5"),
+        trusted_host("trusthost6"),
+        trusted_host("trusthost7"),
+        trusted_host("trusthost8"),
+        trusted_host("trusthost9"),
+        trusted_host("trusthost10"),
         field(
             "accprofile",
             Kind::Reference(&["system accprofile"]),
             "",
             "Access profile for this administrator. Access profiles control administrator access to features.",
-        ),
-        field("ip6-trusthost1", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
-        field("ip6-trusthost2", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
-        field("ip6-trusthost3", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
-        field("ip6-trusthost4", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
-        field("ip6-trusthost5", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
-        field("ip6-trusthost6", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
-        field("ip6-trusthost7", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
-        field("ip6-trusthost8", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
-        field("ip6-trusthost9", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
-        field("ip6-trusthost10", Kind::Prefix6, ANYWHERE6, TRUSTED_HOST6),
+        ).bounding(),
+        trusted_host6("ip6-trusthost1"),
+        trusted_host6("ip6-trusthost2"),
+        trusted_host6("ip6-trusthost3"),
+        trusted_host6("ip6-trusthost4"),
+        trusted_host6("ip6-trusthost5"),
+        trusted_host6("ip6-trusthost6"),
+        trusted_host6("ip6-trusthost7"),
+        trusted_host6("ip6-trusthost8"),
+        trusted_host6("ip6-trusthost9"),
+        trusted_host6("ip6-trusthost10"),
         field(
             "vdom",
             Kind::List(&Kind::Reference(&["vdom"])),
             "",
             "Virtual domain(s) that the administrator can access; none for all.",
-        ),
+        ).bounding(),
         field("comments", Kind::Text(255), "", "Comment."),
         field(
             "ssh-public-key1",
@@ -349,14 +357,14 @@ pub static ADMIN: Table = Table {
             ]),
             "disable",
             "Enable/disable two-factor authentication.",
-        ),
+        ).bounding(),
         sms::NOTIFICATION,
         field(
             "fortitoken",
             Kind::Reference(&["user fortitoken"]),
             "",
             "This administrator's FortiToken serial number.",
-        ),
+        ).bounding(),
         field(
             "email-to",
             Kind::Text(63),
@@ -373,7 +381,7 @@ pub static ADMIN: Table = Table {
             SWITCH,
             "disable",
             "Enable/disable force password change on next login.",
-        ),
+        ).bounding(),
     ],
     children: &[],
 };

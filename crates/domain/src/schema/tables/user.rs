@@ -70,7 +70,8 @@ pub static LOCAL: Table = Table {
             SWITCH,
             "enable",
             "Enable/disable allowing the local user to authenticate.",
-        ),
+        )
+        .bounding(),
         field(
             "type",
             Kind::Choice(&[
@@ -80,7 +81,8 @@ pub static LOCAL: Table = Table {
             ]),
             "password",
             "Authentication method.",
-        ),
+        )
+        .bounding(),
         field(
             "two-factor",
             Kind::Choice(&[
@@ -91,7 +93,8 @@ pub static LOCAL: Table = Table {
             ]),
             "disable",
             "Enable/disable two-factor authentication.",
-        ),
+        )
+        .bounding(),
         sms::NOTIFICATION,
         field(
             "fortitoken",
@@ -99,6 +102,7 @@ pub static LOCAL: Table = Table {
             "",
             "Two-factor recipient's FortiToken serial number.",
         )
+        .bounding()
         .such_as("FTKMOB83712DC7FE"),
         field(
             "email-to",
@@ -121,13 +125,15 @@ pub static LOCAL: Table = Table {
             Kind::Reference(&["user ldap"]),
             "",
             "Name of LDAP server with which the user must authenticate.",
-        ),
+        )
+        .bounding(),
         field(
             "radius-server",
             Kind::Reference(&["user radius"]),
             "",
             "Name of RADIUS server with which the user must authenticate.",
-        ),
+        )
+        .bounding(),
         field("passwd", Kind::Secret(128), "", "User's password."),
         field(
             "radius-legacy",
@@ -140,7 +146,8 @@ pub static LOCAL: Table = Table {
             Kind::Reference(&["user password-policy"]),
             "",
             "Password policy to apply to this user, as defined in config user password-policy.",
-        ),
+        )
+        .bounding(),
         field(
             "passwd-time",
             Kind::DateTime,
@@ -382,7 +389,7 @@ pub static RADIUS_CLIENT: Table = Table {
             ]),
             "auto",
             "Whether requests must carry a Message-Authenticator (CVE-2024-3596).",
-        ),
+        ).bounding(),
         field(
             "code-position",
             Kind::Choice(&[
@@ -405,7 +412,7 @@ pub static RADIUS_CLIENT: Table = Table {
             ]),
             "challenge",
             "How password and code are combined.",
-        ),
+        ).bounding(),
         field(
             "code-separator",
             Kind::Text(1),
@@ -425,7 +432,7 @@ pub static RADIUS_CLIENT: Table = Table {
             ])),
             "pap chap mschapv2",
             "Methods that the client may use.",
-        ),
+        ).bounding(),
         field(
             "group-attributes",
             Kind::List(&Kind::Choice(&[
