@@ -1,5 +1,6 @@
 //! Customer service: who is registered, what was issued, what became of it.
 
+mod agent;
 mod enrol;
 mod hardware;
 mod life;
@@ -15,17 +16,20 @@ use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use store::registry::{DeskEvent, DeskRefusal, IssuedLicence, NewLicence, RegistryStore};
 use store::{Failure, Undecided};
 
+pub use self::agent::Certified;
 pub use self::hardware::HardwareSheet;
 pub use self::look::{AccountSheet, LookSheet, NothingFound};
 pub use self::sheet::{LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status};
 pub use self::ticket::{TICKETS_HEAD, TicketLine};
 use crate::clock::Clock;
+use crate::pki::{Pki, PkiError, RequestError};
 
 /// The desk's operations. Each is recorded with its actor in the transaction that does it.
 #[derive(Clone, Debug)]
 pub struct Desk {
     store: Arc<RegistryStore>,
     clock: Clock,
+    pki: Arc<Pki>,
 }
 
 /// Why the desk did nothing.
@@ -37,9 +41,27 @@ pub enum DeskError {
     /// What was looked up is not known.
     #[error(transparent)]
     NothingFound(#[from] NothingFound),
+    /// What asks for a certificate is no request for one.
+    #[error("{0}")]
+    Request(Box<str>),
+    /// A certificate cannot be made.
+    #[error("{0}")]
+    Certificate(Box<str>),
     /// The store does not know; try again.
     #[error(transparent)]
     Undecided(#[from] Undecided),
+}
+
+impl From<RequestError> for DeskError {
+    fn from(why: RequestError) -> Self {
+        Self::Request(why.to_string().into())
+    }
+}
+
+impl From<PkiError> for DeskError {
+    fn from(why: PkiError) -> Self {
+        Self::Certificate(why.to_string().into())
+    }
 }
 
 impl From<Failure<DeskRefusal>> for DeskError {
@@ -52,8 +74,8 @@ impl From<Failure<DeskRefusal>> for DeskError {
 }
 
 impl Desk {
-    pub(crate) fn new(store: Arc<RegistryStore>, clock: Clock) -> Self {
-        Self { store, clock }
+    pub(crate) fn new(store: Arc<RegistryStore>, clock: Clock, pki: Arc<Pki>) -> Self {
+        Self { store, clock, pki }
     }
 
     /// Registers a customer.

@@ -1,7 +1,6 @@
 //! Gateways that get certificates: the first with a code that the desk made, the next with the one
 //! before.
 
-use std::time::{Duration, UNIX_EPOCH};
 
 use domain::licensing::EnrolRefusal;
 use domain::time::Timestamp;
@@ -68,17 +67,15 @@ impl Service {
             }
             (None, None) => return Err(EnrolRefusal::CodeUnknown.into()),
         };
-        let from = UNIX_EPOCH + Duration::from_secs(now.unix());
-        let certified = self.pki.certify(product, &key, from);
-        let (certificate, end) = certified.map_err(|error| {
+        let certified = self.pki.certify(product, &key, now);
+        let issued = certified.map_err(|error| {
             tracing::error!(%error, %product, "no certificate");
             Problem::Unavailable
         })?;
-        let expires = end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let enrolment = Enrolment {
             serial_number: product.to_string(),
-            certificate,
-            expires,
+            certificate: issued.pem,
+            expires: issued.end.unix(),
         };
         tracing::info!(%product, "certified a gateway's key");
         serde_json::to_string(&enrolment).map_err(|error| malformed(&error))

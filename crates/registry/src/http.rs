@@ -12,15 +12,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::licensing::EnrolRefusal;
 use domain::time::Timestamp;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ident::ProductSerial;
 use rustls::pki_types::CertificateDer;
 use softtoken::{MOBILE_PATH, PROCESS_PATH, ServerError};
 use store::Undecided;
 use store::registry::MessageId;
-use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use crate::body::{self, BodyError, Limit};
 use crate::enrol::{self, ENROLMENT_PATH};
 use crate::pki;
 use crate::registry::Service;
@@ -31,7 +30,7 @@ pub const MESSAGE_ID_HEADER: &str = "symbolon-message-id";
 /// A request of 1 MiB over a slow line; who takes longer holds a connection for nothing.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// When to try again after the store could not decide.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +46,16 @@ pub(crate) struct Peer {
 pub(crate) struct Certified {
     pub(crate) product: ProductSerial,
     pub(crate) issued: Timestamp,
+}
+
+impl Peer {
+    /// From its address and its verified certificate.
+    pub(crate) fn new(source: IpAddr, certificate: Option<&CertificateDer<'_>>) -> Self {
+        Self {
+            source,
+            gateway: certificate.and_then(Certified::of),
+        }
+    }
 }
 
 impl Certified {
@@ -117,12 +126,8 @@ pub(crate) enum Problem {
     Path,
     #[error("only POST is answered here")]
     Method,
-    #[error("the body is longer than {0} bytes")]
-    TooLong(usize),
-    #[error("the body did not arrive in time")]
-    TooSlow,
-    #[error("the body broke off")]
-    BrokenOff,
+    #[error("{0}")]
+    Body(#[from] BodyError),
     #[error("{0}")]
     Message(#[from] softtoken::MessageError),
     #[error(
@@ -156,11 +161,8 @@ impl Problem {
         match self {
             Self::Path => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BrokenOff | Self::Message(_) | Self::MessageId | Self::NoEnrolment(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Body(why) => why.status(),
+            Self::Message(_) | Self::MessageId | Self::NoEnrolment(_) => StatusCode::BAD_REQUEST,
             Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
             Self::MessageIdReused => StatusCode::CONFLICT,
             Self::NoCertificate | Self::OtherProduct { .. } | Self::Enrolment(_) => {
@@ -210,7 +212,7 @@ impl IntoResponse for Problem {
     }
 }
 
-const JSON: [(header::HeaderName, HeaderValue); 1] = [(
+pub(crate) const JSON: [(header::HeaderName, HeaderValue); 1] = [(
     header::CONTENT_TYPE,
     HeaderValue::from_static("application/json"),
 )];
@@ -237,37 +239,23 @@ fn message_id(headers: &HeaderMap) -> Result<Option<MessageId>, Problem> {
 
 /// A problem that shows before the body does.
 async fn unread(request: Request, problem: Problem) -> Problem {
-    drain(request.into_body()).await;
+    body::drain(request.into_body()).await;
     problem
 }
 
-/// Reads a body to its end and throws it away, as far as one may be long: a client that is answered
-/// while it still sends may take the end of its stream for a failure and never look at the answer.
-async fn drain(body: Body) {
-    let mut body = Limited::new(body, softtoken::process::Request::MAX_BYTES);
-    let rest = async { while let Some(Ok(_)) = body.frame().await {} };
-    // Whether it came to its end or not, the answer leaves.
-    let _ = timeout(BODY_DEADLINE, rest).await;
-}
-
 /// Bodies are JSON whatever their Content-Type says: clients send several.
-async fn read(request: Request, limit: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let mut body = request.into_body();
-    let collected = timeout(BODY_DEADLINE, Limited::new(&mut body, limit).collect())
-        .await
-        .map_err(|_| Problem::TooSlow)?;
-    match collected {
-        Ok(collected) => Ok(Zeroizing::new(collected.to_bytes().to_vec())),
-        Err(error) if error.is::<LengthLimitError>() => {
-            drain(body).await;
-            Err(Problem::TooLong(limit))
-        }
-        Err(_) => Err(Problem::BrokenOff),
-    }
+async fn read(request: Request, bytes: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let limit = Limit {
+        bytes,
+        time: BODY_DEADLINE,
+    };
+    Ok(body::read(request.into_body(), limit).await?)
 }
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt;
+
     use super::*;
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 //! A thin driver: requests are `softtoken`'s, decisions `domain::licensing`'s, memory `store`'s.
 //!
 //! - [`Registry`]: open, then run.
-//! - [`Desk`]: customer service.
+//! - [`Desk`]: customer service; [`DeskApi`]: the same for agents over the network.
 //! - [`pki`]: the installation's certificates.
 #![allow(
     clippy::disallowed_methods,
@@ -12,13 +12,17 @@
 )]
 
 mod answer;
+mod body;
 mod clock;
 mod desk;
+mod desk_api;
 mod enrol;
 mod hardware;
+mod hosts;
 mod http;
 mod mobile;
 mod nonces;
+mod pace;
 pub mod pki;
 mod process;
 mod registry;
@@ -27,9 +31,10 @@ mod tries;
 
 pub use clock::Clock;
 pub use desk::{
-    AccountSheet, Desk, DeskError, HardwareSheet, LicenceSheet, LookSheet, NothingFound,
+    AccountSheet, Certified, Desk, DeskError, HardwareSheet, LicenceSheet, LookSheet, NothingFound,
     ProductSheet, TICKETS_HEAD, TicketLine, TokenSheet, licence_state, token_status,
 };
+pub use desk_api::{Content, DESK_PATH, Declined, DeskApi, DeskCommands, Done, WITH_TEXT};
 pub use enrol::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
 pub use http::MESSAGE_ID_HEADER;
 pub use registry::{Config, OpenError, Registry};

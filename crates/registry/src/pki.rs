@@ -1,12 +1,13 @@
 //! The installation's own certificates: an authority that is made once, the server's certificate
-//! that is made at every start, and one certificate for each gateway.
+//! that is made at every start, and one certificate for each gateway and each agent of the desk.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
-use domain::licensing::KeyHash;
+use domain::licensing::{AgentName, CertificateHash, KeyHash};
+use domain::time::{Span, Timestamp};
 use ident::ProductSerial;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue,
@@ -28,7 +29,8 @@ use zeroize::Zeroizing;
 const AUTHORITY_LIFE: Duration = days(30 * 365);
 /// Nothing renews a gateway's certificate by itself; it is issued again by hand within this time.
 const GATEWAY_LIFE: Duration = days(10 * 365);
-/// A gateway that enrolled renews its certificate by itself; one that was lost counts for no longer.
+/// A gateway that enrolled renews its certificate by itself, an agent asks for another; one that was lost
+/// counts for no longer.
 const ENROLLED_LIFE: Duration = days(365);
 /// The most that phones accept of a server. It is made anew at every start.
 const SERVER_LIFE: Duration = days(825);
@@ -37,6 +39,9 @@ const BACKDATED: Duration = days(1);
 /// Files of a P-256 key and of a certificate have less than 2 KiB.
 const MAX_PEM_LEN: u64 = 16 << 10;
 const AUTHORITY_NAME: &str = "Symbolon registry authority";
+/// What the subject of an agent's certificate begins with, so that none is a gateway's: theirs begin with
+/// the serial.
+const AGENT_UNIT: &str = "Symbolon desk agent";
 
 /// `Name { RDN { commonName: UTF8String of 16 } }` without the outer SEQUENCE (X.501): what the subject
 /// of every gateway's certificate begins with, so that nothing of it has to be interpreted.
@@ -58,6 +63,14 @@ pub struct GatewayIdentity {
     pub certificate_pem: String,
     /// Its private key (PKCS #8).
     pub key_pem: Zeroizing<String>,
+}
+
+/// A certificate for a key that stays with its holder.
+pub(crate) struct Issued {
+    /// The certificate and its authority's.
+    pub(crate) pem: String,
+    pub(crate) hash: CertificateHash,
+    pub(crate) end: Timestamp,
 }
 
 /// What the registry shows to those who connect.
@@ -152,20 +165,51 @@ impl Pki {
         })
     }
 
-    /// Certifies a gateway's own key from `now` on; until when.
+    /// Certifies a gateway's own key from `now` on.
     pub(crate) fn certify(
         &self,
         serial: ProductSerial,
         key: &RequestedKey,
-        now: SystemTime,
-    ) -> Result<(String, SystemTime), PkiError> {
-        let mut params = leaf_params(serial.as_str(), ENROLLED_LIFE);
-        let end = now + ENROLLED_LIFE;
-        params.not_before = (now - BACKDATED).into();
-        params.not_after = end.into();
+        now: Timestamp,
+    ) -> Result<Issued, PkiError> {
+        self.certify_client(leaf_params(serial.as_str(), ENROLLED_LIFE), key, now)
+    }
+
+    /// Certifies an agent's own key from `now` on.
+    pub(crate) fn certify_agent(
+        &self,
+        name: &AgentName,
+        key: &RequestedKey,
+        now: Timestamp,
+    ) -> Result<Issued, PkiError> {
+        let mut params = leaf_params(name.as_str(), ENROLLED_LIFE);
+        let mut subject = DistinguishedName::new();
+        for (kind, value) in [
+            (DnType::OrganizationalUnitName, AGENT_UNIT),
+            (DnType::CommonName, name.as_str()),
+        ] {
+            subject.push(kind, DnValue::Utf8String(value.to_owned()));
+        }
+        params.distinguished_name = subject;
+        self.certify_client(params, key, now)
+    }
+
+    fn certify_client(
+        &self,
+        mut params: CertificateParams,
+        key: &RequestedKey,
+        now: Timestamp,
+    ) -> Result<Issued, PkiError> {
+        let end = now.after(Span::from_secs(ENROLLED_LIFE.as_secs().cast_signed()));
+        params.not_before = (system_time(now) - BACKDATED).into();
+        params.not_after = system_time(end).into();
         params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ClientAuth);
-        let certificate = params.signed_by(key, &self.issuer)?.pem();
-        Ok((certificate + &self.authority_pem, end))
+        let certificate = params.signed_by(key, &self.issuer)?;
+        Ok(Issued {
+            hash: hash_of(certificate.der()),
+            pem: certificate.pem() + &self.authority_pem,
+            end,
+        })
     }
 
     pub(crate) fn authority(&self) -> CertificateDer<'static> {
@@ -294,9 +338,7 @@ impl RequestedKey {
     }
 
     pub(crate) fn hash(&self) -> KeyHash {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest::digest(&digest::SHA256, &self.spki).as_ref());
-        KeyHash(hash)
+        KeyHash(sha256(&self.spki))
     }
 }
 
@@ -308,6 +350,17 @@ impl PublicKeyData for RequestedKey {
     fn algorithm(&self) -> &'static SignatureAlgorithm {
         &PKCS_ECDSA_P256_SHA256
     }
+}
+
+/// By which a certificate is known to the store.
+pub(crate) fn hash_of(certificate: &CertificateDer<'_>) -> CertificateHash {
+    CertificateHash(sha256(certificate))
+}
+
+fn sha256(octets: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, octets).as_ref());
+    hash
 }
 
 /// The serial in a gateway's verified certificate; `None` for a certificate of another kind.
@@ -350,6 +403,11 @@ fn host(name: &ServerName) -> &str {
         Some((address, _)) => address,
         None => text.split_once(':').map_or(text, |(host, _)| host),
     }
+}
+
+/// A moment as certificates have it, in whole seconds.
+fn system_time(at: Timestamp) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(at.unix())
 }
 
 const fn days(days: u64) -> Duration {
@@ -408,6 +466,19 @@ mod tests {
             .unwrap();
         assert_eq!(product_of(&server.chain[0]), None);
         assert_eq!(product_of(&pki.authority()), None);
+        // An agent may be called as a gateway is.
+        let key = KeyPair::generate().unwrap();
+        let request = CertificateParams::default()
+            .serialize_request(&key)
+            .unwrap();
+        let key = RequestedKey::of_request(&request.pem().unwrap()).unwrap();
+        let name = "4711081547110815".parse().unwrap();
+        let issued = pki
+            .certify_agent(&name, &key, Timestamp::default())
+            .unwrap();
+        let agent = CertificateDer::from_pem_slice(issued.pem.as_bytes()).unwrap();
+        assert_eq!(product_of(&agent), None);
+        assert_eq!(hash_of(&agent), issued.hash);
     }
 
     #[test]

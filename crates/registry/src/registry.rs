@@ -17,12 +17,19 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
 use crate::desk::Desk;
-use crate::http::router;
+use crate::desk_api::{self, DeskApi, DeskCommands};
+use crate::http::{Peer, router};
 use crate::nonces::{NoRandom, Nonces};
 use crate::pki::{Pki, PkiError};
 use crate::process::known;
-use crate::server;
+use crate::server::{self, Places, Site};
 use crate::tries::Tries;
+
+/// Gateways and phones. Thousands may stand behind one address.
+const PLACES: Places = Places {
+    connections: 1_024,
+    of_one_host: 1_024,
+};
 
 /// How often ended codes lose their secrets.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
@@ -127,15 +134,9 @@ impl Registry {
         })?;
         let pki = Arc::new(Pki::open_or_create(&config.data.join("pki"))?);
         let own_names = own_names(&config);
-        let tls = tls(&pki, &own_names)?;
+        let tls = tls(&pki, &own_names, Clients::Any)?;
         let store = Arc::new(open_store(&config).await?);
-        let (listener, address) =
-            listen(config.listen)
-                .await
-                .map_err(|source| OpenError::Listen {
-                    address: config.listen,
-                    source,
-                })?;
+        let (listener, address) = bind(config.listen).await?;
         let service = Service {
             store,
             clock: config.clock,
@@ -172,7 +173,23 @@ impl Registry {
     /// Customer service; may be kept while the registry runs. The database's lock is held until the
     /// last desk is dropped, too.
     pub fn desk(&self) -> Desk {
-        Desk::new(Arc::clone(&self.service.store), self.service.clock.clone())
+        let Service {
+            store, clock, pki, ..
+        } = &*self.service;
+        Desk::new(Arc::clone(store), clock.clone(), Arc::clone(pki))
+    }
+
+    /// Binds the desk's own listener, where agents with certificates have `commands` carried out. It
+    /// may be kept and run while the registry runs.
+    pub async fn desk_api(
+        &self,
+        address: SocketAddr,
+        commands: impl DeskCommands,
+    ) -> Result<DeskApi, OpenError> {
+        let tls = tls(&self.pki, &self.service.own_names, Clients::Certified)?;
+        let (listener, address) = bind(address).await?;
+        let router = desk_api::router(self.desk(), commands);
+        Ok(DeskApi::new(listener, address, tls, router))
     }
 
     /// Whether writes get through.
@@ -190,7 +207,13 @@ impl Registry {
         } = self;
         let store = Arc::clone(&service.store);
         let sweeper = tokio::spawn(sweep(Arc::clone(&service)));
-        server::serve(listener, tls, router(service), shutdown).await;
+        let site = Site {
+            tls,
+            router: router(service),
+            places: PLACES,
+            peer: Peer::new,
+        };
+        server::serve(listener, site, shutdown).await;
         sweeper.abort();
         let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
         if let Err(error) = closed {
@@ -210,10 +233,11 @@ async fn open_store(config: &Config) -> Result<RegistryStore, OpenError> {
     Ok(RegistryStore::open(&path, &root).await?)
 }
 
-async fn listen(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address).await?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), OpenError> {
+    let cannot = |source| OpenError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(cannot)?;
+    let bound = listener.local_addr().map_err(cannot)?;
+    Ok((listener, bound))
 }
 
 fn own_names(config: &Config) -> Vec<ServerName> {
@@ -222,23 +246,32 @@ fn own_names(config: &Config) -> Vec<ServerName> {
     names
 }
 
-/// Client certificates are optional at this layer: apps have none. Where one is needed is the
-/// router's to say.
-fn tls(pki: &Pki, names: &[ServerName]) -> Result<TlsAcceptor, OpenError> {
+/// Who may connect.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Clients {
+    /// Apps have no certificate. Where one is needed is the router's to say.
+    Any,
+    /// Who has a certificate of this authority.
+    Certified,
+}
+
+fn tls(pki: &Pki, names: &[ServerName], clients: Clients) -> Result<TlsAcceptor, OpenError> {
     let broken = |error: &dyn std::fmt::Display| OpenError::Tls(error.to_string());
     let provider = Arc::new(default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(pki.authority()).map_err(|e| broken(&e))?;
-    let gateways =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .allow_unauthenticated()
-            .build()
-            .map_err(|e| broken(&e))?;
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let verifier = match clients {
+        Clients::Any => verifier.allow_unauthenticated(),
+        Clients::Certified => verifier,
+    };
+    let verifier = verifier.build().map_err(|e| broken(&e))?;
     let identity = pki.issue_server(names)?;
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| broken(&e))?
-        .with_client_cert_verifier(gateways)
+        .with_client_cert_verifier(verifier)
         .with_single_cert(identity.chain, identity.key)
         .map_err(|e| broken(&e))?;
     config.alpn_protocols = vec![server::ALPN_H2.to_vec(), server::ALPN_HTTP1.to_vec()];

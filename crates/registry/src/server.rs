@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -19,13 +20,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
-use crate::http::{Certified, Peer};
+use crate::hosts::{Hosts, Place};
 
 pub(crate) const ALPN_H2: &[u8] = b"h2";
 pub(crate) const ALPN_HTTP1: &[u8] = b"http/1.1";
 
-/// Connections at a time. One takes some 50 KiB; beyond this they wait in the kernel's queue.
-const CONNECTIONS: usize = 1_024;
 /// A handshake is two round trips; a phone far away takes well below a second for each.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// From the last answer, or the handshake, to the end of the next request's head.
@@ -41,14 +40,33 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many may be connected. One takes some 50 KiB.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    /// In all; beyond this they wait in the kernel's queue.
+    pub(crate) connections: usize,
+    /// From one host; beyond this they are closed.
+    pub(crate) of_one_host: usize,
+}
+
+/// What is served to whom.
+#[derive(Clone)]
+pub(crate) struct Site<P> {
+    pub(crate) tls: TlsAcceptor,
+    pub(crate) router: Router,
+    pub(crate) places: Places,
+    /// What handlers learn of a peer, from its address and its verified certificate.
+    pub(crate) peer: fn(IpAddr, Option<&CertificateDer<'_>>) -> P,
+}
+
 /// Serves until `shutdown` is done and every connection has ended or [`DRAIN_DEADLINE`] has passed.
-pub(crate) async fn serve(
+pub(crate) async fn serve<P: Clone + Send + Sync + 'static>(
     listener: TcpListener,
-    tls: TlsAcceptor,
-    router: Router,
+    site: Site<P>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(site.places.connections));
+    let hosts = Arc::new(Hosts::new(site.places.of_one_host));
     let (drain, draining) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
@@ -57,13 +75,18 @@ pub(crate) async fn serve(
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             (stream, source, slot) = accept(&listener, &slots) => {
+                let Some(place) = hosts.enter(source.ip()) else {
+                    tracing::debug!(%source, "too many connections of one host");
+                    continue;
+                };
                 let connection = Connection {
                     source,
-                    router: router.clone(),
+                    site: site.clone(),
                     draining: draining.clone(),
                     _slot: slot,
+                    _place: place,
                 };
-                connections.spawn(connection.serve(stream, tls.clone()));
+                connections.spawn(connection.serve(stream));
             }
         }
     }
@@ -95,18 +118,19 @@ async fn accept(
     }
 }
 
-struct Connection {
+struct Connection<P> {
     source: SocketAddr,
-    router: Router,
+    site: Site<P>,
     draining: watch::Receiver<()>,
     _slot: Option<OwnedSemaphorePermit>,
+    _place: Place,
 }
 
-impl Connection {
-    async fn serve(self, stream: TcpStream, tls: TlsAcceptor) {
+impl<P: Clone + Send + Sync + 'static> Connection<P> {
+    async fn serve(self, stream: TcpStream) {
         // Answers are small and complete: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
-        match timeout(HANDSHAKE_DEADLINE, tls.accept(stream)).await {
+        match timeout(HANDSHAKE_DEADLINE, self.site.tls.accept(stream)).await {
             Ok(Ok(stream)) => self.serve_http(stream).await,
             Ok(Err(error)) => tracing::debug!(source = %self.source, %error, "handshake failed"),
             Err(_) => tracing::debug!(source = %self.source, "handshake took too long"),
@@ -116,13 +140,11 @@ impl Connection {
     async fn serve_http(mut self, stream: TlsStream<TcpStream>) {
         let builder = http(&stream);
         let chain = stream.get_ref().1.peer_certificates();
-        let peer = Peer {
-            source: self.source.ip(),
-            gateway: chain.and_then(|chain| Certified::of(chain.first()?)),
-        };
-        let router = self.router;
+        let certificate = chain.and_then(|chain| chain.first());
+        let peer = (self.site.peer)(self.source.ip(), certificate);
+        let router = self.site.router;
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(peer.clone());
             let router = router.clone();
             async move {
                 let answer: Result<_, Infallible> = router.oneshot(request).await;

@@ -178,7 +178,7 @@ impl Counted {
 }
 
 /// One host has all addresses of its /64 (RFC 4291, section 2.5.4).
-fn network(source: IpAddr) -> IpAddr {
+pub(crate) fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(

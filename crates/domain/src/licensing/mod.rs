@@ -6,9 +6,10 @@
 //! come into stock with their seeds ([`intake`]), which are given once ([`release`]).
 //!
 //! Licences move with their tokens ([`relocate`]), are renewed ([`renew`]), and follow the unit that
-//! takes another's place ([`replace`]).
+//! takes another's place ([`replace`]). Who does that over the network has a [`Role`].
 
 mod account;
+mod agent;
 mod claim;
 mod enrolment;
 mod hardware;
@@ -21,6 +22,7 @@ mod ticket;
 mod token;
 
 pub use account::{AccountName, AccountNameError};
+pub use agent::{Agent, AgentName, AgentNameError, CertificateHash, Role, RoleError, RoleRefusal};
 pub use claim::{
     Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS, Offer, claim,
 };

@@ -13,7 +13,7 @@ use std::fmt;
 use domain::audit::Actor;
 use domain::intake::BadLine;
 use domain::licensing::{
-    AccountName, LifeRefusal, Lock, Product, Remark, TicketNumber, TicketRefusal,
+    AccountName, AgentName, LifeRefusal, Lock, Product, Remark, TicketNumber, TicketRefusal,
 };
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
@@ -76,6 +76,20 @@ pub enum DeskRefusal {
     /// A hardware token whose seed nobody has.
     #[error("{0} is not activated; its seed can be given")]
     HardwareNotActivated(TokenSerial),
+    /// An agent of this name works here.
+    #[error(
+        "agent {0} is there already; `certify-agent` gives it another certificate, `set-agent-role` another role"
+    )]
+    AgentExists(AgentName),
+    /// No agent of this name works here.
+    #[error("no agent {0} works at this desk; `list-agents` lists them, `add-agent` adds one")]
+    AgentUnknown(AgentName),
+    /// As many as there may be.
+    #[error(
+        "{} agents work at this desk, and no more may; revoke one that has left",
+        super::AGENTS_MAX
+    )]
+    AgentsFull,
     /// Lines of a file that cannot be used.
     #[error("{}", super::hardware::told(.0))]
     BadLines(Vec<BadLine>),

@@ -4,6 +4,7 @@
 //! Decisions are `domain::licensing`'s; here its facts are fetched and its decisions written, one
 //! transaction per use case. Codes are kept as keyed hashes, seeds and repeated answers sealed.
 
+mod agent;
 mod claim;
 mod desk;
 mod enrol;
@@ -28,6 +29,7 @@ use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 use otp::seed_file::{Entry, MakerSerial, SeedRecord};
 use zeroize::Zeroizing;
 
+pub use agent::{AGENTS_MAX, AgentRecord, NewCertificate};
 pub use claim::{ClaimRequest, Claimed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
 pub use desk::{
     ACCOUNTS_MAX, AccountLine, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy,

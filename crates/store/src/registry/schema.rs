@@ -27,6 +27,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "gateways that enrol",
         sql: ENROLMENT,
     },
+    Migration {
+        name: "agents of the desk",
+        sql: AGENTS,
+    },
 ];
 
 const FIRST: &str = "
@@ -183,4 +187,17 @@ CREATE TABLE invitation (
 
 -- Certificates that were issued until then count no more.
 ALTER TABLE product ADD COLUMN certificates_revoked INTEGER;
+";
+
+const AGENTS: &str = "
+-- Who works at the desk over the network. `certificate` is the SHA-256 of the one that counts.
+CREATE TABLE agent (
+    name TEXT PRIMARY KEY,
+    role TEXT NOT NULL,
+    added INTEGER NOT NULL,
+    certificate BLOB UNIQUE,
+    expires INTEGER NOT NULL,
+    revoked INTEGER,
+    CHECK ((certificate IS NULL) = (revoked IS NOT NULL))
+) STRICT;
 ";

@@ -1,0 +1,116 @@
+//! Who works at the desk over the network.
+
+use domain::audit::Actor;
+use domain::licensing::{Agent, AgentName, CertificateHash, Change, Remark, Role};
+use domain::time::Timestamp;
+use store::Undecided;
+use store::registry::{AgentRecord, NewCertificate};
+
+use super::{Desk, DeskError};
+use crate::pki::{Issued, RequestedKey};
+use crate::process::known;
+
+/// An agent with its certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Certified {
+    /// Who, and what it may do.
+    pub agent: Agent,
+    /// Its certificate and the authority's, as PEM.
+    pub pem: String,
+    /// The certificate's end.
+    pub expires: Timestamp,
+}
+
+impl Desk {
+    /// Adds an agent, who holds the key in `request`: a PKCS #10 request (RFC 2986) as PEM.
+    pub async fn add_agent(
+        &self,
+        actor: Actor,
+        name: AgentName,
+        role: Role,
+        request: &str,
+    ) -> Result<Certified, DeskError> {
+        let now = self.clock.now();
+        let (certificate, pem) = self.certificate(&name, request, now)?;
+        let agent = Agent { name, role };
+        self.store
+            .add_agent(actor, agent.clone(), certificate, now)
+            .await?;
+        Ok(Certified {
+            agent,
+            pem,
+            expires: certificate.expires,
+        })
+    }
+
+    /// Gives an agent a certificate for the key in `request`; it ends the one before.
+    pub async fn certify_agent(
+        &self,
+        actor: Actor,
+        name: AgentName,
+        request: &str,
+    ) -> Result<Certified, DeskError> {
+        let now = self.clock.now();
+        let (certificate, pem) = self.certificate(&name, request, now)?;
+        let agent = self
+            .store
+            .certify_agent(actor, name, certificate, now)
+            .await?;
+        Ok(Certified {
+            agent,
+            pem,
+            expires: certificate.expires,
+        })
+    }
+
+    /// Gives an agent another role.
+    pub async fn set_agent_role(
+        &self,
+        actor: Actor,
+        agent: Agent,
+        reason: Remark,
+    ) -> Result<Change, DeskError> {
+        Ok(self
+            .store
+            .set_agent_role(actor, agent, reason, self.clock.now())
+            .await?)
+    }
+
+    /// Ends an agent's work here, and its certificate.
+    pub async fn revoke_agent(
+        &self,
+        actor: Actor,
+        name: AgentName,
+        reason: Remark,
+    ) -> Result<Change, DeskError> {
+        Ok(self
+            .store
+            .revoke_agent(actor, name, reason, self.clock.now())
+            .await?)
+    }
+
+    /// The agents by name, those that were revoked last.
+    pub async fn agents(&self) -> Result<Vec<AgentRecord>, DeskError> {
+        Ok(self.store.agents().await?)
+    }
+
+    /// The agent whose certificate this is.
+    pub(crate) async fn agent(
+        &self,
+        certificate: CertificateHash,
+    ) -> Result<Option<Agent>, Undecided> {
+        known(self.store.agent(certificate, self.clock.now()).await)
+    }
+
+    fn certificate(
+        &self,
+        name: &AgentName,
+        request: &str,
+        now: Timestamp,
+    ) -> Result<(NewCertificate, String), DeskError> {
+        let key = RequestedKey::of_request(request)?;
+        let Issued { pem, hash, end } = self.pki.certify_agent(name, &key, now)?;
+        let expires = end;
+        Ok((NewCertificate { hash, expires }, pem))
+    }
+}

@@ -1,0 +1,373 @@
+//! The desk over the network: agents with certificates post commands to a listener of its own.
+//!
+//! Which commands there are and what they do is the caller's: [`DeskCommands`]. Here it is decided who is
+//! heard.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use domain::licensing::{Agent, CertificateHash, RoleRefusal};
+use rustls::pki_types::CertificateDer;
+use serde_json::{Value, json};
+use store::Undecided;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroizing;
+
+use crate::body::{self, BodyError, Limit};
+use crate::desk::{Desk, DeskError};
+use crate::http::{JSON, RETRY_AFTER};
+use crate::pace::Pace;
+use crate::pki;
+use crate::server::{self, Places, Site};
+
+/// Commands are posted to this and their name.
+pub const DESK_PATH: &str = "/desk/";
+
+/// What a client accepts that wants an answer as text for a person, too: an object of `text` and `data`.
+pub const WITH_TEXT: &str = "application/vnd.symbolon.desk+json";
+
+/// An agent has one or two, an office some dozens behind one address.
+const PLACES: Places = Places {
+    connections: 256,
+    of_one_host: 64,
+};
+/// Words and numbers have a few hundred octets, a certificate request in base64 one KiB.
+const WORDS: Limit = Limit {
+    bytes: 16 << 10,
+    time: Duration::from_secs(15),
+};
+/// Files in base64: a file of the greatest length, and the key to it.
+const FILES: Limit = Limit {
+    bytes: 24 << 20,
+    time: Duration::from_mins(2),
+};
+/// Bodies with files that are read at a time, so that they take less than 100 MiB.
+const FILES_AT_A_TIME: usize = 4;
+
+/// What agents may ask.
+pub trait DeskCommands: Send + Sync + 'static {
+    /// Whether there is this command, and what its body has.
+    fn content(&self, command: &str) -> Option<Content>;
+
+    /// Carries out a command with the arguments in `body`, if the agent's role is enough.
+    fn carry_out(
+        &self,
+        agent: Agent,
+        command: &str,
+        body: &[u8],
+    ) -> impl Future<Output = Result<Done, Declined>> + Send;
+}
+
+/// What the body of a command has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// Words and numbers.
+    Words,
+    /// Files, too.
+    Files,
+}
+
+/// What a command answers.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// For a person.
+    pub text: String,
+    /// For a program.
+    pub data: Value,
+}
+
+/// Why a command is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Declined {
+    /// The arguments are none of this command.
+    #[error("{0}")]
+    Arguments(String),
+    /// The agent may not.
+    #[error("{0}")]
+    Role(#[from] RoleRefusal),
+    /// The desk does nothing.
+    #[error("{0}")]
+    Desk(#[from] DeskError),
+}
+
+/// The listener, bound and not answering yet.
+pub struct DeskApi {
+    listener: TcpListener,
+    address: SocketAddr,
+    site: Site<Option<CertificateHash>>,
+}
+
+impl std::fmt::Debug for DeskApi {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeskApi")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DeskApi {
+    pub(crate) fn new(
+        listener: TcpListener,
+        address: SocketAddr,
+        tls: TlsAcceptor,
+        router: Router,
+    ) -> Self {
+        let site = Site {
+            tls,
+            router,
+            places: PLACES,
+            peer: hash_of,
+        };
+        Self {
+            listener,
+            address,
+            site,
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `shutdown` is done, and lets running requests end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        server::serve(self.listener, self.site, shutdown).await;
+    }
+}
+
+fn hash_of(_: IpAddr, certificate: Option<&CertificateDer<'_>>) -> Option<CertificateHash> {
+    certificate.map(pki::hash_of)
+}
+
+pub(crate) fn router(desk: Desk, commands: impl DeskCommands) -> Router {
+    let counter = Counter {
+        desk,
+        commands,
+        pace: Pace::new(),
+        files: Semaphore::new(FILES_AT_A_TIME),
+    };
+    Router::new()
+        .route(&format!("{DESK_PATH}{{command}}"), post(command))
+        .method_not_allowed_fallback(|| async { Problem::Method })
+        .fallback(|| async { Problem::Path })
+        .with_state(Arc::new(counter))
+}
+
+/// Where agents are served.
+struct Counter<C> {
+    desk: Desk,
+    commands: C,
+    pace: Pace,
+    files: Semaphore,
+}
+
+async fn command<C: DeskCommands>(
+    State(counter): State<Arc<Counter<C>>>,
+    Extension(certificate): Extension<Option<CertificateHash>>,
+    Path(command): Path<String>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let form = Form::of(&parts.headers);
+    let answered = counter.answer(certificate, &command, &parts.headers, body);
+    match answered.await {
+        Ok(done) => form.write(done),
+        Err(problem) => {
+            tracing::info!(%command, %problem, "declined at the desk");
+            problem.into_response()
+        }
+    }
+}
+
+impl<C: DeskCommands> Counter<C> {
+    async fn answer(
+        &self,
+        certificate: Option<CertificateHash>,
+        command: &str,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Done, Problem> {
+        let body = match self.admit(certificate, command, headers).await {
+            Ok(content) => self.read(content, body).await?,
+            Err(problem) => {
+                body::drain(body).await;
+                return Err(problem);
+            }
+        };
+        // Once more: it may have been revoked while the body was on its way.
+        let agent = self.agent(certificate).await?;
+        Ok(self.commands.carry_out(agent, command, &body).await?)
+    }
+
+    /// Whether the body of a request is worth reading.
+    async fn admit(
+        &self,
+        certificate: Option<CertificateHash>,
+        command: &str,
+        headers: &HeaderMap,
+    ) -> Result<Content, Problem> {
+        let agent = self.agent(certificate).await?;
+        if !self.pace.take(&agent.name, Instant::now()) {
+            return Err(Problem::TooFast);
+        }
+        if !is_json(headers) {
+            return Err(Problem::NotJson);
+        }
+        let content = self.commands.content(command);
+        content.ok_or_else(|| Problem::Command(command.into()))
+    }
+
+    async fn agent(&self, certificate: Option<CertificateHash>) -> Result<Agent, Problem> {
+        let certificate = certificate.ok_or(Problem::NoAgent)?;
+        self.desk.agent(certificate).await?.ok_or(Problem::NoAgent)
+    }
+
+    async fn read(&self, content: Content, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
+        let _place = match content {
+            Content::Words => return Ok(body::read(body, WORDS).await?),
+            Content::Files => self.files.try_acquire().map_err(|_| Problem::Busy)?,
+        };
+        Ok(body::read(body, FILES).await?)
+    }
+}
+
+/// A page in a browser cannot send it to another site unasked (Fetch standard, CORS-safelisted request
+/// headers), and agents' certificates may be in browsers.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// How an answer is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    Data,
+    WithText,
+}
+
+impl Form {
+    fn of(headers: &HeaderMap) -> Self {
+        match headers.get(header::ACCEPT) {
+            Some(accepted) if accepted == WITH_TEXT => Self::WithText,
+            _ => Self::Data,
+        }
+    }
+
+    fn write(self, done: Done) -> Response {
+        let answer = match self {
+            Self::Data => done.data,
+            Self::WithText => json!({ "text": done.text, "data": done.data }),
+        };
+        (StatusCode::OK, NOT_KEPT, JSON, answer.to_string()).into_response()
+    }
+}
+
+/// Answers may hold codes that are told once.
+const NOT_KEPT: [(header::HeaderName, HeaderValue); 1] =
+    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+
+/// Why an agent gets no answer to a command.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("no such path; commands are posted to {DESK_PATH}COMMAND")]
+    Path,
+    #[error("only POST is answered here")]
+    Method,
+    #[error("no command '{0}'; `symbolon desk --help` lists them")]
+    Command(Box<str>),
+    #[error("arguments are sent as a JSON object, with Content-Type: application/json")]
+    NotJson,
+    #[error(
+        "this certificate is no agent's of the desk, or no longer; have a manager issue one with \
+         `add-agent` or `certify-agent`"
+    )]
+    NoAgent,
+    #[error("too many requests of this agent; wait a second")]
+    TooFast,
+    #[error("other files are being read; try again in a few seconds")]
+    Busy,
+    #[error("{0}")]
+    Body(#[from] BodyError),
+    #[error("{0}")]
+    Declined(#[from] Declined),
+    #[error("the token server cannot answer at the moment; try again in a minute")]
+    Unavailable,
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Path | Self::Command(_) => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NoAgent => StatusCode::FORBIDDEN,
+            Self::TooFast => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Body(why) => why.status(),
+            Self::Declined(why) => why.status(),
+        }
+    }
+}
+
+impl Declined {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Arguments(_) => StatusCode::BAD_REQUEST,
+            Self::Role(_) => StatusCode::FORBIDDEN,
+            Self::Desk(why) => match why {
+                DeskError::Refused(_) => StatusCode::CONFLICT,
+                DeskError::NothingFound(_) => StatusCode::NOT_FOUND,
+                DeskError::Request(_) => StatusCode::BAD_REQUEST,
+                DeskError::Certificate(_) | DeskError::Undecided(_) => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
+            },
+        }
+    }
+}
+
+/// The log learns why, the agent does not.
+impl From<Undecided> for Problem {
+    fn from(why: Undecided) -> Self {
+        tracing::error!(%why, "request of an agent not decided");
+        Self::Unavailable
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, shown) = match self {
+            Self::Declined(why) if why.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                tracing::error!(%why, "command of an agent not decided");
+                (StatusCode::SERVICE_UNAVAILABLE, Self::Unavailable)
+            }
+            problem => (problem.status(), problem),
+        };
+        let error = json!({ "error": { "message": shown.to_string() } });
+        let mut response = (status, NOT_KEPT, JSON, error.to_string()).into_response();
+        let headers = response.headers_mut();
+        match shown {
+            Self::Unavailable | Self::Busy | Self::TooFast => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+            }
+            Self::Method => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

@@ -1,0 +1,79 @@
+//! How many connections each host has.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::tries::network;
+
+/// Connections by host. There are no more hosts in it than connections.
+pub(crate) struct Hosts {
+    max: usize,
+    connected: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// A host's connection; another may have its place when it is dropped.
+pub(crate) struct Place {
+    hosts: Arc<Hosts>,
+    host: IpAddr,
+}
+
+impl Hosts {
+    /// With so many places for each host.
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            max,
+            connected: Mutex::default(),
+        }
+    }
+
+    /// A place, if the host has not taken all of its own.
+    pub(crate) fn enter(self: &Arc<Self>, source: IpAddr) -> Option<Place> {
+        let host = network(source);
+        let mut connected = self
+            .connected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = connected.get(&host).copied().unwrap_or_default();
+        if count >= self.max {
+            return None;
+        }
+        connected.insert(host, count + 1);
+        Some(Place {
+            hosts: Arc::clone(self),
+            host,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let connected = &self.hosts.connected;
+        let mut connected = connected.lock().unwrap_or_else(PoisonError::into_inner);
+        match connected.get_mut(&self.host) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                connected.remove(&self.host);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_its_places_and_no_more_than_these() {
+        let hosts = Arc::new(Hosts::new(2));
+        let [one, two]: [IpAddr; 2] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
+        let first = hosts.enter(one);
+        let second = hosts.enter(one);
+        assert!(first.is_some() && second.is_some() && hosts.enter(one).is_none());
+        assert!(hosts.enter(two).is_some());
+        drop(first);
+        assert!(hosts.enter(one).is_some());
+        drop(second);
+        assert!(hosts.connected.lock().unwrap().is_empty());
+    }
+}

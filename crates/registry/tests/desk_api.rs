@@ -1,0 +1,392 @@
+//! Who is heard at the desk's listener.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and certificates are checked against the real clock"
+)]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use domain::audit::Actor;
+use domain::licensing::{AccountName, Agent, AgentName, Remark, Role};
+use domain::time::{Span, Timestamp};
+use rcgen::{CertificateParams, KeyPair};
+use registry::pki::Pki;
+use registry::{Clock, Config, Content, DESK_PATH, Declined, Desk, DeskCommands, Done, Registry};
+use reqwest::Client;
+use serde_json::{Value, json};
+use softtoken::address::ServerUrl;
+use softtoken::{MOBILE_PATH, PROCESS_PATH};
+use tokio::net::TcpStream;
+
+const HOST: &str = "registry.test";
+const SERIAL: &str = "FGT0000000000001";
+const FILE_MAX: usize = 1 << 20;
+
+/// Two commands that say who asked what.
+struct Echo;
+
+impl DeskCommands for Echo {
+    fn content(&self, command: &str) -> Option<Content> {
+        match command {
+            "say" => Some(Content::Words),
+            "send" => Some(Content::Files),
+            _ => None,
+        }
+    }
+
+    async fn carry_out(&self, agent: Agent, command: &str, body: &[u8]) -> Result<Done, Declined> {
+        if command == "send" {
+            agent.demand(Role::Manager)?;
+        }
+        let data = json!({ "agent": agent.name.as_str(), "length": body.len() });
+        let text = format!("{} {command}\n", agent.name);
+        Ok(Done { text, data })
+    }
+}
+
+struct World {
+    desk: Desk,
+    pki: Arc<Pki>,
+    agents: SocketAddr,
+    gateways: SocketAddr,
+    now: Arc<AtomicI64>,
+    _dir: tempfile::TempDir,
+}
+
+fn actor() -> Actor {
+    Actor {
+        name: "root".into(),
+        interface: "desk".into(),
+    }
+}
+
+fn name(text: &str) -> AgentName {
+    text.parse().unwrap()
+}
+
+fn remark() -> Remark {
+    Remark::parse("a test").unwrap()
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let now = Arc::new(AtomicI64::new(Clock::system().now().micros()));
+        let read = Arc::clone(&now);
+        let registry = Registry::open(Config {
+            data: dir.path().join("registry"),
+            root_key: dir.path().join("root.key"),
+            listen: loopback,
+            public_url: ServerUrl::parse(&format!("https://{HOST}")).unwrap(),
+            other_names: vec![],
+            clock: Clock::new(move || Timestamp::from_micros(read.load(Ordering::SeqCst))),
+        })
+        .await
+        .unwrap();
+        let api = registry.desk_api(loopback, Echo).await.unwrap();
+        let world = Self {
+            desk: registry.desk(),
+            pki: registry.pki(),
+            agents: api.address(),
+            gateways: registry.address(),
+            now,
+            _dir: dir,
+        };
+        tokio::spawn(api.run(std::future::pending()));
+        tokio::spawn(registry.run(std::future::pending()));
+        world
+    }
+
+    fn client(&self, at: SocketAddr, identity: Option<String>) -> Client {
+        let authority = reqwest::Certificate::from_pem(self.pki.authority_pem().as_bytes());
+        let mut builder = Client::builder()
+            .tls_certs_only([authority.unwrap()])
+            .resolve(HOST, at)
+            .no_proxy();
+        if let Some(pem) = identity {
+            builder = builder.identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap());
+        }
+        builder.build().unwrap()
+    }
+
+    /// The key and certificate of a new agent.
+    async fn agent(&self, who: &str, role: Role) -> String {
+        let key = KeyPair::generate().unwrap();
+        let request = CertificateParams::default()
+            .serialize_request(&key)
+            .unwrap();
+        let certified = self
+            .desk
+            .add_agent(actor(), name(who), role, &request.pem().unwrap())
+            .await
+            .unwrap();
+        key.serialize_pem() + &certified.pem
+    }
+
+    /// The key and certificate of a gateway.
+    async fn gateway(&self) -> String {
+        let account = AccountName::parse("Example Ltd").unwrap();
+        self.desk
+            .register_account(actor(), account.clone())
+            .await
+            .unwrap();
+        let serial = SERIAL.parse().unwrap();
+        self.desk
+            .register_product(actor(), account, serial)
+            .await
+            .unwrap();
+        let identity = self.pki.issue_gateway(serial).unwrap();
+        identity.key_pem.to_string() + &identity.certificate_pem
+    }
+}
+
+async fn post(client: &Client, at: SocketAddr, path: &str, body: &str) -> (u16, Value) {
+    let url = format!("https://{HOST}:{}{path}", at.port());
+    let request = client
+        .post(url)
+        .header("content-type", "application/json; charset=utf-8")
+        .body(body.to_owned());
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    (
+        status,
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap(),
+    )
+}
+
+#[track_caller]
+fn refused((status, answer): &(u16, Value), expected: u16, says: &str) {
+    let message = answer["error"]["message"].as_str().unwrap_or_default();
+    assert_eq!(*status, expected, "{answer}");
+    assert!(message.contains(says), "{says} is not in {answer}");
+}
+
+impl World {
+    async fn say(&self, client: &Client) -> (u16, Value) {
+        post(client, self.agents, &format!("{DESK_PATH}say"), "{}").await
+    }
+}
+
+#[tokio::test]
+async fn an_agent_is_heard_as_long_as_its_certificate_counts() {
+    let world = World::new().await;
+    let identity = world.agent("carol", Role::Read).await;
+    let carol = world.client(world.agents, Some(identity));
+    let answer = json!({ "agent": "carol", "length": 2 });
+    assert_eq!(world.say(&carol).await, (200, answer));
+
+    // Over the connection that is open.
+    let key = KeyPair::generate().unwrap();
+    let request = CertificateParams::default()
+        .serialize_request(&key)
+        .unwrap();
+    let request = request.pem().unwrap();
+    let again = world.desk.certify_agent(actor(), name("carol"), &request);
+    let again = key.serialize_pem() + &again.await.unwrap().pem;
+    refused(&world.say(&carol).await, 403, "no longer");
+    let carol = world.client(world.agents, Some(again));
+    assert_eq!(world.say(&carol).await.0, 200);
+    let revoked = world.desk.revoke_agent(actor(), name("carol"), remark());
+    revoked.await.unwrap();
+    refused(&world.say(&carol).await, 403, "no longer");
+
+    let dave = world.agent("dave", Role::Read).await;
+    let dave = world.client(world.agents, Some(dave));
+    let year = Span::from_days(365).micros();
+    world.now.fetch_add(year - 1_000_000, Ordering::SeqCst);
+    assert_eq!(world.say(&dave).await.0, 200);
+    world.now.fetch_add(1_000_000, Ordering::SeqCst);
+    refused(&world.say(&dave).await, 403, "no longer");
+}
+
+#[tokio::test]
+async fn a_role_counts_from_the_moment_it_is_given() {
+    let world = World::new().await;
+    let identity = world.agent("carol", Role::Agent).await;
+    let carol = world.client(world.agents, Some(identity));
+    let send = || post(&carol, world.agents, "/desk/send", "{}");
+    let says = "needs the role manager; carol has the role agent";
+    refused(&send().await, 403, says);
+    let manager = Agent {
+        name: name("carol"),
+        role: Role::Manager,
+    };
+    let risen = world.desk.set_agent_role(actor(), manager, remark());
+    risen.await.unwrap();
+    assert_eq!(send().await.0, 200);
+}
+
+#[tokio::test]
+async fn gateways_and_agents_do_not_pass_for_each_other() {
+    let world = World::new().await;
+    let gateway = world.gateway().await;
+    let desk = world.client(world.agents, Some(gateway.clone()));
+    refused(&world.say(&desk).await, 403, "no agent's of the desk");
+
+    // Even under a name that is a gateway's serial, as far as a name can be one.
+    for who in ["carol", "4711081547110815"] {
+        let agent = world.agent(who, Role::Manager).await;
+        let client = world.client(world.gateways, Some(agent));
+        let (status, answer) = post(&client, world.gateways, PROCESS_PATH, "{}").await;
+        assert_eq!(status, 403, "{answer}");
+        assert!(
+            answer
+                .to_string()
+                .contains("a gateway's client certificate")
+        );
+    }
+    let client = world.client(world.gateways, Some(gateway));
+    assert_eq!(
+        post(&client, world.gateways, PROCESS_PATH, "{}").await.0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn nobody_gets_in_without_a_certificate_of_this_authority() {
+    let (world, stranger) = (World::new().await, World::new().await);
+    let theirs = stranger.agent("carol", Role::Manager).await;
+    for identity in [None, Some(theirs)] {
+        let client = world.client(world.agents, identity);
+        let url = format!("https://{HOST}:{}{DESK_PATH}say", world.agents.port());
+        let sent = client.post(url).body("{}").send().await;
+        assert!(sent.is_err(), "{sent:?}");
+    }
+    // Apps have none, and are heard elsewhere.
+    let app = world.client(world.gateways, None);
+    assert_eq!(post(&app, world.gateways, MOBILE_PATH, "{}").await.0, 400);
+}
+
+#[tokio::test]
+async fn what_is_no_command_is_answered_with_why() {
+    let world = World::new().await;
+    let identity = world.agent("carol", Role::Manager).await;
+    let carol = world.client(world.agents, Some(identity));
+    let says = |path: &'static str, body: String| {
+        let carol = carol.clone();
+        async move { post(&carol, world.agents, path, &body).await }
+    };
+    refused(&says("/", String::new()).await, 404, "/desk/COMMAND");
+    refused(
+        &says("/desk/a/b", String::new()).await,
+        404,
+        "/desk/COMMAND",
+    );
+    refused(
+        &says("/desk/sya", String::new()).await,
+        404,
+        "no command 'sya'",
+    );
+    let long = "x".repeat((16 << 10) + 1);
+    refused(
+        &says("/desk/say", long.clone()).await,
+        413,
+        "longer than 16384",
+    );
+    assert_eq!(says("/desk/send", "x".repeat(FILE_MAX)).await.0, 200);
+
+    let url = format!("https://{HOST}:{}/desk/say", world.agents.port());
+    let form = carol
+        .post(&url)
+        .header("content-type", "text/plain")
+        .body("{}");
+    assert_eq!(form.send().await.unwrap().status(), 415);
+    let got = carol.get(&url).send().await.unwrap();
+    assert_eq!(got.status(), 405);
+    let both = carol
+        .post(&url)
+        .header("content-type", "application/json")
+        .header("accept", registry::WITH_TEXT);
+    let both = both.send().await.unwrap();
+    assert_eq!(both.headers()["cache-control"], "no-store");
+    let both: Value = serde_json::from_str(&both.text().await.unwrap()).unwrap();
+    let expected = json!({ "text": "carol say\n", "data": { "agent": "carol", "length": 0 } });
+    assert_eq!(both, expected);
+}
+
+#[tokio::test]
+async fn an_agent_that_asks_too_fast_waits_and_others_do_not() {
+    let world = World::new().await;
+    let [carol, dave] = ["carol", "dave"].map(|who| world.agent(who, Role::Read));
+    let carol = world.client(world.agents, Some(carol.await));
+    let dave = world.client(world.agents, Some(dave.await));
+    let mut asked = 0;
+    let refusal = loop {
+        let answer = world.say(&carol).await;
+        if answer.0 != 200 {
+            break answer;
+        }
+        asked += 1;
+        assert!(asked < 1_000, "nothing holds it");
+    };
+    refused(&refusal, 429, "too many requests");
+    assert!(asked >= 100, "{asked}");
+    assert_eq!(world.say(&dave).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_host_that_only_connects_leaves_room_for_others() {
+    let world = World::new().await;
+    let identity = world.agent("carol", Role::Read).await;
+    let mut idle = Vec::new();
+    for _ in 0..64 {
+        idle.push(TcpStream::connect(world.agents).await.unwrap());
+    }
+    let carol = world.client(world.agents, Some(identity));
+    let url = format!("https://{HOST}:{}{DESK_PATH}say", world.agents.port());
+    let sent = carol.post(&url).body("{}").send().await;
+    assert!(sent.is_err(), "{sent:?}");
+    // From another address of this machine there is.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let other = socket.connect(world.agents).await.unwrap();
+    let closed = tokio::time::timeout(std::time::Duration::from_millis(300), other.readable());
+    assert!(closed.await.is_err());
+    drop(idle);
+    for _ in 0..100 {
+        if carol.post(&url).body("{}").send().await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the places of those who left are not free");
+}
+
+#[tokio::test]
+async fn agents_are_added_once_and_recorded() {
+    let world = World::new().await;
+    world.agent("carol", Role::Read).await;
+    let key = KeyPair::generate().unwrap();
+    let request = CertificateParams::default()
+        .serialize_request(&key)
+        .unwrap();
+    let request = request.pem().unwrap();
+    let add = |who| {
+        world
+            .desk
+            .add_agent(actor(), name(who), Role::Manager, &request)
+    };
+    let twice = add("carol").await.unwrap_err().to_string();
+    assert!(twice.contains("`certify-agent`"), "{twice}");
+    let broken = world.desk.certify_agent(actor(), name("carol"), "x").await;
+    assert!(broken.unwrap_err().to_string().contains("PKCS #10"));
+    let nobody = world.desk.certify_agent(actor(), name("dave"), &request);
+    let nobody = nobody.await.unwrap_err().to_string();
+    assert!(nobody.contains("no agent dave"), "{nobody}");
+    let revoked = world.desk.revoke_agent(actor(), name("carol"), remark());
+    revoked.await.unwrap();
+    add("carol").await.unwrap();
+    let agents = world.desk.agents().await.unwrap();
+    assert_eq!(agents[0].agent.role, Role::Manager);
+    let events = world.desk.events("agent carol").await.unwrap();
+    let actions: Vec<_> = events.iter().map(|event| &*event.action).collect();
+    assert_eq!(actions, ["add-agent", "revoke-agent", "add-agent"]);
+}
