@@ -8,14 +8,9 @@ use crate::error::AppError;
 use crate::registry::{Answer, Registry, RegistryError};
 use crate::vault::OpenVault;
 use ident::{OpaqueCode, TokenSerial};
-use softtoken::device::{
-    Nonce, SealContext, activation_transcript, code_hash, open_seed, receipt_transcript,
-};
+use softtoken::device::{Nonce, SealContext, open_seed};
 use softtoken::link::LinkSecret;
-use softtoken::mobile::{
-    MobileNonceRequest, MobileProvisionRequest, MobileReceiptRequest, MobileRequest,
-    MobileResponse, SealedToken,
-};
+use softtoken::mobile::{MobileNonceRequest, MobileRequest, MobileResponse, SealedToken};
 use softtoken::{MobileVersion, PinRequirement, TextError};
 
 /// A step of a 60-second token. A clock that is further off shows codes that a gateway, which looks
@@ -52,7 +47,10 @@ pub async fn activate(
 ) -> Result<Activated, AppError> {
     let version = app_version()?;
     let nonce = fresh_nonce(registry, &version, &now_unix).await?;
-    let request = proof(vault, registry, &order, nonce, version)?;
+    let server = registry.server().url.name().clone();
+    let secret = order.link_secret.as_ref();
+    let device = &vault.contents.device;
+    let request = device.claim(server, nonce, &order.code, secret, version)?;
     let token = sealed_token(registry, &MobileRequest::Provision(request)).await?;
     let activated = take_in(vault, registry, order.name, &token)?;
     settle_receipts(vault).await?;
@@ -63,7 +61,9 @@ pub async fn activate(
 pub async fn settle_receipts(vault: &mut OpenVault) -> Result<(), AppError> {
     for owed in vault.contents.owed_receipts().to_vec() {
         let registry = Registry::new(owed.server.clone())?;
-        let request = receipt(vault, &owed)?;
+        let server = owed.server.url.name().clone();
+        let device = &vault.contents.device;
+        let request = device.receipt(server, owed.token, owed.answer_hash)?;
         match registry.ask(&MobileRequest::Receipt(request)).await {
             // Refused or confirmed, the registry has decided; only silence is worth another try.
             Ok(_) => vault.contents.settle_receipt(&owed.answer_hash),
@@ -113,29 +113,6 @@ fn check_clock(answer: &Answer, now_unix: u64) -> Result<(), AppError> {
         });
     }
     Ok(())
-}
-
-fn proof(
-    vault: &OpenVault,
-    registry: &Registry,
-    order: &Order,
-    nonce: Nonce,
-    version: MobileVersion,
-) -> Result<MobileProvisionRequest, AppError> {
-    let device = &vault.contents.device;
-    let server = registry.server().url.name().clone();
-    let hash = code_hash(&order.code, order.link_secret.as_ref());
-    let signed = activation_transcript(&server, &nonce, &hash, device.keys(), &version);
-    let secret = order.link_secret.as_ref();
-    Ok(MobileProvisionRequest {
-        signature: device.sign(&signed)?,
-        version,
-        server,
-        nonce,
-        code: OpaqueCode::from_bytes(*order.code.as_bytes()),
-        link_secret: secret.map(|secret| LinkSecret::from_random(*secret.expose())),
-        keys: *device.keys(),
-    })
 }
 
 async fn sealed_token(
@@ -200,19 +177,5 @@ fn check_pin_policy(vault: &OpenVault, token: &SealedToken) -> Result<(), AppErr
     Err(AppError::PinTooShort {
         issuer: token.issuer.clone(),
         needed,
-    })
-}
-
-fn receipt(vault: &OpenVault, owed: &OwedReceipt) -> Result<MobileReceiptRequest, AppError> {
-    let device = &vault.contents.device;
-    let registration_id = device.registration_id();
-    let server = owed.server.url.name().clone();
-    let signed = receipt_transcript(&server, &registration_id, &owed.token, &owed.answer_hash);
-    Ok(MobileReceiptRequest {
-        signature: device.sign(&signed)?,
-        token: owed.token,
-        registration_id,
-        server,
-        answer_hash: owed.answer_hash,
     })
 }

@@ -3,8 +3,15 @@
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
-use ident::RegistrationId;
-use softtoken::device::{DeviceError, DeviceKeys, SealingPrivateKey, Signature, SigningPublicKey};
+use ident::{OpaqueCode, RegistrationId, TokenSerial};
+use softtoken::MobileVersion;
+use softtoken::address::ServerName;
+use softtoken::device::{
+    AnswerHash, DeviceError, DeviceKeys, Nonce, SealingPrivateKey, Signature, SigningPublicKey,
+    activation_transcript, code_hash, receipt_transcript,
+};
+use softtoken::link::LinkSecret;
+use softtoken::mobile::{MobileProvisionRequest, MobileReceiptRequest};
 use std::fmt;
 use zeroize::Zeroizing;
 
@@ -66,6 +73,46 @@ impl Device {
         let signature = self.signing.sign(&SystemRandom::new(), transcript)?;
         let bytes = signature.as_ref().try_into().map_err(|_| KeyError)?;
         Ok(Signature::from_bytes(bytes))
+    }
+
+    /// Asks a registry for the token of a code, with the proof that this device has its keys.
+    pub fn claim(
+        &self,
+        server: ServerName,
+        nonce: Nonce,
+        code: &OpaqueCode,
+        link_secret: Option<&LinkSecret>,
+        version: MobileVersion,
+    ) -> Result<MobileProvisionRequest, KeyError> {
+        let hash = code_hash(code, link_secret);
+        let signed = activation_transcript(&server, &nonce, &hash, &self.keys, &version);
+        Ok(MobileProvisionRequest {
+            signature: self.sign(&signed)?,
+            version,
+            server,
+            nonce,
+            code: OpaqueCode::from_bytes(*code.as_bytes()),
+            link_secret: link_secret.map(|secret| LinkSecret::from_random(*secret.expose())),
+            keys: self.keys,
+        })
+    }
+
+    /// Tells a registry that the sealed seed with this hash has arrived.
+    pub fn receipt(
+        &self,
+        server: ServerName,
+        token: TokenSerial,
+        answer_hash: AnswerHash,
+    ) -> Result<MobileReceiptRequest, KeyError> {
+        let registration_id = self.registration_id();
+        let signed = receipt_transcript(&server, &registration_id, &token, &answer_hash);
+        Ok(MobileReceiptRequest {
+            signature: self.sign(&signed)?,
+            token,
+            registration_id,
+            server,
+            answer_hash,
+        })
     }
 
     fn assemble(signing: EcdsaKeyPair, sealing: SealingPrivateKey) -> Result<Self, KeyError> {
