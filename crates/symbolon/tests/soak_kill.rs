@@ -22,7 +22,6 @@ mod common;
 mod soak;
 
 use std::collections::{HashMap, HashSet};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -36,7 +35,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use soak::chain::{self, Logins};
 use soak::client::{Answer, Client, Reply, VPN};
 use soak::people::{CHEAP_HASH, Person, populate};
-use soak::{Chance, LogOnFailure, block_on, found, into_step, now, size, step_at};
+use soak::{
+    Chance, LogOnFailure, block_on, found, into_step, kill_while_it_starts, now, size, step_at,
+};
 
 /// Each brings one fresh code a minute; about as many as the lives of a minute use up.
 const PEOPLE: usize = 6_000;
@@ -56,9 +57,6 @@ const LIFE_MILLIS: usize = 700;
 
 /// One life of so many ends while it starts.
 const STILLBORN: usize = 10;
-
-/// When a start is cut short at the latest; a start takes about this long.
-const START_MILLIS: usize = 150;
 
 /// After this a client sends a request again.
 const AGAIN_AFTER: Duration = Duration::from_millis(300);
@@ -144,19 +142,6 @@ fn live(
         threads.spawn(|| administrator.work(home, &over));
         load.put_on(life, &over);
     });
-}
-
-fn kill_while_it_starts(home: &Home, chance: &mut Chance) {
-    let mut starting = home
-        .up()
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let micros = chance.below(START_MILLIS * 1_000);
-    thread::sleep(Duration::from_micros(u64::try_from(micros).unwrap()));
-    starting.kill().unwrap();
-    starting.wait().unwrap();
 }
 
 /// Opens the database after the last kill and holds it against what clients and administrator know.

@@ -9,12 +9,14 @@ pub(crate) mod chain;
 pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod people;
+pub(crate) mod registry;
 
 use std::fmt::Display;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
+use std::process::Stdio;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use domain::time::Timestamp;
 use otp::{Period, Step};
@@ -100,6 +102,23 @@ impl Chance {
             items.swap(last, self.below(last + 1));
         }
     }
+}
+
+/// When a start is cut short at the latest; a start takes about this long.
+const START_MILLIS: usize = 150;
+
+/// A life that ends while it begins.
+pub(crate) fn kill_while_it_starts(home: &Home, chance: &mut Chance) {
+    let mut starting = home
+        .up()
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let micros = chance.below(START_MILLIS * 1_000);
+    thread::sleep(Duration::from_micros(u64::try_from(micros).unwrap()));
+    starting.kill().unwrap();
+    starting.wait().unwrap();
 }
 
 /// This machine's wall clock.
