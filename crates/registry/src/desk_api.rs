@@ -15,6 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::licensing::{Agent, CertificateHash, RoleRefusal};
+use https::body::{self, BodyError, Limit};
+use https::{Places, Site};
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use store::Undecided;
@@ -23,12 +25,10 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
-use crate::body::{self, BodyError, Limit};
 use crate::desk::{Desk, DeskError};
 use crate::http::{JSON, RETRY_AFTER};
 use crate::pace::Pace;
 use crate::pki;
-use crate::server::{self, Places, Site};
 
 /// Commands are posted to this and their name.
 pub const DESK_PATH: &str = "/desk/";
@@ -142,7 +142,7 @@ impl DeskApi {
 
     /// Answers until `shutdown` is done, and lets running requests end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        server::serve(self.listener, self.site, shutdown).await;
+        https::serve(self.listener, self.site, shutdown).await;
     }
 }
 

@@ -1,7 +1,6 @@
 //! Gateways that get certificates: the first with a code that the desk made, the next with the one
 //! before.
 
-
 use domain::licensing::EnrolRefusal;
 use domain::time::Timestamp;
 use ident::EnrolmentCode;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::licensing::EnrolRefusal;
 use domain::time::Timestamp;
+use https::body::{self, BodyError, Limit};
 use ident::ProductSerial;
 use rustls::pki_types::CertificateDer;
 use softtoken::{MOBILE_PATH, PROCESS_PATH, ServerError};
@@ -19,7 +20,6 @@ use store::Undecided;
 use store::registry::MessageId;
 use zeroize::Zeroizing;
 
-use crate::body::{self, BodyError, Limit};
 use crate::enrol::{self, ENROLMENT_PATH};
 use crate::pki;
 use crate::registry::Service;

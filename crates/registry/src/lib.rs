@@ -12,13 +12,11 @@
 )]
 
 mod answer;
-mod body;
 mod clock;
 mod desk;
 mod desk_api;
 mod enrol;
 mod hardware;
-mod hosts;
 mod http;
 mod mobile;
 mod nonces;
@@ -26,7 +24,6 @@ mod pace;
 pub mod pki;
 mod process;
 mod registry;
-mod server;
 mod tries;
 
 pub use clock::Clock;

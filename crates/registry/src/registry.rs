@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use https::{Places, Site};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::WebPkiClientVerifier;
@@ -22,7 +23,6 @@ use crate::http::{Peer, router};
 use crate::nonces::{NoRandom, Nonces};
 use crate::pki::{Pki, PkiError};
 use crate::process::known;
-use crate::server::{self, Places, Site};
 use crate::tries::Tries;
 
 /// Gateways and phones. Thousands may stand behind one address.
@@ -213,7 +213,7 @@ impl Registry {
             places: PLACES,
             peer: Peer::new,
         };
-        server::serve(listener, site, shutdown).await;
+        https::serve(listener, site, shutdown).await;
         sweeper.abort();
         let closed = tokio::task::spawn_blocking(move || store.shutdown()).await;
         if let Err(error) = closed {
@@ -274,7 +274,7 @@ fn tls(pki: &Pki, names: &[ServerName], clients: Clients) -> Result<TlsAcceptor,
         .with_client_cert_verifier(verifier)
         .with_single_cert(identity.chain, identity.key)
         .map_err(|e| broken(&e))?;
-    config.alpn_protocols = vec![server::ALPN_H2.to_vec(), server::ALPN_HTTP1.to_vec()];
+    config.alpn_protocols = https::protocols();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

@@ -1,10 +1,11 @@
 //! Wrong activation codes by source, and in all.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use https::host_of;
 use tokio::sync::Notify;
 
 /// Wrong codes from one source within [`WINDOW`]. A code has 64 random bits, so this is about noise
@@ -139,7 +140,7 @@ impl Counts {
 
     /// Under what a source counts.
     fn key(&mut self, source: IpAddr, now: Instant) -> IpAddr {
-        let key = network(source);
+        let key = host_of(source);
         if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&key) {
             self.sources.retain(|_, counted| counted.tells(now));
             if self.sources.len() >= MAX_SOURCES {
@@ -174,16 +175,6 @@ impl Counted {
     /// Whether forgetting it would change an answer.
     fn tells(&self, now: Instant) -> bool {
         self.under_way > 0 || (self.wrong > 0 && self.is_current(now))
-    }
-}
-
-/// One host has all addresses of its /64 (RFC 4291, section 2.5.4).
-pub(crate) fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
-            address.to_bits() & !u128::from(u64::MAX),
-        )),
     }
 }
 
@@ -246,13 +237,5 @@ mod tests {
         let person: IpAddr = "192.0.2.1".parse().unwrap();
         assert!(tries.try_begin(person, now).is_ok());
         assert_eq!(tries.try_begin(person, now).err(), Some(NotNow::UsedUp));
-    }
-
-    #[test]
-    fn addresses_of_one_host_count_together() {
-        let same = ["2001:db8::1", "2001:db8::ffff:2"].map(|text| network(text.parse().unwrap()));
-        assert_eq!(same[0], same[1]);
-        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
-        assert_eq!(network(mapped), "192.0.2.1".parse::<IpAddr>().unwrap());
     }
 }

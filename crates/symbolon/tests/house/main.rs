@@ -30,13 +30,17 @@ const HOUSE: &[(&str, &str)] = &[
     ("domain", "ident otp"),
     ("cli", "ident otp domain"),
     ("store", "ident otp domain"),
-    ("registry", "ident otp softtoken domain store"),
-    ("gateway", "ident otp radius softtoken domain cli store"),
+    ("https", ""),
+    ("registry", "ident otp softtoken domain store https"),
+    (
+        "gateway",
+        "ident otp radius softtoken domain cli store https",
+    ),
     ("app", "ident otp softtoken"),
     ("fuzz", "ident otp radius softtoken domain cli"),
     (
         "symbolon",
-        "ident otp radius softtoken domain cli store registry gateway app",
+        "ident otp radius softtoken domain cli store https registry gateway app",
     ),
 ];
 

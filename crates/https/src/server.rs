@@ -22,8 +22,8 @@ use tower::ServiceExt;
 
 use crate::hosts::{Hosts, Place};
 
-pub(crate) const ALPN_H2: &[u8] = b"h2";
-pub(crate) const ALPN_HTTP1: &[u8] = b"http/1.1";
+const ALPN_H2: &[u8] = b"h2";
+const ALPN_HTTP1: &[u8] = b"http/1.1";
 
 /// A handshake is two round trips; a phone far away takes well below a second for each.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
@@ -42,25 +42,34 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many may be connected. One takes some 50 KiB.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Places {
+pub struct Places {
     /// In all; beyond this they wait in the kernel's queue.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// From one host; beyond this they are closed.
-    pub(crate) of_one_host: usize,
+    pub of_one_host: usize,
 }
 
 /// What is served to whom.
 #[derive(Clone)]
-pub(crate) struct Site<P> {
-    pub(crate) tls: TlsAcceptor,
-    pub(crate) router: Router,
-    pub(crate) places: Places,
+#[expect(missing_debug_implementations, reason = "an acceptor has none")]
+pub struct Site<P> {
+    /// With [`protocols`], and a verifier of client certificates where they are wanted.
+    pub tls: TlsAcceptor,
+    /// Paths and what answers them.
+    pub router: Router,
+    /// How many may be connected.
+    pub places: Places,
     /// What handlers learn of a peer, from its address and its verified certificate.
-    pub(crate) peer: fn(IpAddr, Option<&CertificateDer<'_>>) -> P,
+    pub peer: fn(IpAddr, Option<&CertificateDer<'_>>) -> P,
 }
 
-/// Serves until `shutdown` is done and every connection has ended or [`DRAIN_DEADLINE`] has passed.
-pub(crate) async fn serve<P: Clone + Send + Sync + 'static>(
+/// What [`serve`] speaks, as ALPN names it (RFC 7301).
+pub fn protocols() -> Vec<Vec<u8>> {
+    vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec()]
+}
+
+/// Serves until `shutdown` is done and every connection has ended, or was given 10 s to.
+pub async fn serve<P: Clone + Send + Sync + 'static>(
     listener: TcpListener,
     site: Site<P>,
     shutdown: impl Future<Output = ()>,

@@ -1,10 +1,8 @@
 //! How many connections each host has.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
-
-use crate::tries::network;
 
 /// Connections by host. There are no more hosts in it than connections.
 pub(crate) struct Hosts {
@@ -29,7 +27,7 @@ impl Hosts {
 
     /// A place, if the host has not taken all of its own.
     pub(crate) fn enter(self: &Arc<Self>, source: IpAddr) -> Option<Place> {
-        let host = network(source);
+        let host = host_of(source);
         let mut connected = self
             .connected
             .lock()
@@ -59,6 +57,16 @@ impl Drop for Place {
     }
 }
 
+/// One host has all addresses of its /64 (RFC 4291, section 2.5.4).
+pub fn host_of(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(
+            address.to_bits() & !u128::from(u64::MAX),
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +83,13 @@ mod tests {
         assert!(hosts.enter(one).is_some());
         drop(second);
         assert!(hosts.connected.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn addresses_of_one_host_count_together() {
+        let same = ["2001:db8::1", "2001:db8::ffff:2"].map(|text| host_of(text.parse().unwrap()));
+        assert_eq!(same[0], same[1]);
+        let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
+        assert_eq!(host_of(mapped), "192.0.2.1".parse::<IpAddr>().unwrap());
     }
 }

@@ -10,30 +10,36 @@ use zeroize::Zeroizing;
 
 /// How long a body may be and take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limit {
-    pub(crate) bytes: usize,
-    pub(crate) time: Duration,
+pub struct Limit {
+    /// In octets.
+    pub bytes: usize,
+    /// From the first octet to the last.
+    pub time: Duration,
 }
 
-/// What is read and thrown away of a body that nobody wants: as long as a gateway's may be.
+/// What is read and thrown away of a body that nobody wants: as much as any request here may have.
 const DRAINED: Limit = Limit {
-    bytes: softtoken::process::Request::MAX_BYTES,
+    bytes: 1 << 20,
     time: Duration::from_secs(30),
 };
 
 /// Why there is no body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub(crate) enum BodyError {
+pub enum BodyError {
+    /// Longer than the limit, in octets.
     #[error("the body is longer than {0} bytes")]
     TooLong(usize),
+    /// Slower than the limit.
     #[error("the body did not arrive in time")]
     TooSlow,
+    /// The connection ended before it did.
     #[error("the body broke off")]
     BrokenOff,
 }
 
 impl BodyError {
-    pub(crate) fn status(self) -> StatusCode {
+    /// What an answer says of it.
+    pub fn status(self) -> StatusCode {
         match self {
             Self::TooLong(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -43,7 +49,7 @@ impl BodyError {
 }
 
 /// Reads a body to its end.
-pub(crate) async fn read(mut body: Body, limit: Limit) -> Result<Zeroizing<Vec<u8>>, BodyError> {
+pub async fn read(mut body: Body, limit: Limit) -> Result<Zeroizing<Vec<u8>>, BodyError> {
     let collect = Limited::new(&mut body, limit.bytes).collect();
     let collected = timeout(limit.time, collect)
         .await
@@ -60,7 +66,7 @@ pub(crate) async fn read(mut body: Body, limit: Limit) -> Result<Zeroizing<Vec<u
 
 /// Reads a body to its end and throws it away, as far as one may be long: a client that is answered
 /// while it still sends may take the end of its stream for a failure and never look at the answer.
-pub(crate) async fn drain(body: Body) {
+pub async fn drain(body: Body) {
     let mut body = Limited::new(body, DRAINED.bytes);
     let rest = async { while let Some(Ok(_)) = body.frame().await {} };
     // Whether it came to its end or not, the answer leaves.

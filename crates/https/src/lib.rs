@@ -1,0 +1,17 @@
+//! HTTPS listeners that hold out: connections are bounded in number, by host and in time, bodies in length
+//! and time, and what is under way ends before the process does.
+//!
+//! What is served is an [`axum::Router`]; it finds who is at the other end in the request's extensions, as
+//! [`Site::peer`] made it.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a shell: it owns the sockets and the clock that the pure crates are denied"
+)]
+
+pub mod body;
+mod hosts;
+mod server;
+
+pub use hosts::host_of;
+pub use server::{Places, Site, protocols, serve};
