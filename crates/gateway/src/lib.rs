@@ -3,6 +3,7 @@
 //! Thin drivers around `domain`, `radius`, `cli` and the store:
 //!
 //! - [`radius_server`]: logins over UDP; `login` takes them through the decision to the record.
+//! - [`web`]: logins over HTTPS.
 //! - `command_line`: what every administrator's interface shares; `console` is the local socket, [`ssh`]
 //!   the network.
 //! - `event_log`: retention, and what syslog servers get.
@@ -35,6 +36,7 @@ mod supply;
 mod time_servers;
 mod token_server;
 pub mod udp;
+pub mod web;
 
 use std::io;
 use std::net::SocketAddr;
@@ -65,6 +67,7 @@ use ssh::{HostKeyError, Listening, Ssh, SshConfig};
 use supply::Supply;
 use token_server::TokenServer;
 pub use token_server::TokenServerConfig;
+use web::{Served, WebConfig, WebError};
 
 /// How often the rows of tokens are brought up to what memory knows.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
@@ -85,6 +88,8 @@ pub struct GatewayConfig {
     pub radius: Vec<SocketAddr>,
     /// Addresses for RADIUS accounting.
     pub accounting: Vec<SocketAddr>,
+    /// Logins over HTTPS.
+    pub web: WebConfig,
     /// The console's socket.
     pub console: PathBuf,
     /// Administrators over SSH.
@@ -125,6 +130,9 @@ pub enum StartError {
     /// The host keys.
     #[error("SSH has no host keys: {0}")]
     HostKeys(#[from] HostKeyError),
+    /// HTTPS.
+    #[error(transparent)]
+    Web(#[from] WebError),
     /// What the first start has to configure.
     #[error("the first configuration cannot be written: {0}")]
     FirstConfiguration(String),
@@ -145,6 +153,7 @@ pub struct Gateway {
     store: Arc<GatewayStore>,
     radius: Vec<RadiusServer>,
     accounting: Vec<AccountingServer>,
+    web: Vec<Served>,
     ssh: Vec<Listening>,
     tasks: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
@@ -159,6 +168,7 @@ impl Gateway {
             root_key,
             radius,
             accounting,
+            web,
             console,
             ssh,
             certificates,
@@ -210,6 +220,8 @@ impl Gateway {
         let backends = Arc::new(backends);
         let radius = listen(radius, &store, &backends, &codes, &traffics, &debug)?;
         let accounting = account(accounting, &store, &traffics, &debug)?;
+        let (stop, stopping) = watch::channel(false);
+        let (web, serving) = web::start(&web, &store, &backends, &codes, &stopping).await?;
         let socket = LocalSocket::bind(&console).map_err(|source| StartError::Console {
             path: console,
             source,
@@ -232,9 +244,9 @@ impl Gateway {
         let executor = Arc::new(executor);
         let ssh = administration(ssh, &executor, &store, codes).await?;
         let listening = ssh.listening();
-        let (stop, stopping) = watch::channel(false);
         let mut tasks = start_tasks(&store, &supply, socket, executor, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
+        tasks.extend(serving);
         tasks.extend(event_log::start(&store, retention, sender, &stopping));
         let comparing = time_servers::run(Arc::clone(&store), resolver, stopping);
         tasks.push(tokio::spawn(comparing));
@@ -242,6 +254,7 @@ impl Gateway {
             store,
             radius,
             accounting,
+            web,
             ssh: listening,
             tasks,
             stop,
@@ -260,6 +273,11 @@ impl Gateway {
             .iter()
             .map(AccountingServer::address)
             .collect()
+    }
+
+    /// Where logins are served over HTTPS.
+    pub fn web_addresses(&self) -> &[Served] {
+        &self.web
     }
 
     /// Where SSH is served, and where not, as it was at the start.
@@ -288,6 +306,7 @@ impl Gateway {
             stop,
             ended: _,
             ssh: _,
+            web: _,
         } = self;
         // The receivers are gone if the tasks have ended by themselves.
         let _ = stop.send(true);

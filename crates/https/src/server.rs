@@ -193,6 +193,8 @@ fn http(stream: &TlsStream<TcpStream>) -> auto::Builder<TokioExecutor> {
     };
     builder
         .http1()
+        // Some clients look for `Set-Cookie` in these very letters.
+        .title_case_headers(true)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_DEADLINE);
     builder

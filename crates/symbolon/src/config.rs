@@ -36,10 +36,18 @@ pub(crate) struct Gateway {
     pub(crate) radius: Vec<SocketAddr>,
     #[serde(default)]
     pub(crate) accounting: Vec<SocketAddr>,
+    #[serde(default)]
+    pub(crate) https: Vec<SocketAddr>,
+    #[serde(default = "https_identity")]
+    pub(crate) https_identity: PathBuf,
     pub(crate) console: PathBuf,
     /// A file from before there was SSH does not serve it.
     #[serde(default)]
     pub(crate) ssh: Vec<IpAddr>,
+}
+
+fn https_identity() -> PathBuf {
+    "gateway/https.pem".into()
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]

@@ -18,6 +18,7 @@ use domain::schema::{ADMIN, Place, Value};
 use domain::unit::Ending;
 use domain::vdom::Vdom;
 use gateway::ssh::SshConfig;
+use gateway::web::WebConfig;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
 use ident::ProductSerial;
 use registry::pki::Pki;
@@ -175,6 +176,10 @@ impl System {
             root_key: RootKey::load(&root_key)?,
             radius: config.gateway.radius.clone(),
             accounting: config.gateway.accounting.clone(),
+            web: WebConfig {
+                addresses: config.gateway.https.clone(),
+                identity: data.join(&config.gateway.https_identity),
+            },
             last_end: ending::last(data)?,
             console: console.clone(),
             ssh: SshConfig {
@@ -218,6 +223,9 @@ impl System {
         }
         for address in self.gateway.accounting_addresses() {
             text += &format!("accounting       {address} (udp)\n");
+        }
+        for web in self.gateway.web_addresses() {
+            text += &format!("VPN clients      https://{} ({})\n", web.address, web.pin);
         }
         for ssh in self.gateway.ssh_addresses() {
             text += &match &ssh.failure {

@@ -5,6 +5,7 @@
 //! do what another cannot.
 
 mod administrators;
+mod awaited;
 mod backends;
 mod challenges;
 mod explainer;
@@ -30,6 +31,7 @@ use radius::mschapv2::Success;
 use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
 
 pub(crate) use administrators::{AdminLogins, Caller, Verdict};
+pub(crate) use awaited::{AwaitedLogins, Decided};
 use backends::Asked;
 pub(crate) use backends::{Answer, Backends, Credentials, Said};
 pub(crate) use challenges::State;

@@ -71,6 +71,17 @@ pub(crate) enum CodeOf {
     Sent(Channel),
 }
 
+impl CodeOf {
+    /// What a person is asked at a challenge.
+    pub(crate) const fn question(self) -> &'static str {
+        match self {
+            Self::Token => "Please enter your token code",
+            Self::Sent(Channel::Email) => "Please enter the token code sent to you by email",
+            Self::Sent(Channel::Sms) => "Please enter the token code sent to you by SMS",
+        }
+    }
+}
+
 /// Why no code is sent.
 pub(super) enum NotIssued {
     /// Too many were.

@@ -11,7 +11,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use domain::client::GroupAttribute;
-use domain::contact::Channel;
 use radius::mschapv2::Success;
 use radius::{AttributeError, Packet, Prompt, Reply, Salt, Type, VendorType};
 use store::gateway::{Granted, Outcome};
@@ -23,15 +22,6 @@ use super::{Pending, Shared};
 use crate::clock;
 use crate::login::{CodeOf, Explainer, Judged, Question, State};
 use crate::udp::Outgoing;
-
-/// What a client is asked at a challenge.
-fn question(asked: CodeOf) -> &'static str {
-    match asked {
-        CodeOf::Token => "Please enter your token code",
-        CodeOf::Sent(Channel::Email) => "Please enter the token code sent to you by email",
-        CodeOf::Sent(Channel::Sms) => "Please enter the token code sent to you by SMS",
-    }
-}
 
 /// How long the thread sleeps at most, so that it sees when it is to stop.
 const LOOK_UP: Duration = Duration::from_millis(100);
@@ -189,7 +179,7 @@ impl Answerer {
     }
 
     fn challenge(&mut self, pending: &Pending, state: &str, asked: CodeOf) {
-        match Reply::challenge(state.as_bytes(), question(asked)) {
+        match Reply::challenge(state.as_bytes(), asked.question()) {
             Ok(reply) => {
                 pending.client.count(Counted::Challenged);
                 self.shared

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::Args;
 use gateway::ssh::SshConfig;
+use gateway::web::WebConfig;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
 use ident::ProductSerial;
 use otp::{Period, Step};
@@ -243,6 +244,7 @@ fn serve(directory: &Path) -> Result<()> {
         root_key: population::root_key(directory)?,
         accounting: Vec::new(),
         radius: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        web: WebConfig::default(),
         console: directory.join("console.sock"),
         last_end: None,
         ssh: SshConfig::default(),

@@ -1,0 +1,147 @@
+//! Logins whose protocol waits for the answer on a task of its own.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::vdom::Vdom;
+use store::gateway::{Decision, GatewayStore, Granted, Outcome};
+use tokio::sync::oneshot;
+use tracing::{error, warn};
+
+use super::{
+    Attempt, Backends, CodeOf, Explainer, Hashing, Judged, Logins, OneTimeCodes, Pool, Progress,
+    Question, State,
+};
+use crate::clock;
+use crate::seldom::Seldom;
+
+/// What became of an attempt.
+pub(crate) enum Decided {
+    /// In, by the proof that it is on record.
+    In(Granted),
+    /// The password was right; the code is asked for.
+    Challenge(State, CodeOf),
+    /// No. The delay of refusals is over.
+    Refused,
+    /// Nobody can tell now.
+    Undecided,
+}
+
+/// The login path, a step after the other.
+pub(crate) struct AwaitedLogins {
+    store: Arc<GatewayStore>,
+    logins: Logins,
+    pool: Pool,
+    explainer: Explainer,
+    undecided: Seldom,
+}
+
+impl AwaitedLogins {
+    /// Must be called within a tokio runtime, on which refusals are explained.
+    pub(crate) fn start(
+        store: &Arc<GatewayStore>,
+        backends: &Arc<Backends>,
+        codes: &Arc<OneTimeCodes>,
+    ) -> io::Result<Self> {
+        let logins = Logins::new(Arc::clone(store), Arc::clone(backends), Arc::clone(codes));
+        Ok(Self {
+            store: Arc::clone(store),
+            logins: logins.map_err(io::Error::other)?,
+            pool: Pool::start()?,
+            explainer: Explainer::start(Arc::clone(store)),
+            undecided: Seldom::default(),
+        })
+    }
+
+    /// Takes an attempt to its end. Who stops waiting for it changes nothing of what is on record.
+    pub(crate) async fn decide(&self, attempt: Attempt) -> Decided {
+        let arrived = Instant::now();
+        let vdom = attempt.realm.vdom();
+        let mut progress = self.logins.start(attempt, clock::now());
+        loop {
+            progress = match progress {
+                Progress::Hash(hashing) => match self.hashed(hashing).await {
+                    Some(progress) => progress,
+                    None => return self.undecided(&"too many passwords wait for their hash"),
+                },
+                Progress::Ask(asking) => self.logins.ask(*asking).await,
+                Progress::Challenge(state, asked) => return Decided::Challenge(state, asked),
+                Progress::Undecided(why) => return self.undecided(&why),
+                Progress::Record(decision, judged) => {
+                    return match self.recorded(decision, judged).await {
+                        Decided::Refused => {
+                            self.wait(arrived, vdom).await;
+                            Decided::Refused
+                        }
+                        decided => decided,
+                    };
+                }
+            };
+        }
+    }
+
+    /// What comes after the hash; nothing if too many wait for theirs.
+    async fn hashed(&self, hashing: Box<Hashing>) -> Option<Progress> {
+        let (answer, verified) = oneshot::channel();
+        // Shared with the queue, so that a full queue gives the login back.
+        let waiting = Arc::new(Mutex::new(Some(hashing)));
+        let queued = Arc::clone(&waiting);
+        let submitted = self.pool.submit(Box::new(move || {
+            let taken = queued.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(hashing) = taken {
+                let verified = hashing.compute();
+                // Nobody may be waiting any more.
+                let _ = answer.send((hashing, verified));
+            }
+        }));
+        if submitted.is_err() {
+            let back = waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            if let Some(hashing) = back {
+                self.logins.not_hashed(&hashing);
+            }
+            return None;
+        }
+        let (hashing, verified) = verified.await.ok()?;
+        Some(self.logins.hashed(*hashing, verified, clock::now()))
+    }
+
+    async fn recorded(&self, decision: Decision, judged: Judged) -> Decided {
+        let (answer, outcome) = oneshot::channel();
+        self.store.consume(vec![decision], move |mut outcomes| {
+            // Nobody may be waiting any more; what is spent stays spent.
+            let _ = answer.send(outcomes.pop());
+        });
+        match outcome.await.ok().flatten() {
+            Some(Outcome::Granted(granted)) => Decided::In(granted),
+            Some(Outcome::Refused { event, .. }) => {
+                let code = judged.code;
+                self.explainer.ask(Question { event, code });
+                Decided::Refused
+            }
+            Some(Outcome::Undecided(why)) => self.undecided(&why),
+            Some(Outcome::Resynchronised | Outcome::ResyncRefused) => {
+                error!("a login was answered as a resynchronisation");
+                Decided::Undecided
+            }
+            None => self.undecided(&"the store has no answer"),
+        }
+    }
+
+    /// All refusals leave as late, so that their time tells nothing.
+    async fn wait(&self, arrived: Instant, vdom: Vdom) {
+        let delay = self.store.settings(vdom).reject_delay.micros();
+        let delay = Duration::from_micros(u64::try_from(delay).unwrap_or(0));
+        tokio::time::sleep(delay.saturating_sub(arrived.elapsed())).await;
+    }
+
+    fn undecided(&self, why: &dyn std::fmt::Display) -> Decided {
+        if let Some(left_out) = self.undecided.due(clock::now()) {
+            warn!(%why, left_out, "a login cannot be decided");
+        }
+        Decided::Undecided
+    }
+}

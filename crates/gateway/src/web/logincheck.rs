@@ -1,0 +1,209 @@
+//! `/remote/logincheck`: the login of VPN clients over HTTPS, as `FortiClient`, openfortivpn and openconnect
+//! ask for it. There is no tunnel behind it: whoever is let in gets a cookie that opens nothing here.
+//!
+//! ```text
+//! username=alice&credential=PASSWORD&realm=&ajax=1
+//!   ret=2,reqid=…,polid=…,grp=,portal=,magic=…,tokeninfo=,chal_msg=Please enter your token code
+//! username=alice&realm=&reqid=…&polid=…&grp=&portal=&magic=…&code=123456&code2=
+//!   ret=1,redir=/remote/fortisslvpn_xml           Set-Cookie: SVPNCOOKIE=…
+//! ```
+//!
+//! The state of a challenge stands in `reqid` and `polid`, half in each: some clients send back nothing
+//! else, and keep no more than 31 characters of either.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use data_encoding::HEXLOWER;
+use domain::login::{CodePosition, Origin};
+use domain::name::Realm;
+use domain::password::Presented;
+use domain::vdom::Vdom;
+use https::body::{self, Limit};
+use store::Undecided;
+use store::gateway::{GatewayStore, Granted};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Visitor;
+use crate::clock;
+use crate::login::{Attempt, AwaitedLogins, Decided, Presentation};
+
+/// What events call the client.
+const CLIENT: &str = "logincheck";
+/// Where VPN clients begin, and are sent back to.
+const LOGIN_PATH: &str = "/remote/login";
+/// Name, password and code with all their octets escaped stay below half of it.
+const FORM: Limit = Limit {
+    bytes: 4_096,
+    time: Duration::from_secs(10),
+};
+const REFUSED: &str = "ret=0,redir=/remote/login?&err=sslvpn_login_permission_denied&lang=en";
+const LET_IN: &str = "ret=1,redir=/remote/fortisslvpn_xml";
+const NO_COOKIE: &str =
+    "SVPNCOOKIE=; path=/; expires=Sun, 11 Mar 1984 12:00:00 GMT; secure; httponly";
+/// What a browser sees; VPN clients look at the status alone.
+const PAGE: &str = "<!DOCTYPE html><html lang=\"en\"><title>Symbolon</title>\
+    <p>VPN clients log in here: POST /remote/logincheck.</p></html>\n";
+/// When to try again after nobody could decide.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// What answers VPN clients.
+#[derive(Clone)]
+struct Door {
+    logins: Arc<AwaitedLogins>,
+    store: Arc<GatewayStore>,
+}
+
+pub(super) fn router(logins: Arc<AwaitedLogins>, store: Arc<GatewayStore>) -> Router {
+    let login = get(|| async { ([(header::CACHE_CONTROL, "no-store")], Html(PAGE)) });
+    Router::new()
+        .route("/", get(|| async { Redirect::to(LOGIN_PATH) }))
+        .route(LOGIN_PATH, login)
+        .route("/remote/logincheck", post(check))
+        .route("/remote/logout", get(|| async { over() }))
+        .with_state(Door { logins, store })
+}
+
+async fn check(
+    State(door): State<Door>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+) -> Response {
+    let body = match body::read(request.into_body(), FORM).await {
+        Ok(body) => body,
+        Err(error) => return (error.status(), format!("{error}\n")).into_response(),
+    };
+    let form = Form::parse(&body);
+    let Ok(realm) = door.realm(&form.realm).await else {
+        return not_now();
+    };
+    let Some(attempt) = form.attempt(realm, visitor) else {
+        let why = "username and credential, or code, are missing\n";
+        return (StatusCode::BAD_REQUEST, why).into_response();
+    };
+    match door.logins.decide(attempt).await {
+        Decided::In(granted) => let_in(&granted),
+        Decided::Challenge(state, asked) => challenge(&state, asked.question()),
+        Decided::Refused => refused(),
+        Decided::Undecided => not_now(),
+    }
+}
+
+impl Door {
+    /// The virtual domain that the realm names; the first for one that names none.
+    async fn realm(&self, name: &str) -> Result<Realm, Undecided> {
+        let vdoms = self.store.vdoms().await?;
+        let named = vdoms.into_iter().find(|vdom| vdom.as_str() == name);
+        Ok(Realm::Vdom(named.unwrap_or(Vdom::ROOT)))
+    }
+}
+
+/// What is asked. Fields that come twice count the first time.
+#[derive(Default)]
+struct Form {
+    username: Option<String>,
+    realm: String,
+    credential: Option<Zeroizing<String>>,
+    code: Option<Zeroizing<String>>,
+    reqid: String,
+    polid: String,
+}
+
+impl Form {
+    fn parse(body: &[u8]) -> Self {
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(body) {
+            let mut value = value.into_owned();
+            match &*name {
+                "username" => set(&mut form.username, value),
+                "credential" => set(&mut form.credential, Zeroizing::new(value)),
+                "code" => set(&mut form.code, Zeroizing::new(value)),
+                "realm" => form.realm = value,
+                "reqid" => form.reqid = value,
+                "polid" => form.polid = value,
+                _ => value.zeroize(),
+            }
+        }
+        form
+    }
+
+    fn attempt(self, realm: Realm, Visitor(source): Visitor) -> Option<Attempt> {
+        let state = self.state();
+        let secret = if state.is_some() {
+            self.code
+        } else {
+            self.credential
+        };
+        let octets = Zeroizing::new(secret?.as_bytes().to_vec());
+        Some(Attempt {
+            realm,
+            name: self.username?.into_bytes(),
+            presented: Presentation::Password(Presented::new(octets)),
+            state,
+            origin: Origin {
+                client: CLIENT.into(),
+                source: source.to_canonical().to_string().into(),
+            },
+            position: CodePosition::Challenge,
+        })
+    }
+
+    /// The state of the challenge that it answers.
+    fn state(&self) -> Option<Vec<u8>> {
+        self.code.as_ref()?;
+        Some([self.reqid.as_bytes(), self.polid.as_bytes()].concat())
+    }
+}
+
+fn set<T>(field: &mut Option<T>, value: T) {
+    field.get_or_insert(value);
+}
+
+fn challenge(state: &str, question: &str) -> Response {
+    let (reqid, polid) = state.split_at(state.len() / 2);
+    let body = format!(
+        "ret=2,reqid={reqid},polid={polid},grp=,portal=,magic={reqid},tokeninfo=,chal_msg={question}"
+    );
+    answered(body, NO_COOKIE)
+}
+
+/// The one place that lets somebody in: it takes the proof that the step is spent and on disk.
+fn let_in(granted: &Granted) -> Response {
+    tracing::debug!(person = %granted.person(), "let in");
+    match clock::random::<32>() {
+        Ok(random) => {
+            let cookie = HEXLOWER.encode(&random);
+            let cookie = format!("SVPNCOOKIE={cookie}; path=/; secure; httponly");
+            answered(LET_IN.to_owned(), &cookie)
+        }
+        Err(_) => not_now(),
+    }
+}
+
+/// With the status by which clients know a refusal; 200 makes some ask for the code again and again.
+fn refused() -> Response {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    (status, answered(REFUSED.to_owned(), NO_COOKIE)).into_response()
+}
+
+fn not_now() -> Response {
+    let headers = [(header::RETRY_AFTER, RETRY_AFTER)];
+    (StatusCode::SERVICE_UNAVAILABLE, headers).into_response()
+}
+
+fn over() -> Response {
+    answered(String::new(), NO_COOKIE)
+}
+
+fn answered(body: String, cookie: &str) -> Response {
+    const HEADERS: [(HeaderName, HeaderValue); 2] = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/plain")),
+    ];
+    (HEADERS, [(header::SET_COOKIE, cookie.to_owned())], body).into_response()
+}

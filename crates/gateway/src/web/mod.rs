@@ -1,0 +1,132 @@
+//! HTTPS of the gateway: logins of VPN clients ([`logincheck`]).
+
+mod certificate;
+mod logincheck;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use https::{Places, Site};
+use rustls::ServerConfig;
+use store::gateway::GatewayStore;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::login::{AwaitedLogins, Backends, OneTimeCodes};
+use crate::stopped;
+pub use certificate::{CertificateError, Pin};
+
+/// People behind one address share it: a company's network, or a proxy before this listener.
+const PLACES: Places = Places {
+    connections: 1_024,
+    of_one_host: 256,
+};
+
+/// Where HTTPS is served: nowhere unless said otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct WebConfig {
+    /// Addresses to listen on; nobody is served without.
+    pub addresses: Vec<SocketAddr>,
+    /// A PEM file with a certificate chain and its key, made if it is not there.
+    pub identity: PathBuf,
+}
+
+/// Why HTTPS is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// An address.
+    #[error("cannot listen for HTTPS on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The threads that hash passwords.
+    #[error("cannot start the threads that hash passwords: {0}")]
+    Threads(io::Error),
+}
+
+/// A running listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Served {
+    /// Where.
+    pub address: SocketAddr,
+    /// What its certificate's key is known by.
+    pub pin: Pin,
+}
+
+/// Serves until `stopping` says otherwise.
+pub(crate) async fn start(
+    config: &WebConfig,
+    store: &Arc<GatewayStore>,
+    backends: &Arc<Backends>,
+    codes: &Arc<OneTimeCodes>,
+    stopping: &watch::Receiver<bool>,
+) -> Result<(Vec<Served>, Vec<JoinHandle<()>>), WebError> {
+    if config.addresses.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let identity = certificate::load_or_create(&config.identity, &config.addresses)?;
+    let tls = acceptor(identity.chain, identity.key)?;
+    let logins = AwaitedLogins::start(store, backends, codes).map_err(WebError::Threads)?;
+    let router = logincheck::router(Arc::new(logins), Arc::clone(store));
+    let (mut served, mut tasks) = (Vec::new(), Vec::new());
+    for address in &config.addresses {
+        let cannot = |source| WebError::Listen {
+            address: *address,
+            source,
+        };
+        let listener = TcpListener::bind(address).await.map_err(cannot)?;
+        served.push(Served {
+            address: listener.local_addr().map_err(cannot)?,
+            pin: identity.pin,
+        });
+        tasks.push(tokio::spawn(serve(
+            listener,
+            tls.clone(),
+            router.clone(),
+            stopping.clone(),
+        )));
+    }
+    Ok((served, tasks))
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let site = Site {
+        tls,
+        router,
+        places: PLACES,
+        peer: |source, _| Visitor(source),
+    };
+    https::serve(listener, site, async move { stopped(&mut stopping).await }).await;
+}
+
+/// From where a request comes.
+#[derive(Clone, Copy, Debug)]
+struct Visitor(IpAddr);
+
+fn acceptor(
+    chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+    key: rustls::pki_types::PrivateKeyDer<'static>,
+) -> Result<TlsAcceptor, CertificateError> {
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(CertificateError::Pair)?;
+    config.alpn_protocols = https::protocols();
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}

@@ -1,0 +1,198 @@
+//! Logins of VPN clients over HTTPS: openconnect and curl against `/remote/logincheck`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use common::phone::enrol;
+use common::{Home, PASSWORD, Running, Said, free_port, run, tool};
+
+/// A gateway that serves VPN clients.
+struct Gateway {
+    home: Home,
+    up: Running,
+    port: u16,
+}
+
+impl Gateway {
+    fn start() -> Self {
+        let (home, port) = (Home::new(), free_port());
+        let served = format!("\nhttps = [\"127.0.0.1:{port}\"]");
+        let toml = home.configuration().replace("\nhttps = []", &served);
+        fs::write(home.data().join("symbolon.toml"), toml).unwrap();
+        let up = Running::up(&home);
+        Self { home, up, port }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// The certificate's pin, as it is shown at the start.
+    fn pin(&self) -> &str {
+        let (_, rest) = self.up.greeting.split_once("(pin-sha256:").unwrap();
+        rest.split(')').next().unwrap()
+    }
+
+    /// openconnect logs in; its password and its answers stand on lines of their own.
+    fn openconnect(&self, user: &str, typed: &str) -> Said {
+        let mut command = tool("openconnect", "openconnect");
+        command
+            .args(["--protocol=fortinet", "--authenticate", "--passwd-on-stdin"])
+            .args(["--user", user])
+            .arg(format!("--servercert=pin-sha256:{}", self.pin()))
+            .arg(self.url("/"));
+        run(&mut command, typed)
+    }
+
+    /// What is posted to `/remote/logincheck` is answered with: status, cookie, body.
+    fn post(&self, form: &str) -> String {
+        let mut command = tool("curl", "curl");
+        command
+            .args(["-sSi", "--http1.1", "--insecure", "--pinnedpubkey"])
+            .arg(format!("sha256//{}", self.pin()))
+            .args(["--data-binary", "@-"])
+            .arg(self.url("/remote/logincheck"));
+        run(&mut command, form).ok()
+    }
+}
+
+/// The value behind `name=`, up to the next comma.
+fn value<'a>(answer: &'a str, name: &str) -> &'a str {
+    let (_, rest) = answer.split_once(&format!(",{name}=")).expect(answer);
+    rest.split(',').next().unwrap().trim_end()
+}
+
+fn is_let_in(answer: &str) -> bool {
+    answer.starts_with("HTTP/1.1 200 OK\r\n")
+        && answer.ends_with("\r\n\r\nret=1,redir=/remote/fortisslvpn_xml")
+        && answer.contains("\r\nSet-Cookie: SVPNCOOKIE=")
+        && !answer.contains("SVPNCOOKIE=;")
+}
+
+fn is_refused(answer: &str) -> bool {
+    answer.starts_with("HTTP/1.1 405 ")
+        && answer.contains("\r\n\r\nret=0,")
+        && answer.contains("\r\nSet-Cookie: SVPNCOOKIE=;")
+}
+
+#[test]
+fn openconnect_logs_in_with_a_token() {
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    home.user_without_token("bob");
+    let said = gateway.openconnect("bob", &format!("{PASSWORD}\n")).ok();
+    assert!(said.contains("COOKIE='SVPNCOOKIE="), "{said}");
+
+    let token = home.import(1).remove(0);
+    let phone = enrol(home, "alice", &token);
+    let typed = format!("{PASSWORD}\n{}\n", phone.code("alice"));
+    let said = gateway.openconnect("alice", &typed);
+    assert!(
+        said.err.contains("Please enter your token code"),
+        "{said:?}"
+    );
+    assert!(said.ok().contains("COOKIE='SVPNCOOKIE="));
+
+    let said = gateway.openconnect("alice", &typed);
+    assert!(!said.out.contains("COOKIE="), "{said:?}");
+    home.login_says(
+        "alice",
+        "client logincheck  from 127.0.0.1  refused: code-replayed",
+    );
+    gateway.up.stop();
+}
+
+#[test]
+fn a_challenge_is_answered_once_and_by_its_person() {
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    home.user_without_token("bob");
+    let token = home.import(1).remove(0);
+    let phone = enrol(home, "alice", &token);
+    let challenge = || {
+        let asked = gateway.post(&format!(
+            "username=alice&credential={PASSWORD}&realm=&ajax=1"
+        ));
+        let (_, body) = asked.split_once("\r\n\r\n").unwrap();
+        assert!(body.starts_with("ret=2,reqid="), "{asked}");
+        assert_eq!(value(body, "chal_msg"), "Please enter your token code");
+        assert!(
+            body.contains(",tokeninfo=,") && asked.contains("SVPNCOOKIE=;"),
+            "{asked}"
+        );
+        let reqid = body.strip_prefix("ret=2,reqid=").unwrap();
+        format!(
+            "reqid={}&polid={}",
+            reqid.split(',').next().unwrap(),
+            value(body, "polid")
+        )
+    };
+    let code = phone.code("alice");
+    let state = challenge();
+    let of_another = gateway.post(&format!("username=bob&{state}&code={code}&code2="));
+    assert!(is_refused(&of_another), "{of_another}");
+    let spent = gateway.post(&format!("username=alice&{state}&code={code}&code2="));
+    assert!(is_refused(&spent), "{spent}");
+    home.login_says("alice", "refused: challenge-unknown");
+
+    let state = challenge();
+    let right = gateway.post(&format!(
+        "username=ALICE&{state}&code={code}&code2=&magic=x"
+    ));
+    assert!(is_let_in(&right), "{right}");
+    let again = gateway.post(&format!("username=alice&{state}&code={code}&code2="));
+    assert!(is_refused(&again), "{again}");
+    gateway.up.stop();
+}
+
+#[test]
+fn all_refusals_are_the_same_octets() {
+    let gateway = Gateway::start();
+    gateway.home.user_without_token("bob");
+    let without_date = |answer: String| -> Vec<String> {
+        let lines = answer.lines().filter(|line| !line.starts_with("Date: "));
+        lines.map(ToOwned::to_owned).collect()
+    };
+    let wrong = gateway.post("username=bob&credential=wrong&realm=&ajax=1");
+    assert!(is_refused(&wrong), "{wrong}");
+    let stranger = gateway.post("username=nobody&credential=wrong&realm=&ajax=1");
+    assert_eq!(without_date(stranger), without_date(wrong));
+    gateway.home.login_says("bob", "refused: password-wrong");
+    gateway.home.login_says("nobody", "refused: user-unknown");
+
+    let nothing = gateway.post("ajax=1");
+    assert!(nothing.starts_with("HTTP/1.1 400 "), "{nothing}");
+    let long = gateway.post(&format!("username=bob&credential={}", "x".repeat(5_000)));
+    assert!(long.starts_with("HTTP/1.1 413 "), "{long}");
+    gateway.up.stop();
+}
+
+#[test]
+fn the_certificate_stays_and_may_be_ones_own() {
+    let gateway = Gateway::start();
+    let identity = gateway.home.data().join("gateway/https.pem");
+    assert_eq!(
+        fs::metadata(&identity).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let (home, pin) = (gateway.home, gateway.up.greeting.clone());
+    gateway.up.stop();
+    let up = Running::up(&home);
+    assert_eq!(up.greeting, pin);
+    up.stop();
+    fs::write(&identity, "no certificate\n").unwrap();
+    let refused = Running::try_start(&mut home.up(), &home).err().unwrap();
+    let said = refused + &home.log();
+    assert!(said.contains("https.pem holds no certificate"), "{said}");
+}
