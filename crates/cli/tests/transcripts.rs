@@ -38,6 +38,7 @@ transcripts! {
     configure_unit
     configure_users
     configure_groups
+    group_matches
     configure_interfaces
     configure_mail
     configure_sms

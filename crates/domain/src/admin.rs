@@ -30,6 +30,7 @@ mod contacts;
 mod discretion;
 mod entries;
 mod error;
+mod groups;
 mod hardware;
 mod references;
 mod restore;

@@ -119,6 +119,8 @@ pub enum What {
         origin: Origin,
         /// What it used up.
         spend: Spend,
+        /// Which server vouched for somebody who has no record here, and for which groups.
+        vouched: Option<Box<str>>,
     },
     /// A login was refused.
     Refused {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use sha2::{Digest, Sha256};
 
-use crate::client::Secret;
+use crate::client::{GroupAttribute, Secret};
 use crate::schema::{LDAP, Object, RADIUS, Table, Value};
 use crate::time::Span;
 use crate::user::Switch;
@@ -215,6 +215,19 @@ pub struct Directory {
     pub bind: Bind,
     /// How the connection is protected.
     pub security: Security,
+    /// How it tells who is in a group.
+    pub membership: Membership,
+}
+
+/// `set group-member-check`, and the attribute that it looks at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Membership {
+    /// This attribute of a person's entry names the groups.
+    OfPerson(Box<str>),
+    /// `member` or `uniqueMember` of a group's entry names the person's.
+    OfGroup,
+    /// `memberUid` of a group's entry is the login (RFC 2307).
+    OfPosixGroup,
 }
 
 /// How a person's entry is found: `set type`.
@@ -279,6 +292,8 @@ pub struct Upstream {
     pub nas_id: Option<Box<str>>,
     /// How a password's characters become octets.
     pub encoding: Encoding,
+    /// In what an Accept names groups.
+    pub groups_in: GroupAttribute,
 }
 
 /// `set password-encoding`.
@@ -351,6 +366,11 @@ fn directory(object: &Object, open: impl Fn(&str) -> Option<Secret>) -> Option<D
             "ldaps" => Security::Ldaps(trust(object)),
             _ => Security::Disable,
         },
+        membership: match object.text("group-member-check") {
+            "group-object" => Membership::OfGroup,
+            "posix-group-object" => Membership::OfPosixGroup,
+            _ => Membership::OfPerson(object.text("member-attr").into()),
+        },
     })
 }
 
@@ -389,6 +409,11 @@ fn upstream(object: &Object, open: impl Fn(&str) -> Option<Secret>) -> Option<Up
         encoding: match object.text("password-encoding") {
             "ISO-8859-1" => Encoding::Latin1,
             _ => Encoding::AsPresented,
+        },
+        groups_in: match object.text("group-override-attr-type") {
+            "filter-Id" => GroupAttribute::FilterId,
+            "class" => GroupAttribute::Class,
+            _ => GroupAttribute::FortinetGroupName,
         },
     })
 }

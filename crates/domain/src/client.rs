@@ -133,6 +133,8 @@ pub struct Client {
     pub methods: Methods,
     /// In what it is told the groups of a user.
     pub group_attributes: Box<[GroupAttribute]>,
+    /// The groups whose members it lets in without a record here.
+    pub remote_groups: Box<[Box<str>]>,
 }
 
 /// A shared secret, wiped when dropped.
@@ -175,6 +177,7 @@ impl Client {
             secret,
             methods: Methods::of(object),
             group_attributes: GroupAttribute::of(object),
+            remote_groups: object.list("remote-groups").into(),
             requirement: match object.text("require-message-authenticator") {
                 "enable" => Requirement::Enable,
                 "disable" => Requirement::Disable,

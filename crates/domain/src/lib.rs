@@ -27,6 +27,7 @@ pub mod password_policy;
 pub mod public_key;
 pub mod query;
 pub mod reason;
+pub mod remote;
 pub mod schema;
 pub mod security;
 pub mod settings;

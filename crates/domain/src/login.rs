@@ -16,6 +16,7 @@ use crate::password::{BackendCheck, Check, Credential, PasswordVerified, Present
 use crate::password_policy::Validity;
 use crate::public_key::{KeyVerified, PublicKey};
 use crate::reason::Reason;
+use crate::remote::{RemoteCheck, RemoteVerified, Source};
 use crate::throttle::{CodeCounter, Throttled};
 use crate::time::Timestamp;
 use crate::token::{Usability, Verifier};
@@ -100,6 +101,8 @@ pub enum Proof {
     Password(PasswordVerified),
     /// By a signature.
     Key(KeyVerified),
+    /// By the word of a server, of somebody who has no record here.
+    Remote(RemoteVerified),
 }
 
 impl Proof {
@@ -108,15 +111,17 @@ impl Proof {
         match self {
             Self::Password(verified) => verified.person(),
             Self::Key(verified) => verified.person(),
+            Self::Remote(verified) => verified.person(),
         }
     }
 
     /// Whether it is worth anything with what the person has now: an administrator may have changed
-    /// it since, to keep somebody out.
+    /// it since, to keep somebody out. Who has a record now needs more than a server's word.
     pub fn holds(&self, password: Option<&Credential>, keys: &[PublicKey]) -> bool {
         match self {
             Self::Password(verified) => verified.is_of(password),
             Self::Key(verified) => verified.is_of(keys),
+            Self::Remote(_) => false,
         }
     }
 }
@@ -160,6 +165,8 @@ pub struct Facts {
     pub name: CanonicalName,
     /// The person, if there is one.
     pub person: Option<Person>,
+    /// The servers that may know a person without a record; none for a name that has one.
+    pub sources: Vec<Source>,
     /// How the client combines password and code.
     pub position: CodePosition,
 }
@@ -184,6 +191,8 @@ pub enum Verification {
     Hash(Check),
     /// One question to a directory or RADIUS server.
     Ask(BackendCheck),
+    /// The same question to one server after the other, about somebody without a record.
+    AskSources(RemoteCheck),
 }
 
 /// A code as somebody typed it; not yet known to be one.
@@ -208,13 +217,14 @@ impl std::fmt::Debug for Submitted {
     }
 }
 
-/// Splits what was presented and says how the password is checked. The person's own record rules: a
-/// name without one is asked of nobody, and one with a hash of nobody but this unit. Unknown names, and
-/// known ones without a password, cost one hash like everybody else.
+/// Splits what was presented and says how the password is checked. The person's own record rules: one with
+/// a hash is asked of nobody but this unit, and a name without a record of those servers alone whose people
+/// the client lets in without one. Other unknown names, and known ones without a password, cost one hash like
+/// everybody else.
 pub fn begin(facts: &Facts, presented: Presented) -> FirstFactor {
     let Some(person) = &facts.person else {
         return FirstFactor {
-            check: Verification::Hash(Check::decoy(facts.name.clone())),
+            check: without_record(facts, &presented),
             password: presented,
             code: None,
             refusal: Reason::UserUnknown,
@@ -227,6 +237,14 @@ pub fn begin(facts: &Facts, presented: Presented) -> FirstFactor {
         code,
         refusal: Reason::PasswordWrong,
     }
+}
+
+fn without_record(facts: &Facts, password: &Presented) -> Verification {
+    let name = facts.name.clone();
+    if facts.sources.is_empty() || password.as_bytes().is_empty() {
+        return Verification::Hash(Check::decoy(name));
+    }
+    Verification::AskSources(RemoteCheck::new(name, facts.sources.clone()))
 }
 
 /// To a directory an empty password is no wrong one: a bind with it succeeds as nobody's (RFC 4513,
@@ -316,7 +334,7 @@ impl Refusal {
     }
 }
 
-/// A decision that becomes an Accept once its step is spent. Only [`second`] and [`sent`] make one.
+/// A decision that becomes an Accept once its step is spent. Only [`second`], [`sent`] and [`remote`] make one.
 #[derive(Debug)]
 pub struct Consume {
     proof: Proof,
@@ -357,6 +375,14 @@ impl Consume {
     /// What it uses up.
     pub fn spend(&self) -> Spend {
         self.spend
+    }
+
+    /// The word of a server that it rests on, if the person has no record here.
+    pub fn remote(&self) -> Option<&RemoteVerified> {
+        match &self.proof {
+            Proof::Remote(verified) => Some(verified),
+            Proof::Password(_) | Proof::Key(_) => None,
+        }
     }
 
     /// Where the code was sent that it uses up, if one was.
@@ -468,6 +494,23 @@ pub fn sent(
             Second::Refuse(Refusal::because(Reason::SentCodeWrong))
         }
     }
+}
+
+/// Judges somebody without a record whose password a server knows. There is no second factor of theirs here;
+/// that the client lets them in without one is what [`Facts::sources`] says.
+pub fn remote(facts: &Facts, verified: RemoteVerified, now: Timestamp) -> Result<Consume, Refusal> {
+    let stands = facts.person.is_none()
+        && &facts.name == verified.person()
+        && verified.holds(&facts.sources);
+    if !stands {
+        return Err(Refusal::because(Reason::ChangedMeanwhile));
+    }
+    Ok(Consume {
+        proof: Proof::Remote(verified),
+        spend: Spend::Nothing,
+        sent_to: None,
+        at: now,
+    })
 }
 
 /// The person, if the first factor lets anybody go on.

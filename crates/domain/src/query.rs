@@ -162,6 +162,8 @@ pub struct LoginRow {
 pub enum Verdict {
     /// Granted.
     Accepted(Spend),
+    /// Granted to somebody without a record, on the word of this server.
+    Vouched(Box<str>),
     /// Refused.
     Refused(Refused),
     /// Not decided: the client heard nothing.

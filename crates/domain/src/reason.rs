@@ -37,7 +37,7 @@ reasons! {
     /// No user of this name.
     UserUnknown = "user-unknown",
         "no user of this name exists here",
-        "check the name in 'show user local'; case, domain and realm do not matter";
+        "check the name in 'show user local'; case, domain and realm do not matter. Users without an entry are let in by remote-groups of the RADIUS client alone, and not where a second factor is mandatory";
     /// `set status disable`.
     UserDisabled = "user-disabled",
         "the user is disabled",
@@ -54,6 +54,14 @@ reasons! {
     BackendChallenge = "backend-challenge",
         "the RADIUS server that knows the user's password asks for a second factor of its own",
         "have that server check the password alone for this unit: the second factor is checked here";
+    /// No record here, and in none of the groups that let in without one.
+    GroupMissing = "group-missing",
+        "the user has no entry here, and the server that knows the password says of none of the groups that decide that the user is in it",
+        "'show user group' lists the groups and their 'config match', 'show user radius-client' those of the client (remote-groups); or give the user an entry here";
+    /// The server knows the person by a name that is somebody's here, or not by the one that was presented.
+    NameOfAnother = "name-of-another",
+        "the server that knows the password knows the user by another name than the one typed, or by one that has an entry here",
+        "the user logs in by the name of the entry here, with its token; or gets an entry by the name typed";
     /// CHAP or MS-CHAPv2, and the password itself is not kept.
     MethodNeedsLegacySecret = "method-needs-legacy-secret",
         "the method needs a stored legacy secret: CHAP and MS-CHAPv2 are checked against the password itself, and none is kept of this user",

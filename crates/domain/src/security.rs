@@ -52,6 +52,12 @@ impl Profile {
         matches!(self, Self::Compatible)
     }
 
+    /// Whether anybody is let in whom another server alone knows, by a password alone. NIST SP 800-63B-4,
+    /// 2.2: assurance level 2 takes two factors.
+    pub const fn takes_remote_users(self) -> bool {
+        matches!(self, Self::Compatible)
+    }
+
     /// How long a wrong password makes its source wait at least.
     pub const fn lockout_min(self) -> Span {
         match self {
@@ -179,6 +185,7 @@ impl Posture<'_> {
         self.message_authenticators(&mut all);
         self.administrators(&mut all);
         self.users(&mut all);
+        self.remote_users(&mut all);
         self.legacy_users(&mut all);
         self.directories(&mut all);
         self.lockouts(&mut all);
@@ -262,6 +269,35 @@ impl Posture<'_> {
                 mend: "config user local / edit NAME / set two-factor fortitoken / \
                        set fortitoken SERIAL / end"
                     .to_owned(),
+            });
+        }
+    }
+
+    fn remote_users(&self, all: &mut Vec<Deviation>) {
+        let may_do_without = self.global.text("multi-factor-authentication") != "mandatory";
+        if !may_do_without || !self.profile.takes_remote_users() {
+            return;
+        }
+        for (vdom, client) in self.clients {
+            let (name, groups) = (&client.key, client.list("remote-groups"));
+            if groups.is_empty() {
+                continue;
+            }
+            let groups = groups.join(", ");
+            all.push(Deviation {
+                what: format!(
+                    "RADIUS client '{name}'{} lets in with a password alone whom a server knows and \
+                     nobody here, by the groups: {groups}",
+                    within(*vdom)
+                ),
+                standard: USERS,
+                mend: in_vdom(
+                    *vdom,
+                    &format!(
+                        "config user radius-client / edit \"{name}\" / unset remote-groups / end, \
+                         once the users have entries with tokens"
+                    ),
+                ),
             });
         }
     }

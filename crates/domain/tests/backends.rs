@@ -58,6 +58,7 @@ fn facts(account: Account) -> Facts {
             keys: Box::default(),
             factor: Factor::None,
         }),
+        sources: Vec::new(),
         position: CodePosition::Challenge,
     }
 }
@@ -65,7 +66,7 @@ fn facts(account: Account) -> Facts {
 fn asked(facts: &Facts, password: &str) -> Option<BackendCheck> {
     match begin(facts, presented(password)).check {
         Verification::Ask(check) => Some(check),
-        Verification::Hash(_) => None,
+        Verification::Hash(_) | Verification::AskSources(_) => None,
     }
 }
 

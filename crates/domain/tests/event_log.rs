@@ -118,6 +118,7 @@ fn accepted() -> What {
             step: Step(7),
             drift: Drift(0),
         },
+        vouched: None,
     }
 }
 

@@ -93,6 +93,7 @@ fn facts(password: Option<Credential>, legacy: Option<&str>) -> Facts {
             keys: Box::default(),
             factor: Factor::None,
         }),
+        sources: Vec::new(),
         position: CodePosition::Challenge,
     }
 }

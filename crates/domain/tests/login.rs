@@ -126,6 +126,7 @@ fn facts(factor: Factor, position: CodePosition) -> Facts {
             keys: Box::default(),
             factor,
         }),
+        sources: Vec::new(),
         position,
     }
 }
@@ -191,7 +192,7 @@ fn spent(second: &Second) -> (u64, i32) {
 fn hashed(first: &FirstFactor) -> Option<PasswordVerified> {
     match &first.check {
         Verification::Hash(check) => check.verify(&first.password),
-        Verification::Ask(check) => panic!("a backend is asked: {check:?}"),
+        other => panic!("a backend is asked: {other:?}"),
     }
 }
 
@@ -206,6 +207,7 @@ fn an_unknown_name_costs_one_hash_and_never_matches() {
     for position in [CodePosition::Challenge, CodePosition::AfterPassword] {
         let first = begin(
             &Facts {
+                sources: Vec::new(),
                 position,
                 name: alice(),
                 person: None,

@@ -48,6 +48,7 @@ fn facts(factor: Factor) -> Facts {
             keys: Box::default(),
             factor,
         }),
+        sources: Vec::new(),
         position: CodePosition::Challenge,
     }
 }

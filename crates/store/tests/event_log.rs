@@ -46,6 +46,13 @@ fn every_kind() -> Vec<What> {
             person: name("alice"),
             origin: origin("vpn1"),
             spend,
+            vouched: None,
+        },
+        What::Accepted {
+            person: name("zoe"),
+            origin: origin("vpn1"),
+            spend: Spend::Nothing,
+            vouched: Some("ldap 'corp', groups: vpn".into()),
         },
         What::Refused {
             person: name("alice"),

@@ -20,6 +20,7 @@ pub fn login(row: &LoginRow) -> String {
     let (client, source) = (printable(&origin.client), printable(&origin.source));
     let verdict = match verdict {
         Verdict::Accepted(spend) => format!("accepted: {}\n", spent(spend)),
+        Verdict::Vouched(by) => format!("accepted: password only, by {}\n", printable(by)),
         Verdict::Refused(refused) => refusal(refused),
         Verdict::Undecided { reason, evidence } => {
             explained("not decided", *reason, "", Some(evidence))

@@ -5,7 +5,7 @@ use domain::schema::{KeyForm, Object, Table};
 use super::configuring::check_key;
 use super::entry::renamed;
 use super::place::Level;
-use super::{Complaint, Invocation, Keys, Leave, Session, Step, is_child};
+use super::{Complaint, Invocation, Keys, Leave, Session, Step, is_child, refuse};
 use crate::render::{Listing, Scope as Listed, Shown, View};
 use crate::tree::BEFORE_OR_AFTER;
 
@@ -45,8 +45,17 @@ impl Session {
             return Step::Nothing;
         };
         let table = entry.table;
+        let spoilt = entry.refused.first().cloned();
         let is_changed = entry.is_changed();
         let child = entry.into_object();
+        if let Some(field) = spoilt {
+            self.spoil_parent(&child.key);
+            if leave == Leave::OutOfTable {
+                self.place.leave_table();
+            }
+            return refuse(&Complaint::spoilt(&field));
+        }
+        self.heal_parent(table, &child.key);
         if is_changed {
             let mut siblings = self.siblings(table);
             match siblings.iter_mut().find(|other| other.key == child.key) {

@@ -1,9 +1,9 @@
 //! Entries that say who gets in are saved whole or not at all. Of a pasted administrator whose `trusthost1` is
 //! refused, the rest would let in more than the configuration says.
 
-use domain::schema::Field;
+use domain::schema::{Field, Table};
 
-use super::{Complaint, Leave, Session, Step, refuse};
+use super::{Complaint, Leave, Session, Step, is_child, refuse};
 use crate::text::is_known_to_restrict;
 use crate::words::{self, CHANGES};
 
@@ -17,6 +17,9 @@ impl Session {
         let is_change = CHANGES
             .iter()
             .any(|change| change.starts_with(verb.as_str()));
+        if verb == "edit" {
+            return self.spoil_parent(name);
+        }
         let Some(entry) = self.place.entry().filter(|_| is_change) else {
             return;
         };
@@ -38,6 +41,22 @@ impl Session {
         }
     }
 
+    /// An entry of the open child table is not as it was meant to be: then neither is the entry around it.
+    pub(super) fn spoil_parent(&mut self, key: &str) {
+        let table = self.place.table().filter(|table| is_child(table));
+        let bounding = table.filter(|table| table.fields.iter().any(Field::bounds_admission));
+        if let (Some(table), Some(parent)) = (bounding, self.place.parent_mut()) {
+            parent.refused.insert(child_words(table, key));
+        }
+    }
+
+    /// The entry is as it was meant to be now.
+    pub(super) fn heal_parent(&mut self, table: &Table, key: &str) {
+        if let Some(parent) = self.place.parent_mut() {
+            parent.refused.remove(&child_words(table, key));
+        }
+    }
+
     fn remember(&mut self, field: &str) {
         if let Some(entry) = self.place.entry_mut() {
             entry.refused.insert(field.into());
@@ -49,6 +68,11 @@ impl Session {
         self.leave(leave);
         refuse(&Complaint::spoilt(field))
     }
+}
+
+/// `match 1`: no field has a blank in its name.
+fn child_words(table: &Table, key: &str) -> Box<str> {
+    format!("{} {key}", table.path).into()
 }
 
 fn is_meant(field: &Field, name: &str) -> bool {

@@ -68,6 +68,7 @@ pub(crate) fn events(now: Timestamp) -> Vec<Event> {
             person: alice(),
             origin: origin(),
             spend: Spend::Nothing,
+            vouched: None,
         },
         What::AdminRefused {
             actor: Actor {

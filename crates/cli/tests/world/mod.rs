@@ -803,19 +803,7 @@ impl World {
             }
         }
         for object in &mut self.objects {
-            let mut renamed = copy(object);
-            for (field, value) in object.values() {
-                if !field.kind.references().contains(&table.path) {
-                    continue;
-                }
-                let rename = |key: &str| Box::from(if key == from { to } else { key });
-                let value = match value {
-                    Value::Text(key) => Value::Text(rename(key)),
-                    keys => Value::List(keys.texts().iter().map(|key| rename(key)).collect()),
-                };
-                renamed.set(field, value);
-            }
-            *object = renamed;
+            *object = renaming(object, table, from, to);
         }
     }
 
@@ -986,6 +974,28 @@ fn zone() -> Zone {
     Zone::ahead_by(|_| Span::from_hours(2))
 }
 
+/// The same, naming the entry by its new key.
+fn renaming(object: &Object, table: &Table, from: &str, to: &str) -> Object {
+    let mut renamed = copy(object);
+    for children in object.table.children {
+        let children_renamed = object.children(children);
+        let children_renamed = children_renamed.map(|child| renaming(child, table, from, to));
+        renamed.set_children(children, children_renamed.collect());
+    }
+    for (field, value) in object.values() {
+        if !field.kind.references().contains(&table.path) {
+            continue;
+        }
+        let rename = |key: &str| Box::from(if key == from { to } else { key });
+        let value = match value {
+            Value::Text(key) => Value::Text(rename(key)),
+            keys => Value::List(keys.texts().iter().map(|key| rename(key)).collect()),
+        };
+        renamed.set(field, value);
+    }
+    renamed
+}
+
 fn copy(object: &Object) -> Object {
     let mut copied = Object::at(&object.place());
     for table in object.table.children {
@@ -1106,6 +1116,13 @@ fn logins() -> Vec<LoginRow> {
             "ssh",
             "192.0.2.5",
             Verdict::Accepted(Spend::Nothing),
+        ),
+        row(
+            45,
+            "zoe",
+            "vpn1",
+            "192.0.2.6",
+            Verdict::Vouched("ldap 'corp', groups: vpn".into()),
         ),
     ]
 }

@@ -15,6 +15,12 @@ pub(super) fn directory(object: &Object) -> Result<(), AdminError> {
         required(object, "password", "the password of who searches")?;
     }
     formed(object, "cnid", is_attribute, "an attribute, such as cn")?;
+    formed(
+        object,
+        "member-attr",
+        is_attribute,
+        "an attribute, such as memberOf",
+    )?;
     let form = "the name of a file: letters, digits, '.', '-' and '_'";
     formed(object, "ca-cert", is_file_name, form)?;
     source(object)

@@ -5,12 +5,14 @@ use zeroize::Zeroizing;
 
 use super::administrators::{self, FixedGrants, profile_stays, reassign};
 use super::{AdminError, Change, Context, Edit, Facts, Plan, Reads, Remark};
-use super::{authserver, clients, contacts, references, token_entry, users, vdoms};
+use super::{authserver, clients, contacts, groups, references, token_entry, users, vdoms};
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, Realm};
 use crate::password::PasswordHash;
 use crate::public_key::PublicKey;
-use crate::schema::{ADMIN, FORTITOKEN, LDAP, LOCAL, RADIUS, RADIUS_CLIENT, SMS_SERVER, VDOM};
+use crate::schema::{
+    ADMIN, FORTITOKEN, GROUP, LDAP, LOCAL, RADIUS, RADIUS_CLIENT, SMS_SERVER, VDOM,
+};
 use crate::schema::{Access, Field, KeyForm, Object, Place, Value};
 
 /// What an entry and its edits refer to. A key or reference that cannot exist reads nothing; the
@@ -160,6 +162,9 @@ fn configure_object(
     }
     if let Some(granted) = granted {
         granted.must_be(&object)?;
+    }
+    if table == &GROUP {
+        groups::complete(&object)?;
     }
     if table == &LDAP {
         authserver::directory(&object)?;

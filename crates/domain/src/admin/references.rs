@@ -126,7 +126,7 @@ fn is_token(table: &Table, field: &Field) -> bool {
     table == &LOCAL && field.kind.references() == [FORTITOKEN.path]
 }
 
-fn names(vdom: Vdom, field: &'static Field, value: &Value) -> Vec<Named> {
+pub(super) fn names(vdom: Vdom, field: &'static Field, value: &Value) -> Vec<Named> {
     let tables = field.kind.references();
     if tables.is_empty() {
         return Vec::new();

@@ -36,7 +36,8 @@ impl<'a> Entry<'a> {
                 person,
                 origin,
                 spend,
-            } => accepted(number, person, origin, spend),
+                vouched,
+            } => accepted(number, person, origin, spend, vouched.as_deref()),
             What::Refused {
                 person,
                 origin,
@@ -195,16 +196,18 @@ fn accepted<'a>(
     person: &'a CanonicalName,
     origin: &'a Origin,
     spend: &'a Spend,
+    vouched: Option<&str>,
 ) -> Entry<'a> {
     let serial = match spend {
         Spend::Step { token, .. } => Some(token.as_str()),
         Spend::Nothing | Spend::Sent(_) => None,
     };
     let name = person.bare();
+    let by = vouched.map_or_else(String::new, |by| format!(" by {by}"));
     authentication(&message::AUTHENTICATED, number, person, origin)
         .did("authentication", "success")
         .with(Key::Reason, "N/A")
-        .saying(format!("User {name} succeeded in authentication"))
+        .saying(format!("User {name} succeeded in authentication{by}"))
         .maybe(Key::SerialNo, serial)
 }
 

@@ -426,7 +426,11 @@ fn row(recorded: Recorded, asked: &Logins, findings: &HashMap<i64, Finding>) -> 
             person,
             origin,
             spend,
-        } => (person, origin, Verdict::Accepted(spend)),
+            vouched,
+        } => {
+            let verdict = vouched.map_or(Verdict::Accepted(spend), Verdict::Vouched);
+            (person, origin, verdict)
+        }
         What::Refused {
             person,
             origin,

@@ -22,7 +22,10 @@ impl Executor {
         } = asked;
         let password = Presented::new(Zeroizing::new(password.as_bytes().to_vec()));
         let answer = match Credentials::new(&user, &password) {
-            Some(credentials) => self.backends.ask(&server, &credentials).await,
+            Some(credentials) => {
+                let patience = self.backends.patience(server.vdom);
+                self.backends.ask(&server, &credentials, patience).await
+            }
             None => Answer::None("an empty password is asked of no server".to_owned()),
         };
         let tested = tested(&answer);
@@ -43,7 +46,7 @@ fn tested(answer: &Answer) -> Tested<'_> {
     };
     let took_ms = took.as_millis();
     let why = match said {
-        Said::Right => return Tested::Taken { by, took_ms },
+        Said::Right(_) => return Tested::Taken { by, took_ms },
         Said::Wrong(why) => why,
         Said::Challenge => "Access-Challenge: it asks for more than the password",
     };

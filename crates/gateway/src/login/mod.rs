@@ -11,6 +11,7 @@ mod challenges;
 mod explainer;
 mod one_time;
 mod pool;
+mod remote;
 mod responses;
 
 use std::collections::hash_map::RandomState;
@@ -25,6 +26,7 @@ use domain::login::{
 use domain::name::{CanonicalName, Realm};
 use domain::password::{BackendCheck, Check, PasswordVerified, Presented, Remembered};
 use domain::reason::Reason;
+use domain::remote::RemoteCheck;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
@@ -32,7 +34,7 @@ use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
 
 pub(crate) use administrators::{AdminLogins, Caller, Verdict};
 pub(crate) use awaited::{AwaitedLogins, Decided};
-use backends::Asked;
+use backends::Checked;
 pub(crate) use backends::{Answer, Backends, Credentials, Said};
 pub(crate) use challenges::State;
 use challenges::{Challenges, Full};
@@ -132,8 +134,16 @@ impl Hashing {
 
 /// A login that waits for a backend.
 pub(crate) struct Asking {
-    check: BackendCheck,
+    check: Asked,
     begun: Begun,
+}
+
+/// What backends are asked about.
+enum Asked {
+    /// The password of a person whose record names one.
+    Record(BackendCheck),
+    /// That of somebody without a record.
+    Remote(RemoteCheck),
 }
 
 /// The login path: what is remembered between its steps.
@@ -204,7 +214,7 @@ impl Logins {
         position: CodePosition,
         now: Timestamp,
     ) -> Progress {
-        let facts = match self.store.facts(name.clone(), position, now) {
+        let facts = match self.facts(&origin, name.clone(), position, now) {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
@@ -220,6 +230,8 @@ impl Logins {
         let recalled = match &check {
             Verification::Hash(check) => check.recall(&password, &self.remembered(), now),
             Verification::Ask(check) => check.recall(&password, &self.remembered(), now),
+            // Groups may change at any time, and no record here says what they were.
+            Verification::AskSources(_) => None,
         };
         if let Some(verified) = recalled {
             return self.first_right(&facts, Proof::from(verified).into(), code, origin, now);
@@ -234,7 +246,14 @@ impl Logins {
         };
         match check {
             Verification::Hash(check) => Progress::Hash(Box::new(Hashing { check, begun })),
-            Verification::Ask(check) => Progress::Ask(Box::new(Asking { check, begun })),
+            Verification::Ask(check) => {
+                let check = Asked::Record(check);
+                Progress::Ask(Box::new(Asking { check, begun }))
+            }
+            Verification::AskSources(check) => {
+                let check = Asked::Remote(check);
+                Progress::Ask(Box::new(Asking { check, begun }))
+            }
         }
     }
 
@@ -284,18 +303,22 @@ impl Logins {
     /// client hears nothing of it.
     pub(crate) async fn ask(&self, asking: Asking) -> Progress {
         let Asking { check, begun } = asking;
-        let asked = self.backends.check(&check, &begun.password).await;
+        let check = match check {
+            Asked::Record(check) => check,
+            Asked::Remote(check) => return self.ask_sources(check, begun).await,
+        };
+        let checked = self.backends.check(&check, &begun.password).await;
         let now = clock::now();
-        match asked {
-            Asked::Right(verified) => self.verified(begun, verified, now),
-            Asked::Wrong(reason, evidence) => {
+        match checked {
+            Checked::Right(verified) => self.verified(begun, verified, now),
+            Checked::Wrong(reason, evidence) => {
                 let refusal = Refusal {
                     evidence: Some(evidence.into()),
                     ..Refusal::because(reason)
                 };
                 refusal_of(begun.name, begun.origin, refusal, now)
             }
-            Asked::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
+            Checked::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
         }
     }
 

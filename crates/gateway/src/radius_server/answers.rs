@@ -162,15 +162,12 @@ impl Answerer {
         self.shared.debug.decided(pending.peer, Step::Accepted);
         let person = granted.person();
         let welcome = self.shared.store.welcome(person, clock::now());
-        let accept = in_groups(
-            keys.clone(),
-            &welcome.groups,
-            &pending.client.group_attributes,
-        )
-        .unwrap_or_else(|error| {
-            error!(%error, "the groups of a user cannot be told");
-            keys
-        });
+        let groups = [&welcome.groups, granted.groups()].concat();
+        let accept = in_groups(keys.clone(), &groups, &pending.client.group_attributes)
+            .unwrap_or_else(|error| {
+                error!(%error, "the groups of a user cannot be told");
+                keys
+            });
         let accept = match welcome.password_days_left {
             Some(days) => accept.reply_message(&expires_soon(days)),
             None => accept,

@@ -27,6 +27,7 @@ use crate::engine::{Effect, Job, SqlError, SqliteTx, Undecided, poll_ready};
 #[derive(Debug)]
 pub struct Granted {
     person: CanonicalName,
+    groups: Box<[Arc<str>]>,
     event: i64,
 }
 
@@ -34,6 +35,11 @@ impl Granted {
     /// Who is let in.
     pub fn person(&self) -> &CanonicalName {
         &self.person
+    }
+
+    /// The groups of a person without a record, for which a server vouched.
+    pub fn groups(&self) -> &[Arc<str>] {
+        &self.groups
     }
 
     /// The event that says so.
@@ -289,7 +295,7 @@ async fn grant(
 ) -> Result<Written, SqlError> {
     let (person, at) = (consume.person().clone(), consume.at());
     let spend = consume.spend();
-    if !memory.read().stands(consume) {
+    if !memory.read().stands(consume, &origin) {
         let refusal = Refusal::because(Reason::ChangedMeanwhile);
         return refuse(memory, person, origin, refusal, at, link, tx).await;
     }
@@ -308,6 +314,7 @@ async fn grant(
         person: person.clone(),
         origin,
         spend,
+        vouched: consume.remote().map(|verified| verified.to_string().into()),
     };
     let tally = counted.then_some(Tally::Succeeded);
     let event = link.append(tx, &Event { at, what }, tally).await?;
@@ -321,6 +328,9 @@ async fn grant(
     Ok(Written {
         outcome: Outcome::Granted(Granted {
             person: person.clone(),
+            groups: consume
+                .remote()
+                .map_or_else(Box::default, |verified| verified.groups().into()),
             event,
         }),
         learned: Some(Learned::Succeeded(person, taken)),

@@ -13,11 +13,12 @@ use domain::client::Client;
 use domain::contact::{Address, Contact};
 use domain::interface::AllowAccess;
 use domain::legacy::Opened;
-use domain::login::{CodePosition, Consume, Factor, Facts, Person, Spend};
+use domain::login::{CodePosition, Consume, Factor, Facts, Origin, Person, Spend};
 use domain::name::{CanonicalName, Realm};
 use domain::password::{Credential, PasswordHash};
 use domain::password_policy::{Policies, Validity};
 use domain::public_key::PublicKey;
+use domain::remote::{self, Source};
 use domain::schema::Object;
 use domain::settings::{SecondFactor, Settings, VdomSettings};
 use domain::throttle::{BlackoutLimit, CodeCounter, PasswordCounter, SourceCounter, Throttled};
@@ -351,8 +352,36 @@ impl Directory {
         Facts {
             name,
             person,
+            sources: Vec::new(),
             position,
         }
+    }
+
+    /// The servers whose word lets somebody in through a client without a record. A name that has one is
+    /// nobody's whom a server may vouch for.
+    pub(super) fn sources(&self, name: &CanonicalName, client: &str) -> Vec<Source> {
+        let Realm::Vdom(vdom) = name.realm() else {
+            return Vec::new();
+        };
+        let takes_them = self.second_factor() == SecondFactor::Optional
+            && self.settings.of(Vdom::ROOT).profile.takes_remote_users();
+        let mut clients = self.clients.iter();
+        let client = clients.find(|it| it.vdom == vdom && *it.name == *client);
+        match client {
+            Some(client) if takes_them && self.person(name).is_none() => remote::sources(
+                client
+                    .remote_groups
+                    .iter()
+                    .filter_map(|group| self.memberships.servers(vdom, group)),
+                |backend| self.backend(backend),
+            ),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether there is a record of this name.
+    pub(super) fn has_record(&self, name: &CanonicalName) -> bool {
+        self.person(name).is_some()
     }
 
     /// How long a person's password is good, by the person's policy or else by that of all users.
@@ -440,7 +469,11 @@ impl Directory {
 
     /// Whether what a login was decided on still stands: an administrator's change that was
     /// acknowledged meanwhile must hold.
-    pub(super) fn stands(&self, consume: &Consume) -> bool {
+    pub(super) fn stands(&self, consume: &Consume, origin: &Origin) -> bool {
+        if let Some(verified) = consume.remote() {
+            let sources = self.sources(consume.person(), &origin.client);
+            return consume.spend() == Spend::Nothing && verified.holds(&sources);
+        }
         let Some(person) = self.person(consume.person()) else {
             return false;
         };

@@ -4,14 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::name::CanonicalName;
+use domain::remote::GroupServer;
 use domain::vdom::Vdom;
 
-/// A group with the users that it names.
+/// A group with the users and servers that it names.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) vdom: Vdom,
     pub(super) name: Arc<str>,
     pub(super) members: Box<[CanonicalName]>,
+    pub(super) servers: Box<[GroupServer]>,
 }
 
 /// Groups by person. A change of one group touches its own members only.
@@ -19,6 +21,7 @@ pub(super) struct Group {
 pub(super) struct Memberships {
     groups: HashMap<(Vdom, Arc<str>), Box<[CanonicalName]>>,
     of: HashMap<CanonicalName, BTreeSet<Arc<str>>>,
+    servers: HashMap<(Vdom, Arc<str>), Box<[GroupServer]>>,
 }
 
 impl Memberships {
@@ -28,12 +31,18 @@ impl Memberships {
             vdom,
             name,
             members,
+            servers,
         } = group;
         let key = (vdom, Arc::clone(&name));
         self.remove(&key);
         for member in &members {
             let groups = self.of.entry(member.clone()).or_default();
             groups.insert(Arc::clone(&name));
+        }
+        if servers.is_empty() {
+            self.servers.remove(&key);
+        } else {
+            self.servers.insert(key.clone(), servers);
         }
         if !members.is_empty() {
             self.groups.insert(key, members);
@@ -49,6 +58,12 @@ impl Memberships {
                 }
             }
         }
+    }
+
+    /// The servers that are members of a group, with the group's name.
+    pub(super) fn servers(&self, vdom: Vdom, group: &str) -> Option<(&Arc<str>, &[GroupServer])> {
+        let found = self.servers.get_key_value(&(vdom, Arc::from(group)));
+        found.map(|((_, name), servers)| (name, &**servers))
     }
 
     /// The groups of a person, in the order of their names.
@@ -72,6 +87,7 @@ mod tests {
             vdom: Vdom::ROOT,
             name: group.into(),
             members: members.iter().map(|member| name(member)).collect(),
+            servers: Box::default(),
         }
     }
 

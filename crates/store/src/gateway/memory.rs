@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use domain::administrator;
 use domain::audit::{Event, What};
-use domain::backend::Backend;
+use domain::backend::{Backend, Kind};
 use domain::client::{Client, Secret};
 use domain::interface::AllowAccess;
 use domain::login::Spend;
 use domain::name::CanonicalName;
 use domain::password::PasswordHash;
+use domain::remote::GroupServer;
 use domain::schema::{
     ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LDAP, LOCAL, Object, PASSWORD_POLICY, Place, RADIUS,
     RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Table, Value,
@@ -373,11 +374,13 @@ pub(super) async fn group<T: Tx>(
     place: &Place,
     object: Option<&Object>,
 ) -> Result<Group, SqlError> {
-    let members = match object {
-        Some(object) if object.text("group-type") == "firewall" => {
-            references::targets(tx, place, "member", &LOCAL).await?
-        }
-        _ => Vec::new(),
+    let in_force = object.filter(|object| object.text("group-type") == "firewall");
+    let (members, servers) = match in_force {
+        Some(object) => (
+            references::targets(tx, place, "member", &LOCAL).await?,
+            servers(tx, object).await?,
+        ),
+        None => Default::default(),
     };
     Ok(Group {
         vdom: place.vdom(),
@@ -386,7 +389,25 @@ pub(super) async fn group<T: Tx>(
             .iter()
             .map(|member| CanonicalName::from_stored(member))
             .collect(),
+        servers,
     })
+}
+
+/// The servers among a group's members. What a name means is what it meant when it was set.
+async fn servers<T: Tx>(tx: &mut T, group: &Object) -> Result<Box<[GroupServer]>, SqlError> {
+    let place = group.place();
+    let directories = references::targets(tx, &place, "member", &LDAP).await?;
+    let upstreams = references::targets(tx, &place, "member", &RADIUS).await?;
+    let is_in = |names: &[String], name: &str| names.iter().any(|it| it == name);
+    Ok(GroupServer::of(group, |name| {
+        if is_in(&directories, name) {
+            Some(Kind::Ldap)
+        } else if is_in(&upstreams, name) {
+            Some(Kind::Radius)
+        } else {
+            None
+        }
+    }))
 }
 
 pub(super) async fn authenticating<T: Tx>(tx: &mut T) -> Result<HashSet<IpAddr>, SqlError> {

@@ -42,6 +42,7 @@ use domain::interface::AllowAccess;
 use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
+use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
 use domain::settings::Settings;
 use domain::throttle::CodeCounter;
@@ -234,6 +235,17 @@ impl GatewayStore {
                 .read()
                 .facts(name, position, &self.memory.secrets, now)),
         }
+    }
+
+    /// The servers whose word lets somebody without a record in through a client; none for a name that has
+    /// one.
+    pub fn sources(&self, name: &CanonicalName, client: &str) -> Vec<Source> {
+        self.memory.read().sources(name, client)
+    }
+
+    /// Whether there is a record of this name.
+    pub fn has_record(&self, name: &CanonicalName) -> bool {
+        self.memory.read().has_record(name)
     }
 
     /// Counts a password attempt before it is evaluated, or says why none is and until when.

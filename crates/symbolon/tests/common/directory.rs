@@ -19,7 +19,16 @@ const PEOPLE: &[(&str, &str)] = &[
     ("bob", "in-the-directory-2"),
     ("carol, jr.", "in-the-directory-3"),
     ("*", "in-the-directory-4"),
+    ("dora", "in-the-directory-5"),
 ];
+
+/// Another `uid` of dora's.
+pub(crate) const ALIAS_OF_DORA: &str = "dora.smith";
+
+/// A group in which alice and dora are, by each way in which a directory can say so.
+pub(crate) const VPN: &str = "cn=vpn,ou=groups,dc=example,dc=org";
+/// The same as a group of logins (RFC 2307).
+pub(crate) const POSIX_VPN: &str = "cn=posix-vpn,ou=groups,dc=example,dc=org";
 
 /// The password of a person of [`PEOPLE`].
 #[track_caller]
@@ -117,9 +126,11 @@ impl Directory {
             "include /etc/ldap/schema/core.schema\n\
              include /etc/ldap/schema/cosine.schema\n\
              include /etc/ldap/schema/inetorgperson.schema\n\
+             include /etc/ldap/schema/nis.schema\n\
              pidfile {pid}\n\
              modulepath /usr/lib/ldap\n\
              moduleload back_mdb\n\
+             moduleload memberof\n\
              allow bind_anon_cred bind_anon_dn\n\
              TLSCACertificateFile {ca}\n\
              TLSCertificateFile {cert}\n\
@@ -127,6 +138,7 @@ impl Directory {
              database mdb\n\
              suffix \"dc=example,dc=org\"\n\
              directory {db}\n\
+             overlay memberof\n\
              access to attrs=userPassword by anonymous auth by * none\n\
              access to * by * read\n"
         );
@@ -145,9 +157,23 @@ impl Directory {
             let escaped = login.replace(',', "\\,");
             ldif += &format!(
                 "dn: cn={escaped},{BASE}\nobjectClass: inetOrgPerson\ncn: {login}\nuid: {login}\n\
-                 sn: everybody\nuserPassword: {password}\n\n"
+                 sn: everybody\nuserPassword: {password}\n"
             );
+            if ["alice", "dora"].contains(login) {
+                ldif += &format!("memberOf: {VPN}\n");
+            }
+            if *login == "dora" {
+                ldif += &format!("uid: {ALIAS_OF_DORA}\n");
+            }
+            ldif += "\n";
         }
+        ldif += &format!(
+            "dn: ou=groups,dc=example,dc=org\nobjectClass: organizationalUnit\nou: groups\n\n\
+             dn: {VPN}\nobjectClass: groupOfNames\ncn: vpn\n\
+             member: cn=alice,{BASE}\nmember: cn=dora,{BASE}\n\n\
+             dn: {POSIX_VPN}\nobjectClass: posixGroup\ncn: posix-vpn\ngidNumber: 700\n\
+             memberUid: alice\nmemberUid: dora\n\n"
+        );
         let config = self.files.join("slapd.conf");
         let mut slapadd = tool("slapadd", "slapd");
         run(slapadd.arg("-f").arg(config), &ldif).ok();

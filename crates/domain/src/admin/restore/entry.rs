@@ -2,7 +2,7 @@
 
 use ident::TokenSerial;
 
-use super::super::{Edit, Facts, Named, configure};
+use super::super::{Edit, Facts, Named, configure, references};
 use super::Remark;
 use crate::administrator;
 use crate::schema::{ADMIN, Access, FORTITOKEN, Field, LOCAL, Object, Place, Shape, Table, Value};
@@ -53,10 +53,37 @@ pub(super) fn without_strangers(
             );
             Edit::Set(field, Value::List(here))
         }
+        Edit::Children(table, entries) => {
+            let (here, strange) = known_children(place, entries, facts);
+            left_out.extend(strange);
+            Edit::Children(table, here)
+        }
         edit => edit,
     });
     let edits = edits.collect();
     (edits, left_out)
+}
+
+/// The entries of a child table that name nothing but what is here. One that is about a server that nothing
+/// has here bounds nobody: the server is no member either.
+fn known_children(
+    place: &Place,
+    entries: Vec<Object>,
+    facts: &Facts,
+) -> (Vec<Object>, Vec<Remark>) {
+    let mut left_out = Vec::new();
+    let here = entries.into_iter().filter(|entry| {
+        let named = entry.values().flat_map(|(field, value)| {
+            let names = references::names(place.vdom(), field, value);
+            names.into_iter().map(move |named| (field, named))
+        });
+        let mut strange = named.filter(|(_, named)| !facts.named.contains_key(named));
+        let stranger = strange.next();
+        let is_known = stranger.is_none();
+        left_out.extend(stranger.map(|(field, named)| Remark::NotNamed(field, named)));
+        is_known
+    });
+    (here.collect(), left_out)
 }
 
 /// Whether a list says where an entry is bound to, so that an empty one means everywhere.

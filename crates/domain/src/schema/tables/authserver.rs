@@ -160,6 +160,24 @@ pub static LDAP: Table = Table {
             "389",
             "Port to be used for communication with the LDAP server.",
         ),
+        field(
+            "group-member-check",
+            Kind::Choice(&[
+                choice("user-attr", "The user's entry names its groups."),
+                choice("group-object", "The group's entry names its members: member, uniqueMember."),
+                choice("posix-group-object", "The group's entry names its members by their logins: memberUid."),
+            ]),
+            "user-attr",
+            "How it is told whether a user is in a group that config match of a user group names.",
+        )
+        .bounding(),
+        field(
+            "member-attr",
+            Kind::Text(63),
+            "memberOf",
+            "Attribute of a user's entry that names its groups.",
+        )
+        .bounding(),
         without_effect(
             "nothing is shown of a user but what stands in the user's own entry",
             field(
@@ -279,6 +297,16 @@ pub static RADIUS: Table = Table {
             "auto",
             "Password encoding.",
         ),
+        field(
+            "group-override-attr-type",
+            Kind::Choice(&[
+                choice("filter-Id", "Filter-Id."),
+                choice("class", "Class."),
+            ]),
+            "",
+            "Attribute of an Access-Accept that names a user's groups, in place of Fortinet-Group-Name.",
+        )
+        .bounding(),
         field(
             "transport-protocol",
             Kind::Choice(&[choice("udp", "UDP transport protocol.")]),

@@ -86,10 +86,45 @@ pub static GROUP: Table = Table {
         ),
         field(
             "member",
-            Kind::List(&Kind::Reference(&["user local"])),
+            Kind::List(&Kind::Reference(&[
+                "user local",
+                "user ldap",
+                "user radius",
+            ])),
             "",
-            "Names of users to add to the user group.",
+            "Names of users and of LDAP and RADIUS servers to add to the user group. Of a server's users those belong to it who have no entry under config user local: all of them, unless config match says which.",
         ),
+    ],
+    children: &[&GROUP_MATCH],
+};
+
+/// `config match` in `config user group`.
+pub static GROUP_MATCH: Table = Table {
+    path: "match",
+    help: "Group matches: which of a server's users belong to the user group.",
+    scope: Scope::Vdom,
+    area: Area::Authentication,
+    shape: Shape::Keyed(Key {
+        name: "id",
+        help: "ID.",
+        form: KeyForm::Number(4_294_967_295),
+    }),
+    fields: &[
+        field(
+            "server-name",
+            Kind::Reference(&["user ldap", "user radius"]),
+            "",
+            "Name of the LDAP or RADIUS server.",
+        )
+        .bounding(),
+        field(
+            "group-name",
+            Kind::Text(511),
+            "",
+            "Group as the server calls it: its distinguished name in a directory, a Fortinet-Group-Name of a RADIUS server.",
+        )
+        .such_as("cn=vpn,ou=groups,dc=example,dc=net")
+        .bounding(),
     ],
     children: &[],
 };

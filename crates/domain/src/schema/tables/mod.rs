@@ -18,7 +18,7 @@ mod user;
 
 pub use accprofile::ACCPROFILE;
 pub use authserver::{LDAP, RADIUS};
-pub use group::GROUP;
+pub use group::{GROUP, GROUP_MATCH};
 pub use interface::INTERFACE;
 pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
 pub use mail::EMAIL_SERVER;

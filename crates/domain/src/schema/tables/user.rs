@@ -443,6 +443,13 @@ pub static RADIUS_CLIENT: Table = Table {
             "fortinet-group-name",
             "Attributes of an Access-Accept that name the user's groups, each group in one of its own.",
         ),
+        field(
+            "remote-groups",
+            Kind::List(&Kind::Reference(&["user group"])),
+            "",
+            "Groups whose members are let in too if an LDAP or RADIUS server of the group alone knows them: without an entry under config user local, and so by their password alone. None unless set; none where a second factor is mandatory.",
+        )
+        .bounding(),
     ],
     children: &[],
 };

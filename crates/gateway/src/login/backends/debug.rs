@@ -50,7 +50,7 @@ impl<'a> Steps<'a> {
     pub(super) fn ended(&self, answer: &Answer) {
         let result = match answer {
             Answer::Said { said, .. } => match said {
-                Said::Right => 0,
+                Said::Right(_) => 0,
                 Said::Wrong(_) | Said::Challenge => 1,
             },
             Answer::None(_) => 3,

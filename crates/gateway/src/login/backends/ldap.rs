@@ -5,12 +5,13 @@
 
 mod connection;
 
-use domain::backend::{Bind, Directory, Security};
+use domain::backend::{Bind, Directory, Membership, Security};
+use domain::remote::Told;
 use ldap3_proto::proto::{LdapFilter, LdapResult, LdapResultCode};
 
 use super::tls::{self, Certificates};
 use super::{Fault, Question, Said};
-use connection::Connection;
+use connection::{Connection, Entry, Scope};
 
 /// Characters of a directory's words that become evidence: Active Directory says in some 90 what it
 /// holds against an account.
@@ -27,7 +28,7 @@ pub(super) async fn ask(
     };
     let mut connection = open(directory, question, certificates).await?;
     let said = match entry(&mut connection, directory, question).await? {
-        Some(name) => bound(&connection.bind(&name, password).await?),
+        Some(name) => checked(&mut connection, directory, question, &name, password).await,
         None => Ok(Said::Wrong(format!(
             "no entry has {}={}",
             directory.attribute, question.credentials.login
@@ -35,6 +36,89 @@ pub(super) async fn ask(
     };
     connection.close().await;
     said
+}
+
+/// Whether the password is that of an entry; then what the directory tells of the person, if that is asked.
+async fn checked(
+    connection: &mut Connection,
+    directory: &Directory,
+    question: &Question<'_>,
+    name: &str,
+    password: &str,
+) -> Result<Said, Fault> {
+    let said = bound(&connection.bind(name, password).await?)?;
+    match (said, question.credentials.groups) {
+        (Said::Right(_), Some(groups)) => {
+            let told = told(connection, directory, question, name, groups).await?;
+            Ok(Said::Right(told))
+        }
+        (said, _) => Ok(said),
+    }
+}
+
+/// The names of an entry, and which of these groups it is in. The directory compares: it knows which
+/// spellings are one name, and which groups are within others.
+async fn told(
+    connection: &mut Connection,
+    directory: &Directory,
+    question: &Question<'_>,
+    name: &str,
+    groups: &[&str],
+) -> Result<Told, Fault> {
+    if let Bind::Regular { username, password } = &directory.bind {
+        search_as(connection, username, password.expose()).await?;
+    }
+    let own = Entry::with(name, &directory.attribute);
+    let person = LdapFilter::Present("objectClass".to_owned());
+    let (found, result) = connection.search(&own, Scope::Entry, person).await?;
+    let names = match (&result.code, found.into_iter().next()) {
+        (LdapResultCode::Success, Some(entry)) if !entry.values.is_empty() => entry.values,
+        _ => {
+            return Err(unclear(
+                &format!("{} of {name} may not be read", directory.attribute),
+                &result,
+            ));
+        }
+    };
+    let mut told = Told {
+        names,
+        groups: Vec::new(),
+    };
+    for group in groups {
+        let (entry, filter) = match &directory.membership {
+            Membership::OfPerson(attribute) => (name, is(attribute, group)),
+            Membership::OfGroup => {
+                let of_both = ["member", "uniqueMember"].map(|attribute| is(attribute, name));
+                (*group, LdapFilter::Or(of_both.into()))
+            }
+            Membership::OfPosixGroup => (*group, is("memberUid", question.credentials.login)),
+        };
+        let entry = Entry::named(entry);
+        let (found, result) = connection.search(&entry, Scope::Entry, filter).await?;
+        let is_member = match result.code {
+            LdapResultCode::Success => !found.is_empty(),
+            // There is no such group, or none that can be one.
+            LdapResultCode::NoSuchObject | LdapResultCode::InvalidDNSyntax => false,
+            _ => {
+                return Err(unclear(
+                    &format!("membership of {group} is not told"),
+                    &result,
+                ));
+            }
+        };
+        if is_member {
+            question.steps.say(
+                "__fnbamd_ldap_read",
+                format_args!("Group membership: {group}"),
+            );
+            told.groups.push(Box::from(*group));
+        }
+    }
+    Ok(told)
+}
+
+fn is(attribute: &str, value: &str) -> LdapFilter {
+    LdapFilter::Equality(attribute.to_owned(), value.to_owned())
 }
 
 async fn open(
@@ -81,13 +165,7 @@ async fn entry(
         Bind::Simple => return Ok(Some(format!("{attribute}={},{base}", escaped(login)))),
         Bind::Anonymous => {}
         Bind::Regular { username, password } => {
-            let Ok(password) = std::str::from_utf8(password.expose()) else {
-                return Err(Fault::Unclear(
-                    "the configured password is no text".to_owned(),
-                ));
-            };
-            let result = connection.bind(username, password).await?;
-            searcher(username, &result)?;
+            search_as(connection, username, password.expose()).await?;
         }
     }
     let steps = question.steps;
@@ -98,12 +176,13 @@ async fn entry(
     );
     steps.say(function, format_args!("search base is: {base}"));
     // Attribute and value are sent apart: no character of a name is part of a filter's syntax.
-    let filter = LdapFilter::Equality(attribute.to_string(), login.to_owned());
-    let (mut found, result) = connection.search(base, filter).await?;
+    let filter = is(attribute, login);
+    let below = Entry::named(base);
+    let (mut found, result) = connection.search(&below, Scope::Below, filter).await?;
     match (result.code.clone(), found.len()) {
         (LdapResultCode::Success, 0) => Ok(None),
         (LdapResultCode::Success, 1) => {
-            let name = found.pop();
+            let name = found.pop().map(|entry| entry.name);
             if let Some(name) = &name {
                 steps.say("get_all_dn", format_args!("Found DN 1:{name}"));
             }
@@ -116,13 +195,23 @@ async fn entry(
     }
 }
 
-/// Whether the one who searches may.
-fn searcher(username: &str, result: &LdapResult) -> Result<(), Fault> {
-    match bound(result)? {
-        Said::Right => Ok(()),
+/// Goes on as the one who searches.
+async fn search_as(
+    connection: &mut Connection,
+    username: &str,
+    password: &[u8],
+) -> Result<(), Fault> {
+    let Ok(password) = std::str::from_utf8(password) else {
+        return Err(Fault::Unclear(
+            "the configured password is no text".to_owned(),
+        ));
+    };
+    let result = connection.bind(username, password).await?;
+    match bound(&result)? {
+        Said::Right(_) => Ok(()),
         _ => Err(unclear(
             &format!("'set username {username}' may not bind"),
-            result,
+            &result,
         )),
     }
 }
@@ -131,7 +220,7 @@ fn searcher(username: &str, result: &LdapResult) -> Result<(), Fault> {
 fn bound(result: &LdapResult) -> Result<Said, Fault> {
     use LdapResultCode as Code;
     match result.code {
-        Code::Success => Ok(Said::Right),
+        Code::Success => Ok(Said::Right(Told::default())),
         // Directories tell with the last three that an account is locked or switched off.
         Code::InvalidCredentials
         | Code::NoSuchObject
@@ -204,7 +293,7 @@ mod tests {
     #[test]
     fn only_what_is_said_of_the_account_is_a_no() {
         use LdapResultCode as Code;
-        assert!(matches!(bound(&result(Code::Success)), Ok(Said::Right)));
+        assert!(matches!(bound(&result(Code::Success)), Ok(Said::Right(_))));
         for code in [
             Code::InvalidCredentials,
             Code::NoSuchObject,

@@ -9,6 +9,7 @@ mod debug;
 mod ldap;
 mod radius;
 mod servers;
+mod sources;
 mod tls;
 
 use std::fmt;
@@ -20,8 +21,10 @@ use cli::debug::{Application, Source};
 use domain::backend::{Backend, BackendName, Protocol, Server};
 use domain::password::{BackendCheck, PasswordVerified, Presented};
 use domain::reason::Reason;
+use domain::remote::Told;
 use domain::settings::Settings;
 use domain::time::Span;
+use domain::vdom::Vdom;
 use store::gateway::GatewayStore;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
@@ -31,6 +34,7 @@ use crate::network::UnitResolver;
 use connect::Target;
 use debug::Steps;
 use servers::Servers;
+pub(super) use sources::CheckedSources;
 use tls::Certificates;
 
 /// Logins that wait for backends at most, whatever the backend: each holds a task and a socket or its
@@ -43,7 +47,7 @@ const SOURCE: Source = Source::Application(Application::Fnbamd);
 
 /// What a login's backend made of it.
 #[derive(Debug)]
-pub(crate) enum Asked {
+pub(crate) enum Checked {
     /// The password is right.
     Right(PasswordVerified),
     /// A server said no: why, and which server after how long.
@@ -57,20 +61,34 @@ pub(crate) enum Asked {
 pub(crate) struct Credentials<'a> {
     login: &'a str,
     password: &'a [u8],
+    /// The groups that decide, where names and groups of the person are asked for.
+    groups: Option<&'a [&'a str]>,
 }
 
 impl<'a> Credentials<'a> {
     pub(crate) fn new(login: &'a str, password: &'a Presented) -> Option<Self> {
         let password = Some(password.as_bytes()).filter(|password| !password.is_empty())?;
-        Some(Self { login, password })
+        Some(Self {
+            login,
+            password,
+            groups: None,
+        })
+    }
+
+    /// The same, and what the server knows of the person: names, and which of these groups.
+    fn with_groups(self, groups: &'a [&'a str]) -> Self {
+        Self {
+            groups: Some(groups),
+            ..self
+        }
     }
 }
 
 /// What a server said.
 #[derive(Debug)]
 pub(crate) enum Said {
-    /// The password is right.
-    Right,
+    /// The password is right; what is told of the person, if that was asked for.
+    Right(Told),
     /// It is not, in the server's words.
     Wrong(String),
     /// More than the password is asked for.
@@ -134,36 +152,50 @@ impl Backends {
     }
 
     /// Has a login's password checked. This is the one place where a backend's yes becomes a proof.
-    pub(crate) async fn check(&self, check: &BackendCheck, presented: &Presented) -> Asked {
+    pub(crate) async fn check(&self, check: &BackendCheck, presented: &Presented) -> Checked {
         let account = check.account();
         let Some(credentials) = Credentials::new(&account.login, presented) else {
-            return Asked::Wrong(Reason::PasswordWrong, "the password is empty".to_owned());
+            return Checked::Wrong(Reason::PasswordWrong, "the password is empty".to_owned());
         };
-        match self.ask(&account.backend, &credentials).await {
+        let patience = self.patience(account.backend.vdom);
+        match self.ask(&account.backend, &credentials, patience).await {
             Answer::Said { said, server, took } => {
                 let by = format!("{}, {}", account.backend, by(&server, took));
                 match said {
-                    Said::Right => Asked::Right(check.confirmed()),
+                    Said::Right(_) => Checked::Right(check.confirmed()),
                     Said::Wrong(words) => {
-                        Asked::Wrong(Reason::PasswordWrong, format!("{by}: {words}"))
+                        Checked::Wrong(Reason::PasswordWrong, format!("{by}: {words}"))
                     }
                     Said::Challenge => {
-                        Asked::Wrong(Reason::BackendChallenge, format!("{by}: Access-Challenge"))
+                        Checked::Wrong(Reason::BackendChallenge, format!("{by}: Access-Challenge"))
                     }
                 }
             }
-            Answer::None(why) => Asked::Undecided(format!("{}: {why}", account.backend)),
+            Answer::None(why) => Checked::Undecided(format!("{}: {why}", account.backend)),
         }
     }
 
+    /// How long all servers of a login together may take.
+    pub(crate) fn patience(&self, vdom: Vdom) -> Duration {
+        duration(self.store.settings(vdom).backend_timeout)
+    }
+
     /// Asks a backend whether a password is right.
-    pub(crate) async fn ask(&self, name: &BackendName, credentials: &Credentials<'_>) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        name: &BackendName,
+        credentials: &Credentials<'_>,
+        patience: Duration,
+    ) -> Answer {
         let steps = Steps::new(&self.debug, name);
         steps.received(credentials.login);
         let answer = match (self.waiting.try_acquire(), self.store.backend(name)) {
             (Err(_), _) => Answer::None(format!("{WAITING_MAX} logins wait for backends")),
             (Ok(_), None) => Answer::None("there is no such entry".to_owned()),
-            (Ok(_place), Some(backend)) => self.ask_servers(&backend, credentials, &steps).await,
+            (Ok(_place), Some(backend)) => {
+                self.ask_servers(&backend, credentials, patience, &steps)
+                    .await
+            }
         };
         steps.ended(&answer);
         answer
@@ -175,17 +207,18 @@ impl Backends {
         &self,
         backend: &Backend,
         credentials: &Credentials<'_>,
+        patience: Duration,
         steps: &Steps<'_>,
     ) -> Answer {
         let settings = self.store.settings(backend.name.vdom);
         let began = Instant::now();
-        let deadline = began + duration(settings.backend_timeout);
+        let deadline = began + patience;
         let order = self.servers.order(backend, began);
         let mut faults = Vec::with_capacity(order.len());
         for (at, server) in order.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
             let others = u32::try_from(order.len() - at).unwrap_or(1);
-            let share = (left / others).min(patience(backend));
+            let share = (left / others).min(patience_with(backend));
             let question = Question {
                 backend,
                 server,
@@ -283,7 +316,7 @@ impl Question<'_> {
 }
 
 /// How long one server of a backend is asked at most.
-fn patience(backend: &Backend) -> Duration {
+fn patience_with(backend: &Backend) -> Duration {
     match &backend.protocol {
         Protocol::Ldap(_) => Duration::MAX,
         Protocol::Radius(upstream) => duration(upstream.timeout),

@@ -8,10 +8,12 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use domain::backend::{Encoding, Upstream};
+use domain::backend::{Encoding, Protocol, Upstream};
+use domain::client::GroupAttribute;
+use domain::remote::Told;
 use radius::{
     Authenticator, Code, Identifier, MAX_LENGTH, Packet, ReplyError, Request, Secret, Type,
-    verify_reply,
+    VendorType, verify_reply,
 };
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
@@ -195,12 +197,40 @@ fn understood(reply: &Packet<'_>, question: &Question<'_>) -> Said {
         format_args!("RADIUS resp code {}", code as u8),
     );
     match code {
-        Code::AccessAccept => Said::Right,
+        Code::AccessAccept => Said::Right(told(reply, question)),
         Code::AccessChallenge => Said::Challenge,
         _ => Said::Wrong(match words(reply) {
             Some(words) => format!("Access-Reject: {words}"),
             None => "Access-Reject".to_owned(),
         }),
+    }
+}
+
+/// What an Accept tells of the person, if that is asked: a User-Name of its own (RFC 2865, 5.1), and groups.
+/// What is no text is no group that could be configured, and as a name is nobody's.
+fn told(reply: &Packet<'_>, question: &Question<'_>) -> Told {
+    let Protocol::Radius(upstream) = &question.backend.protocol else {
+        return Told::default();
+    };
+    if question.credentials.groups.is_none() {
+        return Told::default();
+    }
+    let name = match reply.first(Type::USER_NAME) {
+        Some(name) => String::from_utf8_lossy(name).into_owned(),
+        None => question.credentials.login.to_owned(),
+    };
+    let groups: Vec<&[u8]> = match upstream.groups_in {
+        GroupAttribute::FortinetGroupName => reply
+            .values(Type::VENDOR_SPECIFIC)
+            .filter_map(|value| VendorType::FORTINET_GROUP_NAME.value_in(value))
+            .collect(),
+        GroupAttribute::FilterId => reply.values(Type::FILTER_ID).collect(),
+        GroupAttribute::Class => reply.values(Type::CLASS).collect(),
+    };
+    let groups = groups.into_iter().map(std::str::from_utf8);
+    Told {
+        names: vec![name],
+        groups: groups.flatten().map(Box::from).collect(),
     }
 }
 

@@ -75,8 +75,12 @@ impl<'a> Columns<'a> {
                 person,
                 origin,
                 spend,
+                vouched,
             } => {
-                let login = blank.login(ACCEPTED, person, origin);
+                let login = Self {
+                    detail: vouched.as_deref(),
+                    ..blank.login(ACCEPTED, person, origin)
+                };
                 match spend {
                     Spend::Nothing => login,
                     Spend::Sent(channel) => Self {

@@ -62,6 +62,7 @@ impl Recorded {
                 person: fields.person()?,
                 origin: fields.origin()?,
                 spend: fields.spend()?,
+                vouched: row.get::<Option<String>>(10)?.map(Into::into),
             },
             REFUSED => What::Refused {
                 person: fields.person()?,

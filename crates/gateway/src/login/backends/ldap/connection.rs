@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use ldap3_proto::LdapCodec;
 use ldap3_proto::proto::{
     LdapBindCred, LdapBindRequest, LdapDerefAliases, LdapExtendedRequest, LdapFilter, LdapMsg,
-    LdapOp, LdapResult, LdapResultCode, LdapSearchRequest, LdapSearchScope,
+    LdapOp, LdapResult, LdapResultCode, LdapSearchRequest, LdapSearchResultEntry, LdapSearchScope,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::codec::{Decoder, Encoder};
@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 use super::super::{Fault, connect};
 use super::words;
 
-/// Octets of one message of a directory: the name of an entry or a few lines of text.
+/// Octets of one message of a directory: the name of an entry and its logins, or a few lines of text.
 const MESSAGE_MAX: usize = 16 * 1_024;
 /// Values within values; an answer has four.
 const DEPTH_MAX: usize = 16;
@@ -33,6 +33,55 @@ const NO_ATTRIBUTES: &str = "1.1";
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Where a search begins, and the attribute whose values it brings.
+pub(super) struct Entry<'a> {
+    name: &'a str,
+    attribute: Option<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn named(name: &'a str) -> Self {
+        Self {
+            name,
+            attribute: None,
+        }
+    }
+
+    pub(super) fn with(name: &'a str, attribute: &'a str) -> Self {
+        Self {
+            name,
+            attribute: Some(attribute),
+        }
+    }
+}
+
+/// How far a search goes.
+#[derive(Clone, Copy)]
+pub(super) enum Scope {
+    /// The entry alone.
+    Entry,
+    /// The entry and all below it.
+    Below,
+}
+
+/// An entry that a search found.
+pub(super) struct Found {
+    pub(super) name: String,
+    /// The values that were asked for. What is no text is no name of anybody, and kept as one.
+    pub(super) values: Vec<String>,
+}
+
+impl Found {
+    fn of(entry: LdapSearchResultEntry) -> Self {
+        let values = entry.attributes.into_iter().flat_map(|it| it.vals);
+        let values = values.map(|value| String::from_utf8_lossy(&value).into_owned());
+        Self {
+            name: entry.dn,
+            values: values.collect(),
+        }
+    }
+}
 
 /// A connection and what came in on it.
 pub(super) struct Connection<S = Box<dyn Stream>> {
@@ -73,22 +122,26 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// The names of entries below `base` that the filter finds, two at most.
+    /// What the filter finds of an entry or below it, two at most, with the values that were asked for.
     pub(super) async fn search(
         &mut self,
-        base: &str,
+        base: &Entry<'_>,
+        scope: Scope,
         filter: LdapFilter,
-    ) -> Result<(Vec<String>, LdapResult), Fault> {
+    ) -> Result<(Vec<Found>, LdapResult), Fault> {
         let request = LdapSearchRequest {
-            base: base.to_owned(),
-            scope: LdapSearchScope::Subtree,
+            base: base.name.to_owned(),
+            scope: match scope {
+                Scope::Entry => LdapSearchScope::Base,
+                Scope::Below => LdapSearchScope::Subtree,
+            },
             aliases: LdapDerefAliases::Never,
             sizelimit: 2,
             // The deadline of the check ends it; a directory counts whole seconds.
             timelimit: 0,
-            typesonly: true,
+            typesonly: base.attribute.is_none(),
             filter,
-            attrs: vec![NO_ATTRIBUTES.to_owned()],
+            attrs: vec![base.attribute.unwrap_or(NO_ATTRIBUTES).to_owned()],
         };
         self.send(LdapOp::SearchRequest(request)).await?;
         let mut found = Vec::new();
@@ -96,7 +149,7 @@ impl<S: Stream> Connection<S> {
         loop {
             match self.receive().await? {
                 LdapOp::SearchResultEntry(entry) if found.len() < ENTRIES_MAX => {
-                    found.push(entry.dn);
+                    found.push(Found::of(entry));
                 }
                 LdapOp::SearchResultReference(_) if references < REFERENCES_MAX => references += 1,
                 LdapOp::SearchResultDone(result) => return Ok((found, result)),

@@ -1,0 +1,231 @@
+//! Users without an entry here, as Debian's `slapd` and `FreeRADIUS` know them: who is let in by which group,
+//! and that no other name leads around the token of one who has an entry.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use common::directory::{ALIAS_OF_DORA, BASE, Directory, POSIX_VPN, READER, VPN, password_of};
+use common::radius::{Answer, Vpn as Client};
+use common::upstream::{self, Upstream};
+use common::{Home, PASSWORD, Running};
+
+fn system(settings: &str) -> (Home, Running, Client) {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn1", "127.0.0.1", settings);
+    let vpn = Client::new(&home, "127.0.0.1");
+    (home, up, vpn)
+}
+
+fn directory(home: &Home, directory: &Directory, more: &str) {
+    let (reader, secret) = READER;
+    let port = directory.port;
+    home.console(&format!(
+        "config user ldap\nedit corp\nset server 127.0.0.1\nset port {port}\nset dn {BASE}\n\
+         set cnid uid\nset type regular\nset username {reader}\nset password {secret}\n{more}\nend"
+    ))
+    .ok();
+}
+
+/// A group of those of the server's users who are in `among`.
+fn group(home: &Home, name: &str, server: &str, among: &str) {
+    home.console(&format!(
+        "config user group\nedit {name}\nset member {server}\nconfig match\nedit 1\n\
+         set server-name {server}\nset group-name \"{among}\"\nend\nend"
+    ))
+    .ok();
+}
+
+fn lets_in_by(home: &Home, groups: &str) {
+    home.console(&format!(
+        "config user radius-client\nedit vpn1\nset remote-groups {groups}\nend"
+    ))
+    .ok();
+}
+
+fn groups(told: &str) -> Vec<&str> {
+    assert!(told.starts_with("Received Access-Accept"), "{told}");
+    told.lines()
+        .filter_map(|line| line.trim().strip_prefix("Fortinet-Group-Name = "))
+        .map(|value| value.trim_matches('"'))
+        .collect()
+}
+
+#[test]
+fn a_group_lets_in_those_whom_the_directory_says_to_be_in_it() {
+    let (home, up, vpn) = system("");
+    let slapd = Directory::start(&home);
+    directory(&home, &slapd, "");
+    group(&home, "staff", "corp", VPN);
+    let password = password_of("alice");
+    // A group alone lets nobody in.
+    assert_eq!(vpn.ask("alice", password), Answer::Reject);
+    home.login_says("alice", "refused: user-unknown");
+
+    lets_in_by(&home, "staff");
+    assert_eq!(groups(&vpn.told("CORP\\Alice", password)), ["staff"]);
+    let said = home.login_says("alice", "accepted: password only, by ldap 'corp'");
+    assert!(said.contains("groups: staff"), "{said}");
+    assert_eq!(vpn.ask_with_empty_password("alice"), Answer::Reject);
+    assert_eq!(vpn.ask("alice", PASSWORD), Answer::Reject);
+    home.login_says("alice", "refused: password-wrong");
+    assert_eq!(vpn.ask("nobody", PASSWORD), Answer::Reject);
+    let said = home.login_says("nobody", "refused: password-wrong");
+    assert!(said.contains("no entry has uid=nobody"), "{said}");
+    assert_eq!(vpn.ask("bob", password_of("bob")), Answer::Reject);
+    home.login_says("bob", "refused: group-missing");
+
+    for (more, among) in [
+        ("set group-member-check group-object", VPN),
+        ("set group-member-check posix-group-object", POSIX_VPN),
+    ] {
+        directory(&home, &slapd, more);
+        group(&home, "staff", "corp", among);
+        assert_eq!(groups(&vpn.told("alice", password)), ["staff"], "{more}");
+        assert_eq!(vpn.ask("bob", password_of("bob")), Answer::Reject, "{more}");
+        for absent in ["cn=none,dc=example,dc=org", "no name at all"] {
+            group(&home, "staff", "corp", absent);
+            assert_eq!(vpn.ask("alice", password), Answer::Reject, "{absent}");
+            home.login_says("alice", "refused: group-missing");
+        }
+    }
+    // A person's name is made of the login, and the person's own entry is asked by the person.
+    directory(
+        &home,
+        &slapd,
+        "set type simple\nset cnid cn\nset group-member-check user-attr",
+    );
+    group(&home, "staff", "corp", VPN);
+    assert_eq!(groups(&vpn.told("alice", password)), ["staff"]);
+    assert_eq!(vpn.ask("bob", password_of("bob")), Answer::Reject);
+    // Without a match, everybody whom the directory knows is in the group.
+    home.console("config user group\nedit staff\nconfig match\ndelete 1\nend\nend")
+        .ok();
+    assert_eq!(groups(&vpn.told("bob", password_of("bob"))), ["staff"]);
+
+    for nobody in [
+        "config user group\nedit staff\nset group-type rsso\nend",
+        "config user group\nedit staff\nset group-type firewall\nend\n\
+         config system global\nset multi-factor-authentication mandatory\nend",
+        "config system global\nset multi-factor-authentication optional\nend\n\
+         config system security\nset profile strict\nend",
+    ] {
+        home.console(nobody).ok();
+        assert_eq!(vpn.ask("alice", password), Answer::Reject, "{nobody}");
+        home.login_says("alice", "refused: user-unknown");
+    }
+    up.stop();
+}
+
+#[test]
+fn no_name_leads_around_an_entry() {
+    let (home, up, vpn) = system("");
+    let slapd = Directory::start(&home);
+    directory(&home, &slapd, "");
+    home.console("config user group\nedit staff\nset member corp\nend")
+        .ok();
+    lets_in_by(&home, "staff");
+    let token = &home.import(1)[0];
+    home.user("alice", token);
+    let password = password_of("alice");
+    // What the directory takes for alice's name, and what it does not.
+    for name in [
+        "alice",
+        "ALICE",
+        " alice ",
+        "CORP\\alice",
+        "alice@example.org",
+        "\u{ff41}lice",
+        "al\u{ad}ice",
+        "alice\u{200b}",
+        "a\u{301}lice",
+    ] {
+        assert_eq!(vpn.ask(name, password), Answer::Reject, "{name:?}");
+    }
+    // Not even one that is switched off.
+    home.console("config user local\nedit alice\nset status disable\nend")
+        .ok();
+    assert_eq!(vpn.ask("alice", password), Answer::Reject);
+
+    // Dora has two names there. An entry of either bounds her.
+    let dora = password_of("dora");
+    for name in ["dora", ALIAS_OF_DORA] {
+        assert_eq!(groups(&vpn.told(name, dora)), ["staff"], "{name}");
+    }
+    home.user_without_token(ALIAS_OF_DORA);
+    for name in ["dora", ALIAS_OF_DORA] {
+        assert_eq!(vpn.ask(name, dora), Answer::Reject, "{name}");
+    }
+    home.login_says("dora", "refused: name-of-another");
+    up.stop();
+}
+
+#[test]
+fn another_radius_server_vouches_by_the_groups_of_its_accept() {
+    let (home, up, vpn) = system("");
+    let other = Upstream::start(&home);
+    let (secret, port) = (upstream::SECRET, other.port);
+    home.console(&format!(
+        "config user radius\nedit hq\nset server 127.0.0.1\nset secret {secret}\n\
+         set radius-port {port}\nend"
+    ))
+    .ok();
+    group(&home, "remote", "hq", "vpn");
+    group(&home, "others", "hq", "VPN");
+    home.user_without_token("alice");
+    lets_in_by(&home, "others remote");
+    assert_eq!(
+        groups(&vpn.told("zoe", upstream::PASSWORD)),
+        ["remote"],
+        "its groups have one spelling"
+    );
+    home.console("config user radius\nedit hq\nset group-override-attr-type filter-Id\nend")
+        .ok();
+    assert_eq!(groups(&vpn.told("zoe", upstream::PASSWORD)), ["others"]);
+    for (name, why) in [
+        ("bob", "refused: group-missing"),
+        ("alice", "refused: password-wrong"),
+        // To that server, yan is alice, who has an entry here.
+        ("yan", "refused: name-of-another"),
+        ("carol", "refused: backend-challenge"),
+        ("nobody", "refused: password-wrong"),
+    ] {
+        assert_eq!(vpn.ask(name, upstream::PASSWORD), Answer::Reject, "{name}");
+        home.login_says(name, why);
+    }
+    // Its answers are as good as its Message-Authenticator, and silence is no refusal.
+    assert_eq!(vpn.ask("mallory", upstream::PASSWORD), Answer::Silence);
+    home.login_says("mallory", "not decided: backend-unreachable");
+    up.stop();
+}
+
+#[test]
+fn what_one_server_does_not_know_another_may() {
+    let (home, up, vpn) = system("");
+    let slapd = Directory::start(&home);
+    directory(&home, &slapd, "");
+    let mut other = Upstream::start(&home);
+    let (secret, port) = (upstream::SECRET, other.port);
+    home.console(&format!(
+        "config user radius\nedit hq\nset server 127.0.0.1\nset secret {secret}\n\
+         set radius-port {port}\nend\nconfig user group\nedit all\nset member hq corp\nend"
+    ))
+    .ok();
+    lets_in_by(&home, "all");
+    assert_eq!(vpn.ask("zoe", upstream::PASSWORD), Answer::Accept);
+    assert_eq!(vpn.ask("dora", password_of("dora")), Answer::Accept);
+    assert_eq!(vpn.ask("dora", PASSWORD), Answer::Reject);
+    // Whom the silent one may know is nobody's to refuse.
+    other.stop();
+    assert_eq!(vpn.ask("dora", password_of("dora")), Answer::Accept);
+    assert_eq!(vpn.ask("dora", PASSWORD), Answer::Silence);
+    up.stop();
+}
