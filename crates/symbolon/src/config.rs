@@ -55,6 +55,9 @@ fn https_identity() -> PathBuf {
 pub(crate) struct Registry {
     pub(crate) https: SocketAddr,
     pub(crate) public_url: String,
+    /// Nobody works at the desk over the network until it is told where.
+    #[serde(default)]
+    pub(crate) desk: Option<SocketAddr>,
 }
 
 impl Config {
@@ -111,6 +114,7 @@ mod tests {
         );
         assert!(config.gateway.ssh.iter().all(IpAddr::is_loopback));
         assert!(config.registry.https.ip().is_loopback());
+        assert_eq!(config.registry.desk, None);
     }
 
     #[test]

@@ -5,13 +5,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use rcgen::{CertificateParams, KeyPair};
 use registry::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
-use reqwest::{Certificate, Client, Identity};
+use reqwest::Client;
 use softtoken::address::ServerUrl;
 use zeroize::Zeroizing;
+
+use crate::https;
 
 /// An identity is a key and two certificates of less than 2 KiB each.
 const MAX_ANSWER_BYTES: usize = 16 << 10;
@@ -32,7 +34,7 @@ pub(crate) struct EnrolArgs {
     code: Option<String>,
 }
 
-fn server_url(text: &str) -> Result<ServerUrl, String> {
+pub(crate) fn server_url(text: &str) -> Result<ServerUrl, String> {
     ServerUrl::parse(text).map_err(|error| error.to_string())
 }
 
@@ -46,8 +48,7 @@ pub(crate) async fn run(args: EnrolArgs) -> Result<ExitCode> {
             .serialize_request(&key)?
             .pem()?,
     };
-    let url = format!("{}{ENROLMENT_PATH}", args.server);
-    let enrolment = ask(&client, &url, serde_json::to_string(&request)?).await?;
+    let enrolment = ask(&client, &args.server, serde_json::to_string(&request)?).await?;
     let identity = Zeroizing::new(key.serialize_pem() + &enrolment.certificate);
     keep(&args.identity, identity.as_bytes())?;
     let end = domain::time::Timestamp::from_secs(enrolment.expires.try_into()?);
@@ -60,36 +61,26 @@ pub(crate) async fn run(args: EnrolArgs) -> Result<ExitCode> {
 }
 
 fn client(args: &EnrolArgs) -> Result<Client> {
-    let authority =
-        std::fs::read(&args.ca).with_context(|| format!("cannot read {}", args.ca.display()))?;
-    let authority = Certificate::from_pem(&authority)?;
-    let mut builder = Client::builder().tls_certs_only([authority]).no_proxy();
-    if args.code.is_none() {
-        let path = args.identity.display();
-        let pem = std::fs::read(&args.identity)
-            .with_context(|| format!("cannot read {path}; a first certificate needs --code"))?;
-        let pem = Zeroizing::new(pem);
-        let identity =
-            Identity::from_pem(&pem).with_context(|| format!("{path} is no identity"))?;
-        builder = builder.identity(identity);
+    if args.code.is_some() {
+        return https::client(&args.ca, None);
     }
-    Ok(builder.build()?)
+    let path = &args.identity;
+    ensure!(
+        path.exists(),
+        "{} is not there; a first certificate needs --code",
+        path.display()
+    );
+    https::client(&args.ca, Some(path))
 }
 
-async fn ask(client: &Client, url: &str, body: String) -> Result<Enrolment> {
-    let mut answer = client.post(url).body(body).send().await?;
-    let status = answer.status();
-    let mut text = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        if text.len() + chunk.len() > MAX_ANSWER_BYTES {
-            bail!("the answer is longer than {MAX_ANSWER_BYTES} octets; is this a token server?");
-        }
-        text.extend_from_slice(&chunk);
-    }
+async fn ask(client: &Client, server: &ServerUrl, body: String) -> Result<Enrolment> {
+    let url = format!("{server}{ENROLMENT_PATH}");
+    let request = client.post(url).body(body);
+    let (status, answer) = https::send(request, server, MAX_ANSWER_BYTES).await?;
     if !status.is_success() {
-        bail!("{}", refusal(&text).unwrap_or_else(|| status.to_string()));
+        bail!("{}", refusal(&answer).unwrap_or_else(|| status.to_string()));
     }
-    serde_json::from_slice(&text).context("the answer is no enrolment; is this a token server?")
+    serde_json::from_slice(&answer).context("the answer is no enrolment; is this a token server?")
 }
 
 /// The text in `{"d":{"error":{"error_message":…}}}`.

@@ -13,6 +13,7 @@ mod demo;
 mod desk;
 mod ending;
 mod enrol;
+mod https;
 mod login;
 mod manual;
 mod up;

@@ -36,7 +36,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
-use crate::desk::DeskSocket;
+use crate::desk::{DeskListener, DeskSocket};
 use crate::ending;
 
 /// The account of whoever runs this installation.
@@ -133,6 +133,7 @@ pub(crate) struct System {
     registry: JoinHandle<()>,
     stop_registry: oneshot::Sender<()>,
     desk_socket: DeskSocket,
+    desk_api: Option<DeskListener>,
     public_url: ServerUrl,
     pki: std::sync::Arc<Pki>,
 }
@@ -156,6 +157,10 @@ impl System {
         let desk = registry.desk();
         let pki = registry.pki();
         let registry_address = registry.address();
+        let desk_api = match config.registry.desk {
+            Some(address) => Some(DeskListener::start(&registry, address).await?),
+            None => None,
+        };
         let (stop_registry, stopped) = oneshot::channel();
         let registry = tokio::spawn(registry.run(async {
             // An error says that the sender is gone: that is a stop too.
@@ -210,6 +215,7 @@ impl System {
             registry,
             stop_registry,
             desk_socket,
+            desk_api,
             public_url,
             pki,
         })
@@ -234,6 +240,9 @@ impl System {
             };
         }
         text += &format!("token server     https://{}\n", self.registry_address);
+        if let Some(desk) = &self.desk_api {
+            text += &format!("desk             https://{}\n", desk.address());
+        }
         text += &format!(
             "phones           symbolon app add CODE --server {} --pin {}\n",
             self.public_url,
@@ -258,9 +267,13 @@ impl System {
             registry,
             stop_registry,
             desk_socket,
+            desk_api,
             ..
         } = self;
         drop(desk_socket);
+        if let Some(desk) = desk_api {
+            desk.stop().await;
+        }
         gateway.stop().await;
         // It may have ended by itself.
         let _ = stop_registry.send(());

@@ -7,6 +7,7 @@ use domain::licensing::{AccountName, LicenceSize, Remark, TicketNumber};
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use store::registry::Note;
 
+use super::agents::AgentCommand;
 use super::enrolment::EnrolmentCommand;
 use super::hardware::HardwareCommand;
 use super::tickets::TicketCommand;
@@ -112,6 +113,8 @@ pub(super) enum Command {
     Enrolment(EnrolmentCommand),
     #[command(flatten)]
     Tickets(TicketCommand),
+    #[command(flatten)]
+    Agents(AgentCommand),
     /// Look up anything: what it is, whose, its history, and what helps
     Look {
         /// A serial, a licence's code, an activation code, a registration id or a customer's name; a
@@ -193,13 +196,21 @@ impl Command {
         }
     }
 
-    /// The files whose content goes along with it.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        let command = match self {
-            Self::Hardware(command) => Some(command),
+    /// The file for a key that whoever asks makes.
+    pub(super) fn new_key(&self) -> Option<&Path> {
+        match self {
+            Self::Agents(command) => command.new_key(),
             _ => None,
-        };
-        command.into_iter().flat_map(HardwareCommand::files)
+        }
+    }
+
+    /// The files whose content goes along with it.
+    pub(super) fn files(&self) -> Vec<&Path> {
+        match self {
+            Self::Hardware(command) => command.files().collect(),
+            Self::Agents(command) => command.files().collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether a word of it is to be read from standard input.

@@ -1,14 +1,20 @@
 //! `symbolon desk`: customer service of the token server.
 //!
-//! The command runs in the process that has the database: its words go over a local socket and are
-//! parsed there once more by the same declaration.
+//! The command runs in the process that has the database: its words go over a local socket, or its
+//! arguments over HTTPS, and are parsed there once more by the same declaration.
 
+mod agents;
 mod answer;
+mod api;
+mod arguments;
 mod certificate;
 mod command;
 mod enrolment;
 mod hardware;
+mod new_key;
 mod parcel;
+mod remote;
+mod rights;
 mod socket;
 mod tickets;
 mod work;
@@ -16,15 +22,20 @@ mod work;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use clap::Args;
+use anyhow::{Result, anyhow, bail};
+use clap::{Args, FromArgMatches};
 use serde_json::json;
+use softtoken::address::ServerUrl;
 
 use self::answer::Answer;
+pub(crate) use self::api::DeskListener;
 use self::certificate::Blank;
 use self::command::Command;
+use self::new_key::NewKey;
 use self::parcel::Parcel;
+use self::remote::Remote;
 pub(crate) use self::socket::DeskSocket;
+use crate::enrol::server_url;
 use crate::up;
 
 #[derive(Debug, Args)]
@@ -39,6 +50,18 @@ pub(crate) struct DeskArgs {
     )]
     data: PathBuf,
 
+    /// Address of the desk on another machine; else the system of --data is asked
+    #[arg(long, value_name = "https://HOST[:PORT]", value_parser = server_url, global = true)]
+    server: Option<ServerUrl>,
+
+    /// That machine's authority, registry/pki/ca.pem in its data directory
+    #[arg(long, value_name = "FILE", global = true)]
+    ca: Option<PathBuf>,
+
+    /// Key and certificate of the agent who asks, as `add-agent` writes them
+    #[arg(long, value_name = "FILE", global = true)]
+    identity: Option<PathBuf>,
+
     /// Answer in JSON, also a refusal
     #[arg(long, global = true)]
     json: bool,
@@ -49,26 +72,81 @@ pub(crate) struct DeskArgs {
 
 /// Has the running system carry out this process's command.
 pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
-    let request = Parcel::pack(words(&args.command)?, args.command.files());
+    let remote = args.remote()?;
+    let mut request = Parcel::pack(words(&args.command)?, args.command.files())?;
     let blank = args.command.certificate().map(Blank::create).transpose()?;
-    let answer = request.and_then(|request| socket::ask(&up::desk_socket(&args.data), &request));
+    let new_key = args.command.new_key().map(NewKey::create).transpose()?;
+    if let Some(new_key) = &new_key {
+        request.files.push(new_key.request()?);
+    }
+    let answer = match remote {
+        Some(remote) => remote.ask(&request),
+        None => socket::ask(&up::desk_socket(&args.data), &request),
+    };
     // The answer is told first: its code is told this once.
     let data = answer.as_ref().ok().map(|answer| answer.data.clone());
-    let told = tell(args, answer);
+    let told = tell(args, answer, new_key.as_ref());
     if let Some(blank) = blank {
-        match data.and_then(|data| serde_json::from_value(data).ok()) {
+        match data
+            .clone()
+            .and_then(|data| serde_json::from_value(data).ok())
+        {
             Some(certificate) => blank.fill(&certificate)?,
             None => blank.discard()?,
+        }
+    }
+    if let Some(new_key) = new_key {
+        match data.as_ref().and_then(new_key::certificate) {
+            Some(certificate) => new_key.complete(certificate)?,
+            None => new_key.discard()?,
         }
     }
     told
 }
 
-fn tell(args: &DeskArgs, answer: Result<Answer>) -> Result<ExitCode> {
+impl DeskArgs {
+    /// The desk over the network, if it is asked.
+    fn remote(&self) -> Result<Option<Remote<'_>>> {
+        match (&self.server, &self.ca, &self.identity) {
+            (Some(server), Some(ca), Some(identity)) => Ok(Some(Remote {
+                server,
+                ca,
+                identity,
+            })),
+            (None, None, None) => Ok(None),
+            _ => bail!(
+                "a desk over the network is asked with --server, --ca and --identity together"
+            ),
+        }
+    }
+}
+
+/// The command that words after `symbolon` mean.
+fn parsed(words: Vec<String>) -> Result<Command> {
+    let parser = DeskArgs::augment_args(clap::Command::new("desk"));
+    let matches = parser.try_get_matches_from(words).map_err(|error| {
+        let told = error.to_string();
+        // What follows is about words, which not everybody typed.
+        let said = told.split("\n\n").next().unwrap_or_default();
+        let words: Vec<_> = said
+            .trim_start_matches("error: ")
+            .split_whitespace()
+            .collect();
+        anyhow!("{}", words.join(" "))
+    })?;
+    Ok(DeskArgs::from_arg_matches(&matches)?.command)
+}
+
+fn tell(args: &DeskArgs, answer: Result<Answer>, new_key: Option<&NewKey>) -> Result<ExitCode> {
     if args.json {
         return tell_program(answer);
     }
-    crate::print(&answer?.text)?;
+    let Answer { text, data } = answer?;
+    crate::print(&text)?;
+    // With a key that is made here it goes into the key's file.
+    if let (None, Some(certificate)) = (new_key, new_key::certificate(&data)) {
+        crate::print(&format!("\n{certificate}"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -32,11 +32,9 @@ pub(super) struct Parcel {
 
 impl Parcel {
     /// Reads the files that a command names.
-    pub(super) fn pack<'p>(
-        words: Vec<String>,
-        files: impl Iterator<Item = &'p Path>,
-    ) -> Result<Self> {
+    pub(super) fn pack(words: Vec<String>, files: Vec<&Path>) -> Result<Self> {
         let files = files
+            .into_iter()
             .map(|path| read(path).with_context(|| format!("cannot read {}", path.display())))
             .collect::<Result<_>>()?;
         Ok(Self { words, files })

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use clap::{Args, FromArgMatches};
 use domain::audit::Actor;
 use gateway::clock;
 use gateway::local_socket::LocalSocket;
@@ -18,9 +17,9 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
-use super::DeskArgs;
 use super::answer::Answer;
 use super::parcel::Parcel;
+use super::parsed;
 use super::work::carry_out;
 
 /// How long a client may take to send it.
@@ -87,8 +86,6 @@ async fn serve(stream: tokio::net::UnixStream, actor: Actor, desk: Desk) -> io::
 }
 
 async fn answer(request: Parcel, actor: Actor, desk: &Desk) -> Result<Answer> {
-    let parser = DeskArgs::augment_args(clap::Command::new("desk"));
-    let matches = parser.try_get_matches_from(request.words)?;
-    let args = DeskArgs::from_arg_matches(&matches)?;
-    carry_out(args.command, request.files, actor, desk, clock::now()).await
+    let command = parsed(request.words)?;
+    carry_out(command, request.files, actor, desk, clock::now()).await
 }

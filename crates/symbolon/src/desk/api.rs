@@ -1,0 +1,94 @@
+//! The desk's commands for agents over the network: arguments come as a JSON object, answers are those of
+//! `--json`.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Error, Result};
+use domain::audit::Actor;
+use domain::licensing::Agent;
+use gateway::clock;
+use registry::{Content, Declined, Desk, DeskCommands, DeskError, Done, Registry};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::answer::Answer;
+use super::{arguments, parsed, work};
+
+/// How audit events name what comes from here.
+const INTERFACE: &str = "api";
+
+/// The desk's own listener, running.
+pub(crate) struct DeskListener {
+    address: SocketAddr,
+    running: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl DeskListener {
+    /// Binds, and serves.
+    pub(crate) async fn start(registry: &Registry, address: SocketAddr) -> Result<Self> {
+        let commands = Commands {
+            desk: registry.desk(),
+        };
+        let api = registry.desk_api(address, commands).await;
+        let api = api.context("the desk's listener does not start")?;
+        let address = api.address();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(api.run(async {
+            // An error says that the sender is gone: that is a stop too.
+            let _ = stopped.await;
+        }));
+        Ok(Self {
+            address,
+            running,
+            stop,
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets running requests end.
+    pub(crate) async fn stop(self) {
+        // It may have ended by itself.
+        let _ = self.stop.send(());
+        if self.running.await.is_err() {
+            tracing::error!("the desk's listener did not end in order");
+        }
+    }
+}
+
+/// The desk, as agents use it.
+struct Commands {
+    desk: Desk,
+}
+
+impl DeskCommands for Commands {
+    fn content(&self, command: &str) -> Option<Content> {
+        arguments::content(command)
+    }
+
+    async fn carry_out(&self, agent: Agent, command: &str, body: &[u8]) -> Result<Done, Declined> {
+        let parcel = arguments::parcel(command, body).map_err(declined)?;
+        let command = parsed(parcel.words).map_err(declined)?;
+        agent.demand(command.role())?;
+        let actor = Actor {
+            name: agent.name.as_str().into(),
+            interface: INTERFACE.into(),
+        };
+        let done = work::carry_out(command, parcel.files, actor, &self.desk, clock::now()).await;
+        let Answer { text, data } = done.map_err(declined)?;
+        Ok(Done { text, data })
+    }
+}
+
+/// What is not the desk's own refusal lies in the arguments.
+fn declined(error: Error) -> Declined {
+    let told = crate::told(&error);
+    match error.downcast::<DeskError>() {
+        Ok(why) => Declined::Desk(why),
+        Err(_) => Declined::Arguments(told),
+    }
+}

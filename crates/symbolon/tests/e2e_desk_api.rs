@@ -1,0 +1,304 @@
+//! The desk over the network: agents with certificates, the whole command line from another machine, and
+//! curl by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use common::{Home, Running, Said, after, at_offset, free_port, run, symbolon, tool};
+use serde_json::{Value, json};
+
+/// An installation with the desk's listener.
+struct Office {
+    home: Home,
+    up: Running,
+    port: u16,
+}
+
+impl Office {
+    fn open() -> Self {
+        let home = Home::new();
+        let port = free_port();
+        let configuration = home.configuration();
+        let (off, on) = (
+            "# desk = \"127.0.0.1:8444\"",
+            format!("desk = \"127.0.0.1:{port}\""),
+        );
+        assert!(configuration.contains(off));
+        let configuration = configuration.replace(off, &on);
+        fs::write(home.data().join("symbolon.toml"), configuration).unwrap();
+        let up = Running::up(&home);
+        Self { home, up, port }
+    }
+
+    fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    fn identity(&self, agent: &str) -> PathBuf {
+        self.home.path(&format!("{agent}.pem"))
+    }
+
+    fn hire(&self, agent: &str, role: &str) {
+        let file = self.identity(agent);
+        let file = file.to_str().unwrap();
+        self.home
+            .desk(&["add-agent", agent, "--role", role, "--certificate", file])
+            .ok();
+    }
+
+    /// `symbolon desk --server` with nothing of the data directory but the authority.
+    fn afar(&self, agent: &str, words: &[&str]) -> Command {
+        let mut desk = symbolon();
+        desk.arg("desk").args(words).current_dir(self.home.path(""));
+        desk.args(["--data", "/nowhere", "--server", &self.url(), "--ca"])
+            .arg(self.home.authority())
+            .arg("--identity")
+            .arg(self.identity(agent));
+        desk
+    }
+
+    fn asks(&self, agent: &str, words: &[&str]) -> Said {
+        run(&mut self.afar(agent, words), "")
+    }
+
+    fn json(&self, agent: &str, words: &[&str]) -> Value {
+        let mut words = words.to_vec();
+        words.push("--json");
+        serde_json::from_str(&self.asks(agent, &words).out).unwrap()
+    }
+
+    /// What curl gets, as docs/protocol.md shows; the status on a line of its own.
+    fn curl(&self, agent: &str, command: &str, arguments: &str) -> (Value, String) {
+        let mut curl = tool("curl", "curl");
+        curl.args(["--silent", "--show-error", "--write-out", "\n%{http_code}"])
+            .arg("--cacert")
+            .arg(self.home.authority())
+            .arg("--cert")
+            .arg(self.identity(agent))
+            .args(["--json", arguments])
+            .arg(format!("{}/desk/{command}", self.url()));
+        let said = run(&mut curl, "").ok();
+        let (body, status) = said.rsplit_once('\n').unwrap();
+        (serde_json::from_str(body).unwrap(), status.to_owned())
+    }
+}
+
+#[track_caller]
+fn shows(said: &str, text: &str) {
+    assert!(said.contains(text), "no '{text}' in:\n{said}");
+}
+
+#[test]
+fn agents_have_the_whole_command_line_from_another_machine() {
+    let office = Office::open();
+    office.hire("carol", "agent");
+    let mode = fs::metadata(office.identity("carol"))
+        .unwrap()
+        .permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    let issued = office
+        .asks(
+            "carol",
+            &[
+                "issue-licence",
+                "--tokens",
+                "2",
+                "--certificate",
+                "licence.txt",
+            ],
+        )
+        .ok();
+    let (licence, code) = (after(&issued, "Licence:"), after(&issued, "Code:"));
+    let certificate = fs::read_to_string(office.home.path("licence.txt")).unwrap();
+    shows(&certificate, code);
+    office
+        .home
+        .console(&format!("execute fortitoken-mobile import {code}"))
+        .ok();
+
+    // The same answer here and there.
+    let there = office.json("carol", &["account", "local"]);
+    let here = office.home.desk(&["account", "local", "--json"]).ok();
+    assert_eq!(there, serde_json::from_str::<Value>(&here).unwrap());
+    let there = office.asks("carol", &["show", licence]).ok();
+    assert_eq!(there, office.home.desk(&["show", licence]).ok());
+
+    // Files go along.
+    fs::write(
+        office.home.path("tokens.csv"),
+        "FTK2000BHV1KRZCC,3132333435363738393031323334353637383930\n",
+    )
+    .unwrap();
+    let taken = office.json("carol", &["import-hardware", "tokens.csv"]);
+    assert_eq!(taken["tokens"], json!(["FTK2000BHV1KRZCC"]));
+
+    let history = office.json("carol", &["history", licence]);
+    let event = &history["events"][0];
+    assert_eq!(
+        [&event["actor"], &event["interface"], &event["action"]],
+        ["carol", "api", "issue-licence"]
+    );
+    office.up.stop();
+}
+
+#[test]
+fn a_role_bounds_what_an_agent_may() {
+    let office = Office::open();
+    for role in ["read", "agent", "manager"] {
+        office.hire(&format!("one-who-may-{role}"), role);
+    }
+    let [read, agent, manager] =
+        ["read", "agent", "manager"].map(|role| format!("one-who-may-{role}"));
+    let said = office.asks(&read, &["issue-licence"]).refused();
+    shows(
+        &said,
+        "this needs the role agent; one-who-may-read has the role read",
+    );
+    office.asks(&read, &["list-accounts"]).ok();
+    office.asks(&agent, &["issue-licence"]).ok();
+    let revoke = ["revoke-licence", "EFTM000000000001", "--reason", "a test"];
+    let said = office.json(&agent, &revoke);
+    let expected = "this needs the role manager; one-who-may-agent has the role agent";
+    assert_eq!(said, json!({ "error": { "message": expected } }));
+    office.asks(&manager, &revoke).ok();
+
+    // A manager hires and dismisses; whoever holds a key may keep it.
+    let key = office.home.path("dave.key");
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args([
+        "req",
+        "-new",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+    ]);
+    openssl.args(["-nodes", "-subj", "/", "-out", "dave.csr", "-keyout"]);
+    run(openssl.arg(&key).current_dir(office.home.path("")), "").ok();
+    let hired = [
+        "add-agent",
+        "dave",
+        "--role",
+        "read",
+        "--request",
+        "dave.csr",
+    ];
+    let hired = office.json(&manager, &hired);
+    let identity = fs::read_to_string(key).unwrap() + hired["certificate"].as_str().unwrap();
+    fs::write(office.identity("dave"), identity).unwrap();
+    office.asks("dave", &["list-accounts"]).ok();
+    let said = office.asks("dave", &["list-agents"]).refused();
+    shows(&said, "role manager");
+    office
+        .asks(&manager, &["revoke-agent", "dave", "--reason", "has left"])
+        .ok();
+    let said = office.asks("dave", &["list-accounts"]).refused();
+    shows(&said, "no agent's of the desk, or no longer");
+    let listed = office.json(&manager, &["list-agents"]);
+    assert_eq!(listed["agents"].as_array().unwrap().len(), 4);
+    office.up.stop();
+}
+
+#[test]
+fn curl_works_by_hand() {
+    let office = Office::open();
+    office.hire("carol", "agent");
+    let (issued, status) = office.curl("carol", "issue-licence", r#"{"tokens": 3}"#);
+    assert_eq!(status, "200", "{issued}");
+    let (found, status) = office.curl(
+        "carol",
+        "look",
+        &json!({ "what": issued["code"] }).to_string(),
+    );
+    assert_eq!(status, "200", "{found}");
+    assert_eq!(found["licence"]["licence"], issued["licence"]);
+    for (command, arguments, expected, says) in [
+        ("look", "{}", "400", "required arguments"),
+        ("look", r#"{"wat": 1}"#, "400", "it has what"),
+        (
+            "look",
+            r#"{"what": "nothing of ours"}"#,
+            "404",
+            "no account has this name",
+        ),
+        (
+            "show",
+            r#"{"serial": "EFTM000000000099"}"#,
+            "409",
+            "no licence",
+        ),
+        ("issue-licence", r#"{"tokens": 0}"#, "400", "1 to 10000"),
+        ("list-agents", "{}", "403", "needs the role manager"),
+        ("lok", "{}", "404", "no command 'lok'"),
+    ] {
+        let (answer, status) = office.curl("carol", command, arguments);
+        assert_eq!(status, expected, "{command} {arguments}: {answer}");
+        let message = answer["error"]["message"].as_str().unwrap();
+        shows(message, says);
+        assert!(!message.contains('\n'), "{message}");
+    }
+    office.up.stop();
+}
+
+#[test]
+fn whoever_cannot_reach_the_desk_is_told_what_to_check() {
+    let office = Office::open();
+    office.hire("carol", "agent");
+    let words = ["desk", "list-accounts", "--server", &office.url()];
+    let said = run(symbolon().args(words), "").refused();
+    shows(&said, "--server, --ca and --identity together");
+
+    // The gateways' listener is not the desk's.
+    let mut wrong = symbolon();
+    wrong.args(["desk", "list-accounts", "--server"]);
+    wrong
+        .arg(format!("https://{}", office.home.https))
+        .arg("--ca");
+    wrong.arg(office.home.authority()).arg("--identity");
+    let said = run(wrong.arg(office.identity("carol")), "").refused();
+    shows(&said, "not the desk");
+
+    let Office { home, up, port } = office;
+    up.stop();
+    let mut command = home.up();
+    at_offset(&mut command, "+366d");
+    let up = Running::start(&mut command, &home);
+    let office = Office { home, up, port };
+    let said = office.asks("carol", &["list-accounts"]).refused();
+    shows(&said, "clocks of the two machines differ");
+    let mut late = office.afar("carol", &["list-accounts"]);
+    at_offset(&mut late, "+366d");
+    shows(&run(&mut late, "").refused(), "has expired");
+    let Office { home, up, port } = office;
+    up.stop();
+    let server = format!("https://127.0.0.1:{port}");
+    for words in [
+        &["desk", "list-accounts", "--server", &server][..],
+        &[
+            "enrol",
+            "--code",
+            "ABCD-EFGH-IJKL-MNOP",
+            "--server",
+            &server,
+        ],
+    ] {
+        let mut nobody = symbolon();
+        nobody.args(words).arg("--ca").arg(home.authority());
+        nobody.arg("--identity").arg(home.path("carol.pem"));
+        let said = run(&mut nobody, "").refused();
+        shows(&said, "is the token server running");
+    }
+}
