@@ -84,6 +84,17 @@ pub struct Done {
     pub text: String,
     /// For a program.
     pub data: Value,
+    /// Whether it is done.
+    pub progress: Progress,
+}
+
+/// How far a command is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// Done.
+    Done,
+    /// Kept until another agent approves it.
+    Waiting,
 }
 
 /// Why a command is not carried out.
@@ -267,11 +278,15 @@ impl Form {
     }
 
     fn write(self, done: Done) -> Response {
+        let status = match done.progress {
+            Progress::Done => StatusCode::OK,
+            Progress::Waiting => StatusCode::ACCEPTED,
+        };
         let answer = match self {
             Self::Data => done.data,
             Self::WithText => json!({ "text": done.text, "data": done.data }),
         };
-        (StatusCode::OK, NOT_KEPT, JSON, answer.to_string()).into_response()
+        (status, NOT_KEPT, JSON, answer.to_string()).into_response()
     }
 }
 

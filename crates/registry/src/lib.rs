@@ -31,7 +31,9 @@ pub use desk::{
     AccountSheet, Certified, Desk, DeskError, HardwareSheet, LicenceSheet, LookSheet, NothingFound,
     ProductSheet, TICKETS_HEAD, TicketLine, TokenSheet, licence_state, token_status,
 };
-pub use desk_api::{Content, DESK_PATH, Declined, DeskApi, DeskCommands, Done, WITH_TEXT};
+pub use desk_api::{
+    Content, DESK_PATH, Declined, DeskApi, DeskCommands, Done, Progress, WITH_TEXT,
+};
 pub use enrol::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
 pub use http::MESSAGE_ID_HEADER;
 pub use registry::{Config, OpenError, Registry};

@@ -18,7 +18,9 @@ use domain::licensing::{AccountName, Agent, AgentName, Remark, Role};
 use domain::time::{Span, Timestamp};
 use rcgen::{CertificateParams, KeyPair};
 use registry::pki::Pki;
-use registry::{Clock, Config, Content, DESK_PATH, Declined, Desk, DeskCommands, Done, Registry};
+use registry::{
+    Clock, Config, Content, DESK_PATH, Declined, Desk, DeskCommands, Done, Progress, Registry,
+};
 use reqwest::Client;
 use serde_json::{Value, json};
 use softtoken::address::ServerUrl;
@@ -47,7 +49,11 @@ impl DeskCommands for Echo {
         }
         let data = json!({ "agent": agent.name.as_str(), "length": body.len() });
         let text = format!("{} {command}\n", agent.name);
-        Ok(Done { text, data })
+        Ok(Done {
+            text,
+            data,
+            progress: Progress::Done,
+        })
     }
 }
 

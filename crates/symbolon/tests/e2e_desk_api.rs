@@ -253,6 +253,139 @@ fn curl_works_by_hand() {
     office.up.stop();
 }
 
+/// An office of four under dual control.
+fn guarded() -> Office {
+    let office = Office::open();
+    for (agent, role) in [
+        ("carol", "agent"),
+        ("dave", "agent"),
+        ("erin", "manager"),
+        ("rita", "read"),
+    ] {
+        office.hire(agent, role);
+    }
+    let said = office.asks("erin", &["set", "dual-control", "enable"]).ok();
+    shows(&said, "dual-control is enabled");
+    office
+}
+
+#[test]
+fn under_dual_control_another_agent_approves() {
+    let office = guarded();
+    office
+        .asks("carol", &["register-account", "Example Ltd"])
+        .ok();
+    // What is asked changes nothing, once or twice.
+    let issue = ["issue-licence", "--tokens", "3", "--account", "Example Ltd"];
+    let asked = office.json("carol", &issue);
+    assert_eq!([&asked["state"], &asked["agent"]], ["waiting", "carol"]);
+    let arguments = json!({ "account": "Example Ltd", "tokens": "3" });
+    assert_eq!(asked["arguments"], arguments);
+    assert_eq!(office.json("carol", &issue)["request"], asked["request"]);
+    let account = office.json("rita", &["account", "Example Ltd"]);
+    assert_eq!(account["licences"], json!([]));
+    let (kept, status) = office.curl("carol", "issue-licence", "{}");
+    assert_eq!((&kept["request"], status.as_str()), (&json!(2), "202"));
+
+    // Not by the same person, with another certificate neither; not without the right.
+    let approve = |agent| office.asks(agent, &["approve", "1"]).refused();
+    shows(&approve("carol"), "carol's own");
+    let file = office.identity("carol");
+    fs::remove_file(&file).unwrap();
+    let certify = [
+        "certify-agent",
+        "carol",
+        "--certificate",
+        file.to_str().unwrap(),
+    ];
+    office.home.desk(&certify).ok();
+    shows(&approve("carol"), "carol's own");
+    shows(&approve("rita"), "needs the role agent");
+
+    let words = ["approve", "1", "--certificate", "licence.txt"];
+    let issued = office.asks("dave", &words).ok();
+    let (licence, code) = (after(&issued, "Licence:"), after(&issued, "Code:"));
+    let certificate = fs::read_to_string(office.home.path("licence.txt")).unwrap();
+    shows(&certificate, code);
+    let event = office.json("rita", &["history", licence])["events"][0].clone();
+    let both = "carol, approved by dave";
+    assert_eq!([&event["actor"], &event["interface"]], [both, "api"]);
+    shows(&approve("erin"), "was approved already, by dave");
+    office.up.stop();
+}
+
+#[test]
+fn a_request_is_decided_when_it_is_approved() {
+    let office = guarded();
+    let issued = office.home.desk(&["issue-licence"]).ok();
+    let licence = after(&issued, "Licence:");
+    let revoke = ["revoke-licence", licence, "--reason", "a test"];
+    shows(
+        &office.asks("dave", &revoke).refused(),
+        "needs the role manager",
+    );
+    shows(&office.asks("erin", &revoke).ok(), "request 1 waits");
+    let said = office.asks("dave", &["approve", "1"]).refused();
+    shows(&said, "needs the role manager");
+    let renew = ["renew-licence", licence, "--lost-code"];
+    shows(&office.asks("dave", &renew).ok(), "request 2 waits");
+    // Without a new code it gives nothing away.
+    office.asks("dave", &["renew-licence", licence]).ok();
+    office.asks("carol", &["issue-licence"]).ok();
+    let withdraw = ["reject", "3", "--reason", "a mistake"];
+    office.asks("carol", &withdraw).ok();
+
+    // The owner is bound by none of this, and may be the second.
+    office.home.desk(&["approve", "1"]).ok();
+    let said = office.asks("carol", &["approve", "2"]).refused();
+    shows(&said, "revoked");
+    let all = office.json("rita", &["list-requests", "--all"]);
+    let state = |at: usize| all["requests"][at]["state"].clone();
+    let states = [state(0), state(1), state(2)];
+    assert_eq!(states, ["approved", "approved", "rejected"]);
+    let refusal = all["requests"][1]["refusal"].as_str().unwrap();
+    shows(refusal, "revoked");
+    let waiting = office.json("rita", &["list-requests"]);
+    assert_eq!(waiting["requests"], json!([]));
+    office.up.stop();
+}
+
+#[test]
+fn who_asks_has_to_be_there_still_when_it_is_approved() {
+    let office = guarded();
+    let asked = office.asks("carol", &["issue-licence"]).ok();
+    shows(&asked, "request 1 waits");
+    let left = ["revoke-agent", "carol", "--reason", "has left"];
+    office.home.desk(&left).ok();
+    let said = office.asks("dave", &["approve", "1"]).refused();
+    let expected = "carol, who asked for request 1, has no longer the role agent";
+    shows(&said, expected);
+
+    // A key waits for its certificate.
+    let hire = [
+        "add-agent",
+        "zoe",
+        "--role",
+        "read",
+        "--certificate",
+        "zoe.pem",
+    ];
+    shows(&office.asks("erin", &hire).err, "append the certificate");
+    let approved = office.home.desk(&["approve", "2", "--json"]).ok();
+    let approved: Value = serde_json::from_str(&approved).unwrap();
+    let key = fs::read_to_string(office.identity("zoe")).unwrap();
+    let identity = key + approved["certificate"].as_str().unwrap();
+    fs::write(office.identity("zoe"), identity).unwrap();
+    let said = office.asks("zoe", &["settings"]).ok();
+    shows(&said, "set dual-control enable");
+    let end = ["set", "dual-control", "disable"];
+    shows(&office.asks("erin", &end).ok(), "request 3 waits");
+    office.home.desk(&end).ok();
+    let said = office.asks("dave", &["issue-licence"]).ok();
+    shows(&said, "Code:");
+    office.up.stop();
+}
+
 #[test]
 fn whoever_cannot_reach_the_desk_is_told_what_to_check() {
     let office = Office::open();

@@ -17,6 +17,7 @@ mod licence;
 mod life;
 mod product;
 mod remark;
+mod request;
 mod standing;
 mod ticket;
 mod token;
@@ -40,6 +41,10 @@ pub use life::{
 };
 pub use product::{Admission, Asking, NotRegistered, Requester, admit};
 pub use remark::{Remark, RemarkError};
+pub use request::{
+    Closed, DeskRequest, DualControl, DualControlError, RequestNumber, RequestRefusal,
+    RequestState, Verdict,
+};
 pub use standing::{
     Standing, Told, hardware_standing, licence_standing, product_standing, token_standing,
 };

@@ -317,11 +317,18 @@ impl Work for FindAgent {
 
 /// An agent that works here.
 async fn demand_agent<T: Tx>(tx: &mut T, name: &AgentName) -> Result<Agent, Failure<DeskRefusal>> {
+    let working = working_agent(tx, name).await?;
+    working.ok_or_else(|| Failure::Refused(DeskRefusal::AgentUnknown(name.clone())))
+}
+
+/// An agent, if it works here.
+pub(super) async fn working_agent<T: Tx>(
+    tx: &mut T,
+    name: &AgentName,
+) -> Result<Option<Agent>, SqlError> {
     let found = find(tx, name).await?;
     let working = found.filter(|record| record.revoked.is_none());
-    working
-        .map(|record| record.agent)
-        .ok_or_else(|| Failure::Refused(DeskRefusal::AgentUnknown(name.clone())))
+    Ok(working.map(|record| record.agent))
 }
 
 async fn demand_room<T: Tx>(tx: &mut T) -> Result<(), Failure<DeskRefusal>> {

@@ -13,7 +13,8 @@ use std::fmt;
 use domain::audit::Actor;
 use domain::intake::BadLine;
 use domain::licensing::{
-    AccountName, AgentName, LifeRefusal, Lock, Product, Remark, TicketNumber, TicketRefusal,
+    AccountName, AgentName, LifeRefusal, Lock, Product, Remark, RequestNumber, RequestRefusal,
+    TicketNumber, TicketRefusal,
 };
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
@@ -90,6 +91,19 @@ pub enum DeskRefusal {
         super::AGENTS_MAX
     )]
     AgentsFull,
+    /// There is no such request.
+    #[error("no request {0}; `list-requests --all` lists them")]
+    RequestUnknown(RequestNumber),
+    /// A request stays as it is.
+    #[error(transparent)]
+    Request(RequestRefusal),
+    /// As many as there may be.
+    #[error(
+        "as many requests wait as may ({} in all, {} of one agent); have another agent approve or reject some",
+        super::WAITING_MAX,
+        super::WAITING_OF_ONE_MAX
+    )]
+    RequestsFull,
     /// Lines of a file that cannot be used.
     #[error("{}", super::hardware::told(.0))]
     BadLines(Vec<BadLine>),

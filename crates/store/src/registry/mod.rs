@@ -13,6 +13,7 @@ mod licence;
 mod maintenance;
 mod once;
 mod provision;
+mod request;
 mod rows;
 mod schema;
 mod secrets;
@@ -42,6 +43,7 @@ pub use hardware::{
 pub use licence::{Activated, LicenceDenied};
 pub use once::{Message, MessageId, MessageIdError, NotDone};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
+pub use request::{REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX};
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided, Work};
 use crate::sealing::{RootKey, SealError};

@@ -31,6 +31,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "agents of the desk",
         sql: AGENTS,
     },
+    Migration {
+        name: "requests that another agent approves",
+        sql: REQUESTS,
+    },
 ];
 
 const FIRST: &str = "
@@ -200,4 +204,27 @@ CREATE TABLE agent (
     revoked INTEGER,
     CHECK ((certificate IS NULL) = (revoked IS NOT NULL))
 ) STRICT;
+";
+
+const REQUESTS: &str = "
+CREATE TABLE desk_setting (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
+-- `arguments` is the JSON object that came with the command. `refusal` is why nothing was done although
+-- another agent approved.
+CREATE TABLE desk_request (
+    number INTEGER PRIMARY KEY,
+    agent TEXT NOT NULL REFERENCES agent (name),
+    command TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    asked INTEGER NOT NULL,
+    closed INTEGER,
+    closed_by TEXT,
+    verdict TEXT,
+    refusal TEXT,
+    CHECK ((closed IS NULL) = (closed_by IS NULL) AND (closed IS NULL) = (verdict IS NULL))
+) STRICT;
+CREATE INDEX desk_request_asked ON desk_request (asked);
 ";

@@ -4,18 +4,14 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context, Error, Result};
-use domain::audit::Actor;
-use domain::licensing::Agent;
-use gateway::clock;
+use domain::licensing::{Agent, RoleRefusal};
 use registry::{Content, Declined, Desk, DeskCommands, DeskError, Done, Registry};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::answer::Answer;
-use super::{arguments, parsed, work};
-
-/// How audit events name what comes from here.
-const INTERFACE: &str = "api";
+use super::arguments;
+use super::counter::{self, Caller};
 
 /// The desk's own listener, running.
 pub(crate) struct DeskListener {
@@ -71,24 +67,25 @@ impl DeskCommands for Commands {
     }
 
     async fn carry_out(&self, agent: Agent, command: &str, body: &[u8]) -> Result<Done, Declined> {
-        let parcel = arguments::parcel(command, body).map_err(declined)?;
-        let command = parsed(parcel.words).map_err(declined)?;
-        agent.demand(command.role())?;
-        let actor = Actor {
-            name: agent.name.as_str().into(),
-            interface: INTERFACE.into(),
-        };
-        let done = work::carry_out(command, parcel.files, actor, &self.desk, clock::now()).await;
-        let Answer { text, data } = done.map_err(declined)?;
-        Ok(Done { text, data })
+        let request = arguments::parcel(command, body).map_err(|error| declined(&error))?;
+        let caller = Caller::Agent(agent);
+        let taken = counter::take(request, &caller, &self.desk).await;
+        let (Answer { text, data }, progress) = taken.map_err(|error| declined(&error))?;
+        Ok(Done {
+            text,
+            data,
+            progress,
+        })
     }
 }
 
 /// What is not the desk's own refusal lies in the arguments.
-fn declined(error: Error) -> Declined {
-    let told = crate::told(&error);
-    match error.downcast::<DeskError>() {
-        Ok(why) => Declined::Desk(why),
-        Err(_) => Declined::Arguments(told),
+fn declined(error: &Error) -> Declined {
+    if let Some(why) = error.downcast_ref::<DeskError>() {
+        return Declined::Desk(why.clone());
+    }
+    match error.downcast_ref::<RoleRefusal>() {
+        Some(why) => Declined::Role(why.clone()),
+        None => Declined::Arguments(crate::told(error)),
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::DeskArgs;
-use super::command::Command;
+use super::command::Input;
 use super::parcel::{Content, Parcel};
 
 /// Where whoever asks writes what was answered. No server writes it.
@@ -81,7 +81,7 @@ pub(super) fn object(parcel: &Parcel) -> Result<(String, Zeroizing<String>)> {
         if given.value_source(name) != Some(ValueSource::CommandLine) {
             continue;
         }
-        let is_key = name == OUTPUT && takes(&declared, REQUEST);
+        let is_key = name == OUTPUT && takes_request(&declared);
         if is_file(argument) || is_key {
             let name = if is_key { REQUEST } else { name };
             let content = files.next().context("the content of a file is missing")?;
@@ -96,12 +96,13 @@ pub(super) fn object(parcel: &Parcel) -> Result<(String, Zeroizing<String>)> {
 
 /// A command as it is declared.
 fn declaration(command: &str) -> Option<clap::Command> {
-    let desk = Command::augment_subcommands(clap::Command::new("desk"));
+    let desk = Input::augment_subcommands(clap::Command::new("desk"));
     desk.find_subcommand(command).cloned()
 }
 
-fn takes(declared: &clap::Command, name: &str) -> bool {
-    declared.get_arguments().any(|it| it.get_id() == name)
+fn takes_request(declared: &clap::Command) -> bool {
+    let mut arguments = declared.get_arguments();
+    arguments.any(|it| it.get_id() == REQUEST && is_file(it))
 }
 
 fn is_file(argument: &Arg) -> bool {

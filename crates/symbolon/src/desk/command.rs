@@ -10,9 +10,20 @@ use store::registry::Note;
 use super::agents::AgentCommand;
 use super::enrolment::EnrolmentCommand;
 use super::hardware::HardwareCommand;
+use super::requests::{RequestCommand, VerdictCommand};
 use super::tickets::TicketCommand;
 use crate::up::LOCAL_ACCOUNT;
 
+/// What is typed.
+#[derive(Debug, Subcommand)]
+pub(super) enum Input {
+    #[command(flatten)]
+    Command(Command),
+    #[command(flatten)]
+    Verdict(VerdictCommand),
+}
+
+/// Something to be done.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Register a customer
@@ -115,6 +126,8 @@ pub(super) enum Command {
     Tickets(TicketCommand),
     #[command(flatten)]
     Agents(AgentCommand),
+    #[command(flatten)]
+    Requests(RequestCommand),
     /// Look up anything: what it is, whose, its history, and what helps
     Look {
         /// A serial, a licence's code, an activation code, a registration id or a customer's name; a
@@ -183,12 +196,29 @@ impl From<NoteArgs> for Note {
     }
 }
 
+impl Input {
+    /// The file for a redemption certificate. Whoever asks writes it, not the process that answers.
+    pub(super) fn certificate(&self) -> Option<&Path> {
+        match self {
+            Self::Command(command) => command.certificate(),
+            Self::Verdict(verdict) => verdict.certificate(),
+        }
+    }
+
+    /// The command, unless it is a verdict.
+    pub(super) fn command(&self) -> Option<&Command> {
+        match self {
+            Self::Command(command) => Some(command),
+            Self::Verdict(_) => None,
+        }
+    }
+}
+
 impl Command {
     /// What stands for the line on standard input.
     pub(super) const FROM_INPUT: &str = "-";
 
-    /// The file for a redemption certificate. Whoever asks writes it, not the process that answers.
-    pub(super) fn certificate(&self) -> Option<&Path> {
+    fn certificate(&self) -> Option<&Path> {
         match self {
             Self::IssueLicence(NewLicence { certificate, .. })
             | Self::RenewLicence { certificate, .. } => certificate.as_deref(),

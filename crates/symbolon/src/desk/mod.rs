@@ -9,11 +9,13 @@ mod api;
 mod arguments;
 mod certificate;
 mod command;
+mod counter;
 mod enrolment;
 mod hardware;
 mod new_key;
 mod parcel;
 mod remote;
+mod requests;
 mod rights;
 mod socket;
 mod tickets;
@@ -30,7 +32,7 @@ use softtoken::address::ServerUrl;
 use self::answer::Answer;
 pub(crate) use self::api::DeskListener;
 use self::certificate::Blank;
-use self::command::Command;
+use self::command::{Command, Input};
 use self::new_key::NewKey;
 use self::parcel::Parcel;
 use self::remote::Remote;
@@ -67,15 +69,20 @@ pub(crate) struct DeskArgs {
     json: bool,
 
     #[command(subcommand)]
-    command: Command,
+    command: Input,
 }
 
 /// Has the running system carry out this process's command.
 pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
     let remote = args.remote()?;
-    let mut request = Parcel::pack(words(&args.command)?, args.command.files())?;
+    let command = args.command.command();
+    let files = command.map(Command::files).unwrap_or_default();
+    let mut request = Parcel::pack(words(command)?, files)?;
     let blank = args.command.certificate().map(Blank::create).transpose()?;
-    let new_key = args.command.new_key().map(NewKey::create).transpose()?;
+    let new_key = command
+        .and_then(Command::new_key)
+        .map(NewKey::create)
+        .transpose()?;
     if let Some(new_key) = &new_key {
         request.files.push(new_key.request()?);
     }
@@ -96,10 +103,7 @@ pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
         }
     }
     if let Some(new_key) = new_key {
-        match data.as_ref().and_then(new_key::certificate) {
-            Some(certificate) => new_key.complete(certificate)?,
-            None => new_key.discard()?,
-        }
+        new_key.settle(data.as_ref())?;
     }
     told
 }
@@ -121,8 +125,8 @@ impl DeskArgs {
     }
 }
 
-/// The command that words after `symbolon` mean.
-fn parsed(words: Vec<String>) -> Result<Command> {
+/// What words after `symbolon` mean.
+fn parsed(words: &[String]) -> Result<Input> {
     let parser = DeskArgs::augment_args(clap::Command::new("desk"));
     let matches = parser.try_get_matches_from(words).map_err(|error| {
         let told = error.to_string();
@@ -151,9 +155,9 @@ fn tell(args: &DeskArgs, answer: Result<Answer>, new_key: Option<&NewKey>) -> Re
 }
 
 /// The words after `desk`; whoever parsed them here parses them there.
-fn words(command: &Command) -> Result<Vec<String>> {
+fn words(command: Option<&Command>) -> Result<Vec<String>> {
     let mut words: Vec<String> = std::env::args().skip_while(|word| word != "desk").collect();
-    if command.wants_input() {
+    if command.is_some_and(Command::wants_input) {
         let mut line = String::new();
         std::io::stdin().read_line(&mut line)?;
         let is_placeholder = |word: &&mut String| *word == Command::FROM_INPUT;

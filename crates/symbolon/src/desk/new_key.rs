@@ -11,6 +11,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::parcel::Content;
+use super::requests::is_waiting;
 
 /// The file of a key, empty. It is there before the certificate is.
 pub(super) struct NewKey {
@@ -49,18 +50,29 @@ impl NewKey {
         Ok(Zeroizing::new(request.pem()?.into_bytes()))
     }
 
-    /// Writes key and certificate, through to the disk.
-    pub(super) fn complete(mut self, certificate: &str) -> Result<()> {
+    /// Writes key and certificate. A key whose certificate another agent has to approve is kept; one of which
+    /// nothing becomes goes.
+    pub(super) fn settle(self, answer: Option<&Value>) -> Result<()> {
+        match answer {
+            Some(answer) if is_waiting(answer) => {
+                eprintln!(
+                    "{} has the key; append the certificate that the approval answers with",
+                    self.path.display()
+                );
+                self.write("")
+            }
+            Some(answer) => self.write(certificate(answer).context("no certificate came")?),
+            None => fs::remove_file(&self.path)
+                .with_context(|| format!("cannot remove {}", self.path.display())),
+        }
+    }
+
+    /// Through to the disk.
+    fn write(mut self, certificate: &str) -> Result<()> {
         let content = Zeroizing::new(self.key.serialize_pem() + certificate);
         self.file
             .write_all(content.as_bytes())
             .and_then(|()| self.file.sync_all())
             .with_context(|| format!("cannot write {}", self.path.display()))
-    }
-
-    /// Takes the file away: the key is nobody's.
-    pub(super) fn discard(self) -> Result<()> {
-        fs::remove_file(&self.path)
-            .with_context(|| format!("cannot remove {}", self.path.display()))
     }
 }

@@ -1,51 +1,138 @@
-//! Who may what: the least role for each command, declared once.
+//! Who may what: the least role for each command, and whether it takes two under dual control. Declared
+//! once.
 
 use domain::licensing::Role;
 
 use super::agents::AgentCommand;
-use super::command::Command;
+use super::command::{Command, Input};
 use super::enrolment::EnrolmentCommand;
 use super::hardware::HardwareCommand;
+use super::requests::{RequestCommand, VerdictCommand};
 use super::tickets::TicketCommand;
 
-impl Command {
+/// What a command takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Right {
     /// The least role that may.
-    pub(super) fn role(&self) -> Role {
+    pub(super) role: Role,
+    /// Whether another agent has a say.
+    pub(super) approval: Approval,
+}
+
+/// Whether another agent has a say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Approval {
+    /// None.
+    Unneeded,
+    /// Under dual control another agent has to approve: it gives something away, or takes it for good.
+    DualControl,
+}
+
+/// One agent is enough.
+const fn alone(role: Role) -> Right {
+    Right {
+        role,
+        approval: Approval::Unneeded,
+    }
+}
+
+/// Under dual control there have to be two.
+const fn together(role: Role) -> Right {
+    Right {
+        role,
+        approval: Approval::DualControl,
+    }
+}
+
+impl Input {
+    /// What it takes.
+    pub(super) fn right(&self) -> Right {
+        match self {
+            Self::Command(command) => command.right(),
+            // And what the command in the request takes.
+            Self::Verdict(VerdictCommand::Approve { .. } | VerdictCommand::Reject { .. }) => {
+                alone(Role::Agent)
+            }
+        }
+    }
+}
+
+impl Command {
+    /// What it takes.
+    pub(super) fn right(&self) -> Right {
         match self {
             Self::ListAccounts { .. }
             | Self::Look { .. }
             | Self::Account { .. }
             | Self::Show { .. }
-            | Self::History { .. }
-            | Self::Tickets(TicketCommand::Ticket { .. } | TicketCommand::ListTickets { .. }) => {
-                Role::Read
-            }
+            | Self::History { .. } => alone(Role::Read),
             Self::RegisterAccount { .. }
             | Self::RegisterProduct { .. }
-            | Self::IssueLicence(_)
-            | Self::MoveLicence { .. }
-            | Self::RenewLicence { .. }
             | Self::LockToken { .. }
             | Self::UnlockToken { .. }
-            | Self::Hardware(
-                HardwareCommand::ImportHardware(_) | HardwareCommand::ResetActivation { .. },
-            )
-            | Self::Enrolment(EnrolmentCommand::Enrol { .. })
-            | Self::Tickets(TicketCommand::OpenTicket(_) | TicketCommand::CloseTicket { .. }) => {
-                Role::Agent
-            }
-            Self::RenameAccount { .. }
-            | Self::UnregisterProduct { .. }
-            | Self::ReplaceUnit { .. }
-            | Self::RevokeLicence { .. }
-            | Self::Enrolment(EnrolmentCommand::RevokeCertificates { .. })
-            | Self::Agents(
-                AgentCommand::AddAgent { .. }
-                | AgentCommand::CertifyAgent { .. }
-                | AgentCommand::SetAgentRole { .. }
-                | AgentCommand::RevokeAgent { .. }
-                | AgentCommand::ListAgents,
-            ) => Role::Manager,
+            | Self::RenewLicence {
+                lost_code: false, ..
+            } => alone(Role::Agent),
+            Self::IssueLicence(_)
+            | Self::MoveLicence { .. }
+            | Self::RenewLicence {
+                lost_code: true, ..
+            } => together(Role::Agent),
+            Self::RenameAccount { .. } | Self::UnregisterProduct { .. } => alone(Role::Manager),
+            Self::ReplaceUnit { .. } | Self::RevokeLicence { .. } => together(Role::Manager),
+            Self::Hardware(command) => command.right(),
+            Self::Enrolment(command) => command.right(),
+            Self::Tickets(command) => command.right(),
+            Self::Agents(command) => command.right(),
+            Self::Requests(command) => command.right(),
+        }
+    }
+}
+
+impl HardwareCommand {
+    fn right(&self) -> Right {
+        match self {
+            Self::ImportHardware(_) => alone(Role::Agent),
+            Self::ResetActivation { .. } => together(Role::Agent),
+        }
+    }
+}
+
+impl EnrolmentCommand {
+    fn right(&self) -> Right {
+        match self {
+            Self::Enrol { .. } => together(Role::Agent),
+            Self::RevokeCertificates { .. } => together(Role::Manager),
+        }
+    }
+}
+
+impl TicketCommand {
+    fn right(&self) -> Right {
+        match self {
+            Self::Ticket { .. } | Self::ListTickets { .. } => alone(Role::Read),
+            Self::OpenTicket(_) | Self::CloseTicket { .. } => alone(Role::Agent),
+        }
+    }
+}
+
+impl AgentCommand {
+    fn right(&self) -> Right {
+        match self {
+            Self::ListAgents => alone(Role::Manager),
+            Self::AddAgent { .. }
+            | Self::CertifyAgent { .. }
+            | Self::SetAgentRole { .. }
+            | Self::RevokeAgent { .. } => together(Role::Manager),
+        }
+    }
+}
+
+impl RequestCommand {
+    fn right(&self) -> Right {
+        match self {
+            Self::ListRequests { .. } | Self::Settings => alone(Role::Read),
+            Self::Set { .. } => together(Role::Manager),
         }
     }
 }
@@ -58,6 +145,14 @@ mod tests {
     use crate::desk::parsed;
 
     const MANUAL: &str = include_str!("../../../../docs/desk.md");
+
+    /// Whether the manual says that a command takes two agents under dual control.
+    fn is_documented_for_two(command: &str) -> bool {
+        let row = MANUAL
+            .lines()
+            .find(|row| row.starts_with("| `dual-control` |"));
+        row.unwrap().contains(&format!("`{command}`"))
+    }
 
     /// The least role for a command, as the manual says.
     fn documented(command: &str) -> Option<Role> {
@@ -79,7 +174,9 @@ mod tests {
                 "to" if argument.get_long().is_some() => "FGT0000000000002",
                 "licence" => "EFTM000000000001",
                 "role" => "read",
-                "ticket" => "1",
+                "ticket" | "request" if argument.get_long().is_none() => "1",
+                "setting" => "dual-control",
+                "value" => "enable",
                 "request" => "carol.csr",
                 _ => "a",
             };
@@ -96,11 +193,13 @@ mod tests {
 
     #[test]
     fn the_manual_says_who_may_what() {
-        let desk = Command::augment_subcommands(clap::Command::new("desk"));
+        let desk = Input::augment_subcommands(clap::Command::new("desk"));
         for declared in desk.get_subcommands() {
-            let command = parsed(words(declared)).unwrap();
+            let right = parsed(&words(declared)).unwrap().right();
             let name = declared.get_name();
-            assert_eq!(documented(name), Some(command.role()), "{name}");
+            assert_eq!(documented(name), Some(right.role), "{name}");
+            let for_two = right.approval == Approval::DualControl;
+            assert_eq!(is_documented_for_two(name), for_two, "{name}");
         }
     }
 }

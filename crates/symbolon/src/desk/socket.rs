@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use domain::audit::Actor;
-use gateway::clock;
 use gateway::local_socket::LocalSocket;
 use registry::Desk;
 use serde::{Deserialize, Serialize};
@@ -18,9 +17,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
 use super::answer::Answer;
+use super::counter::{self, Caller};
 use super::parcel::Parcel;
-use super::parsed;
-use super::work::carry_out;
 
 /// How long a client may take to send it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,15 +75,11 @@ impl DeskSocket {
 async fn serve(stream: tokio::net::UnixStream, actor: Actor, desk: Desk) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let request = tokio::time::timeout(REQUEST_TIMEOUT, Parcel::receive(reader)).await??;
-    let reply = match answer(request, actor, &desk).await {
-        Ok(answer) => Reply::Done(answer),
+    let caller = Caller::Owner(actor);
+    let reply = match counter::take(request, &caller, &desk).await {
+        Ok((answer, _)) => Reply::Done(answer),
         Err(error) => Reply::Failed(crate::told(&error)),
     };
     writer.write_all(&serde_json::to_vec(&reply)?).await?;
     writer.shutdown().await
-}
-
-async fn answer(request: Parcel, actor: Actor, desk: &Desk) -> Result<Answer> {
-    let command = parsed(request.words)?;
-    carry_out(command, request.files, actor, desk, clock::now()).await
 }

@@ -90,6 +90,7 @@ pub(super) async fn carry_out(
         Command::Enrolment(command) => command.carry_out(actor, desk).await,
         Command::Tickets(command) => command.carry_out(actor, desk).await,
         Command::Agents(command) => command.carry_out(files, actor, desk).await,
+        Command::Requests(command) => command.carry_out(actor, desk).await,
         Command::Look { what } => {
             let sheet = desk.look(&what).await?;
             Ok(Answer::new(sheet.to_string(), &LookView::from(&sheet))?)

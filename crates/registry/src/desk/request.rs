@@ -1,0 +1,91 @@
+//! What one agent asks and another one approves.
+
+use domain::audit::Actor;
+use domain::licensing::{AgentName, Change, DeskRequest, DualControl, Remark, RequestNumber, Role};
+use domain::time::Timestamp;
+use store::registry::RequestFilter;
+
+use super::{Desk, DeskError};
+
+impl Desk {
+    /// Whether what gives something away needs two agents.
+    pub async fn dual_control(&self) -> Result<DualControl, DeskError> {
+        Ok(self.store.dual_control().await?)
+    }
+
+    /// Sets whether it does.
+    pub async fn set_dual_control(
+        &self,
+        actor: Actor,
+        value: DualControl,
+    ) -> Result<Change, DeskError> {
+        Ok(self
+            .store
+            .set_dual_control(actor, value, self.clock.now())
+            .await?)
+    }
+
+    /// Keeps a command until another agent approves it; the same one again if it waits already.
+    pub async fn keep_request(
+        &self,
+        actor: Actor,
+        agent: AgentName,
+        command: &str,
+        arguments: &str,
+    ) -> Result<DeskRequest, DeskError> {
+        let now = self.clock.now();
+        Ok(self
+            .store
+            .keep_request(actor, agent, command.into(), arguments.into(), now)
+            .await?)
+    }
+
+    /// A request.
+    pub async fn request(&self, number: RequestNumber) -> Result<DeskRequest, DeskError> {
+        Ok(self.store.request(number).await?)
+    }
+
+    /// Requests, oldest first, and the moment at which they are as they are.
+    pub async fn requests(
+        &self,
+        filter: RequestFilter,
+    ) -> Result<(Vec<DeskRequest>, Timestamp), DeskError> {
+        let now = self.clock.now();
+        Ok((self.store.requests(filter, now).await?, now))
+    }
+
+    /// Takes a request to be done, once: its command needs the role `needed`.
+    pub async fn approve_request(
+        &self,
+        actor: Actor,
+        number: RequestNumber,
+        needed: Role,
+    ) -> Result<(), DeskError> {
+        Ok(self
+            .store
+            .approve_request(actor, number, needed, self.clock.now())
+            .await?)
+    }
+
+    /// Closes a request that is not to be done.
+    pub async fn reject_request(
+        &self,
+        actor: Actor,
+        number: RequestNumber,
+        reason: Remark,
+    ) -> Result<(), DeskError> {
+        Ok(self
+            .store
+            .reject_request(actor, number, reason, self.clock.now())
+            .await?)
+    }
+
+    /// Notes why nothing was done for a request that was approved.
+    pub async fn note_refusal(
+        &self,
+        number: RequestNumber,
+        refusal: &str,
+    ) -> Result<(), DeskError> {
+        Ok(self.store.note_refusal(number, refusal.into()).await?)
+    }
+}

@@ -1,0 +1,458 @@
+//! What one agent asks and another one approves.
+
+use domain::audit::Actor;
+use domain::licensing::{
+    Agent, AgentName, Change, Closed, DeskRequest, DualControl, Remark, RequestNumber,
+    RequestRefusal, Role, Verdict,
+};
+use domain::time::{Span, Timestamp};
+
+use super::RegistryStore;
+use super::agent::working_agent;
+use super::desk::{DeskRefusal, record};
+use super::rows::identifier;
+use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
+use crate::vals;
+
+/// Requests that wait at a time: what two people can look through.
+pub const WAITING_MAX: u32 = 100;
+
+/// Requests of one agent that wait at a time, so that nobody fills the list alone.
+pub const WAITING_OF_ONE_MAX: u32 = 20;
+
+/// Requests of one list, the latest.
+pub const REQUESTS_MAX: u32 = 1_000;
+
+/// How long closed requests are kept; the history has them for good.
+const KEPT: Span = Span::from_days(90);
+
+/// Characters of the arguments that the history has.
+const RECORDED_MAX: usize = 1_000;
+
+const DUAL_CONTROL: &str = "dual-control";
+
+/// Which requests a list has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RequestFilter {
+    /// Those that wait.
+    Waiting,
+    /// All.
+    All,
+}
+
+impl RegistryStore {
+    /// Whether what gives something away needs two agents.
+    pub async fn dual_control(&self) -> Result<DualControl, Failure<DeskRefusal>> {
+        self.database.read(FindDualControl).await
+    }
+
+    /// Sets whether it does.
+    pub async fn set_dual_control(
+        &self,
+        actor: Actor,
+        value: DualControl,
+        now: Timestamp,
+    ) -> Result<Change, Failure<DeskRefusal>> {
+        self.database
+            .write(SetDualControl { actor, value, now })
+            .await
+    }
+
+    /// Keeps a command until another agent approves it; the same one again if it waits already.
+    pub async fn keep_request(
+        &self,
+        actor: Actor,
+        agent: AgentName,
+        command: Box<str>,
+        arguments: Box<str>,
+        now: Timestamp,
+    ) -> Result<DeskRequest, Failure<DeskRefusal>> {
+        self.database
+            .write(KeepRequest {
+                actor,
+                agent,
+                command,
+                arguments,
+                now,
+            })
+            .await
+    }
+
+    /// A request.
+    pub async fn request(
+        &self,
+        number: RequestNumber,
+    ) -> Result<DeskRequest, Failure<DeskRefusal>> {
+        self.database.read(ShowRequest { number }).await
+    }
+
+    /// Requests, oldest first, as many as [`REQUESTS_MAX`] of the latest.
+    pub async fn requests(
+        &self,
+        filter: RequestFilter,
+        now: Timestamp,
+    ) -> Result<Vec<DeskRequest>, Failure<DeskRefusal>> {
+        self.database.read(ListRequests { filter, now }).await
+    }
+
+    /// Takes a request to be done: only once, and only if its command, which needs the role `needed`, may be
+    /// done for these two.
+    pub async fn approve_request(
+        &self,
+        actor: Actor,
+        number: RequestNumber,
+        needed: Role,
+        now: Timestamp,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        self.database
+            .write(ApproveRequest {
+                actor,
+                number,
+                needed,
+                now,
+            })
+            .await
+    }
+
+    /// Closes a request that is not to be done.
+    pub async fn reject_request(
+        &self,
+        actor: Actor,
+        number: RequestNumber,
+        reason: Remark,
+        now: Timestamp,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        self.database
+            .write(RejectRequest {
+                actor,
+                number,
+                reason,
+                now,
+            })
+            .await
+    }
+
+    /// Notes why nothing was done for a request that was approved.
+    pub async fn note_refusal(
+        &self,
+        number: RequestNumber,
+        refusal: Box<str>,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        self.database.write(NoteRefusal { number, refusal }).await
+    }
+}
+
+struct FindDualControl;
+
+impl Work for FindDualControl {
+    type Out = DualControl;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<DualControl, Failure<DeskRefusal>> {
+        Ok(dual_control(tx).await?)
+    }
+}
+
+/// Off until somebody sets it.
+async fn dual_control<T: Tx>(tx: &mut T) -> Result<DualControl, SqlError> {
+    let found = tx
+        .row::<(String,)>(
+            "SELECT value FROM desk_setting WHERE name = $1",
+            &vals![DUAL_CONTROL],
+        )
+        .await?;
+    match found {
+        Some((value,)) => identifier(&value, "desk_setting", DUAL_CONTROL, "value"),
+        None => Ok(DualControl::Disable),
+    }
+}
+
+struct SetDualControl {
+    actor: Actor,
+    value: DualControl,
+    now: Timestamp,
+}
+
+impl Work for SetDualControl {
+    type Out = Change;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Change, Failure<DeskRefusal>> {
+        if dual_control(tx).await? == self.value {
+            return Ok(Change::Already);
+        }
+        let value = self.value.id();
+        tx.exec_one(
+            "INSERT INTO desk_setting (name, value) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            &vals![DUAL_CONTROL, value],
+        )
+        .await?;
+        record(tx, &self.actor, "set", DUAL_CONTROL, value, self.now).await?;
+        Ok(Change::Made)
+    }
+}
+
+struct KeepRequest {
+    actor: Actor,
+    agent: AgentName,
+    command: Box<str>,
+    arguments: Box<str>,
+    now: Timestamp,
+}
+
+impl Work for KeepRequest {
+    type Out = DeskRequest;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<DeskRequest, Failure<DeskRefusal>> {
+        let waiting = requests(tx, RequestFilter::Waiting, self.now).await?;
+        let own: Vec<_> = waiting.iter().filter(|it| it.agent == self.agent).collect();
+        if let Some(same) = own.iter().find(|it| self.is(it)) {
+            return Ok((*same).clone());
+        }
+        if count(&waiting) >= WAITING_MAX || count(&own) >= WAITING_OF_ONE_MAX {
+            return Err(Failure::Refused(DeskRefusal::RequestsFull));
+        }
+        // The latest stays: the next number follows it.
+        tx.exec(
+            "DELETE FROM desk_request
+             WHERE asked <= $1 AND number < (SELECT max(number) FROM desk_request)",
+            &vals![self.now.before(KEPT)],
+        )
+        .await?;
+        self.insert(tx).await
+    }
+}
+
+fn count<T>(requests: &[T]) -> u32 {
+    u32::try_from(requests.len()).unwrap_or(u32::MAX)
+}
+
+impl KeepRequest {
+    fn is(&self, other: &DeskRequest) -> bool {
+        (&self.command, &self.arguments) == (&other.command, &other.arguments)
+    }
+
+    async fn insert<T: Tx>(self, tx: &mut T) -> Result<DeskRequest, Failure<DeskRefusal>> {
+        tx.exec_one(
+            "INSERT INTO desk_request (agent, command, arguments, asked) VALUES ($1, $2, $3, $4)",
+            &vals![
+                self.agent.as_str(),
+                self.command.as_ref(),
+                self.arguments.as_ref(),
+                self.now
+            ],
+        )
+        .await?;
+        let last = tx
+            .row::<(Option<u32>,)>("SELECT max(number) FROM desk_request", &[])
+            .await?;
+        let number = RequestNumber(last.and_then(|(number,)| number).unwrap_or_default());
+        let request = DeskRequest {
+            number,
+            agent: self.agent,
+            command: self.command,
+            arguments: self.arguments,
+            asked: self.now,
+            closed: None,
+        };
+        note(tx, &self.actor, "ask", &request, &asked(&request), self.now).await?;
+        Ok(request)
+    }
+}
+
+struct ShowRequest {
+    number: RequestNumber,
+}
+
+impl Work for ShowRequest {
+    type Out = DeskRequest;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<DeskRequest, Failure<DeskRefusal>> {
+        demand_request(tx, self.number).await
+    }
+}
+
+struct ListRequests {
+    filter: RequestFilter,
+    now: Timestamp,
+}
+
+impl Work for ListRequests {
+    type Out = Vec<DeskRequest>;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<DeskRequest>, Failure<DeskRefusal>> {
+        Ok(requests(tx, self.filter, self.now).await?)
+    }
+}
+
+async fn requests<T: Tx>(
+    tx: &mut T,
+    filter: RequestFilter,
+    now: Timestamp,
+) -> Result<Vec<DeskRequest>, SqlError> {
+    let mut requests: Vec<DeskRequest> = tx
+        .rows(
+            "SELECT number, agent, command, arguments, asked, closed, closed_by, verdict, refusal
+             FROM desk_request WHERE $1 OR (closed IS NULL AND asked > $2)
+             ORDER BY number DESC LIMIT $3",
+            &vals![
+                filter == RequestFilter::All,
+                now.before(DeskRequest::LIFE),
+                REQUESTS_MAX
+            ],
+        )
+        .await?;
+    requests.reverse();
+    Ok(requests)
+}
+
+struct ApproveRequest {
+    actor: Actor,
+    number: RequestNumber,
+    needed: Role,
+    now: Timestamp,
+}
+
+impl Work for ApproveRequest {
+    type Out = ();
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let request = demand_request(tx, self.number).await?;
+        let asker: Option<Agent> = working_agent(tx, &request.agent).await?;
+        request.approve(&self.actor.name, asker.as_ref(), self.needed, self.now)?;
+        close(tx, &self.actor, self.number, Verdict::Approved, self.now).await?;
+        let detail = asked(&request);
+        note(tx, &self.actor, "approve", &request, &detail, self.now).await?;
+        Ok(())
+    }
+}
+
+struct RejectRequest {
+    actor: Actor,
+    number: RequestNumber,
+    reason: Remark,
+    now: Timestamp,
+}
+
+impl Work for RejectRequest {
+    type Out = ();
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let request = demand_request(tx, self.number).await?;
+        request.reject(self.now)?;
+        close(tx, &self.actor, self.number, Verdict::Rejected, self.now).await?;
+        let reason = self.reason.as_str();
+        note(tx, &self.actor, "reject", &request, reason, self.now).await?;
+        Ok(())
+    }
+}
+
+struct NoteRefusal {
+    number: RequestNumber,
+    refusal: Box<str>,
+}
+
+impl Work for NoteRefusal {
+    type Out = ();
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        tx.exec_one(
+            "UPDATE desk_request SET refusal = $2 WHERE number = $1 AND closed IS NOT NULL",
+            &vals![self.number.0, self.refusal.as_ref()],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+impl From<RequestRefusal> for Failure<DeskRefusal> {
+    fn from(why: RequestRefusal) -> Self {
+        Self::Refused(DeskRefusal::Request(why))
+    }
+}
+
+async fn close<T: Tx>(
+    tx: &mut T,
+    by: &Actor,
+    number: RequestNumber,
+    verdict: Verdict,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    tx.exec_one(
+        "UPDATE desk_request SET closed = $2, closed_by = $3, verdict = $4
+         WHERE number = $1 AND closed IS NULL",
+        &vals![number.0, now, by.name.as_ref(), verdict.id()],
+    )
+    .await
+}
+
+async fn note<T: Tx>(
+    tx: &mut T,
+    actor: &Actor,
+    action: &'static str,
+    request: &DeskRequest,
+    detail: &str,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let subject = format!("request {}", request.number);
+    record(tx, actor, action, &subject, detail, now).await
+}
+
+fn asked(request: &DeskRequest) -> String {
+    let arguments: String = request.arguments.chars().take(RECORDED_MAX).collect();
+    format!(
+        "{} {arguments}, asked by {}",
+        request.command, request.agent
+    )
+}
+
+async fn demand_request<T: Tx>(
+    tx: &mut T,
+    number: RequestNumber,
+) -> Result<DeskRequest, Failure<DeskRefusal>> {
+    let found = tx
+        .row(
+            "SELECT number, agent, command, arguments, asked, closed, closed_by, verdict, refusal
+             FROM desk_request WHERE number = $1",
+            &vals![number.0],
+        )
+        .await?;
+    found.ok_or(Failure::Refused(DeskRefusal::RequestUnknown(number)))
+}
+
+impl FromRow for DeskRequest {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        let number: u32 = row.get(0)?;
+        let key = number.to_string();
+        let damaged = |field| SqlError::damaged("desk_request", key.as_str(), field);
+        let agent: String = row.get(1)?;
+        let by: Option<String> = row.get(6)?;
+        let verdict: Option<String> = row.get(7)?;
+        let refusal: Option<String> = row.get(8)?;
+        let closed = match (row.get::<Option<Timestamp>>(5)?, by, verdict) {
+            (Some(at), Some(by), Some(verdict)) => Some(Closed {
+                at,
+                by: by.into(),
+                verdict: Verdict::from_id(&verdict).ok_or_else(|| damaged("verdict"))?,
+                refusal: refusal.map(String::into_boxed_str),
+            }),
+            (None, None, None) => None,
+            _ => return Err(damaged("closed")),
+        };
+        Ok(Self {
+            number: RequestNumber(number),
+            agent: identifier(&agent, "desk_request", &key, "agent")?,
+            command: row.get::<String>(2)?.into(),
+            arguments: row.get::<String>(3)?.into(),
+            asked: row.get(4)?,
+            closed,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! Where commands are taken: what the caller may, whether another agent has to approve it, and that it is
+//! done.
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+use domain::audit::Actor;
+use domain::licensing::{Agent, DeskRequest, DualControl, RequestNumber, Role, RoleRefusal};
+use gateway::clock;
+use registry::{Desk, Progress};
+
+use super::answer::Answer;
+use super::command::{Command, Input, Why};
+use super::parcel::{Content, Parcel};
+use super::requests::{self, VerdictCommand};
+use super::rights::Approval;
+use super::{arguments, parsed, work};
+
+/// How audit events name what agents do.
+const INTERFACE: &str = "api";
+
+/// Who has a command carried out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Caller {
+    /// The owner of the data directory, who could change the database itself: bounds would bind nobody.
+    Owner(Actor),
+    /// An agent.
+    Agent(Agent),
+}
+
+impl Caller {
+    fn demand(&self, role: Role) -> Result<(), RoleRefusal> {
+        match self {
+            Self::Owner(_) => Ok(()),
+            Self::Agent(agent) => agent.demand(role),
+        }
+    }
+
+    fn actor(&self) -> Actor {
+        match self {
+            Self::Owner(actor) => actor.clone(),
+            Self::Agent(agent) => agent_actor(&agent.name),
+        }
+    }
+}
+
+fn agent_actor(name: impl fmt::Display) -> Actor {
+    Actor {
+        name: name.to_string().into(),
+        interface: INTERFACE.into(),
+    }
+}
+
+/// Takes a command or a verdict.
+pub(super) async fn take(
+    request: Parcel,
+    caller: &Caller,
+    desk: &Desk,
+) -> Result<(Answer, Progress)> {
+    let input = parsed(&request.words)?;
+    let right = input.right();
+    caller.demand(right.role)?;
+    if let (Caller::Agent(agent), Approval::DualControl) = (caller, right.approval)
+        && desk.dual_control().await? == DualControl::Enable
+    {
+        let (command, arguments) = arguments::object(&request)?;
+        let actor = caller.actor();
+        let kept = desk.keep_request(actor, agent.name.clone(), &command, &arguments);
+        return Ok((requests::kept(&kept.await?)?, Progress::Waiting));
+    }
+    let done = match input {
+        Input::Verdict(VerdictCommand::Approve { request, .. }) => {
+            approve(request, caller, desk).await?
+        }
+        Input::Verdict(VerdictCommand::Reject { request, why }) => {
+            reject(request, why, caller, desk).await?
+        }
+        Input::Command(command) => {
+            let (files, actor) = (request.files, caller.actor());
+            work::carry_out(command, files, actor, desk, clock::now()).await?
+        }
+    };
+    Ok((done, Progress::Done))
+}
+
+/// Does what another agent asked for. The command is read and decided anew; a crash between the two
+/// transactions leaves it undone, and never done twice.
+async fn approve(number: RequestNumber, caller: &Caller, desk: &Desk) -> Result<Answer> {
+    let asked = desk.request(number).await?;
+    let (command, files) = read(&asked)?;
+    let needed = command.right().role;
+    caller.demand(needed)?;
+    let approver = caller.actor();
+    let both = agent_actor(format_args!(
+        "{}, approved by {}",
+        asked.agent, approver.name
+    ));
+    desk.approve_request(approver, number, needed).await?;
+    let done = work::carry_out(command, files, both, desk, clock::now()).await;
+    if let Err(refusal) = &done {
+        desk.note_refusal(number, &crate::told(refusal)).await?;
+    }
+    done
+}
+
+async fn reject(number: RequestNumber, why: Why, caller: &Caller, desk: &Desk) -> Result<Answer> {
+    let asked = desk.request(number).await?;
+    let is_own = matches!(caller, Caller::Agent(agent) if agent.name == asked.agent);
+    if !is_own {
+        caller.demand(read(&asked)?.0.right().role)?;
+    }
+    requests::reject(caller.actor(), number, why, desk).await
+}
+
+/// The command that was asked for, with its files.
+fn read(asked: &DeskRequest) -> Result<(Command, Vec<Content>)> {
+    let request = arguments::parcel(&asked.command, asked.arguments.as_bytes())?;
+    match parsed(&request.words)? {
+        Input::Command(command) => Ok((command, request.files)),
+        Input::Verdict(_) => bail!("request {} asks for a verdict", asked.number),
+    }
+}
