@@ -14,6 +14,7 @@ use cli::render::Request as Asked;
 use domain::access::Authority;
 use domain::admin::{AdminError, Delivery, Message, Operation, Phone, Polled, Remark, Supplied};
 use domain::contact::{Address, Channel};
+use domain::query::ServerReach;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Stage};
 use domain::vdom::Vdom;
@@ -44,8 +45,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const BATCH: i64 = 100;
 /// The first wait before a message is sent again; it doubles.
 const RETRY_FIRST: Span = Span::from_secs(5);
-/// The longest such wait.
+/// The longest such wait for a server of mails or SMS, which may take offence at more.
 const RETRY_LONGEST: Span = Span::from_mins(5);
+/// The longest such wait for the token server: what was queued while it was away has reached it half a
+/// minute after it is back.
+const SERVER_RETRY_LONGEST: Span = Span::from_secs(15);
 /// A peer that fails after so long is dead for this look: the messages for it wait for the next, and do
 /// not hold up those for the other. It is shorter than every timeout, and longer than a refusal takes.
 const SILENT_AFTER: Duration = Duration::from_secs(4);
@@ -70,6 +74,14 @@ impl Peer {
             },
         }
     }
+}
+
+/// How far a look at the outbox got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Progress {
+    /// What is due may be more than one look takes up, and messages get through.
+    More,
+    Done,
 }
 
 /// What became of a message.
@@ -220,7 +232,7 @@ impl Supply {
         loop {
             // What is broken off stays in the outbox, and is sent again under the same identity.
             tokio::select! {
-                delivered = self.deliver_due() => if let Err(error) = delivered {
+                delivered = self.deliver_all_due() => if let Err(error) = delivered {
                     warn!(%error, "the outbox cannot be read");
                 },
                 () = stopped(&mut stop) => return,
@@ -249,39 +261,79 @@ impl Supply {
         }
     }
 
-    async fn deliver_due(&self) -> Result<(), Undecided> {
+    /// Sends what is due, for as long as it gets anywhere: a look takes up only so much.
+    async fn deliver_all_due(&self) -> Result<(), Undecided> {
+        while self.deliver_due().await? == Progress::More {}
+        Ok(())
+    }
+
+    async fn deliver_due(&self) -> Result<Progress, Undecided> {
         let mut silent = HashMap::new();
-        for waiting in self.store.due(clock::now(), BATCH).await? {
+        let mut answered = 0;
+        let due = self.store.due(clock::now(), BATCH).await?;
+        let is_full = due.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+        for waiting in due {
             let (id, attempts, peer) = (waiting.id, waiting.attempts, Peer::of(&waiting.message));
             let asked = asked(&waiting.message);
+            let is_new = waiting.last_error.is_none();
             let begun = Instant::now();
-            let delivered = match silent.get(&peer) {
-                Some(why) => Err(String::clone(why)),
+            let held_back = silent.get(&peer).cloned();
+            let is_tried = held_back.is_none();
+            let delivered = match held_back {
+                Some(why) => Err(why),
                 None => self.deliver(waiting).await,
             };
-            if let Err(why) = &delivered
-                && begun.elapsed() >= SILENT_AFTER
-            {
-                silent.insert(peer, why.clone());
-            }
             let report = match delivered {
-                Ok(report) => report,
+                Ok(report) => {
+                    answered += 1;
+                    report
+                }
                 Err(why) => {
-                    self.postpone(id, attempts, &why).await?;
+                    if self.is_silent(peer, begun.elapsed()) {
+                        silent.insert(peer, why.clone());
+                    }
+                    // Those held back are not written each time: a day's queue would be, every few seconds.
+                    if is_tried || is_new {
+                        self.postpone(id, attempts, peer, &why).await?;
+                    }
                     Report::Postponed { asked, why }
                 }
             };
             self.tell(id, report);
         }
-        Ok(())
+        Ok(if is_full && answered > 0 {
+            Progress::More
+        } else {
+            Progress::Done
+        })
     }
 
-    async fn postpone(&self, id: i64, attempts: u32, why: &str) -> Result<(), Undecided> {
+    /// Whether a peer that failed after so long is left alone for the rest of a look. What is for the token
+    /// server keeps its order by that.
+    fn is_silent(&self, peer: Peer, failed_after: Duration) -> bool {
+        let is_unreachable =
+            peer == Peer::TokenServer && self.server.reach() == ServerReach::Unreachable;
+        is_unreachable || failed_after >= SILENT_AFTER
+    }
+
+    async fn postpone(
+        &self,
+        id: i64,
+        attempts: u32,
+        peer: Peer,
+        why: &str,
+    ) -> Result<(), Undecided> {
+        let longest = match peer {
+            Peer::TokenServer => SERVER_RETRY_LONGEST,
+            Peer::Mail | Peer::Sms => RETRY_LONGEST,
+        };
         let doubled = RETRY_FIRST
             .micros()
             .saturating_mul(1_i64 << attempts.min(16));
-        let wait = Span::from_millis(doubled.min(RETRY_LONGEST.micros()) / 1_000);
-        warn!(message = id, why, "a message is sent again later");
+        let wait = Span::from_millis(doubled.min(longest.micros()) / 1_000);
+        if attempts == 0 {
+            warn!(message = id, why, "a message is sent again later");
+        }
         self.store.postpone(id, clock::now().after(wait), why).await
     }
 

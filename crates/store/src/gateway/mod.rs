@@ -636,7 +636,8 @@ impl GatewayStore {
         .await
     }
 
-    /// Messages that are to be sent by `now`, oldest first.
+    /// Messages that are to be sent by `now`, oldest first. If one of them is for the token server, all
+    /// that wait for it are.
     pub async fn due(&self, now: Timestamp, limit: i64) -> Result<Vec<Waiting>, Undecided> {
         let memory = Arc::clone(&self.memory);
         self.read(queries::Due {

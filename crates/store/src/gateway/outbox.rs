@@ -206,7 +206,8 @@ impl OutboxRow {
     }
 }
 
-/// Messages whose time has come, oldest first.
+/// Messages whose time has come, oldest first. Those for the token server go together: it is to have them
+/// in the order in which they were written, however often each was tried.
 pub(super) async fn due<T: Tx>(
     tx: &mut T,
     by: Timestamp,
@@ -214,8 +215,10 @@ pub(super) async fn due<T: Tx>(
 ) -> Result<Vec<OutboxRow>, SqlError> {
     tx.rows(
         "SELECT id, message, kind, payload, created, attempts, last_error, vdom FROM outbox \
-         WHERE due <= $1 ORDER BY id LIMIT $2",
-        &vals![by, limit],
+         WHERE due <= $1 OR (kind IN ($3, $4, $5) AND EXISTS \
+             (SELECT 1 FROM outbox WHERE due <= $1 AND kind IN ($3, $4, $5))) \
+         ORDER BY id LIMIT $2",
+        &vals![by, limit, ACTIVATE_LICENCE, PROVISION, ACTIVATE_HARDWARE],
     )
     .await
 }

@@ -2,6 +2,7 @@
 //! beside it, and the foreign tools around it.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod cable;
 pub(crate) mod directory;
 pub(crate) mod mail_server;
 pub(crate) mod namespaces;
