@@ -103,7 +103,8 @@ impl<'d> Container<'d> {
         Ok(Seed::from_bytes(bytes)?)
     }
 
-    /// A decimal number in the clear, or 8 bytes in network order encrypted (RFC 6030 section 4.2).
+    /// A decimal number in the clear; encrypted, it has 4 or 8 bytes in network order (RFC 6030 section
+    /// 4.2), of which python-pskc leaves out those that are 0 at the beginning.
     fn number(&self, data: Node<'_, '_>, name: &'static str) -> Result<Option<u64>, Fault> {
         let Some(element) = child(data, name)? else {
             return Ok(None);
@@ -113,10 +114,13 @@ impl<'d> Container<'d> {
             return number.map(Some).map_err(|_| Fault::Number(name));
         }
         let bytes = self.protection.opened(element, name)?;
-        let bytes = bytes.as_slice().try_into();
-        bytes
-            .map(|bytes| Some(u64::from_be_bytes(bytes)))
-            .map_err(|_| Fault::Number(name))
+        if !(1..=size_of::<u64>()).contains(&bytes.len()) {
+            return Err(Fault::Number(name));
+        }
+        let number = bytes
+            .iter()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte));
+        Ok(Some(number))
     }
 }
 

@@ -239,11 +239,13 @@ fn derive(derived: Node<'_, '_>, password: &str) -> Result<Zeroizing<Vec<u8>>, C
     Ok(key)
 }
 
-/// HMAC-SHA-1 if nothing is said (RFC 8018 appendix A.2).
+/// HMAC-SHA-1 if nothing is said (RFC 8018 appendix A.2). An attribute says it, or, as python-pskc writes,
+/// the element's text.
 fn pseudorandom_function(parameters: Node<'_, '_>) -> Result<MacDigest, ContainerError> {
-    let named = only(parameters, "PRF")?.and_then(|prf| prf.attribute("Algorithm"));
+    let function = only(parameters, "PRF")?;
+    let named = function.map(|prf| prf.attribute("Algorithm").unwrap_or(text(prf).trim()));
     match named.map(|name| name.rsplit('#').next().unwrap_or_default()) {
-        None | Some("hmac-sha1" | "id-hmacWithSHA1") => Ok(MacDigest::Sha1),
+        None | Some("" | "hmac-sha1" | "id-hmacWithSHA1") => Ok(MacDigest::Sha1),
         Some("hmac-sha256" | "id-hmacWithSHA256") => Ok(MacDigest::Sha256),
         Some("hmac-sha384" | "id-hmacWithSHA384") => Ok(MacDigest::Sha384),
         Some("hmac-sha512" | "id-hmacWithSHA512") => Ok(MacDigest::Sha512),
