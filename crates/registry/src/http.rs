@@ -244,7 +244,7 @@ async fn unread(request: Request, problem: Problem) -> Problem {
 }
 
 /// Bodies are JSON whatever their Content-Type says: clients send several.
-async fn read(request: Request, bytes: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
+pub(crate) async fn read(request: Request, bytes: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let limit = Limit {
         bytes,
         time: BODY_DEADLINE,

@@ -16,6 +16,7 @@ mod clock;
 mod desk;
 mod desk_api;
 mod enrol;
+mod floor;
 mod hardware;
 mod http;
 mod mobile;

@@ -26,7 +26,7 @@ use crate::process::known;
 use crate::tries::Tries;
 
 /// Gateways and phones. Thousands may stand behind one address.
-const PLACES: Places = Places {
+pub(crate) const PLACES: Places = Places {
     connections: 1_024,
     of_one_host: 1_024,
 };
@@ -112,8 +112,8 @@ pub(crate) struct LinkParts {
 pub struct Registry {
     service: Arc<Service>,
     pki: Arc<Pki>,
-    tls: TlsAcceptor,
-    listener: TcpListener,
+    pub(crate) tls: TlsAcceptor,
+    pub(crate) listener: TcpListener,
     address: SocketAddr,
 }
 

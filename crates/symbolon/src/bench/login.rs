@@ -7,7 +7,6 @@
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,7 @@ use super::floor::{self, Work};
 use super::load::{Load, Login, Outstanding, Row, Verify};
 use super::machine;
 use super::population::{self, PASSWORD};
-use super::server::{LISTENING, ServerProcess, stop_when_input_ends};
+use super::server::{LISTENING, ServerProcess, until_input_ends};
 
 /// Shared with the bench's own server.
 const SECRET: &str = "symbolon bench login";
@@ -266,10 +265,7 @@ fn serve(directory: &Path) -> Result<()> {
             .copied()
             .context("no RADIUS")?;
         println!("{LISTENING}{address}");
-        let stop = stop_when_input_ends();
-        while !stop.load(Ordering::Relaxed) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until_input_ends().await;
         gateway.stop().await;
         Ok(())
     })

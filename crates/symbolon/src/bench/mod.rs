@@ -8,6 +8,7 @@ pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod machine;
 mod population;
+mod registry;
 mod server;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum What {
     Login(login::LoginArgs),
     /// How long an administrator waits with many tokens and users
     Console(console::ConsoleArgs),
+    /// What the token server answers a second with many products and tokens, next to its HTTPS alone
+    Registry(registry::RegistryArgs),
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
@@ -36,6 +39,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
         What::Floor(args) => floor::floor(args)?,
         What::Login(args) => login::login(args)?,
         What::Console(args) => console::console(args)?,
+        What::Registry(args) => registry::registry(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

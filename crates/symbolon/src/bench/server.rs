@@ -55,10 +55,20 @@ impl ServerProcess {
 
     /// The memory that it has in use, in octets.
     pub(super) fn memory(&self) -> Result<u64> {
+        self.status_octets("VmRSS:")
+    }
+
+    /// The most memory that it ever had in use, in octets.
+    pub(super) fn peak_memory(&self) -> Result<u64> {
+        self.status_octets("VmHWM:")
+    }
+
+    fn status_octets(&self, field: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        Ok(kilobytes.context("no VmRSS")?.trim().parse::<u64>()? * 1_024)
+        let kilobytes = kilobytes.with_context(|| format!("no {field}"))?;
+        Ok(kilobytes.trim().parse::<u64>()? * 1_024)
     }
 
     /// Ends it in order.
@@ -80,4 +90,12 @@ pub(super) fn stop_when_input_ends() -> Arc<AtomicBool> {
         flag.store(true, Ordering::Relaxed);
     });
     stop
+}
+
+/// In the server: waits until the bench has gone.
+pub(super) async fn until_input_ends() {
+    let stop = stop_when_input_ends();
+    while !stop.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
