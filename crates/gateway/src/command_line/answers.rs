@@ -154,7 +154,8 @@ impl Executor {
         after: &str,
     ) -> Result<Vec<Object>, Undecided> {
         if table == &FORTITOKEN {
-            let tokens = self.store.tokens_after(vdom, after, PAGE).await?;
+            let tokens = self.store.configured_tokens_after(vdom, after, PAGE);
+            let tokens = tokens.await?;
             return Ok(tokens.iter().map(|token| token.to_object(None)).collect());
         }
         if table == &LOCAL {
@@ -184,7 +185,7 @@ impl Executor {
         let keys: Vec<String> = if table == &FORTITOKEN {
             let tokens = self
                 .store
-                .tokens_after(vdom, &after, limit)
+                .configured_tokens_after(vdom, &after, limit)
                 .await
                 .unwrap_or_default();
             tokens
