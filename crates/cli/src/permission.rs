@@ -140,6 +140,14 @@ impl Permission {
         self.rights.on(table.area) >= Right::Read
     }
 
+    /// The virtual domains in which the administrator works, if there are others.
+    pub(crate) fn own_vdoms(&self) -> Option<Vec<Box<str>>> {
+        match &self.realms {
+            Realms::All => None,
+            Realms::These(vdoms) => Some(vdoms.iter().map(|vdom| vdom.as_str().into()).collect()),
+        }
+    }
+
     /// Where a session stands that may not stand at the top.
     pub(crate) fn home(&self) -> Option<Vdom> {
         match &self.realms {
@@ -148,9 +156,14 @@ impl Permission {
         }
     }
 
+    /// Whether a virtual domain is the administrator's.
+    pub(crate) fn works_in(&self, vdom: Vdom) -> bool {
+        self.realms.contain(vdom)
+    }
+
     /// Refuses a virtual domain that is not the administrator's.
     pub(crate) fn enter(&self, vdom: Vdom) -> Result<(), Complaint> {
-        if self.realms.contain(vdom) {
+        if self.works_in(vdom) {
             return Ok(());
         }
         Err(Complaint::denied(

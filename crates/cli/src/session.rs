@@ -66,6 +66,8 @@ pub struct Session {
     asked_for: Option<Invocation>,
     /// A block of a pasted configuration that is not for this unit.
     passing: Option<Passing>,
+    /// The virtual domain in which the session stood and may not any more; the next line was meant for it.
+    withdrawn: Option<Vdom>,
     debug: Switches,
     ping: PingOptions,
     log_filter: LogFilter,
@@ -116,6 +118,7 @@ impl Session {
             asked: None,
             asked_for: None,
             passing: None,
+            withdrawn: None,
             debug: Switches::default(),
             ping: PingOptions::default(),
             log_filter: LogFilter::default(),
@@ -137,18 +140,24 @@ impl Session {
         if !self.permission.debugs() {
             self.debug = Switches::default();
         }
+        if let Base::Vdom(vdom) = self.place.base
+            && !self.permission.works_in(vdom)
+        {
+            self.withdrawn = Some(vdom);
+            self.place = Place::top();
+        }
         self.go_home();
     }
 
-    /// Who may work in some virtual domains only never stands outside of them.
-    fn go_home(&mut self) {
+    /// Who may work in some virtual domains only never stands outside of them. Tells where the session
+    /// stands now, if it had to move.
+    fn go_home(&mut self) -> Option<Vdom> {
         let is_outside = matches!(self.place.base, Base::Top | Base::Global);
-        if let (VdomMode::Multi, Some(home)) = (self.vdom_mode, self.permission.home())
-            && is_outside
-        {
-            self.place.base = Base::Vdom(home);
-            self.place.levels.clear();
-        }
+        let home = self.permission.home();
+        let home = home.filter(|_| is_outside && self.vdom_mode == VdomMode::Multi)?;
+        self.place.base = Base::Vdom(home);
+        self.place.levels.clear();
+        Some(home)
     }
 
     /// The virtual domain that commands are about: `root` outside of any.
@@ -187,12 +196,19 @@ impl Session {
     /// Takes a line. A line that comes while an answer is awaited gives that answer up.
     pub fn feed(&mut self, line: &str) -> Step {
         self.awaited = None;
+        if let Some(vdom) = self.withdrawn.take() {
+            (self.asked, self.asked_for, self.passing) = (None, None, None);
+            return refuse(&Complaint::denied(format!(
+                "VDOM {vdom} is none of yours any more, and you stand in another: the line was not run"
+            )));
+        }
         if let Some(asked) = self.asked.take() {
             return self.answered(asked, line);
         }
         if self.passes(line) {
             return Step::Nothing;
         }
+        let before = self.place.base;
         let step = match self.understood(line) {
             Ok(step) => step,
             Err(complaint) if self.passes_block_of(line) => {
@@ -204,8 +220,10 @@ impl Session {
                 refuse(&complaint)
             }
         };
-        self.go_home();
-        step
+        match (self.go_home(), step) {
+            (Some(home), Step::Nothing) if before != Base::Vdom(home) => moved_home(home),
+            (_, step) => step,
+        }
     }
 
     /// Takes a question back: Ctrl-C is no answer.
@@ -310,7 +328,7 @@ impl Session {
             line_before_cursor,
         );
         match completion {
-            Completion::Keys(keys) => match self.keys_of_siblings(&keys) {
+            Completion::Keys(keys) => match self.keys_known_here(&keys) {
                 Some(siblings) => keys.complete(&siblings),
                 None => Completion::Keys(keys),
             },
@@ -329,7 +347,7 @@ impl Session {
             line_before_cursor,
         );
         match completion {
-            Completion::Keys(keys) => match self.keys_of_siblings(&keys) {
+            Completion::Keys(keys) => match self.keys_known_here(&keys) {
                 Some(siblings) => help + &keys.list(&siblings),
                 None => help,
             },
@@ -391,7 +409,10 @@ impl Session {
     fn context(&self) -> Context {
         match (self.place.base, self.vdom_mode) {
             (_, VdomMode::None) => Context::Unit,
-            (Base::Vdom(vdom), VdomMode::Multi) => Context::Vdom(vdom),
+            (Base::Vdom(vdom), VdomMode::Multi) => match self.permission.home() {
+                Some(_) => Context::OwnVdom(vdom),
+                None => Context::Vdom(vdom),
+            },
             (Base::Global, VdomMode::Multi) => Context::Global,
             (Base::Top | Base::Vdoms, VdomMode::Multi) => Context::Top,
         }
@@ -601,6 +622,14 @@ fn run(command: Command) -> Step {
 
 fn run_into(command: Command, output: Output) -> Step {
     Step::Run { command, output }
+}
+
+/// What somebody reads who left a virtual domain and has no place above it.
+fn moved_home(home: Vdom) -> Step {
+    Step::Print(format!(
+        "current vf={home}\nyou work in virtual domains, and stand in the first of yours now: 'config vdom', \
+         'edit NAME' leads to the others\n"
+    ))
 }
 
 fn refuse(complaint: &Complaint) -> Step {

@@ -25,7 +25,7 @@ impl Scope {
         let nodes = match self {
             Self::Top(Context::Unit | Context::Top) => tree::TOP,
             Self::Top(Context::Global) => tree::GLOBAL,
-            Self::Top(Context::Vdom(_)) => tree::VDOM,
+            Self::Top(Context::Vdom(_) | Context::OwnVdom(_)) => tree::VDOM,
             Self::Vdoms => tree::VDOMS,
             Self::Table(table) if is_child(table) => tree::CHILD_TABLE,
             Self::Table(_) => tree::TABLE,
@@ -233,7 +233,8 @@ impl Walk {
                 path.push(choice.word);
                 let reports = if self.may_report() { REPORTS } else { &[] };
                 let mut reports = reports.iter().map(|report| report.path);
-                below(&path).any(|table| permission.sees(table))
+                // Virtual domains are places: who may go there is asked by name.
+                below(&path).any(|table| permission.sees(table) || table == &VDOM)
                     || (path == [GLOBAL_PLACE] && permission.home().is_none())
                     || reports.any(|report| is_below(report, &path) && permission.reports(report))
             }
@@ -243,7 +244,8 @@ impl Walk {
 
     fn visible_keys(&self, permission: &Permission) -> Vec<&'static Table> {
         let mut keys = self.keys();
-        keys.retain(|table| permission.sees(table));
+        let has_own = |table: &Table| table == &VDOM && permission.home().is_some();
+        keys.retain(|table| permission.sees(table) || has_own(table));
         keys
     }
 

@@ -59,6 +59,7 @@ transcripts! {
     hardware_token_files
     grammar
     grammar_of_vdoms
+    vdoms_of_an_administrator
     help_everywhere
     help_and_completion
     network

@@ -1,6 +1,6 @@
 //! Tables inside entries. What is done there is part of the entry: it is saved with it.
 
-use domain::schema::{KeyForm, Object, Table};
+use domain::schema::{KeyForm, Object, Table, VDOM};
 
 use super::configuring::check_key;
 use super::entry::renamed;
@@ -145,8 +145,16 @@ impl Session {
         text + &listing.end(table)
     }
 
-    /// The keys of the open child table, if it is what they are asked of: no store knows them yet.
-    pub(super) fn keys_of_siblings(&self, keys: &Keys) -> Option<Vec<Box<str>>> {
+    /// Keys for which no store is asked: those of the open child table, which none knows yet, and the virtual
+    /// domains of an administrator who is to hear of no others.
+    pub(super) fn keys_known_here(&self, keys: &Keys) -> Option<Vec<Box<str>>> {
+        if keys.tables() == [&VDOM] {
+            return self.permission.own_vdoms();
+        }
+        self.keys_of_siblings(keys)
+    }
+
+    fn keys_of_siblings(&self, keys: &Keys) -> Option<Vec<Box<str>>> {
         let table = self.place.table().filter(|table| is_child(table))?;
         let is_asked = keys.tables() == [table];
         let siblings = self.siblings(table).into_iter();

@@ -176,7 +176,7 @@ impl Session {
 
     fn stands_above_vdoms(&self) -> Result<(), Complaint> {
         match self.context() {
-            Context::Vdom(_) => Err(Complaint::denied(
+            Context::Vdom(_) | Context::OwnVdom(_) => Err(Complaint::denied(
                 "a configuration is put away and taken back as a whole: first 'end'",
             )),
             Context::Unit | Context::Top | Context::Global => Ok(()),

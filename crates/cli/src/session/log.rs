@@ -59,7 +59,7 @@ impl Session {
     ) -> Result<Step, Complaint> {
         let word = words.first().map_or("", String::as_str);
         let vdom = match self.context() {
-            Context::Vdom(vdom) => Some(vdom),
+            Context::Vdom(vdom) | Context::OwnVdom(vdom) => Some(vdom),
             Context::Unit | Context::Global | Context::Top => None,
         };
         let filter = &mut self.log_filter;

@@ -17,6 +17,9 @@ pub(crate) enum Context {
     Global,
     /// One virtual domain: `config vdom`, `edit NAME`.
     Vdom(Vdom),
+    /// One of those in which alone the administrator works. The way to the others begins here: such an
+    /// administrator stands at no top, where others type `config vdom`.
+    OwnVdom(Vdom),
 }
 
 impl Context {
@@ -27,6 +30,7 @@ impl Context {
             Self::Top => table == &VDOM,
             Self::Global => table.scope == Standing::Global && table != &VDOM,
             Self::Vdom(_) => table.scope == Standing::Vdom,
+            Self::OwnVdom(_) => table.scope == Standing::Vdom || table == &VDOM,
         }
     }
 
@@ -34,6 +38,7 @@ impl Context {
     pub(crate) fn shows(self, table: &Table) -> bool {
         match self {
             Self::Unit | Self::Global | Self::Vdom(_) => self.configures(table),
+            Self::OwnVdom(_) => table.scope == Standing::Vdom,
             Self::Top => table.scope == Standing::Global && table != &VDOM,
         }
     }
@@ -41,7 +46,7 @@ impl Context {
     /// The one virtual domain that reports are about; none for reports about all.
     pub(crate) fn only(self) -> Option<Vdom> {
         match self {
-            Self::Vdom(vdom) => Some(vdom),
+            Self::Vdom(vdom) | Self::OwnVdom(vdom) => Some(vdom),
             Self::Unit | Self::Top | Self::Global => None,
         }
     }
@@ -49,7 +54,7 @@ impl Context {
     /// The virtual domain that commands are about.
     pub(crate) fn vdom(self) -> Vdom {
         match self {
-            Self::Vdom(vdom) => vdom,
+            Self::Vdom(vdom) | Self::OwnVdom(vdom) => vdom,
             Self::Unit | Self::Top | Self::Global => Vdom::ROOT,
         }
     }

@@ -42,8 +42,8 @@ pub(super) fn unlimited() -> Authority {
     })
 }
 
-/// One with a profile of these fields, such as `authgrp=read cli-exec=disable`; with `vdom=NAME` in
-/// this virtual domain alone.
+/// One with a profile of these fields, such as `authgrp=read cli-exec=disable`; with `vdom=NAME,NAME`
+/// in these virtual domains alone.
 pub(super) fn limited(fields: &str) -> Authority {
     let (mut object, mut realms) = (Object::new(&ACCPROFILE, "limited"), Realms::All);
     for (field, value) in fields
@@ -51,7 +51,8 @@ pub(super) fn limited(fields: &str) -> Authority {
         .filter_map(|it| it.split_once('='))
     {
         if field == "vdom" {
-            realms = Realms::These(Box::new([Vdom::parse(value).unwrap()]));
+            let vdoms = value.split(',').map(|name| Vdom::parse(name).unwrap());
+            realms = Realms::These(vdoms.collect());
         } else {
             assert!(ACCPROFILE.field(field).is_some(), "{field}");
             object = object.with(field, Some(value));
