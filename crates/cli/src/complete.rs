@@ -139,22 +139,22 @@ pub(crate) fn help(scope: Scope, permission: &Permission, line_before_cursor: &s
 }
 
 /// Where a line has got to; none where there is nothing to say of what may follow.
-fn at_cursor(
+fn at_cursor<'a>(
     scope: Scope,
-    permission: &Permission,
+    permission: &'a Permission,
     line_before_cursor: &str,
-) -> Result<Option<(Beginning, Walk, Expected)>, Complaint> {
+) -> Result<Option<(Beginning, Walk<'a>, Expected)>, Complaint> {
     let Some(beginning) = Beginning::parse(line_before_cursor) else {
         return Ok(None);
     };
-    let mut walk = Walk::from(scope);
+    let mut walk = Walk::from(scope, permission);
     for word in beginning.words.iter() {
         walk.step(word)?;
     }
     if beginning.pipe.is_some() && !walk.prints() {
         return Ok(None);
     }
-    let expected = walk.expected(permission);
+    let expected = walk.expected();
     Ok(Some((beginning, walk, expected)))
 }
 

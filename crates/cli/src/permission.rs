@@ -31,6 +31,8 @@ enum Needs {
     Nothing,
     /// A right in this area.
     Area(Area, Right),
+    /// The same in the unit as a whole: what is told or done there is of no one virtual domain.
+    AreaOfUnit(Area, Right),
     /// A right in the area of the table at hand.
     Table(Right),
     /// To see all areas.
@@ -88,8 +90,9 @@ fn needs_of_log(log: Log) -> Needs {
         | Log::MaxCheckLines
         | Log::Reset
         | Log::Dump
-        | Log::Display
-        | Log::Verify => Needs::Area(Area::Log, Right::Read),
+        | Log::Display => Needs::Area(Area::Log, Right::Read),
+        // There is one chain of events, whoever is shown which of them.
+        Log::Verify => Needs::AreaOfUnit(Area::Log, Right::Read),
         Log::Delete | Log::DeleteAll => Needs::Area(Area::Log, Right::ReadWrite),
     }
 }
@@ -110,7 +113,8 @@ fn needs_to_act(act: Act) -> Needs {
         Act::Time | Act::Date | Act::Administrator => Needs::Nothing,
         Act::Administrators | Act::Sessions => Needs::Area(Area::Administrators, Right::Read),
         Act::EndSession => Needs::Area(Area::Administrators, Right::ReadWrite),
-        Act::TokenServerTest | Act::RadiusClients => Needs::Area(Area::Authentication, Right::Read),
+        Act::RadiusClients => Needs::Area(Area::Authentication, Right::Read),
+        Act::TokenServerTest => Needs::AreaOfUnit(Area::Authentication, Right::Read),
         Act::Ping(_)
         | Act::PingOption(_)
         | Act::PingReset
@@ -210,9 +214,11 @@ impl Permission {
             )));
         }
         let (area, right) = match (needs(verb), table) {
-            (Needs::Area(area, right), _) => (area, right),
+            (Needs::Unit | Needs::AreaOfUnit(..), _) if self.home().is_some() => {
+                return self.enter_unit();
+            }
+            (Needs::Area(area, right) | Needs::AreaOfUnit(area, right), _) => (area, right),
             (Needs::Table(right), Some(table)) => (table.area, right),
-            (Needs::Unit, _) if self.home().is_some() => return self.enter_unit(),
             (Needs::Everything | Needs::Unit, _) => (self.darkest(), Right::Read),
             (Needs::Nothing, _) | (Needs::Table(_), None) => return Ok(()),
         };

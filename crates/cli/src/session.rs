@@ -364,7 +364,10 @@ impl Session {
         let [verb, name, ..] = &words[..] else {
             return false;
         };
-        if keeping::has_password(self.scope(), &words) || intake::has_key(self.scope(), &words) {
+        let (scope, permission) = (self.scope(), &self.permission);
+        let is_secret_there = keeping::has_password(scope, permission, &words)
+            || intake::has_key(scope, permission, &words);
+        if is_secret_there {
             return true;
         }
         let table = self.place.entry().map(|entry| entry.table);
@@ -428,7 +431,7 @@ impl Session {
         if line.trim_start().starts_with('#') || (words.is_empty() && pipe.is_none()) {
             return Ok(Step::Nothing);
         }
-        let invocation = Walk::along(self.scope(), &words)?;
+        let invocation = Walk::along(self.scope(), &self.permission, &words)?;
         self.permit(&invocation)?;
         if invocation.verb.is_of_a_vdom()
             && matches!(self.context(), Context::Top | Context::Global)

@@ -102,8 +102,10 @@ pub(crate) struct Invocation {
 
 /// A line on its way.
 #[derive(Debug)]
-pub(crate) struct Walk {
+pub(crate) struct Walk<'a> {
     scope: Scope,
+    /// What is not permitted is understood, so that it can be refused, and named to nobody.
+    permission: &'a Permission,
     first: &'static str,
     node: Option<&'static Node>,
     /// How many of the node's arguments are complete.
@@ -146,10 +148,11 @@ pub(crate) struct Expected {
     pub(crate) end: bool,
 }
 
-impl Walk {
-    pub(crate) fn from(scope: Scope) -> Self {
+impl<'a> Walk<'a> {
+    pub(crate) fn from(scope: Scope, permission: &'a Permission) -> Self {
         Self {
             scope,
+            permission,
             first: "",
             node: None,
             arguments: 0,
@@ -161,8 +164,12 @@ impl Walk {
     }
 
     /// A whole command.
-    pub(crate) fn along(scope: Scope, words: &[String]) -> Result<Invocation, Complaint> {
-        let mut walk = Self::from(scope);
+    pub(crate) fn along(
+        scope: Scope,
+        permission: &'a Permission,
+        words: &[String],
+    ) -> Result<Invocation, Complaint> {
+        let mut walk = Self::from(scope, permission);
         for word in words {
             walk.step(word)?;
         }
@@ -182,8 +189,13 @@ impl Walk {
                 Ok(())
             }
             Pick::None => Err(self.unknown(word, &choices)),
-            Pick::Many(words) => {
-                let plain = format!("it may mean {}: type more of it", words.join(", "));
+            Pick::Many(meant) => {
+                let plain = match &self.offered(&meant)[..] {
+                    words @ [_, _, ..] => {
+                        format!("it may mean {}: type more of it", words.join(", "))
+                    }
+                    _ => "it may mean more than one: type more of it".to_owned(),
+                };
                 Err(Complaint::ambiguous(word, plain))
             }
         }
@@ -210,9 +222,9 @@ impl Walk {
     }
 
     /// What may come next, as far as the administrator may use it.
-    pub(crate) fn expected(&self, permission: &Permission) -> Expected {
+    pub(crate) fn expected(&self) -> Expected {
         let mut choices = self.choices();
-        choices.retain(|choice| choice.is_offered() && self.is_permitted(choice, permission));
+        choices.retain(|choice| self.offers(choice));
         choices.extend(self.values());
         let argument = self
             .argument()
@@ -220,12 +232,17 @@ impl Walk {
         Expected {
             choices,
             argument,
-            keys: self.visible_keys(permission),
+            keys: self.visible_keys(),
             end: self.may_end(),
         }
     }
 
-    fn is_permitted(&self, choice: &Choice, permission: &Permission) -> bool {
+    fn offers(&self, choice: &Choice) -> bool {
+        choice.is_offered() && self.permits(choice)
+    }
+
+    fn permits(&self, choice: &Choice) -> bool {
+        let permission = self.permission;
         match choice.leads {
             Leads::To(node) => permission.offers(node, self.node.is_none(), self.scope.table()),
             Leads::Deeper => {
@@ -242,7 +259,8 @@ impl Walk {
         }
     }
 
-    fn visible_keys(&self, permission: &Permission) -> Vec<&'static Table> {
+    fn visible_keys(&self) -> Vec<&'static Table> {
+        let permission = self.permission;
         let mut keys = self.keys();
         let has_own = |table: &Table| table == &VDOM && permission.home().is_some();
         keys.retain(|table| permission.sees(table) || has_own(table));
@@ -500,7 +518,10 @@ impl Walk {
             (Some(argument), _) if self.is_free() => {
                 format!("<{}> must follow: {}", argument.name, argument.help)
             }
-            _ => format!("one of these must follow: {}", offered(&self.choices())),
+            _ => {
+                let words = self.offered(&self.choices()).join(", ");
+                format!("one of these must follow: {words}")
+            }
         }
     }
 
@@ -508,15 +529,22 @@ impl Walk {
         if self.node.is_none() {
             let plain = format!(
                 "no command here begins like this; there is: {}",
-                offered(choices)
+                self.offered(choices).join(", ")
             );
             return Complaint::action(plain);
         }
-        let plain = match offered(choices) {
-            none if none.is_empty() => "the command takes no more words".to_owned(),
-            words => format!("what may stand here: {words}"),
+        let plain = match self.offered(choices) {
+            _ if choices.is_empty() => "the command takes no more words".to_owned(),
+            none if none.is_empty() => "nothing that you may do stands here".to_owned(),
+            words => format!("what may stand here: {}", words.join(", ")),
         };
         Complaint::command(word, plain)
+    }
+
+    /// The words of those choices that are named to the administrator.
+    fn offered(&self, choices: &[Choice]) -> Vec<&'static str> {
+        let offered = choices.iter().filter(|choice| self.offers(choice));
+        offered.map(|choice| choice.word).collect()
     }
 }
 
@@ -549,14 +577,6 @@ impl Choice {
     }
 }
 
-fn offered(choices: &[Choice]) -> String {
-    let words = choices
-        .iter()
-        .filter(|choice| choice.is_offered())
-        .map(|choice| choice.word);
-    words.collect::<Vec<_>>().join(", ")
-}
-
 /// The tables whose path is, or begins with, these words.
 fn below(path: &[&str]) -> impl Iterator<Item = &'static Table> {
     schema::ALL
@@ -573,7 +593,7 @@ fn is_below(path: &str, beginning: &[&str]) -> bool {
 enum Pick<'a> {
     One(&'a Choice),
     None,
-    Many(Vec<&'static str>),
+    Many(Vec<Choice>),
 }
 
 /// A word may be abbreviated as long as one choice alone begins like it; in full it always counts.
@@ -586,6 +606,6 @@ fn pick<'a>(choices: &'a [Choice], word: &str) -> Pick<'a> {
     match matches[..] {
         [] => Pick::None,
         [only] => Pick::One(only),
-        _ => Pick::Many(matches.iter().map(|choice| choice.word).collect()),
+        _ => Pick::Many(matches.into_iter().cloned().collect()),
     }
 }

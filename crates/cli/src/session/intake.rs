@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::keeping::{Source, file_name, remote};
 use super::{Complaint, Session};
+use crate::permission::Permission;
 use crate::session::Command;
 use crate::tree::{Intake, Verb, Where};
 use crate::walk::{self, Walk};
@@ -49,9 +50,9 @@ impl fmt::Debug for SeedKey {
 
 /// Whether a line has the key of a seed file among its words. A password with blanks that nobody quoted
 /// makes it too long, and is one all the same.
-pub(super) fn has_key(scope: walk::Scope, words: &[String]) -> bool {
+pub(super) fn has_key(scope: walk::Scope, permission: &Permission, words: &[String]) -> bool {
     let is_with_key = |words: &[String]| {
-        let Ok(invocation) = Walk::along(scope, words) else {
+        let Ok(invocation) = Walk::along(scope, permission, words) else {
             return false;
         };
         match invocation.verb {

@@ -6,6 +6,7 @@ use domain::vdom::Vdom;
 use zeroize::Zeroizing;
 
 use super::{Complaint, Context, Host, Output, Session, Step, run_into};
+use crate::permission::Permission;
 use crate::render::{Listing, Scope, View};
 use crate::session::Command;
 use crate::tree::{Keeping, Verb, Where};
@@ -138,8 +139,8 @@ impl fmt::Debug for BackupPassword {
 }
 
 /// Whether a line has the password of a backup among its words.
-pub(super) fn has_password(scope: walk::Scope, words: &[String]) -> bool {
-    let Ok(invocation) = Walk::along(scope, words) else {
+pub(super) fn has_password(scope: walk::Scope, permission: &Permission, words: &[String]) -> bool {
+    let Ok(invocation) = Walk::along(scope, permission, words) else {
         return false;
     };
     match invocation.verb {

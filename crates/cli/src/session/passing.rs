@@ -39,7 +39,7 @@ impl Session {
         let is_config = verb == "config" && !path.is_empty();
         // A table that is here, only not in this place: somebody forgot an `end`.
         let top = walk::Scope::Top(Context::Unit);
-        let is_known = Walk::along(top, &words).is_ok() || path == [GLOBAL_PLACE];
+        let is_known = Walk::along(top, &self.permission, &words).is_ok() || path == [GLOBAL_PLACE];
         let passes = is_config && !is_known && !self.place.is_top();
         if passes {
             self.passing = Some(Passing {
@@ -56,8 +56,9 @@ impl Session {
         let Some(mut passing) = self.passing.take() else {
             return false;
         };
-        let scope = self.scope();
-        let passes = passing.take(line, |words| Walk::along(scope, words).is_ok());
+        let (scope, permission) = (self.scope(), &self.permission);
+        let is_here = |words: &[String]| Walk::along(scope, permission, words).is_ok();
+        let passes = passing.take(line, is_here);
         if passes && passing.depth > 0 {
             self.passing = Some(passing);
         }
