@@ -14,6 +14,7 @@ mod common;
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -401,6 +402,60 @@ fn a_question_that_is_lost_is_sent_again_as_it_was() {
     assert_eq!(vpn.ask("bob", upstream::PASSWORD), Answer::Accept);
     let [first, second] = relayed.join().unwrap();
     assert_eq!(first, second);
+    up.stop();
+}
+
+/// Stands before a server and holds its answer back until it is told to give it on.
+fn holding(server: u16) -> (u16, mpsc::Receiver<()>, mpsc::Sender<()>) {
+    let here = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = here.local_addr().unwrap().port();
+    let ((asked, was_asked), (go, gone_on)) = (mpsc::channel(), mpsc::channel());
+    thread::spawn(move || {
+        let mut buffer = [0; 4_096];
+        let (length, peer) = here.recv_from(&mut buffer).unwrap();
+        asked.send(()).unwrap();
+        let out = UdpSocket::bind("127.0.0.1:0").unwrap();
+        out.send_to(&buffer[..length], ("127.0.0.1", server))
+            .unwrap();
+        let length = out.recv(&mut buffer).unwrap();
+        gone_on.recv().unwrap();
+        here.send_to(&buffer[..length], peer).unwrap();
+    });
+    (port, was_asked, go)
+}
+
+#[test]
+fn a_right_password_that_is_known_after_the_blackout_began_lets_nobody_in() {
+    let (home, up, _) = system();
+    let server = Upstream::start(&home);
+    upstream(&home, server.port, "");
+    user_of(&home, "bob", "radius", "hq");
+    home.console("config user group\nedit staff\nset member hq\nend")
+        .ok();
+    home.radius_client("vpn2", ELSEWHERE, "set remote-groups staff");
+    home.console("config user setting\nset reject-delay 0\nset auth-invalid-max 3\nend")
+        .ok();
+    // Bob has an entry here; zoe is known upstream alone.
+    for (user, source) in [("bob", VPN), ("zoe", ELSEWHERE)] {
+        let vpn = Vpn::new(&home, source);
+        let (port, was_asked, go) = holding(server.port);
+        upstream(&home, port, "");
+        home.console("config user setting\nset auth-blackout-time 0\nend")
+            .ok();
+        thread::scope(|scope| {
+            let login = scope.spawn(|| vpn.ask(user, upstream::PASSWORD));
+            was_asked.recv().unwrap();
+            home.console("config user setting\nset auth-blackout-time 600\nend")
+                .ok();
+            // An empty password is asked of nobody.
+            for _ in 0..3 {
+                vpn.ask_with_empty_password("nobody");
+            }
+            go.send(()).unwrap();
+            assert_ne!(login.join().unwrap(), Answer::Accept, "{user}");
+        });
+        home.login_says(user, "refused: source-blackout");
+    }
     up.stop();
 }
 

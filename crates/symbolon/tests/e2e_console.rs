@@ -142,6 +142,47 @@ fn debug_lines_come_above_the_line_that_is_typed() {
 }
 
 #[test]
+fn ctrl_c_during_a_change_says_that_nobody_knows_what_became_of_it() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let mut terminal = sit_down(&home);
+    let within = |entry: &str| format!("symbolon ({entry}) # ");
+    terminal.type_in("config user local\r");
+    terminal.expect(&within("local"));
+    for (user, leave, prompt) in [
+        ("alice", "next", within("local")),
+        ("bob", "end", PROMPT.to_owned()),
+    ] {
+        terminal.type_in(&format!("edit {user}\r"));
+        terminal.expect(&within(user));
+        terminal.type_in("set passwd correct-horse\r");
+        terminal.expect(&within(user));
+        // It is there before the change is done.
+        terminal.type_in(&format!("{leave}\r{CTRL_C}"));
+        terminal.expect("^C");
+        terminal.expect("Command fail. Return code -1");
+        terminal.expect("it is not known whether the change was saved: look at it with 'show'");
+        terminal.expect(&prompt);
+    }
+    // What was asked for next is done, and not what was given up.
+    terminal.type_in("config user local\r");
+    terminal.expect(&within("local"));
+    terminal.type_in("edit carol\r");
+    terminal.expect("new entry 'carol' added");
+    terminal.expect(&within("carol"));
+    terminal.type_in("set passwd correct-horse\r");
+    terminal.expect(&within("carol"));
+    terminal.type_in("end\r");
+    terminal.expect(PROMPT);
+    terminal.type_in("show user local carol\r");
+    terminal.expect("edit \"carol\"");
+    terminal.expect(PROMPT);
+    terminal.type_in("exit\r");
+    assert!(terminal.ended().success());
+    up.stop();
+}
+
+#[test]
 fn the_end_of_the_gateway_gives_the_terminal_back() {
     let home = Home::new();
     let up = Running::up(&home);

@@ -15,6 +15,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use common::phone::{Phone, activation_code};
+use common::radius::{Answer, Vpn};
 use common::ssh::{ADMIN_PASSWORD, PORT, Ssh, first_login, one_time_password};
 use common::{Home, Running, free_port, run, tool, until};
 
@@ -299,6 +300,60 @@ fn a_profile_bounds_what_an_administrator_sees_and_does() {
         .exec("config system admin\ndelete admin\nend")
         .refused();
     assert!(last.contains("last administrator"), "{last}");
+}
+
+#[test]
+fn debug_lines_end_with_the_right_to_see_them() {
+    let (home, _running, admin) = started();
+    admin
+        .exec(&format!(
+            "config system accprofile\nedit helpdesk\nset authgrp read-write\nend\n\
+             config system admin\nedit helper\nset accprofile super_admin_readonly\n\
+             set password {ADMIN_PASSWORD}\nend"
+        ))
+        .ok();
+    home.radius_client("vpn1", "127.0.0.1", "");
+    let vpn = Vpn::new(&home, "127.0.0.1");
+    let helper = Ssh::new(&home, "helper", ADMIN_PASSWORD);
+    let (mut watching, mut other) = (helper.terminal(), helper.terminal());
+    for terminal in [&mut watching, &mut other] {
+        terminal.expect("symbolon $ ");
+    }
+    for line in [
+        "diagnose debug application fnbamd -1",
+        "diagnose debug enable",
+    ] {
+        watching.type_in(&format!("{line}\r"));
+        watching.expect("symbolon $ ");
+    }
+    assert_eq!(vpn.ask("nobody", "guess"), Answer::Reject);
+    watching.expect("user-unknown");
+
+    admin
+        .exec("config system admin\nedit helper\nset accprofile helpdesk\nend")
+        .ok();
+    // Nothing is typed where the lines come.
+    until("the sessions that are open have the new rights", || {
+        other.type_in("\r");
+        other.rest().contains("symbolon # ")
+    });
+    watching.rest();
+    assert_eq!(vpn.ask("nobody", "guess"), Answer::Reject);
+    watching.type_in("execute date\r");
+    let shown = watching.expect("current date is:");
+    assert!(!shown.contains("nobody"), "{shown}");
+    // It does not begin again with the right.
+    admin
+        .exec("config system admin\nedit helper\nset accprofile super_admin_readonly\nend")
+        .ok();
+    until("the right is back", || {
+        other.type_in("\r");
+        other.rest().contains("symbolon $ ")
+    });
+    assert_eq!(vpn.ask("nobody", "guess"), Answer::Reject);
+    watching.type_in("execute date\r");
+    let shown = watching.expect("current date is:");
+    assert!(!shown.contains("nobody"), "{shown}");
 }
 
 #[test]
