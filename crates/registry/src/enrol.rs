@@ -1,9 +1,9 @@
 //! Gateways that get certificates: the first with a code that the desk made, the next with the one
 //! before.
 
-use domain::licensing::EnrolRefusal;
+use domain::licensing::{EnrolRefusal, Generation};
 use domain::time::Timestamp;
-use ident::EnrolmentCode;
+use ident::{EnrolmentCode, ProductSerial};
 use serde::{Deserialize, Serialize};
 use store::Failure;
 
@@ -57,16 +57,20 @@ impl Service {
         let key = RequestedKey::of_request(&request.certificate_request)
             .map_err(|error| malformed(&error))?;
         let now = self.clock.now();
-        let product = match (&request.enrolment_code, peer.gateway) {
+        let (product, generation) = match (&request.enrolment_code, peer.gateway) {
             (Some(code), _) => self.by_code(peer, code, &key, now).await?,
             (None, Some(gateway)) => {
-                let Certified { product, issued } = gateway;
-                decided(self.store.renew_certificate(product, issued, now).await)?;
-                product
+                let Certified {
+                    product,
+                    generation,
+                } = gateway;
+                let renewed = self.store.renew_certificate(product, generation, now);
+                decided(renewed.await)?;
+                (product, generation)
             }
             (None, None) => return Err(EnrolRefusal::CodeUnknown.into()),
         };
-        let certified = self.pki.certify(product, &key, now);
+        let certified = self.pki.certify(product, generation, &key, now);
         let issued = certified.map_err(|error| {
             tracing::error!(%error, %product, "no certificate");
             Problem::Unavailable
@@ -86,7 +90,7 @@ impl Service {
         code: &str,
         key: &RequestedKey,
         now: Timestamp,
-    ) -> Result<ident::ProductSerial, Problem> {
+    ) -> Result<(ProductSerial, Generation), Problem> {
         let Some(tried) = self.enrolment_tries.begin(peer.source).await else {
             return Err(Problem::TooManyTries);
         };
@@ -102,8 +106,11 @@ impl Service {
 
     /// A certificate that was revoked speaks for nobody.
     pub(crate) async fn demand_trust(&self, gateway: Certified) -> Result<(), Problem> {
-        let Certified { product, issued } = gateway;
-        if known(self.store.trusts(product, issued).await)? {
+        let Certified {
+            product,
+            generation,
+        } = gateway;
+        if known(self.store.trusts(product, generation).await)? {
             Ok(())
         } else {
             Err(EnrolRefusal::Revoked.into())

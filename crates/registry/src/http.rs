@@ -10,8 +10,7 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use domain::licensing::EnrolRefusal;
-use domain::time::Timestamp;
+use domain::licensing::{EnrolRefusal, Generation};
 use https::body::{self, BodyError, Limit};
 use ident::ProductSerial;
 use rustls::pki_types::CertificateDer;
@@ -41,11 +40,11 @@ pub(crate) struct Peer {
     pub(crate) gateway: Option<Certified>,
 }
 
-/// Whom a certificate names, and since when.
+/// Whom a certificate names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Certified {
     pub(crate) product: ProductSerial,
-    pub(crate) issued: Timestamp,
+    pub(crate) generation: Generation,
 }
 
 impl Peer {
@@ -61,10 +60,9 @@ impl Peer {
 impl Certified {
     /// What a verified certificate says; `None` for one of another kind.
     pub(crate) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
-        let issued = i64::try_from(pki::issued_at(certificate)?.as_secs()).ok()?;
         Some(Self {
             product: pki::product_of(certificate)?,
-            issued: Timestamp::from_secs(issued),
+            generation: pki::generation_of(certificate)?,
         })
     }
 }

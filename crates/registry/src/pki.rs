@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
-use domain::licensing::{AgentName, CertificateHash, KeyHash};
+use domain::licensing::{AgentName, CertificateHash, Generation, KeyHash};
 use domain::time::{Span, Timestamp};
 use ident::ProductSerial;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    PublicKeyData, SignatureAlgorithm,
+    PublicKeyData, SerialNumber, SignatureAlgorithm,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{
@@ -103,6 +103,9 @@ pub enum PkiError {
         /// The directory.
         directory: PathBuf,
     },
+    /// No random octets.
+    #[error("the system's random source failed")]
+    Random,
     /// The library refused.
     #[error("the certificate could not be made: {0}")]
     Make(#[from] rcgen::Error),
@@ -153,9 +156,14 @@ impl Pki {
         SpkiPin::of_spki(&self.issuer.key().subject_public_key_info())
     }
 
-    /// Issues a certificate to a gateway. Earlier ones stay valid.
-    pub fn issue_gateway(&self, serial: ProductSerial) -> Result<GatewayIdentity, PkiError> {
+    /// Issues a certificate to a gateway. Earlier ones of its generation stay valid.
+    pub fn issue_gateway(
+        &self,
+        serial: ProductSerial,
+        generation: Generation,
+    ) -> Result<GatewayIdentity, PkiError> {
         let mut params = leaf_params(serial.as_str(), GATEWAY_LIFE);
+        params.serial_number = Some(numbered(generation)?);
         params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ClientAuth);
         let key = KeyPair::generate()?;
         let certificate_pem = params.signed_by(&key, &self.issuer)?.pem();
@@ -169,10 +177,13 @@ impl Pki {
     pub(crate) fn certify(
         &self,
         serial: ProductSerial,
+        generation: Generation,
         key: &RequestedKey,
         now: Timestamp,
     ) -> Result<Issued, PkiError> {
-        self.certify_client(leaf_params(serial.as_str(), ENROLLED_LIFE), key, now)
+        let mut params = leaf_params(serial.as_str(), ENROLLED_LIFE);
+        params.serial_number = Some(numbered(generation)?);
+        self.certify_client(params, key, now)
     }
 
     /// Certifies an agent's own key from `now` on.
@@ -286,11 +297,30 @@ impl std::fmt::Debug for GatewayIdentity {
     }
 }
 
-/// When a certificate of this authority was issued, in seconds after the epoch.
-pub(crate) fn issued_at(certificate: &CertificateDer<'_>) -> Option<Duration> {
+/// The serial number of a gateway's certificate: a mark, the generation, and random octets as RFC 5280, section
+/// 4.1.2.2, lets them follow. Shorter than those without a generation, which have 20 octets.
+const NUMBER_LEN: usize = 17;
+const NUMBER_MARK: u8 = 1;
+
+fn numbered(generation: Generation) -> Result<SerialNumber, PkiError> {
+    let mut number = [NUMBER_MARK; NUMBER_LEN];
+    let (head, random) = number.split_at_mut(1 + size_of::<u32>());
+    head[1..].copy_from_slice(&generation.0.to_be_bytes());
+    aws_lc_rs::rand::fill(random).map_err(|_| PkiError::Random)?;
+    Ok(SerialNumber::from_slice(&number))
+}
+
+/// Of which generation a gateway's certificate is. Those from before there were generations are of the first.
+pub(crate) fn generation_of(certificate: &CertificateDer<'_>) -> Option<Generation> {
     let parsed = x509_cert::Certificate::from_der(certificate).ok()?;
-    let begins = parsed.tbs_certificate().validity().not_before;
-    Some(begins.to_unix_duration() + BACKDATED)
+    let number = parsed.tbs_certificate().serial_number().as_bytes();
+    let generation = match number {
+        [NUMBER_MARK, a, b, c, d, random @ ..] if 5 + random.len() == NUMBER_LEN => {
+            u32::from_be_bytes([*a, *b, *c, *d])
+        }
+        _ => 0,
+    };
+    Some(Generation(generation))
 }
 
 /// A P-256 key whose holder asks for a certificate.
@@ -457,10 +487,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let pki = Pki::open_or_create(dir.path()).unwrap();
         let serial = ProductSerial::parse("FGT3HD3915801656").unwrap();
-        let identity = pki.issue_gateway(serial).unwrap();
+        let identity = pki.issue_gateway(serial, Generation(7)).unwrap();
         let certificate =
             CertificateDer::from_pem_slice(identity.certificate_pem.as_bytes()).unwrap();
         assert_eq!(product_of(&certificate), Some(serial));
+        assert_eq!(generation_of(&certificate), Some(Generation(7)));
+        assert_eq!(generation_of(&pki.authority()), Some(Generation(0)));
         let server = pki
             .issue_server(&[ServerName::parse("tokens.example.org").unwrap()])
             .unwrap();

@@ -10,9 +10,12 @@
 mod common;
 
 use common::{Gateway, World, account, actor, product};
-use domain::licensing::{Change, CodeInHand, Lock, Remark, TicketNumber, TicketRequest};
+use domain::licensing::{
+    Change, CodeInHand, Generation, Lock, Remark, TicketNumber, TicketRequest,
+};
 use domain::time::Span;
 use ident::{LicenceSerial, TokenSerial};
+use softtoken::PROCESS_PATH;
 use softtoken::process::TokenState;
 use store::registry::{Note, TicketFilter};
 
@@ -185,13 +188,16 @@ async fn a_unit_is_replaced_in_one_step_and_users_notice_nothing() {
     let sheet = world.desk.product(product(OLD)).await.unwrap();
     let successor = sheet.record.retired.unwrap().successor;
     assert_eq!(successor, Some(product(&next.serial)));
-    // And back, when the old one is repaired.
+    // And back, when the old one is repaired; whoever had it before speaks for it no more.
     world
         .desk
         .replace_unit(actor(), product(&next.serial), product(OLD), note())
         .await
         .unwrap();
-    assert!(is_on_a_phone(&old, tokens[0]).await);
+    let status = old.post(PROCESS_PATH, old.import_body(TRIAL)).await.0;
+    assert_eq!(status, 403);
+    let repaired = world.gateway_of(OLD, Generation(1));
+    assert!(is_on_a_phone(&repaired, tokens[0]).await);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Agent, AgentName, Remark, Role};
+use domain::licensing::{AccountName, Agent, AgentName, Generation, Remark, Role};
 use domain::time::{Span, Timestamp};
 use rcgen::{CertificateParams, KeyPair};
 use registry::pki::Pki;
@@ -149,7 +149,10 @@ impl World {
             .register_product(actor(), account, serial)
             .await
             .unwrap();
-        let identity = self.pki.issue_gateway(serial).unwrap();
+        let identity = self
+            .pki
+            .issue_gateway(serial, Generation::default())
+            .unwrap();
         identity.key_pem.to_string() + &identity.certificate_pem
     }
 }

@@ -168,10 +168,47 @@ async fn a_revoked_certificate_speaks_for_nobody() {
         .gateway(OTHER)
         .import("0000-0000-0000-0000-0000")
         .await;
-    world.pass(Span::from_secs(1));
     let code = world.code(SERIAL).await;
     let again = world.enrolled(&certified(&line, Some(&code), &key).await, &key);
     again.import("0000-0000-0000-0000-0000").await;
+}
+
+#[tokio::test]
+async fn no_clock_decides_which_certificates_count() {
+    let world = world().await;
+    let key = KeyPair::generate().unwrap();
+    let line = world.anybody();
+    let trial = "0000-0000-0000-0000-0000";
+    let enrolled = async || {
+        let code = world.code(SERIAL).await;
+        world.enrolled(&certified(&line, Some(&code), &key).await, &key)
+    };
+    let revoke = async || {
+        let why = Remark::parse("stolen").unwrap();
+        let revoked = world
+            .desk
+            .revoke_certificates(actor(), product(SERIAL), why);
+        revoked.await.unwrap();
+    };
+    let status = async |gateway: &Gateway| {
+        let body = gateway.import_body(trial);
+        gateway.post(softtoken::PROCESS_PATH, body).await.0
+    };
+    // Issued while the clock was fast, revoked when it was right.
+    world.pass(Span::from_hours(12));
+    let fast = enrolled().await;
+    world.pass(Span::from_hours(-12));
+    revoke().await;
+    assert_eq!(status(&fast).await, 403);
+    // Revoked while the clock was fast, issued when it was right.
+    world.pass(Span::from_hours(12));
+    revoke().await;
+    world.pass(Span::from_hours(-12));
+    let right = enrolled().await;
+    right.import(trial).await;
+    revoke().await;
+    assert_eq!(status(&right).await, 403);
+    assert_eq!(status(&fast).await, 403);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ mod common;
 use std::time::Duration;
 
 use common::{World, account, actor};
-use domain::licensing::LicenceSize;
+use domain::licensing::{Generation, LicenceSize};
 use softtoken::process::Response;
 use softtoken::{MOBILE_PATH, PROCESS_PATH};
 use store::registry::NewLicence;
@@ -46,7 +46,10 @@ async fn a_gateway_speaks_for_itself_alone() {
 async fn another_authoritys_certificate_opens_nothing() {
     let world = World::new(&[SERIAL]).await;
     let stranger = World::new(&[SERIAL]).await;
-    let identity = stranger.pki.issue_gateway(common::product(SERIAL)).unwrap();
+    let identity = stranger
+        .pki
+        .issue_gateway(common::product(SERIAL), Generation::default())
+        .unwrap();
     let pem = format!("{}{}", identity.certificate_pem, *identity.key_pem);
     let client = reqwest::Client::builder()
         .tls_certs_only([

@@ -168,7 +168,7 @@ impl System {
         }));
 
         let home = data.join("gateway");
-        let serial = enrol(&home, &desk, &pki)
+        let serial = enrol(&home, &desk)
             .await
             .context("the gateway cannot be enrolled")?;
         let console = data.join(&config.gateway.console);
@@ -297,7 +297,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 /// The gateway's serial and certificate. The first time, the gateway is registered as a product. A
 /// start that was cut short goes on where it was.
-async fn enrol(home: &Path, desk: &Desk, pki: &Pki) -> Result<ProductSerial> {
+async fn enrol(home: &Path, desk: &Desk) -> Result<ProductSerial> {
     private_file::create_directory(home)?;
     let file = home.join("serial");
     let serial = match fs::read_to_string(&file) {
@@ -324,7 +324,7 @@ async fn enrol(home: &Path, desk: &Desk, pki: &Pki) -> Result<ProductSerial> {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        pki.issue_gateway(serial)?.save(home)?;
+        desk.issue_gateway(serial).await?.save(home)?;
     }
     Ok(serial)
 }

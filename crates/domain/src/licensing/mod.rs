@@ -27,7 +27,7 @@ pub use agent::{Agent, AgentName, AgentNameError, CertificateHash, Role, RoleErr
 pub use claim::{
     Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS, Offer, claim,
 };
-pub use enrolment::{EnrolRefusal, Invitation, KeyHash, enrol, is_trusted};
+pub use enrolment::{EnrolRefusal, Generation, Invitation, KeyHash, enrol, is_trusted};
 pub use hardware::{
     HardwareActivation, HardwareRefusal, HardwareToken, Release, assign, intake, release,
 };

@@ -6,6 +6,7 @@ use domain::time::{Span, Timestamp};
 use ident::{EnrolmentCode, ProductSerial};
 
 use super::{Desk, DeskError};
+use crate::pki::GatewayIdentity;
 
 impl Desk {
     /// Makes the code with which a gateway gets its certificate within `life`; it is told this once.
@@ -19,6 +20,15 @@ impl Desk {
         let expires = now.after(life);
         let code = self.store.invite(actor, product, expires, now).await?;
         Ok((code, expires))
+    }
+
+    /// Issues a certificate to a gateway that runs where the token server does, with its key.
+    pub async fn issue_gateway(
+        &self,
+        product: ProductSerial,
+    ) -> Result<GatewayIdentity, DeskError> {
+        let generation = self.store.certificate_generation(product).await?;
+        Ok(self.pki.issue_gateway(product, generation)?)
     }
 
     /// Ends all certificates that a gateway has, and its code if it waits for one.

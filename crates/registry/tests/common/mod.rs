@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use domain::audit::Actor;
-use domain::licensing::{AccountName, LicenceSize};
+use domain::licensing::{AccountName, Generation, LicenceSize};
 use domain::time::{Span, Timestamp};
 use ident::{ActivationCode, OpaqueCode, ProductSerial, TokenSerial};
 use otp::Seed;
@@ -150,7 +150,12 @@ impl World {
 
     /// A gateway with its certificate.
     pub(crate) fn gateway(&self, serial: &str) -> Gateway {
-        let identity = self.pki.issue_gateway(product(serial)).unwrap();
+        self.gateway_of(serial, Generation::default())
+    }
+
+    /// A gateway whose certificates were revoked so many times.
+    pub(crate) fn gateway_of(&self, serial: &str, generation: Generation) -> Gateway {
+        let identity = self.pki.issue_gateway(product(serial), generation).unwrap();
         let pem = format!("{}{}", identity.certificate_pem, *identity.key_pem);
         let identity = reqwest::Identity::from_pem(pem.as_bytes()).unwrap();
         let client = self.plain_client().identity(identity).build().unwrap();

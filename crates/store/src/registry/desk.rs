@@ -336,9 +336,9 @@ async fn put_product<T: Tx>(tx: &mut T, product: &Product) -> Result<(), SqlErro
         "INSERT INTO product (serial, account, registered) VALUES ($1, $2, $3)
          ON CONFLICT (serial) DO UPDATE SET account = excluded.account,
              registered = excluded.registered, retired = NULL, successor = NULL,
-             certificates_revoked = CASE WHEN product.account = excluded.account
-                     AND product.successor IS NULL
-                 THEN product.certificates_revoked ELSE excluded.registered END",
+             certificate_generation = product.certificate_generation
+                 + CASE WHEN product.account = excluded.account AND product.successor IS NULL
+                   THEN 0 ELSE 1 END",
         &vals![
             product.serial.as_str(),
             product.account.as_str(),

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use domain::audit::Actor;
-use domain::licensing::{EnrolRefusal, Invitation, KeyHash, Remark, enrol, is_trusted};
+use domain::licensing::{EnrolRefusal, Generation, Invitation, KeyHash, Remark, enrol, is_trusted};
 use domain::time::Timestamp;
 use ident::{EnrolmentCode, ProductSerial};
 
@@ -38,13 +38,13 @@ impl RegistryStore {
             .await
     }
 
-    /// Takes a key under the serial that a code was made for.
+    /// Takes a key under the serial that a code was made for; of which generation its certificate is.
     pub async fn enrol(
         &self,
         code: EnrolmentCode,
         key: KeyHash,
         now: Timestamp,
-    ) -> Result<ProductSerial, Failure<EnrolRefusal>> {
+    ) -> Result<(ProductSerial, Generation), Failure<EnrolRefusal>> {
         let keys = self.keys();
         self.database
             .write(Enrol {
@@ -56,11 +56,11 @@ impl RegistryStore {
             .await
     }
 
-    /// Takes another key for a product whose certificate was issued at `issued`.
+    /// Takes another key for a product whose certificate is of the generation `issued`, as the next one is.
     pub async fn renew_certificate(
         &self,
         product: ProductSerial,
-        issued: Timestamp,
+        issued: Generation,
         now: Timestamp,
     ) -> Result<(), Failure<EnrolRefusal>> {
         self.database
@@ -90,11 +90,19 @@ impl RegistryStore {
             .await
     }
 
-    /// Whether a product's certificate counts that was issued at `issued`.
+    /// Of which generation a product's certificates are that count.
+    pub async fn certificate_generation(
+        &self,
+        product: ProductSerial,
+    ) -> Result<Generation, Failure<DeskRefusal>> {
+        self.database.read(ShowGeneration { product }).await
+    }
+
+    /// Whether a product's certificate of the generation `issued` counts.
     pub async fn trusts(
         &self,
         product: ProductSerial,
-        issued: Timestamp,
+        issued: Generation,
     ) -> Result<bool, Failure<Infallible>> {
         self.database.read(Trusts { product, issued }).await
     }
@@ -137,10 +145,10 @@ struct Enrol {
 }
 
 impl Work for Enrol {
-    type Out = ProductSerial;
+    type Out = (ProductSerial, Generation);
     type Err = EnrolRefusal;
 
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<ProductSerial, Failure<EnrolRefusal>> {
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<EnrolRefusal>> {
         let code = self.keys.enrolment_code(&self.code);
         let invitation = find(tx, &code).await?;
         let product = enrol(invitation.as_ref(), self.key, self.now).map_err(Failure::Refused)?;
@@ -162,7 +170,8 @@ impl Work for Enrol {
             self.now,
         )
         .await?;
-        Ok(product)
+        let generation = generation(tx, product).await?;
+        Ok((product, generation.unwrap_or_default()))
     }
 }
 
@@ -189,7 +198,7 @@ async fn find<T: Tx>(tx: &mut T, code: &[u8; 32]) -> Result<Option<Invitation>, 
 
 struct RenewCertificate {
     product: ProductSerial,
-    issued: Timestamp,
+    issued: Generation,
     now: Timestamp,
 }
 
@@ -201,7 +210,8 @@ impl Work for RenewCertificate {
         if owner(tx, self.product).await?.is_none() {
             return Err(Failure::Refused(EnrolRefusal::NotRegistered));
         }
-        if !is_trusted(self.issued, revoked(tx, self.product).await?) {
+        let current = generation(tx, self.product).await?.unwrap_or_default();
+        if !is_trusted(self.issued, current) {
             return Err(Failure::Refused(EnrolRefusal::Revoked));
         }
         let (actor, subject) = (gateway(self.product), self.product.as_str());
@@ -226,9 +236,9 @@ impl Work for RevokeCertificates {
         let subject = self.product.as_str();
         let changed = tx
             .exec(
-                "UPDATE product SET certificates_revoked = CASE WHEN certificates_revoked > $2
-                     THEN certificates_revoked ELSE $2 END WHERE serial = $1",
-                &vals![subject, self.now],
+                "UPDATE product SET certificate_generation = certificate_generation + 1
+                 WHERE serial = $1",
+                &vals![subject],
             )
             .await?;
         if changed == 0 {
@@ -244,7 +254,7 @@ impl Work for RevokeCertificates {
 
 struct Trusts {
     product: ProductSerial,
-    issued: Timestamp,
+    issued: Generation,
 }
 
 impl Work for Trusts {
@@ -252,17 +262,35 @@ impl Work for Trusts {
     type Err = Infallible;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<bool, Failure<Infallible>> {
-        Ok(is_trusted(self.issued, revoked(tx, self.product).await?))
+        let current = generation(tx, self.product).await?;
+        Ok(current.is_none_or(|current| is_trusted(self.issued, current)))
     }
 }
 
-/// Until when a product's certificates count no more.
-async fn revoked<T: Tx>(tx: &mut T, product: ProductSerial) -> Result<Option<Timestamp>, SqlError> {
+struct ShowGeneration {
+    product: ProductSerial,
+}
+
+impl Work for ShowGeneration {
+    type Out = Generation;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Generation, Failure<DeskRefusal>> {
+        let found = generation(tx, self.product).await?;
+        found.ok_or(Failure::Refused(DeskRefusal::ProductUnknown(self.product)))
+    }
+}
+
+/// Of which generation the certificates are that count. None for a product that was never registered.
+async fn generation<T: Tx>(
+    tx: &mut T,
+    product: ProductSerial,
+) -> Result<Option<Generation>, SqlError> {
     let found = tx
-        .row::<(Option<Timestamp>,)>(
-            "SELECT certificates_revoked FROM product WHERE serial = $1",
+        .row::<(u32,)>(
+            "SELECT certificate_generation FROM product WHERE serial = $1",
             &vals![product.as_str()],
         )
         .await?;
-    Ok(found.and_then(|(at,)| at))
+    Ok(found.map(|(number,)| Generation(number)))
 }

@@ -35,6 +35,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "requests that another agent approves",
         sql: REQUESTS,
     },
+    Migration {
+        name: "certificates count by generation",
+        sql: GENERATIONS,
+    },
 ];
 
 const FIRST: &str = "
@@ -227,4 +231,12 @@ CREATE TABLE desk_request (
     CHECK ((closed IS NULL) = (closed_by IS NULL) AND (closed IS NULL) = (verdict IS NULL))
 ) STRICT;
 CREATE INDEX desk_request_asked ON desk_request (asked);
+";
+
+/// Certificates that were issued before are of the first generation, whatever their date says: a gateway that
+/// enrolled after a revocation enrols once more.
+const GENERATIONS: &str = "
+ALTER TABLE product ADD COLUMN certificate_generation INTEGER NOT NULL DEFAULT 0;
+UPDATE product SET certificate_generation = 1 WHERE certificates_revoked IS NOT NULL;
+ALTER TABLE product DROP COLUMN certificates_revoked;
 ";

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use domain::licensing::Generation;
 use ident::ProductSerial;
 use registry::MESSAGE_ID_HEADER;
 use registry::pki::Pki;
@@ -28,7 +29,7 @@ pub(crate) struct Unit {
 
 impl Unit {
     pub(crate) fn new(home: &Home, pki: &Pki, serial: ProductSerial, key: [u8; 32]) -> Self {
-        let identity = pki.issue_gateway(serial).unwrap();
+        let identity = pki.issue_gateway(serial, Generation::default()).unwrap();
         let pem = identity.certificate_pem + &identity.key_pem;
         Self {
             serial,
