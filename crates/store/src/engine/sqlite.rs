@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, ToSql, types};
 
 use super::migrate::{Migration, Refusal, migrate};
@@ -198,6 +199,10 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, SqlError> {
     let failed = |e: rusqlite::Error| SqlError::statement("open", &e);
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    // Else a plan may hang on the values that are bound, and a statement is compiled at each use.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     batch(
         &connection,
@@ -361,5 +366,35 @@ impl Tx for SqliteTx<'_> {
         parameters: &[Val<'_>],
     ) -> impl Future<Output = Result<Vec<R>, SqlError>> + Send {
         ready(self.query(sql, parameters))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::vals;
+
+    #[test]
+    fn a_statement_is_compiled_once_whatever_is_bound() {
+        const FIND: &str =
+            "SELECT t.name, u.name FROM t LEFT JOIN u ON u.t = t.name WHERE t.name = $1";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.db");
+        create(&path).unwrap();
+        let mut connection = open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        let made = "CREATE TABLE t (name TEXT PRIMARY KEY) STRICT;
+                    CREATE TABLE u (name TEXT PRIMARY KEY, t TEXT) STRICT;
+                    CREATE INDEX u_t ON u (t) WHERE t IS NOT NULL";
+        batch(&connection, made).unwrap();
+        for name in ["one", "another", "a third"] {
+            let mut tx = SqliteTx::new(&mut connection);
+            let found = tx.query::<(String, Option<String>)>(FIND, &vals![name]);
+            assert_eq!(found.unwrap(), []);
+        }
+        let statement = connection.prepare_cached(FIND).unwrap();
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        assert_eq!(statement.get_status(StatementStatus::Run), 3);
     }
 }
