@@ -11,16 +11,23 @@
 
 mod common;
 
-use std::net::{TcpListener, TcpStream};
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
 use common::ssh::{ADMIN_PASSWORD, PORT, Ssh, first_login, one_time_password};
 use common::{Home, Running, free_port, run, tool, until};
+use socket2::{Domain, Socket, Type};
 
 const PROMPT: &str = "symbolon # ";
 const CTRL_C: &str = "\x03";
+
+/// An address from which strangers come.
+const FLOODING: [u8; 4] = [127, 250, 0, 1];
 
 /// A system whose `admin` has a password.
 fn started() -> (Home, Running, Ssh) {
@@ -470,6 +477,38 @@ fn half_open_connections_do_not_keep_an_administrator_out() {
         .collect();
     admin.exec("get system status").ok();
     drop(strangers);
+}
+
+/// Connections that say nothing, one after the other, as long as the flood lasts: 100 in a second.
+fn flood(home: &Home, lasts: &AtomicBool) {
+    let mut held = VecDeque::new();
+    while lasts.load(Ordering::Relaxed) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket
+            .bind(&SocketAddr::from((FLOODING, 0)).into())
+            .unwrap();
+        let server = SocketAddr::new(home.ssh_address(), PORT);
+        socket.connect(&server.into()).unwrap();
+        held.push_back(socket);
+        if held.len() > 100 {
+            held.pop_front();
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn who_thinks_at_the_password_is_not_thrown_out_by_a_flood_from_the_same_address() {
+    let (home, _running, admin) = started();
+    let lasts = AtomicBool::new(true);
+    let beside = format!("-oBindAddress={}", Ipv4Addr::from(FLOODING));
+    thread::scope(|scope| {
+        scope.spawn(|| flood(&home, &lasts));
+        let thinking = admin.option(&beside).pausing(Duration::from_secs(5));
+        let said = thinking.exec("get system status");
+        lasts.store(false, Ordering::Relaxed);
+        said.ok();
+    });
 }
 
 #[test]

@@ -16,7 +16,8 @@ use tracing::debug;
 
 use super::Service;
 use super::gate::{Gate, Gated};
-use super::handler::Handler;
+use super::half_open::Stage;
+use super::handler::{Entrance, Handler};
 use crate::command_line::LoggedIn;
 use crate::login::Caller;
 use crate::stopped;
@@ -44,11 +45,15 @@ pub(super) async fn serve(
     let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
     let (caller, source) = (Caller::over_ssh("", local, peer), peer.ip());
     let gate = Arc::new(Gate::default());
-    let place = service.half_open.enter(source, &gate);
+    let place = Arc::new(service.half_open.enter(source, &gate));
     let deadline =
         Instant::now() + duration(service.store.settings(Vdom::ROOT).administration.ssh_grace);
     let (logged_in, entered) = oneshot::channel();
-    let handler = Handler::new(Arc::clone(&service), caller, Arc::clone(&gate), logged_in);
+    let entrance = Entrance {
+        place: Arc::clone(&place),
+        logged_in,
+    };
+    let handler = Handler::new(Arc::clone(&service), caller, Arc::clone(&gate), entrance);
     // Without it the echo of a key waits for the answer to the one before.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%source, %error, "the connection keeps its delay");
@@ -60,6 +65,7 @@ pub(super) async fn serve(
         Ok(Err(error)) => return debug!(%source, %error, "a caller was no SSH client"),
         Err(_) => return debug!(%source, "a caller said nothing in time"),
     };
+    place.reached(Stage::Greeted);
     let session = tokio::select! {
         ended = &mut running => return tell(ended),
         Ok(session) = entered => session,

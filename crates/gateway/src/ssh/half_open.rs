@@ -1,9 +1,12 @@
 //! Connections that have not logged in yet. However many strangers keep theirs open, the next one
-//! gets in: the oldest makes room.
+//! gets in, and whoever has come furthest stays: a person who reads a question takes longer than any flood.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use https::host_of;
 
 use super::gate::Gate;
 
@@ -11,8 +14,19 @@ use super::gate::Gate;
 /// 1,024 files that systems allow by default.
 const HALF_OPEN_MAX: usize = 768;
 
-/// Half-open connections from one address: a host from which many scripts begin at once.
-const HALF_OPEN_PER_SOURCE_MAX: usize = 64;
+/// Half-open connections from one host: one from which many scripts begin at once.
+const HALF_OPEN_PER_HOST_MAX: usize = 64;
+
+/// How far a connection has come. Each step costs its client more than the one before.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Stage {
+    /// It has not said that it speaks SSH.
+    Mute,
+    /// It exchanges keys.
+    Greeted,
+    /// Keys are exchanged; it tells who its user is.
+    Authenticating,
+}
 
 /// The half-open connections, oldest first.
 #[derive(Debug, Default)]
@@ -27,7 +41,8 @@ struct Waiting {
 #[derive(Debug)]
 struct Connection {
     number: u64,
-    source: IpAddr,
+    host: IpAddr,
+    stage: Stage,
     gate: Arc<Gate>,
 }
 
@@ -39,18 +54,20 @@ pub(super) struct Place {
 }
 
 impl HalfOpen {
-    /// Takes a place for a connection; if there is none, the oldest of the source that has the most
-    /// is shut.
+    /// Takes a place for a connection. If its host has all of its own, or there is none at all, another
+    /// connection is shut: of those that have come least far the oldest, of the host that has the most.
     pub(super) fn enter(self: &Arc<Self>, source: IpAddr, gate: &Arc<Gate>) -> Place {
         let mut waiting = self.lock();
-        if let Some(crowded) = waiting.crowded(source) {
-            waiting.shut_oldest(crowded);
+        let host = host_of(source);
+        if let Some(at) = waiting.in_the_way_of(host) {
+            waiting.oldest_first.remove(at).gate.shut();
         }
         waiting.last += 1;
         let number = waiting.last;
         waiting.oldest_first.push(Connection {
             number,
-            source,
+            host,
+            stage: Stage::Mute,
             gate: Arc::clone(gate),
         });
         Place {
@@ -65,31 +82,32 @@ impl HalfOpen {
 }
 
 impl Waiting {
-    /// Whose oldest connection has to go before one from this source can come.
-    fn crowded(&self, source: IpAddr) -> Option<IpAddr> {
-        let from_there = self.oldest_first.iter().filter(|it| it.source == source);
-        if from_there.count() >= HALF_OPEN_PER_SOURCE_MAX {
-            return Some(source);
-        }
-        if self.oldest_first.len() < HALF_OPEN_MAX {
-            return None;
-        }
+    /// Whose place is taken before a connection from this host can come.
+    fn in_the_way_of(&self, host: IpAddr) -> Option<usize> {
         let mut counts: HashMap<IpAddr, usize> = HashMap::new();
         for connection in &self.oldest_first {
-            *counts.entry(connection.source).or_default() += 1;
+            *counts.entry(connection.host).or_default() += 1;
         }
-        // Of several with as many, the last that is looked at: whose connection is the oldest.
-        let sources = self.oldest_first.iter().rev().map(|it| it.source);
-        sources.max_by_key(|source| counts.get(source).copied())
+        let count = |host: &IpAddr| counts.get(host).copied().unwrap_or_default();
+        let is_full = count(&host) >= HALF_OPEN_PER_HOST_MAX;
+        if !is_full && self.oldest_first.len() < HALF_OPEN_MAX {
+            return None;
+        }
+        let candidates = self.oldest_first.iter().enumerate();
+        candidates
+            .filter(|(_, connection)| !is_full || connection.host == host)
+            .min_by_key(|(_, it)| (it.stage, Reverse(count(&it.host)), it.number))
+            .map(|(at, _)| at)
     }
+}
 
-    fn shut_oldest(&mut self, source: IpAddr) {
-        let oldest = self
-            .oldest_first
-            .iter()
-            .position(|connection| connection.source == source);
-        if let Some(at) = oldest {
-            self.oldest_first.remove(at).gate.shut();
+impl Place {
+    /// The connection has come so far; it does not fall back.
+    pub(super) fn reached(&self, stage: Stage) {
+        let mut waiting = self.half_open.lock();
+        let mut connections = waiting.oldest_first.iter_mut();
+        if let Some(connection) = connections.find(|it| it.number == self.number) {
+            connection.stage = connection.stage.max(stage);
         }
     }
 }
@@ -116,29 +134,48 @@ mod tests {
         (half_open.enter(source, &gate), gate)
     }
 
-    #[test]
-    fn the_oldest_of_a_crowded_source_makes_room() {
-        let half_open = Arc::new(HalfOpen::default());
-        let connections: Vec<_> = (0..=HALF_OPEN_PER_SOURCE_MAX)
-            .map(|_| enter(&half_open, address(1)))
-            .collect();
+    fn enter_at(half_open: &Arc<HalfOpen>, source: IpAddr, stage: Stage) -> (Place, Arc<Gate>) {
+        let (place, gate) = enter(half_open, source);
+        place.reached(stage);
+        (place, gate)
+    }
+
+    fn only_the_first_is_shut(connections: &[(Place, Arc<Gate>)]) -> bool {
         let shut: Vec<bool> = connections.iter().map(|(_, gate)| gate.is_shut()).collect();
-        assert!(shut[0] && !shut[1..].contains(&true));
+        shut[0] && !shut[1..].contains(&true)
     }
 
     #[test]
-    fn of_many_sources_the_one_that_waited_longest_makes_room() {
+    fn the_oldest_of_a_crowded_host_makes_room() {
+        let half_open = Arc::new(HalfOpen::default());
+        let connections: Vec<_> = (0..=HALF_OPEN_PER_HOST_MAX)
+            .map(|_| enter(&half_open, address(1)))
+            .collect();
+        assert!(only_the_first_is_shut(&connections));
+    }
+
+    #[test]
+    fn all_addresses_of_a_64_are_one_host() {
+        let half_open = Arc::new(HalfOpen::default());
+        let network: u128 = 0x2001_0db8 << 96;
+        let connections: Vec<_> = (0..=HALF_OPEN_PER_HOST_MAX as u128)
+            .map(|number| enter(&half_open, IpAddr::V6((network | number).into())))
+            .collect();
+        assert!(only_the_first_is_shut(&connections));
+    }
+
+    #[test]
+    fn of_many_hosts_the_one_that_waited_longest_makes_room() {
         let half_open = Arc::new(HalfOpen::default());
         let sources = u32::try_from(HALF_OPEN_MAX).unwrap();
         let connections: Vec<_> = (0..=sources)
             .map(|number| enter(&half_open, address(number)))
             .collect();
-        let shut: Vec<bool> = connections.iter().map(|(_, gate)| gate.is_shut()).collect();
-        assert!(shut[0] && !shut[1..].contains(&true));
+        assert!(only_the_first_is_shut(&connections));
     }
 
     #[test]
-    fn a_flood_from_some_sources_does_not_push_out_another() {
+    fn a_flood_from_some_hosts_does_not_push_out_another() {
         let half_open = Arc::new(HalfOpen::default());
         let (_place, admin) = enter(&half_open, address(1));
         let flood: Vec<_> = (0..2_000)
@@ -148,5 +185,34 @@ mod tests {
         assert_eq!(half_open.lock().oldest_first.len(), HALF_OPEN_MAX);
         drop(flood);
         assert_eq!(half_open.lock().oldest_first.len(), 1);
+    }
+
+    #[test]
+    fn who_has_come_furthest_stays_whatever_the_rest_do() {
+        for hosts in [1, 10_000] {
+            let half_open = Arc::new(HalfOpen::default());
+            let (_at_the_question, admin) = enter_at(&half_open, address(0), Stage::Authenticating);
+            let (_in_the_exchange, slow) = enter_at(&half_open, address(0), Stage::Greeted);
+            let mute: Vec<_> = (0..10_000)
+                .map(|number| enter(&half_open, address(number % hosts)))
+                .collect();
+            assert!(!admin.is_shut() && !slow.is_shut(), "{hosts}");
+            let greeted: Vec<_> = (0..10_000)
+                .map(|number| enter_at(&half_open, address(number % hosts), Stage::Greeted))
+                .collect();
+            assert!(!admin.is_shut() && slow.is_shut(), "{hosts}");
+            drop((mute, greeted));
+        }
+    }
+
+    #[test]
+    fn among_equals_the_most_crowded_host_gives_way() {
+        let half_open = Arc::new(HalfOpen::default());
+        let (_place, admin) = enter_at(&half_open, address(0), Stage::Authenticating);
+        let flood: Vec<_> = (0..2_000)
+            .map(|number| enter_at(&half_open, address(1 + number % 100), Stage::Authenticating))
+            .collect();
+        assert!(!admin.is_shut());
+        drop(flood);
     }
 }

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use super::Service;
 use super::channel::{Open, Wanted};
 use super::gate::Gate;
+use super::half_open::{Place, Stage};
 use crate::command_line::{LoggedIn, Size};
 use crate::login::{Caller, CodeOf, FirstProven, Verdict};
 
@@ -45,6 +46,14 @@ enum Asked {
     Code,
 }
 
+/// What a connection has until its caller is in.
+pub(super) struct Entrance {
+    /// Its place among the half-open ones.
+    pub(super) place: Arc<Place>,
+    /// Where to say that the caller is in.
+    pub(super) logged_in: oneshot::Sender<Arc<LoggedIn>>,
+}
+
 /// One connection, as the library drives it.
 pub(super) struct Handler {
     service: Arc<Service>,
@@ -55,7 +64,7 @@ pub(super) struct Handler {
     /// The password that was wrong last.
     wrong: Option<Zeroizing<Vec<u8>>>,
     session: Option<Arc<LoggedIn>>,
-    logged_in: Option<oneshot::Sender<Arc<LoggedIn>>>,
+    entrance: Option<Entrance>,
     channels: HashMap<ChannelId, Open>,
 }
 
@@ -64,7 +73,7 @@ impl Handler {
         service: Arc<Service>,
         caller: Caller,
         gate: Arc<Gate>,
-        logged_in: oneshot::Sender<Arc<LoggedIn>>,
+        entrance: Entrance,
     ) -> Self {
         Self {
             service,
@@ -74,13 +83,16 @@ impl Handler {
             first: None,
             wrong: None,
             session: None,
-            logged_in: Some(logged_in),
+            entrance: Some(entrance),
             channels: HashMap::new(),
         }
     }
 
     /// What was proven for one name is worth nothing for another.
     fn is_called(&mut self, name: &str) {
+        if let Some(entrance) = &self.entrance {
+            entrance.place.reached(Stage::Authenticating);
+        }
         if self.caller.name() != name {
             self.caller = self.caller.renamed(name);
             (self.asked, self.first, self.wrong) = (Asked::Nothing, None, None);
@@ -283,10 +295,10 @@ impl russh::server::Handler for Handler {
     }
 
     async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), Self::Error> {
-        let logged_in = self.logged_in.take();
-        if let (Some(logged_in), Some(session)) = (logged_in, &self.session) {
+        let entrance = self.entrance.take();
+        if let (Some(entrance), Some(session)) = (entrance, &self.session) {
             // The connection may have been given up at this very moment.
-            let _ = logged_in.send(Arc::clone(session));
+            let _ = entrance.logged_in.send(Arc::clone(session));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::terminal::Terminal;
 use super::{Home, Running, Said, after, run, tool};
@@ -19,7 +20,10 @@ pub(crate) const PORT: u16 = 2222;
 const ASKPASS: &str = r#"#!/bin/sh
 printf '%s\n' "$1" >>"$0.asked"
 case $1 in
-*assword*) printf '%s\n' "$ANSWER_PASSWORD" ;;
+*assword*)
+    sleep "${ANSWER_PAUSE:-0}"
+    printf '%s\n' "$ANSWER_PASSWORD"
+    ;;
 *code*) case $ANSWER_CODE in
     /*)
         until [ -s "$ANSWER_CODE" ]; do sleep 0.1; done
@@ -41,6 +45,7 @@ pub(crate) struct Ssh {
     known_hosts: PathBuf,
     password: String,
     code: String,
+    pause: Duration,
     options: Vec<String>,
 }
 
@@ -57,6 +62,7 @@ impl Ssh {
             known_hosts: home.path("known_hosts"),
             password: password.to_owned(),
             code: String::new(),
+            pause: Duration::ZERO,
             options: Vec::new(),
         }
     }
@@ -68,6 +74,12 @@ impl Ssh {
 
     pub(crate) fn code(mut self, code: &str) -> Self {
         code.clone_into(&mut self.code);
+        self
+    }
+
+    /// Who thinks for so long at the question for the password.
+    pub(crate) fn pausing(mut self, pause: Duration) -> Self {
+        self.pause = pause;
         self
     }
 
@@ -102,7 +114,8 @@ impl Ssh {
             .env("SSH_ASKPASS", &self.askpass)
             .env("SSH_ASKPASS_REQUIRE", "force")
             .env("ANSWER_PASSWORD", &self.password)
-            .env("ANSWER_CODE", &self.code);
+            .env("ANSWER_CODE", &self.code)
+            .env("ANSWER_PAUSE", self.pause.as_secs().to_string());
         command
     }
 
