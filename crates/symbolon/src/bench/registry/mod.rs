@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use app::device::Device;
 use clap::Args;
+use domain::licensing::Generation;
 use ident::TokenSerial;
 use registry::pki::Pki;
 use registry::{Clock, Config, Registry};
@@ -264,7 +265,9 @@ impl Bench {
     }
 
     fn identity(&self, number: u32) -> Result<String> {
-        let identity = self.pki.issue_gateway(population::product(number)?)?;
+        let identity = self
+            .pki
+            .issue_gateway(population::product(number)?, Generation::default())?;
         Ok(identity.certificate_pem + &identity.key_pem)
     }
 }
