@@ -9,6 +9,10 @@ use crate::schema::{Object, Subnet};
 use crate::security::Profile;
 use crate::vdom::Vdom;
 
+/// What events call VPN clients that log in over HTTPS. No RADIUS client has this name: what is configured
+/// for that one would hold for them.
+pub const LOGINCHECK: &str = "logincheck";
+
 /// `set require-message-authenticator`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Requirement {

@@ -1,6 +1,7 @@
 //! What is said to a line that is refused.
 
 use domain::admin::{AdminError, Held, Holds, Named, Use, Uses};
+use domain::client::LOGINCHECK;
 use domain::name::{NameError, Realm, UserName};
 use domain::password::PasswordError;
 use domain::password_policy::Weakness;
@@ -124,6 +125,7 @@ impl Chapter {
             | AdminError::FixedProfile(_)
             | AdminError::InUse { .. }
             | AdminError::SameNetwork { .. }
+            | AdminError::ReservedName(_)
             | AdminError::NoVdom(_)
             | AdminError::VdomName { .. }
             | AdminError::VdomsOff
@@ -210,6 +212,7 @@ fn of_entries() -> Vec<AdminError> {
             subnet: "192.0.2.0/24".into(),
             other: Some(Place::new(Vdom::ROOT, &RADIUS_CLIENT, "vpn1")),
         },
+        AdminError::ReservedName(LOGINCHECK),
         AdminError::FixedKey(&FORTITOKEN),
         AdminError::LastSuperAdmin("admin".into()),
         AdminError::Denied {

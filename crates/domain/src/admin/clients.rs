@@ -3,6 +3,7 @@
 
 use super::configure::required;
 use super::{AdminError, Context, Edit, Facts};
+use crate::client::LOGINCHECK;
 use crate::schema::{Object, Place, RADIUS_CLIENT, Subnet};
 
 /// A RADIUS client beside the one that is configured.
@@ -31,6 +32,9 @@ pub(super) fn complete(
     facts: &Facts,
     context: &Context<'_>,
 ) -> Result<(), AdminError> {
+    if *object.key == *LOGINCHECK {
+        return Err(AdminError::ReservedName(LOGINCHECK));
+    }
     required(object, "subnet", "the client's address or network")?;
     required(
         object,

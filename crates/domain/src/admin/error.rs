@@ -177,6 +177,9 @@ pub enum AdminError {
         /// The other client, if it may be named to whoever asks.
         other: Option<Place>,
     },
+    /// The unit itself has this name.
+    #[error("'{0}' is what the unit calls VPN clients over HTTPS")]
+    ReservedName(&'static str),
     /// A token belongs to one virtual domain.
     #[error("token {0} belongs to another VDOM")]
     TokenElsewhere(TokenSerial),
@@ -253,6 +256,7 @@ impl AdminError {
             Self::SamePerson { .. }
             | Self::Exists { .. }
             | Self::SameNetwork { .. }
+            | Self::ReservedName(_)
             | Self::TokenElsewhere(_)
             | Self::TokenUnavailable(_) => -5,
             Self::TokenTaken { .. }
@@ -356,6 +360,7 @@ impl AdminError {
                 format!("first delete them: config vdom / delete {vdom}")
             }
             Self::SameNetwork { other, .. } => clients::next_step(other.as_ref()),
+            Self::ReservedName(_) => "give the entry another name".to_owned(),
             Self::TokenElsewhere(token) => {
                 format!("take another token, or first delete {token} in the VDOM that has it")
             }

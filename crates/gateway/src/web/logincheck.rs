@@ -20,6 +20,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use data_encoding::HEXLOWER;
+use domain::client::LOGINCHECK;
 use domain::login::{CodePosition, Origin};
 use domain::name::Realm;
 use domain::password::Presented;
@@ -33,8 +34,6 @@ use super::Visitor;
 use crate::clock;
 use crate::login::{Attempt, AwaitedLogins, Decided, Presentation};
 
-/// What events call the client.
-const CLIENT: &str = "logincheck";
 /// Where VPN clients begin, and are sent back to.
 const LOGIN_PATH: &str = "/remote/login";
 /// Name, password and code with all their octets escaped stay below half of it.
@@ -146,7 +145,7 @@ impl Form {
             presented: Presentation::Password(Presented::new(octets)),
             state,
             origin: Origin {
-                client: CLIENT.into(),
+                client: LOGINCHECK.into(),
                 source: source.to_canonical().to_string().into(),
             },
             position: CodePosition::Challenge,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use domain::administrator;
 use domain::backend::{Account, Backend, BackendName};
-use domain::client::Client;
+use domain::client::{Client, LOGINCHECK};
 use domain::contact::{Address, Contact};
 use domain::interface::AllowAccess;
 use domain::legacy::Opened;
@@ -367,6 +367,7 @@ impl Directory {
             && self.settings.of(Vdom::ROOT).profile.takes_remote_users();
         let mut clients = self.clients.iter();
         let client = clients.find(|it| it.vdom == vdom && *it.name == *client);
+        let client = client.filter(|it| *it.name != *LOGINCHECK);
         match client {
             Some(client) if takes_them && self.person(name).is_none() => remote::sources(
                 client
