@@ -7,6 +7,9 @@ use domain::text::shown;
 
 use crate::render::printable;
 
+/// Characters of a word that is repeated: every value that a field takes has fewer, but for lists.
+const REPEATED_MAX: usize = 1_024;
+
 /// Why a line is refused. Nothing was done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Complaint {
@@ -61,14 +64,14 @@ impl Complaint {
 
     pub(crate) fn command(before: &str, plain: impl Into<String>) -> Self {
         Self {
-            fault: Fault::Command(printable(before)),
+            fault: Fault::Command(repeated(before)),
             plain: plain.into(),
         }
     }
 
     pub(crate) fn ambiguous(before: &str, plain: impl Into<String>) -> Self {
         Self {
-            fault: Fault::Ambiguous(printable(before)),
+            fault: Fault::Ambiguous(repeated(before)),
             plain: plain.into(),
         }
     }
@@ -82,13 +85,13 @@ impl Complaint {
 
     pub(crate) fn value(before: &str, plain: impl Into<String>) -> Self {
         Self {
-            fault: Fault::Value(printable(before)),
+            fault: Fault::Value(repeated(before)),
             plain: plain.into(),
         }
     }
 
     pub(crate) fn field(field: &'static str, value: &str, plain: impl Into<String>) -> Self {
-        let value = printable(value);
+        let value = repeated(value);
         Self {
             fault: Fault::Field { field, value },
             plain: plain.into(),
@@ -97,7 +100,7 @@ impl Complaint {
 
     pub(crate) fn reference(before: &str, plain: impl Into<String>) -> Self {
         Self {
-            fault: Fault::Reference(printable(before)),
+            fault: Fault::Reference(repeated(before)),
             plain: plain.into(),
         }
     }
@@ -233,6 +236,15 @@ impl fmt::Display for Complaint {
         };
         writeln!(f, "{}", self.plain.chars().map(safe).collect::<String>())
     }
+}
+
+/// A word of a line as it may be shown.
+fn repeated(word: &str) -> String {
+    let mut shown: String = word.chars().take(REPEATED_MAX).collect();
+    if shown.len() < word.len() {
+        shown.push_str("...");
+    }
+    printable(&shown)
 }
 
 fn write_change(f: &mut fmt::Formatter<'_>, error: &AdminError, what: Refused) -> fmt::Result {

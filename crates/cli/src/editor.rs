@@ -48,12 +48,16 @@ pub struct Limits {
     pub history_lines: usize,
 }
 
+/// Bytes that a line has room for at once, and the longest line that the history keeps: few lines are
+/// longer, and those are pasted.
+const COMMON_BYTES: usize = 4_096;
+
 /// 4096 bytes a line, as in a terminal's canonical mode on Linux, and 100 lines: at most 400 KiB a
 /// session.
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            line_bytes: 4_096,
+            line_bytes: COMMON_BYTES,
             history_lines: 100,
         }
     }
@@ -116,6 +120,8 @@ pub struct Editor {
     limits: Limits,
     decoder: Decoder,
     echo: Echo,
+    /// The quote in which the line begins.
+    within: Option<char>,
     prompt: String,
     line: Zeroizing<String>,
     /// A byte index into `line`, never before a combining mark: the line begins with none, and a mark
@@ -154,9 +160,9 @@ impl Editor {
             limits,
             decoder: Decoder::default(),
             echo: Echo::Plain,
+            within: None,
             prompt: String::new(),
-            // Reserved once: growing would leave copies of a secret behind.
-            line: Zeroizing::new(String::with_capacity(limits.line_bytes)),
+            line: Zeroizing::new(String::with_capacity(COMMON_BYTES)),
             cursor: 0,
             history: History::new(limits.history_lines),
             screen: Screen::new(),
@@ -174,6 +180,12 @@ impl Editor {
     /// Starts a line, at the beginning of a row. Control characters in `prompt` are left out.
     pub fn prompt(&mut self, prompt: &str, output: &mut Vec<u8>) {
         self.begin(prompt, Echo::Plain, output);
+    }
+
+    /// Starts a line that goes on within a quote: `?` in it is itself.
+    pub fn prompt_within(&mut self, quote: char, prompt: &str, output: &mut Vec<u8>) {
+        self.begin(prompt, Echo::Plain, output);
+        self.within = Some(quote);
     }
 
     /// Starts a line that is not echoed, completed or remembered, and ends in [`Event::Secret`].
@@ -210,6 +222,7 @@ impl Editor {
     pub fn insert_completion(&mut self, text: &str, output: &mut Vec<u8>) {
         let fits = self.line.len().saturating_add(text.len()) <= self.limits.line_bytes;
         if fits && !text.starts_with(screen::is_mark) && !text.chars().any(char::is_control) {
+            self.make_room(text.len());
             self.line.insert_str(self.cursor, text);
             self.cursor += text.len();
         } else {
@@ -243,6 +256,7 @@ impl Editor {
     fn begin(&mut self, prompt: &str, echo: Echo, output: &mut Vec<u8>) {
         self.clear();
         self.echo = echo;
+        self.within = None;
         self.prompt = prompt.chars().filter(|c| !c.is_control()).collect();
         self.draw(output);
     }
@@ -319,8 +333,19 @@ impl Editor {
             self.due.bell = true;
             return;
         }
+        self.make_room(c.len_utf8());
         self.line.insert(self.cursor, c);
         self.cursor += c.len_utf8();
+    }
+
+    /// Growing in place would leave copies of a secret behind.
+    fn make_room(&mut self, bytes: usize) {
+        let needed = self.line.len() + bytes;
+        if needed > self.line.capacity() {
+            let mut wider = String::with_capacity(needed.max(2 * self.line.capacity()));
+            wider.push_str(&self.line);
+            self.line = Zeroizing::new(wider);
+        }
     }
 
     fn remove(&mut self, start: usize, end: usize) {
@@ -349,7 +374,9 @@ impl Editor {
             _ if self.outgrown => Event::TooLong,
             Echo::Hidden => Event::Secret(Secret(self.line.clone())),
             Echo::Plain | Echo::Key => {
-                self.history.add(&self.line);
+                if self.line.len() <= COMMON_BYTES {
+                    self.history.add(&self.line);
+                }
                 Event::Line(self.line.as_str().to_owned())
             }
         };
@@ -366,6 +393,9 @@ impl Editor {
 
     fn clear(&mut self) {
         self.line.zeroize();
+        if self.line.capacity() > COMMON_BYTES {
+            self.line = Zeroizing::new(String::with_capacity(COMMON_BYTES));
+        }
         self.cursor = 0;
         self.outgrown = false;
         self.history.leave();
@@ -389,7 +419,7 @@ impl Editor {
     }
 
     fn asks_for_help(&self) -> bool {
-        self.echo == Echo::Plain && !is_quoted(&self.line[..self.cursor])
+        self.echo == Echo::Plain && !is_quoted(self.within, &self.line[..self.cursor])
     }
 
     fn before_cursor(&self) -> String {
@@ -419,8 +449,8 @@ impl Editor {
 }
 
 /// Whether the next character would be taken literally: within quotes or after a backslash.
-fn is_quoted(text: &str) -> bool {
-    let (mut quote, mut escaped) = (None, false);
+fn is_quoted(within: Option<char>, text: &str) -> bool {
+    let (mut quote, mut escaped) = (within, false);
     for c in text.chars() {
         match (quote, c) {
             _ if escaped => escaped = false,

@@ -44,3 +44,4 @@ pub use session::{
     PingOptions, Remote, Restore, RestoreSource, SeedKey, Session, Step, Synchronise, TakeIn,
     TestAuthserver, TestToken, Told,
 };
+pub use words::LINE_MAX;

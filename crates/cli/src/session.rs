@@ -31,6 +31,7 @@ mod passing;
 mod place;
 mod references;
 mod step;
+mod unfinished;
 
 pub use action::{Action, Family, Host, Ping, PingOptions};
 pub use intake::{SeedKey, TakeIn, Told};
@@ -45,12 +46,16 @@ pub(crate) use place::Context;
 use place::{Base, Level, Place};
 use references::Pending;
 pub use step::{Command, Step, Synchronise, TestToken};
+use unfinished::Unfinished;
 
 /// Logins that are shown when no number is asked for.
 const LOGINS_SHOWN: u32 = 20;
 
 /// What stands in place of the prompt while a confirmation is awaited.
 const QUESTION: &str = "Do you want to continue? (y/n)";
+
+/// What stands in place of the prompt while a quote is open.
+const CONTINUATION: &str = "> ";
 
 /// A session of the command line. It does nothing by itself: lines go in, [`Step`]s come out.
 #[derive(Debug)]
@@ -64,6 +69,8 @@ pub struct Session {
     asked: Option<Asked>,
     /// The command that asks.
     asked_for: Option<Invocation>,
+    /// A line whose quote is open.
+    unfinished: Option<Unfinished>,
     /// A block of a pasted configuration that is not for this unit.
     passing: Option<Passing>,
     /// The virtual domain in which the session stood and may not any more; the next line was meant for it.
@@ -117,6 +124,7 @@ impl Session {
             awaited: None,
             asked: None,
             asked_for: None,
+            unfinished: None,
             passing: None,
             withdrawn: None,
             debug: Switches::default(),
@@ -169,10 +177,14 @@ impl Session {
     /// the word in brackets as letters, digits, `-` and `_`; what else a key has becomes `_`. Who may
     /// change nothing has `$` in place of `#`.
     ///
-    /// While a confirmation is awaited it is the question, see [`Session::is_asking`].
+    /// While a confirmation is awaited it is the question, see [`Session::is_asking`]; while a quote is
+    /// open, see [`Session::open_quote`], it is `> `.
     pub fn prompt(&self, hostname: &str) -> String {
         if self.is_asking() {
             return QUESTION.to_owned();
+        }
+        if self.unfinished.is_some() {
+            return CONTINUATION.to_owned();
         }
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         let word = |text: &str| -> String {
@@ -187,8 +199,8 @@ impl Session {
         }
     }
 
-    /// Whether the next line is the answer to a question: `y` does what was asked for, anything else
-    /// leaves it.
+    /// Whether the next line is the answer to a question: `y` does what was asked for, an empty line lets
+    /// the question stand, anything else leaves it.
     pub fn is_asking(&self) -> bool {
         self.asked.is_some()
     }
@@ -205,8 +217,13 @@ impl Session {
         if let Some(asked) = self.asked.take() {
             return self.answered(asked, line);
         }
-        if self.passes(line) {
-            return Step::Nothing;
+        self.gather(line)
+    }
+
+    /// Takes a line whose quotes are closed.
+    fn take(&mut self, line: &str) -> Step {
+        if let Some(step) = self.pass_over(line) {
+            return step;
         }
         let before = self.place.base;
         let step = match self.understood(line) {
@@ -226,15 +243,26 @@ impl Session {
         }
     }
 
-    /// Takes a question back: Ctrl-C is no answer.
+    /// Takes a question back, and a line whose quote is open: Ctrl-C is no answer and no end of a line.
     pub fn withdraw(&mut self) {
         self.asked = None;
+        self.unfinished = None;
     }
 
     fn answered(&mut self, asked: Asked, answer: &str) -> Step {
         let asked_for = self.asked_for.take();
-        if !matches!(answer.trim(), "y" | "Y" | "yes") {
-            return Step::Nothing;
+        match answer.trim() {
+            "y" | "Y" | "yes" => {}
+            "n" | "N" | "no" => return Step::Nothing,
+            "" => {
+                (self.asked, self.asked_for) = (Some(asked), asked_for);
+                return Step::Nothing;
+            }
+            // A script that did not know of the question.
+            other => {
+                let plain = "that is no answer to the question above, y or n: nothing was done";
+                return refuse(&Complaint::value(other, plain));
+            }
         }
         // The right may have been withdrawn while the question stood.
         let permitted = asked_for.map_or(Ok(()), |invocation| self.permit(&invocation));
@@ -321,6 +349,9 @@ impl Session {
 
     /// What Tab does at the end of this beginning of a line.
     pub fn complete(&self, line_before_cursor: &str) -> Completion {
+        if self.unfinished.is_some() {
+            return Completion::Nothing;
+        }
         let completion = complete::completion(
             self.vdom(),
             self.scope(),
@@ -339,6 +370,9 @@ impl Session {
     /// What `?` shows at the end of this beginning of a line. Where the keys of a table may follow, as
     /// [`Session::complete`] tells, the shell fetches them and adds [`Keys::list`].
     pub fn help(&self, line_before_cursor: &str) -> String {
+        if self.unfinished.is_some() {
+            return String::new();
+        }
         let help = complete::help(self.scope(), &self.permission, line_before_cursor);
         let completion = complete::completion(
             self.vdom(),
@@ -355,8 +389,12 @@ impl Session {
         }
     }
 
-    /// Whether the line belongs into no history: it sets a password or secret, or may have been meant to.
+    /// Whether the line belongs into no history: it sets a password or secret, or may have been meant to, or
+    /// it is part of a longer one.
     pub fn is_secret(&self, line: &str) -> bool {
+        if self.unfinished.is_some() {
+            return true;
+        }
         let words = words::leniently(line);
         if authserver::is_secret(&words) {
             return true;
@@ -427,12 +465,23 @@ impl Session {
 
     fn understood(&mut self, line: &str) -> Result<Step, Complaint> {
         let Line { words, pipe } = Line::parse(line)?;
-        // The header of a pasted configuration is a comment.
-        if line.trim_start().starts_with('#') || (words.is_empty() && pipe.is_none()) {
+        if words.is_empty() && pipe.is_none() {
             return Ok(Step::Nothing);
         }
         let invocation = Walk::along(self.scope(), &self.permission, &words)?;
         self.permit(&invocation)?;
+        // The fields' own declarations refuse it by the field's name.
+        let takes_value = matches!(invocation.verb, Verb::Set | Verb::Append | Verb::Unselect);
+        let all = words.iter().chain(pipe.iter().flat_map(|pipe| pipe.iter()));
+        if let Some(word) = all
+            .filter(|word| word.contains('\n'))
+            .find(|_| !takes_value)
+        {
+            return Err(Complaint::value(
+                word,
+                "no word here goes over several lines",
+            ));
+        }
         if invocation.verb.is_of_a_vdom()
             && matches!(self.context(), Context::Top | Context::Global)
         {

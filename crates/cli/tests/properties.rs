@@ -10,10 +10,13 @@
 )]
 
 use cli::render::Zone;
-use cli::{Command, Completion, Session, Step};
+use cli::{Command, Completion, LINE_MAX, Session, Step};
 use domain::admin::{Edit, Operation};
 use domain::query::Query;
-use domain::schema::{ALL, Access, Field, Object, Table, VDOM, Value};
+use domain::schema::{
+    ALL, Access, Field, Key, KeyForm, Kind, LIST_MAX, Object, REFERENCE_MAX, TEXTS_MAX, Table,
+    VDOM, Value,
+};
 use domain::vdom::Vdom;
 use proptest::prelude::*;
 use proptest::strategy::Union;
@@ -135,7 +138,7 @@ proptest! {
             }
             let _ = session.is_secret(&line);
             let step = session.feed(&line);
-            if let Step::Print(text) | Step::Refuse(text) = &step {
+            if let Step::Print(text) | Step::Remark(text) | Step::Refuse(text) = &step {
                 prop_assert!(text.ends_with('\n'));
             }
             if let Step::Run { command: Command::Fetch(_), .. } = step {
@@ -232,4 +235,69 @@ fn status_lines_are_those_that_clients_know() {
         assert!(known.contains(&key) && !value.is_empty(), "{line}");
         assert!(!line.contains(['#', '$']), "{line} looks like a prompt");
     }
+}
+
+/// The longest value of a field that is text, by its declaration; none for short ones.
+fn longest(field: &Field) -> Option<Value> {
+    let long = |max: u16| "\u{10330}".repeat(max.into());
+    let list = |count: usize, max: u16| {
+        let names = (0..count).map(|number| format!("{number:04}{}", long(max - 4)).into());
+        Value::List(names.collect())
+    };
+    Some(match field.kind {
+        Kind::Text(max) => Value::Text(long(max).into()),
+        Kind::Reference(_) => Value::Text(long(REFERENCE_MAX).into()),
+        Kind::Secret(_) => Value::Sealed("A".repeat(u16::MAX.into()).into()),
+        Kind::List(&Kind::Text(max)) => list(TEXTS_MAX, max),
+        Kind::List(Kind::Reference(_)) => list(LIST_MAX, REFERENCE_MAX),
+        _ => return None,
+    })
+}
+
+#[test]
+fn the_longest_line_that_is_shown_can_be_typed() {
+    let mut longest_line = 0;
+    for table in ALL.iter().filter(|table| **table != &VDOM) {
+        let settable = |field: &&Field| field.access == Access::Administrator;
+        for field in table.fields.iter().filter(settable) {
+            let Some(value) = longest(field) else {
+                continue;
+            };
+            let mut object = Object::new(table, "");
+            if let Some(Key { form, .. }) = table.key() {
+                object.key = match form {
+                    KeyForm::Name(_) => "x".into(),
+                    KeyForm::Number(_) => "1".into(),
+                };
+            }
+            object.set(field, value);
+            let line = format!("show {}", table.path);
+            let text = shown(&mut Session::new(Zone::UTC), &line, &object);
+            let octets = text.lines().map(str::len).max().unwrap_or(0);
+            longest_line = longest_line.max(octets);
+            assert!(octets <= LINE_MAX, "{} {}", table.path, field.name);
+            let again = retyped(&text, table);
+            assert!(
+                again
+                    .value(field.name)
+                    .is_some_and(|value| again.is_set_to(field, value))
+            );
+            assert_eq!(plain(again.into_parts().0), plain(object.into_parts().0));
+        }
+    }
+    assert!(longest_line > LINE_MAX / 2, "{longest_line}");
+}
+
+#[test]
+fn a_line_that_outgrows_the_limit_ends_the_session_with_what_is_open() {
+    let mut session = Session::new(Zone::UTC);
+    let _ = session.feed("config system admin");
+    let _ = session.feed("edit eve");
+    let _ = session.fetched(None);
+    let _ = session.feed("set vdom \"");
+    let Step::Abandon(said) = session.feed(&"x".repeat(LINE_MAX)) else {
+        panic!("a line of more than {LINE_MAX} octets was taken");
+    };
+    assert!(said.contains("Command fail. Return code -61\n"), "{said}");
+    assert_eq!(session.prompt("gate"), "gate # ");
 }

@@ -13,7 +13,7 @@ mod place;
 mod records;
 mod tables;
 
-pub use kind::{Choice, Kind, Value, ValueError};
+pub use kind::{Choice, Kind, LIST_MAX, REFERENCE_MAX, TEXTS_MAX, Value, ValueError};
 pub use network::{Netmask, Subnet};
 pub use object::Object;
 pub use place::Place;

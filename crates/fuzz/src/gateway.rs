@@ -72,13 +72,14 @@ impl Gateway {
         for _ in 0..STEPS_MAX {
             step = match step {
                 Step::Nothing => return (printed, Goes::On),
-                Step::Print(text) | Step::Ask(text) => {
+                Step::Print(text) | Step::Remark(text) | Step::Ask(text) => {
                     return (printed + &self.said(text), Goes::On);
                 }
                 Step::Refuse(text) => {
                     assert_plain(&text);
                     return (printed + &self.said(text), Goes::On);
                 }
+                Step::Abandon(text) => return (printed + &self.said(text), Goes::Closed),
                 Step::Close => return (printed, Goes::Closed),
                 Step::Run { command, output } => match command {
                     Command::Fetch(place) => {

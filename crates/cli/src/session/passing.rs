@@ -1,12 +1,17 @@
 //! Blocks of a pasted configuration that this unit does not have. Their lines must not end up in what is
 //! open around them, and their `end` must not close it.
 
-use super::{Context, GLOBAL_PLACE, Session};
+use domain::schema::VDOM;
+
+use super::{Context, GLOBAL_PLACE, Session, Step};
 use crate::walk::{self, Walk};
 use crate::words::{self, CHANGES, Statement};
 
 /// The words with which lines of a block begin, besides `config`, `end` and those that change a field.
 const IN_TABLES: [&str; 7] = ["clone", "delete", "edit", "move", "next", "purge", "rename"];
+
+/// The words with which no line of a configuration begins.
+const LOOKS: [&str; 4] = ["diagnose", "execute", "get", "show"];
 
 /// A block whose `config` was refused.
 #[derive(Debug)]
@@ -15,17 +20,19 @@ pub(super) struct Passing {
     depth: u32,
     /// Whether a line of it came: until then another `config` is another try.
     entered: bool,
-    /// Whether the last line left a quote open.
-    quoted: Option<Quote>,
 }
 
-/// A value over several lines, which may be a key: none of it is shown.
-struct Quote(Statement);
-
-impl std::fmt::Debug for Quote {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Quote(<hidden>)")
-    }
+/// What becomes of a line while a block is passed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Passed {
+    /// It is part of the block.
+    Over,
+    /// It is the block's end.
+    End,
+    /// It is run, and the block goes on behind it.
+    Beside,
+    /// It is run: there is no such block.
+    Never,
 }
 
 impl Session {
@@ -39,66 +46,62 @@ impl Session {
         let is_config = verb == "config" && !path.is_empty();
         // A table that is here, only not in this place: somebody forgot an `end`.
         let top = walk::Scope::Top(Context::Unit);
-        let is_known = Walk::along(top, &self.permission, &words).is_ok() || path == [GLOBAL_PLACE];
+        let is_place = path == [GLOBAL_PLACE] || path == [VDOM.path];
+        let is_known = is_place || Walk::along(top, &self.permission, &words).is_ok();
         let passes = is_config && !is_known && !self.place.is_top();
         if passes {
             self.passing = Some(Passing {
                 depth: 1,
                 entered: false,
-                quoted: None,
             });
         }
         passes
     }
 
-    /// Whether a line belongs to such a block.
-    pub(super) fn passes(&mut self, line: &str) -> bool {
-        let Some(mut passing) = self.passing.take() else {
-            return false;
-        };
+    /// What comes of a line that belongs to such a block. A person learns why nothing is done.
+    pub(super) fn pass_over(&mut self, line: &str) -> Option<Step> {
+        let mut passing = self.passing.take()?;
         let (scope, permission) = (self.scope(), &self.permission);
         let is_here = |words: &[String]| Walk::along(scope, permission, words).is_ok();
-        let passes = passing.take(line, is_here);
-        if passes && passing.depth > 0 {
+        let passed = passing.take(line, is_here);
+        if matches!(passed, Passed::Over | Passed::Beside) {
             self.passing = Some(passing);
         }
-        passes
+        let remark = match passed {
+            Passed::Over if line.trim().is_empty() => return Some(Step::Nothing),
+            Passed::Over => "passed over, as all up to the 'end' of that 'config'",
+            Passed::End => "passed over up to here; what follows is taken again",
+            Passed::Beside | Passed::Never => return None,
+        };
+        Some(Step::Remark(format!("{remark}\n")))
     }
 }
 
 impl Passing {
-    /// Whether the line is part of the block. `is_here` says of a line whether it is a command in this place.
-    fn take(&mut self, line: &str, is_here: impl Fn(&[String]) -> bool) -> bool {
-        if self.quoted.is_none() && line.trim_start().starts_with('#') {
-            return true;
-        }
-        let statement = match self.quoted.take() {
-            Some(Quote(mut statement)) => {
-                statement.add(line);
-                statement
-            }
-            None => Statement::begin(line),
-        };
-        if statement.is_open() {
-            self.quoted = Some(Quote(statement));
-            return true;
-        }
-        let words = statement.into_words();
+    /// `is_here` says of a line whether it is a command in this place.
+    fn take(&mut self, line: &str, is_here: impl Fn(&[String]) -> bool) -> Passed {
+        let words = Statement::begin(line).into_words();
         match words.first().map(String::as_str) {
-            Some("end") => self.depth -= 1,
-            Some("config") if !self.entered && is_here(&words) => return false,
+            Some("end") => {
+                self.depth -= 1;
+                if self.depth == 0 {
+                    return Passed::End;
+                }
+            }
+            Some("config") if !self.entered && is_here(&words) => return Passed::Never,
             Some("config") => {
                 self.depth += 1;
                 self.entered = true;
             }
-            Some("abort" | "exit" | "quit") => return false,
+            Some("abort" | "exit" | "quit") => return Passed::Never,
             Some(word) if CHANGES.contains(&word) || IN_TABLES.contains(&word) => {
                 self.entered = true;
             }
             // Somebody who mistyped a `config` looks around.
-            Some(_) if !self.entered => return false,
+            Some(_) if !self.entered => return Passed::Never,
+            Some(word) if LOOKS.contains(&word) || is_here(&words) => return Passed::Beside,
             Some(_) | None => {}
         }
-        true
+        Passed::Over
     }
 }

@@ -159,6 +159,22 @@ impl Place {
         })
     }
 
+    /// The entry that is open with something in it that is not saved, by its key or its table's path.
+    pub(super) fn unsaved(&self) -> Option<&str> {
+        let entries = || {
+            self.levels.iter().filter_map(|level| match level {
+                Level::Entry(entry) => Some(entry),
+                Level::Table(_) => None,
+            })
+        };
+        let outermost = entries().next()?;
+        let name = match &*outermost.key {
+            "" => outermost.table.path,
+            key => key,
+        };
+        entries().any(Entry::is_changed).then_some(name)
+    }
+
     /// One level up: out of an entry into its table, out of a table to what it stands in.
     pub(super) fn step_out(&mut self) {
         if self.levels.pop().is_none() {

@@ -18,8 +18,12 @@ pub enum Step {
     Nothing,
     /// Print this; it ends in LF.
     Print(String),
+    /// Print this at a terminal; a script was told before. It ends in LF.
+    Remark(String),
     /// Print this; the line was refused, and scripts want to know. It ends in LF.
     Refuse(String),
+    /// Print this and end the session: what comes behind the line cannot be told from it. It ends in LF.
+    Abandon(String),
     /// Print this, then ask: [`Session::prompt`](crate::Session::prompt) is the question now, and the
     /// next line its answer. A terminal reads one key. It ends in LF.
     Ask(String),

@@ -125,7 +125,10 @@ impl World {
             match step {
                 Step::Ask(notice) => return (text + &notice, Goes::On),
                 Step::Nothing => return (text, Goes::On),
-                Step::Print(said) | Step::Refuse(said) => return (text + &said, Goes::On),
+                Step::Print(said) | Step::Remark(said) | Step::Refuse(said) => {
+                    return (text + &said, Goes::On);
+                }
+                Step::Abandon(said) => return (text + &said, Goes::Closed),
                 Step::Close => return (text, Goes::Closed),
                 Step::Run { .. } if self.store_is_down => {
                     step = self.session.failed("the store does not answer: disk full");
@@ -198,6 +201,7 @@ impl World {
                 self.session.withdraw();
                 String::new()
             }
+            ("input-ends", _) => self.session.left_undone().unwrap_or_default(),
             ("debug", text) => self.debug(text),
             ("messages-leave", _) => {
                 self.events.extend(log::messages(self.now));

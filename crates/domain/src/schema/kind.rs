@@ -50,10 +50,13 @@ pub struct Choice {
 }
 
 /// Values in one list field at most: more than FortiOS's largest groups have.
-const LIST_MAX: usize = 4_096;
+pub const LIST_MAX: usize = 4_096;
 
-/// Longest key that a reference may name: the longest of any table.
-const REFERENCE_MAX: u16 = 64;
+/// Texts in one list field at most: with 255 characters each they are no longer than a full list of names.
+pub const TEXTS_MAX: usize = LIST_MAX / 4;
+
+/// Longest key that a reference may name, in characters: the longest of any table.
+pub const REFERENCE_MAX: u16 = 64;
 
 impl Kind {
     /// The paths of the tables whose entries the value names; empty for anything but references.
@@ -62,6 +65,14 @@ impl Kind {
             Self::Reference(paths) => paths,
             Self::List(kind) => kind.references(),
             _ => &[],
+        }
+    }
+
+    /// How many of these a list takes.
+    fn most(&self) -> usize {
+        match self {
+            Self::Text(_) => TEXTS_MAX,
+            _ => LIST_MAX,
         }
     }
 
@@ -155,10 +166,12 @@ pub enum ValueError {
         got: usize,
     },
     /// Too many values.
-    #[error("{field} takes at most {LIST_MAX} values, and this has {got}")]
+    #[error("{field} takes at most {max} values, and this has {got}")]
     TooMany {
         /// The field.
         field: &'static str,
+        /// How many it takes.
+        max: usize,
         /// How many.
         got: usize,
     },
@@ -283,9 +296,9 @@ impl Field {
         if words.is_empty() {
             return Err(ValueError::Missing { field: self.name });
         }
-        if words.len() > LIST_MAX {
-            let (field, got) = (self.name, words.len());
-            return Err(ValueError::TooMany { field, got });
+        let (field, max, got) = (self.name, kind.most(), words.len());
+        if got > max {
+            return Err(ValueError::TooMany { field, max, got });
         }
         let mut list = Vec::with_capacity(words.len());
         let mut seen = std::collections::HashSet::with_capacity(words.len());

@@ -1,6 +1,6 @@
 //! Entries of tables.
 
-use super::{Field, Place, Table, Value};
+use super::{Field, Kind, Netmask, Place, Table, Value};
 use crate::vdom::Vdom;
 
 /// An entry of a table, as the command line and the store exchange it: only fields that were set.
@@ -58,6 +58,12 @@ impl Object {
     pub fn is_set_to(&self, field: &Field, value: &Value) -> bool {
         match (self.value(field.name), value) {
             (Some(Value::Sealed(stored)), Value::Sealed(sealed)) => stored == sealed,
+            // What the host has given an interface is an address in its network.
+            (Some(Value::Text(stored)), Value::Text(text))
+                if matches!(field.kind, Kind::Netmask) =>
+            {
+                Netmask::parse(stored) == Netmask::parse(text)
+            }
             (_, Value::Text(text)) => self.text(field.name) == &**text,
             (_, Value::List(texts)) => self.list(field.name) == *texts,
             _ => false,

@@ -74,8 +74,18 @@ impl<'a> Conversation<'a> {
     /// Runs a line to its end.
     pub(super) async fn line(&mut self, line: &str) -> io::Result<Next> {
         self.situate();
-        let mut step = self.session.feed(line);
+        let step = self.session.feed(line);
         self.debug.follow(&self.session);
+        self.step(step).await
+    }
+
+    /// Refuses a line of which not all was kept.
+    pub(super) async fn too_long(&mut self) -> io::Result<Next> {
+        let step = self.session.too_long();
+        self.step(step).await
+    }
+
+    async fn step(&mut self, mut step: Step) -> io::Result<Next> {
         loop {
             step = match step {
                 Step::Ask(notice) => {
@@ -88,6 +98,17 @@ impl<'a> Conversation<'a> {
                 Step::Print(text) => {
                     print(&text, &mut self.pager, &mut self.client, &mut self.input).await?;
                     return Ok(Next::GoOn);
+                }
+                Step::Remark(text) => {
+                    if self.client.source() == Source::Terminal {
+                        self.client.print(&text).await?;
+                    }
+                    return Ok(Next::GoOn);
+                }
+                Step::Abandon(text) => {
+                    self.refused = true;
+                    self.client.print(&text).await?;
+                    return Ok(Next::Close);
                 }
                 Step::Refuse(text) => {
                     self.refused = true;
@@ -137,6 +158,32 @@ impl<'a> Conversation<'a> {
                 }
             }
         }
+    }
+
+    /// The next answer to a question, or a debug line that comes before it.
+    pub(super) async fn next_answer(&mut self) -> io::Result<Came<Option<String>>> {
+        loop {
+            tokio::select! {
+                answer = self.input.answer() => {
+                    self.who.touch();
+                    return Ok(Came::Input(answer?));
+                }
+                text = debug_text(&self.session, &mut self.debug) => {
+                    if self.still_debugs() {
+                        return Ok(Came::Debug(text));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Tells a script what of it was not carried out when its input ends.
+    pub(super) async fn end_of_input(&mut self) -> io::Result<()> {
+        let Some(undone) = self.session.left_undone() else {
+            return Ok(());
+        };
+        self.refused = true;
+        self.client.print(&undone).await
     }
 
     /// Whether debug lines may still be shown: the right may be withdrawn between two lines.

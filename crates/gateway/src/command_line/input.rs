@@ -2,6 +2,7 @@
 
 use std::io;
 
+use cli::LINE_MAX;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 
 /// What a client sends, from a socket, a channel or a text.
@@ -10,12 +11,12 @@ pub(crate) type Reader = BufReader<Box<dyn AsyncRead + Send + Unpin>>;
 /// What a client is sent.
 pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
-/// Longest line of a pipe, as the editor's.
-pub(super) const LINE_MAX: usize = 4_096;
-
 /// What is typed or pasted while a command runs is kept up to here, some thousand lines; the rest
 /// waits with the client.
 const AHEAD_MAX: usize = 65_536;
+
+/// Octets of an answer to a question that are looked at: `yes` has three.
+const ANSWER_MAX: usize = 64;
 
 /// Octets that are read at once.
 const CHUNK: usize = 4_096;
@@ -54,6 +55,7 @@ pub(super) enum Line {
     Whole(String),
     /// The last one, which no line end follows; it may be empty.
     Last(String),
+    /// It is longer than [`LINE_MAX`].
     TooLong,
 }
 
@@ -108,6 +110,21 @@ impl Input {
         let got = self.reader.read_buf(&mut self.ahead).await?;
         self.ended = got == 0;
         Ok(())
+    }
+
+    /// The keys up to the next line end, from a pipe or a terminal; none at the end of the input.
+    pub(super) async fn answer(&mut self) -> io::Result<Option<String>> {
+        let mut answer = Vec::new();
+        while let Some(key) = self.key().await? {
+            match key {
+                b'\r' | b'\n' => return Ok(Some(String::from_utf8_lossy(&answer).into_owned())),
+                CTRL_C => return Ok(None),
+                _ if answer.len() < ANSWER_MAX => answer.push(key),
+                _ => {}
+            }
+        }
+        let is_answer = !answer.is_empty();
+        Ok(is_answer.then(|| String::from_utf8_lossy(&answer).into_owned()))
     }
 
     /// The next line of a pipe. What was read stays if the future is dropped.

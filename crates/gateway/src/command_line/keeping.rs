@@ -380,11 +380,7 @@ pub(super) fn origin(from: &RestoreSource) -> String {
 fn without_host(mut entry: Incoming) -> Incoming {
     let shown = interfaces::shown(Object::at(&entry.place));
     let is_so = |edit: &Edit| match edit {
-        Edit::Set(field, value) if field.access == Access::System => {
-            let words = shown.text(field.name).split(' ').map(str::to_owned);
-            let here = field.read(&words.collect::<Vec<_>>());
-            here.is_ok_and(|here| here.texts() == value.texts())
-        }
+        Edit::Set(field, value) if field.access == Access::System => shown.is_set_to(field, value),
         _ => false,
     };
     if entry.place.table() == &INTERFACE {

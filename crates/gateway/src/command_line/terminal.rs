@@ -2,15 +2,15 @@
 
 use std::io;
 
-use cli::Completion;
 use cli::editor::{Editor, Event, Limits};
 use cli::pager::Pager;
+use cli::{Completion, LINE_MAX};
 use domain::settings::ConsoleOutput;
 use tokio::sync::watch;
 
 use super::conversation::{Came, Conversation, Next};
 use super::executor::Executor;
-use super::input::{Client, LINE_MAX, LineEnd, Reader, Source, Writer};
+use super::input::{Client, LineEnd, Reader, Source, Writer};
 use super::sessions::LoggedIn;
 
 /// A terminal's size in characters; 0 if unknown.
@@ -31,7 +31,10 @@ pub(crate) async fn terminal(
     let client = Client::new(writer, Source::Terminal, LineEnd::CrLf);
     let mut screen = Screen {
         conversation: Conversation::new(reader, client, executor, session),
-        editor: Editor::new(Limits::default()),
+        editor: Editor::new(Limits {
+            line_bytes: LINE_MAX,
+            ..Limits::default()
+        }),
         output: Vec::new(),
         size,
     };
@@ -77,10 +80,11 @@ impl Screen<'_> {
 
     async fn prompt(&mut self) -> io::Result<()> {
         let prompt = self.conversation.prompt();
-        if self.conversation.session.is_asking() {
-            self.editor.ask(&prompt, &mut self.output);
-        } else {
-            self.editor.prompt(&prompt, &mut self.output);
+        let session = &self.conversation.session;
+        match session.open_quote() {
+            _ if session.is_asking() => self.editor.ask(&prompt, &mut self.output),
+            Some(quote) => self.editor.prompt_within(quote, &prompt, &mut self.output),
+            None => self.editor.prompt(&prompt, &mut self.output),
         }
         self.flush().await
     }
@@ -110,11 +114,7 @@ impl Screen<'_> {
                 return self.run(&line).await;
             }
             Event::Answer(answer) => return self.run(&answer.to_string()).await,
-            Event::TooLong => {
-                let refusal =
-                    format!("The line is longer than {LINE_MAX} characters; it was not run.\n");
-                self.conversation.client.print(&refusal).await?;
-            }
+            Event::TooLong => return self.conversation.too_long().await,
             Event::EndOfInput => return Ok(Next::Close),
             Event::Interrupt => self.conversation.session.withdraw(),
             Event::Secret(_) => {}
