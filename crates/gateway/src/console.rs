@@ -16,7 +16,7 @@ use tokio::net::UnixStream;
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::command_line::{self, Executor, LineEnd, LoggedIn, Reader, Size, Via, Writer};
+use crate::command_line::{self, Executor, LineEnd, LoggedIn, Reader, Script, Size, Via, Writer};
 use crate::local_socket::LocalSocket;
 use crate::stopped;
 
@@ -75,8 +75,12 @@ async fn converse(
         }
         Greeting::Pipe => {
             let end = LineEnd::Lf;
+            let script = Script {
+                lines: reader,
+                answers: None,
+            };
             let (mut writer, status) =
-                command_line::pipe(reader, writer, end, executor, session).await?;
+                command_line::pipe(script, writer, end, executor, session).await?;
             let end = format!("\0{}\n", status as u8);
             writer.write_all(end.as_bytes()).await?;
             writer.shutdown().await

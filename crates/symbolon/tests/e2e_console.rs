@@ -217,8 +217,73 @@ fn a_pipe_gets_output_alone_and_an_exit_status() {
     let said = home.console("frobnicate\nget system status");
     assert_eq!(said.status.code(), Some(1));
     assert!(said.out.contains("Serial-Number: SYMBVM"), "{}", said.out);
-    let long = home.console(&"x".repeat(5_000)).refused();
-    assert!(long.contains("longer than 4096"), "{long}");
+    up.stop();
+}
+
+#[test]
+fn a_script_that_is_cut_off_says_what_was_not_done() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    for (lines, undone) in [
+        (
+            "config user local\nedit u9",
+            "u9 was not saved: 'end' is missing\n",
+        ),
+        (
+            "config system global\nset hostname x\n",
+            "system global was not saved: 'end' is missing\n",
+        ),
+        (
+            "execute log delete-all\n",
+            "the question was not answered: nothing was done\n",
+        ),
+        ("show \"user\nlocal\n", "the quote is not closed\n"),
+    ] {
+        let said = home.console(lines);
+        assert_eq!(said.status.code(), Some(1), "{lines:?}: {}", said.out);
+        assert!(said.out.ends_with(undone), "{lines:?}: {}", said.out);
+    }
+    assert!(home.console("execute log delete-all\ny").status.success());
+    up.stop();
+}
+
+#[test]
+fn of_a_line_beyond_the_limit_and_what_follows_nothing_is_done() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let lines = format!(
+        "config system admin\nedit eve\nset accprofile super_admin\nset password Eve-12345\nset vdom {}\nnext\n",
+        "root ".repeat(cli::LINE_MAX / 4)
+    );
+    let long = home.console(&lines).refused();
+    assert!(
+        long.contains("Command fail. Return code -61\na line has at most"),
+        "{long}"
+    );
+    assert!(!home.console("show system admin").ok().contains("eve"));
+    up.stop();
+}
+
+#[test]
+fn the_whole_configuration_can_be_typed_again() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let names: Vec<String> = (0..500).map(|number| format!("user{number}")).collect();
+    let users: String = names
+        .iter()
+        .map(|name| format!("edit {name}\nset type ldap\nset ldap-server corp\nnext\n"))
+        .collect();
+    let server = "config user ldap\nedit corp\nset server ldap.example.com\nset cnid uid\nset dn dc=example\nend\n";
+    let group = format!(
+        "config user group\nedit all\nset member {}\nend\n",
+        names.join(" ")
+    );
+    home.console(&format!("{server}config user local\n{users}end\n{group}"))
+        .ok();
+    let shown = home.console("show full-configuration").ok();
+    assert!(shown.lines().any(|line| line.len() > 4_096));
+    let said = home.console(&shown);
+    assert!(said.status.success(), "{}", said.out);
     up.stop();
 }
 

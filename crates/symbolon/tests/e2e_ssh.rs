@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
 use common::ssh::{ADMIN_PASSWORD, PORT, Ssh, first_login, one_time_password};
+use common::terminal::Terminal;
 use common::{Home, Running, free_port, run, tool, until};
 use socket2::{Domain, Socket, Type};
 
@@ -86,6 +87,32 @@ fn a_command_gives_its_output_alone_and_a_status() {
     let said = admin.exec("frobnicate");
     assert_eq!((said.status.code(), said.err.as_str()), (Some(1), ""));
     assert!(said.out.starts_with("Unknown action 0\n"), "{said:?}");
+}
+
+#[test]
+fn a_question_that_a_command_asks_is_answered_on_standard_input() {
+    let (_home, _running, admin) = started();
+    let asked = |answer: &str| run(admin.client().arg("execute log delete-all"), answer);
+    let said = asked("y\n");
+    assert!(said.status.success(), "{said:?}");
+    assert!(asked("n\nget system status\n").status.success());
+    let said = asked("");
+    assert_eq!(said.status.code(), Some(1));
+    assert!(
+        said.out
+            .ends_with("the question was not answered: nothing was done\n"),
+        "{said:?}"
+    );
+    let mut terminal = Terminal::open(
+        admin
+            .clone()
+            .option("-tt")
+            .client()
+            .arg("execute log delete-all"),
+    );
+    terminal.expect("(y/n)");
+    terminal.type_in("y\r");
+    assert!(terminal.ended().success());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io;
 
 use super::conversation::{Came, Conversation, Next};
 use super::executor::Executor;
-use super::input::{Client, LINE_MAX, Line, LineEnd, Reader, Source, Writer};
+use super::input::{Client, Input, Line, LineEnd, Reader, Source, Writer};
 use super::sessions::LoggedIn;
 
 /// What a script is told at the end.
@@ -12,23 +12,36 @@ use super::sessions::LoggedIn;
 pub(crate) enum Status {
     /// All was done.
     Done = 0,
-    /// Something was refused.
+    /// Something was refused, or its input ended too early.
     Refused = 1,
+}
+
+/// What a script sends.
+pub(crate) struct Script {
+    /// Its lines.
+    pub(crate) lines: Reader,
+    /// Who answers a question that its last line asks, if not the line itself.
+    pub(crate) answers: Option<Reader>,
 }
 
 /// Serves a pipe to its end, and hands the writer back: what tells the status differs.
 ///
 /// Debug lines go on coming after the last line for as long as the client keeps its end open.
 pub(crate) async fn pipe(
-    reader: Reader,
+    script: Script,
     writer: Writer,
     line_end: LineEnd,
     executor: &Executor,
     session: &LoggedIn,
 ) -> io::Result<(Writer, Status)> {
     let client = Client::new(writer, Source::Pipe, line_end);
-    let mut conversation = Conversation::new(reader, client, executor, session);
+    let mut conversation = Conversation::new(script.lines, client, executor, session);
     while turn(&mut conversation).await? == Next::GoOn {}
+    if let Some(answers) = script.answers {
+        conversation.input = Input::new(answers, Source::Pipe);
+        while conversation.session.is_asking() && answer(&mut conversation).await? == Next::GoOn {}
+    }
+    conversation.end_of_input().await?;
     let status = if conversation.refused {
         Status::Refused
     } else {
@@ -43,16 +56,24 @@ async fn turn(conversation: &mut Conversation<'_>) -> io::Result<Next> {
             conversation.client.print(&text).await?;
             Ok(Next::GoOn)
         }
-        Came::Input(Line::TooLong) => {
-            conversation.refused = true;
-            let refusal = format!("The line is longer than {LINE_MAX} octets; it was not run.\n");
-            conversation.client.print(&refusal).await?;
-            Ok(Next::GoOn)
-        }
+        Came::Input(Line::TooLong) => conversation.too_long().await,
         Came::Input(Line::Whole(line)) => conversation.line(&line).await,
         Came::Input(Line::Last(line)) => {
-            conversation.line(&line).await?;
+            if !line.is_empty() {
+                conversation.line(&line).await?;
+            }
             Ok(Next::Close)
         }
+    }
+}
+
+async fn answer(conversation: &mut Conversation<'_>) -> io::Result<Next> {
+    match conversation.next_answer().await? {
+        Came::Debug(text) => {
+            conversation.client.print(&text).await?;
+            Ok(Next::GoOn)
+        }
+        Came::Input(Some(answer)) => conversation.line(&answer).await,
+        Came::Input(None) => Ok(Next::Close),
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::gate::{Flooded, Gate, Inbox, Outgoing, Unread, inbox};
-use crate::command_line::{self, Executor, LineEnd, LoggedIn, Reader, Size, Writer};
+use crate::command_line::{self, Executor, LineEnd, LoggedIn, Reader, Script, Size, Writer};
 
 /// What scripts are told when a session is ended from here.
 const ENDED: u32 = 255;
@@ -92,7 +92,7 @@ impl Open {
         };
         let input: Input = match wanted {
             Wanted::Shell => Input::Shell(unread),
-            Wanted::Command(command) => Input::Command(command),
+            Wanted::Command(command) => Input::Command(command, unread),
         };
         self.running = Some(tokio::spawn(serving.serve(input, writer)).abort_handle());
         true
@@ -111,7 +111,7 @@ impl Drop for Open {
 
 enum Input {
     Shell(Unread),
-    Command(Vec<u8>),
+    Command(Vec<u8>, Unread),
 }
 
 /// What runs on a channel.
@@ -167,25 +167,31 @@ impl Serving {
                 Ok(0)
             }
             (Input::Shell(unread), None) => {
-                let reader: Reader = BufReader::new(Box::new(unread));
-                self.pipe(reader, writer, LineEnd::Lf).await
+                let script = Script {
+                    lines: BufReader::new(Box::new(unread)),
+                    answers: None,
+                };
+                self.pipe(script, writer, LineEnd::Lf).await
             }
-            (Input::Command(command), size) => {
-                let reader: Reader = BufReader::new(Box::new(io::Cursor::new(command)));
+            (Input::Command(command, unread), size) => {
+                let script = Script {
+                    lines: BufReader::new(Box::new(io::Cursor::new(command))),
+                    answers: Some(BufReader::new(Box::new(unread))),
+                };
                 let line_end = size.map_or(LineEnd::Lf, |_| LineEnd::CrLf);
-                self.pipe(reader, writer, line_end).await
+                self.pipe(script, writer, line_end).await
             }
         }
     }
 
-    async fn pipe(&self, reader: Reader, mut writer: Writer, end: LineEnd) -> io::Result<u32> {
+    async fn pipe(&self, script: Script, mut writer: Writer, end: LineEnd) -> io::Result<u32> {
         let (executor, session) = (&self.executor, &self.session);
         if executor.needs_new_password(session).await? {
             let refusal = command_line::TERMINAL_NEEDED;
             writer.write_all(refusal.as_bytes()).await?;
             return Ok(1);
         }
-        let (_, status) = command_line::pipe(reader, writer, end, executor, session).await?;
+        let (_, status) = command_line::pipe(script, writer, end, executor, session).await?;
         Ok(status as u32)
     }
 
