@@ -555,7 +555,7 @@ impl Session {
                 return Ok(Step::Nothing);
             }
             Verb::Exit => return Ok(Step::Close),
-            Verb::List(view) => return Ok(self.list(view, invocation, word, output)),
+            Verb::List(view) => return self.list(view, invocation, word, output),
             Verb::Debug(change) => return Ok(self.debug(change, output)),
             Verb::DebugLevel(application) => {
                 return Ok(self.debug(Change::Level(application, arguments::level(word)?), output));
@@ -629,21 +629,29 @@ impl Session {
         Ok(Step::Run { command, output })
     }
 
-    fn list(&self, view: View, invocation: &Invocation, key: &str, output: Output) -> Step {
+    fn list(
+        &self,
+        view: View,
+        invocation: &Invocation,
+        key: &str,
+        output: Output,
+    ) -> Result<Step, Complaint> {
         let scope = match (self.place.levels.last(), self.place.base) {
-            (Some(Level::Entry(entry)), _) => return print(&entry.list(view, self.zone), output),
-            (Some(Level::Table(table)), _) if is_child(table) => {
-                let text = self.child_listing(view, table);
-                return print(&text, output);
+            (Some(Level::Entry(entry)), _) => {
+                return Ok(print(&entry.list(view, self.zone), output));
             }
-            (Some(Level::Table(table)), _) => Listed::Table(table),
+            (Some(Level::Table(table)), _) if is_child(table) => {
+                let text = self.child_listing(view, table, key)?;
+                return Ok(print(&text, output));
+            }
+            (Some(Level::Table(table)), _) => entries_of(table, key),
             (None, Base::Vdoms) => Listed::Table(&schema::VDOM),
             (None, _) => listed(&invocation.path, &invocation.tables, key),
         };
         let listing = Listing::new(view, scope, self.zone)
             .within(self.context())
             .seen_with(self.permission.rights());
-        run_into(Command::List(listing), output)
+        Ok(run_into(Command::List(listing), output))
     }
 
     fn logins(&self, of: Whose, last: u32) -> Command {
@@ -660,11 +668,15 @@ impl Session {
 fn listed(path: &[&'static str], tables: &[&'static Table], key: &str) -> Listed {
     match (path, tables) {
         ([], _) => Listed::All,
-        (_, [table]) if table.path == path.join(" ") => match key {
-            "" => Listed::Table(table),
-            key => Listed::Entry(table, key.into()),
-        },
+        (_, [table]) if table.path == path.join(" ") => entries_of(table, key),
         (_, tables) => Listed::Group(tables.to_vec()),
+    }
+}
+
+fn entries_of(table: &'static Table, key: &str) -> Listed {
+    match key {
+        "" => Listed::Table(table),
+        key => Listed::Entry(table, key.into()),
     }
 }
 

@@ -346,24 +346,40 @@ static PATH_OR_REPORT: &[Argument] = &[
     optional("key", "One entry only.", Kind::KeyOfPath),
 ];
 
-const SHOW_HERE: Node = Node {
-    word: "show",
-    help: "Show configuration.",
-    verb: Some(Verb::List(View::Show)),
-    arguments: &[],
-    words: &[command(
+const SHOW_HERE: Node = show(&[], const { &[full(&[])] });
+const GET_HERE: Node = get(&[]);
+const SHOW_IN_TABLE: Node = show(ANY_KEY, const { &[full(ANY_KEY)] });
+const GET_IN_TABLE: Node = get(ANY_KEY);
+
+static ANY_KEY: &[Argument] = &[optional("key", "One entry only.", Kind::Key)];
+
+const fn show(arguments: &'static [Argument], words: &'static [Node]) -> Node {
+    Node {
+        word: "show",
+        help: "Show configuration.",
+        verb: Some(Verb::List(View::Show)),
+        arguments,
+        words,
+    }
+}
+
+const fn full(arguments: &'static [Argument]) -> Node {
+    command(
         "full-configuration",
         "Show full configuration, defaults included.",
         Verb::List(View::Full),
-        &[],
-    )],
-};
-const GET_HERE: Node = command(
-    "get",
-    "Get what is configured, defaults included.",
-    Verb::List(View::Get),
-    &[],
-);
+        arguments,
+    )
+}
+
+const fn get(arguments: &'static [Argument]) -> Node {
+    command(
+        "get",
+        "Get what is configured, defaults included.",
+        Verb::List(View::Get),
+        arguments,
+    )
+}
 const ABORT: Node = command(
     "abort",
     "Exit all levels without saving what is open.",
@@ -495,8 +511,8 @@ pub(crate) static TABLE: &[Node] = &[
     PURGE,
     RENAME,
     CLONE,
-    SHOW_HERE,
-    GET_HERE,
+    SHOW_IN_TABLE,
+    GET_IN_TABLE,
     command("end", "Leave the table.", Verb::End, &[]),
     ABORT,
 ];
@@ -509,8 +525,8 @@ pub(crate) static CHILD_TABLE: &[Node] = &[
     RENAME,
     MOVE,
     CLONE,
-    SHOW_HERE,
-    GET_HERE,
+    SHOW_IN_TABLE,
+    GET_IN_TABLE,
     command("end", "Go back to the entry.", Verb::End, &[]),
     ABORT,
 ];

@@ -5,8 +5,8 @@ use domain::schema::{KeyForm, Object, Table, VDOM};
 use super::configuring::check_key;
 use super::entry::renamed;
 use super::place::Level;
-use super::{Complaint, Invocation, Keys, Leave, Session, Step, is_child, refuse};
-use crate::render::{Listing, Scope as Listed, Shown, View};
+use super::{Complaint, Invocation, Keys, Leave, Session, Step, entries_of, is_child, refuse};
+use crate::render::{Listing, Shown, View};
 use crate::tree::BEFORE_OR_AFTER;
 
 /// Entries of a child table in one entry at most: they are part of it, are copied with it and saved with
@@ -134,15 +134,24 @@ impl Session {
         Ok(Step::Nothing)
     }
 
-    /// The open child table, as its entry will have it.
-    pub(super) fn child_listing(&self, view: View, table: &'static Table) -> String {
-        let mut listing = Listing::new(view, Listed::Table(table), self.zone);
-        let siblings = self.siblings(table);
+    /// The open child table, as its entry will have it, or one entry of it.
+    pub(super) fn child_listing(
+        &self,
+        view: View,
+        table: &'static Table,
+        key: &str,
+    ) -> Result<String, Complaint> {
+        let mut siblings = self.siblings(table);
+        if !key.is_empty() {
+            let at = place_of(&siblings, key)?;
+            siblings = vec![siblings.remove(at)];
+        }
+        let mut listing = Listing::new(view, entries_of(table, key), self.zone);
         let entries = siblings
             .iter()
             .map(|child| listing.shown(&Shown::from(child)));
         let text: String = entries.collect();
-        text + &listing.end(table)
+        Ok(text + &listing.end(table))
     }
 
     /// Keys for which no store is asked: those of the open child table, which none knows yet, and the virtual
