@@ -46,6 +46,20 @@ fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
     v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
 }
 
+/// The host's interfaces, also those without an address.
+pub(crate) fn names() -> Vec<Box<str>> {
+    let addresses = getifaddrs().into_iter().flatten();
+    let mut names: Vec<Box<str>> = addresses.map(|it| it.interface_name.into()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether the host has an interface.
+pub(crate) fn exists(interface: &str) -> bool {
+    names().iter().any(|name| **name == *interface)
+}
+
 /// The addresses of an interface by which the host can be reached: none that hold on one link only.
 pub(crate) fn addresses_of(interface: &str) -> Vec<IpAddr> {
     let is_link_local = |address: IpAddr| match address {
@@ -89,10 +103,7 @@ pub(crate) fn shown(entry: Object) -> Object {
 
 /// Gives each interface of the host an entry, so that it can be seen and referred to.
 pub(crate) async fn register(store: &GatewayStore) {
-    let mut names: Vec<String> = assigned().into_iter().map(|it| it.interface).collect();
-    names.sort_unstable();
-    names.dedup();
-    for name in names.into_iter().filter(|name| name.len() <= NAME_MAX) {
+    for name in names().into_iter().filter(|name| name.len() <= NAME_MAX) {
         let place = Place::new(Vdom::ROOT, &INTERFACE, name);
         if !matches!(store.object(place.clone()).await, Ok(None)) {
             continue;

@@ -40,7 +40,7 @@ pub mod web;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ use login::{AdminLogins, Backends, OneTimeCodes};
 use network::{Endpoint, Hosts, HttpNames, UnitResolver};
 use radius_server::{AccountingServer, RadiusServer, Traffics};
 use shelf::Shelf;
-use ssh::{HostKeyError, Listening, Ssh, SshConfig};
+use ssh::{HostKeyError, Listening, Ports, Ssh, SshConfig};
 use supply::Supply;
 use token_server::TokenServer;
 pub use token_server::TokenServerConfig;
@@ -187,6 +187,7 @@ impl Gateway {
             started: Instant::now(),
             traffics: Arc::clone(&traffics),
             endings,
+            ssh_ports: Arc::new(Ports::at(ssh.addresses)),
             shelf: Shelf::at(location.database.with_file_name(BACKUP)),
         };
         let debug = DebugLog::default();
@@ -242,7 +243,7 @@ impl Gateway {
             Arc::clone(&resolver),
         );
         let executor = Arc::new(executor);
-        let ssh = administration(ssh, &executor, &store, codes).await?;
+        let ssh = administration(&ssh.host_keys, &executor, &store, codes).await?;
         let listening = ssh.listening();
         let mut tasks = start_tasks(&store, &supply, socket, executor, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
@@ -371,7 +372,7 @@ fn account(
 }
 
 async fn administration(
-    config: SshConfig,
+    host_keys: &Path,
     executor: &Arc<Executor>,
     store: &Arc<GatewayStore>,
     codes: Arc<OneTimeCodes>,
@@ -383,7 +384,8 @@ async fn administration(
     let logins =
         AdminLogins::start(Arc::clone(store), sessions, codes).map_err(StartError::Threads)?;
     let (executor, store) = (Arc::clone(executor), Arc::clone(store));
-    Ok(Ssh::start(config, executor, Arc::new(logins), store).await?)
+    let ports = Arc::clone(executor.ssh_ports());
+    Ok(Ssh::start(host_keys, ports, executor, Arc::new(logins), store).await?)
 }
 
 fn start_tasks(

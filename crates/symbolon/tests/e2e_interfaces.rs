@@ -66,3 +66,29 @@ fn an_interface_without_ssh_lets_no_ssh_in() {
     assert_eq!(greeting(&home), "SSH-");
     up.stop();
 }
+
+#[test]
+fn the_entry_of_an_interface_stays_as_long_as_the_host_has_it() {
+    let home = Home::with_ssh();
+    let up = Running::up(&home);
+    let change = |line: &str| home.console(&format!("config system interface\n{line}\nend\n"));
+    change("edit lo\nset allowaccess ping\nnext").ok();
+    for line in ["delete lo", "rename lo to lo9", "purge\ny"] {
+        let said = change(line);
+        assert!(
+            said.out.contains("' is an interface of the host\n"),
+            "{line}: {said:?}"
+        );
+        assert_eq!(greeting(&home), "", "{line}");
+    }
+    for line in ["edit newif\nset alias wan\nnext", "clone lo to newif"] {
+        let said = change(line);
+        assert!(
+            said.out.contains("the host has no interface 'newif'"),
+            "{line}: {said:?}"
+        );
+    }
+    let shown = home.console("show system interface").ok();
+    assert!(!shown.contains("newif"), "{shown}");
+    up.stop();
+}

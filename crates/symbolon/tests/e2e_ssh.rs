@@ -12,6 +12,7 @@
 mod common;
 
 use std::collections::VecDeque;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -493,6 +494,43 @@ fn the_port_changes_without_a_restart_and_an_occupied_one_stops_nothing() {
     drop(taken);
     until("SSH is served once the port is free", || {
         moved.exec("get system status").status.success()
+    });
+}
+
+#[test]
+fn a_port_that_cannot_be_bound_is_refused_and_the_old_one_goes_on() {
+    let home = Home::with_ssh();
+    let toml = home.data().join("symbolon.toml");
+    let port = home.https.port();
+    // The token server listens where administrators come to.
+    let configuration = home.configuration().replace(
+        &home.https.to_string(),
+        &format!("{}:{port}", home.ssh_address()),
+    );
+    fs::write(toml, configuration).unwrap();
+    let running = Running::up(&home);
+    let admin = first_login(&home, &running);
+
+    let lines = format!("config system global\nset admin-ssh-port {port}\nend");
+    let said = admin.exec(&lines);
+    assert!(!said.status.success(), "{said:?}");
+    let why = format!("nothing can listen on {}:{port}: ", home.ssh_address());
+    assert!(said.out.contains(&why), "{said:?}");
+    let shown = admin.exec("show full-configuration system global | grep admin-ssh-port");
+    assert!(shown.ok().contains(&PORT.to_string()));
+    let again = format!("config system global\nset admin-ssh-port {PORT}\nend");
+    admin.exec(&again).ok();
+
+    let other = free_port();
+    let lines = format!("config system global\nset admin-ssh-port {other}\nend");
+    admin.exec(&lines).ok();
+    let moved = admin.port(other);
+    until("SSH is served on the new port", || {
+        moved.exec("get system status").status.success()
+    });
+    moved.exec(&again).ok();
+    until("SSH is served on the old port again", || {
+        Ssh::admin(&home).exec("get system status").status.success()
     });
 }
 

@@ -1,5 +1,7 @@
 //! What is said to a line that is refused.
 
+use std::net::SocketAddr;
+
 use domain::admin::{AdminError, Held, Holds, Named, Use, Uses};
 use domain::client::LOGINCHECK;
 use domain::name::{NameError, Realm, UserName};
@@ -131,12 +133,15 @@ impl Chapter {
             | AdminError::VdomsOff
             | AdminError::TooManyVdoms
             | AdminError::RootVdom
+            | AdminError::HostInterface(_)
+            | AdminError::NoInterface(_)
             | AdminError::VdomInUse { .. }
             | AdminError::VdomsExist(_) => Self::Entries,
             AdminError::Incomplete { .. }
             | AdminError::NoReference { .. }
             | AdminError::Password(_)
             | AdminError::WeakPassword { .. }
+            | AdminError::Unbindable { .. }
             | AdminError::Field { .. } => Self::Values,
             AdminError::TokenTaken { .. }
             | AdminError::HasToken { .. }
@@ -220,6 +225,8 @@ fn of_entries() -> Vec<AdminError> {
             table: &LOCAL,
         },
         AdminError::FixedProfile("super_admin".into()),
+        AdminError::HostInterface("eth0".into()),
+        AdminError::NoInterface("eth7".into()),
     ]
 }
 
@@ -271,6 +278,11 @@ fn of_values() -> Vec<AdminError> {
             weaknesses: vec![Weakness::Short { min: 12, got: 9 }],
         },
         AdminError::Password(PasswordError::Empty),
+        AdminError::Unbindable {
+            field: "admin-ssh-port",
+            address: SocketAddr::from(([192, 0, 2, 1], 8443)),
+            why: "Address already in use".into(),
+        },
         AdminError::Field {
             field: "trusthost1",
             why: "no network".into(),

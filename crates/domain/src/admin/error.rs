@@ -1,5 +1,7 @@
 //! Why an operation is refused, with FortiOS's return code and the next step.
 
+use std::net::SocketAddr;
+
 use ident::{TokenKind, TokenSerial};
 
 use super::{Holds, Named, Uses, VDOMS_MAX, clients};
@@ -213,6 +215,22 @@ pub enum AdminError {
     /// A locked token is not provisioned.
     #[error("token {0} is locked")]
     Locked(TokenSerial),
+    /// The host has the interface, so its entry stays.
+    #[error("'{0}' is an interface of the host")]
+    HostInterface(Box<str>),
+    /// The host has no such interface.
+    #[error("entry not found in datasource")]
+    NoInterface(Box<str>),
+    /// Nothing can listen on the port.
+    #[error("node_check_object fail! for {field}")]
+    Unbindable {
+        /// The field with the port.
+        field: &'static str,
+        /// Where it cannot be bound.
+        address: SocketAddr,
+        /// What the host says.
+        why: Box<str>,
+    },
     /// A field's text means nothing.
     #[error("{field}: {why}")]
     Field {
@@ -251,6 +269,7 @@ impl AdminError {
             Self::NotFound { .. }
             | Self::NoReference { .. }
             | Self::NoVdom(_)
+            | Self::NoInterface(_)
             | Self::MobileNotImported(_) => -3,
             Self::TooManyVdoms => -4,
             Self::SamePerson { .. }
@@ -276,6 +295,7 @@ impl AdminError {
             | Self::Locked(_)
             | Self::FixedKey(_)
             | Self::HasToken { .. }
+            | Self::HostInterface(_)
             | Self::VdomsOff
             | Self::RootVdom => -61,
             Self::Name { .. }
@@ -285,6 +305,7 @@ impl AdminError {
             | Self::VdomName { .. }
             | Self::Password(_)
             | Self::WeakPassword { .. }
+            | Self::Unbindable { .. }
             | Self::Field { .. } => -651,
         }
     }
@@ -387,6 +408,15 @@ impl AdminError {
                 "import its licence: execute fortitoken-mobile import CODE".to_owned()
             }
             Self::Locked(token) => unlocking(*token),
+            Self::HostInterface(name) => format!(
+                "it can be neither deleted nor renamed; what may come to it says: edit {name} / set allowaccess"
+            ),
+            Self::NoInterface(name) => {
+                format!("the host has no interface '{name}'; 'show system interface' lists what there is")
+            }
+            Self::Unbindable { address, why, .. } => {
+                format!("nothing can listen on {address}: {why}; choose another port, or free that one")
+            }
             Self::Field { field, .. } => {
                 format!("correct {field}; '?' after 'set {field}' says what it takes")
             }

@@ -30,6 +30,7 @@ use crate::interfaces;
 use crate::login::Backends;
 use crate::network::{Endpoint, Hosts, UnitResolver};
 use crate::qr::Qr;
+use crate::ssh::Ports;
 use crate::supply::{PollError, Report, Supply};
 
 /// How long a command waits for what it asked of the token server; then the outbox goes on alone.
@@ -130,6 +131,11 @@ impl Executor {
     /// Who is logged in.
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {
         &self.sessions
+    }
+
+    /// Where administrators come to over SSH.
+    pub(crate) fn ssh_ports(&self) -> &Arc<Ports> {
+        &self.unit.ssh_ports
     }
 
     pub(super) fn console_output(&self) -> ConsoleOutput {
@@ -252,8 +258,13 @@ impl Executor {
             Operation::Configure { place, .. } => Some(place.clone()),
             _ => None,
         };
+        let agreed = match self.host_agrees(&operation).await {
+            Ok(agreed) => agreed,
+            Err(error) => return Ok(Ran::Applied(Err(error))),
+        };
         match self.administer(operation, who).await {
             Ok(done) => {
+                agreed.is_done();
                 for remark in &done.remarks {
                     let text = render::remark(place.as_ref(), remark);
                     printer.print(text + "\n").await?;

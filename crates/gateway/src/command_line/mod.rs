@@ -7,6 +7,7 @@ mod authserver;
 mod conversation;
 mod event_log;
 mod executor;
+mod host;
 mod input;
 mod intake;
 mod interrupt;

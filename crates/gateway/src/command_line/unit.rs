@@ -9,6 +9,7 @@ use ident::ProductSerial;
 use crate::ending::Endings;
 use crate::radius_server::Traffics;
 use crate::shelf::Shelf;
+use crate::ssh::Ports;
 
 /// What commands tell of the process, and how they end it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Unit {
     pub(crate) traffics: Arc<Traffics>,
     /// How it is ended.
     pub(crate) endings: Endings,
+    /// Where administrators come to over SSH.
+    pub(crate) ssh_ports: Arc<Ports>,
     /// The configurations that it keeps.
     pub(crate) shelf: Shelf,
 }

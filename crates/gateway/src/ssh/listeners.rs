@@ -1,7 +1,7 @@
 //! The sockets: bound at the start, bound anew when the port changes, tried again while they cannot be.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
+use super::ports::Ports;
 use super::{Listening, Service, connection};
 use crate::seldom::Seldom;
 use crate::stopped;
@@ -31,20 +32,21 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Listeners {
     port: u16,
+    ports: Arc<Ports>,
     sockets: Vec<Socket>,
 }
 
+/// An address that is served, or why it is not.
 #[derive(Debug)]
 struct Socket {
-    address: IpAddr,
+    address: SocketAddr,
     bound: Result<Arc<TcpListener>, io::Error>,
 }
 
 impl Socket {
-    async fn bind(address: IpAddr, port: u16) -> Self {
-        let bound = TcpListener::bind((address, port)).await;
+    async fn bind(ports: &Ports, address: SocketAddr) -> Self {
+        let bound = ports.bind(address).await;
         if let Err(error) = &bound {
-            let address = SocketAddr::new(address, port);
             error!(
                 "SSH is not served on {address}: {error}; free that port, or: \
                  config system global / set admin-ssh-port"
@@ -55,20 +57,30 @@ impl Socket {
             bound: bound.map(Arc::new),
         }
     }
+
+    fn is_served(&self, port: u16) -> bool {
+        self.bound.is_ok() && self.address.port() == port
+    }
 }
 
 impl Listeners {
-    pub(super) async fn bind(addresses: Vec<IpAddr>, port: u16) -> Self {
-        let mut sockets = Vec::with_capacity(addresses.len());
-        for address in addresses {
-            sockets.push(Socket::bind(address, port).await);
+    pub(super) async fn bind(ports: Arc<Ports>, port: u16) -> Self {
+        let mut sockets = Vec::with_capacity(ports.addresses().len());
+        for address in ports.addresses() {
+            sockets.push(Socket::bind(&ports, SocketAddr::new(*address, port)).await);
         }
-        Self { port, sockets }
+        let listeners = Self {
+            port,
+            ports,
+            sockets,
+        };
+        listeners.announce();
+        listeners
     }
 
     pub(super) fn listening(&self) -> Vec<Listening> {
         let each = self.sockets.iter().map(|socket| Listening {
-            address: SocketAddr::new(socket.address, self.port),
+            address: socket.address,
             failure: socket.bound.as_ref().err().map(ToString::to_string),
         });
         each.collect()
@@ -94,22 +106,36 @@ impl Listeners {
 
     /// Binds what has to be bound; whether anything is bound that was not.
     async fn look(&mut self, port: u16, looks: u32) -> bool {
-        if port != self.port {
+        let is_changed = port != self.port;
+        if is_changed {
             info!(port, "the SSH port was changed");
-            let addresses = self.sockets.iter().map(|socket| socket.address).collect();
-            *self = Self::bind(addresses, port).await;
-            return true;
+            self.port = port;
+        }
+        if !is_changed && !looks.is_multiple_of(TRY_AGAIN_AFTER) {
+            return false;
         }
         let mut anew = false;
-        if looks.is_multiple_of(TRY_AGAIN_AFTER) {
-            for socket in &mut self.sockets {
-                if socket.bound.is_err() {
-                    *socket = Socket::bind(socket.address, port).await;
-                    anew |= socket.bound.is_ok();
+        for socket in &mut self.sockets {
+            if !socket.is_served(port) {
+                let address = SocketAddr::new(socket.address.ip(), port);
+                let bound = Socket::bind(&self.ports, address).await;
+                // An old port goes on being served where the new one cannot be.
+                if bound.bound.is_ok() || socket.bound.is_err() {
+                    anew |= bound.bound.is_ok();
+                    *socket = bound;
                 }
             }
         }
+        if anew || is_changed {
+            self.announce();
+        }
         anew
+    }
+
+    fn announce(&self) {
+        let served = self.sockets.iter().filter(|socket| socket.bound.is_ok());
+        self.ports
+            .serve(served.map(|socket| socket.address).collect());
     }
 
     fn accept(&self, service: &Arc<Service>, stop: &watch::Receiver<bool>) -> JoinSet<()> {

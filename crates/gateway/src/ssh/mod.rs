@@ -3,6 +3,7 @@
 //! - `connection`: one connection from its first octet to the record of its end.
 //! - `handler`: what the SSH library asks: may this caller in, what is this channel to be.
 //! - `channel`: a shell or a command as a conversation of `command_line`.
+//! - `listeners`, `ports`: where callers come to.
 //! - `half_open`, `gate`: what bounds callers who are not in, and clients who do not read.
 
 mod channel;
@@ -12,9 +13,10 @@ mod half_open;
 mod handler;
 mod host_keys;
 mod listeners;
+mod ports;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +35,7 @@ use crate::login::AdminLogins;
 use half_open::HalfOpen;
 pub use host_keys::HostKeyError;
 use listeners::Listeners;
+pub(crate) use ports::{Claim, Ports, Unbindable};
 
 /// What the SSH server needs before it has a configuration.
 #[derive(Clone, Debug, Default)]
@@ -92,16 +95,17 @@ pub(crate) struct Ssh {
 impl Ssh {
     /// Reads or makes the host keys and binds. An address that cannot be bound is tried again later.
     pub(crate) async fn start(
-        config: SshConfig,
+        host_keys: &Path,
+        ports: Arc<Ports>,
         executor: Arc<Executor>,
         logins: Arc<AdminLogins>,
         store: Arc<GatewayStore>,
     ) -> Result<Self, HostKeyError> {
         let port = store.settings(Vdom::ROOT).administration.ssh_port;
-        let keys = if config.addresses.is_empty() {
+        let keys = if ports.addresses().is_empty() {
             Vec::new()
         } else {
-            host_keys::load_or_create(&config.host_keys)?
+            host_keys::load_or_create(host_keys)?
         };
         let service = Service {
             protocol: Arc::new(protocol(keys)),
@@ -112,7 +116,7 @@ impl Ssh {
         };
         Ok(Self {
             service: Arc::new(service),
-            listeners: Listeners::bind(config.addresses, port).await,
+            listeners: Listeners::bind(ports, port).await,
         })
     }
 
