@@ -174,19 +174,23 @@ impl Default for Switches {
 }
 
 impl Switches {
-    /// Whether a line from there would be shown.
-    pub fn wants(&self, source: Source) -> bool {
-        let asked = match source {
+    /// Whether lines from there are asked for, also while none are printed.
+    pub fn asks(&self, source: Source) -> bool {
+        match source {
             Source::Fortitoken => self.fortitoken == Switch::Enable,
             Source::Application(application) => self.levels[application as usize] != 0,
             Source::Cli => !(0..=CLI_QUIET).contains(&self.cli),
-        };
-        self.output == Switch::Enable && asked
+        }
+    }
+
+    /// Whether anything is printed.
+    pub fn prints(&self) -> bool {
+        self.output == Switch::Enable
     }
 
     /// The line as it is shown, ended by LF, if it is wanted.
     pub fn show(&self, line: &Line, zone: Zone) -> Option<String> {
-        self.wants(line.source).then(|| match &line.text {
+        (self.prints() && self.asks(line.source)).then(|| match &line.text {
             Text::Raw(text) => text.lines().map(|line| printable(line) + "\n").collect(),
             Text::At(place, message) => {
                 format!(

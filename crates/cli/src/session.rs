@@ -442,9 +442,14 @@ impl Session {
         self.permission.debugs()
     }
 
-    /// Whether lines from there are wanted, so that others need not be made.
-    pub fn wants_debug(&self, source: Source) -> bool {
-        self.debug.wants(source)
+    /// Whether lines from there are asked for, so that others need not be made.
+    pub fn asks_debug(&self, source: Source) -> bool {
+        self.debug.asks(source)
+    }
+
+    /// Whether the lines that are asked for are printed: `diagnose debug enable`.
+    pub fn prints_debug(&self) -> bool {
+        self.debug.prints()
     }
 
     fn context(&self) -> Context {

@@ -1,5 +1,7 @@
 //! Debug lines on their way from those who work to the consoles that watch.
 
+use std::collections::VecDeque;
+use std::future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,6 +14,10 @@ use crate::clock;
 
 /// Lines that a slow console may be behind before it misses some; it is told how many.
 const BACKLOG: usize = 1_024;
+
+/// Lines that are kept for a console which has asked for them and does not print yet: what an import
+/// exchanges with the token server is some ten, and each may be as long as a message.
+const KEPT_MAX: usize = 128;
 
 /// Where debug lines go. A line that nobody asked for costs one comparison and is not made.
 #[derive(Clone, Debug)]
@@ -30,6 +36,7 @@ pub(crate) struct Watch {
     lines: broadcast::Receiver<Arc<Line>>,
     wanted: Arc<Wanted>,
     wants: [bool; Source::COUNT],
+    kept: VecDeque<Arc<Line>>,
 }
 
 impl Default for DebugLog {
@@ -48,6 +55,7 @@ impl DebugLog {
             lines: self.lines.subscribe(),
             wanted: Arc::clone(&self.wanted),
             wants: [false; Source::COUNT],
+            kept: VecDeque::new(),
         }
     }
 
@@ -75,22 +83,59 @@ impl DebugLog {
 }
 
 impl Watch {
-    /// Takes over what the session asks for by now.
+    /// Takes over what the session asks for by now. Nothing is kept of what it no longer asks for.
     pub(crate) fn follow(&mut self, session: &Session) {
         for source in Source::all() {
-            let (at, wants) = (source.index(), session.wants_debug(source));
+            let (at, wants) = (source.index(), session.asks_debug(source));
             match (self.wants[at], wants) {
                 (false, true) => self.wanted.0[at].fetch_add(1, Ordering::Relaxed),
-                (true, false) => self.wanted.0[at].fetch_sub(1, Ordering::Relaxed),
+                (true, false) => {
+                    self.kept.retain(|line| line.source != source);
+                    self.wanted.0[at].fetch_sub(1, Ordering::Relaxed)
+                }
                 _ => continue,
             };
             self.wants[at] = wants;
         }
     }
 
-    /// The next line.
-    pub(crate) async fn recv(&mut self) -> Result<Arc<Line>, RecvError> {
-        self.lines.recv().await
+    /// The next line as the session shows it; a session that was too slow is told what it missed. Lines
+    /// that it has asked for while it does not print are kept.
+    pub(crate) async fn next(&mut self, session: &Session) -> String {
+        loop {
+            match self.lines.recv().await {
+                Ok(line) if !session.prints_debug() => self.keep(line),
+                Ok(line) => {
+                    if let Some(text) = session.debug_line(&line) {
+                        return text;
+                    }
+                }
+                Err(RecvError::Lagged(missed)) if session.prints_debug() => {
+                    return format!("({missed} debug lines were missed)\n");
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => future::pending().await,
+            }
+        }
+    }
+
+    /// The last lines that were kept, as soon as the session prints.
+    pub(crate) fn released(&mut self, session: &Session) -> String {
+        if !session.prints_debug() {
+            return String::new();
+        }
+        let kept = self.kept.drain(..);
+        kept.filter_map(|line| session.debug_line(&line)).collect()
+    }
+
+    fn keep(&mut self, line: Arc<Line>) {
+        if !self.wants[line.source.index()] {
+            return;
+        }
+        if self.kept.len() >= KEPT_MAX {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(line);
     }
 }
 
@@ -111,6 +156,21 @@ mod tests {
 
     const FNBAMD: Source = Source::Application(Application::Fnbamd);
 
+    fn typed(session: &mut Session, watch: &mut Watch, line: &str) -> String {
+        session.feed(line);
+        watch.follow(session);
+        watch.released(session)
+    }
+
+    /// Lets the watch take in what was said.
+    async fn nothing_is_shown(watch: &mut Watch, session: &Session) {
+        tokio::select! {
+            biased;
+            text = watch.next(session) => panic!("{text}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+
     #[tokio::test]
     async fn a_line_is_made_while_somebody_wants_it() {
         let (log, mut session) = (DebugLog::default(), Session::new(Zone::UTC));
@@ -120,13 +180,54 @@ mod tests {
             "diagnose debug application fnbamd -1",
             "diagnose debug enable",
         ] {
-            session.feed(line);
+            typed(&mut session, &mut watch, line);
         }
-        watch.follow(&session);
         log.raw(FNBAMD, || "alice".to_owned());
-        assert_eq!(watch.recv().await.unwrap().text, Text::Raw("alice".into()));
+        assert_eq!(watch.next(&session).await, "alice\n");
         log.raw(Source::Fortitoken, || panic!("nobody wants it"));
         drop(watch);
         log.raw(FNBAMD, || panic!("nobody is there"));
+    }
+
+    #[tokio::test]
+    async fn the_last_lines_of_what_was_asked_for_come_when_output_is_enabled() {
+        let (log, mut session) = (DebugLog::default(), Session::new(Zone::UTC));
+        let mut watch = log.watch();
+        for line in [
+            "diagnose fortitoken debug enable",
+            "diagnose debug application fnbamd -1",
+        ] {
+            assert_eq!(typed(&mut session, &mut watch, line), "");
+        }
+        for number in 0..=KEPT_MAX {
+            log.raw(Source::Fortitoken, || number.to_string());
+        }
+        log.raw(FNBAMD, || "alice".to_owned());
+        nothing_is_shown(&mut watch, &session).await;
+        typed(
+            &mut session,
+            &mut watch,
+            "diagnose debug application fnbamd 0",
+        );
+        let shown = typed(&mut session, &mut watch, "diagnose debug enable");
+        let last: String = (2..=KEPT_MAX).map(|number| format!("{number}\n")).collect();
+        assert_eq!(shown, last);
+        assert_eq!(typed(&mut session, &mut watch, "diagnose debug enable"), "");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_over_a_reset() {
+        let (log, mut session) = (DebugLog::default(), Session::new(Zone::UTC));
+        let mut watch = log.watch();
+        typed(&mut session, &mut watch, "diagnose fortitoken debug enable");
+        log.raw(Source::Fortitoken, || "old".to_owned());
+        nothing_is_shown(&mut watch, &session).await;
+        for line in [
+            "diagnose debug reset",
+            "diagnose fortitoken debug enable",
+            "diagnose debug enable",
+        ] {
+            assert_eq!(typed(&mut session, &mut watch, line), "");
+        }
     }
 }

@@ -15,26 +15,34 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use common::mail_server::MailServer;
 use common::ssh::{ADMIN_PASSWORD, PORT, first_login};
-use common::{Home, Running, python, python_of, run, script, tool};
+use common::{Home, PASSWORD, Running, free_port, python, python_of, run, script, tool};
 
 /// Runs a script against a system whose `admin` has a password.
 #[track_caller]
-fn drive(mut interpreter: Command, name: &str) {
+fn drive(interpreter: Command, name: &str) {
     let home = Home::with_ssh();
     let running = Running::up(&home);
     first_login(&home, &running);
+    drive_at(&home, interpreter, name, &[]);
+    running.stop();
+}
+
+/// Runs a script against this system, with words of its own.
+#[track_caller]
+fn drive_at(home: &Home, mut interpreter: Command, name: &str, words: &[&str]) {
     let said = run(
         interpreter
             .arg(script(name))
             .arg(home.ssh_address().to_string())
             .arg(PORT.to_string())
             .args(["admin", ADMIN_PASSWORD])
-            .arg(home.path("known_hosts")),
+            .arg(home.path("known_hosts"))
+            .args(words),
         "",
     );
     assert!(said.status.success(), "{}{}", said.out, said.err);
-    running.stop();
 }
 
 #[test]
@@ -55,6 +63,40 @@ fn scripts_on_paramiko_run() {
 #[test]
 fn an_expect_script_types_the_first_steps_in_abbreviations() {
     drive(tool("expect", "expect"), "administrator.exp");
+}
+
+/// The state in which the first steps find a unit: a configuration came from another unit, a hardware token
+/// was never activated, and a user waits for a mail.
+#[test]
+fn an_expect_script_types_the_first_steps_word_for_word() {
+    const MIGRATED: &str = "FTK2000000000001";
+    const EMPTY: &str = "FTK2000000000002";
+    let home = Home::with_ssh();
+    let running = Running::up(&home);
+    first_login(&home, &running);
+    home.console(&format!(
+        "config user fortitoken\nedit {MIGRATED}\nset seed ENC c2VhbGVkIGJ5IGFub3RoZXIgdW5pdA==\nnext\n\
+         edit {EMPTY}\nnext\nend"
+    ));
+    let stock = home.path("tokens.csv");
+    let seed = "3132333435363738393031323334353637383930";
+    fs::write(&stock, format!("{MIGRATED},{seed}\n{EMPTY},{seed}\n")).unwrap();
+    home.desk(&["import-hardware", stock.to_str().unwrap()])
+        .ok();
+    let port = free_port();
+    let mail = MailServer::start(&home, port, &[]);
+    let mobile = home.import(1).remove(0);
+    home.console(&format!(
+        "config system email-server\nset server 127.0.0.1\nset port {port}\n\
+         set reply-to tokens@example.org\nend\n\
+         config user local\nedit alice\nset passwd {PASSWORD}\nset email-to alice@example.org\n\
+         set two-factor fortitoken\nset fortitoken {mobile}\nend"
+    ))
+    .ok();
+    let words = [MIGRATED, EMPTY, &mobile];
+    drive_at(&home, tool("expect", "expect"), "first_steps.exp", &words);
+    mail.nth(2);
+    running.stop();
 }
 
 /// Rancid collects configurations with a login script of its own.

@@ -242,7 +242,7 @@ impl World {
         };
         assert_eq!(
             self.session.debug_line(&line).is_some(),
-            self.session.wants_debug(source)
+            self.session.prints_debug() && self.session.asks_debug(source)
         );
         self.session.debug_line(&line).unwrap_or_default()
     }

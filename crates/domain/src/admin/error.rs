@@ -311,6 +311,7 @@ impl AdminError {
     }
 
     /// What to do, in plain words.
+    #[expect(clippy::too_many_lines, reason = "one sentence for each refusal")]
     pub fn next_step(&self) -> String {
         match self {
             Self::NotFound { table, key } => {

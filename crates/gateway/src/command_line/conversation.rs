@@ -5,7 +5,6 @@ use std::io;
 
 use cli::pager::{ERASE_MORE, MORE, Page, Pager};
 use cli::{Output, Session, Step};
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use super::executor::{Executor, Ran};
@@ -76,6 +75,10 @@ impl<'a> Conversation<'a> {
         self.situate();
         let step = self.session.feed(line);
         self.debug.follow(&self.session);
+        let released = self.debug.released(&self.session);
+        if !released.is_empty() && self.still_debugs() {
+            self.client.print(&released).await?;
+        }
         self.step(step).await
     }
 
@@ -134,7 +137,7 @@ impl<'a> Conversation<'a> {
                     self.who.touch();
                     return Ok(Came::Input(keys?));
                 }
-                text = debug_text(&self.session, &mut self.debug) => {
+                text = self.debug.next(&self.session) => {
                     if self.still_debugs() {
                         return Ok(Came::Debug(text));
                     }
@@ -151,7 +154,7 @@ impl<'a> Conversation<'a> {
                     self.who.touch();
                     return Ok(Came::Input(line?));
                 }
-                text = debug_text(&self.session, &mut self.debug) => {
+                text = self.debug.next(&self.session) => {
                     if self.still_debugs() {
                         return Ok(Came::Debug(text));
                     }
@@ -168,7 +171,7 @@ impl<'a> Conversation<'a> {
                     self.who.touch();
                     return Ok(Came::Input(answer?));
                 }
-                text = debug_text(&self.session, &mut self.debug) => {
+                text = self.debug.next(&self.session) => {
                     if self.still_debugs() {
                         return Ok(Came::Debug(text));
                     }
@@ -218,7 +221,7 @@ impl<'a> Conversation<'a> {
                     Ends::ByItself => self.client.print("^C\n").await?,
                     Ends::WhenDropped => return Ok(None),
                 },
-                text = debug_text(&self.session, &mut self.debug) => {
+                text = self.debug.next(&self.session) => {
                     if self.still_debugs() {
                         self.client.print(&text).await?;
                     }
@@ -278,7 +281,7 @@ impl<'a> Conversation<'a> {
             tokio::select! {
                 biased;
                 () = self.input.interrupted() => return self.interrupted().await,
-                text = debug_text(&self.session, &mut self.debug) => {
+                text = self.debug.next(&self.session) => {
                     if self.still_debugs() {
                         self.client.print(&text).await?;
                     }
@@ -302,20 +305,6 @@ impl<'a> Conversation<'a> {
 
     async fn interrupted(&mut self) -> io::Result<()> {
         self.client.print("^C\n").await
-    }
-}
-
-/// The next debug line as the session shows it; a session that was too slow is told what it missed.
-async fn debug_text(session: &Session, debug: &mut Watch) -> String {
-    loop {
-        let shown = match debug.recv().await {
-            Ok(line) => session.debug_line(&line),
-            Err(RecvError::Lagged(missed)) => Some(format!("({missed} debug lines were missed)\n")),
-            Err(RecvError::Closed) => std::future::pending().await,
-        };
-        if let Some(text) = shown {
-            return text;
-        }
     }
 }
 
