@@ -1,14 +1,16 @@
-//! To which addresses management connections may come: `config system interface`, `set allowaccess`.
+//! To which addresses connections may come: `config system interface`, `set allowaccess`.
 
 use std::collections::HashMap;
 
 use crate::schema::{INTERFACE, Object};
 
-/// A service that listens for administrators.
+/// A service that listens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Service {
     /// The command line over SSH.
     Ssh,
+    /// Logins of VPN clients over HTTPS.
+    Https,
 }
 
 impl Service {
@@ -16,6 +18,7 @@ impl Service {
     pub fn word(self) -> &'static str {
         match self {
             Self::Ssh => "ssh",
+            Self::Https => "https",
         }
     }
 }

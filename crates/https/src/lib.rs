@@ -14,4 +14,4 @@ mod hosts;
 mod server;
 
 pub use hosts::host_of;
-pub use server::{Places, Site, protocols, serve};
+pub use server::{Places, Site, anywhere, protocols, serve};

@@ -59,8 +59,15 @@ pub struct Site<P> {
     pub router: Router,
     /// How many may be connected.
     pub places: Places,
+    /// Whether a connection may come to this local address.
+    pub admits: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
     /// What handlers learn of a peer, from its address and its verified certificate.
     pub peer: fn(IpAddr, Option<&CertificateDer<'_>>) -> P,
+}
+
+/// For [`Site::admits`]: where a connection comes to does not matter.
+pub fn anywhere() -> Arc<dyn Fn(IpAddr) -> bool + Send + Sync> {
+    Arc::new(|_| true)
 }
 
 /// What [`serve`] speaks, as ALPN names it (RFC 7301).
@@ -84,6 +91,10 @@ pub async fn serve<P: Clone + Send + Sync + 'static>(
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => {}
             (stream, source, slot) = accept(&listener, &slots) => {
+                if !stream.local_addr().is_ok_and(|local| (site.admits)(local.ip())) {
+                    tracing::debug!(%source, "a connection came to an address that is closed");
+                    continue;
+                }
                 let Some(place) = hosts.enter(source.ip()) else {
                     tracing::debug!(%source, "too many connections of one host");
                     continue;

@@ -137,6 +137,7 @@ impl DeskApi {
             tls,
             router,
             places: PLACES,
+            admits: https::anywhere(),
             peer: hash_of,
         };
         Self {

@@ -211,6 +211,7 @@ impl Registry {
             tls,
             router: router(service),
             places: PLACES,
+            admits: https::anywhere(),
             peer: Peer::new,
         };
         https::serve(listener, site, shutdown).await;

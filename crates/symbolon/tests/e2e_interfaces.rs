@@ -11,11 +11,13 @@
 
 mod common;
 
-use std::io::Read;
-use std::net::TcpStream;
+use std::fs;
+use std::io::{ErrorKind, Read};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
 
 use common::ssh::PORT;
-use common::{Home, Running};
+use common::{Home, Running, free_port};
 
 #[test]
 fn every_interface_of_the_host_has_an_entry_with_its_address() {
@@ -64,6 +66,37 @@ fn an_interface_without_ssh_lets_no_ssh_in() {
     assert_eq!(greeting(&home), "");
     set("unset allowaccess");
     assert_eq!(greeting(&home), "SSH-");
+    up.stop();
+}
+
+/// Whether an HTTPS server waits for a handshake, or has gone at once.
+fn waits_for_a_handshake(port: u16) -> bool {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let patience = Duration::from_millis(500);
+    stream.set_read_timeout(Some(patience)).unwrap();
+    let ended = stream.read(&mut [0]);
+    ended.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+#[test]
+fn an_interface_without_https_lets_no_vpn_client_in() {
+    let home = Home::new();
+    let port = free_port();
+    let served = format!("\nhttps = [\"127.0.0.1:{port}\"]");
+    let toml = home.configuration().replace("\nhttps = []", &served);
+    fs::write(home.data().join("symbolon.toml"), toml).unwrap();
+    let up = Running::up(&home);
+    assert!(waits_for_a_handshake(port));
+    let set = |words: &str| {
+        let lines = format!("config system interface\nedit lo\n{words}\nend\n");
+        home.console(&lines).ok();
+    };
+    set("set allowaccess ping ssh");
+    assert!(!waits_for_a_handshake(port));
+    // The token server's listener is not the gateway's.
+    assert!(waits_for_a_handshake(home.https.port()));
+    set("append allowaccess https");
+    assert!(waits_for_a_handshake(port));
     up.stop();
 }
 

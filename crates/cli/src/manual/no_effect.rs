@@ -1,6 +1,6 @@
 //! The fields that do nothing, one by one.
 
-use domain::schema::{Effect, Field, Table};
+use domain::schema::{Choice, Effect, Field, Kind, Table};
 
 use super::link;
 use super::markdown::{code, prose};
@@ -11,11 +11,36 @@ pub(super) fn text() -> String {
     let mut rows = 0;
     for (parent, table) in every_table() {
         for (field, why) in table.fields.iter().filter_map(without_effect) {
-            text += &row(parent, table, field, why);
+            text += &row(parent, table, field.name, why);
             rows += 1;
         }
     }
-    text + &format!("\n{rows} fields in all.\n")
+    text += &format!("\n{rows} fields in all.\n");
+    text += WORDS;
+    for (parent, table) in every_table() {
+        for field in table.fields {
+            for (word, why) in idle_words(&field.kind) {
+                let named = format!("{} {word}", field.name);
+                text += &row(parent, table, &named, why);
+            }
+        }
+    }
+    text
+}
+
+fn idle_words(kind: &'static Kind) -> Vec<(&'static str, &'static str)> {
+    match kind {
+        Kind::List(each) => idle_words(each),
+        Kind::Choice(choices) => choices.iter().filter_map(idle_word).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn idle_word(choice: &'static Choice) -> Option<(&'static str, &'static str)> {
+    match choice.effect {
+        Effect::None(why) => Some((choice.word, why)),
+        Effect::InForce => None,
+    }
 }
 
 fn without_effect(field: &'static Field) -> Option<(&'static Field, &'static str)> {
@@ -25,7 +50,7 @@ fn without_effect(field: &'static Field) -> Option<(&'static Field, &'static str
     }
 }
 
-fn row(parent: &Table, table: &Table, field: &Field, why: &str) -> String {
+fn row(parent: &Table, table: &Table, named: &str, why: &str) -> String {
     let child = if parent == table {
         String::new()
     } else {
@@ -34,7 +59,7 @@ fn row(parent: &Table, table: &Table, field: &Field, why: &str) -> String {
     format!(
         "| {}{child} | {} | {}. |\n",
         link(parent),
-        code(field.name),
+        code(named),
         prose(why)
     )
 }
@@ -46,5 +71,14 @@ These fields are kept and shown, so that a configuration can be taken over and s
 nothing, for the reason that stands beside each. None concerns tokens, logins, lockout, delivery or listeners.
 
 | table | field | why |
+| --- | --- | --- |
+";
+
+const WORDS: &str = "
+## Words without effect
+
+Of these fields some words are in force, and these are not:
+
+| table | word | why |
 | --- | --- | --- |
 ";

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use zeroize::Zeroizing;
 
-use super::{Access, Field, Netmask, Subnet};
+use super::{Access, Effect, Field, Netmask, Subnet};
 
 /// What a field may hold.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub struct Choice {
     pub word: &'static str,
     /// One line for `?`.
     pub help: &'static str,
+    /// Whether it does anything.
+    pub effect: Effect,
 }
 
 /// Values in one list field at most: more than FortiOS's largest groups have.

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::Router;
+use domain::interface;
 use https::{Places, Site};
 use rustls::ServerConfig;
 use store::gateway::GatewayStore;
@@ -16,9 +16,12 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tracing::info;
 
 use crate::login::{AwaitedLogins, Backends, OneTimeCodes};
+use crate::seldom::Seldom;
 use crate::stopped;
+use crate::{allow_access, clock};
 pub use certificate::{CertificateError, Pin};
 
 /// People behind one address share it: a company's network, or a proxy before this listener.
@@ -79,6 +82,13 @@ pub(crate) async fn start(
     let tls = acceptor(identity.chain, identity.key)?;
     let logins = AwaitedLogins::start(store, backends, codes).map_err(WebError::Threads)?;
     let router = logincheck::router(Arc::new(logins), Arc::clone(store));
+    let site = Site {
+        tls,
+        router,
+        places: PLACES,
+        admits: admits(Arc::clone(store)),
+        peer: |source, _| Visitor(source),
+    };
     let (mut served, mut tasks) = (Vec::new(), Vec::new());
     for address in &config.addresses {
         let cannot = |source| WebError::Listen {
@@ -92,26 +102,26 @@ pub(crate) async fn start(
         });
         tasks.push(tokio::spawn(serve(
             listener,
-            tls.clone(),
-            router.clone(),
+            site.clone(),
             stopping.clone(),
         )));
     }
     Ok((served, tasks))
 }
 
-async fn serve(
-    listener: TcpListener,
-    tls: TlsAcceptor,
-    router: Router,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let site = Site {
-        tls,
-        router,
-        places: PLACES,
-        peer: |source, _| Visitor(source),
-    };
+/// `set allowaccess` of the interface that has the address.
+fn admits(store: Arc<GatewayStore>) -> Arc<dyn Fn(IpAddr) -> bool + Send + Sync> {
+    let refusals = Seldom::default();
+    Arc::new(move |local| {
+        let admitted = allow_access::permits(&store, local, interface::Service::Https);
+        if !admitted && let Some(left_out) = refusals.due(clock::now()) {
+            info!(%local, left_out, "an HTTPS connection came to an interface without 'allowaccess https'");
+        }
+        admitted
+    })
+}
+
+async fn serve(listener: TcpListener, site: Site<Visitor>, mut stopping: watch::Receiver<bool>) {
     https::serve(listener, site, async move { stopped(&mut stopping).await }).await;
 }
 

@@ -1,8 +1,13 @@
 //! `config system interface`: the host's network interfaces, and who may connect to their addresses.
 
-use super::{choice, field, system, without_effect};
+use super::unit::NO_PUSH;
+use super::{choice, field, idle, system, without_effect};
 use crate::access::Area;
 use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
+
+const NOBODY: &str = "nothing listens";
+const ACCOUNTING: &str = "the addresses of 'accounting' in symbolon.toml say where accounting is taken, and RADIUS \
+                          clients alone are heard";
 
 /// `config system interface`. The host has the interfaces; each has an entry from the start on which
 /// the host has it.
@@ -26,18 +31,21 @@ pub static INTERFACE: Table = Table {
         field(
             "allowaccess",
             Kind::List(&Kind::Choice(&[
-                choice("ping", "PING access; the host answers."),
-                choice("https", "HTTPS access."),
+                idle("the host answers", choice("ping", "PING access.")),
+                choice("https", "HTTPS access: logins of VPN clients."),
                 choice("ssh", "SSH access."),
-                choice("snmp", "SNMP access; nothing listens."),
-                choice("http", "HTTP access; nothing listens."),
-                choice("telnet", "TELNET access; nothing listens."),
-                choice("fgfm", "FortiManager access; nothing listens."),
-                choice("radius-acct", "RADIUS accounting access; nothing listens."),
-                choice("probe-response", "Probe access; nothing listens."),
-                choice("fabric", "Security Fabric access; nothing listens."),
-                choice("ftm", "FTM access."),
-                choice("speed-test", "Speed test access; nothing listens."),
+                idle(NOBODY, choice("snmp", "SNMP access.")),
+                idle(NOBODY, choice("http", "HTTP access.")),
+                idle(NOBODY, choice("telnet", "TELNET access.")),
+                idle(NOBODY, choice("fgfm", "FortiManager access.")),
+                idle(
+                    ACCOUNTING,
+                    choice("radius-acct", "RADIUS accounting access."),
+                ),
+                idle(NOBODY, choice("probe-response", "Probe access.")),
+                idle(NOBODY, choice("fabric", "Security Fabric access.")),
+                idle(NO_PUSH, choice("ftm", "FTM access.")),
+                idle(NOBODY, choice("speed-test", "Speed test access.")),
             ])),
             "ping https ssh",
             "Permitted types of management access to the addresses of this interface.",

@@ -124,7 +124,18 @@ impl Field {
 }
 
 const fn choice(word: &'static str, help: &'static str) -> Choice {
-    Choice { word, help }
+    Choice {
+        word,
+        help,
+        effect: Effect::InForce,
+    }
+}
+
+const fn idle(why: &'static str, choice: Choice) -> Choice {
+    Choice {
+        effect: Effect::None(why),
+        ..choice
+    }
 }
 
 const SWITCH: Kind = Kind::Choice(&[

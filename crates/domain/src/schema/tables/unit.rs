@@ -153,7 +153,8 @@ pub static SETTINGS: Table = Table {
     children: &[],
 };
 
-const NO_PUSH: &str = "pushes to phones come with a later version; codes are typed until then";
+pub(super) const NO_PUSH: &str =
+    "pushes to phones come with a later version; codes are typed until then";
 
 /// `config system ftm-push`.
 pub static FTM_PUSH: Table = Table {
