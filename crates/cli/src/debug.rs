@@ -296,11 +296,10 @@ impl Application {
     /// Why no line ever comes from there, and where to look instead; none if lines do come.
     const fn silent(self) -> Option<&'static str> {
         match self {
-            Self::Alertmail | Self::Fnbamd | Self::Forticldd | Self::Radiusd => None,
+            Self::Alertmail | Self::Fnbamd | Self::Forticldd | Self::Radiusd | Self::Sshd => None,
             Self::Authd => Some("there are no policies here; logins are fnbamd's"),
             Self::FtmPush => Some("there is no push"),
             Self::Httpsd => Some("there are no web pages"),
-            Self::Sshd => Some("the event log has the logins of administrators"),
             Self::Sslvpn => Some("VPN gateways ask over RADIUS; logins are fnbamd's"),
         }
     }

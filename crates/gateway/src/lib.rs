@@ -238,12 +238,19 @@ impl Gateway {
             Arc::clone(&supply),
             Arc::clone(&backends),
             unit,
-            debug,
+            debug.clone(),
             Arc::clone(&retention),
             Arc::clone(&resolver),
         );
         let executor = Arc::new(executor);
-        let ssh = administration(&ssh.host_keys, &executor, &store, codes).await?;
+        let logins = AdminLogins::start(
+            Arc::clone(&store),
+            Arc::clone(executor.sessions()),
+            codes,
+            debug,
+        )
+        .map_err(StartError::Threads)?;
+        let ssh = administration(&ssh.host_keys, &executor, &store, logins).await?;
         let listening = ssh.listening();
         let mut tasks = start_tasks(&store, &supply, socket, executor, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
@@ -375,14 +382,11 @@ async fn administration(
     host_keys: &Path,
     executor: &Arc<Executor>,
     store: &Arc<GatewayStore>,
-    codes: Arc<OneTimeCodes>,
+    logins: AdminLogins,
 ) -> Result<Ssh, StartError> {
     ssh::first_port(store)
         .await
         .map_err(StartError::FirstConfiguration)?;
-    let sessions = Arc::clone(executor.sessions());
-    let logins =
-        AdminLogins::start(Arc::clone(store), sessions, codes).map_err(StartError::Threads)?;
     let (executor, store) = (Arc::clone(executor), Arc::clone(store));
     let ports = Arc::clone(executor.ssh_ports());
     Ok(Ssh::start(host_keys, ports, executor, Arc::new(logins), store).await?)

@@ -467,6 +467,51 @@ fn a_host_keeps_its_keys() {
 }
 
 #[test]
+fn the_steps_of_a_login_are_shown_to_an_administrator_who_debugs() {
+    let (home, _running, admin) = started();
+    let mut watching = admin.terminal();
+    for line in [
+        "diagnose debug application sshd -1",
+        "diagnose debug application fnbamd -1",
+        "diagnose debug enable",
+    ] {
+        watching.expect(PROMPT);
+        watching.type_in(&format!("{line}\r"));
+    }
+    watching.expect(PROMPT);
+    let code = with_token(&home, &admin).code("admin");
+    watching.rest();
+    admin.clone().code(&code).exec("get system status").ok();
+    let shown = watching.rest();
+    for function in ["sshd_auth", "fnbamd_auth_admin"] {
+        let who = format!("{function}-admin 'admin' from 127.");
+        let steps: Vec<&str> = shown
+            .lines()
+            .filter(|line| line.contains(&who))
+            .filter_map(|line| Some(line.split_once(": ")?.1.trim_end()))
+            .collect();
+        let expected = [
+            "presents a password",
+            "the first factor is right; asked for a token code",
+            "presents a token code",
+            "let in",
+        ];
+        assert_eq!(steps, expected, "{shown}");
+    }
+    assert!(!shown.contains(ADMIN_PASSWORD), "{shown}");
+    assert!(!shown.contains(&code), "{shown}");
+
+    let stranger = Ssh::new(&home, "nobody", "canary-wrong-password");
+    assert!(!stranger.exec("get system status").status.success());
+    let shown = watching.rest();
+    assert!(
+        shown.contains("'nobody' from") && shown.contains(": refused: user-unknown"),
+        "{shown}"
+    );
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
 fn the_port_changes_without_a_restart_and_an_occupied_one_stops_nothing() {
     let (home, running, admin) = started();
     let port = free_port();

@@ -22,11 +22,13 @@ use store::gateway::{Decision, GatewayStore, Outcome};
 use tokio::sync::{Notify, oneshot};
 use tracing::warn;
 
+use super::admin_steps::{AdminSteps, Factor};
 use super::explainer::{Explainer, Question};
 use super::one_time::{FirstProven, NotIssued, OneTimeCodes};
 use super::pool::Pool;
 use crate::clock;
 use crate::command_line::{LoggedIn, Sessions, Via};
+use crate::debug_log::DebugLog;
 
 /// A name that can be nobody's is counted as this one.
 const NOBODY: &str = "(no name)";
@@ -122,6 +124,7 @@ pub(crate) struct AdminLogins {
     explainer: Explainer,
     pool: Pool,
     lockouts: Mutex<Lockouts>,
+    steps: AdminSteps,
     /// An attempt has ended, and another may begin.
     ended: Notify,
 }
@@ -137,6 +140,7 @@ impl AdminLogins {
         store: Arc<GatewayStore>,
         sessions: Arc<Sessions>,
         codes: Arc<OneTimeCodes>,
+        debug: DebugLog,
     ) -> std::io::Result<Self> {
         Ok(Self {
             explainer: Explainer::start(Arc::clone(&store)),
@@ -145,14 +149,16 @@ impl AdminLogins {
             sessions,
             codes,
             lockouts: Mutex::default(),
+            steps: AdminSteps(debug),
             ended: Notify::new(),
         })
     }
 
     /// Checks a password.
     pub(crate) async fn password(&self, caller: &Caller, password: Presented) -> Verdict {
+        self.steps.presented(caller, Factor::Password);
         let verdict = self.try_password(caller, password).await;
-        answered(caller, verdict)
+        self.answered(caller, verdict)
     }
 
     /// Whether a signature by this key would be looked at.
@@ -166,8 +172,9 @@ impl AdminLogins {
 
     /// Takes a signature by this key, which was verified.
     pub(crate) async fn key(&self, caller: &Caller, signed_by: &PublicKey) -> Verdict {
+        self.steps.presented(caller, Factor::Key);
         let verdict = self.try_key(caller, signed_by).await;
-        answered(caller, verdict)
+        self.answered(caller, verdict)
     }
 
     /// Checks the code of a caller whose first factor is proven.
@@ -177,8 +184,9 @@ impl AdminLogins {
         first: FirstProven,
         code: Submitted,
     ) -> Verdict {
+        self.steps.presented(caller, Factor::Code);
         let verdict = self.try_code(caller, first, code).await;
-        answered(caller, verdict)
+        self.answered(caller, verdict)
     }
 
     async fn try_password(&self, caller: &Caller, password: Presented) -> Result<Verdict, Unknown> {
@@ -325,6 +333,7 @@ impl AdminLogins {
             Err(why) => {
                 let reason = Reason::SessionsFull;
                 warn!(administrator = %actor.name, %why, "an administrator is not let in");
+                self.steps.refused(caller, reason);
                 self.note(What::AdminRefused { actor, reason }).await?;
                 return Ok(Verdict::Refused);
             }
@@ -345,6 +354,7 @@ impl AdminLogins {
             Reason::SentCodesTooMany => Ended::Open,
             _ => Ended::Wrong,
         });
+        self.steps.refused(caller, reason);
         let actor = caller.actor();
         self.note(What::AdminRefused {
             actor: actor.clone(),
@@ -434,12 +444,30 @@ impl AdminLogins {
                 Err(NotNow::Busy) => ended.await,
                 Err(NotNow::Locked(_)) => {
                     let (actor, reason) = (caller.actor(), Reason::SourceThrottled);
+                    self.steps.refused(caller, reason);
                     self.note(What::AdminRefused { actor, reason }).await?;
                     return Ok(None);
                 }
-                Err(NotNow::StillLocked(_)) => return Ok(None),
+                Err(NotNow::StillLocked(_)) => {
+                    self.steps.refused(caller, Reason::SourceThrottled);
+                    return Ok(None);
+                }
             }
         }
+    }
+
+    fn answered(&self, caller: &Caller, verdict: Result<Verdict, Unknown>) -> Verdict {
+        let verdict = verdict.unwrap_or_else(|why| {
+            warn!(source = %caller.source, %why, "an administrator's login cannot be decided");
+            self.steps.undecided(caller, &why);
+            Verdict::Refused
+        });
+        match &verdict {
+            Verdict::In(_) => self.steps.admitted(caller),
+            Verdict::Code(first) => self.steps.asked(caller, first),
+            Verdict::Wrong | Verdict::Refused => {}
+        }
+        verdict
     }
 
     fn lockouts(&self) -> MutexGuard<'_, Lockouts> {
@@ -455,13 +483,6 @@ impl Known {
             None => refusal,
         }
     }
-}
-
-fn answered(caller: &Caller, verdict: Result<Verdict, Unknown>) -> Verdict {
-    verdict.unwrap_or_else(|why| {
-        warn!(source = %caller.source, %why, "an administrator's login cannot be decided");
-        Verdict::Refused
-    })
 }
 
 /// An attempt under way. One that is given up counts as neither right nor wrong: its caller never

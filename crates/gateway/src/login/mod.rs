@@ -4,6 +4,7 @@
 //! decision to record, a challenge to send, or silence. Every protocol goes through here, so none can
 //! do what another cannot.
 
+mod admin_steps;
 mod administrators;
 mod awaited;
 mod backends;
