@@ -89,6 +89,8 @@ pub struct Administration {
     pub lockout: PasswordLimit,
     /// How long a session may be idle: `admintimeout`.
     pub idle: Span,
+    /// Sessions over the network at once: `admin-login-max`.
+    pub sessions_max: usize,
     /// `admin-ssh-port`.
     pub ssh_port: u16,
     /// How long an SSH connection may take to log in: `admin-ssh-grace-time`.
@@ -105,6 +107,7 @@ impl Administration {
                 duration: seconds(global.number("admin-lockout-duration")),
             },
             idle: seconds(global.number("admintimeout").saturating_mul(60)),
+            sessions_max: usize::try_from(global.number("admin-login-max")).unwrap_or(usize::MAX),
             ssh_port: u16::try_from(global.number("admin-ssh-port")).unwrap_or(22),
             ssh_grace: seconds(global.number("admin-ssh-grace-time")),
             ssh_password: if global.is_enabled("admin-ssh-password") {

@@ -51,7 +51,7 @@ async fn serve(
     let greeting = tokio::time::timeout(GREETING_TIMEOUT, greeted(&mut reader)).await??;
     let sessions = executor.sessions();
     let session = sessions
-        .open(Authority::unlimited(actor), Via::Console, clock::now())
+        .open(Authority::unlimited(actor), Via::Console, 0, clock::now())
         .map_err(io::Error::other)?;
     tokio::select! {
         served = converse(greeting, reader, writer, &executor, &session) => served,

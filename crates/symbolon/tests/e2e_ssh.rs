@@ -512,6 +512,33 @@ fn the_steps_of_a_login_are_shown_to_an_administrator_who_debugs() {
 }
 
 #[test]
+fn who_is_right_and_finds_no_place_reads_so() {
+    let (home, _running, admin) = started();
+    admin
+        .exec("config system global\nset admin-login-max 2\nend")
+        .ok();
+    let mut open = [admin.terminal(), admin.terminal()];
+    for terminal in &mut open {
+        terminal.expect(PROMPT);
+    }
+    let said = admin.exec("get system status");
+    assert_eq!(said.status.code(), Some(255), "{said:?}");
+    assert!(
+        said.out.contains("2 sessions are open over the network"),
+        "{said:?}"
+    );
+    assert!(!said.out.contains("Version"), "{said:?}");
+    let mut third = admin.terminal();
+    third.expect("execute disconnect-admin-session NUMBER");
+    third.ended();
+    let wrong = Ssh::new(&home, "admin", "wrong").exec("get system status");
+    assert!(!wrong.out.contains("sessions"), "{wrong:?}");
+    open[0].type_in("exit\r");
+    open[0].ended();
+    Ssh::admin(&home).exec("get system status").ok();
+}
+
+#[test]
 fn the_port_changes_without_a_restart_and_an_occupied_one_stops_nothing() {
     let (home, running, admin) = started();
     let port = free_port();

@@ -23,6 +23,6 @@ pub(crate) use executor::Executor;
 pub(crate) use input::{LineEnd, Reader, Writer};
 pub(crate) use new_password::{TERMINAL_NEEDED, new_password};
 pub(crate) use pipe::{Script, pipe};
-pub(crate) use sessions::{LoggedIn, Sessions, Via};
+pub(crate) use sessions::{Full, LoggedIn, Sessions, Via};
 pub(crate) use terminal::{Size, terminal};
 pub(crate) use unit::Unit;

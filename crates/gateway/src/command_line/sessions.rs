@@ -16,13 +16,12 @@ use tokio::sync::watch;
 
 use crate::clock;
 
-/// Administrators over the network at once. Nobody is kept from the console by it.
-const NETWORK_SESSIONS_MAX: usize = 32;
-
-/// Of these, one administrator's: several windows and some scripts, and not everybody's places.
+/// One administrator's sessions over the network: several windows and some scripts, and not everybody's
+/// places.
 const OWN_SESSIONS_MAX: usize = 8;
 
-/// Places that only those take who may do everything: somebody must get in who can end sessions.
+/// Places that only those take who may do everything, of few places half: somebody must get in who can end
+/// sessions.
 const SUPER_ADMIN_PLACES: usize = 4;
 
 /// Through what an administrator came.
@@ -64,11 +63,11 @@ pub(crate) enum Full {
     #[error("the administrator has {OWN_SESSIONS_MAX} sessions open")]
     Own,
     /// For anybody but those who may do everything.
-    #[error("the last {SUPER_ADMIN_PLACES} sessions are for super_admin")]
+    #[error("the last sessions over the network are for super_admin")]
     Reserved,
     /// For anybody.
-    #[error("{NETWORK_SESSIONS_MAX} administrators are logged in over the network")]
-    All,
+    #[error("{0} sessions are open over the network, as many as admin-login-max allows")]
+    All(usize),
 }
 
 /// The open sessions.
@@ -124,8 +123,8 @@ impl Entry {
 }
 
 impl Open {
-    /// Whether one more may come over the network.
-    fn has_place(&self, authority: &Authority) -> Result<(), Full> {
+    /// Whether one more may come over the network, where there are so many places.
+    fn has_place(&self, authority: &Authority, places: usize) -> Result<(), Full> {
         let taken: Vec<Arc<Authority>> = self
             .by_number
             .values()
@@ -140,10 +139,11 @@ impl Open {
         if own.count() >= OWN_SESSIONS_MAX {
             return Err(Full::Own);
         }
-        if taken.len() >= NETWORK_SESSIONS_MAX {
-            return Err(Full::All);
+        if taken.len() >= places {
+            return Err(Full::All(places));
         }
-        if !is_super(authority) && others.count() >= NETWORK_SESSIONS_MAX - SUPER_ADMIN_PLACES {
+        let kept = SUPER_ADMIN_PLACES.min(places / 2);
+        if !is_super(authority) && others.count() >= places - kept {
             return Err(Full::Reserved);
         }
         Ok(())
@@ -151,16 +151,18 @@ impl Open {
 }
 
 impl Sessions {
-    /// Opens a session; it is open until the last clone of what this returns is dropped.
+    /// Opens a session; it is open until the last clone of what this returns is dropped. Over the network
+    /// there are so many `places`; nobody is kept from the console by them.
     pub(crate) fn open(
         self: &Arc<Self>,
         authority: Authority,
         via: Via,
+        places: usize,
         now: Timestamp,
     ) -> Result<Arc<LoggedIn>, Full> {
         let mut open = self.lock();
         if via != Via::Console {
-            open.has_place(&authority)?;
+            open.has_place(&authority, places)?;
         }
         open.last += 1;
         let number = open.last;
@@ -346,9 +348,10 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+    const PLACES: usize = 32;
 
     fn log_in(sessions: &Arc<Sessions>, via: Via) -> Result<Arc<LoggedIn>, Full> {
-        sessions.open(super_admin("admin"), via, NOW)
+        sessions.open(super_admin("admin"), via, PLACES, NOW)
     }
 
     fn super_admin(name: &str) -> Authority {
@@ -391,13 +394,13 @@ mod tests {
     #[test]
     fn a_full_network_leaves_the_console() {
         let sessions = Arc::new(Sessions::default());
-        let open: Vec<_> = (0..NETWORK_SESSIONS_MAX)
+        let open: Vec<_> = (0..PLACES)
             .map(|number| {
                 let authority = super_admin(&format!("admin{number}"));
-                sessions.open(authority, ssh(), NOW).unwrap()
+                sessions.open(authority, ssh(), PLACES, NOW).unwrap()
             })
             .collect();
-        assert_eq!(log_in(&sessions, ssh()).map(drop), Err(Full::All));
+        assert_eq!(log_in(&sessions, ssh()).map(drop), Err(Full::All(PLACES)));
         assert!(log_in(&sessions, Via::Console).is_ok());
         drop(open);
         assert!(log_in(&sessions, ssh()).is_ok());
@@ -406,12 +409,12 @@ mod tests {
     #[test]
     fn one_administrator_takes_a_share_and_super_admin_has_places_kept() {
         let sessions = Arc::new(Sessions::default());
-        let come = |authority| sessions.open(authority, ssh(), NOW);
+        let come = |authority| sessions.open(authority, ssh(), PLACES, NOW);
         let mut open: Vec<_> = (0..OWN_SESSIONS_MAX)
             .map(|_| come(reader("eve")).unwrap())
             .collect();
         assert_eq!(come(reader("eve")).map(drop), Err(Full::Own));
-        let others = NETWORK_SESSIONS_MAX - SUPER_ADMIN_PLACES - OWN_SESSIONS_MAX;
+        let others = PLACES - SUPER_ADMIN_PLACES - OWN_SESSIONS_MAX;
         open.extend((0..others).map(|number| come(reader(&format!("reader{number}"))).unwrap()));
         assert_eq!(come(reader("bob")).map(drop), Err(Full::Reserved));
         assert!(come(super_admin("admin")).is_ok());

@@ -27,7 +27,7 @@ use super::explainer::{Explainer, Question};
 use super::one_time::{FirstProven, NotIssued, OneTimeCodes};
 use super::pool::Pool;
 use crate::clock;
-use crate::command_line::{LoggedIn, Sessions, Via};
+use crate::command_line::{Full, LoggedIn, Sessions, Via};
 use crate::debug_log::DebugLog;
 
 /// A name that can be nobody's is counted as this one.
@@ -96,6 +96,8 @@ impl Caller {
 pub(crate) enum Verdict {
     /// The administrator is in: what the store granted has become a session.
     In(Arc<LoggedIn>),
+    /// All is right, and there is no place.
+    Full(Full),
     /// A code is asked for.
     Code(FirstProven),
     /// No: what was presented is wrong. The caller is told nothing else.
@@ -327,15 +329,19 @@ impl AdminLogins {
         let Some(authority) = self.authority(actor.clone()).await? else {
             return Err(Unknown::because("the access profile is gone"));
         };
-        let opened = self.sessions.open(authority, caller.via, clock::now());
+        let places = self.store.settings(Vdom::ROOT).administration.sessions_max;
+        let opened = self
+            .sessions
+            .open(authority, caller.via, places, clock::now());
         let session = match opened {
             Ok(session) => session,
             Err(why) => {
                 let reason = Reason::SessionsFull;
                 warn!(administrator = %actor.name, %why, "an administrator is not let in");
                 self.steps.refused(caller, reason);
+                attempt.end(Ended::Open);
                 self.note(What::AdminRefused { actor, reason }).await?;
-                return Ok(Verdict::Refused);
+                return Ok(Verdict::Full(why));
             }
         };
         attempt.end(Ended::In);
@@ -465,7 +471,7 @@ impl AdminLogins {
         match &verdict {
             Verdict::In(_) => self.steps.admitted(caller),
             Verdict::Code(first) => self.steps.asked(caller, first),
-            Verdict::Wrong | Verdict::Refused => {}
+            Verdict::Full(_) | Verdict::Wrong | Verdict::Refused => {}
         }
         verdict
     }

@@ -14,7 +14,7 @@ use super::gate::{Flooded, Gate, Inbox, Outgoing, Unread, inbox};
 use crate::command_line::{self, Executor, LineEnd, LoggedIn, Reader, Script, Size, Writer};
 
 /// What scripts are told when a session is ended from here.
-const ENDED: u32 = 255;
+pub(super) const ENDED: u32 = 255;
 
 /// What a client wants of a channel.
 #[derive(Debug)]

@@ -68,7 +68,7 @@ pub(super) async fn serve(
     place.reached(Stage::Greeted);
     let session = tokio::select! {
         ended = &mut running => return tell(ended),
-        Ok(session) = entered => session,
+        Ok(entered) = entered => entered,
         () = sleep_until(deadline) => {
             debug!(%source, "a caller did not log in in time");
             return gate.shut();
@@ -76,6 +76,11 @@ pub(super) async fn serve(
         () = stopped(&mut stop) => return gate.shut(),
     };
     drop(place);
+    let Ok(session) = session else {
+        // The channel tells why.
+        let _ = timeout(FAREWELL, &mut running).await;
+        return gate.shut();
+    };
     let cause = attend(&mut running, &session, &service, &mut stop).await;
     gate.shut();
     let actor = session.actor().clone();
@@ -168,7 +173,7 @@ mod tests {
         let sessions = Arc::new(Sessions::default());
         let authority = Authority::system("test");
         let session = sessions
-            .open(authority, Via::Console, clock::now())
+            .open(authority, Via::Console, 0, clock::now())
             .unwrap();
         let configured = Duration::from_mins(5);
         assert_eq!(idle_max(&session, configured), UNUSED_MAX);

@@ -20,10 +20,10 @@ use tracing::info;
 use zeroize::Zeroizing;
 
 use super::Service;
-use super::channel::{Open, Wanted};
+use super::channel::{self, Open, Wanted};
 use super::gate::Gate;
 use super::half_open::{Place, Stage};
-use crate::command_line::{LoggedIn, Size};
+use crate::command_line::{Full, LoggedIn, Size};
 use crate::login::{Caller, CodeOf, FirstProven, Verdict};
 
 /// Channels of one connection at once, as with `MaxSessions` of OpenSSH.
@@ -50,8 +50,8 @@ enum Asked {
 pub(super) struct Entrance {
     /// Its place among the half-open ones.
     pub(super) place: Arc<Place>,
-    /// Where to say that the caller is in.
-    pub(super) logged_in: oneshot::Sender<Arc<LoggedIn>>,
+    /// Where to say that the caller is in, or why not although all was right.
+    pub(super) logged_in: oneshot::Sender<Result<Arc<LoggedIn>, Full>>,
 }
 
 /// One connection, as the library drives it.
@@ -63,7 +63,7 @@ pub(super) struct Handler {
     first: Option<FirstProven>,
     /// The password that was wrong last.
     wrong: Option<Zeroizing<Vec<u8>>>,
-    session: Option<Arc<LoggedIn>>,
+    session: Option<Result<Arc<LoggedIn>, Full>>,
     entrance: Option<Entrance>,
     channels: HashMap<ChannelId, Open>,
 }
@@ -129,7 +129,9 @@ impl Handler {
         }
     }
 
-    fn admit(&mut self, session: Arc<LoggedIn>) -> Auth {
+    /// Who is right is let in even where there is no place, to read so: a refusal looks like a wrong
+    /// password.
+    fn admit(&mut self, session: Result<Arc<LoggedIn>, Full>) -> Auth {
         self.session = Some(session);
         Auth::Accept
     }
@@ -150,7 +152,8 @@ impl Handler {
     /// The answer to a method that can ask nothing: the code is asked for by the next one.
     fn concluded(&mut self, verdict: Verdict) -> Auth {
         match verdict {
-            Verdict::In(session) => self.admit(session),
+            Verdict::In(session) => self.admit(Ok(session)),
+            Verdict::Full(why) => self.admit(Err(why)),
             Verdict::Code(first) => {
                 self.first = Some(first);
                 Auth::Reject {
@@ -185,7 +188,8 @@ impl Handler {
             (Asked::Code, None) | (Asked::Nothing, _) => Verdict::Refused,
         };
         match verdict {
-            Verdict::In(session) => self.admit(session),
+            Verdict::In(session) => self.admit(Ok(session)),
+            Verdict::Full(why) => self.admit(Err(why)),
             Verdict::Code(first) => {
                 let question = question(&first);
                 self.first = Some(first);
@@ -204,6 +208,10 @@ impl Handler {
         let (Some(logged_in), Some(channel)) = (&self.session, self.channels.get_mut(&id)) else {
             return session.channel_failure(id);
         };
+        let logged_in = match logged_in {
+            Ok(logged_in) => logged_in,
+            Err(why) => return turn_away(*why, id, session),
+        };
         let executor = Arc::clone(&self.service.executor);
         if channel.start(wanted, logged_in, executor, session.handle()) {
             session.channel_success(id)
@@ -211,6 +219,18 @@ impl Handler {
             session.channel_failure(id)
         }
     }
+}
+
+fn turn_away(why: Full, id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+    let notice = format!(
+        "You are not let in: {why}.\r\nWho is logged in sees all by 'get system admin list' and ends one by \
+         'execute disconnect-admin-session NUMBER'.\r\n"
+    );
+    session.channel_success(id)?;
+    session.data(id, notice.into_bytes())?;
+    session.exit_status_request(id, channel::ENDED)?;
+    session.eof(id)?;
+    session.close(id)
 }
 
 fn question(first: &FirstProven) -> &'static str {
@@ -298,7 +318,7 @@ impl russh::server::Handler for Handler {
         let entrance = self.entrance.take();
         if let (Some(entrance), Some(session)) = (entrance, &self.session) {
             // The connection may have been given up at this very moment.
-            let _ = entrance.logged_in.send(Arc::clone(session));
+            let _ = entrance.logged_in.send(session.clone());
         }
         Ok(())
     }

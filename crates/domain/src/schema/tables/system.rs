@@ -56,6 +56,12 @@ pub static GLOBAL: Table = Table {
             "Administrative access port for SSH.",
         ),
         field(
+            "admin-login-max",
+            Kind::Integer(1, 100),
+            "100",
+            "Maximum number of administrators who can be logged in at the same time (1 - 100).",
+        ),
+        field(
             "admintimeout",
             Kind::Integer(1, 480),
             "5",
