@@ -210,8 +210,8 @@ mod tests {
             "diagnose debug application fnbamd 0",
         );
         let shown = typed(&mut session, &mut watch, "diagnose debug enable");
-        let last: String = (2..=KEPT_MAX).map(|number| format!("{number}\n")).collect();
-        assert_eq!(shown, last);
+        let last: Vec<String> = (2..=KEPT_MAX).map(|number| number.to_string()).collect();
+        assert_eq!(shown, last.join("\n") + "\n");
         assert_eq!(typed(&mut session, &mut watch, "diagnose debug enable"), "");
     }
 

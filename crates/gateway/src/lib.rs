@@ -203,8 +203,10 @@ impl Gateway {
             HttpNames(Arc::clone(&resolver)),
             debug.clone(),
         )?);
-        let codes = OneTimeCodes::start(Arc::clone(&store), Arc::clone(&courier))?;
-        let codes = Arc::new(codes);
+        let codes = Arc::new(OneTimeCodes::start(
+            Arc::clone(&store),
+            Arc::clone(&courier),
+        )?);
         let supply = Arc::new(Supply::new(
             Arc::clone(&store),
             server,
@@ -212,28 +214,20 @@ impl Gateway {
             sealing_key,
             debug.clone(),
         ));
-        let backends = Backends::new(
+        let backends = Arc::new(Backends::new(
             Arc::clone(&store),
             Arc::clone(&resolver),
             certificates,
             debug.clone(),
-        );
-        let backends = Arc::new(backends);
+        ));
         let radius = listen(radius, &store, &backends, &codes, &traffics, &debug)?;
         let accounting = account(accounting, &store, &traffics, &debug)?;
         let (stop, stopping) = watch::channel(false);
         let (web, serving) = web::start(&web, &store, &backends, &codes, &stopping).await?;
-        let socket = LocalSocket::bind(&console).map_err(|source| StartError::Console {
-            path: console,
-            source,
-        })?;
+        let socket = bind(console)?;
         let retention = Arc::new(Retention::new(Arc::clone(&store)));
-        let sender = Sender {
-            serial: unit.serial,
-            zone: clock::zone(),
-            hosts: Hosts::new(Arc::clone(&resolver), Endpoint::of(supply.server().url())),
-        };
-        let executor = Executor::new(
+        let sender = sender(&unit, &resolver, &supply);
+        let executor = Arc::new(Executor::new(
             Arc::clone(&store),
             Arc::clone(&supply),
             Arc::clone(&backends),
@@ -241,8 +235,7 @@ impl Gateway {
             debug.clone(),
             Arc::clone(&retention),
             Arc::clone(&resolver),
-        );
-        let executor = Arc::new(executor);
+        ));
         let logins = AdminLogins::start(
             Arc::clone(&store),
             Arc::clone(executor.sessions()),
@@ -344,6 +337,21 @@ impl Gateway {
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error says that the sender is gone: that is a stop too.
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+fn bind(console: PathBuf) -> Result<LocalSocket, StartError> {
+    LocalSocket::bind(&console).map_err(|source| StartError::Console {
+        path: console,
+        source,
+    })
+}
+
+fn sender(unit: &Unit, resolver: &Arc<UnitResolver>, supply: &Supply) -> Sender {
+    Sender {
+        serial: unit.serial,
+        zone: clock::zone(),
+        hosts: Hosts::new(Arc::clone(resolver), Endpoint::of(supply.server().url())),
+    }
 }
 
 fn listen(

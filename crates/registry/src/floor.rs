@@ -27,6 +27,7 @@ impl Registry {
             router,
             places: PLACES,
             peer: Peer::new,
+            admits: https::anywhere(),
         };
         https::serve(self.listener, site, shutdown).await;
     }

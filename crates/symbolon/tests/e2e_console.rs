@@ -269,10 +269,9 @@ fn the_whole_configuration_can_be_typed_again() {
     let home = Home::new();
     let up = Running::up(&home);
     let names: Vec<String> = (0..500).map(|number| format!("user{number}")).collect();
-    let users: String = names
-        .iter()
-        .map(|name| format!("edit {name}\nset type ldap\nset ldap-server corp\nnext\n"))
-        .collect();
+    let users = names.iter().fold(String::new(), |users, name| {
+        users + &format!("edit {name}\nset type ldap\nset ldap-server corp\nnext\n")
+    });
     let server = "config user ldap\nedit corp\nset server ldap.example.com\nset cnid uid\nset dn dc=example\nend\n";
     let group = format!(
         "config user group\nedit all\nset member {}\nend\n",

@@ -41,7 +41,7 @@ pub enum Kind {
 }
 
 /// One word of a choice.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Choice {
     /// The word.
     pub word: &'static str,

@@ -264,7 +264,7 @@ impl Executor {
         };
         match self.administer(operation, who).await {
             Ok(done) => {
-                agreed.is_done();
+                agreed.take_effect();
                 for remark in &done.remarks {
                     let text = render::remark(place.as_ref(), remark);
                     printer.print(text + "\n").await?;

@@ -18,9 +18,9 @@ pub(super) struct Agreed(Option<Claim>);
 
 impl Agreed {
     /// The change is made.
-    pub(super) fn is_done(self) {
+    pub(super) fn take_effect(self) {
         if let Some(claim) = self.0 {
-            claim.is_configured();
+            claim.take_effect();
         }
     }
 }

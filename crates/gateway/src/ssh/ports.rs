@@ -94,7 +94,7 @@ impl Ports {
 
 impl Claim {
     /// The port is configured: the SSH server takes the sockets over.
-    pub(crate) fn is_configured(self) {
+    pub(crate) fn take_effect(self) {
         self.ports.lock().ready = self.sockets;
     }
 }
@@ -116,7 +116,7 @@ mod tests {
 
         drop(other);
         drop(ports.claim(address.port()).await.unwrap());
-        ports.claim(address.port()).await.unwrap().is_configured();
+        ports.claim(address.port()).await.unwrap().take_effect();
         assert!(TcpListener::bind(address).await.is_err());
         let _taken_over = ports.bind(address).await.unwrap();
         ports.serve(vec![address]);
