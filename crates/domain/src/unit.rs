@@ -71,16 +71,58 @@ pub struct Memory {
 /// What `diagnose test application forticldd 7` tells.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TokenServerStatus {
+    /// The servers that provide tokens, in the order in which they are asked.
+    pub servers: Vec<TokenServer>,
+    /// Through which proxy.
+    pub proxy: Option<Box<str>>,
+    /// Who this unit is there.
+    pub own: Own,
+    /// The latest request before this test.
+    pub last: Option<Exchange>,
+}
+
+/// A server that provides tokens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TokenServer {
     /// Where it should be.
     pub url: Box<str>,
+    /// What it is.
+    pub role: ServerRole,
     /// Its addresses, or why there are none.
     pub addresses: Result<Vec<IpAddr>, Box<str>>,
     /// What came of asking it just now: after how long it answered, or why it did not.
     pub answered: Result<Duration, Box<str>>,
-    /// What its latest answer showed.
+    /// What its answer showed.
     pub shown: Shown,
-    /// The latest request before this test.
-    pub last: Option<Exchange>,
+}
+
+/// What a server is that provides tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ServerRole {
+    /// The token server itself.
+    Direct,
+    /// A manager of `config system central-management`.
+    Manager,
+}
+
+/// The certificate by which a unit speaks for its serial.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Own {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// When it is renewed next; never where the installation issues it.
+    pub renewal: Option<Timestamp>,
+    /// What came of the latest renewal.
+    pub latest: Option<Renewal>,
+}
+
+/// A renewal of a certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Renewal {
+    /// When it was tried.
+    pub at: Timestamp,
+    /// Why it failed, if it did.
+    pub failure: Option<Box<str>>,
 }
 
 /// What an answer shows besides what it says.
@@ -112,6 +154,8 @@ pub struct Exchange {
     pub at: Timestamp,
     /// What was asked, in the protocol's words.
     pub what: &'static str,
+    /// Which server was asked last for it; none if there is none.
+    pub server: Option<Box<str>>,
     /// After how long it was answered, or what failed.
     pub result: Result<Duration, Box<str>>,
 }

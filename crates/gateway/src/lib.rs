@@ -44,6 +44,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ident::ProductSerial;
 use softtoken::device::SealingPrivateKey;
 use store::gateway::{GatewayStore, Location, StoreError};
 use store::sealing::{self, RootKey, SealError};
@@ -150,6 +151,7 @@ pub enum StartError {
 /// A running gateway.
 #[derive(Debug)]
 pub struct Gateway {
+    serial: ProductSerial,
     store: Arc<GatewayStore>,
     radius: Vec<RadiusServer>,
     accounting: Vec<AccountingServer>,
@@ -181,8 +183,9 @@ impl Gateway {
             SealingPrivateKey::from_random(&*sealing::derived(&root_key, HARDWARE_SEEDS)?);
         let (endings, ended) = Endings::new();
         let traffics = Arc::default();
+        let serial = token_server.identity.product();
         let unit = Unit {
-            serial: token_server.serial,
+            serial,
             last_end,
             started: Instant::now(),
             traffics: Arc::clone(&traffics),
@@ -194,10 +197,11 @@ impl Gateway {
         let resolver = Arc::new(UnitResolver::new(Arc::clone(&store)));
         let server = TokenServer::new(
             token_server,
+            certificates.clone(),
             Arc::clone(&store),
             Arc::clone(&resolver),
             debug.clone(),
-        )?;
+        );
         let courier = Arc::new(Courier::new(
             Arc::clone(&store),
             HttpNames(Arc::clone(&resolver)),
@@ -224,9 +228,9 @@ impl Gateway {
         let accounting = account(accounting, &store, &traffics, &debug)?;
         let (stop, stopping) = watch::channel(false);
         let (web, serving) = web::start(&web, &store, &backends, &codes, &stopping).await?;
-        let socket = bind(console)?;
+        let socket = bind_console(console)?;
         let retention = Arc::new(Retention::new(Arc::clone(&store)));
-        let sender = sender(&unit, &resolver, &supply);
+        let sender = sender(serial, &resolver, &supply);
         let executor = Arc::new(Executor::new(
             Arc::clone(&store),
             Arc::clone(&supply),
@@ -236,14 +240,7 @@ impl Gateway {
             Arc::clone(&retention),
             Arc::clone(&resolver),
         ));
-        let logins = AdminLogins::start(
-            Arc::clone(&store),
-            Arc::clone(executor.sessions()),
-            codes,
-            debug,
-        )
-        .map_err(StartError::Threads)?;
-        let ssh = administration(&ssh.host_keys, &executor, &store, logins).await?;
+        let ssh = administration(&ssh.host_keys, &executor, &store, codes, debug).await?;
         let listening = ssh.listening();
         let mut tasks = start_tasks(&store, &supply, socket, executor, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
@@ -252,6 +249,7 @@ impl Gateway {
         let comparing = time_servers::run(Arc::clone(&store), resolver, stopping);
         tasks.push(tokio::spawn(comparing));
         Ok(Self {
+            serial,
             store,
             radius,
             accounting,
@@ -261,6 +259,11 @@ impl Gateway {
             stop,
             ended,
         })
+    }
+
+    /// Its serial number.
+    pub fn serial(&self) -> ProductSerial {
+        self.serial
     }
 
     /// Where RADIUS is served.
@@ -305,6 +308,7 @@ impl Gateway {
             accounting,
             tasks,
             stop,
+            serial: _,
             ended: _,
             ssh: _,
             web: _,
@@ -339,16 +343,13 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-fn bind(console: PathBuf) -> Result<LocalSocket, StartError> {
-    LocalSocket::bind(&console).map_err(|source| StartError::Console {
-        path: console,
-        source,
-    })
+fn bind_console(path: PathBuf) -> Result<LocalSocket, StartError> {
+    LocalSocket::bind(&path).map_err(|source| StartError::Console { path, source })
 }
 
-fn sender(unit: &Unit, resolver: &Arc<UnitResolver>, supply: &Supply) -> Sender {
+fn sender(serial: ProductSerial, resolver: &Arc<UnitResolver>, supply: &Supply) -> Sender {
     Sender {
-        serial: unit.serial,
+        serial,
         zone: clock::zone(),
         hosts: Hosts::new(Arc::clone(resolver), Endpoint::of(supply.server().url())),
     }
@@ -390,11 +391,15 @@ async fn administration(
     host_keys: &Path,
     executor: &Arc<Executor>,
     store: &Arc<GatewayStore>,
-    logins: AdminLogins,
+    codes: Arc<OneTimeCodes>,
+    debug: DebugLog,
 ) -> Result<Ssh, StartError> {
     ssh::first_port(store)
         .await
         .map_err(StartError::FirstConfiguration)?;
+    let sessions = Arc::clone(executor.sessions());
+    let logins = AdminLogins::start(Arc::clone(store), sessions, codes, debug)
+        .map_err(StartError::Threads)?;
     let (executor, store) = (Arc::clone(executor), Arc::clone(store));
     let ports = Arc::clone(executor.ssh_ports());
     Ok(Ssh::start(host_keys, ports, executor, Arc::new(logins), store).await?)
@@ -409,7 +414,9 @@ fn start_tasks(
 ) -> Vec<JoinHandle<()>> {
     let (outbox, poller) = (Arc::clone(supply), Arc::clone(supply));
     let (to_outbox, to_poller) = (stopping.clone(), stopping.clone());
+    let (certified, to_certified) = (Arc::clone(supply), stopping.clone());
     vec![
+        tokio::spawn(async move { certified.server().keep_certified(to_certified).await }),
         tokio::spawn(async move { outbox.run(to_outbox).await }),
         tokio::spawn(async move { poller.run_poller(to_poller).await }),
         tokio::spawn(console::run(console, executor, stopping.clone())),

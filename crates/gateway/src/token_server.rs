@@ -1,28 +1,31 @@
 //! The token server as this gateway reaches it: HTTPS with the gateway's own certificate.
 
+mod connection;
+mod renewal;
 mod route;
 mod seen;
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use cli::debug::{Application, Place, Source};
 use domain::query::ServerReach;
-use domain::unit::{Exchange, Shown};
+use domain::unit::{Exchange, Own, Shown};
 use ident::ProductSerial;
+use identity::{Keeper, causes};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
-use rustls::ClientConfig;
+use rustls::RootCertStore;
 use softtoken::limits::MAX_RESPONSE_BYTES;
 use softtoken::process::{Product, Request, Response};
 use softtoken::{Echo, MessageError, PROCESS_PATH};
 use store::Undecided;
 use store::gateway::GatewayStore;
-use tokio::sync::Mutex;
 
-use self::route::{ProxyServer, Route};
+use self::connection::Connections;
+use self::route::Route;
+pub(crate) use self::route::Server;
 use self::seen::Seen;
 use crate::clock;
 use crate::debug_log::DebugLog;
@@ -32,32 +35,27 @@ use crate::network::{HttpNames, UnitResolver};
 const DEVICE_VERSION: &str = "7.0";
 const DEVICE_BUILD: &str = "0001";
 
-/// A connection that takes longer is dead: the described round trip is a second.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// An answer about 10,000 tokens takes the registry some seconds at most.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The header by which the token server knows a message that it has answered before.
 const MESSAGE_ID: &str = "Symbolon-Message-Id";
 
 /// Where the token server is and who this gateway is there.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TokenServerConfig {
     /// Such as `https://tokens.example.org:8443`.
     pub url: String,
-    /// Trust in the server's certificate, and the gateway's own.
-    pub tls: ClientConfig,
-    /// This gateway's serial: the subject of its certificate.
-    pub serial: ProductSerial,
-    /// All members of its cluster, itself among them.
-    pub cluster: Vec<ProductSerial>,
+    /// Who vouches for the server.
+    pub roots: RootCertStore,
+    /// This gateway's key and certificate; the certificate's subject is its serial.
+    pub identity: Arc<Keeper>,
+    /// The other members of its cluster.
+    pub partners: Vec<ProductSerial>,
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
     /// The server was not reached or did not answer in time.
-    #[error("the token server {url} was not reached: {why}")]
+    #[error("{url} was not reached: {why}")]
     Unreachable {
         /// Where it should be.
         url: String,
@@ -65,13 +63,18 @@ pub(crate) enum AskError {
         why: String,
     },
     /// The server answered, but not with a message.
-    #[error("the token server refused the request ({status}): {body}")]
+    #[error("{url} refused the request ({}): {told}", status.as_u16())]
     Refused {
+        /// Where it is.
+        url: String,
         /// HTTP status.
         status: StatusCode,
         /// Its words.
-        body: String,
+        told: String,
     },
+    /// None of several servers can be asked.
+    #[error("{0}")]
+    Nobody(String),
     /// The message cannot be read.
     #[error("the token server's answer cannot be read: {0}")]
     Unreadable(#[from] MessageError),
@@ -87,93 +90,84 @@ pub(crate) enum AskError {
     /// The configuration cannot be read.
     #[error(transparent)]
     Undecided(#[from] Undecided),
-    /// The proxy cannot be used.
-    #[error("the proxy of 'config system fortiguard' cannot be used: {0}")]
-    Proxy(reqwest::Error),
+    /// The connection cannot be prepared.
+    #[error("the connection to the token server cannot be prepared: {0}")]
+    Unprepared(String),
+}
+
+impl AskError {
+    /// Whether another server may answer.
+    fn is_away(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unreachable { .. } | Self::Nobody(_) | Self::NoServer | Self::Unprepared(_) => {
+                true
+            }
+            Self::Unreadable(_) | Self::Mismatched | Self::Undecided(_) => false,
+        }
+    }
 }
 
 /// A client of the token server.
 #[derive(Debug)]
 pub(crate) struct TokenServer {
     store: Arc<GatewayStore>,
-    /// The connection's settings, and the connections that were made with them.
-    tls: ClientConfig,
-    names: HttpNames,
-    http: Mutex<Connections>,
+    connections: Connections,
     /// The token server of the installation.
     url: String,
-    product: Product,
-    reach: AtomicU8,
+    partners: Vec<ProductSerial>,
+    identity: Arc<Keeper>,
     seen: Seen,
     debug: DebugLog,
 }
 
-/// Connections, kept for as long as the way to the server stays the same.
-#[derive(Debug)]
-struct Connections {
-    proxy: Option<ProxyServer>,
-    client: Client,
-}
-
-const UNKNOWN: u8 = 0;
-const REACHABLE: u8 = 1;
-const UNREACHABLE: u8 = 2;
-
 impl TokenServer {
+    /// `certificates` is the directory of what `set ca-cert` names.
     pub(crate) fn new(
         config: TokenServerConfig,
+        certificates: PathBuf,
         store: Arc<GatewayStore>,
         resolver: Arc<UnitResolver>,
         debug: DebugLog,
-    ) -> Result<Self, reqwest::Error> {
+    ) -> Self {
         let TokenServerConfig {
             url,
-            tls,
-            serial,
-            cluster,
+            roots,
+            identity,
+            partners,
         } = config;
-        let names = HttpNames(resolver);
-        let http = Mutex::new(Connections {
-            proxy: None,
-            client: client(&tls, &names, None)?,
-        });
-        let product = Product {
-            serial_number: serial,
-            device_version: Echo::from(DEVICE_VERSION),
-            device_build: Echo::from(DEVICE_BUILD),
-            cluster,
-        };
-        let reach = AtomicU8::new(UNKNOWN);
-        Ok(Self {
+        Self {
             store,
-            tls,
-            names,
-            http,
+            connections: Connections::new(roots, certificates, HttpNames(resolver)),
             url,
-            product,
-            reach,
+            partners,
+            identity,
             seen: Seen::default(),
             debug,
-        })
+        }
     }
 
-    /// Where it is.
+    /// Where the token server of the installation is.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// This gateway, as its requests name it.
     pub(crate) fn product(&self) -> Product {
-        self.product.clone()
+        let serial = self.identity.product();
+        let mut cluster = vec![serial];
+        cluster.extend(&self.partners);
+        Product {
+            serial_number: serial,
+            device_version: Echo::from(DEVICE_VERSION),
+            device_build: Echo::from(DEVICE_BUILD),
+            cluster,
+        }
     }
 
     /// Whether the last request was answered.
     pub(crate) fn reach(&self) -> ServerReach {
-        match self.reach.load(Ordering::Relaxed) {
-            REACHABLE => ServerReach::Reachable,
-            UNREACHABLE => ServerReach::Unreachable,
-            _ => ServerReach::Unknown,
-        }
+        self.seen.reach()
     }
 
     /// Asks and reads the answer. With the same `message_id`, the same question gets the same answer.
@@ -186,19 +180,22 @@ impl TokenServer {
         self.debug.raw(source, || {
             format!("POST {PROCESS_PATH} HTTP/1.1\n\n{}", request.debug_text())
         });
-        let connection = Source::Application(Application::Forticldd);
         let (at, began) = (clock::now(), Instant::now());
-        let answer = self.first_answer(request, message_id).await;
-        let result = match &answer {
+        let (server, answer) = self.first_answer(request, message_id).await;
+        let result: Result<Duration, Box<str>> = match &answer {
             Ok(_) => Ok(began.elapsed()),
             Err(error) => Err(error.to_string().into()),
         };
-        self.debug.raw(connection, || match &result {
-            Ok(took) => format!("forticldd: answered after {} ms", took.as_millis()),
-            Err(why) => format!("forticldd: {why}"),
+        self.connection_debug(|| match &result {
+            Ok(took) => format!("answered after {} ms", took.as_millis()),
+            Err(why) => why.to_string(),
         });
-        let what = named(request);
-        self.seen.exchanged(Exchange { at, what, result });
+        self.seen.exchanged(Exchange {
+            at,
+            what: named(request),
+            server,
+            result,
+        });
         self.reached(&answer);
         let response = answer.inspect_err(|error| {
             self.debug.raw(source, || error.to_string());
@@ -210,52 +207,61 @@ impl TokenServer {
         Ok(response)
     }
 
-    /// The answer of the first server that gives one.
+    /// The answer of the first server that gives one, and which was asked last.
     async fn first_answer(
         &self,
         request: &Request,
         message_id: Option<&str>,
-    ) -> Result<Response, AskError> {
-        let (urls, http) = self.way().await?;
-        let connection = Source::Application(Application::Forticldd);
-        let mut last = Err(AskError::NoServer);
-        for url in urls {
-            self.debug
-                .raw(connection, || format!("forticldd: asking {url}"));
-            last = self.post(&http, &url, request, message_id).await;
-            if !matches!(last, Err(AskError::Unreachable { .. })) {
-                break;
+    ) -> (Option<Box<str>>, Result<Response, AskError>) {
+        let route = match self.route().await {
+            Ok(route) => route,
+            Err(error) => return (None, Err(error)),
+        };
+        let mut failures = Vec::new();
+        for server in &route.servers {
+            self.connection_debug(|| format!("asking {}", server.url));
+            let answer = self.post(&route, server, request, message_id).await;
+            match answer {
+                Err(error) if error.is_away() => {
+                    self.connection_debug(|| error.to_string());
+                    failures.push((server.url.clone(), error));
+                }
+                answer => return (Some(server.url.clone()), answer),
             }
         }
-        last
+        let last = failures.last().map(|(url, _)| url.clone());
+        (last, Err(nobody(failures)))
     }
 
-    /// The servers as they are configured now, and the connections to them.
-    async fn way(&self) -> Result<(Vec<String>, Client), AskError> {
-        let Route { urls, proxy } = Route::configured(&self.store, &self.url).await?;
-        let mut http = self.http.lock().await;
-        if http.proxy != proxy {
-            let client = client(&self.tls, &self.names, proxy.as_ref()).map_err(AskError::Proxy)?;
-            *http = Connections { proxy, client };
-        }
-        Ok((urls, http.client.clone()))
+    fn connection_debug(&self, text: impl FnOnce() -> String) {
+        let source = Source::Application(Application::Forticldd);
+        self.debug.raw(source, || format!("forticldd: {}", text()));
     }
 
-    /// Asks for nothing, to see whether the first server answers: after how long, or why not.
-    pub(crate) async fn probe(&self) -> Result<Duration, AskError> {
+    /// The servers as they are configured now.
+    pub(crate) async fn route(&self) -> Result<Route, AskError> {
+        Ok(Route::configured(&self.store, &self.url).await?)
+    }
+
+    /// Asks a server for nothing, to see whether it takes this gateway for one: after how long it answered
+    /// and what it shows, or why not.
+    pub(crate) async fn probe(
+        &self,
+        route: &Route,
+        server: &Server,
+    ) -> Result<(Duration, Shown), AskError> {
         let began = Instant::now();
-        let (urls, http) = self.way().await?;
-        let url = urls.first().ok_or(AskError::NoServer)?;
-        let answer = http.get(url).send().await;
-        let answer = answer.map_err(|error| unreachable(url, &error));
-        self.reached(&answer);
-        self.seen.answered(&answer?, clock::now());
-        Ok(began.elapsed())
-    }
-
-    /// What the latest answer showed.
-    pub(crate) fn shown(&self) -> Shown {
-        self.seen.shown()
+        let http = self.client(route, server).await?;
+        let url = &*server.url;
+        let answer = http.post(format!("{url}{PROCESS_PATH}")).send().await;
+        let answer = answer.map_err(|error| unreachable(url, &error))?;
+        let (status, shown) = (answer.status(), seen::shown(&answer, clock::now()));
+        let body = body(url, answer).await?;
+        // It is no message, which is looked at after who sends it.
+        match status {
+            StatusCode::BAD_REQUEST => Ok((began.elapsed(), shown)),
+            _ => Err(refused(url, status, &body)),
+        }
     }
 
     /// The latest request and what came of it.
@@ -263,21 +269,40 @@ impl TokenServer {
         self.seen.last()
     }
 
-    fn reached<T>(&self, answer: &Result<T, AskError>) {
+    /// Who this gateway is there.
+    pub(crate) fn own(&self) -> Own {
+        Own {
+            certificate: self.identity.identity().certificate().clone(),
+            renewal: self.identity.next(),
+            latest: self.identity.latest(),
+        }
+    }
+
+    /// A probe that told something of the first server tells it of all requests.
+    pub(crate) fn reached<T>(&self, answer: &Result<T, AskError>) {
         let reach = match answer {
-            Err(AskError::Unreachable { .. }) => UNREACHABLE,
-            _ => REACHABLE,
+            Err(AskError::Undecided(_)) => return,
+            Err(error) if error.is_away() => ServerReach::Unreachable,
+            _ => ServerReach::Reachable,
         };
-        self.reach.store(reach, Ordering::Relaxed);
+        self.seen.reached(reach);
+    }
+
+    async fn client(&self, route: &Route, server: &Server) -> Result<Client, AskError> {
+        let identity = self.identity.identity();
+        let client = self.connections.client(route, server.role, &identity);
+        client.await.map_err(AskError::Unprepared)
     }
 
     async fn post(
         &self,
-        http: &Client,
-        url: &str,
+        route: &Route,
+        server: &Server,
         request: &Request,
         message_id: Option<&str>,
     ) -> Result<Response, AskError> {
+        let http = self.client(route, server).await?;
+        let url = &*server.url;
         let mut post = http
             .post(format!("{url}{PROCESS_PATH}"))
             .header(CONTENT_TYPE, "application/json")
@@ -289,41 +314,36 @@ impl TokenServer {
             .send()
             .await
             .map_err(|error| unreachable(url, &error))?;
-        self.seen.answered(&answer, clock::now());
         let status = answer.status();
         let body = body(url, answer).await?;
         if status != StatusCode::OK {
-            let body = String::from_utf8_lossy(&body)
-                .trim()
-                .chars()
-                .take(200)
-                .collect();
-            return Err(AskError::Refused { status, body });
+            return Err(refused(url, status, &body));
         }
         Ok(Response::parse(&body)?)
     }
 }
 
-/// Connections to token servers.
-fn client(
-    tls: &ClientConfig,
-    names: &HttpNames,
-    proxy: Option<&ProxyServer>,
-) -> Result<Client, reqwest::Error> {
-    let builder = Client::builder()
-        .tls_backend_preconfigured(tls.clone())
-        .https_only(true)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(ANSWER_TIMEOUT)
-        .dns_resolver(names.clone())
-        // Seeds go over this connection: nothing that the environment or an answer names may see it.
-        .no_proxy()
-        // An administrator wants to see the server's certificate.
-        .tls_info(true)
-        .redirect(Policy::none());
-    match proxy {
-        Some(proxy) => builder.proxy(proxy.build()?).build(),
-        None => builder.build(),
+/// Why none of the servers answered, each with its reason.
+fn nobody(mut failures: Vec<(Box<str>, AskError)>) -> AskError {
+    match failures.len() {
+        0 => AskError::NoServer,
+        1 => failures.remove(0).1,
+        _ => {
+            let told = failures.iter().map(|(_, error)| error.to_string());
+            AskError::Nobody(told.collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+fn refused(url: &str, status: StatusCode, body: &[u8]) -> AskError {
+    let told = identity::refusal(body).unwrap_or_else(|| {
+        let body = String::from_utf8_lossy(body);
+        body.trim().chars().take(200).collect()
+    });
+    AskError::Refused {
+        url: url.to_owned(),
+        status,
+        told,
     }
 }
 
@@ -344,20 +364,9 @@ async fn body(url: &str, mut answer: reqwest::Response) -> Result<Vec<u8>, AskEr
 }
 
 fn unreachable(url: &str, error: &reqwest::Error) -> AskError {
-    let mut why = Vec::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        why.push(error.to_string());
-        cause = error.source();
-    }
-    let why = if why.is_empty() {
-        error.to_string()
-    } else {
-        why.join(": ")
-    };
     AskError::Unreachable {
         url: url.to_owned(),
-        why,
+        why: causes(error),
     }
 }
 

@@ -5,6 +5,7 @@ mod enrol;
 mod hardware;
 mod life;
 mod look;
+mod manager;
 mod request;
 mod sheet;
 mod ticket;

@@ -4,7 +4,7 @@
 use domain::licensing::{EnrolRefusal, Generation};
 use domain::time::Timestamp;
 use ident::{EnrolmentCode, ProductSerial};
-use serde::{Deserialize, Serialize};
+use softtoken::{Enrolment, EnrolmentRequest};
 use store::Failure;
 
 use crate::http::{Certified, Peer, Problem};
@@ -12,40 +12,8 @@ use crate::pki::RequestedKey;
 use crate::process::known;
 use crate::registry::Service;
 
-/// Where gateways ask for certificates.
-pub const ENROLMENT_PATH: &str = "/SoftToken/Enrolment";
-
 /// A code and a certificate request of a P-256 key have less than 2 KiB.
 pub(crate) const MAX_BYTES: usize = 8 << 10;
-
-/// What a gateway asks.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EnrolmentRequest {
-    /// The code from the desk; none with the certificate before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enrolment_code: Option<String>,
-    /// A PKCS #10 request (RFC 2986) as PEM, for a key of P-256.
-    pub certificate_request: String,
-}
-
-/// Not the code.
-impl std::fmt::Debug for EnrolmentRequest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("EnrolmentRequest(<sealed>)")
-    }
-}
-
-/// What it gets.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Enrolment {
-    /// Whom the certificate names.
-    pub serial_number: String,
-    /// The certificate and its authority's, as PEM.
-    pub certificate: String,
-    /// Its end, in seconds after the epoch.
-    pub expires: u64,
-}
 
 impl Service {
     /// Certifies a gateway's key.
@@ -57,7 +25,14 @@ impl Service {
         let key = RequestedKey::of_request(&request.certificate_request)
             .map_err(|error| malformed(&error))?;
         let now = self.clock.now();
-        let (product, generation) = match (&request.enrolment_code, peer.gateway) {
+        let gateway = match &request.renewal {
+            Some(renewal) => {
+                let renewed = self.vouched.renewed(renewal, &request.certificate_request);
+                Some(renewed.ok_or(Problem::NoRenewal)?)
+            }
+            None => peer.gateway,
+        };
+        let (product, generation) = match (&request.enrolment_code, gateway) {
             (Some(code), _) => self.by_code(peer, code, &key, now).await?,
             (None, Some(gateway)) => {
                 let Certified {

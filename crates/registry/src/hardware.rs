@@ -1,7 +1,7 @@
 //! What gateways ask of hardware tokens: their seeds, each once.
 
 use aws_lc_rs::rand;
-use domain::licensing::HardwareRefusal;
+use domain::licensing::{Asking, HardwareRefusal};
 use ident::{ProductSerial, TokenSerial};
 use otp::{Parameters, Seed};
 use softtoken::device::{SealContext, SealedSeed, SealingPublicKey, seal_seed};
@@ -15,13 +15,14 @@ use zeroize::Zeroizing;
 
 use crate::answer;
 use crate::http::Problem;
-use crate::process::{asking, done, echo, logged};
+use crate::process::{done, echo, logged};
 use crate::registry::Service;
 
 impl Service {
     /// Gives out seeds to the gateway whose certificate vouches for the request.
     pub(crate) async fn activate_hardware(
         &self,
+        asking: Asking,
         request: HardwareActivationRequest,
         message: Option<Message>,
     ) -> Result<Zeroizing<String>, Problem> {
@@ -38,7 +39,7 @@ impl Service {
             product: product.serial_number,
             key: sealing_key,
         };
-        let (asking, now) = (asking(&product), self.clock.now());
+        let now = self.clock.now();
         let render = move |outcome| render(&product, tokens, outcome);
         done(
             self.store

@@ -14,17 +14,21 @@ use domain::licensing::{EnrolRefusal, Generation};
 use https::body::{self, BodyError, Limit};
 use ident::ProductSerial;
 use rustls::pki_types::CertificateDer;
-use softtoken::{MOBILE_PATH, PROCESS_PATH, ServerError};
+use softtoken::{ENROLMENT_PATH, MOBILE_PATH, PROCESS_PATH, ServerError};
 use store::Undecided;
 use store::registry::MessageId;
 use zeroize::Zeroizing;
 
-use crate::enrol::{self, ENROLMENT_PATH};
+use crate::enrol;
 use crate::pki;
 use crate::registry::Service;
 
 /// The header that names a message, so that it can be repeated: `docs/protocol.md`.
 pub const MESSAGE_ID_HEADER: &str = "symbolon-message-id";
+
+/// The header in which a manager shows the certificate of the gateway whose request it passes on: DER in
+/// base64url without padding.
+pub const GATEWAY_CERTIFICATE_HEADER: &str = "symbolon-gateway-certificate";
 
 /// A request of 1 MiB over a slow line; who takes longer holds a connection for nothing.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
@@ -82,16 +86,12 @@ async fn process(
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (gateway, id) = match asker(peer, request.headers()) {
+    let asker = match asker(&service, peer, request.headers()) {
         Ok(asker) => asker,
         Err(problem) => return Err(unread(request, problem).await),
     };
     let body = read(request, softtoken::process::Request::MAX_BYTES).await?;
-    service.demand_trust(gateway).await?;
-    service
-        .process(gateway.product, id, &body)
-        .await
-        .map(|body| json(&body))
+    service.process(asker, &body).await.map(|body| json(&body))
 }
 
 async fn mobile(
@@ -122,6 +122,10 @@ pub(crate) enum Problem {
         "no such path; gateways post to {PROCESS_PATH} and {ENROLMENT_PATH}, apps to {MOBILE_PATH}"
     )]
     Path,
+    #[error(
+        "no such path; gateways post to {PROCESS_PATH} and {ENROLMENT_PATH}, apps to the token server"
+    )]
+    ManagersPath,
     #[error("only POST is answered here")]
     Method,
     #[error("{0}")]
@@ -144,6 +148,17 @@ pub(crate) enum Problem {
         certificate: ProductSerial,
         request: ProductSerial,
     },
+    #[error("{0} is no manager: it speaks for itself alone")]
+    NoManager(ProductSerial),
+    #[error(
+        "the header {GATEWAY_CERTIFICATE_HEADER} shows no certificate that this token server vouches for"
+    )]
+    NotVouched,
+    #[error(
+        "the certificate that is renewed counts no more, or the renewal is not signed with its key; enrol \
+         with a new code"
+    )]
+    NoRenewal,
     #[error("the body is no enrolment: {0}")]
     NoEnrolment(Box<str>),
     #[error("{0}")]
@@ -152,21 +167,26 @@ pub(crate) enum Problem {
     TooManyTries,
     #[error("{}", ServerError::Unavailable.message())]
     Unavailable,
+    #[error("this manager does not reach the token server: {0}")]
+    Behind(Box<str>),
 }
 
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Path => StatusCode::NOT_FOUND,
+            Self::Path | Self::ManagersPath => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Body(why) => why.status(),
             Self::Message(_) | Self::MessageId | Self::NoEnrolment(_) => StatusCode::BAD_REQUEST,
             Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
             Self::MessageIdReused => StatusCode::CONFLICT,
-            Self::NoCertificate | Self::OtherProduct { .. } | Self::Enrolment(_) => {
-                StatusCode::FORBIDDEN
-            }
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoCertificate
+            | Self::OtherProduct { .. }
+            | Self::NoManager(_)
+            | Self::NotVouched
+            | Self::NoRenewal
+            | Self::Enrolment(_) => StatusCode::FORBIDDEN,
+            Self::Unavailable | Self::Behind(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -174,7 +194,7 @@ impl Problem {
     fn code(&self) -> i32 {
         match self {
             Self::OtherProduct { .. } => ServerError::CertificateOfOtherProduct.code(),
-            Self::Unavailable => ServerError::Unavailable.code(),
+            Self::Unavailable | Self::Behind(_) => ServerError::Unavailable.code(),
             other => other.status().as_u16().into(),
         }
     }
@@ -195,7 +215,7 @@ impl IntoResponse for Problem {
         });
         let mut response = (self.status(), JSON, error.to_string()).into_response();
         match self {
-            Self::Unavailable => {
+            Self::Unavailable | Self::Behind(_) => {
                 response
                     .headers_mut()
                     .insert(header::RETRY_AFTER, RETRY_AFTER);
@@ -219,10 +239,29 @@ fn json(body: &str) -> Response {
     (JSON, Body::from(Bytes::copy_from_slice(body.as_bytes()))).into_response()
 }
 
-/// Whose request it is, and what it calls its message.
-fn asker(peer: Peer, headers: &HeaderMap) -> Result<(Certified, Option<MessageId>), Problem> {
-    let gateway = peer.gateway.ok_or(Problem::NoCertificate)?;
-    Ok((gateway, message_id(headers)?))
+/// Whose request it is, who passed it on, and what it calls its message.
+pub(crate) struct Asker {
+    pub(crate) gateway: Certified,
+    pub(crate) manager: Option<Certified>,
+    pub(crate) id: Option<MessageId>,
+}
+
+fn asker(service: &Service, peer: Peer, headers: &HeaderMap) -> Result<Asker, Problem> {
+    let sender = peer.gateway.ok_or(Problem::NoCertificate)?;
+    let id = message_id(headers)?;
+    let Some(shown) = headers.get(GATEWAY_CERTIFICATE_HEADER) else {
+        return Ok(Asker {
+            gateway: sender,
+            manager: None,
+            id,
+        });
+    };
+    let gateway = service.vouched.certified(shown.as_bytes());
+    Ok(Asker {
+        gateway: gateway.ok_or(Problem::NotVouched)?,
+        manager: Some(sender),
+        id,
+    })
 }
 
 fn message_id(headers: &HeaderMap) -> Result<Option<MessageId>, Problem> {
@@ -236,7 +275,7 @@ fn message_id(headers: &HeaderMap) -> Result<Option<MessageId>, Problem> {
 }
 
 /// A problem that shows before the body does.
-async fn unread(request: Request, problem: Problem) -> Problem {
+pub(crate) async fn unread(request: Request, problem: Problem) -> Problem {
     body::drain(request.into_body()).await;
     problem
 }

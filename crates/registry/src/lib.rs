@@ -19,6 +19,7 @@ mod enrol;
 mod floor;
 mod hardware;
 mod http;
+mod manager;
 mod mobile;
 mod nonces;
 mod pace;
@@ -26,6 +27,7 @@ pub mod pki;
 mod process;
 mod registry;
 mod tries;
+mod vouched;
 
 pub use clock::Clock;
 pub use desk::{
@@ -35,6 +37,6 @@ pub use desk::{
 pub use desk_api::{
     Content, DESK_PATH, Declined, DeskApi, DeskCommands, Done, Progress, WITH_TEXT,
 };
-pub use enrol::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
-pub use http::MESSAGE_ID_HEADER;
+pub use http::{GATEWAY_CERTIFICATE_HEADER, MESSAGE_ID_HEADER};
+pub use manager::{Manager, ManagerConfig};
 pub use registry::{Config, OpenError, Registry};

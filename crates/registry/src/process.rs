@@ -13,48 +13,68 @@ use softtoken::process::{
 };
 use softtoken::{Echo, MobileVersion, ServerError, WireError};
 use store::registry::{
-    Activated, Issued, LicenceDenied, Message, MessageId, NotDone, ProvisionDenied, Provisioned,
+    Activated, Issued, LicenceDenied, Message, NotDone, Passing, ProvisionDenied, Provisioned,
     ToProvision,
 };
 use store::{Failure, Undecided};
 use zeroize::Zeroizing;
 
 use crate::answer;
-use crate::http::Problem;
+use crate::http::{Asker, Certified, Problem};
 use crate::registry::{LinkParts, Service};
 
 impl Service {
-    /// Answers a gateway whose certificate names `product`.
+    /// Answers a gateway, or the manager that passes its request on.
     pub(crate) async fn process(
         &self,
-        product: ProductSerial,
-        id: Option<MessageId>,
+        asker: Asker,
         body: &[u8],
     ) -> Result<Zeroizing<String>, Problem> {
+        let product = asker.gateway.product;
+        self.demand_trust(asker.gateway).await?;
+        let passing = match asker.manager {
+            Some(manager) => Some(self.passing(manager, product).await?),
+            None => None,
+        };
         let request = Request::parse(body)?;
-        let speaks_for = request.product().serial_number;
-        if speaks_for != product {
-            tracing::warn!(certificate = %product, request = %speaks_for, "refused");
-            return Err(Problem::OtherProduct {
-                certificate: product,
-                request: speaks_for,
-            });
-        }
+        demand_own(product, &request)?;
+        // Another account's answers are not repeated to a manager, whatever message it names.
+        let id = asker
+            .id
+            .filter(|_| passing.as_ref().is_none_or(|passing| passing.is_own));
         let message = id.map(|id| Message {
             product,
             id,
             digest: sha256(body),
         });
+        let asking = Asking {
+            serial: product,
+            cluster: request.product().cluster.clone(),
+            through: passing.map(|passing| passing.manager),
+        };
         match request {
-            Request::ActivationLicense(request) => self.activate(request, message).await,
-            Request::Provision(request) => self.provision(request, message).await,
-            Request::Polling(request) => self.poll(request).await,
-            Request::HardwareActivation(request) => self.activate_hardware(request, message).await,
+            Request::ActivationLicense(request) => self.activate(asking, request, message).await,
+            Request::Provision(request) => self.provision(asking, request, message).await,
+            Request::Polling(request) => self.poll(asking, request).await,
+            Request::HardwareActivation(request) => {
+                self.activate_hardware(asking, request, message).await
+            }
         }
+    }
+
+    async fn passing(
+        &self,
+        manager: Certified,
+        gateway: ProductSerial,
+    ) -> Result<Passing, Problem> {
+        self.demand_trust(manager).await?;
+        let passing = known(self.store.passing(manager.product, gateway).await)?;
+        passing.ok_or(Problem::NoManager(manager.product))
     }
 
     async fn activate(
         &self,
+        asking: Asking,
         request: ActivationLicenseRequest,
         message: Option<Message>,
     ) -> Result<Zeroizing<String>, Problem> {
@@ -69,7 +89,6 @@ impl Service {
             });
             return Ok(render_licence(&product, typed, outcome));
         };
-        let asking = asking(&product);
         let render = move |outcome| render_licence(&product, typed, outcome);
         done(
             self.store
@@ -80,12 +99,12 @@ impl Service {
 
     async fn provision(
         &self,
+        asking: Asking,
         request: ProvisionRequest,
         message: Option<Message>,
     ) -> Result<Zeroizing<String>, Problem> {
         let ProvisionRequest { product, tokens } = request;
         let (named, wanted) = tokens.into_iter().map(to_provision).unzip();
-        let asking = asking(&product);
         let link = self.link.clone();
         let render = move |outcome| render_provision(&product, named, &link, outcome);
         done(
@@ -95,14 +114,18 @@ impl Service {
         )
     }
 
-    async fn poll(&self, request: PollingRequest) -> Result<Zeroizing<String>, Problem> {
+    async fn poll(
+        &self,
+        asking: Asking,
+        request: PollingRequest,
+    ) -> Result<Zeroizing<String>, Problem> {
         let PollingRequest { product, tokens } = request;
         let serials = tokens
             .iter()
             .map(|token| TokenSerial::parse(token.as_str()).ok())
             .collect();
         let now = self.clock.now();
-        let polled = known(self.store.poll(asking(&product), serials, now).await)?;
+        let polled = known(self.store.poll(asking, serials, now).await)?;
         let answers = tokens.into_iter().zip(polled.tokens);
         let answers = answers.map(|(token, outcome)| poll_answer(token, outcome, now));
         let response = PollingResponse {
@@ -135,11 +158,17 @@ pub(crate) fn known<T>(
     })
 }
 
-pub(crate) fn asking(product: &Product) -> Asking {
-    Asking {
-        serial: product.serial_number,
-        cluster: product.cluster.clone(),
+/// A certificate vouches for one serial.
+pub(crate) fn demand_own(certificate: ProductSerial, request: &Request) -> Result<(), Problem> {
+    let request = request.product().serial_number;
+    if request == certificate {
+        return Ok(());
     }
+    tracing::warn!(%certificate, %request, "refused");
+    Err(Problem::OtherProduct {
+        certificate,
+        request,
+    })
 }
 
 pub(crate) fn echo(product: &Product, unregistered: &[ProductSerial]) -> ProductEcho {

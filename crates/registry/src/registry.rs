@@ -8,6 +8,7 @@ use https::{Places, Site};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use softtoken::address::{ServerName, ServerUrl};
 use softtoken::link::SpkiPin;
 use store::Health;
@@ -24,6 +25,7 @@ use crate::nonces::{NoRandom, Nonces};
 use crate::pki::{Pki, PkiError};
 use crate::process::known;
 use crate::tries::Tries;
+use crate::vouched::Vouched;
 
 /// Gateways and phones. Thousands may stand behind one address.
 pub(crate) const PLACES: Places = Places {
@@ -92,6 +94,7 @@ pub(crate) struct Service {
     pub(crate) store: Arc<RegistryStore>,
     pub(crate) clock: Clock,
     pub(crate) pki: Arc<Pki>,
+    pub(crate) vouched: Vouched,
     pub(crate) link: LinkParts,
     pub(crate) own_names: Vec<ServerName>,
     pub(crate) nonces: Nonces,
@@ -134,11 +137,12 @@ impl Registry {
         })?;
         let pki = Arc::new(Pki::open_or_create(&config.data.join("pki"))?);
         let own_names = own_names(&config);
-        let tls = tls(&pki, &own_names, Clients::Any)?;
+        let tls = tls(&pki, &own_names, own_verifier(&pki, Clients::Any)?)?;
         let store = Arc::new(open_store(&config).await?);
         let (listener, address) = bind(config.listen).await?;
         let service = Service {
             store,
+            vouched: Vouched::by(own_verifier(&pki, Clients::Certified)?),
             clock: config.clock,
             pki: Arc::clone(&pki),
             link: LinkParts {
@@ -186,7 +190,8 @@ impl Registry {
         address: SocketAddr,
         commands: impl DeskCommands,
     ) -> Result<DeskApi, OpenError> {
-        let tls = tls(&self.pki, &self.service.own_names, Clients::Certified)?;
+        let verifier = own_verifier(&self.pki, Clients::Certified)?;
+        let tls = tls(&self.pki, &self.service.own_names, verifier)?;
         let (listener, address) = bind(address).await?;
         let router = desk_api::router(self.desk(), commands);
         Ok(DeskApi::new(listener, address, tls, router))
@@ -234,7 +239,7 @@ async fn open_store(config: &Config) -> Result<RegistryStore, OpenError> {
     Ok(RegistryStore::open(&path, &root).await?)
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), OpenError> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), OpenError> {
     let cannot = |source| OpenError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
     let bound = listener.local_addr().map_err(cannot)?;
@@ -249,26 +254,46 @@ fn own_names(config: &Config) -> Vec<ServerName> {
 
 /// Who may connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Clients {
+pub(crate) enum Clients {
     /// Apps have no certificate. Where one is needed is the router's to say.
     Any,
     /// Who has a certificate of this authority.
     Certified,
 }
 
-fn tls(pki: &Pki, names: &[ServerName], clients: Clients) -> Result<TlsAcceptor, OpenError> {
-    let broken = |error: &dyn std::fmt::Display| OpenError::Tls(error.to_string());
-    let provider = Arc::new(default_provider());
+/// The judge of clients that this authority vouches for.
+fn own_verifier(pki: &Pki, clients: Clients) -> Result<Arc<dyn ClientCertVerifier>, OpenError> {
     let mut roots = RootCertStore::empty();
-    roots.add(pki.authority()).map_err(|e| broken(&e))?;
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-    let verifier = match clients {
-        Clients::Any => verifier.allow_unauthenticated(),
-        Clients::Certified => verifier,
+    roots
+        .add(pki.authority())
+        .map_err(|error| OpenError::Tls(error.to_string()))?;
+    verifier(roots, clients)
+}
+
+/// The judge of clients that one of `roots` vouches for.
+pub(crate) fn verifier(
+    roots: RootCertStore,
+    clients: Clients,
+) -> Result<Arc<dyn ClientCertVerifier>, OpenError> {
+    let provider = Arc::new(default_provider());
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = match clients {
+        Clients::Any => builder.allow_unauthenticated(),
+        Clients::Certified => builder,
     };
-    let verifier = verifier.build().map_err(|e| broken(&e))?;
+    builder
+        .build()
+        .map_err(|error| OpenError::Tls(error.to_string()))
+}
+
+pub(crate) fn tls(
+    pki: &Pki,
+    names: &[ServerName],
+    verifier: Arc<dyn ClientCertVerifier>,
+) -> Result<TlsAcceptor, OpenError> {
+    let broken = |error: &dyn std::fmt::Display| OpenError::Tls(error.to_string());
     let identity = pki.issue_server(names)?;
+    let provider = Arc::new(default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| broken(&e))?

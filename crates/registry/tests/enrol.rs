@@ -17,7 +17,7 @@ use common::{Gateway, World, account, actor, product};
 use domain::licensing::Remark;
 use domain::time::{Span, Timestamp};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
-use registry::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
+use softtoken::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
 use store::registry::Note;
 
 const SERIAL: &str = "FGT0000000000001";
@@ -41,6 +41,7 @@ fn csr(key: &KeyPair) -> String {
 fn asking(code: Option<&str>, key: &KeyPair) -> String {
     let request = EnrolmentRequest {
         enrolment_code: code.map(str::to_owned),
+        renewal: None,
         certificate_request: csr(key),
     };
     serde_json::to_string(&request).unwrap()

@@ -6,12 +6,14 @@
 //!
 //! - [`process`]: gateway and registry, `POST` [`PROCESS_PATH`].
 //! - [`mobile`]: app and registry, `POST` [`MOBILE_PATH`].
+//! - [`EnrolmentRequest`]: how a gateway gets its certificate.
 //! - [`device`]: device keys, proofs, sealed seeds.
 //! - [`link`]: what an activation QR code says.
 //! - [`ServerError`]: every error number with its texts, its cause and the next step.
 
 pub mod address;
 pub mod device;
+mod enrolment;
 mod json;
 pub mod limits;
 pub mod link;
@@ -23,6 +25,7 @@ mod server_error;
 mod text;
 mod transcript;
 
+pub use enrolment::{ENROLMENT_PATH, Enrolment, EnrolmentRequest, Renewal, renewal_transcript};
 pub use json::{FieldProblem, MessageError};
 pub use parameters::{PinLength, PinPolicy, PinRequirement, digest_name};
 pub use server_error::{ServerError, WireError};

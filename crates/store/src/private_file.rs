@@ -76,6 +76,23 @@ pub fn create(path: &Path, content: &[u8]) -> Result<(), PrivateFileError> {
     })
 }
 
+/// Puts a file in the place of what has its name, if anything; durable when this returns. A crash leaves one
+/// of the two, whole.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), PrivateFileError> {
+    let unnamed = path.with_added_extension(format!("{}.new", std::process::id()));
+    let replaced = write_whole(&unnamed, content)
+        .and_then(|()| std::fs::rename(&unnamed, path))
+        .and_then(|()| sync_directory(path));
+    replaced.map_err(|source| {
+        // What cannot be removed now is a file that nothing reads.
+        let _ = std::fs::remove_file(&unnamed);
+        PrivateFileError::Io {
+            path: path.to_owned(),
+            source,
+        }
+    })
+}
+
 /// Makes a directory for its owner alone, and those above it that are missing. One that exists stays
 /// as it is.
 pub fn create_directory(path: &Path) -> std::io::Result<()> {
@@ -89,6 +106,11 @@ fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
     // What cannot be removed now is a file that nothing reads.
     let _ = std::fs::remove_file(&unnamed);
     named?;
+    sync_directory(path)
+}
+
+/// Makes the name of a file durable.
+fn sync_directory(path: &Path) -> std::io::Result<()> {
     let directory = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())

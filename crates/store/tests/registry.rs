@@ -61,6 +61,7 @@ fn asking(serial: &str, cluster: &[&str]) -> Asking {
     Asking {
         serial: product(serial),
         cluster: cluster.iter().copied().map(product).collect(),
+        through: None,
     }
 }
 

@@ -139,6 +139,7 @@ fn asking(serial: &str) -> Asking {
     Asking {
         serial: product(serial),
         cluster: vec![],
+        through: None,
     }
 }
 

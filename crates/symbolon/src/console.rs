@@ -18,7 +18,7 @@ const END: u8 = 0;
 pub(crate) fn run(socket: &Path) -> Result<ExitCode> {
     let stream = UnixStream::connect(socket).with_context(|| {
         format!(
-            "cannot connect to {}; is 'symbolon up' running with this --data?",
+            "cannot connect to {}; is 'symbolon up' running with this --data? ('symbolon gateway' will do)",
             socket.display()
         )
     })?;

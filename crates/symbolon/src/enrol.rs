@@ -1,29 +1,26 @@
 //! `symbolon enrol`: a gateway's own certificate from a token server.
 
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
-use rcgen::{CertificateParams, KeyPair};
-use registry::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
-use reqwest::Client;
+use identity::{Application, Identity, Right};
+use softtoken::ENROLMENT_PATH;
 use softtoken::address::ServerUrl;
-use zeroize::Zeroizing;
 
 use crate::https;
+use crate::roles::gateway::server_url;
 
 /// An identity is a key and two certificates of less than 2 KiB each.
 const MAX_ANSWER_BYTES: usize = 16 << 10;
 
 #[derive(Debug, Args)]
 pub(crate) struct EnrolArgs {
-    /// Address of the token server
+    /// Address of the token server, or of a manager
     #[arg(long, value_name = "https://HOST[:PORT]", value_parser = server_url)]
     server: ServerUrl,
-    /// Its authority's certificate, registry/pki/ca.pem in its data directory
+    /// Its authority's certificate, registry/pki/ca.pem in its data directory; manager/pki/ca.pem of a manager
     #[arg(long, value_name = "FILE")]
     ca: PathBuf,
     /// Where key and certificate go, as one PEM file that nobody else can read
@@ -34,75 +31,33 @@ pub(crate) struct EnrolArgs {
     code: Option<String>,
 }
 
-pub(crate) fn server_url(text: &str) -> Result<ServerUrl, String> {
-    ServerUrl::parse(text).map_err(|error| error.to_string())
-}
-
 /// Gets a certificate for a new key, and keeps both.
 pub(crate) async fn run(args: EnrolArgs) -> Result<ExitCode> {
-    let client = client(&args)?;
-    let key = KeyPair::generate()?;
-    let request = EnrolmentRequest {
-        enrolment_code: args.code,
-        certificate_request: CertificateParams::default()
-            .serialize_request(&key)?
-            .pem()?,
+    let client = https::client(&args.ca, None)?;
+    let application = match &args.code {
+        Some(code) => Application::new(Right::Code(code))?,
+        None => Application::new(Right::Renewal(&renewed(&args)?))?,
     };
-    let enrolment = ask(&client, &args.server, serde_json::to_string(&request)?).await?;
-    let identity = Zeroizing::new(key.serialize_pem() + &enrolment.certificate);
-    keep(&args.identity, identity.as_bytes())?;
-    let end = domain::time::Timestamp::from_secs(enrolment.expires.try_into()?);
+    let url = format!("{}{ENROLMENT_PATH}", args.server);
+    let request = client.post(url).body(application.body()?);
+    let (status, answer) = https::send(request, &args.server, MAX_ANSWER_BYTES).await?;
+    let identity = application.granted(status, &answer)?;
+    identity.save(&args.identity)?;
     println!(
-        "{} is certified until {end}\n{}",
-        enrolment.serial_number,
+        "{} is certified until {}\n{}",
+        identity.product(),
+        identity.certificate().not_after,
         args.identity.display()
     );
     Ok(ExitCode::SUCCESS)
 }
 
-fn client(args: &EnrolArgs) -> Result<Client> {
-    if args.code.is_some() {
-        return https::client(&args.ca, None);
-    }
+fn renewed(args: &EnrolArgs) -> Result<Identity> {
     let path = &args.identity;
     ensure!(
         path.exists(),
         "{} is not there; a first certificate needs --code",
         path.display()
     );
-    https::client(&args.ca, Some(path))
-}
-
-async fn ask(client: &Client, server: &ServerUrl, body: String) -> Result<Enrolment> {
-    let url = format!("{server}{ENROLMENT_PATH}");
-    let request = client.post(url).body(body);
-    let (status, answer) = https::send(request, server, MAX_ANSWER_BYTES).await?;
-    if !status.is_success() {
-        bail!("{}", refusal(&answer).unwrap_or_else(|| status.to_string()));
-    }
-    serde_json::from_slice(&answer).context("the answer is no enrolment; is this a token server?")
-}
-
-/// The text in `{"d":{"error":{"error_message":…}}}`.
-fn refusal(answer: &[u8]) -> Option<String> {
-    let answer: serde_json::Value = serde_json::from_slice(answer).ok()?;
-    let message = answer.pointer("/d/error/error_message")?.as_str()?;
-    Some(message.to_owned())
-}
-
-/// Puts the whole file in the old one's place, so that a crash leaves one of the two.
-fn keep(path: &Path, content: &[u8]) -> Result<()> {
-    let cannot = || format!("cannot write {}", path.display());
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
-        .permissions(std::fs::Permissions::from_mode(0o600))
-        .tempfile_in(directory)
-        .with_context(cannot)?;
-    file.write_all(content).with_context(cannot)?;
-    file.as_file().sync_all().with_context(cannot)?;
-    file.persist(path).with_context(cannot)?;
-    Ok(())
+    Ok(Identity::load(path)?)
 }

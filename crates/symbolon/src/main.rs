@@ -16,6 +16,7 @@ mod enrol;
 mod https;
 mod login;
 mod manual;
+mod roles;
 mod up;
 
 use std::io::{self, IsTerminal, Write};
@@ -39,6 +40,12 @@ struct Arguments {
 enum Command {
     /// Run all roles in this process: gateway and token server
     Up(up::UpArgs),
+    /// Run the token server alone
+    Registry(roles::token_server::RegistryArgs),
+    /// Run a gateway alone, with a token server elsewhere
+    Gateway(roles::gateway::GatewayArgs),
+    /// Pass on to a token server what gateways ask that do not reach it
+    Manager(roles::manager::ManagerArgs),
     /// The administrator's command line, on the terminal or from a pipe
     Console(DataArgs),
     /// Customer service of the token server: products, licences, look-ups
@@ -71,13 +78,16 @@ struct DataArgs {
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    let quiet = !matches!(command, Command::Up(_));
+    let serves = matches!(
+        command,
+        Command::Up(_) | Command::Registry(_) | Command::Gateway(_) | Command::Manager(_)
+    );
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_env("SYMBOLON_LOG").unwrap_or_else(|_| {
-            EnvFilter::new(if quiet {
-                "warn"
-            } else {
+            EnvFilter::new(if serves {
                 "warn,symbolon=info,gateway=info,registry=info,store=info"
+            } else {
+                "warn"
             })
         }))
         .with_ansi(std::io::stderr().is_terminal())
@@ -129,6 +139,9 @@ fn run(command: Command) -> Result<ExitCode> {
     }
     match command {
         Command::Up(args) => runtime()?.block_on(up::run(args)),
+        Command::Registry(args) => runtime()?.block_on(roles::token_server::run(args)),
+        Command::Gateway(args) => runtime()?.block_on(roles::gateway::run(args)),
+        Command::Manager(args) => runtime()?.block_on(roles::manager::run(args)),
         Command::Console(args) => console::run(&up::console_socket(&args.data)?),
         Command::Desk(args) => desk::run(&args),
         Command::Enrol(args) => runtime()?.block_on(enrol::run(args)),

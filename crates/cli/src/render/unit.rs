@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use domain::time::{Span, Timestamp};
 use domain::unit::{
-    Certificate, Ending, Exchange, Memory, Performance, Processor, Shown, TimeServer, TimeServers,
-    TokenServerStatus,
+    Certificate, Ending, Exchange, Memory, Own, Performance, Processor, Renewal, ServerRole, Shown,
+    TimeServer, TimeServers, TokenServer, TokenServerStatus,
 };
 
 use super::{Zone, printable};
@@ -73,12 +73,39 @@ pub const TOKEN_SERVER_TESTS: &str =
 /// `diagnose test application forticldd 7`.
 pub fn token_server(status: &TokenServerStatus, zone: Zone) -> String {
     let TokenServerStatus {
+        servers,
+        proxy,
+        own,
+        last,
+    } = status;
+    let mut text = String::new();
+    if servers.is_empty() {
+        text += &line(
+            "token server",
+            "none: 'show system central-management' lists none for updates and excludes the default one",
+        );
+    }
+    for server in servers {
+        text += &server_lines(server, zone);
+    }
+    let proxy = proxy.as_deref().unwrap_or("none");
+    text + &line("proxy", printable(proxy))
+        + &own_lines(own, zone)
+        + &line("last request", last_request(last.as_ref(), zone))
+}
+
+fn server_lines(server: &TokenServer, zone: Zone) -> String {
+    let TokenServer {
         url,
+        role,
         addresses,
         answered,
         shown,
-        last,
-    } = status;
+    } = server;
+    let name = match role {
+        ServerRole::Direct => "token server",
+        ServerRole::Manager => "manager",
+    };
     let addresses = match addresses {
         Ok(addresses) => {
             let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -90,12 +117,34 @@ pub fn token_server(status: &TokenServerStatus, zone: Zone) -> String {
         Ok(took) => format!("reachable, answered after {}", took_ms(*took)),
         Err(why) => format!("unreachable: {}", printable(why)),
     };
-    line("token server", printable(url))
+    line(name, printable(url))
         + &line("addresses", addresses)
-        + &line("proxy", "none")
         + &line("status", reached)
         + &shown_lines(shown, zone)
-        + &line("last request", last_request(last.as_ref(), zone))
+}
+
+fn own_lines(own: &Own, zone: Zone) -> String {
+    let Own {
+        certificate,
+        renewal,
+        latest,
+    } = own;
+    let next = match renewal {
+        Some(next) => zone.long(*next),
+        None => "never: the installation issues it again when its file is gone".to_owned(),
+    };
+    let latest = latest.as_ref().map(|Renewal { at, failure }| {
+        let at = zone.long(*at);
+        match failure {
+            None => line("last renewal", at),
+            Some(why) => line("last renewal", format!("{at}, failed: {}", printable(why))),
+        }
+    });
+    line("own certificate", printable(&certificate.subject))
+        + &line("signed by", printable(&certificate.issuer))
+        + &line("valid until", zone.long(certificate.not_after))
+        + &line("next renewal", next)
+        + &latest.unwrap_or_default()
 }
 
 fn shown_lines(shown: &Shown, zone: Zone) -> String {
@@ -133,14 +182,23 @@ fn difference(ahead: Span) -> String {
 }
 
 fn last_request(last: Option<&Exchange>, zone: Zone) -> String {
-    let Some(Exchange { at, what, result }) = last else {
+    let Some(Exchange {
+        at,
+        what,
+        server,
+        result,
+    }) = last
+    else {
         return "none since the start".to_owned();
     };
+    let server = server
+        .as_ref()
+        .map_or_else(String::new, |url| format!(" to {}", printable(url)));
     let result = match result {
         Ok(took) => format!("answered after {}", took_ms(*took)),
         Err(why) => format!("failed: {}", printable(why)),
     };
-    format!("{what}, {}, {result}", zone.long(*at))
+    format!("{what}{server}, {}, {result}", zone.long(*at))
 }
 
 fn took_ms(took: Duration) -> String {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::time::{Span, Timestamp};
 use domain::unit::{
-    Certificate, Exchange, Memory, Performance, Processor, Shown, TimeAnswer, TimeServer,
-    TimeServers, TokenServerStatus,
+    Certificate, Exchange, Memory, Own, Performance, Processor, Renewal, ServerRole, Shown,
+    TimeAnswer, TimeServer, TimeServers, TokenServer, TokenServerStatus,
 };
 
 pub(super) fn performance() -> Performance {
@@ -32,8 +32,9 @@ pub(super) fn performance() -> Performance {
 }
 
 pub(super) fn token_server(now: Timestamp) -> TokenServerStatus {
-    TokenServerStatus {
+    let registry = TokenServer {
         url: "https://registry.example:8443".into(),
+        role: ServerRole::Direct,
         addresses: Ok(vec![
             "192.0.2.5".parse().unwrap(),
             "2001:db8::5".parse().unwrap(),
@@ -48,12 +49,35 @@ pub(super) fn token_server(now: Timestamp) -> TokenServerStatus {
             }),
             clock_ahead: Some(Span::from_secs(-7)),
         },
+    };
+    let manager = TokenServer {
+        url: "https://192.0.2.9:8890".into(),
+        role: ServerRole::Manager,
+        addresses: Ok(vec!["192.0.2.9".parse().unwrap()]),
+        answered: Err("https://192.0.2.9:8890 was not reached: connection refused".into()),
+        shown: Shown::default(),
+    };
+    TokenServerStatus {
+        servers: vec![manager, registry],
+        proxy: None,
+        own: Own {
+            certificate: Certificate {
+                subject: "CN=FGT3HD3915801656".into(),
+                issuer: "CN=Symbolon token server".into(),
+                not_before: now.before(Span::from_days(245)),
+                not_after: now.after(Span::from_days(120)),
+            },
+            renewal: Some(now.after(Span::from_mins(4))),
+            latest: Some(Renewal {
+                at: now.before(Span::from_mins(4)),
+                failure: Some("https://registry.example:8443 was not reached: timed out".into()),
+            }),
+        },
         last: Some(Exchange {
             at: now.before(Span::from_mins(3)),
             what: "PollingRequest",
-            result: Err(
-                "the token server https://registry.example:8443 was not reached: timed out".into(),
-            ),
+            server: Some("https://registry.example:8443".into()),
+            result: Err("https://registry.example:8443 was not reached: timed out".into()),
         }),
     }
 }

@@ -154,6 +154,7 @@ mod tests {
         let asking = Asking {
             serial: ProductSerial::parse(serial).unwrap(),
             cluster: vec![],
+            through: None,
         };
         let admission = admit(&asking, |_| Some(account(owner)));
         admission.requester.unwrap()

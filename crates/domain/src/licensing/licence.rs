@@ -235,6 +235,7 @@ mod tests {
         let asking = Asking {
             serial: serial(FIRST),
             cluster: cluster.iter().copied().map(serial).collect(),
+            through: None,
         };
         let owner = |product: ProductSerial| {
             Some(account(if product.as_str() == FOREIGN {

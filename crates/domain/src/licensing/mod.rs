@@ -39,7 +39,7 @@ pub use life::{
     Change, CodeInHand, LifeRefusal, Product, RenewedCode, Retired, relocate, renew, replace,
     unregister,
 };
-pub use product::{Admission, Asking, NotRegistered, Requester, admit};
+pub use product::{Admission, Asking, Manager, NotRegistered, Requester, admit};
 pub use remark::{Remark, RemarkError};
 pub use request::{
     Closed, DeskRequest, DualControl, DualControlError, RequestNumber, RequestRefusal,

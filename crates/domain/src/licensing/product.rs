@@ -10,6 +10,17 @@ pub struct Asking {
     pub serial: ProductSerial,
     /// All members of the cluster, this unit among them; empty for a unit of its own.
     pub cluster: Vec<ProductSerial>,
+    /// The manager that passes the request on.
+    pub through: Option<Manager>,
+}
+
+/// Who passes on requests of an account's gateways.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Manager {
+    /// The serial that its certificate proves.
+    pub serial: ProductSerial,
+    /// Whose gateways it may speak for.
+    pub account: AccountName,
 }
 
 /// What the registry makes of a request's sender.
@@ -32,6 +43,7 @@ pub struct Requester {
     serial: ProductSerial,
     account: AccountName,
     partners: Vec<ProductSerial>,
+    through: Option<ProductSerial>,
 }
 
 impl Requester {
@@ -43,6 +55,11 @@ impl Requester {
     /// Who owns it.
     pub fn account(&self) -> &AccountName {
         &self.account
+    }
+
+    /// The manager that passed the request on.
+    pub fn through(&self) -> Option<ProductSerial> {
+        self.through
     }
 
     /// The active unit first, then the other members of its cluster.
@@ -59,11 +76,19 @@ impl Requester {
 /// Decides whom a request speaks for. Anybody can write any serial into a request's cluster, so a
 /// member counts as a partner only if the same account owns it: whoever takes over a cluster finds
 /// its tokens, and nobody else's. Another account's product is answered like one that nobody
-/// registered, so that no account learns by asking which serials others have.
+/// registered, so that no account learns by asking which serials others have; so is every product of
+/// another account than the manager's through which the request came.
 pub fn admit(
     asking: &Asking,
     account_of: impl Fn(ProductSerial) -> Option<AccountName>,
 ) -> Admission {
+    let account_of = |product| {
+        let account: Option<AccountName> = account_of(product);
+        account.filter(|account| {
+            let manager = asking.through.as_ref();
+            manager.is_none_or(|manager| manager.account == *account)
+        })
+    };
     let own = account_of(asking.serial);
     let is_known = |member: ProductSerial| match &own {
         Some(own) => account_of(member).as_ref() == Some(own),
@@ -78,6 +103,7 @@ pub fn admit(
             serial: asking.serial,
             account,
             partners,
+            through: asking.through.as_ref().map(|manager| manager.serial),
         });
     Admission {
         requester,
@@ -98,10 +124,15 @@ mod tests {
     }
 
     fn admitted(active: &str) -> Admission {
+        passed_on(active, None)
+    }
+
+    fn passed_on(active: &str, through: Option<Manager>) -> Admission {
         let members = [OWN[0], OWN[1], FOREIGN, NOBODY];
         let asking = Asking {
             serial: serial(active),
             cluster: members.map(serial).to_vec(),
+            through,
         };
         admit(&asking, |product| match product.as_str() {
             text if OWN.contains(&text) => AccountName::parse("own").ok(),
@@ -128,5 +159,21 @@ mod tests {
         let admission = admitted(NOBODY);
         assert_eq!(admission.requester, Err(NotRegistered(serial(NOBODY))));
         assert_eq!(admission.unregistered, [serial(NOBODY)]);
+    }
+
+    #[test]
+    fn a_manager_speaks_for_its_own_account_alone() {
+        let manager = |account: &str| Manager {
+            serial: serial("FMG0000000000001"),
+            account: AccountName::parse(account).unwrap(),
+        };
+        let own = passed_on(OWN[0], Some(manager("own")));
+        assert_eq!(own.unregistered, [FOREIGN, NOBODY].map(serial));
+        let requester = own.requester.unwrap();
+        assert_eq!(requester.through(), Some(serial("FMG0000000000001")));
+        assert!(requester.speaks_for(serial(OWN[1])));
+        let other = passed_on(OWN[0], Some(manager("other")));
+        assert_eq!(other.requester, Err(NotRegistered(serial(OWN[0]))));
+        assert_eq!(other.unregistered, [OWN[0], OWN[1], NOBODY].map(serial));
     }
 }

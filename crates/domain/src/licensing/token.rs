@@ -112,6 +112,7 @@ mod tests {
         let asking = Asking {
             serial,
             cluster: vec![],
+            through: None,
         };
         admit(&asking, |_| Some(owner.clone())).requester.unwrap()
     }

@@ -108,9 +108,9 @@ impl Hosts {
         })
     }
 
-    /// Where the token server is.
-    pub(crate) async fn token_server(&self) -> Result<Vec<IpAddr>, NotFound> {
-        let server = self.token_server.as_ref().ok_or(NotFound::NoTokenServer)?;
+    /// Where the server of a URL is.
+    pub(crate) async fn server(&self, url: &str) -> Result<Vec<IpAddr>, NotFound> {
+        let server = Endpoint::of(url).ok_or(NotFound::NoTokenServer)?;
         self.addresses(&server.host).await
     }
 

@@ -2,9 +2,11 @@
 //! `config system fortiguard`.
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 use domain::client::Secret;
 use domain::schema::{CENTRAL_MANAGEMENT, FORTIGUARD, Object, Place, SERVER_LIST};
+use domain::unit::ServerRole::{self, Direct, Manager};
 use reqwest::Proxy;
 use store::Undecided;
 use store::gateway::GatewayStore;
@@ -12,9 +14,19 @@ use store::gateway::GatewayStore;
 /// The way to the token servers.
 #[derive(Debug)]
 pub(crate) struct Route {
-    /// Base URLs in the order in which they are asked.
-    pub(crate) urls: Vec<String>,
-    pub(crate) proxy: Option<ProxyServer>,
+    /// In the order in which they are asked.
+    pub(crate) servers: Vec<Server>,
+    pub(crate) proxy: Option<Arc<ProxyServer>>,
+    /// The file of the managers' authority; none if it is the token server's.
+    pub(crate) managers_ca: Option<Box<str>>,
+}
+
+/// A server that is asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Server {
+    /// Its base URL.
+    pub(crate) url: Box<str>,
+    pub(crate) role: ServerRole,
 }
 
 /// `set proxy-server-ip` and what belongs to it.
@@ -48,23 +60,35 @@ impl Route {
             let password = store.open_secret(&fortiguard, "proxy-password");
             ProxyServer::of(&fortiguard, password.as_ref())
         });
+        let ca = central.text("ca-cert");
         Ok(Self {
-            urls: urls(&central, installed),
-            proxy,
+            servers: servers(&central, installed),
+            proxy: proxy.map(Arc::new),
+            managers_ca: (!ca.is_empty()).then(|| ca.into()),
         })
     }
 }
 
 /// A manager's servers come first, then the installation's unless it is excluded.
-fn urls(central: &Object, installed: &str) -> Vec<String> {
+fn servers(central: &Object, installed: &str) -> Vec<Server> {
     let is_managed = central.text("type") == "fortimanager";
     let port = central.text("fmg-update-port");
     let listed = central.children(&SERVER_LIST).filter(|_| is_managed);
-    let mut urls: Vec<String> = listed.filter_map(|server| url(server, port)).collect();
+    let listed = listed.filter_map(|server| url(server, port));
+    let mut servers: Vec<Server> = listed.map(|url| Server::new(&url, Manager)).collect();
     if !is_managed || central.is_enabled("include-default-servers") {
-        urls.push(installed.to_owned());
+        servers.push(Server::new(installed, Direct));
     }
-    urls
+    servers
+}
+
+impl Server {
+    fn new(url: &str, role: ServerRole) -> Self {
+        Self {
+            url: url.into(),
+            role,
+        }
+    }
 }
 
 fn url(server: &Object, port: &str) -> Option<String> {
@@ -98,6 +122,11 @@ impl ProxyServer {
         })
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// For connections of `reqwest`.
     pub(crate) fn build(&self) -> Result<Proxy, reqwest::Error> {
         let proxy = Proxy::https(&self.url)?;
@@ -113,6 +142,11 @@ mod tests {
     use super::*;
 
     const INSTALLED: &str = "https://tokens.example.org:8443";
+
+    fn urls(central: &Object) -> Vec<String> {
+        let servers = servers(central, INSTALLED).into_iter();
+        servers.map(|server| server.url.into_string()).collect()
+    }
 
     fn server(id: &str, kind: &str, addr_type: &str, field: &str, address: &str) -> Object {
         let kinds = SERVER_LIST.field("server-type").unwrap();
@@ -142,9 +176,9 @@ mod tests {
 
     #[test]
     fn a_list_counts_once_a_manager_provides_the_tokens() {
-        assert_eq!(urls(&central(&[]), INSTALLED), [INSTALLED]);
+        assert_eq!(urls(&central(&[])), [INSTALLED]);
         assert_eq!(
-            urls(&central(&[("type", "fortimanager")]), INSTALLED),
+            urls(&central(&[("type", "fortimanager")])),
             [
                 "https://192.0.2.9:8890",
                 "https://manager.example.org:8890",
@@ -161,7 +195,7 @@ mod tests {
             ("include-default-servers", "disable"),
             ("fmg-update-port", "443"),
         ];
-        let urls = urls(&central(&fields), INSTALLED);
+        let urls = urls(&central(&fields));
         assert_eq!(urls.len(), 3);
         assert_eq!(urls[0], "https://192.0.2.9:443");
     }

@@ -2,20 +2,21 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use domain::query::ServerReach;
 use domain::time::{Span, Timestamp};
-use domain::unit::{Certificate, Exchange, Shown};
+use domain::unit::{Exchange, Shown};
+use identity::certificate_of;
 use reqwest::header::DATE;
 use reqwest::tls::TlsInfo;
-use x509_cert::der::{DateTime, Decode};
 
-/// What was last seen.
+/// The latest request, and whether it was answered.
 #[derive(Debug, Default)]
 pub(super) struct Seen(Mutex<Latest>);
 
 #[derive(Debug, Default)]
 struct Latest {
-    shown: Shown,
     exchange: Option<Exchange>,
+    reach: Option<ServerReach>,
 }
 
 impl Seen {
@@ -23,28 +24,16 @@ impl Seen {
         self.lock().exchange = Some(exchange);
     }
 
-    /// Takes an answer that came at `now`.
-    pub(super) fn answered(&self, answer: &reqwest::Response, now: Timestamp) {
-        let tls = answer.extensions().get::<TlsInfo>();
-        let certificate = tls
-            .and_then(TlsInfo::peer_certificate)
-            .and_then(certificate);
-        let date = answer
-            .headers()
-            .get(DATE)
-            .and_then(|date| date.to_str().ok());
-        self.lock().shown = Shown {
-            certificate,
-            clock_ahead: date.and_then(|date| ahead(date, now)),
-        };
-    }
-
-    pub(super) fn shown(&self) -> Shown {
-        self.lock().shown.clone()
+    pub(super) fn reached(&self, reach: ServerReach) {
+        self.lock().reach = Some(reach);
     }
 
     pub(super) fn last(&self) -> Option<Exchange> {
         self.lock().exchange.clone()
+    }
+
+    pub(super) fn reach(&self) -> ServerReach {
+        self.lock().reach.unwrap_or(ServerReach::Unknown)
     }
 
     fn lock(&self) -> MutexGuard<'_, Latest> {
@@ -52,26 +41,26 @@ impl Seen {
     }
 }
 
+/// What an answer shows that came at `now`.
+pub(super) fn shown(answer: &reqwest::Response, now: Timestamp) -> Shown {
+    let tls = answer.extensions().get::<TlsInfo>();
+    let certificate = tls
+        .and_then(TlsInfo::peer_certificate)
+        .and_then(certificate_of);
+    let date = answer
+        .headers()
+        .get(DATE)
+        .and_then(|date| date.to_str().ok());
+    Shown {
+        certificate,
+        clock_ahead: date.and_then(|date| ahead(date, now)),
+    }
+}
+
 /// How far the clock behind a `Date` is ahead. HTTP tells whole seconds, rounded down.
 fn ahead(date: &str, now: Timestamp) -> Option<Span> {
     let date = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
     Some(Span::from_secs(date.as_second().saturating_sub(now.secs())))
-}
-
-fn certificate(der: &[u8]) -> Option<Certificate> {
-    let certificate = x509_cert::Certificate::from_der(der).ok()?;
-    let certificate = certificate.tbs_certificate();
-    let moment = |time: DateTime| {
-        let seconds = i64::try_from(time.unix_duration().as_secs());
-        Timestamp::from_secs(seconds.unwrap_or(i64::MAX))
-    };
-    let validity = certificate.validity();
-    Some(Certificate {
-        subject: certificate.subject().to_string().into(),
-        issuer: certificate.issuer().to_string().into(),
-        not_before: moment(validity.not_before.to_date_time()),
-        not_after: moment(validity.not_after.to_date_time()),
-    })
 }
 
 #[cfg(test)]

@@ -50,6 +50,9 @@ pub enum DeskRefusal {
     /// There is no such product.
     #[error("product {0} is not registered; register it first")]
     ProductUnknown(ProductSerial),
+    /// The product is no manager.
+    #[error("{0} is no manager; `register-manager` makes it one")]
+    ManagerUnknown(ProductSerial),
     /// A licence of one account for another account's product.
     #[error("product {0} belongs to account \"{1}\"; issue the licence for that account")]
     ProductOfOther(ProductSerial, AccountName),

@@ -19,6 +19,7 @@ use super::desk::{DeskRefusal, demand_account, record};
 use super::provision::StockRefusal;
 use super::rows::{account, admission, identifier};
 use super::secrets::{Keys, SeedOf};
+use super::told::sender;
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Undecided, Work};
 use crate::vals;
 
@@ -250,7 +251,7 @@ impl<S: GatewaySealing> ActivateHardware<S> {
         match release(found, requester, self.now) {
             Ok(release) => {
                 let sealed = self.sealed(tx, &release).await?;
-                set_flag(tx, &release).await?;
+                set_flag(tx, requester, &release).await?;
                 Ok(Ok(sealed))
             }
             Err(why) => Ok(Err(why)),
@@ -282,7 +283,11 @@ impl<S: GatewaySealing> ActivateHardware<S> {
 }
 
 /// The flag, and whose the token is from now on. That it went out is part of the token's history.
-async fn set_flag<T: Tx>(tx: &mut T, release: &Release) -> Result<(), SqlError> {
+async fn set_flag<T: Tx>(
+    tx: &mut T,
+    requester: &Requester,
+    release: &Release,
+) -> Result<(), SqlError> {
     let (subject, activation) = (release.token(), release.activation());
     tx.exec_one(
         "UPDATE hardware SET product = $2, activated = $3, account = $4
@@ -295,10 +300,7 @@ async fn set_flag<T: Tx>(tx: &mut T, release: &Release) -> Result<(), SqlError> 
         ],
     )
     .await?;
-    let gateway = Actor {
-        name: activation.product.as_str().into(),
-        interface: "https".into(),
-    };
+    let gateway = sender(activation.product, requester.through());
     let detail = owner_text(Some(release.account()));
     let (action, subject) = ("activate-hardware", subject.as_str());
     record(tx, &gateway, action, subject, &detail, activation.at).await

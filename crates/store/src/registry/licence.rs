@@ -12,7 +12,7 @@ use super::desk::record;
 use super::random;
 use super::rows::{LicenceRow, admission, identifier, licence_columns};
 use super::secrets::Keys;
-use super::told::gateway;
+use super::told::sender;
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::vals;
 
@@ -145,7 +145,7 @@ impl ActivateLicence {
         licence: LicenceSerial,
         detail: &str,
     ) -> Result<(), SqlError> {
-        let actor = gateway(requester.serial());
+        let actor = sender(requester.serial(), requester.through());
         record(tx, &actor, "import", licence.as_str(), detail, self.now).await
     }
 

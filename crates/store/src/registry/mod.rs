@@ -11,6 +11,7 @@ mod enrol;
 mod hardware;
 mod licence;
 mod maintenance;
+mod manager;
 mod once;
 mod provision;
 mod request;
@@ -41,6 +42,7 @@ pub use hardware::{
     GatewaySealing, HardwareActivated, HardwareDenied, OnBadLine, SealedHardware, Taken,
 };
 pub use licence::{Activated, LicenceDenied};
+pub use manager::Passing;
 pub use once::{Message, MessageId, MessageIdError, NotDone};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
 pub use request::{REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX};
@@ -151,7 +153,8 @@ impl RegistryStore {
         tokens: Vec<Option<TokenSerial>>,
         now: Timestamp,
     ) -> Result<Polled, Failure<Infallible>> {
-        let gateway = asking.serial;
+        let through = asking.through.as_ref().map(|manager| manager.serial);
+        let gateway = told::sender(asking.serial, through);
         let poll = provision::PollTokens {
             asking,
             tokens,
@@ -161,7 +164,7 @@ impl RegistryStore {
         for items in polled.news.chunks(told::NEWS_MAX) {
             let items = items.to_vec();
             let tell = told::Tell {
-                gateway,
+                gateway: gateway.clone(),
                 items,
                 now,
             };

@@ -12,7 +12,7 @@ use super::desk::record;
 use super::random;
 use super::rows::{StockRow, admission, stock};
 use super::secrets::{Keys, SeedOf};
-use super::told::{Item, gateway};
+use super::told::{Item, sender};
 use crate::engine::{Failure, Tx, Undecided, Work};
 use crate::vals;
 
@@ -171,7 +171,8 @@ async fn provision<T: Tx>(
         ],
     )
     .await?;
-    let (actor, subject) = (gateway(requester.serial()), token.serial);
+    let actor = sender(requester.serial(), requester.through());
+    let subject = token.serial;
     let detail = format!("a new activation code until {expires}");
     record(tx, &actor, "provision", subject.as_str(), &detail, now).await?;
     Ok(Ok(issued))

@@ -39,6 +39,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "certificates count by generation",
         sql: GENERATIONS,
     },
+    Migration {
+        name: "managers",
+        sql: MANAGERS,
+    },
 ];
 
 const FIRST: &str = "
@@ -239,4 +243,12 @@ const GENERATIONS: &str = "
 ALTER TABLE product ADD COLUMN certificate_generation INTEGER NOT NULL DEFAULT 0;
 UPDATE product SET certificate_generation = 1 WHERE certificates_revoked IS NOT NULL;
 ALTER TABLE product DROP COLUMN certificates_revoked;
+";
+
+/// Products that pass on requests of their account's gateways.
+const MANAGERS: &str = "
+CREATE TABLE manager (
+    serial TEXT PRIMARY KEY REFERENCES product (serial),
+    registered INTEGER NOT NULL
+) STRICT;
 ";

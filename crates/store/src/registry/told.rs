@@ -72,7 +72,7 @@ pub(super) const NEWS_MAX: usize = 1_000;
 
 /// Records that a gateway was told.
 pub(super) struct Tell {
-    pub(super) gateway: ProductSerial,
+    pub(super) gateway: Actor,
     pub(super) items: Vec<Item>,
     pub(super) now: Timestamp,
 }
@@ -82,7 +82,6 @@ impl Work for Tell {
     type Err = Infallible;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Infallible>> {
-        let actor = gateway(self.gateway);
         for Item {
             token,
             version,
@@ -99,7 +98,7 @@ impl Work for Tell {
                 )
                 .await?;
             if changed == 1 {
-                record(tx, &actor, "poll", subject, news.word(), self.now).await?;
+                record(tx, &self.gateway, "poll", subject, news.word(), self.now).await?;
             }
         }
         Ok(())
@@ -111,5 +110,16 @@ pub(super) fn gateway(product: ProductSerial) -> Actor {
     Actor {
         name: product.as_str().into(),
         interface: "https".into(),
+    }
+}
+
+/// A gateway whose request came through a manager, or did not.
+pub(super) fn sender(product: ProductSerial, through: Option<ProductSerial>) -> Actor {
+    match through {
+        None => gateway(product),
+        Some(manager) => Actor {
+            name: product.as_str().into(),
+            interface: manager.as_str().into(),
+        },
     }
 }

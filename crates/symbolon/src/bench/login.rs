@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,9 +17,11 @@ use gateway::ssh::SshConfig;
 use gateway::web::WebConfig;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
 use ident::ProductSerial;
+use identity::{Identity, Keeper};
 use otp::{Period, Step};
 use radius::{Code, Secret};
-use rustls::{ClientConfig, RootCertStore};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::RootCertStore;
 use tempfile::TempDir;
 
 use super::floor::{self, Work};
@@ -235,9 +238,6 @@ impl Codes {
 /// The gateway over a directory that [`population::fill`] has made.
 fn serve(directory: &Path) -> Result<()> {
     let serial = ProductSerial::parse("SYMBVM0000000000")?;
-    let tls = ClientConfig::builder()
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
     let config = GatewayConfig {
         location: population::location(directory),
         root_key: population::root_key(directory)?,
@@ -251,9 +251,9 @@ fn serve(directory: &Path) -> Result<()> {
         token_server: TokenServerConfig {
             // Nothing is sent: the outbox is empty.
             url: "https://127.0.0.1:9".into(),
-            tls,
-            serial,
-            cluster: vec![serial],
+            roots: RootCertStore::empty(),
+            identity: Arc::new(identity(serial)?),
+            partners: Vec::new(),
         },
     };
     let runtime = runtime()?;
@@ -269,6 +269,18 @@ fn serve(directory: &Path) -> Result<()> {
         gateway.stop().await;
         Ok(())
     })
+}
+
+/// Nobody vouches for it, and nobody is asked to.
+fn identity(serial: ProductSerial) -> Result<Keeper> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, serial.as_str());
+    let key = KeyPair::generate()?;
+    let pem = key.serialize_pem() + &params.self_signed(&key)?.pem();
+    Ok(Keeper::fixed(Identity::of_pem(&pem)?))
 }
 
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {

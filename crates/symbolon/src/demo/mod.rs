@@ -24,7 +24,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{self, Config};
 use crate::now_unix;
-use crate::up::{self, System};
+use crate::roles;
+use crate::up::System;
 use mailbox::Mailbox;
 use vpn::{Answer, Vpn};
 
@@ -54,7 +55,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let temporary = TempDir::with_prefix("symbolon-demo-")?;
     let data = args.data.unwrap_or_else(|| temporary.path().join("data"));
-    up::prepare(&data)?;
+    roles::prepare(&data)?;
     let config = configuration(&data)?;
     let system = System::start(&data, &config, ClockTrust::Records).await?;
     let mut demo = Demo {
@@ -207,7 +208,7 @@ impl Demo {
         let typed = activation_code(&shown).context("no activation code was shown")?;
         let mut phone = self.phone("bob", 0)?;
         let authority = self.authority()?;
-        let server = format!("https://{}", self.system.registry_address);
+        let server = format!("https://{}", self.system.server.address);
         phone
             .app(&["add", &typed, "--server", &server, "--ca", &authority])
             .await?;
@@ -264,6 +265,7 @@ impl Demo {
         };
         let issued = self
             .system
+            .server
             .desk
             .issue_licence(Actor::system("demo"), licence)
             .await?;
@@ -271,7 +273,7 @@ impl Demo {
             "$ symbolon desk issue-licence --tokens 5 --product {}",
             self.system.serial
         );
-        print!("{}", self.system.desk.licence(issued.serial).await?);
+        print!("{}", self.system.server.desk.licence(issued.serial).await?);
         println!("\nCode: {}", issued.code.as_str());
         Ok(issued.code.as_str().to_owned())
     }

@@ -10,6 +10,7 @@ use store::registry::Note;
 use super::agents::AgentCommand;
 use super::enrolment::EnrolmentCommand;
 use super::hardware::HardwareCommand;
+use super::managers::ManagerCommand;
 use super::requests::{RequestCommand, VerdictCommand};
 use super::tickets::TicketCommand;
 use crate::up::LOCAL_ACCOUNT;
@@ -122,6 +123,8 @@ pub(super) enum Command {
     Hardware(HardwareCommand),
     #[command(flatten)]
     Enrolment(EnrolmentCommand),
+    #[command(flatten)]
+    Managers(ManagerCommand),
     #[command(flatten)]
     Tickets(TicketCommand),
     #[command(flatten)]

@@ -12,6 +12,7 @@ mod command;
 mod counter;
 mod enrolment;
 mod hardware;
+mod managers;
 mod new_key;
 mod parcel;
 mod remote;
@@ -37,8 +38,8 @@ use self::new_key::NewKey;
 use self::parcel::Parcel;
 use self::remote::Remote;
 pub(crate) use self::socket::DeskSocket;
-use crate::enrol::server_url;
-use crate::up;
+use crate::roles::gateway::server_url;
+use crate::roles::token_server;
 
 #[derive(Debug, Args)]
 pub(crate) struct DeskArgs {
@@ -88,7 +89,7 @@ pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
     }
     let answer = match remote {
         Some(remote) => remote.ask(&request),
-        None => socket::ask(&up::desk_socket(&args.data), &request),
+        None => socket::ask(&token_server::socket(&args.data), &request),
     };
     // The answer is told first: its code is told this once.
     let data = answer.as_ref().ok().map(|answer| answer.data.clone());

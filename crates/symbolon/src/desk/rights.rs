@@ -79,7 +79,10 @@ impl Command {
                 lost_code: true, ..
             } => together(Role::Agent),
             Self::RenameAccount { .. } | Self::UnregisterProduct { .. } => alone(Role::Manager),
-            Self::ReplaceUnit { .. } | Self::RevokeLicence { .. } => together(Role::Manager),
+            // The last gives what one manager reads of all gateways, or takes it from them.
+            Self::ReplaceUnit { .. } | Self::RevokeLicence { .. } | Self::Managers(_) => {
+                together(Role::Manager)
+            }
             Self::Hardware(command) => command.right(),
             Self::Enrolment(command) => command.right(),
             Self::Tickets(command) => command.right(),

@@ -34,7 +34,7 @@ enum Reply {
 pub(super) fn ask(socket: &Path, request: &Parcel) -> Result<Answer> {
     let mut stream = UnixStream::connect(socket).with_context(|| {
         format!(
-            "cannot connect to {}; is 'symbolon up' running with this --data?",
+            "cannot connect to {}; is 'symbolon up' running with this --data? ('symbolon registry' will do)",
             socket.display()
         )
     })?;

@@ -2,6 +2,7 @@
 //! beside it, and the foreign tools around it.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod apart;
 pub(crate) mod cable;
 pub(crate) mod directory;
 pub(crate) mod mail_server;
@@ -164,7 +165,7 @@ pub(crate) struct Home {
 }
 
 /// An address of this machine that no other test has: the SSH port is the same everywhere.
-fn own_address() -> IpAddr {
+pub(crate) fn own_address() -> IpAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let [.., high, low] = std::process::id().to_be_bytes();
     [127, high | 1, low, NEXT.fetch_add(1, Ordering::Relaxed)].into()
@@ -398,7 +399,7 @@ impl Running {
         Self::start(&mut home.up(), home)
     }
 
-    /// Starts a command that ends in `symbolon up`.
+    /// Starts a command that says where it is, such as `symbolon up`.
     #[track_caller]
     pub(crate) fn start(command: &mut Command, home: &Home) -> Self {
         match Self::try_start(command, home) {
@@ -430,7 +431,8 @@ impl Running {
         while let Ok(line) = running.output.recv() {
             running.greeting += &line;
             running.greeting.push('\n');
-            if line.starts_with("console ") {
+            let last = ["console ", "desk socket", "gateways "];
+            if last.iter().any(|label| line.starts_with(label)) {
                 return Ok(running);
             }
         }

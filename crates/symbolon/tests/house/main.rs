@@ -31,16 +31,20 @@ const HOUSE: &[(&str, &str)] = &[
     ("cli", "ident otp domain"),
     ("store", "ident otp domain"),
     ("https", ""),
-    ("registry", "ident otp softtoken domain store https"),
+    ("identity", "ident softtoken domain store"),
+    (
+        "registry",
+        "ident otp softtoken domain store https identity",
+    ),
     (
         "gateway",
-        "ident otp radius softtoken domain cli store https",
+        "ident otp radius softtoken domain cli store https identity",
     ),
     ("app", "ident otp softtoken"),
     ("fuzz", "ident otp radius softtoken domain cli"),
     (
         "symbolon",
-        "ident otp radius softtoken domain cli store https registry gateway app",
+        "ident otp radius softtoken domain cli store https identity registry gateway app",
     ),
 ];
 

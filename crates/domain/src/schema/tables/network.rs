@@ -213,6 +213,12 @@ pub static CENTRAL_MANAGEMENT: Table = Table {
             "Port used to communicate with the servers of the list.",
         ),
         field(
+            "ca-cert",
+            Kind::Text(79),
+            "",
+            "CA certificate of the servers of the list: name of a PEM file in the data directory's certificates; unset: that of the token server.",
+        ),
+        field(
             "include-default-servers",
             SWITCH,
             "enable",

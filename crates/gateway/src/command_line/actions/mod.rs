@@ -56,9 +56,10 @@ impl Executor {
                 Ok(compared) => render::time_servers(&compared),
                 Err(why) => return Ok(why.into()),
             },
-            Action::TokenServer => {
-                render::token_server(&self.token_server_status().await, self.zone)
-            }
+            Action::TokenServer => match self.token_server_status().await {
+                Ok(status) => render::token_server(&status, self.zone),
+                Err(error) => format!("{error}\n"),
+            },
         };
         printer.print(text).await?;
         Ok(Ran::Printed)

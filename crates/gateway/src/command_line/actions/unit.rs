@@ -1,12 +1,15 @@
 //! How the unit is doing.
 
+use std::time::Duration;
+
 use cli::render;
 use domain::audit::{Actor, Event, Leave};
-use domain::unit::{Ending, Performance, TokenServerStatus};
+use domain::unit::{Ending, Performance, Shown, TokenServer, TokenServerStatus};
 use domain::vdom::Vdom;
 use tracing::info;
 
 use super::super::executor::{Executor, Gone, Printer, Ran};
+use crate::token_server::{AskError, Server};
 use crate::{clock, machine};
 
 impl Executor {
@@ -53,17 +56,46 @@ impl Executor {
         }
     }
 
-    pub(super) async fn token_server_status(&self) -> TokenServerStatus {
+    /// Asks every server that provides tokens for nothing, one after the other.
+    pub(super) async fn token_server_status(&self) -> Result<TokenServerStatus, AskError> {
         let server = self.supply.server();
         let last = server.last();
-        let addresses = self.hosts.token_server().await;
-        let answered = server.probe().await;
-        TokenServerStatus {
-            url: server.url().into(),
-            addresses: addresses.map_err(|why| why.to_string().into()),
-            answered: answered.map_err(|error| error.to_string().into()),
-            shown: server.shown(),
+        let route = server.route().await?;
+        let mut servers = Vec::new();
+        let mut answered = Err(AskError::NoServer);
+        for asked in &route.servers {
+            let probed = server.probe(&route, asked).await;
+            servers.push(self.probed(asked, &probed).await);
+            if answered.is_err() {
+                answered = probed;
+            }
+        }
+        server.reached(&answered);
+        Ok(TokenServerStatus {
+            servers,
+            proxy: route.proxy.map(|proxy| proxy.url().into()),
+            own: server.own(),
             last,
+        })
+    }
+
+    async fn probed(
+        &self,
+        server: &Server,
+        probed: &Result<(Duration, Shown), AskError>,
+    ) -> TokenServer {
+        let addresses = self.hosts.server(&server.url).await;
+        TokenServer {
+            url: server.url.clone(),
+            role: server.role,
+            addresses: addresses.map_err(|why| why.to_string().into()),
+            answered: match probed {
+                Ok((took, _)) => Ok(*took),
+                Err(error) => Err(error.to_string().into()),
+            },
+            shown: probed
+                .as_ref()
+                .map_or_else(|_| Shown::default(), |(_, shown)| shown.clone()),
         }
     }
 }

@@ -209,6 +209,7 @@ fn asking(product: ProductSerial) -> Asking {
     Asking {
         serial: product,
         cluster: vec![product],
+        through: None,
     }
 }
 

@@ -1,0 +1,162 @@
+//! Key and certificate as one PEM file for its owner alone.
+
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64URL_NOPAD;
+use domain::time::Timestamp;
+use domain::unit::Certificate;
+use ident::ProductSerial;
+use rcgen::{KeyPair, SigningKey};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use softtoken::{Renewal, renewal_transcript};
+use store::private_file::{self, PrivateFileError};
+use zeroize::Zeroizing;
+
+use crate::certificate::certificate_of;
+
+/// A key and two certificates of P-256 have less than 2 KiB each.
+const MAX_BYTES: u64 = 16 << 10;
+
+/// A key and the certificate that names its product.
+pub struct Identity {
+    product: ProductSerial,
+    certificate: Certificate,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    pem: Zeroizing<String>,
+}
+
+/// Not the key.
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identity({}, <sealed>)", self.product)
+    }
+}
+
+/// Why there is no identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Its file.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
+    /// There is no key, or none that can be read.
+    #[error("there is no private key (PKCS #8, PEM) in it")]
+    NoKey,
+    /// There is no certificate, or none that can be read.
+    #[error("there is no certificate (PEM) in it")]
+    NoCertificate,
+    /// The certificate's subject is no product.
+    #[error("its certificate is for '{0}', which is no serial number of a product")]
+    NoProduct(Box<str>),
+    /// The certificate is for another key.
+    #[error("its certificate and its key do not belong together: {0}")]
+    Mismatched(rustls::Error),
+    /// It names another product than before.
+    #[error("its certificate is {found}'s, not {expected}'s")]
+    OtherProduct {
+        /// Who it should be.
+        expected: ProductSerial,
+        /// Who it is.
+        found: ProductSerial,
+    },
+}
+
+impl Identity {
+    /// Reads a file that nobody but its owner may read.
+    pub fn load(file: &Path) -> Result<Self, IdentityError> {
+        let octets = private_file::read(file, MAX_BYTES)?;
+        let text = str::from_utf8(&octets).map_err(|_| IdentityError::NoKey)?;
+        Self::of_pem(text)
+    }
+
+    /// Reads key and certificates, in any order; of certificates the first is the product's.
+    pub fn of_pem(pem: &str) -> Result<Self, IdentityError> {
+        let key =
+            PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| IdentityError::NoKey)?;
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|_| IdentityError::NoCertificate)?;
+        let certificate = chain.first().and_then(|own| certificate_of(own));
+        let certificate = certificate.ok_or(IdentityError::NoCertificate)?;
+        let serial = certificate.subject.strip_prefix("CN=");
+        let product = serial.and_then(|serial| ProductSerial::parse(serial).ok());
+        let product =
+            product.ok_or_else(|| IdentityError::NoProduct(certificate.subject.clone()))?;
+        let identity = Self {
+            product,
+            certificate,
+            chain,
+            key,
+            pem: Zeroizing::new(pem.to_owned()),
+        };
+        identity.tls(RootCertStore::empty())?;
+        Ok(identity)
+    }
+
+    /// Puts it in the place of what the file held, so that a crash leaves one of the two.
+    pub fn save(&self, file: &Path) -> Result<(), PrivateFileError> {
+        private_file::replace(file, self.pem.as_bytes())
+    }
+
+    /// Whom the certificate names.
+    pub fn product(&self) -> ProductSerial {
+        self.product
+    }
+
+    /// The certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Whether key and certificates are the very same.
+    pub fn is(&self, other: &Self) -> bool {
+        self.pem == other.pem
+    }
+
+    /// When it is to be renewed: at two thirds of its life, so that a server may be away for months.
+    pub fn renewal(&self) -> Timestamp {
+        let Certificate {
+            not_before,
+            not_after,
+            ..
+        } = self.certificate;
+        let life = not_after.since(not_before).micros();
+        Timestamp::from_micros(not_before.micros().saturating_add(life / 3 * 2))
+    }
+
+    /// Proves to the authority that the holder of this identity wants another key certified.
+    pub(crate) fn prove(&self, certificate_request: &str) -> Result<Renewal, rcgen::Error> {
+        let key = KeyPair::from_pem(&self.pem)?;
+        let signature = key.sign(&renewal_transcript(certificate_request))?;
+        let own = self.chain.first().map_or(&[][..], |own| own);
+        Ok(Renewal {
+            certificate: BASE64URL_NOPAD.encode(own),
+            signature: BASE64URL_NOPAD.encode(&signature),
+        })
+    }
+
+    /// TLS with this identity towards servers that one of `roots` vouches for.
+    pub fn tls(&self, roots: RootCertStore) -> Result<ClientConfig, IdentityError> {
+        ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())
+            .map_err(IdentityError::Mismatched)
+    }
+}
+
+/// The authorities in a PEM file; why there are none.
+pub fn authorities(file: &Path) -> Result<RootCertStore, String> {
+    let told = |why: &dyn std::fmt::Display| format!("{}: {why}", PathBuf::from(file).display());
+    let pem = std::fs::read(file).map_err(|error| told(&error))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| told(&error))?;
+        roots.add(certificate).map_err(|error| told(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(told(&"there is no certificate (PEM) in it"));
+    }
+    Ok(roots)
+}

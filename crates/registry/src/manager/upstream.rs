@@ -1,0 +1,83 @@
+//! The token server behind a manager.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use identity::{Identity, Keeper, Way};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use rustls::RootCertStore;
+
+/// The gateway waits for the manager: it is to hear why before it gives up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// An answer about 10,000 tokens takes the registry some seconds at most.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Connections to the token server, as whoever the manager is at the moment.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    url: String,
+    roots: RootCertStore,
+    keeper: Arc<Keeper>,
+    /// A session that is resumed would go on with the old certificate.
+    kept: Mutex<Option<(Arc<Identity>, Client)>>,
+}
+
+impl Upstream {
+    pub(super) fn new(url: String, roots: RootCertStore, keeper: Arc<Keeper>) -> Self {
+        Self {
+            url,
+            roots,
+            keeper,
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Posts a body; why there is no answer.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Response, String> {
+        let post = self.client()?.post(format!("{}{path}", self.url));
+        let answer = post.headers(headers).body(body).send().await;
+        answer.map_err(|error| identity::causes(&error))
+    }
+
+    fn client(&self) -> Result<Client, String> {
+        let identity = self.keeper.identity();
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = kept
+            .as_ref()
+            .filter(|(whose, _)| Arc::ptr_eq(whose, &identity))
+        {
+            return Ok(client.clone());
+        }
+        let client = self.connect(&identity)?;
+        *kept = Some((identity, client.clone()));
+        Ok(client)
+    }
+}
+
+impl Way for Upstream {
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn connect(&self, identity: &Identity) -> Result<Client, String> {
+        let tls = identity.tls(self.roots.clone());
+        let tls = tls.map_err(|error| error.to_string())?;
+        Client::builder()
+            .tls_backend_preconfigured(tls)
+            .https_only(true)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            // Seeds go over this connection: nothing that the environment or an answer names may see it.
+            .no_proxy()
+            .redirect(Policy::none())
+            .build()
+            .map_err(|error| error.to_string())
+    }
+}

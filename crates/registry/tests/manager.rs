@@ -1,0 +1,252 @@
+//! What a manager may say for others at the registry: what gateways of its account ask, and no more.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and certificates are checked against the real clock"
+)]
+
+mod common;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use common::{Gateway, World, account, actor, product};
+use data_encoding::BASE64URL_NOPAD;
+use domain::licensing::{Generation, Remark};
+use domain::time::Timestamp;
+use rcgen::{CertificateParams, KeyPair, SigningKey};
+use registry::{GATEWAY_CERTIFICATE_HEADER, MESSAGE_ID_HEADER};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use softtoken::{ENROLMENT_PATH, EnrolmentRequest, PROCESS_PATH, Renewal, renewal_transcript};
+
+const OWN: &str = "FGT0000000000001";
+const FOREIGN: &str = "FGT0000000000002";
+const MANAGER: &str = "FMG0000000000001";
+const TRIAL: &str = "0000-0000-0000-0000-0000";
+
+/// A manager of the account `Example Ltd`, to which one of two gateways belongs.
+struct Managed {
+    world: World,
+    manager: Gateway,
+}
+
+impl Managed {
+    async fn new() -> Self {
+        let world = World::new(&[OWN]).await;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = Timestamp::from_secs(i64::try_from(since.as_secs()).unwrap());
+        world.pass(now.since(world.now()));
+        let other = world
+            .desk
+            .register_account(actor(), account("Other Ltd"))
+            .await;
+        other.unwrap();
+        world.register(FOREIGN, "Other Ltd").await;
+        let registered =
+            world
+                .desk
+                .register_manager(actor(), account("Example Ltd"), product(MANAGER));
+        registered.await.unwrap();
+        let manager = world.gateway(MANAGER);
+        Self { world, manager }
+    }
+
+    /// A gateway's certificate as the manager shows it.
+    fn shown(&self, serial: &str) -> String {
+        shown_by(&self.world, serial)
+    }
+
+    /// Status and answer to a body that the manager passes on.
+    async fn pass_on(&self, shown: &str, id: Option<&str>, body: String) -> (u16, String) {
+        let Gateway { client, .. } = &self.manager;
+        let mut post = client
+            .post(self.manager.url(PROCESS_PATH))
+            .header(GATEWAY_CERTIFICATE_HEADER, shown)
+            .body(body);
+        if let Some(id) = id {
+            post = post.header(MESSAGE_ID_HEADER, id);
+        }
+        let answer = post.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    fn import(&self, serial: &str, code: &str) -> String {
+        self.world.gateway(serial).import_body(code)
+    }
+}
+
+fn shown_by(world: &World, serial: &str) -> String {
+    let issued = world
+        .pki
+        .issue_gateway(product(serial), Generation::default())
+        .unwrap();
+    let pem = issued.certificate_pem.as_bytes();
+    BASE64URL_NOPAD.encode(&CertificateDer::from_pem_slice(pem).unwrap())
+}
+
+#[tokio::test]
+async fn a_gateway_of_the_account_is_answered_as_if_it_asked_itself() {
+    let managed = Managed::new().await;
+    let issued = managed.world.issue(3).await;
+    let body = managed.import(OWN, issued.code.as_str());
+    let shown = managed.shown(OWN);
+    let (status, answer) = managed.pass_on(&shown, Some("m1"), body.clone()).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(issued.serial.as_str()), "{answer}");
+    // The answer was lost, and the gateway asks again: through the manager, or itself.
+    let again = managed.pass_on(&shown, Some("m1"), body.clone()).await;
+    assert_eq!(again, (200, answer.clone()));
+    let gateway = managed.world.gateway(OWN);
+    assert_eq!(gateway.process_once("m1", &body).await, (200, answer));
+    // Everything that goes wrong is said in the same words.
+    let (_, spent) = managed.pass_on(&shown, None, body.clone()).await;
+    assert_eq!(spent, gateway.process(&body).await);
+    assert!(spent.contains(r#""error_code":11"#), "{spent}");
+    let events = managed.world.desk.events(issued.serial.as_str()).await;
+    let imported = events.unwrap().pop().unwrap();
+    assert_eq!(
+        (&*imported.actor.name, &*imported.actor.interface),
+        (OWN, MANAGER)
+    );
+}
+
+#[tokio::test]
+async fn another_accounts_gateway_is_one_that_nobody_registered() {
+    let managed = Managed::new().await;
+    let gateway = managed.world.gateway(FOREIGN);
+    let body = gateway.import_body(TRIAL);
+    let (_, answer) = gateway.process_once("m1", &body).await;
+    assert!(answer.contains("FTMTRIAL"), "{answer}");
+    // Even with the certificate, the message and its name in hand.
+    let shown = managed.shown(FOREIGN);
+    let (status, told) = managed.pass_on(&shown, Some("m1"), body.clone()).await;
+    assert_eq!(status, 200, "{told}");
+    assert!(told.contains(r#""error_code":21"#), "{told}");
+    assert!(!told.contains("FTMTRIAL"), "{told}");
+    // It is no partner of a cluster either.
+    let members = format!(r#"[{{"sn":"{OWN}"}},{{"sn":"{FOREIGN}"}}]"#);
+    let alone = format!(r#"[{{"sn":"{OWN}"}}]"#);
+    let body = managed.import(OWN, TRIAL).replace(&alone, &members);
+    let (_, told) = managed.pass_on(&managed.shown(OWN), None, body).await;
+    let refused = format!(r#"{{"sn":"{FOREIGN}","error":"Product is not registered"}}"#);
+    assert!(told.contains(&refused), "{told}");
+}
+
+#[tokio::test]
+async fn nobody_speaks_for_a_gateway_without_its_certificate_and_the_right() {
+    let managed = Managed::new().await;
+    let body = managed.import(OWN, TRIAL);
+    let denied = async |shown: &str, body: &str, why: &str| {
+        let (status, answer) = managed.pass_on(shown, None, body.to_owned()).await;
+        assert_eq!(status, 403, "{answer}");
+        assert!(answer.contains(why), "{answer}");
+    };
+    denied("", &body, "shows no certificate").await;
+    denied("AAAA", &body, "shows no certificate").await;
+    let stranger = World::new(&[OWN]).await;
+    denied(&shown_by(&stranger, OWN), &body, "shows no certificate").await;
+    // The certificate of one gateway, the serial of another.
+    denied(&managed.shown(FOREIGN), &body, "121").await;
+    // Its own certificate is not enough for another's request.
+    let (status, answer) = managed.manager.post(PROCESS_PATH, body.clone()).await;
+    assert_eq!(status, 403, "{answer}");
+
+    // A gateway is no manager.
+    let gateway = Managed {
+        manager: managed.world.gateway(FOREIGN),
+        world: managed.world,
+    };
+    let (status, answer) = gateway.pass_on(&gateway.shown(OWN), None, body).await;
+    assert_eq!(status, 403, "{answer}");
+    assert!(answer.contains("is no manager"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_revoked_or_dismissed_passes_nothing_on() {
+    let managed = Managed::new().await;
+    let desk = &managed.world.desk;
+    let reason = || Remark::parse("stolen").unwrap();
+    let (shown, body) = (managed.shown(OWN), managed.import(OWN, TRIAL));
+    desk.revoke_certificates(actor(), product(OWN), reason())
+        .await
+        .unwrap();
+    let (status, answer) = managed.pass_on(&shown, None, body.clone()).await;
+    assert_eq!(status, 403, "{answer}");
+
+    let managed = Managed::new().await;
+    let desk = &managed.world.desk;
+    let shown = managed.shown(OWN);
+    desk.dismiss_manager(actor(), product(MANAGER), reason())
+        .await
+        .unwrap();
+    let (status, answer) = managed.pass_on(&shown, None, body.clone()).await;
+    assert_eq!(status, 403, "{answer}");
+    let registered = desk.register_manager(actor(), account("Example Ltd"), product(MANAGER));
+    registered.await.unwrap();
+    desk.revoke_certificates(actor(), product(MANAGER), reason())
+        .await
+        .unwrap();
+    let (status, answer) = managed.pass_on(&shown, None, body).await;
+    assert_eq!(status, 403, "{answer}");
+}
+
+#[tokio::test]
+async fn a_product_of_another_account_becomes_no_manager() {
+    let managed = Managed::new().await;
+    let desk = &managed.world.desk;
+    let refused = desk
+        .register_manager(actor(), account("Example Ltd"), product(FOREIGN))
+        .await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("Other Ltd"), "{refused}");
+    let unknown = desk
+        .dismiss_manager(actor(), product(OWN), Remark::parse("none").unwrap())
+        .await;
+    assert!(unknown.unwrap_err().to_string().contains("is no manager"));
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_by_whoever_holds_its_key() {
+    let managed = Managed::new().await;
+    let issued = managed
+        .world
+        .pki
+        .issue_gateway(product(OWN), Generation::default())
+        .unwrap();
+    let certificate = CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes()).unwrap();
+    let own = KeyPair::from_pem(&issued.key_pem).unwrap();
+    let new = KeyPair::generate().unwrap();
+    let request = CertificateParams::default()
+        .serialize_request(&new)
+        .unwrap();
+    let request = request.pem().unwrap();
+    let renewal = |signer: &KeyPair, signed: &str| EnrolmentRequest {
+        enrolment_code: None,
+        renewal: Some(Renewal {
+            certificate: BASE64URL_NOPAD.encode(&certificate),
+            signature: BASE64URL_NOPAD.encode(&signer.sign(&renewal_transcript(signed)).unwrap()),
+        }),
+        certificate_request: request.clone(),
+    };
+    let ask = async |line: &Gateway, request: EnrolmentRequest| {
+        let body = serde_json::to_string(&request).unwrap();
+        line.post(ENROLMENT_PATH, body).await
+    };
+    // The manager has seen the certificate, not its key; and what was signed for another key is no proof.
+    let line = &managed.manager;
+    assert_eq!(ask(line, renewal(&new, &request)).await.0, 403);
+    assert_eq!(ask(line, renewal(&own, "another request")).await.0, 403);
+    let (status, answer) = ask(line, renewal(&own, &request)).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(OWN), "{answer}");
+    assert_eq!(
+        ask(&managed.world.anybody(), renewal(&own, &request))
+            .await
+            .0,
+        200
+    );
+}

@@ -1,0 +1,196 @@
+//! Managers: products that pass on what their account's gateways ask.
+
+use std::convert::Infallible;
+
+use domain::audit::Actor;
+use domain::licensing::{AccountName, Manager, Remark};
+use domain::time::Timestamp;
+use ident::ProductSerial;
+
+use super::RegistryStore;
+use super::desk::{DeskRefusal, RegisterProduct, record};
+use super::rows::owner;
+use crate::engine::{Failure, SqlError, Tx, Work};
+use crate::vals;
+
+/// Who passes a request on, and for whom.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Passing {
+    /// The manager.
+    pub manager: Manager,
+    /// Whether the gateway belongs to its account.
+    pub is_own: bool,
+}
+
+impl RegistryStore {
+    /// Makes a product a manager; one that is not registered yet is registered for `account`.
+    pub async fn register_manager(
+        &self,
+        actor: Actor,
+        account: AccountName,
+        serial: ProductSerial,
+        now: Timestamp,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        self.database
+            .write(RegisterManager {
+                actor,
+                account,
+                serial,
+                now,
+            })
+            .await
+    }
+
+    /// Makes a manager a product like others, which speaks for itself alone.
+    pub async fn dismiss_manager(
+        &self,
+        actor: Actor,
+        serial: ProductSerial,
+        reason: Remark,
+        now: Timestamp,
+    ) -> Result<(), Failure<DeskRefusal>> {
+        self.database
+            .write(DismissManager {
+                actor,
+                serial,
+                reason,
+                now,
+            })
+            .await
+    }
+
+    /// Who `manager` is if it is one, and whether `gateway` is its to speak for.
+    pub async fn passing(
+        &self,
+        manager: ProductSerial,
+        gateway: ProductSerial,
+    ) -> Result<Option<Passing>, Failure<Infallible>> {
+        self.database.read(FindPassing { manager, gateway }).await
+    }
+}
+
+struct RegisterManager {
+    actor: Actor,
+    account: AccountName,
+    serial: ProductSerial,
+    now: Timestamp,
+}
+
+impl Work for RegisterManager {
+    type Out = ();
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let Self {
+            actor,
+            account,
+            serial,
+            now,
+        } = self;
+        match owner(tx, serial).await? {
+            Some(owner) if owner != account => {
+                let refusal = DeskRefusal::ProductExists(serial, owner);
+                return Err(Failure::Refused(refusal));
+            }
+            Some(_) => {}
+            None => {
+                let register = RegisterProduct {
+                    actor: actor.clone(),
+                    account: account.clone(),
+                    product: serial,
+                    now,
+                };
+                register.run(tx).await?;
+            }
+        }
+        let made = tx
+            .exec(
+                "INSERT INTO manager (serial, registered) VALUES ($1, $2)
+                 ON CONFLICT (serial) DO NOTHING",
+                &vals![serial.as_str(), now],
+            )
+            .await?;
+        if made == 1 {
+            let detail = format!("for the gateways of account \"{account}\"");
+            record(
+                tx,
+                &actor,
+                "register-manager",
+                serial.as_str(),
+                &detail,
+                now,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+struct DismissManager {
+    actor: Actor,
+    serial: ProductSerial,
+    reason: Remark,
+    now: Timestamp,
+}
+
+impl Work for DismissManager {
+    type Out = ();
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let subject = self.serial.as_str();
+        let ended = tx
+            .exec("DELETE FROM manager WHERE serial = $1", &vals![subject])
+            .await?;
+        if ended == 0 {
+            return Err(Failure::Refused(DeskRefusal::ManagerUnknown(self.serial)));
+        }
+        let reason = self.reason.as_str();
+        record(
+            tx,
+            &self.actor,
+            "dismiss-manager",
+            subject,
+            reason,
+            self.now,
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+struct FindPassing {
+    manager: ProductSerial,
+    gateway: ProductSerial,
+}
+
+impl Work for FindPassing {
+    type Out = Option<Passing>;
+    type Err = Infallible;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Option<Passing>, Failure<Infallible>> {
+        let Some(manager) = manager(tx, self.manager).await? else {
+            return Ok(None);
+        };
+        let is_own = owner(tx, self.gateway).await?.as_ref() == Some(&manager.account);
+        Ok(Some(Passing { manager, is_own }))
+    }
+}
+
+/// A manager that is registered.
+pub(super) async fn manager<T: Tx>(
+    tx: &mut T,
+    serial: ProductSerial,
+) -> Result<Option<Manager>, SqlError> {
+    let found = tx
+        .row::<(i64,)>(
+            "SELECT 1 FROM manager WHERE serial = $1",
+            &vals![serial.as_str()],
+        )
+        .await?;
+    if found.is_none() {
+        return Ok(None);
+    }
+    let account = owner(tx, serial).await?;
+    Ok(account.map(|account| Manager { serial, account }))
+}

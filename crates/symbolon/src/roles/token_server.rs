@@ -1,0 +1,151 @@
+//! `symbolon registry`: the token server with its desk.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use domain::audit::Actor;
+use domain::licensing::AccountName;
+use registry::pki::Pki;
+use registry::{Clock, Desk, Registry};
+use softtoken::address::ServerUrl;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::Signals;
+use crate::config::Config;
+use crate::desk::{DeskListener, DeskSocket};
+
+/// The socket of the desk, beside the console's.
+const DESK_SOCKET: &str = "desk.sock";
+
+#[derive(Debug, Args)]
+pub(crate) struct RegistryArgs {
+    /// Data directory; made, with everything in it, at the first start
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "symbolon-data",
+        env = "SYMBOLON_DATA"
+    )]
+    data: PathBuf,
+}
+
+/// Starts the token server alone, says where it is, and serves until SIGTERM or SIGINT.
+pub(crate) async fn run(args: RegistryArgs) -> Result<ExitCode> {
+    let mut signals = Signals::watch()?;
+    super::prepare(&args.data)?;
+    let config = Config::load_or_create(&args.data)?;
+    let server = TokenServer::start(&args.data, &config).await?;
+    println!(
+        "{}desk socket      {}   (symbolon desk)",
+        server.addresses(),
+        socket(&args.data).display()
+    );
+    signals.received().await;
+    server.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The desk's socket of a data directory.
+pub(crate) fn socket(data: &Path) -> PathBuf {
+    data.join(DESK_SOCKET)
+}
+
+/// A token server, running.
+pub(crate) struct TokenServer {
+    pub(crate) desk: Desk,
+    pub(crate) address: SocketAddr,
+    pub(crate) pki: Arc<Pki>,
+    public_url: ServerUrl,
+    socket: DeskSocket,
+    desk_api: Option<DeskListener>,
+    running: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl TokenServer {
+    /// Starts it. The first time, makes what it needs.
+    pub(crate) async fn start(data: &Path, config: &Config) -> Result<Self> {
+        let public_url = ServerUrl::parse(&config.registry.public_url)
+            .with_context(|| format!("public-url '{}'", config.registry.public_url))?;
+        let registry = Registry::open(registry::Config {
+            data: data.join("registry"),
+            root_key: data.join(&config.store.root_key),
+            listen: config.registry.https,
+            public_url: public_url.clone(),
+            other_names: Vec::new(),
+            clock: Clock::system(),
+        })
+        .await
+        .context("the token server does not start")?;
+        let (desk, pki, address) = (registry.desk(), registry.pki(), registry.address());
+        let desk_api = match config.registry.desk {
+            Some(address) => Some(DeskListener::start(&registry, address).await?),
+            None => None,
+        };
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(registry.run(async {
+            // An error says that the sender is gone: that is a stop too.
+            let _ = stopped.await;
+        }));
+        own_account(&desk).await?;
+        let socket = DeskSocket::open(&socket(data), desk.clone())?;
+        Ok(Self {
+            desk,
+            address,
+            pki,
+            public_url,
+            socket,
+            desk_api,
+            running,
+            stop,
+        })
+    }
+
+    /// Where it is, for the person who started it.
+    pub(crate) fn addresses(&self) -> String {
+        let mut text = format!("token server     https://{}\n", self.address);
+        if let Some(desk) = &self.desk_api {
+            text += &format!("desk             https://{}\n", desk.address());
+        }
+        text + &format!(
+            "phones           symbolon app add CODE --server {} --pin {}\n",
+            self.public_url,
+            self.pki.pin()
+        )
+    }
+
+    /// Lets running requests end.
+    pub(crate) async fn stop(self) {
+        let Self {
+            socket,
+            desk_api,
+            running,
+            stop,
+            ..
+        } = self;
+        drop(socket);
+        if let Some(desk) = desk_api {
+            desk.stop().await;
+        }
+        // It may have ended by itself.
+        let _ = stop.send(());
+        if running.await.is_err() {
+            tracing::error!("the token server did not end in order");
+        }
+    }
+}
+
+/// The account of whoever runs this installation.
+async fn own_account(desk: &Desk) -> Result<()> {
+    let account = AccountName::parse(AccountName::LOCAL)?;
+    let registered = desk.register_account(Actor::system("first start"), account);
+    if let Err(error) = registered.await {
+        tracing::debug!(%error, "the account is there from an earlier start");
+    }
+    Ok(())
+}
