@@ -14,6 +14,7 @@ mod common;
 use std::collections::VecDeque;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -197,9 +198,59 @@ fn a_key_opens_the_door_instead_of_the_password() {
     let said = with_key.exec("get system status").ok();
     assert!(said.contains("Version: "), "{said}");
     assert_eq!(with_key.asked(), asked);
-    let rsa = "config system admin\nedit admin\nset ssh-public-key2 \"ssh-rsa AAAA\"\nend";
-    let refused = admin.exec(rsa).refused();
+    let dss = "config system admin\nedit admin\nset ssh-public-key2 \"ssh-dss AAAA\"\nend";
+    let refused = admin.exec(dss).refused();
     assert!(refused.contains("ssh-ed25519"), "{refused}");
+}
+
+/// A key pair of RSA, and the line of its public half.
+fn rsa_key(home: &Home, bits: &str) -> (PathBuf, String) {
+    let key = home.path(&format!("id_rsa_{bits}"));
+    let mut keygen = tool("ssh-keygen", "openssh-client");
+    keygen.args([
+        "-q", "-t", "rsa", "-b", bits, "-N", "", "-C", "rsa@host", "-f",
+    ]);
+    run(keygen.arg(&key), "").ok();
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    (key, public.trim().to_owned())
+}
+
+#[test]
+fn an_rsa_key_signs_with_sha_2_alone() {
+    let (home, _running, admin) = started();
+    let set = |public: &str| {
+        format!("config system admin\nedit admin\nset ssh-public-key1 \"{public}\"\nend")
+    };
+    let (_, short) = rsa_key(&home, "1024");
+    let refused = admin.exec(&set(&short)).refused();
+    assert!(refused.contains("this one has 1024"), "{refused}");
+    for bits in ["2048", "4096"] {
+        let (key, public) = rsa_key(&home, bits);
+        let with = |algorithm: &str| {
+            Ssh::new(&home, "admin", "no password")
+                .option(&format!("-oIdentityFile={}", key.display()))
+                .option("-oPreferredAuthentications=publickey")
+                .option(&format!("-oPubkeyAcceptedAlgorithms={algorithm}"))
+        };
+        let any = with("rsa-sha2-512,rsa-sha2-256,ssh-rsa");
+        assert_eq!(any.exec("get system status").status.code(), Some(255));
+        admin.exec(&set(&public)).ok();
+        for (client, is_in) in [
+            (any, true),
+            (with("rsa-sha2-512"), true),
+            (with("rsa-sha2-256"), true),
+            (with("ssh-rsa"), false),
+        ] {
+            let said = client.exec("get system status");
+            assert_eq!(said.status.success(), is_in, "{bits}: {said:?}");
+        }
+    }
+    // Not the key of this name that somebody else has.
+    let (other, _) = rsa_key(&home, "3072");
+    let other = Ssh::new(&home, "admin", "no password")
+        .option(&format!("-oIdentityFile={}", other.display()))
+        .option("-oPreferredAuthentications=publickey");
+    assert_eq!(other.exec("get system status").status.code(), Some(255));
 }
 
 /// `admin` with a token on a phone.

@@ -11,6 +11,7 @@ use domain::user::Switch;
 use domain::vdom::Vdom;
 use russh::client::GexParams;
 use russh::kex::dh::groups::{DH_GROUP14, DH_GROUP16, DhGroup};
+use russh::keys::Algorithm;
 use russh::server::{
     Auth, ChannelOpenHandle, Msg, PublicKeyOffer, Response, Session, VerifiedPublicKey,
 };
@@ -19,10 +20,10 @@ use tokio::sync::{oneshot, watch};
 use tracing::info;
 use zeroize::Zeroizing;
 
-use super::Service;
 use super::channel::{self, Open, Wanted};
 use super::gate::Gate;
 use super::half_open::{Place, Stage};
+use super::{RSA_SHA1, Service};
 use crate::command_line::{Full, LoggedIn, Size};
 use crate::login::{Caller, CodeOf, FirstProven, Verdict};
 
@@ -241,7 +242,11 @@ fn question(first: &FirstProven) -> &'static str {
     }
 }
 
-fn wire(key: &russh::keys::PublicKey) -> Option<PublicKey> {
+/// The key, unless what it signs with proves nothing any more.
+fn wire(key: &russh::keys::PublicKey, signs_with: &Algorithm) -> Option<PublicKey> {
+    if *signs_with == RSA_SHA1 {
+        return None;
+    }
     key.to_bytes()
         .ok()
         .map(|octets| PublicKey::from_wire(&octets))
@@ -278,7 +283,7 @@ impl russh::server::Handler for Handler {
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, Self::Error> {
         self.is_called(user);
-        let known = match wire(offer.public_key) {
+        let known = match wire(offer.public_key, offer.algorithm) {
             Some(key) => self.service.logins.knows_key(&self.caller, &key).await,
             None => false,
         };
@@ -291,7 +296,7 @@ impl russh::server::Handler for Handler {
         key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
         self.is_called(user);
-        let verdict = match wire(key.public_key) {
+        let verdict = match wire(key.public_key, key.algorithm) {
             Some(key) => self.service.logins.key(&self.caller, &key).await,
             None => Verdict::Refused,
         };
@@ -465,5 +470,30 @@ impl russh::server::Handler for Handler {
             (wanted.min_group_size()..=wanted.max_group_size()).contains(&group.bit_size())
         };
         Ok([DH_GROUP14, DH_GROUP16].into_iter().find(fits))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use russh::keys::HashAlg;
+
+    use super::*;
+
+    const RSA: &str = "ssh-rsa \
+        AAAAB3NzaC1yc2EAAAADAQABAAABAQC5+SsUINdJuRAz1c/uI/GQsFgSXFMAHVkpTJenTnTgJAsAh2DtCELBARHd\
+        iGSDTuMDyINk9W/rqoQ2W5ftpASBJPpFoKekGMj2UJ3kIgKJujg8egk9sO6qx0mLzXQBPfOIzO7x+XJXpAUa+E0L\
+        9nzWkLDEQnCtJHJu1+IZbA/I/iEUcP5z41+jlBVRzB5UmWGzZm62Ty2gx3k/oi3q3dJK7hZOhxrPf2Y7NN3SJ/Pt\
+        vqLW6yk4aIpYVGKrSKdgYGW/C4i0Pt4Yq76506mdctNjcRfUMj1AK7wihwqqz2d5+2kbwvdhkAEI37eibUtx3Sni\
+        Qp+9B63KMWcW97V9toJZ";
+
+    #[test]
+    fn an_rsa_key_that_signs_with_sha_1_is_none() {
+        let key = russh::keys::PublicKey::from_openssh(RSA).unwrap();
+        let known = PublicKey::parse(RSA).unwrap();
+        for hash in [HashAlg::Sha256, HashAlg::Sha512] {
+            let signs_with = Algorithm::Rsa { hash: Some(hash) };
+            assert_eq!(wire(&key, &signs_with).as_ref(), Some(&known));
+        }
+        assert_eq!(wire(&key, &Algorithm::Rsa { hash: None }), None);
     }
 }

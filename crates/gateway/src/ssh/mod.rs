@@ -24,7 +24,7 @@ use domain::access::Authority;
 use domain::admin::{Edit, Operation};
 use domain::schema::{ADMIN, GLOBAL, Place, Value};
 use domain::vdom::Vdom;
-use russh::keys::PrivateKey;
+use russh::keys::{Algorithm, PrivateKey};
 use russh::{MethodKind, MethodSet, Preferred, SshId, kex, server};
 use store::gateway::GatewayStore;
 use tokio::sync::watch;
@@ -173,6 +173,7 @@ fn protocol(keys: Vec<PrivateKey>) -> server::Config {
         event_buffer_size: MESSAGES_WAITING,
         preferred: Preferred {
             kex: key_exchanges().into(),
+            key: signatures().into(),
             ..Preferred::DEFAULT
         },
         max_auth_attempts: AUTH_ATTEMPTS_MAX,
@@ -182,6 +183,15 @@ fn protocol(keys: Vec<PrivateKey>) -> server::Config {
         nodelay: true,
         ..server::Config::default()
     }
+}
+
+/// RSA over SHA-1: collisions of it can be had (RFC 8332, 1).
+const RSA_SHA1: Algorithm = Algorithm::Rsa { hash: None };
+
+/// What this unit signs with, and what it tells clients that they may sign with (RFC 8308, 3.1).
+fn signatures() -> Vec<Algorithm> {
+    let known = Preferred::DEFAULT.key.iter();
+    known.filter(|it| **it != RSA_SHA1).cloned().collect()
 }
 
 /// All that the library deems safe, but for the groups whose arithmetic would let a stranger keep a
