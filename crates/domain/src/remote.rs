@@ -94,6 +94,13 @@ impl Source {
         asked.dedup();
         asked
     }
+
+    /// Its groups to which somebody belongs who is in these, as the server calls them.
+    pub fn taking_in(&self, told: &[Box<str>]) -> Box<[Arc<str>]> {
+        let groups = self.groups.iter();
+        let groups = groups.filter(|(_, among)| among.take_in(told));
+        groups.map(|(name, _)| Arc::clone(name)).collect()
+    }
 }
 
 /// The servers whose people are let in by these groups, in the order of the groups and their members. One
@@ -175,9 +182,7 @@ impl RemoteCheck {
         if !is_named {
             return Err(Reason::NameOfAnother);
         }
-        let groups = source.groups.iter();
-        let groups = groups.filter(|(_, among)| among.take_in(&told.groups));
-        let groups: Box<[Arc<str>]> = groups.map(|(name, _)| Arc::clone(name)).collect();
+        let groups = source.taking_in(&told.groups);
         if groups.is_empty() {
             return Err(Reason::GroupMissing);
         }

@@ -66,6 +66,16 @@ fn a_group_lets_in_those_whom_the_directory_says_to_be_in_it() {
     directory(&home, &slapd, "");
     group(&home, "staff", "corp", VPN);
     let password = password_of("alice");
+    let tried = |user: &str| {
+        let password = password_of(user);
+        home.console(&format!(
+            "diagnose test authserver ldap corp {user} {password}"
+        ))
+        .ok()
+    };
+    let known = tried("alice");
+    assert!(known.contains("the user is in: staff"), "{known}");
+    assert!(!tried("bob").contains("the user is in"));
     // A group alone lets nobody in.
     assert_eq!(vpn.ask("alice", password), Answer::Reject);
     home.login_says("alice", "refused: user-unknown");

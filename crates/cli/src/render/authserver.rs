@@ -1,5 +1,7 @@
 //! `diagnose test authserver`.
 
+use std::sync::Arc;
+
 use domain::backend::{BackendName, Kind, Server};
 
 use super::printable;
@@ -13,6 +15,8 @@ pub enum Tested<'a> {
         by: &'a Server,
         /// After how many milliseconds.
         took_ms: u128,
+        /// The groups here to which such a user belongs who has no entry.
+        groups: &'a [Arc<str>],
     },
     /// A server did not.
     Refused {
@@ -35,13 +39,25 @@ pub fn authserver(server: &BackendName, user: &str, tested: &Tested<'_>) -> Stri
         Kind::Radius => radius(&user, tested),
     };
     let known = match tested {
-        Tested::Taken { by, took_ms } => format!("{} after {took_ms} ms", answered(by)),
+        Tested::Taken {
+            by,
+            took_ms,
+            groups,
+        } => format!("{} after {took_ms} ms{}", answered(by), in_groups(groups)),
         Tested::Refused { by, took_ms, why } => {
             format!("{} after {took_ms} ms: {}", answered(by), printable(why))
         }
         Tested::Undecided(why) => format!("no server decided: {}", printable(why)),
     };
     format!("{line}\n{known}\n")
+}
+
+fn in_groups(groups: &[Arc<str>]) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    let groups = printable(&groups.join(", "));
+    format!("\nwithout an entry here the user is in: {groups}")
 }
 
 fn answered(by: &Server) -> String {
@@ -88,7 +104,13 @@ mod tests {
             rank: Rank::Secondary,
             host: "192.0.2.2".into(),
         };
-        let taken = Tested::Taken { by, took_ms: 3 };
+        let taken_by = |groups| Tested::Taken {
+            by,
+            took_ms: 3,
+            groups,
+        };
+        let taken = taken_by(&[]);
+        let groups = ["staff".into(), "vpn".into()];
         let why = "49 InvalidCredentials";
         let refused = Tested::Refused {
             by,
@@ -101,6 +123,10 @@ mod tests {
             said(Kind::Ldap, &taken),
             "authenticate 'alice' against 'corp' succeeded!\n\
              secondary server 192.0.2.2 answered after 3 ms\n"
+        );
+        assert_eq!(
+            said(Kind::Ldap, &taken_by(&groups)).lines().last(),
+            Some("without an entry here the user is in: staff, vpn")
         );
         assert_eq!(
             said(Kind::Ldap, &refused),

@@ -14,7 +14,11 @@ pub(super) fn tested(asked: &TestAuthserver, exists: bool) -> String {
     };
     let tested = match (exists, asked.password.as_str()) {
         (false, _) => Tested::Undecided("there is no such entry"),
-        (true, PASSWORD) => Tested::Taken { by, took_ms: 4 },
+        (true, PASSWORD) => Tested::Taken {
+            by,
+            took_ms: 4,
+            groups: &[],
+        },
         (true, _) => Tested::Refused {
             by,
             took_ms: 4,

@@ -380,6 +380,14 @@ impl Directory {
         }
     }
 
+    /// A server with all groups of which it is a member; nothing if it is one of none.
+    pub(super) fn source(&self, backend: &BackendName) -> Option<Source> {
+        let groups = self.memberships.with_servers(backend.vdom);
+        let mut sources = remote::sources(groups.into_iter(), |name| self.backend(name));
+        let at = sources.iter().position(|it| it.backend == *backend)?;
+        Some(sources.swap_remove(at))
+    }
+
     /// Whether there is a record of this name.
     pub(super) fn has_record(&self, name: &CanonicalName) -> bool {
         self.person(name).is_some()

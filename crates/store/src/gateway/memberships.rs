@@ -66,6 +66,14 @@ impl Memberships {
         found.map(|((_, name), servers)| (name, &**servers))
     }
 
+    /// The groups of a virtual domain that have servers as members, in the order of their names.
+    pub(super) fn with_servers(&self, vdom: Vdom) -> Vec<(&Arc<str>, &[GroupServer])> {
+        let all = self.servers.iter().filter(|((of, _), _)| *of == vdom);
+        let mut groups: Vec<_> = all.map(|((_, name), servers)| (name, &**servers)).collect();
+        groups.sort_unstable_by_key(|(name, _)| *name);
+        groups
+    }
+
     /// The groups of a person, in the order of their names.
     pub(super) fn of(&self, person: &CanonicalName) -> Vec<Arc<str>> {
         self.of

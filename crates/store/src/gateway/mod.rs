@@ -243,6 +243,11 @@ impl GatewayStore {
         self.memory.read().sources(name, client)
     }
 
+    /// A server with all groups of which it is a member; nothing if it is one of none.
+    pub fn source(&self, backend: &BackendName) -> Option<Source> {
+        self.memory.read().source(backend)
+    }
+
     /// Whether there is a record of this name.
     pub fn has_record(&self, name: &CanonicalName) -> bool {
         self.memory.read().has_record(name)

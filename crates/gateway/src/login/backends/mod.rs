@@ -76,7 +76,7 @@ impl<'a> Credentials<'a> {
     }
 
     /// The same, and what the server knows of the person: names, and which of these groups.
-    fn with_groups(self, groups: &'a [&'a str]) -> Self {
+    pub(crate) fn with_groups(self, groups: &'a [&'a str]) -> Self {
         Self {
             groups: Some(groups),
             ..self
