@@ -227,6 +227,28 @@ async fn a_unit_with_trial_tokens_takes_no_other_trial() {
 }
 
 #[tokio::test]
+async fn a_trial_is_had_again_whatever_the_desk_takes_of_it() {
+    let world = world().await;
+    let gateway = world.gateway(OLD);
+    let (trial, tokens) = on_a_phone(&world, TRIAL).await;
+    let lock = Lock::Locked;
+    let locked = world.desk.set_lock(actor(), tokens[0], lock, "lost");
+    locked.await.unwrap();
+    let code = world.issue(1).await.code;
+    let refused = import_error(&gateway, code.as_str()).await;
+    assert!(refused.contains(r#""error_code":-1"#), "{refused}");
+    // The same pair, and the phone that had the locked one has it no more.
+    assert_eq!(gateway.import(TRIAL).await.1, tokens);
+    assert!(!is_on_a_phone(&gateway, tokens[0]).await);
+    let revoked = world.desk.revoke_licence(actor(), trial, why());
+    revoked.await.unwrap();
+    let (again, others) = gateway.import(TRIAL).await;
+    assert_ne!(again, trial.as_str());
+    assert!(others.iter().all(|token| !tokens.contains(token)));
+    is_refused(&gateway, tokens[1]).await;
+}
+
+#[tokio::test]
 async fn a_revoked_licence_serves_nobody() {
     let world = world().await;
     let issued = world.issue(2).await;
@@ -383,13 +405,13 @@ async fn a_ticket_is_closed_by_the_deed_that_answers_it() {
             .desk
             .move_licence(actor(), licence, product(serial), note)
     };
-    let refused = move_to(OLD, answering(1)).await.unwrap_err().to_string();
-    assert!(
-        refused.contains(&format!("move-licence {licence} --to {NEW}")),
-        "{refused}"
-    );
+    // It asks for what the old unit has, and that has nothing yet.
+    let refused = move_to(NEW, answering(1)).await.unwrap_err().to_string();
+    let asked = format!("move-licence {licence} --to {NEW} from {OLD}");
+    assert!(refused.contains(&asked), "{refused}");
     let untouched = world.desk.licence(licence).await.unwrap();
     assert_eq!(untouched.record.licence.product, None);
+    move_to(OLD, note()).await.unwrap();
     let refused = move_to(NEW, answering(2)).await.unwrap_err().to_string();
     assert!(refused.contains("no ticket 2"), "{refused}");
 

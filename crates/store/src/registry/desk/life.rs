@@ -128,7 +128,7 @@ impl Work for MoveLicence {
         if change == Change::Made {
             self.write(tx, licence.product).await?;
         }
-        let deed = Deed::Moved(self.licence, self.to);
+        let deed = Deed::Moved(&licence, self.to);
         close(tx, self.note.ticket, deed, self.now).await?;
         let (tokens, _) = count_tokens(tx, self.licence).await?;
         Ok(LicenceMoved {

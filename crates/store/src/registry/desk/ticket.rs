@@ -172,7 +172,7 @@ impl Work for CloseTicket {
 pub(super) async fn close<T: Tx>(
     tx: &mut T,
     number: Option<TicketNumber>,
-    deed: Deed,
+    deed: Deed<'_>,
     now: Timestamp,
 ) -> Result<Change, Failure<DeskRefusal>> {
     let Some(number) = number else {

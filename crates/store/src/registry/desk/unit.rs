@@ -101,7 +101,7 @@ impl Work for ReplaceUnit {
             }
             self.write(tx).await?;
         }
-        let deed = Deed::Replaced(self.old, self.new);
+        let deed = Deed::Replaced(&old, self.new, &licences);
         close(tx, self.note.ticket, deed, self.now).await?;
         Ok(UnitReplaced {
             account: new.account,
