@@ -53,6 +53,11 @@ pub enum LineFault {
     /// It is not in stock.
     #[error("{0} is not in stock; import its seed first")]
     NotInStock(TokenSerial),
+    /// It is another account's.
+    #[error(
+        "{0} belongs to account \"{1}\"; if that account gives it away, say so: --from \"{1}\""
+    )]
+    OfOther(TokenSerial, AccountName),
     /// It is activated for another account.
     #[error("{0} is activated for account \"{1}\"; reset its activation first")]
     Activated(TokenSerial, AccountName),

@@ -92,12 +92,24 @@ impl World {
         taken.map_err(refused)
     }
 
-    async fn assign(&self, text: &str, owner: &str) -> Result<Taken, DeskRefusal> {
+    async fn assign(
+        &self,
+        text: &str,
+        owner: &str,
+        from: Option<&str>,
+    ) -> Result<Taken, DeskRefusal> {
         let entries = serials::read(text).unwrap();
         let on_bad_line = OnBadLine::Refuse;
         let taken = self
             .store
-            .assign_hardware(actor(), entries, account(owner), on_bad_line, NOW)
+            .assign_hardware(
+                actor(),
+                entries,
+                account(owner),
+                from.map(account),
+                on_bad_line,
+                NOW,
+            )
             .await;
         taken.map_err(refused)
     }
@@ -233,19 +245,20 @@ async fn a_token_is_its_accounts_and_to_others_unknown() {
     assert_eq!(denied.tokens, [HardwareRefusal::ProductNotRegistered]);
 
     // The desk moves it, once nobody has its seed.
-    let refusal = world.assign(TOKEN, "other").await.unwrap_err();
-    let DeskRefusal::BadLines(lines) = refusal else {
-        panic!("{refusal}");
+    let fault = async |from| match world.assign(TOKEN, "other", from).await {
+        Err(DeskRefusal::BadLines(mut lines)) => lines.remove(0).why,
+        outcome => panic!("{outcome:?}"),
     };
-    assert_eq!(
-        lines[0].why,
-        LineFault::Activated(token(TOKEN), account("own"))
-    );
+    let activated = LineFault::Activated(token(TOKEN), account("own"));
+    assert_eq!(fault(Some("own")).await, activated);
     let reset = world
         .store
         .reset_activation(actor(), token(TOKEN), "sold".into(), NOW);
     reset.await.unwrap();
-    world.assign(TOKEN, "other").await.unwrap();
+    let others = LineFault::OfOther(token(TOKEN), account("own"));
+    assert_eq!(fault(None).await, others);
+    assert!(others.to_string().contains("--from \"own\""), "{others}");
+    world.assign(TOKEN, "other", Some("own")).await.unwrap();
     let given = world.activate(FOREIGN, &[TOKEN]).await.unwrap();
     assert_eq!(given, [Ok(open_seed())]);
 }

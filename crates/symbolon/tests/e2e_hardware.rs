@@ -303,6 +303,10 @@ fn a_file_with_a_bad_line_is_refused_as_a_whole_unless_asked() {
     let assign = ["import-hardware", &list, "--account", "Example Ltd"];
     let said = home.desk(&assign).ok();
     assert_eq!(said, format!("1 token is assigned, {TOKEN}\n"));
+    let back = ["import-hardware", &list, "--account", "local"];
+    let said = home.desk(&back).refused();
+    let says = format!("line 1: {TOKEN} belongs to account \"Example Ltd\"");
+    assert!(said.contains(&says), "{said}");
     // To this gateway, another account's, it is now unknown.
     add(&home, TOKEN);
     assert_eq!(

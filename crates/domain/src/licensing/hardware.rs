@@ -116,23 +116,24 @@ pub fn intake(
     })
 }
 
-/// Decides which tokens of a list become `account`'s. A token that another account has activated stays
-/// there until the desk resets the flag.
+/// Decides which tokens of a list become `account`'s. Those of another account stay there, unless it is said
+/// that they are `from` that one; if it has activated them, until the desk resets the flag.
 pub fn assign(
     entries: Vec<Entry<MakerSerial>>,
     stock: &BTreeMap<TokenSerial, HardwareToken>,
     account: &AccountName,
+    from: Option<&AccountName>,
 ) -> Sorted<TokenSerial> {
     intake::listed(entries, |serial| {
         let Some(token) = stock.get(&serial) else {
             return Some(LineFault::NotInStock(serial));
         };
-        match (&token.account, token.activation) {
-            (Some(owner), Some(_)) if owner != account => {
-                Some(LineFault::Activated(serial, owner.clone()))
-            }
-            _ => None,
+        let other = token.account.as_ref().filter(|owner| *owner != account)?;
+        if Some(other) != from {
+            return Some(LineFault::OfOther(serial, other.clone()));
         }
+        let is_activated = token.activation.is_some();
+        is_activated.then(|| LineFault::Activated(serial, other.clone()))
     })
 }
 
@@ -214,22 +215,28 @@ mod tests {
 
     #[test]
     fn a_list_gives_what_is_in_stock_to_an_account() {
-        let mut activated = token(Some("other"));
-        let read = |stock: &[&HardwareToken]| {
+        let read = |stock: &[&HardwareToken], from: Option<&str>| {
             let entries = list::read("FTK2000BHV1KRZCC").unwrap();
             let stock = stock
                 .iter()
                 .map(|&token| (token.serial, token.clone()))
                 .collect();
-            assign(entries, &stock, &account("own"))
+            assign(entries, &stock, &account("own"), from.map(account).as_ref())
         };
-        assert_eq!(read(&[&activated]).0.len(), 1);
-        assert!(matches!(read(&[]).1[0].why, LineFault::NotInStock(_)));
-        activated.activation = Some(HardwareActivation {
+        assert_eq!(read(&[&token(None)], None).0.len(), 1);
+        assert_eq!(read(&[&token(Some("own"))], None).0.len(), 1);
+        assert!(matches!(read(&[], None).1[0].why, LineFault::NotInStock(_)));
+        let mut others = token(Some("other"));
+        for from in [None, Some("third")] {
+            let bad = read(&[&others], from).1;
+            assert!(matches!(bad[0].why, LineFault::OfOther(..)), "{from:?}");
+        }
+        assert_eq!(read(&[&others], Some("other")).0.len(), 1);
+        others.activation = Some(HardwareActivation {
             product: ProductSerial::parse("FGT0000000000002").unwrap(),
             at: NOW,
         });
-        let bad = read(&[&activated]).1;
-        assert!(matches!(bad[0].why, LineFault::Activated(_, _)));
+        let bad = read(&[&others], Some("other")).1;
+        assert!(matches!(bad[0].why, LineFault::Activated(..)));
     }
 }

@@ -28,17 +28,19 @@ impl Desk {
             .await?)
     }
 
-    /// Gives hardware tokens of the stock to `account`.
+    /// Gives hardware tokens of the stock to `account`: those that are nobody's, or `from` the account that
+    /// has them.
     pub async fn assign_hardware(
         &self,
         actor: Actor,
         entries: Vec<Entry<MakerSerial>>,
         account: AccountName,
+        from: Option<AccountName>,
         on_bad_line: OnBadLine,
     ) -> Result<Taken, DeskError> {
         Ok(self
             .store
-            .assign_hardware(actor, entries, account, on_bad_line, self.clock.now())
+            .assign_hardware(actor, entries, account, from, on_bad_line, self.clock.now())
             .await?)
     }
 

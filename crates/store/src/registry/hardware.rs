@@ -155,6 +155,7 @@ pub(super) struct AssignHardware {
     pub(super) actor: Actor,
     pub(super) entries: Vec<Entry<MakerSerial>>,
     pub(super) account: AccountName,
+    pub(super) from: Option<AccountName>,
     pub(super) on_bad_line: OnBadLine,
     pub(super) now: Timestamp,
 }
@@ -167,9 +168,12 @@ impl Work for AssignHardware {
         demand_account(tx, &self.account).await?;
         let serials = serials(self.entries.iter().map(|entry| entry.token.as_ref().ok()));
         let stock = stock_of(tx, serials).await?;
-        let (tokens, bad) = assign(self.entries, &stock, &self.account);
+        let (tokens, bad) = assign(self.entries, &stock, &self.account, self.from.as_ref());
         demand_good(&bad, self.on_bad_line)?;
-        let detail = owner_text(Some(&self.account));
+        let mut detail = owner_text(Some(&self.account));
+        if let Some(from) = &self.from {
+            detail += &format!(", from account \"{from}\"");
+        }
         for serial in &tokens {
             let subject = serial.as_str();
             tx.exec_one(

@@ -333,12 +333,14 @@ impl RegistryStore {
             .await
     }
 
-    /// Gives hardware tokens of the stock to `account`.
+    /// Gives hardware tokens of the stock to `account`: those that are nobody's, or `from` the account that
+    /// has them.
     pub async fn assign_hardware(
         &self,
         actor: Actor,
         entries: Vec<Entry<MakerSerial>>,
         account: AccountName,
+        from: Option<AccountName>,
         on_bad_line: OnBadLine,
         now: Timestamp,
     ) -> Result<Taken, Failure<DeskRefusal>> {
@@ -347,6 +349,7 @@ impl RegistryStore {
                 actor,
                 entries,
                 account,
+                from,
                 on_bad_line,
                 now,
             })

@@ -77,6 +77,9 @@ pub(super) struct ImportHardware {
     /// Whose they are; else the first customer's whose gateway activates them
     #[arg(long, value_parser = account_name)]
     account: Option<AccountName>,
+    /// Whose the tokens of a list of serials are so far, if they are somebody's
+    #[arg(long, value_name = "ACCOUNT", requires = "account", value_parser = account_name)]
+    from: Option<AccountName>,
     /// Seconds for which a code lasts, for a table that does not say
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = period)]
     period: Period,
@@ -124,10 +127,15 @@ impl ImportHardware {
         } else {
             OnBadLine::Refuse
         };
-        let account = self.account.clone();
+        let (account, from) = (self.account.clone(), self.from.clone());
         // A password costs up to seconds of key derivation.
         let read = tokio::task::spawn_blocking(move || self.read(&files)).await??;
         let (taken, done) = match read {
+            Read::Seeds(_) if from.is_some() => {
+                bail!(
+                    "--from is for a list of serials: what has a seed comes into stock as nobody's"
+                )
+            }
             Read::Seeds(entries) => {
                 let taken = desk.import_hardware(actor, entries, account, on_bad_line);
                 (taken.await?, "taken into stock")
@@ -137,7 +145,7 @@ impl ImportHardware {
                     "a list of serials says which tokens of the stock are whose: give --account; \
                      tokens come into stock with their seeds",
                 )?;
-                let taken = desk.assign_hardware(actor, entries, account, on_bad_line);
+                let taken = desk.assign_hardware(actor, entries, account, from, on_bad_line);
                 (taken.await?, "assigned")
             }
         };
