@@ -118,8 +118,8 @@ impl Desk {
     }
 
     /// Takes a token out of use at the registry, or puts it back. A locked token is not provisioned and
-    /// not activated; a locked trial token blocks the import of licences until the trial is imported
-    /// again. `reason` goes into the record.
+    /// not activated; the gateway that has it goes on taking its codes. A locked trial token blocks the
+    /// import of licences until the trial is imported again. `reason` goes into the record.
     pub async fn set_lock(
         &self,
         actor: Actor,

@@ -61,6 +61,12 @@ pub fn licence_standing(licence: &Licence, now: Timestamp) -> Standing {
              another gateway: `symbolon desk move-licence SERIAL --to NEW --reason WHY`.",
             serial,
         ),
+        LicenceState::Revoked(at) if serial.is_trial() => standing(
+            format!("It was revoked at {at}: its tokens are answered with error 31."),
+            "On a gateway that wants trial tokens: `execute fortitoken-mobile import 0000-0000-0000-0000-0000` \
+             brings another two.",
+            serial,
+        ),
         LicenceState::Revoked(at) => standing(
             format!(
                 "It was revoked at {at}: its code is answered with error 10, its tokens with 31."
@@ -83,7 +89,8 @@ pub fn token_standing(token: &StockToken, told: Told, now: Timestamp) -> Standin
     }
     if token.lock == Lock::Locked {
         return standing(
-            "It is locked at the token server: it is neither provisioned nor activated.",
+            "It is locked at the token server: it is neither provisioned nor activated. A gateway that has it \
+             takes its codes.",
             "`symbolon desk unlock-token SERIAL --reason WHY`. A trial token: importing the trial again \
              puts it back to new.",
             serial,
@@ -262,6 +269,11 @@ mod tests {
             ..moved
         };
         helps(&licence_standing(&revoked, LATER), "issue-licence");
+        let trial = Licence {
+            serial: LicenceSerial::trial(1).unwrap(),
+            ..revoked
+        };
+        helps(&licence_standing(&trial, LATER), "import 0000");
     }
 
     #[test]

@@ -105,7 +105,7 @@ pub(super) enum Command {
         #[command(flatten)]
         why: Why,
     },
-    /// Take a token out of use at the token server
+    /// Let a mobile token be neither provisioned nor activated
     LockToken {
         /// The token
         serial: TokenSerial,
