@@ -195,10 +195,7 @@ async fn command<C: DeskCommands>(
     let answered = counter.answer(certificate, &command, &parts.headers, body);
     match answered.await {
         Ok(done) => form.write(done),
-        Err(problem) => {
-            tracing::info!(%command, %problem, "declined at the desk");
-            problem.into_response()
-        }
+        Err(problem) => problem.into_response(),
     }
 }
 
@@ -219,7 +216,13 @@ impl<C: DeskCommands> Counter<C> {
         };
         // Once more: it may have been revoked while the body was on its way.
         let agent = self.agent(certificate).await?;
-        Ok(self.commands.carry_out(agent, command, &body).await?)
+        let who = agent.name.clone();
+        let done = self.commands.carry_out(agent, command, &body).await;
+        Ok(done.inspect_err(|why| {
+            // What an agent typed may steer a terminal.
+            let why = why.to_string();
+            tracing::info!(agent = %who, command, why = %why.escape_debug(), "declined at the desk");
+        })?)
     }
 
     /// Whether the body of a request is worth reading.

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Agent, AgentName, Generation, Remark, Role};
+use domain::licensing::{
+    AccountName, Agent, AgentName, DeskRequest, Generation, Remark, RequestNumber, Role,
+};
 use domain::time::{Span, Timestamp};
 use rcgen::{CertificateParams, KeyPair};
 use registry::pki::Pki;
@@ -398,4 +400,76 @@ async fn agents_are_added_once_and_recorded() {
     let events = world.desk.events("agent carol").await.unwrap();
     let actions: Vec<_> = events.iter().map(|event| &*event.action).collect();
     assert_eq!(actions, ["add-agent", "revoke-agent", "add-agent"]);
+}
+
+impl World {
+    async fn asks(&self, who: &str, arguments: &str) -> Result<DeskRequest, registry::DeskError> {
+        let actor = acting(who);
+        let kept = self.desk.keep_request(actor, name(who), "say", arguments);
+        kept.await
+    }
+}
+
+fn acting(who: &str) -> Actor {
+    Actor {
+        name: who.into(),
+        interface: "api".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_approved_once_whoever_is_first() {
+    let world = World::new().await;
+    world.agent("carol", Role::Agent).await;
+    let number = world.asks("carol", "{}").await.unwrap().number;
+    let approve = |who| world.desk.approve_request(acting(who), number, Role::Agent);
+    let both = tokio::join!(approve("dave"), approve("erin"));
+    let done = [&both.0, &both.1].map(Result::is_ok);
+    assert!(done[0] != done[1], "{both:?}");
+    let again = approve("dave").await.unwrap_err().to_string();
+    assert!(again.contains("approved already"), "{again}");
+    let unknown = world.desk.request(RequestNumber(2)).await.unwrap_err();
+    assert!(unknown.to_string().contains("no request 2"), "{unknown}");
+}
+
+#[tokio::test]
+async fn requests_are_bounded_and_end() {
+    let world = World::new().await;
+    for who in ["carol", "dave", "erin", "frank", "grace", "heidi"] {
+        world.agent(who, Role::Agent).await;
+    }
+    let full = |refused: Result<DeskRequest, registry::DeskError>| {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("20 of one agent"), "{refused}");
+    };
+    for who in ["carol", "dave", "erin", "frank", "grace"] {
+        for number in 0..20 {
+            world.asks(who, &number.to_string()).await.unwrap();
+        }
+        full(world.asks(who, "one more").await);
+    }
+    full(world.asks("heidi", "the hundred and first").await);
+    // The same again is the same.
+    let same = world.asks("carol", "0").await.unwrap();
+    assert_eq!(same.number, RequestNumber(1));
+    let life = DeskRequest::LIFE.micros();
+    world.now.fetch_add(life, Ordering::SeqCst);
+    let late = world
+        .desk
+        .approve_request(acting("dave"), same.number, Role::Agent);
+    let late = late.await.unwrap_err().to_string();
+    assert!(late.contains("waited too long"), "{late}");
+    let next = world.asks("heidi", "{}").await.unwrap();
+    assert_eq!(next.number, RequestNumber(101));
+    // What was closed long ago makes room, and numbers go on.
+    world.now.fetch_add(40 * life, Ordering::SeqCst);
+    assert_eq!(
+        world.asks("heidi", "{}").await.unwrap().number,
+        RequestNumber(102)
+    );
+    let all = world
+        .desk
+        .requests(store::registry::RequestFilter::All)
+        .await;
+    assert_eq!(all.unwrap().0.len(), 2);
 }
