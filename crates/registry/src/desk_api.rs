@@ -18,15 +18,17 @@ use domain::licensing::{Agent, CertificateHash, RoleRefusal};
 use https::body::{self, BodyError, Limit};
 use https::{Places, Site};
 use rustls::pki_types::CertificateDer;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::Undecided;
+use store::registry::MessageId;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
 use crate::desk::{Desk, DeskError};
-use crate::http::{JSON, RETRY_AFTER};
+use crate::http::{JSON, MESSAGE_ID_HEADER, RETRY_AFTER, message_id};
 use crate::pace::Pace;
 use crate::pki;
 
@@ -59,12 +61,14 @@ pub trait DeskCommands: Send + Sync + 'static {
     /// Whether there is this command, and what its body has.
     fn content(&self, command: &str) -> Option<Content>;
 
-    /// Carries out a command with the arguments in `body`, if the agent's role is enough.
+    /// Carries out a command with the arguments in `body`, if the agent's role is enough; once, if it has a
+    /// message id.
     fn carry_out(
         &self,
         agent: Agent,
         command: &str,
         body: &[u8],
+        id: Option<MessageId>,
     ) -> impl Future<Output = Result<Done, Declined>> + Send;
 }
 
@@ -89,7 +93,7 @@ pub struct Done {
 }
 
 /// How far a command is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Progress {
     /// Done.
     Done,
@@ -207,6 +211,7 @@ impl<C: DeskCommands> Counter<C> {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Done, Problem> {
+        let id = message_id(headers).map_err(|_| Problem::MessageId)?;
         let body = match self.admit(certificate, command, headers).await {
             Ok(content) => self.read(content, body).await?,
             Err(problem) => {
@@ -217,7 +222,7 @@ impl<C: DeskCommands> Counter<C> {
         // Once more: it may have been revoked while the body was on its way.
         let agent = self.agent(certificate).await?;
         let who = agent.name.clone();
-        let done = self.commands.carry_out(agent, command, &body).await;
+        let done = self.commands.carry_out(agent, command, &body, id).await;
         Ok(done.inspect_err(|why| {
             // What an agent typed may steer a terminal.
             let why = why.to_string();
@@ -314,6 +319,10 @@ enum Problem {
          `add-agent` or `certify-agent`"
     )]
     NoAgent,
+    #[error(
+        "the header {MESSAGE_ID_HEADER} is wrong: a message id is 1 to 64 letters, digits, dots, hyphens or underscores"
+    )]
+    MessageId,
     #[error("too many requests of this agent; wait a second")]
     TooFast,
     #[error("other files are being read; try again in a few seconds")]
@@ -332,6 +341,7 @@ impl Problem {
             Self::Path | Self::Command(_) => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MessageId => StatusCode::BAD_REQUEST,
             Self::NoAgent => StatusCode::FORBIDDEN,
             Self::TooFast => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

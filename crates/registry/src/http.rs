@@ -264,7 +264,7 @@ fn asker(service: &Service, peer: Peer, headers: &HeaderMap) -> Result<Asker, Pr
     })
 }
 
-fn message_id(headers: &HeaderMap) -> Result<Option<MessageId>, Problem> {
+pub(crate) fn message_id(headers: &HeaderMap) -> Result<Option<MessageId>, Problem> {
     let Some(value) = headers.get(MESSAGE_ID_HEADER) else {
         return Ok(None);
     };

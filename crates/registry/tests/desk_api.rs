@@ -27,6 +27,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use softtoken::address::ServerUrl;
 use softtoken::{MOBILE_PATH, PROCESS_PATH};
+use store::registry::MessageId;
 use tokio::net::TcpStream;
 
 const HOST: &str = "registry.test";
@@ -45,7 +46,13 @@ impl DeskCommands for Echo {
         }
     }
 
-    async fn carry_out(&self, agent: Agent, command: &str, body: &[u8]) -> Result<Done, Declined> {
+    async fn carry_out(
+        &self,
+        agent: Agent,
+        command: &str,
+        body: &[u8],
+        _: Option<MessageId>,
+    ) -> Result<Done, Declined> {
         if command == "send" {
             agent.demand(Role::Manager)?;
         }

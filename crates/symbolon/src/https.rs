@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, StatusCode};
 use softtoken::address::ServerUrl;
 use zeroize::Zeroizing;
@@ -92,22 +92,39 @@ fn identified(builder: ClientBuilder, path: &Path) -> Result<ClientBuilder> {
     Ok(builder.identity(identity))
 }
 
-/// Sends a request to `server`; the status and the body of the answer, which has at most `max` octets.
+/// Sends a request to `server`; the status and the body of the answer, which has at most `max` octets. If the
+/// answer is lost it is sent once more: all that is sent here can be.
 pub(crate) async fn send(
     request: RequestBuilder,
     server: &ServerUrl,
     max: usize,
 ) -> Result<(StatusCode, Zeroizing<Vec<u8>>)> {
-    let failed = |error| explained(&anyhow::Error::new(error), server);
-    let mut answer = request.send().await.map_err(failed)?;
+    let again = request.try_clone();
+    let mut outcome = exchange(request, max).await;
+    if let (Err(error), Some(request)) = (&outcome, again)
+        && !error.is_connect()
+    {
+        outcome = exchange(request, max).await;
+    }
+    let (status, body) = outcome.map_err(|error| explained(&error.into(), server))?;
+    let too_long = || format!("the answer is longer than {max} octets; is this a token server?");
+    Ok((status, body.with_context(too_long)?))
+}
+
+/// The status, and the body unless it is longer than `max`.
+async fn exchange(
+    request: RequestBuilder,
+    max: usize,
+) -> reqwest::Result<(StatusCode, Option<Zeroizing<Vec<u8>>>)> {
+    let mut answer = request.send().await?;
     let mut body = Zeroizing::new(Vec::new());
-    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+    while let Some(chunk) = answer.chunk().await? {
         if body.len() + chunk.len() > max {
-            bail!("the answer is longer than {max} octets; is this a token server?");
+            return Ok((answer.status(), None));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok((answer.status(), body))
+    Ok((answer.status(), Some(body)))
 }
 
 fn explained(error: &anyhow::Error, server: &ServerUrl) -> anyhow::Error {

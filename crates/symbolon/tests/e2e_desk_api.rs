@@ -82,7 +82,21 @@ impl Office {
 
     /// What curl gets, as docs/protocol.md shows; the status on a line of its own.
     fn curl(&self, agent: &str, command: &str, arguments: &str) -> (Value, String) {
+        self.curl_named(agent, command, arguments, None)
+    }
+
+    /// The same under a message id.
+    fn curl_named(
+        &self,
+        agent: &str,
+        command: &str,
+        arguments: &str,
+        id: Option<&str>,
+    ) -> (Value, String) {
         let mut curl = tool("curl", "curl");
+        if let Some(id) = id {
+            curl.args(["--header", &format!("Symbolon-Message-Id: {id}")]);
+        }
         curl.args(["--silent", "--show-error", "--write-out", "\n%{http_code}"])
             .arg("--cacert")
             .arg(self.home.authority())
@@ -250,6 +264,47 @@ fn curl_works_by_hand() {
         shows(message, says);
         assert!(!message.contains('\n'), "{message}");
     }
+    office.up.stop();
+}
+
+#[test]
+fn a_command_that_comes_again_under_its_id_is_not_done_again() {
+    let office = Office::open();
+    for agent in ["carol", "dave"] {
+        office.hire(agent, "agent");
+    }
+    let issue =
+        |agent, arguments, id| office.curl_named(agent, "issue-licence", arguments, Some(id));
+    let first = issue("carol", r#"{"tokens": 2}"#, "a1");
+    assert_eq!(first.1, "200", "{first:?}");
+    assert_eq!(issue("carol", r#"{"tokens": 2}"#, "a1"), first);
+    let (answer, status) = issue("carol", r#"{"tokens": 3}"#, "a1");
+    assert_eq!(status, "409", "{answer}");
+    shows(&answer.to_string(), "used for another command");
+    // Another's id is another id, and another id another command.
+    for (agent, id) in [("dave", "a1"), ("carol", "a2")] {
+        let other = issue(agent, r#"{"tokens": 2}"#, id);
+        assert_eq!(other.1, "200", "{other:?}");
+        assert_ne!(other.0["licence"], first.0["licence"]);
+    }
+    let (answer, status) = issue("carol", "{}", "a b");
+    assert_eq!(status, "400", "{answer}");
+    // What was refused was not done, and may be possible now.
+    let register = r#"{"serial": "FGT0000000000001", "account": "Example Ltd"}"#;
+    let register = || office.curl_named("carol", "register-product", register, Some("r1"));
+    assert_eq!(register().1, "409");
+    office
+        .asks("carol", &["register-account", "Example Ltd"])
+        .ok();
+    let registered = register();
+    assert_eq!(registered.1, "200", "{registered:?}");
+    assert_eq!(register(), registered);
+    let Office { home, up, port } = office;
+    up.stop();
+    let up = Running::up(&home);
+    let office = Office { home, up, port };
+    let again = office.curl_named("carol", "issue-licence", r#"{"tokens": 2}"#, Some("a1"));
+    assert_eq!(again, first);
     office.up.stop();
 }
 

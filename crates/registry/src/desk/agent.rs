@@ -4,7 +4,8 @@ use domain::audit::Actor;
 use domain::licensing::{Agent, AgentName, CertificateHash, Change, Remark, Role};
 use domain::time::Timestamp;
 use store::Undecided;
-use store::registry::{AgentRecord, NewCertificate};
+use store::registry::{AgentMessage, AgentRecord, NewCertificate};
+use zeroize::Zeroizing;
 
 use super::{Desk, DeskError};
 use crate::pki::{Issued, RequestedKey};
@@ -92,6 +93,24 @@ impl Desk {
     /// The agents by name, those that were revoked last.
     pub async fn agents(&self) -> Result<Vec<AgentRecord>, DeskError> {
         Ok(self.store.agents().await?)
+    }
+
+    /// Begins a command that may come again: the answer, if it was done before.
+    pub async fn begin_message(
+        &self,
+        message: AgentMessage,
+    ) -> Result<Option<Zeroizing<String>>, DeskError> {
+        let now = self.clock.now();
+        Ok(self.store.begin_message(message, now).await?)
+    }
+
+    /// Keeps the answer of a command that was done, or forgets one that was refused.
+    pub async fn finish_message(
+        &self,
+        message: AgentMessage,
+        answer: Option<Zeroizing<String>>,
+    ) -> Result<(), DeskError> {
+        Ok(self.store.finish_message(message, answer).await?)
     }
 
     /// The agent whose certificate this is.

@@ -107,6 +107,15 @@ pub enum DeskRefusal {
         super::WAITING_OF_ONE_MAX
     )]
     RequestsFull,
+    /// The name of one message for two.
+    #[error("this message id was used for another command")]
+    MessageIdReused,
+    /// Nobody knows whether it was done.
+    #[error(
+        "this command was begun before, and cut off; look whether it was done, and if not, ask under another \
+         message id"
+    )]
+    MessageUnfinished,
     /// Lines of a file that cannot be used.
     #[error("{}", super::hardware::told(.0))]
     BadLines(Vec<BadLine>),

@@ -5,6 +5,7 @@
 //! transaction per use case. Codes are kept as keyed hashes, seeds and repeated answers sealed.
 
 mod agent;
+mod agent_message;
 mod claim;
 mod desk;
 mod enrol;
@@ -32,6 +33,7 @@ use otp::seed_file::{Entry, MakerSerial, SeedRecord};
 use zeroize::Zeroizing;
 
 pub use agent::{AGENTS_MAX, AgentRecord, NewCertificate};
+pub use agent_message::AgentMessage;
 pub use claim::{ClaimRequest, Claimed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
 pub use desk::{
     ACCOUNTS_MAX, AccountLine, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy,

@@ -43,6 +43,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "managers",
         sql: MANAGERS,
     },
+    Migration {
+        name: "answers to agents",
+        sql: AGENT_REPLIES,
+    },
 ];
 
 const FIRST: &str = "
@@ -251,4 +255,17 @@ CREATE TABLE manager (
     serial TEXT PRIMARY KEY REFERENCES product (serial),
     registered INTEGER NOT NULL
 ) STRICT;
+";
+
+const AGENT_REPLIES: &str = "
+-- What agents asked under a name, and the answer once it was done: sealed, for it may hold a code.
+CREATE TABLE agent_reply (
+    agent TEXT NOT NULL REFERENCES agent (name),
+    message TEXT NOT NULL,
+    request BLOB NOT NULL,
+    body BLOB,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (agent, message)
+) STRICT;
+CREATE INDEX agent_reply_at ON agent_reply (at);
 ";

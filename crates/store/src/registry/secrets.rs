@@ -1,6 +1,8 @@
 //! Which key seals or hashes what.
 
-use ident::{EnrolmentCode, LicenceCode, OpaqueCode, ProductSerial, TokenSerial};
+use std::fmt::Display;
+
+use ident::{EnrolmentCode, LicenceCode, OpaqueCode, TokenSerial};
 use otp::Seed;
 use zeroize::Zeroizing;
 
@@ -110,23 +112,23 @@ impl Keys {
 
     pub(super) fn seal_reply(
         &self,
-        product: ProductSerial,
+        sender: impl Display,
         message: &MessageId,
         body: &str,
     ) -> Result<Sealed, Undecided> {
         Ok(self
             .replies
-            .seal(&reply_aad(product, message), body.as_bytes())?)
+            .seal(&reply_aad(sender, message), body.as_bytes())?)
     }
 
     pub(super) fn open_reply(
         &self,
-        product: ProductSerial,
+        sender: impl Display,
         message: &MessageId,
         sealed: Vec<u8>,
     ) -> Result<Zeroizing<String>, Undecided> {
         let sealed = Sealed::from_bytes(sealed);
-        let plain = self.replies.open(&reply_aad(product, message), &sealed)?;
+        let plain = self.replies.open(&reply_aad(sender, message), &sealed)?;
         match str::from_utf8(&plain) {
             Ok(text) => Ok(Zeroizing::new(text.to_owned())),
             Err(_) => Err(SqlError::damaged("reply", message.as_str(), "body").into()),
@@ -144,7 +146,7 @@ fn check_aad() -> Aad {
     Aad::new(TENANT, "key_check", "1", 0)
 }
 
-fn reply_aad(product: ProductSerial, message: &MessageId) -> Aad {
-    let row = format!("{product} {}", message.as_str());
+fn reply_aad(sender: impl Display, message: &MessageId) -> Aad {
+    let row = format!("{sender} {}", message.as_str());
     Aad::new(TENANT, "reply.body", &row, 0)
 }

@@ -3,9 +3,11 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context as _, Error, Result};
+use aws_lc_rs::digest::{Context, SHA256};
 use domain::licensing::{Agent, RoleRefusal};
 use registry::{Content, Declined, Desk, DeskCommands, DeskError, Done, Registry};
+use store::registry::{AgentMessage, MessageId};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -66,10 +68,24 @@ impl DeskCommands for Commands {
         arguments::content(command)
     }
 
-    async fn carry_out(&self, agent: Agent, command: &str, body: &[u8]) -> Result<Done, Declined> {
+    async fn carry_out(
+        &self,
+        agent: Agent,
+        command: &str,
+        body: &[u8],
+        id: Option<MessageId>,
+    ) -> Result<Done, Declined> {
         let request = arguments::parcel(command, body).map_err(|error| declined(&error))?;
+        let message = id.map(|id| AgentMessage {
+            agent: agent.name.clone(),
+            id,
+            digest: digest_of(command, body),
+        });
         let caller = Caller::Agent(agent);
-        let taken = counter::take(request, &caller, &self.desk).await;
+        let taken = match message {
+            Some(message) => counter::take_once(request, &caller, message, &self.desk).await,
+            None => counter::take(request, &caller, &self.desk).await,
+        };
         let (Answer { text, data }, progress) = taken.map_err(|error| declined(&error))?;
         Ok(Done {
             text,
@@ -77,6 +93,17 @@ impl DeskCommands for Commands {
             progress,
         })
     }
+}
+
+/// SHA-256 of a command's name and what came with it.
+fn digest_of(command: &str, body: &[u8]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for part in [command.as_bytes(), b"\n", body] {
+        context.update(part);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
 }
 
 /// What is not the desk's own refusal lies in the arguments.

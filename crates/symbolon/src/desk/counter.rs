@@ -3,11 +3,14 @@
 
 use std::fmt;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use domain::audit::Actor;
 use domain::licensing::{Agent, DeskRequest, DualControl, RequestNumber, Role, RoleRefusal};
 use gateway::clock;
-use registry::{Desk, Progress};
+use registry::{Desk, DeskError, Progress};
+use store::Undecided;
+use store::registry::AgentMessage;
+use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::command::{Command, Input, Why};
@@ -81,6 +84,45 @@ pub(super) async fn take(
         }
     };
     Ok((done, Progress::Done))
+}
+
+/// Takes a command under a message id: if it comes again it is not done again, and gets the first answer.
+/// Look-ups are simply looked up again.
+pub(super) async fn take_once(
+    request: Parcel,
+    caller: &Caller,
+    message: AgentMessage,
+    desk: &Desk,
+) -> Result<(Answer, Progress)> {
+    let right = parsed(&request.words)?.right();
+    if right.role == Role::Read {
+        return take(request, caller, desk).await;
+    }
+    caller.demand(right.role)?;
+    if let Some(first) = desk.begin_message(message.clone()).await? {
+        return Ok(serde_json::from_str(&first)?);
+    }
+    let taken = take(request, caller, desk).await;
+    let answer = match &taken {
+        Ok(taken) => Some(Zeroizing::new(serde_json::to_string(taken)?)),
+        // It stays begun: nobody knows whether it was done.
+        Err(why) if is_unknown(why) => return taken,
+        Err(_) => None,
+    };
+    // What was done is answered all the same: it may hold a code.
+    if let Err(error) = desk.finish_message(message, answer).await {
+        tracing::error!(%error, "an answer to an agent was not kept");
+    }
+    taken
+}
+
+fn is_unknown(why: &Error) -> bool {
+    matches!(
+        why.downcast_ref(),
+        Some(DeskError::Undecided(
+            Undecided::Unavailable(_) | Undecided::Stopped
+        ))
+    )
 }
 
 /// Does what another agent asked for. The command is read and decided anew; a crash between the two

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use registry::{DESK_PATH, WITH_TEXT};
+use data_encoding::HEXLOWER;
+use gateway::clock;
+use registry::{DESK_PATH, MESSAGE_ID_HEADER, WITH_TEXT};
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::Value;
@@ -38,6 +40,7 @@ impl Remote<'_> {
             .post(format!("{}{DESK_PATH}{command}", self.server))
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, WITH_TEXT)
+            .header(MESSAGE_ID_HEADER, HEXLOWER.encode(&clock::random::<16>()?))
             .body(arguments);
         let (status, answer) = https::send(request, self.server, MAX_ANSWER_BYTES).await?;
         if status.is_success() {
