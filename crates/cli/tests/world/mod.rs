@@ -38,6 +38,8 @@ use ident::{ActivationCode, LicenceSerial, ProductSerial, RegistrationId, TokenS
 use otp::{Drift, Step as CodeStep};
 use zeroize::Zeroizing;
 
+pub(crate) use seen::Seen;
+
 mod administrators;
 mod authserver;
 mod hardware;
@@ -47,6 +49,7 @@ mod log;
 mod network;
 mod radius;
 mod security;
+mod seen;
 mod unit;
 
 /// 2024-07-15 18:10:19Z.
@@ -65,6 +68,8 @@ pub(crate) struct World {
     outbox: Vec<OutboxRow>,
     events: Vec<Event>,
     store_is_down: bool,
+    /// What was done so far.
+    pub(crate) seen: Seen,
     /// Configurations that are kept, by the names of their files.
     files: BTreeMap<String, String>,
 }
@@ -103,6 +108,7 @@ impl World {
             outbox: Vec::new(),
             events: log::events(START),
             store_is_down: false,
+            seen: Seen::default(),
             files: BTreeMap::new(),
         }
     }
@@ -143,11 +149,18 @@ impl World {
                     command: Command::Configure(operation),
                     ..
                 } => {
+                    let done = seen::of(&operation);
                     let (said, applied) = self.configure(operation);
+                    if applied.is_ok() {
+                        self.seen.extend(done);
+                    }
                     text += &said;
                     step = self.session.applied(applied);
                 }
                 Step::Run { command, output } => {
+                    if let Command::List(listing) = &command {
+                        self.seen.extend(seen::shown(line, listing));
+                    }
                     text += &self.run(command, output);
                     step = Step::Nothing;
                 }
@@ -199,6 +212,16 @@ impl World {
             }
             ("interrupt", _) => {
                 self.session.withdraw();
+                String::new()
+            }
+            ("line-too-long", _) => match self.session.too_long() {
+                Step::Abandon(said) => said,
+                step => panic!("{step:?}"),
+            },
+            ("fill", count) => {
+                let typed = |number: u32| [format!("edit {number}"), "next".to_owned()];
+                let lines = (1..=count.parse().unwrap()).flat_map(typed);
+                lines.for_each(|line| drop(self.line(&line)));
                 String::new()
             }
             ("input-ends", _) => self.session.left_undone().unwrap_or_default(),
