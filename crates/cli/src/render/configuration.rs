@@ -169,14 +169,23 @@ impl Listing {
     /// What stands above everything: the four lines by which a whole configuration is known, else
     /// nothing. `administrator` is who asked.
     pub fn head(&self, administrator: &str) -> String {
-        match (&self.scope, self.view) {
-            (Scope::All, View::Show | View::Full) => format!(
-                "#config-version={MODEL}-{COMPATIBLE}-FW-build{BUILD}-{BUILT}:opmode=0:vdom=0:user={}\n\
-                 #conf_file_ver=0\n#buildno={BUILD}\n#global_vdom=1\n",
-                printable(administrator)
-            ),
-            _ => String::new(),
+        if !matches!(
+            (&self.scope, self.view),
+            (Scope::All, View::Show | View::Full)
+        ) {
+            return String::new();
         }
+        // Whether the unit has virtual domains, and whether the text is of all of it or of one of them.
+        let (vdoms, part) = match self.context {
+            Context::Unit => (0, "1".to_owned()),
+            Context::Top | Context::Global => (1, "1".to_owned()),
+            Context::Vdom(vdom) | Context::OwnVdom(vdom) => (1, format!("0:vd_name={vdom}")),
+        };
+        format!(
+            "#config-version={MODEL}-{COMPATIBLE}-FW-build{BUILD}-{BUILT}:opmode=0:vdom={vdoms}:user={}\n\
+             #conf_file_ver=0\n#buildno={BUILD}\n#global_vdom={part}\n",
+            printable(administrator)
+        )
     }
 
     /// An entry, or the single object.
