@@ -30,6 +30,7 @@ mod contacts;
 mod discretion;
 mod entries;
 mod error;
+mod form;
 mod groups;
 mod hardware;
 mod references;
@@ -42,6 +43,7 @@ mod vdoms;
 
 pub use clients::Neighbour;
 pub use error::AdminError;
+pub use form::misfit;
 pub use references::{Named, Use, Uses, UsesOf};
 pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring, Understood};
 pub use token_entry::Claim;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::admin::{Edit, Operation};
+use domain::admin::{self, Edit, Operation};
 use domain::schema::{
     Access, FORTITOKEN, Field, KeyForm, Object, Place, Shape, Table, VDOM, Value, ValueError,
 };
@@ -195,8 +195,24 @@ impl Session {
             return self.set_of_system(field, words);
         }
         let value = parsed(field, words)?;
+        self.must_fit(field, &value)?;
         let names = value.texts().to_vec();
         Ok(self.resolve(field, value, names))
+    }
+
+    /// What the declaration cannot say is told at once too, not when all that was set is lost.
+    fn must_fit(&self, field: &'static Field, value: &Value) -> Result<(), Complaint> {
+        let misfit = self
+            .place
+            .entry()
+            .and_then(|entry| admin::misfit(entry.table, field, value));
+        match misfit {
+            Some(why) => {
+                let word = value.texts().last().map_or("", |text| &**text);
+                Err(Complaint::field(field.name, word, why))
+            }
+            None => Ok(()),
+        }
     }
 
     /// What the system sets may stand in a pasted configuration: with a token that is not here, or as it
@@ -226,6 +242,7 @@ impl Session {
         };
         let mut texts = entry.texts(field);
         let value = parsed(field, words)?;
+        self.must_fit(field, &value)?;
         let added: Vec<Box<str>> = value
             .texts()
             .iter()

@@ -1,5 +1,6 @@
 //! Random entries of the declared tables.
 
+use domain::admin::misfit;
 use domain::schema::{
     Field, Key, KeyForm, Kind, Netmask, Object, Place, Shape, Subnet, Table, Value,
 };
@@ -19,7 +20,8 @@ pub(crate) fn entries(table: &'static Table, wanted: fn(&Field) -> bool) -> Boxe
         .prop_map(move |(key, values, tables)| {
             let mut object = Object::at(&Place::new(Vdom::ROOT, table, key));
             for (field, value) in values {
-                if let Some(value) = value {
+                // What no line can set no entry holds.
+                if let Some(value) = value.filter(|it| misfit(table, field, it).is_none()) {
                     object.set(field, value);
                 }
             }

@@ -5,11 +5,10 @@ use zeroize::Zeroizing;
 
 use super::administrators::{self, FixedGrants, profile_stays, reassign};
 use super::{AdminError, Change, Context, Edit, Facts, Plan, Reads, Remark};
-use super::{authserver, clients, contacts, groups, references, token_entry, users, vdoms};
+use super::{authserver, clients, contacts, form, groups, references, token_entry, users, vdoms};
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, Realm};
 use crate::password::PasswordHash;
-use crate::public_key::PublicKey;
 use crate::schema::{
     ADMIN, FORTITOKEN, GROUP, LDAP, LOCAL, RADIUS, RADIUS_CLIENT, SMS_SERVER, VDOM,
 };
@@ -143,8 +142,12 @@ fn configure_object(
                 object.set(field, hashed(value, context)?);
             }
             Edit::Set(field, value) => {
-                let value =
-                    references::resolved(place.vdom(), field, checked(field, value)?, &facts)?;
+                let value = references::resolved(
+                    place.vdom(),
+                    field,
+                    form::formed(table, field, value)?,
+                    &facts,
+                )?;
                 object.set(field, value);
             }
             Edit::Unset(field) => object.unset(field),
@@ -218,38 +221,6 @@ fn hashed(value: Value, context: &Context<'_>) -> Result<Value, AdminError> {
             Ok(Value::Secret(Zeroizing::new(hash.as_phc().to_owned())))
         }
         kept => Ok(kept),
-    }
-}
-
-/// What the declaration of a field cannot say: a hostname is part of every prompt, and automation
-/// reads it as one word; a public key must be one; a cluster needs what is not there yet.
-fn checked(field: &'static Field, value: Value) -> Result<Value, AdminError> {
-    let is_word = |text: &str| {
-        !text.is_empty()
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-    };
-    let text = value.as_text().unwrap_or("");
-    let why: Option<Box<str>> = match field.name {
-        "hostname" if !is_word(text) => {
-            Some("a host name has letters, digits, '-' and '_' only".into())
-        }
-        "mode" if matches!(text, "a-a" | "a-p") => Some(
-            "units of a cluster share a database, and this unit keeps its own; leave it at standalone"
-                .into(),
-        ),
-        name if name.starts_with("ssh-public-key") && !text.is_empty() => PublicKey::parse(text)
-            .err()
-            .map(|error| error.to_string().into()),
-        _ => None,
-    };
-    match why {
-        Some(why) => Err(AdminError::Field {
-            field: field.name,
-            why,
-        }),
-        None => Ok(value),
     }
 }
 

@@ -19,22 +19,6 @@ pub(super) fn sms_server(object: &Object) -> Result<(), AdminError> {
         let why = "the domain that makes mails into SMS, or 'set url' for an HTTP gateway";
         return required(object, "mail-server", why);
     }
-    let refused = |field, why: &str| {
-        let why = why.into();
-        Err(AdminError::Field { field, why })
-    };
-    if !["http://", "https://"].iter().any(|scheme| {
-        url.strip_prefix(scheme)
-            .is_some_and(|rest| !rest.is_empty() && !rest.starts_with("%%"))
-    }) {
-        return refused(
-            "url",
-            "takes https://HOST/PATH, or http:// in a network of its own",
-        );
-    }
-    if object.list("header").iter().any(|line| !is_header(line)) {
-        return refused("header", "takes lines of the form \"NAME: VALUE\"");
-    }
     let is_told = |what: &str| {
         url.contains(what)
             || (object.text("method") != "get" && object.text("body").contains(what))
@@ -43,14 +27,23 @@ pub(super) fn sms_server(object: &Object) -> Result<(), AdminError> {
     if is_told(PHONE) && is_told(MESSAGE) {
         return Ok(());
     }
-    refused(
-        "body",
-        "must have %%PHONE%% and %%MESSAGE%%, which are filled in, unless the URL has them",
-    )
+    Err(AdminError::Field {
+        field: "body",
+        why: "must have %%PHONE%% and %%MESSAGE%%, which are filled in, unless the URL has them"
+            .into(),
+    })
+}
+
+/// What is asked must be known before anything is filled in.
+pub(super) fn is_url(text: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| {
+        text.strip_prefix(scheme)
+            .is_some_and(|rest| !rest.is_empty() && !rest.starts_with("%%"))
+    })
 }
 
 /// A field name is a token (RFC 9110, 5.1).
-fn is_header(line: &str) -> bool {
+pub(super) fn is_header(line: &str) -> bool {
     let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     line.split_once(": ")
         .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(is_token))
@@ -76,8 +69,7 @@ pub(super) fn permitted(edits: &[Edit], profile: Profile) -> Result<(), AdminErr
     })
 }
 
-/// Whoever is sent codes has an address for them, whoever has an SMS server of their own says which, and
-/// a number is one.
+/// Whoever is sent codes has an address for them, and whoever has an SMS server of their own says which.
 pub(super) fn reachable(two_factor: TwoFactor, contact: &Contact) -> Result<(), AdminError> {
     if let TwoFactor::Sent(channel) = two_factor
         && contact.at(channel).is_none()
@@ -90,16 +82,6 @@ pub(super) fn reachable(two_factor: TwoFactor, contact: &Contact) -> Result<(), 
             },
         });
     }
-    if let Some(phone) = &contact.phone
-        && !is_number(phone)
-    {
-        return Err(AdminError::Field {
-            field: "sms-phone",
-            why:
-                "a telephone number: digits, with a '+' before the country's, such as +491701234567"
-                    .into(),
-        });
-    }
     if contact.sms_server == SmsServer::Custom && contact.custom_server.is_none() {
         return Err(AdminError::Incomplete {
             field: "sms-custom-server",
@@ -110,7 +92,7 @@ pub(super) fn reachable(two_factor: TwoFactor, contact: &Contact) -> Result<(), 
 }
 
 /// ITU-T E.164, 6: at most 15 digits. Separators are people's habit.
-fn is_number(text: &str) -> bool {
+pub(super) fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('+').unwrap_or(text);
     digits.starts_with(|c: char| c.is_ascii_digit())
         && digits

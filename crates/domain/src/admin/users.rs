@@ -5,13 +5,15 @@ use zeroize::Zeroizing;
 
 use super::administrators::{not_taken, reassign};
 use super::configure::foreign;
-use super::{AdminError, Change, Context, Edit, Facts, Manner, Plan, Remark, contacts, references};
+use super::{
+    AdminError, Change, Context, Edit, Facts, Manner, Plan, Remark, contacts, form, references,
+};
 use crate::backend::Kind;
 use crate::legacy;
 use crate::name::{Realm, UserName};
 use crate::password::PasswordHash;
 use crate::password_policy::PasswordPolicy;
-use crate::schema::{FORTITOKEN, PASSWORD_POLICY, Place, Table, Value};
+use crate::schema::{FORTITOKEN, LOCAL, PASSWORD_POLICY, Place, Table, Value};
 use crate::time::Timestamp;
 use crate::user::{Keeper, Switch, TwoFactor, User};
 use crate::vdom::Vdom;
@@ -177,6 +179,7 @@ fn edit_user(user: &mut User, edit: Edit, facts: &Facts) -> Result<(), AdminErro
     let (field, value) = match edit {
         Edit::Set(field, value) if field.name != "fortitoken" => {
             let vdom = user.name.canonical().realm().vdom();
+            let value = form::formed(&LOCAL, field, value)?;
             (field, references::resolved(vdom, field, value, facts)?)
         }
         Edit::Set(field, value) => (field, value),

@@ -103,7 +103,8 @@ pub static LDAP: Table = Table {
             Kind::Text(20),
             "cn",
             "Common name identifier for the LDAP server: the attribute that holds a user's name.",
-        ),
+        )
+        .bounding(),
         field(
             "dn",
             Kind::Text(511),
@@ -153,7 +154,8 @@ pub static LDAP: Table = Table {
             Kind::Text(79),
             "",
             "CA certificate: name of a PEM file in the data directory's certificates; unset: those that the system trusts.",
-        ),
+        )
+        .bounding(),
         field(
             "port",
             Kind::Integer(1, 65_535),
