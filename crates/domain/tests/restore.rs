@@ -590,4 +590,16 @@ fn a_mobile_token_without_a_licence_is_nobodys() {
     );
     assert_eq!(left_out(&report), [0]);
     assert!(world.tokens.is_empty());
+    let said = |license: &[(&str, &str)]| {
+        let entry = incoming(&FORTITOKEN, &serial, license);
+        let report = World::default().restore(Coverage::Part, vec![entry]);
+        match report.remarks.as_slice() {
+            [(_, Remark::LeftOut(error))] => error.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(said(&[]).contains("names no license"));
+    for license in ["FTMTRIAL0012ABCD", "EFTM0012ABCD"] {
+        assert!(said(&[("license", license)]).contains(&format!("its license '{license}'")));
+    }
 }

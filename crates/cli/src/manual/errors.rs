@@ -154,6 +154,7 @@ impl Chapter {
             | AdminError::HasSeed(_)
             | AdminError::NoSeed(_)
             | AdminError::SeedOfOther(_)
+            | AdminError::NoLicence { .. }
             | AdminError::MobileNotImported(_)
             | AdminError::Locked(_) => Self::Tokens,
         }
@@ -316,6 +317,10 @@ fn of_tokens() -> Vec<AdminError> {
             AdminError::NoSeed(mobile),
             AdminError::SeedOfOther(hardware),
             AdminError::MobileNotImported(mobile),
+            AdminError::NoLicence {
+                token: mobile,
+                license: Some("FTMTRIAL0012ABCD".into()),
+            },
             AdminError::Locked(mobile),
         ]);
     }

@@ -212,6 +212,14 @@ pub enum AdminError {
     /// A mobile token comes with a licence.
     #[error("{0} is not among the tokens here; mobile tokens come with a licence")]
     MobileNotImported(TokenSerial),
+    /// A mobile token that another unit had, of which it is not said with which licence it comes.
+    #[error("{token} is not among the tokens here, and {}", no_licence(license.as_deref()))]
+    NoLicence {
+        /// The token.
+        token: TokenSerial,
+        /// What is said to be its licence.
+        license: Option<Box<str>>,
+    },
     /// A locked token is not provisioned.
     #[error("token {0} is locked")]
     Locked(TokenSerial),
@@ -239,6 +247,16 @@ pub enum AdminError {
         /// What is wrong.
         why: Box<str>,
     },
+}
+
+fn no_licence(license: Option<&str>) -> String {
+    match license {
+        Some(license) => format!(
+            "its license '{license}' is no licence's serial number, which is EFTM and 12 digits or FTMTRIAL \
+             and 8"
+        ),
+        None => "its entry names no license with which it comes".to_owned(),
+    }
 }
 
 /// Who can grant the right that is missing, and how.
@@ -270,6 +288,7 @@ impl AdminError {
             | Self::NoReference { .. }
             | Self::NoVdom(_)
             | Self::NoInterface(_)
+            | Self::NoLicence { .. }
             | Self::MobileNotImported(_) => -3,
             Self::TooManyVdoms => -4,
             Self::SamePerson { .. }
@@ -405,6 +424,11 @@ impl AdminError {
                 TokenKind::Hardware => format!("fetch it: execute fortitoken activate {token}"),
             },
             Self::SeedOfOther(token) => adding_again(*token),
+            Self::NoLicence { .. } => {
+                "write the serial number of its licence, as its unit or the licence's document has it, \
+                 into 'set license', or import it here: execute fortitoken-mobile import CODE"
+                    .to_owned()
+            }
             Self::MobileNotImported(_) => {
                 "import its licence: execute fortitoken-mobile import CODE".to_owned()
             }

@@ -31,10 +31,12 @@ pub(super) fn claim(place: &Place, edits: &[Edit]) -> Option<Claim> {
 }
 
 fn licence(edit: &Edit) -> Option<LicenceSerial> {
+    LicenceSerial::parse(licence_text(edit)?).ok()
+}
+
+fn licence_text(edit: &Edit) -> Option<&str> {
     match edit {
-        Edit::Set(field, value) if field.name == "license" => {
-            LicenceSerial::parse(value.as_text()?).ok()
-        }
+        Edit::Set(field, value) if field.name == "license" => value.as_text(),
         _ => None,
     }
 }
@@ -136,9 +138,19 @@ fn unknown(
     facts: &Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    let licence = of_system.iter().find_map(licence);
+    let named = of_system.iter().find_map(licence_text);
+    let licence = named.and_then(|text| LicenceSerial::parse(text).ok());
     let token = Token::imported(vdom, serial, licence);
     if token.is_mobile() {
+        // Whoever has some virtual domains would learn by it which tokens the others have.
+        let may_know = *context.realms == Realms::All;
+        let is_said = named.is_some() || context.manner == Manner::Restored;
+        if licence.is_none() && is_said && may_know {
+            return Err(AdminError::NoLicence {
+                token: serial,
+                license: named.map(Box::from),
+            });
+        }
         if licence.is_none() || !may_claim(facts, context) {
             return Err(AdminError::MobileNotImported(serial));
         }

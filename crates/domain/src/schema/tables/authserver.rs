@@ -52,7 +52,8 @@ const SOURCE_IP: Field = field(
     Kind::Text(63),
     "",
     "Source IPv4 or IPv6 address for communication with the server.",
-);
+)
+.such_as("192.0.2.7");
 
 const TLS_VERSIONS: &[Choice] = &[
     choice("default", "TLS 1.2 and newer."),

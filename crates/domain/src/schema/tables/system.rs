@@ -266,6 +266,8 @@ const ANYWHERE6: &str = "::/0";
 
 const TRUSTED_HOST: &str = "Any IPv4 address or subnet address and netmask from which the administrator can connect. As soon as one is set, all other addresses are refused.";
 const TRUSTED_HOST6: &str = "Any IPv6 address from which the administrator can connect. As soon as one is set, all other addresses are refused.";
+const PUBLIC_KEY_SAMPLE: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKhlOf6+6izwDZ8jCRyc+7on+LxX95acd1EzE7CieIiu";
 const PUBLIC_KEY: &str =
     "Public key of an SSH client: the line of its .pub file, such as \"ssh-ed25519 AAAA...\".";
 
@@ -331,19 +333,22 @@ pub static ADMIN: Table = Table {
             Kind::Text(PUBLIC_KEY_MAX),
             "",
             PUBLIC_KEY,
-        ),
+        )
+        .such_as(PUBLIC_KEY_SAMPLE),
         field(
             "ssh-public-key2",
             Kind::Text(PUBLIC_KEY_MAX),
             "",
             PUBLIC_KEY,
-        ),
+        )
+        .such_as(PUBLIC_KEY_SAMPLE),
         field(
             "ssh-public-key3",
             Kind::Text(PUBLIC_KEY_MAX),
             "",
             PUBLIC_KEY,
-        ),
+        )
+        .such_as(PUBLIC_KEY_SAMPLE),
         field(
             "two-factor",
             Kind::Choice(&[

@@ -42,7 +42,8 @@ pub static HA: Table = Table {
             ]),
             "standalone",
             "HA mode. Must be the same for all members.",
-        ),
+        )
+        .such_as("standalone"),
         without_effect(
             ALONE,
             field(
