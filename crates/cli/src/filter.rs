@@ -155,7 +155,10 @@ impl Filter {
         };
         match &mut self.mode {
             Mode::Count(count) => *count += usize::from(is_wanted),
-            Mode::Blocks(blocks) => blocks.line(line, is_wanted, shown),
+            Mode::Blocks(blocks) => {
+                let number = self.numbered.then_some(number);
+                blocks.line(line, number, is_wanted, shown);
+            }
             Mode::Lines(context) if is_wanted => context.matching(&mark(':'), shown),
             Mode::Lines(context) => context.other(|| mark('-'), shown),
         }
@@ -350,6 +353,15 @@ end
         assert_eq!(grep(&["-n", "b"], "ab\nc\nb\n"), "1:ab\n3:b\n");
         assert_eq!(grep(&["-c", "b$"], "ab\nc\nb"), "2\n");
         assert_eq!(grep(&["=="], "== [ x ]\n"), "== [ x ]\n");
+    }
+
+    #[test]
+    fn blocks_have_their_numbers_too() {
+        assert_eq!(
+            grep(&["-nf", "lock"], CONFIG),
+            "1-config user fortitoken\n2-    edit \"A\"\n3:        set status lock <---\n\
+             4-    next\n7-end\n"
+        );
     }
 
     #[test]

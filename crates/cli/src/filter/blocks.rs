@@ -48,12 +48,18 @@ enum Word {
 #[derive(Clone, Copy)]
 struct Line<'a> {
     text: &'a str,
+    /// Which one of all it is, if that is to be shown.
+    number: Option<usize>,
     word: Word,
     is_wanted: bool,
 }
 
 impl Line<'_> {
     fn put(self, buffer: &mut String) {
+        if let Some(number) = self.number {
+            let sign = if self.is_wanted { ':' } else { '-' };
+            buffer.push_str(&format!("{number}{sign}"));
+        }
         buffer.push_str(self.text);
         buffer.push_str(if self.is_wanted { " <---\n" } else { "\n" });
     }
@@ -80,10 +86,17 @@ impl Word {
 }
 
 impl Blocks {
-    pub(super) fn line(&mut self, text: &str, is_wanted: bool, shown: &mut String) {
+    pub(super) fn line(
+        &mut self,
+        text: &str,
+        number: Option<usize>,
+        is_wanted: bool,
+        shown: &mut String,
+    ) {
         let word = Word::of(text);
         let line = Line {
             text,
+            number,
             word,
             is_wanted,
         };

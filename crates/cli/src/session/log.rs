@@ -109,17 +109,20 @@ impl LogFilter {
         }
     }
 
-    /// A field that is set again is set anew.
+    /// A field that is set again is set anew; without values it may be anything.
     fn field(&mut self, key: Key, words: &[String]) -> Result<(), Complaint> {
         let (sense, values) = match words {
             [not, values @ ..] if not == "not" => (Sense::IsNot, values),
             values => (Sense::Is, values),
         };
-        if values.is_empty() {
+        if values.is_empty() && sense == Sense::IsNot {
             return Err(Complaint::incomplete("a value must follow 'not'"));
         }
         let conditions = &mut self.search.conditions;
         conditions.retain(|condition| condition.key != key);
+        if values.is_empty() {
+            return Ok(());
+        }
         if conditions.len() == CONDITIONS_MAX {
             let plain = format!("a filter has at most {CONDITIONS_MAX} conditions");
             return Err(Complaint::denied(plain));

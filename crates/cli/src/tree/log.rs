@@ -2,7 +2,7 @@
 
 use domain::event_log::Key;
 
-use super::{Argument, Kind, Node, Verb, command, group, required};
+use super::{Argument, Kind, Node, Verb, command, group, optional, required};
 
 /// What such a command does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,9 +40,9 @@ const fn number(word: &'static str, help: &'static str, log: Log) -> Node {
 
 static NUMBER: &[Argument] = &[required("number", "A number.", Kind::Word)];
 
-static VALUES: &[Argument] = &[required(
+static VALUES: &[Argument] = &[optional(
     "value",
-    "Values of which it is one, or 'not' and values of which it is none; '*' stands for anything.",
+    "Values of which it is one, or 'not' and values of which it is none; '*' stands for anything. Without: any.",
     Kind::Value,
 )];
 
