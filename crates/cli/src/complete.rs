@@ -125,9 +125,15 @@ pub(crate) fn help(scope: Scope, permission: &Permission, line_before_cursor: &s
         return filter_help(pipe, &beginning.partial);
     }
     let may_end = expected.end && beginning.partial.is_empty();
-    let choices = fitting(expected.choices, &beginning.partial);
+    if may_end && let Err(error) = walk.check_value(&beginning.words) {
+        return format!("{error}\n");
+    }
+    let all = expected.choices;
+    let choices = fitting(all.clone(), &beginning.partial);
     let mut lines = table_of(&choices);
     match (expected.argument, walk.field()) {
+        // None of the words begins like this.
+        (Some(_), Some(_)) if choices.is_empty() && !all.is_empty() => lines = table_of(&all),
         (Some(_), Some(field)) if choices.is_empty() => lines += &field_help(field),
         (Some(argument), None) => lines += &argument_help(argument, &expected.keys),
         _ => {}

@@ -1,6 +1,6 @@
 //! The way of a line through the tree: what each word is, and what may come next.
 
-use domain::schema::{self, Access, Field, Shape, Table, VDOM};
+use domain::schema::{self, Access, Field, Shape, Table, VDOM, ValueError};
 
 use crate::complaint::Complaint;
 use crate::permission::Permission;
@@ -275,6 +275,15 @@ impl<'a> Walk<'a> {
     /// The field whose value comes next.
     pub(crate) fn field(&self) -> Option<&'static Field> {
         self.field
+    }
+
+    /// Whether the field takes the value that stands at the end of these words, if it is there.
+    pub(crate) fn check_value(&self, words: &[String]) -> Result<(), ValueError> {
+        let value = words.get(words.len().saturating_sub(self.free)..);
+        match (self.field, value) {
+            (Some(field), Some(value)) if self.free > 0 => field.parse(value).map(drop),
+            _ => Ok(()),
+        }
     }
 
     fn argument(&self) -> Option<&'static Argument> {
