@@ -312,7 +312,7 @@ fn a_full_disk_silences_logins_and_loses_nothing() {
     });
     let shown = console("diagnose login show last 1000").ok();
     assert_eq!(
-        shown.matches("accepted: password only").count(),
+        shown.matches("accepted: first factor only").count(),
         accepted,
         "{shown}"
     );

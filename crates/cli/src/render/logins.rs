@@ -31,7 +31,7 @@ pub fn login(row: &LoginRow) -> String {
 
 fn spent(spend: &Spend) -> String {
     match spend {
-        Spend::Nothing => "password only".to_owned(),
+        Spend::Nothing => "first factor only".to_owned(),
         Spend::Sent(channel) => format!("code sent by {channel}"),
         Spend::Step { token, step, .. } => format!("token {token}, step {}", step.0),
     }
