@@ -61,6 +61,9 @@ async fn configured(store: &GatewayStore) -> Result<Object, Undecided> {
 }
 
 async fn ask(name: &str, resolver: &UnitResolver) -> Result<TimeAnswer, Box<str>> {
+    if name.is_empty() {
+        return Err("it has no name or address: set server".into());
+    }
     let addresses = resolver.addresses(name).await;
     let addresses = addresses.map_err(|error| error.to_string())?;
     let address = *addresses.first().ok_or("the name has no address")?;

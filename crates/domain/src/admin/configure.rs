@@ -10,7 +10,7 @@ use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, Realm};
 use crate::password::PasswordHash;
 use crate::schema::{
-    ADMIN, FORTITOKEN, GROUP, LDAP, LOCAL, RADIUS, RADIUS_CLIENT, SMS_SERVER, VDOM,
+    ADMIN, FORTITOKEN, GROUP, LDAP, LOCAL, NTP_SERVER, RADIUS, RADIUS_CLIENT, SMS_SERVER, VDOM,
 };
 use crate::schema::{Access, Field, KeyForm, Object, Place, Value};
 
@@ -177,6 +177,9 @@ fn configure_object(
     }
     if table == &SMS_SERVER {
         contacts::sms_server(&object)?;
+    }
+    for server in object.children(&NTP_SERVER) {
+        required(server, "server", "its name or address")?;
     }
     let moved = if table == &ADMIN {
         administrators::changed(&object, token_before, facts, context)?
