@@ -16,7 +16,7 @@ use store::Undecided;
 use store::gateway::GatewayStore;
 
 use crate::debug_log::DebugLog;
-use crate::network::HttpNames;
+use crate::network::{HttpNames, UnitResolver};
 pub(crate) use letters::{Activation, LoginCode, Matter};
 use sms::SmsGateways;
 
@@ -26,6 +26,7 @@ const SOURCE: Source = Source::Application(Application::Alertmail);
 #[derive(Debug)]
 pub(crate) struct Courier {
     store: Arc<GatewayStore>,
+    resolver: Arc<UnitResolver>,
     gateways: SmsGateways,
     debug: DebugLog,
 }
@@ -159,12 +160,13 @@ fn no_sms_server(server: &str) -> String {
 impl Courier {
     pub(crate) fn new(
         store: Arc<GatewayStore>,
-        names: HttpNames,
+        resolver: Arc<UnitResolver>,
         debug: DebugLog,
     ) -> Result<Self, reqwest::Error> {
         Ok(Self {
             store,
-            gateways: SmsGateways::new(names)?,
+            gateways: SmsGateways::new(HttpNames(Arc::clone(&resolver)))?,
+            resolver,
             debug,
         })
     }
@@ -184,7 +186,8 @@ impl Courier {
         };
         let carried = match to {
             Address::Mail(address) => {
-                mail::send(&self.store, &dialogue, address, &matter.letter(language)).await
+                let letter = matter.letter(language);
+                self.carry_mail(address, &letter, &dialogue).await
             }
             Address::Phone { number, server } => {
                 self.carry_sms(number, server, &matter.short(language), &dialogue)
@@ -193,6 +196,15 @@ impl Courier {
         };
         let carried = carried.map_err(|error| error.masked(matter));
         carried.inspect_err(|error| dialogue.line(|| error.to_string()))
+    }
+
+    async fn carry_mail(
+        &self,
+        to: &str,
+        letter: &letters::Letter,
+        dialogue: &Dialogue<'_>,
+    ) -> Result<(), CourierError> {
+        mail::send(&self.store, &self.resolver, dialogue, to, letter).await
     }
 
     async fn carry_sms(
@@ -210,7 +222,7 @@ impl Courier {
                 text: text.to_owned(),
                 page: None,
             };
-            return mail::send(&self.store, dialogue, &to, &letter).await;
+            return self.carry_mail(&to, &letter, dialogue).await;
         }
         let key = self.store.open_secret(&entry, "key");
         let request = sms::Request::new(&entry, number, text, key.as_ref());

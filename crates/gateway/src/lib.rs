@@ -61,7 +61,7 @@ use ending::{Ended, Endings};
 use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
 use login::{AdminLogins, Backends, OneTimeCodes};
-use network::{Endpoint, Hosts, HttpNames, UnitResolver};
+use network::{Endpoint, Hosts, UnitResolver};
 use radius_server::{AccountingServer, RadiusServer, Traffics};
 use shelf::Shelf;
 use ssh::{HostKeyError, Listening, Ports, Ssh, SshConfig};
@@ -204,7 +204,7 @@ impl Gateway {
         );
         let courier = Arc::new(Courier::new(
             Arc::clone(&store),
-            HttpNames(Arc::clone(&resolver)),
+            Arc::clone(&resolver),
             debug.clone(),
         )?);
         let codes = Arc::new(OneTimeCodes::start(

@@ -62,11 +62,15 @@ fn the_token_server_answers_for_the_names_that_administrators_know() {
             let head = format!("PING {written} (127.0.0.1): 56 data bytes");
             assert!(text.contains(&head) || text.contains("ICMP"), "{text}");
         }
+        let said = home.console(&format!("execute ping6 {name}")).refused();
+        let hint = format!("127.0.0.1 has no IPv6 address; try: execute ping {name}\n");
+        assert!(said.contains(&hint), "{said}");
         let said = home
             .console(&format!("execute telnet {name} 443 | grep -v ^$"))
             .ok();
         let lines: Vec<&str> = said.lines().take(3).collect();
-        let line = format!("{name} stands for token server 127.0.0.1 here");
+        let port = home.https.port();
+        let line = format!("{name} stands for token server 127.0.0.1 here, at port {port}");
         assert_eq!(
             lines,
             [&*line, "Trying 127.0.0.1...", "Connected to 127.0.0.1."]

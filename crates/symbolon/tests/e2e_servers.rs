@@ -11,8 +11,11 @@
 
 mod common;
 
+use std::fs;
+
 use common::namespaces::apart;
-use common::{Home, tool, until};
+use common::{Home, PASSWORD, tool, until};
+use domain::answered_names::NAMES;
 
 /// Ports of name and time servers need a network in which the test is root.
 const NETWORK: &str = "ip link set lo up";
@@ -44,6 +47,69 @@ fn names_are_those_of_the_configured_servers() {
     let silent = tried();
     assert!(!silent.out.contains("127.0.0.9"), "{}", silent.out);
     assert!(!silent.status.success());
+    assert!(
+        silent.out.contains("no name server answers"),
+        "{}",
+        silent.out
+    );
+    up.stop();
+}
+
+/// A name server that knows every name writes down what it is asked.
+#[test]
+fn the_names_that_stand_for_the_token_server_are_never_asked_for() {
+    drop(tool("dnsmasq", "dnsmasq-base"));
+    drop(tool("ip", "iproute2"));
+    let home = Home::new();
+    let asked = home.path("questions");
+    let serve = format!(
+        "dnsmasq --no-daemon --conf-file= --no-resolv --no-hosts --listen-address=127.0.0.53 \
+         --bind-interfaces --address=/#/127.0.0.9 --log-queries 2>'{}' & :",
+        asked.display()
+    );
+    let up = apart(&home, "-rn", &format!("{NETWORK}; {serve}"));
+    home.console("config system dns\nset primary 127.0.0.53\nset timeout 1\nend")
+        .ok();
+    let token = home.import(1).remove(0);
+    for (number, name) in NAMES.into_iter().enumerate() {
+        for command in ["ping", "ping6"] {
+            home.console(&format!(
+                "execute ping-options repeat-count 1\nexecute {command} {name}"
+            ));
+        }
+        let said = home.console(&format!("execute telnet {name} 9")).out;
+        let port = home.https.port();
+        assert!(
+            said.contains(&format!(
+                "stands for token server 127.0.0.1 here, at port {port}\n"
+            )),
+            "{said}"
+        );
+        home.console(&format!(
+            "config system ntp\nset ntpsync enable\nconfig ntpserver\npurge\ny\nedit 0\n\
+             set server {name}\nnext\nend\nend"
+        ));
+        let said = home.console("diagnose sys ntp status").ok();
+        assert!(said.contains("never resolved"), "{said}");
+        home.console(&format!(
+            "config log syslogd setting\nset server {name}\nset status enable\nend"
+        ))
+        .ok();
+        home.console(&format!(
+            "config system email-server\nset server {name}\nset reply-to tokens@example.org\nend\n\
+             config user local\nedit alice{number}\nset passwd {PASSWORD}\n\
+             set email-to alice@example.org\nset two-factor fortitoken\nset fortitoken {token}\nend\n\
+             execute fortitoken-mobile send-activation {token}\n\
+             config user local\ndelete alice{number}\nend"
+        ));
+    }
+    let said = home.console("execute telnet box.example.org 9").out;
+    assert!(said.contains("Trying 127.0.0.9"), "{said}");
+    let asked = fs::read_to_string(asked).unwrap().to_lowercase();
+    assert!(asked.contains("query[a] box.example.org"), "{asked}");
+    for name in NAMES {
+        assert!(!asked.contains(name), "{asked}");
+    }
     up.stop();
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::time::Timestamp;
 
 use super::{Zone, printable};
-use crate::session::{Host, Ping};
+use crate::session::{Family, Host, Ping};
 
 /// `execute time`.
 pub fn time(now: Timestamp, zone: Zone) -> String {
@@ -28,12 +28,30 @@ pub fn stands_for(name: &str, token_server: &str) -> String {
     format!("{name} stands for token server {token_server} here\n")
 }
 
+/// The same for a connection: it goes to the port at which the token server listens, whatever was asked.
+pub fn stands_for_at(name: &str, token_server: &str, port: u16) -> String {
+    format!("{name} stands for token server {token_server} here, at port {port}\n")
+}
+
 /// A name without an address.
-pub fn unresolved(host: &Host, why: &str) -> String {
+pub fn unresolved(host: &Host, why: &str, next_step: &str) -> String {
+    format!(
+        "Unable to resolve hostname.\nCommand fail. Return code -1\n{host}: {}; {next_step}\n",
+        printable(why)
+    )
+}
+
+/// A host, under the name that is resolved, has no address of the family that is asked for.
+pub fn no_address(ping: &Ping, whose: &str) -> String {
+    let (family, other) = match ping.family {
+        Family::V4 => ("IPv4", "ping6"),
+        Family::V6 => ("IPv6", "ping"),
+    };
     format!(
         "Unable to resolve hostname.\nCommand fail. Return code -1\n\
-         {host}: {}; check the name and this host's name servers\n",
-        printable(why)
+         {} has no {family} address; try: execute {other} {}\n",
+        printable(whose),
+        ping.host
     )
 }
 

@@ -8,7 +8,7 @@ use cli::{Host, Ping};
 
 pub(super) fn ping(ping: &Ping) -> String {
     let Ok(from) = ping.host.as_str().parse() else {
-        return render::unresolved(&ping.host, "no such name");
+        return render::unresolved(&ping.host, "no such name", "check the name");
     };
     if from == IpAddr::from([192, 0, 2, 13]) {
         return render::ping_denied("Permission denied");
@@ -38,7 +38,7 @@ pub(super) fn ping(ping: &Ping) -> String {
 
 pub(super) fn telnet(host: &Host, port: u16) -> String {
     let Ok(to) = host.as_str().parse() else {
-        return render::unresolved(host, "no such name");
+        return render::unresolved(host, "no such name", "check the name");
     };
     let text = render::telnet_trying(to);
     if to == IpAddr::from([192, 0, 2, 9]) {

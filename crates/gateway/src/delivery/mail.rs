@@ -13,10 +13,12 @@ use store::gateway::GatewayStore;
 use super::letters::Letter;
 use super::smtp::{self, DeliveryError, Relay};
 use super::{CourierError, Dialogue, Retry};
+use crate::network::UnitResolver;
 
 /// Sends a letter through the configured server.
 pub(super) async fn send(
     store: &GatewayStore,
+    resolver: &UnitResolver,
     dialogue: &Dialogue<'_>,
     to: &str,
     letter: &Letter,
@@ -30,7 +32,7 @@ pub(super) async fn send(
     let mut failures = Vec::new();
     for relay in &relays {
         dialogue.line(|| format!("send mail to {to} through {relay}"));
-        let Err(error) = smtp::deliver(relay, &message, dialogue).await else {
+        let Err(error) = smtp::deliver(relay, resolver, &message, dialogue).await else {
             return Ok(());
         };
         dialogue.line(|| format!("mail server {relay}: {error}"));

@@ -3,7 +3,8 @@
 
 use std::error::Error as _;
 use std::fmt::Display;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use domain::client::Secret;
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 
 use super::Dialogue;
 use crate::interfaces;
+use crate::network::UnitResolver;
 
 /// A mail server that takes longer, from the connection to its last answer, is dead.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -110,6 +112,9 @@ pub(super) enum DeliveryError {
         told(_0)
     )]
     Account(Error),
+    /// Its name leads nowhere.
+    #[error("its name has no address: {0}")]
+    Name(io::Error),
     /// The time was over.
     #[error("no answer within {} s", TIMEOUT.as_secs())]
     TimedOut,
@@ -128,6 +133,7 @@ impl DeliveryError {
             Self::Mail(error) => error.is_permanent(),
             Self::Smtp(_)
             | Self::Account(_)
+            | Self::Name(_)
             | Self::TimedOut
             | Self::Interface(_)
             | Self::Letters => false,
@@ -152,20 +158,22 @@ fn told(error: &Error) -> String {
 /// Hands a mail to a server.
 pub(super) async fn deliver(
     relay: &Relay<'_>,
+    resolver: &UnitResolver,
     message: &Message,
     dialogue: &Dialogue<'_>,
 ) -> Result<(), DeliveryError> {
-    timeout(TIMEOUT, converse(relay, message, dialogue))
+    timeout(TIMEOUT, converse(relay, resolver, message, dialogue))
         .await
         .map_err(|_| DeliveryError::TimedOut)?
 }
 
 async fn converse(
     relay: &Relay<'_>,
+    resolver: &UnitResolver,
     message: &Message,
     dialogue: &Dialogue<'_>,
 ) -> Result<(), DeliveryError> {
-    let connection = connect(relay).await?;
+    let connection = connect(relay, resolver).await?;
     let mut conversation = Conversation {
         connection,
         dialogue,
@@ -261,19 +269,26 @@ impl Conversation<'_> {
     }
 }
 
-async fn connect(relay: &Relay<'_>) -> Result<AsyncSmtpConnection, DeliveryError> {
+async fn connect(
+    relay: &Relay<'_>,
+    resolver: &UnitResolver,
+) -> Result<AsyncSmtpConnection, DeliveryError> {
+    let addresses = resolver.addresses(relay.host).await;
+    let addresses = addresses.map_err(DeliveryError::Name)?.into_iter();
+    let addresses: Vec<SocketAddr> = addresses.map(|it| (it, relay.port).into()).collect();
     let mut origins = origins(relay.settings)?;
     let last = origins.pop().flatten();
     for origin in origins {
-        if let Ok(connection) = connect_from(relay, origin).await {
+        if let Ok(connection) = connect_from(relay, &addresses, origin).await {
             return Ok(connection);
         }
     }
-    Ok(connect_from(relay, last).await?)
+    Ok(connect_from(relay, &addresses, last).await?)
 }
 
 async fn connect_from(
     relay: &Relay<'_>,
+    addresses: &[SocketAddr],
     origin: Option<IpAddr>,
 ) -> Result<AsyncSmtpConnection, Error> {
     let security = relay.settings.text("security");
@@ -283,7 +298,7 @@ async fn connect_from(
         _ => None,
     };
     let mut connection = AsyncSmtpConnection::connect_tokio1(
-        (relay.host, relay.port),
+        addresses,
         Some(CONNECT_TIMEOUT),
         &name,
         wrapper,

@@ -5,16 +5,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::answered_names::answered;
 use domain::schema::{DNS, Object, Place};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::Name;
 use reqwest::dns::{Addrs, Resolve};
 use store::gateway::GatewayStore;
 use tokio::sync::Mutex;
 
 use super::hosts::{Resolver, Resolving, SystemResolver};
+use super::reason;
 
 /// Resolves as the unit is configured at that moment.
 #[derive(Debug)]
@@ -85,10 +89,15 @@ impl UnitResolver {
         }
     }
 
-    /// Addresses of a name, or an address as it is.
+    /// Addresses of a name, or an address as it is. A name that stands for the token server is nobody
+    /// else's and is never resolved.
     pub(crate) async fn addresses(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         if let Ok(address) = name.parse() {
             return Ok(vec![address]);
+        }
+        if let Some(name) = answered(name) {
+            let why = format!("{name} stands for the token server here and is never resolved");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
         }
         let dns = self
             .store
@@ -101,7 +110,8 @@ impl UnitResolver {
             return SystemResolver.resolve(name).await;
         }
         let resolver = self.resolver(config).await?;
-        let found = resolver.lookup_ip(name).await.map_err(io::Error::other)?;
+        let found = resolver.lookup_ip(name).await;
+        let found = found.map_err(|error| io::Error::other(told(&error)))?;
         Ok(found.iter().collect())
     }
 
@@ -141,6 +151,25 @@ impl Resolve for HttpNames {
     }
 }
 
+/// What a name server did, in plain words.
+fn told(error: &NetError) -> String {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NXDomain => "the name servers know no such name".to_owned(),
+            ResponseCode::NoError => "the name has no address".to_owned(),
+            code => refused(code),
+        },
+        NetError::Dns(DnsError::ResponseCode(code)) => refused(*code),
+        NetError::Timeout | NetError::NoConnections => "no name server answers".to_owned(),
+        NetError::Io(error) => format!("no name server is reached: {}", reason(error)),
+        _ => "the name servers give no answer that means anything".to_owned(),
+    }
+}
+
+fn refused(code: ResponseCode) -> String {
+    format!("the name servers do not answer this question ({code})")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,5 +189,20 @@ mod tests {
         ];
         assert_eq!(config.servers, expected);
         assert_eq!(config.timeout, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn what_name_servers_do_is_told_in_words() {
+        for (error, words) in [
+            (NetError::Timeout, "no name server answers"),
+            (
+                NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)),
+                "do not answer this question",
+            ),
+            (NetError::Busy, "no answer that means anything"),
+        ] {
+            let told = told(&error);
+            assert!(told.contains(words), "{told}");
+        }
     }
 }

@@ -76,6 +76,20 @@ pub(crate) enum NotFound {
     Circular,
 }
 
+impl NotFound {
+    /// What to do about it.
+    pub(crate) fn next_step(&self) -> &'static str {
+        match self {
+            Self::Resolver(_) | Self::TooLong | Self::NoAddress => {
+                "check the name, and the name servers: show system dns"
+            }
+            Self::NoTokenServer | Self::Circular => {
+                "give the address of the token server in 'symbolon.toml'"
+            }
+        }
+    }
+}
+
 /// The hosts that an administrator can name.
 #[derive(Debug)]
 pub(crate) struct Hosts {

@@ -22,7 +22,10 @@ pub(super) async fn run(hosts: &Hosts, ping: &Ping, printer: &Printer) -> Result
             .await?;
     }
     let Some(address) = of_family(&found, ping.family) else {
-        return unresolved(ping, &NotFound::NoAddress, printer).await;
+        let token_server = found.stands_for.as_ref().map(|(_, server)| &*server.host);
+        let whose = token_server.unwrap_or(ping.host.as_str());
+        printer.print(render::no_address(ping, whose)).await?;
+        return Ok(Ran::Failed);
     };
     let socket = match EchoSocket::open(address) {
         Ok(socket) => socket,
@@ -54,7 +57,7 @@ pub(super) async fn run(hosts: &Hosts, ping: &Ping, printer: &Printer) -> Result
 }
 
 async fn unresolved(ping: &Ping, why: &NotFound, printer: &Printer) -> Result<Ran, Gone> {
-    let text = render::unresolved(&ping.host, &why.to_string());
+    let text = render::unresolved(&ping.host, &why.to_string(), why.next_step());
     printer.print(text).await?;
     Ok(Ran::Failed)
 }

@@ -29,7 +29,7 @@ pub(super) async fn run(
     let found = match hosts.find(host).await {
         Ok(found) => found,
         Err(why) => {
-            let text = render::unresolved(host, &why.to_string());
+            let text = render::unresolved(host, &why.to_string(), why.next_step());
             printer.print(text).await?;
             return Ok(Ran::Failed);
         }
@@ -41,7 +41,7 @@ pub(super) async fn run(
         .map_or(port, |(_, server)| server.port);
     if let Some((name, server)) = &found.stands_for {
         printer
-            .print(render::stands_for(name, &server.host))
+            .print(render::stands_for_at(name, &server.host, server.port))
             .await?;
     }
     let Some(address) = found.addresses.first().copied() else {
