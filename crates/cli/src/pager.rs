@@ -57,6 +57,12 @@ impl Pager {
         }
     }
 
+    /// The terminal has another size from now on; what is shown already counts as it did.
+    pub fn resize(&mut self, rows: u16, columns: u16) {
+        self.rows = usize::from(rows.saturating_sub(1));
+        self.columns = usize::from(columns);
+    }
+
     /// Takes text.
     pub fn push(&mut self, text: &str) -> Page {
         if !self.stopped {
@@ -169,5 +175,15 @@ mod tests {
             }
             proptest::prop_assert_eq!(shown, text);
         }
+    }
+
+    #[test]
+    fn a_page_is_as_long_as_the_terminal_is_by_now() {
+        let mut pager = Pager::new(3, 80);
+        assert_eq!(pager.push("a\nb\nc\nd\ne\nf\n"), full("a\nb\n"));
+        pager.resize(4, 80);
+        assert_eq!(pager.press(b' '), full("c\nd\ne\n"));
+        pager.resize(0, 0);
+        assert_eq!(pager.press(b' '), open("f\n"));
     }
 }

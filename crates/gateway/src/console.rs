@@ -1,6 +1,6 @@
 //! The administrator's console on a local socket: drivers around `cli::Session`.
 //!
-//! The client sends one line, its [`Greeting`], and is raw bytes from then on.
+//! The client sends one line, its [`Greeting`], then the [`Frame`]s of a terminal or the lines of a pipe.
 //! At the end of a pipe the server sends a NUL, the exit status in decimal, and LF; no output
 //! contains a NUL.
 
@@ -8,10 +8,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cli::console::Greeting;
+use cli::console::{Frame, Greeting};
 use domain::access::Authority;
 use domain::audit::Actor;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
 
@@ -22,6 +22,9 @@ use crate::stopped;
 
 /// How long a client may take for its first line.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Keys that wait for whoever takes them: a pasted page.
+const KEYS_WAITING: usize = 4_096;
 
 /// Serves administrators until told to stop.
 pub(crate) async fn run(
@@ -69,9 +72,17 @@ async fn converse(
 ) -> io::Result<()> {
     match greeting {
         Greeting::Terminal { columns, rows } => {
-            // The console's client does not tell when it is resized.
-            let (_, size) = watch::channel(Size { columns, rows });
-            command_line::terminal(reader, writer, size, executor, session).await
+            let (resized, size) = watch::channel(Size { columns, rows });
+            let (typed, keys) = tokio::io::duplex(KEYS_WAITING);
+            let keys: Reader = BufReader::new(Box::new(keys));
+            let at_terminal = command_line::terminal(keys, writer, size, executor, session);
+            tokio::pin!(at_terminal);
+            tokio::select! {
+                served = &mut at_terminal => return served,
+                unpacked = unpack(reader, typed, &resized) => unpacked?,
+            }
+            // What was typed before the client went is run to its end.
+            at_terminal.await
         }
         Greeting::Pipe => {
             let end = LineEnd::Lf;
@@ -84,6 +95,30 @@ async fn converse(
             let end = format!("\0{}\n", status as u8);
             writer.write_all(end.as_bytes()).await?;
             writer.shutdown().await
+        }
+    }
+}
+
+/// Takes the client's frames apart to their end. While nobody takes the keys the client waits.
+async fn unpack(
+    mut reader: Reader,
+    mut typed: DuplexStream,
+    resized: &watch::Sender<Size>,
+) -> io::Result<()> {
+    loop {
+        match reader.read_u8().await {
+            Ok(Frame::KEYS) => {
+                let mut keys = vec![0; usize::from(reader.read_u16().await?)];
+                reader.read_exact(&mut keys).await?;
+                typed.write_all(&keys).await?;
+            }
+            Ok(Frame::SIZE) => {
+                let (columns, rows) = (reader.read_u16().await?, reader.read_u16().await?);
+                resized.send_replace(Size { columns, rows });
+            }
+            Ok(_) => return Err(not_a_console()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error),
         }
     }
 }

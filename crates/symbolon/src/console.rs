@@ -5,10 +5,12 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
-use cli::console::Greeting;
+use cli::console::{Frame, Greeting};
+use nix::sys::signal::{SigSet, Signal};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 /// What ends the output of a pipe: a NUL before the exit status.
@@ -30,19 +32,29 @@ pub(crate) fn run(socket: &Path) -> Result<ExitCode> {
     }
 }
 
+/// What a client sends of somebody who types this at a terminal of unknown size.
+pub(crate) fn at_terminal(typed: &str) -> Vec<u8> {
+    let (columns, rows) = (0, 0);
+    let greeting = format!("{}\n", Greeting::Terminal { columns, rows });
+    let frames = Frame::keys(typed.as_bytes()).flat_map(|frame| frame.octets());
+    greeting.into_bytes().into_iter().chain(frames).collect()
+}
+
 fn terminal(mut stream: &UnixStream) -> Result<()> {
     let (columns, rows) =
         tcgetwinsize(io::stdout()).map_or((0, 0), |size| (size.ws_col, size.ws_row));
     writeln!(stream, "{}", Greeting::Terminal { columns, rows })?;
     let _raw = Raw::enter().context("cannot set the terminal to raw mode")?;
-    send_input(stream)?;
+    let frames = Frames(Arc::new(Mutex::new(stream.try_clone()?)));
+    send_sizes(frames.clone())?;
+    send_input(stream, frames)?;
     copy(stream, &mut io::stdout())?;
     Ok(())
 }
 
 fn pipe(mut stream: &UnixStream) -> Result<ExitCode> {
     writeln!(stream, "{}", Greeting::Pipe)?;
-    send_input(stream)?;
+    send_input(stream, stream.try_clone()?)?;
     let mut output = WithStatus {
         stdout: io::stdout(),
         status: None,
@@ -57,14 +69,61 @@ fn pipe(mut stream: &UnixStream) -> Result<ExitCode> {
 
 /// Sends standard input from a thread of its own, which ends with the process: a read of a terminal
 /// cannot be broken off.
-fn send_input(stream: &UnixStream) -> Result<()> {
-    let mut sending = stream.try_clone()?;
+fn send_input(stream: &UnixStream, mut to: impl Write + Send + 'static) -> Result<()> {
+    let sending = stream.try_clone()?;
     thread::spawn(move || {
-        let sent = copy(&mut io::stdin(), &mut sending);
+        let sent = copy(&mut io::stdin(), &mut to);
         // Either the input has ended or the gateway has; the other direction says which.
         let _ = sent.and_then(|()| sending.shutdown(Shutdown::Write));
     });
     Ok(())
+}
+
+/// Sends the terminal's size whenever it changes, from a thread of its own. Called before other threads are
+/// made: the signal goes to none of them.
+fn send_sizes(frames: Frames) -> Result<()> {
+    let mut resized = SigSet::empty();
+    resized.add(Signal::SIGWINCH);
+    resized
+        .thread_block()
+        .context("cannot watch the terminal's size")?;
+    thread::spawn(move || {
+        while resized.wait().is_ok() {
+            let Ok(size) = tcgetwinsize(io::stdout()) else {
+                return;
+            };
+            let (columns, rows) = (size.ws_col, size.ws_row);
+            if frames.send(Frame::Size { columns, rows }).is_err() {
+                // The gateway has gone.
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// What is typed at a terminal, and its sizes, each whole.
+#[derive(Clone)]
+struct Frames(Arc<Mutex<UnixStream>>);
+
+impl Frames {
+    fn send(&self, frame: Frame<'_>) -> io::Result<()> {
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stream.write_all(&frame.octets())
+    }
+}
+
+impl Write for Frames {
+    fn write(&mut self, typed: &[u8]) -> io::Result<usize> {
+        for frame in Frame::keys(typed) {
+            self.send(frame)?;
+        }
+        Ok(typed.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn copy(mut from: impl Read, to: &mut impl Write) -> io::Result<()> {

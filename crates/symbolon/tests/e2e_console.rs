@@ -11,6 +11,10 @@
 
 mod common;
 
+use std::thread;
+use std::time::Duration;
+
+use common::ssh::first_login;
 use common::terminal::Terminal;
 use common::{Home, Running, symbolon};
 
@@ -85,6 +89,29 @@ fn keys_do_what_they_do_on_every_command_line() {
     terminal.type_in("exit\r");
     assert!(terminal.ended().success());
     assert!(terminal.is_cooked(), "the terminal stays raw");
+    up.stop();
+}
+
+#[test]
+fn pages_follow_the_size_of_the_terminal() {
+    let home = Home::with_ssh();
+    let up = Running::up(&home);
+    let admin = first_login(&home, &up);
+    let mut terminals = [sit_down(&home), admin.terminal()];
+    terminals[1].expect(PROMPT);
+    for terminal in &mut terminals {
+        terminal.type_in("show full-configuration\r");
+        let page = terminal.expect("--More--");
+        assert_eq!(page.matches('\n').count(), 24, "{page}");
+        terminal.resize(11);
+        // The size is told by a way of its own.
+        thread::sleep(Duration::from_millis(500));
+        terminal.type_in(" ");
+        let page = terminal.expect("--More--");
+        assert_eq!(page.matches('\n').count(), 10, "{page}");
+        terminal.type_in("q");
+        terminal.expect(PROMPT);
+    }
     up.stop();
 }
 

@@ -5,12 +5,13 @@ use std::io;
 
 use cli::pager::{ERASE_MORE, MORE, Page, Pager};
 use cli::{Output, Session, Step};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::executor::{Executor, Ran};
 use super::input::{Client, Input, Line, Reader, Source};
 use super::interrupt::{Ends, Interrupt};
 use super::sessions::LoggedIn;
+use super::terminal::Size;
 use crate::clock;
 use crate::debug_log::Watch;
 
@@ -39,9 +40,40 @@ pub(super) struct Conversation<'a> {
     /// Whether anything was refused: a script wants to know at the end.
     pub(super) refused: bool,
     /// Holds the output of a command back while a page of it is read.
-    pub(super) pager: Option<Pager>,
+    pub(super) pager: Option<Paging>,
     who: &'a LoggedIn,
     debug: Watch,
+}
+
+/// Pages as long as the terminal is at the moment.
+pub(super) struct Paging {
+    pager: Pager,
+    size: watch::Receiver<Size>,
+}
+
+impl Paging {
+    pub(super) fn new(size: watch::Receiver<Size>) -> Self {
+        let Size { columns, rows } = *size.borrow();
+        Self {
+            pager: Pager::new(rows, columns),
+            size,
+        }
+    }
+
+    fn push(&mut self, text: &str) -> Page {
+        self.fit();
+        self.pager.push(text)
+    }
+
+    fn press(&mut self, key: u8) -> Page {
+        self.fit();
+        self.pager.press(key)
+    }
+
+    fn fit(&mut self) {
+        let Size { columns, rows } = *self.size.borrow();
+        self.pager.resize(rows, columns);
+    }
 }
 
 /// Whether the person wants to see more of a command's output.
@@ -312,7 +344,7 @@ impl<'a> Conversation<'a> {
 /// command waits.
 async fn print(
     text: &str,
-    pager: &mut Option<Pager>,
+    pager: &mut Option<Paging>,
     client: &mut Client,
     input: &mut Input,
 ) -> io::Result<Printed> {

@@ -3,12 +3,11 @@
 use std::io;
 
 use cli::editor::{Editor, Event, Limits};
-use cli::pager::Pager;
 use cli::{Completion, LINE_MAX};
 use domain::settings::ConsoleOutput;
 use tokio::sync::watch;
 
-use super::conversation::{Came, Conversation, Next};
+use super::conversation::{Came, Conversation, Next, Paging};
 use super::executor::Executor;
 use super::input::{Client, LineEnd, Reader, Source, Writer};
 use super::sessions::LoggedIn;
@@ -132,9 +131,8 @@ impl Screen<'_> {
 
     /// Runs a line, a page of its output at a time where pages are wanted.
     async fn run(&mut self, line: &str) -> io::Result<Next> {
-        let Size { columns, rows } = *self.size.borrow();
         self.conversation.pager = match self.conversation.executor.console_output() {
-            ConsoleOutput::More => Some(Pager::new(rows, columns)),
+            ConsoleOutput::More => Some(Paging::new(self.size.clone())),
             ConsoleOutput::Standard => None,
         };
         let next = self.conversation.line(line).await?;

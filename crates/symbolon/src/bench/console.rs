@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use cli::console::{Frame, Greeting};
 use tempfile::TempDir;
 
 use super::machine;
 use super::population;
 use super::server::ServerProcess;
+use crate::console;
 
 /// Shared with the one RADIUS client, which does not ask.
 const SECRET: &str = "symbolon bench console";
@@ -118,7 +120,7 @@ struct Answer {
 /// Runs a command over a pipe of the console.
 fn ask(socket: &Path, command: &str) -> Result<Answer> {
     let mut stream = UnixStream::connect(socket)?;
-    write!(stream, "symbolon-console 1 pipe\n{command}\n")?;
+    write!(stream, "{}\n{command}\n", Greeting::Pipe)?;
     stream.shutdown(Shutdown::Write)?;
     let began = Instant::now();
     let mut buffer = vec![0; 1 << 16];
@@ -141,10 +143,10 @@ fn ask(socket: &Path, command: &str) -> Result<Answer> {
 fn complete(socket: &Path, line: &str) -> Result<Duration> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "symbolon-console 1 terminal 0 0\n{line}")?;
+    stream.write_all(&console::at_terminal(line))?;
     read_until(&mut stream, line)?;
     let began = Instant::now();
-    stream.write_all(b"\t")?;
+    stream.write_all(&Frame::Keys(b"\t").octets())?;
     let mut buffer = [0; 4_096];
     let got = stream.read(&mut buffer)?;
     ensure!(got > 1, "nothing was completed after '{line}'");

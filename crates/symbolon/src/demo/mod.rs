@@ -23,6 +23,7 @@ use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{self, Config};
+use crate::console;
 use crate::now_unix;
 use crate::roles;
 use crate::up::System;
@@ -281,7 +282,8 @@ impl Demo {
     /// Types lines at the console's prompt and shows the terminal.
     fn console(&self, lines: &str) -> Result<String> {
         let mut stream = UnixStream::connect(&self.system.console)?;
-        write!(stream, "symbolon-console 1 terminal 0 0\n{lines}\nexit\n")?;
+        let typed = format!("{lines}\nexit\n");
+        stream.write_all(&console::at_terminal(&typed))?;
         let mut terminal = String::new();
         stream.read_to_string(&mut terminal)?;
         let shown = terminal.replace('\r', "");

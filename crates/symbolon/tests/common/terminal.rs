@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -27,6 +28,15 @@ pub(crate) struct Terminal {
     line: OwnedFd,
 }
 
+fn winsize(rows: u16) -> Winsize {
+    Winsize {
+        ws_row: rows,
+        ws_col: 80,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    }
+}
+
 impl Terminal {
     pub(crate) fn open(command: &mut Command) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -34,13 +44,7 @@ impl Terminal {
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
         let line = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-        let size = Winsize {
-            ws_row: 24,
-            ws_col: 80,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&line, size).unwrap();
+        tcsetwinsize(&line, winsize(24)).unwrap();
         let end = || line.try_clone().unwrap();
         let child = command
             .stdin(end())
@@ -64,6 +68,12 @@ impl Terminal {
     pub(crate) fn is_cooked(&self) -> bool {
         let modes = tcgetattr(&self.line).unwrap().local_modes;
         modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+    }
+
+    /// The person gives the terminal another height. The command is told as by a terminal that is its own.
+    pub(crate) fn resize(&self, rows: u16) {
+        tcsetwinsize(&self.line, winsize(rows)).unwrap();
+        kill_process(Pid::from_child(&self.child), Signal::WINCH).unwrap();
     }
 
     pub(crate) fn type_in(&mut self, keys: &str) {
