@@ -59,7 +59,11 @@ fn pipe(mut stream: &UnixStream) -> Result<ExitCode> {
         stdout: io::stdout(),
         status: None,
     };
-    copy(stream, &mut output)?;
+    match copy(stream, &mut output) {
+        // Whoever reads only the beginning, such as `head`, has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        copied => copied?,
+    }
     match output.status.as_deref().map(str::from_utf8) {
         Some(Ok("0\n")) => Ok(ExitCode::SUCCESS),
         Some(Ok(_)) => Ok(ExitCode::FAILURE),

@@ -11,12 +11,13 @@
 
 mod common;
 
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use common::ssh::first_login;
 use common::terminal::Terminal;
-use common::{Home, Running, symbolon};
+use common::{Home, Running, run, symbolon};
 
 const PROMPT: &str = "symbolon # ";
 const UP: &str = "\x1b[A";
@@ -112,6 +113,22 @@ fn pages_follow_the_size_of_the_terminal() {
         terminal.type_in("q");
         terminal.expect(PROMPT);
     }
+    up.stop();
+}
+
+#[test]
+fn who_reads_only_the_beginning_is_told_of_no_error() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let lines = "show full-configuration\n".repeat(20);
+    let command = format!(
+        "printf '{lines}' | {} console --data '{}' | head -n 1",
+        common::SYMBOLON,
+        home.data().display()
+    );
+    let said = run(Command::new("sh").args(["-c", &command]), "");
+    assert_eq!(said.err, "");
+    assert_eq!(said.out.lines().count(), 1, "{}", said.out);
     up.stop();
 }
 
