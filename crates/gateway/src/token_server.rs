@@ -170,6 +170,11 @@ impl TokenServer {
         self.seen.reach()
     }
 
+    /// Who was asked last and why nobody answered, if nobody did.
+    pub(crate) fn trouble(&self) -> Option<Box<str>> {
+        self.seen.trouble()
+    }
+
     /// Asks and reads the answer. With the same `message_id`, the same question gets the same answer.
     pub(crate) async fn ask(
         &self,
@@ -243,13 +248,31 @@ impl TokenServer {
         Ok(Route::configured(&self.store, &self.url).await?)
     }
 
-    /// Asks a server for nothing, to see whether it takes this gateway for one: after how long it answered
-    /// and what it shows, or why not.
-    pub(crate) async fn probe(
+    /// Asks every server for nothing, in their order. What comes of it is the status from then on.
+    pub(crate) async fn probe_all(
         &self,
         route: &Route,
-        server: &Server,
-    ) -> Result<(Duration, Shown), AskError> {
+    ) -> Vec<Result<(Duration, Shown), AskError>> {
+        let mut probed = Vec::new();
+        for server in &route.servers {
+            probed.push(self.probe(route, server).await);
+        }
+        let away = |probe: &Result<_, AskError>| {
+            let error = probe.as_ref().err().filter(|error| error.is_away());
+            error.map(ToString::to_string)
+        };
+        let failures: Option<Vec<String>> = probed.iter().map(away).collect();
+        self.seen.reached(match failures {
+            None => Ok(()),
+            Some(failures) if failures.is_empty() => Err(AskError::NoServer.to_string().into()),
+            Some(failures) => Err(failures.join("; ").into()),
+        });
+        probed
+    }
+
+    /// Asks a server for nothing, to see whether it takes this gateway for one: after how long it answered
+    /// and what it shows, or why not.
+    async fn probe(&self, route: &Route, server: &Server) -> Result<(Duration, Shown), AskError> {
         let began = Instant::now();
         let http = self.client(route, server).await?;
         let url = &*server.url;
@@ -278,12 +301,11 @@ impl TokenServer {
         }
     }
 
-    /// A probe that told something of the first server tells it of all requests.
-    pub(crate) fn reached<T>(&self, answer: &Result<T, AskError>) {
+    fn reached<T>(&self, answer: &Result<T, AskError>) {
         let reach = match answer {
             Err(AskError::Undecided(_)) => return,
-            Err(error) if error.is_away() => ServerReach::Unreachable,
-            _ => ServerReach::Reachable,
+            Err(error) if error.is_away() => Err(error.to_string().into()),
+            _ => Ok(()),
         };
         self.seen.reached(reach);
     }

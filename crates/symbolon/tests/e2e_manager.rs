@@ -16,7 +16,7 @@ use std::fs;
 
 use common::apart::{Apart, Managing, enrolled, identity, import, invite, put, registry};
 use common::radius::{Answer, Vpn};
-use common::{Home, Running, until};
+use common::{Home, Running, after, until};
 
 const SERIAL: &str = "FGT0000000000042";
 const MANAGER: &str = "FMG0000000000001";
@@ -70,6 +70,10 @@ fn a_gateway_gets_everything_from_its_manager() {
         "{said:?}"
     );
     assert_eq!(gateway.reach(), "unreachable");
+    let info = gateway.home.console("diagnose fortitoken info").ok();
+    let asked = after(&info, "Asked:");
+    assert!(asked.starts_with(&manager.url()), "{info}");
+    assert!(asked.contains("does not reach the token server"), "{info}");
     let status = gateway.connection("status");
     assert!(status.contains("this manager does not reach"), "{status}");
     let server = Running::start(&mut registry(&tokens), &tokens);

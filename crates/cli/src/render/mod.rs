@@ -46,7 +46,7 @@ pub use radius::{
 pub use security::security;
 pub(crate) use status::MODEL;
 pub use status::{COMPATIBLE, system_status};
-pub use tokens::{token, token_advice, token_head, token_totals};
+pub use tokens::{token, token_advice, token_head, token_server_trouble, token_totals};
 pub(crate) use unit::ending_notice;
 pub use unit::{TOKEN_SERVER_TESTS, ending, performance, time_servers, token_server};
 pub use zone::Zone;

@@ -31,6 +31,15 @@ pub fn token_totals(totals: &TokenTotals) -> String {
     )
 }
 
+/// Below `Token server status: unreachable`: who was asked, and why nobody answered.
+pub fn token_server_trouble(why: &str) -> String {
+    format!(
+        " Asked: {}\n Next step: 'diagnose test application forticldd 7' asks each server; codes are checked \
+         meanwhile\n",
+        super::printable(why)
+    )
+}
+
 /// What is the matter with the one token that was asked for.
 pub fn token_advice(advice: &Advice) -> String {
     let Advice { cause, next_step } = advice;

@@ -277,6 +277,9 @@ impl Executor {
             server: self.reach(),
         };
         printer.print(render::token_totals(&totals)).await?;
+        if let Some(why) = self.supply.server().trouble() {
+            printer.print(render::token_server_trouble(&why)).await?;
+        }
         // Only what was asked for is explained: a table is a table.
         if let Some(advice) = advice.filter(|_| serial.is_some()) {
             printer.print(render::token_advice(&advice)).await?;

@@ -16,7 +16,8 @@ pub(super) struct Seen(Mutex<Latest>);
 #[derive(Debug, Default)]
 struct Latest {
     exchange: Option<Exchange>,
-    reach: Option<ServerReach>,
+    /// Why there was no answer, if there was none.
+    reach: Option<Result<(), Box<str>>>,
 }
 
 impl Seen {
@@ -24,7 +25,7 @@ impl Seen {
         self.lock().exchange = Some(exchange);
     }
 
-    pub(super) fn reached(&self, reach: ServerReach) {
+    pub(super) fn reached(&self, reach: Result<(), Box<str>>) {
         self.lock().reach = Some(reach);
     }
 
@@ -33,7 +34,15 @@ impl Seen {
     }
 
     pub(super) fn reach(&self) -> ServerReach {
-        self.lock().reach.unwrap_or(ServerReach::Unknown)
+        match self.lock().reach {
+            Some(Ok(())) => ServerReach::Reachable,
+            Some(Err(_)) => ServerReach::Unreachable,
+            None => ServerReach::Unknown,
+        }
+    }
+
+    pub(super) fn trouble(&self) -> Option<Box<str>> {
+        self.lock().reach.clone()?.err()
     }
 
     fn lock(&self) -> MutexGuard<'_, Latest> {

@@ -62,15 +62,10 @@ impl Executor {
         let last = server.last();
         let route = server.route().await?;
         let mut servers = Vec::new();
-        let mut answered = Err(AskError::NoServer);
-        for asked in &route.servers {
-            let probed = server.probe(&route, asked).await;
-            servers.push(self.probed(asked, &probed).await);
-            if answered.is_err() {
-                answered = probed;
-            }
+        let probed = server.probe_all(&route).await;
+        for (asked, probed) in route.servers.iter().zip(probed) {
+            servers.push(self.probed(asked, probed).await);
         }
-        server.reached(&answered);
         Ok(TokenServerStatus {
             servers,
             proxy: route.proxy.map(|proxy| proxy.url().into()),
@@ -82,20 +77,19 @@ impl Executor {
     async fn probed(
         &self,
         server: &Server,
-        probed: &Result<(Duration, Shown), AskError>,
+        probed: Result<(Duration, Shown), AskError>,
     ) -> TokenServer {
         let addresses = self.hosts.server(&server.url).await;
+        let (answered, shown) = match probed {
+            Ok((took, shown)) => (Ok(took), shown),
+            Err(error) => (Err(error.to_string().into()), Shown::default()),
+        };
         TokenServer {
             url: server.url.clone(),
             role: server.role,
             addresses: addresses.map_err(|why| why.to_string().into()),
-            answered: match probed {
-                Ok((took, _)) => Ok(*took),
-                Err(error) => Err(error.to_string().into()),
-            },
-            shown: probed
-                .as_ref()
-                .map_or_else(|_| Shown::default(), |(_, shown)| shown.clone()),
+            answered,
+            shown,
         }
     }
 }
