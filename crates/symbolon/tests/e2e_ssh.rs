@@ -658,6 +658,34 @@ fn a_port_that_cannot_be_bound_is_refused_and_the_old_one_goes_on() {
 }
 
 #[test]
+fn a_port_that_is_restored_and_cannot_be_bound_leaves_the_old_one() {
+    let (home, _running, admin) = started();
+    let port = free_port();
+    let set = |port: u16| {
+        let lines = format!("config system global\nset admin-ssh-port {port}\nend");
+        home.console(&lines).ok();
+    };
+    let serves = |admin: &Ssh| admin.exec("get system status").status.success();
+    let moved = admin.clone().port(port);
+    set(port);
+    until("SSH is served on the new port", || serves(&moved));
+    home.console("execute backup config flash").ok();
+    set(PORT);
+    until("SSH is served on the old port", || serves(&admin));
+
+    let taken = TcpListener::bind((home.ssh_address(), port)).unwrap();
+    let said = home.console("execute restore config flash 1\ny").out;
+    let why = format!(
+        "SSH stays on the port that it has: nothing can listen on {}:{port}: ",
+        home.ssh_address()
+    );
+    assert!(said.contains(&why), "{said}");
+    assert!(serves(&admin));
+    drop(taken);
+    until("SSH is served on the restored port", || serves(&moved));
+}
+
+#[test]
 fn half_open_connections_do_not_keep_an_administrator_out() {
     let (home, _running, admin) = started();
     let strangers: Vec<TcpStream> = (0..300)

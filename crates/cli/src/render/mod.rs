@@ -33,9 +33,9 @@ pub use keeping::{
 pub use log::{LogLines, log_deleted, log_verified};
 pub use logins::login;
 pub use network::{
-    Closed, Echo, PingTally, date, no_address, ping_denied, ping_head, ping_unsent, stands_for,
-    stands_for_at, telnet_closed, telnet_connected, telnet_failed, telnet_received, telnet_trying,
-    time, unresolved,
+    Closed, Echo, PingTally, date, no_address, ping_denied, ping_head, ping_unsent, ssh_stays,
+    stands_for, stands_for_at, telnet_closed, telnet_connected, telnet_failed, telnet_received,
+    telnet_trying, time, unresolved,
 };
 pub use outbox::{delivery, outbox_row};
 pub use outcome::{Activation, Outcome, Request, refusal};

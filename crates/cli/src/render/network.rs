@@ -1,6 +1,6 @@
 //! `execute ping`, `telnet`, `time` and `date`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use domain::time::Timestamp;
@@ -31,6 +31,15 @@ pub fn stands_for(name: &str, token_server: &str) -> String {
 /// The same for a connection: it goes to the port at which the token server listens, whatever was asked.
 pub fn stands_for_at(name: &str, token_server: &str, port: u16) -> String {
     format!("{name} stands for token server {token_server} here, at port {port}\n")
+}
+
+/// The port that is configured for SSH cannot be bound.
+pub fn ssh_stays(address: SocketAddr, why: &str) -> String {
+    format!(
+        "SSH stays on the port that it has: nothing can listen on {address}: {}; free that port, or: \
+         config system global / set admin-ssh-port\n",
+        printable(why)
+    )
 }
 
 /// A name without an address.

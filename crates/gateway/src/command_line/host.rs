@@ -7,6 +7,7 @@ use domain::vdom::Vdom;
 
 use super::executor::Executor;
 use crate::interfaces;
+use crate::network::reason;
 use crate::ssh::{Claim, Unbindable};
 
 /// The port of SSH in `config system global`.
@@ -46,6 +47,14 @@ impl Executor {
         }
     }
 
+    /// Has SSH served on the port that is configured, if it can be.
+    pub(super) async fn follow_ssh_port(&self) -> Result<(), Unbindable> {
+        let port = self.store.settings(Vdom::ROOT).administration.ssh_port;
+        let claim = self.unit.ssh_ports.claim(port).await?;
+        claim.take_effect();
+        Ok(())
+    }
+
     async fn claim_port(&self, edits: &[Edit]) -> Result<Agreed, AdminError> {
         let Some(port) = edits.iter().rev().find_map(ssh_port) else {
             return Ok(Agreed::default());
@@ -54,7 +63,7 @@ impl Executor {
         let claim = claim.map_err(|Unbindable { address, error }| AdminError::Unbindable {
             field: SSH_PORT,
             address,
-            why: error.to_string().into(),
+            why: reason(&error).into(),
         })?;
         Ok(Agreed(Some(claim)))
     }

@@ -18,9 +18,10 @@ use super::interrupt::Interrupt;
 use super::sessions::LoggedIn;
 use crate::clock;
 use crate::interfaces;
-use crate::network::NotFound;
 use crate::network::tftp::{self, TftpError};
+use crate::network::{NotFound, reason};
 use crate::shelf::{Draft, Item, ShelfError};
+use crate::ssh::Unbindable;
 
 /// Passwords in clear text that a file may bring: each costs some 20 ms of a core to hash.
 const CLEAR_PASSWORDS_MAX: usize = 1_000;
@@ -235,7 +236,13 @@ impl Executor {
         let report = self.store.restore(restore, store_extent, by, now).await?;
         print_findings(&document, &report, printer).await?;
         let text = render::restored(&document, &report, coverage, extent);
-        Ok(printer.print(text).await?)
+        printer.print(text).await?;
+        // A configuration that was taken over is right for another host, and its port may be taken here.
+        if let Err(Unbindable { address, error }) = self.follow_ssh_port().await {
+            let text = render::ssh_stays(address, &reason(&error));
+            printer.print(text).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn fetched(
