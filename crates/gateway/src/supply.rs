@@ -91,6 +91,8 @@ pub(crate) enum Report {
     Imported {
         licence: LicenceSerial,
         tokens: usize,
+        /// How many of its tokens were here before.
+        known: usize,
         /// Tokens of it that another virtual domain has.
         elsewhere: Vec<TokenSerial>,
     },
@@ -404,11 +406,14 @@ impl Supply {
                 let done = self.take_in(operation, Some(id)).await?;
                 let elsewhere: Vec<TokenSerial> =
                     done.remarks.iter().filter_map(elsewhere).collect();
-                let tokens = tokens.saturating_sub(elsewhere.len());
+                let is_here = |remark: &&Remark| matches!(remark, Remark::Here(_));
+                let known = done.remarks.iter().filter(is_here).count();
+                let tokens = tokens.saturating_sub(elsewhere.len() + known);
                 info!(licence = %serial, tokens, "licence imported");
                 Ok(Report::Imported {
                     licence: serial,
                     tokens,
+                    known,
                     elsewhere,
                 })
             }

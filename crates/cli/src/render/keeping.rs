@@ -116,7 +116,8 @@ fn found(document: &Document, entry: &Entry, remark: &Remark) -> Finding {
         | Remark::Unseen
         | Remark::Deleted
         | Remark::Stays(_)
-        | Remark::Elsewhere(_) => Finding::at(entry.line, text),
+        | Remark::Elsewhere(_)
+        | Remark::Here(_) => Finding::at(entry.line, text),
         Remark::New(_) => Finding {
             lines: Some((entry.line, entry.last_line())),
             text,
@@ -171,6 +172,7 @@ pub fn remark(place: Option<&Place>, remark: &Remark) -> String {
              once its license is this unit's: execute fortitoken-mobile provision {token}"
         ),
         Remark::Elsewhere(token) => format!("token {token} stays in another VDOM"),
+        Remark::Here(token) => format!("token {token} is here already"),
         Remark::Unprovisioned(token) => format!(
             "{entry}: no phone has token {token} for this user: \
              execute fortitoken-mobile provision {token}"

@@ -19,6 +19,8 @@ pub enum Outcome<'a> {
         licence: LicenceSerial,
         /// How many tokens it brought.
         tokens: usize,
+        /// How many of its tokens were here before.
+        known: usize,
         /// Tokens of it that stay in another virtual domain.
         elsewhere: &'a [TokenSerial],
     },
@@ -169,10 +171,19 @@ impl Outcome<'_> {
             Self::Imported {
                 licence,
                 tokens,
+                known,
                 elsewhere,
             } => {
+                let before = match known {
+                    0 => String::new(),
+                    known => format!(
+                        ", {known} {} here before",
+                        if *known == 1 { "was" } else { "were" }
+                    ),
+                };
                 format!(
-                    "license {licence}: {tokens} token{} imported; 'show user fortitoken' lists them\n{}",
+                    "license {licence}: {tokens} token{} imported{before}; 'show user fortitoken' lists \
+                     them\n{}",
                     plural(*tokens),
                     in_another_vdom(elsewhere)
                 )

@@ -377,10 +377,13 @@ impl World {
                     licence,
                     tokens,
                 };
-                self.apply(imported).unwrap();
+                let remarks = self.plan(imported).unwrap();
+                let is_here = |remark: &&Remark| matches!(remark, Remark::Here(_));
+                let known = remarks.iter().filter(is_here).count();
                 said(&Outcome::Imported {
                     licence,
-                    tokens: 2,
+                    tokens: 2 - known,
+                    known,
                     elsewhere: &[],
                 })
             }

@@ -116,6 +116,8 @@ pub enum Remark {
     Unprovisioned(TokenSerial),
     /// A token of an imported licence stays in the virtual domain that has it.
     Elsewhere(TokenSerial),
+    /// A token of an imported licence is here already.
+    Here(TokenSerial),
 }
 
 impl Remark {

@@ -179,6 +179,9 @@ pub(super) fn imported(
             Some(Owned { token, .. }) if token.vdom != vdom => {
                 remarks.push(Remark::Elsewhere(serial));
             }
+            Some(Owned { token, .. }) if token.licence == Some(licence) => {
+                remarks.push(Remark::Here(serial));
+            }
             Some(Owned { token, .. }) => changes.push(Change::Token(Token {
                 licence: Some(licence),
                 ..token

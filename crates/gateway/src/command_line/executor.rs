@@ -344,10 +344,12 @@ impl Executor {
             Report::Imported {
                 licence,
                 tokens,
+                known,
                 elsewhere,
             } => rendered(Outcome::Imported {
                 licence,
                 tokens,
+                known,
                 elsewhere: &elsewhere,
             }),
             Report::ServerRefused { token, error } => {
