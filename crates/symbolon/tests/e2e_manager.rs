@@ -13,6 +13,8 @@
 mod common;
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use common::apart::{Apart, Managing, enrolled, identity, import, invite, put, registry};
 use common::radius::{Answer, Vpn};
@@ -192,5 +194,51 @@ fn a_managed_gateway_renews_its_certificate_through_the_manager() {
     assert_eq!(import(&gateway, &tokens.issue(1)).len(), 1);
     running.stop();
     managing.stop();
+    server.stop();
+}
+
+#[test]
+fn a_manager_that_is_killed_between_loses_nothing_and_does_nothing_twice() {
+    const ROUNDS: u64 = 6;
+    let tokens = Home::new();
+    let server = Running::start(&mut registry(&tokens), &tokens);
+    let manager = Managing::of(&tokens, MANAGER);
+    let mut managing = Some(manager.start());
+    let gateway = Apart {
+        server: NOWHERE.to_owned(),
+        ..Apart::of(&tokens).enrolled(&tokens, SERIAL)
+    };
+    let running = gateway.start();
+    gateway.managed_by(&[&manager]);
+    let codes: Vec<String> = (0..ROUNDS).map(|_| tokens.issue(1)).collect();
+    for (round, code) in (1..).zip(&codes) {
+        let import = format!("execute fortitoken-mobile import {code}");
+        thread::scope(|scope| {
+            // Whether it is told in time or waits: both are right.
+            scope.spawn(|| gateway.home.console(&import));
+            thread::sleep(Duration::from_millis(round * 15));
+            managing.take().unwrap().kill();
+            managing = Some(manager.start());
+        });
+    }
+    let listed = || {
+        gateway
+            .home
+            .console("show user fortitoken")
+            .ok()
+            .matches("edit ")
+            .count()
+    };
+    until("every licence is there", || listed() == codes.len());
+    let outbox = gateway.home.console("diagnose outbox list").ok();
+    assert!(!outbox.contains("import"), "{outbox}");
+    let account = tokens.desk(&["account", "local"]).ok();
+    assert_eq!(
+        account.matches("activated").count(),
+        codes.len(),
+        "{account}"
+    );
+    running.stop();
+    managing.unwrap().stop();
     server.stop();
 }
