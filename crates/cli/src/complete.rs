@@ -2,6 +2,7 @@
 
 use domain::schema::{Field, Kind, Table};
 use domain::vdom::Vdom;
+use ident::{TokenKind, TokenSerial};
 
 use crate::complaint::Complaint;
 use crate::filter::{GREP, OPTIONS, has_pattern};
@@ -25,13 +26,18 @@ pub enum Completion {
     Keys(Keys),
 }
 
+/// How the serial numbers of mobile tokens begin: the store finds them without reading the others.
+const MOBILE: &str = "FTKMOB";
+
 /// A key that is being typed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Keys {
     vdom: Vdom,
     tables: Vec<&'static Table>,
-    prefix: String,
+    typed: String,
     quoting: Quoting,
+    /// Only tokens of this kind.
+    kind: Option<TokenKind>,
 }
 
 impl Keys {
@@ -48,15 +54,18 @@ impl Keys {
         &self.tables
     }
 
-    /// What is typed of the key; may be empty.
+    /// How those keys begin; may be empty.
     pub fn prefix(&self) -> &str {
-        &self.prefix
+        match self.kind {
+            Some(TokenKind::Mobile) if MOBILE.starts_with(&self.typed) => MOBILE,
+            _ => &self.typed,
+        }
     }
 
     /// The completion, given the keys that begin with the prefix.
     pub fn complete<K: AsRef<str>>(&self, keys: &[K]) -> Completion {
         let keys = self.fitting(keys);
-        complete(&keys, &self.prefix, self.quoting, listed)
+        complete(&keys, &self.typed, self.quoting, listed)
     }
 
     /// What `?` shows of them below its help; whole lines.
@@ -66,7 +75,13 @@ impl Keys {
 
     fn fitting<'a, K: AsRef<str>>(&self, keys: &'a [K]) -> Vec<&'a str> {
         let keys = keys.iter().map(AsRef::as_ref);
-        keys.filter(|key| key.starts_with(&self.prefix)).collect()
+        let is_wanted = |key: &&str| match self.kind {
+            None => true,
+            Some(kind) => TokenSerial::parse(key).is_ok_and(|token| token.kind() == kind),
+        };
+        keys.filter(|key| key.starts_with(&self.typed))
+            .filter(is_wanted)
+            .collect()
     }
 }
 
@@ -105,8 +120,12 @@ pub(crate) fn completion(
         tables if choices.is_empty() && !tables.is_empty() => Completion::Keys(Keys {
             vdom,
             tables,
-            prefix: partial.to_string(),
+            typed: partial.to_string(),
             quoting,
+            kind: match expected.argument.map(|argument| argument.kind) {
+                Some(tree::Kind::Token(kind)) => Some(kind),
+                _ => None,
+            },
         }),
         _ => {
             let words: Vec<&str> = choices.iter().map(|choice| choice.word).collect();

@@ -3,6 +3,7 @@
 
 use domain::backend;
 use domain::schema::{FORTITOKEN, LOCAL, RADIUS_CLIENT, Table};
+use ident::TokenKind;
 
 use crate::debug::{Application, Change, Switch};
 use crate::render::View;
@@ -80,6 +81,8 @@ pub(crate) enum Kind {
     Value,
     /// The key of an entry of this table.
     Entry(&'static Table),
+    /// The serial number of a token of this kind.
+    Token(TokenKind),
     /// Anything else: one word.
     Word,
 }
@@ -566,13 +569,13 @@ pub(crate) static SETTINGS: &[Node] = &[
 const MOBILE_SERIAL: Argument = required(
     "serial-number",
     "MobileToken serial number.",
-    Kind::Entry(&FORTITOKEN),
+    Kind::Token(TokenKind::Mobile),
 );
 
 const HARDWARE_SERIAL: Argument = optional(
     "serial-number",
     "Hardware token serial number.",
-    Kind::Entry(&FORTITOKEN),
+    Kind::Token(TokenKind::Hardware),
 );
 
 /// One at least, and as many as one request to the token server takes.

@@ -1,6 +1,6 @@
 //! The way of a line through the tree: what each word is, and what may come next.
 
-use domain::schema::{self, Access, Field, Shape, Table, VDOM, ValueError};
+use domain::schema::{self, Access, FORTITOKEN, Field, Shape, Table, VDOM, ValueError};
 
 use crate::complaint::Complaint;
 use crate::permission::Permission;
@@ -300,6 +300,7 @@ impl<'a> Walk<'a> {
             Some(Kind::Key) => self.scope.table().into_iter().collect(),
             Some(Kind::KeyOfPath) => self.keyed_table().into_iter().collect(),
             Some(Kind::Entry(table)) => vec![table],
+            Some(Kind::Token(_)) => vec![&FORTITOKEN],
             Some(Kind::Value) if self.takes_value() => {
                 let paths = self.field.map_or(&[][..], |field| field.kind.references());
                 paths.iter().filter_map(|path| Table::at(path)).collect()
@@ -465,7 +466,7 @@ impl<'a> Walk<'a> {
     /// Whether any word is taken here.
     fn is_free(&self) -> bool {
         match self.kind() {
-            Some(Kind::Key | Kind::Entry(_) | Kind::Word | Kind::Value) => true,
+            Some(Kind::Key | Kind::Entry(_) | Kind::Token(_) | Kind::Word | Kind::Value) => true,
             Some(Kind::KeyOfPath) => self.keyed_table().is_some(),
             Some(
                 Kind::Path
