@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 use domain::access::Authority;
 use domain::admin::{
     AdminError, Change, Delivery, Edit, Entropy, Facts, Message, Operation, Owned, Owner, Phone,
-    Plan, Polled, Supplied, apply,
+    Plan, Polled, Remark, Supplied, apply,
 };
 use domain::audit::{ActivationStage, Actor, What};
 use domain::contact::Contact;
@@ -836,21 +836,38 @@ fn imported(tokens: Vec<TokenSerial>) -> Operation {
 
 #[test]
 fn an_import_brings_new_tokens_and_leaves_the_others_alone() {
-    let (a, b) = (mobile(1), mobile(2));
-    let operation = imported(vec![a, b]);
-    assert_eq!(operation.reads().tokens, [a, b]);
-    let held = facts(vec![], vec![owned(token(a, provisioned(1)), Some("alice"))]);
+    let (a, b, c) = (mobile(1), mobile(2), mobile(3));
+    let operation = imported(vec![a, b, c]);
+    assert_eq!(operation.reads().tokens, [a, b, c]);
+    let of_no_licence = Token {
+        licence: None,
+        ..token(c, provisioned(1))
+    };
+    let held = facts(
+        vec![],
+        vec![
+            owned(token(a, provisioned(1)), Some("alice")),
+            owned(of_no_licence, Some("bob")),
+        ],
+    );
     let plan = plan(operation, held);
+    assert!(
+        matches!(plan.remarks.as_slice(), [Remark::Here(here)] if *here == a),
+        "{plan:?}"
+    );
     assert_eq!(
         words(&plan),
-        [format!("token {a} provisioned"), format!("token {b} new")]
+        [format!("token {b} new"), format!("token {c} provisioned")]
     );
-    let [Change::Token(kept), Change::Token(new)] = plan.changes.as_slice() else {
+    let [Change::Token(new), Change::Token(kept)] = plan.changes.as_slice() else {
         panic!("{plan:?}")
     };
     assert_eq!((kept.drift, new.drift), (Drift(-3), Drift(0)));
-    assert_eq!(new.licence, Some(licence()));
-    assert!(events(&plan)[0].2.contains('2'));
+    assert_eq!(
+        (kept.licence, new.licence),
+        (Some(licence()), Some(licence()))
+    );
+    assert_eq!(events(&plan)[0].2, "2 tokens");
 }
 
 #[test]
@@ -858,11 +875,12 @@ fn a_serial_that_the_token_server_names_twice_is_one_token() {
     let (a, b) = (mobile(1), mobile(2));
     let held = facts(vec![], vec![owned(token(a, provisioned(1)), Some("alice"))]);
     let plan = plan(imported(vec![a, b, a, b]), held);
-    assert_eq!(
-        words(&plan),
-        [format!("token {a} provisioned"), format!("token {b} new")]
+    assert!(
+        matches!(plan.remarks.as_slice(), [Remark::Here(here)] if *here == a),
+        "{plan:?}"
     );
-    assert_eq!(events(&plan)[0].2, "2 tokens");
+    assert_eq!(words(&plan), [format!("token {b} new")]);
+    assert_eq!(events(&plan)[0].2, "1 tokens");
 }
 
 #[test]

@@ -32,15 +32,19 @@ fn reason(home: &Home) -> Option<String> {
 #[test]
 fn nothing_ends_without_a_yes() {
     let (home, mut up) = system();
-    for answer in ["n", "", "no", "yy"] {
-        let said = home
-            .console(&format!("execute shutdown\n{answer}\nexecute date"))
-            .ok();
+    let typed = |answer| home.console(&format!("execute shutdown\n{answer}\nexecute date"));
+    for answer in ["n", "no"] {
+        let said = typed(answer).ok();
         assert!(
             said.contains("This operation will shutdown the system !"),
             "{said}"
         );
         assert!(said.contains("current date is:"), "{said}");
+    }
+    // An empty line lets the question stand, and what follows is no answer to it.
+    for answer in ["", "yy", "yes please"] {
+        let said = typed(answer).refused();
+        assert!(said.contains("that is no answer to the question"), "{said}");
     }
     assert!(up.lives());
     up.stop();
