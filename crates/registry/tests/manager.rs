@@ -195,6 +195,23 @@ async fn what_is_revoked_or_dismissed_passes_nothing_on() {
 }
 
 #[tokio::test]
+async fn a_manager_that_was_taken_off_the_register_comes_back_as_a_product() {
+    let managed = Managed::new().await;
+    let desk = &managed.world.desk;
+    let (shown, body) = (managed.shown(OWN), managed.import(OWN, TRIAL));
+    let reason = Remark::parse("out of service").unwrap();
+    desk.unregister_product(actor(), product(MANAGER), reason)
+        .await
+        .unwrap();
+    desk.register_product(actor(), account("Example Ltd"), product(MANAGER))
+        .await
+        .unwrap();
+    let (status, answer) = managed.pass_on(&shown, None, body).await;
+    assert_eq!(status, 403, "{answer}");
+    assert!(answer.contains("is no manager"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_product_of_another_account_becomes_no_manager() {
     let managed = Managed::new().await;
     let desk = &managed.world.desk;

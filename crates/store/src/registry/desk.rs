@@ -337,13 +337,15 @@ async fn licence_row<T: Tx>(
 }
 
 /// Registers a product, also one that was taken off the register. Who had it before, under another
-/// account or until another unit took its place, speaks for it no more, and has no code to do so again.
+/// account or until another unit took its place, speaks for it no more, and has no code to do so again. What
+/// was a manager has to be made one anew.
 async fn put_product<T: Tx>(tx: &mut T, product: &Product) -> Result<(), SqlError> {
-    tx.exec(
+    for forgotten in [
         "DELETE FROM invitation WHERE product = $1",
-        &vals![product.serial.as_str()],
-    )
-    .await?;
+        "DELETE FROM manager WHERE serial = $1",
+    ] {
+        tx.exec(forgotten, &vals![product.serial.as_str()]).await?;
+    }
     tx.exec_one(
         "INSERT INTO product (serial, account, registered) VALUES ($1, $2, $3)
          ON CONFLICT (serial) DO UPDATE SET account = excluded.account,
