@@ -294,8 +294,9 @@ impl Supply {
                     if self.is_silent(peer, begun.elapsed()) {
                         silent.insert(peer, why.clone());
                     }
-                    // Those held back are not written each time: a day's queue would be, every few seconds.
-                    if is_tried || is_new {
+                    // What is held back for the token server is not written each time: a day's queue would
+                    // be, every few seconds. Mails are, or they would stand before the SMS.
+                    if is_tried || is_new || peer != Peer::TokenServer {
                         self.postpone(id, attempts, peer, &why).await?;
                     }
                     Report::Postponed { asked, why }

@@ -1293,6 +1293,26 @@ async fn the_outbox_survives_and_is_settled_with_the_answer() {
 }
 
 #[tokio::test]
+async fn what_waits_for_the_token_server_does_not_stand_before_the_mails() {
+    let (_dir, store) = alice().await;
+    for number in 1_000..1_010 {
+        let code = format!("A1B2-C3D4-E5F6-A7B8-{number}");
+        run(&store, import(&code), START).await;
+    }
+    let to = set(&LOCAL, "email-to", "a@example.org");
+    run(&store, configure(&LOCAL, "alice", vec![to]), START).await;
+    provision_again(&store, token(), OTHER, START).await;
+    let due = store.due(START, 10).await.unwrap();
+    let is_mail = |message: &Message| matches!(message, Message::ActivationCode { .. });
+    let mails = due.iter().filter(|waiting| is_mail(&waiting.message));
+    assert_eq!(mails.count(), 1, "{due:?}");
+    let others = due.iter().filter(|waiting| !is_mail(&waiting.message));
+    let others: Vec<i64> = others.map(|waiting| waiting.id).collect();
+    assert_eq!(others.len(), 10);
+    assert!(others.is_sorted());
+}
+
+#[tokio::test]
 async fn an_operation_that_is_refused_settles_nothing() {
     let (_dir, store) = alice().await;
     let before = store.outbox(None, 10).await.unwrap();

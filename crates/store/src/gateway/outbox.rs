@@ -206,18 +206,24 @@ impl OutboxRow {
     }
 }
 
-/// Messages whose time has come, oldest first. Those for the token server go together: it is to have them
-/// in the order in which they were written, however often each was tried.
+/// Messages whose time has come: up to `limit` for the token server, and as many for people, each oldest
+/// first. Those for the token server go together: it is to have them in the order in which they were written,
+/// however often each was tried. While it is away they do not stand before the mails.
 pub(super) async fn due<T: Tx>(
     tx: &mut T,
     by: Timestamp,
     limit: i64,
 ) -> Result<Vec<OutboxRow>, SqlError> {
     tx.rows(
-        "SELECT id, message, kind, payload, created, attempts, last_error, vdom FROM outbox \
-         WHERE due <= $1 OR (kind IN ($3, $4, $5) AND EXISTS \
-             (SELECT 1 FROM outbox WHERE due <= $1 AND kind IN ($3, $4, $5))) \
-         ORDER BY id LIMIT $2",
+        "SELECT * FROM \
+             (SELECT id, message, kind, payload, created, attempts, last_error, vdom FROM outbox \
+              WHERE kind IN ($3, $4, $5) AND EXISTS \
+                  (SELECT 1 FROM outbox WHERE due <= $1 AND kind IN ($3, $4, $5)) \
+              ORDER BY id LIMIT $2) \
+         UNION ALL SELECT * FROM \
+             (SELECT id, message, kind, payload, created, attempts, last_error, vdom FROM outbox \
+              WHERE kind NOT IN ($3, $4, $5) AND due <= $1 \
+              ORDER BY id LIMIT $2)",
         &vals![by, limit, ACTIVATE_LICENCE, PROVISION, ACTIVATE_HARDWARE],
     )
     .await
