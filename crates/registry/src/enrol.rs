@@ -32,6 +32,9 @@ impl Service {
             }
             None => peer.gateway,
         };
+        if request.enrolment_code.is_none() && request.renewal.is_none() {
+            self.demand_no_manager(peer.gateway).await?;
+        }
         let (product, generation) = match (&request.enrolment_code, gateway) {
             (Some(code), _) => self.by_code(peer, code, &key, now).await?,
             (None, Some(gateway)) => {
@@ -77,6 +80,17 @@ impl Service {
             tried.forgive();
         }
         enrolled
+    }
+
+    /// Over a manager's connections others are heard: its certificate alone asks for nothing.
+    pub(crate) async fn demand_no_manager(&self, sender: Option<Certified>) -> Result<(), Problem> {
+        let Some(Certified { product, .. }) = sender else {
+            return Ok(());
+        };
+        if known(self.store.is_manager(product).await)? {
+            return Err(Problem::Manager(product));
+        }
+        Ok(())
     }
 
     /// A certificate that was revoked speaks for nobody.

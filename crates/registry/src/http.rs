@@ -151,6 +151,10 @@ pub(crate) enum Problem {
     #[error("{0} is no manager: it speaks for itself alone")]
     NoManager(ProductSerial),
     #[error(
+        "{0} is a manager: it asks for no tokens of its own, and signs what renews its certificate"
+    )]
+    Manager(ProductSerial),
+    #[error(
         "the header {GATEWAY_CERTIFICATE_HEADER} shows no certificate that this token server vouches for"
     )]
     NotVouched,
@@ -183,6 +187,7 @@ impl Problem {
             Self::NoCertificate
             | Self::OtherProduct { .. }
             | Self::NoManager(_)
+            | Self::Manager(_)
             | Self::NotVouched
             | Self::NoRenewal
             | Self::Enrolment(_) => StatusCode::FORBIDDEN,

@@ -11,16 +11,21 @@
 
 mod common;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::{Gateway, World, account, actor, product};
+use common::{Gateway, HOST, World, account, actor, product};
 use data_encoding::BASE64URL_NOPAD;
 use domain::licensing::{Generation, Remark};
-use domain::time::Timestamp;
+use domain::time::{Span, Timestamp};
+use identity::{Identity, Keeper};
 use rcgen::{CertificateParams, KeyPair, SigningKey};
-use registry::{GATEWAY_CERTIFICATE_HEADER, MESSAGE_ID_HEADER};
+use registry::{Clock, GATEWAY_CERTIFICATE_HEADER, MESSAGE_ID_HEADER, Manager, ManagerConfig};
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use softtoken::address::ServerName;
 use softtoken::{ENROLMENT_PATH, EnrolmentRequest, PROCESS_PATH, Renewal, renewal_transcript};
 
 const OWN: &str = "FGT0000000000001";
@@ -76,6 +81,60 @@ impl Managed {
 
     fn import(&self, serial: &str, code: &str) -> String {
         self.world.gateway(serial).import_body(code)
+    }
+}
+
+/// The manager itself, before the token server.
+struct Relaying {
+    /// Somebody without a certificate at its port.
+    stranger: Gateway,
+    running: tokio::task::JoinHandle<()>,
+    _files: tempfile::TempDir,
+}
+
+impl Relaying {
+    async fn of(managed: &Managed) -> Self {
+        let pki = &managed.world.pki;
+        let issued = pki
+            .issue_gateway(product(MANAGER), Generation::default())
+            .unwrap();
+        let pem = format!("{}{}", *issued.key_pem, issued.certificate_pem);
+        let mut roots = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(pki.authority_pem().as_bytes());
+        roots.add(authority.unwrap()).unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let now = managed.world.now();
+        let manager = Manager::open(ManagerConfig {
+            data: files.path().to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            names: vec![ServerName::parse(HOST).unwrap()],
+            token_server: format!("https://{}", managed.world.address),
+            roots,
+            identity: Arc::new(Keeper::fixed(Identity::of_pem(&pem).unwrap())),
+            clock: Clock::new(move || now),
+        });
+        let manager = manager.await.unwrap();
+        let address = manager.address();
+        let authority = std::fs::read(files.path().join("pki/ca.pem")).unwrap();
+        let client = reqwest::Client::builder()
+            .tls_certs_only([reqwest::Certificate::from_pem(&authority).unwrap()])
+            .resolve(HOST, address)
+            .no_proxy();
+        Self {
+            stranger: Gateway {
+                serial: String::new(),
+                client: client.build().unwrap(),
+                port: address.port(),
+            },
+            running: tokio::spawn(manager.run(std::future::pending())),
+            _files: files,
+        }
+    }
+}
+
+impl Drop for Relaying {
+    fn drop(&mut self) {
+        self.running.abort();
     }
 }
 
@@ -266,4 +325,61 @@ async fn a_certificate_is_renewed_by_whoever_holds_its_key() {
             .0,
         200
     );
+}
+
+#[tokio::test]
+async fn a_managers_connection_alone_renews_no_certificate() {
+    let managed = Managed::new().await;
+    let key = KeyPair::generate().unwrap();
+    let request = CertificateParams::default().serialize_request(&key);
+    let request = EnrolmentRequest {
+        enrolment_code: None,
+        renewal: None,
+        certificate_request: request.unwrap().pem().unwrap(),
+    };
+    let body = serde_json::to_string(&request).unwrap();
+    let (status, answer) = managed.manager.post(ENROLMENT_PATH, body.clone()).await;
+    assert_eq!(status, 403, "{answer}");
+    assert!(answer.contains("is a manager"), "{answer}");
+    // A gateway's does, and so does the one of a manager that is none any more.
+    let gateway = managed.world.gateway(OWN);
+    assert_eq!(gateway.post(ENROLMENT_PATH, body.clone()).await.0, 200);
+    let sold = Remark::parse("sold").unwrap();
+    let dismissed = managed
+        .world
+        .desk
+        .dismiss_manager(actor(), product(MANAGER), sold);
+    dismissed.await.unwrap();
+    assert_eq!(managed.manager.post(ENROLMENT_PATH, body).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_stranger_at_a_managers_port_gets_no_certificate_of_the_managers() {
+    let managed = Managed::new().await;
+    let relay = Relaying::of(&managed).await;
+    let request = |code: Option<&str>| {
+        let key = KeyPair::generate().unwrap();
+        let request = CertificateParams::default().serialize_request(&key);
+        let request = EnrolmentRequest {
+            enrolment_code: code.map(str::to_owned),
+            renewal: None,
+            certificate_request: request.unwrap().pem().unwrap(),
+        };
+        serde_json::to_string(&request).unwrap()
+    };
+    // Not even from a token server that would take the manager's certificate for a renewal.
+    let desk = &managed.world.desk;
+    let sold = Remark::parse("sold").unwrap();
+    let dismissed = desk.dismiss_manager(actor(), product(MANAGER), sold);
+    dismissed.await.unwrap();
+    let (status, answer) = relay.stranger.post(ENROLMENT_PATH, request(None)).await;
+    assert_eq!(status, 403, "{answer}");
+    let invited = desk.invite(actor(), product(OWN), Span::from_hours(1));
+    let (code, _) = invited.await.unwrap();
+    let asked = relay
+        .stranger
+        .post(ENROLMENT_PATH, request(Some(code.as_str())));
+    let (status, answer) = asked.await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(OWN), "{answer}");
 }

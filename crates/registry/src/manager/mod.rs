@@ -81,7 +81,8 @@ impl Manager {
         } = config;
         let pki = Pki::open_or_create(&data.join("pki"))?;
         let tls = tls(&pki, &names, verifier(roots.clone(), Clients::Any)?)?;
-        let upstream = Arc::new(Upstream::new(token_server, roots, Arc::clone(&keeper)));
+        let upstream = Upstream::new(token_server, roots, Arc::clone(&keeper));
+        let upstream = Arc::new(upstream.map_err(OpenError::Tls)?);
         let relay = Arc::new(Relay::new(Arc::clone(&upstream)));
         let (listener, address) = bind(listen).await?;
         Ok(Self {

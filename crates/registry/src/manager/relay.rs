@@ -88,28 +88,15 @@ async fn process(
     if let Ok(message) = Message::parse(&body) {
         demand_own(gateway.certified.product, &message)?;
     }
-    relay.pass_on(PROCESS_PATH, headers, body.to_vec()).await
+    let answer = relay.upstream.post(PROCESS_PATH, headers, body.to_vec());
+    back(answer.await.map_err(behind)?).await
 }
 
 /// A code, or a renewal's signature, vouches for itself.
 async fn enrolment(State(relay): State<Arc<Relay>>, request: Request) -> Result<Response, Problem> {
     let body = read(request, enrol::MAX_BYTES).await?;
-    relay
-        .pass_on(ENROLMENT_PATH, HeaderMap::new(), body.to_vec())
-        .await
-}
-
-impl Relay {
-    async fn pass_on(
-        &self,
-        path: &str,
-        headers: HeaderMap,
-        body: Vec<u8>,
-    ) -> Result<Response, Problem> {
-        let answer = self.upstream.post(path, headers, body).await;
-        let answer = answer.map_err(behind)?;
-        back(answer).await
-    }
+    let answer = relay.upstream.enrol(body.to_vec());
+    back(answer.await.map_err(behind)?).await
 }
 
 /// The log and the gateway's administrator are to learn the same.

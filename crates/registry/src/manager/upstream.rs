@@ -7,7 +7,8 @@ use axum::http::HeaderMap;
 use identity::{Identity, Keeper, Way};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
-use rustls::RootCertStore;
+use rustls::{ClientConfig, RootCertStore};
+use softtoken::ENROLMENT_PATH;
 
 /// The gateway waits for the manager: it is to hear why before it gives up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -22,19 +23,28 @@ pub(super) struct Upstream {
     keeper: Arc<Keeper>,
     /// A session that is resumed would go on with the old certificate.
     kept: Mutex<Option<(Arc<Identity>, Client)>>,
+    /// Connections as nobody.
+    nameless: Client,
 }
 
 impl Upstream {
-    pub(super) fn new(url: String, roots: RootCertStore, keeper: Arc<Keeper>) -> Self {
-        Self {
+    /// Why there are no connections.
+    pub(super) fn new(
+        url: String,
+        roots: RootCertStore,
+        keeper: Arc<Keeper>,
+    ) -> Result<Self, String> {
+        let tls = ClientConfig::builder().with_root_certificates(roots.clone());
+        Ok(Self {
             url,
             roots,
             keeper,
             kept: Mutex::default(),
-        }
+            nameless: client(tls.with_no_client_auth())?,
+        })
     }
 
-    /// Posts a body; why there is no answer.
+    /// Posts a body as the manager; why there is no answer.
     pub(super) async fn post(
         &self,
         path: &str,
@@ -43,6 +53,14 @@ impl Upstream {
     ) -> Result<Response, String> {
         let post = self.client()?.post(format!("{}{path}", self.url));
         let answer = post.headers(headers).body(body).send().await;
+        answer.map_err(|error| identity::causes(&error))
+    }
+
+    /// Posts what anybody wants certified. Under the manager's certificate it would pass for the manager's
+    /// own renewal.
+    pub(super) async fn enrol(&self, body: Vec<u8>) -> Result<Response, String> {
+        let post = self.nameless.post(format!("{}{ENROLMENT_PATH}", self.url));
+        let answer = post.body(body).send().await;
         answer.map_err(|error| identity::causes(&error))
     }
 
@@ -68,16 +86,19 @@ impl Way for Upstream {
 
     fn connect(&self, identity: &Identity) -> Result<Client, String> {
         let tls = identity.tls(self.roots.clone());
-        let tls = tls.map_err(|error| error.to_string())?;
-        Client::builder()
-            .tls_backend_preconfigured(tls)
-            .https_only(true)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
-            // Seeds go over this connection: nothing that the environment or an answer names may see it.
-            .no_proxy()
-            .redirect(Policy::none())
-            .build()
-            .map_err(|error| error.to_string())
+        client(tls.map_err(|error| error.to_string())?)
     }
+}
+
+fn client(tls: ClientConfig) -> Result<Client, String> {
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .https_only(true)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ANSWER_TIMEOUT)
+        // Seeds go over these connections: nothing that the environment or an answer names may see them.
+        .no_proxy()
+        .redirect(Policy::none())
+        .build()
+        .map_err(|error| error.to_string())
 }

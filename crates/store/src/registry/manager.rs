@@ -59,6 +59,11 @@ impl RegistryStore {
             .await
     }
 
+    /// Whether a product is a manager.
+    pub async fn is_manager(&self, product: ProductSerial) -> Result<bool, Failure<Infallible>> {
+        self.database.read(IsManager { product }).await
+    }
+
     /// Who `manager` is if it is one, and whether `gateway` is its to speak for.
     pub async fn passing(
         &self,
@@ -174,6 +179,19 @@ impl Work for FindPassing {
         };
         let is_own = owner(tx, self.gateway).await?.as_ref() == Some(&manager.account);
         Ok(Some(Passing { manager, is_own }))
+    }
+}
+
+struct IsManager {
+    product: ProductSerial,
+}
+
+impl Work for IsManager {
+    type Out = bool;
+    type Err = Infallible;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<bool, Failure<Infallible>> {
+        Ok(manager(tx, self.product).await?.is_some())
     }
 }
 
