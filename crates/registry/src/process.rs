@@ -37,6 +37,8 @@ impl Service {
             None => None,
         };
         let request = Request::parse(body)?;
+        // It speaks for gateways that came to it, and shows their certificates.
+        self.demand_no_manager(Some(asker.gateway)).await?;
         demand_own(product, &request)?;
         // Another account's answers are not repeated to a manager, whatever message it names.
         let id = asker

@@ -383,3 +383,30 @@ async fn a_stranger_at_a_managers_port_gets_no_certificate_of_the_managers() {
     assert_eq!(status, 200, "{answer}");
     assert!(answer.contains(OWN), "{answer}");
 }
+
+#[tokio::test]
+async fn a_manager_asks_for_no_tokens_of_its_own() {
+    let managed = Managed::new().await;
+    let alone = format!(r#"[{{"sn":"{MANAGER}"}}]"#);
+    let both = format!(r#"[{{"sn":"{MANAGER}"}},{{"sn":"{OWN}"}}]"#);
+    let gateway = managed.world.gateway(OWN);
+    let issued = managed.world.issue(1).await;
+    let (_, tokens) = gateway.import(issued.code.as_str()).await;
+    // The serials of its account's gateways do not make their tokens its own, whatever certificate it shows.
+    let body = managed.manager.provision_body(tokens[0].as_str());
+    let body = body.replace(&alone, &both);
+    let (status, answer) = managed.manager.post(PROCESS_PATH, body.clone()).await;
+    assert_eq!(status, 403, "{answer}");
+    assert!(answer.contains("is a manager"), "{answer}");
+    let shown = managed.shown(MANAGER);
+    let (status, answer) = managed.pass_on(&shown, None, body).await;
+    assert_eq!(status, 403, "{answer}");
+    // It learns whether its certificate counts.
+    assert_eq!(managed.manager.post(PROCESS_PATH, "").await.0, 400);
+    // It is no partner in a cluster.
+    let alone = format!(r#"[{{"sn":"{OWN}"}}]"#);
+    let body = gateway.poll_body(tokens[0].as_str()).replace(&alone, &both);
+    let told = gateway.process(&body).await;
+    let refused = format!(r#"{{"sn":"{MANAGER}","error":"Product is not registered"}}"#);
+    assert!(told.contains(&refused), "{told}");
+}

@@ -9,7 +9,7 @@ use ident::ProductSerial;
 
 use super::RegistryStore;
 use super::desk::{DeskRefusal, RegisterProduct, record};
-use super::rows::owner;
+use super::rows::{is_manager, owner};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::vals;
 
@@ -191,7 +191,7 @@ impl Work for IsManager {
     type Err = Infallible;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<bool, Failure<Infallible>> {
-        Ok(manager(tx, self.product).await?.is_some())
+        Ok(is_manager(tx, self.product).await?)
     }
 }
 
@@ -200,13 +200,7 @@ pub(super) async fn manager<T: Tx>(
     tx: &mut T,
     serial: ProductSerial,
 ) -> Result<Option<Manager>, SqlError> {
-    let found = tx
-        .row::<(i64,)>(
-            "SELECT 1 FROM manager WHERE serial = $1",
-            &vals![serial.as_str()],
-        )
-        .await?;
-    if found.is_none() {
+    if !is_manager(tx, serial).await? {
         return Ok(None);
     }
     let account = owner(tx, serial).await?;

@@ -17,6 +17,10 @@ use crate::vals;
 pub(super) async fn admission<T: Tx>(tx: &mut T, asking: &Asking) -> Result<Admission, SqlError> {
     let mut owners = Vec::with_capacity(asking.cluster.len() + 1);
     for &serial in std::iter::once(&asking.serial).chain(&asking.cluster) {
+        // Managers have no tokens and are in no cluster.
+        if is_manager(tx, serial).await? {
+            continue;
+        }
         if let Some(account) = owner(tx, serial).await? {
             owners.push((serial, account));
         }
@@ -27,6 +31,19 @@ pub(super) async fn admission<T: Tx>(tx: &mut T, asking: &Asking) -> Result<Admi
             .find(|(known, _)| *known == serial)
             .map(|(_, account)| account.clone())
     }))
+}
+
+pub(super) async fn is_manager<T: Tx>(
+    tx: &mut T,
+    product: ProductSerial,
+) -> Result<bool, SqlError> {
+    let found = tx
+        .row::<(i64,)>(
+            "SELECT 1 FROM manager WHERE serial = $1",
+            &vals![product.as_str()],
+        )
+        .await?;
+    Ok(found.is_some())
 }
 
 /// The account that owns a registered product.
