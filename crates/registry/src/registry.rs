@@ -24,7 +24,7 @@ use crate::http::{Peer, router};
 use crate::nonces::{NoRandom, Nonces};
 use crate::pki::{Pki, PkiError};
 use crate::process::known;
-use crate::tries::Tries;
+use crate::tries::{MAX_WRONG, Tries};
 use crate::vouched::Vouched;
 
 /// Gateways and phones. Thousands may stand behind one address.
@@ -152,8 +152,8 @@ impl Registry {
             own_names,
             nonces: Nonces::new()
                 .map_err(|error: NoRandom| OpenError::Random(error.to_string()))?,
-            tries: Tries::new(),
-            enrolment_tries: Tries::new(),
+            tries: Tries::new(MAX_WRONG),
+            enrolment_tries: Tries::new(MAX_WRONG),
         };
         Ok(Self {
             service: Arc::new(service),

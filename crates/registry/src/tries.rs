@@ -1,4 +1,4 @@
-//! Wrong activation codes by source, and in all.
+//! Wrong codes by source, and in all.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 /// Wrong codes from one source within [`WINDOW`]. A code has 64 random bits, so this is about noise
 /// and load, not about guessing; a person mistypes a few times.
-const MAX_WRONG: u32 = 10;
+pub(crate) const MAX_WRONG: u32 = 10;
 /// Wrong codes in all within [`WINDOW`], beyond which each source has one: who guesses from many addresses gets
 /// little from each, and a person whose code is right is served.
 const MAX_WRONG_IN_ALL: u32 = 10_000;
@@ -20,6 +20,7 @@ const WINDOW: Duration = Duration::from_mins(15);
 const MAX_SOURCES: usize = 100_000;
 
 pub(crate) struct Tries {
+    max_wrong: u32,
     counts: Mutex<Counts>,
     ended: Notify,
 }
@@ -55,12 +56,14 @@ pub(crate) struct Try<'a> {
 }
 
 impl Tries {
-    pub(crate) fn new() -> Self {
+    /// Each source may be wrong `max_wrong` times within a quarter of an hour.
+    pub(crate) fn new(max_wrong: u32) -> Self {
         let counts = Counts {
             sources: HashMap::new(),
             in_all: Counted::none(Instant::now()),
         };
         Self {
+            max_wrong,
             counts: Mutex::new(counts),
             ended: Notify::new(),
         }
@@ -84,7 +87,7 @@ impl Tries {
 
     fn try_begin(&self, source: IpAddr, now: Instant) -> Result<Try<'_>, NotNow> {
         let mut counts = self.counts();
-        let most = counts.most_by_source(now);
+        let most = counts.most_by_source(self.max_wrong, now);
         let key = counts.key(source, now);
         let counted = counts
             .sources
@@ -130,9 +133,9 @@ impl Drop for Try<'_> {
 }
 
 impl Counts {
-    fn most_by_source(&mut self, now: Instant) -> u32 {
+    fn most_by_source(&mut self, max_wrong: u32, now: Instant) -> u32 {
         if self.in_all.at(now) < MAX_WRONG_IN_ALL {
-            MAX_WRONG
+            max_wrong
         } else {
             1
         }
@@ -184,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_source_waits_after_ten_wrong_codes_and_others_do_not() {
-        let tries = Tries::new();
+        let tries = Tries::new(MAX_WRONG);
         let now = Instant::now();
         let [one, two]: [IpAddr; 2] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
         for _ in 0..MAX_WRONG {
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn codes_that_come_at_once_do_not_outrun_the_limit_and_right_ones_do_not_count() {
-        let tries = Tries::new();
+        let tries = Tries::new(MAX_WRONG);
         let (now, source) = (Instant::now(), IpAddr::V4(Ipv4Addr::LOCALHOST));
         for _ in 0..100 {
             let under_way: Vec<_> = (0..MAX_WRONG)
@@ -215,7 +218,7 @@ mod tests {
 
     #[test]
     fn of_a_million_guesses_from_anywhere_few_are_looked_at() {
-        let tries = Tries::new();
+        let tries = Tries::new(MAX_WRONG);
         let now = Instant::now();
         let sources = u32::try_from(MAX_SOURCES).unwrap();
         let address = |host| IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + host));
@@ -228,7 +231,7 @@ mod tests {
 
     #[test]
     fn under_attack_a_person_has_one_try() {
-        let tries = Tries::new();
+        let tries = Tries::new(MAX_WRONG);
         let now = Instant::now();
         for host in 0..MAX_WRONG_IN_ALL {
             let source = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + host));

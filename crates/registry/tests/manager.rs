@@ -138,6 +138,18 @@ impl Drop for Relaying {
     }
 }
 
+/// What whoever has a new key asks.
+fn request(code: Option<&str>) -> String {
+    let key = KeyPair::generate().unwrap();
+    let request = CertificateParams::default().serialize_request(&key);
+    let request = EnrolmentRequest {
+        enrolment_code: code.map(str::to_owned),
+        renewal: None,
+        certificate_request: request.unwrap().pem().unwrap(),
+    };
+    serde_json::to_string(&request).unwrap()
+}
+
 fn shown_by(world: &World, serial: &str) -> String {
     let issued = world
         .pki
@@ -330,14 +342,7 @@ async fn a_certificate_is_renewed_by_whoever_holds_its_key() {
 #[tokio::test]
 async fn a_managers_connection_alone_renews_no_certificate() {
     let managed = Managed::new().await;
-    let key = KeyPair::generate().unwrap();
-    let request = CertificateParams::default().serialize_request(&key);
-    let request = EnrolmentRequest {
-        enrolment_code: None,
-        renewal: None,
-        certificate_request: request.unwrap().pem().unwrap(),
-    };
-    let body = serde_json::to_string(&request).unwrap();
+    let body = request(None);
     let (status, answer) = managed.manager.post(ENROLMENT_PATH, body.clone()).await;
     assert_eq!(status, 403, "{answer}");
     assert!(answer.contains("is a manager"), "{answer}");
@@ -357,16 +362,6 @@ async fn a_managers_connection_alone_renews_no_certificate() {
 async fn a_stranger_at_a_managers_port_gets_no_certificate_of_the_managers() {
     let managed = Managed::new().await;
     let relay = Relaying::of(&managed).await;
-    let request = |code: Option<&str>| {
-        let key = KeyPair::generate().unwrap();
-        let request = CertificateParams::default().serialize_request(&key);
-        let request = EnrolmentRequest {
-            enrolment_code: code.map(str::to_owned),
-            renewal: None,
-            certificate_request: request.unwrap().pem().unwrap(),
-        };
-        serde_json::to_string(&request).unwrap()
-    };
     // Not even from a token server that would take the manager's certificate for a renewal.
     let desk = &managed.world.desk;
     let sold = Remark::parse("sold").unwrap();
@@ -409,4 +404,31 @@ async fn a_manager_asks_for_no_tokens_of_its_own() {
     let told = gateway.process(&body).await;
     let refused = format!(r#"{{"sn":"{MANAGER}","error":"Product is not registered"}}"#);
     assert!(told.contains(&refused), "{told}");
+}
+
+#[tokio::test]
+async fn who_guesses_codes_at_a_manager_is_stopped_there() {
+    let managed = Managed::new().await;
+    let relay = Relaying::of(&managed).await;
+    let guess = || {
+        relay
+            .stranger
+            .post(ENROLMENT_PATH, request(Some("AAAA-AAAA-AAAA-AAAA")))
+    };
+    for _ in 0..3 {
+        assert_eq!(guess().await.0, 403);
+    }
+    for _ in 0..10 {
+        let (status, answer) = guess().await;
+        assert_eq!(status, 429, "{answer}");
+    }
+    // The token server, to which all that comes from the manager has one address, did not hear of those.
+    let direct = managed.world.anybody();
+    let invited = managed
+        .world
+        .desk
+        .invite(actor(), product(OWN), Span::from_hours(1));
+    let (code, _) = invited.await.unwrap();
+    let asked = direct.post(ENROLMENT_PATH, request(Some(code.as_str())));
+    assert_eq!(asked.await.0, 200);
 }

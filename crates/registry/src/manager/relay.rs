@@ -13,7 +13,7 @@ use data_encoding::BASE64URL_NOPAD;
 use rustls::pki_types::CertificateDer;
 use softtoken::limits::MAX_RESPONSE_BYTES;
 use softtoken::process::Request as Message;
-use softtoken::{ENROLMENT_PATH, PROCESS_PATH};
+use softtoken::{ENROLMENT_PATH, EnrolmentRequest, PROCESS_PATH};
 
 use super::upstream::Upstream;
 use crate::enrol;
@@ -21,13 +21,22 @@ use crate::http::{
     Certified, GATEWAY_CERTIFICATE_HEADER, JSON, MESSAGE_ID_HEADER, Problem, read, unread,
 };
 use crate::process::demand_own;
+use crate::tries::{MAX_WRONG, Tries};
 
 /// The headers of an answer that gateways look at.
 const PASSED_BACK: [HeaderName; 2] = [header::CONTENT_TYPE, header::RETRY_AFTER];
 
-/// Who is at the other end of a connection: a gateway, if it showed a certificate.
+/// Wrong codes from one address. The token server takes [`MAX_WRONG`] from the manager, whoever sent them:
+/// who guesses is to leave some for others.
+const MAX_WRONG_HERE: u32 = MAX_WRONG / 3;
+
+/// Who is at the other end of a connection.
 #[derive(Clone, Debug)]
-pub(super) struct Asker(Option<Gateway>);
+pub(super) struct Asker {
+    source: IpAddr,
+    /// If it showed a certificate.
+    gateway: Option<Gateway>,
+}
 
 #[derive(Clone, Debug)]
 struct Gateway {
@@ -38,26 +47,36 @@ struct Gateway {
 
 impl Asker {
     /// From the verified certificate.
-    pub(super) fn new(_: IpAddr, certificate: Option<&CertificateDer<'_>>) -> Self {
-        Self(certificate.and_then(|certificate| {
-            let shown = BASE64URL_NOPAD.encode(certificate);
-            Some(Gateway {
-                certified: Certified::of(certificate)?,
-                shown: HeaderValue::from_str(&shown).ok()?,
-            })
-        }))
+    pub(super) fn new(source: IpAddr, certificate: Option<&CertificateDer<'_>>) -> Self {
+        Self {
+            source,
+            gateway: certificate.and_then(Gateway::of),
+        }
+    }
+}
+
+impl Gateway {
+    fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let shown = BASE64URL_NOPAD.encode(certificate);
+        Some(Self {
+            certified: Certified::of(certificate)?,
+            shown: HeaderValue::from_str(&shown).ok()?,
+        })
     }
 }
 
 /// What requests are answered from.
-#[derive(Debug)]
 pub(super) struct Relay {
     upstream: Arc<Upstream>,
+    tries: Tries,
 }
 
 impl Relay {
     pub(super) fn new(upstream: Arc<Upstream>) -> Self {
-        Self { upstream }
+        Self {
+            upstream,
+            tries: Tries::new(MAX_WRONG_HERE),
+        }
     }
 }
 
@@ -72,7 +91,7 @@ pub(super) fn router(relay: Arc<Relay>) -> Router {
 
 async fn process(
     State(relay): State<Arc<Relay>>,
-    Extension(Asker(gateway)): Extension<Asker>,
+    Extension(Asker { gateway, .. }): Extension<Asker>,
     request: Request,
 ) -> Result<Response, Problem> {
     let Some(gateway) = gateway else {
@@ -93,10 +112,37 @@ async fn process(
 }
 
 /// A code, or a renewal's signature, vouches for itself.
-async fn enrolment(State(relay): State<Arc<Relay>>, request: Request) -> Result<Response, Problem> {
+async fn enrolment(
+    State(relay): State<Arc<Relay>>,
+    Extension(Asker { source, .. }): Extension<Asker>,
+    request: Request,
+) -> Result<Response, Problem> {
     let body = read(request, enrol::MAX_BYTES).await?;
-    let answer = relay.upstream.enrol(body.to_vec());
-    back(answer.await.map_err(behind)?).await
+    let message: Option<EnrolmentRequest> = serde_json::from_slice(&body).ok();
+    if message.is_some_and(|message| message.enrolment_code.is_some()) {
+        relay.by_code(source, body.to_vec()).await
+    } else {
+        relay.enrol(body.to_vec()).await
+    }
+}
+
+impl Relay {
+    async fn by_code(&self, source: IpAddr, body: Vec<u8>) -> Result<Response, Problem> {
+        let Some(tried) = self.tries.begin(source).await else {
+            return Err(Problem::TooManyTries);
+        };
+        let answer = self.enrol(body).await;
+        let is_refused = |answer: &Response| answer.status() == StatusCode::FORBIDDEN;
+        if !answer.as_ref().is_ok_and(is_refused) {
+            tried.forgive();
+        }
+        answer
+    }
+
+    async fn enrol(&self, body: Vec<u8>) -> Result<Response, Problem> {
+        let answer = self.upstream.enrol(body).await;
+        back(answer.map_err(behind)?).await
+    }
 }
 
 /// The log and the gateway's administrator are to learn the same.
