@@ -128,7 +128,7 @@ impl Identity {
 
     /// Proves to the authority that the holder of this identity wants another key certified.
     pub(crate) fn prove(&self, certificate_request: &str) -> Result<Renewal, rcgen::Error> {
-        let key = KeyPair::from_pem(&self.pem)?;
+        let key = KeyPair::try_from(&self.key)?;
         let signature = key.sign(&renewal_transcript(certificate_request))?;
         let own = self.chain.first().map_or(&[][..], |own| own);
         Ok(Renewal {
@@ -159,4 +159,25 @@ pub fn authorities(file: &Path) -> Result<RootCertStore, String> {
         return Err(told(&"there is no certificate (PEM) in it"));
     }
     Ok(roots)
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType};
+
+    use super::*;
+
+    #[test]
+    fn a_file_with_the_certificate_first_renews_too() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        let name = &mut params.distinguished_name;
+        name.push(DnType::CommonName, "FGT0000000000001");
+        let certificate = params.self_signed(&key).unwrap().pem();
+        let key = key.serialize_pem();
+        for pem in [key.clone() + &certificate, certificate + &key] {
+            let identity = Identity::of_pem(&pem).unwrap();
+            assert!(identity.prove("request").is_ok());
+        }
+    }
 }
