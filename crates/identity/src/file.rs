@@ -1,6 +1,8 @@
 //! Key and certificate as one PEM file for its owner alone.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use domain::time::Timestamp;
@@ -8,7 +10,8 @@ use domain::unit::Certificate;
 use ident::ProductSerial;
 use rcgen::{KeyPair, SigningKey};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore};
 use softtoken::{Renewal, renewal_transcript};
 use store::private_file::{self, PrivateFileError};
@@ -53,6 +56,9 @@ pub enum IdentityError {
     /// The certificate is for another key.
     #[error("its certificate and its key do not belong together: {0}")]
     Mismatched(rustls::Error),
+    /// Whoever gave it is not the token server's authority, or it is no client's.
+    #[error("its certificate is none that the token server's authority gives to clients: {0}")]
+    NotVouched(String),
     /// It names another product than before.
     #[error("its certificate is {found}'s, not {expected}'s")]
     OtherProduct {
@@ -124,6 +130,23 @@ impl Identity {
         } = self.certificate;
         let life = not_after.since(not_before).micros();
         Timestamp::from_micros(not_before.micros().saturating_add(life / 3 * 2))
+    }
+
+    /// Demands that one of `roots` vouches for this client at `now`.
+    pub(crate) fn demand_vouched(
+        &self,
+        roots: &Arc<RootCertStore>,
+        now: Timestamp,
+    ) -> Result<(), IdentityError> {
+        let told = |why: &dyn std::fmt::Display| IdentityError::NotVouched(why.to_string());
+        let Some((own, authorities)) = self.chain.split_first() else {
+            return Err(IdentityError::NoCertificate);
+        };
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now.unix()));
+        let verifier = WebPkiClientVerifier::builder(Arc::clone(roots)).build();
+        let verifier = verifier.map_err(|error| told(&error))?;
+        let verified = verifier.verify_client_cert(own, authorities, now);
+        verified.map(|_| ()).map_err(|error| told(&error))
     }
 
     /// Proves to the authority that the holder of this identity wants another key certified.

@@ -7,6 +7,7 @@ use domain::time::{Span, Timestamp};
 use domain::unit::Renewal;
 use ident::ProductSerial;
 use reqwest::Client;
+use rustls::RootCertStore;
 use store::private_file::PrivateFileError;
 
 use crate::enrolment::{EnrolError, Right, enrol, is_accepted};
@@ -22,8 +23,16 @@ const RETRY_LONGEST: Span = Span::from_hours(6);
 pub struct Keeper {
     product: ProductSerial,
     /// None for an identity that its installation issues again by itself.
-    file: Option<PathBuf>,
+    renewed: Option<Renewed>,
     state: Mutex<State>,
+}
+
+/// Where a new identity goes, and who must vouch for it: whoever brings it may be a manager, which has an
+/// authority of its own.
+#[derive(Debug)]
+struct Renewed {
+    file: PathBuf,
+    roots: Arc<RootCertStore>,
 }
 
 #[derive(Debug)]
@@ -45,7 +54,7 @@ pub enum RenewalError {
     /// The connection could not be prepared.
     #[error("the connection cannot be prepared: {0}")]
     Connect(String),
-    /// What was certified is another product's.
+    /// What was certified is another product's, or nobody's whom the token server knows.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The new one could not be kept.
@@ -63,10 +72,15 @@ pub trait Way: Sync {
 }
 
 impl Keeper {
-    /// The identity in a file, which is renewed there.
-    pub fn load(file: &Path) -> Result<Self, IdentityError> {
+    /// The identity in a file, which is renewed there with certificates for which one of `roots` vouches: the
+    /// token server's authority, also where a manager passes renewals on.
+    pub fn load(file: &Path, roots: RootCertStore) -> Result<Self, IdentityError> {
         let identity = Identity::load(file)?;
-        Ok(Self::new(identity, Some(file.to_owned())))
+        let renewed = Renewed {
+            file: file.to_owned(),
+            roots: Arc::new(roots),
+        };
+        Ok(Self::new(identity, Some(renewed)))
     }
 
     /// An identity that nobody renews.
@@ -74,10 +88,10 @@ impl Keeper {
         Self::new(identity, None)
     }
 
-    fn new(identity: Identity, file: Option<PathBuf>) -> Self {
+    fn new(identity: Identity, renewed: Option<Renewed>) -> Self {
         Self {
             product: identity.product(),
-            file,
+            renewed,
             state: Mutex::new(State {
                 identity: Arc::new(identity),
                 failures: 0,
@@ -103,7 +117,7 @@ impl Keeper {
 
     /// When it is renewed next; never for one that nobody renews.
     pub fn next(&self) -> Option<Timestamp> {
-        self.file.as_ref()?;
+        self.renewed.as_ref()?;
         let state = self.state();
         let due = state.identity.renewal();
         let Some(latest) = state.latest.as_ref().filter(|_| state.failures > 0) else {
@@ -114,7 +128,7 @@ impl Keeper {
 
     /// Takes up what somebody else put into the file. Whether that is news.
     fn reread(&self) -> Result<bool, IdentityError> {
-        let Some(file) = &self.file else {
+        let Some(Renewed { file, .. }) = &self.renewed else {
             return Ok(false);
         };
         let found = self.demand_product(Identity::load(file)?)?;
@@ -148,7 +162,7 @@ impl Keeper {
     async fn renew<W: Way>(&self, ways: &[W], now: Timestamp) -> Result<Timestamp, RenewalError> {
         let mut renewed = Err(RenewalError::NoServer);
         for way in ways {
-            renewed = self.renewed(way).await;
+            renewed = self.renewed_over(way, now).await;
             if renewed.is_ok() {
                 break;
             }
@@ -173,13 +187,20 @@ impl Keeper {
         outcome
     }
 
-    async fn renewed<W: Way>(&self, way: &W) -> Result<Identity, RenewalError> {
+    async fn renewed_over<W: Way>(
+        &self,
+        way: &W,
+        now: Timestamp,
+    ) -> Result<Identity, RenewalError> {
         let connect = |identity: &Identity| way.connect(identity).map_err(RenewalError::Connect);
         let old = self.identity();
         let identity = enrol(&connect(&old)?, way.url(), Right::Renewal(&old)).await?;
         let identity = self.demand_product(identity)?;
+        if let Some(Renewed { roots, .. }) = &self.renewed {
+            identity.demand_vouched(roots, now)?;
+        }
         is_accepted(&connect(&identity)?, way.url()).await?;
-        if let Some(file) = &self.file {
+        if let Some(Renewed { file, .. }) = &self.renewed {
             identity.save(file)?;
         }
         Ok(identity)

@@ -11,12 +11,18 @@
 
 mod common;
 
+use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{Gateway, World, account, actor, product};
 use domain::licensing::Remark;
 use domain::time::{Span, Timestamp};
+use identity::{Application, Identity, Keeper, Right, Way};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+use reqwest::StatusCode;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use softtoken::{ENROLMENT_PATH, Enrolment, EnrolmentRequest};
 use store::registry::Note;
 
@@ -341,4 +347,66 @@ async fn many_wrong_codes_have_to_wait() {
     }
     let (status, answer) = line.post(ENROLMENT_PATH, asking(Some(&code), &key)).await;
     assert_eq!(status, 429, "{answer}");
+}
+
+fn roots(world: &World) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(world.pki.authority_pem().as_bytes());
+    roots.add(authority.unwrap()).unwrap();
+    roots
+}
+
+/// A server that renews.
+struct Renewing {
+    url: String,
+    roots: RootCertStore,
+}
+
+impl Way for Renewing {
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn connect(&self, identity: &Identity) -> Result<reqwest::Client, String> {
+        let tls = identity.tls(self.roots.clone()).unwrap();
+        let client = reqwest::Client::builder().tls_backend_preconfigured(tls);
+        Ok(client.no_proxy().build().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_the_token_servers_or_the_old_one_stays() {
+    let age = Span::from_days(300);
+    let world = World::new(&[SERIAL]).await;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = Timestamp::from_secs(i64::try_from(since.as_secs()).unwrap());
+    let past = now.since(world.now()).micros() - age.micros();
+    world.pass(Span::from_micros(past));
+    let code = world.code(SERIAL).await;
+    let application = Application::new(Right::Code(&code)).unwrap();
+    let body = application.body().unwrap();
+    let (status, answer) = world.anybody().post(ENROLMENT_PATH, body).await;
+    let status = StatusCode::from_u16(status).unwrap();
+    let aged = application.granted(status, answer.as_bytes()).unwrap();
+    world.pass(age);
+    let file = world.dir.path().join("gateway.pem");
+    aged.save(&file).unwrap();
+    let before = fs::read(&file).unwrap();
+    let ways = [Renewing {
+        url: format!("https://{}", world.address),
+        roots: roots(&world),
+    }];
+
+    // Whoever is asked accepts what it certified; the token server is another.
+    let other = World::new(&[]).await;
+    let keeper = Keeper::load(&file, roots(&other)).unwrap();
+    let told = keeper.tend(&ways, now).await.unwrap();
+    assert!(told.contains("the token server's authority"), "{told}");
+    assert!(keeper.identity().is(&aged));
+    assert_eq!(fs::read(&file).unwrap(), before);
+
+    let keeper = Keeper::load(&file, roots(&world)).unwrap();
+    let told = keeper.tend(&ways, now).await.unwrap();
+    assert!(told.starts_with("renewed until"), "{told}");
+    assert_ne!(fs::read(&file).unwrap(), before);
 }

@@ -111,10 +111,11 @@ impl ServerArgs {
     /// Who vouches for it, and who this process is there; read before anything is made.
     pub(crate) fn trust(&self) -> Result<(RootCertStore, Arc<Keeper>)> {
         let roots = authorities(&self.ca).map_err(|why| anyhow!("--ca {why}"))?;
-        let identity = Keeper::load(&self.identity).map_err(|error| match error {
-            IdentityError::File(error) => anyhow!("--identity {error}"),
-            other => anyhow!("--identity {}: {other}", self.identity.display()),
-        })?;
+        let identity =
+            Keeper::load(&self.identity, roots.clone()).map_err(|error| match error {
+                IdentityError::File(error) => anyhow!("--identity {error}"),
+                other => anyhow!("--identity {}: {other}", self.identity.display()),
+            })?;
         Ok((roots, Arc::new(identity)))
     }
 }
