@@ -1,7 +1,7 @@
 //! The manager: passes on what gateways ask of a token server that they do not reach themselves.
 //!
 //! It is trusted with the gateways of one account, and with nothing else. It shows the token server the
-//! certificate of the gateway that asks, which it has from TLS, so it speaks for nobody who did not come to
+//! certificate of the gateway that asks, which it has from TLS, so it asks as nobody who did not come to
 //! it; gateways know it by an authority of its own, so it passes for no token server.
 
 mod relay;
