@@ -384,8 +384,6 @@ fn a_request_is_decided_when_it_is_approved() {
     shows(&said, "needs the role manager");
     let renew = ["renew-licence", licence, "--lost-code"];
     shows(&office.asks("dave", &renew).ok(), "request 2 waits");
-    // Without a new code it gives nothing away.
-    office.asks("dave", &["renew-licence", licence]).ok();
     office.asks("carol", &["issue-licence"]).ok();
     let withdraw = ["reject", "3", "--reason", "a mistake"];
     office.asks("carol", &withdraw).ok();
@@ -402,6 +400,35 @@ fn a_request_is_decided_when_it_is_approved() {
     shows(refusal, "revoked");
     let waiting = office.json("rita", &["list-requests"]);
     assert_eq!(waiting["requests"], json!([]));
+    office.up.stop();
+}
+
+#[test]
+fn a_new_code_for_a_licence_past_its_date_takes_two() {
+    let office = guarded();
+    let issue = ["issue-licence", "--valid-days", "1"];
+    let issued = office.home.desk(&issue).ok();
+    let licence = after(&issued, "Licence:");
+    let Office { home, up, port } = office;
+    up.stop();
+    let mut command = home.up();
+    at_offset(&mut command, "+2d");
+    let up = Running::start(&mut command, &home);
+    let office = Office { home, up, port };
+
+    let late = |agent, words: &[&str]| {
+        let mut desk = office.afar(agent, words);
+        at_offset(&mut desk, "+2d");
+        run(&mut desk, "")
+    };
+    let asked = late("carol", &["renew-licence", licence]).ok();
+    shows(&asked, "request 1 waits");
+    let shown = late("rita", &["show", licence]).ok();
+    shows(&shown, "expired");
+    let said = late("carol", &["approve", "1"]).refused();
+    shows(&said, "carol's own");
+    let approved = late("dave", &["approve", "1"]).ok();
+    assert_ne!(after(&approved, "Code:"), after(&issued, "Code:"));
     office.up.stop();
 }
 

@@ -69,15 +69,11 @@ impl Command {
             Self::RegisterAccount { .. }
             | Self::RegisterProduct { .. }
             | Self::LockToken { .. }
-            | Self::UnlockToken { .. }
-            | Self::RenewLicence {
-                lost_code: false, ..
-            } => alone(Role::Agent),
-            Self::IssueLicence(_)
-            | Self::MoveLicence { .. }
-            | Self::RenewLicence {
-                lost_code: true, ..
-            } => together(Role::Agent),
+            | Self::UnlockToken { .. } => alone(Role::Agent),
+            // The last may make a code without being asked to: that of a licence that has expired.
+            Self::IssueLicence(_) | Self::MoveLicence { .. } | Self::RenewLicence { .. } => {
+                together(Role::Agent)
+            }
             Self::RenameAccount { .. } | Self::UnregisterProduct { .. } => alone(Role::Manager),
             // The last gives what one manager reads of all gateways, or takes it from them.
             Self::ReplaceUnit { .. } | Self::RevokeLicence { .. } | Self::Managers(_) => {
