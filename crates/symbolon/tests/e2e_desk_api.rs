@@ -433,6 +433,32 @@ fn a_new_code_for_a_licence_past_its_date_takes_two() {
 }
 
 #[test]
+fn tokens_go_from_customer_to_customer_with_two() {
+    let office = guarded();
+    let seeds = "FTK2000BHV1KRZCC,3132333435363738393031323334353637383930\n";
+    for (name, content) in [("tokens.csv", seeds), ("list.txt", "FTK2000BHV1KRZCC\n")] {
+        fs::write(office.home.path(name), content).unwrap();
+    }
+    let stock = ["import-hardware", "tokens.csv", "--account", "local"];
+    office.asks("carol", &stock).ok();
+    office
+        .asks("carol", &["register-account", "Example Ltd"])
+        .ok();
+    let give = |file| {
+        let to = ["--account", "Example Ltd", "--from", "local"];
+        office.asks("carol", &[&["import-hardware", file][..], &to].concat())
+    };
+    // Seeds do not wait where others read them.
+    shows(&give("tokens.csv").refused(), "list of serials");
+    shows(&give("list.txt").ok(), "request 1 waits");
+    let owner = || office.json("rita", &["show", "FTK2000BHV1KRZCC"])["account"].clone();
+    assert_eq!(owner(), "local");
+    office.asks("dave", &["approve", "1"]).ok();
+    assert_eq!(owner(), "Example Ltd");
+    office.up.stop();
+}
+
+#[test]
 fn who_asks_has_to_be_there_still_when_it_is_approved() {
     let office = guarded();
     let asked = office.asks("carol", &["issue-licence"]).ok();

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::answer::Answer;
 use super::command::{Command, Input, Why};
+use super::hardware::{self, HardwareCommand};
 use super::parcel::{Content, Parcel};
 use super::requests::{self, VerdictCommand};
 use super::rights::Approval;
@@ -66,6 +67,9 @@ pub(super) async fn take(
     if let (Caller::Agent(agent), Approval::DualControl) = (caller, right.approval)
         && desk.dual_control().await? == DualControl::Enable
     {
+        if let Input::Command(Command::Hardware(HardwareCommand::ImportHardware(_))) = &input {
+            hardware::demand_serials(&request.files)?;
+        }
         let (command, arguments) = arguments::object(&request)?;
         let actor = caller.actor();
         let kept = desk.keep_request(actor, agent.name.clone(), &command, &arguments);

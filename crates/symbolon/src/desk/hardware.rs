@@ -22,6 +22,9 @@ use super::answer::{Answer, moment};
 use super::command::{Why, account_name};
 use super::parcel::Content;
 
+const FROM_TAKES_SERIALS: &str =
+    "--from is for a list of serials: what has a seed comes into stock as nobody's";
+
 #[derive(Debug, Subcommand)]
 pub(super) enum HardwareCommand {
     /// Take hardware tokens with their seeds into stock, or say whose tokens of the stock are
@@ -121,6 +124,11 @@ impl ImportHardware {
             .map(PathBuf::as_path)
     }
 
+    /// Whether tokens of one customer become another's.
+    pub(super) fn is_transfer(&self) -> bool {
+        self.from.is_some()
+    }
+
     async fn carry_out(self, files: Vec<Content>, actor: Actor, desk: &Desk) -> Result<Answer> {
         let on_bad_line = if self.skip_bad {
             OnBadLine::Skip
@@ -131,11 +139,7 @@ impl ImportHardware {
         // A password costs up to seconds of key derivation.
         let read = tokio::task::spawn_blocking(move || self.read(&files)).await??;
         let (taken, done) = match read {
-            Read::Seeds(_) if from.is_some() => {
-                bail!(
-                    "--from is for a list of serials: what has a seed comes into stock as nobody's"
-                )
-            }
+            Read::Seeds(_) if from.is_some() => bail!(FROM_TAKES_SERIALS),
             Read::Seeds(entries) => {
                 let taken = desk.import_hardware(actor, entries, account, on_bad_line);
                 (taken.await?, "taken into stock")
@@ -192,6 +196,14 @@ impl ImportHardware {
             digits: self.digits,
             ..Parameters::default()
         }
+    }
+}
+
+/// Refuses what may hold seeds: everybody at the desk can read what waits for another agent.
+pub(super) fn demand_serials(files: &[Content]) -> Result<()> {
+    match files {
+        [list] if matches!(Form::of(text(list)?), Form::Serials) => Ok(()),
+        _ => bail!(FROM_TAKES_SERIALS),
     }
 }
 

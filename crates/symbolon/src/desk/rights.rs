@@ -91,6 +91,8 @@ impl Command {
 impl HardwareCommand {
     fn right(&self) -> Right {
         match self {
+            // It takes what is a customer's.
+            Self::ImportHardware(import) if import.is_transfer() => together(Role::Agent),
             Self::ImportHardware(_) => alone(Role::Agent),
             Self::ResetActivation { .. } => together(Role::Agent),
         }
@@ -188,6 +190,18 @@ mod tests {
             }
         }
         words
+    }
+
+    #[test]
+    fn tokens_of_a_customer_take_two() {
+        let words = |options: &str| {
+            let typed = format!("desk import-hardware serials.txt {options}");
+            let words: Vec<_> = typed.split_whitespace().map(str::to_owned).collect();
+            parsed(&words).unwrap().right()
+        };
+        assert_eq!(words("--account=a"), alone(Role::Agent));
+        assert_eq!(words("--account=a --from=b"), together(Role::Agent));
+        assert!(is_documented_for_two("import-hardware --from"));
     }
 
     #[test]
