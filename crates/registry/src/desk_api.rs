@@ -23,7 +23,8 @@ use serde_json::{Value, json};
 use store::Undecided;
 use store::registry::MessageId;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinError;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
@@ -171,7 +172,7 @@ pub(crate) fn router(desk: Desk, commands: impl DeskCommands) -> Router {
         desk,
         commands,
         pace: Pace::new(),
-        files: Semaphore::new(FILES_AT_A_TIME),
+        files: Arc::new(Semaphore::new(FILES_AT_A_TIME)),
     };
     Router::new()
         .route(&format!("{DESK_PATH}{{command}}"), post(command))
@@ -185,7 +186,7 @@ struct Counter<C> {
     desk: Desk,
     commands: C,
     pace: Pace,
-    files: Semaphore,
+    files: Arc<Semaphore>,
 }
 
 async fn command<C: DeskCommands>(
@@ -196,7 +197,7 @@ async fn command<C: DeskCommands>(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let form = Form::of(&parts.headers);
-    let answered = counter.answer(certificate, &command, &parts.headers, body);
+    let answered = counter.answer(certificate, command, &parts.headers, body);
     match answered.await {
         Ok(done) => form.write(done),
         Err(problem) => problem.into_response(),
@@ -205,14 +206,14 @@ async fn command<C: DeskCommands>(
 
 impl<C: DeskCommands> Counter<C> {
     async fn answer(
-        &self,
+        self: Arc<Self>,
         certificate: Option<CertificateHash>,
-        command: &str,
+        command: String,
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Done, Problem> {
         let id = message_id(headers).map_err(|_| Problem::MessageId)?;
-        let body = match self.admit(certificate, command, headers).await {
+        let (body, place) = match self.admit(certificate, &command, headers).await {
             Ok(content) => self.read(content, body).await?,
             Err(problem) => {
                 body::drain(body).await;
@@ -221,13 +222,29 @@ impl<C: DeskCommands> Counter<C> {
         };
         // Once more: it may have been revoked while the body was on its way.
         let agent = self.agent(certificate).await?;
+        // With the connection this future ends; a command that was begun goes on, and keeps its answer.
+        let carried_out = tokio::spawn(async move {
+            let done = self.carry_out(agent, &command, &body, id).await;
+            drop(place);
+            done
+        });
+        Ok(carried_out.await??)
+    }
+
+    async fn carry_out(
+        &self,
+        agent: Agent,
+        command: &str,
+        body: &[u8],
+        id: Option<MessageId>,
+    ) -> Result<Done, Declined> {
         let who = agent.name.clone();
-        let done = self.commands.carry_out(agent, command, &body, id).await;
-        Ok(done.inspect_err(|why| {
+        let done = self.commands.carry_out(agent, command, body, id).await;
+        done.inspect_err(|why| {
             // What an agent typed may steer a terminal.
             let why = why.to_string();
             tracing::info!(agent = %who, command, why = %why.escape_debug(), "declined at the desk");
-        })?)
+        })
     }
 
     /// Whether the body of a request is worth reading.
@@ -253,12 +270,20 @@ impl<C: DeskCommands> Counter<C> {
         self.desk.agent(certificate).await?.ok_or(Problem::NoAgent)
     }
 
-    async fn read(&self, content: Content, body: Body) -> Result<Zeroizing<Vec<u8>>, Problem> {
-        let _place = match content {
-            Content::Words => return Ok(body::read(body, WORDS).await?),
-            Content::Files => self.files.try_acquire().map_err(|_| Problem::Busy)?,
+    /// A body, and the place among those with files, to be held as long as the body is.
+    async fn read(
+        &self,
+        content: Content,
+        body: Body,
+    ) -> Result<(Zeroizing<Vec<u8>>, Option<OwnedSemaphorePermit>), Problem> {
+        let (limit, place) = match content {
+            Content::Words => (WORDS, None),
+            Content::Files => {
+                let place = Arc::clone(&self.files).try_acquire_owned();
+                (FILES, Some(place.map_err(|_| Problem::Busy)?))
+            }
         };
-        Ok(body::read(body, FILES).await?)
+        Ok((body::read(body, limit).await?, place))
     }
 }
 
@@ -372,6 +397,14 @@ impl Declined {
 impl From<Undecided> for Problem {
     fn from(why: Undecided) -> Self {
         tracing::error!(%why, "request of an agent not decided");
+        Self::Unavailable
+    }
+}
+
+/// The command panicked.
+impl From<JoinError> for Problem {
+    fn from(why: JoinError) -> Self {
+        tracing::error!(%why, "a command of an agent did not end in order");
         Self::Unavailable
     }
 }

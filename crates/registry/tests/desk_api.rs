@@ -12,6 +12,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use domain::audit::Actor;
 use domain::licensing::{
@@ -29,19 +30,42 @@ use softtoken::address::ServerUrl;
 use softtoken::{MOBILE_PATH, PROCESS_PATH};
 use store::registry::MessageId;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 const HOST: &str = "registry.test";
 const SERIAL: &str = "FGT0000000000001";
 const FILE_MAX: usize = 1 << 20;
 
-/// Two commands that say who asked what.
-struct Echo;
+/// Two commands that say who asked what, and one that waits.
+#[derive(Clone)]
+struct Echo {
+    begun: Arc<Semaphore>,
+    may_end: Arc<Semaphore>,
+    ended: Arc<Semaphore>,
+}
+
+impl Echo {
+    fn new() -> Self {
+        let [begun, may_end, ended] = std::array::from_fn(|_| Arc::new(Semaphore::new(0)));
+        Self {
+            begun,
+            may_end,
+            ended,
+        }
+    }
+
+    async fn wait(&self) {
+        self.begun.add_permits(1);
+        self.may_end.acquire().await.unwrap().forget();
+        self.ended.add_permits(1);
+    }
+}
 
 impl DeskCommands for Echo {
     fn content(&self, command: &str) -> Option<Content> {
         match command {
             "say" => Some(Content::Words),
-            "send" => Some(Content::Files),
+            "send" | "wait" => Some(Content::Files),
             _ => None,
         }
     }
@@ -55,6 +79,9 @@ impl DeskCommands for Echo {
     ) -> Result<Done, Declined> {
         if command == "send" {
             agent.demand(Role::Manager)?;
+        }
+        if command == "wait" {
+            self.wait().await;
         }
         let data = json!({ "agent": agent.name.as_str(), "length": body.len() });
         let text = format!("{} {command}\n", agent.name);
@@ -72,6 +99,7 @@ struct World {
     agents: SocketAddr,
     gateways: SocketAddr,
     now: Arc<AtomicI64>,
+    commands: Echo,
     _dir: tempfile::TempDir,
 }
 
@@ -106,13 +134,16 @@ impl World {
         })
         .await
         .unwrap();
-        let api = registry.desk_api(loopback, Echo).await.unwrap();
+        let commands = Echo::new();
+        let api = registry.desk_api(loopback, commands.clone());
+        let api = api.await.unwrap();
         let world = Self {
             desk: registry.desk(),
             pki: registry.pki(),
             agents: api.address(),
             gateways: registry.address(),
             now,
+            commands,
             _dir: dir,
         };
         tokio::spawn(api.run(std::future::pending()));
@@ -242,6 +273,47 @@ async fn a_role_counts_from_the_moment_it_is_given() {
     assert_eq!(send().await.0, 200);
 }
 
+async fn times(what: &Semaphore, times: u32) {
+    let deadline = Duration::from_secs(10);
+    let permits = tokio::time::timeout(deadline, what.acquire_many(times));
+    permits.await.expect("it does not happen").unwrap().forget();
+}
+
+#[tokio::test]
+async fn a_command_goes_on_when_whoever_asked_is_gone() {
+    let world = World::new().await;
+    let identity = world.agent("carol", Role::Agent).await;
+    let client = || world.client(world.agents, Some(identity.clone()));
+    let leaving: Vec<_> = (0..4).map(|_| client()).collect();
+    let asked: Vec<_> = leaving
+        .into_iter()
+        .map(|client| {
+            let at = world.agents;
+            tokio::spawn(async move { post(&client, at, "/desk/wait", "{}").await })
+        })
+        .collect();
+    times(&world.commands.begun, 4).await;
+    for asked in asked {
+        asked.abort();
+        assert!(asked.await.unwrap_err().is_cancelled());
+    }
+    // Long enough for the server to see that the connections have ended.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // What came with them is in memory still.
+    let carol = client();
+    let send = || post(&carol, world.agents, "/desk/wait", "{}");
+    refused(&send().await, 503, "other files are being read");
+    world.commands.may_end.add_permits(5);
+    times(&world.commands.ended, 4).await;
+    for _ in 0..100 {
+        if send().await.0 == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the places of commands that ended are not free");
+}
+
 #[tokio::test]
 async fn gateways_and_agents_do_not_pass_for_each_other() {
     let world = World::new().await;
@@ -366,14 +438,14 @@ async fn a_host_that_only_connects_leaves_room_for_others() {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let other = socket.connect(world.agents).await.unwrap();
-    let closed = tokio::time::timeout(std::time::Duration::from_millis(300), other.readable());
+    let closed = tokio::time::timeout(Duration::from_millis(300), other.readable());
     assert!(closed.await.is_err());
     drop(idle);
     for _ in 0..100 {
         if carol.post(&url).body("{}").send().await.is_ok() {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the places of those who left are not free");
 }
