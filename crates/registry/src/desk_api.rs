@@ -14,7 +14,7 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use domain::licensing::{Agent, CertificateHash, RoleRefusal};
+use domain::licensing::{Agent, CertificateHash, Role, RoleRefusal};
 use https::body::{self, BodyError, Limit};
 use https::{Places, Site};
 use rustls::pki_types::CertificateDer;
@@ -26,7 +26,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 use tokio_rustls::TlsAcceptor;
-use zeroize::Zeroizing;
 
 use crate::desk::{Desk, DeskError};
 use crate::http::{JSON, MESSAGE_ID_HEADER, RETRY_AFTER, message_id};
@@ -54,7 +53,8 @@ const FILES: Limit = Limit {
     bytes: 24 << 20,
     time: Duration::from_mins(2),
 };
-/// Bodies with files that are read at a time, so that they take less than 100 MiB.
+/// Bodies with files at a time, from their first octet until the command is done, so that they take less
+/// than 100 MiB.
 const FILES_AT_A_TIME: usize = 4;
 
 /// What agents may ask.
@@ -78,8 +78,18 @@ pub trait DeskCommands: Send + Sync + 'static {
 pub enum Content {
     /// Words and numbers.
     Words,
-    /// Files, too.
+    /// Files, too: there is something to be done with them.
     Files,
+}
+
+impl Content {
+    /// The role without which nobody sends it.
+    fn role(self) -> Role {
+        match self {
+            Self::Words => Role::Read,
+            Self::Files => Role::Agent,
+        }
+    }
 }
 
 /// What a command answers.
@@ -181,6 +191,14 @@ pub(crate) fn router(desk: Desk, commands: impl DeskCommands) -> Router {
         .with_state(Arc::new(counter))
 }
 
+/// A request whose body is worth reading.
+struct Admission {
+    id: Option<MessageId>,
+    limit: Limit,
+    /// Among bodies with files, to be held as long as the body is.
+    place: Option<OwnedSemaphorePermit>,
+}
+
 /// Where agents are served.
 struct Counter<C> {
     desk: Desk,
@@ -212,14 +230,15 @@ impl<C: DeskCommands> Counter<C> {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Done, Problem> {
-        let id = message_id(headers).map_err(|_| Problem::MessageId)?;
-        let (body, place) = match self.admit(certificate, &command, headers).await {
-            Ok(content) => self.read(content, body).await?,
+        let Admission { id, limit, place } = match self.admit(certificate, &command, headers).await
+        {
+            Ok(admission) => admission,
             Err(problem) => {
                 body::drain(body).await;
                 return Err(problem);
             }
         };
+        let body = body::read(body, limit).await?;
         // Once more: it may have been revoked while the body was on its way.
         let agent = self.agent(certificate).await?;
         // With the connection this future ends; a command that was begun goes on, and keeps its answer.
@@ -253,7 +272,8 @@ impl<C: DeskCommands> Counter<C> {
         certificate: Option<CertificateHash>,
         command: &str,
         headers: &HeaderMap,
-    ) -> Result<Content, Problem> {
+    ) -> Result<Admission, Problem> {
+        let id = message_id(headers).map_err(|_| Problem::MessageId)?;
         let agent = self.agent(certificate).await?;
         if !self.pace.take(&agent.name, Instant::now()) {
             return Err(Problem::TooFast);
@@ -262,20 +282,8 @@ impl<C: DeskCommands> Counter<C> {
             return Err(Problem::NotJson);
         }
         let content = self.commands.content(command);
-        content.ok_or_else(|| Problem::Command(command.into()))
-    }
-
-    async fn agent(&self, certificate: Option<CertificateHash>) -> Result<Agent, Problem> {
-        let certificate = certificate.ok_or(Problem::NoAgent)?;
-        self.desk.agent(certificate).await?.ok_or(Problem::NoAgent)
-    }
-
-    /// A body, and the place among those with files, to be held as long as the body is.
-    async fn read(
-        &self,
-        content: Content,
-        body: Body,
-    ) -> Result<(Zeroizing<Vec<u8>>, Option<OwnedSemaphorePermit>), Problem> {
+        let content = content.ok_or_else(|| Problem::Command(command.into()))?;
+        agent.demand(content.role()).map_err(Declined::from)?;
         let (limit, place) = match content {
             Content::Words => (WORDS, None),
             Content::Files => {
@@ -283,7 +291,12 @@ impl<C: DeskCommands> Counter<C> {
                 (FILES, Some(place.map_err(|_| Problem::Busy)?))
             }
         };
-        Ok((body::read(body, limit).await?, place))
+        Ok(Admission { id, limit, place })
+    }
+
+    async fn agent(&self, certificate: Option<CertificateHash>) -> Result<Agent, Problem> {
+        let certificate = certificate.ok_or(Problem::NoAgent)?;
+        self.desk.agent(certificate).await?.ok_or(Problem::NoAgent)
     }
 }
 

@@ -315,6 +315,17 @@ async fn a_command_goes_on_when_whoever_asked_is_gone() {
 }
 
 #[tokio::test]
+async fn who_may_only_look_sends_no_files() {
+    let world = World::new().await;
+    let identity = world.agent("rita", Role::Read).await;
+    let rita = world.client(world.agents, Some(identity));
+    let files = "x".repeat(FILE_MAX);
+    let answer = post(&rita, world.agents, "/desk/send", &files).await;
+    // The command itself would name another role.
+    refused(&answer, 403, "needs the role agent; rita has the role read");
+}
+
+#[tokio::test]
 async fn gateways_and_agents_do_not_pass_for_each_other() {
     let world = World::new().await;
     let gateway = world.gateway().await;

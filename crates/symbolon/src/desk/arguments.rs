@@ -17,13 +17,14 @@ use super::parcel::{Content, Parcel};
 /// Where whoever asks writes what was answered. No server writes it.
 const OUTPUT: &str = "certificate";
 
-/// What takes the place of [`OUTPUT`] where the file is for a key.
+/// What takes the place of [`OUTPUT`] where the file is for a key. It is no longer than words are.
 const REQUEST: &str = "request";
 
 /// What the arguments of a command may have, if there is this command.
 pub(super) fn content(command: &str) -> Option<Body> {
     let declared = declaration(command)?;
-    let has_files = declared.get_arguments().any(is_file);
+    let mut arguments = declared.get_arguments();
+    let has_files = arguments.any(|it| is_file(it) && it.get_id() != REQUEST);
     Some(if has_files { Body::Files } else { Body::Words })
 }
 
@@ -261,7 +262,9 @@ mod tests {
         let words = ["desk", "issue-licence", "--certificate", "licence.pdf"];
         assert_eq!(there_and_back(&words, &[]).0, "{}");
         assert_eq!(content("import-hardware"), Some(Body::Files));
-        assert_eq!(content("issue-licence"), Some(Body::Words));
+        for command in ["issue-licence", "add-agent", "certify-agent"] {
+            assert_eq!(content(command), Some(Body::Words), "{command}");
+        }
         assert_eq!(content("help"), None);
     }
 
