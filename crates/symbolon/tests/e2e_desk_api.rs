@@ -436,7 +436,12 @@ fn a_new_code_for_a_licence_past_its_date_takes_two() {
 fn tokens_go_from_customer_to_customer_with_two() {
     let office = guarded();
     let seeds = "FTK2000BHV1KRZCC,3132333435363738393031323334353637383930\n";
-    for (name, content) in [("tokens.csv", seeds), ("list.txt", "FTK2000BHV1KRZCC\n")] {
+    let (list, long) = ("FTK2000BHV1KRZCC\n", "FTK2000BHV1KRZCC\n".repeat(12_000));
+    for (name, content) in [
+        ("tokens.csv", seeds),
+        ("list.txt", list),
+        ("long.txt", &long),
+    ] {
         fs::write(office.home.path(name), content).unwrap();
     }
     let stock = ["import-hardware", "tokens.csv", "--account", "local"];
@@ -450,6 +455,7 @@ fn tokens_go_from_customer_to_customer_with_two() {
     };
     // Seeds do not wait where others read them.
     shows(&give("tokens.csv").refused(), "list of serials");
+    shows(&give("long.txt").refused(), "split the file");
     shows(&give("list.txt").ok(), "request 1 waits");
     let owner = || office.json("rita", &["show", "FTK2000BHV1KRZCC"])["account"].clone();
     assert_eq!(owner(), "local");

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use anyhow::{Error, Result, bail};
+use anyhow::{Error, Result, bail, ensure};
 use domain::audit::Actor;
 use domain::licensing::{Agent, DeskRequest, DualControl, RequestNumber, Role, RoleRefusal};
 use gateway::clock;
@@ -22,6 +22,10 @@ use super::{arguments, parsed, work};
 
 /// How audit events name what agents do.
 const INTERFACE: &str = "api";
+
+/// Octets of the arguments that wait for another agent: a list of ten thousand serials in base64. What has
+/// no list comes in a shorter body.
+const WAITING_MAX_BYTES: usize = 256 << 10;
 
 /// Who has a command carried out.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,6 +75,12 @@ pub(super) async fn take(
             hardware::demand_serials(&request.files)?;
         }
         let (command, arguments) = arguments::object(&request)?;
+        let length = arguments.len();
+        ensure!(
+            length <= WAITING_MAX_BYTES,
+            "the arguments have {length} bytes, at most {WAITING_MAX_BYTES} wait for another agent; \
+             split the file"
+        );
         let actor = caller.actor();
         let kept = desk.keep_request(actor, agent.name.clone(), &command, &arguments);
         return Ok((requests::kept(&kept.await?)?, Progress::Waiting));
