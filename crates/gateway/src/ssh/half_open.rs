@@ -1,5 +1,5 @@
-//! Connections that have not logged in yet. However many strangers keep theirs open, the next one
-//! gets in, and whoever has come furthest stays: a person who reads a question takes longer than any flood.
+//! Connections that have not logged in yet. However many strangers keep theirs open, however far they
+//! come, the next one gets in, and has the time to come further and to read a question.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -18,6 +18,10 @@ const HALF_OPEN_MAX: usize = 768;
 const HALF_OPEN_PER_HOST_MAX: usize = 64;
 
 /// How far a connection has come. Each step costs its client more than the one before.
+///
+/// Each has its share of the places. What goes beyond it makes room first, beginning with those that have
+/// come least far: mute strangers do not push out a person at a question, and strangers at the question do
+/// not push out a person who is about to come there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Stage {
     /// It has not said that it speaks SSH.
@@ -26,6 +30,10 @@ pub(super) enum Stage {
     Greeted,
     /// Keys are exchanged; it tells who its user is.
     Authenticating,
+}
+
+impl Stage {
+    const ALL: [Self; 3] = [Self::Mute, Self::Greeted, Self::Authenticating];
 }
 
 /// The half-open connections, oldest first.
@@ -55,7 +63,7 @@ pub(super) struct Place {
 
 impl HalfOpen {
     /// Takes a place for a connection. If its host has all of its own, or there is none at all, another
-    /// connection is shut: of those that have come least far the oldest, of the host that has the most.
+    /// connection is shut: of the stage that goes beyond its share the oldest, of the host that has the most.
     pub(super) fn enter(self: &Arc<Self>, source: IpAddr, gate: &Arc<Gate>) -> Place {
         let mut waiting = self.lock();
         let host = host_of(source);
@@ -94,11 +102,27 @@ impl Waiting {
             return None;
         }
         let candidates = self.oldest_first.iter().enumerate();
-        candidates
+        let candidates: Vec<(usize, &Connection)> = candidates
             .filter(|(_, connection)| !is_full || connection.host == host)
-            .min_by_key(|(_, it)| (it.stage, Reverse(count(&it.host)), it.number))
+            .collect();
+        let stage = crowded(&candidates);
+        candidates
+            .into_iter()
+            .filter(|(_, connection)| connection.stage == stage)
+            .min_by_key(|(_, it)| (Reverse(count(&it.host)), it.number))
             .map(|(at, _)| at)
     }
+}
+
+/// The first stage that has more than its share of these.
+fn crowded(connections: &[(usize, &Connection)]) -> Stage {
+    let share = connections.len() / Stage::ALL.len();
+    let at = |stage| connections.iter().filter(move |(_, it)| it.stage == stage);
+    let mut stages = Stage::ALL.into_iter();
+    // Where none has more, all have as many, and there is a mute one.
+    stages
+        .find(|stage| at(*stage).count() > share)
+        .unwrap_or(Stage::Mute)
 }
 
 impl Place {
@@ -193,15 +217,49 @@ mod tests {
             let half_open = Arc::new(HalfOpen::default());
             let (_at_the_question, admin) = enter_at(&half_open, address(0), Stage::Authenticating);
             let (_in_the_exchange, slow) = enter_at(&half_open, address(0), Stage::Greeted);
-            let mute: Vec<_> = (0..10_000)
+            let mute: Vec<_> = (0..2_000)
                 .map(|number| enter(&half_open, address(number % hosts)))
                 .collect();
             assert!(!admin.is_shut() && !slow.is_shut(), "{hosts}");
-            let greeted: Vec<_> = (0..10_000)
+            let greeted: Vec<_> = (0..2_000)
                 .map(|number| enter_at(&half_open, address(number % hosts), Stage::Greeted))
                 .collect();
             assert!(!admin.is_shut() && slow.is_shut(), "{hosts}");
             drop((mute, greeted));
+        }
+    }
+
+    #[test]
+    fn strangers_at_the_question_leave_room_for_whoever_is_about_to_come_there() {
+        for hosts in [13, 10_000] {
+            let half_open = Arc::new(HalfOpen::default());
+            let strangers: Vec<_> = (0..2_000)
+                .map(|number| {
+                    enter_at(
+                        &half_open,
+                        address(1 + number % hosts),
+                        Stage::Authenticating,
+                    )
+                })
+                .collect();
+            let (place, admin) = enter(&half_open, address(0));
+            // 30 more a second, for the some seconds that a bad line takes to exchange keys.
+            let mute: Vec<_> = (0..200)
+                .map(|number| enter(&half_open, address(20_000 + number % hosts)))
+                .collect();
+            assert!(!admin.is_shut(), "{hosts}");
+            place.reached(Stage::Authenticating);
+            let more: Vec<_> = (0..200)
+                .map(|number| {
+                    enter_at(
+                        &half_open,
+                        address(1 + number % hosts),
+                        Stage::Authenticating,
+                    )
+                })
+                .collect();
+            assert!(!admin.is_shut(), "{hosts}");
+            drop((strangers, mute, more));
         }
     }
 
