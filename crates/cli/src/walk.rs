@@ -176,6 +176,21 @@ impl<'a> Walk<'a> {
         walk.finish()
     }
 
+    /// The command that a line begins with, whatever stands behind it.
+    pub(crate) fn along_beginning(
+        scope: Scope,
+        permission: &'a Permission,
+        words: &[String],
+    ) -> Result<Invocation, Complaint> {
+        let mut walk = Self::from(scope, permission);
+        for word in words {
+            if walk.step(word).is_err() {
+                break;
+            }
+        }
+        walk.finish()
+    }
+
     /// Takes the next word.
     pub(crate) fn step(&mut self, word: &str) -> Result<(), Complaint> {
         let choices = self.choices();

@@ -51,17 +51,14 @@ impl fmt::Debug for SeedKey {
 /// Whether a line has the key of a seed file among its words. A password with blanks that nobody quoted
 /// makes it too long, and is one all the same.
 pub(super) fn has_key(scope: walk::Scope, permission: &Permission, words: &[String]) -> bool {
-    let is_with_key = |words: &[String]| {
-        let Ok(invocation) = Walk::along(scope, permission, words) else {
-            return false;
-        };
-        match invocation.verb {
-            Verb::TakeIn(Intake::Seeds(Where::Tftp)) => invocation.free > 2,
-            Verb::TakeIn(Intake::Seeds(_)) => invocation.free > 1,
-            _ => false,
-        }
+    let Ok(invocation) = Walk::along_beginning(scope, permission, words) else {
+        return false;
     };
-    (1..=words.len()).any(|length| is_with_key(&words[..length]))
+    match invocation.verb {
+        Verb::TakeIn(Intake::Seeds(Where::Tftp)) => invocation.free > 2,
+        Verb::TakeIn(Intake::Seeds(_)) => invocation.free > 1,
+        _ => false,
+    }
 }
 
 impl Session {
