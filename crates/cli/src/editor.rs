@@ -66,7 +66,8 @@ impl Default for Limits {
 /// What the person at the terminal wants done.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Event {
-    /// A line was entered at a prompt; empty ones too.
+    /// A line was entered at a prompt; empty ones too. At a question it is a line that came in place of the
+    /// one key, as a pasted one does, and no command.
     Line(String),
     /// A line was entered at a prompt of [`Editor::read_secret`].
     Secret(Secret),
@@ -193,7 +194,8 @@ impl Editor {
         self.begin(prompt, Echo::Hidden, output);
     }
 
-    /// Asks a question that one key answers, `y` or `n`: [`Event::Answer`].
+    /// Asks a question that one key answers, `y` or `n`: [`Event::Answer`]. What begins otherwise or goes on
+    /// is a line, [`Event::Line`]: a command pasted behind the question has an `y` in it too.
     pub fn ask(&mut self, question: &str, output: &mut Vec<u8>) {
         self.begin(question, Echo::Key, output);
     }
@@ -209,8 +211,12 @@ impl Editor {
     /// After an event that ends the line, begin the next one before feeding the rest.
     pub fn feed(&mut self, input: &mut &[u8], output: &mut Vec<u8>) -> Option<Event> {
         while let Some(key) = self.decoder.next(input) {
-            if let Some(event) = self.press(key, output) {
-                return Some(event);
+            let event = match self.echo {
+                Echo::Key => self.answer(key, input, output),
+                Echo::Plain | Echo::Hidden => self.press(key, output),
+            };
+            if event.is_some() {
+                return event;
             }
         }
         self.draw(output);
@@ -263,9 +269,6 @@ impl Editor {
 
     fn press(&mut self, key: Key, output: &mut Vec<u8>) -> Option<Event> {
         let literal = std::mem::take(&mut self.literal);
-        if self.echo == Echo::Key {
-            return self.answer(key, output);
-        }
         match key {
             Key::Enter => return Some(self.enter(output)),
             Key::Interrupt => return Some(self.leave(Event::Interrupt, output)),
@@ -292,19 +295,22 @@ impl Editor {
         None
     }
 
-    fn answer(&mut self, key: Key, output: &mut Vec<u8>) -> Option<Event> {
+    /// `rest` is what came together with the key.
+    fn answer(&mut self, key: Key, rest: &[u8], output: &mut Vec<u8>) -> Option<Event> {
+        let is_alone = self.line.is_empty() && !rest.first().is_some_and(|byte| is_text(*byte));
         match key {
-            Key::Interrupt => Some(self.leave(Event::Interrupt, output)),
-            Key::Character(c @ ('y' | 'Y' | 'n' | 'N')) => {
+            Key::Interrupt => return Some(self.leave(Event::Interrupt, output)),
+            Key::Character(c @ ('y' | 'Y' | 'n' | 'N')) if is_alone => {
                 self.insert(c);
                 self.draw(output);
-                Some(self.leave(Event::Answer(c.to_ascii_lowercase()), output))
+                return Some(self.leave(Event::Answer(c.to_ascii_lowercase()), output));
             }
-            _ => {
-                self.due.bell = true;
-                None
-            }
+            Key::Character(_) => self.edit(key),
+            _ if self.line.is_empty() => self.due.bell = true,
+            Key::Enter => return Some(self.enter(output)),
+            _ => self.edit(key),
         }
+        None
     }
 
     fn edit(&mut self, key: Key) {
@@ -373,12 +379,13 @@ impl Editor {
         let event = match self.echo {
             _ if self.outgrown => Event::TooLong,
             Echo::Hidden => Event::Secret(Secret(self.line.clone())),
-            Echo::Plain | Echo::Key => {
+            Echo::Plain => {
                 if self.line.len() <= COMMON_BYTES {
                     self.history.add(&self.line);
                 }
                 Event::Line(self.line.as_str().to_owned())
             }
+            Echo::Key => Event::Line(self.line.as_str().to_owned()),
         };
         self.leave(event, output)
     }
@@ -461,6 +468,11 @@ fn is_quoted(within: Option<char>, text: &str) -> bool {
         }
     }
     escaped || quote.is_some()
+}
+
+/// Whether a byte begins or goes on with a character, and is no control.
+fn is_text(byte: u8) -> bool {
+    !byte.is_ascii_control()
 }
 
 fn print_lines(text: &str, output: &mut Vec<u8>) {

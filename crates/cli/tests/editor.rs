@@ -636,3 +636,38 @@ proptest! {
         prop_assert_eq!(String::from_utf8(output).unwrap(), format!("{text}\r\n"));
     }
 }
+
+/// The events from a question on, with everything behind it pasted at once.
+fn answers(input: &str) -> Vec<Event> {
+    let mut editor = Editor::new(Limits::default());
+    editor.ask("Do you want to continue? (y/n)", &mut Vec::new());
+    play(&mut editor, input.as_bytes()).0
+}
+
+#[test]
+fn a_question_is_answered_by_one_key_that_stands_alone() {
+    assert_eq!(answers("y"), [Event::Answer('y')]);
+    assert_eq!(answers("N"), [Event::Answer('n')]);
+    assert_eq!(answers("\r\t\x1b[Ay"), [Event::Answer('y')]);
+    assert_eq!(answers("s\x7fy"), [Event::Answer('y')]);
+    assert_eq!(answers("y\r"), [Event::Answer('y'), line("")]);
+    assert_eq!(answers("y\n"), [Event::Answer('y'), line("")]);
+    assert_eq!(
+        answers("y\rshow\r"),
+        [Event::Answer('y'), line(""), line("show")]
+    );
+    assert_eq!(answers("get sy\x03"), [Event::Interrupt]);
+}
+
+#[test]
+fn a_line_pasted_behind_a_question_answers_nothing_before_its_end() {
+    for pasted in ["get system status", "next", "yes", "é y", " y", "get ?"] {
+        let events = answers(&format!("{pasted}\rshow\r\x10\x10\r"));
+        // Nor is it remembered as a command.
+        assert_eq!(
+            events,
+            [line(pasted), line("show"), line("show")],
+            "{pasted:?}"
+        );
+    }
+}
