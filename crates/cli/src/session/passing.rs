@@ -13,6 +13,34 @@ const IN_TABLES: [&str; 7] = ["clone", "delete", "edit", "move", "next", "purge"
 /// The words with which no line of a configuration begins.
 const LOOKS: [&str; 4] = ["diagnose", "execute", "get", "show"];
 
+/// The words that leave all that is open.
+const WAYS_OUT: [&str; 3] = ["abort", "exit", "quit"];
+
+/// What a line is by its first word, in whatever block it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Config,
+    Inside,
+    Look,
+    End,
+    WayOut,
+}
+
+impl Kind {
+    /// Words may be abbreviated. What would be ambiguous counts as what keeps the block open: its lines
+    /// must not end up around it.
+    fn of(first: &str) -> Option<Self> {
+        let inside = CHANGES.iter().chain(&IN_TABLES);
+        let mut known = std::iter::once((&"config", Self::Config))
+            .chain(inside.map(|word| (word, Self::Inside)))
+            .chain(LOOKS.iter().map(|word| (word, Self::Look)))
+            .chain(std::iter::once((&"end", Self::End)))
+            .chain(WAYS_OUT.iter().map(|word| (word, Self::WayOut)));
+        let (_, kind) = known.find(|(word, _)| !first.is_empty() && word.starts_with(first))?;
+        Some(kind)
+    }
+}
+
 /// A block whose `config` was refused.
 #[derive(Debug)]
 pub(super) struct Passing {
@@ -43,7 +71,7 @@ impl Session {
         let [verb, path @ ..] = &words[..] else {
             return false;
         };
-        let is_config = verb == "config" && !path.is_empty();
+        let is_config = Kind::of(verb) == Some(Kind::Config) && !path.is_empty();
         // A table that is here, only not in this place: somebody forgot an `end`.
         let top = walk::Scope::Top(Context::Unit);
         let is_place = path == [GLOBAL_PLACE] || path == [VDOM.path];
@@ -81,26 +109,27 @@ impl Passing {
     /// `is_here` says of a line whether it is a command in this place.
     fn take(&mut self, line: &str, is_here: impl Fn(&[String]) -> bool) -> Passed {
         let words = Statement::begin(line).into_words();
-        match words.first().map(String::as_str) {
-            Some("end") => {
+        let Some(first) = words.first() else {
+            return Passed::Over;
+        };
+        match Kind::of(first) {
+            Some(Kind::End) => {
                 self.depth -= 1;
                 if self.depth == 0 {
                     return Passed::End;
                 }
             }
-            Some("config") if !self.entered && is_here(&words) => return Passed::Never,
-            Some("config") => {
+            Some(Kind::Config) if !self.entered && is_here(&words) => return Passed::Never,
+            Some(Kind::Config) => {
                 self.depth += 1;
                 self.entered = true;
             }
-            Some("abort" | "exit" | "quit") => return Passed::Never,
-            Some(word) if CHANGES.contains(&word) || IN_TABLES.contains(&word) => {
-                self.entered = true;
-            }
+            Some(Kind::WayOut) if is_here(&words) => return Passed::Never,
+            Some(Kind::Inside) => self.entered = true,
             // Somebody who mistyped a `config` looks around.
-            Some(_) if !self.entered => return Passed::Never,
-            Some(word) if LOOKS.contains(&word) || is_here(&words) => return Passed::Beside,
-            Some(_) | None => {}
+            Some(Kind::Look) | None if !self.entered => return Passed::Never,
+            Some(Kind::Look) => return Passed::Beside,
+            Some(Kind::WayOut) | None => {}
         }
         Passed::Over
     }
