@@ -267,7 +267,7 @@ impl Permission {
 
     /// Whether debug lines are shown.
     pub(crate) fn debugs(&self) -> bool {
-        self.check("", Verb::DebugInfo, None).is_ok()
+        self.check("diagnose", Verb::DebugInfo, None).is_ok()
     }
 
     /// Whether a report is offered.
