@@ -205,12 +205,14 @@ fn another_radius_server_vouches_by_the_groups_of_its_accept() {
         ("alice", "refused: password-wrong"),
         // To that server, yan is alice, who has an entry here.
         ("yan", "refused: name-of-another"),
+        ("xan", "refused: name-of-another"),
         ("carol", "refused: backend-challenge"),
         ("nobody", "refused: password-wrong"),
     ] {
         assert_eq!(vpn.ask(name, upstream::PASSWORD), Answer::Reject, "{name}");
         home.login_says(name, why);
     }
+    home.login_says("xan", "the server must send User-Name in its Access-Accept");
     // Its answers are as good as its Message-Authenticator, and silence is no refusal.
     assert_eq!(vpn.ask("mallory", upstream::PASSWORD), Answer::Silence);
     home.login_says("mallory", "not decided: backend-unreachable");

@@ -13,7 +13,7 @@ pub(crate) const SECRET: &str = "of-the-server-upstream";
 pub(crate) const PASSWORD: &str = "known-upstream";
 
 /// A running server on 127.0.0.1. It knows `alice` and `bob`, `zoe` of the groups `staff` and `vpn`, and `yan`,
-/// who is `alice` to it; asks `carol` for more than her password,
+/// who is `alice` to it, and `xan`, whose name it keeps to itself; asks `carol` for more than her password,
 /// and answers about `mallory` without a Message-Authenticator.
 pub(crate) struct Upstream {
     directory: PathBuf,
@@ -104,10 +104,13 @@ impl Upstream {
              }}\n"
         );
         fs::write(self.directory.join("radiusd.conf"), radiusd).unwrap();
-        let users = ["alice", "bob", "carol", "mallory"]
-            .map(|user| format!("{user} Cleartext-Password := \"{PASSWORD}\"\n"));
-        let known = "zoe Cleartext-Password := \"known-upstream\"\n\tFortinet-Group-Name = \"staff\",\n\
+        let users = ["alice", "bob", "carol", "mallory"].map(|user| {
+            format!("{user} Cleartext-Password := \"{PASSWORD}\"\n\tUser-Name := \"{user}\"\n")
+        });
+        let known = "zoe Cleartext-Password := \"known-upstream\"\n\tUser-Name := \"zoe\",\n\
+                     \tFortinet-Group-Name = \"staff\",\n\
                      \tFortinet-Group-Name += \"vpn\",\n\tFilter-Id = \"VPN\"\n\n\
+                     xan Cleartext-Password := \"known-upstream\"\n\tFilter-Id = \"VPN\"\n\n\
                      yan Cleartext-Password := \"known-upstream\"\n\tUser-Name := \"alice\",\n\
                      \tFortinet-Group-Name = \"vpn\"\n";
         fs::write(self.directory.join("users"), users.concat() + known).unwrap();

@@ -206,8 +206,8 @@ fn understood(reply: &Packet<'_>, question: &Question<'_>) -> Said {
     }
 }
 
-/// What an Accept tells of the person, if that is asked: a User-Name of its own (RFC 2865, 5.1), and groups.
-/// What is no text is no group that could be configured, and as a name is nobody's.
+/// What an Accept tells of the person, if that is asked. What is no text is no group that could be
+/// configured.
 fn told(reply: &Packet<'_>, question: &Question<'_>) -> Told {
     let Protocol::Radius(upstream) = &question.backend.protocol else {
         return Told::default();
@@ -215,10 +215,6 @@ fn told(reply: &Packet<'_>, question: &Question<'_>) -> Told {
     if question.credentials.groups.is_none() {
         return Told::default();
     }
-    let name = match reply.first(Type::USER_NAME) {
-        Some(name) => String::from_utf8_lossy(name).into_owned(),
-        None => question.credentials.login.to_owned(),
-    };
     let groups: Vec<&[u8]> = match upstream.groups_in {
         GroupAttribute::FortinetGroupName => reply
             .values(Type::VENDOR_SPECIFIC)
@@ -229,13 +225,45 @@ fn told(reply: &Packet<'_>, question: &Question<'_>) -> Told {
     };
     let groups = groups.into_iter().map(std::str::from_utf8);
     Told {
-        names: vec![name],
+        names: names(reply),
         groups: groups.flatten().map(Box::from).collect(),
     }
+}
+
+/// The User-Name of an Accept (RFC 2865, 5.1), nothing in its place: the name that was asked for is not the
+/// server's, which may fold letters that are apart here. What is no text is nobody's name.
+fn names(reply: &Packet<'_>) -> Vec<String> {
+    reply
+        .values(Type::USER_NAME)
+        .map(|name| String::from_utf8_lossy(name).into_owned())
+        .collect()
 }
 
 fn words(reply: &Packet<'_>) -> Option<String> {
     let message = reply.first(Type::REPLY_MESSAGE)?;
     let text = String::from_utf8_lossy(message);
     Some(text.chars().take(WORDS_MAX).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An Access-Accept with these attributes and nothing else.
+    fn accept(attributes: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(20 + attributes.len()).unwrap();
+        let header = [&[Code::AccessAccept as u8, 1, 0, length][..], &[0; 16]];
+        [&header.concat(), attributes].concat()
+    }
+
+    #[test]
+    fn who_is_let_in_has_the_names_of_the_accept_and_no_other() {
+        let unnamed = accept(b"\x12\x04hi");
+        let named = accept(b"\x01\x06dave\x01\x04\xff\xfe");
+        assert!(names(&Packet::parse(&unnamed).unwrap()).is_empty());
+        assert_eq!(
+            names(&Packet::parse(&named).unwrap()),
+            ["dave", "\u{fffd}\u{fffd}"]
+        );
+    }
 }

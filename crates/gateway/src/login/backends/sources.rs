@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use domain::password::Presented;
 use domain::reason::Reason;
-use domain::remote::{RemoteCheck, RemoteVerified, Source};
+use domain::remote::{RemoteCheck, RemoteVerified, Source, Told};
 use store::gateway::GatewayStore;
 
 use super::{Answer, Backends, Credentials, Said, by};
@@ -78,7 +78,7 @@ impl Heard {
             Said::Right(told) => {
                 match check.confirmed(source, &told, |name| store.has_record(name)) {
                     Ok(verified) => return Some(verified),
-                    Err(reason) => (reason, "the password is right".to_owned()),
+                    Err(reason) => (reason, vouched_for_nobody(&told).to_owned()),
                 }
             }
             Said::Wrong(words) => (Reason::PasswordWrong, words),
@@ -99,5 +99,15 @@ impl Heard {
             _ if self.is_undecided => CheckedSources::Undecided(said),
             reason => CheckedSources::Wrong(reason.unwrap_or(Reason::PasswordWrong), said),
         }
+    }
+}
+
+/// The evidence of a right password that lets nobody in.
+fn vouched_for_nobody(told: &Told) -> &'static str {
+    if told.names.is_empty() {
+        "the password is right, but whose it is was not said: the server must send User-Name in its \
+         Access-Accept"
+    } else {
+        "the password is right"
     }
 }
