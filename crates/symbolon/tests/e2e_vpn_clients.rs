@@ -12,7 +12,9 @@
 mod common;
 
 use std::fs;
+use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use common::phone::enrol;
 use common::{Home, PASSWORD, Running, Said, free_port, run, tool};
@@ -57,13 +59,17 @@ impl Gateway {
 
     /// What is posted to `/remote/logincheck` is answered with: status, cookie, body.
     fn post(&self, form: &str) -> String {
+        run(&mut self.curl(), form).ok()
+    }
+
+    fn curl(&self) -> Command {
         let mut command = tool("curl", "curl");
         command
             .args(["-sSi", "--http1.1", "--insecure", "--pinnedpubkey"])
             .arg(format!("sha256//{}", self.pin()))
             .args(["--data-binary", "@-"])
             .arg(self.url("/remote/logincheck"));
-        run(&mut command, form).ok()
+        command
     }
 }
 
@@ -175,6 +181,30 @@ fn all_refusals_are_the_same_octets() {
     assert!(nothing.starts_with("HTTP/1.1 400 "), "{nothing}");
     let long = gateway.post(&format!("username=bob&credential={}", "x".repeat(5_000)));
     assert!(long.starts_with("HTTP/1.1 413 "), "{long}");
+    gateway.up.stop();
+}
+
+#[test]
+fn a_login_whose_client_has_left_is_on_record() {
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    // It decides nothing, and that long after the client has left.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    home.console(&format!(
+        "config system global\nset remoteauthtimeout 4\nend\n\
+         config user radius\nedit hq\nset server 127.0.0.1\nset secret of-the-silent-one\n\
+         set radius-port {port}\nend\n\
+         config user local\nedit bob\nset type radius\nset radius-server hq\nend"
+    ))
+    .ok();
+    let mut leaving = gateway.curl();
+    let said = run(
+        leaving.args(["--max-time", "2"]),
+        "username=bob&credential=wrong&realm=&ajax=1",
+    );
+    assert!(said.err.contains("timed out"), "{said:?}");
+    home.login_says("bob", "not decided: backend-unreachable");
     gateway.up.stop();
 }
 

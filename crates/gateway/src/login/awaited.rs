@@ -1,6 +1,7 @@
 //! Logins whose protocol waits for the answer on a task of its own.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use store::gateway::{Decision, GatewayStore, Granted, Outcome};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
+use super::under_way::UnderWay;
 use super::{
     Attempt, Backends, CodeOf, Explainer, Hashing, Judged, Logins, OneTimeCodes, Pool, Progress,
     Question, State,
@@ -34,6 +36,7 @@ pub(crate) struct AwaitedLogins {
     logins: Logins,
     pool: Pool,
     explainer: Explainer,
+    under_way: UnderWay,
     undecided: Seldom,
 }
 
@@ -50,12 +53,28 @@ impl AwaitedLogins {
             logins: logins.map_err(io::Error::other)?,
             pool: Pool::start()?,
             explainer: Explainer::start(Arc::clone(store)),
+            under_way: UnderWay::default(),
             undecided: Seldom::default(),
         })
     }
 
-    /// Takes an attempt to its end. Who stops waiting for it changes nothing of what is on record.
-    pub(crate) async fn decide(&self, attempt: Attempt) -> Decided {
+    /// Takes an attempt to its end, on a task of its own: who stops waiting for it changes nothing of what is
+    /// counted and on record. A host with too many under way hears at once that nobody can tell now.
+    pub(crate) async fn decide(self: &Arc<Self>, attempt: Attempt, source: IpAddr) -> Decided {
+        let Some(place) = self.under_way.enter(source) else {
+            return self.undecided(&"too many logins of one host are under way");
+        };
+        let this = Arc::clone(self);
+        let task = tokio::spawn(async move {
+            let decided = this.decided(attempt).await;
+            drop(place);
+            decided
+        });
+        let decided = task.await;
+        decided.unwrap_or_else(|error| self.undecided(&error))
+    }
+
+    async fn decided(&self, attempt: Attempt) -> Decided {
         let arrived = Instant::now();
         let vdom = attempt.realm.vdom();
         let mut progress = self.logins.start(attempt, clock::now());

@@ -85,7 +85,7 @@ async fn check(
         let why = "username and credential, or code, are missing\n";
         return (StatusCode::BAD_REQUEST, why).into_response();
     };
-    match door.logins.decide(attempt).await {
+    match door.logins.decide(attempt, visitor.0).await {
         Decided::In(granted) => let_in(&granted),
         Decided::Challenge(state, asked) => challenge(&state, asked.question()),
         Decided::Refused => refused(),
