@@ -3,19 +3,23 @@
 //! A state is random, belongs to one client and one person, and works once. It lives in memory: after
 //! a restart the client begins again, which costs a person one more try and an attacker everything.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
 use domain::name::CanonicalName;
 use domain::time::Timestamp;
 
-use super::{FirstProven, Undecided};
+use super::Undecided;
 use crate::clock;
 
 /// Challenges that are open at most: 1,000 right passwords a second, each left unanswered for the
 /// default minute.
 const OPEN_MAX: usize = 65_536;
+
+/// Challenges of one person that are open at most: more logins than hands begin within the default minute
+/// at a few clients. Who knows a password closes nobody else's.
+const OPEN_PER_PERSON_MAX: usize = 16;
 
 /// Octets of chance in a state.
 const STATE_LEN: usize = 16;
@@ -28,41 +32,38 @@ pub(crate) type State = String;
 #[error("{OPEN_MAX} challenges are open")]
 pub(crate) struct Full;
 
-struct Open {
-    first: FirstProven,
-    client: Box<str>,
-    expires: Timestamp,
+/// The open challenges, with what each proves.
+pub(super) struct Challenges<T>(Mutex<Table<T>>);
+
+impl<T> Default for Challenges<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Table {
+            by_state: HashMap::new(),
+            of_person: HashMap::new(),
+        }))
+    }
 }
 
-/// The open challenges by their state.
-#[derive(Default)]
-pub(super) struct Challenges(Mutex<HashMap<[u8; STATE_LEN], Open>>);
-
-impl Challenges {
-    /// Opens a challenge; its state goes to the client.
+impl<T> Challenges<T> {
+    /// Opens a challenge; its state goes to the client. The oldest of a person who has too many gives way.
     pub(super) fn open(
         &self,
-        first: FirstProven,
+        first: T,
+        person: CanonicalName,
         client: &str,
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<State, Undecided> {
         let state = clock::random()?;
-        let mut open = self.lock();
-        if open.len() >= OPEN_MAX {
-            open.retain(|_, challenge| challenge.expires > now);
-        }
-        if open.len() >= OPEN_MAX {
-            return Err(Full.into());
-        }
-        open.insert(
-            state,
-            Open {
-                first,
-                client: Box::from(client),
-                expires,
-            },
-        );
+        let mut table = self.lock();
+        table.make_room(&person, now)?;
+        let open = Open {
+            first,
+            person,
+            client: Box::from(client),
+            expires,
+        };
+        table.insert(state, open);
         Ok(HEXLOWER.encode(&state))
     }
 
@@ -73,14 +74,115 @@ impl Challenges {
         person: &CanonicalName,
         client: &str,
         now: Timestamp,
-    ) -> Option<FirstProven> {
-        let state: [u8; STATE_LEN] = HEXLOWER.decode(state).ok()?.try_into().ok()?;
+    ) -> Option<T> {
+        let state: Key = HEXLOWER.decode(state).ok()?.try_into().ok()?;
         let open = self.lock().remove(&state)?;
-        let fits = &*open.client == client && open.first.proof.person() == person;
+        let fits = &*open.client == client && open.person == *person;
         (fits && open.expires > now).then_some(open.first)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; STATE_LEN], Open>> {
+    fn lock(&self) -> MutexGuard<'_, Table<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Key = [u8; STATE_LEN];
+
+struct Open<T> {
+    first: T,
+    person: CanonicalName,
+    client: Box<str>,
+    expires: Timestamp,
+}
+
+struct Table<T> {
+    by_state: HashMap<Key, Open<T>>,
+    /// Oldest first. The same as in `by_state`, and no person without one.
+    of_person: HashMap<CanonicalName, VecDeque<Key>>,
+}
+
+impl<T> Table<T> {
+    fn make_room(&mut self, person: &CanonicalName, now: Timestamp) -> Result<(), Full> {
+        let own = self.of_person.get(person);
+        let oldest = own.filter(|own| own.len() >= OPEN_PER_PERSON_MAX);
+        if let Some(oldest) = oldest.and_then(VecDeque::front).copied() {
+            self.remove(&oldest);
+        }
+        if self.by_state.len() >= OPEN_MAX {
+            self.drop_expired(now);
+        }
+        if self.by_state.len() >= OPEN_MAX {
+            return Err(Full);
+        }
+        Ok(())
+    }
+
+    fn drop_expired(&mut self, now: Timestamp) {
+        let by_state = &mut self.by_state;
+        by_state.retain(|_, open| open.expires > now);
+        self.of_person.retain(|_, own| {
+            own.retain(|state| by_state.contains_key(state));
+            !own.is_empty()
+        });
+    }
+
+    fn insert(&mut self, state: Key, open: Open<T>) {
+        let own = self.of_person.entry(open.person.clone()).or_default();
+        own.push_back(state);
+        self.by_state.insert(state, open);
+    }
+
+    fn remove(&mut self, state: &Key) -> Option<Open<T>> {
+        let open = self.by_state.remove(state)?;
+        if let Some(own) = self.of_person.get_mut(&open.person) {
+            own.retain(|it| it != state);
+            if own.is_empty() {
+                self.of_person.remove(&open.person);
+            }
+        }
+        Some(open)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+    const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);
+
+    fn open(challenges: &Challenges<u32>, person: &str, number: u32) -> State {
+        let person = CanonicalName::of(person).unwrap();
+        challenges.open(number, person, "vpn", LATER, NOW).unwrap()
+    }
+
+    fn take(challenges: &Challenges<u32>, person: &str, state: &str) -> Option<u32> {
+        let person = CanonicalName::of(person).unwrap();
+        challenges.take(state.as_bytes(), &person, "vpn", NOW)
+    }
+
+    #[test]
+    fn the_oldest_of_a_person_with_too_many_gives_way_and_none_of_another() {
+        let challenges = Challenges::default();
+        let other = open(&challenges, "bob", 0);
+        let states: Vec<State> = (1..=18).map(|it| open(&challenges, "alice", it)).collect();
+        let taken = states.iter().map(|state| take(&challenges, "alice", state));
+        let taken: Vec<Option<u32>> = taken.collect();
+        let kept: Vec<Option<u32>> = (3..=18).map(Some).collect();
+        assert_eq!(taken, [&[None, None][..], &kept].concat());
+        assert_eq!(take(&challenges, "bob", &other), Some(0));
+        assert!(challenges.lock().of_person.is_empty());
+    }
+
+    #[test]
+    fn a_challenge_of_another_or_of_before_is_spent_by_the_try() {
+        let challenges = Challenges::default();
+        let state = open(&challenges, "alice", 1);
+        assert_eq!(take(&challenges, "bob", &state), None);
+        assert_eq!(take(&challenges, "alice", &state), None);
+        open(&challenges, "alice", 2);
+        let mut table = challenges.lock();
+        table.drop_expired(LATER);
+        assert!(table.by_state.is_empty() && table.of_person.is_empty());
     }
 }

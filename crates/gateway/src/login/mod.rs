@@ -152,7 +152,7 @@ enum Asked {
 pub(crate) struct Logins {
     store: Arc<GatewayStore>,
     backends: Arc<Backends>,
-    challenges: Challenges,
+    challenges: Challenges<FirstProven>,
     codes: Arc<OneTimeCodes>,
     remembered: Mutex<Remembered<RandomState>>,
 }
@@ -453,8 +453,11 @@ impl Logins {
         expires: Timestamp,
         now: Timestamp,
     ) -> Progress {
-        let asked = first.asked();
-        match self.challenges.open(first, &origin.client, expires, now) {
+        let (asked, person) = (first.asked(), first.proof.person().clone());
+        let opened = self
+            .challenges
+            .open(first, person, &origin.client, expires, now);
+        match opened {
             Ok(state) => Progress::Challenge(state, asked),
             Err(undecided) => Progress::Undecided(undecided),
         }
