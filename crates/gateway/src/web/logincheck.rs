@@ -78,7 +78,7 @@ async fn check(
         Err(error) => return (error.status(), format!("{error}\n")).into_response(),
     };
     let form = Form::parse(&body);
-    let Ok(realm) = door.realm(&form.realm).await else {
+    let Ok(realm) = door.realm(form.realm.as_deref()).await else {
         return not_now();
     };
     let Some(attempt) = form.attempt(realm, visitor) else {
@@ -95,9 +95,9 @@ async fn check(
 
 impl Door {
     /// The virtual domain that the realm names; the first for one that names none.
-    async fn realm(&self, name: &str) -> Result<Realm, Undecided> {
+    async fn realm(&self, name: Option<&str>) -> Result<Realm, Undecided> {
         let vdoms = self.store.vdoms().await?;
-        let named = vdoms.into_iter().find(|vdom| vdom.as_str() == name);
+        let named = vdoms.into_iter().find(|it| Some(it.as_str()) == name);
         Ok(Realm::Vdom(named.unwrap_or(Vdom::ROOT)))
     }
 }
@@ -106,11 +106,11 @@ impl Door {
 #[derive(Default)]
 struct Form {
     username: Option<String>,
-    realm: String,
+    realm: Option<String>,
     credential: Option<Zeroizing<String>>,
     code: Option<Zeroizing<String>>,
-    reqid: String,
-    polid: String,
+    reqid: Option<String>,
+    polid: Option<String>,
 }
 
 impl Form {
@@ -122,9 +122,9 @@ impl Form {
                 "username" => set(&mut form.username, value),
                 "credential" => set(&mut form.credential, Zeroizing::new(value)),
                 "code" => set(&mut form.code, Zeroizing::new(value)),
-                "realm" => form.realm = value,
-                "reqid" => form.reqid = value,
-                "polid" => form.polid = value,
+                "realm" => set(&mut form.realm, value),
+                "reqid" => set(&mut form.reqid, value),
+                "polid" => set(&mut form.polid, value),
                 _ => value.zeroize(),
             }
         }
@@ -155,7 +155,9 @@ impl Form {
     /// The state of the challenge that it answers.
     fn state(&self) -> Option<Vec<u8>> {
         self.code.as_ref()?;
-        Some([self.reqid.as_bytes(), self.polid.as_bytes()].concat())
+        let halves = [&self.reqid, &self.polid];
+        let halves = halves.map(|half| half.as_deref().unwrap_or_default().as_bytes());
+        Some(halves.concat())
     }
 }
 
@@ -205,4 +207,24 @@ fn answered(body: String, cookie: &str) -> Response {
         (header::CONTENT_TYPE, HeaderValue::from_static("text/plain")),
     ];
     (HEADERS, [(header::SET_COOKIE, cookie.to_owned())], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_that_come_twice_count_the_first_time() {
+        let fields = ["username", "realm", "credential", "code", "reqid", "polid"];
+        let body = fields.map(|name| format!("{name}={name}1&{name}={name}2"));
+        let form = Form::parse(body.join("&").as_bytes());
+        assert_eq!(form.username.as_deref(), Some("username1"));
+        assert_eq!(form.realm.as_deref(), Some("realm1"));
+        assert_eq!(
+            form.credential.as_ref().map(|it| it.as_str()),
+            Some("credential1")
+        );
+        assert_eq!(form.code.as_ref().map(|it| it.as_str()), Some("code1"));
+        assert_eq!(form.state().as_deref(), Some(&b"reqid1polid1"[..]));
+    }
 }
