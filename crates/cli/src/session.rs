@@ -73,7 +73,8 @@ pub struct Session {
     unfinished: Option<Unfinished>,
     /// A block of a pasted configuration that is not for this unit.
     passing: Option<Passing>,
-    /// The virtual domain in which the session stood and may not any more; the next line was meant for it.
+    /// The virtual domain in which the session stood and may not any more; the next line was meant for it,
+    /// up to the end of a quote that is open.
     withdrawn: Option<Vdom>,
     debug: Switches,
     ping: PingOptions,
@@ -208,11 +209,8 @@ impl Session {
     /// Takes a line. A line that comes while an answer is awaited gives that answer up.
     pub fn feed(&mut self, line: &str) -> Step {
         self.awaited = None;
-        if let Some(vdom) = self.withdrawn.take() {
+        if self.withdrawn.is_some() {
             (self.asked, self.asked_for, self.passing) = (None, None, None);
-            return refuse(&Complaint::denied(format!(
-                "VDOM {vdom} is none of yours any more, and you stand in another: the line was not run"
-            )));
         }
         if let Some(asked) = self.asked.take() {
             return self.answered(asked, line);
@@ -222,6 +220,11 @@ impl Session {
 
     /// Takes a line whose quotes are closed.
     fn take(&mut self, line: &str) -> Step {
+        if let Some(vdom) = self.withdrawn.take() {
+            return refuse(&Complaint::denied(format!(
+                "VDOM {vdom} is none of yours any more, and you stand in another: the line was not run"
+            )));
+        }
         if let Some(step) = self.pass_over(line) {
             return step;
         }
