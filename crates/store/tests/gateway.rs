@@ -907,6 +907,32 @@ async fn a_replay_is_recorded_and_not_counted() {
 }
 
 #[tokio::test]
+async fn names_beyond_those_that_are_counted_count_for_their_source() {
+    let (_dir, store) = alice().await;
+    let limit = vec![
+        set(&SETTING, "auth-lockout-threshold", "3"),
+        set(&SETTING, "auth-lockout-duration", "60"),
+    ];
+    run(&store, configure(&SETTING, "", limit), START).await;
+    let reserve =
+        |who: &str, source: &str, at| store.reserve_password(&name(who), source, at).is_ok();
+    for number in 0..100_000 {
+        assert!(reserve(&format!("user{number}"), "198.51.100.1", START));
+    }
+    for who in ["one", "two", "three"] {
+        assert!(reserve(who, "192.0.2.1", START));
+    }
+    assert!(!reserve("four", "192.0.2.1", START));
+    assert!(reserve("four", "192.0.2.2", START));
+    assert!(reserve("user0", "198.51.100.1", START));
+    // A right password is taken back alone.
+    store.settle_password(&name("two"), "192.0.2.1", PasswordOutcome::Right);
+    assert!(reserve("four", "192.0.2.1", START));
+    assert!(!reserve("five", "192.0.2.1", START));
+    assert!(reserve("five", "192.0.2.1", START.after(secs(60))));
+}
+
+#[tokio::test]
 async fn wrong_passwords_delay_their_source_and_nobody_else() {
     let (_dir, store) = alice().await;
     let limit = vec![

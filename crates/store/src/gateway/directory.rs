@@ -4,6 +4,7 @@
 //! the events after the last checkpoint, and follows every commit on the writer thread.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,7 +22,9 @@ use domain::public_key::PublicKey;
 use domain::remote::{self, Source};
 use domain::schema::Object;
 use domain::settings::{SecondFactor, Settings, VdomSettings};
-use domain::throttle::{BlackoutLimit, CodeCounter, PasswordCounter, SourceCounter, Throttled};
+use domain::throttle::{
+    BlackoutLimit, CodeCounter, PasswordCounter, PasswordLimit, SourceCounter, Throttled,
+};
 use domain::time::{Span, Timestamp};
 use domain::token::{Usability, Verifier};
 use domain::user::{Keeper, Switch, TwoFactor, User};
@@ -34,9 +37,9 @@ use super::memberships::{Group, Memberships};
 use super::records::{TokenRow, sealed_legacy};
 use super::secrets::Secrets;
 
-/// Sources whose wrong passwords are counted at most: an attacker with many addresses must not fill
-/// the memory. When it is full, stale counters go first; then a new source is not counted before
-/// one of them is stale, and its attempts are bounded by the pool that hashes.
+/// Names and sources whose wrong passwords are counted at most: an attacker with many addresses must not
+/// fill the memory. When it is full, stale counters go first; then a source is counted once for all names
+/// that are new. As many sources are counted so; those beyond are bounded by the pool that hashes.
 const SOURCES_MAX: usize = 100_000;
 
 /// A person, as a login needs it.
@@ -606,6 +609,8 @@ fn later(one: Option<Spent>, other: Option<Spent>) -> Option<Spent> {
 pub(super) struct Counters {
     pub(super) codes: HashMap<CanonicalName, CodeCounter>,
     pub(super) passwords: HashMap<(CanonicalName, Box<str>), PasswordCounter>,
+    /// Of the names for which `passwords` has no room.
+    pub(super) crowded_out: HashMap<(Vdom, Box<str>), PasswordCounter>,
     sources: HashMap<(Vdom, Box<str>), SourceCounter>,
 }
 
@@ -654,7 +659,7 @@ impl Counters {
         self.sources.entry(key).or_default().failed(limit, now);
     }
 
-    /// The counter of a name and source, or `None` where no more sources can be counted.
+    /// The counter of a name and source, or of the source alone, or `None` where there is room for neither.
     pub(super) fn password(
         &mut self,
         name: &CanonicalName,
@@ -662,15 +667,27 @@ impl Counters {
         settings: &Settings,
         now: Timestamp,
     ) -> Option<&mut PasswordCounter> {
+        let limit = settings.password_limit;
         let key = (name.clone(), Box::from(source));
-        if self.passwords.len() >= SOURCES_MAX && !self.passwords.contains_key(&key) {
-            let limit = settings.password_limit;
-            self.passwords
-                .retain(|_, counter| !counter.is_stale(limit, now));
-            if self.passwords.len() >= SOURCES_MAX {
-                return None;
-            }
+        if has_room(&mut self.passwords, &key, limit, now) {
+            return Some(self.passwords.entry(key).or_default());
         }
-        Some(self.passwords.entry(key).or_default())
+        let key = (name.realm().vdom(), Box::from(source));
+        has_room(&mut self.crowded_out, &key, limit, now)
+            .then(|| self.crowded_out.entry(key).or_default())
     }
+}
+
+/// Whether a key has a counter or can have one, if need be in the place of those that are stale.
+fn has_room<K: Eq + Hash>(
+    counters: &mut HashMap<K, PasswordCounter>,
+    key: &K,
+    limit: PasswordLimit,
+    now: Timestamp,
+) -> bool {
+    if counters.len() < SOURCES_MAX || counters.contains_key(key) {
+        return true;
+    }
+    counters.retain(|_, counter| !counter.is_stale(limit, now));
+    counters.len() < SOURCES_MAX
 }

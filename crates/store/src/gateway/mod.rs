@@ -293,6 +293,11 @@ impl GatewayStore {
         let key = (name.clone(), Box::from(source));
         let mut counters = self.memory.counters();
         let Some(counter) = counters.passwords.get_mut(&key) else {
+            // One right password tells nothing of the other names that are counted with it.
+            let source = (name.realm().vdom(), key.1);
+            if let Some(counter) = counters.crowded_out.get_mut(&source) {
+                counter.release();
+            }
             return;
         };
         match outcome {
