@@ -17,7 +17,7 @@ impl Session {
         let is_change = CHANGES
             .iter()
             .any(|change| change.starts_with(verb.as_str()));
-        if verb == "edit" {
+        if !verb.is_empty() && "edit".starts_with(verb.as_str()) {
             return self.spoil_parent(name);
         }
         let Some(entry) = self.place.entry().filter(|_| is_change) else {
