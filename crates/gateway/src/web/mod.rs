@@ -1,4 +1,4 @@
-//! HTTPS of the gateway: logins of VPN clients ([`logincheck`]).
+//! HTTPS of the gateway: logins of VPN clients (`logincheck`).
 
 mod certificate;
 mod logincheck;
