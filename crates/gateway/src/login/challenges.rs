@@ -17,9 +17,9 @@ use crate::clock;
 /// default minute.
 const OPEN_MAX: usize = 65_536;
 
-/// Challenges of one person that are open at most: more logins than hands begin within the default minute
-/// at a few clients. Who knows a password closes nobody else's.
-const OPEN_PER_PERSON_MAX: usize = 16;
+/// Challenges of one person that are open at most: more than hands and their clients, each asking again, begin
+/// within the default minute. Who knows a password closes nobody else's.
+const OPEN_PER_PERSON_MAX: usize = 128;
 
 /// Octets of chance in a state.
 const STATE_LEN: usize = 16;
@@ -165,10 +165,13 @@ mod tests {
     fn the_oldest_of_a_person_with_too_many_gives_way_and_none_of_another() {
         let challenges = Challenges::default();
         let other = open(&challenges, "bob", 0);
-        let states: Vec<State> = (1..=18).map(|it| open(&challenges, "alice", it)).collect();
+        let last = u32::try_from(OPEN_PER_PERSON_MAX).unwrap() + 2;
+        let states: Vec<State> = (1..=last)
+            .map(|it| open(&challenges, "alice", it))
+            .collect();
         let taken = states.iter().map(|state| take(&challenges, "alice", state));
         let taken: Vec<Option<u32>> = taken.collect();
-        let kept: Vec<Option<u32>> = (3..=18).map(Some).collect();
+        let kept: Vec<Option<u32>> = (3..=last).map(Some).collect();
         assert_eq!(taken, [&[None, None][..], &kept].concat());
         assert_eq!(take(&challenges, "bob", &other), Some(0));
         assert!(challenges.lock().of_person.is_empty());
