@@ -26,6 +26,7 @@ use super::admin_steps::{AdminSteps, Factor};
 use super::explainer::{Explainer, Question};
 use super::one_time::{FirstProven, NotIssued, OneTimeCodes};
 use super::pool::Pool;
+use super::recorded;
 use crate::clock;
 use crate::command_line::{Full, LoggedIn, Sessions, Via};
 use crate::debug_log::DebugLog;
@@ -312,12 +313,7 @@ impl AdminLogins {
     }
 
     async fn recorded(&self, decision: Decision) -> Result<Outcome, Unknown> {
-        let (answer, outcome) = oneshot::channel();
-        self.store.consume(vec![decision], move |mut outcomes| {
-            // The caller may have gone; what is spent stays spent.
-            let _ = answer.send(outcomes.pop());
-        });
-        match outcome.await.map_err(Unknown::because)? {
+        match recorded(&self.store, decision).await {
             Some(Outcome::Undecided(why)) => Err(Unknown::because(why)),
             Some(outcome) => Ok(outcome),
             None => Err(Unknown::because("the store has no answer")),

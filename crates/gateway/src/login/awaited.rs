@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::vdom::Vdom;
@@ -13,7 +13,7 @@ use tracing::{error, warn};
 use super::under_way::UnderWay;
 use super::{
     Attempt, Backends, CodeOf, Explainer, Hashing, Judged, Logins, OneTimeCodes, Pool, Progress,
-    Question, State,
+    Question, State, recorded,
 };
 use crate::clock;
 use crate::seldom::Seldom;
@@ -103,25 +103,13 @@ impl AwaitedLogins {
     /// What comes after the hash; nothing if too many wait for theirs.
     async fn hashed(&self, hashing: Box<Hashing>) -> Option<Progress> {
         let (answer, verified) = oneshot::channel();
-        // Shared with the queue, so that a full queue gives the login back.
-        let waiting = Arc::new(Mutex::new(Some(hashing)));
-        let queued = Arc::clone(&waiting);
-        let submitted = self.pool.submit(Box::new(move || {
-            let taken = queued.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(hashing) = taken {
-                let verified = hashing.compute();
-                // Nobody may be waiting any more.
-                let _ = answer.send((hashing, verified));
-            }
-        }));
-        if submitted.is_err() {
-            let back = waiting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            if let Some(hashing) = back {
-                self.logins.not_hashed(&hashing);
-            }
+        let submitted = self.pool.submit_with(hashing, move |hashing| {
+            let verified = hashing.compute();
+            // Nobody may be waiting any more.
+            let _ = answer.send((hashing, verified));
+        });
+        if let Err(hashing) = submitted {
+            self.logins.not_hashed(&hashing);
             return None;
         }
         let (hashing, verified) = verified.await.ok()?;
@@ -129,12 +117,7 @@ impl AwaitedLogins {
     }
 
     async fn recorded(&self, decision: Decision, judged: Judged) -> Decided {
-        let (answer, outcome) = oneshot::channel();
-        self.store.consume(vec![decision], move |mut outcomes| {
-            // Nobody may be waiting any more; what is spent stays spent.
-            let _ = answer.send(outcomes.pop());
-        });
-        match outcome.await.ok().flatten() {
+        match recorded(&self.store, decision).await {
             Some(Outcome::Granted(granted)) => Decided::In(granted),
             Some(Outcome::Refused { event, .. }) => {
                 let code = judged.code;

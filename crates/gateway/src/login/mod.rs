@@ -32,7 +32,8 @@ use domain::remote::RemoteCheck;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
-use store::gateway::{ClockSteppedBack, Decision, GatewayStore, PasswordOutcome};
+use store::gateway::{ClockSteppedBack, Decision, GatewayStore, Outcome, PasswordOutcome};
+use tokio::sync::oneshot;
 
 pub(crate) use administrators::{AdminLogins, Caller, Verdict};
 pub(crate) use awaited::{AwaitedLogins, Decided};
@@ -468,6 +469,17 @@ impl Logins {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Has one decision recorded; nothing if the store is gone. Whoever stops waiting changes nothing: what is spent
+/// stays spent.
+async fn recorded(store: &GatewayStore, decision: Decision) -> Option<Outcome> {
+    let (answer, outcome) = oneshot::channel();
+    store.consume(vec![decision], move |mut outcomes| {
+        // Nobody may be waiting any more.
+        let _ = answer.send(outcomes.pop());
+    });
+    outcome.await.ok().flatten()
 }
 
 fn canonical(realm: Realm, name: &[u8]) -> Option<CanonicalName> {

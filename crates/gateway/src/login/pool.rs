@@ -48,6 +48,30 @@ impl Pool {
             TrySendError::Full(job) | TrySendError::Disconnected(job) => job,
         })
     }
+
+    /// Has a job done with a thing, or gives the thing back if too many wait.
+    pub(crate) fn submit_with<T: Send + 'static>(
+        &self,
+        thing: T,
+        job: impl FnOnce(T) + Send + 'static,
+    ) -> Result<(), T> {
+        // Shared with the queue: a job that comes back is opaque.
+        let kept = Arc::new(Mutex::new(Some(thing)));
+        let queued = Arc::clone(&kept);
+        let submitted = self.submit(Box::new(move || {
+            if let Some(thing) = taken(&queued) {
+                job(thing);
+            }
+        }));
+        match submitted.err().and_then(|_| taken(&kept)) {
+            Some(thing) => Err(thing),
+            None => Ok(()),
+        }
+    }
+}
+
+fn taken<T>(kept: &Mutex<Option<T>>) -> Option<T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 fn work(waiting: &Mutex<Receiver<Job>>) {

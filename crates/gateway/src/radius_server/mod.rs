@@ -242,21 +242,12 @@ impl Shared {
     /// Has the hash computed in the pool, and goes on from there.
     fn hash(self: &Arc<Self>, pending: Pending, hashing: Box<Hashing>) {
         let shared = Arc::clone(self);
-        // Shared with the queue, so that a full queue gives the login back.
-        let waiting = Arc::new(Mutex::new(Some((pending, hashing))));
-        let queued = Arc::clone(&waiting);
-        let submitted = self.pool.submit(Box::new(move || {
-            let taken = queued.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some((pending, hashing)) = taken {
+        let submitted = self
+            .pool
+            .submit_with((pending, hashing), move |(pending, hashing)| {
                 shared.hashed(pending, *hashing);
-            }
-        }));
-        if submitted.is_err()
-            && let Some((pending, hashing)) = waiting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take()
-        {
+            });
+        if let Err((pending, hashing)) = submitted {
             self.logins.not_hashed(&hashing);
             pending.client.count(Counted::Overloaded);
             self.duplicates().forget(&pending.key);
