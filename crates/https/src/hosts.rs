@@ -1,42 +1,41 @@
-//! How many connections each host has.
+//! How many places each host has taken: connections, or what it has under way.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Connections by host. There are no more hosts in it than connections.
-pub(crate) struct Hosts {
+/// Places taken, by host. There are no more hosts in it than places.
+#[derive(Debug)]
+pub struct Hosts {
     max: usize,
-    connected: Mutex<HashMap<IpAddr, usize>>,
+    taken: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A host's connection; another may have its place when it is dropped.
-pub(crate) struct Place {
+/// A place of a host; it is given back when dropped.
+#[derive(Debug)]
+pub struct Place {
     hosts: Arc<Hosts>,
     host: IpAddr,
 }
 
 impl Hosts {
     /// With so many places for each host.
-    pub(crate) fn new(max: usize) -> Self {
+    pub fn new(max: usize) -> Self {
         Self {
             max,
-            connected: Mutex::default(),
+            taken: Mutex::default(),
         }
     }
 
     /// A place, if the host has not taken all of its own.
-    pub(crate) fn enter(self: &Arc<Self>, source: IpAddr) -> Option<Place> {
+    pub fn enter(self: &Arc<Self>, source: IpAddr) -> Option<Place> {
         let host = host_of(source);
-        let mut connected = self
-            .connected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let count = connected.get(&host).copied().unwrap_or_default();
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.get(&host).copied().unwrap_or_default();
         if count >= self.max {
             return None;
         }
-        connected.insert(host, count + 1);
+        taken.insert(host, count + 1);
         Some(Place {
             hosts: Arc::clone(self),
             host,
@@ -46,12 +45,12 @@ impl Hosts {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let connected = &self.hosts.connected;
-        let mut connected = connected.lock().unwrap_or_else(PoisonError::into_inner);
-        match connected.get_mut(&self.host) {
+        let taken = &self.hosts.taken;
+        let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.get_mut(&self.host) {
             Some(count) if *count > 1 => *count -= 1,
             _ => {
-                connected.remove(&self.host);
+                taken.remove(&self.host);
             }
         }
     }
@@ -82,7 +81,22 @@ mod tests {
         drop(first);
         assert!(hosts.enter(one).is_some());
         drop(second);
-        assert!(hosts.connected.lock().unwrap().is_empty());
+        assert!(hosts.taken.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_neighbour_in_the_same_64_has_no_places_of_its_own() {
+        let hosts = Arc::new(Hosts::new(2));
+        let [one, other]: [IpAddr; 2] = ["2001:db8::1", "192.0.2.1"].map(|it| it.parse().unwrap());
+        let neighbour = "2001:db8::2".parse().unwrap();
+        let mut places: Vec<_> = (0..2).map(|_| hosts.enter(one).unwrap()).collect();
+        assert!(hosts.enter(neighbour).is_none());
+        assert!(hosts.enter(other).is_some());
+        places.pop();
+        assert!(hosts.enter(neighbour).is_some());
+        places.clear();
+        assert!(hosts.enter(other).is_some());
+        assert!(hosts.taken.lock().unwrap().is_empty());
     }
 
     #[test]

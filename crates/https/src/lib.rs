@@ -13,5 +13,5 @@ pub mod body;
 mod hosts;
 mod server;
 
-pub use hosts::host_of;
+pub use hosts::{Hosts, Place, host_of};
 pub use server::{Places, Site, anywhere, protocols, serve};

@@ -6,17 +6,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::vdom::Vdom;
+use https::Hosts;
 use store::gateway::{Decision, GatewayStore, Granted, Outcome};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
-use super::under_way::UnderWay;
 use super::{
     Attempt, Backends, CodeOf, Explainer, Hashing, Judged, Logins, OneTimeCodes, Pool, Progress,
     Question, State, recorded,
 };
 use crate::clock;
 use crate::seldom::Seldom;
+
+/// Logins of one host at a time: half of the hashes that may wait, so that whoever comes from elsewhere is
+/// heard. Behind a proxy it is as many people in the second that a refusal takes.
+const OF_ONE_HOST_MAX: usize = 128;
 
 /// What became of an attempt.
 pub(crate) enum Decided {
@@ -36,7 +40,7 @@ pub(crate) struct AwaitedLogins {
     logins: Logins,
     pool: Pool,
     explainer: Explainer,
-    under_way: UnderWay,
+    under_way: Arc<Hosts>,
     undecided: Seldom,
 }
 
@@ -53,7 +57,7 @@ impl AwaitedLogins {
             logins: logins.map_err(io::Error::other)?,
             pool: Pool::start()?,
             explainer: Explainer::start(Arc::clone(store)),
-            under_way: UnderWay::default(),
+            under_way: Arc::new(Hosts::new(OF_ONE_HOST_MAX)),
             undecided: Seldom::default(),
         })
     }

@@ -14,7 +14,6 @@ mod one_time;
 mod pool;
 mod remote;
 mod responses;
-mod under_way;
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
