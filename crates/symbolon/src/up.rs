@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use crate::config::Config;
 use crate::ending;
 use crate::roles::token_server::TokenServer;
-use crate::roles::{self, Signals};
+use crate::roles::{self, HomeArgs, Signals};
 
 /// The account of whoever runs this installation.
 pub(crate) const LOCAL_ACCOUNT: &str = AccountName::LOCAL;
@@ -36,14 +36,8 @@ const MAX_PEM_BYTES: u64 = 16 << 10;
 
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
-    /// Data directory; made, with everything in it, at the first start
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "symbolon-data",
-        env = "SYMBOLON_DATA"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    home: HomeArgs,
 
     /// Take this machine's clock as right although it went back; all codes up to now count as used
     #[arg(long)]
@@ -53,10 +47,10 @@ pub(crate) struct UpArgs {
 /// Starts everything, says where it is, and serves until SIGTERM or SIGINT.
 pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
     let mut signals = Signals::watch()?;
-    roles::prepare(&args.data)?;
-    let config = Config::load_or_create(&args.data)?;
+    roles::prepare(&args.home.data)?;
+    let config = Config::load_or_create(&args.home.data)?;
     let trust = roles::gateway::clock_trust(args.accept_clock);
-    let system = System::start(&args.data, &config, trust).await?;
+    let system = System::start(&args.home.data, &config, trust).await?;
     println!("{}", system.addresses());
     roles::gateway::tell(system.first_password.as_deref());
     let ending = tokio::select! {
@@ -64,7 +58,7 @@ pub(crate) async fn run(args: UpArgs) -> Result<ExitCode> {
         ending = system.gateway.ended() => ending,
     };
     system.stop().await;
-    ending::carry_out(&args.data, ending, clock::now())
+    ending::carry_out(&args.home.data, ending, clock::now())
 }
 
 /// The console's socket of a data directory.

@@ -26,20 +26,14 @@ use store::private_file;
 use store::sealing::RootKey;
 use zeroize::Zeroizing;
 
-use super::Signals;
+use super::{HomeArgs, Signals};
 use crate::config::Config;
 use crate::ending;
 
 #[derive(Debug, Args)]
 pub(crate) struct GatewayArgs {
-    /// Data directory; made, with everything in it, at the first start
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "symbolon-data",
-        env = "SYMBOLON_DATA"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    home: HomeArgs,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -74,9 +68,9 @@ pub(crate) fn server_url(text: &str) -> Result<ServerUrl, String> {
 pub(crate) async fn run(args: GatewayArgs) -> Result<ExitCode> {
     let mut signals = Signals::watch()?;
     let (roots, identity) = args.server.trust()?;
-    super::prepare(&args.data)?;
-    let config = Config::load_or_create(&args.data)?;
-    let home = args.data.join("gateway");
+    super::prepare(&args.home.data)?;
+    let config = Config::load_or_create(&args.home.data)?;
+    let home = args.home.data.join("gateway");
     private_file::create_directory(&home)?;
     settle(&home, identity.product())?;
     let token_server = TokenServerConfig {
@@ -86,12 +80,12 @@ pub(crate) async fn run(args: GatewayArgs) -> Result<ExitCode> {
         partners: Vec::new(),
     };
     let trust = clock_trust(args.accept_clock);
-    let (gateway, first_password) = start(&args.data, &config, trust, token_server).await?;
+    let (gateway, first_password) = start(&args.home.data, &config, trust, token_server).await?;
     println!(
         "{}token server     {}\n{}",
         addresses(&gateway),
         args.server.url(),
-        console(&args.data, &config)
+        console(&args.home.data, &config)
     );
     tell(first_password.as_deref());
     let ending = tokio::select! {
@@ -99,7 +93,7 @@ pub(crate) async fn run(args: GatewayArgs) -> Result<ExitCode> {
         ending = gateway.ended() => ending,
     };
     gateway.stop().await;
-    ending::carry_out(&args.data, ending, clock::now())
+    ending::carry_out(&args.home.data, ending, clock::now())
 }
 
 impl ServerArgs {

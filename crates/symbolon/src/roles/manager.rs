@@ -1,7 +1,6 @@
 //! `symbolon manager`: tokens for gateways that do not reach the token server.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -10,19 +9,13 @@ use registry::{Clock, Manager, ManagerConfig};
 use softtoken::address::{ServerName, ServerUrl};
 use store::private_file;
 
-use super::Signals;
 use super::gateway::{ServerArgs, settle};
+use super::{HomeArgs, Signals};
 
 #[derive(Debug, Args)]
 pub(crate) struct ManagerArgs {
-    /// Data directory; made, with everything in it, at the first start
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "symbolon-data",
-        env = "SYMBOLON_DATA"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    home: HomeArgs,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -45,8 +38,8 @@ fn server_name(text: &str) -> Result<ServerName, String> {
 pub(crate) async fn run(args: ManagerArgs) -> Result<ExitCode> {
     let mut signals = Signals::watch()?;
     let (roots, identity) = args.server.trust()?;
-    super::prepare(&args.data)?;
-    let data = args.data.join("manager");
+    super::prepare(&args.home.data)?;
+    let data = args.home.data.join("manager");
     private_file::create_directory(&data)?;
     let serial = identity.product();
     settle(&data, serial)?;

@@ -6,11 +6,25 @@ pub(crate) mod token_server;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use clap::Args;
 use store::private_file;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Where a role keeps what it has.
+#[derive(Debug, Args)]
+pub(crate) struct HomeArgs {
+    /// Data directory; made, with everything in it, at the first start
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "symbolon-data",
+        env = "SYMBOLON_DATA"
+    )]
+    pub(crate) data: PathBuf,
+}
 
 /// What ends a process in order.
 pub(crate) struct Signals {

@@ -15,7 +15,7 @@ use softtoken::address::ServerUrl;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::Signals;
+use super::{HomeArgs, Signals};
 use crate::config::Config;
 use crate::desk::{DeskListener, DeskSocket};
 
@@ -24,26 +24,20 @@ const DESK_SOCKET: &str = "desk.sock";
 
 #[derive(Debug, Args)]
 pub(crate) struct RegistryArgs {
-    /// Data directory; made, with everything in it, at the first start
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = "symbolon-data",
-        env = "SYMBOLON_DATA"
-    )]
-    data: PathBuf,
+    #[command(flatten)]
+    home: HomeArgs,
 }
 
 /// Starts the token server alone, says where it is, and serves until SIGTERM or SIGINT.
 pub(crate) async fn run(args: RegistryArgs) -> Result<ExitCode> {
     let mut signals = Signals::watch()?;
-    super::prepare(&args.data)?;
-    let config = Config::load_or_create(&args.data)?;
-    let server = TokenServer::start(&args.data, &config).await?;
+    super::prepare(&args.home.data)?;
+    let config = Config::load_or_create(&args.home.data)?;
+    let server = TokenServer::start(&args.home.data, &config).await?;
     println!(
         "{}desk socket      {}   (symbolon desk)",
         server.addresses(),
-        socket(&args.data).display()
+        socket(&args.home.data).display()
     );
     signals.received().await;
     server.stop().await;
