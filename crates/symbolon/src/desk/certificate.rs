@@ -1,16 +1,15 @@
 //! Redemption certificates: what a customer gets of a licence, as text or on a page.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use cli::render;
 use gateway::qr::Qr;
 use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str};
 use serde::Deserialize;
+
+use super::new_file::NewFile;
 
 /// A4, in points.
 const PAGE: (f32, f32) = (595.0, 842.0);
@@ -151,8 +150,7 @@ enum Form {
 /// The file of a certificate, empty. It is there before the code is, which is told only once.
 #[derive(Debug)]
 pub(super) struct Blank {
-    path: PathBuf,
-    file: File,
+    file: NewFile,
     form: Form,
 }
 
@@ -164,37 +162,22 @@ impl Blank {
             Some("txt") => Form::Text,
             _ => bail!("{}: a certificate is a .pdf or a .txt file", path.display()),
         };
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .with_context(|| {
-                format!("cannot create {}, which must be a new file", path.display())
-            })?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-            form,
-        })
+        let file = NewFile::create(path)?;
+        Ok(Self { file, form })
     }
 
     /// Writes the certificate, through to the disk.
-    pub(super) fn fill(mut self, certificate: &Certificate) -> Result<()> {
+    pub(super) fn fill(self, certificate: &Certificate) -> Result<()> {
         let content = match self.form {
             Form::Text => certificate.text()?.into_bytes(),
             Form::Pdf => certificate.pdf()?,
         };
-        self.file
-            .write_all(&content)
-            .and_then(|()| self.file.sync_all())
-            .with_context(|| format!("cannot write {}", self.path.display()))
+        self.file.write(&content)
     }
 
     /// Takes the file away: there is no code.
     pub(super) fn discard(self) -> Result<()> {
-        fs::remove_file(&self.path)
-            .with_context(|| format!("cannot remove {}", self.path.display()))
+        self.file.discard()
     }
 }
 

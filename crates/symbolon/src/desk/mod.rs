@@ -13,6 +13,7 @@ mod counter;
 mod enrolment;
 mod hardware;
 mod managers;
+mod new_file;
 mod new_key;
 mod parcel;
 mod remote;
