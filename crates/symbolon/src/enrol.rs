@@ -9,7 +9,7 @@ use identity::{Application, Identity, Right};
 use softtoken::ENROLMENT_PATH;
 use softtoken::address::ServerUrl;
 
-use crate::https;
+use crate::https_client;
 use crate::roles::gateway::server_url;
 
 /// An identity is a key and two certificates of less than 2 KiB each.
@@ -33,14 +33,14 @@ pub(crate) struct EnrolArgs {
 
 /// Gets a certificate for a new key, and keeps both.
 pub(crate) async fn run(args: EnrolArgs) -> Result<ExitCode> {
-    let client = https::client(&args.ca, None)?;
+    let client = https_client::client(&args.ca, None)?;
     let application = match &args.code {
         Some(code) => Application::new(Right::Code(code))?,
         None => Application::new(Right::Renewal(&renewed(&args)?))?,
     };
     let url = format!("{}{ENROLMENT_PATH}", args.server);
     let request = client.post(url).body(application.body()?);
-    let (status, answer) = https::send(request, &args.server, MAX_ANSWER_BYTES).await?;
+    let (status, answer) = https_client::send(request, &args.server, MAX_ANSWER_BYTES).await?;
     let identity = application.granted(status, &answer)?;
     identity.save(&args.identity)?;
     println!(

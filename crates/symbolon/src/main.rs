@@ -13,7 +13,7 @@ mod demo;
 mod desk;
 mod ending;
 mod enrol;
-mod https;
+mod https_client;
 mod login;
 mod manual;
 mod roles;

@@ -14,7 +14,7 @@ use softtoken::address::ServerUrl;
 use super::answer::Answer;
 use super::arguments;
 use super::parcel::Parcel;
-use crate::https;
+use crate::https_client;
 
 /// A customer with the most products and licences that one answer has takes some 10 MiB.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -35,14 +35,14 @@ impl Remote<'_> {
     }
 
     async fn post(&self, command: &str, arguments: String) -> Result<Answer> {
-        let client = https::client(self.ca, Some(self.identity))?;
+        let client = https_client::client(self.ca, Some(self.identity))?;
         let request = client
             .post(format!("{}{DESK_PATH}{command}", self.server))
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, WITH_TEXT)
             .header(MESSAGE_ID_HEADER, HEXLOWER.encode(&clock::random::<16>()?))
             .body(arguments);
-        let (status, answer) = https::send(request, self.server, MAX_ANSWER_BYTES).await?;
+        let (status, answer) = https_client::send(request, self.server, MAX_ANSWER_BYTES).await?;
         if status.is_success() {
             return serde_json::from_slice(&answer).context("no answer of a desk");
         }
