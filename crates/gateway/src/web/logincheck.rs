@@ -96,8 +96,12 @@ async fn check(
 impl Door {
     /// The virtual domain that the realm names; the first for one that names none.
     async fn realm(&self, name: Option<&str>) -> Result<Realm, Undecided> {
+        // Most clients name none: nothing needs to be looked up for them.
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
+            return Ok(Realm::Vdom(Vdom::ROOT));
+        };
         let vdoms = self.store.vdoms().await?;
-        let named = vdoms.into_iter().find(|it| Some(it.as_str()) == name);
+        let named = vdoms.into_iter().find(|it| it.as_str() == name);
         Ok(Realm::Vdom(named.unwrap_or(Vdom::ROOT)))
     }
 }
