@@ -27,17 +27,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Home, Running};
+use common::Home;
 use data_encoding::BASE64;
 use domain::name::CanonicalName;
 use otp::Step;
 use rustix::process::{Pid, Signal, kill_process};
 use soak::chain::{self, Logins};
 use soak::client::{Answer, Client, Reply, VPN};
+use soak::lives::{Life, Lives};
 use soak::people::{CHEAP_HASH, Person, populate};
-use soak::{
-    Chance, LogOnFailure, block_on, found, into_step, kill_while_it_starts, now, size, step_at,
-};
+use soak::{Chance, LogOnFailure, block_on, found, into_step, now, size, step_at};
 
 /// Each brings one fresh code a minute; about as many as the lives of a minute use up.
 const PEOPLE: usize = 6_000;
@@ -52,11 +51,10 @@ const OPEN: usize = 48;
 /// A pause between rounds of requests: the chain would else grow by millions of refusals.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The longest life under load. The shortest ends before the first answer.
-const LIFE_MILLIS: usize = 700;
-
-/// One life of so many ends while it starts.
-const STILLBORN: usize = 10;
+const LIVES: Lives = Lives {
+    longest_millis: 700,
+    stillborn: 10,
+};
 
 /// After this a client sends a request again.
 const AGAIN_AFTER: Duration = Duration::from_millis(300);
@@ -73,40 +71,16 @@ fn no_kill_gives_a_code_back_or_loses_what_was_confirmed() {
     let people = populate(&home, PEOPLE, &mut chance);
     let mut administrator = Administrator::new(&people, &mut chance);
     let mut load = Load::new(&home, &people, &mut chance);
-    let mut slowest_start = Duration::ZERO;
-    let mut stillborn = 0;
-    let began = Instant::now();
-    for life in 0..kills {
-        if chance.one_in(STILLBORN) {
-            kill_while_it_starts(&home, &mut chance);
-            stillborn += 1;
-            continue;
-        }
-        let starting = Instant::now();
-        let server = Running::start(home.up().env("SYMBOLON_LOG", "error"), &home);
-        slowest_start = slowest_start.max(starting.elapsed());
+    let lived = LIVES.of(&home, kills, &mut chance, |life| {
         administrator.expect_confirmed(&home);
-        let life_lasts = Duration::from_millis(u64::try_from(chance.below(LIFE_MILLIS)).unwrap());
-        live(
-            &home,
-            life,
-            &server,
-            life_lasts,
-            &mut load,
-            &mut administrator,
-        );
-        drop(server);
+        live(&home, &life, &mut load, &mut administrator);
+        drop(life);
         load.drain();
-    }
-    let took = began.elapsed();
+    });
     let (logins, changes) = compare(&home, &load, &administrator);
     let Load { tally, .. } = load;
     assert!(tally.accepts >= kills, "too little load: {tally:?}");
-    found(format_args!(
-        "{kills} kills in {:.0} s, {stillborn} of them while it started; slowest start {:.2} s",
-        took.as_secs_f64(),
-        slowest_start.as_secs_f64(),
-    ));
+    found(lived);
     found(format_args!(
         "{} requests, {} retransmissions, {} over a kill; {} Accepts, {} Rejects",
         tally.requests, tally.again, tally.over_a_kill, tally.accepts, tally.rejects,
@@ -123,15 +97,9 @@ fn no_kill_gives_a_code_back_or_loses_what_was_confirmed() {
 }
 
 /// Load until the process is killed from another thread, whatever it does at that moment.
-fn live(
-    home: &Home,
-    life: usize,
-    server: &Running,
-    lasts: Duration,
-    load: &mut Load,
-    administrator: &mut Administrator,
-) {
-    let pid = Pid::from_raw(i32::try_from(server.pid()).unwrap()).unwrap();
+fn live(home: &Home, life: &Life, load: &mut Load, administrator: &mut Administrator) {
+    let (number, lasts) = (life.number, life.lasts);
+    let pid = Pid::from_raw(i32::try_from(life.server.pid()).unwrap()).unwrap();
     let over = AtomicBool::new(false);
     thread::scope(|threads| {
         threads.spawn(|| {
@@ -140,7 +108,7 @@ fn live(
             over.store(true, Ordering::Release);
         });
         threads.spawn(|| administrator.work(home, &over));
-        load.put_on(life, &over);
+        load.put_on(number, &over);
     });
 }
 

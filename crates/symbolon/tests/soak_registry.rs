@@ -25,16 +25,17 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Home, Running};
 use domain::licensing::{AccountName, StockToken, TokenState};
 use ident::TokenSerial;
 use registry::pki::Pki;
 use rustix::process::{Pid, Signal, kill_process};
+use soak::lives::Lives;
 use soak::registry::customer::{Customer, Tally};
 use soak::registry::world::{Device, Licence, Resumed, Token};
-use soak::{Chance, LogOnFailure, block_on, found, kill_while_it_starts, size};
+use soak::{Chance, LogOnFailure, block_on, found, size};
 use store::registry::RegistryStore;
 use store::sealing::RootKey;
 
@@ -44,11 +45,10 @@ const CUSTOMERS: usize = 8;
 /// Hardware tokens in stock for each.
 const DEVICES: usize = 64;
 
-/// The longest life under load. The shortest ends before the first answer.
-const LIFE_MILLIS: usize = 500;
-
-/// One life of so many ends while it starts.
-const STILLBORN: usize = 20;
+const LIVES: Lives = Lives {
+    longest_millis: 500,
+    stillborn: 20,
+};
 
 #[test]
 fn no_kill_makes_loses_or_gives_a_token_twice() {
@@ -57,28 +57,11 @@ fn no_kill_makes_loses_or_gives_a_token_twice() {
     let home = Home::new();
     let _log = LogOnFailure(&home);
     let mut customers = customers(&home, &mut chance);
-    let mut slowest_start = Duration::ZERO;
-    let mut stillborn = 0;
-    let began = Instant::now();
-    for _ in 0..kills {
-        if chance.one_in(STILLBORN) {
-            kill_while_it_starts(&home, &mut chance);
-            stillborn += 1;
-            continue;
-        }
-        let starting = Instant::now();
-        let server = Running::start(home.up().env("SYMBOLON_LOG", "error"), &home);
-        slowest_start = slowest_start.max(starting.elapsed());
-        let life = Duration::from_millis(u64::try_from(chance.below(LIFE_MILLIS)).unwrap());
-        live(&home, &server, life, &mut customers);
-    }
-    let took = began.elapsed();
+    let lived = LIVES.of(&home, kills, &mut chance, |life| {
+        live(&home, &life.server, life.lasts, &mut customers);
+    });
     let history = block_on(compare(&home, &customers));
-    found(format_args!(
-        "{kills} kills in {:.0} s, {stillborn} of them while it started; slowest start {:.2} s",
-        took.as_secs_f64(),
-        slowest_start.as_secs_f64(),
-    ));
+    found(lived);
     tell(&customers, &history);
 }
 

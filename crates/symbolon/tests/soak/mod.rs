@@ -8,6 +8,7 @@
 pub(crate) mod chain;
 pub(crate) mod client;
 pub(crate) mod clock;
+pub(crate) mod lives;
 pub(crate) mod people;
 pub(crate) mod registry;
 
@@ -108,7 +109,7 @@ impl Chance {
 const START_MILLIS: usize = 150;
 
 /// A life that ends while it begins.
-pub(crate) fn kill_while_it_starts(home: &Home, chance: &mut Chance) {
+fn kill_while_it_starts(home: &Home, chance: &mut Chance) {
     let mut starting = home
         .up()
         .stdout(Stdio::null())
