@@ -15,7 +15,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use common::apart::{Apart, enrolled, identity, import, invite, put, registry};
+use common::apart::{Apart, enrolled, identity, import, invite, put, registry, token_server};
 use common::radius::{Answer, Vpn};
 use common::{Home, PASSWORD, Running, until};
 
@@ -23,8 +23,7 @@ const SERIAL: &str = "FGT0000000000042";
 
 #[test]
 fn logins_go_on_without_the_token_server_and_it_is_caught_up_with_in_order() {
-    let tokens = Home::new();
-    let server = Running::start(&mut registry(&tokens), &tokens);
+    let (tokens, server) = token_server();
     let gateway = Apart::of(&tokens).enrolled(&tokens, SERIAL);
     let running = gateway.start();
     assert!(running.greeting.contains(SERIAL), "{}", running.greeting);
@@ -92,8 +91,7 @@ fn logins_go_on_without_the_token_server_and_it_is_caught_up_with_in_order() {
 
 #[test]
 fn a_certificate_is_renewed_in_time_and_the_old_one_serves_until_then() {
-    let tokens = Home::new();
-    let server = Running::start(&mut registry(&tokens), &tokens);
+    let (tokens, server) = token_server();
     tokens.desk(&["register-product", SERIAL]).ok();
     let gateway = Apart::of(&tokens);
     let aged = identity(&tokens, SERIAL, 300, 60);
@@ -139,8 +137,7 @@ fn a_certificate_is_renewed_in_time_and_the_old_one_serves_until_then() {
 
 #[test]
 fn a_certificate_that_ended_stops_no_login_and_is_replaced_without_a_restart() {
-    let tokens = Home::new();
-    let server = Running::start(&mut registry(&tokens), &tokens);
+    let (tokens, server) = token_server();
     tokens.desk(&["register-product", SERIAL]).ok();
     let gateway = Apart::of(&tokens);
     put(&gateway, &identity(&tokens, SERIAL, 400, -5));

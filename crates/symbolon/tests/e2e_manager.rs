@@ -16,9 +16,11 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use common::apart::{Apart, Managing, enrolled, identity, import, invite, put, registry};
+use common::apart::{
+    Apart, Managing, enrolled, identity, import, invite, put, registry, token_server,
+};
 use common::radius::{Answer, Vpn};
-use common::{Home, Running, after, until};
+use common::{Running, after, until};
 
 const SERIAL: &str = "FGT0000000000042";
 const MANAGER: &str = "FMG0000000000001";
@@ -28,8 +30,7 @@ const NOWHERE: &str = "https://127.0.0.1:9";
 
 #[test]
 fn a_gateway_gets_everything_from_its_manager() {
-    let tokens = Home::new();
-    let server = Running::start(&mut registry(&tokens), &tokens);
+    let (tokens, server) = token_server();
     let manager = Managing::of(&tokens, MANAGER);
     let managing = manager.start();
     assert!(managing.greeting.contains(MANAGER), "{}", managing.greeting);
@@ -95,8 +96,7 @@ fn a_gateway_gets_everything_from_its_manager() {
 
 #[test]
 fn servers_are_asked_in_their_order_and_the_default_one_last() {
-    let tokens = Home::new();
-    let server = Running::start(&mut registry(&tokens), &tokens);
+    let (tokens, server) = token_server();
     let managers = [MANAGER, SECOND].map(|serial| Managing::of(&tokens, serial));
     let [first, second] = [managers[0].start(), managers[1].start()];
     let gateway = Apart::of(&tokens).enrolled(&tokens, SERIAL);
@@ -138,8 +138,7 @@ fn servers_are_asked_in_their_order_and_the_default_one_last() {
 
 #[test]
 fn a_manager_is_known_by_its_authority_and_passes_for_nobody_else() {
-    let tokens = Home::new();
-    let server = Running::start(&mut registry(&tokens), &tokens);
+    let (tokens, server) = token_server();
     let manager = Managing::of(&tokens, MANAGER);
     let managing = manager.start();
     let gateway = Apart {
@@ -173,8 +172,7 @@ fn a_manager_is_known_by_its_authority_and_passes_for_nobody_else() {
 
 #[test]
 fn a_managed_gateway_renews_its_certificate_through_the_manager() {
-    let tokens = Home::new();
-    let server = Running::start(&mut registry(&tokens), &tokens);
+    let (tokens, server) = token_server();
     let manager = Managing::of(&tokens, MANAGER);
     let managing = manager.start();
     tokens.desk(&["register-product", SERIAL]).ok();
@@ -200,8 +198,7 @@ fn a_managed_gateway_renews_its_certificate_through_the_manager() {
 #[test]
 fn a_manager_that_is_killed_between_loses_nothing_and_does_nothing_twice() {
     const ROUNDS: u64 = 6;
-    let tokens = Home::new();
-    let server = Running::start(&mut registry(&tokens), &tokens);
+    let (tokens, server) = token_server();
     let manager = Managing::of(&tokens, MANAGER);
     let mut managing = Some(manager.start());
     let gateway = Apart {

@@ -23,6 +23,14 @@ pub(crate) fn registry(home: &Home) -> Command {
     command
 }
 
+/// A token server alone, running.
+#[track_caller]
+pub(crate) fn token_server() -> (Home, Running) {
+    let home = Home::new();
+    let running = Running::start(&mut registry(&home), &home);
+    (home, running)
+}
+
 /// A gateway with its own directory that knows its token server.
 pub(crate) struct Apart {
     pub(crate) home: Home,
