@@ -107,6 +107,9 @@ impl ServerArgs {
         let roots = authorities(&self.ca).map_err(|why| anyhow!("--ca {why}"))?;
         let identity =
             Keeper::load(&self.identity, roots.clone()).map_err(|error| match error {
+                IdentityError::File(error) if !self.identity.exists() => {
+                    anyhow!("--identity {error}; 'symbolon enrol' makes one")
+                }
                 IdentityError::File(error) => anyhow!("--identity {error}"),
                 other => anyhow!("--identity {}: {other}", self.identity.display()),
             })?;
