@@ -2,8 +2,8 @@
 //! that is killed, restarted, copied and set back. No step is accepted twice, and no acknowledged
 //! event is lost.
 //!
-//! `SYMBOLON_WORLDS` says how many worlds are lived through. A failure prints the shortest life that
-//! fails and the seed; `SYMBOLON_WORLD_SEED=… cargo test -p store --test world` lives through the same
+//! `SYMBOLON_SOAK_WORLDS` says how many worlds are lived through. A failure prints the shortest life that
+//! fails and the seed; `SYMBOLON_SOAK_SEED=… cargo test -p store --test soak_world` lives through the same
 //! worlds again.
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@
 
 mod support;
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::path::Path;
 use std::pin::pin;
@@ -39,7 +40,7 @@ use support::*;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-const WORLDS: u32 = 500;
+const WORLDS: u32 = 100;
 const PEOPLE: u8 = 2;
 
 /// One thing that happens.
@@ -427,7 +428,7 @@ impl World {
     }
 
     /// However it went: some time later everybody gets in.
-    async fn end(mut self) {
+    async fn end(mut self) -> usize {
         self.live(Act::Kill).await;
         self.now = self.now.after(secs(6 * 3_600));
         for who in 0..PEOPLE {
@@ -443,7 +444,16 @@ impl World {
             .await;
             assert_eq!(self.spent.len(), before + 1, "{} is locked out", user(who));
         }
+        self.spent.len()
     }
+}
+
+/// What happened in worlds that have ended.
+#[derive(Clone, Copy, Default)]
+struct Lived {
+    acts: usize,
+    /// Codes that opened a login.
+    spent: usize,
 }
 
 fn step_of(decision: &Decision) -> Option<u64> {
@@ -467,24 +477,39 @@ fn some_seed() -> u64 {
 
 #[test]
 fn no_step_is_accepted_twice_and_no_acknowledged_event_is_lost() {
-    let seed = from_environment("SYMBOLON_WORLD_SEED").unwrap_or_else(some_seed);
+    let seed = from_environment("SYMBOLON_SOAK_SEED").unwrap_or_else(some_seed);
+    let worlds = from_environment("SYMBOLON_SOAK_WORLDS").unwrap_or(WORLDS);
+    println!("SYMBOLON_SOAK_SEED={seed}");
     let config = Config {
-        cases: from_environment("SYMBOLON_WORLDS").unwrap_or(WORLDS),
+        cases: worlds,
         rng_seed: RngSeed::Fixed(seed),
         failure_persistence: None,
         ..Config::default()
     };
+    let in_all = Cell::new(Lived::default());
     let lived = TestRunner::new(config).run(&vec(act(), 1..40), |acts| {
-        runtime().block_on(async {
-            let mut world = World::begin().await;
-            for act in acts {
-                world.live(act).await;
-            }
-            world.end().await;
+        let before = in_all.get();
+        let spent = runtime().block_on(live_through(&acts));
+        in_all.set(Lived {
+            acts: before.acts + acts.len(),
+            spent: before.spent + spent,
         });
         Ok(())
     });
     if let Err(failure) = lived {
-        panic!("SYMBOLON_WORLD_SEED={seed}: {failure}");
+        panic!("SYMBOLON_SOAK_SEED={seed}: {failure}");
     }
+    let Lived { acts, spent } = in_all.get();
+    println!(
+        "soak: {worlds} worlds in which {acts} things happened; {spent} codes spent, none twice"
+    );
+}
+
+/// A world from its beginning to its end; how many codes were spent in it.
+async fn live_through(acts: &[Act]) -> usize {
+    let mut world = World::begin().await;
+    for act in acts {
+        world.live(act.clone()).await;
+    }
+    world.end().await
 }
