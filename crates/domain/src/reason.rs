@@ -186,9 +186,9 @@ reasons! {
     CodeThrottled = "code-throttled",
         "too many wrong codes; the next one is not looked at before the time shown",
         "wait until then, or clear it: diagnose login unlock NAME";
-    /// Blocked after 30 wrong codes in 30 days.
+    /// Blocked after 30 wrong codes in 31 days.
     CodeBlocked = "code-blocked",
-        "30 wrong codes in 30 days: codes of this person are not looked at any more",
+        "30 wrong codes in 31 days: codes of this person are not looked at any more",
         "find out who guesses (diagnose login show user NAME), then: diagnose login unlock NAME";
     /// Disabled, locked, unassigned, provisioned again or given another password between the check of
     /// the password and the record.

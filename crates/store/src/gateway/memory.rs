@@ -511,8 +511,8 @@ impl FromRow for TallyRow {
     }
 }
 
-/// How far back wrong codes count: the 30 days of the limit, and a day for clocks that were set.
-pub(super) const COUNTED: Span = Span::from_days(31);
+/// How far back wrong codes count: the 31 days of the limit, and a day for clocks that were set.
+pub(super) const COUNTED: Span = Span::from_days(32);
 
 /// Counts wrong codes again from the events that bear on the counters.
 async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
