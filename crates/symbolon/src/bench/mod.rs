@@ -7,6 +7,7 @@ pub(crate) mod floor;
 pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod machine;
+mod oracle;
 mod population;
 mod registry;
 mod server;
@@ -28,6 +29,8 @@ enum What {
     Floor(floor::FloorArgs),
     /// The whole login path, durable, next to its floor
     Login(login::LoginArgs),
+    /// Whether the time of a refusal tells its reason
+    Oracle(oracle::OracleArgs),
     /// How long an administrator waits with many tokens and users
     Console(console::ConsoleArgs),
     /// What the token server answers a second with many products and tokens, next to its HTTPS alone
@@ -38,6 +41,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     match &args.what {
         What::Floor(args) => floor::floor(args)?,
         What::Login(args) => login::login(args)?,
+        What::Oracle(args) => oracle::oracle(args)?,
         What::Console(args) => console::console(args)?,
         What::Registry(args) => registry::registry(args)?,
     }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use data_encoding::BASE64;
 use domain::access::Authority;
 use domain::admin::{Edit, Entropy, Operation, Supplied};
-use domain::schema::{LOCAL, Place, RADIUS_CLIENT, SETTING, Table, Value};
+use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Table, Value};
 use domain::time::Span;
 use domain::token::ActivationLink;
 use domain::vdom::Vdom;
@@ -30,7 +30,7 @@ const CHEAP_HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c3ltYm9sb24gYmVuY2g$OqbuZQwv+9Y6tEe7v1ZeYLVoBh+w3gaAC7iV7KO7Aik";
 
 /// Operations under way at once: they share syncs.
-const TOGETHER: u32 = 512;
+const TOGETHER: usize = 512;
 
 /// Where a bench's gateway lies in its directory.
 pub(super) fn location(directory: &Path) -> Location {
@@ -65,37 +65,63 @@ fn seed(number: u32) -> [u8; 20] {
     seed
 }
 
+/// What is particular about a user.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Person {
+    /// Their password costs next to nothing to check.
+    Quick,
+    /// Their password is hashed as everybody's.
+    Ordinary,
+    /// As ordinary, but they may not log in.
+    Disabled,
+    /// As ordinary, but their token is locked.
+    Locked,
+}
+
 /// Fills a store with `users` users, each with an activated token, and lets one client ask.
 pub(super) async fn fill(directory: &Path, users: u32, secret: &str) -> Result<()> {
+    let people = vec![Person::Quick; users as usize];
+    let settings = [("reject-delay", "0"), ("auth-password-memory", "3600")];
+    let settings = settings.map(|(name, value)| (name, value.to_owned()));
+    fill_with(directory, &people, &settings, secret).await
+}
+
+/// Fills a store with these users, numbered from 0, each with an activated token; sets `settings` of
+/// `config user setting`; and lets one client ask.
+pub(super) async fn fill_with(
+    directory: &Path,
+    people: &[Person],
+    settings: &[(&str, String)],
+    secret: &str,
+) -> Result<()> {
     fs::create_dir_all(directory)?;
     let root = root_key(directory)?;
     let store = Arc::new(GatewayStore::open(&location(directory), &root, clock::now()).await?);
-    set(
-        &store,
-        &SETTING,
-        "",
-        &[("reject-delay", "0"), ("auth-password-memory", "3600")],
-    )
-    .await?;
+    let settings: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    set(&store, &SETTING, "", &settings).await?;
     let client = [
         ("subnet", "127.0.0.1/32"),
         ("secret", secret),
         ("code-position", "after-password"),
     ];
     set(&store, &RADIUS_CLIENT, "bench", &client).await?;
-    for first in (0..users).step_by(TOGETHER as usize) {
-        let numbers = first..users.min(first + TOGETHER);
-        let tokens = numbers.clone().map(serial).collect();
+    let mut numbers = 0_u32..;
+    for people in people.chunks(TOGETHER) {
+        let people: Vec<(u32, Person)> = numbers.by_ref().zip(people.iter().copied()).collect();
+        let first = people.first().map_or(0, |(number, _)| *number);
         let licence = LicenceSerial::purchased(u64::from(first)).context("a licence number")?;
         let imported = Operation::Imported {
             vdom: Vdom::ROOT,
             licence,
-            tokens,
+            tokens: people.iter().map(|(number, _)| serial(*number)).collect(),
         };
         administer(&store, imported, 0, None).await?;
         let mut together = JoinSet::new();
-        for number in numbers {
-            together.spawn(assign(Arc::clone(&store), number));
+        for (number, person) in people {
+            together.spawn(assign(Arc::clone(&store), number, person));
         }
         while let Some(assigned) = together.join_next().await {
             assigned??;
@@ -133,17 +159,13 @@ pub(super) async fn import(directory: &Path, first: u32, tokens: u32) -> Result<
 }
 
 /// A user with a token that waits for its phone: its codes are looked at.
-async fn assign(store: Arc<GatewayStore>, number: u32) -> Result<()> {
+async fn assign(store: Arc<GatewayStore>, number: u32, person: Person) -> Result<()> {
     let token = serial(number);
-    let hash = BASE64.encode(CHEAP_HASH.as_bytes());
     let edits = edits(
         &LOCAL,
         &[("two-factor", "fortitoken"), ("fortitoken", token.as_str())],
     );
-    let password = LOCAL
-        .field("passwd")
-        .map(|field| Edit::Set(field, Value::Sealed(hash.into())));
-    let edits = edits.into_iter().chain(password).collect();
+    let edits = edits.into_iter().chain(password(person)).collect();
     let operation = Operation::Configure {
         place: Place::new(Vdom::ROOT, &LOCAL, user(number)),
         edits,
@@ -157,7 +179,22 @@ async fn assign(store: Arc<GatewayStore>, number: u32) -> Result<()> {
     };
     let provisioned = Operation::Provisioned(vec![supplied]);
     administer(&store, provisioned, number, messages.first().copied()).await?;
-    Ok(())
+    match person {
+        Person::Quick | Person::Ordinary => Ok(()),
+        Person::Disabled => set(&store, &LOCAL, &user(number), &[("status", "disable")]).await,
+        Person::Locked => set(&store, &FORTITOKEN, token.as_str(), &[("status", "lock")]).await,
+    }
+}
+
+fn password(person: Person) -> Option<Edit> {
+    let field = LOCAL.field("passwd")?;
+    let value = match person {
+        Person::Quick => Value::Sealed(BASE64.encode(CHEAP_HASH.as_bytes()).into()),
+        Person::Ordinary | Person::Disabled | Person::Locked => {
+            field.parse(&[PASSWORD.to_owned()]).ok()?
+        }
+    };
+    Some(Edit::Set(field, value))
 }
 
 async fn set(
