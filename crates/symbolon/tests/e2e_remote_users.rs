@@ -241,3 +241,44 @@ fn what_one_server_does_not_know_another_may() {
     assert_eq!(vpn.ask("dora", PASSWORD), Answer::Silence);
     up.stop();
 }
+
+#[test]
+fn a_wrong_guess_counts_though_another_server_is_silent_or_asks_for_more() {
+    let (home, up, vpn) = system("");
+    let slapd = Directory::start(&home);
+    directory(&home, &slapd, "");
+    let mut other = Upstream::start(&home);
+    let (secret, port) = (upstream::SECRET, other.port);
+    home.console(&format!(
+        "config user radius\nedit hq\nset server 127.0.0.1\nset secret {secret}\n\
+         set radius-port {port}\nend\nconfig user group\nedit all\nset member hq corp\nend\n\
+         config user setting\nset auth-lockout-threshold 2\nset auth-lockout-duration 600\nend"
+    ))
+    .ok();
+    lets_in_by(&home, "all");
+    for _ in 0..2 {
+        assert_eq!(vpn.ask("carol", PASSWORD), Answer::Reject);
+        let said = home.login_says("carol", "refused: password-wrong");
+        assert!(said.contains("Access-Challenge"), "{said}");
+    }
+    assert_eq!(vpn.ask("carol", PASSWORD), Answer::Reject);
+    home.login_says("carol", "refused: source-throttled");
+
+    other.stop();
+    for _ in 0..2 {
+        assert_eq!(vpn.ask("dora", PASSWORD), Answer::Silence);
+        home.login_says("dora", "not decided: backend-unreachable");
+    }
+    assert_eq!(vpn.ask("dora", password_of("dora")), Answer::Reject);
+    home.login_says("dora", "refused: source-throttled");
+
+    // Names tried in turn are wrong logins of their source.
+    home.console("config user setting\nset auth-invalid-max 2\nset auth-blackout-time 600\nend")
+        .ok();
+    for name in ["erin", "frank"] {
+        assert_eq!(vpn.ask(name, PASSWORD), Answer::Silence, "{name}");
+    }
+    assert_eq!(vpn.ask("alice", password_of("alice")), Answer::Reject);
+    home.login_says("alice", "refused: source-blackout");
+    up.stop();
+}

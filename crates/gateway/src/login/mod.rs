@@ -313,19 +313,17 @@ impl Logins {
         let now = clock::now();
         match checked {
             Checked::Right(verified) => self.verified(begun, verified, now),
-            Checked::Wrong(reason, evidence) => {
-                let refusal = Refusal {
-                    evidence: Some(evidence.into()),
-                    ..Refusal::because(reason)
-                };
-                refusal_of(begun.name, begun.origin, refusal, now)
-            }
+            Checked::Wrong(reason, evidence) => refused_with(begun, reason, evidence, now),
             Checked::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
         }
     }
 
     async fn unreachable(&self, begun: Begun, evidence: String, now: Timestamp) -> Progress {
         self.settle(&begun.name, &begun.origin, PasswordOutcome::Undecided);
+        self.silent(begun, evidence, now).await
+    }
+
+    async fn silent(&self, begun: Begun, evidence: String, now: Timestamp) -> Progress {
         let what = What::Undecided {
             person: begun.name,
             origin: begun.origin,
@@ -487,6 +485,14 @@ fn canonical(realm: Realm, name: &[u8]) -> Option<CanonicalName> {
 
 fn refused(person: CanonicalName, origin: Origin, reason: Reason, at: Timestamp) -> Progress {
     refusal_of(person, origin, Refusal::because(reason), at)
+}
+
+fn refused_with(begun: Begun, reason: Reason, evidence: String, at: Timestamp) -> Progress {
+    let refusal = Refusal {
+        evidence: Some(evidence.into()),
+        ..Refusal::because(reason)
+    };
+    refusal_of(begun.name, begun.origin, refusal, at)
 }
 
 fn refusal_of(person: CanonicalName, origin: Origin, refusal: Refusal, at: Timestamp) -> Progress {

@@ -1,13 +1,13 @@
 //! Logins of people without a record, whom a directory or RADIUS server knows.
 
-use domain::login::{self, CodePosition, Facts, Origin, Refusal};
+use domain::login::{self, CodePosition, Facts, Origin};
 use domain::name::CanonicalName;
 use domain::remote::{RemoteCheck, RemoteVerified};
 use domain::time::Timestamp;
 use store::gateway::{ClockSteppedBack, Decision, PasswordOutcome};
 
 use super::backends::CheckedSources;
-use super::{Begun, Judged, Logins, Progress, refusal_of};
+use super::{Begun, Judged, Logins, Progress, refusal_of, refused_with};
 use crate::clock;
 
 impl Logins {
@@ -32,15 +32,17 @@ impl Logins {
         let now = clock::now();
         match checked {
             CheckedSources::Vouched(verified) => self.vouched(begun, verified, now),
-            CheckedSources::Wrong(reason, evidence) => {
-                if !reason.is_wrong_guess() {
-                    self.settle(&begun.name, &begun.origin, PasswordOutcome::Right);
-                }
-                let refusal = Refusal {
-                    evidence: Some(evidence.into()),
-                    ..Refusal::because(reason)
-                };
-                refusal_of(begun.name, begun.origin, refusal, now)
+            CheckedSources::Known(reason, evidence) => {
+                self.settle(&begun.name, &begun.origin, PasswordOutcome::Right);
+                refused_with(begun, reason, evidence, now)
+            }
+            CheckedSources::Wrong(reason, evidence) => refused_with(begun, reason, evidence, now),
+            // Silence for whom the silent server may know. But a guess that one has judged counts: else the
+            // others could be guessed at without end while one is away.
+            CheckedSources::WrongToSome(evidence) => {
+                self.store
+                    .failed_from(&begun.name, &begun.origin.source, now);
+                self.silent(begun, evidence, now).await
             }
             CheckedSources::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
         }

@@ -288,6 +288,14 @@ impl GatewayStore {
             .map_err(|until| Refusal::throttled(until, Reason::SourceBlackout))
     }
 
+    /// Counts a wrong login of a source that no refusal records.
+    pub fn failed_from(&self, name: &CanonicalName, source: &str, now: Timestamp) {
+        let vdom = name.realm().vdom();
+        let limit = self.settings(vdom).blackout;
+        let mut counters = self.memory.counters();
+        counters.failed_from(vdom, source, limit, now);
+    }
+
     /// Settles a reserved attempt that was no failure.
     pub fn settle_password(&self, name: &CanonicalName, source: &str, outcome: PasswordOutcome) {
         let key = (name.clone(), Box::from(source));

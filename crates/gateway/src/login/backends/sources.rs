@@ -14,9 +14,13 @@ use super::{Answer, Backends, Credentials, Said, by};
 pub(crate) enum CheckedSources {
     /// One knows the password, and vouches for groups.
     Vouched(RemoteVerified),
-    /// None lets in: why, and what each of them said.
+    /// One knows the password, and nobody is let in by it: why, and what each of them said.
+    Known(Reason, String),
+    /// None takes the password: why, and what each of them said.
     Wrong(Reason, String),
-    /// None lets in, and one did not decide: what each of them did.
+    /// One did not decide, and to another the password is wrong: what each of them did.
+    WrongToSome(String),
+    /// One did not decide, and to no other the password is wrong: what each of them did.
     Undecided(String),
 }
 
@@ -86,8 +90,7 @@ impl Heard {
         };
         let by = by(&server, took);
         self.said.push(format!("{name}, {by}: {words}"));
-        // What is known of one who has the right password says more than that others do not know it.
-        if self.refused.is_none_or(|it| it == Reason::PasswordWrong) {
+        if self.refused.is_none_or(|it| tells(reason) > tells(it)) {
             self.refused = Some(reason);
         }
         None
@@ -96,9 +99,24 @@ impl Heard {
     fn verdict(self) -> CheckedSources {
         let said = self.said.join("; ");
         match self.refused {
+            Some(Reason::PasswordWrong) if self.is_undecided => CheckedSources::WrongToSome(said),
             _ if self.is_undecided => CheckedSources::Undecided(said),
-            reason => CheckedSources::Wrong(reason.unwrap_or(Reason::PasswordWrong), said),
+            Some(reason @ (Reason::NameOfAnother | Reason::GroupMissing)) => {
+                CheckedSources::Known(reason, said)
+            }
+            Some(reason) => CheckedSources::Wrong(reason, said),
+            None => CheckedSources::Wrong(Reason::PasswordWrong, said),
         }
+    }
+}
+
+/// How much a server's refusal tells of the password. What is known of one who has the right password says
+/// more than that others do not know it, and a challenge nothing: some servers send one to whoever asks.
+fn tells(reason: Reason) -> u8 {
+    match reason {
+        Reason::BackendChallenge => 0,
+        Reason::PasswordWrong => 1,
+        _ => 2,
     }
 }
 
