@@ -25,10 +25,6 @@ const PUBLIC_KEYS: usize = 3;
 /// fill the memory. Beyond it, what is not counted is bounded by the pool that hashes.
 const COUNTED_MAX: usize = 50_000;
 
-/// How many times the failures of one name a source may have in all: whoever shares its address with a
-/// guesser, behind a proxy or on a jump host, is not to be locked out by three wrong names.
-const NAMES_PER_SOURCE: u32 = 10;
-
 /// An entry of `config system admin`, as a login needs it before anything is proven.
 #[derive(Clone, Debug)]
 pub struct Administrator {
@@ -188,7 +184,7 @@ impl Lockouts {
     ) -> Result<(), NotNow> {
         let source = network(source);
         let key = (person.clone(), source);
-        let of_source = of_source(limit);
+        let of_source = limit.of_source();
         if let Some(name) = self.names.get_mut(&key) {
             name.admit(limit, now)?;
         }
@@ -215,7 +211,7 @@ impl Lockouts {
         let whole = self.sources.get_mut(&source);
         let mut locked = None;
         let name = name.map(|name| (name, limit));
-        let whole = whole.map(|whole| (whole, of_source(limit)));
+        let whole = whole.map(|whole| (whole, limit.of_source()));
         for (attempts, limit) in [name, whole].into_iter().flatten() {
             attempts.under_way = attempts.under_way.saturating_sub(1);
             match ended {
@@ -232,14 +228,6 @@ impl Lockouts {
             }
         }
         locked
-    }
-}
-
-/// What one source may fail, whatever the names.
-fn of_source(limit: PasswordLimit) -> PasswordLimit {
-    PasswordLimit {
-        threshold: limit.threshold.saturating_mul(NAMES_PER_SOURCE),
-        ..limit
     }
 }
 

@@ -117,6 +117,21 @@ pub struct PasswordLimit {
     pub duration: Span,
 }
 
+/// How many times the failures of one name a source may have in all: whoever shares its address with a
+/// guesser, behind a proxy or on a jump host, is not to be kept out by a few wrong names.
+const NAMES_PER_SOURCE: u32 = 10;
+
+impl PasswordLimit {
+    /// The limit of a source whatever the names, where this one is that of each name.
+    #[must_use]
+    pub fn of_source(self) -> Self {
+        Self {
+            threshold: self.threshold.saturating_mul(NAMES_PER_SOURCE),
+            ..self
+        }
+    }
+}
+
 /// Wrong passwords for one name from one source. It delays that source; it never locks the person.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PasswordCounter {

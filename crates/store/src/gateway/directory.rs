@@ -39,7 +39,8 @@ use super::secrets::Secrets;
 
 /// Names and sources whose wrong passwords are counted at most: an attacker with many addresses must not
 /// fill the memory. When it is full, stale counters go first; then a source is counted once for all names
-/// that are new. As many sources are counted so; those beyond are bounded by the pool that hashes.
+/// that are new, with the limit of a source. As many sources are counted so; those beyond are bounded by the
+/// pool that hashes.
 const SOURCES_MAX: usize = 100_000;
 
 /// A person, as a login needs it.
@@ -659,22 +660,23 @@ impl Counters {
         self.sources.entry(key).or_default().failed(limit, now);
     }
 
-    /// The counter of a name and source, or of the source alone, or `None` where there is room for neither.
+    /// The counter of a name and source, or of the source alone, and its limit; `None` where there is room for
+    /// neither.
     pub(super) fn password(
         &mut self,
         name: &CanonicalName,
         source: &str,
         settings: &Settings,
         now: Timestamp,
-    ) -> Option<&mut PasswordCounter> {
+    ) -> Option<(&mut PasswordCounter, PasswordLimit)> {
         let limit = settings.password_limit;
         let key = (name.clone(), Box::from(source));
         if has_room(&mut self.passwords, &key, limit, now) {
-            return Some(self.passwords.entry(key).or_default());
+            return Some((self.passwords.entry(key).or_default(), limit));
         }
-        let key = (name.realm().vdom(), Box::from(source));
+        let (key, limit) = ((name.realm().vdom(), key.1), limit.of_source());
         has_room(&mut self.crowded_out, &key, limit, now)
-            .then(|| self.crowded_out.entry(key).or_default())
+            .then(|| (self.crowded_out.entry(key).or_default(), limit))
     }
 }
 

@@ -267,8 +267,8 @@ impl GatewayStore {
             .listens_to(vdom, source, now)
             .map_err(|until| Refusal::throttled(until, Reason::SourceBlackout))?;
         match counters.password(name, source, &settings, now) {
-            Some(counter) => counter
-                .reserve(settings.password_limit, now)
+            Some((counter, limit)) => counter
+                .reserve(limit, now)
                 .map_err(|until| Refusal::throttled(until, Reason::SourceThrottled)),
             None => Ok(()),
         }
