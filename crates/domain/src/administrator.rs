@@ -22,7 +22,8 @@ const TRUSTED_HOSTS: usize = 10;
 const PUBLIC_KEYS: usize = 3;
 
 /// Sources and names whose failures are counted at most: an attacker with many addresses must not
-/// fill the memory. Beyond it, what is not counted is bounded by the pool that hashes.
+/// fill the memory. Beyond it, each new one takes the place of another, so every guess behind a lockout costs
+/// the attacker an address more.
 const COUNTED_MAX: usize = 50_000;
 
 /// An entry of `config system admin`, as a login needs it before anything is proven.
@@ -232,19 +233,34 @@ impl Lockouts {
 }
 
 /// Counts an attempt that is under way.
-fn count<K: Eq + Hash>(
+fn count<K: Clone + Eq + Hash>(
     counted: &mut HashMap<K, Attempts>,
     key: K,
     limit: PasswordLimit,
     now: Timestamp,
 ) {
     if counted.len() >= COUNTED_MAX && !counted.contains_key(&key) {
-        counted.retain(|_, attempts| !attempts.is_idle(limit, now));
-        if counted.len() >= COUNTED_MAX {
-            return;
-        }
+        make_room(counted, limit, now);
     }
     counted.entry(key).or_default().under_way += 1;
+}
+
+/// Those who are idle go; if there is none, of those with nothing under way the one that has failed least, and
+/// of these the oldest. What is under way is bounded by the connections that are open.
+fn make_room<K: Clone + Eq + Hash>(
+    counted: &mut HashMap<K, Attempts>,
+    limit: PasswordLimit,
+    now: Timestamp,
+) {
+    counted.retain(|_, attempts| !attempts.is_idle(limit, now));
+    if counted.len() < COUNTED_MAX {
+        return;
+    }
+    let at_rest = counted.iter().filter(|(_, it)| it.under_way == 0);
+    let least = at_rest.min_by_key(|(_, it)| (it.failures, it.last));
+    if let Some(key) = least.map(|(key, _)| key.clone()) {
+        counted.remove(&key);
+    }
 }
 
 /// A source as it is counted: one subscriber has a whole /64 of IPv6 (RFC 6177).
@@ -348,6 +364,31 @@ mod tests {
         assert_eq!(locked.iter().position(|locked| *locked), Some(29));
         let tried = lockouts.begin(&admin(), address("192.0.2.1"), LIMIT, NOW);
         assert!(matches!(tried, Err(NotNow::Locked(_))), "{tried:?}");
+    }
+
+    #[test]
+    fn a_source_beyond_those_that_are_counted_takes_the_place_of_the_oldest_that_failed_least() {
+        let mut lockouts = Lockouts::default();
+        let number = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+        let mut fail = |person: &CanonicalName, source: IpAddr, now: Timestamp| {
+            let begun = lockouts.begin(person, source, LIMIT, now);
+            begun.map(|()| lockouts.end(person, source, Ended::Wrong, LIMIT, now))
+        };
+        let names: Vec<CanonicalName> = (0..40)
+            .map(|number| person(&format!("name{number}")).unwrap())
+            .collect();
+        let guesses = |fail: &mut dyn FnMut(&CanonicalName) -> bool| {
+            names.iter().filter(|name| fail(name)).count()
+        };
+        let first = number(0);
+        assert_eq!(guesses(&mut |name| fail(name, first, NOW).is_ok()), 30);
+        let later = NOW.after(Span::from_secs(1));
+        for source in 1..COUNTED_MAX {
+            fail(&names[0], number(source), later).unwrap();
+        }
+        let new = number(COUNTED_MAX);
+        assert_eq!(guesses(&mut |name| fail(name, new, later).is_ok()), 30);
+        assert!(fail(&admin(), first, later).is_err(), "it is forgotten");
     }
 
     #[test]
