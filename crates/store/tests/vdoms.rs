@@ -413,6 +413,8 @@ async fn a_vdom_goes_once_it_is_empty_and_takes_its_settings_along() {
     let store = both(&dir).await;
     let delay = vec![set(&SETTING, "reject-delay", "7")];
     run(&store, configure_in(sales(), &SETTING, "", delay), START).await;
+    assert_eq!(store.vdom("sales"), Some(sales()));
+    assert_eq!((store.vdom("Sales"), store.vdom("no name")), (None, None));
     let gone = || remove(Vdom::ROOT, &VDOM, "sales");
     let error = refusal(&store, gone()).await;
     assert_eq!(error.return_code(), -23);
@@ -445,6 +447,7 @@ async fn a_vdom_goes_once_it_is_empty_and_takes_its_settings_along() {
     run(&store, gone(), START).await;
     assert_eq!(store.settings(sales()).reject_delay.micros(), 1_000_000);
     assert_eq!(store.vdoms().await.unwrap(), [Vdom::ROOT]);
+    assert_eq!(store.vdom("sales"), None);
     let error = refusal(&store, moved(assignment("alice", token(1)))).await;
     assert_eq!(error, AdminError::NoVdom(sales()));
 
@@ -453,6 +456,9 @@ async fn a_vdom_goes_once_it_is_empty_and_takes_its_settings_along() {
     import(&store, Vdom::ROOT, token(2)).await;
     let owned = store.token(token(2)).await.unwrap().unwrap();
     assert_eq!(owned.token.vdom, Vdom::ROOT);
+    drop(store);
+    let store = open(dir.path(), START).await;
+    assert_eq!(store.vdom("sales"), Some(sales()));
 }
 
 #[tokio::test]
@@ -535,4 +541,5 @@ async fn a_restore_fills_the_vdom_that_it_makes() {
     let report = report.unwrap();
     assert!(report.remarks.is_empty(), "{:?}", report.remarks);
     assert_eq!((report.added, report.changed), (2, 1));
+    assert_eq!(store.vdom("sales"), Some(sales));
 }

@@ -163,6 +163,27 @@ fn a_challenge_is_answered_once_and_by_its_person() {
 }
 
 #[test]
+fn a_realm_is_a_virtual_domain() {
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    home.console(&format!(
+        "config system global\nset vdom-mode multi-vdom\nend\n\
+         config vdom\nedit sales\nconfig user local\nedit erin\nset passwd {PASSWORD}\nend\nend"
+    ))
+    .ok();
+    let login = |realm: &str| {
+        gateway.post(&format!(
+            "username=erin&credential={PASSWORD}&realm={realm}&ajax=1"
+        ))
+    };
+    assert!(is_let_in(&login("sales")));
+    for other in ["", "root", "Sales", "no+name"] {
+        assert!(is_refused(&login(other)), "{other}");
+    }
+    gateway.up.stop();
+}
+
+#[test]
 fn all_refusals_are_the_same_octets() {
     let gateway = Gateway::start();
     gateway.home.user_without_token("bob");

@@ -26,7 +26,6 @@ use domain::name::Realm;
 use domain::password::Presented;
 use domain::vdom::Vdom;
 use https::body::{self, Limit};
-use store::Undecided;
 use store::gateway::{GatewayStore, Granted};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -78,9 +77,7 @@ async fn check(
         Err(error) => return (error.status(), format!("{error}\n")).into_response(),
     };
     let form = Form::parse(&body);
-    let Ok(realm) = door.realm(form.realm.as_deref()).await else {
-        return not_now();
-    };
+    let realm = door.realm(form.realm.as_deref());
     let Some(attempt) = form.attempt(realm, visitor) else {
         let why = "username and credential, or code, are missing\n";
         return (StatusCode::BAD_REQUEST, why).into_response();
@@ -95,14 +92,9 @@ async fn check(
 
 impl Door {
     /// The virtual domain that the realm names; the first for one that names none.
-    async fn realm(&self, name: Option<&str>) -> Result<Realm, Undecided> {
-        // Most clients name none: nothing needs to be looked up for them.
-        let Some(name) = name.filter(|name| !name.is_empty()) else {
-            return Ok(Realm::Vdom(Vdom::ROOT));
-        };
-        let vdoms = self.store.vdoms().await?;
-        let named = vdoms.into_iter().find(|it| it.as_str() == name);
-        Ok(Realm::Vdom(named.unwrap_or(Vdom::ROOT)))
+    fn realm(&self, name: Option<&str>) -> Realm {
+        let named = name.and_then(|name| self.store.vdom(name));
+        Realm::Vdom(named.unwrap_or(Vdom::ROOT))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Administrative operations: facts, decision and writes in one transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::access::Authority;
@@ -69,6 +69,7 @@ pub(super) enum Update {
     Settings(VdomSettings),
     Policies(Vec<Object>),
     AllowAccess(Arc<AllowAccess>),
+    Vdoms(HashSet<Vdom>),
     Cleared(CanonicalName),
     Renamed(CanonicalName, CanonicalName),
 }
@@ -118,6 +119,7 @@ impl Done {
                         directory.set_backends(memory.open_backends(objects));
                     }
                     Update::Settings(settings) => directory.set_settings(settings.clone()),
+                    Update::Vdoms(vdoms) => directory.set_vdoms(vdoms.clone()),
                     Update::Renamed(from, to) => {
                         directory.rename_person(from, to.clone());
                         counters.rename(from, to.clone());
@@ -358,6 +360,7 @@ enum Part {
     Interfaces,
     Backends,
     Settings,
+    Vdoms,
 }
 
 pub(super) async fn carry_out<T: Tx>(
@@ -406,7 +409,7 @@ pub(super) async fn carry_out<T: Tx>(
             entries::remove_object(tx, &place).await?;
         }
         Change::VdomRemoved(vdom) => {
-            touched.parts.insert(Part::Settings);
+            touched.parts.extend([Part::Settings, Part::Vdoms]);
             vdoms::remove(tx, vdom).await?;
         }
         Change::UserRenamed(from, to) => renaming::user(tx, from, to, touched).await?,
@@ -454,6 +457,7 @@ impl Touched {
                 Part::Settings,
                 [&GLOBAL, &SETTING, &CONSOLE, &SECURITY].contains(&table),
             ),
+            (Part::Vdoms, table == &VDOM),
         ];
         let touched = parts.into_iter().filter(|(_, is_touched)| *is_touched);
         self.parts.extend(touched.map(|(part, _)| part));
@@ -481,6 +485,7 @@ impl Touched {
                 Part::Interfaces => Update::AllowAccess(memory::allow_access(tx).await?),
                 Part::Backends => Update::Backends(memory::backends(tx).await?),
                 Part::Settings => Update::Settings(memory::settings(tx).await?),
+                Part::Vdoms => Update::Vdoms(entries::vdoms(tx).await?.into_iter().collect()),
             });
         }
         Ok(self.updates)

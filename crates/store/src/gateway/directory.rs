@@ -216,6 +216,7 @@ pub(super) struct Directory {
     policies: Policies,
     backends: HashMap<BackendName, Arc<Backend>>,
     settings: VdomSettings,
+    vdoms: HashSet<Vdom>,
     /// Addresses that must go on sending a Message-Authenticator.
     authenticating: Arc<HashSet<IpAddr>>,
     /// Before this moment everything counts as spent: the store may have gone back.
@@ -297,6 +298,14 @@ impl Directory {
 
     pub(super) fn set_settings(&mut self, settings: VdomSettings) {
         self.settings = settings;
+    }
+
+    pub(super) fn set_vdoms(&mut self, vdoms: HashSet<Vdom>) {
+        self.vdoms = vdoms;
+    }
+
+    pub(super) fn has_vdom(&self, vdom: Vdom) -> bool {
+        self.vdoms.contains(&vdom)
     }
 
     pub(super) fn set_floor(&mut self, floor: Option<Timestamp>) {

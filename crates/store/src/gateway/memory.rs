@@ -309,6 +309,7 @@ impl Memory {
         directory.set_allow_access(allow_access(tx).await?);
         directory.set_backends(self.open_backends(&backends(tx).await?));
         directory.set_settings(settings(tx).await?);
+        directory.set_vdoms(entries::vdoms(tx).await?.into_iter().collect());
         directory.set_authenticating(authenticating(tx).await?);
         Ok(())
     }

@@ -248,6 +248,12 @@ impl GatewayStore {
         self.memory.read().source(backend)
     }
 
+    /// The virtual domain of this name, if there is one.
+    pub fn vdom(&self, name: &str) -> Option<Vdom> {
+        let vdom = Vdom::parse(name).ok()?;
+        self.memory.read().has_vdom(vdom).then_some(vdom)
+    }
+
     /// Whether there is a record of this name.
     pub fn has_record(&self, name: &CanonicalName) -> bool {
         self.memory.read().has_record(name)
