@@ -248,7 +248,7 @@ impl Session {
 
     /// Takes a question back, and a line whose quote is open: Ctrl-C is no answer and no end of a line.
     pub fn withdraw(&mut self) {
-        self.asked = None;
+        (self.asked, self.asked_for) = (None, None);
         self.unfinished = None;
     }
 

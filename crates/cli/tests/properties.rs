@@ -301,3 +301,23 @@ fn a_line_that_outgrows_the_limit_ends_the_session_with_what_is_open() {
     assert!(said.contains("Command fail. Return code -61\n"), "{said}");
     assert_eq!(session.prompt("gate"), "gate # ");
 }
+
+#[test]
+fn what_follows_a_line_that_outgrew_the_limit_answers_no_question() {
+    let mut session = Session::new(Zone::UTC);
+    assert!(matches!(session.feed("execute factoryreset"), Step::Ask(_)));
+    let _ = session.too_long();
+    assert!(!session.is_asking());
+    assert!(matches!(session.feed("y"), Step::Refuse(_)));
+}
+
+#[test]
+fn a_line_that_outgrew_the_limit_closes_the_block_that_was_passed_over() {
+    let mut session = Session::new(Zone::UTC);
+    let _ = session.feed("config user group");
+    let _ = session.feed("config nowhere");
+    let _ = session.feed("edit 1");
+    let _ = session.too_long();
+    let step = session.feed("config system global");
+    assert!(matches!(step, Step::Run { .. }), "{step:?}");
+}

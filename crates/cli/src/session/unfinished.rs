@@ -60,6 +60,8 @@ impl Session {
     /// Gives up at a line of more than [`LINE_MAX`] octets: whether a quote is open at its end, and with it
     /// what behind it is a command, is not known.
     pub fn too_long(&mut self) -> Step {
+        self.withdraw();
+        self.passing = None;
         self.place.leave_all();
         let why = format!(
             "a line has at most {LINE_MAX} octets, with all lines that a quote goes over; what follows \
