@@ -37,6 +37,7 @@ impl Session {
         if stored.is_none() {
             must_have_room(count)?;
         }
+        self.replace_mistyped();
         Ok(self.open_entry(table, key, stored))
     }
 

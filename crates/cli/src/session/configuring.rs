@@ -119,6 +119,7 @@ impl Session {
             stored,
             edits: Vec::new(),
             refused: BTreeSet::new(),
+            mistyped: Vec::new(),
         }));
         said
     }

@@ -17,6 +17,9 @@ pub(super) struct Entry {
     pub(super) edits: Vec<Edit>,
     /// Fields whose change was refused since, where an entry is saved whole or not at all.
     pub(super) refused: BTreeSet<Box<str>>,
+    /// Of these, entries of a child table whose keys no entry can have, with nothing typed behind them yet:
+    /// another `edit` takes their place.
+    pub(super) mistyped: Vec<Box<str>>,
 }
 
 impl Entry {

@@ -11,16 +11,27 @@ impl Session {
     /// After a line was refused: the open entry is not saved before what the line was about is set.
     pub(super) fn spoil_by(&mut self, line: &str) {
         let words = words::leniently(line);
-        let [verb, name, values @ ..] = &words[..] else {
+        let [verb, rest @ ..] = &words[..] else {
             return;
         };
-        let is_change = CHANGES
-            .iter()
-            .any(|change| change.starts_with(verb.as_str()));
-        if !verb.is_empty() && "edit".starts_with(verb.as_str()) {
-            return self.spoil_parent(name);
+        let is_any_of = |known: &[&str]| {
+            let mut known = known.iter();
+            !verb.is_empty() && known.any(|known| known.starts_with(verb.as_str()))
+        };
+        match rest {
+            [key, ..] if is_any_of(&["edit"]) => self.mistype(key),
+            _ if is_any_of(&CHANGES) || is_any_of(&["next"]) => self.confirm_mistyped(),
+            _ => {}
         }
-        let Some(entry) = self.place.entry().filter(|_| is_change) else {
+        if let [name, values @ ..] = rest
+            && is_any_of(&CHANGES)
+        {
+            self.spoil_by_change(name, values);
+        }
+    }
+
+    fn spoil_by_change(&mut self, name: &str, values: &[String]) {
+        let Some(entry) = self.place.entry() else {
             return;
         };
         let table = entry.table;
@@ -47,6 +58,30 @@ impl Session {
         let bounding = table.filter(|table| table.fields.iter().any(Field::bounds_admission));
         if let (Some(table), Some(parent)) = (bounding, self.place.parent_mut()) {
             parent.refused.insert(child_words(table, key));
+        }
+    }
+
+    /// The key was refused: the next one may be what was meant, if nothing is said of the entry before.
+    fn mistype(&mut self, key: &str) {
+        self.spoil_parent(key);
+        if let (Some(table), Some(parent)) = (self.place.table(), self.place.parent_mut()) {
+            parent.mistyped.push(child_words(table, key));
+        }
+    }
+
+    /// What is said in an open child table was meant for the entry whose key was refused: it is lost.
+    fn confirm_mistyped(&mut self) {
+        if let (Some(_), Some(parent)) = (self.place.table(), self.place.parent_mut()) {
+            parent.mistyped.clear();
+        }
+    }
+
+    /// An entry of the open child table is edited: in place of those whose keys were just refused.
+    pub(super) fn replace_mistyped(&mut self) {
+        if let Some(parent) = self.place.parent_mut() {
+            for mistyped in parent.mistyped.drain(..) {
+                parent.refused.remove(&mistyped);
+            }
         }
     }
 
