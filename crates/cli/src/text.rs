@@ -17,7 +17,7 @@ use crate::render::printable;
 
 pub use header::{Header, Origin, PasswordKey, SALT_LEN, Stamp};
 pub use reader::read;
-pub(crate) use strangers::is_known_to_restrict;
+pub(crate) use strangers::{is_known_to_restrict, restricts_as_table};
 
 /// The largest file that is read, in octets: some 150,000 users with their tokens.
 pub const TEXT_MAX: usize = 64 * 1_024 * 1_024;

@@ -405,6 +405,47 @@ fn who_would_be_let_in_for_want_of_a_field_stays_out() {
 }
 
 #[test]
+fn a_table_in_an_entry_that_is_not_understood_keeps_it_out() {
+    let findings = findings(
+        "config user group\nedit vpn\nset member corp\nconfig macth\nedit 1\nset server-name corp\nnext\nend\n\
+         next\nend\n",
+    );
+    assert_eq!(
+        findings,
+        [
+            "lines 4-8: config user group / edit vpn / config macth: this unit has no such table; \
+             config user group / edit vpn is left out"
+        ]
+    );
+    let block = |name: &str| format!("config {name}\nedit 1\nset server 192.0.2.1\nnext\nend");
+    for (path, harmless) in [
+        ("system admin", "gui-dashboard"),
+        ("system accprofile", "netgrp-permission"),
+        ("user radius", "accounting-server"),
+        ("user group", "guest"),
+        ("system interface", "client-options"),
+    ] {
+        assert!(takes(path, &block(harmless)), "{path}: {harmless}");
+        let is_guarded = path != "system interface";
+        assert_eq!(takes(path, &block("limits")), !is_guarded, "{path}");
+    }
+    let within = "config match\nedit 1\nconfig limits\nend\nnext\nend";
+    assert!(!takes("user group", within));
+}
+
+#[test]
+fn a_value_in_a_table_of_an_entry_keeps_the_entry_out() {
+    let findings = findings(
+        "config user group\nedit vpn\nconfig match\nedit 1\nset server-name ''\nset group-name\nnext\nend\nnext\nend\n",
+    );
+    let told = &findings[0];
+    assert!(
+        told.ends_with("; config user group / edit vpn is left out"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_field_that_restricts_nobody_keeps_no_entry_out() {
     for (path, line) in [
         ("system admin", "set wildcard disable"),

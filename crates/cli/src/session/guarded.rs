@@ -4,7 +4,7 @@
 use domain::schema::{Field, Table};
 
 use super::{Complaint, Leave, Session, Step, is_child, refuse};
-use crate::text::is_known_to_restrict;
+use crate::text::{is_known_to_restrict, restricts_as_table};
 use crate::words::{self, CHANGES};
 
 impl Session {
@@ -41,6 +41,14 @@ impl Session {
             Some(field) => self.spoil(field),
             None if is_known_to_restrict(table, name, values) => self.remember(name),
             None => {}
+        }
+    }
+
+    /// Of a block that is passed over a line came: what it says is no part of the open entry.
+    pub(super) fn spoil_by_block(&mut self, path: &str) {
+        let outermost = self.place.outermost();
+        if outermost.is_some_and(|entry| restricts_as_table(entry.table, path)) {
+            self.remember(&format!("config {path}"));
         }
     }
 

@@ -44,6 +44,7 @@ impl Kind {
 /// A block whose `config` was refused.
 #[derive(Debug)]
 pub(super) struct Passing {
+    path: Box<str>,
     /// How many `end` are missing.
     depth: u32,
     /// Whether a line of it came: until then another `config` is another try.
@@ -79,6 +80,7 @@ impl Session {
         let passes = is_config && !is_known && !self.place.is_top();
         if passes {
             self.passing = Some(Passing {
+                path: path.join(" ").into(),
                 depth: 1,
                 entered: false,
             });
@@ -92,6 +94,9 @@ impl Session {
         let (scope, permission) = (self.scope(), &self.permission);
         let is_here = |words: &[String]| Walk::along(scope, permission, words).is_ok();
         let passed = passing.take(line, is_here);
+        if passing.entered {
+            self.spoil_by_block(&passing.path);
+        }
         if matches!(passed, Passed::Over | Passed::Beside) {
             self.passing = Some(passing);
         }

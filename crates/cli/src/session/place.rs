@@ -161,18 +161,24 @@ impl Place {
 
     /// The entry that is open with something in it that is not saved, by its key or its table's path.
     pub(super) fn unsaved(&self) -> Option<&str> {
-        let entries = || {
-            self.levels.iter().filter_map(|level| match level {
-                Level::Entry(entry) => Some(entry),
-                Level::Table(_) => None,
-            })
-        };
-        let outermost = entries().next()?;
+        let outermost = self.outermost()?;
         let name = match &*outermost.key {
             "" => outermost.table.path,
             key => key,
         };
-        entries().any(Entry::is_changed).then_some(name)
+        self.entries().any(Entry::is_changed).then_some(name)
+    }
+
+    /// The open entry that stands in no other.
+    pub(super) fn outermost(&self) -> Option<&Entry> {
+        self.entries().next()
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.levels.iter().filter_map(|level| match level {
+            Level::Entry(entry) => Some(entry),
+            Level::Table(_) => None,
+        })
     }
 
     /// One level up: out of an entry into its table, out of a table to what it stands in.

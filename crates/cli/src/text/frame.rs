@@ -44,7 +44,7 @@ pub(super) struct Children {
 pub(super) struct Skipping {
     pub(super) from: u32,
     pub(super) what: String,
-    pub(super) why: &'static str,
+    pub(super) why: String,
     /// How many `end` are missing.
     pub(super) depth: u32,
 }

@@ -8,6 +8,7 @@ use domain::schema::{Object, Place, Scope, Shape, Table, VDOM};
 use domain::vdom::Vdom;
 
 use super::frame::{Base, Children, Draft, Frame, Skipping};
+use super::strangers::restricts_as_table;
 use super::{Document, Entry, Header, TextError};
 use crate::render::{named, printable};
 use crate::words::{CHANGES, Statement};
@@ -216,21 +217,27 @@ impl Reader {
                 self.frames.extend(frame);
             }
             Some(Frame::Entry(_) | Frame::ChildEntry(_)) if !is_whole_table(path) => {
-                self.lacks_something();
-                let what = format!("{} / config {path}", self.entry_named());
-                self.skip(what, NO_TABLE);
+                self.skip_child(path);
             }
             _ => return Err(self.misplaced(&format!("config {path}"))),
         }
         Ok(())
     }
 
-    fn entry_named(&self) -> String {
-        let named = self.frames.iter().find_map(|frame| match frame {
-            Frame::Entry(draft) => Some(named(draft.entry.place())),
+    fn skip_child(&mut self, path: &str) {
+        let entry = self.frames.iter().find_map(|frame| match frame {
+            Frame::Entry(draft) => Some(draft.entry.place().clone()),
             _ => None,
         });
-        named.unwrap_or_default()
+        let what = |entry: &Place| format!("{} / config {path}", named(entry));
+        let what = entry.as_ref().map(what).unwrap_or_default();
+        if entry.is_some_and(|entry| restricts_as_table(entry.table(), path)) {
+            let stays = self.spoil_open();
+            self.skip(what, format!("{NO_TABLE}; {stays}"));
+        } else {
+            self.lacks_something();
+            self.skip(what, NO_TABLE);
+        }
     }
 
     fn config_table(&mut self, path: &str) {

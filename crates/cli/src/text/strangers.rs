@@ -13,6 +13,8 @@ struct Strangers {
     /// These restrict whom an entry lets in, from where or to what, unless they hold one of the values
     /// behind them, joined by `|`. What is not set restricts nobody.
     restricting: &'static [(&'static str, &'static str)],
+    /// The tables inside an entry without which it lets in nobody else.
+    harmless_tables: &'static [&'static str],
     others: Others,
 }
 
@@ -50,6 +52,7 @@ const STRANGERS: &[Strangers] = &[
             ("vdom-override", "disable"),
             ("wildcard", "disable"),
         ],
+        harmless_tables: &["dashboard*", "gui-*", "login-time"],
         others: Others::Restrict,
     },
     Strangers {
@@ -65,6 +68,7 @@ const STRANGERS: &[Strangers] = &[
             "username-case-sensitivity",
         ],
         restricting: &[("workstation", "")],
+        harmless_tables: &[],
         others: Others::Restrict,
     },
     Strangers {
@@ -89,6 +93,7 @@ const STRANGERS: &[Strangers] = &[
             ("client-cert-auth", "disable"),
             ("two-factor", "disable"),
         ],
+        harmless_tables: &[],
         others: Others::Restrict,
     },
     Strangers {
@@ -116,6 +121,7 @@ const STRANGERS: &[Strangers] = &[
             "username-case-sensitive",
         ],
         restricting: &[],
+        harmless_tables: &["accounting-server"],
         others: Others::Restrict,
     },
     Strangers {
@@ -136,6 +142,7 @@ const STRANGERS: &[Strangers] = &[
             "user-name",
         ],
         restricting: &[],
+        harmless_tables: &["guest"],
         others: Others::Restrict,
     },
     Strangers {
@@ -152,24 +159,35 @@ const STRANGERS: &[Strangers] = &[
             ("system-execute-ssh", "enable"),
             ("system-execute-telnet", "enable"),
         ],
+        harmless_tables: &[
+            // They are read where a part says 'custom', which no part here does.
+            "fwgrp-permission",
+            "loggrp-permission",
+            "netgrp-permission",
+            "sysgrp-permission",
+            "utmgrp-permission",
+        ],
         others: Others::Restrict,
     },
     Strangers {
         table: &PASSWORD_POLICY,
         harmless: &[],
         restricting: &[],
+        harmless_tables: &[],
         others: Others::Restrict,
     },
     Strangers {
         table: &FORTITOKEN,
         harmless: &[],
         restricting: &[],
+        harmless_tables: &[],
         others: Others::Restrict,
     },
     Strangers {
         table: &RADIUS_CLIENT,
         harmless: &[],
         restricting: &[],
+        harmless_tables: &[],
         others: Others::Restrict,
     },
     Strangers {
@@ -184,12 +202,14 @@ const STRANGERS: &[Strangers] = &[
             ("trust-ip6-3", ANY),
         ],
         // It has some two hundred fields for what the host does.
+        harmless_tables: &[],
         others: Others::Harmless,
     },
     Strangers {
         table: &NTP_SERVER,
         harmless: &[],
         restricting: &[("authentication", "disable")],
+        harmless_tables: &[],
         others: Others::Harmless,
     },
 ];
@@ -208,7 +228,7 @@ pub(super) fn restricts(table: &Table, name: &str, words: &[String]) -> bool {
     match restricting.find(|(restricting, _)| *restricting == name) {
         _ if value.is_empty() => false,
         Some((_, neutral)) => !neutral.split('|').any(|neutral| neutral == value),
-        None => strangers.others == Others::Restrict && !strangers.is_harmless(name),
+        None => strangers.others == Others::Restrict && !is_among(strangers.harmless, name),
     }
 }
 
@@ -220,14 +240,20 @@ pub(crate) fn is_known_to_restrict(table: &Table, name: &str, words: &[String]) 
     known.any(is_named) && restricts(table, name, words)
 }
 
-impl Strangers {
-    fn is_harmless(&self, name: &str) -> bool {
-        let mut harmless = self.harmless.iter();
-        harmless.any(|harmless| match harmless.strip_suffix('*') {
-            Some(beginning) => name.starts_with(beginning),
-            None => *harmless == name,
-        })
-    }
+/// Whether a table inside an entry, which is not here, may let in fewer. It may be a misspelt one that does.
+pub(crate) fn restricts_as_table(table: &Table, path: &str) -> bool {
+    let mut guarded = STRANGERS
+        .iter()
+        .filter(|known| known.table == table && known.others == Others::Restrict);
+    guarded.any(|known| !is_among(known.harmless_tables, path))
+}
+
+/// Whether it is one of these names; `*` at the end of one stands for any ending.
+fn is_among(names: &[&str], name: &str) -> bool {
+    names.iter().any(|known| match known.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => *known == name,
+    })
 }
 
 /// Values as they are repeated: a secret never, nor what may be one of a field that is not known.
@@ -265,6 +291,13 @@ mod tests {
                         .iter()
                         .any(|(name, _)| *name == field.name);
                 assert!(!is_stranger, "{} {}", known.table.path, field.name);
+            }
+            for child in known.table.children {
+                assert!(
+                    !is_among(known.harmless_tables, child.path),
+                    "{}",
+                    child.path
+                );
             }
         }
     }

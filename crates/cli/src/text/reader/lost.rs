@@ -15,11 +15,11 @@ impl Reader {
         self.document.findings.push(Finding { lines, text });
     }
 
-    pub(super) fn skip(&mut self, what: String, why: &'static str) {
+    pub(super) fn skip(&mut self, what: String, why: impl Into<String>) {
         self.skipping = Some(Skipping {
             from: self.first,
             what,
-            why,
+            why: why.into(),
             depth: 1,
         });
     }
@@ -74,17 +74,19 @@ impl Reader {
     /// a key is left out with it. What stands once stays, and what is not understood in it stays as it
     /// is here, the entries of a child table all together.
     pub(super) fn leave_out(&mut self, line: &str) {
-        let mut stays = String::new();
+        let stays = self.spoil_open();
+        self.find(format!("{line}; {stays}"));
+    }
+
+    /// Spoils what is open; what becomes of it.
+    pub(super) fn spoil_open(&mut self) -> String {
+        let (mut left_out, mut stays) = (None, "what is here stays".to_owned());
         for frame in &mut self.frames {
             match frame {
                 Frame::Entry(draft) => {
                     draft.spoilt = true;
-                    let entry = named(draft.entry.place());
-                    stays = if draft.is_keyed() {
-                        format!("{entry} is left out")
-                    } else {
-                        "what is here stays".to_owned()
-                    };
+                    let entry = draft.is_keyed().then(|| named(draft.entry.place()));
+                    left_out = entry.map(|entry| format!("{entry} is left out"));
                 }
                 Frame::ChildTable(children) => {
                     children.spoilt = true;
@@ -93,6 +95,6 @@ impl Reader {
                 Frame::Table(_) | Frame::ChildEntry(_) => {}
             }
         }
-        self.find(format!("{line}; {stays}"));
+        left_out.unwrap_or(stays)
     }
 }
