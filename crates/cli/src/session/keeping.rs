@@ -21,7 +21,7 @@ const TFTP_PORT: u16 = 69;
 /// The longest name of a file on a server: what fits into the smallest request that all servers take.
 const REMOTE_NAME_MAX: usize = 128;
 
-/// The word that lets a restore change nothing. A password is longer.
+/// The word that lets a restore change nothing. It is no password: no backup is made under it.
 const DRY_RUN: [&str; 2] = ["dry-run", "--dry-run"];
 
 /// What administrators who know FortiOS read before a restore.
@@ -201,8 +201,9 @@ impl Session {
             Where::Tftp => words.get(2),
             Where::Terminal | Where::Flash => None,
         };
-        if password.is_some() {
+        if let Some(password) = password {
             self.permission.take_secrets_out()?;
+            must_be_no_dry_run(password)?;
         }
         Ok(Command::Backup(Backup {
             listing,
@@ -210,6 +211,15 @@ impl Session {
             password: password.map(|word| BackupPassword::new(word)),
         }))
     }
+}
+
+fn must_be_no_dry_run(password: &str) -> Result<(), Complaint> {
+    if DRY_RUN.contains(&password) {
+        let plain =
+            "behind 'execute restore' this word changes nothing and is no password: choose another";
+        return Err(Complaint::command(password, plain));
+    }
+    Ok(())
 }
 
 fn restore(place: Where, words: &[String]) -> Result<Restore, Complaint> {
