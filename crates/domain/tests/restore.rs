@@ -19,8 +19,8 @@ use domain::contact::Contact;
 use domain::name::UserName;
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{
-    ACCPROFILE, ADMIN, FORTITOKEN, GLOBAL, GROUP, LOCAL, Object, Place, RADIUS_CLIENT, SETTING,
-    Shape, Table, VDOM, Value,
+    ACCPROFILE, ADMIN, FORTITOKEN, GLOBAL, GROUP, GROUP_MATCH, LDAP, LOCAL, Object, Place,
+    RADIUS_CLIENT, SETTING, Shape, Table, VDOM, Value,
 };
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
@@ -303,6 +303,48 @@ fn a_user_without_the_second_factor_that_the_text_demands_stays_out() {
         _ => None,
     });
     assert_eq!(missing, Some(("member", "alice")));
+}
+
+/// A group, each of whose matches names one of these servers.
+fn group(name: &str, members: &str, matched: &[&str]) -> Incoming {
+    let matches = matched.iter().enumerate().map(|(number, server)| {
+        Object::new(&GROUP_MATCH, &(number + 1).to_string())
+            .with("server-name", Some(*server))
+            .with("group-name", Some("staff"))
+    });
+    let mut group = incoming(&GROUP, name, &[("member", members)]);
+    let matches = Edit::Children(&GROUP_MATCH, matches.collect());
+    group.edits.insert(0, matches);
+    group
+}
+
+#[test]
+fn a_match_is_left_out_only_with_the_server_that_it_bounds() {
+    let mut world = World {
+        objects: vec![Object::new(&LDAP, "corp"), Object::new(&VDOM, "root")],
+        ..World::default()
+    };
+    let entries = vec![
+        group("open", "corp", &["crop"]),
+        group("half-open", "corp gone", &["crop", "gone"]),
+        group("vpn", "corp gone", &["corp", "gone"]),
+    ];
+    let report = world.restore(Coverage::Part, entries);
+    assert_eq!(left_out(&report), [0, 1]);
+    let groups: Vec<&Object> = world
+        .objects
+        .iter()
+        .filter(|object| object.table == &GROUP)
+        .collect();
+    let [vpn] = groups[..] else {
+        panic!("{groups:?}")
+    };
+    assert_eq!(vpn.list("member"), ["corp".into()]);
+    let servers: Vec<&str> = vpn
+        .children(&GROUP_MATCH)
+        .map(|one| one.text("server-name"))
+        .collect();
+    assert_eq!(servers, ["corp"]);
 }
 
 #[test]

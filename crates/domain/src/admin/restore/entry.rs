@@ -1,5 +1,7 @@
 //! One entry of a configuration beside the entry that is here.
 
+use std::collections::HashSet;
+
 use ident::TokenSerial;
 
 use super::super::{Edit, Facts, Named, configure, references};
@@ -24,51 +26,64 @@ pub(super) fn identity(place: &Place) -> Box<str> {
     }
 }
 
-/// What stays of lists once names are left out that nothing has here. A list that would then mean more than
-/// the text said stays as it is, and the entry is refused for it.
+/// What stays once names are left out that nothing has here. What would then mean more than the text said
+/// stays as it is, and the entry is refused for it.
 pub(super) fn without_strangers(
     place: &Place,
     edits: Vec<Edit>,
     facts: &Facts,
 ) -> (Vec<Edit>, Vec<Remark>) {
     let mut left_out = Vec::new();
-    let edits = edits.into_iter().map(|edit| match edit {
+    let mut strangers = HashSet::new();
+    let lists = edits.into_iter().map(|edit| match edit {
         Edit::Set(field, Value::List(keys)) if !field.kind.references().is_empty() => {
-            let named = |key: &str| Named {
-                vdom: place.vdom(),
-                tables: field.kind.references(),
-                key: key.into(),
-            };
-            let (here, strangers): (Vec<_>, Vec<_>) = keys
-                .iter()
-                .cloned()
-                .partition(|key| facts.named.contains_key(&named(key)));
-            if here.is_empty() && bounds(place.table(), field) {
-                return Edit::Set(field, Value::List(keys));
-            }
-            left_out.extend(
-                strangers
-                    .iter()
-                    .map(|key| Remark::NotNamed(field, named(key))),
-            );
+            let (here, strange) = known_names(place, field, keys, facts);
+            strangers.extend(strange.iter().map(|named| named.key.clone()));
+            let strange = strange.into_iter();
+            left_out.extend(strange.map(|named| Remark::NotNamed(field, named)));
             Edit::Set(field, Value::List(here))
         }
+        edit => edit,
+    });
+    let edits: Vec<Edit> = lists.collect();
+    let tables = edits.into_iter().map(|edit| match edit {
         Edit::Children(table, entries) => {
-            let (here, strange) = known_children(place, entries, facts);
+            let (here, strange) = known_children(place, entries, &strangers, facts);
             left_out.extend(strange);
             Edit::Children(table, here)
         }
         edit => edit,
     });
-    let edits = edits.collect();
+    let edits = tables.collect();
     (edits, left_out)
 }
 
-/// The entries of a child table that name nothing but what is here. One that is about a server that nothing
-/// has here bounds nobody: the server is no member either.
+/// The names of a list that something has here, and the others.
+fn known_names(
+    place: &Place,
+    field: &'static Field,
+    keys: Vec<Box<str>>,
+    facts: &Facts,
+) -> (Vec<Box<str>>, Vec<Named>) {
+    let named = |key: &str| Named {
+        vdom: place.vdom(),
+        tables: field.kind.references(),
+        key: key.into(),
+    };
+    let is_here = |key: &str| facts.named.contains_key(&named(key));
+    if bounds(place.table(), field) && !keys.iter().any(|key| is_here(key)) {
+        return (keys, Vec::new());
+    }
+    let (here, strange): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| is_here(key));
+    (here, strange.iter().map(|key| named(key)).collect())
+}
+
+/// The entries of a child table without those that name what nothing has here. One that bounds whom the
+/// entry lets in stays, and is refused, unless what it bounds was left out as well: these `strangers`.
 fn known_children(
     place: &Place,
     entries: Vec<Object>,
+    strangers: &HashSet<Box<str>>,
     facts: &Facts,
 ) -> (Vec<Object>, Vec<Remark>) {
     let mut left_out = Vec::new();
@@ -78,10 +93,14 @@ fn known_children(
             names.into_iter().map(move |named| (field, named))
         });
         let mut strange = named.filter(|(_, named)| !facts.named.contains_key(named));
-        let stranger = strange.next();
-        let is_known = stranger.is_none();
-        left_out.extend(stranger.map(|(field, named)| Remark::NotNamed(field, named)));
-        is_known
+        let Some((field, named)) = strange.next() else {
+            return true;
+        };
+        if field.bounds_admission() && !strangers.contains(&named.key) {
+            return true;
+        }
+        left_out.push(Remark::NotNamed(field, named));
+        false
     });
     (here.collect(), left_out)
 }
