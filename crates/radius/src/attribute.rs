@@ -46,6 +46,7 @@ types! {
     FRAMED_PROTOCOL = 7, "Framed-Protocol", "RFC 2865 section 5.7";
     FRAMED_IP_ADDRESS = 8, "Framed-IP-Address", "RFC 2865 section 5.8";
     FILTER_ID = 11, "Filter-Id", "RFC 2865 section 5.11";
+    FRAMED_MTU = 12, "Framed-MTU", "RFC 2865 section 5.12";
     REPLY_MESSAGE = 18, "Reply-Message", "RFC 2865 section 5.18";
     STATE = 24, "State", "RFC 2865 section 5.24";
     CLASS = 25, "Class", "RFC 2865 section 5.25";

@@ -4,6 +4,9 @@ use zeroize::Zeroizing;
 
 use crate::{Authenticator, Secret};
 
+/// The longest key: with its length in whole blocks and the salt before them it fills a vendor's attribute.
+const MAX_KEY_LENGTH: usize = 239;
+
 /// Two octets that go before the pad. No two keys of one packet may share them, and the first bit is set
 /// (RFC 2548 section 2.4.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,19 +20,20 @@ impl Salt {
     }
 }
 
-/// The value of an attribute that hides a 128-bit key in the reply to a request.
-pub(crate) fn hide(
-    key: &[u8; 16],
+/// The value of an attribute that hides a key in the reply to a request.
+pub(crate) fn hide<const N: usize>(
+    key: &[u8; N],
     salt: Salt,
     authenticator: Authenticator,
     secret: &Secret,
 ) -> Vec<u8> {
-    let mut clear = Zeroizing::new([0; 32]);
-    let framed = [16].iter().chain(key);
-    clear
-        .iter_mut()
-        .zip(framed)
-        .for_each(|(slot, octet)| *slot = *octet);
+    const { assert!(N <= MAX_KEY_LENGTH) };
+    #[expect(clippy::cast_possible_truncation, reason = "at most 239")]
+    let length = N as u8;
+    let mut clear = Zeroizing::new(Vec::with_capacity((N + 1).next_multiple_of(16)));
+    clear.push(length);
+    clear.extend(key);
+    clear.resize((N + 1).next_multiple_of(16), 0);
     let mut hidden = salt.0.to_vec();
     let mut pad = secret.digest_with(&[&authenticator.0, &salt.0]);
     for block in clear.as_chunks::<16>().0 {

@@ -42,7 +42,7 @@ pub struct Response {
 impl Response {
     /// Takes the value of an MS-CHAP2-Response, the client's challenge and the user's name (RFC 2548
     /// section 2.3.2). A domain before the name is not part of what is hashed (RFC 2759 section 4).
-    pub(crate) fn new(value: &[u8; 50], challenge: [u8; 16], user_name: &[u8]) -> Self {
+    pub fn new(value: &[u8; 50], challenge: [u8; 16], user_name: &[u8]) -> Self {
         let (&[identifier, _flags], rest) = split(value);
         let (peer_challenge, rest) = split::<16>(rest);
         let (_reserved, rest) = split::<8>(rest);

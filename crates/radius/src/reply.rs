@@ -77,6 +77,12 @@ impl Reply {
         challenge.attribute(Type::STATE, state)
     }
 
+    /// An Access-Challenge that carries an EAP request. No Reply-Message goes with it (RFC 3579 section 2.6.5).
+    pub fn eap_challenge(state: &[u8], packet: &[u8]) -> Result<Self, AttributeError> {
+        let challenge = Reply::new(Code::AccessChallenge).eap_message(packet);
+        challenge.attribute(Type::STATE, state)
+    }
+
     /// An Accounting-Response.
     pub fn accounting() -> Self {
         Reply::new(Code::AccountingResponse)
@@ -133,6 +139,37 @@ impl Reply {
             self = self.vendor_attribute(kind, &value)?;
         }
         Ok(self)
+    }
+
+    /// Adds an EAP packet, in as many EAP-Message attributes as it takes (RFC 3579 section 3.1).
+    pub fn eap_message(mut self, packet: &[u8]) -> Self {
+        for piece in packet.chunks(MAX_VALUE_LENGTH) {
+            self.attributes.push_bounded(Type::EAP_MESSAGE, piece);
+        }
+        self
+    }
+
+    /// Adds the keys that an EAP method left, hidden for the reply to `request` (RFC 2548 section 2.4, RFC 3579
+    /// section 3.16).
+    pub fn master_session_key(
+        self,
+        receive: &[u8; 32],
+        send: &[u8; 32],
+        request: &Packet<'_>,
+        secret: &Secret,
+        salts: [Salt; 2],
+    ) -> Result<Self, AttributeError> {
+        let [first, second] = salts;
+        let hide = |key, salt| mppe::hide(key, salt, request.authenticator(), secret);
+        self.vendor_attribute(VendorType::MS_MPPE_RECV_KEY, &hide(receive, first))?
+            .vendor_attribute(VendorType::MS_MPPE_SEND_KEY, &hide(send, second))
+    }
+
+    /// Adds how many seconds the client waits for the answer to a challenge (RFC 3580 section 3.17).
+    pub fn session_timeout(mut self, seconds: u32) -> Self {
+        self.attributes
+            .push_bounded(Type::SESSION_TIMEOUT, &seconds.to_be_bytes());
+        self
     }
 
     /// Adds a text for the user, in as many Reply-Message attributes as it takes. None is cut

@@ -53,8 +53,9 @@ pub enum AccessRequestError {
         /// Where the second one begins.
         offset: usize,
     },
-    /// RFC 2865 section 4.1: User-Password and CHAP-Password exclude each other.
-    #[error("more than one of User-Password, CHAP-Password and MS-CHAP2-Response")]
+    /// RFC 2865 section 4.1: User-Password and CHAP-Password exclude each other; so does EAP-Message (RFC 3579
+    /// section 3.3).
+    #[error("more than one of User-Password, CHAP-Password, MS-CHAP2-Response and EAP-Message")]
     SeveralMethods,
     /// An attribute of one length only.
     #[error("octet {offset}: {kind} of {octets} octets, which has {expected}")]
@@ -167,6 +168,7 @@ impl<'a> AccessRequest<'a> {
             self.password.is_some(),
             self.chap.is_some(),
             self.mschapv2.is_some(),
+            self.has_eap,
         ];
         match methods.into_iter().filter(|is_there| *is_there).count() {
             0 | 1 => Ok(self),
@@ -219,6 +221,12 @@ impl<'a> AccessRequest<'a> {
     /// 3579 section 3.2).
     pub const fn has_eap(&self) -> bool {
         self.has_eap
+    }
+
+    /// The EAP packet, its pieces joined (RFC 3579 section 3.1).
+    pub fn eap_message(&self) -> Option<Vec<u8>> {
+        let pieces = self.packet.values(Type::EAP_MESSAGE);
+        self.has_eap.then(|| pieces.flatten().copied().collect())
     }
 
     /// Whether it answers a challenge (CHAP, MS-CHAPv2). Unlike a hidden password, that shows nothing of the

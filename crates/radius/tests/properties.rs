@@ -23,7 +23,7 @@ fn secrets() -> impl Strategy<Value = Vec<u8>> {
 fn attributes() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
     let ordinary = (any::<u8>(), vec(any::<u8>(), 1..=253))
         .prop_filter("made by the encoder", |(kind, _)| {
-            ![1, 2, 3, 24, 33, 60, 80].contains(kind)
+            ![1, 2, 3, 24, 33, 60, 79, 80].contains(kind)
         });
     vec(ordinary, 0..8)
 }
