@@ -6,6 +6,7 @@
 
 #![allow(clippy::panic, reason = "a target says what it found by panicking")]
 
+mod eap;
 mod editor;
 mod file;
 mod filter;
@@ -114,6 +115,13 @@ pub const TARGETS: &[Target] = &[
         max_bytes: 4_096,
         parts: 1,
         run: wire::radius,
+    },
+    Target {
+        name: "eap",
+        seeds: &[],
+        max_bytes: 3_000,
+        parts: 2,
+        run: eap::run,
     },
 ];
 

@@ -26,6 +26,7 @@ const HOUSE: &[(&str, &str)] = &[
     ("ident", ""),
     ("otp", ""),
     ("radius", ""),
+    ("eap", ""),
     ("softtoken", "ident otp"),
     ("domain", "ident otp"),
     ("cli", "ident otp domain"),
@@ -38,10 +39,10 @@ const HOUSE: &[(&str, &str)] = &[
     ),
     (
         "gateway",
-        "ident otp radius softtoken domain cli store https identity",
+        "ident otp radius eap softtoken domain cli store https identity",
     ),
     ("app", "ident otp softtoken"),
-    ("fuzz", "ident otp radius softtoken domain cli"),
+    ("fuzz", "ident otp radius eap softtoken domain cli"),
     (
         "symbolon",
         "ident otp radius softtoken domain cli store https identity registry gateway app",
@@ -49,7 +50,15 @@ const HOUSE: &[(&str, &str)] = &[
 ];
 
 /// The crates that think: they get `now`, random bytes and messages as arguments.
-const PURE: &[&str] = &["ident", "otp", "radius", "softtoken", "domain", "cli"];
+const PURE: &[&str] = &[
+    "ident",
+    "otp",
+    "radius",
+    "eap",
+    "softtoken",
+    "domain",
+    "cli",
+];
 
 /// What a pure crate must not link, however far down. `libc` alone is let through: `cpufeatures` asks it
 /// for the processor's abilities.
