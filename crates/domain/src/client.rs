@@ -45,15 +45,42 @@ pub enum Method {
     Chap,
     /// RFC 2759.
     MsChapV2,
+    /// EAP-TTLS with PAP.
+    TtlsPap,
+    /// EAP-TTLS with EAP-GTC.
+    TtlsGtc,
+    /// EAP-TTLS with MS-CHAPv2.
+    TtlsMsChapV2,
+    /// PEAP with EAP-GTC.
+    PeapGtc,
+    /// PEAP with EAP-MSCHAPv2.
+    PeapMsChapV2,
 }
 
 impl Method {
+    /// Every method.
+    pub const ALL: [Self; 8] = [
+        Self::Pap,
+        Self::Chap,
+        Self::MsChapV2,
+        Self::TtlsPap,
+        Self::TtlsGtc,
+        Self::TtlsMsChapV2,
+        Self::PeapGtc,
+        Self::PeapMsChapV2,
+    ];
+
     /// The word after `set auth-methods`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Pap => "pap",
             Self::Chap => "chap",
             Self::MsChapV2 => "mschapv2",
+            Self::TtlsPap => "ttls-pap",
+            Self::TtlsGtc => "ttls-gtc",
+            Self::TtlsMsChapV2 => "ttls-mschapv2",
+            Self::PeapGtc => "peap-gtc",
+            Self::PeapMsChapV2 => "peap-mschapv2",
         }
     }
 }
@@ -74,9 +101,8 @@ pub struct Methods(Box<[Method]>);
 
 impl Methods {
     fn of(object: &Object) -> Self {
-        let all = [Method::Pap, Method::Chap, Method::MsChapV2];
         let words = object.list("auth-methods");
-        let allowed = all
+        let allowed = Method::ALL
             .into_iter()
             .filter(|method| words.iter().any(|word| **word == *method.word()));
         Self(allowed.collect())

@@ -34,6 +34,8 @@ pub enum CodePosition {
     BeforePassword,
     /// The code follows the last of these in the same field; without one it answers a challenge.
     Separator(char),
+    /// The same where no challenge can be answered.
+    SeparatorAlone(char),
 }
 
 impl CodePosition {
@@ -41,7 +43,17 @@ impl CodePosition {
     const fn is_asked(self) -> bool {
         match self {
             Self::Challenge | Self::Separator(_) => true,
-            Self::AfterPassword | Self::BeforePassword => false,
+            Self::AfterPassword | Self::BeforePassword | Self::SeparatorAlone(_) => false,
+        }
+    }
+
+    /// The same for a method that cannot ask for a code: what would be asked for follows the password.
+    #[must_use]
+    pub const fn unasked(self) -> Self {
+        match self {
+            Self::Challenge => Self::AfterPassword,
+            Self::Separator(separator) => Self::SeparatorAlone(separator),
+            Self::AfterPassword | Self::BeforePassword | Self::SeparatorAlone(_) => self,
         }
     }
 
@@ -55,7 +67,7 @@ impl CodePosition {
                 let (code, password) = octets.split_at_checked(digits)?;
                 Some((password, code))
             }
-            Self::Separator(separator) => {
+            Self::Separator(separator) | Self::SeparatorAlone(separator) => {
                 let mut buffer = [0; 4];
                 let separator = separator.encode_utf8(&mut buffer).as_bytes();
                 let mut windows = octets.windows(separator.len());

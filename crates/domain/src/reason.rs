@@ -70,6 +70,10 @@ reasons! {
     MethodNotAllowed = "method-not-allowed",
         "the client may not use this method",
         "set the client to another method, or: config user radius-client / edit NAME / set auth-methods pap chap mschapv2";
+    /// No tunnel, or nothing in it that could be judged.
+    EapFailed = "eap-failed",
+        "the EAP conversation ended before a password came",
+        "what is shown says where it ended; 'TLS: received fatal alert' is the device's refusal of the certificate: have it trust that of 'radius-identity' in symbolon.toml";
     /// `config user password-policy`, `expire-days`.
     PasswordExpired = "password-expired",
         "the password has expired by the user's password policy",
@@ -148,8 +152,8 @@ reasons! {
         "execute fortitoken activate SERIAL for hardware tokens, else execute fortitoken-mobile provision SERIAL";
     /// The client appends no code and the challenge is not answered.
     CodeMissing = "code-missing",
-        "the password came without a code, and the client is set to append one",
-        "append the code to the password, or: config user radius-client / edit NAME / set code-position challenge";
+        "the password came without a code, and neither client nor method can be asked for one",
+        "append the code to the password, or: config user radius-client / edit NAME / set code-position challenge. MS-CHAPv2 within EAP has no place for a code: have the device use EAP-GTC, or EAP-TTLS with PAP";
     /// CHAP or MS-CHAPv2 in the answer to a challenge.
     CodeByResponse = "code-by-response",
         "the code came by CHAP or MS-CHAPv2, which do not show it",

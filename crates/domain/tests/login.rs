@@ -299,6 +299,14 @@ fn the_code_stands_where_the_client_puts_it() {
         (comma, "p,w,12", "p,w", Some("12")),
         (comma, "pw000123", "pw000123", None),
         (comma, ",", "", Some("")),
+        (comma.unasked(), "pw,000123", "pw", Some("000123")),
+        (comma.unasked(), "pw000123", "pw000123", None),
+        (
+            CodePosition::Challenge.unasked(),
+            "pw000123",
+            "pw",
+            Some("000123"),
+        ),
         (
             CodePosition::Separator('€'),
             "pw€000123",
@@ -320,6 +328,9 @@ fn a_code_that_did_not_come_is_asked_for_where_the_client_can_answer() {
         (CodePosition::Separator(','), true),
         (CodePosition::AfterPassword, false),
         (CodePosition::BeforePassword, false),
+        (CodePosition::Challenge.unasked(), false),
+        (CodePosition::Separator(',').unasked(), false),
+        (CodePosition::BeforePassword.unasked(), false),
     ] {
         let facts = facts(token(None), position);
         let mut counter = CodeCounter::default();

@@ -62,7 +62,7 @@ use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
 use login::{AdminLogins, Backends, OneTimeCodes};
 use network::{Endpoint, Hosts, UnitResolver};
-use radius_server::{AccountingServer, RadiusServer, Traffics};
+use radius_server::{AccountingServer, Eap, RadiusServer, Traffics};
 use shelf::Shelf;
 use ssh::{HostKeyError, Listening, Ports, Ssh, SshConfig};
 use supply::Supply;
@@ -87,6 +87,8 @@ pub struct GatewayConfig {
     pub root_key: RootKey,
     /// Addresses for RADIUS.
     pub radius: Vec<SocketAddr>,
+    /// A PEM file with the certificate chain and the key that EAP shows, made if it is not there.
+    pub radius_identity: PathBuf,
     /// Addresses for RADIUS accounting.
     pub accounting: Vec<SocketAddr>,
     /// Logins over HTTPS.
@@ -134,6 +136,9 @@ pub enum StartError {
     /// HTTPS.
     #[error(transparent)]
     Web(#[from] WebError),
+    /// The certificate that EAP shows.
+    #[error(transparent)]
+    Certificate(#[from] web::CertificateError),
     /// What the first start has to configure.
     #[error("the first configuration cannot be written: {0}")]
     FirstConfiguration(String),
@@ -169,6 +174,7 @@ impl Gateway {
             location,
             root_key,
             radius,
+            radius_identity,
             accounting,
             web,
             console,
@@ -224,7 +230,8 @@ impl Gateway {
             certificates,
             debug.clone(),
         ));
-        let radius = listen(radius, &store, &backends, &codes, &traffics, &debug)?;
+        let eap = Arc::new(Eap::load(&radius_identity, &radius)?);
+        let radius = listen(radius, &store, &backends, &codes, &eap, &traffics, &debug)?;
         let accounting = account(accounting, &store, &traffics, &debug)?;
         let (stop, stopping) = watch::channel(false);
         let (web, serving) = web::start(&web, &store, &backends, &codes, &stopping).await?;
@@ -360,13 +367,14 @@ fn listen(
     store: &Arc<GatewayStore>,
     backends: &Arc<Backends>,
     codes: &Arc<OneTimeCodes>,
+    eap: &Arc<Eap>,
     traffics: &Arc<Traffics>,
     debug: &DebugLog,
 ) -> Result<Vec<RadiusServer>, StartError> {
     addresses
         .into_iter()
         .map(|address| {
-            RadiusServer::start(address, store, backends, codes, traffics, debug)
+            RadiusServer::start(address, store, backends, codes, eap, traffics, debug)
                 .map_err(|source| StartError::Radius { address, source })
         })
         .collect()

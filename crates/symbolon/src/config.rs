@@ -34,6 +34,8 @@ pub(crate) struct Store {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Gateway {
     pub(crate) radius: Vec<SocketAddr>,
+    #[serde(default = "radius_identity")]
+    pub(crate) radius_identity: PathBuf,
     #[serde(default)]
     pub(crate) accounting: Vec<SocketAddr>,
     #[serde(default)]
@@ -44,6 +46,10 @@ pub(crate) struct Gateway {
     /// A file from before there was SSH does not serve it.
     #[serde(default)]
     pub(crate) ssh: Vec<IpAddr>,
+}
+
+fn radius_identity() -> PathBuf {
+    "gateway/radius.pem".into()
 }
 
 fn https_identity() -> PathBuf {

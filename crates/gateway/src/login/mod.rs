@@ -44,7 +44,7 @@ pub(crate) use explainer::{Explainer, Question};
 use one_time::NotIssued;
 pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
 pub(crate) use pool::Pool;
-pub(crate) use responses::{Presentation, Response};
+pub(crate) use responses::{Presentation, Response, told};
 
 use crate::clock::{self, NoEntropy};
 
@@ -187,10 +187,7 @@ impl Logins {
         };
         let (origin, position) = (attempt.origin, attempt.position);
         match (attempt.presented, attempt.state) {
-            (Presentation::NotAllowed(method), _) => {
-                let refusal = responses::told(method, Reason::MethodNotAllowed);
-                refusal_of(name, origin, refusal, now)
-            }
+            (Presentation::Refused(refusal), _) => refusal_of(name, origin, refusal, now),
             (Presentation::Password(code), Some(state)) => {
                 self.answered(name, &state, &code, origin, now)
             }

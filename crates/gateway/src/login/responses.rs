@@ -14,8 +14,8 @@ pub(crate) enum Presentation {
     Password(Presented),
     /// A response in their place.
     Response(Response),
-    /// A method that the client may not use.
-    NotAllowed(Method),
+    /// Nothing that could be judged, and why.
+    Refused(Refusal),
 }
 
 /// A response that was made with a password.
@@ -64,7 +64,7 @@ impl Response {
 }
 
 /// A refusal because of a method.
-pub(super) fn told(method: Method, reason: Reason) -> Refusal {
+pub(crate) fn told(method: Method, reason: Reason) -> Refusal {
     Refusal {
         evidence: Some(method.word().into()),
         ..Refusal::because(reason)

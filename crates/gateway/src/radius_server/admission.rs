@@ -12,6 +12,8 @@ use domain::client::{Method, Requirement};
 use domain::login::Origin;
 use domain::name::Realm;
 use domain::password::Presented;
+use domain::reason::Reason;
+use eap::identifier_of;
 use radius::duplicates::{Admission, Key};
 use radius::{
     AccessRequest, Code, Credentials, MessageAuthenticator, Packet, Reply, StatusServer, Type,
@@ -19,20 +21,29 @@ use radius::{
 use tracing::{info, warn};
 
 use super::clients::{Clients, RadiusClient};
+use super::eap::Message;
 use super::traffic::Counted;
 use super::{Pending, Place, Shared};
 use crate::clock;
-use crate::login::{Attempt, Presentation, Response};
+use crate::login::{Attempt, Presentation, Response, told};
 use crate::udp::Outgoing;
 
 /// Longest Calling-Station-Id that is kept as the source of a login: an address with a port, or a
 /// hardware address. What is longer is cut in evidence, not in judgement.
 const SOURCE_MAX: usize = 64;
 
-/// A login attempt and the request that it came with.
+/// A request, and what came with it.
 pub(super) struct Admitted {
     pub(super) pending: Pending,
-    pub(super) attempt: Attempt,
+    pub(super) came: Came,
+}
+
+/// What came.
+pub(super) enum Came {
+    /// A login attempt.
+    Login(Attempt),
+    /// A piece of an EAP conversation.
+    Eap(Message),
 }
 
 /// The receiving thread's view of the configuration.
@@ -103,18 +114,22 @@ impl Receiver {
             self.shared.duplicates().forget(&key);
             return None;
         };
-        let attempt = self.attempt(peer, &request, client, key)?;
+        let came = self.came(peer, &request, client, key)?;
         client.count(Counted::Request);
-        self.shared.debug.received(peer, client, &attempt);
         let pending = Pending {
             key,
             peer,
             request: Box::from(request.packet().octets()),
             client: Arc::clone(client),
             arrived: Instant::now(),
+            eap: match &came {
+                Came::Login(_) => None,
+                Came::Eap(message) => Some(identifier_of(&message.packet)),
+            },
+            talk: None,
             _place: place,
         };
-        Some(Admitted { pending, attempt })
+        Some(Admitted { pending, came })
     }
 
     fn unknown(&self, peer: SocketAddr) {
@@ -266,31 +281,45 @@ impl Receiver {
         false
     }
 
-    fn attempt(
+    fn came(
         &self,
         peer: SocketAddr,
         request: &AccessRequest<'_>,
         client: &RadiusClient,
         key: Key,
-    ) -> Option<Attempt> {
+    ) -> Option<Came> {
+        let realm = Realm::Vdom(client.vdom);
+        let origin = Origin {
+            client: Box::from(client.name()),
+            source: source(peer.ip(), request.packet()),
+        };
+        let state = request.state().map(<[u8]>::to_vec);
+        if let Some(packet) = request.eap_message() {
+            return Some(Came::Eap(Message {
+                packet,
+                state,
+                realm,
+                origin,
+                mtu: mtu(request.packet()),
+            }));
+        }
         let (Some(name), Some(presented)) = (request.user_name(), presented(request, client))
         else {
-            let error = "no User-Name, or none of PAP, CHAP and MS-CHAPv2";
+            let error = "no User-Name, or none of PAP, CHAP, MS-CHAPv2 and EAP";
             self.malformed(peer, client, &error);
             self.shared.duplicates().forget(&key);
             return None;
         };
-        Some(Attempt {
-            realm: Realm::Vdom(client.vdom),
+        let attempt = Attempt {
+            realm,
             name: name.to_vec(),
             presented,
-            state: request.state().map(<[u8]>::to_vec),
-            origin: Origin {
-                client: Box::from(client.name()),
-                source: source(peer.ip(), request.packet()),
-            },
+            state,
+            origin,
             position: client.position,
-        })
+        };
+        self.shared.debug.received(peer, client, &attempt);
+        Some(Came::Login(attempt))
     }
 }
 
@@ -314,8 +343,14 @@ fn presented(request: &AccessRequest<'_>, client: &RadiusClient) -> Option<Prese
     Some(if client.methods.allow(method) {
         presented
     } else {
-        Presentation::NotAllowed(method)
+        Presentation::Refused(told(method, Reason::MethodNotAllowed))
     })
+}
+
+/// What the link between device and client carries (RFC 2865, 5.12).
+fn mtu(packet: &Packet<'_>) -> Option<usize> {
+    let octets = packet.first(Type::FRAMED_MTU)?.try_into().ok()?;
+    usize::try_from(u32::from_be_bytes(octets)).ok()
 }
 
 /// The person's own address as the client reports it, else the client's. Control characters would

@@ -17,6 +17,7 @@ use store::gateway::{Granted, Outcome};
 use tracing::error;
 
 use super::debug::Step;
+use super::eap::Next;
 use super::traffic::Counted;
 use super::{Pending, Shared};
 use crate::clock;
@@ -30,6 +31,10 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 pub(super) enum Answer {
     /// A right password whose code is asked for.
     Challenge(Pending, State, CodeOf),
+    /// An EAP conversation goes on, or has come to its good end.
+    Told(Pending, Next),
+    /// An EAP packet that belongs to no conversation: it came late, or after a restart.
+    Lost(Pending),
     /// Decisions that are durable, or that the store could not decide, in order.
     Recorded(Vec<(Pending, Judged)>, Vec<Outcome>),
 }
@@ -122,9 +127,9 @@ impl Answerer {
 
     fn take(&mut self, answer: Answer) {
         match answer {
-            Answer::Challenge(pending, state, asked) => {
-                self.challenge(&pending, &state, asked);
-            }
+            Answer::Challenge(pending, state, asked) => self.ask(pending, state, asked),
+            Answer::Told(pending, next) => self.told(&pending, next),
+            Answer::Lost(pending) => self.push(&pending, &refusal(&pending)),
             Answer::Recorded(pending, outcomes) => {
                 for ((pending, judged), outcome) in pending.into_iter().zip(outcomes) {
                     self.recorded(pending, judged, outcome);
@@ -133,9 +138,15 @@ impl Answerer {
         }
     }
 
-    fn recorded(&mut self, pending: Pending, judged: Judged, outcome: Outcome) {
+    fn recorded(&mut self, mut pending: Pending, judged: Judged, outcome: Outcome) {
         match outcome {
-            Outcome::Granted(granted) => self.accept(&pending, &granted, judged.success.as_deref()),
+            Outcome::Granted(granted) => match pending.talk.take() {
+                None => self.let_in(&pending, &granted, judged.success.as_deref()),
+                Some(talk) => match talk.granted(granted, judged.success.as_deref()) {
+                    Ok(next) => self.told(&pending, next),
+                    Err(why) => self.shared.undecided(&pending, &why),
+                },
+            },
             Outcome::Refused { event, reason } => {
                 self.shared
                     .debug
@@ -152,12 +163,38 @@ impl Answerer {
         }
     }
 
-    /// The one place that accepts a login: it takes the proof that the step is spent and on disk.
-    fn accept(&mut self, pending: &Pending, granted: &Granted, success: Option<&Success>) {
-        let keys = match success.map(|success| keys(pending, success)).transpose() {
-            Ok(keys) => keys.unwrap_or_else(Reply::accept),
-            Err(why) => return self.shared.undecided(pending, &why),
+    /// What MS-CHAPv2 leaves goes with the Accept. Without it the client would hang up, so nothing is answered
+    /// where it cannot be made.
+    fn let_in(&mut self, pending: &Pending, granted: &Granted, success: Option<&Success>) {
+        match success.map(|success| keys(pending, success)).transpose() {
+            Ok(keys) => self.accept(pending, granted, keys.unwrap_or_else(Reply::accept)),
+            Err(why) => self.shared.undecided(pending, &why),
+        }
+    }
+
+    /// An EAP conversation: the next request, or the Accept with its keys.
+    fn told(&mut self, pending: &Pending, next: Next) {
+        let (granted, done) = match next {
+            Next::Accept(granted, done) => (granted, done),
+            Next::Send(talk, request) => {
+                let reply = match self.shared.eap.keep(talk, &pending.client) {
+                    Ok(state) => Reply::eap_challenge(state.as_bytes(), &request),
+                    Err(why) => return self.shared.undecided(pending, &why),
+                };
+                return match reply {
+                    Ok(reply) => self.push(pending, &reply),
+                    Err(error) => error!(%error, "an EAP request cannot be written"),
+                };
+            }
         };
+        match session_keys(pending, &done) {
+            Ok(keys) => self.accept(pending, &granted, keys),
+            Err(why) => self.shared.undecided(pending, &why),
+        }
+    }
+
+    /// The one place that accepts a login: it takes the proof that the step is spent and on disk.
+    fn accept(&mut self, pending: &Pending, granted: &Granted, keys: Reply) {
         pending.client.count(Counted::Accepted);
         self.shared.debug.decided(pending.peer, Step::Accepted);
         let person = granted.person();
@@ -169,10 +206,25 @@ impl Answerer {
                 keys
             });
         let accept = match welcome.password_days_left {
-            Some(days) => accept.reply_message(&expires_soon(days)),
-            None => accept,
+            // RFC 3579, 2.6.5: not beside an EAP-Message.
+            Some(days) if pending.eap.is_none() => accept.reply_message(&expires_soon(days)),
+            _ => accept,
         };
         self.push(pending, &accept);
+    }
+
+    fn ask(&mut self, mut pending: Pending, state: State, asked: CodeOf) {
+        let Some(talk) = pending.talk.take() else {
+            return self.challenge(&pending, &state, asked);
+        };
+        pending.client.count(Counted::Challenged);
+        self.shared
+            .debug
+            .decided(pending.peer, Step::TokenCodeRequired);
+        match talk.ask(state, asked.question()) {
+            Ok(next) => self.told(&pending, next),
+            Err(why) => self.shared.undecided(&pending, &why),
+        }
     }
 
     fn challenge(&mut self, pending: &Pending, state: &str, asked: CodeOf) {
@@ -216,7 +268,7 @@ impl Answerer {
                 return;
             };
             pending.client.count(Counted::Rejected);
-            self.push(&pending, &Reply::reject());
+            self.push(&pending, &refusal(&pending));
             self.explainer.ask(question);
         }
     }
@@ -244,8 +296,27 @@ impl Answerer {
     }
 }
 
-/// An Accept with the server's half of MS-CHAPv2. Without it the client would hang up, so nothing is
-/// answered where it cannot be made.
+/// All the same octets; those of a device end with its conversation's.
+fn refusal(pending: &Pending) -> Reply {
+    match pending.eap {
+        None => Reply::reject(),
+        Some(identifier) => Reply::reject().eap_message(&eap::failure(identifier)),
+    }
+}
+
+/// An Accept with EAP-Success and the keys that the conversation left.
+fn session_keys(pending: &Pending, done: &eap::Done) -> Result<Reply, String> {
+    let random = clock::random().map_err(|error| error.to_string())?;
+    let salts = Salt::pair(u16::from_be_bytes(random));
+    let request = Packet::parse(&pending.request).map_err(|error| error.to_string())?;
+    let secret = &pending.client.secret;
+    Reply::accept()
+        .eap_message(&done.packet)
+        .master_session_key(&done.receive, &done.send, &request, secret, salts)
+        .map_err(|error| error.to_string())
+}
+
+/// An Accept with the server's half of MS-CHAPv2.
 fn keys(pending: &Pending, success: &Success) -> Result<Reply, String> {
     let random = clock::random().map_err(|error| error.to_string())?;
     let salts = Salt::pair(u16::from_be_bytes(random));

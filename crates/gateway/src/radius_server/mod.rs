@@ -9,6 +9,7 @@ mod admission;
 mod answers;
 mod clients;
 mod debug;
+mod eap;
 mod traffic;
 
 use std::io;
@@ -31,10 +32,12 @@ use crate::login::{
 use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
 pub use accounting::AccountingServer;
-use admission::{Admitted, Receiver};
+use admission::{Admitted, Came, Receiver};
 use answers::{Answer, Answerer};
 use clients::RadiusClient;
 use debug::RadiusDebug;
+pub(crate) use eap::Eap;
+use eap::Talk;
 use traffic::Counted;
 pub(crate) use traffic::Traffics;
 
@@ -67,6 +70,10 @@ struct Pending {
     request: Box<[u8]>,
     client: Arc<RadiusClient>,
     arrived: Instant,
+    /// The identifier of the EAP packet in the request, if it has one.
+    eap: Option<u8>,
+    /// The EAP conversation whose login this is.
+    talk: Option<Box<Talk>>,
     _place: Place,
 }
 
@@ -75,6 +82,7 @@ struct Shared {
     socket: BatchSocket,
     store: Arc<GatewayStore>,
     logins: Logins,
+    eap: Arc<Eap>,
     pool: Pool,
     runtime: tokio::runtime::Handle,
     duplicates: Mutex<Table<std::hash::RandomState>>,
@@ -120,6 +128,7 @@ impl RadiusServer {
         store: &Arc<GatewayStore>,
         backends: &Arc<Backends>,
         codes: &Arc<OneTimeCodes>,
+        eap: &Arc<Eap>,
         traffics: &Arc<Traffics>,
         debug: &DebugLog,
     ) -> io::Result<Self> {
@@ -131,6 +140,7 @@ impl RadiusServer {
             store: Arc::clone(store),
             logins: Logins::new(Arc::clone(store), Arc::clone(backends), Arc::clone(codes))
                 .map_err(io::Error::other)?,
+            eap: Arc::clone(eap),
             pool: Pool::start()?,
             runtime: tokio::runtime::Handle::current(),
             duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
@@ -204,11 +214,16 @@ fn take(shared: &Arc<Shared>, receiver: &mut Receiver, batch: &Batch, again: &mu
     let mut recorded = Recorded::default();
     receiver.refresh();
     for (peer, datagram) in batch.datagrams() {
-        let Some(Admitted { pending, attempt }) = receiver.admit(peer, datagram, again) else {
+        let Some(Admitted { pending, came }) = receiver.admit(peer, datagram, again) else {
             continue;
         };
-        let progress = shared.logins.start(attempt, now);
-        shared.go_on(pending, progress, &mut recorded);
+        match came {
+            Came::Login(attempt) => {
+                let progress = shared.logins.start(attempt, now);
+                shared.go_on(pending, progress, &mut recorded);
+            }
+            Came::Eap(message) => shared.hear(pending, message),
+        }
     }
     if !again.is_empty() {
         shared.send(again);
@@ -286,13 +301,16 @@ impl Shared {
         });
     }
 
-    /// No answer: the client asks again, or another server.
+    /// No answer: the client asks again, or another server. What a device said cannot be heard twice, so that an
+    /// EAP request goes unanswered however often it is repeated.
     fn undecided(&self, pending: &Pending, why: &dyn std::fmt::Display) {
         pending.client.count(Counted::Undecided);
         if let Some(left_out) = self.undecided.due(clock::now()) {
             warn!(client = %pending.client.name(), %why, left_out, "a login cannot be decided");
         }
-        self.duplicates().forget(&pending.key);
+        if pending.eap.is_none() {
+            self.duplicates().forget(&pending.key);
+        }
     }
 
     fn send(&self, outgoing: &mut Outgoing) {

@@ -1,4 +1,4 @@
-//! What this unit shows to those who connect over HTTPS.
+//! What this unit shows to those who connect over TLS.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -19,10 +19,10 @@ const LAST_YEAR: i32 = 2050;
 const MAX_OCTETS: u64 = 64 << 10;
 
 /// A certificate and its key.
-pub(super) struct Identity {
-    pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) key: PrivateKeyDer<'static>,
-    pub(super) pin: Pin,
+pub(crate) struct Identity {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+    pub(crate) pin: Pin,
 }
 
 /// SHA-256 of a certificate's `SubjectPublicKeyInfo`, as `openconnect --servercert` takes it
@@ -40,7 +40,7 @@ impl fmt::Display for Pin {
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// The file.
-    #[error("the HTTPS certificate: {0}")]
+    #[error("the certificate: {0}")]
     File(#[from] PrivateFileError),
     /// What is in it.
     #[error(
@@ -54,15 +54,15 @@ pub enum CertificateError {
         why: String,
     },
     /// The key is another certificate's, or none that TLS takes.
-    #[error("the HTTPS certificate and its key cannot be used: {0}")]
+    #[error("the certificate and its key cannot be used: {0}")]
     Pair(rustls::Error),
     /// The library refused.
-    #[error("the HTTPS certificate could not be made: {0}")]
+    #[error("the certificate could not be made: {0}")]
     Make(#[from] rcgen::Error),
 }
 
 /// Reads chain and key from the file, which is made first if it is not there.
-pub(super) fn load_or_create(
+pub(crate) fn load_or_create(
     path: &Path,
     addresses: &[SocketAddr],
 ) -> Result<Identity, CertificateError> {

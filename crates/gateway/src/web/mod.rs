@@ -1,6 +1,6 @@
 //! HTTPS of the gateway: logins of VPN clients (`logincheck`).
 
-mod certificate;
+pub(crate) mod certificate;
 mod logincheck;
 
 use std::io;

@@ -243,6 +243,7 @@ fn serve(directory: &Path) -> Result<()> {
         root_key: population::root_key(directory)?,
         accounting: Vec::new(),
         radius: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        radius_identity: directory.join("radius.pem"),
         web: WebConfig::default(),
         console: directory.join("console.sock"),
         last_end: None,

@@ -186,6 +186,7 @@ pub(crate) async fn start(
         },
         root_key,
         radius: config.gateway.radius.clone(),
+        radius_identity: data.join(&config.gateway.radius_identity),
         accounting: config.gateway.accounting.clone(),
         web: WebConfig {
             addresses: config.gateway.https.clone(),

@@ -429,8 +429,19 @@ pub static RADIUS_CLIENT: Table = Table {
                     "mschapv2",
                     "MS-CHAPv2, with MPPE keys; needs radius-legacy of the user.",
                 ),
+                choice("ttls-pap", "EAP-TTLS with PAP inside; the code follows the password."),
+                choice("ttls-gtc", "EAP-TTLS with EAP-GTC inside, which can ask for the code."),
+                choice(
+                    "ttls-mschapv2",
+                    "EAP-TTLS with MS-CHAPv2 inside; needs radius-legacy of the user, and has no place for a code.",
+                ),
+                choice("peap-gtc", "PEAP with EAP-GTC inside, which can ask for the code."),
+                choice(
+                    "peap-mschapv2",
+                    "PEAP with EAP-MSCHAPv2 inside; needs radius-legacy of the user, and has no place for a code.",
+                ),
             ])),
-            "pap chap mschapv2",
+            "pap chap mschapv2 ttls-pap ttls-gtc ttls-mschapv2 peap-gtc peap-mschapv2",
             "Methods that the client may use.",
         ).bounding(),
         field(

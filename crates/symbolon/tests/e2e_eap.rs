@@ -1,0 +1,261 @@
+//! EAP as Wi-Fi and VPN devices speak it, by `eapol_test`, which compares the keys of the Accept with its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use common::eapol::{Device, Ended};
+use common::phone::{Phone, enrol};
+use common::radius::Vpn;
+use common::{Home, PASSWORD, Running, run};
+
+const AP: &str = "127.0.0.1";
+
+/// A running system with an access point.
+fn system(settings: &str) -> (Home, Running) {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("ap1", AP, settings);
+    (home, up)
+}
+
+/// A person with a token.
+fn person(home: &Home, name: &str) -> Phone {
+    let token = &home.import(1)[0];
+    enrol(home, name, token)
+}
+
+/// Another code of as many digits.
+fn wrong(code: &str) -> String {
+    let turned = code.bytes().map(|digit| b'0' + (digit - b'0' + 5) % 10);
+    String::from_utf8(turned.collect()).unwrap()
+}
+
+fn legacy(home: &Home, user: &str) {
+    home.console(&format!(
+        "config user local\nedit {user}\nset radius-legacy enable\nset passwd {PASSWORD}\nend"
+    ))
+    .ok();
+}
+
+fn network(eap: &str, inner: &str, user: &str, password: &str) -> String {
+    let password = match password {
+        "" => String::new(),
+        stored => format!("password=\"{stored}\"\n"),
+    };
+    format!(
+        "eap={eap}\nidentity=\"{user}\"\nanonymous_identity=\"somebody\"\n{password}\
+         phase2=\"{inner}\"\n"
+    )
+}
+
+/// The methods without a place for a code.
+const BY_RESPONSE: [(&str, &str); 3] = [
+    ("TTLS", "auth=MSCHAPV2"),
+    ("TTLS", "autheap=MSCHAPV2"),
+    ("PEAP", "auth=MSCHAPV2"),
+];
+
+/// The methods that show the password.
+const BY_PASSWORD: [(&str, &str); 3] = [
+    ("TTLS", "auth=PAP"),
+    ("TTLS", "autheap=GTC"),
+    ("PEAP", "auth=GTC"),
+];
+
+#[track_caller]
+fn is_in(ended: &Ended) {
+    assert!(ended.let_in, "{}", ended.said);
+}
+
+#[track_caller]
+fn is_refused(ended: &Ended) {
+    assert!(!ended.let_in, "{}", ended.said);
+}
+
+#[test]
+fn a_password_is_enough_for_somebody_without_a_token() {
+    let (home, up) = system("");
+    legacy(&home, "bob");
+    let device = Device::new(&home);
+    for (eap, inner) in [BY_RESPONSE, BY_PASSWORD].concat() {
+        let connect = |password: &str| device.connect(&network(eap, inner, "bob", password));
+        is_in(&connect(PASSWORD));
+        home.login_says("bob", "accepted");
+        is_refused(&connect("guess"));
+        home.login_says("bob", "refused: password-wrong");
+    }
+    up.stop();
+}
+
+#[test]
+fn the_code_follows_the_password_where_it_cannot_be_asked_for() {
+    let (home, up) = system("");
+    let phone = person(&home, "alice");
+    let device = Device::new(&home);
+    let connect = |typed: &str| device.connect(&network("TTLS", "auth=PAP", "alice", typed));
+    let code = phone.code("alice");
+    is_refused(&connect(&format!("{PASSWORD}{}", wrong(&code))));
+    home.login_says("alice", "refused: code-wrong");
+    is_refused(&connect(&format!("guess{code}")));
+    home.login_says("alice", "refused: password-wrong");
+    let right = format!("{PASSWORD}{code}");
+    is_in(&connect(&right));
+    home.login_says("alice", "accepted: token");
+    is_refused(&connect(&right));
+    home.login_says("alice", "refused: code-replayed");
+    home.radius_client("ap1", AP, "set code-position separator");
+    is_refused(&connect(PASSWORD));
+    home.login_says("alice", "refused: code-missing");
+    is_refused(&connect(&format!("{PASSWORD},{code}")));
+    home.login_says("alice", "refused: code-replayed");
+    up.stop();
+}
+
+#[test]
+fn a_device_that_asks_its_owner_is_asked_for_the_code() {
+    let (home, up) = system("");
+    for (eap, inner) in [("PEAP", "auth=GTC"), ("TTLS", "autheap=GTC")] {
+        let name = format!("{}-user", eap.to_lowercase());
+        let phone = person(&home, &name);
+        let device = Device::new(&home);
+        let begin = |password: &str| {
+            let typing = device.type_into(&network(eap, inner, &name, ""));
+            assert!(typing.question().contains("Password:"));
+            typing.answer(password);
+            typing
+        };
+        is_refused(&begin("guess").ended());
+        home.login_says(&name, "refused: password-wrong");
+
+        let typing = begin(PASSWORD);
+        let question = typing.question();
+        assert!(
+            question.contains("Please enter your token code"),
+            "{question}"
+        );
+        let code = phone.code(&name);
+        typing.answer(&wrong(&code));
+        is_refused(&typing.ended());
+        home.login_says(&name, "refused: code-wrong");
+
+        // Whoever walks away has spent nothing.
+        let typing = begin(PASSWORD);
+        typing.question();
+        typing.leave();
+
+        let typing = begin(PASSWORD);
+        typing.question();
+        typing.answer(&code);
+        is_in(&typing.ended());
+        home.login_says(&name, "accepted: token");
+
+        let typing = begin(PASSWORD);
+        typing.question();
+        typing.answer(&code);
+        is_refused(&typing.ended());
+        home.login_says(&name, "refused: code-replayed");
+    }
+    up.stop();
+}
+
+#[test]
+fn a_response_has_no_place_for_a_code() {
+    let (home, up) = system("");
+    person(&home, "alice");
+    legacy(&home, "alice");
+    let device = Device::new(&home);
+    for (eap, inner) in BY_RESPONSE {
+        is_refused(&device.connect(&network(eap, inner, "alice", PASSWORD)));
+        home.login_says("alice", "refused: code-missing");
+    }
+    up.stop();
+}
+
+#[test]
+fn tunnel_and_login_are_bound_where_the_device_demands_it() {
+    let (home, up) = system("");
+    legacy(&home, "bob");
+    let device = Device::new(&home);
+    for inner in ["auth=GTC", "auth=MSCHAPV2"] {
+        let bound = network("PEAP", inner, "bob", PASSWORD) + "phase1=\"crypto_binding=2\"\n";
+        is_in(&device.connect(&bound));
+    }
+    up.stop();
+}
+
+#[test]
+fn small_links_carry_it_in_pieces() {
+    let (home, up) = system("");
+    home.user_without_token("bob");
+    let device = Device::new(&home);
+    let network = network("TTLS", "auth=PAP", "bob", PASSWORD) + "fragment_size=64\n";
+    let said = run(&mut device.command(&network, &["-N12:d:300"]), "").ok();
+    let in_pieces = ["more fragments will follow", "Flags 0xc0", "\nSUCCESS"];
+    assert!(in_pieces.iter().all(|sign| said.contains(sign)), "{said}");
+    up.stop();
+}
+
+#[test]
+fn the_log_says_why_there_was_no_tunnel() {
+    let (home, up) = system("set auth-methods pap ttls-pap ttls-gtc");
+    home.user_without_token("bob");
+    let stranger = Device::new(&home).trusting(home.authority());
+    is_refused(&stranger.connect(&network("TTLS", "auth=PAP", "bob", PASSWORD)));
+    let said = home.login_says("somebody", "refused: eap-failed");
+    assert!(said.contains("alert"), "{said}");
+
+    let device = Device::new(&home);
+    is_refused(&device.connect(&network("PEAP", "auth=GTC", "bob", PASSWORD)));
+    let said = home.login_says("somebody", "refused: method-not-allowed");
+    assert!(
+        said.contains("the device wants PEAP, and its RADIUS client may use ttls-gtc, ttls-pap"),
+        "{said}"
+    );
+    is_refused(&device.connect(&network("TTLS", "auth=MSCHAPV2", "bob", PASSWORD)));
+    home.login_says("somebody", "refused: method-not-allowed");
+    is_in(&device.connect(&network("TTLS", "auth=PAP", "bob", PASSWORD)));
+    up.stop();
+}
+
+#[test]
+fn eap_without_a_message_authenticator_hears_nothing_and_a_lost_state_a_failure() {
+    const IDENTITY: &str = "0x0207000801616c69";
+    const LATE: &str = "0x020700061500";
+    let (home, up) = system("set require-message-authenticator disable");
+    let vpn = Vpn::new(&home, AP);
+    assert!(!hears_anything(
+        &home,
+        &[79, 10, 2, 7, 0, 8, 1, b'a', b'l', b'i']
+    ));
+    let offer = vpn.received("auth", &format!("EAP-Message = {IDENTITY}, "));
+    assert!(offer.unwrap().starts_with("Received Access-Challenge"));
+    let late = format!("EAP-Message = {LATE}, State = 0x00, ");
+    let late = vpn.received("auth", &late).unwrap();
+    assert!(late.starts_with("Received Access-Reject"), "{late}");
+    assert!(late.contains("EAP-Message = 0x04070004"), "{late}");
+    up.stop();
+}
+
+/// Whether there is an answer to a request of these attributes alone.
+fn hears_anything(home: &Home, attributes: &[u8]) -> bool {
+    let length = u16::try_from(20 + attributes.len()).unwrap().to_be_bytes();
+    let header = [&[1, 9][..], &length, &[5; 16]].concat();
+    let socket = UdpSocket::bind((AP, 0)).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(2)))
+        .unwrap();
+    let request = [&header, attributes].concat();
+    socket.send_to(&request, home.radius).unwrap();
+    socket.recv(&mut [0; 4_096]).is_ok()
+}
