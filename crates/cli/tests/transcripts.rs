@@ -51,6 +51,7 @@ transcripts! {
     configure_sms
     configure_settings
     authservers
+    configure_applications
     configure_clients
     clock
     delivery

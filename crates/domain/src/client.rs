@@ -85,12 +85,14 @@ impl Method {
     }
 }
 
-fn position(object: &Object) -> CodePosition {
+/// `set code-position` and `set code-separator`.
+pub(crate) fn position(object: &Object) -> CodePosition {
     let separator = object.text("code-separator").chars().next();
     match (object.text("code-position"), separator) {
         ("after-password", _) => CodePosition::AfterPassword,
         ("before-password", _) => CodePosition::BeforePassword,
         ("separator", Some(separator)) => CodePosition::Separator(separator),
+        ("code-only", _) => CodePosition::CodeOnly,
         _ => CodePosition::Challenge,
     }
 }

@@ -8,6 +8,7 @@ use ident::TokenSerial;
 use otp::{Code, CodeError, Digits, Drift, Found, Step};
 use zeroize::Zeroizing;
 
+use crate::code_only::Vouched;
 use crate::contact::{Address, Channel};
 use crate::legacy::Opened;
 use crate::name::CanonicalName;
@@ -36,13 +37,15 @@ pub enum CodePosition {
     Separator(char),
     /// The same where no challenge can be answered.
     SeparatorAlone(char),
+    /// The code stands alone: the client has checked the first factor itself.
+    CodeOnly,
 }
 
 impl CodePosition {
     /// Whether a code that did not come with the password is asked for.
     const fn is_asked(self) -> bool {
         match self {
-            Self::Challenge | Self::Separator(_) => true,
+            Self::Challenge | Self::Separator(_) | Self::CodeOnly => true,
             Self::AfterPassword | Self::BeforePassword | Self::SeparatorAlone(_) => false,
         }
     }
@@ -53,7 +56,10 @@ impl CodePosition {
         match self {
             Self::Challenge => Self::AfterPassword,
             Self::Separator(separator) => Self::SeparatorAlone(separator),
-            Self::AfterPassword | Self::BeforePassword | Self::SeparatorAlone(_) => self,
+            Self::AfterPassword
+            | Self::BeforePassword
+            | Self::SeparatorAlone(_)
+            | Self::CodeOnly => self,
         }
     }
 
@@ -61,7 +67,7 @@ impl CodePosition {
     fn parted(self, octets: &[u8], digits: Digits) -> Option<(&[u8], &[u8])> {
         let digits = usize::from(digits.count());
         match self {
-            Self::Challenge => None,
+            Self::Challenge | Self::CodeOnly => None,
             Self::AfterPassword => octets.split_at_checked(octets.len().checked_sub(digits)?),
             Self::BeforePassword => {
                 let (code, password) = octets.split_at_checked(digits)?;
@@ -115,6 +121,8 @@ pub enum Proof {
     Key(KeyVerified),
     /// By the word of a server, of somebody who has no record here.
     Remote(RemoteVerified),
+    /// By a client that checks first factors itself.
+    Client(Vouched),
 }
 
 impl Proof {
@@ -124,16 +132,27 @@ impl Proof {
             Self::Password(verified) => verified.person(),
             Self::Key(verified) => verified.person(),
             Self::Remote(verified) => verified.person(),
+            Self::Client(vouched) => vouched.person(),
         }
     }
 
     /// Whether it is worth anything with what the person has now: an administrator may have changed
-    /// it since, to keep somebody out. Who has a record now needs more than a server's word.
+    /// it since, to keep somebody out. Who has a record now needs more than a server's word. What a client
+    /// checks itself is not kept here.
     pub fn holds(&self, password: Option<&Credential>, keys: &[PublicKey]) -> bool {
         match self {
             Self::Password(verified) => verified.is_of(password),
             Self::Key(verified) => verified.is_of(keys),
             Self::Remote(_) => false,
+            Self::Client(_) => true,
+        }
+    }
+
+    /// The client that checked the first factor itself, if one did.
+    pub fn client(&self) -> Option<&Vouched> {
+        match self {
+            Self::Client(vouched) => Some(vouched),
+            Self::Password(_) | Self::Key(_) | Self::Remote(_) => None,
         }
     }
 }
@@ -393,8 +412,13 @@ impl Consume {
     pub fn remote(&self) -> Option<&RemoteVerified> {
         match &self.proof {
             Proof::Remote(verified) => Some(verified),
-            Proof::Password(_) | Proof::Key(_) => None,
+            Proof::Password(_) | Proof::Key(_) | Proof::Client(_) => None,
         }
+    }
+
+    /// The client that checked its first factor itself, if one did.
+    pub fn client(&self) -> Option<&Vouched> {
+        self.proof.client()
     }
 
     /// Where the code was sent that it uses up, if one was.
@@ -424,6 +448,9 @@ pub fn second(
         Err(reason) => return Second::Refuse(Refusal::because(reason)),
     };
     let (verifier, usability) = match &person.factor {
+        Factor::None if proof.client().is_some() => {
+            return Second::Refuse(Refusal::because(Reason::SecondFactorMissing));
+        }
         Factor::None => {
             return consume(proof, Spend::Nothing, now);
         }
@@ -445,6 +472,9 @@ pub fn second(
         }
         Factor::Sent(to) => {
             return match (submitted, facts.position.is_asked()) {
+                (Some(_), _) if facts.position == CodePosition::CodeOnly => {
+                    Second::Refuse(Refusal::because(Reason::SentCodeUnasked))
+                }
                 // The code of a token, or none, was asked for when this login began.
                 (Some(_), _) => Second::Refuse(Refusal::because(Reason::ChangedMeanwhile)),
                 (None, true) => send(proof, to, counter, now),
@@ -537,7 +567,8 @@ fn admitted<'a>(facts: &'a Facts, proof: &Proof, now: Timestamp) -> Result<&'a P
     if !proof.holds(person.password.as_ref(), &person.keys) {
         return Err(Reason::ChangedMeanwhile);
     }
-    if person.validity.is_some_and(|validity| validity.ends <= now) {
+    let is_over = |validity: Validity| validity.ends <= now;
+    if proof.client().is_none() && person.validity.is_some_and(is_over) {
         return Err(Reason::PasswordExpired);
     }
     Ok(person)

@@ -112,8 +112,8 @@ reasons! {
         "give the user a token: config user local / edit NAME / set two-factor fortitoken / set fortitoken SERIAL";
     /// The client appends the code, and it would have to be known before it is asked for.
     SentCodeUnasked = "sent-code-unasked",
-        "the user's codes are sent when they are asked for, and the client is set to append them to the password",
-        "config user radius-client / edit NAME / set code-position challenge; or give the user a token";
+        "the user's codes are sent when they are asked for, and the client brought one, or was set to append one, without asking",
+        "config user radius-client / edit NAME / set code-position challenge (an application asks with /validate/triggerchallenge first); or give the user a token";
     /// Three that are valid, or ten in an hour.
     SentCodesTooMany = "sent-codes-too-many",
         "so many codes were sent to the user that no other is for a while",
@@ -130,6 +130,10 @@ reasons! {
     SecondFactorRequired = "second-factor-required",
         "the user has no second factor, and nobody may log in without one",
         "give the user a token: config user local / edit NAME / set two-factor fortitoken / set fortitoken SERIAL; or: config system global / set multi-factor-authentication optional";
+    /// The client checks the first factor itself, and there is no other.
+    SecondFactorMissing = "second-factor-missing",
+        "the client has codes alone checked here, and the user has no second factor",
+        "give the user a token: config user local / edit NAME / set two-factor fortitoken / set fortitoken SERIAL; or set the client to another code-position: then the password is checked here";
     /// `two-factor fortitoken` and no token: the user sees `No token found`.
     TokenMissing = "token-missing",
         "the user needs a token and none is assigned (the user reads: No token found)",

@@ -1,5 +1,6 @@
 //! Where the configuration in force falls short of today's standards, and what mends it.
 
+mod applications;
 mod delivery;
 
 use std::fmt;
@@ -55,6 +56,12 @@ impl Profile {
     /// Whether anybody is let in whom another server alone knows, by a password alone. NIST SP 800-63B-4,
     /// 2.2: assurance level 2 takes two factors.
     pub const fn takes_remote_users(self) -> bool {
+        matches!(self, Self::Compatible)
+    }
+
+    /// Whether an application is known by its address alone. OWASP ASVS 5, 13.2.1: back ends authenticate
+    /// each other.
+    pub const fn takes_addresses_as_credentials(self) -> bool {
         matches!(self, Self::Compatible)
     }
 
@@ -116,6 +123,8 @@ pub struct Posture<'a> {
     pub settings: &'a [Standing<'a>],
     /// `user radius-client` of each virtual domain.
     pub clients: &'a [Standing<'a>],
+    /// `user verification-client` of each virtual domain.
+    pub applications: &'a [Standing<'a>],
     /// `user ldap` of each virtual domain.
     pub directories: &'a [Standing<'a>],
     /// Users who log in with their password alone.
@@ -183,6 +192,8 @@ impl Posture<'_> {
     pub fn deviations(&self) -> Vec<Deviation> {
         let mut all = Vec::new();
         self.message_authenticators(&mut all);
+        self.applications(&mut all);
+        self.code_only(&mut all);
         self.administrators(&mut all);
         self.users(&mut all);
         self.remote_users(&mut all);

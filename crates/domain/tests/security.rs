@@ -10,6 +10,7 @@
 use domain::name::UserName;
 use domain::schema::{
     ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, RADIUS_CLIENT, SETTING, SMS_SERVER,
+    VERIFICATION_CLIENT,
 };
 use domain::security::{Deviation, LegacyUsers, Posture, Profile};
 use domain::user::{Switch, User};
@@ -23,6 +24,7 @@ struct Unit {
     administrator: Object,
     setting: Object,
     client: Object,
+    application: Object,
     directory: Object,
     vdom: Option<Vdom>,
     users_without_token: u64,
@@ -42,6 +44,7 @@ impl Unit {
             administrator: Object::new(&ADMIN, "admin"),
             setting: Object::new(&SETTING, ""),
             client: Object::new(&RADIUS_CLIENT, "vpn1"),
+            application: Object::new(&VERIFICATION_CLIENT, "portal"),
             directory: Object::new(&LDAP, "corp"),
             vdom: None,
             users_without_token: 2,
@@ -60,6 +63,7 @@ impl Unit {
             administrators: std::slice::from_ref(&self.administrator),
             settings: &[(self.vdom, &self.setting)],
             clients: &[(self.vdom, &self.client)],
+            applications: &[(self.vdom, &self.application)],
             directories: &[(self.vdom, &self.directory)],
             users_without_token: self.users_without_token,
             users_with_sent_codes: self.users_with_sent_codes,
@@ -212,4 +216,21 @@ fn a_virtual_domain_is_named_and_gone_into() {
         "{}",
         deviation.mend
     );
+}
+
+#[test]
+fn an_application_is_told_of_that_shows_no_secret_or_leaves_codes_to_guess() {
+    let mut unit = Unit::compatible();
+    let known = "application 'portal' is known by its address alone";
+    let guessed = "'portal' has codes alone checked";
+    assert!(!unit.says(known) && !unit.says(guessed));
+    let set = |name, value| Object::new(&VERIFICATION_CLIENT, "portal").with(name, Some(value));
+    unit.application = set("credentials", "subnet");
+    assert!(unit.says(known));
+    unit.profile = Profile::Strict;
+    assert!(unit.says("has its address alone as credentials, and is not answered"));
+    unit.application = set("code-position", "code-only");
+    assert!(unit.says(guessed));
+    unit.client = Object::new(&RADIUS_CLIENT, "vpn1").with("code-position", Some("code-only"));
+    assert!(unit.says("RADIUS client 'vpn1' has codes alone checked"));
 }

@@ -200,3 +200,31 @@ fn chap_without_a_message_authenticator_hears_nothing() {
     assert_eq!(excepted, Answer::Accept);
     up.stop();
 }
+
+#[test]
+fn a_client_that_checks_passwords_itself_sends_the_code_alone() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn1", VPN1, "set code-position code-only");
+    let vpn = Vpn::new(&home, VPN1);
+    let token = home.import(1).remove(0);
+    let phone = enrol(&home, "alice", &token);
+    let code = phone.code("alice");
+    assert_eq!(vpn.ask("alice", &code), Answer::Accept);
+    assert_eq!(vpn.ask("alice", &code), Answer::Reject);
+    home.login_says("alice", "refused: code-replayed");
+    assert_eq!(vpn.ask("alice", PASSWORD), Answer::Reject);
+    home.login_says("alice", "refused: code-malformed");
+    let chap = chap("alice", &code);
+    assert_eq!(vpn.radclient("auth", &chap), Answer::Reject);
+    home.login_says("alice", "refused: code-by-response");
+    home.user_without_token("bob");
+    assert_eq!(vpn.ask("bob", PASSWORD), Answer::Reject);
+    home.login_says("bob", "refused: second-factor-missing");
+    let security = home.console("diagnose security").ok();
+    assert!(
+        security.contains("RADIUS client 'vpn1' has codes alone checked"),
+        "{security}"
+    );
+    up.stop();
+}

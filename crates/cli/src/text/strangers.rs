@@ -2,7 +2,7 @@
 
 use domain::schema::{
     ACCPROFILE, ADMIN, FORTITOKEN, Field, GROUP, INTERFACE, Kind, LDAP, LOCAL, NTP_SERVER,
-    PASSWORD_POLICY, RADIUS, RADIUS_CLIENT, Table,
+    PASSWORD_POLICY, RADIUS, RADIUS_CLIENT, Table, VERIFICATION_CLIENT,
 };
 
 /// What is known of the fields that others have in a table and this unit has not.
@@ -185,6 +185,13 @@ const STRANGERS: &[Strangers] = &[
     },
     Strangers {
         table: &RADIUS_CLIENT,
+        harmless: &[],
+        restricting: &[],
+        harmless_tables: &[],
+        others: Others::Restrict,
+    },
+    Strangers {
+        table: &VERIFICATION_CLIENT,
         harmless: &[],
         restricting: &[],
         harmless_tables: &[],

@@ -3,6 +3,7 @@
 use cli::render;
 use domain::schema::{
     ADMIN, EMAIL_SERVER, LDAP, Place, RADIUS_CLIENT, SECURITY, SETTING, SMS_SERVER,
+    VERIFICATION_CLIENT,
 };
 use domain::security::{LegacyUsers, Posture, Profile};
 use domain::user::TwoFactor;
@@ -23,6 +24,8 @@ impl World {
         let profile = self.profile();
         let clients = self.objects(Vdom::ROOT, &RADIUS_CLIENT);
         let clients: Vec<_> = clients.iter().map(|client| (None, client)).collect();
+        let applications = self.objects(Vdom::ROOT, &VERIFICATION_CLIENT);
+        let applications: Vec<_> = applications.iter().map(|it| (None, it)).collect();
         let directories = self.objects(Vdom::ROOT, &LDAP);
         let directories: Vec<_> = directories.iter().map(|it| (None, it)).collect();
         let without = |user: &&domain::user::User| user.two_factor == TwoFactor::Disable;
@@ -39,6 +42,7 @@ impl World {
             administrators: &self.objects(Vdom::ROOT, &ADMIN),
             settings: &[(None, &single(&SETTING))],
             clients: &clients,
+            applications: &applications,
             directories: &directories,
             users_without_token: self.users.iter().filter(without).count() as u64,
             users_with_sent_codes: self.users.iter().filter(with_sent_codes).count() as u64,

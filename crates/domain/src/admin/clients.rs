@@ -4,7 +4,8 @@
 use super::configure::required;
 use super::{AdminError, Context, Edit, Facts};
 use crate::client::LOGINCHECK;
-use crate::schema::{Object, Place, RADIUS_CLIENT, Subnet};
+use crate::schema::{Object, Place, RADIUS_CLIENT, Subnet, Table};
+use crate::verification::PREFIX;
 
 /// A RADIUS client beside the one that is configured.
 #[derive(Clone, Debug)]
@@ -32,9 +33,7 @@ pub(super) fn complete(
     facts: &Facts,
     context: &Context<'_>,
 ) -> Result<(), AdminError> {
-    if *object.key == *LOGINCHECK {
-        return Err(AdminError::ReservedName(LOGINCHECK));
-    }
+    not_reserved(object.table, &object.key)?;
     required(object, "subnet", "the client's address or network")?;
     required(
         object,
@@ -46,6 +45,33 @@ pub(super) fn complete(
         Some(other) => Err(same_network(object, &other.client, context)),
         None => Ok(()),
     }
+}
+
+/// What clients over HTTPS are called in events is no RADIUS client's name.
+pub(super) fn not_reserved(table: &Table, key: &str) -> Result<(), AdminError> {
+    if table != &RADIUS_CLIENT {
+        return Ok(());
+    }
+    if key == LOGINCHECK {
+        return Err(AdminError::ReservedName(LOGINCHECK));
+    }
+    if key.starts_with(PREFIX) {
+        return Err(AdminError::ReservedName(PREFIX));
+    }
+    Ok(())
+}
+
+/// An application has a network, and a secret unless its address is enough.
+pub(super) fn application(object: &Object) -> Result<(), AdminError> {
+    required(object, "subnet", "the application's address or network")?;
+    if object.text("credentials") == "subnet" {
+        return Ok(());
+    }
+    required(
+        object,
+        "secret",
+        "the secret that the application is configured with",
+    )
 }
 
 /// Within a virtual domain the longer prefix decides. Across two of them it would give the requests of
@@ -92,4 +118,19 @@ pub(super) fn next_step(other: Option<&Place>) -> String {
         format!(" in vdom \"{vdom}\"")
     };
     format!("it is that of {path} \"{key}\"{place}: give each client a network of its own")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::VERIFICATION_CLIENT;
+
+    #[test]
+    fn no_radius_client_is_called_like_one_over_https() {
+        for name in [LOGINCHECK, PREFIX, "rest:portal"] {
+            assert!(not_reserved(&RADIUS_CLIENT, name).is_err(), "{name}");
+            assert!(not_reserved(&VERIFICATION_CLIENT, name).is_ok(), "{name}");
+        }
+        assert!(not_reserved(&RADIUS_CLIENT, "rest").is_ok());
+    }
 }

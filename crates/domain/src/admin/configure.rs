@@ -11,6 +11,7 @@ use crate::name::{CanonicalName, NameError, Realm};
 use crate::password::PasswordHash;
 use crate::schema::{
     ADMIN, FORTITOKEN, GROUP, LDAP, LOCAL, NTP_SERVER, RADIUS, RADIUS_CLIENT, SMS_SERVER, VDOM,
+    VERIFICATION_CLIENT,
 };
 use crate::schema::{Access, Field, KeyForm, Object, Place, Value};
 
@@ -162,6 +163,9 @@ fn configure_object(
     vdoms::mode_fits(&object, &facts)?;
     if table == &RADIUS_CLIENT {
         clients::complete(&object, &facts, context)?;
+    }
+    if table == &VERIFICATION_CLIENT {
+        clients::application(&object)?;
     }
     if let Some(granted) = granted {
         granted.must_be(&object)?;

@@ -196,6 +196,7 @@ fn vacant(place: &Place, to: &str, facts: &Facts) -> Result<(), AdminError> {
         let key = to.into();
         return Err(AdminError::Exists { table, key });
     }
+    clients::not_reserved(table, to)?;
     writable(to, form)
 }
 

@@ -179,8 +179,8 @@ pub enum AdminError {
         /// The other client, if it may be named to whoever asks.
         other: Option<Place>,
     },
-    /// The unit itself has this name.
-    #[error("'{0}' is what the unit calls VPN clients over HTTPS")]
+    /// The unit itself has this name, or names that begin so.
+    #[error("'{0}' is what the unit calls clients over HTTPS")]
     ReservedName(&'static str),
     /// A token belongs to one virtual domain.
     #[error("token {0} belongs to another VDOM")]

@@ -9,6 +9,7 @@ mod administrators;
 mod awaited;
 mod backends;
 mod challenges;
+mod code_only;
 mod explainer;
 mod one_time;
 mod pool;
@@ -188,6 +189,12 @@ impl Logins {
         let (origin, position) = (attempt.origin, attempt.position);
         match (attempt.presented, attempt.state) {
             (Presentation::Refused(refusal), _) => refusal_of(name, origin, refusal, now),
+            (Presentation::Password(code), state) if position == CodePosition::CodeOnly => {
+                self.code_alone(name, &code, state.as_deref(), origin, now)
+            }
+            (Presentation::Response(response), _) if position == CodePosition::CodeOnly => {
+                refusal_of(name, origin, response.hides_the_code(), now)
+            }
             (Presentation::Password(code), Some(state)) => {
                 self.answered(name, &state, &code, origin, now)
             }

@@ -12,6 +12,7 @@ use domain::login::{self, Facts, Origin, Proof, Refusal, Second, Submitted};
 use domain::name::CanonicalName;
 use domain::one_time::{Allowances, CodeKey, Issued, OneTimeCode};
 use domain::reason::Reason;
+use domain::throttle::CodeCounter;
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
@@ -146,13 +147,17 @@ impl OneTimeCodes {
         now: Timestamp,
     ) -> Second {
         let FirstProven { proof, issued, .. } = first;
-        self.store
-            .with_code_counter(&facts.name, now, |counter| match (issued, code) {
-                (Some(issued), Some(code)) => {
-                    login::sent(facts, proof, *issued, code, &self.key, counter, now)
-                }
-                _ => login::second(facts, proof, code, counter, now),
-            })
+        let client = proof.client().cloned();
+        let decide = |counter: &mut CodeCounter| match (issued, code) {
+            (Some(issued), Some(code)) => {
+                login::sent(facts, proof, *issued, code, &self.key, counter, now)
+            }
+            _ => login::second(facts, proof, code, counter, now),
+        };
+        match client {
+            Some(vouched) => self.store.with_code_counter_at(&vouched, now, decide),
+            None => self.store.with_code_counter(&facts.name, now, decide),
+        }
     }
 
     /// Has a code sent; what is needed to judge it, and until when it is good.

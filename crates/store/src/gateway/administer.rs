@@ -14,7 +14,7 @@ use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{
     ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, PASSWORD_POLICY, Place,
-    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Shape, Table, VDOM,
+    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Shape, Table, VDOM, VERIFICATION_CLIENT,
 };
 use domain::settings::VdomSettings;
 use domain::time::Timestamp;
@@ -110,7 +110,10 @@ impl Done {
                     Update::Administrators(objects) => {
                         directory.set_administrators(memory.open_administrators(objects));
                     }
-                    Update::Clients(objects) => directory.set_clients(memory.open_clients(objects)),
+                    Update::Clients(objects) => {
+                        directory.set_clients(memory.open_clients(objects));
+                        directory.set_applications(memory.open_applications(objects));
+                    }
                     Update::Policies(entries) => directory.set_policies(entries),
                     Update::AllowAccess(access) => {
                         directory.set_allow_access(Arc::clone(access));
@@ -122,10 +125,10 @@ impl Done {
                     Update::Vdoms(vdoms) => directory.set_vdoms(vdoms.clone()),
                     Update::Renamed(from, to) => {
                         directory.rename_person(from, to.clone());
-                        counters.rename(from, to.clone());
+                        counters.rename(from, to);
                     }
                     Update::Cleared(name) => {
-                        counters.codes.remove(name);
+                        counters.forget_codes(name);
                         counters.passwords.retain(|(person, _), _| person != name);
                     }
                 }
@@ -449,7 +452,10 @@ impl Touched {
         }
         let parts = [
             (Part::Administrators, table == &ADMIN),
-            (Part::Clients, [&RADIUS_CLIENT, &SETTINGS].contains(&table)),
+            (
+                Part::Clients,
+                [&RADIUS_CLIENT, &VERIFICATION_CLIENT, &SETTINGS].contains(&table),
+            ),
             (Part::Policies, table == &PASSWORD_POLICY),
             (Part::Interfaces, table == &INTERFACE),
             (Part::Backends, Kind::of_table(table).is_some()),

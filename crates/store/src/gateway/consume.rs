@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use domain::audit::{Actor, Event, What};
+use domain::code_only::Vouched;
 use domain::login::{Consume, Origin, Refusal, Spend};
 use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
@@ -121,6 +122,8 @@ struct Written {
 enum Learned {
     Burnt(Taken),
     Succeeded(CanonicalName, Option<Taken>),
+    /// The same of a code at a client that checks first factors itself.
+    SucceededAt(Vouched, Option<Taken>),
     /// A wrong login of a source.
     Failed(Vdom, Box<str>),
 }
@@ -149,8 +152,15 @@ impl Taken {
 impl Written {
     fn taken(&self) -> Option<&Taken> {
         match &self.learned {
-            Some(Learned::Burnt(taken) | Learned::Succeeded(_, Some(taken))) => Some(taken),
-            Some(Learned::Succeeded(_, None) | Learned::Failed(..)) | None => None,
+            Some(
+                Learned::Burnt(taken)
+                | Learned::Succeeded(_, Some(taken))
+                | Learned::SucceededAt(_, Some(taken)),
+            ) => Some(taken),
+            Some(
+                Learned::Succeeded(_, None) | Learned::SucceededAt(_, None) | Learned::Failed(..),
+            )
+            | None => None,
         }
     }
 }
@@ -235,6 +245,9 @@ impl<F> ConsumeJob<F> {
                             counter.succeeded();
                         }
                     }
+                    Some(Learned::SucceededAt(vouched, _)) => {
+                        counters.succeeded_at(vouched.person(), vouched.client());
+                    }
                     Some(Learned::Failed(vdom, source)) => {
                         let limit = directory.settings(*vdom).blackout;
                         counters.failed_from(*vdom, source, limit, written.at);
@@ -309,14 +322,13 @@ async fn grant(
         };
         return refuse(memory, person, origin, refusal, at, link, tx).await;
     }
-    let counted = memory.counters().codes.contains_key(&person);
     let what = What::Accepted {
         person: person.clone(),
         origin,
         spend,
         vouched: consume.remote().map(|verified| verified.to_string().into()),
     };
-    let tally = counted.then_some(Tally::Succeeded);
+    let tally = success(memory, consume);
     let event = link.append(tx, &Event { at, what }, tally).await?;
     let taken = match spend {
         Spend::Step { token, step, drift } => {
@@ -333,10 +345,27 @@ async fn grant(
                 .map_or_else(Box::default, |verified| verified.groups().into()),
             event,
         }),
-        learned: Some(Learned::Succeeded(person, taken)),
+        learned: Some(match consume.client() {
+            Some(vouched) => Learned::SucceededAt(vouched.clone(), taken),
+            None => Learned::Succeeded(person, taken),
+        }),
         link: *link,
         at,
     })
+}
+
+/// How a grant bears on the count, where there is one.
+fn success(memory: &Memory, consume: &Consume) -> Option<Tally> {
+    let counters = memory.counters();
+    match consume.client() {
+        Some(vouched) => counters
+            .counts_at(vouched.person(), vouched.client())
+            .then_some(Tally::SucceededAtClient),
+        None => counters
+            .codes
+            .contains_key(consume.person())
+            .then_some(Tally::Succeeded),
+    }
 }
 
 async fn refuse(
@@ -349,7 +378,7 @@ async fn refuse(
     tx: &mut SqliteTx<'_>,
 ) -> Result<Written, SqlError> {
     let reason = refusal.reason;
-    let tally = tally(memory, &person, reason);
+    let tally = tally(memory, &person, &origin.client, reason);
     let learned = match person.realm() {
         Realm::Vdom(vdom) if reason.is_wrong_guess() => {
             Some(Learned::Failed(vdom, origin.source.clone()))
@@ -368,9 +397,14 @@ async fn refuse(
 }
 
 /// How a refusal bears on the count. The decision has raised the counter in memory already.
-fn tally(memory: &Memory, person: &CanonicalName, reason: Reason) -> Option<Tally> {
+fn tally(memory: &Memory, person: &CanonicalName, client: &str, reason: Reason) -> Option<Tally> {
     if !reason.is_wrong_code() {
         return None;
+    }
+    if let Realm::Vdom(vdom) = person.realm()
+        && memory.read().is_code_only(vdom, client)
+    {
+        return Some(Tally::FailedAtClient);
     }
     let counters = memory.counters();
     let blocked = counters

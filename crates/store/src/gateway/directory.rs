@@ -29,6 +29,7 @@ use domain::time::{Span, Timestamp};
 use domain::token::{Usability, Verifier};
 use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
+use domain::verification::{PREFIX, VerificationClient};
 use ident::TokenSerial;
 use otp::{Drift, Kind, Parameters, Step, Window};
 
@@ -212,6 +213,7 @@ pub(super) struct Directory {
     tokens: HashMap<TokenSerial, TokenEntry>,
     memberships: Memberships,
     clients: Arc<[Client]>,
+    applications: Arc<[VerificationClient]>,
     allow_access: Arc<AllowAccess>,
     policies: Policies,
     backends: HashMap<BackendName, Arc<Backend>>,
@@ -287,6 +289,10 @@ impl Directory {
         self.clients = clients.into();
     }
 
+    pub(super) fn set_applications(&mut self, applications: Vec<VerificationClient>) {
+        self.applications = applications.into();
+    }
+
     pub(super) fn set_backends(&mut self, backends: Vec<Backend>) {
         let named = |backend: Backend| (backend.name.clone(), Arc::new(backend));
         self.backends = backends.into_iter().map(named).collect();
@@ -330,6 +336,27 @@ impl Directory {
 
     pub(super) fn clients(&self) -> Arc<[Client]> {
         Arc::clone(&self.clients)
+    }
+
+    pub(super) fn applications(&self) -> Arc<[VerificationClient]> {
+        Arc::clone(&self.applications)
+    }
+
+    /// Whether the client that events call so checks first factors itself.
+    pub(super) fn is_code_only(&self, vdom: Vdom, label: &str) -> bool {
+        let position = match label.strip_prefix(PREFIX) {
+            Some(name) => {
+                let mut all = self.applications.iter();
+                all.find(|it| it.vdom == vdom && *it.name == *name)
+                    .map(|it| it.position)
+            }
+            None => {
+                let mut all = self.clients.iter();
+                all.find(|it| it.vdom == vdom && *it.name == *label)
+                    .map(|it| it.position)
+            }
+        };
+        position == Some(CodePosition::CodeOnly)
     }
 
     pub(super) fn settings(&self, vdom: Vdom) -> Arc<Settings> {
@@ -380,7 +407,7 @@ impl Directory {
             && self.settings.of(Vdom::ROOT).profile.takes_remote_users();
         let mut clients = self.clients.iter();
         let client = clients.find(|it| it.vdom == vdom && *it.name == *client);
-        let client = client.filter(|it| *it.name != *LOGINCHECK);
+        let client = client.filter(|it| *it.name != *LOGINCHECK && !it.name.starts_with(PREFIX));
         match client {
             Some(client) if takes_them && self.person(name).is_none() => remote::sources(
                 client
@@ -499,10 +526,7 @@ impl Directory {
         let Some(person) = self.person(consume.person()) else {
             return false;
         };
-        let validity = self.validity(consume.person(), person);
-        let is_shut_out = person.status == Switch::Disable
-            || validity.is_some_and(|validity| validity.ends <= consume.at())
-            || !consume.began_with(self.credential(person).as_ref(), &person.keys);
+        let is_shut_out = person.status == Switch::Disable || !self.first_stands(consume, person);
         if is_shut_out {
             return false;
         }
@@ -522,6 +546,18 @@ impl Directory {
             }
             (Spend::Step { .. } | Spend::Sent(_), _) => false,
         }
+    }
+
+    /// Whether the first factor of a login is still one.
+    fn first_stands(&self, consume: &Consume, person: &PersonEntry) -> bool {
+        let name = consume.person();
+        if let Some(vouched) = consume.client() {
+            let vdom = name.realm().vdom();
+            return consume.spend() != Spend::Nothing && self.is_code_only(vdom, vouched.client());
+        }
+        let validity = self.validity(name, person);
+        let is_over = validity.is_some_and(|validity| validity.ends <= consume.at());
+        !is_over && consume.began_with(self.credential(person).as_ref(), &person.keys)
     }
 
     pub(super) fn has_token(&self, serial: TokenSerial) -> bool {
@@ -618,6 +654,8 @@ fn later(one: Option<Spent>, other: Option<Spent>) -> Option<Spent> {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) codes: HashMap<CanonicalName, CodeCounter>,
+    /// Of clients that check first factors themselves, by the names that events have for them.
+    at_clients: HashMap<CanonicalName, HashMap<Box<str>, CodeCounter>>,
     pub(super) passwords: HashMap<(CanonicalName, Box<str>), PasswordCounter>,
     /// Of the names for which `passwords` has no room.
     pub(super) crowded_out: HashMap<(Vdom, Box<str>), PasswordCounter>,
@@ -627,11 +665,50 @@ pub(super) struct Counters {
 impl Counters {
     /// A person's wrong codes stay counted under another name. What was counted for somebody who had
     /// that name before is no longer of anybody.
-    pub(super) fn rename(&mut self, from: &CanonicalName, to: CanonicalName) {
-        let counter = self.codes.remove(from);
-        self.codes.remove(&to);
-        if let Some(counter) = counter {
-            self.codes.insert(to, counter);
+    pub(super) fn rename(&mut self, from: &CanonicalName, to: &CanonicalName) {
+        moved(&mut self.codes, from, to);
+        moved(&mut self.at_clients, from, to);
+    }
+
+    /// Forgets a person's wrong codes, wherever they were typed.
+    pub(super) fn forget_codes(&mut self, name: &CanonicalName) {
+        self.codes.remove(name);
+        self.at_clients.remove(name);
+    }
+
+    /// Of a person at a client that checks first factors itself.
+    pub(super) fn at_client(&mut self, name: &CanonicalName, client: &str) -> &mut CodeCounter {
+        let clients = self.at_clients.entry(name.clone()).or_default();
+        clients
+            .entry(client.into())
+            .or_insert_with(CodeCounter::delaying)
+    }
+
+    /// Whether wrong codes of a person at such a client count.
+    pub(super) fn counts_at(&self, name: &CanonicalName, client: &str) -> bool {
+        self.at_clients
+            .get(name)
+            .is_some_and(|clients| clients.contains_key(client))
+    }
+
+    /// A right code at such a client.
+    pub(super) fn succeeded_at(&mut self, name: &CanonicalName, client: &str) {
+        let clients = self.at_clients.get_mut(name);
+        if let Some(counter) = clients.and_then(|clients| clients.get_mut(client)) {
+            counter.succeeded();
+        }
+    }
+
+    /// Forgets the counter of a person at such a client, if it counts nothing.
+    pub(super) fn tidy_at(&mut self, name: &CanonicalName, client: &str, now: Timestamp) {
+        let Some(clients) = self.at_clients.get_mut(name) else {
+            return;
+        };
+        if clients.get(client).is_some_and(|it| it.is_clear(now)) {
+            clients.remove(client);
+        }
+        if clients.is_empty() {
+            self.at_clients.remove(name);
         }
     }
 
@@ -686,6 +763,14 @@ impl Counters {
         let (key, limit) = ((name.realm().vdom(), key.1), limit.of_source());
         has_room(&mut self.crowded_out, &key, limit, now)
             .then(|| (self.crowded_out.entry(key).or_default(), limit))
+    }
+}
+
+fn moved<T>(counts: &mut HashMap<CanonicalName, T>, from: &CanonicalName, to: &CanonicalName) {
+    let count = counts.remove(from);
+    counts.remove(to);
+    if let Some(count) = count {
+        counts.insert(to.clone(), count);
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) enum Tally {
     Blocked = 4,
     /// The count goes on under another name.
     Renamed = 5,
+    /// A failure at a client that checks first factors itself.
+    FailedAtClient = 6,
+    SucceededAtClient = 7,
 }
 
 impl Tally {
@@ -35,6 +38,8 @@ impl Tally {
             Self::Cleared,
             Self::Blocked,
             Self::Renamed,
+            Self::FailedAtClient,
+            Self::SucceededAtClient,
         ]
         .into_iter()
         .find(|tally| *tally as i64 == number)

@@ -16,11 +16,12 @@ use domain::password::PasswordHash;
 use domain::remote::GroupServer;
 use domain::schema::{
     ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LDAP, LOCAL, Object, PASSWORD_POLICY, Place, RADIUS,
-    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Table, Value,
+    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Table, VERIFICATION_CLIENT, Value,
 };
 use domain::settings::VdomSettings;
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
+use domain::verification::VerificationClient;
 use ident::TokenSerial;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -146,22 +147,37 @@ impl Memory {
         self.latest.store(now.micros(), Ordering::Relaxed);
     }
 
-    /// The clients with their secrets open.
+    /// The RADIUS clients among these, with their secrets open.
     pub(super) fn open_clients(&self, objects: &[Object]) -> Vec<Client> {
-        objects
-            .iter()
-            .filter_map(|object| self.open_client(object))
-            .collect()
+        self.opened(objects, &RADIUS_CLIENT, |object, secret| {
+            Client::from_object(object, secret?)
+        })
     }
 
-    fn open_client(&self, object: &Object) -> Option<Client> {
-        let client = self
-            .open_secret(object, "secret")
-            .and_then(|secret| Client::from_object(object, secret));
-        if client.is_none() {
-            tracing::error!(client = %object.key, "secret cannot be opened: set it again");
-        }
-        client
+    /// The applications among these, with their secrets open.
+    pub(super) fn open_applications(&self, objects: &[Object]) -> Vec<VerificationClient> {
+        self.opened(
+            objects,
+            &VERIFICATION_CLIENT,
+            VerificationClient::from_object,
+        )
+    }
+
+    fn opened<C>(
+        &self,
+        objects: &[Object],
+        table: &'static Table,
+        read: impl Fn(&Object, Option<Secret>) -> Option<C>,
+    ) -> Vec<C> {
+        let opened = objects.iter().filter(|object| object.table == table);
+        let opened = opened.filter_map(|object| {
+            let client = read(object, self.open_secret(object, "secret"));
+            if client.is_none() {
+                tracing::error!(client = %object.key, "secret cannot be opened: set it again");
+            }
+            client
+        });
+        opened.collect()
     }
 
     /// The directories and RADIUS servers that know passwords, with their secrets open.
@@ -302,6 +318,7 @@ impl Memory {
         directory.set_administrators(self.open_administrators(&administrators));
         let clients = clients(tx).await?;
         directory.set_clients(self.open_clients(&clients));
+        directory.set_applications(self.open_applications(&clients));
         for object in entries::objects_everywhere(tx, &GROUP).await? {
             directory.put_group(group(tx, &object.place(), Some(&object)).await?);
         }
@@ -320,7 +337,7 @@ pub(super) async fn administrators<T: Tx>(tx: &mut T) -> Result<Vec<Object>, Sql
     entries::objects(tx, Vdom::ROOT, &ADMIN).await
 }
 
-/// The RADIUS clients of all virtual domains that are not disabled.
+/// The RADIUS clients and applications of all virtual domains that are not disabled.
 pub(super) async fn clients<T: Tx>(tx: &mut T) -> Result<Vec<Object>, SqlError> {
     let settings = entries::objects_everywhere(tx, &SETTINGS).await?;
     let disabled: Vec<Vdom> = settings
@@ -329,6 +346,7 @@ pub(super) async fn clients<T: Tx>(tx: &mut T) -> Result<Vec<Object>, SqlError> 
         .map(|settings| settings.vdom)
         .collect();
     let mut clients = entries::objects_everywhere(tx, &RADIUS_CLIENT).await?;
+    clients.extend(entries::objects_everywhere(tx, &VERIFICATION_CLIENT).await?);
     clients.retain(|client| !disabled.contains(&client.vdom));
     Ok(clients)
 }
@@ -497,6 +515,8 @@ struct TallyRow {
     at: i64,
     person: Option<String>,
     tally: Option<i64>,
+    /// The client at which codes alone are checked.
+    client: Option<String>,
     /// The new name of a person who was renamed.
     object: Option<String>,
 }
@@ -508,6 +528,7 @@ impl FromRow for TallyRow {
             person: row.get(1)?,
             tally: row.get(2)?,
             object: row.get(3)?,
+            client: row.get(4)?,
         })
     }
 }
@@ -526,10 +547,11 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
     // Blocks, and what clears them, do not age.
     let rows: Vec<TallyRow> = tx
         .rows(
-            "SELECT at, person, kind, object FROM (\
-             SELECT event AS id, at, person, kind, NULL AS object FROM tally \
-             UNION ALL SELECT id, at, person, tally, object FROM event WHERE tally IS NOT NULL) \
-             WHERE (kind IN (1, 2) AND at > $1) OR kind IN (3, 4, 5) ORDER BY id",
+            "SELECT at, person, kind, object, client FROM (\
+             SELECT event AS id, at, person, kind, NULL AS object, NULL AS client FROM tally \
+             UNION ALL SELECT id, at, person, tally, object, client FROM event \
+             WHERE tally IS NOT NULL) \
+             WHERE (kind IN (1, 2, 6, 7) AND at > $1) OR kind IN (3, 4, 5) ORDER BY id",
             &vals![since],
         )
         .await?;
@@ -538,6 +560,7 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
         person,
         tally,
         object,
+        client,
     } in rows
     {
         let (Some(person), Some(tally)) = (person, tally.and_then(Tally::from_number)) else {
@@ -558,7 +581,14 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
                 }
             }
             Tally::Cleared => {
-                counters.codes.remove(&name);
+                counters.forget_codes(&name);
+            }
+            Tally::FailedAtClient => {
+                let counter = counters.at_client(&name, client.as_deref().unwrap_or_default());
+                counter.failed(Timestamp::from_micros(at));
+            }
+            Tally::SucceededAtClient => {
+                counters.succeeded_at(&name, client.as_deref().unwrap_or_default());
             }
             Tally::Blocked => {
                 let counter = counters.codes.entry(name).or_default();
@@ -567,7 +597,7 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
             }
             Tally::Renamed => {
                 if let Some(to) = object {
-                    counters.rename(&name, CanonicalName::from_stored(&to));
+                    counters.rename(&name, &CanonicalName::from_stored(&to));
                 }
             }
         }

@@ -37,6 +37,7 @@ use domain::admin::{AdminError, Entropy, Operation, Owned};
 use domain::audit::{Actor, Event};
 use domain::backend::{Backend, BackendName};
 use domain::client::{Client, Secret};
+use domain::code_only::Vouched;
 use domain::explain::FirstUse;
 use domain::interface::AllowAccess;
 use domain::login::{CodePosition, Facts, Refusal};
@@ -50,6 +51,7 @@ use domain::time::Timestamp;
 use domain::token::{Token, Verifier};
 use domain::user::User;
 use domain::vdom::Vdom;
+use domain::verification::VerificationClient;
 use ident::TokenSerial;
 use otp::{Drift, Step};
 
@@ -343,6 +345,20 @@ impl GatewayStore {
         }
     }
 
+    /// The same of a person at a client that checks first factors itself.
+    pub fn with_code_counter_at<R>(
+        &self,
+        vouched: &Vouched,
+        now: Timestamp,
+        decide: impl FnOnce(&mut CodeCounter) -> R,
+    ) -> R {
+        let (person, client) = (vouched.person(), vouched.client());
+        let mut counters = self.memory.counters();
+        let decided = decide(counters.at_client(person, client));
+        counters.tidy_at(person, client, now);
+        decided
+    }
+
     /// Records decisions and spends their steps; `answer` gets an outcome for each, in order, once
     /// they are durable. This is the one way to spend a step and to get a [`Granted`].
     ///
@@ -410,6 +426,11 @@ impl GatewayStore {
     /// The RADIUS clients in force.
     pub fn clients(&self) -> Arc<[Client]> {
         self.memory.read().clients()
+    }
+
+    /// The applications in force that have logins checked over HTTPS.
+    pub fn applications(&self) -> Arc<[VerificationClient]> {
+        self.memory.read().applications()
     }
 
     /// A directory or RADIUS server that knows passwords.

@@ -134,6 +134,8 @@ impl Remove {
         };
         match (tally, &recorded.event.what) {
             (Tally::Cleared, _) => forget_person(tx, person).await,
+            // They bear on a delay of an hour at most.
+            (Tally::FailedAtClient | Tally::SucceededAtClient, _) => Ok(()),
             (_, What::Renamed { from, to, .. }) => {
                 forget_person(tx, to).await?;
                 let sql = "UPDATE tally SET person = $2 WHERE person = $1";

@@ -15,6 +15,7 @@ mod sms;
 mod system;
 mod unit;
 mod user;
+mod verification;
 
 pub use accprofile::ACCPROFILE;
 pub use authserver::{LDAP, RADIUS};
@@ -29,6 +30,7 @@ pub use sms::SMS_SERVER;
 pub use system::{ADMIN, CONSOLE, GLOBAL, VDOM};
 pub use unit::{FTM_PUSH, HA, SETTINGS};
 pub use user::{FORTITOKEN, LOCAL, RADIUS_CLIENT, SETTING};
+pub use verification::VERIFICATION_CLIENT;
 
 /// Every table, in the order of a full configuration.
 pub const ALL: &[&Table] = &[
@@ -56,6 +58,7 @@ pub const ALL: &[&Table] = &[
     &GROUP,
     &SETTING,
     &RADIUS_CLIENT,
+    &VERIFICATION_CLIENT,
     &LOG_SETTING,
     &LOG_DISK,
     &LOG_MEMORY,

@@ -1,5 +1,6 @@
 //! `config user …`: people, their tokens, and who asks for them.
 
+use super::verification::{CODE_POSITION, CODE_SEPARATOR};
 use super::{SWITCH, choice, field, sms, system, without_effect};
 use crate::access::Area;
 use crate::schema::{Access, Field, Key, KeyForm, Kind, Scope, Shape, Table};
@@ -390,36 +391,8 @@ pub static RADIUS_CLIENT: Table = Table {
             "auto",
             "Whether requests must carry a Message-Authenticator (CVE-2024-3596).",
         ).bounding(),
-        field(
-            "code-position",
-            Kind::Choice(&[
-                choice(
-                    "challenge",
-                    "The password comes first, the code answers a challenge.",
-                ),
-                choice(
-                    "after-password",
-                    "The code follows the password in the same field.",
-                ),
-                choice(
-                    "before-password",
-                    "The code comes before the password in the same field.",
-                ),
-                choice(
-                    "separator",
-                    "The code follows code-separator after the password; without it the code answers a challenge.",
-                ),
-            ]),
-            "challenge",
-            "How password and code are combined.",
-        ).bounding(),
-        field(
-            "code-separator",
-            Kind::Text(1),
-            ",",
-            "The character between password and code where code-position is separator; the last one counts.",
-        )
-        .such_as(";"),
+        CODE_POSITION,
+        CODE_SEPARATOR,
         field(
             "auth-methods",
             Kind::List(&Kind::Choice(&[

@@ -4,7 +4,7 @@ use cli::render;
 use domain::name::Realm;
 use domain::schema::{
     ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, Place, RADIUS_CLIENT, SECURITY, SETTING, SMS_SERVER,
-    Table,
+    Table, VERIFICATION_CLIENT,
 };
 use domain::security::{LegacyUsers, Posture, Profile, is_slow};
 use domain::settings::VdomMode;
@@ -30,13 +30,16 @@ impl Executor {
 
     async fn posture(&self) -> Result<String, Undecided> {
         let profile = Profile::of(&self.single(Vdom::ROOT, &SECURITY).await?);
-        let (mut settings, mut clients, mut directories) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut settings, mut clients) = (Vec::new(), Vec::new());
+        let (mut applications, mut directories) = (Vec::new(), Vec::new());
         let (mut users, mut slow_tokens) = (Users::default(), 0);
         for vdom in self.store.vdoms().await? {
             let told = (self.vdom_mode() == VdomMode::Multi).then_some(vdom);
             settings.push((told, self.single(vdom, &SETTING).await?));
             let here = self.store.objects(vdom, &RADIUS_CLIENT).await?;
             clients.extend(here.into_iter().map(|client| (told, client)));
+            let here = self.store.objects(vdom, &VERIFICATION_CLIENT).await?;
+            applications.extend(here.into_iter().map(|application| (told, application)));
             let here = self.store.objects(vdom, &LDAP).await?;
             directories.extend(here.into_iter().map(|directory| (told, directory)));
             self.count_users(vdom, told, &mut users).await?;
@@ -50,6 +53,7 @@ impl Executor {
             administrators: &self.store.objects(Vdom::ROOT, &ADMIN).await?,
             settings: &borrowed(&settings),
             clients: &borrowed(&clients),
+            applications: &borrowed(&applications),
             directories: &borrowed(&directories),
             users_without_token: users.without_token,
             users_with_sent_codes: users.with_sent_codes,

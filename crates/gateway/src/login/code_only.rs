@@ -1,0 +1,41 @@
+//! Logins through clients that check the first factor themselves: the code stands alone.
+
+use domain::code_only::Vouched;
+use domain::login::{CodePosition, Origin, Proof, Submitted};
+use domain::name::CanonicalName;
+use domain::password::Presented;
+use domain::time::Timestamp;
+
+use super::{FirstProven, Logins, Progress, refusal_of, refused};
+
+impl Logins {
+    /// Judges a code that came without a password; without a code either, one is asked for. An answer to a
+    /// challenge that is over is judged like a code that came unasked: nothing but the code was proven by
+    /// either, and applications keep a challenge over wrong answers.
+    pub(super) fn code_alone(
+        &self,
+        name: CanonicalName,
+        presented: &Presented,
+        state: Option<&[u8]>,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Progress {
+        if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
+            return refusal_of(name, origin, refusal, now);
+        }
+        let facts = match self.store.facts(name.clone(), CodePosition::CodeOnly, now) {
+            Ok(facts) => facts,
+            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+        };
+        let answered =
+            state.and_then(|state| self.challenges.take(state, &name, &origin.client, now));
+        let first = match (answered, Vouched::by(&origin.client, &facts)) {
+            (Some(first), Ok(_)) => first,
+            (None, Ok(vouched)) => FirstProven::from(Proof::Client(vouched)),
+            (_, Err(reason)) => return refused(name, origin, reason, now),
+        };
+        let octets = presented.as_bytes();
+        let code = (!octets.is_empty()).then(|| Submitted::new(octets));
+        self.second(&facts, first, code, origin, now)
+    }
+}
