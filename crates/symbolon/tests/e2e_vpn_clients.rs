@@ -14,39 +14,22 @@ mod common;
 use std::fs;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
+use common::https_gateway::Gateway;
 use common::phone::enrol;
-use common::{Home, PASSWORD, Running, Said, free_port, run, tool};
+use common::{PASSWORD, Running, Said, run, tool};
 
-/// A gateway that serves VPN clients.
-struct Gateway {
-    home: Home,
-    up: Running,
-    port: u16,
+trait VpnClients {
+    /// openconnect logs in; its password and its answers stand on lines of their own.
+    fn openconnect(&self, user: &str, typed: &str) -> Said;
+
+    /// What is posted to `/remote/logincheck` is answered with: status, cookie, body.
+    fn post(&self, form: &str) -> String;
 }
 
-impl Gateway {
-    fn start() -> Self {
-        let (home, port) = (Home::new(), free_port());
-        let served = format!("\nhttps = [\"127.0.0.1:{port}\"]");
-        let toml = home.configuration().replace("\nhttps = []", &served);
-        fs::write(home.data().join("symbolon.toml"), toml).unwrap();
-        let up = Running::up(&home);
-        Self { home, up, port }
-    }
+const LOGINCHECK: &str = "/remote/logincheck";
 
-    fn url(&self, path: &str) -> String {
-        format!("https://127.0.0.1:{}{path}", self.port)
-    }
-
-    /// The certificate's pin, as it is shown at the start.
-    fn pin(&self) -> &str {
-        let (_, rest) = self.up.greeting.split_once("(pin-sha256:").unwrap();
-        rest.split(')').next().unwrap()
-    }
-
-    /// openconnect logs in; its password and its answers stand on lines of their own.
+impl VpnClients for Gateway {
     fn openconnect(&self, user: &str, typed: &str) -> Said {
         let mut command = tool("openconnect", "openconnect");
         command
@@ -57,19 +40,8 @@ impl Gateway {
         run(&mut command, typed)
     }
 
-    /// What is posted to `/remote/logincheck` is answered with: status, cookie, body.
     fn post(&self, form: &str) -> String {
-        run(&mut self.curl(), form).ok()
-    }
-
-    fn curl(&self) -> Command {
-        let mut command = tool("curl", "curl");
-        command
-            .args(["-sSi", "--http1.1", "--insecure", "--pinnedpubkey"])
-            .arg(format!("sha256//{}", self.pin()))
-            .args(["--data-binary", "@-"])
-            .arg(self.url("/remote/logincheck"));
-        command
+        run(&mut self.curl(LOGINCHECK), form).ok()
     }
 }
 
@@ -219,7 +191,7 @@ fn a_login_whose_client_has_left_is_on_record() {
          config user local\nedit bob\nset type radius\nset radius-server hq\nend"
     ))
     .ok();
-    let mut leaving = gateway.curl();
+    let mut leaving = gateway.curl(LOGINCHECK);
     let said = run(
         leaving.args(["--max-time", "2"]),
         "username=bob&credential=wrong&realm=&ajax=1",

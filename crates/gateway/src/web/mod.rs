@@ -1,7 +1,9 @@
-//! HTTPS of the gateway: logins of VPN clients (`logincheck`).
+//! HTTPS of the gateway: logins of VPN clients (`logincheck`), and those that applications have checked
+//! (`verification`).
 
 pub(crate) mod certificate;
 mod logincheck;
+mod verification;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
+use crate::clock::NoEntropy;
 use crate::login::{AwaitedLogins, Backends, OneTimeCodes};
 use crate::seldom::Seldom;
 use crate::stopped;
@@ -56,6 +59,9 @@ pub enum WebError {
     /// The threads that hash passwords.
     #[error("cannot start the threads that hash passwords: {0}")]
     Threads(io::Error),
+    /// The key of tickets.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
 }
 
 /// A running listener.
@@ -81,7 +87,10 @@ pub(crate) async fn start(
     let identity = certificate::load_or_create(&config.identity, &config.addresses)?;
     let tls = acceptor(identity.chain, identity.key)?;
     let logins = AwaitedLogins::start(store, backends, codes).map_err(WebError::Threads)?;
-    let router = logincheck::router(Arc::new(logins), Arc::clone(store));
+    let logins = Arc::new(logins);
+    let applications = verification::Door::new(Arc::clone(&logins), Arc::clone(store))?;
+    let router =
+        logincheck::router(logins, Arc::clone(store)).merge(verification::router(applications));
     let site = Site {
         tls,
         router,

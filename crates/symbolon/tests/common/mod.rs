@@ -6,6 +6,7 @@ pub(crate) mod apart;
 pub(crate) mod cable;
 pub(crate) mod directory;
 pub(crate) mod eapol;
+pub(crate) mod https_gateway;
 pub(crate) mod mail_server;
 pub(crate) mod namespaces;
 pub(crate) mod phone;

@@ -1,0 +1,245 @@
+//! Logins that applications have checked: a small interface of this unit's own (`api`), and that of the
+//! plug-ins of other open token servers (`validate`). Both ask the login path that RADIUS asks; what is
+//! decided there is only said in other words here.
+//!
+//! An application is an entry of `config user verification-client`. It says who it is by HTTP Basic, by its
+//! secret or a ticket in `Authorization`, or, where its address is enough, by its name in the path.
+
+mod api;
+mod credentials;
+mod parameters;
+mod ticket;
+mod validate;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Request};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use domain::client::Secret;
+use domain::login::{CodePosition, Origin};
+use domain::name::Realm;
+use domain::password::Presented;
+use domain::vdom::Vdom;
+use domain::verification::{Credentials, VerificationClient};
+use https::body::{self, BodyError, Limit};
+use serde_json::Value;
+use store::gateway::GatewayStore;
+use tracing::info;
+use zeroize::Zeroizing;
+
+use self::credentials::Claim;
+use self::parameters::Parameters;
+use self::ticket::Tickets;
+use super::Visitor;
+use crate::clock::{self, NoEntropy};
+use crate::login::{Attempt, AwaitedLogins, Decided, Presentation};
+use crate::seldom::Seldom;
+
+/// What stands before the paths of both interfaces: nothing, or who asks.
+const BASES: [&str; 3] = ["", "/client/{name}", "/vdom/{vdom}/client/{name}"];
+/// Name, password, code and state with all their octets escaped stay below half of it.
+const BODY: Limit = Limit {
+    bytes: 4_096,
+    time: Duration::from_secs(10),
+};
+/// When to try again after nobody could decide.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// What answers applications.
+pub(super) struct Door {
+    logins: Arc<AwaitedLogins>,
+    store: Arc<GatewayStore>,
+    tickets: Tickets,
+    strangers: Seldom,
+}
+
+impl Door {
+    pub(super) fn new(
+        logins: Arc<AwaitedLogins>,
+        store: Arc<GatewayStore>,
+    ) -> Result<Self, NoEntropy> {
+        Ok(Self {
+            logins,
+            store,
+            tickets: Tickets::new()?,
+            strangers: Seldom::default(),
+        })
+    }
+}
+
+pub(super) fn router(door: Door) -> Router {
+    let door = Arc::new(door);
+    BASES
+        .into_iter()
+        .fold(Router::new(), |router, base| {
+            router
+                .merge(validate::routes(base))
+                .route(&format!("{base}/api/v1/auth"), post(api::authenticate))
+                .route(&format!("{base}/api/v1/auth/"), post(api::authenticate))
+        })
+        .with_state(door)
+}
+
+/// A request of an application, with who it is.
+struct Asked {
+    door: Arc<Door>,
+    application: Application,
+    parameters: Parameters,
+    /// From where.
+    address: IpAddr,
+}
+
+/// An application, as far as a login needs it.
+struct Application {
+    vdom: Vdom,
+    /// What events call it.
+    label: Box<str>,
+    position: CodePosition,
+}
+
+impl Application {
+    fn of(client: &VerificationClient) -> Self {
+        Self {
+            vdom: client.vdom,
+            label: client.label(),
+            position: client.position,
+        }
+    }
+}
+
+/// Why a request is none that can be looked at.
+enum Unheard {
+    /// It is nobody's who may ask.
+    Stranger,
+    /// It did not come in whole.
+    Body(BodyError),
+}
+
+impl Door {
+    /// Who asks what.
+    async fn heard(
+        self: Arc<Self>,
+        Path(path): Path<HashMap<String, String>>,
+        Visitor(address): Visitor,
+        request: Request,
+    ) -> Result<Asked, Unheard> {
+        let (head, body) = request.into_parts();
+        let claim = Claim::of(&path, &head.headers);
+        let known = claim.and_then(|claim| self.known(&claim, address, Application::of));
+        let Some(application) = known else {
+            body::drain(body).await;
+            self.stranger(address).await;
+            return Err(Unheard::Stranger);
+        };
+        let body = body::read(body, BODY).await.map_err(Unheard::Body)?;
+        Ok(Asked {
+            door: self,
+            application,
+            parameters: Parameters::parse(&body, &head.uri),
+            address: address.to_canonical(),
+        })
+    }
+
+    /// The application that a claim is true of.
+    fn known<R>(
+        &self,
+        claim: &Claim,
+        address: IpAddr,
+        take: impl FnOnce(&VerificationClient) -> R,
+    ) -> Option<R> {
+        let applications = self.store.applications();
+        let profile = self.store.settings(Vdom::ROOT).profile;
+        let mut named = applications.iter().filter(|it| claim.names(it));
+        let found = named.find(|it| claim.proves(it, address, profile, &self.tickets));
+        found.map(take)
+    }
+
+    /// Whoever guesses names and secrets waits as long as whoever guesses passwords.
+    async fn stranger(&self, address: IpAddr) {
+        if let Some(left_out) = self.strangers.due(clock::now()) {
+            info!(%address, left_out, "a request over HTTPS with no application's name, secret and address; if it should have one: config user verification-client");
+        }
+        let delay = self.store.settings(Vdom::ROOT).reject_delay.micros();
+        tokio::time::sleep(Duration::from_micros(u64::try_from(delay).unwrap_or(0))).await;
+    }
+}
+
+impl Asked {
+    /// Takes a login to its end.
+    async fn decide(&self, what: Submission) -> Decided {
+        let attempt = Attempt {
+            realm: Realm::Vdom(self.application.vdom),
+            name: what.name.into_bytes(),
+            presented: Presentation::Password(Presented::new(what.secret)),
+            state: what.state.map(String::into_bytes),
+            origin: Origin {
+                client: self.application.label.clone(),
+                source: self.source(),
+            },
+            position: what.position.unwrap_or(self.application.position),
+        };
+        self.door.logins.decide(attempt, self.address).await
+    }
+
+    /// The person's own address as the application reports it, else the application's.
+    fn source(&self) -> Box<str> {
+        let reported = self.parameters.address.as_deref();
+        let reported = reported.and_then(|text| text.parse::<IpAddr>().ok());
+        reported
+            .map_or(self.address, |address| address.to_canonical())
+            .to_string()
+            .into()
+    }
+}
+
+/// What is to be checked.
+struct Submission {
+    name: String,
+    /// Password, code, or both, as `position` has them.
+    secret: Zeroizing<Vec<u8>>,
+    state: Option<String>,
+    /// How they are combined, if not as the application's entry says.
+    position: Option<CodePosition>,
+}
+
+fn octets(text: &str) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(text.as_bytes().to_vec())
+}
+
+/// The secret of an application that has one.
+fn secret_of(application: &VerificationClient) -> Option<&Secret> {
+    match &application.credentials {
+        Credentials::Secret(secret) => Some(secret),
+        Credentials::Subnet => None,
+    }
+}
+
+/// An answer that no cache keeps.
+fn answered(status: StatusCode, body: &Value) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        ),
+    ];
+    let mut answer = (status, headers, body.to_string()).into_response();
+    let extra = match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, RETRY_AFTER)),
+        StatusCode::UNAUTHORIZED => Some((
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"verification\""),
+        )),
+        _ => None,
+    };
+    if let Some((name, value)) = extra {
+        answer.headers_mut().insert(name, value);
+    }
+    answer
+}

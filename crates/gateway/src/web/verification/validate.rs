@@ -1,0 +1,291 @@
+//! The interface that plug-ins of other open token servers speak: PAM modules, Keycloak, ADFS, web
+//! applications. They know a verdict by `result.value`, a challenge by `detail.transaction_id`, and a
+//! failure of the server by `result.status`.
+//!
+//! ```text
+//! POST /validate/check             user, pass[, transaction_id]
+//! POST /validate/triggerchallenge  user                          applications that have codes alone checked
+//! GET  /validate/polltransaction   transaction_id                whether it was answered on another way
+//! POST /validate/simplecheck       user, pass[, state]           `:-)`, `:-(`, `:-( STATE QUESTION`
+//! POST /auth                       username, password            the application's own; a ticket
+//! ```
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use domain::contact::Channel;
+use domain::login::CodePosition;
+use https::body;
+use serde_json::{Value, json};
+use store::gateway::Granted;
+use zeroize::Zeroizing;
+
+use super::credentials::Claim;
+use super::parameters::Parameters;
+use super::{Asked, BODY, Door, Submission, Unheard, Visitor, answered, octets};
+use crate::clock;
+use crate::login::{CodeOf, Decided};
+
+/// Numbers of errors that plug-ins show and some look at.
+const MISSING_PARAMETER: i32 = 905;
+const NOT_PERMITTED: i32 = 303;
+const NOT_AUTHENTICATED: i32 = 4031;
+const UNDECIDED: i32 = 401;
+
+type At = Path<HashMap<String, String>>;
+
+pub(super) fn routes(base: &str) -> Router<Arc<Door>> {
+    let poll = format!("{base}/validate/polltransaction");
+    Router::new()
+        .route(&format!("{base}/validate/check"), post(check))
+        .route(&format!("{base}/validate/simplecheck"), post(simple_check))
+        .route(&format!("{base}/validate/triggerchallenge"), post(trigger))
+        .route(&poll, get(polled))
+        .route(&format!("{poll}/{{transaction}}"), get(polled))
+        .route(&format!("{base}/auth"), post(authenticate))
+}
+
+async fn check(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    path: At,
+    request: Request,
+) -> Response {
+    let mut asked = match door.heard(path, visitor, request).await {
+        Ok(asked) => asked,
+        Err(unheard) => return not_heard(&unheard),
+    };
+    match submission(&mut asked) {
+        Ok(submission) => told(asked.decide(submission).await),
+        Err(missing) => missing.into_response(),
+    }
+}
+
+async fn trigger(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    path: At,
+    request: Request,
+) -> Response {
+    let asked = match door.heard(path, visitor, request).await {
+        Ok(asked) => asked,
+        Err(unheard) => return not_heard(&unheard),
+    };
+    // Elsewhere the password comes first: nobody without it has codes sent to others.
+    if asked.application.position != CodePosition::CodeOnly {
+        let why = "challenges are triggered without a password for applications with code-position code-only alone";
+        return failed(StatusCode::FORBIDDEN, NOT_PERMITTED, why);
+    }
+    let Some(name) = asked.parameters.user.clone() else {
+        return Missing("user").into_response();
+    };
+    let submission = Submission {
+        name,
+        secret: Zeroizing::default(),
+        state: None,
+        position: None,
+    };
+    told(asked.decide(submission).await)
+}
+
+/// There is no other way yet on which a challenge is answered.
+async fn polled(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    path: At,
+    request: Request,
+) -> Response {
+    match door.heard(path, visitor, request).await {
+        Ok(_) => not_accepted(&json!({"challenge_status": "pending"})),
+        Err(unheard) => not_heard(&unheard),
+    }
+}
+
+async fn authenticate(
+    State(door): State<Arc<Door>>,
+    Extension(Visitor(address)): Extension<Visitor>,
+    Path(path): At,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let body = match body::read(body, BODY).await {
+        Ok(body) => body,
+        Err(why) => return not_heard(&Unheard::Body(why)),
+    };
+    let parameters = Parameters::parse(&body, &head.uri);
+    let (Some(name), Some(secret)) = (parameters.user, parameters.password) else {
+        return Missing("username").into_response();
+    };
+    let claim = Claim::of_form(&path, name.clone(), secret);
+    let now = clock::now();
+    match door.known(&claim, address, |it| door.tickets.issue(it, now)) {
+        Some(ticket) => result(
+            StatusCode::OK,
+            &json!({"status": true, "value": {"token": ticket, "username": name, "role": "admin", "rights": ["triggerchallenge"]}}),
+            json!({"time": now.unix()}),
+        ),
+        None => {
+            door.stranger(address).await;
+            not_heard(&Unheard::Stranger)
+        }
+    }
+}
+
+async fn simple_check(
+    State(door): State<Arc<Door>>,
+    Extension(visitor): Extension<Visitor>,
+    path: At,
+    request: Request,
+) -> Response {
+    let mut asked = match door.heard(path, visitor, request).await {
+        Ok(asked) => asked,
+        Err(unheard) => return simple(unheard.status(), ":-/".to_owned()),
+    };
+    let Ok(submission) = submission(&mut asked) else {
+        return simple(StatusCode::BAD_REQUEST, ":-/".to_owned());
+    };
+    match asked.decide(submission).await {
+        Decided::In(granted) => simple_yes(&granted),
+        Decided::Challenge(state, code) => {
+            simple(StatusCode::OK, format!(":-( {state} {}", code.question()))
+        }
+        Decided::Refused => simple(StatusCode::OK, ":-(".to_owned()),
+        Decided::Undecided => simple(StatusCode::SERVICE_UNAVAILABLE, ":-/".to_owned()),
+    }
+}
+
+fn submission(asked: &mut Asked) -> Result<Submission, Missing> {
+    let state = asked.parameters.take_state();
+    let Parameters { user, password, .. } = &asked.parameters;
+    let name = user.clone().ok_or(Missing("user"))?;
+    let password = password.as_ref().ok_or(Missing("pass"))?;
+    Ok(Submission {
+        name,
+        secret: octets(password),
+        state,
+        position: None,
+    })
+}
+
+fn told(decided: Decided) -> Response {
+    match decided {
+        Decided::In(granted) => accepted(&granted),
+        Decided::Challenge(state, code) => challenge(&state, code),
+        Decided::Refused => not_accepted(&json!({"message": "wrong user, password or code"})),
+        Decided::Undecided => failed(
+            StatusCode::SERVICE_UNAVAILABLE,
+            UNDECIDED,
+            "nobody can decide now; nothing was counted",
+        ),
+    }
+}
+
+/// With [`simple_yes`] the one place of this interface that lets somebody in.
+fn accepted(granted: &Granted) -> Response {
+    tracing::debug!(person = %granted.person(), "accepted");
+    let said = json!({"authentication": "ACCEPT", "status": true, "value": true});
+    result(
+        StatusCode::OK,
+        &said,
+        json!({"detail": {"message": "accepted"}}),
+    )
+}
+
+fn simple_yes(granted: &Granted) -> Response {
+    tracing::debug!(person = %granted.person(), "accepted");
+    simple(StatusCode::OK, ":-)".to_owned())
+}
+
+fn challenge(state: &str, code: CodeOf) -> Response {
+    let question = code.question();
+    let kind = match code {
+        CodeOf::Token => "totp",
+        CodeOf::Sent(Channel::Email) => "email",
+        CodeOf::Sent(Channel::Sms) => "sms",
+    };
+    let one = json!({
+        "attributes": null,
+        "client_mode": "interactive",
+        "message": question,
+        "transaction_id": state,
+        "type": kind,
+    });
+    let detail = json!({
+        "attributes": null,
+        "client_mode": "interactive",
+        "message": question,
+        "messages": [question],
+        "multi_challenge": [one],
+        "preferred_client_mode": "interactive",
+        "transaction_id": state,
+        "transaction_ids": [state],
+        "type": kind,
+    });
+    let said = json!({"authentication": "CHALLENGE", "status": true, "value": false});
+    result(StatusCode::OK, &said, json!({"detail": detail}))
+}
+
+fn not_accepted(detail: &Value) -> Response {
+    let said = json!({"authentication": "REJECT", "status": true, "value": false});
+    result(StatusCode::OK, &said, json!({"detail": detail}))
+}
+
+/// A parameter that is not there.
+struct Missing(&'static str);
+
+impl IntoResponse for Missing {
+    fn into_response(self) -> Response {
+        let what = format!("ERR{MISSING_PARAMETER}: Missing parameter: '{}'", self.0);
+        failed(StatusCode::BAD_REQUEST, MISSING_PARAMETER, &what)
+    }
+}
+
+impl Unheard {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Stranger => StatusCode::UNAUTHORIZED,
+            Self::Body(why) => why.status(),
+        }
+    }
+}
+
+fn not_heard(unheard: &Unheard) -> Response {
+    let what = match unheard {
+        Unheard::Stranger => "no application of this name, secret and address".to_owned(),
+        Unheard::Body(why) => why.to_string(),
+    };
+    failed(unheard.status(), NOT_AUTHENTICATED, &what)
+}
+
+fn failed(status: StatusCode, code: i32, message: &str) -> Response {
+    let said = json!({"status": false, "error": {"code": code, "message": message}});
+    result(status, &said, json!({"detail": null}))
+}
+
+/// The envelope that every answer has.
+fn result(status: StatusCode, said: &Value, beside: Value) -> Response {
+    let mut body = json!({
+        "id": 1,
+        "jsonrpc": "2.0",
+        "result": said,
+        "version": concat!("Symbolon ", env!("CARGO_PKG_VERSION")),
+        "versionnumber": env!("CARGO_PKG_VERSION"),
+    });
+    if let (Value::Object(body), Value::Object(beside)) = (&mut body, beside) {
+        body.extend(beside);
+    }
+    answered(status, &body)
+}
+
+fn simple(status: StatusCode, body: String) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_TYPE, "text/plain"),
+    ];
+    (status, headers, body).into_response()
+}
