@@ -1,4 +1,4 @@
-//! How many places each host has taken: connections, or what it has under way.
+//! How many places each host has taken: what it has under way.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -10,8 +10,10 @@
 )]
 
 pub mod body;
+mod connections;
 mod hosts;
 mod server;
 
+pub use connections::Places;
 pub use hosts::{Hosts, Place, host_of};
-pub use server::{Places, Site, anywhere, protocols, serve};
+pub use server::{Site, anywhere, protocols, serve};

@@ -13,14 +13,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
-use crate::hosts::{Hosts, Place};
+use crate::connections::{Connection, Connections, Places};
 
 const ALPN_H2: &[u8] = b"h2";
 const ALPN_HTTP1: &[u8] = b"http/1.1";
@@ -28,7 +28,7 @@ const ALPN_HTTP1: &[u8] = b"http/1.1";
 /// A handshake is two round trips; a phone far away takes well below a second for each.
 const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// From the last answer, or the handshake, to the end of the next request's head.
-const HEAD_DEADLINE: Duration = Duration::from_secs(15);
+const IDLE_DEADLINE: Duration = Duration::from_secs(15);
 /// However busy: then the peer connects again, and dead peers and old certificates are forgotten.
 const CONNECTION_LIFE: Duration = Duration::from_mins(10);
 /// A live HTTP/2 peer answers a ping in this time.
@@ -39,15 +39,6 @@ const STREAMS: u32 = 32;
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// How many may be connected. One takes some 50 KiB.
-#[derive(Clone, Copy, Debug)]
-pub struct Places {
-    /// In all; beyond this they wait in the kernel's queue.
-    pub connections: usize,
-    /// From one host; beyond this they are closed.
-    pub of_one_host: usize,
-}
 
 /// What is served to whom.
 #[derive(Clone)]
@@ -81,32 +72,29 @@ pub async fn serve<P: Clone + Send + Sync + 'static>(
     site: Site<P>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(site.places.connections));
-    let hosts = Arc::new(Hosts::new(site.places.of_one_host));
+    let open = Arc::new(Connections::new(site.places));
     let (drain, draining) = watch::channel(());
-    let mut connections = JoinSet::new();
+    let mut conversations = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            Some(_) = connections.join_next() => {}
-            (stream, source, slot) = accept(&listener, &slots) => {
+            Some(_) = conversations.join_next() => {}
+            (stream, source) = accept(&listener) => {
                 if !stream.local_addr().is_ok_and(|local| (site.admits)(local.ip())) {
                     tracing::debug!(%source, "a connection came to an address that is closed");
                     continue;
                 }
-                let Some(place) = hosts.enter(source.ip()) else {
-                    tracing::debug!(%source, "too many connections of one host");
+                let Some(connection) = open.enter(source.ip()) else {
+                    tracing::debug!(%source, "too many connections, and requests under way on all");
                     continue;
                 };
-                let connection = Connection {
+                let conversation = Conversation {
                     source,
                     site: site.clone(),
                     draining: draining.clone(),
-                    _slot: slot,
-                    _place: place,
                 };
-                connections.spawn(connection.serve(stream));
+                conversations.spawn(conversation.hold(stream, connection));
             }
         }
     }
@@ -114,22 +102,17 @@ pub async fn serve<P: Clone + Send + Sync + 'static>(
     drop(draining);
     drop(drain);
     let ended = timeout(DRAIN_DEADLINE, async {
-        while connections.join_next().await.is_some() {}
+        while conversations.join_next().await.is_some() {}
     });
     if ended.await.is_err() {
-        tracing::warn!(left = connections.len(), "connections cut at shutdown");
+        tracing::warn!(left = conversations.len(), "connections cut at shutdown");
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
-    // The semaphore is never closed, so there is a permit.
-    let slot = Arc::clone(slots).acquire_owned().await.ok();
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, source)) => return (stream, source, slot),
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 sleep(ACCEPT_PAUSE).await;
@@ -138,52 +121,63 @@ async fn accept(
     }
 }
 
-struct Connection<P> {
+/// What is said on a connection.
+struct Conversation<P> {
     source: SocketAddr,
     site: Site<P>,
     draining: watch::Receiver<()>,
-    _slot: Option<OwnedSemaphorePermit>,
-    _place: Place,
 }
 
-impl<P: Clone + Send + Sync + 'static> Connection<P> {
-    async fn serve(self, stream: TcpStream) {
+impl<P: Clone + Send + Sync + 'static> Conversation<P> {
+    /// As long as the connection has its place.
+    async fn hold(self, stream: TcpStream, connection: Connection) {
+        let (source, connection) = (self.source, Arc::new(connection));
+        tokio::select! {
+            () = self.serve(stream, &connection) => {}
+            () = connection.shut() => tracing::debug!(%source, "connection made room for another"),
+        }
+    }
+
+    async fn serve(self, stream: TcpStream, connection: &Arc<Connection>) {
         // Answers are small and complete: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         match timeout(HANDSHAKE_DEADLINE, self.site.tls.accept(stream)).await {
-            Ok(Ok(stream)) => self.serve_http(stream).await,
+            Ok(Ok(stream)) => self.serve_http(stream, connection).await,
             Ok(Err(error)) => tracing::debug!(source = %self.source, %error, "handshake failed"),
             Err(_) => tracing::debug!(source = %self.source, "handshake took too long"),
         }
     }
 
-    async fn serve_http(mut self, stream: TlsStream<TcpStream>) {
+    async fn serve_http(mut self, stream: TlsStream<TcpStream>, connection: &Arc<Connection>) {
         let builder = http(&stream);
         let chain = stream.get_ref().1.peer_certificates();
         let certificate = chain.and_then(|chain| chain.first());
         let peer = (self.site.peer)(self.source.ip(), certificate);
         let router = self.site.router;
+        let place = Arc::clone(connection);
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(peer.clone());
-            let router = router.clone();
+            let (router, under_way) = (router.clone(), place.request());
             async move {
+                let _under_way = under_way;
                 let answer: Result<_, Infallible> = router.oneshot(request).await;
                 answer
             }
         });
-        let mut connection =
-            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut http = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
-            outcome = connection.as_mut() => Some(outcome),
+            outcome = http.as_mut() => Some(outcome),
             // An error means that the sender is gone: the server drains.
             _ = self.draining.changed() => None,
             () = sleep(CONNECTION_LIFE) => None,
+            // In HTTP/2 the peer's answers to pings keep it open, and no deadline is on the next head.
+            () = connection.idle(IDLE_DEADLINE) => None,
         };
         let ended = match ended {
             Some(outcome) => Ok(outcome),
             None => {
-                connection.as_mut().graceful_shutdown();
-                timeout(DRAIN_DEADLINE, connection).await
+                http.as_mut().graceful_shutdown();
+                timeout(DRAIN_DEADLINE, http).await
             }
         };
         match ended {
@@ -207,7 +201,7 @@ fn http(stream: &TlsStream<TcpStream>) -> auto::Builder<TokioExecutor> {
         // Some clients look for `Set-Cookie` in these very letters.
         .title_case_headers(true)
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_DEADLINE);
+        .header_read_timeout(IDLE_DEADLINE);
     builder
         .http2()
         .timer(TokioTimer::new())

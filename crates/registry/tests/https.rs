@@ -11,14 +11,19 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{World, account, actor};
 use domain::licensing::{Generation, LicenceSize};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use softtoken::process::Response;
 use softtoken::{MOBILE_PATH, PROCESS_PATH};
 use store::registry::NewLicence;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsConnector;
 
 const SERIAL: &str = "FGT0000000000001";
 const OTHER: &str = "FGT0000000000002";
@@ -239,6 +244,31 @@ async fn a_peer_that_says_nothing_is_cut() {
     let mut read = [0; 1];
     let cut = tokio::time::timeout(Duration::from_secs(20), silent.read(&mut read)).await;
     assert!(matches!(cut.expect("still open"), Ok(0) | Err(_)));
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_for_nothing_over_http_2_is_cut() {
+    let world = World::new(&[SERIAL]).await;
+    let authority = world.pki.authority_pem();
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap())
+        .unwrap();
+    let mut config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = https::protocols();
+    let host = ServerName::try_from(common::HOST).unwrap();
+    let stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let mut idle = connector.connect(host, stream).await.unwrap();
+    // The preface and empty settings (RFC 9113, section 3.4).
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    idle.write_all(preface).await.unwrap();
+    let mut said = Vec::new();
+    // 15 s idle, and 10 s to end what is under way. It would answer no ping, and be cut for that after 40 s.
+    let ended = tokio::time::timeout(Duration::from_secs(30), idle.read_to_end(&mut said)).await;
+    assert!(ended.is_ok() && !said.is_empty(), "still open");
 }
 
 #[tokio::test]

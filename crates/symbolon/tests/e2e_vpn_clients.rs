@@ -12,12 +12,13 @@
 mod common;
 
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 
 use common::https_gateway::Gateway;
 use common::phone::enrol;
 use common::{PASSWORD, Running, Said, run, tool};
+use socket2::{Domain, Socket, Type};
 
 trait VpnClients {
     /// openconnect logs in; its password and its answers stand on lines of their own.
@@ -174,6 +175,30 @@ fn all_refusals_are_the_same_octets() {
     assert!(nothing.starts_with("HTTP/1.1 400 "), "{nothing}");
     let long = gateway.post(&format!("username=bob&credential={}", "x".repeat(5_000)));
     assert!(long.starts_with("HTTP/1.1 413 "), "{long}");
+    gateway.up.stop();
+}
+
+#[test]
+fn connections_that_ask_for_nothing_keep_nobody_out() {
+    let gateway = Gateway::start();
+    gateway.home.user_without_token("bob");
+    let login = format!("username=bob&credential={PASSWORD}&realm=&ajax=1");
+    // All places of sixteen addresses, and then those of the person's own.
+    let listener = SocketAddr::from(([127, 0, 0, 1], gateway.port));
+    let mut strangers: Vec<Socket> = Vec::new();
+    for source in (2..18).chain([1]) {
+        for _ in 0..64 {
+            let stranger = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let source = SocketAddr::from(([127, 0, 0, source], 0));
+            stranger.bind(&source.into()).unwrap();
+            stranger.connect(&listener.into()).unwrap();
+            strangers.push(stranger);
+        }
+        if strangers.len() >= 16 * 64 {
+            let answer = gateway.post(&login);
+            assert!(is_let_in(&answer), "{answer}");
+        }
+    }
     gateway.up.stop();
 }
 

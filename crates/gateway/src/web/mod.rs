@@ -27,10 +27,11 @@ use crate::stopped;
 use crate::{allow_access, clock};
 pub use certificate::{CertificateError, Pin};
 
-/// People behind one address share it: a company's network, or a proxy before this listener.
+/// People behind one address share it: a company's network, or a proxy before this listener. A login takes a
+/// second or two, so 64 of them are thousands in an hour.
 const PLACES: Places = Places {
     connections: 1_024,
-    of_one_host: 256,
+    of_one_host: 64,
 };
 
 /// Where HTTPS is served: nowhere unless said otherwise.
