@@ -10,15 +10,26 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use crate::files::listener_share;
 use crate::hosts::host_of;
 
 /// How many may be connected. One takes some 50 KiB.
 #[derive(Clone, Copy, Debug)]
 pub struct Places {
-    /// In all.
+    /// In all, or what [`crate::files::listener_share`] says.
     pub connections: usize,
     /// From one host.
     pub of_one_host: usize,
+}
+
+impl Places {
+    /// As many of these as the process has files for.
+    pub(crate) fn within_files(self) -> Self {
+        Self {
+            connections: listener_share(self.connections),
+            ..self
+        }
+    }
 }
 
 /// Those that are open.

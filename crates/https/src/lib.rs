@@ -11,6 +11,7 @@
 
 pub mod body;
 mod connections;
+pub mod files;
 mod hosts;
 mod server;
 

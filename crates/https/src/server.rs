@@ -72,7 +72,7 @@ pub async fn serve<P: Clone + Send + Sync + 'static>(
     site: Site<P>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let open = Arc::new(Connections::new(site.places));
+    let open = Arc::new(Connections::new(site.places.within_files()));
     let (drain, draining) = watch::channel(());
     let mut conversations = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);

@@ -12,14 +12,16 @@
 mod common;
 
 use std::fs::{self, Permissions};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::phone::enrol;
 use common::radius::{Answer, Vpn};
 use common::{Home, PASSWORD, Running, at_offset, run, symbolon};
+use socket2::{Domain, Socket, Type};
 
 /// A start that must be refused; what it says.
 #[track_caller]
@@ -131,6 +133,65 @@ fn a_killed_process_is_no_hindrance() {
     );
     let up = Running::up(&home);
     assert!(home.console("show user local robot").ok().contains("robot"));
+    up.stop();
+}
+
+/// `symbolon up` under a limit that `ulimit` sets.
+fn up_under(home: &Home, limit: &str) -> Command {
+    let up = home.up();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("ulimit {limit} && exec \"$@\""), "sh"])
+        .arg(up.get_program())
+        .args(up.get_args())
+        .env_remove("SYMBOLON_DATA");
+    command
+}
+
+/// The limit of a process on open files, and how far it may raise it.
+fn files_of(up: &Running) -> (usize, usize) {
+    let limits = fs::read_to_string(format!("/proc/{}/limits", up.pid())).unwrap();
+    let (_, files) = limits.split_once("Max open files").unwrap();
+    let mut numbers = files.split_whitespace().map_while(|it| it.parse().ok());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+#[test]
+fn it_takes_as_many_files_as_it_may_and_needs_some() {
+    let home = Home::new();
+    let up = Running::start(&mut up_under(&home, "-Sn 600"), &home);
+    let (files, maximum) = files_of(&up);
+    assert!(files == maximum && files > 600, "{files} of {maximum}");
+    up.stop();
+    let said = run(&mut up_under(&home, "-n 256"), "").refused();
+    assert!(
+        said.contains("may open 256 files and needs 512 at least"),
+        "{said}"
+    );
+}
+
+#[test]
+fn strangers_leave_files_to_the_database_and_to_whoever_comes_another_way() {
+    let home = Home::new();
+    let up = Running::start(&mut up_under(&home, "-n 1024"), &home);
+    assert!(home.log().contains("LimitNOFILE=8192"), "{}", home.log());
+    https::files::raise_limit();
+    let strangers: Vec<Socket> = (0..1_100_u16)
+        .map(|number| {
+            let stranger = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            let [_, host] = (number % 100).to_be_bytes();
+            let source = SocketAddr::from(([127, 0, 1, host], 0));
+            stranger.bind(&source.into()).unwrap();
+            stranger.connect(&home.https.into()).unwrap();
+            stranger
+        })
+        .collect();
+    home.user_without_token("bob");
+    let open = fs::read_dir(format!("/proc/{}/fd", up.pid()))
+        .unwrap()
+        .count();
+    assert!(open < 512, "{open} files are open");
+    drop(strangers);
     up.stop();
 }
 

@@ -6,12 +6,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use https::host_of;
+use https::{files, host_of};
 
 use super::gate::Gate;
 
-/// Half-open connections in all: each costs a socket and some kilobytes. With them a process stays below the
-/// 1,024 files that systems allow by default.
+/// Half-open connections in all, if the process has files for as many: each costs a socket and some kilobytes.
 const HALF_OPEN_MAX: usize = 768;
 
 /// Half-open connections from one host: one from which many scripts begin at once.
@@ -37,11 +36,12 @@ impl Stage {
 }
 
 /// The half-open connections, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct HalfOpen(Mutex<Waiting>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Waiting {
+    max: usize,
     last: u64,
     oldest_first: Vec<Connection>,
 }
@@ -62,6 +62,18 @@ pub(super) struct Place {
 }
 
 impl HalfOpen {
+    pub(super) fn within_files() -> Self {
+        Self::new(files::listener_share(HALF_OPEN_MAX))
+    }
+
+    fn new(max: usize) -> Self {
+        Self(Mutex::new(Waiting {
+            max,
+            last: 0,
+            oldest_first: Vec::new(),
+        }))
+    }
+
     /// Takes a place for a connection. If its host has all of its own, or there is none at all, another
     /// connection is shut: of the stage that goes beyond its share the oldest, of the host that has the most.
     pub(super) fn enter(self: &Arc<Self>, source: IpAddr, gate: &Arc<Gate>) -> Place {
@@ -98,7 +110,7 @@ impl Waiting {
         }
         let count = |host: &IpAddr| counts.get(host).copied().unwrap_or_default();
         let is_full = count(&host) >= HALF_OPEN_PER_HOST_MAX;
-        if !is_full && self.oldest_first.len() < HALF_OPEN_MAX {
+        if !is_full && self.oldest_first.len() < self.max {
             return None;
         }
         let candidates = self.oldest_first.iter().enumerate();
@@ -171,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_oldest_of_a_crowded_host_makes_room() {
-        let half_open = Arc::new(HalfOpen::default());
+        let half_open = Arc::new(HalfOpen::new(HALF_OPEN_MAX));
         let connections: Vec<_> = (0..=HALF_OPEN_PER_HOST_MAX)
             .map(|_| enter(&half_open, address(1)))
             .collect();
@@ -180,7 +192,7 @@ mod tests {
 
     #[test]
     fn all_addresses_of_a_64_are_one_host() {
-        let half_open = Arc::new(HalfOpen::default());
+        let half_open = Arc::new(HalfOpen::new(HALF_OPEN_MAX));
         let network: u128 = 0x2001_0db8 << 96;
         let connections: Vec<_> = (0..=HALF_OPEN_PER_HOST_MAX as u128)
             .map(|number| enter(&half_open, IpAddr::V6((network | number).into())))
@@ -190,7 +202,7 @@ mod tests {
 
     #[test]
     fn of_many_hosts_the_one_that_waited_longest_makes_room() {
-        let half_open = Arc::new(HalfOpen::default());
+        let half_open = Arc::new(HalfOpen::new(HALF_OPEN_MAX));
         let sources = u32::try_from(HALF_OPEN_MAX).unwrap();
         let connections: Vec<_> = (0..=sources)
             .map(|number| enter(&half_open, address(number)))
@@ -200,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_flood_from_some_hosts_does_not_push_out_another() {
-        let half_open = Arc::new(HalfOpen::default());
+        let half_open = Arc::new(HalfOpen::new(HALF_OPEN_MAX));
         let (_place, admin) = enter(&half_open, address(1));
         let flood: Vec<_> = (0..2_000)
             .map(|number| enter(&half_open, address(2 + number % 100)))
@@ -214,7 +226,7 @@ mod tests {
     #[test]
     fn who_has_come_furthest_stays_whatever_the_rest_do() {
         for hosts in [1, 10_000] {
-            let half_open = Arc::new(HalfOpen::default());
+            let half_open = Arc::new(HalfOpen::new(HALF_OPEN_MAX));
             let (_at_the_question, admin) = enter_at(&half_open, address(0), Stage::Authenticating);
             let (_in_the_exchange, slow) = enter_at(&half_open, address(0), Stage::Greeted);
             let mute: Vec<_> = (0..2_000)
@@ -232,7 +244,7 @@ mod tests {
     #[test]
     fn strangers_at_the_question_leave_room_for_whoever_is_about_to_come_there() {
         for hosts in [13, 10_000] {
-            let half_open = Arc::new(HalfOpen::default());
+            let half_open = Arc::new(HalfOpen::new(HALF_OPEN_MAX));
             let strangers: Vec<_> = (0..2_000)
                 .map(|number| {
                     enter_at(
@@ -265,7 +277,7 @@ mod tests {
 
     #[test]
     fn among_equals_the_most_crowded_host_gives_way() {
-        let half_open = Arc::new(HalfOpen::default());
+        let half_open = Arc::new(HalfOpen::new(HALF_OPEN_MAX));
         let (_place, admin) = enter_at(&half_open, address(0), Stage::Authenticating);
         let flood: Vec<_> = (0..2_000)
             .map(|number| enter_at(&half_open, address(1 + number % 100), Stage::Authenticating))

@@ -112,7 +112,7 @@ impl Ssh {
             store,
             executor,
             logins,
-            half_open: Arc::default(),
+            half_open: Arc::new(HalfOpen::within_files()),
         };
         Ok(Self {
             service: Arc::new(service),

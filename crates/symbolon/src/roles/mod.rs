@@ -13,6 +13,11 @@ use clap::Args;
 use store::private_file;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// With fewer, one host could take all connections of a listener.
+const FILES_MIN: usize = 512;
+/// With as many, every listener has all of its connections.
+const FILES_ENOUGH: usize = 8_192;
+
 /// Where a role keeps what it has.
 #[derive(Debug, Args)]
 pub(crate) struct HomeArgs {
@@ -50,8 +55,9 @@ impl Signals {
     }
 }
 
-/// Makes the data directory, for its owner alone.
+/// Takes as many files as the system gives, and makes the data directory, for its owner alone.
 pub(crate) fn prepare(data: &Path) -> Result<()> {
+    take_files()?;
     private_file::create_directory(data)
         .with_context(|| format!("cannot make the data directory {}", data.display()))?;
     let mode = fs::metadata(data)?.permissions().mode();
@@ -62,5 +68,24 @@ pub(crate) fn prepare(data: &Path) -> Result<()> {
         mode & 0o777,
         data.display()
     );
+    Ok(())
+}
+
+fn take_files() -> Result<()> {
+    let files = https::files::raise_limit();
+    ensure!(
+        files >= FILES_MIN,
+        "the process may open {files} files and needs {FILES_MIN} at least: raise LimitNOFILE= of its service, or \
+         `ulimit -n`"
+    );
+    if files < FILES_ENOUGH {
+        let connections = https::files::listener_share(FILES_ENOUGH);
+        tracing::warn!(
+            files,
+            connections,
+            "the process may open few files, so each listener has few connections; with LimitNOFILE={FILES_ENOUGH} \
+             or more it has all"
+        );
+    }
     Ok(())
 }
