@@ -146,7 +146,8 @@ pub struct RemoteCheck {
 }
 
 impl RemoteCheck {
-    pub(crate) fn new(person: CanonicalName, sources: Vec<Source>) -> Self {
+    /// Of somebody whom these servers may know.
+    pub fn new(person: CanonicalName, sources: Vec<Source>) -> Self {
         Self { person, sources }
     }
 

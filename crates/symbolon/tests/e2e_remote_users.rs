@@ -75,7 +75,11 @@ fn a_group_lets_in_those_whom_the_directory_says_to_be_in_it() {
     };
     let known = tried("alice");
     assert!(known.contains("the user is in: staff"), "{known}");
-    assert!(!tried("bob").contains("the user is in"));
+    let outside = tried("bob");
+    assert!(
+        outside.contains("the user is refused: group-missing"),
+        "{outside}"
+    );
     // A group alone lets nobody in.
     assert_eq!(vpn.ask("alice", password), Answer::Reject);
     home.login_says("alice", "refused: user-unknown");
@@ -171,6 +175,16 @@ fn no_name_leads_around_an_entry() {
         assert_eq!(groups(&vpn.told(name, dora)), ["staff"], "{name}");
     }
     home.user_without_token(ALIAS_OF_DORA);
+    let tried = home.console(&format!("diagnose test authserver ldap corp DORA {dora}"));
+    let tried = tried.ok();
+    assert!(
+        tried.contains("the user is refused: name-of-another"),
+        "{tried}"
+    );
+    let tried = home.console(&format!(
+        "diagnose test authserver ldap corp {ALIAS_OF_DORA} {dora}"
+    ));
+    assert!(!tried.ok().contains("without an entry"));
     for name in ["dora", ALIAS_OF_DORA] {
         assert_eq!(vpn.ask(name, dora), Answer::Reject, "{name}");
     }
@@ -213,6 +227,18 @@ fn another_radius_server_vouches_by_the_groups_of_its_accept() {
         home.login_says(name, why);
     }
     home.login_says("xan", "the server must send User-Name in its Access-Accept");
+    for (name, said) in [
+        ("ZOE", "the user is in: others"),
+        ("xan", "the server must send User-Name in its Access-Accept"),
+        ("bob", "the user is refused: group-missing"),
+    ] {
+        let password = upstream::PASSWORD;
+        let tried = home.console(&format!(
+            "diagnose test authserver radius hq pap {name} {password}"
+        ));
+        let tried = tried.ok();
+        assert!(tried.contains(said), "{tried}");
+    }
     // Its answers are as good as its Message-Authenticator, and silence is no refusal.
     assert_eq!(vpn.ask("mallory", upstream::PASSWORD), Answer::Silence);
     home.login_says("mallory", "not decided: backend-unreachable");

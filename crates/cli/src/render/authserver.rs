@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::backend::{BackendName, Kind, Server};
+use domain::reason::Reason;
 
 use super::printable;
 
@@ -15,8 +16,8 @@ pub enum Tested<'a> {
         by: &'a Server,
         /// After how many milliseconds.
         took_ms: u128,
-        /// The groups here to which such a user belongs who has no entry.
-        groups: &'a [Arc<str>],
+        /// What becomes of such a user.
+        remote: Remote<'a>,
     },
     /// A server did not.
     Refused {
@@ -31,6 +32,17 @@ pub enum Tested<'a> {
     Undecided(&'a str),
 }
 
+/// What becomes of a user without an entry here whose password a server took.
+#[derive(Clone, Copy, Debug)]
+pub enum Remote<'a> {
+    /// The user has an entry, or the server is a member of no group.
+    Unasked,
+    /// The groups here to which the user belongs.
+    In(&'a [Arc<str>]),
+    /// None lets the user in: the reason, and what it means.
+    Refused(Reason, &'a str),
+}
+
 /// The line of the described system, and a second one that says which server decided, or why none did.
 pub fn authserver(server: &BackendName, user: &str, tested: &Tested<'_>) -> String {
     let user = printable(user);
@@ -42,8 +54,8 @@ pub fn authserver(server: &BackendName, user: &str, tested: &Tested<'_>) -> Stri
         Tested::Taken {
             by,
             took_ms,
-            groups,
-        } => format!("{} after {took_ms} ms{}", answered(by), in_groups(groups)),
+            remote,
+        } => format!("{} after {took_ms} ms{}", answered(by), told(*remote)),
         Tested::Refused { by, took_ms, why } => {
             format!("{} after {took_ms} ms: {}", answered(by), printable(why))
         }
@@ -52,12 +64,17 @@ pub fn authserver(server: &BackendName, user: &str, tested: &Tested<'_>) -> Stri
     format!("{line}\n{known}\n")
 }
 
-fn in_groups(groups: &[Arc<str>]) -> String {
-    if groups.is_empty() {
-        return String::new();
+fn told(remote: Remote<'_>) -> String {
+    match remote {
+        Remote::Unasked => String::new(),
+        Remote::In(groups) => {
+            let groups = printable(&groups.join(", "));
+            format!("\nwithout an entry here the user is in: {groups}")
+        }
+        Remote::Refused(reason, why) => {
+            format!("\nwithout an entry here the user is refused: {reason}: {why}")
+        }
     }
-    let groups = printable(&groups.join(", "));
-    format!("\nwithout an entry here the user is in: {groups}")
 }
 
 fn answered(by: &Server) -> String {
@@ -104,12 +121,12 @@ mod tests {
             rank: Rank::Secondary,
             host: "192.0.2.2".into(),
         };
-        let taken_by = |groups| Tested::Taken {
+        let taken_by = |remote| Tested::Taken {
             by,
             took_ms: 3,
-            groups,
+            remote,
         };
-        let taken = taken_by(&[]);
+        let taken = taken_by(Remote::Unasked);
         let groups = ["staff".into(), "vpn".into()];
         let why = "49 InvalidCredentials";
         let refused = Tested::Refused {
@@ -125,8 +142,15 @@ mod tests {
              secondary server 192.0.2.2 answered after 3 ms\n"
         );
         assert_eq!(
-            said(Kind::Ldap, &taken_by(&groups)).lines().last(),
+            said(Kind::Ldap, &taken_by(Remote::In(&groups)))
+                .lines()
+                .last(),
             Some("without an entry here the user is in: staff, vpn")
+        );
+        let refused_as = Remote::Refused(Reason::GroupMissing, "in no group");
+        assert_eq!(
+            said(Kind::Ldap, &taken_by(refused_as)).lines().last(),
+            Some("without an entry here the user is refused: group-missing: in no group")
         );
         assert_eq!(
             said(Kind::Ldap, &refused),

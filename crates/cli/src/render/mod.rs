@@ -20,7 +20,7 @@ mod unit;
 mod zone;
 
 pub use administrators::{administrator, administrators, no_session, session_ended, sessions};
-pub use authserver::{Tested, authserver};
+pub use authserver::{Remote, Tested, authserver};
 pub use change::change;
 pub use configuration::{Listing, Part, View};
 pub(crate) use configuration::{Scope, Shown, typed};

@@ -1,7 +1,7 @@
 //! Servers that know one password.
 
 use cli::TestAuthserver;
-use cli::render::{self, Tested};
+use cli::render::{self, Remote, Tested};
 use domain::backend::{Rank, Server};
 
 const PASSWORD: &str = "right";
@@ -17,7 +17,7 @@ pub(super) fn tested(asked: &TestAuthserver, exists: bool) -> String {
         (true, PASSWORD) => Tested::Taken {
             by,
             took_ms: 4,
-            groups: &[],
+            remote: Remote::Unasked,
         },
         (true, _) => Tested::Refused {
             by,

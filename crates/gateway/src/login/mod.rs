@@ -38,7 +38,7 @@ use tokio::sync::oneshot;
 pub(crate) use administrators::{AdminLogins, Caller, Verdict};
 pub(crate) use awaited::{AwaitedLogins, Decided};
 use backends::Checked;
-pub(crate) use backends::{Answer, Backends, Credentials, Said};
+pub(crate) use backends::{Answer, Backends, Credentials, Said, vouched_for_nobody};
 pub(crate) use challenges::State;
 use challenges::{Challenges, Full};
 pub(crate) use explainer::{Explainer, Question};

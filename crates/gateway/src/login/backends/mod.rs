@@ -35,6 +35,7 @@ use connect::Target;
 use debug::Steps;
 use servers::Servers;
 pub(super) use sources::CheckedSources;
+pub(crate) use sources::vouched_for_nobody;
 use tls::Certificates;
 
 /// Logins that wait for backends at most, whatever the backend: each holds a task and a socket or its

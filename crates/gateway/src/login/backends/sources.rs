@@ -121,7 +121,7 @@ fn tells(reason: Reason) -> u8 {
 }
 
 /// The evidence of a right password that lets nobody in.
-fn vouched_for_nobody(told: &Told) -> &'static str {
+pub(crate) fn vouched_for_nobody(told: &Told) -> &'static str {
     if told.names.is_empty() {
         "the password is right, but whose it is was not said: the server must send User-Name in its \
          Access-Accept"
