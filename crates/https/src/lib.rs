@@ -13,8 +13,10 @@ pub mod body;
 mod connections;
 pub mod files;
 mod hosts;
+mod nonces;
 mod server;
 
 pub use connections::Places;
 pub use hosts::{Hosts, Place, host_of};
+pub use nonces::{NoRandom, Nonces, NotOurs};
 pub use server::{Site, anywhere, protocols, serve};

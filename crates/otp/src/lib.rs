@@ -6,6 +6,7 @@
 //! seeds.
 
 mod code;
+mod derived;
 mod hotp;
 pub mod key_uri;
 mod parameters;
@@ -14,6 +15,7 @@ mod seed;
 pub mod seed_file;
 
 pub use code::{Code, CodeError};
+pub use derived::derived_key;
 pub use hotp::code_at;
 pub use key_uri::{KeyUri, KeyUriError};
 pub use parameters::{Digest, Digits, DigitsError, Kind, Parameters, Period, PeriodError, Step};

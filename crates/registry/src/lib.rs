@@ -21,7 +21,6 @@ mod hardware;
 mod http;
 mod manager;
 mod mobile;
-mod nonces;
 mod pace;
 pub mod pki;
 mod process;

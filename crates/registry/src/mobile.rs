@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use https::NotOurs;
 use ident::{OpaqueCode, TokenSerial};
 use otp::{Parameters, Seed};
 use softtoken::address::ServerName;
@@ -11,7 +12,7 @@ use softtoken::device::{
 };
 use softtoken::mobile::{
     MobileNonceResponse, MobileProvisionRequest, MobileProvisionResponse, MobileReceiptRequest,
-    MobileReceiptResponse, MobileRequest, MobileResponse, SealedToken,
+    MobileReceiptResponse, MobileRelayResponse, MobileRequest, MobileResponse, SealedToken,
 };
 use softtoken::{IssuerName, PinPolicy, ServerError};
 use store::registry::{self, ClaimRequest, Claimed, DeviceKeyBytes, Given, Sealing};
@@ -20,7 +21,6 @@ use zeroize::Zeroizing;
 
 use crate::answer;
 use crate::http::Problem;
-use crate::nonces::NotOurs;
 use crate::process::known;
 use crate::registry::Service;
 
@@ -50,6 +50,10 @@ impl Service {
                 }
                 .into()
             }
+            MobileRequest::Relay(_) => MobileRelayResponse {
+                outcome: Ok(self.relay.clone()),
+            }
+            .into(),
         };
         tracing::debug!(%source, answer = response.debug_text(), "answered an app");
         Ok(response.to_json())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use https::{Places, Site};
+use https::{NoRandom, Nonces, Places, Site};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::WebPkiClientVerifier;
@@ -21,7 +21,6 @@ use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::desk_api::{self, DeskApi, DeskCommands};
 use crate::http::{Peer, router};
-use crate::nonces::{NoRandom, Nonces};
 use crate::pki::{Pki, PkiError};
 use crate::process::known;
 use crate::tries::{MAX_WRONG, Tries};
@@ -49,6 +48,8 @@ pub struct Config {
     pub public_url: ServerUrl,
     /// Other names under which it is reached. The loopback addresses always are.
     pub other_names: Vec<ServerName>,
+    /// Where phones and gateways reach the push relay, if there is one.
+    pub relay: Option<ServerUrl>,
     /// Where it reads the time.
     pub clock: Clock,
 }
@@ -97,6 +98,7 @@ pub(crate) struct Service {
     pub(crate) vouched: Vouched,
     pub(crate) link: LinkParts,
     pub(crate) own_names: Vec<ServerName>,
+    pub(crate) relay: Option<ServerUrl>,
     pub(crate) nonces: Nonces,
     /// Wrong activation codes.
     pub(crate) tries: Tries,
@@ -150,6 +152,7 @@ impl Registry {
                 pin: pki.pin(),
             },
             own_names,
+            relay: config.relay,
             nonces: Nonces::new()
                 .map_err(|error: NoRandom| OpenError::Random(error.to_string()))?,
             tries: Tries::new(MAX_WRONG),

@@ -130,6 +130,7 @@ impl World {
             listen: loopback,
             public_url: ServerUrl::parse(&format!("https://{HOST}")).unwrap(),
             other_names: vec![],
+            relay: None,
             clock: Clock::new(move || Timestamp::from_micros(read.load(Ordering::SeqCst))),
         })
         .await

@@ -7,6 +7,7 @@
 //! - [`process`]: gateway and registry, `POST` [`PROCESS_PATH`].
 //! - [`mobile`]: app and registry, `POST` [`MOBILE_PATH`].
 //! - [`EnrolmentRequest`]: how a gateway gets its certificate.
+//! - [`push`]: logins that a device approves; what the relay carries, `POST` [`PUSH_PATH`].
 //! - [`device`]: device keys, proofs, sealed seeds.
 //! - [`link`]: what an activation QR code says.
 //! - [`ServerError`]: every error number with its texts, its cause and the next step.
@@ -21,6 +22,7 @@ mod message;
 pub mod mobile;
 mod parameters;
 pub mod process;
+pub mod push;
 mod server_error;
 mod text;
 mod transcript;
@@ -36,6 +38,9 @@ pub const PROCESS_PATH: &str = "/SoftToken/Provisioning.asmx/Process";
 
 /// Where apps post. The path is the described system's.
 pub const MOBILE_PATH: &str = "/SoftToken/Provisioning.asmx/Mobile";
+
+/// Where devices and gateways post to a push relay, and devices to a gateway's `ftm-push` address.
+pub const PUSH_PATH: &str = "/SoftToken/Push";
 
 /// The `__version` of every message.
 pub const VERSION: &str = "4";

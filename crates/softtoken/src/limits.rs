@@ -10,6 +10,9 @@ pub const MAX_RESPONSE_BYTES: usize = 4 << 20;
 /// Bytes of either side's messages at the app's endpoint; the longest takes 1 KiB.
 pub const MAX_MOBILE_BYTES: usize = 8 << 10;
 
+/// Bytes of a message to or from a push relay. A sealed login request takes 3 KiB.
+pub const MAX_PUSH_BYTES: usize = 8 << 10;
+
 /// Tokens in one provision request: one transaction at the registry.
 pub const MAX_PROVISION_TOKENS: usize = 1_000;
 

@@ -5,7 +5,7 @@
 //! forgets the sealed seed. The same device that asks again with a fresh nonce before its receipt
 //! gets the same bytes.
 
-use crate::address::ServerName;
+use crate::address::{ServerName, ServerUrl};
 use crate::device::{AnswerHash, DeviceKeys, Nonce, SealedSeed, Signature};
 use crate::json::{Fields, Form, MessageError, Object};
 use crate::limits::MAX_MOBILE_BYTES;
@@ -26,6 +26,8 @@ messages! {
         Provision(MobileProvisionRequest) = "SoftToken.MobileProvisionRequest",
         /// The token has arrived.
         Receipt(MobileReceiptRequest) = "SoftToken.MobileReceiptRequest",
+        /// Where is the push relay? Gateways ask that too.
+        Relay(MobileRelayRequest) = "SoftToken.MobileRelayRequest",
     }
 }
 
@@ -38,6 +40,8 @@ messages! {
         Provision(MobileProvisionResponse) = "SoftToken.MobileProvisionResponse",
         /// To [`MobileRequest::Receipt`].
         Receipt(MobileReceiptResponse) = "SoftToken.MobileReceiptResponse",
+        /// To [`MobileRequest::Relay`].
+        Relay(MobileRelayResponse) = "SoftToken.MobileRelayResponse",
     }
 }
 
@@ -118,6 +122,49 @@ pub struct MobileReceiptRequest {
 pub struct MobileReceiptResponse {
     /// `error`
     pub error: Option<WireError>,
+}
+
+/// Asks for the push relay of this installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MobileRelayRequest {
+    /// `mobile_device_version`, or a gateway's.
+    pub version: MobileVersion,
+}
+
+/// The push relay; its certificate comes from the token server's authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MobileRelayResponse {
+    /// `relay`, if there is one, or `error`.
+    pub outcome: Result<Option<ServerUrl>, WireError>,
+}
+
+impl MobileRelayRequest {
+    fn write(&self, object: &mut Object<'_>) {
+        object.text("mobile_device_version", self.version.as_str());
+    }
+
+    fn read(fields: &mut Fields) -> Result<Self, MessageError> {
+        Ok(Self {
+            version: fields.parsed("mobile_device_version", MobileVersion::parse)?,
+        })
+    }
+}
+
+impl MobileRelayResponse {
+    fn write(&self, object: &mut Object<'_>) {
+        let relay = self.outcome.as_ref().ok().and_then(Option::as_ref);
+        let relay = relay.map(ToString::to_string);
+        object.optional_text("relay", relay.as_deref());
+        write_result(object, self.outcome.as_ref().err());
+    }
+
+    fn read(fields: &mut Fields) -> Result<Self, MessageError> {
+        let error = read_result(fields)?;
+        let outcome = read_outcome(fields, &["relay"], error, |fields| {
+            fields.optional("relay", ServerUrl::parse)
+        })?;
+        Ok(Self { outcome })
+    }
 }
 
 impl MobileNonceRequest {

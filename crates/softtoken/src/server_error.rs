@@ -40,6 +40,12 @@ pub enum ServerError {
     SeedAlreadyGiven,
     /// The stock has no such hardware token.
     HardwareTokenUnknown,
+    /// No device with this registration id ever listened at the relay.
+    PushDeviceUnknown,
+    /// The relay keeps no more requests for this device, or has no more room.
+    TooManyPushes,
+    /// No gateway collects this answer.
+    PushMailboxUnknown,
     /// The client certificate is another product's.
     CertificateOfOtherProduct,
     /// The registry cannot answer now.
@@ -54,7 +60,7 @@ struct Row {
     next_step: &'static str,
 }
 
-const ROWS: [Row; 18] = [
+const ROWS: [Row; 21] = [
     Row {
         error: ServerError::BlockedByTrial,
         code: -1,
@@ -178,6 +184,28 @@ const ROWS: [Row; 18] = [
         cause: "The token server has no hardware token with this serial.",
         next_step: "Compare the serial with the token's back; if it is right, contact support \
                     with the token's serial and the gateway's.",
+    },
+    Row {
+        error: ServerError::PushDeviceUnknown,
+        code: 115,
+        message: "push device unknown",
+        cause: "No app with this registration id ever listened at the push relay.",
+        next_step: "Open the app on the phone once; after a new installation, activate the token \
+                    again.",
+    },
+    Row {
+        error: ServerError::TooManyPushes,
+        code: 116,
+        message: "too many pushes wait",
+        cause: "As many pushes wait for this device, or at this relay, as it keeps.",
+        next_step: "Open the app on the phone, or try again in a minute.",
+    },
+    Row {
+        error: ServerError::PushMailboxUnknown,
+        code: 117,
+        message: "nobody waits for this answer",
+        cause: "The gateway that asked does not collect its answers at the moment.",
+        next_step: "Log in again, with the token's code if it stays so.",
     },
     Row {
         error: ServerError::CertificateOfOtherProduct,

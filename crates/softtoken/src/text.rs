@@ -152,8 +152,7 @@ impl IssuerName {
 
     /// Checks length and characters.
     pub fn parse(text: &str) -> Result<Self, TextError> {
-        let allowed = |c: char| !c.is_control() && !is_direction_mark(c);
-        bounded(text, Self::MAX_CHARS, allowed).map(|text| Self(text.into()))
+        shown(text, Self::MAX_CHARS).map(|text| Self(text.into()))
     }
 
     /// The text.
@@ -170,6 +169,12 @@ fn printable(text: &str) -> Result<&str, TextError> {
         Some(wrong) => Err(TextError::Character(wrong)),
         None => Ok(text),
     }
+}
+
+/// A text that people read: nothing in it steers a terminal or the direction of writing.
+pub(crate) fn shown(text: &str, limit: usize) -> Result<&str, TextError> {
+    let allowed = |c: char| !c.is_control() && !is_direction_mark(c);
+    bounded(text, limit, allowed)
 }
 
 fn bounded(text: &str, limit: usize, allowed: fn(char) -> bool) -> Result<&str, TextError> {

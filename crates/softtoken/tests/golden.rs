@@ -10,6 +10,7 @@
 
 use softtoken::mobile::{MobileRequest, MobileResponse};
 use softtoken::process::{Request, Response};
+use softtoken::push::{PushRequest, PushResponse, SealedAnswer, SealedLogin};
 
 /// The line of a file that holds one message.
 macro_rules! message {
@@ -54,6 +55,21 @@ written_as_read! {
     mobile_provision_used: MobileResponse from "messages/mobile-provision.used.response.json";
     mobile_receipt_request: MobileRequest from "messages/mobile-receipt.request.json";
     mobile_receipt_response: MobileResponse from "messages/mobile-receipt.response.json";
+    mobile_relay_request: MobileRequest from "messages/mobile-relay.request.json";
+    mobile_relay_response: MobileResponse from "messages/mobile-relay.response.json";
+
+    push_nonce_request: PushRequest from "messages/push-nonce.request.json";
+    push_nonce_response: PushResponse from "messages/push-nonce.response.json";
+    push_listen_request: PushRequest from "messages/push-listen.request.json";
+    push_device_request: PushRequest from "messages/push-device.request.json";
+    push_device_response: PushResponse from "messages/push-device.response.json";
+    push_device_unknown: PushResponse from "messages/push-device.unknown.response.json";
+    push_login_request: PushRequest from "messages/push-login.request.json";
+    push_answer_request: PushRequest from "messages/push-answer.request.json";
+    push_collect_request: PushRequest from "messages/push-collect.request.json";
+    push_accepted_response: PushResponse from "messages/push-accepted.response.json";
+    push_sealed_login: SealedLogin from "messages/push-sealed-login.json";
+    push_sealed_answer: SealedAnswer from "messages/push-sealed-answer.json";
 }
 
 /// The line of a recorded log that begins a message, with or without the blanks of its time.

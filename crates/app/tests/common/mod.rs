@@ -27,7 +27,7 @@ use softtoken::limits::MAX_MOBILE_BYTES;
 use softtoken::link::{ActivationLink, LinkSecret, SpkiPin};
 use softtoken::mobile::{
     MobileNonceResponse, MobileProvisionRequest, MobileProvisionResponse, MobileReceiptRequest,
-    MobileReceiptResponse, MobileRequest, MobileResponse, SealedToken,
+    MobileReceiptResponse, MobileRelayResponse, MobileRequest, MobileResponse, SealedToken,
 };
 use softtoken::{IssuerName, MOBILE_PATH, PinPolicy, ServerError};
 use std::io;
@@ -303,6 +303,7 @@ impl Stock {
                 let error = self.receipt(request).err().map(Into::into);
                 MobileReceiptResponse { error }.into()
             }
+            MobileRequest::Relay(_) => MobileRelayResponse { outcome: Ok(None) }.into(),
         }
     }
 
@@ -381,7 +382,7 @@ async fn mobile(State(stock): State<Arc<Mutex<Stock>>>, body: Bytes) -> Response
     };
     let answer = stock.answer(&request);
     let is_lost = match request {
-        MobileRequest::Nonce(_) => false,
+        MobileRequest::Nonce(_) | MobileRequest::Relay(_) => false,
         MobileRequest::Provision(_) => stock.loses_provisions,
         MobileRequest::Receipt(_) => stock.loses_receipts,
     };

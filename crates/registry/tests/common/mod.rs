@@ -80,6 +80,7 @@ impl World {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: ServerUrl::parse(&format!("https://{HOST}")).unwrap(),
             other_names: vec![],
+            relay: None,
             clock: Clock::new(move || Timestamp::from_micros(read.load(Ordering::SeqCst))),
         };
         let registry = Registry::open(config).await.unwrap();

@@ -1,5 +1,4 @@
 use data_encoding::BASE64URL_NOPAD;
-use std::fmt;
 
 /// Why bytes are not what a device or a server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,8 +31,8 @@ macro_rules! wire_bytes {
             }
 
             /// Reads base64url without padding.
-            pub fn parse(text: &str) -> Result<Self, DeviceError> {
-                decode(text).map(Self)
+            pub fn parse(text: &str) -> Result<Self, $crate::device::DeviceError> {
+                $crate::device::decode(text).map(Self)
             }
 
             /// The bytes.
@@ -43,17 +42,19 @@ macro_rules! wire_bytes {
 
             /// Base64url without padding.
             pub fn to_base64url(&self) -> String {
-                BASE64URL_NOPAD.encode(&self.0)
+                data_encoding::BASE64URL_NOPAD.encode(&self.0)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, "{}({})", stringify!($name), self.to_base64url())
             }
         }
     };
 }
+
+pub(crate) use wire_bytes;
 
 wire_bytes! {
     /// 32 random bytes of a registry, good for one proof.
@@ -70,7 +71,7 @@ wire_bytes! {
     AnswerHash, 32
 }
 
-pub(super) fn decode<const N: usize>(text: &str) -> Result<[u8; N], DeviceError> {
+pub(crate) fn decode<const N: usize>(text: &str) -> Result<[u8; N], DeviceError> {
     let mut bytes = [0; N];
     let is_right = BASE64URL_NOPAD.decode_len(text.len()) == Ok(N)
         && BASE64URL_NOPAD

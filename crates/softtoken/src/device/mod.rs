@@ -14,12 +14,15 @@ mod proof;
 mod seal;
 
 pub use bytes::{AnswerHash, DeviceError, Nonce, Signature};
+pub(crate) use bytes::{decode, wire_bytes};
 pub use keys::{DeviceKeys, SealingPrivateKey, SealingPublicKey, SigningPublicKey};
+pub(crate) use proof::verify;
 pub use proof::{
     OpenAnswer, ProofError, ProvenDevice, activation_transcript, code_hash, receipt_transcript,
     verify_activation, verify_receipt,
 };
 pub use seal::{SealContext, SealError, SealedSeed, open_seed, seal_seed};
+pub(crate) use seal::{open_bytes, seal_bytes};
 
 /// Bytes of an uncompressed SEC1 point on P-256.
-const POINT_LEN: usize = 65;
+pub(crate) const POINT_LEN: usize = 65;

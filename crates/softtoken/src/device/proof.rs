@@ -158,7 +158,11 @@ pub fn verify_receipt(
     verify(&answer.keys.signing, &signed, &request.signature)
 }
 
-fn verify(key: &SigningPublicKey, message: &[u8], signature: &Signature) -> Result<(), ProofError> {
+pub(crate) fn verify(
+    key: &SigningPublicKey,
+    message: &[u8],
+    signature: &Signature,
+) -> Result<(), ProofError> {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key.as_bytes());
     let signature = p256::ecdsa::Signature::from_slice(signature.as_bytes());
     match (key, signature) {

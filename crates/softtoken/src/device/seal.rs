@@ -130,29 +130,10 @@ pub fn seal_seed(
     context: &SealContext,
     random: &[u8; 32],
 ) -> Result<SealedSeed, SealError> {
-    let recipient =
-        Deserializable::from_bytes(recipient.as_bytes()).map_err(|_| SealError::Seal)?;
-    let mut given = Given {
-        bytes: random,
-        is_overdrawn: false,
-    };
-    let (encapsulated, ciphertext) =
-        hpke::single_shot_seal_with_rng::<AesGcm256, HkdfSha256, DhP256HkdfSha256>(
-            &OpModeS::Base,
-            &recipient,
-            &context.info,
-            seed.expose(),
-            &context.aad,
-            &mut given,
-        )
-        .map_err(|_| SealError::Seal)?;
-    if given.is_overdrawn {
-        return Err(SealError::Seal);
-    }
-    let mut sealed = vec![0; POINT_LEN];
-    encapsulated.write_exact(&mut sealed);
-    sealed.extend_from_slice(&ciphertext);
-    Ok(SealedSeed(sealed))
+    let SealContext { info, aad } = context;
+    seal_bytes(seed.expose(), recipient, info, aad, random)
+        .map(SealedSeed)
+        .ok_or(SealError::Seal)
 }
 
 /// Opens a sealed seed.
@@ -161,21 +142,60 @@ pub fn open_seed(
     recipient: &SealingPrivateKey,
     context: &SealContext,
 ) -> Result<Seed, SealError> {
-    let (encapsulated, ciphertext) = sealed
-        .0
-        .split_at_checked(POINT_LEN)
-        .ok_or(SealError::Open)?;
-    let encapsulated = Deserializable::from_bytes(encapsulated).map_err(|_| SealError::Open)?;
-    let bytes = hpke::single_shot_open::<AesGcm256, HkdfSha256, DhP256HkdfSha256>(
+    let SealContext { info, aad } = context;
+    let bytes = open_bytes(&sealed.0, recipient, info, aad).ok_or(SealError::Open)?;
+    Seed::from_bytes(bytes).map_err(|_| SealError::Content)
+}
+
+/// The encapsulated key (65 bytes), then the ciphertext with its tag; `None` where the library fails.
+pub(crate) fn seal_bytes(
+    plaintext: &[u8],
+    recipient: &SealingPublicKey,
+    info: &[u8],
+    aad: &[u8],
+    random: &[u8; 32],
+) -> Option<Vec<u8>> {
+    let recipient = Deserializable::from_bytes(recipient.as_bytes()).ok()?;
+    let mut given = Given {
+        bytes: random,
+        is_overdrawn: false,
+    };
+    let (encapsulated, ciphertext) = hpke::single_shot_seal_with_rng::<
+        AesGcm256,
+        HkdfSha256,
+        DhP256HkdfSha256,
+    >(
+        &OpModeS::Base, &recipient, info, plaintext, aad, &mut given
+    )
+    .ok()?;
+    if given.is_overdrawn {
+        return None;
+    }
+    let mut sealed = vec![0; POINT_LEN];
+    encapsulated.write_exact(&mut sealed);
+    sealed.extend_from_slice(&ciphertext);
+    Some(sealed)
+}
+
+/// What [`seal_bytes`] sealed; `None` for another key, another context, or what was changed.
+pub(crate) fn open_bytes(
+    sealed: &[u8],
+    recipient: &SealingPrivateKey,
+    info: &[u8],
+    aad: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    let (encapsulated, ciphertext) = sealed.split_at_checked(POINT_LEN)?;
+    let encapsulated = Deserializable::from_bytes(encapsulated).ok()?;
+    hpke::single_shot_open::<AesGcm256, HkdfSha256, DhP256HkdfSha256>(
         &OpModeR::Base,
         &recipient.0,
         &encapsulated,
-        &context.info,
+        info,
         ciphertext,
-        &context.aad,
+        aad,
     )
-    .map_err(|_| SealError::Open)?;
-    Seed::from_bytes(Zeroizing::new(bytes)).map_err(|_| SealError::Content)
+    .ok()
+    .map(Zeroizing::new)
 }
 
 /// The token and how its codes are computed, as the texts of the JSON fields.

@@ -72,6 +72,7 @@ impl TokenServer {
             listen: config.registry.https,
             public_url: public_url.clone(),
             other_names: Vec::new(),
+            relay: None,
             clock: Clock::system(),
         })
         .await

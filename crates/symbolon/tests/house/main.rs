@@ -31,7 +31,7 @@ const HOUSE: &[(&str, &str)] = &[
     ("domain", "ident otp"),
     ("cli", "ident otp domain"),
     ("store", "ident otp domain"),
-    ("https", ""),
+    ("https", "softtoken"),
     ("identity", "ident softtoken domain store"),
     (
         "registry",

@@ -334,6 +334,7 @@ async fn open(directory: &Path, data: PathBuf) -> Result<Registry> {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         public_url: ServerUrl::parse("https://127.0.0.1")?,
         other_names: Vec::new(),
+        relay: None,
         clock: Clock::system(),
     });
     let registry = registry.await?;

@@ -1,4 +1,4 @@
-//! Nonces of activations, without memory for those that nobody answers.
+//! Nonces of proofs, without memory for those that nobody answers.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +9,7 @@ use softtoken::device::Nonce;
 use softtoken::limits::NONCE_LIFETIME_S;
 
 /// Nonces that are remembered as answered. One costs its sender two requests, whatever its proof is worth; this many
-/// within a nonce's life are an attack, and the registry then takes no more of them.
+/// within a nonce's life are an attack, and no more of them are taken then.
 const MAX_ANSWERED: usize = 100_000;
 const LIFETIME: Duration = Duration::from_secs(NONCE_LIFETIME_S);
 const TIME_LEN: usize = 8;
@@ -17,7 +17,8 @@ const HEAD_LEN: usize = 16;
 
 /// Gives out nonces and takes each back once. A nonce is the time since the start (8 bytes), 8 random
 /// bytes, and 16 bytes of an HMAC over both under a key of this process: it proves itself.
-pub(crate) struct Nonces {
+#[derive(Debug)]
+pub struct Nonces {
     key: hmac::Key,
     start: Instant,
     answered: Mutex<HashMap<[u8; HEAD_LEN], Duration>>,
@@ -25,15 +26,16 @@ pub(crate) struct Nonces {
 
 /// The nonce is not one of this process, is too old, or was answered before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct NotOurs;
+pub struct NotOurs;
 
 /// The system's random source failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the system's random source failed")]
-pub(crate) struct NoRandom;
+pub struct NoRandom;
 
 impl Nonces {
-    pub(crate) fn new() -> Result<Self, NoRandom> {
+    /// With a key of this process.
+    pub fn new() -> Result<Self, NoRandom> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &rand::SystemRandom::new())
             .map_err(|_| NoRandom)?;
         Ok(Self {
@@ -43,11 +45,13 @@ impl Nonces {
         })
     }
 
-    pub(crate) fn issue(&self) -> Result<Nonce, NoRandom> {
+    /// A nonce for one proof.
+    pub fn issue(&self) -> Result<Nonce, NoRandom> {
         self.issue_at(self.start.elapsed())
     }
 
-    pub(crate) fn take(&self, nonce: &Nonce) -> Result<(), NotOurs> {
+    /// Whether it is one of this process, in time, and for the first time.
+    pub fn take(&self, nonce: &Nonce) -> Result<(), NotOurs> {
         self.take_at(nonce, self.start.elapsed())
     }
 
