@@ -73,10 +73,12 @@ pub(crate) struct Issued {
     pub(crate) end: Timestamp,
 }
 
-/// What the registry shows to those who connect.
-pub(crate) struct ServerIdentity {
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    pub(crate) key: PrivateKeyDer<'static>,
+/// What the registry, or the push relay beside it, shows to those who connect.
+pub struct ServerIdentity {
+    /// Its certificate and the authority's.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its key.
+    pub key: PrivateKeyDer<'static>,
 }
 
 /// Why there are no certificates.
@@ -228,7 +230,7 @@ impl Pki {
     }
 
     /// A certificate for these names, its key in memory only.
-    pub(crate) fn issue_server(&self, names: &[ServerName]) -> Result<ServerIdentity, PkiError> {
+    pub fn issue_server(&self, names: &[ServerName]) -> Result<ServerIdentity, PkiError> {
         let mut hosts: Vec<String> = names.iter().map(|name| host(name).to_owned()).collect();
         hosts.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         hosts.sort_unstable();

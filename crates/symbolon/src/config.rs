@@ -20,6 +20,9 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     pub(crate) gateway: Gateway,
     pub(crate) registry: Registry,
+    /// A file from before there were pushes has none.
+    #[serde(default)]
+    pub(crate) relay: Option<Relay>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -64,6 +67,13 @@ pub(crate) struct Registry {
     /// Nobody works at the desk over the network until it is told where.
     #[serde(default)]
     pub(crate) desk: Option<SocketAddr>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Relay {
+    pub(crate) https: SocketAddr,
+    pub(crate) public_url: String,
 }
 
 impl Config {
@@ -120,6 +130,7 @@ mod tests {
         );
         assert!(config.gateway.ssh.iter().all(IpAddr::is_loopback));
         assert!(config.registry.https.ip().is_loopback());
+        assert!(config.relay.unwrap().https.ip().is_loopback());
         assert_eq!(config.registry.desk, None);
     }
 

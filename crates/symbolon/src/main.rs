@@ -46,6 +46,8 @@ enum Command {
     Gateway(roles::gateway::GatewayArgs),
     /// Pass on to a token server what gateways ask that do not reach it
     Manager(roles::manager::ManagerArgs),
+    /// Run the push relay alone: it carries login requests to phones and answers back
+    Relay(roles::relay::RelayArgs),
     /// The administrator's command line, on the terminal or from a pipe
     Console(DataArgs),
     /// Customer service of the token server: products, licences, look-ups
@@ -80,12 +82,16 @@ fn main() -> ExitCode {
     let command = Arguments::parse().command;
     let serves = matches!(
         command,
-        Command::Up(_) | Command::Registry(_) | Command::Gateway(_) | Command::Manager(_)
+        Command::Up(_)
+            | Command::Registry(_)
+            | Command::Gateway(_)
+            | Command::Manager(_)
+            | Command::Relay(_)
     );
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_env("SYMBOLON_LOG").unwrap_or_else(|_| {
             EnvFilter::new(if serves {
-                "warn,symbolon=info,gateway=info,registry=info,store=info"
+                "warn,symbolon=info,gateway=info,registry=info,relay=info,store=info"
             } else {
                 "warn"
             })
@@ -142,6 +148,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Registry(args) => runtime()?.block_on(roles::token_server::run(args)),
         Command::Gateway(args) => runtime()?.block_on(roles::gateway::run(args)),
         Command::Manager(args) => runtime()?.block_on(roles::manager::run(args)),
+        Command::Relay(args) => runtime()?.block_on(roles::relay::run(args)),
         Command::Console(args) => console::run(&up::console_socket(&args.data)?),
         Command::Desk(args) => desk::run(&args),
         Command::Enrol(args) => runtime()?.block_on(enrol::run(args)),

@@ -1,5 +1,5 @@
-//! `symbolon up`: all roles in one process. Gateway and registry meet over HTTPS here too, each with
-//! its own database.
+//! `symbolon up`: all roles in one process. Gateway, registry and push relay meet over HTTPS here too, each
+//! with what it keeps for itself.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::ending;
+use crate::roles::relay::RunningRelay;
 use crate::roles::token_server::TokenServer;
 use crate::roles::{self, HomeArgs, Signals};
 
@@ -71,15 +72,17 @@ pub(crate) struct System {
     pub(crate) gateway: Gateway,
     pub(crate) serial: ProductSerial,
     pub(crate) server: TokenServer,
+    relay: Option<RunningRelay>,
     pub(crate) console: PathBuf,
     pub(crate) first_password: Option<Zeroizing<String>>,
     console_line: String,
 }
 
 impl System {
-    /// Starts the registry, then the gateway that asks it. The first time, makes what they need.
+    /// Starts the registry and the relay, then the gateway that asks them. The first time, makes what they need.
     pub(crate) async fn start(data: &Path, config: &Config, clock: ClockTrust) -> Result<Self> {
         let server = TokenServer::start(data, config).await?;
+        let relay = RunningRelay::beside(&server, data, config).await?;
         let home = data.join("gateway");
         let serial = enrol(&home, &server.desk)
             .await
@@ -100,6 +103,7 @@ impl System {
             gateway,
             serial,
             server,
+            relay,
             console: data.join(&config.gateway.console),
             first_password,
             console_line: roles::gateway::console(data, config),
@@ -108,7 +112,11 @@ impl System {
 
     /// Where everything is, for the person who started it.
     pub(crate) fn addresses(&self) -> String {
-        roles::gateway::addresses(&self.gateway) + &self.server.addresses() + &self.console_line
+        let relay = self.relay.as_ref().map(RunningRelay::addresses);
+        roles::gateway::addresses(&self.gateway)
+            + &self.server.addresses()
+            + &relay.unwrap_or_default()
+            + &self.console_line
     }
 
     /// The certificate authority of the token server.
@@ -119,6 +127,9 @@ impl System {
     /// Ends the gateway first: it may still have to tell the registry something.
     pub(crate) async fn stop(self) {
         self.gateway.stop().await;
+        if let Some(relay) = self.relay {
+            relay.stop().await;
+        }
         self.server.stop().await;
     }
 }

@@ -94,10 +94,15 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
 fn configuration(data: &Path) -> Result<Config> {
     if !data.join(config::FILE).exists() {
         let udp = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-        let tcp = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let [tcp, relay] = [
+            TcpListener::bind("127.0.0.1:0")?,
+            TcpListener::bind("127.0.0.1:0")?,
+        ];
+        let (tcp, relay) = (tcp.local_addr()?, relay.local_addr()?);
         Config::create(data, |text| {
             text.replace("127.0.0.1:1812", &udp.to_string())
                 .replace("127.0.0.1:8443", &tcp.to_string())
+                .replace("127.0.0.1:8445", &relay.to_string())
                 .replace(r#"ssh = ["127.0.0.1"]"#, "ssh = []")
         })?;
     }

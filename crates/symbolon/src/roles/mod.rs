@@ -2,6 +2,7 @@
 
 pub(crate) mod gateway;
 pub(crate) mod manager;
+pub(crate) mod relay;
 pub(crate) mod token_server;
 
 use std::fs;

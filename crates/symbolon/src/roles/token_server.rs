@@ -72,7 +72,7 @@ impl TokenServer {
             listen: config.registry.https,
             public_url: public_url.clone(),
             other_names: Vec::new(),
-            relay: None,
+            relay: super::relay::public_url(config)?,
             clock: Clock::system(),
         })
         .await

@@ -162,6 +162,7 @@ pub(crate) struct Home {
     directory: TempDir,
     pub(crate) radius: SocketAddr,
     pub(crate) https: SocketAddr,
+    pub(crate) relay: SocketAddr,
     /// Where administrators log in over the network, if they do.
     ssh: Option<IpAddr>,
 }
@@ -195,6 +196,7 @@ impl Home {
             directory: TempDir::new().unwrap(),
             radius: address(free_port()),
             https: address(free_port()),
+            relay: address(free_port()),
             ssh,
         };
         fs::DirBuilder::new()
@@ -211,6 +213,7 @@ impl Home {
         TEMPLATE
             .replace("127.0.0.1:1812", &self.radius.to_string())
             .replace("127.0.0.1:8443", &self.https.to_string())
+            .replace("127.0.0.1:8445", &self.relay.to_string())
             .replace(
                 r#"ssh = ["127.0.0.1"]"#,
                 &format!(

@@ -41,11 +41,12 @@ const HOUSE: &[(&str, &str)] = &[
         "gateway",
         "ident otp radius eap softtoken domain cli store https identity",
     ),
+    ("relay", "ident softtoken https"),
     ("app", "ident otp softtoken"),
     ("fuzz", "ident otp radius eap softtoken domain cli"),
     (
         "symbolon",
-        "ident otp radius softtoken domain cli store https identity registry gateway app",
+        "ident otp radius softtoken domain cli store https identity registry gateway relay app",
     ),
 ];
 

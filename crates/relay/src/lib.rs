@@ -1,0 +1,163 @@
+//! The push relay: it carries sealed login requests to devices and sealed answers to gateways.
+//!
+//! It sees who listens (registration ids, which are hashes of keys), how many octets pass and when; never a
+//! name, an address or a number of a login: what it carries is sealed to its ends (`docs/protocol.md`). It
+//! links neither `domain` nor `store`.
+//!
+//! - [`subscriptions`]: the devices that proved themselves once, in an append-only file.
+//! - `switchboard`: who listens now, and what waits.
+//! - `http`: messages in, streams out.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a shell: it owns the sockets, the file and the clock that the pure crates are denied"
+)]
+
+mod clock;
+mod events;
+mod http;
+pub mod subscriptions;
+mod switchboard;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use https::{NoRandom, Nonces, Places, Site};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use softtoken::address::ServerName;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use http::{Service, router};
+use subscriptions::{Subscriptions, SubscriptionsError};
+use switchboard::Switchboard;
+
+/// Devices with the app open, and a few gateways. A phone network has thousands behind one address.
+const PLACES: Places = Places {
+    connections: 12_000,
+    of_one_host: 12_000,
+};
+/// How often what is too late is thrown away.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// What a relay needs.
+#[derive(Debug)]
+pub struct Config {
+    /// The file of devices that are known.
+    pub subscriptions: PathBuf,
+    /// Where it listens; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// The names by which devices dial it; they sign one of them.
+    pub names: Vec<ServerName>,
+    /// Its certificate with those of its authorities.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The certificate's key.
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// Why a relay does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file of devices.
+    #[error(transparent)]
+    Subscriptions(#[from] SubscriptionsError),
+    /// TLS refuses the certificate.
+    #[error("the relay's certificate and its key cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The random source.
+    #[error(transparent)]
+    Random(#[from] NoRandom),
+    /// The address cannot be listened on.
+    #[error("cannot listen for the push relay on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A relay that listens and does not answer yet.
+#[expect(missing_debug_implementations, reason = "an acceptor has none")]
+pub struct Relay {
+    service: Arc<Service>,
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: TlsAcceptor,
+    stop: watch::Sender<bool>,
+}
+
+impl Relay {
+    /// Reads the devices and binds the listener. Needs a tokio runtime.
+    pub async fn open(config: Config) -> Result<Self, OpenError> {
+        let subscriptions = Subscriptions::open(&config.subscriptions)?;
+        let mut tls = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(config.chain, config.key)?;
+        tls.alpn_protocols = https::protocols();
+        let cannot = |source| OpenError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let (stop, stopping) = watch::channel(false);
+        let service = Service {
+            subscriptions: Arc::new(subscriptions),
+            switchboard: Arc::new(Switchboard::default()),
+            nonces: Nonces::new()?,
+            names: config.names,
+            stopping,
+        };
+        Ok(Self {
+            service: Arc::new(service),
+            listener,
+            address,
+            tls: TlsAcceptor::from(Arc::new(tls)),
+            stop,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Carries until `shutdown` is done; then streams end and running requests are answered.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self {
+            service,
+            listener,
+            tls,
+            stop,
+            ..
+        } = self;
+        let switchboard = Arc::clone(&service.switchboard);
+        let sweeper = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SWEEP_EVERY).await;
+                switchboard.sweep(clock::now_unix());
+            }
+        });
+        let site = Site {
+            tls,
+            router: router(service),
+            places: PLACES,
+            admits: https::anywhere(),
+            peer: |source, _| http::Peer(source),
+        };
+        https::serve(listener, site, async move {
+            shutdown.await;
+            // Nobody listens any more if all streams have ended.
+            let _ = stop.send(true);
+        })
+        .await;
+        sweeper.abort();
+    }
+}

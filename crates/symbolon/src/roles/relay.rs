@@ -1,0 +1,131 @@
+//! `symbolon relay`: the push relay, alone or beside the token server.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use registry::pki::ServerIdentity;
+use relay::Relay;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use softtoken::address::ServerUrl;
+use store::private_file;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::token_server::TokenServer;
+use super::{HomeArgs, Signals};
+use crate::config::{self, Config};
+
+/// A chain of five certificates with the longest keys stays below a quarter of it.
+const MAX_PEM_BYTES: u64 = 64 << 10;
+
+#[derive(Debug, Args)]
+pub(crate) struct RelayArgs {
+    #[command(flatten)]
+    home: HomeArgs,
+
+    /// Its certificate with its key in PEM; the certificate comes from the token server's authority
+    #[arg(long, value_name = "FILE")]
+    identity: PathBuf,
+}
+
+/// Starts the relay alone, says where it is, and carries until SIGTERM or SIGINT.
+pub(crate) async fn run(args: RelayArgs) -> Result<ExitCode> {
+    let mut signals = Signals::watch()?;
+    let identity = read(&args.identity)?;
+    super::prepare(&args.home.data)?;
+    let config = Config::load_or_create(&args.home.data)?;
+    let section = config
+        .relay
+        .ok_or_else(|| anyhow!("{} has no section [relay]", config::FILE))?;
+    let relay = RunningRelay::start(&args.home.data, &section, identity).await?;
+    print!("{}", relay.addresses());
+    signals.received().await;
+    relay.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where phones and gateways reach the relay of an installation, if it has one.
+pub(crate) fn public_url(config: &Config) -> Result<Option<ServerUrl>> {
+    config.relay.as_ref().map(address).transpose()
+}
+
+fn address(section: &config::Relay) -> Result<ServerUrl> {
+    let url = &section.public_url;
+    ServerUrl::parse(url).with_context(|| format!("[relay] public-url '{url}'"))
+}
+
+fn read(path: &Path) -> Result<ServerIdentity> {
+    let pem = private_file::read(path, MAX_PEM_BYTES)?;
+    let none = || format!("--identity {}: no certificate with its key", path.display());
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    Ok(ServerIdentity {
+        chain: chain.with_context(none)?,
+        key: PrivateKeyDer::from_pem_slice(&pem).with_context(none)?,
+    })
+}
+
+/// A relay, running.
+pub(crate) struct RunningRelay {
+    listening: String,
+    running: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl RunningRelay {
+    /// The relay of a token server's process, with a certificate of its authority; none if the configuration
+    /// has none.
+    pub(crate) async fn beside(
+        server: &TokenServer,
+        data: &Path,
+        config: &Config,
+    ) -> Result<Option<Self>> {
+        let Some(section) = &config.relay else {
+            return Ok(None);
+        };
+        let name = address(section)?.name().clone();
+        let identity = server.pki.issue_server(&[name])?;
+        Self::start(data, section, identity).await.map(Some)
+    }
+
+    async fn start(data: &Path, section: &config::Relay, identity: ServerIdentity) -> Result<Self> {
+        let home = data.join("relay");
+        private_file::create_directory(&home)?;
+        let relay = Relay::open(relay::Config {
+            subscriptions: home.join("devices"),
+            listen: section.https,
+            names: vec![address(section)?.name().clone()],
+            chain: identity.chain,
+            key: identity.key,
+        })
+        .await
+        .context("the push relay does not start")?;
+        let listening = relay.address().to_string();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(relay.run(async {
+            // An error says that the sender is gone: that is a stop too.
+            let _ = stopped.await;
+        }));
+        Ok(Self {
+            listening,
+            running,
+            stop,
+        })
+    }
+
+    /// Where it is, for the person who started it.
+    pub(crate) fn addresses(&self) -> String {
+        format!("push relay       https://{}\n", self.listening)
+    }
+
+    /// Lets running requests end.
+    pub(crate) async fn stop(self) {
+        // It may have ended by itself.
+        let _ = self.stop.send(());
+        if self.running.await.is_err() {
+            tracing::error!("the push relay did not end in order");
+        }
+    }
+}
