@@ -27,7 +27,6 @@ pub(super) enum Wanted {
 /// A channel that is open. Dropping it ends what runs there.
 pub(super) struct Open {
     id: ChannelId,
-    gate: Arc<Gate>,
     terminal: Option<watch::Sender<Size>>,
     input: Option<Inbox>,
     /// Taken by what runs there.
@@ -44,7 +43,6 @@ impl Open {
         let writer = Outgoing::new(write.make_writer(), Arc::clone(gate));
         Self {
             id,
-            gate: Arc::clone(gate),
             terminal: None,
             input: Some(input),
             ends: Some((unread, Box::new(writer))),
@@ -104,8 +102,6 @@ impl Drop for Open {
         if let Some(running) = &self.running {
             running.abort();
         }
-        // What a stuck output held back may be read again.
-        self.gate.free();
     }
 }
 

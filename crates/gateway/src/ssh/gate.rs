@@ -36,14 +36,15 @@ pub(super) struct Gate(Mutex<State>);
 struct State {
     is_shut: bool,
     unread: usize,
-    is_stuck: bool,
+    /// Channels whose output waits for the client.
+    stuck: usize,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
 impl State {
     fn is_paused(&self) -> bool {
-        self.unread > PAUSE_AT && !self.is_stuck
+        self.unread > PAUSE_AT && self.stuck == 0
     }
 
     fn wake_reader(&mut self) {
@@ -86,17 +87,15 @@ impl Gate {
         }
     }
 
-    fn set_stuck(&self, is_stuck: bool) {
+    fn stick(&self) {
         let mut state = self.lock();
-        state.is_stuck = is_stuck;
-        if is_stuck {
-            state.wake_reader();
-        }
+        state.stuck += 1;
+        state.wake_reader();
     }
 
-    /// Output that was stuck is gone with its channel.
-    pub(super) fn free(&self) {
-        self.set_stuck(false);
+    fn free(&self) {
+        let mut state = self.lock();
+        state.stuck = state.stuck.saturating_sub(1);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -234,15 +233,38 @@ impl AsyncRead for Unread {
     }
 }
 
-/// A channel's output, which tells the gate when it is stuck.
+/// A channel's output, which tells the gate when it is stuck, and that it is so no more when it goes.
 pub(super) struct Outgoing<W> {
     writer: W,
     gate: Arc<Gate>,
+    is_stuck: bool,
 }
 
 impl<W> Outgoing<W> {
     pub(super) fn new(writer: W, gate: Arc<Gate>) -> Self {
-        Self { writer, gate }
+        Self {
+            writer,
+            gate,
+            is_stuck: false,
+        }
+    }
+
+    fn tell(&mut self, is_stuck: bool) {
+        if self.is_stuck == is_stuck {
+            return;
+        }
+        self.is_stuck = is_stuck;
+        if is_stuck {
+            self.gate.stick();
+        } else {
+            self.gate.free();
+        }
+    }
+}
+
+impl<W> Drop for Outgoing<W> {
+    fn drop(&mut self) {
+        self.tell(false);
     }
 }
 
@@ -253,7 +275,7 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Outgoing<W> {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.writer).poll_write(cx, octets);
-        self.gate.set_stuck(written.is_pending());
+        self.tell(written.is_pending());
         written
     }
 
@@ -268,6 +290,8 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Outgoing<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -304,11 +328,32 @@ mod tests {
         let mut stream = Gated::new(server, Arc::clone(&gate));
         let (inbox, _unread) = inbox(&gate);
         inbox.put(&vec![b'x'; PAUSE_AT + 1]).unwrap();
-        gate.set_stuck(true);
+        gate.stick();
         client.write_all(b"more").await.unwrap();
         let mut got = [0; 4];
         stream.read_exact(&mut got).await.unwrap();
         assert_eq!(inbox.put(&vec![b'x'; UNREAD_MAX]), Err(Flooded));
+    }
+
+    #[tokio::test]
+    async fn the_output_of_one_channel_that_flows_does_not_free_that_of_another() {
+        let gate = Arc::new(Gate::default());
+        let outgoing = |room| {
+            let (client, server) = tokio::io::duplex(room);
+            (client, Outgoing::new(server, Arc::clone(&gate)))
+        };
+        let (_client, mut stuck) = outgoing(1);
+        let full = stuck.write_all(b"two");
+        assert!(tokio::time::timeout(Duration::ZERO, full).await.is_err());
+        let (inbox, _unread) = inbox(&gate);
+        inbox.put(&vec![b'x'; PAUSE_AT + 1]).unwrap();
+        let (_other, mut flowing) = outgoing(64);
+        flowing.write_all(b"more").await.unwrap();
+        assert!(!gate.lock().is_paused());
+        drop(flowing);
+        assert!(!gate.lock().is_paused());
+        drop(stuck);
+        assert!(gate.lock().is_paused());
     }
 
     #[tokio::test]
