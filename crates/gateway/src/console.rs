@@ -78,11 +78,11 @@ async fn converse(
             let at_terminal = command_line::terminal(keys, writer, size, executor, session);
             tokio::pin!(at_terminal);
             tokio::select! {
-                served = &mut at_terminal => return served,
+                served = &mut at_terminal => return served.map(drop),
                 unpacked = unpack(reader, typed, &resized) => unpacked?,
             }
             // What was typed before the client went is run to its end.
-            at_terminal.await
+            at_terminal.await.map(drop)
         }
         Greeting::Pipe => {
             let end = LineEnd::Lf;

@@ -159,6 +159,21 @@ fn a_person_at_a_terminal_has_prompt_completion_help_and_the_end() {
 }
 
 #[test]
+fn a_terminal_that_is_given_up_has_the_status_of_a_failure() {
+    let (_home, _running, admin) = started();
+    let mut terminal = admin.terminal();
+    terminal.expect(PROMPT);
+    // One long line would be drawn anew with each key.
+    terminal.type_in("set x \"\r");
+    let line = "x".repeat(4_000) + "\r";
+    for _ in 0..270 {
+        terminal.type_in(&line);
+    }
+    terminal.expect("a line has at most");
+    assert_eq!(terminal.ended().code(), Some(1));
+}
+
+#[test]
 fn ctrl_c_ends_a_long_command_and_what_was_typed_behind_it() {
     let (_home, _running, admin) = started();
     let mut terminal = admin.terminal();

@@ -23,6 +23,8 @@ const CHUNKS_WAITING: usize = 16;
 pub(super) enum Next {
     GoOn,
     Close,
+    /// Nothing more is read: what it was meant for cannot be told.
+    Abandon,
 }
 
 /// What a conversation waits for between commands.
@@ -143,7 +145,7 @@ impl<'a> Conversation<'a> {
                 Step::Abandon(text) => {
                     self.refused = true;
                     self.client.print(&text).await?;
-                    return Ok(Next::Close);
+                    return Ok(Next::Abandon);
                 }
                 Step::Refuse(text) => {
                     self.refused = true;

@@ -7,12 +7,12 @@ use super::executor::Executor;
 use super::input::{Client, Input, Line, LineEnd, Reader, Source, Writer};
 use super::sessions::LoggedIn;
 
-/// What a script is told at the end.
+/// What a client is told at the end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Status {
     /// All was done.
     Done = 0,
-    /// Something was refused, or its input ended too early.
+    /// Something was refused, or the input ended too early: at a terminal only if it was given up for that.
     Refused = 1,
 }
 

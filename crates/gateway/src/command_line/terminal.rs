@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::conversation::{Came, Conversation, Next, Paging};
 use super::executor::Executor;
 use super::input::{Client, LineEnd, Reader, Source, Writer};
+use super::pipe::Status;
 use super::sessions::LoggedIn;
 
 /// A terminal's size in characters; 0 if unknown.
@@ -19,14 +20,14 @@ pub(crate) struct Size {
     pub(crate) rows: u16,
 }
 
-/// Serves a terminal until it closes. `size` tells when the person resizes it.
+/// Serves a terminal until it closes or is given up. `size` tells when the person resizes it.
 pub(crate) async fn terminal(
     reader: Reader,
     writer: Writer,
     size: watch::Receiver<Size>,
     executor: &Executor,
     session: &LoggedIn,
-) -> io::Result<()> {
+) -> io::Result<Status> {
     let client = Client::new(writer, Source::Terminal, LineEnd::CrLf);
     let mut screen = Screen {
         conversation: Conversation::new(reader, client, executor, session),
@@ -39,8 +40,13 @@ pub(crate) async fn terminal(
     };
     screen.resize();
     screen.prompt().await?;
-    while screen.turn().await? == Next::GoOn {}
-    Ok(())
+    loop {
+        match screen.turn().await? {
+            Next::GoOn => {}
+            Next::Close => return Ok(Status::Done),
+            Next::Abandon => return Ok(Status::Refused),
+        }
+    }
 }
 
 /// The editor and what it has drawn and not yet sent.

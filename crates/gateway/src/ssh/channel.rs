@@ -159,8 +159,9 @@ impl Serving {
                 {
                     return Ok(1);
                 }
-                command_line::terminal(reader, writer, size, executor, session).await?;
-                Ok(0)
+                let status =
+                    command_line::terminal(reader, writer, size, executor, session).await?;
+                Ok(status as u32)
             }
             (Input::Shell(unread), None) => {
                 let script = Script {
