@@ -16,9 +16,9 @@ use tokio::sync::watch;
 
 use crate::clock;
 
-/// One administrator's sessions over the network: several windows and some scripts, and not everybody's
-/// places.
-const OWN_SESSIONS_MAX: usize = 8;
+/// One administrator's sessions over the network in any case: several windows and some scripts. Of more than
+/// twice as many places one has half: automation runs many at once, and others must find a place beside it.
+const OWN_SESSIONS_MIN: usize = 8;
 
 /// Places that only those take who may do everything, of few places half: somebody must get in who can end
 /// sessions.
@@ -60,8 +60,11 @@ impl fmt::Display for Via {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub(crate) enum Full {
     /// For this administrator.
-    #[error("the administrator has {OWN_SESSIONS_MAX} sessions open")]
-    Own,
+    #[error(
+        "the administrator has {0} sessions open over the network, half of what admin-login-max allows or \
+         {OWN_SESSIONS_MIN}"
+    )]
+    Own(usize),
     /// For anybody but those who may do everything.
     #[error("the last sessions over the network are for super_admin")]
     Reserved,
@@ -136,8 +139,9 @@ impl Open {
             .iter()
             .filter(|other| other.actor.name == authority.actor.name);
         let others = taken.iter().filter(|other| !is_super(other));
-        if own.count() >= OWN_SESSIONS_MAX {
-            return Err(Full::Own);
+        let own_max = own_max(places);
+        if own.count() >= own_max {
+            return Err(Full::Own(own_max));
         }
         if taken.len() >= places {
             return Err(Full::All(places));
@@ -148,6 +152,11 @@ impl Open {
         }
         Ok(())
     }
+}
+
+/// One administrator's share of the places.
+fn own_max(places: usize) -> usize {
+    (places / 2).max(OWN_SESSIONS_MIN)
 }
 
 impl Sessions {
@@ -410,14 +419,20 @@ mod tests {
     fn one_administrator_takes_a_share_and_super_admin_has_places_kept() {
         let sessions = Arc::new(Sessions::default());
         let come = |authority| sessions.open(authority, ssh(), PLACES, NOW);
-        let mut open: Vec<_> = (0..OWN_SESSIONS_MAX)
-            .map(|_| come(reader("eve")).unwrap())
-            .collect();
-        assert_eq!(come(reader("eve")).map(drop), Err(Full::Own));
-        let others = PLACES - SUPER_ADMIN_PLACES - OWN_SESSIONS_MAX;
+        let own = PLACES / 2;
+        let mut open: Vec<_> = (0..own).map(|_| come(reader("eve")).unwrap()).collect();
+        assert_eq!(come(reader("eve")).map(drop), Err(Full::Own(own)));
+        let others = PLACES - SUPER_ADMIN_PLACES - own;
         open.extend((0..others).map(|number| come(reader(&format!("reader{number}"))).unwrap()));
         assert_eq!(come(reader("bob")).map(drop), Err(Full::Reserved));
         assert!(come(super_admin("admin")).is_ok());
+    }
+
+    #[test]
+    fn of_few_places_one_administrator_has_eight() {
+        for (places, own) in [(100, 50), (17, 8), (8, 8), (1, 8)] {
+            assert_eq!(own_max(places), own, "{places}");
+        }
     }
 
     #[test]

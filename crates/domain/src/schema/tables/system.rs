@@ -59,7 +59,7 @@ pub static GLOBAL: Table = Table {
             "admin-login-max",
             Kind::Integer(1, 100),
             "100",
-            "Maximum number of administrators who can be logged in at the same time (1 - 100).",
+            "Maximum number of administrators who can be logged in at the same time (1 - 100). One of them has half of the places, 8 in any case; the last 4, or half of fewer than 8, are kept for super_admin.",
         ),
         field(
             "admintimeout",
