@@ -195,7 +195,8 @@ impl Editor {
     }
 
     /// Asks a question that one key answers, `y` or `n`: [`Event::Answer`]. What begins otherwise or goes on
-    /// is a line, [`Event::Line`]: a command pasted behind the question has an `y` in it too.
+    /// is a line, [`Event::Line`]: a command pasted behind the question has an `y` in it too. What goes on is
+    /// what [`Editor::feed`] is given at once: whoever feeds it waits a moment for the rest of a paste.
     pub fn ask(&mut self, question: &str, output: &mut Vec<u8>) {
         self.begin(question, Echo::Key, output);
     }

@@ -1,9 +1,11 @@
 //! The client's end of a conversation: what it sends, and what it is sent.
 
 use std::io;
+use std::time::Duration;
 
 use cli::LINE_MAX;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::time::timeout;
 
 /// What a client sends, from a socket, a channel or a text.
 pub(crate) type Reader = BufReader<Box<dyn AsyncRead + Send + Unpin>>;
@@ -20,6 +22,10 @@ const ANSWER_MAX: usize = 64;
 
 /// Octets that are read at once.
 const CHUNK: usize = 4_096;
+
+/// How soon after a key another counts as sent with it: what is pasted comes in pieces, and nobody types two keys
+/// so fast.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// What the terminal sends for Ctrl-C.
 const CTRL_C: u8 = 0x03;
@@ -75,6 +81,14 @@ impl Input {
             self.read().await?;
         }
         Ok(std::mem::take(&mut self.ahead))
+    }
+
+    /// These keys, with those that come right behind them.
+    pub(super) async fn together(&mut self, mut keys: Vec<u8>) -> io::Result<Vec<u8>> {
+        if let Ok(more) = timeout(TOGETHER, self.keys()).await {
+            keys.extend(more?);
+        }
+        Ok(keys)
     }
 
     /// The next key; none at the end of the input.
@@ -224,6 +238,22 @@ mod tests {
         let mut input = input(text.leak().as_bytes(), Source::Pipe);
         assert_eq!(input.line().await.unwrap(), Line::TooLong);
         assert_eq!(input.line().await.unwrap(), Line::Whole("short".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn keys_that_come_right_behind_others_are_sent_with_them() {
+        let (mut person, keys) = tokio::io::duplex(64);
+        let mut input = Input::new(BufReader::new(Box::new(keys)), Source::Terminal);
+        person.write_all(b"y").await.unwrap();
+        let first = input.keys().await.unwrap();
+        let (came, ()) = tokio::join!(input.together(first), async {
+            tokio::task::yield_now().await;
+            person.write_all(b"es\r").await.unwrap();
+        });
+        assert_eq!(came.unwrap(), b"yes\r");
+        person.write_all(b"n").await.unwrap();
+        let alone = input.keys().await.unwrap();
+        assert_eq!(input.together(alone).await.unwrap(), b"n");
     }
 
     #[tokio::test]

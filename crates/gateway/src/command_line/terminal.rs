@@ -74,6 +74,11 @@ impl Screen<'_> {
                 Ok(Next::GoOn)
             }
             Came::Input(keys) if keys.is_empty() => Ok(Next::Close),
+            // Whether a key is the answer or begins a line is told by what comes with it.
+            Came::Input(keys) if self.conversation.session.is_asking() => {
+                let keys = self.conversation.input.together(keys).await?;
+                self.type_in(&keys).await
+            }
             Came::Input(keys) => self.type_in(&keys).await,
         }
     }
