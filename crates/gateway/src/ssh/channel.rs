@@ -54,6 +54,13 @@ impl Open {
         self.terminal = Some(size);
     }
 
+    pub(super) fn line_end(&self) -> LineEnd {
+        match self.terminal {
+            Some(_) => LineEnd::CrLf,
+            None => LineEnd::Lf,
+        }
+    }
+
     pub(super) fn resize(&self, size: Size) {
         if let Some(terminal) = &self.terminal {
             terminal.send_replace(size);

@@ -24,11 +24,14 @@ use super::channel::{self, Open, Wanted};
 use super::gate::Gate;
 use super::half_open::{Place, Stage};
 use super::{RSA_SHA1, Service};
-use crate::command_line::{Full, LoggedIn, Size};
+use crate::command_line::{Full, LineEnd, LoggedIn, Size};
 use crate::login::{Caller, CodeOf, FirstProven, Verdict};
 
 /// Channels of one connection at once, as with `MaxSessions` of OpenSSH.
 const CHANNELS_MAX: usize = 10;
+
+/// `SSH_EXTENDED_DATA_STDERR` (RFC 4254, 5.2).
+const STDERR: u32 = 1;
 
 /// The first question. Automation waits for the word.
 const PASSWORD: &str = "Password: ";
@@ -211,7 +214,7 @@ impl Handler {
         };
         let logged_in = match logged_in {
             Ok(logged_in) => logged_in,
-            Err(why) => return turn_away(*why, id, session),
+            Err(why) => return turn_away(*why, id, channel.line_end(), session),
         };
         let executor = Arc::clone(&self.service.executor);
         if channel.start(wanted, logged_in, executor, session.handle()) {
@@ -222,13 +225,22 @@ impl Handler {
     }
 }
 
-fn turn_away(why: Full, id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+/// Tells why: a person at the terminal, or whoever runs a program, apart from the output that the program reads.
+fn turn_away(
+    why: Full,
+    id: ChannelId,
+    line_end: LineEnd,
+    session: &mut Session,
+) -> Result<(), russh::Error> {
     let notice = format!(
-        "You are not let in: {why}.\r\nWho is logged in sees all by 'get system admin list' and ends one by \
-         'execute disconnect-admin-session NUMBER'.\r\n"
+        "You are not let in: {why}.\nWho is logged in sees all by 'get system admin list' and ends one by \
+         'execute disconnect-admin-session NUMBER'.\n"
     );
     session.channel_success(id)?;
-    session.data(id, notice.into_bytes())?;
+    match line_end {
+        LineEnd::CrLf => session.data(id, notice.replace('\n', "\r\n").into_bytes())?,
+        LineEnd::Lf => session.extended_data(id, STDERR, notice.into_bytes())?,
+    }
     session.exit_status_request(id, channel::ENDED)?;
     session.eof(id)?;
     session.close(id)
