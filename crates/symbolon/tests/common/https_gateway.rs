@@ -8,7 +8,7 @@ use super::{Home, Running, free_port, tool};
 pub(crate) struct Gateway {
     pub(crate) home: Home,
     pub(crate) up: Running,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Gateway {
