@@ -163,7 +163,7 @@ pub enum Rank {
 }
 
 impl Rank {
-    const ALL: [Self; 3] = [Self::Primary, Self::Secondary, Self::Tertiary];
+    pub(crate) const ALL: [Self; 3] = [Self::Primary, Self::Secondary, Self::Tertiary];
 
     /// The word in the output of tests.
     pub fn word(self) -> &'static str {
@@ -174,7 +174,7 @@ impl Rank {
         }
     }
 
-    fn server_field(self) -> &'static str {
+    pub(crate) fn server_field(self) -> &'static str {
         match self {
             Self::Primary => "server",
             Self::Secondary => "secondary-server",

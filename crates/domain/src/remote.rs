@@ -134,6 +134,8 @@ pub fn sources<'a>(
 pub struct Told {
     /// The person's names as the server has them.
     pub names: Vec<String>,
+    /// What other entries here that may lead to the same server call the person.
+    pub other_names: Vec<String>,
     /// The person's groups as the server calls them; those that decide are enough.
     pub groups: Vec<Box<str>>,
 }
@@ -180,7 +182,11 @@ impl RemoteCheck {
             }
             is_named |= name == self.person;
         }
-        if !is_named {
+        // What is no name here is nobody's, and may well stand in an attribute that others go by.
+        let others = told.other_names.iter();
+        let mut others =
+            others.filter_map(|name| CanonicalName::within(self.person.realm(), name).ok());
+        if !is_named || others.any(|name| has_record(&name)) {
             return Err(Reason::NameOfAnother);
         }
         let groups = source.taking_in(&told.groups);
@@ -268,6 +274,7 @@ mod tests {
     fn told(names: &[&str], groups: &[&str]) -> Told {
         Told {
             names: names.iter().map(ToString::to_string).collect(),
+            other_names: Vec::new(),
             groups: groups.iter().map(|group| Box::from(*group)).collect(),
         }
     }
@@ -322,6 +329,18 @@ mod tests {
                 Err(Reason::NameOfAnother)
             };
             assert_eq!(confirmed, expected, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn who_has_a_record_by_the_name_of_another_entry_is_let_in_by_none() {
+        let open = [group("open", &[])];
+        for (other, is_in) in [("zoe.smith", true), ("\u{0}", true), ("ALICE@corp", false)] {
+            let told = Told {
+                other_names: vec![other.to_owned()],
+                ..told(&["zoe"], &[])
+            };
+            assert_eq!(confirmed(&open, &told).is_ok(), is_in, "{other:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod applications;
 mod delivery;
+mod two_names;
 
 use std::fmt;
 
@@ -197,6 +198,7 @@ impl Posture<'_> {
         self.administrators(&mut all);
         self.users(&mut all);
         self.remote_users(&mut all);
+        self.two_names(&mut all);
         self.legacy_users(&mut all);
         self.directories(&mut all);
         self.lockouts(&mut all);
@@ -284,9 +286,13 @@ impl Posture<'_> {
         }
     }
 
-    fn remote_users(&self, all: &mut Vec<Deviation>) {
+    fn lets_in_remote_users(&self) -> bool {
         let may_do_without = self.global.text("multi-factor-authentication") != "mandatory";
-        if !may_do_without || !self.profile.takes_remote_users() {
+        may_do_without && self.profile.takes_remote_users()
+    }
+
+    fn remote_users(&self, all: &mut Vec<Deviation>) {
+        if !self.lets_in_remote_users() {
             return;
         }
         for (vdom, client) in self.clients {

@@ -10,7 +10,7 @@
 use domain::name::UserName;
 use domain::schema::{
     ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, RADIUS_CLIENT, SETTING, SMS_SERVER,
-    VERIFICATION_CLIENT,
+    VERIFICATION_CLIENT, Value,
 };
 use domain::security::{Deviation, LegacyUsers, Posture, Profile};
 use domain::user::{Switch, User};
@@ -26,6 +26,7 @@ struct Unit {
     client: Object,
     application: Object,
     directory: Object,
+    other_directory: Option<Object>,
     vdom: Option<Vdom>,
     users_without_token: u64,
     users_with_sent_codes: u64,
@@ -46,6 +47,7 @@ impl Unit {
             client: Object::new(&RADIUS_CLIENT, "vpn1"),
             application: Object::new(&VERIFICATION_CLIENT, "portal"),
             directory: Object::new(&LDAP, "corp"),
+            other_directory: None,
             vdom: None,
             users_without_token: 2,
             users_with_sent_codes: 0,
@@ -56,6 +58,12 @@ impl Unit {
     }
 
     fn deviations(&self) -> Vec<Deviation> {
+        let directories = [Some(&self.directory), self.other_directory.as_ref()];
+        let directories: Vec<_> = directories
+            .into_iter()
+            .flatten()
+            .map(|directory| (self.vdom, directory))
+            .collect();
         let posture = Posture {
             profile: self.profile,
             global: &self.global,
@@ -64,7 +72,7 @@ impl Unit {
             settings: &[(self.vdom, &self.setting)],
             clients: &[(self.vdom, &self.client)],
             applications: &[(self.vdom, &self.application)],
-            directories: &[(self.vdom, &self.directory)],
+            directories: &directories,
             users_without_token: self.users_without_token,
             users_with_sent_codes: self.users_with_sent_codes,
             sms_servers: std::slice::from_ref(&self.sms_server),
@@ -233,4 +241,22 @@ fn an_application_is_told_of_that_shows_no_secret_or_leaves_codes_to_guess() {
     assert!(unit.says(guessed));
     unit.client = Object::new(&RADIUS_CLIENT, "vpn1").with("code-position", Some("code-only"));
     assert!(unit.says("RADIUS client 'vpn1' has codes alone checked"));
+}
+
+#[test]
+fn directories_that_call_one_person_by_two_names_are_told_where_users_of_servers_are_let_in() {
+    let is_told = |server: &str, attribute: &str, groups: &[&str]| {
+        let mut unit = Unit::compatible();
+        unit.directory = unit.directory.with("server", Some("ldap.example.org"));
+        let other = Object::new(&LDAP, "other").with("secondary-server", Some(server));
+        unit.other_directory = Some(other.with("cnid", Some(attribute)));
+        let groups = groups.iter().map(|group| Box::from(*group)).collect();
+        let field = RADIUS_CLIENT.field("remote-groups").unwrap();
+        unit.client.set(field, Value::List(groups));
+        unit.says("'corp' and 'other' have a server in common")
+    };
+    assert!(is_told("LDAP.example.org", "mail", &["staff"]));
+    assert!(!is_told("ldap2.example.org", "mail", &["staff"]));
+    assert!(!is_told("ldap.example.org", "CN", &["staff"]));
+    assert!(!is_told("ldap.example.org", "mail", &[]));
 }

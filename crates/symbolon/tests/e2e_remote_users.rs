@@ -189,6 +189,25 @@ fn no_name_leads_around_an_entry() {
         assert_eq!(vpn.ask(name, dora), Answer::Reject, "{name}");
     }
     home.login_says("dora", "refused: name-of-another");
+
+    // Neither does another entry of the same directory, which calls her by another attribute.
+    let (reader, secret) = READER;
+    let port = slapd.port;
+    home.console(&format!(
+        "config user ldap\nedit corp2\nset server 127.0.0.1\nset port {port}\nset dn {BASE}\n\
+         set cnid cn\nset type regular\nset username {reader}\nset password {secret}\nend\n\
+         config user group\nedit staff\nset member corp2\nend"
+    ))
+    .ok();
+    assert_eq!(vpn.ask("dora", dora), Answer::Reject);
+    home.login_says("dora", "refused: name-of-another");
+    let listed = home.console("diagnose security").ok();
+    assert!(
+        listed.contains("'corp' and 'corp2' have a server in common"),
+        "{listed}"
+    );
+    home.console("config user ldap\ndelete corp\nend").ok();
+    assert_eq!(groups(&vpn.told("dora", dora)), ["staff"]);
     up.stop();
 }
 

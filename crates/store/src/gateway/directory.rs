@@ -3,13 +3,13 @@
 //! For an embedded store this memory is the authority on spent steps. It is built from the rows and
 //! the events after the last checkpoint, and follows every commit on the writer thread.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::administrator;
-use domain::backend::{Account, Backend, BackendName};
+use domain::backend::{Account, Backend, BackendName, Protocol};
 use domain::client::{Client, LOGINCHECK};
 use domain::contact::{Address, Contact};
 use domain::interface::AllowAccess;
@@ -300,6 +300,16 @@ impl Directory {
 
     pub(super) fn backend(&self, name: &BackendName) -> Option<Arc<Backend>> {
         self.backends.get(name).cloned()
+    }
+
+    /// The attributes by which directories of a virtual domain know people, in small letters.
+    pub(super) fn login_attributes(&self, vdom: Vdom) -> BTreeSet<String> {
+        let here = self.backends.values().filter(|it| it.name.vdom == vdom);
+        here.filter_map(|backend| match &backend.protocol {
+            Protocol::Ldap(directory) => Some(directory.attribute.to_ascii_lowercase()),
+            Protocol::Radius(_) => None,
+        })
+        .collect()
     }
 
     pub(super) fn set_settings(&mut self, settings: VdomSettings) {

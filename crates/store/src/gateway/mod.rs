@@ -27,7 +27,7 @@ mod secrets;
 mod text;
 mod vdoms;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -248,6 +248,11 @@ impl GatewayStore {
     /// A server with all groups of which it is a member; nothing if it is one of none.
     pub fn source(&self, backend: &BackendName) -> Option<Source> {
         self.memory.read().source(backend)
+    }
+
+    /// The attributes by which the directories of a virtual domain know people (`set cnid`), in small letters.
+    pub fn login_attributes(&self, vdom: Vdom) -> BTreeSet<String> {
+        self.memory.read().login_attributes(vdom)
     }
 
     /// The virtual domain of this name, if there is one.

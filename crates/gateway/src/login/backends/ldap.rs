@@ -68,20 +68,22 @@ async fn told(
     if let Bind::Regular { username, password } = &directory.bind {
         search_as(connection, username, password.expose()).await?;
     }
-    let own = Entry::with(name, &directory.attribute);
-    let person = LdapFilter::Present("objectClass".to_owned());
-    let (found, result) = connection.search(&own, Scope::Entry, person).await?;
-    let names = match (&result.code, found.into_iter().next()) {
-        (LdapResultCode::Success, Some(entry)) if !entry.values.is_empty() => entry.values,
-        _ => {
-            return Err(unclear(
-                &format!("{} of {name} may not be read", directory.attribute),
-                &result,
-            ));
-        }
+    let own = [directory.attribute.to_string()];
+    let names = values(connection, name, &own).await?;
+    if names.is_empty() {
+        let attribute = &directory.attribute;
+        let why = format!("{attribute} of {name} may not be read");
+        return Err(Fault::Unclear(why));
+    }
+    let mut others = question.login_attributes.clone();
+    others.retain(|attribute| !attribute.eq_ignore_ascii_case(&directory.attribute));
+    let other_names = match others.as_slice() {
+        [] => Vec::new(),
+        others => values(connection, name, others).await?,
     };
     let mut told = Told {
         names,
+        other_names,
         groups: Vec::new(),
     };
     for group in groups {
@@ -115,6 +117,27 @@ async fn told(
         }
     }
     Ok(told)
+}
+
+/// The values of these attributes of an entry, as far as they may be read.
+async fn values(
+    connection: &mut Connection,
+    name: &str,
+    attributes: &[String],
+) -> Result<Vec<String>, Fault> {
+    let entry = Entry::with(name, attributes);
+    let person = LdapFilter::Present("objectClass".to_owned());
+    let (found, result) = connection.search(&entry, Scope::Entry, person).await?;
+    match (&result.code, found.into_iter().next()) {
+        (LdapResultCode::Success, Some(entry)) => Ok(entry.values),
+        _ => {
+            let attributes = attributes.join(", ");
+            Err(unclear(
+                &format!("{attributes} of {name} may not be read"),
+                &result,
+            ))
+        }
+    }
 }
 
 fn is(attribute: &str, value: &str) -> LdapFilter {

@@ -12,6 +12,7 @@ mod servers;
 mod sources;
 mod tls;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -212,6 +213,11 @@ impl Backends {
         steps: &Steps<'_>,
     ) -> Answer {
         let settings = self.store.settings(backend.name.vdom);
+        let login_attributes = match credentials.groups {
+            Some(_) => self.store.login_attributes(backend.name.vdom),
+            None => BTreeSet::new(),
+        };
+        let login_attributes = Vec::from_iter(login_attributes);
         let began = Instant::now();
         let deadline = began + patience;
         let order = self.servers.order(backend, began);
@@ -224,6 +230,7 @@ impl Backends {
                 backend,
                 server,
                 credentials,
+                login_attributes: &login_attributes,
                 settings: &settings,
                 resolver: &self.resolver,
                 share,
@@ -292,6 +299,8 @@ struct Question<'a> {
     backend: &'a Backend,
     server: &'a Server,
     credentials: &'a Credentials<'a>,
+    /// By which a directory may know people here, if it is asked what it knows of one.
+    login_attributes: &'a Vec<String>,
     settings: &'a Settings,
     resolver: &'a UnitResolver,
     share: Duration,

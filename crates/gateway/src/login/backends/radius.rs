@@ -226,6 +226,7 @@ fn told(reply: &Packet<'_>, question: &Question<'_>) -> Told {
     let groups = groups.into_iter().map(std::str::from_utf8);
     Told {
         names: names(reply),
+        other_names: Vec::new(),
         groups: groups.flatten().map(Box::from).collect(),
     }
 }

@@ -34,25 +34,22 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// Where a search begins, and the attribute whose values it brings.
+/// Where a search begins, and the attributes whose values it brings.
 pub(super) struct Entry<'a> {
     name: &'a str,
-    attribute: Option<&'a str>,
+    attributes: &'a [String],
 }
 
 impl<'a> Entry<'a> {
     pub(super) fn named(name: &'a str) -> Self {
         Self {
             name,
-            attribute: None,
+            attributes: &[],
         }
     }
 
-    pub(super) fn with(name: &'a str, attribute: &'a str) -> Self {
-        Self {
-            name,
-            attribute: Some(attribute),
-        }
+    pub(super) fn with(name: &'a str, attributes: &'a [String]) -> Self {
+        Self { name, attributes }
     }
 }
 
@@ -139,9 +136,12 @@ impl<S: Stream> Connection<S> {
             sizelimit: 2,
             // The deadline of the check ends it; a directory counts whole seconds.
             timelimit: 0,
-            typesonly: base.attribute.is_none(),
+            typesonly: base.attributes.is_empty(),
             filter,
-            attrs: vec![base.attribute.unwrap_or(NO_ATTRIBUTES).to_owned()],
+            attrs: match base.attributes {
+                [] => vec![NO_ATTRIBUTES.to_owned()],
+                attributes => attributes.to_vec(),
+            },
         };
         self.send(LdapOp::SearchRequest(request)).await?;
         let mut found = Vec::new();
