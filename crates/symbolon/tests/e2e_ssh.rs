@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -602,6 +603,35 @@ fn who_is_right_and_finds_no_place_reads_so() {
     open[0].type_in("exit\r");
     open[0].ended();
     Ssh::admin(&home).exec("get system status").ok();
+}
+
+/// A connection, and a client that goes through it alone: nobody listens at its port.
+fn shared(home: &Home, admin: Ssh) -> (Child, Ssh) {
+    let control = home.path("control");
+    let admin = admin.option(&format!("-oControlPath={}", control.display()));
+    let first = admin.clone().option("-oControlMaster=yes").option("-N");
+    let first = first.client().spawn().unwrap();
+    until("the client is in", || control.exists());
+    (first, admin.port(1))
+}
+
+#[test]
+fn who_finds_no_place_has_the_time_to_read_so() {
+    let (home, _running, admin) = started();
+    admin
+        .exec("config system global\nset admin-login-max 1\nend")
+        .ok();
+    let mut open = admin.terminal();
+    open.expect(PROMPT);
+    let (mut slow, admin) = shared(&home, admin);
+    thread::sleep(Duration::from_secs(3));
+    let said = admin.exec("get system status");
+    assert!(said.err.contains("1 sessions are open"), "{said:?}");
+    let read = Instant::now();
+    until("the connection is over", || {
+        slow.try_wait().unwrap().is_some()
+    });
+    assert!(read.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

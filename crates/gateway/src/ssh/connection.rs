@@ -25,6 +25,10 @@ use crate::stopped;
 /// How long a session that is ended here may take to print why.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How long somebody for whom no session is left may take to ask for one and read so: a client begins its first
+/// channel some round trips after it is in.
+const TURNED_AWAY_MAX: Duration = Duration::from_secs(10);
+
 /// How soon it is noticed that a session is idle, or that its administrator may do other things.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -49,9 +53,11 @@ pub(super) async fn serve(
     let deadline =
         Instant::now() + duration(service.store.settings(Vdom::ROOT).administration.ssh_grace);
     let (logged_in, entered) = oneshot::channel();
+    let (told, was_told) = oneshot::channel();
     let entrance = Entrance {
         place: Arc::clone(&place),
         logged_in,
+        told,
     };
     let handler = Handler::new(Arc::clone(&service), caller, Arc::clone(&gate), entrance);
     // Without it the echo of a key waits for the answer to the one before.
@@ -75,18 +81,27 @@ pub(super) async fn serve(
         }
         () = stopped(&mut stop) => return gate.shut(),
     };
-    drop(place);
     let Ok(session) = session else {
-        // The channel tells why.
-        let _ = timeout(FAREWELL, &mut running).await;
+        // Until then the connection keeps its place, which bounds how many there are.
+        turn_away(&mut running, was_told).await;
         return gate.shut();
     };
+    drop(place);
     let cause = attend(&mut running, &session, &service, &mut stop).await;
     gate.shut();
     let actor = session.actor().clone();
     // It is listed no more before its end is on record.
     drop(session);
     service.logins.log_out(actor, cause).await;
+}
+
+/// Waits until the first channel has told why there is no session, and was read.
+async fn turn_away(running: &mut RunningSession<Handler>, was_told: oneshot::Receiver<()>) {
+    tokio::select! {
+        _ = &mut *running => return,
+        _ = timeout(TURNED_AWAY_MAX, was_told) => {}
+    }
+    let _ = timeout(FAREWELL, running).await;
 }
 
 /// Waits for the end of a session, or brings it about; what ended it.

@@ -56,6 +56,8 @@ pub(super) struct Entrance {
     pub(super) place: Arc<Place>,
     /// Where to say that the caller is in, or why not although all was right.
     pub(super) logged_in: oneshot::Sender<Result<Arc<LoggedIn>, Full>>,
+    /// Where to say that the caller was told why.
+    pub(super) told: oneshot::Sender<()>,
 }
 
 /// One connection, as the library drives it.
@@ -69,6 +71,8 @@ pub(super) struct Handler {
     wrong: Option<Zeroizing<Vec<u8>>>,
     session: Option<Result<Arc<LoggedIn>, Full>>,
     entrance: Option<Entrance>,
+    /// There until a caller for whom there is no session was told so.
+    told: Option<oneshot::Sender<()>>,
     channels: HashMap<ChannelId, Open>,
 }
 
@@ -88,6 +92,7 @@ impl Handler {
             wrong: None,
             session: None,
             entrance: Some(entrance),
+            told: None,
             channels: HashMap::new(),
         }
     }
@@ -214,7 +219,12 @@ impl Handler {
         };
         let logged_in = match logged_in {
             Ok(logged_in) => logged_in,
-            Err(why) => return turn_away(*why, id, channel.line_end(), session),
+            Err(why) => {
+                turn_away(*why, id, channel.line_end(), session)?;
+                // Whoever waits for it may have waited long enough.
+                let _ = self.told.take().map(|told| told.send(()));
+                return Ok(());
+            }
         };
         let executor = Arc::clone(&self.service.executor);
         if channel.start(wanted, logged_in, executor, session.handle()) {
@@ -336,6 +346,7 @@ impl russh::server::Handler for Handler {
         if let (Some(entrance), Some(session)) = (entrance, &self.session) {
             // The connection may have been given up at this very moment.
             let _ = entrance.logged_in.send(session.clone());
+            self.told = Some(entrance.told);
         }
         Ok(())
     }
