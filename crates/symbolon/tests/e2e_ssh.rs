@@ -616,6 +616,17 @@ fn shared(home: &Home, admin: Ssh) -> (Child, Ssh) {
 }
 
 #[test]
+fn a_connection_serves_one_command_after_the_other() {
+    let (home, _running, admin) = started();
+    let (mut first, admin) = shared(&home, admin);
+    for _ in 0..12 {
+        admin.exec("get system status").ok();
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
+
+#[test]
 fn who_finds_no_place_has_the_time_to_read_so() {
     let (home, _running, admin) = started();
     admin

@@ -54,6 +54,11 @@ impl Open {
         self.terminal = Some(size);
     }
 
+    /// Whether what ran there has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.running.as_ref().is_some_and(AbortHandle::is_finished)
+    }
+
     pub(super) fn line_end(&self) -> LineEnd {
         match self.terminal {
             Some(_) => LineEnd::CrLf,

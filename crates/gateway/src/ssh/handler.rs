@@ -357,6 +357,8 @@ impl russh::server::Handler for Handler {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
+        // The library says nothing of a channel that was closed from here.
+        self.channels.retain(|_, open| !open.is_over());
         if self.channels.len() >= CHANNELS_MAX {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
             return Ok(());
