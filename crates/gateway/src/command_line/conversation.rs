@@ -253,6 +253,10 @@ impl<'a> Conversation<'a> {
                 biased;
                 () = self.input.interrupted() => match interrupt.tell() {
                     Ends::ByItself => self.client.print("^C\n").await?,
+                    Ends::InAnyCase => {
+                        let notice = "^C\nit is being applied and cannot be interrupted any more\n";
+                        self.client.print(notice).await?;
+                    }
                     Ends::WhenDropped => return Ok(None),
                 },
                 text = self.debug.next(&self.session) => {

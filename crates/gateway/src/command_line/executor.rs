@@ -20,7 +20,7 @@ use store::gateway::{Decision, Done, GatewayStore};
 use store::{Failure, Undecided};
 use tokio::sync::{mpsc, oneshot};
 
-use super::interrupt::Interrupted;
+use super::interrupt::{Applied, Interrupted};
 use super::sessions::{LoggedIn, Sessions};
 use super::unit::Unit;
 use crate::clock;
@@ -77,6 +77,11 @@ impl Printer {
 
     pub(super) async fn print(&self, text: impl Into<String>) -> Result<(), Gone> {
         self.chunks.send(text.into()).await.map_err(|_| Gone)
+    }
+
+    /// Begins a change that is made whole: it ends, and the administrator is told how, also after Ctrl-C.
+    pub(super) fn apply(&self) -> Applied<'_> {
+        self.interrupted.apply()
     }
 
     /// Waits until the administrator wants no more.

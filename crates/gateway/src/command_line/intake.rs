@@ -62,7 +62,10 @@ impl Executor {
         printer: &Printer,
     ) -> Result<Ran, Gone> {
         let has_seeds = matches!(operation, Operation::ImportHardware { .. });
-        let done = match self.administer(operation, who).await {
+        let applied = printer.apply();
+        let done = self.administer(operation, who).await;
+        drop(applied);
+        let done = match done {
             Ok(done) => done,
             Err(Failure::Refused(error)) => {
                 printer.print(render::refusal(error)).await?;

@@ -233,12 +233,18 @@ impl Executor {
             Extent::Apply => store::gateway::Extent::Apply,
             Extent::DryRun => store::gateway::Extent::Rehearse,
         };
+        let applied = match extent {
+            Extent::Apply => Some(printer.apply()),
+            Extent::DryRun => None,
+        };
         let report = self.store.restore(restore, store_extent, by, now).await?;
+        let followed = self.follow_ssh_port().await;
+        drop(applied);
         print_findings(&document, &report, printer).await?;
         let text = render::restored(&document, &report, coverage, extent);
         printer.print(text).await?;
         // A configuration that was taken over is right for another host, and its port may be taken here.
-        if let Err(Unbindable { address, error }) = self.follow_ssh_port().await {
+        if let Err(Unbindable { address, error }) = followed {
             let text = render::ssh_stays(address, &reason(&error));
             printer.print(text).await?;
         }
