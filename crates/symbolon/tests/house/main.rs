@@ -31,11 +31,12 @@ const HOUSE: &[(&str, &str)] = &[
     ("domain", "ident otp"),
     ("cli", "ident otp domain"),
     ("store", "ident otp domain"),
+    ("webapp", ""),
     ("https", "softtoken"),
     ("identity", "ident softtoken domain store"),
     (
         "registry",
-        "ident otp softtoken domain store https identity",
+        "ident otp softtoken domain store webapp https identity",
     ),
     (
         "gateway",
@@ -46,7 +47,7 @@ const HOUSE: &[(&str, &str)] = &[
     ("fuzz", "ident otp radius eap softtoken domain cli"),
     (
         "symbolon",
-        "ident otp radius softtoken domain cli store https identity registry gateway relay app",
+        "ident otp radius softtoken domain cli store webapp https identity registry gateway relay app",
     ),
 ];
 
@@ -59,6 +60,7 @@ const PURE: &[&str] = &[
     "softtoken",
     "domain",
     "cli",
+    "webapp",
 ];
 
 /// What a pure crate must not link, however far down. `libc` alone is let through: `cpufeatures` asks it

@@ -155,7 +155,7 @@ fn files_under(directory: &Path) -> Vec<String> {
         {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if path.is_dir() && !matches!(name, "target" | ".git") {
+            if path.is_dir() && !matches!(name, "target" | "node_modules" | ".git") {
                 waiting.push(path);
             } else if path.is_file() {
                 files.push(

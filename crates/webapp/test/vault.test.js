@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { hkdfSync } from "node:crypto";
+import { test } from "node:test";
+import { argon2id } from "../web/vendor/noble-hashes/argon2.js";
+import { add, advance, emptyContents, freeName, move, newId, rename, search } from "../web/vault/contents.js";
+import { vaultKey } from "../web/vault/keys.js";
+import { MAX_TRIES, Safe, parsePin } from "../web/vault/vault.js";
+import { hex, unhex, utf8 } from "../web/core/bytes.js";
+
+/** @import { Contents, Token } from "../web/vault/contents.js" */
+/** @import { Store } from "../web/vault/vault.js" */
+/** @import { Stretch } from "../web/vault/keys.js" */
+
+const CHEAP = { memoryKib: 8, passes: 1 };
+
+/** @type {Stretch} */
+const stretch = async (pin, salt, { memoryKib: m, passes: t }) =>
+  new Uint8Array(argon2id(pin, salt, { m, t, p: 1, dkLen: 32 }));
+
+/** What a browser's database would hold. @param {Map<string, unknown>} [records] @returns {Store & { records: Map<string, unknown> }} */
+const memory = (records = new Map()) => ({
+  records,
+  get: async (name) => structuredClone(records.get(name)),
+  put: async (changes) => {
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === undefined) records.delete(name);
+      else records.set(name, structuredClone(value));
+    }
+  },
+});
+
+/** @param {Partial<Token>} [changes] @returns {Token} */
+const token = (changes) => ({
+  id: newId(),
+  name: "Work",
+  issuer: "Example Ltd",
+  account: "",
+  serial: "FTKMOB83F91CD33B",
+  server: "tokens.example.org",
+  pinPolicy: { requirement: "require", digits: 4 },
+  seed: utf8("12345678901234567890"),
+  shape: { type: "totp", period: 60, digits: 6, algorithm: "SHA1" },
+  counter: 0,
+  addedS: 1_700_000_000,
+  ...changes,
+});
+
+/** @param {Contents} contents */
+const names = ({ tokens }) => tokens.map(({ name }) => name);
+
+test("Argon2id is that of RFC 9106 in one lane", () => {
+  // Made by the reference implementation: `printf 12345678 | argon2 somesaltsomesalt -id -k 64 -t 3 -p 1 -l 32 -r`.
+  const tag = argon2id("12345678", "somesaltsomesalt", { m: 64, t: 3, p: 1, dkLen: 32 });
+  assert.equal(hex(new Uint8Array(tag)), "63f1bbb756ff2c9cf89c5e160453f51c87318607a3dc2f321fc6d5dd52a79b5e");
+});
+
+test("the vault's key is HKDF over the stretched PIN", async () => {
+  const hmac = { name: "HMAC", hash: "SHA-256" };
+  const secret = await crypto.subtle.importKey("raw", unhex("07".repeat(32)), hmac, false, ["sign"]);
+  const stretched = unhex("0b".repeat(32));
+  const key = await vaultKey(secret, stretched);
+  const expected = hkdfSync("sha256", stretched, unhex("07".repeat(32)), "symbolon-vault-v1", 32);
+  const same = await crypto.subtle.importKey("raw", expected, "AES-GCM", false, ["decrypt"]);
+  const inner = await crypto.subtle.generateKey({ name: "AES-GCM", length: 128 }, true, ["encrypt"]);
+  const options = { name: "AES-GCM", iv: new Uint8Array(12) };
+  const wrapped = await crypto.subtle.wrapKey("raw", inner, key, options);
+  const opened = await crypto.subtle.decrypt(options, same, wrapped);
+  assert.deepEqual(opened, await crypto.subtle.exportKey("raw", inner));
+});
+
+test("a vault opens with its PIN and holds what was put in", async () => {
+  const store = memory();
+  const vault = await new Safe(store, stretch, CHEAP).create("1234");
+  await vault.change((contents) => add(contents, token()));
+  const again = await new Safe(store, stretch).open("1234");
+  assert.deepEqual(again.contents, vault.contents);
+  assert.ok(!JSON.stringify([...store.records]).includes("Example Ltd"));
+});
+
+test("a vault opens with the new PIN alone after a change", async () => {
+  const store = memory();
+  const vault = await new Safe(store, stretch, CHEAP).create("1234");
+  await vault.changePin("654321");
+  const safe = new Safe(store, stretch);
+  await assert.rejects(safe.open("1234"), { kind: "pin-wrong", facts: { left: 9 } });
+  assert.equal((await safe.open("654321")).contents.pinDigits, 6);
+});
+
+test("symptom 22: ten wrong PINs in a row destroy everything", async () => {
+  const store = memory();
+  const safe = new Safe(store, stretch, CHEAP);
+  await safe.device();
+  await safe.create("1234");
+  for (let left = MAX_TRIES - 1; left > 0; left -= 1) {
+    await assert.rejects(safe.open("0000"), { kind: "pin-wrong", facts: { left } });
+  }
+  await assert.rejects(safe.open("0000"), { kind: "wiped" });
+  assert.deepEqual([...store.records], []);
+  assert.equal(await safe.hasVault(), false);
+});
+
+test("the right PIN begins the count anew", async () => {
+  const safe = new Safe(memory(), stretch, CHEAP);
+  await safe.create("1234");
+  for (let round = 0; round < 3; round += 1) {
+    for (let wrong = 0; wrong < MAX_TRIES - 1; wrong += 1) {
+      await assert.rejects(safe.open("0000"), { kind: "pin-wrong" });
+    }
+    await safe.open("1234");
+  }
+});
+
+test("a page that ends while it looks at a PIN has used up its try", async () => {
+  const store = memory();
+  await new Safe(store, stretch, CHEAP).create("1234");
+  const killed = new Safe(store, () => Promise.reject(new Error("the page was closed")));
+  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+    await assert.rejects(killed.open("0000"), /the page was closed/);
+  }
+  await assert.rejects(new Safe(store, stretch).open("1234"), { kind: "wiped" });
+  assert.deepEqual([...store.records], []);
+});
+
+test("a vault without its device's secret stays closed", async () => {
+  const [one, other] = [memory(), memory()];
+  await new Safe(one, stretch, CHEAP).create("1234");
+  await new Safe(other, stretch, CHEAP).create("1234");
+  other.records.set("lock", one.records.get("lock"));
+  other.records.set("contents", one.records.get("contents"));
+  await assert.rejects(new Safe(other, stretch).open("1234"), { kind: "pin-wrong" });
+});
+
+test("a device stays the same, and ends with the vault", async () => {
+  const safe = new Safe(memory(), stretch, CHEAP);
+  const { registrationId } = await safe.device();
+  assert.equal((await safe.device()).registrationId, registrationId);
+  await safe.wipe();
+  assert.notEqual((await safe.device()).registrationId, registrationId);
+});
+
+test("PINs have 4 to 8 digits", () => {
+  for (const pin of ["1234", "12345678"]) assert.equal(parsePin(pin), pin);
+  for (const pin of ["", "123", "123456789", "12a4", " 1234", "١٢٣٤"]) {
+    assert.throws(() => parsePin(pin), { kind: "pin-digits" }, pin);
+  }
+});
+
+test("symptom 20: a token is in the app once", () => {
+  const contents = add(emptyContents(4), token());
+  const twice = { kind: "duplicate", facts: { serial: "FTKMOB83F91CD33B", name: "Work", id: contents.tokens[0]?.id ?? "" } };
+  assert.throws(() => add(contents, token({ name: "Again" })), twice);
+  assert.throws(() => add(contents, token({ serial: "FTKMOB0000000001" })), { kind: "name-taken" });
+  const foreign = add(contents, token({ serial: null, name: "Mail" }));
+  assert.throws(() => add(foreign, token({ serial: null, name: "Mail 2" })), { kind: "duplicate" });
+});
+
+test("symptom 21: a name has at most 32 characters", () => {
+  const contents = add(emptyContents(4), token({ id: "a" }));
+  assert.deepEqual(names(rename(contents, "a", `  ${"ü".repeat(32)} `)), ["ü".repeat(32)]);
+  const long = { kind: "name-long", facts: { got: 33, most: 32 } };
+  assert.throws(() => rename(contents, "a", "x".repeat(33)), long);
+  assert.throws(() => rename(contents, "a", "  "), { kind: "name-empty" });
+  assert.throws(() => rename(contents, "a", "a\u0007b"), { kind: "name-character" });
+});
+
+test("names are free, in order and found", () => {
+  let contents = emptyContents(4);
+  for (const [index, wish] of ["Work", "work", "Büro", "x".repeat(40), "x".repeat(40)].entries()) {
+    const serial = `FTKMOB000000000${index}`;
+    contents = add(contents, token({ id: String(index), serial, name: freeName(contents, wish) }));
+  }
+  assert.deepEqual(names(contents), ["Work", "work 2", "Büro", "x".repeat(32), `${"x".repeat(30)} 2`]);
+  assert.deepEqual(search(contents, "buro example").map(({ id }) => id), ["2"]);
+  assert.deepEqual(search(contents, "FTKMOB0000000001").map(({ id }) => id), ["1"]);
+  assert.deepEqual(names(move(contents, "2", 0)).slice(0, 2), ["Büro", "Work"]);
+  assert.equal(move(contents, "0", 99).tokens.at(-1)?.id, "0");
+  assert.equal(advance(contents, "1").tokens[1]?.counter, 1);
+});

@@ -1,0 +1,81 @@
+// The page's beginning: one window, one safe, then the screens.
+
+import { Failure } from "./core/failure.js";
+import { openDatabase } from "./vault/database.js";
+import { stretchInWorker } from "./vault/stretch.js";
+import { Safe } from "./vault/vault.js";
+import { App } from "./ui/app.js";
+import { button, h } from "./ui/dom.js";
+import { Session } from "./ui/session.js";
+import { addScreen, handedScreen, pasteScreen, typeScreen } from "./ui/screens/add.js";
+import { listScreen } from "./ui/screens/list.js";
+import { changePinScreen, mark } from "./ui/screens/pin.js";
+import { scanScreen } from "./ui/screens/scan.js";
+import { settingsScreen } from "./ui/screens/settings.js";
+import { tokenScreen } from "./ui/screens/token.js";
+import { offerInstallation } from "./ui/installation.js";
+
+/** @import { ScreenMaker } from "./ui/app.js" */
+
+/** @type {Readonly<Record<string, ScreenMaker>>} */
+const ROUTES = {
+  "": listScreen,
+  add: addScreen,
+  scan: scanScreen,
+  type: typeScreen,
+  paste: pasteScreen,
+  activate: handedScreen,
+  token: tokenScreen,
+  settings: settingsScreen,
+  pin: changePinScreen,
+};
+
+const LOCK_NAME = "symbolon";
+
+async function begin() {
+  const root = document.getElementById("app");
+  if (!root) throw new TypeError("the page has no place for the app");
+  const isCapable = window.isSecureContext && crypto.subtle && navigator.locks && navigator.serviceWorker;
+  const store = isCapable ? await openDatabase().catch(() => null) : null;
+  const session = new Session(new Safe(store ?? nothing, stretchInWorker), location);
+  const app = new App(session, ROUTES, root);
+  if (!store) {
+    app.show({ element: h("section", { class: "centred" }, mark(), h("h1", {}, app.words.app), app.alert(new Failure("unsupported"))) });
+    return;
+  }
+  // Without it the app needs its server at each start, and works.
+  navigator.serviceWorker.register("sw.js", { updateViaCache: "none" }).catch(console.warn);
+  // Without this a browser may drop what is kept when space runs short.
+  void navigator.storage?.persist?.();
+  offerInstallation(app);
+  alone(app, "ask");
+}
+
+/** Two windows would overwrite what the other one stores. @param {App} app @param {"ask" | "take"} how */
+function alone(app, how) {
+  const hold = (/** @type {Lock | null} */ lock) => {
+    if (!lock) return elsewhere(app);
+    void app.start();
+    return new Promise(() => {});
+  };
+  const options = how === "take" ? { steal: true } : { ifAvailable: true };
+  navigator.locks.request(LOCK_NAME, options, hold).catch(() => {
+    app.session.lock();
+    elsewhere(app);
+  });
+}
+
+/** @param {App} app */
+function elsewhere(app) {
+  const { title, lead, here } = app.words.elsewhere;
+  const take = button(here, () => alone(app, "take"), "primary wide");
+  app.show({ element: h("section", { class: "centred" }, mark(), h("h1", { tabindex: "-1" }, title), h("p", { class: "lead" }, lead), take) });
+}
+
+/** @type {import("./vault/vault.js").Store} */
+const nothing = {
+  get: () => Promise.reject(new Failure("unsupported")),
+  put: () => Promise.reject(new Failure("unsupported")),
+};
+
+void begin();

@@ -1,0 +1,119 @@
+// From a text (scanned, chosen, pasted, typed) to a token in the list.
+
+import { parseActivationCode } from "../core/code.js";
+import { Failure } from "../core/failure.js";
+import { isKeyUri, parseKeyUri } from "../core/key_uri.js";
+import { isActivationLink, parseActivationLink } from "../core/link.js";
+import { remove } from "../vault/contents.js";
+import { PIN_DIGITS } from "../vault/vault.js";
+import { button, h } from "./dom.js";
+import { page } from "./app.js";
+import { choosePinScreen } from "./screens/pin.js";
+
+/** @import { Arrived, Order } from "../core/activation.js" */
+/** @import { ForeignToken } from "../core/key_uri.js" */
+/** @import { App } from "./app.js" */
+
+/**
+ * @param {App} app
+ * @param {string} text
+ */
+export async function takeText(app, text) {
+  if (isActivationLink(text)) return takeLink(app, text);
+  if (isKeyUri(text)) return takeForeign(app, [parseKeyUri(text)]);
+  if (/^[A-Za-z2-7\s-]{16,24}$/.test(text)) return takeTyped(app, text, "");
+  throw new Failure("link-unknown");
+}
+
+/** @param {App} app @param {string} typed @param {string} name */
+export async function takeTyped(app, typed, name) {
+  return activate(app, { code: parseActivationCode(typed), linkSecret: null }, name);
+}
+
+/** @param {App} app @param {string} text */
+async function takeLink(app, text) {
+  const { code, secret, server } = parseActivationLink(text);
+  if (server === app.session.server.name) return activate(app, { code, linkSecret: secret }, "");
+  const failure = new Failure("link-other-server", { server });
+  // A fragment stays in the browser: no server sees the code on its way.
+  const there = `https://${server}${location.pathname}#activate/${encodeURIComponent(text)}`;
+  const open = h("a", { class: "button primary", href: there }, app.words.add.elsewhere(server));
+  app.show({ element: page(app, app.words.add.title, app.alert(failure, open)) });
+}
+
+/** @param {App} app @param {Order} order @param {string} name */
+async function activate(app, order, name) {
+  const working = h("p", { class: "working", role: "status" }, app.words.add.working);
+  app.show({ element: page(app, app.words.add.title, working) });
+  try {
+    await keep(app, await app.session.claim(order), name);
+  } catch (error) {
+    showFailure(app, error, () => activate(app, order, name));
+  }
+}
+
+/** Chooses a PIN first where there is none, or none that is long enough. @param {App} app @param {Arrived} arrived @param {string} name */
+async function keep(app, arrived, name) {
+  const least = app.session.missingPin(arrived);
+  if (least === 0) return store(app, arrived, name);
+  const { pin } = app.words;
+  const lead = app.session.isOpen ? pin.longer(arrived.issuer, least) : pin.chooseLead(least);
+  const done = async (/** @type {string} */ chosen) => {
+    await app.session.setPin(chosen);
+    await store(app, arrived, name);
+  };
+  app.show(choosePinScreen(app, { least, lead, done }));
+}
+
+/** @param {App} app @param {Arrived} arrived @param {string} name */
+async function store(app, arrived, name) {
+  try {
+    const id = await app.session.keep(arrived, name);
+    const token = app.session.contents.tokens.find((known) => known.id === id);
+    await app.finish();
+    app.toast(app.words.list.ready(token?.name ?? arrived.issuer));
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== "duplicate") throw error;
+    const { id } = error.facts;
+    const replace = async () => {
+      await app.session.change((contents) => remove(contents, String(id)));
+      await store(app, arrived, name || String(error.facts["name"]));
+    };
+    const yes = button(app.words.add.replace, () => void replace(), "primary");
+    app.show({ element: page(app, app.words.add.title, app.alert(error, yes)) });
+  }
+}
+
+/**
+ * Tokens of other issuers; those that are here already are passed over.
+ *
+ * @param {App} app
+ * @param {readonly ForeignToken[]} tokens
+ */
+export async function takeForeign(app, tokens) {
+  if (app.session.isOpen) return storeForeign(app, tokens);
+  const least = PIN_DIGITS.least;
+  const done = async (/** @type {string} */ chosen) => {
+    await app.session.setPin(chosen);
+    await storeForeign(app, tokens);
+  };
+  app.show(choosePinScreen(app, { least, lead: app.words.pin.chooseLead(least), done }));
+}
+
+/** @param {App} app @param {readonly ForeignToken[]} tokens */
+async function storeForeign(app, tokens) {
+  const { add } = app.words;
+  const { added, skipped, failure } = await app.session.keepForeign(tokens);
+  if (added === 0 && failure) {
+    app.show({ element: page(app, add.title, app.alert(failure)) });
+    return;
+  }
+  await app.finish();
+  app.toast(skipped === 0 ? add.imported(added) : `${add.imported(added)}; ${add.skipped(skipped)}`);
+}
+
+/** @param {App} app @param {unknown} error @param {() => Promise<void>} again */
+function showFailure(app, error, again) {
+  const retry = button(app.words.again, () => void again(), "primary");
+  app.show({ element: page(app, app.words.add.title, app.alert(error, retry)) });
+}

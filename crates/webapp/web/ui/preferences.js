@@ -1,0 +1,34 @@
+// What a person prefers; nothing secret, and kept when tokens are erased.
+
+/** @typedef {"auto" | "light" | "dark"} Theme */
+/** @typedef {{ theme: Theme, language: string, hidden: boolean, lockAfterMin: number }} Preferences */
+
+const KEY = "symbolon-preferences";
+
+export const LOCK_AFTER_MIN = [1, 2, 5, 15];
+
+/** @type {Preferences} */
+const DEFAULTS = { theme: "auto", language: "auto", hidden: false, lockAfterMin: 2 };
+
+/** @returns {Preferences} */
+export function loadPreferences() {
+  try {
+    const { theme, language, hidden, lockAfterMin } = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+    return {
+      theme: theme === "light" || theme === "dark" ? theme : DEFAULTS.theme,
+      language: typeof language === "string" ? language : DEFAULTS.language,
+      hidden: hidden === true,
+      lockAfterMin: LOCK_AFTER_MIN.includes(lockAfterMin) ? lockAfterMin : DEFAULTS.lockAfterMin,
+    };
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+/** @param {Preferences} preferences */
+export const savePreferences = (preferences) => localStorage.setItem(KEY, JSON.stringify(preferences));
+
+/** @param {Preferences} preferences */
+export function applyTheme({ theme }) {
+  document.documentElement.dataset["theme"] = theme;
+}

@@ -1,0 +1,76 @@
+// Preferences, the PIN, the device.
+
+import { languages } from "../../text/languages.js";
+import { button, field, h } from "../dom.js";
+import { page } from "../app.js";
+import { LOCK_AFTER_MIN } from "../preferences.js";
+import { APP_VERSION } from "../session.js";
+
+/** @import { App, Screen } from "../app.js" */
+/** @import { Theme } from "../preferences.js" */
+
+/** @param {App} app @returns {Screen} */
+export function settingsScreen(app) {
+  const { words, preferences } = app;
+  const { settings } = words;
+  const isOpen = app.session.isOpen;
+  const redraw = () => app.show(settingsScreen(app));
+  const theme = choice(Object.entries(settings.themes), preferences.theme, (value) => {
+    app.prefer({ theme: /** @type {Theme} */ (value) });
+  });
+  const names = Object.entries(languages).map(([code, { language }]) => /** @type {[string, string]} */ ([code, language]));
+  const language = choice([["auto", settings.languageAuto], ...names], preferences.language, (value) => {
+    app.prefer({ language: value });
+    redraw();
+  });
+  const minutes = LOCK_AFTER_MIN.map((count) => /** @type {[string, string]} */ ([String(count), settings.minutes(count)]));
+  const lockAfter = choice(minutes, String(preferences.lockAfterMin), (value) => {
+    app.prefer({ lockAfterMin: Number(value) });
+  });
+  const hidden = h("input", { type: "checkbox", checked: preferences.hidden, on: { change: () => app.prefer({ hidden: hidden.checked }) } });
+  const device = h("dl", { class: "facts" });
+  void describe(app, device);
+
+  const element = page(
+    app,
+    settings.title,
+    group(settings.look, field(settings.theme, theme), field(settings.language, language), h("label", { class: "check" }, hidden, settings.hidden)),
+    isOpen &&
+      group(
+        settings.security,
+        field(settings.lockAfter, lockAfter),
+        button(settings.changePin, () => app.go("pin"), "wide"),
+      ),
+    group(settings.device, device),
+    isOpen && button(settings.erase, () => void erase(app), "danger quiet wide"),
+  );
+  return { element };
+}
+
+/** @param {string} title @param {...HTMLElement} children */
+const group = (title, ...children) => h("section", { class: "group-box" }, h("h2", {}, title), ...children);
+
+/** @param {[string, string][]} options @param {string} chosen @param {(value: string) => void} choose */
+function choice(options, chosen, choose) {
+  const select = h("select", { on: { change: () => choose(select.value) } });
+  for (const [value, label] of options) select.append(h("option", { value, selected: value === chosen }, label));
+  return select;
+}
+
+/** @param {App} app @param {HTMLElement} list */
+async function describe(app, list) {
+  const { settings } = app.words;
+  const { registrationId } = await app.session.safe.device();
+  for (const [term, value] of [[settings.version, APP_VERSION], [settings.registration, registrationId]]) {
+    list.append(h("div", {}, h("dt", {}, term ?? ""), h("dd", {}, value ?? "")));
+  }
+}
+
+/** @param {App} app */
+async function erase(app) {
+  const { eraseTitle, eraseLead, erase: yes, erased } = app.words.settings;
+  if (!(await app.confirm({ title: eraseTitle, lead: eraseLead, yes }))) return;
+  await app.session.erase();
+  await app.finish();
+  app.toast(erased);
+}

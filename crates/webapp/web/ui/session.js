@@ -1,0 +1,160 @@
+// From the first unlocking to the lock: who is this device, what is open, and until when.
+
+import { APP_VERSION, claim, clockOffsetS, settle } from "../core/activation.js";
+import { Failure } from "../core/failure.js";
+import { registryAt, serverName } from "../core/registry.js";
+import * as contents from "../vault/contents.js";
+import { PIN_DIGITS } from "../vault/vault.js";
+
+/** @import { Arrived, Order } from "../core/activation.js" */
+/** @import { ForeignToken } from "../core/key_uri.js" */
+/** @import { Contents, Token } from "../vault/contents.js" */
+/** @import { OpenVault, Safe } from "../vault/vault.js" */
+
+/** A gateway's clock is asked for when the app is opened, and then this often. */
+const CLOCK_EVERY_S = 15 * 60;
+
+export const nowS = () => Date.now() / 1000;
+
+export class Session {
+  /** @type {OpenVault | null} */
+  #vault = null;
+  #clockAskedS = Number.NEGATIVE_INFINITY;
+
+  /** @param {Safe} safe @param {Location} location the server that the app came from */
+  constructor(safe, location) {
+    this.safe = safe;
+    this.server = { name: serverName(location), ask: registryAt(location.origin) };
+  }
+
+  get isOpen() {
+    return this.#vault !== null;
+  }
+
+  /** @returns {Contents} */
+  get contents() {
+    return this.#open().contents;
+  }
+
+  /** @param {string} pin */
+  async unlock(pin) {
+    this.#vault = await this.safe.open(pin);
+  }
+
+  /** What is open is forgotten; the keys go with it. */
+  lock() {
+    this.#vault = null;
+  }
+
+  async erase() {
+    this.lock();
+    await this.safe.wipe();
+  }
+
+  /** @param {string} pin */
+  async setPin(pin) {
+    if (this.#vault) await this.#vault.changePin(pin);
+    else this.#vault = await this.safe.create(pin);
+  }
+
+  /** @param {(contents: Contents) => Contents} change */
+  change(change) {
+    return this.#open().change(change);
+  }
+
+  /** The token behind a code, proved and opened, not yet stored. @param {Order} order @returns {Promise<Arrived>} */
+  async claim(order) {
+    return claim(await this.safe.device(), this.server, order, nowS);
+  }
+
+  /** How many digits the PIN has to have before this token is stored; 0 if it is long enough. @param {Arrived} arrived */
+  missingPin({ pinPolicy }) {
+    const wanted = pinPolicy.requirement === "not_require" ? PIN_DIGITS.least : pinPolicy.digits;
+    return this.#vault && this.#vault.contents.pinDigits >= wanted ? 0 : wanted;
+  }
+
+  /**
+   * Stores a token that has arrived, then says so to the registry.
+   *
+   * @param {Arrived} arrived
+   * @param {string} wish a name, or nothing
+   * @returns {Promise<string>} the token's id
+   */
+  async keep({ serial, issuer, seed, shape, pinPolicy, owed }, wish) {
+    const id = contents.newId();
+    await this.change((before) => {
+      const name = wish ? contents.parseName(wish) : contents.freeName(before, issuer);
+      const token = { id, name, issuer, serial, seed, shape, pinPolicy };
+      const origin = { account: "", server: owed.server, counter: 0, addedS: nowS() };
+      return contents.owe(contents.add(before, { ...token, ...origin }), owed);
+    });
+    await this.settleReceipts();
+    return id;
+  }
+
+  /**
+   * Stores tokens of other issuers.
+   *
+   * @param {readonly ForeignToken[]} tokens
+   * @returns {Promise<{ added: number, skipped: number, failure: Failure | null }>} the last reason of those
+   *   that were passed over
+   */
+  async keepForeign(tokens) {
+    /** @type {Failure | null} */
+    let failure = null;
+    let added = 0;
+    await this.change((before) =>
+      tokens.reduce((soFar, foreign) => {
+        try {
+          const after = contents.add(soFar, foreignToken(soFar, foreign));
+          added += 1;
+          return after;
+        } catch (error) {
+          if (!(error instanceof Failure)) throw error;
+          failure = error;
+          return soFar;
+        }
+      }, before),
+    );
+    return { added, skipped: tokens.length - added, failure };
+  }
+
+  /** Sends the receipts for which this server still waits. */
+  async settleReceipts() {
+    const device = await this.safe.device();
+    for (const owed of this.contents.owed.filter(({ server }) => server === this.server.name)) {
+      if ((await settle(device, this.server.ask, owed)) === "settled") {
+        await this.change((before) => contents.settled(before, owed));
+      }
+    }
+  }
+
+  /** Seconds by which this clock is ahead; null if it was asked lately or nobody answers. @returns {Promise<number | null>} */
+  async clockOffsetS() {
+    if (nowS() - this.#clockAskedS < CLOCK_EVERY_S) return null;
+    this.#clockAskedS = nowS();
+    try {
+      return await clockOffsetS(this.server.ask, nowS);
+    } catch {
+      return null;
+    }
+  }
+
+  #open() {
+    if (!this.#vault) throw new Failure("locked");
+    return this.#vault;
+  }
+}
+
+/** @param {Contents} before @param {ForeignToken} foreign @returns {Token} */
+const foreignToken = (before, foreign) => ({
+  ...foreign,
+  id: contents.newId(),
+  name: contents.freeName(before, foreign.issuer),
+  serial: null,
+  server: null,
+  pinPolicy: null,
+  addedS: nowS(),
+});
+
+export { APP_VERSION };

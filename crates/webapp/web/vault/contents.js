@@ -1,0 +1,188 @@
+// What the vault holds, and the rules for it: values in, values out.
+
+import { base64url, random, unbase64url } from "../core/bytes.js";
+import { Failure } from "../core/failure.js";
+
+/** @import { Bytes } from "../core/bytes.js" */
+/** @import { OwedReceipt } from "../core/activation.js" */
+/** @import { PinPolicy } from "../core/messages.js" */
+/** @import { Shape } from "../core/otp.js" */
+
+/**
+ * @typedef {{
+ *   id: string,
+ *   name: string,
+ *   issuer: string,
+ *   account: string,
+ *   serial: string | null,
+ *   server: string | null,
+ *   pinPolicy: PinPolicy | null,
+ *   seed: Bytes,
+ *   shape: Shape,
+ *   counter: number,
+ *   addedS: number,
+ * }} Token `serial`, `server` and `pinPolicy` are null for a third party's token; `counter` is the next one
+ *   of an event-based token
+ */
+
+/** @typedef {{ pinDigits: number, tokens: readonly Token[], owed: readonly OwedReceipt[] }} Contents */
+
+/** As long as the described app allows. */
+export const MAX_NAME = 32;
+/** A list that a person still searches; an import of more is a mistake. */
+export const MAX_TOKENS = 500;
+
+const VERSION = 1;
+
+/** @param {number} pinDigits @returns {Contents} */
+export const emptyContents = (pinDigits) => ({ pinDigits, tokens: [], owed: [] });
+
+/** A new token's id: it names the token to the page, nothing else. */
+export const newId = () => base64url(random(9));
+
+/**
+ * @param {string} typed
+ * @returns {string} without blanks at its ends
+ */
+export function parseName(typed) {
+  const name = typed.trim();
+  const length = [...name].length;
+  if (length === 0) throw new Failure("name-empty");
+  if (length > MAX_NAME) throw new Failure("name-long", { got: length, most: MAX_NAME });
+  if (/\p{C}/u.test(name)) throw new Failure("name-character");
+  return name;
+}
+
+/**
+ * A free name that begins as wished.
+ *
+ * @param {Contents} contents
+ * @param {string} wish
+ */
+export function freeName(contents, wish) {
+  const clean = wish.replace(/\p{C}/gu, "").trim() || "Token";
+  const shortened = (/** @type {number} */ most) => [...clean].slice(0, most).join("").trim();
+  let name = shortened(MAX_NAME);
+  for (let number = 2; isTaken(contents, name); number += 1) {
+    const suffix = ` ${number}`;
+    name = shortened(MAX_NAME - suffix.length) + suffix;
+  }
+  return name;
+}
+
+/**
+ * @param {Contents} contents
+ * @param {Token} token
+ * @returns {Contents}
+ */
+export function add(contents, token) {
+  if (contents.tokens.length >= MAX_TOKENS) throw new Failure("too-many", { most: MAX_TOKENS });
+  const same = contents.tokens.find((known) => isSameToken(known, token));
+  if (same) throw new Failure("duplicate", { serial: same.serial ?? same.issuer, name: same.name, id: same.id });
+  if (isTaken(contents, token.name)) throw new Failure("name-taken", { name: token.name });
+  return { ...contents, tokens: [...contents.tokens, token] };
+}
+
+/** @param {Contents} contents @param {string} id @param {string} typed @returns {Contents} */
+export function rename(contents, id, typed) {
+  const name = parseName(typed);
+  const others = { ...contents, tokens: contents.tokens.filter((token) => token.id !== id) };
+  if (isTaken(others, name)) throw new Failure("name-taken", { name });
+  return change(contents, id, { name });
+}
+
+/** @param {Contents} contents @param {string} id @returns {Contents} */
+export const remove = (contents, id) => ({
+  ...contents,
+  tokens: contents.tokens.filter((token) => token.id !== id),
+});
+
+/**
+ * Puts a token elsewhere in the list; places beyond an end mean the end.
+ *
+ * @param {Contents} contents
+ * @param {string} id
+ * @param {number} place
+ * @returns {Contents}
+ */
+export function move(contents, id, place) {
+  const token = contents.tokens.find((known) => known.id === id);
+  if (!token) return contents;
+  const others = contents.tokens.filter((known) => known !== token);
+  others.splice(Math.max(0, place), 0, token);
+  return { ...contents, tokens: others };
+}
+
+/** The counter of an event-based token after its code was shown. @param {Contents} contents @param {string} id @returns {Contents} */
+export function advance(contents, id) {
+  const token = contents.tokens.find((known) => known.id === id);
+  return token ? change(contents, id, { counter: token.counter + 1 }) : contents;
+}
+
+/** @param {Contents} contents @param {OwedReceipt} receipt @returns {Contents} */
+export const owe = (contents, receipt) => ({ ...contents, owed: [...contents.owed, receipt] });
+
+/** @param {Contents} contents @param {OwedReceipt} receipt @returns {Contents} */
+export const settled = (contents, receipt) => ({
+  ...contents,
+  owed: contents.owed.filter((known) => known.token !== receipt.token || known.server !== receipt.server),
+});
+
+/** Tokens in whose name, issuer, account or serial all words are. @param {Contents} contents @param {string} words */
+export function search({ tokens }, words) {
+  const wanted = fold(words).split(/\s+/).filter(Boolean);
+  return tokens.filter(({ name, issuer, account, serial }) => {
+    const text = fold([name, issuer, account, serial ?? ""].join(" "));
+    return wanted.every((word) => text.includes(word));
+  });
+}
+
+/** The shortest PIN that all issuers here take. @param {Contents} contents */
+export const neededDigits = ({ tokens }) =>
+  Math.max(4, ...tokens.map(({ pinPolicy }) =>
+    pinPolicy && pinPolicy.requirement !== "not_require" ? pinPolicy.digits : 4));
+
+/** @param {Contents} contents @returns {string} JSON, to be sealed */
+export function toText({ pinDigits, tokens, owed }) {
+  return JSON.stringify({
+    version: VERSION,
+    pinDigits,
+    tokens: tokens.map((token) => ({ ...token, seed: base64url(token.seed) })),
+    owed: owed.map((receipt) => ({ ...receipt, answerHash: base64url(receipt.answerHash) })),
+  });
+}
+
+/** @param {string} text what {@link toText} wrote @returns {Contents} */
+export function ofText(text) {
+  const { version, pinDigits, tokens, owed } = JSON.parse(text);
+  if (version !== VERSION) throw new Failure("storage");
+  return {
+    pinDigits,
+    tokens: tokens.map((/** @type {Token & { seed: string }} */ token) => ({
+      ...token,
+      seed: unbase64url(token.seed),
+    })),
+    owed: owed.map((/** @type {OwedReceipt & { answerHash: string }} */ receipt) => ({
+      ...receipt,
+      answerHash: unbase64url(receipt.answerHash),
+    })),
+  };
+}
+
+/** @param {Contents} contents @param {string} id @param {Partial<Token>} changes @returns {Contents} */
+const change = (contents, id, changes) => ({
+  ...contents,
+  tokens: contents.tokens.map((token) => (token.id === id ? { ...token, ...changes } : token)),
+});
+
+/** @param {Contents} contents @param {string} name */
+const isTaken = ({ tokens }, name) => tokens.some((token) => fold(token.name) === fold(name));
+
+/** Case, and marks such as umlauts' dots, do not matter to who searches. @param {string} text */
+const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+/** @param {Token} one @param {Token} other */
+function isSameToken(one, other) {
+  if (one.serial !== null || other.serial !== null) return one.serial === other.serial;
+  return one.issuer === other.issuer && base64url(one.seed) === base64url(other.seed);
+}

@@ -1,0 +1,195 @@
+// The vault: tokens sealed under a PIN and this browser, wiped after ten wrong PINs. The count is stored
+// before a PIN is looked at, so a page that is closed in between has used up its try.
+
+import * as contents from "./contents.js";
+import * as keys from "./keys.js";
+import { join, random, utf8 } from "../core/bytes.js";
+import { Device, generateKeys } from "../core/device.js";
+import { Failure } from "../core/failure.js";
+
+/** @import { Bytes } from "../core/bytes.js" */
+/** @import { DeviceKeys } from "../core/device.js" */
+/** @import { Contents } from "./contents.js" */
+/** @import { Effort, Sealed, Stretch } from "./keys.js" */
+
+/**
+ * Named records that survive the page. `put` writes all of its records or none, and is durable when it
+ * is done; `undefined` removes one.
+ *
+ * @typedef {{ get: (name: string) => Promise<unknown>, put: (records: Record<string, unknown>) => Promise<void> }} Store
+ */
+
+/** @typedef {{ salt: Bytes, effort: Effort, wrapped: Sealed }} PinLock */
+
+export const MAX_TRIES = 10;
+export const PIN_DIGITS = { least: 4, most: 8 };
+
+const SALT_BYTES = 16;
+const DEVICE = "device";
+const SECRET = "secret";
+const LOCK = "lock";
+const TRIES = "tries";
+const CONTENTS = "contents";
+
+/** @param {string} typed @returns {string} 4 to 8 digits */
+export function parsePin(typed) {
+  const pattern = new RegExp(`^[0-9]{${PIN_DIGITS.least},${PIN_DIGITS.most}}$`);
+  if (!pattern.test(typed)) throw new Failure("pin-digits", { least: PIN_DIGITS.least, most: PIN_DIGITS.most });
+  return typed;
+}
+
+/** What is kept while nobody has entered the PIN. */
+export class Safe {
+  #store;
+  #stretch;
+  #effort;
+
+  /**
+   * @param {Store} store
+   * @param {Stretch} stretch
+   * @param {Effort} [effort] of vaults that are made here
+   */
+  constructor(store, stretch, effort = keys.RECOMMENDED) {
+    this.#store = store;
+    this.#stretch = stretch;
+    this.#effort = effort;
+  }
+
+  /** Whether there is a vault to open. A count that is full means one that was left half wiped. */
+  async hasVault() {
+    if ((await this.#tries()) >= MAX_TRIES) await this.wipe();
+    return (await this.#store.get(LOCK)) !== undefined;
+  }
+
+  /** Wrong PINs that are left. */
+  async triesLeft() {
+    return MAX_TRIES - (await this.#tries());
+  }
+
+  /** This browser's device; its keys are made when they are first asked for. */
+  async device() {
+    const known = /** @type {DeviceKeys | undefined} */ (await this.#store.get(DEVICE));
+    if (known) return Device.of(known);
+    const made = await generateKeys();
+    await this.#store.put({ [DEVICE]: made });
+    return Device.of(made);
+  }
+
+  /** @param {string} pin @returns {Promise<OpenVault>} */
+  async create(pin) {
+    const contentsKey = await keys.newContentsKey();
+    const secret = await keys.newDeviceSecret();
+    await this.#store.put({ [SECRET]: secret, [TRIES]: 0 });
+    const vault = new OpenVault(this, contentsKey, contents.emptyContents(pin.length));
+    await this.#write(contentsKey, vault.contents, await this.#pinLock(secret, pin, contentsKey));
+    return vault;
+  }
+
+  /**
+   * One counted try.
+   *
+   * @param {string} typed
+   * @returns {Promise<OpenVault>}
+   */
+  async open(typed) {
+    const pin = parsePin(typed);
+    const tries = (await this.#tries()) + 1;
+    if (tries > MAX_TRIES) return this.#wiped();
+    await this.#store.put({ [TRIES]: tries });
+    const contentsKey = await this.#unlock(pin);
+    if (!contentsKey) {
+      if (tries >= MAX_TRIES) return this.#wiped();
+      throw new Failure("pin-wrong", { left: MAX_TRIES - tries });
+    }
+    await this.#store.put({ [TRIES]: 0 });
+    const sealed = /** @type {Sealed} */ (await this.#store.get(CONTENTS));
+    return new OpenVault(this, contentsKey, contents.ofText(await keys.unseal(contentsKey, sealed)));
+  }
+
+  /** Destroys tokens, keys and the device itself. */
+  wipe() {
+    const names = [DEVICE, SECRET, LOCK, CONTENTS, TRIES];
+    return this.#store.put(Object.fromEntries(names.map((name) => [name, undefined])));
+  }
+
+  /**
+   * For {@link OpenVault}.
+   *
+   * @param {CryptoKey} contentsKey
+   * @param {Contents} changed
+   * @param {string} [newPin]
+   */
+  async save(contentsKey, changed, newPin) {
+    const secret = /** @type {CryptoKey} */ (await this.#store.get(SECRET));
+    const lock = newPin === undefined ? undefined : await this.#pinLock(secret, newPin, contentsKey);
+    await this.#write(contentsKey, changed, lock);
+  }
+
+  /** @param {CryptoKey} contentsKey @param {Contents} changed @param {PinLock | undefined} lock */
+  async #write(contentsKey, changed, lock) {
+    const sealed = await keys.seal(contentsKey, contents.toText(changed));
+    await this.#store.put({ [CONTENTS]: sealed, ...(lock && { [LOCK]: lock }) });
+  }
+
+  /** @param {CryptoKey} secret @param {string} pin @param {CryptoKey} contentsKey @returns {Promise<PinLock>} */
+  async #pinLock(secret, pin, contentsKey) {
+    const [salt, effort] = [random(SALT_BYTES), this.#effort];
+    const key = await keys.vaultKey(secret, await this.#stretch(utf8(pin), salt, effort));
+    return { salt, effort, wrapped: await keys.wrap(key, contentsKey, aad(salt, effort)) };
+  }
+
+  /** @param {string} pin */
+  async #unlock(pin) {
+    const lock = /** @type {PinLock | undefined} */ (await this.#store.get(LOCK));
+    const secret = /** @type {CryptoKey | undefined} */ (await this.#store.get(SECRET));
+    if (!lock || !secret) throw new Failure("storage");
+    const { salt, effort, wrapped } = lock;
+    const key = await keys.vaultKey(secret, await this.#stretch(utf8(pin), salt, effort));
+    return keys.unwrap(key, wrapped, aad(salt, effort));
+  }
+
+  async #tries() {
+    return /** @type {number | undefined} */ (await this.#store.get(TRIES)) ?? 0;
+  }
+
+  /** @returns {Promise<never>} */
+  async #wiped() {
+    await this.wipe();
+    throw new Failure("wiped");
+  }
+}
+
+/** What the right PIN opened. */
+export class OpenVault {
+  #safe;
+  #contentsKey;
+  #contents;
+
+  /** @param {Safe} safe @param {CryptoKey} contentsKey @param {Contents} contents */
+  constructor(safe, contentsKey, contents) {
+    this.#safe = safe;
+    this.#contentsKey = contentsKey;
+    this.#contents = contents;
+  }
+
+  get contents() {
+    return this.#contents;
+  }
+
+  /** Changes the contents and stores them; if storing fails they stay as they were. @param {(contents: Contents) => Contents} change */
+  async change(change) {
+    const changed = change(this.#contents);
+    await this.#safe.save(this.#contentsKey, changed);
+    this.#contents = changed;
+  }
+
+  /** @param {string} pin */
+  async changePin(pin) {
+    const changed = { ...this.#contents, pinDigits: pin.length };
+    await this.#safe.save(this.#contentsKey, changed, pin);
+    this.#contents = changed;
+  }
+}
+
+/** Binds the wrapped key to how it was made. @param {Bytes} salt @param {Effort} effort */
+const aad = (salt, { memoryKib, passes }) => join(salt, utf8(`${memoryKib}:${passes}`));
