@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::enrol;
 use crate::pki;
 use crate::registry::Service;
+use crate::web_app;
 
 /// The header that names a message, so that it can be repeated: `docs/protocol.md`.
 pub const MESSAGE_ID_HEADER: &str = "symbolon-message-id";
@@ -76,6 +77,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(PROCESS_PATH, post(process))
         .route(MOBILE_PATH, post(mobile))
         .route(ENROLMENT_PATH, post(enrolment))
+        .merge(web_app::routes())
         .method_not_allowed_fallback(|request| unread(request, Problem::Method))
         .fallback(|request| unread(request, Problem::Path))
         .with_state(service)

@@ -27,6 +27,7 @@ mod process;
 mod registry;
 mod tries;
 mod vouched;
+mod web_app;
 
 pub use clock::Clock;
 pub use desk::{
