@@ -38,6 +38,15 @@ impl std::fmt::Debug for Identity {
     }
 }
 
+/// A signature and whose it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Signed {
+    /// The certificate's DER in base64url without padding.
+    pub certificate: String,
+    /// As DER (RFC 3279), in base64url without padding.
+    pub signature: String,
+}
+
 /// Why there is no identity.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
@@ -151,10 +160,21 @@ impl Identity {
 
     /// Proves to the authority that the holder of this identity wants another key certified.
     pub(crate) fn prove(&self, certificate_request: &str) -> Result<Renewal, rcgen::Error> {
-        let key = KeyPair::try_from(&self.key)?;
-        let signature = key.sign(&renewal_transcript(certificate_request))?;
-        let own = self.chain.first().map_or(&[][..], |own| own);
+        let Signed {
+            certificate,
+            signature,
+        } = self.sign(&renewal_transcript(certificate_request))?;
         Ok(Renewal {
+            certificate,
+            signature,
+        })
+    }
+
+    /// Signs a transcript, which begins with what it is for: ECDSA with SHA-256.
+    pub fn sign(&self, transcript: &[u8]) -> Result<Signed, rcgen::Error> {
+        let signature = KeyPair::try_from(&self.key)?.sign(transcript)?;
+        let own = self.chain.first().map_or(&[][..], |own| own);
+        Ok(Signed {
             certificate: BASE64URL_NOPAD.encode(own),
             signature: BASE64URL_NOPAD.encode(&signature),
         })

@@ -17,5 +17,5 @@ mod keeper;
 
 pub use certificate::certificate_of;
 pub use enrolment::{Application, EnrolError, Right, causes, refusal};
-pub use file::{Identity, IdentityError, authorities};
+pub use file::{Identity, IdentityError, Signed, authorities};
 pub use keeper::{Keeper, RenewalError, Way};

@@ -12,6 +12,7 @@ pub(crate) fn licence(why: LicenceRefusal) -> ServerError {
         LicenceRefusal::AlreadyActivated => ServerError::LicenceAlreadyActivated,
         LicenceRefusal::Elsewhere => ServerError::WrongActivationData,
         LicenceRefusal::Expired => ServerError::LicenceExpired,
+        LicenceRefusal::Kept => ServerError::Unavailable,
         LicenceRefusal::BlockedByTrial => ServerError::BlockedByTrial,
     }
 }

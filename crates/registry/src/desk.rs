@@ -7,6 +7,7 @@ mod life;
 mod look;
 mod manager;
 mod request;
+mod reserve;
 mod sheet;
 mod ticket;
 
@@ -21,10 +22,13 @@ use store::{Failure, Undecided};
 pub use self::agent::Certified;
 pub use self::hardware::HardwareSheet;
 pub use self::look::{AccountSheet, LookSheet, NothingFound};
+pub use self::reserve::{ReserveSheet, SettledSheet, line_standing};
 pub use self::sheet::{LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status};
 pub use self::ticket::{TICKETS_HEAD, TicketLine};
 use crate::clock::Clock;
 use crate::pki::{Pki, PkiError, RequestError};
+use crate::reserve::TravelError;
+use crate::vouched::Vouched;
 
 /// The desk's operations. Each is recorded with its actor in the transaction that does it.
 #[derive(Clone, Debug)]
@@ -32,6 +36,7 @@ pub struct Desk {
     store: Arc<RegistryStore>,
     clock: Clock,
     pki: Arc<Pki>,
+    vouched: Vouched,
 }
 
 /// Why the desk did nothing.
@@ -46,6 +51,9 @@ pub enum DeskError {
     /// What asks for a certificate is no request for one.
     #[error("{0}")]
     Request(Box<str>),
+    /// What comes from a manager is not taken.
+    #[error("{0}")]
+    Travel(Box<str>),
     /// A certificate cannot be made.
     #[error("{0}")]
     Certificate(Box<str>),
@@ -57,6 +65,12 @@ pub enum DeskError {
 impl From<RequestError> for DeskError {
     fn from(why: RequestError) -> Self {
         Self::Request(why.to_string().into())
+    }
+}
+
+impl From<TravelError> for DeskError {
+    fn from(why: TravelError) -> Self {
+        Self::Travel(why.to_string().into())
     }
 }
 
@@ -76,8 +90,18 @@ impl From<Failure<DeskRefusal>> for DeskError {
 }
 
 impl Desk {
-    pub(crate) fn new(store: Arc<RegistryStore>, clock: Clock, pki: Arc<Pki>) -> Self {
-        Self { store, clock, pki }
+    pub(crate) fn new(
+        store: Arc<RegistryStore>,
+        clock: Clock,
+        pki: Arc<Pki>,
+        vouched: Vouched,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            pki,
+            vouched,
+        }
     }
 
     /// Registers a customer.

@@ -397,7 +397,7 @@ impl Declined {
             Self::Desk(why) => match why {
                 DeskError::Refused(_) => StatusCode::CONFLICT,
                 DeskError::NothingFound(_) => StatusCode::NOT_FOUND,
-                DeskError::Request(_) => StatusCode::BAD_REQUEST,
+                DeskError::Request(_) | DeskError::Travel(_) => StatusCode::BAD_REQUEST,
                 DeskError::Certificate(_) | DeskError::Undecided(_) => {
                     StatusCode::SERVICE_UNAVAILABLE
                 }

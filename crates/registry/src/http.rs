@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::enrol;
 use crate::pki;
 use crate::registry::Service;
+use crate::reserve::{self, RESERVE_PATH, TravelError};
 use crate::web_app;
 
 /// The header that names a message, so that it can be repeated: `docs/protocol.md`.
@@ -77,6 +78,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(PROCESS_PATH, post(process))
         .route(MOBILE_PATH, post(mobile))
         .route(ENROLMENT_PATH, post(enrolment))
+        .route(RESERVE_PATH, post(settlement))
         .merge(web_app::routes())
         .method_not_allowed_fallback(|request| unread(request, Problem::Method))
         .fallback(|request| unread(request, Problem::Path))
@@ -117,6 +119,18 @@ async fn enrolment(
     service.enrolment(peer, &body).await.map(|body| json(&body))
 }
 
+async fn settlement(
+    State(service): State<Arc<Service>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if peer.gateway.is_none() {
+        return Err(unread(request, Problem::NoCertificate).await);
+    }
+    let body = read(request, reserve::MAX_BYTES).await?;
+    service.reserve(peer, &body).await.map(|body| json(&body))
+}
+
 /// Why a request gets no message in answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
@@ -124,10 +138,6 @@ pub(crate) enum Problem {
         "no such path; gateways post to {PROCESS_PATH} and {ENROLMENT_PATH}, apps to {MOBILE_PATH}"
     )]
     Path,
-    #[error(
-        "no such path; gateways post to {PROCESS_PATH} and {ENROLMENT_PATH}, apps to the token server"
-    )]
-    ManagersPath,
     #[error("only POST is answered here")]
     Method,
     #[error("{0}")]
@@ -175,15 +185,37 @@ pub(crate) enum Problem {
     Unavailable,
     #[error("this manager does not reach the token server: {0}")]
     Behind(Box<str>),
+    #[error("{0}")]
+    Reserve(#[from] TravelError),
+    #[error(
+        "manager {0} has this in its reserve, and alone gives it out: it is to be asked (config system \
+         central-management)"
+    )]
+    Kept(ProductSerial),
+    #[error(
+        "this manager's reserve names no gateway {0}: it does so once the manager has the token server's latest \
+         ('symbolon manager load', or by itself where it reaches it)"
+    )]
+    NotInReserve(ProductSerial),
 }
 
 impl Problem {
+    /// Whether the same request may be answered later.
+    fn is_for_later(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable | Self::Behind(_) | Self::Kept(_) | Self::NotInReserve(_)
+        )
+    }
+
     fn status(&self) -> StatusCode {
         match self {
-            Self::Path | Self::ManagersPath => StatusCode::NOT_FOUND,
+            Self::Path => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Body(why) => why.status(),
-            Self::Message(_) | Self::MessageId | Self::NoEnrolment(_) => StatusCode::BAD_REQUEST,
+            Self::Message(_) | Self::MessageId | Self::NoEnrolment(_) | Self::Reserve(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
             Self::MessageIdReused => StatusCode::CONFLICT,
             Self::NoCertificate
@@ -193,7 +225,9 @@ impl Problem {
             | Self::NotVouched
             | Self::NoRenewal
             | Self::Enrolment(_) => StatusCode::FORBIDDEN,
-            Self::Unavailable | Self::Behind(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Behind(_) | Self::Kept(_) | Self::NotInReserve(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -201,7 +235,7 @@ impl Problem {
     fn code(&self) -> i32 {
         match self {
             Self::OtherProduct { .. } => ServerError::CertificateOfOtherProduct.code(),
-            Self::Unavailable | Self::Behind(_) => ServerError::Unavailable.code(),
+            other if other.is_for_later() => ServerError::Unavailable.code(),
             other => other.status().as_u16().into(),
         }
     }
@@ -222,7 +256,7 @@ impl IntoResponse for Problem {
         });
         let mut response = (self.status(), JSON, error.to_string()).into_response();
         match self {
-            Self::Unavailable | Self::Behind(_) => {
+            problem if problem.is_for_later() => {
                 response
                     .headers_mut()
                     .insert(header::RETRY_AFTER, RETRY_AFTER);
@@ -242,7 +276,7 @@ pub(crate) const JSON: [(header::HeaderName, HeaderValue); 1] = [(
     HeaderValue::from_static("application/json"),
 )];
 
-fn json(body: &str) -> Response {
+pub(crate) fn json(body: &str) -> Response {
     (JSON, Body::from(Bytes::copy_from_slice(body.as_bytes()))).into_response()
 }
 

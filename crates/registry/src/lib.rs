@@ -25,6 +25,7 @@ mod pace;
 pub mod pki;
 mod process;
 mod registry;
+mod reserve;
 mod tries;
 mod vouched;
 mod web_app;
@@ -32,11 +33,12 @@ mod web_app;
 pub use clock::Clock;
 pub use desk::{
     AccountSheet, Certified, Desk, DeskError, HardwareSheet, LicenceSheet, LookSheet, NothingFound,
-    ProductSheet, TICKETS_HEAD, TicketLine, TokenSheet, licence_state, token_status,
+    ProductSheet, ReserveSheet, SettledSheet, TICKETS_HEAD, TicketLine, TokenSheet, licence_state,
+    line_standing, token_status,
 };
 pub use desk_api::{
     Content, DESK_PATH, Declined, DeskApi, DeskCommands, Done, Progress, WITH_TEXT,
 };
 pub use http::{GATEWAY_CERTIFICATE_HEADER, MESSAGE_ID_HEADER};
-pub use manager::{Manager, ManagerConfig};
+pub use manager::{Manager, ManagerConfig, ReserveDesk};
 pub use registry::{Config, OpenError, Registry};

@@ -12,7 +12,7 @@ use ident::ProductSerial;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    PublicKeyData, SerialNumber, SignatureAlgorithm,
+    PublicKeyData, SerialNumber, SignatureAlgorithm, SigningKey,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{
@@ -225,6 +225,12 @@ impl Pki {
         })
     }
 
+    /// Signs a transcript as the authority: ECDSA with SHA-256, as DER. It begins with what it is for, so it is
+    /// no certificate.
+    pub(crate) fn sign(&self, transcript: &[u8]) -> Result<Vec<u8>, PkiError> {
+        Ok(self.issuer.key().sign(transcript)?)
+    }
+
     pub(crate) fn authority(&self) -> CertificateDer<'static> {
         self.authority.clone()
     }
@@ -429,7 +435,7 @@ fn params(name: &str, life: Duration) -> CertificateParams {
 }
 
 /// The host of `host[:port]` or `[v6][:port]`.
-fn host(name: &ServerName) -> &str {
+pub(crate) fn host(name: &ServerName) -> &str {
     let text = name.as_str();
     match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address,

@@ -1,6 +1,6 @@
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,6 +106,44 @@ pub(crate) struct Service {
     pub(crate) enrolment_tries: Tries,
 }
 
+/// How phones reach a token server.
+pub(crate) struct Front {
+    /// As QR codes say.
+    pub(crate) public_url: ServerUrl,
+    /// The names in what phones sign.
+    pub(crate) own_names: Vec<ServerName>,
+    /// Where the push relay is.
+    pub(crate) relay: Option<ServerUrl>,
+}
+
+impl Service {
+    pub(crate) fn new(
+        store: Arc<RegistryStore>,
+        vouched: Vouched,
+        clock: Clock,
+        pki: Arc<Pki>,
+        front: Front,
+    ) -> Result<Self, OpenError> {
+        let random = |error: NoRandom| OpenError::Random(error.to_string());
+        let link = LinkParts {
+            server: front.public_url,
+            pin: pki.pin(),
+        };
+        Ok(Self {
+            store,
+            clock,
+            pki,
+            vouched,
+            link,
+            own_names: front.own_names,
+            relay: front.relay,
+            nonces: Nonces::new().map_err(random)?,
+            tries: Tries::new(MAX_WRONG),
+            enrolment_tries: Tries::new(MAX_WRONG),
+        })
+    }
+}
+
 /// What every QR code says.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkParts {
@@ -140,24 +178,16 @@ impl Registry {
         let pki = Arc::new(Pki::open_or_create(&config.data.join("pki"))?);
         let own_names = own_names(&config);
         let tls = tls(&pki, &own_names, own_verifier(&pki, Clients::Any)?)?;
-        let store = Arc::new(open_store(&config).await?);
+        let database = config.data.join("registry.db");
+        let store = Arc::new(open_store(&database, &config.root_key).await?);
         let (listener, address) = bind(config.listen).await?;
-        let service = Service {
-            store,
-            vouched: Vouched::by(own_verifier(&pki, Clients::Certified)?),
-            clock: config.clock,
-            pki: Arc::clone(&pki),
-            link: LinkParts {
-                server: config.public_url,
-                pin: pki.pin(),
-            },
+        let vouched = Vouched::by(own_verifier(&pki, Clients::Certified)?);
+        let front = Front {
+            public_url: config.public_url,
             own_names,
             relay: config.relay,
-            nonces: Nonces::new()
-                .map_err(|error: NoRandom| OpenError::Random(error.to_string()))?,
-            tries: Tries::new(MAX_WRONG),
-            enrolment_tries: Tries::new(MAX_WRONG),
         };
+        let service = Service::new(store, vouched, config.clock, Arc::clone(&pki), front)?;
         Ok(Self {
             service: Arc::new(service),
             pki,
@@ -181,9 +211,18 @@ impl Registry {
     /// last desk is dropped, too.
     pub fn desk(&self) -> Desk {
         let Service {
-            store, clock, pki, ..
+            store,
+            clock,
+            pki,
+            vouched,
+            ..
         } = &*self.service;
-        Desk::new(Arc::clone(store), clock.clone(), Arc::clone(pki))
+        Desk::new(
+            Arc::clone(store),
+            clock.clone(),
+            Arc::clone(pki),
+            vouched.clone(),
+        )
     }
 
     /// Binds the desk's own listener, where agents with certificates have `commands` carried out. It
@@ -232,14 +271,13 @@ impl Registry {
 }
 
 /// A lost root key must not be replaced silently: what it sealed would be lost.
-async fn open_store(config: &Config) -> Result<RegistryStore, OpenError> {
-    let path = config.data.join("registry.db");
+pub(crate) async fn open_store(path: &Path, root_key: &Path) -> Result<RegistryStore, OpenError> {
     let root = if path.exists() {
-        RootKey::load(&config.root_key)?
+        RootKey::load(root_key)?
     } else {
-        RootKey::load_or_create(&config.root_key)?
+        RootKey::load_or_create(root_key)?
     };
-    Ok(RegistryStore::open(&path, &root).await?)
+    Ok(RegistryStore::open(path, &root).await?)
 }
 
 pub(crate) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), OpenError> {
@@ -307,7 +345,7 @@ pub(crate) fn tls(
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-async fn sweep(service: Arc<Service>) {
+pub(crate) async fn sweep(service: Arc<Service>) {
     let mut interval = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         interval.tick().await;

@@ -1,5 +1,5 @@
-//! Certificates of gateways that somebody else shows: a manager that passes a request on, or whoever brings
-//! a renewal. They are held to what TLS holds them to.
+//! Certificates of gateways and managers that come otherwise than in TLS: a manager shows a gateway's, and
+//! renewals and settlements bring their signer's. They are held to what TLS holds them to.
 
 use std::sync::Arc;
 
@@ -33,13 +33,28 @@ impl Vouched {
         renewal: &Renewal,
         certificate_request: &str,
     ) -> Option<Certified> {
-        let certificate = self.certificate(renewal.certificate.as_bytes())?;
-        let signature = BASE64URL_NOPAD.decode(renewal.signature.as_bytes()).ok()?;
+        let Renewal {
+            certificate,
+            signature,
+        } = renewal;
+        let transcript = renewal_transcript(certificate_request);
+        self.signer(certificate, signature, &transcript)
+    }
+
+    /// Who signed a transcript: the certificate as DER and the signature, both in base64url.
+    pub(crate) fn signer(
+        &self,
+        certificate: &str,
+        signature: &str,
+        transcript: &[u8],
+    ) -> Option<Certified> {
+        let certificate = self.certificate(certificate.as_bytes())?;
+        let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
         let parsed = webpki::EndEntityCert::try_from(&certificate).ok()?;
         let spki = parsed.subject_public_key_info();
         let point = spki.as_ref().strip_prefix(&P256_PREFIX)?;
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point)
-            .verify(&renewal_transcript(certificate_request), &signature)
+            .verify(transcript, &signature)
             .ok()?;
         Certified::of(&certificate)
     }

@@ -106,8 +106,10 @@ impl Relaying {
         let now = managed.world.now();
         let manager = Manager::open(ManagerConfig {
             data: files.path().to_owned(),
+            root_key: files.path().join("root.key"),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             names: vec![ServerName::parse(HOST).unwrap()],
+            phones: None,
             token_server: format!("https://{}", managed.world.address),
             roots,
             identity: Arc::new(Keeper::fixed(Identity::of_pem(&pem).unwrap())),

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::apart::{
-    Apart, Managing, enrolled, identity, import, invite, put, registry, token_server,
+    Apart, Managing, NOWHERE, enrolled, identity, import, invite, put, registry, token_server,
 };
 use common::radius::{Answer, Vpn};
 use common::{Running, after, until};
@@ -25,8 +25,6 @@ use common::{Running, after, until};
 const SERIAL: &str = "FGT0000000000042";
 const MANAGER: &str = "FMG0000000000001";
 const SECOND: &str = "FMG0000000000002";
-/// Where no token server is: a managed gateway does not reach it.
-const NOWHERE: &str = "https://127.0.0.1:9";
 
 #[test]
 fn a_gateway_gets_everything_from_its_manager() {

@@ -27,6 +27,8 @@ pub struct Licence {
     pub moved: Option<Timestamp>,
     /// When the desk took it out of use.
     pub revoked: Option<Timestamp>,
+    /// The manager that has it in its reserve, and alone gives it out.
+    pub kept_by: Option<ProductSerial>,
 }
 
 /// How far a licence is.
@@ -118,6 +120,9 @@ pub enum LicenceRefusal {
     /// The desk took it out of use.
     #[error("the licence is revoked")]
     Revoked,
+    /// It is in the reserve of a manager, which alone gives it out.
+    #[error("the licence is in a manager's reserve")]
+    Kept,
     /// A trial token of the product is stuck.
     #[error("a trial token of the product is locked at the registry")]
     BlockedByTrial,
@@ -182,6 +187,9 @@ pub fn activate(
             return Err(LicenceRefusal::Elsewhere);
         }
         LicenceState::Expired(_) => return Err(LicenceRefusal::Expired),
+        LicenceState::Moved(_) | LicenceState::Waiting if licence.kept_by.is_some() => {
+            return Err(LicenceRefusal::Kept);
+        }
         LicenceState::Moved(_) | LicenceState::Waiting => {}
     }
     if trial == TrialCondition::Stuck {
@@ -257,6 +265,7 @@ mod tests {
             activated: None,
             moved: None,
             revoked: None,
+            kept_by: None,
         }
     }
 
@@ -314,6 +323,11 @@ mod tests {
             ..licence()
         };
         assert_eq!(refusal(&late, Stuck), LicenceRefusal::Expired);
+        let kept = Licence {
+            kept_by: Some(serial("FMG0000000000001")),
+            ..licence()
+        };
+        assert_eq!(refusal(&kept, Stuck), LicenceRefusal::Kept);
         assert_eq!(refusal(&licence(), Stuck), LicenceRefusal::BlockedByTrial);
     }
 

@@ -58,6 +58,15 @@ pub enum LifeRefusal {
          move it"
     )]
     InUse(LicenceSerial),
+    /// Nobody imported the licence in time.
+    #[error("licence {0} has expired; give it more time first (renew-licence)")]
+    Expired(LicenceSerial),
+    /// A manager has the licence in its reserve.
+    #[error(
+        "licence {0} is in the reserve of manager {1}, which alone gives it out; take it back first \
+         (take-back)"
+    )]
+    Kept(LicenceSerial, ProductSerial),
     /// The new date is not later than the old one.
     #[error("licence {0} can be redeemed until {1} already; name a later date")]
     NotLater(LicenceSerial, Timestamp),
@@ -102,6 +111,7 @@ pub fn relocate(licence: &Licence, to: &Product) -> Result<Change, LifeRefusal> 
         return Err(LifeRefusal::Revoked(licence.serial));
     }
     demand_owner(to, &licence.account)?;
+    demand_not_kept(licence)?;
     Ok(if licence.product == Some(to.serial) {
         Change::Already
     } else {
@@ -140,6 +150,9 @@ pub fn renew(
     if licence.serial.is_trial() {
         return Err(LifeRefusal::TrialHasNoDate(licence.serial));
     }
+    if licence.revoked.is_none() {
+        demand_not_kept(licence)?;
+    }
     match licence.state(now) {
         LicenceState::Revoked(_) => Err(LifeRefusal::Revoked(licence.serial)),
         LicenceState::Activated(_) => Err(LifeRefusal::InUse(licence.serial)),
@@ -166,6 +179,7 @@ pub fn replace(old: &Product, new: &Product, licences: &[Licence]) -> Result<Cha
         None => {}
     }
     demand_owner(new, &old.account)?;
+    licences.iter().try_for_each(demand_not_kept)?;
     let trial_of = |product| {
         let is_its =
             |licence: &&Licence| licence.serial.is_trial() && licence.product == Some(product);
@@ -185,6 +199,14 @@ pub fn unregister(product: &Product, licences: &[Licence]) -> Result<Change, Lif
     match licences.first() {
         Some(licence) => Err(LifeRefusal::HasLicence(product.serial, licence.serial)),
         None => Ok(Change::Made),
+    }
+}
+
+/// Its keeper would not learn of it before it has given the licence out.
+fn demand_not_kept(licence: &Licence) -> Result<(), LifeRefusal> {
+    match licence.kept_by {
+        Some(manager) => Err(LifeRefusal::Kept(licence.serial, manager)),
+        None => Ok(()),
     }
 }
 
@@ -226,6 +248,7 @@ mod tests {
             activated: None,
             moved: None,
             revoked: None,
+            kept_by: None,
         }
     }
 

@@ -18,6 +18,7 @@ mod life;
 mod product;
 mod remark;
 mod request;
+mod reserve;
 mod standing;
 mod ticket;
 mod token;
@@ -44,6 +45,10 @@ pub use remark::{Remark, RemarkError};
 pub use request::{
     Closed, DeskRequest, DualControl, DualControlError, RequestNumber, RequestRefusal,
     RequestState, Verdict,
+};
+pub use reserve::{
+    CodeDigest, GivenLicence, RESERVE_LICENCES_MAX, RESERVE_TOKENS_MAX, Reserve, ReserveProduct,
+    ReserveRefusal, ReservedLicence, Settlement, Settling, set_aside, settle, take_over,
 };
 pub use standing::{
     Standing, Told, hardware_standing, licence_standing, product_standing, token_standing,

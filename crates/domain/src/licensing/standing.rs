@@ -1,5 +1,7 @@
 //! How things stand with what the desk looks up, and what helps.
 
+use ident::ProductSerial;
+
 use super::{HardwareToken, Licence, LicenceState, Lock, Product, StockToken, TokenState};
 use crate::time::Timestamp;
 
@@ -28,6 +30,9 @@ pub fn licence_standing(licence: &Licence, now: Timestamp) -> Standing {
         || format!("any product of \"{}\"", licence.account),
         |product| product.to_string(),
     );
+    if let (Some(manager), None) = (licence.kept_by, licence.revoked) {
+        return kept_standing(licence, manager, &product);
+    }
     match licence.state(now) {
         LicenceState::Waiting => standing(
             format!("It waits to be imported by {product}."),
@@ -72,6 +77,28 @@ pub fn licence_standing(licence: &Licence, now: Timestamp) -> Standing {
                 "It was revoked at {at}: its code is answered with error 10, its tokens with 31."
             ),
             "`symbolon desk issue-licence` issues another.",
+            serial,
+        ),
+    }
+}
+
+fn kept_standing(licence: &Licence, manager: ProductSerial, product: &str) -> Standing {
+    let serial = licence.serial;
+    match licence.activated {
+        None => standing(
+            format!(
+                "It is in the reserve of manager {manager}, which has not said that it gave it out: {product} \
+                 may import it there, and nobody here."
+            ),
+            "On a gateway of that manager: `execute fortitoken-mobile import CODE`. To have it given out here: \
+             `symbolon desk take-back SERIAL --reason WHY`.",
+            serial,
+        ),
+        Some(at) => standing(
+            format!(
+                "Manager {manager} gave it to {product} at {at} from its reserve, and serves its tokens."
+            ),
+            "None. To have its tokens served here, or to move it: `symbolon desk take-back SERIAL --reason WHY`.",
             serial,
         ),
     }
@@ -229,6 +256,7 @@ mod tests {
             activated: None,
             moved: None,
             revoked: None,
+            kept_by: None,
         }
     }
 

@@ -192,6 +192,7 @@ mod tests {
             activated: None,
             moved: None,
             revoked: None,
+            kept_by: None,
         }
     }
 

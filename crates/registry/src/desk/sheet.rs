@@ -118,6 +118,9 @@ fn licence_fields(
         Some(product) => field(f, "Product", product)?,
         None => field(f, "Product", "any of the account")?,
     }
+    if let Some(manager) = licence.kept_by {
+        field(f, "Reserve of", manager)?;
+    }
     field(f, "Tokens", licence.size)?;
     field(f, "State", licence_state(licence, at))?;
     field(f, "Issued", issued)?;
@@ -150,7 +153,7 @@ pub(super) fn field(
     writeln!(f, "{:<13} {value}", format!("{name}:"))
 }
 
-fn moment(at: Option<Timestamp>) -> String {
+pub(super) fn moment(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "-".to_owned(), |at| at.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! Requests as they come from gateways and go on to the token server.
+//! Requests as they come from gateways, and go on to the token server unless the reserve answers them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,13 +12,17 @@ use axum::routing::post;
 use data_encoding::BASE64URL_NOPAD;
 use rustls::pki_types::CertificateDer;
 use softtoken::limits::MAX_RESPONSE_BYTES;
-use softtoken::process::Request as Message;
-use softtoken::{ENROLMENT_PATH, EnrolmentRequest, PROCESS_PATH};
+use softtoken::mobile::MobileRequest;
+use softtoken::process::{PollingRequest, PollingResponse, Request as Message, Response as Answer};
+use softtoken::{ENROLMENT_PATH, EnrolmentRequest, MOBILE_PATH, PROCESS_PATH};
 
-use super::upstream::Upstream;
+use super::keep::Keep;
+use super::polls;
+use super::upstream::{self, Upstream};
 use crate::enrol;
 use crate::http::{
-    Certified, GATEWAY_CERTIFICATE_HEADER, JSON, MESSAGE_ID_HEADER, Problem, read, unread,
+    Certified, GATEWAY_CERTIFICATE_HEADER, JSON, MESSAGE_ID_HEADER, Problem, json, message_id,
+    read, unread,
 };
 use crate::process::demand_own;
 use crate::tries::{MAX_WRONG, Tries};
@@ -68,13 +72,15 @@ impl Gateway {
 /// What requests are answered from.
 pub(super) struct Relay {
     upstream: Arc<Upstream>,
+    keep: Arc<Keep>,
     tries: Tries,
 }
 
 impl Relay {
-    pub(super) fn new(upstream: Arc<Upstream>) -> Self {
+    pub(super) fn new(upstream: Arc<Upstream>, keep: Arc<Keep>) -> Self {
         Self {
             upstream,
+            keep,
             tries: Tries::new(MAX_WRONG_HERE),
         }
     }
@@ -83,9 +89,10 @@ impl Relay {
 pub(super) fn router(relay: Arc<Relay>) -> Router {
     Router::new()
         .route(PROCESS_PATH, post(process))
+        .route(MOBILE_PATH, post(mobile))
         .route(ENROLMENT_PATH, post(enrolment))
         .method_not_allowed_fallback(|request| unread(request, Problem::Method))
-        .fallback(|request| unread(request, Problem::ManagersPath))
+        .fallback(|request| unread(request, Problem::Path))
         .with_state(relay)
 }
 
@@ -101,14 +108,36 @@ async fn process(
     if let Some(id) = request.headers().get(MESSAGE_ID_HEADER) {
         headers.insert(MESSAGE_ID_HEADER, id.clone());
     }
-    headers.insert(GATEWAY_CERTIFICATE_HEADER, gateway.shown);
+    headers.insert(GATEWAY_CERTIFICATE_HEADER, gateway.shown.clone());
     let body = read(request, Message::MAX_BYTES).await?;
+    let certified = gateway.certified;
+    let asked = Asked { headers, certified };
     // What is no message is the token server's to refuse, in its words.
-    if let Ok(message) = Message::parse(&body) {
-        demand_own(gateway.certified.product, &message)?;
+    match Message::parse(&body) {
+        Err(_) => relay.pass_on(asked, &body).await,
+        Ok(message) => {
+            demand_own(certified.product, &message)?;
+            relay.answer(asked, message, &body).await
+        }
     }
-    let answer = relay.upstream.post(PROCESS_PATH, headers, body.to_vec());
-    back(answer.await.map_err(behind)?).await
+}
+
+/// A gateway's request and what goes along with it.
+struct Asked {
+    /// As they are passed on.
+    headers: HeaderMap,
+    certified: Certified,
+}
+
+/// Phones get here what the reserve gave out, and nothing else.
+async fn mobile(
+    State(relay): State<Arc<Relay>>,
+    Extension(Asker { source, .. }): Extension<Asker>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body = read(request, MobileRequest::MAX_BYTES).await?;
+    let answer = relay.keep.local.mobile(source, &body).await?;
+    Ok(json(&answer))
 }
 
 /// A code, or a renewal's signature, vouches for itself.
@@ -127,6 +156,68 @@ async fn enrolment(
 }
 
 impl Relay {
+    /// From the reserve, or from the token server.
+    async fn answer(
+        &self,
+        asked: Asked,
+        message: Message,
+        body: &[u8],
+    ) -> Result<Response, Problem> {
+        let id = message_id(&asked.headers)?;
+        let answer = self
+            .keep
+            .answer(asked.certified, id, &message, body)
+            .await?;
+        match (answer, message) {
+            (Some(answer), _) => Ok(json(&answer)),
+            (None, Message::Polling(request)) => self.poll(asked, request, body).await,
+            (None, _) => self.pass_on(asked, body).await,
+        }
+    }
+
+    async fn poll(
+        &self,
+        asked: Asked,
+        request: PollingRequest,
+        body: &[u8],
+    ) -> Result<Response, Problem> {
+        let held = self.keep.holds_each(request.tokens.iter()).await?;
+        let is_any_held = held.contains(&true);
+        if !is_any_held || !self.keep.knows(asked.certified.product).await? {
+            return self.pass_on(asked, body).await;
+        }
+        let (tokens, here, there) = polls::split(request, &held);
+        let is_all_held = there.tokens.is_empty();
+        let here = Message::Polling(here).to_json();
+        let here = self
+            .keep
+            .ask(asked.certified, None, here.as_bytes())
+            .await?;
+        if is_all_held {
+            return Ok(json(&here));
+        }
+        let here = polls::response(here.as_bytes()).ok_or(Problem::Unavailable)?;
+        let there = self.poll_there(asked, there).await;
+        let merged = polls::merge(tokens, &held, here, there);
+        Ok(json(&Answer::Polling(merged).to_json()))
+    }
+
+    /// What the token server tells of the rest, if it does.
+    async fn poll_there(&self, asked: Asked, request: PollingRequest) -> Option<PollingResponse> {
+        let body = Message::Polling(request).to_json().as_bytes().to_vec();
+        let answer = self.upstream.post(PROCESS_PATH, asked.headers, body);
+        let answer = upstream::read(answer.await.ok()?, MAX_RESPONSE_BYTES);
+        let (status, body) = answer.await.ok()?;
+        polls::response(&body).filter(|_| status == StatusCode::OK)
+    }
+
+    async fn pass_on(&self, asked: Asked, body: &[u8]) -> Result<Response, Problem> {
+        let answer = self
+            .upstream
+            .post(PROCESS_PATH, asked.headers, body.to_vec());
+        back(answer.await.map_err(behind)?).await
+    }
+
     async fn by_code(&self, source: IpAddr, body: Vec<u8>) -> Result<Response, Problem> {
         let Some(tried) = self.tries.begin(source).await else {
             return Err(Problem::TooManyTries);
@@ -152,25 +243,14 @@ fn behind(why: String) -> Problem {
 }
 
 /// The answer as it came.
-async fn back(mut answer: reqwest::Response) -> Result<Response, Problem> {
-    let status = answer.status();
+async fn back(answer: reqwest::Response) -> Result<Response, Problem> {
     let mut headers = HeaderMap::from_iter(JSON);
     for name in PASSED_BACK {
         if let Some(value) = answer.headers().get(&name) {
             headers.insert(name, value.clone());
         }
     }
-    let mut body = Vec::new();
-    loop {
-        match answer.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) => return Err(behind(identity::causes(&error))),
-        }
-        if body.len() > MAX_RESPONSE_BYTES {
-            return Err(behind("its answer is too long".to_owned()));
-        }
-    }
-    let status = StatusCode::from_u16(status.as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
+    let read = upstream::read(answer, MAX_RESPONSE_BYTES).await;
+    let (status, body) = read.map_err(behind)?;
     Ok((status, headers, Body::from(body)).into_response())
 }

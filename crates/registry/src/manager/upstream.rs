@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use identity::{Identity, Keeper, Way};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
@@ -77,6 +77,26 @@ impl Upstream {
         *kept = Some((identity, client.clone()));
         Ok(client)
     }
+}
+
+/// Status and body of an answer that is not longer than `max_bytes`; why there is none.
+pub(super) async fn read(
+    mut answer: Response,
+    max_bytes: usize,
+) -> Result<(StatusCode, Vec<u8>), String> {
+    let status = answer.status();
+    let mut body = Vec::new();
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| identity::causes(&error))?
+    {
+        body.extend_from_slice(&chunk);
+        if body.len() > max_bytes {
+            return Err("its answer is too long".to_owned());
+        }
+    }
+    Ok((status, body))
 }
 
 impl Way for Upstream {

@@ -53,6 +53,19 @@ pub enum DeskRefusal {
     /// The product is no manager.
     #[error("{0} is no manager; `register-manager` makes it one")]
     ManagerUnknown(ProductSerial),
+    /// A licence whose code no manager would know.
+    #[error(
+        "licence {0} has a code of an earlier version, which a manager cannot know; give it another first \
+         (renew-licence --lost-code)"
+    )]
+    NoDigest(LicenceSerial),
+    /// As many tokens as a reserve may have.
+    #[error(
+        "the reserve of {0} has as much as may be ({licences} licences, {tokens} tokens); take some back",
+        licences = domain::licensing::RESERVE_LICENCES_MAX,
+        tokens = domain::licensing::RESERVE_TOKENS_MAX
+    )]
+    ReserveFull(ProductSerial),
     /// A licence of one account for another account's product.
     #[error("product {0} belongs to account \"{1}\"; issue the licence for that account")]
     ProductOfOther(ProductSerial, AccountName),
@@ -313,7 +326,7 @@ pub(super) async fn demand_account<T: Tx>(
         .ok_or_else(|| Failure::Refused(DeskRefusal::AccountUnknown(account.clone())))
 }
 
-async fn demand_licence<T: Tx>(
+pub(super) async fn demand_licence<T: Tx>(
     tx: &mut T,
     serial: LicenceSerial,
 ) -> Result<LicenceRow, Failure<DeskRefusal>> {
@@ -321,7 +334,7 @@ async fn demand_licence<T: Tx>(
     found.ok_or(Failure::Refused(DeskRefusal::LicenceUnknown(serial)))
 }
 
-async fn licence_row<T: Tx>(
+pub(super) async fn licence_row<T: Tx>(
     tx: &mut T,
     serial: LicenceSerial,
 ) -> Result<Option<LicenceRow>, SqlError> {

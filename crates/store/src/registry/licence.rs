@@ -11,14 +11,14 @@ use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 use super::desk::record;
 use super::random;
 use super::rows::{LicenceRow, admission, identifier, licence_columns};
-use super::secrets::Keys;
+use super::secrets::{Keys, code_digest};
 use super::told::sender;
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::vals;
 
 /// Draws of a random serial before it is given up: even in a stock of half of all serials, every
 /// draw taken is once in 2^64.
-const DRAWS: u32 = 64;
+pub(super) const DRAWS: u32 = 64;
 
 /// What a licence brought.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,7 +84,7 @@ impl ActivateLicence {
         tx: &mut T,
         requester: &Requester,
     ) -> Result<Result<LicenceSerial, LicenceRefusal>, Undecided> {
-        let found = by_code(tx, &self.keys.licence_code(&self.code)).await?;
+        let found = by_code(tx, &self.keys, &self.code).await?;
         let licence = found.as_ref().map(|row| &row.licence);
         let condition = trial_condition(tx, requester).await?;
         let activation = match activate(licence, requester, condition, self.now) {
@@ -183,14 +183,20 @@ impl ActivateLicence {
     }
 }
 
-async fn by_code<T: Tx>(tx: &mut T, code: &[u8; 32]) -> Result<Option<LicenceRow>, SqlError> {
+/// The licence that a code is for: one of this token server by its keyed hash, one of a manager's reserve by
+/// its digest.
+pub(super) async fn by_code<T: Tx>(
+    tx: &mut T,
+    keys: &Keys,
+    code: &LicenceCode,
+) -> Result<Option<LicenceRow>, SqlError> {
     tx.row(
         concat!(
             "SELECT ",
             licence_columns!(),
-            " FROM licence WHERE code = $1"
+            " FROM licence WHERE code = $1 OR code_digest = $2"
         ),
-        &vals![code],
+        &vals![&keys.licence_code(code), &code_digest(code).0],
     )
     .await
 }
@@ -257,10 +263,27 @@ async fn make_tokens<T: Tx>(
     licence: LicenceSerial,
     size: LicenceSize,
 ) -> Result<(), Undecided> {
+    if take_reserved(tx, licence).await? > 0 {
+        return Ok(());
+    }
     for place in 0..size.tokens() {
         make_token(tx, licence, place).await?;
     }
     Ok(())
+}
+
+/// Makes a licence's tokens those that were set aside for it. How many they are.
+pub(super) async fn take_reserved<T: Tx>(
+    tx: &mut T,
+    licence: LicenceSerial,
+) -> Result<u64, SqlError> {
+    tx.exec(
+        "INSERT INTO token (serial, licence, place, locked)
+         SELECT serial, licence, place, 0 FROM reserve_token WHERE licence = $1
+         ON CONFLICT (serial) DO NOTHING",
+        &vals![licence.as_str()],
+    )
+    .await
 }
 
 async fn make_token<T: Tx>(
@@ -272,7 +295,9 @@ async fn make_token<T: Tx>(
         let serial = TokenSerial::mobile(random()?);
         let made = tx
             .exec(
-                "INSERT INTO token (serial, licence, place, locked) VALUES ($1, $2, $3, 0)
+                "INSERT INTO token (serial, licence, place, locked)
+                 SELECT $1, $2, $3, 0
+                 WHERE NOT EXISTS (SELECT 1 FROM reserve_token WHERE serial = $1)
                  ON CONFLICT (serial) DO NOTHING",
                 &vals![serial.as_str(), licence.as_str(), place],
             )
@@ -284,7 +309,7 @@ async fn make_token<T: Tx>(
     Err(Undecided::Unavailable("no free serial for a token".into()))
 }
 
-async fn tokens_of<T: Tx>(
+pub(super) async fn tokens_of<T: Tx>(
     tx: &mut T,
     licence: LicenceSerial,
 ) -> Result<Vec<TokenSerial>, SqlError> {

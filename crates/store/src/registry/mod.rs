@@ -16,6 +16,7 @@ mod manager;
 mod once;
 mod provision;
 mod request;
+mod reserve;
 mod rows;
 mod schema;
 mod secrets;
@@ -48,6 +49,7 @@ pub use manager::Passing;
 pub use once::{Message, MessageId, MessageIdError, NotDone};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
 pub use request::{REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX};
+pub use reserve::{LineStanding, ReserveLine, ReserveRecord, Settled};
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided, Work};
 use crate::sealing::{RootKey, SealError};

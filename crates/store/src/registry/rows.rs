@@ -136,7 +136,7 @@ pub(super) fn identifier<T: std::str::FromStr>(
 /// The columns of [`LicenceRow`], in its order.
 macro_rules! licence_columns {
     () => {
-        "serial, account, product, size, redeem_until, activated, moved, revoked, issued"
+        "serial, account, product, size, redeem_until, activated, moved, revoked, issued, kept_by"
     };
 }
 pub(super) use licence_columns;
@@ -155,6 +155,10 @@ impl FromRow for LicenceRow {
         let product = product
             .map(|text| identifier::<ProductSerial>(&text, "licence", &serial, "product"))
             .transpose()?;
+        let kept_by: Option<String> = row.get(9)?;
+        let kept_by = kept_by
+            .map(|text| identifier::<ProductSerial>(&text, "licence", &serial, "kept_by"))
+            .transpose()?;
         let licence = Licence {
             serial: identifier::<LicenceSerial>(&serial, "licence", &serial, "serial")?,
             account: account(&row.get::<String>(1)?, "licence", &serial)?,
@@ -164,6 +168,7 @@ impl FromRow for LicenceRow {
             activated: row.get(5)?,
             moved: row.get(6)?,
             revoked: row.get(7)?,
+            kept_by,
         };
         Ok(Self {
             licence,

@@ -47,6 +47,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "answers to agents",
         sql: AGENT_REPLIES,
     },
+    Migration {
+        name: "reserves of managers",
+        sql: RESERVES,
+    },
 ];
 
 const FIRST: &str = "
@@ -268,4 +272,34 @@ CREATE TABLE agent_reply (
     PRIMARY KEY (agent, message)
 ) STRICT;
 CREATE INDEX agent_reply_at ON agent_reply (at);
+";
+
+const RESERVES: &str = "
+-- `code_digest` is the SHA-256 of the code, for managers, which have other keys. `kept_by` is the manager that
+-- alone gives the licence out; it counts as taken back once that manager has the reserve `left_with`. At a
+-- manager `settled` is whether the token server knows that the licence is given out.
+ALTER TABLE licence ADD COLUMN code_digest BLOB;
+ALTER TABLE licence ADD COLUMN kept_by TEXT REFERENCES product (serial);
+ALTER TABLE licence ADD COLUMN left_with INTEGER;
+ALTER TABLE licence ADD COLUMN settled INTEGER;
+CREATE UNIQUE INDEX licence_code_digest ON licence (code_digest);
+CREATE INDEX licence_kept ON licence (kept_by) WHERE kept_by IS NOT NULL;
+
+-- The tokens of a licence before it is given out, so that no two managers make the same.
+CREATE TABLE reserve_token (
+    serial TEXT PRIMARY KEY,
+    licence TEXT NOT NULL REFERENCES licence (serial),
+    place INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX reserve_token_licence ON reserve_token (licence, place);
+
+-- At the token server the latest reserve of each manager, by the SHA-256 of what is in it, and the one that
+-- the manager said last that it has; at the manager the one that it has.
+CREATE TABLE reserve (
+    manager TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    loaded INTEGER,
+    settled INTEGER
+) STRICT;
 ";

@@ -12,6 +12,7 @@ use super::enrolment::EnrolmentCommand;
 use super::hardware::HardwareCommand;
 use super::managers::ManagerCommand;
 use super::requests::{RequestCommand, VerdictCommand};
+use super::reserves::ReserveCommand;
 use super::tickets::TicketCommand;
 use crate::up::LOCAL_ACCOUNT;
 
@@ -125,6 +126,8 @@ pub(super) enum Command {
     Enrolment(EnrolmentCommand),
     #[command(flatten)]
     Managers(ManagerCommand),
+    #[command(flatten)]
+    Reserves(ReserveCommand),
     #[command(flatten)]
     Tickets(TicketCommand),
     #[command(flatten)]
@@ -242,6 +245,7 @@ impl Command {
         match self {
             Self::Hardware(command) => command.files().collect(),
             Self::Agents(command) => command.files().collect(),
+            Self::Reserves(command) => command.files().collect(),
             _ => Vec::new(),
         }
     }

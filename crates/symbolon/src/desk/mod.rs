@@ -18,6 +18,7 @@ mod new_key;
 mod parcel;
 mod remote;
 mod requests;
+mod reserves;
 mod rights;
 mod socket;
 mod tickets;

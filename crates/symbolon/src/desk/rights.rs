@@ -8,6 +8,7 @@ use super::command::{Command, Input};
 use super::enrolment::EnrolmentCommand;
 use super::hardware::HardwareCommand;
 use super::requests::{RequestCommand, VerdictCommand};
+use super::reserves::ReserveCommand;
 use super::tickets::TicketCommand;
 
 /// What a command takes.
@@ -81,6 +82,7 @@ impl Command {
             }
             Self::Hardware(command) => command.right(),
             Self::Enrolment(command) => command.right(),
+            Self::Reserves(command) => command.right(),
             Self::Tickets(command) => command.right(),
             Self::Agents(command) => command.right(),
             Self::Requests(command) => command.right(),
@@ -104,6 +106,17 @@ impl EnrolmentCommand {
         match self {
             Self::Enrol { .. } => together(Role::Agent),
             Self::RevokeCertificates { .. } => together(Role::Manager),
+        }
+    }
+}
+
+impl ReserveCommand {
+    fn right(&self) -> Right {
+        match self {
+            Self::Reserve { .. } => alone(Role::Read),
+            // What is in it says which gateways the customer has.
+            Self::ReserveFile { .. } | Self::Settle { .. } => alone(Role::Agent),
+            Self::SetAside { .. } | Self::TakeBack { .. } => together(Role::Agent),
         }
     }
 }
@@ -171,7 +184,7 @@ mod tests {
             let value = match argument.get_id().as_str() {
                 "serial" if command.get_name().ends_with("-token") => "FTKMOB83F91CD33B",
                 "serial" if command.get_name() == "reset-activation" => "FTK2000BHV1KRZCC",
-                "serial" | "old" | "new" => "FGT0000000000001",
+                "serial" | "old" | "new" | "manager" => "FGT0000000000001",
                 "to" if argument.get_long().is_some() => "FGT0000000000002",
                 "licence" => "EFTM000000000001",
                 "role" => "read",
@@ -183,7 +196,10 @@ mod tests {
             };
             match argument.get_long() {
                 None => words.push(value.to_owned()),
-                Some(long @ ("request" | "role" | "reason" | "to" | "old" | "new" | "account")) => {
+                Some(
+                    long @ ("request" | "role" | "reason" | "to" | "old" | "new" | "account"
+                    | "manager"),
+                ) => {
                     words.push(format!("--{long}={value}"));
                 }
                 Some(_) => {}

@@ -89,6 +89,7 @@ pub(super) async fn carry_out(
         Command::Hardware(command) => command.carry_out(files, actor, desk).await,
         Command::Enrolment(command) => command.carry_out(actor, desk).await,
         Command::Managers(command) => command.carry_out(actor, desk).await,
+        Command::Reserves(command) => command.carry_out(files, actor, desk).await,
         Command::Tickets(command) => command.carry_out(actor, desk).await,
         Command::Agents(command) => command.carry_out(files, actor, desk).await,
         Command::Requests(command) => command.carry_out(actor, desk).await,

@@ -148,6 +148,20 @@ impl Managing {
         self.home.data().join("manager/pki/ca.pem")
     }
 
+    /// It does not reach the token server from here on, whether that runs or not.
+    pub(crate) fn cut_off(mut self) -> Self {
+        NOWHERE.clone_into(&mut self.upstream.server);
+        self
+    }
+
+    /// What its administrator does with its reserve.
+    pub(crate) fn reserve(&self, words: &[&str]) -> Said {
+        let mut command = symbolon();
+        command.arg("manager").args(words);
+        command.arg("--data").arg(self.home.data());
+        run(&mut command, "")
+    }
+
     #[track_caller]
     pub(crate) fn start(&self) -> Running {
         let Apart {
@@ -184,6 +198,9 @@ impl Apart {
         self.home.console(&(lines + "end\nend")).ok();
     }
 }
+
+/// Where no token server is: a managed gateway does not reach it.
+pub(crate) const NOWHERE: &str = "https://127.0.0.1:9";
 
 const DAY: Duration = Duration::from_hours(24);
 

@@ -29,6 +29,15 @@ impl Phone {
         phone
     }
 
+    /// A phone that activates its tokens at a server of its own.
+    pub(crate) fn at_server(self, server: String, authority: PathBuf) -> Self {
+        Self {
+            server,
+            authority,
+            ..self
+        }
+    }
+
     /// The phone's clock is wrong by `offset`, or all clocks are moved.
     pub(crate) fn at(mut self, offset: &'static str) -> Self {
         self.offset = Some(offset);

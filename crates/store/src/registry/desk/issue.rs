@@ -11,7 +11,7 @@ use super::{DeskRefusal, demand_account, record};
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::registry::random;
 use crate::registry::rows::owner;
-use crate::registry::secrets::Keys;
+use crate::registry::secrets::{Keys, code_digest};
 use crate::vals;
 
 /// A licence to be issued.
@@ -101,8 +101,9 @@ impl IssueLicence {
         let serial = LicenceSerial::purchased(number)
             .ok_or_else(|| Undecided::Unavailable("no free serial for a licence".into()))?;
         tx.exec_one(
-            "INSERT INTO licence (serial, account, product, code, size, redeem_until, issued)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO licence
+                 (serial, account, product, code, size, redeem_until, issued, code_digest)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             &vals![
                 serial.as_str(),
                 self.licence.account.as_str(),
@@ -111,6 +112,7 @@ impl IssueLicence {
                 self.licence.size.tokens(),
                 self.licence.redeem_until,
                 self.now,
+                &code_digest(code).0,
             ],
         )
         .await?;

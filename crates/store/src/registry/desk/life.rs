@@ -13,7 +13,7 @@ use super::{DeskRefusal, Note, demand_licence, record};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
 use crate::registry::rows::demand_product;
-use crate::registry::secrets::Keys;
+use crate::registry::secrets::{Keys, code_digest};
 use crate::vals;
 
 /// A licence where it belongs.
@@ -186,12 +186,16 @@ impl Work for RenewLicence {
 impl RenewLicence {
     async fn write<T: Tx>(&self, tx: &mut T, code: Option<&LicenceCode>) -> Result<(), SqlError> {
         let hash = code.map(|code| self.keys.licence_code(code));
+        let digest = code.map(|code| code_digest(code).0);
         tx.exec_one(
-            "UPDATE licence SET redeem_until = $2, code = coalesce($3, code) WHERE serial = $1",
+            "UPDATE licence SET redeem_until = $2, code = coalesce($3, code),
+                 code_digest = coalesce($4, code_digest)
+             WHERE serial = $1",
             &vals![
                 self.licence.as_str(),
                 self.redeem_until,
-                hash.as_ref().map(<[u8; 32]>::as_slice)
+                hash.as_ref().map(<[u8; 32]>::as_slice),
+                digest.as_ref().map(<[u8; 32]>::as_slice)
             ],
         )
         .await?;

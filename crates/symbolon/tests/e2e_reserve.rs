@@ -1,0 +1,303 @@
+//! Licences bought ahead: managers give them out while the token server is away, each once, and say so when
+//! it is back.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use common::apart::{Apart, Managing, NOWHERE, import, registry, token_server};
+use common::phone::{Phone, activation_code};
+use common::radius::{Answer, Vpn};
+use common::{Home, Running, after, until};
+
+const SERIAL: &str = "FGT0000000000042";
+const DIRECT: &str = "FGT0000000000043";
+const MANAGER: &str = "FMG0000000000001";
+const SECOND: &str = "FMG0000000000002";
+
+/// A licence in a manager's reserve.
+struct Aside {
+    serial: String,
+    code: String,
+}
+
+impl Aside {
+    #[track_caller]
+    fn of(tokens: &Home, manager: &str, size: u32) -> Self {
+        let size = size.to_string();
+        let said = tokens.desk(&["issue-licence", "--tokens", &size]).ok();
+        let serial = after(&said, "Licence:").to_owned();
+        let code = after(&said, "Code:").split_whitespace().next().unwrap();
+        let code = code.to_owned();
+        let aside = ["set-aside", &serial, "--manager", manager];
+        tokens
+            .desk(&[&aside[..], &["--reason", "bought ahead"]].concat())
+            .ok();
+        Self { serial, code }
+    }
+
+    /// How it stands in a table of the manager or the desk.
+    #[track_caller]
+    fn standing<'t>(&self, table: &'t str) -> &'t str {
+        let line = table.lines().find(|line| line.contains(&self.serial));
+        line.unwrap().split_whitespace().nth(2).unwrap()
+    }
+}
+
+#[track_caller]
+fn is_held(manager: &Managing, licence: &Aside, standing: &str) -> bool {
+    let status = manager.reserve(&["status"]).ok();
+    status.contains(&licence.serial) && licence.standing(&status) == standing
+}
+
+/// A gateway that reaches nobody but these managers.
+fn managed(tokens: &Home, managers: &[&Managing]) -> (Apart, Running) {
+    let gateway = Apart {
+        server: NOWHERE.to_owned(),
+        ..Apart::of(tokens).enrolled(tokens, SERIAL)
+    };
+    let running = gateway.start();
+    gateway.managed_by(managers);
+    (gateway, running)
+}
+
+/// Its user activates a token at the manager, and logs in.
+#[track_caller]
+fn enrol_at(manager: &Managing, gateway: &Apart, user: &str, token: &str) -> Phone {
+    let shown = gateway.home.user(user, token);
+    let phone = Phone::new(&gateway.home, user).at_server(manager.url(), manager.authority());
+    phone.add(&activation_code(&shown), user).ok();
+    gateway.home.console("execute fortitoken-mobile poll").ok();
+    phone
+}
+
+#[test]
+fn a_reserve_is_given_out_while_the_token_server_is_away_and_settled_when_it_is_back() {
+    let (tokens, server) = token_server();
+    let manager = Managing::of(&tokens, MANAGER);
+    let managing = manager.start();
+    let (gateway, running) = managed(&tokens, &[&manager]);
+    let [first, second] = [(), ()].map(|()| Aside::of(&tokens, MANAGER, 2));
+    until("the manager has both", || {
+        is_held(&manager, &first, "kept") && is_held(&manager, &second, "kept")
+    });
+    // The token server gives out neither.
+    let direct = Apart::of(&tokens).enrolled(&tokens, DIRECT);
+    let asking = direct.start();
+    let said = direct
+        .home
+        .console(&format!("execute fortitoken-mobile import {}", first.code));
+    assert!(said.out.contains(MANAGER), "{said:?}");
+    asking.stop();
+    server.stop();
+
+    let serials = import(&gateway, &first.code);
+    assert_eq!(serials.len(), 2);
+    let alice = enrol_at(&manager, &gateway, "alice", &serials[0]);
+    let shown = gateway.home.console("show user fortitoken").ok();
+    assert!(shown.contains("reg-id"), "{shown}");
+    gateway.home.radius_client("vpn", "127.0.0.1", "");
+    let vpn = Vpn::new(&gateway.home, "127.0.0.1");
+    assert_eq!(vpn.log_in("alice", &alice.code("alice")), Answer::Accept);
+    assert!(is_held(&manager, &first, "unsettled"));
+    assert!(is_held(&manager, &second, "kept"));
+    managing.kill();
+    let managing = manager.start();
+    assert!(is_held(&manager, &first, "unsettled"));
+    // Again is error 11, from the manager too.
+    let again = format!("execute fortitoken-mobile import {}", first.code);
+    assert!(gateway.home.console(&again).out.contains("-7561"));
+
+    let server_again = Running::start(&mut registry(&tokens), &tokens);
+    until("it is settled", || is_held(&manager, &first, "settled"));
+    let reserve = tokens.desk(&["reserve", MANAGER]).ok();
+    assert_eq!(first.standing(&reserve), "settled");
+    assert_eq!(second.standing(&reserve), "kept");
+    let look = tokens.desk(&["look", &first.serial]).ok();
+    assert!(look.contains(SERIAL) && look.contains(MANAGER), "{look}");
+    let told = tokens.desk(&["history", &first.serial]).ok();
+    assert_eq!(told.matches(" import ").count(), 1, "{told}");
+    // Its tokens are served on, and what is not in the reserve comes from the token server.
+    enrol_at(&manager, &gateway, "bob", &serials[1]);
+    assert_eq!(import(&gateway, &tokens.issue(3)).len(), 3);
+    gateway.home.console("execute fortitoken-mobile poll").ok();
+    assert_eq!(import(&gateway, &second.code).len(), 2);
+    until("it is settled", || is_held(&manager, &second, "settled"));
+    running.stop();
+    managing.stop();
+    server_again.stop();
+}
+
+#[test]
+fn a_closed_network_gets_its_reserve_and_settles_it_by_files_and_takes_no_other() {
+    let (tokens, server) = token_server();
+    let manager = Managing::of(&tokens, MANAGER).cut_off();
+    let managing = manager.start();
+    let other = Managing::of(&tokens, SECOND);
+    drop(other);
+    let (gateway, running) = managed(&tokens, &[&manager]);
+    let licence = Aside::of(&tokens, MANAGER, 1);
+    let file = |name: &str, content: &str| {
+        let file = manager.home.path(name);
+        fs::write(&file, content).unwrap();
+        file.to_string_lossy().into_owned()
+    };
+    let load = |name: &str, content: &str| manager.reserve(&["load", &file(name, content)]);
+    let older = tokens.desk(&["reserve-file", MANAGER]).ok();
+    let later = Aside::of(&tokens, MANAGER, 1);
+    let reserve = tokens.desk(&["reserve-file", MANAGER]).ok();
+    let of_second = tokens.desk(&["reserve-file", SECOND]).ok();
+    let (stranger, strange) = token_server();
+    stranger.desk(&["register-manager", MANAGER]).ok();
+    let forged = stranger.desk(&["reserve-file", MANAGER]).ok();
+    strange.stop();
+
+    assert!(load("forged", &forged).refused().contains("not signed"));
+    assert!(load("second", &of_second).refused().contains(SECOND));
+    assert!(load("none", "{}").refused().contains("no reserve"));
+    assert!(
+        load("half", &reserve[..90])
+            .refused()
+            .contains("no reserve")
+    );
+    let mut changed = reserve.clone().into_bytes();
+    // A letter of what is signed.
+    changed[60] = if changed[60] == b'A' { b'B' } else { b'A' };
+    let changed = String::from_utf8(changed).unwrap();
+    assert!(load("changed", &changed).refused().contains("not signed"));
+    assert!(!manager.reserve(&["status"]).ok().contains("EFTM"));
+    assert!(load("reserve", &reserve).ok().contains("taken"));
+    assert!(load("reserve", &reserve).ok().contains("already"));
+    assert!(load("older", &older).refused().contains("number"));
+    assert!(is_held(&manager, &licence, "kept") && is_held(&manager, &later, "kept"));
+
+    let serials = import(&gateway, &licence.code);
+    enrol_at(&manager, &gateway, "alice", &serials[0]);
+    let settlement = manager.reserve(&["settlement"]).ok();
+    let settle = |name: &str, content: &str| tokens.desk(&["settle", &file(name, content)]);
+    let mut changed = settlement.clone().into_bytes();
+    changed[60] = if changed[60] == b'A' { b'B' } else { b'A' };
+    let changed = String::from_utf8(changed).unwrap();
+    assert!(settle("changed", &changed).refused().contains("not signed"));
+    let said = settle("settlement", &settlement).ok();
+    assert!(said.contains("1 licences were given out"), "{said}");
+    let said = settle("settlement", &settlement).ok();
+    assert!(said.contains("0 licences were given out"), "{said}");
+    assert!(is_held(&manager, &licence, "unsettled"));
+    load("known", &tokens.desk(&["reserve-file", MANAGER]).ok()).ok();
+    assert!(is_held(&manager, &licence, "settled"));
+    // Who is no manager any more settles nothing.
+    tokens
+        .desk(&["dismiss-manager", MANAGER, "--reason", "sold"])
+        .ok();
+    let said = settle("settlement", &settlement).refused();
+    assert!(said.contains("is no manager"), "{said}");
+    running.stop();
+    managing.stop();
+    server.stop();
+}
+
+#[test]
+fn a_licence_is_back_when_its_manager_has_said_what_became_of_it() {
+    let (tokens, server) = token_server();
+    let manager = Managing::of(&tokens, MANAGER);
+    let managing = manager.start();
+    let gateway = Apart::of(&tokens).enrolled(&tokens, DIRECT);
+    let running = gateway.start();
+    let licence = Aside::of(&tokens, MANAGER, 1);
+    until("the manager has it", || is_held(&manager, &licence, "kept"));
+    let moved = [
+        "move-licence",
+        &licence.serial,
+        "--to",
+        DIRECT,
+        "--reason",
+        "r",
+    ];
+    assert!(tokens.desk(&moved).refused().contains("take-back"));
+    managing.kill();
+    let back = ["take-back", &licence.serial, "--reason", "wanted here"];
+    tokens.desk(&back).ok();
+    let import_it = format!("execute fortitoken-mobile import {}", licence.code);
+    let said = gateway.home.console(&import_it);
+    assert!(said.out.contains("in its reserve"), "{said:?}");
+    let managing = manager.start();
+    until("it waits no more", || {
+        gateway
+            .home
+            .console("show user fortitoken")
+            .ok()
+            .contains("FTKMOB")
+    });
+    assert!(is_held(&manager, &licence, "taken"));
+    let reserve = tokens.desk(&["reserve", MANAGER]).ok();
+    assert!(!reserve.contains(&licence.serial), "{reserve}");
+    tokens.desk(&moved).ok();
+    running.stop();
+    managing.stop();
+    server.stop();
+}
+
+#[test]
+fn managers_that_are_killed_between_give_each_licence_out_once() {
+    const ROUNDS: u64 = 6;
+    let (tokens, server) = token_server();
+    let managers = [MANAGER, SECOND].map(|serial| Managing::of(&tokens, serial));
+    let mut managing = managers.each_ref().map(|manager| Some(manager.start()));
+    let (gateway, running) = managed(&tokens, &[&managers[0], &managers[1]]);
+    let keepers = [0_usize, 1].into_iter().cycle();
+    let licences: Vec<(usize, Aside)> = keepers
+        .zip(0..ROUNDS)
+        .map(|(keeper, _)| (keeper, Aside::of(&tokens, [MANAGER, SECOND][keeper], 1)))
+        .collect();
+    until("the managers have all", || {
+        let mut kept = licences.iter();
+        kept.all(|(keeper, licence)| is_held(&managers[*keeper], licence, "kept"))
+    });
+    server.stop();
+    for (round, (keeper, licence)) in (1..).zip(&licences) {
+        let import = format!("execute fortitoken-mobile import {}", licence.code);
+        thread::scope(|scope| {
+            // Whether it is told in time or waits: both are right.
+            scope.spawn(|| gateway.home.console(&import));
+            thread::sleep(Duration::from_millis(round * 15));
+            managing[*keeper].take().unwrap().kill();
+            managing[*keeper] = Some(managers[*keeper].start());
+        });
+    }
+    let listed = || {
+        gateway
+            .home
+            .console("show user fortitoken")
+            .ok()
+            .matches("edit ")
+            .count()
+    };
+    until("every licence is there", || listed() == licences.len());
+    let server = Running::start(&mut registry(&tokens), &tokens);
+    until("all are settled", || {
+        let mut settled = licences.iter();
+        settled.all(|(keeper, licence)| is_held(&managers[*keeper], licence, "settled"))
+    });
+    for (_, licence) in &licences {
+        let told = tokens.desk(&["history", &licence.serial]).ok();
+        assert_eq!(told.matches(" import ").count(), 1, "{told}");
+    }
+    assert_eq!(listed(), licences.len());
+    running.stop();
+    for managing in managing {
+        managing.unwrap().stop();
+    }
+    server.stop();
+}
