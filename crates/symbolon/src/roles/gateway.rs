@@ -21,6 +21,7 @@ use ident::ProductSerial;
 use identity::{IdentityError, Keeper, authorities};
 use rustls::RootCertStore;
 use softtoken::address::ServerUrl;
+use softtoken::limits::MAX_CLUSTER_MEMBERS;
 use store::gateway::{ClockTrust, GatewayStore, Location};
 use store::private_file;
 use store::sealing::RootKey;
@@ -37,6 +38,10 @@ pub(crate) struct GatewayArgs {
 
     #[command(flatten)]
     server: ServerArgs,
+
+    /// Another member of its cluster, whose licences and trial tokens it shares; may be given several times
+    #[arg(long = "partner", value_name = "SERIAL")]
+    partners: Vec<ProductSerial>,
 
     /// Take this machine's clock as right although it went back; all codes up to now count as used
     #[arg(long)]
@@ -73,11 +78,12 @@ pub(crate) async fn run(args: GatewayArgs) -> Result<ExitCode> {
     let home = args.home.data.join("gateway");
     private_file::create_directory(&home)?;
     settle(&home, identity.product())?;
+    let partners = partners(identity.product(), args.partners)?;
     let token_server = TokenServerConfig {
         url: args.server.url(),
         roots,
         identity,
-        partners: Vec::new(),
+        partners,
     };
     let trust = clock_trust(args.accept_clock);
     let (gateway, first_password) = start(&args.home.data, &config, trust, token_server).await?;
@@ -115,6 +121,19 @@ impl ServerArgs {
             })?;
         Ok((roots, Arc::new(identity)))
     }
+}
+
+/// The other members of a cluster, each once: one line of a service serves all members.
+fn partners(own: ProductSerial, mut named: Vec<ProductSerial>) -> Result<Vec<ProductSerial>> {
+    named.retain(|partner| *partner != own);
+    named.sort_unstable();
+    named.dedup();
+    ensure!(
+        named.len() < MAX_CLUSTER_MEMBERS,
+        "--partner: a cluster has at most {MAX_CLUSTER_MEMBERS} members, and {} are named with this one",
+        named.len() + 1
+    );
+    Ok(named)
 }
 
 /// Whether the records or this machine's clock are right when they differ.
