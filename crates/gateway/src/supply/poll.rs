@@ -1,0 +1,171 @@
+//! What became of tokens on their way to phones, asked now and then.
+
+use std::time::Duration;
+
+use cli::debug::Place;
+use domain::admin::{AdminError, Operation, Phone, Polled};
+use domain::token::Stage;
+use domain::vdom::Vdom;
+use ident::TokenSerial;
+use softtoken::process::{PollAnswer, PollingRequest, Request, Response};
+use softtoken::{Echo, WireError};
+use store::{Failure, Undecided};
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::{AskError, SOURCE, Supply};
+use crate::clock::{self, NoEntropy};
+use crate::stopped;
+
+/// How often all tokens are polled, as in the described system.
+const POLL_EVERY: Duration = Duration::from_mins(5);
+
+/// Why a poll failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PollError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error("the token server refused the poll: {0}")]
+    Refused(WireError),
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    #[error("the answer was refused: {0}")]
+    Admin(#[from] AdminError),
+}
+
+impl From<Failure<AdminError>> for PollError {
+    fn from(failure: Failure<AdminError>) -> Self {
+        match failure {
+            Failure::Refused(error) => Self::Admin(error),
+            Failure::Undecided(why) => Self::Undecided(why),
+        }
+    }
+}
+
+/// What a poll has found.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct PollSummary {
+    /// Tokens that were asked about.
+    pub(crate) asked: usize,
+    /// Tokens that have a phone since.
+    pub(crate) activated: usize,
+}
+
+impl Supply {
+    /// Polls now and then until told to stop.
+    pub(crate) async fn run_poller(&self, mut stop: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(POLL_EVERY) => {}
+                () = stopped(&mut stop) => return,
+            }
+            tokio::select! {
+                polled = self.poll(None) => if let Err(error) = polled {
+                    warn!(%error, "poll failed");
+                },
+                () = stopped(&mut stop) => return,
+            }
+        }
+    }
+
+    /// Asks the token server for the state of every token that waits for a phone or has one: those of a
+    /// virtual domain, or all.
+    pub(crate) async fn poll(&self, vdom: Option<Vdom>) -> Result<PollSummary, PollError> {
+        let mut after = String::new();
+        let mut summary = PollSummary::default();
+        loop {
+            let limit = i64::try_from(softtoken::limits::MAX_POLL_TOKENS).unwrap_or(i64::MAX);
+            let serials = self.store.pollable_after(vdom, &after, limit).await?;
+            let Some(last) = serials.last() else {
+                return Ok(summary);
+            };
+            last.as_str().clone_into(&mut after);
+            summary.asked += serials.len();
+            summary.activated += self.poll_page(&serials).await?;
+        }
+    }
+
+    async fn poll_page(&self, serials: &[TokenSerial]) -> Result<usize, PollError> {
+        let _phones = self.phones.lock().await;
+        self.debug
+            .at(SOURCE, Place::POLL, || "Poll token status!".to_owned());
+        let request = Request::Polling(PollingRequest {
+            product: self.server.product(),
+            tokens: serials.iter().map(|serial| Echo::from(*serial)).collect(),
+        });
+        let Response::Polling(answer) = self.server.ask(&request, None).await? else {
+            return Err(AskError::Mismatched.into());
+        };
+        if let Some(error) = answer.error {
+            return Err(PollError::Refused(error));
+        }
+        let mut news = Vec::new();
+        let mut activated = 0;
+        for answer in answer.tokens {
+            let Some(polled) = phone_of(answer) else {
+                continue;
+            };
+            match self.news(&polled).await? {
+                News::None => continue,
+                News::Activated => activated += 1,
+                News::OtherPhone => {}
+            }
+            news.push(polled);
+        }
+        if !news.is_empty() {
+            self.administer(Operation::Polled(news), None, clock::now())
+                .await?;
+        }
+        Ok(activated)
+    }
+
+    /// What a poll tells that is not known here; only that is worth a transaction.
+    async fn news(&self, polled: &Polled) -> Result<News, Undecided> {
+        let (Some(phone), Some(owned)) = (&polled.phone, self.store.token(polled.token).await?)
+        else {
+            return Ok(News::None);
+        };
+        Ok(match owned.token.stage {
+            Stage::Provisioning(_) => {
+                self.debug.at(SOURCE, Place::UPDATE, || {
+                    let (id, version) = (phone.registration, &phone.os_version);
+                    format!(
+                        "Update REGID for {} regid:{id} os_ver:{version}",
+                        polled.token
+                    )
+                });
+                News::Activated
+            }
+            Stage::Provisioned(known) if known.registration != phone.registration => {
+                let named = phone.registration;
+                let before = self.reports().alarmed.insert(polled.token, named);
+                if before == Some(named) {
+                    News::None
+                } else {
+                    News::OtherPhone
+                }
+            }
+            _ => News::None,
+        })
+    }
+}
+
+/// What a poll tells of one token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum News {
+    None,
+    Activated,
+    OtherPhone,
+}
+
+fn phone_of(answer: PollAnswer) -> Option<Polled> {
+    let token = TokenSerial::parse(answer.token.as_str()).ok()?;
+    let polled = answer.outcome.ok()?;
+    let phone = polled.registration.map(|registration| Phone {
+        registration: registration.id,
+        os_version: Box::from(registration.version.as_str()),
+    });
+    Some(Polled { token, phone })
+}
