@@ -97,6 +97,36 @@ pub(crate) fn position(object: &Object) -> CodePosition {
     }
 }
 
+/// By what a client asks (`set transport`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// RFC 2865.
+    Udp,
+    /// RFC 6613.
+    Tcp,
+    /// RFC 6614.
+    Tls,
+}
+
+impl Transport {
+    const ALL: [Self; 3] = [Self::Udp, Self::Tcp, Self::Tls];
+
+    /// The word after `set transport`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+
+    fn of(object: &Object) -> Box<[Self]> {
+        let words = object.list("transport");
+        let is_set = |transport: &Self| words.iter().any(|word| **word == *transport.word());
+        Self::ALL.into_iter().filter(is_set).collect()
+    }
+}
+
 /// The methods that a client may use.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Methods(Box<[Method]>);
@@ -157,6 +187,10 @@ pub struct Client {
     pub subnet: Subnet,
     /// The shared secret.
     pub secret: Secret,
+    /// By what it asks.
+    pub transports: Box<[Transport]>,
+    /// The name in its certificate, in small letters; by TLS nobody asks without one.
+    pub certificate_name: Box<str>,
     /// Whether its requests must carry a Message-Authenticator.
     pub requirement: Requirement,
     /// How it combines password and code.
@@ -207,6 +241,8 @@ impl Client {
             name: object.key.clone(),
             subnet: Subnet::parse(object.text("subnet"))?,
             secret,
+            transports: Transport::of(object),
+            certificate_name: object.text("certificate-name").to_ascii_lowercase().into(),
             methods: Methods::of(object),
             group_attributes: GroupAttribute::of(object),
             remote_groups: object.list("remote-groups").into(),

@@ -62,7 +62,7 @@ use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
 use login::{AdminLogins, Backends, OneTimeCodes};
 use network::{Endpoint, Hosts, UnitResolver};
-use radius_server::{AccountingServer, Eap, RadiusServer, Traffics};
+use radius_server::{Parts, RadiusConfig, RadiusError, Service, StreamAddress};
 use shelf::Shelf;
 use ssh::{HostKeyError, Listening, Ports, Ssh, SshConfig};
 use supply::Supply;
@@ -85,12 +85,8 @@ pub struct GatewayConfig {
     pub location: Location,
     /// The key that seals its secrets.
     pub root_key: RootKey,
-    /// Addresses for RADIUS.
-    pub radius: Vec<SocketAddr>,
-    /// A PEM file with the certificate chain and the key that EAP shows, made if it is not there.
-    pub radius_identity: PathBuf,
-    /// Addresses for RADIUS accounting.
-    pub accounting: Vec<SocketAddr>,
+    /// Where RADIUS is served.
+    pub radius: RadiusConfig,
     /// Logins over HTTPS.
     pub web: WebConfig,
     /// The console's socket.
@@ -111,14 +107,9 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A RADIUS address.
-    #[error("cannot listen for RADIUS on {address}: {source}")]
-    Radius {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
+    /// RADIUS.
+    #[error(transparent)]
+    Radius(#[from] RadiusError),
     /// The console's socket.
     #[error("cannot open the console's socket {}: {source}", path.display())]
     Console {
@@ -136,9 +127,6 @@ pub enum StartError {
     /// HTTPS.
     #[error(transparent)]
     Web(#[from] WebError),
-    /// The certificate that EAP shows.
-    #[error(transparent)]
-    Certificate(#[from] web::CertificateError),
     /// What the first start has to configure.
     #[error("the first configuration cannot be written: {0}")]
     FirstConfiguration(String),
@@ -158,8 +146,7 @@ pub enum StartError {
 pub struct Gateway {
     serial: ProductSerial,
     store: Arc<GatewayStore>,
-    radius: Vec<RadiusServer>,
-    accounting: Vec<AccountingServer>,
+    radius: Service,
     web: Vec<Served>,
     ssh: Vec<Listening>,
     tasks: Vec<JoinHandle<()>>,
@@ -174,8 +161,6 @@ impl Gateway {
             location,
             root_key,
             radius,
-            radius_identity,
-            accounting,
             web,
             console,
             ssh,
@@ -230,10 +215,15 @@ impl Gateway {
             certificates,
             debug.clone(),
         ));
-        let eap = Arc::new(Eap::load(&radius_identity, &radius)?);
-        let radius = listen(radius, &store, &backends, &codes, &eap, &traffics, &debug)?;
-        let accounting = account(accounting, &store, &traffics, &debug)?;
+        let parts = Parts {
+            store: Arc::clone(&store),
+            backends: Arc::clone(&backends),
+            codes: Arc::clone(&codes),
+            traffics,
+            debug: debug.clone(),
+        };
         let (stop, stopping) = watch::channel(false);
+        let radius = Service::start(radius, parts, &stopping).await?;
         let (web, serving) = web::start(&web, &store, &backends, &codes, &stopping).await?;
         let socket = bind_console(console)?;
         let retention = Arc::new(Retention::new(Arc::clone(&store)));
@@ -259,7 +249,6 @@ impl Gateway {
             serial,
             store,
             radius,
-            accounting,
             web,
             ssh: listening,
             tasks,
@@ -275,15 +264,17 @@ impl Gateway {
 
     /// Where RADIUS is served.
     pub fn radius_addresses(&self) -> Vec<SocketAddr> {
-        self.radius.iter().map(RadiusServer::address).collect()
+        self.radius.addresses()
+    }
+
+    /// Where RADIUS is served by connections.
+    pub fn radius_streams(&self) -> &[StreamAddress] {
+        self.radius.streams()
     }
 
     /// Where RADIUS accounting is served.
     pub fn accounting_addresses(&self) -> Vec<SocketAddr> {
-        self.accounting
-            .iter()
-            .map(AccountingServer::address)
-            .collect()
+        self.radius.accounting()
     }
 
     /// Where logins are served over HTTPS.
@@ -312,7 +303,6 @@ impl Gateway {
         let Self {
             store,
             radius,
-            accounting,
             tasks,
             stop,
             serial: _,
@@ -322,13 +312,7 @@ impl Gateway {
         } = self;
         // The receivers are gone if the tasks have ended by themselves.
         let _ = stop.send(true);
-        let closed = tokio::task::spawn_blocking(move || {
-            radius.into_iter().for_each(RadiusServer::stop);
-            accounting.into_iter().for_each(AccountingServer::stop);
-        });
-        if closed.await.is_err() {
-            warn!("a RADIUS listener did not end in order");
-        }
+        radius.stop().await;
         for task in tasks {
             if task.await.is_err() {
                 warn!("a task of the gateway did not end in order");
@@ -360,39 +344,6 @@ fn sender(serial: ProductSerial, resolver: &Arc<UnitResolver>, supply: &Supply) 
         zone: clock::zone(),
         hosts: Hosts::new(Arc::clone(resolver), Endpoint::of(supply.server().url())),
     }
-}
-
-fn listen(
-    addresses: Vec<SocketAddr>,
-    store: &Arc<GatewayStore>,
-    backends: &Arc<Backends>,
-    codes: &Arc<OneTimeCodes>,
-    eap: &Arc<Eap>,
-    traffics: &Arc<Traffics>,
-    debug: &DebugLog,
-) -> Result<Vec<RadiusServer>, StartError> {
-    addresses
-        .into_iter()
-        .map(|address| {
-            RadiusServer::start(address, store, backends, codes, eap, traffics, debug)
-                .map_err(|source| StartError::Radius { address, source })
-        })
-        .collect()
-}
-
-fn account(
-    addresses: Vec<SocketAddr>,
-    store: &Arc<GatewayStore>,
-    traffics: &Arc<Traffics>,
-    debug: &DebugLog,
-) -> Result<Vec<AccountingServer>, StartError> {
-    addresses
-        .into_iter()
-        .map(|address| {
-            AccountingServer::start(address, store, traffics, debug)
-                .map_err(|source| StartError::Radius { address, source })
-        })
-        .collect()
 }
 
 async fn administration(

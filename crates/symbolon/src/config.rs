@@ -40,6 +40,12 @@ pub(crate) struct Gateway {
     #[serde(default = "radius_identity")]
     pub(crate) radius_identity: PathBuf,
     #[serde(default)]
+    pub(crate) radius_tcp: Vec<SocketAddr>,
+    #[serde(default)]
+    pub(crate) radius_tls: Vec<SocketAddr>,
+    #[serde(default = "radius_client_ca")]
+    pub(crate) radius_client_ca: PathBuf,
+    #[serde(default)]
     pub(crate) accounting: Vec<SocketAddr>,
     #[serde(default)]
     pub(crate) https: Vec<SocketAddr>,
@@ -53,6 +59,10 @@ pub(crate) struct Gateway {
 
 fn radius_identity() -> PathBuf {
     "gateway/radius.pem".into()
+}
+
+fn radius_client_ca() -> PathBuf {
+    "certificates/radius-clients.pem".into()
 }
 
 fn https_identity() -> PathBuf {

@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, warn};
 
 use super::RECEIVE_PAUSE;
-use super::admission::source;
+use super::admission::{By, source};
 use super::clients::{Clients, RadiusClient};
 use super::debug::RadiusDebug;
 use super::traffic::{Counted, Traffics};
@@ -142,7 +142,7 @@ impl Shared {
         replies: &mut Outgoing,
     ) {
         let now = clock::now();
-        let Some(client) = clients.at(peer.ip()) else {
+        let Some(client) = clients.at(peer.ip(), By::Udp) else {
             self.debug.dropped(peer.ip(), &"no client has this address");
             return self.traffics.stranger(peer.ip().to_canonical(), now);
         };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::client::{Method, Requirement};
+use domain::client::{Method, Requirement, Transport};
 use domain::login::Origin;
 use domain::name::Realm;
 use domain::password::Presented;
@@ -23,10 +23,9 @@ use tracing::{info, warn};
 use super::clients::{Clients, RadiusClient};
 use super::eap::Message;
 use super::traffic::Counted;
-use super::{Pending, Place, Shared};
+use super::{Pending, Place, Shared, Way};
 use crate::clock;
 use crate::login::{Attempt, Presentation, Response, told};
-use crate::udp::Outgoing;
 
 /// Longest Calling-Station-Id that is kept as the source of a login: an address with a port, or a
 /// hardware address. What is longer is cut in evidence, not in judgement.
@@ -36,6 +35,32 @@ const SOURCE_MAX: usize = 64;
 pub(super) struct Admitted {
     pub(super) pending: Pending,
     pub(super) came: Came,
+}
+
+/// From where a packet comes, and by what.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival<'a> {
+    pub(super) peer: SocketAddr,
+    pub(super) by: By<'a>,
+}
+
+/// By what a packet comes.
+#[derive(Clone, Copy)]
+pub(super) enum By<'a> {
+    Udp,
+    Tcp,
+    /// From the owner of a certificate with these names.
+    Tls(&'a [Box<str>]),
+}
+
+impl By<'_> {
+    pub(super) const fn transport(self) -> Transport {
+        match self {
+            Self::Udp => Transport::Udp,
+            Self::Tcp => Transport::Tcp,
+            Self::Tls(_) => Transport::Tls,
+        }
+    }
 }
 
 /// What came.
@@ -72,15 +97,31 @@ impl Receiver {
         self.clients.refresh(&self.shared.store);
     }
 
-    /// Judges a datagram. Answers to retransmissions and to Status-Server go to `again`.
+    /// Whether any client may connect from an address. A stranger is counted.
+    pub(super) fn knows(&mut self, address: IpAddr) -> bool {
+        self.refresh();
+        let is_known = self.clients.connects(address);
+        if !is_known {
+            self.unknown(address);
+        }
+        is_known
+    }
+
+    /// Whether a client asks from there by this.
+    pub(super) fn asks(&self, address: IpAddr, by: By<'_>) -> bool {
+        self.clients.at(address, by).is_some()
+    }
+
+    /// Judges a packet. Answers to retransmissions and to Status-Server go to `again`.
     pub(super) fn admit(
         &self,
-        peer: SocketAddr,
+        arrival: Arrival<'_>,
         datagram: &[u8],
-        again: &mut Outgoing,
+        again: &mut dyn FnMut(&[u8]),
     ) -> Option<Admitted> {
-        let Some(client) = self.clients.at(peer.ip()) else {
-            self.unknown(peer);
+        let Arrival { peer, by } = arrival;
+        let Some(client) = self.clients.at(peer.ip(), by) else {
+            self.unknown(peer.ip());
             return None;
         };
         client.seen(clock::now());
@@ -106,7 +147,7 @@ impl Receiver {
             return None;
         }
         let key = Key::new(peer, request.packet());
-        if !self.is_fresh(key, peer, client, again) {
+        if !self.is_fresh(key, client, again) {
             return None;
         }
         let Some(place) = Place::take(&self.shared.places) else {
@@ -127,19 +168,19 @@ impl Receiver {
                 Came::Eap(message) => Some(identifier_of(&message.packet)),
             },
             talk: None,
+            way: Way::Datagram,
             _place: place,
         };
         Some(Admitted { pending, came })
     }
 
-    fn unknown(&self, peer: SocketAddr) {
+    fn unknown(&self, address: IpAddr) {
         let now = clock::now();
         self.shared
             .debug
-            .dropped(peer.ip(), &"no client has this address");
-        self.shared.traffics.stranger(peer.ip().to_canonical(), now);
+            .dropped(address, &"no client has this address");
+        self.shared.traffics.stranger(address.to_canonical(), now);
         if let Some(left_out) = self.shared.dropped.unknown_client.due(now) {
-            let address = peer.ip();
             warn!(
                 %address, left_out,
                 "a datagram of an address that no RADIUS client has; if it should: config user radius-client"
@@ -189,14 +230,14 @@ impl Receiver {
         peer: SocketAddr,
         packet: Packet<'_>,
         client: &RadiusClient,
-        again: &mut Outgoing,
+        again: &mut dyn FnMut(&[u8]),
     ) {
         let Ok(asked) = StatusServer::verify(packet, &client.secret) else {
             self.wrong_authenticator(peer.ip(), client);
             return;
         };
         if let Ok(reply) = Reply::accept().encode(asked.packet(), &client.secret) {
-            again.push(peer, &reply);
+            again(&reply);
         }
     }
 
@@ -261,20 +302,14 @@ impl Receiver {
         });
     }
 
-    fn is_fresh(
-        &self,
-        key: Key,
-        peer: SocketAddr,
-        client: &RadiusClient,
-        again: &mut Outgoing,
-    ) -> bool {
+    fn is_fresh(&self, key: Key, client: &RadiusClient, again: &mut dyn FnMut(&[u8])) -> bool {
         let now = clock::monotonic(Instant::now());
         match self.shared.duplicates().admit(key, now) {
             Admission::Fresh => return true,
             Admission::InFlight => client.count(Counted::Repeated),
             Admission::Answered(reply) => {
                 client.count(Counted::Repeated);
-                again.push(peer, reply);
+                again(reply);
             }
             Admission::Full => client.count(Counted::Overloaded),
         }

@@ -19,7 +19,7 @@ use tracing::error;
 use super::debug::Step;
 use super::eap::Next;
 use super::traffic::Counted;
-use super::{Pending, Shared};
+use super::{Pending, Shared, Way};
 use crate::clock;
 use crate::login::{CodeOf, Explainer, Judged, Question, State};
 use crate::udp::Outgoing;
@@ -283,7 +283,10 @@ impl Answerer {
                 self.shared
                     .duplicates()
                     .answer(&pending.key, &self.packet, now);
-                self.outgoing.push(pending.peer, &self.packet);
+                match &pending.way {
+                    Way::Datagram => self.outgoing.push(pending.peer, &self.packet),
+                    Way::Connection(slot) => slot.send(&self.packet),
+                }
             }
             Err(error) => self.shared.undecided(pending, &error),
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use domain::client::{Client, GroupAttribute, Methods, Requirement};
+use domain::client::{Client, GroupAttribute, Methods, Requirement, Transport};
 use domain::login::CodePosition;
 use domain::schema::Subnet;
 use domain::security::Profile;
@@ -13,13 +13,19 @@ use domain::vdom::Vdom;
 use radius::Secret;
 use store::gateway::GatewayStore;
 
+use super::admission::By;
 use super::traffic::{Counted, Tally, Traffics};
+
+/// The secret of everybody within TLS, which is what protects there (RFC 6614, 2.3).
+const OVER_TLS: &[u8] = b"radsec";
 
 /// A client whose secret is keyed for hiding and signing.
 pub(super) struct RadiusClient {
     pub(super) vdom: Vdom,
     name: Box<str>,
     subnet: Subnet,
+    transport: Transport,
+    certificate_name: Box<str>,
     pub(super) requirement: Requirement,
     pub(super) position: CodePosition,
     pub(super) methods: Methods,
@@ -32,6 +38,14 @@ pub(super) struct RadiusClient {
 impl RadiusClient {
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    fn asks_by(&self, by: By<'_>) -> bool {
+        let is_named = match by {
+            By::Tls(names) => names.contains(&self.certificate_name),
+            By::Udp | By::Tcp => true,
+        };
+        self.transport == by.transport() && is_named
     }
 
     pub(super) fn count(&self, counted: Counted) {
@@ -74,11 +88,17 @@ impl Clients {
         self.authenticating = store.authenticating();
     }
 
-    /// The client that asks from `address`: the one with the longest prefix that contains it.
-    pub(super) fn at(&self, address: IpAddr) -> Option<&Arc<RadiusClient>> {
+    /// Whether any client may connect from `address`.
+    pub(super) fn connects(&self, address: IpAddr) -> bool {
+        let mut ready = self.ready.iter();
+        ready.any(|client| client.transport != Transport::Udp && client.subnet.contains(address))
+    }
+
+    /// The client that asks from `address` by this: the one with the longest prefix that contains it.
+    pub(super) fn at(&self, address: IpAddr, by: By<'_>) -> Option<&Arc<RadiusClient>> {
         self.ready
             .iter()
-            .filter(|client| client.subnet.contains(address))
+            .filter(|client| client.subnet.contains(address) && client.asks_by(by))
             .max_by_key(|client| client.subnet.bits())
     }
 
@@ -95,13 +115,25 @@ fn ready(clients: &[Client], profile: Profile, traffics: &Traffics) -> Vec<Arc<R
     });
     clients
         .iter()
-        .filter_map(|client| {
+        .flat_map(|client| {
+            client
+                .transports
+                .iter()
+                .map(move |transport| (client, *transport))
+        })
+        .filter_map(|(client, transport)| {
+            let secret = match transport {
+                Transport::Udp | Transport::Tcp => client.secret.expose(),
+                Transport::Tls => OVER_TLS,
+            };
             // An empty secret cannot be configured.
-            let secret = Secret::new(client.secret.expose()).ok()?;
+            let secret = Secret::new(secret).ok()?;
             Some(Arc::new(RadiusClient {
                 vdom: client.vdom,
                 name: client.name.clone(),
                 subnet: client.subnet,
+                transport,
+                certificate_name: client.certificate_name.clone(),
                 requirement: client.requirement.under(profile),
                 position: client.position,
                 methods: client.methods.clone(),

@@ -1,4 +1,4 @@
-//! RADIUS over UDP: a thin driver around `radius`, the login path and the store.
+//! RADIUS over UDP, and by connections ([`StreamServer`]): a thin driver around `radius`, the login path and the store.
 //!
 //! One thread receives in batches, decides what memory can decide and hands whole batches to the
 //! store's writer; another answers: accepts and challenges at once, refusals when their delay is
@@ -10,6 +10,8 @@ mod answers;
 mod clients;
 mod debug;
 mod eap;
+mod service;
+mod stream;
 mod traffic;
 
 use std::io;
@@ -32,12 +34,15 @@ use crate::login::{
 use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
 pub use accounting::AccountingServer;
-use admission::{Admitted, Came, Receiver};
+use admission::{Admitted, Arrival, By, Came, Receiver};
 use answers::{Answer, Answerer};
 use clients::RadiusClient;
 use debug::RadiusDebug;
-pub(crate) use eap::Eap;
-use eap::Talk;
+use eap::{Eap, Talk};
+pub(crate) use service::Service;
+pub use service::{RadiusConfig, RadiusError};
+use stream::Slot;
+pub use stream::{Security, StreamAddress, StreamConfig, StreamError, StreamServer};
 use traffic::Counted;
 pub(crate) use traffic::Traffics;
 
@@ -74,12 +79,31 @@ struct Pending {
     eap: Option<u8>,
     /// The EAP conversation whose login this is.
     talk: Option<Box<Talk>>,
+    way: Way,
     _place: Place,
+}
+
+/// By which way the answer goes back.
+enum Way {
+    /// The socket, to the address that asked.
+    Datagram,
+    /// The connection that brought the request.
+    Connection(Slot),
+}
+
+/// What every listener works with.
+pub(crate) struct Parts {
+    pub(crate) store: Arc<GatewayStore>,
+    pub(crate) backends: Arc<Backends>,
+    pub(crate) codes: Arc<OneTimeCodes>,
+    pub(crate) traffics: Arc<Traffics>,
+    pub(crate) debug: DebugLog,
 }
 
 /// What the threads share.
 struct Shared {
-    socket: BatchSocket,
+    /// None where requests come by connections, which have each their own way back.
+    socket: Option<BatchSocket>,
     store: Arc<GatewayStore>,
     logins: Logins,
     eap: Arc<Eap>,
@@ -109,7 +133,7 @@ struct Dropped {
 pub struct RadiusServer {
     shared: Arc<Shared>,
     address: SocketAddr,
-    threads: Vec<JoinHandle<()>>,
+    threads: [JoinHandle<()>; 2],
 }
 
 impl std::fmt::Debug for RadiusServer {
@@ -123,51 +147,18 @@ impl std::fmt::Debug for RadiusServer {
 impl RadiusServer {
     /// Binds and starts. Must be called within a tokio runtime, on which backends are asked and
     /// refusals explained.
-    pub(crate) fn start(
-        address: SocketAddr,
-        store: &Arc<GatewayStore>,
-        backends: &Arc<Backends>,
-        codes: &Arc<OneTimeCodes>,
-        eap: &Arc<Eap>,
-        traffics: &Arc<Traffics>,
-        debug: &DebugLog,
-    ) -> io::Result<Self> {
+    fn start(address: SocketAddr, parts: &Parts, eap: &Arc<Eap>) -> io::Result<Self> {
         let socket = BatchSocket::bind(address)?;
         let address = socket.local_addr()?;
-        let (answers, to_answer) = channel();
-        let shared = Arc::new(Shared {
-            socket,
-            store: Arc::clone(store),
-            logins: Logins::new(Arc::clone(store), Arc::clone(backends), Arc::clone(codes))
-                .map_err(io::Error::other)?,
-            eap: Arc::clone(eap),
-            pool: Pool::start()?,
-            runtime: tokio::runtime::Handle::current(),
-            duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
-            answers,
-            traffics: Arc::clone(traffics),
-            debug: RadiusDebug(debug.clone()),
-            unsent: Seldom::default(),
-            undecided: Seldom::default(),
-            dropped: Dropped::default(),
-            places: Arc::default(),
-            stop: AtomicBool::new(false),
-        });
-        let explainer = Explainer::start(Arc::clone(store));
-        let answerer = Answerer::new(Arc::clone(&shared), to_answer, explainer);
-        let receiving = Arc::clone(&shared);
-        let threads = vec![
-            thread::Builder::new()
-                .name("radius-answer".into())
-                .spawn(move || answerer.run())?,
-            thread::Builder::new()
-                .name("radius-receive".into())
-                .spawn(move || receive(&receiving))?,
-        ];
+        let (shared, answering) = Shared::start(parts, eap, Some(socket))?;
+        let to_receive = Arc::clone(&shared);
+        let receiving = thread::Builder::new()
+            .name("radius-receive".into())
+            .spawn(move || receive(&to_receive))?;
         Ok(Self {
             shared,
             address,
-            threads,
+            threads: [receiving, answering],
         })
     }
 
@@ -177,9 +168,9 @@ impl RadiusServer {
     }
 
     /// Takes no more requests, sends what is decided, and ends. Blocks.
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(self) {
         self.shared.stop.store(true, Ordering::Release);
-        for thread in self.threads.drain(..) {
+        for thread in self.threads {
             if thread.join().is_err() {
                 error!("a RADIUS thread panicked");
             }
@@ -191,12 +182,15 @@ impl RadiusServer {
 const RECEIVE_PAUSE: Duration = Duration::from_millis(100);
 
 fn receive(shared: &Arc<Shared>) {
+    let Some(socket) = &shared.socket else {
+        return;
+    };
     let mut batch = Batch::default();
     let mut again = Outgoing::default();
     let failed = Seldom::default();
     let mut receiver = Receiver::new(Arc::clone(shared));
     while !shared.stop.load(Ordering::Acquire) {
-        match shared.socket.receive(&mut batch) {
+        match socket.receive(&mut batch) {
             Ok(0) => {}
             Ok(_) => take(shared, &mut receiver, &batch, &mut again),
             Err(error) => {
@@ -210,19 +204,13 @@ fn receive(shared: &Arc<Shared>) {
 }
 
 fn take(shared: &Arc<Shared>, receiver: &mut Receiver, batch: &Batch, again: &mut Outgoing) {
-    let now = clock::now();
     let mut recorded = Recorded::default();
     receiver.refresh();
     for (peer, datagram) in batch.datagrams() {
-        let Some(Admitted { pending, came }) = receiver.admit(peer, datagram, again) else {
-            continue;
-        };
-        match came {
-            Came::Login(attempt) => {
-                let progress = shared.logins.start(attempt, now);
-                shared.go_on(pending, progress, &mut recorded);
-            }
-            Came::Eap(message) => shared.hear(pending, message),
+        let arrival = Arrival { peer, by: By::Udp };
+        let admitted = receiver.admit(arrival, datagram, &mut |reply| again.push(peer, reply));
+        if let Some(admitted) = admitted {
+            shared.take_up(admitted, &mut recorded);
         }
     }
     if !again.is_empty() {
@@ -239,6 +227,52 @@ struct Recorded {
 }
 
 impl Shared {
+    /// With a thread that answers. Must be called within a tokio runtime.
+    fn start(
+        parts: &Parts,
+        eap: &Arc<Eap>,
+        socket: Option<BatchSocket>,
+    ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
+        let (answers, to_answer) = channel();
+        let (store, backends, codes) = (&parts.store, &parts.backends, &parts.codes);
+        let shared = Arc::new(Self {
+            socket,
+            store: Arc::clone(store),
+            logins: Logins::new(Arc::clone(store), Arc::clone(backends), Arc::clone(codes))
+                .map_err(io::Error::other)?,
+            eap: Arc::clone(eap),
+            pool: Pool::start()?,
+            runtime: tokio::runtime::Handle::current(),
+            duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
+            answers,
+            traffics: Arc::clone(&parts.traffics),
+            debug: RadiusDebug(parts.debug.clone()),
+            unsent: Seldom::default(),
+            undecided: Seldom::default(),
+            dropped: Dropped::default(),
+            places: Arc::default(),
+            stop: AtomicBool::new(false),
+        });
+        let explainer = Explainer::start(Arc::clone(store));
+        let answerer = Answerer::new(Arc::clone(&shared), to_answer, explainer);
+        let answering = thread::Builder::new()
+            .name("radius-answer".into())
+            .spawn(move || answerer.run())?;
+        Ok((shared, answering))
+    }
+
+    /// Begins what was admitted.
+    fn take_up(self: &Arc<Self>, admitted: Admitted, recorded: &mut Recorded) {
+        let Admitted { pending, came } = admitted;
+        match came {
+            Came::Login(attempt) => {
+                let progress = self.logins.start(attempt, clock::now());
+                self.go_on(pending, progress, recorded);
+            }
+            Came::Eap(message) => self.hear(pending, message),
+        }
+    }
+
     fn go_on(self: &Arc<Self>, pending: Pending, progress: Progress, recorded: &mut Recorded) {
         match progress {
             Progress::Record(decision, judged) => {
@@ -314,7 +348,10 @@ impl Shared {
     }
 
     fn send(&self, outgoing: &mut Outgoing) {
-        let refused = self.socket.send(outgoing).refused;
+        let Some(socket) = &self.socket else {
+            return;
+        };
+        let refused = socket.send(outgoing).refused;
         if refused > 0
             && let Some(left_out) = self.unsent.due(clock::now())
         {

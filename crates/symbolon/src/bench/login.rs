@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use gateway::radius_server::RadiusConfig;
 use gateway::ssh::SshConfig;
 use gateway::web::WebConfig;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
@@ -241,9 +242,11 @@ fn serve(directory: &Path) -> Result<()> {
     let config = GatewayConfig {
         location: population::location(directory),
         root_key: population::root_key(directory)?,
-        accounting: Vec::new(),
-        radius: vec![(Ipv4Addr::LOCALHOST, 0).into()],
-        radius_identity: directory.join("radius.pem"),
+        radius: RadiusConfig {
+            addresses: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+            identity: directory.join("radius.pem"),
+            ..RadiusConfig::default()
+        },
         web: WebConfig::default(),
         console: directory.join("console.sock"),
         last_end: None,

@@ -14,6 +14,7 @@ use domain::admin::{Edit, Operation};
 use domain::schema::{ADMIN, Place, Value};
 use domain::unit::Ending;
 use domain::vdom::Vdom;
+use gateway::radius_server::{RadiusConfig, Security, StreamConfig};
 use gateway::ssh::SshConfig;
 use gateway::web::WebConfig;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
@@ -204,9 +205,16 @@ pub(crate) async fn start(
             clock,
         },
         root_key,
-        radius: config.gateway.radius.clone(),
-        radius_identity: data.join(&config.gateway.radius_identity),
-        accounting: config.gateway.accounting.clone(),
+        radius: RadiusConfig {
+            addresses: config.gateway.radius.clone(),
+            streams: StreamConfig {
+                tcp: config.gateway.radius_tcp.clone(),
+                tls: config.gateway.radius_tls.clone(),
+                client_authorities: data.join(&config.gateway.radius_client_ca),
+            },
+            accounting: config.gateway.accounting.clone(),
+            identity: data.join(&config.gateway.radius_identity),
+        },
         web: WebConfig {
             addresses: config.gateway.https.clone(),
             identity: data.join(&config.gateway.https_identity),
@@ -232,6 +240,13 @@ pub(crate) fn addresses(gateway: &Gateway) -> String {
     let mut text = format!("gateway          {}\n", gateway.serial());
     for address in gateway.radius_addresses() {
         text += &format!("RADIUS           {address} (udp)\n");
+    }
+    for stream in gateway.radius_streams() {
+        let by = match stream.security {
+            Security::Secret => "tcp",
+            Security::Tls => "tls",
+        };
+        text += &format!("RADIUS           {} ({by})\n", stream.address);
     }
     for address in gateway.accounting_addresses() {
         text += &format!("accounting       {address} (udp)\n");

@@ -11,6 +11,7 @@ pub(crate) mod mail_server;
 pub(crate) mod namespaces;
 pub(crate) mod phone;
 pub(crate) mod radius;
+pub(crate) mod radsec;
 pub(crate) mod sms_gateway;
 pub(crate) mod ssh;
 pub(crate) mod store;

@@ -33,6 +33,8 @@ pub(crate) struct Vpn {
     pub(crate) server: SocketAddr,
     pub(crate) source: &'static str,
     pub(crate) secret: &'static str,
+    /// As `radclient -P` takes it.
+    pub(crate) transport: &'static str,
 }
 
 impl Vpn {
@@ -42,6 +44,7 @@ impl Vpn {
             server: home.radius,
             source,
             secret: SECRET,
+            transport: "udp",
         }
     }
 
@@ -54,7 +57,7 @@ impl Vpn {
         );
         let said = run(
             tool("radclient", "freeradius-utils")
-                .args(["-x", "-r", "1", "-t", "2"])
+                .args(["-x", "-r", "1", "-t", "2", "-P", self.transport])
                 .arg(self.server.to_string())
                 .args([kind, self.secret]),
             &attributes,

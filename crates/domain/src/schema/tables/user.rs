@@ -379,6 +379,28 @@ pub static RADIUS_CLIENT: Table = Table {
         .such_as("192.0.2.0/24"),
         field("secret", Kind::Secret(128), "", "Shared secret."),
         field(
+            "transport",
+            Kind::List(&Kind::Choice(&[
+                choice("udp", "RADIUS over UDP."),
+                choice("tcp", "RADIUS over TCP."),
+                choice(
+                    "tls",
+                    "RADIUS over TLS (RadSec), with a certificate of the client; needs certificate-name.",
+                ),
+            ])),
+            "udp",
+            "By what the client asks.",
+        )
+        .bounding(),
+        field(
+            "certificate-name",
+            Kind::Text(253),
+            "",
+            "Name in the client's certificate: a DNS name, or the common name where it has none.",
+        )
+        .such_as("vpn1.example.org")
+        .bounding(),
+        field(
             "require-message-authenticator",
             Kind::Choice(&[
                 choice(

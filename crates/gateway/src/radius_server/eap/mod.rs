@@ -6,8 +6,6 @@
 mod open;
 mod tls;
 
-use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use ::eap::{Conversation, Credentials, Error, Identity, Inner, Login, Proven, Setup, Step};
@@ -26,7 +24,7 @@ use super::traffic::Counted;
 use super::{Pending, Recorded, Shared};
 use crate::clock::{self, NoEntropy};
 use crate::login::{Attempt, Presentation, Response, State};
-use crate::web::certificate::{CertificateError, load_or_create};
+use crate::web::certificate::{self, CertificateError};
 use open::Open;
 use tls::TlsTunnel;
 
@@ -77,13 +75,10 @@ pub(super) enum Stuck {
 }
 
 impl Eap {
-    /// With the certificate of a file, which is made if it is not there.
-    pub(crate) fn load(
-        identity: &Path,
-        addresses: &[SocketAddr],
-    ) -> Result<Self, CertificateError> {
-        let identity = load_or_create(identity, addresses)?;
-        let tls = tls::config(identity.chain, identity.key).map_err(CertificateError::Pair)?;
+    /// With this certificate.
+    pub(crate) fn new(identity: &certificate::Identity) -> Result<Self, CertificateError> {
+        let (chain, key) = (identity.chain.clone(), identity.key.clone_key());
+        let tls = tls::config(chain, key).map_err(CertificateError::Pair)?;
         Ok(Self {
             tls: Arc::new(tls),
             open: Open::default(),
