@@ -1,8 +1,10 @@
-//! 64 simultaneous submissions of one valid code over RADIUS: exactly one Accept, whatever the timing.
+//! 64 simultaneous submissions of one valid code over RADIUS, REST and `/remote/logincheck`: exactly one
+//! Accept, whatever the timing.
 //!
-//! Each round has a person of its own and 64 requests that differ in socket, identifier and
-//! authenticator, so that none is a retransmission of another; some are also sent again, while they are
-//! decided and after they were answered, and must get the bytes of their first answer. In the end the
+//! Each round has a person of its own. Half of its requests come over RADIUS and differ in socket,
+//! identifier and authenticator, so that none is a retransmission of another; some are also sent again, while
+//! they are decided and after they were answered, and must get the bytes of their first answer. The others
+//! come over HTTPS, those of an application in both interfaces and those of VPN clients. In the end the
 //! audit chain is read, where a second acceptance stands even if its Accept was lost.
 //!
 //! `SYMBOLON_SOAK_ROUNDS` is the number of rounds, `SYMBOLON_SOAK_SEED` repeats a run's choices.
@@ -23,16 +25,21 @@ use std::collections::{HashMap, HashSet};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::https_gateway::listening;
 use common::{Home, PATIENCE, Running};
 use domain::reason::Reason;
 use otp::{Period, Step};
 use soak::chain::{self, Logins};
 use soak::client::{AGAIN_AFTER, Answer, Client, PORTAL, Reply, VPN};
 use soak::people::{PASSWORD, Person, populate};
+use soak::web::{Submission, Way, Web};
 use soak::{Chance, LogOnFailure, block_on, found, into_step, now, size, step_at};
 
 /// Submissions of one code.
 const TOGETHER: usize = 64;
+
+/// Those of them that come over RADIUS; the others come over HTTPS, each way as often.
+const OVER_RADIUS: usize = TOGETHER / 2;
 
 /// Sockets of each kind of client.
 const SOCKETS: usize = 4;
@@ -52,9 +59,10 @@ fn of_64_submissions_of_one_code_one_is_accepted() {
     let mut chance = Chance::of_this_run();
     let home = Home::new();
     let _log = LogOnFailure(&home);
+    let port = listening(&home);
     let people = populate(&home, rounds, &mut chance);
     let server = Running::start(home.up().env("SYMBOLON_LOG", "error"), &home);
-    let mut replay = Replay::new(&home, chance);
+    let mut replay = Replay::new(&home, port, chance);
     let began = Instant::now();
     for (round, person) in people.iter().enumerate() {
         if round == 0 {
@@ -74,9 +82,15 @@ fn of_64_submissions_of_one_code_one_is_accepted() {
         Logins::read(&store).await
     });
     replay.compare(&logins);
-    let Replay { sent, accepts, .. } = replay;
+    let Replay {
+        sent,
+        over_https,
+        accepts,
+        accepts_over_https,
+        ..
+    } = replay;
     found(format_args!(
-        "{rounds} rounds of {TOGETHER} submissions in {:.1} s: {sent} datagrams, {accepts} Accepts, each of a step of its own",
+        "{rounds} rounds of {TOGETHER} submissions in {:.1} s: {sent} datagrams and {over_https} requests over HTTPS, {accepts} Accepts, {accepts_over_https} of them over HTTPS, each of a step of its own",
         took.as_secs_f64(),
     ));
     found(format_args!(
@@ -89,7 +103,7 @@ fn of_64_submissions_of_one_code_one_is_accepted() {
 /// How the 64 submissions of a round come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Flow {
-    /// Password and code in one request; nobody knows the password yet, so all 64 are hashed.
+    /// Password and code in one request; nobody knows the password yet, so all are hashed.
     Cold,
     /// The same with a password that a login with the code before has made known.
     Warm,
@@ -106,15 +120,18 @@ struct Replay {
     chance: Chance,
     /// The first [`SOCKETS`] send password and code in one, the others answer challenges.
     clients: Vec<Client>,
+    web: Web,
     sent: usize,
+    over_https: usize,
     accepts: usize,
+    accepts_over_https: usize,
     refused: usize,
     /// The steps that were accepted, for the comparison with the audit chain.
     expected: Vec<(ident::TokenSerial, Step)>,
 }
 
 impl Replay {
-    fn new(home: &Home, mut chance: Chance) -> Self {
+    fn new(home: &Home, port: u16, mut chance: Chance) -> Self {
         let clients = (0..2 * SOCKETS).map(|number| {
             let entry = if number < SOCKETS { VPN } else { PORTAL };
             Client::new(home, entry, &mut chance)
@@ -122,8 +139,11 @@ impl Replay {
         Self {
             clients: clients.collect(),
             chance,
+            web: Web::new(home, port),
             sent: 0,
+            over_https: 0,
             accepts: 0,
+            accepts_over_https: 0,
             refused: 0,
             expected: Vec::new(),
         }
@@ -143,7 +163,10 @@ impl Replay {
         }
         let mut submissions = self.submissions(person, step, flow);
         self.chance.shuffle(&mut submissions);
+        let over_https = self.over_https(person, step);
+        self.over_https += over_https.len();
         let began = Instant::now();
+        let over_https = self.web.send(over_https);
         for key in &submissions {
             self.send(*key);
             if self.chance.one_in(8) {
@@ -151,14 +174,17 @@ impl Replay {
             }
         }
         let first = self.collect(&submissions);
+        let (in_over_https, out_over_https) = self.web.verdicts(over_https);
         let accepts = first
             .values()
             .filter(|reply| reply.answer == Answer::Accept);
-        assert_eq!(accepts.count(), 1, "{at}: Accepts");
+        assert_eq!(accepts.count() + in_over_https, 1, "{at}: Accepts");
         let rejects = first
             .values()
             .filter(|reply| reply.answer == Answer::Reject);
-        assert_eq!(rejects.count(), TOGETHER - 1, "{at}: Rejects");
+        let rejects = rejects.count() + out_over_https;
+        assert_eq!(rejects, TOGETHER - 1, "{at}: Rejects");
+        self.accepts_over_https += in_over_https;
         if round < DELAYED {
             let took = began.elapsed();
             assert!(took >= REJECT_DELAY, "{at}: refused after {took:?}");
@@ -192,22 +218,33 @@ impl Replay {
         self.step(person, flow)
     }
 
-    /// 64 different requests with one code.
+    /// What comes over HTTPS, in any order.
+    fn over_https(&mut self, person: &Person, step: Step) -> Vec<Submission> {
+        let ways = Way::ALL.iter().cycle().copied();
+        let mut ways: Vec<Way> = ways.take(TOGETHER - OVER_RADIUS).collect();
+        self.chance.shuffle(&mut ways);
+        let prepared = ways.into_iter();
+        prepared
+            .map(|way| self.web.submission(way, person, step))
+            .collect()
+    }
+
+    /// Different requests with one code.
     fn submissions(&mut self, person: &Person, step: Step, flow: Flow) -> Vec<Key> {
         let challenged = match flow {
             Flow::Cold | Flow::Warm => 0,
-            Flow::Challenge => TOGETHER,
-            Flow::Mixed => TOGETHER / 2,
+            Flow::Challenge => OVER_RADIUS,
+            Flow::Mixed => OVER_RADIUS / 2,
         };
         let states = self.challenges(person, challenged);
-        let mut submissions = Vec::with_capacity(TOGETHER);
+        let mut submissions = Vec::with_capacity(OVER_RADIUS);
         for (number, state) in states.iter().enumerate() {
             let client = SOCKETS + number % SOCKETS;
             let code = person.code(step);
             let identifier = self.clients[client].request(&person.name, &code, Some(state));
             submissions.push((client, identifier));
         }
-        for number in challenged..TOGETHER {
+        for number in challenged..OVER_RADIUS {
             let client = number % SOCKETS;
             let both = person.combined(step);
             let identifier = self.clients[client].request(&person.name, &both, None);
@@ -242,7 +279,8 @@ impl Replay {
             .position(|reply| reply.answer == Answer::Accept);
         let keys: Vec<Key> = first.keys().copied().collect();
         let again = [
-            keys[accepted.unwrap()],
+            // The one that was accepted, unless it came over HTTPS.
+            keys[accepted.unwrap_or(0)],
             *self.chance.pick(&keys),
             *self.chance.pick(&keys),
         ];
@@ -303,7 +341,7 @@ impl Replay {
         }
         assert_eq!(logins.accepted.len(), self.expected.len());
         let replayed = logins.refused.get(&Reason::CodeReplayed).copied();
-        assert_eq!(replayed, Some(self.refused));
-        assert_eq!(logins.refusals(), self.refused, "{:?}", logins.refused);
+        assert_eq!(replayed, Some(self.refused), "{:?}", logins.refused);
+        assert_eq!(logins.refusals(), self.refused);
     }
 }

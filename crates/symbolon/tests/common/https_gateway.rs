@@ -5,6 +5,15 @@ use std::process::Command;
 
 use super::{Home, Running, free_port, tool};
 
+/// Has the gateway of `home` listen for logins over HTTPS from its next start on; its port.
+pub(crate) fn listening(home: &Home) -> u16 {
+    let port = free_port();
+    let served = format!("\nhttps = [\"127.0.0.1:{port}\"]");
+    let toml = home.configuration().replace("\nhttps = []", &served);
+    fs::write(home.data().join("symbolon.toml"), toml).unwrap();
+    port
+}
+
 pub(crate) struct Gateway {
     pub(crate) home: Home,
     pub(crate) up: Running,
@@ -13,10 +22,8 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn start() -> Self {
-        let (home, port) = (Home::new(), free_port());
-        let served = format!("\nhttps = [\"127.0.0.1:{port}\"]");
-        let toml = home.configuration().replace("\nhttps = []", &served);
-        fs::write(home.data().join("symbolon.toml"), toml).unwrap();
+        let home = Home::new();
+        let port = listening(&home);
         let up = Running::up(&home);
         Self { home, up, port }
     }

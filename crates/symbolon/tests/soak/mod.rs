@@ -11,6 +11,7 @@ pub(crate) mod clock;
 pub(crate) mod lives;
 pub(crate) mod people;
 pub(crate) mod registry;
+pub(crate) mod web;
 
 use std::fmt::Display;
 use std::future::Future;

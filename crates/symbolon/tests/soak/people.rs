@@ -6,7 +6,7 @@ use std::sync::Arc;
 use data_encoding::BASE64;
 use domain::access::Authority;
 use domain::admin::{Edit, Entropy, Operation, Phone, Polled, Supplied};
-use domain::schema::{LOCAL, Place, RADIUS_CLIENT, SETTING, Table, Value};
+use domain::schema::{LOCAL, Place, RADIUS_CLIENT, SETTING, Table, VERIFICATION_CLIENT, Value};
 use domain::time::Span;
 use domain::token::ActivationLink;
 use domain::vdom::Vdom;
@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
 use super::client::{PORTAL, VPN};
+use super::web::APPLICATION;
 use super::{Chance, block_on, chain, now};
 use crate::common::{Home, Running, SECRET};
 
@@ -78,7 +79,7 @@ impl fmt::Debug for Person {
     }
 }
 
-/// Makes the installation of `home` and puts `count` people and both RADIUS clients into it.
+/// Makes the installation of `home` and puts `count` people, both RADIUS clients and an application into it.
 pub(crate) fn populate(home: &Home, count: usize, chance: &mut Chance) -> Arc<[Person]> {
     Running::up(home).stop();
     let people: Arc<[Person]> = (0..count)
@@ -95,6 +96,8 @@ pub(crate) fn populate(home: &Home, count: usize, chance: &mut Chance) -> Arc<[P
             ];
             set(&store, &RADIUS_CLIENT, client.name(), &values).await;
         }
+        let values = [("subnet", "127.0.0.1/32"), ("secret", SECRET)];
+        set(&store, &VERIFICATION_CLIENT, APPLICATION, &values).await;
         set(&store, &SETTING, "", &[("reject-delay", "0")]).await;
         for first in (0..count).step_by(TOGETHER) {
             let last = count.min(first + TOGETHER);
