@@ -91,6 +91,7 @@ fn decided(store: &GatewayStore) -> Decision {
     };
     let told = Told {
         names: vec!["Zoe".to_owned()],
+        other_names: Vec::new(),
         groups: vec![AMONG.into()],
     };
     let verified = check.confirmed(&check.sources()[0], &told, |it| store.has_record(it));
