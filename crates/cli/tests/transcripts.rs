@@ -75,6 +75,7 @@ transcripts! {
     network
     show_and_get
     radius_legacy
+    refused_changes
     refused_in_an_entry
     rename_clone_purge
     rights_withdrawn
@@ -119,6 +120,107 @@ fn every_command_and_every_table_is_typed_somewhere() {
         "no transcript has:\n{}",
         missing.join("\n")
     );
+}
+
+/// A refusal that nobody has read in its place may be one that nobody understands.
+#[test]
+fn every_kind_of_refusal_is_read_somewhere() {
+    let mut seen = Seen::new();
+    let mut printed = Vec::new();
+    for (_, text) in TRANSCRIPTS {
+        let mut world = World::new();
+        session(&mut world, text, |_, said| printed.push(said.to_owned()));
+        seen.append(&mut world.seen);
+    }
+    let kinds = refusals();
+    assert!(kinds.len() > 40, "{kinds:?}");
+    let elsewhere = |kind: &&String| ELSEWHERE.iter().any(|(it, _)| it == kind);
+    let unread = kinds
+        .iter()
+        .filter(|kind| !seen.contains(&format!("refused {kind}")) && !elsewhere(kind));
+    let forms = complaints();
+    assert!(forms.len() > 10, "{forms:?}");
+    let is_read = |form: &[String]| {
+        let mut printed = printed.iter();
+        printed.any(|said| form.iter().all(|part| said.contains(part)))
+    };
+    let unsaid = forms.iter().filter(|form| !is_read(form));
+    let missing: Vec<String> = unread
+        .cloned()
+        .chain(unsaid.map(|form| form.join(" / ")))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no transcript has:\n{}",
+        missing.join("\n")
+    );
+    for (kind, why) in ELSEWHERE {
+        assert!(
+            !seen.contains(&format!("refused {kind}")),
+            "not any more: {kind}, {why}"
+        );
+    }
+}
+
+/// Before a change is asked for, a session refuses by itself what could only be asked for in another way.
+const BEFORE: &str =
+    "refused by the session; other ways to change are shown by the tests of 'domain'";
+
+/// Only a gateway has a host.
+const OF_THE_HOST: &str =
+    "shown by the tests of the gateway's host: its ports, interfaces and seeds";
+
+/// Refusals that no session here meets, with the reason.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("KeyTooLong", BEFORE),
+    ("KeyNumber", BEFORE),
+    ("Password", BEFORE),
+    ("Denied", BEFORE),
+    ("NoReference", BEFORE),
+    ("NoVdom", BEFORE),
+    ("VdomName", BEFORE),
+    ("VdomsOff", BEFORE),
+    (
+        "LastSuperAdmin",
+        "only a store counts them: its tests of administrators",
+    ),
+    ("NoSeed", OF_THE_HOST),
+    ("HostInterface", OF_THE_HOST),
+    ("NoInterface", OF_THE_HOST),
+    ("Unbindable", OF_THE_HOST),
+];
+
+/// The kinds of a change's refusals, as they are declared.
+fn refusals() -> Vec<String> {
+    let declared = include_str!("../../domain/src/admin/error.rs");
+    let (_, body) = declared.split_once("pub enum AdminError {\n").unwrap();
+    let (body, _) = body.split_once("\n}\n").unwrap();
+    let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
+    let kinds = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
+    let kinds = kinds.filter_map(|line| line.split(|c: char| !c.is_alphanumeric()).next());
+    kinds.map(str::to_owned).collect()
+}
+
+/// What the manual has of lines that are not understood: of each refusal the beginnings of its lines, up to the
+/// word that is repeated.
+fn complaints() -> Vec<Vec<String>> {
+    let pages = cli::manual::pages(&[]);
+    let page = pages.iter().find(|page| page.file == "errors.md").unwrap();
+    let (_, chapter) = page
+        .text
+        .split_once("\n## Lines that are not understood\n")
+        .unwrap();
+    let (chapter, _) = chapter.split_once("\n## ").unwrap();
+    let rows = chapter.lines().filter_map(|line| line.strip_prefix("| `"));
+    let form = |row: &str| -> Vec<String> {
+        let (form, _) = row.split_once("` |").unwrap();
+        let parts = form.split("`<br>`");
+        let parts = parts.map(|part| part.split(['\'', '-']).next().unwrap_or(part));
+        parts
+            .map(|part| part.split(" for ").next().unwrap_or(part).to_owned())
+            .collect()
+    };
+    rows.map(form).collect()
 }
 
 /// How a line is refused that is no command.

@@ -80,9 +80,9 @@ fn said(step: Step) -> String {
 
 /// One of each kind.
 fn complaints() -> Vec<Complaint> {
-    let not_found = AdminError::NotFound {
-        table: &LOCAL,
-        key: "alice".into(),
+    let incomplete = AdminError::Incomplete {
+        field: "fortitoken",
+        why: "two-factor fortitoken needs a token",
     };
     vec![
         Complaint::action(""),
@@ -95,7 +95,8 @@ fn complaints() -> Vec<Complaint> {
         Complaint::denied(""),
         Complaint::duplicate(""),
         Complaint::full(""),
-        Complaint::change(not_found, Refused::Setting),
+        Complaint::spoilt("trusthost1"),
+        Complaint::change(incomplete, Refused::Setting),
     ]
 }
 

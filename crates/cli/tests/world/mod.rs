@@ -667,7 +667,8 @@ impl World {
             messages,
             remarks,
             ..
-        } = admin::apply(operation, facts, &entropy, &by, self.now)?;
+        } = admin::apply(operation, facts, &entropy, &by, self.now)
+            .inspect_err(|error| self.seen.extend([seen::refused(error)]))?;
         for change in changes {
             self.change(change);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cli::render::{Listing, Part};
-use domain::admin::{Edit, Operation};
+use domain::admin::{AdminError, Edit, Operation};
 use domain::schema::Table;
 use domain::vdom::Vdom;
 
@@ -28,6 +28,13 @@ fn edited(table: &Table, edit: &Edit) -> String {
         Edit::Unset(_) => format!("unset {}", table.path),
         Edit::Children(child, _) => format!("config {} / config {}", table.path, child.path),
     }
+}
+
+/// The kind of a refusal: `refused NotFound`.
+pub(crate) fn refused(error: &AdminError) -> String {
+    let error = format!("{error:?}");
+    let kind = error.split(|c: char| !c.is_alphanumeric()).next();
+    format!("refused {}", kind.unwrap_or_default())
 }
 
 /// What a line shows, where it is one table.
