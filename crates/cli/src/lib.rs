@@ -41,7 +41,7 @@ pub use complete::{Completion, Keys};
 pub use filter::Output;
 pub use session::{
     Action, Backup, BackupPassword, Command, Destination, Extent, Family, FileName, Host, Ping,
-    PingOptions, Remote, Restore, RestoreSource, SeedKey, Session, Step, Synchronise, TakeIn,
-    TestAuthserver, TestToken, Told,
+    PingOptions, Recovery, RecoveryStep, Remote, Restore, RestoreSource, SeedKey, Session, Step,
+    Synchronise, TakeIn, TestAuthserver, TestToken, Told,
 };
 pub use words::LINE_MAX;

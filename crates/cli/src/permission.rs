@@ -5,6 +5,7 @@ use domain::schema::Table;
 use domain::vdom::Vdom;
 
 use crate::complaint::Complaint;
+use crate::tree::recovery::RecoveryWord;
 use crate::tree::{Act, Keeping, Log, Node, REPORTS, Verb};
 
 /// What an administrator may do, as far as a session has to know.
@@ -113,7 +114,9 @@ fn needs_to_act(act: Act) -> Needs {
         Act::Time | Act::Date | Act::Administrator => Needs::Nothing,
         Act::Administrators | Act::Sessions => Needs::Area(Area::Administrators, Right::Read),
         Act::EndSession => Needs::Area(Area::Administrators, Right::ReadWrite),
-        Act::RadiusClients => Needs::Area(Area::Authentication, Right::Read),
+        Act::RadiusClients | Act::Recovery(RecoveryWord::List) => {
+            Needs::Area(Area::Authentication, Right::Read)
+        }
         Act::TokenServerTest => Needs::AreaOfUnit(Area::Authentication, Right::Read),
         Act::Ping(_)
         | Act::PingOption(_)
@@ -123,7 +126,9 @@ fn needs_to_act(act: Act) -> Needs {
         | Act::Performance
         | Act::Security
         | Act::TimeServers => Needs::Area(Area::System, Right::Read),
-        Act::ResetAuthenticator => Needs::Area(Area::Authentication, Right::ReadWrite),
+        Act::ResetAuthenticator | Act::Recovery(_) => {
+            Needs::Area(Area::Authentication, Right::ReadWrite)
+        }
         Act::End(_) => Needs::Area(Area::System, Right::ReadWrite),
     }
 }

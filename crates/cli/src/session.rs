@@ -29,6 +29,7 @@ mod keeping;
 mod log;
 mod passing;
 mod place;
+mod recovery;
 mod references;
 mod step;
 mod unfinished;
@@ -38,6 +39,7 @@ pub use intake::{SeedKey, TakeIn, Told};
 pub use keeping::{
     Backup, BackupPassword, Destination, Extent, FileName, Remote, Restore, Source as RestoreSource,
 };
+pub use recovery::{Recovery, RecoveryStep};
 
 pub use authserver::TestAuthserver;
 use log::LogFilter;

@@ -13,6 +13,7 @@ mod authserver;
 mod intake;
 mod keeping;
 mod log;
+pub(crate) mod recovery;
 
 pub(crate) use actions::{Act, PingOption};
 pub(crate) use intake::Intake;
@@ -152,6 +153,7 @@ impl Verb {
                 | Self::Unlock
                 | Self::LoginsOfUser
                 | Self::LoginsOfClient
+                | Self::Act(Act::Recovery(_))
         )
     }
 
@@ -666,6 +668,8 @@ static EXECUTE: &[Node] = &[
     actions::PING_OPTIONS,
     actions::PING6,
     actions::REBOOT,
+    recovery::CODE,
+    recovery::PASS,
     keeping::RESTORE,
     keeping::REVISIONS,
     actions::SHUTDOWN,

@@ -75,6 +75,7 @@ transcripts! {
     network
     show_and_get
     radius_legacy
+    recovery_codes
     refused_changes
     refused_in_an_entry
     rename_clone_purge

@@ -14,6 +14,7 @@ use crate::audit::{Actor, Event};
 use crate::contact::{Address, Channel, Contact};
 use crate::intake::NewHardware;
 use crate::name::{CanonicalName, UserName};
+use crate::recovery;
 use crate::schema::{Field, Object, Place, Subnet, Table, VDOM, Value};
 use crate::security::Profile;
 use crate::settings::VdomMode;
@@ -33,6 +34,7 @@ mod error;
 mod form;
 mod groups;
 mod hardware;
+mod recovery_codes;
 mod references;
 mod restore;
 mod rights;
@@ -143,6 +145,15 @@ pub enum Operation {
     HardwareActivated(Vec<HardwareAnswer>),
     /// `diagnose login unlock`.
     Unlock(CanonicalName),
+    /// `execute recovery-code` and `recovery-pass`: what a person has of a kind from now on.
+    Recovery {
+        /// The person.
+        person: CanonicalName,
+        /// Of which kind.
+        kind: recovery::Kind,
+        /// Nothing takes back what there was.
+        held: Vec<recovery::Held>,
+    },
     /// The token server's answer to an import.
     Imported {
         /// Where it was asked for.
@@ -431,6 +442,15 @@ pub enum Change {
     },
     /// A person's failures are forgotten.
     FailuresCleared(CanonicalName),
+    /// What a person has of recovery codes or passes.
+    Recovery {
+        /// The person.
+        person: CanonicalName,
+        /// Of which kind.
+        kind: recovery::Kind,
+        /// All of them.
+        held: Vec<recovery::Held>,
+    },
 }
 
 /// Something to send; kept in the outbox until it is answered.
@@ -501,7 +521,7 @@ impl Operation {
             | Self::ImportHardware { vdom, .. }
             | Self::Imported { vdom, .. }
             | Self::ImportRefused { vdom, .. } => Some(*vdom),
-            Self::Unlock(name) => Some(name.realm().vdom()),
+            Self::Unlock(name) | Self::Recovery { person: name, .. } => Some(name.realm().vdom()),
             Self::Provisioned(_)
             | Self::HardwareActivated(_)
             | Self::Polled(_)
@@ -533,7 +553,7 @@ impl Operation {
             Self::Provision { token, .. }
             | Self::Renew { token, .. }
             | Self::SendActivation { token, .. } => Reads::tokens([*token]),
-            Self::Unlock(name) => Reads {
+            Self::Unlock(name) | Self::Recovery { person: name, .. } => Reads {
                 users: vec![name.clone()],
                 ..Reads::default()
             },
@@ -601,6 +621,9 @@ fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<
         } => hardware::import(vdom, tokens, &origin, facts, context),
         Operation::HardwareActivated(answers) => Ok(hardware::activated(answers, facts, context)),
         Operation::Unlock(name) => configure::unlock(&name, &facts, context),
+        Operation::Recovery { person, kind, held } => {
+            recovery_codes::replace(person, kind, held, &facts, context)
+        }
         Operation::Imported {
             vdom,
             licence,

@@ -28,6 +28,7 @@ pub mod password_policy;
 pub mod public_key;
 pub mod query;
 pub mod reason;
+pub mod recovery;
 pub mod remote;
 pub mod schema;
 pub mod security;

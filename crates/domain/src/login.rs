@@ -17,6 +17,7 @@ use crate::password::{BackendCheck, Check, Credential, PasswordVerified, Present
 use crate::password_policy::Validity;
 use crate::public_key::{KeyVerified, PublicKey};
 use crate::reason::Reason;
+use crate::recovery::{self, Digest, Held, RecoveryCode};
 use crate::remote::{RemoteCheck, RemoteVerified, Source};
 use crate::throttle::{CodeCounter, Throttled};
 use crate::time::Timestamp;
@@ -110,6 +111,8 @@ pub struct Person {
     pub keys: Box<[PublicKey]>,
     /// The second factor.
     pub factor: Factor,
+    /// What stands in the place of a token's code while the token is out of reach.
+    pub recovery: Box<[Held]>,
 }
 
 /// The first factor, proven.
@@ -187,6 +190,16 @@ pub enum Factor {
     AddressMissing,
     /// A code that would be sent, if the security profile took it.
     SentCodesRefused,
+}
+
+impl Factor {
+    /// Whether codes of a token are asked for, if there were one that is usable.
+    const fn is_a_token(&self) -> bool {
+        matches!(
+            self,
+            Self::TokenMissing | Self::TokenWithoutSeed(_) | Self::Token { .. }
+        )
+    }
 }
 
 /// All that the decision reads, taken at one moment.
@@ -371,6 +384,7 @@ pub struct Consume {
     proof: Proof,
     spend: Spend,
     sent_to: Option<Box<Address>>,
+    recovery: Option<Box<Digest>>,
     at: Timestamp,
 }
 
@@ -390,6 +404,8 @@ pub enum Spend {
     },
     /// The code that was sent for this very login.
     Sent(Channel),
+    /// A recovery code or a pass: [`Consume::recovery`].
+    Recovery(recovery::Kind),
 }
 
 impl Consume {
@@ -426,6 +442,11 @@ impl Consume {
         self.sent_to.as_deref()
     }
 
+    /// The recovery code or pass that it uses up, if it is one.
+    pub fn recovery(&self) -> Option<&Digest> {
+        self.recovery.as_deref()
+    }
+
     /// When it was decided.
     pub fn at(&self) -> Timestamp {
         self.at
@@ -447,6 +468,15 @@ pub fn second(
         Ok(person) => person,
         Err(reason) => return Second::Refuse(Refusal::because(reason)),
     };
+    if person.factor.is_a_token() {
+        if let Some(code) = submitted.and_then(RecoveryCode::parse) {
+            return recovered(person, proof, &code, counter, now);
+        }
+        let may_recover = person.recovery.iter().any(|held| held.is_open(now));
+        if submitted.is_none() && may_recover && facts.position.is_asked() {
+            return Second::Challenge(proof);
+        }
+    }
     let (verifier, usability) = match &person.factor {
         Factor::None if proof.client().is_some() => {
             return Second::Refuse(Refusal::because(Reason::SecondFactorMissing));
@@ -498,6 +528,27 @@ pub fn second(
     }
 }
 
+/// Judges what stands in the place of a token's code.
+fn recovered(
+    person: &Person,
+    proof: Proof,
+    code: &RecoveryCode,
+    counter: &mut CodeCounter,
+    now: Timestamp,
+) -> Second {
+    let digest = code.digest(&person.name);
+    match recovery::judge(&person.recovery, &digest, counter, now) {
+        Ok(held) => Second::Consume(Consume {
+            proof,
+            spend: Spend::Recovery(held.kind),
+            sent_to: None,
+            recovery: Some(Box::new(digest)),
+            at: now,
+        }),
+        Err(refusal) => Second::Refuse(refusal),
+    }
+}
+
 /// Judges the code of a person to whom one was sent for this login. Whatever comes of it, that code is
 /// used up.
 pub fn sent(
@@ -528,6 +579,7 @@ pub fn sent(
             proof,
             spend: Spend::Sent(to.channel()),
             sent_to: Some(Box::new(to)),
+            recovery: None,
             at: now,
         }),
         Tried::Expired => Second::Refuse(Refusal::because(Reason::SentCodeExpired)),
@@ -551,6 +603,7 @@ pub fn remote(facts: &Facts, verified: RemoteVerified, now: Timestamp) -> Result
         proof: Proof::Remote(verified),
         spend: Spend::Nothing,
         sent_to: None,
+        recovery: None,
         at: now,
     })
 }
@@ -587,6 +640,7 @@ fn consume(proof: Proof, spend: Spend, now: Timestamp) -> Second {
         proof,
         spend,
         sent_to: None,
+        recovery: None,
         at: now,
     })
 }

@@ -166,6 +166,18 @@ reasons! {
     CodeMalformed = "code-malformed",
         "what was typed is not a code of this token",
         "type the digits of the code only, without blanks";
+    /// In the form of a recovery code or pass, and none of the person's.
+    RecoveryCodeWrong = "recovery-code-wrong",
+        "what was typed has the form of a recovery code or pass, and the user has none like it: it is mistyped, or was replaced or taken back",
+        "the user types it again; new ones: execute recovery-code generate NAME, or: execute recovery-pass issue NAME";
+    /// Each is good once.
+    RecoveryCodeUsed = "recovery-code-used",
+        "this recovery code or pass was used already",
+        "the user takes the next one; if the user did not use it, somebody else did: change the password, then execute recovery-code generate NAME";
+    /// `execute recovery-pass issue`.
+    RecoveryPassEnded = "recovery-pass-ended",
+        "the pass was good until a moment that is over",
+        "find out who asks, then: execute recovery-pass issue NAME HOURS";
     /// No step near matches.
     CodeWrong = "code-wrong",
         "the code belongs to no step near this time",
@@ -223,7 +235,7 @@ impl Reason {
     pub const fn is_wrong_code(self) -> bool {
         matches!(
             self,
-            Self::CodeWrong | Self::CodeMalformed | Self::SentCodeWrong
+            Self::CodeWrong | Self::CodeMalformed | Self::SentCodeWrong | Self::RecoveryCodeWrong
         )
     }
 

@@ -57,6 +57,7 @@ fn facts(account: Account) -> Facts {
             legacy: None,
             keys: Box::default(),
             factor: Factor::None,
+            recovery: Box::default(),
         }),
         sources: Vec::new(),
         position: CodePosition::Challenge,

@@ -39,6 +39,7 @@ fn facts(factor: Factor) -> Facts {
             legacy: None,
             keys: Box::default(),
             factor,
+            recovery: Box::default(),
         }),
         sources: Vec::new(),
         position: CodePosition::CodeOnly,

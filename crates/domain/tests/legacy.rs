@@ -92,6 +92,7 @@ fn facts(password: Option<Credential>, legacy: Option<&str>) -> Facts {
             legacy: legacy.and_then(|kept| Opened::new(kept.as_bytes())),
             keys: Box::default(),
             factor: Factor::None,
+            recovery: Box::default(),
         }),
         sources: Vec::new(),
         position: CodePosition::Challenge,

@@ -125,6 +125,7 @@ fn facts(factor: Factor, position: CodePosition) -> Facts {
             legacy: None,
             keys: Box::default(),
             factor,
+            recovery: Box::default(),
         }),
         sources: Vec::new(),
         position,
@@ -181,7 +182,7 @@ fn spent(second: &Second) -> (u64, i32) {
                     assert_eq!(token, serial());
                     (step.0, drift.0)
                 }
-                Spend::Nothing | Spend::Sent(_) => panic!("no step spent"),
+                Spend::Nothing | Spend::Sent(_) | Spend::Recovery(_) => panic!("no step spent"),
             }
         }
         other => panic!("not granted: {other:?}"),

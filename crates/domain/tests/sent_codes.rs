@@ -47,6 +47,7 @@ fn facts(factor: Factor) -> Facts {
             legacy: None,
             keys: Box::default(),
             factor,
+            recovery: Box::default(),
         }),
         sources: Vec::new(),
         position: CodePosition::Challenge,

@@ -3,6 +3,7 @@
 use domain::login::Spend;
 use domain::query::{LoginRow, Refused, Verdict};
 use domain::reason::Reason;
+use domain::recovery::Kind;
 
 use super::printable;
 
@@ -33,6 +34,8 @@ fn spent(spend: &Spend) -> String {
     match spend {
         Spend::Nothing => "first factor only".to_owned(),
         Spend::Sent(channel) => format!("code sent by {channel}"),
+        Spend::Recovery(Kind::Code) => "recovery code".to_owned(),
+        Spend::Recovery(Kind::Pass) => "recovery pass".to_owned(),
         Spend::Step { token, step, .. } => format!("token {token}, step {}", step.0),
     }
 }

@@ -13,6 +13,7 @@ mod outbox;
 mod outcome;
 mod qr;
 mod radius;
+mod recovery;
 mod security;
 mod status;
 mod tokens;
@@ -43,6 +44,7 @@ pub use qr::Qr;
 pub use radius::{
     authenticator_reset, authenticator_unknown, radius_client, radius_head, radius_strangers,
 };
+pub use recovery::{recovery_codes, recovery_list, recovery_pass, recovery_revoked};
 pub use security::security;
 pub(crate) use status::MODEL;
 pub use status::{COMPATIBLE, system_status};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::unit::Ending;
 use domain::vdom::Vdom;
 
+use super::recovery::{self, Recovery};
 use super::{Complaint, Output, Session, Step, print, run_into};
 use crate::render::{self, TOKEN_SERVER_TESTS, printable};
 use crate::session::Command;
@@ -74,6 +75,9 @@ pub enum Action {
         /// Of whose clients it is; none for those of all virtual domains.
         vdom: Option<Vdom>,
     },
+    /// `execute recovery-code` and `recovery-pass`: print
+    /// [`render::recovery_codes`](crate::render::recovery_codes) and what belongs to it.
+    Recovery(Recovery),
     /// `diagnose security`: print [`render::security`](crate::render::security).
     Security,
     /// `execute shutdown`, `reboot` and `factoryreset`: print
@@ -230,6 +234,9 @@ impl Session {
                 vdom: self.context().only(),
             },
             Act::Security => Action::Security,
+            Act::Recovery(word) => {
+                Action::Recovery(recovery::asked(self.context().vdom(), word, words)?)
+            }
             Act::Performance => Action::Performance,
             Act::TimeServers => Action::TimeServers,
             Act::Administrators => Action::Administrators,

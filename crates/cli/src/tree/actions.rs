@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{Kind, Node, Verb, command, group, optional, required};
 use crate::session::Family;
+use crate::tree::recovery::RecoveryWord;
 use domain::unit::Ending;
 
 /// Which of them.
@@ -27,6 +28,7 @@ pub(crate) enum Act {
     RadiusClients,
     ResetAuthenticator,
     Security,
+    Recovery(RecoveryWord),
 }
 
 /// Something of `execute ping-options`.

@@ -48,6 +48,7 @@ mod keeping;
 mod log;
 mod network;
 mod radius;
+mod recovery;
 mod security;
 mod seen;
 mod unit;
@@ -572,6 +573,7 @@ impl World {
             Action::VerifyLog => render::log_verified(self.events.len() as u64, None),
             Action::RadiusClients(_) => radius::clients(self.now, zone),
             Action::ResetAuthenticator { address, .. } => radius::reset(*address),
+            Action::Recovery(asked) => recovery::answered(asked, self.now, zone),
             Action::Security => self.security(),
             Action::Performance => render::performance(&unit::performance()),
             Action::TimeServers => render::time_servers(&unit::time_servers()),
@@ -909,7 +911,7 @@ impl World {
                 let token = tokens.find(|token| token.serial == serial).unwrap();
                 token.has_seed = seed.is_some();
             }
-            Change::Spent(..) | Change::FailuresCleared(_) => {}
+            Change::Spent(..) | Change::FailuresCleared(_) | Change::Recovery { .. } => {}
         }
     }
 

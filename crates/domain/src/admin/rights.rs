@@ -54,7 +54,9 @@ fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
         | Operation::ActivateHardware { vdom, .. }
         | Operation::AddHardware { vdom, .. }
         | Operation::ImportHardware { vdom, .. } => Some((&FORTITOKEN, *vdom)),
-        Operation::Unlock(name) => Some((&LOCAL, name.realm().vdom())),
+        Operation::Unlock(name) | Operation::Recovery { person: name, .. } => {
+            Some((&LOCAL, name.realm().vdom()))
+        }
         Operation::Imported { .. }
         | Operation::Provisioned(_)
         | Operation::HardwareActivated(_)

@@ -200,7 +200,7 @@ fn accepted<'a>(
 ) -> Entry<'a> {
     let serial = match spend {
         Spend::Step { token, .. } => Some(token.as_str()),
-        Spend::Nothing | Spend::Sent(_) => None,
+        Spend::Nothing | Spend::Sent(_) | Spend::Recovery(_) => None,
     };
     let name = person.bare();
     let by = vouched.map_or_else(String::new, |by| format!(" by {by}"));

@@ -12,6 +12,7 @@ use domain::audit::{Event, What};
 use domain::backend::Kind;
 use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
+use domain::recovery;
 use domain::schema::{
     ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, PASSWORD_POLICY, Place,
     RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Shape, Table, VDOM, VERIFICATION_CLIENT,
@@ -71,6 +72,7 @@ pub(super) enum Update {
     AllowAccess(Arc<AllowAccess>),
     Vdoms(HashSet<Vdom>),
     Cleared(CanonicalName),
+    Recovery(CanonicalName, Vec<recovery::Held>),
     Renamed(CanonicalName, CanonicalName),
 }
 
@@ -126,6 +128,9 @@ impl Done {
                     Update::Renamed(from, to) => {
                         directory.rename_person(from, to.clone());
                         counters.rename(from, to);
+                    }
+                    Update::Recovery(name, held) => {
+                        directory.put_recovery(name.clone(), held.clone());
                     }
                     Update::Cleared(name) => {
                         counters.forget_codes(name);
@@ -421,6 +426,11 @@ pub(super) async fn carry_out<T: Tx>(
         }
         Change::ObjectCopied { place, to } => {
             renaming::copy(tx, &place, &to, memory, touched).await?;
+        }
+        Change::Recovery { person, kind, held } => {
+            super::recovery::replace(tx, &person, kind, &held).await?;
+            let held = super::recovery::of(tx, &person).await?;
+            touched.updates.push(Update::Recovery(person, held));
         }
         Change::FailuresCleared(name) => touched.updates.push(Update::Cleared(name)),
     }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use domain::audit::{Actor, Event, What};
 use domain::code_only::Vouched;
+use domain::explain::FirstUse;
 use domain::login::{Consume, Origin, Refusal, Spend};
 use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
+use domain::recovery::Digest;
 use domain::throttle::CodeCounter;
 use domain::time::Timestamp;
 use domain::token::Resync;
@@ -18,9 +20,10 @@ use domain::vdom::Vdom;
 use ident::TokenSerial;
 use otp::{Drift, Step};
 
-use super::directory::Spent;
+use super::directory::{Counters, Spent};
 use super::events::{Link, Tally};
 use super::memory::Memory;
+use super::recovery;
 use crate::engine::{Effect, Job, SqlError, SqliteTx, Undecided, poll_ready};
 
 /// Proof that a login is granted: its step is spent and on disk. Only `consume` makes it, and an
@@ -121,11 +124,23 @@ struct Written {
 /// What memory has to learn once the record is durable.
 enum Learned {
     Burnt(Taken),
-    Succeeded(CanonicalName, Option<Taken>),
-    /// The same of a code at a client that checks first factors itself.
-    SucceededAt(Vouched, Option<Taken>),
+    Succeeded(Whose, Used),
     /// A wrong login of a source.
     Failed(Vdom, Box<str>),
+}
+
+/// Whose wrong codes a right one ends.
+enum Whose {
+    Person(CanonicalName),
+    /// Of a person at a client that checks first factors itself.
+    At(Vouched),
+}
+
+/// What a granted login has used up.
+enum Used {
+    Nothing,
+    Step(Taken),
+    Recovery(Box<(CanonicalName, Digest, FirstUse)>),
 }
 
 /// A step that the open transaction spends.
@@ -152,15 +167,8 @@ impl Taken {
 impl Written {
     fn taken(&self) -> Option<&Taken> {
         match &self.learned {
-            Some(
-                Learned::Burnt(taken)
-                | Learned::Succeeded(_, Some(taken))
-                | Learned::SucceededAt(_, Some(taken)),
-            ) => Some(taken),
-            Some(
-                Learned::Succeeded(_, None) | Learned::SucceededAt(_, None) | Learned::Failed(..),
-            )
-            | None => None,
+            Some(Learned::Burnt(taken) | Learned::Succeeded(_, Used::Step(taken))) => Some(taken),
+            Some(Learned::Succeeded(..) | Learned::Failed(..)) | None => None,
         }
     }
 }
@@ -240,13 +248,12 @@ impl<F> ConsumeJob<F> {
             let mut counters = self.memory.counters();
             for written in &self.written {
                 match &written.learned {
-                    Some(Learned::Succeeded(person, _)) => {
-                        if let Some(counter) = counters.codes.get_mut(person) {
-                            counter.succeeded();
+                    Some(Learned::Succeeded(whose, used)) => {
+                        whose.succeeded(&mut counters);
+                        if let Used::Recovery(used) = used {
+                            let (person, digest, by) = &**used;
+                            directory.use_recovery(person, digest, by);
                         }
-                    }
-                    Some(Learned::SucceededAt(vouched, _)) => {
-                        counters.succeeded_at(vouched.person(), vouched.client());
                     }
                     Some(Learned::Failed(vdom, source)) => {
                         let limit = directory.settings(*vdom).blackout;
@@ -263,6 +270,19 @@ impl<F> ConsumeJob<F> {
             }
         }
         self.memory.committed(last.link, last.at);
+    }
+}
+
+impl Whose {
+    fn succeeded(&self, counters: &mut Counters) {
+        match self {
+            Self::Person(person) => {
+                if let Some(counter) = counters.codes.get_mut(person) {
+                    counter.succeeded();
+                }
+            }
+            Self::At(vouched) => counters.succeeded_at(vouched.person(), vouched.client()),
+        }
     }
 }
 
@@ -322,6 +342,20 @@ async fn grant(
         };
         return refuse(memory, person, origin, refusal, at, link, tx).await;
     }
+    if let Some(digest) = consume.recovery()
+        && !recovery::spend(tx, &person, digest, &origin, at).await?
+    {
+        let refusal = Refusal::because(Reason::RecoveryCodeUsed);
+        return refuse(memory, person, origin, refusal, at, link, tx).await;
+    }
+    let used = consume.recovery().map(|digest| {
+        let by = FirstUse {
+            at,
+            client: origin.client.clone(),
+            source: origin.source.clone(),
+        };
+        Box::new((person.clone(), *digest, by))
+    });
     let what = What::Accepted {
         person: person.clone(),
         origin,
@@ -330,12 +364,13 @@ async fn grant(
     };
     let tally = success(memory, consume);
     let event = link.append(tx, &Event { at, what }, tally).await?;
-    let taken = match spend {
-        Spend::Step { token, step, drift } => {
+    let used = match (spend, used) {
+        (Spend::Step { token, step, drift }, _) => {
             let spent = Spent { step, by: event };
-            Some(Taken::take(memory, token, spent, drift))
+            Used::Step(Taken::take(memory, token, spent, drift))
         }
-        Spend::Nothing | Spend::Sent(_) => None,
+        (_, Some(used)) => Used::Recovery(used),
+        (_, None) => Used::Nothing,
     };
     Ok(Written {
         outcome: Outcome::Granted(Granted {
@@ -345,10 +380,13 @@ async fn grant(
                 .map_or_else(Box::default, |verified| verified.groups().into()),
             event,
         }),
-        learned: Some(match consume.client() {
-            Some(vouched) => Learned::SucceededAt(vouched.clone(), taken),
-            None => Learned::Succeeded(person, taken),
-        }),
+        learned: Some(Learned::Succeeded(
+            match consume.client() {
+                Some(vouched) => Whose::At(vouched.clone()),
+                None => Whose::Person(person),
+            },
+            used,
+        )),
         link: *link,
         at,
     })

@@ -12,6 +12,7 @@ use domain::administrator;
 use domain::backend::{Account, Backend, BackendName, Protocol};
 use domain::client::{Client, LOGINCHECK};
 use domain::contact::{Address, Contact};
+use domain::explain::FirstUse;
 use domain::interface::AllowAccess;
 use domain::legacy::Opened;
 use domain::login::{CodePosition, Consume, Factor, Facts, Origin, Person, Spend};
@@ -19,6 +20,7 @@ use domain::name::{CanonicalName, Realm};
 use domain::password::{Credential, PasswordHash};
 use domain::password_policy::{Policies, Validity};
 use domain::public_key::PublicKey;
+use domain::recovery::{Digest, Held};
 use domain::remote::{self, Source};
 use domain::schema::Object;
 use domain::settings::{SecondFactor, Settings, VdomSettings};
@@ -212,6 +214,8 @@ pub(super) struct Directory {
     administrators: HashMap<CanonicalName, PersonEntry>,
     tokens: HashMap<TokenSerial, TokenEntry>,
     memberships: Memberships,
+    /// Recovery codes and passes of those who have any.
+    recovery: HashMap<CanonicalName, Box<[Held]>>,
     clients: Arc<[Client]>,
     applications: Arc<[VerificationClient]>,
     allow_access: Arc<AllowAccess>,
@@ -236,12 +240,16 @@ impl Directory {
 
     pub(super) fn rename_person(&mut self, from: &CanonicalName, to: CanonicalName) {
         if let Some(entry) = self.people.remove(from) {
-            self.people.insert(to, entry);
+            self.people.insert(to.clone(), entry);
+        }
+        if let Some(held) = self.recovery.remove(from) {
+            self.recovery.insert(to, held);
         }
     }
 
     pub(super) fn remove_person(&mut self, name: &CanonicalName) {
         self.people.remove(name);
+        self.recovery.remove(name);
     }
 
     pub(super) fn set_administrators(
@@ -279,6 +287,32 @@ impl Directory {
             entry.seed = None;
             entry.usable = Usable::Never;
         }
+    }
+
+    /// What a person has of recovery codes and passes.
+    pub(super) fn recovery(&self, name: &CanonicalName) -> Box<[Held]> {
+        self.recovery.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn put_recovery(&mut self, name: CanonicalName, held: Vec<Held>) {
+        if held.is_empty() {
+            self.recovery.remove(&name);
+        } else {
+            self.recovery.insert(name, held.into());
+        }
+    }
+
+    /// A recovery code or pass is used from now on.
+    pub(super) fn use_recovery(&mut self, name: &CanonicalName, digest: &Digest, by: &FirstUse) {
+        let mut held = self.recovery.get_mut(name).into_iter().flatten();
+        if let Some(one) = held.find(|one| one.digest == *digest) {
+            one.used = Some(by.clone());
+        }
+    }
+
+    /// Nobody's are good any more.
+    pub(super) fn forget_recovery(&mut self) {
+        self.recovery.clear();
     }
 
     pub(super) fn put_group(&mut self, group: Group) {
@@ -398,6 +432,7 @@ impl Directory {
             legacy: entry.opened(secrets),
             keys: entry.keys.clone(),
             factor: self.factor(entry, secrets, now),
+            recovery: self.recovery(&name),
         });
         Facts {
             name,
@@ -554,6 +589,7 @@ impl Directory {
                     && self.takes_sent_codes()
                     && consume.sent_to() == person.sent_to.as_deref()
             }
+            (Spend::Recovery(_), two_factor) => two_factor == TwoFactor::Fortitoken,
             (Spend::Step { .. } | Spend::Sent(_), _) => false,
         }
     }

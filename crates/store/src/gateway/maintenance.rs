@@ -14,6 +14,7 @@ use super::memory::{self, CHECKPOINT, FLOOR, Memory, Standing};
 use super::outbox;
 use super::queries::Never;
 use super::records;
+use super::recovery;
 use crate::engine::{Failure, Tx, Work};
 use crate::sealing::SealError;
 use crate::vals;
@@ -62,6 +63,8 @@ impl Work for Stand {
 pub(super) struct RaiseFloor {
     pub(super) event: Event,
     pub(super) floor: Timestamp,
+    /// Whether anything may have been lost.
+    pub(super) went_back: bool,
 }
 
 impl Work for RaiseFloor {
@@ -74,6 +77,9 @@ impl Work for RaiseFloor {
             .unwrap_or(0)
             .max(self.floor.micros());
         memory::set_mark(tx, FLOOR, floor).await?;
+        if self.went_back {
+            recovery::remove_all(tx).await?;
+        }
         let mut link = Link::last(tx).await?;
         link.append(tx, &self.event, None).await?;
         Ok(link)

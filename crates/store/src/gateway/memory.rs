@@ -32,6 +32,7 @@ use super::events::{Link, Recorded, Tally};
 use super::head::{Head, HeadFile};
 use super::memberships::Group;
 use super::records::{self, PersonRow, TokenRow};
+use super::recovery;
 use super::references;
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Hooks, Row, SqlError, SqliteTx, Tx, poll_ready};
@@ -316,6 +317,11 @@ impl Memory {
     ) -> Result<(), SqlError> {
         let administrators = administrators(tx).await?;
         directory.set_administrators(self.open_administrators(&administrators));
+        for keeping in recovery::all(tx).await? {
+            let mut held = directory.recovery(&keeping.person).into_vec();
+            held.push(keeping.held);
+            directory.put_recovery(keeping.person, held);
+        }
         let clients = clients(tx).await?;
         directory.set_clients(self.open_clients(&clients));
         directory.set_applications(self.open_applications(&clients));

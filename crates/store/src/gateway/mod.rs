@@ -18,6 +18,7 @@ mod memory;
 mod outbox;
 mod queries;
 mod records;
+mod recovery;
 mod references;
 mod renaming;
 mod restore;
@@ -43,6 +44,7 @@ use domain::interface::AllowAccess;
 use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
+use domain::recovery::Held;
 use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
 use domain::settings::Settings;
@@ -209,14 +211,26 @@ impl GatewayStore {
         };
         tracing::warn!(cause, "everything up to now counts as spent");
         let event = memory::floor_raised(cause, now);
+        // What was used of them since is not known.
+        let went_back = standing != Standing::Whole;
+        let raise = RaiseFloor {
+            event,
+            floor,
+            went_back,
+        };
         let memory = Arc::clone(&self.memory);
         let raised = self
             .database
-            .write_then(RaiseFloor { event, floor }, move |link| {
+            .write_then(raise, move |link| {
                 if clock == ClockTrust::Clock {
                     memory.trust_clock(now);
                 }
-                memory.write().set_floor(Some(floor));
+                let mut directory = memory.write();
+                directory.set_floor(Some(floor));
+                if went_back {
+                    directory.forget_recovery();
+                }
+                drop(directory);
                 memory.committed(*link, now);
             })
             .await;
@@ -431,6 +445,11 @@ impl GatewayStore {
     /// The RADIUS clients in force.
     pub fn clients(&self) -> Arc<[Client]> {
         self.memory.read().clients()
+    }
+
+    /// What a person has of recovery codes and passes.
+    pub fn recovery(&self, person: &CanonicalName) -> Box<[Held]> {
+        self.memory.read().recovery(person)
     }
 
     /// The applications in force that have logins checked over HTTPS.

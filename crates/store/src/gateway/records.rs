@@ -19,6 +19,7 @@ use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step};
 use super::contacts;
 use super::directory::Progress;
 use super::events::step_value;
+use super::recovery;
 use super::references::{self, Reference};
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Row, SqlError, Tx, Val};
@@ -239,6 +240,7 @@ pub(super) async fn rename_person<T: Tx>(
         &vals![from.as_str(), to.canonical().as_str(), to.as_written()],
     )
     .await?;
+    recovery::rename(tx, from, to.canonical()).await?;
     references::moved(tx, &place_of(from), to.canonical().as_str()).await
 }
 
@@ -248,6 +250,7 @@ pub(super) async fn remove_person<T: Tx>(tx: &mut T, name: &CanonicalName) -> Re
         &vals![name.as_str()],
     )
     .await?;
+    recovery::remove(tx, name).await?;
     references::remove(tx, &place_of(name)).await
 }
 

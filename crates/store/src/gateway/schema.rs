@@ -51,6 +51,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "languages",
         sql: LANGUAGES,
     },
+    Migration {
+        name: "recovery codes",
+        sql: RECOVERY,
+    },
 ];
 
 /// Who knows a person's password: `password` is this unit.
@@ -241,6 +245,21 @@ ALTER TABLE outbox ADD COLUMN vdom TEXT NOT NULL DEFAULT 'root';
 /// `token.foreign_seed` is what stood after `ENC` in the configuration of another unit.
 const HARDWARE_TOKENS: &str = "
 ALTER TABLE token ADD COLUMN foreign_seed TEXT;
+";
+
+/// Codes in the place of a token's: `kind` is recovery-code or recovery-pass, `used` when, with client and
+/// source of the login. A code itself is nowhere.
+const RECOVERY: &str = "
+CREATE TABLE recovery (
+    person TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    ends INTEGER,
+    used INTEGER,
+    client TEXT,
+    source TEXT,
+    PRIMARY KEY (person, digest)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// In which language a person is told what to do; nothing for that of the unit.

@@ -2,6 +2,7 @@
 
 mod ping;
 mod radius;
+mod recovery;
 mod security;
 mod telnet;
 mod unit;
@@ -50,6 +51,7 @@ impl Executor {
                     .reset_authenticator(address, vdom, who.actor(), printer)
                     .await;
             }
+            Action::Recovery(asked) => return self.recovery(asked, who, printer).await,
             Action::Security => return self.security(printer).await,
             Action::Performance => render::performance(&self.performance().await),
             Action::TimeServers => match time_servers::compare(&self.store, &self.resolver).await {

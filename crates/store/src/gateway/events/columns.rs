@@ -87,6 +87,10 @@ impl<'a> Columns<'a> {
                         action: Some(channel.word()),
                         ..login
                     },
+                    Spend::Recovery(kind) => Self {
+                        action: Some(kind.word()),
+                        ..login
+                    },
                     Spend::Step { token, step, drift } => login.spent(token, *step, *drift),
                 }
             }

@@ -5,6 +5,7 @@ use domain::contact::Channel;
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
 use domain::reason::Reason;
+use domain::recovery::Kind;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -259,6 +260,12 @@ impl Fields<'_, '_> {
             .transpose()
     }
 
+    /// The recovery code or pass that an acceptance used, if it was one.
+    fn recovery(&self) -> Result<Option<Kind>, SqlError> {
+        let word = self.row.get::<Option<String>>(13)?;
+        Ok(word.as_deref().and_then(Kind::parse))
+    }
+
     fn spend(&self) -> Result<Spend, SqlError> {
         match (self.token()?, self.step()?) {
             (Some(token), Some(step)) => Ok(Spend::Step {
@@ -266,7 +273,10 @@ impl Fields<'_, '_> {
                 step,
                 drift: self.drift()?,
             }),
-            (None, None) => Ok(self.channel()?.map_or(Spend::Nothing, Spend::Sent)),
+            (None, None) => match self.recovery()? {
+                Some(kind) => Ok(Spend::Recovery(kind)),
+                None => Ok(self.channel()?.map_or(Spend::Nothing, Spend::Sent)),
+            },
             _ => Err(self.damaged("step")),
         }
     }
