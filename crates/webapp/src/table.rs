@@ -4,6 +4,14 @@
 pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     ("", include_bytes!("../web/index.html")),
     ("app.webmanifest", include_bytes!("../web/app.webmanifest")),
+    ("backup/aegis.js", include_bytes!("../web/backup/aegis.js")),
+    ("backup/files.js", include_bytes!("../web/backup/files.js")),
+    ("backup/own.js", include_bytes!("../web/backup/own.js")),
+    ("backup/read.js", include_bytes!("../web/backup/read.js")),
+    (
+        "backup/two_fas.js",
+        include_bytes!("../web/backup/two_fas.js"),
+    ),
     (
         "core/activation.js",
         include_bytes!("../web/core/activation.js"),
@@ -18,6 +26,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     (
         "core/messages.js",
         include_bytes!("../web/core/messages.js"),
+    ),
+    (
+        "core/migration.js",
+        include_bytes!("../web/core/migration.js"),
     ),
     ("core/otp.js", include_bytes!("../web/core/otp.js")),
     (
@@ -60,6 +72,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     (
         "ui/screens/add.js",
         include_bytes!("../web/ui/screens/add.js"),
+    ),
+    (
+        "ui/screens/backup.js",
+        include_bytes!("../web/ui/screens/backup.js"),
     ),
     (
         "ui/screens/badge.js",
@@ -135,6 +151,22 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     (
         "vendor/noble-hashes/blake2.js",
         include_bytes!("../web/vendor/noble-hashes/blake2.js"),
+    ),
+    (
+        "vendor/noble-hashes/hmac.js",
+        include_bytes!("../web/vendor/noble-hashes/hmac.js"),
+    ),
+    (
+        "vendor/noble-hashes/pbkdf2.js",
+        include_bytes!("../web/vendor/noble-hashes/pbkdf2.js"),
+    ),
+    (
+        "vendor/noble-hashes/scrypt.js",
+        include_bytes!("../web/vendor/noble-hashes/scrypt.js"),
+    ),
+    (
+        "vendor/noble-hashes/sha2.js",
+        include_bytes!("../web/vendor/noble-hashes/sha2.js"),
     ),
     (
         "vendor/noble-hashes/utils.js",

@@ -8,6 +8,7 @@ import { App } from "./ui/app.js";
 import { button, h } from "./ui/dom.js";
 import { Session } from "./ui/session.js";
 import { addScreen, handedScreen, pasteScreen, typeScreen } from "./ui/screens/add.js";
+import { exportScreen, importScreen } from "./ui/screens/backup.js";
 import { listScreen } from "./ui/screens/list.js";
 import { changePinScreen, mark } from "./ui/screens/pin.js";
 import { scanScreen } from "./ui/screens/scan.js";
@@ -28,6 +29,8 @@ const ROUTES = {
   token: tokenScreen,
   settings: settingsScreen,
   pin: changePinScreen,
+  import: importScreen,
+  export: exportScreen,
 };
 
 const LOCK_NAME = "symbolon";

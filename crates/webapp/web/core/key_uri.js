@@ -70,12 +70,18 @@ export function keyShape(type, { period, digits, algorithm }) {
   return { type, period: type === "totp" ? period : 0, digits, algorithm: digest };
 }
 
-/** The issuer stands before a colon, in a field of its own, or both. @param {string} label @param {string | null} field */
+/**
+ * The issuer stands before a colon, in a field of its own, or both. A colon that is not escaped is the one
+ * that divides; some issuers escape that one too.
+ *
+ * @param {string} label
+ * @param {string | null} field
+ */
 function names(label, field) {
-  const text = decoded(label).trim();
-  const colon = text.indexOf(":");
-  const before = colon < 0 ? "" : text.slice(0, colon).trim();
-  const account = text.slice(colon + 1).trim();
+  const escaped = label.includes(":") ? label : label.replace(/%3a/i, ":");
+  const colon = escaped.indexOf(":");
+  const before = colon < 0 ? "" : decoded(escaped.slice(0, colon)).trim();
+  const account = decoded(escaped.slice(colon + 1)).trim();
   return { issuer: field?.trim() || before || account || "Token", account };
 }
 

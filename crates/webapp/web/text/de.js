@@ -124,6 +124,7 @@ const failures = {
   "file-password": () => ({ title: "Das Passwort öffnet diese Datei nicht", step: "Tippen Sie das Passwort, mit dem sie gemacht wurde." }),
   "file-empty": () => ({ title: "Kein Token darin", step: "Wählen Sie eine andere Datei." }),
   "passphrase-short": ({ least }) => ({ title: `Eine Passphrase hat mindestens ${least} Zeichen`, step: "Vier Wörter sind gut." }),
+  "passphrase-mismatch": () => ({ title: "Die beiden Passphrasen sind verschieden", step: "Tippen Sie zweimal dieselbe." }),
   "too-many": ({ most }) => ({ title: `Die App fasst ${most} Tokens`, step: "Löschen Sie zuerst einige." }),
   unsupported: () => ({
     title: "Dieser Browser kann Tokens nicht sicher halten",
@@ -212,7 +213,7 @@ export const de = {
     unlock: "Entsperren",
     checking: "Wird geprüft …",
     left: (left) => (left === 1 ? "Letzter Versuch, bevor alle Tokens gelöscht werden" : `Noch ${left} Versuche`),
-    forgotten: "Vergessen? Eine PIN lässt sich nicht zurücksetzen. Löschen Sie die App und bitten Sie um neue Aktivierungscodes.",
+    forgotten: "Vergessen? Eine PIN lässt sich nicht zurücksetzen. Löschen Sie die Tokens und bitten Sie um neue Aktivierungscodes.",
   },
   token: {
     name: "Name",
@@ -252,6 +253,8 @@ export const de = {
     exportLead: "Tokens anderer Aussteller, unter einer Passphrase. Tokens Ihrer Organisation bleiben auf diesem Gerät.",
     exportNone: "Es gibt kein Token, das dieses Gerät verlassen darf.",
     passphrase: "Passphrase",
+    passphraseHint: "Mindestens 12 Zeichen. Wer sie vergisst, hat die Datei verloren.",
+    passphraseAgain: "Dieselbe Passphrase noch einmal",
     exportSave: "Datei speichern",
     exported: "Die Sicherung wurde gespeichert",
     device: "Dieses Gerät",

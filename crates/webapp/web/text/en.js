@@ -128,6 +128,7 @@ const failures = {
   "file-password": () => ({ title: "The password does not open this file", step: "Type the password with which it was made." }),
   "file-empty": () => ({ title: "No token in it", step: "Choose another file." }),
   "passphrase-short": ({ least }) => ({ title: `A passphrase has at least ${least} characters`, step: "Four words make a good one." }),
+  "passphrase-mismatch": () => ({ title: "The two passphrases differ", step: "Type the same one twice." }),
   "too-many": ({ most }) => ({ title: `The app holds ${most} tokens`, step: "Delete some first." }),
   unsupported: () => ({
     title: "This browser cannot hold tokens safely",
@@ -216,7 +217,7 @@ export const en = {
     unlock: "Unlock",
     checking: "Checking …",
     left: (/** @type {number} */ left) => (left === 1 ? "Last try before all tokens are erased" : `${left} tries left`),
-    forgotten: "Forgotten? A PIN cannot be reset. Erase this app and ask for new activation codes.",
+    forgotten: "Forgotten? A PIN cannot be reset. Erase the tokens and ask for new activation codes.",
   },
   token: {
     name: "Name",
@@ -256,6 +257,8 @@ export const en = {
     exportLead: "Tokens of other issuers, under a passphrase. Tokens of your organisation stay on this device.",
     exportNone: "There is no token that may leave this device.",
     passphrase: "Passphrase",
+    passphraseHint: "At least 12 characters. Whoever forgets it has lost the file.",
+    passphraseAgain: "The same passphrase again",
     exportSave: "Save file",
     exported: "The backup was saved",
     device: "This device",

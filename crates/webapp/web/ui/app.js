@@ -69,6 +69,7 @@ export class App {
     this.#screen?.leave?.();
     this.#screen = screen;
     this.#root.replaceChildren(screen.element);
+    this.#toasts.replaceChildren();
     window.scrollTo(0, 0);
     screen.tick?.(nowS());
     const heading = screen.element.querySelector("h1");
@@ -151,6 +152,15 @@ export class App {
       document.body.append(dialog);
       dialog.showModal();
     });
+  }
+
+  /** Erases everything, if the person means it. */
+  async erase() {
+    const { eraseTitle, eraseLead, erase, erased } = this.words.settings;
+    if (!(await this.confirm({ title: eraseTitle, lead: eraseLead, yes: erase }))) return;
+    await this.session.erase();
+    await this.finish();
+    this.toast(erased);
   }
 
   /** Once a second, on the second. */

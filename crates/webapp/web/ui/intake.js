@@ -4,6 +4,7 @@ import { parseActivationCode } from "../core/code.js";
 import { Failure } from "../core/failure.js";
 import { isKeyUri, parseKeyUri } from "../core/key_uri.js";
 import { isActivationLink, parseActivationLink } from "../core/link.js";
+import { isMigration, parseMigration } from "../core/migration.js";
 import { remove } from "../vault/contents.js";
 import { PIN_DIGITS } from "../vault/vault.js";
 import { button, h } from "./dom.js";
@@ -21,6 +22,7 @@ import { choosePinScreen } from "./screens/pin.js";
 export async function takeText(app, text) {
   if (isActivationLink(text)) return takeLink(app, text);
   if (isKeyUri(text)) return takeForeign(app, [parseKeyUri(text)]);
+  if (isMigration(text)) return takeForeign(app, parseMigration(text));
   if (/^[A-Za-z2-7\s-]{16,24}$/.test(text)) return takeTyped(app, text, "");
   throw new Failure("link-unknown");
 }

@@ -56,6 +56,7 @@ export function ways(app) {
     way("picture", add.picture, add.pictureHint, () => picture.click()),
     way("type", add.type, add.typeHint, () => app.go("type")),
     way("link", add.paste, add.pasteHint, () => app.go("paste")),
+    way("file", add.file, add.fileHint, () => app.go("import")),
     picture,
     state,
   );

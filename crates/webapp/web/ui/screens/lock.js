@@ -1,7 +1,7 @@
 // The PIN before everything else.
 
 import { Failure } from "../../core/failure.js";
-import { field, h } from "../dom.js";
+import { button, field, h } from "../dom.js";
 import { mark, pinInput } from "./pin.js";
 
 /** @import { App, Screen } from "../app.js" */
@@ -47,6 +47,7 @@ export function lockScreen(app) {
     submit,
     state,
     h("p", { class: "hint" }, words.pin.forgotten),
+    button(words.settings.erase, () => void app.erase(), "danger quiet"),
   );
   return { element: form, focus: pin };
 }

@@ -41,8 +41,9 @@ export function settingsScreen(app) {
         field(settings.lockAfter, lockAfter),
         button(settings.changePin, () => app.go("pin"), "wide"),
       ),
+    isOpen && group(settings.backup, button(settings.export, () => app.go("export"), "wide")),
     group(settings.device, device),
-    isOpen && button(settings.erase, () => void erase(app), "danger quiet wide"),
+    isOpen && button(settings.erase, () => void app.erase(), "danger quiet wide"),
   );
   return { element };
 }
@@ -64,13 +65,4 @@ async function describe(app, list) {
   for (const [term, value] of [[settings.version, APP_VERSION], [settings.registration, registrationId]]) {
     list.append(h("div", {}, h("dt", {}, term ?? ""), h("dd", {}, value ?? "")));
   }
-}
-
-/** @param {App} app */
-async function erase(app) {
-  const { eraseTitle, eraseLead, erase: yes, erased } = app.words.settings;
-  if (!(await app.confirm({ title: eraseTitle, lead: eraseLead, yes }))) return;
-  await app.session.erase();
-  await app.finish();
-  app.toast(erased);
 }

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { createCipheriv, pbkdf2Sync, randomBytes, scryptSync } from "node:crypto";
+import { test } from "node:test";
+import { backupOf } from "../web/backup/files.js";
+import { keyUri, sealedBackup } from "../web/backup/own.js";
+import { hex } from "../web/core/bytes.js";
+import { keySeed, parseKeyUri } from "../web/core/key_uri.js";
+import { parseMigration } from "../web/core/migration.js";
+import { argon2id } from "../web/vendor/noble-hashes/argon2.js";
+
+/** @import { Stretch } from "../web/vault/keys.js" */
+
+/** @type {Stretch} */
+const stretch = async (password, salt, { memoryKib: m, passes: t }) =>
+  new Uint8Array(argon2id(password, salt, { m, t, p: 1, dkLen: 32 }));
+
+const KEY = "JBSWY3DPEHPK3PXP";
+const PASSWORD = "correct horse";
+
+test("otpauth links bring their own period, digits and digest", () => {
+  const full = "otpauth://totp/ACME%20Co:ada@example.org?secret=jbsw%20y3dp-ehpk3pxp&issuer=ACME%20Co&algorithm=SHA256&digits=8&period=60";
+  assert.deepEqual(parseKeyUri(full), {
+    issuer: "ACME Co",
+    account: "ada@example.org",
+    seed: keySeed(KEY),
+    shape: { type: "totp", period: 60, digits: 8, algorithm: "SHA256" },
+    counter: 0,
+  });
+  const short = parseKeyUri(`otpauth://totp/ada?secret=${KEY}`);
+  assert.deepEqual([short.issuer, short.account, short.shape.period, short.shape.digits], ["ada", "ada", 30, 6]);
+  const counted = parseKeyUri(`otpauth://hotp/Acme:ada?secret=${KEY}&counter=5`);
+  assert.deepEqual([counted.shape.type, counted.shape.period, counted.counter], ["hotp", 0, 5]);
+});
+
+test("keys are read as they are copied", () => {
+  assert.equal(hex(keySeed(KEY)), "48656c6c6f21deadbeef");
+  for (const same of ["jbswy3dpehpk3pxp", "JBSW Y3DP EHPK 3PXP", "JBSWY3DPEHPK3PXP===="]) {
+    assert.deepEqual(keySeed(same), keySeed(KEY));
+  }
+  assert.equal(hex(keySeed("MZXW6")), "666f6f");
+  assert.equal(hex(keySeed("MZXW7")), "666f6f");
+  for (const wrong of ["", "1", "JBSWY3DPEHPK3PX0"]) {
+    assert.throws(() => keySeed(wrong), { kind: "key-uri-secret" }, wrong);
+  }
+});
+
+test("otpauth links that cannot be used say why", () => {
+  /** @type {[string, object][]} */
+  const wrong = [
+    ["otpauth://totp/a", { kind: "key-uri" }],
+    [`otpauth://steam/a?secret=${KEY}`, { kind: "key-uri-kind" }],
+    ["otpauth://totp/a?digits=6", { kind: "key-uri-secret" }],
+    [`otpauth://totp/a?secret=${KEY}&digits=5`, { kind: "key-uri-number", facts: { part: "digits" } }],
+    [`otpauth://totp/a?secret=${KEY}&digits=six`, { kind: "key-uri-number", facts: { part: "digits" } }],
+    [`otpauth://totp/a?secret=${KEY}&period=0`, { kind: "key-uri-number", facts: { part: "period" } }],
+    [`otpauth://totp/a?secret=${KEY}&algorithm=MD5`, { kind: "key-uri-number", facts: { part: "algorithm" } }],
+    [`otpauth://totp/%zz?secret=${KEY}`, { kind: "key-uri" }],
+  ];
+  for (const [text, failure] of wrong) assert.throws(() => parseKeyUri(text), failure, text);
+});
+
+/** A length-delimited field. @param {number} number @param {Buffer | string} value */
+const field = (number, value) => {
+  const bytes = Buffer.from(value);
+  return Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
+};
+
+/** @param {number} number @param {number} value */
+const varint = (number, value) => Buffer.from([number * 8, value]);
+
+test("an export of Google Authenticator brings all its tokens", () => {
+  const first = [field(1, Buffer.from("Hello!\xde\xad\xbe\xef", "latin1")), field(2, "Acme:ada"), field(3, "Acme"), varint(4, 1), varint(5, 1), varint(6, 2)];
+  const second = [field(1, "12345678901234567890"), field(2, "bob"), varint(4, 3), varint(5, 2), varint(6, 1), varint(7, 9)];
+  const payload = Buffer.concat([...[first, second].map((parts) => field(1, Buffer.concat(parts))), varint(2, 1), varint(3, 1), varint(4, 0)]);
+  const link = (/** @type {Buffer} */ data) => `otpauth-migration://offline?data=${encodeURIComponent(data.toString("base64"))}`;
+  const [acme, bob] = parseMigration(link(payload));
+  assert.deepEqual(acme, { ...parseKeyUri(`otpauth://totp/Acme:ada?secret=${KEY}&issuer=Acme`) });
+  assert.deepEqual(bob?.shape, { type: "hotp", period: 0, digits: 8, algorithm: "SHA512" });
+  assert.deepEqual([bob?.issuer, bob?.account, bob?.counter], ["bob", "bob", 9]);
+  assert.throws(() => parseMigration(link(payload.subarray(0, 20))), { kind: "key-uri" });
+  assert.throws(() => parseMigration(link(Buffer.from([16, 1]))), { kind: "file-empty" });
+  assert.throws(() => parseMigration("otpauth-migration://offline"), { kind: "key-uri" });
+});
+
+const aegisDb = {
+  version: 2,
+  entries: [
+    { type: "totp", uuid: "1", name: "ada", issuer: "Acme", info: { secret: KEY, algo: "SHA256", digits: 8, period: 60 } },
+    { type: "hotp", uuid: "2", name: "bob", issuer: "Bank", info: { secret: KEY, algo: "SHA1", digits: 6, counter: 3 } },
+    { type: "steam", uuid: "3", name: "game", issuer: "Steam", info: { secret: KEY, algo: "SHA1", digits: 5, period: 30 } },
+  ],
+};
+
+/** @param {Buffer} key @param {Buffer} nonce @param {Buffer} plain */
+function gcm(key, nonce, plain) {
+  const cipher = createCipheriv("aes-256-gcm", key, nonce);
+  const ciphertext = Buffer.concat([cipher.update(plain), cipher.final()]);
+  return { ciphertext, tag: cipher.getAuthTag() };
+}
+
+/** As Aegis's documentation describes its vault. */
+function aegisVault() {
+  const [master, salt, keyNonce, nonce] = [32, 32, 12, 12].map((length) => randomBytes(length));
+  if (!master || !salt || !keyNonce || !nonce) throw new TypeError("no random octets");
+  const slot = gcm(scryptSync(PASSWORD, salt, 32, { N: 1024, r: 8, p: 1 }), keyNonce, master);
+  const db = gcm(master, nonce, Buffer.from(JSON.stringify(aegisDb)));
+  const params = (/** @type {Buffer} */ iv, /** @type {Buffer} */ tag) => ({ nonce: iv.toString("hex"), tag: tag.toString("hex") });
+  const slots = [
+    { type: 2, uuid: "b", key: "00", key_params: params(keyNonce, slot.tag) },
+    { type: 1, uuid: "p", key: slot.ciphertext.toString("hex"), key_params: params(keyNonce, slot.tag), n: 1024, r: 8, p: 1, salt: salt.toString("hex") },
+  ];
+  return { version: 1, header: { slots, params: params(nonce, db.tag) }, db: db.ciphertext.toString("base64") };
+}
+
+test("a vault of Aegis opens, plain and under its password", async () => {
+  const plain = backupOf(JSON.stringify({ version: 1, header: { slots: null, params: null }, db: aegisDb }), stretch);
+  assert.equal(plain.isEncrypted, false);
+  const tokens = await plain.open("");
+  assert.deepEqual(tokens.map(({ issuer, account, counter }) => [issuer, account, counter]), [["Acme", "ada", 0], ["Bank", "bob", 3]]);
+  assert.deepEqual(tokens[0]?.shape, { type: "totp", period: 60, digits: 8, algorithm: "SHA256" });
+  const sealed = backupOf(JSON.stringify(aegisVault()), stretch);
+  assert.equal(sealed.isEncrypted, true);
+  assert.deepEqual(await sealed.open(PASSWORD), tokens);
+  await assert.rejects(sealed.open("wrong"), { kind: "file-password" });
+});
+
+const services = [
+  { name: "Acme", secret: KEY, otp: { issuer: "Acme", account: "ada", tokenType: "TOTP", algorithm: "SHA512", digits: 6, period: 30 } },
+  { name: "Plain", secret: KEY, otp: {} },
+];
+
+test("a backup of 2FAS opens, plain and under its password", async () => {
+  const tokens = await backupOf(JSON.stringify({ schemaVersion: 4, services }), stretch).open("");
+  assert.deepEqual(tokens.map(({ issuer, shape }) => [issuer, shape.algorithm]), [["Acme", "SHA512"], ["Plain", "SHA1"]]);
+  const [salt, nonce] = [randomBytes(256), randomBytes(12)];
+  const { ciphertext, tag } = gcm(pbkdf2Sync(PASSWORD, salt, 10_000, 32, "sha256"), nonce, Buffer.from(JSON.stringify(services)));
+  const servicesEncrypted = [Buffer.concat([ciphertext, tag]), salt, nonce].map((part) => part.toString("base64")).join(":");
+  const sealed = backupOf(JSON.stringify({ schemaVersion: 4, services: [], servicesEncrypted }), stretch);
+  assert.deepEqual(await sealed.open(PASSWORD), tokens);
+  await assert.rejects(sealed.open("wrong"), { kind: "file-password" });
+});
+
+test("this app's backup comes back, and opens by its passphrase alone", async () => {
+  const tokens = ["otpauth://totp/A%3AB:ada%20l?secret=JBSWY3DPEHPK3PXP&issuer=A%3AB&digits=7&period=45&algorithm=SHA512", `otpauth://hotp/Bank:bob?secret=${KEY}&counter=7`].map(parseKeyUri);
+  assert.deepEqual(tokens.map(keyUri).map(parseKeyUri), tokens);
+  const text = await sealedBackup(tokens, "four words are good", stretch, { memoryKib: 64, passes: 1 });
+  assert.ok(!text.includes(KEY) && !text.includes("otpauth"));
+  const file = backupOf(text, stretch);
+  assert.deepEqual(await file.open("four words are good"), tokens);
+  await assert.rejects(file.open("four words are bad"), { kind: "file-password" });
+  await assert.rejects(sealedBackup(tokens, "too short", stretch), { kind: "passphrase-short" });
+});
+
+test("a file that is none is refused", async () => {
+  for (const text of ["", "[]", "{}", "null", '{"services":1}']) {
+    assert.throws(() => backupOf(text, stretch), { kind: "file-unknown" }, text);
+  }
+  const empty = backupOf(JSON.stringify({ schemaVersion: 4, services: [] }), stretch);
+  await assert.rejects(empty.open(""), { kind: "file-empty" });
+  const damaged = backupOf(JSON.stringify({ schemaVersion: 4, services: [], servicesEncrypted: "?:?" }), stretch);
+  await assert.rejects(damaged.open(""), { kind: "file-damaged" });
+  const greedy = { format: "symbolon-backup-v1", argon2id: { memoryKib: 1 << 30, passes: 3, salt: "" }, sealed: "" };
+  await assert.rejects(backupOf(JSON.stringify(greedy), stretch).open("x"), { kind: "file-damaged" });
+});

@@ -1,0 +1,57 @@
+// Vaults of Aegis Authenticator: https://github.com/beemdevelopment/Aegis/blob/master/docs/vault.md
+
+import { scrypt } from "../vendor/noble-hashes/scrypt.js";
+import { join, unbase64, unhex, utf8 } from "../core/bytes.js";
+import { Failure } from "../core/failure.js";
+import { decrypt, foreignToken, usable, whole } from "./read.js";
+
+/** @import { Backup } from "./files.js" */
+
+const PASSWORD_SLOT = 1;
+/** 2^15 is what the app writes; more than 2^20 takes a gigabyte. */
+const MAX_COST = 1 << 20;
+
+/** @param {any} file */
+export const isAegis = (file) => typeof file?.header === "object" && "db" in file;
+
+/** @param {any} file @returns {Backup} */
+export function openAegis(file) {
+  if (typeof file.db === "object") return { isEncrypted: false, open: async () => tokensOf(file.db) };
+  return { isEncrypted: true, open: async (password) => tokensOf(await decrypted(file, password)) };
+}
+
+/** @param {any} file @param {string} password */
+async function decrypted({ header, db }, password) {
+  const slots = (header.slots ?? []).filter((/** @type {any} */ { type }) => type === PASSWORD_SLOT);
+  for (const slot of slots) {
+    const key = await masterKey(slot, password);
+    if (!key) continue;
+    const { nonce, tag } = header.params;
+    const sealed = whole(() => join(unbase64(db), unhex(tag)));
+    const plain = await decrypt(key, unhex(nonce), sealed);
+    return whole(() => JSON.parse(new TextDecoder().decode(plain)));
+  }
+  throw new Failure("file-password");
+}
+
+/** @param {any} slot @param {string} password */
+async function masterKey({ n, r, p, salt, key, key_params: { nonce, tag } }, password) {
+  if (!(n > 1 && n <= MAX_COST)) throw new Failure("file-damaged");
+  const derived = new Uint8Array(scrypt(utf8(password), unhex(salt), { N: n, r, p, dkLen: 32 }));
+  return decrypt(derived, unhex(nonce), join(unhex(key), unhex(tag))).catch(() => null);
+}
+
+/** @param {any} db */
+const tokensOf = (db) =>
+  usable(whole(() => [...db.entries]), ({ type, name, issuer, info }) =>
+    foreignToken({
+      type,
+      issuer,
+      account: name,
+      secret: info?.secret,
+      algorithm: info?.algo,
+      digits: info?.digits,
+      period: info?.period,
+      counter: info?.counter,
+    }),
+  );

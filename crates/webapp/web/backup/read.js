@@ -1,0 +1,81 @@
+// What the readers of backups have in common.
+
+import { Failure } from "../core/failure.js";
+import { keySeed, keyShape } from "../core/key_uri.js";
+
+/** @import { Bytes } from "../core/bytes.js" */
+/** @import { ForeignToken } from "../core/key_uri.js" */
+
+/**
+ * @param {{ issuer: unknown, account: unknown, secret: unknown, type: unknown, period?: unknown,
+ *   digits?: unknown, algorithm?: unknown, counter?: unknown }} entry with values that nobody has looked at
+ * @returns {ForeignToken}
+ */
+export function foreignToken({ issuer, account, secret, type, period, digits, algorithm, counter }) {
+  const kind = String(type).toLowerCase();
+  if (kind !== "totp" && kind !== "hotp") throw new Failure("key-uri-kind");
+  const [issuerName, accountName] = [issuer, account].map((name) => (typeof name === "string" ? name.trim() : ""));
+  return {
+    issuer: issuerName || accountName || "Token",
+    account: accountName ?? "",
+    seed: keySeed(String(secret ?? "")),
+    shape: keyShape(kind, {
+      period: Number(period ?? 30),
+      digits: Number(digits ?? 6),
+      algorithm: String(algorithm ?? "SHA1"),
+    }),
+    counter: Number(counter ?? 0),
+  };
+}
+
+/**
+ * Those that can be used: a backup is not refused because of one entry of another kind.
+ *
+ * @template T
+ * @param {readonly T[]} entries
+ * @param {(entry: T) => ForeignToken} read
+ */
+export function usable(entries, read) {
+  const tokens = entries.flatMap((entry) => {
+    try {
+      return [read(entry)];
+    } catch (error) {
+      if (error instanceof Failure) return [];
+      throw error;
+    }
+  });
+  if (tokens.length === 0) throw new Failure("file-empty");
+  return tokens;
+}
+
+/**
+ * AES-256-GCM with the tag behind the ciphertext.
+ *
+ * @param {Bytes} key
+ * @param {Bytes} nonce
+ * @param {Bytes} ciphertext
+ */
+export async function decrypt(key, nonce, ciphertext) {
+  try {
+    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: nonce }, imported, ciphertext));
+  } catch (cause) {
+    throw new Failure("file-password", {}, cause);
+  }
+}
+
+/**
+ * Reads, and says that the file is damaged where it does not have the form that it should.
+ *
+ * @template T
+ * @param {() => T} read
+ * @returns {T}
+ */
+export function whole(read) {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof Failure && cause.kind !== "encoding") throw cause;
+    throw new Failure("file-damaged", {}, cause);
+  }
+}
