@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use domain::contact::Language;
+use softtoken::link::ActivationLink;
 
 use super::template::{fill, html, plain};
 use super::texts::Texts;
@@ -95,6 +96,7 @@ impl Matter<'_> {
     pub(crate) fn masked(&self, text: &str) -> String {
         match self {
             Self::Activation(activation) => text
+                .replace(&activation.app_link(), "<link>")
                 .replace(activation.link, "<link>")
                 .replace(activation.code, "<code>"),
             Self::Login(login) => text.replace(login.code, "<code>"),
@@ -107,6 +109,7 @@ impl Matter<'_> {
                 ("USER", activation.user.into()),
                 ("CODE", activation.code.into()),
                 ("LINK", activation.link.into()),
+                ("APP", activation.app_link().into()),
                 ("EXPIRES", activation.expires.into()),
             ],
             Self::Login(login) => vec![
@@ -117,14 +120,39 @@ impl Matter<'_> {
     }
 }
 
+impl Activation<'_> {
+    /// The link for a phone without an app: it opens the web app, which takes the rest from the fragment.
+    /// No server sees a fragment (RFC 3986 section 3.5).
+    fn app_link(&self) -> String {
+        match ActivationLink::parse(self.link) {
+            Ok(link) => {
+                let fragment: String = self.link.bytes().map(in_fragment).collect();
+                format!("{}{}#activate/{fragment}", link.server, webapp::ROOT)
+            }
+            Err(_) => self.link.to_owned(),
+        }
+    }
+}
+
+/// RFC 3986 section 2.3.
+fn in_fragment(byte: u8) -> Cow<'static, str> {
+    let character = char::from(byte);
+    if character.is_ascii_alphanumeric() || "-._~".contains(character) {
+        character.to_string().into()
+    } else {
+        format!("%{byte:02X}").into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const ACTIVATION: Matter<'_> = Matter::Activation(Activation {
         user: "alice",
-        code: "EEIQVKJ4SUBCVKHG",
-        link: "symbolon://activate?c=EEIQVKJ4SUBCVKHG&s=https://tokens.example.org",
+        code: "EEIMCUO6X6DF4BL3",
+        link: "symbolon://activate?v=1&c=EEIMCUO6X6DF4BL3&k=4HROHZHF43T6R2PK5PWO33XP6A\
+               &s=https://tokens.example.org&p=ERERERERERERERERERERERERERERERERERERERERERE",
         expires: "2026-11-25 08:00:00Z",
     });
 
@@ -139,7 +167,7 @@ mod tests {
     #[test]
     fn an_sms_has_the_code_and_fits_into_one_message() {
         for language in Language::ALL {
-            for (matter, code) in [(ACTIVATION, "EEIQVKJ4SUBCVKHG"), (LOGIN, "123456")] {
+            for (matter, code) in [(ACTIVATION, "EEIMCUO6X6DF4BL3"), (LOGIN, "123456")] {
                 let short = matter.short(language);
                 assert!(short.contains(code), "{short}");
                 assert!(short.chars().count() <= 160, "{short}");
@@ -157,13 +185,16 @@ mod tests {
         for language in Language::ALL {
             let letter = ACTIVATION.letter(language);
             assert!(
-                letter.text.contains("\r\nEEIQVKJ4SUBCVKHG\r\n"),
+                letter.text.contains("\r\nEEIMCUO6X6DF4BL3\r\n"),
                 "{letter:?}"
             );
             assert!(!letter.text.contains("%%"), "{letter:?}");
             let page = letter.page.as_ref().unwrap();
-            assert!(page.html.contains(">EEIQVKJ4SUBCVKHG<"), "{letter:?}");
-            assert!(page.html.contains("&amp;s=https"), "{letter:?}");
+            assert!(page.html.contains(">EEIMCUO6X6DF4BL3<"), "{letter:?}");
+            let handed =
+                "https://tokens.example.org/app/#activate/symbolon%3A%2F%2Factivate%3Fv%3D1%26c";
+            assert!(letter.text.contains(handed), "{letter:?}");
+            assert!(page.html.contains(handed), "{letter:?}");
             assert!(page.html.contains("cid:activation") && !page.html.contains("%%"));
             assert!(page.picture.starts_with(b"\x89PNG"));
             let login = LOGIN.letter(language);
@@ -174,6 +205,8 @@ mod tests {
     #[test]
     fn what_is_secret_is_masked() {
         let masked = ACTIVATION.masked(&ACTIVATION.letter(Language::English).text);
-        assert!(!masked.contains("EEIQVKJ4SUBCVKHG"), "{masked}");
+        for secret in ["EEIMCUO6X6DF4BL3", "4HROHZHF43T6R2PK5PWO33XP6A"] {
+            assert!(!masked.contains(secret), "{masked}");
+        }
     }
 }

@@ -40,7 +40,7 @@ const HOUSE: &[(&str, &str)] = &[
     ),
     (
         "gateway",
-        "ident otp radius eap softtoken domain cli store https identity",
+        "ident otp radius eap softtoken domain cli store webapp https identity",
     ),
     ("relay", "ident softtoken https"),
     ("app", "ident otp softtoken"),
