@@ -49,6 +49,7 @@ fn the_first_start_shows_a_password_once_and_a_stop_leaves_no_socket() {
         "gateway          SYMBVM".to_owned(),
         format!("RADIUS           {} (udp)", home.radius),
         format!("token server     https://{}", home.https),
+        format!("web app          https://{}/app/", home.https),
         format!(
             "phones           symbolon app add CODE --server https://{} --pin ",
             home.https

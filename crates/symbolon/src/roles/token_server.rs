@@ -108,9 +108,11 @@ impl TokenServer {
             text += &format!("desk             https://{}\n", desk.address());
         }
         text + &format!(
-            "phones           symbolon app add CODE --server {} --pin {}\n",
-            self.public_url,
-            self.pki.pin()
+            "web app          {url}{}\n\
+             phones           symbolon app add CODE --server {url} --pin {}\n",
+            webapp::ROOT,
+            self.pki.pin(),
+            url = self.public_url,
         )
     }
 
