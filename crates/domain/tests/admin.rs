@@ -232,6 +232,7 @@ fn word(change: &Change) -> String {
         }
         Change::ObjectRemoved(place) => format!("{} {} gone", place.table().path, place.key()),
         Change::FailuresCleared(name) => format!("failures of {name} cleared"),
+        Change::Recovery { person, kind, held } => format!("{} {kind:?} of {person}", held.len()),
         Change::Spent(serial, step) => format!("{serial} spent up to {}", step.0),
     }
 }
