@@ -37,8 +37,12 @@ impl Tunnel for TlsTunnel {
     fn receive(&mut self, mut records: &[u8]) -> Result<Zeroizing<Vec<u8>>, Broken> {
         let mut clear = Zeroizing::new(Vec::new());
         while !records.is_empty() {
-            self.0.read_tls(&mut records).map_err(broken)?;
+            let taken = self.0.read_tls(&mut records).map_err(broken)?;
             let state = self.0.process_new_packets().map_err(broken)?;
+            // Behind its close_notify rustls takes nothing more of a peer (RFC 8446, 6.1).
+            if taken == 0 || state.peer_has_closed() {
+                return Err(broken("the device closed the tunnel"));
+            }
             let mut said = Zeroizing::new(vec![0; state.plaintext_bytes_to_read()]);
             self.0.reader().read_exact(&mut said).map_err(broken)?;
             clear.extend_from_slice(&said);
@@ -73,4 +77,55 @@ impl Tunnel for TlsTunnel {
 #[expect(clippy::needless_pass_by_value, reason = "an error's last use")]
 fn broken(error: impl ToString) -> Broken {
     Broken(error.to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore};
+
+    use super::*;
+
+    /// Both ends of a connection that stands.
+    fn established() -> (TlsTunnel, ClientConnection) {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let trusting = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut device = ClientConnection::new(Arc::new(trusting), name).unwrap();
+        let config = config(vec![certificate], made.signing_key.into()).unwrap();
+        let mut tunnel = TlsTunnel::new(&Arc::new(config)).unwrap();
+        while device.is_handshaking() {
+            tunnel.receive(&said(&mut device)).unwrap();
+            let mut records = &tunnel.outgoing().unwrap()[..];
+            while !records.is_empty() {
+                device.read_tls(&mut records).unwrap();
+                device.process_new_packets().unwrap();
+            }
+        }
+        (tunnel, device)
+    }
+
+    fn said(device: &mut ClientConnection) -> Vec<u8> {
+        let mut records = Vec::new();
+        while device.wants_write() {
+            device.write_tls(&mut records).unwrap();
+        }
+        records
+    }
+
+    #[test]
+    fn a_device_that_closes_the_tunnel_is_heard_no_further() {
+        let (mut tunnel, mut device) = established();
+        device.send_close_notify();
+        let closed = said(&mut device);
+        let error = Broken("the device closed the tunnel".into());
+        assert_eq!(tunnel.receive(&closed), Err(error.clone()));
+        assert_eq!(tunnel.receive(&closed), Err(error));
+    }
 }
