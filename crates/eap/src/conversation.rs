@@ -128,10 +128,7 @@ impl<T: Tunnel> Conversation<T> {
             mtu,
         } = setup;
         let Some(first) = Method::ALL.into_iter().find(|it| allowed.contains(it)) else {
-            return Err(Error::NoCommonMethod {
-                wanted: Vec::new(),
-                allowed: Vec::new(),
-            });
+            return Err(Error::NoMethod);
         };
         let mut conversation = Self {
             tunnel,

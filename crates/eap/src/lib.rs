@@ -62,6 +62,9 @@ pub enum Error {
         /// What it may use.
         allowed: Vec<Method>,
     },
+    /// Nothing to offer.
+    #[error("its RADIUS client may use no EAP method")]
+    NoMethod,
     /// A proof that the client may not use within this tunnel.
     #[error(
         "{inner} in the tunnel, and its RADIUS client may use {}",
@@ -111,12 +114,6 @@ fn numbers(types: &[u8]) -> String {
 }
 
 fn words(methods: &[Method]) -> String {
-    match methods {
-        [] => "no EAP method".to_owned(),
-        methods => methods
-            .iter()
-            .map(|method| method.word())
-            .collect::<Vec<_>>()
-            .join(", "),
-    }
+    let words: Vec<&str> = methods.iter().map(|method| method.word()).collect();
+    words.join(", ")
 }

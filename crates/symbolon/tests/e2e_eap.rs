@@ -229,6 +229,19 @@ fn the_log_says_why_there_was_no_tunnel() {
 }
 
 #[test]
+fn a_client_that_checks_passwords_itself_may_use_no_eap() {
+    let (home, up) = system("set code-position code-only");
+    let phone = person(&home, "alice");
+    let device = Device::new(&home);
+    for (eap, inner) in BY_PASSWORD {
+        is_refused(&device.connect(&network(eap, inner, "alice", &phone.code("alice"))));
+        let said = home.login_says("somebody", "refused: method-not-allowed");
+        assert!(said.contains("may use no EAP method"), "{said}");
+    }
+    up.stop();
+}
+
+#[test]
 fn eap_without_a_message_authenticator_hears_nothing_and_a_lost_state_a_failure() {
     const IDENTITY: &str = "0x0207000801616c69";
     const LATE: &str = "0x020700061500";

@@ -137,7 +137,7 @@ fn ready(clients: &[Client], profile: Profile, traffics: &Traffics) -> Vec<Arc<R
                 requirement: client.requirement.under(profile),
                 position: client.position,
                 methods: client.methods.clone(),
-                eap_methods: super::eap::methods(|method| client.methods.allow(method)),
+                eap_methods: super::eap::methods(client),
                 group_attributes: client.group_attributes.clone(),
                 secret,
                 tally: traffics.of(client.vdom, &client.name),

@@ -9,8 +9,8 @@ mod tls;
 use std::sync::Arc;
 
 use ::eap::{Conversation, Credentials, Error, Identity, Inner, Login, Proven, Setup, Step};
-use domain::client::Method;
-use domain::login::{Origin, Refusal};
+use domain::client::{Client, Method};
+use domain::login::{CodePosition, Origin, Refusal};
 use domain::name::Realm;
 use domain::password::Presented;
 use domain::reason::Reason;
@@ -23,7 +23,7 @@ use super::clients::RadiusClient;
 use super::traffic::Counted;
 use super::{Pending, Recorded, Shared};
 use crate::clock::{self, NoEntropy};
-use crate::login::{Attempt, Presentation, Response, State};
+use crate::login::{Attempt, Presentation, Response, State, told};
 use crate::web::certificate::{self, CertificateError};
 use open::Open;
 use tls::TlsTunnel;
@@ -240,6 +240,10 @@ fn attempt(
         Inner::Pap | Inner::MsChapV2 => client.position.unasked(),
     };
     let presented = match login.credentials {
+        // The client was configured anew while its device talked.
+        _ if position == CodePosition::CodeOnly => {
+            Presentation::Refused(told(counterpart(login.method), Reason::MethodNotAllowed))
+        }
         Credentials::Password(password) => Presentation::Password(Presented::new(password)),
         Credentials::MsChapV2(response) => {
             let ::eap::Response {
@@ -263,7 +267,9 @@ fn attempt(
 
 fn refusal(error: &Error) -> Refusal {
     let reason = match error {
-        Error::NoCommonMethod { .. } | Error::NotAllowed { .. } => Reason::MethodNotAllowed,
+        Error::NoMethod | Error::NoCommonMethod { .. } | Error::NotAllowed { .. } => {
+            Reason::MethodNotAllowed
+        }
         _ => Reason::EapFailed,
     };
     Refusal {
@@ -272,15 +278,23 @@ fn refusal(error: &Error) -> Refusal {
     }
 }
 
-/// The EAP methods among those that a client may use.
-pub(super) fn methods(allow: impl Fn(Method) -> bool) -> Box<[::eap::Method]> {
-    let counterpart = |method: &::eap::Method| match method {
+/// The EAP methods among those that a client may use. One that checks the first factor itself may use none: the
+/// tunnel hides from it what a device types, so that nobody would check a password.
+pub(super) fn methods(client: &Client) -> Box<[::eap::Method]> {
+    if client.position == CodePosition::CodeOnly {
+        return Box::default();
+    }
+    let all = ::eap::Method::ALL.into_iter();
+    all.filter(|method| client.methods.allow(counterpart(*method)))
+        .collect()
+}
+
+const fn counterpart(method: ::eap::Method) -> Method {
+    match method {
         ::eap::Method::TtlsPap => Method::TtlsPap,
         ::eap::Method::TtlsGtc => Method::TtlsGtc,
         ::eap::Method::TtlsMsChapV2 => Method::TtlsMsChapV2,
         ::eap::Method::PeapGtc => Method::PeapGtc,
         ::eap::Method::PeapMsChapV2 => Method::PeapMsChapV2,
-    };
-    let all = ::eap::Method::ALL.into_iter();
-    all.filter(|method| allow(counterpart(method))).collect()
+    }
 }
