@@ -334,6 +334,9 @@ pub struct Remembered<S> {
     entries: HashMap<CanonicalName, Entry, S>,
 }
 
+/// A keyed digest of a right password, made by [`Remembered::mark`].
+pub struct Mark([u8; 32]);
+
 struct Entry {
     digest: [u8; 32],
     expires: Timestamp,
@@ -366,6 +369,18 @@ impl<S: BuildHasher> Remembered<S> {
             };
             self.keep(&proof.person, entry, now);
         }
+    }
+
+    /// By what the password of a proof is known if it comes again, however long passwords are remembered.
+    pub fn mark(&self, proof: &PasswordVerified, presented: &Presented) -> Mark {
+        let mac = self.mac(&proof.person, &proof.credential, presented);
+        Mark(mac.finalize().into_bytes().into())
+    }
+
+    /// Whether this is the password of the proof that the mark was made with.
+    pub fn is_marked(&self, mark: &Mark, proof: &PasswordVerified, presented: &Presented) -> bool {
+        let mac = self.mac(&proof.person, &proof.credential, presented);
+        mac.verify_slice(&mark.0).is_ok()
     }
 
     fn keep(&mut self, person: &CanonicalName, entry: Entry, now: Timestamp) {

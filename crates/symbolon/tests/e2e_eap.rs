@@ -170,6 +170,20 @@ fn a_device_that_asks_its_owner_is_asked_for_the_code() {
 }
 
 #[test]
+fn a_device_that_repeats_the_password_blocks_nobody() {
+    let (home, up) = system("");
+    let phone = person(&home, "alice");
+    let device = Device::new(&home);
+    for _ in 0..6 {
+        is_refused(&device.connect(&network("PEAP", "auth=GTC", "alice", PASSWORD)));
+        home.login_says("alice", "refused: code-missing");
+    }
+    let right = format!("{PASSWORD}{}", phone.code("alice"));
+    is_in(&device.connect(&network("TTLS", "auth=PAP", "alice", &right)));
+    up.stop();
+}
+
+#[test]
 fn a_response_has_no_place_for_a_code() {
     let (home, up) = system("");
     person(&home, "alice");

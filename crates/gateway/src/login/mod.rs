@@ -42,7 +42,7 @@ pub(crate) use backends::{Answer, Backends, Credentials, Said, vouched_for_nobod
 pub(crate) use challenges::State;
 use challenges::{Challenges, Full};
 pub(crate) use explainer::{Explainer, Question};
-use one_time::NotIssued;
+use one_time::{Beside, NotIssued};
 pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
 pub(crate) use pool::Pool;
 pub(crate) use responses::{Presentation, Response, told};
@@ -240,7 +240,8 @@ impl Logins {
             Verification::AskSources(_) => None,
         };
         if let Some(verified) = recalled {
-            return self.first_right(&facts, Proof::from(verified).into(), code, origin, now);
+            let first = self.proven(verified, &password);
+            return self.first_right(&facts, first, code, origin, now);
         }
         let begun = Begun {
             password,
@@ -357,8 +358,9 @@ impl Logins {
         let lifetime = self.store.settings(name.realm().vdom()).password_memory;
         self.remembered()
             .remember(&verified, &password, lifetime, now);
+        let first = self.proven(verified, &password);
         match self.store.facts(name.clone(), position, now) {
-            Ok(facts) => self.first_right(&facts, Proof::from(verified).into(), code, origin, now),
+            Ok(facts) => self.first_right(&facts, first, code, origin, now),
             Err(stepped_back) => {
                 self.settle(&name, &origin, PasswordOutcome::Undecided);
                 Progress::Undecided(stepped_back.into())
@@ -374,6 +376,14 @@ impl Logins {
 
     fn settle(&self, name: &CanonicalName, origin: &Origin, outcome: PasswordOutcome) {
         self.store.settle_password(name, &origin.source, outcome);
+    }
+
+    fn proven(&self, verified: PasswordVerified, password: &Presented) -> FirstProven {
+        let mark = self.remembered().mark(&verified, password);
+        FirstProven::from(Proof::from(verified)).with(Beside {
+            success: None,
+            mark: Some(mark),
+        })
     }
 
     fn first_right(
@@ -403,10 +413,24 @@ impl Logins {
         let Some(first) = self.challenges.take(state, &name, &origin.client, now) else {
             return refused(name, origin, Reason::ChallengeUnknown, now);
         };
+        if self.is_repeated(&first, presented) {
+            return refusal_of(name, origin, repeated(), now);
+        }
         let code = Submitted::new(presented.as_bytes());
         match self.store.facts(name, CodePosition::Challenge, now) {
             Ok(facts) => self.second(&facts, first, Some(code), origin, now),
             Err(stepped_back) => Progress::Undecided(stepped_back.into()),
+        }
+    }
+
+    /// Devices that keep a password answer every question with it. Nobody guesses a code by that, and it would
+    /// block its own owner.
+    fn is_repeated(&self, first: &FirstProven, presented: &Presented) -> bool {
+        match (&first.proof, &first.beside.mark) {
+            (Proof::Password(proof), Some(mark)) => {
+                self.remembered().is_marked(mark, proof, presented)
+            }
+            _ => false,
         }
     }
 
@@ -418,7 +442,7 @@ impl Logins {
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
-        let success = first.success.take();
+        let beside = std::mem::take(&mut first.beside);
         let refuse = |refusal, code| {
             let decision = Decision::Refuse {
                 person: facts.name.clone(),
@@ -433,15 +457,16 @@ impl Logins {
             Second::Refuse(refusal) => refuse(refusal, code),
             Second::Consume(consume) => {
                 let decision = Decision::Grant(consume, origin);
+                let success = beside.success;
                 Progress::Record(decision, Judged { code, success })
             }
             Second::Challenge(proof) => {
                 let expires = now.after(self.store.settings(Vdom::ROOT).challenge_lifetime);
-                let first = FirstProven::from(proof).with(success);
+                let first = FirstProven::from(proof).with(beside);
                 self.challenge(first, &origin, expires, now)
             }
             Second::Send(proof, to) => match self.codes.issue(proof, to, &origin, now) {
-                Ok((first, expires)) => self.challenge(first.with(success), &origin, expires, now),
+                Ok((first, expires)) => self.challenge(first.with(beside), &origin, expires, now),
                 Err(NotIssued::TooMany(refusal)) => refuse(refusal, None),
                 Err(NotIssued::Undecided(undecided)) => Progress::Undecided(undecided),
             },
@@ -489,6 +514,13 @@ fn canonical(realm: Realm, name: &[u8]) -> Option<CanonicalName> {
 
 fn refused(person: CanonicalName, origin: Origin, reason: Reason, at: Timestamp) -> Progress {
     refusal_of(person, origin, Refusal::because(reason), at)
+}
+
+fn repeated() -> Refusal {
+    Refusal {
+        evidence: Some("the password again, where the code was asked for".into()),
+        ..Refusal::because(Reason::CodeMissing)
+    }
 }
 
 fn refused_with(begun: Begun, reason: Reason, evidence: String, at: Timestamp) -> Progress {

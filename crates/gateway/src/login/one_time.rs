@@ -11,6 +11,7 @@ use domain::contact::{Address, Channel, Language};
 use domain::login::{self, Facts, Origin, Proof, Refusal, Second, Submitted};
 use domain::name::CanonicalName;
 use domain::one_time::{Allowances, CodeKey, Issued, OneTimeCode};
+use domain::password::Mark;
 use domain::reason::Reason;
 use domain::throttle::CodeCounter;
 use domain::time::{Span, Timestamp};
@@ -35,8 +36,16 @@ const RETRY: Duration = Duration::from_secs(5);
 pub(crate) struct FirstProven {
     pub(super) proof: Proof,
     issued: Option<Box<Issued>>,
+    pub(super) beside: Beside,
+}
+
+/// What goes with a proven first factor until its login ends.
+#[derive(Default)]
+pub(super) struct Beside {
     /// The server's half of MS-CHAPv2, for the client once it is let in.
     pub(super) success: Option<Box<Success>>,
+    /// By what the password is known if it comes again where a code is asked for.
+    pub(super) mark: Option<Mark>,
 }
 
 impl From<Proof> for FirstProven {
@@ -44,15 +53,14 @@ impl From<Proof> for FirstProven {
         Self {
             proof,
             issued: None,
-            success: None,
+            beside: Beside::default(),
         }
     }
 }
 
 impl FirstProven {
-    /// With what the client is to be told once it is let in.
-    pub(super) fn with(self, success: Option<Box<Success>>) -> Self {
-        Self { success, ..self }
+    pub(super) fn with(self, beside: Beside) -> Self {
+        Self { beside, ..self }
     }
 
     /// What code is asked for.

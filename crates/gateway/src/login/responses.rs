@@ -7,6 +7,7 @@ use domain::reason::Reason;
 use radius::mschapv2::NtHash;
 
 use super::FirstProven;
+use super::one_time::Beside;
 
 /// How an attempt proves the password, or brings the code that answers a challenge.
 pub(crate) enum Presentation {
@@ -57,7 +58,10 @@ impl Response {
                 let right = |password: &str| response.check(&NtHash::of(password));
                 let (verified, success) = check.verify(right)?;
                 let first = FirstProven::from(Proof::from(verified));
-                Some(first.with(Some(Box::new(success))))
+                Some(first.with(Beside {
+                    success: Some(Box::new(success)),
+                    mark: None,
+                }))
             }
         }
     }
