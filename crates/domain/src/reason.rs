@@ -69,7 +69,7 @@ reasons! {
     /// `config user radius-client`, `auth-methods`.
     MethodNotAllowed = "method-not-allowed",
         "the client may not use this method",
-        "set the client to another method, or: config user radius-client / edit NAME / set auth-methods pap chap mschapv2";
+        "set the client to another method, or: config user radius-client / edit NAME / append auth-methods pap ('set' in its place would take away the others; code-position code-only takes no EAP)";
     /// No tunnel, or nothing in it that could be judged.
     EapFailed = "eap-failed",
         "the EAP conversation ended before a password came",
