@@ -15,6 +15,10 @@ use crate::{Error, gtc, mschapv2};
 /// smallest fragments stays below half of it.
 pub const ROUNDS_MAX: usize = 64;
 
+/// Octets of a peer without a certificate before the tunnel stands at most: a hello and a key, each some hundreds,
+/// a hello with keys of the next generation below 4 KiB.
+pub const HANDSHAKE_MAX: usize = 16 << 10;
+
 /// Both halves of the master session key.
 const MASTER_KEY: usize = 2 * KEY_LENGTH;
 
@@ -44,6 +48,8 @@ pub struct Conversation<T> {
     /// Of the last request within the tunnel.
     inner_identifier: u8,
     rounds: usize,
+    /// Octets that came before the tunnel stood.
+    handshake: usize,
     phase: Phase,
 }
 
@@ -138,10 +144,16 @@ impl<T: Tunnel> Conversation<T> {
             nonce,
             inner_identifier: 0,
             rounds: 0,
+            handshake: 0,
             phase: Phase::Offered,
         };
         let start = conversation.carrier.start(first.outer());
         Ok((conversation, start))
+    }
+
+    /// Whether a response with this identifier answers the last request; any other is discarded (RFC 3748, 4.1).
+    pub const fn awaits(&self, identifier: u8) -> bool {
+        self.carrier.identifier() == identifier
     }
 
     /// Takes what the peer sent. After an error the conversation is over.
@@ -229,6 +241,12 @@ impl<T: Tunnel> Conversation<T> {
     }
 
     fn take(&mut self, message: &[u8]) -> Result<Step, Error> {
+        if !self.tunnel.is_established() {
+            self.handshake += message.len();
+            if self.handshake > HANDSHAKE_MAX {
+                return Err(Error::HandshakeTooLong);
+            }
+        }
         let clear = self.tunnel.receive(message)?;
         let outgoing = self.tunnel.outgoing()?;
         if self.tunnel.is_established() && outgoing.is_empty() {

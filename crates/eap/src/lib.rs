@@ -29,11 +29,11 @@ mod peap;
 mod tunnel;
 
 pub use carrier::{FRAGMENT_MAX, MESSAGE_MAX};
-pub use conversation::{Conversation, Done, Proven, ROUNDS_MAX, Setup, Step};
+pub use conversation::{Conversation, Done, HANDSHAKE_MAX, Proven, ROUNDS_MAX, Setup, Step};
 pub use gtc::PASSWORD_MAX;
 pub use inner::{Credentials, Login, Response, Unaskable};
 pub use method::{Inner, Method, Outer};
-pub use packet::{Identity, failure, identifier_of};
+pub use packet::{Identity, failure, identifier_of, who_is_it};
 pub use tunnel::{Broken, KEY_LENGTH, Key, Tunnel};
 
 /// Why a conversation ends without a login. What the peer did, in words for its administrator.
@@ -82,6 +82,9 @@ pub enum Error {
     /// More than a TLS message of a peer without a certificate can need.
     #[error("a TLS message of more than {MESSAGE_MAX} octets")]
     MessageTooLong,
+    /// More than it takes to make a tunnel.
+    #[error("a TLS handshake of more than {HANDSHAKE_MAX} octets")]
+    HandshakeTooLong,
     /// It goes on and on.
     #[error("no end after {ROUNDS_MAX} messages")]
     TooManyRounds,

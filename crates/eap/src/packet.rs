@@ -80,6 +80,11 @@ pub fn identifier_of(octets: &[u8]) -> u8 {
     octets.get(1).copied().unwrap_or_default()
 }
 
+/// The question who it is, for a client that began without asking (RFC 3579, 2.1).
+pub fn who_is_it() -> Vec<u8> {
+    request(0, IDENTITY, &[])
+}
+
 /// A request; `data` is bounded by its maker.
 pub(crate) fn request(identifier: u8, kind: u8, data: &[u8]) -> Vec<u8> {
     let length = u16::try_from(HEADER + 1 + data.len()).unwrap_or(u16::MAX);

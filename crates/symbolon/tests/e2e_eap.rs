@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use common::eapol::{Device, Ended};
 use common::phone::{Phone, enrol};
-use common::radius::Vpn;
-use common::{Home, PASSWORD, Running, run};
+use common::radius::{Answer, Vpn};
+use common::{Home, PASSWORD, Running, SECRET, python, run, script};
 
 const AP: &str = "127.0.0.1";
 
@@ -157,7 +157,9 @@ fn a_device_that_asks_its_owner_is_asked_for_the_code() {
         let typing = begin(PASSWORD);
         typing.question();
         typing.answer(&code);
-        is_in(&typing.ended());
+        let ended = typing.ended();
+        is_in(&ended);
+        assert!(ended.said.contains("(Session-Timeout)"), "{}", ended.said);
         home.login_says(&name, "accepted: token");
 
         let typing = begin(PASSWORD);
@@ -258,7 +260,7 @@ fn a_client_that_checks_passwords_itself_may_use_no_eap() {
 #[test]
 fn eap_without_a_message_authenticator_hears_nothing_and_a_lost_state_a_failure() {
     const IDENTITY: &str = "0x0207000801616c69";
-    const LATE: &str = "0x020700061500";
+    const LATE: &str = "0x020700061500, User-Name = ali";
     let (home, up) = system("set require-message-authenticator disable");
     let vpn = Vpn::new(&home, AP);
     assert!(!hears_anything(
@@ -271,6 +273,44 @@ fn eap_without_a_message_authenticator_hears_nothing_and_a_lost_state_a_failure(
     let late = vpn.received("auth", &late).unwrap();
     assert!(late.starts_with("Received Access-Reject"), "{late}");
     assert!(late.contains("EAP-Message = 0x04070004"), "{late}");
+    let said = home.login_says("ali", "refused: eap-failed");
+    assert!(said.contains("not known any more"), "{said}");
+    let anew = format!("EAP-Message = {IDENTITY}, State = 0x00, ");
+    let offer = vpn.received("auth", &anew).unwrap();
+    assert!(offer.starts_with("Received Access-Challenge"), "{offer}");
+    up.stop();
+}
+
+#[test]
+fn a_client_that_begins_without_asking_is_told_to_ask() {
+    let (home, up) = system("");
+    let said = run(
+        python()
+            .arg(script("eap_start.py"))
+            .args([home.radius.ip().to_string(), home.radius.port().to_string()])
+            .args([AP, SECRET]),
+        "",
+    );
+    assert_eq!(said.ok().trim(), "11 0100000501 with a State");
+    up.stop();
+}
+
+#[test]
+fn an_answer_to_another_request_ends_nothing() {
+    let (home, up) = system("");
+    let vpn = Vpn::new(&home, AP);
+    let send = |packet: &str, state: &str| {
+        let attributes = format!("User-Name = ali, EAP-Message = {packet}, {state}");
+        vpn.radclient("auth", &attributes)
+    };
+    let offer = send("0x0207000801616c69", "");
+    let state = format!("State = {}, ", offer.state());
+    // It wants EAP-TTLS, first by an identifier of before.
+    assert_eq!(send("0x020700060315", &state), Answer::Silence);
+    assert!(matches!(
+        send("0x020800060315", &state),
+        Answer::Challenge(..)
+    ));
     up.stop();
 }
 

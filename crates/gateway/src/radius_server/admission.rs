@@ -333,6 +333,7 @@ impl Receiver {
             return Some(Came::Eap(Message {
                 packet,
                 state,
+                name: request.user_name().unwrap_or_default().to_vec(),
                 realm,
                 origin,
                 mtu: mtu(request.packet()),

@@ -10,7 +10,10 @@ use std::sync::atomic;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use domain::client::GroupAttribute;
+use domain::time::Span;
+use domain::vdom::Vdom;
 use radius::mschapv2::Success;
 use radius::{AttributeError, Packet, Prompt, Reply, Salt, Type, VendorType};
 use store::gateway::{Granted, Outcome};
@@ -33,8 +36,6 @@ pub(super) enum Answer {
     Challenge(Pending, State, CodeOf),
     /// An EAP conversation goes on, or has come to its good end.
     Told(Pending, Next),
-    /// An EAP packet that belongs to no conversation: it came late, or after a restart.
-    Lost(Pending),
     /// Decisions that are durable, or that the store could not decide, in order.
     Recorded(Vec<(Pending, Judged)>, Vec<Outcome>),
 }
@@ -129,7 +130,6 @@ impl Answerer {
         match answer {
             Answer::Challenge(pending, state, asked) => self.ask(pending, state, asked),
             Answer::Told(pending, next) => self.told(&pending, next),
-            Answer::Lost(pending) => self.push(&pending, &refusal(&pending)),
             Answer::Recorded(pending, outcomes) => {
                 for ((pending, judged), outcome) in pending.into_iter().zip(outcomes) {
                     self.recorded(pending, judged, outcome);
@@ -174,22 +174,34 @@ impl Answerer {
 
     /// An EAP conversation: the next request, or the Accept with its keys.
     fn told(&mut self, pending: &Pending, next: Next) {
-        let (granted, done) = match next {
-            Next::Accept(granted, done) => (granted, done),
+        match next {
             Next::Send(talk, request) => {
-                let reply = match self.shared.eap.keep(talk, &pending.client) {
-                    Ok(state) => Reply::eap_challenge(state.as_bytes(), &request),
-                    Err(why) => return self.shared.undecided(pending, &why),
-                };
-                return match reply {
-                    Ok(reply) => self.push(pending, &reply),
-                    Err(error) => error!(%error, "an EAP request cannot be written"),
-                };
+                let patience = talk.patience();
+                match self.shared.eap.keep(talk, &pending.client) {
+                    Ok(state) => self.say(pending, &state, &request, patience),
+                    Err(why) => self.shared.undecided(pending, &why),
+                }
             }
-        };
-        match session_keys(pending, &done) {
-            Ok(keys) => self.accept(pending, &granted, keys),
-            Err(why) => self.shared.undecided(pending, &why),
+            Next::Identify => match clock::random::<16>() {
+                Ok(state) => self.say(pending, &HEXLOWER.encode(&state), &eap::who_is_it(), None),
+                Err(why) => self.shared.undecided(pending, &why),
+            },
+            Next::Accept(granted, done) => match session_keys(pending, &done) {
+                Ok(keys) => self.accept(pending, &granted, keys),
+                Err(why) => self.shared.undecided(pending, &why),
+            },
+        }
+    }
+
+    /// Where somebody has to look for a code, the client is told not to ask again meanwhile (RFC 3580, 3.17).
+    fn say(&mut self, pending: &Pending, state: &str, request: &[u8], patience: Option<Span>) {
+        let seconds = patience.and_then(|span| u32::try_from(span.secs_rounded_up()).ok());
+        match Reply::eap_challenge(state.as_bytes(), request) {
+            Ok(reply) => match seconds {
+                Some(seconds) => self.push(pending, &reply.session_timeout(seconds)),
+                None => self.push(pending, &reply),
+            },
+            Err(error) => error!(%error, "an EAP request cannot be written"),
         }
     }
 
@@ -221,7 +233,12 @@ impl Answerer {
         self.shared
             .debug
             .decided(pending.peer, Step::TokenCodeRequired);
-        match talk.ask(state, asked.question()) {
+        let settings = self.shared.store.settings(Vdom::ROOT);
+        let lifetime = match asked {
+            CodeOf::Token => settings.challenge_lifetime,
+            CodeOf::Sent(channel) => settings.sent_lifetime(channel),
+        };
+        match talk.ask(state, asked.question(), lifetime) {
             Ok(next) => self.told(&pending, next),
             Err(why) => self.shared.undecided(&pending, &why),
         }

@@ -297,6 +297,10 @@ impl Shared {
                 shared.hashed(pending, *hashing);
             });
         if let Err((pending, hashing)) = submitted {
+            // What a device said cannot be heard twice. This is a thread of the pool already.
+            if pending.talk.is_some() {
+                return self.hashed(pending, *hashing);
+            }
             self.logins.not_hashed(&hashing);
             pending.client.count(Counted::Overloaded);
             self.duplicates().forget(&pending.key);

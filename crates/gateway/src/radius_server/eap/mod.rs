@@ -8,12 +8,15 @@ mod tls;
 
 use std::sync::Arc;
 
-use ::eap::{Conversation, Credentials, Error, Identity, Inner, Login, Proven, Setup, Step};
+use ::eap::{
+    Conversation, Credentials, Error, Identity, Inner, Login, Proven, Setup, Step, identifier_of,
+};
 use domain::client::{Client, Method};
 use domain::login::{CodePosition, Origin, Refusal};
 use domain::name::Realm;
 use domain::password::Presented;
 use domain::reason::Reason;
+use domain::time::Span;
 use radius::mschapv2::Success;
 use rustls::ServerConfig;
 use store::gateway::Granted;
@@ -25,19 +28,21 @@ use super::{Pending, Recorded, Shared};
 use crate::clock::{self, NoEntropy};
 use crate::login::{Attempt, Presentation, Response, State, told};
 use crate::web::certificate::{self, CertificateError};
-use open::Open;
+use open::{Found, Kept, Open, Owner};
 use tls::TlsTunnel;
 
 /// What every listener needs for EAP.
 pub(crate) struct Eap {
     tls: Arc<ServerConfig>,
-    open: Open,
+    open: Open<Box<Talk>>,
 }
 
 /// An EAP packet of a device, and of whom its client says it is.
 pub(super) struct Message {
     pub(super) packet: Vec<u8>,
     pub(super) state: Option<Vec<u8>>,
+    /// The User-Name beside it: what the device calls itself outside of the tunnel.
+    pub(super) name: Vec<u8>,
     pub(super) realm: Realm,
     pub(super) origin: Origin,
     /// What the link carries, in octets.
@@ -49,16 +54,25 @@ pub(super) struct Talk {
     conversation: Conversation<TlsTunnel>,
     /// What the device calls itself outside of the tunnel.
     identity: Box<[u8]>,
-    /// The challenge of the login path that the next answer belongs to.
-    challenge: Option<State>,
+    /// What the next answer belongs to.
+    challenge: Option<Challenge>,
     /// The proof that the login is on record; what is left is to tell the device.
     granted: Option<Granted>,
+}
+
+/// A challenge of the login path.
+struct Challenge {
+    state: State,
+    /// How long it is open.
+    lifetime: Span,
 }
 
 /// What is told next.
 pub(super) enum Next {
     /// The conversation goes on with this request.
     Send(Box<Talk>, Vec<u8>),
+    /// Who it is, is asked: a client began without asking.
+    Identify,
     /// Everything was told to somebody who is let in.
     Accept(Granted, ::eap::Done),
 }
@@ -87,7 +101,7 @@ impl Eap {
 
     /// Keeps a conversation until its device answers; its State goes to the client.
     pub(super) fn keep(&self, talk: Box<Talk>, client: &RadiusClient) -> Result<State, NoEntropy> {
-        self.open.keep(talk, client.name(), clock::now())
+        self.open.keep(talk, client.into(), clock::now())
     }
 
     fn begin(
@@ -97,7 +111,7 @@ impl Eap {
         mtu: Option<usize>,
     ) -> Result<(Box<Talk>, Vec<u8>), Stuck> {
         let setup = Setup {
-            tunnel: TlsTunnel::new(&self.tls)?,
+            tunnel: TlsTunnel::new(&self.tls),
             allowed: client.eap_methods.clone(),
             challenge: clock::random()?,
             nonce: clock::random()?,
@@ -111,6 +125,16 @@ impl Eap {
             granted: None,
         };
         Ok((Box::new(talk), request))
+    }
+}
+
+impl Kept for Box<Talk> {
+    fn awaits(&self, identifier: u8) -> bool {
+        self.conversation.awaits(identifier)
+    }
+
+    fn is_proven(&self) -> bool {
+        self.challenge.is_some() || self.granted.is_some()
     }
 }
 
@@ -140,12 +164,19 @@ impl Talk {
     /// Asks for the code that answers a challenge of the login path.
     pub(super) fn ask(
         mut self: Box<Self>,
-        challenge: State,
+        state: State,
         question: &str,
+        lifetime: Span,
     ) -> Result<Next, ::eap::Unaskable> {
         let request = self.conversation.ask(question)?;
-        self.challenge = Some(challenge);
+        self.challenge = Some(Challenge { state, lifetime });
         Ok(Next::Send(self, request))
+    }
+
+    /// How long somebody may look for the code that is asked for.
+    pub(super) fn patience(&self) -> Option<Span> {
+        let challenge = self.challenge.as_ref()?;
+        Some(challenge.lifetime.min(open::WAIT))
     }
 }
 
@@ -165,28 +196,46 @@ impl Shared {
     }
 
     fn heard(self: &Arc<Self>, pending: Pending, message: Message) {
-        let now = clock::now();
-        let resumed = message.state.as_deref();
-        let resumed = resumed.and_then(|state| {
-            let client = pending.client.name();
-            self.eap.open.take(state, client, now)
+        if message.packet.is_empty() {
+            return self.answer(Answer::Told(pending, Next::Identify));
+        }
+        if let Ok(identity) = Identity::parse(&message.packet) {
+            return self.begin_with(pending, &identity, message);
+        }
+        let owner = Owner::from(&*pending.client);
+        let (state, identifier) = (message.state.as_deref(), identifier_of(&message.packet));
+        let found = state.map_or(Found::Unknown, |state| {
+            self.eap.open.take(state, &owner, identifier, clock::now())
         });
-        match resumed {
-            Some(talk) => self.go_on_with(pending, talk, message),
-            None => self.begin_with(pending, message),
+        match found {
+            Found::Open(talk) => self.go_on_with(pending, talk, message),
+            Found::Waits => pending.client.count(Counted::Repeated),
+            Found::Unknown => self.lost(pending, message),
         }
     }
 
-    /// Whoever is nobody's conversation begins one with its identity, or hears that it is over.
-    fn begin_with(self: &Arc<Self>, pending: Pending, message: Message) {
-        let Ok(identity) = Identity::parse(&message.packet) else {
-            return self.answer(Answer::Lost(pending));
-        };
-        match self.eap.begin(&identity, &pending.client, message.mtu) {
+    /// A device that tells its name again has forgotten what it said before.
+    fn begin_with(self: &Arc<Self>, pending: Pending, identity: &Identity, message: Message) {
+        if let Some(state) = &message.state {
+            self.eap.open.forget(state, &Owner::from(&*pending.client));
+        }
+        match self.eap.begin(identity, &pending.client, message.mtu) {
             Ok((talk, request)) => self.answer(Answer::Told(pending, Next::Send(talk, request))),
-            Err(Stuck::Eap(error)) => self.failed(pending, identity.name(), &error, message),
+            Err(Stuck::Eap(error)) => {
+                self.failed(pending, identity.name(), refusal(&error), message);
+            }
             Err(why) => self.undecided(&pending, &why),
         }
+    }
+
+    /// A packet that belongs to no conversation: it came late, or after a restart.
+    fn lost(self: &Arc<Self>, pending: Pending, message: Message) {
+        let refusal = Refusal {
+            evidence: Some("the conversation is not known any more".into()),
+            ..Refusal::because(Reason::EapFailed)
+        };
+        let name = message.name.clone();
+        self.failed(pending, &name, refusal, message);
     }
 
     fn go_on_with(self: &Arc<Self>, mut pending: Pending, mut talk: Box<Talk>, message: Message) {
@@ -203,16 +252,16 @@ impl Shared {
                 Some(granted) => self.answer(Answer::Told(pending, Next::Accept(granted, done))),
                 None => self.undecided(&pending, &Stuck::NotOnRecord),
             },
-            Err(error) => self.failed(pending, &talk.identity, &error, message),
+            Err(error) => self.failed(pending, &talk.identity, refusal(&error), message),
         }
     }
 
     /// What went wrong is on record like any refusal, with the name that was told outside of the tunnel.
-    fn failed(self: &Arc<Self>, pending: Pending, name: &[u8], error: &Error, message: Message) {
+    fn failed(self: &Arc<Self>, pending: Pending, name: &[u8], refusal: Refusal, message: Message) {
         let attempt = Attempt {
             realm: message.realm,
             name: name.to_vec(),
-            presented: Presentation::Refused(refusal(error)),
+            presented: Presentation::Refused(refusal),
             state: None,
             origin: message.origin,
             position: pending.client.position,
@@ -232,7 +281,7 @@ impl Shared {
 fn attempt(
     login: Login,
     client: &RadiusClient,
-    challenge: Option<State>,
+    challenge: Option<Challenge>,
     message: Message,
 ) -> Attempt {
     let position = match login.method.inner() {
@@ -259,7 +308,7 @@ fn attempt(
         realm: message.realm,
         name: login.name.into(),
         presented,
-        state: challenge.map(String::into_bytes),
+        state: challenge.map(|challenge| challenge.state.into_bytes()),
         origin: message.origin,
         position,
     }

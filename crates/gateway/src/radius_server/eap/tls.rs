@@ -1,6 +1,6 @@
 //! The tunnel: rustls without a socket.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 
 use ::eap::{Broken, Tunnel};
@@ -22,52 +22,71 @@ pub(super) fn config(
     Ok(config)
 }
 
-/// The server's end of one connection.
+/// The server's end of one connection. What it takes is allocated once a device has said hello: of most
+/// conversations that are begun to no end nothing more comes.
 #[derive(Debug)]
-pub(super) struct TlsTunnel(ServerConnection);
+pub(super) enum TlsTunnel {
+    Idle(Arc<ServerConfig>),
+    Begun(Box<ServerConnection>),
+}
 
 impl TlsTunnel {
-    pub(super) fn new(config: &Arc<ServerConfig>) -> Result<Self, ::eap::Error> {
-        let connection = ServerConnection::new(Arc::clone(config)).map_err(broken)?;
-        Ok(Self(connection))
+    pub(super) fn new(config: &Arc<ServerConfig>) -> Self {
+        Self::Idle(Arc::clone(config))
+    }
+
+    fn begun(&mut self) -> Result<&mut ServerConnection, Broken> {
+        if let Self::Idle(config) = self {
+            let connection = ServerConnection::new(Arc::clone(config)).map_err(broken)?;
+            *self = Self::Begun(Box::new(connection));
+        }
+        match self {
+            Self::Begun(connection) => Ok(connection),
+            Self::Idle(_) => Err(broken("no connection")),
+        }
     }
 }
 
 impl Tunnel for TlsTunnel {
     fn receive(&mut self, mut records: &[u8]) -> Result<Zeroizing<Vec<u8>>, Broken> {
+        let connection = self.begun()?;
         let mut clear = Zeroizing::new(Vec::new());
         while !records.is_empty() {
-            let taken = self.0.read_tls(&mut records).map_err(broken)?;
-            let state = self.0.process_new_packets().map_err(broken)?;
+            let taken = connection.read_tls(&mut records).map_err(broken)?;
+            let state = connection.process_new_packets().map_err(broken)?;
             // Behind its close_notify rustls takes nothing more of a peer (RFC 8446, 6.1).
             if taken == 0 || state.peer_has_closed() {
                 return Err(broken("the device closed the tunnel"));
             }
             let mut said = Zeroizing::new(vec![0; state.plaintext_bytes_to_read()]);
-            self.0.reader().read_exact(&mut said).map_err(broken)?;
+            connection.reader().read_exact(&mut said).map_err(broken)?;
             clear.extend_from_slice(&said);
         }
         Ok(clear)
     }
 
     fn say(&mut self, clear: &[u8]) -> Result<(), Broken> {
-        std::io::Write::write_all(&mut self.0.writer(), clear).map_err(broken)
+        self.begun()?.writer().write_all(clear).map_err(broken)
     }
 
     fn outgoing(&mut self) -> Result<Vec<u8>, Broken> {
+        let connection = self.begun()?;
         let mut records = Vec::new();
-        while self.0.wants_write() {
-            self.0.write_tls(&mut records).map_err(broken)?;
+        while connection.wants_write() {
+            connection.write_tls(&mut records).map_err(broken)?;
         }
         Ok(records)
     }
 
     fn is_established(&self) -> bool {
-        !self.0.is_handshaking()
+        matches!(self, Self::Begun(connection) if !connection.is_handshaking())
     }
 
     fn export(&self, label: &str, out: &mut [u8]) -> Result<(), Broken> {
-        self.0
+        let Self::Begun(connection) = self else {
+            return Err(broken("no connection"));
+        };
+        connection
             .export_keying_material(out, label.as_bytes(), None)
             .map(|_| ())
             .map_err(broken)
@@ -99,7 +118,7 @@ mod tests {
         let name = ServerName::try_from("localhost").unwrap();
         let mut device = ClientConnection::new(Arc::new(trusting), name).unwrap();
         let config = config(vec![certificate], made.signing_key.into()).unwrap();
-        let mut tunnel = TlsTunnel::new(&Arc::new(config)).unwrap();
+        let mut tunnel = TlsTunnel::new(&Arc::new(config));
         while device.is_handshaking() {
             tunnel.receive(&said(&mut device)).unwrap();
             let mut records = &tunnel.outgoing().unwrap()[..];
