@@ -2,8 +2,8 @@
 //! `set code-position code-only`.
 //!
 //! Whoever gets past such a client needs no password here, so nobody without a second factor is let in this
-//! way, and wrong codes have a counter of their own, for each person and client: somebody who may guess
-//! codes there must not lock the person out everywhere else.
+//! way, and wrong codes have a counter of their own, one for each person over all such clients: somebody who
+//! may guess codes there must not lock the person out everywhere else, nor guess more with every client.
 
 use crate::login::{CodePosition, Facts};
 use crate::name::CanonicalName;

@@ -33,17 +33,6 @@ pub enum Throttled {
     Blocked,
 }
 
-/// What failures of a second factor add up to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-enum Bound {
-    /// A block, since the first factor was proven before each of them.
-    #[default]
-    Block,
-    /// Nothing but delays: whoever guesses may have proven nothing to this unit, and must not lock anybody
-    /// out.
-    Delay,
-}
-
 /// Failures of one person's second factor.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CodeCounter {
@@ -52,18 +41,9 @@ pub struct CodeCounter {
     since_success: u32,
     /// Only an administrator ends it: it does not age.
     blocked: bool,
-    bound: Bound,
 }
 
 impl CodeCounter {
-    /// A counter of a person at a client that checks the first factor itself.
-    pub fn delaying() -> Self {
-        Self {
-            bound: Bound::Delay,
-            ..Self::default()
-        }
-    }
-
     /// Whether a code may be evaluated now.
     pub fn admit(&self, now: Timestamp) -> Result<(), Throttled> {
         if self.blocked {
@@ -84,7 +64,7 @@ impl CodeCounter {
         }
         self.failures.push(now);
         self.since_success = self.since_success.saturating_add(1);
-        self.blocked |= self.bound == Bound::Block && self.failures.len() >= BLOCK_FAILURES;
+        self.blocked |= self.failures.len() >= BLOCK_FAILURES;
     }
 
     /// Blocks, as it was before a restart.
@@ -284,15 +264,6 @@ mod tests {
         let later = now.after(BLOCK_SPAN).after(BLOCK_SPAN);
         assert_eq!(counter.admit(later), Err(Throttled::Blocked));
         assert!(!counter.is_clear(later));
-    }
-
-    #[test]
-    fn at_a_client_that_checks_the_first_factor_failures_delay_and_never_block() {
-        let mut counter = CodeCounter::delaying();
-        (0..40).for_each(|_| counter.failed(START));
-        let hour = START.after(Span::from_hours(1));
-        assert_eq!(counter.admit(START), Err(Throttled::Until(hour)));
-        assert_eq!(counter.admit(hour), Ok(()));
     }
 
     #[test]

@@ -53,7 +53,7 @@ fn judged(facts: &Facts, code: Option<&str>) -> Second {
         facts,
         proof,
         code.as_ref(),
-        &mut CodeCounter::delaying(),
+        &mut CodeCounter::default(),
         NOW,
     )
 }

@@ -275,13 +275,12 @@ impl<F> ConsumeJob<F> {
 
 impl Whose {
     fn succeeded(&self, counters: &mut Counters) {
-        match self {
-            Self::Person(person) => {
-                if let Some(counter) = counters.codes.get_mut(person) {
-                    counter.succeeded();
-                }
-            }
-            Self::At(vouched) => counters.succeeded_at(vouched.person(), vouched.client()),
+        let counter = match self {
+            Self::Person(person) => counters.codes.get_mut(person),
+            Self::At(vouched) => counters.codes_alone.get_mut(vouched.person()),
+        };
+        if let Some(counter) = counter {
+            counter.succeeded();
         }
     }
 }
@@ -397,7 +396,8 @@ fn success(memory: &Memory, consume: &Consume) -> Option<Tally> {
     let counters = memory.counters();
     match consume.client() {
         Some(vouched) => counters
-            .counts_at(vouched.person(), vouched.client())
+            .codes_alone
+            .contains_key(vouched.person())
             .then_some(Tally::SucceededAtClient),
         None => counters
             .codes
@@ -439,21 +439,19 @@ fn tally(memory: &Memory, person: &CanonicalName, client: &str, reason: Reason) 
     if !reason.is_wrong_code() {
         return None;
     }
-    if let Realm::Vdom(vdom) = person.realm()
-        && memory.read().is_code_only(vdom, client)
-    {
-        return Some(Tally::FailedAtClient);
-    }
+    let is_alone = match person.realm() {
+        Realm::Vdom(vdom) => memory.read().is_code_only(vdom, client),
+        Realm::Administrators => false,
+    };
     let counters = memory.counters();
-    let blocked = counters
-        .codes
-        .get(person)
-        .is_some_and(CodeCounter::is_blocked);
-    Some(if blocked {
-        Tally::Blocked
+    let (counted, failed, blocked) = if is_alone {
+        let counted = &counters.codes_alone;
+        (counted, Tally::FailedAtClient, Tally::BlockedAtClients)
     } else {
-        Tally::Failed
-    })
+        (&counters.codes, Tally::Failed, Tally::Blocked)
+    };
+    let is_blocked = counted.get(person).is_some_and(CodeCounter::is_blocked);
+    Some(if is_blocked { blocked } else { failed })
 }
 
 async fn burn(

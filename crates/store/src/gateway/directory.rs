@@ -700,8 +700,8 @@ fn later(one: Option<Spent>, other: Option<Spent>) -> Option<Spent> {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) codes: HashMap<CanonicalName, CodeCounter>,
-    /// Of clients that check first factors themselves, by the names that events have for them.
-    at_clients: HashMap<CanonicalName, HashMap<Box<str>, CodeCounter>>,
+    /// At clients that check first factors themselves: one count over all of them.
+    pub(super) codes_alone: HashMap<CanonicalName, CodeCounter>,
     pub(super) passwords: HashMap<(CanonicalName, Box<str>), PasswordCounter>,
     /// Of the names for which `passwords` has no room.
     pub(super) crowded_out: HashMap<(Vdom, Box<str>), PasswordCounter>,
@@ -713,49 +713,13 @@ impl Counters {
     /// that name before is no longer of anybody.
     pub(super) fn rename(&mut self, from: &CanonicalName, to: &CanonicalName) {
         moved(&mut self.codes, from, to);
-        moved(&mut self.at_clients, from, to);
+        moved(&mut self.codes_alone, from, to);
     }
 
     /// Forgets a person's wrong codes, wherever they were typed.
     pub(super) fn forget_codes(&mut self, name: &CanonicalName) {
         self.codes.remove(name);
-        self.at_clients.remove(name);
-    }
-
-    /// Of a person at a client that checks first factors itself.
-    pub(super) fn at_client(&mut self, name: &CanonicalName, client: &str) -> &mut CodeCounter {
-        let clients = self.at_clients.entry(name.clone()).or_default();
-        clients
-            .entry(client.into())
-            .or_insert_with(CodeCounter::delaying)
-    }
-
-    /// Whether wrong codes of a person at such a client count.
-    pub(super) fn counts_at(&self, name: &CanonicalName, client: &str) -> bool {
-        self.at_clients
-            .get(name)
-            .is_some_and(|clients| clients.contains_key(client))
-    }
-
-    /// A right code at such a client.
-    pub(super) fn succeeded_at(&mut self, name: &CanonicalName, client: &str) {
-        let clients = self.at_clients.get_mut(name);
-        if let Some(counter) = clients.and_then(|clients| clients.get_mut(client)) {
-            counter.succeeded();
-        }
-    }
-
-    /// Forgets the counter of a person at such a client, if it counts nothing.
-    pub(super) fn tidy_at(&mut self, name: &CanonicalName, client: &str, now: Timestamp) {
-        let Some(clients) = self.at_clients.get_mut(name) else {
-            return;
-        };
-        if clients.get(client).is_some_and(|it| it.is_clear(now)) {
-            clients.remove(client);
-        }
-        if clients.is_empty() {
-            self.at_clients.remove(name);
-        }
+        self.codes_alone.remove(name);
     }
 
     /// Whether a source is listened to now.

@@ -28,6 +28,8 @@ pub(super) enum Tally {
     /// A failure at a client that checks first factors itself.
     FailedAtClient = 6,
     SucceededAtClient = 7,
+    /// A failure at such a client that blocks at all of them.
+    BlockedAtClients = 8,
 }
 
 impl Tally {
@@ -40,6 +42,7 @@ impl Tally {
             Self::Renamed,
             Self::FailedAtClient,
             Self::SucceededAtClient,
+            Self::BlockedAtClients,
         ]
         .into_iter()
         .find(|tally| *tally as i64 == number)

@@ -521,8 +521,6 @@ struct TallyRow {
     at: i64,
     person: Option<String>,
     tally: Option<i64>,
-    /// The client at which codes alone are checked.
-    client: Option<String>,
     /// The new name of a person who was renamed.
     object: Option<String>,
 }
@@ -534,7 +532,6 @@ impl FromRow for TallyRow {
             person: row.get(1)?,
             tally: row.get(2)?,
             object: row.get(3)?,
-            client: row.get(4)?,
         })
     }
 }
@@ -553,11 +550,11 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
     // Blocks, and what clears them, do not age.
     let rows: Vec<TallyRow> = tx
         .rows(
-            "SELECT at, person, kind, object, client FROM (\
-             SELECT event AS id, at, person, kind, NULL AS object, NULL AS client FROM tally \
-             UNION ALL SELECT id, at, person, tally, object, client FROM event \
+            "SELECT at, person, kind, object FROM (\
+             SELECT event AS id, at, person, kind, NULL AS object FROM tally \
+             UNION ALL SELECT id, at, person, tally, object FROM event \
              WHERE tally IS NOT NULL) \
-             WHERE (kind IN (1, 2, 6, 7) AND at > $1) OR kind IN (3, 4, 5) ORDER BY id",
+             WHERE (kind IN (1, 2, 6, 7) AND at > $1) OR kind IN (3, 4, 5, 8) ORDER BY id",
             &vals![since],
         )
         .await?;
@@ -566,7 +563,6 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
         person,
         tally,
         object,
-        client,
     } in rows
     {
         let (Some(person), Some(tally)) = (person, tally.and_then(Tally::from_number)) else {
@@ -590,14 +586,21 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
                 counters.forget_codes(&name);
             }
             Tally::FailedAtClient => {
-                let counter = counters.at_client(&name, client.as_deref().unwrap_or_default());
+                let counter = counters.codes_alone.entry(name).or_default();
                 counter.failed(Timestamp::from_micros(at));
             }
             Tally::SucceededAtClient => {
-                counters.succeeded_at(&name, client.as_deref().unwrap_or_default());
+                if let Some(counter) = counters.codes_alone.get_mut(&name) {
+                    counter.succeeded();
+                }
             }
             Tally::Blocked => {
                 let counter = counters.codes.entry(name).or_default();
+                counter.failed(Timestamp::from_micros(at));
+                counter.block();
+            }
+            Tally::BlockedAtClients => {
+                let counter = counters.codes_alone.entry(name).or_default();
                 counter.failed(Timestamp::from_micros(at));
                 counter.block();
             }

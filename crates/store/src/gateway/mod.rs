@@ -28,7 +28,7 @@ mod secrets;
 mod text;
 mod vdoms;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -350,32 +350,18 @@ impl GatewayStore {
         now: Timestamp,
         decide: impl FnOnce(&mut CodeCounter) -> R,
     ) -> R {
-        let mut counters = self.memory.counters();
-        match counters.codes.get_mut(name) {
-            Some(counter) => decide(counter),
-            None => {
-                let mut counter = CodeCounter::default();
-                let decided = decide(&mut counter);
-                if !counter.is_clear(now) {
-                    counters.codes.insert(name.clone(), counter);
-                }
-                decided
-            }
-        }
+        counted(&mut self.memory.counters().codes, name, now, decide)
     }
 
-    /// The same of a person at a client that checks first factors itself.
+    /// The same of a person at clients that check first factors themselves.
     pub fn with_code_counter_at<R>(
         &self,
         vouched: &Vouched,
         now: Timestamp,
         decide: impl FnOnce(&mut CodeCounter) -> R,
     ) -> R {
-        let (person, client) = (vouched.person(), vouched.client());
-        let mut counters = self.memory.counters();
-        let decided = decide(counters.at_client(person, client));
-        counters.tidy_at(person, client, now);
-        decided
+        let counters = &mut self.memory.counters().codes_alone;
+        counted(counters, vouched.person(), now, decide)
     }
 
     /// Records decisions and spends their steps; `answer` gets an outcome for each, in order, once
@@ -801,6 +787,24 @@ fn undecided(failure: Failure<Never>) -> Undecided {
         Failure::Undecided(why) => why,
         Failure::Refused(never) => match never {},
     }
+}
+
+/// Keeps the counter of somebody who had none, if the decision left anything to keep.
+fn counted<R>(
+    counters: &mut HashMap<CanonicalName, CodeCounter>,
+    name: &CanonicalName,
+    now: Timestamp,
+    decide: impl FnOnce(&mut CodeCounter) -> R,
+) -> R {
+    if let Some(counter) = counters.get_mut(name) {
+        return decide(counter);
+    }
+    let mut counter = CodeCounter::default();
+    let decided = decide(&mut counter);
+    if !counter.is_clear(now) {
+        counters.insert(name.clone(), counter);
+    }
+    decided
 }
 
 fn open_head(path: &Path) -> Result<(HeadFile, Option<head::Head>), StoreError> {

@@ -134,8 +134,6 @@ impl Remove {
         };
         match (tally, &recorded.event.what) {
             (Tally::Cleared, _) => forget_person(tx, person).await,
-            // They bear on a delay of an hour at most.
-            (Tally::FailedAtClient | Tally::SucceededAtClient, _) => Ok(()),
             (_, What::Renamed { from, to, .. }) => {
                 forget_person(tx, to).await?;
                 let sql = "UPDATE tally SET person = $2 WHERE person = $1";
@@ -150,7 +148,7 @@ impl Remove {
     async fn forget<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
         tx.exec(
             "DELETE FROM tally WHERE event IN \
-             (SELECT event FROM tally WHERE at <= $1 AND kind IN (1, 2) LIMIT $2)",
+             (SELECT event FROM tally WHERE at <= $1 AND kind IN (1, 2, 6, 7) LIMIT $2)",
             &vals![self.now.before(COUNTED), 2 * CHUNK],
         )
         .await
