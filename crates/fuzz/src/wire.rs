@@ -1,6 +1,8 @@
 //! What comes over the network: messages between gateway, token server and app, and RADIUS.
 
-use radius::{AccessRequest, AccountingRequest, Packet, Secret, StatusServer, Type};
+use radius::{
+    AccessRequest, AccountingRequest, Packet, Reply, Secret, StatusServer, Type, Version,
+};
 use softtoken::mobile::{MobileRequest, MobileResponse};
 use softtoken::process::{Request, Response};
 
@@ -21,7 +23,14 @@ pub(crate) fn softtoken(input: &[u8]) {
 
 /// A datagram from anybody.
 pub(crate) fn radius(input: &[u8]) {
-    let (Ok(packet), Ok(secret)) = (Packet::parse(input), Secret::new(b"secret")) else {
+    for version in [Version::V1_0, Version::V1_1] {
+        radius_as(version, input);
+    }
+}
+
+fn radius_as(version: Version, input: &[u8]) {
+    let packet = Packet::parse_as(version, input);
+    let (Ok(packet), Ok(secret)) = (packet, Secret::new(b"secret")) else {
         return;
     };
     let octets: usize = packet.attributes().map(|(_, value)| value.len()).sum();
@@ -34,6 +43,13 @@ pub(crate) fn radius(input: &[u8]) {
         let _ = request.message_authenticator(&secret);
         if let Some(password) = request.user_password(&secret) {
             assert!(password.len() <= 128);
+        }
+        let _ = request.credentials(&secret);
+        let eap = request.eap_message();
+        assert_eq!(eap.is_some(), request.has_eap());
+        let reply = Reply::reject().eap_message(&eap.unwrap_or_default());
+        if let Ok(reply) = reply.encode(&packet, &secret) {
+            assert!(Packet::parse_as(version, &reply).is_ok_and(|it| it.version() == version));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! RADIUS packets to values and back: RFC 2865, 2866, 2869, 3579, 5080 and 5997, hardened against
+//! RADIUS packets to values and back: RFC 2865, 2866, 2869, 3579, 5080, 5997 and 9765, hardened against
 //! CVE-2024-3596.
 //!
 //! CHAP (RFC 1994) and MS-CHAPv2 (RFC 2759, 2548, 3079) are checked in [`chap`] and [`mschapv2`].
@@ -36,7 +36,7 @@ pub use authenticator::MessageAuthenticator;
 pub use mppe::Salt;
 pub use packet::{
     Attributes, Authenticator, Code, Identifier, MAX_ATTRIBUTES, MAX_LENGTH, MIN_LENGTH, Packet,
-    ParseError,
+    ParseError, Version,
 };
 pub use password::{MAX_PASSWORD_LENGTH, PasswordTooLong};
 pub use reply::{Prompt, Reply, TooLarge};

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::{Authenticator, Secret};
+use crate::{Packet, Secret, Version};
 
 /// The longest key: with its length in whole blocks and the salt before them it fills a vendor's attribute.
 const MAX_KEY_LENGTH: usize = 239;
@@ -20,13 +20,17 @@ impl Salt {
     }
 }
 
-/// The value of an attribute that hides a key in the reply to a request.
+/// The value of an attribute that holds a key in the reply to a request: hidden, where TLS does not hide all
+/// (RFC 9765 section 5.1).
 pub(crate) fn hide<const N: usize>(
     key: &[u8; N],
     salt: Salt,
-    authenticator: Authenticator,
+    request: &Packet<'_>,
     secret: &Secret,
 ) -> Vec<u8> {
+    if request.version() == Version::V1_1 {
+        return key.to_vec();
+    }
     const { assert!(N <= MAX_KEY_LENGTH) };
     #[expect(clippy::cast_possible_truncation, reason = "at most 239")]
     let length = N as u8;
@@ -35,7 +39,7 @@ pub(crate) fn hide<const N: usize>(
     clear.extend(key);
     clear.resize((N + 1).next_multiple_of(16), 0);
     let mut hidden = salt.0.to_vec();
-    let mut pad = secret.digest_with(&[&authenticator.0, &salt.0]);
+    let mut pad = secret.digest_with(&[&request.authenticator().0, &salt.0]);
     for block in clear.as_chunks::<16>().0 {
         let cipher: Vec<u8> = block
             .iter()

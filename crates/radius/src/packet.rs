@@ -65,6 +65,16 @@ impl fmt::Display for Code {
     }
 }
 
+/// How the packets of a connection are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// RFC 2865: an identifier of one octet, and MD5 for what is hidden and signed.
+    #[default]
+    V1_0,
+    /// RFC 9765, within TLS 1.3 alone: a token of four octets, and nothing hidden or signed but by TLS.
+    V1_1,
+}
+
 /// Matches a reply to its request; a client reuses the 256 of them quickly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Identifier(pub u8);
@@ -138,6 +148,7 @@ pub enum ParseError {
 /// says nothing of who sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Packet<'a> {
+    version: Version,
     code: Code,
     identifier: Identifier,
     authenticator: Authenticator,
@@ -148,6 +159,12 @@ impl<'a> Packet<'a> {
     /// Reads the packet at the beginning of `datagram`. Octets beyond the Length field are padding
     /// (RFC 2865 section 3) and not part of the packet.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseError> {
+        Self::parse_as(Version::V1_0, datagram)
+    }
+
+    /// The same for a connection whose version was agreed upon. In [`Version::V1_1`] the Token stands in the first
+    /// octets of the Authenticator, and the Identifier is 0 (RFC 9765 section 4.1).
+    pub fn parse_as(version: Version, datagram: &'a [u8]) -> Result<Self, ParseError> {
         let Some((header, _)) = datagram.split_first_chunk::<MIN_LENGTH>() else {
             return Err(ParseError::NoHeader {
                 octets: datagram.len(),
@@ -165,7 +182,15 @@ impl<'a> Packet<'a> {
                 octets: datagram.len(),
             });
         };
+        let (identifier, authenticator) = match version {
+            Version::V1_0 => (identifier, authenticator),
+            Version::V1_1 => {
+                let [a, b, c, d, ..] = authenticator;
+                (0, [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
+            }
+        };
         let packet = Packet {
+            version,
             code,
             identifier: Identifier(identifier),
             authenticator: Authenticator(authenticator),
@@ -173,6 +198,11 @@ impl<'a> Packet<'a> {
         };
         packet.attributes().validate()?;
         Ok(packet)
+    }
+
+    /// How it is written.
+    pub const fn version(&self) -> Version {
+        self.version
     }
 
     /// The kind of packet.

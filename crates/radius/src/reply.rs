@@ -6,7 +6,7 @@ use crate::attribute::{self, Encoded, MAX_VALUE_LENGTH};
 use crate::mppe::{self, Salt};
 use crate::mschapv2::Success;
 use crate::packet::{Code, MAX_LENGTH, MIN_LENGTH, Packet};
-use crate::{AttributeError, Secret, Type, VendorType};
+use crate::{AttributeError, Secret, Type, VendorType, Version};
 
 /// Type, Length and value of a Message-Authenticator.
 pub(crate) const MESSAGE_AUTHENTICATOR_LENGTH: usize = 18;
@@ -121,7 +121,7 @@ impl Reply {
         salts: [Salt; 2],
     ) -> Result<Self, AttributeError> {
         let [send, receive] = salts;
-        let hide = |key, salt| mppe::hide(key, salt, request.authenticator(), secret);
+        let hide = |key, salt| mppe::hide(key, salt, request, secret);
         let values = [
             (VendorType::MS_CHAP2_SUCCESS, success.message()),
             (
@@ -160,7 +160,7 @@ impl Reply {
         salts: [Salt; 2],
     ) -> Result<Self, AttributeError> {
         let [first, second] = salts;
-        let hide = |key, salt| mppe::hide(key, salt, request.authenticator(), secret);
+        let hide = |key, salt| mppe::hide(key, salt, request, secret);
         self.vendor_attribute(VendorType::MS_MPPE_RECV_KEY, &hide(receive, first))?
             .vendor_attribute(VendorType::MS_MPPE_SEND_KEY, &hide(send, second))
     }
@@ -204,7 +204,8 @@ impl Reply {
     /// To an Access-Request or Status-Server the Message-Authenticator stands first: what an
     /// attacker of CVE-2024-3596 may choose must not come before it. An Accounting-Response has
     /// none, RFC 2866 knows no such attribute and the attack gains nothing. The request's
-    /// Proxy-States come last. On error `packet` is empty.
+    /// Proxy-States come last. In [`Version::V1_1`] the reply has the request's Token, and is signed by nothing
+    /// but TLS (RFC 9765 section 5.2). On error `packet` is empty.
     pub fn encode_into(
         &self,
         request: &Packet<'_>,
@@ -212,7 +213,8 @@ impl Reply {
         packet: &mut Vec<u8>,
     ) -> Result<(), TooLarge> {
         packet.clear();
-        let authenticated = self.code != Code::AccountingResponse;
+        let version = request.version();
+        let authenticated = version == Version::V1_0 && self.code != Code::AccountingResponse;
         let proxy_states: usize = request.proxy_states().map(|value| value.len() + 2).sum();
         let octets = MIN_LENGTH
             + if authenticated {
@@ -238,8 +240,10 @@ impl Reply {
         if authenticated {
             finish_message_authenticator(packet, secret);
         }
-        let response_authenticator = secret.digest_after(&[packet]);
-        overwrite(packet, 4, &response_authenticator);
+        if version == Version::V1_0 {
+            let response_authenticator = secret.digest_after(&[packet]);
+            overwrite(packet, 4, &response_authenticator);
+        }
         Ok(())
     }
 }

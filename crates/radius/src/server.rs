@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 
 use crate::authenticator::{self, MessageAuthenticator};
 use crate::packet::{Authenticator, Code, Packet};
-use crate::password::Hidden;
-use crate::{Secret, Type, VendorType, chap, mschapv2};
+use crate::password::{Hidden, MAX_PASSWORD_LENGTH};
+use crate::{Secret, Type, VendorType, Version, chap, mschapv2};
 
 /// A login (RFC 2865 section 4.1), or the answer to a challenge.
 ///
@@ -15,7 +15,7 @@ use crate::{Secret, Type, VendorType, chap, mschapv2};
 pub struct AccessRequest<'a> {
     packet: Packet<'a>,
     user_name: Option<&'a [u8]>,
-    password: Option<Hidden<'a>>,
+    password: Option<Password<'a>>,
     chap: Option<[u8; 17]>,
     chap_challenge: Option<&'a [u8]>,
     mschapv2: Option<&'a [u8; 50]>,
@@ -77,7 +77,7 @@ pub enum AccessRequestError {
         /// The length of its value.
         octets: usize,
     },
-    /// Not 16 to 128 octets in whole blocks of 16 (RFC 2865 section 5.2).
+    /// Not 16 to 128 octets in whole blocks of 16 (RFC 2865 section 5.2), or more than 128 where it is not hidden.
     #[error("octet {offset}: User-Password of {octets} octets is not 16 to 128 in blocks of 16")]
     PasswordLength {
         /// Where the attribute begins.
@@ -127,9 +127,9 @@ impl<'a> AccessRequest<'a> {
             Type::STATE => self.state.replace(value).is_some(),
             Type::USER_PASSWORD => {
                 let octets = value.len();
-                let hidden = Hidden::of(value)
+                let password = Password::of(self.packet.version(), value)
                     .ok_or(AccessRequestError::PasswordLength { offset, octets })?;
-                self.password.replace(hidden).is_some()
+                self.password.replace(password).is_some()
             }
             Type::CHAP_PASSWORD => self.chap.replace(*sized(kind, offset, value)?).is_some(),
             Type::CHAP_CHALLENGE => {
@@ -189,20 +189,25 @@ impl<'a> AccessRequest<'a> {
     /// User-Password in the clear without its padding, at most 128 octets. `None` if the request
     /// has none. Under a wrong secret these are meaningless octets.
     pub fn user_password(&self, secret: &Secret) -> Option<Zeroizing<Vec<u8>>> {
-        self.password
-            .map(|hidden| hidden.reveal(self.packet.authenticator(), secret))
+        self.password.map(|password| match password {
+            Password::Hidden(hidden) => hidden.reveal(self.packet.authenticator(), secret),
+            Password::Clear(clear) => Zeroizing::new(clear.to_vec()),
+        })
     }
 
     /// How the request proves the password. A CHAP-Password without a CHAP-Challenge answers the Request
-    /// Authenticator (RFC 2865 section 5.3).
+    /// Authenticator (RFC 2865 section 5.3), of which [`Version::V1_1`] has none.
     pub fn credentials(&self, secret: &Secret) -> Credentials {
         if let Some(password) = self.user_password(secret) {
             return Credentials::Password(password);
         }
         if let Some(response) = self.chap {
             let own = self.packet.authenticator();
-            let challenge = self.chap_challenge.unwrap_or(&own.0);
-            return Credentials::Chap(chap::Response::new(response, challenge));
+            return match (self.chap_challenge, self.packet.version()) {
+                (Some(challenge), _) => Credentials::Chap(chap::Response::new(response, challenge)),
+                (None, Version::V1_0) => Credentials::Chap(chap::Response::new(response, &own.0)),
+                (None, Version::V1_1) => Credentials::None,
+            };
         }
         match (self.mschapv2, self.mschap_challenge, self.user_name) {
             (Some(response), Some(challenge), Some(name)) => {
@@ -252,6 +257,23 @@ impl<'a> AccessRequest<'a> {
     }
 }
 
+/// A User-Password on the wire.
+#[derive(Debug, Clone, Copy)]
+enum Password<'a> {
+    Hidden(Hidden<'a>),
+    /// Within TLS (RFC 9765 section 5.1.1).
+    Clear(&'a [u8]),
+}
+
+impl<'a> Password<'a> {
+    fn of(version: Version, value: &'a [u8]) -> Option<Self> {
+        match version {
+            Version::V1_0 => Hidden::of(value).map(Self::Hidden),
+            Version::V1_1 => (value.len() <= MAX_PASSWORD_LENGTH).then_some(Self::Clear(value)),
+        }
+    }
+}
+
 fn chap_challenge(offset: usize, value: &[u8]) -> Result<&[u8], AccessRequestError> {
     const CHALLENGE_MIN: usize = 5;
     if value.len() < CHALLENGE_MIN {
@@ -298,12 +320,16 @@ pub enum StatusServerError {
 }
 
 impl<'a> StatusServer<'a> {
-    /// Checks the Message-Authenticator in constant time.
+    /// Checks the Message-Authenticator in constant time. [`Version::V1_1`] has none: TLS vouches for all of the
+    /// connection.
     pub fn verify(packet: Packet<'a>, secret: &Secret) -> Result<Self, StatusServerError> {
         if packet.code() != Code::StatusServer {
             return Err(StatusServerError::OtherCode {
                 code: packet.code(),
             });
+        }
+        if packet.version() == Version::V1_1 {
+            return Ok(StatusServer(packet));
         }
         match authenticator::message_authenticator(&packet, packet.authenticator(), secret) {
             MessageAuthenticator::Valid => Ok(StatusServer(packet)),

@@ -112,6 +112,11 @@ fn a_connection_takes_packets_until_one_is_none_and_a_host_has_its_places() {
     up.stop();
 }
 
+fn attribute(kind: u8, value: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(value.len() + 2).unwrap();
+    [&[kind, length], value].concat()
+}
+
 fn connect(server: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(server).unwrap();
     stream
@@ -180,7 +185,7 @@ fn who_has_no_certificate_or_another_name_hears_nothing_over_tls() {
     );
     let right = authority.issue("proxy.example.org");
     let other = authority.issue("other.example.org");
-    let said = |more: &[&str]| {
+    let said = |packet: &[u8], more: &[&str]| {
         let mut client = tool("openssl", "openssl")
             .args(["s_client", "-quiet", "-connect", &tls.to_string()])
             .args(more)
@@ -191,7 +196,7 @@ fn who_has_no_certificate_or_another_name_hears_nothing_over_tls() {
             .unwrap();
         let mut to = client.stdin.take().unwrap();
         // Whoever is refused may be gone already.
-        let _ = to.write_all(&status("radsec"));
+        let _ = to.write_all(packet);
         let mut head = [0; 20];
         let heard = client.stdout.take().unwrap().read_exact(&mut head);
         drop(to);
@@ -202,11 +207,13 @@ fn who_has_no_certificate_or_another_name_hears_nothing_over_tls() {
     let certificate = |it: &common::radsec::Certificate| {
         ["-cert".to_owned(), it.chain(), "-key".to_owned(), it.key()]
     };
-    let with = |it: &common::radsec::Certificate, more: &[&str]| {
+    let asks = |packet: &[u8], it: &common::radsec::Certificate, more: &[&str]| {
         let words = certificate(it);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        said(&[&words[..], more].concat())
+        said(packet, &[&words[..], more].concat())
     };
+    let status = status("radsec");
+    let with = |it: &common::radsec::Certificate, more: &[&str]| asks(&status, it, more);
     assert_eq!(with(&other, &[]), None);
     assert!(
         home.log().contains("certificate-name other.example.org"),
@@ -215,7 +222,19 @@ fn who_has_no_certificate_or_another_name_hears_nothing_over_tls() {
     );
     assert_eq!(with(&right, &[]), Some(Code::AccessAccept as u8));
     assert_eq!(with(&right, &["-alpn", "radius/1.0"]), Some(2));
-    assert_eq!(with(&right, &["-alpn", "radius/1.1"]), None);
-    assert_eq!(said(&[]), None);
+    assert_eq!(with(&right, &["-alpn", "radius/9"]), None);
+    home.user_without_token("bob");
+    let by_token = |password: &str| {
+        let attributes = [attribute(1, b"bob"), attribute(2, password.as_bytes())].concat();
+        let length = u16::try_from(20 + attributes.len()).unwrap().to_be_bytes();
+        let head = [&[1, 0][..], &length, b"\x01\x02\x03\x04", &[0; 12]].concat();
+        let packet = [head, attributes].concat();
+        asks(&packet, &right, &["-alpn", "radius/1.1", "-tls1_3"])
+    };
+    assert_eq!(by_token("guess"), Some(Code::AccessReject as u8));
+    assert_eq!(by_token(PASSWORD), Some(Code::AccessAccept as u8));
+    let older = ["-alpn", "radius/1.1", "-tls1_2"];
+    assert_eq!(with(&right, &older), None);
+    assert_eq!(said(&status, &[]), None);
     up.stop();
 }

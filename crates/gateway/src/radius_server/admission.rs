@@ -17,6 +17,7 @@ use eap::identifier_of;
 use radius::duplicates::{Admission, Key};
 use radius::{
     AccessRequest, Code, Credentials, MessageAuthenticator, Packet, Reply, StatusServer, Type,
+    Version,
 };
 use tracing::{info, warn};
 
@@ -49,8 +50,14 @@ pub(super) struct Arrival<'a> {
 pub(super) enum By<'a> {
     Udp,
     Tcp,
-    /// From the owner of a certificate with these names.
-    Tls(&'a [Box<str>]),
+    Tls(&'a Certified),
+}
+
+/// Who is at the other end of TLS, and what was agreed upon.
+pub(super) struct Certified {
+    /// The names in its certificate, in small letters.
+    pub(super) names: Vec<Box<str>>,
+    pub(super) version: Version,
 }
 
 impl By<'_> {
@@ -59,6 +66,13 @@ impl By<'_> {
             Self::Udp => Transport::Udp,
             Self::Tcp => Transport::Tcp,
             Self::Tls(_) => Transport::Tls,
+        }
+    }
+
+    const fn version(self) -> Version {
+        match self {
+            Self::Udp | Self::Tcp => Version::V1_0,
+            Self::Tls(certified) => certified.version,
         }
     }
 }
@@ -125,7 +139,7 @@ impl Receiver {
             return None;
         };
         client.seen(clock::now());
-        let packet = match Packet::parse(datagram) {
+        let packet = match Packet::parse_as(by.version(), datagram) {
             Ok(packet) => packet,
             Err(error) => {
                 self.malformed(peer, client, &error);
@@ -161,6 +175,7 @@ impl Receiver {
             key,
             peer,
             request: Box::from(request.packet().octets()),
+            version: by.version(),
             client: Arc::clone(client),
             arrived: Instant::now(),
             eap: match &came {
@@ -251,6 +266,10 @@ impl Receiver {
         request: &AccessRequest<'_>,
         client: &RadiusClient,
     ) -> bool {
+        // RFC 9765, 5.2: what TLS brings is authentic, and a Message-Authenticator in it means nothing.
+        if request.packet().version() == Version::V1_1 {
+            return true;
+        }
         match request.message_authenticator(&client.secret) {
             MessageAuthenticator::Invalid => {
                 self.wrong_authenticator(address, client);

@@ -15,7 +15,7 @@ use domain::client::GroupAttribute;
 use domain::time::Span;
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
-use radius::{AttributeError, Packet, Prompt, Reply, Salt, Type, VendorType};
+use radius::{AttributeError, Prompt, Reply, Salt, Type, VendorType};
 use store::gateway::{Granted, Outcome};
 use tracing::error;
 
@@ -291,7 +291,7 @@ impl Answerer {
     }
 
     fn push(&mut self, pending: &Pending, reply: &Reply) {
-        let Ok(request) = Packet::parse(&pending.request) else {
+        let Ok(request) = pending.packet() else {
             return;
         };
         match reply.encode_into(&request, &pending.client.secret, &mut self.packet) {
@@ -328,7 +328,7 @@ fn refusal(pending: &Pending) -> Reply {
 fn session_keys(pending: &Pending, done: &eap::Done) -> Result<Reply, String> {
     let random = clock::random().map_err(|error| error.to_string())?;
     let salts = Salt::pair(u16::from_be_bytes(random));
-    let request = Packet::parse(&pending.request).map_err(|error| error.to_string())?;
+    let request = pending.packet().map_err(|error| error.to_string())?;
     let secret = &pending.client.secret;
     Reply::accept()
         .eap_message(&done.packet)
@@ -340,7 +340,7 @@ fn session_keys(pending: &Pending, done: &eap::Done) -> Result<Reply, String> {
 fn keys(pending: &Pending, success: &Success) -> Result<Reply, String> {
     let random = clock::random().map_err(|error| error.to_string())?;
     let salts = Salt::pair(u16::from_be_bytes(random));
-    let request = Packet::parse(&pending.request).map_err(|error| error.to_string())?;
+    let request = pending.packet().map_err(|error| error.to_string())?;
     Reply::accept()
         .mschapv2(success, &request, &pending.client.secret, salts)
         .map_err(|error| error.to_string())

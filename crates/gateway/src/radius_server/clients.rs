@@ -42,7 +42,7 @@ impl RadiusClient {
 
     fn asks_by(&self, by: By<'_>) -> bool {
         let is_named = match by {
-            By::Tls(names) => names.contains(&self.certificate_name),
+            By::Tls(peer) => peer.names.contains(&self.certificate_name),
             By::Udp | By::Tcp => true,
         };
         self.transport == by.transport() && is_named

@@ -23,6 +23,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use radius::duplicates::{DEFAULT_LIMIT, Key, Table};
+use radius::{Packet, ParseError, Version};
 use store::gateway::{Decision, GatewayStore};
 use tracing::{error, warn};
 
@@ -73,6 +74,8 @@ struct Pending {
     peer: SocketAddr,
     /// The whole request: the reply is computed over parts of it.
     request: Box<[u8]>,
+    /// How it is written.
+    version: Version,
     client: Arc<RadiusClient>,
     arrived: Instant,
     /// The identifier of the EAP packet in the request, if it has one.
@@ -81,6 +84,12 @@ struct Pending {
     talk: Option<Box<Talk>>,
     way: Way,
     _place: Place,
+}
+
+impl Pending {
+    fn packet(&self) -> Result<Packet<'_>, ParseError> {
+        Packet::parse_as(self.version, &self.request)
+    }
 }
 
 /// By which way the answer goes back.

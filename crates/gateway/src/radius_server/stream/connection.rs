@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use radius::Version;
+use rustls::ProtocolVersion;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -12,8 +14,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
-use super::{Common, Places, frame, names};
-use crate::radius_server::admission::{Arrival, By};
+use super::{ALPN_1_1, Common, Places, frame, names};
+use crate::radius_server::admission::{Arrival, By, Certified};
 use crate::radius_server::{Recorded, Way};
 use crate::stopped;
 
@@ -53,7 +55,7 @@ impl Connection {
         // An answer is one packet, and waits for no other.
         let _ = stream.set_nodelay(true);
         let Some(tls) = tls else {
-            return self.carry(stream, &[]).await;
+            return self.carry(stream, By::Tcp).await;
         };
         match timeout(HANDSHAKE, tls.accept(stream)).await {
             Ok(Ok(stream)) => self.verified(stream).await,
@@ -63,27 +65,32 @@ impl Connection {
     }
 
     async fn verified(self, stream: TlsStream<TcpStream>) {
-        let certificates = stream.get_ref().1.peer_certificates();
-        let names = certificates.and_then(<[_]>::first).map(names::of);
-        let names = names.unwrap_or_default();
-        let by = By::Tls(&names);
+        let tls = stream.get_ref().1;
+        let version = match tls.alpn_protocol() {
+            Some(ALPN_1_1) => Version::V1_1,
+            _ => Version::V1_0,
+        };
+        if version == Version::V1_1 && tls.protocol_version() != Some(ProtocolVersion::TLSv1_3) {
+            let why = "radius/1.1 over another version than TLS 1.3 (RFC 9765, 3.1)";
+            return self.common.refused(self.peer, &why);
+        }
+        let names = tls.peer_certificates().and_then(<[_]>::first);
+        let names = names.map(names::of).unwrap_or_default();
+        let certified = Certified { names, version };
+        let by = By::Tls(&certified);
         if !self.common.receiver().asks(self.peer.ip(), by) {
             let why = format!(
                 "no radius-client with 'transport tls' has this address and the certificate-name {}",
-                names.join(" or ")
+                certified.names.join(" or ")
             );
             return self.common.refused(self.peer, &why);
         }
-        self.carry(stream, &names).await;
+        self.carry(stream, by).await;
     }
 
     /// Answers until the client leaves, the process ends, or something comes that is no packet; then brings the
     /// answers that are still to come.
-    async fn carry(
-        mut self,
-        stream: impl AsyncRead + AsyncWrite + Send + 'static,
-        names: &[Box<str>],
-    ) {
+    async fn carry(mut self, stream: impl AsyncRead + AsyncWrite + Send + 'static, by: By<'_>) {
         self.places.half_open = None;
         let (mut reading, writing) = split(stream);
         let (answers, to_write) = mpsc::channel(OUTSTANDING_MAX);
@@ -94,7 +101,7 @@ impl Connection {
                 () = stopped(&mut self.stopping) => break,
             };
             match packet {
-                Ok(Some(packet)) => self.take(&packet, slot, names),
+                Ok(Some(packet)) => self.take(&packet, slot, by),
                 Ok(None) => break,
                 Err(why) => {
                     let peer = self.peer;
@@ -108,14 +115,11 @@ impl Connection {
         let _ = writing.await;
     }
 
-    fn take(&self, packet: &[u8], slot: mpsc::OwnedPermit<Vec<u8>>, names: &[Box<str>]) {
+    fn take(&self, packet: &[u8], slot: mpsc::OwnedPermit<Vec<u8>>, by: By<'_>) {
         let slot = Slot(Mutex::new(Some(slot)));
         let arrival = Arrival {
             peer: self.peer,
-            by: match names {
-                [] => By::Tcp,
-                names => By::Tls(names),
-            },
+            by,
         };
         let shared = &self.common.shared;
         let admitted = {

@@ -49,8 +49,9 @@ const HALF_OPEN_MAX: usize = 128;
 /// The wait after a connection that was not accepted: a lasting failure must not take a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The one protocol that TLS may name: RADIUS as it is over TCP (RFC 9765, 3.3).
-const ALPN: &[u8] = b"radius/1.0";
+/// What TLS may name, the better first (RFC 9765, 3.3). Who names nothing speaks the second.
+const ALPN_1_1: &[u8] = b"radius/1.1";
+const ALPN_1_0: &[u8] = b"radius/1.0";
 
 /// Where RADIUS is served by connections: nowhere unless said otherwise.
 #[derive(Clone, Debug, Default)]
@@ -283,6 +284,6 @@ fn acceptor(authorities: &Path, identity: Identity) -> Result<TlsAcceptor, Strea
         .with_client_cert_verifier(verifier)
         .with_single_cert(identity.chain, identity.key)
         .map_err(StreamError::Tls)?;
-    config.alpn_protocols = vec![ALPN.to_vec()];
+    config.alpn_protocols = vec![ALPN_1_1.to_vec(), ALPN_1_0.to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
