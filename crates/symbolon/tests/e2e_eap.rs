@@ -211,6 +211,22 @@ fn tunnel_and_login_are_bound_where_the_device_demands_it() {
 }
 
 #[test]
+fn a_device_that_comes_again_proves_itself_again() {
+    let (home, up) = system("");
+    home.user_without_token("bob");
+    let device = Device::new(&home);
+    for (eap, inner) in [("TTLS", "auth=PAP"), ("PEAP", "auth=GTC")] {
+        let network =
+            network(eap, inner, "bob", PASSWORD) + "phase1=\"tls_disable_session_ticket=0\"\n";
+        let said = run(&mut device.command(&network, &["-r1"]), "").ok();
+        assert!(said.trim_end().ends_with("SUCCESS"), "{said}");
+    }
+    let shown = home.console("diagnose login show user bob").ok();
+    assert_eq!(shown.matches("accepted").count(), 4, "{shown}");
+    up.stop();
+}
+
+#[test]
 fn small_links_carry_it_in_pieces() {
     let (home, up) = system("");
     home.user_without_token("bob");
