@@ -107,7 +107,7 @@ fn a_person_uses_the_web_app_in_chromium() {
     tool("chromium", "chromium");
     let said = run(
         tool("node", "nodejs")
-            .args(["--test", "--test-concurrency=1", "test/browser/app.test.js"])
+            .args(["--test", "--test-force-exit", "test/browser/app.test.js"])
             .current_dir(folder)
             .env("SYMBOLON_SCENE", &scene),
         "",

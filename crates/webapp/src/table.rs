@@ -120,6 +120,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     ),
     ("vault/keys.js", include_bytes!("../web/vault/keys.js")),
     (
+        "vault/passkey.js",
+        include_bytes!("../web/vault/passkey.js"),
+    ),
+    (
         "vault/stretch-worker.js",
         include_bytes!("../web/vault/stretch-worker.js"),
     ),

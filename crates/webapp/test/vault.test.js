@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { hkdfSync } from "node:crypto";
 import { test } from "node:test";
 import { argon2id } from "../web/vendor/noble-hashes/argon2.js";
-import { add, advance, emptyContents, freeName, move, newId, rename, search } from "../web/vault/contents.js";
+import { add, advance, allowsPasskey, emptyContents, freeName, move, newId, rename, search } from "../web/vault/contents.js";
 import { vaultKey } from "../web/vault/keys.js";
 import { MAX_TRIES, Safe, parsePin } from "../web/vault/vault.js";
 import { hex, unhex, utf8 } from "../web/core/bytes.js";
@@ -58,7 +58,7 @@ test("the vault's key is HKDF over the stretched PIN", async () => {
   const hmac = { name: "HMAC", hash: "SHA-256" };
   const secret = await crypto.subtle.importKey("raw", unhex("07".repeat(32)), hmac, false, ["sign"]);
   const stretched = unhex("0b".repeat(32));
-  const key = await vaultKey(secret, stretched);
+  const key = await vaultKey(secret, stretched, "pin");
   const expected = hkdfSync("sha256", stretched, unhex("07".repeat(32)), "symbolon-vault-v1", 32);
   const same = await crypto.subtle.importKey("raw", expected, "AES-GCM", false, ["decrypt"]);
   const inner = await crypto.subtle.generateKey({ name: "AES-GCM", length: 128 }, true, ["encrypt"]);
@@ -128,6 +128,29 @@ test("a vault without its device's secret stays closed", async () => {
   other.records.set("lock", one.records.get("lock"));
   other.records.set("contents", one.records.get("contents"));
   await assert.rejects(new Safe(other, stretch).open("1234"), { kind: "pin-wrong" });
+});
+
+test("a passkey opens the vault beside the PIN, with what it gave and nothing else", async () => {
+  const safe = new Safe(memory(), stretch, CHEAP);
+  const vault = await safe.create("1234");
+  const passkey = { id: utf8("credential"), salt: utf8("salt") };
+  await vault.addPasskey(passkey, unhex("0c".repeat(32)));
+  await assert.rejects(safe.open("0000"), { kind: "pin-wrong" });
+  await assert.rejects(safe.openByPasskey(unhex("0d".repeat(32))), { kind: "passkey-refused" });
+  const opened = await safe.openByPasskey(unhex("0c".repeat(32)));
+  assert.equal(await safe.triesLeft(), MAX_TRIES);
+  await opened.changePin("4321");
+  await safe.openByPasskey(unhex("0c".repeat(32)));
+  await safe.open("4321");
+  await safe.removePasskey();
+  assert.equal(await safe.passkey(), undefined);
+  await assert.rejects(safe.openByPasskey(unhex("0c".repeat(32))), { kind: "storage" });
+});
+
+test("an issuer that insists on the PIN allows no passkey", () => {
+  assert.ok(allowsPasskey(add(emptyContents(4), token())));
+  const insisting = token({ pinPolicy: { requirement: "enforce", digits: 6 } });
+  assert.ok(!allowsPasskey(add(emptyContents(4), insisting)));
 });
 
 test("a device stays the same, and ends with the vault", async () => {

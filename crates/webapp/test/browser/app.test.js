@@ -15,7 +15,7 @@ before(async () => {
   await phone.open();
 });
 
-after(() => phone.discard());
+after(() => Phone.discardAll());
 
 test("the app can be installed and works without a network", async () => {
   const { page, context } = phone;
@@ -274,6 +274,35 @@ test("the PIN is changed where the old one is known", async () => {
   await phone.press("Lock");
   await phone.unlock("852963");
   await page.locator(".card").first().waitFor();
+});
+
+test("symptom 23: the device's own lock opens the app as soon as it is switched on", async () => {
+  const other = await Phone.start();
+  const { page } = other;
+  const session = await other.context.newCDPSession(page);
+  await session.send("WebAuthn.enable");
+  const options = { protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal", hasResidentKey: true, hasUserVerification: true, hasPrf: true, isUserVerified: true };
+  const { authenticatorId } = await session.send("WebAuthn.addVirtualAuthenticator", { options: /** @type {any} */ (options) });
+  // A passkey belongs to a name; addresses have none.
+  await page.goto(`${scene.origin.replace("127.0.0.1", "localhost")}/app/#paste`);
+  await page.getByLabel("Link").fill("otpauth://totp/Acme:ada?secret=GEZDGNBVGY3TQOJQ");
+  await other.press("Add");
+  await other.choosePin();
+  await other.press("Settings");
+  await other.press("Unlock with fingerprint or face");
+  await page.getByText("opens the app from now on").waitFor();
+  await other.press("Back");
+  await other.press("Lock");
+  await other.press("Use fingerprint or face");
+  await page.locator(".card").waitFor();
+  await other.press("Lock");
+  await session.send("WebAuthn.setUserVerified", { authenticatorId, isUserVerified: false });
+  await other.press("Use fingerprint or face");
+  await other.complains(/did not confirm that it is you/);
+  await other.look("19-passkey");
+  await other.unlock();
+  await page.locator(".card").waitFor();
+  await other.discard();
 });
 
 test("a second window asks before it takes over", async () => {

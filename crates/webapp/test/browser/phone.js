@@ -26,7 +26,14 @@ export const SCREENS = { phone: { width: 390, height: 844 }, small: { width: 320
 
 export const PIN = "2741";
 
+/** All that were started: a test that fails leaves its phones on. @type {Set<Phone>} */
+const phones = new Set();
+
 export class Phone {
+  static async discardAll() {
+    for (const phone of phones) await phone.discard();
+  }
+
   /** @param {BrowserContext} context @param {Page} page @param {string} profile */
   constructor(context, page, profile) {
     this.context = context;
@@ -61,6 +68,7 @@ export class Phone {
     const page = context.pages()[0] ?? (await context.newPage());
     page.setDefaultTimeout(15_000);
     const phone = new Phone(context, page, profile);
+    phones.add(phone);
     page.on("pageerror", (error) => assert.fail(`the page failed: ${error.stack}`));
     return phone;
   }
@@ -80,13 +88,11 @@ export class Phone {
     await page.locator("#app > *").first().waitFor();
   }
 
-  async close() {
-    await this.context.close();
-  }
-
   async discard() {
-    await this.close();
-    rmSync(this.profile, { recursive: true, force: true });
+    phones.delete(this);
+    await this.context.close();
+    // Chromium still writes for a moment after it has said that it is closed.
+    rmSync(this.profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 
   /** @param {string} name of a button */

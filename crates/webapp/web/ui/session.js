@@ -4,6 +4,7 @@ import { APP_VERSION, claim, clockOffsetS, settle } from "../core/activation.js"
 import { Failure } from "../core/failure.js";
 import { registryAt, serverName } from "../core/registry.js";
 import * as contents from "../vault/contents.js";
+import { makePasskey, passkeySecret } from "../vault/passkey.js";
 import { PIN_DIGITS } from "../vault/vault.js";
 
 /** @import { Arrived, Order } from "../core/activation.js" */
@@ -39,6 +40,16 @@ export class Session {
   /** @param {string} pin */
   async unlock(pin) {
     this.#vault = await this.safe.open(pin);
+  }
+
+  async unlockByPasskey() {
+    const passkey = await this.safe.passkey();
+    if (passkey) this.#vault = await this.safe.openByPasskey(await passkeySecret(passkey));
+  }
+
+  async addPasskey() {
+    const passkey = await makePasskey();
+    await this.#open().addPasskey(passkey, await passkeySecret(passkey));
   }
 
   /** What is open is forgotten; the keys go with it. */
@@ -88,6 +99,7 @@ export class Session {
       const origin = { account: "", server: owed.server, counter: 0, addedS: nowS() };
       return contents.owe(contents.add(before, { ...token, ...origin }), owed);
     });
+    if (!contents.allowsPasskey(this.contents)) await this.safe.removePasskey();
     await this.settleReceipts();
     return id;
   }

@@ -142,6 +142,9 @@ export const neededDigits = ({ tokens }) =>
   Math.max(4, ...tokens.map(({ pinPolicy }) =>
     pinPolicy && pinPolicy.requirement !== "not_require" ? pinPolicy.digits : 4));
 
+/** Whether all issuers here let the device's own lock stand in for the PIN. @param {Contents} contents */
+export const allowsPasskey = ({ tokens }) => tokens.every(({ pinPolicy }) => pinPolicy?.requirement !== "enforce");
+
 /** @param {Contents} contents @returns {string} JSON, to be sealed */
 export function toText({ pinDigits, tokens, owed }) {
   return JSON.stringify({

@@ -1,5 +1,5 @@
-// The vault's keys: HKDF-SHA-256 over Argon2id(PIN), salted with a secret that this browser does not give
-// out. What they open is the key of the contents.
+// The vault's keys: HKDF-SHA-256 over Argon2id(PIN), or over what a passkey gave, salted with a secret that
+// this browser does not give out. What they open is the key of the contents.
 
 import { join, utf8 } from "../core/bytes.js";
 
@@ -17,7 +17,8 @@ import { join, utf8 } from "../core/bytes.js";
  */
 export const RECOMMENDED = { memoryKib: 32 << 10, passes: 3 };
 
-const LABEL = "symbolon-vault-v1";
+/** What a key is derived for, so that no two uses share one. */
+const LABELS = { pin: "symbolon-vault-v1", passkey: "symbolon-vault-passkey-v1" };
 const NONCE_BYTES = 12;
 
 /** 32 random octets as a key that cannot be extracted. @returns {Promise<CryptoKey>} */
@@ -32,14 +33,15 @@ export const newContentsKey = () =>
  * HKDF (RFC 5869) with the device's secret as salt; one block of output.
  *
  * @param {CryptoKey} deviceSecret
- * @param {Bytes} stretched
+ * @param {Bytes} secret the stretched PIN, or what the passkey gave
+ * @param {keyof typeof LABELS} purpose
  * @returns {Promise<CryptoKey>}
  */
-export async function vaultKey(deviceSecret, stretched) {
+export async function vaultKey(deviceSecret, secret, purpose) {
   const hmac = { name: "HMAC", hash: "SHA-256" };
-  const extracted = await crypto.subtle.sign("HMAC", deviceSecret, stretched);
+  const extracted = await crypto.subtle.sign("HMAC", deviceSecret, secret);
   const pseudorandom = await crypto.subtle.importKey("raw", extracted, hmac, false, ["sign"]);
-  const expanded = await crypto.subtle.sign("HMAC", pseudorandom, join(utf8(LABEL), [1]));
+  const expanded = await crypto.subtle.sign("HMAC", pseudorandom, join(utf8(LABELS[purpose]), [1]));
   return crypto.subtle.importKey("raw", expanded, "AES-GCM", false, ["wrapKey", "unwrapKey"]);
 }
 

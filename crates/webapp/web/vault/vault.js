@@ -11,6 +11,7 @@ import { Failure } from "../core/failure.js";
 /** @import { DeviceKeys } from "../core/device.js" */
 /** @import { Contents } from "./contents.js" */
 /** @import { Effort, Sealed, Stretch } from "./keys.js" */
+/** @import { Passkey } from "./passkey.js" */
 
 /**
  * Named records that survive the page. `put` writes all of its records or none, and is durable when it
@@ -20,6 +21,7 @@ import { Failure } from "../core/failure.js";
  */
 
 /** @typedef {{ salt: Bytes, effort: Effort, wrapped: Sealed }} PinLock */
+/** @typedef {Passkey & { wrapped: Sealed }} PasskeyLock */
 
 export const MAX_TRIES = 10;
 export const PIN_DIGITS = { least: 4, most: 8 };
@@ -30,6 +32,7 @@ const SECRET = "secret";
 const LOCK = "lock";
 const TRIES = "tries";
 const CONTENTS = "contents";
+const PASSKEY = "passkey";
 
 /** @param {string} typed @returns {string} 4 to 8 digits */
 export function parsePin(typed) {
@@ -101,14 +104,39 @@ export class Safe {
       if (tries >= MAX_TRIES) return this.#wiped();
       throw new Failure("pin-wrong", { left: MAX_TRIES - tries });
     }
-    await this.#store.put({ [TRIES]: 0 });
-    const sealed = /** @type {Sealed} */ (await this.#store.get(CONTENTS));
-    return new OpenVault(this, contentsKey, contents.ofText(await keys.unseal(contentsKey, sealed)));
+    return this.#opened(contentsKey);
+  }
+
+  /** The passkey that opens this vault beside the PIN, if there is one. @returns {Promise<Passkey | undefined>} */
+  async passkey() {
+    return /** @type {PasskeyLock | undefined} */ (await this.#store.get(PASSKEY));
+  }
+
+  /** No try is counted: the device counts its own. @param {Bytes} given what the passkey gave @returns {Promise<OpenVault>} */
+  async openByPasskey(given) {
+    const lock = /** @type {PasskeyLock | undefined} */ (await this.#store.get(PASSKEY));
+    const secret = /** @type {CryptoKey | undefined} */ (await this.#store.get(SECRET));
+    if (!lock || !secret) throw new Failure("storage");
+    const key = await keys.vaultKey(secret, given, "passkey");
+    const contentsKey = await keys.unwrap(key, lock.wrapped, lock.id);
+    if (!contentsKey) throw new Failure("passkey-refused");
+    return this.#opened(contentsKey);
+  }
+
+  /** For {@link OpenVault}. @param {CryptoKey} contentsKey @param {Passkey} passkey @param {Bytes} given */
+  async addPasskey(contentsKey, { id, salt }, given) {
+    const secret = /** @type {CryptoKey} */ (await this.#store.get(SECRET));
+    const key = await keys.vaultKey(secret, given, "passkey");
+    await this.#store.put({ [PASSKEY]: { id, salt, wrapped: await keys.wrap(key, contentsKey, id) } });
+  }
+
+  removePasskey() {
+    return this.#store.put({ [PASSKEY]: undefined });
   }
 
   /** Destroys tokens, keys and the device itself. */
   wipe() {
-    const names = [DEVICE, SECRET, LOCK, CONTENTS, TRIES];
+    const names = [DEVICE, SECRET, LOCK, PASSKEY, CONTENTS, TRIES];
     return this.#store.put(Object.fromEntries(names.map((name) => [name, undefined])));
   }
 
@@ -134,7 +162,7 @@ export class Safe {
   /** @param {CryptoKey} secret @param {string} pin @param {CryptoKey} contentsKey @returns {Promise<PinLock>} */
   async #pinLock(secret, pin, contentsKey) {
     const [salt, effort] = [random(SALT_BYTES), this.#effort];
-    const key = await keys.vaultKey(secret, await this.#stretch(utf8(pin), salt, effort));
+    const key = await keys.vaultKey(secret, await this.#stretch(utf8(pin), salt, effort), "pin");
     return { salt, effort, wrapped: await keys.wrap(key, contentsKey, aad(salt, effort)) };
   }
 
@@ -144,8 +172,15 @@ export class Safe {
     const secret = /** @type {CryptoKey | undefined} */ (await this.#store.get(SECRET));
     if (!lock || !secret) throw new Failure("storage");
     const { salt, effort, wrapped } = lock;
-    const key = await keys.vaultKey(secret, await this.#stretch(utf8(pin), salt, effort));
+    const key = await keys.vaultKey(secret, await this.#stretch(utf8(pin), salt, effort), "pin");
     return keys.unwrap(key, wrapped, aad(salt, effort));
+  }
+
+  /** @param {CryptoKey} contentsKey */
+  async #opened(contentsKey) {
+    await this.#store.put({ [TRIES]: 0 });
+    const sealed = /** @type {Sealed} */ (await this.#store.get(CONTENTS));
+    return new OpenVault(this, contentsKey, contents.ofText(await keys.unseal(contentsKey, sealed)));
   }
 
   async #tries() {
@@ -181,6 +216,11 @@ export class OpenVault {
     const changed = change(this.#contents);
     await this.#safe.save(this.#contentsKey, changed);
     this.#contents = changed;
+  }
+
+  /** Lets a passkey open this vault, at once. @param {Passkey} passkey @param {Bytes} given */
+  addPasskey(passkey, given) {
+    return this.#safe.addPasskey(this.#contentsKey, passkey, given);
   }
 
   /** @param {string} pin */

@@ -34,6 +34,20 @@ export function lockScreen(app) {
     }
   };
 
+  const verify = async () => {
+    try {
+      await app.session.unlockByPasskey();
+      await app.route();
+      void app.session.settleReceipts();
+    } catch (error) {
+      state.replaceChildren(app.alert(error));
+    }
+  };
+
+  const passkey = button(words.pin.passkey, () => void verify(), "wide");
+  passkey.hidden = true;
+  void app.session.safe.passkey().then((known) => (passkey.hidden = known === undefined));
+
   void app.session.safe.triesLeft().then((left) => {
     if (left < 10 && state.childElementCount === 0) state.append(h("p", { class: "hint" }, words.pin.left(left)));
   });
@@ -45,6 +59,7 @@ export function lockScreen(app) {
     h("h1", { tabindex: "-1" }, words.pin.enter),
     field(words.pin.pin, pin),
     submit,
+    passkey,
     state,
     h("p", { class: "hint" }, words.pin.forgotten),
     button(words.settings.erase, () => void app.erase(), "danger quiet"),

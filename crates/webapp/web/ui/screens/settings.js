@@ -3,6 +3,8 @@
 import { languages } from "../../text/languages.js";
 import { button, field, h } from "../dom.js";
 import { page } from "../app.js";
+import { allowsPasskey } from "../../vault/contents.js";
+import { isOffered } from "../../vault/passkey.js";
 import { LOCK_AFTER_MIN } from "../preferences.js";
 import { APP_VERSION } from "../session.js";
 
@@ -40,12 +42,40 @@ export function settingsScreen(app) {
         settings.security,
         field(settings.lockAfter, lockAfter),
         button(settings.changePin, () => app.go("pin"), "wide"),
+        passkeySwitch(app),
       ),
     isOpen && group(settings.backup, button(settings.export, () => app.go("export"), "wide")),
     group(settings.device, device),
     isOpen && button(settings.erase, () => void app.erase(), "danger quiet wide"),
   );
   return { element };
+}
+
+/** The device's own lock beside the PIN, where it has one and no issuer insists on the PIN. @param {App} app */
+function passkeySwitch(app) {
+  const { settings } = app.words;
+  const place = h("div", { class: "form" });
+  const state = h("div", { class: "below" });
+
+  const turn = async (/** @type {boolean} */ isOn) => {
+    try {
+      await (isOn ? app.session.safe.removePasskey() : app.session.addPasskey());
+      await draw();
+      app.toast(isOn ? settings.passkeyOff : settings.passkeyOn);
+    } catch (error) {
+      state.replaceChildren(app.alert(error));
+    }
+  };
+
+  const draw = async () => {
+    const isOn = (await app.session.safe.passkey()) !== undefined;
+    const mayBe = isOn || ((await isOffered()) && allowsPasskey(app.session.contents));
+    const label = isOn ? settings.passkeyRemove : settings.passkeyAdd;
+    state.replaceChildren();
+    place.replaceChildren(...(mayBe ? [button(label, () => void turn(isOn), "wide"), state] : []));
+  };
+  void draw();
+  return place;
 }
 
 /** @param {string} title @param {...HTMLElement} children */
