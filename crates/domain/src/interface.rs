@@ -11,6 +11,8 @@ pub enum Service {
     Ssh,
     /// Logins of VPN clients over HTTPS.
     Https,
+    /// Answers of phones to pushes.
+    Ftm,
 }
 
 impl Service {
@@ -19,6 +21,7 @@ impl Service {
         match self {
             Self::Ssh => "ssh",
             Self::Https => "https",
+            Self::Ftm => "ftm",
         }
     }
 }

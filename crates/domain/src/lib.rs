@@ -26,6 +26,7 @@ pub mod one_time;
 pub mod password;
 pub mod password_policy;
 pub mod public_key;
+pub mod push;
 pub mod query;
 pub mod reason;
 pub mod recovery;

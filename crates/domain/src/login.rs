@@ -1,7 +1,7 @@
 //! The login decision.
 //!
-//! [`begin`] looks at who asks and hands out one hash to compute; [`second`], or [`sent`] for a code
-//! that was sent, looks at the second factor and ends in a refusal, a challenge or a [`Consume`]. A `Consume` is not yet a yes: only
+//! [`begin`] looks at who asks and hands out one hash to compute; [`second`], [`sent`] for a code
+//! that was sent, or [`pushed`] for a word from the phone, looks at the second factor and ends in a refusal, a challenge or a [`Consume`]. A `Consume` is not yet a yes: only
 //! `store::consume`, which makes the spent step durable, turns it into one.
 
 use ident::TokenSerial;
@@ -16,6 +16,7 @@ use crate::one_time::{CodeKey, Issued, Tried};
 use crate::password::{BackendCheck, Check, Credential, PasswordVerified, Presented};
 use crate::password_policy::Validity;
 use crate::public_key::{KeyVerified, PublicKey};
+use crate::push::{Approved, Outstanding, Said, Session};
 use crate::reason::Reason;
 use crate::recovery::{self, Digest, Held, RecoveryCode};
 use crate::remote::{RemoteCheck, RemoteVerified, Source};
@@ -378,7 +379,8 @@ impl Refusal {
     }
 }
 
-/// A decision that becomes an Accept once its step is spent. Only [`second`], [`sent`] and [`remote`] make one.
+/// A decision that becomes an Accept once its step is spent. Only [`second`], [`sent`], [`pushed`] and
+/// [`remote`] make one.
 #[derive(Debug)]
 pub struct Consume {
     proof: Proof,
@@ -406,6 +408,13 @@ pub enum Spend {
     Sent(Channel),
     /// A recovery code or a pass: [`Consume::recovery`].
     Recovery(recovery::Kind),
+    /// The approval of this very login on the phone that has the token.
+    Push {
+        /// The token whose seed proved it.
+        token: TokenSerial,
+        /// The request.
+        session: Session,
+    },
 }
 
 impl Consume {
@@ -588,6 +597,48 @@ pub fn sent(
             Second::Refuse(Refusal::because(Reason::SentCodeWrong))
         }
     }
+}
+
+/// Judges what a person said to a push, or that nothing was said in time. Whatever comes of it, the request is
+/// used up: one try.
+pub fn pushed(
+    facts: &Facts,
+    proof: Proof,
+    outstanding: Outstanding,
+    said: Option<Said>,
+    counter: &mut CodeCounter,
+    now: Timestamp,
+) -> Second {
+    let token = outstanding.token;
+    match approved(facts, &proof, outstanding, said, now) {
+        Ok(Approved { session, token }) => consume(proof, Spend::Push { token, session }, now),
+        Err(reason) => {
+            if reason.is_wrong_code() {
+                counter.failed(now);
+            }
+            Second::Refuse(Refusal::because(reason).of_token(token))
+        }
+    }
+}
+
+fn approved(
+    facts: &Facts,
+    proof: &Proof,
+    outstanding: Outstanding,
+    said: Option<Said>,
+    now: Timestamp,
+) -> Result<Approved, Reason> {
+    let person = admitted(facts, proof, now)?;
+    match &person.factor {
+        Factor::Token {
+            verifier,
+            usability,
+        } if verifier.serial == outstanding.token && person.name == outstanding.person => {
+            unusable(*usability).map_or(Ok(()), Err)?;
+        }
+        _ => return Err(Reason::ChangedMeanwhile),
+    }
+    outstanding.judge(said, now)
 }
 
 /// Judges somebody without a record whose password a server knows. There is no second factor of theirs here;

@@ -126,6 +126,46 @@ reasons! {
     SentCodeExpired = "sent-code-expired",
         "the code that was sent had expired when it was typed",
         "the user logs in again; raise it with: config system global / set two-factor-email-expiry, or: set two-factor-sms-expiry";
+    /// No relay, no answer of it, or nothing configured.
+    PushUnavailable = "push-unavailable",
+        "a push was asked for, and none could be sent",
+        "'diagnose debug application ftm-push -1' shows each step; the user logs in again with the token's code";
+    /// The phone that activated the token never listened at the relay.
+    PushDeviceUnknown = "push-device-unknown",
+        "the push relay does not know the phone that has the token",
+        "the user opens the app on the phone once; if the app was installed again: execute fortitoken-mobile provision SERIAL";
+    /// One at a time.
+    PushOutstanding = "push-outstanding",
+        "another login of the user waits for an answer on the phone",
+        "the user answers it, or types the token's code; if it is not the user's: diagnose login show user NAME, and change the password";
+    /// Five in ten minutes, twenty until a success.
+    PushTooMany = "push-too-many",
+        "the user was asked on the phone so often that no other push is sent for a while",
+        "the user types the token's code; if the user asked for none, somebody knows the password: change it";
+    /// The user said of this source: not me.
+    PushSourceReported = "push-source-reported",
+        "the user has said of this source that it is somebody else",
+        "find out who it is; the user types the token's code, or waits until the time shown";
+    /// No.
+    PushDenied = "push-denied",
+        "the user denied the login on the phone",
+        "if the user did not mean to, the user logs in again";
+    /// No, and it was somebody else.
+    PushNotMe = "push-not-me",
+        "the user says that this login is somebody else's",
+        "somebody knows the user's password: change it (config user local / edit NAME / set passwd), and look where it comes from: diagnose login show user NAME";
+    /// Not the two digits of this login.
+    PushNumberWrong = "push-number-wrong",
+        "the number typed on the phone is not the one that this login shows",
+        "the user logs in again and types the number shown there; if the user had no login before the eyes, it was somebody else's";
+    /// Nobody answered.
+    PushExpired = "push-expired",
+        "nobody answered on the phone in time",
+        "the user opens the app and logs in again, or types the token's code; raise the time with: config system global / set two-factor-ftk-expiry";
+    /// An approval lets in once.
+    PushReplayed = "push-replayed",
+        "this approval let somebody in already",
+        "the user logs in again; if it stays so, report it: an approval cannot come twice";
     /// `set multi-factor-authentication mandatory`.
     SecondFactorRequired = "second-factor-required",
         "the user has no second factor, and nobody may log in without one",
@@ -231,11 +271,17 @@ impl Reason {
         ) || self.is_wrong_code()
     }
 
-    /// Whether it counts as a wrong code of a person whose first factor was right.
+    /// Whether it counts as a wrong code of a person whose first factor was right: so does what a person denies.
     pub const fn is_wrong_code(self) -> bool {
         matches!(
             self,
-            Self::CodeWrong | Self::CodeMalformed | Self::SentCodeWrong | Self::RecoveryCodeWrong
+            Self::CodeWrong
+                | Self::CodeMalformed
+                | Self::SentCodeWrong
+                | Self::PushDenied
+                | Self::PushNotMe
+                | Self::PushNumberWrong
+                | Self::RecoveryCodeWrong
         )
     }
 

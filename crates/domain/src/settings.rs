@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::contact::{Channel, Language};
-use crate::schema::{CONSOLE, GLOBAL, Object, SECURITY, SETTING};
+use crate::schema::{CONSOLE, FTM_PUSH, GLOBAL, Object, SECURITY, SETTING};
 use crate::security::Profile;
 use crate::throttle::{BlackoutLimit, PasswordLimit};
 use crate::time::Span;
@@ -80,6 +80,70 @@ pub struct Settings {
     pub administration: Administration,
     /// `system security`.
     pub profile: Profile,
+    /// `system ftm-push`.
+    pub push: Arc<PushSettings>,
+}
+
+/// `system ftm-push`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PushSettings {
+    /// Whether people are asked on their phones.
+    pub status: Switch,
+    /// Whether the number is typed that the login shows.
+    pub number_entry: Switch,
+    /// Whether the push relay is asked through the proxy of `system fortiguard`.
+    pub proxy: Switch,
+    /// Where phones reach this unit, `host:port`, if they do.
+    pub server: Option<Box<str>>,
+    /// The port of it, where this unit listens.
+    pub port: u16,
+}
+
+impl PushSettings {
+    /// The settings of this object.
+    pub fn from_object(push: &Object) -> Self {
+        let switch = |name| {
+            if push.is_enabled(name) {
+                Switch::Enable
+            } else {
+                Switch::Disable
+            }
+        };
+        let port = u16::try_from(push.number("server-port")).unwrap_or(4433);
+        let named = [push.text("server"), push.text("server-ip")]
+            .into_iter()
+            .find(|server| !server.is_empty() && *server != "0.0.0.0");
+        Self {
+            status: switch("status"),
+            number_entry: switch("number-entry"),
+            proxy: switch("proxy"),
+            server: named.map(|server| format!("{server}:{port}").into()),
+            port,
+        }
+    }
+
+    /// The same under a security profile: under `strict` a tap is never enough.
+    #[must_use]
+    pub fn under(self, profile: Profile) -> Self {
+        match profile {
+            Profile::Compatible => self,
+            Profile::Strict => Self {
+                number_entry: Switch::Enable,
+                ..self
+            },
+        }
+    }
+
+    /// Whether people are asked on their phones.
+    pub fn is_enabled(&self) -> bool {
+        self.status == Switch::Enable
+    }
+}
+
+impl Default for PushSettings {
+    fn default() -> Self {
+        Self::from_object(&Object::new(&FTM_PUSH, ""))
+    }
 }
 
 /// `system global`, as far as administrators' logins and sessions depend on it.
@@ -183,6 +247,16 @@ impl Settings {
             ),
             administration: Administration::from_object(global),
             profile: Profile::Compatible,
+            push: Arc::default(),
+        }
+    }
+
+    /// The same with the settings of pushes.
+    #[must_use]
+    pub fn pushing(self, push: &Arc<PushSettings>) -> Self {
+        Self {
+            push: Arc::clone(push),
+            ..self
         }
     }
 
@@ -219,12 +293,15 @@ impl VdomSettings {
         global: &Object,
         console: &Object,
         security: &Object,
+        push: &Object,
         of_vdoms: &[Object],
     ) -> Self {
         let profile = Profile::of(security);
+        let push = Arc::new(PushSettings::from_object(push).under(profile));
         let with = |setting: &Object| {
             let settings = Settings::from_objects(global, setting);
-            Arc::new(settings.with_console(console).under(profile))
+            let settings = settings.with_console(console).pushing(&push);
+            Arc::new(settings.under(profile))
         };
         let unset = with(&Object::new(&SETTING, ""));
         let each = of_vdoms.iter().map(|setting| (setting.vdom, with(setting)));
@@ -250,9 +327,9 @@ impl VdomSettings {
 
 impl Default for VdomSettings {
     fn default() -> Self {
-        let [global, console, security] =
-            [&GLOBAL, &CONSOLE, &SECURITY].map(|table| Object::new(table, ""));
-        Self::from_objects(&global, &console, &security, &[])
+        let [global, console, security, push] =
+            [&GLOBAL, &CONSOLE, &SECURITY, &FTM_PUSH].map(|table| Object::new(table, ""));
+        Self::from_objects(&global, &console, &security, &push, &[])
     }
 }
 

@@ -182,7 +182,9 @@ fn spent(second: &Second) -> (u64, i32) {
                     assert_eq!(token, serial());
                     (step.0, drift.0)
                 }
-                Spend::Nothing | Spend::Sent(_) | Spend::Recovery(_) => panic!("no step spent"),
+                Spend::Nothing | Spend::Sent(_) | Spend::Recovery(_) | Spend::Push { .. } => {
+                    panic!("no step spent")
+                }
             }
         }
         other => panic!("not granted: {other:?}"),

@@ -460,7 +460,7 @@ fn step_of(decision: &Decision) -> Option<u64> {
     match decision {
         Decision::Grant(consume, _) => match consume.spend() {
             Spend::Step { step, .. } => Some(step.0),
-            Spend::Nothing | Spend::Sent(_) | Spend::Recovery(_) => None,
+            Spend::Nothing | Spend::Sent(_) | Spend::Recovery(_) | Spend::Push { .. } => None,
         },
         _ => None,
     }

@@ -33,6 +33,7 @@ pub fn login(row: &LoginRow) -> String {
 fn spent(spend: &Spend) -> String {
     match spend {
         Spend::Nothing => "first factor only".to_owned(),
+        Spend::Push { token, .. } => format!("token {token}, approved on the phone"),
         Spend::Sent(channel) => format!("code sent by {channel}"),
         Spend::Recovery(Kind::Code) => "recovery code".to_owned(),
         Spend::Recovery(Kind::Pass) => "recovery pass".to_owned(),

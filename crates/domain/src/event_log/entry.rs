@@ -199,7 +199,7 @@ fn accepted<'a>(
     vouched: Option<&str>,
 ) -> Entry<'a> {
     let serial = match spend {
-        Spend::Step { token, .. } => Some(token.as_str()),
+        Spend::Step { token, .. } | Spend::Push { token, .. } => Some(token.as_str()),
         Spend::Nothing | Spend::Sent(_) | Spend::Recovery(_) => None,
     };
     let name = person.bare();
@@ -220,7 +220,11 @@ fn refused<'a>(
 ) -> Entry<'a> {
     let name = person.bare();
     let known = because(reason, evidence);
-    authentication(&message::NOT_AUTHENTICATED, number, person, origin)
+    let message = match reason {
+        Reason::PushNotMe => &message::REPORTED,
+        _ => &message::NOT_AUTHENTICATED,
+    };
+    authentication(message, number, person, origin)
         .did("authentication", "failure")
         .with(Key::Reason, reason.id())
         .saying(format!("User {name} failed in authentication: {known}"))

@@ -222,6 +222,9 @@ messages! {
     SESSION_STOPPED = 99017, "SYMBOLON_SESSION_STOPPED", User, Information, "Session stopped",
         "A RADIUS client says in its accounting that a user's session ended.",
         [Sn, SrcIp, User, AuthProto, Action, Status, Msg];
+    REPORTED = 99018, "SYMBOLON_LOGIN_REPORTED", User, Alert, "Login reported by its user",
+        "A user answered a push with: this is not me. Somebody else knows the password.",
+        [Sn, SrcIp, User, AuthProto, Action, Status, Reason, SerialNo, Msg];
     LOG_DELETED = 99020, "SYMBOLON_LOG_DELETED", System, Warning, "Event log deleted",
         "An administrator had the event log deleted.",
         [User, Ui, Action, Status, Msg];

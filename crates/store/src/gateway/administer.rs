@@ -14,8 +14,8 @@ use domain::interface::AllowAccess;
 use domain::name::{CanonicalName, Realm};
 use domain::recovery;
 use domain::schema::{
-    ADMIN, CONSOLE, FORTITOKEN, GLOBAL, GROUP, INTERFACE, LOCAL, Object, PASSWORD_POLICY, Place,
-    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Shape, Table, VDOM, VERIFICATION_CLIENT,
+    ADMIN, CONSOLE, FORTITOKEN, FTM_PUSH, GLOBAL, GROUP, INTERFACE, LOCAL, Object, PASSWORD_POLICY,
+    Place, RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Shape, Table, VDOM, VERIFICATION_CLIENT,
 };
 use domain::settings::VdomSettings;
 use domain::time::Timestamp;
@@ -471,7 +471,7 @@ impl Touched {
             (Part::Backends, Kind::of_table(table).is_some()),
             (
                 Part::Settings,
-                [&GLOBAL, &SETTING, &CONSOLE, &SECURITY].contains(&table),
+                [&GLOBAL, &SETTING, &CONSOLE, &SECURITY, &FTM_PUSH].contains(&table),
             ),
             (Part::Vdoms, table == &VDOM),
         ];

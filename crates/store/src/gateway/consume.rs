@@ -1,4 +1,4 @@
-//! The one place that spends a code step.
+//! The one place that spends a code step or an approval.
 //!
 //! Decisions of many logins come in together, are appended to the audit chain in one transaction and
 //! answered after its one sync. The record of an acceptance is what spends its step: no row is
@@ -26,7 +26,7 @@ use super::memory::Memory;
 use super::recovery;
 use crate::engine::{Effect, Job, SqlError, SqliteTx, Undecided, poll_ready};
 
-/// Proof that a login is granted: its step is spent and on disk. Only `consume` makes it, and an
+/// Proof that a login is granted: its step, or its approval, is spent and on disk. Only `consume` makes it, and an
 /// Accept cannot be sent without it.
 #[derive(Debug)]
 pub struct Granted {
@@ -338,6 +338,15 @@ async fn grant(
             token: Some(token),
             step: Some(step),
             ..Refusal::because(Reason::CodeReplayed)
+        };
+        return refuse(memory, person, origin, refusal, at, link, tx).await;
+    }
+    if let Spend::Push { token, session } = spend
+        && !memory.approvals().spend(session, at)
+    {
+        let refusal = Refusal {
+            token: Some(token),
+            ..Refusal::because(Reason::PushReplayed)
         };
         return refuse(memory, person, origin, refusal, at, link, tx).await;
     }

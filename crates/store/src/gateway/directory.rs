@@ -580,7 +580,7 @@ impl Directory {
             (Spend::Nothing, two_factor) => {
                 two_factor == TwoFactor::Disable && self.second_factor() == SecondFactor::Optional
             }
-            (Spend::Step { token, .. }, TwoFactor::Fortitoken) => {
+            (Spend::Step { token, .. } | Spend::Push { token, .. }, TwoFactor::Fortitoken) => {
                 let usable = self.tokens.get(&token).map(|entry| entry.usable.at(at));
                 person.token == Some(token) && usable == Some(Usability::Usable)
             }
@@ -590,7 +590,7 @@ impl Directory {
                     && consume.sent_to() == person.sent_to.as_deref()
             }
             (Spend::Recovery(_), two_factor) => two_factor == TwoFactor::Fortitoken,
-            (Spend::Step { .. } | Spend::Sent(_), _) => false,
+            (Spend::Step { .. } | Spend::Push { .. } | Spend::Sent(_), _) => false,
         }
     }
 

@@ -15,8 +15,8 @@ use domain::name::CanonicalName;
 use domain::password::PasswordHash;
 use domain::remote::GroupServer;
 use domain::schema::{
-    ADMIN, CONSOLE, GLOBAL, GROUP, INTERFACE, LDAP, LOCAL, Object, PASSWORD_POLICY, Place, RADIUS,
-    RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Table, VERIFICATION_CLIENT, Value,
+    ADMIN, CONSOLE, FTM_PUSH, GLOBAL, GROUP, INTERFACE, LDAP, LOCAL, Object, PASSWORD_POLICY,
+    Place, RADIUS, RADIUS_CLIENT, SECURITY, SETTING, SETTINGS, Table, VERIFICATION_CLIENT, Value,
 };
 use domain::settings::VdomSettings;
 use domain::time::{Span, Timestamp};
@@ -26,6 +26,7 @@ use ident::TokenSerial;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+use super::approvals::Approvals;
 use super::directory::{Counters, Directory, PersonEntry, Progress, Spent};
 use super::entries;
 use super::events::{Link, Recorded, Tally};
@@ -52,6 +53,7 @@ pub(super) struct Memory {
     pub(super) counters: Mutex<Counters>,
     /// Steps that an open transaction spends: taken, and not yet durable.
     pub(super) reserved: Mutex<HashMap<TokenSerial, Spent>>,
+    approvals: Mutex<Approvals>,
     head: HeadFile,
     latest: AtomicI64,
     /// The beginning of the latest step that was spent.
@@ -67,6 +69,7 @@ impl Memory {
             directory: RwLock::default(),
             counters: Mutex::default(),
             reserved: Mutex::default(),
+            approvals: Mutex::default(),
             head,
             latest: AtomicI64::new(found.map_or(0, |head| head.latest.micros())),
             reach: AtomicI64::new(found.map_or(0, |head| head.reach.micros())),
@@ -92,6 +95,12 @@ impl Memory {
 
     pub(super) fn reserved(&self) -> MutexGuard<'_, HashMap<TokenSerial, Spent>> {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn approvals(&self) -> MutexGuard<'_, Approvals> {
+        self.approvals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How far a token has come, with what the open transaction has taken of it.
@@ -380,9 +389,10 @@ pub(super) async fn settings<T: Tx>(tx: &mut T) -> Result<VdomSettings, SqlError
     let global = of_unit(tx, &GLOBAL).await?;
     let console = of_unit(tx, &CONSOLE).await?;
     let security = of_unit(tx, &SECURITY).await?;
+    let push = of_unit(tx, &FTM_PUSH).await?;
     let of_vdoms = entries::objects_everywhere(tx, &SETTING).await?;
     Ok(VdomSettings::from_objects(
-        &global, &console, &security, &of_vdoms,
+        &global, &console, &security, &push, &of_vdoms,
     ))
 }
 

@@ -5,6 +5,7 @@
 //! ([`GatewayStore::administer`]).
 
 mod administer;
+mod approvals;
 mod consume;
 mod contacts;
 mod directory;

@@ -1,6 +1,5 @@
 //! `config system interface`: the host's network interfaces, and who may connect to their addresses.
 
-use super::unit::NO_PUSH;
 use super::{choice, field, idle, system, without_effect};
 use crate::access::Area;
 use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
@@ -44,7 +43,7 @@ pub static INTERFACE: Table = Table {
                 ),
                 idle(NOBODY, choice("probe-response", "Probe access.")),
                 idle(NOBODY, choice("fabric", "Security Fabric access.")),
-                idle(NO_PUSH, choice("ftm", "FTM access.")),
+                choice("ftm", "FTM access: answers of phones to pushes."),
                 idle(NOBODY, choice("speed-test", "Speed test access.")),
             ])),
             "ping https ssh",

@@ -154,9 +154,6 @@ pub static SETTINGS: Table = Table {
     children: &[],
 };
 
-pub(super) const NO_PUSH: &str =
-    "pushes to phones come with a later version; codes are typed until then";
-
 /// `config system ftm-push`.
 pub static FTM_PUSH: Table = Table {
     path: "system ftm-push",
@@ -165,17 +162,14 @@ pub static FTM_PUSH: Table = Table {
     area: Area::System,
     shape: Shape::Single,
     fields: &[
-        without_effect(
-            NO_PUSH,
-            field(
-                "proxy",
-                SWITCH,
-                "enable",
-                "Enable/disable communication to the proxy server in FortiGuard configuration.",
-            ),
+        field(
+            "proxy",
+            SWITCH,
+            "enable",
+            "Enable/disable communication to the proxy server in FortiGuard configuration.",
         ),
         without_effect(
-            NO_PUSH,
+            "phones are listened to at every address whose interface has 'set allowaccess ftm'",
             field(
                 "interface",
                 Kind::Reference(&["system interface"]),
@@ -183,17 +177,14 @@ pub static FTM_PUSH: Table = Table {
                 "Interface of FortiToken Mobile push services server.",
             ),
         ),
-        without_effect(
-            NO_PUSH,
-            field(
-                "server-port",
-                Kind::Integer(1, 65_535),
-                "4433",
-                "Port to communicate with FortiToken Mobile push services server (1 - 65535).",
-            ),
+        field(
+            "server-port",
+            Kind::Integer(1, 65_535),
+            "4433",
+            "Port to communicate with FortiToken Mobile push services server (1 - 65535).",
         ),
         without_effect(
-            NO_PUSH,
+            "phones are shown a certificate of this unit's own making, whose key each push names",
             field(
                 "server-cert",
                 Kind::Text(35),
@@ -201,32 +192,30 @@ pub static FTM_PUSH: Table = Table {
                 "Name of the server certificate to be used for SSL.",
             ),
         ),
-        without_effect(
-            NO_PUSH,
-            field(
-                "server-ip",
-                Kind::Address,
-                "0.0.0.0",
-                "IPv4 address of FortiToken Mobile push services server.",
-            ),
+        field(
+            "server-ip",
+            Kind::Address,
+            "0.0.0.0",
+            "IPv4 address of FortiToken Mobile push services server.",
         ),
-        without_effect(
-            NO_PUSH,
-            field(
-                "server",
-                Kind::Host(127),
-                "",
-                "IPv4 address or domain name of FortiToken Mobile push services server.",
-            ),
+        field(
+            "server",
+            Kind::Host(127),
+            "",
+            "IPv4 address or domain name of FortiToken Mobile push services server: where phones answer. \
+             Without one, answers come back through the push relay.",
         ),
-        without_effect(
-            NO_PUSH,
-            field(
-                "status",
-                SWITCH,
-                "disable",
-                "Enable/disable the use of FortiToken Mobile push services.",
-            ),
+        field(
+            "status",
+            SWITCH,
+            "disable",
+            "Enable/disable the use of FortiToken Mobile push services.",
+        ),
+        field(
+            "number-entry",
+            SWITCH,
+            "enable",
+            "Enable/disable that the user types the number which the login shows; without it a tap approves.",
         ),
     ],
     children: &[],

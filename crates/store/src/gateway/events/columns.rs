@@ -92,6 +92,11 @@ impl<'a> Columns<'a> {
                         ..login
                     },
                     Spend::Step { token, step, drift } => login.spent(token, *step, *drift),
+                    Spend::Push { token, session } => Self {
+                        token: Some(token.as_str()),
+                        object: Some(session.as_str()),
+                        ..login
+                    },
                 }
             }
             What::Refused {

@@ -4,6 +4,7 @@ use domain::audit::{Accounted, ActivationStage, Actor, Event, Leave, TargetState
 use domain::contact::Channel;
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
+use domain::push::Session;
 use domain::reason::Reason;
 use domain::recovery::Kind;
 use domain::time::Timestamp;
@@ -273,11 +274,16 @@ impl Fields<'_, '_> {
                 step,
                 drift: self.drift()?,
             }),
+            (Some(token), None) => {
+                let session = Session::parse(&self.row.get::<String>(14)?);
+                let session = session.ok_or_else(|| self.damaged("object"))?;
+                Ok(Spend::Push { token, session })
+            }
             (None, None) => match self.recovery()? {
                 Some(kind) => Ok(Spend::Recovery(kind)),
                 None => Ok(self.channel()?.map_or(Spend::Nothing, Spend::Sent)),
             },
-            _ => Err(self.damaged("step")),
+            (None, Some(_)) => Err(self.damaged("step")),
         }
     }
 }

@@ -1,0 +1,87 @@
+//! Approvals on the phone: spent once, on record, and worth nothing after a change.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    dead_code,
+    reason = "a test fails by panicking, and it needs files; the support is shared with other tests"
+)]
+
+mod support;
+
+use domain::audit::What;
+use domain::login::{CodePosition, Second, Spend, pushed};
+use domain::push::{Outstanding, Said, Session};
+use domain::reason::Reason;
+use domain::schema::FORTITOKEN;
+use domain::throttle::CodeCounter;
+use ident::{RegistrationId, TokenSerial};
+use store::gateway::{Decision, GatewayStore};
+use support::*;
+use tempfile::tempdir;
+
+const SEED: [u8; 20] = *b"canary-seed-1-0123ab";
+
+fn token() -> TokenSerial {
+    TokenSerial::mobile([1; 5])
+}
+
+fn session(number: u8) -> Session {
+    Session::new([number; 16])
+}
+
+/// A decision to let alice in because she approved this request.
+fn approved(store: &GatewayStore, session: Session) -> Decision {
+    let facts = store
+        .facts(name("alice"), CodePosition::Challenge, START)
+        .unwrap();
+    let outstanding = Outstanding {
+        session,
+        person: name("alice"),
+        token: token(),
+        device: RegistrationId::from_bytes([4; 32]),
+        number: None,
+        expires: START.after(secs(60)),
+    };
+    let (proof, said) = (verified(&facts), Some(Said::Approve(None)));
+    let counter = &mut CodeCounter::default();
+    match pushed(&facts, proof, outstanding, said, counter, START) {
+        Second::Consume(consume) => Decision::Grant(consume, origin("vpn1")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_approval_lets_in_once_and_is_on_record() {
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    enrol(&store, "alice", token(), SEED, START).await;
+    let event = granted(&consume(&store, approved(&store, session(1))).await);
+    let again = consume(&store, approved(&store, session(1))).await;
+    assert_eq!(refused(&again), Reason::PushReplayed);
+    granted(&consume(&store, approved(&store, session(2))).await);
+
+    // An administrator locks the token while somebody approves.
+    let decision = approved(&store, session(3));
+    let lock = vec![set(&FORTITOKEN, "status", "lock")];
+    run(
+        &store,
+        configure(&FORTITOKEN, token().as_str(), lock),
+        START,
+    )
+    .await;
+    let outcome = consume(&store, decision).await;
+    assert_eq!(refused(&outcome), Reason::ChangedMeanwhile);
+
+    drop(store);
+    let store = open(dir.path(), START).await;
+    let recorded = store.event(event).await.unwrap().unwrap();
+    let What::Accepted { spend, .. } = recorded.event.what else {
+        panic!("{recorded:?}");
+    };
+    let (token, session) = (token(), session(1));
+    assert_eq!(spend, Spend::Push { token, session });
+}
