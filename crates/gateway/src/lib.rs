@@ -27,6 +27,7 @@ pub mod local_socket;
 mod login;
 mod machine;
 mod network;
+mod push;
 pub mod qr;
 pub mod radius_server;
 mod seldom;
@@ -60,7 +61,7 @@ use domain::unit::Ending;
 use ending::{Ended, Endings};
 use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
-use login::{AdminLogins, Backends, OneTimeCodes};
+use login::{AdminLogins, Backends, OneTimeCodes, SecondFactors};
 use network::{Endpoint, Hosts, UnitResolver};
 use radius_server::{Parts, RadiusConfig, RadiusError, Service, StreamAddress};
 use shelf::Shelf;
@@ -193,11 +194,8 @@ impl Gateway {
             Arc::clone(&resolver),
             debug.clone(),
         );
-        let courier = Arc::new(Courier::new(
-            Arc::clone(&store),
-            Arc::clone(&resolver),
-            debug.clone(),
-        )?);
+        let names = Arc::clone(&resolver);
+        let courier = Arc::new(Courier::new(Arc::clone(&store), names, debug.clone())?);
         let codes = Arc::new(OneTimeCodes::start(
             Arc::clone(&store),
             Arc::clone(&courier),
@@ -215,16 +213,18 @@ impl Gateway {
             certificates,
             debug.clone(),
         ));
+        let (pushes, shown) = push::prepare(&web, &store, &supply, &debug)?;
+        let factors = SecondFactors { codes, pushes };
         let parts = Parts {
             store: Arc::clone(&store),
             backends: Arc::clone(&backends),
-            codes: Arc::clone(&codes),
+            factors: factors.clone(),
             traffics,
             debug: debug.clone(),
         };
         let (stop, stopping) = watch::channel(false);
         let radius = Service::start(radius, parts, &stopping).await?;
-        let (web, serving) = web::start(&web, &store, &backends, &codes, &stopping).await?;
+        let (web, serving) = web::start(&web, &store, &backends, &factors, &stopping).await?;
         let socket = bind_console(console)?;
         let retention = Arc::new(Retention::new(Arc::clone(&store)));
         let sender = sender(serial, &resolver, &supply);
@@ -237,11 +237,12 @@ impl Gateway {
             Arc::clone(&retention),
             Arc::clone(&resolver),
         ));
-        let ssh = administration(&ssh.host_keys, &executor, &store, codes, debug).await?;
+        let ssh = administration(&ssh.host_keys, &executor, &store, &factors, debug).await?;
         let listening = ssh.listening();
         let mut tasks = start_tasks(&store, &supply, socket, executor, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
         tasks.extend(serving);
+        tasks.extend(factors.pushes.start(shown, &stopping));
         tasks.extend(event_log::start(&store, retention, sender, &stopping));
         let comparing = time_servers::run(Arc::clone(&store), resolver, stopping);
         tasks.push(tokio::spawn(comparing));
@@ -350,13 +351,14 @@ async fn administration(
     host_keys: &Path,
     executor: &Arc<Executor>,
     store: &Arc<GatewayStore>,
-    codes: Arc<OneTimeCodes>,
+    factors: &SecondFactors,
     debug: DebugLog,
 ) -> Result<Ssh, StartError> {
     ssh::first_port(store)
         .await
         .map_err(StartError::FirstConfiguration)?;
     let sessions = Arc::clone(executor.sessions());
+    let codes = Arc::clone(&factors.codes);
     let logins = AdminLogins::start(Arc::clone(store), sessions, codes, debug)
         .map_err(StartError::Threads)?;
     let (executor, store) = (Arc::clone(executor), Arc::clone(store));

@@ -1,6 +1,7 @@
 //! The token server as this gateway reaches it: HTTPS with the gateway's own certificate.
 
 mod connection;
+mod relay;
 mod renewal;
 mod route;
 mod seen;

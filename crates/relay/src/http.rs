@@ -81,6 +81,10 @@ async fn message(
         PushRequest::Nonce(_) => json(&service.nonce()?.into()),
         PushRequest::Device(request) => json(&service.device(&request).into()),
         PushRequest::Login(request) => accepted(service.login(request)),
+        PushRequest::Withdraw(request) => {
+            service.switchboard.withdraw(request);
+            accepted(Ok(()))
+        }
         PushRequest::Answer(request) => {
             let carried = service.switchboard.answer(request, now_unix());
             accepted(carried.map_err(|why| match why {

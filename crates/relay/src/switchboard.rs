@@ -1,6 +1,6 @@
 //! Who listens now, and what waits for them.
 //!
-//! A request is kept until it expires, also after it went out: whoever opens the app a little later, or
+//! A request is kept until it expires or is withdrawn, also after it went out: whoever opens the app a little later, or
 //! whose connection was dead, still gets it. Answers wait for a gateway that is away for a moment.
 
 use std::collections::{HashMap, VecDeque};
@@ -8,7 +8,10 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ident::RegistrationId;
-use softtoken::push::{MailboxId, PushAnswerRequest, PushLoginRequest, PushRequest};
+use softtoken::push::{
+    Addressed, MailboxId, PushAnswerRequest, PushLoginRequest, PushRequest, PushSession,
+    PushWithdrawRequest,
+};
 use tokio::sync::mpsc;
 
 /// Streams of one device, or of one gateway: an app that is open twice, or whose dead connection is not
@@ -55,16 +58,23 @@ struct Lines {
 #[derive(Default)]
 struct Line {
     streams: Vec<mpsc::Sender<Event>>,
-    waiting: VecDeque<(u64, Event)>,
+    waiting: VecDeque<Waiting>,
     /// Until when somebody who is away is waited for.
     kept_until: u64,
+}
+
+/// An event that waits, or may have to be sent again.
+struct Waiting {
+    session: PushSession,
+    expires: u64,
+    event: Event,
 }
 
 impl Line {
     /// Drops what is too late; how much.
     fn expire(&mut self, now: u64) -> usize {
         let before = self.waiting.len();
-        self.waiting.retain(|(expires, _)| *expires > now);
+        self.waiting.retain(|it| it.expires > now);
         self.streams.retain(|stream| !stream.is_closed());
         before - self.waiting.len()
     }
@@ -87,9 +97,9 @@ impl Line {
             return Err(Full);
         }
         let (stream, events) = mpsc::channel(REQUESTS_MAX + self.waiting.len());
-        for (_, event) in &self.waiting {
+        for waiting in &self.waiting {
             // There is room for all that waits.
-            let _ = stream.try_send(Arc::clone(event));
+            let _ = stream.try_send(Arc::clone(&waiting.event));
         }
         self.streams.push(stream);
         Ok(events)
@@ -123,8 +133,12 @@ impl Switchboard {
 
     /// Sends a request to its device, and keeps it for a stream that opens before it expires.
     pub(crate) fn login(&self, request: PushLoginRequest, now: u64) -> Result<(), Full> {
-        let (device, expires) = (request.addressed.device, request.addressed.expires_unix);
-        let expires = expires.min(now + KEPT_S);
+        let Addressed {
+            device,
+            session,
+            expires_unix,
+        } = request.addressed;
+        let expires = expires_unix.min(now + KEPT_S);
         if expires <= now {
             return Ok(());
         }
@@ -136,11 +150,30 @@ impl Switchboard {
         if has_room {
             let event = written(&request.into());
             line.send(&event);
-            line.waiting.push_back((expires, event));
+            line.waiting.push_back(Waiting {
+                session,
+                expires,
+                event,
+            });
         }
         lines.waiting -= late;
         lines.waiting += usize::from(has_room);
         if has_room { Ok(()) } else { Err(Full) }
+    }
+
+    /// Forgets a request, and tells whoever may show it.
+    pub(crate) fn withdraw(&self, request: PushWithdrawRequest) {
+        let mut lines = self.lines();
+        let Some(line) = lines.devices.get_mut(&request.device) else {
+            return;
+        };
+        let before = line.waiting.len();
+        line.waiting.retain(|it| it.session != request.session);
+        let withdrawn = before - line.waiting.len();
+        if withdrawn > 0 {
+            line.send(&written(&request.into()));
+        }
+        lines.waiting -= withdrawn;
     }
 
     /// Sends an answer to its gateway, or keeps it for one that is away for a moment.
@@ -150,6 +183,7 @@ impl Switchboard {
         let line = lines.gateways.get_mut(&answer.mailbox);
         let line = line.ok_or(NotCarried::Unknown)?;
         let late = line.expire(now);
+        let session = answer.session;
         let event = written(&answer.into());
         let outcome = if line.send(&event) {
             Ok(0)
@@ -158,7 +192,11 @@ impl Switchboard {
         } else if is_full || line.waiting.len() >= ANSWERS_MAX {
             Err(NotCarried::Full)
         } else {
-            line.waiting.push_back((now + AWAY_S, event));
+            line.waiting.push_back(Waiting {
+                session,
+                expires: now + AWAY_S,
+                event,
+            });
             Ok(1)
         };
         lines.waiting -= late;
@@ -200,7 +238,7 @@ pub(crate) struct Stream(pub(crate) mpsc::Receiver<Event>);
 
 #[cfg(test)]
 mod tests {
-    use softtoken::push::{Addressed, PushSession, SealedPush};
+    use softtoken::push::SealedPush;
 
     use super::*;
 
@@ -246,6 +284,24 @@ mod tests {
         board.sweep(NOW + 60);
         assert_eq!(board.lines().waiting, 0);
         assert!(board.lines().devices.is_empty());
+    }
+
+    #[test]
+    fn a_request_that_is_withdrawn_is_told_of_and_forgotten() {
+        let board = Switchboard::default();
+        let mut first = board.listen(device(), NOW).unwrap().0;
+        board.login(request(1, NOW + 60), NOW).unwrap();
+        let withdraw = PushWithdrawRequest {
+            device: device(),
+            session: PushSession::from_bytes([1; 16]),
+        };
+        board.withdraw(withdraw);
+        board.withdraw(withdraw);
+        assert!(first.try_recv().unwrap().contains("PushLoginRequest"));
+        assert!(first.try_recv().unwrap().contains("PushWithdrawRequest"));
+        assert!(first.try_recv().is_err());
+        assert!(board.listen(device(), NOW).unwrap().0.try_recv().is_err());
+        assert_eq!(board.lines().waiting, 0);
     }
 
     #[test]

@@ -161,6 +161,11 @@ impl SpkiPin {
         Self(Sha256::digest(der).into())
     }
 
+    /// From the digest.
+    pub fn from_digest(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
     /// Reads 43 characters of base64url.
     pub fn parse(text: &str) -> Result<Self, TokenTextError> {
         let mut digest = [0; 32];

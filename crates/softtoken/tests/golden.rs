@@ -65,6 +65,7 @@ written_as_read! {
     push_device_response: PushResponse from "messages/push-device.response.json";
     push_device_unknown: PushResponse from "messages/push-device.unknown.response.json";
     push_login_request: PushRequest from "messages/push-login.request.json";
+    push_withdraw_request: PushRequest from "messages/push-withdraw.request.json";
     push_answer_request: PushRequest from "messages/push-answer.request.json";
     push_collect_request: PushRequest from "messages/push-collect.request.json";
     push_accepted_response: PushResponse from "messages/push-accepted.response.json";

@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::{
-    Attempt, Backends, CodeOf, Explainer, Hashing, Judged, Logins, OneTimeCodes, Pool, Progress,
-    Question, State, recorded,
+    Attempt, Backends, Explainer, Hashing, Judged, Logins, Pool, Progress, Question, SecondFactors,
+    State, Wanted, recorded,
 };
 use crate::clock;
 use crate::seldom::Seldom;
@@ -27,7 +27,7 @@ pub(crate) enum Decided {
     /// In, by the proof that it is on record.
     In(Granted),
     /// The password was right; the code is asked for.
-    Challenge(State, CodeOf),
+    Challenge(State, Wanted),
     /// No. The delay of refusals is over.
     Refused,
     /// Nobody can tell now.
@@ -49,9 +49,9 @@ impl AwaitedLogins {
     pub(crate) fn start(
         store: &Arc<GatewayStore>,
         backends: &Arc<Backends>,
-        codes: &Arc<OneTimeCodes>,
+        factors: &SecondFactors,
     ) -> io::Result<Self> {
-        let logins = Logins::new(Arc::clone(store), Arc::clone(backends), Arc::clone(codes));
+        let logins = Logins::new(Arc::clone(store), Arc::clone(backends), factors);
         Ok(Self {
             store: Arc::clone(store),
             logins: logins.map_err(io::Error::other)?,
@@ -89,6 +89,7 @@ impl AwaitedLogins {
                     None => return self.undecided(&"too many passwords wait for their hash"),
                 },
                 Progress::Ask(asking) => self.logins.ask(*asking).await,
+                Progress::Later(later) => self.logins.later(*later).await,
                 Progress::Challenge(state, asked) => return Decided::Challenge(state, asked),
                 Progress::Undecided(why) => return self.undecided(&why),
                 Progress::Record(decision, judged) => {

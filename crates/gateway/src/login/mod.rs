@@ -13,6 +13,7 @@ mod code_only;
 mod explainer;
 mod one_time;
 mod pool;
+mod pushing;
 mod remote;
 mod responses;
 
@@ -45,9 +46,11 @@ pub(crate) use explainer::{Explainer, Question};
 use one_time::{Beside, NotIssued};
 pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
 pub(crate) use pool::Pool;
+pub(crate) use pushing::{Later, Wanted, denied, unanswered};
 pub(crate) use responses::{Presentation, Response, told};
 
 use crate::clock::{self, NoEntropy};
+use crate::push::{Pushes, Question as PushQuestion};
 
 /// Verified passwords that are remembered at most: 100,000 people who log in within minutes, at some
 /// 150 octets each.
@@ -79,10 +82,12 @@ pub(crate) enum Progress {
     Hash(Box<Hashing>),
     /// One question to a directory or RADIUS server: [`Logins::ask`].
     Ask(Box<Asking>),
+    /// A person to be asked on the phone, or waited for: [`Logins::later`].
+    Later(Box<Later>),
     /// A decision to be made durable, and what goes with its answer.
     Record(Decision, Judged),
     /// The password was right; the code is asked for.
-    Challenge(State, CodeOf),
+    Challenge(State, Wanted),
     /// Nothing can be decided: no answer.
     Undecided(Undecided),
 }
@@ -109,6 +114,10 @@ pub(crate) enum Undecided {
     Challenges(#[from] Full),
     #[error("{0}")]
     Backend(String),
+    #[error(transparent)]
+    Store(#[from] store::Undecided),
+    #[error("the client asked again, and waits with its new question")]
+    Superseded,
 }
 
 /// A login that waits for the verdict on its password.
@@ -149,12 +158,22 @@ enum Asked {
     Remote(RemoteCheck),
 }
 
+/// What judges second factors besides the codes of tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct SecondFactors {
+    /// Codes that are sent.
+    pub(crate) codes: Arc<OneTimeCodes>,
+    /// Approvals on phones.
+    pub(crate) pushes: Arc<Pushes>,
+}
+
 /// The login path: what is remembered between its steps.
 pub(crate) struct Logins {
     store: Arc<GatewayStore>,
     backends: Arc<Backends>,
     challenges: Challenges<FirstProven>,
     codes: Arc<OneTimeCodes>,
+    pushes: Arc<Pushes>,
     remembered: Mutex<Remembered<RandomState>>,
 }
 
@@ -168,14 +187,15 @@ impl Logins {
     pub(crate) fn new(
         store: Arc<GatewayStore>,
         backends: Arc<Backends>,
-        codes: Arc<OneTimeCodes>,
+        factors: &SecondFactors,
     ) -> Result<Self, NoEntropy> {
         let remembered = Remembered::new(clock::random()?, REMEMBERED_MAX, RandomState::new());
         Ok(Self {
             store,
             backends,
             challenges: Challenges::default(),
-            codes,
+            codes: Arc::clone(&factors.codes),
+            pushes: Arc::clone(&factors.pushes),
             remembered: Mutex::new(remembered),
         })
     }
@@ -410,17 +430,39 @@ impl Logins {
         if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
             return refusal_of(name, origin, refusal, now);
         }
-        let Some(first) = self.challenges.take(state, &name, &origin.client, now) else {
+        let code = Submitted::new(presented.as_bytes());
+        let asks_for_push = pushing::asks_for_push(&code);
+        let pushed = self.pushes.join(state, &name, &origin.client, now);
+        let first = match pushed {
+            Some(joined) if asks_for_push => {
+                return Progress::Later(Box::new(Later::wait(joined, name, origin)));
+            }
+            // The code instead: nobody waits for the phone any more.
+            Some(joined) => self.pushes.take(joined.session).map(|(first, _)| first),
+            None => self.challenges.take(state, &name, &origin.client, now),
+        };
+        let Some(first) = first else {
             return refused(name, origin, Reason::ChallengeUnknown, now);
         };
         if self.is_repeated(&first, presented) {
             return refusal_of(name, origin, repeated(), now);
         }
-        let code = Submitted::new(presented.as_bytes());
-        match self.store.facts(name, CodePosition::Challenge, now) {
-            Ok(facts) => self.second(&facts, first, Some(code), origin, now),
-            Err(stepped_back) => Progress::Undecided(stepped_back.into()),
+        let facts = match self.store.facts(name, CodePosition::Challenge, now) {
+            Ok(facts) => facts,
+            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+        };
+        if asks_for_push
+            && first.asked() == CodeOf::Token
+            && let Some(token) = self.pushes.offered(&facts)
+        {
+            let question = PushQuestion {
+                first,
+                origin,
+                token,
+            };
+            return Progress::Later(Box::new(Later::ask(question, facts.name)));
         }
+        self.second(&facts, first, Some(code), origin, now)
     }
 
     /// Devices that keep a password answer every question with it. Nobody guesses a code by that, and it would
@@ -456,6 +498,7 @@ impl Logins {
         match self.codes.judge(facts, first, code.as_ref(), now) {
             Second::Refuse(refusal) => refuse(refusal, code),
             Second::Consume(consume) => {
+                self.pushes.succeeded(&facts.name);
                 let decision = Decision::Grant(consume, origin);
                 let success = beside.success;
                 Progress::Record(decision, Judged { code, success })
@@ -463,10 +506,15 @@ impl Logins {
             Second::Challenge(proof) => {
                 let expires = now.after(self.store.settings(Vdom::ROOT).challenge_lifetime);
                 let first = FirstProven::from(proof).with(beside);
-                self.challenge(first, &origin, expires, now)
+                let offered = self.pushes.offered(facts);
+                let asked = offered.map_or(Wanted::Code(CodeOf::Token), |_| Wanted::CodeOrPush);
+                self.challenge(first, asked, &origin, expires, now)
             }
             Second::Send(proof, to) => match self.codes.issue(proof, to, &origin, now) {
-                Ok((first, expires)) => self.challenge(first.with(beside), &origin, expires, now),
+                Ok((first, expires)) => {
+                    let asked = Wanted::Code(first.asked());
+                    self.challenge(first.with(beside), asked, &origin, expires, now)
+                }
                 Err(NotIssued::TooMany(refusal)) => refuse(refusal, None),
                 Err(NotIssued::Undecided(undecided)) => Progress::Undecided(undecided),
             },
@@ -476,11 +524,12 @@ impl Logins {
     fn challenge(
         &self,
         first: FirstProven,
+        asked: Wanted,
         origin: &Origin,
         expires: Timestamp,
         now: Timestamp,
     ) -> Progress {
-        let (asked, person) = (first.asked(), first.proof.person().clone());
+        let person = first.person().clone();
         let opened = self
             .challenges
             .open(first, person, &origin.client, expires, now);

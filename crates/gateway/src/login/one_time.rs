@@ -63,6 +63,11 @@ impl FirstProven {
         Self { beside, ..self }
     }
 
+    /// Whose it is.
+    pub(crate) fn person(&self) -> &CanonicalName {
+        self.proof.person()
+    }
+
     /// What code is asked for.
     pub(crate) fn asked(&self) -> CodeOf {
         self.issued

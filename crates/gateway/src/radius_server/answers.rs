@@ -24,7 +24,7 @@ use super::eap::Next;
 use super::traffic::Counted;
 use super::{Pending, Shared, Way};
 use crate::clock;
-use crate::login::{CodeOf, Explainer, Judged, Question, State};
+use crate::login::{CodeOf, Explainer, Judged, Question, State, Wanted};
 use crate::udp::Outgoing;
 
 /// How long the thread sleeps at most, so that it sees when it is to stop.
@@ -33,7 +33,7 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 /// Something to answer.
 pub(super) enum Answer {
     /// A right password whose code is asked for.
-    Challenge(Pending, State, CodeOf),
+    Challenge(Pending, State, Wanted),
     /// An EAP conversation goes on, or has come to its good end.
     Told(Pending, Next),
     /// Decisions that are durable, or that the store could not decide, in order.
@@ -225,7 +225,7 @@ impl Answerer {
         self.push(pending, &accept);
     }
 
-    fn ask(&mut self, mut pending: Pending, state: State, asked: CodeOf) {
+    fn ask(&mut self, mut pending: Pending, state: State, asked: Wanted) {
         let Some(talk) = pending.talk.take() else {
             return self.challenge(&pending, &state, asked);
         };
@@ -235,17 +235,19 @@ impl Answerer {
             .decided(pending.peer, Step::TokenCodeRequired);
         let settings = self.shared.store.settings(Vdom::ROOT);
         let lifetime = match asked {
-            CodeOf::Token => settings.challenge_lifetime,
-            CodeOf::Sent(channel) => settings.sent_lifetime(channel),
+            Wanted::Code(CodeOf::Sent(channel)) => settings.sent_lifetime(channel),
+            Wanted::Code(CodeOf::Token) | Wanted::CodeOrPush | Wanted::Number(_) => {
+                settings.challenge_lifetime
+            }
         };
-        match talk.ask(state, asked.question(), lifetime) {
+        match talk.ask(state, &asked.question(), lifetime) {
             Ok(next) => self.told(&pending, next),
             Err(why) => self.shared.undecided(&pending, &why),
         }
     }
 
-    fn challenge(&mut self, pending: &Pending, state: &str, asked: CodeOf) {
-        match Reply::challenge(state.as_bytes(), asked.question()) {
+    fn challenge(&mut self, pending: &Pending, state: &str, asked: Wanted) {
+        match Reply::challenge(state.as_bytes(), &asked.question()) {
             Ok(reply) => {
                 pending.client.count(Counted::Challenged);
                 self.shared

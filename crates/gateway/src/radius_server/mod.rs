@@ -30,7 +30,7 @@ use tracing::{error, warn};
 use crate::clock;
 use crate::debug_log::DebugLog;
 use crate::login::{
-    Asking, Backends, Explainer, Hashing, Judged, Logins, OneTimeCodes, Pool, Progress,
+    Asking, Backends, Explainer, Hashing, Judged, Later, Logins, Pool, Progress, SecondFactors,
 };
 use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
@@ -104,7 +104,7 @@ enum Way {
 pub(crate) struct Parts {
     pub(crate) store: Arc<GatewayStore>,
     pub(crate) backends: Arc<Backends>,
-    pub(crate) codes: Arc<OneTimeCodes>,
+    pub(crate) factors: SecondFactors,
     pub(crate) traffics: Arc<Traffics>,
     pub(crate) debug: DebugLog,
 }
@@ -243,11 +243,11 @@ impl Shared {
         socket: Option<BatchSocket>,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let (answers, to_answer) = channel();
-        let (store, backends, codes) = (&parts.store, &parts.backends, &parts.codes);
+        let (store, backends, factors) = (&parts.store, &parts.backends, &parts.factors);
         let shared = Arc::new(Self {
             socket,
             store: Arc::clone(store),
-            logins: Logins::new(Arc::clone(store), Arc::clone(backends), Arc::clone(codes))
+            logins: Logins::new(Arc::clone(store), Arc::clone(backends), factors)
                 .map_err(io::Error::other)?,
             eap: Arc::clone(eap),
             pool: Pool::start()?,
@@ -293,6 +293,7 @@ impl Shared {
             }
             Progress::Hash(hashing) => self.hash(pending, hashing),
             Progress::Ask(asking) => self.ask(pending, asking),
+            Progress::Later(later) => self.later(pending, later),
             Progress::Undecided(why) => self.undecided(&pending, &why),
         }
     }
@@ -321,6 +322,18 @@ impl Shared {
         let shared = Arc::clone(self);
         self.runtime.spawn(async move {
             let progress = shared.logins.ask(*asking).await;
+            let mut recorded = Recorded::default();
+            shared.go_on(pending, progress, &mut recorded);
+            shared.record(recorded);
+        });
+    }
+
+    /// Has a person asked on the phone, or waits for what they say: a task that holds no thread. Who is waited
+    /// for is bounded there.
+    fn later(self: &Arc<Self>, pending: Pending, later: Box<Later>) {
+        let shared = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let progress = shared.logins.later(*later).await;
             let mut recorded = Recorded::default();
             shared.go_on(pending, progress, &mut recorded);
             shared.record(recorded);

@@ -121,6 +121,11 @@ impl Supply {
         }
     }
 
+    /// What this unit has.
+    pub(crate) fn store(&self) -> &GatewayStore {
+        &self.store
+    }
+
     /// The token server.
     pub(crate) fn server(&self) -> &TokenServer {
         &self.server

@@ -87,6 +87,11 @@ impl Supply {
         }
     }
 
+    /// The same for these tokens alone.
+    pub(crate) async fn poll_tokens(&self, serials: &[TokenSerial]) -> Result<usize, PollError> {
+        self.poll_page(serials).await
+    }
+
     async fn poll_page(&self, serials: &[TokenSerial]) -> Result<usize, PollError> {
         let _phones = self.phones.lock().await;
         self.debug

@@ -8,6 +8,7 @@ use data_encoding::BASE64;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use softtoken::link::SpkiPin;
 use store::private_file::{self, PrivateFileError};
 use zeroize::Zeroizing;
 
@@ -29,6 +30,13 @@ pub(crate) struct Identity {
 /// (RFC 7469, section 2.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pin([u8; 32]);
+
+impl Pin {
+    /// As the SoftToken protocol has it.
+    pub(crate) fn as_spki(self) -> SpkiPin {
+        SpkiPin::from_digest(self.0)
+    }
+}
 
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -84,7 +84,7 @@ async fn check(
     };
     match door.logins.decide(attempt, visitor.0).await {
         Decided::In(granted) => let_in(&granted),
-        Decided::Challenge(state, asked) => challenge(&state, asked.question()),
+        Decided::Challenge(state, asked) => challenge(&state, &asked.question()),
         Decided::Refused => refused(),
         Decided::Undecided => not_now(),
     }

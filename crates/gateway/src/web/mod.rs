@@ -21,10 +21,11 @@ use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
 use crate::clock::NoEntropy;
-use crate::login::{AwaitedLogins, Backends, OneTimeCodes};
+use crate::login::{AwaitedLogins, Backends, SecondFactors};
 use crate::seldom::Seldom;
 use crate::stopped;
 use crate::{allow_access, clock};
+pub(crate) use certificate::Identity;
 pub use certificate::{CertificateError, Pin};
 
 /// People behind one address share it: a company's network, or a proxy before this listener. A login takes a
@@ -33,6 +34,9 @@ const PLACES: Places = Places {
     connections: 1_024,
     of_one_host: 64,
 };
+
+/// Beside the identity for VPN clients.
+const PUSH_IDENTITY: &str = "ftm-push.pem";
 
 /// Where HTTPS is served: nowhere unless said otherwise.
 #[derive(Clone, Debug, Default)]
@@ -74,12 +78,19 @@ pub struct Served {
     pub pin: Pin,
 }
 
+/// What phones are shown that answer pushes; made if it is not there. Each push names its key, so that its
+/// names do not matter.
+pub(crate) fn push_identity(config: &WebConfig) -> Result<Identity, WebError> {
+    let path = config.identity.with_file_name(PUSH_IDENTITY);
+    Ok(certificate::load_or_create(&path, &[])?)
+}
+
 /// Serves until `stopping` says otherwise.
 pub(crate) async fn start(
     config: &WebConfig,
     store: &Arc<GatewayStore>,
     backends: &Arc<Backends>,
-    codes: &Arc<OneTimeCodes>,
+    factors: &SecondFactors,
     stopping: &watch::Receiver<bool>,
 ) -> Result<(Vec<Served>, Vec<JoinHandle<()>>), WebError> {
     if config.addresses.is_empty() {
@@ -87,7 +98,7 @@ pub(crate) async fn start(
     }
     let identity = certificate::load_or_create(&config.identity, &config.addresses)?;
     let tls = acceptor(identity.chain, identity.key)?;
-    let logins = AwaitedLogins::start(store, backends, codes).map_err(WebError::Threads)?;
+    let logins = AwaitedLogins::start(store, backends, factors).map_err(WebError::Threads)?;
     let logins = Arc::new(logins);
     let applications = verification::Door::new(Arc::clone(&logins), Arc::clone(store))?;
     let router =
@@ -139,7 +150,7 @@ async fn serve(listener: TcpListener, site: Site<Visitor>, mut stopping: watch::
 #[derive(Clone, Copy, Debug)]
 struct Visitor(IpAddr);
 
-fn acceptor(
+pub(crate) fn acceptor(
     chain: Vec<rustls::pki_types::CertificateDer<'static>>,
     key: rustls::pki_types::PrivateKeyDer<'static>,
 ) -> Result<TlsAcceptor, CertificateError> {

@@ -21,7 +21,7 @@ pub use login::{AnswerAddress, Approval, AuthenticLogin, LoginRequest, SealedLog
 pub use relay::{
     Addressed, MailboxId, MailboxSecret, PushAcceptedResponse, PushAnswerRequest,
     PushCollectRequest, PushDeviceRequest, PushDeviceResponse, PushListenRequest, PushLoginRequest,
-    PushNonceRequest, PushNonceResponse, PushRequest, PushResponse, PushSession, listen_transcript,
-    verify_listener,
+    PushNonceRequest, PushNonceResponse, PushRequest, PushResponse, PushSession,
+    PushWithdrawRequest, listen_transcript, verify_listener,
 };
 pub use sealed::{PushError, SealedPush};

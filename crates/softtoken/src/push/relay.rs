@@ -78,6 +78,8 @@ messages! {
         Device(PushDeviceRequest) = "SoftToken.PushDeviceRequest",
         /// A gateway: carry this to a device. Also an event of a device's stream.
         Login(PushLoginRequest) = "SoftToken.PushLoginRequest",
+        /// A gateway: forget this request. Also an event of a device's stream.
+        Withdraw(PushWithdrawRequest) = "SoftToken.PushWithdrawRequest",
         /// A device: carry this to a gateway. Also an event of a gateway's stream.
         Answer(PushAnswerRequest) = "SoftToken.PushAnswerRequest",
         /// A gateway: my answers, please. The answer is a stream of [`PushRequest::Answer`].
@@ -153,6 +155,15 @@ pub struct PushLoginRequest {
     pub addressed: Addressed,
     /// `sealed`
     pub sealed: SealedPush,
+}
+
+/// A login that needs no answer any more: it has one, a code was typed, or nobody waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PushWithdrawRequest {
+    /// `registration_id`, of the device.
+    pub device: RegistrationId,
+    /// `session`
+    pub session: PushSession,
 }
 
 /// A sealed answer on its way to a gateway.
@@ -308,6 +319,20 @@ impl PushLoginRequest {
                 expires_unix: fields.integer("expires")?,
             },
             sealed: fields.parsed("sealed", SealedPush::parse)?,
+        })
+    }
+}
+
+impl PushWithdrawRequest {
+    fn write(&self, object: &mut Object<'_>) {
+        object.text("registration_id", self.device.as_str());
+        object.text("session", &self.session.to_base64url());
+    }
+
+    fn read(fields: &mut Fields) -> Result<Self, MessageError> {
+        Ok(Self {
+            device: fields.parsed("registration_id", RegistrationId::parse)?,
+            session: fields.parsed("session", PushSession::parse)?,
         })
     }
 }

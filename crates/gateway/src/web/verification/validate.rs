@@ -29,7 +29,7 @@ use super::credentials::Claim;
 use super::parameters::Parameters;
 use super::{Asked, BODY, Door, Submission, Unheard, Visitor, answered, octets};
 use crate::clock;
-use crate::login::{CodeOf, Decided};
+use crate::login::{CodeOf, Decided, Wanted};
 
 /// Numbers of errors that plug-ins show and some look at.
 const MISSING_PARAMETER: i32 = 905;
@@ -175,7 +175,7 @@ fn submission(asked: &mut Asked) -> Result<Submission, Missing> {
 fn told(decided: Decided) -> Response {
     match decided {
         Decided::In(granted) => accepted(&granted),
-        Decided::Challenge(state, code) => challenge(&state, code),
+        Decided::Challenge(state, wanted) => challenge(&state, wanted),
         Decided::Refused => not_accepted(&json!({"message": "wrong user, password or code"})),
         Decided::Undecided => failed(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -201,12 +201,13 @@ fn simple_yes(granted: &Granted) -> Response {
     simple(StatusCode::OK, ":-)".to_owned())
 }
 
-fn challenge(state: &str, code: CodeOf) -> Response {
-    let question = code.question();
-    let kind = match code {
-        CodeOf::Token => "totp",
-        CodeOf::Sent(Channel::Email) => "email",
-        CodeOf::Sent(Channel::Sms) => "sms",
+fn challenge(state: &str, wanted: Wanted) -> Response {
+    let question = wanted.question();
+    let kind = match wanted {
+        Wanted::Code(CodeOf::Token) | Wanted::CodeOrPush => "totp",
+        Wanted::Code(CodeOf::Sent(Channel::Email)) => "email",
+        Wanted::Code(CodeOf::Sent(Channel::Sms)) => "sms",
+        Wanted::Number(_) => "push",
     };
     let one = json!({
         "attributes": null,

@@ -1,0 +1,248 @@
+//! Logins that are approved on a phone: from the answer without a code to what the person said.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use domain::login::{self, CodePosition, Facts, Origin, Second, Submitted};
+use domain::name::CanonicalName;
+use domain::push::{Number, Outstanding, Said};
+use domain::reason::Reason;
+use domain::recovery::RecoveryCode;
+use domain::time::Timestamp;
+use store::gateway::{Decision, GatewayStore};
+
+use super::{CodeOf, FirstProven, Judged, Logins, Progress, Undecided, recorded, refusal_of};
+use crate::clock;
+use crate::push::{Joined, NotSent, Pushes, Question, Word};
+
+/// What a challenge asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wanted {
+    /// A code.
+    Code(CodeOf),
+    /// The token's code; or none, and the person is asked on the phone.
+    CodeOrPush,
+    /// None: the person was asked on the phone, and types this number there. The token's code does too.
+    Number(Number),
+}
+
+impl Wanted {
+    /// What a person is asked at a challenge.
+    pub(crate) fn question(self) -> Cow<'static, str> {
+        match self {
+            Self::Code(code) => code.question().into(),
+            Self::CodeOrPush => {
+                "Enter token code or no code to send a notification to your FortiToken Mobile".into()
+            }
+            Self::Number(number) => format!(
+                "Enter {number} in FortiToken Mobile and continue without a code, or enter token code"
+            )
+            .into(),
+        }
+    }
+}
+
+/// A login that waits for a phone.
+pub(crate) struct Later {
+    name: CanonicalName,
+    origin: Origin,
+    step: Step,
+}
+
+enum Step {
+    /// The person is to be asked.
+    Ask(Box<Question>),
+    /// The person's word is waited for.
+    Wait(Joined),
+}
+
+impl Later {
+    pub(super) fn ask(question: Question, name: CanonicalName) -> Self {
+        Self {
+            name,
+            origin: question.origin.clone(),
+            step: Step::Ask(Box::new(question)),
+        }
+    }
+
+    pub(super) fn wait(joined: Joined, name: CanonicalName, origin: Origin) -> Self {
+        let step = Step::Wait(joined);
+        Self { name, origin, step }
+    }
+}
+
+/// Whether what was typed asks for a push: nothing, or a word. A code has digits, or is a recovery code.
+pub(super) fn asks_for_push(typed: &Submitted) -> bool {
+    let has_digits = typed.as_str().bytes().any(|octet| octet.is_ascii_digit());
+    !has_digits && RecoveryCode::parse(typed).is_none()
+}
+
+impl Logins {
+    /// Goes on with a login that waits for a phone. It holds no thread while it does.
+    pub(crate) async fn later(&self, later: Later) -> Progress {
+        let Later { name, origin, step } = later;
+        match step {
+            Step::Ask(question) => {
+                let now = clock::now();
+                match self.pushes.ask(*question, now).await {
+                    Ok((state, Some(number))) => Progress::Challenge(state, Wanted::Number(number)),
+                    Ok((state, None)) => {
+                        let client = &origin.client;
+                        match self.pushes.join(state.as_bytes(), &name, client, now) {
+                            Some(joined) => self.word(joined, origin).await,
+                            None => Progress::Undecided(Undecided::Superseded),
+                        }
+                    }
+                    Err(NotSent::Refused(refusal)) => refusal_of(name, origin, refusal, now),
+                    Err(NotSent::Undecided(why)) => Progress::Undecided(why),
+                }
+            }
+            Step::Wait(joined) => self.word(joined, origin).await,
+        }
+    }
+
+    async fn word(&self, mut joined: Joined, origin: Origin) -> Progress {
+        let said = match self.pushes.wait(&mut joined).await {
+            Word::Said(said) => said,
+            Word::Superseded => return Progress::Undecided(Undecided::Superseded),
+        };
+        let now = clock::now();
+        let Some((mut first, outstanding)) = self.pushes.take(joined.session) else {
+            return Progress::Undecided(Undecided::Superseded);
+        };
+        let name = first.person().clone();
+        let facts = match self.store.facts(name, CodePosition::Challenge, now) {
+            Ok(facts) => facts,
+            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+        };
+        let success = first.beside.success.take();
+        match judge(
+            &self.pushes,
+            &self.store,
+            &facts,
+            first,
+            outstanding,
+            &origin,
+            said,
+            now,
+        ) {
+            Second::Consume(consume) => {
+                self.pushes.succeeded(&facts.name);
+                let judged = Judged {
+                    success,
+                    code: None,
+                };
+                Progress::Record(Decision::Grant(consume, origin), judged)
+            }
+            Second::Refuse(refusal) => refusal_of(facts.name, origin, refusal, now),
+            Second::Challenge(_) | Second::Send(..) => {
+                super::refused(facts.name, origin, Reason::ChangedMeanwhile, now)
+            }
+        }
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "all that one decision reads")]
+fn judge(
+    pushes: &Pushes,
+    store: &GatewayStore,
+    facts: &Facts,
+    first: FirstProven,
+    outstanding: Outstanding,
+    origin: &Origin,
+    said: Option<Said>,
+    now: Timestamp,
+) -> Second {
+    if said == Some(Said::NotMe) {
+        pushes.reported(&facts.name, origin, now);
+    }
+    store.with_code_counter(&facts.name, now, |counter| {
+        login::pushed(facts, first.proof, outstanding, said, counter, now)
+    })
+}
+
+/// Records a denial that no client waits for.
+pub(crate) async fn denied(
+    pushes: &Pushes,
+    store: &Arc<GatewayStore>,
+    first: FirstProven,
+    outstanding: Outstanding,
+    origin: Origin,
+    said: Said,
+    now: Timestamp,
+) {
+    let name = first.person().clone();
+    let Ok(facts) = store.facts(name, CodePosition::Challenge, now) else {
+        return;
+    };
+    let said = Some(said);
+    let second = judge(
+        pushes,
+        store,
+        &facts,
+        first,
+        outstanding,
+        &origin,
+        said,
+        now,
+    );
+    refuse(store, facts.name, origin, second, now).await;
+}
+
+/// Records that nobody answered, and that no client waited for it.
+pub(crate) async fn unanswered(
+    store: &Arc<GatewayStore>,
+    first: FirstProven,
+    outstanding: Outstanding,
+    origin: Origin,
+    now: Timestamp,
+) {
+    let name = first.person().clone();
+    let Ok(facts) = store.facts(name, CodePosition::Challenge, now) else {
+        return;
+    };
+    let second = store.with_code_counter(&facts.name, now, |counter| {
+        login::pushed(&facts, first.proof, outstanding, None, counter, now)
+    });
+    refuse(store, facts.name, origin, second, now).await;
+}
+
+/// Nobody is let in here: there is nobody to tell.
+async fn refuse(
+    store: &Arc<GatewayStore>,
+    person: CanonicalName,
+    origin: Origin,
+    second: Second,
+    at: Timestamp,
+) {
+    if let Second::Refuse(refusal) = second {
+        let decision = Decision::Refuse {
+            person,
+            origin,
+            refusal,
+            at,
+        };
+        // A store that fails tells of it itself.
+        let _ = recorded(store, decision).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_code_or_a_word_asks_for_a_push_and_a_code_does_not() {
+        for (typed, asks) in [
+            ("", true),
+            ("push", true),
+            (" ", true),
+            ("123456", false),
+            ("p1", false),
+            ("abcd-efgh-ijkl-mnop", false),
+        ] {
+            let typed = Submitted::new(typed.as_bytes());
+            assert_eq!(asks_for_push(&typed), asks, "{typed:?}");
+        }
+    }
+}

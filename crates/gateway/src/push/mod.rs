@@ -1,0 +1,568 @@
+//! Logins that people approve on their phones: asked through the relay, answered at this unit's own address or
+//! back through the relay, judged by `domain::login::pushed`.
+//!
+//! - [`Pushes`]: what is outstanding, from the question to the word that came.
+//! - `relay`: the push relay.
+//! - `listener`: this unit's own address (`config system ftm-push`).
+//!
+//! What is outstanding lives in memory: after a restart nobody's word is waited for, and the person logs in
+//! again.
+
+mod listener;
+mod open;
+mod relay;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cli::debug::{Application, Source};
+use domain::login::{Factor, Facts, Origin, Refusal};
+use domain::name::CanonicalName;
+use domain::push::{Allowances, NotAsked, Number, Outstanding, Said, Session};
+use domain::reason::Reason;
+use domain::settings::PushSettings;
+use domain::time::Timestamp;
+use domain::token::{Stage, Usability};
+use domain::user::Switch;
+use domain::vdom::Vdom;
+use ident::{RegistrationId, TokenKind, TokenSerial};
+use softtoken::device::{DeviceKeys, SealingPrivateKey};
+use softtoken::link::SpkiPin;
+use softtoken::push::{
+    AnswerAddress, Approval, Decision, LoginAnswer, LoginRequest, MailboxSecret, PushAnswerRequest,
+    PushError, PushKey, PushSession, ShownText,
+};
+use store::gateway::GatewayStore;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::warn;
+use zeroize::Zeroizing;
+
+use crate::clock::{self, NoEntropy};
+use crate::debug_log::DebugLog;
+use crate::login::{FirstProven, State, Undecided};
+use crate::seldom::Seldom;
+use crate::supply::Supply;
+use crate::{StartError, stopped, web};
+pub(crate) use open::{Joined, Word};
+use open::{Open, Table};
+use relay::{Relay, RelayError};
+
+const DEBUG: Source = Source::Application(Application::FtmPush);
+
+/// How often what nobody waits for any more is thrown away.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Asks people on their phones, and takes their word.
+pub(crate) struct Pushes {
+    store: Arc<GatewayStore>,
+    supply: Arc<Supply>,
+    relay: Arc<Relay>,
+    /// Whoever withdraws a request does not wait for it, nor needs to be on a runtime.
+    runtime: tokio::runtime::Handle,
+    table: Mutex<Table>,
+    allowances: Mutex<Allowances>,
+    /// Of this process: answers to it are of no use after its end.
+    key: SealingPrivateKey,
+    mailbox: MailboxSecret,
+    /// The key of the certificate that phones are shown at this unit's own address.
+    pin: SpkiPin,
+    debug: DebugLog,
+    failed: Seldom,
+}
+
+impl std::fmt::Debug for Pushes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pushes").finish_non_exhaustive()
+    }
+}
+
+/// Why nobody is asked.
+pub(crate) enum NotSent {
+    /// The login is refused.
+    Refused(Refusal),
+    /// Nobody can tell now.
+    Undecided(Undecided),
+}
+
+impl From<NoEntropy> for NotSent {
+    fn from(error: NoEntropy) -> Self {
+        Self::Undecided(error.into())
+    }
+}
+
+impl From<store::Undecided> for NotSent {
+    fn from(why: store::Undecided) -> Self {
+        Self::Undecided(Undecided::Store(why))
+    }
+}
+
+impl NotSent {
+    fn because(reason: Reason, token: TokenSerial, evidence: String) -> Self {
+        Self::Refused(Refusal {
+            token: Some(token),
+            evidence: Some(evidence.into()),
+            ..Refusal::because(reason)
+        })
+    }
+}
+
+/// A login that is to be approved.
+pub(crate) struct Question {
+    pub(crate) first: FirstProven,
+    pub(crate) origin: Origin,
+    pub(crate) token: TokenSerial,
+}
+
+/// Whom to ask how.
+struct Request {
+    session: Session,
+    number: Option<Number>,
+    expires: Timestamp,
+    login: LoginRequest,
+}
+
+/// Where a token is.
+enum Phone {
+    /// On this phone, which the relay knows.
+    Found(RegistrationId, DeviceKeys),
+    /// On this phone, which never listened at the relay.
+    NotAtRelay(RegistrationId),
+    /// On no phone that is known here.
+    None,
+}
+
+impl Phone {
+    fn found(self) -> Option<(RegistrationId, DeviceKeys)> {
+        match self {
+            Self::Found(device, keys) => Some((device, keys)),
+            Self::NotAtRelay(_) | Self::None => None,
+        }
+    }
+}
+
+/// Pushes, and what phones are shown that answer them. Must be called within a tokio runtime.
+pub(crate) fn prepare(
+    web: &web::WebConfig,
+    store: &Arc<GatewayStore>,
+    supply: &Arc<Supply>,
+    debug: &DebugLog,
+) -> Result<(Arc<Pushes>, web::Identity), StartError> {
+    let shown = web::push_identity(web)?;
+    let pushes = Pushes::new(store, supply, debug, shown.pin.as_spki())?;
+    Ok((Arc::new(pushes), shown))
+}
+
+impl Pushes {
+    /// Nobody's word is heard before [`Self::start`].
+    fn new(
+        store: &Arc<GatewayStore>,
+        supply: &Arc<Supply>,
+        debug: &DebugLog,
+        pin: SpkiPin,
+    ) -> Result<Self, NoEntropy> {
+        let mailbox = MailboxSecret::from_random(Zeroizing::new(clock::random()?));
+        Ok(Self {
+            relay: Arc::new(Relay::new(Arc::clone(supply), debug.clone())),
+            runtime: tokio::runtime::Handle::current(),
+            store: Arc::clone(store),
+            supply: Arc::clone(supply),
+            table: Mutex::default(),
+            allowances: Mutex::default(),
+            key: SealingPrivateKey::from_random(&Zeroizing::new(clock::random()?)),
+            mailbox,
+            pin,
+            debug: debug.clone(),
+            failed: Seldom::default(),
+        })
+    }
+
+    /// Listens for answers until `stopping` says otherwise, while pushes are switched on.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        identity: web::Identity,
+        stopping: &watch::Receiver<bool>,
+    ) -> Vec<JoinHandle<()>> {
+        let (collecting, sweeping) = (Arc::clone(self), Arc::clone(self));
+        let (to_collect, mut to_sweep) = (stopping.clone(), stopping.clone());
+        let listening = listener::run(Arc::clone(self), identity, stopping.clone());
+        vec![
+            tokio::spawn(listening),
+            tokio::spawn(async move { collecting.collect(to_collect).await }),
+            tokio::spawn(async move {
+                loop {
+                    tokio::select! {
+                        () = tokio::time::sleep(SWEEP_EVERY) => sweeping.sweep().await,
+                        () = stopped(&mut to_sweep) => return,
+                    }
+                }
+            }),
+        ]
+    }
+
+    /// The token by which a person can be asked, if pushes are on and it is on a phone.
+    pub(crate) fn offered(&self, facts: &Facts) -> Option<TokenSerial> {
+        let person = facts.person.as_ref()?;
+        match &person.factor {
+            Factor::Token {
+                verifier,
+                usability: Usability::Usable,
+            } if verifier.serial.kind() == TokenKind::Mobile && self.settings().is_enabled() => {
+                Some(verifier.serial)
+            }
+            _ => None,
+        }
+    }
+
+    /// Asks a person on the phone. What comes back is the state of the challenge that the answer is waited for
+    /// under, and the number that it shows.
+    pub(crate) async fn ask(
+        &self,
+        question: Question,
+        now: Timestamp,
+    ) -> Result<(State, Option<Number>), NotSent> {
+        let Question {
+            first,
+            origin,
+            token,
+        } = question;
+        let person = first.person().clone();
+        let request = self.request(&person, &origin, token, now)?;
+        self.reserve(&person, &origin.source, &request, now)
+            .map_err(|why| {
+                let (reason, evidence) = why.explained();
+                NotSent::because(reason, token, evidence)
+            })?;
+        let (session, number) = (request.session, request.number);
+        match self.send(first, origin, request).await {
+            Ok(state) => Ok((state, number)),
+            Err(why) => {
+                self.table().remove(session);
+                Err(why)
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        person: &CanonicalName,
+        origin: &Origin,
+        token: TokenSerial,
+        now: Timestamp,
+    ) -> Result<Request, NoEntropy> {
+        let settings = self.settings();
+        let session = Session::new(clock::random()?);
+        let number = match settings.number_entry {
+            Switch::Enable => Some(Number::draw(clock::random()?)),
+            Switch::Disable => None,
+        };
+        let expires = now.after(self.store.settings(Vdom::ROOT).challenge_lifetime);
+        let login = LoginRequest {
+            gateway: self.supply.server().serial(),
+            session: PushSession::from_bytes(*session.octets()),
+            token,
+            user: ShownText::fitting(person.bare()),
+            service: ShownText::fitting(&origin.client),
+            source: ShownText::fitting(&origin.source),
+            at_unix: now.unix(),
+            expires_unix: expires.unix(),
+            approval: number.map_or(Approval::Tap, |_| Approval::Number),
+            answer_to: self.own_address(&settings),
+            mailbox: self.mailbox.mailbox(),
+            answer_key: self.key.public(),
+        };
+        Ok(Request {
+            session,
+            number,
+            expires,
+            login,
+        })
+    }
+
+    fn own_address(&self, settings: &PushSettings) -> Option<AnswerAddress> {
+        let server = settings.server.as_deref()?;
+        let url = softtoken::address::ServerUrl::parse(&format!("https://{server}")).ok()?;
+        Some(AnswerAddress { url, pin: self.pin })
+    }
+
+    /// Takes the person's place among those who are asked.
+    fn reserve(
+        &self,
+        person: &CanonicalName,
+        source: &str,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<(), NotAsked> {
+        let mut table = self.table();
+        let mut allowances = self.allowances();
+        allowances.take(person, source, &table.outstanding(person), now)?;
+        table.reserve(person.clone(), request.session, request.expires)
+    }
+
+    async fn send(
+        &self,
+        first: FirstProven,
+        origin: Origin,
+        request: Request,
+    ) -> Result<State, NotSent> {
+        let Request {
+            session,
+            number,
+            expires,
+            login,
+        } = request;
+        let token = login.token;
+        let unavailable =
+            |why: RelayError| NotSent::because(Reason::PushUnavailable, token, why.to_string());
+        let (device, keys) = self.device(token).await?;
+        let facts = self.store.verifier(token).ok_or_else(|| {
+            NotSent::Refused(Refusal {
+                token: Some(token),
+                ..Refusal::because(Reason::TokenWithoutSeed)
+            })
+        })?;
+        let key = PushKey::of(&facts.seed, &token);
+        let random = Zeroizing::new(clock::random()?);
+        let sealed = login.seal(&key, device, &keys.sealing, &random);
+        let sealed = sealed.map_err(|error| unavailable(RelayError::Sealing(error)))?;
+        let addressed = login.addressed(device);
+        let person = first.person().clone();
+        // Before it is sent: the answer may come before the relay says that it took the request.
+        let state = self.table().open(
+            session,
+            Open {
+                first,
+                client: origin.client.clone(),
+                source: origin.source,
+                login,
+                outstanding: Outstanding {
+                    session,
+                    person: person.clone(),
+                    token,
+                    device,
+                    number,
+                    expires,
+                },
+            },
+        )?;
+        self.relay
+            .carry(addressed, sealed)
+            .await
+            .map_err(unavailable)?;
+        self.debug.raw(DEBUG, || {
+            format!("ftm-push: Sending push message[{session}] to User[{person}] at {device}")
+        });
+        Ok(state)
+    }
+
+    /// The phone that has a token, with its keys. Where none is known here, or the relay does not know it, the
+    /// token may be on another by now: the token server is asked at once, and the relay once more.
+    async fn device(&self, token: TokenSerial) -> Result<(RegistrationId, DeviceKeys), NotSent> {
+        if let Some(found) = self.known_device(token).await?.found() {
+            return Ok(found);
+        }
+        self.debug.raw(DEBUG, || {
+            format!("ftm-push: no phone of {token} at the relay, polling")
+        });
+        if let Err(error) = self.supply.poll_tokens(&[token]).await {
+            self.debug
+                .raw(DEBUG, || format!("ftm-push: the poll failed: {error}"));
+        }
+        match self.known_device(token).await? {
+            Phone::Found(device, keys) => Ok((device, keys)),
+            Phone::NotAtRelay(device) => Err(NotSent::because(
+                Reason::PushDeviceUnknown,
+                token,
+                format!("phone {device}"),
+            )),
+            Phone::None => Err(NotSent::Refused(Refusal {
+                token: Some(token),
+                ..Refusal::because(Reason::TokenNotActivated)
+            })),
+        }
+    }
+
+    async fn known_device(&self, token: TokenSerial) -> Result<Phone, NotSent> {
+        let owned = self.store.token(token).await?;
+        let Some(Stage::Provisioned(phone)) = owned.map(|owned| owned.token.stage) else {
+            return Ok(Phone::None);
+        };
+        let device = phone.registration;
+        let keys = self
+            .relay
+            .keys(device)
+            .await
+            .map_err(|why| NotSent::because(Reason::PushUnavailable, token, why.to_string()))?;
+        Ok(keys.map_or(Phone::NotAtRelay(device), |keys| Phone::Found(device, keys)))
+    }
+
+    /// The request that is waited for under a state, if the same client asks for the same person. Whoever
+    /// waited for it before waits no more: a client that asks anew has given up on its first question.
+    pub(crate) fn join(
+        &self,
+        state: &[u8],
+        person: &CanonicalName,
+        client: &str,
+        now: Timestamp,
+    ) -> Option<Joined> {
+        self.table().join(state, person, client, now)
+    }
+
+    /// Waits for the person's word. It holds no thread.
+    pub(crate) async fn wait(&self, joined: &mut Joined) -> Word {
+        let left = joined.expires.micros() - clock::now().micros();
+        let left = Duration::from_micros(u64::try_from(left).unwrap_or(0));
+        match tokio::time::timeout(left, joined.word()).await {
+            Ok(word) => word,
+            Err(_) => Word::Said(None),
+        }
+    }
+
+    /// What was asked and waited for, to be judged; nothing if somebody else took it.
+    pub(crate) fn take(&self, session: Session) -> Option<(FirstProven, Outstanding)> {
+        let mut table = self.table();
+        let unanswered = table.unanswered(session);
+        let open = table.remove(session)?;
+        drop(table);
+        if let Some(device) = unanswered {
+            self.withdraw(device, open.login.session);
+        }
+        Some((open.first, open.outstanding))
+    }
+
+    /// Nobody has to answer it any more.
+    fn withdraw(&self, device: RegistrationId, session: PushSession) {
+        let relay = Arc::clone(&self.relay);
+        self.runtime
+            .spawn(async move { relay.withdraw(device, session).await });
+    }
+
+    /// A login of the person was granted.
+    pub(crate) fn succeeded(&self, person: &CanonicalName) {
+        self.allowances().succeeded(person);
+    }
+
+    /// The person says that a login is somebody else's.
+    pub(crate) fn reported(&self, person: &CanonicalName, origin: &Origin, now: Timestamp) {
+        let (client, source) = (&*origin.client, &*origin.source);
+        warn!(
+            user = %person, client, source,
+            "a user answered a push with: this is not me. Somebody else knows the password; change it"
+        );
+        self.allowances().reported(person, source, now);
+    }
+
+    /// Takes an answer in. Only one that proves itself counts, and only the first.
+    pub(crate) async fn answered(&self, answer: PushAnswerRequest) {
+        let session = Session::new(*answer.session.as_bytes());
+        match self.proven(&answer) {
+            Ok(said) => {
+                self.debug.raw(DEBUG, || {
+                    format!("ftm-push: message[{session}] was answered")
+                });
+                let unanswered = self.table().unanswered(session);
+                if let Some(device) = unanswered {
+                    self.withdraw(device, answer.session);
+                }
+                let unheard = self.table().say(session, said);
+                if let Some(open) = unheard {
+                    self.refuse(*open, said).await;
+                }
+            }
+            Err(why) => {
+                self.debug.raw(DEBUG, || {
+                    format!("ftm-push: an answer to message[{session}] is not taken: {why}")
+                });
+                if let Some(left_out) = self.failed.due(clock::now()) {
+                    warn!(%session, %why, left_out, "an answer to a push is not taken");
+                }
+            }
+        }
+    }
+
+    fn proven(&self, answer: &PushAnswerRequest) -> Result<Said, PushError> {
+        let session = Session::new(*answer.session.as_bytes());
+        let (login, device) = self.table().asked(session).ok_or(PushError::Expired)?;
+        let opened = LoginAnswer::open(&answer.sealed, &answer.session, &self.key)?;
+        let verifier = self.store.verifier(login.token).ok_or(PushError::Other)?;
+        let key = PushKey::of(&verifier.seed, &login.token);
+        let now = clock::now().unix();
+        let proven = opened.prove(&login, device, &key, now)?;
+        Ok(match proven.decision() {
+            Decision::Approve(number) => {
+                Said::Approve(number.and_then(|number| Number::parse(number.as_str())))
+            }
+            Decision::Deny => Said::Deny,
+            Decision::NotMe => Said::NotMe,
+        })
+    }
+
+    /// A denial that nobody waits for counts all the same, and is on record at once.
+    async fn refuse(&self, open: Open, said: Said) {
+        let now = clock::now();
+        let origin = Origin {
+            client: open.client,
+            source: open.source,
+        };
+        crate::login::denied(
+            self,
+            &self.store,
+            open.first,
+            open.outstanding,
+            origin,
+            said,
+            now,
+        )
+        .await;
+    }
+
+    /// Reads answers off the relay for as long as pushes are switched on.
+    async fn collect(&self, mut stop: watch::Receiver<bool>) {
+        const LOOK_EVERY: Duration = Duration::from_secs(1);
+        const AGAIN_AFTER: Duration = Duration::from_secs(3);
+        loop {
+            let is_on = self.settings().is_enabled();
+            let work = async {
+                if !is_on {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                } else if let Err(why) = self.relay.collect(self, &self.mailbox).await {
+                    self.debug.raw(DEBUG, || {
+                        format!("ftm-push: no answers are collected: {why}")
+                    });
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+            };
+            tokio::select! {
+                () = work => {}
+                () = stopped(&mut stop) => return,
+            }
+        }
+    }
+
+    /// What nobody came for in time is on record as that.
+    async fn sweep(&self) {
+        let late = self.table().late(clock::now());
+        for open in late {
+            let now = clock::now();
+            let origin = Origin {
+                client: open.client,
+                source: open.source,
+            };
+            crate::login::unanswered(&self.store, open.first, open.outstanding, origin, now).await;
+        }
+    }
+
+    fn settings(&self) -> Arc<PushSettings> {
+        Arc::clone(&self.store.settings(Vdom::ROOT).push)
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn allowances(&self) -> MutexGuard<'_, Allowances> {
+        self.allowances
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

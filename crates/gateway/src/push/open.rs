@@ -1,0 +1,205 @@
+//! What is outstanding: one request for each person who is asked.
+
+use std::collections::HashMap;
+
+use data_encoding::HEXLOWER;
+use domain::name::CanonicalName;
+use domain::push::{NotAsked, Outstanding, Said, Session};
+use domain::time::Timestamp;
+use ident::RegistrationId;
+use softtoken::push::LoginRequest;
+use tokio::sync::watch;
+
+use crate::clock::{self, NoEntropy};
+use crate::login::{FirstProven, State};
+
+/// Requests that are outstanding at most, at some 1 KiB each: 250 a second that nobody answers in the default
+/// minute.
+const OPEN_MAX: usize = 16_384;
+
+/// Octets of chance in a state: another than the session, which the relay and the phone know.
+type Key = [u8; 16];
+
+/// A request with all that its answer needs.
+pub(crate) struct Open {
+    pub(super) first: FirstProven,
+    pub(super) client: Box<str>,
+    pub(super) source: Box<str>,
+    pub(super) login: LoginRequest,
+    pub(super) outstanding: Outstanding,
+}
+
+/// How a request stands, for those who wait for it.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    said: Option<Said>,
+    /// Who waits: the last one who came.
+    turn: u64,
+}
+
+struct Entry {
+    person: CanonicalName,
+    expires: Timestamp,
+    /// Nothing before it is about to be sent.
+    asked: Option<(Key, Box<Open>)>,
+    news: watch::Sender<News>,
+}
+
+/// All requests.
+#[derive(Default)]
+pub(crate) struct Table {
+    by_session: HashMap<Session, Entry>,
+    by_state: HashMap<Key, Session>,
+    of_person: HashMap<CanonicalName, Session>,
+}
+
+/// A place among those who wait for a word.
+pub(crate) struct Joined {
+    pub(crate) session: Session,
+    pub(super) expires: Timestamp,
+    news: watch::Receiver<News>,
+    turn: u64,
+}
+
+/// What waiting came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Word {
+    /// What the person said; nothing in time.
+    Said(Option<Said>),
+    /// Somebody else waits now.
+    Superseded,
+}
+
+impl Joined {
+    pub(super) async fn word(&mut self) -> Word {
+        let turn = self.turn;
+        let news = self
+            .news
+            .wait_for(|news| news.said.is_some() || news.turn != turn)
+            .await;
+        match news {
+            Ok(news) if news.turn == turn => Word::Said(news.said),
+            // Gone: somebody else judges it.
+            Ok(_) | Err(_) => Word::Superseded,
+        }
+    }
+}
+
+impl Table {
+    /// Until when each of a person's requests can be answered.
+    pub(super) fn outstanding(&self, person: &CanonicalName) -> Vec<Timestamp> {
+        let session = self.of_person.get(person);
+        let entry = session.and_then(|session| self.by_session.get(session));
+        entry.map(|entry| entry.expires).into_iter().collect()
+    }
+
+    /// Takes a person's place, before anything is sent.
+    pub(super) fn reserve(
+        &mut self,
+        person: CanonicalName,
+        session: Session,
+        expires: Timestamp,
+    ) -> Result<(), NotAsked> {
+        if self.by_session.len() >= OPEN_MAX {
+            return Err(NotAsked::Full);
+        }
+        if let Some(before) = self.of_person.insert(person.clone(), session) {
+            self.by_session.remove(&before);
+        }
+        let entry = Entry {
+            person,
+            expires,
+            asked: None,
+            news: watch::Sender::default(),
+        };
+        self.by_session.insert(session, entry);
+        Ok(())
+    }
+
+    /// A request is about to be sent: answers to it are taken from now on, and it is waited for under the state.
+    pub(super) fn open(&mut self, session: Session, open: Open) -> Result<State, NoEntropy> {
+        let state: Key = clock::random()?;
+        if let Some(entry) = self.by_session.get_mut(&session) {
+            entry.asked = Some((state, Box::new(open)));
+            self.by_state.insert(state, session);
+        }
+        Ok(HEXLOWER.encode(&state))
+    }
+
+    /// What was asked, and which phone; nothing once there is an answer.
+    pub(super) fn asked(&self, session: Session) -> Option<(LoginRequest, RegistrationId)> {
+        let entry = self.by_session.get(&session)?;
+        let (_, open) = entry.asked.as_ref()?;
+        let is_open = entry.news.borrow().said.is_none();
+        is_open.then(|| (open.login.clone(), open.outstanding.device))
+    }
+
+    /// The phone that was asked and has not answered.
+    pub(super) fn unanswered(&self, session: Session) -> Option<RegistrationId> {
+        self.asked(session).map(|(_, device)| device)
+    }
+
+    /// Keeps the person's word for whoever waits. A denial that nobody waits for comes back, to be recorded.
+    pub(super) fn say(&mut self, session: Session, said: Said) -> Option<Box<Open>> {
+        let entry = self.by_session.get(&session)?;
+        if entry.news.borrow().said.is_some() {
+            return None;
+        }
+        if entry.news.receiver_count() == 0 && !matches!(said, Said::Approve(_)) {
+            return self.remove(session).map(Box::new);
+        }
+        entry.news.send_modify(|news| news.said = Some(said));
+        None
+    }
+
+    pub(super) fn join(
+        &mut self,
+        state: &[u8],
+        person: &CanonicalName,
+        client: &str,
+        now: Timestamp,
+    ) -> Option<Joined> {
+        let state: Key = HEXLOWER.decode(state).ok()?.try_into().ok()?;
+        let session = *self.by_state.get(&state)?;
+        let entry = self.by_session.get(&session)?;
+        let (_, open) = entry.asked.as_ref()?;
+        let fits = entry.person == *person && *open.client == *client && entry.expires > now;
+        if !fits {
+            return None;
+        }
+        entry.news.send_modify(|news| news.turn += 1);
+        let news = entry.news.subscribe();
+        let turn = news.borrow().turn;
+        Some(Joined {
+            session,
+            expires: entry.expires,
+            news,
+            turn,
+        })
+    }
+
+    /// Forgets a request; what was asked, if anything was.
+    pub(super) fn remove(&mut self, session: Session) -> Option<Open> {
+        let entry = self.by_session.remove(&session)?;
+        if self.of_person.get(&entry.person) == Some(&session) {
+            self.of_person.remove(&entry.person);
+        }
+        let (state, open) = entry.asked?;
+        self.by_state.remove(&state);
+        Some(*open)
+    }
+
+    /// Takes out what is too late and nobody waits for.
+    pub(super) fn late(&mut self, now: Timestamp) -> Vec<Open> {
+        let is_late = |entry: &Entry| entry.expires <= now && entry.news.receiver_count() == 0;
+        let late: Vec<Session> = self
+            .by_session
+            .iter()
+            .filter(|(_, entry)| is_late(entry))
+            .map(|(session, _)| *session)
+            .collect();
+        late.into_iter()
+            .filter_map(|session| self.remove(session))
+            .collect()
+    }
+}
