@@ -51,12 +51,35 @@ pub enum Command {
         /// Name or serial
         name: String,
     },
+    /// Approve or deny logins that wait for this device
+    Push(Push),
     /// Choose another PIN
     Pin {
         /// Read the new PIN from the first line of this file
         #[arg(long, value_name = "FILE")]
         new_pin_file: Option<PathBuf>,
     },
+}
+
+/// What to say to a login. Without an option each login is shown, and the answer typed.
+#[derive(Debug, ClapArgs)]
+#[command(group = ArgGroup::new("decision").args(["approve", "deny", "not_me"]))]
+pub struct Push {
+    /// Approve the login that waits, with the number that it shows; without one where it shows none
+    #[arg(long, value_name = "NUMBER", num_args = 0..=1, default_missing_value = "")]
+    pub approve: Option<String>,
+
+    /// Deny the login that waits
+    #[arg(long)]
+    pub deny: bool,
+
+    /// Deny the login that waits, and warn the administrator: it is somebody else's
+    #[arg(long)]
+    pub not_me: bool,
+
+    /// End after the first login
+    #[arg(long)]
+    pub once: bool,
 }
 
 /// Where the activation comes from.

@@ -7,6 +7,7 @@ use softtoken::IssuerName;
 use softtoken::address::ServerUrl;
 use softtoken::device::AnswerHash;
 use softtoken::link::SpkiPin;
+use softtoken::push::PushKey;
 use std::fmt;
 
 mod stored;
@@ -62,6 +63,8 @@ pub struct Server {
 pub enum Trust {
     /// It comes from an authority with this key, whose certificate the registry sends along.
     Pin(SpkiPin),
+    /// It is the certificate with this key, whoever made it: a gateway that a push names. Never stored.
+    Key(SpkiPin),
     /// It comes from one of these authorities (certificates in DER).
     Authorities(Vec<Vec<u8>>),
 }
@@ -290,6 +293,11 @@ impl Token {
             Kind::Totp(period) => Some(period.step_at(now_unix)),
             Kind::Hotp => None,
         }
+    }
+
+    /// What it shares with its gateway for pushes.
+    pub fn push_key(&self) -> PushKey {
+        PushKey::of(&self.seed, &self.serial)
     }
 
     fn is_meant_by(&self, text: &str) -> bool {

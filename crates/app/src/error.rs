@@ -4,6 +4,7 @@ use crate::contents::{ContentsError, NameError};
 use crate::device::KeyError;
 use crate::disk::DiskError;
 use crate::pin::PinError;
+use crate::push::PushFailure;
 use crate::qr::QrError;
 use crate::registry::RegistryError;
 use crate::vault::VaultError;
@@ -98,6 +99,12 @@ pub enum AppError {
     /// This build's version does not fit the protocol.
     #[error("this app's version {0}")]
     Version(#[from] TextError),
+    /// A login was not answered.
+    #[error(transparent)]
+    Push(#[from] PushFailure),
+    /// Not two digits.
+    #[error("the number that a login shows has two digits")]
+    PushNumber,
     /// The terminal.
     #[error("cannot use the terminal: {0}")]
     Terminal(#[from] io::Error),
@@ -114,6 +121,7 @@ impl AppError {
             Self::Vault(error) => vault_step(error),
             Self::Registry(error) => registry_step(error),
             Self::Contents(error) => contents_step(error),
+            Self::Push(error) => push_step(error),
             Self::PinTooShort { needed, .. } => format!(
                 "Choose a PIN of {needed} digits with `symbolon app pin`, then add the same code \
                  again: it waits for this device."
@@ -153,10 +161,12 @@ impl AppError {
             }
             Self::Seal(_) => "Add the code again; if it stays so, ask for a new activation code.",
             Self::Keys(_) => "Remove the vault and its secret, and ask for new activation codes.",
+            Self::PushNumber => "Give the two digits that the login shows, such as 07.",
             Self::Version(_) | Self::Terminal(_) => "Report this with the command that you gave.",
             Self::Vault(_)
             | Self::Registry(_)
             | Self::Contents(_)
+            | Self::Push(_)
             | Self::Refused(_)
             | Self::PinTooShort { .. } => "",
         }
@@ -186,6 +196,27 @@ fn vault_step(error: &VaultError) -> String {
             "Update the app; if it is the newest, ask for new activation codes.".to_owned()
         }
         VaultError::Crypto => "Free some memory (64 MiB are needed), then try again.".to_owned(),
+    }
+}
+
+fn push_step(error: &PushFailure) -> String {
+    match error {
+        PushFailure::NoServer => "Add a token with `symbolon app add`.".to_owned(),
+        PushFailure::NoRelay => {
+            "Log in with the code: `symbolon app code`. The administrator switches pushes on."
+                .to_owned()
+        }
+        PushFailure::Connection(error) => registry_step(error),
+        PushFailure::Refused(error) => match error.known() {
+            Some(known) => format!("{} {}", known.cause(), known.next_step()),
+            None => format!("Ask the administrator; the number is {}.", error.code),
+        },
+        PushFailure::Nothing => {
+            "Begin the login first, ask for a push there, then try again.".to_owned()
+        }
+        PushFailure::Answer(_) | PushFailure::Random => {
+            "Log in with the code: `symbolon app code`.".to_owned()
+        }
     }
 }
 

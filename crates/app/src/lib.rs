@@ -5,6 +5,7 @@
 //! - [`contents`]: what is in it, and the rules for names and duplicates; no I/O.
 //! - [`activation`]: from a code or a link to a token.
 //! - [`registry`]: HTTPS to the one registry that a token trusts.
+//! - [`push`]: logins that wait for the person's word.
 //! - [`run`]: the commands.
 
 #![allow(
@@ -20,9 +21,11 @@ pub mod device;
 mod disk;
 mod error;
 pub mod pin;
+pub mod push;
 pub mod qr;
 pub mod registry;
 mod run;
+mod run_push;
 mod screen;
 pub mod vault;
 

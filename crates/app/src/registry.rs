@@ -109,7 +109,7 @@ impl Registry {
             .tls_backend_preconfigured(tls)
             .https_only(true)
             .redirect(Policy::none())
-            .timeout(TIMEOUT)
+            .connect_timeout(TIMEOUT)
             .build()
             .map_err(|error| authority(error.to_string()))?;
         Ok(Self { http, server })
@@ -122,35 +122,48 @@ impl Registry {
 
     /// Sends a message and reads the answer.
     pub async fn ask(&self, request: &MobileRequest) -> Result<Answer, RegistryError> {
-        let response = self
+        let mut response = self.post(MOBILE_PATH, &request.to_json(), TIMEOUT).await?;
+        let date_unix = date_unix(response.headers());
+        let body = self.bounded_body(&mut response).await?;
+        let message = MobileResponse::parse(&body).map_err(|reason| RegistryError::Message {
+            url: self.server.url.clone(),
+            reason,
+        })?;
+        Ok(Answer { message, date_unix })
+    }
+
+    /// Posts a message; the answer to it begins with status 200.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        message: &str,
+        timeout: Duration,
+    ) -> Result<reqwest::Response, RegistryError> {
+        let mut response = self
             .http
-            .post(self.server.url.endpoint(MOBILE_PATH))
+            .post(self.server.url.endpoint(path))
             .header(CONTENT_TYPE, "application/json")
-            .body(request.to_json().as_bytes().to_vec())
+            .timeout(timeout)
+            .body(message.as_bytes().to_vec())
             .send()
             .await
             .map_err(|error| self.failed(&error))?;
         let status = response.status().as_u16();
-        let date_unix = date_unix(response.headers());
-        let body = self.bounded_body(response).await?;
-        let url = || self.server.url.clone();
-        if status != 200 {
-            let text = first_line(&body);
-            return Err(RegistryError::Status {
-                url: url(),
-                status,
-                text,
-            });
+        if status == 200 {
+            return Ok(response);
         }
-        let message = MobileResponse::parse(&body)
-            .map_err(|reason| RegistryError::Message { url: url(), reason })?;
-        Ok(Answer { message, date_unix })
+        let body = self.bounded_body(&mut response).await?;
+        Err(RegistryError::Status {
+            url: self.server.url.clone(),
+            status,
+            text: first_line(&body),
+        })
     }
 
     /// One byte more than allowed is read, so that the parser sees that it is too long.
-    async fn bounded_body(
+    pub(crate) async fn bounded_body(
         &self,
-        mut response: reqwest::Response,
+        response: &mut reqwest::Response,
     ) -> Result<Zeroizing<Vec<u8>>, RegistryError> {
         let mut body = Zeroizing::new(Vec::with_capacity(MAX_MOBILE_BYTES + 1));
         while let Some(chunk) = response
@@ -197,6 +210,13 @@ fn client_config(trust: &Trust) -> Result<ClientConfig, rustls::Error> {
                 provider,
             }))
             .with_no_client_auth(),
+        Trust::Key(pin) => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(PinnedKey {
+                pin: *pin,
+                provider,
+            }))
+            .with_no_client_auth(),
         Trust::Authorities(certificates) => {
             let mut roots = RootCertStore::empty();
             for der in certificates {
@@ -220,13 +240,6 @@ struct PinnedAuthority {
 #[error("it does not come with the certificate authority that the activation link names")]
 struct PinMissing;
 
-impl PinnedAuthority {
-    fn has_pinned_key(&self, certificate: &CertificateDer<'_>) -> bool {
-        ParsedCertificate::try_from(certificate)
-            .is_ok_and(|parsed| SpkiPin::of_spki(&parsed.subject_public_key_info()) == self.pin)
-    }
-}
-
 impl ServerCertVerifier for PinnedAuthority {
     fn verify_server_cert(
         &self,
@@ -238,7 +251,7 @@ impl ServerCertVerifier for PinnedAuthority {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let authority = intermediates
             .iter()
-            .find(|certificate| self.has_pinned_key(certificate))
+            .find(|certificate| has_key(certificate, self.pin))
             .ok_or_else(|| CertificateError::Other(OtherError(Arc::new(PinMissing))))?;
         let mut roots = RootCertStore::empty();
         roots.add(authority.clone().into_owned())?;
@@ -274,6 +287,60 @@ impl ServerCertVerifier for PinnedAuthority {
             .signature_verification_algorithms
             .supported_schemes()
     }
+}
+
+/// Believes the one certificate with the pinned key; TLS proves that the other end holds it.
+#[derive(Debug)]
+struct PinnedKey {
+    pin: SpkiPin,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for PinnedKey {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if has_key(end_entity, self.pin) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(CertificateError::Other(OtherError(Arc::new(PinMissing))).into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+fn has_key(certificate: &CertificateDer<'_>, pin: SpkiPin) -> bool {
+    ParsedCertificate::try_from(certificate)
+        .is_ok_and(|parsed| SpkiPin::of_spki(&parsed.subject_public_key_info()) == pin)
 }
 
 /// The registry's time from the `Date` header (RFC 9110 section 6.6.1).

@@ -9,7 +9,7 @@ use crate::error::AppError;
 use crate::pin::{Pin, PinError};
 use crate::registry::Registry;
 use crate::vault::{BindingKind, Effort, Folder, Found, OpenVault, Places};
-use crate::{qr, screen};
+use crate::{push, qr, run_push, screen};
 use ident::{ActivationCode, OpaqueCode};
 use otp::{Kind, Step};
 use rustls::pki_types::CertificateDer;
@@ -74,6 +74,11 @@ pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError
             )?;
             Ok(())
         }
+        Command::Push(push) => {
+            // Others may use the vault while logins are waited for.
+            let contents = open(places, &pins)?.into_contents();
+            run_push::run(push, &contents, &mut world).await
+        }
         Command::Pin { new_pin_file } => {
             let mut vault = open(places, &pins)?;
             let pin = PinSource(new_pin_file).choose("New PIN")?;
@@ -113,6 +118,8 @@ async fn run_add(
         "{} is ready. Its codes: symbolon app code \"{}\"",
         token.serial, token.name
     )?;
+    // Codes work without; `symbolon app push` tells what is wrong.
+    let _ = push::introduce(&vault.contents).await;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::contents::Token;
 use otp::{Kind, Period, Step};
+use softtoken::push::{Approval, LoginRequest};
 
 /// Cells of the bar of seconds.
 const BAR_CELLS: u64 = 10;
@@ -49,4 +50,26 @@ fn bar(left: u64, whole: u64) -> String {
     (0..BAR_CELLS)
         .map(|cell| if cell < full { '━' } else { '·' })
         .collect()
+}
+
+/// A login that waits, with what can be said to it.
+pub(crate) fn login(request: &LoginRequest, now_unix: u64) -> String {
+    let left_s = request.expires_unix.saturating_sub(now_unix);
+    format!(
+        "\nLogin request, open for {left_s} s\n  user   {}\n  at     {}\n  from   {}\n  token  {}\n{}",
+        request.user.as_str(),
+        request.service.as_str(),
+        request.source.as_str(),
+        request.token,
+        login_choices(request.approval),
+    )
+}
+
+/// What can be said to a login.
+pub(crate) fn login_choices(approval: Approval) -> String {
+    let yes = match approval {
+        Approval::Number => "the number that the login shows",
+        Approval::Tap => "\"yes\"",
+    };
+    format!("Type {yes} to approve, \"no\" to deny, \"not me\" if it is somebody else's: ")
 }

@@ -146,7 +146,7 @@ impl TryFrom<StoredToken> for Token {
 impl From<&Server> for StoredServer {
     fn from(server: &Server) -> Self {
         let (pin, authorities) = match &server.trust {
-            Trust::Pin(pin) => (Some(pin.to_string()), Vec::new()),
+            Trust::Pin(pin) | Trust::Key(pin) => (Some(pin.to_string()), Vec::new()),
             Trust::Authorities(certificates) => (
                 None,
                 certificates.iter().map(|der| BASE64.encode(der)).collect(),

@@ -318,6 +318,11 @@ impl OpenVault {
         self.save()
     }
 
+    /// The contents alone: the vault is closed, and what changes in them is not kept.
+    pub fn into_contents(self) -> Contents {
+        self.contents
+    }
+
     /// How many digits the PIN has.
     pub fn pin_digits(&self) -> usize {
         self.pin_digits

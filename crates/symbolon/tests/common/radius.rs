@@ -51,13 +51,17 @@ impl Vpn {
     /// Sends `attributes` in the words of `radclient`, with a Message-Authenticator, and takes what came
     /// back, if anything did.
     pub(crate) fn received(&self, kind: &str, attributes: &str) -> Option<String> {
+        self.received_within("2", kind, attributes)
+    }
+
+    fn received_within(&self, seconds: &str, kind: &str, attributes: &str) -> Option<String> {
         let attributes = format!(
             "{attributes}Packet-Src-IP-Address = {}, Message-Authenticator = 0x00\n",
             self.source
         );
         let said = run(
             tool("radclient", "freeradius-utils")
-                .args(["-x", "-r", "1", "-t", "2", "-P", self.transport])
+                .args(["-x", "-r", "1", "-t", seconds, "-P", self.transport])
                 .arg(self.server.to_string())
                 .args([kind, self.secret]),
             &attributes,
@@ -77,9 +81,11 @@ impl Vpn {
 
     /// The same, as an answer.
     pub(crate) fn radclient(&self, kind: &str, attributes: &str) -> Answer {
-        let Some(received) = self.received(kind, attributes) else {
-            return Answer::Silence;
-        };
+        self.received(kind, attributes)
+            .map_or(Answer::Silence, |received| Self::read(&received))
+    }
+
+    fn read(received: &str) -> Answer {
         let attribute = |name: &str| {
             let line = received
                 .lines()
@@ -137,6 +143,13 @@ impl Vpn {
     pub(crate) fn answer(&self, user: &str, code: &str, challenge: &Answer) -> Answer {
         let attributes = credentials(user, code) + &format!("State = {}, ", challenge.state());
         self.radclient("auth", &attributes)
+    }
+
+    /// The same by a client that waits for a person, as `remoteauthtimeout` has it.
+    pub(crate) fn answer_patiently(&self, user: &str, code: &str, challenge: &Answer) -> Answer {
+        let attributes = credentials(user, code) + &format!("State = {}, ", challenge.state());
+        self.received_within("90", "auth", &attributes)
+            .map_or(Answer::Silence, |received| Self::read(&received))
     }
 
     /// Password, then code.

@@ -320,6 +320,20 @@ fn a_login_is_granted_in_one_place() {
 }
 
 #[test]
+fn a_phones_answer_is_proven_in_one_place() {
+    one_origin(
+        "ProvenAnswer",
+        "softtoken",
+        "`ProvenAnswer` is the proof of device, seed, login and time; nobody's word is judged without it",
+    );
+    one_origin(
+        "Approved",
+        "domain",
+        "`Approved` is the proof that the person's number is the login's; a push spends nothing else",
+    );
+}
+
+#[test]
 fn a_password_is_verified_in_one_place() {
     one_origin(
         "PasswordVerified",

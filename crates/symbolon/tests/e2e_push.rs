@@ -1,0 +1,255 @@
+//! Logins that wait for a phone: over RADIUS with a foreign client, through the relay, with the app.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::thread;
+
+use common::phone::{Phone, activation_code, enrol};
+use common::radius::{Answer, Vpn};
+use common::{Home, PASSWORD, Running, free_port, until};
+
+const CLIENT: &str = "127.0.0.1";
+const OFFER: &str = "Enter token code or no code to send a notification to your FortiToken Mobile";
+
+/// A system on which people are asked on their phones, and alice's phone.
+fn system() -> (Home, Running, Phone) {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn1", CLIENT, "");
+    home.console("config system ftm-push\nset status enable\nend")
+        .ok();
+    let token = home.import(1).remove(0);
+    let phone = enrol(&home, "alice", &token);
+    (home, up, phone)
+}
+
+/// A login that has asked for a push, and the number that it shows.
+#[track_caller]
+fn pushed(vpn: &Vpn) -> (Answer, String) {
+    let offer = vpn.ask("alice", PASSWORD);
+    let Answer::Challenge(_, prompt) = &offer else {
+        panic!("{offer:?}");
+    };
+    assert_eq!(prompt, OFFER);
+    let shown = vpn.answer("alice", "push", &offer);
+    let Answer::Challenge(_, prompt) = &shown else {
+        panic!("{shown:?}");
+    };
+    let number: String = prompt.chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(number.len(), 2, "{prompt}");
+    (shown, number)
+}
+
+/// What a login comes to that waits while the phone says something.
+#[track_caller]
+fn waiting(vpn: &Vpn, shown: &Answer, says: impl FnOnce()) -> Answer {
+    thread::scope(|scope| {
+        let login = scope.spawn(|| vpn.answer_patiently("alice", "push", shown));
+        thread::sleep(std::time::Duration::from_millis(300));
+        says();
+        login.join().unwrap()
+    })
+}
+
+fn other(number: &str) -> &'static str {
+    if number == "00" { "01" } else { "00" }
+}
+
+#[test]
+fn the_right_number_on_the_phone_lets_in() {
+    let (home, up, phone) = system();
+    let vpn = Vpn::new(&home, CLIENT);
+    let (shown, number) = pushed(&vpn);
+    let answer = waiting(&vpn, &shown, || {
+        let said = phone.app(&["push", "--approve", &number]).ok();
+        for word in [
+            "user   alice",
+            "at     vpn1",
+            "from   127.0.0.1",
+            "Approved",
+        ] {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+        assert!(!said.contains(&number), "the push tells the number: {said}");
+    });
+    assert_eq!(answer, Answer::Accept);
+    let shown_logins = home.console("diagnose login show").ok();
+    assert!(
+        shown_logins.contains("approved on the phone"),
+        "{shown_logins}"
+    );
+    // The challenge is of no use again.
+    assert_eq!(vpn.answer("alice", "push", &shown), Answer::Reject);
+
+    // The phone may be faster than the person at the VPN client.
+    let (shown, number) = pushed(&vpn);
+    phone.app(&["push", "--approve", &number]).ok();
+    assert_eq!(vpn.answer("alice", "push", &shown), Answer::Accept);
+
+    // And a code does instead of the phone.
+    let (shown, _) = pushed(&vpn);
+    let code = phone.code("alice");
+    assert_eq!(vpn.answer("alice", &code, &shown), Answer::Accept);
+    let said = phone.app(&["push", "--deny"]);
+    home.login_says("alice", "accepted");
+    drop(said);
+    up.stop();
+}
+
+#[test]
+fn everything_else_on_the_phone_keeps_out() {
+    let (home, up, phone) = system();
+    let vpn = Vpn::new(&home, CLIENT);
+
+    let (shown, number) = pushed(&vpn);
+    let answer = waiting(&vpn, &shown, || {
+        phone.app(&["push", "--approve", other(&number)]).ok();
+    });
+    assert_eq!(answer, Answer::Reject);
+    home.login_says("alice", "refused: push-number-wrong");
+
+    let (shown, _) = pushed(&vpn);
+    // One at a time.
+    let second = vpn.ask("alice", PASSWORD);
+    assert_eq!(vpn.answer("alice", "push", &second), Answer::Reject);
+    home.login_says("alice", "refused: push-outstanding");
+    let answer = waiting(&vpn, &shown, || {
+        phone.app(&["push", "--deny"]).ok();
+    });
+    assert_eq!(answer, Answer::Reject);
+    home.login_says("alice", "refused: push-denied");
+
+    // Nobody waits at the VPN any more: it counts all the same.
+    let (_shown, _) = pushed(&vpn);
+    let said = phone.app(&["push", "--not-me"]).ok();
+    assert!(said.contains("the administrator is warned"), "{said}");
+    home.login_says("alice", "refused: push-not-me");
+    let log = home
+        .console("execute log filter field level alert\nexecute log display")
+        .ok();
+    assert!(log.contains("Login reported by its user"), "{log}");
+    let again = vpn.ask("alice", PASSWORD);
+    assert_eq!(vpn.answer("alice", "push", &again), Answer::Reject);
+    home.login_says("alice", "refused: push-source-reported");
+    // The code still lets in.
+    assert_eq!(vpn.log_in("alice", &phone.code("alice")), Answer::Accept);
+    up.stop();
+}
+
+#[test]
+fn nobody_is_asked_without_relay_phone_or_permission() {
+    let (home, up, phone) = system();
+    let vpn = Vpn::new(&home, CLIENT);
+    home.console("config system global\nset two-factor-ftk-expiry 60\nend")
+        .ok();
+    // A phone that is not alice's has nothing to approve, whatever it knows.
+    let token = home.import(1).remove(0);
+    let mallory = enrol(&home, "mallory", &token);
+    let (shown, number) = pushed(&vpn);
+    assert!(
+        waiting(&vpn, &shown, || {
+            let said = phone.app(&["push", "--deny"]);
+            assert!(said.status.success(), "{said:?}");
+        }) == Answer::Reject
+    );
+    let said = mallory.app(&["push", "--approve", &number]);
+    assert!(said.err.contains("no login waits"), "{said:?}");
+
+    // Another phone after a new provision: the old one's keys count no more, the new one is found at once.
+    let serial = home.console("show user local").ok();
+    let serial = serial
+        .lines()
+        .skip_while(|line| !line.contains("alice"))
+        .find_map(|line| line.trim().strip_prefix("set fortitoken "))
+        .unwrap()
+        .trim_matches('"')
+        .to_owned();
+    let provisioned = home
+        .console(&format!("execute fortitoken-mobile provision {serial}"))
+        .ok();
+    let new_phone = Phone::new(&home, "alice again");
+    new_phone.add(&activation_code(&provisioned), "alice").ok();
+    // Nobody polls: the push does.
+    let (shown, number) = pushed(&vpn);
+    let answer = waiting(&vpn, &shown, || {
+        new_phone.app(&["push", "--approve", &number]).ok();
+    });
+    assert_eq!(answer, Answer::Accept);
+
+    // Switched off, the code is asked for as before, and a word is no code.
+    home.console("config system ftm-push\nset status disable\nend")
+        .ok();
+    let challenge = vpn.ask("alice", PASSWORD);
+    let Answer::Challenge(_, prompt) = &challenge else {
+        panic!("{challenge:?}");
+    };
+    assert_eq!(prompt, "Please enter your token code");
+    assert_eq!(vpn.answer("alice", "push", &challenge), Answer::Reject);
+    home.login_says("alice", "refused: code-malformed");
+    up.stop();
+}
+
+#[test]
+fn a_phone_answers_at_the_gateways_own_address_and_a_tap_is_enough_where_it_is() {
+    let (home, up, phone) = system();
+    let vpn = Vpn::new(&home, CLIENT);
+    let port = free_port();
+    home.console(&format!(
+        "config system interface\nedit lo\nset allowaccess ping https ssh ftm\nend\n\
+         config system ftm-push\nset server-ip 127.0.0.1\nset server-port {port}\n\
+         set number-entry disable\nend"
+    ))
+    .ok();
+    until("the gateway listens for answers", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    let offer = vpn.ask("alice", PASSWORD);
+    let answer = waiting(&vpn, &offer, || {
+        phone.app(&["push", "--approve"]).ok();
+    });
+    assert_eq!(answer, Answer::Accept);
+    up.stop();
+}
+
+#[test]
+fn nobody_who_answers_is_refused_in_time() {
+    let (home, up, _phone) = system();
+    let vpn = Vpn::new(&home, CLIENT);
+    home.console("config system global\nset two-factor-ftk-expiry 60\nend")
+        .ok();
+    let began = std::time::Instant::now();
+    let (shown, _) = pushed(&vpn);
+    assert_eq!(
+        vpn.answer_patiently("alice", "push", &shown),
+        Answer::Reject
+    );
+    assert!(began.elapsed() > std::time::Duration::from_secs(55));
+    home.login_says("alice", "refused: push-expired");
+    up.stop();
+}
+
+/// What passes through the relay, and what it keeps, says nothing of who logs in.
+#[test]
+fn the_relay_learns_nothing() {
+    let (home, up, phone) = system();
+    let vpn = Vpn::new(&home, CLIENT);
+    let (shown, number) = pushed(&vpn);
+    waiting(&vpn, &shown, || {
+        phone.app(&["push", "--approve", &number]).ok();
+    });
+    let kept = std::fs::read_to_string(home.data().join("relay/devices")).unwrap();
+    assert_eq!(kept.lines().count(), 1);
+    for word in ["alice", "vpn1", "127.0.0.1", "FTKMOB"] {
+        assert!(!kept.contains(word), "{word}");
+    }
+    up.stop();
+}
