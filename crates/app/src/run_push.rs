@@ -72,6 +72,7 @@ async fn converse(
         let mut requests = relay.listen(contents).await?;
         while let Some(request) = requests.next(contents, world.now_unix).await? {
             write!(world.out, "{}", screen::login(&request, (world.now_unix)()))?;
+            write!(world.out, "{}", screen::login_choices(request.approval))?;
             world.out.flush()?;
             let left = request.expires_unix.saturating_sub((world.now_unix)());
             let word = word(&mut typed, request.approval, world);

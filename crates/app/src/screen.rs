@@ -52,16 +52,15 @@ fn bar(left: u64, whole: u64) -> String {
         .collect()
 }
 
-/// A login that waits, with what can be said to it.
+/// A login that waits.
 pub(crate) fn login(request: &LoginRequest, now_unix: u64) -> String {
     let left_s = request.expires_unix.saturating_sub(now_unix);
     format!(
-        "\nLogin request, open for {left_s} s\n  user   {}\n  at     {}\n  from   {}\n  token  {}\n{}",
+        "\nLogin request, open for {left_s} s\n  user   {}\n  at     {}\n  from   {}\n  token  {}\n",
         request.user.as_str(),
         request.service.as_str(),
         request.source.as_str(),
         request.token,
-        login_choices(request.approval),
     )
 }
 
