@@ -75,7 +75,7 @@ impl HalfOpen {
     }
 
     /// Takes a place for a connection. If its host has all of its own, or there is none at all, another
-    /// connection is shut: of the stage that goes beyond its share the oldest, of the host that has the most.
+    /// connection is shut: of the stage that goes beyond its share the oldest, of the host that has the most there.
     pub(super) fn enter(self: &Arc<Self>, source: IpAddr, gate: &Arc<Gate>) -> Place {
         let mut waiting = self.lock();
         let host = host_of(source);
@@ -104,12 +104,8 @@ impl HalfOpen {
 impl Waiting {
     /// Whose place is taken before a connection from this host can come.
     fn in_the_way_of(&self, host: IpAddr) -> Option<usize> {
-        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
-        for connection in &self.oldest_first {
-            *counts.entry(connection.host).or_default() += 1;
-        }
-        let count = |host: &IpAddr| counts.get(host).copied().unwrap_or_default();
-        let is_full = count(&host) >= HALF_OPEN_PER_HOST_MAX;
+        let of_host = self.oldest_first.iter().filter(|it| it.host == host);
+        let is_full = of_host.count() >= HALF_OPEN_PER_HOST_MAX;
         if !is_full && self.oldest_first.len() < self.max {
             return None;
         }
@@ -118,11 +114,16 @@ impl Waiting {
             .filter(|(_, connection)| !is_full || connection.host == host)
             .collect();
         let stage = crowded(&candidates);
-        candidates
-            .into_iter()
-            .filter(|(_, connection)| connection.stage == stage)
+        let of_stage = || candidates.iter().filter(|(_, it)| it.stage == stage);
+        // A host's crowd that says nothing is not held against who thinks at the question there.
+        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+        for (_, connection) in of_stage() {
+            *counts.entry(connection.host).or_default() += 1;
+        }
+        let count = |host: &IpAddr| counts.get(host).copied().unwrap_or_default();
+        of_stage()
             .min_by_key(|(_, it)| (Reverse(count(&it.host)), it.number))
-            .map(|(at, _)| at)
+            .map(|(at, _)| *at)
     }
 }
 
@@ -273,6 +274,21 @@ mod tests {
             assert!(!admin.is_shut(), "{hosts}");
             drop((strangers, mute, more));
         }
+    }
+
+    #[test]
+    fn a_crowd_that_says_nothing_is_not_held_against_its_neighbour_at_the_question() {
+        let half_open = Arc::new(HalfOpen::new(HALF_OPEN_MAX));
+        let mute: Vec<_> = (0..60).map(|_| enter(&half_open, address(0))).collect();
+        let strangers: Vec<_> = (0..1_000)
+            .map(|number| enter_at(&half_open, address(1 + number), Stage::Authenticating))
+            .collect();
+        let (_place, admin) = enter_at(&half_open, address(0), Stage::Authenticating);
+        let more: Vec<_> = (0..200)
+            .map(|number| enter_at(&half_open, address(2_000 + number), Stage::Authenticating))
+            .collect();
+        assert!(!admin.is_shut());
+        drop((mute, strangers, more));
     }
 
     #[test]
