@@ -1,10 +1,12 @@
 //! Half-open connections without end, and an administrator who logs in all the same.
 //!
-//! A thousand strangers hold connections that never get past the greeting, from one address and from
-//! many, some of them silent, some of them slow; whoever is dropped comes back at once. Meanwhile the
-//! administrator logs in again and again, also from the address of the many, and with a pause for thought.
+//! A thousand strangers, each from an address of its own, hold connections that never get in: a third says
+//! nothing, a third stops in the key exchange, a third knows no password. A crowd from one more address has as
+//! many as one host may. At first whoever is dropped stays away, until the server holds as many as it does at most;
+//! then they come back. Meanwhile the administrator logs in again and again, also from the address of the crowd,
+//! and with a pause for thought.
 //!
-//! `SYMBOLON_SOAK_STRANGERS` is the number of connections.
+//! `SYMBOLON_SOAK_STRANGERS` is the number of strangers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,20 +20,32 @@
 mod common;
 mod soak;
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::ssh::{PORT, first_login};
 use common::{Home, Running};
+use https::files;
+use russh::client;
+use russh::keys::PublicKeyOrCertificate;
 use soak::{LogOnFailure, found, size};
-use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
-/// Strangers that one thread looks after.
-const PER_THREAD: usize = 50;
+/// Half-open connections that the server holds at most, where it may have as many files.
+const HELD_MAX: usize = 768;
+
+/// Those of them that come from one address.
+const OF_ONE_HOST_MAX: usize = 64;
+
+/// Connections that are tried from one address.
+const CROWD: usize = 100;
 
 /// How often the administrator logs in.
 const LOGINS: usize = 20;
@@ -42,31 +56,37 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long somebody looks for the password.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// The address that half of the strangers share.
+/// How soon somebody who was dropped comes back. Of a thousand some three hundred have no place: thirty come in a
+/// second, and each who comes takes the place of another.
+const AWAY: Duration = Duration::from_secs(10);
+
+/// How soon somebody tries again who did not come as far as he goes.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How long somebody tries: he may be dropped on the way, and not hear so.
+const TRIAL_MAX: Duration = Duration::from_secs(10);
+
+/// How long nobody comes or goes once all strangers are there.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// The address that the crowd shares.
 const CROWDED: [u8; 4] = [127, 250, 0, 1];
 
 #[test]
 fn half_open_connections_stop_no_administrator() {
-    let strangers = size("SYMBOLON_SOAK_STRANGERS", 200);
+    let strangers = size("SYMBOLON_SOAK_STRANGERS", 1_000);
+    // Each stranger is a file of this process, and the server gets the limit of its parent.
+    files::raise_limit();
+    let held_max = files::listener_share(HELD_MAX);
     let home = Home::with_ssh();
     let running = Running::up(&home);
     let _log = LogOnFailure(&home);
     let admin = first_login(&home, &running);
-    let server = SocketAddr::new(home.ssh_address(), PORT);
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let opened = Arc::new(AtomicUsize::new(0));
-    let crowds: Vec<_> = (0..strangers)
-        .step_by(PER_THREAD)
-        .map(|first| {
-            let (stop, opened) = (Arc::clone(&stop), Arc::clone(&opened));
-            let numbers = first..strangers.min(first + PER_THREAD);
-            thread::spawn(move || crowd(server, numbers, &stop, &opened))
-        })
-        .collect();
-    while opened.load(Ordering::Relaxed) < strangers {
-        thread::sleep(Duration::from_millis(10));
-    }
+    let siege = Siege::begin(SocketAddr::new(home.ssh_address(), PORT), strangers);
+    let held = siege.settled();
+    assert_eq!(held, held_max.min(strangers + OF_ONE_HOST_MAX));
+    siege.come_back();
 
     let crowded = format!("-oBindAddress={}", Ipv4Addr::from(CROWDED));
     let neighbour = admin.clone().option(&crowded);
@@ -82,64 +102,181 @@ fn half_open_connections_stop_no_administrator() {
         who.clone().pausing(PAUSE).exec("get system status").ok();
         slowest = slowest.max(began.elapsed().saturating_sub(PAUSE));
     }
-    stop.store(true, Ordering::Relaxed);
-    for crowd in crowds {
-        crowd.join().unwrap();
-    }
+    let opened = siege.end();
     found(format!(
-        "{strangers} half-open connections held, {} opened in all; {LOGINS} logins and 2 with a pause, the slowest {:.0} ms",
-        opened.load(Ordering::Relaxed),
+        "{held} half-open connections of {strangers} strangers and a crowd held at once, {opened} opened in all; \
+         {LOGINS} logins and 2 with a pause, the slowest {:.0} ms",
         slowest.as_secs_f64() * 1e3
     ));
     assert!(slowest < PATIENCE, "{slowest:?}");
     running.stop();
 }
 
-/// Holds its connections open; whoever is dropped comes back.
-fn crowd(
-    server: SocketAddr,
-    numbers: std::ops::Range<usize>,
-    stop: &AtomicBool,
-    opened: &AtomicUsize,
-) {
-    let mut held: Vec<(usize, Option<TcpStream>)> = numbers.map(|number| (number, None)).collect();
-    while !stop.load(Ordering::Relaxed) {
-        for (number, stream) in &mut held {
-            if stream
-                .as_mut()
-                .is_none_or(|stream| is_dropped(*number, stream))
-            {
-                *stream = stranger(server, *number);
-                opened.fetch_add(1, Ordering::Relaxed);
-            }
+/// How far a stranger goes.
+#[derive(Clone, Copy)]
+enum Stop {
+    /// He says nothing.
+    Silent,
+    /// He says that he speaks SSH, and no more.
+    InKeyExchange,
+    /// Keys are exchanged, and he has no password.
+    AfterAuthNone,
+}
+
+/// All strangers.
+struct Siege {
+    runtime: Runtime,
+    strangers: usize,
+    count: Arc<Count>,
+    returns: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Count {
+    opened: AtomicUsize,
+    came: AtomicUsize,
+    held: AtomicUsize,
+}
+
+impl Siege {
+    fn begin(server: SocketAddr, strangers: usize) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let count = Arc::new(Count::default());
+        let returns = watch::Sender::new(false);
+        for number in 0..strangers + CROWD {
+            let (source, stop) = stranger(number, strangers);
+            let (count, mut returns) = (Arc::clone(&count), returns.subscribe());
+            // They do not all come back at once.
+            let (place, of) = (u32::try_from(number), u32::try_from(strangers + CROWD));
+            let later = AWAY * place.unwrap() / of.unwrap();
+            runtime.spawn(async move {
+                visit(server, source, stop, &count).await;
+                if returns.wait_for(|returns| *returns).await.is_err() {
+                    return;
+                }
+                sleep(later).await;
+                loop {
+                    visit(server, source, stop, &count).await;
+                    sleep(AWAY).await;
+                }
+            });
         }
-        thread::sleep(Duration::from_millis(20));
+        Self {
+            runtime,
+            strangers: strangers + CROWD,
+            count,
+            returns,
+        }
+    }
+
+    /// How many the server holds when all have come and nobody comes back.
+    fn settled(&self) -> usize {
+        let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        let mut before = usize::MAX;
+        loop {
+            let held = read(&self.count.held);
+            if read(&self.count.came) == self.strangers && held == before {
+                return held;
+            }
+            before = held;
+            thread::sleep(SETTLED);
+        }
+    }
+
+    fn come_back(&self) {
+        self.returns.send_replace(true);
+    }
+
+    /// How many connections were opened in all.
+    fn end(self) -> usize {
+        self.runtime.shutdown_background();
+        self.count.opened.load(Ordering::Relaxed)
     }
 }
 
-/// Every other stranger has an address of its own, which the loopback network has plenty of.
-fn stranger(server: SocketAddr, number: usize) -> Option<TcpStream> {
+/// From where a stranger comes, and how far; the loopback network has plenty of addresses.
+fn stranger(number: usize, strangers: usize) -> (IpAddr, Stop) {
+    if number >= strangers {
+        return (IpAddr::from(CROWDED), Stop::Silent);
+    }
     let [high, low] = u16::try_from(number).unwrap().to_be_bytes();
-    let source = match number % 2 {
-        0 => IpAddr::from(CROWDED),
-        _ => IpAddr::from([127, 251, high, low]),
+    let stop = match number % 3 {
+        0 => Stop::Silent,
+        1 => Stop::InKeyExchange,
+        _ => Stop::AfterAuthNone,
     };
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::new(source, 0).into()).ok()?;
-    socket.connect(&server.into()).ok()?;
-    socket.set_nonblocking(true).unwrap();
-    Some(socket.into())
+    (IpAddr::from([127, 251, high, low]), stop)
 }
 
-/// A slow stranger sends an octet of a greeting now and then.
-fn is_dropped(number: usize, stream: &mut TcpStream) -> bool {
-    if number.is_multiple_of(3) && stream.write(b"S").is_err() {
-        return true;
+/// Comes, and stays until the server has enough of it.
+async fn visit(server: SocketAddr, source: IpAddr, stop: Stop, count: &Count) {
+    let held = loop {
+        count.opened.fetch_add(1, Ordering::Relaxed);
+        match timeout(TRIAL_MAX, come(server, source, stop)).await {
+            Ok(Some(held)) => break held,
+            _ => sleep(AGAIN).await,
+        }
+    };
+    count.came.fetch_add(1, Ordering::Relaxed);
+    count.held.fetch_add(1, Ordering::Relaxed);
+    held.outlast().await;
+    count.held.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// A connection that came as far as it goes.
+enum Held {
+    Raw(TcpStream),
+    Client(client::Handle<Trusting>),
+}
+
+impl Held {
+    /// Stays until the server has enough of it.
+    async fn outlast(self) {
+        match self {
+            Self::Raw(mut stream) => while read(&mut stream).await {},
+            // However it ends.
+            Self::Client(handle) => drop(handle.await),
+        }
     }
-    let mut greeting = [0; 256];
-    match stream.read(&mut greeting) {
-        Ok(0) => true,
-        Ok(_) => false,
-        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+}
+
+async fn come(server: SocketAddr, source: IpAddr, stop: Stop) -> Option<Held> {
+    let socket = TcpSocket::new_v4().ok()?;
+    socket.bind(SocketAddr::new(source, 0)).ok()?;
+    let mut stream = socket.connect(server).await.ok()?;
+    if let Stop::AfterAuthNone = stop {
+        let config = Arc::new(client::Config::default());
+        let client = client::connect_stream(config, stream, Trusting).await;
+        let mut client = client.ok()?;
+        client.authenticate_none("nobody").await.ok()?;
+        return Some(Held::Client(client));
+    }
+    // The server greets whom it has taken in.
+    if !read(&mut stream).await {
+        return None;
+    }
+    if let Stop::InKeyExchange = stop {
+        stream.write_all(b"SSH-2.0-stranger\r\n").await.ok()?;
+    }
+    Some(Held::Raw(stream))
+}
+
+/// Whether there was something to read.
+async fn read(stream: &mut TcpStream) -> bool {
+    let mut octets = [0; 1_024];
+    matches!(stream.read(&mut octets).await, Ok(1..))
+}
+
+/// Takes any host for the right one.
+struct Trusting;
+
+impl client::Handler for Trusting {
+    type Error = russh::Error;
+
+    async fn check_server_key(
+        &mut self,
+        _key: &PublicKeyOrCertificate,
+    ) -> Result<bool, Self::Error> {
+        Ok(true)
     }
 }
