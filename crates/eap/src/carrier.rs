@@ -8,8 +8,9 @@ use crate::packet::{Response, request};
 /// whole.
 pub const FRAGMENT_MAX: usize = 1_024;
 
-/// The least that a link's own limit leaves of it: one smaller would need more rounds than there are.
-const FRAGMENT_MIN: usize = 100;
+/// The least that a link's own limit leaves of it: links of EAP carry 1,020 octets (RFC 3748, 3.1), and a long chain
+/// of certificates in pieces this small takes half of the rounds.
+const FRAGMENT_MIN: usize = 256;
 
 /// EAPOL, EAP, flags and length before the octets of TLS.
 const OVERHEAD: usize = 4 + 5 + 1 + 4;
@@ -31,6 +32,8 @@ pub(crate) struct Carrier {
     identifier: u8,
     fragment: usize,
     incoming: Vec<u8>,
+    /// How long the peer says that its message is.
+    announced: Option<usize>,
     outgoing: Vec<u8>,
     sent: usize,
 }
@@ -53,6 +56,7 @@ impl Carrier {
             identifier,
             fragment: room.clamp(FRAGMENT_MIN, FRAGMENT_MAX),
             incoming: Vec::new(),
+            announced: None,
             outgoing: Vec::new(),
             sent: 0,
         }
@@ -82,10 +86,18 @@ impl Carrier {
             return Err(Error::Version(flags & VERSION));
         }
         if flags & LENGTH_INCLUDED != 0 {
-            piece = piece.get(4..).ok_or(Error::Packet("no length"))?;
+            let (length, rest) = piece
+                .split_first_chunk()
+                .ok_or(Error::Packet("no length"))?;
+            self.announced = usize::try_from(u32::from_be_bytes(*length)).ok();
+            piece = rest;
         }
         if self.sent < self.outgoing.len() {
-            return Ok(Carried::Send(self.next_fragment()));
+            return if piece.is_empty() {
+                Ok(Carried::Send(self.next_fragment()))
+            } else {
+                Err(Error::Packet("data where the next piece is asked for"))
+            };
         }
         if self.incoming.len() + piece.len() > MESSAGE_MAX {
             return Err(Error::MessageTooLong);
@@ -94,7 +106,13 @@ impl Carrier {
         if flags & MORE != 0 {
             return Ok(Carried::Send(self.request(&[0])));
         }
-        Ok(Carried::Message(std::mem::take(&mut self.incoming)))
+        let message = std::mem::take(&mut self.incoming);
+        match self.announced.take() {
+            Some(length) if length != message.len() => Err(Error::Packet(
+                "a TLS message of another length than announced",
+            )),
+            _ => Ok(Carried::Message(message)),
+        }
     }
 
     /// The request that carries a message, or its first piece. An empty one says that the peer is to go on.
@@ -174,9 +192,20 @@ mod tests {
         assert!(matches!(first, Ok(Carried::Send(ack)) if data(&ack) == [0]));
         let whole = carrier.receive(&response(&[0, 3, 4]));
         assert_eq!(whole, Ok(Carried::Message(vec![1, 2, 3, 4])));
+        let other_length = carrier.receive(&response(&[0x80, 0, 0, 0, 3, 1, 2]));
+        assert!(matches!(other_length, Err(Error::Packet(_))));
         let piece = [&[0x40][..], &[0; 1_000]].concat();
         let error = (0..100).find_map(|_| carrier.receive(&response(&piece)).err());
         assert_eq!(error, Some(Error::MessageTooLong));
         assert_eq!(carrier.receive(&response(&[1])), Err(Error::Version(1)));
+    }
+
+    #[test]
+    fn a_link_that_carries_little_gets_small_pieces_and_takes_no_data_meanwhile() {
+        let mut carrier = Carrier::new(Outer::Ttls, 0, Some(0));
+        let first = carrier.send(vec![7; FRAGMENT_MIN + 1]);
+        assert_eq!(data(&first).len(), 1 + 4 + FRAGMENT_MIN);
+        let data = carrier.receive(&response(&[0, 1]));
+        assert!(matches!(data, Err(Error::Packet(_))), "{data:?}");
     }
 }
