@@ -110,13 +110,26 @@ fn numbers(types: &[u8]) -> String {
         55 => "TEAP".to_owned(),
         other => format!("EAP type {other}"),
     };
-    match types {
-        [] => "none of these".to_owned(),
-        types => types.iter().map(name).collect::<Vec<_>>().join(", "),
+    // RFC 3748, 5.3.1: a zero says that there is no other.
+    let names: Vec<String> = types.iter().filter(|kind| **kind != 0).map(name).collect();
+    if names.is_empty() {
+        return "none of these".to_owned();
     }
+    names.join(", ")
 }
 
 fn words(methods: &[Method]) -> String {
     let words: Vec<&str> = methods.iter().map(|method| method.word()).collect();
     words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_without_another_method_wants_none() {
+        assert_eq!(numbers(&[0]), "none of these");
+        assert_eq!(numbers(&[13, 0, 99]), "EAP-TLS, EAP type 99");
+    }
 }
