@@ -186,7 +186,7 @@ impl Answerer {
                 Ok(state) => self.say(pending, &HEXLOWER.encode(&state), &eap::who_is_it(), None),
                 Err(why) => self.shared.undecided(pending, &why),
             },
-            Next::Accept(granted, done) => match session_keys(pending, &done) {
+            Next::Accept(granted, done) => match session_keys(pending, &granted, &done) {
                 Ok(keys) => self.accept(pending, &granted, keys),
                 Err(why) => self.shared.undecided(pending, &why),
             },
@@ -326,14 +326,17 @@ fn refusal(pending: &Pending) -> Reply {
     }
 }
 
-/// An Accept with EAP-Success and the keys that the conversation left.
-fn session_keys(pending: &Pending, done: &eap::Done) -> Result<Reply, String> {
+/// An Accept with EAP-Success and the keys that the conversation left. Who it is the client has not heard yet: its
+/// accounting would name what the device calls itself outside of the tunnel (RFC 2865, 5.1).
+fn session_keys(pending: &Pending, granted: &Granted, done: &eap::Done) -> Result<Reply, String> {
     let random = clock::random().map_err(|error| error.to_string())?;
     let salts = Salt::pair(u16::from_be_bytes(random));
     let request = pending.packet().map_err(|error| error.to_string())?;
     let secret = &pending.client.secret;
     Reply::accept()
         .eap_message(&done.packet)
+        .attribute(Type::USER_NAME, granted.person().bare().as_bytes())
+        .map_err(|error| error.to_string())?
         .master_session_key(&done.receive, &done.send, &request, secret, salts)
         .map_err(|error| error.to_string())
 }
