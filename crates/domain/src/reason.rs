@@ -74,6 +74,10 @@ reasons! {
     EapFailed = "eap-failed",
         "the EAP conversation ended before a password came",
         "what is shown says where it ended; 'TLS: received fatal alert' is the device's refusal of the certificate: have it trust that of 'radius-identity' in symbolon.toml";
+    /// The login is on record as accepted, and the Accept never left.
+    EapUnfinished = "eap-unfinished",
+        "the login was accepted, and the device ended the EAP conversation before it heard so",
+        "what is shown says where it ended; where it is the device's own refusal, have it trust the certificate of 'radius-identity', and switch off what it demands beyond the method";
     /// `config user password-policy`, `expire-days`.
     PasswordExpired = "password-expired",
         "the password has expired by the user's password policy",

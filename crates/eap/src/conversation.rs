@@ -50,6 +50,8 @@ pub struct Conversation<T> {
     rounds: usize,
     /// Octets that came before the tunnel stood.
     handshake: usize,
+    /// What the peer calls itself within the tunnel, once it does.
+    name: Option<Box<[u8]>>,
     phase: Phase,
 }
 
@@ -145,6 +147,7 @@ impl<T: Tunnel> Conversation<T> {
             inner_identifier: 0,
             rounds: 0,
             handshake: 0,
+            name: None,
             phase: Phase::Offered,
         };
         let start = conversation.carrier.start(first.outer());
@@ -154,6 +157,11 @@ impl<T: Tunnel> Conversation<T> {
     /// Whether a response with this identifier answers the last request; any other is discarded (RFC 3748, 4.1).
     pub const fn awaits(&self, identifier: u8) -> bool {
         self.carrier.identifier() == identifier
+    }
+
+    /// What the peer calls itself within the tunnel, once it does.
+    pub fn name(&self) -> Option<&[u8]> {
+        self.name.as_deref()
     }
 
     /// Takes what the peer sent. After an error the conversation is over.
@@ -372,6 +380,7 @@ impl<T: Tunnel> Conversation<T> {
     }
 
     fn propose(&mut self, name: Box<[u8]>, inner: Inner) -> Result<Step, Error> {
+        self.name = Some(name.clone());
         self.phase = Phase::Asked(Asked { name, inner });
         let packet = match inner {
             Inner::MsChapV2 => {
@@ -411,6 +420,7 @@ impl<T: Tunnel> Conversation<T> {
         name: Box<[u8]>,
         credentials: Credentials,
     ) -> Result<Step, Error> {
+        self.name = Some(name.clone());
         let inner = match &judged {
             Judged::Attributes(inner) => *inner,
             Judged::Packet(asked) => asked.inner,

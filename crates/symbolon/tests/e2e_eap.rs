@@ -81,6 +81,7 @@ fn is_in(ended: &Ended) {
 #[track_caller]
 fn is_refused(ended: &Ended) {
     assert!(!ended.let_in, "{}", ended.said);
+    assert!(ended.said.contains("(Access-Reject)"), "{}", ended.said);
 }
 
 #[test]
@@ -159,7 +160,10 @@ fn a_device_that_asks_its_owner_is_asked_for_the_code() {
         typing.answer(&code);
         let ended = typing.ended();
         is_in(&ended);
-        assert!(ended.said.contains("(Session-Timeout)"), "{}", ended.said);
+        let inner_name = format!("Value: '{name}'");
+        for told in ["(Session-Timeout)", &inner_name] {
+            assert!(ended.said.contains(told), "{told}: {}", ended.said);
+        }
         home.login_says(&name, "accepted: token");
 
         let typing = begin(PASSWORD);
@@ -255,7 +259,7 @@ fn the_log_says_why_there_was_no_tunnel() {
         "{said}"
     );
     is_refused(&device.connect(&network("TTLS", "auth=MSCHAPV2", "bob", PASSWORD)));
-    home.login_says("somebody", "refused: method-not-allowed");
+    home.login_says("bob", "refused: method-not-allowed");
     is_in(&device.connect(&network("TTLS", "auth=PAP", "bob", PASSWORD)));
     up.stop();
 }

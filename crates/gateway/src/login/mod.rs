@@ -204,7 +204,11 @@ impl Logins {
     pub(crate) fn start(&self, attempt: Attempt, now: Timestamp) -> Progress {
         let Some(name) = canonical(attempt.realm, &attempt.name) else {
             let nobody = CanonicalName::nobody(attempt.realm);
-            return refused(nobody, attempt.origin, Reason::UserUnknown, now);
+            let refusal = match attempt.presented {
+                Presentation::Refused(refusal) => refusal,
+                _ => Refusal::because(Reason::UserUnknown),
+            };
+            return refusal_of(nobody, attempt.origin, refusal, now);
         };
         let (origin, position) = (attempt.origin, attempt.position);
         match (attempt.presented, attempt.state) {

@@ -1,5 +1,5 @@
-//! Threads for password hashes: few, behind a bounded queue, so that logins with remembered
-//! passwords do not wait for those that hash.
+//! Threads for what computes for long, hashes and TLS: few, behind a bounded queue, so that logins with remembered
+//! passwords do not wait for it.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -9,6 +9,10 @@ use std::thread;
 /// Hashes that wait at most: with 20 ms each on two cores, the last is done after 3 s, which is when
 /// clients ask again.
 const WAITING_MAX: usize = 256;
+
+/// Pieces of tunnels that wait at most: with 1 ms each on two cores, the last is done after half a second, of which
+/// a device waits through four or more.
+const TUNNELS_WAITING_MAX: usize = 1_024;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -26,17 +30,26 @@ impl std::fmt::Debug for Pool {
 impl Pool {
     /// Starts one thread per core.
     pub(crate) fn start() -> io::Result<Self> {
-        Self::with_threads(thread::available_parallelism().map_or(1, std::num::NonZero::get))
+        Self::with_threads(cores())
+    }
+
+    /// Starts one thread per core for TLS.
+    pub(crate) fn for_tunnels() -> io::Result<Self> {
+        Self::spawn("eap-tls", cores(), TUNNELS_WAITING_MAX)
     }
 
     /// Starts this many threads.
     pub(crate) fn with_threads(threads: usize) -> io::Result<Self> {
-        let (jobs, waiting) = sync_channel(WAITING_MAX);
+        Self::spawn("password-hash", threads, WAITING_MAX)
+    }
+
+    fn spawn(name: &str, threads: usize, waiting_max: usize) -> io::Result<Self> {
+        let (jobs, waiting) = sync_channel(waiting_max);
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..threads {
             let waiting = Arc::clone(&waiting);
             thread::Builder::new()
-                .name("password-hash".into())
+                .name(name.into())
                 .spawn(move || work(&waiting))?;
         }
         Ok(Self { jobs })
@@ -68,6 +81,10 @@ impl Pool {
             None => Ok(()),
         }
     }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn taken<T>(kept: &Mutex<Option<T>>) -> Option<T> {

@@ -22,7 +22,8 @@ pub(crate) enum Presentation {
 /// A response that was made with a password.
 pub(crate) enum Response {
     Chap(radius::chap::Response),
-    MsChapV2(radius::mschapv2::Response),
+    /// By itself, or within a method of EAP.
+    MsChapV2(radius::mschapv2::Response, Method),
 }
 
 impl Response {
@@ -42,7 +43,7 @@ impl Response {
     fn method(&self) -> Method {
         match self {
             Self::Chap(_) => Method::Chap,
-            Self::MsChapV2(_) => Method::MsChapV2,
+            Self::MsChapV2(_, method) => *method,
         }
     }
 
@@ -54,7 +55,7 @@ impl Response {
                 let (verified, ()) = check.verify(right)?;
                 Some(Proof::from(verified).into())
             }
-            Self::MsChapV2(response) => {
+            Self::MsChapV2(response, _) => {
                 let right = |password: &str| response.check(&NtHash::of(password));
                 let (verified, success) = check.verify(right)?;
                 let first = FirstProven::from(Proof::from(verified));

@@ -392,7 +392,7 @@ fn presented(request: &AccessRequest<'_>, client: &RadiusClient) -> Option<Prese
         ),
         Credentials::MsChapV2(response) => (
             Method::MsChapV2,
-            Presentation::Response(Response::MsChapV2(response)),
+            Presentation::Response(Response::MsChapV2(response, Method::MsChapV2)),
         ),
     };
     Some(if client.methods.allow(method) {

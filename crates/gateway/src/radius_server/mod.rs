@@ -117,6 +117,8 @@ struct Shared {
     logins: Logins,
     eap: Arc<Eap>,
     pool: Pool,
+    /// What TLS within EAP is computed in.
+    tunnels: Pool,
     runtime: tokio::runtime::Handle,
     duplicates: Mutex<Table<std::hash::RandomState>>,
     answers: Sender<Answer>,
@@ -251,6 +253,7 @@ impl Shared {
                 .map_err(io::Error::other)?,
             eap: Arc::clone(eap),
             pool: Pool::start()?,
+            tunnels: Pool::for_tunnels()?,
             runtime: tokio::runtime::Handle::current(),
             duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
             answers,
@@ -307,7 +310,7 @@ impl Shared {
                 shared.hashed(pending, *hashing);
             });
         if let Err((pending, hashing)) = submitted {
-            // What a device said cannot be heard twice. This is a thread of the pool already.
+            // What a device said cannot be heard twice. This is a thread for its tunnel, which no datagram waits for.
             if pending.talk.is_some() {
                 return self.hashed(pending, *hashing);
             }

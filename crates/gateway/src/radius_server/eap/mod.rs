@@ -1,7 +1,7 @@
 //! EAP behind RADIUS: a thin driver around `eap`, whose logins take the same path as all others.
 //!
 //! A conversation lives here between two requests of its client, under a State that works once. TLS is
-//! computed in the pool beside the hashes, so that no datagram waits for it.
+//! computed in a pool of its own, so that neither a datagram nor a hash waits for it.
 
 mod open;
 mod tls;
@@ -173,6 +173,13 @@ impl Talk {
         Ok(Next::Send(self, request))
     }
 
+    fn reason(&self, error: &Error) -> Reason {
+        match self.granted {
+            Some(_) => Reason::EapUnfinished,
+            None => reason(error),
+        }
+    }
+
     /// How long somebody may look for the code that is asked for.
     pub(super) fn patience(&self) -> Option<Span> {
         let challenge = self.challenge.as_ref()?;
@@ -181,11 +188,11 @@ impl Talk {
 }
 
 impl Shared {
-    /// Has what a device said worked out in the pool.
+    /// Has what a device said worked out in a pool.
     pub(super) fn hear(self: &Arc<Self>, pending: Pending, message: Message) {
         let shared = Arc::clone(self);
         let submitted = self
-            .pool
+            .tunnels
             .submit_with((pending, message), move |(pending, message)| {
                 shared.heard(pending, message);
             });
@@ -252,11 +259,18 @@ impl Shared {
                 Some(granted) => self.answer(Answer::Told(pending, Next::Accept(granted, done))),
                 None => self.undecided(&pending, &Stuck::NotOnRecord),
             },
-            Err(error) => self.failed(pending, &talk.identity, refusal(&error), message),
+            Err(error) => {
+                let name = talk.conversation.name().unwrap_or(&talk.identity);
+                let refusal = Refusal {
+                    reason: talk.reason(&error),
+                    ..refusal(&error)
+                };
+                self.failed(pending, name, refusal, message);
+            }
         }
     }
 
-    /// What went wrong is on record like any refusal, with the name that was told outside of the tunnel.
+    /// What went wrong is on record like any refusal, with the name that was told within the tunnel if one was.
     fn failed(self: &Arc<Self>, pending: Pending, name: &[u8], refusal: Refusal, message: Message) {
         let attempt = Attempt {
             realm: message.realm,
@@ -301,7 +315,7 @@ fn attempt(
                 user,
             } = *response;
             let response = radius::mschapv2::Response::new(&value, challenge, &user);
-            Presentation::Response(Response::MsChapV2(response))
+            Presentation::Response(Response::MsChapV2(response, counterpart(login.method)))
         }
     };
     Attempt {
@@ -315,15 +329,18 @@ fn attempt(
 }
 
 fn refusal(error: &Error) -> Refusal {
-    let reason = match error {
+    Refusal {
+        evidence: Some(error.to_string().into()),
+        ..Refusal::because(reason(error))
+    }
+}
+
+const fn reason(error: &Error) -> Reason {
+    match error {
         Error::NoMethod | Error::NoCommonMethod { .. } | Error::NotAllowed { .. } => {
             Reason::MethodNotAllowed
         }
         _ => Reason::EapFailed,
-    };
-    Refusal {
-        evidence: Some(error.to_string().into()),
-        ..Refusal::because(reason)
     }
 }
 
