@@ -208,7 +208,8 @@ fn tunnel_and_login_are_bound_where_the_device_demands_it() {
     legacy(&home, "bob");
     let device = Device::new(&home);
     for inner in ["auth=GTC", "auth=MSCHAPV2"] {
-        let bound = network("PEAP", inner, "bob", PASSWORD) + "phase1=\"crypto_binding=2\"\n";
+        let bound = network("PEAP", inner, "bob", PASSWORD)
+            + "phase1=\"crypto_binding=2\"\ndomain_match=\"radius.symbolon.internal\"\n";
         is_in(&device.connect(&bound));
     }
     up.stop();

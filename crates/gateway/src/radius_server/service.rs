@@ -61,7 +61,8 @@ impl Service {
         parts: Parts,
         stopping: &watch::Receiver<bool>,
     ) -> Result<Self, RadiusError> {
-        let identity = certificate::load_or_create(&config.identity, &config.addresses)?;
+        let identity =
+            certificate::load_or_create_for_devices(&config.identity, &config.addresses)?;
         let eap = Arc::new(Eap::new(&identity)?);
         let failed = |address| move |source| RadiusError::Listen { address, source };
         let datagrams: Result<_, _> = config

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use softtoken::link::SpkiPin;
@@ -14,6 +17,11 @@ use zeroize::Zeroizing;
 
 /// The name in a certificate that is made here.
 const SUBJECT: &str = "Symbolon gateway";
+/// The authority of one that is made for RADIUS.
+const AUTHORITY: &str = "Symbolon RADIUS authority";
+/// What devices that check a name (`domain_match` of `wpa_supplicant`) are told to expect: they have no address of
+/// the server, and `.internal` is no public name's.
+const RADIUS_NAME: &str = "radius.symbolon.internal";
 /// Clients pin such a certificate or are told to trust it: a new one costs every one of them a question.
 const LAST_YEAR: i32 = 2050;
 /// A chain of five certificates with the longest keys stays below a quarter of it.
@@ -74,8 +82,23 @@ pub(crate) fn load_or_create(
     path: &Path,
     addresses: &[SocketAddr],
 ) -> Result<Identity, CertificateError> {
+    load(path, || made(addresses))
+}
+
+/// The same for devices, many of which take none for trustworthy but an authority: what is made has one behind it.
+pub(crate) fn load_or_create_for_devices(
+    path: &Path,
+    addresses: &[SocketAddr],
+) -> Result<Identity, CertificateError> {
+    load(path, || made_for_devices(addresses))
+}
+
+fn load(
+    path: &Path,
+    made: impl FnOnce() -> Result<Zeroizing<String>, rcgen::Error>,
+) -> Result<Identity, CertificateError> {
     if !path.exists() {
-        private_file::create(path, made(addresses)?.as_bytes())?;
+        private_file::create(path, made()?.as_bytes())?;
     }
     let text = private_file::read(path, MAX_OCTETS)?;
     let damaged = |why: &dyn fmt::Display| CertificateError::Damaged {
@@ -90,16 +113,38 @@ pub(crate) fn load_or_create(
     Ok(Identity { chain, key, pin })
 }
 
-fn made(addresses: &[SocketAddr]) -> Result<Zeroizing<String>, CertificateError> {
-    let names = addresses.iter().map(|address| address.ip().to_string());
-    let names: Vec<String> = names.chain(["localhost".to_owned()]).collect();
-    let mut params = CertificateParams::new(names)?;
-    params.distinguished_name.push(DnType::CommonName, SUBJECT);
-    params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ServerAuth);
-    params.not_after = rcgen::date_time_ymd(LAST_YEAR, 1, 1);
+fn made(addresses: &[SocketAddr]) -> Result<Zeroizing<String>, rcgen::Error> {
     let key = KeyPair::generate()?;
-    let certificate = params.self_signed(&key)?;
+    let certificate = server(addresses, "localhost")?.self_signed(&key)?;
     Ok(Zeroizing::new(key.serialize_pem() + &certificate.pem()))
+}
+
+/// Nobody has the authority's key afterwards: it vouches for this one server.
+fn made_for_devices(addresses: &[SocketAddr]) -> Result<Zeroizing<String>, rcgen::Error> {
+    let mut params = named(Vec::new(), AUTHORITY)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let signing = KeyPair::generate()?;
+    let authority = params.self_signed(&signing)?;
+    let key = KeyPair::generate()?;
+    let issuer = Issuer::new(params, signing);
+    let certificate = server(addresses, RADIUS_NAME)?.signed_by(&key, &issuer)?;
+    let pem = key.serialize_pem() + &certificate.pem() + &authority.pem();
+    Ok(Zeroizing::new(pem))
+}
+
+fn server(addresses: &[SocketAddr], name: &str) -> Result<CertificateParams, rcgen::Error> {
+    let names = addresses.iter().map(|address| address.ip().to_string());
+    let mut params = named(names.chain([name.to_owned()]).collect(), SUBJECT)?;
+    params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ServerAuth);
+    Ok(params)
+}
+
+fn named(names: Vec<String>, subject: &str) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, subject);
+    params.not_after = rcgen::date_time_ymd(LAST_YEAR, 1, 1);
+    Ok(params)
 }
 
 fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {

@@ -22,10 +22,10 @@ pub(crate) struct Ended {
 }
 
 impl<'a> Device<'a> {
-    /// One that was given the certificate of `radius-identity`.
+    /// One that was given the authority of `radius-identity`.
     pub(crate) fn new(home: &'a Home) -> Self {
         let identity = fs::read_to_string(home.data().join("gateway/radius.pem")).unwrap();
-        let from = identity.find("-----BEGIN CERTIFICATE").unwrap();
+        let from = identity.rfind("-----BEGIN CERTIFICATE").unwrap();
         let trust = home.path("radius-certificate.pem");
         fs::write(&trust, &identity[from..]).unwrap();
         Self { home, trust }
