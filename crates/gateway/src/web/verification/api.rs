@@ -105,6 +105,7 @@ fn not_heard(unheard: &Unheard) -> Response {
             "no application of this name, secret and address",
         ),
         Unheard::Body(why) => error(why.status(), &why.to_string()),
+        Unheard::Malformed(why) => error(StatusCode::BAD_REQUEST, &why.to_string()),
     }
 }
 

@@ -34,7 +34,7 @@ use tracing::info;
 use zeroize::Zeroizing;
 
 use self::credentials::Claim;
-use self::parameters::Parameters;
+use self::parameters::{Malformed, Parameters};
 use self::ticket::Tickets;
 use super::Visitor;
 use crate::clock::{self, NoEntropy};
@@ -119,6 +119,8 @@ enum Unheard {
     Stranger,
     /// It did not come in whole.
     Body(BodyError),
+    /// It says what cannot be understood.
+    Malformed(Malformed),
 }
 
 impl Door {
@@ -141,7 +143,7 @@ impl Door {
         Ok(Asked {
             door: self,
             application,
-            parameters: Parameters::parse(&body, &head.uri),
+            parameters: Parameters::parse(&body, &head.uri).map_err(Unheard::Malformed)?,
             address: address.to_canonical(),
         })
     }

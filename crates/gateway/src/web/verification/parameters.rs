@@ -1,8 +1,12 @@
 //! What a request brings: a form or JSON, whatever its content type says, since plug-ins label either as they
 //! like.
 
+use std::fmt;
+
 use axum::http::Uri;
-use serde_json::{Map, Value};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
 /// The fields that mean anything here, by either interface's names.
@@ -20,40 +24,65 @@ pub(super) struct Parameters {
     pub(super) address: Option<String>,
 }
 
+/// Why a request cannot be understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Malformed {
+    /// A number has lost the zeros that a code begins with.
+    #[error("'{0}' is no text: it belongs between quotation marks")]
+    NotText(&'static str),
+    /// Who looked at the request before may have looked at the other.
+    #[error("'{0}' comes twice")]
+    Twice(&'static str),
+}
+
 impl Parameters {
-    /// Fields that come twice count the first time, and those of the body before those of the query.
-    pub(super) fn parse(body: &[u8], uri: &Uri) -> Self {
-        let mut parameters = Self::default();
-        match serde_json::from_slice::<Map<String, Value>>(body) {
-            Ok(fields) => fields.into_iter().for_each(|(name, value)| {
-                if let Value::String(value) = value {
-                    parameters.take(&name, value);
-                }
-            }),
-            Err(_) => parameters.form(body),
-        }
+    /// Fields of the body come before those of the query.
+    pub(super) fn parse(body: &[u8], uri: &Uri) -> Result<Self, Malformed> {
+        let mut parameters = match serde_json::from_slice(body) {
+            Ok(Json(fields)) => Self::of_json(fields)?,
+            Err(_) => Self::of_form(body)?,
+        };
         // A secret in an address would stand in the logs of whatever is between.
-        let secrets = (parameters.password.take(), parameters.code.take());
-        parameters.form(uri.query().unwrap_or_default().as_bytes());
-        (parameters.password, parameters.code) = secrets;
-        parameters
+        let query = Self::of_form(uri.query().unwrap_or_default().as_bytes())?;
+        parameters.user = parameters.user.or(query.user);
+        parameters.state = parameters.state.or(query.state);
+        parameters.address = parameters.address.or(query.address);
+        Ok(parameters)
     }
 
-    fn form(&mut self, form: &[u8]) {
-        for (name, value) in form_urlencoded::parse(form) {
-            self.take(&name, value.into_owned());
+    fn of_json(fields: Vec<(String, Value)>) -> Result<Self, Malformed> {
+        let mut parameters = Self::default();
+        for (name, value) in fields {
+            match (value, known(&name)) {
+                (Value::String(value), _) => parameters.take(&name, value)?,
+                (Value::Null, _) | (_, None) => {}
+                (_, Some(name)) => return Err(Malformed::NotText(name)),
+            }
         }
+        Ok(parameters)
     }
 
-    fn take(&mut self, name: &str, mut value: String) {
-        match name {
-            "user" | "username" => set(&mut self.user, value),
+    fn of_form(form: &[u8]) -> Result<Self, Malformed> {
+        let mut parameters = Self::default();
+        for (name, value) in form_urlencoded::parse(form) {
+            parameters.take(&name, value.into_owned())?;
+        }
+        Ok(parameters)
+    }
+
+    fn take(&mut self, name: &str, mut value: String) -> Result<(), Malformed> {
+        let Some(name) = known(name) else {
+            value.zeroize();
+            return Ok(());
+        };
+        let is_first = match name {
             "pass" | "password" => set(&mut self.password, Zeroizing::new(value)),
             "token_code" => set(&mut self.code, Zeroizing::new(value)),
             "transaction_id" | "state" => set(&mut self.state, value),
             "client" | "user_ip" => set(&mut self.address, value),
-            _ => value.zeroize(),
-        }
+            _ => set(&mut self.user, value),
+        };
+        is_first.ok_or(Malformed::Twice(name))
     }
 
     /// A state that says something.
@@ -62,8 +91,51 @@ impl Parameters {
     }
 }
 
-fn set<T>(field: &mut Option<T>, value: T) {
-    field.get_or_insert(value);
+const KNOWN: [&str; 9] = [
+    "user",
+    "username",
+    "pass",
+    "password",
+    "token_code",
+    "transaction_id",
+    "state",
+    "client",
+    "user_ip",
+];
+
+fn known(name: &str) -> Option<&'static str> {
+    KNOWN.into_iter().find(|known| *known == name)
+}
+
+fn set<T>(field: &mut Option<T>, value: T) -> Option<()> {
+    field.replace(value).is_none().then_some(())
+}
+
+/// An object with all its fields: which of two of one name counts is each reader's own (RFC 8259, 4).
+struct Json(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Json(fields))
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +152,7 @@ mod tests {
         let json =
             br#"{"user":"alice","pass":"p+w","transaction_id":"ab","client":"192.0.2.9","n":1}"#;
         for body in [form, json.as_slice()] {
-            let mut parsed = Parameters::parse(body, &Uri::default());
+            let mut parsed = Parameters::parse(body, &Uri::default()).unwrap();
             assert_eq!(parsed.user.as_deref(), Some("alice"));
             assert_eq!(text(parsed.password.as_ref()), Some("p+w"));
             assert_eq!(parsed.address.as_deref(), Some("192.0.2.9"));
@@ -89,12 +161,31 @@ mod tests {
     }
 
     #[test]
-    fn the_first_counts_and_a_query_brings_no_secret() {
+    fn a_query_brings_no_secret_and_the_body_counts_before_it() {
         let uri = Uri::from_static("/validate/check?user=carol&pass=x&token_code=1");
-        let parsed = Parameters::parse(b"user=alice&user=bob", &uri);
+        let parsed = Parameters::parse(b"user=alice", &uri).unwrap();
         assert_eq!(parsed.user.as_deref(), Some("alice"));
         assert!(parsed.password.is_none() && parsed.code.is_none());
-        let mut parsed = Parameters::parse(b"transaction_id=", &uri);
+        let mut parsed = Parameters::parse(b"transaction_id=", &uri).unwrap();
+        assert_eq!(parsed.user.as_deref(), Some("carol"));
         assert!(parsed.take_state().is_none());
+    }
+
+    #[test]
+    fn a_field_that_is_no_text_or_comes_twice_is_not_left_out() {
+        let why = |body: &str| Parameters::parse(body.as_bytes(), &Uri::default()).err();
+        for number in ["123456", "[\"1\"]", "true"] {
+            let body = format!(r#"{{"username":"bob","password":"p","token_code":{number}}}"#);
+            assert_eq!(why(&body), Some(Malformed::NotText("token_code")), "{body}");
+        }
+        for (body, name) in [
+            (r#"{"username":"a","username":"b"}"#, "username"),
+            (r#"{"username":"a","user":"b"}"#, "user"),
+            ("user=alice&user=bob", "user"),
+            ("pass=1&password=2", "password"),
+        ] {
+            assert_eq!(why(body), Some(Malformed::Twice(name)), "{body}");
+        }
+        assert_eq!(why(r#"{"user":"a","token_code":null,"n":1,"n":2}"#), None);
     }
 }

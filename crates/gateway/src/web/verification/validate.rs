@@ -32,7 +32,7 @@ use crate::clock;
 use crate::login::{CodeOf, Decided, Wanted};
 
 /// Numbers of errors that plug-ins show and some look at.
-const MISSING_PARAMETER: i32 = 905;
+const PARAMETER: i32 = 905;
 const NOT_PERMITTED: i32 = 303;
 const NOT_AUTHENTICATED: i32 = 4031;
 const UNDECIDED: i32 = 401;
@@ -117,9 +117,15 @@ async fn authenticate(
         Ok(body) => body,
         Err(why) => return not_heard(&Unheard::Body(why)),
     };
-    let parameters = Parameters::parse(&body, &head.uri);
-    let (Some(name), Some(secret)) = (parameters.user, parameters.password) else {
+    let parameters = match Parameters::parse(&body, &head.uri) {
+        Ok(parameters) => parameters,
+        Err(why) => return not_heard(&Unheard::Malformed(why)),
+    };
+    let Some(name) = parameters.user else {
         return Missing("username").into_response();
+    };
+    let Some(secret) = parameters.password else {
+        return Missing("password").into_response();
     };
     let claim = Claim::of_form(&path, name.clone(), secret);
     let now = clock::now();
@@ -241,8 +247,8 @@ struct Missing(&'static str);
 
 impl IntoResponse for Missing {
     fn into_response(self) -> Response {
-        let what = format!("ERR{MISSING_PARAMETER}: Missing parameter: '{}'", self.0);
-        failed(StatusCode::BAD_REQUEST, MISSING_PARAMETER, &what)
+        let what = format!("ERR{PARAMETER}: Missing parameter: '{}'", self.0);
+        failed(StatusCode::BAD_REQUEST, PARAMETER, &what)
     }
 }
 
@@ -251,6 +257,14 @@ impl Unheard {
         match self {
             Self::Stranger => StatusCode::UNAUTHORIZED,
             Self::Body(why) => why.status(),
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn number(&self) -> i32 {
+        match self {
+            Self::Stranger => NOT_AUTHENTICATED,
+            Self::Body(_) | Self::Malformed(_) => PARAMETER,
         }
     }
 }
@@ -259,8 +273,9 @@ fn not_heard(unheard: &Unheard) -> Response {
     let what = match unheard {
         Unheard::Stranger => "no application of this name, secret and address".to_owned(),
         Unheard::Body(why) => why.to_string(),
+        Unheard::Malformed(why) => why.to_string(),
     };
-    failed(unheard.status(), NOT_AUTHENTICATED, &what)
+    failed(unheard.status(), unheard.number(), &what)
 }
 
 fn failed(status: StatusCode, code: i32, message: &str) -> Response {
