@@ -41,6 +41,8 @@ pub enum CodePosition {
     SeparatorAlone(char),
     /// The code stands alone: the client has checked the first factor itself.
     CodeOnly,
+    /// The code stands in a field of its own beside the password, and somebody has to look at it.
+    Beside,
 }
 
 impl CodePosition {
@@ -48,8 +50,15 @@ impl CodePosition {
     const fn is_asked(self) -> bool {
         match self {
             Self::Challenge | Self::Separator(_) | Self::CodeOnly => true,
-            Self::AfterPassword | Self::BeforePassword | Self::SeparatorAlone(_) => false,
+            Self::AfterPassword | Self::BeforePassword | Self::SeparatorAlone(_) | Self::Beside => {
+                false
+            }
         }
+    }
+
+    /// Whether a code may come that answers no challenge, and without its having been split off.
+    const fn is_unasked(self) -> bool {
+        matches!(self, Self::CodeOnly | Self::Beside)
     }
 
     /// The same for a method that cannot ask for a code: what would be asked for follows the password.
@@ -61,7 +70,8 @@ impl CodePosition {
             Self::AfterPassword
             | Self::BeforePassword
             | Self::SeparatorAlone(_)
-            | Self::CodeOnly => self,
+            | Self::CodeOnly
+            | Self::Beside => self,
         }
     }
 
@@ -69,7 +79,7 @@ impl CodePosition {
     fn parted(self, octets: &[u8], digits: Digits) -> Option<(&[u8], &[u8])> {
         let digits = usize::from(digits.count());
         match self {
-            Self::Challenge | Self::CodeOnly => None,
+            Self::Challenge | Self::CodeOnly | Self::Beside => None,
             Self::AfterPassword => octets.split_at_checked(octets.len().checked_sub(digits)?),
             Self::BeforePassword => {
                 let (code, password) = octets.split_at_checked(digits)?;
@@ -267,20 +277,28 @@ impl std::fmt::Debug for Submitted {
 /// the client lets in without one. Other unknown names, and known ones without a password, cost one hash like
 /// everybody else.
 pub fn begin(facts: &Facts, presented: Presented) -> FirstFactor {
-    let Some(person) = &facts.person else {
-        return FirstFactor {
-            check: without_record(facts, &presented),
-            password: presented,
-            code: None,
-            refusal: Reason::UserUnknown,
-        };
+    let (password, code) = match &facts.person {
+        Some(person) => split(presented, facts.position, &person.factor),
+        None => (presented, None),
     };
-    let (password, code) = split(presented, facts.position, &person.factor);
+    first_factor(facts, password, code)
+}
+
+/// The same for [`CodePosition::Beside`]: nothing is to be split, whoever checks the password.
+pub fn begin_with_code(facts: &Facts, password: Presented, code: Submitted) -> FirstFactor {
+    first_factor(facts, password, Some(code))
+}
+
+fn first_factor(facts: &Facts, password: Presented, code: Option<Submitted>) -> FirstFactor {
+    let (check, refusal) = match &facts.person {
+        Some(person) => (verification(person, &password), Reason::PasswordWrong),
+        None => (without_record(facts, &password), Reason::UserUnknown),
+    };
     FirstFactor {
-        check: verification(person, &password),
+        check,
         password,
         code,
-        refusal: Reason::PasswordWrong,
+        refusal,
     }
 }
 
@@ -487,7 +505,7 @@ pub fn second(
         }
     }
     let (verifier, usability) = match &person.factor {
-        Factor::None if proof.client().is_some() => {
+        Factor::None if proof.client().is_some() || facts.position == CodePosition::Beside => {
             return Second::Refuse(Refusal::because(Reason::SecondFactorMissing));
         }
         Factor::None => {
@@ -511,7 +529,7 @@ pub fn second(
         }
         Factor::Sent(to) => {
             return match (submitted, facts.position.is_asked()) {
-                (Some(_), _) if facts.position == CodePosition::CodeOnly => {
+                (Some(_), _) if facts.position.is_unasked() => {
                     Second::Refuse(Refusal::because(Reason::SentCodeUnasked))
                 }
                 // The code of a token, or none, was asked for when this login began.
@@ -649,6 +667,9 @@ pub fn remote(facts: &Facts, verified: RemoteVerified, now: Timestamp) -> Result
         && verified.holds(&facts.sources);
     if !stands {
         return Err(Refusal::because(Reason::ChangedMeanwhile));
+    }
+    if facts.position == CodePosition::Beside {
+        return Err(Refusal::because(Reason::SecondFactorMissing));
     }
     Ok(Consume {
         proof: Proof::Remote(verified),

@@ -13,9 +13,10 @@
 use std::hash::RandomState;
 use std::sync::{LazyLock, Mutex};
 
+use domain::contact::Address;
 use domain::login::{
     CodePosition, Factor, Facts, FirstFactor, Person, Proof, Refusal, Second, Spend, Submitted,
-    Verification, begin, second,
+    Verification, begin, begin_with_code, second,
 };
 use domain::name::CanonicalName;
 use domain::password::{
@@ -362,6 +363,28 @@ fn nothing_is_split_off_where_no_token_is_asked_for() {
         assert_eq!(first.password.as_bytes(), b"password123456");
         assert!(first.code.is_none());
     }
+}
+
+#[test]
+fn a_code_beside_the_password_never_goes_where_the_password_goes() {
+    let to = Address::Mail("alice@example.org".into());
+    for (factor, reason) in [
+        (Factor::None, Reason::SecondFactorMissing),
+        (Factor::Sent(to), Reason::SentCodeUnasked),
+        (token(None), Reason::CodeWrong),
+    ] {
+        let facts = facts(factor, CodePosition::Beside);
+        let code = Submitted::new(wrong_code(TOTP, step_at(NOW)).as_bytes());
+        let first = begin_with_code(&facts, presented(PASSWORD), code);
+        assert_eq!(first.password.as_bytes(), PASSWORD.as_bytes());
+        assert!(hashed(&first).is_some(), "{reason:?}");
+        let code = first.code.map(|code| code.as_str().to_owned());
+        assert_eq!(refusal(&facts, code.as_deref()).reason, reason);
+    }
+    let right = code(TOTP, step_at(NOW));
+    let facts = facts(token(None), CodePosition::Beside);
+    let granted = judge(&facts, Some(&right), &mut CodeCounter::default(), NOW);
+    assert_eq!(spent(&granted).0, step_at(NOW));
 }
 
 // ---------------------------------------------------------------- second, before the code

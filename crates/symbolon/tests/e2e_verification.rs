@@ -158,7 +158,15 @@ fn one_step_takes_the_code_that_comes_with_the_password() {
     assert_eq!(granted.status, "HTTP/1.1 200 OK", "{}", granted.body);
     // Nobody looks at a code of somebody who has no token: it is not taken for granted.
     let unlooked = gateway.portal(API, &both("bob", "123456"));
-    assert_eq!(unlooked.status, "HTTP/1.1 401 Unauthorized");
+    assert_eq!(unlooked.json()["status"], "refused");
+    gateway
+        .home
+        .login_says("bob", "refused: second-factor-missing");
+    let number = gateway.portal(
+        API,
+        &format!(r#"{{"username":"bob","password":"{PASSWORD}","token_code":123456}}"#),
+    );
+    assert_eq!(number.status, "HTTP/1.1 400 Bad Request");
     let alone = gateway.portal(
         API,
         &format!(r#"{{"username":"bob","password":"{PASSWORD}"}}"#),

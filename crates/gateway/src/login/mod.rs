@@ -223,7 +223,12 @@ impl Logins {
                 self.answered(name, &state, &code, origin, now)
             }
             (Presentation::Password(password), None) => {
-                self.begin(name, password, origin, position, now)
+                let first = |facts: &Facts| login::begin(facts, password);
+                self.begin(name, first, origin, position, now)
+            }
+            (Presentation::PasswordAndCode(password, code), _) => {
+                let first = |facts: &Facts| login::begin_with_code(facts, password, code);
+                self.begin(name, first, origin, CodePosition::Beside, now)
             }
             (Presentation::Response(response), Some(_)) => {
                 let refusal = response.hides_the_code();
@@ -239,7 +244,7 @@ impl Logins {
     fn begin(
         &self,
         name: CanonicalName,
-        presented: Presented,
+        first: impl FnOnce(&Facts) -> FirstFactor,
         origin: Origin,
         position: CodePosition,
         now: Timestamp,
@@ -256,7 +261,7 @@ impl Logins {
             password,
             code,
             refusal,
-        } = login::begin(&facts, presented);
+        } = first(&facts);
         let recalled = match &check {
             Verification::Hash(check) => check.recall(&password, &self.remembered(), now),
             Verification::Ask(check) => check.recall(&password, &self.remembered(), now),

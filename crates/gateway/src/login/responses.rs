@@ -1,7 +1,7 @@
 //! First factors by response: CHAP and MS-CHAPv2, checked against a password that is kept itself.
 
 use domain::client::Method;
-use domain::login::{Proof, Refusal};
+use domain::login::{Proof, Refusal, Submitted};
 use domain::password::{Presented, ResponseCheck};
 use domain::reason::Reason;
 use radius::mschapv2::NtHash;
@@ -13,6 +13,8 @@ use super::one_time::Beside;
 pub(crate) enum Presentation {
     /// The octets themselves.
     Password(Presented),
+    /// The octets, and the code apart from them; it answers no challenge.
+    PasswordAndCode(Presented, Submitted),
     /// A response in their place.
     Response(Response),
     /// Nothing that could be judged, and why.

@@ -12,18 +12,13 @@ use std::sync::Arc;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::login::CodePosition;
+use domain::login::{CodePosition, Submitted};
 use serde_json::json;
 use store::gateway::Granted;
-use zeroize::Zeroizing;
 
 use super::parameters::Parameters;
-use super::{Asked, Door, Submission, Unheard, Visitor, answered, octets};
-use crate::login::Decided;
-
-/// What stands between password and code that come in fields of their own. A user without a token, whose
-/// password has no code behind it, is refused then: nobody looked at the code.
-const BETWEEN: char = '\u{1f}';
+use super::{Asked, Door, Submission, Unheard, Visitor, answered, octets, whole};
+use crate::login::{Decided, Presentation};
 
 pub(super) async fn authenticate(
     State(door): State<Arc<Door>>,
@@ -61,7 +56,7 @@ fn accepted(granted: &Granted) -> Response {
     answered(StatusCode::OK, &json!({"status": "accepted"}))
 }
 
-/// A code with a state answers its challenge, one with a password stands behind it. An application that has
+/// A code with a state answers its challenge, one with a password stands beside it. An application that has
 /// codes alone checked may ask with none: then one is asked for.
 fn submission(asked: &mut Asked) -> Option<Submission> {
     let is_code_only = asked.application.position == CodePosition::CodeOnly;
@@ -73,29 +68,21 @@ fn submission(asked: &mut Asked) -> Option<Submission> {
         ..
     } = &asked.parameters;
     let name = user.clone()?;
-    let (secret, position) = match (password, code) {
-        (_, Some(code)) if state.is_some() || is_code_only => (octets(code), None),
+    let presented = match (password, code) {
+        (_, Some(code)) if state.is_some() || is_code_only => whole(code),
         (Some(password), Some(code)) => {
-            let position = CodePosition::Separator(BETWEEN);
-            (both(password, code), Some(position))
+            let code = Submitted::new(code.as_bytes());
+            Presentation::PasswordAndCode(octets(password), code)
         }
-        (_, None) if is_code_only => (Zeroizing::default(), None),
-        (Some(password), None) => (octets(password), None),
+        (_, None) if is_code_only => whole(""),
+        (Some(password), None) => whole(password),
         (None, _) => return None,
     };
     Some(Submission {
         name,
-        secret,
+        presented,
         state,
-        position,
     })
-}
-
-fn both(password: &str, code: &str) -> Zeroizing<Vec<u8>> {
-    let mut between = [0; 4];
-    let between = BETWEEN.encode_utf8(&mut between);
-    let parts = [password.as_bytes(), between.as_bytes(), code.as_bytes()];
-    Zeroizing::new(parts.concat())
 }
 
 fn not_heard(unheard: &Unheard) -> Response {

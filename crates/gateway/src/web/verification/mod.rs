@@ -178,13 +178,13 @@ impl Asked {
         let attempt = Attempt {
             realm: Realm::Vdom(self.application.vdom),
             name: what.name.into_bytes(),
-            presented: Presentation::Password(Presented::new(what.secret)),
+            presented: what.presented,
             state: what.state.map(String::into_bytes),
             origin: Origin {
                 client: self.application.label.clone(),
                 source: self.source(),
             },
-            position: what.position.unwrap_or(self.application.position),
+            position: self.application.position,
         };
         self.door.logins.decide(attempt, self.address).await
     }
@@ -203,15 +203,17 @@ impl Asked {
 /// What is to be checked.
 struct Submission {
     name: String,
-    /// Password, code, or both, as `position` has them.
-    secret: Zeroizing<Vec<u8>>,
+    presented: Presentation,
     state: Option<String>,
-    /// How they are combined, if not as the application's entry says.
-    position: Option<CodePosition>,
 }
 
-fn octets(text: &str) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(text.as_bytes().to_vec())
+/// Password, code, or both, as the application's entry has them.
+fn whole(text: &str) -> Presentation {
+    Presentation::Password(octets(text))
+}
+
+fn octets(text: &str) -> Presented {
+    Presented::new(Zeroizing::new(text.as_bytes().to_vec()))
 }
 
 /// The secret of an application that has one.

@@ -23,11 +23,10 @@ use domain::login::CodePosition;
 use https::body;
 use serde_json::{Value, json};
 use store::gateway::Granted;
-use zeroize::Zeroizing;
 
 use super::credentials::Claim;
 use super::parameters::Parameters;
-use super::{Asked, BODY, Door, Submission, Unheard, Visitor, answered, octets};
+use super::{Asked, BODY, Door, Submission, Unheard, Visitor, answered, whole};
 use crate::clock;
 use crate::login::{CodeOf, Decided, Wanted};
 
@@ -86,9 +85,8 @@ async fn trigger(
     };
     let submission = Submission {
         name,
-        secret: Zeroizing::default(),
+        presented: whole(""),
         state: None,
-        position: None,
     };
     told(asked.decide(submission).await)
 }
@@ -172,9 +170,8 @@ fn submission(asked: &mut Asked) -> Result<Submission, Missing> {
     let password = password.as_ref().ok_or(Missing("pass"))?;
     Ok(Submission {
         name,
-        secret: octets(password),
+        presented: whole(password),
         state,
-        position: None,
     })
 }
 
