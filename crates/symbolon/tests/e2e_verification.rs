@@ -128,7 +128,7 @@ fn an_application_checks_password_and_code_in_one_step_and_in_two() {
     let refused = gateway.portal(API, &again);
     assert_eq!(
         (refused.status.as_str(), refused.body.as_str()),
-        ("HTTP/1.1 401 Unauthorized", r#"{"status":"refused"}"#)
+        ("HTTP/1.1 403 Forbidden", r#"{"status":"refused"}"#)
     );
     gateway.home.login_says(
         "alice",

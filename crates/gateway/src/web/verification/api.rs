@@ -42,7 +42,7 @@ pub(super) async fn authenticate(
             StatusCode::ACCEPTED,
             &json!({"status": "challenge", "state": state, "message": code.question()}),
         ),
-        Decided::Refused => answered(StatusCode::UNAUTHORIZED, &json!({"status": "refused"})),
+        Decided::Refused => answered(StatusCode::FORBIDDEN, &json!({"status": "refused"})),
         Decided::Undecided => error(
             StatusCode::SERVICE_UNAVAILABLE,
             "nobody can decide now; nothing was counted",

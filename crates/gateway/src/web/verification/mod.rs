@@ -236,6 +236,7 @@ fn answered(status: StatusCode, body: &Value) -> Response {
     let mut answer = (status, headers, body.to_string()).into_response();
     let extra = match status {
         StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, RETRY_AFTER)),
+        // HTTP libraries answer it by sending the request again: it is for strangers alone, not for people.
         StatusCode::UNAUTHORIZED => Some((
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static("Basic realm=\"verification\""),
