@@ -357,6 +357,20 @@ fn whoever_is_no_application_learns_nothing() {
     ] {
         assert_eq!(ask(options, path).value(), true, "{options:?} {path}");
     }
+    let reported = format!("{form}&client=192.0.2.9");
+    for (options, path, source) in [
+        (
+            &["--header", &*bearer][..],
+            "/client/portal/validate/check",
+            "192.0.2.9",
+        ),
+        (&[][..], "/client/plugin/validate/check", "127.0.0.1"),
+    ] {
+        assert_eq!(gateway.asks(options, path, &reported).value(), true);
+        gateway
+            .home
+            .login_says("bob", &format!("from {source}  accepted"));
+    }
     gateway
         .home
         .console("config system security\nset profile strict\nend")

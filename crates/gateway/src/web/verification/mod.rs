@@ -101,6 +101,8 @@ struct Application {
     /// What events call it.
     label: Box<str>,
     position: CodePosition,
+    /// Without one, whoever is in its network speaks for it.
+    has_secret: bool,
 }
 
 impl Application {
@@ -109,6 +111,7 @@ impl Application {
             vdom: client.vdom,
             label: client.label(),
             position: client.position,
+            has_secret: secret_of(client).is_some(),
         }
     }
 }
@@ -189,9 +192,11 @@ impl Asked {
         self.door.logins.decide(attempt, self.address).await
     }
 
-    /// The person's own address as the application reports it, else the application's.
+    /// The person's own address as an application with a secret reports it, else the application's. The counters
+    /// go by it: whoever may name any has a new one for each guess, or keeps another's from being heard.
     fn source(&self) -> Box<str> {
         let reported = self.parameters.address.as_deref();
+        let reported = reported.filter(|_| self.application.has_secret);
         let reported = reported.and_then(|text| text.parse::<IpAddr>().ok());
         reported
             .map_or(self.address, |address| address.to_canonical())
