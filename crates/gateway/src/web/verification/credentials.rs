@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use axum::http::{HeaderMap, HeaderName, header};
 use data_encoding::BASE64;
 use domain::security::Profile;
+use domain::vdom::Vdom;
 use domain::verification::{Shown, VerificationClient};
 use zeroize::Zeroizing;
 
@@ -76,7 +77,11 @@ impl Claim {
             *path.name == *application.name && *path.vdom == *application.vdom.as_str()
         };
         let is_said = match &self.evidence {
-            Evidence::Basic(name, _) => **name == *application.name,
+            // As in a path: elsewhere an application of the same name and secret could stand before it.
+            Evidence::Basic(name, _) => {
+                let is_root = || application.vdom == Vdom::ROOT;
+                **name == *application.name && (self.path.is_some() || is_root())
+            }
             Evidence::Ticket(ticket) => ticket.names(application),
             Evidence::Secret(_) | Evidence::None => true,
         };
