@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::ticket::{Ticket, Tickets};
 use crate::clock;
 
-/// Where newer plug-ins put what belongs into `Authorization`.
+/// Where newer plug-ins put what belongs into `Authorization`, which is a proxy's then.
 const PLUGIN_AUTHORIZATION: HeaderName = HeaderName::from_static("pi-authorization");
 
 /// What the path of a request calls the application.
@@ -113,7 +113,7 @@ impl Claim {
 
 impl Evidence {
     fn of(headers: &HeaderMap) -> Self {
-        let header = [header::AUTHORIZATION, PLUGIN_AUTHORIZATION]
+        let header = [PLUGIN_AUTHORIZATION, header::AUTHORIZATION]
             .iter()
             .find_map(|name| headers.get(name)?.to_str().ok());
         let Some(text) = header.map(str::trim) else {
