@@ -191,6 +191,8 @@ fn plugins_are_answered_in_their_words() {
         "",
     );
     assert_eq!(pending.value(), false);
+    let result = &pending.json()["result"];
+    assert!(result.get("authentication").is_none(), "{result}");
     let code = phone.code("alice");
     let answer = format!("user=alice&transaction_id={transaction}&pass={code}");
     let granted = gateway.portal(CHECK, &answer);

@@ -99,9 +99,16 @@ async fn polled(
     request: Request,
 ) -> Response {
     match door.heard(path, visitor, request).await {
-        Ok(_) => not_accepted(&json!({"challenge_status": "pending"})),
+        Ok(_) => pending(),
         Err(unheard) => not_heard(&unheard),
     }
+}
+
+/// No verdict: who polls goes on asking.
+fn pending() -> Response {
+    let said = json!({"status": true, "value": false});
+    let detail = json!({"detail": {"challenge_status": "pending"}});
+    result(StatusCode::OK, &said, detail)
 }
 
 async fn authenticate(
