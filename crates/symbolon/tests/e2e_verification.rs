@@ -172,8 +172,20 @@ fn one_step_takes_the_code_that_comes_with_the_password() {
         &format!(r#"{{"username":"bob","password":"{PASSWORD}"}}"#),
     );
     assert_eq!(alone.status, "HTTP/1.1 200 OK");
-    let nothing = gateway.portal(API, "{}");
-    assert_eq!(nothing.status, "HTTP/1.1 400 Bad Request");
+    for (body, missing) in [
+        ("{}", "username"),
+        (r#"{"username":"bob"}"#, "password"),
+        (r#"{"username":"bob","token_code":"1"}"#, "password"),
+        (
+            r#"{"username":"bob","password":"1","state":"ab"}"#,
+            "token_code",
+        ),
+    ] {
+        let answer = gateway.portal(API, body);
+        assert_eq!(answer.status, "HTTP/1.1 400 Bad Request");
+        let error = answer.json()["error"].as_str().unwrap().to_owned();
+        assert!(error.starts_with(missing), "{error}");
+    }
     gateway.up.stop();
 }
 

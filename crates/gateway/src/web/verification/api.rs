@@ -30,11 +30,9 @@ pub(super) async fn authenticate(
         Ok(asked) => asked,
         Err(unheard) => return not_heard(&unheard),
     };
-    let Some(submission) = submission(&mut asked) else {
-        return error(
-            StatusCode::BAD_REQUEST,
-            "username, and password or token_code, are missing",
-        );
+    let submission = match submission(&mut asked) {
+        Ok(submission) => submission,
+        Err(missing) => return error(StatusCode::BAD_REQUEST, missing),
     };
     match asked.decide(submission).await {
         Decided::In(granted) => accepted(&granted),
@@ -58,7 +56,7 @@ fn accepted(granted: &Granted) -> Response {
 
 /// A code with a state answers its challenge, one with a password stands beside it. An application that has
 /// codes alone checked may ask with none: then one is asked for.
-fn submission(asked: &mut Asked) -> Option<Submission> {
+fn submission(asked: &mut Asked) -> Result<Submission, &'static str> {
     let is_code_only = asked.application.position == CodePosition::CodeOnly;
     let state = asked.parameters.take_state();
     let Parameters {
@@ -67,7 +65,7 @@ fn submission(asked: &mut Asked) -> Option<Submission> {
         code,
         ..
     } = &asked.parameters;
-    let name = user.clone()?;
+    let name = user.clone().ok_or("username is missing")?;
     let presented = match (password, code) {
         (_, Some(code)) if state.is_some() || is_code_only => whole(code),
         (Some(password), Some(code)) => {
@@ -75,10 +73,12 @@ fn submission(asked: &mut Asked) -> Option<Submission> {
             Presentation::PasswordAndCode(octets(password), code)
         }
         (_, None) if is_code_only => whole(""),
+        (_, None) if state.is_some() => return Err("token_code is missing: it answers the state"),
         (Some(password), None) => whole(password),
-        (None, _) => return None,
+        (None, None) => return Err("password is missing"),
+        (None, Some(_)) => return Err("password, or the state of a challenge, is missing"),
     };
-    Some(Submission {
+    Ok(Submission {
         name,
         presented,
         state,
