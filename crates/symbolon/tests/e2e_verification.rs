@@ -371,6 +371,9 @@ fn whoever_is_no_application_learns_nothing() {
     ] {
         assert_eq!(ask(options, path).value(), true, "{options:?} {path}");
     }
+    gateway
+        .home
+        .login_says("bob", "client rest:plugin  from 127.0.0.1  accepted");
     let reported = format!("{form}&client=192.0.2.9");
     for (options, path, source) in [
         (
