@@ -563,7 +563,7 @@ fn recovered(
     counter: &mut CodeCounter,
     now: Timestamp,
 ) -> Second {
-    let digest = code.digest(&person.name);
+    let digest = code.digest();
     match recovery::judge(&person.recovery, &digest, counter, now) {
         Ok(held) => Second::Consume(Consume {
             proof,

@@ -507,7 +507,7 @@ fn without_vdoms(dir: &TempDir) {
              ALTER TABLE person DROP COLUMN custom_server;
              ALTER TABLE person DROP COLUMN notification;
              ALTER TABLE person DROP COLUMN radius_legacy; ALTER TABLE person DROP COLUMN legacy;
-             ALTER TABLE person DROP COLUMN language;
+             ALTER TABLE person DROP COLUMN language; DROP TABLE recovery;
              PRAGMA user_version = 3;",
         )
         .unwrap();

@@ -17,7 +17,7 @@ pub(super) fn answered(asked: &Recovery, now: Timestamp, zone: Zone) -> String {
         RecoveryStep::Revoke => render::recovery_revoked(person, Kind::Code),
         RecoveryStep::RevokePass => render::recovery_revoked(person, Kind::Pass),
         RecoveryStep::List => {
-            let mut held = codes.map(|code| Held::new(Kind::Code, code.digest(person), None));
+            let mut held = codes.map(|code| Held::new(Kind::Code, code.digest(), None));
             held[0].used = Some(FirstUse {
                 at: now.before(Span::from_hours(3)),
                 client: "vpn1".into(),

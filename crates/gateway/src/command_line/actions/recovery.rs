@@ -62,7 +62,7 @@ impl Executor {
         let codes = codes?;
         let held = codes
             .iter()
-            .map(|code| Held::new(Kind::Code, code.digest(person), None));
+            .map(|code| Held::new(Kind::Code, code.digest(), None));
         self.hold(person, Kind::Code, held.collect(), who).await?;
         Ok(render::recovery_codes(person, &codes))
     }
@@ -74,7 +74,7 @@ impl Executor {
         who: &LoggedIn,
     ) -> Result<String, Failure<AdminError>> {
         let (code, ends) = (code()?, clock::now().after(lasts));
-        let held = Held::new(Kind::Pass, code.digest(person), Some(ends));
+        let held = Held::new(Kind::Pass, code.digest(), Some(ends));
         self.hold(person, Kind::Pass, vec![held], who).await?;
         Ok(render::recovery_pass(person, &code, ends, self.zone))
     }
