@@ -8,11 +8,12 @@ mod seen;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cli::debug::{Application, Place, Source};
 use domain::query::ServerReach;
-use domain::unit::{Exchange, Own, Shown};
+use domain::unit::{Exchange, Own, ServerRole, Shown};
 use ident::ProductSerial;
 use identity::{Keeper, causes};
 use reqwest::header::CONTENT_TYPE;
@@ -119,6 +120,8 @@ pub(crate) struct TokenServer {
     partners: Vec<ProductSerial>,
     identity: Arc<Keeper>,
     seen: Seen,
+    /// Whether a manager said last that it does not reach the token server.
+    is_behind_manager: AtomicBool,
     debug: DebugLog,
 }
 
@@ -144,6 +147,7 @@ impl TokenServer {
             partners,
             identity,
             seen: Seen::default(),
+            is_behind_manager: AtomicBool::new(false),
             debug,
         }
     }
@@ -169,6 +173,12 @@ impl TokenServer {
     /// Whether the last request was answered.
     pub(crate) fn reach(&self) -> ServerReach {
         self.seen.reach()
+    }
+
+    /// Whether a manager answered last that it cannot have this answered: another question it may answer
+    /// itself.
+    pub(crate) fn is_behind_manager(&self) -> bool {
+        self.is_behind_manager.load(Ordering::Relaxed)
     }
 
     /// Who was asked last and why nobody answered, if nobody did.
@@ -224,12 +234,17 @@ impl TokenServer {
             Err(error) => return (None, Err(error)),
         };
         let mut failures = Vec::new();
+        self.is_behind_manager.store(false, Ordering::Relaxed);
         for server in &route.servers {
             self.connection_debug(|| format!("asking {}", server.url));
             let answer = self.post(&route, server, request, message_id).await;
             match answer {
                 Err(error) if error.is_away() => {
                     self.connection_debug(|| error.to_string());
+                    let is_answered = matches!(error, AskError::Refused { .. });
+                    if is_answered && server.role == ServerRole::Manager {
+                        self.is_behind_manager.store(true, Ordering::Relaxed);
+                    }
                     failures.push((server.url.clone(), error));
                 }
                 answer => return (Some(server.url.clone()), answer),

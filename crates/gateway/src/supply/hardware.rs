@@ -44,7 +44,7 @@ impl Supply {
             activated.push((answer.token, outcome));
             answers.push(answer);
         }
-        self.take_in(Operation::HardwareActivated(answers), Some(id))
+        self.take_in(Operation::HardwareActivated(answers), [id])
             .await?;
         Ok(Report::Activated(activated))
     }

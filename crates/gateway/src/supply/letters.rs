@@ -50,7 +50,7 @@ impl Supply {
                 let sent = Delivery::Sent {
                     to: to.as_str().into(),
                 };
-                self.take_in(delivered(serial, sent), Some(id)).await?;
+                self.take_in(delivered(serial, sent), [id]).await?;
                 Ok(Report::Sent { to })
             }
             Err(error) if error.is_transient(attempts) => Err(error.to_string()),
@@ -59,7 +59,7 @@ impl Supply {
                     warn!(token = %serial, %error, "an activation code is not sent");
                 }
                 let why = error.to_string().into();
-                self.take_in(delivered(serial, Delivery::Failed { why }), Some(id))
+                self.take_in(delivered(serial, Delivery::Failed { why }), [id])
                     .await?;
                 Ok(Report::NotSent {
                     token: serial,

@@ -33,7 +33,7 @@ impl Supply {
                     licence: licence.serial,
                     tokens: licence.tokens,
                 };
-                let done = self.take_in(operation, Some(id)).await?;
+                let done = self.take_in(operation, [id]).await?;
                 let elsewhere: Vec<TokenSerial> =
                     done.remarks.iter().filter_map(elsewhere).collect();
                 let is_here = |remark: &&Remark| matches!(remark, Remark::Here(_));

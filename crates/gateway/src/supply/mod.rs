@@ -3,6 +3,7 @@
 //! A message leaves the outbox in the transaction that takes in its answer. Until then it is sent
 //! again, under the same identity, so that an answer that was lost is had again.
 
+mod errand;
 mod hardware;
 mod letters;
 mod licences;
@@ -96,6 +97,8 @@ pub(crate) struct Supply {
     phones: tokio::sync::Mutex<()>,
     /// Seeds of hardware tokens come sealed to it.
     sealing_key: SealingPrivateKey,
+    /// The messages that went together at the last attempt and have no answer: they go together again.
+    together: Mutex<Vec<i64>>,
 }
 
 const SOURCE: Source = Source::Fortitoken;
@@ -118,6 +121,7 @@ impl Supply {
             reports,
             phones: tokio::sync::Mutex::default(),
             sealing_key,
+            together: Mutex::default(),
         }
     }
 
@@ -165,35 +169,44 @@ impl Supply {
         let mut answered = 0;
         let due = self.store.due(clock::now(), BATCH).await?;
         let is_full = due.len() >= usize::try_from(BATCH).unwrap_or(usize::MAX);
-        for waiting in due {
-            let (id, attempts, peer) = (waiting.id, waiting.attempts, Peer::of(&waiting.message));
-            let asked = asked(&waiting.message);
-            let is_new = waiting.last_error.is_none();
+        let was_away = self.server.reach() == ServerReach::Unreachable;
+        for errand in self.errands(due).await {
+            let heads: Vec<Head> = errand.messages().iter().map(Head::of).collect();
+            let Some(peer) = heads.first().map(|head| head.peer) else {
+                continue;
+            };
             let begun = Instant::now();
             let held_back = silent.get(&peer).cloned();
             let is_tried = held_back.is_none();
             let delivered = match held_back {
                 Some(why) => Err(why),
-                None => self.deliver(waiting).await,
+                None => self.run_errand(errand).await,
             };
-            let report = match delivered {
-                Ok(report) => {
-                    answered += 1;
-                    report
-                }
-                Err(why) => {
-                    if self.is_silent(peer, begun.elapsed()) {
-                        silent.insert(peer, why.clone());
+            let why = match delivered {
+                Ok(reports) => {
+                    answered += reports.len();
+                    for (id, report) in reports {
+                        self.tell(id, report);
                     }
-                    // What is held back for the token server is not written each time: a day's queue would
-                    // be, every few seconds. Mails are, or they would stand before the SMS.
-                    if is_tried || is_new || peer != Peer::TokenServer {
-                        self.postpone(id, attempts, peer, &why).await?;
+                    if was_away && self.server.reach() == ServerReach::Reachable {
+                        return Ok(Progress::More);
                     }
-                    Report::Postponed { asked, why }
+                    continue;
                 }
+                Err(why) => why,
             };
-            self.tell(id, report);
+            if self.is_silent(peer, begun.elapsed()) {
+                silent.insert(peer, why.clone());
+            }
+            for head in heads {
+                // What is held back for the token server is not written each time: a day's queue would
+                // be, every few seconds. Mails are, or they would stand before the SMS.
+                if is_tried || head.is_new || peer != Peer::TokenServer {
+                    self.postpone(head.id, head.attempts, peer, &why).await?;
+                }
+                let (asked, why) = (head.asked, why.clone());
+                self.tell(head.id, Report::Postponed { asked, why });
+            }
         }
         Ok(if is_full && answered > 0 {
             Progress::More
@@ -203,11 +216,13 @@ impl Supply {
     }
 
     /// Whether a peer that failed after so long is left alone for the rest of a look. What is for the token
-    /// server keeps its order by that.
+    /// server keeps its order by that; a manager that does not reach it may have what comes next in its
+    /// reserve.
     fn is_silent(&self, peer: Peer, failed_after: Duration) -> bool {
         let is_unreachable =
             peer == Peer::TokenServer && self.server.reach() == ServerReach::Unreachable;
-        is_unreachable || failed_after >= SILENT_AFTER
+        let is_silent = is_unreachable && !self.server.is_behind_manager();
+        is_silent || failed_after >= SILENT_AFTER
     }
 
     async fn postpone(
@@ -263,11 +278,15 @@ impl Supply {
         self.debug.at(SOURCE, Place::COMMAND, || {
             format!("received error from forticare [{}]", error.gateway_code())
         });
-        self.take_in(operation, Some(id)).await.map(drop)
+        self.take_in(operation, [id]).await.map(drop)
     }
 
     /// Takes an answer in; the messages that follow from it.
-    async fn take_in(&self, operation: Operation, settles: Option<i64>) -> Result<Done, String> {
+    async fn take_in(
+        &self,
+        operation: Operation,
+        settles: impl IntoIterator<Item = i64>,
+    ) -> Result<Done, String> {
         self.administer(operation, settles, clock::now())
             .await
             .map_err(text)
@@ -276,7 +295,7 @@ impl Supply {
     async fn administer(
         &self,
         operation: Operation,
-        settles: Option<i64>,
+        settles: impl IntoIterator<Item = i64>,
         now: Timestamp,
     ) -> Result<Done, PollError> {
         let by = Authority::system("forticldd");
@@ -286,6 +305,28 @@ impl Supply {
             .administer(operation, entropy, by, now, settles)
             .await?;
         Ok(done)
+    }
+}
+
+/// Of a message, what is needed when it is not delivered.
+struct Head {
+    id: i64,
+    attempts: u32,
+    peer: Peer,
+    asked: Asked,
+    /// No attempt has failed yet.
+    is_new: bool,
+}
+
+impl Head {
+    fn of(waiting: &Waiting) -> Self {
+        Self {
+            id: waiting.id,
+            attempts: waiting.attempts,
+            peer: Peer::of(&waiting.message),
+            asked: asked(&waiting.message),
+            is_new: waiting.last_error.is_none(),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Tokens that are made ready for phones.
 
+use std::collections::{HashMap, HashSet};
+
 use cli::debug::Place;
 use cli::render::Request as Asked;
 use domain::admin::{Operation, Supplied};
@@ -7,8 +9,10 @@ use domain::time::Span;
 use domain::token::ActivationLink;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
-use softtoken::Echo;
-use softtoken::process::{ProvisionAnswer, ProvisionRequest, Request, Response, TokenToProvision};
+use softtoken::process::{
+    ProvisionAnswer, ProvisionRequest, ProvisionResponse, Request, Response, TokenToProvision,
+};
+use softtoken::{Echo, WireError};
 
 use super::{AskError, Report, SOURCE, Supply, text};
 
@@ -20,72 +24,133 @@ impl Supply {
         tokens: &[TokenSerial],
     ) -> Result<Report, String> {
         let _phones = self.phones.lock().await;
-        let lifetime = self.store.settings(Vdom::ROOT).code_lifetime;
-        let code_expire_min = u32::try_from(lifetime.mins()).unwrap_or(u32::MAX);
-        let wanted: Vec<TokenToProvision> = tokens
-            .iter()
-            .filter_map(|serial| {
-                let verifier = self.store.verifier(*serial)?;
-                self.debug.at(SOURCE, Place::PROVISION, || {
-                    format!("provision token: {serial}")
-                });
-                Some(TokenToProvision {
-                    token: Echo::from(*serial),
-                    seed: verifier.seed,
-                    code_expire_min,
-                    parameters: verifier.parameters,
-                })
-            })
-            .collect();
+        let wanted = self.wanted(tokens);
         let Some(first) = tokens.first().copied().filter(|_| !wanted.is_empty()) else {
-            // The tokens were unassigned or deleted before the message left.
-            self.store.settle(id).await.map_err(text)?;
-            return Ok(Report::Postponed {
-                asked: Asked::Provision,
-                why: "the token needs no code any more".to_owned(),
-            });
+            return self.not_wanted(id).await;
         };
-        let product = self.server.product();
-        let request = Request::Provision(ProvisionRequest {
-            product,
-            tokens: wanted,
-        });
-        let answer = self.server.ask(&request, Some(message_id)).await;
-        let Response::Provision(answer) = answer.map_err(text)? else {
-            return Err(text(AskError::Mismatched));
-        };
+        let answer = self.ask_provision(wanted, message_id).await?;
         let mut supplied = Vec::new();
         let mut failed = answer.error.map(|error| (first, error));
-        for ProvisionAnswer { token, outcome } in answer.tokens {
-            let Ok(serial) = TokenSerial::parse(token.as_str()) else {
-                continue;
-            };
+        for (serial, outcome) in answer.tokens.into_iter().filter_map(read) {
             match outcome {
-                Ok(ready) => supplied.push(Supplied {
-                    token: serial,
-                    code: ready.code,
-                    link: ActivationLink::new(ready.link.render().to_string()),
-                    valid: Span::from_mins(i64::from(ready.code_expire_min)),
-                }),
+                Ok(ready) => supplied.push(ready),
                 Err(error) => failed = Some((serial, error)),
             }
         }
         if let Some((serial, error)) = failed {
-            let (token, answer) = (serial, error.to_string().into());
-            self.refused(id, &error, Operation::ProvisionRefused { token, answer })
-                .await?;
-            return Ok(Report::ServerRefused {
-                token: Some(serial),
-                error,
-            });
+            return self.provision_refused(id, serial, error).await;
         }
-        let done = self
-            .take_in(Operation::Provisioned(supplied), Some(id))
-            .await?;
+        let done = self.take_in(Operation::Provisioned(supplied), [id]).await?;
         self.nudge();
         Ok(Report::Provisioned {
             token: first,
             letter: done.messages.first().copied(),
         })
     }
+
+    /// One question about all, and one transaction for all that are ready.
+    pub(super) async fn provision_all(
+        &self,
+        message_id: &str,
+        numbered: &[(i64, TokenSerial)],
+    ) -> Result<Vec<(i64, Report)>, String> {
+        let _phones = self.phones.lock().await;
+        let serials: Vec<TokenSerial> = numbered.iter().map(|(_, serial)| *serial).collect();
+        let wanted = self.wanted(&serials);
+        let asked: HashSet<TokenSerial> = wanted.iter().filter_map(|it| it.serial().ok()).collect();
+        let (mut answers, mut whole) = (HashMap::new(), None);
+        if !wanted.is_empty() {
+            let answer = self.ask_provision(wanted, message_id).await?;
+            answers = answer.tokens.into_iter().filter_map(read).collect();
+            whole = answer.error;
+        }
+        let (mut supplied, mut settled, mut reports) = (Vec::new(), Vec::new(), Vec::new());
+        for &(id, serial) in numbered {
+            let refusal = || whole.clone().map(Err).filter(|_| asked.contains(&serial));
+            match answers.remove(&serial).or_else(refusal) {
+                None if asked.contains(&serial) => return Err(text(AskError::Mismatched)),
+                None => reports.push((id, self.not_wanted(id).await?)),
+                Some(Err(error)) => {
+                    reports.push((id, self.provision_refused(id, serial, error).await?));
+                }
+                Some(Ok(ready)) => {
+                    supplied.push(ready);
+                    settled.push(id);
+                    let (token, letter) = (serial, None);
+                    reports.push((id, Report::Provisioned { token, letter }));
+                }
+            }
+        }
+        self.take_in(Operation::Provisioned(supplied), settled)
+            .await?;
+        self.nudge();
+        Ok(reports)
+    }
+
+    fn wanted(&self, tokens: &[TokenSerial]) -> Vec<TokenToProvision> {
+        let lifetime = self.store.settings(Vdom::ROOT).code_lifetime;
+        let code_expire_min = u32::try_from(lifetime.mins()).unwrap_or(u32::MAX);
+        let wanted = tokens.iter().filter_map(|serial| {
+            let verifier = self.store.verifier(*serial)?;
+            self.debug.at(SOURCE, Place::PROVISION, || {
+                format!("provision token: {serial}")
+            });
+            Some(TokenToProvision {
+                token: Echo::from(*serial),
+                seed: verifier.seed,
+                code_expire_min,
+                parameters: verifier.parameters,
+            })
+        });
+        wanted.collect()
+    }
+
+    async fn ask_provision(
+        &self,
+        tokens: Vec<TokenToProvision>,
+        message_id: &str,
+    ) -> Result<ProvisionResponse, String> {
+        let product = self.server.product();
+        let request = Request::Provision(ProvisionRequest { product, tokens });
+        let answer = self.server.ask(&request, Some(message_id)).await;
+        match answer.map_err(text)? {
+            Response::Provision(answer) => Ok(answer),
+            _ => Err(text(AskError::Mismatched)),
+        }
+    }
+
+    /// The token was unassigned or deleted before the message left.
+    async fn not_wanted(&self, id: i64) -> Result<Report, String> {
+        self.store.settle(id).await.map_err(text)?;
+        Ok(Report::Postponed {
+            asked: Asked::Provision,
+            why: "the token needs no code any more".to_owned(),
+        })
+    }
+
+    async fn provision_refused(
+        &self,
+        id: i64,
+        serial: TokenSerial,
+        error: WireError,
+    ) -> Result<Report, String> {
+        let (token, answer) = (serial, error.to_string().into());
+        self.refused(id, &error, Operation::ProvisionRefused { token, answer })
+            .await?;
+        Ok(Report::ServerRefused {
+            token: Some(serial),
+            error,
+        })
+    }
+}
+
+fn read(answer: ProvisionAnswer) -> Option<(TokenSerial, Result<Supplied, WireError>)> {
+    let token = TokenSerial::parse(answer.token.as_str()).ok()?;
+    let outcome = answer.outcome.map(|ready| Supplied {
+        token,
+        code: ready.code,
+        link: ActivationLink::new(ready.link.render().to_string()),
+        valid: Span::from_mins(i64::from(ready.code_expire_min)),
+    });
+    Some((token, outcome))
 }

@@ -40,8 +40,8 @@ pub(super) struct Administer {
     pub(super) entropy: Entropy,
     pub(super) by: Authority,
     pub(super) now: Timestamp,
-    /// The outbox message that this operation answers; it is settled with it.
-    pub(super) settles: Option<i64>,
+    /// The outbox messages that this operation answers; they are settled with it.
+    pub(super) settles: Vec<i64>,
 }
 
 /// What an operation did.
@@ -87,7 +87,7 @@ impl Work for Administer {
         let plan = admin::apply(operation, facts, &self.entropy, &self.by, self.now)
             .map_err(Failure::Refused)?;
         let done = write(tx, plan, &self.memory, self.now).await?;
-        if let Some(message) = self.settles {
+        for message in self.settles {
             outbox::settle(tx, message).await?;
         }
         Ok(done)

@@ -380,16 +380,17 @@ impl GatewayStore {
         }
     }
 
-    /// Carries out an administrative operation: state, events and messages in one transaction. With
-    /// `settles`, that message of the outbox is answered by it.
+    /// Carries out an administrative operation: state, events and messages in one transaction. The
+    /// messages `settles` of the outbox are answered by it.
     pub async fn administer(
         &self,
         operation: Operation,
         entropy: Entropy,
         by: Authority,
         now: Timestamp,
-        settles: Option<i64>,
+        settles: impl IntoIterator<Item = i64>,
     ) -> Result<Done, Failure<AdminError>> {
+        let settles = settles.into_iter().collect();
         let memory = Arc::clone(&self.memory);
         let work = Administer {
             memory: Arc::clone(&self.memory),
