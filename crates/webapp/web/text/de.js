@@ -140,7 +140,6 @@ export const de = {
   app: "Symbolon",
   back: "Zurück",
   cancel: "Abbrechen",
-  close: "Schließen",
   done: "Fertig",
   again: "Noch einmal",
   unexpected: "Etwas Unerwartetes ist geschehen",
@@ -172,7 +171,6 @@ export const de = {
     left: (seconds) => `noch ${seconds} Sekunden`,
     clock: (off) => `Die Uhr dieses Geräts geht ${off}: Codes werden vielleicht abgelehnt. Schalten Sie die automatische Uhrzeit ein.`,
     ready: (name) => `${name} ist bereit`,
-    offline: "Ohne Netz: Codes gelten weiter.",
   },
   add: {
     title: "Token hinzufügen",

@@ -143,7 +143,6 @@ export const en = {
   app: "Symbolon",
   back: "Back",
   cancel: "Cancel",
-  close: "Close",
   done: "Done",
   again: "Try again",
   unexpected: "Something unexpected happened",
@@ -175,7 +174,6 @@ export const en = {
     left: (/** @type {number} */ seconds) => `${seconds} seconds left`,
     clock: (/** @type {string} */ off) => `This device’s clock is ${off}: its codes may be refused. Switch on automatic time.`,
     ready: (/** @type {string} */ name) => `${name} is ready`,
-    offline: "Offline: codes go on working.",
   },
   add: {
     title: "Add token",

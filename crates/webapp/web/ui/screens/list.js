@@ -86,7 +86,7 @@ function card(app, token) {
   const { words } = app;
   const digits = h("span", { class: "digits" });
   const next = h("span", { class: "next", "aria-hidden": "true" });
-  const timer = token.shape.type === "totp" ? ring() : null;
+  const timer = token.shape.type === "totp" ? ring(words.list.left) : null;
   let isHidden = app.preferences.hidden;
   let shown = "";
   let step = -1;
@@ -171,18 +171,20 @@ function subtitle({ name, issuer, account, serial }) {
   return parts.filter(Boolean).join(" · ");
 }
 
-/** What is left of a period. */
-function ring() {
+/** What is left of a period. @param {(seconds: number) => string} label */
+function ring(label) {
   const rest = drawing("circle", { class: "rest", cx: "18", cy: "18", r: "15", pathLength: "1", "stroke-dasharray": "1" });
   const svg = drawing("svg", { viewBox: "0 0 36 36", "aria-hidden": "true" });
   svg.append(drawing("circle", { class: "whole", cx: "18", cy: "18", r: "15" }), rest);
-  const seconds = h("span", { class: "seconds" });
+  const seconds = h("span", { class: "seconds", "aria-hidden": "true" });
+  const element = h("span", { class: "ring", role: "timer", "aria-live": "off" }, svg, seconds);
   return {
-    element: h("span", { class: "ring", role: "timer", "aria-live": "off" }, svg, seconds),
+    element,
     /** @param {number} share @param {number} left */
     set: (share, left) => {
       rest.setAttribute("stroke-dashoffset", String(1 - share));
       seconds.textContent = String(left);
+      element.setAttribute("aria-label", label(left));
     },
   };
 }

@@ -23,6 +23,10 @@ export function welcome(app) {
     ),
     h("div", { class: "hero" }, mark(), h("h1", { tabindex: "-1" }, words.welcome.title), h("p", { class: "lead" }, words.welcome.lead)),
     ways(app),
+    isUninstalledOnIos() && h("p", { class: "hint" }, words.welcome.installIos),
   );
   return { element };
 }
+
+/** Safari on iOS offers no installation by itself, and is the one browser that has this property. */
+const isUninstalledOnIos = () => "standalone" in navigator && navigator.standalone === false;
