@@ -31,6 +31,8 @@ const phones = new Set();
 
 export class Phone {
   static async discardAll() {
+    // One that was started again has the profile of the one before.
+    for (const phone of phones) await phone.context.close();
     for (const phone of phones) await phone.discard();
   }
 
