@@ -147,7 +147,7 @@ mod tests {
             list.contains(r#""","#) && list.contains(r#""core/otp.js","#),
             "{list}"
         );
-        assert!(!list.contains("files.js"), "{list}");
+        assert!(!list.contains(r#""files.js""#), "{list}");
     }
 
     #[test]
