@@ -18,6 +18,8 @@ const OUTSTANDING_MAX: usize = 3;
 /// Codes that are sent to one person in an hour: whoever knows a password must not fill a telephone, nor
 /// run up its owner's bill.
 const HOURLY_MAX: usize = 10;
+/// The same where codes stand alone, and who asks may have proven nothing.
+const HOURLY_MAX_ALONE: usize = 5;
 const HOUR: Span = Span::from_hours(1);
 /// People whose codes are counted at most. Only who has proven a first factor is counted; beyond it, no
 /// code is sent before somebody's hour is over.
@@ -131,10 +133,31 @@ impl Issued {
 }
 
 /// How many codes were sent to whom.
-#[derive(Debug, Default)]
-pub struct Allowances(HashMap<CanonicalName, Vec<Timestamp>>);
+#[derive(Debug)]
+pub struct Allowances {
+    hourly_max: usize,
+    sent: HashMap<CanonicalName, Vec<Timestamp>>,
+}
+
+impl Default for Allowances {
+    fn default() -> Self {
+        Self {
+            hourly_max: HOURLY_MAX,
+            sent: HashMap::new(),
+        }
+    }
+}
 
 impl Allowances {
+    /// Those of logins in which codes stand alone. They are apart: whoever has codes sent to somebody so must
+    /// not keep the person from being sent one after a right password.
+    pub fn of_codes_alone() -> Self {
+        Self {
+            hourly_max: HOURLY_MAX_ALONE,
+            ..Self::default()
+        }
+    }
+
     /// Counts a code that is about to be sent and is valid for `lifetime`; if it is one too many, when
     /// the next may be.
     pub fn take(
@@ -143,17 +166,17 @@ impl Allowances {
         lifetime: Span,
         now: Timestamp,
     ) -> Result<(), Timestamp> {
-        if self.0.len() >= PEOPLE_MAX && !self.0.contains_key(person) {
-            self.0
+        if self.sent.len() >= PEOPLE_MAX && !self.sent.contains_key(person) {
+            self.sent
                 .retain(|_, sent| sent.iter().any(|at| at.after(HOUR) > now));
-            if self.0.len() >= PEOPLE_MAX {
+            if self.sent.len() >= PEOPLE_MAX {
                 return Err(now.after(HOUR));
             }
         }
-        let sent = self.0.entry(person.clone()).or_default();
+        let sent = self.sent.entry(person.clone()).or_default();
         sent.retain(|at| at.after(HOUR) > now);
         if let [first, ..] = sent.as_slice()
-            && sent.len() >= HOURLY_MAX
+            && sent.len() >= self.hourly_max
         {
             return Err(first.after(HOUR));
         }
@@ -242,6 +265,12 @@ mod tests {
             at = at.after(Span::from_secs(20));
         }
         assert_eq!(sent, 10);
+        let mut alone = Allowances::of_codes_alone();
+        let moments = (0..).map(|minute| NOW.after(Span::from_mins(minute)));
+        let taken = moments
+            .take(59)
+            .filter(|at| alone.take(&alice, MINUTE, *at).is_ok());
+        assert_eq!(taken.count(), 5);
         assert_eq!(allowances.take(&alice, MINUTE, NOW.after(HOUR)), Ok(()));
     }
 }

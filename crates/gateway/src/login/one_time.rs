@@ -115,6 +115,8 @@ pub(crate) struct OneTimeCodes {
     store: Arc<GatewayStore>,
     key: CodeKey,
     allowances: Mutex<Allowances>,
+    /// Of logins in which codes stand alone.
+    allowances_alone: Mutex<Allowances>,
     waiting: mpsc::Sender<Parcel>,
 }
 
@@ -147,6 +149,7 @@ impl OneTimeCodes {
             store,
             key,
             allowances: Mutex::default(),
+            allowances_alone: Mutex::new(Allowances::of_codes_alone()),
             waiting,
         })
     }
@@ -186,8 +189,11 @@ impl OneTimeCodes {
         let place = place.map_err(|_| NotIssued::Undecided(Undecided::Codes))?;
         let person = proof.person().clone();
         let lifetime = self.store.settings(Vdom::ROOT).sent_lifetime(to.channel());
-        let allowed = self
-            .allowances
+        let allowances = match proof.client() {
+            Some(_) => &self.allowances_alone,
+            None => &self.allowances,
+        };
+        let allowed = allowances
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take(&person, lifetime, now);
