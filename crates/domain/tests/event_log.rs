@@ -268,6 +268,17 @@ fn samples() -> Vec<(What, &'static str)> {
             r#"logid="0102099017" type="event" subtype="user" level="information" vd="root" logdesc="Session stopped" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="accounting" status="stop" msg="User alice stopped session 7f-31, 65 s""#,
         ),
         (
+            What::Refused {
+                person: alice(),
+                origin: origin(),
+                reason: Reason::PushNotMe,
+                token: Some(token()),
+                step: None,
+                evidence: None,
+            },
+            r#"logid="0102099018" type="event" subtype="user" level="alert" vd="root" logdesc="Login reported by its user" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="authentication" status="failure" reason="push-not-me" serialno="FTKMOB99C7D975DF" msg="User alice failed in authentication: the user says that this login is somebody else's""#,
+        ),
+        (
             What::LogDeleted {
                 actor: admin(),
                 through: 40,

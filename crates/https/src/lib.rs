@@ -9,6 +9,7 @@
     reason = "a shell: it owns the sockets and the clock that the pure crates are denied"
 )]
 
+mod answering;
 pub mod body;
 mod connections;
 pub mod files;

@@ -20,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
+use crate::answering::Answering;
 use crate::connections::{Connection, Connections, Places};
 
 const ALPN_H2: &[u8] = b"h2";
@@ -159,9 +160,8 @@ impl<P: Clone + Send + Sync + 'static> Conversation<P> {
             request.extensions_mut().insert(peer.clone());
             let (router, under_way) = (router.clone(), place.request());
             async move {
-                let _under_way = under_way;
                 let answer: Result<_, Infallible> = router.oneshot(request).await;
-                answer
+                answer.map(|answer| answer.map(|body| Answering::new(body, under_way)))
             }
         });
         let mut http = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));

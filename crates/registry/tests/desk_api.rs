@@ -444,22 +444,15 @@ async fn a_host_that_only_connects_leaves_room_for_others() {
     }
     let carol = world.client(world.agents, Some(identity));
     let url = format!("https://{HOST}:{}{DESK_PATH}say", world.agents.port());
+    // One that asked for nothing makes room.
     let sent = carol.post(&url).body("{}").send().await;
-    assert!(sent.is_err(), "{sent:?}");
-    // From another address of this machine there is.
+    assert!(sent.is_ok(), "{sent:?}");
+    // From another address of this machine there is room anyway.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
     let other = socket.connect(world.agents).await.unwrap();
     let closed = tokio::time::timeout(Duration::from_millis(300), other.readable());
     assert!(closed.await.is_err());
-    drop(idle);
-    for _ in 0..100 {
-        if carol.post(&url).body("{}").send().await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the places of those who left are not free");
 }
 
 #[tokio::test]

@@ -82,7 +82,8 @@ async fn what_is_no_request_gets_an_answer_that_says_why() {
     let torn = import[..import.len() / 2].to_owned();
     let huge = " ".repeat((1 << 20) + 1);
     for (path, body, status, says) in [
-        ("/", import.clone(), 404, "no such path"),
+        ("/", import.clone(), 405, "only POST"),
+        ("/SoftToken", import.clone(), 404, "no such path"),
         (PROCESS_PATH, torn, 400, "error_code\":400"),
         (PROCESS_PATH, String::new(), 400, "error_code\":400"),
         (

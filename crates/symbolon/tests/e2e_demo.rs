@@ -26,6 +26,11 @@ const MASKS: &[(&str, &str)] = &[
         r"symbolon://activate\?v=1&c=(\S{16})&k=[A-Z2-7]{26}&s=https://127\.0\.0\.1:\d+&p=[\w-]{43}",
         "symbolon://activate?v=1&c=$1&k=(secret)&s=https://127.0.0.1:(port)&p=(pin)",
     ),
+    // The code alone is masked below, so that it is the same number everywhere.
+    (
+        r"#activate/symbolon%3A%2F%2Factivate%3Fv%3D1%26c%3D(\w{16})%26\S+",
+        "(link with $1)",
+    ),
     (r"SYMBVM\d{10}", "SYMBVM000000000#"),
     (r"FTKMOB[0-9A-F]{10}", "FTKMOB000000000#"),
     (r"[0-9A-F]{4}(?:-[0-9A-F]{4}){4}", "(licence code #)"),

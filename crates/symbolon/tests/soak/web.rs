@@ -131,7 +131,7 @@ async fn is_accepted(Submission { way, request }: Submission) -> bool {
     let body = answer.text().await.unwrap();
     match (way, status) {
         (Way::OneStep, 200) if body == r#"{"status":"accepted"}"# => true,
-        (Way::OneStep, 401) if body == r#"{"status":"refused"}"# => false,
+        (Way::OneStep, 403) if body == r#"{"status":"refused"}"# => false,
         (Way::Plugin, 200) if body.contains(r#""value":true"#) => true,
         (Way::Plugin, 200) if body.contains(r#""authentication":"REJECT""#) => false,
         (Way::VpnClient, 200) if body.starts_with("ret=1,") => true,
