@@ -11,7 +11,7 @@ use softtoken::push::{
     Answer, Decision, LoginRequest, PushAnswerRequest, PushError, PushKey, PushListenRequest,
     PushLoginRequest, PushNonceRequest, PushRequest, PushResponse, PushSession, listen_transcript,
 };
-use softtoken::{PUSH_PATH, WireError};
+use softtoken::{PUSH_PATH, ServerError, WireError};
 use std::collections::VecDeque;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -20,6 +20,10 @@ use zeroize::Zeroizing;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Above the life of a stream, which the relay ends.
 const STREAM_TIMEOUT: Duration = Duration::from_mins(11);
+/// How often an answer is left at the relay, and how long after the time before: a gateway that is away comes
+/// back within this.
+const TRIES: usize = 4;
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// A line of a stream: one message, and what stands before it.
 const MAX_LINE_BYTES: usize = PushRequest::MAX_BYTES + 16;
 /// Requests that were shown already are known by so many of the last sessions: more than a relay keeps.
@@ -147,7 +151,23 @@ impl Relay {
                 return Ok(());
             }
         }
-        match ask(&self.connection, &message).await? {
+        // The gateway collects again within seconds when its stream ended or it has just begun to ask.
+        for _ in 1..TRIES {
+            match self.leave(&message).await {
+                Err(AppError::Push(PushFailure::Refused(error)))
+                    if error.known() == Some(ServerError::PushMailboxUnknown) =>
+                {
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+                left => return left,
+            }
+        }
+        self.leave(&message).await
+    }
+
+    /// Leaves an answer at the relay.
+    async fn leave(&self, message: &PushRequest) -> Result<(), AppError> {
+        match ask(&self.connection, message).await? {
             PushResponse::Accepted(taken) => match taken.error {
                 None => Ok(()),
                 Some(error) => Err(PushFailure::Refused(error).into()),
