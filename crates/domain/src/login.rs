@@ -598,8 +598,8 @@ pub fn sent(
         }
         _ => return Second::Refuse(Refusal::because(Reason::ChangedMeanwhile)),
     }
-    if let Err(throttled) = counter.admit(now) {
-        return Second::Refuse(Refusal::throttled(throttled, Reason::CodeThrottled));
+    if let Err(refusal) = looked_at(counter, now) {
+        return Second::Refuse(refusal);
     }
     match issued.take(key, submitted.as_str(), now) {
         Tried::Right(to) => Second::Consume(Consume {
@@ -617,6 +617,18 @@ pub fn sent(
     }
 }
 
+/// Whether a person whose first factor was right may be asked on the phone. Who may not have a code looked at
+/// is not asked: an approval is no way around the delays.
+pub fn may_be_asked(
+    facts: &Facts,
+    proof: &Proof,
+    counter: &CodeCounter,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    admitted(facts, proof, now).map_err(Refusal::because)?;
+    looked_at(counter, now)
+}
+
 /// Judges what a person said to a push, or that nothing was said in time. Whatever comes of it, the request is
 /// used up: one try.
 pub fn pushed(
@@ -628,13 +640,13 @@ pub fn pushed(
     now: Timestamp,
 ) -> Second {
     let token = outstanding.token;
-    match approved(facts, &proof, outstanding, said, now) {
+    match approved(facts, &proof, outstanding, said, counter, now) {
         Ok(Approved { session, token }) => consume(proof, Spend::Push { token, session }, now),
-        Err(reason) => {
-            if reason.is_wrong_code() {
+        Err(refusal) => {
+            if refusal.reason.is_wrong_code() {
                 counter.failed(now);
             }
-            Second::Refuse(Refusal::because(reason).of_token(token))
+            Second::Refuse(refusal.of_token(token))
         }
     }
 }
@@ -644,19 +656,30 @@ fn approved(
     proof: &Proof,
     outstanding: Outstanding,
     said: Option<Said>,
+    counter: &CodeCounter,
     now: Timestamp,
-) -> Result<Approved, Reason> {
-    let person = admitted(facts, proof, now)?;
+) -> Result<Approved, Refusal> {
+    let person = admitted(facts, proof, now).map_err(Refusal::because)?;
     match &person.factor {
         Factor::Token {
             verifier,
             usability,
         } if verifier.serial == outstanding.token && person.name == outstanding.person => {
-            unusable(*usability).map_or(Ok(()), Err)?;
+            unusable(*usability).map_or(Ok(()), |reason| Err(Refusal::because(reason)))?;
         }
-        _ => return Err(Reason::ChangedMeanwhile),
+        _ => return Err(Refusal::because(Reason::ChangedMeanwhile)),
     }
-    outstanding.judge(said, now)
+    // A denial lets nobody in, and is on record as what it is.
+    if matches!(said, Some(Said::Approve(_))) {
+        looked_at(counter, now)?;
+    }
+    outstanding.judge(said, now).map_err(Refusal::because)
+}
+
+fn looked_at(counter: &CodeCounter, now: Timestamp) -> Result<(), Refusal> {
+    counter
+        .admit(now)
+        .map_err(|throttled| Refusal::throttled(throttled, Reason::CodeThrottled))
 }
 
 /// Judges somebody without a record whose password a server knows. There is no second factor of theirs here;
@@ -701,9 +724,9 @@ fn admitted<'a>(facts: &'a Facts, proof: &Proof, now: Timestamp) -> Result<&'a P
 
 /// Who may not have a code looked at is not sent one.
 fn send(proof: Proof, to: &Address, counter: &CodeCounter, now: Timestamp) -> Second {
-    match counter.admit(now) {
+    match looked_at(counter, now) {
         Ok(()) => Second::Send(proof, to.clone()),
-        Err(throttled) => Second::Refuse(Refusal::throttled(throttled, Reason::CodeThrottled)),
+        Err(refusal) => Second::Refuse(refusal),
     }
 }
 
@@ -732,9 +755,7 @@ fn code(
     counter: &mut CodeCounter,
     now: Timestamp,
 ) -> Result<Spend, Refusal> {
-    counter
-        .admit(now)
-        .map_err(|throttled| Refusal::throttled(throttled, Reason::CodeThrottled))?;
+    looked_at(counter, now)?;
     let code = Code::parse(submitted.as_str(), verifier.parameters.digits).map_err(|error| {
         counter.failed(now);
         malformed(&error)

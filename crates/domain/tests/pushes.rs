@@ -9,7 +9,9 @@
 
 use std::sync::LazyLock;
 
-use domain::login::{CodePosition, Factor, Facts, Person, Proof, Second, Spend, pushed};
+use domain::login::{
+    CodePosition, Factor, Facts, Person, Proof, Second, Spend, may_be_asked, pushed,
+};
 use domain::name::CanonicalName;
 use domain::password::{Check, PasswordHash, Presented, SALT_LEN};
 use domain::push::{Number, Outstanding, Said, Session};
@@ -176,4 +178,34 @@ fn what_was_changed_since_the_person_was_asked_holds() {
         let second = judged(&facts, Some(approve("47")), counter, NOW);
         assert_eq!(refused(second), reason);
     }
+}
+
+#[test]
+fn who_may_not_have_a_code_looked_at_is_neither_asked_nor_let_in() {
+    let facts = facts(Switch::Enable, token(1, Usability::Usable));
+    for (wrong_codes, reason) in [(5, Reason::CodeThrottled), (30, Reason::CodeBlocked)] {
+        let mut counter = CodeCounter::default();
+        assert_eq!(may_be_asked(&facts, &proof(), &counter, NOW), Ok(()));
+        for _ in 0..wrong_codes {
+            counter.failed(NOW);
+        }
+        let asked = may_be_asked(&facts, &proof(), &counter, NOW);
+        assert_eq!(asked.map_err(|refusal| refusal.reason), Err(reason));
+        let before = counter.clone();
+        for typed in ["47", "48"] {
+            let second = judged(&facts, Some(approve(typed)), &mut counter, NOW);
+            assert_eq!(refused(second), reason);
+        }
+        assert_eq!(counter, before);
+        let denied = judged(&facts, Some(Said::Deny), &mut counter, NOW);
+        assert_eq!(refused(denied), Reason::PushDenied);
+    }
+}
+
+#[test]
+fn who_may_not_log_in_is_not_asked() {
+    let facts = facts(Switch::Disable, token(1, Usability::Usable));
+    let asked = may_be_asked(&facts, &proof(), &CodeCounter::default(), NOW);
+    let reason = asked.map_err(|refusal| refusal.reason);
+    assert_eq!(reason, Err(Reason::UserDisabled));
 }

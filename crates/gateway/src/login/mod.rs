@@ -464,6 +464,12 @@ impl Logins {
             && first.asked() == CodeOf::Token
             && let Some(token) = self.pushes.offered(&facts)
         {
+            let may_be_asked = self.store.with_code_counter(&facts.name, now, |counter| {
+                login::may_be_asked(&facts, &first.proof, counter, now)
+            });
+            if let Err(refusal) = may_be_asked {
+                return refusal_of(facts.name, origin, refusal, now);
+            }
             let question = PushQuestion {
                 first,
                 origin,
