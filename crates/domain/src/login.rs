@@ -4,7 +4,7 @@
 //! that was sent, or [`pushed`] for a word from the phone, looks at the second factor and ends in a refusal, a challenge or a [`Consume`]. A `Consume` is not yet a yes: only
 //! `store::consume`, which makes the spent step durable, turns it into one.
 
-use ident::TokenSerial;
+use ident::{RegistrationId, TokenSerial};
 use otp::{Code, CodeError, Digits, Drift, Found, Step};
 use zeroize::Zeroizing;
 
@@ -405,6 +405,7 @@ pub struct Consume {
     spend: Spend,
     sent_to: Option<Box<Address>>,
     recovery: Option<Box<Digest>>,
+    phone: Option<Box<RegistrationId>>,
     at: Timestamp,
 }
 
@@ -472,6 +473,11 @@ impl Consume {
     /// The recovery code or pass that it uses up, if it is one.
     pub fn recovery(&self) -> Option<&Digest> {
         self.recovery.as_deref()
+    }
+
+    /// The phone that approved it, if one did.
+    pub fn phone(&self) -> Option<&RegistrationId> {
+        self.phone.as_deref()
     }
 
     /// When it was decided.
@@ -570,6 +576,7 @@ fn recovered(
             spend: Spend::Recovery(held.kind),
             sent_to: None,
             recovery: Some(Box::new(digest)),
+            phone: None,
             at: now,
         }),
         Err(refusal) => Second::Refuse(refusal),
@@ -607,6 +614,7 @@ pub fn sent(
             spend: Spend::Sent(to.channel()),
             sent_to: Some(Box::new(to)),
             recovery: None,
+            phone: None,
             at: now,
         }),
         Tried::Expired => Second::Refuse(Refusal::because(Reason::SentCodeExpired)),
@@ -641,7 +649,18 @@ pub fn pushed(
 ) -> Second {
     let token = outstanding.token;
     match approved(facts, &proof, outstanding, said, counter, now) {
-        Ok(Approved { session, token }) => consume(proof, Spend::Push { token, session }, now),
+        Ok(Approved {
+            session,
+            token,
+            device,
+        }) => Second::Consume(Consume {
+            proof,
+            spend: Spend::Push { token, session },
+            sent_to: None,
+            recovery: None,
+            phone: Some(Box::new(device)),
+            at: now,
+        }),
         Err(refusal) => {
             if refusal.reason.is_wrong_code() {
                 counter.failed(now);
@@ -699,6 +718,7 @@ pub fn remote(facts: &Facts, verified: RemoteVerified, now: Timestamp) -> Result
         spend: Spend::Nothing,
         sent_to: None,
         recovery: None,
+        phone: None,
         at: now,
     })
 }
@@ -736,6 +756,7 @@ fn consume(proof: Proof, spend: Spend, now: Timestamp) -> Second {
         spend,
         sent_to: None,
         recovery: None,
+        phone: None,
         at: now,
     })
 }

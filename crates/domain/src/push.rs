@@ -139,6 +139,7 @@ pub struct Outstanding {
 pub(crate) struct Approved {
     pub(crate) session: Session,
     pub(crate) token: TokenSerial,
+    pub(crate) device: RegistrationId,
 }
 
 impl Outstanding {
@@ -151,6 +152,7 @@ impl Outstanding {
             Some(Said::Approve(typed)) if typed == self.number => Ok(Approved {
                 session: self.session,
                 token: self.token,
+                device: self.device,
             }),
             Some(Said::Approve(_)) => Err(Reason::PushNumberWrong),
             Some(Said::Deny) => Err(Reason::PushDenied),

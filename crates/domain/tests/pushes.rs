@@ -122,6 +122,7 @@ fn the_number_of_the_login_lets_in() {
     };
     let (token, session) = (serial(1), Session::new([9; 16]));
     assert_eq!(consume.spend(), Spend::Push { token, session });
+    assert_eq!(consume.phone(), Some(&RegistrationId::from_bytes([4; 32])));
     assert_eq!(counter.failures(NOW), 0);
 }
 

@@ -12,6 +12,7 @@
 
 mod support;
 
+use domain::admin::{Operation, Phone, Polled};
 use domain::audit::What;
 use domain::login::{CodePosition, Second, Spend, pushed};
 use domain::push::{Outstanding, Said, Session};
@@ -31,6 +32,18 @@ fn token() -> TokenSerial {
 
 fn session(number: u8) -> Session {
     Session::new([number; 16])
+}
+
+/// The phone of this number has activated the token.
+async fn activated_on(store: &GatewayStore, phone: u8) {
+    let polled = Polled {
+        token: token(),
+        phone: Some(Phone {
+            registration: RegistrationId::from_bytes([phone; 32]),
+            os_version: "0.1.0_LNX".into(),
+        }),
+    };
+    run(store, Operation::Polled(vec![polled]), START).await;
 }
 
 /// A decision to let alice in because she approved this request.
@@ -59,6 +72,7 @@ async fn an_approval_lets_in_once_and_is_on_record() {
     let dir = tempdir().unwrap();
     let store = open(dir.path(), START).await;
     enrol(&store, "alice", token(), SEED, START).await;
+    activated_on(&store, 4).await;
     let event = granted(&consume(&store, approved(&store, session(1))).await);
     let again = consume(&store, approved(&store, session(1))).await;
     assert_eq!(refused(&again), Reason::PushReplayed);
@@ -84,4 +98,21 @@ async fn an_approval_lets_in_once_and_is_on_record() {
     };
     let (token, session) = (token(), session(1));
     assert_eq!(spend, Spend::Push { token, session });
+}
+
+#[tokio::test]
+async fn an_approval_is_worth_nothing_once_the_token_has_left_the_phone() {
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    enrol(&store, "alice", token(), SEED, START).await;
+    activated_on(&store, 4).await;
+    let [before_the_code, before_the_phone] =
+        [1, 2].map(|number| approved(&store, session(number)));
+    run_with(&store, provision(token()), [9; 20], START).await;
+    run(&store, supplied(token()), START).await;
+    let outcome = consume(&store, before_the_code).await;
+    assert_eq!(refused(&outcome), Reason::ChangedMeanwhile);
+    activated_on(&store, 5).await;
+    let outcome = consume(&store, before_the_phone).await;
+    assert_eq!(refused(&outcome), Reason::ChangedMeanwhile);
 }

@@ -32,7 +32,7 @@ use domain::token::{Usability, Verifier};
 use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use domain::verification::{PREFIX, VerificationClient};
-use ident::TokenSerial;
+use ident::{RegistrationId, TokenSerial};
 use otp::{Drift, Kind, Parameters, Step, Window};
 
 use super::events::step_from;
@@ -160,6 +160,8 @@ pub(super) struct TokenEntry {
     seed_version: u32,
     parameters: Parameters,
     usable: Usable,
+    /// The phone that has it.
+    phone: Option<RegistrationId>,
     drift: Drift,
     spent: Option<Spent>,
 }
@@ -185,6 +187,7 @@ impl From<TokenRow> for TokenEntry {
     fn from(row: TokenRow) -> Self {
         Self {
             usable: row.usable(),
+            phone: row.registration,
             seed_version: row.seed_version,
             parameters: row.parameters,
             drift: row.drift,
@@ -286,6 +289,7 @@ impl Directory {
         if let Some(entry) = self.tokens.get_mut(&serial) {
             entry.seed = None;
             entry.usable = Usable::Never;
+            entry.phone = None;
         }
     }
 
@@ -581,8 +585,15 @@ impl Directory {
                 two_factor == TwoFactor::Disable && self.second_factor() == SecondFactor::Optional
             }
             (Spend::Step { token, .. } | Spend::Push { token, .. }, TwoFactor::Fortitoken) => {
-                let usable = self.tokens.get(&token).map(|entry| entry.usable.at(at));
-                person.token == Some(token) && usable == Some(Usability::Usable)
+                let is_good = |entry: &TokenEntry| {
+                    let is_usable = entry.usable.at(at) == Usability::Usable;
+                    // What another phone approved is worth nothing once the token has left it.
+                    is_usable
+                        && consume
+                            .phone()
+                            .is_none_or(|phone| entry.phone == Some(*phone))
+                };
+                person.token == Some(token) && self.tokens.get(&token).is_some_and(is_good)
             }
             (Spend::Sent(channel), TwoFactor::Sent(set)) => {
                 channel == set

@@ -267,7 +267,7 @@ pub(super) struct TokenRow {
     code: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     expires: Option<Timestamp>,
-    registration: Option<RegistrationId>,
+    pub(super) registration: Option<RegistrationId>,
     os_version: Option<String>,
     pub(super) seed: Option<Vec<u8>>,
     pub(super) seed_version: u32,
