@@ -15,7 +15,8 @@ use std::thread;
 
 use common::phone::{Phone, activation_code, enrol};
 use common::radius::{Answer, Vpn};
-use common::{Home, PASSWORD, Running, free_port, until};
+use common::{Home, PASSWORD, Running, free_port, tool, until};
+use softtoken::push::{MailboxId, PushAnswerRequest, PushRequest, PushSession, SealedPush};
 
 const CLIENT: &str = "127.0.0.1";
 const OFFER: &str = "Enter token code or no code to send a notification to your FortiToken Mobile";
@@ -216,6 +217,21 @@ fn a_phone_answers_at_the_gateways_own_address_and_a_tap_is_enough_where_it_is()
         phone.app(&["push", "--approve"]).ok();
     });
     assert_eq!(answer, Answer::Accept);
+    // What another unit asked is not taken: the phone goes on to the relay.
+    let stray = PushRequest::from(PushAnswerRequest {
+        mailbox: MailboxId::from_bytes([2; 32]),
+        session: PushSession::from_bytes([7; 16]),
+        sealed: SealedPush::parse(&"A".repeat(200)).unwrap(),
+    });
+    let mut curl = tool("curl", "curl");
+    curl.args(["--silent", "--show-error", "--insecure", "--noproxy", "*"]);
+    curl.args(["--data", stray.to_json().as_str()]);
+    let said = curl
+        .arg(format!("https://127.0.0.1:{port}/SoftToken/Push"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("nobody waits for this answer"), "{said}");
     up.stop();
 }
 

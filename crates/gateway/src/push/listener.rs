@@ -12,8 +12,8 @@ use axum::routing::post;
 use domain::interface::Service;
 use https::body::{self, Limit};
 use https::{Places, Site};
-use softtoken::PUSH_PATH;
 use softtoken::push::{PushAcceptedResponse, PushRequest, PushResponse};
+use softtoken::{PUSH_PATH, ServerError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{error, info};
@@ -135,8 +135,14 @@ async fn answer(State(pushes): State<Arc<Pushes>>, request: Request) -> Response
     };
     match PushRequest::parse(&body) {
         Ok(PushRequest::Answer(answer)) => {
-            pushes.answered(answer).await;
-            let taken = PushResponse::from(PushAcceptedResponse { error: None });
+            let error = if pushes.waits_for(answer.session) {
+                pushes.answered(answer).await;
+                None
+            } else {
+                // Another unit behind this address may have asked: the relay knows which.
+                Some(ServerError::PushMailboxUnknown.into())
+            };
+            let taken = PushResponse::from(PushAcceptedResponse { error });
             let json = (
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("application/json"),

@@ -452,6 +452,11 @@ impl Pushes {
         self.allowances().reported(person, source, now);
     }
 
+    /// Whether this unit asked, and has no end of it yet.
+    pub(crate) fn waits_for(&self, session: PushSession) -> bool {
+        self.table().is_open(Session::new(*session.as_bytes()))
+    }
+
     /// Takes an answer in. Only one that proves itself counts, and only the first.
     pub(crate) async fn answered(&self, answer: PushAnswerRequest) {
         let session = Session::new(*answer.session.as_bytes());

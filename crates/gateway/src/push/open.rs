@@ -126,6 +126,12 @@ impl Table {
         Ok(HEXLOWER.encode(&state))
     }
 
+    /// Whether it was asked here, and nobody has judged it yet.
+    pub(super) fn is_open(&self, session: Session) -> bool {
+        let entry = self.by_session.get(&session);
+        entry.is_some_and(|entry| entry.asked.is_some())
+    }
+
     /// What was asked, and which phone; nothing once there is an answer.
     pub(super) fn asked(&self, session: Session) -> Option<(LoginRequest, RegistrationId)> {
         let entry = self.by_session.get(&session)?;
