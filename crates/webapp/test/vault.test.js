@@ -6,28 +6,9 @@ import { add, advance, allowsPasskey, emptyContents, freeName, move, newId, rena
 import { vaultKey } from "../web/vault/keys.js";
 import { MAX_TRIES, Safe, parsePin } from "../web/vault/vault.js";
 import { hex, unhex, utf8 } from "../web/core/bytes.js";
+import { CHEAP, memory, stretch } from "./memory.js";
 
 /** @import { Contents, Token } from "../web/vault/contents.js" */
-/** @import { Store } from "../web/vault/vault.js" */
-/** @import { Stretch } from "../web/vault/keys.js" */
-
-const CHEAP = { memoryKib: 8, passes: 1 };
-
-/** @type {Stretch} */
-const stretch = async (pin, salt, { memoryKib: m, passes: t }) =>
-  new Uint8Array(argon2id(pin, salt, { m, t, p: 1, dkLen: 32 }));
-
-/** What a browser's database would hold. @param {Map<string, unknown>} [records] @returns {Store & { records: Map<string, unknown> }} */
-const memory = (records = new Map()) => ({
-  records,
-  get: async (name) => structuredClone(records.get(name)),
-  put: async (changes) => {
-    for (const [name, value] of Object.entries(changes)) {
-      if (value === undefined) records.delete(name);
-      else records.set(name, structuredClone(value));
-    }
-  },
-});
 
 /** @param {Partial<Token>} [changes] @returns {Token} */
 const token = (changes) => ({
@@ -75,6 +56,17 @@ test("a vault opens with its PIN and holds what was put in", async () => {
   const again = await new Safe(store, stretch).open("1234");
   assert.deepEqual(again.contents, vault.contents);
   assert.ok(!JSON.stringify([...store.records]).includes("Example Ltd"));
+});
+
+test("a vault is not replaced without its PIN", async () => {
+  const store = memory();
+  const vault = await new Safe(store, stretch, CHEAP).create("1234");
+  await vault.change((contents) => add(contents, token()));
+  const safe = new Safe(store, stretch, CHEAP);
+  await assert.rejects(safe.open("0000"), { kind: "pin-wrong" });
+  await assert.rejects(safe.create("9999"), { kind: "locked" });
+  assert.equal(await safe.triesLeft(), MAX_TRIES - 1);
+  assert.deepEqual((await safe.open("1234")).contents, vault.contents);
 });
 
 test("a vault opens with the new PIN alone after a change", async () => {

@@ -79,6 +79,7 @@ function elsewhere(app) {
 const nothing = {
   get: () => Promise.reject(new Failure("unsupported")),
   put: () => Promise.reject(new Failure("unsupported")),
+  update: () => Promise.reject(new Failure("unsupported")),
 };
 
 void begin();

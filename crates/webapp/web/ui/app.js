@@ -23,6 +23,8 @@ export class App {
   /** @type {Screen | null} */
   #screen = null;
   #usedS = nowS();
+  /** What goes on once the PIN was entered. @type {(() => void)[]} */
+  #held = [];
   #root;
   #toasts;
   #routes;
@@ -59,9 +61,20 @@ export class App {
   /** Shows what the address says, or the lock before it. */
   async route() {
     const [name = "", ...rest] = location.hash.replace(/^#/, "").split("/");
-    const locked = !this.session.isOpen && (await this.session.safe.hasVault());
+    const locked = await this.session.isLocked();
     const make = locked ? lockScreen : (this.#routes[name] ?? this.#routes[""]);
     if (make) this.show(make(this, decodeURIComponent(rest.join("/"))));
+    if (locked) return;
+    const held = this.#held.splice(0);
+    // An erased vault takes with it what waited for it.
+    if (this.session.isOpen) for (const resume of held) resume();
+  }
+
+  /** Asks for the PIN where there is a vault that is locked; done when nothing is. @returns {Promise<void>} */
+  async unlocked() {
+    if (!(await this.session.isLocked())) return;
+    this.show(lockScreen(this));
+    await new Promise((resolve) => this.#held.push(() => resolve(undefined)));
   }
 
   /** @param {Screen} screen */

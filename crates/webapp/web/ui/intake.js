@@ -45,17 +45,20 @@ async function takeLink(app, text) {
 
 /** @param {App} app @param {Order} order @param {string} name */
 async function activate(app, order, name) {
+  await app.unlocked();
   const working = h("p", { class: "working", role: "status" }, app.words.add.working);
   app.show({ element: page(app, app.words.add.title, working) });
   try {
     await keep(app, await app.session.claim(order), name);
   } catch (error) {
+    await app.unlocked();
     showFailure(app, error, () => activate(app, order, name));
   }
 }
 
 /** Chooses a PIN first where there is none, or none that is long enough. @param {App} app @param {Arrived} arrived @param {string} name */
 async function keep(app, arrived, name) {
+  await app.unlocked();
   const least = app.session.missingPin(arrived);
   if (least === 0) return store(app, arrived, name);
   const { pin } = app.words;
@@ -69,6 +72,7 @@ async function keep(app, arrived, name) {
 
 /** @param {App} app @param {Arrived} arrived @param {string} name */
 async function store(app, arrived, name) {
+  await app.unlocked();
   try {
     const id = await app.session.keep(arrived, name);
     const token = app.session.contents.tokens.find((known) => known.id === id);
@@ -93,6 +97,7 @@ async function store(app, arrived, name) {
  * @param {readonly ForeignToken[]} tokens
  */
 export async function takeForeign(app, tokens) {
+  await app.unlocked();
   if (app.session.isOpen) return storeForeign(app, tokens);
   const least = PIN_DIGITS.least;
   const done = async (/** @type {string} */ chosen) => {
@@ -104,6 +109,7 @@ export async function takeForeign(app, tokens) {
 
 /** @param {App} app @param {readonly ForeignToken[]} tokens */
 async function storeForeign(app, tokens) {
+  await app.unlocked();
   const { add } = app.words;
   const { added, skipped, failure } = await app.session.keepForeign(tokens);
   if (added === 0 && failure) {

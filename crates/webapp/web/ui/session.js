@@ -32,6 +32,11 @@ export class Session {
     return this.#vault !== null;
   }
 
+  /** Whether there is a vault that only its PIN opens now. */
+  async isLocked() {
+    return !this.isOpen && (await this.safe.hasVault()) && !this.isOpen;
+  }
+
   /** @returns {Contents} */
   get contents() {
     return this.#open().contents;

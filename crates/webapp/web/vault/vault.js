@@ -15,9 +15,14 @@ import { Failure } from "../core/failure.js";
 
 /**
  * Named records that survive the page. `put` writes all of its records or none, and is durable when it
- * is done; `undefined` removes one.
+ * is done; `undefined` removes one. `update` writes what follows from one record before anybody else writes;
+ * when `decide` throws it writes nothing and fails so.
  *
- * @typedef {{ get: (name: string) => Promise<unknown>, put: (records: Record<string, unknown>) => Promise<void> }} Store
+ * @typedef {{
+ *   get: (name: string) => Promise<unknown>,
+ *   put: (records: Record<string, unknown>) => Promise<void>,
+ *   update: (name: string, decide: (value: unknown) => Record<string, unknown>) => Promise<void>,
+ * }} Store
  */
 
 /** @typedef {{ salt: Bytes, effort: Effort, wrapped: Sealed }} PinLock */
@@ -78,14 +83,18 @@ export class Safe {
     return Device.of(made);
   }
 
-  /** @param {string} pin @returns {Promise<OpenVault>} */
+  /** Makes a vault where there is none: nobody replaces one without its PIN. @param {string} pin @returns {Promise<OpenVault>} */
   async create(pin) {
     const contentsKey = await keys.newContentsKey();
     const secret = await keys.newDeviceSecret();
-    await this.#store.put({ [SECRET]: secret, [TRIES]: 0 });
-    const vault = new OpenVault(this, contentsKey, contents.emptyContents(pin.length));
-    await this.#write(contentsKey, vault.contents, await this.#pinLock(secret, pin, contentsKey));
-    return vault;
+    const empty = contents.emptyContents(pin.length);
+    const lock = await this.#pinLock(secret, pin, contentsKey);
+    const sealed = await keys.seal(contentsKey, contents.toText(empty));
+    await this.#store.update(LOCK, (known) => {
+      if (known !== undefined) throw new Failure("locked");
+      return { [SECRET]: secret, [TRIES]: 0, [LOCK]: lock, [CONTENTS]: sealed };
+    });
+    return new OpenVault(this, contentsKey, empty);
   }
 
   /**

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { utf8 } from "../web/core/bytes.js";
+import { Safe } from "../web/vault/vault.js";
+import { App } from "../web/ui/app.js";
+import { takeText } from "../web/ui/intake.js";
+import { Session } from "../web/ui/session.js";
+import { CHEAP, memory, stretch } from "./memory.js";
+import { fill, shows, stage } from "./screen.js";
+
+/** @import { Arrived } from "../web/core/activation.js" */
+
+const CODE = "EEIMCUO6X6DF4BL3";
+
+/** @type {Arrived} */
+const ARRIVED = {
+  serial: "FTKMOB83F91CD33B",
+  issuer: "Example Ltd",
+  seed: utf8("12345678901234567890"),
+  shape: { type: "totp", period: 60, digits: 6, algorithm: "SHA1" },
+  pinPolicy: { requirement: "require", digits: 4 },
+  owed: { token: "FTKMOB83F91CD33B", answerHash: utf8("hash"), server: "elsewhere.example.org" },
+};
+
+/** An app whose registry answers when it is told to. */
+function started() {
+  const place = stage();
+  const session = new Session(new Safe(memory(), stretch, CHEAP), location);
+  let answer = () => {};
+  const asked = new Promise((resolve) => (answer = () => resolve(ARRIVED)));
+  session.claim = () => asked;
+  const home = (/** @type {App} */ app) => {
+    const names = app.session.isOpen ? app.session.contents.tokens.map(({ name }) => name) : ["empty"];
+    const element = document.createElement("p");
+    element.append(`home: ${names}`);
+    return { element };
+  };
+  const app = new App(session, { "": home }, /** @type {any} */ (place));
+  return { app, place, session, answer: () => answer() };
+}
+
+test("a lock between a token's arrival and its storing asks for the PIN that was, then goes on", async () => {
+  const { app, place, session, answer } = started();
+  await session.setPin("2741");
+  const taken = takeText(app, CODE);
+  await shows(place, "Fetching the token");
+  await app.lock();
+  await shows(place, "Enter your PIN");
+  answer();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await shows(place, "Enter your PIN");
+  await assert.rejects(session.setPin("9999"), { kind: "locked" });
+  fill(place, "9999");
+  await shows(place, "Wrong PIN");
+  fill(place, "2741");
+  await taken;
+  await shows(place, "home: Example Ltd");
+});
+
+test("an erased vault takes with it the token that waited for its PIN", async () => {
+  const { app, place, session, answer } = started();
+  await session.setPin("2741");
+  void takeText(app, CODE);
+  await shows(place, "Fetching the token");
+  await app.lock();
+  answer();
+  await shows(place, "Enter your PIN");
+  await session.erase();
+  await app.finish();
+  await shows(place, "home: empty");
+  await session.setPin("1593");
+  await app.route();
+  assert.deepEqual(session.contents.tokens, []);
+});
