@@ -91,6 +91,14 @@ test("symptom 22: ten wrong PINs in a row destroy everything", async () => {
   assert.equal(await safe.hasVault(), false);
 });
 
+test("wrong PINs that are tried at once are all counted", async () => {
+  const safe = new Safe(memory(), stretch, CHEAP);
+  await safe.create("1234");
+  const tried = await Promise.allSettled(Array.from({ length: 4 }, () => safe.open("0000")));
+  assert.deepEqual(tried.map(({ status }) => status), ["rejected", "rejected", "rejected", "rejected"]);
+  assert.equal(await safe.triesLeft(), MAX_TRIES - 4);
+});
+
 test("the right PIN begins the count anew", async () => {
   const safe = new Safe(memory(), stretch, CHEAP);
   await safe.create("1234");

@@ -105,9 +105,8 @@ export class Safe {
    */
   async open(typed) {
     const pin = parsePin(typed);
-    const tries = (await this.#tries()) + 1;
+    const tries = await this.#countTry();
     if (tries > MAX_TRIES) return this.#wiped();
-    await this.#store.put({ [TRIES]: tries });
     const contentsKey = await this.#unlock(pin);
     if (!contentsKey) {
       if (tries >= MAX_TRIES) return this.#wiped();
@@ -190,6 +189,16 @@ export class Safe {
     await this.#store.put({ [TRIES]: 0 });
     const sealed = /** @type {Sealed} */ (await this.#store.get(CONTENTS));
     return new OpenVault(this, contentsKey, contents.ofText(await keys.unseal(contentsKey, sealed)));
+  }
+
+  /** Two that are begun at once count as two. @returns {Promise<number>} tries with this one */
+  async #countTry() {
+    let tries = 0;
+    await this.#store.update(TRIES, (counted) => {
+      tries = (/** @type {number | undefined} */ (counted) ?? 0) + 1;
+      return { [TRIES]: tries };
+    });
+    return tries;
   }
 
   async #tries() {
