@@ -5,8 +5,9 @@ import { Safe } from "../web/vault/vault.js";
 import { App } from "../web/ui/app.js";
 import { takeText } from "../web/ui/intake.js";
 import { Session } from "../web/ui/session.js";
+import { handedScreen } from "../web/ui/screens/add.js";
 import { CHEAP, memory, stretch } from "./memory.js";
-import { fill, shows, stage } from "./screen.js";
+import { fill, press, shows, stage } from "./screen.js";
 
 /** @import { Arrived } from "../web/core/activation.js" */
 
@@ -35,7 +36,7 @@ function started() {
     element.append(`home: ${names}`);
     return { element };
   };
-  const app = new App(session, { "": home }, /** @type {any} */ (place));
+  const app = new App(session, { "": home, activate: handedScreen }, /** @type {any} */ (place));
   return { app, place, session, answer: () => answer() };
 }
 
@@ -71,4 +72,36 @@ test("an erased vault takes with it the token that waited for its PIN", async ()
   await session.setPin("1593");
   await app.route();
   assert.deepEqual(session.contents.tokens, []);
+});
+
+/** @param {string} server */
+const link = (server) => `symbolon://activate?v=1&c=${CODE}&k=${"A".repeat(25)}A&s=https://${server}&p=${"A".repeat(43)}`;
+
+test("a link in the address brings a token only after its issuer and server were seen", async () => {
+  const { app, place, session, answer } = started();
+  await session.setPin("2741");
+  answer();
+  location.hash = `#activate/${encodeURIComponent(link("tokens.example.org"))}`;
+  await app.route();
+  await shows(place, "a token of Example Ltd, from elsewhere.example.org");
+  assert.deepEqual(session.contents.tokens, []);
+  press(place, "Add");
+  await shows(place, "home: Example Ltd");
+});
+
+test("a link in the address brings nothing but an activation at this server", async () => {
+  const { app, place, session } = started();
+  await session.setPin("2741");
+  /** @type {[string, string][]} */
+  const refused = [
+    ["otpauth://totp/Acme:ada?secret=JBSWY3DPEHPK3PXP", "This is no token’s code"],
+    [CODE, "This is no token’s code"],
+    [link("tokens.example.com"), "belongs to tokens.example.com"],
+  ];
+  for (const [text, said] of refused) {
+    location.hash = `#activate/${encodeURIComponent(text)}`;
+    await app.route();
+    await shows(place, said);
+    assert.deepEqual(session.contents.tokens, []);
+  }
 });

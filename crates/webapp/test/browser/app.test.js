@@ -151,6 +151,9 @@ test("a link for another server leads there", async () => {
   const address = (await link.getAttribute("href")) ?? "";
   assert.equal(address, `https://tokens.example.org/app/#activate/${encodeURIComponent(other)}`);
   await phone.open(`#activate/${encodeURIComponent(elsewhere)}`);
+  await phone.page.getByText(`from ${new URL(scene.origin).host}. Add it if you have asked for it.`).waitFor();
+  await phone.look("22-handed");
+  await phone.press("Add");
   await phone.page.locator(".card").nth(3).waitFor();
 });
 

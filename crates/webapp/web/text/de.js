@@ -194,6 +194,7 @@ export const de = {
     link: "Link",
     submit: "Hinzufügen",
     replace: "Alten Eintrag ersetzen",
+    handed: (issuer, server) => `Ein Link hat ein Token von ${issuer} gebracht, von ${server}. Fügen Sie es hinzu, wenn Sie darum gebeten haben.`,
     elsewhere: (server) => `App bei ${server} öffnen`,
     imported: (count) => (count === 1 ? "1 Token hinzugefügt" : `${count} Tokens hinzugefügt`),
     skipped: (count) => `${count} waren schon da oder sind nicht brauchbar`,

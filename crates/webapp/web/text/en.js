@@ -197,6 +197,8 @@ export const en = {
     link: "Link",
     submit: "Add",
     replace: "Replace the old entry",
+    handed: (/** @type {string} */ issuer, /** @type {string} */ server) =>
+      `A link brought a token of ${issuer}, from ${server}. Add it if you have asked for it.`,
     elsewhere: (/** @type {string} */ server) => `Open the app at ${server}`,
     imported: (/** @type {number} */ count) => (count === 1 ? "1 token added" : `${count} tokens added`),
     skipped: (/** @type {number} */ count) => `${count} were here already or cannot be used`,

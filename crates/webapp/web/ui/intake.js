@@ -20,22 +20,34 @@ import { choosePinScreen } from "./screens/pin.js";
  * @param {string} text
  */
 export async function takeText(app, text) {
-  if (isActivationLink(text)) return takeLink(app, text);
+  if (isActivationLink(text)) return takeLink(app, text, (arrived) => keep(app, arrived, ""));
   if (isKeyUri(text)) return takeForeign(app, [parseKeyUri(text)]);
   if (isMigration(text)) return takeForeign(app, parseMigration(text));
   if (/^[A-Za-z2-7\s-]{16,24}$/.test(text)) return takeTyped(app, text, "");
   throw new Failure("link-unknown");
 }
 
-/** @param {App} app @param {string} typed @param {string} name */
-export async function takeTyped(app, typed, name) {
-  return activate(app, { code: parseActivationCode(typed), linkSecret: null }, name);
+/**
+ * A link that came with the address of the page: any page can send people here with one. Nothing but an
+ * activation is taken from it, and nothing is stored before the person has seen whose it is.
+ *
+ * @param {App} app
+ * @param {string} text
+ */
+export async function takeHanded(app, text) {
+  await app.unlocked();
+  return takeLink(app, text, (arrived) => ask(app, arrived));
 }
 
-/** @param {App} app @param {string} text */
-async function takeLink(app, text) {
+/** @param {App} app @param {string} typed @param {string} name */
+export async function takeTyped(app, typed, name) {
+  return activate(app, { code: parseActivationCode(typed), linkSecret: null }, (arrived) => keep(app, arrived, name));
+}
+
+/** @param {App} app @param {string} text @param {(arrived: Arrived) => Promise<void>} next */
+async function takeLink(app, text, next) {
   const { code, secret, server } = parseActivationLink(text);
-  if (server === app.session.server.name) return activate(app, { code, linkSecret: secret }, "");
+  if (server === app.session.server.name) return activate(app, { code, linkSecret: secret }, next);
   const failure = new Failure("link-other-server", { server });
   // A fragment stays in the browser: no server sees the code on its way.
   const there = `https://${server}${location.pathname}#activate/${encodeURIComponent(text)}`;
@@ -43,16 +55,33 @@ async function takeLink(app, text) {
   app.show({ element: page(app, app.words.add.title, app.alert(failure, open)) });
 }
 
-/** @param {App} app @param {Order} order @param {string} name */
-async function activate(app, order, name) {
+/** @param {App} app @param {Order} order @param {(arrived: Arrived) => Promise<void>} next */
+const activate = (app, order, next) =>
+  attempt(app, async () => {
+    await app.unlocked();
+    const working = h("p", { class: "working", role: "status" }, app.words.add.working);
+    app.show({ element: page(app, app.words.add.title, working) });
+    await next(await app.session.claim(order));
+  });
+
+/** Stores a token only if the person wants it. @param {App} app @param {Arrived} arrived */
+async function ask(app, arrived) {
   await app.unlocked();
-  const working = h("p", { class: "working", role: "status" }, app.words.add.working);
-  app.show({ element: page(app, app.words.add.title, working) });
+  const { add } = app.words;
+  const lead = h("p", { class: "lead" }, add.handed(arrived.issuer, arrived.owed.server));
+  const yes = button(add.submit, () => void attempt(app, () => keep(app, arrived, "")), "primary wide");
+  const no = button(app.words.cancel, () => app.go(), "quiet wide");
+  app.show({ element: page(app, add.title, lead, yes, no) });
+}
+
+/** Says what failed, with a way to do it again. @param {App} app @param {() => Promise<void>} act */
+async function attempt(app, act) {
   try {
-    await keep(app, await app.session.claim(order), name);
+    await act();
   } catch (error) {
     await app.unlocked();
-    showFailure(app, error, () => activate(app, order, name));
+    const retry = button(app.words.again, () => void attempt(app, act), "primary");
+    app.show({ element: page(app, app.words.add.title, app.alert(error, retry)) });
   }
 }
 
@@ -118,10 +147,4 @@ async function storeForeign(app, tokens) {
   }
   await app.finish();
   app.toast(skipped === 0 ? add.imported(added) : `${add.imported(added)}; ${add.skipped(skipped)}`);
-}
-
-/** @param {App} app @param {unknown} error @param {() => Promise<void>} again */
-function showFailure(app, error, again) {
-  const retry = button(app.words.again, () => void again(), "primary");
-  app.show({ element: page(app, app.words.add.title, app.alert(error, retry)) });
 }

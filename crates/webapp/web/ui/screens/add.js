@@ -5,7 +5,7 @@ import { grouped } from "../../core/code.js";
 import { parseName } from "../../vault/contents.js";
 import { field, h, icon } from "../dom.js";
 import { page } from "../app.js";
-import { takeText, takeTyped } from "../intake.js";
+import { takeHanded, takeText, takeTyped } from "../intake.js";
 import { qrOfPicture } from "../qr.js";
 
 /** @import { App, Screen } from "../app.js" */
@@ -85,11 +85,11 @@ export function pasteScreen(app) {
   return form(app, add.paste, link, () => takeText(app, link.value.trim()), field(add.link, link, add.pasteHint));
 }
 
-/** What another address of this app handed over in its own. @param {App} app @param {string} link @returns {Screen} */
+/** What a message, or another address of this app, handed over in the address. @param {App} app @param {string} link @returns {Screen} */
 export function handedScreen(app, link) {
   const state = h("div", { class: "below" });
   history.replaceState(null, "", location.pathname);
-  void takeText(app, link).catch((error) => state.replaceChildren(app.alert(error)));
+  void takeHanded(app, link).catch((error) => state.replaceChildren(app.alert(error)));
   return { element: page(app, app.words.add.title, state) };
 }
 
