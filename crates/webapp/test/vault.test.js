@@ -78,6 +78,42 @@ test("a vault opens with the new PIN alone after a change", async () => {
   assert.equal((await safe.open("654321")).contents.pinDigits, 6);
 });
 
+test("changes that are asked for at once are all kept", async () => {
+  const store = memory();
+  const safe = new Safe(store, stretch, CHEAP);
+  const vault = await safe.create("1234");
+  await vault.change((contents) => add(contents, token({ id: "a", counter: 0 })));
+  const asked = [
+    vault.change((contents) => advance(contents, "a")),
+    vault.changePin("654321"),
+    vault.change(() => assert.fail("this one fails")),
+    vault.change((contents) => rename(contents, "a", "VPN")),
+    vault.change((contents) => advance(contents, "a")),
+  ];
+  const ends = await Promise.allSettled(asked);
+  assert.deepEqual(ends.map(({ status }) => status), ["fulfilled", "fulfilled", "rejected", "fulfilled", "fulfilled"]);
+  const { contents } = await safe.open("654321");
+  assert.deepEqual(contents, vault.contents);
+  assert.deepEqual(contents.tokens.map(({ name, counter }) => [name, counter]), [["VPN", 2]]);
+  assert.equal(contents.pinDigits, 6);
+});
+
+test("a vault that is opened anew has what was being stored", async () => {
+  const store = memory();
+  const slow = {
+    ...store,
+    put: async (/** @type {Record<string, unknown>} */ records) => {
+      if ("contents" in records) await new Promise((resolve) => setTimeout(resolve, 100));
+      await store.put(records);
+    },
+  };
+  const safe = new Safe(slow, stretch, CHEAP);
+  const vault = await safe.create("1234");
+  const stored = vault.change((contents) => add(contents, token()));
+  assert.deepEqual(names((await safe.open("1234")).contents), ["Work"]);
+  await stored;
+});
+
 test("symptom 22: ten wrong PINs in a row destroy everything", async () => {
   const store = memory();
   const safe = new Safe(store, stretch, CHEAP);

@@ -51,6 +51,8 @@ export class Safe {
   #store;
   #stretch;
   #effort;
+  /** The last of the writes that follow one another. @type {Promise<unknown>} */
+  #last = Promise.resolve();
 
   /**
    * @param {Store} store
@@ -142,6 +144,19 @@ export class Safe {
     return this.#store.put({ [PASSKEY]: undefined });
   }
 
+  /**
+   * For {@link OpenVault}: acts after all that was asked for before has ended, well or not.
+   *
+   * @template T
+   * @param {() => Promise<T>} act
+   * @returns {Promise<T>}
+   */
+  inTurn(act) {
+    const result = this.#last.then(act);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
   /** Destroys tokens, keys and the device itself. */
   wipe() {
     const names = [DEVICE, SECRET, LOCK, PASSKEY, CONTENTS, TRIES];
@@ -187,7 +202,8 @@ export class Safe {
   /** @param {CryptoKey} contentsKey */
   async #opened(contentsKey) {
     await this.#store.put({ [TRIES]: 0 });
-    const sealed = /** @type {Sealed} */ (await this.#store.get(CONTENTS));
+    // What the vault that was open before still writes is read here, not overwritten later.
+    const sealed = await this.inTurn(async () => /** @type {Sealed} */ (await this.#store.get(CONTENTS)));
     return new OpenVault(this, contentsKey, contents.ofText(await keys.unseal(contentsKey, sealed)));
   }
 
@@ -230,10 +246,12 @@ export class OpenVault {
   }
 
   /** Changes the contents and stores them; if storing fails they stay as they were. @param {(contents: Contents) => Contents} change */
-  async change(change) {
-    const changed = change(this.#contents);
-    await this.#safe.save(this.#contentsKey, changed);
-    this.#contents = changed;
+  change(change) {
+    return this.#safe.inTurn(async () => {
+      const changed = change(this.#contents);
+      await this.#safe.save(this.#contentsKey, changed);
+      this.#contents = changed;
+    });
   }
 
   /** Lets a passkey open this vault, at once. @param {Passkey} passkey @param {Bytes} given */
@@ -242,10 +260,12 @@ export class OpenVault {
   }
 
   /** @param {string} pin */
-  async changePin(pin) {
-    const changed = { ...this.#contents, pinDigits: pin.length };
-    await this.#safe.save(this.#contentsKey, changed, pin);
-    this.#contents = changed;
+  changePin(pin) {
+    return this.#safe.inTurn(async () => {
+      const changed = { ...this.#contents, pinDigits: pin.length };
+      await this.#safe.save(this.#contentsKey, changed, pin);
+      this.#contents = changed;
+    });
   }
 }
 
