@@ -36,7 +36,7 @@ function started() {
     element.append(`home: ${names}`);
     return { element };
   };
-  const app = new App(session, { "": home, activate: handedScreen }, /** @type {any} */ (place));
+  const app = new App(session, new Map(Object.entries({ "": home, activate: handedScreen })), /** @type {any} */ (place));
   return { app, place, session, answer: () => answer() };
 }
 
@@ -56,6 +56,16 @@ test("a lock between a token's arrival and its storing asks for the PIN that was
   fill(place, "2741");
   await taken;
   await shows(place, "home: Example Ltd");
+});
+
+test("an address that names no screen leads home", async () => {
+  const { app, place } = started();
+  for (const address of ["#x/%", "#activate/%", "#constructor", "#__proto__/a", "#toString", "#", ""]) {
+    place.replaceChildren();
+    location.hash = address;
+    await app.route();
+    await shows(place, "home: empty");
+  }
 });
 
 test("an erased vault takes with it the token that waited for its PIN", async () => {

@@ -18,20 +18,20 @@ import { offerInstallation } from "./ui/installation.js";
 
 /** @import { ScreenMaker } from "./ui/app.js" */
 
-/** @type {Readonly<Record<string, ScreenMaker>>} */
-const ROUTES = {
-  "": listScreen,
-  add: addScreen,
-  scan: scanScreen,
-  type: typeScreen,
-  paste: pasteScreen,
-  activate: handedScreen,
-  token: tokenScreen,
-  settings: settingsScreen,
-  pin: changePinScreen,
-  import: importScreen,
-  export: exportScreen,
-};
+/** @type {ReadonlyMap<string, ScreenMaker>} */
+const ROUTES = new Map([
+  ["", listScreen],
+  ["add", addScreen],
+  ["scan", scanScreen],
+  ["type", typeScreen],
+  ["paste", pasteScreen],
+  ["activate", handedScreen],
+  ["token", tokenScreen],
+  ["settings", settingsScreen],
+  ["pin", changePinScreen],
+  ["import", importScreen],
+  ["export", exportScreen],
+]);
 
 const LOCK_NAME = "symbolon";
 

@@ -35,7 +35,7 @@ export class App {
 
   /**
    * @param {Session} session
-   * @param {Readonly<Record<string, ScreenMaker>>} routes by what stands before the slash; `""` is home
+   * @param {ReadonlyMap<string, ScreenMaker>} routes by what stands before the slash; `""` is home
    * @param {HTMLElement} root
    */
   constructor(session, routes, root) {
@@ -60,10 +60,10 @@ export class App {
 
   /** Shows what the address says, or the lock before it. */
   async route() {
-    const [name = "", ...rest] = location.hash.replace(/^#/, "").split("/");
+    const [name, rest] = parseAddress(location.hash);
     const locked = await this.session.isLocked();
-    const make = locked ? lockScreen : (this.#routes[name] ?? this.#routes[""]);
-    if (make) this.show(make(this, decodeURIComponent(rest.join("/"))));
+    const make = locked ? lockScreen : (this.#routes.get(name) ?? this.#routes.get(""));
+    if (make) this.show(make(this, rest));
     if (locked) return;
     const held = this.#held.splice(0);
     // An erased vault takes with it what waited for it.
@@ -196,6 +196,16 @@ export class App {
     document.documentElement.lang = code;
     applyTheme(this.preferences);
     return words;
+  }
+}
+
+/** What stands before the slash, and behind it; nothing where that is not escaped as it should be. @param {string} hash */
+function parseAddress(hash) {
+  const [, name = "", rest = ""] = hash.match(/^#?([^/]*)\/?(.*)$/s) ?? [];
+  try {
+    return /** @type {const} */ ([name, decodeURIComponent(rest)]);
+  } catch {
+    return /** @type {const} */ (["", ""]);
   }
 }
 
