@@ -26,6 +26,8 @@ const token = (changes) => ({
   ...changes,
 });
 
+const insisting = () => token({ pinPolicy: { requirement: "enforce", digits: 6 } });
+
 /** @param {Contents} contents */
 const names = ({ tokens }) => tokens.map(({ name }) => name);
 
@@ -185,8 +187,22 @@ test("a passkey opens the vault beside the PIN, with what it gave and nothing el
 
 test("an issuer that insists on the PIN allows no passkey", () => {
   assert.ok(allowsPasskey(add(emptyContents(4), token())));
-  const insisting = token({ pinPolicy: { requirement: "enforce", digits: 6 } });
-  assert.ok(!allowsPasskey(add(emptyContents(4), insisting)));
+  assert.ok(!allowsPasskey(add(emptyContents(4), insisting())));
+});
+
+test("a passkey ends in the same write that brings an issuer's token who insists on the PIN", async () => {
+  const store = memory();
+  const vault = await new Safe(store, stretch, CHEAP).create("1234");
+  const passkey = { id: utf8("credential"), salt: utf8("salt") };
+  await vault.addPasskey(passkey, unhex("0c".repeat(32)));
+  const writes = /** @type {string[][]} */ ([]);
+  const put = store.put;
+  store.put = (records) => (writes.push(Object.keys(records)), put(records));
+  await vault.change((contents) => add(contents, insisting()));
+  assert.deepEqual(writes, [["contents", "passkey"]]);
+  assert.ok(!store.records.has("passkey"));
+  await assert.rejects(vault.addPasskey(passkey, unhex("0c".repeat(32))), { kind: "passkey-forbidden" });
+  assert.ok(!store.records.has("passkey"));
 });
 
 test("a device stays the same, and ends with the vault", async () => {

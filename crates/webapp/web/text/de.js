@@ -112,6 +112,7 @@ const failures = {
   }),
   "passkey-refused": () => ({ title: "Das Gerät hat Sie nicht erkannt", step: "Versuchen Sie es noch einmal oder geben Sie die PIN ein." }),
   "passkey-unsupported": () => ({ title: "Die Sperre dieses Geräts kann die App nicht öffnen", step: "Ihren Passkeys fehlt eine Funktion (PRF). Die PIN gilt weiter." }),
+  "passkey-forbidden": () => ({ title: "Ein Aussteller eines Tokens hier besteht auf der PIN", step: "Geben Sie sie weiterhin ein." }),
   wiped: () => ({
     title: "Zehn falsche PINs: Alle Tokens hier wurden gelöscht",
     step: "Bitten Sie Ihre Administration um neue Aktivierungscodes.",

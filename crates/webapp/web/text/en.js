@@ -113,6 +113,7 @@ const failures = {
   }),
   "passkey-refused": () => ({ title: "The device did not confirm that it is you", step: "Try again, or enter the PIN." }),
   "passkey-unsupported": () => ({ title: "This device’s lock cannot open the app", step: "Its passkeys lack a function (PRF). The PIN goes on working." }),
+  "passkey-forbidden": () => ({ title: "An issuer of a token here insists on the PIN", step: "Go on entering it." }),
   wiped: () => ({
     title: "Ten wrong PINs: all tokens here were erased",
     step: "Ask your administrator for new activation codes.",

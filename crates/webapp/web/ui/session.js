@@ -54,7 +54,8 @@ export class Session {
 
   async addPasskey() {
     const passkey = await makePasskey();
-    await this.#open().addPasskey(passkey, await passkeySecret(passkey));
+    const given = await passkeySecret(passkey);
+    await this.#open().addPasskey(passkey, given);
   }
 
   /** What is open is forgotten; the keys go with it. */
@@ -104,7 +105,6 @@ export class Session {
       const origin = { account: "", server: owed.server, counter: 0, addedS: nowS() };
       return contents.owe(contents.add(before, { ...token, ...origin }), owed);
     });
-    if (!contents.allowsPasskey(this.contents)) await this.safe.removePasskey();
     await this.settleReceipts();
     return id;
   }

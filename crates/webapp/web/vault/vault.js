@@ -173,13 +173,13 @@ export class Safe {
   async save(contentsKey, changed, newPin) {
     const secret = /** @type {CryptoKey} */ (await this.#store.get(SECRET));
     const lock = newPin === undefined ? undefined : await this.#pinLock(secret, newPin, contentsKey);
-    await this.#write(contentsKey, changed, lock);
-  }
-
-  /** @param {CryptoKey} contentsKey @param {Contents} changed @param {PinLock | undefined} lock */
-  async #write(contentsKey, changed, lock) {
     const sealed = await keys.seal(contentsKey, contents.toText(changed));
-    await this.#store.put({ [CONTENTS]: sealed, ...(lock && { [LOCK]: lock }) });
+    await this.#store.put({
+      [CONTENTS]: sealed,
+      ...(lock && { [LOCK]: lock }),
+      // With the contents or not at all: an issuer that insists on the PIN is never here beside a passkey.
+      ...(!contents.allowsPasskey(changed) && { [PASSKEY]: undefined }),
+    });
   }
 
   /** @param {CryptoKey} secret @param {string} pin @param {CryptoKey} contentsKey @returns {Promise<PinLock>} */
@@ -254,9 +254,12 @@ export class OpenVault {
     });
   }
 
-  /** Lets a passkey open this vault, at once. @param {Passkey} passkey @param {Bytes} given */
+  /** Lets a passkey open this vault, at once, where all issuers here allow one. @param {Passkey} passkey @param {Bytes} given */
   addPasskey(passkey, given) {
-    return this.#safe.addPasskey(this.#contentsKey, passkey, given);
+    return this.#safe.inTurn(async () => {
+      if (!contents.allowsPasskey(this.#contents)) throw new Failure("passkey-forbidden");
+      await this.#safe.addPasskey(this.#contentsKey, passkey, given);
+    });
   }
 
   /** @param {string} pin */
