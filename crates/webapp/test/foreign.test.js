@@ -124,6 +124,32 @@ test("a vault of Aegis opens, plain and under its password", async () => {
   await assert.rejects(sealed.open("wrong"), { kind: "file-password" });
 });
 
+test("a vault of Aegis with numbers that no app writes is damaged, not tried", async () => {
+  /** @type {object[]} */
+  const wrong = [
+    { n: 1 }, { n: 1000 }, { n: -1024 }, { n: 2 ** 24 }, { n: "1024" }, { n: null },
+    { r: 0 }, { r: 1 << 30 }, { r: 1.5 }, { r: null }, { n: 1 << 20, r: 16 },
+    { p: 0 }, { p: 1 << 20 }, { p: "1" }, { salt: "xyz" }, { key_params: null },
+  ];
+  for (const changes of wrong) {
+    const vault = aegisVault();
+    vault.header.slots = vault.header.slots.map((slot) => ({ ...slot, ...changes }));
+    const opened = backupOf(JSON.stringify(vault), stretch).open(PASSWORD);
+    await assert.rejects(opened, { kind: "file-damaged" }, JSON.stringify(changes));
+  }
+});
+
+test("an entry whose counter is none is passed over", async () => {
+  const [, entry] = aegisDb.entries;
+  for (const counter of ["many", -1, 1.5, 1e15, {}, null]) {
+    const entries = [...aegisDb.entries.slice(0, 1), { ...entry, info: { ...entry?.info, counter } }];
+    const file = JSON.stringify({ version: 1, header: {}, db: { version: 2, entries } });
+    const tokens = await backupOf(file, stretch).open("");
+    const counters = tokens.map((token) => token.counter);
+    assert.deepEqual(counters, counter === null ? [0, 0] : [0], String(counter));
+  }
+});
+
 const services = [
   { name: "Acme", secret: KEY, otp: { issuer: "Acme", account: "ada", tokenType: "TOTP", algorithm: "SHA512", digits: 6, period: 30 } },
   { name: "Plain", secret: KEY, otp: {} },
@@ -159,6 +185,8 @@ test("a file that is none is refused", async () => {
   await assert.rejects(empty.open(""), { kind: "file-empty" });
   const damaged = backupOf(JSON.stringify({ schemaVersion: 4, services: [], servicesEncrypted: "?:?" }), stretch);
   await assert.rejects(damaged.open(""), { kind: "file-damaged" });
-  const greedy = { format: "symbolon-backup-v1", argon2id: { memoryKib: 1 << 30, passes: 3, salt: "" }, sealed: "" };
-  await assert.rejects(backupOf(JSON.stringify(greedy), stretch).open("x"), { kind: "file-damaged" });
+  for (const effort of [{ memoryKib: 1 << 30, passes: 3 }, { memoryKib: 64, passes: 0 }, { memoryKib: 64.5, passes: 1 }, { memoryKib: -1, passes: 1 }]) {
+    const greedy = { format: "symbolon-backup-v1", argon2id: { ...effort, salt: "" }, sealed: "" };
+    await assert.rejects(backupOf(JSON.stringify(greedy), stretch).open("x"), { kind: "file-damaged" });
+  }
 });

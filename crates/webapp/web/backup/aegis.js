@@ -3,13 +3,15 @@
 import { scrypt } from "../vendor/noble-hashes/scrypt.js";
 import { join, unbase64, unhex, utf8 } from "../core/bytes.js";
 import { Failure } from "../core/failure.js";
-import { decrypt, foreignToken, usable, whole } from "./read.js";
+import { decrypt, foreignToken, isWithin, usable, whole } from "./read.js";
 
 /** @import { Backup } from "./files.js" */
 
 const PASSWORD_SLOT = 1;
-/** 2^15 is what the app writes; more than 2^20 takes a gigabyte. */
-const MAX_COST = 1 << 20;
+/** The app writes n = 2^15, r = 8 and p = 1. scrypt takes 128 n r octets (RFC 7914): this much is a gigabyte. */
+const MAX_N_R = 1 << 23;
+/** Each is another pass over all of it. */
+const MAX_P = 4;
 
 /** @param {any} file */
 export const isAegis = (file) => typeof file?.header === "object" && "db" in file;
@@ -35,10 +37,13 @@ async function decrypted({ header, db }, password) {
 }
 
 /** @param {any} slot @param {string} password */
-async function masterKey({ n, r, p, salt, key, key_params: { nonce, tag } }, password) {
-  if (!(n > 1 && n <= MAX_COST)) throw new Failure("file-damaged");
-  const derived = new Uint8Array(scrypt(utf8(password), unhex(salt), { N: n, r, p, dkLen: 32 }));
-  return decrypt(derived, unhex(nonce), join(unhex(key), unhex(tag))).catch(() => null);
+async function masterKey({ n, r, p, salt, key, key_params }, password) {
+  const isBounded = [n, r].every((factor) => isWithin(factor, MAX_N_R)) && isWithin(n * r, MAX_N_R) && isWithin(p, MAX_P);
+  if (!isBounded || n < 2 || !Number.isInteger(Math.log2(n))) throw new Failure("file-damaged");
+  const [salted, nonce, sealed] = whole(() =>
+    /** @type {const} */ ([unhex(salt), unhex(key_params.nonce), join(unhex(key), unhex(key_params.tag))]));
+  const derived = new Uint8Array(scrypt(utf8(password), salted, { N: n, r, p, dkLen: 32 }));
+  return decrypt(derived, nonce, sealed).catch(() => null);
 }
 
 /** @param {any} db */

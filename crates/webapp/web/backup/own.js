@@ -4,7 +4,7 @@
 import { base32, base64, join, random, unbase64, utf8 } from "../core/bytes.js";
 import { Failure } from "../core/failure.js";
 import { parseKeyUri } from "../core/key_uri.js";
-import { decrypt, usable, whole } from "./read.js";
+import { decrypt, isWithin, usable, whole } from "./read.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
@@ -54,7 +54,7 @@ export function keyUri({ issuer, account, seed, shape: { type, period, digits, a
 /** @param {any} file @param {string} passphrase @param {Stretch} stretch */
 async function opened({ argon2id, sealed }, passphrase, stretch) {
   const { memoryKib, passes, salt } = argon2id ?? {};
-  const isBounded = memoryKib <= MAX_EFFORT.memoryKib && passes <= MAX_EFFORT.passes;
+  const isBounded = isWithin(memoryKib, MAX_EFFORT.memoryKib) && isWithin(passes, MAX_EFFORT.passes);
   if (!isBounded) throw new Failure("file-damaged");
   const bytes = whole(() => unbase64(sealed));
   const key = await stretch(octets(passphrase), whole(() => unbase64(salt)), { memoryKib, passes });

@@ -1,7 +1,7 @@
 // What the readers of backups have in common.
 
 import { Failure } from "../core/failure.js";
-import { keySeed, keyShape } from "../core/key_uri.js";
+import { keyCounter, keySeed, keyShape } from "../core/key_uri.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
@@ -24,7 +24,7 @@ export function foreignToken({ issuer, account, secret, type, period, digits, al
       digits: Number(digits ?? 6),
       algorithm: String(algorithm ?? "SHA1"),
     }),
-    counter: Number(counter ?? 0),
+    counter: keyCounter(kind, Number(counter ?? 0)),
   };
 }
 
@@ -63,6 +63,9 @@ export async function decrypt(key, nonce, ciphertext) {
     throw new Failure("file-password", {}, cause);
   }
 }
+
+/** Whether a file's number is a whole one from 1 on. @param {unknown} value @param {number} most */
+export const isWithin = (value, most) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
 
 /**
  * Reads, and says that the file is damaged where it does not have the form that it should.

@@ -14,6 +14,8 @@ import { unbase32 } from "./bytes.js";
  */
 
 const MAX_CHARS = 2048;
+/** What the 15 digits of a link hold; all up to it are exact. */
+const MAX_COUNTER = 999_999_999_999_999;
 const DEFAULTS = { period: 30, digits: 6, algorithm: "SHA1", counter: 0 };
 
 /** @param {string} text */
@@ -34,7 +36,7 @@ export function parseKeyUri(text) {
       digits: number(fields, "digits"),
       algorithm: fields.get("algorithm") ?? DEFAULTS.algorithm,
     }),
-    counter: type === "hotp" ? number(fields, "counter") : 0,
+    counter: keyCounter(type, type === "hotp" ? number(fields, "counter") : 0),
   };
 }
 
@@ -68,6 +70,13 @@ export function keyShape(type, { period, digits, algorithm }) {
   within("digits", digits, MIN_DIGITS, MAX_DIGITS);
   if (type === "totp") within("period", period, 1, MAX_PERIOD_S);
   return { type, period: type === "totp" ? period : 0, digits, algorithm: digest };
+}
+
+/** The next counter of a token. @param {"totp" | "hotp"} type @param {number} counter of an event-based one */
+export function keyCounter(type, counter) {
+  if (type === "totp") return 0;
+  within("counter", counter, 0, MAX_COUNTER);
+  return counter;
 }
 
 /**
