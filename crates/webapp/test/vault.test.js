@@ -116,6 +116,16 @@ test("a vault that is opened anew has what was being stored", async () => {
   await stored;
 });
 
+test("nothing that was being stored outlives the vault", async () => {
+  const store = memory();
+  const safe = new Safe(store, stretch, CHEAP);
+  const vault = await safe.create("1234");
+  const stored = vault.change((contents) => add(contents, token()));
+  await safe.wipe();
+  await stored;
+  assert.deepEqual([...store.records], []);
+});
+
 test("symptom 22: ten wrong PINs in a row destroy everything", async () => {
   const store = memory();
   const safe = new Safe(store, stretch, CHEAP);

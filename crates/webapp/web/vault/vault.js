@@ -160,7 +160,7 @@ export class Safe {
   /** Destroys tokens, keys and the device itself. */
   wipe() {
     const names = [DEVICE, SECRET, LOCK, PASSKEY, CONTENTS, TRIES];
-    return this.#store.put(Object.fromEntries(names.map((name) => [name, undefined])));
+    return this.inTurn(() => this.#store.put(Object.fromEntries(names.map((name) => [name, undefined]))));
   }
 
   /**
