@@ -79,9 +79,9 @@ impl Connections {
         }
     }
 
-    /// A place for a connection. If its host has all of its own, or there is none at all, another connection
-    /// is shut: the one without a request for longest, of the host that has the most. One with a request
-    /// under way makes room only for a host that has fewer places even then.
+    /// A place for a connection. If there is none, one of the host that has the most is shut, where the
+    /// newcomer counts with its host: whoever fills the places makes room for others, and nobody makes room
+    /// for them. One with a request under way makes room only for a host that has fewer places even then.
     pub(crate) fn enter(self: &Arc<Self>, source: IpAddr) -> Option<Connection> {
         let host = host_of(source);
         let mut open = self.lock();
@@ -110,27 +110,38 @@ impl Connections {
         for connection in open {
             *counts.entry(connection.host).or_default() += 1;
         }
-        let count = |host: &IpAddr| counts.get(host).copied().unwrap_or_default();
-        let own = count(&host);
-        let is_full = own >= self.places.of_one_host;
-        if !is_full && open.len() < self.places.connections {
+        let own = counts.remove(&host).unwrap_or_default();
+        let has_own_left = own < self.places.of_one_host;
+        if has_own_left && open.len() < self.places.connections {
             return Room::Free;
         }
-        let makes_room = open.iter().enumerate().filter_map(|(at, connection)| {
-            let (activity, count) = (*connection.activity(), count(&connection.host));
-            let is_idle = activity.requests == 0;
-            let may_go = (is_idle || count > own + 1) && (!is_full || connection.host == host);
-            may_go.then_some(((Reverse(is_idle), Reverse(count), activity.since), at))
-        });
-        match makes_room.min() {
-            Some((_, at)) => Room::InPlaceOf(at),
-            None => Room::None,
-        }
+        let most = counts.values().copied().max().unwrap_or_default();
+        let of_others = || {
+            let is_of_most = |it: &Open| counts.get(&it.host) == Some(&most);
+            idlest(open, |it, is_idle| {
+                is_of_most(it) && (is_idle || most > own + 1)
+            })
+        };
+        let of_its_own = || idlest(open, |it, is_idle| it.host == host && is_idle);
+        let others = (has_own_left && most > own).then(of_others).flatten();
+        others
+            .or_else(of_its_own)
+            .map_or(Room::None, Room::InPlaceOf)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Open>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The one without a request for longest among those that may go; else the one with the oldest request.
+fn idlest(open: &[Arc<Open>], may_go: impl Fn(&Open, bool) -> bool) -> Option<usize> {
+    let makes_room = open.iter().enumerate().filter_map(|(at, connection)| {
+        let activity = *connection.activity();
+        let is_idle = activity.requests == 0;
+        may_go(connection, is_idle).then_some((Reverse(is_idle), activity.since, at))
+    });
+    makes_room.min().map(|(_, _, at)| at)
 }
 
 impl Open {
@@ -252,6 +263,20 @@ mod tests {
         assert_eq!(shut(&flood).iter().filter(|it| **it).count(), 1);
         assert!(enter(&connections, 9).is_none() && !is_shut(&single));
         drop((under_way, under_way_too));
+    }
+
+    #[tokio::test]
+    async fn who_fills_all_places_pushes_nobody_out_of_the_one_they_had_to_give() {
+        let connections = Arc::new(Connections::new(Places {
+            connections: 4,
+            of_one_host: 4,
+        }));
+        let flood: Vec<_> = (0..4).filter_map(|_| enter(&connections, 1)).collect();
+        let under_way: Vec<_> = flood.iter().map(Connection::request).collect();
+        let in_its_handshake = enter(&connections, 9).unwrap();
+        assert_eq!(shut(&flood), [true, false, false, false]);
+        assert!(enter(&connections, 1).is_none() && !is_shut(&in_its_handshake));
+        drop(under_way);
     }
 
     #[tokio::test]
