@@ -250,6 +250,36 @@ fn a_licence_is_back_when_its_manager_has_said_what_became_of_it() {
 }
 
 #[test]
+fn a_licence_that_was_renewed_between_is_given_out_by_its_new_code() {
+    let (tokens, server) = token_server();
+    let manager = Managing::of(&tokens, MANAGER);
+    let managing = manager.start();
+    let (gateway, running) = managed(&tokens, &[&manager]);
+    let licence = Aside::of(&tokens, MANAGER, 1);
+    until("the manager has it", || is_held(&manager, &licence, "kept"));
+    tokens
+        .desk(&["take-back", &licence.serial, "--reason", "its code is lost"])
+        .ok();
+    until("the manager gave it back", || {
+        is_held(&manager, &licence, "taken")
+    });
+    let renewed = ["renew-licence", &licence.serial, "--lost-code"];
+    let said = tokens.desk(&renewed).ok();
+    let code = after(&said, "Code:").split_whitespace().next().unwrap();
+    let again = ["set-aside", &licence.serial, "--manager", MANAGER];
+    tokens
+        .desk(&[&again[..], &["--reason", "as before"]].concat())
+        .ok();
+    until("the manager has it again", || {
+        is_held(&manager, &licence, "kept")
+    });
+    server.stop();
+    assert_eq!(import(&gateway, code).len(), 1);
+    running.stop();
+    managing.stop();
+}
+
+#[test]
 fn managers_that_are_killed_between_give_each_licence_out_once() {
     const ROUNDS: u64 = 6;
     let (tokens, server) = token_server();

@@ -124,7 +124,9 @@ async fn hold_licence<T: Tx>(
              (serial, account, product, code, size, redeem_until, issued, activated, code_digest, settled)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $4, $8 IS NOT NULL)
          ON CONFLICT (serial) DO UPDATE SET account = excluded.account, revoked = NULL,
-             product = coalesce(licence.product, excluded.product),
+             code = excluded.code, code_digest = excluded.code_digest,
+             product = CASE WHEN licence.activated IS NULL THEN excluded.product
+                 ELSE licence.product END,
              redeem_until = excluded.redeem_until,
              activated = coalesce(licence.activated, excluded.activated),
              settled = excluded.settled",
