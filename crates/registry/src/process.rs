@@ -111,7 +111,9 @@ impl Service {
     ) -> Result<Zeroizing<String>, Problem> {
         let ProvisionRequest { product, tokens } = request;
         let serials = tokens.iter().filter_map(|token| token.serial().ok());
-        let keeper = self.store.keeper_of_tokens(serials.collect());
+        let keeper = self
+            .store
+            .keeper_of_tokens(serials.collect(), asking.serial);
         demand_not_kept(known(keeper.await)?)?;
         let (named, wanted) = tokens.into_iter().map(to_provision).unzip();
         let link = self.link.clone();

@@ -285,6 +285,7 @@ impl Work for KeeperOfCode {
 
 pub(super) struct KeeperOfTokens {
     pub(super) tokens: Vec<TokenSerial>,
+    pub(super) asker: ProductSerial,
 }
 
 impl Work for KeeperOfTokens {
@@ -300,8 +301,10 @@ impl Work for KeeperOfTokens {
             let found = tx
                 .row::<(String,)>(
                     "SELECT l.kept_by FROM reserve_token r JOIN licence l ON l.serial = r.licence
-                     WHERE r.serial = $1 AND l.kept_by IS NOT NULL AND l.revoked IS NULL",
-                    &vals![token.as_str()],
+                     WHERE r.serial = $1 AND l.kept_by IS NOT NULL AND l.revoked IS NULL
+                         AND l.account = (SELECT account FROM product
+                             WHERE serial = $2 AND retired IS NULL)",
+                    &vals![token.as_str(), self.asker.as_str()],
                 )
                 .await?;
             if let Some((keeper,)) = found {

@@ -144,12 +144,15 @@ impl RegistryStore {
             .await
     }
 
-    /// The manager that serves one of these tokens, if one does.
+    /// The manager that serves one of these tokens, if one does. Of other accounts' tokens nothing is said.
     pub async fn keeper_of_tokens(
         &self,
         tokens: Vec<TokenSerial>,
+        asker: ProductSerial,
     ) -> Result<Option<ProductSerial>, Failure<Infallible>> {
-        self.database.read(issue::KeeperOfTokens { tokens }).await
+        self.database
+            .read(issue::KeeperOfTokens { tokens, asker })
+            .await
     }
 
     /// At a manager: takes a reserve, whose signature is right, in the place of the one before.
