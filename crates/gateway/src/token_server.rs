@@ -17,7 +17,7 @@ use domain::unit::{Exchange, Own, ServerRole, Shown};
 use ident::ProductSerial;
 use identity::{Keeper, causes};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use rustls::RootCertStore;
 use softtoken::limits::MAX_RESPONSE_BYTES;
 use softtoken::process::{Product, Request, Response};
@@ -339,26 +339,32 @@ impl TokenServer {
         request: &Request,
         message_id: Option<&str>,
     ) -> Result<Response, AskError> {
-        let http = self.client(route, server).await?;
-        let url = &*server.url;
-        let mut post = http
-            .post(format!("{url}{PROCESS_PATH}"))
-            .header(CONTENT_TYPE, "application/json")
-            .body(request.to_json().as_str().to_owned());
+        let url = format!("{}{PROCESS_PATH}", server.url);
+        let mut post = self.client(route, server).await?.post(url);
         if let Some(id) = message_id {
             post = post.header(MESSAGE_ID, id);
         }
-        let answer = post
-            .send()
-            .await
-            .map_err(|error| unreachable(url, &error))?;
-        let status = answer.status();
-        let body = body(url, answer).await?;
-        if status != StatusCode::OK {
-            return Err(refused(url, status, &body));
-        }
+        let body = answered(server, post, request.to_json().as_str()).await?;
         Ok(Response::parse(&body)?)
     }
+}
+
+/// What a server answers to this message.
+async fn answered(
+    server: &Server,
+    post: RequestBuilder,
+    message: &str,
+) -> Result<Vec<u8>, AskError> {
+    let url = &*server.url;
+    let post = post.header(CONTENT_TYPE, "application/json");
+    let answer = post.body(message.to_owned()).send().await;
+    let answer = answer.map_err(|error| unreachable(url, &error))?;
+    let status = answer.status();
+    let body = body(url, answer).await?;
+    if status != StatusCode::OK {
+        return Err(refused(url, status, &body));
+    }
+    Ok(body)
 }
 
 /// Why none of the servers answered, each with its reason.
@@ -386,19 +392,9 @@ fn refused(url: &str, status: StatusCode, body: &[u8]) -> AskError {
 }
 
 /// The body, as far as a message may be long.
-async fn body(url: &str, mut answer: reqwest::Response) -> Result<Vec<u8>, AskError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer
-        .chunk()
-        .await
-        .map_err(|error| unreachable(url, &error))?
-    {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_RESPONSE_BYTES {
-            break;
-        }
-    }
-    Ok(body)
+async fn body(url: &str, answer: reqwest::Response) -> Result<Vec<u8>, AskError> {
+    let body = identity::body_within(answer, MAX_RESPONSE_BYTES).await;
+    body.map_err(|error| unreachable(url, &error))
 }
 
 fn unreachable(url: &str, error: &reqwest::Error) -> AskError {

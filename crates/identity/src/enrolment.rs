@@ -130,15 +130,16 @@ async fn post(
     let answer = http.post(url).body(body).send().await;
     let answer = answer.map_err(unreachable)?;
     let status = answer.status();
-    Ok((status, bounded(answer).await.map_err(unreachable)?))
+    let body = body_within(answer, MAX_ANSWER_BYTES).await;
+    Ok((status, body.map_err(unreachable)?))
 }
 
-/// The body, as far as an answer may be long.
-async fn bounded(mut answer: Response) -> Result<Vec<u8>, reqwest::Error> {
+/// The body of an answer, of which no more is read once it is longer than `max` octets.
+pub async fn body_within(mut answer: Response, max: usize) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
         body.extend_from_slice(&chunk);
-        if body.len() > MAX_ANSWER_BYTES {
+        if body.len() > max {
             break;
         }
     }

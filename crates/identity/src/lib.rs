@@ -16,6 +16,6 @@ mod file;
 mod keeper;
 
 pub use certificate::certificate_of;
-pub use enrolment::{Application, EnrolError, Right, causes, refusal};
+pub use enrolment::{Application, EnrolError, Right, body_within, causes, refusal};
 pub use file::{Identity, IdentityError, Signed, authorities};
 pub use keeper::{Keeper, RenewalError, Way};

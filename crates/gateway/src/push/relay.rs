@@ -148,18 +148,9 @@ impl Relay {
 
     async fn ask(&self, request: &PushRequest) -> Result<PushResponse, RelayError> {
         let url = self.url().await?;
-        let mut answer = self.post(&url, request, ANSWER_TIMEOUT).await?;
-        let mut body = Vec::new();
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|error| RelayError::Unreachable(url.clone(), causes(&error)))?
-        {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_PUSH_BYTES {
-                break;
-            }
-        }
+        let answer = self.post(&url, request, ANSWER_TIMEOUT).await?;
+        let body = identity::body_within(answer, MAX_PUSH_BYTES).await;
+        let body = body.map_err(|error| RelayError::Unreachable(url.clone(), causes(&error)))?;
         Ok(PushResponse::parse(&body)?)
     }
 

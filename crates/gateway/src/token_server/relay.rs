@@ -2,8 +2,6 @@
 
 use ident::ProductSerial;
 use reqwest::Client;
-use reqwest::StatusCode;
-use reqwest::header::CONTENT_TYPE;
 use softtoken::address::ServerUrl;
 use softtoken::mobile::{MobileRelayRequest, MobileRequest, MobileResponse};
 use softtoken::{MOBILE_PATH, MobileVersion};
@@ -11,7 +9,7 @@ use softtoken::{MOBILE_PATH, MobileVersion};
 use domain::unit::ServerRole;
 use domain::user::Switch;
 
-use super::{AskError, Route, TokenServer, body, refused, unreachable};
+use super::{AskError, Route, TokenServer, answered};
 
 /// What this gateway says it is where apps say theirs.
 const VERSION: &str = "gateway";
@@ -35,21 +33,9 @@ impl TokenServer {
             AskError::Unprepared(format!("the version of this gateway {error}"))
         })?;
         let request = MobileRequest::Relay(MobileRelayRequest { version });
-        let url = &*server.url;
-        let answer = self
-            .client(&route, server)
-            .await?
-            .post(format!("{url}{MOBILE_PATH}"))
-            .header(CONTENT_TYPE, "application/json")
-            .body(request.to_json().as_str().to_owned())
-            .send()
-            .await
-            .map_err(|error| unreachable(url, &error))?;
-        let status = answer.status();
-        let body = body(url, answer).await?;
-        if status != StatusCode::OK {
-            return Err(refused(url, status, &body));
-        }
+        let url = format!("{}{MOBILE_PATH}", server.url);
+        let post = self.client(&route, server).await?.post(url);
+        let body = answered(server, post, request.to_json().as_str()).await?;
         match MobileResponse::parse(&body)? {
             MobileResponse::Relay(answer) => {
                 let refused = |error: softtoken::WireError| AskError::Unprepared(error.to_string());

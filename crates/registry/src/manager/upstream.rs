@@ -81,20 +81,14 @@ impl Upstream {
 
 /// Status and body of an answer that is not longer than `max_bytes`; why there is none.
 pub(super) async fn read(
-    mut answer: Response,
+    answer: Response,
     max_bytes: usize,
 ) -> Result<(StatusCode, Vec<u8>), String> {
     let status = answer.status();
-    let mut body = Vec::new();
-    while let Some(chunk) = answer
-        .chunk()
-        .await
-        .map_err(|error| identity::causes(&error))?
-    {
-        body.extend_from_slice(&chunk);
-        if body.len() > max_bytes {
-            return Err("its answer is too long".to_owned());
-        }
+    let body = identity::body_within(answer, max_bytes).await;
+    let body = body.map_err(|error| identity::causes(&error))?;
+    if body.len() > max_bytes {
+        return Err("its answer is too long".to_owned());
     }
     Ok((status, body))
 }
