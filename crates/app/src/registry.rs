@@ -11,8 +11,8 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, OtherError,
+    RootCertStore, SignatureScheme, WantsVerifier,
 };
 use softtoken::address::ServerUrl;
 use softtoken::limits::MAX_MOBILE_BYTES;
@@ -203,20 +203,8 @@ fn client_config(trust: &Trust) -> Result<ClientConfig, rustls::Error> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;
     Ok(match trust {
-        Trust::Pin(pin) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(PinnedAuthority {
-                pin: *pin,
-                provider,
-            }))
-            .with_no_client_auth(),
-        Trust::Key(pin) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(PinnedKey {
-                pin: *pin,
-                provider,
-            }))
-            .with_no_client_auth(),
+        Trust::Pin(pin) => pinned(builder, Pinned::Authority(*pin), provider),
+        Trust::Key(pin) => pinned(builder, Pinned::Own(*pin), provider),
         Trust::Authorities(certificates) => {
             let mut roots = RootCertStore::empty();
             for der in certificates {
@@ -227,11 +215,31 @@ fn client_config(trust: &Trust) -> Result<ClientConfig, rustls::Error> {
     })
 }
 
-/// Believes a chain that ends in an authority with the pinned key. The certificate of that authority
-/// comes with the chain; everything else is checked as usual, with it as the only root.
+fn pinned(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    key: Pinned,
+    provider: Arc<CryptoProvider>,
+) -> ClientConfig {
+    builder
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(PinnedVerifier { key, provider }))
+        .with_no_client_auth()
+}
+
+/// Whose key is pinned.
+#[derive(Clone, Copy, Debug)]
+enum Pinned {
+    /// That of the authority in which the chain ends. Its certificate comes with the chain; everything else
+    /// is checked as usual, with it as the only root.
+    Authority(SpkiPin),
+    /// That of the one certificate; TLS proves that the other end holds it.
+    Own(SpkiPin),
+}
+
+/// Believes a certificate for the key that is pinned.
 #[derive(Debug)]
-struct PinnedAuthority {
-    pin: SpkiPin,
+struct PinnedVerifier {
+    key: Pinned,
     provider: Arc<CryptoProvider>,
 }
 
@@ -240,7 +248,7 @@ struct PinnedAuthority {
 #[error("it does not come with the certificate authority that the activation link names")]
 struct PinMissing;
 
-impl ServerCertVerifier for PinnedAuthority {
+impl ServerCertVerifier for PinnedVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -249,10 +257,18 @@ impl ServerCertVerifier for PinnedAuthority {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let missing = || CertificateError::Other(OtherError(Arc::new(PinMissing)));
+        let pin = match self.key {
+            Pinned::Own(pin) if has_key(end_entity, pin) => {
+                return Ok(ServerCertVerified::assertion());
+            }
+            Pinned::Own(_) => return Err(missing().into()),
+            Pinned::Authority(pin) => pin,
+        };
         let authority = intermediates
             .iter()
-            .find(|certificate| has_key(certificate, self.pin))
-            .ok_or_else(|| CertificateError::Other(OtherError(Arc::new(PinMissing))))?;
+            .find(|certificate| has_key(certificate, pin))
+            .ok_or_else(missing)?;
         let mut roots = RootCertStore::empty();
         roots.add(authority.clone().into_owned())?;
         let provider = Arc::clone(&self.provider);
@@ -260,55 +276,6 @@ impl ServerCertVerifier for PinnedAuthority {
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
-}
-
-/// Believes the one certificate with the pinned key; TLS proves that the other end holds it.
-#[derive(Debug)]
-struct PinnedKey {
-    pin: SpkiPin,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for PinnedKey {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if has_key(end_entity, self.pin) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(CertificateError::Other(OtherError(Arc::new(PinMissing))).into())
     }
 
     fn verify_tls12_signature(

@@ -106,14 +106,14 @@ impl Connections {
     }
 
     fn room_for(&self, host: IpAddr, open: &[Arc<Open>]) -> Room {
-        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
-        for connection in open {
-            *counts.entry(connection.host).or_default() += 1;
-        }
-        let own = counts.remove(&host).unwrap_or_default();
+        let own = open.iter().filter(|it| it.host == host).count();
         let has_own_left = own < self.places.of_one_host;
         if has_own_left && open.len() < self.places.connections {
             return Room::Free;
+        }
+        let mut counts: HashMap<IpAddr, usize> = HashMap::new();
+        for other in open.iter().filter(|it| it.host != host) {
+            *counts.entry(other.host).or_default() += 1;
         }
         let most = counts.values().copied().max().unwrap_or_default();
         let of_others = || {
