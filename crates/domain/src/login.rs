@@ -403,10 +403,21 @@ impl Refusal {
 pub struct Consume {
     proof: Proof,
     spend: Spend,
-    sent_to: Option<Box<Address>>,
-    recovery: Option<Box<Digest>>,
-    phone: Option<Box<RegistrationId>>,
+    bound: Bound,
     at: Timestamp,
+}
+
+/// What a decision rests on besides, and has to be so still when it is recorded.
+#[derive(Debug)]
+enum Bound {
+    /// Nothing.
+    Free,
+    /// Where its code was sent.
+    SentTo(Box<Address>),
+    /// The recovery code or pass that was presented.
+    Recovery(Box<Digest>),
+    /// The phone that approved it.
+    Phone(Box<RegistrationId>),
 }
 
 /// What a login uses up.
@@ -467,17 +478,26 @@ impl Consume {
 
     /// Where the code was sent that it uses up, if one was.
     pub fn sent_to(&self) -> Option<&Address> {
-        self.sent_to.as_deref()
+        match &self.bound {
+            Bound::SentTo(to) => Some(to),
+            Bound::Free | Bound::Recovery(_) | Bound::Phone(_) => None,
+        }
     }
 
     /// The recovery code or pass that it uses up, if it is one.
     pub fn recovery(&self) -> Option<&Digest> {
-        self.recovery.as_deref()
+        match &self.bound {
+            Bound::Recovery(digest) => Some(digest),
+            Bound::Free | Bound::SentTo(_) | Bound::Phone(_) => None,
+        }
     }
 
     /// The phone that approved it, if one did.
     pub fn phone(&self) -> Option<&RegistrationId> {
-        self.phone.as_deref()
+        match &self.bound {
+            Bound::Phone(device) => Some(device),
+            Bound::Free | Bound::SentTo(_) | Bound::Recovery(_) => None,
+        }
     }
 
     /// When it was decided.
@@ -574,9 +594,7 @@ fn recovered(
         Ok(held) => Second::Consume(Consume {
             proof,
             spend: Spend::Recovery(held.kind),
-            sent_to: None,
-            recovery: Some(Box::new(digest)),
-            phone: None,
+            bound: Bound::Recovery(Box::new(digest)),
             at: now,
         }),
         Err(refusal) => Second::Refuse(refusal),
@@ -612,9 +630,7 @@ pub fn sent(
         Tried::Right(to) => Second::Consume(Consume {
             proof,
             spend: Spend::Sent(to.channel()),
-            sent_to: Some(Box::new(to)),
-            recovery: None,
-            phone: None,
+            bound: Bound::SentTo(Box::new(to)),
             at: now,
         }),
         Tried::Expired => Second::Refuse(Refusal::because(Reason::SentCodeExpired)),
@@ -656,9 +672,7 @@ pub fn pushed(
         }) => Second::Consume(Consume {
             proof,
             spend: Spend::Push { token, session },
-            sent_to: None,
-            recovery: None,
-            phone: Some(Box::new(device)),
+            bound: Bound::Phone(Box::new(device)),
             at: now,
         }),
         Err(refusal) => {
@@ -716,9 +730,7 @@ pub fn remote(facts: &Facts, verified: RemoteVerified, now: Timestamp) -> Result
     Ok(Consume {
         proof: Proof::Remote(verified),
         spend: Spend::Nothing,
-        sent_to: None,
-        recovery: None,
-        phone: None,
+        bound: Bound::Free,
         at: now,
     })
 }
@@ -754,9 +766,7 @@ fn consume(proof: Proof, spend: Spend, now: Timestamp) -> Second {
     Second::Consume(Consume {
         proof,
         spend,
-        sent_to: None,
-        recovery: None,
-        phone: None,
+        bound: Bound::Free,
         at: now,
     })
 }
