@@ -46,7 +46,7 @@ pub(crate) use explainer::{Explainer, Question};
 use one_time::{Beside, NotIssued};
 pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
 pub(crate) use pool::Pool;
-pub(crate) use pushing::{Later, Wanted, denied, unanswered};
+pub(crate) use pushing::{Later, Wanted, unclaimed};
 pub(crate) use responses::{Presentation, Response, told};
 
 use crate::clock::{self, NoEntropy};

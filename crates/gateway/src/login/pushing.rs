@@ -161,21 +161,20 @@ fn judge(
     })
 }
 
-/// Records a denial that no client waits for.
-pub(crate) async fn denied(
+/// Records what came of a push that no client waits for: a denial, or that nobody answered.
+pub(crate) async fn unclaimed(
     pushes: &Pushes,
     store: &Arc<GatewayStore>,
     first: FirstProven,
     outstanding: Outstanding,
     origin: Origin,
-    said: Said,
+    said: Option<Said>,
     now: Timestamp,
 ) {
     let name = first.person().clone();
     let Ok(facts) = store.facts(name, CodePosition::Challenge, now) else {
         return;
     };
-    let said = Some(said);
     let second = judge(
         pushes,
         store,
@@ -186,41 +185,13 @@ pub(crate) async fn denied(
         said,
         now,
     );
-    refuse(store, facts.name, origin, second, now).await;
-}
-
-/// Records that nobody answered, and that no client waited for it.
-pub(crate) async fn unanswered(
-    store: &Arc<GatewayStore>,
-    first: FirstProven,
-    outstanding: Outstanding,
-    origin: Origin,
-    now: Timestamp,
-) {
-    let name = first.person().clone();
-    let Ok(facts) = store.facts(name, CodePosition::Challenge, now) else {
-        return;
-    };
-    let second = store.with_code_counter(&facts.name, now, |counter| {
-        login::pushed(&facts, first.proof, outstanding, None, counter, now)
-    });
-    refuse(store, facts.name, origin, second, now).await;
-}
-
-/// Nobody is let in here: there is nobody to tell.
-async fn refuse(
-    store: &Arc<GatewayStore>,
-    person: CanonicalName,
-    origin: Origin,
-    second: Second,
-    at: Timestamp,
-) {
+    // Nobody is let in here: there is nobody to tell.
     if let Second::Refuse(refusal) = second {
         let decision = Decision::Refuse {
-            person,
+            person: facts.name,
             origin,
             refusal,
-            at,
+            at: now,
         };
         // A store that fails tells of it itself.
         let _ = recorded(store, decision).await;

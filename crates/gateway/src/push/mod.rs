@@ -471,7 +471,7 @@ impl Pushes {
                 }
                 let unheard = self.table().say(session, said);
                 if let Some(open) = unheard {
-                    self.refuse(*open, said).await;
+                    self.record(*open, Some(said)).await;
                 }
             }
             Err(why) => {
@@ -502,14 +502,14 @@ impl Pushes {
         })
     }
 
-    /// A denial that nobody waits for counts all the same, and is on record at once.
-    async fn refuse(&self, open: Open, said: Said) {
+    /// What no client waits for counts all the same, and is on record at once.
+    async fn record(&self, open: Open, said: Option<Said>) {
         let now = clock::now();
         let origin = Origin {
             client: open.client,
             source: open.source,
         };
-        crate::login::denied(
+        crate::login::unclaimed(
             self,
             &self.store,
             open.first,
@@ -548,12 +548,7 @@ impl Pushes {
     async fn sweep(&self) {
         let late = self.table().late(clock::now());
         for open in late {
-            let now = clock::now();
-            let origin = Origin {
-                client: open.client,
-                source: open.source,
-            };
-            crate::login::unanswered(&self.store, open.first, open.outstanding, origin, now).await;
+            self.record(open, None).await;
         }
     }
 
