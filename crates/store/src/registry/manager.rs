@@ -206,3 +206,12 @@ pub(super) async fn manager<T: Tx>(
     let account = owner(tx, serial).await?;
     Ok(account.map(|account| Manager { serial, account }))
 }
+
+/// As [`manager`]; one that is none is refused.
+pub(super) async fn demand_manager<T: Tx>(
+    tx: &mut T,
+    serial: ProductSerial,
+) -> Result<Manager, Failure<DeskRefusal>> {
+    let found = manager(tx, serial).await?;
+    found.ok_or(Failure::Refused(DeskRefusal::ManagerUnknown(serial)))
+}

@@ -10,7 +10,7 @@ use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::registry::desk::{DeskRefusal, demand_licence, record};
 use crate::registry::licence::DRAWS;
-use crate::registry::manager::manager;
+use crate::registry::manager::demand_manager;
 use crate::registry::random;
 use crate::vals;
 
@@ -28,8 +28,7 @@ impl Work for SetAside {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Change, Failure<DeskRefusal>> {
         let licence = demand_licence(tx, self.licence).await?.licence;
-        let keeper = manager(tx, self.manager).await?;
-        let keeper = keeper.ok_or(Failure::Refused(DeskRefusal::ManagerUnknown(self.manager)))?;
+        let keeper = demand_manager(tx, self.manager).await?;
         if set_aside(&licence, &keeper, self.now)? == Change::Already {
             return Ok(Change::Already);
         }

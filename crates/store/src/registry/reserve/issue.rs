@@ -14,7 +14,7 @@ use super::{LineStanding, ReserveLine, ReserveRecord};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::desk::DeskRefusal;
 use crate::registry::licence::by_code;
-use crate::registry::manager::manager;
+use crate::registry::manager::demand_manager;
 use crate::registry::rows::identifier;
 use crate::registry::secrets::Keys;
 use crate::registry::stored_size;
@@ -29,8 +29,7 @@ impl Work for IssueReserve {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Reserve, Failure<DeskRefusal>> {
-        let manager = manager(tx, self.manager).await?;
-        let manager = manager.ok_or(Failure::Refused(DeskRefusal::ManagerUnknown(self.manager)))?;
+        let manager = demand_manager(tx, self.manager).await?;
         Ok(issue(tx, manager).await?)
     }
 }
@@ -195,9 +194,7 @@ impl Work for ShowReserve {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<ReserveRecord, Failure<DeskRefusal>> {
-        if manager(tx, self.manager).await?.is_none() {
-            return Err(Failure::Refused(DeskRefusal::ManagerUnknown(self.manager)));
-        }
+        demand_manager(tx, self.manager).await?;
         let State {
             number,
             loaded,

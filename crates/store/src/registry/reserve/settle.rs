@@ -9,7 +9,7 @@ use super::{issue, told_given};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::desk::{DeskRefusal, licence_row, record};
 use crate::registry::licence::take_reserved;
-use crate::registry::manager::manager;
+use crate::registry::manager::demand_manager;
 use crate::registry::rows::{identifier, is_manager, owner};
 use crate::registry::told::sender;
 use crate::vals;
@@ -38,8 +38,7 @@ impl Work for SettleReserve {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Settled, Failure<DeskRefusal>> {
         let serial = self.settlement.manager;
-        let keeper = manager(tx, serial).await?;
-        let keeper = keeper.ok_or(Failure::Refused(DeskRefusal::ManagerUnknown(serial)))?;
+        let keeper = demand_manager(tx, serial).await?;
         self.catch_up(tx).await?;
         let mut news = 0;
         let mut disputed = Vec::new();
