@@ -108,7 +108,3 @@ export function unbase32(text) {
   if (held !== 0 || bits >= 5) throw new Failure("encoding");
   return bytes;
 }
-
-/** @param {Bytes} one @param {Bytes} other */
-export const isSame = (one, other) =>
-  one.length === other.length && one.every((byte, index) => byte === other[index]);
