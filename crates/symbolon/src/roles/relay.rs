@@ -58,7 +58,12 @@ fn address(section: &config::Relay) -> Result<ServerUrl> {
 }
 
 fn read(path: &Path) -> Result<ServerIdentity> {
-    let pem = private_file::read(path, MAX_PEM_BYTES)?;
+    let pem = private_file::read(path, MAX_PEM_BYTES).with_context(|| {
+        format!(
+            "--identity {}; docs/push.md says how it is made",
+            path.display()
+        )
+    })?;
     let none = || format!("--identity {}: no certificate with its key", path.display());
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     Ok(ServerIdentity {
