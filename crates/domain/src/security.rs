@@ -412,11 +412,22 @@ impl Posture<'_> {
     }
 
     fn transport(&self, all: &mut Vec<Deviation>) {
-        if !self.clients.is_empty() {
+        let ask_by = |word: &str| {
+            let mut clients = self.clients.iter();
+            clients.any(|(_, client)| client.list("transport").iter().any(|it| **it == *word))
+        };
+        let clear = match (ask_by("udp"), ask_by("tcp")) {
+            (true, true) => Some("UDP and TCP"),
+            (true, false) => Some("UDP"),
+            (false, true) => Some("TCP"),
+            (false, false) => None,
+        };
+        if let Some(clear) = clear {
             all.push(Deviation {
-                what: "RADIUS clients ask over UDP".to_owned(),
+                what: format!("RADIUS clients ask over {clear}"),
                 standard: CLEAR_RADIUS,
-                mend: "keep them and this unit on a network of their own, or in a tunnel"
+                mend: "config user radius-client / edit NAME / set transport tls / end; keep clients that \
+                       cannot and this unit on a network of their own, or in a tunnel"
                     .to_owned(),
             });
         }

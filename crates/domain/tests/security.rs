@@ -244,6 +244,28 @@ fn an_application_is_told_of_that_shows_no_secret_or_leaves_codes_to_guess() {
 }
 
 #[test]
+fn clients_that_ask_within_tls_alone_are_no_deviation() {
+    let mut unit = Unit::compatible();
+    let mut asks_by = |words: &[&str]| {
+        let words = words.iter().map(|word| Box::from(*word)).collect();
+        let field = RADIUS_CLIENT.field("transport").unwrap();
+        unit.client.set(field, Value::List(words));
+        let said = unit
+            .deviations()
+            .into_iter()
+            .map(|deviation| deviation.what);
+        said.filter(|what| what.starts_with("RADIUS clients ask over"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(asks_by(&["tls"]), <[&str; 0]>::default());
+    assert_eq!(asks_by(&["tcp", "tls"]), ["RADIUS clients ask over TCP"]);
+    assert_eq!(
+        asks_by(&["udp", "tcp"]),
+        ["RADIUS clients ask over UDP and TCP"]
+    );
+}
+
+#[test]
 fn directories_that_call_one_person_by_two_names_are_told_where_users_of_servers_are_let_in() {
     let is_told = |server: &str, attribute: &str, groups: &[&str]| {
         let mut unit = Unit::compatible();
