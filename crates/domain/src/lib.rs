@@ -11,6 +11,7 @@ pub mod advice;
 pub mod answered_names;
 pub mod audit;
 pub mod backend;
+pub mod bounded;
 pub mod client;
 pub mod code_only;
 pub mod contact;

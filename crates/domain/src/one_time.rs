@@ -1,12 +1,12 @@
 //! Codes that are sent for one login: drawn, kept as a keyed digest, and gone once looked at.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::bounded::Bounded;
 use crate::contact::Address;
 use crate::name::CanonicalName;
 use crate::password::KEY_LEN;
@@ -136,14 +136,14 @@ impl Issued {
 #[derive(Debug)]
 pub struct Allowances {
     hourly_max: usize,
-    sent: HashMap<CanonicalName, Vec<Timestamp>>,
+    sent: Bounded<CanonicalName, Vec<Timestamp>>,
 }
 
 impl Default for Allowances {
     fn default() -> Self {
         Self {
             hourly_max: HOURLY_MAX,
-            sent: HashMap::new(),
+            sent: Bounded::new(PEOPLE_MAX),
         }
     }
 }
@@ -166,14 +166,9 @@ impl Allowances {
         lifetime: Span,
         now: Timestamp,
     ) -> Result<(), Timestamp> {
-        if self.sent.len() >= PEOPLE_MAX && !self.sent.contains_key(person) {
-            self.sent
-                .retain(|_, sent| sent.iter().any(|at| at.after(HOUR) > now));
-            if self.sent.len() >= PEOPLE_MAX {
-                return Err(now.after(HOUR));
-            }
-        }
-        let sent = self.sent.entry(person.clone()).or_default();
+        let is_old = |sent: &Vec<Timestamp>| sent.iter().all(|at| at.after(HOUR) <= now);
+        let sent = self.sent.entry(person.clone(), is_old);
+        let sent = sent.ok_or_else(|| now.after(HOUR))?;
         sent.retain(|at| at.after(HOUR) > now);
         if let [first, ..] = sent.as_slice()
             && sent.len() >= self.hourly_max

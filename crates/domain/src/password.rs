@@ -3,7 +3,6 @@
 //! [`PasswordVerified`] is the proof that the rest of the login demands; it comes from this module
 //! only.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -16,8 +15,10 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::backend::Account;
+use crate::bounded::Bounded;
 use crate::legacy::Opened;
 use crate::name::CanonicalName;
+use crate::throttle::Guess;
 use crate::time::{Span, Timestamp};
 
 /// Longest password in octets: what RADIUS can carry (RFC 2865, 5.2).
@@ -330,13 +331,13 @@ const DECOY_SALT: &[u8] = b"symbolon decoy 0";
 /// hashing again. The key lives as long as the process, so a memory dump of yesterday opens nothing.
 pub struct Remembered<S> {
     key: Zeroizing<[u8; KEY_LEN]>,
-    capacity: usize,
-    entries: HashMap<CanonicalName, Entry, S>,
+    entries: Bounded<CanonicalName, Entry, S>,
 }
 
 /// A keyed digest of a right password, made by [`Remembered::mark`].
 pub struct Mark([u8; 32]);
 
+#[derive(Default)]
 struct Entry {
     digest: [u8; 32],
     expires: Timestamp,
@@ -345,11 +346,9 @@ struct Entry {
 impl<S: BuildHasher> Remembered<S> {
     /// An empty memory under a fresh random key.
     pub fn new(key: [u8; KEY_LEN], capacity: usize, hasher: S) -> Self {
-        let entries = HashMap::with_hasher(hasher);
         Self {
             key: Zeroizing::new(key),
-            capacity,
-            entries,
+            entries: Bounded::with_hasher(capacity, hasher),
         }
     }
 
@@ -383,12 +382,18 @@ impl<S: BuildHasher> Remembered<S> {
         mac.verify_slice(&mark.0).is_ok()
     }
 
+    /// By what a password is known if it comes again, of which nobody has said yet whether it is right.
+    pub fn guess(&self, person: &CanonicalName, presented: &Presented) -> Guess {
+        let mut mac = self.empty_mac();
+        update(&mut mac, person.as_str().as_bytes());
+        update(&mut mac, presented.as_bytes());
+        Guess(mac.finalize().into_bytes().into())
+    }
+
     fn keep(&mut self, person: &CanonicalName, entry: Entry, now: Timestamp) {
-        if self.entries.len() >= self.capacity {
-            self.entries.retain(|_, entry| entry.expires > now);
-        }
-        if self.entries.len() < self.capacity || self.entries.contains_key(person) {
-            self.entries.insert(person.clone(), entry);
+        let is_stale = |entry: &Entry| entry.expires <= now;
+        if let Some(kept) = self.entries.entry(person.clone(), is_stale) {
+            *kept = entry;
         }
     }
 
@@ -417,19 +422,28 @@ impl<S: BuildHasher> Remembered<S> {
         credential: &Credential,
         presented: &Presented,
     ) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new((&*self.key).into());
-        let mut update = |part: &[u8]| {
-            mac.update(&part.len().to_be_bytes());
-            mac.update(part);
-        };
-        update(person.as_str().as_bytes());
+        let mut mac = self.empty_mac();
+        update(&mut mac, person.as_str().as_bytes());
         match credential {
-            Credential::Stored(hash) => update(hash.as_phc().as_bytes()),
-            Credential::Backend(account) => account.parts().into_iter().for_each(&mut update),
+            Credential::Stored(hash) => update(&mut mac, hash.as_phc().as_bytes()),
+            Credential::Backend(account) => {
+                for part in account.parts() {
+                    update(&mut mac, part);
+                }
+            }
         }
-        update(presented.as_bytes());
+        update(&mut mac, presented.as_bytes());
         mac
     }
+
+    fn empty_mac(&self) -> Hmac<Sha256> {
+        Hmac::<Sha256>::new((&*self.key).into())
+    }
+}
+
+fn update(mac: &mut Hmac<Sha256>, part: &[u8]) {
+    mac.update(&part.len().to_be_bytes());
+    mac.update(part);
 }
 
 #[cfg(test)]
@@ -528,11 +542,13 @@ mod tests {
         let now = Timestamp::from_secs(1_000);
         let hash = PasswordHash::new("a", [1; SALT_LEN]).unwrap();
         let mut memory = Remembered::new([3; KEY_LEN], 2, RandomState::new());
-        for name in ["a", "b", "c"] {
-            let check = Check::stored(CanonicalName::of(name).unwrap(), hash.clone());
+        let checks = ["a", "b", "c"]
+            .map(|name| Check::stored(CanonicalName::of(name).unwrap(), hash.clone()));
+        for check in &checks {
             let proof = check.verify(&presented("a")).unwrap();
             memory.remember(&proof, &presented("a"), Span::from_secs(60), now);
         }
-        assert_eq!(memory.entries.len(), 2);
+        let kept = checks.map(|check| check.recall(&presented("a"), &memory, now).is_some());
+        assert_eq!(kept, [true, true, false]);
     }
 }

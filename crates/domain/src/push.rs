@@ -1,12 +1,13 @@
 //! Logins that a person approves on a phone: the number that binds an approval to a login, what is
 //! outstanding, and how often somebody is asked.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 
 use data_encoding::HEXLOWER;
 use ident::{RegistrationId, TokenSerial};
 
+use crate::bounded::Bounded;
 use crate::name::CanonicalName;
 use crate::reason::Reason;
 use crate::time::{Span, Timestamp};
@@ -206,8 +207,14 @@ impl NotAsked {
 }
 
 /// How often who was asked, and which sources they do not want to hear of.
-#[derive(Debug, Default)]
-pub struct Allowances(HashMap<CanonicalName, Asked>);
+#[derive(Debug)]
+pub struct Allowances(Bounded<CanonicalName, Asked>);
+
+impl Default for Allowances {
+    fn default() -> Self {
+        Self(Bounded::new(PEOPLE_MAX))
+    }
+}
 
 #[derive(Debug, Default)]
 struct Asked {
@@ -248,13 +255,9 @@ impl Allowances {
         {
             return Err(NotAsked::Outstanding(*last));
         }
-        if self.0.len() >= PEOPLE_MAX && !self.0.contains_key(person) {
-            self.0.retain(|_, asked| !asked.is_forgotten(now));
-            if self.0.len() >= PEOPLE_MAX {
-                return Err(NotAsked::Full);
-            }
-        }
-        let asked = self.0.entry(person.clone()).or_default();
+        let is_forgotten = |asked: &Asked| asked.is_forgotten(now);
+        let asked = self.0.entry(person.clone(), is_forgotten);
+        let asked = asked.ok_or(NotAsked::Full)?;
         asked.reported.retain(|(_, until)| *until > now);
         if let Some((_, until)) = asked.reported.iter().find(|(known, _)| **known == *source) {
             return Err(NotAsked::Reported(*until));
@@ -282,7 +285,10 @@ impl Allowances {
 
     /// The person says that a source is somebody else.
     pub fn reported(&mut self, person: &CanonicalName, source: &str, now: Timestamp) {
-        let asked = self.0.entry(person.clone()).or_default();
+        let is_forgotten = |asked: &Asked| asked.is_forgotten(now);
+        let Some(asked) = self.0.entry(person.clone(), is_forgotten) else {
+            return;
+        };
         if asked.reported.len() == REPORTED_MAX {
             asked.reported.remove(0);
         }

@@ -132,11 +132,27 @@ impl PasswordLimit {
     }
 }
 
+/// Guesses of one counter that are kept as open: the highest `auth-lockout-threshold`.
+const OPEN_GUESSES_MAX: usize = 10;
+
+/// By what a password is known if it comes again: a keyed digest of it and of whose it is said to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Guess(pub(crate) [u8; 32]);
+
+/// A password that one server took for wrong, while another that may know it was silent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct OpenGuess {
+    guess: Guess,
+    at: Timestamp,
+}
+
 /// Wrong passwords for one name from one source. It delays that source; it never locks the person.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PasswordCounter {
     failures: u32,
     last: Timestamp,
+    /// Oldest first. Each is one of the failures; clients repeat what nobody answered.
+    open: Vec<OpenGuess>,
 }
 
 impl PasswordCounter {
@@ -150,10 +166,46 @@ impl PasswordCounter {
                 return Err(Throttled::Until(open_again));
             }
             self.failures = 0;
+            self.open.clear();
         }
         self.failures = self.failures.saturating_add(1);
         self.last = now;
         Ok(())
+    }
+
+    /// As [`Self::reserve`], but a guess that is open already is evaluated however many others failed: whoever
+    /// repeats it learns nothing new, and the server that was silent may know it by now.
+    pub fn reserve_guess(
+        &mut self,
+        guess: &Guess,
+        limit: PasswordLimit,
+        now: Timestamp,
+    ) -> Result<(), Throttled> {
+        if self.since(guess).is_none() {
+            return self.reserve(limit, now);
+        }
+        self.failures = self.failures.saturating_add(1);
+        Ok(())
+    }
+
+    /// Keeps a reserved guess open: one server took it for wrong, and another was silent. However often it
+    /// comes, it counts once. Whether it is open only now.
+    pub fn keep_open(&mut self, guess: Guess, now: Timestamp) -> bool {
+        if self.since(&guess).is_some() {
+            self.release();
+            return false;
+        }
+        if self.open.len() == OPEN_GUESSES_MAX {
+            self.open.remove(0);
+        }
+        self.open.push(OpenGuess { guess, at: now });
+        true
+    }
+
+    /// Since when a guess is open.
+    pub fn since(&self, guess: &Guess) -> Option<Timestamp> {
+        let open = self.open.iter().find(|open| open.guess == *guess);
+        open.map(|open| open.at)
     }
 
     /// Takes a reservation back: the outcome is not known (the store failed, the queue was full).
@@ -163,7 +215,7 @@ impl PasswordCounter {
 
     /// The password was right.
     pub fn succeeded(&mut self) {
-        self.failures = 0;
+        *self = Self::default();
     }
 
     /// Whether the counter no longer delays anybody.
@@ -208,6 +260,13 @@ impl SourceCounter {
         if self.failures.len() >= limit.failures {
             self.failures.clear();
             self.until = now.after(limit.duration);
+        }
+    }
+
+    /// Takes back the failure that was counted at this moment: the password was right.
+    pub fn forgive(&mut self, counted: Timestamp) {
+        if let Some(at) = self.failures.iter().position(|at| *at == counted) {
+            self.failures.remove(at);
         }
     }
 
@@ -297,6 +356,29 @@ mod tests {
         assert_eq!(counter.reserve(limit, START.after(limit.duration)), Ok(()));
         counter.succeeded();
         assert!(counter.is_stale(limit, START));
+    }
+
+    #[test]
+    fn an_open_guess_counts_once_and_is_looked_at_again_and_others_are_bounded() {
+        let limit = PasswordLimit {
+            threshold: 2,
+            duration: Span::from_secs(60),
+        };
+        let mut counter = PasswordCounter::default();
+        let [one, two, three] = [1, 2, 3].map(|octet| Guess([octet; 32]));
+        for times in 0..9 {
+            assert_eq!(counter.reserve_guess(&one, limit, START), Ok(()));
+            assert_eq!(counter.keep_open(one, START), times == 0);
+        }
+        assert_eq!(counter.reserve_guess(&two, limit, START), Ok(()));
+        assert!(counter.keep_open(two, START));
+        assert!(counter.reserve_guess(&three, limit, START).is_err());
+        assert_eq!(counter.reserve_guess(&one, limit, START), Ok(()));
+        assert_eq!(counter.since(&one), Some(START));
+        // What another time was silent to is forgotten with the failures.
+        let open_again = START.after(limit.duration);
+        assert_eq!(counter.reserve_guess(&three, limit, open_again), Ok(()));
+        assert_eq!(counter.since(&one), None);
     }
 
     #[test]

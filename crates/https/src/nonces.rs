@@ -1,6 +1,6 @@
 //! Nonces of proofs, without memory for those that nobody answers.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,8 @@ const HEAD_LEN: usize = 16;
 pub struct Nonces {
     key: hmac::Key,
     start: Instant,
-    answered: Mutex<HashMap<[u8; HEAD_LEN], Duration>>,
+    /// Each begins with the moment at which it was issued: the first expires first.
+    answered: Mutex<BTreeMap<[u8; HEAD_LEN], Duration>>,
 }
 
 /// The nonce is not one of this process, is too old, or was answered before.
@@ -78,8 +79,11 @@ impl Nonces {
             return Err(NotOurs);
         }
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        if answered.len() >= MAX_ANSWERED {
-            answered.retain(|_, end| *end > now);
+        while answered.len() >= MAX_ANSWERED
+            && let Some(oldest) = answered.first_entry()
+            && *oldest.get() <= now
+        {
+            oldest.remove();
         }
         if answered.len() >= MAX_ANSWERED || answered.insert(*head, expires).is_some() {
             return Err(NotOurs);

@@ -1,10 +1,10 @@
 //! Wrong codes by source, and in all.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::bounded::Bounded;
 use https::host_of;
 use tokio::sync::Notify;
 
@@ -26,7 +26,9 @@ pub(crate) struct Tries {
 }
 
 struct Counts {
-    sources: HashMap<IpAddr, Counted>,
+    sources: Bounded<IpAddr, Counted>,
+    /// Those of the sources for which there is no room.
+    crowded_out: Counted,
     in_all: Counted,
 }
 
@@ -51,7 +53,8 @@ enum NotNow {
 #[must_use]
 pub(crate) struct Try<'a> {
     tries: &'a Tries,
-    key: IpAddr,
+    /// Nothing if it counts with all for which there is no room.
+    key: Option<IpAddr>,
     wrong: u32,
 }
 
@@ -59,7 +62,8 @@ impl Tries {
     /// Each source may be wrong `max_wrong` times within a quarter of an hour.
     pub(crate) fn new(max_wrong: u32) -> Self {
         let counts = Counts {
-            sources: HashMap::new(),
+            sources: Bounded::new(MAX_SOURCES),
+            crowded_out: Counted::none(Instant::now()),
             in_all: Counted::none(Instant::now()),
         };
         Self {
@@ -89,10 +93,7 @@ impl Tries {
         let mut counts = self.counts();
         let most = counts.most_by_source(self.max_wrong, now);
         let key = counts.key(source, now);
-        let counted = counts
-            .sources
-            .entry(key)
-            .or_insert_with(|| Counted::none(now));
+        let counted = counts.counted(key);
         let wrong = counted.at(now);
         if wrong >= most {
             return Err(NotNow::UsedUp);
@@ -123,10 +124,9 @@ impl Try<'_> {
 impl Drop for Try<'_> {
     fn drop(&mut self) {
         let mut counts = self.tries.counts();
-        if let Some(counted) = counts.sources.get_mut(&self.key) {
-            counted.under_way -= 1;
-            counted.wrong += self.wrong;
-        }
+        let counted = counts.counted(self.key);
+        counted.under_way -= 1;
+        counted.wrong += self.wrong;
         counts.in_all.wrong = counts.in_all.wrong.saturating_add(self.wrong);
         self.tries.ended.notify_waiters();
     }
@@ -141,16 +141,20 @@ impl Counts {
         }
     }
 
-    /// Under what a source counts.
-    fn key(&mut self, source: IpAddr, now: Instant) -> IpAddr {
+    /// Under what a source counts, if there is room for it.
+    fn key(&mut self, source: IpAddr, now: Instant) -> Option<IpAddr> {
         let key = host_of(source);
-        if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&key) {
-            self.sources.retain(|_, counted| counted.tells(now));
-            if self.sources.len() >= MAX_SOURCES {
-                return IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-            }
+        let is_stale = |counted: &Counted| !counted.tells(now);
+        let counted = self.sources.entry_or(key, is_stale, || Counted::none(now));
+        counted.map(|_| key)
+    }
+
+    /// One with a code under way is never swept away.
+    fn counted(&mut self, key: Option<IpAddr>) -> &mut Counted {
+        match key.and_then(|key| self.sources.get_mut(&key)) {
+            Some(counted) => counted,
+            None => &mut self.crowded_out,
         }
-        key
     }
 }
 
@@ -183,6 +187,8 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]

@@ -310,8 +310,8 @@ fn a_wrong_guess_counts_though_another_server_is_silent_or_asks_for_more() {
     home.login_says("carol", "refused: source-throttled");
 
     other.stop();
-    for _ in 0..2 {
-        assert_eq!(vpn.ask("dora", PASSWORD), Answer::Silence);
+    for guess in [PASSWORD, "another guess"] {
+        assert_eq!(vpn.ask("dora", guess), Answer::Silence);
         home.login_says("dora", "not decided: backend-unreachable");
     }
     assert_eq!(vpn.ask("dora", password_of("dora")), Answer::Reject);
@@ -325,5 +325,43 @@ fn a_wrong_guess_counts_though_another_server_is_silent_or_asks_for_more() {
     }
     assert_eq!(vpn.ask("alice", password_of("alice")), Answer::Reject);
     home.login_says("alice", "refused: source-blackout");
+    up.stop();
+}
+
+#[test]
+fn a_right_login_that_a_silent_server_knows_may_come_again_until_it_answers() {
+    let (home, up, vpn) = system("");
+    let slapd = Directory::start(&home);
+    directory(&home, &slapd, "");
+    let mut other = Upstream::start(&home);
+    let (secret, port) = (upstream::SECRET, other.port);
+    let hq = |port: u16| {
+        let set = format!(
+            "config user radius\nedit hq\nset server 127.0.0.1\nset secret {secret}\n\
+             set radius-port {port}\nend"
+        );
+        home.console(&set).ok();
+    };
+    hq(port);
+    home.console(
+        "config user group\nedit all\nset member corp hq\nend\n\
+         config user setting\nset auth-lockout-threshold 1\nset auth-lockout-duration 600\n\
+         set auth-invalid-max 2\nset auth-blackout-time 600\nend",
+    )
+    .ok();
+    lets_in_by(&home, "all");
+    other.stop();
+    for _ in 0..3 {
+        assert_eq!(vpn.ask("zoe", upstream::PASSWORD), Answer::Silence);
+    }
+    home.login_says("zoe", "not decided: backend-unreachable");
+    let back = Upstream::start(&home);
+    hq(back.port);
+    assert_eq!(vpn.ask("zoe", upstream::PASSWORD), Answer::Accept);
+    // Nothing of it is held against the source, and another guess still counts.
+    drop(back);
+    assert_eq!(vpn.ask("dora", PASSWORD), Answer::Silence);
+    assert_eq!(vpn.ask("dora", "another guess"), Answer::Reject);
+    home.login_says("dora", "refused: source-throttled");
     up.stop();
 }

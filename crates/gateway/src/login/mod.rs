@@ -253,15 +253,19 @@ impl Logins {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
-        if let Err(refusal) = self.store.reserve_password(&name, &origin.source, now) {
-            return refusal_of(name, origin, refusal, now);
-        }
         let FirstFactor {
             check,
             password,
             code,
             refusal,
         } = first(&facts);
+        let reserved = match &check {
+            Verification::AskSources(_) => self.reserve_guess(&name, &password, &origin, now),
+            _ => self.store.reserve_password(&name, &origin.source, now),
+        };
+        if let Err(refusal) = reserved {
+            return refusal_of(name, origin, refusal, now);
+        }
         let recalled = match &check {
             Verification::Hash(check) => check.recall(&password, &self.remembered(), now),
             Verification::Ask(check) => check.recall(&password, &self.remembered(), now),

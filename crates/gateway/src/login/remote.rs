@@ -1,10 +1,11 @@
 //! Logins of people without a record, whom a directory or RADIUS server knows.
 
-use domain::login::{self, CodePosition, Facts, Origin};
+use domain::login::{self, CodePosition, Facts, Origin, Refusal};
 use domain::name::CanonicalName;
+use domain::password::Presented;
 use domain::remote::{RemoteCheck, RemoteVerified};
 use domain::time::Timestamp;
-use store::gateway::{ClockSteppedBack, Decision, PasswordOutcome};
+use store::gateway::{ClockSteppedBack, Decision};
 
 use super::backends::CheckedSources;
 use super::{Begun, Judged, Logins, Progress, refusal_of, refused_with};
@@ -27,21 +28,34 @@ impl Logins {
         Ok(Facts { sources, ..facts })
     }
 
+    /// Counts a password that several servers may know before any is asked.
+    pub(super) fn reserve_guess(
+        &self,
+        name: &CanonicalName,
+        password: &Presented,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let guess = self.remembered().guess(name, password);
+        self.store.reserve_guess(name, &origin.source, &guess, now)
+    }
+
     pub(super) async fn ask_sources(&self, check: RemoteCheck, begun: Begun) -> Progress {
         let checked = self.backends.check_sources(&check, &begun.password).await;
         let now = clock::now();
         match checked {
             CheckedSources::Vouched(verified) => self.vouched(begun, verified, now),
             CheckedSources::Known(reason, evidence) => {
-                self.settle(&begun.name, &begun.origin, PasswordOutcome::Right);
+                self.guessed_right(&begun);
                 refused_with(begun, reason, evidence, now)
             }
             CheckedSources::Wrong(reason, evidence) => refused_with(begun, reason, evidence, now),
-            // Silence for whom the silent server may know. But a guess that one has judged counts: else the
-            // others could be guessed at without end while one is away.
+            // Silence for whom the silent server may know, and who comes again for want of an answer. But a guess
+            // that one has judged counts, once: else the others could be guessed at without end while one is away.
             CheckedSources::WrongToSome(evidence) => {
+                let guess = self.remembered().guess(&begun.name, &begun.password);
                 self.store
-                    .failed_from(&begun.name, &begun.origin.source, now);
+                    .keep_open(&begun.name, &begun.origin.source, guess, now);
                 self.silent(begun, evidence, now).await
             }
             CheckedSources::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
@@ -50,17 +64,20 @@ impl Logins {
 
     /// A server vouched just now. Whether there is still no record, and all else as it was, is asked again.
     fn vouched(&self, begun: Begun, verified: RemoteVerified, now: Timestamp) -> Progress {
+        // Guesses that were under way when the blackout began tell nothing.
+        if let Err(refusal) = self
+            .store
+            .listens_to(&begun.name, &begun.origin.source, now)
+        {
+            return refusal_of(begun.name, begun.origin, refusal, now);
+        }
+        self.guessed_right(&begun);
         let Begun {
             name,
             origin,
             position,
             ..
         } = begun;
-        // Guesses that were under way when the blackout began tell nothing.
-        if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
-            return refusal_of(name, origin, refusal, now);
-        }
-        self.settle(&name, &origin, PasswordOutcome::Right);
         let facts = match self.facts(&origin, name.clone(), position, now) {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
@@ -69,5 +86,11 @@ impl Logins {
             Ok(consume) => Progress::Record(Decision::Grant(consume, origin), Judged::default()),
             Err(refusal) => refusal_of(name, origin, refusal, now),
         }
+    }
+
+    fn guessed_right(&self, begun: &Begun) {
+        let guess = self.remembered().guess(&begun.name, &begun.password);
+        self.store
+            .settle_guess(&begun.name, &begun.origin.source, &guess);
     }
 }

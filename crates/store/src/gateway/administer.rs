@@ -134,7 +134,7 @@ impl Done {
                     }
                     Update::Cleared(name) => {
                         counters.forget_codes(name);
-                        counters.passwords.retain(|(person, _), _| person != name);
+                        counters.forget_passwords(name);
                     }
                 }
             }

@@ -20,7 +20,8 @@ use domain::vdom::Vdom;
 use ident::TokenSerial;
 use otp::{Drift, Step};
 
-use super::directory::{Counters, Spent};
+use super::counters::Counters;
+use super::directory::Spent;
 use super::events::{Link, Tally};
 use super::memory::Memory;
 use super::recovery;

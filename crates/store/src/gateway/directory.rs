@@ -4,7 +4,6 @@
 //! the events after the last checkpoint, and follows every commit on the writer thread.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -24,10 +23,7 @@ use domain::recovery::{Digest, Held};
 use domain::remote::{self, Source};
 use domain::schema::Object;
 use domain::settings::{SecondFactor, Settings, VdomSettings};
-use domain::throttle::{
-    BlackoutLimit, CodeCounter, PasswordCounter, PasswordLimit, SourceCounter, Throttled,
-};
-use domain::time::{Span, Timestamp};
+use domain::time::Timestamp;
 use domain::token::{Usability, Verifier};
 use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
@@ -39,12 +35,6 @@ use super::events::step_from;
 use super::memberships::{Group, Memberships};
 use super::records::{TokenRow, sealed_legacy};
 use super::secrets::Secrets;
-
-/// Names and sources whose wrong passwords are counted at most: an attacker with many addresses must not
-/// fill the memory. When it is full, stale counters go first; then a source is counted once for all names
-/// that are new, with the limit of a source. As many sources are counted so; those beyond are bounded by the
-/// pool that hashes.
-const SOURCES_MAX: usize = 100_000;
 
 /// A person, as a login needs it.
 #[derive(Clone, Debug)]
@@ -705,106 +695,4 @@ fn later(one: Option<Spent>, other: Option<Spent>) -> Option<Spent> {
         (None, other) => other,
         (one, _) => one,
     }
-}
-
-/// The counters that bound guessing.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) codes: HashMap<CanonicalName, CodeCounter>,
-    /// At clients that check first factors themselves: one count over all of them.
-    pub(super) codes_alone: HashMap<CanonicalName, CodeCounter>,
-    pub(super) passwords: HashMap<(CanonicalName, Box<str>), PasswordCounter>,
-    /// Of the names for which `passwords` has no room.
-    pub(super) crowded_out: HashMap<(Vdom, Box<str>), PasswordCounter>,
-    sources: HashMap<(Vdom, Box<str>), SourceCounter>,
-}
-
-impl Counters {
-    /// A person's wrong codes stay counted under another name. What was counted for somebody who had
-    /// that name before is no longer of anybody.
-    pub(super) fn rename(&mut self, from: &CanonicalName, to: &CanonicalName) {
-        moved(&mut self.codes, from, to);
-        moved(&mut self.codes_alone, from, to);
-    }
-
-    /// Forgets a person's wrong codes, wherever they were typed.
-    pub(super) fn forget_codes(&mut self, name: &CanonicalName) {
-        self.codes.remove(name);
-        self.codes_alone.remove(name);
-    }
-
-    /// Whether a source is listened to now.
-    pub(super) fn listens_to(
-        &self,
-        vdom: Vdom,
-        source: &str,
-        now: Timestamp,
-    ) -> Result<(), Throttled> {
-        match self.sources.get(&(vdom, Box::from(source))) {
-            Some(counter) => counter.admit(now),
-            None => Ok(()),
-        }
-    }
-
-    /// Counts a wrong login of a source, while there is room for one more.
-    pub(super) fn failed_from(
-        &mut self,
-        vdom: Vdom,
-        source: &str,
-        limit: BlackoutLimit,
-        now: Timestamp,
-    ) {
-        if limit.duration == Span::ZERO {
-            return;
-        }
-        let key = (vdom, Box::from(source));
-        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&key) {
-            self.sources.retain(|_, counter| !counter.is_stale(now));
-            if self.sources.len() >= SOURCES_MAX {
-                return;
-            }
-        }
-        self.sources.entry(key).or_default().failed(limit, now);
-    }
-
-    /// The counter of a name and source, or of the source alone, and its limit; `None` where there is room for
-    /// neither.
-    pub(super) fn password(
-        &mut self,
-        name: &CanonicalName,
-        source: &str,
-        settings: &Settings,
-        now: Timestamp,
-    ) -> Option<(&mut PasswordCounter, PasswordLimit)> {
-        let limit = settings.password_limit;
-        let key = (name.clone(), Box::from(source));
-        if has_room(&mut self.passwords, &key, limit, now) {
-            return Some((self.passwords.entry(key).or_default(), limit));
-        }
-        let (key, limit) = ((name.realm().vdom(), key.1), limit.of_source());
-        has_room(&mut self.crowded_out, &key, limit, now)
-            .then(|| (self.crowded_out.entry(key).or_default(), limit))
-    }
-}
-
-fn moved<T>(counts: &mut HashMap<CanonicalName, T>, from: &CanonicalName, to: &CanonicalName) {
-    let count = counts.remove(from);
-    counts.remove(to);
-    if let Some(count) = count {
-        counts.insert(to.clone(), count);
-    }
-}
-
-/// Whether a key has a counter or can have one, if need be in the place of those that are stale.
-fn has_room<K: Eq + Hash>(
-    counters: &mut HashMap<K, PasswordCounter>,
-    key: &K,
-    limit: PasswordLimit,
-    now: Timestamp,
-) -> bool {
-    if counters.len() < SOURCES_MAX || counters.contains_key(key) {
-        return true;
-    }
-    counters.retain(|_, counter| !counter.is_stale(limit, now));
-    counters.len() < SOURCES_MAX
 }

@@ -27,7 +27,8 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 use super::approvals::Approvals;
-use super::directory::{Counters, Directory, PersonEntry, Progress, Spent};
+use super::counters::Counters;
+use super::directory::{Directory, PersonEntry, Progress, Spent};
 use super::entries;
 use super::events::{Link, Recorded, Tally};
 use super::head::{Head, HeadFile};

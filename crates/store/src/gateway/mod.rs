@@ -8,6 +8,7 @@ mod administer;
 mod approvals;
 mod consume;
 mod contacts;
+mod counters;
 mod directory;
 mod entries;
 mod events;
@@ -49,7 +50,7 @@ use domain::recovery::Held;
 use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
 use domain::settings::Settings;
-use domain::throttle::CodeCounter;
+use domain::throttle::{CodeCounter, Guess};
 use domain::time::Timestamp;
 use domain::token::{Token, Verifier};
 use domain::user::User;
@@ -288,18 +289,36 @@ impl GatewayStore {
         source: &str,
         now: Timestamp,
     ) -> Result<(), Refusal> {
+        self.reserve(name, source, None, now)
+    }
+
+    /// The same of a password that several servers may know: what [`Self::keep_open`] keeps counts once.
+    pub fn reserve_guess(
+        &self,
+        name: &CanonicalName,
+        source: &str,
+        guess: &Guess,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.reserve(name, source, Some(guess), now)
+    }
+
+    fn reserve(
+        &self,
+        name: &CanonicalName,
+        source: &str,
+        guess: Option<&Guess>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let vdom = name.realm().vdom();
         let settings = self.settings(vdom);
         let mut counters = self.memory.counters();
         counters
             .listens_to(vdom, source, now)
             .map_err(|until| Refusal::throttled(until, Reason::SourceBlackout))?;
-        match counters.password(name, source, &settings, now) {
-            Some((counter, limit)) => counter
-                .reserve(limit, now)
-                .map_err(|until| Refusal::throttled(until, Reason::SourceThrottled)),
-            None => Ok(()),
-        }
+        counters
+            .reserve(name, source, guess, &settings, now)
+            .map_err(|until| Refusal::throttled(until, Reason::SourceThrottled))
     }
 
     /// Whether the source is listened to now: too many others of its logins may have gone wrong since this
@@ -316,31 +335,28 @@ impl GatewayStore {
             .map_err(|until| Refusal::throttled(until, Reason::SourceBlackout))
     }
 
-    /// Counts a wrong login of a source that no refusal records.
-    pub fn failed_from(&self, name: &CanonicalName, source: &str, now: Timestamp) {
-        let vdom = name.realm().vdom();
-        let limit = self.settings(vdom).blackout;
+    /// Keeps a reserved guess open that one server took for wrong, while another that may know it was silent.
+    /// Clients repeat what nobody answers: until somebody decides it counts as one wrong password and as one
+    /// wrong login of its source, however often it comes.
+    pub fn keep_open(&self, name: &CanonicalName, source: &str, guess: Guess, now: Timestamp) {
+        let limit = self.settings(name.realm().vdom()).blackout;
         let mut counters = self.memory.counters();
-        counters.failed_from(vdom, source, limit, now);
+        counters.keep_open(name, source, guess, limit, now);
+    }
+
+    /// Settles a reserved guess that was right: that it was open before tells nothing of its source any more.
+    pub fn settle_guess(&self, name: &CanonicalName, source: &str, guess: &Guess) {
+        let mut counters = self.memory.counters();
+        counters.forgive(name, source, guess);
+        counters.succeeded(name, source);
     }
 
     /// Settles a reserved attempt that was no failure.
     pub fn settle_password(&self, name: &CanonicalName, source: &str, outcome: PasswordOutcome) {
-        let key = (name.clone(), Box::from(source));
         let mut counters = self.memory.counters();
-        let Some(counter) = counters.passwords.get_mut(&key) else {
-            // One right password tells nothing of the other names that are counted with it.
-            let source = (name.realm().vdom(), key.1);
-            if let Some(counter) = counters.crowded_out.get_mut(&source) {
-                counter.release();
-            }
-            return;
-        };
         match outcome {
-            PasswordOutcome::Right => {
-                counters.passwords.remove(&key);
-            }
-            PasswordOutcome::Undecided => counter.release(),
+            PasswordOutcome::Right => counters.succeeded(name, source),
+            PasswordOutcome::Undecided => counters.release(name, source),
         }
     }
 

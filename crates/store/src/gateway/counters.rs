@@ -1,0 +1,204 @@
+//! The counters that bound guessing, as memory keeps them.
+
+use std::collections::HashMap;
+
+use domain::bounded::Bounded;
+use domain::name::CanonicalName;
+use domain::settings::Settings;
+use domain::throttle::{
+    BlackoutLimit, CodeCounter, Guess, PasswordCounter, PasswordLimit, SourceCounter, Throttled,
+};
+use domain::time::{Span, Timestamp};
+use domain::vdom::Vdom;
+
+/// Names and sources whose wrong passwords are counted at most: an attacker with many addresses must not
+/// fill the memory. When it is full, stale counters go first; then a source is counted once for all names
+/// that are new, with the limit of a source. As many sources are counted so; those beyond are bounded by the
+/// pool that hashes.
+const SOURCES_MAX: usize = 100_000;
+
+/// Who presents passwords of one name from where.
+type Presenter = (CanonicalName, Box<str>);
+
+/// The counters that bound guessing.
+#[derive(Debug)]
+pub(super) struct Counters {
+    pub(super) codes: HashMap<CanonicalName, CodeCounter>,
+    /// At clients that check first factors themselves: one count over all of them.
+    pub(super) codes_alone: HashMap<CanonicalName, CodeCounter>,
+    passwords: Bounded<Presenter, PasswordCounter>,
+    /// Of the names for which `passwords` has no room.
+    crowded_out: Bounded<(Vdom, Box<str>), PasswordCounter>,
+    sources: Bounded<(Vdom, Box<str>), SourceCounter>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            codes: HashMap::new(),
+            codes_alone: HashMap::new(),
+            passwords: Bounded::new(SOURCES_MAX),
+            crowded_out: Bounded::new(SOURCES_MAX),
+            sources: Bounded::new(SOURCES_MAX),
+        }
+    }
+}
+
+impl Counters {
+    /// A person's wrong codes stay counted under another name. What was counted for somebody who had
+    /// that name before is no longer of anybody.
+    pub(super) fn rename(&mut self, from: &CanonicalName, to: &CanonicalName) {
+        moved(&mut self.codes, from, to);
+        moved(&mut self.codes_alone, from, to);
+    }
+
+    /// Forgets a person's wrong codes, wherever they were typed.
+    pub(super) fn forget_codes(&mut self, name: &CanonicalName) {
+        self.codes.remove(name);
+        self.codes_alone.remove(name);
+    }
+
+    /// Forgets a person's wrong passwords, wherever they came from.
+    pub(super) fn forget_passwords(&mut self, name: &CanonicalName) {
+        self.passwords.retain(|(person, _)| person != name);
+    }
+
+    /// Whether a source is listened to now.
+    pub(super) fn listens_to(
+        &self,
+        vdom: Vdom,
+        source: &str,
+        now: Timestamp,
+    ) -> Result<(), Throttled> {
+        match self.sources.get(&(vdom, Box::from(source))) {
+            Some(counter) => counter.admit(now),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a wrong login of a source, while there is room for one more.
+    pub(super) fn failed_from(
+        &mut self,
+        vdom: Vdom,
+        source: &str,
+        limit: BlackoutLimit,
+        now: Timestamp,
+    ) {
+        if limit.duration == Span::ZERO {
+            return;
+        }
+        let key = (vdom, Box::from(source));
+        let is_stale = |counter: &SourceCounter| counter.is_stale(now);
+        if let Some(counter) = self.sources.entry(key, is_stale) {
+            counter.failed(limit, now);
+        }
+    }
+
+    /// Counts a password before it is evaluated, by its name and source, or by the source alone; not at all
+    /// where there is room for neither.
+    pub(super) fn reserve(
+        &mut self,
+        name: &CanonicalName,
+        source: &str,
+        guess: Option<&Guess>,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<(), Throttled> {
+        let Some((counter, limit)) = self.roomy(name, source, settings.password_limit, now) else {
+            return Ok(());
+        };
+        match guess {
+            Some(guess) => counter.reserve_guess(guess, limit, now),
+            None => counter.reserve(limit, now),
+        }
+    }
+
+    fn roomy(
+        &mut self,
+        name: &CanonicalName,
+        source: &str,
+        limit: PasswordLimit,
+        now: Timestamp,
+    ) -> Option<(&mut PasswordCounter, PasswordLimit)> {
+        let (key, shared) = keys(name, source);
+        if self
+            .passwords
+            .has_room(&key, |counter| counter.is_stale(limit, now))
+        {
+            let counter = self.passwords.entry(key, |_| false)?;
+            return Some((counter, limit));
+        }
+        let limit = limit.of_source();
+        let counter = self
+            .crowded_out
+            .entry(shared, |counter| counter.is_stale(limit, now))?;
+        Some((counter, limit))
+    }
+
+    /// Takes back a reserved attempt: its outcome is not known.
+    pub(super) fn release(&mut self, name: &CanonicalName, source: &str) {
+        if let Some(counter) = self.counting(name, source) {
+            counter.release();
+        }
+    }
+
+    /// The password was right. That tells nothing of other names that are counted with this one.
+    pub(super) fn succeeded(&mut self, name: &CanonicalName, source: &str) {
+        let (key, shared) = keys(name, source);
+        if self.passwords.remove(&key).is_none()
+            && let Some(counter) = self.crowded_out.get_mut(&shared)
+        {
+            counter.release();
+        }
+    }
+
+    /// Keeps a reserved guess open that one server took for wrong, while another was silent. For its source it is
+    /// a wrong login, once, until it turns out to have been right.
+    pub(super) fn keep_open(
+        &mut self,
+        name: &CanonicalName,
+        source: &str,
+        guess: Guess,
+        limit: BlackoutLimit,
+        now: Timestamp,
+    ) {
+        let counter = self.counting(name, source);
+        if counter.is_none_or(|counter| counter.keep_open(guess, now)) {
+            self.failed_from(name.realm().vdom(), source, limit, now);
+        }
+    }
+
+    /// An open guess was right after all: its source did nothing wrong.
+    pub(super) fn forgive(&mut self, name: &CanonicalName, source: &str, guess: &Guess) {
+        let counted = self.counting(name, source);
+        let counted = counted.and_then(|counter| counter.since(guess));
+        let (_, shared) = keys(name, source);
+        if let (Some(counted), Some(source)) = (counted, self.sources.get_mut(&shared)) {
+            source.forgive(counted);
+        }
+    }
+
+    fn counting(&mut self, name: &CanonicalName, source: &str) -> Option<&mut PasswordCounter> {
+        let (key, shared) = keys(name, source);
+        match self.passwords.get_mut(&key) {
+            Some(counter) => Some(counter),
+            None => self.crowded_out.get_mut(&shared),
+        }
+    }
+}
+
+fn keys(name: &CanonicalName, source: &str) -> (Presenter, (Vdom, Box<str>)) {
+    let source: Box<str> = source.into();
+    (
+        (name.clone(), source.clone()),
+        (name.realm().vdom(), source),
+    )
+}
+
+fn moved<T>(counts: &mut HashMap<CanonicalName, T>, from: &CanonicalName, to: &CanonicalName) {
+    let count = counts.remove(from);
+    counts.remove(to);
+    if let Some(count) = count {
+        counts.insert(to.clone(), count);
+    }
+}
