@@ -20,6 +20,7 @@ use store::gateway::{Decision, Done, GatewayStore};
 use store::{Failure, Undecided};
 use tokio::sync::{mpsc, oneshot};
 
+use super::host::Agreed;
 use super::interrupt::{Applied, Interrupted};
 use super::sessions::{LoggedIn, Sessions};
 use super::unit::Unit;
@@ -267,9 +268,8 @@ impl Executor {
             Ok(agreed) => agreed,
             Err(error) => return Ok(Ran::Applied(Err(error))),
         };
-        match self.administer(operation, who).await {
+        match self.administer_agreed(operation, agreed, who).await {
             Ok(done) => {
-                agreed.take_effect();
                 for remark in &done.remarks {
                     let text = render::remark(place.as_ref(), remark);
                     printer.print(text + "\n").await?;
@@ -286,11 +286,8 @@ impl Executor {
         operation: Operation,
         who: &LoggedIn,
     ) -> Result<Done, Failure<AdminError>> {
-        let entropy =
-            clock::entropy().map_err(|error| Undecided::Unavailable(error.to_string().into()))?;
-        let (by, now) = (who.authority().as_ref().clone(), clock::now());
-        let administering = self.store.administer(operation, entropy, by, now, None);
-        administering.await
+        let nothing = Agreed::default();
+        self.administer_agreed(operation, nothing, who).await
     }
 
     async fn execute(

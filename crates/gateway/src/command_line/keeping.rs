@@ -228,7 +228,6 @@ impl Executor {
             coverage,
             entries: self.store.understood(entries, key.as_ref()),
         };
-        let (by, now) = (who.authority().as_ref().clone(), clock::now());
         let store_extent = match extent {
             Extent::Apply => store::gateway::Extent::Apply,
             Extent::DryRun => store::gateway::Extent::Rehearse,
@@ -237,9 +236,9 @@ impl Executor {
             Extent::Apply => Some(printer.apply()),
             Extent::DryRun => None,
         };
-        let report = self.store.restore(restore, store_extent, by, now).await?;
-        let followed = self.follow_ssh_port().await;
+        let restored = self.restore_and_follow(restore, store_extent, who).await;
         drop(applied);
+        let (report, followed) = restored?;
         print_findings(&document, &report, printer).await?;
         let text = render::restored(&document, &report, coverage, extent);
         printer.print(text).await?;
