@@ -10,13 +10,15 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::files::listener_share;
+use crate::files::Listener;
 use crate::hosts::host_of;
 
 /// How many may be connected. One takes some 50 KiB.
 #[derive(Clone, Copy, Debug)]
 pub struct Places {
-    /// In all, or what [`crate::files::listener_share`] says.
+    /// Whose they are.
+    pub listener: Listener,
+    /// In all, or the listener's share of the process's files.
     pub connections: usize,
     /// From one host.
     pub of_one_host: usize,
@@ -24,17 +26,17 @@ pub struct Places {
 
 impl Places {
     /// As many of these as the process has files for.
-    pub(crate) fn within_files(self) -> Self {
+    fn within_files(self) -> Self {
         Self {
-            connections: listener_share(self.connections),
+            connections: self.listener.share(self.connections),
             ..self
         }
     }
 }
 
-/// Those that are open.
+/// Those that are open, at all addresses of a listener.
 #[derive(Debug)]
-pub(crate) struct Connections {
+pub struct Connections {
     places: Places,
     open: Mutex<Vec<Arc<Open>>>,
 }
@@ -72,11 +74,12 @@ enum Room {
 }
 
 impl Connections {
-    pub(crate) fn new(places: Places) -> Self {
-        Self {
-            places,
+    /// None so far, and as many of these as the process has files for.
+    pub fn new(places: Places) -> Arc<Self> {
+        Arc::new(Self {
+            places: places.within_files(),
             open: Mutex::default(),
-        }
+        })
     }
 
     /// A place for a connection. If there is none, one of the host that has the most is shut, where the
@@ -205,6 +208,7 @@ mod tests {
     use super::*;
 
     const PLACES: Places = Places {
+        listener: Listener::Logins,
         connections: 8,
         of_one_host: 3,
     };
@@ -224,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_idlest_of_a_full_host_makes_room() {
-        let connections = Arc::new(Connections::new(PLACES));
+        let connections = Connections::new(PLACES);
         let first: Vec<_> = (0..3).filter_map(|_| enter(&connections, 1)).collect();
         let busy = first[0].request();
         sleep(Duration::from_millis(2)).await;
@@ -238,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_has_few_gets_in_past_hosts_that_have_many() {
-        let connections = Arc::new(Connections::new(PLACES));
+        let connections = Connections::new(PLACES);
         let single = enter(&connections, 9).unwrap();
         let flood: Vec<_> = (0..7)
             .filter_map(|number| enter(&connections, 1 + number % 3))
@@ -252,7 +256,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_under_way_makes_room_only_for_a_host_with_fewer() {
-        let connections = Arc::new(Connections::new(PLACES));
+        let connections = Connections::new(PLACES);
         let flood: Vec<_> = (0..8)
             .filter_map(|number| enter(&connections, 1 + number % 4))
             .collect();
@@ -267,10 +271,11 @@ mod tests {
 
     #[tokio::test]
     async fn who_fills_all_places_pushes_nobody_out_of_the_one_they_had_to_give() {
-        let connections = Arc::new(Connections::new(Places {
+        let connections = Connections::new(Places {
+            listener: Listener::Logins,
             connections: 4,
             of_one_host: 4,
-        }));
+        });
         let flood: Vec<_> = (0..4).filter_map(|_| enter(&connections, 1)).collect();
         let under_way: Vec<_> = flood.iter().map(Connection::request).collect();
         let in_its_handshake = enter(&connections, 9).unwrap();
@@ -281,7 +286,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_is_idle_from_the_end_of_its_last_request() {
-        let connections = Arc::new(Connections::new(PLACES));
+        let connections = Connections::new(PLACES);
         let connection = enter(&connections, 1).unwrap();
         let limit = Duration::from_millis(50);
         let request = connection.request();

@@ -2,9 +2,47 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// A process may have a listener of each kind (logins, the token server, the desk, SSH) and one to spare; the
-/// rest is for the database, for administrators' sessions, and for what is asked of directories.
-const LISTENER_SHARE: usize = 8;
+/// Who takes connections. A process has one of each at most, and all of them together five eighths of its
+/// files: the rest is for the database, for administrators' sessions, and for what is asked of directories.
+/// However many strangers connect, the database can be opened and an administrator gets in by another listener.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Listener {
+    /// Logins and their verification over HTTPS.
+    Logins,
+    /// What phones answer to pushes.
+    PushAnswers,
+    /// The token server, or a manager before it.
+    TokenServer,
+    /// Customer service.
+    Desk,
+    /// The push relay: a phone with the app open has a connection there all the time.
+    Relay,
+    /// Administrators over SSH who are not in yet.
+    Ssh,
+    /// RADIUS over TCP and TLS.
+    Radius,
+}
+
+impl Listener {
+    /// Connections that it may have at all its addresses: `wanted`, or its share of the files that this process
+    /// may open, if that is less.
+    pub fn share(self, wanted: usize) -> usize {
+        self.share_of(limit(), wanted)
+    }
+
+    fn share_of(self, files: usize, wanted: usize) -> usize {
+        let part = match self {
+            Self::Relay => 4,
+            Self::Logins
+            | Self::PushAnswers
+            | Self::TokenServer
+            | Self::Desk
+            | Self::Ssh
+            | Self::Radius => 16,
+        };
+        wanted.min(files / part)
+    }
+}
 
 /// Raises the limit as far as the process may; what it is then. Systems begin with 1,024 for the sake of
 /// programs that use select(2), and let each program raise it to some 100,000.
@@ -19,16 +57,6 @@ pub fn raise_limit() -> usize {
     limit()
 }
 
-/// Connections of one listener that may have `wanted`: an eighth of the files, if that is less. However many
-/// strangers connect, the database can be opened and an administrator gets in by another listener.
-pub fn listener_share(wanted: usize) -> usize {
-    share_of(limit(), wanted)
-}
-
-fn share_of(files: usize, wanted: usize) -> usize {
-    wanted.min(files / LISTENER_SHARE)
-}
-
 fn limit() -> usize {
     let current = getrlimit(Resource::Nofile).current;
     current.map_or(usize::MAX, |files| {
@@ -40,10 +68,24 @@ fn limit() -> usize {
 mod tests {
     use super::*;
 
+    use Listener::{Desk, Logins, PushAnswers, Radius, Relay, Ssh, TokenServer};
+
+    const ALL: [Listener; 7] = [Logins, PushAnswers, TokenServer, Desk, Relay, Ssh, Radius];
+
     #[test]
-    fn no_listener_has_more_than_an_eighth() {
-        assert_eq!(share_of(1_024, 1_024), 128);
-        assert_eq!(share_of(8_192, 1_024), 1_024);
-        assert_eq!(share_of(usize::MAX, 256), 256);
+    fn all_listeners_of_a_process_together_leave_files_to_the_rest() {
+        for files in [512, 1_024, 4_096, 65_536] {
+            let all = ALL.map(|listener| listener.share_of(files, usize::MAX));
+            let taken: usize = all.into_iter().sum();
+            assert_eq!(taken, files / 8 * 5);
+        }
+    }
+
+    #[test]
+    fn no_listener_has_more_than_it_wants() {
+        assert_eq!(Logins.share_of(1_024, 1_024), 64);
+        assert_eq!(Logins.share_of(16_384, 1_024), 1_024);
+        assert_eq!(Relay.share_of(16_384, 12_000), 4_096);
+        assert_eq!(Desk.share_of(usize::MAX, 256), 256);
     }
 }

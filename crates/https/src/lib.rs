@@ -17,7 +17,7 @@ mod hosts;
 mod nonces;
 mod server;
 
-pub use connections::Places;
+pub use connections::{Connections, Places};
 pub use hosts::{Hosts, Place, host_of};
 pub use nonces::{NoRandom, Nonces, NotOurs};
 pub use server::{Site, anywhere, protocols, serve};

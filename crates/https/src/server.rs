@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use crate::answering::Answering;
-use crate::connections::{Connection, Connections, Places};
+use crate::connections::{Connection, Connections};
 
 const ALPN_H2: &[u8] = b"h2";
 const ALPN_HTTP1: &[u8] = b"http/1.1";
@@ -49,8 +49,8 @@ pub struct Site<P> {
     pub tls: TlsAcceptor,
     /// Paths and what answers them.
     pub router: Router,
-    /// How many may be connected.
-    pub places: Places,
+    /// Those that are open: the same where several addresses are one listener's.
+    pub connections: Arc<Connections>,
     /// Whether a connection may come to this local address.
     pub admits: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
     /// What handlers learn of a peer, from its address and its verified certificate.
@@ -73,7 +73,6 @@ pub async fn serve<P: Clone + Send + Sync + 'static>(
     site: Site<P>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let open = Arc::new(Connections::new(site.places.within_files()));
     let (drain, draining) = watch::channel(());
     let mut conversations = JoinSet::new();
     let mut shutdown = std::pin::pin!(shutdown);
@@ -86,7 +85,7 @@ pub async fn serve<P: Clone + Send + Sync + 'static>(
                     tracing::debug!(%source, "a connection came to an address that is closed");
                     continue;
                 }
-                let Some(connection) = open.enter(source.ip()) else {
+                let Some(connection) = site.connections.enter(source.ip()) else {
                     tracing::debug!(%source, "too many connections, and requests under way on all");
                     continue;
                 };

@@ -16,7 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::licensing::{Agent, CertificateHash, Role, RoleRefusal};
 use https::body::{self, BodyError, Limit};
-use https::{Places, Site};
+use https::files::Listener;
+use https::{Connections, Places, Site};
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -40,6 +41,7 @@ pub const WITH_TEXT: &str = "application/vnd.symbolon.desk+json";
 
 /// An agent has one or two, an office some dozens behind one address.
 const PLACES: Places = Places {
+    listener: Listener::Desk,
     connections: 256,
     of_one_host: 64,
 };
@@ -151,7 +153,7 @@ impl DeskApi {
         let site = Site {
             tls,
             router,
-            places: PLACES,
+            connections: Connections::new(PLACES),
             admits: https::anywhere(),
             peer: hash_of,
         };

@@ -8,7 +8,7 @@ use axum::extract::{Path, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use https::Site;
+use https::{Connections, Site};
 use softtoken::limits::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 
 use crate::http::{JSON, Peer, Problem, read};
@@ -25,7 +25,7 @@ impl Registry {
         let site = Site {
             tls: self.tls,
             router,
-            places: PLACES,
+            connections: Connections::new(PLACES),
             peer: Peer::new,
             admits: https::anywhere(),
         };

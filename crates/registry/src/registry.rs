@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use https::{NoRandom, Nonces, Places, Site};
+use https::files::Listener;
+use https::{Connections, NoRandom, Nonces, Places, Site};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::WebPkiClientVerifier;
@@ -28,6 +29,7 @@ use crate::vouched::Vouched;
 
 /// Gateways and phones. Thousands may stand behind one address.
 pub(crate) const PLACES: Places = Places {
+    listener: Listener::TokenServer,
     connections: 1_024,
     of_one_host: 1_024,
 };
@@ -257,7 +259,7 @@ impl Registry {
         let site = Site {
             tls,
             router: router(service),
-            places: PLACES,
+            connections: Connections::new(PLACES),
             admits: https::anywhere(),
             peer: Peer::new,
         };

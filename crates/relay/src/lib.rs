@@ -26,7 +26,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use https::{NoRandom, Nonces, Places, Site};
+use https::files::Listener;
+use https::{Connections, NoRandom, Nonces, Places, Site};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use softtoken::address::ServerName;
@@ -40,6 +41,7 @@ use switchboard::Switchboard;
 
 /// Devices with the app open, and a few gateways. A phone network has thousands behind one address.
 const PLACES: Places = Places {
+    listener: Listener::Relay,
     connections: 12_000,
     of_one_host: 12_000,
 };
@@ -148,7 +150,7 @@ impl Relay {
         let site = Site {
             tls,
             router: router(service),
-            places: PLACES,
+            connections: Connections::new(PLACES),
             admits: https::anywhere(),
             peer: |source, _| http::Peer(source),
         };

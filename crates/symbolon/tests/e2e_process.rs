@@ -166,7 +166,7 @@ fn it_takes_as_many_files_as_it_may_and_needs_some() {
     up.stop();
     let said = run(&mut up_under(&home, "-n 256"), "").refused();
     assert!(
-        said.contains("may open 256 files and needs 512 at least"),
+        said.contains("may open 256 files and needs 1024 at least"),
         "{said}"
     );
 }
@@ -175,7 +175,7 @@ fn it_takes_as_many_files_as_it_may_and_needs_some() {
 fn strangers_leave_files_to_the_database_and_to_whoever_comes_another_way() {
     let home = Home::new();
     let up = Running::start(&mut up_under(&home, "-n 1024"), &home);
-    assert!(home.log().contains("LimitNOFILE=8192"), "{}", home.log());
+    assert!(home.log().contains("LimitNOFILE=16384"), "{}", home.log());
     https::files::raise_limit();
     let strangers: Vec<Socket> = (0..1_100_u16)
         .map(|number| {

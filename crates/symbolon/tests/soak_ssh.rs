@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use common::ssh::{PORT, first_login};
 use common::{Home, Running};
-use https::files;
+use https::files::{self, Listener};
 use russh::client;
 use russh::keys::PublicKeyOrCertificate;
 use soak::{LogOnFailure, found, size};
@@ -77,7 +77,7 @@ fn half_open_connections_stop_no_administrator() {
     let strangers = size("SYMBOLON_SOAK_STRANGERS", 1_000);
     // Each stranger is a file of this process, and the server gets the limit of its parent.
     files::raise_limit();
-    let held_max = files::listener_share(HELD_MAX);
+    let held_max = Listener::Ssh.share(HELD_MAX);
     let home = Home::with_ssh();
     let running = Running::up(&home);
     let _log = LogOnFailure(&home);

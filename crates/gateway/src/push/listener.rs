@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::interface::Service;
 use https::body::{self, Limit};
-use https::{Places, Site};
+use https::files::Listener;
+use https::{Connections, Places, Site};
 use softtoken::push::{PushAcceptedResponse, PushRequest, PushResponse};
 use softtoken::{PUSH_PATH, ServerError};
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ use crate::{allow_access, clock, stopped};
 
 /// An answer takes a second; people behind one address share it.
 const PLACES: Places = Places {
+    listener: Listener::PushAnswers,
     connections: 1_024,
     of_one_host: 256,
 };
@@ -110,7 +112,7 @@ async fn serve(
         router: Router::new()
             .route(PUSH_PATH, post(answer).options(preflight))
             .with_state(Arc::clone(pushes)),
-        places: PLACES,
+        connections: Connections::new(PLACES),
         admits: admits(Arc::clone(pushes)),
         peer: |source: IpAddr, _| source,
     };

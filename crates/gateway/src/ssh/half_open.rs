@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use https::{files, host_of};
+use https::files::Listener;
+use https::host_of;
 
 use super::gate::Gate;
 
@@ -63,7 +64,7 @@ pub(super) struct Place {
 
 impl HalfOpen {
     pub(super) fn within_files() -> Self {
-        Self::new(files::listener_share(HALF_OPEN_MAX))
+        Self::new(Listener::Ssh.share(HALF_OPEN_MAX))
     }
 
     fn new(max: usize) -> Self {

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::interface;
-use https::{Places, Site};
+use https::files::Listener;
+use https::{Connections, Places, Site};
 use rustls::ServerConfig;
 use store::gateway::GatewayStore;
 use tokio::net::TcpListener;
@@ -31,6 +32,7 @@ pub use certificate::{CertificateError, Pin};
 /// People behind one address share it: a company's network, or a proxy before this listener. A login takes a
 /// second or two, so 64 of them are thousands in an hour.
 const PLACES: Places = Places {
+    listener: Listener::Logins,
     connections: 1_024,
     of_one_host: 64,
 };
@@ -106,7 +108,7 @@ pub(crate) async fn start(
     let site = Site {
         tls,
         router,
-        places: PLACES,
+        connections: Connections::new(PLACES),
         admits: admits(Arc::clone(store)),
         peer: |source, _| Visitor(source),
     };

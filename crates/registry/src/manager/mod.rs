@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use https::Site;
+use https::{Connections, Site};
 use identity::Keeper;
 use rustls::RootCertStore;
 use softtoken::address::{ServerName, ServerUrl};
@@ -155,7 +155,7 @@ impl Manager {
         let site = Site {
             tls,
             router: relay::router(relay),
-            places: PLACES,
+            connections: Connections::new(PLACES),
             peer: Asker::new,
             admits: https::anywhere(),
         };

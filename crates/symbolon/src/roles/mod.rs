@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use https::files::Listener;
 use store::private_file;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// With fewer, one host could take all connections of a listener.
-const FILES_MIN: usize = 512;
-/// With as many, every listener has all of its connections.
-const FILES_ENOUGH: usize = 8_192;
+const FILES_MIN: usize = 1_024;
+/// With as many, every listener has all of its connections, and the relay a third.
+const FILES_ENOUGH: usize = 16_384;
 
 /// Where a role keeps what it has.
 #[derive(Debug, Args)]
@@ -80,7 +81,7 @@ fn take_files() -> Result<()> {
          `ulimit -n`"
     );
     if files < FILES_ENOUGH {
-        let connections = https::files::listener_share(FILES_ENOUGH);
+        let connections = Listener::Logins.share(FILES_ENOUGH);
         tracing::warn!(
             files,
             connections,

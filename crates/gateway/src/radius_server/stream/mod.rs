@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use https::files::Listener;
 use https::{Hosts, Place};
 use rustls::ServerConfig;
 use rustls::server::WebPkiClientVerifier;
@@ -35,14 +36,14 @@ use crate::{clock, stopped};
 use connection::Connection;
 pub(super) use connection::Slot;
 
-/// Connections at most. One takes some 50 KiB, and a proxy needs a handful.
+/// Connections at most, if the process has files for as many. One takes some 50 KiB, and a proxy needs a handful.
 const CONNECTIONS_MAX: usize = 1_024;
 
 /// Connections of one host at most: several proxies behind one address, or one that opens another for each 256
 /// requests that wait.
 const OF_ONE_HOST_MAX: usize = 64;
 
-/// Connections at most that have not finished their handshake: who knows no secret and has no certificate takes no
+/// Connections at most that have not finished their handshake, half of all at most: who knows no secret and has no certificate takes no
 /// more than these.
 const HALF_OPEN_MAX: usize = 128;
 
@@ -140,12 +141,13 @@ impl StreamServer {
             return Ok(None);
         }
         let (shared, answering) = Shared::start(parts, eap, None).map_err(StreamError::Threads)?;
+        let connections = Listener::Radius.share(CONNECTIONS_MAX);
         let common = Arc::new(Common {
             receiver: Mutex::new(Receiver::new(Arc::clone(&shared))),
             shared: Arc::clone(&shared),
             hosts: Arc::new(Hosts::new(OF_ONE_HOST_MAX)),
-            half_open: Arc::new(Semaphore::new(HALF_OPEN_MAX)),
-            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            half_open: Arc::new(Semaphore::new(HALF_OPEN_MAX.min(connections / 2))),
+            places: Arc::new(Semaphore::new(connections)),
             refused: Seldom::default(),
         });
         let (mut addresses, mut listening) = (Vec::new(), Vec::new());
