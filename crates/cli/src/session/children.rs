@@ -16,6 +16,7 @@ const CHILDREN_MAX: usize = 1_000;
 impl Session {
     pub(super) fn config_child(&mut self, invocation: &Invocation) -> Step {
         if let Some(table) = invocation.child {
+            self.replace_misspelt(table);
             self.place.levels.push(Level::Table(table));
         }
         Step::Nothing

@@ -7,6 +7,12 @@ use super::{Complaint, Leave, Session, Step, is_child, refuse};
 use crate::text::{is_known_to_restrict, restricts_as_table};
 use crate::words::{self, CHANGES};
 
+/// Before the name of a block among what was refused.
+const BLOCK: &str = "config ";
+
+/// Letters too many, too few or wrong in a word that is still taken for another: two that changed places are two.
+const MISSPELT_MAX: usize = 2;
+
 impl Session {
     /// After a line was refused: the open entry is not saved before what the line was about is set.
     pub(super) fn spoil_by(&mut self, line: &str) {
@@ -47,8 +53,21 @@ impl Session {
     /// Of a block that is passed over a line came: what it says is no part of the open entry.
     pub(super) fn spoil_by_block(&mut self, path: &str) {
         let outermost = self.place.outermost();
-        if outermost.is_some_and(|entry| restricts_as_table(entry.table, path)) {
-            self.remember(&format!("config {path}"));
+        if outermost.is_some_and(|entry| restricts_as_table(entry.table, path))
+            && let Some(entry) = self.place.innermost_mut()
+        {
+            entry.refused.insert(format!("{BLOCK}{path}").into());
+        }
+    }
+
+    /// A table of the open entry is opened: in place of those that were meant for it and misspelt.
+    pub(super) fn replace_misspelt(&mut self, table: &Table) {
+        if let Some(entry) = self.place.entry_mut() {
+            let is_misspelt = |refused: &str| {
+                let path = refused.strip_prefix(BLOCK);
+                path.is_some_and(|path| distance(path, table.path) <= MISSPELT_MAX)
+            };
+            entry.refused.retain(|refused| !is_misspelt(refused));
         }
     }
 
@@ -118,6 +137,43 @@ fn child_words(table: &Table, key: &str) -> Box<str> {
     format!("{} {key}", table.path).into()
 }
 
+/// How many letters have to be put in, left out or replaced to make one word of the other (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
+    for (above, letter) in one.chars().enumerate() {
+        let mut diagonal = above;
+        let mut left = above + 1;
+        row[0] = left;
+        for (cell, theirs) in row.iter_mut().skip(1).zip(other.chars()) {
+            let replaced = diagonal + usize::from(letter != theirs);
+            diagonal = *cell;
+            left = replaced.min(diagonal + 1).min(left + 1);
+            *cell = left;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 fn is_meant(field: &Field, name: &str) -> bool {
     !name.is_empty() && field.name.starts_with(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_as_far_apart_as_their_letters() {
+        for (one, other, letters) in [
+            ("match", "match", 0),
+            ("macth", "match", 2),
+            ("mach", "match", 1),
+            ("matches", "match", 2),
+            ("guest", "match", 5),
+            ("", "match", 5),
+            ("match", "", 5),
+        ] {
+            assert_eq!(distance(one, other), letters, "{one} {other}");
+        }
+    }
 }

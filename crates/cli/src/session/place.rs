@@ -142,6 +142,15 @@ impl Place {
         }
     }
 
+    /// The entry that is open or in which the open table stands.
+    pub(super) fn innermost_mut(&mut self) -> Option<&mut Entry> {
+        let mut levels = self.levels.iter_mut().rev();
+        levels.find_map(|level| match level {
+            Level::Entry(entry) => Some(entry),
+            Level::Table(_) => None,
+        })
+    }
+
     /// The entry in which the open child table or child entry stands.
     pub(super) fn parent_mut(&mut self) -> Option<&mut Entry> {
         let (_, below) = self.levels.split_last_mut()?;
