@@ -85,8 +85,18 @@ fn a_connection_takes_packets_until_one_is_none_and_a_host_has_its_places() {
     let tcp = free_address();
     let home = home(tcp, None);
     let up = Running::up(&home);
+    home.radius_client("vpn1", CLIENT, "");
+    assert!(is_closed(&mut connect(tcp)), "a client by UDP alone");
+    let log = home.log();
+    for said in [
+        "client 'vpn1' has this address and comes by tcp, but has 'set transport udp'",
+        "config user radius-client / edit vpn1 / append transport tcp",
+    ] {
+        assert!(log.contains(said), "{log}");
+    }
+    home.console("config user radius-client\ndelete vpn1\nend").ok();
     assert!(is_closed(&mut connect(tcp)), "a stranger");
-    home.radius_client("vpn1", CLIENT, "set transport tcp");
+    home.radius_client("vpn1", CLIENT, "append transport tcp");
     let mut connection = connect(tcp);
     let packet = status(SECRET);
     connection.write_all(&packet[..9]).unwrap();

@@ -111,12 +111,12 @@ impl Receiver {
         self.clients.refresh(&self.shared.store);
     }
 
-    /// Whether any client may connect from an address. A stranger is counted.
-    pub(super) fn knows(&mut self, address: IpAddr) -> bool {
+    /// Whether any client connects from an address by this transport. A stranger is counted.
+    pub(super) fn knows(&mut self, address: IpAddr, by: Transport) -> bool {
         self.refresh();
-        let is_known = self.clients.connects(address);
+        let is_known = self.clients.asks(address, by);
         if !is_known {
-            self.unknown(address);
+            self.unknown(address, by);
         }
         is_known
     }
@@ -135,7 +135,7 @@ impl Receiver {
     ) -> Option<Admitted> {
         let Arrival { peer, by } = arrival;
         let Some(client) = self.clients.at(peer.ip(), by) else {
-            self.unknown(peer.ip());
+            self.unknown(peer.ip(), by.transport());
             return None;
         };
         client.seen(clock::now());
@@ -189,16 +189,16 @@ impl Receiver {
         Some(Admitted { pending, came })
     }
 
-    fn unknown(&self, address: IpAddr) {
+    fn unknown(&self, address: IpAddr, by: Transport) {
         let now = clock::now();
-        self.shared
-            .debug
-            .dropped(address, &"no client has this address");
+        let stranger = self.clients.stranger(address, by);
+        self.shared.debug.dropped(address, &stranger);
         self.shared.traffics.stranger(address.to_canonical(), now);
         if let Some(left_out) = self.shared.dropped.unknown_client.due(now) {
+            let next_step = stranger.next_step();
             warn!(
                 %address, left_out,
-                "a datagram of an address that no RADIUS client has; if it should: config user radius-client"
+                "a RADIUS request is not heard: {stranger}; if it should be: {next_step}"
             );
         }
     }

@@ -1,6 +1,7 @@
 //! The clients in force, with their secrets ready for use.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -57,6 +58,50 @@ impl RadiusClient {
     }
 }
 
+/// Who asks though no client does, from there and by this.
+pub(super) enum Stranger<'a> {
+    Nobody,
+    /// A client, by another transport than its own.
+    By {
+        client: &'a str,
+        lacks: Transport,
+        its_own: Vec<Transport>,
+    },
+}
+
+impl Stranger<'_> {
+    /// What is to be typed if it should be heard.
+    pub(super) fn next_step(&self) -> String {
+        match self {
+            Self::Nobody => "config user radius-client".to_owned(),
+            Self::By { client, lacks, .. } => {
+                let lacks = lacks.word();
+                format!("config user radius-client / edit {client} / append transport {lacks}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Stranger<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody => f.write_str("no client has this address"),
+            Self::By {
+                client,
+                lacks,
+                its_own,
+            } => {
+                let its_own: Vec<&str> = its_own.iter().map(|own| own.word()).collect();
+                let (lacks, its_own) = (lacks.word(), its_own.join(" "));
+                write!(
+                    f,
+                    "client '{client}' has this address and comes by {lacks}, but has 'set transport {its_own}'"
+                )
+            }
+        }
+    }
+}
+
 /// The configuration as it was when a batch arrived.
 pub(super) struct Clients {
     source: Arc<[Client]>,
@@ -88,10 +133,30 @@ impl Clients {
         self.authenticating = store.authenticating();
     }
 
-    /// Whether any client may connect from `address`.
-    pub(super) fn connects(&self, address: IpAddr) -> bool {
+    /// Whether any client asks from `address` by this transport.
+    pub(super) fn asks(&self, address: IpAddr, by: Transport) -> bool {
         let mut ready = self.ready.iter();
-        ready.any(|client| client.transport != Transport::Udp && client.subnet.contains(address))
+        ready.any(|client| client.transport == by && client.subnet.contains(address))
+    }
+
+    /// Why nobody asks from `address` by this transport.
+    pub(super) fn stranger(&self, address: IpAddr, by: Transport) -> Stranger<'_> {
+        let theirs = self.ready.iter();
+        let theirs = theirs.filter(|client| client.subnet.contains(address));
+        let Some(client) = theirs.max_by_key(|client| client.subnet.bits()) else {
+            return Stranger::Nobody;
+        };
+        let same = |other: &RadiusClient| (other.vdom, &other.name) == (client.vdom, &client.name);
+        let its_own = self.ready.iter().filter(|other| same(other));
+        let its_own: Vec<Transport> = its_own.map(|client| client.transport).collect();
+        if its_own.contains(&by) {
+            return Stranger::Nobody;
+        }
+        Stranger::By {
+            client: &client.name,
+            lacks: by,
+            its_own,
+        }
     }
 
     /// The client that asks from `address` by this: the one with the longest prefix that contains it.

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use domain::client::Transport;
 use https::files::Listener;
 use https::{Hosts, Place};
 use rustls::ServerConfig;
@@ -237,6 +238,7 @@ async fn listen(
     common: Arc<Common>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let by = tls.as_ref().map_or(Transport::Tcp, |_| Transport::Tls);
     let mut connections = JoinSet::new();
     let ended = stopping.clone();
     loop {
@@ -244,7 +246,7 @@ async fn listen(
             () = stopped(&mut stopping) => break,
             Some(_) = connections.join_next() => {}
             (stream, peer) = accept(&listener) => {
-                if !common.receiver().knows(peer.ip()) {
+                if !common.receiver().knows(peer.ip(), by) {
                     continue;
                 }
                 let Some(places) = common.enter(peer) else {
