@@ -79,7 +79,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(MOBILE_PATH, post(mobile))
         .route(ENROLMENT_PATH, post(enrolment))
         .route(RESERVE_PATH, post(settlement))
-        .merge(web_app::routes())
+        .merge(web_app::routes(&service.app_policy))
         .method_not_allowed_fallback(|request| unread(request, Problem::Method))
         .fallback(|request| unread(request, Problem::Path))
         .with_state(service)

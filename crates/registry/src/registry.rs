@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use https::files::Listener;
 use https::{Connections, NoRandom, Nonces, Places, Site};
 use rustls::RootCertStore;
@@ -52,6 +53,8 @@ pub struct Config {
     pub other_names: Vec<ServerName>,
     /// Where phones and gateways reach the push relay, if there is one.
     pub relay: Option<ServerUrl>,
+    /// Where gateways take answers to pushes themselves, as far as the web app may ask there.
+    pub answer_urls: Vec<ServerUrl>,
     /// Where it reads the time.
     pub clock: Clock,
 }
@@ -90,6 +93,11 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// An address that cannot stand in a header.
+    #[error(
+        "the addresses of the push relay and the gateways cannot stand in the web app's policy"
+    )]
+    Policy,
 }
 
 /// What requests are answered from.
@@ -101,6 +109,8 @@ pub(crate) struct Service {
     pub(crate) link: LinkParts,
     pub(crate) own_names: Vec<ServerName>,
     pub(crate) relay: Option<ServerUrl>,
+    /// The Content-Security-Policy of the web app.
+    pub(crate) app_policy: HeaderValue,
     pub(crate) nonces: Nonces,
     /// Wrong activation codes.
     pub(crate) tries: Tries,
@@ -116,6 +126,16 @@ pub(crate) struct Front {
     pub(crate) own_names: Vec<ServerName>,
     /// Where the push relay is.
     pub(crate) relay: Option<ServerUrl>,
+    /// Where else the web app may leave answers to pushes.
+    pub(crate) answer_urls: Vec<ServerUrl>,
+}
+
+impl Front {
+    fn app_policy(&self) -> Result<HeaderValue, OpenError> {
+        let others = self.relay.iter().chain(&self.answer_urls);
+        let policy = webapp::content_security_policy(others.map(ToString::to_string));
+        HeaderValue::try_from(policy).map_err(|_| OpenError::Policy)
+    }
 }
 
 impl Service {
@@ -127,6 +147,7 @@ impl Service {
         front: Front,
     ) -> Result<Self, OpenError> {
         let random = |error: NoRandom| OpenError::Random(error.to_string());
+        let app_policy = front.app_policy()?;
         let link = LinkParts {
             server: front.public_url,
             pin: pki.pin(),
@@ -139,6 +160,7 @@ impl Service {
             link,
             own_names: front.own_names,
             relay: front.relay,
+            app_policy,
             nonces: Nonces::new().map_err(random)?,
             tries: Tries::new(MAX_WRONG),
             enrolment_tries: Tries::new(MAX_WRONG),
@@ -188,6 +210,7 @@ impl Registry {
             public_url: config.public_url,
             own_names,
             relay: config.relay,
+            answer_urls: config.answer_urls,
         };
         let service = Service::new(store, vouched, config.clock, Arc::clone(&pki), front)?;
         Ok(Self {

@@ -131,6 +131,7 @@ impl World {
             public_url: ServerUrl::parse(&format!("https://{HOST}")).unwrap(),
             other_names: vec![],
             relay: None,
+            answer_urls: Vec::new(),
             clock: Clock::new(move || Timestamp::from_micros(read.load(Ordering::SeqCst))),
         })
         .await

@@ -74,6 +74,9 @@ fn https_identity() -> PathBuf {
 pub(crate) struct Registry {
     pub(crate) https: SocketAddr,
     pub(crate) public_url: String,
+    /// Through the relay alone, until it is told where else.
+    #[serde(default)]
+    pub(crate) answer_urls: Vec<String>,
     /// Nobody works at the desk over the network until it is told where.
     #[serde(default)]
     pub(crate) desk: Option<SocketAddr>,

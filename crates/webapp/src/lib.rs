@@ -17,11 +17,20 @@ pub const ROOT: &str = "/app/";
 /// The list of files with the version that follows from them, as a script of the service worker.
 pub const INDEX_PATH: &str = "files.js";
 
-/// Only what comes from the app's own server runs, shows or is asked; nobody frames it.
-/// `blob:` and `data:` are pictures that the person chose, and what was drawn from them.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' blob: data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Only what comes from the app's own server runs or shows; nobody frames it. Asked are that server and
+/// `others`: origins of the push relay, and of gateways that take answers. `blob:` and `data:` are pictures that
+/// the person chose, and what was drawn from them.
+pub fn content_security_policy(others: impl IntoIterator<Item = String>) -> String {
+    let asked: String = others
+        .into_iter()
+        .map(|origin| format!(" {origin}"))
+        .collect();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+         connect-src 'self'{asked}; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'"
+    )
+}
 
 /// What pages of the app may use of the phone.
 pub const PERMISSIONS_POLICY: &str = "camera=(self), clipboard-write=(self), \
@@ -137,6 +146,14 @@ mod tests {
         let served: BTreeSet<String> = files().iter().map(|file| file.path.to_owned()).collect();
         assert_eq!(served, found);
         assert!(served.iter().all(|path| !path.contains(['"', '\\'])));
+    }
+
+    #[test]
+    fn the_page_may_ask_its_server_and_whom_it_is_told() {
+        let policy = content_security_policy(["https://push.example.org".to_owned()]);
+        let asked = policy.split("; ").find(|it| it.starts_with("connect-src"));
+        assert_eq!(asked, Some("connect-src 'self' https://push.example.org"));
+        assert!(content_security_policy([]).contains("; connect-src 'self'; "));
     }
 
     #[test]

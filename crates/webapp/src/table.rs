@@ -32,10 +32,12 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
         include_bytes!("../web/core/migration.js"),
     ),
     ("core/otp.js", include_bytes!("../web/core/otp.js")),
+    ("core/push.js", include_bytes!("../web/core/push.js")),
     (
         "core/registry.js",
         include_bytes!("../web/core/registry.js"),
     ),
+    ("core/relay.js", include_bytes!("../web/core/relay.js")),
     (
         "core/transcript.js",
         include_bytes!("../web/core/transcript.js"),
@@ -68,6 +70,7 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
         "ui/preferences.js",
         include_bytes!("../web/ui/preferences.js"),
     ),
+    ("ui/pushes.js", include_bytes!("../web/ui/pushes.js")),
     ("ui/qr.js", include_bytes!("../web/ui/qr.js")),
     (
         "ui/screens/add.js",
@@ -88,6 +91,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     (
         "ui/screens/lock.js",
         include_bytes!("../web/ui/screens/lock.js"),
+    ),
+    (
+        "ui/screens/login_request.js",
+        include_bytes!("../web/ui/screens/login_request.js"),
     ),
     (
         "ui/screens/pin.js",

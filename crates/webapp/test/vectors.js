@@ -35,7 +35,7 @@ export async function deviceOf(vector) {
  * @param {KeyUsage[]} privateUsages
  * @param {KeyUsage[]} publicUsages
  */
-async function pair(scalar, algorithm, privateUsages, publicUsages) {
+export async function pair(scalar, algorithm, privateUsages, publicUsages) {
   const ecdh = createECDH("prime256v1");
   ecdh.setPrivateKey(scalar);
   const point = new Uint8Array(ecdh.getPublicKey());

@@ -6,9 +6,11 @@ import { stretchInWorker } from "./vault/stretch.js";
 import { Safe } from "./vault/vault.js";
 import { App } from "./ui/app.js";
 import { button, h } from "./ui/dom.js";
+import { Pushes } from "./ui/pushes.js";
 import { Session } from "./ui/session.js";
 import { addScreen, handedScreen, pasteScreen, typeScreen } from "./ui/screens/add.js";
 import { exportScreen, importScreen } from "./ui/screens/backup.js";
+import { showLoginRequest } from "./ui/screens/login_request.js";
 import { listScreen } from "./ui/screens/list.js";
 import { changePinScreen, mark } from "./ui/screens/pin.js";
 import { scanScreen } from "./ui/screens/scan.js";
@@ -51,6 +53,7 @@ async function begin() {
   // Without this a browser may drop what is kept when space runs short.
   void navigator.storage?.persist?.();
   offerInstallation(app);
+  new Pushes(session, (waiting, answer, ended) => showLoginRequest(app, waiting, answer, ended));
   alone(app, "ask");
 }
 

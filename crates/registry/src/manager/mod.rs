@@ -194,6 +194,7 @@ fn front(
         own_names,
         // Phones that reach a manager alone reach no relay.
         relay: None,
+        answer_urls: Vec::new(),
     })
 }
 

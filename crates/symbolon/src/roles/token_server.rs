@@ -73,6 +73,7 @@ impl TokenServer {
             public_url: public_url.clone(),
             other_names: Vec::new(),
             relay: super::relay::public_url(config)?,
+            answer_urls: answer_urls(config)?,
             clock: Clock::system(),
         })
         .await
@@ -135,6 +136,13 @@ impl TokenServer {
             tracing::error!("the token server did not end in order");
         }
     }
+}
+
+fn answer_urls(config: &Config) -> Result<Vec<ServerUrl>> {
+    let url = |text: &String| {
+        ServerUrl::parse(text).with_context(|| format!("[registry] answer-urls '{text}'"))
+    };
+    config.registry.answer_urls.iter().map(url).collect()
 }
 
 /// The account of whoever runs this installation.

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { createHash, X509Certificate } from "node:crypto";
 import { createRequire } from "node:module";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,8 +15,10 @@ import encodeQR from "qr";
 /**
  * A running token server and what was prepared there, as the test that starts both wrote it down.
  *
- * @typedef {{ origin: string, authorityPin: string, links: string[], codes: string[], pictures: string[],
- *   login: string[], console: string[], password: string, artefacts: string }} Scene
+ * @typedef {{ origin: string, certificates: string[], links: string[], codes: string[], pictures: string[],
+ *   login: string[], console: string[], password: string, artefacts: string,
+ *   radius: { server: string, secret: string }, devices: string, answerPort: number }} Scene
+ *   `certificates`: files of those that phones trust; the last line is there for pushes alone
  */
 
 /** @type {Scene} */
@@ -48,7 +51,7 @@ export class Phone {
    *   colorScheme?: "light" | "dark", denyCamera?: boolean }} [options]
    */
   static async start({ profile = mkdtempSync(join(tmpdir(), "phone-")), camera, screen = SCREENS.phone, locale = "en-US", colorScheme = "light", denyCamera = false } = {}) {
-    const pin = Buffer.from(scene.authorityPin, "base64url").toString("base64");
+    const pins = scene.certificates.map(pinOf);
     const media = camera ? [`--use-file-for-fake-video-capture=${camera}`] : [];
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
@@ -56,7 +59,7 @@ export class Phone {
       args: [
         "--no-sandbox",
         "--use-fake-device-for-media-stream",
-        `--ignore-certificate-errors-spki-list=${pin}`,
+        `--ignore-certificate-errors-spki-list=${pins.join()}`,
         ...media,
       ],
       viewport: screen,
@@ -147,6 +150,12 @@ export class Phone {
     });
     assert.deepEqual(violations, [], name);
   }
+}
+
+/** SHA-256 of a certificate's key, as Chromium takes it. @param {string} path */
+function pinOf(path) {
+  const { publicKey } = new X509Certificate(readFileSync(path));
+  return createHash("sha256").update(publicKey.export({ type: "spki", format: "der" })).digest("base64");
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -85,6 +85,22 @@ export class Device {
     return hpke.open(recipient, info, transcript.tokenAad(token, shape), sealed);
   }
 
+  /**
+   * Opens a login request that was sealed to this device.
+   *
+   * @param {Bytes} info
+   * @param {Bytes} sealed
+   */
+  openPush(info, sealed) {
+    const recipient = { key: this.keys.sealing.privateKey, point: this.sealing };
+    return hpke.open(recipient, info, new Uint8Array(0), sealed);
+  }
+
+  /** Signs what `core/push.js` has put together. @param {Bytes} signed a transcript of pushes */
+  signPush(signed) {
+    return this.#sign(signed);
+  }
+
   /** @param {Bytes} message @returns {Promise<Bytes>} */
   async #sign(message) {
     const algorithm = { name: "ECDSA", hash: "SHA-256" };

@@ -1,5 +1,5 @@
-// HPKE (RFC 9180) in base mode, receiving side: DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
-// The private key is a WebCrypto key that need not be extractable.
+// HPKE (RFC 9180) in base mode: DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
+// Private keys are WebCrypto keys that need not be extractable.
 
 import { Failure } from "./failure.js";
 import { join, u16, utf8 } from "./bytes.js";
@@ -27,7 +27,8 @@ export async function open(recipient, info, aad, sealed) {
   if (sealed.length < ENCAPSULATED + TAG) throw new Failure("seal");
   const encapsulated = sealed.slice(0, ENCAPSULATED);
   try {
-    const { key, iv } = await context(recipient, encapsulated, info);
+    const dh = await agree(recipient.key, encapsulated);
+    const { key, iv } = await context(dh, encapsulated, recipient.point, info);
     const options = { name: "AES-GCM", iv, additionalData: aad };
     return new Uint8Array(await crypto.subtle.decrypt(options, key, sealed.slice(ENCAPSULATED)));
   } catch (cause) {
@@ -36,18 +37,40 @@ export async function open(recipient, info, aad, sealed) {
 }
 
 /**
- * RFC 9180 sections 4.1 (`Decap`) and 5.1 (`KeyScheduleR`).
+ * Seals a text to whoever has the private key of a point.
  *
- * @param {{ key: CryptoKey, point: Bytes }} recipient
+ * @param {Bytes} point
+ * @param {Bytes} info
+ * @param {Bytes} aad
+ * @param {Bytes} text
+ * @returns {Promise<Bytes>} what {@link open} opens
+ */
+export async function seal(point, info, aad, text) {
+  const own = await crypto.subtle.generateKey(P256, false, ["deriveBits"]);
+  const encapsulated = new Uint8Array(await crypto.subtle.exportKey("raw", own.publicKey));
+  const dh = await agree(own.privateKey, point);
+  const { key, iv } = await context(dh, encapsulated, point, info);
+  const options = { name: "AES-GCM", iv, additionalData: aad };
+  return join(encapsulated, new Uint8Array(await crypto.subtle.encrypt(options, key, text)));
+}
+
+/** @param {CryptoKey} key @param {Bytes} point @returns {Promise<Bytes>} */
+async function agree(key, point) {
+  const other = await crypto.subtle.importKey("raw", point, P256, false, []);
+  return new Uint8Array(await crypto.subtle.deriveBits({ name: "ECDH", public: other }, key, 256));
+}
+
+/**
+ * RFC 9180 sections 4.1 (`Encap`, `Decap`) and 5.1 (`KeySchedule`), behind the agreement.
+ *
+ * @param {Bytes} dh
  * @param {Bytes} encapsulated
+ * @param {Bytes} recipient public point
  * @param {Bytes} info
  */
-async function context(recipient, encapsulated, info) {
-  const other = await crypto.subtle.importKey("raw", encapsulated, P256, false, []);
-  const agreed = { name: "ECDH", public: other };
-  const dh = new Uint8Array(await crypto.subtle.deriveBits(agreed, recipient.key, 256));
+async function context(dh, encapsulated, recipient, info) {
   const eae = await extract(KEM, NONE, "eae_prk", dh);
-  const shared = await expand(KEM, eae, "shared_secret", join(encapsulated, recipient.point), 32);
+  const shared = await expand(KEM, eae, "shared_secret", join(encapsulated, recipient), 32);
   const schedule = join(
     MODE_BASE,
     await extract(HPKE, NONE, "psk_id_hash", NONE),
@@ -56,7 +79,7 @@ async function context(recipient, encapsulated, info) {
   const secret = await extract(HPKE, shared, "secret", NONE);
   const key = await expand(HPKE, secret, "key", schedule, 32);
   return {
-    key: await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]),
+    key: await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt", "decrypt"]),
     iv: await expand(HPKE, secret, "base_nonce", schedule, 12),
   };
 }

@@ -96,23 +96,26 @@ export function readReceipt(body) {
   read("MobileReceiptResponse", [], body);
 }
 
-/** @param {string} type @param {Record<string, string | null>} fields */
-const envelope = (type, fields) =>
+/** @param {string} version */
+export const relayRequest = (version) => envelope("MobileRelayRequest", { mobile_device_version: version });
+
+/** @param {string} body @returns {string | null} the push relay's address, if there is one */
+export const readRelay = (body) =>
+  optional(read("MobileRelayResponse", ["relay"], body), "relay", /^https:\/\/[^/?#@\\\s]{1,255}$/);
+
+/** @param {string} type @param {Record<string, string | number | null>} fields */
+export const envelope = (type, fields) =>
   JSON.stringify({ d: { __type: `SoftToken.${type}`, __version: VERSION, ...fields } });
 
 /**
- * The fields of a served request; an error of the registry is thrown as `refused`.
+ * The fields of a served request; an error of the server is thrown as `refused`.
  *
  * @param {string} type
  * @param {string[]} names
  * @param {string} body
  */
-function read(type, names, body) {
-  const outer = checked("d", () => object(JSON.parse(body), ["d"]));
-  const fields = checked("d", () =>
-    object(outer["d"], ["__type", "__version", ...names, ...OUTCOME]));
-  if (fields["__type"] !== `SoftToken.${type}`) throw wrong("__type");
-  if (fields["__version"] !== VERSION) throw wrong("__version");
+export function read(type, names, body) {
+  const fields = message(type, [...names, ...OUTCOME], body);
   if (fields["error"] !== null) {
     const error = checked("error", () => object(fields["error"], ["error_code", "error_message"]));
     throw new Failure("refused", {
@@ -121,6 +124,21 @@ function read(type, names, body) {
     });
   }
   if (fields["result"] !== SERVED) throw wrong("result");
+  return fields;
+}
+
+/**
+ * The fields of a message.
+ *
+ * @param {string} type
+ * @param {string[]} names
+ * @param {string} body
+ */
+export function message(type, names, body) {
+  const outer = checked("d", () => object(JSON.parse(body), ["d"]));
+  const fields = checked("d", () => object(outer["d"], ["__type", "__version", ...names]));
+  if (fields["__type"] !== `SoftToken.${type}`) throw wrong("__type");
+  if (fields["__version"] !== VERSION) throw wrong("__version");
   return fields;
 }
 
@@ -174,21 +192,24 @@ function object(value, names) {
 }
 
 /** @param {Record<string, unknown>} fields @param {string} name */
-function text(fields, name) {
+export function text(fields, name) {
   const value = fields[name];
   if (typeof value !== "string") throw wrong(name);
   return value;
 }
 
 /** @param {Record<string, unknown>} fields @param {string} name @param {RegExp} pattern */
-function matching(fields, name, pattern) {
+export function matching(fields, name, pattern) {
   const value = text(fields, name);
   if (!pattern.test(value)) throw wrong(name);
   return value;
 }
 
+/** A text, or null. @param {Record<string, unknown>} fields @param {string} name @param {RegExp} pattern */
+export const optional = (fields, name, pattern) => (fields[name] === null ? null : matching(fields, name, pattern));
+
 /** @param {Record<string, unknown>} fields @param {string} name @param {number} least @param {number} most */
-function number(fields, name, least, most) {
+export function number(fields, name, least, most) {
   const value = fields[name];
   if (typeof value !== "number" || !Number.isInteger(value) || value < least || value > most) {
     throw wrong(name);
@@ -202,7 +223,7 @@ function number(fields, name, least, most) {
  * @param {() => T} read
  * @returns {T}
  */
-function checked(field, read) {
+export function checked(field, read) {
   try {
     return read();
   } catch (cause) {
@@ -212,4 +233,4 @@ function checked(field, read) {
 }
 
 /** @param {string} field */
-const wrong = (field) => new Failure("server-message", { field });
+export const wrong = (field) => new Failure("server-message", { field });

@@ -24,22 +24,38 @@ export const serverName = (location) => location.host;
  */
 export function registryAt(origin, fetcher = fetch) {
   return async (message) => {
-    const response = await reach(() =>
-      fetcher(origin + MOBILE_PATH, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: message,
-        cache: "no-store",
-        credentials: "omit",
-        redirect: "error",
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      }),
-    );
-    if (response.status !== 200) throw new Failure("server-status", { status: response.status });
-    const body = await reach(() => response.text());
-    if (body.length > MAX_ANSWER_CHARS) throw new Failure("server-message", { field: "length" });
-    return { body, dateS: dateS(response.headers.get("Date")) };
+    const response = await post(origin + MOBILE_PATH, message, AbortSignal.timeout(TIMEOUT_MS), fetcher);
+    return { body: await bodyOf(response), dateS: dateS(response.headers.get("Date")) };
   };
+}
+
+/**
+ * @param {string} url
+ * @param {string} message
+ * @param {AbortSignal} signal
+ * @param {typeof fetch} fetcher
+ */
+export async function post(url, message, signal, fetcher) {
+  const response = await reach(() =>
+    fetcher(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: message,
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+      signal,
+    }),
+  );
+  if (response.status !== 200) throw new Failure("server-status", { status: response.status });
+  return response;
+}
+
+/** @param {Response} response */
+export async function bodyOf(response) {
+  const body = await reach(() => response.text());
+  if (body.length > MAX_ANSWER_CHARS) throw new Failure("server-message", { field: "length" });
+  return body;
 }
 
 /**

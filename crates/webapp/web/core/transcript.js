@@ -11,7 +11,7 @@ import { join, sha256, u16, utf8 } from "./bytes.js";
  * @param {string} label
  * @param {...Bytes} fields
  */
-const transcript = (label, ...fields) =>
+export const transcript = (label, ...fields) =>
   join(...[utf8(label), ...fields].flatMap((field) => [u16(field.length), field]));
 
 /**

@@ -20,6 +20,8 @@ const refusals = {
   104: "Versuchen Sie es noch einmal; nichts wurde verbraucht.",
   105: "Öffnen Sie die App unter der Adresse, die in der Aktivierungsnachricht steht.",
   106: "Warten Sie eine Viertelstunde oder bitten Sie um einen neuen Aktivierungscode.",
+  116: "Versuchen Sie es in einer Minute wieder.",
+  117: "Das Gateway hat die Antwort nicht angenommen. Tippen Sie stattdessen den Code aus der Liste oder melden Sie sich neu an.",
   122: "Versuchen Sie es in einer Minute wieder; der Code ist nicht verbraucht.",
 };
 
@@ -271,6 +273,28 @@ export const de = {
     eraseTitle: "Alle Tokens auf diesem Gerät löschen?",
     eraseLead: "Tokens, PIN und Schlüssel des Geräts werden vernichtet. Sie brauchen neue Aktivierungscodes.",
     erased: "Alle Tokens wurden gelöscht",
+  },
+  push: {
+    title: "Sind Sie das?",
+    lead: (/** @type {string} */ name) => `Jemand meldet sich mit dem richtigen Passwort an und fragt nach „${name}“.`,
+    user: "Benutzer",
+    service: "Bei",
+    source: "Von",
+    time: "Um",
+    number: "Zahl",
+    numberHint: "Die zwei Ziffern, die Ihre Anmeldung zeigt",
+    approve: "Bestätigen",
+    deny: "Ablehnen",
+    notMe: "Das war ich nicht",
+    ignore: "Nicht jetzt",
+    left: (/** @type {number} */ seconds) => (seconds === 1 ? "Noch 1 Sekunde" : `Noch ${seconds} Sekunden`),
+    clock: (/** @type {string} */ off) => `Die Uhr dieses Geräts geht ${off}. Schalten Sie die automatische Zeit ein, sonst werden Codes vielleicht abgelehnt.`,
+    said: {
+      approve: "Bestätigt. Die Anmeldung geht weiter, wenn die Zahl stimmt.",
+      deny: "Abgelehnt",
+      "not-me": "Abgelehnt und gemeldet: Ihre Administratoren sind gewarnt",
+    },
+    endings: { withdrawn: "Die Anmeldung wartet nicht mehr", expired: "Die Zeit für diese Anmeldung ist um" },
   },
   elsewhere: {
     title: "Die App ist in einem anderen Fenster offen",

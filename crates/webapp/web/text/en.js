@@ -21,6 +21,8 @@ const refusals = {
   104: "Try again; nothing was used up.",
   105: "Open the app at the address that your activation message shows.",
   106: "Wait a quarter of an hour, or ask your administrator for a new activation code.",
+  116: "Try again in a minute.",
+  117: "The gateway did not take the answer. Type the code from the list instead, or log in again.",
   122: "Try again in a minute; the code is not used up.",
 };
 
@@ -276,6 +278,28 @@ export const en = {
     eraseTitle: "Erase all tokens on this device?",
     eraseLead: "Tokens, PIN and device keys are destroyed. You need new activation codes.",
     erased: "All tokens were erased",
+  },
+  push: {
+    title: "Is this you?",
+    lead: (/** @type {string} */ name) => `Somebody logs in with the right password, and asks for “${name}”.`,
+    user: "User",
+    service: "Logs into",
+    source: "From",
+    time: "At",
+    number: "Number",
+    numberHint: "The two digits that your login shows",
+    approve: "Approve",
+    deny: "Deny",
+    notMe: "It was not me",
+    ignore: "Not now",
+    left: (/** @type {number} */ seconds) => (seconds === 1 ? "1 second left" : `${seconds} seconds left`),
+    clock: (/** @type {string} */ off) => `This device’s clock is ${off}. Switch on automatic time, or your codes may be refused.`,
+    said: {
+      approve: "Approved. The login goes on if the number is right.",
+      deny: "Denied",
+      "not-me": "Denied and reported: your administrator is warned",
+    },
+    endings: { withdrawn: "The login waits no longer", expired: "The time for this login is over" },
   },
   elsewhere: {
     title: "The app is open in another window",

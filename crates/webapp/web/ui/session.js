@@ -21,6 +21,8 @@ export class Session {
   /** @type {OpenVault | null} */
   #vault = null;
   #clockAskedS = Number.NEGATIVE_INFINITY;
+  /** @type {() => void} */
+  #changed = () => {};
 
   /** @param {Safe} safe @param {Location} location the server that the app came from */
   constructor(safe, location) {
@@ -30,6 +32,11 @@ export class Session {
 
   get isOpen() {
     return this.#vault !== null;
+  }
+
+  /** Who is told when the vault was opened or locked, or its contents are others. @param {() => void} changed */
+  watch(changed) {
+    this.#changed = changed;
   }
 
   /** Whether there is a vault that only its PIN opens now. */
@@ -45,11 +52,13 @@ export class Session {
   /** @param {string} pin */
   async unlock(pin) {
     this.#vault = await this.safe.open(pin);
+    this.#changed();
   }
 
   async unlockByPasskey() {
     const passkey = await this.safe.passkey();
     if (passkey) this.#vault = await this.safe.openByPasskey(await passkeySecret(passkey));
+    this.#changed();
   }
 
   async addPasskey() {
@@ -61,6 +70,7 @@ export class Session {
   /** What is open is forgotten; the keys go with it. */
   lock() {
     this.#vault = null;
+    this.#changed();
   }
 
   async erase() {
@@ -75,8 +85,9 @@ export class Session {
   }
 
   /** @param {(contents: Contents) => Contents} change */
-  change(change) {
-    return this.#open().change(change);
+  async change(change) {
+    await this.#open().change(change);
+    this.#changed();
   }
 
   /** The token behind a code, proved and opened, not yet stored. @param {Order} order @returns {Promise<Arrived>} */

@@ -335,6 +335,7 @@ async fn open(directory: &Path, data: PathBuf) -> Result<Registry> {
         public_url: ServerUrl::parse("https://127.0.0.1")?,
         other_names: Vec::new(),
         relay: None,
+        answer_urls: Vec::new(),
         clock: Clock::system(),
     });
     let registry = registry.await?;

@@ -1,0 +1,187 @@
+// Logins that wait for the person's word, while the app is open and unlocked: heard at the push relay, shown
+// one at a time, answered.
+
+import { findRelay, Relay } from "../core/relay.js";
+import { openRequest, pushKey, sealAnswer } from "../core/push.js";
+import { MAX_CLOCK_OFFSET_S } from "../core/activation.js";
+import { nowS } from "./session.js";
+
+/** @import { Decision, LoginRequest } from "../core/push.js" */
+/** @import { RelayEvent } from "../core/relay.js" */
+/** @import { Token } from "../vault/contents.js" */
+/** @import { Session } from "./session.js" */
+
+/**
+ * A login as it is shown. `offsetS` says by how much this clock is ahead; 0 while it is right enough.
+ *
+ * @typedef {{ request: LoginRequest, token: Token, offsetS: number }} Waiting
+ */
+
+/** Why a login is shown no longer. @typedef {"withdrawn" | "expired" | "locked" | "answered" | "left"} Ending */
+
+/**
+ * Shows a login, and asks to have it answered; what comes back takes it away.
+ *
+ * @typedef {(waiting: Waiting, answer: (decision: Decision) => Promise<void>, ended: () => void) =>
+ *   (ending: Ending) => void} Show
+ */
+
+/** A network that comes back is noticed soon, and a relay that is away is not asked by all at once. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+/** An installation that has no relay today has hardly one in a minute. */
+const NO_RELAY_PAUSE_MS = 5 * 60_000;
+/** Requests that came are known by so many of the last sessions: more than a relay keeps for a device. */
+const KNOWN_MAX = 64;
+
+export class Pushes {
+  /** @type {AbortController | null} */
+  #listening = null;
+  /** @type {Relay | null} */
+  #relay = null;
+  #offsetS = 0;
+  /** @type {string[]} */
+  #known = [];
+  /** The first is shown. @type {Waiting[]} */
+  #waiting = [];
+  /** @type {((ending: Ending) => void) | null} */
+  #close = null;
+  #session;
+  #show;
+
+  /** @param {Session} session @param {Show} show */
+  constructor(session, show) {
+    this.#session = session;
+    this.#show = show;
+    session.watch(() => this.follow());
+  }
+
+  /** Listens while the app is open and has a token of this server. */
+  follow() {
+    const isWanted = this.#session.isOpen && this.#session.contents.tokens.some((token) => this.#isOurs(token));
+    if (isWanted && !this.#listening) {
+      this.#listening = new AbortController();
+      void this.#listen(this.#listening.signal);
+    } else if (!isWanted && this.#listening) {
+      this.#listening.abort();
+      this.#listening = null;
+      this.#known = [];
+      this.#waiting = [];
+      this.#end("locked");
+    }
+  }
+
+  /** @param {AbortSignal} end */
+  async #listen(end) {
+    const device = await this.#session.safe.device();
+    let pauseMs = FIRST_PAUSE_MS;
+    while (!end.aborted) {
+      try {
+        this.#relay = await this.#find();
+        if (!this.#relay) {
+          await rest(NO_RELAY_PAUSE_MS, end);
+          continue;
+        }
+        for await (const event of this.#relay.listen(device, end)) await this.#take(event, end);
+        pauseMs = FIRST_PAUSE_MS;
+      } catch (failure) {
+        if (!end.aborted) console.warn("the push relay is not heard", failure);
+      }
+      await rest(pauseMs * (0.5 + Math.random() / 2), end);
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+    }
+  }
+
+  async #find() {
+    const { url, dateS } = await findRelay(this.#session.server.ask);
+    const offsetS = dateS === null ? 0 : Math.round(nowS() - dateS);
+    // Below that the tolerance of the codes is enough, and a slow network looks like a wrong clock.
+    this.#offsetS = Math.abs(offsetS) > MAX_CLOCK_OFFSET_S ? offsetS : 0;
+    return url === null ? null : new Relay(url);
+  }
+
+  /** @param {RelayEvent} event @param {AbortSignal} end */
+  async #take(event, end) {
+    if (event.kind === "withdrawn") {
+      this.#withdraw(event.sessionId);
+      return;
+    }
+    const { carried } = event;
+    if (this.#known.includes(carried.sessionId)) return;
+    const waiting = await this.#opened(carried);
+    if (!waiting || end.aborted) return;
+    this.#known = [...this.#known, carried.sessionId].slice(-KNOWN_MAX);
+    this.#waiting.push(waiting);
+    if (this.#waiting.length === 1) this.#showFirst();
+  }
+
+  /** What is not for this device, not by the token's gateway, or late, is passed over. @param {import("../core/push.js").Carried} carried @returns {Promise<Waiting | null>} */
+  async #opened(carried) {
+    /** @type {Token | undefined} */
+    let token;
+    const keyOf = (/** @type {string} */ serial) => {
+      token = this.#session.contents.tokens.find((known) => known.serial === serial && this.#isOurs(known));
+      return token ? pushKey(token.seed, serial) : null;
+    };
+    try {
+      const request = await openRequest(await this.#session.safe.device(), carried, keyOf);
+      const isLate = request.expiresS <= nowS() - this.#offsetS;
+      return isLate || !token ? null : { request, token, offsetS: this.#offsetS };
+    } catch (failure) {
+      console.warn("a login request is passed over", failure);
+      return null;
+    }
+  }
+
+  /** @param {string} sessionId */
+  #withdraw(sessionId) {
+    const place = this.#waiting.findIndex(({ request }) => request.sessionId === sessionId);
+    if (place === 0) this.#end("withdrawn");
+    else if (place > 0) this.#waiting.splice(place, 1);
+  }
+
+  #showFirst() {
+    const [first] = this.#waiting;
+    if (!first) return;
+    const ended = () => {
+      this.#close = null;
+      this.#waiting = this.#waiting.filter((waiting) => waiting !== first);
+      this.#showFirst();
+    };
+    this.#close = this.#show(first, (decision) => this.#answer(first, decision), ended);
+  }
+
+  /** @param {Ending} ending */
+  #end(ending) {
+    this.#close?.(ending);
+  }
+
+  /** @param {Waiting} waiting @param {Decision} decision */
+  async #answer({ request, token }, decision) {
+    const device = await this.#session.safe.device();
+    const sealed = await sealAnswer(device, await pushKey(token.seed, request.token), request, decision);
+    const { sessionId, mailbox, answerUrl } = request;
+    await this.#relay?.answer({ sessionId, mailbox, answerUrl, sealed });
+  }
+
+  /** @param {Token} token */
+  #isOurs = (token) => token.serial !== null && token.server === this.#session.server.name;
+}
+
+/** Waits, or until there is a network again, somebody looks, or all is over. @param {number} ms @param {AbortSignal} end */
+function rest(ms, end) {
+  return new Promise((resolve) => {
+    const over = new AbortController();
+    const wake = () => {
+      clearTimeout(timer);
+      over.abort();
+      resolve(undefined);
+    };
+    const timer = setTimeout(wake, ms);
+    const { signal } = over;
+    end.addEventListener("abort", wake, { signal });
+    window.addEventListener("online", wake, { signal });
+    document.addEventListener("visibilitychange", wake, { signal });
+    if (end.aborted) wake();
+  });
+}
