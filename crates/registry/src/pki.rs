@@ -231,7 +231,8 @@ impl Pki {
         Ok(self.issuer.key().sign(transcript)?)
     }
 
-    pub(crate) fn authority(&self) -> CertificateDer<'static> {
+    /// The certificate of the authority.
+    pub fn authority(&self) -> CertificateDer<'static> {
         self.authority.clone()
     }
 
@@ -402,7 +403,7 @@ fn sha256(octets: &[u8]) -> [u8; 32] {
 }
 
 /// The serial in a gateway's verified certificate; `None` for a certificate of another kind.
-pub(crate) fn product_of(certificate: &CertificateDer<'_>) -> Option<ProductSerial> {
+pub fn product_of(certificate: &CertificateDer<'_>) -> Option<ProductSerial> {
     let parsed = webpki::EndEntityCert::try_from(certificate).ok()?;
     let serial = parsed.subject().strip_prefix(&SUBJECT_PREFIX)?;
     ProductSerial::parse(str::from_utf8(serial).ok()?).ok()

@@ -57,7 +57,7 @@ impl Body for Events {
         if over {
             return Poll::Ready(None);
         }
-        if let Poll::Ready(event) = self.stream.0.poll_recv(context) {
+        if let Poll::Ready(event) = self.stream.poll_next(context) {
             let frame = event.map(|event| Bytes::copy_from_slice(event.as_bytes()));
             return Poll::Ready(frame.map(|bytes| Ok(Frame::data(bytes))));
         }

@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use https::body::{self, BodyError, Limit};
 use https::{Nonces, NotOurs};
+use ident::ProductSerial;
+use rustls::pki_types::CertificateDer;
 use softtoken::address::ServerName;
 use softtoken::push::{
     PushAcceptedResponse, PushDeviceRequest, PushDeviceResponse, PushListenRequest,
@@ -20,9 +22,10 @@ use softtoken::push::{
 use softtoken::{MessageError, PUSH_PATH, ServerError};
 use tokio::sync::watch;
 
+use crate::ProductOf;
 use crate::clock::now_unix;
 use crate::events::Events;
-use crate::subscriptions::{NotTaken, Subscriptions};
+use crate::subscriptions::Subscriptions;
 use crate::switchboard::{Full, NotCarried, Stream, Switchboard};
 
 /// 8 KiB over a slow line.
@@ -31,9 +34,12 @@ const BODY: Limit = Limit {
     time: Duration::from_secs(15),
 };
 
-/// From where a request comes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+/// From where a request comes, and the verified certificate that was shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) source: IpAddr,
+    pub(crate) certificate: Option<CertificateDer<'static>>,
+}
 
 /// What requests are answered from.
 pub(crate) struct Service {
@@ -41,6 +47,7 @@ pub(crate) struct Service {
     pub(crate) switchboard: Arc<Switchboard>,
     pub(crate) nonces: Nonces,
     pub(crate) names: Vec<ServerName>,
+    pub(crate) product_of: ProductOf,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -73,16 +80,23 @@ async fn preflight() -> Response {
 
 async fn message(
     State(service): State<Arc<Service>>,
-    Extension(Peer(source)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Result<Response, Problem> {
     let body = body::read(request.into_body(), BODY).await?;
     let answered = match PushRequest::parse(&body)? {
         PushRequest::Nonce(_) => json(&service.nonce()?.into()),
-        PushRequest::Device(request) => json(&service.device(&request).into()),
-        PushRequest::Login(request) => accepted(service.login(request)),
+        PushRequest::Device(request) => {
+            service.gateway(&peer)?;
+            json(&service.device(&request).await.into())
+        }
+        PushRequest::Login(request) => {
+            let gateway = service.gateway(&peer)?;
+            accepted(service.login(request, gateway))
+        }
         PushRequest::Withdraw(request) => {
-            service.switchboard.withdraw(request);
+            let gateway = service.gateway(&peer)?;
+            service.switchboard.withdraw(request, gateway);
             accepted(Ok(()))
         }
         PushRequest::Answer(request) => {
@@ -92,11 +106,11 @@ async fn message(
                 NotCarried::Unknown => ServerError::PushMailboxUnknown,
             }))
         }
-        PushRequest::Listen(request) => service.stream(service.listen(request, source).await?),
+        PushRequest::Listen(request) => service.stream(service.listen(&request, peer.source)),
         PushRequest::Collect(request) => {
-            let collected = service
-                .switchboard
-                .collect(request.secret.mailbox(), now_unix());
+            let gateway = service.gateway(&peer)?;
+            let mailbox = request.secret.mailbox();
+            let collected = service.switchboard.collect(mailbox, gateway, now_unix());
             service.stream(collected.map_err(|Full| ServerError::TooManyPushes))
         }
     };
@@ -114,54 +128,52 @@ impl Service {
         }
     }
 
-    fn device(&self, request: &PushDeviceRequest) -> PushDeviceResponse {
-        let keys = self.subscriptions.keys(&request.device);
+    /// The gateway that asks: anybody can make a device, but only the token server's authority makes gateways.
+    fn gateway(&self, peer: &Peer) -> Result<ProductSerial, Problem> {
+        let certificate = peer.certificate.as_ref();
+        let gateway = certificate.and_then(self.product_of);
+        gateway.ok_or_else(|| {
+            tracing::info!(source = %peer.source, "no gateway, but it asks as one");
+            Problem::NoGateway
+        })
+    }
+
+    /// A device that a gateway asks for is remembered.
+    async fn device(&self, request: &PushDeviceRequest) -> PushDeviceResponse {
+        let device = request.device;
+        if self.subscriptions.is_new(&device) {
+            let subscriptions = Arc::clone(&self.subscriptions);
+            let kept = tokio::task::spawn_blocking(move || subscriptions.keep(device)).await;
+            if let Ok(Err(why)) = kept {
+                tracing::error!(%why, "a device is forgotten when the relay ends");
+            }
+        }
+        let keys = self.subscriptions.keys(&device);
         PushDeviceResponse {
             outcome: keys.ok_or_else(|| ServerError::PushDeviceUnknown.into()),
         }
     }
 
-    fn login(&self, request: PushLoginRequest) -> Result<(), ServerError> {
+    fn login(&self, request: PushLoginRequest, gateway: ProductSerial) -> Result<(), ServerError> {
         if self.subscriptions.keys(&request.addressed.device).is_none() {
             return Err(ServerError::PushDeviceUnknown);
         }
-        let carried = self.switchboard.login(request, now_unix());
+        let carried = self.switchboard.login(request, gateway, now_unix());
         carried.map_err(|Full| ServerError::TooManyPushes)
     }
 
-    async fn listen(
-        &self,
-        request: PushListenRequest,
-        source: IpAddr,
-    ) -> Result<Result<Stream, ServerError>, Problem> {
+    fn listen(&self, request: &PushListenRequest, source: IpAddr) -> Result<Stream, ServerError> {
         if let Err(NotOurs) = self.nonces.take(&request.nonce) {
-            return Ok(Err(ServerError::NonceUnknown));
+            return Err(ServerError::NonceUnknown);
         }
-        let device = match verify_listener(&request, &self.names) {
-            Ok(device) => device,
-            Err(error) => {
-                tracing::info!(%source, %error, "a device that proves nothing");
-                return Ok(Err(ServerError::ProofWrong));
-            }
-        };
-        if self.subscriptions.keys(&device).is_none() {
-            let (subscriptions, keys) = (Arc::clone(&self.subscriptions), request.keys);
-            let taken = tokio::task::spawn_blocking(move || subscriptions.take(keys)).await;
-            match taken {
-                Ok(Ok(())) => {}
-                Ok(Err(why @ NotTaken::Full)) => {
-                    tracing::warn!(%why, "a new device is not taken");
-                    return Ok(Err(ServerError::TooManyPushes));
-                }
-                Ok(Err(why)) => {
-                    tracing::error!(%why, "a new device is not taken");
-                    return Err(Problem::Unavailable);
-                }
-                Err(_) => return Err(Problem::Unavailable),
-            }
-        }
-        let stream = self.switchboard.listen(device, now_unix());
-        Ok(stream.map_err(|Full| ServerError::TooManyPushes))
+        let device = verify_listener(request, &self.names).map_err(|error| {
+            tracing::info!(%source, %error, "a device that proves nothing");
+            ServerError::ProofWrong
+        })?;
+        let now = now_unix();
+        self.subscriptions.heard(request.keys, source, now);
+        let stream = self.switchboard.listen(device, now);
+        stream.map_err(|Full| ServerError::TooManyPushes)
     }
 
     fn stream(&self, stream: Result<Stream, ServerError>) -> Response {
@@ -189,6 +201,8 @@ enum Problem {
     Body(#[from] BodyError),
     #[error("{0}")]
     Message(#[from] MessageError),
+    #[error("only gateways ask this, with the certificate of the token server's authority")]
+    NoGateway,
     #[error("{}", ServerError::Unavailable.message())]
     Unavailable,
 }
@@ -198,6 +212,7 @@ impl IntoResponse for Problem {
         let status = match &self {
             Self::Body(why) => why.status(),
             Self::Message(_) => StatusCode::BAD_REQUEST,
+            Self::NoGateway => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let error = serde_json::json!({

@@ -28,8 +28,11 @@ use std::time::Duration;
 
 use https::files::Listener;
 use https::{Connections, NoRandom, Nonces, Places, Site};
-use rustls::ServerConfig;
+use ident::ProductSerial;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use softtoken::address::ServerName;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -39,14 +42,18 @@ use http::{Service, router};
 use subscriptions::{Subscriptions, SubscriptionsError};
 use switchboard::Switchboard;
 
-/// Devices with the app open, and a few gateways. A phone network has thousands behind one address.
+/// Devices with the app open, and a few gateways. A phone network has thousands behind one address; whoever
+/// takes all that one address can have leaves as many to others.
 const PLACES: Places = Places {
     listener: Listener::Relay,
     connections: 12_000,
-    of_one_host: 12_000,
+    of_one_host: 6_000,
 };
 /// How often what is too late is thrown away.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// Reads whom a certificate of the token server's authority names, if that is a gateway.
+pub type ProductOf = fn(&CertificateDer<'_>) -> Option<ProductSerial>;
 
 /// What a relay needs.
 #[derive(Debug)]
@@ -61,6 +68,10 @@ pub struct Config {
     pub chain: Vec<CertificateDer<'static>>,
     /// The certificate's key.
     pub key: PrivateKeyDer<'static>,
+    /// The token server's authority, which certifies gateways.
+    pub authority: CertificateDer<'static>,
+    /// How gateways are told from others that it certifies.
+    pub product_of: ProductOf,
 }
 
 /// Why a relay does not start.
@@ -72,6 +83,9 @@ pub enum OpenError {
     /// TLS refuses the certificate.
     #[error("the relay's certificate and its key cannot be used: {0}")]
     Tls(#[from] rustls::Error),
+    /// The authority cannot be one.
+    #[error("the certificate of the token server's authority cannot be used: {0}")]
+    Authority(String),
     /// The random source.
     #[error(transparent)]
     Random(#[from] NoRandom),
@@ -100,7 +114,7 @@ impl Relay {
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let subscriptions = Subscriptions::open(&config.subscriptions)?;
         let mut tls = ServerConfig::builder()
-            .with_no_client_auth()
+            .with_client_cert_verifier(gateways(config.authority)?)
             .with_single_cert(config.chain, config.key)?;
         tls.alpn_protocols = https::protocols();
         let cannot = |source| OpenError::Listen {
@@ -115,6 +129,7 @@ impl Relay {
             switchboard: Arc::new(Switchboard::default()),
             nonces: Nonces::new()?,
             names: config.names,
+            product_of: config.product_of,
             stopping,
         };
         Ok(Self {
@@ -152,7 +167,10 @@ impl Relay {
             router: router(service),
             connections: Connections::new(PLACES),
             admits: https::anywhere(),
-            peer: |source, _| http::Peer(source),
+            peer: |source, certificate| http::Peer {
+                source,
+                certificate: certificate.map(|it| it.clone().into_owned()),
+            },
         };
         https::serve(listener, site, async move {
             shutdown.await;
@@ -162,4 +180,14 @@ impl Relay {
         .await;
         sweeper.abort();
     }
+}
+
+/// Devices show no certificate; gateways show one of this authority.
+fn gateways(authority: CertificateDer<'static>) -> Result<Arc<dyn ClientCertVerifier>, OpenError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority)?;
+    WebPkiClientVerifier::builder(Arc::new(roots))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| OpenError::Authority(error.to_string()))
 }

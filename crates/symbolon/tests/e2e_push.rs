@@ -16,7 +16,11 @@ use std::thread;
 use common::phone::{Phone, activation_code, enrol};
 use common::radius::{Answer, Vpn};
 use common::{Home, PASSWORD, Running, free_port, tool, until};
-use softtoken::push::{MailboxId, PushAnswerRequest, PushRequest, PushSession, SealedPush};
+use ident::RegistrationId;
+use softtoken::push::{
+    Addressed, MailboxId, MailboxSecret, PushAnswerRequest, PushCollectRequest, PushDeviceRequest,
+    PushLoginRequest, PushRequest, PushSession, PushWithdrawRequest, SealedPush,
+};
 
 const CLIENT: &str = "127.0.0.1";
 const OFFER: &str = "Enter token code or no code to send a notification to your FortiToken Mobile";
@@ -59,6 +63,16 @@ fn waiting(vpn: &Vpn, shown: &Answer, says: impl FnOnce()) -> Answer {
         says();
         login.join().unwrap()
     })
+}
+
+/// What a stranger is told.
+fn posted(url: &str, request: &PushRequest) -> String {
+    let said = tool("curl", "curl")
+        .args(["--silent", "--show-error", "--insecure", "--noproxy", "*"])
+        .args(["--data", request.to_json().as_str(), url])
+        .output()
+        .unwrap();
+    String::from_utf8(said.stdout).unwrap()
 }
 
 fn other(number: &str) -> &'static str {
@@ -223,14 +237,7 @@ fn a_phone_answers_at_the_gateways_own_address_and_a_tap_is_enough_where_it_is()
         session: PushSession::from_bytes([7; 16]),
         sealed: SealedPush::parse(&"A".repeat(200)).unwrap(),
     });
-    let mut curl = tool("curl", "curl");
-    curl.args(["--silent", "--show-error", "--insecure", "--noproxy", "*"]);
-    curl.args(["--data", stray.to_json().as_str()]);
-    let said = curl
-        .arg(format!("https://127.0.0.1:{port}/SoftToken/Push"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8(said.stdout).unwrap();
+    let said = posted(&format!("https://127.0.0.1:{port}/SoftToken/Push"), &stray);
     assert!(said.contains("nobody waits for this answer"), "{said}");
     up.stop();
 }
@@ -249,6 +256,40 @@ fn nobody_who_answers_is_refused_in_time() {
     );
     assert!(began.elapsed() > std::time::Duration::from_secs(55));
     home.login_says("alice", "refused: push-expired");
+    up.stop();
+}
+
+/// Anybody can be a device; a gateway is whom the token server's authority certified.
+#[test]
+fn strangers_ask_nothing_as_gateways() {
+    let (home, up, phone) = system();
+    let relay = format!("https://{}/SoftToken/Push", home.relay);
+    let device = RegistrationId::from_bytes([1; 32]);
+    let session = PushSession::from_bytes([7; 16]);
+    let addressed = Addressed {
+        device,
+        session,
+        expires_unix: 4_000_000_000,
+    };
+    let sealed = SealedPush::parse(&"A".repeat(200)).unwrap();
+    let secret = MailboxSecret::from_random([9; 32].into());
+    let requests: [PushRequest; 4] = [
+        PushDeviceRequest { device }.into(),
+        PushLoginRequest { addressed, sealed }.into(),
+        PushWithdrawRequest { device, session }.into(),
+        PushCollectRequest { secret }.into(),
+    ];
+    for request in requests {
+        let said = posted(&relay, &request);
+        assert!(said.contains("only gateways ask this"), "{said}");
+    }
+    // What the phone left there before anybody asked for it is nobody's yet.
+    phone.app(&["push", "--deny"]);
+    let devices = home.data().join("relay/devices");
+    assert_eq!(std::fs::read_to_string(&devices).unwrap(), "");
+    pushed(&Vpn::new(&home, CLIENT));
+    let kept = std::fs::read_to_string(&devices).unwrap();
+    assert_eq!(kept.lines().count(), 1);
     up.stop();
 }
 

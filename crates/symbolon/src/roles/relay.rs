@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use registry::pki::ServerIdentity;
+use registry::pki::{ServerIdentity, product_of};
 use relay::Relay;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -40,7 +40,8 @@ pub(crate) async fn run(args: RelayArgs) -> Result<ExitCode> {
     let section = config
         .relay
         .ok_or_else(|| anyhow!("{} has no section [relay]", config::FILE))?;
-    let relay = RunningRelay::start(&args.home.data, &section, identity).await?;
+    let authority = authority(&args.identity, &identity)?;
+    let relay = RunningRelay::start(&args.home.data, &section, identity, authority).await?;
     print!("{}", relay.addresses());
     signals.received().await;
     relay.stop().await;
@@ -72,6 +73,18 @@ fn read(path: &Path) -> Result<ServerIdentity> {
     })
 }
 
+/// The authority that stands behind the relay's own certificate.
+fn authority(path: &Path, identity: &ServerIdentity) -> Result<CertificateDer<'static>> {
+    match &*identity.chain {
+        [_, .., authority] => Ok(authority.clone()),
+        _ => bail!(
+            "--identity {}: the certificate of the token server's authority is missing behind the relay's own; \
+             docs/push.md says how the file is made",
+            path.display()
+        ),
+    }
+}
+
 /// A relay, running.
 pub(crate) struct RunningRelay {
     listening: String,
@@ -92,10 +105,18 @@ impl RunningRelay {
         };
         let name = address(section)?.name().clone();
         let identity = server.pki.issue_server(&[name])?;
-        Self::start(data, section, identity).await.map(Some)
+        let authority = server.pki.authority();
+        Self::start(data, section, identity, authority)
+            .await
+            .map(Some)
     }
 
-    async fn start(data: &Path, section: &config::Relay, identity: ServerIdentity) -> Result<Self> {
+    async fn start(
+        data: &Path,
+        section: &config::Relay,
+        identity: ServerIdentity,
+        authority: CertificateDer<'static>,
+    ) -> Result<Self> {
         let home = data.join("relay");
         private_file::create_directory(&home)?;
         let relay = Relay::open(relay::Config {
@@ -104,6 +125,8 @@ impl RunningRelay {
             names: vec![address(section)?.name().clone()],
             chain: identity.chain,
             key: identity.key,
+            authority,
+            product_of,
         })
         .await
         .context("the push relay does not start")?;
