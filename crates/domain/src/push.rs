@@ -276,6 +276,17 @@ impl Allowances {
         Ok(())
     }
 
+    /// A request that was counted at `at` was not sent after all.
+    pub fn give_back(&mut self, person: &CanonicalName, at: Timestamp) {
+        let Some(asked) = self.0.get_mut(person) else {
+            return;
+        };
+        if let Some(place) = asked.recent.iter().rposition(|taken| *taken == at) {
+            asked.recent.remove(place);
+            asked.since_success = asked.since_success.saturating_sub(1);
+        }
+    }
+
     /// A login of the person was granted, by whatever second factor.
     pub fn succeeded(&mut self, person: &CanonicalName) {
         if let Some(asked) = self.0.get_mut(person) {
@@ -385,6 +396,23 @@ mod tests {
         assert_eq!(bombed, Err(NotAsked::WithoutSuccess));
         allowances.succeeded(&alice);
         assert_eq!(allowances.take(&alice, "a", &[], at), Ok(()));
+    }
+
+    #[test]
+    fn what_was_not_sent_is_not_counted() {
+        let mut allowances = Allowances::default();
+        let alice = alice();
+        for minute in 0..100 {
+            let at = NOW.after(Span::from_mins(minute));
+            assert_eq!(allowances.take(&alice, "a", &[], at), Ok(()), "{minute}");
+            allowances.give_back(&alice, at);
+        }
+        allowances.give_back(&alice, NOW);
+        for _ in 0..5 {
+            assert_eq!(allowances.take(&alice, "a", &[], NOW), Ok(()));
+        }
+        let burst = allowances.take(&alice, "a", &[], NOW);
+        assert!(matches!(burst, Err(NotAsked::Burst(_))), "{burst:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::vdom::Vdom;
-use https::Hosts;
+use https::{Hosts, Place};
 use store::gateway::{Decision, GatewayStore, Granted, Outcome};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
@@ -69,16 +69,14 @@ impl AwaitedLogins {
             return self.undecided(&"too many logins of one host are under way");
         };
         let this = Arc::clone(self);
-        let task = tokio::spawn(async move {
-            let decided = this.decided(attempt).await;
-            drop(place);
-            decided
-        });
+        let task = tokio::spawn(async move { this.decided(attempt, place).await });
         let decided = task.await;
         decided.unwrap_or_else(|error| self.undecided(&error))
     }
 
-    async fn decided(&self, attempt: Attempt) -> Decided {
+    /// Whoever waits for a phone gives the place back: a minute of many people takes nothing from others.
+    async fn decided(&self, attempt: Attempt, place: Place) -> Decided {
+        let mut place = Some(place);
         let arrived = Instant::now();
         let vdom = attempt.realm.vdom();
         let mut progress = self.logins.start(attempt, clock::now());
@@ -89,7 +87,10 @@ impl AwaitedLogins {
                     None => return self.undecided(&"too many passwords wait for their hash"),
                 },
                 Progress::Ask(asking) => self.logins.ask(*asking).await,
-                Progress::Later(later) => self.logins.later(*later).await,
+                Progress::Later(later) => {
+                    drop(place.take());
+                    self.logins.later(*later).await
+                }
                 Progress::Challenge(state, asked) => return Decided::Challenge(state, asked),
                 Progress::Undecided(why) => return self.undecided(&why),
                 Progress::Record(decision, judged) => {
@@ -123,7 +124,12 @@ impl AwaitedLogins {
 
     async fn recorded(&self, decision: Decision, judged: Judged) -> Decided {
         match recorded(&self.store, decision).await {
-            Some(Outcome::Granted(granted)) => Decided::In(granted),
+            Some(Outcome::Granted(granted)) => {
+                if let Some(anew) = judged.anew {
+                    anew.granted(&granted);
+                }
+                Decided::In(granted)
+            }
             Some(Outcome::Refused { event, .. }) => {
                 let code = judged.code;
                 self.explainer.ask(Question { event, code });

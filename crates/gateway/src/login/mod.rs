@@ -46,7 +46,7 @@ pub(crate) use explainer::{Explainer, Question};
 use one_time::{Beside, NotIssued};
 pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
 pub(crate) use pool::Pool;
-pub(crate) use pushing::{Later, Wanted, unclaimed};
+pub(crate) use pushing::{Anew, Later, Wanted, unclaimed};
 pub(crate) use responses::{Presentation, Response, told};
 
 use crate::clock::{self, NoEntropy};
@@ -99,6 +99,8 @@ pub(crate) struct Judged {
     pub(crate) code: Option<Submitted>,
     /// The server's half of MS-CHAPv2.
     pub(crate) success: Option<Box<Success>>,
+    /// Whose pushes count anew.
+    pub(crate) anew: Option<Anew>,
 }
 
 /// Why nothing can be decided.
@@ -511,16 +513,21 @@ impl Logins {
                 refusal,
                 at: now,
             };
-            let success = None;
-            Progress::Record(decision, Judged { code, success })
+            let judged = Judged {
+                code,
+                ..Judged::default()
+            };
+            Progress::Record(decision, judged)
         };
         match self.codes.judge(facts, first, code.as_ref(), now) {
             Second::Refuse(refusal) => refuse(refusal, code),
             Second::Consume(consume) => {
-                self.pushes.succeeded(&facts.name);
-                let decision = Decision::Grant(consume, origin);
-                let success = beside.success;
-                Progress::Record(decision, Judged { code, success })
+                let judged = Judged {
+                    code,
+                    success: beside.success,
+                    anew: Some(Anew::of(&self.pushes, &facts.name)),
+                };
+                Progress::Record(Decision::Grant(consume, origin), judged)
             }
             Second::Challenge(proof) => {
                 let expires = now.after(self.store.settings(Vdom::ROOT).challenge_lifetime);

@@ -9,7 +9,7 @@ use domain::push::{Number, Outstanding, Said};
 use domain::reason::Reason;
 use domain::recovery::RecoveryCode;
 use domain::time::Timestamp;
-use store::gateway::{Decision, GatewayStore};
+use store::gateway::{Decision, GatewayStore, Granted};
 
 use super::{CodeOf, FirstProven, Judged, Logins, Progress, Undecided, recorded, refusal_of};
 use crate::clock;
@@ -71,6 +71,25 @@ impl Later {
     }
 }
 
+/// Whose pushes count anew once a login is on record: one that is not has let nobody in.
+pub(crate) struct Anew {
+    pushes: Arc<Pushes>,
+    person: CanonicalName,
+}
+
+impl Anew {
+    pub(super) fn of(pushes: &Arc<Pushes>, person: &CanonicalName) -> Self {
+        Self {
+            pushes: Arc::clone(pushes),
+            person: person.clone(),
+        }
+    }
+
+    pub(crate) fn granted(self, _: &Granted) {
+        self.pushes.succeeded(&self.person);
+    }
+}
+
 /// Whether what was typed asks for a push: nothing, or a word. A code has digits, or is a recovery code.
 pub(super) fn asks_for_push(typed: &Submitted) -> bool {
     let has_digits = typed.as_str().bytes().any(|octet| octet.is_ascii_digit());
@@ -127,10 +146,10 @@ impl Logins {
             now,
         ) {
             Second::Consume(consume) => {
-                self.pushes.succeeded(&facts.name);
                 let judged = Judged {
                     success,
                     code: None,
+                    anew: Some(Anew::of(&self.pushes, &facts.name)),
                 };
                 Progress::Record(Decision::Grant(consume, origin), judged)
             }

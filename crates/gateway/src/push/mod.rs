@@ -238,6 +238,7 @@ impl Pushes {
             Ok(state) => Ok((state, number)),
             Err(why) => {
                 self.table().remove(session);
+                self.allowances().give_back(&person, now);
                 Err(why)
             }
         }

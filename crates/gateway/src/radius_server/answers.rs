@@ -140,13 +140,18 @@ impl Answerer {
 
     fn recorded(&mut self, mut pending: Pending, judged: Judged, outcome: Outcome) {
         match outcome {
-            Outcome::Granted(granted) => match pending.talk.take() {
-                None => self.let_in(&pending, &granted, judged.success.as_deref()),
-                Some(talk) => match talk.granted(granted, judged.success.as_deref()) {
-                    Ok(next) => self.told(&pending, next),
-                    Err(why) => self.shared.undecided(&pending, &why),
-                },
-            },
+            Outcome::Granted(granted) => {
+                if let Some(anew) = judged.anew {
+                    anew.granted(&granted);
+                }
+                match pending.talk.take() {
+                    None => self.let_in(&pending, &granted, judged.success.as_deref()),
+                    Some(talk) => match talk.granted(granted, judged.success.as_deref()) {
+                        Ok(next) => self.told(&pending, next),
+                        Err(why) => self.shared.undecided(&pending, &why),
+                    },
+                }
+            }
             Outcome::Refused { event, reason } => {
                 self.shared
                     .debug
