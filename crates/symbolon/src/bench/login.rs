@@ -247,7 +247,10 @@ fn serve(directory: &Path) -> Result<()> {
             identity: directory.join("radius.pem"),
             ..RadiusConfig::default()
         },
-        web: WebConfig::default(),
+        web: WebConfig {
+            addresses: Vec::new(),
+            identity: directory.join("https.pem"),
+        },
         console: directory.join("console.sock"),
         last_end: None,
         ssh: SshConfig::default(),
