@@ -94,7 +94,8 @@ fn a_connection_takes_packets_until_one_is_none_and_a_host_has_its_places() {
     ] {
         assert!(log.contains(said), "{log}");
     }
-    home.console("config user radius-client\ndelete vpn1\nend").ok();
+    home.console("config user radius-client\ndelete vpn1\nend")
+        .ok();
     assert!(is_closed(&mut connect(tcp)), "a stranger");
     home.radius_client("vpn1", CLIENT, "append transport tcp");
     let mut connection = connect(tcp);

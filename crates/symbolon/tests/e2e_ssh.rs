@@ -13,9 +13,10 @@ mod common;
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
 use common::ssh::{ADMIN_PASSWORD, PORT, Ssh, first_login, one_time_password};
 use common::terminal::Terminal;
-use common::{Home, Running, free_port, run, tool, until};
+use common::{Home, Running, free_port, run, symbolon, tool, until};
 use socket2::{Domain, Socket, Type};
 
 const PROMPT: &str = "symbolon # ";
@@ -674,6 +675,34 @@ fn the_port_changes_without_a_restart_and_an_occupied_one_stops_nothing() {
     until("SSH is served once the port is free", || {
         moved.exec("get system status").status.success()
     });
+}
+
+#[test]
+fn the_port_that_is_configured_is_served_whenever_the_connection_that_changed_it_broke() {
+    let (home, _running, admin) = started();
+    for pause in [0, 5, 10, 15, 20, 30, 40, 60] {
+        let port = free_port();
+        let mut console = symbolon()
+            .args(["console", "--data"])
+            .arg(home.data())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = format!("config system global\nset admin-ssh-port {port}\nend\n");
+        let mut to = console.stdin.take().unwrap();
+        to.write_all(lines.as_bytes()).unwrap();
+        thread::sleep(Duration::from_millis(pause));
+        console.kill().unwrap();
+        console.wait().unwrap();
+        until("SSH is served on the port that is configured", || {
+            let shown = home.console("get system global | grep admin-ssh-port");
+            let port = shown.ok().split_whitespace().last().unwrap().parse();
+            let served = admin.clone().port(port.unwrap());
+            served.exec("get system status").status.success()
+        });
+    }
 }
 
 #[test]
