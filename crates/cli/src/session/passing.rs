@@ -73,11 +73,12 @@ impl Session {
             return false;
         };
         let is_config = Kind::of(verb) == Some(Kind::Config) && !path.is_empty();
-        // A table that is here, only not in this place: somebody forgot an `end`.
+        // A table that is here, only not in this one, or another part of the unit: somebody forgot an `end`.
         let top = walk::Scope::Top(Context::Unit);
-        let is_place = path == [GLOBAL_PLACE] || path == [VDOM.path];
-        let is_known = is_place || Walk::along(top, &self.permission, &words).is_ok();
-        let passes = is_config && !is_known && !self.place.is_top();
+        let is_part = path == [GLOBAL_PLACE] || path == [VDOM.path];
+        let is_known = || Walk::along(top, &self.permission, &words).is_ok();
+        let lacks_end = is_part || (!self.place.levels.is_empty() && is_known());
+        let passes = is_config && !lacks_end && !self.place.is_top();
         if passes {
             self.passing = Some(Passing {
                 path: path.join(" ").into(),
