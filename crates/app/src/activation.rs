@@ -15,7 +15,7 @@ use softtoken::{MobileVersion, PinRequirement, TextError};
 
 /// A step of a 60-second token. A clock that is further off shows codes that a gateway, which looks
 /// one step either way, refuses.
-const MAX_CLOCK_OFFSET_S: u64 = 60;
+pub(crate) const MAX_CLOCK_OFFSET_S: u64 = 60;
 
 /// What is to be activated.
 #[derive(Debug)]

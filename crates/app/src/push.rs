@@ -1,6 +1,6 @@
 //! Logins that wait for the person's word: fetched at the push relay, shown, answered.
 
-use crate::activation::app_version;
+use crate::activation::{MAX_CLOCK_OFFSET_S, app_version};
 use crate::contents::{Contents, Server, Trust};
 use crate::error::AppError;
 use crate::registry::{Registry, RegistryError};
@@ -59,6 +59,39 @@ pub enum PushFailure {
 #[derive(Debug)]
 pub struct Relay {
     connection: Registry,
+    clock: Clock,
+}
+
+/// This computer's clock beside the token server's, both in seconds after the epoch: the same where they hardly
+/// differ, or it did not tell.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    here_unix: u64,
+    server_unix: u64,
+}
+
+impl Clock {
+    fn of(here_unix: u64, server_unix: Option<u64>) -> Self {
+        let server_unix = server_unix.filter(|it| here_unix.abs_diff(*it) > MAX_CLOCK_OFFSET_S);
+        Self {
+            here_unix,
+            server_unix: server_unix.unwrap_or(here_unix),
+        }
+    }
+
+    /// What the token server's clock shows when this one shows `now_unix`.
+    fn at_server(self, now_unix: u64) -> u64 {
+        (now_unix + self.server_unix).saturating_sub(self.here_unix)
+    }
+}
+
+/// What a relay says to a device.
+#[derive(Debug)]
+pub enum Heard {
+    /// A login waits for the person's word.
+    Login(Box<LoginRequest>),
+    /// A login needs no answer any more.
+    Withdrawn(PushSession),
 }
 
 /// Login requests as they come.
@@ -67,24 +100,45 @@ pub struct Requests {
     stream: reqwest::Response,
     rest: Vec<u8>,
     shown: VecDeque<PushSession>,
+    clock: Clock,
 }
 
 impl Relay {
-    /// Asks the token server for the relay.
-    pub async fn find(contents: &Contents) -> Result<Self, AppError> {
+    /// Asks the token server for the relay, and for the time: what a login says of it is by that clock.
+    pub async fn find(contents: &Contents, now_unix: u64) -> Result<Self, AppError> {
         let server = contents.server().cloned().ok_or(PushFailure::NoServer)?;
         let trust = server.trust.clone();
         let registry = Registry::new(server)?;
         let version = app_version()?;
         let request = MobileRequest::from(MobileRelayRequest { version });
-        let relay = match registry.ask(&request).await?.message {
+        let answer = registry.ask(&request).await?;
+        let clock = Clock::of(now_unix, answer.date_unix);
+        let relay = match answer.message {
             MobileResponse::Relay(answer) => answer.outcome.map_err(AppError::Refused)?,
             _ => return Err(RegistryError::OtherAnswer(registry.server().url.clone()).into()),
         };
         let url = relay.ok_or(PushFailure::NoRelay)?;
         Ok(Self {
             connection: Registry::new(Server { url, trust })?,
+            clock,
         })
+    }
+
+    /// That this computer's clock is wrong, if it is.
+    pub fn clock_error(&self) -> Option<AppError> {
+        let Clock {
+            here_unix,
+            server_unix,
+        } = self.clock;
+        (here_unix != server_unix).then_some(AppError::Clock {
+            here_unix,
+            server_unix,
+        })
+    }
+
+    /// What the token server's clock shows when this computer's shows `now_unix`.
+    pub fn time_at_server(&self, now_unix: u64) -> u64 {
+        self.clock.at_server(now_unix)
     }
 
     /// Opens the stream of this device's requests, with the proof that it is this device. The first time
@@ -116,6 +170,7 @@ impl Relay {
             stream,
             rest: Vec::new(),
             shown: VecDeque::new(),
+            clock: self.clock,
         })
     }
 
@@ -178,16 +233,17 @@ impl Relay {
 }
 
 impl Requests {
-    /// The next request that is for a token here, proven and in time; nothing when the stream ends.
+    /// The next request that is for a token here, proven and in time, or that one is withdrawn; nothing when the
+    /// stream ends.
     pub async fn next(
         &mut self,
         contents: &Contents,
         now_unix: &(dyn Fn() -> u64 + Sync),
-    ) -> Result<Option<LoginRequest>, AppError> {
+    ) -> Result<Option<Heard>, AppError> {
         loop {
             while let Some(line) = self.line() {
-                if let Some(request) = self.read(&line, contents, now_unix()) {
-                    return Ok(Some(request));
+                if let Some(heard) = self.read(&line, contents, now_unix()) {
+                    return Ok(Some(heard));
                 }
             }
             // A stream that breaks off is one that has ended.
@@ -207,20 +263,32 @@ impl Requests {
     }
 
     /// What is not for this device, not by the token's gateway, late or shown before, is passed over.
-    fn read(&mut self, line: &[u8], contents: &Contents, now_unix: u64) -> Option<LoginRequest> {
+    fn read(&mut self, line: &[u8], contents: &Contents, now_unix: u64) -> Option<Heard> {
         let data = line.strip_prefix(b"data: ")?.trim_ascii_end();
-        let Ok(PushRequest::Login(PushLoginRequest { addressed, sealed })) =
-            PushRequest::parse(data)
-        else {
-            return None;
-        };
+        match PushRequest::parse(data) {
+            Ok(PushRequest::Login(request)) => self
+                .opened(request, contents, now_unix)
+                .map(|request| Heard::Login(Box::new(request))),
+            Ok(PushRequest::Withdraw(request)) => Some(Heard::Withdrawn(request.session)),
+            _ => None,
+        }
+    }
+
+    fn opened(
+        &mut self,
+        request: PushLoginRequest,
+        contents: &Contents,
+        now_unix: u64,
+    ) -> Option<LoginRequest> {
+        let PushLoginRequest { addressed, sealed } = request;
         let device = &contents.device;
         let is_here = addressed.device == device.registration_id();
         if !is_here || self.shown.contains(&addressed.session) {
             return None;
         }
         let key = |token: &TokenSerial| push_key(contents, token);
-        let opened = LoginRequest::open(&sealed, &addressed, device.sealing(), key, now_unix);
+        let now = self.clock.at_server(now_unix);
+        let opened = LoginRequest::open(&sealed, &addressed, device.sealing(), key, now);
         let request = opened.ok()?;
         if self.shown.len() == SHOWN_MAX {
             self.shown.pop_front();
@@ -231,8 +299,8 @@ impl Requests {
 }
 
 /// Makes this device known to the relay, so that the first push arrives.
-pub async fn introduce(contents: &Contents) -> Result<(), AppError> {
-    let relay = Relay::find(contents).await?;
+pub async fn introduce(contents: &Contents, now_unix: u64) -> Result<(), AppError> {
+    let relay = Relay::find(contents, now_unix).await?;
     relay.listen(contents).await.map(drop)
 }
 
@@ -274,4 +342,21 @@ async fn refused(connection: &Registry, response: &mut reqwest::Response) -> Pus
 
 fn other_answer(connection: &Registry) -> PushFailure {
     RegistryError::OtherAnswer(connection.server().url.clone()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_clock_is_read_as_the_servers_and_a_slow_network_is_no_wrong_clock() {
+        for (here, server, expected) in [
+            (1_000_900, Some(1_000_000), 1_000_005),
+            (999_100, Some(1_000_000), 1_000_005),
+            (1_000_030, Some(1_000_000), 1_000_035),
+            (1_000_000, None, 1_000_005),
+        ] {
+            assert_eq!(Clock::of(here, server).at_server(here + 5), expected);
+        }
+    }
 }

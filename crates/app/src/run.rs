@@ -119,7 +119,7 @@ async fn run_add(
         token.serial, token.name
     )?;
     // Codes work without; `symbolon app push` tells what is wrong.
-    let _ = push::introduce(&vault.contents).await;
+    let _ = push::introduce(&vault.contents, (world.now_unix)()).await;
     Ok(())
 }
 

@@ -3,10 +3,11 @@
 use crate::args::Push;
 use crate::contents::Contents;
 use crate::error::AppError;
-use crate::push::{PushFailure, Relay};
+use crate::push::{Heard, PushFailure, Relay, Requests};
 use crate::run::Surroundings;
 use crate::screen;
-use softtoken::push::{Approval, Decision, LoginRequest, PushNumber};
+use softtoken::push::{Approval, Decision, LoginRequest, PushNumber, PushSession};
+use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin, stdin};
 
@@ -19,17 +20,29 @@ pub(crate) async fn run(
     contents: &Contents,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
-    let relay = Relay::find(contents).await?;
+    let relay = Relay::find(contents, (world.now_unix)()).await?;
+    if let Some(error) = relay.clock_error() {
+        writeln!(world.out, "{error}. Set it, or your codes are refused.")?;
+    }
     match decided(&push)? {
         Some(decision) => {
             let waiting = waiting(&relay, contents, world);
             let request = tokio::time::timeout(ANSWER_WAIT, waiting).await;
             let request = request.map_err(|_| PushFailure::Nothing)??;
-            write!(world.out, "{}", screen::login(&request, (world.now_unix)()))?;
+            show(&relay, &request, world)?;
             answer(&relay, contents, &request, decision, world).await
         }
         None => converse(&relay, contents, push.once, world).await,
     }
+}
+
+fn show(
+    relay: &Relay,
+    request: &LoginRequest,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let now_unix = relay.time_at_server((world.now_unix)());
+    Ok(write!(world.out, "{}", screen::login(request, now_unix))?)
 }
 
 /// What the command line says, if it says anything.
@@ -54,8 +67,10 @@ async fn waiting(
 ) -> Result<LoginRequest, AppError> {
     loop {
         let mut requests = relay.listen(contents).await?;
-        if let Some(request) = requests.next(contents, world.now_unix).await? {
-            return Ok(request);
+        while let Some(heard) = requests.next(contents, world.now_unix).await? {
+            if let Heard::Login(request) = heard {
+                return Ok(*request);
+            }
         }
     }
 }
@@ -67,29 +82,85 @@ async fn converse(
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
     let mut typed = BufReader::new(stdin()).lines();
+    let mut waiting = VecDeque::new();
     writeln!(world.out, "Waiting for logins. Ctrl-C ends.")?;
     loop {
         let mut requests = relay.listen(contents).await?;
-        while let Some(request) = requests.next(contents, world.now_unix).await? {
-            write!(world.out, "{}", screen::login(&request, (world.now_unix)()))?;
+        while let Some(request) = next(&mut requests, &mut waiting, contents, world).await? {
+            show(relay, &request, world)?;
             write!(world.out, "{}", screen::login_choices(request.approval))?;
             world.out.flush()?;
-            let left = request.expires_unix.saturating_sub((world.now_unix)());
+            let now_unix = world.now_unix;
+            let left = request
+                .expires_unix
+                .saturating_sub(relay.time_at_server(now_unix()));
             let word = word(&mut typed, request.approval, world);
-            match tokio::time::timeout(Duration::from_secs(left), word).await {
-                Ok(Ok(Some(decision))) => {
-                    answer(relay, contents, &request, decision, world).await?;
+            let word = tokio::time::timeout(Duration::from_secs(left), word);
+            let end = tokio::select! {
+                word = word => match word {
+                    Ok(said) => match said? {
+                        Some(decision) => End::Said(decision),
+                        // Nobody types any more.
+                        None => return Ok(()),
+                    },
+                    Err(_) => End::Over("The time for it is over."),
+                },
+                () = withdrawn(&mut requests, request.session, &mut waiting, contents, now_unix) => {
+                    End::Over("It waits no longer.")
                 }
-                // Nobody types any more.
-                Ok(Ok(None)) => return Ok(()),
-                Ok(Err(error)) => return Err(error),
-                Err(_) => writeln!(world.out, "\nThe time for it is over.")?,
+            };
+            match end {
+                End::Said(decision) => answer(relay, contents, &request, decision, world).await?,
+                End::Over(why) => writeln!(world.out, "\n{why}")?,
             }
             if once {
                 return Ok(());
             }
         }
     }
+}
+
+/// What a login that is shown comes to.
+enum End {
+    Said(Decision),
+    Over(&'static str),
+}
+
+/// The next login to show; nothing when the stream has ended.
+async fn next(
+    requests: &mut Requests,
+    waiting: &mut VecDeque<LoginRequest>,
+    contents: &Contents,
+    world: &Surroundings<'_>,
+) -> Result<Option<LoginRequest>, AppError> {
+    if let Some(request) = waiting.pop_front() {
+        return Ok(Some(request));
+    }
+    while let Some(heard) = requests.next(contents, world.now_unix).await? {
+        if let Heard::Login(request) = heard {
+            return Ok(Some(*request));
+        }
+    }
+    Ok(None)
+}
+
+/// Until a login needs no answer any more. Others that come wait for their turn.
+async fn withdrawn(
+    requests: &mut Requests,
+    shown: PushSession,
+    waiting: &mut VecDeque<LoginRequest>,
+    contents: &Contents,
+    now_unix: &(dyn Fn() -> u64 + Sync),
+) {
+    while let Ok(Some(heard)) = requests.next(contents, now_unix).await {
+        match heard {
+            Heard::Login(request) => waiting.push_back(*request),
+            Heard::Withdrawn(session) if session == shown => return,
+            Heard::Withdrawn(session) => waiting.retain(|request| request.session != session),
+        }
+    }
+    // The stream has ended: what is shown ends by its time.
+    std::future::pending::<()>().await;
 }
 
 /// What the person types, until it is an answer; nothing at the end of the input.

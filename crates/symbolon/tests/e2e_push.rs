@@ -259,6 +259,34 @@ fn nobody_who_answers_is_refused_in_time() {
     up.stop();
 }
 
+#[test]
+fn a_login_that_waits_no_longer_goes_away_and_a_wrong_clock_is_said() {
+    let (home, up, phone) = system();
+    let vpn = Vpn::new(&home, CLIENT);
+    phone.app(&["push", "--deny"]);
+    let mut open = phone.left_open(&["push", "--once"]);
+    let typing = open.stdin.take();
+    let (shown, _) = pushed(&vpn);
+    thread::sleep(std::time::Duration::from_secs(1));
+    let code = phone.code("alice");
+    assert_eq!(vpn.answer("alice", &code, &shown), Answer::Accept);
+    let said = open.wait_with_output().unwrap();
+    drop(typing);
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("user   alice"), "{said}");
+    assert!(said.contains("It waits no longer."), "{said}");
+
+    let phone = phone.at("+15m");
+    let (shown, number) = pushed(&vpn);
+    let answer = waiting(&vpn, &shown, || {
+        let said = phone.app(&["push", "--approve", &number]).ok();
+        assert!(said.contains("clock is 15 min"), "{said}");
+        assert!(said.contains("fast. Set it"), "{said}");
+    });
+    assert_eq!(answer, Answer::Accept);
+    up.stop();
+}
+
 /// Anybody can be a device; a gateway is whom the token server's authority certified.
 #[test]
 fn strangers_ask_nothing_as_gateways() {

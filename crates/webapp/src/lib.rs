@@ -21,10 +21,11 @@ pub const INDEX_PATH: &str = "files.js";
 /// `others`: origins of the push relay, and of gateways that take answers. `blob:` and `data:` are pictures that
 /// the person chose, and what was drawn from them.
 pub fn content_security_policy(others: impl IntoIterator<Item = String>) -> String {
-    let asked: String = others
-        .into_iter()
-        .map(|origin| format!(" {origin}"))
-        .collect();
+    let asked = others.into_iter().fold(String::new(), |mut asked, origin| {
+        asked.push(' ');
+        asked.push_str(&origin);
+        asked
+    });
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
          connect-src 'self'{asked}; manifest-src 'self'; worker-src 'self'; base-uri 'none'; \

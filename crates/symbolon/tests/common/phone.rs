@@ -1,7 +1,7 @@
 //! A person's phone: `symbolon app` with a vault of its own.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use super::{Home, Said, after, at_offset, run, symbolon};
 
@@ -68,6 +68,13 @@ impl Phone {
 
     pub(crate) fn app(&self, words: &[&str]) -> Said {
         run(&mut self.command(words), "")
+    }
+
+    /// The app as it runs while its owner does other things: nothing is typed, and what it says is read.
+    pub(crate) fn left_open(&self, words: &[&str]) -> Child {
+        let mut command = self.command(words);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.spawn().unwrap()
     }
 
     /// Types an activation code.
