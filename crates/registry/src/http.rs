@@ -10,7 +10,7 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use domain::licensing::{EnrolRefusal, Generation};
+use domain::licensing::{EnrolRefusal, Generation, RecordBehind};
 use https::body::{self, BodyError, Limit};
 use ident::ProductSerial;
 use rustls::pki_types::CertificateDer;
@@ -193,6 +193,16 @@ pub(crate) enum Problem {
     )]
     Kept(ProductSerial),
     #[error(
+        "the record of {0} is behind what it gave out: {1}. It was put back from a backup, or begun anew, and gets \
+         no reserve before the desk has looked at that ('symbolon desk reserve {0}', 'confirm-record {0}')"
+    )]
+    RecordBehind(ProductSerial, RecordBehind),
+    #[error(
+        "this manager was put back from a backup, or begun anew, and gives out no licences before the token \
+         server's desk has looked at that ('symbolon manager status')"
+    )]
+    GivesNothing,
+    #[error(
         "this manager's reserve names no gateway {0}: it does so once the manager has the token server's latest \
          ('symbolon manager load', or by itself where it reaches it)"
     )]
@@ -204,7 +214,11 @@ impl Problem {
     fn is_for_later(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable | Self::Behind(_) | Self::Kept(_) | Self::NotInReserve(_)
+            Self::Unavailable
+                | Self::Behind(_)
+                | Self::Kept(_)
+                | Self::GivesNothing
+                | Self::NotInReserve(_)
         )
     }
 
@@ -217,7 +231,7 @@ impl Problem {
                 StatusCode::BAD_REQUEST
             }
             Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
-            Self::MessageIdReused => StatusCode::CONFLICT,
+            Self::MessageIdReused | Self::RecordBehind(..) => StatusCode::CONFLICT,
             Self::NoCertificate
             | Self::OtherProduct { .. }
             | Self::NoManager(_)
@@ -225,9 +239,11 @@ impl Problem {
             | Self::NotVouched
             | Self::NoRenewal
             | Self::Enrolment(_) => StatusCode::FORBIDDEN,
-            Self::Unavailable | Self::Behind(_) | Self::Kept(_) | Self::NotInReserve(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Unavailable
+            | Self::Behind(_)
+            | Self::Kept(_)
+            | Self::GivesNothing
+            | Self::NotInReserve(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 

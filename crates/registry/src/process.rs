@@ -358,7 +358,7 @@ fn polled(token: &StockToken, now: Timestamp) -> Result<PolledToken, Undecided> 
     })
 }
 
-fn sha256(body: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(body: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, body).as_ref());
     hash

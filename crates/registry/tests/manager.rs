@@ -88,6 +88,8 @@ impl Managed {
 struct Relaying {
     /// Somebody without a certificate at its port.
     stranger: Gateway,
+    /// A gateway of its account there.
+    gateway: Gateway,
     running: tokio::task::JoinHandle<()>,
     _files: tempfile::TempDir,
 }
@@ -118,16 +120,25 @@ impl Relaying {
         let manager = manager.await.unwrap();
         let address = manager.address();
         let authority = std::fs::read(files.path().join("pki/ca.pem")).unwrap();
-        let client = reqwest::Client::builder()
-            .tls_certs_only([reqwest::Certificate::from_pem(&authority).unwrap()])
-            .resolve(HOST, address)
-            .no_proxy();
+        let client = || {
+            reqwest::Client::builder()
+                .tls_certs_only([reqwest::Certificate::from_pem(&authority).unwrap()])
+                .resolve(HOST, address)
+                .no_proxy()
+        };
+        let own = pki
+            .issue_gateway(product(OWN), Generation::default())
+            .unwrap();
+        let own = format!("{}{}", own.certificate_pem, *own.key_pem);
+        let own = client().identity(reqwest::Identity::from_pem(own.as_bytes()).unwrap());
+        let at_port = |serial: &str, client: reqwest::ClientBuilder| Gateway {
+            serial: serial.to_owned(),
+            client: client.build().unwrap(),
+            port: address.port(),
+        };
         Self {
-            stranger: Gateway {
-                serial: String::new(),
-                client: client.build().unwrap(),
-                port: address.port(),
-            },
+            stranger: at_port("", client()),
+            gateway: at_port(OWN, own),
             running: tokio::spawn(manager.run(std::future::pending())),
             _files: files,
         }
@@ -433,4 +444,62 @@ async fn who_guesses_codes_at_a_manager_is_stopped_there() {
     let (code, _) = invited.await.unwrap();
     let asked = direct.post(ENROLMENT_PATH, request(Some(code.as_str())));
     assert_eq!(asked.await.0, 200);
+}
+
+#[tokio::test]
+async fn an_import_whose_answer_was_lost_by_a_take_back_gets_it_once_more() {
+    let managed = Managed::new().await;
+    let desk = &managed.world.desk;
+    let issued = managed.world.issue(2).await;
+    let reason = || Remark::parse("bought ahead").unwrap();
+    let aside = desk.set_aside(actor(), issued.serial, product(MANAGER), reason());
+    aside.await.unwrap();
+    let relay = Relaying::of(&managed).await;
+    let body = relay.gateway.import_body(issued.code.as_str());
+    let settled = async || {
+        let sheet = desk.reserve(product(MANAGER)).await.unwrap();
+        sheet.record.lines.first().map(|line| line.given.is_some())
+    };
+    let (status, answer) = asked_until_200(&relay.gateway, &body).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(issued.serial.as_str()), "{answer}");
+    until(async || settled().await == Some(true)).await;
+    desk.take_back(actor(), issued.serial, reason())
+        .await
+        .unwrap();
+    // Something that is given out makes it exchange at once.
+    until(async || {
+        relay.gateway.process_once("m1", &body).await;
+        settled().await.is_none()
+    })
+    .await;
+    assert_eq!(
+        relay.gateway.process_once("m1", &body).await,
+        (200, answer.clone())
+    );
+    // Another message is another import, which the token server refuses.
+    let (status, refused) = relay.gateway.process_once("m2", &body).await;
+    assert_eq!(status, 200, "{refused}");
+    assert!(refused.contains(r#""error_code":11"#), "{refused}");
+}
+
+/// The manager may not have its reserve yet.
+async fn asked_until_200(gateway: &Gateway, body: &str) -> (u16, String) {
+    loop {
+        let answer = gateway.process_once("m1", body).await;
+        if answer.0 != 503 {
+            return answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+async fn until(mut done: impl AsyncFnMut() -> bool) {
+    let waited = async {
+        while !done().await {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    let minute = std::time::Duration::from_mins(1);
+    tokio::time::timeout(minute, waited).await.unwrap();
 }

@@ -280,6 +280,96 @@ fn a_licence_that_was_renewed_between_is_given_out_by_its_new_code() {
 }
 
 #[test]
+fn a_manager_that_was_put_back_or_begun_anew_gives_nothing_out_until_the_desk_says_so() {
+    let (tokens, server) = token_server();
+    let manager = Managing::of(&tokens, MANAGER);
+    let managing = manager.start();
+    let (gateway, running) = managed(&tokens, &[&manager]);
+    let [given, kept] = [(), ()].map(|()| Aside::of(&tokens, MANAGER, 1));
+    until("the manager has both", || {
+        is_held(&manager, &given, "kept") && is_held(&manager, &kept, "kept")
+    });
+    import(&gateway, &given.code);
+    until("it is settled", || is_held(&manager, &given, "settled"));
+    managing.stop();
+
+    // Its database is lost; the rest is there.
+    for file in fs::read_dir(manager.home.data().join("manager")).unwrap() {
+        let path = file.unwrap().path();
+        if path.to_string_lossy().contains("reserve.db") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let managing = manager.start();
+    until("it knows", || {
+        manager.reserve(&["status"]).ok().contains("behind since")
+    });
+    let shown = tokens.desk(&["reserve", MANAGER]).ok();
+    assert!(shown.contains("confirm-record"), "{shown}");
+    let file = tokens.desk(&["reserve-file", MANAGER]).refused();
+    assert!(file.contains("confirm-record"), "{file}");
+    let import_it = format!("execute fortitoken-mobile import {}", kept.code);
+    let said = gateway.home.console(&import_it);
+    assert!(!said.out.contains("EFTM"), "{said:?}");
+
+    let confirm = ["confirm-record", MANAGER, "--reason", "nothing else given"];
+    until("the desk was heard", || {
+        tokens.desk(&confirm).ok();
+        let status = manager.reserve(&["status"]).ok();
+        !status.contains("behind since") && status.contains(&given.serial)
+    });
+    assert!(is_held(&manager, &given, "settled"));
+    until("the other is given out", || {
+        is_held(&manager, &kept, "settled")
+    });
+    let told = tokens.desk(&["history", &given.serial]).ok();
+    assert_eq!(told.matches(" import ").count(), 1, "{told}");
+    running.stop();
+    managing.stop();
+    server.stop();
+}
+
+#[test]
+fn a_licence_of_a_gateway_that_is_gone_waits_until_the_desk_says_whose_it_is() {
+    let (tokens, server) = token_server();
+    let manager = Managing::of(&tokens, MANAGER).cut_off();
+    let managing = manager.start();
+    let (gateway, running) = managed(&tokens, &[&manager]);
+    let licence = Aside::of(&tokens, MANAGER, 1);
+    let file = |name: &str, content: &str| {
+        let file = manager.home.path(name);
+        fs::write(&file, content).unwrap();
+        file.to_string_lossy().into_owned()
+    };
+    let reserve = tokens.desk(&["reserve-file", MANAGER]).ok();
+    manager.reserve(&["load", &file("reserve", &reserve)]).ok();
+    import(&gateway, &licence.code);
+    running.stop();
+    let why = ["--reason", "sold"];
+    let gone = ["unregister-product", SERIAL];
+    tokens.desk(&[&gone[..], &why].concat()).ok();
+    let take_back = ["take-back", &licence.serial];
+    tokens.desk(&[&take_back[..], &why].concat()).ok();
+    let settlement = file("settlement", &manager.reserve(&["settlement"]).ok());
+    let said = tokens.desk(&["settle", &settlement]).ok();
+    assert!(said.contains("CLAIMED"), "{said}");
+    let said = tokens.desk(&[&take_back[..], &why].concat()).ok();
+    assert!(said.contains("name-owner"), "{said}");
+    let look = tokens.desk(&["look", &licence.serial]).ok();
+    assert!(look.contains("name-owner"), "{look}");
+    let table = tokens.desk(&["reserve", MANAGER]).ok();
+    assert_eq!(licence.standing(&table), "claimed");
+
+    tokens.desk(&["register-product", DIRECT]).ok();
+    let name = ["name-owner", &licence.serial, "--to", DIRECT];
+    tokens.desk(&[&name[..], &why].concat()).ok();
+    let look = tokens.desk(&["look", &licence.serial]).ok();
+    assert!(look.contains(DIRECT), "{look}");
+    managing.stop();
+    server.stop();
+}
+
+#[test]
 fn managers_that_are_killed_between_give_each_licence_out_once() {
     const ROUNDS: u64 = 6;
     let (tokens, server) = token_server();

@@ -29,6 +29,8 @@ pub struct Licence {
     pub revoked: Option<Timestamp>,
     /// The manager that has it in its reserve, and alone gives it out.
     pub kept_by: Option<ProductSerial>,
+    /// The gateway that its manager says it gave it to, while nobody knows whose that is.
+    pub claimed_for: Option<ProductSerial>,
 }
 
 /// How far a licence is.
@@ -266,6 +268,7 @@ mod tests {
             moved: None,
             revoked: None,
             kept_by: None,
+            claimed_for: None,
         }
     }
 

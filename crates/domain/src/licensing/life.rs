@@ -2,7 +2,7 @@
 
 use ident::{LicenceSerial, ProductSerial};
 
-use super::{AccountName, Licence, LicenceState};
+use super::{AccountName, GivenLicence, Licence, LicenceState};
 use crate::time::Timestamp;
 
 /// A product as the desk's decisions see it.
@@ -67,6 +67,24 @@ pub enum LifeRefusal {
          (take-back)"
     )]
     Kept(LicenceSerial, ProductSerial),
+    /// A manager is to give the licence back.
+    #[error(
+        "licence {licence} is being taken back from manager {keeper}: it is the token server's once that manager \
+         has said that it has reserve {number} or a later one (`symbolon manager settlement`); set it aside then"
+    )]
+    Leaving {
+        /// The licence.
+        licence: LicenceSerial,
+        /// Who still keeps it.
+        keeper: ProductSerial,
+        /// The first reserve without it.
+        number: u64,
+    },
+    /// No manager said that it gave the licence out.
+    #[error(
+        "no manager says that it gave licence {0} out without anybody knowing to whom; look it up (`desk look {0}`)"
+    )]
+    NotClaimed(LicenceSerial),
     /// The new date is not later than the old one.
     #[error("licence {0} can be redeemed until {1} already; name a later date")]
     NotLater(LicenceSerial, Timestamp),
@@ -117,6 +135,25 @@ pub fn relocate(licence: &Licence, to: &Product) -> Result<Change, LifeRefusal> 
     } else {
         Change::Made
     })
+}
+
+/// Decides whether a licence is `to`'s that a manager says it gave out, and nobody knows to whom. What it said,
+/// if that is news.
+pub fn name_owner<'c>(
+    licence: &Licence,
+    to: &Product,
+    claim: Option<&'c GivenLicence>,
+) -> Result<Option<&'c GivenLicence>, LifeRefusal> {
+    if licence.revoked.is_some() {
+        return Err(LifeRefusal::Revoked(licence.serial));
+    }
+    demand_owner(to, &licence.account)?;
+    if licence.activated.is_some() && licence.product == Some(to.serial) {
+        return Ok(None);
+    }
+    claim
+        .map(Some)
+        .ok_or(LifeRefusal::NotClaimed(licence.serial))
 }
 
 /// What a renewal gives.
@@ -249,6 +286,7 @@ mod tests {
             moved: None,
             revoked: None,
             kept_by: None,
+            claimed_for: None,
         }
     }
 

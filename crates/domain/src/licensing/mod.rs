@@ -37,8 +37,8 @@ pub use licence::{
     Trial, TrialCondition, activate, trial,
 };
 pub use life::{
-    Change, CodeInHand, LifeRefusal, Product, RenewedCode, Retired, relocate, renew, replace,
-    unregister,
+    Change, CodeInHand, LifeRefusal, Product, RenewedCode, Retired, name_owner, relocate, renew,
+    replace, unregister,
 };
 pub use product::{Admission, Asking, Manager, NotRegistered, Requester, admit};
 pub use remark::{Remark, RemarkError};
@@ -47,8 +47,10 @@ pub use request::{
     RequestState, Verdict,
 };
 pub use reserve::{
-    CodeDigest, GivenLicence, RESERVE_LICENCES_MAX, RESERVE_TOKENS_MAX, Reserve, ReserveProduct,
-    ReserveRefusal, ReservedLicence, Settlement, Settling, set_aside, settle, take_over,
+    Aside, CodeDigest, GivenLicence, Giving, Held, KnownRecord, RESERVE_LICENCES_MAX,
+    RESERVE_TOKENS_MAX, Recipient, RecordBehind, RecordId, Reserve, ReserveId, ReserveMark,
+    ReserveProduct, ReserveRefusal, ReservedLicence, Settlement, Settling, set_aside, settle,
+    take_over, weigh,
 };
 pub use standing::{
     Standing, Told, hardware_standing, licence_standing, product_standing, token_standing,

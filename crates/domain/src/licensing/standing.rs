@@ -84,6 +84,17 @@ pub fn licence_standing(licence: &Licence, now: Timestamp) -> Standing {
 
 fn kept_standing(licence: &Licence, manager: ProductSerial, product: &str) -> Standing {
     let serial = licence.serial;
+    if let Some(claimed) = licence.claimed_for {
+        return standing(
+            format!(
+                "Manager {manager} says that it gave it to {claimed}, and whose that is now nobody knows: it is \
+                 given to nobody else."
+            ),
+            "`symbolon desk name-owner SERIAL --to PRODUCT --reason WHY`, or `symbolon desk revoke-licence SERIAL \
+             --reason WHY` and another licence.",
+            serial,
+        );
+    }
     match licence.activated {
         None => standing(
             format!(
@@ -257,6 +268,7 @@ mod tests {
             moved: None,
             revoked: None,
             kept_by: None,
+            claimed_for: None,
         }
     }
 

@@ -193,6 +193,7 @@ mod tests {
             moved: None,
             revoked: None,
             kept_by: None,
+            claimed_for: None,
         }
     }
 

@@ -3,10 +3,12 @@
 use std::fmt;
 
 use domain::audit::Actor;
-use domain::licensing::{Change, EnrolRefusal, Remark};
+use domain::licensing::{Aside, Change, EnrolRefusal, Remark};
 use ident::{LicenceSerial, ProductSerial};
 use store::Failure;
-use store::registry::{LineStanding, ReserveLine, ReserveRecord, Settled};
+use store::registry::{
+    LineStanding, RecordStanding, ReserveLine, ReserveRecord, Settled, TakenBack,
+};
 
 use super::sheet::{field, moment};
 use super::{Desk, DeskError};
@@ -34,24 +36,53 @@ impl Desk {
         licence: LicenceSerial,
         manager: ProductSerial,
         reason: Remark,
-    ) -> Result<Change, DeskError> {
+    ) -> Result<Aside, DeskError> {
         let aside = self
             .store
             .set_aside(actor, licence, manager, reason, self.clock.now());
         Ok(aside.await?)
     }
 
-    /// Leaves a licence out of its manager's reserve; from which number on. None if it is in none.
+    /// Leaves a licence out of its manager's reserve. None if it is in none.
     pub async fn take_back(
         &self,
         actor: Actor,
         licence: LicenceSerial,
         reason: Remark,
-    ) -> Result<Option<u64>, DeskError> {
+    ) -> Result<Option<TakenBack>, DeskError> {
         let back = self
             .store
             .take_back(actor, licence, reason, self.clock.now());
         Ok(back.await?)
+    }
+
+    /// Says whose a licence is that a manager gave out to nobody that is known here.
+    pub async fn name_owner(
+        &self,
+        actor: Actor,
+        licence: LicenceSerial,
+        to: ProductSerial,
+        reason: Remark,
+    ) -> Result<Change, DeskError> {
+        let now = self.clock.now();
+        Ok(self
+            .store
+            .name_owner(actor, licence, to, reason, now)
+            .await?)
+    }
+
+    /// Takes the record with which a manager settled last as the whole of what it gave out.
+    pub async fn confirm_record(
+        &self,
+        actor: Actor,
+        manager: ProductSerial,
+        reason: Remark,
+    ) -> Result<Change, DeskError> {
+        let now = self.clock.now();
+        Ok(self
+            .store
+            .confirm_record(actor, manager, reason, now)
+            .await?)
     }
 
     /// What is in a manager's reserve.
@@ -91,6 +122,7 @@ impl fmt::Display for ReserveSheet {
             number,
             loaded,
             settled,
+            behind,
             lines,
         } = &self.record;
         field(f, "Manager", manager)?;
@@ -99,6 +131,23 @@ impl fmt::Display for ReserveSheet {
             field(f, "It has", loaded)?;
         }
         field(f, "Settled", moment(*settled))?;
+        if let Some(since) = behind {
+            field(
+                f,
+                "Record",
+                format_args!(
+                    "behind since {since}: put back from a backup, or begun anew; nothing is given out"
+                ),
+            )?;
+            field(
+                f,
+                "Next step",
+                format_args!(
+                    "settle it, find out what its gateways imported, and `symbolon desk confirm-record \
+                     {manager} --reason WHY`"
+                ),
+            )?;
+        }
         writeln!(f)?;
         writeln!(
             f,
@@ -129,6 +178,7 @@ pub fn line_standing(standing: LineStanding) -> &'static str {
         LineStanding::Kept => "kept",
         LineStanding::Unsettled => "unsettled",
         LineStanding::Settled => "settled",
+        LineStanding::Claimed => "claimed",
         LineStanding::TakenBack => "taken back",
     }
 }
@@ -136,22 +186,48 @@ pub fn line_standing(standing: LineStanding) -> &'static str {
 impl fmt::Display for SettledSheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Settled {
-            reserve,
+            manager,
             news,
+            claimed,
             disputed,
-            back,
+            standing,
         } = &self.settled;
-        writeln!(
-            f,
-            "{} is settled: {news} licences were given out since, {} are back",
-            reserve.manager,
-            back.len()
-        )?;
+        match standing {
+            RecordStanding::Whole { back, unknown, .. } => {
+                writeln!(
+                    f,
+                    "{manager} is settled: {news} licences were given out since, {} are back",
+                    back.len()
+                )?;
+                if let Some(number) = unknown {
+                    writeln!(
+                        f,
+                        "UNKNOWN: it has a reserve {number} that was not made here, since this token server was \
+                         put back from a backup: nothing is taken back by its word. Give it the latest \
+                         (`reserve-file {manager}`), and settle again"
+                    )?;
+                }
+            }
+            RecordStanding::Behind(why) => writeln!(
+                f,
+                "NOT SETTLED: {why}. {news} licences were given out that were not known.\nAn older file: settle \
+                 the latest (`symbolon manager settlement`). Else {manager} was put back from a backup or begun \
+                 anew, and gets no reserve: find out what its gateways imported, and say `confirm-record {manager}`"
+            )?,
+        }
+        for given in claimed {
+            writeln!(
+                f,
+                "CLAIMED: it gave {} to {}, and whose that is now nobody knows: it is given to nobody else; say \
+                 `name-owner {0} --to SERIAL`, or revoke it",
+                given.licence, given.product
+            )?;
+        }
         for given in disputed {
             writeln!(
                 f,
-                "DISPUTED: it says that it gave {} to {}, and does not keep it, or may not give it there; look \
-                 it up",
+                "DISPUTED: it says that it gave {} to {}, and the licence is not its own, or was given out \
+                 before; `look {0}`",
                 given.licence, given.product
             )?;
         }

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use domain::licensing::Change;
 use domain::time::Timestamp;
 use ident::{ProductSerial, TokenSerial};
@@ -15,15 +15,15 @@ use identity::Keeper;
 use rustls::RootCertStore;
 use softtoken::Echo;
 use softtoken::process::Request as Message;
-use store::registry::MessageId;
+use store::registry::{Message as Named, MessageId};
 use store::{Failure, Undecided};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as Turn, Notify};
 use zeroize::Zeroizing;
 
 use super::upstream::{self, Upstream};
 use crate::desk::ReserveSheet;
 use crate::http::{Asker, Certified, Problem};
-use crate::process::known;
+use crate::process::{known, sha256};
 use crate::registry::Service;
 use crate::reserve::{MAX_BYTES, RESERVE_PATH, open, seal_settlement};
 
@@ -51,6 +51,8 @@ pub(super) struct Exchanges {
     /// Something was given out.
     news: Notify,
     latest: Mutex<Option<Exchanged>>,
+    /// One at a time: what is said later is more.
+    turn: Turn<()>,
 }
 
 /// The latest exchange.
@@ -69,15 +71,55 @@ impl Keep {
         message: &Message,
         body: &[u8],
     ) -> Result<Option<Zeroizing<String>>, Problem> {
+        let is_import = matches!(message, Message::ActivationLicense(_));
+        // Nobody else knows the answer, even where the licence is another's by now.
+        if is_import && self.has_answered(gateway, id.as_ref(), body).await? {
+            return self.ask(gateway, id, body).await.map(Some);
+        }
         if !self.holds(message).await? {
             return Ok(None);
         }
         self.demand_known(gateway.product).await?;
+        if is_import {
+            self.demand_giving().await?;
+        }
         let answer = self.ask(gateway, id, body).await?;
-        if matches!(message, Message::ActivationLicense(_)) {
+        if is_import {
             self.exchanges.news.notify_one();
         }
         Ok(Some(answer))
+    }
+
+    async fn has_answered(
+        &self,
+        gateway: Certified,
+        id: Option<&MessageId>,
+        body: &[u8],
+    ) -> Result<bool, Undecided> {
+        let Some(id) = id.cloned() else {
+            return Ok(false);
+        };
+        let message = Named {
+            product: gateway.product,
+            id,
+            digest: sha256(body),
+        };
+        let now = self.local.clock.now();
+        known(self.local.store.has_answered(message, now).await)
+    }
+
+    /// Whether its record is the whole of what it gave out, as far as the token server knows: where that is
+    /// reached, it is asked before the first licence.
+    async fn demand_giving(&self) -> Result<(), Problem> {
+        if self.latest().is_none()
+            && let Err(why) = self.exchange().await
+        {
+            tracing::debug!(why, "the reserve is not settled");
+        }
+        match known(self.local.store.gives_nothing(self.own).await)? {
+            Some(_) => Err(Problem::GivesNothing),
+            None => Ok(()),
+        }
     }
 
     /// Answers a gateway as the token server of the reserve.
@@ -157,6 +199,7 @@ impl Keep {
 
     /// Says what was given out, and gets the latest reserve; why not.
     async fn exchange(&self) -> Result<Change, String> {
+        let _turn = self.exchanges.turn.lock().await;
         let exchanged = self.settle().await;
         let failure = exchanged.as_ref().err().map(|why| Box::from(why.as_str()));
         let mut latest = self.latest();
@@ -175,6 +218,11 @@ impl Keep {
         let body = self.settlement().await?.into_bytes();
         let answer = self.upstream.post(RESERVE_PATH, HeaderMap::new(), body);
         let (status, body) = upstream::read(answer.await?, MAX_BYTES).await?;
+        if status == StatusCode::CONFLICT {
+            let now = self.local.clock.now();
+            let stopped = known(self.local.store.stop_giving(self.own, now).await);
+            stopped.map_err(|why| why.to_string())?;
+        }
         if !status.is_success() {
             return Err(identity::refusal(&body).unwrap_or_else(|| status.to_string()));
         }

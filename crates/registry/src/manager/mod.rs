@@ -20,6 +20,7 @@ use https::{Connections, Site};
 use identity::Keeper;
 use rustls::RootCertStore;
 use softtoken::address::{ServerName, ServerUrl};
+use store::registry::StoreError;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -29,6 +30,7 @@ use self::relay::{Asker, Relay};
 use self::upstream::Upstream;
 use crate::clock::Clock;
 use crate::pki::{Pki, host};
+use crate::process::known;
 use crate::registry::{
     Clients, Front, OpenError, PLACES, Service, bind, open_store, sweep, tls, verifier,
 };
@@ -99,6 +101,8 @@ impl Manager {
         let upstream = Upstream::new(token_server, roots.clone(), Arc::clone(&keeper));
         let upstream = Arc::new(upstream.map_err(OpenError::Tls)?);
         let store = Arc::new(open_store(&data.join("reserve.db"), &root_key).await?);
+        let begun = known(store.begin_record(keeper.product()).await);
+        begun.map_err(StoreError::Undecided)?;
         let (listener, address) = bind(listen).await?;
         let front = front(phones, &names, address)?;
         let tls_names: Vec<_> = names.iter().chain(&front.own_names).cloned().collect();

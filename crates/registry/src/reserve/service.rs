@@ -2,7 +2,7 @@
 
 use domain::licensing::GivenLicence;
 use store::Failure;
-use store::registry::{DeskRefusal, Settled};
+use store::registry::{DeskRefusal, RecordStanding, Settled};
 
 use super::{TravelError, open_settlement, seal};
 use crate::http::{Certified, Peer, Problem};
@@ -23,7 +23,11 @@ impl Service {
             .await;
         let settled = settled.map_err(|failure| refused(failure, signer))?;
         warn_of(&settled);
-        seal(&settled.reserve, &self.pki).map_err(|error| {
+        let reserve = match settled.standing {
+            RecordStanding::Whole { reserve, .. } => reserve,
+            RecordStanding::Behind(why) => return Err(Problem::RecordBehind(signer.product, why)),
+        };
+        seal(&reserve, &self.pki).map_err(|error| {
             tracing::error!(%error, manager = %signer.product, "no reserve");
             Problem::Unavailable
         })
@@ -39,11 +43,29 @@ fn refused(failure: Failure<DeskRefusal>, signer: Certified) -> Problem {
 
 /// Nothing was changed for these: somebody has to look.
 pub(crate) fn warn_of(settled: &Settled) {
-    let manager = settled.reserve.manager;
+    let manager = settled.manager;
     for GivenLicence {
         licence, product, ..
     } in &settled.disputed
     {
         tracing::warn!(%manager, %licence, %product, "a manager says that it gave out what it does not keep");
+    }
+    for GivenLicence {
+        licence, product, ..
+    } in &settled.claimed
+    {
+        tracing::warn!(%manager, %licence, %product, "a manager gave a licence out, and nobody knows whose it is");
+    }
+    match &settled.standing {
+        RecordStanding::Behind(why) => {
+            tracing::warn!(%manager, %why, "a manager's record is behind what it gave out");
+        }
+        RecordStanding::Whole {
+            unknown: Some(number),
+            ..
+        } => {
+            tracing::warn!(%manager, number, "a manager has a reserve that was not made here; it gets the next");
+        }
+        RecordStanding::Whole { .. } => {}
     }
 }

@@ -6,14 +6,14 @@ use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
 use domain::licensing::{
-    AccountName, CodeDigest, Generation, GivenLicence, Reserve, ReserveProduct, ReservedLicence,
-    Settlement,
+    AccountName, CodeDigest, Generation, GivenLicence, Giving, RecordId, Reserve, ReserveId,
+    ReserveMark, ReserveProduct, ReservedLicence, Settlement,
 };
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The closed set of fields below.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The largest integer that every reader of JSON takes as it is (RFC 8259, section 6).
 const NUMBER_MAX: u64 = (1 << 53) - 1;
 
@@ -23,6 +23,8 @@ pub(super) struct ReserveText {
     version: u32,
     manager: String,
     number: u64,
+    mark: String,
+    record: Option<String>,
     account: String,
     products: Vec<ProductText>,
     licences: Vec<LicenceText>,
@@ -42,8 +44,15 @@ struct LicenceText {
     code_digest: String,
     product: Option<String>,
     redeem_until_us: i64,
-    given_us: Option<i64>,
+    given: Option<GivingText>,
     tokens: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivingText {
+    at_us: i64,
+    recorded: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,8 +60,16 @@ struct LicenceText {
 pub(super) struct SettlementText {
     version: u32,
     manager: String,
-    reserve: u64,
+    record: String,
+    reserve: Option<IdText>,
     licences: Vec<GivenText>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdText {
+    number: u64,
+    mark: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,7 +89,9 @@ impl From<&Reserve> for ReserveText {
         Self {
             version: VERSION,
             manager: reserve.manager.to_string(),
-            number: reserve.number,
+            number: reserve.id.number,
+            mark: HEXLOWER.encode(&reserve.id.mark.0),
+            record: reserve.record.map(|record| HEXLOWER.encode(&record.0)),
             account: reserve.account.to_string(),
             products: reserve.products.iter().map(product).collect(),
             licences: reserve.licences.iter().map(LicenceText::from).collect(),
@@ -87,7 +106,10 @@ impl From<&ReservedLicence> for LicenceText {
             code_digest: HEXLOWER.encode(&licence.code.0),
             product: licence.product.map(|product| product.to_string()),
             redeem_until_us: licence.redeem_until.micros(),
-            given_us: licence.given.map(Timestamp::micros),
+            given: licence.given.map(|given| GivingText {
+                at_us: given.at.micros(),
+                recorded: given.is_recorded,
+            }),
             tokens: licence.tokens.iter().map(ToString::to_string).collect(),
         }
     }
@@ -107,7 +129,11 @@ impl TryFrom<ReserveText> for Reserve {
         let account = AccountName::parse(&text.account);
         Ok(Self {
             manager: read(&text.manager, "manager")?,
-            number: number(text.number)?,
+            id: ReserveId {
+                number: number(text.number)?,
+                mark: ReserveMark(octets(&text.mark, "mark")?),
+            },
+            record: text.record.as_deref().map(record).transpose()?,
             account: account.map_err(|error| format!("account: {error}"))?,
             products: each(&text.products, product)?,
             licences: each(&text.licences, licence)?,
@@ -116,18 +142,19 @@ impl TryFrom<ReserveText> for Reserve {
 }
 
 fn licence(text: &LicenceText) -> Result<ReservedLicence, String> {
-    let digest = HEXLOWER.decode(text.code_digest.as_bytes()).ok();
-    let digest = digest.and_then(|octets| octets.try_into().ok());
     let product = text.product.as_deref();
     Ok(ReservedLicence {
         serial: read(&text.serial, "licences.serial")?,
-        code: CodeDigest(digest.ok_or("licences.code_digest: this is no SHA-256")?),
+        code: CodeDigest(octets(&text.code_digest, "licences.code_digest")?),
         product: product
             .map(|product| read(product, "licences.product"))
             .transpose()?,
         redeem_until: Timestamp::from_micros(text.redeem_until_us),
         tokens: each(&text.tokens, |token| read(token, "licences.tokens"))?,
-        given: text.given_us.map(Timestamp::from_micros),
+        given: text.given.as_ref().map(|given| Giving {
+            at: Timestamp::from_micros(given.at_us),
+            is_recorded: given.recorded,
+        }),
     })
 }
 
@@ -141,7 +168,11 @@ impl From<&Settlement> for SettlementText {
         Self {
             version: VERSION,
             manager: settlement.manager.to_string(),
-            reserve: settlement.reserve,
+            record: HEXLOWER.encode(&settlement.record.0),
+            reserve: settlement.reserve.map(|id| IdText {
+                number: id.number,
+                mark: HEXLOWER.encode(&id.mark.0),
+            }),
             licences: settlement.licences.iter().map(given).collect(),
         }
     }
@@ -161,10 +192,28 @@ impl TryFrom<SettlementText> for Settlement {
         };
         Ok(Self {
             manager: read(&text.manager, "manager")?,
-            reserve: number(text.reserve)?,
+            record: record(&text.record)?,
+            reserve: text.reserve.as_ref().map(id).transpose()?,
             licences: each(&text.licences, given)?,
         })
     }
+}
+
+fn id(text: &IdText) -> Result<ReserveId, String> {
+    Ok(ReserveId {
+        number: number(text.number)?,
+        mark: ReserveMark(octets(&text.mark, "reserve.mark")?),
+    })
+}
+
+fn record(text: &str) -> Result<RecordId, String> {
+    octets(text, "record").map(RecordId)
+}
+
+fn octets<const N: usize>(text: &str, field: &str) -> Result<[u8; N], String> {
+    let octets = HEXLOWER.decode(text.as_bytes()).ok();
+    let octets = octets.and_then(|octets| octets.try_into().ok());
+    octets.ok_or_else(|| format!("{field}: these are not {N} octets in hexadecimal"))
 }
 
 fn each<T, U>(texts: &[T], of: impl Fn(&T) -> Result<U, String>) -> Result<Vec<U>, String> {

@@ -66,6 +66,25 @@ pub enum DeskRefusal {
         tokens = domain::licensing::RESERVE_TOKENS_MAX
     )]
     ReserveFull(ProductSerial),
+    /// A manager whose record went back.
+    #[error(
+        "{0} was put back from a backup, or enrolled anew: what it gave out besides nobody knows, and it gets no \
+         reserve. Settle what it has now (`symbolon manager settlement`, `settle`); if that is refused, find out \
+         what its gateways imported, and say `confirm-record {0}`"
+    )]
+    RecordBehind(ProductSerial),
+    /// Nothing that could be confirmed.
+    #[error(
+        "{0} has not settled since it enrolled anew: let it reach the token server, or settle its file first \
+         (`symbolon manager settlement`, `settle`)"
+    )]
+    NoSettlement(ProductSerial),
+    /// A licence whose tokens only its manager knows.
+    #[error(
+        "which tokens licence {0} has nobody here knows any more: revoke it, and issue another (`revoke-licence`, \
+         `issue-licence`)"
+    )]
+    TokensLost(LicenceSerial),
     /// A licence of one account for another account's product.
     #[error("product {0} belongs to account \"{1}\"; issue the licence for that account")]
     ProductOfOther(ProductSerial, AccountName),

@@ -9,6 +9,7 @@ use domain::time::Timestamp;
 use ident::{EnrolmentCode, ProductSerial};
 
 use super::desk::{DeskRefusal, record};
+use super::reserve::enrolled_anew;
 use super::rows::{demand_product, identifier, owner};
 use super::secrets::Keys;
 use super::told::gateway;
@@ -155,6 +156,10 @@ impl Work for Enrol {
         if owner(tx, product).await?.is_none() {
             return Err(Failure::Refused(EnrolRefusal::NotRegistered));
         }
+        let is_taken = invitation.is_some_and(|invitation| invitation.key.is_some());
+        if !is_taken && had_certificate(tx, product).await? {
+            enrolled_anew(tx, product, self.now).await?;
+        }
         tx.exec_one(
             "UPDATE invitation SET key = $2 WHERE code = $1",
             &vals![&code, &self.key.0],
@@ -173,6 +178,17 @@ impl Work for Enrol {
         let generation = generation(tx, product).await?;
         Ok((product, generation.unwrap_or_default()))
     }
+}
+
+/// The history is never shortened.
+async fn had_certificate<T: Tx>(tx: &mut T, product: ProductSerial) -> Result<bool, SqlError> {
+    let found = tx
+        .row::<(i64,)>(
+            "SELECT 1 FROM desk_event WHERE subject = $1 AND action = 'certificate' LIMIT 1",
+            &vals![product.as_str()],
+        )
+        .await?;
+    Ok(found.is_some())
 }
 
 async fn find<T: Tx>(tx: &mut T, code: &[u8; 32]) -> Result<Option<Invitation>, SqlError> {

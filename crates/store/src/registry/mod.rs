@@ -49,11 +49,11 @@ pub use manager::Passing;
 pub use once::{Message, MessageId, MessageIdError, NotDone};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
 pub use request::{REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX};
-pub use reserve::{LineStanding, ReserveLine, ReserveRecord, Settled};
+pub use reserve::{LineStanding, RecordStanding, ReserveLine, ReserveRecord, Settled, TakenBack};
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided, Work};
 use crate::sealing::{RootKey, SealError};
-use once::Once;
+use once::{HasAnswered, Once};
 use secrets::Keys;
 
 /// Why the registry's store could not be opened.
@@ -147,6 +147,15 @@ impl RegistryStore {
             now,
         };
         self.once(work, now, message, render).await
+    }
+
+    /// Whether a message was answered within the day.
+    pub async fn has_answered(
+        &self,
+        message: Message,
+        now: Timestamp,
+    ) -> Result<bool, Failure<Infallible>> {
+        self.database.read(HasAnswered { message, now }).await
     }
 
     /// Tells what became of tokens, in their order, and records what is news. `None` stands for what is

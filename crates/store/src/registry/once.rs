@@ -3,6 +3,7 @@
 //! The described messages carry no identity, so a gateway whose answer was lost cannot tell `already
 //! activated` by itself from `already activated` by somebody else. An id beside the message can.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
@@ -123,6 +124,21 @@ where
             keep(tx, &keys, message, &reply, now).await?;
         }
         Ok(reply)
+    }
+}
+
+/// Whether a message was answered, and its answer is still here.
+pub(super) struct HasAnswered {
+    pub(super) message: Message,
+    pub(super) now: Timestamp,
+}
+
+impl Work for HasAnswered {
+    type Out = bool;
+    type Err = Infallible;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<bool, Failure<Infallible>> {
+        Ok(find(tx, &self.message, self.now).await?.is_some())
     }
 }
 

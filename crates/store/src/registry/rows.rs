@@ -136,7 +136,10 @@ pub(super) fn identifier<T: std::str::FromStr>(
 /// The columns of [`LicenceRow`], in its order.
 macro_rules! licence_columns {
     () => {
-        "serial, account, product, size, redeem_until, activated, moved, revoked, issued, kept_by"
+        "serial, account, product, size, redeem_until, activated, moved, revoked, issued, kept_by,
+         CASE WHEN activated IS NULL AND kept_by IS NOT NULL THEN
+             (SELECT g.product FROM given_line g WHERE g.licence = licence.serial ORDER BY g.at LIMIT 1)
+         END"
     };
 }
 pub(super) use licence_columns;
@@ -159,6 +162,10 @@ impl FromRow for LicenceRow {
         let kept_by = kept_by
             .map(|text| identifier::<ProductSerial>(&text, "licence", &serial, "kept_by"))
             .transpose()?;
+        let claimed_for: Option<String> = row.get(10)?;
+        let claimed_for = claimed_for
+            .map(|text| identifier::<ProductSerial>(&text, "given_line", &serial, "product"))
+            .transpose()?;
         let licence = Licence {
             serial: identifier::<LicenceSerial>(&serial, "licence", &serial, "serial")?,
             account: account(&row.get::<String>(1)?, "licence", &serial)?,
@@ -169,6 +176,7 @@ impl FromRow for LicenceRow {
             moved: row.get(6)?,
             revoked: row.get(7)?,
             kept_by,
+            claimed_for,
         };
         Ok(Self {
             licence,

@@ -51,6 +51,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "reserves of managers",
         sql: RESERVES,
     },
+    Migration {
+        name: "records of managers",
+        sql: RECORDS,
+    },
 ];
 
 const FIRST: &str = "
@@ -302,4 +306,38 @@ CREATE TABLE reserve (
     loaded INTEGER,
     settled INTEGER
 ) STRICT;
+";
+
+/// What was given out before is in no `given_line`: it is told to the manager as what the desk knows.
+const RECORDS: &str = "
+-- At the token server `record` is the manager's that settles, `said_record` the one of a settlement that was
+-- refused; `behind` is since when that is so, and `anew` whether the manager enrolled anew since it settled. At
+-- the manager `record` is its own, and `behind` since when it knows that the token server knows more;
+-- `refused` is the reserve that said so.
+ALTER TABLE reserve ADD COLUMN mark BLOB NOT NULL DEFAULT x'00000000000000000000000000000000';
+ALTER TABLE reserve ADD COLUMN record BLOB;
+ALTER TABLE reserve ADD COLUMN said_record BLOB;
+ALTER TABLE reserve ADD COLUMN behind INTEGER;
+ALTER TABLE reserve ADD COLUMN anew INTEGER;
+ALTER TABLE reserve ADD COLUMN refused INTEGER;
+
+-- The reserves that were made here: after a restored backup a manager may have one of which nothing is known.
+CREATE TABLE reserve_mark (
+    manager TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    mark BLOB NOT NULL,
+    PRIMARY KEY (manager, number)
+) STRICT;
+
+-- What managers said that they gave out; `record` is empty where the record that said so was lost. A licence
+-- with such a line that is not activated is given to nobody until the desk says whose it is.
+CREATE TABLE given_line (
+    manager TEXT NOT NULL,
+    licence TEXT NOT NULL REFERENCES licence (serial),
+    product TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    record BLOB,
+    PRIMARY KEY (manager, licence)
+) STRICT;
+CREATE INDEX given_line_licence ON given_line (licence);
 ";

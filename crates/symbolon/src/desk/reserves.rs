@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use domain::audit::Actor;
-use domain::licensing::{Change, GivenLicence};
+use domain::licensing::{Aside, Change, GivenLicence};
 use ident::{LicenceSerial, ProductSerial};
 use registry::{Desk, ReserveSheet, line_standing};
 use serde_json::{Value, json};
-use store::registry::{ReserveLine, Settled};
+use store::registry::{RecordStanding, ReserveLine, Settled, TakenBack};
 
 use super::answer::{Answer, is_made, moment};
 use super::command::Why;
@@ -31,6 +31,23 @@ pub(super) enum ReserveCommand {
     TakeBack {
         /// The licence, EFTM…
         licence: LicenceSerial,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Say whose a licence is that a manager gave out, where nobody knows
+    NameOwner {
+        /// The licence, EFTM…
+        licence: LicenceSerial,
+        /// The gateway
+        #[arg(long, value_name = "SERIAL")]
+        to: ProductSerial,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Let a manager give out licences again that was put back from a backup, or enrolled anew
+    ConfirmRecord {
+        /// The manager's serial
+        serial: ProductSerial,
         #[command(flatten)]
         why: Why,
     },
@@ -77,8 +94,16 @@ impl ReserveCommand {
                 set_aside(licence, manager, change)
             }
             Self::TakeBack { licence, why } => {
-                let number = desk.take_back(actor, licence, why.reason).await?;
-                taken_back(licence, number)
+                let back = desk.take_back(actor, licence, why.reason).await?;
+                taken_back(licence, back)
+            }
+            Self::NameOwner { licence, to, why } => {
+                let change = desk.name_owner(actor, licence, to, why.reason).await?;
+                owner_named(licence, to, change)
+            }
+            Self::ConfirmRecord { serial, why } => {
+                let change = desk.confirm_record(actor, serial, why.reason).await?;
+                confirmed(serial, change)
             }
             Self::Reserve { serial } => {
                 let sheet = desk.reserve(serial).await?;
@@ -92,34 +117,76 @@ impl ReserveCommand {
             Self::Settle { .. } => {
                 let file = files.first().context("the content of a file is missing")?;
                 let sheet = desk.settle(file).await?;
+                ensure!(is_whole(&sheet.settled), "{}", sheet.to_string().trim_end());
                 Ok(Answer::new(sheet.to_string(), &settled(&sheet.settled))?)
             }
         }
     }
 }
 
-fn set_aside(licence: LicenceSerial, manager: ProductSerial, change: Change) -> Result<Answer> {
+fn set_aside(licence: LicenceSerial, manager: ProductSerial, aside: Aside) -> Result<Answer> {
+    let how = match aside {
+        Aside::Made => "is in the reserve of",
+        Aside::Already => "is already in the reserve of",
+        Aside::Stays => "is not taken back any more: it stays in the reserve of",
+    };
     let text = format!(
-        "{licence} is in the reserve of {manager}, which alone gives it out\nA manager that does not reach \
-         this token server takes it from a file: symbolon desk reserve-file {manager}\n"
+        "{licence} {how} {manager}, which alone gives it out\nA manager that does not reach this token server \
+         takes it from a file: symbolon desk reserve-file {manager}\n"
     );
     let data = json!({
         "licence": licence.as_str(),
         "manager": manager.as_str(),
+        "changed": aside != Aside::Already,
+    });
+    Ok(Answer::new(text, &data)?)
+}
+
+fn taken_back(licence: LicenceSerial, back: Option<TakenBack>) -> Result<Answer> {
+    let text = match back {
+        None => format!("{licence} is in no reserve\n"),
+        Some(TakenBack {
+            number,
+            claim: None,
+        }) => format!(
+            "{licence} is not in reserve {number} any more, and is back once its manager has said that it has \
+             that one\n"
+        ),
+        Some(TakenBack {
+            claim: Some(GivenLicence { product, .. }),
+            ..
+        }) => format!(
+            "{licence} is given to nobody: its manager gave it to {product}, and whose that is now nobody \
+             knows\nIt is back once you say whose it is: symbolon desk name-owner {licence} --to SERIAL\n"
+        ),
+    };
+    let data = json!({
+        "licence": licence.as_str(),
+        "left_with": back.map(|back| back.number),
+        "claimed": back.and_then(|back| back.claim).map(|given| given.product.to_string()),
+    });
+    Ok(Answer::new(text, &data)?)
+}
+
+fn owner_named(licence: LicenceSerial, to: ProductSerial, change: Change) -> Result<Answer> {
+    let text = format!("{licence} belongs to {to}, with the tokens that its manager gave out\n");
+    let data = json!({
+        "licence": licence.as_str(),
+        "product": to.as_str(),
         "changed": is_made(change),
     });
     Ok(Answer::new(text, &data)?)
 }
 
-fn taken_back(licence: LicenceSerial, number: Option<u64>) -> Result<Answer> {
-    let text = match number {
-        None => format!("{licence} is in no reserve\n"),
-        Some(number) => format!(
-            "{licence} is not in reserve {number} any more, and is back once its manager has said that it has \
-             that one\n"
+fn confirmed(manager: ProductSerial, change: Change) -> Result<Answer> {
+    let text = match change {
+        Change::Made => format!(
+            "What {manager} says from now on that it gave out counts as the whole\nWhat of its reserve is \
+             kept may have been given out before that: symbolon desk reserve {manager}\n"
         ),
+        Change::Already => format!("The record of {manager} is whole\n"),
     };
-    let data = json!({ "licence": licence.as_str(), "left_with": number });
+    let data = json!({ "manager": manager.as_str(), "changed": is_made(change) });
     Ok(Answer::new(text, &data)?)
 }
 
@@ -131,6 +198,7 @@ fn view(sheet: &ReserveSheet) -> Value {
         "number": record.number,
         "loaded": record.loaded,
         "settled": record.settled.map(moment),
+        "behind": record.behind.map(moment),
         "licences": lines,
     })
 }
@@ -146,14 +214,25 @@ fn line(line: &ReserveLine) -> Value {
     })
 }
 
+fn is_whole(settled: &Settled) -> bool {
+    matches!(settled.standing, RecordStanding::Whole { .. })
+}
+
 fn settled(settled: &Settled) -> Value {
-    let disputed = |given: &GivenLicence| json!({ "licence": given.licence.as_str(), "product": given.product.as_str() });
-    let disputed: Vec<_> = settled.disputed.iter().map(disputed).collect();
-    let back: Vec<_> = settled.back.iter().map(LicenceSerial::as_str).collect();
+    let given = |given: &GivenLicence| json!({ "licence": given.licence.as_str(), "product": given.product.as_str() });
+    let [claimed, disputed] = [&settled.claimed, &settled.disputed]
+        .map(|lines| lines.iter().map(given).collect::<Vec<_>>());
+    let (back, unknown) = match &settled.standing {
+        RecordStanding::Whole { back, unknown, .. } => (back.as_slice(), *unknown),
+        RecordStanding::Behind(_) => (&[][..], None),
+    };
+    let back: Vec<_> = back.iter().map(LicenceSerial::as_str).collect();
     json!({
-        "manager": settled.reserve.manager.as_str(),
+        "manager": settled.manager.as_str(),
         "given_out": settled.news,
+        "claimed": claimed,
         "disputed": disputed,
         "back": back,
+        "unknown_reserve": unknown,
     })
 }

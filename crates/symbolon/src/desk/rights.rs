@@ -116,7 +116,11 @@ impl ReserveCommand {
             Self::Reserve { .. } => alone(Role::Read),
             // What is in it says which gateways the customer has.
             Self::ReserveFile { .. } | Self::Settle { .. } => alone(Role::Agent),
-            Self::SetAside { .. } | Self::TakeBack { .. } => together(Role::Agent),
+            // The last two let be given out what may have been.
+            Self::SetAside { .. }
+            | Self::TakeBack { .. }
+            | Self::NameOwner { .. }
+            | Self::ConfirmRecord { .. } => together(Role::Agent),
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use domain::audit::Actor;
 use domain::licensing::{
-    Change, LicenceSize, RESERVE_LICENCES_MAX, RESERVE_TOKENS_MAX, Remark, set_aside,
+    Aside, LicenceSize, RESERVE_LICENCES_MAX, RESERVE_TOKENS_MAX, Remark, set_aside,
 };
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 
+use super::TakenBack;
+use super::claim::open_claim;
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::registry::desk::{DeskRefusal, demand_licence, record};
 use crate::registry::licence::DRAWS;
@@ -23,14 +25,20 @@ pub(super) struct SetAside {
 }
 
 impl Work for SetAside {
-    type Out = Change;
+    type Out = Aside;
     type Err = DeskRefusal;
 
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<Change, Failure<DeskRefusal>> {
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Aside, Failure<DeskRefusal>> {
         let licence = demand_licence(tx, self.licence).await?.licence;
         let keeper = demand_manager(tx, self.manager).await?;
-        if set_aside(&licence, &keeper, self.now)? == Change::Already {
-            return Ok(Change::Already);
+        let left_with = left_with(tx, self.licence).await?;
+        match set_aside(&licence, left_with, &keeper, self.now)? {
+            Aside::Already => return Ok(Aside::Already),
+            Aside::Stays => {
+                self.write(tx).await?;
+                return Ok(Aside::Stays);
+            }
+            Aside::Made => {}
         }
         if !has_digest(tx, self.licence).await? {
             return Err(Failure::Refused(DeskRefusal::NoDigest(self.licence)));
@@ -42,6 +50,13 @@ impl Work for SetAside {
             return Err(Failure::Refused(DeskRefusal::ReserveFull(self.manager)));
         }
         draw_tokens(tx, self.licence, licence.size).await?;
+        self.write(tx).await?;
+        Ok(Aside::Made)
+    }
+}
+
+impl SetAside {
+    async fn write<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
         let subject = self.licence.as_str();
         tx.exec_one(
             "UPDATE licence SET kept_by = $2, left_with = NULL WHERE serial = $1",
@@ -49,8 +64,7 @@ impl Work for SetAside {
         )
         .await?;
         let detail = format!("for manager {}: {}", self.manager, self.reason.as_str());
-        record(tx, &self.actor, "set-aside", subject, &detail, self.now).await?;
-        Ok(Change::Made)
+        record(tx, &self.actor, "set-aside", subject, &detail, self.now).await
     }
 }
 
@@ -123,17 +137,18 @@ pub(super) struct TakeBack {
 }
 
 impl Work for TakeBack {
-    type Out = Option<u64>;
+    type Out = Option<TakenBack>;
     type Err = DeskRefusal;
 
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<Option<u64>, Failure<DeskRefusal>> {
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<DeskRefusal>> {
         let licence = demand_licence(tx, self.licence).await?.licence;
         let Some(manager) = licence.kept_by else {
             return Ok(None);
         };
+        let claim = open_claim(tx, self.licence).await?;
         let subject = self.licence.as_str();
         if let Some(number) = left_with(tx, self.licence).await? {
-            return Ok(Some(number));
+            return Ok(Some(TakenBack { number, claim }));
         }
         let number = next_number(tx, manager).await?;
         tx.exec_one(
@@ -146,7 +161,7 @@ impl Work for TakeBack {
             self.reason.as_str()
         );
         record(tx, &self.actor, "take-back", subject, &detail, self.now).await?;
-        Ok(Some(number))
+        Ok(Some(TakenBack { number, claim }))
     }
 }
 

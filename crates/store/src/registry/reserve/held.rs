@@ -1,16 +1,18 @@
 //! A manager's reserve, at the manager.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use domain::licensing::{
-    Change, GivenLicence, Reserve, ReserveProduct, ReserveRefusal, ReservedLicence, Settlement,
-    take_over,
+    Change, GivenLicence, Held, RecordId, Reserve, ReserveProduct, ReserveRefusal, ReservedLicence,
+    Settlement, take_over,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, ProductSerial, TokenSerial};
 
-use super::issue::{LineColumns, State, line, state};
+use super::issue::{LineColumns, line};
+use super::state::{State, state};
 use super::{LineStanding, ReserveRecord};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::licence::{by_code, take_reserved};
@@ -29,8 +31,8 @@ impl Work for HoldReserve {
     type Err = ReserveRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Change, Failure<ReserveRefusal>> {
-        let held = Some(state(tx, self.own).await?.number).filter(|number| *number > 0);
-        if take_over(&self.reserve, self.own, held).map_err(Failure::Refused)? == Change::Already {
+        let held = held(tx, self.own).await?;
+        if take_over(&self.reserve, &held).map_err(Failure::Refused)? == Change::Already {
             self.note(tx).await?;
             return Ok(Change::Already);
         }
@@ -72,17 +74,47 @@ impl Work for HoldReserve {
 
 impl HoldReserve {
     async fn note<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
+        let id = self.reserve.id;
         tx.exec_one(
-            "INSERT INTO reserve (manager, number, digest, settled) VALUES ($1, $2, x'', $3)
-             ON CONFLICT (manager) DO UPDATE SET number = excluded.number, settled = excluded.settled",
+            "UPDATE reserve SET number = $2, mark = $3, settled = $4, behind = NULL, refused = NULL
+             WHERE manager = $1",
             &vals![
                 self.own.as_str(),
-                self.reserve.number.cast_signed(),
+                id.number.cast_signed(),
+                &id.mark.0,
                 self.now
             ],
         )
         .await
     }
+}
+
+/// What there is when a reserve comes.
+async fn held<T: Tx>(tx: &mut T, own: ProductSerial) -> Result<Held, SqlError> {
+    let state = state(tx, own).await?;
+    let rows = tx
+        .rows::<(String,)>(
+            "SELECT serial FROM licence WHERE activated IS NOT NULL",
+            &[],
+        )
+        .await?;
+    let given: Result<BTreeSet<_>, SqlError> = rows
+        .iter()
+        .map(|(serial,)| identifier(serial, "licence", serial, "serial"))
+        .collect();
+    Ok(Held {
+        own,
+        reserve: state.held(),
+        record: own_record(&state, own)?,
+        behind: state.behind.map(|_| state.refused),
+        given: given?,
+    })
+}
+
+/// It was begun when the manager started.
+fn own_record(state: &State, own: ProductSerial) -> Result<RecordId, SqlError> {
+    let damaged = || SqlError::damaged("reserve", own.as_str(), "record");
+    state.record.ok_or_else(damaged)
 }
 
 async fn hold_product<T: Tx>(
@@ -101,7 +133,8 @@ async fn hold_product<T: Tx>(
     .await
 }
 
-/// Its code is known by its digest alone; `code` has the same, since what has none is a trial.
+/// Its code is known by its digest alone; `code` has the same, since what has none is a trial. What was given to
+/// a unit that another took the place of is that one's, which may import it once.
 async fn hold_licence<T: Tx>(
     tx: &mut T,
     account: &str,
@@ -125,10 +158,13 @@ async fn hold_licence<T: Tx>(
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $4, $8 IS NOT NULL)
          ON CONFLICT (serial) DO UPDATE SET account = excluded.account, revoked = NULL,
              code = excluded.code, code_digest = excluded.code_digest,
-             product = CASE WHEN licence.activated IS NULL THEN excluded.product
-                 ELSE licence.product END,
+             product = CASE WHEN licence.activated IS NULL OR excluded.activated IS NOT NULL
+                 THEN excluded.product ELSE licence.product END,
              redeem_until = excluded.redeem_until,
              activated = coalesce(licence.activated, excluded.activated),
+             moved = CASE WHEN licence.activated IS NOT NULL AND excluded.activated IS NOT NULL
+                     AND licence.product <> excluded.product
+                 THEN excluded.issued ELSE licence.moved END,
              settled = excluded.settled",
         &vals![
             key,
@@ -138,7 +174,7 @@ async fn hold_licence<T: Tx>(
             size,
             licence.redeem_until,
             now,
-            licence.given,
+            licence.given.map(|given| given.at),
         ],
     )
     .await?;
@@ -165,7 +201,7 @@ impl Work for TellGiven {
     type Err = Infallible;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Infallible>> {
-        let State { number, .. } = state(tx, self.own).await?;
+        let state = state(tx, self.own).await?;
         let rows = tx
             .rows::<(String, String, Timestamp)>(
                 "SELECT serial, product, activated FROM licence
@@ -183,7 +219,8 @@ impl Work for TellGiven {
         let licences: Result<Vec<GivenLicence>, SqlError> = rows.into_iter().map(given).collect();
         Ok(Settlement {
             manager: self.own,
-            reserve: number,
+            record: own_record(&state, self.own)?,
+            reserve: state.held(),
             licences: licences?,
         })
     }
@@ -199,7 +236,10 @@ impl Work for ShowHeld {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<ReserveRecord, Failure<Infallible>> {
         let State {
-            number, settled, ..
+            id,
+            settled,
+            behind,
+            ..
         } = state(tx, self.own).await?;
         let rows = tx
             .rows::<HeldColumns>(
@@ -220,9 +260,10 @@ impl Work for ShowHeld {
         }
         Ok(ReserveRecord {
             manager: self.own,
-            number,
+            number: id.number,
             loaded: None,
             settled,
+            behind,
             lines,
         })
     }

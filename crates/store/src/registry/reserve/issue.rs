@@ -4,20 +4,23 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
+use data_encoding::HEXLOWER;
 use domain::licensing::{
-    CodeDigest, Generation, Manager, Reserve, ReserveProduct, ReservedLicence,
+    CodeDigest, Generation, Giving, Manager, RecordId, Reserve, ReserveId, ReserveMark,
+    ReserveProduct, ReservedLicence,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 
+use super::state::{State, state};
 use super::{LineStanding, ReserveLine, ReserveRecord};
-use crate::engine::{Failure, SqlError, Tx, Work};
+use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::registry::desk::DeskRefusal;
 use crate::registry::licence::by_code;
 use crate::registry::manager::demand_manager;
 use crate::registry::rows::identifier;
 use crate::registry::secrets::Keys;
-use crate::registry::stored_size;
+use crate::registry::{random, stored_size};
 use crate::vals;
 
 pub(super) struct IssueReserve {
@@ -30,30 +33,64 @@ impl Work for IssueReserve {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Reserve, Failure<DeskRefusal>> {
         let manager = demand_manager(tx, self.manager).await?;
+        if state(tx, self.manager).await?.behind.is_some() {
+            return Err(Failure::Refused(DeskRefusal::RecordBehind(self.manager)));
+        }
         Ok(issue(tx, manager).await?)
     }
 }
 
+/// Reserves of a manager that are known by their marks. One that says it has an older one is given the latest
+/// before anything is taken back by its word.
+const MARKS_KEPT: i64 = 1_000;
+
 /// The reserve as it is now; it has another number than the one before if it is another.
-pub(super) async fn issue<T: Tx>(tx: &mut T, manager: Manager) -> Result<Reserve, SqlError> {
+pub(super) async fn issue<T: Tx>(tx: &mut T, manager: Manager) -> Result<Reserve, Undecided> {
     let Manager { serial, account } = manager;
+    let State { id, record, .. } = state(tx, serial).await?;
     let mut reserve = Reserve {
         manager: serial,
-        number: 0,
+        id,
+        record,
         products: products(tx, account.as_str()).await?,
-        licences: licences(tx, serial).await?,
+        licences: licences(tx, serial, account.as_str(), record).await?,
         account,
     };
-    let digest = digest_of(&reserve);
+    let mark = random::<16>()?;
+    let is_another = tx
+        .exec(
+            "INSERT INTO reserve (manager, number, digest, mark) VALUES ($1, 1, $2, $3)
+             ON CONFLICT (manager) DO UPDATE SET digest = excluded.digest, mark = excluded.mark,
+                 number = reserve.number + 1
+             WHERE reserve.digest <> excluded.digest",
+            &vals![serial.as_str(), &digest_of(&reserve), &mark],
+        )
+        .await?;
+    if is_another > 0 {
+        reserve.id = state(tx, serial).await?.id;
+        keep_mark(tx, serial, reserve.id).await?;
+    }
+    Ok(reserve)
+}
+
+async fn keep_mark<T: Tx>(
+    tx: &mut T,
+    manager: ProductSerial,
+    id: ReserveId,
+) -> Result<(), SqlError> {
+    let (manager, number) = (manager.as_str(), id.number.cast_signed());
+    let ReserveMark(mark) = id.mark;
     tx.exec_one(
-        "INSERT INTO reserve (manager, number, digest) VALUES ($1, 1, $2)
-         ON CONFLICT (manager) DO UPDATE SET digest = excluded.digest,
-             number = reserve.number + CASE WHEN reserve.digest = excluded.digest THEN 0 ELSE 1 END",
-        &vals![serial.as_str(), &digest],
+        "INSERT INTO reserve_mark (manager, number, mark) VALUES ($1, $2, $3)",
+        &vals![manager, number, &mark],
     )
     .await?;
-    reserve.number = state(tx, serial).await?.number;
-    Ok(reserve)
+    tx.exec(
+        "DELETE FROM reserve_mark WHERE manager = $1 AND number <= $2",
+        &vals![manager, number - MARKS_KEPT],
+    )
+    .await?;
+    Ok(())
 }
 
 async fn products<T: Tx>(tx: &mut T, account: &str) -> Result<Vec<ReserveProduct>, SqlError> {
@@ -81,21 +118,29 @@ type LicenceColumns = (
     Option<String>,
     Timestamp,
     Option<Timestamp>,
+    bool,
 );
 
+/// One that the manager says it gave out is given out, also where nobody here knows whose it is.
 async fn licences<T: Tx>(
     tx: &mut T,
     manager: ProductSerial,
+    account: &str,
+    record: Option<RecordId>,
 ) -> Result<Vec<ReservedLicence>, SqlError> {
     let rows = tx
         .rows::<LicenceColumns>(
-            "SELECT serial, code_digest, product, redeem_until, activated FROM licence
-             WHERE kept_by = $1 AND left_with IS NULL AND revoked IS NULL ORDER BY serial",
-            &vals![manager.as_str()],
+            "SELECT l.serial, l.code_digest,
+                    CASE WHEN l.activated IS NULL THEN coalesce(g.product, l.product) ELSE l.product END,
+                    l.redeem_until, coalesce(l.activated, g.at), coalesce(g.record = $3, 0)
+             FROM licence l LEFT JOIN given_line g ON g.licence = l.serial AND g.manager = l.kept_by
+             WHERE l.kept_by = $1 AND l.left_with IS NULL AND l.revoked IS NULL AND l.account = $2
+             ORDER BY l.serial",
+            &vals![manager.as_str(), account, record.as_ref().map(|id| &id.0)],
         )
         .await?;
     let mut licences = Vec::with_capacity(rows.len());
-    for (key, code, product, redeem_until, given) in rows {
+    for (key, code, product, redeem_until, given, is_recorded) in rows {
         let serial = identifier(&key, "licence", &key, "serial")?;
         let product = product
             .map(|text| identifier(&text, "licence", &key, "product"))
@@ -106,7 +151,7 @@ async fn licences<T: Tx>(
             product,
             redeem_until,
             tokens: tokens(tx, serial).await?,
-            given,
+            given: given.map(|at| Giving { at, is_recorded }),
         });
     }
     Ok(licences)
@@ -132,6 +177,11 @@ fn digest_of(reserve: &Reserve) -> [u8; 32] {
         context.update(&[0]);
     };
     field(reserve.account.as_str().as_bytes());
+    field(
+        HEXLOWER
+            .encode(&reserve.record.map_or([0; 16], |id| id.0))
+            .as_bytes(),
+    );
     for product in &reserve.products {
         field(product.serial.as_str().as_bytes());
         field(product.generation.0.to_string().as_bytes());
@@ -147,7 +197,9 @@ fn digest_of(reserve: &Reserve) -> [u8; 32] {
                 .map_or("", |p| p.as_str())
                 .as_bytes(),
         );
-        let given = licence.given.map(|at| at.micros().to_string());
+        let given = licence
+            .given
+            .map(|given| format!("{} {}", given.at.micros(), given.is_recorded));
         field(given.unwrap_or_default().as_bytes());
         for token in &licence.tokens {
             field(token.as_str().as_bytes());
@@ -156,33 +208,6 @@ fn digest_of(reserve: &Reserve) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(context.finish().as_ref());
     hash
-}
-
-/// The row of a reserve.
-#[derive(Clone, Copy, Default)]
-pub(super) struct State {
-    pub(super) number: u64,
-    pub(super) loaded: Option<u64>,
-    pub(super) settled: Option<Timestamp>,
-}
-
-pub(super) async fn state<T: Tx>(tx: &mut T, manager: ProductSerial) -> Result<State, SqlError> {
-    let key = manager.as_str();
-    let found = tx
-        .row::<(i64, Option<i64>, Option<Timestamp>)>(
-            "SELECT number, loaded, settled FROM reserve WHERE manager = $1",
-            &vals![key],
-        )
-        .await?;
-    let Some((number, loaded, settled)) = found else {
-        return Ok(State::default());
-    };
-    let damaged = |_| SqlError::damaged("reserve", key, "number");
-    Ok(State {
-        number: u64::try_from(number).map_err(damaged)?,
-        loaded: loaded.map(u64::try_from).transpose().map_err(damaged)?,
-        settled,
-    })
 }
 
 pub(super) struct ShowReserve {
@@ -196,34 +221,53 @@ impl Work for ShowReserve {
     async fn run<T: Tx>(self, tx: &mut T) -> Result<ReserveRecord, Failure<DeskRefusal>> {
         demand_manager(tx, self.manager).await?;
         let State {
-            number,
+            id,
             loaded,
             settled,
+            behind,
+            ..
         } = state(tx, self.manager).await?;
         let rows = tx
-            .rows::<LineColumns>(
-                "SELECT serial, size, redeem_until, product, activated, left_with IS NOT NULL
-                 FROM licence WHERE kept_by = $1 ORDER BY serial",
+            .rows::<ShownColumns>(
+                "SELECT l.serial, l.size, l.redeem_until,
+                        CASE WHEN l.activated IS NULL THEN g.product ELSE l.product END,
+                        coalesce(l.activated, g.at), l.left_with IS NOT NULL, l.activated IS NOT NULL
+                 FROM licence l LEFT JOIN given_line g ON g.licence = l.serial AND g.manager = l.kept_by
+                 WHERE l.kept_by = $1 ORDER BY l.serial",
                 &vals![self.manager.as_str()],
             )
             .await?;
-        let known = |given| {
-            if given {
-                LineStanding::Settled
-            } else {
-                LineStanding::Kept
-            }
-        };
-        let lines = rows.into_iter().map(|row| line(row, known));
+        let mut lines = Vec::with_capacity(rows.len());
+        for (serial, size, until, product, given, left, is_activated) in rows {
+            let is_claimed = given.is_some() && !is_activated;
+            let row: LineColumns = (serial, size, until, product, given, left && !is_claimed);
+            lines.push(line(row, |given| match (given, is_claimed) {
+                (_, true) => LineStanding::Claimed,
+                (true, false) => LineStanding::Settled,
+                (false, false) => LineStanding::Kept,
+            })?);
+        }
         Ok(ReserveRecord {
             manager: self.manager,
-            number,
+            number: id.number,
             loaded,
             settled,
-            lines: lines.collect::<Result<_, _>>()?,
+            behind,
+            lines,
         })
     }
 }
+
+/// As [`LineColumns`], and whether the licence is activated here.
+type ShownColumns = (
+    String,
+    u32,
+    Option<Timestamp>,
+    Option<String>,
+    Option<Timestamp>,
+    bool,
+    bool,
+);
 
 /// Serial, size, the last moment, product, when it was given, and whether it left.
 pub(super) type LineColumns = (

@@ -1,23 +1,29 @@
 //! Reserves: licences that a manager gives out in the token server's place.
 //!
 //! At the token server: what is set aside ([`aside`]), what a manager is told ([`issue`]), and what it says
-//! became of it ([`settle`]). At the manager, whose database is of the same form: what it has ([`held`]).
+//! became of it ([`settle`]; [`claim`] where nobody knows whose a licence is, [`record`] where a manager's memory went
+//! back). At the manager, whose database is of the same form: what it has ([`held`]).
 
 mod aside;
+mod claim;
 mod held;
 mod issue;
+mod record;
 mod settle;
+mod state;
 
 use std::convert::Infallible;
 
 use domain::audit::Actor;
 use domain::licensing::{
-    Change, GivenLicence, LicenceSize, Manager, Remark, Reserve, ReserveRefusal, Settlement,
+    Aside, Change, GivenLicence, LicenceSize, Manager, Remark, Reserve, ReserveRefusal, Settlement,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 
-pub use self::settle::Settled;
+pub(super) use self::record::enrolled_anew;
+use self::record::{BeginRecord, FindBehind, Sign, StopGiving};
+pub use self::settle::{RecordStanding, Settled};
 use super::RegistryStore;
 use super::desk::DeskRefusal;
 use crate::engine::Failure;
@@ -33,6 +39,8 @@ pub struct ReserveRecord {
     pub loaded: Option<u64>,
     /// When it was settled last.
     pub settled: Option<Timestamp>,
+    /// Since when the manager's record is known to be behind what it gave out.
+    pub behind: Option<Timestamp>,
     /// Its licences by serial.
     pub lines: Vec<ReserveLine>,
 }
@@ -61,8 +69,19 @@ pub enum LineStanding {
     Unsettled,
     /// It gave it out, and the token server knows.
     Settled,
+    /// The manager says that it gave it out, and nobody knows whose it is.
+    Claimed,
     /// The desk takes it back, or has.
     TakenBack,
+}
+
+/// A licence on its way back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TakenBack {
+    /// The first reserve without it.
+    pub number: u64,
+    /// What its manager said, if it gave it out and nobody knows whose it is.
+    pub claim: Option<GivenLicence>,
 }
 
 impl RegistryStore {
@@ -74,7 +93,7 @@ impl RegistryStore {
         manager: ProductSerial,
         reason: Remark,
         now: Timestamp,
-    ) -> Result<Change, Failure<DeskRefusal>> {
+    ) -> Result<Aside, Failure<DeskRefusal>> {
         self.database
             .write(aside::SetAside {
                 actor,
@@ -87,14 +106,14 @@ impl RegistryStore {
     }
 
     /// Leaves a licence out of its manager's reserve from now on; it is the token server's again once the
-    /// manager has said what became of it. The number of the first reserve without it; none if it is in none.
+    /// manager has said what became of it. None if it is in none.
     pub async fn take_back(
         &self,
         actor: Actor,
         licence: LicenceSerial,
         reason: Remark,
         now: Timestamp,
-    ) -> Result<Option<u64>, Failure<DeskRefusal>> {
+    ) -> Result<Option<TakenBack>, Failure<DeskRefusal>> {
         self.database
             .write(aside::TakeBack {
                 actor,
@@ -155,16 +174,86 @@ impl RegistryStore {
             .await
     }
 
-    /// At a manager: takes a reserve, whose signature is right, in the place of the one before.
+    /// Says whose a licence is that a manager gave out to nobody that is known here.
+    pub async fn name_owner(
+        &self,
+        actor: Actor,
+        licence: LicenceSerial,
+        to: ProductSerial,
+        reason: Remark,
+        now: Timestamp,
+    ) -> Result<Change, Failure<DeskRefusal>> {
+        self.database
+            .write(claim::NameOwner {
+                actor,
+                licence,
+                to,
+                reason,
+                now,
+            })
+            .await
+    }
+
+    /// Takes the record with which a manager settled last as the whole of what it gave out.
+    pub async fn confirm_record(
+        &self,
+        actor: Actor,
+        manager: ProductSerial,
+        reason: Remark,
+        now: Timestamp,
+    ) -> Result<Change, Failure<DeskRefusal>> {
+        self.database
+            .write(record::ConfirmRecord {
+                actor,
+                manager,
+                reason,
+                now,
+            })
+            .await
+    }
+
+    /// At a manager: begins its record, unless it has one. Before all that follows.
+    pub async fn begin_record(&self, own: ProductSerial) -> Result<(), Failure<Infallible>> {
+        self.database.write(BeginRecord { own }).await
+    }
+
+    /// At a manager: since when it gives out nothing, because its record is behind.
+    pub async fn gives_nothing(
+        &self,
+        own: ProductSerial,
+    ) -> Result<Option<Timestamp>, Failure<Infallible>> {
+        self.database.read(FindBehind { own }).await
+    }
+
+    /// At a manager: gives out nothing from now on, since the token server says that its record is behind.
+    pub async fn stop_giving(
+        &self,
+        own: ProductSerial,
+        now: Timestamp,
+    ) -> Result<(), Failure<Infallible>> {
+        let sign = Sign::Refusal;
+        self.database.write(StopGiving { own, sign, now }).await
+    }
+
+    /// At a manager: takes a reserve, whose signature is right, in the place of the one before. One that knows
+    /// more than the manager's record ends all giving.
     pub async fn hold_reserve(
         &self,
         own: ProductSerial,
         reserve: Reserve,
         now: Timestamp,
     ) -> Result<Change, Failure<ReserveRefusal>> {
-        self.database
-            .write(held::HoldReserve { own, reserve, now })
-            .await
+        let sign = Sign::Reserve(reserve.id.number);
+        let hold = held::HoldReserve { own, reserve, now };
+        let held = self.database.write(hold).await;
+        if let Err(Failure::Refused(ReserveRefusal::RecordBehind(_))) = &held {
+            let stopped = self.database.write(StopGiving { own, sign, now }).await;
+            stopped.map_err(|failure| match failure {
+                Failure::Refused(never) => match never {},
+                Failure::Undecided(why) => Failure::Undecided(why),
+            })?;
+        }
+        held
     }
 
     /// At a manager: what it has to say of its reserve.
