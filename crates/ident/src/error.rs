@@ -71,7 +71,7 @@ impl Identifier {
                 "FTK and 13 more capital letters and digits, such as FTKMOB83F91CD33B"
             }
             Self::LicenceSerial => {
-                "EFTM and 12 digits, or FTMTRIAL and 8 digits, such as FTMTRIAL02062407"
+                "EFTM and 12 digits, or FTMTRIAL and 8 digits or letters, such as FTMTRIAL02062407"
             }
             Self::LicenceCode => {
                 "20 hexadecimal digits in five groups of four, XXXX-XXXX-XXXX-XXXX-XXXX"

@@ -77,7 +77,8 @@ impl TokenSerial {
     }
 }
 
-/// The serial number of a licence: `EFTM` and 12 digits (bought), or `FTMTRIAL` and 8 digits.
+/// The serial number of a licence: `EFTM` and 12 digits (bought), or `FTMTRIAL` and 8 digits or capital letters;
+/// ours are digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LicenceSerial(Text<16>);
 
@@ -92,17 +93,19 @@ impl LicenceSerial {
     /// The first number that no longer fits into [`LicenceSerial::trial`].
     pub const TRIAL_END: u32 = 10u32.pow(8);
 
-    /// Reads `EFTM` and 12 digits, or `FTMTRIAL` and 8 digits.
+    /// Reads `EFTM` and 12 digits, or `FTMTRIAL` and 8 digits or capital letters.
     pub fn parse(input: &str) -> Result<Self, ParseError> {
         let text: Text<16> = Text::parse(Identifier::LicenceSerial, input, is_serial_character)?;
-        let prefix = [TRIAL, PURCHASED]
-            .into_iter()
-            .find(|prefix| input.starts_with(prefix))
-            .ok_or_else(|| Identifier::LicenceSerial.fault(Fault::Prefix("EFTM or FTMTRIAL")))?;
+        if input.starts_with(TRIAL) {
+            return Ok(Self(text));
+        }
+        if !input.starts_with(PURCHASED) {
+            return Err(Identifier::LicenceSerial.fault(Fault::Prefix("EFTM or FTMTRIAL")));
+        }
         match input
             .chars()
             .enumerate()
-            .skip(prefix.len())
+            .skip(PURCHASED.len())
             .find(|(_, c)| !c.is_ascii_digit())
         {
             Some((index, found)) => Err(Identifier::LicenceSerial.fault(Fault::Character {

@@ -86,7 +86,9 @@ fn serials_of_public_samples() {
         TokenSerial::parse("FTK2000BHV1KRZCC").unwrap().kind(),
         TokenKind::Hardware
     );
-    assert!(LicenceSerial::parse("FTMTRIAL02062407").unwrap().is_trial());
+    for trial in ["FTMTRIAL02062407", "FTMTRIAL0A1B2C3D", "FTMTRIALNOREGIST"] {
+        assert!(LicenceSerial::parse(trial).unwrap().is_trial(), "{trial}");
+    }
     assert!(!LicenceSerial::parse("EFTM000000000123").unwrap().is_trial());
 }
 

@@ -320,7 +320,7 @@ fn of_tokens() -> Vec<AdminError> {
             AdminError::MobileNotImported(mobile),
             AdminError::NoLicence {
                 token: mobile,
-                license: Some("FTMTRIAL0012ABCD".into()),
+                license: Some("FTMTRIAL0012ABC".into()),
             },
             AdminError::Locked(mobile),
         ]);
