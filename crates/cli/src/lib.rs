@@ -28,6 +28,7 @@ pub mod debug;
 pub mod editor;
 mod filter;
 pub mod manual;
+mod misspelling;
 pub mod pager;
 mod permission;
 pub mod render;

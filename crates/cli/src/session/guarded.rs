@@ -4,14 +4,12 @@
 use domain::schema::{Field, Table};
 
 use super::{Complaint, Leave, Session, Step, is_child, refuse};
+use crate::misspelling::is_misspelt;
 use crate::text::{is_known_to_restrict, restricts_as_table};
 use crate::words::{self, CHANGES};
 
 /// Before the name of a block among what was refused.
 const BLOCK: &str = "config ";
-
-/// Letters too many, too few or wrong in a word that is still taken for another: two that changed places are two.
-const MISSPELT_MAX: usize = 2;
 
 impl Session {
     /// After a line was refused: the open entry is not saved before what the line was about is set.
@@ -63,11 +61,11 @@ impl Session {
     /// A table of the open entry is opened: in place of those that were meant for it and misspelt.
     pub(super) fn replace_misspelt(&mut self, table: &Table) {
         if let Some(entry) = self.place.entry_mut() {
-            let is_misspelt = |refused: &str| {
+            let is_block = |refused: &str| {
                 let path = refused.strip_prefix(BLOCK);
-                path.is_some_and(|path| distance(path, table.path) <= MISSPELT_MAX)
+                path.is_some_and(|path| is_misspelt(path, table.path))
             };
-            entry.refused.retain(|refused| !is_misspelt(refused));
+            entry.refused.retain(|refused| !is_block(refused));
         }
     }
 
@@ -137,43 +135,6 @@ fn child_words(table: &Table, key: &str) -> Box<str> {
     format!("{} {key}", table.path).into()
 }
 
-/// How many letters have to be put in, left out or replaced to make one word of the other (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (above, letter) in one.chars().enumerate() {
-        let mut diagonal = above;
-        let mut left = above + 1;
-        row[0] = left;
-        for (cell, theirs) in row.iter_mut().skip(1).zip(other.chars()) {
-            let replaced = diagonal + usize::from(letter != theirs);
-            diagonal = *cell;
-            left = replaced.min(diagonal + 1).min(left + 1);
-            *cell = left;
-        }
-    }
-    row.last().copied().unwrap_or_default()
-}
-
 fn is_meant(field: &Field, name: &str) -> bool {
     !name.is_empty() && field.name.starts_with(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_as_far_apart_as_their_letters() {
-        for (one, other, letters) in [
-            ("match", "match", 0),
-            ("macth", "match", 2),
-            ("mach", "match", 1),
-            ("matches", "match", 2),
-            ("guest", "match", 5),
-            ("", "match", 5),
-            ("match", "", 5),
-        ] {
-            assert_eq!(distance(one, other), letters, "{one} {other}");
-        }
-    }
 }

@@ -6,6 +6,7 @@ use domain::vdom::Vdom;
 use zeroize::Zeroizing;
 
 use super::{Complaint, Context, Host, Output, Session, Step, run_into};
+use crate::misspelling::is_misspelt;
 use crate::permission::Permission;
 use crate::render::{Listing, Scope, View};
 use crate::session::Command;
@@ -203,7 +204,7 @@ impl Session {
         };
         if let Some(password) = password {
             self.permission.take_secrets_out()?;
-            must_be_no_dry_run(password)?;
+            must_not_mean_dry_run(password)?;
         }
         Ok(Command::Backup(Backup {
             listing,
@@ -213,11 +214,21 @@ impl Session {
     }
 }
 
-fn must_be_no_dry_run(password: &str) -> Result<(), Complaint> {
-    if DRY_RUN.contains(&password) {
+/// A word that may be meant to let a restore change nothing is no password: whoever misspells it would have all
+/// done that he wanted to see first.
+fn must_not_mean_dry_run(password: &str) -> Result<(), Complaint> {
+    let mut words = DRY_RUN.iter();
+    let is_meant = |word: &&str| word.starts_with(password) || is_misspelt(password, word);
+    if password.starts_with("--") || words.any(is_meant) {
         let plain =
-            "behind 'execute restore' this word changes nothing and is no password: choose another";
-        return Err(Complaint::command(password, plain));
+            "'dry-run' lets a restore change nothing; what may be meant for it is no password";
+        // It may be one after all: it is not repeated, unless it is the very word.
+        let shown = if DRY_RUN.contains(&password) {
+            password
+        } else {
+            "..."
+        };
+        return Err(Complaint::command(shown, plain));
     }
     Ok(())
 }
@@ -235,7 +246,10 @@ fn restore(place: Where, words: &[String]) -> Result<Restore, Complaint> {
     };
     let password = match (rest, place) {
         ([], _) => None,
-        ([word], Where::File | Where::Tftp) => Some(BackupPassword::new(word)),
+        ([word], Where::File | Where::Tftp) => {
+            must_not_mean_dry_run(word)?;
+            Some(BackupPassword::new(word))
+        }
         _ => {
             // It may be a password: it is not repeated.
             return Err(Complaint::command(
