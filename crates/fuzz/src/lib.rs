@@ -15,6 +15,7 @@ mod line;
 mod seed_file;
 mod session;
 mod texts;
+mod token_server;
 mod wire;
 
 /// A way in.
@@ -108,6 +109,20 @@ pub const TARGETS: &[Target] = &[
         max_bytes: 2_000,
         parts: 1,
         run: seed_file::table,
+    },
+    Target {
+        name: "enrolment",
+        seeds: &[],
+        max_bytes: 3_000,
+        parts: 1,
+        run: token_server::enrolment,
+    },
+    Target {
+        name: "reserve",
+        seeds: &[],
+        max_bytes: 3_000,
+        parts: 1,
+        run: token_server::reserve,
     },
     Target {
         name: "radius",

@@ -19,6 +19,7 @@ mod enrol;
 mod floor;
 mod hardware;
 mod http;
+pub mod inbound;
 mod manager;
 mod mobile;
 mod pace;

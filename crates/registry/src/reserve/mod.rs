@@ -88,8 +88,18 @@ pub(crate) fn open(octets: &[u8], authorities: &RootCertStore) -> Result<Reserve
     if !is_signed {
         return Err(TravelError::ReserveForged);
     }
-    let text: ReserveText = parsed(&text, WHAT)?;
+    reserve(&text)
+}
+
+fn reserve(text: &[u8]) -> Result<Reserve, TravelError> {
+    const WHAT: &str = "reserve";
+    let text: ReserveText = parsed(text, WHAT)?;
     text.try_into().map_err(|why| shape(WHAT, why))
+}
+
+/// A reserve without its signature, written again.
+pub(crate) fn reserve_again(text: &[u8]) -> Result<String, TravelError> {
+    Ok(json(&ReserveText::from(&reserve(text)?)))
 }
 
 /// `spki` as trust anchors have it, without the outer SEQUENCE.
@@ -135,12 +145,22 @@ pub(crate) fn open_settlement(
     let transcript = transcript(SETTLEMENT_CONTEXT, &text);
     let signer = vouched.signer(&certificate, &signature, &transcript);
     let signer = signer.ok_or(TravelError::SettlementForged)?;
-    let text: SettlementText = parsed(&text, WHAT)?;
-    let settlement: Settlement = text.try_into().map_err(|why| shape(WHAT, why))?;
+    let settlement = self::settlement(&text)?;
     if settlement.manager != signer.product {
         return Err(TravelError::SettlementForged);
     }
     Ok((signer, settlement))
+}
+
+fn settlement(text: &[u8]) -> Result<Settlement, TravelError> {
+    const WHAT: &str = "settlement";
+    let text: SettlementText = parsed(text, WHAT)?;
+    text.try_into().map_err(|why| shape(WHAT, why))
+}
+
+/// A settlement without its signature, written again.
+pub(crate) fn settlement_again(text: &[u8]) -> Result<String, TravelError> {
+    Ok(json(&SettlementText::from(&settlement(text)?)))
 }
 
 fn transcript(context: &str, text: &[u8]) -> Vec<u8> {
