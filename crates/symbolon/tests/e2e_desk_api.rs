@@ -436,8 +436,11 @@ fn a_new_code_for_a_licence_past_its_date_takes_two() {
 fn tokens_go_from_customer_to_customer_with_two() {
     let office = guarded();
     let seeds = "FTK2000BHV1KRZCC,3132333435363738393031323334353637383930\n";
-    let (list, long) = ("FTK2000BHV1KRZCC\n", "FTK2000BHV1KRZCC\n".repeat(12_000));
+    let list = "FTK2000BHV1KRZCC\n";
+    let long = format!("{list}{}", "# and nobody else's\n".repeat(12_000));
+    let mixed = format!("{list}# and\n{}", seeds.replace("KRZCC", "KRZCD"));
     for (name, content) in [
+        ("mixed.txt", mixed.as_str()),
         ("tokens.csv", seeds),
         ("list.txt", list),
         ("long.txt", &long),
@@ -455,6 +458,11 @@ fn tokens_go_from_customer_to_customer_with_two() {
     };
     // Seeds do not wait where others read them.
     shows(&give("tokens.csv").refused(), "list of serials");
+    let said = give("mixed.txt").refused();
+    shows(&said, "line 3 is no serial");
+    assert!(!said.contains("3132333435"), "{said}");
+    let waiting = office.json("rita", &["list-requests"]);
+    assert_eq!(waiting["requests"], json!([]));
     shows(&give("long.txt").refused(), "split the file");
     shows(&give("list.txt").ok(), "request 1 waits");
     let owner = || office.json("rita", &["show", "FTK2000BHV1KRZCC"])["account"].clone();

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use data_encoding::HEXLOWER_PERMISSIVE;
 use domain::audit::Actor;
+use domain::intake::{self, BadLine, LineFault};
 use domain::licensing::{AccountName, Remark};
 use ident::TokenSerial;
 use otp::seed_file::pskc::{self, Unlock};
@@ -199,11 +200,23 @@ impl ImportHardware {
     }
 }
 
-/// Refuses what may hold seeds: everybody at the desk can read what waits for another agent.
+/// Refuses what may hold seeds, on whichever line: everybody at the desk can read what waits for another agent.
 pub(super) fn demand_serials(files: &[Content]) -> Result<()> {
-    match files {
-        [list] if matches!(Form::of(text(list)?), Form::Serials) => Ok(()),
-        _ => bail!(FROM_TAKES_SERIALS),
+    let [list] = files else {
+        bail!(FROM_TAKES_SERIALS);
+    };
+    let text = text(list)?;
+    ensure!(Form::of(text) == Form::Serials, FROM_TAKES_SERIALS);
+    let (_, bad) = intake::listed(serials::read(text)?, |_| None);
+    let is_no_serial =
+        |bad: &&BadLine| matches!(bad.why, LineFault::File(_) | LineFault::Serial(_));
+    match bad.iter().find(is_no_serial) {
+        Some(bad) => bail!(
+            "line {} is no serial, and a file waits whole for another agent, where all at the desk read it: import \
+             seeds by themselves, without --from, and list the serials",
+            bad.line
+        ),
+        None => Ok(()),
     }
 }
 
