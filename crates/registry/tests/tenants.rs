@@ -3,18 +3,26 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     missing_docs,
-    reason = "a test fails by panicking"
+    reason = "a test fails by panicking, and certificates are checked against the real clock"
 )]
 
 mod common;
 
-use common::{Gateway, SEED, World, account, actor};
-use domain::licensing::LicenceSize;
-use domain::time::Span;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use common::{Gateway, SEED, World, account, actor, product};
+use data_encoding::BASE64URL_NOPAD;
+use domain::licensing::{Generation, LicenceSize, Remark};
+use domain::time::{Span, Timestamp};
 use ident::TokenSerial;
 use otp::Parameters;
 use otp::seed_file::csv;
+use rcgen::{KeyPair, SigningKey};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use store::registry::{NewLicence, OnBadLine};
 
 const TENANTS: [(&str, &str); 3] = [
@@ -27,10 +35,14 @@ const TRIAL: &str = "0000-0000-0000-0000-0000";
 /// A customer's gateway, and what the registry has of it.
 struct Tenant {
     gateway: Gateway,
+    /// Its manager, with a licence in its reserve: serial, code, tokens.
+    manager: Gateway,
+    kept: (String, String, Vec<TokenSerial>),
     /// Never provisioned, waiting for a phone, on a phone, locked, of the trial.
     tokens: Vec<TokenSerial>,
     /// Codes of an activated and of a waiting licence.
     codes: [String; 2],
+    trial: String,
     /// Whatever must stand in no answer to another: licences, codes, the phone.
     secrets: Vec<String>,
 }
@@ -56,6 +68,7 @@ async fn settle(world: &World, (owner, serial): (&str, &str)) -> Tenant {
     let gateway = world.gateway(serial);
     let (licence, used) = issue(world, owner).await;
     let (waiting_licence, waiting) = issue(world, owner).await;
+    let (manager, kept) = reserve(world, owner, &serial.replace("FGT", "FMG")).await;
     let (_, mut tokens) = gateway.import(&used).await;
     let (trial, trial_tokens) = gateway.import(TRIAL).await;
     tokens.push(trial_tokens[0]);
@@ -70,21 +83,82 @@ async fn settle(world: &World, (owner, serial): (&str, &str)) -> Tenant {
         .unwrap();
     Tenant {
         gateway,
-        tokens,
-        codes: [used, waiting],
         secrets: vec![
+            manager.serial.clone(),
+            kept.0.clone(),
             licence,
             waiting_licence,
-            trial,
+            trial.clone(),
             open.as_str().to_owned(),
             taken.as_str().to_owned(),
             phone.keys.registration_id().to_string(),
         ],
+        trial,
+        manager,
+        kept,
+        tokens,
+        codes: [used, waiting],
     }
+}
+
+/// A manager of the account that keeps a licence.
+async fn reserve(
+    world: &World,
+    owner: &str,
+    manager: &str,
+) -> (Gateway, (String, String, Vec<TokenSerial>)) {
+    let (licence, code) = issue(world, owner).await;
+    let (desk, serial) = (&world.desk, product(manager));
+    let registered = desk.register_manager(actor(), account(owner), serial);
+    registered.await.unwrap();
+    let reason = Remark::parse("bought ahead").unwrap();
+    let aside = desk.set_aside(actor(), licence.parse().unwrap(), serial, reason);
+    aside.await.unwrap();
+    let file = desk.reserve_file(serial).await.unwrap();
+    let tokens = signed(&file, "reserve")["licences"][0]["tokens"].clone();
+    let tokens = serde_json::from_value::<Vec<String>>(tokens).unwrap();
+    let tokens = tokens.iter().map(|token| token.parse().unwrap()).collect();
+    (world.gateway(manager), (licence, code, tokens))
+}
+
+/// What is signed in a message between manager and token server.
+fn signed(message: &str, field: &str) -> serde_json::Value {
+    let message: serde_json::Value = serde_json::from_str(message).unwrap();
+    let text = message[field].as_str().unwrap();
+    serde_json::from_slice(&BASE64URL_NOPAD.decode(text.as_bytes()).unwrap()).unwrap()
+}
+
+/// A settlement that says `licence` was given to `gateway`, signed by `signer`.
+fn settlement(world: &World, signer: &str, manager: &str, licence: &str, gateway: &str) -> String {
+    let text = serde_json::json!({
+        "version": 2,
+        "manager": manager,
+        "record": "01".repeat(16),
+        "reserve": null,
+        "licences": [{ "licence": licence, "product": gateway, "at_us": world.now().micros() }],
+    });
+    let text = text.to_string();
+    let issued = world
+        .pki
+        .issue_gateway(product(signer), Generation::default());
+    let issued = issued.unwrap();
+    let certificate = CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes()).unwrap();
+    let key = KeyPair::from_pem(&issued.key_pem).unwrap();
+    let signature = key.sign(format!("symbolon-settlement-v1\n{text}").as_bytes());
+    serde_json::json!({
+        "settlement": BASE64URL_NOPAD.encode(text.as_bytes()),
+        "certificate": BASE64URL_NOPAD.encode(&certificate),
+        "signature": BASE64URL_NOPAD.encode(&signature.unwrap()),
+    })
+    .to_string()
 }
 
 async fn tenants() -> (World, Vec<Tenant>) {
     let world = World::new(&[]).await;
+    // A settlement's certificate is checked against the real clock.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = Timestamp::from_secs(i64::try_from(since.as_secs()).unwrap());
+    world.pass(now.since(world.now()));
     let mut settled = Vec::new();
     for tenant in TENANTS {
         settled.push(settle(&world, tenant).await);
@@ -252,7 +326,7 @@ async fn nobody_is_told_of_anothers_licence() {
             }
         }
         for answer in told(asker, owner, &asker.gateway.import_body(TRIAL)).await {
-            assert!(answer.contains(&asker.secrets[2]), "its own: {answer}");
+            assert!(answer.contains(&asker.trial), "its own: {answer}");
         }
     }
     // The owner's licence was not spent by the tries of others.
@@ -292,5 +366,69 @@ async fn nobody_gets_the_answer_to_anothers_message() {
         let (_, answer) = asker.gateway.process_once("message-1", &body).await;
         assert_ne!(answer, first);
         assert!(answer.contains(r#""error_code":31"#), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_anothers_reserve() {
+    let (world, tenants) = tenants().await;
+    for (asker, owner) in pairs(&tenants) {
+        let (_, code, tokens) = &owner.kept;
+        for answer in told(asker, owner, &asker.gateway.import_body(code)).await {
+            assert!(answer.contains(r#""error_code":16,"#), "{answer}");
+        }
+        let token = tokens[0].as_str();
+        for (body, fields) in [
+            (asker.gateway.provision_body(token), NO_PROVISION),
+            (asker.gateway.poll_body(token), NO_STATE),
+        ] {
+            let refusal = refused_token(token, fields);
+            for answer in told(asker, owner, &body).await {
+                assert!(answer.ends_with(&refusal), "{answer}");
+            }
+        }
+    }
+    // Its own gateways are sent to the manager.
+    for Tenant { gateway, kept, .. } in &tenants {
+        let body = gateway.import_body(&kept.1);
+        let (status, answer) = gateway.post(softtoken::PROCESS_PATH, body).await;
+        assert_eq!(status, 503, "{answer}");
+    }
+    drop(world);
+}
+
+#[tokio::test]
+async fn nobody_settles_for_another() {
+    const RESERVE_PATH: &str = "/SoftToken/Reserve";
+    let (world, tenants) = tenants().await;
+    for (asker, owner) in pairs(&tenants) {
+        let [own, other] = [asker, owner].map(|tenant| tenant.manager.serial.as_str());
+        let (licence, gateway) = (owner.kept.0.as_str(), asker.gateway.serial.as_str());
+        // In the other's name, signed by oneself; and as the other's over one's own connection.
+        for (signer, manager) in [(own, other), (other, other)] {
+            let body = settlement(&world, signer, manager, licence, gateway);
+            let (status, answer) = asker.manager.post(RESERVE_PATH, body).await;
+            assert_eq!(status, 400, "{answer}");
+        }
+        // A gateway settles nothing.
+        let body = settlement(&world, gateway, gateway, licence, gateway);
+        let (status, answer) = asker.gateway.post(RESERVE_PATH, body).await;
+        assert_eq!(status, 403, "{answer}");
+        // In one's own name, of the other's licence and to the other's gateway: nothing comes of it.
+        for to in [gateway, owner.gateway.serial.as_str()] {
+            let body = settlement(&world, own, own, licence, to);
+            let (status, answer) = asker.manager.post(RESERVE_PATH, body).await;
+            assert_eq!(status, 200, "{answer}");
+            let reserve = signed(&answer, "reserve").to_string();
+            for secret in &owner.secrets {
+                assert!(!reserve.contains(secret), "{secret} in {reserve}");
+            }
+        }
+    }
+    for owner in &tenants {
+        let sheet = world.desk.reserve(product(&owner.manager.serial)).await;
+        let lines = sheet.unwrap().record.lines;
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].given, None);
     }
 }

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Aside, Asking, Change, LicenceSize, LifeRefusal, RecordBehind, Remark, Reserve,
-    ReserveRefusal, Settlement,
+    AccountName, Aside, Asking, Change, KeyHash, LicenceSize, LifeRefusal, RecordBehind, Remark,
+    Reserve, ReserveRefusal, Settlement,
 };
 use domain::time::{Span, Timestamp};
 use ident::{LicenceCode, LicenceSerial, ProductSerial};
@@ -538,6 +538,36 @@ async fn a_record_that_is_begun_anew_is_another_and_has_to_be_confirmed() {
     assert!(!anew.import(SECOND, &given.code, at(2)).await);
     assert!(anew.import(SECOND, &kept.code, at(2)).await);
     assert_eq!(exchange(&server, &anew).await.news, 1);
+}
+
+#[tokio::test]
+async fn a_manager_that_enrols_anew_without_its_reserve_has_to_be_confirmed() {
+    let (server, lost) = (token_server().await, manager().await);
+    let licence = server.aside().await;
+    let enrol = async |key: u8| {
+        let own = product(MANAGER);
+        let invited = server.store.invite(actor(), own, at(60), NOW).await;
+        let key = KeyHash([key; 32]);
+        let enrolled = server.store.enrol(invited.unwrap(), key, NOW).await;
+        enrolled.unwrap();
+    };
+    // With its first certificate it gets its first reserve, and never says that it has it.
+    enrol(1).await;
+    lost.load(server.reserve_file().await).await.unwrap();
+    assert!(lost.import(FIRST, &licence.code, at(1)).await);
+    enrol(2).await;
+    let file = server.store.issue_reserve(product(MANAGER)).await;
+    assert!(file.is_err());
+    let unasked = server
+        .store
+        .confirm_record(actor(), product(MANAGER), reason(), NOW);
+    let nothing = DeskRefusal::NoSettlement(product(MANAGER));
+    assert!(matches!(unasked.await, Err(Failure::Refused(why)) if why == nothing));
+    let anew = manager().await;
+    assert_eq!(behind(&exchange(&server, &anew).await), RecordBehind::Anew);
+    // The one that still has its reserve needs no word of the desk.
+    assert_eq!(exchange(&server, &lost).await.news, 1);
+    server.reserve_file().await;
 }
 
 #[tokio::test]

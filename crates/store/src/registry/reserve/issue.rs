@@ -18,7 +18,7 @@ use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::registry::desk::DeskRefusal;
 use crate::registry::licence::by_code;
 use crate::registry::manager::demand_manager;
-use crate::registry::rows::identifier;
+use crate::registry::rows::{identifier, owner};
 use crate::registry::secrets::Keys;
 use crate::registry::{random, stored_size};
 use crate::vals;
@@ -316,8 +316,11 @@ impl Work for KeeperOfCode {
             return Ok(None);
         }
         let found = by_code(tx, &self.keys, &self.code).await?;
+        // Another account's gateway learns that the licence is not its own, as of any other.
+        let account = owner(tx, self.asker).await?;
         let is_open = |row: &crate::registry::rows::LicenceRow| {
             row.licence.revoked.is_none()
+                && account.as_ref() == Some(&row.licence.account)
                 && (row.licence.activated.is_none() || row.licence.product == Some(self.asker))
         };
         Ok(found.filter(is_open).and_then(|row| row.licence.kept_by))
