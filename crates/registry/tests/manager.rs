@@ -90,6 +90,8 @@ struct Relaying {
     stranger: Gateway,
     /// A gateway of its account there.
     gateway: Gateway,
+    /// One of another account.
+    foreign: Gateway,
     running: tokio::task::JoinHandle<()>,
     _files: tempfile::TempDir,
 }
@@ -126,11 +128,12 @@ impl Relaying {
                 .resolve(HOST, address)
                 .no_proxy()
         };
-        let own = pki
-            .issue_gateway(product(OWN), Generation::default())
-            .unwrap();
-        let own = format!("{}{}", own.certificate_pem, *own.key_pem);
-        let own = client().identity(reqwest::Identity::from_pem(own.as_bytes()).unwrap());
+        let certified = |serial: &str| {
+            let issued = pki.issue_gateway(product(serial), Generation::default());
+            let issued = issued.unwrap();
+            let pem = format!("{}{}", issued.certificate_pem, *issued.key_pem);
+            client().identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap())
+        };
         let at_port = |serial: &str, client: reqwest::ClientBuilder| Gateway {
             serial: serial.to_owned(),
             client: client.build().unwrap(),
@@ -138,7 +141,8 @@ impl Relaying {
         };
         Self {
             stranger: at_port("", client()),
-            gateway: at_port(OWN, own),
+            gateway: at_port(OWN, certified(OWN)),
+            foreign: at_port(FOREIGN, certified(FOREIGN)),
             running: tokio::spawn(manager.run(std::future::pending())),
             _files: files,
         }
@@ -481,6 +485,26 @@ async fn an_import_whose_answer_was_lost_by_a_take_back_gets_it_once_more() {
     let (status, refused) = relay.gateway.process_once("m2", &body).await;
     assert_eq!(status, 200, "{refused}");
     assert!(refused.contains(r#""error_code":11"#), "{refused}");
+}
+
+#[tokio::test]
+async fn another_accounts_gateway_gets_nothing_of_a_reserve_and_asks_for_it_no_more() {
+    let managed = Managed::new().await;
+    let desk = &managed.world.desk;
+    let issued = managed.world.issue(2).await;
+    let reason = Remark::parse("bought ahead").unwrap();
+    let aside = desk.set_aside(actor(), issued.serial, product(MANAGER), reason);
+    aside.await.unwrap();
+    let relay = Relaying::of(&managed).await;
+    until(async || {
+        let sheet = desk.reserve(product(MANAGER)).await.unwrap();
+        sheet.record.loaded.is_some()
+    })
+    .await;
+    let body = relay.foreign.import_body(issued.code.as_str());
+    let (status, answer) = relay.foreign.process_once("m1", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(r#""error_code":21"#), "{answer}");
 }
 
 /// The manager may not have its reserve yet.

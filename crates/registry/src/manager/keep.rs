@@ -79,7 +79,9 @@ impl Keep {
         if !self.holds(message).await? {
             return Ok(None);
         }
-        self.demand_known(gateway.product).await?;
+        if !self.knows_by_now(gateway.product).await? {
+            return Ok(None);
+        }
         if is_import {
             self.demand_giving().await?;
         }
@@ -167,18 +169,21 @@ impl Keep {
         known(self.local.store.knows(gateway).await)
     }
 
-    /// A gateway that was registered a moment ago is in the latest reserve.
-    async fn demand_known(&self, gateway: ProductSerial) -> Result<(), Problem> {
+    /// Whether a gateway is one of the latest reserve's: one that was registered a moment ago is. To one of another
+    /// account the token server says so, where it is reached.
+    async fn knows_by_now(&self, gateway: ProductSerial) -> Result<bool, Problem> {
         if self.knows(gateway).await? {
-            return Ok(());
+            return Ok(true);
         }
-        if let Err(why) = self.exchange().await {
-            tracing::debug!(why, "the reserve is not the latest");
+        let exchanged = self.exchange().await;
+        match (self.knows(gateway).await?, exchanged) {
+            (true, _) => Ok(true),
+            (false, Ok(_)) => Ok(false),
+            (false, Err(why)) => {
+                tracing::debug!(why, "the reserve is not the latest");
+                Err(Problem::NotInReserve(gateway))
+            }
         }
-        if self.knows(gateway).await? {
-            return Ok(());
-        }
-        Err(Problem::NotInReserve(gateway))
     }
 
     /// Settles and gets the latest reserve, again and again.
