@@ -47,7 +47,7 @@ use std::time::{Duration, Instant};
 
 use ident::ProductSerial;
 use softtoken::device::SealingPrivateKey;
-use store::gateway::{GatewayStore, Location, StoreError};
+use store::gateway::{GatewayStore, Lane, Location, StoreError};
 use store::sealing::{self, RootKey, SealError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -373,16 +373,20 @@ fn start_tasks(
     executor: Arc<Executor>,
     stopping: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
-    let (outbox, poller) = (Arc::clone(supply), Arc::clone(supply));
-    let (to_outbox, to_poller) = (stopping.clone(), stopping.clone());
+    let (poller, to_poller) = (Arc::clone(supply), stopping.clone());
     let (certified, to_certified) = (Arc::clone(supply), stopping.clone());
-    vec![
+    let lanes = Lane::ALL.map(|lane| {
+        let (outbox, stop) = (Arc::clone(supply), stopping.clone());
+        tokio::spawn(async move { outbox.run(lane, stop).await })
+    });
+    let mut tasks = vec![
         tokio::spawn(async move { certified.server().keep_certified(to_certified).await }),
-        tokio::spawn(async move { outbox.run(to_outbox).await }),
         tokio::spawn(async move { poller.run_poller(to_poller).await }),
         tokio::spawn(console::run(console, executor, stopping.clone())),
         tokio::spawn(checkpoint(Arc::clone(store), stopping.clone())),
-    ]
+    ];
+    tasks.extend(lanes);
+    tasks
 }
 
 /// The first is made at once: a process that dies again and again within the interval would read ever

@@ -1,6 +1,7 @@
 //! The token server as this gateway reaches it: HTTPS with the gateway's own certificate.
 
 mod connection;
+mod question;
 mod relay;
 mod renewal;
 mod route;
@@ -20,15 +21,16 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use rustls::RootCertStore;
 use softtoken::limits::MAX_RESPONSE_BYTES;
-use softtoken::process::{Product, Request, Response};
-use softtoken::{Echo, MessageError, PROCESS_PATH};
+use softtoken::process::{Product, Response};
+use softtoken::{Echo, MessageError, PROCESS_PATH, SIGNATURE_HEADER};
 use store::Undecided;
 use store::gateway::GatewayStore;
 
 use self::connection::Connections;
+pub(crate) use self::question::Question;
 use self::route::Route;
 pub(crate) use self::route::Server;
-use self::seen::Seen;
+use self::seen::{Heard, Seen};
 use crate::clock;
 use crate::debug_log::DebugLog;
 use crate::network::{HttpNames, UnitResolver};
@@ -63,6 +65,8 @@ pub(crate) enum AskError {
         url: String,
         /// What failed, innermost cause last.
         why: String,
+        /// Whether not even a connection was had.
+        is_unsent: bool,
     },
     /// The server answered, but not with a message.
     #[error("{url} refused the request ({}): {told}", status.as_u16())]
@@ -74,9 +78,16 @@ pub(crate) enum AskError {
         /// Its words.
         told: String,
     },
-    /// None of several servers can be asked.
-    #[error("{0}")]
-    Nobody(String),
+    /// None of several servers answers this.
+    #[error("{told}")]
+    Several {
+        /// What each said, or why it was not reached.
+        told: String,
+        /// Whether none was reached that could have answered.
+        is_away: bool,
+        /// Whether none of them can have done it.
+        is_undone: bool,
+    },
     /// The message cannot be read.
     #[error("the token server's answer cannot be read: {0}")]
     Unreadable(#[from] MessageError),
@@ -98,13 +109,28 @@ pub(crate) enum AskError {
 }
 
 impl AskError {
-    /// Whether another server may answer.
-    fn is_away(&self) -> bool {
+    /// Whether no server was reached that could have answered.
+    pub(crate) fn is_away(&self) -> bool {
         match self {
             Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
-            Self::Unreachable { .. } | Self::Nobody(_) | Self::NoServer | Self::Unprepared(_) => {
-                true
-            }
+            Self::Several { is_away, .. } => *is_away,
+            Self::Unreachable { .. } | Self::NoServer | Self::Unprepared(_) => true,
+            Self::Unreadable(_) | Self::Mismatched | Self::Undecided(_) => false,
+        }
+    }
+
+    /// Whether a manager alone has what was asked for.
+    fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == StatusCode::MISDIRECTED_REQUEST)
+    }
+
+    /// Whether the request was certainly not done. After anything else an answer may be lost.
+    pub(crate) fn is_undone(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => status.is_client_error(),
+            Self::Unreachable { is_unsent, .. } => *is_unsent,
+            Self::Several { is_undone, .. } => *is_undone,
+            Self::NoServer | Self::Unprepared(_) => true,
             Self::Unreadable(_) | Self::Mismatched | Self::Undecided(_) => false,
         }
     }
@@ -186,18 +212,15 @@ impl TokenServer {
         self.seen.trouble()
     }
 
-    /// Asks and reads the answer. With the same `message_id`, the same question gets the same answer.
-    pub(crate) async fn ask(
-        &self,
-        request: &Request,
-        message_id: Option<&str>,
-    ) -> Result<Response, AskError> {
+    /// Asks and reads the answer. The same question under an id gets the same answer.
+    pub(crate) async fn ask(&self, question: &Question) -> Result<Response, AskError> {
         let source = Source::Fortitoken;
+        let request = question.request();
         self.debug.raw(source, || {
             format!("POST {PROCESS_PATH} HTTP/1.1\n\n{}", request.debug_text())
         });
         let (at, began) = (clock::now(), Instant::now());
-        let (server, answer) = self.first_answer(request, message_id).await;
+        let (server, answer) = self.first_answer(question).await;
         let result: Result<Duration, Box<str>> = match &answer {
             Ok(_) => Ok(began.elapsed()),
             Err(error) => Err(error.to_string().into()),
@@ -208,7 +231,7 @@ impl TokenServer {
         });
         self.seen.exchanged(Exchange {
             at,
-            what: named(request),
+            what: question.name(),
             server,
             result,
         });
@@ -226,8 +249,7 @@ impl TokenServer {
     /// The answer of the first server that gives one, and which was asked last.
     async fn first_answer(
         &self,
-        request: &Request,
-        message_id: Option<&str>,
+        question: &Question,
     ) -> (Option<Box<str>>, Result<Response, AskError>) {
         let route = match self.route().await {
             Ok(route) => route,
@@ -235,14 +257,22 @@ impl TokenServer {
         };
         let mut failures = Vec::new();
         self.is_behind_manager.store(false, Ordering::Relaxed);
-        for server in &route.servers {
+        for server in self.seen.in_turn(&route.servers) {
             self.connection_debug(|| format!("asking {}", server.url));
-            let answer = self.post(&route, server, request, message_id).await;
+            let began = Instant::now();
+            let answer = self.post(&route, server, question).await;
+            let is_answered = !matches!(answer, Err(AskError::Unreachable { .. }));
+            let heard = if is_answered {
+                Heard::Something
+            } else {
+                Heard::Nothing
+            };
+            self.seen.answered(&server.url, heard, began);
             match answer {
-                Err(error) if error.is_away() => {
+                Err(error) if error.is_away() || error.is_elsewhere() => {
                     self.connection_debug(|| error.to_string());
                     let is_answered = matches!(error, AskError::Refused { .. });
-                    if is_answered && server.role == ServerRole::Manager {
+                    if is_answered && error.is_away() && server.role == ServerRole::Manager {
                         self.is_behind_manager.store(true, Ordering::Relaxed);
                     }
                     failures.push((server.url.clone(), error));
@@ -336,15 +366,22 @@ impl TokenServer {
         &self,
         route: &Route,
         server: &Server,
-        request: &Request,
-        message_id: Option<&str>,
+        question: &Question,
     ) -> Result<Response, AskError> {
         let url = format!("{}{PROCESS_PATH}", server.url);
-        let mut post = self.client(route, server).await?.post(url);
-        if let Some(id) = message_id {
+        let identity = self.identity.identity();
+        let client = self.connections.client(route, server.role, &identity);
+        let mut post = client.await.map_err(AskError::Unprepared)?.post(url);
+        if let Some(id) = question.id() {
             post = post.header(MESSAGE_ID, id);
         }
-        let body = answered(server, post, request.to_json().as_str()).await?;
+        // A manager passes it on: the token server is to see that it comes from here.
+        if server.role == ServerRole::Manager {
+            let signature = question.signed(&identity, clock::now());
+            let signature = signature.map_err(|why| AskError::Unprepared(why.to_string()))?;
+            post = post.header(SIGNATURE_HEADER, signature.to_string());
+        }
+        let body = answered(server, post, question.body()).await?;
         Ok(Response::parse(&body)?)
     }
 }
@@ -353,11 +390,11 @@ impl TokenServer {
 async fn answered(
     server: &Server,
     post: RequestBuilder,
-    message: &str,
+    message: &[u8],
 ) -> Result<Vec<u8>, AskError> {
     let url = &*server.url;
     let post = post.header(CONTENT_TYPE, "application/json");
-    let answer = post.body(message.to_owned()).send().await;
+    let answer = post.body(message.to_vec()).send().await;
     let answer = answer.map_err(|error| unreachable(url, &error))?;
     let status = answer.status();
     let body = body(url, answer).await?;
@@ -374,7 +411,12 @@ fn nobody(mut failures: Vec<(Box<str>, AskError)>) -> AskError {
         1 => failures.remove(0).1,
         _ => {
             let told = failures.iter().map(|(_, error)| error.to_string());
-            AskError::Nobody(told.collect::<Vec<_>>().join("; "))
+            let mut errors = failures.iter().map(|(_, error)| error);
+            AskError::Several {
+                told: told.collect::<Vec<_>>().join("; "),
+                is_away: errors.clone().all(AskError::is_away),
+                is_undone: errors.all(AskError::is_undone),
+            }
         }
     }
 }
@@ -401,15 +443,6 @@ fn unreachable(url: &str, error: &reqwest::Error) -> AskError {
     AskError::Unreachable {
         url: url.to_owned(),
         why: causes(error),
-    }
-}
-
-/// A request, in the protocol's words.
-fn named(request: &Request) -> &'static str {
-    match request {
-        Request::ActivationLicense(_) => "ActivationLicenseRequest",
-        Request::Provision(_) => "ProvisionRequest",
-        Request::Polling(_) => "PollingRequest",
-        Request::HardwareActivation(_) => "HardwareActivationRequest",
+        is_unsent: error.is_connect(),
     }
 }

@@ -24,6 +24,7 @@ mod parameters;
 pub mod process;
 pub mod push;
 mod server_error;
+mod signed;
 mod text;
 mod transcript;
 
@@ -31,6 +32,7 @@ pub use enrolment::{ENROLMENT_PATH, Enrolment, EnrolmentRequest, Renewal, renewa
 pub use json::{FieldProblem, MessageError};
 pub use parameters::{PinLength, PinPolicy, PinRequirement, digest_name};
 pub use server_error::{ServerError, WireError};
+pub use signed::{RequestSignature, SIGNATURE_HEADER, request_transcript};
 pub use text::{Echo, IssuerName, MobileVersion, TextError, TypedLicenceCode};
 
 /// Where gateways post. The path is the described system's.

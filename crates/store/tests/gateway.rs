@@ -33,7 +33,7 @@ use otp::{Drift, Step};
 use rusqlite::Connection;
 use store::Health;
 use store::gateway::{
-    ClockTrust, Decision, GatewayStore, Location, Outcome, PasswordOutcome, Recorded,
+    ClockTrust, Decision, GatewayStore, Lane, Location, Outcome, PasswordOutcome, Recorded, Waiting,
 };
 use support::*;
 use tempfile::{TempDir, tempdir};
@@ -1287,7 +1287,7 @@ async fn the_outbox_survives_and_is_settled_with_the_answer() {
         panic!("{:?}", done.messages)
     };
     let store = reopen(dir.path(), store, START).await;
-    let waiting = store.due(START, 10).await.unwrap();
+    let waiting = store.due(Lane::Commands, START, 10).await.unwrap();
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].id, number);
     assert!(matches!(
@@ -1297,11 +1297,12 @@ async fn the_outbox_survives_and_is_settled_with_the_answer() {
 
     let later = START.after(secs(60));
     store
-        .postpone(number, later, "connection refused")
+        .postpone(vec![number], later, "connection refused")
         .await
         .unwrap();
-    assert!(store.due(START, 10).await.unwrap().is_empty());
-    let again = store.due(later, 10).await.unwrap();
+    let at_once = store.due(Lane::Commands, START, 10).await.unwrap();
+    assert!(at_once.is_empty());
+    let again = store.due(Lane::Commands, later, 10).await.unwrap();
     assert_eq!(again[0].attempts, 1);
     assert_eq!(again[0].last_error.as_deref(), Some("connection refused"));
     assert_eq!(again[0].message_id, waiting[0].message_id);
@@ -1320,23 +1321,89 @@ async fn the_outbox_survives_and_is_settled_with_the_answer() {
 }
 
 #[tokio::test]
-async fn what_waits_for_the_token_server_does_not_stand_before_the_mails() {
+async fn each_lane_of_the_outbox_has_its_own_messages_in_their_order() {
     let (_dir, store) = alice().await;
-    for number in 1_000..1_010 {
+    for number in 1_000..1_012 {
         let code = format!("A1B2-C3D4-E5F6-A7B8-{number}");
         run(&store, import(&code), START).await;
     }
     let to = set(&LOCAL, "email-to", "a@example.org");
     run(&store, configure(&LOCAL, "alice", vec![to]), START).await;
     provision_again(&store, token(), OTHER, START).await;
-    let due = store.due(START, 10).await.unwrap();
-    let is_mail = |message: &Message| matches!(message, Message::ActivationCode { .. });
-    let mails = due.iter().filter(|waiting| is_mail(&waiting.message));
-    assert_eq!(mails.count(), 1, "{due:?}");
-    let others = due.iter().filter(|waiting| !is_mail(&waiting.message));
-    let others: Vec<i64> = others.map(|waiting| waiting.id).collect();
-    assert_eq!(others.len(), 10);
-    assert!(others.is_sorted());
+    let due = async |lane| -> Vec<Waiting> { store.due(lane, START, 10).await.unwrap() };
+    let commands: Vec<i64> = due(Lane::Commands).await.iter().map(|it| it.id).collect();
+    assert_eq!(commands.len(), 10);
+    assert!(commands.is_sorted());
+    let [code] = &due(Lane::Codes).await[..] else {
+        panic!("one token waits for its code");
+    };
+    assert!(provisions(&code.message, token()));
+    let [mail] = &due(Lane::People).await[..] else {
+        panic!("one mail waits");
+    };
+    assert!(matches!(mail.message, Message::ActivationCode { .. }));
+    let found = store.waiting(Lane::Codes, code.id).await.unwrap();
+    assert_eq!(found.map(|waiting| waiting.id), Some(code.id));
+    assert!(
+        store
+            .waiting(Lane::People, code.id)
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn what_waits_for_a_peer_that_is_back_is_due_at_once() {
+    let (_dir, store) = alice().await;
+    let [code] = &store.due(Lane::Codes, START, 10).await.unwrap()[..] else {
+        panic!("one token waits for its code");
+    };
+    let later = START.after(secs(60));
+    store.postpone(vec![code.id], later, "away").await.unwrap();
+    store.take_up(Lane::Commands, START).await.unwrap();
+    assert!(store.due(Lane::Codes, START, 10).await.unwrap().is_empty());
+    store.take_up(Lane::Codes, START).await.unwrap();
+    assert_eq!(store.due(Lane::Codes, START, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_left_is_kept_sealed_until_its_messages_are_settled_or_it_is_undone() {
+    const BODY: &[u8] = b"the very same octets";
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    let first = run(&store, import("A1B2-C3D4-E5F6-A7B8-C9D0"), START).await;
+    let second = run(&store, import("A1B2-C3D4-E5F6-A7B8-C9D1"), START).await;
+    let ids = [first.messages[0], second.messages[0]];
+    store.sending("r1", BODY, ids.to_vec()).await.unwrap();
+    let store = reopen(dir.path(), store, START).await;
+    for waiting in store.due(Lane::Commands, START, 10).await.unwrap() {
+        assert_eq!(waiting.request.as_deref(), Some("r1"));
+    }
+    let sent = store.sent("r1").await.unwrap().unwrap();
+    assert_eq!(&*sent.body, BODY);
+    let messages: Vec<i64> = sent.messages.unwrap().iter().map(|it| it.id).collect();
+    assert_eq!(messages, ids);
+    let file = std::fs::read(dir.path().join("gateway.db")).unwrap();
+    assert!(!file.windows(BODY.len()).any(|octets| octets == BODY));
+
+    // Not for all of them any more: it is nobody's repetition.
+    store.settle(ids[0]).await.unwrap();
+    assert!(store.sent("r1").await.unwrap().unwrap().messages.is_none());
+    store.settle(ids[1]).await.unwrap();
+    assert!(store.sent("r1").await.unwrap().is_none());
+
+    let third = run(&store, import("A1B2-C3D4-E5F6-A7B8-C9D2"), START).await;
+    store
+        .sending("r2", BODY, third.messages.clone())
+        .await
+        .unwrap();
+    store.undone("r2").await.unwrap();
+    assert!(store.sent("r2").await.unwrap().is_none());
+    let [waiting] = &store.due(Lane::Commands, START, 10).await.unwrap()[..] else {
+        panic!("it still waits");
+    };
+    assert_eq!(waiting.request, None);
 }
 
 #[tokio::test]

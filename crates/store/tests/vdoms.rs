@@ -499,6 +499,8 @@ fn without_vdoms(dir: &TempDir) {
                  WHERE path NOT IN ('vdom', 'system accprofile');
              DROP TABLE config; ALTER TABLE before RENAME TO config;
              ALTER TABLE event DROP COLUMN vdom; ALTER TABLE outbox DROP COLUMN vdom;
+             DROP INDEX outbox_sent; ALTER TABLE outbox DROP COLUMN request;
+             DROP TABLE outbox_request;
              ALTER TABLE person DROP COLUMN keeper; ALTER TABLE person DROP COLUMN ldap_server;
              ALTER TABLE person DROP COLUMN radius_server; ALTER TABLE token DROP COLUMN foreign_seed;
              ALTER TABLE person DROP COLUMN policy; ALTER TABLE person DROP COLUMN password_set;

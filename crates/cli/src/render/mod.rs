@@ -39,7 +39,7 @@ pub use network::{
     telnet_trying, time, unresolved,
 };
 pub use outbox::{delivery, outbox_row};
-pub use outcome::{Activation, Outcome, Request, refusal};
+pub use outcome::{Activation, Delay, Outcome, Request, refusal};
 pub use qr::Qr;
 pub use radius::{
     authenticator_reset, authenticator_unknown, radius_client, radius_head, radius_strangers,

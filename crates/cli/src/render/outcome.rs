@@ -105,11 +105,13 @@ pub enum Outcome<'a> {
         /// What to do.
         next_step: &'a str,
     },
-    /// The token server did not answer; the request is kept and sent again.
+    /// The token server did not do it yet; the request is kept and sent again.
     Waiting {
         /// What is asked of it.
         request: Request,
-        /// Why there is no answer.
+        /// How it came to that.
+        delay: Delay,
+        /// Why.
         why: &'a str,
     },
 }
@@ -127,6 +129,24 @@ pub enum Request {
     Poll,
     /// `execute fortitoken activate`.
     Activate,
+}
+
+/// How a request comes to wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delay {
+    /// The token server was not reached, or did not answer.
+    NoAnswer,
+    /// It was reached, and did not do this.
+    NotServed,
+}
+
+impl Delay {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NoAnswer => "no answer",
+            Self::NotServed => "not served",
+        }
+    }
 }
 
 /// What a person needs to activate a token.
@@ -239,9 +259,14 @@ impl Outcome<'_> {
                 printable(cause),
                 printable(next_step)
             ),
-            Self::Waiting { request, why } => format!(
-                "{} error: no answer\n{}. It is kept and sent again: diagnose outbox list\n",
+            Self::Waiting {
+                request,
+                delay,
+                why,
+            } => format!(
+                "{} error: {}\n{}. It is kept and sent again: diagnose outbox list\n",
                 request.text(),
+                delay.text(),
                 printable(why)
             ),
         }

@@ -409,6 +409,7 @@ impl World {
                 });
                 said(&Outcome::Waiting {
                     request: Request::Import,
+                    delay: render::Delay::NoAnswer,
                     why,
                 })
             }

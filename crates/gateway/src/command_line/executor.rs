@@ -393,8 +393,9 @@ impl Executor {
                 let (texts, failed): (Vec<String>, Vec<bool>) = told.unzip();
                 (texts.concat(), failed.contains(&true))
             }
-            Report::Postponed { asked, why } => rendered(Outcome::Waiting {
+            Report::Postponed { asked, delay, why } => rendered(Outcome::Waiting {
                 request: asked,
+                delay,
                 why: &why,
             }),
         }
@@ -484,6 +485,7 @@ impl Executor {
                 let why = error.to_string();
                 let outcome = Outcome::Waiting {
                     request: Request::Poll,
+                    delay: render::Delay::NoAnswer,
                     why: &why,
                 };
                 printer.print(outcome.render(self.zone)).await?;

@@ -3,14 +3,16 @@
 //! After an outage thousands of tokens may wait for their activation codes; one by one each would cost a
 //! sync here and one at the token server.
 
-use std::sync::PoisonError;
+use std::collections::{HashSet, VecDeque};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use domain::admin::Message;
 use domain::query::ServerReach;
 use ident::{LicenceSerial, TokenSerial};
-use store::gateway::Waiting;
+use store::Undecided;
+use store::gateway::{Lane, Waiting};
 
+use super::question::Asking;
 use super::{Report, Supply};
 
 /// What is sent at once.
@@ -19,14 +21,22 @@ pub(super) enum Errand {
     /// One message.
     One(Waiting),
     /// Tokens of one licence that are made ready for phones, each by a message that was held up before.
-    Provisions(Vec<Waiting>),
+    Provisions(Together),
+}
+
+/// Messages that one request is for.
+#[derive(Debug)]
+pub(super) struct Together {
+    run: Vec<Waiting>,
+    /// The identity under which they left before; none if they have not.
+    sent: Option<String>,
 }
 
 impl Errand {
     pub(super) fn messages(&self) -> &[Waiting] {
         match self {
             Self::One(waiting) => std::slice::from_ref(waiting),
-            Self::Provisions(waiting) => waiting,
+            Self::Provisions(Together { run, .. }) => run,
         }
     }
 }
@@ -35,79 +45,118 @@ impl Supply {
     /// Due messages in their order, with those together that may be. What is sent for the first time goes
     /// alone: somebody waits for its answer, and for the letter that follows. So does all while the token
     /// server is away: the first that is answered tells that it is back.
-    pub(super) async fn errands(&self, due: Vec<Waiting>) -> Vec<Errand> {
-        if self.server.reach() == ServerReach::Unreachable {
-            return due.into_iter().map(Errand::One).collect();
-        }
-        let together = self.together().clone();
-        let mut errands: Vec<Errand> = Vec::with_capacity(due.len());
+    pub(super) async fn errands(
+        &self,
+        lane: Lane,
+        due: Vec<Waiting>,
+    ) -> Result<VecDeque<Errand>, Undecided> {
+        let is_away = self.server.reach() == ServerReach::Unreachable;
+        let mut errands = VecDeque::with_capacity(due.len());
+        let mut taken = HashSet::new();
         let mut licence = None;
-        for waiting in due {
-            let its = self.held_up_licence(&waiting).await;
+        for mut waiting in due {
+            if let Some(request) = shared_request(&waiting) {
+                if taken.contains(request) {
+                    continue;
+                }
+                if let Some(again) = self.again(request).await? {
+                    taken.insert(request.to_owned());
+                    errands.push_back(Errand::Provisions(again));
+                    licence = None;
+                    continue;
+                }
+                waiting.request = None;
+            }
+            let its = match lane {
+                Lane::Codes if !is_away => self.held_up_licence(&waiting).await?,
+                _ => None,
+            };
             let goes_on = its.is_some() && its == licence;
             licence = its;
-            match errands.last_mut() {
-                Some(Errand::Provisions(run)) if goes_on && is_of(&together, run, &waiting) => {
-                    run.push(waiting);
-                }
-                _ if licence.is_some() => errands.push(Errand::Provisions(vec![waiting])),
-                _ => errands.push(Errand::One(waiting)),
+            match errands.back_mut() {
+                Some(Errand::Provisions(together)) if goes_on => together.run.push(waiting),
+                _ if licence.is_some() => errands.push_back(Errand::Provisions(Together {
+                    run: vec![waiting],
+                    sent: None,
+                })),
+                _ => errands.push_back(Errand::One(waiting)),
             }
         }
-        errands
+        Ok(errands)
+    }
+
+    /// What left for several messages, if it is still for all of them. Else its answer is not waited for: it
+    /// would be for a seed that is gone.
+    async fn again(&self, request: &str) -> Result<Option<Together>, Undecided> {
+        let Some(sent) = self.store.sent(request).await? else {
+            return Ok(None);
+        };
+        if let Some(run) = sent.messages {
+            let sent = Some(request.to_owned());
+            return Ok(Some(Together { run, sent }));
+        }
+        self.store.undone(request).await?;
+        Ok(None)
     }
 
     /// The licence of the token that a message, held up before, makes ready. A manager has some licences in
-    /// its reserve, and others not: they are asked for apart.
-    async fn held_up_licence(&self, waiting: &Waiting) -> Option<Option<LicenceSerial>> {
-        let (Message::Provision { tokens, .. }, Some(_)) = (&waiting.message, &waiting.last_error)
+    /// its reserve, and others not: they are asked for apart. One that left alone is repeated alone.
+    async fn held_up_licence(&self, waiting: &Waiting) -> Result<Option<LicenceSerial>, Undecided> {
+        let (Message::Provision { tokens, .. }, Some(_), None) =
+            (&waiting.message, &waiting.last_error, &waiting.request)
         else {
-            return None;
+            return Ok(None);
         };
         let [token] = tokens.as_slice() else {
-            return None;
+            return Ok(None);
         };
-        let owned = self.store.token(*token).await.ok()??;
-        Some(owned.token.licence)
+        let owned = self.store.token(*token).await?;
+        Ok(owned.and_then(|owned| owned.token.licence))
     }
 
     /// What became of each message; else why all of them are tried again.
-    pub(super) async fn run_errand(&self, errand: Errand) -> Result<Vec<(i64, Report)>, String> {
-        let run = match errand {
-            Errand::Provisions(run) if run.len() > 1 => run,
-            Errand::Provisions(run) => return self.each(run).await,
-            Errand::One(waiting) => return self.each(vec![waiting]).await,
+    pub(super) async fn run_errand(&self, errand: &Errand) -> Result<Vec<(i64, Report)>, String> {
+        let Together { run, sent } = match errand {
+            Errand::One(waiting) => {
+                let report = self.deliver(waiting).await?;
+                return Ok(vec![(waiting.id, report)]);
+            }
+            Errand::Provisions(together) => together,
         };
-        *self.together() = run.iter().map(|waiting| waiting.id).collect();
+        if let ([waiting], None) = (run.as_slice(), sent) {
+            let report = self.deliver(waiting).await?;
+            return Ok(vec![(waiting.id, report)]);
+        }
         let tokens: Vec<(i64, TokenSerial)> = run.iter().filter_map(numbered).collect();
-        let provisioned = self.provision_all(&common_id(&run), &tokens).await;
-        if provisioned.is_ok() {
-            self.together().clear();
-        } else if self.server.reach() == ServerReach::Reachable {
-            // It was heard and not served: one of them is at fault, and the others are not to wait for it.
-            return self.each(run).await;
-        }
-        provisioned
+        let id = sent.clone().unwrap_or_else(|| common_id(run));
+        let asking = Asking {
+            id: &id,
+            messages: run.iter().map(|waiting| waiting.id).collect(),
+            is_again: sent.is_some(),
+        };
+        self.provision_all(asking, &tokens).await
     }
 
-    async fn each(&self, waiting: Vec<Waiting>) -> Result<Vec<(i64, Report)>, String> {
-        let mut reports = Vec::with_capacity(waiting.len());
-        for waiting in waiting {
-            reports.push((waiting.id, self.deliver(waiting).await?));
-        }
-        Ok(reports)
-    }
-
-    fn together(&self) -> std::sync::MutexGuard<'_, Vec<i64>> {
-        self.together.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The messages of an errand that was heard and not served, each alone: one of them is at fault, and the
+    /// others are not to wait for it. None if it was one.
+    pub(super) async fn apart(&self, errand: Errand) -> Result<Vec<Errand>, Undecided> {
+        let Errand::Provisions(Together { run, sent }) = errand else {
+            return Ok(Vec::new());
+        };
+        let request = sent.unwrap_or_else(|| common_id(&run));
+        self.store.undone(&request).await?;
+        let alone = run.into_iter().map(|waiting| {
+            let request = None;
+            Errand::One(Waiting { request, ..waiting })
+        });
+        Ok(alone.collect())
     }
 }
 
-/// Whether a message goes with those before it: where they went together before, with nobody else.
-fn is_of(together: &[i64], run: &[Waiting], waiting: &Waiting) -> bool {
-    let went = |waiting: &Waiting| together.contains(&waiting.id);
-    let is_repeated = run.first().is_some_and(went);
-    is_repeated == went(waiting)
+/// The request that left for a message and others.
+fn shared_request(waiting: &Waiting) -> Option<&str> {
+    let request = waiting.request.as_deref()?;
+    (request != waiting.message_id).then_some(request)
 }
 
 fn numbered(waiting: &Waiting) -> Option<(i64, TokenSerial)> {

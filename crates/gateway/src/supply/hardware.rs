@@ -6,7 +6,9 @@ use ident::{ProductSerial, TokenSerial};
 use softtoken::device::{SealContext, SealingPrivateKey, open_seed};
 use softtoken::process::{HardwareActivationRequest, Request, Response};
 use softtoken::{Echo, ServerError, WireError, process};
+use store::gateway::Waiting;
 
+use super::question::Asking;
 use super::{AskError, Place, Report, SOURCE, Supply, text};
 
 /// What became of one token, for the administrator.
@@ -15,20 +17,21 @@ pub(crate) type Activated = (TokenSerial, Result<(), WireError>);
 impl Supply {
     pub(super) async fn activate_hardware(
         &self,
-        id: i64,
-        message_id: &str,
+        waiting: &Waiting,
         tokens: &[TokenSerial],
     ) -> Result<Report, String> {
+        let id = waiting.id;
         let product = self.server.product();
         let serial = product.serial_number;
-        // The same at every attempt: under one identity, one question.
-        let request = Request::HardwareActivation(HardwareActivationRequest {
-            product,
-            sealing_key: self.sealing_key.public(),
-            tokens: tokens.iter().map(|token| Echo::from(*token)).collect(),
-        });
-        let answer = self.server.ask(&request, Some(message_id)).await;
-        let Response::HardwareActivation(answer) = answer.map_err(text)? else {
+        let request = || {
+            Request::HardwareActivation(HardwareActivationRequest {
+                product,
+                sealing_key: self.sealing_key.public(),
+                tokens: tokens.iter().map(|token| Echo::from(*token)).collect(),
+            })
+        };
+        let answer = self.ask_once(Asking::of(waiting), request).await?;
+        let Response::HardwareActivation(answer) = answer else {
             return Err(text(AskError::Mismatched));
         };
         let (mut answers, mut activated) = (Vec::new(), Vec::new());

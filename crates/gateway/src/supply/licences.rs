@@ -5,24 +5,28 @@ use domain::vdom::Vdom;
 use ident::{LicenceCode, TokenSerial};
 use softtoken::TypedLicenceCode;
 use softtoken::process::{ActivationLicenseRequest, Request, Response};
+use store::gateway::Waiting;
 use tracing::info;
 
+use super::question::Asking;
 use super::{AskError, Report, Supply, text};
 
 impl Supply {
     pub(super) async fn activate(
         &self,
-        id: i64,
-        message_id: &str,
+        waiting: &Waiting,
         vdom: Vdom,
         code: &LicenceCode,
     ) -> Result<Report, String> {
-        let request = Request::ActivationLicense(ActivationLicenseRequest {
-            code: TypedLicenceCode::from(code),
-            product: self.server.product(),
-        });
-        let answer = self.server.ask(&request, Some(message_id)).await;
-        let Response::ActivationLicense(answer) = answer.map_err(text)? else {
+        let id = waiting.id;
+        let request = || {
+            Request::ActivationLicense(ActivationLicenseRequest {
+                code: TypedLicenceCode::from(code),
+                product: self.server.product(),
+            })
+        };
+        let answer = self.ask_once(Asking::of(waiting), request).await?;
+        let Response::ActivationLicense(answer) = answer else {
             return Err(text(AskError::Mismatched));
         };
         match answer.outcome {

@@ -16,6 +16,7 @@ use tracing::warn;
 use super::{AskError, SOURCE, Supply};
 use crate::clock::{self, NoEntropy};
 use crate::stopped;
+use crate::token_server::Question;
 
 /// How often all tokens are polled, as in the described system.
 const POLL_EVERY: Duration = Duration::from_mins(5);
@@ -100,7 +101,7 @@ impl Supply {
             product: self.server.product(),
             tokens: serials.iter().map(|serial| Echo::from(*serial)).collect(),
         });
-        let Response::Polling(answer) = self.server.ask(&request, None).await? else {
+        let Response::Polling(answer) = self.server.ask(&Question::new(request)).await? else {
             return Err(AskError::Mismatched.into());
         };
         if let Some(error) = answer.error {

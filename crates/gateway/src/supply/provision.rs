@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use cli::debug::Place;
-use cli::render::Request as Asked;
+use cli::render::{Delay, Request as Asked};
 use domain::admin::{Operation, Supplied};
 use domain::time::Span;
 use domain::token::ActivationLink;
@@ -13,22 +13,25 @@ use softtoken::process::{
     ProvisionAnswer, ProvisionRequest, ProvisionResponse, Request, Response, TokenToProvision,
 };
 use softtoken::{Echo, WireError};
+use store::Undecided;
+use store::gateway::Waiting;
 
+use super::question::Asking;
 use super::{AskError, Report, SOURCE, Supply, text};
 
 impl Supply {
     pub(super) async fn provision(
         &self,
-        id: i64,
-        message_id: &str,
+        waiting: &Waiting,
         tokens: &[TokenSerial],
     ) -> Result<Report, String> {
         let _phones = self.phones.lock().await;
+        let id = waiting.id;
         let wanted = self.wanted(tokens);
         let Some(first) = tokens.first().copied().filter(|_| !wanted.is_empty()) else {
-            return self.not_wanted(id).await;
+            return self.not_wanted(id).await.map_err(text);
         };
-        let answer = self.ask_provision(wanted, message_id).await?;
+        let answer = self.ask_provision(wanted, Asking::of(waiting)).await?;
         let mut supplied = Vec::new();
         let mut failed = answer.error.map(|error| (first, error));
         for (serial, outcome) in answer.tokens.into_iter().filter_map(read) {
@@ -51,7 +54,7 @@ impl Supply {
     /// One question about all, and one transaction for all that are ready.
     pub(super) async fn provision_all(
         &self,
-        message_id: &str,
+        asking: Asking<'_>,
         numbered: &[(i64, TokenSerial)],
     ) -> Result<Vec<(i64, Report)>, String> {
         let _phones = self.phones.lock().await;
@@ -60,7 +63,7 @@ impl Supply {
         let asked: HashSet<TokenSerial> = wanted.iter().filter_map(|it| it.serial().ok()).collect();
         let (mut answers, mut whole) = (HashMap::new(), None);
         if !wanted.is_empty() {
-            let answer = self.ask_provision(wanted, message_id).await?;
+            let answer = self.ask_provision(wanted, asking).await?;
             answers = answer.tokens.into_iter().filter_map(read).collect();
             whole = answer.error;
         }
@@ -69,7 +72,7 @@ impl Supply {
             let refusal = || whole.clone().map(Err).filter(|_| asked.contains(&serial));
             match answers.remove(&serial).or_else(refusal) {
                 None if asked.contains(&serial) => return Err(text(AskError::Mismatched)),
-                None => reports.push((id, self.not_wanted(id).await?)),
+                None => reports.push((id, self.not_wanted(id).await.map_err(text)?)),
                 Some(Err(error)) => {
                     reports.push((id, self.provision_refused(id, serial, error).await?));
                 }
@@ -85,6 +88,12 @@ impl Supply {
             .await?;
         self.nudge();
         Ok(reports)
+    }
+
+    /// Whether one of the tokens has a seed that a phone is to get.
+    pub(super) fn is_wanted(&self, tokens: &[TokenSerial]) -> bool {
+        let mut tokens = tokens.iter();
+        tokens.any(|serial| self.store.verifier(*serial).is_some())
     }
 
     fn wanted(&self, tokens: &[TokenSerial]) -> Vec<TokenToProvision> {
@@ -108,22 +117,22 @@ impl Supply {
     async fn ask_provision(
         &self,
         tokens: Vec<TokenToProvision>,
-        message_id: &str,
+        asking: Asking<'_>,
     ) -> Result<ProvisionResponse, String> {
         let product = self.server.product();
-        let request = Request::Provision(ProvisionRequest { product, tokens });
-        let answer = self.server.ask(&request, Some(message_id)).await;
-        match answer.map_err(text)? {
+        let request = || Request::Provision(ProvisionRequest { product, tokens });
+        match self.ask_once(asking, request).await? {
             Response::Provision(answer) => Ok(answer),
             _ => Err(text(AskError::Mismatched)),
         }
     }
 
     /// The token was unassigned or deleted before the message left.
-    async fn not_wanted(&self, id: i64) -> Result<Report, String> {
-        self.store.settle(id).await.map_err(text)?;
+    pub(super) async fn not_wanted(&self, id: i64) -> Result<Report, Undecided> {
+        self.store.settle(id).await?;
         Ok(Report::Postponed {
             asked: Asked::Provision,
+            delay: Delay::NotServed,
             why: "the token needs no code any more".to_owned(),
         })
     }

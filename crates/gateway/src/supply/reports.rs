@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::PoisonError;
 
-use cli::render::Request as Asked;
+use cli::render::{Delay, Request as Asked};
 use domain::contact::Address;
 use ident::{LicenceSerial, RegistrationId, TokenSerial};
 use softtoken::WireError;
@@ -41,7 +41,11 @@ pub(crate) enum Report {
     /// The code is not sent, and will not be.
     NotSent { token: TokenSerial, why: String },
     /// Not yet: it is tried again.
-    Postponed { asked: Asked, why: String },
+    Postponed {
+        asked: Asked,
+        delay: Delay,
+        why: String,
+    },
 }
 
 /// What became of messages, for those who ask before or after it happens.
@@ -70,7 +74,7 @@ impl Supply {
                 // Those of messages that a later one replaced are never told.
                 reports.waiters.retain(|_, waiter| !waiter.is_closed());
                 reports.waiters.insert(message, waiter);
-                self.news.notify_one();
+                self.nudge();
             }
         }
         outcome
@@ -88,6 +92,18 @@ impl Supply {
                 reports.told.pop_front();
             }
         }
+    }
+
+    /// The messages about which somebody waits to hear.
+    pub(super) fn awaited(&self) -> Vec<i64> {
+        let reports = self.reports();
+        let waiters = reports.waiters.iter();
+        let mut awaited: Vec<i64> = waiters
+            .filter(|(_, waiter)| !waiter.is_closed())
+            .map(|(message, _)| *message)
+            .collect();
+        awaited.sort_unstable();
+        awaited
     }
 
     pub(super) fn reports(&self) -> std::sync::MutexGuard<'_, Reports> {

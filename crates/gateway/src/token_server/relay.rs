@@ -35,7 +35,7 @@ impl TokenServer {
         let request = MobileRequest::Relay(MobileRelayRequest { version });
         let url = format!("{}{MOBILE_PATH}", server.url);
         let post = self.client(&route, server).await?.post(url);
-        let body = answered(server, post, request.to_json().as_str()).await?;
+        let body = answered(server, post, request.to_json().as_bytes()).await?;
         match MobileResponse::parse(&body)? {
             MobileResponse::Relay(answer) => {
                 let refused = |error: softtoken::WireError| AskError::Unprepared(error.to_string());

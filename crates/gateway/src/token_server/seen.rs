@@ -1,6 +1,8 @@
 //! What was last seen of the token server.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use domain::query::ServerReach;
 use domain::time::{Span, Timestamp};
@@ -8,6 +10,13 @@ use domain::unit::{Exchange, Shown};
 use identity::certificate_of;
 use reqwest::header::DATE;
 use reqwest::tls::TlsInfo;
+
+use super::Server;
+
+/// A server that says nothing for so long is silent: who is there answers or refuses sooner.
+const SILENCE: Duration = Duration::from_secs(2);
+/// For how long a silent server is asked after the others: each request would wait for it first.
+const PASSED_OVER: Duration = Duration::from_mins(1);
 
 /// The latest request, and whether it was answered.
 #[derive(Debug, Default)]
@@ -18,6 +27,15 @@ struct Latest {
     exchange: Option<Exchange>,
     /// Why there was no answer, if there was none.
     reach: Option<Result<(), Box<str>>>,
+    /// Since when servers are silent, by their URL.
+    silent: HashMap<Box<str>, Instant>,
+}
+
+/// What came of a question to one server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Heard {
+    Something,
+    Nothing,
 }
 
 impl Seen {
@@ -27,6 +45,28 @@ impl Seen {
 
     pub(super) fn reached(&self, reach: Result<(), Box<str>>) {
         self.lock().reach = Some(reach);
+    }
+
+    /// Whether a server was heard to a question that `began` then.
+    pub(super) fn answered(&self, url: &str, heard: Heard, began: Instant) {
+        let silent = &mut self.lock().silent;
+        if heard == Heard::Nothing && began.elapsed() >= SILENCE {
+            silent.insert(url.into(), Instant::now());
+        } else {
+            silent.remove(url);
+        }
+    }
+
+    /// Servers in the order in which they are asked: those that were silent a moment ago come last.
+    pub(super) fn in_turn<'s>(&self, servers: &'s [Server]) -> Vec<&'s Server> {
+        let silent = &self.lock().silent;
+        let is_silent = |server: &&Server| {
+            let since = silent.get(&server.url);
+            since.is_some_and(|since| since.elapsed() < PASSED_OVER)
+        };
+        let mut servers: Vec<&Server> = servers.iter().collect();
+        servers.sort_by_key(is_silent);
+        servers
     }
 
     pub(super) fn last(&self) -> Option<Exchange> {
@@ -75,6 +115,30 @@ fn ahead(date: &str, now: Timestamp) -> Option<Span> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_was_silent_is_asked_after_the_others() {
+        use domain::unit::ServerRole::{Direct, Manager};
+        let servers = [("first", Manager), ("second", Manager), ("third", Direct)];
+        let servers = servers.map(|(url, role)| Server {
+            url: url.into(),
+            role,
+        });
+        let seen = Seen::default();
+        let turn = || -> Vec<String> {
+            let turn = seen.in_turn(&servers).into_iter();
+            turn.map(|server| server.url.to_string()).collect()
+        };
+        let long_ago = Instant::now().checked_sub(SILENCE).unwrap();
+        // One that refuses at once costs nobody time.
+        seen.answered("first", Heard::Nothing, Instant::now());
+        assert_eq!(turn(), ["first", "second", "third"]);
+        seen.answered("first", Heard::Nothing, long_ago);
+        seen.answered("third", Heard::Something, long_ago);
+        assert_eq!(turn(), ["second", "third", "first"]);
+        seen.answered("first", Heard::Something, Instant::now());
+        assert_eq!(turn(), ["first", "second", "third"]);
+    }
 
     #[test]
     fn a_date_of_http_tells_the_difference() {

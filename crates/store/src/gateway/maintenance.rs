@@ -11,7 +11,7 @@ use super::directory::Progress;
 use super::events::Link;
 use super::head::Head;
 use super::memory::{self, CHECKPOINT, FLOOR, Memory, Standing};
-use super::outbox;
+use super::outbox::{self, Lane};
 use super::queries::Never;
 use super::records;
 use super::recovery;
@@ -237,9 +237,24 @@ impl Work for Settle {
     }
 }
 
-/// A message is tried again later.
+/// What waits in a lane waits no longer.
+pub(super) struct TakeUp {
+    pub(super) lane: Lane,
+    pub(super) now: Timestamp,
+}
+
+impl Work for TakeUp {
+    type Out = ();
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
+        Ok(outbox::take_up(tx, self.lane, self.now).await?)
+    }
+}
+
+/// Messages are tried again later.
 pub(super) struct Postpone {
-    pub(super) message: i64,
+    pub(super) messages: Vec<i64>,
     pub(super) due: Timestamp,
     pub(super) error: String,
 }
@@ -249,6 +264,9 @@ impl Work for Postpone {
     type Err = Never;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
-        Ok(outbox::postpone(tx, self.message, self.due, &self.error).await?)
+        for message in self.messages {
+            outbox::postpone(tx, message, self.due, &self.error).await?;
+        }
+        Ok(())
     }
 }

@@ -27,6 +27,7 @@ mod restore;
 mod retention;
 mod schema;
 mod secrets;
+mod sent;
 mod text;
 mod vdoms;
 
@@ -64,9 +65,10 @@ pub use consume::{Decision, Granted, Outcome};
 pub use directory::Welcome;
 pub use events::Recorded;
 pub use log::{LogBounds, Verified};
-pub use outbox::Waiting;
+pub use outbox::{Lane, Waiting};
 pub use restore::Extent;
 pub use retention::Removed;
+pub use sent::SentRequest;
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
@@ -719,16 +721,64 @@ impl GatewayStore {
         .await
     }
 
-    /// Messages that are to be sent by `now`, oldest first. If one of them is for the token server, all
-    /// that wait for it are.
-    pub async fn due(&self, now: Timestamp, limit: i64) -> Result<Vec<Waiting>, Undecided> {
+    /// Messages of a lane that are to be sent by `now`, oldest first.
+    pub async fn due(
+        &self,
+        lane: Lane,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Waiting>, Undecided> {
         let memory = Arc::clone(&self.memory);
         self.read(queries::Due {
             memory,
+            lane,
             by: now,
             limit,
         })
         .await
+    }
+
+    /// A message of a lane, if it still waits.
+    pub async fn waiting(&self, lane: Lane, id: i64) -> Result<Option<Waiting>, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        self.read(queries::OneWaiting { memory, lane, id }).await
+    }
+
+    /// What waits in a lane until later than `now` is due: its peer is back.
+    pub async fn take_up(&self, lane: Lane, now: Timestamp) -> Result<(), Undecided> {
+        let work = maintenance::TakeUp { lane, now };
+        self.database.write(work).await.map_err(undecided)
+    }
+
+    /// A request is about to leave for messages: until they are settled, or it is known to be undone, it is
+    /// what is repeated.
+    pub async fn sending(
+        &self,
+        request: &str,
+        body: &[u8],
+        messages: Vec<i64>,
+    ) -> Result<(), Undecided> {
+        let work = sent::Sending {
+            memory: Arc::clone(&self.memory),
+            request: request.to_owned(),
+            body: body.to_vec().into(),
+            messages,
+        };
+        self.database.write(work).await.map_err(undecided)
+    }
+
+    /// A request that left and may have been answered.
+    pub async fn sent(&self, request: &str) -> Result<Option<SentRequest>, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        let request = request.to_owned();
+        self.read(queries::OneSent { memory, request }).await
+    }
+
+    /// A request was certainly not done.
+    pub async fn undone(&self, request: &str) -> Result<(), Undecided> {
+        let request = request.to_owned();
+        let work = sent::Undone { request };
+        self.database.write(work).await.map_err(undecided)
     }
 
     /// Messages in the outbox, the oldest first: of a virtual domain, or of all.
@@ -750,15 +800,15 @@ impl GatewayStore {
             .map_err(undecided)
     }
 
-    /// A message could not be delivered: it is tried again at `due`.
+    /// Messages could not be delivered: they are tried again at `due`.
     pub async fn postpone(
         &self,
-        message: i64,
+        messages: Vec<i64>,
         due: Timestamp,
         error: &str,
     ) -> Result<(), Undecided> {
         let work = Postpone {
-            message,
+            messages,
             due,
             error: error.to_owned(),
         };

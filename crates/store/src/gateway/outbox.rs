@@ -9,8 +9,8 @@ use domain::vdom::Vdom;
 use ident::{LicenceCode, TokenSerial};
 
 use super::entries::parsed_vdom;
-use super::memory;
 use super::secrets::Secrets;
+use super::{memory, sent};
 use crate::engine::{FromRow, Row, SqlError, Tx};
 use crate::vals;
 
@@ -29,6 +29,33 @@ pub struct Waiting {
     pub attempts: u32,
     /// What the last attempt failed with.
     pub last_error: Option<String>,
+    /// The identity of the request that left for it last, whose answer may be lost.
+    pub request: Option<String>,
+}
+
+/// What does not wait for each other: a queue of its own for each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lane {
+    /// What administrators ask of the token server by a command, and wait for: licences and seeds.
+    Commands,
+    /// Tokens that are made ready for phones: a day without the token server may leave thousands.
+    Codes,
+    /// Mails and SMS.
+    People,
+}
+
+impl Lane {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Commands, Self::Codes, Self::People];
+
+    /// The two kinds of its messages.
+    fn kinds(self) -> [&'static str; 2] {
+        match self {
+            Self::Commands => [ACTIVATE_LICENCE, ACTIVATE_HARDWARE],
+            Self::Codes => [PROVISION, PROVISION],
+            Self::People => [ACTIVATION_MAIL, ACTIVATION_SMS],
+        }
+    }
 }
 
 /// Octets of a message's random identity: no two gateways ever choose the same.
@@ -56,6 +83,7 @@ pub(super) async fn put<T: Tx>(
             &vals![kind, &subject],
         )
         .await?;
+        sent::forget_unused(tx).await?;
     }
     if let Message::ActivationCode { .. } = message {
         // One that still waits would come after it with the same code, or a dead one.
@@ -171,6 +199,7 @@ pub(super) struct OutboxRow {
     attempts: u32,
     last_error: Option<String>,
     vdom: String,
+    request: Option<String>,
 }
 
 impl FromRow for OutboxRow {
@@ -184,6 +213,7 @@ impl FromRow for OutboxRow {
             attempts: row.get(5)?,
             last_error: row.get(6)?,
             vdom: row.get(7)?,
+            request: row.get(8)?,
         })
     }
 }
@@ -202,31 +232,64 @@ impl OutboxRow {
             created: self.created,
             attempts: self.attempts,
             last_error: self.last_error,
+            request: self.request,
         })
     }
 }
 
-/// Messages whose time has come: up to `limit` for the token server, and as many for people, each oldest
-/// first. Those for the token server go together: it is to have them in the order in which they were written,
-/// however often each was tried. While it is away they do not stand before the mails.
+/// Up to `limit` messages of a lane whose time has come, oldest first.
 pub(super) async fn due<T: Tx>(
     tx: &mut T,
+    lane: Lane,
     by: Timestamp,
     limit: i64,
 ) -> Result<Vec<OutboxRow>, SqlError> {
+    let [kind, other] = lane.kinds();
     tx.rows(
-        "SELECT * FROM \
-             (SELECT id, message, kind, payload, created, attempts, last_error, vdom FROM outbox \
-              WHERE kind IN ($3, $4, $5) AND EXISTS \
-                  (SELECT 1 FROM outbox WHERE due <= $1 AND kind IN ($3, $4, $5)) \
-              ORDER BY id LIMIT $2) \
-         UNION ALL SELECT * FROM \
-             (SELECT id, message, kind, payload, created, attempts, last_error, vdom FROM outbox \
-              WHERE kind NOT IN ($3, $4, $5) AND due <= $1 \
-              ORDER BY id LIMIT $2)",
-        &vals![by, limit, ACTIVATE_LICENCE, PROVISION, ACTIVATE_HARDWARE],
+        "SELECT id, message, kind, payload, created, attempts, last_error, vdom, request FROM outbox \
+         WHERE kind IN ($3, $4) AND due <= $1 ORDER BY id LIMIT $2",
+        &vals![by, limit, kind, other],
     )
     .await
+}
+
+/// A message of a lane, if it still waits.
+pub(super) async fn one<T: Tx>(
+    tx: &mut T,
+    lane: Lane,
+    id: i64,
+) -> Result<Option<OutboxRow>, SqlError> {
+    let [kind, other] = lane.kinds();
+    tx.row(
+        "SELECT id, message, kind, payload, created, attempts, last_error, vdom, request FROM outbox \
+         WHERE id = $1 AND kind IN ($2, $3)",
+        &vals![id, kind, other],
+    )
+    .await
+}
+
+/// The messages that a request was sent for, oldest first.
+pub(super) async fn of_request<T: Tx>(
+    tx: &mut T,
+    request: &str,
+) -> Result<Vec<OutboxRow>, SqlError> {
+    tx.rows(
+        "SELECT id, message, kind, payload, created, attempts, last_error, vdom, request FROM outbox \
+         WHERE request = $1 ORDER BY id",
+        &vals![request],
+    )
+    .await
+}
+
+/// What waits longer than until `now` in a lane waits no longer: its peer is back, and gets all in order.
+pub(super) async fn take_up<T: Tx>(tx: &mut T, lane: Lane, now: Timestamp) -> Result<(), SqlError> {
+    let [kind, other] = lane.kinds();
+    tx.exec(
+        "UPDATE outbox SET due = $1 WHERE due > $1 AND kind IN ($2, $3)",
+        &vals![now, kind, other],
+    )
+    .await
+    .map(drop)
 }
 
 /// What waits, oldest first: of a virtual domain, or of all.
@@ -236,7 +299,7 @@ pub(super) async fn waiting<T: Tx>(
     limit: i64,
 ) -> Result<Vec<OutboxRow>, SqlError> {
     tx.rows(
-        "SELECT id, message, kind, payload, created, attempts, last_error, vdom FROM outbox \
+        "SELECT id, message, kind, payload, created, attempts, last_error, vdom, request FROM outbox \
          WHERE $1 IS NULL OR vdom = $1 ORDER BY id LIMIT $2",
         &vals![vdom.as_ref().map(Vdom::as_str), limit],
     )
@@ -246,8 +309,8 @@ pub(super) async fn waiting<T: Tx>(
 /// The message was answered for good.
 pub(super) async fn settle<T: Tx>(tx: &mut T, id: i64) -> Result<(), SqlError> {
     tx.exec("DELETE FROM outbox WHERE id = $1", &vals![id])
-        .await
-        .map(drop)
+        .await?;
+    sent::forget_unused(tx).await
 }
 
 /// The message could not be delivered; it is tried again at `due`.

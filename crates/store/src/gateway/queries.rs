@@ -14,8 +14,9 @@ use ident::TokenSerial;
 use super::entries;
 use super::events::{self, Recorded};
 use super::memory::Memory;
-use super::outbox::{self, Waiting};
+use super::outbox::{self, Lane, Waiting};
 use super::records::{self, PersonRow, TokenRow};
+use super::sent::{self, SentRequest};
 use crate::engine::{Failure, SqlError, Tx, Work};
 
 /// A question that the domain never refuses.
@@ -103,12 +104,27 @@ question! {
 }
 
 question! {
-    /// Messages in the outbox whose time has come.
-    Due { memory: Arc<Memory>, by: Timestamp, limit: i64 } -> Vec<Waiting>,
+    /// Messages of a lane of the outbox whose time has come.
+    Due { memory: Arc<Memory>, lane: Lane, by: Timestamp, limit: i64 } -> Vec<Waiting>,
     |self, tx| {
-        let rows = outbox::due(tx, self.by, self.limit).await?;
+        let rows = outbox::due(tx, self.lane, self.by, self.limit).await?;
         rows.into_iter().map(|row| row.open(&self.memory.secrets)).collect()
     }
+}
+
+question! {
+    /// A message of a lane of the outbox.
+    OneWaiting { memory: Arc<Memory>, lane: Lane, id: i64 } -> Option<Waiting>,
+    |self, tx| {
+        let row = outbox::one(tx, self.lane, self.id).await?;
+        row.map(|row| row.open(&self.memory.secrets)).transpose()
+    }
+}
+
+question! {
+    /// A request whose answer may be lost.
+    OneSent { memory: Arc<Memory>, request: String } -> Option<SentRequest>,
+    |self, tx| sent::find(tx, &self.request, &self.memory).await
 }
 
 question! {

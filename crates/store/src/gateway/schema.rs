@@ -55,7 +55,23 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "recovery codes",
         sql: RECOVERY,
     },
+    Migration {
+        name: "sent requests",
+        sql: SENT_REQUESTS,
+    },
 ];
+
+/// `outbox_request` has what left and whose answer may be lost, `messages` for how many messages of the outbox;
+/// theirs is its `id` as `request`.
+const SENT_REQUESTS: &str = "
+CREATE TABLE outbox_request (
+    id TEXT PRIMARY KEY,
+    body BLOB NOT NULL,
+    messages INTEGER NOT NULL
+) STRICT;
+ALTER TABLE outbox ADD COLUMN request TEXT;
+CREATE INDEX outbox_sent ON outbox (request) WHERE request IS NOT NULL;
+";
 
 /// Who knows a person's password: `password` is this unit.
 const BACKENDS: &str = "

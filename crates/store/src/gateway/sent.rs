@@ -1,0 +1,119 @@
+//! Requests that left and whose answers may be lost.
+//!
+//! The token server knows a repetition by its identity, and takes it for one only if it is the same octet for
+//! octet. What a request is made of may change between (the cluster, how long codes live), so it is kept
+//! before it leaves.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::memory::Memory;
+use super::outbox::{self, Waiting};
+use super::queries::Never;
+use crate::engine::{Failure, SqlError, Tx, Work};
+use crate::vals;
+
+/// A request that left for messages, and may have been answered.
+#[derive(Debug)]
+pub struct SentRequest {
+    /// Its octets; they may hold seeds.
+    pub body: Zeroizing<Vec<u8>>,
+    /// The messages that it was sent for, if all of them still wait, in their order.
+    pub messages: Option<Vec<Waiting>>,
+}
+
+/// A request leaves.
+pub(super) struct Sending {
+    pub(super) memory: Arc<Memory>,
+    pub(super) request: String,
+    pub(super) body: Zeroizing<Vec<u8>>,
+    pub(super) messages: Vec<i64>,
+}
+
+impl Work for Sending {
+    type Out = ();
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
+        let body = self
+            .memory
+            .secrets
+            .seal_message(&self.request, &self.body)?;
+        let count = u32::try_from(self.messages.len()).unwrap_or(u32::MAX);
+        tx.exec_one(
+            "INSERT INTO outbox_request (id, body, messages) VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET body = excluded.body, messages = excluded.messages",
+            &vals![&self.request, body, count],
+        )
+        .await?;
+        for message in self.messages {
+            tx.exec(
+                "UPDATE outbox SET request = $2 WHERE id = $1",
+                &vals![message, &self.request],
+            )
+            .await?;
+        }
+        forget_unused(tx).await?;
+        Ok(())
+    }
+}
+
+/// A request was certainly not done: what it was sent for is asked anew.
+pub(super) struct Undone {
+    pub(super) request: String,
+}
+
+impl Work for Undone {
+    type Out = ();
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
+        tx.exec(
+            "UPDATE outbox SET request = NULL WHERE request = $1",
+            &vals![&self.request],
+        )
+        .await?;
+        forget_unused(tx).await?;
+        Ok(())
+    }
+}
+
+/// Forgets the requests whose messages are all settled.
+pub(super) async fn forget_unused<T: Tx>(tx: &mut T) -> Result<(), SqlError> {
+    tx.exec(
+        "DELETE FROM outbox_request WHERE NOT EXISTS
+             (SELECT 1 FROM outbox WHERE outbox.request = outbox_request.id)",
+        &[],
+    )
+    .await
+    .map(drop)
+}
+
+pub(super) async fn find<T: Tx>(
+    tx: &mut T,
+    request: &str,
+    memory: &Memory,
+) -> Result<Option<SentRequest>, SqlError> {
+    let found = tx
+        .row::<(Vec<u8>, u32)>(
+            "SELECT body, messages FROM outbox_request WHERE id = $1",
+            &vals![request],
+        )
+        .await?;
+    let Some((sealed, count)) = found else {
+        return Ok(None);
+    };
+    let body = memory.secrets.open_message(request, sealed);
+    let body = body.ok_or_else(|| SqlError::damaged("outbox_request", request, "body"))?;
+    let rows = outbox::of_request(tx, request).await?;
+    let messages: Result<Vec<Waiting>, SqlError> = rows
+        .into_iter()
+        .map(|row| row.open(&memory.secrets))
+        .collect();
+    let messages = messages?;
+    Ok(Some(SentRequest {
+        body,
+        messages: (u32::try_from(messages.len()) == Ok(count)).then_some(messages),
+    }))
+}
