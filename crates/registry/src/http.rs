@@ -14,7 +14,10 @@ use domain::licensing::{EnrolRefusal, Generation, RecordBehind};
 use https::body::{self, BodyError, Limit};
 use ident::ProductSerial;
 use rustls::pki_types::CertificateDer;
-use softtoken::{ENROLMENT_PATH, MOBILE_PATH, PROCESS_PATH, ServerError};
+use softtoken::{
+    ENROLMENT_PATH, MOBILE_PATH, PROCESS_PATH, RequestSignature, SIGNATURE_HEADER, ServerError,
+    request_transcript,
+};
 use store::Undecided;
 use store::registry::MessageId;
 use zeroize::Zeroizing;
@@ -34,6 +37,9 @@ pub const GATEWAY_CERTIFICATE_HEADER: &str = "symbolon-gateway-certificate";
 
 /// A request of 1 MiB over a slow line; who takes longer holds a connection for nothing.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// For how long what a gateway signed counts. So long its id keeps a repetition from doing anything twice;
+/// later a manager could have an old request done again.
+const SIGNATURE_COUNTS: Duration = Duration::from_hours(24);
 /// When to try again after the store could not decide.
 pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
@@ -171,6 +177,16 @@ pub(crate) enum Problem {
     )]
     NotVouched,
     #[error(
+        "the header {SIGNATURE_HEADER} has no signature of this body with the gateway's key: the manager changed \
+         it, or the gateway is older than this token server"
+    )]
+    NotSigned,
+    #[error(
+        "the gateway signed this more than a day before or after this token server's time: one of the two \
+         clocks is wrong"
+    )]
+    SignedAtOtherTime,
+    #[error(
         "the certificate that is renewed counts no more, or the renewal is not signed with its key; enrol \
          with a new code"
     )]
@@ -188,8 +204,9 @@ pub(crate) enum Problem {
     #[error("{0}")]
     Reserve(#[from] TravelError),
     #[error(
-        "manager {0} has this in its reserve, and alone gives it out: it is to be asked (config system \
-         central-management)"
+        "manager {0} has this in its reserve, and alone answers for it. Add {0} to 'config server-list' of \
+         'config system central-management', or have the desk take the licence back ('symbolon desk \
+         take-back')"
     )]
     Kept(ProductSerial),
     #[error(
@@ -214,11 +231,7 @@ impl Problem {
     fn is_for_later(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable
-                | Self::Behind(_)
-                | Self::Kept(_)
-                | Self::GivesNothing
-                | Self::NotInReserve(_)
+            Self::Unavailable | Self::Behind(_) | Self::GivesNothing | Self::NotInReserve(_)
         )
     }
 
@@ -231,17 +244,19 @@ impl Problem {
                 StatusCode::BAD_REQUEST
             }
             Self::TooManyTries => StatusCode::TOO_MANY_REQUESTS,
+            Self::Kept(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::MessageIdReused | Self::RecordBehind(..) => StatusCode::CONFLICT,
             Self::NoCertificate
             | Self::OtherProduct { .. }
             | Self::NoManager(_)
             | Self::Manager(_)
             | Self::NotVouched
+            | Self::NotSigned
+            | Self::SignedAtOtherTime
             | Self::NoRenewal
             | Self::Enrolment(_) => StatusCode::FORBIDDEN,
             Self::Unavailable
             | Self::Behind(_)
-            | Self::Kept(_)
             | Self::GivesNothing
             | Self::NotInReserve(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -299,8 +314,39 @@ pub(crate) fn json(body: &str) -> Response {
 /// Whose request it is, who passed it on, and what it calls its message.
 pub(crate) struct Asker {
     pub(crate) gateway: Certified,
-    pub(crate) manager: Option<Certified>,
+    pub(crate) manager: Option<Passer>,
     pub(crate) id: Option<MessageId>,
+}
+
+/// A manager that passes a request on.
+pub(crate) struct Passer {
+    pub(crate) certified: Certified,
+    /// The gateway's certificate, as it shows it.
+    shown: String,
+    /// The gateway's, which comes along.
+    signature: Option<RequestSignature>,
+}
+
+impl Passer {
+    /// Demands that what it passes on is the gateway's own word: no manager asks in its name, or changes what
+    /// it asks.
+    pub(crate) fn demand_signed(
+        &self,
+        service: &Service,
+        id: Option<&MessageId>,
+        body: &[u8],
+    ) -> Result<(), Problem> {
+        let signature = self.signature.as_ref().ok_or(Problem::NotSigned)?;
+        let RequestSignature { at_s, signature } = signature;
+        let transcript = request_transcript(id.map(MessageId::as_str), *at_s, body);
+        let signer = service.vouched.signer(&self.shown, signature, &transcript);
+        signer.ok_or(Problem::NotSigned)?;
+        let away = service.clock.now().unix().abs_diff(*at_s);
+        if away > SIGNATURE_COUNTS.as_secs() {
+            return Err(Problem::SignedAtOtherTime);
+        }
+        Ok(())
+    }
 }
 
 fn asker(service: &Service, peer: Peer, headers: &HeaderMap) -> Result<Asker, Problem> {
@@ -314,9 +360,15 @@ fn asker(service: &Service, peer: Peer, headers: &HeaderMap) -> Result<Asker, Pr
         });
     };
     let gateway = service.vouched.certified(shown.as_bytes());
+    let signature = headers.get(SIGNATURE_HEADER).map(HeaderValue::to_str);
+    let manager = Passer {
+        certified: sender,
+        shown: String::from_utf8_lossy(shown.as_bytes()).into_owned(),
+        signature: signature.and_then(|text| RequestSignature::parse(text.ok()?)),
+    };
     Ok(Asker {
         gateway: gateway.ok_or(Problem::NotVouched)?,
-        manager: Some(sender),
+        manager: Some(manager),
         id,
     })
 }

@@ -32,11 +32,14 @@ impl Service {
     ) -> Result<Zeroizing<String>, Problem> {
         let product = asker.gateway.product;
         self.demand_trust(asker.gateway).await?;
-        let passing = match asker.manager {
-            Some(manager) => Some(self.passing(manager, product).await?),
+        let passing = match &asker.manager {
+            Some(manager) => Some(self.passing(manager.certified, product).await?),
             None => None,
         };
         let request = Request::parse(body)?;
+        if let Some(manager) = &asker.manager {
+            manager.demand_signed(self, asker.id.as_ref(), body)?;
+        }
         // It speaks for gateways that came to it, and shows their certificates.
         self.demand_no_manager(Some(asker.gateway)).await?;
         demand_own(product, &request)?;

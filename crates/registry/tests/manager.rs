@@ -26,11 +26,16 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use softtoken::address::ServerName;
-use softtoken::{ENROLMENT_PATH, EnrolmentRequest, PROCESS_PATH, Renewal, renewal_transcript};
+use softtoken::{
+    ENROLMENT_PATH, EnrolmentRequest, PROCESS_PATH, Renewal, RequestSignature, SIGNATURE_HEADER,
+    renewal_transcript, request_transcript,
+};
 
 const OWN: &str = "FGT0000000000001";
 const FOREIGN: &str = "FGT0000000000002";
 const MANAGER: &str = "FMG0000000000001";
+const DAY_S: u64 = 24 * 60 * 60;
+const UNSIGNED: &str = "has no signature of this body";
 const TRIAL: &str = "0000-0000-0000-0000-0000";
 
 /// A manager of the account `Example Ltd`, to which one of two gateways belongs.
@@ -60,18 +65,35 @@ impl Managed {
         Self { world, manager }
     }
 
-    /// A gateway's certificate as the manager shows it.
-    fn shown(&self, serial: &str) -> String {
+    /// What a gateway has: its certificate the manager shows, with its key it signs.
+    fn shown(&self, serial: &str) -> Identity {
         shown_by(&self.world, serial)
     }
 
-    /// Status and answer to a body that the manager passes on.
-    async fn pass_on(&self, shown: &str, id: Option<&str>, body: String) -> (u16, String) {
+    /// Status and answer to a body that the manager passes on, as the gateway signed it.
+    async fn pass_on(&self, shown: &Identity, id: Option<&str>, body: String) -> (u16, String) {
+        let at_s = self.world.now().unix();
+        let (certificate, signature) = signed(shown, id, at_s, body.as_bytes());
+        let signature = Some(signature.to_string());
+        self.pass(&certificate, signature, id, body).await
+    }
+
+    /// The same with whatever the manager shows.
+    async fn pass(
+        &self,
+        certificate: &str,
+        signature: Option<String>,
+        id: Option<&str>,
+        body: String,
+    ) -> (u16, String) {
         let Gateway { client, .. } = &self.manager;
         let mut post = client
             .post(self.manager.url(PROCESS_PATH))
-            .header(GATEWAY_CERTIFICATE_HEADER, shown)
+            .header(GATEWAY_CERTIFICATE_HEADER, certificate)
             .body(body);
+        if let Some(signature) = signature {
+            post = post.header(SIGNATURE_HEADER, signature);
+        }
         if let Some(id) = id {
             post = post.header(MESSAGE_ID_HEADER, id);
         }
@@ -167,13 +189,28 @@ fn request(code: Option<&str>) -> String {
     serde_json::to_string(&request).unwrap()
 }
 
-fn shown_by(world: &World, serial: &str) -> String {
+fn shown_by(world: &World, serial: &str) -> Identity {
     let issued = world
         .pki
         .issue_gateway(product(serial), Generation::default())
         .unwrap();
-    let pem = issued.certificate_pem.as_bytes();
-    BASE64URL_NOPAD.encode(&CertificateDer::from_pem_slice(pem).unwrap())
+    let pem = format!("{}{}", *issued.key_pem, issued.certificate_pem);
+    Identity::of_pem(&pem).unwrap()
+}
+
+/// A certificate as the manager shows it, and the signature of its key.
+fn signed(
+    identity: &Identity,
+    id: Option<&str>,
+    at_s: u64,
+    body: &[u8],
+) -> (String, RequestSignature) {
+    let signed = identity.sign(&request_transcript(id, at_s, body)).unwrap();
+    let signature = RequestSignature {
+        at_s,
+        signature: signed.signature,
+    };
+    (signed.certificate, signature)
 }
 
 #[tokio::test]
@@ -228,17 +265,24 @@ async fn another_accounts_gateway_is_one_that_nobody_registered() {
 async fn nobody_speaks_for_a_gateway_without_its_certificate_and_the_right() {
     let managed = Managed::new().await;
     let body = managed.import(OWN, TRIAL);
-    let denied = async |shown: &str, body: &str, why: &str| {
-        let (status, answer) = managed.pass_on(shown, None, body.to_owned()).await;
+    let denied = |(status, answer): (u16, String), why: &str| {
         assert_eq!(status, 403, "{answer}");
         assert!(answer.contains(why), "{answer}");
     };
-    denied("", &body, "shows no certificate").await;
-    denied("AAAA", &body, "shows no certificate").await;
+    for certificate in ["", "AAAA"] {
+        let told = managed.pass(certificate, None, None, body.clone()).await;
+        denied(told, "shows no certificate");
+    }
     let stranger = World::new(&[OWN]).await;
-    denied(&shown_by(&stranger, OWN), &body, "shows no certificate").await;
+    let told = managed
+        .pass_on(&shown_by(&stranger, OWN), None, body.clone())
+        .await;
+    denied(told, "shows no certificate");
     // The certificate of one gateway, the serial of another.
-    denied(&managed.shown(FOREIGN), &body, "121").await;
+    let told = managed
+        .pass_on(&managed.shown(FOREIGN), None, body.clone())
+        .await;
+    denied(told, "121");
     // Its own certificate is not enough for another's request.
     let (status, answer) = managed.manager.post(PROCESS_PATH, body.clone()).await;
     assert_eq!(status, 403, "{answer}");
@@ -251,6 +295,63 @@ async fn nobody_speaks_for_a_gateway_without_its_certificate_and_the_right() {
     let (status, answer) = gateway.pass_on(&gateway.shown(OWN), None, body).await;
     assert_eq!(status, 403, "{answer}");
     assert!(answer.contains("is no manager"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_manager_changes_nothing_of_what_a_gateway_signed_and_asks_nothing_in_its_name() {
+    let managed = Managed::new().await;
+    let (own, foreign) = (managed.shown(OWN), managed.shown(FOREIGN));
+    let issued = managed.world.issue(1).await;
+    let other = managed.world.issue(1).await;
+    let body = managed.import(OWN, issued.code.as_str());
+    let changed = managed.import(OWN, other.code.as_str());
+    let now = managed.world.now().unix();
+    let sign = |signer: &Identity, id: Option<&str>, at_s: u64| {
+        signed(signer, id, at_s, body.as_bytes()).1.to_string()
+    };
+    let right = sign(&own, Some("m1"), now);
+    let certificate = signed(&own, None, now, b"").0;
+    let told = async |signature: Option<String>, id: Option<&str>, body: &str| {
+        managed
+            .pass(&certificate, signature, id, body.to_owned())
+            .await
+    };
+    let refused = |(status, answer): (u16, String), why: &str| {
+        assert_eq!(status, 403, "{answer}");
+        assert!(answer.contains(why), "{answer}");
+    };
+    refused(told(None, Some("m1"), &body).await, UNSIGNED);
+    refused(
+        told(Some("x".to_owned()), Some("m1"), &body).await,
+        UNSIGNED,
+    );
+    refused(
+        told(Some(right.clone()), Some("m1"), &changed).await,
+        UNSIGNED,
+    );
+    refused(told(Some(right.clone()), Some("m2"), &body).await, UNSIGNED);
+    refused(told(Some(right.clone()), None, &body).await, UNSIGNED);
+    // Signed with the manager's key, or another gateway's.
+    for signer in [&managed.shown(MANAGER), &foreign] {
+        let signature = sign(signer, Some("m1"), now);
+        refused(told(Some(signature), Some("m1"), &body).await, UNSIGNED);
+    }
+    // What was signed at one time is not signed at another.
+    let (_, bare) = right.split_once('.').unwrap();
+    let moved = format!("{}.{bare}", now + 1);
+    refused(told(Some(moved), Some("m1"), &body).await, UNSIGNED);
+    for at_s in [now - DAY_S - 1, now + DAY_S + 1] {
+        let old = sign(&own, Some("m1"), at_s);
+        refused(told(Some(old), Some("m1"), &body).await, "clocks is wrong");
+    }
+    // Nothing was done for any of them.
+    let almost = sign(&own, Some("m1"), now - DAY_S + 60);
+    let (status, answer) = told(Some(almost), Some("m1"), &body).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(issued.serial.as_str()), "{answer}");
+    // Over its own connection a gateway needs no signature: TLS has its key's.
+    let (status, _) = managed.world.gateway(OWN).process_once("m1", &body).await;
+    assert_eq!(status, 200);
 }
 
 #[tokio::test]

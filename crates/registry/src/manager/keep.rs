@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use domain::licensing::Change;
-use domain::time::Timestamp;
+use domain::time::{Span, Timestamp};
 use ident::{ProductSerial, TokenSerial};
 use identity::Keeper;
 use rustls::RootCertStore;
@@ -31,7 +31,10 @@ use crate::reserve::{MAX_BYTES, RESERVE_PATH, open, seal_settlement};
 /// and few managers ask.
 const EXCHANGE_EVERY: Duration = Duration::from_secs(10);
 /// How soon after it was not reached.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+const RETRY_AFTER: Duration = Duration::from_secs(3);
+
+/// The shortest time between exchanges that gateways cause.
+const BETWEEN_DEMANDED: Span = Span::from_secs(2);
 
 /// What a manager gives out itself.
 pub(super) struct Keep {
@@ -145,6 +148,8 @@ impl Keep {
                 Ok(code) => known(self.local.store.holds_code(code).await),
                 Err(_) => Ok(false),
             },
+            // Nothing is in no reserve.
+            Message::Provision(request) if request.tokens.is_empty() => Ok(false),
             Message::Provision(request) => {
                 let tokens = request.tokens.iter().map(|token| &token.token);
                 let held = self.holds_each(tokens).await?;
@@ -169,21 +174,38 @@ impl Keep {
         known(self.local.store.knows(gateway).await)
     }
 
-    /// Whether a gateway is one of the latest reserve's: one that was registered a moment ago is. To one of another
-    /// account the token server says so, where it is reached.
+    /// Whether a gateway is one of the latest reserve's: one that was registered a moment ago is. The latest is had
+    /// if the token server speaks and was not asked a moment ago: who is none of the reserve's could keep both
+    /// busy. To one of another account the token server says so, where it is reached.
     async fn knows_by_now(&self, gateway: ProductSerial) -> Result<bool, Problem> {
         if self.knows(gateway).await? {
             return Ok(true);
         }
-        let exchanged = self.exchange().await;
-        match (self.knows(gateway).await?, exchanged) {
-            (true, _) => Ok(true),
-            (false, Ok(_)) => Ok(false),
-            (false, Err(why)) => {
-                tracing::debug!(why, "the reserve is not the latest");
-                Err(Problem::NotInReserve(gateway))
-            }
+        if self.upstream.silence().is_none()
+            && self.is_another_due()
+            && let Err(why) = self.exchange().await
+        {
+            tracing::debug!(why, "the reserve is not the latest");
         }
+        match (self.knows(gateway).await?, self.has_latest()) {
+            (true, _) => Ok(true),
+            (false, true) => Ok(false),
+            (false, false) => Err(Problem::NotInReserve(gateway)),
+        }
+    }
+
+    fn has_latest(&self) -> bool {
+        let latest = self.latest();
+        let is_had = latest.as_ref().is_some_and(|it| it.failure.is_none());
+        is_had && self.upstream.silence().is_none()
+    }
+
+    fn is_another_due(&self) -> bool {
+        let now = self.local.clock.now();
+        let latest = self.latest();
+        latest
+            .as_ref()
+            .is_none_or(|latest| now.since(latest.at) >= BETWEEN_DEMANDED)
     }
 
     /// Settles and gets the latest reserve, again and again.
@@ -198,6 +220,7 @@ impl Keep {
             tokio::select! {
                 () = self.exchanges.news.notified() => {}
                 () = tokio::time::sleep(pause) => {}
+                () = self.upstream.falls_silent() => tokio::time::sleep(RETRY_AFTER).await,
             }
         }
     }

@@ -3,23 +3,15 @@
 use softtoken::process::{PollAnswer, PollingRequest, PollingResponse, Response};
 use softtoken::{Echo, ServerError};
 
-/// What is asked of the reserve, and what of the token server.
-pub(super) fn split(
-    request: PollingRequest,
-    held: &[bool],
-) -> (Vec<Echo>, PollingRequest, PollingRequest) {
+/// All tokens of a question, and the question about those in the reserve.
+pub(super) fn own(request: PollingRequest, held: &[bool]) -> (Vec<Echo>, PollingRequest) {
     let PollingRequest { product, tokens } = request;
-    let part = |is_held: bool| PollingRequest {
-        product: product.clone(),
-        tokens: tokens
-            .iter()
-            .zip(held)
-            .filter(|(_, held)| **held == is_held)
-            .map(|(token, _)| token.clone())
-            .collect(),
+    let own = tokens.iter().zip(held).filter(|(_, held)| **held);
+    let own = PollingRequest {
+        product,
+        tokens: own.map(|(token, _)| token.clone()).collect(),
     };
-    let (here, there) = (part(true), part(false));
-    (tokens, here, there)
+    (tokens, own)
 }
 
 /// The answer to a poll in a body; none if it is another.
@@ -30,7 +22,8 @@ pub(super) fn response(body: &[u8]) -> Option<PollingResponse> {
     }
 }
 
-/// Both answers in the order of the question. Of tokens that the token server did not tell of nothing is known.
+/// Both answers in the order of the question: the token server was asked about all. Of tokens that it did not
+/// tell of nothing is known.
 pub(super) fn merge(
     tokens: Vec<Echo>,
     held: &[bool],
@@ -38,9 +31,10 @@ pub(super) fn merge(
     there: Option<PollingResponse>,
 ) -> PollingResponse {
     let mut own = here.tokens.into_iter();
-    let mut others = there.into_iter().flat_map(|response| response.tokens);
+    let mut all = there.into_iter().flat_map(|response| response.tokens);
     let answers = tokens.into_iter().zip(held).map(|(token, held)| {
-        let answer = if *held { own.next() } else { others.next() };
+        let other = all.next();
+        let answer = if *held { own.next() } else { other };
         let is_its = |answer: &PollAnswer| answer.token == token;
         answer.filter(is_its).unwrap_or_else(|| PollAnswer {
             outcome: Err(ServerError::Unavailable.into()),

@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use softtoken::limits::MAX_RESPONSE_BYTES;
 use softtoken::mobile::MobileRequest;
 use softtoken::process::{PollingRequest, PollingResponse, Request as Message, Response as Answer};
-use softtoken::{ENROLMENT_PATH, EnrolmentRequest, MOBILE_PATH, PROCESS_PATH};
+use softtoken::{ENROLMENT_PATH, EnrolmentRequest, MOBILE_PATH, PROCESS_PATH, SIGNATURE_HEADER};
 
 use super::keep::Keep;
 use super::polls;
@@ -105,8 +105,10 @@ async fn process(
         return Err(unread(request, Problem::NoCertificate).await);
     };
     let mut headers = HeaderMap::new();
-    if let Some(id) = request.headers().get(MESSAGE_ID_HEADER) {
-        headers.insert(MESSAGE_ID_HEADER, id.clone());
+    for name in [MESSAGE_ID_HEADER, SIGNATURE_HEADER] {
+        if let Some(value) = request.headers().get(name) {
+            headers.insert(name, value.clone());
+        }
     }
     headers.insert(GATEWAY_CERTIFICATE_HEADER, gateway.shown.clone());
     let body = read(request, Message::MAX_BYTES).await?;
@@ -186,36 +188,29 @@ impl Relay {
         if !is_any_held || !self.keep.knows(asked.certified.product).await? {
             return self.pass_on(asked, body).await;
         }
-        let (tokens, here, there) = polls::split(request, &held);
-        let is_all_held = there.tokens.is_empty();
-        let here = Message::Polling(here).to_json();
-        let here = self
-            .keep
-            .ask(asked.certified, None, here.as_bytes())
-            .await?;
-        if is_all_held {
+        let (tokens, own) = polls::own(request, &held);
+        let own = Message::Polling(own).to_json();
+        let here = self.keep.ask(asked.certified, None, own.as_bytes()).await?;
+        if held.iter().all(|held| *held) {
             return Ok(json(&here));
         }
         let here = polls::response(here.as_bytes()).ok_or(Problem::Unavailable)?;
-        let there = self.poll_there(asked, there).await;
+        let there = self.poll_there(asked, body).await;
         let merged = polls::merge(tokens, &held, here, there);
         Ok(json(&Answer::Polling(merged).to_json()))
     }
 
-    /// What the token server tells of the rest, if it does.
-    async fn poll_there(&self, asked: Asked, request: PollingRequest) -> Option<PollingResponse> {
-        let body = Message::Polling(request).to_json().as_bytes().to_vec();
-        let answer = self.upstream.post(PROCESS_PATH, asked.headers, body);
-        let answer = upstream::read(answer.await.ok()?, MAX_RESPONSE_BYTES);
+    /// What the token server tells of all, if it does: the gateway signed the whole.
+    async fn poll_there(&self, asked: Asked, body: &[u8]) -> Option<PollingResponse> {
+        let answer = self.upstream.pass(asked.headers, body.to_vec()).await;
+        let answer = upstream::read(answer.ok()?, MAX_RESPONSE_BYTES);
         let (status, body) = answer.await.ok()?;
         polls::response(&body).filter(|_| status == StatusCode::OK)
     }
 
     async fn pass_on(&self, asked: Asked, body: &[u8]) -> Result<Response, Problem> {
-        let answer = self
-            .upstream
-            .post(PROCESS_PATH, asked.headers, body.to_vec());
-        back(answer.await.map_err(behind)?).await
+        let answer = self.upstream.pass(asked.headers, body.to_vec()).await;
+        back(answer.map_err(behind)?).await
     }
 
     async fn by_code(&self, source: IpAddr, body: Vec<u8>) -> Result<Response, Problem> {

@@ -1,19 +1,24 @@
 //! The token server behind a manager.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, StatusCode};
 use identity::{Identity, Keeper, Way};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use rustls::{ClientConfig, RootCertStore};
-use softtoken::ENROLMENT_PATH;
+use softtoken::{ENROLMENT_PATH, PROCESS_PATH};
+use tokio::sync::Notify;
 
-/// The gateway waits for the manager: it is to hear why before it gives up.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// The gateway waits for the manager: it is to hear why before it takes the manager for silent, and a SYN that
+/// is lost once is sent again after a second.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// An answer about 10,000 tokens takes the registry some seconds at most.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Whoever refuses or answers with a failure does so sooner.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// Connections to the token server, as whoever the manager is at the moment.
 #[derive(Debug)]
@@ -25,6 +30,9 @@ pub(super) struct Upstream {
     kept: Mutex<Option<(Arc<Identity>, Client)>>,
     /// Connections as nobody.
     nameless: Client,
+    /// Why the token server was not heard, if it was silent last: whoever asks meanwhile is not to wait.
+    silent: Mutex<Option<String>>,
+    falls_silent: Notify,
 }
 
 impl Upstream {
@@ -41,7 +49,18 @@ impl Upstream {
             keeper,
             kept: Mutex::default(),
             nameless: client(tls.with_no_client_auth())?,
+            silent: Mutex::default(),
+            falls_silent: Notify::new(),
         })
+    }
+
+    /// Posts a gateway's request as the manager; why there is no answer. While the token server is silent, that is
+    /// said at once: the manager asks it again and again, and learns first when it is back.
+    pub(super) async fn pass(&self, headers: HeaderMap, body: Vec<u8>) -> Result<Response, String> {
+        match self.silence() {
+            Some(why) => Err(why),
+            None => self.post(PROCESS_PATH, headers, body).await,
+        }
     }
 
     /// Posts a body as the manager; why there is no answer.
@@ -52,8 +71,27 @@ impl Upstream {
         body: Vec<u8>,
     ) -> Result<Response, String> {
         let post = self.client()?.post(format!("{}{path}", self.url));
+        let began = Instant::now();
         let answer = post.headers(headers).body(body).send().await;
-        answer.map_err(|error| identity::causes(&error))
+        let answer = answer.map_err(|error| identity::causes(&error));
+        let is_silent = began.elapsed() >= SILENCE;
+        let silence = answer.as_ref().err().filter(|_| is_silent);
+        if silence.is_some() {
+            self.falls_silent.notify_one();
+        }
+        *self.silent.lock().unwrap_or_else(PoisonError::into_inner) = silence.cloned();
+        answer
+    }
+
+    /// The token server was not heard: it is to be asked soon whether it is back.
+    pub(super) async fn falls_silent(&self) {
+        self.falls_silent.notified().await;
+    }
+
+    /// Why the token server was not heard, if it was silent when it was asked last.
+    pub(super) fn silence(&self) -> Option<String> {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.clone()
     }
 
     /// Posts what anybody wants certified. Under the manager's certificate it would pass for the manager's
