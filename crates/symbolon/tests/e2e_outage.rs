@@ -18,12 +18,10 @@ use std::time::{Duration, Instant};
 use common::cable::Cable;
 use common::phone::{Phone, enrol};
 use common::radius::{Answer, Vpn};
+use common::store::provisioned_at;
 use common::{Home, Running, run, tool, until};
-use domain::time::Timestamp;
 use serde_json::Value;
 use soak::clock::Clock;
-use store::registry::RegistryStore;
-use store::sealing::RootKey;
 
 const CLIENT: &str = "127.0.0.1";
 
@@ -49,24 +47,6 @@ fn deeds(home: &Home, subject: &str, action: &str) -> usize {
     let history: Value = serde_json::from_str(&history).unwrap();
     let events = history["events"].as_array().unwrap().iter();
     events.filter(|event| event["action"] == action).count()
-}
-
-/// When each token was made ready for a phone, as the stopped token server's database has it.
-fn provisioned_at(home: &Home, tokens: &[String]) -> Vec<Timestamp> {
-    let data = home.data();
-    let root = RootKey::load(&data.join("root.key")).unwrap();
-    soak::block_on(async {
-        let path = data.join("registry/registry.db");
-        let store = RegistryStore::open(&path, &root).await.unwrap();
-        let mut moments = Vec::new();
-        for token in tokens {
-            let events = store.desk_events(token.as_str().into()).await.unwrap();
-            let deeds = events.iter().filter(|event| &*event.action == "provision");
-            moments.extend(deeds.map(|event| event.at));
-        }
-        store.shutdown();
-        moments
-    })
 }
 
 fn outbox(home: &Home) -> String {
@@ -149,7 +129,9 @@ fn a_gateway_that_is_cut_off_for_a_day_lets_in_and_catches_up_in_order() {
     assert_eq!(info.matches("FTKMOB").count(), 12, "{info}");
     assert!(info.contains("Token server status: reachable"), "{info}");
     up.stop();
-    let moments = provisioned_at(&home, queued);
+    let data = home.data();
+    let database = data.join("registry/registry.db");
+    let moments = provisioned_at(&database, &data.join("root.key"), queued);
     assert_eq!(moments.len(), queued.len(), "each once");
     assert!(moments.is_sorted(), "{moments:?}");
 }

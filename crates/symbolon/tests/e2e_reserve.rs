@@ -16,7 +16,7 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use common::apart::{Apart, Managing, NOWHERE, import, registry, token_server};
+use common::apart::{Apart, Aside, Managing, NOWHERE, import, registry, token_server};
 use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
 use common::{Home, Running, after, until};
@@ -25,35 +25,6 @@ const SERIAL: &str = "FGT0000000000042";
 const DIRECT: &str = "FGT0000000000043";
 const MANAGER: &str = "FMG0000000000001";
 const SECOND: &str = "FMG0000000000002";
-
-/// A licence in a manager's reserve.
-struct Aside {
-    serial: String,
-    code: String,
-}
-
-impl Aside {
-    #[track_caller]
-    fn of(tokens: &Home, manager: &str, size: u32) -> Self {
-        let size = size.to_string();
-        let said = tokens.desk(&["issue-licence", "--tokens", &size]).ok();
-        let serial = after(&said, "Licence:").to_owned();
-        let code = after(&said, "Code:").split_whitespace().next().unwrap();
-        let code = code.to_owned();
-        let aside = ["set-aside", &serial, "--manager", manager];
-        tokens
-            .desk(&[&aside[..], &["--reason", "bought ahead"]].concat())
-            .ok();
-        Self { serial, code }
-    }
-
-    /// How it stands in a table of the manager or the desk.
-    #[track_caller]
-    fn standing<'t>(&self, table: &'t str) -> &'t str {
-        let line = table.lines().find(|line| line.contains(&self.serial));
-        line.unwrap().split_whitespace().nth(2).unwrap()
-    }
-}
 
 #[track_caller]
 fn is_held(manager: &Managing, licence: &Aside, standing: &str) -> bool {

@@ -1,5 +1,6 @@
 //! A token server and gateways as processes of their own, each with its own directory.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,7 +11,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 
 use super::phone::{Phone, activation_code};
@@ -154,6 +155,12 @@ impl Managing {
         self
     }
 
+    /// From here on it finds somebody in the token server's place who says nothing.
+    pub(crate) fn before(mut self, silent: &TcpListener) -> Self {
+        self.upstream.server = format!("https://{}", silent.local_addr().unwrap());
+        self
+    }
+
     /// What its administrator does with its reserve.
     pub(crate) fn reserve(&self, words: &[&str]) -> Said {
         let mut command = symbolon();
@@ -256,4 +263,53 @@ pub(crate) fn enrolled(gateway: &Apart, tokens: &Home, user: &str, token: &str) 
     phone.add(&activation_code(&shown), user).ok();
     gateway.home.console("execute fortitoken-mobile poll").ok();
     phone
+}
+
+/// A licence in a manager's reserve.
+pub(crate) struct Aside {
+    pub(crate) serial: String,
+    pub(crate) code: String,
+}
+
+impl Aside {
+    #[track_caller]
+    pub(crate) fn of(tokens: &Home, manager: &str, size: u32) -> Self {
+        let size = size.to_string();
+        let said = tokens.desk(&["issue-licence", "--tokens", &size]).ok();
+        let serial = after(&said, "Licence:").to_owned();
+        let code = after(&said, "Code:").split_whitespace().next().unwrap();
+        let code = code.to_owned();
+        let aside = ["set-aside", &serial, "--manager", manager];
+        tokens
+            .desk(&[&aside[..], &["--reason", "bought ahead"]].concat())
+            .ok();
+        Self { serial, code }
+    }
+
+    /// How it stands in a table of the manager or the desk.
+    #[track_caller]
+    pub(crate) fn standing<'t>(&self, table: &'t str) -> &'t str {
+        let line = table.lines().find(|line| line.contains(&self.serial));
+        line.unwrap().split_whitespace().nth(2).unwrap()
+    }
+}
+
+/// Users of a directory, whose passwords need not be hashed, each with a token. What the console says of one
+/// that waits has to be read before it goes on, so they come in pages.
+pub(crate) fn assign(home: &Home, tokens: &[String]) {
+    let there = "config user ldap\nedit there\nset server 127.0.0.1\nset dn dc=example\nend";
+    home.console(there).ok();
+    for page in tokens.chunks(20) {
+        let mut lines = "config user local\n".to_owned();
+        for token in page {
+            write!(
+                lines,
+                "edit {token}\nset type ldap\nset ldap-server there\nset two-factor fortitoken\n\
+                 set fortitoken {token}\nnext\n"
+            )
+            .unwrap();
+        }
+        // Its status tells that activation codes are still to come.
+        home.console(&(lines + "end"));
+    }
 }

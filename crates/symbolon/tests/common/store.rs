@@ -1,10 +1,12 @@
 //! What only the store knows, read while the system is down.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::time::Timestamp;
 use ident::TokenSerial;
 use store::gateway::{ClockTrust, GatewayStore, Location};
+use store::registry::RegistryStore;
 use store::sealing::RootKey;
 
 use super::Home;
@@ -27,4 +29,21 @@ pub(crate) fn seed_of(home: &Home, token: &str) -> String {
     let seed = verifier.seed.to_hex().to_lowercase();
     store.shutdown();
     seed
+}
+
+/// When tokens were made ready for phones, each time, as the stopped token server's database has it.
+pub(crate) fn provisioned_at(database: &Path, root: &Path, tokens: &[String]) -> Vec<Timestamp> {
+    let root = RootKey::load(root).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = RegistryStore::open(database, &root).await.unwrap();
+        let mut moments = Vec::new();
+        for token in tokens {
+            let events = store.desk_events(token.as_str().into()).await.unwrap();
+            let deeds = events.iter().filter(|event| &*event.action == "provision");
+            moments.extend(deeds.map(|event| event.at));
+        }
+        store.shutdown();
+        moments
+    })
 }
