@@ -23,4 +23,25 @@ impl RegistrationId {
         HEXLOWER.encode_mut(&digest, &mut digits);
         Self(Text::join(b"", &digits))
     }
+
+    /// The 32 bytes of the digest.
+    pub fn to_bytes(self) -> [u8; 32] {
+        let mut digest = [0; 32];
+        // Only such digits get in, so all of them are read.
+        let _ = HEXLOWER.decode_mut(self.as_str().as_bytes(), &mut digest);
+        digest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_comes_back_as_it_was() {
+        let digest: [u8; 32] = std::array::from_fn(|at| u8::try_from(at * 8).unwrap_or(u8::MAX));
+        let id = RegistrationId::from_bytes(digest);
+        assert_eq!(id.to_bytes(), digest);
+        assert_eq!(RegistrationId::parse(id.as_str()), Ok(id));
+    }
 }

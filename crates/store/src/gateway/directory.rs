@@ -29,6 +29,7 @@ use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use domain::verification::{PREFIX, VerificationClient};
 use ident::{RegistrationId, TokenSerial};
+use indexmap::IndexMap;
 use otp::{Drift, Kind, Parameters, Step, Window};
 
 use super::events::step_from;
@@ -36,33 +37,52 @@ use super::memberships::{Group, Memberships};
 use super::records::{TokenRow, sealed_legacy};
 use super::secrets::Secrets;
 
-/// A person, as a login needs it.
+/// A person, as a login needs it. There may be a million, so what few have lies apart.
 #[derive(Clone, Debug)]
 pub(super) struct PersonEntry {
     status: Switch,
-    password: Password,
-    keys: Box<[PublicKey]>,
     two_factor: TwoFactor,
     token: Option<TokenSerial>,
+    password: Password,
+    password_set: Option<Timestamp>,
     /// Where codes are sent, for those who are sent any.
     sent_to: Option<Box<Address>>,
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What few people have.
+#[derive(Clone, Debug, Default)]
+struct Seldom {
+    /// Of administrators alone.
+    keys: Box<[PublicKey]>,
+    /// Another password policy than that of all users.
     policy: Option<Arc<str>>,
-    password_set: Option<Timestamp>,
+    /// The password itself, sealed, for methods that need it.
     legacy: Option<Box<[u8]>>,
+}
+
+impl Seldom {
+    fn kept(self) -> Option<Box<Self>> {
+        let is_empty = self.keys.is_empty() && self.policy.is_none() && self.legacy.is_none();
+        (!is_empty).then(|| Box::new(self))
+    }
 }
 
 impl From<&User> for PersonEntry {
     fn from(user: &User) -> Self {
         Self {
             status: user.status,
-            password: Password::of(user),
-            keys: Box::default(),
             two_factor: user.two_factor,
             token: user.token,
-            sent_to: sent_to(user.two_factor, &user.contact),
-            policy: user.policy.as_deref().map(Arc::from),
+            password: Password::of(user),
             password_set: user.password_set,
-            legacy: sealed_legacy(user).map(Box::from),
+            sent_to: sent_to(user.two_factor, &user.contact),
+            seldom: Seldom {
+                keys: Box::default(),
+                policy: user.policy.as_deref().map(Arc::from),
+                legacy: sealed_legacy(user).map(Box::from),
+            }
+            .kept(),
         }
     }
 }
@@ -73,22 +93,36 @@ impl PersonEntry {
         let two_factor = TwoFactor::parse(object.text("two-factor")).unwrap_or_default();
         Self {
             status: Switch::Enable,
-            password: Password::Here(password),
-            keys: administrator::public_keys(object).into(),
             two_factor,
-            sent_to: sent_to(two_factor, &Contact::of(object)),
             token: TokenSerial::parse(object.text("fortitoken")).ok(),
-            policy: None,
+            password: Password::Here(password),
             password_set: None,
-            legacy: None,
+            sent_to: sent_to(two_factor, &Contact::of(object)),
+            seldom: Seldom {
+                keys: administrator::public_keys(object).into(),
+                ..Seldom::default()
+            }
+            .kept(),
         }
+    }
+
+    fn keys(&self) -> &[PublicKey] {
+        self.seldom.as_deref().map_or(&[], |seldom| &seldom.keys)
+    }
+
+    fn policy(&self) -> Option<&str> {
+        self.seldom.as_deref()?.policy.as_deref()
+    }
+
+    fn legacy(&self) -> Option<&[u8]> {
+        self.seldom.as_deref()?.legacy.as_deref()
     }
 
     /// The password itself, where it is kept and nobody else knows it.
     fn opened(&self, secrets: &Secrets) -> Option<Opened> {
         match &self.password {
-            Password::Here(Some(hash)) => secrets.open_legacy(hash, self.legacy.as_deref()?),
-            Password::Here(None) | Password::Backend(..) => None,
+            Password::Here(Some(hash)) => secrets.open_legacy(hash, self.legacy()?),
+            Password::Here(None) | Password::Backend(_) => None,
         }
     }
 }
@@ -104,8 +138,14 @@ fn sent_to(two_factor: TwoFactor, contact: &Contact) -> Option<Box<Address>> {
 #[derive(Clone, Debug)]
 enum Password {
     Here(Option<PasswordHash>),
-    /// A backend, by this login.
-    Backend(BackendName, Box<str>),
+    Backend(Box<Login>),
+}
+
+/// By what name a backend knows a person.
+#[derive(Clone, Debug)]
+struct Login {
+    backend: BackendName,
+    name: Box<str>,
 }
 
 impl Password {
@@ -115,10 +155,10 @@ impl Password {
         };
         let vdom = user.name.canonical().realm().vdom();
         let name = user.server(kind).unwrap_or_default().into();
-        Self::Backend(
-            BackendName { kind, vdom, name },
-            user.name.as_written().into(),
-        )
+        Self::Backend(Box::new(Login {
+            backend: BackendName { kind, vdom, name },
+            name: user.name.as_written().into(),
+        }))
     }
 }
 
@@ -143,15 +183,15 @@ impl Usable {
     }
 }
 
-/// A token, as a login needs it; its seed stays sealed. A few hundred octets each.
+/// A token, as a login needs it; its seed stays sealed.
 #[derive(Debug)]
 pub(super) struct TokenEntry {
     seed: Option<Box<[u8]>>,
     seed_version: u32,
     parameters: Parameters,
     usable: Usable,
-    /// The phone that has it.
-    phone: Option<RegistrationId>,
+    /// The phone that has it: half as long as its registration id is written.
+    phone: Option<[u8; 32]>,
     drift: Drift,
     spent: Option<Spent>,
 }
@@ -177,7 +217,7 @@ impl From<TokenRow> for TokenEntry {
     fn from(row: TokenRow) -> Self {
         Self {
             usable: row.usable(),
-            phone: row.registration,
+            phone: row.registration.map(RegistrationId::to_bytes),
             seed_version: row.seed_version,
             parameters: row.parameters,
             drift: row.drift,
@@ -199,13 +239,14 @@ pub struct Welcome {
     pub password_days_left: Option<i64>,
 }
 
-/// The memory of the login path.
+/// The memory of the login path. The tables that may have a million entries keep them without gaps: slots of
+/// a hash table that are free cost as much as those that are not.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    people: HashMap<CanonicalName, PersonEntry>,
+    people: IndexMap<CanonicalName, PersonEntry>,
     /// Apart from the people, since any change replaces all of them.
     administrators: HashMap<CanonicalName, PersonEntry>,
-    tokens: HashMap<TokenSerial, TokenEntry>,
+    tokens: IndexMap<TokenSerial, TokenEntry>,
     memberships: Memberships,
     /// Recovery codes and passes of those who have any.
     recovery: HashMap<CanonicalName, Box<[Held]>>,
@@ -232,7 +273,7 @@ impl Directory {
     }
 
     pub(super) fn rename_person(&mut self, from: &CanonicalName, to: CanonicalName) {
-        if let Some(entry) = self.people.remove(from) {
+        if let Some(entry) = self.people.swap_remove(from) {
             self.people.insert(to.clone(), entry);
         }
         if let Some(held) = self.recovery.remove(from) {
@@ -241,7 +282,7 @@ impl Directory {
     }
 
     pub(super) fn remove_person(&mut self, name: &CanonicalName) {
-        self.people.remove(name);
+        self.people.swap_remove(name);
         self.recovery.remove(name);
     }
 
@@ -261,9 +302,8 @@ impl Directory {
 
     /// Takes a token's row. What memory knows to be spent stays spent.
     pub(super) fn put_token(&mut self, serial: TokenSerial, row: TokenRow) {
-        let before = self.tokens.remove(&serial);
         let mut entry = TokenEntry::from(row);
-        if let Some(before) = before {
+        if let Some(before) = self.tokens.get(&serial) {
             let same_seed = before.seed_version == entry.seed_version;
             entry.drift = if same_seed { before.drift } else { entry.drift };
             entry.spent = later(entry.spent, before.spent);
@@ -424,7 +464,7 @@ impl Directory {
             validity: self.validity(&name, entry),
             password: self.credential(entry),
             legacy: entry.opened(secrets),
-            keys: entry.keys.clone(),
+            keys: entry.keys().into(),
             factor: self.factor(entry, secrets, now),
             recovery: self.recovery(&name),
         });
@@ -478,7 +518,7 @@ impl Directory {
             return None;
         };
         let default = || self.settings.of(vdom).default_password_policy.as_deref();
-        let policy = entry.policy.as_deref().or_else(default)?;
+        let policy = entry.policy().or_else(default)?;
         let policy = self.policies.named(vdom, policy)?;
         policy.validity(entry.password_set?)
     }
@@ -496,10 +536,10 @@ impl Directory {
     fn credential(&self, entry: &PersonEntry) -> Option<Credential> {
         match &entry.password {
             Password::Here(hash) => hash.clone().map(Credential::Stored),
-            Password::Backend(name, login) => Some(Credential::Backend(Account {
-                backend: name.clone(),
-                revision: self.backends.get(name).map(|backend| backend.revision),
-                login: login.clone(),
+            Password::Backend(login) => Some(Credential::Backend(Account {
+                backend: login.backend.clone(),
+                revision: self.backend(&login.backend).map(|backend| backend.revision),
+                login: login.name.clone(),
             })),
         }
     }
@@ -581,7 +621,7 @@ impl Directory {
                     is_usable
                         && consume
                             .phone()
-                            .is_none_or(|phone| entry.phone == Some(*phone))
+                            .is_none_or(|phone| entry.phone == Some(phone.to_bytes()))
                 };
                 person.token == Some(token) && self.tokens.get(&token).is_some_and(is_good)
             }
@@ -604,7 +644,7 @@ impl Directory {
         }
         let validity = self.validity(name, person);
         let is_over = validity.is_some_and(|validity| validity.ends <= consume.at());
-        !is_over && consume.began_with(self.credential(person).as_ref(), &person.keys)
+        !is_over && consume.began_with(self.credential(person).as_ref(), person.keys())
     }
 
     pub(super) fn has_token(&self, serial: TokenSerial) -> bool {
