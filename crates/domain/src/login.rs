@@ -344,14 +344,23 @@ fn split(
 /// The end of the decision, but for the store's word.
 #[derive(Debug)]
 pub enum Second {
-    /// No.
-    Refuse(Refusal),
+    /// No; with what another try needs, where nothing but the code was in the way.
+    Refuse(Refusal, Option<Box<Retry>>),
     /// The first factor was right; a code is asked for. The proof goes with the open challenge.
     Challenge(Proof),
     /// The first factor was right; a code is sent there and asked for.
     Send(Proof, Address),
     /// Yes, if the store can spend it.
     Consume(Consume),
+}
+
+/// What another try at the same challenge needs. Nobody has it twice: a try has used up what it was made with.
+#[derive(Debug)]
+pub struct Retry {
+    /// The first factor, as it was proven.
+    pub proof: Proof,
+    /// The code that was sent, if one was.
+    pub issued: Option<Issued>,
 }
 
 /// A refusal, as far as it is known when the reply is due.
@@ -519,7 +528,7 @@ pub fn second(
 ) -> Second {
     let person = match admitted(facts, &proof, now) {
         Ok(person) => person,
-        Err(reason) => return Second::Refuse(Refusal::because(reason)),
+        Err(reason) => return refuse(Refusal::because(reason)),
     };
     if person.factor.is_a_token() {
         if let Some(code) = submitted.and_then(RecoveryCode::parse) {
@@ -532,52 +541,52 @@ pub fn second(
     }
     let (verifier, usability) = match &person.factor {
         Factor::None if proof.client().is_some() || facts.position == CodePosition::Beside => {
-            return Second::Refuse(Refusal::because(Reason::SecondFactorMissing));
+            return refuse(Refusal::because(Reason::SecondFactorMissing));
         }
         Factor::None => {
             return consume(proof, Spend::Nothing, now);
         }
         Factor::Required => {
-            return Second::Refuse(Refusal::because(Reason::SecondFactorRequired));
+            return refuse(Refusal::because(Reason::SecondFactorRequired));
         }
-        Factor::TokenMissing => return Second::Refuse(Refusal::because(Reason::TokenMissing)),
+        Factor::TokenMissing => return refuse(Refusal::because(Reason::TokenMissing)),
         Factor::TokenWithoutSeed(token) => {
             let refusal = Refusal::because(Reason::TokenWithoutSeed);
-            return Second::Refuse(refusal.of_token(*token));
+            return refuse(refusal.of_token(*token));
         }
         Factor::Token {
             verifier,
             usability,
         } => (verifier, *usability),
-        Factor::AddressMissing => return Second::Refuse(Refusal::because(Reason::AddressMissing)),
+        Factor::AddressMissing => return refuse(Refusal::because(Reason::AddressMissing)),
         Factor::SentCodesRefused => {
-            return Second::Refuse(Refusal::because(Reason::SentCodesRefused));
+            return refuse(Refusal::because(Reason::SentCodesRefused));
         }
         Factor::Sent(to) => {
             return match (submitted, facts.position.is_asked()) {
                 (Some(_), _) if facts.position.is_unasked() => {
-                    Second::Refuse(Refusal::because(Reason::SentCodeUnasked))
+                    refuse(Refusal::because(Reason::SentCodeUnasked))
                 }
                 // The code of a token, or none, was asked for when this login began.
-                (Some(_), _) => Second::Refuse(Refusal::because(Reason::ChangedMeanwhile)),
+                (Some(_), _) => refuse(Refusal::because(Reason::ChangedMeanwhile)),
                 (None, true) => send(proof, to, counter, now),
-                (None, false) => Second::Refuse(Refusal::because(Reason::SentCodeUnasked)),
+                (None, false) => refuse(Refusal::because(Reason::SentCodeUnasked)),
             };
         }
     };
     if let Some(reason) = unusable(usability) {
-        return Second::Refuse(Refusal::because(reason).of_token(verifier.serial));
+        return refuse(Refusal::because(reason).of_token(verifier.serial));
     }
     let Some(submitted) = submitted else {
         return if facts.position.is_asked() {
             Second::Challenge(proof)
         } else {
-            Second::Refuse(Refusal::because(Reason::CodeMissing).of_token(verifier.serial))
+            refuse(Refusal::because(Reason::CodeMissing).of_token(verifier.serial))
         };
     };
     match code(verifier, submitted, counter, now) {
         Ok(spend) => consume(proof, spend, now),
-        Err(refusal) => Second::Refuse(refusal.of_token(verifier.serial)),
+        Err(refusal) => again(refusal.of_token(verifier.serial), proof, None),
     }
 }
 
@@ -597,12 +606,12 @@ fn recovered(
             bound: Bound::Recovery(Box::new(digest)),
             at: now,
         }),
-        Err(refusal) => Second::Refuse(refusal),
+        Err(refusal) => again(refusal, proof, None),
     }
 }
 
-/// Judges the code of a person to whom one was sent for this login. Whatever comes of it, that code is
-/// used up.
+/// Judges the code of a person to whom one was sent for this login. It is used up, but for another
+/// try where the challenge outlives a wrong one.
 pub fn sent(
     facts: &Facts,
     proof: Proof,
@@ -614,17 +623,17 @@ pub fn sent(
 ) -> Second {
     let person = match admitted(facts, &proof, now) {
         Ok(person) => person,
-        Err(reason) => return Second::Refuse(Refusal::because(reason)),
+        Err(reason) => return refuse(Refusal::because(reason)),
     };
     match &person.factor {
         Factor::Sent(to) if to == issued.to() && issued.person() == proof.person() => {}
         Factor::SentCodesRefused => {
-            return Second::Refuse(Refusal::because(Reason::SentCodesRefused));
+            return refuse(Refusal::because(Reason::SentCodesRefused));
         }
-        _ => return Second::Refuse(Refusal::because(Reason::ChangedMeanwhile)),
+        _ => return refuse(Refusal::because(Reason::ChangedMeanwhile)),
     }
     if let Err(refusal) = looked_at(counter, now) {
-        return Second::Refuse(refusal);
+        return again(refusal, proof, Some(issued));
     }
     match issued.take(key, submitted.as_str(), now) {
         Tried::Right(to) => Second::Consume(Consume {
@@ -633,10 +642,11 @@ pub fn sent(
             bound: Bound::SentTo(Box::new(to)),
             at: now,
         }),
-        Tried::Expired => Second::Refuse(Refusal::because(Reason::SentCodeExpired)),
-        Tried::Wrong => {
+        Tried::Expired => refuse(Refusal::because(Reason::SentCodeExpired)),
+        Tried::Wrong(issued) => {
             counter.failed(now);
-            Second::Refuse(Refusal::because(Reason::SentCodeWrong))
+            let refusal = Refusal::because(Reason::SentCodeWrong);
+            again(refusal, proof, Some(issued))
         }
     }
 }
@@ -679,7 +689,7 @@ pub fn pushed(
             if refusal.reason.is_wrong_code() {
                 counter.failed(now);
             }
-            Second::Refuse(refusal.of_token(token))
+            refuse(refusal.of_token(token))
         }
     }
 }
@@ -754,11 +764,19 @@ fn admitted<'a>(facts: &'a Facts, proof: &Proof, now: Timestamp) -> Result<&'a P
     Ok(person)
 }
 
+fn refuse(refusal: Refusal) -> Second {
+    Second::Refuse(refusal, None)
+}
+
+fn again(refusal: Refusal, proof: Proof, issued: Option<Issued>) -> Second {
+    Second::Refuse(refusal, Some(Box::new(Retry { proof, issued })))
+}
+
 /// Who may not have a code looked at is not sent one.
 fn send(proof: Proof, to: &Address, counter: &CodeCounter, now: Timestamp) -> Second {
     match looked_at(counter, now) {
         Ok(()) => Second::Send(proof, to.clone()),
-        Err(refusal) => Second::Refuse(refusal),
+        Err(refusal) => refuse(refusal),
     }
 }
 

@@ -89,7 +89,7 @@ impl fmt::Debug for CodeKey {
     }
 }
 
-/// A code that was sent and not looked at yet. It cannot be copied: a try uses it up, right or wrong.
+/// A code that was sent. It cannot be copied: a try uses it up, and a wrong one gives it back.
 #[derive(Debug)]
 pub struct Issued {
     digest: [u8; 32],
@@ -99,12 +99,12 @@ pub struct Issued {
 }
 
 /// What a try at an issued code came to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub(crate) enum Tried {
     /// It is the code; it was sent there.
     Right(Address),
-    /// It is another.
-    Wrong,
+    /// It is another; this one was not it.
+    Wrong(Issued),
     /// Whatever it is, it comes too late.
     Expired,
 }
@@ -127,7 +127,7 @@ impl Issued {
         }
         match key.mac(&self.person, typed).verify_slice(&self.digest) {
             Ok(()) => Tried::Right(self.to),
-            Err(_) => Tried::Wrong,
+            Err(_) => Tried::Wrong(self),
         }
     }
 }
@@ -229,16 +229,17 @@ mod tests {
             issued(&CodeKey::new([1; KEY_LEN])).1.take(key, typed, at)
         };
         let to = Address::Mail("a@example.org".into());
-        assert_eq!(try_code(&key, "000007", NOW), Tried::Right(to));
+        assert!(matches!(try_code(&key, "000007", NOW), Tried::Right(there) if there == to));
         for wrong in ["000008", "7", "", "000007 "] {
-            assert_eq!(try_code(&key, wrong, NOW), Tried::Wrong, "{wrong:?}");
+            assert!(
+                matches!(try_code(&key, wrong, NOW), Tried::Wrong(_)),
+                "{wrong:?}"
+            );
         }
-        assert_eq!(
-            try_code(&CodeKey::new([2; KEY_LEN]), "000007", NOW),
-            Tried::Wrong
-        );
+        let other = CodeKey::new([2; KEY_LEN]);
+        assert!(matches!(try_code(&other, "000007", NOW), Tried::Wrong(_)));
         let late = NOW.after(MINUTE);
-        assert_eq!(try_code(&key, "000007", late), Tried::Expired);
+        assert!(matches!(try_code(&key, "000007", late), Tried::Expired));
         let (code, issued) = issued(&key);
         assert!(!format!("{key:?} {code:?} {issued:?}").contains("000007"));
     }

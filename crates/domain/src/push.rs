@@ -18,6 +18,9 @@ const OUTSTANDING_MAX: usize = 1;
 /// nerves give way.
 const BURST_MAX: usize = 5;
 const BURST_SPAN: Span = Span::from_mins(10);
+/// Where a client checks passwords itself, who has somebody asked may have proven nothing: they are rarer, so that
+/// the one request that can be outstanding is nearly always free for its owner.
+const BURST_SPAN_ALONE: Span = Span::from_hours(1);
 /// Requests to one person since a login of theirs was granted.
 const SINCE_SUCCESS_MAX: u32 = 20;
 /// How long a source asks nobody who has said of it: that was not me.
@@ -144,13 +147,18 @@ pub(crate) struct Approved {
 }
 
 impl Outstanding {
+    /// Whether what the person said lets in, for who asks before the login goes on.
+    pub fn is_approved_by(&self, said: Said) -> bool {
+        said == Said::Approve(self.number)
+    }
+
     /// Uses it up. Nothing said is nothing approved.
     pub(crate) fn judge(self, said: Option<Said>, now: Timestamp) -> Result<Approved, Reason> {
         if self.expires <= now {
             return Err(Reason::PushExpired);
         }
         match said {
-            Some(Said::Approve(typed)) if typed == self.number => Ok(Approved {
+            Some(said) if self.is_approved_by(said) => Ok(Approved {
                 session: self.session,
                 token: self.token,
                 device: self.device,
@@ -168,8 +176,8 @@ impl Outstanding {
 pub enum NotAsked {
     /// Somebody is asked already, until then.
     Outstanding(Timestamp),
-    /// Too often in a short time; until then.
-    Burst(Timestamp),
+    /// Too often in so short a time; until then.
+    Burst(Span, Timestamp),
     /// Too often without a login that was granted.
     WithoutSuccess,
     /// The person said of this source that it is somebody else; until then.
@@ -186,10 +194,11 @@ impl NotAsked {
                 Reason::PushOutstanding,
                 format!("the other can be answered until {until}"),
             ),
-            Self::Burst(until) => (
-                Reason::PushTooMany,
-                format!("{BURST_MAX} within 10 minutes; the next at {until}"),
-            ),
+            Self::Burst(span, until) => {
+                let minutes = span.mins();
+                let evidence = format!("{BURST_MAX} within {minutes} minutes; the next at {until}");
+                (Reason::PushTooMany, evidence)
+            }
             Self::WithoutSuccess => (
                 Reason::PushTooMany,
                 format!("{SINCE_SUCCESS_MAX} since the last login that was granted"),
@@ -208,11 +217,17 @@ impl NotAsked {
 
 /// How often who was asked, and which sources they do not want to hear of.
 #[derive(Debug)]
-pub struct Allowances(Bounded<CanonicalName, Asked>);
+pub struct Allowances {
+    burst_span: Span,
+    people: Bounded<CanonicalName, Asked>,
+}
 
 impl Default for Allowances {
     fn default() -> Self {
-        Self(Bounded::new(PEOPLE_MAX))
+        Self {
+            burst_span: BURST_SPAN,
+            people: Bounded::new(PEOPLE_MAX),
+        }
     }
 }
 
@@ -233,13 +248,22 @@ impl Asked {
         last.is_none_or(|at| at.after(FORGOTTEN_AFTER) <= now)
     }
 
-    fn next(&self, now: Timestamp) -> Option<Timestamp> {
-        let oldest = self.recent.front()?.after(BURST_SPAN);
+    fn next(&self, span: Span, now: Timestamp) -> Option<Timestamp> {
+        let oldest = self.recent.front()?.after(span);
         (self.recent.len() >= BURST_MAX && oldest > now).then_some(oldest)
     }
 }
 
 impl Allowances {
+    /// Those of logins in which the client checks the password. They are apart: whoever has somebody asked so must
+    /// not use up what the person has after a right password.
+    pub fn of_codes_alone() -> Self {
+        Self {
+            burst_span: BURST_SPAN_ALONE,
+            ..Self::default()
+        }
+    }
+
     /// Counts a request that is about to be sent. `outstanding` says until when each of the person's other
     /// requests can be answered.
     pub fn take(
@@ -256,7 +280,7 @@ impl Allowances {
             return Err(NotAsked::Outstanding(*last));
         }
         let is_forgotten = |asked: &Asked| asked.is_forgotten(now);
-        let asked = self.0.entry(person.clone(), is_forgotten);
+        let asked = self.people.entry(person.clone(), is_forgotten);
         let asked = asked.ok_or(NotAsked::Full)?;
         asked.reported.retain(|(_, until)| *until > now);
         if let Some((_, until)) = asked.reported.iter().find(|(known, _)| **known == *source) {
@@ -265,8 +289,8 @@ impl Allowances {
         if asked.since_success >= SINCE_SUCCESS_MAX {
             return Err(NotAsked::WithoutSuccess);
         }
-        if let Some(next) = asked.next(now) {
-            return Err(NotAsked::Burst(next));
+        if let Some(next) = asked.next(self.burst_span, now) {
+            return Err(NotAsked::Burst(self.burst_span, next));
         }
         if asked.recent.len() == BURST_MAX {
             asked.recent.pop_front();
@@ -278,7 +302,7 @@ impl Allowances {
 
     /// A request that was counted at `at` was not sent after all.
     pub fn give_back(&mut self, person: &CanonicalName, at: Timestamp) {
-        let Some(asked) = self.0.get_mut(person) else {
+        let Some(asked) = self.people.get_mut(person) else {
             return;
         };
         if let Some(place) = asked.recent.iter().rposition(|taken| *taken == at) {
@@ -289,7 +313,7 @@ impl Allowances {
 
     /// A login of the person was granted, by whatever second factor.
     pub fn succeeded(&mut self, person: &CanonicalName) {
-        if let Some(asked) = self.0.get_mut(person) {
+        if let Some(asked) = self.people.get_mut(person) {
             asked.since_success = 0;
         }
     }
@@ -297,7 +321,7 @@ impl Allowances {
     /// The person says that a source is somebody else.
     pub fn reported(&mut self, person: &CanonicalName, source: &str, now: Timestamp) {
         let is_forgotten = |asked: &Asked| asked.is_forgotten(now);
-        let Some(asked) = self.0.entry(person.clone(), is_forgotten) else {
+        let Some(asked) = self.people.entry(person.clone(), is_forgotten) else {
             return;
         };
         if asked.reported.len() == REPORTED_MAX {
@@ -384,7 +408,7 @@ mod tests {
         }
         let next = NOW.after(BURST_SPAN);
         let burst = allowances.take(&alice, "a", &[], NOW.after(MINUTE));
-        assert_eq!(burst, Err(NotAsked::Burst(next)));
+        assert_eq!(burst, Err(NotAsked::Burst(BURST_SPAN, next)));
         let mut at = next;
         let mut asked = 5;
         for _ in 0..100 {
@@ -412,7 +436,22 @@ mod tests {
             assert_eq!(allowances.take(&alice, "a", &[], NOW), Ok(()));
         }
         let burst = allowances.take(&alice, "a", &[], NOW);
-        assert!(matches!(burst, Err(NotAsked::Burst(_))), "{burst:?}");
+        assert!(matches!(burst, Err(NotAsked::Burst(..))), "{burst:?}");
+    }
+
+    #[test]
+    fn where_a_client_checks_passwords_five_in_an_hour() {
+        let mut allowances = Allowances::of_codes_alone();
+        for _ in 0..5 {
+            assert_eq!(allowances.take(&alice(), "a", &[], NOW), Ok(()));
+        }
+        let late = NOW.after(BURST_SPAN_ALONE);
+        let soon = NOW.after(BURST_SPAN);
+        let busy = allowances.take(&alice(), "a", &[], soon).unwrap_err();
+        assert_eq!(busy, NotAsked::Burst(BURST_SPAN_ALONE, late));
+        let (_, evidence) = busy.explained();
+        assert!(evidence.starts_with("5 within 60 minutes"), "{evidence}");
+        assert_eq!(allowances.take(&alice(), "a", &[], late), Ok(()));
     }
 
     #[test]

@@ -21,6 +21,16 @@ pub enum Credentials {
     Subnet,
 }
 
+/// When the person behind a plug-in's transaction is asked on the phone (`set push`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PushAt {
+    /// When the code is asked for and none is typed.
+    #[default]
+    OnRequest,
+    /// As soon as the code would be asked for: plug-ins with a mode for it wait for the phone from there.
+    AtOnce,
+}
+
 /// An application as the login path needs it, its secret open.
 #[derive(Debug)]
 pub struct VerificationClient {
@@ -34,6 +44,8 @@ pub struct VerificationClient {
     pub credentials: Credentials,
     /// How it combines password and code.
     pub position: CodePosition,
+    /// When its people are asked on the phone.
+    pub push: PushAt,
 }
 
 /// What somebody shows who says to be a client.
@@ -61,6 +73,10 @@ impl VerificationClient {
             subnet: Subnet::parse(object.text("subnet"))?,
             credentials,
             position: position(object),
+            push: match object.text("push") {
+                "at-once" => PushAt::AtOnce,
+                _ => PushAt::OnRequest,
+            },
         })
     }
 

@@ -108,7 +108,7 @@ fn a_word_of_another_configuration_is_worth_nothing() {
     let after = facts(account("192.0.2.2"));
     let counter = &mut CodeCounter::default();
     match second(&after, proof.into(), None, counter, NOW) {
-        Second::Refuse(refusal) => assert_eq!(refusal.reason, Reason::ChangedMeanwhile),
+        Second::Refuse(refusal, _) => assert_eq!(refusal.reason, Reason::ChangedMeanwhile),
         other => panic!("{other:?}"),
     }
 }

@@ -60,7 +60,7 @@ fn judged(facts: &Facts, code: Option<&str>) -> Second {
 
 fn reason(second: Second) -> Reason {
     match second {
-        Second::Refuse(refusal) => refusal.reason,
+        Second::Refuse(refusal, _) => refusal.reason,
         other => panic!("{other:?}"),
     }
 }

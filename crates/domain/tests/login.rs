@@ -168,7 +168,7 @@ fn refusal(facts: &Facts, code: Option<&str>) -> Refusal {
 
 fn refused(second: Second) -> Refusal {
     match second {
-        Second::Refuse(refusal) => refusal,
+        Second::Refuse(refusal, _) => refusal,
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -801,7 +801,7 @@ proptest! {
                 prop_assert_eq!(learned.0, drift + offset);
                 prop_assert_eq!(counter.failures(NOW), 0);
             }
-            Second::Refuse(refusal) => {
+            Second::Refuse(refusal, _) => {
                 let counted = matches!(refusal.reason, Reason::CodeWrong | Reason::CodeMalformed);
                 prop_assert_eq!(counter.failures(NOW), usize::from(counted));
             }
@@ -865,6 +865,6 @@ fn a_key_that_was_taken_away_meanwhile_is_worth_nothing() {
         NOW,
     );
     assert!(
-        matches!(decided, Second::Refuse(refusal) if refusal.reason == Reason::ChangedMeanwhile)
+        matches!(decided, Second::Refuse(refusal, _) if refusal.reason == Reason::ChangedMeanwhile)
     );
 }

@@ -101,7 +101,7 @@ fn judged(facts: &Facts, said: Option<Said>, counter: &mut CodeCounter, at: Time
 #[track_caller]
 fn refused(second: Second) -> Reason {
     match second {
-        Second::Refuse(refusal) => {
+        Second::Refuse(refusal, _) => {
             assert_eq!(refusal.token, Some(serial(1)));
             refusal.reason
         }

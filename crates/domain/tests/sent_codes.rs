@@ -78,7 +78,7 @@ fn answer(facts: &Facts, typed: &str, counter: &mut CodeCounter, now: Timestamp)
 #[track_caller]
 fn refused(second: Second) -> Reason {
     match second {
-        Second::Refuse(refusal) => refusal.reason,
+        Second::Refuse(refusal, _) => refusal.reason,
         other => panic!("{other:?}"),
     }
 }

@@ -70,7 +70,7 @@ async fn vouched(store: &GatewayStore, door: &str, code: &str, now: Timestamp) -
     });
     let decision = match decided {
         Second::Consume(consume) => Decision::Grant(consume, origin(door)),
-        Second::Refuse(refusal) => Decision::Refuse {
+        Second::Refuse(refusal, _) => Decision::Refuse {
             person: name("alice"),
             origin: origin(door),
             refusal,

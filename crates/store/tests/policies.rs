@@ -45,7 +45,7 @@ fn by_password(store: &GatewayStore, user: &str, now: Timestamp) -> Decision {
     let counter = &mut CodeCounter::default();
     match second(&facts, verified(&facts), None, counter, now) {
         Second::Consume(consume) => Decision::Grant(consume, origin("vpn1")),
-        Second::Refuse(refusal) => Decision::Refuse {
+        Second::Refuse(refusal, _) => Decision::Refuse {
             person,
             origin: origin("vpn1"),
             refusal,

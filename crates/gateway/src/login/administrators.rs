@@ -300,7 +300,7 @@ impl AdminLogins {
                 Err(NotIssued::Undecided(why)) => return Err(Unknown::because(why)),
             },
             Second::Consume(consume) => Decision::Grant(consume, origin.clone()),
-            Second::Refuse(refusal) => refuse(refusal),
+            Second::Refuse(refusal, _) => refuse(refusal),
         };
         match self.recorded(decision).await? {
             Outcome::Granted(_) => self.admit(caller, attempt).await,

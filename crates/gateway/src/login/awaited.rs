@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use super::{
     Attempt, Backends, Explainer, Hashing, Judged, Logins, Pool, Progress, Question, SecondFactors,
-    State, Wanted, recorded,
+    Standing, State, Wanted, recorded,
 };
 use crate::clock;
 use crate::seldom::Seldom;
@@ -72,6 +72,11 @@ impl AwaitedLogins {
         let task = tokio::spawn(async move { this.decided(attempt, place).await });
         let decided = task.await;
         decided.unwrap_or_else(|error| self.undecided(&error))
+    }
+
+    /// How a client's transaction stands.
+    pub(crate) fn standing(&self, state: &str, client: &str) -> Standing {
+        self.logins.standing(state, client, clock::now())
     }
 
     /// Whoever waits for a phone gives the place back: a minute of many people takes nothing from others.

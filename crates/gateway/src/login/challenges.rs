@@ -1,6 +1,7 @@
 //! Open challenges: a password that was right and waits for its code.
 //!
-//! A state is random, belongs to one client and one person, and works once. It lives in memory: after
+//! A state is random, belongs to one client and one person, and works once, or until the code is right where its
+//! client speaks of transactions. It lives in memory: after
 //! a restart the client begins again, which costs a person one more try and an attacker everything.
 
 use std::collections::{HashMap, VecDeque};
@@ -67,18 +68,45 @@ impl<T> Challenges<T> {
         Ok(HEXLOWER.encode(&state))
     }
 
-    /// Takes what belongs to a state, if the same client asks for the same person in time.
+    /// Takes what belongs to a state, and until when it was open, if the same client asks for the same person in
+    /// time.
     pub(super) fn take(
         &self,
         state: &[u8],
         person: &CanonicalName,
         client: &str,
         now: Timestamp,
-    ) -> Option<T> {
-        let state: Key = HEXLOWER.decode(state).ok()?.try_into().ok()?;
-        let open = self.lock().remove(&state)?;
-        let fits = &*open.client == client && open.person == *person;
-        (fits && open.expires > now).then_some(open.first)
+    ) -> Option<(T, Timestamp)> {
+        let open = self.lock().remove(&key(state)?)?;
+        let fits = open.person == *person && open.is_of(client, now);
+        fits.then_some((open.first, open.expires))
+    }
+
+    /// Whether a client's state can still be answered.
+    pub(super) fn is_open(&self, state: &[u8], client: &str, now: Timestamp) -> bool {
+        let table = self.lock();
+        let open = key(state).and_then(|key| table.by_state.get(&key));
+        open.is_some_and(|open| open.is_of(client, now))
+    }
+
+    /// Opens a challenge again under its state, until when it was open before.
+    pub(super) fn reopen(
+        &self,
+        state: &[u8],
+        first: T,
+        person: CanonicalName,
+        client: &str,
+        expires: Timestamp,
+    ) {
+        if let Some(state) = key(state) {
+            let open = Open {
+                first,
+                person,
+                client: Box::from(client),
+                expires,
+            };
+            self.lock().insert(state, open);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table<T>> {
@@ -88,11 +116,21 @@ impl<T> Challenges<T> {
 
 type Key = [u8; STATE_LEN];
 
+fn key(state: &[u8]) -> Option<Key> {
+    HEXLOWER.decode(state).ok()?.try_into().ok()
+}
+
 struct Open<T> {
     first: T,
     person: CanonicalName,
     client: Box<str>,
     expires: Timestamp,
+}
+
+impl<T> Open<T> {
+    fn is_of(&self, client: &str, now: Timestamp) -> bool {
+        &*self.client == client && self.expires > now
+    }
 }
 
 struct Table<T> {
@@ -158,7 +196,9 @@ mod tests {
 
     fn take(challenges: &Challenges<u32>, person: &str, state: &str) -> Option<u32> {
         let person = CanonicalName::of(person).unwrap();
-        challenges.take(state.as_bytes(), &person, "vpn", NOW)
+        let taken = challenges.take(state.as_bytes(), &person, "vpn", NOW)?;
+        assert_eq!(taken.1, LATER);
+        Some(taken.0)
     }
 
     #[test]
@@ -175,6 +215,20 @@ mod tests {
         assert_eq!(taken, [&[None, None][..], &kept].concat());
         assert_eq!(take(&challenges, "bob", &other), Some(0));
         assert!(challenges.lock().of_person.is_empty());
+    }
+
+    #[test]
+    fn what_was_taken_can_be_opened_again_until_its_end() {
+        let challenges = Challenges::default();
+        let alice = CanonicalName::of("alice").unwrap();
+        let state = open(&challenges, "alice", 1);
+        let is_open = |client, now| challenges.is_open(state.as_bytes(), client, now);
+        assert_eq!(take(&challenges, "alice", &state), Some(1));
+        assert!(!is_open("vpn", NOW));
+        challenges.reopen(state.as_bytes(), 2, alice, "vpn", LATER);
+        assert!(is_open("vpn", NOW) && !is_open("other", NOW) && !is_open("vpn", LATER));
+        assert_eq!(take(&challenges, "alice", &state), Some(2));
+        assert_eq!(take(&challenges, "alice", &state), None);
     }
 
     #[test]

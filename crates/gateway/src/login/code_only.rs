@@ -6,7 +6,7 @@ use domain::name::CanonicalName;
 use domain::password::Presented;
 use domain::time::Timestamp;
 
-use super::{FirstProven, Logins, Progress, refusal_of, refused};
+use super::{Answering, FirstProven, Logins, Progress, refusal_of, refused};
 
 impl Logins {
     /// Judges a code that came without a password; without a code either, one is asked for. An answer to a
@@ -16,7 +16,7 @@ impl Logins {
         &self,
         name: CanonicalName,
         presented: &Presented,
-        state: Option<&[u8]>,
+        answer: Option<&Answering<'_>>,
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
@@ -27,15 +27,16 @@ impl Logins {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
-        let answered =
-            state.and_then(|state| self.challenges.take(state, &name, &origin.client, now));
-        let first = match (answered, Vouched::by(&origin.client, &facts)) {
-            (Some(first), Ok(_)) => first,
-            (None, Ok(vouched)) => FirstProven::from(Proof::Client(vouched)),
-            (_, Err(reason)) => return refused(name, origin, reason, now),
+        let vouched = match Vouched::by(&origin.client, &facts) {
+            Ok(vouched) => vouched,
+            Err(reason) => return refused(name, origin, reason, now),
         };
-        let octets = presented.as_bytes();
-        let code = (!octets.is_empty()).then(|| Submitted::new(octets));
-        self.second(&facts, first, code, origin, now)
+        let answered = answer.and_then(|answer| self.answer(&facts, answer, &origin, now));
+        answered.unwrap_or_else(|| {
+            let octets = presented.as_bytes();
+            let code = (!octets.is_empty()).then(|| Submitted::new(octets));
+            let first = FirstProven::from(Proof::Client(vouched));
+            self.second(&facts, first, code, origin, now)
+        })
     }
 }

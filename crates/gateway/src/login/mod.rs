@@ -6,6 +6,7 @@
 
 mod admin_steps;
 mod administrators;
+mod answering;
 mod awaited;
 mod backends;
 mod challenges;
@@ -22,6 +23,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::audit::{Event, What};
+use domain::code_only::Vouched;
 use domain::legacy;
 use domain::login::{
     self, CodePosition, Facts, FirstFactor, Origin, Proof, Refusal, Second, Submitted, Verification,
@@ -30,6 +32,7 @@ use domain::name::{CanonicalName, Realm};
 use domain::password::{BackendCheck, Check, PasswordVerified, Presented, Remembered};
 use domain::reason::Reason;
 use domain::remote::RemoteCheck;
+use domain::throttle::CodeCounter;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
@@ -37,6 +40,8 @@ use store::gateway::{ClockSteppedBack, Decision, GatewayStore, Outcome, Password
 use tokio::sync::oneshot;
 
 pub(crate) use administrators::{AdminLogins, Caller, Verdict};
+use answering::Answering;
+pub(crate) use answering::{Exchange, Standing, Transaction};
 pub(crate) use awaited::{AwaitedLogins, Decided};
 use backends::Checked;
 pub(crate) use backends::{Answer, Backends, Credentials, Said, vouched_for_nobody};
@@ -50,7 +55,7 @@ pub(crate) use pushing::{Anew, Later, Wanted, unclaimed};
 pub(crate) use responses::{Presentation, Response, told};
 
 use crate::clock::{self, NoEntropy};
-use crate::push::{Pushes, Question as PushQuestion};
+use crate::push::Pushes;
 
 /// Verified passwords that are remembered at most: 100,000 people who log in within minutes, at some
 /// 150 octets each.
@@ -70,6 +75,8 @@ pub(crate) struct Attempt {
     pub(crate) origin: Origin,
     /// How the client combines password and code.
     pub(crate) position: CodePosition,
+    /// How the client goes on after a challenge.
+    pub(crate) exchange: Exchange,
 }
 
 /// What comes next.
@@ -212,17 +219,21 @@ impl Logins {
             };
             return refusal_of(nobody, attempt.origin, refusal, now);
         };
-        let (origin, position) = (attempt.origin, attempt.position);
+        let (origin, position, exchange) = (attempt.origin, attempt.position, attempt.exchange);
         match (attempt.presented, attempt.state) {
             (Presentation::Refused(refusal), _) => refusal_of(name, origin, refusal, now),
             (Presentation::Password(code), state) if position == CodePosition::CodeOnly => {
-                self.code_alone(name, &code, state.as_deref(), origin, now)
+                let answer = state
+                    .as_deref()
+                    .map(|state| Answering::new(state, &code, exchange));
+                self.code_alone(name, &code, answer.as_ref(), origin, now)
             }
             (Presentation::Response(response), _) if position == CodePosition::CodeOnly => {
                 refusal_of(name, origin, response.hides_the_code(), now)
             }
             (Presentation::Password(code), Some(state)) => {
-                self.answered(name, &state, &code, origin, now)
+                let answer = Answering::new(&state, &code, exchange);
+                self.answered(name, &answer, origin, now)
             }
             (Presentation::Password(password), None) => {
                 let first = |facts: &Facts| login::begin(facts, password);
@@ -433,78 +444,26 @@ impl Logins {
         self.second(facts, first, code, origin, now)
     }
 
-    /// The code that answers a challenge. Whatever the outcome, the challenge is spent.
-    fn answered(
+    fn second(
         &self,
-        name: CanonicalName,
-        state: &[u8],
-        presented: &Presented,
+        facts: &Facts,
+        first: FirstProven,
+        code: Option<Submitted>,
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
-        if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
-            return refusal_of(name, origin, refusal, now);
-        }
-        let code = Submitted::new(presented.as_bytes());
-        let asks_for_push = pushing::asks_for_push(&code);
-        let pushed = self.pushes.join(state, &name, &origin.client, now);
-        let first = match pushed {
-            Some(joined) if asks_for_push => {
-                return Progress::Later(Box::new(Later::wait(joined, name, origin)));
-            }
-            // The code instead: nobody waits for the phone any more.
-            Some(joined) => self.pushes.take(joined.session).map(|(first, _)| first),
-            None => self.challenges.take(state, &name, &origin.client, now),
-        };
-        let Some(first) = first else {
-            return refused(name, origin, Reason::ChallengeUnknown, now);
-        };
-        if self.is_repeated(&first, presented) {
-            return refusal_of(name, origin, repeated(), now);
-        }
-        let facts = match self.store.facts(name, CodePosition::Challenge, now) {
-            Ok(facts) => facts,
-            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
-        };
-        if asks_for_push
-            && first.asked() == CodeOf::Token
-            && let Some(token) = self.pushes.offered(&facts)
-        {
-            let may_be_asked = self.store.with_code_counter(&facts.name, now, |counter| {
-                login::may_be_asked(&facts, &first.proof, counter, now)
-            });
-            if let Err(refusal) = may_be_asked {
-                return refusal_of(facts.name, origin, refusal, now);
-            }
-            let question = PushQuestion {
-                first,
-                origin,
-                token,
-            };
-            return Progress::Later(Box::new(Later::ask(question, facts.name)));
-        }
-        self.second(&facts, first, Some(code), origin, now)
+        self.judged(facts, first, code, origin, now).0
     }
 
-    /// Devices that keep a password answer every question with it. Nobody guesses a code by that, and it would
-    /// block its own owner.
-    fn is_repeated(&self, first: &FirstProven, presented: &Presented) -> bool {
-        match (&first.proof, &first.beside.mark) {
-            (Proof::Password(proof), Some(mark)) => {
-                self.remembered().is_marked(mark, proof, presented)
-            }
-            _ => false,
-        }
-    }
-
-    fn second(
+    /// Judges the second factor; with what another try needs, where one may come.
+    fn judged(
         &self,
         facts: &Facts,
         mut first: FirstProven,
         code: Option<Submitted>,
         origin: Origin,
         now: Timestamp,
-    ) -> Progress {
+    ) -> (Progress, Option<FirstProven>) {
         let beside = std::mem::take(&mut first.beside);
         let refuse = |refusal, code| {
             let decision = Decision::Refuse {
@@ -519,8 +478,11 @@ impl Logins {
             };
             Progress::Record(decision, judged)
         };
-        match self.codes.judge(facts, first, code.as_ref(), now) {
-            Second::Refuse(refusal) => refuse(refusal, code),
+        let progress = match self.codes.judge(facts, first, code.as_ref(), now) {
+            Second::Refuse(refusal, retry) => {
+                let retry = retry.map(|retry| FirstProven::from(*retry).with(beside));
+                return (refuse(refusal, code), retry);
+            }
             Second::Consume(consume) => {
                 let judged = Judged {
                     code,
@@ -544,7 +506,8 @@ impl Logins {
                 Err(NotIssued::TooMany(refusal)) => refuse(refusal, None),
                 Err(NotIssued::Undecided(undecided)) => Progress::Undecided(undecided),
             },
-        }
+        };
+        (progress, None)
     }
 
     fn challenge(
@@ -583,19 +546,26 @@ async fn recorded(store: &GatewayStore, decision: Decision) -> Option<Outcome> {
     outcome.await.ok().flatten()
 }
 
+/// The counter of wrong codes that a decision reads and raises: the person's, or that of codes which come alone.
+fn with_counter<R>(
+    store: &GatewayStore,
+    client: Option<&Vouched>,
+    person: &CanonicalName,
+    now: Timestamp,
+    decide: impl FnOnce(&mut CodeCounter) -> R,
+) -> R {
+    match client {
+        Some(vouched) => store.with_code_counter_at(vouched, now, decide),
+        None => store.with_code_counter(person, now, decide),
+    }
+}
+
 fn canonical(realm: Realm, name: &[u8]) -> Option<CanonicalName> {
     CanonicalName::within(realm, std::str::from_utf8(name).ok()?).ok()
 }
 
 fn refused(person: CanonicalName, origin: Origin, reason: Reason, at: Timestamp) -> Progress {
     refusal_of(person, origin, Refusal::because(reason), at)
-}
-
-fn repeated() -> Refusal {
-    Refusal {
-        evidence: Some("the password again, where the code was asked for".into()),
-        ..Refusal::because(Reason::CodeMissing)
-    }
 }
 
 fn refused_with(begun: Begun, reason: Reason, evidence: String, at: Timestamp) -> Progress {

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::audit::{Event, What};
+use domain::code_only::Vouched;
 use domain::contact::{Address, Channel, Language};
-use domain::login::{self, Facts, Origin, Proof, Refusal, Second, Submitted};
+use domain::login::{self, Facts, Origin, Proof, Refusal, Retry, Second, Submitted};
 use domain::name::CanonicalName;
 use domain::one_time::{Allowances, CodeKey, Issued, OneTimeCode};
 use domain::password::Mark;
 use domain::reason::Reason;
-use domain::throttle::CodeCounter;
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
@@ -21,7 +21,7 @@ use store::gateway::GatewayStore;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
 
-use super::Undecided;
+use super::{Undecided, with_counter};
 use crate::clock::{self, NoEntropy};
 use crate::delivery::{Courier, LoginCode, Matter};
 
@@ -58,9 +58,23 @@ impl From<Proof> for FirstProven {
     }
 }
 
+impl From<Retry> for FirstProven {
+    fn from(retry: Retry) -> Self {
+        Self {
+            issued: retry.issued.map(Box::new),
+            ..retry.proof.into()
+        }
+    }
+}
+
 impl FirstProven {
     pub(super) fn with(self, beside: Beside) -> Self {
         Self { beside, ..self }
+    }
+
+    /// The client that checked the first factor itself, if one did.
+    pub(crate) fn client(&self) -> Option<&Vouched> {
+        self.proof.client()
     }
 
     /// Whose it is.
@@ -164,16 +178,18 @@ impl OneTimeCodes {
     ) -> Second {
         let FirstProven { proof, issued, .. } = first;
         let client = proof.client().cloned();
-        let decide = |counter: &mut CodeCounter| match (issued, code) {
-            (Some(issued), Some(code)) => {
-                login::sent(facts, proof, *issued, code, &self.key, counter, now)
-            }
-            _ => login::second(facts, proof, code, counter, now),
-        };
-        match client {
-            Some(vouched) => self.store.with_code_counter_at(&vouched, now, decide),
-            None => self.store.with_code_counter(&facts.name, now, decide),
-        }
+        with_counter(
+            &self.store,
+            client.as_ref(),
+            &facts.name,
+            now,
+            |counter| match (issued, code) {
+                (Some(issued), Some(code)) => {
+                    login::sent(facts, proof, *issued, code, &self.key, counter, now)
+                }
+                _ => login::second(facts, proof, code, counter, now),
+            },
+        )
     }
 
     /// Has a code sent; what is needed to judge it, and until when it is good.

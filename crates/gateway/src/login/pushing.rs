@@ -11,9 +11,11 @@ use domain::recovery::RecoveryCode;
 use domain::time::Timestamp;
 use store::gateway::{Decision, GatewayStore, Granted};
 
-use super::{CodeOf, FirstProven, Judged, Logins, Progress, Undecided, recorded, refusal_of};
+use super::{
+    CodeOf, FirstProven, Judged, Logins, Progress, Undecided, recorded, refusal_of, with_counter,
+};
 use crate::clock;
-use crate::push::{Joined, NotSent, Pushes, Question, Word};
+use crate::push::{Joined, NotSent, Pushes, Question, Unasked, Word};
 
 /// What a challenge asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,15 +26,26 @@ pub(crate) enum Wanted {
     CodeOrPush,
     /// None: the person was asked on the phone, and types this number there. The token's code does too.
     Number(Number),
+    /// The same where a tap is enough.
+    Tap,
 }
 
 impl Wanted {
+    /// What is asked of a person who was asked on the phone.
+    pub(crate) fn on_phone(number: Option<Number>) -> Self {
+        number.map_or(Self::Tap, Self::Number)
+    }
+
     /// What a person is asked at a challenge.
     pub(crate) fn question(self) -> Cow<'static, str> {
         match self {
             Self::Code(code) => code.question().into(),
             Self::CodeOrPush => {
                 "Enter token code or no code to send a notification to your FortiToken Mobile".into()
+            }
+            Self::Tap => {
+                "Approve the login in FortiToken Mobile and continue without a code, or enter token code"
+                    .into()
             }
             Self::Number(number) => format!(
                 "Enter {number} in FortiToken Mobile and continue without a code, or enter token code"
@@ -103,7 +116,11 @@ impl Logins {
         match step {
             Step::Ask(question) => {
                 let now = clock::now();
+                let is_polled = question.transaction.is_some();
                 match self.pushes.ask(*question, now).await {
+                    Ok((state, number)) if is_polled => {
+                        Progress::Challenge(state, Wanted::on_phone(number))
+                    }
                     Ok((state, Some(number))) => Progress::Challenge(state, Wanted::Number(number)),
                     Ok((state, None)) => {
                         let client = &origin.client;
@@ -112,8 +129,16 @@ impl Logins {
                             None => Progress::Undecided(Undecided::Superseded),
                         }
                     }
-                    Err(NotSent::Refused(refusal)) => refusal_of(name, origin, refusal, now),
-                    Err(NotSent::Undecided(why)) => Progress::Undecided(why),
+                    Err(Unasked { why, back }) => {
+                        if let Some((first, transaction)) = back {
+                            let state = transaction.state.as_bytes();
+                            self.reopen(state, first, &origin, transaction.expires);
+                        }
+                        match why {
+                            NotSent::Refused(refusal) => refusal_of(name, origin, refusal, now),
+                            NotSent::Undecided(why) => Progress::Undecided(why),
+                        }
+                    }
                 }
             }
             Step::Wait(joined) => self.word(joined, origin).await,
@@ -153,7 +178,7 @@ impl Logins {
                 };
                 Progress::Record(Decision::Grant(consume, origin), judged)
             }
-            Second::Refuse(refusal) => refusal_of(facts.name, origin, refusal, now),
+            Second::Refuse(refusal, _) => refusal_of(facts.name, origin, refusal, now),
             Second::Challenge(_) | Second::Send(..) => {
                 super::refused(facts.name, origin, Reason::ChangedMeanwhile, now)
             }
@@ -175,7 +200,8 @@ fn judge(
     if said == Some(Said::NotMe) {
         pushes.reported(&facts.name, origin, now);
     }
-    store.with_code_counter(&facts.name, now, |counter| {
+    let client = first.client().cloned();
+    with_counter(store, client.as_ref(), &facts.name, now, |counter| {
         login::pushed(facts, first.proof, outstanding, said, counter, now)
     })
 }
@@ -205,7 +231,7 @@ pub(crate) async fn unclaimed(
         now,
     );
     // Nobody is let in here: there is nobody to tell.
-    if let Second::Refuse(refusal) = second {
+    if let Second::Refuse(refusal, _) = second {
         let decision = Decision::Refuse {
             person: facts.name,
             origin,

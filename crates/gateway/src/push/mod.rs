@@ -29,8 +29,8 @@ use ident::{RegistrationId, TokenKind, TokenSerial};
 use softtoken::device::{DeviceKeys, SealingPrivateKey};
 use softtoken::link::SpkiPin;
 use softtoken::push::{
-    AnswerAddress, Approval, Decision, LoginAnswer, LoginRequest, MailboxSecret, PushAnswerRequest,
-    PushError, PushKey, PushSession, ShownText,
+    Addressed, AnswerAddress, Approval, Decision, LoginAnswer, LoginRequest, MailboxSecret,
+    PushAnswerRequest, PushError, PushKey, PushSession, SealedPush, ShownText,
 };
 use store::gateway::GatewayStore;
 use tokio::sync::watch;
@@ -40,7 +40,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::{self, NoEntropy};
 use crate::debug_log::DebugLog;
-use crate::login::{FirstProven, State, Undecided};
+use crate::login::{FirstProven, Standing, State, Transaction, Undecided};
 use crate::seldom::Seldom;
 use crate::supply::Supply;
 use crate::{StartError, stopped, web};
@@ -62,6 +62,8 @@ pub(crate) struct Pushes {
     runtime: tokio::runtime::Handle,
     table: Mutex<Table>,
     allowances: Mutex<Allowances>,
+    /// Of logins in which clients check the password.
+    allowances_alone: Mutex<Allowances>,
     /// Of this process: answers to it are of no use after its end.
     key: SealingPrivateKey,
     mailbox: MailboxSecret,
@@ -112,6 +114,14 @@ pub(crate) struct Question {
     pub(crate) first: FirstProven,
     pub(crate) origin: Origin,
     pub(crate) token: TokenSerial,
+    /// The transaction that it goes on in; else the challenge is another.
+    pub(crate) transaction: Option<Transaction>,
+}
+
+/// Why nobody is asked, and what a transaction goes on with.
+pub(crate) struct Unasked {
+    pub(crate) why: NotSent,
+    pub(crate) back: Option<(FirstProven, Transaction)>,
 }
 
 /// Whom to ask how.
@@ -120,6 +130,13 @@ struct Request {
     number: Option<Number>,
     expires: Timestamp,
     login: LoginRequest,
+}
+
+/// A request as it travels.
+struct Sealed {
+    device: RegistrationId,
+    addressed: Addressed,
+    message: SealedPush,
 }
 
 /// Where a token is.
@@ -169,6 +186,7 @@ impl Pushes {
             supply: Arc::clone(supply),
             table: Mutex::default(),
             allowances: Mutex::default(),
+            allowances_alone: Mutex::new(Allowances::of_codes_alone()),
             key: SealingPrivateKey::from_random(&Zeroizing::new(clock::random()?)),
             mailbox,
             pin,
@@ -220,28 +238,57 @@ impl Pushes {
         &self,
         question: Question,
         now: Timestamp,
-    ) -> Result<(State, Option<Number>), NotSent> {
+    ) -> Result<(State, Option<Number>), Unasked> {
         let Question {
             first,
             origin,
             token,
+            transaction,
         } = question;
-        let person = first.person().clone();
-        let request = self.request(&person, &origin, token, now)?;
-        self.reserve(&person, &origin.source, &request, now)
-            .map_err(|why| {
-                let (reason, evidence) = why.explained();
-                NotSent::because(reason, token, evidence)
-            })?;
+        let unasked = |why, first: Option<FirstProven>, transaction: Option<Transaction>| Unasked {
+            why,
+            back: first.zip(transaction),
+        };
+        let (person, counted) = (first.person().clone(), self.allowances(&first));
+        let request = match self.reserved(&first, &origin, token, now) {
+            Ok(request) => request,
+            Err(why) => return Err(unasked(why, Some(first), transaction)),
+        };
         let (session, number) = (request.session, request.number);
-        match self.send(first, origin, request).await {
-            Ok(state) => Ok((state, number)),
+        let sealed = match self.seal(&request.login).await {
+            Ok(sealed) => sealed,
             Err(why) => {
                 self.table().remove(session);
-                self.allowances().give_back(&person, now);
-                Err(why)
+                locked(counted).give_back(&person, now);
+                return Err(unasked(why, Some(first), transaction));
+            }
+        };
+        let sent = self.send(first, origin, request, sealed, transaction.as_ref());
+        match sent.await {
+            Ok(state) => Ok((state, number)),
+            Err(why) => {
+                let first = self.table().remove(session).map(|open| open.first);
+                locked(counted).give_back(&person, now);
+                Err(unasked(why, first, transaction))
             }
         }
+    }
+
+    /// A request, with its place among those that are outstanding.
+    fn reserved(
+        &self,
+        first: &FirstProven,
+        origin: &Origin,
+        token: TokenSerial,
+        now: Timestamp,
+    ) -> Result<Request, NotSent> {
+        let request = self.request(first.person(), origin, token, now)?;
+        let reserved = self.reserve(first, &origin.source, &request, now);
+        reserved.map_err(|why| {
+            let (reason, evidence) = why.explained();
+            NotSent::because(reason, token, evidence)
+        })?;
+        Ok(request)
     }
 
     fn request(
@@ -289,32 +336,21 @@ impl Pushes {
     /// Takes the person's place among those who are asked.
     fn reserve(
         &self,
-        person: &CanonicalName,
+        first: &FirstProven,
         source: &str,
         request: &Request,
         now: Timestamp,
     ) -> Result<(), NotAsked> {
+        let person = first.person();
         let mut table = self.table();
-        let mut allowances = self.allowances();
+        let mut allowances = locked(self.allowances(first));
         allowances.take(person, source, &table.outstanding(person), now)?;
         table.reserve(person.clone(), request.session, request.expires)
     }
 
-    async fn send(
-        &self,
-        first: FirstProven,
-        origin: Origin,
-        request: Request,
-    ) -> Result<State, NotSent> {
-        let Request {
-            session,
-            number,
-            expires,
-            login,
-        } = request;
+    /// The request as the relay carries it to the phone.
+    async fn seal(&self, login: &LoginRequest) -> Result<Sealed, NotSent> {
         let token = login.token;
-        let unavailable =
-            |why: RelayError| NotSent::because(Reason::PushUnavailable, token, why.to_string());
         let (device, keys) = self.device(token).await?;
         let facts = self.store.verifier(token).ok_or_else(|| {
             NotSent::Refused(Refusal {
@@ -324,13 +360,40 @@ impl Pushes {
         })?;
         let key = PushKey::of(&facts.seed, &token);
         let random = Zeroizing::new(clock::random()?);
-        let sealed = login.seal(&key, device, &keys.sealing, &random);
-        let sealed = sealed.map_err(|error| unavailable(RelayError::Sealing(error)))?;
-        let addressed = login.addressed(device);
-        let person = first.person().clone();
+        let sealed = login
+            .seal(&key, device, &keys.sealing, &random)
+            .map_err(|error| unavailable(&RelayError::Sealing(error), token))?;
+        Ok(Sealed {
+            device,
+            addressed: login.addressed(device),
+            message: sealed,
+        })
+    }
+
+    async fn send(
+        &self,
+        first: FirstProven,
+        origin: Origin,
+        request: Request,
+        sealed: Sealed,
+        transaction: Option<&Transaction>,
+    ) -> Result<State, NotSent> {
+        let Request {
+            session,
+            number,
+            expires,
+            login,
+        } = request;
+        let Sealed {
+            device,
+            addressed,
+            message,
+        } = sealed;
+        let (person, token) = (first.person().clone(), login.token);
         // Before it is sent: the answer may come before the relay says that it took the request.
         let state = self.table().open(
             session,
+            transaction,
             Open {
                 first,
                 client: origin.client.clone(),
@@ -346,10 +409,8 @@ impl Pushes {
                 },
             },
         )?;
-        self.relay
-            .carry(addressed, sealed)
-            .await
-            .map_err(unavailable)?;
+        let carried = self.relay.carry(addressed, message).await;
+        carried.map_err(|why| unavailable(&why, token))?;
         self.debug.raw(DEBUG, || {
             format!("ftm-push: Sending push message[{session}] to User[{person}] at {device}")
         });
@@ -409,6 +470,11 @@ impl Pushes {
         self.table().join(state, person, client, now)
     }
 
+    /// How the request under a client's state stands; nothing if there is none.
+    pub(crate) fn standing(&self, state: &[u8], client: &str, now: Timestamp) -> Option<Standing> {
+        self.table().standing(state, client, now)
+    }
+
     /// Waits for the person's word. It holds no thread.
     pub(crate) async fn wait(&self, joined: &mut Joined) -> Word {
         let left = joined.expires.micros() - clock::now().micros();
@@ -440,7 +506,8 @@ impl Pushes {
 
     /// A login of the person was granted.
     pub(crate) fn succeeded(&self, person: &CanonicalName) {
-        self.allowances().succeeded(person);
+        locked(&self.allowances).succeeded(person);
+        locked(&self.allowances_alone).succeeded(person);
     }
 
     /// The person says that a login is somebody else's.
@@ -450,7 +517,8 @@ impl Pushes {
             user = %person, client, source,
             "a user answered a push with: this is not me. Somebody else knows the password; change it"
         );
-        self.allowances().reported(person, source, now);
+        locked(&self.allowances).reported(person, source, now);
+        locked(&self.allowances_alone).reported(person, source, now);
     }
 
     /// Whether this unit asked, and has no end of it yet.
@@ -557,13 +625,22 @@ impl Pushes {
         Arc::clone(&self.store.settings(Vdom::ROOT).push)
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn allowances(&self, first: &FirstProven) -> &Mutex<Allowances> {
+        match first.client() {
+            Some(_) => &self.allowances_alone,
+            None => &self.allowances,
+        }
     }
 
-    fn allowances(&self) -> MutexGuard<'_, Allowances> {
-        self.allowances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, Table> {
+        locked(&self.table)
     }
+}
+
+fn unavailable(why: &RelayError, token: TokenSerial) -> NotSent {
+    NotSent::because(Reason::PushUnavailable, token, why.to_string())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

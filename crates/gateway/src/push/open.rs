@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use data_encoding::HEXLOWER;
 use domain::name::CanonicalName;
-use domain::push::{NotAsked, Outstanding, Said, Session};
+use domain::push::{NotAsked, Number, Outstanding, Said, Session};
 use domain::time::Timestamp;
 use ident::RegistrationId;
 use softtoken::push::LoginRequest;
 use tokio::sync::watch;
 
 use crate::clock::{self, NoEntropy};
-use crate::login::{FirstProven, State};
+use crate::login::{FirstProven, Standing, State, Transaction, Wanted};
 
 /// Requests that are outstanding at most, at some 1 KiB each: 250 a second that nobody answers in the default
 /// minute.
@@ -19,6 +19,10 @@ const OPEN_MAX: usize = 16_384;
 
 /// Octets of chance in a state: another than the session, which the relay and the phone know.
 type Key = [u8; 16];
+
+fn key(state: &[u8]) -> Option<Key> {
+    HEXLOWER.decode(state).ok()?.try_into().ok()
+}
 
 /// A request with all that its answer needs.
 pub(crate) struct Open {
@@ -57,6 +61,7 @@ pub(crate) struct Table {
 pub(crate) struct Joined {
     pub(crate) session: Session,
     pub(super) expires: Timestamp,
+    number: Option<Number>,
     news: watch::Receiver<News>,
     turn: u64,
 }
@@ -71,6 +76,16 @@ pub(crate) enum Word {
 }
 
 impl Joined {
+    /// Whether the person has said nothing yet.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.news.borrow().said.is_none()
+    }
+
+    /// What the person is asked meanwhile.
+    pub(crate) fn wanted(&self) -> Wanted {
+        Wanted::on_phone(self.number)
+    }
+
     pub(super) async fn word(&mut self) -> Word {
         let turn = self.turn;
         let news = self
@@ -117,8 +132,15 @@ impl Table {
     }
 
     /// A request is about to be sent: answers to it are taken from now on, and it is waited for under the state.
-    pub(super) fn open(&mut self, session: Session, open: Open) -> Result<State, NoEntropy> {
-        let state: Key = clock::random()?;
+    /// That is the transaction's, if it goes on in one.
+    pub(super) fn open(
+        &mut self,
+        session: Session,
+        transaction: Option<&Transaction>,
+        open: Open,
+    ) -> Result<State, NoEntropy> {
+        let transaction = transaction.and_then(|it| key(it.state.as_bytes()));
+        let state = transaction.map_or_else(clock::random, Ok)?;
         if let Some(entry) = self.by_session.get_mut(&session) {
             entry.asked = Some((state, Box::new(open)));
             self.by_state.insert(state, session);
@@ -165,12 +187,9 @@ impl Table {
         client: &str,
         now: Timestamp,
     ) -> Option<Joined> {
-        let state: Key = HEXLOWER.decode(state).ok()?.try_into().ok()?;
-        let session = *self.by_state.get(&state)?;
-        let entry = self.by_session.get(&session)?;
-        let (_, open) = entry.asked.as_ref()?;
-        let fits = entry.person == *person && *open.client == *client && entry.expires > now;
-        if !fits {
+        let session = self.session(state)?;
+        let (entry, open) = self.of_client(session, client, now)?;
+        if entry.person != *person {
             return None;
         }
         entry.news.send_modify(|news| news.turn += 1);
@@ -179,9 +198,32 @@ impl Table {
         Some(Joined {
             session,
             expires: entry.expires,
+            number: open.outstanding.number,
             news,
             turn,
         })
+    }
+
+    /// How the request under a client's state stands.
+    pub(super) fn standing(&self, state: &[u8], client: &str, now: Timestamp) -> Option<Standing> {
+        let (entry, open) = self.of_client(self.session(state)?, client, now)?;
+        Some(match entry.news.borrow().said {
+            None => Standing::Pending,
+            Some(said) if open.outstanding.is_approved_by(said) => Standing::Approved,
+            Some(_) => Standing::Over,
+        })
+    }
+
+    /// The request that is waited for under a state.
+    fn session(&self, state: &[u8]) -> Option<Session> {
+        self.by_state.get(&key(state)?).copied()
+    }
+
+    fn of_client(&self, session: Session, client: &str, now: Timestamp) -> Option<(&Entry, &Open)> {
+        let entry = self.by_session.get(&session)?;
+        let (_, open) = entry.asked.as_ref()?;
+        let fits = *open.client == *client && entry.expires > now;
+        fits.then_some((entry, &**open))
     }
 
     /// Forgets a request; what was asked, if anything was.

@@ -26,7 +26,7 @@ use super::eap::Message;
 use super::traffic::Counted;
 use super::{Pending, Place, Shared, Way};
 use crate::clock;
-use crate::login::{Attempt, Presentation, Response, told};
+use crate::login::{Attempt, Exchange, Presentation, Response, told};
 
 /// Longest Calling-Station-Id that is kept as the source of a login: an address with a port, or a
 /// hardware address. What is longer is cut in evidence, not in judgement.
@@ -372,6 +372,7 @@ impl Receiver {
             state,
             origin,
             position: client.position,
+            exchange: Exchange::Challenge,
         };
         self.shared.debug.received(peer, client, &attempt);
         Some(Came::Login(attempt))

@@ -241,7 +241,7 @@ impl Answerer {
         let settings = self.shared.store.settings(Vdom::ROOT);
         let lifetime = match asked {
             Wanted::Code(CodeOf::Sent(channel)) => settings.sent_lifetime(channel),
-            Wanted::Code(CodeOf::Token) | Wanted::CodeOrPush | Wanted::Number(_) => {
+            Wanted::Code(CodeOf::Token) | Wanted::CodeOrPush | Wanted::Number(_) | Wanted::Tap => {
                 settings.challenge_lifetime
             }
         };

@@ -31,7 +31,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::Visitor;
 use crate::clock;
-use crate::login::{Attempt, AwaitedLogins, Decided, Presentation};
+use crate::login::{Attempt, AwaitedLogins, Decided, Exchange, Presentation};
 
 /// Where VPN clients begin, and are sent back to.
 const LOGIN_PATH: &str = "/remote/login";
@@ -145,6 +145,7 @@ impl Form {
                 source: source.to_canonical().to_string().into(),
             },
             position: CodePosition::Challenge,
+            exchange: Exchange::Challenge,
         })
     }
 

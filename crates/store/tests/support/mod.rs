@@ -274,7 +274,7 @@ fn decide_for(store: &GatewayStore, person: CanonicalName, code: &str, now: Time
     });
     match decided {
         Second::Consume(consume) => Decision::Grant(consume, origin("vpn1")),
-        Second::Refuse(refusal) => Decision::Refuse {
+        Second::Refuse(refusal, _) => Decision::Refuse {
             person,
             origin: origin("vpn1"),
             refusal,

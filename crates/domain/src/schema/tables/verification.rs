@@ -83,6 +83,21 @@ pub static VERIFICATION_CLIENT: Table = Table {
         ),
         CODE_POSITION,
         CODE_SEPARATOR,
+        field(
+            "push",
+            Kind::Choice(&[
+                choice(
+                    "on-request",
+                    "When the code is asked for and the user answers with none.",
+                ),
+                choice(
+                    "at-once",
+                    "As soon as the code would be asked for; for plug-ins that wait for the phone from there.",
+                ),
+            ]),
+            "on-request",
+            "When users of plug-ins are asked on the phone, where system ftm-push is enabled.",
+        ),
     ],
     children: &[],
 };

@@ -26,7 +26,7 @@ use super::clients::RadiusClient;
 use super::traffic::Counted;
 use super::{Pending, Recorded, Shared};
 use crate::clock::{self, NoEntropy};
-use crate::login::{Attempt, Presentation, Response, State, told};
+use crate::login::{Attempt, Exchange, Presentation, Response, State, told};
 use crate::web::certificate::{self, CertificateError};
 use open::{Found, Kept, Open, Owner};
 use tls::TlsTunnel;
@@ -279,6 +279,7 @@ impl Shared {
             state: None,
             origin: message.origin,
             position: pending.client.position,
+            exchange: Exchange::Challenge,
         };
         self.judge(pending, attempt);
     }
@@ -325,6 +326,7 @@ fn attempt(
         state: challenge.map(|challenge| challenge.state.into_bytes()),
         origin: message.origin,
         position,
+        exchange: Exchange::Challenge,
     }
 }
 

@@ -18,7 +18,7 @@ use store::gateway::Granted;
 
 use super::parameters::Parameters;
 use super::{Asked, Door, Submission, Unheard, Visitor, answered, octets, whole};
-use crate::login::{Decided, Presentation};
+use crate::login::{Decided, Exchange, Presentation};
 
 pub(super) async fn authenticate(
     State(door): State<Arc<Door>>,
@@ -82,6 +82,7 @@ fn submission(asked: &mut Asked) -> Result<Submission, &'static str> {
         name,
         presented,
         state,
+        exchange: Exchange::Challenge,
     })
 }
 

@@ -26,7 +26,7 @@ use domain::login::{CodePosition, Origin};
 use domain::name::Realm;
 use domain::password::Presented;
 use domain::vdom::Vdom;
-use domain::verification::{Credentials, VerificationClient};
+use domain::verification::{Credentials, PushAt, VerificationClient};
 use https::body::{self, BodyError, Limit};
 use serde_json::Value;
 use store::gateway::GatewayStore;
@@ -38,7 +38,7 @@ use self::parameters::{Malformed, Parameters};
 use self::ticket::Tickets;
 use super::Visitor;
 use crate::clock::{self, NoEntropy};
-use crate::login::{Attempt, AwaitedLogins, Decided, Presentation};
+use crate::login::{Attempt, AwaitedLogins, Decided, Exchange, Presentation};
 use crate::seldom::Seldom;
 
 /// What stands before the paths of both interfaces: nothing, or who asks.
@@ -101,6 +101,8 @@ struct Application {
     /// What events call it.
     label: Box<str>,
     position: CodePosition,
+    /// When a plug-in's person is asked on the phone.
+    push: PushAt,
     /// Without one, whoever is in its network speaks for it.
     has_secret: bool,
 }
@@ -111,6 +113,7 @@ impl Application {
             vdom: client.vdom,
             label: client.label(),
             position: client.position,
+            push: client.push,
             has_secret: secret_of(client).is_some(),
         }
     }
@@ -188,6 +191,7 @@ impl Asked {
                 source: self.source(),
             },
             position: self.application.position,
+            exchange: what.exchange,
         };
         self.door.logins.decide(attempt, self.address).await
     }
@@ -210,6 +214,7 @@ struct Submission {
     name: String,
     presented: Presentation,
     state: Option<String>,
+    exchange: Exchange,
 }
 
 /// Password, code, or both, as the application's entry has them.

@@ -5,7 +5,7 @@
 //! ```text
 //! POST /validate/check             user, pass[, transaction_id]
 //! POST /validate/triggerchallenge  user                          applications that have codes alone checked
-//! GET  /validate/polltransaction   transaction_id                whether it was answered on another way
+//! GET  /validate/polltransaction   transaction_id                whether the phone said yes
 //! POST /validate/simplecheck       user, pass[, state]           `:-)`, `:-(`, `:-( STATE QUESTION`
 //! POST /auth                       username, password            the application's own; a ticket
 //! ```
@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use domain::contact::Channel;
 use domain::login::CodePosition;
+use domain::verification::PushAt;
 use https::body;
 use serde_json::{Value, json};
 use store::gateway::Granted;
@@ -28,7 +29,7 @@ use super::credentials::Claim;
 use super::parameters::Parameters;
 use super::{Asked, BODY, Door, Submission, Unheard, Visitor, answered, whole};
 use crate::clock;
-use crate::login::{CodeOf, Decided, Wanted};
+use crate::login::{CodeOf, Decided, Exchange, Standing, Wanted};
 
 /// Numbers of errors that plug-ins show and some look at.
 const PARAMETER: i32 = 905;
@@ -60,7 +61,7 @@ async fn check(
         Err(unheard) => return not_heard(&unheard),
     };
     match submission(&mut asked) {
-        Ok(submission) => told(asked.decide(submission).await),
+        Ok(submission) => told(decide(&asked, submission).await),
         Err(missing) => missing.into_response(),
     }
 }
@@ -87,27 +88,57 @@ async fn trigger(
         name,
         presented: whole(""),
         state: None,
+        exchange: Exchange::Transaction,
     };
-    told(asked.decide(submission).await)
+    told(decide(&asked, submission).await)
 }
 
-/// There is no other way yet on which a challenge is answered.
+/// A login as plug-ins have it: if the application is set so, its person is asked on the phone as soon as the code
+/// would be asked for. If nobody can be, the code is asked for.
+async fn decide(asked: &Asked, submission: Submission) -> Decided {
+    let name = submission.name.clone();
+    let decided = asked.decide(submission).await;
+    let Decided::Challenge(state, Wanted::CodeOrPush) = decided else {
+        return decided;
+    };
+    if asked.application.push == PushAt::OnRequest {
+        return Decided::Challenge(state, Wanted::CodeOrPush);
+    }
+    let no_code = Submission {
+        name,
+        presented: whole(""),
+        state: Some(state.clone()),
+        exchange: Exchange::Transaction,
+    };
+    match asked.decide(no_code).await {
+        Decided::Refused => Decided::Challenge(state, Wanted::Code(CodeOf::Token)),
+        decided => decided,
+    }
+}
+
+/// Whether the phone said yes. A login is let in by `check` alone, which is asked next.
 async fn polled(
     State(door): State<Arc<Door>>,
     Extension(visitor): Extension<Visitor>,
     path: At,
     request: Request,
 ) -> Response {
-    match door.heard(path, visitor, request).await {
-        Ok(_) => pending(),
-        Err(unheard) => not_heard(&unheard),
-    }
-}
-
-/// No verdict: who polls goes on asking.
-fn pending() -> Response {
-    let said = json!({"status": true, "value": false});
-    let detail = json!({"detail": {"challenge_status": "pending"}});
+    let transaction = path.get("transaction").cloned();
+    let mut asked = match door.heard(path, visitor, request).await {
+        Ok(asked) => asked,
+        Err(unheard) => return not_heard(&unheard),
+    };
+    let Some(state) = transaction.or_else(|| asked.parameters.take_state()) else {
+        return Missing("transaction_id").into_response();
+    };
+    let standing = asked.door.logins.standing(&state, &asked.application.label);
+    let status = match standing {
+        Standing::Pending => "pending",
+        Standing::Approved => "accept",
+        Standing::Over => "declined",
+    };
+    let said = json!({"status": true, "value": standing == Standing::Approved});
+    let detail = json!({"detail": {"challenge_status": status}});
     result(StatusCode::OK, &said, detail)
 }
 
@@ -160,7 +191,7 @@ async fn simple_check(
     let Ok(submission) = submission(&mut asked) else {
         return simple(StatusCode::BAD_REQUEST, ":-/".to_owned());
     };
-    match asked.decide(submission).await {
+    match decide(&asked, submission).await {
         Decided::In(granted) => simple_yes(&granted),
         Decided::Challenge(state, code) => {
             simple(StatusCode::OK, format!(":-( {state} {}", code.question()))
@@ -179,6 +210,7 @@ fn submission(asked: &mut Asked) -> Result<Submission, Missing> {
         name,
         presented: whole(password),
         state,
+        exchange: Exchange::Transaction,
     })
 }
 
@@ -217,22 +249,27 @@ fn challenge(state: &str, wanted: Wanted) -> Response {
         Wanted::Code(CodeOf::Token) | Wanted::CodeOrPush => "totp",
         Wanted::Code(CodeOf::Sent(Channel::Email)) => "email",
         Wanted::Code(CodeOf::Sent(Channel::Sms)) => "sms",
-        Wanted::Number(_) => "push",
+        Wanted::Number(_) | Wanted::Tap => "push",
+    };
+    let mode = if kind == "push" {
+        "poll"
+    } else {
+        "interactive"
     };
     let one = json!({
         "attributes": null,
-        "client_mode": "interactive",
+        "client_mode": mode,
         "message": question,
         "transaction_id": state,
         "type": kind,
     });
     let detail = json!({
         "attributes": null,
-        "client_mode": "interactive",
+        "client_mode": mode,
         "message": question,
         "messages": [question],
         "multi_challenge": [one],
-        "preferred_client_mode": "interactive",
+        "preferred_client_mode": mode,
         "transaction_id": state,
         "transaction_ids": [state],
         "type": kind,

@@ -1,0 +1,256 @@
+//! Answers to challenges: one for clients that begin again after it, or as many as are looked at for those that
+//! speak of transactions.
+
+use domain::login::{self, CodePosition, Facts, Origin, Proof, Refusal, Submitted};
+use domain::name::CanonicalName;
+use domain::password::Presented;
+use domain::reason::Reason;
+use domain::time::Timestamp;
+use ident::TokenSerial;
+
+use super::pushing::asks_for_push;
+use super::{
+    CodeOf, FirstProven, Later, Logins, Progress, State, refusal_of, refused, with_counter,
+};
+use crate::push::Question;
+
+/// How a client goes on after a challenge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exchange {
+    /// An answer spends the challenge, and the client waits while the phone is asked.
+    Challenge,
+    /// A transaction: it outlives mistypes, and the client asks now and then what the phone said.
+    Transaction,
+}
+
+/// How a transaction stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Standing {
+    /// It waits for its code, or for the phone.
+    Pending,
+    /// The phone said yes: a login that goes on with it is let in, if nothing has changed.
+    Approved,
+    /// Nothing comes of it any more: the phone said no, it is too late, or it never was.
+    Over,
+}
+
+/// A transaction while the phone is asked.
+pub(crate) struct Transaction {
+    pub(crate) state: State,
+    /// Until when it is open if nobody can be asked.
+    pub(crate) expires: Timestamp,
+}
+
+/// An answer whose challenge was open.
+struct Open<'a> {
+    answer: &'a Answering<'a>,
+    expires: Timestamp,
+}
+
+/// The answer to a challenge.
+pub(super) struct Answering<'a> {
+    state: &'a [u8],
+    presented: &'a Presented,
+    pub(super) exchange: Exchange,
+}
+
+impl<'a> Answering<'a> {
+    pub(super) fn new(state: &'a [u8], presented: &'a Presented, exchange: Exchange) -> Self {
+        Self {
+            state,
+            presented,
+            exchange,
+        }
+    }
+
+    /// States are hexadecimal digits; what is none was not found under any.
+    pub(super) fn state(&self) -> State {
+        String::from_utf8_lossy(self.state).into_owned()
+    }
+}
+
+impl Logins {
+    /// The code that answers a challenge.
+    pub(super) fn answered(
+        &self,
+        name: CanonicalName,
+        answer: &Answering<'_>,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Progress {
+        if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
+            return refusal_of(name, origin, refusal, now);
+        }
+        let facts = match self.store.facts(name, CodePosition::Challenge, now) {
+            Ok(facts) => facts,
+            Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
+        };
+        self.answer(&facts, answer, &origin, now)
+            .unwrap_or_else(|| refused(facts.name, origin, Reason::ChallengeUnknown, now))
+    }
+
+    /// What an answer comes to; nothing if it belongs to no open challenge.
+    pub(super) fn answer(
+        &self,
+        facts: &Facts,
+        answer: &Answering<'_>,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Option<Progress> {
+        let octets = answer.presented.as_bytes();
+        let code = Submitted::new(octets);
+        let asks_for_push = asks_for_push(&code);
+        if asks_for_push && let Some(waiting) = self.waiting(facts, answer, origin, now) {
+            return Some(waiting);
+        }
+        let (first, expires) = self.first(facts, answer, origin, now)?;
+        if self.is_repeated(&first, answer.presented) {
+            self.keep_open(answer, first, origin, expires);
+            let name = facts.name.clone();
+            return Some(refusal_of(name, origin.clone(), repeated(), now));
+        }
+        if asks_for_push
+            && first.asked() == CodeOf::Token
+            && let Some(token) = self.pushes.offered(facts)
+        {
+            let open = Open { answer, expires };
+            return Some(self.phone(facts, first, token, &open, origin, now));
+        }
+        // Where codes stand alone, none asks for one.
+        let is_none = octets.is_empty() && facts.position == CodePosition::CodeOnly;
+        let code = (!is_none).then_some(code);
+        let (progress, retry) = self.judged(facts, first, code, origin.clone(), now);
+        if let Some(first) = retry {
+            self.keep_open(answer, first, origin, expires);
+        }
+        Some(progress)
+    }
+
+    /// How a client's transaction stands.
+    pub(crate) fn standing(&self, state: &str, client: &str, now: Timestamp) -> Standing {
+        let state = state.as_bytes();
+        let pushed = self.pushes.standing(state, client, now);
+        pushed.unwrap_or_else(|| {
+            if self.challenges.is_open(state, client, now) {
+                Standing::Pending
+            } else {
+                Standing::Over
+            }
+        })
+    }
+
+    /// A person who was asked on the phone already. Who speaks of transactions asks for what was said, and
+    /// nobody waits.
+    fn waiting(
+        &self,
+        facts: &Facts,
+        answer: &Answering<'_>,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Option<Progress> {
+        let joined = self
+            .pushes
+            .join(answer.state, &facts.name, &origin.client, now)?;
+        if answer.exchange == Exchange::Transaction && joined.is_unanswered() {
+            return Some(Progress::Challenge(answer.state(), joined.wanted()));
+        }
+        let later = Later::wait(joined, facts.name.clone(), origin.clone());
+        Some(Progress::Later(Box::new(later)))
+    }
+
+    /// What the challenge that is answered proves, and until when it is open. Nobody else answers it meanwhile.
+    fn first(
+        &self,
+        facts: &Facts,
+        answer: &Answering<'_>,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Option<(FirstProven, Timestamp)> {
+        let (state, person, client) = (answer.state, &facts.name, &*origin.client);
+        match self.pushes.join(state, person, client, now) {
+            // The code instead: nobody waits for the phone any more.
+            Some(joined) => {
+                let taken = self.pushes.take(joined.session);
+                taken.map(|(first, outstanding)| (first, outstanding.expires))
+            }
+            None => self.challenges.take(state, person, client, now),
+        }
+    }
+
+    /// Has the person asked on the phone.
+    fn phone(
+        &self,
+        facts: &Facts,
+        first: FirstProven,
+        token: TokenSerial,
+        open: &Open<'_>,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Progress {
+        let client = first.client();
+        let may_be_asked = with_counter(&self.store, client, &facts.name, now, |counter| {
+            login::may_be_asked(facts, &first.proof, counter, now)
+        });
+        if let Err(refusal) = may_be_asked {
+            self.keep_open(open.answer, first, origin, open.expires);
+            return refusal_of(facts.name.clone(), origin.clone(), refusal, now);
+        }
+        let transaction = match open.answer.exchange {
+            Exchange::Challenge => None,
+            Exchange::Transaction => Some(Transaction {
+                state: open.answer.state(),
+                expires: open.expires,
+            }),
+        };
+        let question = Question {
+            first,
+            origin: origin.clone(),
+            token,
+            transaction,
+        };
+        Progress::Later(Box::new(Later::ask(question, facts.name.clone())))
+    }
+
+    /// A transaction outlives a try that was in vain.
+    fn keep_open(
+        &self,
+        answer: &Answering<'_>,
+        first: FirstProven,
+        origin: &Origin,
+        expires: Timestamp,
+    ) {
+        if answer.exchange == Exchange::Transaction {
+            self.reopen(answer.state, first, origin, expires);
+        }
+    }
+
+    pub(super) fn reopen(
+        &self,
+        state: &[u8],
+        first: FirstProven,
+        origin: &Origin,
+        expires: Timestamp,
+    ) {
+        let person = first.person().clone();
+        self.challenges
+            .reopen(state, first, person, &origin.client, expires);
+    }
+
+    /// Devices that keep a password answer every question with it. Nobody guesses a code by that, and it would
+    /// block its own owner.
+    fn is_repeated(&self, first: &FirstProven, presented: &Presented) -> bool {
+        match (&first.proof, &first.beside.mark) {
+            (Proof::Password(proof), Some(mark)) => {
+                self.remembered().is_marked(mark, proof, presented)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn repeated() -> Refusal {
+    Refusal {
+        evidence: Some("the password again, where the code was asked for".into()),
+        ..Refusal::because(Reason::CodeMissing)
+    }
+}
