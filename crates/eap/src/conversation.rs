@@ -9,7 +9,7 @@ use crate::method::{Inner, Method, Outer};
 use crate::packet::{self, GTC, IDENTITY, Identity, MSCHAPV2, NAK, Response, request};
 use crate::peap::{Binding, Concluded, TUNNEL_KEY};
 use crate::tunnel::{Broken, KEY_LENGTH, Key, Tunnel};
-use crate::{Error, gtc, mschapv2};
+use crate::{Error, gtc, mschapv2, peap};
 
 /// Messages of the peer in one conversation at most: a login with a code and a chain of certificates in the
 /// smallest fragments stays below half of it.
@@ -70,6 +70,10 @@ enum Phase {
     Acknowledging(Judged, Zeroizing<[u8; 32]>),
     /// PEAP told the result.
     Concluding(Binding),
+    /// MS-CHAPv2 told that it refuses.
+    Refusing,
+    /// PEAP told that it refuses.
+    Refused,
     /// It has ended, or an error did end it.
     Over,
 }
@@ -99,10 +103,12 @@ enum Judged {
 pub enum Step {
     /// This request, in an Access-Challenge.
     Send(Vec<u8>),
-    /// The login path decides; then [`Conversation::granted`] or [`Conversation::ask`].
+    /// The login path decides; then [`Conversation::granted`], [`Conversation::ask`] or [`Conversation::refused`].
     Judge(Login),
     /// The peer has heard all there is to hear, after [`Conversation::granted`].
     Done(Done),
+    /// The same after [`Conversation::refused`]; [`Conversation::fail`] has the packet.
+    Failed,
 }
 
 /// The end of a conversation with somebody who was let in.
@@ -209,6 +215,20 @@ impl<T: Tunnel> Conversation<T> {
         said.map(Step::Send)
     }
 
+    /// The login path refused. The request that says so within the tunnel, if the method has one: a device that hears
+    /// nothing there may take the end for a broken link, and begin again with the same password.
+    pub fn refused(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        match self.now() {
+            Phase::Judged(Judged::Packet(asked)) if asked.inner == Inner::MsChapV2 => {
+                self.phase = Phase::Refusing;
+                let failure = mschapv2::failure(self.inner_identifier, &self.challenge);
+                self.ask_inner(MSCHAPV2, &failure).map(Some)
+            }
+            Phase::Judged(_) => self.conclude_refused(),
+            _ => Ok(None),
+        }
+    }
+
     /// Asks for more, if the method can. Else the conversation is over.
     pub fn ask(&mut self, question: &str) -> Result<Vec<u8>, Unaskable> {
         match self.now() {
@@ -293,6 +313,9 @@ impl<T: Tunnel> Conversation<T> {
                 }
                 None => Err(Error::Inner("the device does not take the result")),
             },
+            // Whatever it says to that.
+            (Phase::Refusing, _) => Ok(self.conclude_refused()?.map_or(Step::Failed, Step::Send)),
+            (Phase::Refused, _) => Ok(Step::Failed),
             (Phase::Offered | Phase::Tunnel | Phase::Judged(_) | Phase::Over, _) => {
                 Err(Error::Inner("octets that nobody asked for"))
             }
@@ -467,6 +490,18 @@ impl<T: Tunnel> Conversation<T> {
         let packet = binding.result(self.carrier.identifier().wrapping_add(1));
         self.phase = Phase::Concluding(binding);
         self.say(&packet).map(Step::Send)
+    }
+
+    /// PEAP tells the result within the tunnel, EAP-TTLS ends.
+    fn conclude_refused(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        match self.carrier.outer() {
+            Outer::Ttls => Ok(None),
+            Outer::Peap => {
+                self.phase = Phase::Refused;
+                let packet = peap::refused(self.carrier.identifier().wrapping_add(1));
+                self.say(&packet).map(Some)
+            }
+        }
     }
 
     fn master_key(&self) -> Result<Zeroizing<[u8; MASTER_KEY]>, Broken> {

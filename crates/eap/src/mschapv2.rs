@@ -5,6 +5,7 @@ use crate::Error;
 const CHALLENGE: u8 = 1;
 const RESPONSE: u8 = 2;
 const SUCCESS: u8 = 3;
+const FAILURE: u8 = 4;
 
 /// Op-Code, MS-CHAPv2-ID and MS-Length.
 const HEADER: u8 = 4;
@@ -66,12 +67,37 @@ pub(crate) fn response(data: &[u8], challenge: [u8; 16]) -> Result<Response, Err
 /// The data of a Success-Request; `message` is what an MS-CHAP2-Success holds, its identifier first.
 pub(crate) fn success(message: &[u8]) -> Vec<u8> {
     let (identifier, text) = message.split_first().unwrap_or((&0, &[]));
+    with_text(SUCCESS, *identifier, text)
+}
+
+fn with_text(code: u8, identifier: u8, text: &[u8]) -> Vec<u8> {
     let length = u16::try_from(usize::from(HEADER) + text.len()).unwrap_or(u16::MAX);
     let [high, low] = length.to_be_bytes();
-    [&[SUCCESS, *identifier, high, low][..], text].concat()
+    [&[code, identifier, high, low][..], text].concat()
+}
+
+/// The data of a Failure-Request (RFC 2759, 6): a wrong password, whatever the reason was, and no other try.
+pub(crate) fn failure(identifier: u8, challenge: &[u8; 16]) -> Vec<u8> {
+    const AUTHENTICATION_FAILURE: u16 = 691;
+    let challenge = u128::from_be_bytes(*challenge);
+    let text = format!("E={AUTHENTICATION_FAILURE} R=0 C={challenge:032X} V=3 M=Login refused");
+    with_text(FAILURE, identifier, text.as_bytes())
 }
 
 /// Whether the peer says that the server proved itself.
 pub(crate) fn is_success(data: &[u8]) -> bool {
     data.first() == Some(&SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_no_other_reason_and_allows_no_other_try() {
+        let failure = failure(7, &[0x0a; 16]);
+        let text = b"E=691 R=0 C=0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A0A V=3 M=Login refused";
+        let length = u8::try_from(4 + text.len()).unwrap();
+        assert_eq!(failure, [&[4, 7, 0, length][..], text].concat());
+    }
 }

@@ -18,6 +18,7 @@ const RESULT: u16 = 3;
 const CRYPTO_BINDING: u16 = 12;
 
 const ACCEPTED: u16 = 1;
+const REFUSED: u16 = 2;
 const OF_SERVER: u8 = 0;
 const OF_PEER: u8 = 1;
 
@@ -122,6 +123,12 @@ impl Binding {
     }
 }
 
+/// The packet that says no.
+pub(crate) fn refused(identifier: u8) -> Vec<u8> {
+    let result = [MANDATORY | RESULT, 2, REFUSED].map(u16::to_be_bytes);
+    request(identifier, TLV, result.as_flattened())
+}
+
 /// PRF+ of PEAP version 0.
 fn expand(key: &[u8], seed: &[u8], out: &mut [u8]) {
     let mut before = Zeroizing::new(Vec::new());
@@ -160,6 +167,11 @@ mod tests {
         let mut packet = request(9, TLV, &attributes.concat());
         packet[0] = 2;
         packet
+    }
+
+    #[test]
+    fn a_refusal_is_a_result_alone() {
+        assert_eq!(refused(9), [1, 9, 0, 11, TLV, 0x80, 3, 0, 2, 0, 2]);
     }
 
     const YES: &[u8] = &[0x80, 3, 0, 2, 0, 1];

@@ -203,6 +203,39 @@ fn a_response_has_no_place_for_a_code() {
 }
 
 #[test]
+fn a_device_that_is_refused_hears_it_within_the_tunnel() {
+    let (home, up) = system("");
+    legacy(&home, "bob");
+    let device = Device::new(&home);
+    let by_response = "failure message: 'Login refused' (retry not allowed, error 691)";
+    let result = "TLV Result - Failure";
+    for (eap, inner, says) in [
+        ("PEAP", "auth=MSCHAPV2", &[by_response, result][..]),
+        ("PEAP", "auth=GTC", &[result]),
+        ("TTLS", "autheap=MSCHAPV2", &[by_response]),
+        ("TTLS", "autheap=GTC", &[]),
+    ] {
+        for user in ["bob", "nobody"] {
+            let refused = device.connect(&network(eap, inner, user, "wrong"));
+            is_refused(&refused);
+            for words in says {
+                assert!(refused.said.contains(words), "{words}: {}", refused.said);
+            }
+        }
+    }
+    // One login each, on record once.
+    let shown = home.console("diagnose login show user bob").ok();
+    assert_eq!(
+        shown.matches("refused: password-wrong").count(),
+        4,
+        "{shown}"
+    );
+    assert!(!shown.contains("eap-failed"), "{shown}");
+    is_in(&device.connect(&network("PEAP", "auth=MSCHAPV2", "bob", PASSWORD)));
+    up.stop();
+}
+
+#[test]
 fn tunnel_and_login_are_bound_where_the_device_demands_it() {
     let (home, up) = system("");
     legacy(&home, "bob");

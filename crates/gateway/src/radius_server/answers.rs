@@ -20,7 +20,7 @@ use store::gateway::{Granted, Outcome};
 use tracing::error;
 
 use super::debug::Step;
-use super::eap::Next;
+use super::eap::{Next, Talk};
 use super::traffic::Counted;
 use super::{Pending, Shared, Way};
 use crate::clock;
@@ -191,6 +191,7 @@ impl Answerer {
                 Ok(state) => self.say(pending, &HEXLOWER.encode(&state), &eap::who_is_it(), None),
                 Err(why) => self.shared.undecided(pending, &why),
             },
+            Next::Reject => self.push(pending, &refusal(pending)),
             Next::Accept(granted, done) => match session_keys(pending, &granted, &done) {
                 Ok(keys) => self.accept(pending, &granted, keys),
                 Err(why) => self.shared.undecided(pending, &why),
@@ -286,13 +287,16 @@ impl Answerer {
             && next.due <= now
         {
             let Some(Reverse(Delayed {
-                pending, question, ..
+                mut pending,
+                question,
+                ..
             })) = self.delayed.pop()
             else {
                 return;
             };
             pending.client.count(Counted::Rejected);
-            self.push(&pending, &refusal(&pending));
+            let talk = pending.talk.take();
+            self.told(&pending, talk.map_or(Next::Reject, Talk::refused));
             self.explainer.ask(question);
         }
     }

@@ -58,6 +58,8 @@ pub(super) struct Talk {
     challenge: Option<Challenge>,
     /// The proof that the login is on record; what is left is to tell the device.
     granted: Option<Granted>,
+    /// Whether the refusal is on record, and what is left is to tell the device.
+    is_refused: bool,
 }
 
 /// A challenge of the login path.
@@ -75,6 +77,8 @@ pub(super) enum Next {
     Identify,
     /// Everything was told to somebody who is let in.
     Accept(Granted, ::eap::Done),
+    /// The same to somebody who is refused; that is on record.
+    Reject,
 }
 
 /// Why a device is told nothing more.
@@ -123,6 +127,7 @@ impl Eap {
             identity: identity.name().into(),
             challenge: None,
             granted: None,
+            is_refused: false,
         };
         Ok((Box::new(talk), request))
     }
@@ -157,7 +162,18 @@ impl Talk {
                 Ok(Next::Send(self, request))
             }
             Step::Done(done) => Ok(Next::Accept(granted, done)),
-            Step::Judge(_) => Err(Stuck::NotOnRecord),
+            Step::Judge(_) | Step::Failed => Err(Stuck::NotOnRecord),
+        }
+    }
+
+    /// The login is refused, which is on record: what the device has yet to hear.
+    pub(super) fn refused(mut self: Box<Self>) -> Next {
+        match self.conversation.refused() {
+            Ok(Some(request)) => {
+                self.is_refused = true;
+                Next::Send(self, request)
+            }
+            Ok(None) | Err(_) => Next::Reject,
         }
     }
 
@@ -259,6 +275,8 @@ impl Shared {
                 Some(granted) => self.answer(Answer::Told(pending, Next::Accept(granted, done))),
                 None => self.undecided(&pending, &Stuck::NotOnRecord),
             },
+            Ok(Step::Failed) => self.answer(Answer::Told(pending, Next::Reject)),
+            Err(_) if talk.is_refused => self.answer(Answer::Told(pending, Next::Reject)),
             Err(error) => {
                 let name = talk.conversation.name().unwrap_or(&talk.identity);
                 let refusal = Refusal {
