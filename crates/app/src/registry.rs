@@ -5,14 +5,14 @@ use crate::contents::{Server, Trust};
 use jiff::fmt::rfc2822;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::redirect::Policy;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, OtherError,
-    RootCertStore, SignatureScheme, WantsVerifier,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName,
+    OtherError, RootCertStore, SignatureScheme, WantsVerifier,
 };
 use softtoken::address::ServerUrl;
 use softtoken::limits::MAX_MOBILE_BYTES;
@@ -203,43 +203,60 @@ fn client_config(trust: &Trust) -> Result<ClientConfig, rustls::Error> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?;
     Ok(match trust {
-        Trust::Pin(pin) => pinned(builder, Pinned::Authority(*pin), provider),
-        Trust::Key(pin) => pinned(builder, Pinned::Own(*pin), provider),
+        Trust::Pin(pin) => verified(builder, Expected::Authority(*pin), provider),
+        Trust::Key(pin) => verified(builder, Expected::Key(*pin), provider),
         Trust::Authorities(certificates) => {
             let mut roots = RootCertStore::empty();
             for der in certificates {
                 roots.add(CertificateDer::from_slice(der))?;
             }
-            builder.with_root_certificates(roots).with_no_client_auth()
+            let roots =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            let roots = roots.build().map_err(|error| unusable(&error))?;
+            verified(builder, Expected::Authorities(roots), provider)
         }
     })
 }
 
-fn pinned(
+fn verified(
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
-    key: Pinned,
+    expected: Expected,
     provider: Arc<CryptoProvider>,
 ) -> ClientConfig {
     builder
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(PinnedVerifier { key, provider }))
+        .with_custom_certificate_verifier(Arc::new(Verifier {
+            expected,
+            // No name that it would know: that this client trusts a certain authority is what the server
+            // has to know (RFC 8446, section 4.2.4).
+            authorities: [DistinguishedName::in_sequence(&[])],
+            provider,
+        }))
         .with_no_client_auth()
 }
 
-/// Whose key is pinned.
-#[derive(Clone, Copy, Debug)]
-enum Pinned {
-    /// That of the authority in which the chain ends. Its certificate comes with the chain; everything else
-    /// is checked as usual, with it as the only root.
-    Authority(SpkiPin),
-    /// That of the one certificate; TLS proves that the other end holds it.
-    Own(SpkiPin),
+fn unusable(error: &VerifierBuilderError) -> rustls::Error {
+    rustls::Error::General(error.to_string())
 }
 
-/// Believes a certificate for the key that is pinned.
+/// What a certificate has to be.
+#[derive(Clone, Debug)]
+enum Expected {
+    /// In the end that of an authority with this key. The authority's certificate comes with the chain; everything
+    /// else is checked as usual, with it as the only root.
+    Authority(SpkiPin),
+    /// One for this key; TLS proves that the other end holds it.
+    Key(SpkiPin),
+    /// In the end that of a known authority.
+    Authorities(Arc<WebPkiServerVerifier>),
+}
+
+/// Believes what is expected. It says that it trusts certain authorities: a token server that shows browsers
+/// another certificate shows it the installation's own.
 #[derive(Debug)]
-struct PinnedVerifier {
-    key: Pinned,
+struct Verifier {
+    expected: Expected,
+    authorities: [DistinguishedName; 1],
     provider: Arc<CryptoProvider>,
 }
 
@@ -248,7 +265,7 @@ struct PinnedVerifier {
 #[error("it does not come with the certificate authority that the activation link names")]
 struct PinMissing;
 
-impl ServerCertVerifier for PinnedVerifier {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -258,12 +275,21 @@ impl ServerCertVerifier for PinnedVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let missing = || CertificateError::Other(OtherError(Arc::new(PinMissing)));
-        let pin = match self.key {
-            Pinned::Own(pin) if has_key(end_entity, pin) => {
+        let pin = match &self.expected {
+            Expected::Key(pin) if has_key(end_entity, *pin) => {
                 return Ok(ServerCertVerified::assertion());
             }
-            Pinned::Own(_) => return Err(missing().into()),
-            Pinned::Authority(pin) => pin,
+            Expected::Key(_) => return Err(missing().into()),
+            Expected::Authorities(roots) => {
+                return roots.verify_server_cert(
+                    end_entity,
+                    intermediates,
+                    server_name,
+                    ocsp_response,
+                    now,
+                );
+            }
+            Expected::Authority(pin) => *pin,
         };
         let authority = intermediates
             .iter()
@@ -274,7 +300,7 @@ impl ServerCertVerifier for PinnedVerifier {
         let provider = Arc::clone(&self.provider);
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
-            .map_err(|error| rustls::Error::General(error.to_string()))?
+            .map_err(|error| unusable(&error))?
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
@@ -302,6 +328,10 @@ impl ServerCertVerifier for PinnedVerifier {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        Some(&self.authorities)
     }
 }
 

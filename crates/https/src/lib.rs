@@ -11,12 +11,14 @@
 
 mod answering;
 pub mod body;
+mod certificates;
 mod connections;
 pub mod files;
 mod hosts;
 mod nonces;
 mod server;
 
+pub use certificates::{ALPN_ACME, Audience, Certificates, Chosen};
 pub use connections::{Connections, Places};
 pub use hosts::{Hosts, Place, host_of};
 pub use nonces::{NoRandom, Nonces, NotOurs};

@@ -21,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use crate::answering::Answering;
+use crate::certificates::ALPN_ACME;
 use crate::connections::{Connection, Connections};
 
 const ALPN_H2: &[u8] = b"h2";
@@ -64,7 +65,7 @@ pub fn anywhere() -> Arc<dyn Fn(IpAddr) -> bool + Send + Sync> {
 
 /// What [`serve`] speaks, as ALPN names it (RFC 7301).
 pub fn protocols() -> Vec<Vec<u8>> {
-    vec![ALPN_H2.to_vec(), ALPN_HTTP1.to_vec()]
+    [ALPN_H2, ALPN_HTTP1, ALPN_ACME].map(<[u8]>::to_vec).into()
 }
 
 /// Serves until `shutdown` is done and every connection has ended, or was given 10 s to.
@@ -142,6 +143,8 @@ impl<P: Clone + Send + Sync + 'static> Conversation<P> {
         // Answers are small and complete: waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         match timeout(HANDSHAKE_DEADLINE, self.site.tls.accept(stream)).await {
+            // RFC 8737, section 3: the handshake was the answer.
+            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(ALPN_ACME) => {}
             Ok(Ok(stream)) => self.serve_http(stream, connection).await,
             Ok(Err(error)) => tracing::debug!(source = %self.source, %error, "handshake failed"),
             Err(_) => tracing::debug!(source = %self.source, "handshake took too long"),

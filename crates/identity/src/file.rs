@@ -1,5 +1,6 @@
 //! Key and certificate as one PEM file for its owner alone.
 
+use crate::trust::trusting;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use domain::time::Timestamp;
 use domain::unit::Certificate;
 use ident::ProductSerial;
 use rcgen::{KeyPair, SigningKey};
+use rustls::client::VerifierBuilderError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
@@ -65,6 +67,9 @@ pub enum IdentityError {
     /// The certificate is for another key.
     #[error("its certificate and its key do not belong together: {0}")]
     Mismatched(rustls::Error),
+    /// Nobody is trusted.
+    #[error("no server can be trusted: {0}")]
+    Untrusting(#[from] VerifierBuilderError),
     /// Whoever gave it is not the token server's authority, or it is no client's.
     #[error("its certificate is none that the token server's authority gives to clients: {0}")]
     NotVouched(String),
@@ -182,8 +187,7 @@ impl Identity {
 
     /// TLS with this identity towards servers that one of `roots` vouches for.
     pub fn tls(&self, roots: RootCertStore) -> Result<ClientConfig, IdentityError> {
-        ClientConfig::builder()
-            .with_root_certificates(roots)
+        trusting(roots)?
             .with_client_auth_cert(self.chain.clone(), self.key.clone_key())
             .map_err(IdentityError::Mismatched)
     }

@@ -4,6 +4,7 @@
 //! - [`Identity`]: read from its file, used for TLS.
 //! - [`Application`]: gets one, with a code from the desk or with the one before.
 //! - [`Keeper`]: has it renewed in time.
+//! - [`trusting`]: TLS towards the token server.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -14,8 +15,10 @@ mod certificate;
 mod enrolment;
 mod file;
 mod keeper;
+mod trust;
 
 pub use certificate::certificate_of;
 pub use enrolment::{Application, EnrolError, Right, body_within, causes, refusal};
 pub use file::{Identity, IdentityError, Signed, authorities};
 pub use keeper::{Keeper, RenewalError, Way};
+pub use trust::trusting;

@@ -4,7 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use identity::trusting;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, StatusCode};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use softtoken::address::ServerUrl;
 use zeroize::Zeroizing;
 
@@ -71,16 +75,22 @@ pub(crate) fn client(authority: &Path, identity: Option<&Path>) -> Result<Client
     let pem =
         std::fs::read(authority).with_context(|| format!("cannot read {}", authority.display()))?;
     let no_certificate = || format!("{} is no certificate", authority.display());
-    let authority = Certificate::from_pem(&pem).with_context(no_certificate)?;
     let builder = Client::builder()
-        .tls_certs_only([authority])
         .no_proxy()
         .http1_only()
         .connect_timeout(CONNECT_DEADLINE)
         .timeout(DEADLINE);
     let builder = match identity {
-        Some(path) => identified(builder, path)?,
-        None => builder,
+        Some(path) => {
+            let authority = Certificate::from_pem(&pem).with_context(no_certificate)?;
+            identified(builder.tls_certs_only([authority]), path)?
+        }
+        None => {
+            let mut roots = RootCertStore::empty();
+            let authority = CertificateDer::from_pem_slice(&pem).with_context(no_certificate)?;
+            roots.add(authority).with_context(no_certificate)?;
+            builder.tls_backend_preconfigured(trusting(roots)?.with_no_client_auth())
+        }
     };
     builder.build().with_context(no_certificate)
 }

@@ -42,7 +42,7 @@ impl Upstream {
         roots: RootCertStore,
         keeper: Arc<Keeper>,
     ) -> Result<Self, String> {
-        let tls = ClientConfig::builder().with_root_certificates(roots.clone());
+        let tls = identity::trusting(roots.clone()).map_err(|error| error.to_string())?;
         Ok(Self {
             url,
             roots,
