@@ -281,6 +281,8 @@ pub(crate) fn shape(kind: &Kind) -> String {
         Kind::Moment => "<seconds since 1970>".to_owned(),
         Kind::DateTime => "<yyyy-mm-dd hh:mm:ss>".to_owned(),
         Kind::Secret(max) => format!("<password>, {max} characters, or ENC <sealed>"),
+        Kind::Pem(max) => format!("<PEM in quotes>, {max} characters"),
+        Kind::SecretPem(max) => format!("<PEM in quotes>, {max} characters, or ENC <sealed>"),
         Kind::Reference(paths) => format!("<{}>", paths.join(" | ")),
         Kind::Host(_) => "<host name or address>".to_owned(),
         Kind::Address => "<IPv4 address>".to_owned(),

@@ -41,8 +41,8 @@ mod words;
 pub use complete::{Completion, Keys};
 pub use filter::Output;
 pub use session::{
-    Action, Backup, BackupPassword, Command, Destination, Extent, Family, FileName, Host, Ping,
-    PingOptions, Recovery, RecoveryStep, Remote, Restore, RestoreSource, SeedKey, Session, Step,
-    Synchronise, TakeIn, TestAuthserver, TestToken, Told,
+    Action, Backup, BackupPassword, CertificateAction, Command, Destination, Extent, Family,
+    FileName, Host, NewKey, Ping, PingOptions, Recovery, RecoveryStep, Remote, Requested, Restore,
+    RestoreSource, SeedKey, Session, Step, Synchronise, TakeIn, TestAuthserver, TestToken, Told,
 };
 pub use words::LINE_MAX;

@@ -5,6 +5,7 @@ use domain::schema::Table;
 use domain::vdom::Vdom;
 
 use crate::complaint::Complaint;
+use crate::tree::certificate::CertificateWord;
 use crate::tree::recovery::RecoveryWord;
 use crate::tree::{Act, Keeping, Log, Node, REPORTS, Verb};
 
@@ -125,11 +126,12 @@ fn needs_to_act(act: Act) -> Needs {
         | Act::Telnet
         | Act::Performance
         | Act::Security
+        | Act::Certificate(CertificateWord::Details | CertificateWord::Export)
         | Act::TimeServers => Needs::Area(Area::System, Right::Read),
         Act::ResetAuthenticator | Act::Recovery(_) => {
             Needs::Area(Area::Authentication, Right::ReadWrite)
         }
-        Act::End(_) => Needs::Area(Area::System, Right::ReadWrite),
+        Act::End(_) | Act::Certificate(_) => Needs::Area(Area::System, Right::ReadWrite),
     }
 }
 

@@ -3,7 +3,7 @@
 use domain::access::Authority;
 use domain::admin::{AdminError, Operation};
 use domain::query::{Logins, Query, Whose};
-use domain::schema::{self, Field, Kind, Object, Table, ValueError};
+use domain::schema::{self, Field, Object, Table, ValueError};
 use domain::settings::VdomMode;
 use domain::vdom::Vdom;
 
@@ -20,6 +20,7 @@ use crate::words::{self, Line};
 mod action;
 mod arguments;
 mod authserver;
+mod certificate;
 mod children;
 mod configuring;
 mod entry;
@@ -35,6 +36,7 @@ mod step;
 mod unfinished;
 
 pub use action::{Action, Family, Host, Ping, PingOptions};
+pub use certificate::{CertificateAction, NewKey, Requested};
 pub use intake::{SeedKey, TakeIn, Told};
 pub use keeping::{
     Backup, BackupPassword, Destination, Extent, FileName, Remote, Restore, Source as RestoreSource,
@@ -418,7 +420,7 @@ impl Session {
             .iter()
             .filter(|other| table.is_none_or(|table| *other == &table))
             .flat_map(|table| table.fields);
-        let is_secret = |field: &Field| matches!(field.kind, Kind::Secret(_));
+        let is_secret = |field: &Field| field.kind.is_secret();
         let mut meant = fields.filter(|field| field.name.starts_with(name.as_str()));
         "set".starts_with(verb.as_str()) && meant.any(is_secret)
     }
@@ -719,9 +721,10 @@ fn print(text: &str, output: Output) -> Step {
 
 /// A secret is not repeated on the terminal.
 fn bad_value(field: &Field, words: &[String], error: &ValueError) -> Complaint {
-    let word = match field.kind {
-        Kind::Secret(_) => "***",
-        _ => words.last().map_or("", String::as_str),
+    let word = match words.last() {
+        Some(_) if field.kind.is_secret() => "***",
+        Some(word) => word,
+        None => "",
     };
     match error {
         ValueError::System { .. } => Complaint::command(field.name, error.to_string()),

@@ -10,6 +10,7 @@ use crate::render::View;
 
 mod actions;
 mod authserver;
+pub(crate) mod certificate;
 mod intake;
 mod keeping;
 mod log;
@@ -236,13 +237,20 @@ pub(crate) static REPORTS: &[Report] = &[
         help: "Show system status.",
         verb: Verb::SystemStatus,
     },
+    Report {
+        path: "vpn certificate local details",
+        help: "Show local certificates: whose, for which names, for how long, and who uses them.",
+        verb: certificate::DETAILS,
+    },
 ];
 
 /// The first words of the tables' paths, for `?`.
 pub(crate) static GROUPS: &[(&str, &str)] = &[
+    ("certificate", "Certificates."),
     ("log", "Event log."),
     ("system", "System operation."),
     ("user", "Users and authentication."),
+    ("vpn", "VPN."),
 ];
 
 const fn group(word: &'static str, help: &'static str, words: &'static [Node]) -> Node {
@@ -675,6 +683,7 @@ static EXECUTE: &[Node] = &[
     actions::SHUTDOWN,
     actions::TELNET,
     actions::TIME,
+    certificate::VPN,
 ];
 
 static DIAGNOSE: &[Node] = &[

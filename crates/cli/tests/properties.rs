@@ -237,6 +237,16 @@ fn status_lines_are_those_that_clients_know() {
     }
 }
 
+/// As long as a field takes.
+fn pem(max: u16) -> String {
+    let (begin, end) = (
+        "-----BEGIN CERTIFICATE-----\n",
+        "\n-----END CERTIFICATE-----",
+    );
+    let body = "A".repeat(usize::from(max) - begin.len() - end.len());
+    format!("{begin}{body}{end}")
+}
+
 /// The longest value of a field that is text, by its declaration; none for short ones.
 fn longest(field: &Field) -> Option<Value> {
     let long = |max: u16| "\u{10330}".repeat(max.into());
@@ -247,7 +257,8 @@ fn longest(field: &Field) -> Option<Value> {
     Some(match field.kind {
         Kind::Text(max) => Value::Text(long(max).into()),
         Kind::Reference(_) => Value::Text(long(REFERENCE_MAX).into()),
-        Kind::Secret(_) => Value::Sealed("A".repeat(u16::MAX.into()).into()),
+        Kind::Pem(max) => Value::Text(pem(max).into()),
+        Kind::Secret(_) | Kind::SecretPem(_) => Value::Sealed("A".repeat(u16::MAX.into()).into()),
         Kind::List(&Kind::Text(max)) => list(TEXTS_MAX, max),
         Kind::List(Kind::Reference(_)) => list(LIST_MAX, REFERENCE_MAX),
         _ => return None,

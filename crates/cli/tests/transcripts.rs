@@ -53,6 +53,7 @@ transcripts! {
     authservers
     configure_applications
     configure_clients
+    certificates
     clock
     delivery
     diagnose_debug

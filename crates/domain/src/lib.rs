@@ -12,6 +12,7 @@ pub mod answered_names;
 pub mod audit;
 pub mod backend;
 pub mod bounded;
+pub mod certificate;
 pub mod client;
 pub mod code_only;
 pub mod contact;

@@ -15,6 +15,7 @@
 )]
 
 mod allow_access;
+mod certificates;
 pub mod clock;
 mod command_line;
 mod console;
@@ -47,12 +48,14 @@ use std::time::{Duration, Instant};
 
 use ident::ProductSerial;
 use softtoken::device::SealingPrivateKey;
+use store::Undecided;
 use store::gateway::{GatewayStore, Lane, Location, StoreError};
 use store::sealing::{self, RootKey, SealError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
+use certificates::Certificates;
 use clock::NoEntropy;
 use command_line::{Executor, Unit};
 use debug_log::DebugLog;
@@ -131,6 +134,9 @@ pub enum StartError {
     /// What the first start has to configure.
     #[error("the first configuration cannot be written: {0}")]
     FirstConfiguration(String),
+    /// What is configured.
+    #[error("the configuration cannot be read: {0}")]
+    Configuration(#[from] Undecided),
     /// The key of codes that are sent.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
@@ -183,6 +189,7 @@ impl Gateway {
             traffics: Arc::clone(&traffics),
             endings,
             ssh_ports: Arc::new(Ports::at(ssh.addresses)),
+            certificates: Certificates::open(&store, &web.chosen).await?,
             shelf: Shelf::at(location.database.with_file_name(BACKUP)),
         };
         let debug = DebugLog::default();
@@ -239,13 +246,11 @@ impl Gateway {
         ));
         let ssh = administration(&ssh.host_keys, &executor, &store, &factors, debug).await?;
         let listening = ssh.listening();
-        let mut tasks = start_tasks(&store, &supply, socket, executor, &stopping);
+        let mut tasks = start_tasks(&store, &supply, socket, executor, resolver, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
         tasks.extend(serving);
         tasks.extend(factors.pushes.start(shown, &stopping));
         tasks.extend(event_log::start(&store, retention, sender, &stopping));
-        let comparing = time_servers::run(Arc::clone(&store), resolver, stopping);
-        tasks.push(tokio::spawn(comparing));
         Ok(Self {
             serial,
             store,
@@ -371,6 +376,7 @@ fn start_tasks(
     supply: &Arc<Supply>,
     console: LocalSocket,
     executor: Arc<Executor>,
+    resolver: Arc<UnitResolver>,
     stopping: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
     let (poller, to_poller) = (Arc::clone(supply), stopping.clone());
@@ -379,7 +385,9 @@ fn start_tasks(
         let (outbox, stop) = (Arc::clone(supply), stopping.clone());
         tokio::spawn(async move { outbox.run(lane, stop).await })
     });
+    let comparing = time_servers::run(Arc::clone(store), resolver, stopping.clone());
     let mut tasks = vec![
+        tokio::spawn(comparing),
         tokio::spawn(async move { certified.server().keep_certified(to_certified).await }),
         tokio::spawn(async move { poller.run_poller(to_poller).await }),
         tokio::spawn(console::run(console, executor, stopping.clone())),

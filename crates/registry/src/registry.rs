@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use https::files::Listener;
-use https::{Connections, NoRandom, Nonces, Places, Site};
+use https::{Audience, Certificates, Chosen, Connections, NoRandom, Nonces, Places, Site};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::CertifiedKey;
 use softtoken::address::{ServerName, ServerUrl};
 use softtoken::link::SpkiPin;
 use store::Health;
@@ -23,7 +24,7 @@ use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::desk_api::{self, DeskApi, DeskCommands};
 use crate::http::{Peer, router};
-use crate::pki::{Pki, PkiError};
+use crate::pki::{Pki, PkiError, ServerIdentity};
 use crate::process::known;
 use crate::tries::{MAX_WRONG, Tries};
 use crate::vouched::Vouched;
@@ -55,6 +56,8 @@ pub struct Config {
     pub relay: Option<ServerUrl>,
     /// Where gateways take answers to pushes themselves, as far as the web app may ask there.
     pub answer_urls: Vec<ServerUrl>,
+    /// What browsers are shown in place of a certificate of its own authority.
+    pub chosen: Chosen,
     /// Where it reads the time.
     pub clock: Clock,
 }
@@ -201,7 +204,8 @@ impl Registry {
         })?;
         let pki = Arc::new(Pki::open_or_create(&config.data.join("pki"))?);
         let own_names = own_names(&config);
-        let tls = tls(&pki, &own_names, own_verifier(&pki, Clients::Any)?)?;
+        let verifier = own_verifier(&pki, Clients::Any)?;
+        let tls = tls(&pki, &own_names, verifier, config.chosen.clone())?;
         let database = config.data.join("registry.db");
         let store = Arc::new(open_store(&database, &config.root_key).await?);
         let (listener, address) = bind(config.listen).await?;
@@ -258,7 +262,9 @@ impl Registry {
         commands: impl DeskCommands,
     ) -> Result<DeskApi, OpenError> {
         let verifier = own_verifier(&self.pki, Clients::Certified)?;
-        let tls = tls(&self.pki, &self.service.own_names, verifier)?;
+        // Agents trust this authority alone.
+        let chosen = Chosen::default();
+        let tls = tls(&self.pki, &self.service.own_names, verifier, chosen)?;
         let (listener, address) = bind(address).await?;
         let router = desk_api::router(self.desk(), commands);
         Ok(DeskApi::new(listener, address, tls, router))
@@ -356,16 +362,18 @@ pub(crate) fn tls(
     pki: &Pki,
     names: &[ServerName],
     verifier: Arc<dyn ClientCertVerifier>,
+    chosen: Chosen,
 ) -> Result<TlsAcceptor, OpenError> {
     let broken = |error: &dyn std::fmt::Display| OpenError::Tls(error.to_string());
-    let identity = pki.issue_server(names)?;
+    let ServerIdentity { chain, key } = pki.issue_server(names)?;
     let provider = Arc::new(default_provider());
+    let own = CertifiedKey::from_der(chain, key, &provider).map_err(|e| broken(&e))?;
+    let shown = Certificates::new(Arc::new(own), chosen, Audience::Browsers);
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| broken(&e))?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(identity.chain, identity.key)
-        .map_err(|e| broken(&e))?;
+        .with_cert_resolver(Arc::new(shown));
     config.alpn_protocols = https::protocols();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -27,11 +27,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use https::files::Listener;
-use https::{Connections, NoRandom, Nonces, Places, Site};
+use https::{Audience, Certificates, Chosen, Connections, NoRandom, Nonces, Places, Site};
 use ident::ProductSerial;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use softtoken::address::ServerName;
 use tokio::net::TcpListener;
@@ -72,6 +73,8 @@ pub struct Config {
     pub authority: CertificateDer<'static>,
     /// How gateways are told from others that it certifies.
     pub product_of: ProductOf,
+    /// What browsers are shown in its place.
+    pub chosen: Chosen,
 }
 
 /// Why a relay does not start.
@@ -113,9 +116,10 @@ impl Relay {
     /// Reads the devices and binds the listener. Needs a tokio runtime.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let subscriptions = Subscriptions::open(&config.subscriptions)?;
-        let mut tls = ServerConfig::builder()
-            .with_client_cert_verifier(gateways(config.authority)?)
-            .with_single_cert(config.chain, config.key)?;
+        let tls = ServerConfig::builder().with_client_cert_verifier(gateways(config.authority)?);
+        let own = CertifiedKey::from_der(config.chain, config.key, tls.crypto_provider())?;
+        let shown = Certificates::new(Arc::new(own), config.chosen, Audience::Browsers);
+        let mut tls = tls.with_cert_resolver(Arc::new(shown));
         tls.alpn_protocols = https::protocols();
         let cannot = |source| OpenError::Listen {
             address: config.listen,

@@ -13,6 +13,7 @@ use domain::audit::Actor;
 use domain::licensing::AccountName;
 use domain::unit::Ending;
 use gateway::{Gateway, TokenServerConfig, clock};
+use https::Chosen;
 use ident::ProductSerial;
 use identity::{Identity, Keeper};
 use registry::Desk;
@@ -81,8 +82,9 @@ pub(crate) struct System {
 impl System {
     /// Starts the registry and the relay, then the gateway that asks them. The first time, makes what they need.
     pub(crate) async fn start(data: &Path, config: &Config, clock: ClockTrust) -> Result<Self> {
-        let server = TokenServer::start(data, config).await?;
-        let relay = RunningRelay::beside(&server, data, config).await?;
+        let chosen = Chosen::default();
+        let server = TokenServer::start(data, config, chosen.clone()).await?;
+        let relay = RunningRelay::beside(&server, data, config, chosen.clone()).await?;
         let home = data.join("gateway");
         let serial = enrol(&home, &server.desk)
             .await
@@ -98,7 +100,7 @@ impl System {
             partners: Vec::new(),
         };
         let (gateway, first_password) =
-            roles::gateway::start(data, config, clock, token_server).await?;
+            roles::gateway::start(data, config, clock, token_server, chosen).await?;
         Ok(Self {
             gateway,
             serial,

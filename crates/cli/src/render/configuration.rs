@@ -291,12 +291,14 @@ impl Listing {
         let lines: String = fields
             .filter_map(|field| {
                 let text = match (shown.value(field), &field.kind) {
-                    (None, Kind::Secret(_)) => return None,
+                    (None, kind) if kind.is_secret() => return None,
                     (Some(Value::Secret(_) | Value::Sealed(_) | Value::Foreign(_)), _) => {
                         "*".to_owned()
                     }
                     (Some(Value::Text(text)), Kind::Moment) => self.date(text),
                     (None, Kind::Moment) => self.date(field.default),
+                    // A line for each field; 'show' has the text as it is.
+                    (Some(Value::Text(text)), Kind::Pem(_)) => printable(&text.replace('\n', " ")),
                     (Some(Value::Text(text)), _) => printable(text),
                     (Some(Value::List(texts)), kind) => listed(kind, texts),
                     (None, _) => field.default.to_owned(),

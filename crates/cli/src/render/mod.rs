@@ -2,6 +2,7 @@
 
 mod administrators;
 mod authserver;
+mod certificates;
 mod change;
 mod configuration;
 mod intake;
@@ -22,6 +23,7 @@ mod zone;
 
 pub use administrators::{administrator, administrators, no_session, session_ended, sessions};
 pub use authserver::{Remote, Tested, authserver};
+pub use certificates::{GENERATING, certificates};
 pub use change::change;
 pub use configuration::{Listing, Part, View};
 pub(crate) use configuration::{Scope, Shown, typed};

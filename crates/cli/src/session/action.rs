@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::unit::Ending;
 use domain::vdom::Vdom;
 
+use super::certificate::{self, CertificateAction};
 use super::recovery::{self, Recovery};
 use super::{Complaint, Output, Session, Step, print, run_into};
 use crate::render::{self, TOKEN_SERVER_TESTS, printable};
@@ -78,6 +79,9 @@ pub enum Action {
     /// `execute recovery-code` and `recovery-pass`: print
     /// [`render::recovery_codes`](crate::render::recovery_codes) and what belongs to it.
     Recovery(Recovery),
+    /// `get vpn certificate local details` and `execute vpn certificate local …`: print
+    /// [`render::certificates`](crate::render::certificates), or the PEM.
+    Certificate(CertificateAction),
     /// `diagnose security`: print [`render::security`](crate::render::security).
     Security,
     /// `execute shutdown`, `reboot` and `factoryreset`: print
@@ -234,6 +238,7 @@ impl Session {
                 vdom: self.context().only(),
             },
             Act::Security => Action::Security,
+            Act::Certificate(word) => Action::Certificate(certificate::asked(word, words)?),
             Act::Recovery(word) => {
                 Action::Recovery(recovery::asked(self.context().vdom(), word, words)?)
             }

@@ -1,7 +1,7 @@
 //! Fields that this unit does not have, and values that it does not take: what is said of them.
 
 use domain::schema::{
-    ACCPROFILE, ADMIN, FORTITOKEN, Field, GROUP, INTERFACE, Kind, LDAP, LOCAL, NTP_SERVER,
+    ACCPROFILE, ADMIN, FORTITOKEN, Field, GROUP, INTERFACE, LDAP, LOCAL, NTP_SERVER,
     PASSWORD_POLICY, RADIUS, RADIUS_CLIENT, Table, VERIFICATION_CLIENT,
 };
 
@@ -269,7 +269,7 @@ pub(super) fn shown(name: &str, field: Option<&Field>, words: &[String]) -> Stri
     const SHOWN_MAX: usize = 64;
     /// Parts of the names of fields that hold secrets, there and here.
     const SECRET: [&str; 5] = ["passw", "passphrase", "secret", "key", "seed"];
-    let is_secret = field.is_some_and(|field| matches!(field.kind, Kind::Secret(_)))
+    let is_secret = field.is_some_and(|field| field.kind.is_secret())
         || SECRET.iter().any(|part| name.contains(part))
         || words.first().is_some_and(|word| word == "ENC");
     match words {

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{Kind, Node, Verb, command, group, optional, required};
 use crate::session::Family;
+use crate::tree::certificate::CertificateWord;
 use crate::tree::recovery::RecoveryWord;
 use domain::unit::Ending;
 
@@ -29,6 +30,7 @@ pub(crate) enum Act {
     ResetAuthenticator,
     Security,
     Recovery(RecoveryWord),
+    Certificate(CertificateWord),
 }
 
 /// Something of `execute ping-options`.

@@ -61,7 +61,7 @@ fn keys(table: &Table) -> BoxedStrategy<String> {
 fn values(field: &'static Field) -> BoxedStrategy<Value> {
     match &field.kind {
         // Secrets are stored sealed.
-        Kind::Secret(_) => "[A-Za-z0-9+/]{4,80}={0,2}"
+        Kind::Secret(_) | Kind::SecretPem(_) => "[A-Za-z0-9+/]{4,80}={0,2}"
             .prop_map(|sealed| Value::Sealed(sealed.into()))
             .boxed(),
         Kind::List(kind) => btree_set(words(kind, 1), 1..4)
@@ -123,6 +123,11 @@ fn words(kind: &'static Kind, min: u16) -> BoxedStrategy<String> {
                     .to_string()
             })
             .boxed(),
-        Kind::Secret(_) | Kind::List(_) => unreachable!("neither stands in a list"),
+        Kind::Pem(_) => {
+            "-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/]{4,64}\n-----END CERTIFICATE-----".boxed()
+        }
+        Kind::Secret(_) | Kind::SecretPem(_) | Kind::List(_) => {
+            unreachable!("neither stands in a list")
+        }
     }
 }

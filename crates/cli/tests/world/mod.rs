@@ -42,6 +42,7 @@ pub(crate) use seen::Seen;
 
 mod administrators;
 mod authserver;
+mod certificate;
 mod hardware;
 mod intake;
 mod keeping;
@@ -576,6 +577,7 @@ impl World {
             Action::ResetAuthenticator { address, .. } => radius::reset(*address),
             Action::Recovery(asked) => recovery::answered(asked, self.now, zone),
             Action::Security => self.security(),
+            Action::Certificate(asked) => certificate::answered(asked, self.now, zone),
             Action::Performance => render::performance(&unit::performance()),
             Action::TimeServers => render::time_servers(&unit::time_servers()),
             Action::TokenServer => render::token_server(&unit::token_server(self.now), zone),

@@ -70,6 +70,10 @@ fn suggested(kind: &Kind, default: &str) -> String {
         Kind::List(kind) => suggested(kind, ""),
         Kind::Text(_) => "text".to_owned(),
         Kind::Secret(_) => "a long pass phrase".to_owned(),
+        Kind::Pem(_) => "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----".to_owned(),
+        Kind::SecretPem(_) => {
+            "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----".to_owned()
+        }
         Kind::Moment => "1795334400".to_owned(),
         Kind::DateTime => "2027-01-31 08:00:00".to_owned(),
         Kind::Host(_) => "server.example.net".to_owned(),

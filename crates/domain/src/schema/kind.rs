@@ -22,6 +22,10 @@ pub enum Kind {
     DateTime,
     /// A secret of at most this many octets; shown as `ENC …` only.
     Secret(u16),
+    /// Text in PEM (RFC 7468) of at most this many characters, over several lines.
+    Pem(u16),
+    /// A key in PEM, which is a secret.
+    SecretPem(u16),
     /// The key of an entry of one of the tables with these paths.
     Reference(&'static [&'static str]),
     /// A host name or address of at most this many characters.
@@ -78,10 +82,20 @@ impl Kind {
         }
     }
 
+    /// Whether the value is a secret: sealed in the store, and shown as `ENC …` only.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(_) | Self::SecretPem(_))
+    }
+
     /// Whether the value is shown in quotes.
     pub fn is_quoted(&self) -> bool {
         match self {
-            Self::Text(_) | Self::Reference(_) | Self::Secret(_) | Self::Host(_) => true,
+            Self::Text(_)
+            | Self::Reference(_)
+            | Self::Secret(_)
+            | Self::Host(_)
+            | Self::Pem(_)
+            | Self::SecretPem(_) => true,
             Self::List(kind) => kind.is_quoted(),
             Self::Choice(_)
             | Self::Integer(..)
@@ -274,14 +288,14 @@ impl Field {
     fn take(&self, kind: &'static Kind, words: &[String]) -> Result<Value, ValueError> {
         match (kind, words) {
             (Kind::List(kind), words) => self.list(kind, words),
-            (Kind::Secret(_), [enc, sealed]) if enc == "ENC" => {
+            (kind, [enc, sealed]) if kind.is_secret() && enc == "ENC" => {
                 self.sealed(sealed).map(Value::Sealed)
             }
-            (Kind::Secret(_), [secret]) if secret.is_empty() => {
+            (kind, [secret]) if kind.is_secret() && secret.is_empty() => {
                 Err(ValueError::Missing { field: self.name })
             }
-            (Kind::Secret(max), [secret]) => self
-                .text(secret, *max)
+            (kind, [secret]) if kind.is_secret() => self
+                .word(kind, secret)
                 .map(|secret| Value::Secret(Zeroizing::new(secret.into_string()))),
             (Kind::Subnet | Kind::Netmask, [address, mask]) => self
                 .word(kind, &format!("{address}/{mask}"))
@@ -316,6 +330,7 @@ impl Field {
     fn word(&self, kind: &'static Kind, word: &str) -> Result<Box<str>, ValueError> {
         match kind {
             Kind::Text(max) | Kind::Secret(max) => self.text(word, *max),
+            Kind::Pem(max) | Kind::SecretPem(max) => self.pem(word, *max),
             Kind::Reference(_) => self.text(word, REFERENCE_MAX),
             Kind::Choice(choices) => self.choice(word, choices),
             Kind::Integer(min, max) => self.integer(word, *min, *max),
@@ -376,6 +391,29 @@ impl Field {
         Ok(Box::from(text))
     }
 
+    /// Lines as they were pasted, without what stands around them.
+    fn pem(&self, text: &str, max: u16) -> Result<Box<str>, ValueError> {
+        let lines: Vec<&str> = text.trim().lines().map(str::trim_end).collect();
+        let is_pem = lines.is_empty()
+            || (lines
+                .first()
+                .is_some_and(|line| is_boundary(line, "-----BEGIN "))
+                && lines
+                    .last()
+                    .is_some_and(|line| is_boundary(line, "-----END ")));
+        lines
+            .iter()
+            .try_for_each(|line| self.text(line, max).map(drop))?;
+        let text = lines.join("\n");
+        let got = text.chars().count();
+        if got > usize::from(max) {
+            let field = self.name;
+            return Err(ValueError::TooLong { field, max, got });
+        }
+        let form = "PEM in quotes, from its line -----BEGIN to its line -----END";
+        self.formed(Some(text).filter(|_| is_pem), form)
+    }
+
     /// One word of base64, which is shown without quotes.
     fn sealed(&self, text: &str) -> Result<Box<str>, ValueError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
@@ -424,6 +462,11 @@ impl Field {
                 max,
             })
     }
+}
+
+/// RFC 7468, 2: `-----BEGIN label-----`.
+fn is_boundary(line: &str, beginning: &str) -> bool {
+    line.starts_with(beginning) && line.ends_with("-----")
 }
 
 /// `YYYY-MM-DD HH:MM:SS`, or all zeros. Days are not checked against their month: FortiOS does not

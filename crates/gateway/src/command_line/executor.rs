@@ -10,7 +10,7 @@ use domain::admin::{AdminError, Operation, Owned};
 use domain::audit::{Actor, Event, What};
 use domain::name::{CanonicalName, Realm};
 use domain::query::ServerReach;
-use domain::schema::{FORTITOKEN, LOCAL, Object, Place, Shape};
+use domain::schema::{CERTIFICATE_LOCAL, FORTITOKEN, GLOBAL, LOCAL, Object, Place, Shape};
 use domain::settings::{ConsoleOutput, VdomMode};
 use domain::token::{Resync, ResyncError, Stage, Verifier};
 use domain::vdom::Vdom;
@@ -270,6 +270,7 @@ impl Executor {
         };
         match self.administer_agreed(operation, agreed, who).await {
             Ok(done) => {
+                self.follow_certificates(place.as_ref()).await;
                 for remark in &done.remarks {
                     let text = render::remark(place.as_ref(), remark);
                     printer.print(text + "\n").await?;
@@ -278,6 +279,15 @@ impl Executor {
             }
             Err(Failure::Refused(error)) => Ok(Ran::Applied(Err(error))),
             Err(Failure::Undecided(why)) => Ok(why.into()),
+        }
+    }
+
+    /// Has the listeners show what is configured now, if the change may have been about it.
+    pub(super) async fn follow_certificates(&self, place: Option<&Place>) {
+        let shown = [&GLOBAL, &CERTIFICATE_LOCAL];
+        let is_about_it = place.is_none_or(|place| shown.contains(&place.table()));
+        if is_about_it && let Err(error) = self.unit.certificates.follow().await {
+            tracing::warn!(%error, "the listeners go on with the certificate that they have");
         }
     }
 

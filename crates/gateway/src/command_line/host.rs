@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use domain::admin::{AdminError, Edit, Operation, Report, Restore};
-use domain::schema::{GLOBAL, INTERFACE, Place, Value};
+use domain::schema::{CERTIFICATE_LOCAL, GLOBAL, INTERFACE, Place, Value};
 use domain::vdom::Vdom;
 use store::gateway::{Done, Extent};
 use store::{Failure, Undecided};
 
 use super::executor::Executor;
 use super::sessions::LoggedIn;
+use crate::certificates::SERVER_CERT;
 use crate::clock;
 use crate::interfaces;
 use crate::network::reason;
@@ -37,7 +38,12 @@ impl Executor {
     pub(super) async fn host_agrees(&self, operation: &Operation) -> Result<Agreed, AdminError> {
         match operation {
             Operation::Configure { place, edits } if place.table() == &GLOBAL => {
+                self.can_show(edits).await?;
                 self.claim_port(edits).await
+            }
+            Operation::Configure { place, edits } if place.table() == &CERTIFICATE_LOCAL => {
+                self.unit.certificates.agrees(place, edits).await?;
+                Ok(Agreed::default())
             }
             Operation::Configure { place, .. } if place.table() == &INTERFACE => {
                 self.exists(place.key()).await
@@ -92,6 +98,14 @@ impl Executor {
         made.await.unwrap_or(Err(Undecided::Stopped))
     }
 
+    /// Whether TLS can use the certificate that the listeners are to show.
+    async fn can_show(&self, edits: &[Edit]) -> Result<(), AdminError> {
+        match edits.iter().rev().find_map(server_cert) {
+            Some(name) => self.unit.certificates.can_be_shown(name).await,
+            None => Ok(()),
+        }
+    }
+
     async fn claim_port(&self, edits: &[Edit]) -> Result<Agreed, AdminError> {
         let Some(port) = edits.iter().rev().find_map(ssh_port) else {
             return Ok(Agreed::default());
@@ -123,6 +137,13 @@ fn stays(entries: &[Box<str>]) -> Result<Agreed, AdminError> {
     match entries.iter().find(|name| interfaces::exists(name)) {
         Some(name) => Err(AdminError::HostInterface(name.clone())),
         None => Ok(Agreed::default()),
+    }
+}
+
+fn server_cert(edit: &Edit) -> Option<&str> {
+    match edit {
+        Edit::Set(field, value) if field.name == SERVER_CERT => value.as_text(),
+        _ => None,
     }
 }
 

@@ -237,6 +237,7 @@ impl Executor {
             Extent::DryRun => None,
         };
         let restored = self.restore_and_follow(restore, store_extent, who).await;
+        self.follow_certificates(None).await;
         drop(applied);
         let (report, followed) = restored?;
         print_findings(&document, &report, printer).await?;

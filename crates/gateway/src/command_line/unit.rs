@@ -6,6 +6,7 @@ use std::time::Instant;
 use domain::unit::Ending;
 use ident::ProductSerial;
 
+use crate::certificates::Certificates;
 use crate::ending::Endings;
 use crate::radius_server::Traffics;
 use crate::shelf::Shelf;
@@ -26,6 +27,8 @@ pub(crate) struct Unit {
     pub(crate) endings: Endings,
     /// Where administrators come to over SSH.
     pub(crate) ssh_ports: Arc<Ports>,
+    /// What its HTTPS listeners show.
+    pub(crate) certificates: Arc<Certificates>,
     /// The configurations that it keeps.
     pub(crate) shelf: Shelf,
 }

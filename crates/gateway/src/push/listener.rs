@@ -12,7 +12,7 @@ use axum::routing::post;
 use domain::interface::Service;
 use https::body::{self, Limit};
 use https::files::Listener;
-use https::{Connections, Places, Site};
+use https::{Chosen, Connections, Places, Site};
 use softtoken::push::{PushAcceptedResponse, PushRequest, PushResponse};
 use softtoken::{PUSH_PATH, ServerError};
 use tokio::net::TcpListener;
@@ -100,7 +100,12 @@ async fn serve(
     identity: &Identity,
     end: impl Future<Output = ()>,
 ) {
-    let tls = match web::acceptor(identity.chain.clone(), identity.key.clone_key()) {
+    let tls = match web::acceptor(
+        identity.chain.clone(),
+        identity.key.clone_key(),
+        // A push names this key.
+        Chosen::default(),
+    ) {
         Ok(tls) => tls,
         Err(why) => {
             error!(%why, "answers to pushes are not taken");

@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use domain::interface;
 use https::files::Listener;
-use https::{Connections, Places, Site};
+use https::{Audience, Certificates, Chosen, Connections, Places, Site};
 use rustls::ServerConfig;
+use rustls::sign::CertifiedKey;
 use store::gateway::GatewayStore;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -47,6 +48,8 @@ pub struct WebConfig {
     pub addresses: Vec<SocketAddr>,
     /// A PEM file with a certificate chain and its key, made if it is not there.
     pub identity: PathBuf,
+    /// What clients are shown in its place, once an administrator chose it.
+    pub chosen: Chosen,
 }
 
 /// Why HTTPS is not served.
@@ -99,7 +102,7 @@ pub(crate) async fn start(
         return Ok((Vec::new(), Vec::new()));
     }
     let identity = certificate::load_or_create(&config.identity, &config.addresses)?;
-    let tls = acceptor(identity.chain, identity.key)?;
+    let tls = acceptor(identity.chain, identity.key, config.chosen.clone())?;
     let logins = AwaitedLogins::start(store, backends, factors).map_err(WebError::Threads)?;
     let logins = Arc::new(logins);
     let applications = verification::Door::new(Arc::clone(&logins), Arc::clone(store))?;
@@ -155,11 +158,13 @@ struct Visitor(IpAddr);
 pub(crate) fn acceptor(
     chain: Vec<rustls::pki_types::CertificateDer<'static>>,
     key: rustls::pki_types::PrivateKeyDer<'static>,
+    chosen: Chosen,
 ) -> Result<TlsAcceptor, CertificateError> {
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(CertificateError::Pair)?;
+    let config = ServerConfig::builder().with_no_client_auth();
+    let own = CertifiedKey::from_der(chain, key, config.crypto_provider());
+    let own = Arc::new(own.map_err(CertificateError::Pair)?);
+    let shown = Certificates::new(own, chosen, Audience::Everybody);
+    let mut config = config.with_cert_resolver(Arc::new(shown));
     config.alpn_protocols = https::protocols();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

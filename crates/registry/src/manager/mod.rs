@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use https::{Connections, Site};
+use https::{Chosen, Connections, Site};
 use identity::Keeper;
 use rustls::RootCertStore;
 use softtoken::address::{ServerName, ServerUrl};
@@ -106,7 +106,8 @@ impl Manager {
         let (listener, address) = bind(listen).await?;
         let front = front(phones, &names, address)?;
         let tls_names: Vec<_> = names.iter().chain(&front.own_names).cloned().collect();
-        let tls = tls(&pki, &tls_names, verifier(roots.clone(), Clients::Any)?)?;
+        let clients = verifier(roots.clone(), Clients::Any)?;
+        let tls = tls(&pki, &tls_names, clients, Chosen::default())?;
         let vouched = Vouched::by(verifier(roots.clone(), Clients::Certified)?);
         let local = Service::new(store, vouched, clock.clone(), pki, front)?;
         let keep = Arc::new(Keep {

@@ -135,7 +135,7 @@ fn fill(object: &mut Object, name: &str, value: String) {
 
 fn stored(field: &'static Field, value: String) -> Value {
     match field.kind {
-        Kind::Secret(_) => Value::Sealed(value.into()),
+        _ if field.kind.is_secret() => Value::Sealed(value.into()),
         Kind::List(_) => Value::List(value.lines().map(Box::from).collect()),
         _ => Value::Text(value.into()),
     }
@@ -211,7 +211,7 @@ pub(super) async fn put_object<T: Tx>(
     Ok(())
 }
 
-/// A value as its row holds it. No text has line ends, so they part the texts of a list.
+/// A value as its row holds it. No text of a list has line ends, so they part its texts.
 fn kept(
     place: &Place,
     field: &'static Field,

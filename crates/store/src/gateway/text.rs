@@ -41,6 +41,11 @@ impl GatewayStore {
         });
         understood.collect()
     }
+
+    /// What is typed of an entry, with its secrets as the store keeps them or as the domain takes them.
+    pub fn understood_edits(&self, place: &Place, edits: Vec<Edit>) -> Vec<Edit> {
+        self.memory.secrets.taken(place, edits, None)
+    }
 }
 
 impl Secrets {

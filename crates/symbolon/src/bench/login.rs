@@ -250,6 +250,7 @@ fn serve(directory: &Path) -> Result<()> {
         web: WebConfig {
             addresses: Vec::new(),
             identity: directory.join("https.pem"),
+            chosen: https::Chosen::default(),
         },
         console: directory.join("console.sock"),
         last_end: None,

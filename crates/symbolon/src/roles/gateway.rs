@@ -18,6 +18,7 @@ use gateway::radius_server::{RadiusConfig, Security, StreamConfig};
 use gateway::ssh::SshConfig;
 use gateway::web::WebConfig;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
+use https::Chosen;
 use ident::ProductSerial;
 use identity::{IdentityError, Keeper, authorities};
 use rustls::RootCertStore;
@@ -87,7 +88,9 @@ pub(crate) async fn run(args: GatewayArgs) -> Result<ExitCode> {
         partners,
     };
     let trust = clock_trust(args.accept_clock);
-    let (gateway, first_password) = start(&args.home.data, &config, trust, token_server).await?;
+    let chosen = Chosen::default();
+    let (gateway, first_password) =
+        start(&args.home.data, &config, trust, token_server, chosen).await?;
     println!(
         "{}token server     {}\n{}",
         addresses(&gateway),
@@ -188,6 +191,7 @@ pub(crate) async fn start(
     config: &Config,
     clock: ClockTrust,
     token_server: TokenServerConfig,
+    chosen: Chosen,
 ) -> Result<(Gateway, Option<Zeroizing<String>>)> {
     let home = data.join("gateway");
     let database = home.join("gateway.db");
@@ -218,6 +222,7 @@ pub(crate) async fn start(
         web: WebConfig {
             addresses: config.gateway.https.clone(),
             identity: data.join(&config.gateway.https_identity),
+            chosen,
         },
         last_end: ending::last(data)?,
         console: data.join(&config.gateway.console),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use https::Chosen;
 use registry::pki::{ServerIdentity, product_of};
 use relay::Relay;
 use rustls::pki_types::pem::PemObject;
@@ -41,7 +42,8 @@ pub(crate) async fn run(args: RelayArgs) -> Result<ExitCode> {
         .relay
         .ok_or_else(|| anyhow!("{} has no section [relay]", config::FILE))?;
     let authority = authority(&args.identity, &identity)?;
-    let relay = RunningRelay::start(&args.home.data, &section, identity, authority).await?;
+    let home = &args.home.data;
+    let relay = RunningRelay::start(home, &section, identity, authority, Chosen::default()).await?;
     print!("{}", relay.addresses());
     signals.received().await;
     relay.stop().await;
@@ -99,6 +101,7 @@ impl RunningRelay {
         server: &TokenServer,
         data: &Path,
         config: &Config,
+        chosen: Chosen,
     ) -> Result<Option<Self>> {
         let Some(section) = &config.relay else {
             return Ok(None);
@@ -106,7 +109,7 @@ impl RunningRelay {
         let name = address(section)?.name().clone();
         let identity = server.pki.issue_server(&[name])?;
         let authority = server.pki.authority();
-        Self::start(data, section, identity, authority)
+        Self::start(data, section, identity, authority, chosen)
             .await
             .map(Some)
     }
@@ -116,6 +119,7 @@ impl RunningRelay {
         section: &config::Relay,
         identity: ServerIdentity,
         authority: CertificateDer<'static>,
+        chosen: Chosen,
     ) -> Result<Self> {
         let home = data.join("relay");
         private_file::create_directory(&home)?;
@@ -127,6 +131,7 @@ impl RunningRelay {
             key: identity.key,
             authority,
             product_of,
+            chosen,
         })
         .await
         .context("the push relay does not start")?;

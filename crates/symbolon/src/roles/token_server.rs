@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use domain::audit::Actor;
 use domain::licensing::AccountName;
+use https::Chosen;
 use registry::pki::Pki;
 use registry::{Clock, Desk, Registry};
 use softtoken::address::ServerUrl;
@@ -33,7 +34,7 @@ pub(crate) async fn run(args: RegistryArgs) -> Result<ExitCode> {
     let mut signals = Signals::watch()?;
     super::prepare(&args.home.data)?;
     let config = Config::load_or_create(&args.home.data)?;
-    let server = TokenServer::start(&args.home.data, &config).await?;
+    let server = TokenServer::start(&args.home.data, &config, Chosen::default()).await?;
     println!(
         "{}desk socket      {}   (symbolon desk)",
         server.addresses(),
@@ -63,7 +64,7 @@ pub(crate) struct TokenServer {
 
 impl TokenServer {
     /// Starts it. The first time, makes what it needs.
-    pub(crate) async fn start(data: &Path, config: &Config) -> Result<Self> {
+    pub(crate) async fn start(data: &Path, config: &Config, chosen: Chosen) -> Result<Self> {
         let public_url = ServerUrl::parse(&config.registry.public_url)
             .with_context(|| format!("public-url '{}'", config.registry.public_url))?;
         let registry = Registry::open(registry::Config {
@@ -74,6 +75,7 @@ impl TokenServer {
             other_names: Vec::new(),
             relay: super::relay::public_url(config)?,
             answer_urls: answer_urls(config)?,
+            chosen,
             clock: Clock::system(),
         })
         .await

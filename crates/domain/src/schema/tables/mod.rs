@@ -4,6 +4,7 @@ use super::{Access, Bearing, Choice, Effect, Field, Kind, Table};
 
 mod accprofile;
 mod authserver;
+mod certificate;
 mod group;
 mod interface;
 mod log;
@@ -19,6 +20,7 @@ mod verification;
 
 pub use accprofile::ACCPROFILE;
 pub use authserver::{LDAP, RADIUS};
+pub use certificate::CERTIFICATE_LOCAL;
 pub use group::{GROUP, GROUP_MATCH};
 pub use interface::INTERFACE;
 pub use log::{LOG_DISK, LOG_MEMORY, LOG_SETTING, SYSLOG_SERVERS, SyslogServer};
@@ -39,6 +41,7 @@ pub const ALL: &[&Table] = &[
     &ACCPROFILE,
     &ADMIN,
     &CONSOLE,
+    &CERTIFICATE_LOCAL,
     &HA,
     &INTERFACE,
     &DNS,

@@ -38,6 +38,12 @@ pub static GLOBAL: Table = Table {
             ),
         ),
         field(
+            "admin-server-cert",
+            Kind::Reference(&["certificate local"]),
+            "",
+            "Server certificate that this unit shows to browsers and VPN clients over HTTPS; without one, a certificate that it made itself.",
+        ),
+        field(
             "admin-ssh-grace-time",
             Kind::Integer(10, 3_600),
             "120",

@@ -1,5 +1,6 @@
 //! Actions outside of the store.
 
+mod certificate;
 mod ping;
 mod radius;
 mod recovery;
@@ -52,6 +53,7 @@ impl Executor {
                     .await;
             }
             Action::Recovery(asked) => return self.recovery(asked, who, printer).await,
+            Action::Certificate(asked) => return self.certificate(asked, who, printer).await,
             Action::Security => return self.security(printer).await,
             Action::Performance => render::performance(&self.performance().await),
             Action::TimeServers => match time_servers::compare(&self.store, &self.resolver).await {
