@@ -62,7 +62,7 @@ pub(crate) fn run(input: &[u8]) {
     let Ok((mut conversation, mut request)) = offer else {
         return;
     };
-    let (mut rounds, mut asked, mut granted) = (0, false, false);
+    let (mut rounds, mut asked, mut granted, mut refused) = (0, false, false, false);
     while let Some((length, behind)) = rest.split_first_chunk() {
         rounds += 1;
         let length = usize::from(u16::from_be_bytes(*length) & 0x7ff).min(behind.len());
@@ -74,12 +74,17 @@ pub(crate) fn run(input: &[u8]) {
         }
         let mut step = conversation.receive(&message);
         if let Ok(Step::Judge(login)) = &step {
-            assert!(!granted, "a login after it was let in");
+            assert!(!granted && !refused, "a login after its verdict");
             assert!(Method::ALL.contains(&login.method));
             match conversation_asks(&mut conversation, choice & 0x80 != 0 && !asked) {
                 Some(question) => {
                     asked = true;
                     step = Ok(Step::Send(question));
+                }
+                None if choice & 0x20 != 0 => {
+                    refused = true;
+                    let said = conversation.refused();
+                    step = said.map(|failure| failure.map_or(Step::Failed, Step::Send));
                 }
                 None => {
                     granted = true;
@@ -104,6 +109,10 @@ pub(crate) fn run(input: &[u8]) {
                 return;
             }
             Ok(Step::Judge(_)) => {}
+            Ok(Step::Failed) => {
+                assert!(refused, "refused without a verdict");
+                return;
+            }
             Err(_) => {
                 assert!(rounds <= ROUNDS_MAX + 1);
                 return;

@@ -255,10 +255,9 @@ impl Problem {
             | Self::SignedAtOtherTime
             | Self::NoRenewal
             | Self::Enrolment(_) => StatusCode::FORBIDDEN,
-            Self::Unavailable
-            | Self::Behind(_)
-            | Self::GivesNothing
-            | Self::NotInReserve(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Behind(_) | Self::GivesNothing | Self::NotInReserve(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
