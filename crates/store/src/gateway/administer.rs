@@ -29,7 +29,8 @@ use super::events::{Link, Tally};
 use super::memberships::Group;
 use super::memory::{self, Memory};
 use super::outbox;
-use super::records::{self, PersonRow};
+use super::people::{self, PersonRow};
+use super::tokens;
 use super::{references, renaming, vdoms};
 use crate::engine::{Failure, SqlError, Tx, Work};
 
@@ -61,7 +62,7 @@ pub struct Done {
 pub(super) enum Update {
     Person(CanonicalName, PersonEntry),
     PersonRemoved(CanonicalName),
-    Token(TokenSerial, Box<records::TokenRow>),
+    Token(TokenSerial, Box<tokens::TokenRow>),
     TokenRemoved(TokenSerial),
     Group(Group),
     Administrators(Vec<Object>),
@@ -187,7 +188,7 @@ pub(super) async fn gather<T: Tx>(
     let mut users = Vec::new();
     let mut serials = reads.tokens;
     for name in &reads.users {
-        if let Some(user) = records::person(tx, name).await? {
+        if let Some(user) = people::person(tx, name).await? {
             serials.extend(user.token);
             users.push(user);
         }
@@ -233,7 +234,7 @@ pub(super) async fn gather<T: Tx>(
         None => Vec::new(),
     };
     let is_licensed = match &reads.claim {
-        Some(claim) => records::is_licensed(tx, claim).await?,
+        Some(claim) => tokens::is_licensed(tx, claim).await?,
         None => false,
     };
     Ok(Facts {
@@ -267,7 +268,7 @@ async fn whole<T: Tx>(
     let (mut users, mut tokens, mut after) = (Vec::new(), Vec::new(), String::new());
     if table == &LOCAL {
         loop {
-            let page = records::people_after(tx, Realm::Vdom(vdom), &after, PAGE).await?;
+            let page = people::people_after(tx, Realm::Vdom(vdom), &after, PAGE).await?;
             let Some(PersonRow(last)) = page.last() else {
                 break;
             };
@@ -283,7 +284,7 @@ async fn whole<T: Tx>(
     }
     if table == &FORTITOKEN {
         loop {
-            let page = records::owned_tokens_after(tx, vdom, &after, PAGE).await?;
+            let page = tokens::owned_tokens_after(tx, vdom, &after, PAGE).await?;
             let Some(last) = page.last() else {
                 break;
             };
@@ -302,7 +303,7 @@ async fn token<T: Tx>(
     serial: TokenSerial,
     memory: &Memory,
 ) -> Result<Option<Owned>, SqlError> {
-    let row = records::token(tx, serial).await?;
+    let row = tokens::token(tx, serial).await?;
     row.map(|row| row.open(&memory.secrets)).transpose()
 }
 
@@ -380,35 +381,35 @@ pub(super) async fn carry_out<T: Tx>(
     match change {
         Change::User(user) => {
             let user = memory.secrets.sealed_user(user)?;
-            records::put_person(tx, &user).await?;
+            people::put_person(tx, &user).await?;
             let entry = PersonEntry::from(&user);
             touched
                 .updates
                 .push(Update::Person(user.name.canonical().clone(), entry));
         }
         Change::UserRemoved(name) => {
-            records::remove_person(tx, &name).await?;
+            people::remove_person(tx, &name).await?;
             touched.updates.push(Update::PersonRemoved(name));
         }
         Change::Token(token) => {
-            records::put_token(tx, &token, &memory.secrets).await?;
+            tokens::put_token(tx, &token, &memory.secrets).await?;
             touched.tokens.push(token.serial);
         }
         Change::TokenRemoved(serial) => {
-            records::remove_token(tx, serial).await?;
+            tokens::remove_token(tx, serial).await?;
             touched.updates.push(Update::TokenRemoved(serial));
         }
         Change::Seed(serial, seed) => {
-            records::put_seed(tx, serial, seed.as_ref(), &memory.secrets).await?;
+            tokens::put_seed(tx, serial, seed.as_ref(), &memory.secrets).await?;
             // Logins so far are of the old seed: a rebuild finds them in the row and takes no drift
             // from their events.
             if let Some(progress) = memory.progress(serial) {
-                records::put_progress(tx, progress).await?;
+                tokens::put_progress(tx, progress).await?;
             }
             touched.tokens.push(serial);
         }
         Change::Spent(serial, step) => {
-            records::put_spent(tx, serial, step).await?;
+            tokens::put_spent(tx, serial, step).await?;
             touched.tokens.push(serial);
         }
         Change::Object(object) => put_object(tx, object, memory, touched).await?,
@@ -483,7 +484,7 @@ impl Touched {
         self.tokens.sort_unstable();
         self.tokens.dedup();
         for serial in std::mem::take(&mut self.tokens) {
-            if let Some(row) = records::token(tx, serial).await? {
+            if let Some(row) = tokens::token(tx, serial).await? {
                 self.updates.push(Update::Token(serial, Box::new(row)));
             }
         }

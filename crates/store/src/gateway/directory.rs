@@ -34,8 +34,9 @@ use otp::{Drift, Kind, Parameters, Step, Window};
 
 use super::events::step_from;
 use super::memberships::{Group, Memberships};
-use super::records::{TokenRow, sealed_legacy};
+use super::people::sealed_legacy;
 use super::secrets::Secrets;
+use super::tokens::TokenRow;
 
 /// A person, as a login needs it. There may be a million, so what few have lies apart.
 #[derive(Clone, Debug)]

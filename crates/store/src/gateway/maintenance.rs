@@ -13,8 +13,8 @@ use super::head::Head;
 use super::memory::{self, CHECKPOINT, FLOOR, Memory, Standing};
 use super::outbox::{self, Lane};
 use super::queries::Never;
-use super::records;
 use super::recovery;
+use super::tokens;
 use crate::engine::{Failure, Tx, Work};
 use crate::sealing::SealError;
 use crate::vals;
@@ -203,7 +203,7 @@ impl Work for Rows {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
         for progress in self.rows {
-            records::put_progress(tx, progress).await?;
+            tokens::put_progress(tx, progress).await?;
         }
         Ok(())
     }

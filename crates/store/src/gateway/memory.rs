@@ -33,10 +33,11 @@ use super::entries;
 use super::events::{Link, Recorded, Tally};
 use super::head::{Head, HeadFile};
 use super::memberships::Group;
-use super::records::{self, PersonRow, TokenRow};
+use super::people::{self, PersonRow};
 use super::recovery;
 use super::references;
 use super::secrets::Secrets;
+use super::tokens::{self, TokenRow};
 use crate::engine::{FromRow, Hooks, Row, SqlError, SqliteTx, Tx, poll_ready};
 use crate::vals;
 
@@ -255,7 +256,7 @@ impl Memory {
     ) -> Result<(), SqlError> {
         let mut after = String::new();
         loop {
-            let page = records::all_people_after(tx, &after, PAGE).await?;
+            let page = people::all_people_after(tx, &after, PAGE).await?;
             let Some(PersonRow(last)) = page.last() else {
                 return Ok(());
             };
@@ -273,7 +274,7 @@ impl Memory {
     ) -> Result<(), SqlError> {
         let mut after = String::new();
         loop {
-            let page: Vec<TokenRow> = records::all_tokens_after(tx, &after, PAGE).await?;
+            let page: Vec<TokenRow> = tokens::all_tokens_after(tx, &after, PAGE).await?;
             let Some(last) = page.last() else {
                 return Ok(());
             };

@@ -18,8 +18,8 @@ mod maintenance;
 mod memberships;
 mod memory;
 mod outbox;
+mod people;
 mod queries;
-mod records;
 mod recovery;
 mod references;
 mod renaming;
@@ -29,6 +29,7 @@ mod schema;
 mod secrets;
 mod sent;
 mod text;
+mod tokens;
 mod vdoms;
 
 use std::collections::{BTreeSet, HashMap, HashSet};

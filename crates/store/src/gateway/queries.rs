@@ -15,8 +15,9 @@ use super::entries;
 use super::events::{self, Recorded};
 use super::memory::Memory;
 use super::outbox::{self, Lane, Waiting};
-use super::records::{self, PersonRow, TokenRow};
+use super::people::{self, PersonRow};
 use super::sent::{self, SentRequest};
+use super::tokens::{self, TokenRow};
 use crate::engine::{Failure, SqlError, Tx, Work};
 
 /// A question that the domain never refuses.
@@ -43,7 +44,7 @@ question! {
     /// Tokens of a virtual domain after a serial, a page at a time.
     TokensAfter { memory: Arc<Memory>, vdom: Vdom, after: String, limit: i64 } -> Vec<Token>,
     |self, tx| {
-        let rows = records::tokens_after(tx, self.vdom, &self.after, self.limit).await?;
+        let rows = tokens::tokens_after(tx, self.vdom, &self.after, self.limit).await?;
         let open = |row: TokenRow| Ok(row.open(&self.memory.secrets)?.token);
         rows.into_iter().map(open).collect()
     }
@@ -53,7 +54,7 @@ question! {
     /// One token.
     OneToken { memory: Arc<Memory>, serial: TokenSerial } -> Option<Owned>,
     |self, tx| {
-        let row = records::token(tx, self.serial).await?;
+        let row = tokens::token(tx, self.serial).await?;
         row.map(|row| row.open(&self.memory.secrets)).transpose()
     }
 }
@@ -62,7 +63,7 @@ question! {
     /// Users of a realm after a canonical name, a page at a time.
     PeopleAfter { realm: Realm, after: String, limit: i64 } -> Vec<User>,
     |self, tx| {
-        let rows = records::people_after(tx, self.realm, &self.after, self.limit).await?;
+        let rows = people::people_after(tx, self.realm, &self.after, self.limit).await?;
         Ok(rows.into_iter().map(|PersonRow(user)| user).collect())
     }
 }
@@ -70,13 +71,13 @@ question! {
 question! {
     /// One user.
     OnePerson { name: CanonicalName } -> Option<User>,
-    |self, tx| records::person(tx, &self.name).await
+    |self, tx| people::person(tx, &self.name).await
 }
 
 question! {
     /// Activated hardware tokens: of a virtual domain, and of all.
     Activated { vdom: Vdom } -> (u64, u64),
-    |self, tx| records::activated(tx, self.vdom).await
+    |self, tx| tokens::activated(tx, self.vdom).await
 }
 
 question! {
@@ -157,5 +158,5 @@ question! {
 question! {
     /// Tokens that wait for a phone or have one, after a serial: what a poll asks about.
     PollableAfter { vdom: Option<Vdom>, after: String, limit: i64 } -> Vec<TokenSerial>,
-    |self, tx| records::pollable_after(tx, self.vdom, &self.after, self.limit).await
+    |self, tx| tokens::pollable_after(tx, self.vdom, &self.after, self.limit).await
 }

@@ -9,7 +9,7 @@ use super::administer::{Touched, Update, administrator, put_object};
 use super::directory::PersonEntry;
 use super::entries;
 use super::memory::Memory;
-use super::records;
+use super::people;
 use super::references::{self, Renamed};
 use crate::engine::{SqlError, Tx};
 
@@ -20,10 +20,10 @@ pub(super) async fn user<T: Tx>(
     to: UserName,
     touched: &mut Touched,
 ) -> Result<(), SqlError> {
-    let Some(user) = records::person(tx, &from).await? else {
+    let Some(user) = people::person(tx, &from).await? else {
         return Err(SqlError::damaged("person", from.as_str(), "canonical"));
     };
-    records::rename_person(tx, &from, &to).await?;
+    people::rename_person(tx, &from, &to).await?;
     let renamed = Renamed {
         vdom: from.realm().vdom(),
         table: &LOCAL,
@@ -64,7 +64,7 @@ pub(super) async fn object<T: Tx>(
         to_written: to,
     };
     let places = references::rename(tx, &renamed).await?;
-    records::rename_in_people(tx, place, to).await?;
+    people::rename_in_people(tx, place, to).await?;
     people(tx, &places, touched).await?;
     carried(places, touched);
     touched.object(place);
@@ -79,7 +79,7 @@ async fn people<T: Tx>(
 ) -> Result<(), SqlError> {
     for place in places.iter().filter(|place| place.table() == &LOCAL) {
         let name = CanonicalName::from_stored(place.key());
-        if let Some(user) = records::person(tx, &name).await? {
+        if let Some(user) = people::person(tx, &name).await? {
             let entry = PersonEntry::from(&user);
             touched.updates.push(Update::Person(name, entry));
         }

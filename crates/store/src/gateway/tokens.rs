@@ -1,17 +1,11 @@
-//! Users and tokens as rows.
+//! Tokens as rows.
 
-use domain::admin::{Claim, Named, Owned, Owner};
-use domain::contact::{Channel, Language};
-use domain::legacy;
-use domain::name::{CanonicalName, Realm, UserName};
-use domain::password::PasswordHash;
-use domain::password_policy::History;
-use domain::schema::{LDAP, LOCAL, PASSWORD_POLICY, Place, RADIUS, SMS_SERVER};
+use domain::admin::{Claim, Owned, Owner};
+use domain::name::{Realm, UserName};
 use domain::time::Timestamp;
 use domain::token::{
     ActivationFailure, ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus,
 };
-use domain::user::{Keeper, Kept, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step};
@@ -19,240 +13,10 @@ use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step};
 use super::contacts;
 use super::directory::Progress;
 use super::events::step_value;
-use super::recovery;
-use super::references::{self, Reference};
+use super::people::user_name;
 use super::secrets::Secrets;
 use crate::engine::{FromRow, Row, SqlError, Tx, Val};
 use crate::vals;
-
-/// A query for people, in the order of columns in which they are read.
-macro_rules! select_people {
-    ($rest:literal) => {
-        concat!(
-            "SELECT canonical, name, status, password, two_factor, token, email, keeper, \
-             ldap_server, radius_server, policy, password_set, history, kept, phone, \
-             sms_server, custom_server, notification, language, radius_legacy, legacy FROM person ",
-            $rest
-        )
-    };
-}
-
-/// A row of `person`.
-pub(super) struct PersonRow(pub(super) User);
-
-impl FromRow for PersonRow {
-    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
-        let canonical: String = row.get(0)?;
-        let damaged = |field| SqlError::damaged("person", &canonical, field);
-        let written: String = row.get(1)?;
-        Ok(Self(User {
-            name: user_name(&canonical, &written).ok_or_else(|| damaged("name"))?,
-            status: switch(&row.get::<String>(2)?).ok_or_else(|| damaged("status"))?,
-            password: row
-                .get::<Option<String>>(3)?
-                .map(|phc| PasswordHash::from_phc(&phc).map_err(|_| damaged("password")))
-                .transpose()?,
-            two_factor: TwoFactor::parse(&row.get::<String>(4)?)
-                .ok_or_else(|| damaged("two_factor"))?,
-            token: row
-                .get::<Option<String>>(5)?
-                .map(|serial| TokenSerial::parse(&serial).map_err(|_| damaged("token")))
-                .transpose()?,
-            contact: contacts::read(row, row.get(6)?, 14)?,
-            keeper: Keeper::parse(&row.get::<String>(7)?).ok_or_else(|| damaged("keeper"))?,
-            ldap_server: row.get::<Option<String>>(8)?.map(Into::into),
-            radius_server: row.get::<Option<String>>(9)?.map(Into::into),
-            policy: row.get::<Option<String>>(10)?.map(Into::into),
-            password_set: row.get(11)?,
-            history: History::parse(&row.get::<String>(12)?).ok_or_else(|| damaged("history"))?,
-            kept: kept_from(&row.get::<String>(13)?),
-            radius_legacy: switch(&row.get::<String>(19)?)
-                .ok_or_else(|| damaged("radius_legacy"))?,
-            legacy: row
-                .get::<Option<Vec<u8>>>(20)?
-                .map(|sealed| legacy::Kept::Sealed(sealed.into())),
-        }))
-    }
-}
-
-fn switch(word: &str) -> Option<Switch> {
-    [Switch::Enable, Switch::Disable]
-        .into_iter()
-        .find(|switch| switch_word(*switch) == word)
-}
-
-const fn switch_word(switch: Switch) -> &'static str {
-    match switch {
-        Switch::Enable => "enable",
-        Switch::Disable => "disable",
-    }
-}
-
-/// A name as it was written, of the person who is looked up as `canonical`.
-fn user_name(canonical: &str, written: &str) -> Option<UserName> {
-    let realm = CanonicalName::from_stored(canonical).realm();
-    UserName::within(realm, written).ok()
-}
-
-pub(super) async fn person<T: Tx>(
-    tx: &mut T,
-    name: &CanonicalName,
-) -> Result<Option<User>, SqlError> {
-    let row: Option<PersonRow> = tx
-        .row(
-            select_people!("WHERE canonical = $1"),
-            &vals![name.as_str()],
-        )
-        .await?;
-    Ok(row.map(|row| row.0))
-}
-
-/// Writes a user whose kept password is sealed; see [`Secrets::sealed_user`].
-pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), SqlError> {
-    tx.exec_one(
-        "INSERT INTO person (canonical, name, status, password, two_factor, token, email, realm, \
-         keeper, ldap_server, radius_server, policy, password_set, history, kept, phone, sms_server, \
-         custom_server, notification, language, radius_legacy, legacy) VALUES ($1, $2, $3, $4, $5, \
-         $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) \
-         ON CONFLICT (canonical) DO UPDATE SET name = $2, status = $3, password = $4, \
-         two_factor = $5, token = $6, email = $7, keeper = $9, ldap_server = $10, \
-         radius_server = $11, policy = $12, password_set = $13, history = $14, kept = $15, \
-         phone = $16, sms_server = $17, custom_server = $18, notification = $19, \
-         language = $20, radius_legacy = $21, legacy = $22",
-        &vals![
-            user.name.canonical().as_str(),
-            user.name.as_written(),
-            switch_word(user.status),
-            user.password.as_ref().map(PasswordHash::as_phc),
-            user.two_factor.word(),
-            user.token.as_ref().map(TokenSerial::as_str),
-            user.contact.email.as_deref(),
-            user.name.canonical().realm().as_str(),
-            user.keeper.word(),
-            user.ldap_server.as_deref(),
-            user.radius_server.as_deref(),
-            user.policy.as_deref(),
-            user.password_set,
-            user.history.to_text(),
-            kept_text(&user.kept),
-            user.contact.phone.as_deref(),
-            user.contact.sms_server.word(),
-            user.contact.custom_server.as_deref(),
-            user.contact.notification.map(Channel::word),
-            user.contact.language.map(Language::word),
-            switch_word(user.radius_legacy),
-            sealed_legacy(user),
-        ],
-    )
-    .await?;
-    references::put(tx, &place_of(user.name.canonical()), &named_by(user)).await
-}
-
-/// The kept password as the store has it. One that nothing sealed is not written.
-pub(super) fn sealed_legacy(user: &User) -> Option<&[u8]> {
-    match &user.legacy {
-        Some(legacy::Kept::Sealed(sealed)) => Some(sealed),
-        Some(legacy::Kept::Open(_)) | None => None,
-    }
-}
-
-/// A line for each field; no text has line ends.
-fn kept_text(kept: &Kept) -> String {
-    let line = |(name, text)| format!("{name} {text}");
-    kept.fields().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// A field that this version does not declare is left out.
-fn kept_from(lines: &str) -> Kept {
-    let fields = lines.lines().filter_map(|line| {
-        let (name, text) = line.split_once(' ')?;
-        Some((LOCAL.field(name)?, text))
-    });
-    fields.fold(Kept::default(), |mut kept, (field, text)| {
-        kept.set(field, text);
-        kept
-    })
-}
-
-/// Where the index of references has a person.
-fn place_of(name: &CanonicalName) -> Place {
-    Place::new(name.realm().vdom(), &LOCAL, name.as_str())
-}
-
-/// What a user's fields name. The user's token is in the user's row alone.
-fn named_by(user: &User) -> Vec<Reference> {
-    let fields = [
-        ("ldap-server", &user.ldap_server),
-        ("radius-server", &user.radius_server),
-        ("passwd-policy", &user.policy),
-        ("sms-custom-server", &user.contact.custom_server),
-    ];
-    let vdom = user.name.canonical().realm().vdom();
-    let reference = |(field, key): (&str, &Option<Box<str>>)| {
-        let field = LOCAL.field(field)?;
-        let named = Named {
-            vdom,
-            tables: field.kind.references(),
-            key: key.clone()?,
-        };
-        Some(Reference {
-            field: field.name.to_owned(),
-            named,
-        })
-    };
-    fields.into_iter().filter_map(reference).collect()
-}
-
-/// Has everybody who names an entry name it by its new key.
-pub(super) async fn rename_in_people<T: Tx>(
-    tx: &mut T,
-    entry: &Place,
-    to: &str,
-) -> Result<(), SqlError> {
-    let statement = match entry.table() {
-        table if table == &LDAP => {
-            "UPDATE person SET ldap_server = $3 WHERE ldap_server = $2 AND realm = $1"
-        }
-        table if table == &RADIUS => {
-            "UPDATE person SET radius_server = $3 WHERE radius_server = $2 AND realm = $1"
-        }
-        table if table == &PASSWORD_POLICY => {
-            "UPDATE person SET policy = $3 WHERE policy = $2 AND realm = $1"
-        }
-        table if table == &SMS_SERVER => {
-            "UPDATE person SET custom_server = $3 WHERE custom_server = $2 AND $1 = 'root'"
-        }
-        _ => return Ok(()),
-    };
-    tx.exec(statement, &vals![entry.vdom().as_str(), entry.key(), to])
-        .await
-        .map(drop)
-}
-
-/// Gives a person another name. Everything else of the row stays.
-pub(super) async fn rename_person<T: Tx>(
-    tx: &mut T,
-    from: &CanonicalName,
-    to: &UserName,
-) -> Result<(), SqlError> {
-    tx.exec_one(
-        "UPDATE person SET canonical = $2, name = $3 WHERE canonical = $1",
-        &vals![from.as_str(), to.canonical().as_str(), to.as_written()],
-    )
-    .await?;
-    recovery::rename(tx, from, to.canonical()).await?;
-    references::moved(tx, &place_of(from), to.canonical().as_str()).await
-}
-
-pub(super) async fn remove_person<T: Tx>(tx: &mut T, name: &CanonicalName) -> Result<(), SqlError> {
-    tx.exec_one(
-        "DELETE FROM person WHERE canonical = $1",
-        &vals![name.as_str()],
-    )
-    .await?;
-    recovery::remove(tx, name).await?;
-    references::remove(tx, &place_of(name)).await
-}
 
 /// A row of `token`, its secrets still sealed.
 #[derive(Clone, Debug)]
@@ -557,33 +321,6 @@ pub(super) async fn activated<T: Tx>(tx: &mut T, vdom: Vdom) -> Result<(u64, u64
         .await?;
     let (here, everywhere) = counts.unwrap_or_default();
     Ok((here.unsigned_abs(), everywhere.unsigned_abs()))
-}
-
-/// The next users of a realm after `after` in the order of their canonical names.
-pub(super) async fn people_after<T: Tx>(
-    tx: &mut T,
-    realm: Realm,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<PersonRow>, SqlError> {
-    tx.rows(
-        select_people!("WHERE realm = $1 AND canonical > $2 ORDER BY canonical LIMIT $3"),
-        &vals![realm.as_str(), after, limit],
-    )
-    .await
-}
-
-/// As [`people_after`], of all realms.
-pub(super) async fn all_people_after<T: Tx>(
-    tx: &mut T,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<PersonRow>, SqlError> {
-    tx.rows(
-        select_people!("WHERE canonical > $1 ORDER BY canonical LIMIT $2"),
-        &vals![after, limit],
-    )
-    .await
 }
 
 /// Writes a token; its seed and what was spent of it stay.
