@@ -310,6 +310,51 @@ async fn a_licence_follows_the_unit_that_took_the_place_of_the_one_that_imported
 }
 
 #[tokio::test]
+async fn a_unit_of_a_closed_network_is_replaced_and_its_licences_stay_with_their_manager() {
+    let (server, manager) = (token_server().await, manager().await);
+    let (given, bound) = (server.aside().await, server.issue().await);
+    let note = || Note {
+        reason: reason(),
+        ticket: None,
+    };
+    let move_to = |licence: LicenceSerial, to: &str| {
+        let to = product(to);
+        server
+            .store
+            .move_licence(actor(), licence, to, note(), at(2))
+    };
+    move_to(bound.serial, FIRST).await.unwrap();
+    server.try_aside(bound.serial, MANAGER).await.unwrap();
+    exchange(&server, &manager).await;
+    assert!(manager.import(FIRST, &given.code, at(1)).await);
+    exchange(&server, &manager).await;
+    server.replace(FIRST, SECOND).await;
+    // The manager does not know of it yet.
+    assert!(manager.import(FIRST, &bound.code, at(3)).await);
+    let settled = exchange(&server, &manager).await;
+    assert_eq!((settled.news, settled.claimed.len()), (1, 0), "{settled:?}");
+    for licence in [&given, &bound] {
+        assert!(!manager.import(FIRST, &licence.code, at(4)).await);
+        assert!(manager.import(SECOND, &licence.code, at(4)).await);
+        assert!(!manager.import(SECOND, &licence.code, at(5)).await);
+        assert_eq!(server.keeper(licence.serial).await, Some(product(MANAGER)));
+    }
+    // One that is given moves in the same way, back and forth.
+    const THIRD: &str = "FGT0000000000003";
+    server
+        .store
+        .register_product(actor(), account(), product(THIRD), NOW)
+        .await
+        .unwrap();
+    move_to(given.serial, THIRD).await.unwrap();
+    exchange(&server, &manager).await;
+    assert!(!manager.import(SECOND, &given.code, at(6)).await);
+    assert!(manager.import(THIRD, &given.code, at(6)).await);
+    let settled = exchange(&server, &manager).await;
+    assert_eq!((settled.claimed.len(), settled.disputed.len()), (0, 0));
+}
+
+#[tokio::test]
 async fn what_was_given_to_nobody_that_is_known_waits_for_the_desk_and_never_comes_free() {
     let (server, manager) = (token_server().await, manager().await);
     let licence = server.aside().await;

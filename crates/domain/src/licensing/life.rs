@@ -120,7 +120,8 @@ pub enum LifeRefusal {
 /// Decides whether `licence` moves to `to`, a registered product.
 ///
 /// Its tokens go with it, and what the registry knows of their phones. A licence that was activated can
-/// be imported once more, by the product that it moved to.
+/// be imported once more, by the product that it moved to. One that a manager may give to another meanwhile does
+/// not move.
 pub fn relocate(licence: &Licence, to: &Product) -> Result<Change, LifeRefusal> {
     if licence.serial.is_trial() {
         return Err(LifeRefusal::TrialStays(licence.serial));
@@ -129,7 +130,9 @@ pub fn relocate(licence: &Licence, to: &Product) -> Result<Change, LifeRefusal> 
         return Err(LifeRefusal::Revoked(licence.serial));
     }
     demand_owner(to, &licence.account)?;
-    demand_not_kept(licence)?;
+    if licence.activated.is_none() {
+        demand_not_kept(licence)?;
+    }
     Ok(if licence.product == Some(to.serial) {
         Change::Already
     } else {
@@ -205,7 +208,8 @@ pub fn renew(
     }
 }
 
-/// Decides whether `new` takes the place of `old`. `licences` has those of both that are not revoked.
+/// Decides whether `new` takes the place of `old`. `licences` has those of both that are not revoked. What a
+/// manager gives to the old one before it learns of that is the new one's ([`settle`](super::settle)).
 pub fn replace(old: &Product, new: &Product, licences: &[Licence]) -> Result<Change, LifeRefusal> {
     if old.serial == new.serial {
         return Err(LifeRefusal::SameUnit(old.serial));
@@ -216,7 +220,6 @@ pub fn replace(old: &Product, new: &Product, licences: &[Licence]) -> Result<Cha
         None => {}
     }
     demand_owner(new, &old.account)?;
-    licences.iter().try_for_each(demand_not_kept)?;
     let trial_of = |product| {
         let is_its =
             |licence: &&Licence| licence.serial.is_trial() && licence.product == Some(product);

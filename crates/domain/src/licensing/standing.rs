@@ -109,7 +109,7 @@ fn kept_standing(licence: &Licence, manager: ProductSerial, product: &str) -> St
             format!(
                 "Manager {manager} gave it to {product} at {at} from its reserve, and serves its tokens."
             ),
-            "None. To have its tokens served here, or to move it: `symbolon desk take-back SERIAL --reason WHY`.",
+            "None. To have its tokens served here: `symbolon desk take-back SERIAL --reason WHY`.",
             serial,
         ),
     }
