@@ -30,6 +30,7 @@ use softtoken::{
     ENROLMENT_PATH, EnrolmentRequest, PROCESS_PATH, Renewal, RequestSignature, SIGNATURE_HEADER,
     renewal_transcript, request_transcript,
 };
+use store::registry::IssuedLicence;
 
 const OWN: &str = "FGT0000000000001";
 const FOREIGN: &str = "FGT0000000000002";
@@ -111,11 +112,31 @@ struct Relaying {
     /// Somebody without a certificate at its port.
     stranger: Gateway,
     /// A gateway of its account there.
-    gateway: Gateway,
+    gateway: Asking,
     /// One of another account.
-    foreign: Gateway,
+    foreign: Asking,
     running: tokio::task::JoinHandle<()>,
     _files: tempfile::TempDir,
+}
+
+/// A gateway at the manager's port, which signs what it asks.
+struct Asking {
+    line: Gateway,
+    identity: Identity,
+    at_s: u64,
+}
+
+impl Asking {
+    async fn import(&self, id: &str, code: &str) -> (u16, String) {
+        let body = self.line.import_body(code);
+        let (_, signature) = signed(&self.identity, Some(id), self.at_s, body.as_bytes());
+        let post = self.line.client.post(self.line.url(PROCESS_PATH));
+        let post = post
+            .header(MESSAGE_ID_HEADER, id)
+            .header(SIGNATURE_HEADER, signature.to_string());
+        let answer = post.body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
 }
 
 impl Relaying {
@@ -150,21 +171,26 @@ impl Relaying {
                 .resolve(HOST, address)
                 .no_proxy()
         };
-        let certified = |serial: &str| {
-            let issued = pki.issue_gateway(product(serial), Generation::default());
-            let issued = issued.unwrap();
-            let pem = format!("{}{}", issued.certificate_pem, *issued.key_pem);
-            client().identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap())
-        };
         let at_port = |serial: &str, client: reqwest::ClientBuilder| Gateway {
             serial: serial.to_owned(),
             client: client.build().unwrap(),
             port: address.port(),
         };
+        let asking = |serial: &str| {
+            let issued = pki.issue_gateway(product(serial), Generation::default());
+            let issued = issued.unwrap();
+            let pem = format!("{}{}", *issued.key_pem, issued.certificate_pem);
+            let shown = reqwest::Identity::from_pem(pem.as_bytes()).unwrap();
+            Asking {
+                line: at_port(serial, client().identity(shown)),
+                identity: Identity::of_pem(&pem).unwrap(),
+                at_s: now.unix(),
+            }
+        };
         Self {
             stranger: at_port("", client()),
-            gateway: at_port(OWN, certified(OWN)),
-            foreign: at_port(FOREIGN, certified(FOREIGN)),
+            gateway: asking(OWN),
+            foreign: asking(FOREIGN),
             running: tokio::spawn(manager.run(std::future::pending())),
             _files: files,
         }
@@ -551,39 +577,43 @@ async fn who_guesses_codes_at_a_manager_is_stopped_there() {
     assert_eq!(asked.await.0, 200);
 }
 
+/// A manager that has a licence in its reserve.
+async fn with_reserve(managed: &Managed) -> (Relaying, IssuedLicence) {
+    let desk = &managed.world.desk;
+    let issued = managed.world.issue(2).await;
+    let reason = Remark::parse("bought ahead").unwrap();
+    let aside = desk.set_aside(actor(), issued.serial, product(MANAGER), reason);
+    aside.await.unwrap();
+    let relay = Relaying::of(managed).await;
+    until(async || {
+        let sheet = desk.reserve(product(MANAGER)).await.unwrap();
+        sheet.record.loaded.is_some()
+    })
+    .await;
+    (relay, issued)
+}
+
 #[tokio::test]
 async fn an_import_whose_answer_was_lost_by_a_take_back_gets_it_once_more() {
     let managed = Managed::new().await;
     let desk = &managed.world.desk;
-    let issued = managed.world.issue(2).await;
-    let reason = || Remark::parse("bought ahead").unwrap();
-    let aside = desk.set_aside(actor(), issued.serial, product(MANAGER), reason());
-    aside.await.unwrap();
-    let relay = Relaying::of(&managed).await;
-    let body = relay.gateway.import_body(issued.code.as_str());
+    let (relay, issued) = with_reserve(&managed).await;
+    let import = async |id| relay.gateway.import(id, issued.code.as_str()).await;
     let settled = async || {
         let sheet = desk.reserve(product(MANAGER)).await.unwrap();
         sheet.record.lines.first().map(|line| line.given.is_some())
     };
-    let (status, answer) = asked_until_200(&relay.gateway, &body).await;
+    let (status, answer) = import("m1").await;
     assert_eq!(status, 200, "{answer}");
     assert!(answer.contains(issued.serial.as_str()), "{answer}");
     until(async || settled().await == Some(true)).await;
-    desk.take_back(actor(), issued.serial, reason())
-        .await
-        .unwrap();
-    // Something that is given out makes it exchange at once.
-    until(async || {
-        relay.gateway.process_once("m1", &body).await;
-        settled().await.is_none()
-    })
-    .await;
-    assert_eq!(
-        relay.gateway.process_once("m1", &body).await,
-        (200, answer.clone())
-    );
+    let reason = Remark::parse("wanted here").unwrap();
+    let back = desk.take_back(actor(), issued.serial, reason);
+    back.await.unwrap();
+    until(async || settled().await.is_none()).await;
+    assert_eq!(import("m1").await, (200, answer));
     // Another message is another import, which the token server refuses.
-    let (status, refused) = relay.gateway.process_once("m2", &body).await;
+    let (status, refused) = import("m2").await;
     assert_eq!(status, 200, "{refused}");
     assert!(refused.contains(r#""error_code":11"#), "{refused}");
 }
@@ -591,32 +621,10 @@ async fn an_import_whose_answer_was_lost_by_a_take_back_gets_it_once_more() {
 #[tokio::test]
 async fn another_accounts_gateway_gets_nothing_of_a_reserve_and_asks_for_it_no_more() {
     let managed = Managed::new().await;
-    let desk = &managed.world.desk;
-    let issued = managed.world.issue(2).await;
-    let reason = Remark::parse("bought ahead").unwrap();
-    let aside = desk.set_aside(actor(), issued.serial, product(MANAGER), reason);
-    aside.await.unwrap();
-    let relay = Relaying::of(&managed).await;
-    until(async || {
-        let sheet = desk.reserve(product(MANAGER)).await.unwrap();
-        sheet.record.loaded.is_some()
-    })
-    .await;
-    let body = relay.foreign.import_body(issued.code.as_str());
-    let (status, answer) = relay.foreign.process_once("m1", &body).await;
+    let (relay, issued) = with_reserve(&managed).await;
+    let (status, answer) = relay.foreign.import("m1", issued.code.as_str()).await;
     assert_eq!(status, 200, "{answer}");
     assert!(answer.contains(r#""error_code":21"#), "{answer}");
-}
-
-/// The manager may not have its reserve yet.
-async fn asked_until_200(gateway: &Gateway, body: &str) -> (u16, String) {
-    loop {
-        let answer = gateway.process_once("m1", body).await;
-        if answer.0 != 503 {
-            return answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
 }
 
 async fn until(mut done: impl AsyncFnMut() -> bool) {

@@ -392,7 +392,7 @@ async fn nobody_is_told_of_anothers_reserve() {
     for Tenant { gateway, kept, .. } in &tenants {
         let body = gateway.import_body(&kept.1);
         let (status, answer) = gateway.post(softtoken::PROCESS_PATH, body).await;
-        assert_eq!(status, 503, "{answer}");
+        assert_eq!(status, 421, "{answer}");
     }
     drop(world);
 }
