@@ -12,15 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use cli::debug::{Application, Place, Source};
+use cli::debug::{Application, Place as Spot, Source};
 use domain::query::ServerReach;
+use domain::schema::{HA, Place};
 use domain::unit::{Exchange, Own, ServerRole, Shown};
 use ident::ProductSerial;
 use identity::{Keeper, causes};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use rustls::RootCertStore;
-use softtoken::limits::MAX_RESPONSE_BYTES;
+use softtoken::limits::{MAX_CLUSTER_MEMBERS, MAX_RESPONSE_BYTES};
 use softtoken::process::{Product, Response};
 use softtoken::{Echo, MessageError, PROCESS_PATH, SIGNATURE_HEADER};
 use store::Undecided;
@@ -183,17 +184,26 @@ impl TokenServer {
         &self.url
     }
 
-    /// This gateway, as its requests name it.
-    pub(crate) fn product(&self) -> Product {
+    /// This gateway, as its requests name it: with the members of its cluster that `config system ha` names,
+    /// and those that it was started with.
+    pub(crate) async fn product(&self) -> Result<Product, Undecided> {
         let serial = self.identity.product();
         let mut cluster = vec![serial];
-        cluster.extend(&self.partners);
-        Product {
+        let ha = self.store.object(Place::of_unit(&HA)).await?;
+        let named = ha.iter().flat_map(|ha| ha.list("members"));
+        let members = named.filter_map(|member| ProductSerial::parse(&member).ok());
+        for member in members.chain(self.partners.iter().copied()) {
+            if !cluster.contains(&member) {
+                cluster.push(member);
+            }
+        }
+        cluster.truncate(MAX_CLUSTER_MEMBERS);
+        Ok(Product {
             serial_number: serial,
             device_version: Echo::from(DEVICE_VERSION),
             device_build: Echo::from(DEVICE_BUILD),
             cluster,
-        }
+        })
     }
 
     /// Whether the last request was answered.
@@ -239,7 +249,7 @@ impl TokenServer {
         let response = answer.inspect_err(|error| {
             self.debug.raw(source, || error.to_string());
         })?;
-        self.debug.at(source, Place::RECEIVE, || {
+        self.debug.at(source, Spot::RECEIVE, || {
             "receive packet success.".to_owned()
         });
         self.debug.raw(source, || response.debug_text());

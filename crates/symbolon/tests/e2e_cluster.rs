@@ -60,6 +60,43 @@ fn symptom_02_members_share_what_one_of_them_has_and_each_is_answered_on_its_own
 }
 
 #[test]
+fn members_in_the_configuration_share_from_the_next_request_on() {
+    let (tokens, server) = token_server();
+    let first = Apart::of(&tokens).enrolled(&tokens, FIRST);
+    let second = Apart::of(&tokens).enrolled(&tokens, SECOND);
+    let running = [first.start(), second.start()];
+    let trial = import(&first, TRIAL);
+    let members = |words: &str| {
+        let lines = format!("config system ha\n{words}\nend");
+        second.home.console(&lines)
+    };
+    members(&format!("set members {FIRST} {SECOND}")).ok();
+    assert_eq!(import(&second, TRIAL), trial);
+    let shown = second.home.console("show system ha").ok();
+    assert!(
+        shown.contains(&format!("set members \"{FIRST}\"")),
+        "{shown}"
+    );
+    members("unset members").ok();
+    let poll = second.home.console(
+        "diagnose debug enable\ndiagnose fortitoken debug enable\nexecute fortitoken-mobile poll",
+    );
+    assert!(!poll.out.contains(FIRST), "{poll:?}");
+
+    let said = members("set members FGT1").refused();
+    assert!(said.contains("serial numbers of units"), "{said}");
+    let many: Vec<String> = (100..117)
+        .map(|number| format!("FGT0000000000{number}"))
+        .collect();
+    let said = members(&format!("set members {}", many.join(" "))).refused();
+    assert!(said.contains("at most 16 members"), "{said}");
+    for running in running {
+        running.stop();
+    }
+    server.stop();
+}
+
+#[test]
 fn a_cluster_has_sixteen_members() {
     let (tokens, server) = token_server();
     let gateway = Apart::of(&tokens).enrolled(&tokens, FIRST);

@@ -2,12 +2,20 @@
 
 use std::net::IpAddr;
 
+use ident::ProductSerial;
+
 use super::{AdminError, authserver, contacts};
 use crate::public_key::PublicKey;
 use crate::schema::{Field, Table, Value};
 
+/// Members of a cluster that one request to the token server names at most.
+const MEMBERS_MAX: usize = 16;
+
 /// Why a field does not take a value of its kind, and what it takes; none if it does.
 pub fn misfit(table: &Table, field: &Field, value: &Value) -> Option<Box<str>> {
+    if (table.path, field.name) == ("system ha", "members") && value.texts().len() > MEMBERS_MAX {
+        return Some(format!("a cluster has at most {MEMBERS_MAX} members").into());
+    }
     value
         .texts()
         .iter()
@@ -25,6 +33,10 @@ fn misfit_of(table: &Table, field: &str, text: &str) -> Option<Box<str>> {
         ("system ha", "mode") => (
             !matches!(text, "a-a" | "a-p"),
             "units of a cluster share a database, and this unit keeps its own; leave it at standalone",
+        ),
+        ("system ha", "members") => (
+            ProductSerial::parse(text).is_ok(),
+            "takes serial numbers of units, such as FGT0000000000042: 'get system status' at each shows its own",
         ),
         ("system admin", field) if field.starts_with("ssh-public-key") && !is_empty => {
             let error = PublicKey::parse(text).err();

@@ -21,7 +21,7 @@ impl Supply {
         tokens: &[TokenSerial],
     ) -> Result<Report, String> {
         let id = waiting.id;
-        let product = self.server.product();
+        let product = self.server.product().await.map_err(text)?;
         let serial = product.serial_number;
         let request = || {
             Request::HardwareActivation(HardwareActivationRequest {

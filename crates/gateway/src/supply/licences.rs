@@ -19,10 +19,11 @@ impl Supply {
         code: &LicenceCode,
     ) -> Result<Report, String> {
         let id = waiting.id;
+        let product = self.server.product().await.map_err(text)?;
         let request = || {
             Request::ActivationLicense(ActivationLicenseRequest {
                 code: TypedLicenceCode::from(code),
-                product: self.server.product(),
+                product,
             })
         };
         let answer = self.ask_once(Asking::of(waiting), request).await?;

@@ -98,7 +98,7 @@ impl Supply {
         self.debug
             .at(SOURCE, Place::POLL, || "Poll token status!".to_owned());
         let request = Request::Polling(PollingRequest {
-            product: self.server.product(),
+            product: self.server.product().await?,
             tokens: serials.iter().map(|serial| Echo::from(*serial)).collect(),
         });
         let Response::Polling(answer) = self.server.ask(&Question::new(request)).await? else {

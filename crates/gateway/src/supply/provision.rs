@@ -119,7 +119,7 @@ impl Supply {
         tokens: Vec<TokenToProvision>,
         asking: Asking<'_>,
     ) -> Result<ProvisionResponse, String> {
-        let product = self.server.product();
+        let product = self.server.product().await.map_err(text)?;
         let request = || Request::Provision(ProvisionRequest { product, tokens });
         match self.ask_once(asking, request).await? {
             Response::Provision(answer) => Ok(answer),

@@ -107,6 +107,13 @@ pub static HA: Table = Table {
                 "Enable/disable FGSP configuration synchronization.",
             ),
         ),
+        field(
+            "members",
+            Kind::List(&Kind::Text(16)),
+            "",
+            "Serial numbers of the cluster's members, which share licenses and trial tokens.",
+        )
+        .such_as("FGT0000000000042"),
     ],
     children: &[],
 };
