@@ -264,10 +264,11 @@ impl Outcome<'_> {
                 delay,
                 why,
             } => format!(
-                "{} error: {}\n{}. It is kept and sent again: diagnose outbox list\n",
+                "{} error: {}\n{}. {}\n",
                 request.text(),
                 delay.text(),
-                printable(why)
+                printable(why),
+                request.repetition()
             ),
         }
     }
@@ -299,6 +300,16 @@ fn tested(token: TokenSerial, screen: u16, found: Option<ClockTest>) -> String {
 }
 
 impl Request {
+    /// Who asks again, and when.
+    fn repetition(self) -> &'static str {
+        match self {
+            Self::Poll => "All tokens are polled again within five minutes",
+            Self::Import | Self::Provision | Self::Send | Self::Activate => {
+                "It is kept and sent again: diagnose outbox list"
+            }
+        }
+    }
+
     /// As the described system calls it.
     fn text(self) -> &'static str {
         match self {
