@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::licensing::{EnrolRefusal, Generation, RecordBehind};
@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 use crate::enrol;
 use crate::pki;
 use crate::registry::Service;
-use crate::reserve::{self, RESERVE_PATH, TravelError};
+use crate::reserve::{self, RESERVE_PATH, TravelError, Wanted};
 use crate::web_app;
 
 /// The header that names a message, so that it can be repeated: `docs/protocol.md`.
@@ -34,6 +34,10 @@ pub const MESSAGE_ID_HEADER: &str = "symbolon-message-id";
 /// The header in which a manager shows the certificate of the gateway whose request it passes on: DER in
 /// base64url without padding.
 pub const GATEWAY_CERTIFICATE_HEADER: &str = "symbolon-gateway-certificate";
+
+/// RFC 7240: what comes back may be nothing where there is nothing new.
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
+pub(crate) const ONLY_NEWS: &str = "return=minimal";
 
 /// A request of 1 MiB over a slow line; who takes longer holds a connection for nothing.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
@@ -133,8 +137,16 @@ async fn settlement(
     if peer.gateway.is_none() {
         return Err(unread(request, Problem::NoCertificate).await);
     }
+    let wanted = match request.headers().get(PREFER) {
+        Some(preference) if preference == ONLY_NEWS => Wanted::News,
+        _ => Wanted::Whole,
+    };
     let body = read(request, reserve::MAX_BYTES).await?;
-    service.reserve(peer, &body).await.map(|body| json(&body))
+    let reserve = service.reserve(peer, &body, wanted).await?;
+    Ok(reserve.map_or_else(
+        || StatusCode::NO_CONTENT.into_response(),
+        |reserve| json(&reserve),
+    ))
 }
 
 /// Why a request gets no message in answer.

@@ -82,6 +82,8 @@ fn what_a_manager_keeps_is_told_and_holds_up_nothing_else() {
 
     // The same after an outage.
     server.stop();
+    let said = home.console("execute fortitoken-mobile poll").refused();
+    assert!(said.contains("polled again within five minutes"), "{said}");
     assign(home, &[&kept[1..], &direct[1..]].concat());
     let server = Running::start(&mut registry(&tokens), &tokens);
     until("what is not kept is served", || {

@@ -188,6 +188,11 @@ fn a_licence_is_back_when_its_manager_has_said_what_became_of_it() {
     let running = gateway.start();
     let licence = Aside::of(&tokens, MANAGER, 1);
     until("the manager has it", || is_held(&manager, &licence, "kept"));
+    // A manager asks again and again, and takes in what is new.
+    let told = |label: &str| after(&manager.reserve(&["status"]).ok(), label).to_owned();
+    let (exchanged, settled) = (told("Exchanged:"), told("Settled:"));
+    until("it asked again", || told("Exchanged:") != exchanged);
+    assert_eq!(told("Settled:"), settled);
     let moved = [
         "move-licence",
         &licence.serial,

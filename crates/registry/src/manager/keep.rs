@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use domain::licensing::Change;
 use domain::time::{Span, Timestamp};
 use ident::{ProductSerial, TokenSerial};
@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::upstream::{self, Upstream};
 use crate::desk::ReserveSheet;
-use crate::http::{Asker, Certified, Problem};
+use crate::http::{Asker, Certified, ONLY_NEWS, PREFER, Problem};
 use crate::process::{known, sha256};
 use crate::registry::Service;
 use crate::reserve::{MAX_BYTES, RESERVE_PATH, open, seal_settlement};
@@ -244,8 +244,15 @@ impl Keep {
 
     async fn settle(&self) -> Result<Change, String> {
         let body = self.settlement().await?.into_bytes();
-        let answer = self.upstream.post(RESERVE_PATH, HeaderMap::new(), body);
+        let mut headers = HeaderMap::new();
+        if self.has_latest() {
+            headers.insert(PREFER, HeaderValue::from_static(ONLY_NEWS));
+        }
+        let answer = self.upstream.post(RESERVE_PATH, headers, body);
         let (status, body) = upstream::read(answer.await?, MAX_BYTES).await?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Change::Already);
+        }
         if status == StatusCode::CONFLICT {
             let now = self.local.clock.now();
             let stopped = known(self.local.store.stop_giving(self.own, now).await);

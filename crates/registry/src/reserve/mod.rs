@@ -12,7 +12,7 @@ use identity::{Identity, Signed};
 use rustls::RootCertStore;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::service::warn_of;
+pub(crate) use self::service::{Wanted, warn_of};
 use self::text::{ReserveText, SettlementText};
 use crate::http::Certified;
 use crate::pki::{P256_PREFIX, Pki, PkiError};

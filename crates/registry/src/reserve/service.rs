@@ -8,15 +8,30 @@ use super::{TravelError, open_settlement, seal};
 use crate::http::{Certified, Peer, Problem};
 use crate::registry::Service;
 
+/// What a manager wants for its settlement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wanted {
+    /// Its reserve.
+    Whole,
+    /// Its reserve, if it is another than the one that it has: it asks every few seconds.
+    News,
+}
+
 impl Service {
-    /// Takes in what a manager says that it gave out; what it keeps from now on.
-    pub(crate) async fn reserve(&self, peer: Peer, body: &[u8]) -> Result<String, Problem> {
+    /// Takes in what a manager says that it gave out; what it keeps from now on, if it wants that.
+    pub(crate) async fn reserve(
+        &self,
+        peer: Peer,
+        body: &[u8],
+        wanted: Wanted,
+    ) -> Result<Option<String>, Problem> {
         let sender = peer.gateway.ok_or(Problem::NoCertificate)?;
         let (signer, settlement) = open_settlement(body, &self.vouched)?;
         if signer.product != sender.product {
             return Err(TravelError::SettlementForged.into());
         }
         self.demand_trust(signer).await?;
+        let held = settlement.reserve;
         let settled = self
             .store
             .settle_reserve(settlement, self.clock.now())
@@ -27,10 +42,14 @@ impl Service {
             RecordStanding::Whole { reserve, .. } => reserve,
             RecordStanding::Behind(why) => return Err(Problem::RecordBehind(signer.product, why)),
         };
-        seal(&reserve, &self.pki).map_err(|error| {
+        if wanted == Wanted::News && held == Some(reserve.id) {
+            return Ok(None);
+        }
+        let sealed = seal(&reserve, &self.pki).map_err(|error| {
             tracing::error!(%error, manager = %signer.product, "no reserve");
             Problem::Unavailable
-        })
+        });
+        sealed.map(Some)
     }
 }
 
