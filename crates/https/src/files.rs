@@ -17,6 +17,8 @@ pub enum Listener {
     Desk,
     /// The push relay: a phone with the app open has a connection there all the time.
     Relay,
+    /// The push relay in a process of its own, which opens one file beside its connections.
+    RelayAlone,
     /// Administrators over SSH who are not in yet.
     Ssh,
     /// RADIUS over TCP and TLS.
@@ -32,6 +34,7 @@ impl Listener {
 
     fn share_of(self, files: usize, wanted: usize) -> usize {
         let part = match self {
+            Self::RelayAlone => return wanted.min(files - files / 8),
             Self::Relay => 4,
             Self::Logins
             | Self::PushAnswers

@@ -45,11 +45,13 @@ use switchboard::Switchboard;
 
 /// Devices with the app open, and a few gateways. A phone network has thousands behind one address; whoever
 /// takes all that one address can have leaves as many to others.
-const PLACES: Places = Places {
-    listener: Listener::Relay,
-    connections: 12_000,
-    of_one_host: 6_000,
-};
+const fn places(listener: Listener) -> Places {
+    Places {
+        listener,
+        connections: 12_000,
+        of_one_host: 6_000,
+    }
+}
 /// How often what is too late is thrown away.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
@@ -63,6 +65,8 @@ pub struct Config {
     pub subscriptions: PathBuf,
     /// Where it listens; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// As what it shares the files of its process: [`Listener::Relay`] or [`Listener::RelayAlone`].
+    pub share: Listener,
     /// The names by which devices dial it; they sign one of them.
     pub names: Vec<ServerName>,
     /// Its certificate with those of its authorities.
@@ -109,6 +113,7 @@ pub struct Relay {
     listener: TcpListener,
     address: SocketAddr,
     tls: TlsAcceptor,
+    share: Listener,
     stop: watch::Sender<bool>,
 }
 
@@ -141,6 +146,7 @@ impl Relay {
             listener,
             address,
             tls: TlsAcceptor::from(Arc::new(tls)),
+            share: config.share,
             stop,
         })
     }
@@ -156,6 +162,7 @@ impl Relay {
             service,
             listener,
             tls,
+            share,
             stop,
             ..
         } = self;
@@ -169,7 +176,7 @@ impl Relay {
         let site = Site {
             tls,
             router: router(service),
-            connections: Connections::new(PLACES),
+            connections: Connections::new(places(share)),
             admits: https::anywhere(),
             peer: |source, certificate| http::Peer {
                 source,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use https::Chosen;
+use https::files::Listener;
 use registry::pki::{ServerIdentity, product_of};
 use relay::Relay;
 use rustls::pki_types::pem::PemObject;
@@ -42,8 +43,16 @@ pub(crate) async fn run(args: RelayArgs) -> Result<ExitCode> {
         .relay
         .ok_or_else(|| anyhow!("{} has no section [relay]", config::FILE))?;
     let authority = authority(&args.identity, &identity)?;
-    let home = &args.home.data;
-    let relay = RunningRelay::start(home, &section, identity, authority, Chosen::default()).await?;
+    let (home, share) = (&args.home.data, Listener::RelayAlone);
+    let relay = RunningRelay::start(
+        home,
+        &section,
+        identity,
+        authority,
+        Chosen::default(),
+        share,
+    )
+    .await?;
     print!("{}", relay.addresses());
     signals.received().await;
     relay.stop().await;
@@ -109,7 +118,7 @@ impl RunningRelay {
         let name = address(section)?.name().clone();
         let identity = server.pki.issue_server(&[name])?;
         let authority = server.pki.authority();
-        Self::start(data, section, identity, authority, chosen)
+        Self::start(data, section, identity, authority, chosen, Listener::Relay)
             .await
             .map(Some)
     }
@@ -120,12 +129,14 @@ impl RunningRelay {
         identity: ServerIdentity,
         authority: CertificateDer<'static>,
         chosen: Chosen,
+        share: Listener,
     ) -> Result<Self> {
         let home = data.join("relay");
         private_file::create_directory(&home)?;
         let relay = Relay::open(relay::Config {
             subscriptions: home.join("devices"),
             listen: section.https,
+            share,
             names: vec![address(section)?.name().clone()],
             chain: identity.chain,
             key: identity.key,

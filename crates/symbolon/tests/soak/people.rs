@@ -38,23 +38,28 @@ const REACH: i32 = 4;
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) token: TokenSerial,
+    phone: RegistrationId,
     seed: [u8; 20],
 }
 
 impl Person {
-    fn new(number: usize, chance: &mut Chance) -> Self {
+    fn new(number: usize, phone: RegistrationId, chance: &mut Chance) -> Self {
         let [first, second, third, fourth] = u32::try_from(number).unwrap().to_be_bytes();
         Self {
             name: format!("person{number}"),
             token: TokenSerial::mobile([0x50, first, second, third, fourth]),
+            phone,
             seed: chance.octets(),
         }
     }
 
+    pub(crate) fn seed(&self) -> Seed {
+        Seed::from_bytes(Zeroizing::new(self.seed.to_vec())).unwrap()
+    }
+
     /// What the phone shows at a step.
     pub(crate) fn code(&self, step: Step) -> String {
-        let seed = Seed::from_bytes(Zeroizing::new(self.seed.to_vec())).unwrap();
-        code_at(&seed, Parameters::default(), step)
+        code_at(&self.seed(), Parameters::default(), step)
             .as_str()
             .to_owned()
     }
@@ -81,9 +86,22 @@ impl fmt::Debug for Person {
 
 /// Makes the installation of `home` and puts `count` people, both RADIUS clients and an application into it.
 pub(crate) fn populate(home: &Home, count: usize, chance: &mut Chance) -> Arc<[Person]> {
+    let phones = vec![RegistrationId::from_bytes([7; 32]); count];
+    populate_phones(home, &phones, chance)
+}
+
+/// The same with a person for each of these phones.
+pub(crate) fn populate_phones(
+    home: &Home,
+    phones: &[RegistrationId],
+    chance: &mut Chance,
+) -> Arc<[Person]> {
     Running::up(home).stop();
-    let people: Arc<[Person]> = (0..count)
-        .map(|number| Person::new(number, chance))
+    let count = phones.len();
+    let people: Arc<[Person]> = phones
+        .iter()
+        .enumerate()
+        .map(|(number, phone)| Person::new(number, *phone, chance))
         .collect();
     block_on(async {
         let store = Arc::new(chain::open(home, now()).await);
@@ -125,14 +143,14 @@ async fn supply(store: &Arc<GatewayStore>, people: &Arc<[Person]>, first: usize,
         together.spawn(async move { assign(&store, &people[number]).await });
     }
     together.join_all().await;
-    let phone = |token| Polled {
-        token,
+    let polled = |person: &Person| Polled {
+        token: person.token,
         phone: Some(Phone {
-            registration: RegistrationId::from_bytes([7; 32]),
+            registration: person.phone,
             os_version: "1.0_TEST".into(),
         }),
     };
-    let polled = Operation::Polled(tokens().map(phone).collect());
+    let polled = Operation::Polled(people[first..last].iter().map(polled).collect());
     administer(store, polled, [0; 20], None).await;
 }
 

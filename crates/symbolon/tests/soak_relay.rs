@@ -1,0 +1,424 @@
+//! Many phones that listen at the push relay at once, and many logins that wait for one.
+//!
+//! `SYMBOLON_SOAK_PHONES` is the number of phones; a tenth as many logins wait.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs processes"
+)]
+
+mod common;
+mod soak;
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use app::device::Device;
+use common::{Home, Running, symbolon, until};
+use domain::licensing::Generation;
+use https::files;
+use ident::{ProductSerial, TokenSerial};
+use registry::pki::{Pki, ServerIdentity};
+use reqwest::{Certificate, Client, Identity, Response};
+use rustls::pki_types::PrivateKeyDer;
+use soak::client::{self, Answer, PORTAL};
+use soak::people::{PASSWORD, Person, populate_phones};
+use soak::{Chance, LogOnFailure, found, size};
+use softtoken::PUSH_PATH;
+use softtoken::address::ServerName;
+use softtoken::push::{
+    Addressed, Decision, LoginRequest, PushAnswerRequest, PushDeviceRequest, PushKey,
+    PushListenRequest, PushLoginRequest, PushNonceRequest, PushRequest, PushResponse, PushSession,
+    SealedPush, listen_transcript,
+};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Memory of a relay that holds [`PHONES`].
+const RELAY_MAX_KIB: u64 = 256 << 10;
+/// What a thousand logins that wait may take.
+const WAITING_MAX_KIB: u64 = 8 << 10;
+const PHONES: usize = 300;
+/// Threads that wrote down, for a moment, that a gateway asked for a phone; they linger in tokio's pool.
+const POOLED: u64 = 16;
+/// Phones that connect at the same moment.
+const TOGETHER: usize = 64;
+/// RADIUS has 256 identifiers for a socket.
+const OF_ONE_SOCKET: usize = 200;
+
+#[test]
+fn phones_listen_at_a_relay_by_the_thousand() {
+    let phones = size("SYMBOLON_SOAK_PHONES", PHONES);
+    files::raise_limit();
+    let home = Home::new();
+    let pki = Pki::open_or_create(&home.path("pki")).unwrap();
+    let name = ServerName::parse(&home.relay.to_string()).unwrap();
+    let identity = home.path("relay.pem");
+    store::private_file::create(
+        &identity,
+        pem(&pki.issue_server(&[name]).unwrap()).as_bytes(),
+    )
+    .unwrap();
+    let mut command = symbolon();
+    command.args(["relay", "--data"]).arg(home.data());
+    command.arg("--identity").arg(&identity);
+    let relay = Alone(command.stdout(Stdio::null()).spawn().unwrap());
+    until("the relay listens", || {
+        TcpStream::connect(home.relay).is_ok()
+    });
+    let _log = LogOnFailure(&home);
+    let before = resident_kib(relay.0.id());
+    let gateway = pki
+        .issue_gateway(
+            ProductSerial::parse("FGT3HD3915801656").unwrap(),
+            Generation::default(),
+        )
+        .unwrap();
+    let gateway = gateway.certificate_pem + &gateway.key_pem;
+    Runtime::new().unwrap().block_on(async {
+        let began = Instant::now();
+        let mut listening = listen(&home, pki.authority_pem(), devices(phones)).await;
+        let connected = began.elapsed();
+        let during = resident_kib(relay.0.id());
+        let began = Instant::now();
+        send_to_all(&home, pki.authority_pem(), &gateway, &listening).await;
+        for phone in &mut listening {
+            phone.next().await;
+        }
+        let heard = began.elapsed();
+        let after = resident_kib(relay.0.id());
+        found(format!(
+            "{phones} phones listen, connected in {:.1} s: the relay has {} MiB, {} before they came; {} after one \
+             push to each, all heard within {:.1} s",
+            connected.as_secs_f64(),
+            during >> 10,
+            before >> 10,
+            after >> 10,
+            heard.as_secs_f64()
+        ));
+        assert!(after < RELAY_MAX_KIB, "{after} KiB");
+    });
+}
+
+/// `symbolon relay`, which ends with the test.
+struct Alone(Child);
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn logins_that_wait_for_phones_hold_nothing() {
+    let people = size("SYMBOLON_SOAK_PHONES", PHONES) / 10;
+    files::raise_limit();
+    let mut chance = Chance::of_this_run();
+    let home = Home::new();
+    let devices = devices(people + 1);
+    let registered: Vec<_> = devices.iter().map(Device::registration_id).collect();
+    let known = populate_phones(&home, &registered, &mut chance);
+    let up = Running::up(&home);
+    let _log = LogOnFailure(&home);
+    home.console(
+        "config system ftm-push\nset status enable\nend\n\
+         config system global\nset two-factor-ftk-expiry 300\nend",
+    )
+    .ok();
+    let authority = fs::read_to_string(home.authority()).unwrap();
+    Runtime::new().unwrap().block_on(async {
+        let mut listening = listen(&home, &authority, devices).await;
+        let (last, waiting) = known.split_last().unwrap();
+        let (before, threads) = (resident_kib(up.pid()), threads(up.pid()));
+        let mut logins = Logins::begin(&home, waiting, &mut chance);
+        let mut requests = Vec::new();
+        for phone in &mut listening[..people] {
+            requests.push(phone.next().await);
+        }
+        logins.wait_for_words();
+        let during = resident_kib(up.pid());
+        let busy = self::threads(up.pid());
+
+        // Nobody waits for those who wait.
+        let began = Instant::now();
+        let step = soak::step_at(soak::now());
+        let mut other = client::Client::new(&home, client::VPN, &mut chance);
+        let combined = last.combined(step);
+        assert_eq!(other.ask(&last.name, &combined), Answer::Accept);
+        let beside = began.elapsed();
+
+        let began = Instant::now();
+        for ((phone, request), person) in listening.iter().zip(&requests).zip(waiting) {
+            phone.deny(request, person).await;
+        }
+        logins.all_refused();
+        found(format!(
+            "{people} logins wait for phones: {} KiB more than before, {busy} threads of {threads}; another login \
+             took {:.0} ms meanwhile; all were answered {:.1} s after the first word",
+            during.saturating_sub(before),
+            beside.as_secs_f64() * 1e3,
+            began.elapsed().as_secs_f64()
+        ));
+        assert!(during.saturating_sub(before) < WAITING_MAX_KIB);
+        assert!(busy <= threads + POOLED, "{busy} threads, {threads} before");
+    });
+    up.stop();
+}
+
+/// Logins by RADIUS that have asked for a push.
+struct Logins(Vec<(client::Client, Vec<(u8, String)>)>);
+
+impl Logins {
+    /// Password, then a word in place of the code: the number is shown.
+    fn begin(home: &Home, people: &[Person], chance: &mut Chance) -> Self {
+        let mut logins = Vec::new();
+        for group in people.chunks(OF_ONE_SOCKET) {
+            let mut client = client::Client::new(home, PORTAL, chance);
+            let mut states = Vec::new();
+            for person in group {
+                let offer = client.request(&person.name, PASSWORD, None);
+                let state = state(&client, offer);
+                let word = client.request(&person.name, "push", Some(&state));
+                let shown = self::state(&client, word);
+                states.push((person.name.clone(), shown));
+            }
+            let waiting = states
+                .iter()
+                .map(|(name, state)| (client.request(name, "push", Some(state)), name.clone()))
+                .collect();
+            logins.push((client, waiting));
+        }
+        Self(logins)
+    }
+
+    /// The person goes on at the login: the request waits.
+    fn wait_for_words(&mut self) {
+        for (client, waiting) in &self.0 {
+            for (identifier, _) in waiting {
+                client.send(*identifier);
+            }
+        }
+        // Until all have been read.
+        std::thread::sleep(Duration::from_secs(2));
+    }
+
+    fn all_refused(&mut self) {
+        for (client, waiting) in &self.0 {
+            for (identifier, name) in waiting {
+                assert_eq!(client.insist(*identifier), Answer::Reject, "{name}");
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn state(client: &client::Client, identifier: u8) -> Vec<u8> {
+    match client.insist(identifier) {
+        Answer::Challenge(state) => state,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A phone with the app open.
+struct Phone {
+    device: Device,
+    http: Client,
+    url: String,
+    stream: Response,
+    text: Vec<u8>,
+}
+
+impl Phone {
+    async fn listen(device: Device, http: Client, relay: SocketAddr) -> Self {
+        let server = ServerName::parse(&relay.to_string()).unwrap();
+        let url = format!("https://{server}{PUSH_PATH}");
+        let nonce = post(&http, &url, &PushNonceRequest.into()).await;
+        let PushResponse::Nonce(nonce) = response(nonce).await else {
+            panic!("no nonce");
+        };
+        let nonce = nonce.outcome.unwrap();
+        let signed = listen_transcript(&server, &nonce, device.keys());
+        let request = PushListenRequest {
+            signature: device.sign(&signed).unwrap(),
+            server,
+            nonce,
+            keys: *device.keys(),
+        };
+        let mut stream = post(&http, &url, &request.into()).await;
+        let hears = stream.chunk().await.unwrap().expect("a sign of life");
+        assert!(hears.starts_with(b":"), "{hears:?}");
+        Self {
+            device,
+            http,
+            url,
+            stream,
+            text: Vec::new(),
+        }
+    }
+
+    /// The next login that comes.
+    async fn next(&mut self) -> PushLoginRequest {
+        loop {
+            while let Some(end) = self.text.iter().position(|octet| *octet == b'\n') {
+                let line: Vec<u8> = self.text.drain(..=end).collect();
+                if let Some(data) = line.strip_prefix(b"data: ")
+                    && let Ok(PushRequest::Login(request)) = PushRequest::parse(data.trim_ascii())
+                {
+                    return request;
+                }
+            }
+            let chunk = self.stream.chunk().await.unwrap().expect("a stream");
+            self.text.extend_from_slice(&chunk);
+        }
+    }
+
+    async fn deny(&self, request: &PushLoginRequest, person: &Person) {
+        let key = PushKey::of(&person.seed(), &person.token);
+        let PushLoginRequest { addressed, sealed } = request;
+        let of = |token: &TokenSerial| (*token == person.token).then_some(key);
+        let login = LoginRequest::open(sealed, addressed, self.device.sealing(), of, now_unix());
+        let login = login.unwrap();
+        let key = PushKey::of(&person.seed(), &person.token);
+        let draft = softtoken::push::Answer::new(&login, Decision::Deny, &key);
+        let signature = self.device.sign(&draft.signed_bytes()).unwrap();
+        let answer = draft.signed(*self.device.keys(), signature);
+        let request = PushAnswerRequest {
+            mailbox: login.mailbox,
+            session: login.session,
+            sealed: answer.seal(&login.answer_key, &[9; 32]).unwrap(),
+        };
+        let taken = response(post(&self.http, &self.url, &request.into()).await).await;
+        let PushResponse::Accepted(taken) = taken else {
+            panic!("{taken:?}");
+        };
+        assert_eq!(taken.error, None);
+    }
+}
+
+/// So many phones, some of which connect at a time, each from an address of its own.
+async fn listen(home: &Home, authority: &str, devices: Vec<Device>) -> Vec<Phone> {
+    let turns = Arc::new(Semaphore::new(TOGETHER));
+    let mut phones = JoinSet::new();
+    for (number, device) in devices.into_iter().enumerate() {
+        let turns = Arc::clone(&turns);
+        let http = line(authority, None, source(number));
+        let relay = home.relay;
+        phones.spawn(async move {
+            let turn = turns.acquire_owned().await;
+            let phone = Phone::listen(device, http, relay).await;
+            drop(turn);
+            (number, phone)
+        });
+    }
+    let mut phones = phones.join_all().await;
+    phones.sort_by_key(|(number, _)| *number);
+    phones.into_iter().map(|(_, phone)| phone).collect()
+}
+
+async fn send_to_all(home: &Home, authority: &str, gateway: &str, phones: &[Phone]) {
+    let url = format!("https://{}{PUSH_PATH}", home.relay);
+    let http = line(authority, Some(gateway), Ipv4Addr::LOCALHOST);
+    let sealed = SealedPush::parse(&"A".repeat(3_000)).unwrap();
+    let mut sending = JoinSet::new();
+    let turns = Arc::new(Semaphore::new(TOGETHER));
+    for phone in phones {
+        let device = phone.device.registration_id();
+        let addressed = Addressed {
+            device,
+            session: PushSession::from_bytes([7; 16]),
+            expires_unix: now_unix() + 60,
+        };
+        let sealed = sealed.clone();
+        let (http, url, turns) = (http.clone(), url.clone(), Arc::clone(&turns));
+        sending.spawn(async move {
+            let turn = turns.acquire_owned().await;
+            let asked = response(post(&http, &url, &PushDeviceRequest { device }.into()).await);
+            assert!(matches!(asked.await, PushResponse::Device(it) if it.outcome.is_ok()));
+            let request = PushLoginRequest { addressed, sealed };
+            let taken = response(post(&http, &url, &request.into()).await).await;
+            assert!(matches!(taken, PushResponse::Accepted(it) if it.error.is_none()));
+            drop(turn);
+        });
+    }
+    sending.join_all().await;
+}
+
+fn devices(count: usize) -> Vec<Device> {
+    (0..count).map(|_| Device::generate().unwrap()).collect()
+}
+
+/// The loopback network has plenty of addresses.
+fn source(number: usize) -> Ipv4Addr {
+    let [_, _, high, low] = u32::try_from(number + 1).unwrap().to_be_bytes();
+    Ipv4Addr::new(127, 200, high, low)
+}
+
+fn line(authority: &str, identity: Option<&str>, source: Ipv4Addr) -> Client {
+    let mut builder = Client::builder()
+        .tls_certs_only([Certificate::from_pem(authority.as_bytes()).unwrap()])
+        .local_address(std::net::IpAddr::from(source))
+        .timeout(Duration::from_mins(9))
+        .no_proxy();
+    if let Some(identity) = identity {
+        builder = builder.identity(Identity::from_pem(identity.as_bytes()).unwrap());
+    }
+    builder.build().unwrap()
+}
+
+async fn post(http: &Client, url: &str, request: &PushRequest) -> Response {
+    let sent = http
+        .post(url)
+        .header("Content-Type", "application/json")
+        .body(request.to_json().as_str().to_owned());
+    sent.send().await.unwrap().error_for_status().unwrap()
+}
+
+async fn response(answer: Response) -> PushResponse {
+    PushResponse::parse(&answer.bytes().await.unwrap()).unwrap()
+}
+
+fn pem(identity: &ServerIdentity) -> String {
+    let PrivateKeyDer::Pkcs8(key) = &identity.key else {
+        panic!("a key of another kind");
+    };
+    let block = |tag: &str, octets: &[u8]| {
+        let text = data_encoding::BASE64_MIME.encode(octets);
+        format!("-----BEGIN {tag}-----\n{text}-----END {tag}-----\n")
+    };
+    let chain = identity.chain.iter().map(|it| block("CERTIFICATE", it));
+    chain.fold(block("PRIVATE KEY", key.secret_pkcs8_der()), |all, it| {
+        all + &it
+    })
+}
+
+fn resident_kib(pid: u32) -> u64 {
+    status(pid, "VmRSS:")
+}
+
+fn threads(pid: u32) -> u64 {
+    status(pid, "Threads:")
+}
+
+fn status(pid: u32, what: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(what));
+    let number = line.unwrap().split_whitespace().next().unwrap();
+    number.parse().unwrap()
+}
+
+fn now_unix() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
