@@ -125,7 +125,7 @@ impl Relay {
         let own = CertifiedKey::from_der(config.chain, config.key, tls.crypto_provider())?;
         let shown = Certificates::new(Arc::new(own), config.chosen, Audience::Browsers);
         let mut tls = tls.with_cert_resolver(Arc::new(shown));
-        tls.alpn_protocols = https::protocols();
+        tls.alpn_protocols = protocols();
         let cannot = |source| OpenError::Listen {
             address: config.listen,
             source,
@@ -191,6 +191,14 @@ impl Relay {
         .await;
         sweeper.abort();
     }
+}
+
+/// HTTP/1.1 alone: a phone has one stream on its connection, and HTTP/2 keeps another 10 KiB for the many that
+/// it could have.
+fn protocols() -> Vec<Vec<u8>> {
+    let mut spoken = https::protocols();
+    spoken.retain(|protocol| protocol != b"h2");
+    spoken
 }
 
 /// Devices show no certificate; gateways show one of this authority.
