@@ -32,7 +32,7 @@ use super::population::{self, PASSWORD};
 use super::server::{LISTENING, ServerProcess, until_input_ends};
 
 /// Shared with the bench's own server.
-const SECRET: &str = "symbolon bench login";
+pub(super) const SECRET: &str = "symbolon bench login";
 
 /// The population's logins before anything is measured: they fill the memory of passwords.
 const WARMING: u16 = 128;

@@ -47,6 +47,10 @@ pub(crate) fn sync_latency(directory: &Path) -> Result<Duration> {
 
 /// The CPU time that a process has used so far, all threads, in user and kernel mode.
 pub(crate) fn cpu_time(process: &Child) -> Result<Duration> {
-    let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(process.id().try_into()?))?;
-    Ok(clock.now()?.into())
+    cpu_time_of(Pid::from_raw(process.id().try_into()?))
+}
+
+/// The same of a process that somebody else has started.
+pub(crate) fn cpu_time_of(process: Pid) -> Result<Duration> {
+    Ok(ClockId::pid_cpu_clock_id(process)?.now()?.into())
 }

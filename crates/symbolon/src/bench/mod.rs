@@ -4,6 +4,7 @@
 
 pub(crate) mod console;
 pub(crate) mod floor;
+mod foreign;
 pub(crate) mod load;
 pub(crate) mod login;
 pub(crate) mod machine;
@@ -29,6 +30,9 @@ enum What {
     Floor(floor::FloorArgs),
     /// The whole login path, durable, next to its floor
     Login(login::LoginArgs),
+    /// The load of `login` on another server, for the scripts in bench/
+    #[command(hide = true)]
+    Foreign(foreign::ForeignArgs),
     /// Whether the time of a refusal tells its reason
     Oracle(oracle::OracleArgs),
     /// How long an administrator waits with many tokens and users
@@ -41,6 +45,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode> {
     match &args.what {
         What::Floor(args) => floor::floor(args)?,
         What::Login(args) => login::login(args)?,
+        What::Foreign(args) => foreign::foreign(args)?,
         What::Oracle(args) => oracle::oracle(args)?,
         What::Console(args) => console::console(args)?,
         What::Registry(args) => registry::registry(args)?,

@@ -53,11 +53,17 @@ pub(super) fn user(number: u32) -> String {
 
 /// The code that a user's token shows at a step.
 pub(super) fn code(number: u32, step: Step) -> Result<Code> {
-    let seed = Seed::from_bytes(Zeroizing::new(seed(number).to_vec()))?;
-    Ok(otp::code_at(&seed, Parameters::default(), step))
+    code_with(number, step, Parameters::default())
 }
 
-fn seed(number: u32) -> [u8; 20] {
+/// The same of a token with other parameters.
+pub(super) fn code_with(number: u32, step: Step, parameters: Parameters) -> Result<Code> {
+    let seed = Seed::from_bytes(Zeroizing::new(seed(number).to_vec()))?;
+    Ok(otp::code_at(&seed, parameters, step))
+}
+
+/// The seed of a user's token.
+pub(super) fn seed(number: u32) -> [u8; 20] {
     let mut seed = *b"bench bench bench 00";
     if let Some(end) = seed.last_chunk_mut::<4>() {
         *end = number.to_be_bytes();
