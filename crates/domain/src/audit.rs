@@ -285,6 +285,15 @@ pub enum What {
         /// The last event that nobody is shown any more.
         through: i64,
     },
+    /// A local certificate ends, or an authority gave another one, or did not.
+    Certificate {
+        /// Its name.
+        name: Box<str>,
+        /// Which of these.
+        event: CertificateEvent,
+        /// What is known besides.
+        detail: Box<str>,
+    },
     /// A syslog server answers, does not, or will never get some events.
     LogTarget {
         /// The table of its settings: `syslogd`, `syslogd2`.
@@ -294,6 +303,39 @@ pub enum What {
         /// What is known besides.
         detail: Box<str>,
     },
+}
+
+/// What happens to a local certificate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CertificateEvent {
+    /// It ends soon.
+    Ending,
+    /// It ended.
+    Ended,
+    /// An authority gave it.
+    Enrolled,
+    /// An authority gave none.
+    NotEnrolled,
+}
+
+impl CertificateEvent {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Ending, Self::Ended, Self::Enrolled, Self::NotEnrolled];
+
+    /// The word in logs and in the store. It never changes.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Ending => "ending",
+            Self::Ended => "ended",
+            Self::Enrolled => "enrolled",
+            Self::NotEnrolled => "not-enrolled",
+        }
+    }
+
+    /// The one with this word.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.id() == id)
+    }
 }
 
 /// How far a mobile token came on its way to a phone.

@@ -15,6 +15,17 @@ pub struct Held {
     pub used_by: Option<Box<str>>,
     /// What can be done with it.
     pub state: State,
+    /// How it stands with the authority that renews it, if one does.
+    pub enrolment: Option<Enrolment>,
+}
+
+/// How it stands with an authority that gives certificates by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Enrolment {
+    /// It is asked next at this moment.
+    Waits(Timestamp),
+    /// It gave none: why, and when it is asked again.
+    Failed(Box<str>, Timestamp),
 }
 
 /// What can be done with an entry.
@@ -84,10 +95,18 @@ impl Details {
         }
     }
 
+    /// When to have it renewed, so long before its end; never before the last third of its life.
+    pub fn renewed_from(&self, window: Span) -> Timestamp {
+        self.not_after.before(window.min(self.third()))
+    }
+
     /// A certificate that lives for less than three such times is new at its beginning, not at its end.
     fn warn_before(&self) -> Span {
-        let third = self.not_after.since(self.not_before).micros() / 3;
-        WARN_BEFORE.min(Span::from_micros(third))
+        WARN_BEFORE.min(self.third())
+    }
+
+    fn third(&self) -> Span {
+        Span::from_micros(self.not_after.since(self.not_before).micros() / 3)
     }
 }
 

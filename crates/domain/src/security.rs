@@ -1,13 +1,15 @@
 //! Where the configuration in force falls short of today's standards, and what mends it.
 
 mod applications;
+mod certificates;
 mod delivery;
 mod two_names;
 
 use std::fmt;
 
+use crate::certificate::Held;
 use crate::schema::Object;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::token::Token;
 use crate::user::{Switch, User};
 use crate::vdom::Vdom;
@@ -128,6 +130,10 @@ pub struct Posture<'a> {
     pub applications: &'a [Standing<'a>],
     /// `user ldap` of each virtual domain.
     pub directories: &'a [Standing<'a>],
+    /// `certificate local`.
+    pub certificates: &'a [Held],
+    /// The time.
+    pub now: Timestamp,
     /// Users who log in with their password alone.
     pub users_without_token: u64,
     /// Users whose second factor is a code that is sent.
@@ -201,6 +207,7 @@ impl Posture<'_> {
         self.two_names(&mut all);
         self.legacy_users(&mut all);
         self.directories(&mut all);
+        self.certificates(&mut all);
         self.lockouts(&mut all);
         self.activation(&mut all);
         self.period(&mut all);

@@ -9,7 +9,9 @@
 
 use std::collections::BTreeSet;
 
-use domain::audit::{Accounted, ActivationStage, Actor, Event, Leave, TargetState, What};
+use domain::audit::{
+    Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, TargetState, What,
+};
 use domain::contact::Channel;
 use domain::event_log::{
     Condition, Entry, Expression, Facility, Format, Key, Message, Search, Sense, Unit,
@@ -106,6 +108,14 @@ fn target(state: TargetState, detail: &str) -> What {
         target: "syslogd2".into(),
         state,
         detail: detail.into(),
+    }
+}
+
+fn certificate(event: CertificateEvent) -> What {
+    What::Certificate {
+        name: "web".into(),
+        event,
+        detail: "it ends in 7 days".into(),
     }
 }
 
@@ -284,6 +294,22 @@ fn samples() -> Vec<(What, &'static str)> {
                 through: 40,
             },
             r#"logid="0100099020" type="event" subtype="system" level="warning" vd="root" logdesc="Event log deleted" user="admin" ui="ssh(192.0.2.9)" action="delete" status="success" msg="Event log deleted up to event 40""#,
+        ),
+        (
+            certificate(CertificateEvent::Ending),
+            r#"logid="0100099030" type="event" subtype="system" level="warning" vd="root" logdesc="Certificate ends soon" action="expire" status="warning" msg="Local certificate web: it ends in 7 days""#,
+        ),
+        (
+            certificate(CertificateEvent::Ended),
+            r#"logid="0100099031" type="event" subtype="system" level="alert" vd="root" logdesc="Certificate ended" action="expire" status="failure" msg="Local certificate web: it ends in 7 days""#,
+        ),
+        (
+            certificate(CertificateEvent::Enrolled),
+            r#"logid="0100099032" type="event" subtype="system" level="notice" vd="root" logdesc="Certificate enrolled" action="enroll" status="success" msg="Local certificate web: it ends in 7 days""#,
+        ),
+        (
+            certificate(CertificateEvent::NotEnrolled),
+            r#"logid="0100099033" type="event" subtype="system" level="warning" vd="root" logdesc="Certificate not enrolled" action="enroll" status="failure" msg="Local certificate web: it ends in 7 days""#,
         ),
         (
             target(TargetState::Reached, "192.0.2.5 port 514"),

@@ -7,12 +7,14 @@
     reason = "a test fails by panicking"
 )]
 
+use domain::certificate::{Details, Enrolment, Held, State};
 use domain::name::UserName;
 use domain::schema::{
     ADMIN, EMAIL_SERVER, GLOBAL, LDAP, Object, RADIUS_CLIENT, SETTING, SMS_SERVER,
     VERIFICATION_CLIENT, Value,
 };
 use domain::security::{Deviation, LegacyUsers, Posture, Profile};
+use domain::time::{Span, Timestamp};
 use domain::user::{Switch, User};
 use domain::vdom::Vdom;
 
@@ -27,6 +29,7 @@ struct Unit {
     application: Object,
     directory: Object,
     other_directory: Option<Object>,
+    certificates: Vec<Held>,
     vdom: Option<Vdom>,
     users_without_token: u64,
     users_with_sent_codes: u64,
@@ -48,6 +51,7 @@ impl Unit {
             application: Object::new(&VERIFICATION_CLIENT, "portal"),
             directory: Object::new(&LDAP, "corp"),
             other_directory: None,
+            certificates: Vec::new(),
             vdom: None,
             users_without_token: 2,
             users_with_sent_codes: 0,
@@ -73,6 +77,8 @@ impl Unit {
             clients: &[(self.vdom, &self.client)],
             applications: &[(self.vdom, &self.application)],
             directories: &directories,
+            certificates: &self.certificates,
+            now: Timestamp::from_secs(0),
             users_without_token: self.users_without_token,
             users_with_sent_codes: self.users_with_sent_codes,
             sms_servers: std::slice::from_ref(&self.sms_server),
@@ -281,4 +287,41 @@ fn directories_that_call_one_person_by_two_names_are_told_where_users_of_servers
     assert!(!is_told("ldap2.example.org", "mail", &["staff"]));
     assert!(!is_told("ldap.example.org", "CN", &["staff"]));
     assert!(!is_told("ldap.example.org", "mail", &[]));
+}
+
+#[test]
+fn a_certificate_that_is_shown_and_ends_is_told_with_what_renews_it() {
+    let held = |enrolment| Held {
+        name: "web".into(),
+        used_by: Some("system global admin-server-cert".into()),
+        state: State::Ready(Box::new(Details {
+            subject: "CN=web".into(),
+            issuer: "CN=authority".into(),
+            names: Vec::new(),
+            serial: "01".into(),
+            key: "RSA".into(),
+            fingerprint: [0; 32],
+            not_before: Timestamp::from_secs(0).before(Span::from_days(300)),
+            not_after: Timestamp::from_secs(0).after(Span::from_days(7)),
+            authorities: 1,
+        })),
+        enrolment,
+    };
+    let mends = |enrolment| {
+        let mut unit = Unit::compatible();
+        unit.certificates = vec![held(enrolment)];
+        let mut deviations = unit.deviations().into_iter();
+        let told = deviations.find(|it| it.what == "certificate 'web' ends in 7 days");
+        told.unwrap().mend
+    };
+    assert!(mends(None).contains("set private-key"));
+    let failed = Enrolment::Failed("web: port 443".into(), Timestamp::from_secs(900));
+    assert_eq!(mends(Some(failed)), "web: port 443");
+
+    let mut unit = Unit::compatible();
+    unit.certificates = vec![Held {
+        used_by: None,
+        ..held(None)
+    }];
+    assert!(!unit.says("certificate"));
 }

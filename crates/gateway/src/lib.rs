@@ -56,6 +56,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use certificates::Certificates;
+use certificates::keeper;
 use clock::NoEntropy;
 use command_line::{Executor, Unit};
 use debug_log::DebugLog;
@@ -65,7 +66,7 @@ use ending::{Ended, Endings};
 use event_log::{Retention, Sender};
 use local_socket::LocalSocket;
 use login::{AdminLogins, Backends, OneTimeCodes, SecondFactors};
-use network::{Endpoint, Hosts, UnitResolver};
+use network::{Endpoint, Hosts, HttpNames, UnitResolver};
 use radius_server::{Parts, RadiusConfig, RadiusError, Service, StreamAddress};
 use shelf::Shelf;
 use ssh::{HostKeyError, Listening, Ports, Ssh, SshConfig};
@@ -189,7 +190,7 @@ impl Gateway {
             traffics: Arc::clone(&traffics),
             endings,
             ssh_ports: Arc::new(Ports::at(ssh.addresses)),
-            certificates: Certificates::open(&store, &web.chosen).await?,
+            certificates: Certificates::open(&store, &web.chosen, &certificates).await?,
             shelf: Shelf::at(location.database.with_file_name(BACKUP)),
         };
         let debug = DebugLog::default();
@@ -385,8 +386,11 @@ fn start_tasks(
         let (outbox, stop) = (Arc::clone(supply), stopping.clone());
         tokio::spawn(async move { outbox.run(lane, stop).await })
     });
+    let names = HttpNames(Arc::clone(&resolver));
+    let kept = keeper::run(Arc::clone(executor.certificates()), names, stopping.clone());
     let comparing = time_servers::run(Arc::clone(store), resolver, stopping.clone());
     let mut tasks = vec![
+        tokio::spawn(kept),
         tokio::spawn(comparing),
         tokio::spawn(async move { certified.server().keep_certified(to_certified).await }),
         tokio::spawn(async move { poller.run_poller(to_poller).await }),

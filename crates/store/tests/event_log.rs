@@ -12,7 +12,7 @@ mod support;
 use std::path::Path;
 
 use domain::admin::{Operation, Phone, Polled};
-use domain::audit::{ActivationStage, Event, Leave, TargetState, What};
+use domain::audit::{ActivationStage, CertificateEvent, Event, Leave, TargetState, What};
 use domain::login::Spend;
 use domain::reason::Reason;
 use domain::schema::{LOCAL, Place};
@@ -119,6 +119,11 @@ fn every_kind() -> Vec<What> {
         detail: "detail".into(),
     }));
     kinds.extend(administrators());
+    kinds.extend(CertificateEvent::ALL.map(|event| What::Certificate {
+        name: "web".into(),
+        event,
+        detail: "it ends in 7 days".into(),
+    }));
     kinds.extend(TargetState::ALL.map(|state| What::LogTarget {
         target: "syslogd".into(),
         state,

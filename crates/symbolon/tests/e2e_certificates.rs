@@ -13,114 +13,18 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use common::apart::{Apart, invite};
+use common::authority::Authority;
 use common::https_gateway::Gateway;
 use common::phone::{Phone, activation_code, enrol};
 use common::{Home, Running, Said, run, tool};
 
 /// The name under which phones reach the unit.
 const NAME: &str = "tokens.example.net";
-
-/// An authority that some phones trust, made by openssl.
-struct Authority(PathBuf);
-
-impl Authority {
-    fn new(directory: &Path) -> Self {
-        let authority = Self(directory.to_owned());
-        let subject = ["-subj", "/CN=Company authority"];
-        authority.openssl(
-            &[
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-            ],
-            &[
-                &[
-                    "-nodes",
-                    "-days",
-                    "365",
-                    "-keyout",
-                    "company.key",
-                    "-out",
-                    "company.pem",
-                ],
-                &subject[..],
-            ]
-            .concat(),
-        );
-        authority
-    }
-
-    fn openssl(&self, words: &[&str], more: &[&str]) -> String {
-        let mut command = tool("openssl", "openssl");
-        command.current_dir(&self.0).args(words).args(more);
-        run(&mut command, "").ok()
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.0.join(name)).unwrap()
-    }
-
-    /// A key as `genpkey` makes it, and a certificate for NAME; their files are `NAME.key` and `NAME.pem`.
-    fn certify(&self, file: &str, days: &str) {
-        self.openssl(
-            &[
-                "genpkey",
-                "-algorithm",
-                "EC",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-            ],
-            &["-out", &format!("{file}.key")],
-        );
-        self.openssl(
-            &[
-                "req",
-                "-new",
-                "-subj",
-                "/CN=phones",
-                "-key",
-                &format!("{file}.key"),
-            ],
-            &["-out", &format!("{file}.csr")],
-        );
-        self.sign(file, days);
-    }
-
-    fn sign(&self, file: &str, days: &str) {
-        fs::write(
-            self.0.join("names"),
-            format!("subjectAltName=DNS:{NAME},DNS:vpn.example.net\n"),
-        )
-        .unwrap();
-        self.openssl(
-            &[
-                "x509",
-                "-req",
-                "-CA",
-                "company.pem",
-                "-CAkey",
-                "company.key",
-                "-extfile",
-                "names",
-            ],
-            &[
-                "-days",
-                days,
-                "-in",
-                &format!("{file}.csr"),
-                "-out",
-                &format!("{file}.pem"),
-            ],
-        );
-    }
-}
+const NAMES: &str = "DNS:tokens.example.net,DNS:vpn.example.net";
 
 /// Types an entry; the answer.
 fn set(home: &Home, name: &str, fields: &[(&str, &str)]) -> Said {
@@ -222,8 +126,8 @@ impl Drop for Open {
 fn an_imported_certificate_is_shown_to_browsers_without_a_restart() {
     let gateway = Gateway::start();
     let company = Authority::new(&gateway.home.path(""));
-    company.certify("web", "90");
-    let trusted = company.0.join("company.pem");
+    company.certify("web", NAMES, "90");
+    let trusted = company.path("company.pem");
     let app = gateway.home.https.port();
     let believed = |name: &str, port| run(&mut curl(&trusted, name, port, "/app/"), "");
 
@@ -290,8 +194,8 @@ fn an_imported_certificate_is_shown_to_browsers_without_a_restart() {
 fn a_certificate_that_tls_cannot_use_is_refused_with_the_reason() {
     let gateway = Gateway::start();
     let company = Authority::new(&gateway.home.path(""));
-    company.certify("web", "90");
-    company.certify("other", "90");
+    company.certify("web", NAMES, "90");
+    company.certify("other", NAMES, "90");
     let (key, certificate) = (company.read("web.key"), company.read("web.pem"));
 
     let other = set(
@@ -316,17 +220,16 @@ fn a_certificate_that_tls_cannot_use_is_refused_with_the_reason() {
         "{lacking}"
     );
 
-    company.openssl(
-        &[
-            "pkcs8",
-            "-topk8",
-            "-in",
-            "web.key",
-            "-passout",
-            "pass:open sesame",
-        ],
-        &["-out", "sealed.key"],
-    );
+    company.openssl(&[
+        "pkcs8",
+        "-topk8",
+        "-in",
+        "web.key",
+        "-passout",
+        "pass:open sesame",
+        "-out",
+        "sealed.key",
+    ]);
     let sealed = company.read("sealed.key");
     let wrong = set(
         &gateway.home,
@@ -366,7 +269,7 @@ fn a_certificate_that_tls_cannot_use_is_refused_with_the_reason() {
 fn a_signing_request_leads_to_a_certificate_whose_key_never_left() {
     let gateway = Gateway::start();
     let company = Authority::new(&gateway.home.path(""));
-    let trusted = company.0.join("company.pem");
+    let trusted = company.path("company.pem");
     for (kind, size) in [("ec", "secp384r1"), ("rsa", "2048")] {
         let generated = gateway.home.console(&format!(
             "execute vpn certificate local generate {kind} {kind} {size} {NAME} CA Ontario Ottawa Example IT \
@@ -384,18 +287,15 @@ fn a_signing_request_leads_to_a_certificate_whose_key_never_left() {
             ))
             .ok();
         let request = &exported[exported.find("-----BEGIN").unwrap()..];
-        fs::write(company.0.join(format!("{kind}.csr")), request).unwrap();
-        let read = company.openssl(
-            &[
-                "req",
-                "-noout",
-                "-verify",
-                "-text",
-                "-in",
-                &format!("{kind}.csr"),
-            ],
-            &[],
-        );
+        fs::write(company.path(&format!("{kind}.csr")), request).unwrap();
+        let read = company.openssl(&[
+            "req",
+            "-noout",
+            "-verify",
+            "-text",
+            "-in",
+            &format!("{kind}.csr"),
+        ]);
         assert!(
             read.contains("DNS:tokens.example.net, DNS:vpn.example.net"),
             "{read}"
@@ -404,7 +304,7 @@ fn a_signing_request_leads_to_a_certificate_whose_key_never_left() {
             read.contains("C = CA") && read.contains("O = Example"),
             "{read}"
         );
-        company.sign(kind, "90");
+        company.sign(kind, NAMES, "90");
         set(
             &gateway.home,
             kind,
@@ -431,20 +331,27 @@ fn a_gateway_elsewhere_enrols_at_a_token_server_that_shows_browsers_another_cert
     fs::write(home.data().join("symbolon.toml"), toml).unwrap();
     let _up = Running::up(&home);
     let company = Authority::new(&home.path(""));
-    company.openssl(
-        &[
-            "genpkey",
-            "-algorithm",
-            "EC",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ],
-        &["-out", "own.key"],
-    );
-    company.openssl(
-        &["req", "-x509", "-key", "own.key", "-subj", "/CN=localhost"],
-        &["-addext", "subjectAltName=DNS:localhost", "-out", "own.pem"],
-    );
+    company.openssl(&[
+        "genpkey",
+        "-algorithm",
+        "EC",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-out",
+        "own.key",
+    ]);
+    company.openssl(&[
+        "req",
+        "-x509",
+        "-key",
+        "own.key",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+        "-out",
+        "own.pem",
+    ]);
     set(
         &home,
         "own",
@@ -456,7 +363,7 @@ fn a_gateway_elsewhere_enrols_at_a_token_server_that_shows_browsers_another_cert
     .ok();
     show(&home, "own").ok();
     let mut browser = curl(
-        &company.0.join("own.pem"),
+        &company.path("own.pem"),
         "localhost",
         home.https.port(),
         "/app/",

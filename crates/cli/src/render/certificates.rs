@@ -1,6 +1,6 @@
 //! `get vpn certificate local details`.
 
-use domain::certificate::{Details, Held, State, Validity};
+use domain::certificate::{Details, Enrolment, Held, State, Validity};
 use domain::time::Timestamp;
 
 use super::{Zone, printable};
@@ -30,6 +30,16 @@ fn entry(held: &Held, now: Timestamp, zone: Zone) -> String {
         }
         State::Empty => text += "Status:         nothing in it yet\n",
         State::Unusable(why) => text += &format!("Status:         unusable: {}\n", printable(why)),
+    }
+    match &held.enrolment {
+        Some(Enrolment::Waits(next)) => {
+            text += &format!("ACME:           asked next {}\n", zone.long(*next));
+        }
+        Some(Enrolment::Failed(why, next)) => {
+            let (why, next) = (printable(why), zone.long(*next));
+            text += &format!("ACME:           failed: {why}\n                asked again {next}\n");
+        }
+        None => {}
     }
     let used_by = held.used_by.as_deref().unwrap_or("nobody");
     text + &format!("Used by:        {}\n\n", printable(used_by))

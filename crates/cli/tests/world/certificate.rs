@@ -2,7 +2,7 @@
 
 use cli::CertificateAction;
 use cli::render::{self, Zone};
-use domain::certificate::{Details, Held, State};
+use domain::certificate::{Details, Enrolment, Held, State};
 use domain::time::{Span, Timestamp};
 
 const PEM: &str = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n";
@@ -33,6 +33,14 @@ fn held(now: Timestamp) -> Vec<Held> {
     let held = |name: &str, state| Held {
         name: name.into(),
         used_by: (name == "web").then(|| "system global admin-server-cert".into()),
+        enrolment: match name {
+            "soon" => Some(Enrolment::Failed(
+                "vpn.example.net: connection refused; port 443 has to lead here".into(),
+                now.after(Span::from_hours(1)),
+            )),
+            "web" => Some(Enrolment::Waits(now.after(Span::from_days(170)))),
+            _ => None,
+        },
         state,
     };
     vec![

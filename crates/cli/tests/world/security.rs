@@ -44,6 +44,8 @@ impl World {
             clients: &clients,
             applications: &applications,
             directories: &directories,
+            certificates: &[],
+            now: self.now,
             users_without_token: self.users.iter().filter(without).count() as u64,
             users_with_sent_codes: self.users.iter().filter(with_sent_codes).count() as u64,
             sms_servers: &self.objects(Vdom::ROOT, &SMS_SERVER),

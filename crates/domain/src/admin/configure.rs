@@ -10,8 +10,8 @@ use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, Realm};
 use crate::password::PasswordHash;
 use crate::schema::{
-    ADMIN, FORTITOKEN, GROUP, LDAP, LOCAL, NTP_SERVER, RADIUS, RADIUS_CLIENT, SMS_SERVER, VDOM,
-    VERIFICATION_CLIENT,
+    ADMIN, CERTIFICATE_LOCAL, FORTITOKEN, GROUP, LDAP, LOCAL, NTP_SERVER, RADIUS, RADIUS_CLIENT,
+    SMS_SERVER, VDOM, VERIFICATION_CLIENT,
 };
 use crate::schema::{Access, Field, KeyForm, Object, Place, Value};
 
@@ -172,6 +172,9 @@ fn configure_object(
     }
     if table == &GROUP {
         groups::complete(&object)?;
+    }
+    if table == &CERTIFICATE_LOCAL && object.text("enroll-protocol") == "acme2" {
+        required(&object, "acme-domain", "the names to certify")?;
     }
     if table == &LDAP {
         authserver::directory(&object)?;

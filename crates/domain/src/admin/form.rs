@@ -59,7 +59,12 @@ fn misfit_of(table: &Table, field: &str, text: &str) -> Option<Box<str>> {
             authserver::is_attribute(text),
             "an attribute, such as memberOf",
         ),
-        ("user ldap", "ca-cert") => (
+        ("certificate local", "acme-ca-url") => (
+            text.starts_with("https://") && !text.contains(char::is_whitespace),
+            "takes the https:// address of the authority's directory",
+        ),
+        ("certificate local", "acme-ca-cert") if is_empty => return None,
+        ("user ldap", "ca-cert") | ("certificate local", "acme-ca-cert") => (
             authserver::is_file_name(text),
             "the name of a file: letters, digits, '.', '-' and '_'",
         ),

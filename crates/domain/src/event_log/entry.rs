@@ -7,7 +7,9 @@ use ident::TokenSerial;
 
 use super::Key;
 use super::message::{self, Message};
-use crate::audit::{Accounted, ActivationStage, Actor, Event, Leave, TargetState, What};
+use crate::audit::{
+    Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, TargetState, What,
+};
 use crate::contact::Channel;
 use crate::login::{Origin, Spend};
 use crate::name::{CanonicalName, Realm};
@@ -106,13 +108,7 @@ impl<'a> Entry<'a> {
             What::FloorRaised { cause } => Self::new(&message::FLOOR_RAISED)
                 .with(Key::Action, "raise-floor")
                 .saying(format!("All codes up to now count as used: {cause}")),
-            What::AdminLogin { actor } => Self::came(&message::ADMIN_LOGGED_IN, actor)
-                .did("login", "success")
-                .with(Key::Reason, "none")
-                .saying(format!(
-                    "Administrator {} logged in successfully from {}",
-                    actor.name, actor.interface
-                )),
+            What::AdminLogin { actor } => admin_logged_in(actor),
             What::AdminRefused { actor, reason } => admin_refused(actor, *reason),
             What::AdminLockout { actor, seconds } => admin_locked_out(actor, *seconds),
             What::AdminLogout { actor, cause } => admin_logged_out(actor, *cause),
@@ -120,6 +116,11 @@ impl<'a> Entry<'a> {
                 .by(actor)
                 .did("delete", "success")
                 .saying(format!("Event log deleted up to event {through}")),
+            What::Certificate {
+                name,
+                event,
+                detail,
+            } => certificate(name, *event, detail),
             What::LogTarget {
                 target,
                 state,
@@ -484,6 +485,16 @@ fn connection(interface: &str) -> (&str, &str) {
 }
 
 /// Two reasons have words of FortiOS's own, which collectors look for.
+fn admin_logged_in(actor: &Actor) -> Entry<'_> {
+    Entry::came(&message::ADMIN_LOGGED_IN, actor)
+        .did("login", "success")
+        .with(Key::Reason, "none")
+        .saying(format!(
+            "Administrator {} logged in successfully from {}",
+            actor.name, actor.interface
+        ))
+}
+
 fn admin_refused(actor: &Actor, reason: Reason) -> Entry<'_> {
     let (word, cause) = match reason {
         Reason::UserUnknown => ("name_invalid", "invalid user name"),
@@ -523,6 +534,18 @@ fn admin_logged_out(actor: &Actor, cause: Leave) -> Entry<'_> {
             "Administrator {} {left} {}",
             actor.name, actor.interface
         ))
+}
+
+fn certificate<'a>(name: &'a str, event: CertificateEvent, detail: &str) -> Entry<'a> {
+    let (message, action, status) = match event {
+        CertificateEvent::Ending => (&message::CERTIFICATE_ENDING, "expire", "warning"),
+        CertificateEvent::Ended => (&message::CERTIFICATE_ENDED, "expire", "failure"),
+        CertificateEvent::Enrolled => (&message::CERTIFICATE_ENROLLED, "enroll", "success"),
+        CertificateEvent::NotEnrolled => (&message::CERTIFICATE_NOT_ENROLLED, "enroll", "failure"),
+    };
+    Entry::new(message)
+        .did(action, status)
+        .saying(format!("Local certificate {name}: {detail}"))
 }
 
 fn log_target<'a>(target: &'a str, state: TargetState, detail: &str) -> Entry<'a> {

@@ -228,6 +228,19 @@ messages! {
     LOG_DELETED = 99020, "SYMBOLON_LOG_DELETED", System, Warning, "Event log deleted",
         "An administrator had the event log deleted.",
         [User, Ui, Action, Status, Msg];
+    CERTIFICATE_ENDING = 99030, "SYMBOLON_CERTIFICATE_ENDING", System, Warning, "Certificate ends soon",
+        "A local certificate ends within 30 days, or is in the last third of a shorter life. Told once a day.",
+        [Action, Status, Msg];
+    CERTIFICATE_ENDED = 99031, "SYMBOLON_CERTIFICATE_ENDED", System, Alert, "Certificate ended",
+        "Browsers and phones refuse a local certificate. Told once a day.",
+        [Action, Status, Msg];
+    CERTIFICATE_ENROLLED = 99032, "SYMBOLON_CERTIFICATE_ENROLLED", System, Notice, "Certificate enrolled",
+        "An authority gave a local certificate by ACME.",
+        [Action, Status, Msg];
+    CERTIFICATE_NOT_ENROLLED = 99033, "SYMBOLON_CERTIFICATE_NOT_ENROLLED", System, Warning,
+        "Certificate not enrolled",
+        "An authority gave no local certificate by ACME; it is asked again.",
+        [Action, Status, Msg];
     TARGET_REACHED = 99021, "SYMBOLON_SYSLOG_REACHED", System, Information, "Syslog server reached",
         "A syslog server takes events.",
         [Action, Status, Msg];

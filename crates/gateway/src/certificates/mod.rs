@@ -2,13 +2,17 @@
 //!
 //! - `material`: a certificate and its key out of PEM.
 //! - `details`: what a certificate says.
+//! - `keeper`: what is due in time; `acme`: authorities that give certificates by themselves.
 //! - `request`: a key and the request to have it certified.
 
+mod acme;
 mod details;
+pub(crate) mod keeper;
 mod material;
 pub(crate) mod request;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::admin::{AdminError, Edit};
@@ -21,6 +25,7 @@ use store::gateway::GatewayStore;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
+use keeper::Progress;
 use material::{Pair, Pem, Unusable};
 
 /// The setting that names the certificate of the listeners.
@@ -30,6 +35,9 @@ pub(crate) const SERVER_CERT: &str = "admin-server-cert";
 pub(crate) struct Certificates {
     store: Arc<GatewayStore>,
     chosen: Chosen,
+    /// Of what `set acme-ca-cert` names.
+    directory: PathBuf,
+    progress: Progress,
 }
 
 impl fmt::Debug for Certificates {
@@ -43,10 +51,13 @@ impl Certificates {
     pub(crate) async fn open(
         store: &Arc<GatewayStore>,
         chosen: &Chosen,
+        directory: &Path,
     ) -> Result<Arc<Self>, Undecided> {
         let certificates = Arc::new(Self {
             store: Arc::clone(store),
             chosen: chosen.clone(),
+            directory: directory.to_owned(),
+            progress: Progress::default(),
         });
         certificates.follow().await?;
         Ok(certificates)
@@ -80,6 +91,7 @@ impl Certificates {
             name: entry.key.clone(),
             used_by: (entry.key == shown).then(|| format!("{} {SERVER_CERT}", GLOBAL.path).into()),
             state: self.state(entry),
+            enrolment: self.enrolment(entry),
         });
         Ok(held.collect())
     }
@@ -126,6 +138,12 @@ impl Certificates {
             // Without an entry the reference is refused.
             Ok(None) | Err(_) => Ok(()),
         }
+    }
+
+    /// An entry was changed.
+    pub(crate) async fn changed(&self, name: &str) -> Result<(), Undecided> {
+        self.progress.forget(name);
+        self.follow().await
     }
 
     async fn server_cert(&self) -> Result<Box<str>, Undecided> {

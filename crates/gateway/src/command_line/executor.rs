@@ -24,6 +24,7 @@ use super::host::Agreed;
 use super::interrupt::{Applied, Interrupted};
 use super::sessions::{LoggedIn, Sessions};
 use super::unit::Unit;
+use crate::certificates::Certificates;
 use crate::clock;
 use crate::debug_log::{DebugLog, Watch};
 use crate::event_log::Retention;
@@ -137,6 +138,11 @@ impl Executor {
     /// Who is logged in.
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {
         &self.sessions
+    }
+
+    /// What the HTTPS listeners show.
+    pub(crate) fn certificates(&self) -> &Arc<Certificates> {
+        &self.unit.certificates
     }
 
     /// Where administrators come to over SSH.
@@ -286,7 +292,9 @@ impl Executor {
     pub(super) async fn follow_certificates(&self, place: Option<&Place>) {
         let shown = [&GLOBAL, &CERTIFICATE_LOCAL];
         let is_about_it = place.is_none_or(|place| shown.contains(&place.table()));
-        if is_about_it && let Err(error) = self.unit.certificates.follow().await {
+        let entry = place.filter(|place| place.table() == &CERTIFICATE_LOCAL);
+        let name = entry.map_or("", Place::key);
+        if is_about_it && let Err(error) = self.unit.certificates.changed(name).await {
             tracing::warn!(%error, "the listeners go on with the certificate that they have");
         }
     }

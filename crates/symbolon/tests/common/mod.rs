@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod apart;
+pub(crate) mod authority;
 pub(crate) mod cable;
 pub(crate) mod directory;
 pub(crate) mod eapol;

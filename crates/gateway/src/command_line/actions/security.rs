@@ -13,6 +13,7 @@ use domain::vdom::Vdom;
 use store::Undecided;
 
 use super::super::executor::{Executor, Gone, Printer, Ran};
+use crate::clock;
 
 /// Users and tokens that are looked at in one read.
 const PAGE: i64 = 1_000;
@@ -55,6 +56,8 @@ impl Executor {
             clients: &borrowed(&clients),
             applications: &borrowed(&applications),
             directories: &borrowed(&directories),
+            certificates: &self.unit.certificates.held().await?,
+            now: clock::now(),
             users_without_token: users.without_token,
             users_with_sent_codes: users.with_sent_codes,
             legacy_users: &users.legacy,

@@ -30,6 +30,7 @@ pub(super) const RENAMED: i64 = 16;
 pub(super) const UNDECIDED: i64 = 17;
 pub(super) const CODE_SENT: i64 = 18;
 pub(super) const SESSION: i64 = 19;
+pub(super) const CERTIFICATE: i64 = 20;
 
 /// Steps are numbers of minutes or presses: they fit.
 pub(in super::super) fn step_value(step: Step) -> i64 {
@@ -157,6 +158,17 @@ impl<'a> Columns<'a> {
             What::FloorRaised { cause } => Self {
                 kind: FLOOR_RAISED,
                 detail: Some(cause),
+                ..blank
+            },
+            What::Certificate {
+                name,
+                event,
+                detail,
+            } => Self {
+                kind: CERTIFICATE,
+                action: Some(event.id()),
+                object: Some(name),
+                detail: Some(detail),
                 ..blank
             },
             What::LogTarget {

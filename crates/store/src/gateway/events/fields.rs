@@ -1,6 +1,8 @@
 //! A row as the event that it holds.
 
-use domain::audit::{Accounted, ActivationStage, Actor, Event, Leave, TargetState, What};
+use domain::audit::{
+    Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, TargetState, What,
+};
 use domain::contact::Channel;
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
@@ -13,9 +15,9 @@ use ident::TokenSerial;
 use otp::{Drift, Step};
 
 use super::columns::{
-    ACCEPTED, ACTIVATION, ADMIN_LOCKOUT, ADMIN_LOGIN, ADMIN_LOGOUT, ADMIN_REFUSED, CHANGED,
-    CODE_SENT, EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED, REFUSED,
-    RENAMED, RESYNCHRONISED, SESSION, UNDECIDED, UNLOCKED, step_from,
+    ACCEPTED, ACTIVATION, ADMIN_LOCKOUT, ADMIN_LOGIN, ADMIN_LOGOUT, ADMIN_REFUSED, CERTIFICATE,
+    CHANGED, CODE_SENT, EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED,
+    REFUSED, RENAMED, RESYNCHRONISED, SESSION, UNDECIDED, UNLOCKED, step_from,
 };
 use super::{Recorded, Tally};
 use crate::engine::{FromRow, Row, SqlError};
@@ -182,6 +184,12 @@ impl Fields<'_, '_> {
             LOG_DELETED => What::LogDeleted {
                 actor: self.actor()?,
                 through: self.row.get(15)?,
+            },
+            CERTIFICATE => What::Certificate {
+                name: self.text(14)?,
+                event: CertificateEvent::from_id(&self.text(13)?)
+                    .ok_or_else(|| self.damaged("action"))?,
+                detail: self.text(10)?,
             },
             LOG_TARGET => What::LogTarget {
                 target: self.text(14)?,
