@@ -53,6 +53,9 @@ pub enum Command {
     },
     /// Approve or deny logins that wait for this device
     Push(Push),
+    /// Move a token to another device, or take one over from there
+    #[command(subcommand)]
+    Transfer(Transfer),
     /// Choose another PIN
     Pin {
         /// Read the new PIN from the first line of this file
@@ -80,6 +83,34 @@ pub struct Push {
     /// End after the first login
     #[arg(long)]
     pub once: bool,
+}
+
+/// What is to become of a token.
+#[derive(Debug, Subcommand)]
+pub enum Transfer {
+    /// Begin on the device that has the token; it works until the other one has it
+    Start {
+        /// Name or serial
+        name: String,
+        /// Show the transfer code here as a QR code; without this it is sent to you
+        #[arg(long)]
+        show: bool,
+        /// Do not wait until the other device has the token
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Take a token over on this device, with the transfer code
+    Take(Add),
+    /// Say how it stands; a token that another device has is erased here
+    Status {
+        /// Name or serial
+        name: String,
+    },
+    /// Keep the token on this device after all
+    Cancel {
+        /// Name or serial
+        name: String,
+    },
 }
 
 /// Where the activation comes from.

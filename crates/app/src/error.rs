@@ -7,6 +7,7 @@ use crate::pin::PinError;
 use crate::push::PushFailure;
 use crate::qr::QrError;
 use crate::registry::RegistryError;
+use crate::transfer::TransferFailure;
 use crate::vault::VaultError;
 use softtoken::address::AddressError;
 use softtoken::device::SealError;
@@ -102,6 +103,12 @@ pub enum AppError {
     /// A login was not answered.
     #[error(transparent)]
     Push(#[from] PushFailure),
+    /// A token was not given away.
+    #[error(transparent)]
+    Transfer(#[from] TransferFailure),
+    /// A link is too long for a QR code.
+    #[error("the transfer code cannot be drawn")]
+    Drawing,
     /// Not two digits.
     #[error("the number that a login shows has two digits")]
     PushNumber,
@@ -122,6 +129,7 @@ impl AppError {
             Self::Registry(error) => registry_step(error),
             Self::Contents(error) => contents_step(error),
             Self::Push(error) => push_step(error),
+            Self::Transfer(error) => error.next_step(),
             Self::PinTooShort { needed, .. } => format!(
                 "Choose a PIN of {needed} digits with `symbolon app pin`, then add the same code \
                  again: it waits for this device."
@@ -161,12 +169,14 @@ impl AppError {
             }
             Self::Seal(_) => "Add the code again; if it stays so, ask for a new activation code.",
             Self::Keys(_) => "Remove the vault and its secret, and ask for new activation codes.",
+            Self::Drawing => "Leave out --show: the code is sent to you.",
             Self::PushNumber => "Give the two digits that the login shows, such as 07.",
             Self::Version(_) | Self::Terminal(_) => "Report this with the command that you gave.",
             Self::Vault(_)
             | Self::Registry(_)
             | Self::Contents(_)
             | Self::Push(_)
+            | Self::Transfer(_)
             | Self::Refused(_)
             | Self::PinTooShort { .. } => "",
         }

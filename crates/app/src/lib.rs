@@ -6,6 +6,7 @@
 //! - [`activation`]: from a code or a link to a token.
 //! - [`registry`]: HTTPS to the one registry that a token trusts.
 //! - [`push`]: logins that wait for the person's word.
+//! - [`transfer`]: tokens that go to another device.
 //! - [`run`]: the commands.
 
 #![allow(
@@ -26,7 +27,9 @@ pub mod qr;
 pub mod registry;
 mod run;
 mod run_push;
+mod run_transfer;
 mod screen;
+pub mod transfer;
 pub mod vault;
 
 pub use args::{Args, Command};

@@ -1,21 +1,23 @@
 //! The commands of `symbolon app`.
 
 use crate::activation::{Order, activate};
-use crate::args::{Add, Args, Command};
+use crate::args::{Add, Args, Command, Transfer};
 use crate::contents::{Contents, Server, Token, TokenName, Trust};
 use crate::device::Device;
 use crate::disk::{self, failed};
 use crate::error::AppError;
 use crate::pin::{Pin, PinError};
 use crate::registry::Registry;
+use crate::run_transfer::{Start, Waits};
 use crate::vault::{BindingKind, Effort, Folder, Found, OpenVault, Places};
-use crate::{push, qr, run_push, screen};
+use crate::{push, qr, run_push, run_transfer, screen};
 use ident::{ActivationCode, OpaqueCode};
 use otp::{Kind, Step};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use softtoken::address::ServerUrl;
 use softtoken::link::{ActivationLink, LinkSecret, SpkiPin};
+use softtoken::transfer::Action;
 use std::env;
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -79,10 +81,44 @@ pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError
             let contents = open(places, &pins)?.into_contents();
             run_push::run(push, &contents, &mut world).await
         }
+        Command::Transfer(transfer) => run_transfer(transfer, places, &pins, &mut world).await,
         Command::Pin { new_pin_file } => {
             let mut vault = open(places, &pins)?;
             let pin = PinSource(new_pin_file).choose("New PIN")?;
             Ok(vault.change_pin(&pin)?)
+        }
+    }
+}
+
+/// Whoever moves a token proves the PIN first.
+async fn run_transfer(
+    transfer: Transfer,
+    places: Places,
+    pins: &PinSource,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    match transfer {
+        Transfer::Take(add) => run_add(add, places, pins, world).await,
+        Transfer::Start {
+            name,
+            show,
+            no_wait,
+        } => {
+            let start = Start {
+                action: if show {
+                    Action::BeginShown
+                } else {
+                    Action::BeginMailed
+                },
+                waits: if no_wait { Waits::No } else { Waits::UntilGone },
+            };
+            run_transfer::start(start, &name, &mut open(places, pins)?, world).await
+        }
+        Transfer::Status { name } => {
+            run_transfer::status(&name, &mut open(places, pins)?, world).await
+        }
+        Transfer::Cancel { name } => {
+            run_transfer::cancel(&name, &mut open(places, pins)?, world).await
         }
     }
 }

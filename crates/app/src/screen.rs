@@ -1,6 +1,8 @@
 //! What the terminal shows.
 
 use crate::contents::Token;
+use crate::error::AppError;
+use fast_qr::QRBuilder;
 use otp::{Kind, Period, Step};
 use softtoken::push::{Approval, LoginRequest};
 
@@ -71,4 +73,12 @@ pub(crate) fn login_choices(approval: Approval) -> String {
         Approval::Tap => "\"yes\"",
     };
     format!("Type {yes} to approve, \"no\" to deny, \"not me\" if it is somebody else's: ")
+}
+
+/// A link as a QR code in half blocks.
+pub(crate) fn qr(link: &str) -> Result<String, AppError> {
+    let code = QRBuilder::new(link)
+        .build()
+        .map_err(|_| AppError::Drawing)?;
+    Ok(code.to_str() + "\n")
 }

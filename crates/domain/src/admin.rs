@@ -20,6 +20,7 @@ use crate::security::Profile;
 use crate::settings::VdomMode;
 use crate::time::{Span, Timestamp};
 use crate::token::{ActivationFailure, ActivationLink, Token};
+use crate::transfer::Handing;
 use crate::user::User;
 use crate::vdom::Vdom;
 
@@ -40,6 +41,7 @@ mod restore;
 mod rights;
 mod supply;
 mod token_entry;
+mod transfers;
 mod users;
 mod vdoms;
 
@@ -167,6 +169,25 @@ pub enum Operation {
     Provisioned(Vec<Supplied>),
     /// The token server's answer to a poll.
     Polled(Vec<Polled>),
+    /// A phone wants its token to go to another.
+    BeginTransfer {
+        /// The token.
+        token: TokenSerial,
+        /// How the code gets there.
+        handing: Handing,
+    },
+    /// A phone wants to keep its token after all.
+    CancelTransfer {
+        /// The token.
+        token: TokenSerial,
+    },
+    /// Another phone than the one that has a token answers with its seed.
+    TwoPhones {
+        /// The token.
+        token: TokenSerial,
+        /// The other phone.
+        other: RegistrationId,
+    },
     /// The token server refused an import for good: the message is not sent again.
     ImportRefused {
         /// Where it was asked for.
@@ -416,6 +437,10 @@ pub enum Change {
     TokenRemoved(TokenSerial),
     /// A token has a new seed, or none. Codes of the old one are dead.
     Seed(TokenSerial, Option<Seed>),
+    /// A token has a seed that waits for another phone, or none waits any more.
+    NextSeed(TokenSerial, Option<Seed>),
+    /// The seed that waits takes the place of the other, whose codes are dead.
+    SeedTaken(TokenSerial),
     /// Steps of a token up to this one are spent: another unit may have accepted them.
     Spent(TokenSerial, Step),
     /// An entry of another table was created or changed.
@@ -488,6 +513,17 @@ pub enum Message {
         /// Where it goes.
         to: Address,
     },
+    /// Tell a person that a token is on another phone now.
+    TransferNotice {
+        /// The virtual domain to which both belong.
+        vdom: Vdom,
+        /// The token.
+        token: TokenSerial,
+        /// Whose it is.
+        user: Box<str>,
+        /// Where it goes.
+        to: Address,
+    },
 }
 
 impl Message {
@@ -497,7 +533,8 @@ impl Message {
             Self::ActivateLicence { vdom, .. }
             | Self::Provision { vdom, .. }
             | Self::ActivateHardware { vdom, .. }
-            | Self::ActivationCode { vdom, .. } => *vdom,
+            | Self::ActivationCode { vdom, .. }
+            | Self::TransferNotice { vdom, .. } => *vdom,
         }
     }
 }
@@ -525,6 +562,9 @@ impl Operation {
             Self::Provisioned(_)
             | Self::HardwareActivated(_)
             | Self::Polled(_)
+            | Self::BeginTransfer { .. }
+            | Self::CancelTransfer { .. }
+            | Self::TwoPhones { .. }
             | Self::ProvisionRefused { .. }
             | Self::Delivered { .. } => None,
         }
@@ -564,9 +604,11 @@ impl Operation {
             Self::HardwareActivated(answers) => Reads::tokens(answers.iter().map(|it| it.token)),
             Self::Provisioned(supplied) => Reads::tokens(supplied.iter().map(|it| it.token)),
             Self::Polled(polled) => Reads::tokens(polled.iter().map(|it| it.token)),
-            Self::ProvisionRefused { token, .. } | Self::Delivered { token, .. } => {
-                Reads::tokens([*token])
-            }
+            Self::BeginTransfer { token, .. }
+            | Self::CancelTransfer { token }
+            | Self::TwoPhones { token, .. }
+            | Self::ProvisionRefused { token, .. }
+            | Self::Delivered { token, .. } => Reads::tokens([*token]),
             Self::Import { .. } | Self::ImportRefused { .. } => Reads::default(),
         }
     }
@@ -631,6 +673,13 @@ fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<
         } => Ok(supply::imported(vdom, licence, tokens, facts, context)),
         Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, context)),
         Operation::Polled(polled) => Ok(supply::polled(polled, facts, context)),
+        Operation::BeginTransfer { token, handing } => {
+            transfers::begin(token, handing, facts, context)
+        }
+        Operation::CancelTransfer { token } => transfers::cancel(token, facts, context),
+        Operation::TwoPhones { token, other } => {
+            Ok(supply::two_phones(token, other, facts, context))
+        }
         Operation::ImportRefused { vdom, answer } => Ok(Plan::noted(context.changed(
             vdom,
             "fortitoken-mobile.import",

@@ -355,11 +355,19 @@ pub enum ActivationStage {
     Refused,
     /// The token server names another phone than the one that activated the token.
     OtherPhone,
+    /// The token is to move to another phone.
+    TransferBegun,
+    /// It stays where it is.
+    TransferEnded,
+    /// Another phone has it now.
+    Transferred,
+    /// Two phones answer with the same token.
+    TwoPhones,
 }
 
 impl ActivationStage {
     /// Every stage.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Requested,
         Self::CodeMade,
         Self::CodeSent,
@@ -367,6 +375,10 @@ impl ActivationStage {
         Self::Activated,
         Self::Refused,
         Self::OtherPhone,
+        Self::TransferBegun,
+        Self::TransferEnded,
+        Self::Transferred,
+        Self::TwoPhones,
     ];
 
     /// Its name in the audit chain. It never changes.
@@ -379,6 +391,10 @@ impl ActivationStage {
             Self::Activated => "activated",
             Self::Refused => "refused",
             Self::OtherPhone => "other-phone",
+            Self::TransferBegun => "transfer-begun",
+            Self::TransferEnded => "transfer-ended",
+            Self::Transferred => "transferred",
+            Self::TwoPhones => "two-phones",
         }
     }
 

@@ -41,6 +41,7 @@ pub mod throttle;
 pub mod time;
 pub mod token;
 pub mod traffic;
+pub mod transfer;
 pub mod unit;
 pub mod user;
 pub mod vdom;

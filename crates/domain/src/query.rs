@@ -338,5 +338,10 @@ pub fn about(message: &Message) -> String {
         } => {
             format!("activation {} for {token} to {user} <{to}>", to.channel())
         }
+        Message::TransferNotice {
+            token, user, to, ..
+        } => {
+            format!("transfer notice for {token} to {user} <{to}>")
+        }
     }
 }

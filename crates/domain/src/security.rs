@@ -13,6 +13,7 @@ use crate::time::{Span, Timestamp};
 use crate::token::Token;
 use crate::user::{Switch, User};
 use crate::vdom::Vdom;
+use ident::TokenSerial;
 
 /// `config system security / set profile`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -142,6 +143,8 @@ pub struct Posture<'a> {
     pub legacy_users: &'a LegacyUsers,
     /// Tokens whose codes are valid for longer than 30 seconds.
     pub slow_tokens: u64,
+    /// Tokens that two phones answered with since the start.
+    pub shared_tokens: &'a [TokenSerial],
 }
 
 /// Users with `set radius-legacy enable`.
@@ -177,6 +180,7 @@ impl LegacyUsers {
     }
 }
 
+const COPIES: &str = "NIST SP 800-63B-4, 3.1.4: the key of an authenticator is in one place";
 const BLAST_RADIUS: &str = "CVE-2024-3596: without a Message-Authenticator, whoever sits between \
                             client and server can turn a refusal into an Accept";
 const ACTIVATION: &str = "NIST SP 800-63B-4, 4.1.2.2: a code that binds an authenticator is valid \
@@ -198,6 +202,7 @@ impl Posture<'_> {
     /// Everything that falls short, the gravest first.
     pub fn deviations(&self) -> Vec<Deviation> {
         let mut all = Vec::new();
+        self.shared_tokens(&mut all);
         self.message_authenticators(&mut all);
         self.applications(&mut all);
         self.code_only(&mut all);
@@ -216,6 +221,14 @@ impl Posture<'_> {
         self.sms(&mut all);
         self.transport(&mut all);
         all
+    }
+
+    fn shared_tokens(&self, all: &mut Vec<Deviation>) {
+        all.extend(self.shared_tokens.iter().map(|token| Deviation {
+            what: format!("two phones answered with token {token}: somebody copied one of them"),
+            standard: COPIES,
+            mend: format!("execute fortitoken-mobile provision {token}, which ends both"),
+        }));
     }
 
     fn message_authenticators(&self, all: &mut Vec<Deviation>) {

@@ -93,6 +93,10 @@ pub struct PushSettings {
     pub number_entry: Switch,
     /// Whether the push relay is asked through the proxy of `system fortiguard`.
     pub proxy: Switch,
+    /// Whether tokens move at the wish of their phones.
+    pub transfer: Switch,
+    /// Whether a login by a recovery code or pass gets the token onto another phone.
+    pub recovery: Switch,
     /// Where phones reach this unit, `host:port`, if they do.
     pub server: Option<Box<str>>,
     /// The port of it, where this unit listens.
@@ -117,6 +121,8 @@ impl PushSettings {
             status: switch("status"),
             number_entry: switch("number-entry"),
             proxy: switch("proxy"),
+            transfer: switch("token-transfer"),
+            recovery: switch("token-recovery"),
             server: named.map(|server| format!("{server}:{port}").into()),
             port,
         }

@@ -8,6 +8,7 @@ use otp::{Code, Drift, Found, Kind, Parameters, Seed, Step, Window};
 use zeroize::Zeroizing;
 
 use crate::time::{Span, Timestamp};
+use crate::transfer::Transfer;
 use crate::vdom::Vdom;
 
 /// Longest comment, `config user fortitoken / set comments`.
@@ -94,6 +95,8 @@ pub struct Provisioned {
     pub registration: RegistrationId,
     /// `<app version>_<platform>`, at most 15 characters.
     pub os_version: Box<str>,
+    /// Its way to another phone, if it is on one.
+    pub transfer: Option<Transfer>,
 }
 
 impl Provisioning {
@@ -109,6 +112,7 @@ impl Provisioning {
             expires,
             registration,
             os_version: Box::from(os_version),
+            transfer: None,
         }
     }
 }
@@ -158,6 +162,24 @@ impl Token {
     /// Whether it lives on phones.
     pub fn is_mobile(&self) -> bool {
         self.serial.kind() == TokenKind::Mobile
+    }
+
+    /// Its way to another phone, if it is on one.
+    pub fn transfer(&self) -> Option<&Transfer> {
+        match &self.stage {
+            Stage::Provisioned(phone) => phone.transfer.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The activation code that waits for a phone.
+    pub fn waiting_code(&self) -> Option<&Provisioning> {
+        match (&self.stage, self.transfer()) {
+            (Stage::Provisioning(waiting), _) | (_, Some(Transfer::Waiting(waiting, _))) => {
+                Some(waiting)
+            }
+            _ => None,
+        }
     }
 
     /// The STATUS column of `diagnose fortitoken info`.

@@ -81,6 +81,7 @@ fn provisioned(number: u8) -> Stage {
         expires: NOW,
         registration: phone(number),
         os_version: "5.4_android".into(),
+        transfer: None,
     })
 }
 

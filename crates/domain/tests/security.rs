@@ -84,6 +84,7 @@ impl Unit {
             sms_servers: std::slice::from_ref(&self.sms_server),
             legacy_users: &self.legacy_users,
             slow_tokens: self.slow_tokens,
+            shared_tokens: &[],
         };
         posture.deviations()
     }

@@ -37,6 +37,7 @@ pub mod ssh;
 mod supply;
 mod time_servers;
 mod token_server;
+mod transfer;
 pub mod udp;
 pub mod web;
 
@@ -250,7 +251,14 @@ impl Gateway {
         let mut tasks = start_tasks(&store, &supply, socket, executor, resolver, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
         tasks.extend(serving);
-        tasks.extend(factors.pushes.start(shown, &stopping));
+        tasks.extend(transfer::start(
+            &store,
+            &supply,
+            shown.pin.as_spki(),
+            &stopping,
+        ));
+        let wishes = transfer::router(&store, &supply)?;
+        tasks.extend(factors.pushes.start(shown, wishes, &stopping));
         tasks.extend(event_log::start(&store, retention, sender, &stopping));
         Ok(Self {
             serial,

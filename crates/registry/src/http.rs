@@ -16,7 +16,7 @@ use ident::ProductSerial;
 use rustls::pki_types::CertificateDer;
 use softtoken::{
     ENROLMENT_PATH, MOBILE_PATH, PROCESS_PATH, RequestSignature, SIGNATURE_HEADER, ServerError,
-    request_transcript,
+    TRANSFER_PATH, request_transcript,
 };
 use store::Undecided;
 use store::registry::MessageId;
@@ -87,6 +87,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route(PROCESS_PATH, post(process))
         .route(MOBILE_PATH, post(mobile))
+        .route(TRANSFER_PATH, post(transfer))
         .route(ENROLMENT_PATH, post(enrolment))
         .route(RESERVE_PATH, post(settlement))
         .merge(web_app::routes(&service.app_policy))
@@ -118,6 +119,14 @@ async fn mobile(
         .mobile(peer.source, &body)
         .await
         .map(|body| json(&body))
+}
+
+async fn transfer(
+    State(service): State<Arc<Service>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body = read(request, softtoken::transfer::TransferRequest::MAX_BYTES).await?;
+    service.transfer(&body).await.map(|body| json(&body))
 }
 
 async fn enrolment(

@@ -27,6 +27,7 @@ pub mod pki;
 mod process;
 mod registry;
 mod reserve;
+mod transfer;
 mod tries;
 mod vouched;
 mod web_app;

@@ -64,6 +64,7 @@ impl Service {
             Request::HardwareActivation(request) => {
                 self.activate_hardware(asking, request, message).await
             }
+            Request::TransferAddress(request) => self.take_address(asking, request).await,
         }
     }
 

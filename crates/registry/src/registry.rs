@@ -26,6 +26,7 @@ use crate::desk_api::{self, DeskApi, DeskCommands};
 use crate::http::{Peer, router};
 use crate::pki::{Pki, PkiError, ServerIdentity};
 use crate::process::known;
+use crate::transfer::Ways;
 use crate::tries::{MAX_WRONG, Tries};
 use crate::vouched::Vouched;
 
@@ -115,6 +116,7 @@ pub(crate) struct Service {
     /// The Content-Security-Policy of the web app.
     pub(crate) app_policy: HeaderValue,
     pub(crate) nonces: Nonces,
+    pub(crate) ways: Ways,
     /// Wrong activation codes.
     pub(crate) tries: Tries,
     /// Wrong enrolment codes: phones and gateways behind one address do not pay for each other.
@@ -165,6 +167,7 @@ impl Service {
             relay: front.relay,
             app_policy,
             nonces: Nonces::new().map_err(random)?,
+            ways: Ways::default(),
             tries: Tries::new(MAX_WRONG),
             enrolment_tries: Tries::new(MAX_WRONG),
         })

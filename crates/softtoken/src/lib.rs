@@ -8,6 +8,7 @@
 //! - [`mobile`]: app and registry, `POST` [`MOBILE_PATH`].
 //! - [`EnrolmentRequest`]: how a gateway gets its certificate.
 //! - [`push`]: logins that a device approves; what the relay carries, `POST` [`PUSH_PATH`].
+//! - [`transfer`]: tokens that move to another device, `POST` [`TRANSFER_PATH`].
 //! - [`device`]: device keys, proofs, sealed seeds.
 //! - [`link`]: what an activation QR code says.
 //! - [`ServerError`]: every error number with its texts, its cause and the next step.
@@ -27,6 +28,7 @@ mod server_error;
 mod signed;
 mod text;
 mod transcript;
+pub mod transfer;
 
 pub use enrolment::{ENROLMENT_PATH, Enrolment, EnrolmentRequest, Renewal, renewal_transcript};
 pub use json::{FieldProblem, MessageError};
@@ -43,6 +45,10 @@ pub const MOBILE_PATH: &str = "/SoftToken/Provisioning.asmx/Mobile";
 
 /// Where devices and gateways post to a push relay, and devices to a gateway's `ftm-push` address.
 pub const PUSH_PATH: &str = "/SoftToken/Push";
+
+/// Where devices post that want to move a token, at the token server; and the token server, at a gateway's
+/// `ftm-push` address.
+pub const TRANSFER_PATH: &str = "/SoftToken/Transfer";
 
 /// The `__version` of every message.
 pub const VERSION: &str = "4";

@@ -46,6 +46,8 @@ pub enum ServerError {
     TooManyPushes,
     /// No gateway collects this answer.
     PushMailboxUnknown,
+    /// Another device has the token that is to move.
+    TokenMoved,
     /// The client certificate is another product's.
     CertificateOfOtherProduct,
     /// The registry cannot answer now.
@@ -60,7 +62,7 @@ struct Row {
     next_step: &'static str,
 }
 
-const ROWS: [Row; 21] = [
+const ROWS: [Row; 22] = [
     Row {
         error: ServerError::BlockedByTrial,
         code: -1,
@@ -206,6 +208,14 @@ const ROWS: [Row; 21] = [
         message: "nobody waits for this answer",
         cause: "The gateway that asked does not collect its answers at the moment.",
         next_step: "Log in again, with the token's code if it stays so.",
+    },
+    Row {
+        error: ServerError::TokenMoved,
+        code: 118,
+        message: "token is on another device",
+        cause: "The token was moved to another device, or activated there with a newer code.",
+        next_step: "Delete it here; codes of this device are refused. If it was not you, tell the \
+                    administrator at once.",
     },
     Row {
         error: ServerError::CertificateOfOtherProduct,

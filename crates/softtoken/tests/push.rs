@@ -236,7 +236,7 @@ fn an_answer_needs_the_device_the_seed_the_login_and_the_time() {
     let (device, key) = (one.device(), one.key());
     assert_eq!(
         prove(&answer, &request, two.device(), &key, now),
-        PushError::Other
+        PushError::SecondDevice(device)
     );
     assert_eq!(
         prove(&two.answer(), &request, device, &key, now),

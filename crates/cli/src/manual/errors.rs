@@ -8,6 +8,7 @@ use domain::name::{NameError, Realm, UserName};
 use domain::password::PasswordError;
 use domain::password_policy::Weakness;
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT};
+use domain::transfer::NotMoved;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 
@@ -157,6 +158,7 @@ impl Chapter {
             | AdminError::SeedOfOther(_)
             | AdminError::NoLicence { .. }
             | AdminError::MobileNotImported(_)
+            | AdminError::NotMoved(_)
             | AdminError::Locked(_) => Self::Tokens,
         }
     }
@@ -323,6 +325,7 @@ fn of_tokens() -> Vec<AdminError> {
                 license: Some("FTMTRIAL0012ABC".into()),
             },
             AdminError::Locked(mobile),
+            AdminError::NotMoved(NotMoved::Trial),
         ]);
     }
     refusals.extend(

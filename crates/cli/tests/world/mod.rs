@@ -914,6 +914,7 @@ impl World {
                 let token = tokens.find(|token| token.serial == serial).unwrap();
                 token.has_seed = seed.is_some();
             }
+            Change::NextSeed(..) | Change::SeedTaken(_) => {}
             Change::Spent(..) | Change::FailuresCleared(_) | Change::Recovery { .. } => {}
         }
     }
@@ -931,7 +932,9 @@ impl World {
                 Operation::Provisioned(tokens.iter().map(supply).collect())
             }
             Message::ActivateHardware { tokens, .. } => hardware::answers(&tokens),
-            Message::ActivateLicence { .. } | Message::ActivationCode { .. } => return,
+            Message::ActivateLicence { .. }
+            | Message::ActivationCode { .. }
+            | Message::TransferNotice { .. } => return,
         };
         self.apply(answer).unwrap();
     }
@@ -1066,6 +1069,7 @@ fn copy_token(token: &Token) -> Token {
             expires: phone.expires,
             registration: phone.registration,
             os_version: phone.os_version.clone(),
+            transfer: None,
         }),
     };
     Token {

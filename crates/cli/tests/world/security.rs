@@ -51,6 +51,7 @@ impl World {
             sms_servers: &self.objects(Vdom::ROOT, &SMS_SERVER),
             legacy_users: &legacy_users,
             slow_tokens: 1,
+            shared_tokens: &[],
         };
         render::security(profile, &posture.deviations())
     }

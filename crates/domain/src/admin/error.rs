@@ -10,11 +10,15 @@ use crate::name::{NameError, Realm, UserName};
 use crate::password::PasswordError;
 use crate::password_policy::Weakness;
 use crate::schema::{ADMIN, LOCAL, Place, Table, VDOM};
+use crate::transfer::NotMoved;
 use crate::vdom::{Vdom, VdomError};
 
 /// A refused operation. Nothing changed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AdminError {
+    /// The token does not go to another phone.
+    #[error("no valid token found")]
+    NotMoved(#[from] NotMoved),
     /// The entry to delete or act on does not exist.
     #[error("entry not found in datasource")]
     NotFound {
@@ -312,6 +316,7 @@ impl AdminError {
             | Self::NoSeed(_)
             | Self::SeedOfOther(_)
             | Self::Locked(_)
+            | Self::NotMoved(_)
             | Self::FixedKey(_)
             | Self::HasToken { .. }
             | Self::HostInterface(_)
@@ -433,6 +438,7 @@ impl AdminError {
                 "import its licence: execute fortitoken-mobile import CODE".to_owned()
             }
             Self::Locked(token) => unlocking(*token),
+            Self::NotMoved(why) => why.to_string(),
             Self::HostInterface(name) => format!(
                 "it can be neither deleted nor renamed; what may come to it says: edit {name} / set allowaccess"
             ),

@@ -61,6 +61,9 @@ fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
         | Operation::Provisioned(_)
         | Operation::HardwareActivated(_)
         | Operation::Polled(_)
+        | Operation::BeginTransfer { .. }
+        | Operation::CancelTransfer { .. }
+        | Operation::TwoPhones { .. }
         | Operation::ImportRefused { .. }
         | Operation::ProvisionRefused { .. }
         | Operation::Delivered { .. } => None,

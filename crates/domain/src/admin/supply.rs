@@ -1,11 +1,11 @@
 //! Mobile tokens: asking the token server for them and taking in its answers.
 
-use ident::{LicenceCode, LicenceSerial, TokenSerial};
+use ident::{LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Kind, Parameters, Period};
 
 use super::{
     AdminError, Change, Context, Delivery, Facts, Message, Owned, Owner, Plan, Polled, Remark,
-    Supplied,
+    Supplied, transfers,
 };
 use crate::audit::{ActivationStage, Event, What};
 use crate::contact::Channel;
@@ -208,9 +208,12 @@ pub(super) fn provisioned(
         .into_iter()
         .filter_map(|answer| {
             let owned = facts.take_token(answer.token)?;
-            // An answer that comes after the token was unassigned is of no use to anybody.
-            matches!(owned.token.stage, Stage::Requested | Stage::Provisioning(_))
-                .then(|| waiting(owned, answer, context))
+            match owned.token.stage {
+                Stage::Requested | Stage::Provisioning(_) => Some(waiting(owned, answer, context)),
+                Stage::Provisioned(_) => Some(transfers::coded(owned, answer, context)),
+                // An answer that comes after the token was unassigned is of no use to anybody.
+                _ => None,
+            }
         })
         .fold(Plan::default(), Plan::and)
 }
@@ -240,7 +243,12 @@ fn waiting(owned: Owned, answer: Supplied, context: &Context<'_>) -> Plan {
     }
 }
 
-fn letter(vdom: Vdom, token: TokenSerial, owner: &Owner, by: Option<Channel>) -> Option<Message> {
+pub(super) fn letter(
+    vdom: Vdom,
+    token: TokenSerial,
+    owner: &Owner,
+    by: Option<Channel>,
+) -> Option<Message> {
     let to = match by {
         Some(channel) => owner.contact.at(channel)?,
         None => owner.contact.for_activation()?,
@@ -268,10 +276,11 @@ pub(super) fn refused(
         answer,
         context,
     ));
-    let ended = owned
-        .filter(|owned| matches!(owned.token.stage, Stage::Requested))
-        .map_or_else(Plan::default, |owned| released(owned.token));
-    noted.and(ended)
+    let ended = owned.map(|owned| match owned.token.stage {
+        Stage::Requested => released(owned.token),
+        _ => transfers::refused(owned),
+    });
+    noted.and(ended.unwrap_or_default())
 }
 
 /// What became of the message with an activation code.
@@ -298,11 +307,11 @@ pub(super) fn noted(
     context: &Context<'_>,
 ) -> Event {
     let owner = canonical(owned.and_then(|owned| owned.owner.as_ref()));
-    let said = match owned.map(|owned| &owned.token.stage) {
-        Some(Stage::Provisioning(waiting)) => said
+    let said = match owned.and_then(|owned| owned.token.waiting_code()) {
+        Some(waiting) => said
             .replace(waiting.link.as_str(), "<link>")
             .replace(waiting.code.as_str(), "<code>"),
-        _ => said.to_owned(),
+        None => said.to_owned(),
     };
     // A token that was removed meanwhile is nobody's any more.
     let vdom = owned.map_or(Vdom::ROOT, |owned| owned.token.vdom);
@@ -338,8 +347,8 @@ impl Context<'_> {
     }
 }
 
-/// A poll moves a waiting token on. It never changes the phone of a token that has one: that would
-/// let whoever answers for the token server move push to a phone of his own.
+/// A poll moves a waiting token on. It never changes the phone of a token that has one and is on its way to no
+/// other: that would let whoever answers for the token server move push to a phone of his own.
 pub(super) fn polled(polled: Vec<Polled>, mut facts: Facts, context: &Context<'_>) -> Plan {
     polled
         .into_iter()
@@ -351,6 +360,9 @@ pub(super) fn polled(polled: Vec<Polled>, mut facts: Facts, context: &Context<'_
 }
 
 fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> {
+    if owned.token.transfer().is_some() {
+        return transfers::polled(owned, answer.phone.as_ref(), context);
+    }
     let Owned { token, owner, .. } = owned;
     let owner = canonical(owner.as_ref());
     let (vdom, serial) = (token.vdom, token.serial);
@@ -387,4 +399,20 @@ fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> 
         }
         _ => None,
     }
+}
+
+/// Whoever copied a phone's data answers beside it. Which of the two is the person's, nobody here can tell.
+pub(super) fn two_phones(
+    serial: TokenSerial,
+    other: RegistrationId,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Plan {
+    let owned = facts.take_token(serial);
+    let said = format!(
+        "phone {other} answered with the seed of this token, which another has; if nobody moved it, \
+         execute fortitoken-mobile provision {serial}"
+    );
+    let stage = ActivationStage::TwoPhones;
+    Plan::noted(noted(serial, owned.as_ref(), stage, &said, context))
 }

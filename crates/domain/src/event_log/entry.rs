@@ -400,6 +400,27 @@ fn activation<'a>(
             .by(actor)
             .did("poll", "failure")
             .saying(format!("FortiToken {serial} of user {user}: {detail}")),
+        ActivationStage::TransferBegun => Entry::new(&message::TRANSFER_BEGUN)
+            .by(actor)
+            .with(Key::Action, "transfer")
+            .saying(format!(
+                "Transfer of FortiToken {serial} of user {user} begun: {detail}"
+            )),
+        ActivationStage::TransferEnded => Entry::new(&message::TRANSFER_ENDED)
+            .by(actor)
+            .did("transfer", "failure")
+            .saying(format!(
+                "FortiToken {serial} of user {user} stays on its phone: {detail}"
+            )),
+        ActivationStage::Transferred => Entry::new(&message::TRANSFERRED)
+            .did("transfer", "success")
+            .saying(format!(
+                "FortiToken {serial} of user {user} transferred {detail}"
+            )),
+        ActivationStage::TwoPhones => Entry::new(&message::TWO_PHONES)
+            .by(actor)
+            .did("push", "failure")
+            .saying(format!("FortiToken {serial} of user {user}: {detail}")),
     };
     entry.owned_by(owner).with(Key::SerialNo, serial)
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use domain::contact::Language;
+use domain::time::Timestamp;
 use softtoken::link::ActivationLink;
 
 use super::template::{fill, html, plain};
@@ -14,6 +15,10 @@ use crate::qr::Qr;
 pub(crate) enum Matter<'a> {
     /// How to activate a token.
     Activation(Activation<'a>),
+    /// How to get a token onto another phone.
+    Transfer(Activation<'a>),
+    /// A token is on another phone: whose it is.
+    Moved(&'a str),
     /// The code for a login.
     Login(LoginCode<'a>),
 }
@@ -36,8 +41,8 @@ pub(crate) struct Activation<'a> {
     pub(crate) code: &'a str,
     /// What to scan.
     pub(crate) link: &'a str,
-    /// Until when, in words.
-    pub(crate) expires: &'a str,
+    /// Until when.
+    pub(crate) expires: Timestamp,
 }
 
 /// It as a mail.
@@ -66,6 +71,12 @@ impl Matter<'_> {
                 texts.activation,
                 self.page(texts.activation_page, activation.link),
             ),
+            Self::Transfer(activation) => (
+                texts.transfer_subject,
+                texts.transfer,
+                self.page(texts.transfer_page, activation.link),
+            ),
+            Self::Moved(_) => (texts.moved_subject, texts.moved, None),
             Self::Login(_) => (texts.login_subject, texts.login, None),
         };
         Letter {
@@ -87,6 +98,8 @@ impl Matter<'_> {
         let texts = Texts::of(language);
         let text = match self {
             Self::Activation(_) => texts.activation_sms,
+            Self::Transfer(_) => texts.transfer_sms,
+            Self::Moved(_) => texts.moved_sms,
             Self::Login(_) => texts.login_sms,
         };
         fill(text.trim_end(), &self.values(), plain)
@@ -95,23 +108,25 @@ impl Matter<'_> {
     /// The same text with what is secret in it left out.
     pub(crate) fn masked(&self, text: &str) -> String {
         match self {
-            Self::Activation(activation) => text
+            Self::Activation(activation) | Self::Transfer(activation) => text
                 .replace(&activation.app_link(), "<link>")
                 .replace(activation.link, "<link>")
                 .replace(activation.code, "<code>"),
+            Self::Moved(_) => text.to_owned(),
             Self::Login(login) => text.replace(login.code, "<code>"),
         }
     }
 
     fn values(&self) -> Vec<(&'static str, Cow<'_, str>)> {
         match self {
-            Self::Activation(activation) => vec![
+            Self::Activation(activation) | Self::Transfer(activation) => vec![
                 ("USER", activation.user.into()),
                 ("CODE", activation.code.into()),
                 ("LINK", activation.link.into()),
                 ("APP", activation.app_link().into()),
-                ("EXPIRES", activation.expires.into()),
+                ("EXPIRES", activation.expires.to_string().into()),
             ],
+            Self::Moved(user) => vec![("USER", (*user).into())],
             Self::Login(login) => vec![
                 ("CODE", login.code.into()),
                 ("SECONDS", login.seconds.to_string().into()),
@@ -148,13 +163,16 @@ fn in_fragment(byte: u8) -> Cow<'static, str> {
 mod tests {
     use super::*;
 
-    const ACTIVATION: Matter<'_> = Matter::Activation(Activation {
+    const ACTIVATION: Matter<'_> = Matter::Activation(CODE);
+    const TRANSFER: Matter<'_> = Matter::Transfer(CODE);
+
+    const CODE: Activation<'_> = Activation {
         user: "alice",
         code: "EEIMCUO6X6DF4BL3",
         link: "symbolon://activate?v=1&c=EEIMCUO6X6DF4BL3&k=4HROHZHF43T6R2PK5PWO33XP6A\
                &s=https://tokens.example.org&p=ERERERERERERERERERERERERERERERERERERERERERE",
-        expires: "2026-11-25 08:00:00Z",
-    });
+        expires: Timestamp::from_secs(1_800_000_000),
+    };
 
     const LOGIN: Matter<'_> = Matter::Login(LoginCode {
         code: "123456",
@@ -167,7 +185,8 @@ mod tests {
     #[test]
     fn an_sms_has_the_code_and_fits_into_one_message() {
         for language in Language::ALL {
-            for (matter, code) in [(ACTIVATION, "EEIMCUO6X6DF4BL3"), (LOGIN, "123456")] {
+            let code = "EEIMCUO6X6DF4BL3";
+            for (matter, code) in [(ACTIVATION, code), (TRANSFER, code), (LOGIN, "123456")] {
                 let short = matter.short(language);
                 assert!(short.contains(code), "{short}");
                 assert!(short.chars().count() <= 160, "{short}");
@@ -183,23 +202,31 @@ mod tests {
     #[test]
     fn a_mail_has_code_link_and_picture() {
         for language in Language::ALL {
-            let letter = ACTIVATION.letter(language);
-            assert!(
-                letter.text.contains("\r\nEEIMCUO6X6DF4BL3\r\n"),
-                "{letter:?}"
-            );
-            assert!(!letter.text.contains("%%"), "{letter:?}");
-            let page = letter.page.as_ref().unwrap();
-            assert!(page.html.contains(">EEIMCUO6X6DF4BL3<"), "{letter:?}");
-            let handed =
-                "https://tokens.example.org/app/#activate/symbolon%3A%2F%2Factivate%3Fv%3D1%26c";
-            assert!(letter.text.contains(handed), "{letter:?}");
-            assert!(page.html.contains(handed), "{letter:?}");
-            assert!(page.html.contains("cid:activation") && !page.html.contains("%%"));
-            assert!(page.picture.starts_with(b"\x89PNG"));
+            for letter in [ACTIVATION.letter(language), TRANSFER.letter(language)] {
+                holds_the_code(&letter);
+            }
+            let moved = Matter::Moved("alice");
+            let texts = [moved.letter(language).text, moved.short(language)];
+            assert!(texts[0].contains("alice") && !texts.concat().contains("%%"));
             let login = LOGIN.letter(language);
             assert!(login.text.contains("123456") && !login.text.contains("%%"));
         }
+    }
+
+    fn holds_the_code(letter: &Letter) {
+        assert!(
+            letter.text.contains("\r\nEEIMCUO6X6DF4BL3\r\n"),
+            "{letter:?}"
+        );
+        assert!(!letter.text.contains("%%"), "{letter:?}");
+        let page = letter.page.as_ref().unwrap();
+        assert!(page.html.contains(">EEIMCUO6X6DF4BL3<"), "{letter:?}");
+        let handed =
+            "https://tokens.example.org/app/#activate/symbolon%3A%2F%2Factivate%3Fv%3D1%26c";
+        assert!(letter.text.contains(handed), "{letter:?}");
+        assert!(page.html.contains(handed), "{letter:?}");
+        assert!(page.html.contains("cid:activation") && !page.html.contains("%%"));
+        assert!(page.picture.starts_with(b"\x89PNG"));
     }
 
     #[test]

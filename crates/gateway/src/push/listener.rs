@@ -44,7 +44,12 @@ const ANY_ORIGIN: (HeaderName, HeaderValue) = (
 );
 
 /// Listens where the settings say, until told to stop.
-pub(super) async fn run(pushes: Arc<Pushes>, identity: Identity, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(
+    pushes: Arc<Pushes>,
+    beside: Router,
+    identity: Identity,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut failed_on = None;
     loop {
         let Some(port) = wanted(&pushes) else {
@@ -59,7 +64,7 @@ pub(super) async fn run(pushes: Arc<Pushes>, identity: Identity, mut stop: watch
                 info!(%address, "phones answer pushes here");
                 failed_on = None;
                 let change = changed(Arc::clone(&pushes), port, stop.clone());
-                serve(listener, &pushes, &identity, change).await;
+                serve(listener, &pushes, beside.clone(), &identity, change).await;
             }
             Err(why) if failed_on != Some(port) => {
                 error!(
@@ -77,11 +82,11 @@ pub(super) async fn run(pushes: Arc<Pushes>, identity: Identity, mut stop: watch
     }
 }
 
-/// The port on which answers are wanted, if they are.
+/// The port on which answers or wishes are wanted, if they are.
 fn wanted(pushes: &Pushes) -> Option<u16> {
     let settings = pushes.settings();
-    let is_wanted = settings.is_enabled() && settings.server.is_some();
-    is_wanted.then_some(settings.port)
+    let answers = settings.is_enabled() && settings.server.is_some();
+    (answers || settings.transfers().is_ok()).then_some(settings.port)
 }
 
 /// Ends when the port is no longer wanted, or everything stops.
@@ -97,6 +102,7 @@ async fn changed(pushes: Arc<Pushes>, port: u16, mut stop: watch::Receiver<bool>
 async fn serve(
     listener: TcpListener,
     pushes: &Arc<Pushes>,
+    beside: Router,
     identity: &Identity,
     end: impl Future<Output = ()>,
 ) {
@@ -116,7 +122,8 @@ async fn serve(
         tls,
         router: Router::new()
             .route(PUSH_PATH, post(answer).options(preflight))
-            .with_state(Arc::clone(pushes)),
+            .with_state(Arc::clone(pushes))
+            .merge(beside),
         connections: Connections::new(PLACES),
         admits: admits(Arc::clone(pushes)),
         peer: |source: IpAddr, _| source,

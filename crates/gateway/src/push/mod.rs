@@ -15,6 +15,7 @@ mod relay;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::Router;
 use cli::debug::{Application, Source};
 use domain::login::{Factor, Facts, Origin, Refusal};
 use domain::name::CanonicalName;
@@ -195,15 +196,17 @@ impl Pushes {
         })
     }
 
-    /// Listens for answers until `stopping` says otherwise, while pushes are switched on.
+    /// Listens for answers until `stopping` says otherwise, while pushes are switched on, and for what `beside`
+    /// takes.
     pub(crate) fn start(
         self: &Arc<Self>,
         identity: web::Identity,
+        beside: Router,
         stopping: &watch::Receiver<bool>,
     ) -> Vec<JoinHandle<()>> {
         let (collecting, sweeping) = (Arc::clone(self), Arc::clone(self));
         let (to_collect, mut to_sweep) = (stopping.clone(), stopping.clone());
-        let listening = listener::run(Arc::clone(self), identity, stopping.clone());
+        let listening = listener::run(Arc::clone(self), beside, identity, stopping.clone());
         vec![
             tokio::spawn(listening),
             tokio::spawn(async move { collecting.collect(to_collect).await }),
@@ -544,6 +547,10 @@ impl Pushes {
                 }
             }
             Err(why) => {
+                let asked = self.table().asked(session);
+                if let (PushError::SecondDevice(other), Some((login, _))) = (&why, asked) {
+                    self.supply.report_two_phones(login.token, *other).await;
+                }
                 self.debug.raw(DEBUG, || {
                     format!("ftm-push: an answer to message[{session}] is not taken: {why}")
                 });

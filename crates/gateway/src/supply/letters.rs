@@ -1,6 +1,6 @@
 //! Activation codes on their way to people.
 
-use domain::admin::{Delivery, Operation};
+use domain::admin::{Delivery, Operation, Owned};
 use domain::contact::Address;
 use domain::token::Stage;
 use ident::TokenSerial;
@@ -24,28 +24,15 @@ impl Supply {
         let language = owned
             .as_ref()
             .and_then(|owned| owned.owner.as_ref()?.contact.language);
-        let waiting = match owned.map(|owned| owned.token.stage) {
-            Some(Stage::Provisioning(waiting)) if waiting.expires > clock::now() => waiting,
+        let Some(matter) = owned.as_ref().and_then(|owned| matter(owned, user)) else {
             // Activated, unassigned or expired meanwhile: this code is of no use.
-            _ => {
-                self.store.settle(id).await.map_err(text)?;
-                return Ok(Report::NotSent {
-                    token: serial,
-                    why: "the code is no longer valid".into(),
-                });
-            }
+            self.store.settle(id).await.map_err(text)?;
+            return Ok(Report::NotSent {
+                token: serial,
+                why: "the code is no longer valid".into(),
+            });
         };
-        let activation = Activation {
-            user,
-            code: waiting.code.as_str(),
-            link: waiting.link.as_str(),
-            expires: &waiting.expires.to_string(),
-        };
-        match self
-            .courier
-            .carry(&to, language, &Matter::Activation(activation))
-            .await
-        {
+        match self.courier.carry(&to, language, &matter).await {
             Ok(()) => {
                 let sent = Delivery::Sent {
                     to: to.as_str().into(),
@@ -68,6 +55,55 @@ impl Supply {
             }
         }
     }
+
+    /// Has a person told that a token is on another phone.
+    pub(super) async fn notify(
+        &self,
+        id: i64,
+        token: TokenSerial,
+        user: &str,
+        to: Address,
+        attempts: u32,
+    ) -> Result<Report, String> {
+        let owned = self.store.token(token).await.map_err(text)?;
+        let language = owned.and_then(|owned| owned.owner?.contact.language);
+        let carried = self
+            .courier
+            .carry(&to, language, &Matter::Moved(user))
+            .await;
+        let failure = match carried {
+            Err(error) if error.is_transient(attempts) => return Err(error.to_string()),
+            Err(error) => Some(error),
+            Ok(()) => None,
+        };
+        self.store.settle(id).await.map_err(text)?;
+        Ok(match failure {
+            None => Report::Sent { to },
+            Some(error) => {
+                warn!(%token, %error, "that a token is on another phone is not told");
+                let why = error.to_string();
+                Report::NotSent { token, why }
+            }
+        })
+    }
+}
+
+/// What an owner is told of the code that waits, if one does.
+fn matter<'a>(owned: &'a Owned, user: &'a str) -> Option<Matter<'a>> {
+    let waiting = owned.token.waiting_code()?;
+    if waiting.expires <= clock::now() {
+        return None;
+    }
+    let activation = Activation {
+        user,
+        code: waiting.code.as_str(),
+        link: waiting.link.as_str(),
+        expires: waiting.expires,
+    };
+    Some(match owned.token.stage {
+        Stage::Provisioned(_) => Matter::Transfer(activation),
+        _ => Matter::Activation(activation),
+    })
 }
 
 fn delivered(token: TokenSerial, delivery: Delivery) -> Operation {

@@ -11,6 +11,7 @@ mod poll;
 mod provision;
 mod question;
 mod reports;
+mod transfers;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -69,10 +70,12 @@ impl Peer {
             Message::ActivateLicence { .. }
             | Message::Provision { .. }
             | Message::ActivateHardware { .. } => Self::TokenServer,
-            Message::ActivationCode { to, .. } => match to.channel() {
-                Channel::Email => Self::Mail,
-                Channel::Sms => Self::Sms,
-            },
+            Message::ActivationCode { to, .. } | Message::TransferNotice { to, .. } => {
+                match to.channel() {
+                    Channel::Email => Self::Mail,
+                    Channel::Sms => Self::Sms,
+                }
+            }
         }
     }
 }
@@ -256,7 +259,7 @@ impl Supply {
         let mut wanted = Vec::with_capacity(due.len());
         for waiting in due {
             match &waiting.message {
-                Message::Provision { tokens, .. } if !self.is_wanted(tokens) => {
+                Message::Provision { tokens, .. } if !self.is_wanted(tokens).await? => {
                     let report = self.not_wanted(waiting.id).await?;
                     self.tell(waiting.id, report);
                 }
@@ -364,6 +367,13 @@ impl Supply {
                 self.hand_over(waiting.id, *token, user, to.clone(), attempt)
                     .await
             }
+            Message::TransferNotice {
+                token, user, to, ..
+            } => {
+                let attempt = waiting.attempts + 1;
+                self.notify(waiting.id, *token, user, to.clone(), attempt)
+                    .await
+            }
         }
     }
 
@@ -416,7 +426,7 @@ fn asked(message: &Message) -> Asked {
         Message::ActivateLicence { .. } => Asked::Import,
         Message::ActivateHardware { .. } => Asked::Activate,
         Message::Provision { .. } => Asked::Provision,
-        Message::ActivationCode { .. } => Asked::Send,
+        Message::ActivationCode { .. } | Message::TransferNotice { .. } => Asked::Send,
     }
 }
 

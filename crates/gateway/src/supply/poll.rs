@@ -5,6 +5,7 @@ use std::time::Duration;
 use cli::debug::Place;
 use domain::admin::{AdminError, Operation, Phone, Polled};
 use domain::token::Stage;
+use domain::transfer::{GRACE, Transfer};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 use softtoken::process::{PollAnswer, PollingRequest, Request, Response};
@@ -116,7 +117,7 @@ impl Supply {
             match self.news(&polled).await? {
                 News::None => continue,
                 News::Activated => activated += 1,
-                News::OtherPhone => {}
+                News::OtherPhone | News::Ended => {}
             }
             news.push(polled);
         }
@@ -129,8 +130,13 @@ impl Supply {
 
     /// What a poll tells that is not known here; only that is worth a transaction.
     async fn news(&self, polled: &Polled) -> Result<News, Undecided> {
-        let (Some(phone), Some(owned)) = (&polled.phone, self.store.token(polled.token).await?)
-        else {
+        let Some(owned) = self.store.token(polled.token).await? else {
+            return Ok(News::None);
+        };
+        if let Some(transfer) = owned.token.transfer() {
+            return Ok(news_of(transfer, polled.phone.is_some()));
+        }
+        let Some(phone) = &polled.phone else {
             return Ok(News::None);
         };
         Ok(match owned.token.stage {
@@ -164,6 +170,17 @@ enum News {
     None,
     Activated,
     OtherPhone,
+    /// A transfer, maybe.
+    Ended,
+}
+
+/// A phone that is named while a transfer's code waits is the one that took it.
+fn news_of(transfer: &Transfer, is_on_phone: bool) -> News {
+    match transfer {
+        Transfer::Waiting(..) if is_on_phone => News::Activated,
+        Transfer::Waiting(code, _) if code.expires.after(GRACE) <= clock::now() => News::Ended,
+        Transfer::Waiting(..) | Transfer::Requested(_) | Transfer::Withdrawn => News::None,
+    }
 }
 
 fn phone_of(answer: PollAnswer) -> Option<Polled> {

@@ -7,6 +7,7 @@ use cli::render::{Delay, Request as Asked};
 use domain::admin::{Operation, Supplied};
 use domain::time::Span;
 use domain::token::ActivationLink;
+use domain::transfer;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 use softtoken::process::{
@@ -14,7 +15,7 @@ use softtoken::process::{
 };
 use softtoken::{Echo, WireError};
 use store::Undecided;
-use store::gateway::Waiting;
+use store::gateway::{Holder, Waiting};
 
 use super::question::Asking;
 use super::{AskError, Report, SOURCE, Supply, text};
@@ -27,7 +28,7 @@ impl Supply {
     ) -> Result<Report, String> {
         let _phones = self.phones.lock().await;
         let id = waiting.id;
-        let wanted = self.wanted(tokens);
+        let wanted = self.wanted(tokens).await?;
         let Some(first) = tokens.first().copied().filter(|_| !wanted.is_empty()) else {
             return self.not_wanted(id).await.map_err(text);
         };
@@ -59,7 +60,7 @@ impl Supply {
     ) -> Result<Vec<(i64, Report)>, String> {
         let _phones = self.phones.lock().await;
         let serials: Vec<TokenSerial> = numbered.iter().map(|(_, serial)| *serial).collect();
-        let wanted = self.wanted(&serials);
+        let wanted = self.wanted(&serials).await?;
         let asked: HashSet<TokenSerial> = wanted.iter().filter_map(|it| it.serial().ok()).collect();
         let (mut answers, mut whole) = (HashMap::new(), None);
         if !wanted.is_empty() {
@@ -91,27 +92,37 @@ impl Supply {
     }
 
     /// Whether one of the tokens has a seed that a phone is to get.
-    pub(super) fn is_wanted(&self, tokens: &[TokenSerial]) -> bool {
-        let mut tokens = tokens.iter();
-        tokens.any(|serial| self.store.verifier(*serial).is_some())
+    pub(super) async fn is_wanted(&self, tokens: &[TokenSerial]) -> Result<bool, Undecided> {
+        for &serial in tokens {
+            if self.store.to_provision(serial).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
-    fn wanted(&self, tokens: &[TokenSerial]) -> Vec<TokenToProvision> {
+    async fn wanted(&self, tokens: &[TokenSerial]) -> Result<Vec<TokenToProvision>, String> {
         let lifetime = self.store.settings(Vdom::ROOT).code_lifetime;
-        let code_expire_min = u32::try_from(lifetime.mins()).unwrap_or(u32::MAX);
-        let wanted = tokens.iter().filter_map(|serial| {
-            let verifier = self.store.verifier(*serial)?;
+        let mut wanted = Vec::with_capacity(tokens.len());
+        for &serial in tokens {
+            let Some(next) = self.store.to_provision(serial).await.map_err(text)? else {
+                continue;
+            };
             self.debug.at(SOURCE, Place::PROVISION, || {
                 format!("provision token: {serial}")
             });
-            Some(TokenToProvision {
-                token: Echo::from(*serial),
-                seed: verifier.seed,
-                code_expire_min,
-                parameters: verifier.parameters,
-            })
-        });
-        wanted.collect()
+            let lifetime = match next.holder {
+                Holder::Nobody => lifetime,
+                Holder::Phone => lifetime.min(transfer::LIFETIME),
+            };
+            wanted.push(TokenToProvision {
+                token: Echo::from(serial),
+                seed: next.seed,
+                code_expire_min: u32::try_from(lifetime.mins()).unwrap_or(u32::MAX),
+                parameters: next.parameters,
+            });
+        }
+        Ok(wanted)
     }
 
     async fn ask_provision(

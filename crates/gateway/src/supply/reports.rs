@@ -56,6 +56,8 @@ pub(super) struct Reports {
     pub(super) told: VecDeque<(i64, Report)>,
     /// The phone that the token server named last for a token that is on another: one alarm each.
     pub(super) alarmed: HashMap<TokenSerial, RegistrationId>,
+    /// The phone that answered last with the seed of a token that is on another: one alarm each.
+    pub(super) two_phones: HashMap<TokenSerial, RegistrationId>,
 }
 
 /// Reports that are kept for somebody who asks late.

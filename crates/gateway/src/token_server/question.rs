@@ -52,6 +52,7 @@ impl Question {
             Request::ActivationLicense(_) => "ActivationLicenseRequest",
             Request::Provision(_) => "ProvisionRequest",
             Request::Polling(_) => "PollingRequest",
+            Request::TransferAddress(_) => "TransferAddressRequest",
             Request::HardwareActivation(_) => "HardwareActivationRequest",
         }
     }

@@ -156,7 +156,10 @@ impl Keep {
                 Ok(held.iter().all(|held| *held))
             }
             // Some may be in it and some not.
-            Message::Polling(_) | Message::HardwareActivation(_) => Ok(false),
+            Message::Polling(_)
+            | Message::HardwareActivation(_)
+            // Phones of its own reserve have no way through a manager.
+            | Message::TransferAddress(_) => Ok(false),
         }
     }
 

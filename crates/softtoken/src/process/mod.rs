@@ -9,6 +9,7 @@ mod licence;
 mod polling;
 mod product;
 mod provision;
+mod transfer;
 
 pub use hardware::{
     HardwareActivationRequest, HardwareActivationResponse, HardwareAnswer, SealedHardwareToken,
@@ -21,6 +22,7 @@ pub use product::{MemberAnswer, Product, ProductEcho};
 pub use provision::{
     ProvisionAnswer, ProvisionRequest, ProvisionResponse, ProvisionedToken, TokenToProvision,
 };
+pub use transfer::{TransferAddress, TransferAddressRequest, TransferAddressResponse};
 
 use crate::WireError;
 use crate::json::{Fields, Form, MessageError, Object};
@@ -38,6 +40,8 @@ messages! {
         Polling(PollingRequest) = "SoftToken.PollingRequest",
         /// Give out the seeds of hardware tokens, once.
         HardwareActivation(HardwareActivationRequest) = "SoftToken.HardwareActivationRequest",
+        /// Where devices reach this gateway that want to move their tokens.
+        TransferAddress(TransferAddressRequest) = "SoftToken.TransferAddressRequest",
     }
 }
 
@@ -52,6 +56,8 @@ messages! {
         Polling(PollingResponse) = "SoftToken.PollingResponse",
         /// To [`Request::HardwareActivation`].
         HardwareActivation(HardwareActivationResponse) = "SoftToken.HardwareActivationResponse",
+        /// To [`Request::TransferAddress`].
+        TransferAddress(TransferAddressResponse) = "SoftToken.TransferAddressResponse",
     }
 }
 
@@ -63,6 +69,7 @@ impl Request {
             Self::Provision(request) => &request.product,
             Self::Polling(request) => &request.product,
             Self::HardwareActivation(request) => &request.product,
+            Self::TransferAddress(request) => &request.product,
         }
     }
 }

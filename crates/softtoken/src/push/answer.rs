@@ -152,10 +152,7 @@ impl LoginAnswer {
         key: &PushKey,
         now_unix: u64,
     ) -> Result<ProvenAnswer, PushError> {
-        let belongs = self.session == request.session
-            && self.token == request.token
-            && self.keys.registration_id() == device;
-        if !belongs {
+        if self.session != request.session || self.token != request.token {
             return Err(PushError::Other);
         }
         if !key.made(&self.mac, &answer_transcript(request, self.decision)) {
@@ -163,6 +160,9 @@ impl LoginAnswer {
         }
         let signed = signed_transcript(request, self.decision, &self.mac);
         verify(&self.keys.signing, &signed, &self.signature)?;
+        if self.keys.registration_id() != device {
+            return Err(PushError::SecondDevice(self.keys.registration_id()));
+        }
         if request.expires_unix <= now_unix {
             return Err(PushError::Expired);
         }

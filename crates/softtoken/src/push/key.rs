@@ -25,12 +25,12 @@ impl PushKey {
         Self(otp::derived_key(seed, &purpose))
     }
 
-    pub(super) fn mac(&self, message: &[u8]) -> Mac {
+    pub(crate) fn mac(&self, message: &[u8]) -> Mac {
         Mac::from_bytes(self.hmac(message).finalize().into_bytes().into())
     }
 
     /// In a time that does not tell how much of it was right.
-    pub(super) fn made(&self, mac: &Mac, message: &[u8]) -> bool {
+    pub(crate) fn made(&self, mac: &Mac, message: &[u8]) -> bool {
         self.hmac(message).verify_slice(mac.as_bytes()).is_ok()
     }
 

@@ -265,6 +265,6 @@ impl AuthenticLogin {
 }
 
 /// Seconds as JSON has them; no clock comes near the end.
-pub(super) fn seconds(unix: u64) -> i64 {
+pub(crate) fn seconds(unix: u64) -> i64 {
     i64::try_from(unix).unwrap_or(i64::MAX)
 }

@@ -17,6 +17,7 @@ mod sealed;
 
 pub use answer::{Answer, Decision, LoginAnswer, ProvenAnswer, PushNumber, SealedAnswer};
 pub use key::{Mac, PushKey};
+pub(crate) use login::seconds;
 pub use login::{AnswerAddress, Approval, AuthenticLogin, LoginRequest, SealedLogin, ShownText};
 pub use relay::{
     Addressed, MailboxId, MailboxSecret, PushAcceptedResponse, PushAnswerRequest,

@@ -4,6 +4,7 @@ use crate::device::{
 use crate::json::MessageError;
 use crate::limits::MAX_PUSH_BYTES;
 use data_encoding::BASE64URL_NOPAD;
+use ident::RegistrationId;
 use zeroize::Zeroizing;
 
 /// What is sealed has a multiple of so many bytes, blanks at its end: names of any usual length make
@@ -29,6 +30,9 @@ pub enum PushError {
     /// It does not belong to what is asked.
     #[error("it belongs to another login, token or device")]
     Other,
+    /// Another device than the one that has the token made it, with the token's seed.
+    #[error("device {0} has the token's seed and not the token")]
+    SecondDevice(RegistrationId),
     /// The request is no longer open.
     #[error("the time for it is over")]
     Expired,

@@ -31,7 +31,7 @@ use super::memory::{self, Memory};
 use super::outbox;
 use super::people::{self, PersonRow};
 use super::tokens;
-use super::{references, renaming, vdoms};
+use super::{references, renaming, transfers, vdoms};
 use crate::engine::{Failure, SqlError, Tx, Work};
 
 /// One operation as one transaction.
@@ -401,11 +401,15 @@ pub(super) async fn carry_out<T: Tx>(
         }
         Change::Seed(serial, seed) => {
             tokens::put_seed(tx, serial, seed.as_ref(), &memory.secrets).await?;
-            // Logins so far are of the old seed: a rebuild finds them in the row and takes no drift
-            // from their events.
-            if let Some(progress) = memory.progress(serial) {
-                tokens::put_progress(tx, progress).await?;
-            }
+            settle_progress(tx, serial, memory).await?;
+            touched.tokens.push(serial);
+        }
+        Change::NextSeed(serial, seed) => {
+            transfers::put_next_seed(tx, serial, seed.as_ref(), &memory.secrets).await?;
+        }
+        Change::SeedTaken(serial) => {
+            transfers::take_seed(tx, serial).await?;
+            settle_progress(tx, serial, memory).await?;
             touched.tokens.push(serial);
         }
         Change::Spent(serial, step) => {
@@ -446,6 +450,18 @@ pub(super) async fn put_object<T: Tx>(
 ) -> Result<(), SqlError> {
     touched.object(&object.place());
     entries::put_object(tx, object, &memory.secrets).await
+}
+
+/// Logins so far are of the seed before: a rebuild finds them in the row and takes no drift from their events.
+async fn settle_progress<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    memory: &Memory,
+) -> Result<(), SqlError> {
+    match memory.progress(serial) {
+        Some(progress) => tokens::put_progress(tx, progress).await,
+        None => Ok(()),
+    }
 }
 
 /// By what name logins know the administrator of this entry, if it is one.

@@ -254,6 +254,7 @@ impl<F> ConsumeJob<F> {
                         if let Used::Recovery(used) = used {
                             let (person, digest, by) = &**used;
                             directory.use_recovery(person, digest, by);
+                            self.memory.note_recovered(person);
                         }
                     }
                     Some(Learned::Failed(vdom, source)) => {

@@ -30,6 +30,7 @@ mod secrets;
 mod sent;
 mod text;
 mod tokens;
+mod transfers;
 mod vdoms;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -70,6 +71,7 @@ pub use outbox::{Lane, Waiting};
 pub use restore::Extent;
 pub use retention::Removed;
 pub use sent::SentRequest;
+pub use transfers::{Holder, SeedToProvision};
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
@@ -720,6 +722,30 @@ impl GatewayStore {
             limit,
         })
         .await
+    }
+
+    /// People who logged in with a recovery code or pass since this was asked last. After a restart nobody did.
+    pub fn recovered(&self) -> Vec<CanonicalName> {
+        self.memory.take_recovered()
+    }
+
+    /// The token of a person.
+    pub fn token_of(&self, name: &CanonicalName) -> Option<TokenSerial> {
+        self.memory.read().token_of(name)
+    }
+
+    /// Tokens whose code may be taken by another phone at any time, those that end first in front.
+    pub async fn open_transfers(&self, limit: i64) -> Result<Vec<TokenSerial>, Undecided> {
+        self.read(queries::OpenTransfers { limit }).await
+    }
+
+    /// The seed that the token server is to seal to a phone, if the token waits for a code.
+    pub async fn to_provision(
+        &self,
+        serial: TokenSerial,
+    ) -> Result<Option<SeedToProvision>, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        self.read(queries::ToProvision { memory, serial }).await
     }
 
     /// Messages of a lane that are to be sent by `now`, oldest first.

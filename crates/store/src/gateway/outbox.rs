@@ -48,12 +48,22 @@ impl Lane {
     /// All.
     pub const ALL: [Self; 3] = [Self::Commands, Self::Codes, Self::People];
 
-    /// The two kinds of its messages.
-    fn kinds(self) -> [&'static str; 2] {
+    /// The kinds of its messages; one may stand there more than once.
+    fn kinds(self) -> [&'static str; 4] {
         match self {
-            Self::Commands => [ACTIVATE_LICENCE, ACTIVATE_HARDWARE],
-            Self::Codes => [PROVISION, PROVISION],
-            Self::People => [ACTIVATION_MAIL, ACTIVATION_SMS],
+            Self::Commands => [
+                ACTIVATE_LICENCE,
+                ACTIVATE_HARDWARE,
+                ACTIVATE_LICENCE,
+                ACTIVATE_HARDWARE,
+            ],
+            Self::Codes => [PROVISION; 4],
+            Self::People => [
+                ACTIVATION_MAIL,
+                ACTIVATION_SMS,
+                TRANSFER_NOTICE_MAIL,
+                TRANSFER_NOTICE_SMS,
+            ],
         }
     }
 }
@@ -117,6 +127,8 @@ const PROVISION: &str = "provision";
 const ACTIVATE_HARDWARE: &str = "activate-hardware";
 const ACTIVATION_MAIL: &str = "activation-mail";
 const ACTIVATION_SMS: &str = "activation-sms";
+const TRANSFER_NOTICE_MAIL: &str = "transfer-notice-mail";
+const TRANSFER_NOTICE_SMS: &str = "transfer-notice-sms";
 
 /// Kind, what it is about (never secret), and the payload (sealed, since licence codes let their
 /// bearer in).
@@ -131,17 +143,50 @@ fn written(message: &Message) -> (&'static str, String, String) {
         }
         Message::ActivationCode {
             token, user, to, ..
-        } => {
-            let subject = token.as_str().to_owned();
-            match to {
-                Address::Mail(to) => (ACTIVATION_MAIL, subject, format!("{token}\n{to}\n{user}")),
-                Address::Phone { number, server } => {
-                    let payload = format!("{token}\n{number}\n{server}\n{user}");
-                    (ACTIVATION_SMS, subject, payload)
-                }
-            }
+        } => to_person([ACTIVATION_MAIL, ACTIVATION_SMS], *token, user, to),
+        Message::TransferNotice {
+            token, user, to, ..
+        } => to_person(
+            [TRANSFER_NOTICE_MAIL, TRANSFER_NOTICE_SMS],
+            *token,
+            user,
+            to,
+        ),
+    }
+}
+
+fn to_person(
+    [mail, sms]: [&'static str; 2],
+    token: TokenSerial,
+    user: &str,
+    to: &Address,
+) -> (&'static str, String, String) {
+    let subject = token.as_str().to_owned();
+    match to {
+        Address::Mail(to) => (mail, subject, format!("{token}\n{to}\n{user}")),
+        Address::Phone { number, server } => {
+            let payload = format!("{token}\n{number}\n{server}\n{user}");
+            (sms, subject, payload)
         }
     }
+}
+
+/// Reads what [`to_person`] wrote: token, address, user.
+fn of_mail(payload: &str) -> Option<(TokenSerial, Address, Box<str>)> {
+    let mut parts = payload.splitn(3, '\n');
+    let token = TokenSerial::parse(parts.next()?).ok()?;
+    let to = Address::Mail(parts.next()?.into());
+    Some((token, to, parts.next()?.into()))
+}
+
+fn of_sms(payload: &str) -> Option<(TokenSerial, Address, Box<str>)> {
+    let mut parts = payload.splitn(4, '\n');
+    let token = TokenSerial::parse(parts.next()?).ok()?;
+    let to = Address::Phone {
+        number: parts.next()?.into(),
+        server: parts.next()?.into(),
+    };
+    Some((token, to, parts.next()?.into()))
 }
 
 fn listed(tokens: &[TokenSerial]) -> String {
@@ -165,25 +210,32 @@ fn read(vdom: Vdom, kind: &str, payload: &str) -> Option<Message> {
         ACTIVATE_HARDWARE => {
             unlisted(payload).map(|tokens| Message::ActivateHardware { vdom, tokens })
         }
-        ACTIVATION_MAIL => {
-            let mut parts = payload.splitn(3, '\n');
+        ACTIVATION_MAIL | ACTIVATION_SMS => {
+            let read = if kind == ACTIVATION_MAIL {
+                of_mail
+            } else {
+                of_sms
+            };
+            let (token, to, user) = read(payload)?;
             Some(Message::ActivationCode {
                 vdom,
-                token: TokenSerial::parse(parts.next()?).ok()?,
-                to: Address::Mail(parts.next()?.into()),
-                user: parts.next()?.into(),
+                token,
+                user,
+                to,
             })
         }
-        ACTIVATION_SMS => {
-            let mut parts = payload.splitn(4, '\n');
-            Some(Message::ActivationCode {
+        TRANSFER_NOTICE_MAIL | TRANSFER_NOTICE_SMS => {
+            let read = if kind == TRANSFER_NOTICE_MAIL {
+                of_mail
+            } else {
+                of_sms
+            };
+            let (token, to, user) = read(payload)?;
+            Some(Message::TransferNotice {
                 vdom,
-                token: TokenSerial::parse(parts.next()?).ok()?,
-                to: Address::Phone {
-                    number: parts.next()?.into(),
-                    server: parts.next()?.into(),
-                },
-                user: parts.next()?.into(),
+                token,
+                user,
+                to,
             })
         }
         _ => None,
@@ -244,11 +296,11 @@ pub(super) async fn due<T: Tx>(
     by: Timestamp,
     limit: i64,
 ) -> Result<Vec<OutboxRow>, SqlError> {
-    let [kind, other] = lane.kinds();
+    let [one, two, three, four] = lane.kinds();
     tx.rows(
         "SELECT id, message, kind, payload, created, attempts, last_error, vdom, request FROM outbox \
-         WHERE kind IN ($3, $4) AND due <= $1 ORDER BY id LIMIT $2",
-        &vals![by, limit, kind, other],
+         WHERE kind IN ($3, $4, $5, $6) AND due <= $1 ORDER BY id LIMIT $2",
+        &vals![by, limit, one, two, three, four],
     )
     .await
 }
@@ -259,11 +311,11 @@ pub(super) async fn one<T: Tx>(
     lane: Lane,
     id: i64,
 ) -> Result<Option<OutboxRow>, SqlError> {
-    let [kind, other] = lane.kinds();
+    let [one, two, three, four] = lane.kinds();
     tx.row(
         "SELECT id, message, kind, payload, created, attempts, last_error, vdom, request FROM outbox \
-         WHERE id = $1 AND kind IN ($2, $3)",
-        &vals![id, kind, other],
+         WHERE id = $1 AND kind IN ($2, $3, $4, $5)",
+        &vals![id, one, two, three, four],
     )
     .await
 }
@@ -283,10 +335,10 @@ pub(super) async fn of_request<T: Tx>(
 
 /// What waits longer than until `now` in a lane waits no longer: its peer is back, and gets all in order.
 pub(super) async fn take_up<T: Tx>(tx: &mut T, lane: Lane, now: Timestamp) -> Result<(), SqlError> {
-    let [kind, other] = lane.kinds();
+    let [one, two, three, four] = lane.kinds();
     tx.exec(
-        "UPDATE outbox SET due = $1 WHERE due > $1 AND kind IN ($2, $3)",
-        &vals![now, kind, other],
+        "UPDATE outbox SET due = $1 WHERE due > $1 AND kind IN ($2, $3, $4, $5)",
+        &vals![now, one, two, three, four],
     )
     .await
     .map(drop)

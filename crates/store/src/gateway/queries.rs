@@ -18,6 +18,7 @@ use super::outbox::{self, Lane, Waiting};
 use super::people::{self, PersonRow};
 use super::sent::{self, SentRequest};
 use super::tokens::{self, TokenRow};
+use super::transfers::{self, SeedToProvision};
 use crate::engine::{Failure, SqlError, Tx, Work};
 
 /// A question that the domain never refuses.
@@ -159,4 +160,16 @@ question! {
     /// Tokens that wait for a phone or have one, after a serial: what a poll asks about.
     PollableAfter { vdom: Option<Vdom>, after: String, limit: i64 } -> Vec<TokenSerial>,
     |self, tx| tokens::pollable_after(tx, self.vdom, &self.after, self.limit).await
+}
+
+question! {
+    /// Tokens whose code may be taken by another phone.
+    OpenTransfers { limit: i64 } -> Vec<TokenSerial>,
+    |self, tx| transfers::open(tx, self.limit).await
+}
+
+question! {
+    /// What the token server is told of a token that waits for a code.
+    ToProvision { memory: Arc<Memory>, serial: TokenSerial } -> Option<SeedToProvision>,
+    |self, tx| transfers::to_provision(tx, self.serial, &self.memory.secrets).await
 }

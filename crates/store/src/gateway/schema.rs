@@ -59,6 +59,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "sent requests",
         sql: SENT_REQUESTS,
     },
+    Migration {
+        name: "transfers",
+        sql: TRANSFERS,
+    },
 ];
 
 /// `outbox_request` has what left and whose answer may be lost, `messages` for how many messages of the outbox;
@@ -71,6 +75,17 @@ CREATE TABLE outbox_request (
 ) STRICT;
 ALTER TABLE outbox ADD COLUMN request TEXT;
 CREATE INDEX outbox_sent ON outbox (request) WHERE request IS NOT NULL;
+";
+
+/// A token's way to another phone: `transfer` says how its code gets there, or that it is taken back. The code
+/// and the seed that come into force with the other phone are sealed like the token's own.
+const TRANSFERS: &str = "
+ALTER TABLE token ADD COLUMN transfer TEXT;
+ALTER TABLE token ADD COLUMN next_code BLOB;
+ALTER TABLE token ADD COLUMN next_link BLOB;
+ALTER TABLE token ADD COLUMN next_expires INTEGER;
+ALTER TABLE token ADD COLUMN next_seed BLOB;
+CREATE INDEX token_transfer ON token (next_expires) WHERE transfer IS NOT NULL;
 ";
 
 /// Who knows a person's password: `password` is this unit.

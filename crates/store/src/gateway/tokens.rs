@@ -15,6 +15,7 @@ use super::directory::Progress;
 use super::events::step_value;
 use super::people::user_name;
 use super::secrets::Secrets;
+use super::transfers::{self, TransferColumns};
 use crate::engine::{FromRow, Row, SqlError, Tx, Val};
 use crate::vals;
 
@@ -40,6 +41,7 @@ pub(super) struct TokenRow {
     pub(super) spent_by: Option<i64>,
     owner: Option<Owner>,
     foreign_seed: Option<String>,
+    pub(super) moving: TransferColumns,
 }
 
 /// Whose a token is: a user's, or an administrator's.
@@ -97,6 +99,7 @@ impl FromRow for TokenRow {
             vdom: Vdom::parse(row.word(19)?).map_err(|_| damaged("vdom"))?,
             owner,
             foreign_seed: row.get(25)?,
+            moving: TransferColumns::read(row)?,
         })
     }
 }
@@ -164,6 +167,7 @@ impl TokenRow {
                 expires: expires()?,
                 registration: self.registration.ok_or_else(|| damaged("registration"))?,
                 os_version: self.os_version.clone().unwrap_or_default().into(),
+                transfer: self.moving.open(serial, secrets)?,
             }),
             _ => return Err(damaged("stage")),
         };
@@ -209,7 +213,8 @@ pub(super) async fn token<T: Tx>(
          (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
          WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
          ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
-         t.foreign_seed FROM token t LEFT JOIN person p ON p.token = t.serial \
+         t.foreign_seed, t.transfer, t.next_code, t.next_link, t.next_expires, t.next_seed \
+         FROM token t LEFT JOIN person p ON p.token = t.serial \
          LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
          AND a.path = 'system admin' \
          WHERE t.serial = $1 AND t.stage <> 'removed'",
@@ -229,7 +234,8 @@ pub(super) async fn tokens_after<T: Tx>(
     tx.rows(
         "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
          link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
-         NULL, NULL, NULL, NULL, NULL, foreign_seed FROM token \
+         NULL, NULL, NULL, NULL, NULL, foreign_seed, transfer, next_code, next_link, next_expires, \
+         next_seed FROM token \
          WHERE vdom = $1 AND serial > $2 AND stage <> 'removed' ORDER BY serial LIMIT $3",
         &vals![vdom.as_str(), after, limit],
     )
@@ -253,7 +259,8 @@ pub(super) async fn owned_tokens_after<T: Tx>(
          (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
          WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
          ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
-         t.foreign_seed FROM token t LEFT JOIN person p ON p.token = t.serial \
+         t.foreign_seed, t.transfer, t.next_code, t.next_link, t.next_expires, t.next_seed \
+         FROM token t LEFT JOIN person p ON p.token = t.serial \
          LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
          AND a.path = 'system admin' \
          WHERE t.vdom = $1 AND t.serial > $2 AND t.stage <> 'removed' \
@@ -272,7 +279,8 @@ pub(super) async fn all_tokens_after<T: Tx>(
     tx.rows(
         "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
          link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
-         NULL, NULL, NULL, NULL, NULL, foreign_seed FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
+         NULL, NULL, NULL, NULL, NULL, foreign_seed, transfer, next_code, next_link, next_expires, \
+         next_seed FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
         &vals![after, limit],
     )
     .await
@@ -406,7 +414,8 @@ pub(super) async fn put_token<T: Tx>(
             Val::from(foreign_seed),
         ],
     )
-    .await
+    .await?;
+    transfers::put(tx, token, secrets).await
 }
 
 /// Gives a token a new seed or none. The version goes up, so an old sealed seed fits no more.
@@ -427,7 +436,7 @@ pub(super) async fn put_seed<T: Tx>(
         .map(|seed| secrets.seal_token(serial, "seed", version.unsigned_abs(), seed.expose()))
         .transpose()?;
     tx.exec_one(
-        "UPDATE token SET seed = $2, seed_version = $3 WHERE serial = $1",
+        "UPDATE token SET seed = $2, seed_version = $3, next_seed = NULL WHERE serial = $1",
         &vals![serial.as_str(), sealed, version],
     )
     .await
@@ -493,7 +502,8 @@ pub(super) async fn is_licensed<T: Tx>(tx: &mut T, claim: &Claim) -> Result<bool
 pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<(), SqlError> {
     tx.exec_one(
         "UPDATE token SET stage = 'removed', status = 'active', comments = '', code = NULL, link = NULL, expires = NULL, registration = NULL, os_version = NULL, \
-         seed = NULL, foreign_seed = NULL WHERE serial = $1",
+         seed = NULL, foreign_seed = NULL, transfer = NULL, next_code = NULL, next_link = NULL, \
+         next_expires = NULL, next_seed = NULL WHERE serial = $1",
         &vals![serial.as_str()],
     )
     .await

@@ -21,6 +21,7 @@ mod rows;
 mod schema;
 mod secrets;
 mod told;
+mod transfers;
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,7 @@ pub use once::{Message, MessageId, MessageIdError, NotDone};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
 pub use request::{REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX};
 pub use reserve::{LineStanding, RecordStanding, ReserveLine, ReserveRecord, Settled, TakenBack};
+pub use transfers::GatewayAddress;
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided, Work};
 use crate::sealing::{RootKey, SealError};

@@ -55,6 +55,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "records of managers",
         sql: RECORDS,
     },
+    Migration {
+        name: "addresses of gateways",
+        sql: GATEWAY_ADDRESSES,
+    },
 ];
 
 const FIRST: &str = "
@@ -276,6 +280,15 @@ CREATE TABLE agent_reply (
     PRIMARY KEY (agent, message)
 ) STRICT;
 CREATE INDEX agent_reply_at ON agent_reply (at);
+";
+
+/// Where a gateway is reached about tokens that move, and the key that it shows there.
+const GATEWAY_ADDRESSES: &str = "
+CREATE TABLE gateway_address (
+    product TEXT PRIMARY KEY REFERENCES product (serial),
+    url TEXT NOT NULL,
+    pin TEXT NOT NULL
+) STRICT;
 ";
 
 const RESERVES: &str = "

@@ -224,6 +224,20 @@ pub static FTM_PUSH: Table = Table {
             "enable",
             "Enable/disable that the user types the number which the login shows; without it a tap approves.",
         ),
+        field(
+            "token-transfer",
+            SWITCH,
+            "disable",
+            "Enable/disable that users move their tokens to another phone by themselves; phones reach this \
+             unit at 'server' and 'server-port'. Trial tokens never move.",
+        ),
+        field(
+            "token-recovery",
+            SWITCH,
+            "disable",
+            "Enable/disable that a user who logs in with a recovery code or pass is sent a code that moves \
+             the token to another phone.",
+        ),
     ],
     children: &[],
 };

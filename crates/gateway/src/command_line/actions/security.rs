@@ -62,6 +62,7 @@ impl Executor {
             users_with_sent_codes: users.with_sent_codes,
             legacy_users: &users.legacy,
             slow_tokens,
+            shared_tokens: &self.supply.shared_tokens(),
         };
         Ok(render::security(profile, &posture.deviations()))
     }

@@ -1,0 +1,161 @@
+//! `symbolon app transfer`: gives a token away, and follows it until the other device has it.
+
+use crate::contents::TokenName;
+use crate::error::AppError;
+use crate::run::Surroundings;
+use crate::screen;
+use crate::transfer::{Answered, TransferFailure, address, ask};
+use crate::vault::OpenVault;
+use softtoken::transfer::{Action, Open, Standing};
+use std::time::Duration;
+
+/// How often it is asked whether the other device has the token.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How a token is given away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start {
+    /// With the code by mail, or shown here.
+    pub(crate) action: Action,
+    /// Whether to stay until it is gone.
+    pub(crate) waits: Waits,
+}
+
+/// Whether a command stays until the token is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Waits {
+    UntilGone,
+    No,
+}
+
+pub(crate) async fn start(
+    start: Start,
+    name: &str,
+    vault: &mut OpenVault,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let token = vault.contents.token(name)?;
+    let name = token.name().clone();
+    match ask(&vault.contents, token, start.action).await? {
+        Answered::Moved => erase(&name, vault, world),
+        Answered::Stands(standing) => {
+            tell(&standing, world)?;
+            match start.waits {
+                Waits::No => Ok(()),
+                Waits::UntilGone => follow(&name, vault, world).await,
+            }
+        }
+    }
+}
+
+/// How it stands; a token that is on another device is erased here.
+pub(crate) async fn status(
+    name: &str,
+    vault: &mut OpenVault,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let token = vault.contents.token(name)?;
+    let name = token.name().clone();
+    match ask(&vault.contents, token, Action::Look).await? {
+        Answered::Moved => erase(&name, vault, world),
+        Answered::Stands(standing) => tell(&standing, world),
+    }
+}
+
+pub(crate) async fn cancel(
+    name: &str,
+    vault: &mut OpenVault,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let token = vault.contents.token(name)?;
+    let name = token.name().clone();
+    match ask(&vault.contents, token, Action::Cancel).await? {
+        Answered::Moved => erase(&name, vault, world),
+        Answered::Stands(_) => Ok(writeln!(
+            world.out,
+            "{} stays on this device. The transfer code is of no use any more.",
+            name.as_str()
+        )?),
+    }
+}
+
+async fn follow(
+    name: &TokenName,
+    vault: &mut OpenVault,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    writeln!(
+        world.out,
+        "Waiting for the other device. Ctrl-C stops waiting; the code stays good."
+    )?;
+    let mut is_told = false;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let token = vault.contents.token(name.as_str())?;
+        match ask(&vault.contents, token, Action::Look).await? {
+            Answered::Moved => return erase(name, vault, world),
+            Answered::Stands(Standing::None) => return Err(TransferFailure::Ended.into()),
+            Answered::Stands(Standing::Open(open)) if open.expires_unix <= (world.now_unix)() => {
+                return Err(TransferFailure::Ended.into());
+            }
+            // The code came after all.
+            Answered::Stands(standing @ Standing::Open(Open { link: Some(_), .. })) if !is_told => {
+                is_told = true;
+                tell(&standing, world)?;
+            }
+            Answered::Stands(_) => {}
+        }
+    }
+}
+
+fn erase(
+    name: &TokenName,
+    vault: &mut OpenVault,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let token = vault.contents.remove(name.as_str())?;
+    vault.save()?;
+    Ok(writeln!(
+        world.out,
+        "{} ({}) is on another device now, and erased here. Codes of this device are refused.",
+        token.name(),
+        token.serial()
+    )?)
+}
+
+fn tell(standing: &Standing, world: &mut Surroundings<'_>) -> Result<(), AppError> {
+    let open = match standing {
+        Standing::None => return Ok(writeln!(world.out, "The token is on this device alone.")?),
+        Standing::Asked => {
+            return Ok(writeln!(
+                world.out,
+                "The transfer is begun; its code is not made yet. This device works until another has the token."
+            )?);
+        }
+        Standing::Open(open) => open,
+    };
+    let left = open.expires_unix.saturating_sub((world.now_unix)()) / 60;
+    match &open.link {
+        Some(link) => {
+            write!(world.out, "{}", screen::qr(link)?)?;
+            writeln!(
+                world.out,
+                "Scan this on the other device within {left} minutes, or there:"
+            )?;
+            writeln!(
+                world.out,
+                "  symbolon app transfer take --qr-text '{}'",
+                link.as_str()
+            )?;
+        }
+        None => writeln!(
+            world.out,
+            "A transfer code was sent to {}. Use it on the other device within {left} minutes.",
+            address(open.sent_to.as_ref())
+        )?,
+    }
+    Ok(writeln!(
+        world.out,
+        "This device works until then, and not any longer."
+    )?)
+}

@@ -1,0 +1,239 @@
+//! What phones want, and what comes of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::admin::Owned;
+use domain::time::{Span, Timestamp};
+use domain::token::{Provisioned, Stage};
+use domain::transfer::{Handing, NotMoved, Transfer, movable};
+use domain::vdom::Vdom;
+use https::{NoRandom, Nonces, NotOurs};
+use ident::TokenSerial;
+use softtoken::push::PushKey;
+use softtoken::transfer::{
+    Action, Open, Standing, TransferActionRequest, TransferActionResponse, TransferNonceResponse,
+    TransferRefusal, TransferRequest, TransferResponse, Wish, WishError,
+};
+use softtoken::{Echo, ServerError};
+use store::gateway::GatewayStore;
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+use crate::clock;
+use crate::supply::{PollError, Report, Supply};
+
+/// The token server makes a code in milliseconds, and the phone waits.
+const CODE_WAIT: Duration = Duration::from_secs(10);
+/// Transfers of a token that may be begun within [`BEGUN_WITHIN`]: each may send its user a mail.
+const BEGUN_MAX: usize = 5;
+const BEGUN_WITHIN: Span = Span::from_hours(1);
+
+/// Phones' wishes.
+pub(super) struct Wishes {
+    store: Arc<GatewayStore>,
+    supply: Arc<Supply>,
+    nonces: Nonces,
+    begun: Mutex<HashMap<TokenSerial, Vec<Timestamp>>>,
+}
+
+impl Wishes {
+    pub(super) fn new(store: Arc<GatewayStore>, supply: Arc<Supply>) -> Result<Self, NoRandom> {
+        Ok(Self {
+            store,
+            supply,
+            nonces: Nonces::new()?,
+            begun: Mutex::default(),
+        })
+    }
+
+    /// The answer to a phone.
+    pub(super) async fn answer(&self, request: &TransferRequest) -> TransferResponse {
+        match request {
+            TransferRequest::Nonce(_) => TransferNonceResponse {
+                outcome: self.nonces.issue().map_err(|why| unavailable(&why)),
+            }
+            .into(),
+            TransferRequest::Action(TransferActionRequest { wish }) => {
+                let outcome = self.judge(wish).await;
+                if let Err(refusal) = &outcome {
+                    let cause = refusal.cause.as_ref().map_or("", Echo::as_str);
+                    info!(token = %wish.token, %refusal, cause, "a transfer is refused");
+                }
+                TransferActionResponse { outcome }.into()
+            }
+        }
+    }
+
+    async fn judge(&self, wish: &Wish) -> Result<Standing, TransferRefusal> {
+        if let Err(NotOurs) = self.nonces.take(&wish.nonce) {
+            return Err(ServerError::NonceUnknown.into());
+        }
+        let token = wish.token;
+        let proven = wish.prove().map_err(|_| ServerError::ProofWrong)?;
+        let (_, phone) = self.on_phone(token).await?;
+        let verifier = self.store.verifier(token).ok_or(NotMoved::NotOnPhone);
+        let verifier = verifier.map_err(not_moved)?;
+        let key = PushKey::of(&verifier.seed, &token);
+        let action = proven.of_holder(phone.registration, &key);
+        if action == Err(WishError::SecondDevice) {
+            self.supply.report_two_phones(token, proven.device()).await;
+        }
+        match action.map_err(not_holder)? {
+            Action::Look => self.standing(token).await,
+            Action::Cancel => self.cancel(token).await,
+            Action::BeginMailed => self.begin(token, Handing::Mailed).await,
+            Action::BeginShown => self.begin(token, Handing::Shown).await,
+        }
+    }
+
+    async fn on_phone(&self, token: TokenSerial) -> Result<(Owned, Provisioned), TransferRefusal> {
+        let owned = self.store.token(token).await;
+        let owned = owned.map_err(|why| unavailable(&why))?;
+        let Some(mut owned) = owned else {
+            return Err(refused("the gateway does not have this token"));
+        };
+        match std::mem::replace(&mut owned.token.stage, Stage::New) {
+            Stage::Provisioned(phone) => Ok((owned, phone)),
+            _ => Err(not_moved(NotMoved::NotOnPhone)),
+        }
+    }
+
+    async fn begin(
+        &self,
+        token: TokenSerial,
+        handing: Handing,
+    ) -> Result<Standing, TransferRefusal> {
+        let settings = Arc::clone(&self.store.settings(Vdom::ROOT).push);
+        settings.transfers().map_err(not_moved)?;
+        let owned = self.store.token(token).await;
+        if let Some(owned) = owned.map_err(|why| unavailable(&why))? {
+            movable(&owned, handing).map_err(not_moved)?;
+        }
+        self.reserve(token, clock::now())?;
+        self.demand_not_taken(token).await?;
+        let done = self.supply.begin_transfer(token, handing).await;
+        let done = done.map_err(|why| not_done(&why))?;
+        if let Some(message) = done.messages.first() {
+            let report = self.supply.follow(*message);
+            if let Ok(Ok(Report::ServerRefused { error, .. })) =
+                tokio::time::timeout(CODE_WAIT, report).await
+            {
+                return Err(TransferRefusal { error, cause: None });
+            }
+        }
+        self.standing(token).await
+    }
+
+    async fn cancel(&self, token: TokenSerial) -> Result<Standing, TransferRefusal> {
+        self.demand_not_taken(token).await?;
+        let cancelled = self.supply.cancel_transfer(token).await;
+        cancelled.map_err(|why| not_done(&why))?;
+        Ok(Standing::None)
+    }
+
+    /// A phone that took the code a moment ago has the token: the token server is asked before anything changes.
+    async fn demand_not_taken(&self, token: TokenSerial) -> Result<(), TransferRefusal> {
+        let (_, before) = self.on_phone(token).await?;
+        if before.transfer.is_none() {
+            return Ok(());
+        }
+        let polled = self.supply.poll_tokens(&[token]).await;
+        polled.map_err(|why| not_done(&why))?;
+        let (_, after) = self.on_phone(token).await?;
+        if after.registration == before.registration {
+            Ok(())
+        } else {
+            Err(ServerError::TokenMoved.into())
+        }
+    }
+
+    async fn standing(&self, token: TokenSerial) -> Result<Standing, TransferRefusal> {
+        let (owned, phone) = self.on_phone(token).await?;
+        Ok(match phone.transfer {
+            None | Some(Transfer::Withdrawn) => Standing::None,
+            Some(Transfer::Requested(_)) => Standing::Asked,
+            Some(Transfer::Waiting(code, handing)) => {
+                let contact = owned.owner.as_ref().map(|owner| &owner.contact);
+                let to = contact.and_then(|contact| contact.for_activation());
+                let link = || Zeroizing::new(code.link.as_str().to_owned());
+                Standing::Open(Open {
+                    expires_unix: code.expires.unix(),
+                    link: (handing == Handing::Shown).then(link),
+                    sent_to: to
+                        .filter(|_| handing == Handing::Mailed)
+                        .and_then(|to| Echo::parse(&masked(to.as_str())).ok()),
+                })
+            }
+        })
+    }
+
+    fn reserve(&self, token: TokenSerial, now: Timestamp) -> Result<(), TransferRefusal> {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.retain(|_, times| {
+            times.retain(|at| at.after(BEGUN_WITHIN) > now);
+            !times.is_empty()
+        });
+        let times = begun.entry(token).or_default();
+        if times.len() >= BEGUN_MAX {
+            let cause = "this token was to be moved five times within an hour: wait, or ask the administrator";
+            return Err(TransferRefusal::new(ServerError::TooManyTries, cause));
+        }
+        times.push(now);
+        Ok(())
+    }
+}
+
+fn refused(cause: &str) -> TransferRefusal {
+    TransferRefusal::new(ServerError::NoValidToken, cause)
+}
+
+fn not_moved(why: NotMoved) -> TransferRefusal {
+    refused(&why.to_string())
+}
+
+fn not_holder(why: WishError) -> TransferRefusal {
+    match why {
+        WishError::OtherDevice | WishError::SecondDevice => ServerError::TokenMoved.into(),
+        WishError::Mac => ServerError::ProofWrong.into(),
+    }
+}
+
+fn not_done(why: &PollError) -> TransferRefusal {
+    warn!(%why, "a transfer is not carried out");
+    let cause =
+        "the gateway does not reach its token server, or cannot decide: try again in a minute";
+    TransferRefusal::new(ServerError::Unavailable, cause)
+}
+
+fn unavailable(why: &dyn std::fmt::Display) -> TransferRefusal {
+    warn!(%why, "a transfer is not decided");
+    ServerError::Unavailable.into()
+}
+
+/// Enough of an address to know it again: who holds the phone need not learn it.
+fn masked(address: &str) -> String {
+    match address.split_once('@') {
+        Some((name, domain)) => {
+            let first: String = name.chars().take(1).collect();
+            format!("{first}***@{domain}")
+        }
+        None => {
+            let last = address.chars().count().saturating_sub(3);
+            let end: String = address.chars().skip(last).collect();
+            format!("***{end}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_can_be_known_again_and_no_more() {
+        assert_eq!(masked("alice@example.org"), "a***@example.org");
+        assert_eq!(masked("+4917012345"), "***345");
+    }
+}

@@ -1,0 +1,193 @@
+//! Phones that want to move their tokens: what they ask is passed on to the gateway that issued the token, at the
+//! address that it told. A phone needs no way to the gateway of its own, and trusts this server's certificate.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::licensing::Asking;
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use softtoken::limits::MAX_MOBILE_BYTES;
+use softtoken::link::SpkiPin;
+use softtoken::process::{TransferAddress, TransferAddressRequest, TransferAddressResponse};
+use softtoken::transfer::{TransferRefusal, TransferRequest, TransferResponse};
+use softtoken::{ServerError, TRANSFER_PATH};
+use store::registry::GatewayAddress;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::http::Problem;
+use crate::process::{echo, known, logged};
+use crate::registry::Service;
+
+/// A person waits; the gateway may have to ask this server for a code first.
+const TIMEOUT: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// Requests that wait for gateways at once: a gateway that is silent holds back no other service.
+const PLACES: usize = 64;
+
+/// The ways to gateways.
+pub(crate) struct Ways(Semaphore);
+
+impl Default for Ways {
+    fn default() -> Self {
+        Self(Semaphore::new(PLACES))
+    }
+}
+
+impl Service {
+    /// Remembers where a gateway is reached.
+    pub(crate) async fn take_address(
+        &self,
+        asking: Asking,
+        request: TransferAddressRequest,
+    ) -> Result<Zeroizing<String>, Problem> {
+        let TransferAddressRequest { product, address } = request;
+        let address = address.map(|TransferAddress { url, pin }| GatewayAddress {
+            url: url.to_string().into(),
+            pin: pin.to_string().into(),
+        });
+        known(self.store.put_gateway_address(asking, address).await)?;
+        let response = TransferAddressResponse {
+            product: echo(&product, &[]),
+            error: None,
+        };
+        Ok(logged(&response.into()))
+    }
+
+    /// Passes on what a phone asks of its token's gateway, and the answer back.
+    pub(crate) async fn transfer(&self, body: &[u8]) -> Result<Zeroizing<String>, Problem> {
+        let request = TransferRequest::parse(body)?;
+        let response = match self.pass_on(&request).await? {
+            Ok(response) => response,
+            Err(refusal) => request.refused(refusal),
+        };
+        Ok(response.to_json())
+    }
+
+    async fn pass_on(
+        &self,
+        request: &TransferRequest,
+    ) -> Result<Result<TransferResponse, TransferRefusal>, Problem> {
+        let found = known(self.store.gateway_address(request.token()).await)?;
+        let Some(address) = found else {
+            return Ok(Err(refused(
+                "transfer is switched off at the gateway, or it has no public address: config system \
+                 ftm-push / set token-transfer enable / set server ADDRESS",
+            )));
+        };
+        let Ok(_place) = self.ways.0.try_acquire() else {
+            return Err(Problem::Unavailable);
+        };
+        let answer = ask(&address, request).await;
+        Ok(answer.map_err(|why| {
+            tracing::info!(url = %address.url, why, "a transfer is not passed on");
+            refused(&format!(
+                "the gateway was not reached at {}; is that its public address and port, and 'allowaccess ftm' \
+                 set on its interface?",
+                address.url
+            ))
+        }))
+    }
+}
+
+fn refused(cause: &str) -> TransferRefusal {
+    TransferRefusal::new(ServerError::NoValidToken, cause)
+}
+
+async fn ask(
+    address: &GatewayAddress,
+    request: &TransferRequest,
+) -> Result<TransferResponse, String> {
+    let pin = SpkiPin::parse(&address.pin).map_err(|error| error.to_string())?;
+    let post = client(pin)?.post(format!("{}{TRANSFER_PATH}", address.url));
+    let answer = post.body(request.to_json().as_bytes().to_vec()).send();
+    let answer = answer.await.map_err(|error| identity::causes(&error))?;
+    if !answer.status().is_success() {
+        return Err(answer.status().to_string());
+    }
+    let body = identity::body_within(answer, MAX_MOBILE_BYTES).await;
+    let body = body.map_err(|error| identity::causes(&error))?;
+    TransferResponse::parse(&body).map_err(|error| error.to_string())
+}
+
+/// A connection to whoever holds the key behind `pin`, and to nobody else.
+fn client(pin: SpkiPin) -> Result<Client, String> {
+    let provider = Arc::new(default_provider());
+    let verifier = Pinned {
+        pin,
+        provider: Arc::clone(&provider),
+    };
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .https_only(true)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT)
+        .no_proxy()
+        .redirect(Policy::none())
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+/// Believes the one certificate whose key is pinned; TLS proves that the other end holds it.
+#[derive(Debug)]
+struct Pinned {
+    pin: SpkiPin,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let shown = ParsedCertificate::try_from(end_entity)?;
+        if SpkiPin::of_spki(&shown.subject_public_key_info()) == self.pin {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}

@@ -1,0 +1,15 @@
+//! Tokens that move to another device, at the wish of the one that has them.
+//!
+//! The device asks the gateway that issued the token, through the token server: a nonce
+//! ([`TransferNonceRequest`]), then what it wants ([`TransferActionRequest`]), signed by the device and with a
+//! MAC under a key of the token's seed ([`Wish`]): the token server alone begins no transfer. The other device
+//! takes the code as any activation code ([`crate::mobile`]).
+
+mod messages;
+mod wish;
+
+pub use messages::{
+    Open, Standing, TransferActionRequest, TransferActionResponse, TransferNonceRequest,
+    TransferNonceResponse, TransferRefusal, TransferRequest, TransferResponse,
+};
+pub use wish::{Action, ProvenWish, Wish, WishError};

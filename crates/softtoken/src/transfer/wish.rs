@@ -1,0 +1,174 @@
+use crate::device::{DeviceKeys, Nonce, ProofError, Signature, verify};
+use crate::json::{Fields, MessageError, Object};
+use crate::push::{Mac, PushKey};
+use crate::transcript::transcript;
+use ident::{RegistrationId, TokenSerial};
+
+const WISH_LABEL: &str = "symbolon-transfer-v1";
+const SIGNED_LABEL: &str = "symbolon-transfer-signed-v1";
+
+/// What a device wants of its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `begin-mailed`: to go to another device, whose person gets the code by mail.
+    BeginMailed,
+    /// `begin-shown`: the same, with the code shown by this device.
+    BeginShown,
+    /// `look`: how does it stand?
+    Look,
+    /// `cancel`: it stays.
+    Cancel,
+}
+
+impl Action {
+    const ALL: [Self; 4] = [
+        Self::BeginMailed,
+        Self::BeginShown,
+        Self::Look,
+        Self::Cancel,
+    ];
+
+    /// As on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BeginMailed => "begin-mailed",
+            Self::BeginShown => "begin-shown",
+            Self::Look => "look",
+            Self::Cancel => "cancel",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+        let action = Self::ALL.into_iter().find(|action| action.as_str() == text);
+        action.ok_or("is no action of a transfer")
+    }
+}
+
+/// A device's wish, signed by it and with the MAC of the token's holder.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// `token`
+    pub token: TokenSerial,
+    /// `action`
+    pub action: Action,
+    /// `nonce`, of the gateway.
+    pub nonce: Nonce,
+    keys: DeviceKeys,
+    mac: Mac,
+    signature: Signature,
+}
+
+/// A wish of the device that says so; whether it is the token's, and holds its seed, is still to be asked.
+/// Only [`Wish::prove`] makes one.
+#[derive(Debug)]
+pub struct ProvenWish<'a>(&'a Wish);
+
+/// Why a wish is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WishError {
+    /// Another device has the token.
+    #[error("another device has the token")]
+    OtherDevice,
+    /// Another device has the token, and this one has its seed.
+    #[error("this device has the token's seed and not the token")]
+    SecondDevice,
+    /// The device does not have the token's seed.
+    #[error("the MAC is wrong")]
+    Mac,
+}
+
+impl Wish {
+    /// A device's wish; `sign` signs what it is given with the device's signing key.
+    pub fn new<E>(
+        token: TokenSerial,
+        action: Action,
+        nonce: Nonce,
+        key: &PushKey,
+        keys: DeviceKeys,
+        sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
+    ) -> Result<Self, E> {
+        let wished = wish_transcript(&token, action, &nonce, &keys);
+        let mac = key.mac(&wished);
+        Ok(Self {
+            token,
+            action,
+            nonce,
+            keys,
+            signature: sign(&signed_transcript(&wished, &mac))?,
+            mac,
+        })
+    }
+
+    /// Checks the signature. Whether the nonce is fresh is for the caller to say.
+    pub fn prove(&self) -> Result<ProvenWish<'_>, ProofError> {
+        let signed = signed_transcript(&self.wished(), &self.mac);
+        verify(&self.keys.signing, &signed, &self.signature)?;
+        Ok(ProvenWish(self))
+    }
+
+    fn wished(&self) -> Vec<u8> {
+        wish_transcript(&self.token, self.action, &self.nonce, &self.keys)
+    }
+
+    pub(super) fn write(&self, object: &mut Object<'_>) {
+        object.text("token", self.token.as_str());
+        object.text("action", self.action.as_str());
+        object.text("nonce", &self.nonce.to_base64url());
+        object.text("signing_key", &self.keys.signing.to_base64url());
+        object.text("sealing_key", &self.keys.sealing.to_base64url());
+        object.text("mac", &self.mac.to_base64url());
+        object.text("signature", &self.signature.to_base64url());
+    }
+
+    pub(super) fn read(fields: &mut Fields) -> Result<Self, MessageError> {
+        Ok(Self {
+            token: fields.parsed("token", TokenSerial::parse)?,
+            action: Action::read(fields)?,
+            nonce: fields.parsed("nonce", Nonce::parse)?,
+            keys: DeviceKeys::read(fields)?,
+            mac: fields.parsed("mac", Mac::parse)?,
+            signature: fields.parsed("signature", Signature::parse)?,
+        })
+    }
+}
+
+impl ProvenWish<'_> {
+    /// The device whose wish it is.
+    pub fn device(&self) -> RegistrationId {
+        self.0.keys.registration_id()
+    }
+
+    /// What it wants, if it is `device` and holds the seed behind `key`.
+    pub fn of_holder(&self, device: RegistrationId, key: &PushKey) -> Result<Action, WishError> {
+        match (
+            self.device() == device,
+            key.made(&self.0.mac, &self.0.wished()),
+        ) {
+            (true, true) => Ok(self.0.action),
+            (true, false) => Err(WishError::Mac),
+            (false, true) => Err(WishError::SecondDevice),
+            (false, false) => Err(WishError::OtherDevice),
+        }
+    }
+}
+
+fn wish_transcript(
+    token: &TokenSerial,
+    action: Action,
+    nonce: &Nonce,
+    keys: &DeviceKeys,
+) -> Vec<u8> {
+    transcript(
+        WISH_LABEL,
+        &[
+            token.as_str().as_bytes(),
+            action.as_str().as_bytes(),
+            nonce.as_bytes(),
+            keys.registration_id().as_str().as_bytes(),
+        ],
+    )
+}
+
+fn signed_transcript(wished: &[u8], mac: &Mac) -> Vec<u8> {
+    transcript(SIGNED_LABEL, &[wished, mac.as_bytes()])
+}

@@ -1,0 +1,217 @@
+//! Tokens on their way from one phone to another, as columns of their rows.
+
+use domain::time::Timestamp;
+use domain::token::{ActivationLink, Provisioning, Stage, Token};
+use domain::transfer::{Handing, Transfer};
+use ident::{ActivationCode, TokenSerial};
+use otp::{Parameters, Seed};
+
+use super::records;
+use super::secrets::Secrets;
+use crate::engine::{Row, SqlError, Tx, Val};
+use crate::vals;
+
+const MAILED: &str = "mailed";
+const SHOWN: &str = "shown";
+const WITHDRAWN: &str = "withdrawn";
+
+/// The columns `transfer`, `next_code`, `next_link`, `next_expires` and `next_seed`, still sealed.
+#[derive(Clone, Debug)]
+pub(super) struct TransferColumns {
+    transfer: Option<String>,
+    code: Option<Vec<u8>>,
+    link: Option<Vec<u8>>,
+    expires: Option<Timestamp>,
+    pub(super) seed: Option<Vec<u8>>,
+}
+
+/// The columns of a query that selects them beside a token's others.
+pub(super) const FIRST_COLUMN: usize = 26;
+
+impl TransferColumns {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, SqlError> {
+        Ok(Self {
+            transfer: row.get(FIRST_COLUMN)?,
+            code: row.get(FIRST_COLUMN + 1)?,
+            link: row.get(FIRST_COLUMN + 2)?,
+            expires: row.get(FIRST_COLUMN + 3)?,
+            seed: row.get(FIRST_COLUMN + 4)?,
+        })
+    }
+
+    /// The transfer as the domain knows it.
+    pub(super) fn open(
+        &self,
+        serial: TokenSerial,
+        secrets: &Secrets,
+    ) -> Result<Option<Transfer>, SqlError> {
+        let damaged = |field| SqlError::damaged("token", serial.as_str(), field);
+        let handing = match self.transfer.as_deref() {
+            None => return Ok(None),
+            Some(WITHDRAWN) => return Ok(Some(Transfer::Withdrawn)),
+            Some(MAILED) => Handing::Mailed,
+            Some(SHOWN) => Handing::Shown,
+            Some(_) => return Err(damaged("transfer")),
+        };
+        let (Some(code), Some(link), Some(expires)) = (&self.code, &self.link, self.expires) else {
+            return Ok(Some(Transfer::Requested(handing)));
+        };
+        let text = |field, sealed: &[u8]| {
+            let plain = secrets.open_token(serial, field, 0, sealed)?;
+            String::from_utf8(plain.to_vec()).ok()
+        };
+        let code = text("next_code", code)
+            .and_then(|code| ActivationCode::parse(&code).ok())
+            .ok_or_else(|| damaged("next_code"))?;
+        let link = text("next_link", link).ok_or_else(|| damaged("next_link"))?;
+        let waiting = Provisioning {
+            code,
+            link: ActivationLink::new(link),
+            expires,
+        };
+        Ok(Some(Transfer::Waiting(waiting, handing)))
+    }
+}
+
+/// Writes a token's transfer, or that it has none.
+pub(super) async fn put<T: Tx>(
+    tx: &mut T,
+    token: &Token,
+    secrets: &Secrets,
+) -> Result<(), SqlError> {
+    let serial = token.serial;
+    let seal = |field, text: &str| secrets.seal_token(serial, field, 0, text.as_bytes());
+    let (word, code) = match token.transfer() {
+        None => (None, None),
+        Some(Transfer::Withdrawn) => (Some(WITHDRAWN), None),
+        Some(Transfer::Requested(handing)) => (Some(word(*handing)), None),
+        Some(Transfer::Waiting(code, handing)) => (Some(word(*handing)), Some(code)),
+    };
+    let (code, link, expires) = match code {
+        None => (Val::Null, Val::Null, Val::Null),
+        Some(code) => (
+            Val::from(seal("next_code", code.code.as_str())?),
+            Val::from(seal("next_link", code.link.as_str())?),
+            Val::from(code.expires),
+        ),
+    };
+    tx.exec_one(
+        "UPDATE token SET transfer = $2, next_code = $3, next_link = $4, next_expires = $5 \
+         WHERE serial = $1",
+        &[
+            Val::from(serial.as_str()),
+            Val::from(word),
+            code,
+            link,
+            expires,
+        ],
+    )
+    .await
+}
+
+const fn word(handing: Handing) -> &'static str {
+    match handing {
+        Handing::Mailed => MAILED,
+        Handing::Shown => SHOWN,
+    }
+}
+
+/// A seed that waits is sealed under the version that it will have.
+pub(super) async fn put_next_seed<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    seed: Option<&Seed>,
+    secrets: &Secrets,
+) -> Result<(), SqlError> {
+    let version = next_version(tx, serial).await?;
+    let sealed = seed
+        .map(|seed| secrets.seal_token(serial, "seed", version, seed.expose()))
+        .transpose()?;
+    tx.exec_one(
+        "UPDATE token SET next_seed = $2 WHERE serial = $1",
+        &vals![serial.as_str(), sealed],
+    )
+    .await
+}
+
+async fn next_version<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<u64, SqlError> {
+    let row: Option<(i64,)> = tx
+        .row(
+            "SELECT seed_version FROM token WHERE serial = $1",
+            &vals![serial.as_str()],
+        )
+        .await?;
+    Ok(row.map_or(0, |(version,)| version).unsigned_abs() + 1)
+}
+
+/// The seed that waits takes the place of the one in force.
+pub(super) async fn take_seed<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<(), SqlError> {
+    tx.exec_one(
+        "UPDATE token SET seed = next_seed, seed_version = seed_version + 1, next_seed = NULL \
+         WHERE serial = $1 AND next_seed IS NOT NULL",
+        &vals![serial.as_str()],
+    )
+    .await
+}
+
+/// Tokens whose code may be taken by another phone at any time, those that were begun first in front.
+pub(super) async fn open<T: Tx>(tx: &mut T, limit: i64) -> Result<Vec<TokenSerial>, SqlError> {
+    let rows: Vec<(String,)> = tx
+        .rows(
+            "SELECT serial FROM token WHERE transfer IS NOT NULL AND next_expires IS NOT NULL \
+             ORDER BY next_expires LIMIT $1",
+            &vals![limit],
+        )
+        .await?;
+    let serial = |text: &str| {
+        TokenSerial::parse(text).map_err(|_| SqlError::damaged("token", text, "serial"))
+    };
+    rows.iter().map(|(text,)| serial(text)).collect()
+}
+
+/// What the token server is to seal to a phone.
+#[derive(Debug)]
+pub struct SeedToProvision {
+    /// The seed.
+    pub seed: Seed,
+    /// How its codes are made.
+    pub parameters: Parameters,
+    /// Who has the token meanwhile.
+    pub holder: Holder,
+}
+
+/// Who has a token that waits for a code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holder {
+    /// Nobody.
+    Nobody,
+    /// A phone, until another takes the code.
+    Phone,
+}
+
+/// What the token server is told of a token that waits for a code: its seed, or the one that waits.
+pub(super) async fn to_provision<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    secrets: &Secrets,
+) -> Result<Option<SeedToProvision>, SqlError> {
+    let Some(row) = records::token(tx, serial).await? else {
+        return Ok(None);
+    };
+    let (parameters, version) = (row.parameters, row.seed_version);
+    let (in_force, next) = (row.seed.clone(), row.moving.seed.clone());
+    let token = row.open(secrets)?.token;
+    let (sealed, version, holder) = match (&token.stage, token.transfer()) {
+        (Stage::Requested | Stage::Provisioning(_), _) => (in_force, version, Holder::Nobody),
+        (_, Some(Transfer::Requested(_) | Transfer::Withdrawn)) => {
+            (next, version + 1, Holder::Phone)
+        }
+        _ => return Ok(None),
+    };
+    let seed = sealed.and_then(|sealed| secrets.open_seed(serial, version, &sealed));
+    Ok(seed.map(|seed| SeedToProvision {
+        seed,
+        parameters,
+        holder,
+    }))
+}

@@ -1,0 +1,296 @@
+//! Tokens that go to another phone, by their persons: through the token server to the gateway and back, with mails,
+//! logins over RADIUS, and everything that is to stay refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use common::mail_server::MailServer;
+use common::phone::{Phone, enrol};
+use common::radius::{Answer, Vpn};
+use common::{Home, Running, free_port, until};
+use mail_parser::MessageParser;
+
+const CLIENT: &str = "127.0.0.1";
+
+/// A system on which users may move their tokens, a mail server, and alice's phone.
+struct World {
+    home: Home,
+    up: Running,
+    mails: MailServer,
+    port: u16,
+    token: String,
+    old: Phone,
+}
+
+impl World {
+    fn new() -> Self {
+        let home = Home::new();
+        let up = Running::up(&home);
+        home.radius_client("vpn1", CLIENT, "");
+        let mail_port = free_port();
+        home.console(&format!(
+            "config system email-server\nset server 127.0.0.1\nset port {mail_port}\n\
+             set reply-to tokens@example.org\nend"
+        ))
+        .ok();
+        let mails = MailServer::start(&home, mail_port, &[]);
+        let port = free_port();
+        let token = home.import(1).remove(0);
+        let old = enrol(&home, "alice", &token);
+        home.console("config user local\nedit alice\nset email-to alice@example.org\nend")
+            .ok();
+        Self {
+            home,
+            up,
+            mails,
+            port,
+            token,
+            old,
+        }
+    }
+
+    /// Switches transfers on, and waits until the token server knows.
+    fn allow(self) -> Self {
+        let port = self.port;
+        self.home
+            .console(&format!(
+                "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
+                 config system ftm-push\nset token-transfer enable\nset server 127.0.0.1\n\
+                 set server-port {port}\nend"
+            ))
+            .ok();
+        until("the token server knows the gateway's address", || {
+            let status = self.old.app(&["transfer", "status", "alice"]);
+            status.status.success()
+        });
+        self
+    }
+
+    fn vpn(&self) -> Vpn {
+        Vpn::new(&self.home, CLIENT)
+    }
+
+    fn other_phone(&self) -> Phone {
+        Phone::new(&self.home, "alice, the new one")
+    }
+
+    /// The text of the `number`th mail.
+    fn mail(&self, number: usize) -> String {
+        let mail = self.mails.nth(number);
+        let mail = MessageParser::default().parse(&mail).unwrap();
+        format!(
+            "{}\n{}",
+            mail.subject().unwrap(),
+            mail.body_text(0).unwrap()
+        )
+    }
+
+    /// Waits until the gateway has the token on another phone.
+    fn moved(&self) {
+        until("the gateway knows the new phone", || {
+            let log = self.home.console("execute log display").ok();
+            log.contains("FortiToken transferred")
+        });
+    }
+}
+
+fn link_in(text: &str) -> String {
+    let mut words = text.split(['\'', '\n', '\r']);
+    words
+        .find(|word| word.starts_with("symbolon://"))
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn symptom_30_a_token_moves_by_mail_and_the_phone_before_is_dead() {
+    let world = World::new().allow();
+    let vpn = world.vpn();
+    let said = world
+        .old
+        .app(&["transfer", "start", "alice", "--no-wait"])
+        .ok();
+    assert!(said.contains("sent to a***@example.org"), "{said}");
+
+    let mail = world.mail(1);
+    assert!(mail.starts_with("Your token's transfer code"), "{mail}");
+    let link = link_in(&mail);
+    let new = world.other_phone();
+    new.app(&["transfer", "take", "--qr-text", &link, "--name", "alice"])
+        .ok();
+    world.moved();
+
+    // The first phone's codes are refused from that transaction on, and the second's are taken.
+    assert_eq!(
+        vpn.log_in("alice", &world.old.code("alice")),
+        Answer::Reject
+    );
+    assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Accept);
+    let shown = world.home.console("show user fortitoken").ok();
+    assert!(shown.contains("set reg-id"), "{shown}");
+
+    // The code works once.
+    let third = Phone::new(&world.home, "somebody else");
+    let refused = third
+        .app(&["transfer", "take", "--qr-text", &link])
+        .refused();
+    assert!(
+        refused.contains("Failed. Forticare: FTM token Activation Code is invalid"),
+        "{refused}"
+    );
+
+    // The first phone has to give its entry up.
+    let said = world.old.app(&["transfer", "status", "alice"]).ok();
+    assert!(
+        said.contains("is on another device now, and erased here"),
+        "{said}"
+    );
+    world.old.app(&["code", "alice"]).refused();
+
+    let notice = world.mail(2);
+    assert!(
+        notice.starts_with("Your token is on another phone"),
+        "{notice}"
+    );
+    let log = world.home.console("execute log display").ok();
+    for line in ["FortiToken transfer begun", "FortiToken transferred"] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    world.up.stop();
+}
+
+#[test]
+fn a_token_moves_from_phone_to_phone_by_qr_code() {
+    let world = World::new().allow();
+    let (old, new) = (&world.old, world.other_phone());
+    let said = old
+        .app(&["transfer", "start", "alice", "--show", "--no-wait"])
+        .ok();
+    let link = link_in(&said);
+    let vpn = world.vpn();
+    new.app(&["transfer", "take", "--qr-text", &link, "--name", "alice"])
+        .ok();
+    world.moved();
+    assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Accept);
+    // And on to a third, by the one that has it now.
+    let said = new
+        .app(&["transfer", "start", "alice", "--show", "--no-wait"])
+        .ok();
+    assert!(said.contains("symbolon://"), "{said}");
+    world.up.stop();
+}
+
+#[test]
+fn a_transfer_that_is_taken_back_leaves_the_first_phone_alone() {
+    let world = World::new().allow();
+    let (old, new) = (&world.old, world.other_phone());
+    let start = ["transfer", "start", "alice", "--show", "--no-wait"];
+    let link = link_in(&old.app(&start).ok());
+    let said = old.app(&["transfer", "cancel", "alice"]).ok();
+    assert!(said.contains("stays on this device"), "{said}");
+    until("the code is dead", || {
+        let taken = new.app(&["transfer", "take", "--qr-text", &link]);
+        let said = taken.out + &taken.err;
+        said.contains("FTM Server: Token code doesn't exist")
+    });
+    let vpn = world.vpn();
+    assert_eq!(vpn.log_in("alice", &old.code("alice")), Answer::Accept);
+    let said = old.app(&["transfer", "status", "alice"]).ok();
+    assert!(said.contains("on this device alone"), "{said}");
+
+    // Another begins as if nothing had been. Its codes count from the step after the last that was used.
+    let again = link_in(&old.app(&start).ok());
+    assert_ne!(link, again);
+    new.app(&["transfer", "take", "--qr-text", &again, "--name", "alice"])
+        .ok();
+    world.moved();
+    // Who comes too late to take it back is told so.
+    let said = old.app(&["transfer", "cancel", "alice"]).ok();
+    assert!(said.contains("is on another device now"), "{said}");
+    world.up.stop();
+}
+
+#[test]
+fn symptom_27_a_transfer_is_refused_and_names_what_is_missing() {
+    let world = World::new();
+    let home = &world.home;
+    let start = ["transfer", "start", "alice", "--no-wait"];
+    let refused = |cause: &str| {
+        until(cause, || {
+            let said = world.old.app(&start);
+            let text = said.out + &said.err;
+            assert!(text.contains("No valid token found (17)"), "{text}");
+            text.contains(cause)
+        });
+    };
+    // S28: switched off unless the issuer allows it.
+    refused("set token-transfer enable");
+    home.console("config system ftm-push\nset token-transfer enable\nend")
+        .ok();
+    refused("set server ADDRESS");
+
+    // An address that does not lead here.
+    home.console("config system ftm-push\nset server gateway.invalid\nend")
+        .ok();
+    refused("the gateway was not reached at https://gateway.invalid:4433");
+
+    // A locked token.
+    home.console(&format!(
+        "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
+         config system ftm-push\nset server 127.0.0.1\nset server-port {}\nend\n\
+         config user fortitoken\nedit {}\nset status lock\nend",
+        world.port, world.token
+    ))
+    .ok();
+    refused("the token is locked");
+    world.up.stop();
+}
+
+#[test]
+fn symptom_27_a_trial_token_never_moves() {
+    let world = World::new().allow();
+    let home = &world.home;
+    home.console("execute fortitoken-mobile import 0000-0000-0000-0000-0000")
+        .ok();
+    let shown = home.console("show user fortitoken").ok();
+    let mut entries = shown.split("edit \"").skip(1);
+    let trial = entries.find(|entry| entry.contains("FTMTRIAL")).unwrap();
+    let trial = trial.split('"').next().unwrap();
+    let phone = enrol(home, "bob", trial);
+    let said = phone
+        .app(&["transfer", "start", "bob", "--show", "--no-wait"])
+        .refused();
+    assert!(said.contains("No valid token found (17)"), "{said}");
+    assert!(said.contains("a trial token never moves"), "{said}");
+    world.up.stop();
+}
+
+#[test]
+fn symptom_29_a_lost_phone_is_replaced_by_a_recovery_code() {
+    let world = World::new();
+    let (home, vpn) = (&world.home, world.vpn());
+    home.console("config system ftm-push\nset token-recovery enable\nend")
+        .ok();
+    let shown = home.console("execute recovery-pass issue alice").ok();
+    let pass = shown.lines().last().unwrap().trim().to_owned();
+    assert_eq!(vpn.log_in("alice", &pass), Answer::Accept);
+    let link = link_in(&world.mail(1));
+    let new = world.other_phone();
+    new.app(&["transfer", "take", "--qr-text", &link, "--name", "alice"])
+        .ok();
+    world.moved();
+    assert_eq!(
+        vpn.log_in("alice", &world.old.code("alice")),
+        Answer::Reject
+    );
+    assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Accept);
+    world.up.stop();
+}
