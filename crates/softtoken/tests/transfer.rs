@@ -1,0 +1,156 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+//! Tokens that move: wishes made by `WebCrypto` (`vectors/make-transfer.mjs`), and what a bent one is worth.
+
+use data_encoding::HEXLOWER;
+use ident::{RegistrationId, TokenSerial};
+use otp::Seed;
+use p256::ecdsa::SigningKey;
+use p256::ecdsa::signature::Signer;
+use serde_json::Value;
+use softtoken::device::{DeviceKeys, Nonce, SealingPrivateKey, Signature, SigningPublicKey};
+use softtoken::push::PushKey;
+use softtoken::transfer::{Action, TransferRequest, TransferResponse, Wish, WishError};
+use zeroize::Zeroizing;
+
+struct Vector(Value);
+
+impl Vector {
+    fn all() -> [Self; 2] {
+        let vectors: Vec<Value> =
+            serde_json::from_str(include_str!("vectors/transfer.json")).unwrap();
+        let vectors: Vec<_> = vectors.into_iter().map(Self).collect();
+        vectors.try_into().ok().unwrap()
+    }
+
+    fn input(&self, name: &str) -> Vec<u8> {
+        let text = self.0["input"][name].as_str().unwrap();
+        HEXLOWER.decode(text.as_bytes()).unwrap()
+    }
+
+    fn message(&self) -> &str {
+        self.0["message"].as_str().unwrap()
+    }
+
+    fn token(&self) -> TokenSerial {
+        TokenSerial::parse(self.0["input"]["token"].as_str().unwrap()).unwrap()
+    }
+
+    fn device(&self) -> RegistrationId {
+        RegistrationId::parse(self.0["registration_id"].as_str().unwrap()).unwrap()
+    }
+
+    fn key(&self) -> PushKey {
+        let seed = Seed::from_bytes(Zeroizing::new(self.input("seed"))).unwrap();
+        PushKey::of(&seed, &self.token())
+    }
+
+    fn wish(&self) -> Wish {
+        wish(self.message())
+    }
+
+    /// The same wish, made here.
+    fn made(&self, action: Action) -> Wish {
+        let signing = SigningKey::from_slice(&self.input("signing_private")).unwrap();
+        let sealing = SealingPrivateKey::from_random(&self.array("sealing_random"));
+        let point = signing.verifying_key().to_sec1_point(false);
+        let keys = DeviceKeys {
+            signing: SigningPublicKey::from_sec1(point.as_bytes()).unwrap(),
+            sealing: sealing.public(),
+        };
+        let nonce = Nonce::from_bytes(self.array("nonce"));
+        let sign = |message: &[u8]| {
+            let signature: p256::ecdsa::Signature = signing.sign(message);
+            let bytes: [u8; 64] = signature.to_bytes().as_slice().try_into().unwrap();
+            Ok::<_, std::convert::Infallible>(Signature::from_bytes(bytes))
+        };
+        Wish::new(self.token(), action, nonce, &self.key(), keys, sign).unwrap()
+    }
+
+    fn array<const N: usize>(&self, name: &str) -> [u8; N] {
+        self.input(name).try_into().unwrap()
+    }
+}
+
+fn wish(text: &str) -> Wish {
+    match TransferRequest::parse(text.as_bytes()).unwrap() {
+        TransferRequest::Action(request) => request.wish,
+        TransferRequest::Nonce(_) => panic!("{text}"),
+    }
+}
+
+#[test]
+fn a_browsers_wish_is_its_devices_and_its_tokens() {
+    for (vector, action) in Vector::all()
+        .iter()
+        .zip([Action::BeginMailed, Action::Cancel])
+    {
+        for wish in [vector.wish(), vector.made(action)] {
+            let proven = wish.prove().unwrap();
+            assert_eq!(proven.device(), vector.device());
+            assert_eq!(proven.of_holder(vector.device(), &vector.key()), Ok(action));
+        }
+        let written = TransferRequest::parse(vector.message().as_bytes()).unwrap();
+        assert_eq!(written.to_json().as_str(), vector.message());
+        assert_eq!(written.token(), vector.token());
+    }
+}
+
+#[test]
+fn a_wish_without_the_seed_or_of_another_device_is_none() {
+    let [one, two] = Vector::all();
+    let wish = one.wish();
+    let proven = wish.prove().unwrap();
+    for (device, key, why) in [
+        (one.device(), two.key(), WishError::Mac),
+        (two.device(), two.key(), WishError::OtherDevice),
+        (two.device(), one.key(), WishError::SecondDevice),
+    ] {
+        assert_eq!(proven.of_holder(device, &key), Err(why));
+    }
+}
+
+#[test]
+fn a_wish_with_any_field_of_another_is_refused() {
+    let [one, two] = Vector::all();
+    let (mine, others): (Value, Value) = (
+        serde_json::from_str(one.message()).unwrap(),
+        serde_json::from_str(two.message()).unwrap(),
+    );
+    for field in [
+        "token",
+        "action",
+        "nonce",
+        "signing_key",
+        "sealing_key",
+        "mac",
+        "signature",
+    ] {
+        let mut bent = mine.clone();
+        bent["d"][field] = others["d"][field].clone();
+        assert!(wish(&bent.to_string()).prove().is_err(), "{field}");
+    }
+}
+
+#[test]
+fn answers_come_back_as_they_were_and_no_contradiction_does() {
+    for text in [
+        include_str!("messages/transfer-nonce.response.json"),
+        include_str!("messages/transfer-action.refused.response.json"),
+        include_str!("messages/transfer-action.mailed.response.json"),
+        include_str!("messages/transfer-action.none.response.json"),
+    ] {
+        let text = text.trim_end();
+        let answer = TransferResponse::parse(text.as_bytes()).unwrap();
+        assert_eq!(answer.to_json().as_str(), text);
+        let contradictory = text.replace(r#""cause":null"#, r#""cause":"why""#);
+        if contradictory != text {
+            assert!(TransferResponse::parse(contradictory.as_bytes()).is_err());
+        }
+    }
+}

@@ -1,0 +1,51 @@
+// Makes transfer.json as a browser would: node make-transfer.mjs > transfer.json
+// Keys and random bytes are fixed; ECDSA signatures of WebCrypto are not, so each run signs anew.
+
+import {
+  base64url, counted, deriveKeyPair, hex, hmac, join, pair, sha256, sign, transcript, unhex, utf8,
+} from "./webcrypto.mjs";
+
+async function vector(input) {
+  const signing = pair(unhex(input.signing_private));
+  const sealing = await deriveKeyPair(unhex(input.sealing_random));
+  const registrationId = hex(
+    await sha256(join(utf8("symbolon-device-v1"), signing.point, sealing.point)));
+  const key = await hmac(
+    unhex(input.seed), transcript("symbolon-push-key-v1", utf8(input.token)));
+  const wished = transcript(
+    "symbolon-transfer-v1", utf8(input.token), utf8(input.action), unhex(input.nonce),
+    utf8(registrationId));
+  const mac = await hmac(key, wished);
+  const signed = transcript("symbolon-transfer-signed-v1", wished, mac);
+  const message = {
+    __type: "SoftToken.TransferActionRequest", __version: "4", token: input.token,
+    action: input.action, nonce: base64url(unhex(input.nonce)),
+    signing_key: base64url(signing.point), sealing_key: base64url(sealing.point),
+    mac: base64url(mac), signature: base64url(await sign(signing, signed)),
+  };
+  return {
+    input,
+    registration_id: registrationId,
+    wish_transcript: hex(wished),
+    mac: hex(mac),
+    signed_transcript: hex(signed),
+    message: JSON.stringify({ d: message }),
+  };
+}
+
+const inputs = [
+  {
+    signing_private: counted(0x01, 32), sealing_random: counted(0x21, 32),
+    nonce: counted(0x41, 32), token: "FTKMOB83F91CD33B",
+    seed: "a84e2caad3bcea970e05dc1a9b7bd2d562622f4a", action: "begin-mailed",
+  },
+  {
+    signing_private: counted(0x81, 32), sealing_random: counted(0xa1, 32),
+    nonce: counted(0xc1, 32), token: "FTKMOB947FDC1754", seed: counted(0x10, 32),
+    action: "cancel",
+  },
+];
+
+const vectors = [];
+for (const input of inputs) vectors.push(await vector(input));
+console.log(JSON.stringify(vectors, null, 2));
