@@ -222,6 +222,12 @@ fn word(change: &Change) -> String {
             assert_eq!(seed.expose(), SEED);
             format!("seed {serial} new")
         }
+        Change::NextSeed(serial, None) => format!("no seed waits for {serial}"),
+        Change::NextSeed(serial, Some(seed)) => {
+            assert_eq!(seed.expose(), SEED);
+            format!("a seed waits for {serial}")
+        }
+        Change::SeedTaken(serial) => format!("seed {serial} taken"),
         Change::Object(object) => format!("{} {}", object.table.path, object.key),
         Change::VdomRemoved(vdom) => format!("vdom {vdom} gone"),
         Change::UserRenamed(from, to) => format!("{from} is {to}"),

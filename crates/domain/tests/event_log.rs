@@ -262,6 +262,22 @@ fn samples() -> Vec<(What, &'static str)> {
             r#"logid="0100099013" type="event" subtype="system" level="alert" vd="root" logdesc="Token server names another phone" user="admin" ui="ssh(192.0.2.9)" action="poll" status="failure" serialno="FTKMOB99C7D975DF" msg="FortiToken FTKMOB99C7D975DF of user alice: not changed""#,
         ),
         (
+            activation(ActivationStage::TransferBegun, "the code goes to the user"),
+            r#"logid="0100099034" type="event" subtype="system" level="notice" vd="root" logdesc="FortiToken transfer begun" user="admin" ui="ssh(192.0.2.9)" action="transfer" serialno="FTKMOB99C7D975DF" msg="Transfer of FortiToken FTKMOB99C7D975DF of user alice begun: the code goes to the user""#,
+        ),
+        (
+            activation(ActivationStage::TransferEnded, "cancelled"),
+            r#"logid="0100099035" type="event" subtype="system" level="notice" vd="root" logdesc="FortiToken transfer ended" user="admin" ui="ssh(192.0.2.9)" action="transfer" status="failure" serialno="FTKMOB99C7D975DF" msg="FortiToken FTKMOB99C7D975DF of user alice stays on its phone: cancelled""#,
+        ),
+        (
+            activation(ActivationStage::Transferred, "to phone 0a1b"),
+            r#"logid="0100099036" type="event" subtype="system" level="notice" vd="root" logdesc="FortiToken transferred" action="transfer" status="success" serialno="FTKMOB99C7D975DF" msg="FortiToken FTKMOB99C7D975DF of user alice transferred to phone 0a1b""#,
+        ),
+        (
+            activation(ActivationStage::TwoPhones, "phone 0a1b answered"),
+            r#"logid="0100099037" type="event" subtype="system" level="alert" vd="root" logdesc="Two phones answer with one token" user="admin" ui="ssh(192.0.2.9)" action="push" status="failure" serialno="FTKMOB99C7D975DF" msg="FortiToken FTKMOB99C7D975DF of user alice: phone 0a1b answered""#,
+        ),
+        (
             code_sent(None),
             r#"logid="0102099014" type="event" subtype="user" level="notice" vd="root" logdesc="Login code sent" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="send-code" status="success" msg="Code for a login of user alice sent by SMS""#,
         ),

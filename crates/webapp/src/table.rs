@@ -42,6 +42,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
         "core/transcript.js",
         include_bytes!("../web/core/transcript.js"),
     ),
+    (
+        "core/transfer.js",
+        include_bytes!("../web/core/transfer.js"),
+    ),
     ("icon-180.png", include_bytes!("../web/icon-180.png")),
     ("icon-192.png", include_bytes!("../web/icon-192.png")),
     ("icon-512.png", include_bytes!("../web/icon-512.png")),
@@ -95,6 +99,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     (
         "ui/screens/login_request.js",
         include_bytes!("../web/ui/screens/login_request.js"),
+    ),
+    (
+        "ui/screens/move.js",
+        include_bytes!("../web/ui/screens/move.js"),
     ),
     (
         "ui/screens/pin.js",

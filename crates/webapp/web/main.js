@@ -13,6 +13,7 @@ import { exportScreen, importScreen } from "./ui/screens/backup.js";
 import { showLoginRequest } from "./ui/screens/login_request.js";
 import { listScreen } from "./ui/screens/list.js";
 import { changePinScreen, mark } from "./ui/screens/pin.js";
+import { moveScreen } from "./ui/screens/move.js";
 import { scanScreen } from "./ui/screens/scan.js";
 import { settingsScreen } from "./ui/screens/settings.js";
 import { tokenScreen } from "./ui/screens/token.js";
@@ -29,6 +30,7 @@ const ROUTES = new Map([
   ["paste", pasteScreen],
   ["activate", handedScreen],
   ["token", tokenScreen],
+  ["move", moveScreen],
   ["settings", settingsScreen],
   ["pin", changePinScreen],
   ["import", importScreen],

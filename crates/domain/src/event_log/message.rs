@@ -250,16 +250,16 @@ messages! {
     TARGET_MISSED = 99023, "SYMBOLON_SYSLOG_MISSED", System, Error, "Events not sent to syslog server",
         "Events were removed from the store before a syslog server took them.",
         [Action, Status, Msg];
-    TRANSFER_BEGUN = 99030, "SYMBOLON_TRANSFER_BEGUN", System, Notice, "FortiToken transfer begun",
+    TRANSFER_BEGUN = 99034, "SYMBOLON_TRANSFER_BEGUN", System, Notice, "FortiToken transfer begun",
         "A token is to move to another phone; the one that has it keeps it until then.",
         [User, Ui, Action, SerialNo, Msg];
-    TRANSFER_ENDED = 99031, "SYMBOLON_TRANSFER_ENDED", System, Notice, "FortiToken transfer ended",
+    TRANSFER_ENDED = 99035, "SYMBOLON_TRANSFER_ENDED", System, Notice, "FortiToken transfer ended",
         "A transfer was cancelled, or its code was not used in time. The token stays on its phone.",
         [User, Ui, Action, Status, SerialNo, Msg];
-    TRANSFERRED = 99032, "SYMBOLON_TRANSFERRED", System, Notice, "FortiToken transferred",
+    TRANSFERRED = 99036, "SYMBOLON_TRANSFERRED", System, Notice, "FortiToken transferred",
         "Another phone has the token now; codes of the phone before are refused.",
         [Action, Status, SerialNo, Msg];
-    TWO_PHONES = 99033, "SYMBOLON_TWO_PHONES", System, Alert, "Two phones answer with one token",
+    TWO_PHONES = 99037, "SYMBOLON_TWO_PHONES", System, Alert, "Two phones answer with one token",
         "A push was answered with a token's seed by another phone than the one that has the token.",
         [User, Ui, Action, Status, SerialNo, Msg];
 }

@@ -63,6 +63,7 @@ pub(super) enum Update {
     Person(CanonicalName, PersonEntry),
     PersonRemoved(CanonicalName),
     Token(TokenSerial, Box<tokens::TokenRow>),
+    TokenMoved(TokenSerial),
     TokenRemoved(TokenSerial),
     Group(Group),
     Administrators(Vec<Object>),
@@ -108,6 +109,7 @@ impl Done {
                     }
                     Update::PersonRemoved(name) => directory.remove_person(name),
                     Update::Token(serial, row) => directory.put_token(*serial, (**row).clone()),
+                    Update::TokenMoved(serial) => directory.move_token(*serial, self.at),
                     Update::TokenRemoved(serial) => directory.remove_token(*serial),
                     Update::Group(group) => directory.put_group(group.clone()),
                     Update::Administrators(objects) => {
@@ -410,6 +412,7 @@ pub(super) async fn carry_out<T: Tx>(
         Change::SeedTaken(serial) => {
             transfers::take_seed(tx, serial).await?;
             settle_progress(tx, serial, memory).await?;
+            touched.updates.push(Update::TokenMoved(serial));
             touched.tokens.push(serial);
         }
         Change::Spent(serial, step) => {

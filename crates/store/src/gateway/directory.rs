@@ -195,6 +195,9 @@ pub(super) struct TokenEntry {
     phone: Option<[u8; 32]>,
     drift: Drift,
     spent: Option<Spent>,
+    /// When it went to another phone, if it did since the start: what was decided by then was decided by the
+    /// seed before.
+    moved: Option<Timestamp>,
 }
 
 /// The highest step that was spent, and the event that spent it.
@@ -227,6 +230,7 @@ impl From<TokenRow> for TokenEntry {
                 by: row.spent_by.unwrap_or(0),
             }),
             seed: row.seed.map(Vec::into_boxed_slice),
+            moved: None,
         }
     }
 }
@@ -308,11 +312,19 @@ impl Directory {
             let same_seed = before.seed_version == entry.seed_version;
             entry.drift = if same_seed { before.drift } else { entry.drift };
             entry.spent = later(entry.spent, before.spent);
+            entry.moved = before.moved;
         }
         if let Some(spent) = entry.spent {
             self.reach = self.reach.max(beginning(entry.parameters, spent.step));
         }
         self.tokens.insert(serial, entry);
+    }
+
+    /// The token went to another phone.
+    pub(super) fn move_token(&mut self, serial: TokenSerial, at: Timestamp) {
+        if let Some(entry) = self.tokens.get_mut(&serial) {
+            entry.moved = Some(at);
+        }
     }
 
     pub(super) fn remove_token(&mut self, serial: TokenSerial) {
@@ -617,7 +629,8 @@ impl Directory {
             }
             (Spend::Step { token, .. } | Spend::Push { token, .. }, TwoFactor::Fortitoken) => {
                 let is_good = |entry: &TokenEntry| {
-                    let is_usable = entry.usable.at(at) == Usability::Usable;
+                    let is_usable = entry.usable.at(at) == Usability::Usable
+                        && entry.moved.is_none_or(|moved| moved < at);
                     // What another phone approved is worth nothing once the token has left it.
                     is_usable
                         && consume

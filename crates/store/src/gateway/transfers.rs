@@ -6,7 +6,7 @@ use domain::transfer::{Handing, Transfer};
 use ident::{ActivationCode, TokenSerial};
 use otp::{Parameters, Seed};
 
-use super::records;
+use super::tokens;
 use super::secrets::Secrets;
 use crate::engine::{Row, SqlError, Tx, Val};
 use crate::vals;
@@ -195,7 +195,7 @@ pub(super) async fn to_provision<T: Tx>(
     serial: TokenSerial,
     secrets: &Secrets,
 ) -> Result<Option<SeedToProvision>, SqlError> {
-    let Some(row) = records::token(tx, serial).await? else {
+    let Some(row) = tokens::token(tx, serial).await? else {
         return Ok(None);
     };
     let (parameters, version) = (row.parameters, row.seed_version);

@@ -96,6 +96,11 @@ export class Device {
     return hpke.open(recipient, info, new Uint8Array(0), sealed);
   }
 
+  /** Signs what `core/transfer.js` has put together. @param {Bytes} signed a transcript of transfers */
+  signWish(signed) {
+    return this.#sign(signed);
+  }
+
   /** Signs what `core/push.js` has put together. @param {Bytes} signed a transcript of pushes */
   signPush(signed) {
     return this.#sign(signed);

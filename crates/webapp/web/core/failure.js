@@ -4,7 +4,7 @@
  * @typedef {| "encoding" | "code-length" | "code-character" | "code-header"
  *   | "link-unknown" | "link-too-long" | "link-part" | "link-other-server"
  *   | "qr-nothing" | "qr-picture" | "camera-denied" | "camera-none" | "camera-busy"
- *   | "network" | "server-status" | "server-message" | "refused" | "clock" | "seal"
+ *   | "network" | "server-status" | "server-message" | "refused" | "not-moved" | "clock" | "seal"
  *   | "duplicate" | "name-empty" | "name-long" | "name-character" | "name-taken"
  *   | "counter-spent" | "key-uri" | "key-uri-secret" | "key-uri-number" | "key-uri-kind"
  *   | "pin-digits" | "pin-mismatch" | "pin-short" | "pin-easy" | "pin-wrong" | "passkey-refused" | "passkey-unsupported" | "passkey-forbidden" | "wiped" | "locked" | "storage"

@@ -20,11 +20,12 @@ export const serverName = (location) => location.host;
 /**
  * @param {string} origin
  * @param {typeof fetch} [fetcher]
+ * @param {string} [path]
  * @returns {Ask}
  */
-export function registryAt(origin, fetcher = fetch) {
+export function registryAt(origin, fetcher = fetch, path = MOBILE_PATH) {
   return async (message) => {
-    const response = await post(origin + MOBILE_PATH, message, AbortSignal.timeout(TIMEOUT_MS), fetcher);
+    const response = await post(origin + path, message, AbortSignal.timeout(TIMEOUT_MS), fetcher);
     return { body: await bodyOf(response), dateS: dateS(response.headers.get("Date")) };
   };
 }

@@ -3,11 +3,14 @@
 import { APP_VERSION, claim, clockOffsetS, settle } from "../core/activation.js";
 import { Failure } from "../core/failure.js";
 import { registryAt, serverName } from "../core/registry.js";
+import { TRANSFER_PATH, wish } from "../core/transfer.js";
 import * as contents from "../vault/contents.js";
 import { makePasskey, passkeySecret } from "../vault/passkey.js";
 import { PIN_DIGITS } from "../vault/vault.js";
 
 /** @import { Arrived, Order } from "../core/activation.js" */
+/** @import { Action, Standing } from "../core/transfer.js" */
+/** @import { Bytes } from "../core/bytes.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
 /** @import { Contents, Token } from "../vault/contents.js" */
 /** @import { OpenVault, Safe } from "../vault/vault.js" */
@@ -28,6 +31,7 @@ export class Session {
   constructor(safe, location) {
     this.safe = safe;
     this.server = { name: serverName(location), ask: registryAt(location.origin) };
+    this.transfers = registryAt(location.origin, fetch, TRANSFER_PATH);
   }
 
   get isOpen() {
@@ -93,6 +97,17 @@ export class Session {
   /** The token behind a code, proved and opened, not yet stored. @param {Order} order @returns {Promise<Arrived>} */
   async claim(order) {
     return claim(await this.safe.device(), this.server, order, nowS);
+  }
+
+  /**
+   * Asks the gateway of a token for something.
+   *
+   * @param {{ serial: string, seed: Bytes }} token
+   * @param {Action} action
+   * @returns {Promise<Standing | "moved">}
+   */
+  async wish(token, action) {
+    return wish(await this.safe.device(), this.transfers, token, action);
   }
 
   /** How many digits the PIN has to have before this token is stored; 0 if it is long enough. @param {Arrived} arrived */

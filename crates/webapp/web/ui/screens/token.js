@@ -65,6 +65,7 @@ export function tokenScreen(app, id) {
       h("button", { type: "button", class: "button", on: { click: () => void shift(-1) } }, icon("up"), words.token.up),
       h("button", { type: "button", class: "button", on: { click: () => void shift(1) } }, icon("down"), words.token.down),
     ),
+    token.serial !== null && button(words.token.move, () => app.go(`move/${id}`), "wide"),
     button(words.token.remove, () => void discard(), "danger quiet wide"),
   );
   return { element };

@@ -1,0 +1,200 @@
+//! A token goes from one phone to another: at any time the codes of one of them are good, whatever happens meanwhile.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and it needs files to fail"
+)]
+
+mod support;
+
+use std::path::Path;
+
+use domain::admin::{Message, Operation, Phone, Polled};
+use domain::reason::Reason;
+use domain::schema::LOCAL;
+use domain::time::{Span, Timestamp};
+use domain::token::Stage;
+use domain::transfer::{Handing, Transfer};
+use ident::{RegistrationId, TokenSerial};
+use store::gateway::{GatewayStore, Holder, Lane};
+use support::*;
+use tempfile::{TempDir, tempdir};
+
+const OLD: [u8; 20] = [9; 20];
+const NEW: [u8; 20] = [8; 20];
+
+fn token() -> TokenSerial {
+    TokenSerial::mobile([1; 5])
+}
+
+fn polled(number: u8) -> Operation {
+    Operation::Polled(vec![Polled {
+        token: token(),
+        phone: Some(Phone {
+            registration: RegistrationId::from_bytes([number; 32]),
+            os_version: "0.1.0_WEB".into(),
+        }),
+    }])
+}
+
+/// Alice's token is on her first phone.
+async fn alice() -> (TempDir, GatewayStore) {
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    enrol(&store, "alice", token(), OLD, START).await;
+    let address = configure(
+        &LOCAL,
+        "alice",
+        vec![set(&LOCAL, "email-to", "a@example.org")],
+    );
+    run(&store, address, START).await;
+    run(&store, polled(1), START).await;
+    (dir, store)
+}
+
+async fn begin(store: &GatewayStore) {
+    let begin = Operation::BeginTransfer {
+        token: token(),
+        handing: Handing::Mailed,
+    };
+    run_with(store, begin, NEW, START).await;
+}
+
+async fn reopen(dir: &Path, store: GatewayStore) -> GatewayStore {
+    drop(store);
+    open(dir, START).await
+}
+
+/// Whose codes are good: each is tried in a step of its own.
+async fn good(store: &GatewayStore, step: &mut i64) -> [bool; 2] {
+    let mut good = [false; 2];
+    for (at, seed) in [OLD, NEW].into_iter().enumerate() {
+        *step += 1;
+        let now: Timestamp = START.after(Span::from_mins(*step));
+        let outcome = login(store, "alice", &code(seed, step_at(now)), now).await;
+        good[at] = is_granted(&outcome);
+    }
+    good
+}
+
+const FIRST: [bool; 2] = [true, false];
+const SECOND: [bool; 2] = [false, true];
+
+#[tokio::test]
+async fn one_phone_has_the_token_at_every_step_and_after_every_restart() {
+    let (dir, mut store) = alice().await;
+    let mut step = 0;
+    assert_eq!(good(&store, &mut step).await, FIRST);
+    begin(&store).await;
+    let next = store.to_provision(token()).await.unwrap().unwrap();
+    assert_eq!((next.seed.expose(), next.holder), (&NEW[..], Holder::Phone));
+    store = reopen(dir.path(), store).await;
+    assert_eq!(good(&store, &mut step).await, FIRST);
+    assert!(store.open_transfers(10).await.unwrap().is_empty());
+
+    run(&store, supplied(token()), START).await;
+    assert!(store.to_provision(token()).await.unwrap().is_none());
+    store = reopen(dir.path(), store).await;
+    assert_eq!(good(&store, &mut step).await, FIRST);
+    assert_eq!(store.open_transfers(10).await.unwrap(), [token()]);
+
+    run(&store, polled(2), START).await;
+    assert_eq!(good(&store, &mut step).await, SECOND);
+    store = reopen(dir.path(), store).await;
+    assert_eq!(good(&store, &mut step).await, SECOND);
+    assert!(store.open_transfers(10).await.unwrap().is_empty());
+    let owned = store.token(token()).await.unwrap().unwrap();
+    let Stage::Provisioned(phone) = owned.token.stage else {
+        panic!("{:?}", owned.token.stage);
+    };
+    assert_eq!(phone.registration, RegistrationId::from_bytes([2; 32]));
+    assert!(phone.transfer.is_none());
+}
+
+#[tokio::test]
+async fn the_first_phones_code_of_a_login_under_way_is_refused_once_the_token_has_moved() {
+    let (_dir, store) = alice().await;
+    begin(&store).await;
+    run(&store, supplied(token()), START).await;
+    let now = START.after(Span::from_mins(1));
+    let under_way = decide(&store, "alice", &code(OLD, step_at(now)), now);
+    run(&store, polled(2), now).await;
+    let refusal = consume(&store, under_way).await;
+    assert_eq!(refused(&refusal), Reason::ChangedMeanwhile);
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_taken_back_leaves_nothing() {
+    let (dir, store) = alice().await;
+    begin(&store).await;
+    run(&store, supplied(token()), START).await;
+    run(&store, Operation::CancelTransfer { token: token() }, START).await;
+    let store = reopen(dir.path(), store).await;
+    // Who took the code before the token server forgot it does not get the token.
+    run(&store, polled(2), START).await;
+    assert!(matches!(
+        store
+            .token(token())
+            .await
+            .unwrap()
+            .unwrap()
+            .token
+            .transfer(),
+        Some(Transfer::Withdrawn)
+    ));
+    run(&store, supplied(token()), START).await;
+    assert!(store.to_provision(token()).await.unwrap().is_none());
+    let mut step = 0;
+    assert_eq!(good(&store, &mut step).await, FIRST);
+}
+
+#[tokio::test]
+async fn an_administrators_provisioning_ends_both_phones_and_the_transfer() {
+    let (_dir, store) = alice().await;
+    begin(&store).await;
+    run(&store, supplied(token()), START).await;
+    provision_again(&store, token(), [7; 20], START).await;
+    let mut step = 0;
+    assert_eq!(good(&store, &mut step).await, [false, false]);
+    assert!(store.open_transfers(10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_user_is_told_in_the_transaction_that_moves_the_token() {
+    let (dir, store) = alice().await;
+    begin(&store).await;
+    run(&store, supplied(token()), START).await;
+    let done = run(&store, polled(2), START).await;
+    assert_eq!(done.messages.len(), 1);
+    let store = reopen(dir.path(), store).await;
+    let due = store.due(Lane::People, START, 100).await.unwrap();
+    let notices: Vec<_> = due
+        .iter()
+        .filter_map(|waiting| match &waiting.message {
+            Message::TransferNotice { user, to, .. } => Some((&**user, to.as_str().to_owned())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(notices, [("alice", "a@example.org".to_owned())]);
+}
+
+#[tokio::test]
+async fn who_logs_in_with_a_recovery_code_is_heard_of_once() {
+    use domain::recovery::{Held, Kind, RecoveryCode};
+    let (_dir, store) = alice().await;
+    let code = RecoveryCode::from_random([5; 10]);
+    let held = Operation::Recovery {
+        person: name("alice"),
+        kind: Kind::Pass,
+        held: vec![Held::new(Kind::Pass, code.digest(), None)],
+    };
+    run(&store, held, START).await;
+    assert!(store.recovered().is_empty());
+    granted(&login(&store, "alice", &code.grouped(), START).await);
+    assert_eq!(store.recovered(), [name("alice")]);
+    assert!(store.recovered().is_empty());
+}

@@ -1,0 +1,116 @@
+// A person moves a token from one phone to another, in Chromium, against a running token server and gateway.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { gateway, login, Phone, scene } from "./phone.js";
+
+const [link = ""] = scene.links;
+const TRANSFERS_OFF = "config system ftm-push\nset token-transfer disable\nend";
+const TRANSFERS_ON = "config system ftm-push\nset token-transfer enable\nend";
+
+/** @type {Phone} */
+let old;
+/** @type {Phone} */
+let next;
+
+before(async () => {
+  old = await Phone.start();
+  await old.open();
+  await old.paste(link);
+  await old.choosePin();
+  await old.page.locator(".card").waitFor();
+  gateway("execute fortitoken-mobile poll");
+});
+
+after(() => Phone.discardAll());
+
+/** The screen on which a token is given away. */
+async function openMove() {
+  await old.open();
+  await old.page.locator(".names").first().click();
+  await old.press("Move to another phone");
+  await old.page.getByRole("heading", { name: /^Move / }).waitFor();
+}
+
+test("symptom 27: what is missing is named", async () => {
+  gateway(TRANSFERS_OFF);
+  await openMove();
+  await old.press("Show the code here");
+  await old.complains(/No valid token found \(17\).*set token-transfer enable/);
+  await old.look("40-transfer-refused");
+  gateway(TRANSFERS_ON);
+});
+
+test("a transfer is begun, and taken back", async () => {
+  await openMove();
+  await begin();
+  await old.look("41-transfer-code");
+  await old.press("Keep it on this phone");
+  await old.page.getByText("The token stays on this phone").waitFor();
+});
+
+test("symptom 30: the second phone takes the token, and the first one is dead", async () => {
+  const before = await codeOf(old);
+  await openMove();
+  await begin();
+  const text = await shownLink();
+  next = await Phone.start();
+  await next.open();
+  await next.paste(text);
+  await next.choosePin();
+  await next.page.locator(".card").waitFor();
+  // The first phone gives its entry up by itself.
+  await old.page.getByText(/is on the other phone now/).waitFor();
+  await old.look("42-transfer-gone");
+  assert.equal(await old.page.locator(".card").count(), 0);
+  assert.throws(() => login(before));
+  assert.match(login(await next.code()), /is let in/);
+});
+
+test("the screens speak German", async () => {
+  const { page } = next;
+  await next.open("#settings");
+  await page.getByLabel("Language").selectOption("de");
+  await next.open();
+  await page.locator(".names").first().click();
+  await page.getByRole("button", { name: "Auf ein anderes Telefon umziehen" }).click();
+  await page.getByRole("button", { name: "Code hier anzeigen" }).waitFor();
+  await next.look("43-transfer-german");
+});
+
+/** @param {Phone} phone */
+async function codeOf(phone) {
+  await phone.open();
+  return phone.code();
+}
+
+/** Shows the code; until the token server knows that transfers are on, it is refused. */
+async function begin() {
+  const { page } = old;
+  for (let tries = 0; tries < 20; tries += 1) {
+    await old.press("Show the code here");
+    const shown = page.getByRole("img", { name: "QR code that moves the token" });
+    const refused = page.getByRole("alert");
+    await shown.or(refused).first().waitFor();
+    if (await shown.isVisible()) return;
+    await page.waitForTimeout(500);
+  }
+  assert.fail("no code is shown");
+}
+
+/** What the QR code on the screen says, as the other phone's camera reads it. */
+async function shownLink() {
+  const { page } = old;
+  return page.evaluate(async () => {
+    const drawn = document.querySelector("svg.qr");
+    const source = new XMLSerializer().serializeToString(/** @type {Element} */ (drawn));
+    const picture = new Image();
+    picture.src = `data:image/svg+xml,${encodeURIComponent(source)}`;
+    picture.width = 900;
+    picture.height = 900;
+    await picture.decode();
+    const at = "/app/ui/qr.js";
+    const { qrOf } = await import(at);
+    return qrOf(picture, 900, 900, 900);
+  });
+}
