@@ -69,14 +69,14 @@ pub async fn ask(contents: &Contents, token: &Token, action: Action) -> Result<A
     let way = Way::to(server)?;
     let device = &contents.device;
     let nonce = way.nonce(token).await?;
-    let wish = Wish::new(
+    let wish = Box::new(Wish::new(
         token.serial(),
         action,
         nonce,
         &token.push_key(),
         *device.keys(),
         |signed| device.sign(signed),
-    )?;
+    )?);
     match way.post(&TransferActionRequest { wish }.into()).await? {
         TransferResponse::Action(answer) => match answer.outcome {
             Ok(standing) => Ok(Answered::Stands(standing)),

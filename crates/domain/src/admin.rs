@@ -590,9 +590,6 @@ impl Operation {
                     ..Reads::default()
                 }
             }
-            Self::Provision { token, .. }
-            | Self::Renew { token, .. }
-            | Self::SendActivation { token, .. } => Reads::tokens([*token]),
             Self::Unlock(name) | Self::Recovery { person: name, .. } => Reads {
                 users: vec![name.clone()],
                 ..Reads::default()
@@ -604,7 +601,10 @@ impl Operation {
             Self::HardwareActivated(answers) => Reads::tokens(answers.iter().map(|it| it.token)),
             Self::Provisioned(supplied) => Reads::tokens(supplied.iter().map(|it| it.token)),
             Self::Polled(polled) => Reads::tokens(polled.iter().map(|it| it.token)),
-            Self::BeginTransfer { token, .. }
+            Self::Provision { token, .. }
+            | Self::Renew { token, .. }
+            | Self::SendActivation { token, .. }
+            | Self::BeginTransfer { token, .. }
             | Self::CancelTransfer { token }
             | Self::TwoPhones { token, .. }
             | Self::ProvisionRefused { token, .. }

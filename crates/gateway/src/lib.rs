@@ -250,14 +250,8 @@ impl Gateway {
         let listening = ssh.listening();
         let mut tasks = start_tasks(&store, &supply, socket, executor, resolver, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
-        tasks.extend(serving);
-        tasks.extend(transfer::start(
-            &store,
-            &supply,
-            shown.pin.as_spki(),
-            &stopping,
-        ));
-        let wishes = transfer::router(&store, &supply)?;
+        let (wishes, moving) = transfer::start(&store, &supply, &shown, &stopping)?;
+        tasks.extend(serving.into_iter().chain(moving));
         tasks.extend(factors.pushes.start(shown, wishes, &stopping));
         tasks.extend(event_log::start(&store, retention, sender, &stopping));
         Ok(Self {

@@ -79,7 +79,7 @@ impl Vector {
 
 fn wish(text: &str) -> Wish {
     match TransferRequest::parse(text.as_bytes()).unwrap() {
-        TransferRequest::Action(request) => request.wish,
+        TransferRequest::Action(request) => *request.wish,
         TransferRequest::Nonce(_) => panic!("{text}"),
     }
 }

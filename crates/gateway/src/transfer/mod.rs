@@ -16,14 +16,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use https::body::{self, Limit};
 use softtoken::TRANSFER_PATH;
-use softtoken::link::SpkiPin;
 use softtoken::transfer::TransferRequest;
 use store::gateway::GatewayStore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::StartError;
+use crate::clock::NoEntropy;
 use crate::supply::Supply;
+use crate::web::Identity;
 use wishes::Wishes;
 
 const BODY: Limit = Limit {
@@ -31,31 +31,26 @@ const BODY: Limit = Limit {
     time: std::time::Duration::from_secs(10),
 };
 
-/// Where phones' wishes are answered.
-pub(crate) fn router(
-    store: &Arc<GatewayStore>,
-    supply: &Arc<Supply>,
-) -> Result<Router, StartError> {
-    let wishes = Wishes::new(Arc::clone(store), Arc::clone(supply))
-        .map_err(|_| StartError::Entropy(crate::clock::NoEntropy))?;
-    Ok(Router::new()
-        .route(TRANSFER_PATH, post(answer))
-        .with_state(Arc::new(wishes)))
-}
-
-/// Tells the token server where this unit is reached, and follows what was begun.
+/// Where phones' wishes are answered; and what tells the token server where this unit is reached, and follows what
+/// was begun.
 pub(crate) fn start(
     store: &Arc<GatewayStore>,
     supply: &Arc<Supply>,
-    pin: SpkiPin,
+    shown: &Identity,
     stopping: &watch::Receiver<bool>,
-) -> Vec<JoinHandle<()>> {
-    let telling = address::run(Arc::clone(store), Arc::clone(supply), pin, stopping.clone());
+) -> Result<(Router, Vec<JoinHandle<()>>), NoEntropy> {
+    let wishes = Wishes::new(Arc::clone(store), Arc::clone(supply)).map_err(|_| NoEntropy)?;
+    let router = Router::new()
+        .route(TRANSFER_PATH, post(answer))
+        .with_state(Arc::new(wishes));
+    let (store, telling) = (Arc::clone(store), Arc::clone(supply));
+    let telling = address::run(store, telling, shown.pin.as_spki(), stopping.clone());
     let (following, to_follow) = (Arc::clone(supply), stopping.clone());
-    vec![
+    let tasks = vec![
         tokio::spawn(telling),
         tokio::spawn(async move { following.run_transfers(to_follow).await }),
-    ]
+    ];
+    Ok((router, tasks))
 }
 
 async fn answer(State(wishes): State<Arc<Wishes>>, request: Request) -> Response {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::admin::Owned;
+use domain::contact::Contact;
 use domain::time::{Span, Timestamp};
 use domain::token::{Provisioned, Stage};
 use domain::transfer::{Handing, NotMoved, Transfer, movable};
@@ -156,7 +157,7 @@ impl Wishes {
             Some(Transfer::Requested(_)) => Standing::Asked,
             Some(Transfer::Waiting(code, handing)) => {
                 let contact = owned.owner.as_ref().map(|owner| &owner.contact);
-                let to = contact.and_then(|contact| contact.for_activation());
+                let to = contact.and_then(Contact::for_activation);
                 let link = || Zeroizing::new(code.link.as_str().to_owned());
                 Standing::Open(Open {
                     expires_unix: code.expires.unix(),

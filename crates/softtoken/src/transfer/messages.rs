@@ -48,7 +48,7 @@ pub struct TransferNonceResponse {
 #[derive(Clone, Debug)]
 pub struct TransferActionRequest {
     /// `token`, `action`, `nonce`, `signing_key`, `sealing_key`, `mac` and `signature`.
-    pub wish: Wish,
+    pub wish: Box<Wish>,
 }
 
 /// How a transfer stands.
@@ -146,10 +146,6 @@ fn read_answer<T>(
 }
 
 impl TransferNonceRequest {
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "as every message is written"
-    )]
     fn write(&self, object: &mut Object<'_>) {
         object.text("token", self.token.as_str());
     }
@@ -183,7 +179,7 @@ impl TransferActionRequest {
 
     fn read(fields: &mut Fields) -> Result<Self, MessageError> {
         Ok(Self {
-            wish: Wish::read(fields)?,
+            wish: Box::new(Wish::read(fields)?),
         })
     }
 }
