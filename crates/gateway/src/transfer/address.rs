@@ -70,8 +70,9 @@ fn own(store: &GatewayStore, pin: SpkiPin) -> Option<TransferAddress> {
 }
 
 async fn tell(supply: &Supply, address: Option<TransferAddress>) -> Result<(), String> {
+    let product = supply.server().product().await;
     let request = Request::TransferAddress(TransferAddressRequest {
-        product: supply.server().product(),
+        product: product.map_err(|undecided| undecided.to_string())?,
         address,
     });
     match supply.server().ask(&Question::new(request)).await {
