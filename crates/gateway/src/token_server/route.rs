@@ -73,9 +73,12 @@ impl Route {
 fn servers(central: &Object, installed: &str) -> Vec<Server> {
     let is_managed = central.text("type") == "fortimanager";
     let port = central.text("fmg-update-port");
-    let listed = central.children(&SERVER_LIST).filter(|_| is_managed);
+    let managers = central.list("fmg").into_iter();
+    let managers = managers.map(|host| url_of(&host, port));
+    let listed = central.children(&SERVER_LIST);
     let listed = listed.filter_map(|server| url(server, port));
-    let mut servers: Vec<Server> = listed.map(|url| Server::new(&url, Manager)).collect();
+    let named = managers.chain(listed).filter(|_| is_managed);
+    let mut servers: Vec<Server> = named.map(|url| Server::new(&url, Manager)).collect();
     if !is_managed || central.is_enabled("include-default-servers") {
         servers.push(Server::new(installed, Direct));
     }
@@ -97,15 +100,20 @@ fn url(server: &Object, port: &str) -> Option<String> {
         .iter()
         .any(|kind| **kind == *"update");
     let host = match server.text("addr-type") {
-        "fqdn" => server.text("fqdn").to_owned(),
-        "ipv6" => {
-            let address: Ipv6Addr = server.text("server-address6").parse().ok()?;
-            format!("[{address}]")
-        }
-        _ => server.text("server-address").to_owned(),
+        "fqdn" => server.text("fqdn"),
+        "ipv6" => server.text("server-address6"),
+        _ => server.text("server-address"),
     };
-    let is_set = !matches!(host.as_str(), "" | "0.0.0.0" | "[::]");
-    (updates && is_set).then(|| format!("https://{host}:{port}"))
+    let is_set = !matches!(host, "" | "0.0.0.0" | "::");
+    (updates && is_set).then(|| url_of(host, port))
+}
+
+/// An IPv6 address stands in brackets (RFC 3986, 3.2.2).
+fn url_of(host: &str, port: &str) -> String {
+    match host.parse::<Ipv6Addr>() {
+        Ok(address) => format!("https://[{address}]:{port}"),
+        Err(_) => format!("https://{host}:{port}"),
+    }
 }
 
 impl ProxyServer {
@@ -186,6 +194,27 @@ mod tests {
                 INSTALLED
             ]
         );
+    }
+
+    #[test]
+    fn managers_come_before_the_list() {
+        let with = |kind: &str| {
+            let fmg = CENTRAL_MANAGEMENT.field("fmg").unwrap();
+            let hosts = ["manager-1.example.org", "2001:db8::7"].map(str::to_owned);
+            let mut central = central(&[("type", kind)]);
+            central.set(fmg, fmg.parse(&hosts).unwrap());
+            urls(&central)
+        };
+        let urls = with("fortimanager");
+        assert_eq!(
+            urls[..3],
+            [
+                "https://manager-1.example.org:8890",
+                "https://[2001:db8::7]:8890",
+                "https://192.0.2.9:8890"
+            ]
+        );
+        assert_eq!(with("fortiguard"), [INSTALLED]);
     }
 
     #[test]

@@ -199,7 +199,10 @@ pub static CENTRAL_MANAGEMENT: Table = Table {
         field(
             "type",
             Kind::Choice(&[
-                choice("fortimanager", "The servers of the list provide tokens."),
+                choice(
+                    "fortimanager",
+                    "The managers and the servers of the list provide tokens.",
+                ),
                 choice("fortiguard", "The configured token server provides tokens."),
                 choice("none", "No central management."),
             ]),
@@ -207,10 +210,16 @@ pub static CENTRAL_MANAGEMENT: Table = Table {
             "Central management type.",
         ),
         field(
+            "fmg",
+            Kind::List(&Kind::Host(255)),
+            "",
+            "IP addresses or FQDNs of the managers that provide tokens; they are asked before the servers of the list.",
+        ),
+        field(
             "fmg-update-port",
             Kind::Choice(&[choice("8890", "Port 8890."), choice("443", "Port 443.")]),
             "8890",
-            "Port used to communicate with the servers of the list.",
+            "Port used to communicate with the managers and the servers of the list.",
         ),
         field(
             "ca-cert",
