@@ -4,6 +4,7 @@
 //! octet. What a request is made of may change between (the cluster, how long codes live), so it is kept
 //! before it leaves.
 
+use std::fmt;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -15,12 +16,18 @@ use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::vals;
 
 /// A request that left for messages, and may have been answered.
-#[derive(Debug)]
 pub struct SentRequest {
     /// Its octets; they may hold seeds.
     pub body: Zeroizing<Vec<u8>>,
     /// The messages that it was sent for, if all of them still wait, in their order.
     pub messages: Option<Vec<Waiting>>,
+}
+
+/// Not what left.
+impl fmt::Debug for SentRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SentRequest(<sealed>)")
+    }
 }
 
 /// A request leaves.
