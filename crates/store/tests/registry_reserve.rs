@@ -30,6 +30,7 @@ use zeroize::Zeroizing;
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 const FIRST: &str = "FGT0000000000001";
 const SECOND: &str = "FGT0000000000002";
+const THIRD: &str = "FGT0000000000003";
 const MANAGER: &str = "FMG0000000000001";
 const OTHER_MANAGER: &str = "FMG0000000000002";
 
@@ -278,22 +279,21 @@ fn behind(settled: &Settled) -> RecordBehind {
 
 #[tokio::test]
 async fn a_licence_follows_the_unit_that_took_the_place_of_the_one_that_imported_it() {
-    const HEIR: &str = "FGT0000000000003";
     let (server, manager) = (token_server().await, manager().await);
     let licence = server.aside().await;
     exchange(&server, &manager).await;
     assert!(manager.import(FIRST, &licence.code, at(1)).await);
     server.replace(FIRST, SECOND).await;
-    server.replace(SECOND, HEIR).await;
+    server.replace(SECOND, THIRD).await;
 
     let settled = exchange(&server, &manager).await;
     assert_eq!((settled.news, settled.claimed.len()), (1, 0), "{settled:?}");
     let record = server.store.licence(licence.serial).await.unwrap();
-    assert_eq!(record.licence.product, Some(product(HEIR)));
+    assert_eq!(record.licence.product, Some(product(THIRD)));
     assert_eq!(record.tokens.len(), 2);
     // The new unit may import it once, at the manager; the tokens are the same.
-    assert!(manager.import(HEIR, &licence.code, at(2)).await);
-    assert!(!manager.import(HEIR, &licence.code, at(3)).await);
+    assert!(manager.import(THIRD, &licence.code, at(2)).await);
+    assert!(!manager.import(THIRD, &licence.code, at(3)).await);
     assert!(!manager.import(FIRST, &licence.code, at(3)).await);
     let settled = exchange(&server, &manager).await;
     assert_eq!(
@@ -340,7 +340,6 @@ async fn a_unit_of_a_closed_network_is_replaced_and_its_licences_stay_with_their
         assert_eq!(server.keeper(licence.serial).await, Some(product(MANAGER)));
     }
     // One that is given moves in the same way, back and forth.
-    const THIRD: &str = "FGT0000000000003";
     server
         .store
         .register_product(actor(), account(), product(THIRD), NOW)
