@@ -11,6 +11,7 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Read};
 use std::thread;
 
 use common::phone::{Phone, activation_code, enrol};
@@ -267,13 +268,16 @@ fn a_login_that_waits_no_longer_goes_away_and_a_wrong_clock_is_said() {
     let mut open = phone.left_open(&["push", "--once"]);
     let typing = open.stdin.take();
     let (shown, _) = pushed(&vpn);
-    thread::sleep(std::time::Duration::from_secs(1));
+    let mut output = BufReader::new(open.stdout.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("user   alice") {
+        assert_ne!(output.read_line(&mut said).unwrap(), 0, "{said}");
+    }
     let code = phone.code("alice");
     assert_eq!(vpn.answer("alice", &code, &shown), Answer::Accept);
-    let said = open.wait_with_output().unwrap();
+    output.read_to_string(&mut said).unwrap();
+    open.wait().unwrap();
     drop(typing);
-    let said = String::from_utf8(said.stdout).unwrap();
-    assert!(said.contains("user   alice"), "{said}");
     assert!(said.contains("It waits no longer."), "{said}");
 
     let phone = phone.at("+15m");
