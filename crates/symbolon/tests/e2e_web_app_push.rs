@@ -57,7 +57,6 @@ fn a_person_answers_logins_in_chromium() {
         "password": PASSWORD,
         "artefacts": workspace.join("target/web-app"),
         "radius": { "server": home.radius.to_string(), "secret": SECRET },
-        "devices": home.data().join("relay/devices"),
         "answerPort": answer_port,
     });
     fs::write(&scene, written.to_string()).unwrap();

@@ -17,7 +17,7 @@ import encodeQR from "qr";
  *
  * @typedef {{ origin: string, certificates: string[], links: string[], codes: string[], pictures: string[],
  *   login: string[], console: string[], password: string, artefacts: string,
- *   radius: { server: string, secret: string }, devices: string, answerPort: number }} Scene
+ *   radius: { server: string, secret: string }, answerPort: number }} Scene
  *   `certificates`: files of those that phones trust; the last line is there for pushes alone
  */
 

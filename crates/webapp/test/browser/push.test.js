@@ -13,8 +13,9 @@ let phone;
 before(async () => {
   phone = await Phone.start();
   await phone.open();
+  const listening = listens(phone);
   for (const [code, name] of [[alice, "Alice"], [bob, "Bob"]]) await add(phone, code ?? "", name ?? "");
-  await heard();
+  await listening;
 });
 
 after(() => Phone.discardAll());
@@ -36,19 +37,9 @@ async function add(phone, code, name) {
   await page.locator(".card", { hasText: name }).waitFor();
 }
 
-/** Until the relay knows the phone: `relay/devices` has a line for each. @param {number} [phones] */
-async function heard(phones = 1) {
-  const { readFileSync } = await import("node:fs");
-  for (let turn = 0; turn < 100; turn += 1) {
-    try {
-      if (readFileSync(scene.devices, "utf8").split("\n").length > phones) return;
-    } catch {
-      // Nobody has listened yet.
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  assert.fail("the relay does not know the phone");
-}
+/** Until the phone listens at the relay. @param {Phone} phone */
+const listens = ({ page }) =>
+  page.waitForResponse((response) => response.headers()["content-type"] === "text/event-stream", { timeout: 30_000 });
 
 /** The login that is shown. @param {Phone} phone */
 const request = ({ page }) => page.getByRole("dialog");
@@ -170,8 +161,9 @@ test("where it is enough a tap approves, at the gateway's own address", async ()
   );
   const small = await Phone.start({ screen: SCREENS.small, locale: "de-DE", colorScheme: "dark" });
   await small.open();
+  const listening = listens(small);
   await add(small, carol, "Carol");
-  await heard(2);
+  await listening;
   const asked = /** @type {string[]} */ ([]);
   small.page.on("response", (response) => void asked.push(`${response.status()} ${response.url()}`));
   const answer = tap("carol");
