@@ -190,6 +190,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("HostInterface", OF_THE_HOST),
     ("NoInterface", OF_THE_HOST),
     ("Unbindable", OF_THE_HOST),
+    (
+        "NotMoved",
+        "phones ask for it through the token server, and read the cause: domain/tests/transfers.rs",
+    ),
 ];
 
 /// The kinds of a change's refusals, as they are declared.

@@ -6,8 +6,8 @@ use domain::transfer::{Handing, Transfer};
 use ident::{ActivationCode, TokenSerial};
 use otp::{Parameters, Seed};
 
-use super::tokens;
 use super::secrets::Secrets;
+use super::tokens;
 use crate::engine::{Row, SqlError, Tx, Val};
 use crate::vals;
 
