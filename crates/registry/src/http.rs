@@ -23,6 +23,7 @@ use store::registry::MessageId;
 use zeroize::Zeroizing;
 
 use crate::enrol;
+use crate::phone;
 use crate::pki;
 use crate::registry::Service;
 use crate::reserve::{self, RESERVE_PATH, TravelError, Wanted};
@@ -91,6 +92,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(ENROLMENT_PATH, post(enrolment))
         .route(RESERVE_PATH, post(settlement))
         .merge(web_app::routes(&service.app_policy))
+        .merge(phone::routes(&service.pki))
         .method_not_allowed_fallback(|request| unread(request, Problem::Method))
         .fallback(|request| unread(request, Problem::Path))
         .with_state(service)

@@ -23,6 +23,7 @@ pub mod inbound;
 mod manager;
 mod mobile;
 mod pace;
+mod phone;
 pub mod pki;
 mod process;
 mod registry;

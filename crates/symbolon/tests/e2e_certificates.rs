@@ -384,3 +384,32 @@ fn a_gateway_elsewhere_enrols_at_a_token_server_that_shows_browsers_another_cert
     let phone = Phone::new(&home, "alice").at_server(url, home.authority());
     phone.add(&activation_code(&shown), "alice").ok();
 }
+
+#[test]
+fn a_phone_that_trusts_nobody_here_is_told_what_to_do() {
+    let home = Home::new();
+    let _up = Running::up(&home);
+    let fetch = |path: &str, to: &str| {
+        let mut command = tool("curl", "curl");
+        command.args(["-sS", "--insecure", "-o"]).arg(home.path(to));
+        command.arg(format!("https://{}{path}", home.https));
+        run(&mut command, "").ok();
+    };
+    fetch("/phone", "page");
+    fetch("/phone/ca.crt", "ca.crt");
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args([
+        "x509",
+        "-inform",
+        "DER",
+        "-noout",
+        "-fingerprint",
+        "-sha256",
+        "-in",
+    ]);
+    let said = run(openssl.arg(home.path("ca.crt")), "").ok();
+    let (_, fingerprint) = said.trim().split_once('=').unwrap();
+    let page = fs::read_to_string(home.path("page")).unwrap();
+    assert!(page.contains(fingerprint), "{page}");
+    assert!(page.contains("Certificate Trust Settings"), "{page}");
+}
