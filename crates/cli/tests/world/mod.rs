@@ -914,8 +914,11 @@ impl World {
                 let token = tokens.find(|token| token.serial == serial).unwrap();
                 token.has_seed = seed.is_some();
             }
-            Change::NextSeed(..) | Change::SeedTaken(_) => {}
-            Change::Spent(..) | Change::FailuresCleared(_) | Change::Recovery { .. } => {}
+            Change::NextSeed(..)
+            | Change::SeedTaken(_)
+            | Change::Spent(..)
+            | Change::FailuresCleared(_)
+            | Change::Recovery { .. } => {}
         }
     }
 

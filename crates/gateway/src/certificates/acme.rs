@@ -26,7 +26,6 @@ pub(super) use http::Http;
 const PATIENCE: RetryPolicy = RetryPolicy::new().timeout(Duration::from_secs(90));
 
 /// What is asked for.
-#[derive(Debug)]
 pub(super) struct Asked {
     /// Address of the authority's directory.
     pub(super) directory: String,
