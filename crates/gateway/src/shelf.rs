@@ -10,6 +10,7 @@ use cli::text::{Header, TEXT_MAX};
 use store::private_file;
 use tokio::fs::{self, File, OpenOptions};
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufWriter};
+use tokio::sync::Mutex;
 
 use crate::network::reason;
 
@@ -48,6 +49,8 @@ pub(crate) enum ShelfError {
 pub(crate) struct Shelf {
     directory: PathBuf,
     drafts: AtomicU64,
+    /// Held while a revision gets its number, so that no two count the same revisions.
+    numbering: Mutex<()>,
 }
 
 /// A file of the shelf.
@@ -89,6 +92,7 @@ impl Shelf {
         Self {
             directory,
             drafts: AtomicU64::new(0),
+            numbering: Mutex::new(()),
         }
     }
 
@@ -112,7 +116,21 @@ impl Shelf {
         })
     }
 
-    /// The number of the next revision.
+    /// Makes a file the next revision: its number.
+    pub(crate) async fn add_revision(&self, closed: Closed) -> Result<u32, ShelfError> {
+        let _numbering = self.numbering.lock().await;
+        let mut number = self.next_revision().await?;
+        while !closed.becomes_new(&Item::Revision(number)).await? {
+            number = number.checked_add(1).ok_or(ShelfError::Full)?;
+        }
+        Ok(number)
+    }
+
+    /// The number that the next revision would have.
+    ///
+    /// # Errors
+    ///
+    /// [`ShelfError::Full`] if there is no room for one.
     pub(crate) async fn next_revision(&self) -> Result<u32, ShelfError> {
         let numbers = self.revisions().await?;
         if numbers.len() >= REVISIONS_MAX {
@@ -236,8 +254,7 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // It is gone already where it got its name. What cannot be removed now is a file that nothing
-        // reads.
+        // It has its name by now, or gets none. What cannot be removed is a file that nothing reads.
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -267,6 +284,21 @@ impl Closed {
         let path = item.path(&self.draft.directory);
         let renamed = fs::rename(&self.draft.path, &path).await;
         renamed.map_err(at(&path))?;
+        self.synced(&path).await
+    }
+
+    /// Gives it its name, unless another file has it: whether it did.
+    async fn becomes_new(&self, item: &Item) -> Result<bool, ShelfError> {
+        let path = item.path(&self.draft.directory);
+        // A rename would take the place of another file.
+        match fs::hard_link(&self.draft.path, &path).await {
+            Ok(()) => self.synced(&path).await.map(|()| true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(at(&path)(error)),
+        }
+    }
+
+    async fn synced(&self, path: &Path) -> Result<(), ShelfError> {
         let directory = path.parent().unwrap_or(&self.draft.directory);
         let opened = File::open(directory).await.map_err(at(directory))?;
         opened.sync_all().await.map_err(at(directory))
@@ -281,9 +313,12 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> ShelfError {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
 
     use cli::text::Stamp;
     use domain::time::Timestamp;
+    use tokio::sync::Barrier;
+    use tokio::task::JoinSet;
 
     use super::*;
 
@@ -368,5 +403,46 @@ mod tests {
             kept(&shelf, &Item::Revision(number), "x\n").await;
         }
         assert!(matches!(shelf.next_revision().await, Err(ShelfError::Full)));
+        let closed = shelf.draft().await.unwrap().close().await.unwrap();
+        let refused = shelf.add_revision(closed).await;
+        assert!(matches!(refused, Err(ShelfError::Full)));
+    }
+
+    #[tokio::test]
+    async fn revisions_made_at_once_are_all_kept() {
+        const AT_ONCE: u32 = 16;
+        let home = tempfile::tempdir().unwrap();
+        let shelf = Arc::new(Shelf::at(home.path().to_owned()));
+        let together = Arc::new(Barrier::new(AT_ONCE as usize));
+        let mut making = JoinSet::new();
+        for made in 1..=AT_ONCE {
+            let (shelf, together) = (Arc::clone(&shelf), Arc::clone(&together));
+            making.spawn(async move {
+                let mut draft = shelf.draft().await.unwrap();
+                draft.write(&format!("{made}\n")).await.unwrap();
+                let closed = draft.close().await.unwrap();
+                together.wait().await;
+                (shelf.add_revision(closed).await.unwrap(), made)
+            });
+        }
+        let made = making.join_all().await;
+        let all: Vec<u32> = (1..=AT_ONCE).collect();
+        assert_eq!(shelf.revisions().await.unwrap(), all);
+        for (number, text) in made {
+            let read = shelf.read(&Item::Revision(number)).await.unwrap();
+            assert_eq!(read, format!("{text}\n").into_bytes());
+        }
+        let names = std::fs::read_dir(home.path()).unwrap();
+        assert_eq!(names.count(), 1, "the directory of revisions alone");
+    }
+
+    #[tokio::test]
+    async fn a_revision_replaces_no_file() {
+        let home = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(home.path().to_owned());
+        kept(&shelf, &Item::Revision(1), "first\n").await;
+        let closed = shelf.draft().await.unwrap().close().await.unwrap();
+        assert!(!closed.becomes_new(&Item::Revision(1)).await.unwrap());
+        assert_eq!(shelf.read(&Item::Revision(1)).await.unwrap(), b"first\n");
     }
 }

@@ -123,10 +123,10 @@ impl Executor {
             Some(password) => Some(new_key(password).await?),
             None => None,
         };
-        let revision = match to {
-            Destination::Flash(_) => Some(self.unit.shelf.next_revision().await?),
-            Destination::File(_) | Destination::Tftp(_) => None,
-        };
+        if let Destination::Flash(_) = to {
+            // Where there is no room, nothing is listed in vain.
+            self.unit.shelf.next_revision().await?;
+        }
         let mut draft = self.unit.shelf.draft().await?;
         draft.write(&listing.head(&actor.name)).await?;
         draft.header(header(&to, key.as_ref())).await?;
@@ -148,14 +148,13 @@ impl Executor {
             Some(_) => OpenedBy::Password,
             None => OpenedBy::ThisUnit,
         };
-        self.deliver(draft, to, revision, by, printer).await
+        self.deliver(draft, to, by, printer).await
     }
 
     async fn deliver(
         &self,
         draft: Draft,
         to: Destination,
-        revision: Option<u32>,
         by: OpenedBy,
         printer: &Printer,
     ) -> Result<(), Cut> {
@@ -175,8 +174,7 @@ impl Executor {
                 )
             }
             Destination::Flash(_) => {
-                let number = revision.unwrap_or(1);
-                closed.name(&Item::Revision(number)).await?;
+                let number = self.unit.shelf.add_revision(closed).await?;
                 render::kept(&Kept::Revision(number), by)
             }
             Destination::Tftp(remote) => {
