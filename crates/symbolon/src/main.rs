@@ -152,7 +152,13 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Console(args) => console::run(&up::console_socket(&args.data)?),
         Command::Desk(args) => desk::run(&args),
         Command::Enrol(args) => runtime()?.block_on(enrol::run(args)),
-        Command::App(args) => runtime()?.block_on(app(args)),
+        Command::App(args) => {
+            let runtime = runtime()?;
+            let ended = runtime.block_on(app(args));
+            // A line that is no longer wanted must not be waited for (tokio::io::stdin).
+            runtime.shutdown_background();
+            ended
+        }
         Command::Login(args) => login::run(&args),
         Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Manual(args) => manual::run(&args),
