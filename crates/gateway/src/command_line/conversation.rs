@@ -133,7 +133,14 @@ impl<'a> Conversation<'a> {
                 Step::Nothing => return Ok(Next::GoOn),
                 Step::Close => return Ok(Next::Close),
                 Step::Print(text) => {
-                    print(&text, &mut self.pager, &mut self.client, &mut self.input).await?;
+                    print(
+                        &text,
+                        &mut self.pager,
+                        &mut self.client,
+                        &mut self.input,
+                        self.who,
+                    )
+                    .await?;
                     return Ok(Next::GoOn);
                 }
                 Step::Remark(text) => {
@@ -268,7 +275,7 @@ impl<'a> Conversation<'a> {
                     Some(text) => {
                         self.who.touch();
                         let text = output.push(&text);
-                        let printed = print(&text, &mut self.pager, &mut self.client, &mut self.input);
+                        let printed = print(&text, &mut self.pager, &mut self.client, &mut self.input, self.who);
                         if printed.await? == Printed::Enough {
                             return Ok(Some(Ran::Printed));
                         }
@@ -277,7 +284,7 @@ impl<'a> Conversation<'a> {
                         if let Some(ran) = ran.take() {
                             self.who.touch();
                             let text = output.finish();
-                            print(&text, &mut self.pager, &mut self.client, &mut self.input).await?;
+                            print(&text, &mut self.pager, &mut self.client, &mut self.input, self.who).await?;
                             return Ok(Some(ran));
                         }
                     }
@@ -353,6 +360,7 @@ async fn print(
     pager: &mut Option<Paging>,
     client: &mut Client,
     input: &mut Input,
+    who: &LoggedIn,
 ) -> io::Result<Printed> {
     let Some(pager) = pager else {
         client.print(text).await?;
@@ -370,9 +378,52 @@ async fn print(
                 client.print(&text).await?;
                 client.send(MORE.as_bytes()).await?;
                 let key = input.key().await?;
+                who.touch();
                 client.send(ERASE_MORE.as_bytes()).await?;
                 page = pager.press(key.unwrap_or(b'q'));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use domain::access::Authority;
+    use tokio::io::{AsyncWriteExt, BufReader, duplex, sink};
+    use tokio::time::sleep;
+
+    use super::super::input::LineEnd;
+    use super::super::sessions::{Sessions, Via};
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_reads_page_by_page_is_not_idle() {
+        const A_PAGE: Duration = Duration::from_millis(100);
+        let authority = Authority::system("test");
+        let sessions = Arc::new(Sessions::default());
+        let who = sessions.open(authority, Via::Console, 0, clock::now());
+        let who = who.unwrap();
+        let (mut person, keys) = duplex(64);
+        let mut input = Input::new(BufReader::new(Box::new(keys)), Source::Terminal);
+        let mut client = Client::new(Box::new(sink()), Source::Terminal, LineEnd::CrLf);
+        let (_terminal, size) = watch::channel(Size {
+            columns: 80,
+            rows: 3,
+        });
+        let mut pager = Some(Paging::new(size));
+        let reading = async {
+            for key in [b" ", b"?", b"q"] {
+                sleep(A_PAGE).await;
+                person.write_all(key).await.unwrap();
+            }
+        };
+        let text = "line\n".repeat(10);
+        let shown = print(&text, &mut pager, &mut client, &mut input, &who);
+        let (printed, ()) = tokio::join!(shown, reading);
+        assert_eq!(printed.unwrap(), Printed::Enough);
+        assert!(who.idle() < A_PAGE, "{:?}", who.idle());
     }
 }
