@@ -72,27 +72,45 @@ pub(super) async fn serve(
         Err(_) => return debug!(%source, "a caller said nothing in time"),
     };
     place.reached(Stage::Greeted);
-    let session = tokio::select! {
-        ended = &mut running => return tell(ended),
-        Ok(entered) = entered => entered,
+    let (entered, ended) = tokio::select! {
+        biased;
+        came = comes_in(&mut running, entered) => came,
         () = sleep_until(deadline) => {
             debug!(%source, "a caller did not log in in time");
             return gate.shut();
         }
         () = stopped(&mut stop) => return gate.shut(),
     };
-    let Ok(session) = session else {
-        // Until then the connection keeps its place, which bounds how many there are.
-        turn_away(&mut running, was_told).await;
-        return gate.shut();
+    let session = match (entered, &ended) {
+        (Some(Ok(session)), _) => session,
+        (_, Some(_)) => return ended.map_or((), tell),
+        (_, None) => {
+            // Until then the connection keeps its place, which bounds how many there are.
+            turn_away(&mut running, was_told).await;
+            return gate.shut();
+        }
     };
     drop(place);
-    let cause = attend(&mut running, &session, &service, &mut stop).await;
+    let cause = match ended {
+        Some(ended) => left(ended, &session),
+        None => attend(&mut running, &session, &service, &mut stop).await,
+    };
     gate.shut();
     let actor = session.actor().clone();
     // It is listed no more before its end is on record.
     drop(session);
     service.logins.log_out(actor, cause).await;
+}
+
+/// Waits until somebody logged in or the connection ended; both, if whoever logged in went at once.
+async fn comes_in<T, E>(
+    running: impl Future<Output = E>,
+    mut entered: oneshot::Receiver<T>,
+) -> (Option<T>, Option<E>) {
+    tokio::select! {
+        Ok(entered) = &mut entered => (Some(entered), None),
+        ended = running => (entered.try_recv().ok(), Some(ended)),
+    }
 }
 
 /// Waits until the first channel has told why there is no session, and was read.
@@ -112,10 +130,7 @@ async fn attend(
     stop: &mut watch::Receiver<bool>,
 ) -> Leave {
     let cause = tokio::select! {
-        ended = &mut *running => {
-            tell(ended);
-            return if session.is_done() { Leave::Exit } else { Leave::Disconnected };
-        }
+        ended = &mut *running => return left(ended, session),
         cause = lapses(session, service) => cause,
         cause = session.ended() => cause,
         () = stopped(stop) => Leave::Server,
@@ -138,6 +153,16 @@ async fn attend(
     // A client that does not listen is shut out in any case.
     let _ = timeout(FAREWELL, disconnected).await;
     cause
+}
+
+/// How a session ended whose client closed the connection.
+fn left(ended: Result<(), russh::Error>, session: &LoggedIn) -> Leave {
+    tell(ended);
+    if session.is_done() {
+        Leave::Exit
+    } else {
+        Leave::Disconnected
+    }
 }
 
 /// Waits until the session has been idle for as long as it may be, or its administrator is gone. Both
@@ -177,6 +202,8 @@ fn tell(ended: Result<(), russh::Error>) {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use domain::access::Authority;
 
     use super::*;
@@ -196,5 +223,22 @@ mod tests {
         assert_eq!(idle_max(&session, shorter), shorter);
         let _held = session.converse();
         assert_eq!(idle_max(&session, configured), configured);
+    }
+    #[tokio::test]
+    async fn whoever_logs_in_and_goes_at_once_was_logged_in() {
+        // Which of two that are ready is looked at first is left to chance.
+        for _ in 0..64 {
+            let (logged_in, entered) = oneshot::channel();
+            let running = async move { logged_in.send("admin") };
+            let came = comes_in(running, entered).await;
+            assert_eq!(came, (Some("admin"), Some(Ok(()))));
+            let (logged_in, entered) = oneshot::channel();
+            logged_in.send("admin").unwrap();
+            let (came, _) = comes_in(ready("gone"), entered).await;
+            assert_eq!(came, Some("admin"));
+        }
+        let (logged_in, entered) = oneshot::channel::<&str>();
+        drop(logged_in);
+        assert_eq!(comes_in(ready("gone"), entered).await, (None, Some("gone")));
     }
 }
