@@ -214,8 +214,8 @@ impl Session {
     }
 }
 
-/// A word that may be meant to let a restore change nothing is no password: whoever misspells it would have all
-/// done that he wanted to see first.
+/// A word that may be meant to let a restore change nothing becomes no password of a backup: whoever misspells it
+/// would have all done that he wanted to see first.
 fn must_not_mean_dry_run(password: &str) -> Result<(), Complaint> {
     let mut words = DRY_RUN.iter();
     let is_meant = |word: &&str| word.starts_with(password) || is_misspelt(password, word);
@@ -246,10 +246,9 @@ fn restore(place: Where, words: &[String]) -> Result<Restore, Complaint> {
     };
     let password = match (rest, place) {
         ([], _) => None,
-        ([word], Where::File | Where::Tftp) => {
-            must_not_mean_dry_run(word)?;
-            Some(BackupPassword::new(word))
-        }
+        // What may be a misspelt 'dry-run' may be the password of an older backup: it opens the file, or is refused
+        // with it.
+        ([word], Where::File | Where::Tftp) => Some(BackupPassword::new(word)),
         _ => {
             // It may be a password: it is not repeated.
             return Err(Complaint::command(
