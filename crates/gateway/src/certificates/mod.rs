@@ -22,6 +22,7 @@ use domain::vdom::Vdom;
 use https::Chosen;
 use store::Undecided;
 use store::gateway::GatewayStore;
+use tokio::sync::Mutex;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
@@ -38,6 +39,8 @@ pub(crate) struct Certificates {
     /// Of what `set acme-ca-cert` names.
     directory: PathBuf,
     progress: Progress,
+    /// Held from looking what is configured until it is shown: else what was looked at first may be shown last.
+    following: Mutex<()>,
 }
 
 impl fmt::Debug for Certificates {
@@ -58,6 +61,7 @@ impl Certificates {
             chosen: chosen.clone(),
             directory: directory.to_owned(),
             progress: Progress::default(),
+            following: Mutex::default(),
         });
         certificates.follow().await?;
         Ok(certificates)
@@ -65,6 +69,7 @@ impl Certificates {
 
     /// Has the listeners show what is configured. One that cannot be shown leaves them with what they show.
     pub(crate) async fn follow(&self) -> Result<(), Undecided> {
+        let _following = self.following.lock().await;
         let name = self.server_cert().await?;
         if name.is_empty() {
             self.chosen.show(None);

@@ -10,7 +10,7 @@ use domain::admin::{AdminError, Operation, Owned};
 use domain::audit::{Actor, Event, What};
 use domain::name::{CanonicalName, Realm};
 use domain::query::ServerReach;
-use domain::schema::{CERTIFICATE_LOCAL, FORTITOKEN, GLOBAL, LOCAL, Object, Place, Shape};
+use domain::schema::{FORTITOKEN, LOCAL, Object, Place, Shape};
 use domain::settings::{ConsoleOutput, VdomMode};
 use domain::token::{Resync, ResyncError, Stage, Verifier};
 use domain::vdom::Vdom;
@@ -20,6 +20,7 @@ use store::gateway::{Decision, Done, GatewayStore};
 use store::{Failure, Undecided};
 use tokio::sync::{mpsc, oneshot};
 
+use super::change::Followed;
 use super::host::Agreed;
 use super::interrupt::{Applied, Interrupted};
 use super::sessions::{LoggedIn, Sessions};
@@ -274,9 +275,8 @@ impl Executor {
             Ok(agreed) => agreed,
             Err(error) => return Ok(Ran::Applied(Err(error))),
         };
-        match self.administer_agreed(operation, agreed, who).await {
+        match self.change(operation, agreed, who).await {
             Ok(done) => {
-                self.follow_certificates(place.as_ref()).await;
                 for remark in &done.remarks {
                     let text = render::remark(place.as_ref(), remark);
                     printer.print(text + "\n").await?;
@@ -288,24 +288,31 @@ impl Executor {
         }
     }
 
-    /// Has the listeners show what is configured now, if the change may have been about it.
-    pub(super) async fn follow_certificates(&self, place: Option<&Place>) {
-        let shown = [&GLOBAL, &CERTIFICATE_LOCAL];
-        let is_about_it = place.is_none_or(|place| shown.contains(&place.table()));
-        let entry = place.filter(|place| place.table() == &CERTIFICATE_LOCAL);
-        let name = entry.map_or("", Place::key);
-        if is_about_it && let Err(error) = self.unit.certificates.changed(name).await {
-            tracing::warn!(%error, "the listeners go on with the certificate that they have");
-        }
-    }
-
     pub(super) async fn administer(
         &self,
         operation: Operation,
         who: &LoggedIn,
     ) -> Result<Done, Failure<AdminError>> {
-        let nothing = Agreed::default();
-        self.administer_agreed(operation, nothing, who).await
+        self.change(operation, Agreed::default(), who).await
+    }
+
+    async fn change(
+        &self,
+        operation: Operation,
+        agreed: Agreed,
+        who: &LoggedIn,
+    ) -> Result<Done, Failure<AdminError>> {
+        let by = who.authority().as_ref().clone();
+        self.followed().administer(operation, agreed, by).await
+    }
+
+    /// The configuration, with what of the host follows it.
+    pub(super) fn followed(&self) -> Followed {
+        Followed {
+            store: Arc::clone(&self.store),
+            ports: Arc::clone(&self.unit.ssh_ports),
+            certificates: Arc::clone(&self.unit.certificates),
+        }
     }
 
     async fn execute(

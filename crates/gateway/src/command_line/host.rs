@@ -1,18 +1,12 @@
 //! What the host has to say to a change of the configuration before it is made: the interfaces are the
 //! host's, and so are the ports.
 
-use std::sync::Arc;
-
-use domain::admin::{AdminError, Edit, Operation, Report, Restore};
+use domain::admin::{AdminError, Edit, Operation};
 use domain::schema::{CERTIFICATE_LOCAL, GLOBAL, INTERFACE, Place, Value};
 use domain::vdom::Vdom;
-use store::gateway::{Done, Extent};
-use store::{Failure, Undecided};
 
 use super::executor::Executor;
-use super::sessions::LoggedIn;
 use crate::certificates::SERVER_CERT;
-use crate::clock;
 use crate::interfaces;
 use crate::network::reason;
 use crate::ssh::{Claim, Unbindable};
@@ -25,6 +19,11 @@ const SSH_PORT: &str = "admin-ssh-port";
 pub(super) struct Agreed(Option<Claim>);
 
 impl Agreed {
+    /// Gives these sockets.
+    pub(super) fn giving(claim: Claim) -> Self {
+        Self(Some(claim))
+    }
+
     /// The change is made.
     pub(super) fn take_effect(self) {
         if let Some(claim) = self.0 {
@@ -59,45 +58,6 @@ impl Executor {
         }
     }
 
-    /// Makes a change to which the host agrees, and has the host follow. Both are done whole: whoever asked may
-    /// be gone by then, with the very connection that the change is about.
-    pub(super) async fn administer_agreed(
-        &self,
-        operation: Operation,
-        agreed: Agreed,
-        who: &LoggedIn,
-    ) -> Result<Done, Failure<AdminError>> {
-        let entropy =
-            clock::entropy().map_err(|error| Undecided::Unavailable(error.to_string().into()))?;
-        let (by, now) = (who.authority().as_ref().clone(), clock::now());
-        let store = Arc::clone(&self.store);
-        let made = tokio::spawn(async move {
-            let done = store.administer(operation, entropy, by, now, None).await?;
-            agreed.take_effect();
-            Ok(done)
-        });
-        made.await.unwrap_or(Err(Undecided::Stopped.into()))
-    }
-
-    /// Takes a configuration over, and has SSH served on the port that it says, if it can be. Both are done
-    /// whole, as any change to which the host agrees.
-    pub(super) async fn restore_and_follow(
-        &self,
-        restore: Restore,
-        extent: Extent,
-        who: &LoggedIn,
-    ) -> Result<(Report, Result<(), Unbindable>), Undecided> {
-        let (by, now) = (who.authority().as_ref().clone(), clock::now());
-        let (store, ports) = (Arc::clone(&self.store), Arc::clone(&self.unit.ssh_ports));
-        let made = tokio::spawn(async move {
-            let report = store.restore(restore, extent, by, now).await?;
-            let port = store.settings(Vdom::ROOT).administration.ssh_port;
-            let claimed = ports.claim(port).await;
-            Ok((report, claimed.map(Claim::take_effect)))
-        });
-        made.await.unwrap_or(Err(Undecided::Stopped))
-    }
-
     /// Whether TLS can use the certificate that the listeners are to show.
     async fn can_show(&self, edits: &[Edit]) -> Result<(), AdminError> {
         match edits.iter().rev().find_map(server_cert) {
@@ -116,7 +76,7 @@ impl Executor {
             address,
             why: reason(&error).into(),
         })?;
-        Ok(Agreed(Some(claim)))
+        Ok(Agreed::giving(claim))
     }
 
     /// An entry of an interface that is gone may be changed; none is made for one that never was.

@@ -49,7 +49,7 @@ pub(super) enum KeepError {
     NeedsPassword,
     #[error("the password is wrong")]
     WrongPassword,
-    #[error("this file is under no password: leave it away")]
+    #[error("this file is under no password: behind its name only 'dry-run' may stand")]
     NeedsNoPassword,
     #[error("{0}")]
     Undecided(#[from] Undecided),
@@ -234,8 +234,8 @@ impl Executor {
             Extent::Apply => Some(printer.apply()),
             Extent::DryRun => None,
         };
-        let restored = self.restore_and_follow(restore, store_extent, who).await;
-        self.follow_certificates(None).await;
+        let by = who.authority().as_ref().clone();
+        let restored = self.followed().restore(restore, store_extent, by).await;
         drop(applied);
         let (report, followed) = restored?;
         print_findings(&document, &report, printer).await?;

@@ -4,6 +4,7 @@
 mod actions;
 mod answers;
 mod authserver;
+mod change;
 mod conversation;
 mod event_log;
 mod executor;
