@@ -14,8 +14,8 @@ use cli::{Command, Completion, LINE_MAX, Session, Step};
 use domain::admin::{Edit, Operation, misfit};
 use domain::query::Query;
 use domain::schema::{
-    ALL, Access, Field, Key, KeyForm, Kind, LIST_MAX, Object, REFERENCE_MAX, TEXTS_MAX, Table,
-    VDOM, Value,
+    ALL, Access, Effect, Field, Key, KeyForm, Kind, LIST_MAX, Object, REFERENCE_MAX, TEXTS_MAX,
+    Table, VDOM, Value,
 };
 use domain::vdom::Vdom;
 use proptest::prelude::*;
@@ -249,6 +249,9 @@ fn pem(max: u16) -> String {
 
 /// The longest value of a field that is text, by its declaration; none for short ones.
 fn longest(field: &Field) -> Option<Value> {
+    if let Effect::Fixed(_) = field.effect {
+        return None;
+    }
     let long = |max: u16| "\u{10330}".repeat(max.into());
     let list = |count: usize, max: u16| {
         let names = (0..count).map(|number| format!("{number:04}{}", long(max - 4)).into());

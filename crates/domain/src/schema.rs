@@ -115,6 +115,8 @@ pub enum Effect {
     InForce,
     /// It is kept and shown, so that configurations and scripts carry over, and does nothing: why.
     None(&'static str),
+    /// It takes its default alone, so that nobody counts on what any other value would mean elsewhere: why.
+    Fixed(&'static str),
 }
 
 /// Whether a field has a say in who is let in. An entry in which such a field is not as it was meant may
@@ -195,7 +197,7 @@ mod tests {
                 assert!(!field.help.is_empty(), "{name}");
                 assert!(field.default_is_valid(), "{name}");
                 assert!(field.example_is_valid(), "{name}");
-                let is_idle = matches!(field.effect, Effect::None(_));
+                let is_idle = field.effect != Effect::InForce;
                 assert!(!(is_idle && field.bounds_admission()), "{name}");
                 for path in field.kind.references() {
                     assert!(Table::at(path).is_some(), "{name} refers to {path}");
@@ -225,6 +227,23 @@ mod tests {
                 assert_eq!(field.bounds_admission(), is_in_force, "{}", field.name);
             }
         }
+    }
+
+    #[test]
+    fn a_field_of_one_value_refuses_others_and_says_why() {
+        let words = |text: &str| vec![text.to_owned()];
+        let port = GLOBAL.field("admin-sport").unwrap();
+        assert!(port.parse(&words(port.default)).is_ok());
+        assert_eq!(
+            port.parse(&words("8443")).unwrap_err().to_string(),
+            "admin-sport takes 443: the addresses and ports of HTTPS are those of symbolon.toml"
+        );
+        let interface = FTM_PUSH.field("interface").unwrap();
+        assert_eq!(
+            interface.parse(&words("port1")).unwrap_err().to_string(),
+            "interface takes no value: phones are listened to at every address whose interface has 'set \
+             allowaccess ftm'"
+        );
     }
 
     #[test]

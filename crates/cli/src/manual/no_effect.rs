@@ -16,6 +16,12 @@ pub(super) fn text() -> String {
         }
     }
     text += &format!("\n{rows} fields in all.\n");
+    text += FIXED;
+    for (parent, table) in every_table() {
+        for (field, why) in table.fields.iter().filter_map(fixed) {
+            text += &row(parent, table, field.name, why);
+        }
+    }
     text += WORDS;
     for (parent, table) in every_table() {
         for field in table.fields {
@@ -39,14 +45,21 @@ fn idle_words(kind: &'static Kind) -> Vec<(&'static str, &'static str)> {
 fn idle_word(choice: &'static Choice) -> Option<(&'static str, &'static str)> {
     match choice.effect {
         Effect::None(why) => Some((choice.word, why)),
-        Effect::InForce => None,
+        Effect::InForce | Effect::Fixed(_) => None,
     }
 }
 
 fn without_effect(field: &'static Field) -> Option<(&'static Field, &'static str)> {
     match field.effect {
         Effect::None(why) => Some((field, why)),
-        Effect::InForce => None,
+        Effect::InForce | Effect::Fixed(_) => None,
+    }
+}
+
+fn fixed(field: &'static Field) -> Option<(&'static Field, &'static str)> {
+    match field.effect {
+        Effect::Fixed(why) => Some((field, why)),
+        Effect::InForce | Effect::None(_) => None,
     }
 }
 
@@ -69,6 +82,16 @@ const INTRODUCTION: &str = "\
 
 These fields are kept and shown, so that a configuration can be taken over and scripts go on working. They do
 nothing, for the reason that stands beside each. None concerns tokens, logins, lockout, delivery or listeners.
+
+| table | field | why |
+| --- | --- | --- |
+";
+
+const FIXED: &str = "
+## Fields of one value
+
+These fields are about listeners and logins. They take their default alone, so that nobody counts on what another
+value would mean elsewhere; a restore tells the line and takes the entry without it.
 
 | table | field | why |
 | --- | --- | --- |

@@ -151,8 +151,10 @@ fn described(field: &'static Field) -> String {
     if field.access != Access::Administrator {
         parts.push("Set by the system.".to_owned());
     }
-    if let Effect::None(why) = field.effect {
-        parts.push(format!("**Without effect**: {}.", prose(why)));
+    match field.effect {
+        Effect::InForce => {}
+        Effect::None(why) => parts.push(format!("**Without effect**: {}.", prose(why))),
+        Effect::Fixed(why) => parts.push(format!("**No other value**: {}.", prose(why))),
     }
     let named = field.kind.references().iter();
     let named: Vec<String> = named.filter_map(|path| Table::at(path)).map(link).collect();

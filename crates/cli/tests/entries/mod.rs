@@ -2,7 +2,7 @@
 
 use domain::admin::misfit;
 use domain::schema::{
-    Field, Key, KeyForm, Kind, Netmask, Object, Place, Shape, Subnet, Table, Value,
+    Effect, Field, Key, KeyForm, Kind, Netmask, Object, Place, Shape, Subnet, Table, Value,
 };
 use domain::vdom::Vdom;
 use proptest::collection::{btree_set, vec};
@@ -59,6 +59,9 @@ fn keys(table: &Table) -> BoxedStrategy<String> {
 }
 
 fn values(field: &'static Field) -> BoxedStrategy<Value> {
+    if let Effect::Fixed(_) = field.effect {
+        return Just(field.default_value()).boxed();
+    }
     match &field.kind {
         // Secrets are stored sealed.
         Kind::Secret(_) | Kind::SecretPem(_) => "[A-Za-z0-9+/]{4,80}={0,2}"

@@ -1,6 +1,6 @@
 //! What fields may hold, by example: for the manual.
 
-use super::{Field, Kind, Table, Value};
+use super::{Effect, Field, Kind, Table, Value};
 
 impl Field {
     /// The field with what it typically holds.
@@ -11,6 +11,7 @@ impl Field {
     /// Something that the field takes: its sample, else what its kind suggests. A secret is open here.
     pub fn example(&self) -> Value {
         let text = match self.sample {
+            "" if matches!(self.effect, Effect::Fixed(_)) => self.default.to_owned(),
             "" => suggested(&self.kind, self.default),
             sample => sample.to_owned(),
         };

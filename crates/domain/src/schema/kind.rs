@@ -223,6 +223,16 @@ pub enum ValueError {
         /// What it takes, with an example.
         form: &'static str,
     },
+    /// The field takes its default alone.
+    #[error("{field} takes {}: {why}", if only.is_empty() { "no value" } else { only })]
+    Fixed {
+        /// The field.
+        field: &'static str,
+        /// What it takes.
+        only: &'static str,
+        /// Why nothing else.
+        why: &'static str,
+    },
     /// A field that must hold something.
     #[error("{field} takes one value")]
     Missing {
@@ -248,7 +258,15 @@ impl Field {
     /// Takes the words behind the field's name in a whole configuration, where what the system set
     /// stands too.
     pub fn read(&'static self, words: &[String]) -> Result<Value, ValueError> {
-        self.take(&self.kind, words)
+        let value = self.take(&self.kind, words)?;
+        match self.effect {
+            Effect::Fixed(why) if !self.is_default(&value) => Err(ValueError::Fixed {
+                field: self.name,
+                only: self.default,
+                why,
+            }),
+            _ => Ok(value),
+        }
     }
 
     /// What the field holds when it is not set.

@@ -62,7 +62,7 @@ impl Reader {
         match (field.access, field.effect) {
             (Access::System, _) => self.find(line),
             // Without it the entry does all that it would do with it.
-            (_, Effect::None(_)) => {
+            (_, Effect::None(_) | Effect::Fixed(_)) => {
                 self.lacks_something();
                 self.find(line);
             }

@@ -114,6 +114,14 @@ const fn without_effect(why: &'static str, field: Field) -> Field {
     }
 }
 
+/// A field that takes its default alone: why.
+const fn fixed(why: &'static str, field: Field) -> Field {
+    Field {
+        effect: Effect::Fixed(why),
+        ..field
+    }
+}
+
 impl Field {
     /// The field as one that says who gets in, how far, or who vouches for it.
     const fn bounding(self) -> Self {

@@ -1,6 +1,6 @@
 //! `config system …`: the servers that the unit itself uses.
 
-use super::{SWITCH, choice, field, without_effect};
+use super::{SWITCH, choice, field, fixed, without_effect};
 use crate::access::Area;
 use crate::schema::{Field, Key, KeyForm, Kind, Scope, Shape, Table};
 
@@ -291,7 +291,7 @@ pub static FORTIGUARD: Table = Table {
     area: Area::System,
     shape: Shape::Single,
     fields: &[
-        without_effect(
+        fixed(
             "the token server is reached over HTTPS alone",
             field(
                 "protocol",
@@ -300,7 +300,7 @@ pub static FORTIGUARD: Table = Table {
                 "Protocol used to communicate with the token server.",
             ),
         ),
-        without_effect(
+        fixed(
             "there is one token server, that of the installation",
             field(
                 "fortiguard-anycast",

@@ -1,6 +1,6 @@
 //! `config user password-policy`.
 
-use super::{SWITCH, field, without_effect};
+use super::{SWITCH, field, fixed};
 use crate::access::Area;
 use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
 
@@ -34,7 +34,7 @@ pub static PASSWORD_POLICY: Table = Table {
             "15",
             "Time in days before expiration from when on the user is warned at each login (0 - 30).",
         ).bounding(),
-        without_effect(
+        fixed(
             "no login asks for a new password: an administrator sets it",
             field(
                 "expired-password-renewal",

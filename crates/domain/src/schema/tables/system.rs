@@ -1,10 +1,11 @@
 //! `config system …`: the unit itself.
 
-use super::{SWITCH, choice, field, sms, without_effect};
+use super::{SWITCH, choice, field, fixed, sms, without_effect};
 use crate::access::Area;
 use crate::schema::{Field, Key, KeyForm, Kind, Scope, Shape, Table};
 
-const NO_WEB: &str = "web pages come with a later version; until then nothing listens there";
+const NO_HTTP: &str = "nothing listens for HTTP without TLS";
+const HTTPS_BY_FILE: &str = "the addresses and ports of HTTPS are those of symbolon.toml";
 const NO_REMOTE_ADMINISTRATORS: &str = "administrators are known to this unit alone";
 const NO_CLOUD: &str = "this unit checks the codes of its tokens itself";
 
@@ -143,8 +144,8 @@ pub static GLOBAL: Table = Table {
             "optional",
             "Enforce all login methods to require an additional authentication factor.",
         ),
-        without_effect(
-            NO_WEB,
+        fixed(
+            NO_HTTP,
             field(
                 "admin-port",
                 Kind::Integer(1, 65_535),
@@ -152,8 +153,8 @@ pub static GLOBAL: Table = Table {
                 "Administrative access port for HTTP.",
             ),
         ),
-        without_effect(
-            NO_WEB,
+        fixed(
+            HTTPS_BY_FILE,
             field(
                 "admin-sport",
                 Kind::Integer(1, 65_535),
@@ -161,8 +162,8 @@ pub static GLOBAL: Table = Table {
                 "Administrative access port for HTTPS.",
             ),
         ),
-        without_effect(
-            NO_WEB,
+        fixed(
+            NO_HTTP,
             field(
                 "auth-http-port",
                 Kind::Integer(1, 65_535),
@@ -170,8 +171,8 @@ pub static GLOBAL: Table = Table {
                 "User authentication HTTP port.",
             ),
         ),
-        without_effect(
-            NO_WEB,
+        fixed(
+            HTTPS_BY_FILE,
             field(
                 "auth-https-port",
                 Kind::Integer(1, 65_535),

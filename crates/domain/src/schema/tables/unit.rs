@@ -1,6 +1,6 @@
 //! `config system ha`, `settings` and `ftm-push`: the unit among others, its virtual domains, its pushes.
 
-use super::{SWITCH, choice, field, without_effect};
+use super::{SWITCH, choice, field, fixed, without_effect};
 use crate::access::Area;
 use crate::schema::{Kind, Scope, Shape, Table};
 
@@ -175,7 +175,7 @@ pub static FTM_PUSH: Table = Table {
             "enable",
             "Enable/disable communication to the proxy server in FortiGuard configuration.",
         ),
-        without_effect(
+        fixed(
             "phones are listened to at every address whose interface has 'set allowaccess ftm'",
             field(
                 "interface",
@@ -190,7 +190,7 @@ pub static FTM_PUSH: Table = Table {
             "4433",
             "Port to communicate with FortiToken Mobile push services server (1 - 65535).",
         ),
-        without_effect(
+        fixed(
             "phones are shown a certificate of this unit's own making, whose key each push names",
             field(
                 "server-cert",
