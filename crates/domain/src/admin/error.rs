@@ -256,8 +256,8 @@ pub enum AdminError {
 fn no_licence(license: Option<&str>) -> String {
     match license {
         Some(license) => format!(
-            "its license '{license}' is no licence's serial number, which is EFTM and 12 digits or FTMTRIAL \
-             and 8"
+            "its license '{license}' is no licence's serial number, which is EFTM and 12 digits, or FTMTRIAL \
+             and 8 digits or letters"
         ),
         None => "its entry names no license with which it comes".to_owned(),
     }
