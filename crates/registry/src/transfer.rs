@@ -22,6 +22,7 @@ use store::registry::GatewayAddress;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use crate::answer;
 use crate::http::Problem;
 use crate::process::{echo, known, logged};
 use crate::registry::Service;
@@ -42,7 +43,7 @@ impl Default for Ways {
 }
 
 impl Service {
-    /// Remembers where a gateway is reached.
+    /// Remembers where a registered gateway is reached.
     pub(crate) async fn take_address(
         &self,
         asking: Asking,
@@ -53,10 +54,10 @@ impl Service {
             url: url.to_string().into(),
             pin: pin.to_string().into(),
         });
-        known(self.store.put_gateway_address(asking, address).await)?;
+        let told = known(self.store.put_gateway_address(asking, address).await)?;
         let response = TransferAddressResponse {
-            product: echo(&product, &[]),
-            error: None,
+            product: echo(&product, &told.unregistered),
+            error: told.refusal.map(|why| answer::stock(why).into()),
         };
         Ok(logged(&response.into()))
     }

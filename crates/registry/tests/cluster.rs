@@ -70,10 +70,21 @@ async fn each_member_is_answered_on_its_own_in_every_message() {
         gateway.provision_body(token),
         gateway.poll_body(token),
         gateway.hardware_body("FTK2000BHV1KRZCC"),
+        gateway.address_body(),
     ] {
         let answer = gateway.process(&naming(&gateway, &body, &members)).await;
         assert!(answer.contains(&answered), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_unit_that_nobody_registered_tells_no_address() {
+    let world = world().await;
+    let gateway = world.gateway(NOBODY);
+    let answer = gateway.process(&gateway.address_body()).await;
+    let refused =
+        r#""result":0,"error":{"error_code":21,"error_message":"Product is not registered"}"#;
+    assert!(answer.contains(refused), "{answer}");
 }
 
 #[tokio::test]

@@ -278,6 +278,10 @@ async fn another_accounts_gateway_is_one_that_nobody_registered() {
     assert_eq!(status, 200, "{told}");
     assert!(told.contains(r#""error_code":21"#), "{told}");
     assert!(!told.contains("FTMTRIAL"), "{told}");
+    // Nor does a manager say where it is.
+    let (status, told) = managed.pass_on(&shown, None, gateway.address_body()).await;
+    assert_eq!(status, 200, "{told}");
+    assert!(told.contains(r#""error_code":21"#), "{told}");
     // It is no partner of a cluster either.
     let members = format!(r#"[{{"sn":"{OWN}"}},{{"sn":"{FOREIGN}"}}]"#);
     let alone = format!(r#"[{{"sn":"{OWN}"}}]"#);

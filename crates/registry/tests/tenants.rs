@@ -346,10 +346,22 @@ async fn nobody_speaks_for_another() {
             owner.gateway.provision_body(token),
             owner.gateway.poll_body(token),
             owner.gateway.hardware_body("FTK2000BHV1KRZCC"),
+            owner.gateway.address_body(),
         ] {
             let (status, answer) = asker.gateway.post(softtoken::PROCESS_PATH, body).await;
             assert_eq!(status, 403, "{answer}");
             assert!(answer.contains(r#""error_code":121"#), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_tells_where_anothers_gateway_is() {
+    let (_world, tenants) = tenants().await;
+    for (asker, owner) in pairs(&tenants) {
+        let [alone, as_partner] = told(asker, owner, &asker.gateway.address_body()).await;
+        for answer in [&alone, &as_partner] {
+            assert!(answer.ends_with(r#""result":2,"error":null}}"#), "{answer}");
         }
     }
 }

@@ -18,7 +18,7 @@ use softtoken::device::{
     DeviceKeys, Nonce, SealContext, SealingPrivateKey, Signature, SigningPublicKey,
     activation_transcript, code_hash, open_seed, receipt_transcript,
 };
-use softtoken::link::{ActivationLink, LinkSecret};
+use softtoken::link::{ActivationLink, LinkSecret, SpkiPin};
 use softtoken::mobile::{
     MobileNonceRequest, MobileProvisionRequest, MobileReceiptRequest, MobileRequest,
     MobileResponse, SealedToken,
@@ -288,6 +288,18 @@ impl Gateway {
         self.envelope(
             "PollingRequest",
             &format!(r#""tokens":[{{"token":"{token}"}}]"#),
+        )
+    }
+
+    /// Tells where this gateway is reached by phones whose tokens move.
+    pub(crate) fn address_body(&self) -> String {
+        let pin = SpkiPin::of_spki(b"a gateway's key");
+        self.envelope(
+            "TransferAddressRequest",
+            &format!(
+                r#""address":"https://{}.example","pin":"{pin}""#,
+                self.serial.to_lowercase()
+            ),
         )
     }
 

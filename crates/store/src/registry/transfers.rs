@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 
 use domain::licensing::Asking;
-use ident::TokenSerial;
+use ident::{ProductSerial, TokenSerial};
 
 use super::RegistryStore;
+use super::provision::StockRefusal;
 use super::rows::admission;
 use crate::engine::{Failure, Tx, Work};
 use crate::vals;
@@ -19,13 +20,22 @@ pub struct GatewayAddress {
     pub pin: Box<str>,
 }
 
+/// What became of an address that was told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AddressTold {
+    /// Set when nothing was remembered.
+    pub refusal: Option<StockRefusal>,
+    /// Cluster members that nobody registered.
+    pub unregistered: Vec<ProductSerial>,
+}
+
 impl RegistryStore {
     /// From now on phones reach the products of a request there, or nowhere.
     pub async fn put_gateway_address(
         &self,
         asking: Asking,
         address: Option<GatewayAddress>,
-    ) -> Result<(), Failure<Infallible>> {
+    ) -> Result<AddressTold, Failure<Infallible>> {
         self.database.write(PutAddress { asking, address }).await
     }
 
@@ -44,12 +54,17 @@ struct PutAddress {
 }
 
 impl Work for PutAddress {
-    type Out = ();
+    type Out = AddressTold;
     type Err = Infallible;
 
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Infallible>> {
-        let Ok(requester) = admission(tx, &self.asking).await?.requester else {
-            return Ok(());
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<AddressTold, Failure<Infallible>> {
+        let admission = admission(tx, &self.asking).await?;
+        let unregistered = admission.unregistered;
+        let Ok(requester) = admission.requester else {
+            return Ok(AddressTold {
+                refusal: Some(StockRefusal::ProductNotRegistered),
+                unregistered,
+            });
         };
         for product in requester.products() {
             tx.exec(
@@ -65,7 +80,10 @@ impl Work for PutAddress {
                 .await?;
             }
         }
-        Ok(())
+        Ok(AddressTold {
+            refusal: None,
+            unregistered,
+        })
     }
 }
 
