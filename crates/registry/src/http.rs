@@ -19,7 +19,7 @@ use softtoken::{
     TRANSFER_PATH, request_transcript,
 };
 use store::Undecided;
-use store::registry::MessageId;
+use store::registry::{MessageId, REPLIES_KEPT};
 use zeroize::Zeroizing;
 
 use crate::enrol;
@@ -42,9 +42,14 @@ pub(crate) const ONLY_NEWS: &str = "return=minimal";
 
 /// A request of 1 MiB over a slow line; who takes longer holds a connection for nothing.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
-/// For how long what a gateway signed counts. So long its id keeps a repetition from doing anything twice;
-/// later a manager could have an old request done again.
+/// How far the time at which a gateway signed may be from this server's.
 const SIGNATURE_COUNTS: Duration = Duration::from_hours(24);
+/// A clock that is ahead signs what counts for twice that. As long as it counts the answer must be here, or a
+/// manager could have an old request done again; a day more is for clocks that are set meanwhile.
+const _: () = assert!(
+    Duration::from_micros(REPLIES_KEPT.micros().unsigned_abs()).as_secs()
+        >= 2 * SIGNATURE_COUNTS.as_secs() + Duration::from_hours(24).as_secs()
+);
 /// When to try again after the store could not decide.
 pub(crate) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 

@@ -385,6 +385,40 @@ async fn a_manager_changes_nothing_of_what_a_gateway_signed_and_asks_nothing_in_
 }
 
 #[tokio::test]
+async fn what_a_clock_that_is_ahead_signed_is_done_once() {
+    let managed = Managed::new().await;
+    let issued = managed.world.issue(1).await;
+    let (_, tokens) = managed
+        .world
+        .gateway(OWN)
+        .import(issued.code.as_str())
+        .await;
+    let body = managed
+        .world
+        .gateway(OWN)
+        .provision_body(tokens[0].as_str());
+    let ahead = managed.world.now().unix() + 23 * 60 * 60;
+    let (certificate, signature) = signed(&managed.shown(OWN), Some("m1"), ahead, body.as_bytes());
+    let signature = signature.to_string();
+    let pass = async || {
+        managed
+            .pass(
+                &certificate,
+                Some(signature.clone()),
+                Some("m1"),
+                body.clone(),
+            )
+            .await
+    };
+    let (status, first) = pass().await;
+    assert_eq!(status, 200, "{first}");
+    for hours in [25, 21] {
+        managed.world.pass(Span::from_hours(hours));
+        assert_eq!(pass().await, (200, first.clone()));
+    }
+}
+
+#[tokio::test]
 async fn what_is_revoked_or_dismissed_passes_nothing_on() {
     let managed = Managed::new().await;
     let desk = &managed.world.desk;

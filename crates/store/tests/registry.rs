@@ -483,7 +483,7 @@ fn message(id: &str, body: u8) -> Message {
 }
 
 #[tokio::test]
-async fn a_repeated_message_gets_its_first_answer_for_a_day() {
+async fn a_repeated_message_gets_its_first_answer_for_three_days() {
     let world = World::new().await;
     let issued = world.issue(2).await;
     let send = |id: &'static str, body: u8, at: Timestamp| {
@@ -501,9 +501,12 @@ async fn a_repeated_message_gets_its_first_answer_for_a_day() {
         other => panic!("{other:?}"),
     };
     assert!(spent(send("m-2", 1, NOW).await));
-    let next_day = NOW.after(Span::from_days(1));
-    assert!(spent(send("m-1", 1, next_day).await));
-    world.store.sweep(next_day).await.unwrap();
+    let ended = NOW.after(Span::from_days(3));
+    let last = ended.before(Span::from_secs(1));
+    world.store.sweep(last).await.unwrap();
+    assert_eq!(send("m-1", 1, last).await.unwrap(), first);
+    assert!(spent(send("m-1", 1, ended).await));
+    world.store.sweep(ended).await.unwrap();
     assert_eq!(
         look(&world, "SELECT count(*) FROM reply", |row| row
             .get::<_, i64>(0)),

@@ -15,7 +15,7 @@ use crate::vals;
 /// take a few milliseconds.
 const ROWS: u32 = 1_000;
 
-/// Destroys seeds and answers of ended codes and replies past their day. `true` if there is more.
+/// Destroys seeds and answers of ended codes and replies past their time. `true` if there is more.
 pub(super) struct Sweep {
     pub(super) now: Timestamp,
 }

@@ -47,7 +47,7 @@ pub use hardware::{
 };
 pub use licence::{Activated, LicenceDenied};
 pub use manager::Passing;
-pub use once::{Message, MessageId, MessageIdError, NotDone};
+pub use once::{Message, MessageId, MessageIdError, NotDone, REPLIES_KEPT};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
 pub use request::{REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX};
 pub use reserve::{LineStanding, RecordStanding, ReserveLine, ReserveRecord, Settled, TakenBack};
@@ -249,7 +249,7 @@ impl RegistryStore {
     }
 
     /// Destroys the seeds and answers of codes that have ended, and answers kept for repetition
-    /// for more than a day.
+    /// for longer than [`REPLIES_KEPT`].
     pub async fn sweep(&self, now: Timestamp) -> Result<(), Failure<Infallible>> {
         while self.database.write(maintenance::Sweep { now }).await? {}
         Ok(())

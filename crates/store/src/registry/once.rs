@@ -15,8 +15,9 @@ use super::secrets::Keys;
 use crate::engine::{Failure, Tx, Undecided, Work};
 use crate::vals;
 
-/// How long an answer is kept. A gateway that was cut off for longer asks with a new message.
-pub(super) const REPLIES_KEPT: Span = Span::from_days(1);
+/// How long an answer is kept: a line that fails on a Friday evening is mended on Monday. A gateway that comes
+/// back later than that is refused what it had done already.
+pub const REPLIES_KEPT: Span = Span::from_days(3);
 
 /// The sender's name for a message: 1 to 64 of `[A-Za-z0-9._-]`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -168,7 +169,7 @@ async fn keep<T: Tx>(
     now: Timestamp,
 ) -> Result<(), Undecided> {
     let sealed = keys.seal_reply(message.product, &message.id, reply)?;
-    // An answer past its day may still lie there until the next sweep.
+    // An answer past its time may still lie there until the next sweep.
     tx.exec_one(
         "INSERT INTO reply (product, message, request, body, at) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (product, message) DO UPDATE
