@@ -38,7 +38,8 @@ pub struct Activated {
 }
 
 /// Takes over a token and saves the vault. Nothing is saved when it fails but the fact that it was
-/// tried: the registry keeps the sealed seed for this device until the code expires.
+/// tried: the registry keeps the sealed seed for this device until the
+/// receipt, and for a day after the code.
 pub async fn activate(
     vault: &mut OpenVault,
     registry: &Registry,

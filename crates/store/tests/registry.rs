@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Asking, DeviceRefusal, LicenceRefusal, LicenceSize, Lock, TokenRefusal, TokenState,
+    ANSWER_KEPT_AFTER, AccountName, Asking, DeviceRefusal, LicenceRefusal, LicenceSize, Lock,
+    TokenRefusal, TokenState,
 };
 use domain::time::{Span, Timestamp};
 use ident::{
@@ -460,9 +461,12 @@ async fn the_secrets_of_an_ended_code_are_destroyed() {
     let left = "SELECT count(seed) + count(answer) FROM provision";
     assert_eq!(look(&world, left, |row| row.get::<_, i64>(0)), 2);
     world.store.sweep(end).await.unwrap();
+    assert_eq!(look(&world, left, |row| row.get::<_, i64>(0)), 1);
+    let over = end.after(ANSWER_KEPT_AFTER);
+    world.store.sweep(over).await.unwrap();
     assert_eq!(look(&world, left, |row| row.get::<_, i64>(0)), 0);
     for code in [unclaimed, claimed] {
-        let late = world.claim_at(code.opaque(), None, 1, end).await;
+        let late = world.claim_at(code.opaque(), None, 1, over).await;
         assert_eq!(late, Claimed::Refused(DeviceRefusal::CodeExpired));
     }
     assert!(
@@ -471,6 +475,21 @@ async fn the_secrets_of_an_ended_code_are_destroyed() {
             .unwrap()
             .has_timed_out(end)
     );
+}
+
+#[tokio::test]
+async fn a_device_that_lost_its_answer_gets_it_again_after_the_end_of_its_code() {
+    let world = World::new().await;
+    let token = world.trial(asking(FIRST, &[])).await.tokens[0];
+    let (code, _) = world.provision(token).await;
+    let first = world.claim(&code, None, 1).await;
+    let end = NOW.after(Span::from_mins(4_320));
+    let soon = end.after(Span::from_mins(30));
+    world.store.sweep(soon).await.unwrap();
+    let again = world.claim_at(code.opaque(), None, 1, soon).await;
+    assert_eq!(answer(&again), answer(&first));
+    let other = world.claim_at(code.opaque(), None, 2, soon).await;
+    assert_eq!(other, Claimed::Refused(DeviceRefusal::CodeUsed));
 }
 
 fn message(id: &str, body: u8) -> Message {

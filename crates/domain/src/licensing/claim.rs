@@ -1,11 +1,16 @@
 use ident::RegistrationId;
 
 use super::Lock;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// Wrong link secrets after which an activation code is closed. Nobody types one, so a wrong one is
 /// an attack or a damaged picture, and either ends long before this.
 pub const MAX_WRONG_LINKS: u32 = 10;
+
+/// How long after the end of its code a device still gets the answer again that it was given in time. The seed is
+/// its own from the claim on, and a token that moves is no longer on the phone before: a device that was switched
+/// off before it had saved the answer has a day to come back.
+pub const ANSWER_KEPT_AFTER: Span = Span::from_days(1);
 
 /// What an activation code offers.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +37,7 @@ pub struct Holder {
 /// The sealed answer of an activation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
-    /// Kept until the device's receipt or the end of the code.
+    /// Kept until the device's receipt, or [`ANSWER_KEPT_AFTER`] the end of the code.
     Kept,
     /// The device has it, or its time is over.
     Forgotten,
@@ -92,7 +97,8 @@ pub enum DeviceRefusal {
 /// Decides a claim on the offer that the code named.
 ///
 /// A code belongs to the first device that shows it. That device gets the same answer again until it
-/// confirms or the code ends: an answer can be lost on its way. No other device ever gets one.
+/// confirms, and for [`ANSWER_KEPT_AFTER`] the code's end: an answer can be lost on its way. No other
+/// device ever gets one.
 pub fn claim(offer: Option<&Offer>, claim: &Claim, now: Timestamp) -> Claimed {
     let Some(offer) = offer.filter(|offer| offer.lock == Lock::Open) else {
         return Claimed::Refused(DeviceRefusal::CodeUnknown);
@@ -103,13 +109,14 @@ pub fn claim(offer: Option<&Offer>, claim: &Claim, now: Timestamp) -> Claimed {
     if claim.link == LinkProof::Wrong {
         return Claimed::WrongLink;
     }
-    if offer
-        .holder
-        .is_some_and(|holder| holder.device != claim.device)
-    {
-        return Claimed::Refused(DeviceRefusal::CodeUsed);
-    }
-    if offer.expires <= now {
+    let end = match offer.holder {
+        None => offer.expires,
+        Some(holder) if holder.device != claim.device => {
+            return Claimed::Refused(DeviceRefusal::CodeUsed);
+        }
+        Some(_) => offer.expires.after(ANSWER_KEPT_AFTER),
+    };
+    if end <= now {
         return Claimed::Refused(DeviceRefusal::CodeExpired);
     }
     match offer.holder.map(|holder| holder.answer) {
@@ -123,14 +130,14 @@ pub fn claim(offer: Option<&Offer>, claim: &Claim, now: Timestamp) -> Claimed {
 mod tests {
     use super::*;
 
-    const NOW: Timestamp = Timestamp::from_secs(1_000);
+    const NOW: Timestamp = Timestamp::from_secs(1_000_000);
 
     fn device(byte: u8) -> RegistrationId {
         RegistrationId::from_bytes([byte; 32])
     }
 
     fn offer() -> Offer {
-        let expires = Timestamp::from_secs(1_001);
+        let expires = NOW.after(Span::from_secs(1));
         Offer {
             lock: Lock::Open,
             expires,
@@ -187,14 +194,18 @@ mod tests {
     }
 
     #[test]
-    fn a_code_ends_at_its_moment_also_for_the_device_that_has_it() {
-        for offer in [offer(), held(Answer::Kept)] {
-            let offer = Offer {
-                expires: NOW,
-                ..offer
-            };
-            let claimed = ask(&offer, 1, LinkProof::Typed);
-            assert_eq!(claimed, Claimed::Refused(DeviceRefusal::CodeExpired));
+    fn a_code_ends_at_its_moment_and_a_day_later_for_the_device_that_has_it() {
+        let expired = Claimed::Refused(DeviceRefusal::CodeExpired);
+        let day_before = NOW.before(ANSWER_KEPT_AFTER);
+        let last = day_before.after(Span::from_secs(1));
+        for (offer, expires, claimed) in [
+            (offer(), NOW, expired),
+            (held(Answer::Kept), NOW, Claimed::Again),
+            (held(Answer::Kept), last, Claimed::Again),
+            (held(Answer::Kept), day_before, expired),
+        ] {
+            let offer = Offer { expires, ..offer };
+            assert_eq!(ask(&offer, 1, LinkProof::Typed), claimed, "{expires:?}");
         }
     }
 

@@ -26,7 +26,8 @@ mod token;
 pub use account::{AccountName, AccountNameError};
 pub use agent::{Agent, AgentName, AgentNameError, CertificateHash, Role, RoleError, RoleRefusal};
 pub use claim::{
-    Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS, Offer, claim,
+    ANSWER_KEPT_AFTER, Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS,
+    Offer, claim,
 };
 pub use enrolment::{EnrolRefusal, Generation, Invitation, KeyHash, enrol, is_trusted};
 pub use hardware::{

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use domain::licensing::ANSWER_KEPT_AFTER;
 use domain::time::Timestamp;
 
 use super::once::REPLIES_KEPT;
@@ -15,7 +16,7 @@ use crate::vals;
 /// take a few milliseconds.
 const ROWS: u32 = 1_000;
 
-/// Destroys seeds and answers of ended codes and replies past their time. `true` if there is more.
+/// Destroys seeds of ended codes, their answers a day later, and replies past their time. `true` if there is more.
 pub(super) struct Sweep {
     pub(super) now: Timestamp,
 }
@@ -30,8 +31,9 @@ impl Work for Sweep {
                 "UPDATE provision SET seed = NULL, answer = NULL WHERE token IN (
                      SELECT token FROM provision
                      WHERE expires <= $1 AND (seed IS NOT NULL OR answer IS NOT NULL)
-                     LIMIT $2)",
-                &vals![self.now, ROWS],
+                         AND (answer IS NULL OR expires <= $2)
+                     LIMIT $3)",
+                &vals![self.now, self.now.before(ANSWER_KEPT_AFTER), ROWS],
             )
             .await?;
         let replies = tx
