@@ -499,6 +499,9 @@ fn without_vdoms(dir: &TempDir) {
                  WHERE path NOT IN ('vdom', 'system accprofile');
              DROP TABLE config; ALTER TABLE before RENAME TO config;
              ALTER TABLE event DROP COLUMN vdom; ALTER TABLE outbox DROP COLUMN vdom;
+             DROP INDEX token_transfer; ALTER TABLE token DROP COLUMN transfer;
+             ALTER TABLE token DROP COLUMN next_code; ALTER TABLE token DROP COLUMN next_link;
+             ALTER TABLE token DROP COLUMN next_expires; ALTER TABLE token DROP COLUMN next_seed;
              DROP INDEX outbox_sent; ALTER TABLE outbox DROP COLUMN request;
              DROP TABLE outbox_request;
              ALTER TABLE person DROP COLUMN keeper; ALTER TABLE person DROP COLUMN ldap_server;
