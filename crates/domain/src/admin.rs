@@ -63,6 +63,13 @@ pub enum Operation {
         /// What to change, in the order typed.
         edits: Vec<Edit>,
     },
+    /// `execute vpn certificate local generate`: an entry with a new key. No other loses its own.
+    AddCertificate {
+        /// The entry, of `config certificate local`.
+        place: Place,
+        /// What it holds.
+        edits: Vec<Edit>,
+    },
     /// `delete KEY`.
     Remove {
         /// The entry.
@@ -545,6 +552,7 @@ impl Operation {
     fn vdom(&self) -> Option<Vdom> {
         match self {
             Self::Configure { place, .. }
+            | Self::AddCertificate { place, .. }
             | Self::Remove { place }
             | Self::Rename { place, .. }
             | Self::Clone { place, .. } => Some(place.vdom()),
@@ -573,7 +581,9 @@ impl Operation {
     /// What has to be fetched before [`apply`].
     pub fn reads(&self) -> Reads {
         match self {
-            Self::Configure { place, edits } => configure::reads(place, edits),
+            Self::Configure { place, edits } | Self::AddCertificate { place, edits } => {
+                configure::reads(place, edits)
+            }
             Self::Remove { place } => Reads {
                 uses: Some(UsesOf::Entry(place.clone())),
                 holds: Vdom::parse(place.key())
@@ -640,6 +650,10 @@ pub fn apply(
 fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<Plan, AdminError> {
     match operation {
         Operation::Configure { place, edits } => {
+            configure::configure(&place, edits, facts, context)
+        }
+        Operation::AddCertificate { place, edits } => {
+            entries::absent(&place, facts.object.as_ref())?;
             configure::configure(&place, edits, facts, context)
         }
         Operation::Remove { place } => configure::remove(&place, facts, context),

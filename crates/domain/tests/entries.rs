@@ -9,13 +9,15 @@
 
 use domain::access::Authority;
 use domain::admin::{
-    AdminError, Change, Entropy, Facts, Operation, Owned, Owner, Plan, Use, Uses, apply,
+    AdminError, Change, Edit, Entropy, Facts, Operation, Owned, Owner, Plan, Use, Uses, apply,
 };
 use domain::audit::{Actor, What};
 use domain::contact::Contact;
 use domain::name::{CanonicalName, UserName};
 use domain::password::SALT_LEN;
-use domain::schema::{FORTITOKEN, LOCAL, Object, Place, RADIUS_CLIENT, Table};
+use domain::schema::{
+    CERTIFICATE_LOCAL, FORTITOKEN, LOCAL, Object, Place, RADIUS_CLIENT, Table, Value,
+};
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
 use domain::user::{TwoFactor, User};
@@ -247,4 +249,26 @@ fn an_entry_that_is_named_stays_and_the_error_names_who_names_it() {
 fn what_is_gone_already_is_not_said_to_be_in_use() {
     let error = decide(remove(&RADIUS_CLIENT, "vpn1"), facts()).unwrap_err();
     assert_eq!(error.return_code(), -3, "{error}");
+}
+
+#[test]
+fn a_new_key_takes_the_place_of_no_other() {
+    let add = || Operation::AddCertificate {
+        place: Place::new(Vdom::ROOT, &CERTIFICATE_LOCAL, "vpn"),
+        edits: vec![Edit::Set(
+            CERTIFICATE_LOCAL.field("csr").unwrap(),
+            Value::Text("a request".into()),
+        )],
+    };
+    let plan = decide(add(), facts()).unwrap();
+    assert!(matches!(
+        plan.changes.as_slice(),
+        [Change::Object(object)] if *object.key == *"vpn"
+    ));
+    let made_meanwhile = Facts {
+        object: Some(Object::new(&CERTIFICATE_LOCAL, "vpn")),
+        ..facts()
+    };
+    let refused = decide(add(), made_meanwhile).unwrap_err();
+    assert!(matches!(refused, AdminError::Exists { .. }), "{refused}");
 }

@@ -13,7 +13,7 @@ use crate::access::SUPER_ADMIN;
 use crate::administrator;
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, UserName};
-use crate::schema::{ACCPROFILE, ADMIN, FORTITOKEN, LOCAL, Place, Table, VDOM};
+use crate::schema::{ACCPROFILE, ADMIN, FORTITOKEN, LOCAL, Object, Place, Table, VDOM};
 use crate::user::User;
 use crate::vdom::Vdom;
 
@@ -40,6 +40,17 @@ pub(super) fn reads(place: &Place, to: &str) -> Reads {
 /// The same entry under another key.
 fn renamed(place: &Place, to: &str) -> Place {
     Place::new(place.vdom(), place.table(), to)
+}
+
+/// Refuses a key that another entry has.
+pub(super) fn absent(place: &Place, object: Option<&Object>) -> Result<(), AdminError> {
+    match object {
+        Some(object) => Err(AdminError::Exists {
+            table: place.table(),
+            key: object.key.clone(),
+        }),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn purge(

@@ -43,6 +43,7 @@ pub(super) fn permit(
 fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
     match operation {
         Operation::Configure { place, .. }
+        | Operation::AddCertificate { place, .. }
         | Operation::Remove { place }
         | Operation::Rename { place, .. }
         | Operation::Clone { place, .. } => Some((place.table(), place.vdom())),

@@ -76,9 +76,9 @@ impl Followed {
 /// The certificate that an operation may change; an empty name if it may change which one is shown.
 fn certificate_of(operation: &Operation) -> Option<Box<str>> {
     let (table, name) = match operation {
-        Operation::Configure { place, .. } | Operation::Remove { place } => {
-            (place.table(), place.key())
-        }
+        Operation::Configure { place, .. }
+        | Operation::AddCertificate { place, .. }
+        | Operation::Remove { place } => (place.table(), place.key()),
         Operation::Rename { place, to } | Operation::Clone { place, to } => {
             (place.table(), to.as_ref())
         }

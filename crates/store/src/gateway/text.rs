@@ -122,6 +122,10 @@ impl Secrets {
                 let edits = self.taken(&place, edits, None);
                 Operation::Configure { place, edits }
             }
+            Operation::AddCertificate { place, edits } => {
+                let edits = self.taken(&place, edits, None);
+                Operation::AddCertificate { place, edits }
+            }
             operation => operation,
         }
     }

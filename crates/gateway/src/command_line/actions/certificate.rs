@@ -87,7 +87,7 @@ impl Executor {
             set("csr", Value::Text(made.request.trim_end().into())),
         ];
         let edits = edits.into_iter().flatten().collect();
-        self.administer(Operation::Configure { place, edits }, who)
+        self.administer(Operation::AddCertificate { place, edits }, who)
             .await?;
         Ok(made.request)
     }
