@@ -133,7 +133,6 @@ fn take_in(
     name: Option<TokenName>,
     token: &SealedToken,
 ) -> Result<Activated, AppError> {
-    vault.contents.check_serial(token.token)?;
     check_pin_policy(vault, token)?;
     let server = registry.server();
     let registration_id = vault.contents.device.registration_id();
@@ -148,8 +147,11 @@ fn take_in(
         vault.contents.device.sealing(),
         &context,
     )?;
-    let name = name.unwrap_or_else(|| token.token.into());
-    vault.contents.add(NewToken {
+    let before = vault.contents.token(token.token.as_str()).ok();
+    let name = name
+        .or_else(|| before.map(|known| known.name().clone()))
+        .unwrap_or_else(|| token.token.into());
+    vault.contents.put(NewToken {
         name: name.clone(),
         serial: token.token,
         issuer: token.issuer.clone(),

@@ -104,14 +104,6 @@ pub enum ContentsError {
     /// Another token has this name.
     #[error("another token goes by {0} already")]
     NameTaken(TokenName),
-    /// The token is here already.
-    #[error("the token {serial} is in this app already, as {name}")]
-    Duplicate {
-        /// Its serial.
-        serial: TokenSerial,
-        /// Its name here.
-        name: TokenName,
-    },
     /// No token has this name or serial.
     #[error("no token here is called {0}")]
     Unknown(String),
@@ -170,21 +162,13 @@ impl Contents {
         refuse_taken(name, self.tokens.iter())
     }
 
-    /// Refuses a serial that is here already.
-    pub fn check_serial(&self, serial: TokenSerial) -> Result<(), ContentsError> {
-        match self.tokens.iter().find(|token| token.serial == serial) {
-            Some(token) => Err(ContentsError::Duplicate {
-                serial,
-                name: token.name.clone(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes a token in.
-    pub fn add(&mut self, token: NewToken) -> Result<(), ContentsError> {
-        self.check_serial(token.serial)?;
-        self.check_name(&token.name)?;
+    /// Takes a token in, in the place of the entry with its serial: the seed that came last is the one in force.
+    pub fn put(&mut self, token: NewToken) -> Result<(), ContentsError> {
+        let others = self.tokens.iter();
+        refuse_taken(
+            &token.name,
+            others.filter(|other| other.serial != token.serial),
+        )?;
         let NewToken {
             name,
             serial,
@@ -192,14 +176,18 @@ impl Contents {
             seed,
             parameters,
         } = token;
-        self.tokens.push(Token {
+        let token = Token {
             name,
             serial,
             issuer,
             seed,
             parameters,
             counter: 0,
-        });
+        };
+        match self.tokens.iter_mut().find(|known| known.serial == serial) {
+            Some(before) => *before = token,
+            None => self.tokens.push(token),
+        }
         Ok(())
     }
 

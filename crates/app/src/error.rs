@@ -257,9 +257,6 @@ fn registry_step(error: &RegistryError) -> String {
 fn contents_step(error: &ContentsError) -> String {
     match error {
         ContentsError::NameTaken(_) => "Choose another name with --name.".to_owned(),
-        ContentsError::Duplicate { name, .. } => {
-            format!("Delete it with `symbolon app remove \"{name}\"`, then add the code again.")
-        }
         ContentsError::Unknown(_) => "`symbolon app list` shows the names.".to_owned(),
         ContentsError::CounterSpent => "Ask for a new token.".to_owned(),
     }

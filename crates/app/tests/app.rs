@@ -264,7 +264,7 @@ async fn a_long_name_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_here_already_is_named() {
+async fn a_token_that_is_provisioned_again_keeps_its_name_and_takes_the_new_seed() {
     let registry = SmallRegistry::start().await;
     let phone = phone_with_token(&registry).await;
     // Provisioned again: a new code for the same serial.
@@ -272,20 +272,11 @@ async fn a_token_that_is_here_already_is_named() {
         registry.stock().tokens.clear();
         registry.issue(1)
     };
-    let (error, next) = phone.refused(&["add", "--qr-text", &link]).await;
-    assert_eq!(
-        error,
-        "the token FTKMOB0101010101 is in this app already, as work"
-    );
-    assert_eq!(
-        next,
-        "Delete it with `symbolon app remove \"work\"`, then add the code again."
-    );
-    phone.run(&["remove", "work"]).await.unwrap();
-    phone
-        .run(&["add", "--qr-text", &link, "--name", "work"])
-        .await
-        .unwrap();
+    phone.run(&["add", "--qr-text", &link]).await.unwrap();
+    let list = phone.run(&["list"]).await.unwrap();
+    assert_eq!(list.matches("FTKMOB0101010101").count(), 1, "{list}");
+    assert!(list.contains("work"), "{list}");
+    assert!(registry.stock().token(1).holder.is_some());
 }
 
 #[tokio::test]

@@ -31,10 +31,10 @@ fn token(number: u8, called: &str, parameters: Parameters) -> NewToken {
 fn contents() -> Contents {
     let mut contents = Contents::new(Device::generate().unwrap());
     contents
-        .add(token(1, "work", Parameters::default()))
+        .put(token(1, "work", Parameters::default()))
         .unwrap();
     contents
-        .add(token(2, "home", Parameters::default()))
+        .put(token(2, "home", Parameters::default()))
         .unwrap();
     contents
 }
@@ -64,7 +64,7 @@ fn a_name_means_one_token() {
         taken("FTKMOB0202020202")
     );
     assert_eq!(
-        contents.add(token(3, "work", Parameters::default())),
+        contents.put(token(3, "work", Parameters::default())),
         taken("work")
     );
     assert_eq!(contents.rename("work", name("work")), Ok(()));
@@ -80,19 +80,19 @@ fn a_name_means_one_token() {
 }
 
 #[test]
-fn a_serial_is_here_once() {
+fn a_token_that_comes_again_takes_the_place_of_its_entry() {
     let mut contents = contents();
-    let error = contents
-        .add(token(1, "again", Parameters::default()))
-        .unwrap_err();
+    let before = contents.tokens().len();
     assert_eq!(
-        error.to_string(),
-        "the token FTKMOB0101010101 is in this app already, as work"
-    );
-    contents.remove("work").unwrap();
-    assert_eq!(
-        contents.add(token(1, "again", Parameters::default())),
+        contents.put(token(1, "again", Parameters::default())),
         Ok(())
+    );
+    assert_eq!(contents.tokens().len(), before);
+    assert_eq!(contents.tokens()[0].name().as_str(), "again");
+    let other = contents.tokens()[1].name().clone();
+    assert_eq!(
+        contents.put(token(1, other.as_str(), Parameters::default())),
+        Err(ContentsError::NameTaken(other))
     );
 }
 
@@ -103,7 +103,7 @@ fn contents_survive_storage() {
         kind: Kind::Hotp,
         ..Parameters::default()
     };
-    contents.add(token(3, "button", hotp)).unwrap();
+    contents.put(token(3, "button", hotp)).unwrap();
     assert_eq!(contents.advance("button"), Ok(Step(0)));
     let mut again = Contents::from_json(&contents.to_json().unwrap()).unwrap();
     assert_eq!(

@@ -108,7 +108,7 @@ fn what_is_saved_is_there_again() {
     let machine = Machine::new();
     let mut vault = machine.create("2468");
     let id = vault.contents.device.registration_id();
-    vault.contents.add(token(1)).unwrap();
+    vault.contents.put(token(1)).unwrap();
     vault.save().unwrap();
     drop(vault);
 
@@ -126,7 +126,7 @@ fn what_is_saved_is_there_again() {
 fn files_are_private_and_hold_no_secret_in_the_clear() {
     let machine = Machine::new();
     let mut vault = machine.create("2468");
-    vault.contents.add(token(1)).unwrap();
+    vault.contents.put(token(1)).unwrap();
     vault.save().unwrap();
     for path in [machine.vault_file(), machine.secret_files()[0].clone()] {
         assert_eq!(
@@ -321,7 +321,7 @@ fn one_process_has_the_vault() {
 fn another_pin_takes_the_place_of_the_first() {
     let machine = Machine::new();
     let mut vault = machine.create("2468");
-    vault.contents.add(token(1)).unwrap();
+    vault.contents.put(token(1)).unwrap();
     vault.change_pin(&pin("13579246")).unwrap();
     assert_eq!(vault.pin_digits(), 8);
     drop(vault);

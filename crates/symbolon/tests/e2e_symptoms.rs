@@ -316,22 +316,15 @@ fn mistyped(code: &str) -> String {
 }
 
 #[test]
-fn symptom_20_a_token_that_the_app_has_already_is_removed_and_added_again() {
+fn symptom_20_a_token_that_the_app_has_already_takes_the_place_of_its_entry() {
     let (home, up) = system();
     let token = home.import(1).remove(0);
     let phone = enrol(&home, "alice", &token);
     let code = provision(&home, &token);
-    let said = phone.add(&code, "again").refused();
-    assert!(
-        said.contains(&format!(
-            "the token {token} is in this app already, as alice"
-        )),
-        "{said}"
-    );
-    assert!(said.contains("symbolon app remove \"alice\""), "{said}");
-    phone.app(&["remove", "alice"]).ok();
     phone.add(&code, "again").ok();
     phone.code("again");
+    let said = phone.app(&["code", "alice"]).refused();
+    assert!(said.contains("no token here is called alice"), "{said}");
     up.stop();
 }
 

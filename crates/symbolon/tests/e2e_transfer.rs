@@ -189,6 +189,22 @@ fn a_token_moves_from_phone_to_phone_by_qr_code() {
 }
 
 #[test]
+fn a_phone_that_takes_its_own_code_goes_on_with_the_new_seed() {
+    let world = World::new().allow();
+    let phone = &world.old;
+    let said = phone
+        .app(&["transfer", "start", "alice", "--show", "--no-wait"])
+        .ok();
+    phone
+        .app(&["transfer", "take", "--qr-text", &link_in(&said)])
+        .ok();
+    world.moved();
+    let vpn = world.vpn();
+    assert_eq!(vpn.log_in("alice", &phone.code("alice")), Answer::Accept);
+    world.up.stop();
+}
+
+#[test]
 fn a_transfer_that_is_taken_back_leaves_the_first_phone_alone() {
     let world = World::new().allow();
     let (old, new) = (&world.old, world.other_phone());
