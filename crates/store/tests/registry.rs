@@ -24,9 +24,9 @@ use ident::{
 use otp::{Parameters, Seed};
 use store::Failure;
 use store::registry::{
-    Activated, ClaimRequest, Claimed, DeskRefusal, IssuedLicence, LicenceDenied, Message,
-    MessageId, NewLicence, NotDone, Polled, ProvisionDenied, Provisioned, RegistryStore, Sealing,
-    StockRefusal, StoreError, ToProvision,
+    Activated, ClaimRequest, Claimed, DeskRefusal, GatewayAddress, IssuedLicence, LicenceDenied,
+    Message, MessageId, NewLicence, NotDone, Polled, ProvisionDenied, Provisioned, RegistryStore,
+    Sealing, StockRefusal, StoreError, ToProvision,
 };
 use store::sealing::{RootKey, SealError};
 use zeroize::Zeroizing;
@@ -139,6 +139,10 @@ impl World {
 
     /// Provisions one token and returns its code.
     async fn provision(&self, token: TokenSerial) -> (ActivationCode, [u8; 16]) {
+        self.provision_by(asking(FIRST, &[]), token).await
+    }
+
+    async fn provision_by(&self, member: Asking, token: TokenSerial) -> (ActivationCode, [u8; 16]) {
         let (send, mut receive) = tokio::sync::oneshot::channel();
         let render = |outcome: Result<Provisioned, ProvisionDenied>| {
             send.send(outcome.unwrap()).unwrap();
@@ -146,7 +150,7 @@ impl World {
         };
         let tokens = vec![to_provision(token)];
         self.store
-            .provision(asking(FIRST, &[]), tokens, NOW, None, render)
+            .provision(member, tokens, NOW, None, render)
             .await
             .unwrap();
         let issued = receive.try_recv().unwrap().tokens.remove(0).unwrap();
@@ -430,6 +434,32 @@ async fn a_new_code_ends_the_old_one_and_the_old_device() {
         TokenState::Provisioning { .. }
     ));
     answer(&world.claim(&new, None, 2).await);
+}
+
+#[tokio::test]
+async fn a_phone_is_sent_to_the_member_that_provisioned_its_token() {
+    let world = World::new().await;
+    let (first, second) = (asking(FIRST, &[SECOND]), asking(SECOND, &[FIRST]));
+    let tokens = world.trial(first.clone()).await.tokens;
+    for (member, token) in [(&first, tokens[0]), (&second, tokens[1])] {
+        world.provision_by(member.clone(), token).await;
+    }
+    let address = |name: &str| GatewayAddress {
+        url: format!("https://{name}.example.org").into(),
+        pin: "pin".into(),
+    };
+    let tell = async |member: &Asking, address| {
+        let told = world.store.put_gateway_address(member.clone(), address);
+        told.await.unwrap();
+    };
+    let found = async |token| world.store.gateway_address(token).await.unwrap();
+    tell(&first, Some(address("one"))).await;
+    tell(&second, Some(address("two"))).await;
+    assert_eq!(found(tokens[0]).await, Some(address("one")));
+    assert_eq!(found(tokens[1]).await, Some(address("two")));
+    tell(&second, None).await;
+    assert_eq!(found(tokens[0]).await, Some(address("one")));
+    assert_eq!(found(tokens[1]).await, None);
 }
 
 #[tokio::test]

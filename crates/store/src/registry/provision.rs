@@ -151,12 +151,13 @@ async fn provision<T: Tx>(
     let expires = now.after(wanted.code_life);
     tx.exec_one(
         "INSERT INTO provision
-             (token, version, code, link, period_s, digits, expires, wrong_links, seed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)
+             (token, version, code, link, period_s, digits, expires, wrong_links, seed, product)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)
          ON CONFLICT (token) DO UPDATE SET
              version = excluded.version, code = excluded.code, link = excluded.link,
              period_s = excluded.period_s, digits = excluded.digits,
              expires = excluded.expires, wrong_links = 0, seed = excluded.seed,
+             product = excluded.product,
              device = NULL, device_version = NULL, device_keys = NULL, answer = NULL,
              activated = NULL, told = NULL",
         &vals![
@@ -168,6 +169,7 @@ async fn provision<T: Tx>(
             u32::from(wanted.parameters.digits.count()),
             expires,
             sealed.as_bytes(),
+            requester.serial().as_str(),
         ],
     )
     .await?;

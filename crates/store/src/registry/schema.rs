@@ -59,6 +59,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "addresses of gateways",
         sql: GATEWAY_ADDRESSES,
     },
+    Migration {
+        name: "who provisioned a token",
+        sql: PROVISIONERS,
+    },
 ];
 
 const FIRST: &str = "
@@ -353,4 +357,10 @@ CREATE TABLE given_line (
     PRIMARY KEY (manager, licence)
 ) STRICT;
 CREATE INDEX given_line_licence ON given_line (licence);
+";
+
+/// Of what was provisioned before nobody knows by whom: the licence's product answers for it.
+const PROVISIONERS: &str = "
+-- The unit that made the token ready, maybe another member of the licence's cluster.
+ALTER TABLE provision ADD COLUMN product TEXT REFERENCES product (serial);
 ";

@@ -30,7 +30,7 @@ pub struct AddressTold {
 }
 
 impl RegistryStore {
-    /// From now on phones reach the products of a request there, or nowhere.
+    /// From now on phones reach the asking unit there, or nowhere; each member of a cluster tells its own.
     pub async fn put_gateway_address(
         &self,
         asking: Asking,
@@ -39,7 +39,7 @@ impl RegistryStore {
         self.database.write(PutAddress { asking, address }).await
     }
 
-    /// Where the gateway is reached that has a token.
+    /// Where the gateway is reached that provisioned a token last, or, once that is replaced, its licence's product.
     pub async fn gateway_address(
         &self,
         token: TokenSerial,
@@ -66,19 +66,18 @@ impl Work for PutAddress {
                 unregistered,
             });
         };
-        for product in requester.products() {
-            tx.exec(
-                "DELETE FROM gateway_address WHERE product = $1",
-                &vals![product.as_str()],
+        let product = requester.serial();
+        tx.exec(
+            "DELETE FROM gateway_address WHERE product = $1",
+            &vals![product.as_str()],
+        )
+        .await?;
+        if let Some(GatewayAddress { url, pin }) = &self.address {
+            tx.exec_one(
+                "INSERT INTO gateway_address (product, url, pin) VALUES ($1, $2, $3)",
+                &vals![product.as_str(), &**url, &**pin],
             )
             .await?;
-            if let Some(GatewayAddress { url, pin }) = &self.address {
-                tx.exec_one(
-                    "INSERT INTO gateway_address (product, url, pin) VALUES ($1, $2, $3)",
-                    &vals![product.as_str(), &**url, &**pin],
-                )
-                .await?;
-            }
         }
         Ok(AddressTold {
             refusal: None,
@@ -99,7 +98,9 @@ impl Work for FindAddress {
         let found = tx
             .row::<(String, String)>(
                 "SELECT g.url, g.pin FROM token t JOIN licence l ON l.serial = t.licence \
-                 JOIN gateway_address g ON g.product = l.product \
+                 LEFT JOIN provision p ON p.token = t.serial \
+                 LEFT JOIN product own ON own.serial = p.product AND own.retired IS NULL \
+                 JOIN gateway_address g ON g.product = coalesce(own.serial, l.product) \
                  WHERE t.serial = $1 AND l.revoked IS NULL",
                 &vals![self.token.as_str()],
             )
