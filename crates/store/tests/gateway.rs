@@ -27,6 +27,7 @@ use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Value};
 use domain::throttle::{CodeCounter, Throttled};
 use domain::time::{Span, Timestamp};
+use domain::token::Stage;
 use domain::vdom::Vdom;
 use ident::{ActivationCode, Pace, RegistrationId, TokenSerial};
 use otp::{Drift, Step};
@@ -1422,6 +1423,43 @@ async fn an_operation_that_is_refused_settles_nothing() {
     refused.await.unwrap_err();
     let after = store.outbox(None, 10).await.unwrap();
     assert_eq!(after.len(), before.len());
+}
+
+#[tokio::test]
+async fn an_answer_for_a_seed_that_is_gone_is_not_taken_in() {
+    let (_dir, store) = alice().await;
+    let first = store.outbox(None, 10).await.unwrap()[0].id;
+    let answered = async |answer, message| {
+        let done = store.administer(answer, entropy(SEED), authority(), START, Some(message));
+        done.await.unwrap()
+    };
+    let again = run_with(&store, provision(token()), OTHER, START).await;
+    let refused = Operation::ProvisionRefused {
+        token: token(),
+        answer: "31".into(),
+    };
+    for answer in [supplied(token()), refused] {
+        let done = answered(answer, first).await;
+        assert!(done.messages.is_empty());
+        let next = store.to_provision(token()).await.unwrap().unwrap();
+        assert_eq!(next.seed.expose(), &OTHER);
+        let stage = store.token(token()).await.unwrap().unwrap().token.stage;
+        assert!(matches!(stage, Stage::Requested), "{stage:?}");
+    }
+    let [second] = again.messages[..] else {
+        panic!("{again:?}");
+    };
+    answered(supplied(token()), second).await;
+    let stage = store.token(token()).await.unwrap().unwrap().token.stage;
+    assert!(matches!(stage, Stage::Provisioning(_)), "{stage:?}");
+    assert!(
+        store
+            .outbox(None, 10)
+            .await
+            .unwrap()
+            .iter()
+            .all(|it| it.id != second)
+    );
 }
 
 #[tokio::test]

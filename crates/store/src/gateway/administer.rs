@@ -84,6 +84,9 @@ impl Work for Administer {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Done, Failure<AdminError>> {
         let operation = self.memory.secrets.understood(self.operation);
+        let Some(operation) = outbox::still_asked(tx, operation, &self.settles).await? else {
+            return Ok(Done::default());
+        };
         let standing = Standing::read(tx).await?;
         let facts = gather(tx, operation.reads(), &self.memory, &standing).await?;
         let plan = admin::apply(operation, facts, &self.entropy, &self.by, self.now)

@@ -1,8 +1,10 @@
 //! What has to be sent: written with the change that asks for it, kept until it is answered.
 
+use std::collections::HashSet;
+
 use aws_lc_rs::rand;
 use data_encoding::HEXLOWER;
-use domain::admin::Message;
+use domain::admin::{Message, Operation};
 use domain::contact::Address;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
@@ -356,6 +358,52 @@ pub(super) async fn waiting<T: Tx>(
         &vals![vdom.as_ref().map(Vdom::as_str), limit],
     )
     .await
+}
+
+/// What of an answer to these messages is still asked: a token that was provisioned anew meanwhile has another
+/// seed, and the code for the one before must reach nobody.
+pub(super) async fn still_asked<T: Tx>(
+    tx: &mut T,
+    answer: Operation,
+    answered: &[i64],
+) -> Result<Option<Operation>, SqlError> {
+    if answered.is_empty() {
+        return Ok(Some(answer));
+    }
+    Ok(match answer {
+        Operation::Provisioned(mut supplied) => {
+            let asked = to_be_provisioned(tx, answered).await?;
+            supplied.retain(|answer| asked.contains(&answer.token));
+            Some(Operation::Provisioned(supplied))
+        }
+        Operation::ProvisionRefused { token, .. } => {
+            let asked = to_be_provisioned(tx, answered).await?;
+            asked.contains(&token).then_some(answer)
+        }
+        other => Some(other),
+    })
+}
+
+/// The tokens that those of the messages which still wait ask a code for.
+async fn to_be_provisioned<T: Tx>(
+    tx: &mut T,
+    messages: &[i64],
+) -> Result<HashSet<TokenSerial>, SqlError> {
+    let mut tokens = HashSet::new();
+    for id in messages {
+        let found = tx
+            .row::<(String,)>(
+                "SELECT subject FROM outbox WHERE id = $1 AND kind = $2",
+                &vals![*id, PROVISION],
+            )
+            .await?;
+        if let Some((subject,)) = found {
+            let listed = unlisted(&subject);
+            let damaged = || SqlError::damaged("outbox", id.to_string(), "subject");
+            tokens.extend(listed.ok_or_else(damaged)?);
+        }
+    }
+    Ok(tokens)
 }
 
 /// The message was answered for good.
