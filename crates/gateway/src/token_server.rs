@@ -1,6 +1,7 @@
 //! The token server as this gateway reaches it: HTTPS with the gateway's own certificate.
 
 mod connection;
+mod failures;
 mod question;
 mod relay;
 mod renewal;
@@ -28,6 +29,7 @@ use store::Undecided;
 use store::gateway::GatewayStore;
 
 use self::connection::Connections;
+use self::failures::{Failures, Next};
 pub(crate) use self::question::Question;
 use self::route::Route;
 pub(crate) use self::route::Server;
@@ -128,7 +130,10 @@ impl AskError {
     /// Whether the request was certainly not done. After anything else an answer may be lost.
     pub(crate) fn is_undone(&self) -> bool {
         match self {
-            Self::Refused { status, .. } => status.is_client_error(),
+            // The id was used for another body: that one may have been done.
+            Self::Refused { status, .. } => {
+                status.is_client_error() && *status != StatusCode::CONFLICT
+            }
             Self::Unreachable { is_unsent, .. } => *is_unsent,
             Self::Several { is_undone, .. } => *is_undone,
             Self::NoServer | Self::Unprepared(_) => true,
@@ -265,7 +270,7 @@ impl TokenServer {
             Ok(route) => route,
             Err(error) => return (None, Err(error)),
         };
-        let mut failures = Vec::new();
+        let mut failures = Failures::default();
         self.is_behind_manager.store(false, Ordering::Relaxed);
         for server in self.seen.in_turn(&route.servers) {
             self.connection_debug(|| format!("asking {}", server.url));
@@ -278,20 +283,20 @@ impl TokenServer {
                 Heard::Nothing
             };
             self.seen.answered(&server.url, heard, began);
-            match answer {
-                Err(error) if error.is_away() || error.is_elsewhere() => {
-                    self.connection_debug(|| error.to_string());
-                    let is_answered = matches!(error, AskError::Refused { .. });
-                    if is_answered && error.is_away() && server.role == ServerRole::Manager {
-                        self.is_behind_manager.store(true, Ordering::Relaxed);
-                    }
-                    failures.push((server.url.clone(), error));
-                }
-                answer => return (Some(server.url.clone()), answer),
+            let error = match answer {
+                Ok(response) => return (Some(server.url.clone()), Ok(response)),
+                Err(error) => error,
+            };
+            self.connection_debug(|| error.to_string());
+            let is_answered = matches!(error, AskError::Refused { .. });
+            if is_answered && error.is_away() && server.role == ServerRole::Manager {
+                self.is_behind_manager.store(true, Ordering::Relaxed);
+            }
+            if failures.add(&server.url, error) == Next::Nobody {
+                break;
             }
         }
-        let last = failures.last().map(|(url, _)| url.clone());
-        (last, Err(nobody(failures)))
+        (failures.last(), Err(failures.conclude()))
     }
 
     fn connection_debug(&self, text: impl FnOnce() -> String) {
@@ -412,23 +417,6 @@ async fn answered(
         return Err(refused(url, status, &body));
     }
     Ok(body)
-}
-
-/// Why none of the servers answered, each with its reason.
-fn nobody(mut failures: Vec<(Box<str>, AskError)>) -> AskError {
-    match failures.len() {
-        0 => AskError::NoServer,
-        1 => failures.remove(0).1,
-        _ => {
-            let told = failures.iter().map(|(_, error)| error.to_string());
-            let mut errors = failures.iter().map(|(_, error)| error);
-            AskError::Several {
-                told: told.collect::<Vec<_>>().join("; "),
-                is_away: errors.clone().all(AskError::is_away),
-                is_undone: errors.all(AskError::is_undone),
-            }
-        }
-    }
 }
 
 fn refused(url: &str, status: StatusCode, body: &[u8]) -> AskError {
