@@ -130,10 +130,12 @@ async fn mobile(
 
 async fn transfer(
     State(service): State<Arc<Service>>,
+    Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Result<Response, Problem> {
     let body = read(request, softtoken::transfer::TransferRequest::MAX_BYTES).await?;
-    service.transfer(&body).await.map(|body| json(&body))
+    let answer = service.transfer(peer.source, &body).await?;
+    Ok(json(&answer))
 }
 
 async fn enrolment(

@@ -31,6 +31,7 @@ mod reserve;
 mod transfer;
 mod tries;
 mod vouched;
+mod ways;
 mod web_app;
 
 pub use clock::Clock;

@@ -26,9 +26,9 @@ use crate::desk_api::{self, DeskApi, DeskCommands};
 use crate::http::{Peer, router};
 use crate::pki::{Pki, PkiError, ServerIdentity};
 use crate::process::known;
-use crate::transfer::Ways;
 use crate::tries::{MAX_WRONG, Tries};
 use crate::vouched::Vouched;
+use crate::ways::Ways;
 
 /// Gateways and phones. Thousands may stand behind one address.
 pub(crate) const PLACES: Places = Places {

@@ -1,6 +1,7 @@
 //! Phones that want to move their tokens: what they ask is passed on to the gateway that issued the token, at the
 //! address that it told. A phone needs no way to the gateway of its own, and trusts this server's certificate.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,6 @@ use softtoken::process::{TransferAddress, TransferAddressRequest, TransferAddres
 use softtoken::transfer::{TransferRefusal, TransferRequest, TransferResponse};
 use softtoken::{ServerError, TRANSFER_PATH};
 use store::registry::GatewayAddress;
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::answer;
@@ -30,17 +30,6 @@ use crate::registry::Service;
 /// A person waits; the gateway may have to ask this server for a code first.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// Requests that wait for gateways at once: a gateway that is silent holds back no other service.
-const PLACES: usize = 64;
-
-/// The ways to gateways.
-pub(crate) struct Ways(Semaphore);
-
-impl Default for Ways {
-    fn default() -> Self {
-        Self(Semaphore::new(PLACES))
-    }
-}
 
 impl Service {
     /// Remembers where a registered gateway is reached.
@@ -62,10 +51,14 @@ impl Service {
         Ok(logged(&response.into()))
     }
 
-    /// Passes on what a phone asks of its token's gateway, and the answer back.
-    pub(crate) async fn transfer(&self, body: &[u8]) -> Result<Zeroizing<String>, Problem> {
+    /// Passes on what a phone at `source` asks of its token's gateway, and the answer back.
+    pub(crate) async fn transfer(
+        &self,
+        source: IpAddr,
+        body: &[u8],
+    ) -> Result<Zeroizing<String>, Problem> {
         let request = TransferRequest::parse(body)?;
-        let response = match self.pass_on(&request).await? {
+        let response = match self.pass_on(source, &request).await? {
             Ok(response) => response,
             Err(refusal) => request.refused(refusal),
         };
@@ -74,6 +67,7 @@ impl Service {
 
     async fn pass_on(
         &self,
+        source: IpAddr,
         request: &TransferRequest,
     ) -> Result<Result<TransferResponse, TransferRefusal>, Problem> {
         let found = known(self.store.gateway_address(request.token()).await)?;
@@ -83,7 +77,7 @@ impl Service {
                  ftm-push / set token-transfer enable / set server ADDRESS",
             )));
         };
-        let Ok(_place) = self.ways.0.try_acquire() else {
+        let Some(_place) = self.ways.enter(source, &address.url) else {
             return Err(Problem::Unavailable);
         };
         let answer = ask(&address, request).await;
