@@ -112,14 +112,10 @@ async fn run_transfer(
                 },
                 waits: if no_wait { Waits::No } else { Waits::UntilGone },
             };
-            run_transfer::start(start, &name, &mut open(places, pins)?, world).await
+            run_transfer::start(start, &name, &open(places, pins)?, world).await
         }
-        Transfer::Status { name } => {
-            run_transfer::status(&name, &mut open(places, pins)?, world).await
-        }
-        Transfer::Cancel { name } => {
-            run_transfer::cancel(&name, &mut open(places, pins)?, world).await
-        }
+        Transfer::Status { name } => run_transfer::status(&name, &open(places, pins)?, world).await,
+        Transfer::Cancel { name } => run_transfer::cancel(&name, &open(places, pins)?, world).await,
     }
 }
 

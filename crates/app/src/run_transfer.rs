@@ -1,6 +1,6 @@
 //! `symbolon app transfer`: gives a token away, and follows it until the other device has it.
 
-use crate::contents::TokenName;
+use crate::contents::Token;
 use crate::error::AppError;
 use crate::run::Surroundings;
 use crate::screen;
@@ -31,57 +31,54 @@ pub(crate) enum Waits {
 pub(crate) async fn start(
     start: Start,
     name: &str,
-    vault: &mut OpenVault,
+    vault: &OpenVault,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
     let token = vault.contents.token(name)?;
-    let name = token.name().clone();
     match ask(&vault.contents, token, start.action).await? {
-        Answered::Moved => erase(&name, vault, world),
+        Answered::Moved => tell_moved(token, world),
         Answered::Stands(standing) => {
             tell(&standing, world)?;
             match start.waits {
                 Waits::No => Ok(()),
-                Waits::UntilGone => follow(&name, vault, world).await,
+                Waits::UntilGone => follow(token, vault, world).await,
             }
         }
     }
 }
 
-/// How it stands; a token that is on another device is erased here.
+/// How it stands; a token that is on another device stays here until its person removes it.
 pub(crate) async fn status(
     name: &str,
-    vault: &mut OpenVault,
+    vault: &OpenVault,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
     let token = vault.contents.token(name)?;
-    let name = token.name().clone();
     match ask(&vault.contents, token, Action::Look).await? {
-        Answered::Moved => erase(&name, vault, world),
+        Answered::Moved => tell_moved(token, world),
         Answered::Stands(standing) => tell(&standing, world),
     }
 }
 
 pub(crate) async fn cancel(
     name: &str,
-    vault: &mut OpenVault,
+    vault: &OpenVault,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
     let token = vault.contents.token(name)?;
-    let name = token.name().clone();
     match ask(&vault.contents, token, Action::Cancel).await? {
-        Answered::Moved => erase(&name, vault, world),
+        Answered::Moved => tell_moved(token, world),
         Answered::Stands(_) => Ok(writeln!(
             world.out,
             "{} stays on this device. The transfer code is of no use any more.",
-            name.as_str()
+            token.name()
         )?),
     }
 }
 
 async fn follow(
-    name: &TokenName,
-    vault: &mut OpenVault,
+    token: &Token,
+    vault: &OpenVault,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
     writeln!(
@@ -91,9 +88,8 @@ async fn follow(
     let mut is_told = false;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let token = vault.contents.token(name.as_str())?;
         match ask(&vault.contents, token, Action::Look).await? {
-            Answered::Moved => return erase(name, vault, world),
+            Answered::Moved => return tell_moved(token, world),
             Answered::Stands(Standing::None) => return Err(TransferFailure::Ended.into()),
             Answered::Stands(Standing::Open(open)) if open.expires_unix <= (world.now_unix)() => {
                 return Err(TransferFailure::Ended.into());
@@ -108,18 +104,17 @@ async fn follow(
     }
 }
 
-fn erase(
-    name: &TokenName,
-    vault: &mut OpenVault,
-    world: &mut Surroundings<'_>,
-) -> Result<(), AppError> {
-    let token = vault.contents.remove(name.as_str())?;
-    vault.save()?;
+/// Nothing is erased on the word of an answer that nobody signed.
+fn tell_moved(token: &Token, world: &mut Surroundings<'_>) -> Result<(), AppError> {
+    let name = token.name();
+    writeln!(
+        world.out,
+        "{name} ({}) is on another device now. Codes of this device are refused.",
+        token.serial()
+    )?;
     Ok(writeln!(
         world.out,
-        "{} ({}) is on another device now, and erased here. Codes of this device are refused.",
-        token.name(),
-        token.serial()
+        "It is kept here. Once the other device shows its codes: symbolon app remove {name}"
     )?)
 }
 

@@ -14,8 +14,8 @@ use https::{NoRandom, Nonces, NotOurs};
 use ident::TokenSerial;
 use softtoken::push::PushKey;
 use softtoken::transfer::{
-    Action, Open, Standing, TransferActionRequest, TransferActionResponse, TransferNonceResponse,
-    TransferRefusal, TransferRequest, TransferResponse, Wish, WishError,
+    Action, Open, ProvenWish, Standing, TransferActionRequest, TransferActionResponse,
+    TransferNonceResponse, TransferRefusal, TransferRequest, TransferResponse, Wish, WishError,
 };
 use softtoken::{Echo, ServerError};
 use store::gateway::GatewayStore;
@@ -73,11 +73,10 @@ impl Wishes {
         }
         let token = wish.token;
         let proven = wish.prove().map_err(|_| ServerError::ProofWrong)?;
-        let (_, phone) = self.on_phone(token).await?;
-        let verifier = self.store.verifier(token).ok_or(NotMoved::NotOnPhone);
-        let verifier = verifier.map_err(not_moved)?;
-        let key = PushKey::of(&verifier.seed, &token);
-        let action = proven.of_holder(phone.registration, &key);
+        let mut action = self.allowed(token, &proven).await?;
+        if action.is_err_and(is_other_phone) && self.settled(token).await? {
+            action = self.allowed(token, &proven).await?;
+        }
         if action == Err(WishError::SecondDevice) {
             self.supply.report_two_phones(token, proven.device()).await;
         }
@@ -87,6 +86,35 @@ impl Wishes {
             Action::BeginMailed => self.begin(token, Handing::Mailed).await,
             Action::BeginShown => self.begin(token, Handing::Shown).await,
         }
+    }
+
+    async fn allowed(
+        &self,
+        token: TokenSerial,
+        proven: &ProvenWish<'_>,
+    ) -> Result<Result<Action, WishError>, TransferRefusal> {
+        let (_, phone) = self.on_phone(token).await?;
+        let verifier = self.store.verifier(token).ok_or(NotMoved::NotOnPhone);
+        let verifier = verifier.map_err(not_moved)?;
+        let key = PushKey::of(&verifier.seed, &token);
+        Ok(proven.of_holder(phone.registration, &key))
+    }
+
+    /// While a transfer is open, the phone that the gateway does not know may be the one that took the code: the
+    /// token server is asked which it is. Whether there was anything to ask.
+    async fn settled(&self, token: TokenSerial) -> Result<bool, TransferRefusal> {
+        let (_, before) = self.on_phone(token).await?;
+        if before.transfer.is_none() {
+            return Ok(false);
+        }
+        let polled = self.supply.poll_tokens(&[token]).await;
+        polled.map_err(|why| not_done(&why))?;
+        let (_, after) = self.on_phone(token).await?;
+        if after.transfer.is_some() {
+            let cause = "a transfer of this token is open: try again in a minute";
+            return Err(TransferRefusal::new(ServerError::Unavailable, cause));
+        }
+        Ok(true)
     }
 
     async fn on_phone(&self, token: TokenSerial) -> Result<(Owned, Provisioned), TransferRefusal> {
@@ -192,6 +220,10 @@ fn refused(cause: &str) -> TransferRefusal {
 
 fn not_moved(why: NotMoved) -> TransferRefusal {
     refused(&why.to_string())
+}
+
+const fn is_other_phone(why: WishError) -> bool {
+    matches!(why, WishError::OtherDevice | WishError::SecondDevice)
 }
 
 fn not_holder(why: WishError) -> TransferRefusal {

@@ -59,9 +59,17 @@ test("symptom 30: the second phone takes the token, and the first one is dead", 
   await next.paste(text);
   await next.choosePin();
   await next.page.locator(".card").waitFor();
-  // The first phone gives its entry up by itself.
-  await old.page.getByText(/is on the other phone now/).waitFor();
+  // The first phone says so, and keeps its entry until its person deletes it.
+  await old.page.getByText(/is on another phone now/).waitFor();
   await old.look("42-transfer-gone");
+  await old.press("Delete token");
+  await old.page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+  await old.open();
+  assert.equal(await old.page.locator(".card").count(), 1);
+  await openMove();
+  await old.press("Delete token");
+  await old.page.getByRole("dialog").getByRole("button", { name: "Delete token" }).click();
+  await old.page.getByText(/was deleted/).waitFor();
   assert.equal(await old.page.locator(".card").count(), 0);
   assert.throws(() => login(before));
   assert.match(login(await next.code()), /is let in/);
@@ -95,7 +103,7 @@ async function begin() {
     if (await shown.isVisible()) return;
     await page.waitForTimeout(500);
   }
-  assert.fail("no code is shown");
+  assert.fail(`no code is shown: ${await page.getByRole("alert").allInnerTexts()}`);
 }
 
 /** What the QR code on the screen says, as the other phone's camera reads it. */

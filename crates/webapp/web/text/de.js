@@ -259,7 +259,9 @@ export const de = {
     until: "Warten auf das andere Telefon.",
     cancel: "Auf diesem Telefon behalten",
     cancelled: "Das Token bleibt auf diesem Telefon",
-    moved: (name) => `${name} ist jetzt auf dem anderen Telefon`,
+    moved: (name) => `${name} ist jetzt auf einem anderen Telefon`,
+    kept: "Codes dieses Telefons werden abgelehnt. Der Eintrag bleibt hier, bis Sie ihn löschen: Sehen Sie zuerst nach, ob das andere Telefon seine Codes zeigt.",
+    removeLead: "Löschen Sie es, sobald das andere Telefon seine Codes zeigt.",
   },
   settings: {
     title: "Einstellungen",

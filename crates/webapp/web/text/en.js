@@ -264,7 +264,9 @@ export const en = {
     until: "Waiting for the other phone.",
     cancel: "Keep it on this phone",
     cancelled: "The token stays on this phone",
-    moved: (/** @type {string} */ name) => `${name} is on the other phone now`,
+    moved: (/** @type {string} */ name) => `${name} is on another phone now`,
+    kept: "Codes of this phone are refused. The entry stays here until you delete it: look first whether the other phone shows its codes.",
+    removeLead: "Delete it once the other phone shows its codes.",
   },
   settings: {
     title: "Settings",

@@ -1,9 +1,9 @@
 // A token on its way to another device: begun, followed, taken back.
 
-import { remove } from "../../vault/contents.js";
 import { encodeQR } from "../../vendor/qr/index.js";
 import { button, drawing, h } from "../dom.js";
 import { page } from "../app.js";
+import { discard } from "./token.js";
 
 /** @import { Action, Standing } from "../../core/transfer.js" */
 /** @import { App, Screen } from "../app.js" */
@@ -27,18 +27,21 @@ export function moveScreen(app, id) {
   let isAsking = false;
   let lookAtS = 0;
 
-  const moved = async () => {
-    await app.session.change((contents) => remove(contents, id));
-    await app.finish();
-    app.toast(words.move.moved(name));
+  /** Nothing is erased on the word of an answer that nobody signed. */
+  const showMoved = () => {
+    isFollowed = false;
+    state.replaceChildren(
+      h("p", { class: "lead" }, words.move.moved(name)),
+      h("p", {}, words.move.kept),
+      button(words.token.remove, () => void discard(app, token, words.move.removeLead), "danger wide"),
+    );
   };
 
-  /** @param {Action} action @returns {Promise<Standing | null>} nothing once the token is gone */
+  /** @param {Action} action @returns {Promise<Standing | null>} nothing where the token is on another device */
   const ask = async (action) => {
     const standing = await app.session.wish({ serial, seed }, action);
     if (standing !== "moved") return standing;
-    isFollowed = false;
-    await moved();
+    showMoved();
     return null;
   };
 

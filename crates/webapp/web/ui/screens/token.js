@@ -37,15 +37,7 @@ export function tokenScreen(app, id) {
     app.go();
   };
 
-  const discard = async () => {
-    const { remove: yes, removeTitle, removeLead, removeForeignLead } = words.token;
-    const lead = token.serial === null ? removeForeignLead : removeLead;
-    const question = { title: removeTitle(token.name), lead, yes };
-    if (!(await app.confirm(question))) return;
-    await app.session.change((contents) => remove(contents, id));
-    await app.finish();
-    app.toast(words.token.removed(token.name));
-  };
+  const removeLead = token.serial === null ? words.token.removeForeignLead : words.token.removeLead;
 
   const element = page(
     app,
@@ -66,9 +58,18 @@ export function tokenScreen(app, id) {
       h("button", { type: "button", class: "button", on: { click: () => void shift(1) } }, icon("down"), words.token.down),
     ),
     token.serial !== null && button(words.token.move, () => app.go(`move/${id}`), "wide"),
-    button(words.token.remove, () => void discard(), "danger quiet wide"),
+    button(words.token.remove, () => void discard(app, token, removeLead), "danger quiet wide"),
   );
   return { element };
+}
+
+/** Erases a token if the person says so. @param {App} app @param {Token} token @param {string} lead what that means */
+export async function discard(app, { id, name }, lead) {
+  const { remove: yes, removeTitle, removed } = app.words.token;
+  if (!(await app.confirm({ title: removeTitle(name), lead, yes }))) return;
+  await app.session.change((contents) => remove(contents, id));
+  await app.finish();
+  app.toast(removed(name));
 }
 
 /** @param {App} app @param {Token} token @param {HTMLElement} list */
