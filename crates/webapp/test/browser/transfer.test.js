@@ -95,7 +95,7 @@ async function codeOf(phone) {
 /** Shows the code; until the token server knows that transfers are on, it is refused. */
 async function begin() {
   const { page } = old;
-  for (let tries = 0; tries < 20; tries += 1) {
+  for (let tries = 0; tries < 80; tries += 1) {
     await old.press("Show the code here");
     const shown = page.getByRole("img", { name: "QR code that moves the token" });
     const refused = page.getByRole("alert");
