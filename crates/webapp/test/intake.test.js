@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Failure } from "../web/core/failure.js";
 import { utf8 } from "../web/core/bytes.js";
 import { Safe } from "../web/vault/vault.js";
 import { App } from "../web/ui/app.js";
@@ -29,7 +30,11 @@ function started() {
   const session = new Session(new Safe(memory(), stretch, CHEAP), location);
   let answer = () => {};
   const asked = new Promise((resolve) => (answer = () => resolve(ARRIVED)));
-  session.claim = () => asked;
+  let claims = 0;
+  session.claim = () => {
+    claims += 1;
+    return asked;
+  };
   const home = (/** @type {App} */ app) => {
     const names = app.session.isOpen ? app.session.contents.tokens.map(({ name }) => name) : ["empty"];
     const element = document.createElement("p");
@@ -37,7 +42,7 @@ function started() {
     return { element };
   };
   const app = new App(session, new Map(Object.entries({ "": home, activate: handedScreen })), /** @type {any} */ (place));
-  return { app, place, session, answer: () => answer() };
+  return { app, place, session, answer: () => answer(), claims: () => claims };
 }
 
 test("a lock between a token's arrival and its storing asks for the PIN that was, then goes on", async () => {
@@ -87,16 +92,42 @@ test("an erased vault takes with it the token that waited for its PIN", async ()
 /** @param {string} server */
 const link = (server) => `symbolon://activate?v=1&c=${CODE}&k=${"A".repeat(25)}A&s=https://${server}&p=${"A".repeat(43)}`;
 
-test("a link in the address brings a token only after its issuer and server were seen", async () => {
-  const { app, place, session, answer } = started();
+test("a link in the address uses its code only after its server was seen", async () => {
+  const { app, place, session, answer, claims } = started();
   await session.setPin("2741");
   answer();
   location.hash = `#activate/${encodeURIComponent(link("tokens.example.org"))}`;
   await app.route();
-  await shows(place, "a token of Example Ltd, from elsewhere.example.org");
-  assert.deepEqual(session.contents.tokens, []);
+  await shows(place, "a token from tokens.example.org");
+  assert.equal(claims(), 0);
   press(place, "Add");
   await shows(place, "home: Example Ltd");
+  assert.equal(claims(), 1);
+});
+
+test("a code is not used before a PIN was chosen", async () => {
+  const { app, place, answer, claims, session } = started();
+  answer();
+  await takeText(app, CODE);
+  await shows(place, "Choose a PIN");
+  assert.equal(claims(), 0);
+  await session.setPin("2741");
+  await takeText(app, CODE);
+  await shows(place, "home: Example Ltd");
+});
+
+test("a token that is not stored can be asked for again with its code", async () => {
+  const { app, place, session, answer, claims } = started();
+  await session.setPin("2741");
+  answer();
+  const change = session.change.bind(session);
+  session.change = () => Promise.reject(new Failure("storage"));
+  await takeText(app, CODE);
+  await shows(place, "can ask again with the same code");
+  session.change = change;
+  press(place, "Try again");
+  await shows(place, "home: Example Ltd");
+  assert.equal(claims(), 2);
 });
 
 test("a link in the address brings nothing but an activation at this server", async () => {

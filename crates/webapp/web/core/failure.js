@@ -7,7 +7,7 @@
  *   | "network" | "server-status" | "server-message" | "refused" | "not-moved" | "clock" | "seal"
  *   | "duplicate" | "name-empty" | "name-long" | "name-character" | "name-taken"
  *   | "counter-spent" | "key-uri" | "key-uri-secret" | "key-uri-number" | "key-uri-kind"
- *   | "pin-digits" | "pin-mismatch" | "pin-short" | "pin-easy" | "pin-wrong" | "passkey-refused" | "passkey-unsupported" | "passkey-forbidden" | "wiped" | "locked" | "storage"
+ *   | "pin-digits" | "pin-mismatch" | "pin-short" | "pin-easy" | "pin-wrong" | "passkey-refused" | "passkey-unsupported" | "passkey-forbidden" | "wiped" | "locked" | "storage" | "not-stored"
  *   | "file-unknown" | "file-damaged" | "file-password" | "file-empty" | "passphrase-short" | "passphrase-mismatch"
  *   | "too-many" | "unsupported"} Kind
  */

@@ -128,6 +128,10 @@ const failures = {
     title: "Dieser Browser hat die Tokens nicht behalten",
     step: "Verlassen Sie den privaten Modus und prüfen Sie den freien Speicher; bitten Sie dann um neue Aktivierungscodes.",
   }),
+  "not-stored": () => ({
+    title: "Dieser Browser hat das Token nicht behalten",
+    step: "Verlassen Sie den privaten Modus und prüfen Sie den freien Speicher. Dieses Telefon kann mit demselben Code noch einmal fragen.",
+  }),
   "file-unknown": () => ({ title: "Diese Datei ist von keiner bekannten Art", step: "Wählen Sie eine Sicherung dieser App, von Aegis oder 2FAS." }),
   "file-damaged": () => ({ title: "Diese Datei ist beschädigt", step: "Machen Sie die Sicherung neu und wählen Sie sie ganz." }),
   "file-password": () => ({ title: "Das Passwort öffnet diese Datei nicht", step: "Tippen Sie das Passwort, mit dem sie gemacht wurde." }),
@@ -201,7 +205,7 @@ export const de = {
     link: "Link",
     submit: "Hinzufügen",
     replace: "Alten Eintrag ersetzen",
-    handed: (issuer, server) => `Ein Link hat ein Token von ${issuer} gebracht, von ${server}. Fügen Sie es hinzu, wenn Sie darum gebeten haben.`,
+    handed: (server) => `Ein Link bringt ein Token von ${server}. Fügen Sie es hinzu, wenn Sie darum gebeten haben.`,
     elsewhere: (server) => `App bei ${server} öffnen`,
     imported: (count) => (count === 1 ? "1 Token hinzugefügt" : `${count} Tokens hinzugefügt`),
     skipped: (count) => `${count} waren schon da oder sind nicht brauchbar`,
@@ -211,7 +215,7 @@ export const de = {
   pin: {
     choose: "PIN wählen",
     chooseLead: (least) => `${least} bis 8 Ziffern. Sie sperrt die Tokens auf diesem Gerät; niemand kann sie zurücksetzen.`,
-    longer: (issuer, digits) => `${issuer} verlangt eine PIN mit mindestens ${digits} Ziffern.`,
+    longer: (issuer, digits) => `${issuer} verlangt eine PIN mit mindestens ${digits} Ziffern. Bis das Token gespeichert ist, kann dieses Telefon mit demselben Code noch einmal fragen.`,
     current: "Bisherige PIN",
     pin: "PIN",
     again: "Dieselbe PIN noch einmal",

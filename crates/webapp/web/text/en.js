@@ -129,6 +129,10 @@ const failures = {
     title: "This browser did not keep the tokens",
     step: "Leave private browsing and check the space on the device; then ask for new activation codes.",
   }),
+  "not-stored": () => ({
+    title: "This browser did not keep the token",
+    step: "Leave private browsing and check the space on the device. This phone can ask again with the same code.",
+  }),
   "file-unknown": () => ({
     title: "This file is of no known kind",
     step: "Choose a backup of this app, of Aegis or of 2FAS.",
@@ -204,8 +208,8 @@ export const en = {
     link: "Link",
     submit: "Add",
     replace: "Replace the old entry",
-    handed: (/** @type {string} */ issuer, /** @type {string} */ server) =>
-      `A link brought a token of ${issuer}, from ${server}. Add it if you have asked for it.`,
+    handed: (/** @type {string} */ server) =>
+      `A link brings a token from ${server}. Add it if you have asked for it.`,
     elsewhere: (/** @type {string} */ server) => `Open the app at ${server}`,
     imported: (/** @type {number} */ count) => (count === 1 ? "1 token added" : `${count} tokens added`),
     skipped: (/** @type {number} */ count) => `${count} were here already or cannot be used`,
@@ -216,7 +220,7 @@ export const en = {
     choose: "Choose a PIN",
     chooseLead: (/** @type {number} */ least) => `${least} to 8 digits. It locks the tokens on this device; nobody can reset it.`,
     longer: (/** @type {string} */ issuer, /** @type {number} */ digits) =>
-      `${issuer} asks for a PIN of at least ${digits} digits.`,
+      `${issuer} asks for a PIN of at least ${digits} digits. Until the token is stored, this phone can ask again with the same code.`,
     current: "Current PIN",
     pin: "PIN",
     again: "The same PIN again",

@@ -20,7 +20,7 @@ import { choosePinScreen } from "./screens/pin.js";
  * @param {string} text
  */
 export async function takeText(app, text) {
-  if (isActivationLink(text)) return takeLink(app, text, (arrived) => keep(app, arrived, ""));
+  if (isActivationLink(text)) return takeLink(app, text, (order) => activate(app, order, ""));
   if (isKeyUri(text)) return takeForeign(app, [parseKeyUri(text)]);
   if (isMigration(text)) return takeForeign(app, parseMigration(text));
   if (/^[A-Za-z2-7\s-]{16,24}$/.test(text)) return takeTyped(app, text, "");
@@ -29,25 +29,25 @@ export async function takeText(app, text) {
 
 /**
  * A link that came with the address of the page: any page can send people here with one. Nothing but an
- * activation is taken from it, and nothing is stored before the person has seen whose it is.
+ * activation is taken from it, and its code is not used before the person has seen where it leads.
  *
  * @param {App} app
  * @param {string} text
  */
 export async function takeHanded(app, text) {
   await app.unlocked();
-  return takeLink(app, text, (arrived) => ask(app, arrived));
+  return takeLink(app, text, (order) => ask(app, order));
 }
 
 /** @param {App} app @param {string} typed @param {string} name */
 export async function takeTyped(app, typed, name) {
-  return activate(app, { code: parseActivationCode(typed), linkSecret: null }, (arrived) => keep(app, arrived, name));
+  return activate(app, { code: parseActivationCode(typed), linkSecret: null }, name);
 }
 
-/** @param {App} app @param {string} text @param {(arrived: Arrived) => Promise<void>} next */
+/** @param {App} app @param {string} text @param {(order: Order) => Promise<void> | void} next */
 async function takeLink(app, text, next) {
   const { code, secret, server } = parseActivationLink(text);
-  if (server === app.session.server.name) return activate(app, { code, linkSecret: secret }, next);
+  if (server === app.session.server.name) return next({ code, linkSecret: secret });
   const failure = new Failure("link-other-server", { server });
   // A fragment stays in the browser: no server sees the code on its way.
   const there = `https://${server}${location.pathname}#activate/${encodeURIComponent(text)}`;
@@ -55,23 +55,42 @@ async function takeLink(app, text, next) {
   app.show({ element: page(app, app.words.add.title, app.alert(failure, open)) });
 }
 
-/** @param {App} app @param {Order} order @param {(arrived: Arrived) => Promise<void>} next */
-const activate = (app, order, next) =>
-  attempt(app, async () => {
-    await app.unlocked();
-    const working = h("p", { class: "working", role: "status" }, app.words.add.working);
-    app.show({ element: page(app, app.words.add.title, working) });
-    await next(await app.session.claim(order));
-  });
-
-/** Stores a token only if the person wants it. @param {App} app @param {Arrived} arrived */
-async function ask(app, arrived) {
-  await app.unlocked();
+/** Takes the token only if the person wants it. @param {App} app @param {Order} order */
+function ask(app, order) {
   const { add } = app.words;
-  const lead = h("p", { class: "lead" }, add.handed(arrived.issuer, arrived.owed.server));
-  const yes = button(add.submit, () => void attempt(app, () => keep(app, arrived, "")), "primary wide");
+  const lead = h("p", { class: "lead" }, add.handed(app.session.server.name));
+  const yes = button(add.submit, () => void activate(app, order, ""), "primary wide");
   const no = button(app.words.cancel, () => app.go(), "quiet wide");
   app.show({ element: page(app, add.title, lead, yes, no) });
+}
+
+/**
+ * The vault is there and open before the code is used: whoever breaks off until then has used nothing up.
+ *
+ * @param {App} app
+ * @param {Order} order
+ * @param {string} name
+ */
+const activate = (app, order, name) => behindPin(app, () => attempt(app, () => fetchToken(app, order, name)));
+
+/** @param {App} app @param {Order} order @param {string} name */
+async function fetchToken(app, order, name) {
+  await app.unlocked();
+  const working = h("p", { class: "working", role: "status" }, app.words.add.working);
+  app.show({ element: page(app, app.words.add.title, working) });
+  await keep(app, await app.session.claim(order), name);
+}
+
+/** Has a PIN chosen first where there is none. @param {App} app @param {() => Promise<void>} next */
+async function behindPin(app, next) {
+  await app.unlocked();
+  if (app.session.isOpen) return next();
+  const { least } = PIN_DIGITS;
+  const done = async (/** @type {string} */ chosen) => {
+    await app.session.setPin(chosen);
+    await next();
+  };
+  app.show(choosePinScreen(app, { least, lead: app.words.pin.chooseLead(least), done }));
 }
 
 /** Says what failed, with a way to do it again. @param {App} app @param {() => Promise<void>} act */
@@ -85,7 +104,7 @@ async function attempt(app, act) {
   }
 }
 
-/** Chooses a PIN first where there is none, or none that is long enough. @param {App} app @param {Arrived} arrived @param {string} name */
+/** Chooses a longer PIN first where the issuer asks for one. @param {App} app @param {Arrived} arrived @param {string} name */
 async function keep(app, arrived, name) {
   await app.unlocked();
   const least = app.session.missingPin(arrived);
@@ -108,7 +127,8 @@ async function store(app, arrived, name) {
     await app.finish();
     app.toast(app.words.list.ready(token?.name ?? arrived.issuer));
   } catch (error) {
-    if (!(error instanceof Failure) || error.kind !== "duplicate") throw error;
+    if (!(error instanceof Failure) || error.kind === "storage") throw new Failure("not-stored", {}, error);
+    if (error.kind !== "duplicate") throw error;
     const { id } = error.facts;
     const replace = async () => {
       await app.session.change((contents) => remove(contents, String(id)));
@@ -125,16 +145,7 @@ async function store(app, arrived, name) {
  * @param {App} app
  * @param {readonly ForeignToken[]} tokens
  */
-export async function takeForeign(app, tokens) {
-  await app.unlocked();
-  if (app.session.isOpen) return storeForeign(app, tokens);
-  const least = PIN_DIGITS.least;
-  const done = async (/** @type {string} */ chosen) => {
-    await app.session.setPin(chosen);
-    await storeForeign(app, tokens);
-  };
-  app.show(choosePinScreen(app, { least, lead: app.words.pin.chooseLead(least), done }));
-}
+export const takeForeign = (app, tokens) => behindPin(app, () => storeForeign(app, tokens));
 
 /** @param {App} app @param {readonly ForeignToken[]} tokens */
 async function storeForeign(app, tokens) {
