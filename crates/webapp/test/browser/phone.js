@@ -83,8 +83,7 @@ export class Phone {
     const { page } = this;
     if (page.url().startsWith(scene.origin)) {
       await page.evaluate((there) => {
-        history.replaceState(null, "", location.pathname);
-        location.hash = there || "#";
+        history.replaceState(null, "", `${location.pathname}${there}`);
         window.dispatchEvent(new HashChangeEvent("hashchange"));
       }, fragment);
     } else {
