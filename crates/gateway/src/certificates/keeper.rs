@@ -163,10 +163,13 @@ impl Certificates {
             return due;
         }
         let name = &entry.key;
-        match self.enrol(entry, names).await {
-            Ok(enrolled) => {
+        let tried = match self.enrol(entry, names).await {
+            Ok(enrolled) => self.keep(entry, enrolled).await,
+            Err(failure) => Err(failure),
+        };
+        match tried {
+            Ok(()) => {
                 lock(&self.progress.tried).remove(name);
-                self.keep(name, enrolled).await;
                 clock::now()
             }
             Err(failure) => {
@@ -181,9 +184,13 @@ impl Certificates {
     /// When to ask the authority: at once where there is no certificate for these names, else in the last third
     /// of its life, or in the last days as configured.
     fn due(&self, entry: &Object, state: &State) -> Timestamp {
-        if let Some(tried) = lock(&self.progress.tried).get(&entry.key) {
-            return tried.next;
-        }
+        let tried = lock(&self.progress.tried);
+        let tried = tried.get(&entry.key).map(|tried| tried.next);
+        tried.unwrap_or_else(|| Self::wanted_from(entry, state))
+    }
+
+    /// The same for an authority that was not asked yet.
+    fn wanted_from(entry: &Object, state: &State) -> Timestamp {
         let State::Ready(details) = state else {
             return Timestamp::default();
         };
@@ -218,10 +225,17 @@ impl Certificates {
         })
     }
 
-    async fn keep(&self, name: &str, enrolled: Enrolled) {
-        // Deleted while the authority was asked: it stays so.
-        if !matches!(self.store.object(place(name)).await, Ok(Some(_))) {
-            return;
+    /// Takes over what the authority gave; why not. An authority that is asked again at once for what cannot be
+    /// kept, or is not what was asked for, gives nothing to anybody here for days.
+    async fn keep(&self, asked: &Object, enrolled: Enrolled) -> Result<(), Failure> {
+        let name = &*asked.key;
+        let before = self.store.object(place(name)).await;
+        // What was deleted or changed while the authority was asked stays so.
+        if !before
+            .map_err(Failure::not_kept)?
+            .is_some_and(|now| asks_for_the_same(&now, asked))
+        {
+            return Ok(());
         }
         let set = |name: &str, value| {
             CERTIFICATE_LOCAL
@@ -237,22 +251,23 @@ impl Certificates {
             place: place(name),
             edits: edits.into_iter().flatten().collect(),
         };
-        let Ok(entropy) = clock::entropy() else {
-            return;
-        };
+        let entropy = clock::entropy().map_err(Failure::not_kept)?;
         let by = Authority::system("acme");
         let kept = self
             .store
             .administer(operation, entropy, by, clock::now(), None);
-        match kept.await {
-            Ok(_) => {
-                let detail = "the authority gave a certificate".to_owned();
-                self.tell(name, CertificateEvent::Enrolled, detail).await;
-                if let Err(error) = self.follow().await {
-                    warn!(%error, "the listeners go on with the certificate that they have");
-                }
-            }
-            Err(error) => warn!(certificate = name, %error, "a new certificate is not kept"),
+        kept.await.map_err(Failure::not_kept)?;
+        let detail = "the authority gave a certificate".to_owned();
+        self.tell(name, CertificateEvent::Enrolled, detail).await;
+        if let Err(error) = self.follow().await {
+            warn!(%error, "the listeners go on with the certificate that they have");
+        }
+        let now = self.store.object(place(name)).await;
+        match now.map_err(Failure::not_kept)? {
+            Some(now) if Self::wanted_from(&now, &self.state(&now)) <= clock::now() => Err(
+                Failure::not_kept("it is not what acme-domain and acme-renew-window ask for"),
+            ),
+            _ => Ok(()),
         }
     }
 
@@ -285,6 +300,14 @@ impl Certificates {
             warn!(certificate = name, %error, "the log does not say how the certificate stands");
         }
     }
+}
+
+fn asks_for_the_same(one: &Object, other: &Object) -> bool {
+    let fields = ["enroll-protocol", "acme-ca-url"];
+    domains(one) == domains(other)
+        && fields
+            .into_iter()
+            .all(|field| one.text(field) == other.text(field))
 }
 
 fn domains(entry: &Object) -> Vec<String> {

@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     Made(String),
     /// The file of `acme-ca-cert`, or the client.
     Trust(String),
+    /// What the authority gave is not kept, or not what was asked for.
+    NotKept(String),
 }
 
 /// Types of problems (RFC 8555, section 6.7), and what helps.
@@ -79,6 +81,10 @@ impl Failure {
         Self::Made(error.to_string())
     }
 
+    pub(in crate::certificates) fn not_kept(why: impl fmt::Display) -> Self {
+        Self::NotKept(why.to_string())
+    }
+
     /// What to do.
     pub(crate) fn next_step(&self) -> &'static str {
         let problem = match self {
@@ -93,7 +99,7 @@ impl Failure {
                         another kind of proof, which this unit cannot give";
             }
             Self::Trust(_) => return "put the file into the directory 'certificates' of this unit",
-            Self::Invalid | Self::Made(_) => return "it is tried again",
+            Self::Invalid | Self::Made(_) | Self::NotKept(_) => return "it is tried again",
         };
         let kind = problem.r#type.as_deref().unwrap_or_default();
         let kind = kind.rsplit(':').next().unwrap_or_default();
@@ -121,6 +127,7 @@ impl fmt::Display for Failure {
                 causes.last().map_or(Ok(()), |root| write!(f, ": {root}"))
             }
             Self::Made(why) | Self::Trust(why) => f.write_str(why),
+            Self::NotKept(why) => write!(f, "the certificate is not kept: {why}"),
         }
     }
 }
