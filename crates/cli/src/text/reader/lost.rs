@@ -60,9 +60,10 @@ impl Reader {
         let shown = shown(field.name, Some(field), words);
         let line = format!("set {}{shown}: {why}", field.name);
         match (field.access, field.effect) {
-            (Access::System, _) => self.find(line),
+            // What has one value alone has it without the file too.
+            (Access::System, _) | (_, Effect::Fixed(_)) => self.find(line),
             // Without it the entry does all that it would do with it.
-            (_, Effect::None(_) | Effect::Fixed(_)) => {
+            (_, Effect::None(_)) => {
                 self.lacks_something();
                 self.find(line);
             }
