@@ -164,16 +164,17 @@ test("where it is enough a tap approves, at the gateway's own address", async ()
   const listening = listens(small);
   await add(small, carol, "Carol");
   await listening;
-  const asked = /** @type {string[]} */ ([]);
-  small.page.on("response", (response) => void asked.push(`${response.status()} ${response.url()}`));
+  const own = `https://127.0.0.1:${scene.answerPort}/SoftToken/Push`;
+  const isOwn = (/** @type {import("playwright-core").Response} */ response) =>
+    response.url() === own && response.request().method() === "POST";
   const answer = tap("carol");
   await request(small).waitFor();
   assert.equal(await request(small).getByRole("textbox").count(), 0);
   await small.look("32-push-tap-german-dark");
+  const taken = small.page.waitForResponse(isOwn);
   await small.press("Bestätigen");
   assert.equal(await answer, "Accept");
-  const own = `200 https://127.0.0.1:${scene.answerPort}/SoftToken/Push`;
-  assert.ok(asked.includes(own), asked.join("\n"));
+  assert.equal((await taken).status(), 200);
   const again = tap("carol");
   await request(small).waitFor();
   await small.press("Das war ich nicht");
