@@ -19,6 +19,41 @@ use super::transfers::{self, TransferColumns};
 use crate::engine::{FromRow, Row, SqlError, Tx, Val};
 use crate::vals;
 
+/// A query for tokens with their owners, in the order of columns in which they are read.
+macro_rules! select_owned {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
+             t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
+             t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, \
+             concat_ws('\n', 'email-to ' || p.email, 'sms-phone ' || p.phone, \
+             'sms-server ' || p.sms_server, 'sms-custom-server ' || p.custom_server, \
+             'two-factor-notification ' || p.notification, 'language ' || p.language), a.entry, \
+             (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
+             WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
+             ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
+             t.foreign_seed, t.transfer, t.next_code, t.next_link, t.next_expires, t.next_seed \
+             FROM token t LEFT JOIN person p ON p.token = t.serial \
+             LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
+             AND a.path = 'system admin' ",
+            $rest
+        )
+    };
+}
+
+/// The same without their owners.
+macro_rules! select_tokens {
+    ($rest:literal) => {
+        concat!(
+            "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
+             link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
+             NULL, NULL, NULL, NULL, NULL, foreign_seed, transfer, next_code, next_link, next_expires, \
+             next_seed FROM token ",
+            $rest
+        )
+    };
+}
+
 /// A row of `token`, its secrets still sealed.
 #[derive(Clone, Debug)]
 pub(super) struct TokenRow {
@@ -204,20 +239,7 @@ pub(super) async fn token<T: Tx>(
     serial: TokenSerial,
 ) -> Result<Option<TokenRow>, SqlError> {
     tx.row(
-        "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
-         t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
-         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, \
-         concat_ws('\n', 'email-to ' || p.email, 'sms-phone ' || p.phone, \
-         'sms-server ' || p.sms_server, 'sms-custom-server ' || p.custom_server, \
-         'two-factor-notification ' || p.notification, 'language ' || p.language), a.entry, \
-         (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
-         WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
-         ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
-         t.foreign_seed, t.transfer, t.next_code, t.next_link, t.next_expires, t.next_seed \
-         FROM token t LEFT JOIN person p ON p.token = t.serial \
-         LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
-         AND a.path = 'system admin' \
-         WHERE t.serial = $1 AND t.stage <> 'removed'",
+        select_owned!("WHERE t.serial = $1 AND t.stage <> 'removed'"),
         &vals![serial.as_str()],
     )
     .await
@@ -232,11 +254,9 @@ pub(super) async fn tokens_after<T: Tx>(
     limit: i64,
 ) -> Result<Vec<TokenRow>, SqlError> {
     tx.rows(
-        "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
-         link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
-         NULL, NULL, NULL, NULL, NULL, foreign_seed, transfer, next_code, next_link, next_expires, \
-         next_seed FROM token \
-         WHERE vdom = $1 AND serial > $2 AND stage <> 'removed' ORDER BY serial LIMIT $3",
+        select_tokens!(
+            "WHERE vdom = $1 AND serial > $2 AND stage <> 'removed' ORDER BY serial LIMIT $3"
+        ),
         &vals![vdom.as_str(), after, limit],
     )
     .await
@@ -250,21 +270,10 @@ pub(super) async fn owned_tokens_after<T: Tx>(
     limit: i64,
 ) -> Result<Vec<TokenRow>, SqlError> {
     tx.rows(
-        "SELECT t.serial, t.status, t.comments, t.licence, t.kind, t.period, t.digits, t.digest, \
-         t.stage, t.code, t.link, t.expires, t.registration, t.os_version, t.seed, \
-         t.seed_version, t.drift, t.spent, t.spent_by, t.vdom, p.canonical, p.name, \
-         concat_ws('\n', 'email-to ' || p.email, 'sms-phone ' || p.phone, \
-         'sms-server ' || p.sms_server, 'sms-custom-server ' || p.custom_server, \
-         'two-factor-notification ' || p.notification, 'language ' || p.language), a.entry, \
-         (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
-         WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
-         ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
-         t.foreign_seed, t.transfer, t.next_code, t.next_link, t.next_expires, t.next_seed \
-         FROM token t LEFT JOIN person p ON p.token = t.serial \
-         LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
-         AND a.path = 'system admin' \
-         WHERE t.vdom = $1 AND t.serial > $2 AND t.stage <> 'removed' \
-         ORDER BY t.serial LIMIT $3",
+        select_owned!(
+            "WHERE t.vdom = $1 AND t.serial > $2 AND t.stage <> 'removed' \
+             ORDER BY t.serial LIMIT $3"
+        ),
         &vals![vdom.as_str(), after, limit],
     )
     .await
@@ -277,10 +286,7 @@ pub(super) async fn all_tokens_after<T: Tx>(
     limit: i64,
 ) -> Result<Vec<TokenRow>, SqlError> {
     tx.rows(
-        "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
-         link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
-         NULL, NULL, NULL, NULL, NULL, foreign_seed, transfer, next_code, next_link, next_expires, \
-         next_seed FROM token WHERE serial > $1 ORDER BY serial LIMIT $2",
+        select_tokens!("WHERE serial > $1 ORDER BY serial LIMIT $2"),
         &vals![after, limit],
     )
     .await
