@@ -21,4 +21,4 @@ pub use certificate::certificate_of;
 pub use enrolment::{Application, EnrolError, Right, body_within, causes, refusal};
 pub use file::{Identity, IdentityError, Signed, authorities};
 pub use keeper::{Keeper, RenewalError, Way};
-pub use trust::trusting;
+pub use trust::{judging, trusting};

@@ -8,12 +8,9 @@ use std::time::Duration;
 use domain::licensing::Asking;
 use reqwest::Client;
 use reqwest::redirect::Policy;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{CertificateError, ClientConfig};
 use softtoken::limits::MAX_MOBILE_BYTES;
 use softtoken::link::SpkiPin;
 use softtoken::process::{TransferAddress, TransferAddressRequest, TransferAddressResponse};
@@ -115,15 +112,19 @@ async fn ask(
 /// A connection to whoever holds the key behind `pin`, and to nobody else.
 fn client(pin: SpkiPin) -> Result<Client, String> {
     let provider = Arc::new(default_provider());
-    let verifier = Pinned {
-        pin,
-        provider: Arc::clone(&provider),
-    };
+    let verifier = identity::judging(&provider, move |shown, _, _| {
+        let shown = ParsedCertificate::try_from(shown)?;
+        if SpkiPin::of_spki(&shown.subject_public_key_info()) == pin {
+            Ok(())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    });
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     Client::builder()
         .tls_backend_preconfigured(tls)
@@ -134,55 +135,4 @@ fn client(pin: SpkiPin) -> Result<Client, String> {
         .redirect(Policy::none())
         .build()
         .map_err(|error| error.to_string())
-}
-
-/// Believes the one certificate whose key is pinned; TLS proves that the other end holds it.
-#[derive(Debug)]
-struct Pinned {
-    pin: SpkiPin,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let shown = ParsedCertificate::try_from(end_entity)?;
-        if SpkiPin::of_spki(&shown.subject_public_key_info()) == self.pin {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }

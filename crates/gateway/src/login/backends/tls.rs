@@ -7,16 +7,14 @@ use std::time::SystemTime;
 
 use domain::backend::{TlsVersion, Trust};
 use domain::user::Switch;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
-use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::version::{TLS12, TLS13};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion,
-};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -146,70 +144,28 @@ fn unusable(path: &Path, why: &str) -> Fault {
 
 fn config(trust: &Trust, roots: RootCertStore) -> Result<ClientConfig, Fault> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let algorithms = provider.signature_verification_algorithms;
     let versions: &[&SupportedProtocolVersion] = match trust.least_version {
         TlsVersion::Tls12 => &[&TLS13, &TLS12],
         TlsVersion::Tls13 => &[&TLS13],
     };
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions)
         .map_err(|error| Fault::Unclear(format!("TLS: {error}")))?;
     let builder = match trust.identity_check {
         Switch::Enable => builder.with_root_certificates(roots),
         Switch::Disable => builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyName { roots, algorithms })),
+            .with_custom_certificate_verifier(any_name(&provider, roots)),
     };
     Ok(builder.with_no_client_auth())
 }
 
 /// `set server-identity-check disable`: whoever has a certificate of the authority is the server,
 /// whatever it is called.
-#[derive(Debug)]
-struct AnyName {
-    roots: RootCertStore,
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for AnyName {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        verify_server_cert_signed_by_trust_anchor(
-            &certificate,
-            &self.roots,
-            intermediates,
-            now,
-            self.algorithms.all,
-        )?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
+fn any_name(provider: &CryptoProvider, roots: RootCertStore) -> Arc<dyn ServerCertVerifier> {
+    let algorithms = provider.signature_verification_algorithms.all;
+    identity::judging(provider, move |shown, intermediates, now| {
+        let shown = ParsedCertificate::try_from(shown)?;
+        verify_server_cert_signed_by_trust_anchor(&shown, &roots, intermediates, now, algorithms)
+    })
 }
