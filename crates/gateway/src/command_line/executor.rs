@@ -338,10 +338,7 @@ impl Executor {
                 }
                 Ok(if failed { Ran::Failed } else { Ran::Printed })
             }
-            Err(Failure::Refused(error)) => {
-                printer.print(render::refusal(error)).await?;
-                Ok(Ran::Failed)
-            }
+            Err(Failure::Refused(error)) => refused(error, printer).await,
             Err(Failure::Undecided(why)) => Ok(why.into()),
         }
     }
@@ -633,6 +630,21 @@ pub(super) fn no_token(serial: TokenSerial) -> AdminError {
     AdminError::NotFound {
         table: &FORTITOKEN,
         key: serial.as_str().into(),
+    }
+}
+
+/// Prints what a command came to.
+pub(super) async fn printed(
+    done: Result<String, Failure<AdminError>>,
+    printer: &Printer,
+) -> Result<Ran, Gone> {
+    match done {
+        Ok(text) => {
+            printer.print(text).await?;
+            Ok(Ran::Printed)
+        }
+        Err(Failure::Refused(error)) => refused(error, printer).await,
+        Err(Failure::Undecided(why)) => Ok(why.into()),
     }
 }
 

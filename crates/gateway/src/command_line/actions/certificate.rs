@@ -5,7 +5,7 @@ use domain::admin::{AdminError, Edit, Operation};
 use domain::schema::{CERTIFICATE_LOCAL, Value};
 use store::{Failure, Undecided};
 
-use super::super::executor::{Executor, Gone, Printer, Ran, refused};
+use super::super::executor::{Executor, Gone, Printer, Ran, printed};
 use super::super::sessions::LoggedIn;
 use crate::certificates::{place, request};
 use crate::clock;
@@ -22,14 +22,7 @@ impl Executor {
             CertificateAction::Export(name) => self.export(&name).await,
             CertificateAction::Generate(asked) => self.generate_key(*asked, who, printer).await,
         };
-        match done {
-            Ok(text) => {
-                printer.print(text).await?;
-                Ok(Ran::Printed)
-            }
-            Err(Failure::Refused(error)) => refused(error, printer).await,
-            Err(Failure::Undecided(why)) => Ok(why.into()),
-        }
+        printed(done, printer).await
     }
 
     async fn certificate_details(&self) -> Result<String, Failure<AdminError>> {

@@ -8,7 +8,7 @@ use domain::schema::LOCAL;
 use domain::time::Span;
 use store::{Failure, Undecided};
 
-use super::super::executor::{Executor, Gone, Printer, Ran, refused};
+use super::super::executor::{Executor, Gone, Printer, Ran, printed};
 use super::super::sessions::LoggedIn;
 use crate::clock::{self, NoEntropy};
 
@@ -27,14 +27,7 @@ impl Executor {
             RecoveryStep::Revoke => self.revoke(&person, Kind::Code, who).await,
             RecoveryStep::RevokePass => self.revoke(&person, Kind::Pass, who).await,
         };
-        match done {
-            Ok(text) => {
-                printer.print(text).await?;
-                Ok(Ran::Printed)
-            }
-            Err(Failure::Refused(error)) => refused(error, printer).await,
-            Err(Failure::Undecided(why)) => Ok(why.into()),
-        }
+        printed(done, printer).await
     }
 
     fn list_recovery(&self, person: &CanonicalName) -> Result<String, Failure<AdminError>> {
