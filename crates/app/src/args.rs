@@ -101,7 +101,7 @@ pub enum Transfer {
     },
     /// Take a token over on this device, with the transfer code
     Take(Add),
-    /// Say how it stands; a token that another device has is erased here
+    /// Say how it stands, and whether another device has it by now
     Status {
         /// Name or serial
         name: String,

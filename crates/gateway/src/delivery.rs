@@ -171,6 +171,21 @@ impl Courier {
         })
     }
 
+    /// Whether a server is configured that carries to this address.
+    pub(crate) async fn reaches(&self, to: &Address) -> Result<(), CourierError> {
+        let by_mail = match to {
+            Address::Mail(_) => true,
+            Address::Phone { server, .. } => sms::entry(&self.store, server)
+                .await?
+                .text("url")
+                .is_empty(),
+        };
+        if by_mail {
+            mail::configured(&self.store).await?;
+        }
+        Ok(())
+    }
+
     /// Hands a message to the server that is configured for its address, in the person's language or
     /// else in the unit's.
     pub(crate) async fn carry(

@@ -263,12 +263,20 @@ fn symptom_27_a_transfer_is_refused_and_names_what_is_missing() {
         .ok();
     refused("the gateway was not reached at https://gateway.invalid:4433");
 
-    // A locked token.
+    // Nobody who carries the code: it is said at once, and not of a code that never comes.
     home.console(&format!(
         "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
          config system ftm-push\nset server 127.0.0.1\nset server-port {}\nend\n\
-         config user fortitoken\nedit {}\nset status lock\nend",
-        world.port, world.token
+         config system email-server\nunset server\nend",
+        world.port
+    ))
+    .ok();
+    refused("no mail server is configured");
+
+    // A locked token.
+    home.console(&format!(
+        "config user fortitoken\nedit {}\nset status lock\nend",
+        world.token
     ))
     .ok();
     refused("the token is locked");

@@ -15,6 +15,13 @@ use super::smtp::{self, DeliveryError, Relay};
 use super::{CourierError, Dialogue, Retry};
 use crate::network::UnitResolver;
 
+/// The entry that names the servers.
+pub(super) async fn configured(store: &GatewayStore) -> Result<Object, CourierError> {
+    let object = store.object(Place::of_unit(&EMAIL_SERVER)).await?;
+    let server = object.filter(|object| !object.text("server").is_empty());
+    server.ok_or(CourierError::NoMailServer)
+}
+
 /// Sends a letter through the configured server.
 pub(super) async fn send(
     store: &GatewayStore,
@@ -23,9 +30,7 @@ pub(super) async fn send(
     to: &str,
     letter: &Letter,
 ) -> Result<(), CourierError> {
-    let object = store.object(Place::of_unit(&EMAIL_SERVER)).await?;
-    let server = object.filter(|object| !object.text("server").is_empty());
-    let server = server.ok_or(CourierError::NoMailServer)?;
+    let server = configured(store).await?;
     let hostname = &store.settings(Vdom::ROOT).hostname;
     let message = write(&sender(&server, hostname), to, letter)?;
     let relays = Relay::all(&server, |field| store.open_secret(&server, field));

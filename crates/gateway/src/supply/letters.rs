@@ -8,9 +8,14 @@ use tracing::warn;
 
 use super::{Report, Supply, text};
 use crate::clock;
-use crate::delivery::{Activation, Matter};
+use crate::delivery::{Activation, CourierError, Matter};
 
 impl Supply {
+    /// Whether a server is configured that carries to this address.
+    pub(crate) async fn reaches(&self, to: &Address) -> Result<(), CourierError> {
+        self.courier.reaches(to).await
+    }
+
     /// Has an activation code carried to its person.
     pub(super) async fn hand_over(
         &self,

@@ -139,6 +139,7 @@ impl Wishes {
         let owned = self.store.token(token).await;
         if let Some(owned) = owned.map_err(|why| unavailable(&why))? {
             movable(&owned, handing).map_err(not_moved)?;
+            self.demand_way(&owned, handing).await?;
         }
         self.reserve(token, clock::now())?;
         self.demand_not_taken(token).await?;
@@ -153,6 +154,19 @@ impl Wishes {
             }
         }
         self.standing(token).await
+    }
+
+    /// A code that is mailed needs somebody to carry it.
+    async fn demand_way(&self, owned: &Owned, handing: Handing) -> Result<(), TransferRefusal> {
+        let contact = owned.owner.as_ref().map(|owner| &owner.contact);
+        match contact.and_then(Contact::for_activation) {
+            Some(to) if handing == Handing::Mailed => match self.supply.reaches(&to).await {
+                Ok(()) => Ok(()),
+                Err(why) if why.is_unconfigured() => Err(refused(&why.to_string())),
+                Err(why) => Err(unavailable(&why)),
+            },
+            _ => Ok(()),
+        }
     }
 
     async fn cancel(&self, token: TokenSerial) -> Result<Standing, TransferRefusal> {
