@@ -204,6 +204,18 @@ fn unlisted(text: &str) -> Option<Vec<TokenSerial>> {
 }
 
 fn read(vdom: Vdom, kind: &str, payload: &str) -> Option<Message> {
+    let code = |(token, to, user)| Message::ActivationCode {
+        vdom,
+        token,
+        user,
+        to,
+    };
+    let notice = |(token, to, user)| Message::TransferNotice {
+        vdom,
+        token,
+        user,
+        to,
+    };
     match kind {
         ACTIVATE_LICENCE => LicenceCode::parse(payload)
             .ok()
@@ -212,34 +224,10 @@ fn read(vdom: Vdom, kind: &str, payload: &str) -> Option<Message> {
         ACTIVATE_HARDWARE => {
             unlisted(payload).map(|tokens| Message::ActivateHardware { vdom, tokens })
         }
-        ACTIVATION_MAIL | ACTIVATION_SMS => {
-            let read = if kind == ACTIVATION_MAIL {
-                of_mail
-            } else {
-                of_sms
-            };
-            let (token, to, user) = read(payload)?;
-            Some(Message::ActivationCode {
-                vdom,
-                token,
-                user,
-                to,
-            })
-        }
-        TRANSFER_NOTICE_MAIL | TRANSFER_NOTICE_SMS => {
-            let read = if kind == TRANSFER_NOTICE_MAIL {
-                of_mail
-            } else {
-                of_sms
-            };
-            let (token, to, user) = read(payload)?;
-            Some(Message::TransferNotice {
-                vdom,
-                token,
-                user,
-                to,
-            })
-        }
+        ACTIVATION_MAIL => of_mail(payload).map(code),
+        ACTIVATION_SMS => of_sms(payload).map(code),
+        TRANSFER_NOTICE_MAIL => of_mail(payload).map(notice),
+        TRANSFER_NOTICE_SMS => of_sms(payload).map(notice),
         _ => None,
     }
 }
