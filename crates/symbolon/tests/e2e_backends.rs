@@ -203,7 +203,7 @@ fn an_entry_that_is_not_one_persons_decides_nothing() {
 }
 
 #[test]
-fn a_directory_is_known_by_its_certificate() {
+fn symptom_35_a_directory_is_known_by_its_certificate() {
     let (home, up, vpn) = system();
     let directory = Directory::start(&home);
     let certificates = home.data().join("certificates");
@@ -310,7 +310,7 @@ fn a_silent_server_leaves_time_to_the_next_and_is_asked_last_then() {
 }
 
 #[test]
-fn another_radius_server_knows_the_password() {
+fn symptom_36_another_radius_server_knows_the_password() {
     let (home, up, vpn) = system();
     let server = Upstream::start(&home);
     upstream(&home, server.port, "");

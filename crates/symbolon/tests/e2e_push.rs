@@ -161,7 +161,7 @@ fn everything_else_on_the_phone_keeps_out() {
 }
 
 #[test]
-fn nobody_is_asked_without_relay_phone_or_permission() {
+fn symptom_25_nobody_is_asked_without_relay_phone_or_permission() {
     let (home, up, phone) = system();
     let vpn = Vpn::new(&home, CLIENT);
     home.console("config system global\nset two-factor-ftk-expiry 60\nend")

@@ -60,7 +60,7 @@ fn groups(told: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_group_lets_in_those_whom_the_directory_says_to_be_in_it() {
+fn symptom_37_a_group_lets_in_those_whom_the_directory_says_to_be_in_it() {
     let (home, up, vpn) = system("");
     let slapd = Directory::start(&home);
     directory(&home, &slapd, "");
