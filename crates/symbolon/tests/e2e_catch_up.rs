@@ -34,7 +34,7 @@ fn a_queue_is_caught_up_with_in_half_a_minute_in_order_and_each_is_served_once()
     server.stop();
     assign(&gateway.home, &serials);
     let home = &gateway.home;
-    let waits = || !home.console("diagnose outbox list").ok().is_empty();
+    let waits = || !home.nothing_waits();
     let codes = || {
         let shown = home.console("show user fortitoken").ok();
         shown.matches("set activation-code").count()

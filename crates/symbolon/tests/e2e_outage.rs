@@ -54,7 +54,7 @@ fn outbox(home: &Home) -> String {
 }
 
 fn caught_up(home: &Home) {
-    until("the outbox is empty", || outbox(home).is_empty());
+    until("the outbox is empty", || home.nothing_waits());
 }
 
 /// Gives a user a token; the gateway says that it has to wait.

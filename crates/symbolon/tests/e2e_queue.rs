@@ -163,7 +163,7 @@ fn a_message_is_repeated_as_it_left_whatever_is_configured_since() {
     command.args(["--partner", SECOND]);
     let running = Running::start(&mut command, &gateway.home);
     let home = &gateway.home;
-    until("the outbox is empty", || outbox(home).is_empty());
+    until("the outbox is empty", || home.nothing_waits());
     let licence = tokens.desk(&["look", &code]).ok();
     let licence = after(&licence, "Licence:")
         .split_whitespace()
@@ -179,7 +179,7 @@ fn a_message_is_repeated_as_it_left_whatever_is_configured_since() {
     assert!(cable.has_lost_it());
     home.console("config system global\nset two-factor-ftm-expiry 2\nend")
         .ok();
-    until("the outbox is empty", || outbox(home).is_empty());
+    until("the outbox is empty", || home.nothing_waits());
     assert!(has_code(home, &imported[0]));
     assert_eq!(deeds(&tokens, &imported[0], "provision"), 1);
     running.stop();

@@ -40,7 +40,7 @@ pub use network::{
     stands_for, stands_for_at, telnet_closed, telnet_connected, telnet_failed, telnet_received,
     telnet_trying, time, unresolved,
 };
-pub use outbox::{delivery, outbox_row};
+pub use outbox::{deliveries, outbox};
 pub use outcome::{Activation, Delay, Outcome, Request, refusal};
 pub use qr::Qr;
 pub use radius::{

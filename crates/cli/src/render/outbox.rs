@@ -4,8 +4,24 @@ use domain::query::{DeliveryRow, OutboxRow};
 
 use super::printable;
 
-/// Something that waits: one line, and what the last attempt failed with.
-pub fn outbox_row(row: &OutboxRow) -> String {
+/// What waits, oldest first.
+pub fn outbox(rows: &[OutboxRow]) -> String {
+    match rows {
+        [] => "Nothing waits to be sent.\n".to_owned(),
+        rows => rows.iter().map(waiting).collect(),
+    }
+}
+
+/// Messages to people, oldest first.
+pub fn deliveries(rows: &[DeliveryRow]) -> String {
+    match rows {
+        [] => "No mail or SMS is on record.\n".to_owned(),
+        rows => rows.iter().map(delivery).collect(),
+    }
+}
+
+/// One line, and what the last attempt failed with.
+fn waiting(row: &OutboxRow) -> String {
     let OutboxRow {
         number,
         about,
@@ -23,8 +39,8 @@ pub fn outbox_row(row: &OutboxRow) -> String {
     )
 }
 
-/// A message to a person: one line, and why it did not get through.
-pub fn delivery(row: &DeliveryRow) -> String {
+/// One line, and why it did not get through.
+fn delivery(row: &DeliveryRow) -> String {
     let DeliveryRow {
         number,
         at,

@@ -538,9 +538,9 @@ impl World {
                     .filter_map(|(number, event)| DeliveryRow::of(number, event));
                 let rows: Vec<DeliveryRow> = rows.collect();
                 let shown = rows.len().saturating_sub(*last as usize);
-                rows[shown..].iter().map(render::delivery).collect()
+                render::deliveries(&rows[shown..])
             }
-            Query::Outbox { .. } => self.outbox.iter().map(render::outbox_row).collect(),
+            Query::Outbox { .. } => render::outbox(&self.outbox),
             Query::Entries { .. } => unreachable!("entries are listed"),
         }
     }

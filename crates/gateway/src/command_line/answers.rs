@@ -309,17 +309,17 @@ impl Executor {
     }
 
     async fn outbox(&self, vdom: Option<Vdom>, printer: &Printer) -> Result<(), Cut> {
-        for waiting in self.store.outbox(vdom, OUTBOX_SHOWN_MAX).await? {
-            let row = OutboxRow {
+        let waiting = self.store.outbox(vdom, OUTBOX_SHOWN_MAX).await?.into_iter();
+        let rows: Vec<OutboxRow> = waiting
+            .map(|waiting| OutboxRow {
                 number: waiting.id,
                 about: query::about(&waiting.message).into(),
                 created: waiting.created,
                 attempts: waiting.attempts,
                 last_error: waiting.last_error.map(Into::into),
-            };
-            printer.print(render::outbox_row(&row)).await?;
-        }
-        Ok(())
+            })
+            .collect();
+        Ok(printer.print(render::outbox(&rows)).await?)
     }
 
     async fn deliveries(
@@ -345,10 +345,8 @@ impl Executor {
                 .filter(|row| vdom.is_none_or(|vdom| row.vdom == vdom));
             rows.extend(page.take(wanted - rows.len()));
         }
-        for row in rows.iter().rev() {
-            printer.print(render::delivery(row)).await?;
-        }
-        Ok(())
+        rows.reverse();
+        Ok(printer.print(render::deliveries(&rows)).await?)
     }
 
     async fn logins(&self, asked: &Logins, printer: &Printer) -> Result<(), Cut> {

@@ -300,6 +300,11 @@ impl Home {
             .collect()
     }
 
+    /// Whether all that was written for others has left.
+    pub(crate) fn nothing_waits(&self) -> bool {
+        self.console("diagnose outbox list").ok() == "Nothing waits to be sent.\n"
+    }
+
     /// The status that `diagnose fortitoken info` shows.
     pub(crate) fn status(&self, token: &str) -> String {
         let shown = self.console("diagnose fortitoken info").ok();
