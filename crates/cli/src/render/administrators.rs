@@ -3,7 +3,7 @@
 use domain::query::AdminSession;
 use domain::time::Timestamp;
 
-use super::{Zone, printable};
+use super::{Zone, not_found, printable};
 
 /// `get system admin list`. Columns are as wide as in FortiOS, or wider where a value is.
 pub fn administrators(sessions: &[AdminSession], zone: Zone) -> String {
@@ -83,10 +83,9 @@ pub fn session_ended(session: &AdminSession) -> String {
 
 /// There is no such session.
 pub fn no_session(number: u64) -> String {
-    format!(
-        "entry not found in datasource\nCommand fail. Return code -3\n\
-         nobody is logged in as session {number}; 'diagnose sys admin-session list' shows who is\n"
-    )
+    not_found(&format!(
+        "nobody is logged in as session {number}; 'diagnose sys admin-session list' shows who is"
+    ))
 }
 
 fn line(columns: [&str; 7]) -> String {

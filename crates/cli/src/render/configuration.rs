@@ -7,7 +7,7 @@ use domain::time::Timestamp;
 use domain::vdom::Vdom;
 
 use super::status::{BUILD, BUILT, COMPATIBLE, MODEL};
-use super::{Zone, printable};
+use super::{Zone, not_found, printable};
 use crate::session::Context;
 use crate::words::quoted;
 
@@ -210,7 +210,7 @@ impl Listing {
     pub fn end(&mut self, table: &'static Table) -> String {
         let was_open = std::mem::replace(&mut self.open, false);
         match (&self.scope, self.view) {
-            (Scope::Entry(_, key), _) if !was_open => not_found(table, key),
+            (Scope::Entry(_, key), _) if !was_open => no_entry(table, key),
             (_, View::Get) => String::new(),
             (Scope::Table(_), _) if !was_open => format!("config {}\nend\n", table.path),
             _ if was_open => "end\n".to_owned(),
@@ -336,13 +336,12 @@ pub(super) fn pair(name: &str, value: &str) -> String {
     format!("{name:<20}: {value}\n")
 }
 
-fn not_found(table: &Table, key: &str) -> String {
-    format!(
-        "entry not found in datasource\nCommand fail. Return code -3\n\
-         there is no '{}' in {path}; 'show {path}' lists what there is\n",
+fn no_entry(table: &Table, key: &str) -> String {
+    not_found(&format!(
+        "there is no '{}' in {path}; 'show {path}' lists what there is",
         printable(key),
         path = table.path
-    )
+    ))
 }
 
 /// A value as [`Field::parse`] takes it. A secret that was typed and not saved yet has no sealed form.

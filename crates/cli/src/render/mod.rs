@@ -56,3 +56,8 @@ pub use unit::{TOKEN_SERVER_TESTS, ending, performance, time_servers, token_serv
 pub use zone::Zone;
 
 pub(crate) use domain::text::printable;
+
+/// What is said of an entry that there is not, with what helps.
+fn not_found(next_step: &str) -> String {
+    format!("entry not found in datasource\nCommand fail. Return code -3\n{next_step}\n")
+}
