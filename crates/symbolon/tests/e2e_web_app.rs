@@ -13,11 +13,12 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use common::browser::plays;
 use common::mail_server::MailServer;
 use common::phone::activation_code;
-use common::{Home, PASSWORD, Running, SECRET, SYMBOLON, free_port, run, tool};
+use common::{Home, PASSWORD, Running, SECRET, SYMBOLON, free_port};
 use mail_parser::{MessageParser, MimeHeaders};
 use serde_json::json;
 
@@ -25,11 +26,6 @@ use serde_json::json;
 const BY_MAIL: usize = 4;
 /// People to whom the administrator reads out the code.
 const BY_HAND: usize = 3;
-
-fn workspace() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    root.canonicalize().unwrap()
-}
 
 /// The link of a mail; its picture is kept.
 fn link_of(mail: &[u8], picture: &Path) -> String {
@@ -80,10 +76,7 @@ fn a_person_uses_the_web_app_in_chromium() {
 
     let secret = home.path("secret");
     fs::write(&secret, format!("{SECRET}\n")).unwrap();
-    let scene = home.path("scene.json");
-    let written = json!({
-        "origin": format!("https://{}", home.https),
-        "certificates": [home.authority()],
+    let told = json!({
         "links": links,
         "pictures": pictures,
         "codes": codes,
@@ -91,26 +84,7 @@ fn a_person_uses_the_web_app_in_chromium() {
             SYMBOLON, "login", "mailed1", "--timeout", "3",
             "--server", home.radius.to_string(), "--secret-file", secret,
         ],
-        "console": [SYMBOLON, "console", "--data", home.data()],
-        "password": PASSWORD,
-        "artefacts": workspace().join("target/web-app"),
     });
-    fs::write(&scene, written.to_string()).unwrap();
-
-    let folder = workspace().join("crates/webapp");
-    assert!(
-        folder.join("node_modules").is_dir(),
-        "{}/node_modules is missing: run ./check once, which makes it",
-        folder.display()
-    );
-    tool("chromium", "chromium");
-    let said = run(
-        tool("node", "nodejs")
-            .args(["--test", "--test-force-exit", "test/browser/app.test.js"])
-            .current_dir(folder)
-            .env("SYMBOLON_SCENE", &scene),
-        "",
-    );
-    assert!(said.status.success(), "{}\n{}", said.out, said.err);
+    plays(&home, "app", told);
     up.stop();
 }

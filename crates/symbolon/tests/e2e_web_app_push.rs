@@ -13,10 +13,10 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
 
+use common::browser::plays;
 use common::phone::activation_code;
-use common::{Home, PASSWORD, Running, SECRET, SYMBOLON, free_port, run, tool};
+use common::{Home, Running, SECRET, free_port, tool};
 use serde_json::json;
 
 const PEOPLE: [&str; 3] = ["alice", "bob", "carol"];
@@ -43,33 +43,13 @@ fn a_person_answers_logins_in_chromium() {
         .map(|(name, token)| activation_code(&home.user(name, token)))
         .collect();
 
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let workspace = workspace.canonicalize().unwrap();
-    let scene = home.path("scene.json");
-    let written = json!({
-        "origin": format!("https://{}", home.https),
+    tool("radclient", "freeradius-utils");
+    let told = json!({
         "certificates": [home.authority(), home.data().join("gateway/ftm-push.pem")],
         "codes": codes,
-        "links": [],
-        "pictures": [],
-        "login": [],
-        "console": [SYMBOLON, "console", "--data", home.data()],
-        "password": PASSWORD,
-        "artefacts": workspace.join("target/web-app"),
         "radius": { "server": home.radius.to_string(), "secret": SECRET },
         "answerPort": answer_port,
     });
-    fs::write(&scene, written.to_string()).unwrap();
-
-    tool("chromium", "chromium");
-    tool("radclient", "freeradius-utils");
-    let said = run(
-        tool("node", "nodejs")
-            .args(["--test", "--test-force-exit", "test/browser/push.test.js"])
-            .current_dir(workspace.join("crates/webapp"))
-            .env("SYMBOLON_SCENE", &scene),
-        "",
-    );
-    assert!(said.status.success(), "{}\n{}", said.out, said.err);
+    plays(&home, "push", told);
     up.stop();
 }

@@ -13,10 +13,10 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
 
+use common::browser::plays;
 use common::mail_server::MailServer;
-use common::{Home, PASSWORD, Running, SECRET, SYMBOLON, free_port, run, tool};
+use common::{Home, PASSWORD, Running, SECRET, SYMBOLON, free_port};
 use mail_parser::MessageParser;
 use serde_json::json;
 
@@ -49,43 +49,13 @@ fn a_token_moves_to_a_second_browser_and_the_first_one_is_dead() {
 
     let secret = home.path("secret");
     fs::write(&secret, format!("{SECRET}\n")).unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let root = root.canonicalize().unwrap();
-    let scene = home.path("scene.json");
-    let written = json!({
-        "origin": format!("https://{}", home.https),
-        "certificates": [home.authority()],
+    let told = json!({
         "links": [link],
-        "pictures": [],
-        "codes": [],
         "login": [
             SYMBOLON, "login", "alice", "--timeout", "3",
             "--server", home.radius.to_string(), "--secret-file", secret,
         ],
-        "console": [SYMBOLON, "console", "--data", home.data()],
-        "password": PASSWORD,
-        "artefacts": root.join("target/web-app"),
     });
-    fs::write(&scene, written.to_string()).unwrap();
-
-    let folder = root.join("crates/webapp");
-    assert!(
-        folder.join("node_modules").is_dir(),
-        "{}/node_modules is missing: run ./check once, which makes it",
-        folder.display()
-    );
-    tool("chromium", "chromium");
-    let said = run(
-        tool("node", "nodejs")
-            .args([
-                "--test",
-                "--test-force-exit",
-                "test/browser/transfer.test.js",
-            ])
-            .current_dir(folder)
-            .env("SYMBOLON_SCENE", &scene),
-        "",
-    );
-    assert!(said.status.success(), "{}\n{}", said.out, said.err);
+    plays(&home, "transfer", told);
     up.stop();
 }

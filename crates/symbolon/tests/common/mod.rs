@@ -4,6 +4,7 @@
 
 pub(crate) mod apart;
 pub(crate) mod authority;
+pub(crate) mod browser;
 pub(crate) mod cable;
 pub(crate) mod directory;
 pub(crate) mod eapol;
