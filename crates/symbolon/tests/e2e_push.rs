@@ -14,9 +14,9 @@ mod common;
 use std::io::{BufRead, BufReader, Read};
 use std::thread;
 
-use common::phone::{Phone, activation_code, enrol};
+use common::phone::{Phone, activation_code, enrol, pushed_to};
 use common::radius::{Answer, Vpn};
-use common::{Home, PASSWORD, Running, free_port, tool, until};
+use common::{Home, PASSWORD, free_port, tool, until};
 use ident::RegistrationId;
 use softtoken::push::{
     Addressed, MailboxId, MailboxSecret, PushAnswerRequest, PushCollectRequest, PushDeviceRequest,
@@ -25,18 +25,6 @@ use softtoken::push::{
 
 const CLIENT: &str = "127.0.0.1";
 const OFFER: &str = "Enter token code or no code to send a notification to your FortiToken Mobile";
-
-/// A system on which people are asked on their phones, and alice's phone.
-fn system() -> (Home, Running, Phone) {
-    let home = Home::new();
-    let up = Running::up(&home);
-    home.radius_client("vpn1", CLIENT, "");
-    home.console("config system ftm-push\nset status enable\nend")
-        .ok();
-    let token = home.import(1).remove(0);
-    let phone = enrol(&home, "alice", &token);
-    (home, up, phone)
-}
 
 /// A login that has asked for a push, and the number that it shows.
 #[track_caller]
@@ -82,7 +70,7 @@ fn other(number: &str) -> &'static str {
 
 #[test]
 fn the_right_number_on_the_phone_lets_in() {
-    let (home, up, phone) = system();
+    let (home, up, phone) = pushed_to(CLIENT);
     let vpn = Vpn::new(&home, CLIENT);
     let (shown, number) = pushed(&vpn);
     let answer = waiting(&vpn, &shown, || {
@@ -122,7 +110,7 @@ fn the_right_number_on_the_phone_lets_in() {
 
 #[test]
 fn everything_else_on_the_phone_keeps_out() {
-    let (home, up, phone) = system();
+    let (home, up, phone) = pushed_to(CLIENT);
     let vpn = Vpn::new(&home, CLIENT);
 
     let (shown, number) = pushed(&vpn);
@@ -162,7 +150,7 @@ fn everything_else_on_the_phone_keeps_out() {
 
 #[test]
 fn symptom_25_nobody_is_asked_without_relay_phone_or_permission() {
-    let (home, up, phone) = system();
+    let (home, up, phone) = pushed_to(CLIENT);
     let vpn = Vpn::new(&home, CLIENT);
     home.console("config system global\nset two-factor-ftk-expiry 60\nend")
         .ok();
@@ -215,7 +203,7 @@ fn symptom_25_nobody_is_asked_without_relay_phone_or_permission() {
 
 #[test]
 fn a_phone_answers_at_the_gateways_own_address_and_a_tap_is_enough_where_it_is() {
-    let (home, up, phone) = system();
+    let (home, up, phone) = pushed_to(CLIENT);
     let vpn = Vpn::new(&home, CLIENT);
     let port = free_port();
     home.console(&format!(
@@ -245,7 +233,7 @@ fn a_phone_answers_at_the_gateways_own_address_and_a_tap_is_enough_where_it_is()
 
 #[test]
 fn nobody_who_answers_is_refused_in_time() {
-    let (home, up, _phone) = system();
+    let (home, up, _phone) = pushed_to(CLIENT);
     let vpn = Vpn::new(&home, CLIENT);
     home.console("config system global\nset two-factor-ftk-expiry 60\nend")
         .ok();
@@ -262,7 +250,7 @@ fn nobody_who_answers_is_refused_in_time() {
 
 #[test]
 fn a_login_that_waits_no_longer_goes_away_and_a_wrong_clock_is_said() {
-    let (home, up, phone) = system();
+    let (home, up, phone) = pushed_to(CLIENT);
     let vpn = Vpn::new(&home, CLIENT);
     phone.app(&["push", "--deny"]);
     let mut open = phone.left_open(&["push", "--once"]);
@@ -294,7 +282,7 @@ fn a_login_that_waits_no_longer_goes_away_and_a_wrong_clock_is_said() {
 /// Anybody can be a device; a gateway is whom the token server's authority certified.
 #[test]
 fn strangers_ask_nothing_as_gateways() {
-    let (home, up, phone) = system();
+    let (home, up, phone) = pushed_to(CLIENT);
     let relay = format!("https://{}/SoftToken/Push", home.relay);
     let device = RegistrationId::from_bytes([1; 32]);
     let session = PushSession::from_bytes([7; 16]);
@@ -328,7 +316,7 @@ fn strangers_ask_nothing_as_gateways() {
 /// What passes through the relay, and what it keeps, says nothing of who logs in.
 #[test]
 fn the_relay_learns_nothing() {
-    let (home, up, phone) = system();
+    let (home, up, phone) = pushed_to(CLIENT);
     let vpn = Vpn::new(&home, CLIENT);
     let (shown, number) = pushed(&vpn);
     waiting(&vpn, &shown, || {

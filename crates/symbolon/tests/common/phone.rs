@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use super::{Home, Said, after, at_offset, run, symbolon};
+use super::{Home, Running, Said, after, at_offset, run, symbolon};
 
 pub(crate) const PIN: &str = "2741";
 
@@ -98,6 +98,18 @@ impl Phone {
 #[track_caller]
 pub(crate) fn activation_code(shown: &str) -> String {
     after(shown, "activation-code").to_owned()
+}
+
+/// A system on which people are asked on their phones when they log in through this client, and alice's phone.
+pub(crate) fn pushed_to(client: &str) -> (Home, Running, Phone) {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn1", client, "");
+    home.console("config system ftm-push\nset status enable\nend")
+        .ok();
+    let token = home.import(1).remove(0);
+    let phone = enrol(&home, "alice", &token);
+    (home, up, phone)
 }
 
 /// A user whose token is on a phone, known to the gateway: ready to log in.
