@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 use std::pin::Pin;
 use std::process::Command;
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -85,18 +85,6 @@ async fn floors(store: &GatewayStore) -> Vec<String> {
             _ => None,
         });
     causes.collect()
-}
-
-/// Holds the writer thread, so that what is submitted meanwhile shares one transaction.
-fn hold(store: &GatewayStore) -> mpsc::Sender<()> {
-    let (release, wait) = mpsc::channel();
-    let (started, running) = mpsc::channel();
-    store.consume(Vec::new(), move |_| {
-        started.send(()).unwrap();
-        let _ = wait.recv();
-    });
-    running.recv().unwrap();
-    release
 }
 
 // ---------------------------------------------------------------- one step, one login

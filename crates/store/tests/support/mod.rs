@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, mpsc};
 
 use domain::access::Authority;
 use domain::admin::{Edit, Entropy, Operation, Supplied};
@@ -294,6 +294,18 @@ pub(crate) fn submit(
         let _ = answer.send(outcomes);
     });
     outcomes
+}
+
+/// Holds the writer thread, so that what is submitted meanwhile shares one transaction.
+pub(crate) fn hold(store: &GatewayStore) -> mpsc::Sender<()> {
+    let (release, wait) = mpsc::channel();
+    let (started, running) = mpsc::channel();
+    store.consume(Vec::new(), move |_| {
+        started.send(()).unwrap();
+        let _ = wait.recv();
+    });
+    running.recv().unwrap();
+    release
 }
 
 pub(crate) async fn consume(store: &GatewayStore, decision: Decision) -> Outcome {
