@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
 
-use indexmap::IndexMap;
+use crate::dense::Dense;
 
 /// Entries that are looked at when one more is to find room in a full table. Whoever fills it must not make
 /// each login after that cost a walk through all of it; a table of 100,000 is looked through once by 3,125.
@@ -11,7 +11,7 @@ const LOOKED_AT: usize = 32;
 
 /// A table that makes room a little at a time.
 pub struct Bounded<K, V, S = RandomState> {
-    entries: IndexMap<K, V, S>,
+    entries: Dense<K, V, S>,
     most: usize,
     /// The entry at which the next search for room begins.
     next: usize,
@@ -28,7 +28,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Bounded<K, V, S> {
     /// The same, by a hasher of the caller's.
     pub fn with_hasher(most: usize, hasher: S) -> Self {
         Self {
-            entries: IndexMap::with_hasher(hasher),
+            entries: Dense::with_hasher(hasher),
             most,
             next: 0,
         }
@@ -36,7 +36,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Bounded<K, V, S> {
 
     /// Whether a key has an entry or can have one, if need be in the place of some that `is_stale`.
     pub fn has_room(&mut self, key: &K, is_stale: impl Fn(&V) -> bool) -> bool {
-        if self.entries.len() < self.most || self.entries.contains_key(key) {
+        if self.entries.len() < self.most || self.entries.contains(key) {
             return true;
         }
         self.sweep(is_stale);
@@ -59,7 +59,7 @@ impl<K: Hash + Eq, V, S: BuildHasher> Bounded<K, V, S> {
         make: impl FnOnce() -> V,
     ) -> Option<&mut V> {
         self.has_room(&key, is_stale)
-            .then(|| self.entries.entry(key).or_insert_with(make))
+            .then(|| self.entries.entry(key, make))
     }
 
     /// The entry of a key.
@@ -74,20 +74,20 @@ impl<K: Hash + Eq, V, S: BuildHasher> Bounded<K, V, S> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        self.entries.swap_remove(key)
+        self.entries.remove(key)
     }
 
     /// Takes out what does not pass. It looks at every entry: nothing for a login to do.
     pub fn retain(&mut self, mut keeps: impl FnMut(&K) -> bool) {
-        self.entries.retain(|key, _| keeps(key));
+        self.entries.retain(|key| keeps(key));
     }
 
     fn sweep(&mut self, is_stale: impl Fn(&V) -> bool) {
         for _ in 0..LOOKED_AT.min(self.entries.len()) {
-            match self.entries.get_index(self.next) {
+            match self.entries.at(self.next) {
                 // The last entry takes its place, and is looked at next.
-                Some((_, value)) if is_stale(value) => {
-                    self.entries.swap_remove_index(self.next);
+                Some(value) if is_stale(value) => {
+                    self.entries.remove_at(self.next);
                 }
                 Some(_) => self.next += 1,
                 None => self.next = 0,

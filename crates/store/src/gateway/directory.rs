@@ -11,6 +11,7 @@ use domain::administrator;
 use domain::backend::{Account, Backend, BackendName, Protocol};
 use domain::client::{Client, LOGINCHECK};
 use domain::contact::{Address, Contact};
+use domain::dense::Dense;
 use domain::explain::FirstUse;
 use domain::interface::AllowAccess;
 use domain::legacy::Opened;
@@ -29,7 +30,6 @@ use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use domain::verification::{PREFIX, VerificationClient};
 use ident::{RegistrationId, TokenSerial};
-use indexmap::IndexMap;
 use otp::{Drift, Kind, Parameters, Step, Window};
 
 use super::events::step_from;
@@ -244,14 +244,13 @@ pub struct Welcome {
     pub password_days_left: Option<i64>,
 }
 
-/// The memory of the login path. The tables that may have a million entries keep them without gaps: slots of
-/// a hash table that are free cost as much as those that are not.
+/// The memory of the login path.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    people: IndexMap<CanonicalName, PersonEntry>,
+    people: Dense<CanonicalName, PersonEntry>,
     /// Apart from the people, since any change replaces all of them.
     administrators: HashMap<CanonicalName, PersonEntry>,
-    tokens: IndexMap<TokenSerial, TokenEntry>,
+    tokens: Dense<TokenSerial, TokenEntry>,
     memberships: Memberships,
     /// Recovery codes and passes of those who have any.
     recovery: HashMap<CanonicalName, Box<[Held]>>,
@@ -278,7 +277,7 @@ impl Directory {
     }
 
     pub(super) fn rename_person(&mut self, from: &CanonicalName, to: CanonicalName) {
-        if let Some(entry) = self.people.swap_remove(from) {
+        if let Some(entry) = self.people.remove(from) {
             self.people.insert(to.clone(), entry);
         }
         if let Some(held) = self.recovery.remove(from) {
@@ -287,7 +286,7 @@ impl Directory {
     }
 
     pub(super) fn remove_person(&mut self, name: &CanonicalName) {
-        self.people.swap_remove(name);
+        self.people.remove(name);
         self.recovery.remove(name);
     }
 
@@ -298,11 +297,17 @@ impl Directory {
         self.administrators = administrators;
     }
 
-    /// Names of different realms never meet.
     fn person(&self, name: &CanonicalName) -> Option<&PersonEntry> {
-        self.people
-            .get(name)
-            .or_else(|| self.administrators.get(name))
+        self.person_of(name).map(|(_, entry)| entry)
+    }
+
+    /// Names of different realms never meet.
+    fn person_of(&self, name: &CanonicalName) -> Option<(&CanonicalName, &PersonEntry)> {
+        let user = self
+            .people
+            .entry_of(name)
+            .map(|(name, entry)| (name, entry));
+        user.or_else(|| self.administrators.get_key_value(name))
     }
 
     /// Takes a token's row. What memory knows to be spent stays spent.
@@ -471,15 +476,16 @@ impl Directory {
         secrets: &Secrets,
         now: Timestamp,
     ) -> Facts {
-        let person = self.person(&name).map(|entry| Person {
+        let person = self.person_of(&name).map(|(name, entry)| Person {
+            // The name as it is kept: what remembers the login shares it.
             name: name.clone(),
             status: entry.status,
-            validity: self.validity(&name, entry),
+            validity: self.validity(name, entry),
             password: self.credential(entry),
             legacy: entry.opened(secrets),
             keys: entry.keys().into(),
             factor: self.factor(entry, secrets, now),
-            recovery: self.recovery(&name),
+            recovery: self.recovery(name),
         });
         Facts {
             name,
@@ -569,7 +575,7 @@ impl Directory {
                     verifier,
                     usability: usable.at(now),
                 },
-                None if self.tokens.contains_key(&serial) => Factor::TokenWithoutSeed(serial),
+                None if self.tokens.contains(&serial) => Factor::TokenWithoutSeed(serial),
                 None => Factor::TokenMissing,
             },
             (TwoFactor::Sent(_), _) if !self.takes_sent_codes() => Factor::SentCodesRefused,
@@ -662,7 +668,7 @@ impl Directory {
     }
 
     pub(super) fn has_token(&self, serial: TokenSerial) -> bool {
-        self.tokens.contains_key(&serial)
+        self.tokens.contains(&serial)
     }
 
     /// The token of a person, whatever its state.
