@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64_NOPAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -38,6 +38,9 @@ const PASSES_MAX: u32 = 16;
 /// Octets of salt (RFC 9106, 3.1 recommends 16).
 pub const SALT_LEN: usize = 16;
 
+/// Octets of a hash: what the `argon2` crate makes unless told otherwise.
+const OUTPUT_LEN: usize = Params::DEFAULT_OUTPUT_LEN;
+
 /// Octets of the key of [`Remembered`]: the block of SHA-256, so that HMAC uses it as it is.
 pub const KEY_LEN: usize = 64;
 
@@ -55,9 +58,54 @@ pub enum PasswordError {
     Hash,
 }
 
-/// An Argon2id hash as a PHC string. Not secret enough to hide from the store, too secret to print.
+/// A password's Argon2 hash. Not secret enough to hide from the store, too secret to print.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(Arc<str>);
+pub struct PasswordHash(Form);
+
+/// There may be a million, so a hash as this program makes it takes 56 octets; its text is twice as long.
+#[derive(Clone, PartialEq, Eq)]
+enum Form {
+    /// Argon2id, version 19, with salt and output of the usual lengths.
+    Argon2id {
+        memory_kib: u32,
+        passes: u8,
+        lanes: u8,
+        salt: [u8; SALT_LEN],
+        output: [u8; OUTPUT_LEN],
+    },
+    /// Any other PHC string: from elsewhere, with another variant or other lengths.
+    Text(Arc<str>),
+}
+
+impl Form {
+    /// The short form, if [`Self::to_phc`] gives exactly this text back.
+    fn argon2id(text: &str, hash: &phc::PasswordHash, params: &Params) -> Option<Self> {
+        let form = Self::Argon2id {
+            memory_kib: params.m_cost(),
+            passes: params.t_cost().try_into().ok()?,
+            lanes: params.p_cost().try_into().ok()?,
+            salt: hash.salt.as_ref()?.as_ref().try_into().ok()?,
+            output: hash.hash.as_ref()?.as_bytes().try_into().ok()?,
+        };
+        (form.to_phc() == text).then_some(form)
+    }
+
+    fn to_phc(&self) -> String {
+        match self {
+            Self::Argon2id {
+                memory_kib,
+                passes,
+                lanes,
+                salt,
+                output,
+            } => {
+                let [salt, output] = [&salt[..], output].map(|it| BASE64_NOPAD.encode(it));
+                format!("$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${output}")
+            }
+            Self::Text(text) => text.as_ref().to_owned(),
+        }
+    }
+}
 
 impl PasswordHash {
     /// Hashes a new password. Costs one Argon2id evaluation.
@@ -74,30 +122,30 @@ impl PasswordHash {
                     .ok()
             })
             .ok_or(PasswordError::Hash)?;
-        Ok(Self(hash.to_string().into()))
+        Self::from_phc(&hash.to_string())
     }
 
     /// Takes a hash from the store or from a configuration: one that can be checked, at a bounded price.
-    pub fn from_phc(phc: &str) -> Result<Self, PasswordError> {
-        let hash = phc::PasswordHash::new(phc).map_err(|_| PasswordError::Hash)?;
+    pub fn from_phc(text: &str) -> Result<Self, PasswordError> {
+        let hash = phc::PasswordHash::new(text).map_err(|_| PasswordError::Hash)?;
         let is_argon2 = Algorithm::new(hash.algorithm.as_str()).is_ok() && hash.hash.is_some();
         let params = Params::try_from(&hash).map_err(|_| PasswordError::Hash)?;
         let is_bounded = params.m_cost() <= MEMORY_KIB_MAX && params.t_cost() <= PASSES_MAX;
-        if is_argon2 && is_bounded {
-            Ok(Self(Arc::from(phc)))
-        } else {
-            Err(PasswordError::Hash)
+        if !(is_argon2 && is_bounded) {
+            return Err(PasswordError::Hash);
         }
+        let short = Form::argon2id(text, &hash, &params);
+        Ok(Self(short.unwrap_or_else(|| Form::Text(Arc::from(text)))))
     }
 
     /// The PHC string, for the store alone.
-    pub fn as_phc(&self) -> &str {
-        &self.0
+    pub fn to_phc(&self) -> String {
+        self.0.to_phc()
     }
 
     /// The text after `ENC ` in `show`: the PHC string in base64, so that it is one plain word.
     pub fn to_enc(&self) -> String {
-        BASE64.encode(self.0.as_bytes())
+        BASE64.encode(self.to_phc().as_bytes())
     }
 
     /// Takes the text after `ENC ` back.
@@ -115,7 +163,8 @@ impl PasswordHash {
     }
 
     fn matches(&self, password: &[u8]) -> bool {
-        let Ok(hash) = phc::PasswordHash::new(&self.0) else {
+        let text = self.to_phc();
+        let Ok(hash) = phc::PasswordHash::new(&text) else {
             return false;
         };
         argon2id().is_some_and(|argon2| argon2.verify_password(password, &hash).is_ok())
@@ -425,7 +474,7 @@ impl<S: BuildHasher> Remembered<S> {
         let mut mac = self.empty_mac();
         update(&mut mac, person.as_str().as_bytes());
         match credential {
-            Credential::Stored(hash) => update(&mut mac, hash.as_phc().as_bytes()),
+            Credential::Stored(hash) => update_hash(&mut mac, hash),
             Credential::Backend(account) => {
                 for part in account.parts() {
                     update(&mut mac, part);
@@ -438,6 +487,17 @@ impl<S: BuildHasher> Remembered<S> {
 
     fn empty_mac(&self) -> Hmac<Sha256> {
         Hmac::<Sha256>::new((&*self.key).into())
+    }
+}
+
+/// Salt and output stand for the text: no other password has both.
+fn update_hash(mac: &mut Hmac<Sha256>, hash: &PasswordHash) {
+    match &hash.0 {
+        Form::Argon2id { salt, output, .. } => {
+            update(mac, salt);
+            update(mac, output);
+        }
+        Form::Text(text) => update(mac, text.as_bytes()),
     }
 }
 
@@ -463,7 +523,7 @@ mod tests {
     #[test]
     fn the_right_password_is_verified_and_no_other() {
         let hash = PasswordHash::new("correct horse", [7; SALT_LEN]).unwrap();
-        let hash = PasswordHash::from_phc(hash.as_phc()).unwrap();
+        let hash = PasswordHash::from_phc(&hash.to_phc()).unwrap();
         let check = Check::stored(alice(), hash);
         assert_eq!(
             check.verify(&presented("correct horse")).unwrap().person(),
@@ -498,6 +558,20 @@ mod tests {
         }
         let without_hash = "$argon2id$v=19$m=8,t=1,p=1$c3ltYm9sb24gd29ybGRz";
         assert!(PasswordHash::from_phc(without_hash).is_err());
+    }
+
+    #[test]
+    fn a_hash_gives_back_the_text_it_was_read_from() {
+        for text in [
+            "$argon2id$v=19$m=8,t=1,p=1$c3ltYm9sb24gYmVuY2g$OqbuZQwv+9Y6tEe7v1ZeYLVoBh+w3gaAC7iV7KO7Aik",
+            "$argon2i$v=19$m=8,t=1,p=1$c3ltYm9sb24gd29ybGRz$uX1ygHN54Gw+jALGU5ksxDpD7cXI1BAGYzdUG9Zmu+8",
+            "$argon2id$v=16$m=8,t=1,p=1$c3ltYm9sb24gd29ybGRz$uX1ygHN54Gw+jALGU5ksxDpD7cXI1BAGYzdUG9Zmu+8",
+            "$argon2id$v=19$m=8,t=1,p=1$c3ltYm9sb24$uX1ygHN54Gw+jALGU5ksxDpD7cXI1BAGYzdUG9Zmu+8",
+            "$argon2id$v=19$m=8,t=1,p=1,keyid=Zm9v$c3ltYm9sb24gYmVuY2g$OqbuZQwv+9Y6tEe7v1ZeYLVoBh+w3gaAC7iV7KO7Aik",
+        ] {
+            assert_eq!(PasswordHash::from_phc(text).unwrap().to_phc(), text);
+        }
+        assert_eq!(size_of::<Option<PasswordHash>>(), 56);
     }
 
     #[test]

@@ -228,7 +228,7 @@ fn hashed(value: Value, context: &Context<'_>) -> Result<Value, AdminError> {
     match value {
         Value::Secret(password) => {
             let hash = PasswordHash::new(&password, context.entropy.salt)?;
-            Ok(Value::Secret(Zeroizing::new(hash.as_phc().to_owned())))
+            Ok(Value::Secret(Zeroizing::new(hash.to_phc())))
         }
         kept => Ok(kept),
     }

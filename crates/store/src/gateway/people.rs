@@ -114,7 +114,7 @@ pub(super) async fn put_person<T: Tx>(tx: &mut T, user: &User) -> Result<(), Sql
             user.name.canonical().as_str(),
             user.name.as_written(),
             switch_word(user.status),
-            user.password.as_ref().map(PasswordHash::as_phc),
+            user.password.as_ref().map(PasswordHash::to_phc),
             user.two_factor.word(),
             user.token.as_ref().map(TokenSerial::as_str),
             user.contact.email.as_deref(),

@@ -73,7 +73,7 @@ impl Secrets {
     ) -> Option<Box<str>> {
         let plain = if place.table() == &LOCAL {
             let hash = PasswordHash::from_enc(stored).ok()?;
-            Zeroizing::new(hash.as_phc().as_bytes().to_vec())
+            Zeroizing::new(hash.to_phc().into_bytes())
         } else {
             backup?;
             let secret = self.open_config(place, field.name, stored)?;
