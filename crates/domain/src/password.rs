@@ -386,9 +386,12 @@ pub struct Remembered<S> {
 /// A keyed digest of a right password, made by [`Remembered::mark`].
 pub struct Mark([u8; 32]);
 
+/// Octets of a digest that are kept: the left half, the least that RFC 2104, section 5 lets stand for all.
+const KEPT_LEN: usize = 16;
+
 #[derive(Default)]
 struct Entry {
-    digest: [u8; 32],
+    digest: [u8; KEPT_LEN],
     expires: Timestamp,
 }
 
@@ -411,10 +414,13 @@ impl<S: BuildHasher> Remembered<S> {
     ) {
         if lifetime > Span::ZERO {
             let mac = self.mac(&proof.person, &proof.credential, presented);
-            let entry = Entry {
-                digest: mac.finalize().into_bytes().into(),
+            let mut entry = Entry {
                 expires: now.after(lifetime),
+                ..Entry::default()
             };
+            entry
+                .digest
+                .copy_from_slice(&mac.finalize().into_bytes()[..KEPT_LEN]);
             self.keep(&proof.person, entry, now);
         }
     }
@@ -458,7 +464,7 @@ impl<S: BuildHasher> Remembered<S> {
             .get(person)
             .filter(|entry| entry.expires > now)?;
         let mac = self.mac(person, &credential, presented);
-        mac.verify_slice(&entry.digest)
+        mac.verify_truncated_left(&entry.digest)
             .ok()
             .map(|()| verified(person, credential))
     }

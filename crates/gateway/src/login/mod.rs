@@ -57,9 +57,8 @@ pub(crate) use responses::{Presentation, Response, told};
 use crate::clock::{self, NoEntropy};
 use crate::push::Pushes;
 
-/// Verified passwords that are remembered at most: 100,000 people who log in within minutes, at some
-/// 150 octets each.
-const REMEMBERED_MAX: usize = 100_000;
+/// Verified passwords that are remembered at most: as many people as one unit is built for, at some 50 octets each.
+const REMEMBERED_MAX: usize = 1_000_000;
 
 /// One request to be let in.
 pub(crate) struct Attempt {
