@@ -179,16 +179,14 @@ impl Gateway {
         } = config;
         let store = Arc::new(GatewayStore::open(&location, &root_key, clock::now()).await?);
         interfaces::register(&store).await;
-        let sealing_key =
-            SealingPrivateKey::from_random(&*sealing::derived(&root_key, HARDWARE_SEEDS)?);
+        let sealing_key = sealing_key(&root_key)?;
         let (endings, ended) = Endings::new();
-        let traffics = Arc::default();
         let serial = token_server.identity.product();
         let unit = Unit {
             serial,
             last_end,
             started: Instant::now(),
-            traffics: Arc::clone(&traffics),
+            traffics: Arc::default(),
             endings,
             ssh_ports: Arc::new(Ports::at(ssh.addresses)),
             certificates: Certificates::open(&store, &web.chosen, &certificates).await?,
@@ -203,8 +201,7 @@ impl Gateway {
             Arc::clone(&resolver),
             debug.clone(),
         );
-        let names = Arc::clone(&resolver);
-        let courier = Arc::new(Courier::new(Arc::clone(&store), names, debug.clone())?);
+        let courier = courier(&store, &resolver, &debug)?;
         let codes = Arc::new(OneTimeCodes::start(
             Arc::clone(&store),
             Arc::clone(&courier),
@@ -228,7 +225,7 @@ impl Gateway {
             store: Arc::clone(&store),
             backends: Arc::clone(&backends),
             factors: factors.clone(),
-            traffics,
+            traffics: Arc::clone(&unit.traffics),
             debug: debug.clone(),
         };
         let (stop, stopping) = watch::channel(false);
@@ -345,6 +342,21 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 
 fn bind_console(path: PathBuf) -> Result<LocalSocket, StartError> {
     LocalSocket::bind(&path).map_err(|source| StartError::Console { path, source })
+}
+
+/// Hardware tokens' seeds arrive sealed to it.
+fn sealing_key(root_key: &RootKey) -> Result<SealingPrivateKey, SealError> {
+    let random = sealing::derived(root_key, HARDWARE_SEEDS)?;
+    Ok(SealingPrivateKey::from_random(&random))
+}
+
+fn courier(
+    store: &Arc<GatewayStore>,
+    resolver: &Arc<UnitResolver>,
+    debug: &DebugLog,
+) -> Result<Arc<Courier>, reqwest::Error> {
+    let (store, resolver) = (Arc::clone(store), Arc::clone(resolver));
+    Courier::new(store, resolver, debug.clone()).map(Arc::new)
 }
 
 fn sender(serial: ProductSerial, resolver: &Arc<UnitResolver>, supply: &Supply) -> Sender {
