@@ -36,7 +36,8 @@ impl Session {
         let names = if field.kind.references().is_empty() {
             VecDeque::new()
         } else {
-            names.into_iter().filter(|name| !name.is_empty()).collect()
+            let named = names.into_iter();
+            named.filter(|name| !field.names_nothing(name)).collect()
         };
         self.ask_for(Pending {
             field,

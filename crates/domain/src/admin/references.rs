@@ -131,8 +131,9 @@ pub(super) fn names(vdom: Vdom, field: &'static Field, value: &Value) -> Vec<Nam
     if tables.is_empty() {
         return Vec::new();
     }
-    let texts = value.texts().iter().filter(|text| !text.is_empty());
+    let texts = value.texts().iter();
     texts
+        .filter(|text| !field.names_nothing(text))
         .map(|key| Named {
             vdom,
             tables,
@@ -153,7 +154,7 @@ pub(super) fn resolved(
         return Ok(value);
     }
     let as_written = |key: Box<str>| {
-        if key.is_empty() {
+        if field.names_nothing(&key) {
             return Ok(key);
         }
         let named = Named { vdom, tables, key };

@@ -277,6 +277,12 @@ impl Field {
         }
     }
 
+    /// Whether a name in a reference is no entry's: what stands there unless it is set names what the unit has
+    /// without any.
+    pub fn names_nothing(&self, name: &str) -> bool {
+        name.is_empty() || name == self.default
+    }
+
     /// Whether a value is what the field holds anyway.
     pub fn is_default(&self, value: &Value) -> bool {
         match value {
