@@ -12,14 +12,22 @@ use crate::connections::UnderWay;
 /// The body of an answer, until whose end the request is under way.
 pub(crate) struct Answering {
     body: Body,
-    _under_way: UnderWay,
+    _under_way: Option<UnderWay>,
 }
 
 impl Answering {
     pub(crate) fn new(body: Body, under_way: UnderWay) -> Self {
         Self {
             body,
-            _under_way: under_way,
+            _under_way: Some(under_way),
+        }
+    }
+
+    /// A body of which no request is told.
+    pub(crate) fn apart(body: Body) -> Self {
+        Self {
+            body,
+            _under_way: None,
         }
     }
 }

@@ -13,13 +13,16 @@ mod answering;
 pub mod body;
 mod certificates;
 mod connections;
+mod conversation;
 pub mod files;
 mod hosts;
+mod lasting;
 mod nonces;
 mod server;
 
 pub use certificates::{ALPN_ACME, Audience, Certificates, Chosen};
 pub use connections::{Connections, Places};
 pub use hosts::{Hosts, Place, host_of};
+pub use lasting::Lasting;
 pub use nonces::{NoRandom, Nonces, NotOurs};
 pub use server::{Site, anywhere, protocols, serve};

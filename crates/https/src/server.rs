@@ -1,44 +1,27 @@
 //! Connections: accepted up to a limit, each with deadlines, drained at the end.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-use tower::ServiceExt;
 
-use crate::answering::Answering;
 use crate::certificates::ALPN_ACME;
-use crate::connections::{Connection, Connections};
+use crate::connections::Connections;
+use crate::conversation::Conversation;
 
-const ALPN_H2: &[u8] = b"h2";
+pub(crate) const ALPN_H2: &[u8] = b"h2";
 const ALPN_HTTP1: &[u8] = b"http/1.1";
 
-/// A handshake is two round trips; a phone far away takes well below a second for each.
-const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
-/// From the last answer, or the handshake, to the end of the next request's head.
-const IDLE_DEADLINE: Duration = Duration::from_secs(15);
-/// However busy: then the peer connects again, and dead peers and old certificates are forgotten.
-const CONNECTION_LIFE: Duration = Duration::from_mins(10);
-/// A live HTTP/2 peer answers a ping in this time.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// Requests of one connection at a time.
-const STREAMS: u32 = 32;
 /// How long running requests may take to end, at a shutdown or at the end of a connection's life.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long to wait when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -69,7 +52,7 @@ pub fn protocols() -> Vec<Vec<u8>> {
 }
 
 /// Serves until `shutdown` is done and every connection has ended, or was given 10 s to.
-pub async fn serve<P: Clone + Send + Sync + 'static>(
+pub async fn serve<P: Clone + Send + Sync + Unpin + 'static>(
     listener: TcpListener,
     site: Site<P>,
     shutdown: impl Future<Output = ()>,
@@ -120,95 +103,4 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
             }
         }
     }
-}
-
-/// What is said on a connection.
-struct Conversation<P> {
-    source: SocketAddr,
-    site: Site<P>,
-    draining: watch::Receiver<()>,
-}
-
-impl<P: Clone + Send + Sync + 'static> Conversation<P> {
-    /// As long as the connection has its place.
-    async fn hold(self, stream: TcpStream, connection: Connection) {
-        let (source, connection) = (self.source, Arc::new(connection));
-        tokio::select! {
-            () = self.serve(stream, &connection) => {}
-            () = connection.shut() => tracing::debug!(%source, "connection made room for another"),
-        }
-    }
-
-    async fn serve(self, stream: TcpStream, connection: &Arc<Connection>) {
-        // Answers are small and complete: waiting for more to send only delays them.
-        let _ = stream.set_nodelay(true);
-        match timeout(HANDSHAKE_DEADLINE, self.site.tls.accept(stream)).await {
-            // RFC 8737, section 3: the handshake was the answer.
-            Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(ALPN_ACME) => {}
-            Ok(Ok(stream)) => self.serve_http(stream, connection).await,
-            Ok(Err(error)) => tracing::debug!(source = %self.source, %error, "handshake failed"),
-            Err(_) => tracing::debug!(source = %self.source, "handshake took too long"),
-        }
-    }
-
-    async fn serve_http(mut self, stream: TlsStream<TcpStream>, connection: &Arc<Connection>) {
-        let builder = http(&stream);
-        let chain = stream.get_ref().1.peer_certificates();
-        let certificate = chain.and_then(|chain| chain.first());
-        let peer = (self.site.peer)(self.source.ip(), certificate);
-        let router = self.site.router;
-        let place = Arc::clone(connection);
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(peer.clone());
-            let (router, under_way) = (router.clone(), place.request());
-            async move {
-                let answer: Result<_, Infallible> = router.oneshot(request).await;
-                answer.map(|answer| answer.map(|body| Answering::new(body, under_way)))
-            }
-        });
-        let mut http = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let ended = tokio::select! {
-            outcome = http.as_mut() => Some(outcome),
-            // An error means that the sender is gone: the server drains.
-            _ = self.draining.changed() => None,
-            () = sleep(CONNECTION_LIFE) => None,
-            // In HTTP/2 the peer's answers to pings keep it open, and no deadline is on the next head.
-            () = connection.idle(IDLE_DEADLINE) => None,
-        };
-        let ended = match ended {
-            Some(outcome) => Ok(outcome),
-            None => {
-                http.as_mut().graceful_shutdown();
-                timeout(DRAIN_DEADLINE, http).await
-            }
-        };
-        match ended {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(source = %self.source, %error, "connection ended"),
-            Err(_) => tracing::debug!(source = %self.source, "connection cut"),
-        }
-    }
-}
-
-fn http(stream: &TlsStream<TcpStream>) -> auto::Builder<TokioExecutor> {
-    let is_h2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_H2);
-    let builder = auto::Builder::new(TokioExecutor::new());
-    let mut builder = if is_h2 {
-        builder.http2_only()
-    } else {
-        builder.http1_only()
-    };
-    builder
-        .http1()
-        // Some clients look for `Set-Cookie` in these very letters.
-        .title_case_headers(true)
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_DEADLINE);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_INTERVAL);
-    builder
 }

@@ -190,7 +190,7 @@ impl Service {
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ];
         let events = Events::of(stream, self.stopping.clone());
-        (headers, Body::new(events)).into_response()
+        (headers, Extension(https::Lasting), Body::new(events)).into_response()
     }
 }
 
