@@ -42,6 +42,10 @@ use crate::network::{HttpNames, UnitResolver};
 const DEVICE_VERSION: &str = "7.0";
 const DEVICE_BUILD: &str = "0001";
 
+/// A server that took a question and says nothing for so long has stopped: the next is asked. An answer about
+/// 10,000 tokens begins after some seconds, and a manager gives up the token server behind it sooner.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
 /// The header by which the token server knows a message that it has answered before.
 const MESSAGE_ID: &str = "Symbolon-Message-Id";
 
@@ -409,8 +413,12 @@ async fn answered(
 ) -> Result<Vec<u8>, AskError> {
     let url = &*server.url;
     let post = post.header(CONTENT_TYPE, "application/json");
-    let answer = post.body(message.to_vec()).send().await;
-    let answer = answer.map_err(|error| unreachable(url, &error))?;
+    let answer = identity::answer_to(post, message.to_vec(), SILENCE_MAX).await;
+    let answer = answer.map_err(|error| AskError::Unreachable {
+        url: url.to_owned(),
+        why: error.to_string(),
+        is_unsent: error.is_unsent(),
+    })?;
     let status = answer.status();
     let body = body(url, answer).await?;
     if status != StatusCode::OK {

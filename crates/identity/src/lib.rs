@@ -15,10 +15,12 @@ mod certificate;
 mod enrolment;
 mod file;
 mod keeper;
+mod patience;
 mod trust;
 
 pub use certificate::certificate_of;
 pub use enrolment::{Application, EnrolError, Right, body_within, causes, refusal};
 pub use file::{Identity, IdentityError, Signed, authorities};
 pub use keeper::{Keeper, RenewalError, Way};
+pub use patience::{Unanswered, answer_to};
 pub use trust::{judging, trusting};

@@ -14,7 +14,7 @@ mod common;
 
 use std::fs;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::apart::{
     Apart, Managing, NOWHERE, enrolled, identity, import, invite, put, registry, token_server,
@@ -25,6 +25,9 @@ use common::{Running, after, until};
 const SERIAL: &str = "FGT0000000000042";
 const MANAGER: &str = "FMG0000000000001";
 const SECOND: &str = "FMG0000000000002";
+/// A gateway's patience with a server that has taken its question is 10 s.
+const NOTICED: Duration = Duration::from_secs(15);
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 #[test]
 fn a_gateway_gets_everything_from_its_manager() {
@@ -131,6 +134,35 @@ fn servers_are_asked_in_their_order_and_the_default_one_last() {
     });
     assert!(gateway.connection("last request").contains(&gateway.server));
     running.stop();
+    server.stop();
+}
+
+#[test]
+fn a_server_that_stops_in_the_middle_is_passed_over() {
+    let (tokens, server) = token_server();
+    let managers = [MANAGER, SECOND].map(|serial| Managing::of(&tokens, serial));
+    let [first, second] = [managers[0].start(), managers[1].start()];
+    let gateway = Apart::of(&tokens).enrolled(&tokens, SERIAL);
+    let running = gateway.start();
+    gateway.managed_by(&[&managers[0], &managers[1]]);
+    let asked = || {
+        let code = tokens.issue(1);
+        let begun = Instant::now();
+        import(&gateway, &code);
+        let took = begun.elapsed();
+        (gateway.connection("last request"), took)
+    };
+    assert!(asked().0.contains(&managers[0].url()));
+    first.freeze();
+    let (server_asked, took) = asked();
+    assert!(server_asked.contains(&managers[1].url()));
+    assert!(took < NOTICED, "{took:?}");
+    // From then on it comes last.
+    let (_, took) = asked();
+    assert!(took < AT_ONCE, "{took:?}");
+    first.kill();
+    running.stop();
+    second.stop();
     server.stop();
 }
 

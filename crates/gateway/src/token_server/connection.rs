@@ -16,7 +16,7 @@ use crate::network::HttpNames;
 
 /// A connection that takes longer is dead: the described round trip is a second.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// An answer about 10,000 tokens takes the registry some seconds at most.
+/// An answer about 10,000 tokens takes the registry some seconds at most, and as long again on its way.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How servers are reached.

@@ -14,8 +14,11 @@ use tokio::sync::Notify;
 /// The gateway waits for the manager: it is to hear why before it takes the manager for silent, and a SYN that
 /// is lost once is sent again after a second.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// An answer about 10,000 tokens takes the registry some seconds at most.
+/// An answer about 10,000 tokens takes the registry some seconds at most, and as long again on its way.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
+/// A token server that took a question and says nothing for so long has stopped. Gateways wait longer for the
+/// manager.
+const SILENCE_MAX: Duration = Duration::from_secs(7);
 
 /// Whoever refuses or answers with a failure does so sooner.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -72,8 +75,8 @@ impl Upstream {
     ) -> Result<Response, String> {
         let post = self.client()?.post(format!("{}{path}", self.url));
         let began = Instant::now();
-        let answer = post.headers(headers).body(body).send().await;
-        let answer = answer.map_err(|error| identity::causes(&error));
+        let answer = identity::answer_to(post.headers(headers), body, SILENCE_MAX).await;
+        let answer = answer.map_err(|error| error.to_string());
         let is_silent = began.elapsed() >= SILENCE;
         let silence = answer.as_ref().err().filter(|_| is_silent);
         if silence.is_some() {

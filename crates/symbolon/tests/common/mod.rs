@@ -475,6 +475,11 @@ impl Running {
         self.signal(Signal::INT)
     }
 
+    /// Stops it where it is: what connects to it is taken by the system, and hears nothing.
+    pub(crate) fn freeze(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+    }
+
     /// Ends it without notice.
     pub(crate) fn kill(self) {
         self.signal(Signal::KILL);
