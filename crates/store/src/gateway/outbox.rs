@@ -90,12 +90,15 @@ pub(super) async fn put<T: Tx>(
     let payload = secrets.seal_message(&message_id, payload.as_bytes())?;
     if let Message::Provision { .. } = message {
         // An earlier one was for a seed that is gone: under its identity another must not be sent.
-        tx.exec(
-            "DELETE FROM outbox WHERE kind = $1 AND subject = $2",
-            &vals![kind, &subject],
-        )
-        .await?;
-        sent::forget_unused(tx).await?;
+        let earlier = tx
+            .rows::<(i64,)>(
+                "SELECT id FROM outbox WHERE kind = $1 AND subject = $2",
+                &vals![kind, &subject],
+            )
+            .await?;
+        for (id,) in earlier {
+            settle(tx, id).await?;
+        }
     }
     if let Message::ActivationCode { .. } = message {
         // One that still waits would come after it with the same code, or a dead one.
@@ -396,9 +399,10 @@ async fn to_be_provisioned<T: Tx>(
 
 /// The message was answered for good.
 pub(super) async fn settle<T: Tx>(tx: &mut T, id: i64) -> Result<(), SqlError> {
+    let request = sent::of_message(tx, id).await?;
     tx.exec("DELETE FROM outbox WHERE id = $1", &vals![id])
         .await?;
-    sent::forget_unused(tx).await
+    sent::forget_unused(tx, request).await
 }
 
 /// The message could not be delivered; it is tried again at `due`.

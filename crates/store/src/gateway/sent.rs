@@ -55,13 +55,16 @@ impl Work for Sending {
         )
         .await?;
         for message in self.messages {
+            let before = of_message(tx, message).await?;
             tx.exec(
                 "UPDATE outbox SET request = $2 WHERE id = $1",
                 &vals![message, &self.request],
             )
             .await?;
+            forget_unused(tx, before).await?;
         }
-        forget_unused(tx).await?;
+        // One that was settled meanwhile needs no repetition.
+        forget_unused(tx, Some(self.request)).await?;
         Ok(())
     }
 }
@@ -81,17 +84,31 @@ impl Work for Undone {
             &vals![&self.request],
         )
         .await?;
-        forget_unused(tx).await?;
+        forget_unused(tx, Some(self.request)).await?;
         Ok(())
     }
 }
 
-/// Forgets the requests whose messages are all settled.
-pub(super) async fn forget_unused<T: Tx>(tx: &mut T) -> Result<(), SqlError> {
+/// The request that left for a message last.
+pub(super) async fn of_message<T: Tx>(tx: &mut T, id: i64) -> Result<Option<String>, SqlError> {
+    let found = tx
+        .row::<(Option<String>,)>("SELECT request FROM outbox WHERE id = $1", &vals![id])
+        .await?;
+    Ok(found.and_then(|(request,)| request))
+}
+
+/// Forgets a request if it is no message's any more.
+pub(super) async fn forget_unused<T: Tx>(
+    tx: &mut T,
+    request: Option<String>,
+) -> Result<(), SqlError> {
+    let Some(request) = request else {
+        return Ok(());
+    };
     tx.exec(
-        "DELETE FROM outbox_request WHERE NOT EXISTS
-             (SELECT 1 FROM outbox WHERE outbox.request = outbox_request.id)",
-        &[],
+        "DELETE FROM outbox_request WHERE id = $1
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.request = $1)",
+        &vals![&request],
     )
     .await
     .map(drop)
