@@ -94,6 +94,8 @@ pub(crate) enum AskError {
         is_away: bool,
         /// Whether none of them can have done it.
         is_undone: bool,
+        /// Whether none of them can have done it under this id, which one has for another body.
+        is_id_taken: bool,
     },
     /// The message cannot be read.
     #[error("the token server's answer cannot be read: {0}")]
@@ -131,13 +133,19 @@ impl AskError {
         matches!(self, Self::Refused { status, .. } if *status == StatusCode::MISDIRECTED_REQUEST)
     }
 
+    /// Whether the id was used for another body, which was done. This one was not, and will not be under it.
+    pub(crate) fn is_id_taken(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status == StatusCode::CONFLICT,
+            Self::Several { is_id_taken, .. } => *is_id_taken,
+            _ => false,
+        }
+    }
+
     /// Whether the request was certainly not done. After anything else an answer may be lost.
     pub(crate) fn is_undone(&self) -> bool {
         match self {
-            // The id was used for another body: that one may have been done.
-            Self::Refused { status, .. } => {
-                status.is_client_error() && *status != StatusCode::CONFLICT
-            }
+            Self::Refused { status, .. } => status.is_client_error() && !self.is_id_taken(),
             Self::Unreachable { is_unsent, .. } => *is_unsent,
             Self::Several { is_undone, .. } => *is_undone,
             Self::NoServer | Self::Unprepared(_) => true,

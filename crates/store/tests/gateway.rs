@@ -1403,6 +1403,20 @@ async fn a_request_that_left_is_kept_sealed_until_its_messages_are_settled_or_it
         panic!("it still waits");
     };
     assert_eq!(waiting.request, None);
+
+    // Under another identity it is the same message, and nothing of it left.
+    store
+        .sending("r3", BODY, third.messages.clone())
+        .await
+        .unwrap();
+    let renamed = store.renamed(third.messages[0]).await.unwrap();
+    assert!(store.sent("r3").await.unwrap().is_none());
+    let [again] = &store.due(Lane::Commands, START, 10).await.unwrap()[..] else {
+        panic!("it still waits");
+    };
+    assert_ne!(again.message_id, waiting.message_id);
+    assert_eq!((&again.message_id, &again.request), (&renamed, &None));
+    assert!(matches!(again.message, Message::ActivateLicence { .. }));
 }
 
 #[tokio::test]

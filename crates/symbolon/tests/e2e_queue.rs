@@ -11,7 +11,10 @@
 
 mod common;
 
+use std::fs;
 use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::apart::{Apart, Aside, Managing, NOWHERE, assign, import, registry, token_server};
@@ -182,6 +185,54 @@ fn a_message_is_repeated_as_it_left_whatever_is_configured_since() {
     until("the outbox is empty", || home.nothing_waits());
     assert!(has_code(home, &imported[0]));
     assert_eq!(deeds(&tokens, &imported[0], "provision"), 1);
+    running.stop();
+    server.stop();
+}
+
+#[test]
+fn a_gateway_that_was_put_back_asks_anew_for_what_it_asked_otherwise_before() {
+    let (tokens, server) = token_server();
+    tokens.desk(&["register-product", SECOND]).ok();
+    let gateway = Apart::of(&tokens).enrolled(&tokens, SERIAL);
+    let running = gateway.start();
+    let home = &gateway.home;
+    let imported = import(&gateway, &tokens.issue(1));
+    let code = tokens.issue(1);
+    server.stop();
+    assign(home, &imported);
+    home.console(&format!("execute fortitoken-mobile import {code}"));
+    running.stop();
+    let (data, backup) = (home.data().join("gateway"), home.path("backup"));
+    let copy = |from: &Path, to: &Path| {
+        let copied = Command::new("cp").arg("-a").args([from, to]).status();
+        assert!(copied.unwrap().success());
+    };
+    copy(&data, &backup);
+    let server = Running::start(&mut registry(&tokens), &tokens);
+    let running = gateway.start();
+    until("all is sent", || home.nothing_waits());
+    assert_eq!(deeds(&tokens, &imported[0], "provision"), 1);
+    running.stop();
+
+    // What waited waits again, and what it asks has another member.
+    fs::remove_dir_all(&data).unwrap();
+    copy(&backup, &data);
+    let mut command = gateway.command();
+    command.args(["--partner", SECOND]);
+    let running = Running::start(&mut command, home);
+    until("all is sent", || home.nothing_waits());
+    assert!(has_code(home, &imported[0]));
+    assert_eq!(deeds(&tokens, &imported[0], "provision"), 2);
+    // The licence was given out before, and is not again.
+    assert_eq!(
+        home.console("show user fortitoken")
+            .ok()
+            .matches("edit ")
+            .count(),
+        1
+    );
+    let said = home.console(&format!("execute fortitoken-mobile import {code}"));
+    assert!(said.refused().contains("-7561"));
     running.stop();
     server.stop();
 }

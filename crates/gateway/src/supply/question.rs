@@ -2,6 +2,7 @@
 
 use softtoken::process::{Request, Response};
 use store::gateway::Waiting;
+use tracing::warn;
 
 use super::{AskError, Supply, text};
 use crate::token_server::Question;
@@ -34,21 +35,56 @@ impl Supply {
         asking: Asking<'_>,
         request: impl FnOnce() -> Request,
     ) -> Result<Response, String> {
-        let id = asking.id.to_owned();
+        let (id, messages) = (asking.id.to_owned(), asking.messages.clone());
         let question = match self.left_before(&asking).await? {
             Some(question) => question,
             None => {
                 let question = Question::new(request()).identified(id.clone());
-                let sending = self.store.sending(&id, question.body(), asking.messages);
-                sending.await.map_err(text)?;
+                self.leaving(&id, &question, messages.clone()).await?;
                 question
             }
         };
-        let answer = self.server.ask(&question).await;
-        if answer.as_ref().is_err_and(AskError::is_undone) {
-            self.store.undone(&id).await.map_err(text)?;
-        }
+        let answer = self.ask_kept(&id, &question).await;
+        let answer = match (answer, messages.as_slice()) {
+            (Err(error), &[message]) if error.is_id_taken() => {
+                warn!(message, %error, "asked under another id: this unit was put back from a backup");
+                self.ask_anew(message, question).await?
+            }
+            (answer, _) => answer,
+        };
         answer.map_err(text)
+    }
+
+    /// The answer to what a message asks, under an id that was never used: what was done under the one before the
+    /// token server says, or another code takes its place.
+    async fn ask_anew(
+        &self,
+        message: i64,
+        question: Question,
+    ) -> Result<Result<Response, AskError>, String> {
+        let id = self.store.renamed(message).await.map_err(text)?;
+        let question = question.identified(id.clone());
+        self.leaving(&id, &question, vec![message]).await?;
+        Ok(self.ask_kept(&id, &question).await)
+    }
+
+    /// What leaves is kept before.
+    async fn leaving(
+        &self,
+        id: &str,
+        question: &Question,
+        messages: Vec<i64>,
+    ) -> Result<(), String> {
+        let sending = self.store.sending(id, question.body(), messages);
+        sending.await.map_err(text)
+    }
+
+    async fn ask_kept(&self, id: &str, question: &Question) -> Result<Response, AskError> {
+        let answer = self.server.ask(question).await;
+        if answer.as_ref().is_err_and(AskError::is_undone) {
+            self.store.undone(id).await?;
+        }
+        answer
     }
 
     async fn left_before(&self, asking: &Asking<'_>) -> Result<Option<Question>, String> {

@@ -38,11 +38,13 @@ impl Failures {
             1 => self.0.remove(0).1,
             _ => {
                 let told = self.0.iter().map(|(_, error)| error.to_string());
-                let mut errors = self.0.iter().map(|(_, error)| error);
+                let errors = || self.0.iter().map(|(_, error)| error);
+                let is_settled = |error: &AskError| error.is_undone() || error.is_id_taken();
                 AskError::Several {
                     told: told.collect::<Vec<_>>().join("; "),
-                    is_away: errors.clone().all(AskError::is_away),
-                    is_undone: errors.all(AskError::is_undone),
+                    is_away: errors().all(AskError::is_away),
+                    is_undone: errors().all(AskError::is_undone),
+                    is_id_taken: errors().any(AskError::is_id_taken) && errors().all(is_settled),
                 }
             }
         }
@@ -85,6 +87,15 @@ mod tests {
     #[test]
     fn an_id_that_was_used_stands_for_something_that_may_have_been_done() {
         assert!(refused(StatusCode::FORBIDDEN).is_undone());
+        assert!(!refused(StatusCode::FORBIDDEN).is_id_taken());
         assert!(!refused(StatusCode::CONFLICT).is_undone());
+        assert!(refused(StatusCode::CONFLICT).is_id_taken());
+        // What a server before was asked under the id may have been done there.
+        for (is_unsent, is_id_taken) in [(true, true), (false, false)] {
+            let mut failures = Failures::default();
+            failures.add("https://first", lost(is_unsent));
+            failures.add("https://second", refused(StatusCode::CONFLICT));
+            assert_eq!(failures.conclude().is_id_taken(), is_id_taken);
+        }
     }
 }

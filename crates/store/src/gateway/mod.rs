@@ -808,6 +808,13 @@ impl GatewayStore {
         self.database.write(work).await.map_err(undecided)
     }
 
+    /// Gives a message another identity for the token server, which has the one before for something else.
+    pub async fn renamed(&self, message: i64) -> Result<String, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        let work = sent::Rename { memory, message };
+        self.database.write(work).await.map_err(undecided)
+    }
+
     /// Messages in the outbox, the oldest first: of a virtual domain, or of all.
     pub async fn outbox(&self, vdom: Option<Vdom>, limit: i64) -> Result<Vec<Waiting>, Undecided> {
         let memory = Arc::clone(&self.memory);

@@ -83,9 +83,7 @@ pub(super) async fn put<T: Tx>(
     secrets: &Secrets,
     now: Timestamp,
 ) -> Result<i64, SqlError> {
-    let mut random = [0; ID_LEN];
-    rand::fill(&mut random).map_err(|_| SqlError::damaged("outbox", "", "message"))?;
-    let message_id = HEXLOWER.encode(&random);
+    let message_id = identity()?;
     let (kind, subject, payload) = written(message);
     let payload = secrets.seal_message(&message_id, payload.as_bytes())?;
     if let Message::Provision { .. } = message {
@@ -125,6 +123,39 @@ pub(super) async fn put<T: Tx>(
     )
     .await?;
     Ok(id)
+}
+
+/// One that no message ever had.
+fn identity() -> Result<String, SqlError> {
+    let mut random = [0; ID_LEN];
+    rand::fill(&mut random).map_err(|_| SqlError::damaged("outbox", "", "message"))?;
+    Ok(HEXLOWER.encode(&random))
+}
+
+/// Gives a message another identity, under which nothing left yet.
+pub(super) async fn rename<T: Tx>(
+    tx: &mut T,
+    id: i64,
+    secrets: &Secrets,
+) -> Result<String, SqlError> {
+    let renamed = identity()?;
+    let damaged = || SqlError::damaged("outbox", id.to_string(), "payload");
+    let found = tx
+        .row::<(String, Vec<u8>)>(
+            "SELECT message, payload FROM outbox WHERE id = $1",
+            &vals![id],
+        )
+        .await?;
+    if let Some((message, sealed)) = found {
+        let payload = secrets.open_message(&message, sealed).ok_or_else(damaged)?;
+        let sealed = secrets.seal_message(&renamed, &payload)?;
+        tx.exec_one(
+            "UPDATE outbox SET message = $2, payload = $3, request = NULL WHERE id = $1",
+            &vals![id, &renamed, sealed],
+        )
+        .await?;
+    }
+    Ok(renamed)
 }
 
 const ACTIVATE_LICENCE: &str = "activate-licence";

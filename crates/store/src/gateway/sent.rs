@@ -89,6 +89,24 @@ impl Work for Undone {
     }
 }
 
+/// A message gets an identity that was never used.
+pub(super) struct Rename {
+    pub(super) memory: Arc<Memory>,
+    pub(super) message: i64,
+}
+
+impl Work for Rename {
+    type Out = String;
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<String, Failure<Never>> {
+        let before = of_message(tx, self.message).await?;
+        let renamed = outbox::rename(tx, self.message, &self.memory.secrets).await?;
+        forget_unused(tx, before).await?;
+        Ok(renamed)
+    }
+}
+
 /// The request that left for a message last.
 pub(super) async fn of_message<T: Tx>(tx: &mut T, id: i64) -> Result<Option<String>, SqlError> {
     let found = tx
