@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use domain::licensing::{EnrolRefusal, Generation, RecordBehind};
+use domain::time::Timestamp;
 use https::body::{self, BodyError, Limit};
 use ident::ProductSerial;
 use rustls::pki_types::CertificateDer;
@@ -42,8 +43,9 @@ pub(crate) const ONLY_NEWS: &str = "return=minimal";
 
 /// A request of 1 MiB over a slow line; who takes longer holds a connection for nothing.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
-/// How far the time at which a gateway signed may be from this server's.
-const SIGNATURE_COUNTS: Duration = Duration::from_hours(24);
+/// How far the time at which a gateway signed may be from this server's, and so for how long a manager can hold a
+/// request back: a clock that nobody sets is not an hour off in years, and one that is lets hardly anybody in.
+const SIGNATURE_COUNTS: Duration = Duration::from_hours(1);
 /// A clock that is ahead signs what counts for twice that. As long as it counts the answer must be here, or a
 /// manager could have an old request done again; a day more is for clocks that are set meanwhile.
 const _: () = assert!(
@@ -212,10 +214,10 @@ pub(crate) enum Problem {
     )]
     NotSigned,
     #[error(
-        "the gateway signed this more than a day before or after this token server's time: one of the two \
-         clocks is wrong"
+        "the gateway signed this at {signed}, and here it is {now}: more than an hour between them says that one of \
+         the two clocks is wrong, or that the manager held it back"
     )]
-    SignedAtOtherTime,
+    SignedAtOtherTime { signed: Timestamp, now: Timestamp },
     #[error(
         "the certificate that is renewed counts no more, or the renewal is not signed with its key; enrol \
          with a new code"
@@ -282,7 +284,7 @@ impl Problem {
             | Self::Manager(_)
             | Self::NotVouched
             | Self::NotSigned
-            | Self::SignedAtOtherTime
+            | Self::SignedAtOtherTime { .. }
             | Self::NoRenewal
             | Self::Enrolment(_) => StatusCode::FORBIDDEN,
             Self::Unavailable | Self::Behind(_) | Self::GivesNothing | Self::NotInReserve(_) => {
@@ -370,9 +372,10 @@ impl Passer {
         let transcript = request_transcript(id.map(MessageId::as_str), *at_s, body);
         let signer = service.vouched.signer(&self.shown, signature, &transcript);
         signer.ok_or(Problem::NotSigned)?;
-        let away = service.clock.now().unix().abs_diff(*at_s);
-        if away > SIGNATURE_COUNTS.as_secs() {
-            return Err(Problem::SignedAtOtherTime);
+        let now = service.clock.now();
+        if now.unix().abs_diff(*at_s) > SIGNATURE_COUNTS.as_secs() {
+            let signed = Timestamp::from_secs(i64::try_from(*at_s).unwrap_or(i64::MAX));
+            return Err(Problem::SignedAtOtherTime { signed, now });
         }
         Ok(())
     }

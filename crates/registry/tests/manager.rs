@@ -35,7 +35,7 @@ use store::registry::IssuedLicence;
 const OWN: &str = "FGT0000000000001";
 const FOREIGN: &str = "FGT0000000000002";
 const MANAGER: &str = "FMG0000000000001";
-const DAY_S: u64 = 24 * 60 * 60;
+const HOUR_S: u64 = 60 * 60;
 const UNSIGNED: &str = "has no signature of this body";
 const TRIAL: &str = "0000-0000-0000-0000-0000";
 
@@ -370,12 +370,12 @@ async fn a_manager_changes_nothing_of_what_a_gateway_signed_and_asks_nothing_in_
     let (_, bare) = right.split_once('.').unwrap();
     let moved = format!("{}.{bare}", now + 1);
     refused(told(Some(moved), Some("m1"), &body).await, UNSIGNED);
-    for at_s in [now - DAY_S - 1, now + DAY_S + 1] {
+    for at_s in [now - HOUR_S - 1, now + HOUR_S + 1, u64::MAX] {
         let old = sign(&own, Some("m1"), at_s);
         refused(told(Some(old), Some("m1"), &body).await, "clocks is wrong");
     }
     // Nothing was done for any of them.
-    let almost = sign(&own, Some("m1"), now - DAY_S + 60);
+    let almost = sign(&own, Some("m1"), now - HOUR_S + 60);
     let (status, answer) = told(Some(almost), Some("m1"), &body).await;
     assert_eq!(status, 200, "{answer}");
     assert!(answer.contains(issued.serial.as_str()), "{answer}");
@@ -397,7 +397,7 @@ async fn what_a_clock_that_is_ahead_signed_is_done_once() {
         .world
         .gateway(OWN)
         .provision_body(tokens[0].as_str());
-    let ahead = managed.world.now().unix() + 23 * 60 * 60;
+    let ahead = managed.world.now().unix() + HOUR_S - 60;
     let (certificate, signature) = signed(&managed.shown(OWN), Some("m1"), ahead, body.as_bytes());
     let signature = signature.to_string();
     let pass = async || {
@@ -412,10 +412,12 @@ async fn what_a_clock_that_is_ahead_signed_is_done_once() {
     };
     let (status, first) = pass().await;
     assert_eq!(status, 200, "{first}");
-    for hours in [25, 21] {
-        managed.world.pass(Span::from_hours(hours));
+    for minutes in [60, 58] {
+        managed.world.pass(Span::from_mins(minutes));
         assert_eq!(pass().await, (200, first.clone()));
     }
+    managed.world.pass(Span::from_mins(2));
+    assert_eq!(pass().await.0, 403);
 }
 
 #[tokio::test]
