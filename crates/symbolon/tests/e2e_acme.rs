@@ -58,11 +58,15 @@ impl Pebble {
         server.args(["-dnsserver", &format!("127.0.0.1:{dns}")]);
         // It would wait for up to 15 seconds before each look.
         server.env("PEBBLE_VA_NOSLEEP", "1");
-        let start = |command: &mut Command| {
-            let silent = command.current_dir(company.path("")).stdout(Stdio::null());
-            silent.stderr(Stdio::null()).spawn().unwrap()
+        let start = |command: &mut Command, log: &str| {
+            let log = fs::File::create(company.path(log)).unwrap();
+            let logged = command.current_dir(company.path("")).stdout(log);
+            logged.stderr(Stdio::null()).spawn().unwrap()
         };
-        let running = [start(&mut names), start(&mut server)];
+        let running = [
+            start(&mut names, "names.log"),
+            start(&mut server, "pebble.log"),
+        ];
         until("Pebble listens", || {
             TcpStream::connect(("127.0.0.1", listen)).is_ok()
         });
@@ -202,4 +206,8 @@ fn a_failure_says_why_and_what_to_do_and_a_change_tries_again() {
         acme.serial().is_some()
     });
     assert!(!acme.details().contains("failed"), "{}", acme.details());
+    // The order that failed made the account of the next one.
+    let log = acme.company.read("pebble.log");
+    assert!(log.contains("There are now 1 accounts"), "{log}");
+    assert!(!log.contains("There are now 2 accounts"), "{log}");
 }

@@ -43,11 +43,17 @@ pub(super) struct Enrolled {
     pub(super) chain: String,
     /// Its key (PKCS #8), in PEM.
     pub(super) key: Zeroizing<String>,
-    /// The account, to be kept.
-    pub(super) account: Zeroizing<String>,
 }
 
-/// An account of one authority.
+/// An account at the authority.
+pub(super) struct Registered {
+    account: Account,
+    /// To be kept before anything is ordered: an authority counts the accounts of an address, and an order may
+    /// fail for weeks.
+    pub(super) kept: Zeroizing<String>,
+}
+
+/// An account of one authority: its address there, and its key.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     directory: String,
@@ -55,31 +61,8 @@ struct Kept {
     credentials: AccountCredentials,
 }
 
-/// Has a new key certified.
-pub(super) async fn enrol(asked: &Asked, chosen: &Chosen, http: Http) -> Result<Enrolled, Failure> {
-    let (account, kept) = account(asked, http).await?;
-    let names: Vec<Identifier> = asked.domains.iter().cloned().map(Identifier::Dns).collect();
-    let mut order = account.new_order(&NewOrder::new(&names)).await?;
-    let proven = prove(&mut order, chosen).await;
-    for domain in &asked.domains {
-        chosen.fall_silent(domain);
-    }
-    proven?;
-    let key = KeyPair::generate().map_err(Failure::made)?;
-    let mut params = CertificateParams::new(asked.domains.clone()).map_err(Failure::made)?;
-    params.distinguished_name = DistinguishedName::new();
-    let request = params.serialize_request(&key).map_err(Failure::made)?;
-    order.finalize_csr(request.der()).await?;
-    let chain = order.poll_certificate(&PATIENCE).await?;
-    Ok(Enrolled {
-        chain,
-        key: Zeroizing::new(key.serialize_pem()),
-        account: kept,
-    })
-}
-
 /// The account that is kept, if it is the same authority's, or a new one.
-async fn account(asked: &Asked, http: Http) -> Result<(Account, Zeroizing<String>), Failure> {
+pub(super) async fn register(asked: &Asked, http: Http) -> Result<Registered, Failure> {
     let builder = Account::builder_with_http(Box::new(http));
     if let Some(text) = &asked.account
         && let Ok(kept) = serde_json::from_str::<Kept>(text)
@@ -87,7 +70,8 @@ async fn account(asked: &Asked, http: Http) -> Result<(Account, Zeroizing<String
         && kept.email == asked.email
     {
         let account = builder.from_credentials(kept.credentials).await?;
-        return Ok((account, text.clone()));
+        let kept = text.clone();
+        return Ok(Registered { account, kept });
     }
     let contact = format!("mailto:{}", asked.email);
     let contacts = [contact.as_str()];
@@ -107,7 +91,34 @@ async fn account(asked: &Asked, http: Http) -> Result<(Account, Zeroizing<String
         credentials,
     };
     let text = serde_json::to_string(&kept).map_err(instant_acme::Error::from)?;
-    Ok((account, Zeroizing::new(text)))
+    let kept = Zeroizing::new(text);
+    Ok(Registered { account, kept })
+}
+
+/// Has a new key certified.
+pub(super) async fn enrol(
+    registered: &Registered,
+    asked: &Asked,
+    chosen: &Chosen,
+) -> Result<Enrolled, Failure> {
+    let names: Vec<Identifier> = asked.domains.iter().cloned().map(Identifier::Dns).collect();
+    let order = NewOrder::new(&names);
+    let mut order = registered.account.new_order(&order).await?;
+    let proven = prove(&mut order, chosen).await;
+    for domain in &asked.domains {
+        chosen.fall_silent(domain);
+    }
+    proven?;
+    let key = KeyPair::generate().map_err(Failure::made)?;
+    let mut params = CertificateParams::new(asked.domains.clone()).map_err(Failure::made)?;
+    params.distinguished_name = DistinguishedName::new();
+    let request = params.serialize_request(&key).map_err(Failure::made)?;
+    order.finalize_csr(request.der()).await?;
+    let chain = order.poll_certificate(&PATIENCE).await?;
+    Ok(Enrolled {
+        chain,
+        key: Zeroizing::new(key.serialize_pem()),
+    })
 }
 
 /// Has the listeners answer for every name, until the authority has seen it.

@@ -34,6 +34,14 @@ const TELL_EVERY: Span = Span::from_hours(24);
 /// An order at an authority takes seconds, and minutes at most.
 const ORDER_DEADLINE: Duration = Duration::from_mins(5);
 
+/// What became of what an authority gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Taken {
+    Kept,
+    /// Nobody wants it any more.
+    AsksForOther,
+}
+
 /// How it stands with an entry that an authority gives.
 #[derive(Clone, Debug)]
 pub(super) struct Tried {
@@ -214,7 +222,14 @@ impl Certificates {
             email: entry.text("acme-email").to_owned(),
             account: account.map(Zeroizing::new),
         };
-        let enrolling = acme::enrol(&asked, &self.chosen, http);
+        let enrolling = async {
+            let registered = acme::register(&asked, http).await?;
+            if asked.account.as_ref() != Some(&registered.kept) {
+                let account = Value::Secret(registered.kept.clone());
+                self.take_over(entry, [("acme-account", account)]).await?;
+            }
+            acme::enrol(&registered, &asked, &self.chosen).await
+        };
         let enrolled = timeout(ORDER_DEADLINE, enrolling).await;
         enrolled.unwrap_or_else(|_| {
             asked
@@ -229,34 +244,13 @@ impl Certificates {
     /// kept, or is not what was asked for, gives nothing to anybody here for days.
     async fn keep(&self, asked: &Object, enrolled: Enrolled) -> Result<(), Failure> {
         let name = &*asked.key;
-        let before = self.store.object(place(name)).await;
-        // What was deleted or changed while the authority was asked stays so.
-        if !before
-            .map_err(Failure::not_kept)?
-            .is_some_and(|now| asks_for_the_same(&now, asked))
-        {
+        let given = [
+            ("private-key", Value::Secret(enrolled.key)),
+            ("certificate", Value::Text(enrolled.chain.trim().into())),
+        ];
+        if self.take_over(asked, given).await? == Taken::AsksForOther {
             return Ok(());
         }
-        let set = |name: &str, value| {
-            CERTIFICATE_LOCAL
-                .field(name)
-                .map(|field| Edit::Set(field, value))
-        };
-        let edits = [
-            set("private-key", Value::Secret(enrolled.key)),
-            set("certificate", Value::Text(enrolled.chain.trim().into())),
-            set("acme-account", Value::Secret(enrolled.account)),
-        ];
-        let operation = Operation::Configure {
-            place: place(name),
-            edits: edits.into_iter().flatten().collect(),
-        };
-        let entropy = clock::entropy().map_err(Failure::not_kept)?;
-        let by = Authority::system("acme");
-        let kept = self
-            .store
-            .administer(operation, entropy, by, clock::now(), None);
-        kept.await.map_err(Failure::not_kept)?;
         let detail = "the authority gave a certificate".to_owned();
         self.tell(name, CertificateEvent::Enrolled, detail).await;
         if let Err(error) = self.follow().await {
@@ -269,6 +263,34 @@ impl Certificates {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Sets these fields. An entry that was deleted or changed while the authority was asked stays as it is.
+    async fn take_over(
+        &self,
+        asked: &Object,
+        given: impl IntoIterator<Item = (&str, Value)>,
+    ) -> Result<Taken, Failure> {
+        let place = place(&asked.key);
+        let now = self.store.object(place.clone()).await;
+        let now = now.map_err(Failure::not_kept)?;
+        if !now.is_some_and(|now| asks_for_the_same(&now, asked)) {
+            return Ok(Taken::AsksForOther);
+        }
+        let set = |(name, value)| {
+            CERTIFICATE_LOCAL
+                .field(name)
+                .map(|field| Edit::Set(field, value))
+        };
+        let edits = given.into_iter().filter_map(set).collect();
+        let operation = Operation::Configure { place, edits };
+        let entropy = clock::entropy().map_err(Failure::not_kept)?;
+        let by = Authority::system("acme");
+        let kept = self
+            .store
+            .administer(operation, entropy, by, clock::now(), None);
+        kept.await.map_err(Failure::not_kept)?;
+        Ok(Taken::Kept)
     }
 
     async fn warn_of(&self, name: &str, details: &Details) {
