@@ -219,7 +219,7 @@ impl Gateway {
             certificates,
             debug.clone(),
         ));
-        let (pushes, shown) = push::prepare(&web, &store, &supply, &debug)?;
+        let (pushes, shown) = push::prepare(&web, &unit.certificates, &store, &supply, &debug)?;
         let factors = SecondFactors { codes, pushes };
         let parts = Parts {
             store: Arc::clone(&store),
@@ -247,7 +247,7 @@ impl Gateway {
         let listening = ssh.listening();
         let mut tasks = start_tasks(&store, &supply, socket, executor, resolver, &stopping);
         tasks.push(tokio::spawn(ssh.run(stopping.clone())));
-        let (wishes, moving) = transfer::start(&store, &supply, &shown, &stopping)?;
+        let (wishes, moving) = transfer::start(&store, &supply, &factors.pushes, &stopping)?;
         tasks.extend(serving.into_iter().chain(moving));
         tasks.extend(factors.pushes.start(shown, wishes, &stopping));
         tasks.extend(event_log::start(&store, retention, sender, &stopping));

@@ -43,7 +43,8 @@ impl Chosen {
         self.write().challenges.remove(name.as_str());
     }
 
-    fn chosen(&self) -> Option<Arc<CertifiedKey>> {
+    /// What was chosen, if anything was.
+    pub fn chosen(&self) -> Option<Arc<CertifiedKey>> {
         self.read().chosen.clone()
     }
 

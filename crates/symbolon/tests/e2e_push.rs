@@ -14,9 +14,10 @@ mod common;
 use std::io::{BufRead, BufReader, Read};
 use std::thread;
 
+use common::authority::Authority;
 use common::phone::{Phone, activation_code, enrol, pushed_to};
 use common::radius::{Answer, Vpn};
-use common::{Home, PASSWORD, free_port, tool, until};
+use common::{Home, PASSWORD, free_port, run, tool, until};
 use ident::RegistrationId;
 use softtoken::push::{
     Addressed, MailboxId, MailboxSecret, PushAnswerRequest, PushCollectRequest, PushDeviceRequest,
@@ -228,6 +229,78 @@ fn a_phone_answers_at_the_gateways_own_address_and_a_tap_is_enough_where_it_is()
     });
     let said = posted(&format!("https://127.0.0.1:{port}/SoftToken/Push"), &stray);
     assert!(said.contains("nobody waits for this answer"), "{said}");
+    up.stop();
+}
+
+#[test]
+fn a_phone_that_answers_is_shown_the_certificate_that_is_configured_for_it() {
+    let (home, up, phone) = pushed_to(CLIENT);
+    let company = Authority::new(&home.path(""));
+    let port = free_port();
+    for name in ["everybody", "phones"] {
+        company.certify(name, &format!("DNS:{name}.example.net"), "90");
+        let (key, certificate) = (
+            company.read(&format!("{name}.key")),
+            company.read(&format!("{name}.pem")),
+        );
+        home.console(&format!(
+            "config certificate local\nedit {name}\nset private-key \"{key}\"\n\
+             set certificate \"{certificate}\"\nend"
+        ))
+        .ok();
+    }
+    home.console(&format!(
+        "config system interface\nedit lo\nset allowaccess ping https ssh ftm\nend\n\
+         config system ftm-push\nset server-ip 127.0.0.1\nset server-port {port}\n\
+         set number-entry disable\nend"
+    ))
+    .ok();
+    until("the gateway listens for answers", || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    let trusted = |name: &str| {
+        let mut command = tool("curl", "curl");
+        command.args(["-sS", "-o", "/dev/null", "--noproxy", "*", "--cacert"]);
+        command.arg(company.path("company.pem"));
+        command.args(["--resolve", &format!("{name}.example.net:{port}:127.0.0.1")]);
+        command.arg(format!("https://{name}.example.net:{port}/SoftToken/Push"));
+        run(&mut command, "").status.success()
+    };
+    let approves = || {
+        let vpn = Vpn::new(&home, CLIENT);
+        let offer = vpn.ask("alice", PASSWORD);
+        let answer = waiting(&vpn, &offer, || {
+            phone.app(&["push", "--approve"]).ok();
+        });
+        assert_eq!(answer, Answer::Accept);
+    };
+    assert!(!trusted("everybody") && !trusted("phones"));
+    // What was pushed names another key from then on.
+    home.console("config system global\nset admin-server-cert everybody\nend")
+        .ok();
+    assert!(trusted("everybody"));
+    approves();
+    home.console("config system ftm-push\nset server-cert phones\nend")
+        .ok();
+    assert!(trusted("phones") && !trusted("everybody"));
+    approves();
+    let details = home.console("get vpn certificate local details").ok();
+    assert!(
+        details.contains("Used by:        system ftm-push server-cert"),
+        "{details}"
+    );
+    let refused = home
+        .console("config certificate local\ndelete phones\nend")
+        .refused();
+    assert!(
+        refused.contains("system ftm-push names it in server-cert"),
+        "{refused}"
+    );
+    let unknown = home.console("config system ftm-push\nset server-cert nothing\nend");
+    unknown.refused();
+    home.console("config system ftm-push\nset server-cert Fortinet_GUI_Server\nend")
+        .ok();
+    assert!(trusted("everybody") && !trusted("phones"));
     up.stop();
 }
 

@@ -12,6 +12,7 @@
 
 mod common;
 
+use common::authority::Authority;
 use common::mail_server::MailServer;
 use common::phone::{Phone, enrol};
 use common::radius::{Answer, Vpn};
@@ -321,5 +322,34 @@ fn symptom_29_a_lost_phone_is_replaced_by_a_recovery_code() {
         Answer::Reject
     );
     assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Accept);
+    world.up.stop();
+}
+
+#[test]
+fn a_wish_finds_the_gateway_whatever_certificate_phones_are_shown() {
+    let world = World::new().allow();
+    let home = &world.home;
+    let company = Authority::new(&home.path(""));
+    for (name, table, field) in [
+        ("everybody", "system global", "admin-server-cert"),
+        ("phones", "system ftm-push", "server-cert"),
+    ] {
+        company.certify(name, &format!("DNS:{name}.example.net"), "90");
+        let [key, certificate] = ["key", "pem"].map(|kind| company.read(&format!("{name}.{kind}")));
+        home.console(&format!(
+            "config certificate local\nedit {name}\nset private-key \"{key}\"\n\
+             set certificate \"{certificate}\"\nend\nconfig {table}\nset {field} {name}\nend"
+        ))
+        .ok();
+        until("the token server knows the key that is shown now", || {
+            let status = world.old.app(&["transfer", "status", "alice"]);
+            status.status.success()
+        });
+    }
+    let said = world
+        .old
+        .app(&["transfer", "start", "alice", "--no-wait"])
+        .ok();
+    assert!(said.contains("sent to a***@example.org"), "{said}");
     world.up.stop();
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use domain::admin::{AdminError, Edit};
 use domain::certificate::{Held, State};
-use domain::schema::{CERTIFICATE_LOCAL, GLOBAL, Object, Place};
+use domain::schema::{CERTIFICATE_LOCAL, FTM_PUSH, GLOBAL, Object, Place, Table};
 use domain::vdom::Vdom;
 use https::Chosen;
 use store::Undecided;
@@ -29,13 +29,45 @@ use zeroize::Zeroizing;
 use keeper::Progress;
 use material::{Pair, Pem, Unusable};
 
-/// The setting that names the certificate of the listeners.
-pub(crate) const SERVER_CERT: &str = "admin-server-cert";
+/// A setting that names the certificate of listeners.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    table: &'static Table,
+    field: &'static str,
+}
+
+impl Setting {
+    const ALL: [Self; 2] = [Self::HTTPS, Self::PUSHES];
+    /// Of browsers and VPN clients.
+    const HTTPS: Self = Self {
+        table: &GLOBAL,
+        field: "admin-server-cert",
+    };
+    /// Of phones that answer pushes. Unless it is set they are shown what browsers are.
+    const PUSHES: Self = Self {
+        table: &FTM_PUSH,
+        field: "server-cert",
+    };
+
+    /// The setting that stands in a table.
+    pub(crate) fn of(table: &Table) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.table == table)
+    }
+
+    /// What these edits have it name.
+    pub(crate) fn named(self, edits: &[Edit]) -> Option<&str> {
+        edits.iter().rev().find_map(|edit| match edit {
+            Edit::Set(field, value) if field.name == self.field => value.as_text(),
+            _ => None,
+        })
+    }
+}
 
 /// The certificates of a unit.
 pub(crate) struct Certificates {
     store: Arc<GatewayStore>,
     chosen: Chosen,
+    of_pushes: Chosen,
     /// Of what `set acme-ca-cert` names.
     directory: PathBuf,
     progress: Progress,
@@ -59,6 +91,7 @@ impl Certificates {
         let certificates = Arc::new(Self {
             store: Arc::clone(store),
             chosen: chosen.clone(),
+            of_pushes: Chosen::default(),
             directory: directory.to_owned(),
             progress: Progress::default(),
             following: Mutex::default(),
@@ -70,18 +103,37 @@ impl Certificates {
     /// Has the listeners show what is configured. One that cannot be shown leaves them with what they show.
     pub(crate) async fn follow(&self) -> Result<(), Undecided> {
         let _following = self.following.lock().await;
-        let name = self.server_cert().await?;
-        if name.is_empty() {
-            self.chosen.show(None);
+        let https = self.named_by(Setting::HTTPS).await?;
+        let Some(pushes) = self.named_by(Setting::PUSHES).await? else {
+            let both = [&self.chosen, &self.of_pushes];
+            return self.show(https.as_deref(), &both).await;
+        };
+        self.show(https.as_deref(), &[&self.chosen]).await?;
+        self.show(Some(&pushes), &[&self.of_pushes]).await
+    }
+
+    /// What phones are shown that answer pushes.
+    pub(crate) fn of_pushes(&self) -> Chosen {
+        self.of_pushes.clone()
+    }
+
+    async fn show(&self, name: Option<&str>, to: &[&Chosen]) -> Result<(), Undecided> {
+        let Some(name) = name else {
+            for chosen in to {
+                chosen.show(None);
+            }
             return Ok(());
-        }
-        let Some(entry) = self.store.object(place(&name)).await? else {
+        };
+        let Some(entry) = self.store.object(place(name)).await? else {
             return Ok(());
         };
         match self.read(&entry) {
             Ok(pair) => {
-                self.chosen.show(Some(Arc::new(pair.shown)));
-                info!(certificate = %name, "the HTTPS listeners show the configured certificate");
+                let shown = Arc::new(pair.shown);
+                for chosen in to {
+                    chosen.show(Some(Arc::clone(&shown)));
+                }
+                info!(certificate = %name, "listeners show the configured certificate");
             }
             Err(why) => warn!(certificate = %name, %why, "the certificate cannot be shown"),
         }
@@ -90,11 +142,11 @@ impl Certificates {
 
     /// Every entry as what it holds.
     pub(crate) async fn held(&self) -> Result<Vec<Held>, Undecided> {
-        let shown = self.server_cert().await?;
+        let named = self.named().await?;
         let entries = self.store.objects(Vdom::ROOT, &CERTIFICATE_LOCAL).await?;
         let held = entries.iter().map(|entry| Held {
             name: entry.key.clone(),
-            used_by: (entry.key == shown).then(|| format!("{} {SERVER_CERT}", GLOBAL.path).into()),
+            used_by: used_by(&named, &entry.key),
             state: self.state(entry),
             enrolment: self.enrolment(entry),
         });
@@ -104,15 +156,13 @@ impl Certificates {
     /// Whether these edits leave the entry as one that TLS can use, or as one that is not complete yet and that
     /// nobody is shown.
     pub(crate) async fn agrees(&self, place: &Place, edits: &[Edit]) -> Result<(), AdminError> {
-        let (Ok(stored), Ok(shown)) = (
-            self.store.object(place.clone()).await,
-            self.server_cert().await,
-        ) else {
+        let (Ok(stored), Ok(named)) = (self.store.object(place.clone()).await, self.named().await)
+        else {
             // The change itself will not be decided either.
             return Ok(());
         };
         let mut entry = stored.unwrap_or_else(|| Object::at(place));
-        let is_shown = *entry.key == *shown;
+        let is_shown = used_by(&named, &entry.key).is_some();
         for edit in self.store.understood_edits(place, edits.to_vec()) {
             match edit {
                 Edit::Set(field, value) => entry.set(field, value),
@@ -130,13 +180,13 @@ impl Certificates {
         }
     }
 
-    /// Whether an entry can be what the listeners show.
-    pub(crate) async fn can_be_shown(&self, name: &str) -> Result<(), AdminError> {
+    /// Whether an entry can be what listeners show.
+    pub(crate) async fn can_be_shown(&self, by: Setting, name: &str) -> Result<(), AdminError> {
         match self.store.object(place(name)).await {
             Ok(Some(entry)) => match self.read(&entry) {
                 Ok(_) => Ok(()),
                 Err(why) => Err(AdminError::Field {
-                    field: SERVER_CERT,
+                    field: by.field,
                     why: format!("certificate {name}: {why}").into(),
                 }),
             },
@@ -151,10 +201,23 @@ impl Certificates {
         self.follow().await
     }
 
-    async fn server_cert(&self) -> Result<Box<str>, Undecided> {
-        let global = Place::new(Vdom::ROOT, &GLOBAL, "");
-        let global = self.store.object(global).await?;
-        Ok(global.map_or_else(Box::default, |global| global.text(SERVER_CERT).into()))
+    /// Which entries the settings name.
+    async fn named(&self) -> Result<Vec<(Setting, Box<str>)>, Undecided> {
+        let mut named = Vec::new();
+        for setting in Setting::ALL {
+            named.extend(self.named_by(setting).await?.map(|name| (setting, name)));
+        }
+        Ok(named)
+    }
+
+    async fn named_by(&self, setting: Setting) -> Result<Option<Box<str>>, Undecided> {
+        let object = self.store.object(Place::of_unit(setting.table)).await?;
+        let set = object.and_then(|object| {
+            let name = object.value(setting.field)?.as_text()?;
+            let field = object.table.field(setting.field)?;
+            (!field.names_nothing(name)).then(|| name.into())
+        });
+        Ok(set)
     }
 
     fn state(&self, entry: &Object) -> State {
@@ -188,6 +251,14 @@ impl Certificates {
             password: open("password"),
         }
     }
+}
+
+fn used_by(named: &[(Setting, Box<str>)], entry: &str) -> Option<Box<str>> {
+    let by = named.iter().filter(|(_, name)| **name == *entry);
+    let by: Vec<_> = by
+        .map(|(setting, _)| format!("{} {}", setting.table.path, setting.field))
+        .collect();
+    (!by.is_empty()).then(|| by.join(", ").into())
 }
 
 /// The entry of this name.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use domain::access::Authority;
 use domain::admin::{AdminError, Operation, Report, Restore};
-use domain::schema::{CERTIFICATE_LOCAL, GLOBAL};
+use domain::schema::CERTIFICATE_LOCAL;
 use domain::vdom::Vdom;
 use store::gateway::{Done, Extent, GatewayStore};
 use store::{Failure, Undecided};
 
 use super::host::Agreed;
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, Setting};
 use crate::clock;
 use crate::ssh::{Claim, Ports, Unbindable};
 
@@ -85,7 +85,7 @@ fn certificate_of(operation: &Operation) -> Option<Box<str>> {
         Operation::Purge { table, .. } => (*table, ""),
         _ => return None,
     };
-    let is_shown = table == &GLOBAL || table == &CERTIFICATE_LOCAL;
+    let is_shown = Setting::of(table).is_some() || table == &CERTIFICATE_LOCAL;
     is_shown.then(|| name.into())
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use std::time::Duration;
 
     use domain::admin::{Coverage, Edit, Incoming, Understood};
-    use domain::schema::{Place, Table, Value};
+    use domain::schema::{GLOBAL, Place, Table, Value};
     use domain::time::Timestamp;
     use https::Chosen;
     use store::gateway::{ClockTrust, Location};

@@ -2,11 +2,11 @@
 //! host's, and so are the ports.
 
 use domain::admin::{AdminError, Edit, Operation};
-use domain::schema::{CERTIFICATE_LOCAL, GLOBAL, INTERFACE, Place, Value};
+use domain::schema::{CERTIFICATE_LOCAL, FTM_PUSH, GLOBAL, INTERFACE, Place, Value};
 use domain::vdom::Vdom;
 
 use super::executor::Executor;
-use crate::certificates::SERVER_CERT;
+use crate::certificates::Setting;
 use crate::interfaces;
 use crate::network::reason;
 use crate::ssh::{Claim, Unbindable};
@@ -37,8 +37,12 @@ impl Executor {
     pub(super) async fn host_agrees(&self, operation: &Operation) -> Result<Agreed, AdminError> {
         match operation {
             Operation::Configure { place, edits } if place.table() == &GLOBAL => {
-                self.can_show(edits).await?;
+                self.can_show(place, edits).await?;
                 self.claim_port(edits).await
+            }
+            Operation::Configure { place, edits } if place.table() == &FTM_PUSH => {
+                self.can_show(place, edits).await?;
+                Ok(Agreed::default())
             }
             Operation::Configure { place, edits } if place.table() == &CERTIFICATE_LOCAL => {
                 self.unit.certificates.agrees(place, edits).await?;
@@ -58,10 +62,12 @@ impl Executor {
         }
     }
 
-    /// Whether TLS can use the certificate that the listeners are to show.
-    async fn can_show(&self, edits: &[Edit]) -> Result<(), AdminError> {
-        match edits.iter().rev().find_map(server_cert) {
-            Some(name) => self.unit.certificates.can_be_shown(name).await,
+    /// Whether TLS can use the certificate that listeners are to show.
+    async fn can_show(&self, place: &Place, edits: &[Edit]) -> Result<(), AdminError> {
+        let setting = Setting::of(place.table());
+        let named = setting.and_then(|setting| Some((setting, setting.named(edits)?)));
+        match named {
+            Some((by, name)) => self.unit.certificates.can_be_shown(by, name).await,
             None => Ok(()),
         }
     }
@@ -97,13 +103,6 @@ fn stays(entries: &[Box<str>]) -> Result<Agreed, AdminError> {
     match entries.iter().find(|name| interfaces::exists(name)) {
         Some(name) => Err(AdminError::HostInterface(name.clone())),
         None => Ok(Agreed::default()),
-    }
-}
-
-fn server_cert(edit: &Edit) -> Option<&str> {
-    match edit {
-        Edit::Set(field, value) if field.name == SERVER_CERT => value.as_text(),
-        _ => None,
     }
 }
 

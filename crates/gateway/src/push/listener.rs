@@ -12,7 +12,7 @@ use axum::routing::post;
 use domain::interface::Service;
 use https::body::{self, Limit};
 use https::files::Listener;
-use https::{Chosen, Connections, Places, Site};
+use https::{Connections, Places, Site};
 use softtoken::push::{PushAcceptedResponse, PushRequest, PushResponse};
 use softtoken::{PUSH_PATH, ServerError};
 use tokio::net::TcpListener;
@@ -109,8 +109,8 @@ async fn serve(
     let tls = match web::acceptor(
         identity.chain.clone(),
         identity.key.clone_key(),
-        // A push names this key.
-        Chosen::default(),
+        // A push names the key of what is shown.
+        pushes.chosen.clone(),
     ) {
         Ok(tls) => tls,
         Err(why) => {

@@ -26,6 +26,7 @@ use domain::time::Timestamp;
 use domain::token::{Stage, Usability};
 use domain::user::Switch;
 use domain::vdom::Vdom;
+use https::Chosen;
 use ident::{RegistrationId, TokenKind, TokenSerial};
 use softtoken::device::{DeviceKeys, SealingPrivateKey};
 use softtoken::link::SpkiPin;
@@ -39,6 +40,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 use zeroize::Zeroizing;
 
+use crate::certificates::Certificates;
 use crate::clock::{self, NoEntropy};
 use crate::debug_log::DebugLog;
 use crate::login::{FirstProven, Standing, State, Transaction, Undecided};
@@ -68,7 +70,8 @@ pub(crate) struct Pushes {
     /// Of this process: answers to it are of no use after its end.
     key: SealingPrivateKey,
     mailbox: MailboxSecret,
-    /// The key of the certificate that phones are shown at this unit's own address.
+    /// What phones are shown at this unit's own address, and else the key of its own making.
+    chosen: Chosen,
     pin: SpkiPin,
     debug: DebugLog,
     failed: Seldom,
@@ -162,12 +165,14 @@ impl Phone {
 /// Pushes, and what phones are shown that answer them. Must be called within a tokio runtime.
 pub(crate) fn prepare(
     web: &web::WebConfig,
+    certificates: &Certificates,
     store: &Arc<GatewayStore>,
     supply: &Arc<Supply>,
     debug: &DebugLog,
 ) -> Result<(Arc<Pushes>, web::Identity), StartError> {
     let shown = web::push_identity(web)?;
-    let pushes = Pushes::new(store, supply, debug, shown.pin.as_spki())?;
+    let (chosen, pin) = (certificates.of_pushes(), shown.pin.as_spki());
+    let pushes = Pushes::new(store, supply, debug, chosen, pin)?;
     Ok((Arc::new(pushes), shown))
 }
 
@@ -177,6 +182,7 @@ impl Pushes {
         store: &Arc<GatewayStore>,
         supply: &Arc<Supply>,
         debug: &DebugLog,
+        chosen: Chosen,
         pin: SpkiPin,
     ) -> Result<Self, NoEntropy> {
         let mailbox = MailboxSecret::from_random(Zeroizing::new(clock::random()?));
@@ -190,6 +196,7 @@ impl Pushes {
             allowances_alone: Mutex::new(Allowances::of_codes_alone()),
             key: SealingPrivateKey::from_random(&Zeroizing::new(clock::random()?)),
             mailbox,
+            chosen,
             pin,
             debug: debug.clone(),
             failed: Seldom::default(),
@@ -330,10 +337,20 @@ impl Pushes {
         })
     }
 
-    fn own_address(&self, settings: &PushSettings) -> Option<AnswerAddress> {
+    /// Where phones reach this unit, if a name or address is set.
+    pub(crate) fn own_address(&self, settings: &PushSettings) -> Option<AnswerAddress> {
         let server = settings.server.as_deref()?;
         let url = softtoken::address::ServerUrl::parse(&format!("https://{server}")).ok()?;
-        Some(AnswerAddress { url, pin: self.pin })
+        let pin = self.shown_pin();
+        Some(AnswerAddress { url, pin })
+    }
+
+    /// The key of the certificate that a phone is shown that answers now.
+    fn shown_pin(&self) -> SpkiPin {
+        let chosen = self.chosen.chosen();
+        let own = chosen.as_ref().and_then(|it| it.cert.first());
+        own.and_then(web::pin_of)
+            .map_or(self.pin, web::Pin::as_spki)
     }
 
     /// Takes the person's place among those who are asked.

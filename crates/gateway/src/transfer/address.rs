@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::vdom::Vdom;
-use softtoken::address::ServerUrl;
-use softtoken::link::SpkiPin;
 use softtoken::process::{Request, Response, TransferAddress, TransferAddressRequest};
+use softtoken::push::AnswerAddress;
 use store::gateway::GatewayStore;
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::push::Pushes;
 use crate::seldom::Seldom;
 use crate::supply::Supply;
 use crate::token_server::Question;
@@ -28,13 +28,13 @@ const REMEMBERED: Duration = Duration::from_hours(1);
 pub(super) async fn run(
     store: Arc<GatewayStore>,
     supply: Arc<Supply>,
-    pin: SpkiPin,
+    pushes: Arc<Pushes>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut told: Option<(Option<TransferAddress>, Instant)> = None;
     let failures = Seldom::default();
     loop {
-        let address = own(&store, pin);
+        let address = own(&store, &pushes);
         let is_known = match &told {
             Some((told, at)) => *told == address && at.elapsed() < REMEMBERED,
             // A unit that never moved a token has nothing to tell.
@@ -62,10 +62,10 @@ pub(super) async fn run(
     }
 }
 
-fn own(store: &GatewayStore, pin: SpkiPin) -> Option<TransferAddress> {
+fn own(store: &GatewayStore, pushes: &Pushes) -> Option<TransferAddress> {
     let settings = Arc::clone(&store.settings(Vdom::ROOT).push);
     settings.transfers().ok()?;
-    let url = ServerUrl::parse(&format!("https://{}", settings.server.as_ref()?)).ok()?;
+    let AnswerAddress { url, pin } = pushes.own_address(&settings)?;
     Some(TransferAddress { url, pin })
 }
 

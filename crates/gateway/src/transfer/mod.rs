@@ -22,8 +22,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::NoEntropy;
+use crate::push::Pushes;
 use crate::supply::Supply;
-use crate::web::Identity;
 use wishes::Wishes;
 
 const BODY: Limit = Limit {
@@ -36,7 +36,7 @@ const BODY: Limit = Limit {
 pub(crate) fn start(
     store: &Arc<GatewayStore>,
     supply: &Arc<Supply>,
-    shown: &Identity,
+    pushes: &Arc<Pushes>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<(Router, Vec<JoinHandle<()>>), NoEntropy> {
     let wishes = Wishes::new(Arc::clone(store), Arc::clone(supply)).map_err(|_| NoEntropy)?;
@@ -44,7 +44,7 @@ pub(crate) fn start(
         .route(TRANSFER_PATH, post(answer))
         .with_state(Arc::new(wishes));
     let (store, telling) = (Arc::clone(store), Arc::clone(supply));
-    let telling = address::run(store, telling, shown.pin.as_spki(), stopping.clone());
+    let telling = address::run(store, telling, Arc::clone(pushes), stopping.clone());
     let (following, to_follow) = (Arc::clone(supply), stopping.clone());
     let tasks = vec![
         tokio::spawn(telling),

@@ -147,7 +147,8 @@ fn named(names: Vec<String>, subject: &str) -> Result<CertificateParams, rcgen::
     Ok(params)
 }
 
-fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
+/// What its key is known by; `None` if it is no certificate.
+pub(crate) fn pin_of(certificate: &CertificateDer<'_>) -> Option<Pin> {
     use x509_cert::der::{Decode, Encode};
 
     let certificate = x509_cert::Certificate::from_der(certificate).ok()?;

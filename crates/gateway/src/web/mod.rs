@@ -27,8 +27,8 @@ use crate::login::{AwaitedLogins, Backends, SecondFactors};
 use crate::seldom::Seldom;
 use crate::stopped;
 use crate::{allow_access, clock};
-pub(crate) use certificate::Identity;
 pub use certificate::{CertificateError, Pin};
+pub(crate) use certificate::{Identity, pin_of};
 
 /// People behind one address share it: a company's network, or a proxy before this listener. A login takes a
 /// second or two, so 64 of them are thousands in an hour.

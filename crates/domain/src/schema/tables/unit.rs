@@ -190,14 +190,12 @@ pub static FTM_PUSH: Table = Table {
             "4433",
             "Port to communicate with FortiToken Mobile push services server (1 - 65535).",
         ),
-        fixed(
-            "phones are shown a certificate of this unit's own making, whose key each push names",
-            field(
-                "server-cert",
-                Kind::Text(35),
-                "Fortinet_GUI_Server",
-                "Name of the server certificate to be used for SSL.",
-            ),
+        field(
+            "server-cert",
+            Kind::Reference(&["certificate local"]),
+            "Fortinet_GUI_Server",
+            "Name of the server certificate to be used for SSL; unless set, that of 'admin-server-cert' in \
+             'config system global', else one that this unit made itself.",
         ),
         field(
             "server-ip",
