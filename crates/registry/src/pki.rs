@@ -1,6 +1,8 @@
 //! The installation's own certificates: an authority that is made once, the server's certificate
 //! that is made at every start, and one certificate for each gateway and each agent of the desk.
 
+mod names;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -115,16 +117,19 @@ pub enum PkiError {
 
 impl Pki {
     /// Reads the authority from `directory` (`ca.pem`, `ca.key`), or makes there what is missing: both, or
-    /// the certificate of a key, which is whatever certifies that key under this name.
-    pub fn open_or_create(directory: &Path) -> Result<Self, PkiError> {
+    /// the certificate of a key, which is whatever certifies that key under this name. One that is made may
+    /// certify servers of these names alone; where its names are others by now, it is made anew for its key.
+    pub fn open_or_create(directory: &Path, names: &[ServerName]) -> Result<Self, PkiError> {
         let io = |source| PkiError::Io {
             path: directory.to_owned(),
             source,
         };
         private_file::create_directory(directory).map_err(io)?;
         let (certificate, key) = (directory.join("ca.pem"), directory.join("ca.key"));
+        let hosts = names::hosts(names);
         if certificate.exists() {
-            return Self::load(directory, &certificate, &key);
+            let loaded = Self::load(directory, &certificate, &key)?;
+            return loaded.permitting(&hosts, &certificate);
         }
         // The key first: a start that was cut short between the two goes on from it.
         let key_pair = if key.exists() {
@@ -136,15 +141,35 @@ impl Pki {
             private_file::create(&key, Zeroizing::new(made.serialize_pem()).as_bytes())?;
             made
         };
-        let params = authority_params();
-        let made = params.self_signed(&key_pair)?;
-        private_file::create(&certificate, made.pem().as_bytes())?;
-        let authority_pem = made.pem();
-        let authority = made.der().clone();
+        let made = Self::certified(key_pair, &hosts)?;
+        private_file::create(&certificate, made.authority_pem.as_bytes())?;
+        Ok(made)
+    }
+
+    /// The same key with a certificate that lets it certify these.
+    fn permitting(self, hosts: &[String], certificate: &Path) -> Result<Self, PkiError> {
+        if names::permits(&self.authority, hosts) {
+            return Ok(self);
+        }
+        let key = KeyPair::try_from(self.issuer.key().serialized_der())?;
+        let made = Self::certified(key, hosts)?;
+        private_file::replace(certificate, made.authority_pem.as_bytes())?;
+        tracing::warn!(
+            "the authority's certificate was made anew, for the names of now: who trusts {} by itself has to be \
+             given it again; pins in QR codes stay",
+            certificate.display()
+        );
+        Ok(made)
+    }
+
+    /// The authority of this key.
+    fn certified(key: KeyPair, hosts: &[String]) -> Result<Self, PkiError> {
+        let params = authority_params(hosts);
+        let made = params.self_signed(&key)?;
         Ok(Self {
-            authority,
-            authority_pem,
-            issuer: Issuer::new(params, key_pair),
+            authority: made.der().clone(),
+            authority_pem: made.pem(),
+            issuer: Issuer::new(params, key),
         })
     }
 
@@ -238,12 +263,8 @@ impl Pki {
 
     /// A certificate for these names, its key in memory only.
     pub fn issue_server(&self, names: &[ServerName]) -> Result<ServerIdentity, PkiError> {
-        let mut hosts: Vec<String> = names.iter().map(|name| host(name).to_owned()).collect();
-        hosts.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
-        hosts.sort_unstable();
-        hosts.dedup();
         let mut params = leaf_params("Symbolon registry", SERVER_LIFE);
-        params.subject_alt_names = CertificateParams::new(hosts)?.subject_alt_names;
+        params.subject_alt_names = CertificateParams::new(names::hosts(names))?.subject_alt_names;
         params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ServerAuth);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
@@ -276,7 +297,7 @@ impl Pki {
         Ok(Self {
             authority,
             authority_pem,
-            issuer: Issuer::new(authority_params(), key),
+            issuer: Issuer::new(authority_params(&[]), key),
         })
     }
 }
@@ -409,8 +430,10 @@ pub fn product_of(certificate: &CertificateDer<'_>) -> Option<ProductSerial> {
     ProductSerial::parse(str::from_utf8(serial).ok()?).ok()
 }
 
-fn authority_params() -> CertificateParams {
+/// Of an authority for servers of these names, or any if there are none.
+fn authority_params(hosts: &[String]) -> CertificateParams {
     let mut params = params(AUTHORITY_NAME, AUTHORITY_LIFE);
+    params.name_constraints = (!hosts.is_empty()).then(|| names::constraints(hosts));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
@@ -460,8 +483,8 @@ mod tests {
     #[test]
     fn the_authority_is_made_once_and_read_again() {
         let dir = tempfile::tempdir().unwrap();
-        let made = Pki::open_or_create(dir.path()).unwrap();
-        let read = Pki::open_or_create(dir.path()).unwrap();
+        let made = Pki::open_or_create(dir.path(), &[]).unwrap();
+        let read = Pki::open_or_create(dir.path(), &[]).unwrap();
         assert_eq!(made.pin(), read.pin());
         assert_eq!(made.authority_pem(), read.authority_pem());
     }
@@ -469,32 +492,32 @@ mod tests {
     #[test]
     fn half_an_authority_or_another_ones_key_is_refused() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        Pki::open_or_create(one.path()).unwrap();
-        Pki::open_or_create(two.path()).unwrap();
+        Pki::open_or_create(one.path(), &[]).unwrap();
+        Pki::open_or_create(two.path(), &[]).unwrap();
         std::fs::copy(two.path().join("ca.key"), one.path().join("ca.key")).unwrap();
-        let crossed = Pki::open_or_create(one.path());
+        let crossed = Pki::open_or_create(one.path(), &[]);
         assert!(
             matches!(crossed, Err(PkiError::Damaged { .. })),
             "{crossed:?}"
         );
         std::fs::remove_file(two.path().join("ca.key")).unwrap();
-        let half = Pki::open_or_create(two.path());
+        let half = Pki::open_or_create(two.path(), &[]);
         assert!(matches!(half, Err(PkiError::Damaged { .. })), "{half:?}");
     }
 
     #[test]
     fn a_start_that_was_cut_short_goes_on_from_the_key() {
         let dir = tempfile::tempdir().unwrap();
-        let pin = Pki::open_or_create(dir.path()).unwrap().pin();
+        let pin = Pki::open_or_create(dir.path(), &[]).unwrap().pin();
         std::fs::remove_file(dir.path().join("ca.pem")).unwrap();
-        assert_eq!(Pki::open_or_create(dir.path()).unwrap().pin(), pin);
-        assert_eq!(Pki::open_or_create(dir.path()).unwrap().pin(), pin);
+        assert_eq!(Pki::open_or_create(dir.path(), &[]).unwrap().pin(), pin);
+        assert_eq!(Pki::open_or_create(dir.path(), &[]).unwrap().pin(), pin);
     }
 
     #[test]
     fn a_gateway_is_named_by_its_certificate_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let pki = Pki::open_or_create(dir.path()).unwrap();
+        let pki = Pki::open_or_create(dir.path(), &[]).unwrap();
         let serial = ProductSerial::parse("FGT3HD3915801656").unwrap();
         let identity = pki.issue_gateway(serial, Generation(7)).unwrap();
         let certificate =

@@ -205,8 +205,9 @@ impl Registry {
             path: config.data.clone(),
             source,
         })?;
-        let pki = Arc::new(Pki::open_or_create(&config.data.join("pki"))?);
         let own_names = own_names(&config);
+        let pki = Pki::open_or_create(&config.data.join("pki"), &certified_names(&config))?;
+        let pki = Arc::new(pki);
         let verifier = own_verifier(&pki, Clients::Any)?;
         let tls = tls(&pki, &own_names, verifier, config.chosen.clone())?;
         let database = config.data.join("registry.db");
@@ -325,6 +326,15 @@ fn own_names(config: &Config) -> Vec<ServerName> {
     let mut names = vec![config.public_url.name().clone()];
     names.extend(config.other_names.iter().cloned());
     names
+}
+
+/// For which the authority certifies servers: this one, and the push relay.
+fn certified_names(config: &Config) -> Vec<ServerName> {
+    let relay = config.relay.as_ref().map(ServerUrl::name);
+    own_names(config)
+        .into_iter()
+        .chain(relay.cloned())
+        .collect()
 }
 
 /// Who may connect.

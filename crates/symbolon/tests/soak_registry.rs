@@ -81,7 +81,7 @@ fn live(home: &Home, server: &Running, lasts: Duration, customers: &mut [Custome
 
 fn customers(home: &Home, chance: &mut Chance) -> Vec<Customer> {
     let server = Running::up(home);
-    let pki = Pki::open_or_create(&home.data().join("registry/pki")).unwrap();
+    let pki = Pki::open_or_create(&home.data().join("registry/pki"), &[]).unwrap();
     let customers = (0..CUSTOMERS).map(|number| {
         let devices = stock(home, number, chance);
         Customer::new(home, &pki, number, devices, chance)

@@ -97,7 +97,6 @@ impl Manager {
             identity: keeper,
             clock,
         } = config;
-        let pki = Arc::new(Pki::open_or_create(&data.join("pki"))?);
         let upstream = Upstream::new(token_server, roots.clone(), Arc::clone(&keeper));
         let upstream = Arc::new(upstream.map_err(OpenError::Tls)?);
         let store = Arc::new(open_store(&data.join("reserve.db"), &root_key).await?);
@@ -106,6 +105,7 @@ impl Manager {
         let (listener, address) = bind(listen).await?;
         let front = front(phones, &names, address)?;
         let tls_names: Vec<_> = names.iter().chain(&front.own_names).cloned().collect();
+        let pki = Arc::new(Pki::open_or_create(&data.join("pki"), &tls_names)?);
         let clients = verifier(roots.clone(), Clients::Any)?;
         let tls = tls(&pki, &tls_names, clients, Chosen::default())?;
         let vouched = Vouched::by(verifier(roots.clone(), Clients::Certified)?);

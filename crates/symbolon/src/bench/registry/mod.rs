@@ -128,7 +128,7 @@ struct Bench {
 impl Bench {
     async fn prepare(args: &RegistryArgs, directory: &Path) -> Result<(Self, Made)> {
         let data = directory.join("registry");
-        let pki = Pki::open_or_create(&data.join("pki"))?;
+        let pki = Pki::open_or_create(&data.join("pki"), &[])?;
         let root = RootKey::load_or_create(&directory.join("root.key"))?;
         let numbers = Numbers {
             products: args.products,
