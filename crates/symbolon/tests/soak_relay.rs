@@ -15,28 +15,24 @@ mod common;
 mod soak;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::process::{Child, Stdio};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use app::device::Device;
-use common::{Home, Running, symbolon, until};
+use common::relay::Relay;
+use common::{Home, Running};
 use domain::licensing::Generation;
 use https::files;
-use ident::{ProductSerial, TokenSerial};
-use registry::pki::{Pki, ServerIdentity};
-use reqwest::{Certificate, Client, Identity, Response};
-use rustls::pki_types::PrivateKeyDer;
+use ident::ProductSerial;
+use registry::pki::Pki;
 use soak::client::{self, Answer, PORTAL};
 use soak::people::{PASSWORD, Person, populate_phones};
+use soak::push::{Phone, devices, line, post, response, source};
 use soak::{Chance, LogOnFailure, found, size};
 use softtoken::PUSH_PATH;
-use softtoken::address::ServerName;
 use softtoken::push::{
-    Addressed, Decision, LoginRequest, PushAnswerRequest, PushDeviceRequest, PushKey,
-    PushListenRequest, PushLoginRequest, PushNonceRequest, PushRequest, PushResponse, PushSession,
-    SealedPush, listen_transcript,
+    Addressed, PushDeviceRequest, PushLoginRequest, PushResponse, PushSession, SealedPush,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
@@ -63,23 +59,10 @@ fn phones_listen_at_a_relay_by_the_thousand() {
     let phones = size("SYMBOLON_SOAK_PHONES", PHONES);
     files::raise_limit();
     let home = Home::new();
-    let pki = Pki::open_or_create(&home.path("pki")).unwrap();
-    let name = ServerName::parse(&home.relay.to_string()).unwrap();
-    let identity = home.path("relay.pem");
-    store::private_file::create(
-        &identity,
-        pem(&pki.issue_server(&[name]).unwrap()).as_bytes(),
-    )
-    .unwrap();
-    let mut command = symbolon();
-    command.args(["relay", "--data"]).arg(home.data());
-    command.arg("--identity").arg(&identity);
-    let relay = Alone(command.stdout(Stdio::null()).spawn().unwrap());
-    until("the relay listens", || {
-        TcpStream::connect(home.relay).is_ok()
-    });
+    let pki = Pki::open_or_create(&home.path("pki"), &[]).unwrap();
+    let relay = Relay::start(&home, &pki, home.relay, "error");
     let _log = LogOnFailure(&home);
-    let before = resident_kib(relay.0.id());
+    let before = resident_kib(relay.pid());
     let gateway = pki
         .issue_gateway(
             ProductSerial::parse("FGT3HD3915801656").unwrap(),
@@ -91,14 +74,14 @@ fn phones_listen_at_a_relay_by_the_thousand() {
         let began = Instant::now();
         let mut listening = listen(&home, pki.authority_pem(), devices(phones)).await;
         let connected = began.elapsed();
-        let during = resident_kib(relay.0.id());
+        let during = resident_kib(relay.pid());
         let began = Instant::now();
         send_to_all(&home, pki.authority_pem(), &gateway, &listening).await;
         for phone in &mut listening {
             phone.next().await;
         }
         let heard = began.elapsed();
-        let after = resident_kib(relay.0.id());
+        let after = resident_kib(relay.pid());
         found(format!(
             "{phones} phones listen, connected in {:.1} s: the relay has {} MiB, {} before they came; {} after one \
              push to each, all heard within {:.1} s",
@@ -111,17 +94,6 @@ fn phones_listen_at_a_relay_by_the_thousand() {
         let phones = u64::try_from(phones).unwrap();
         assert!(after < RELAY_KIB + phones * PHONE_KIB, "{after} KiB");
     });
-}
-
-/// `symbolon relay`, which ends with the test.
-struct Alone(Child);
-
-impl Drop for Alone {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 #[test]
@@ -235,82 +207,6 @@ fn state(client: &client::Client, identifier: u8) -> Vec<u8> {
     }
 }
 
-/// A phone with the app open.
-struct Phone {
-    device: Device,
-    http: Client,
-    url: String,
-    stream: Response,
-    text: Vec<u8>,
-}
-
-impl Phone {
-    async fn listen(device: Device, http: Client, relay: SocketAddr) -> Self {
-        let server = ServerName::parse(&relay.to_string()).unwrap();
-        let url = format!("https://{server}{PUSH_PATH}");
-        let nonce = post(&http, &url, &PushNonceRequest.into()).await;
-        let PushResponse::Nonce(nonce) = response(nonce).await else {
-            panic!("no nonce");
-        };
-        let nonce = nonce.outcome.unwrap();
-        let signed = listen_transcript(&server, &nonce, device.keys());
-        let request = PushListenRequest {
-            signature: device.sign(&signed).unwrap(),
-            server,
-            nonce,
-            keys: *device.keys(),
-        };
-        let mut stream = post(&http, &url, &request.into()).await;
-        let hears = stream.chunk().await.unwrap().expect("a sign of life");
-        assert!(hears.starts_with(b":"), "{hears:?}");
-        Self {
-            device,
-            http,
-            url,
-            stream,
-            text: Vec::new(),
-        }
-    }
-
-    /// The next login that comes.
-    async fn next(&mut self) -> PushLoginRequest {
-        loop {
-            while let Some(end) = self.text.iter().position(|octet| *octet == b'\n') {
-                let line: Vec<u8> = self.text.drain(..=end).collect();
-                if let Some(data) = line.strip_prefix(b"data: ")
-                    && let Ok(PushRequest::Login(request)) = PushRequest::parse(data.trim_ascii())
-                {
-                    return request;
-                }
-            }
-            let chunk = self.stream.chunk().await.unwrap().expect("a stream");
-            self.text.extend_from_slice(&chunk);
-        }
-    }
-
-    async fn deny(&self, request: &PushLoginRequest, person: &Person) {
-        let key = PushKey::of(&person.seed(), &person.token);
-        let PushLoginRequest { addressed, sealed } = request;
-        let of = |token: &TokenSerial| (*token == person.token).then_some(key);
-        let login = LoginRequest::open(sealed, addressed, self.device.sealing(), of, now_unix());
-        let login = login.unwrap();
-        let key = PushKey::of(&person.seed(), &person.token);
-        let draft = softtoken::push::Answer::new(&login, Decision::Deny, &key);
-        let signature = self.device.sign(&draft.signed_bytes()).unwrap();
-        let answer = draft.signed(*self.device.keys(), signature);
-        let request = PushAnswerRequest {
-            mailbox: login.mailbox,
-            session: login.session,
-            sealed: answer.seal(&login.answer_key, &[9; 32]).unwrap(),
-        };
-        let taken = response(post(&self.http, &self.url, &request.into()).await).await;
-        let PushResponse::Accepted(taken) = taken else {
-            panic!("{taken:?}");
-        };
-        assert_eq!(taken.error, None);
-    }
-}
-
 /// So many phones, some of which connect at a time, each from an address of its own.
 async fn listen(home: &Home, authority: &str, devices: Vec<Device>) -> Vec<Phone> {
     let turns = Arc::new(Semaphore::new(TOGETHER));
@@ -342,7 +238,7 @@ async fn send_to_all(home: &Home, authority: &str, gateway: &str, phones: &[Phon
         let addressed = Addressed {
             device,
             session: PushSession::from_bytes([7; 16]),
-            expires_unix: now_unix() + 60,
+            expires_unix: soak::now().unix() + 60,
         };
         let sealed = sealed.clone();
         let (http, url, turns) = (http.clone(), url.clone(), Arc::clone(&turns));
@@ -359,54 +255,6 @@ async fn send_to_all(home: &Home, authority: &str, gateway: &str, phones: &[Phon
     sending.join_all().await;
 }
 
-fn devices(count: usize) -> Vec<Device> {
-    (0..count).map(|_| Device::generate().unwrap()).collect()
-}
-
-/// The loopback network has plenty of addresses.
-fn source(number: usize) -> Ipv4Addr {
-    let [_, _, high, low] = u32::try_from(number + 1).unwrap().to_be_bytes();
-    Ipv4Addr::new(127, 200, high, low)
-}
-
-fn line(authority: &str, identity: Option<&str>, source: Ipv4Addr) -> Client {
-    let mut builder = Client::builder()
-        .tls_certs_only([Certificate::from_pem(authority.as_bytes()).unwrap()])
-        .local_address(std::net::IpAddr::from(source))
-        .timeout(Duration::from_mins(9))
-        .no_proxy();
-    if let Some(identity) = identity {
-        builder = builder.identity(Identity::from_pem(identity.as_bytes()).unwrap());
-    }
-    builder.build().unwrap()
-}
-
-async fn post(http: &Client, url: &str, request: &PushRequest) -> Response {
-    let sent = http
-        .post(url)
-        .header("Content-Type", "application/json")
-        .body(request.to_json().as_str().to_owned());
-    sent.send().await.unwrap().error_for_status().unwrap()
-}
-
-async fn response(answer: Response) -> PushResponse {
-    PushResponse::parse(&answer.bytes().await.unwrap()).unwrap()
-}
-
-fn pem(identity: &ServerIdentity) -> String {
-    let PrivateKeyDer::Pkcs8(key) = &identity.key else {
-        panic!("a key of another kind");
-    };
-    let block = |tag: &str, octets: &[u8]| {
-        let text = data_encoding::BASE64_MIME.encode(octets);
-        format!("-----BEGIN {tag}-----\n{text}-----END {tag}-----\n")
-    };
-    let chain = identity.chain.iter().map(|it| block("CERTIFICATE", it));
-    chain.fold(block("PRIVATE KEY", key.secret_pkcs8_der()), |all, it| {
-        all + &it
-    })
-}
-
 fn resident_kib(pid: u32) -> u64 {
     status(pid, "VmRSS:")
 }
@@ -420,11 +268,4 @@ fn status(pid: u32, what: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(what));
     let number = line.unwrap().split_whitespace().next().unwrap();
     number.parse().unwrap()
-}
-
-fn now_unix() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
 }

@@ -14,6 +14,7 @@ pub(crate) mod namespaces;
 pub(crate) mod phone;
 pub(crate) mod radius;
 pub(crate) mod radsec;
+pub(crate) mod relay;
 pub(crate) mod sms_gateway;
 pub(crate) mod ssh;
 pub(crate) mod store;

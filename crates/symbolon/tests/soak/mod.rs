@@ -10,6 +10,7 @@ pub(crate) mod client;
 pub(crate) mod clock;
 pub(crate) mod lives;
 pub(crate) mod people;
+pub(crate) mod push;
 pub(crate) mod registry;
 pub(crate) mod web;
 
