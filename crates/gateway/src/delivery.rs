@@ -2,6 +2,7 @@
 
 mod letters;
 mod mail;
+mod mask;
 mod sms;
 mod smtp;
 mod template;
@@ -18,6 +19,7 @@ use store::gateway::GatewayStore;
 use crate::debug_log::DebugLog;
 use crate::network::{HttpNames, UnitResolver};
 pub(crate) use letters::{Activation, LoginCode, Matter};
+use mask::Mask;
 use sms::SmsGateways;
 
 const SOURCE: Source = Source::Application(Application::Alertmail);
@@ -34,13 +36,36 @@ pub(crate) struct Courier {
 /// What is said between this unit and a server about a message, for those who watch.
 struct Dialogue<'a> {
     debug: &'a DebugLog,
-    matter: &'a Matter<'a>,
+    /// What is secret in the message, or in what one server is shown besides.
+    mask: Mask,
+    /// The dialogue of which this is a part.
+    whole: Option<&'a Dialogue<'a>>,
 }
 
 impl Dialogue<'_> {
-    /// A line of it, without what is secret in the message: servers repeat what they refuse.
+    /// A line of it, without what is secret.
     fn line(&self, text: impl FnOnce() -> String) {
-        self.debug.raw(SOURCE, || self.matter.masked(&text()));
+        self.debug.raw(SOURCE, || self.masked(&text()));
+    }
+
+    /// A text without what is secret.
+    fn masked(&self, text: &str) -> String {
+        let text = self.mask.apply(text);
+        match self.whole {
+            Some(whole) => whole.masked(&text),
+            None => text,
+        }
+    }
+
+    /// The part of it with a server that is shown more.
+    fn hiding(&self, hide: impl FnOnce(&mut Mask)) -> Dialogue<'_> {
+        let mut mask = Mask::default();
+        hide(&mut mask);
+        Dialogue {
+            debug: self.debug,
+            mask,
+            whole: Some(self),
+        }
     }
 }
 
@@ -122,24 +147,6 @@ impl CourierError {
         }
     }
 
-    /// Without what is secret in the message: servers repeat what they refuse.
-    fn masked(self, matter: &Matter<'_>) -> Self {
-        match self {
-            Self::Server {
-                what,
-                server,
-                why,
-                retry,
-            } => Self::Server {
-                what,
-                server,
-                why: matter.masked(&why),
-                retry,
-            },
-            other => other,
-        }
-    }
-
     /// Whether nothing is configured that could carry it: an administrator knows.
     pub(crate) fn is_unconfigured(&self) -> bool {
         matches!(self, Self::NoMailServer | Self::NoSmsServer { .. })
@@ -197,7 +204,8 @@ impl Courier {
         let language = language.unwrap_or_else(|| self.store.settings(Vdom::ROOT).language);
         let dialogue = Dialogue {
             debug: &self.debug,
-            matter,
+            mask: matter.mask(),
+            whole: None,
         };
         let carried = match to {
             Address::Mail(address) => {
@@ -209,7 +217,6 @@ impl Courier {
                     .await
             }
         };
-        let carried = carried.map_err(|error| error.masked(matter));
         carried.inspect_err(|error| dialogue.line(|| error.to_string()))
     }
 
@@ -240,6 +247,11 @@ impl Courier {
             return self.carry_mail(&to, &letter, dialogue).await;
         }
         let key = self.store.open_secret(&entry, "key");
+        let dialogue = &dialogue.hiding(|mask| {
+            if let Some(key) = &key {
+                mask.hide_secret(key, "<key>");
+            }
+        });
         let request = sms::Request::new(&entry, number, text, key.as_ref());
         let said = self.gateways.ask(&request, dialogue).await?;
         dialogue.line(|| said);

@@ -72,7 +72,7 @@ fn an_http_gateway_is_told_number_and_code_and_nothing_secret_is_shown() {
         said.contains(&format!(
             "send SMS through gate: POST http://127.0.0.1:{}/send",
             gateway.port()
-        )) && said.contains("SMS server: 200 OK taken <code>"),
+        )) && said.contains("SMS server: 200 OK taken <code> for 'Bearer <key>'"),
         "{said}"
     );
     assert!(!said.contains(&code) && !said.contains("s3cret"), "{said}");
@@ -114,9 +114,17 @@ fn a_gateway_that_refuses_a_number_is_not_asked_again() {
     let token = home.import(1).remove(0);
     let said = assign(&home, &token, BY_GATE).ok();
     assert!(
-        said.contains("No activation code was sent") && said.contains("400 Bad Request"),
+        said.contains("No activation code was sent")
+            && said.contains("400 Bad Request taken <code> for 'Bearer <key>'"),
         "{said}"
     );
+    // It repeats the key too, which is nobody's to read.
+    let history = home.console("diagnose outbox history").ok();
+    let events = home.console("execute log display").ok();
+    for shown in [&said, &history, &events] {
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+    assert!(events.contains("Bearer <key>"), "{events}");
     // The administrator hands the code over.
     assert!(
         said.contains(&home.field(&token, "activation-code")),

@@ -6,6 +6,7 @@ use domain::contact::Language;
 use domain::time::Timestamp;
 use softtoken::link::ActivationLink;
 
+use super::mask::Mask;
 use super::template::{fill, html, plain};
 use super::texts::Texts;
 use crate::qr::Qr;
@@ -105,16 +106,19 @@ impl Matter<'_> {
         fill(text.trim_end(), &self.values(), plain)
     }
 
-    /// The same text with what is secret in it left out.
-    pub(crate) fn masked(&self, text: &str) -> String {
+    /// What is secret in it.
+    pub(super) fn mask(&self) -> Mask {
+        let mut mask = Mask::default();
         match self {
-            Self::Activation(activation) | Self::Transfer(activation) => text
-                .replace(&activation.app_link(), "<link>")
-                .replace(activation.link, "<link>")
-                .replace(activation.code, "<code>"),
-            Self::Moved(_) => text.to_owned(),
-            Self::Login(login) => text.replace(login.code, "<code>"),
+            Self::Activation(activation) | Self::Transfer(activation) => {
+                mask.hide(&activation.app_link(), "<link>");
+                mask.hide(activation.link, "<link>");
+                mask.hide(activation.code, "<code>");
+            }
+            Self::Moved(_) => {}
+            Self::Login(login) => mask.hide(login.code, "<code>"),
         }
+        mask
     }
 
     fn values(&self) -> Vec<(&'static str, Cow<'_, str>)> {
@@ -231,7 +235,8 @@ mod tests {
 
     #[test]
     fn what_is_secret_is_masked() {
-        let masked = ACTIVATION.masked(&ACTIVATION.letter(Language::English).text);
+        let text = ACTIVATION.letter(Language::English).text;
+        let masked = ACTIVATION.mask().apply(&text);
         for secret in ["EEIMCUO6X6DF4BL3", "4HROHZHF43T6R2PK5PWO33XP6A"] {
             assert!(!masked.contains(secret), "{masked}");
         }

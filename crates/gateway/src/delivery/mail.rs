@@ -37,7 +37,8 @@ pub(super) async fn send(
     let mut failures = Vec::new();
     for relay in &relays {
         dialogue.line(|| format!("send mail to {to} through {relay}"));
-        let Err(error) = smtp::deliver(relay, resolver, &message, dialogue).await else {
+        let shown = dialogue.hiding(|mask| relay.hide_account(mask));
+        let Err(error) = smtp::deliver(relay, resolver, &message, &shown).await else {
             return Ok(());
         };
         dialogue.line(|| format!("mail server {relay}: {error}"));

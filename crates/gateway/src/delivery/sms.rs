@@ -138,12 +138,12 @@ impl SmsGateways {
         if let Some((content, body)) = &request.body {
             asked = asked.header(CONTENT_TYPE, *content).body(body.to_string());
         }
-        let answer = asked
-            .send()
-            .await
-            .map_err(|error| unsent(request, &error))?;
+        let answer = asked.send().await.map_err(|error| {
+            let (why, retry) = unsent(&error);
+            request.refused(dialogue.masked(&why), retry)
+        })?;
         let status = answer.status();
-        let said = format!("SMS server: {status} {}", words(answer).await);
+        let said = format!("SMS server: {status} {}", words(answer, dialogue).await);
         if status.is_success() {
             return Ok(said);
         }
@@ -161,7 +161,8 @@ fn retry(status: StatusCode) -> Retry {
     }
 }
 
-fn unsent(request: &Request, error: &reqwest::Error) -> CourierError {
+/// Why a request has no answer.
+fn unsent(error: &reqwest::Error) -> (String, Retry) {
     let retry = if error.is_connect() {
         Retry::Later
     } else if error.is_builder() {
@@ -176,17 +177,17 @@ fn unsent(request: &Request, error: &reqwest::Error) -> CourierError {
         why.push(inner.to_string());
         cause = inner.source();
     }
-    match why.is_empty() {
-        true if error.is_timeout() => {
-            request.refused(format!("no answer within {} s", TIMEOUT.as_secs()), retry)
-        }
-        true => request.refused("the request cannot be made", retry),
-        false => request.refused(why.join(": "), retry),
-    }
+    let why = match why.is_empty() {
+        true if error.is_timeout() => format!("no answer within {} s", TIMEOUT.as_secs()),
+        true => "the request cannot be made".to_owned(),
+        false => why.join(": "),
+    };
+    (why, retry)
 }
 
-/// The beginning of an answer, in one line.
-async fn words(mut answer: reqwest::Response) -> String {
+/// The beginning of an answer, in one line. What is secret is left out before it is cut, or the half of a
+/// key would be shown.
+async fn words(mut answer: reqwest::Response, dialogue: &Dialogue<'_>) -> String {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
         body.extend_from_slice(&chunk);
@@ -194,7 +195,7 @@ async fn words(mut answer: reqwest::Response) -> String {
             break;
         }
     }
-    let text = String::from_utf8_lossy(&body);
+    let text = dialogue.masked(&String::from_utf8_lossy(&body));
     let words: Vec<&str> = text.split_whitespace().collect();
     words.join(" ").chars().take(SHOWN_MAX).collect()
 }

@@ -17,8 +17,10 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
 use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 use super::Dialogue;
+use super::mask::Mask;
 use crate::interfaces;
 use crate::network::UnitResolver;
 
@@ -32,7 +34,20 @@ pub(super) struct Relay<'a> {
     settings: &'a Object,
     host: &'a str,
     port: u16,
-    account: Option<Credentials>,
+    account: Option<Account<'a>>,
+}
+
+/// By what a server knows this unit.
+struct Account<'a> {
+    user: &'a str,
+    password: Secret,
+}
+
+impl Account<'_> {
+    fn credentials(&self) -> Credentials {
+        let password = String::from_utf8_lossy(self.password.expose()).into_owned();
+        Credentials::new(self.user.to_owned(), password)
+    }
 }
 
 /// What the fields of the second and the third server begin with.
@@ -76,16 +91,27 @@ impl<'a> Relay<'a> {
         settings: &'a Object,
         host: &'a str,
         port: &str,
-        user: &str,
+        user: &'a str,
         password: Option<Secret>,
     ) -> Self {
-        let password = password.map(|it| String::from_utf8_lossy(it.expose()).into_owned());
-        let credentials = || Credentials::new(user.to_owned(), password.unwrap_or_default());
+        let account = || Account {
+            user,
+            password: password.unwrap_or_else(|| Secret::new(Zeroizing::default())),
+        };
         Self {
             settings,
             host,
             port: port.parse().unwrap_or(25),
-            account: settings.is_enabled("authenticate").then(credentials),
+            account: settings.is_enabled("authenticate").then(account),
+        }
+    }
+
+    /// Leaves out what the server is shown to know this unit, also as it is sent (RFC 4616, 2).
+    pub(super) fn hide_account(&self, mask: &mut Mask) {
+        if let Some(Account { user, password }) = &self.account {
+            mask.hide_secret(password, "<password>");
+            let plain = [b"", user.as_bytes(), password.expose()].join(&0);
+            mask.hide_octets(&Zeroizing::new(plain), "<password>");
         }
     }
 }
@@ -100,18 +126,18 @@ impl Display for Relay<'_> {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DeliveryError {
     /// The server, or the way to it.
-    #[error("{}", told(_0))]
-    Smtp(#[from] Error),
+    #[error(transparent)]
+    Smtp(#[from] Failure),
     /// The server does not take this very mail, or nothing for its recipient.
-    #[error("{}", told(_0))]
-    Mail(Error),
+    #[error(transparent)]
+    Mail(Failure),
     /// The server does not know this unit's account (RFC 4954, 6).
     #[error(
         "it refuses the user name and password of this unit, which are wrong or have expired ({}): \
          config system email-server / set username / set password",
-        told(_0)
+        _0
     )]
-    Account(Error),
+    Account(Failure),
     /// Its name leads nowhere.
     #[error("its name has no address: {0}")]
     Name(io::Error),
@@ -126,11 +152,33 @@ pub(super) enum DeliveryError {
     Letters,
 }
 
+/// An error, and what may be told of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{told}")]
+pub(super) struct Failure {
+    error: Error,
+    told: String,
+}
+
+impl From<Error> for Failure {
+    /// Of a server that was shown nothing yet.
+    fn from(error: Error) -> Self {
+        let told = told(&error);
+        Self { error, told }
+    }
+}
+
+impl Failure {
+    fn status(&self) -> Option<u16> {
+        self.error.status().map(u16::from)
+    }
+}
+
 impl DeliveryError {
     /// Whether the server refuses this very mail for good, and another would too.
     pub(super) fn is_final(&self) -> bool {
         match self {
-            Self::Mail(error) => error.is_permanent(),
+            Self::Mail(failure) => failure.error.is_permanent(),
             Self::Smtp(_)
             | Self::Account(_)
             | Self::Name(_)
@@ -180,7 +228,8 @@ async fn converse(
     };
     conversation.introduce();
     if let Some(account) = &relay.account {
-        conversation.authenticate(account).await?;
+        let credentials = account.credentials();
+        conversation.authenticate(&credentials).await?;
     }
     conversation.hand_over(message).await?;
     dialogue.line(|| "C: QUIT".to_owned());
@@ -210,13 +259,12 @@ impl Conversation<'_> {
     async fn authenticate(&mut self, account: &Credentials) -> Result<(), DeliveryError> {
         self.dialogue.line(|| "C: AUTH <sealed>".to_owned());
         let answer = self.connection.auth(DEFAULT_MECHANISMS, account).await;
-        self.heard(answer).map(drop).map_err(|error| {
+        self.heard(answer).map(drop).map_err(|failure| {
             const REFUSALS: [u16; 4] = [530, 534, 535, 538];
-            let status = error.status().map(u16::from);
-            if status.is_some_and(|status| REFUSALS.contains(&status)) {
-                DeliveryError::Account(error)
+            if failure.status().is_some_and(|it| REFUSALS.contains(&it)) {
+                DeliveryError::Account(failure)
             } else {
-                DeliveryError::Smtp(error)
+                DeliveryError::Smtp(failure)
             }
         })
     }
@@ -250,14 +298,14 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    async fn say(&mut self, command: impl Display) -> Result<Response, Error> {
+    async fn say(&mut self, command: impl Display) -> Result<Response, Failure> {
         self.dialogue
             .line(|| format!("C: {}", command.to_string().trim_end()));
         let answer = self.connection.command(command).await;
         self.heard(answer)
     }
 
-    fn heard(&self, answer: Result<Response, Error>) -> Result<Response, Error> {
+    fn heard(&self, answer: Result<Response, Error>) -> Result<Response, Failure> {
         self.dialogue.line(|| match &answer {
             Ok(response) => {
                 let said: Vec<&str> = response.message().collect();
@@ -265,7 +313,10 @@ impl Conversation<'_> {
             }
             Err(error) => format!("S: {}", told(error)),
         });
-        answer
+        answer.map_err(|error| Failure {
+            told: self.dialogue.masked(&told(&error)),
+            error,
+        })
     }
 }
 
@@ -283,7 +334,8 @@ async fn connect(
             return Ok(connection);
         }
     }
-    Ok(connect_from(relay, &addresses, last).await?)
+    let connection = connect_from(relay, &addresses, last).await;
+    Ok(connection.map_err(Failure::from)?)
 }
 
 async fn connect_from(

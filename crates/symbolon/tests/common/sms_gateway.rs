@@ -68,7 +68,11 @@ fn answer(stream: TcpStream, status: u16) -> String {
                     .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
         })
         .unwrap_or("");
-    let said = format!("taken {code}");
+    let key = request
+        .lines()
+        .find_map(|line| line.strip_prefix("authorization: "))
+        .unwrap_or("no key");
+    let said = format!("taken {code} for '{key}'");
     let mut stream = reader.into_inner();
     write!(
         stream,
