@@ -427,6 +427,36 @@ fn the_next_server_takes_what_those_before_do_not() {
     up.stop();
 }
 
+/// The second server of a unit whose first is another.
+fn with_second_server(home: &Home, first: u16) -> u16 {
+    let port = free_port();
+    let second = format!("set secondary-server localhost\nset secondary-port {port}");
+    configure(home, first, &second);
+    port
+}
+
+#[test]
+fn symptom_14_a_server_that_relays_for_nobody_leaves_the_mail_to_the_next() {
+    let (home, up, first, token) = system("");
+    let port = with_second_server(&home, first);
+    let denied = ["--answer", "554 5.7.1 Relay access denied"];
+    let _first = MailServer::start(&home, first, &denied);
+    let second = MailServer::start(&home, port, &[]);
+    let said = assign(&home, &token).ok();
+    assert!(said.contains(&format!("goes to {ALICE}")), "{said}");
+    second.mail();
+    drop(second);
+    // While the next is away, the mail waits for it.
+    let said = home
+        .console(&format!("execute fortitoken-mobile provision {token}"))
+        .refused();
+    assert!(
+        said.contains("Relay access denied") && said.contains("It is tried again"),
+        "{said}"
+    );
+    up.stop();
+}
+
 #[test]
 fn a_second_server_has_an_account_of_its_own() {
     let (home, up, dead, token) = system(

@@ -11,7 +11,7 @@ use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use store::gateway::GatewayStore;
 
 use super::letters::Letter;
-use super::smtp::{self, DeliveryError, Relay};
+use super::smtp::{self, Relay, Verdict};
 use super::{CourierError, Dialogue, Retry};
 use crate::network::UnitResolver;
 
@@ -42,35 +42,54 @@ pub(super) async fn send(
             return Ok(());
         };
         dialogue.line(|| format!("mail server {relay}: {error}"));
-        if error.is_final() {
-            return Err(refused(relay, &error, Retry::Never));
+        let failure = Failure {
+            server: relay.to_string(),
+            why: error.to_string(),
+            verdict: error.verdict(),
+        };
+        match failure.verdict {
+            Verdict::Everywhere => return Err(failure.told(Retry::Never)),
+            Verdict::Here | Verdict::Now => failures.push(failure),
         }
-        failures.push(refused(relay, &error, Retry::Later));
     }
     Err(all_failed(failures))
 }
 
-fn refused(relay: &Relay<'_>, error: &DeliveryError, retry: Retry) -> CourierError {
-    CourierError::Server {
-        what: "mail server",
-        server: relay.to_string(),
-        why: error.to_string(),
-        retry,
+/// How one of the servers failed.
+struct Failure {
+    server: String,
+    why: String,
+    verdict: Verdict,
+}
+
+impl Failure {
+    fn told(self, retry: Retry) -> CourierError {
+        CourierError::Server {
+            what: "mail server",
+            server: self.server,
+            why: self.why,
+            retry,
+        }
     }
 }
 
-/// The failure of the first server, and what the others said besides.
-fn all_failed(mut failures: Vec<CourierError>) -> CourierError {
-    if failures.is_empty() {
+/// The failure of the first server, and what the others said besides. One that may take the mail later is
+/// reason enough to try again.
+fn all_failed(failures: Vec<Failure>) -> CourierError {
+    let is_for_good = failures.iter().all(|it| it.verdict == Verdict::Here);
+    let retry = if is_for_good {
+        Retry::Never
+    } else {
+        Retry::Later
+    };
+    let mut failures = failures.into_iter();
+    let Some(mut first) = failures.next() else {
         return CourierError::NoMailServer;
+    };
+    for other in failures {
+        first.why.push_str(&format!("; {}", other.told(retry)));
     }
-    let mut first = failures.remove(0);
-    if let CourierError::Server { why, .. } = &mut first {
-        for other in failures {
-            why.push_str(&format!("; {other}"));
-        }
-    }
-    first
+    first.told(retry)
 }
 
 fn write(sender: &str, to: &str, letter: &Letter) -> Result<Message, CourierError> {

@@ -174,18 +174,52 @@ impl Failure {
     }
 }
 
+/// What a failure at one server means for the mail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// The server speaks for all: there is no such mailbox, or it takes no more.
+    Everywhere,
+    /// This server does not take it, and will not later; another may.
+    Here,
+    /// Not now.
+    Now,
+}
+
 impl DeliveryError {
-    /// Whether the server refuses this very mail for good, and another would too.
-    pub(super) fn is_final(&self) -> bool {
+    pub(super) fn verdict(&self) -> Verdict {
         match self {
-            Self::Mail(failure) => failure.error.is_permanent(),
+            Self::Mail(failure) => refusal(&failure.error),
             Self::Smtp(_)
             | Self::Account(_)
             | Self::Name(_)
             | Self::TimedOut
             | Self::Interface(_)
-            | Self::Letters => false,
+            | Self::Letters => Verdict::Now,
         }
+    }
+}
+
+/// What a server says to a mail or to its recipient. `5.1` and `5.2` are about the address and the mailbox, all
+/// else is about the server or its rules (RFC 3463, 3); a server that gives no such code says it with its
+/// answer (RFC 5321, 4.2.2).
+fn refusal(error: &Error) -> Verdict {
+    if !error.is_permanent() {
+        return Verdict::Now;
+    }
+    let said = error.source().map(ToString::to_string).unwrap_or_default();
+    let is_of_recipient = match said.split_whitespace().next() {
+        Some(class) if class.starts_with("5.") => {
+            class.starts_with("5.1.") || class.starts_with("5.2.")
+        }
+        _ => {
+            let status = error.status().map(u16::from);
+            matches!(status, Some(550..=553))
+        }
+    };
+    if is_of_recipient {
+        Verdict::Everywhere
+    } else {
+        Verdict::Here
     }
 }
 
