@@ -126,7 +126,7 @@ pub(crate) enum Retry {
     Later,
 }
 
-/// How often an SMS is tried that its gateway may have taken: a person would get it again and again.
+/// How often a message is tried that its server may have taken: a person would get it again and again.
 const SELDOM: u32 = 3;
 
 impl CourierError {

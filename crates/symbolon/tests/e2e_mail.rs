@@ -458,6 +458,24 @@ fn symptom_14_a_server_that_relays_for_nobody_leaves_the_mail_to_the_next() {
 }
 
 #[test]
+fn symptom_14_a_server_that_looks_at_the_mail_for_long_gets_it_once() {
+    let (home, up, first, token) = system("");
+    let port = with_second_server(&home, first);
+    // Longer than all that comes before the mail may take.
+    let server = MailServer::start(&home, first, &["--scans", "22"]);
+    let beside = Home::new();
+    let other = MailServer::start(&beside, port, &[]);
+    assign(&home, &token).ok();
+    server.mail();
+    until("the mail is taken", || {
+        let history = home.console("diagnose outbox history").ok();
+        history.contains("sent  activation code") && !history.contains("not sent")
+    });
+    assert!(!server.file(2).exists() && other.is_empty());
+    up.stop();
+}
+
+#[test]
 fn a_second_server_has_an_account_of_its_own() {
     let (home, up, dead, token) = system(
         "set security starttls\nset authenticate enable\nset username gateway\nset password first",

@@ -49,6 +49,7 @@ pub(super) async fn send(
         };
         match failure.verdict {
             Verdict::Everywhere => return Err(failure.told(Retry::Never)),
+            Verdict::Perhaps => return Err(failure.told(Retry::Seldom)),
             Verdict::Here | Verdict::Now => failures.push(failure),
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::client::Secret;
 use domain::schema::Object;
 use lettre::Message;
+use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters, TlsVersion};
@@ -24,8 +25,11 @@ use super::mask::Mask;
 use crate::interfaces;
 use crate::network::UnitResolver;
 
-/// A mail server that takes longer, from the connection to its last answer, is dead.
+/// A mail server that takes longer, from the connection until it wants the mail, is dead.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// One that has the mail may look at it for long (RFC 5321, 4.5.3.2.6, speaks of minutes), and who gives up on it
+/// sends the mail twice.
+const TAKING_TIMEOUT: Duration = Duration::from_mins(2);
 /// One that is not there is found out before a code that goes by the next has expired.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -144,6 +148,9 @@ pub(super) enum DeliveryError {
     /// The time was over.
     #[error("no answer within {} s", TIMEOUT.as_secs())]
     TimedOut,
+    /// It has the mail and did not say what it does with it.
+    #[error("it has the mail and did not say whether it takes it: {0}")]
+    Unanswered(String),
     /// The interface to send from cannot be used.
     #[error("interface {0} has no address")]
     Interface(Box<str>),
@@ -181,6 +188,8 @@ pub(super) enum Verdict {
     Everywhere,
     /// This server does not take it, and will not later; another may.
     Here,
+    /// The server may have taken it.
+    Perhaps,
     /// Not now.
     Now,
 }
@@ -189,6 +198,7 @@ impl DeliveryError {
     pub(super) fn verdict(&self) -> Verdict {
         match self {
             Self::Mail(failure) => refusal(&failure.error),
+            Self::Unanswered(_) => Verdict::Perhaps,
             Self::Smtp(_)
             | Self::Account(_)
             | Self::Name(_)
@@ -244,17 +254,25 @@ pub(super) async fn deliver(
     message: &Message,
     dialogue: &Dialogue<'_>,
 ) -> Result<(), DeliveryError> {
-    timeout(TIMEOUT, converse(relay, resolver, message, dialogue))
-        .await
-        .map_err(|_| DeliveryError::TimedOut)?
+    let octets = message.formatted();
+    let announced = announce(relay, resolver, message.envelope(), &octets, dialogue);
+    let announced = timeout(TIMEOUT, announced).await;
+    let mut conversation = announced.map_err(|_| DeliveryError::TimedOut)??;
+    conversation.hand_over(&octets).await?;
+    dialogue.line(|| "C: QUIT".to_owned());
+    // The server has taken the mail: how the connection ends changes nothing.
+    let _ = timeout(CONNECT_TIMEOUT, conversation.connection.quit()).await;
+    Ok(())
 }
 
-async fn converse(
+/// All of the conversation before the mail itself.
+async fn announce<'a>(
     relay: &Relay<'_>,
     resolver: &UnitResolver,
-    message: &Message,
-    dialogue: &Dialogue<'_>,
-) -> Result<(), DeliveryError> {
+    envelope: &Envelope,
+    octets: &[u8],
+    dialogue: &'a Dialogue<'a>,
+) -> Result<Conversation<'a>, DeliveryError> {
     let connection = connect(relay, resolver).await?;
     let mut conversation = Conversation {
         connection,
@@ -265,11 +283,8 @@ async fn converse(
         let credentials = account.credentials();
         conversation.authenticate(&credentials).await?;
     }
-    conversation.hand_over(message).await?;
-    dialogue.line(|| "C: QUIT".to_owned());
-    // The server has taken the mail: how the connection ends changes nothing.
-    let _ = conversation.connection.quit().await;
-    Ok(())
+    conversation.address(envelope, octets).await?;
+    Ok(conversation)
 }
 
 /// A connection whose commands and answers are shown to who watches.
@@ -303,8 +318,8 @@ impl Conversation<'_> {
         })
     }
 
-    async fn hand_over(&mut self, message: &Message) -> Result<(), DeliveryError> {
-        let (envelope, octets) = (message.envelope(), message.formatted());
+    /// From whom the mail is, and to whom.
+    async fn address(&mut self, envelope: &Envelope, octets: &[u8]) -> Result<(), DeliveryError> {
         let mut parameters = Vec::new();
         let server = self.connection.server_info();
         let addresses = envelope.from().into_iter().chain(envelope.to());
@@ -325,10 +340,21 @@ impl Conversation<'_> {
                 .map_err(DeliveryError::Mail)?;
         }
         self.say(Data).await?;
+        Ok(())
+    }
+
+    async fn hand_over(&mut self, octets: &[u8]) -> Result<(), DeliveryError> {
         self.dialogue
             .line(|| format!("C: <mail of {} octets, code masked>", octets.len()));
-        let answer = self.connection.message(&octets).await;
-        self.heard(answer).map_err(DeliveryError::Mail)?;
+        let answer = timeout(TAKING_TIMEOUT, self.connection.message(octets)).await;
+        let answer = answer.map_err(|_| {
+            DeliveryError::Unanswered(format!("no answer within {} s", TAKING_TIMEOUT.as_secs()))
+        })?;
+        let refused = |failure: Failure| match failure.status() {
+            Some(_) => DeliveryError::Mail(failure),
+            None => DeliveryError::Unanswered(failure.told),
+        };
+        self.heard(answer).map_err(refused)?;
         Ok(())
     }
 

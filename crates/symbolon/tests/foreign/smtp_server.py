@@ -5,6 +5,7 @@ Prints 'ready' once it listens. Mails are written to --mails as 1.eml, 2.eml, â€
 """
 
 import argparse
+import asyncio
 import pathlib
 import re
 import signal
@@ -15,11 +16,12 @@ from aiosmtpd.smtp import AuthResult
 
 
 class Mails:
-    def __init__(self, directory, answer, times, quotes):
+    def __init__(self, directory, answer, times, quotes, scans):
         self.directory = pathlib.Path(directory)
         self.answer = answer
         self.times = times
         self.quotes = quotes
+        self.scans = scans
         self.count = 0
 
     async def handle_RCPT(self, server, session, envelope, address, options):
@@ -39,6 +41,7 @@ class Mails:
         written = self.directory / f"{self.count}.part"
         written.write_bytes(envelope.original_content)
         written.rename(self.directory / f"{self.count}.eml")
+        await asyncio.sleep(self.scans)
         return "250 Message accepted for delivery"
 
 
@@ -54,6 +57,7 @@ def main():
     arguments.add_argument("--answer", help="what a recipient is answered instead of 250")
     arguments.add_argument("--times", type=int, default=-1, help="how often; else always")
     arguments.add_argument("--quotes", action="store_true", help="refuses mails, repeating the code")
+    arguments.add_argument("--scans", type=int, default=0, help="seconds until it says that it has taken a mail")
     given = arguments.parse_args()
 
     options = {}
@@ -78,7 +82,7 @@ def main():
             auth_required=True,
             auth_require_tls=bool(given.certificate),
         )
-    mails = Mails(given.mails, given.answer, given.times, given.quotes)
+    mails = Mails(given.mails, given.answer, given.times, given.quotes, given.scans)
     controller = Controller(mails, hostname="127.0.0.1", port=given.port, **options)
     controller.start()
     print("ready", flush=True)
