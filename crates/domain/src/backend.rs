@@ -217,6 +217,8 @@ pub struct Directory {
     pub security: Security,
     /// How it tells who is in a group.
     pub membership: Membership,
+    /// Whether groups within a group count as it.
+    pub nesting: Nesting,
 }
 
 /// `set group-member-check`, and the attribute that it looks at.
@@ -228,6 +230,15 @@ pub enum Membership {
     OfGroup,
     /// `memberUid` of a group's entry is the login (RFC 2307).
     OfPosixGroup,
+}
+
+/// `set search-type`: who is in a group that is in a group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Nesting {
+    /// In the inner one alone.
+    Direct,
+    /// In both, and so on.
+    Recursive,
 }
 
 /// How a person's entry is found: `set type`.
@@ -370,6 +381,11 @@ fn directory(object: &Object, open: impl Fn(&str) -> Option<Secret>) -> Option<D
             "group-object" => Membership::OfGroup,
             "posix-group-object" => Membership::OfPosixGroup,
             _ => Membership::OfPerson(object.text("member-attr").into()),
+        },
+        nesting: if object.list("search-type").is_empty() {
+            Nesting::Direct
+        } else {
+            Nesting::Recursive
         },
     })
 }

@@ -12,7 +12,9 @@
 
 mod common;
 
-use common::directory::{ALIAS_OF_DORA, BASE, Directory, POSIX_VPN, READER, VPN, password_of};
+use common::directory::{
+    ALIAS_OF_DORA, AROUND_VPN, BASE, Directory, OUTERMOST, POSIX_VPN, READER, VPN, password_of,
+};
 use common::radius::{Answer, Vpn as Client};
 use common::upstream::{self, Upstream};
 use common::{Home, PASSWORD, Running};
@@ -57,6 +59,46 @@ fn groups(told: &str) -> Vec<&str> {
         .filter_map(|line| line.trim().strip_prefix("Fortinet-Group-Name = "))
         .map(|value| value.trim_matches('"'))
         .collect()
+}
+
+#[test]
+fn groups_within_groups_count_where_that_is_set_and_a_circle_ends() {
+    let (home, up, vpn) = system("");
+    let slapd = Directory::start(&home);
+    lets_in_by_group(&home, &slapd, "", OUTERMOST);
+    assert_eq!(vpn.ask("alice", password_of("alice")), Answer::Reject);
+    home.login_says("alice", "refused: group-missing");
+    for among in [
+        VPN,
+        AROUND_VPN,
+        OUTERMOST,
+        "CN=Outermost, OU=Groups, DC=example, DC=org",
+    ] {
+        lets_in_by_group(&home, &slapd, "set search-type recursive", among);
+        let told = vpn.told("alice", password_of("alice"));
+        assert_eq!(groups(&told), ["staff"], "{among}");
+        assert_eq!(
+            vpn.ask("bob", password_of("bob")),
+            Answer::Reject,
+            "{among}"
+        );
+        home.login_says("bob", "refused: group-missing");
+    }
+    lets_in_by_group(&home, &slapd, "", "cn=none,dc=example,dc=org");
+    assert_eq!(vpn.ask("alice", password_of("alice")), Answer::Reject);
+    home.login_says("alice", "refused: group-missing");
+    // One that does not walk the chain is asked for direct members alone.
+    for (among, answer) in [(VPN, Answer::Accept), (OUTERMOST, Answer::Reject)] {
+        lets_in_by_group(&home, &slapd, "set group-member-check group-object", among);
+        assert_eq!(vpn.ask("alice", password_of("alice")), answer, "{among}");
+    }
+    up.stop();
+}
+
+fn lets_in_by_group(home: &Home, slapd: &Directory, more: &str, among: &str) {
+    directory(home, slapd, more);
+    group(home, "staff", "corp", among);
+    lets_in_by(home, "staff");
 }
 
 #[test]

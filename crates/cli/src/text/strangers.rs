@@ -82,7 +82,6 @@ const STRANGERS: &[Strangers] = &[
             "group-object-filter",
             "group-search-base",
             "password-*",
-            "search-type",
             "source-port",
             "two-factor-authentication",
             "two-factor-notification",

@@ -27,6 +27,10 @@ pub(crate) const ALIAS_OF_DORA: &str = "dora.smith";
 
 /// A group in which alice and dora are, by each way in which a directory can say so.
 pub(crate) const VPN: &str = "cn=vpn,ou=groups,dc=example,dc=org";
+/// A group in which that group is, which is in that group: a circle.
+pub(crate) const AROUND_VPN: &str = "cn=around-vpn,ou=groups,dc=example,dc=org";
+/// The group around that.
+pub(crate) const OUTERMOST: &str = "cn=outermost,ou=groups,dc=example,dc=org";
 /// The same as a group of logins (RFC 2307).
 pub(crate) const POSIX_VPN: &str = "cn=posix-vpn,ou=groups,dc=example,dc=org";
 
@@ -170,7 +174,10 @@ impl Directory {
         ldif += &format!(
             "dn: ou=groups,dc=example,dc=org\nobjectClass: organizationalUnit\nou: groups\n\n\
              dn: {VPN}\nobjectClass: groupOfNames\ncn: vpn\n\
-             member: cn=alice,{BASE}\nmember: cn=dora,{BASE}\n\n\
+             member: cn=alice,{BASE}\nmember: cn=dora,{BASE}\nmemberOf: {AROUND_VPN}\n\n\
+             dn: {AROUND_VPN}\nobjectClass: groupOfNames\ncn: around-vpn\nmember: {VPN}\n\
+             memberOf: {VPN}\nmemberOf: {OUTERMOST}\n\n\
+             dn: {OUTERMOST}\nobjectClass: groupOfNames\ncn: outermost\nmember: {AROUND_VPN}\n\n\
              dn: {POSIX_VPN}\nobjectClass: posixGroup\ncn: posix-vpn\ngidNumber: 700\n\
              memberUid: alice\nmemberUid: dora\n\n"
         );

@@ -181,6 +181,15 @@ pub static LDAP: Table = Table {
             "Attribute of a user's entry that names its groups.",
         )
         .bounding(),
+        field(
+            "search-type",
+            Kind::List(&Kind::Choice(&[choice(
+                "recursive",
+                "Groups within groups count: Active Directory is asked for the chain, others for member-attr of each group.",
+            )])),
+            "",
+            "Search type.",
+        ),
         without_effect(
             "nothing is shown of a user but what stands in the user's own entry",
             field(

@@ -4,8 +4,9 @@
 //! operations another's. Referrals are not followed: a password goes to the configured servers only.
 
 mod connection;
+mod nested;
 
-use domain::backend::{Bind, Directory, Membership, Security};
+use domain::backend::{Bind, Directory, Membership, Nesting, Security};
 use domain::remote::Told;
 use ldap3_proto::proto::{LdapFilter, LdapResult, LdapResultCode};
 
@@ -86,37 +87,55 @@ async fn told(
         other_names,
         groups: Vec::new(),
     };
+    let mut others = Vec::new();
     for group in groups {
-        let (entry, filter) = match &directory.membership {
-            Membership::OfPerson(attribute) => (name, is(attribute, group)),
-            Membership::OfGroup => {
-                let of_both = ["member", "uniqueMember"].map(|attribute| is(attribute, name));
-                (*group, LdapFilter::Or(of_both.into()))
-            }
-            Membership::OfPosixGroup => (*group, is("memberUid", question.credentials.login)),
-        };
-        let entry = Entry::named(entry);
-        let (found, result) = connection.search(&entry, Scope::Entry, filter).await?;
-        let is_member = match result.code {
-            LdapResultCode::Success => !found.is_empty(),
-            // There is no such group, or none that can be one.
-            LdapResultCode::NoSuchObject | LdapResultCode::InvalidDNSyntax => false,
-            _ => {
-                return Err(unclear(
-                    &format!("membership of {group} is not told"),
-                    &result,
-                ));
-            }
-        };
-        if is_member {
-            question.steps.say(
-                "__fnbamd_ldap_read",
-                format_args!("Group membership: {group}"),
-            );
+        if is_direct(connection, directory, question, name, group).await? {
             told.groups.push(Box::from(*group));
+        } else {
+            others.push(*group);
         }
     }
+    if directory.nesting == Nesting::Recursive {
+        let membership = &directory.membership;
+        let around = nested::around(connection, membership, name, others, question.steps).await?;
+        told.groups.extend(around.into_iter().map(Box::from));
+    }
+    for group in &told.groups {
+        question.steps.say(
+            "__fnbamd_ldap_read",
+            format_args!("Group membership: {group}"),
+        );
+    }
     Ok(told)
+}
+
+/// Whether an entry itself is in a group.
+async fn is_direct(
+    connection: &mut Connection,
+    directory: &Directory,
+    question: &Question<'_>,
+    name: &str,
+    group: &str,
+) -> Result<bool, Fault> {
+    let (entry, filter) = match &directory.membership {
+        Membership::OfPerson(attribute) => (name, is(attribute, group)),
+        Membership::OfGroup => {
+            let of_both = ["member", "uniqueMember"].map(|attribute| is(attribute, name));
+            (group, LdapFilter::Or(of_both.into()))
+        }
+        Membership::OfPosixGroup => (group, is("memberUid", question.credentials.login)),
+    };
+    let entry = Entry::named(entry);
+    let (found, result) = connection.search(&entry, Scope::Entry, filter).await?;
+    match result.code {
+        LdapResultCode::Success => Ok(!found.is_empty()),
+        // There is no such group, or none that can be one.
+        LdapResultCode::NoSuchObject | LdapResultCode::InvalidDNSyntax => Ok(false),
+        _ => Err(unclear(
+            &format!("membership of {group} is not told"),
+            &result,
+        )),
+    }
 }
 
 /// The values of these attributes of an entry, as far as they may be read.

@@ -15,8 +15,8 @@ use zeroize::Zeroize;
 use super::super::{Fault, connect};
 use super::words;
 
-/// Octets of one message of a directory: the name of an entry and its logins, or a few lines of text.
-const MESSAGE_MAX: usize = 16 * 1_024;
+/// Octets of one message of a directory: the names of some thousand groups that an entry is in.
+const MESSAGE_MAX: usize = 64 * 1_024;
 /// Values within values; an answer has four.
 const DEPTH_MAX: usize = 16;
 /// Entries that a search may find: two, to see that it is more than one.
@@ -252,7 +252,7 @@ mod tests {
 
     /// A directory that says this, whatever it is asked.
     async fn answer(octets: &[u8]) -> Result<LdapResult, Fault> {
-        let (here, mut there) = tokio::io::duplex(64 * 1_024);
+        let (here, mut there) = tokio::io::duplex(4 * MESSAGE_MAX);
         there.write_all(octets).await.unwrap();
         there.shutdown().await.unwrap();
         Connection::new(here).bind("cn=alice", "secret").await

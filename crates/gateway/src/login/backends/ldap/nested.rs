@@ -1,0 +1,371 @@
+//! Groups within groups: `set search-type recursive`.
+
+use std::collections::{HashSet, VecDeque};
+
+use domain::backend::Membership;
+use ldap3_proto::proto::{
+    LdapFilter, LdapMatchingRuleAssertion, LdapResult, LdapResultCode as Code,
+};
+
+use super::super::debug::Steps;
+use super::connection::{Connection, Entry, Scope};
+use super::{Fault, is, unclear};
+
+/// `LDAP_MATCHING_RULE_IN_CHAIN` of Active Directory (MS-ADTS, 3.1.1.3.4.4.3): it walks the chain itself. Other
+/// directories do not know the rule, to which nothing is equal then (RFC 4511, 4.5.1.7.7).
+const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
+/// What Active Directory and AD LDS call themselves among `supportedCapabilities` (MS-ADTS, 3.1.1.3.4.3): both know
+/// the rule, so their no is one.
+const ACTIVE_DIRECTORY: [&str; 2] = ["1.2.840.113556.1.4.800", "1.2.840.113556.1.4.1851"];
+/// Groups that are looked at for one user at most: more than anybody is in by way of others, and some hundred
+/// milliseconds of a directory on the same network.
+const GROUPS_MAX: usize = 64;
+
+/// Which of these groups, none of which a person is in directly, a group is within that the person is in, however deep.
+pub(super) async fn around<'a>(
+    connection: &mut Connection,
+    membership: &Membership,
+    person: &str,
+    groups: Vec<&'a str>,
+    steps: &Steps<'_>,
+) -> Result<Vec<&'a str>, Fault> {
+    let mut around = Vec::new();
+    let mut left = Vec::new();
+    for group in groups {
+        if in_chain(connection, membership, person, group).await? {
+            around.push(group);
+        } else {
+            left.push(group);
+        }
+    }
+    if let Membership::OfPerson(attribute) = membership
+        && !left.is_empty()
+        && !walks_chains(connection).await?
+    {
+        around.extend(climb(connection, attribute, person, left, steps).await?);
+    }
+    Ok(around)
+}
+
+async fn in_chain(
+    connection: &mut Connection,
+    membership: &Membership,
+    person: &str,
+    group: &str,
+) -> Result<bool, Fault> {
+    let (entry, attribute, value) = match membership {
+        Membership::OfPerson(attribute) => (person, &**attribute, group),
+        Membership::OfGroup => (group, "member", person),
+        Membership::OfPosixGroup => return Ok(false),
+    };
+    let rule = LdapFilter::Extensible(LdapMatchingRuleAssertion {
+        matching_rule: Some(IN_CHAIN.to_owned()),
+        type_: Some(attribute.to_owned()),
+        match_value: value.to_owned(),
+        dn_attributes: false,
+    });
+    matches(connection, entry, rule).await
+}
+
+/// Whether the directory knows [`IN_CHAIN`]. One whose root tells nobody what it is may not.
+async fn walks_chains(connection: &mut Connection) -> Result<bool, Fault> {
+    let capabilities = values(connection, "", "supportedCapabilities").await?;
+    Ok(ACTIVE_DIRECTORY
+        .iter()
+        .any(|known| capabilities.iter().any(|told| told == known)))
+}
+
+/// The groups that a person is in, the nearest first. What was reached is not looked at again, so a circle ends.
+#[derive(Default)]
+struct Reached {
+    names: HashSet<String>,
+    waiting: VecDeque<String>,
+}
+
+impl Reached {
+    /// Keeps those that are new; how many there was no room for.
+    fn add(&mut self, groups: Vec<String>) -> usize {
+        let mut beyond = 0;
+        for group in groups {
+            let name = group.to_lowercase();
+            if self.names.contains(&name) {
+                continue;
+            }
+            if self.names.len() == GROUPS_MAX {
+                beyond += 1;
+                continue;
+            }
+            self.names.insert(name);
+            self.waiting.push_back(group);
+        }
+        beyond
+    }
+}
+
+/// Goes from group to group that each is in. A person is in none by way of a group that is beyond the limit.
+async fn climb<'a>(
+    connection: &mut Connection,
+    attribute: &str,
+    person: &str,
+    mut left: Vec<&'a str>,
+    steps: &Steps<'_>,
+) -> Result<Vec<&'a str>, Fault> {
+    let mut reached = Reached::default();
+    let mut around = Vec::new();
+    let mut beyond = reached.add(values(connection, person, attribute).await?);
+    while let Some(group) = reached.waiting.pop_front() {
+        let named = named(connection, &group, attribute, &left).await?;
+        left.retain(|group| !named.contains(group));
+        around.extend(named);
+        if left.is_empty() {
+            return Ok(around);
+        }
+        beyond += reached.add(values(connection, &group, attribute).await?);
+    }
+    if beyond > 0 {
+        steps.say(
+            "__fnbamd_ldap_read",
+            format_args!(
+                "{person} is in more than {GROUPS_MAX} groups within groups: those beyond are not looked at"
+            ),
+        );
+    }
+    Ok(around)
+}
+
+/// Which of these groups an entry names. The directory compares: it knows which spellings are one name. Most entries
+/// name none, which one question tells.
+async fn named<'a>(
+    connection: &mut Connection,
+    entry: &str,
+    attribute: &str,
+    groups: &[&'a str],
+) -> Result<Vec<&'a str>, Fault> {
+    let any = groups.iter().map(|group| is(attribute, group)).collect();
+    let mut named = Vec::new();
+    if !matches(connection, entry, LdapFilter::Or(any)).await? {
+        return Ok(named);
+    }
+    for group in groups {
+        if matches(connection, entry, is(attribute, group)).await? {
+            named.push(*group);
+        }
+    }
+    Ok(named)
+}
+
+/// The values of an attribute of an entry; none of one that is not there.
+async fn values(
+    connection: &mut Connection,
+    entry: &str,
+    attribute: &str,
+) -> Result<Vec<String>, Fault> {
+    let attributes = [attribute.to_owned()];
+    let entry = Entry::with(entry, &attributes);
+    let all = LdapFilter::Present("objectClass".to_owned());
+    let (found, result) = connection.search(&entry, Scope::Entry, all).await?;
+    is_decided(&result)?;
+    Ok(found.into_iter().flat_map(|it| it.values).collect())
+}
+
+async fn matches(
+    connection: &mut Connection,
+    entry: &str,
+    filter: LdapFilter,
+) -> Result<bool, Fault> {
+    let (found, result) = connection
+        .search(&Entry::named(entry), Scope::Entry, filter)
+        .await?;
+    is_decided(&result)?;
+    Ok(!found.is_empty())
+}
+
+/// Whether what was found is an answer: also where there is no such entry, or none that can be, and where the
+/// directory does not know the rule and says so. One that is busy has said nothing.
+fn is_decided(result: &LdapResult) -> Result<(), Fault> {
+    match result.code {
+        Code::Success
+        | Code::NoSuchObject
+        | Code::InvalidDNSyntax
+        | Code::InappropriateMatching
+        | Code::UndefinedAttributeType => Ok(()),
+        _ => Err(unclear("groups within groups are not told", result)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use domain::backend::{BackendName, Kind};
+    use domain::vdom::Vdom;
+    use ldap3_proto::LdapCodec;
+    use ldap3_proto::proto::{
+        LdapMsg, LdapOp, LdapPartialAttribute, LdapSearchRequest, LdapSearchResultEntry,
+    };
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+    use tokio_util::codec::{Decoder, Encoder};
+
+    use super::*;
+    use crate::debug_log::DebugLog;
+
+    const PERSON: &str = "uid=alice";
+    const MEMBER_OF: &str = "memberOf";
+
+    /// A directory with these groups of entries.
+    #[derive(Clone, Copy)]
+    struct Served {
+        capabilities: &'static [&'static str],
+        groups_of: fn(&str) -> Vec<String>,
+        /// How it ends a question for the chain.
+        chain: fn() -> Code,
+    }
+
+    impl Served {
+        fn answer(&self, asked: &LdapSearchRequest) -> (Vec<String>, bool, Code) {
+            let groups = (self.groups_of)(&asked.base);
+            let names = |filter: &LdapFilter| matches!(filter, LdapFilter::Equality(_, group) if groups.contains(group));
+            match &asked.filter {
+                LdapFilter::Extensible(_) => (Vec::new(), false, (self.chain)()),
+                LdapFilter::Or(any) => (Vec::new(), any.iter().any(names), Code::Success),
+                LdapFilter::Present(_) if asked.base.is_empty() => {
+                    let told = self.capabilities.iter().map(|it| String::from(*it));
+                    (told.collect(), true, Code::Success)
+                }
+                LdapFilter::Present(_) => (groups, true, Code::Success),
+                filter => (Vec::new(), names(filter), Code::Success),
+            }
+        }
+
+        async fn serve(self, mut stream: DuplexStream) -> usize {
+            let mut codec = LdapCodec::new(None, None);
+            let (mut inbox, mut outbox) = (BytesMut::new(), BytesMut::new());
+            let mut questions = 0;
+            loop {
+                while let Some(message) = codec.decode(&mut inbox).unwrap() {
+                    let LdapOp::SearchRequest(asked) = message.op else {
+                        panic!("no search");
+                    };
+                    questions += 1;
+                    for op in self.reply(&asked) {
+                        let msgid = message.msgid;
+                        let ctrl = Vec::new();
+                        codec
+                            .encode(LdapMsg { msgid, op, ctrl }, &mut outbox)
+                            .unwrap();
+                    }
+                    stream.write_all(&outbox.split()).await.unwrap();
+                }
+                if stream.read_buf(&mut inbox).await.unwrap() == 0 {
+                    return questions;
+                }
+            }
+        }
+
+        fn reply(&self, asked: &LdapSearchRequest) -> Vec<LdapOp> {
+            let (values, is_found, code) = self.answer(asked);
+            let values = values.into_iter().map(String::into_bytes).collect();
+            let attribute = LdapPartialAttribute {
+                atype: MEMBER_OF.to_owned(),
+                vals: values,
+            };
+            let entry = LdapOp::SearchResultEntry(LdapSearchResultEntry {
+                dn: asked.base.clone(),
+                attributes: vec![attribute],
+            });
+            let done = LdapOp::SearchResultDone(LdapResult {
+                code,
+                matcheddn: String::new(),
+                message: String::new(),
+                referral: Vec::new(),
+            });
+            is_found
+                .then_some(entry)
+                .into_iter()
+                .chain([done])
+                .collect()
+        }
+    }
+
+    /// Which of these groups are around alice, and how many questions that took.
+    async fn asked<'a>(served: Served, groups: &[&'a str]) -> (Result<Vec<&'a str>, Fault>, usize) {
+        let (here, there) = tokio::io::duplex(64 * 1_024);
+        let serving = tokio::spawn(served.serve(there));
+        let log = DebugLog::default();
+        let backend = BackendName {
+            vdom: Vdom::ROOT,
+            kind: Kind::Ldap,
+            name: "corp".into(),
+        };
+        let steps = Steps::new(&log, &backend);
+        let membership = Membership::OfPerson(MEMBER_OF.into());
+        let mut connection = Connection::new(here);
+        let around = around(
+            &mut connection,
+            &membership,
+            PERSON,
+            groups.to_vec(),
+            &steps,
+        )
+        .await;
+        drop(connection);
+        (around, serving.await.unwrap())
+    }
+
+    /// Alice is in many groups; the first is in `near`, the last in `far`.
+    fn many(entry: &str) -> Vec<String> {
+        match entry {
+            PERSON => (0..10 * GROUPS_MAX)
+                .map(|number| format!("cn={number},ou=groups,dc=example,dc=org"))
+                .collect(),
+            "cn=0,ou=groups,dc=example,dc=org" => vec!["cn=near".to_owned()],
+            "cn=639,ou=groups,dc=example,dc=org" => vec!["cn=far".to_owned()],
+            _ => Vec::new(),
+        }
+    }
+
+    const OTHER: Served = Served {
+        capabilities: &[],
+        groups_of: many,
+        chain: || Code::Success,
+    };
+
+    #[tokio::test]
+    async fn who_is_in_many_groups_is_in_those_that_are_reached_and_not_locked_out() {
+        let (around, questions) = asked(OTHER, &["cn=near", "cn=far", "cn=none"]).await;
+        assert_eq!(around.unwrap(), ["cn=near"]);
+        // Each chain, the root, the person; then two of each group, and which of the three the first names.
+        assert_eq!(questions, 3 + 1 + 1 + 2 * GROUPS_MAX + 3);
+    }
+
+    #[tokio::test]
+    async fn the_no_of_a_directory_that_walks_the_chain_is_one() {
+        for capability in &ACTIVE_DIRECTORY {
+            let capabilities = std::slice::from_ref(capability);
+            let served = Served {
+                capabilities,
+                ..OTHER
+            };
+            let (around, questions) = asked(served, &["cn=near", "cn=far"]).await;
+            assert_eq!(around.unwrap(), [""; 0]);
+            assert_eq!(questions, 3);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_directory_that_answers_says_no() {
+        for chain in [
+            (|| Code::Busy) as fn() -> Code,
+            || Code::TimeLimitExceeded,
+            || Code::Unavailable,
+        ] {
+            let (around, _) = asked(Served { chain, ..OTHER }, &["cn=near"]).await;
+            assert!(matches!(around, Err(Fault::Unclear(_))), "{chain:?}");
+        }
+        for chain in [(|| Code::InappropriateMatching) as fn() -> Code, || {
+            Code::NoSuchObject
+        }] {
+            let (around, _) = asked(Served { chain, ..OTHER }, &["cn=near"]).await;
+            assert_eq!(around.unwrap(), ["cn=near"]);
+        }
+    }
+}
