@@ -269,7 +269,7 @@ fn bound(result: &LdapResult) -> Result<Said, Fault> {
         | Code::InappropriateAuthentication
         | Code::ConstraintViolation
         | Code::InsufficentAccessRights
-        | Code::UnwillingToPerform => Ok(Said::Wrong(words(result))),
+        | Code::UnwillingToPerform => Ok(Said::Wrong(held_against(result))),
         Code::Busy | Code::Unavailable | Code::OperationsError | Code::Other => {
             Err(Fault::Unwell(words(result)))
         }
@@ -279,6 +279,25 @@ fn bound(result: &LdapResult) -> Result<Said, Fault> {
 
 fn unclear(what: &str, result: &LdapResult) -> Fault {
     Fault::Unclear(format!("{what}: {}", words(result)))
+}
+
+/// Why an account may not bind. Active Directory says it by the number of a Windows error, in hexadecimal digits.
+fn held_against(result: &LdapResult) -> String {
+    let said = words(result);
+    let number = result.message.split_once(" data ").map(|(_, rest)| rest);
+    let number = number.and_then(|rest| rest.split(',').next());
+    let why = match number.map(str::trim) {
+        Some("525") => "there is no such account",
+        Some("530") => "the account may not log on at this time",
+        Some("531") => "the account may not log on from here",
+        Some("532") => "the password has expired: the user sets a new one at the directory",
+        Some("533") => "the account is disabled",
+        Some("701") => "the account has expired",
+        Some("773") => "the password has to be changed: the user sets a new one at the directory",
+        Some("775") => "the account is locked out",
+        _ => return said,
+    };
+    format!("{why}; {said}")
 }
 
 /// Number and name of the result, and what the directory says of it.
@@ -330,6 +349,30 @@ mod tests {
         ] {
             assert_eq!(escaped(name), expected);
         }
+    }
+
+    #[test]
+    fn what_active_directory_holds_against_an_account_is_said_in_words() {
+        let said = |data: &str| {
+            let message = format!(
+                "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {data}, v4563"
+            );
+            let code = LdapResultCode::InvalidCredentials;
+            held_against(&LdapResult {
+                message,
+                ..result(code)
+            })
+        };
+        assert!(said("532").starts_with("the password has expired: "));
+        assert!(said("773").starts_with("the password has to be changed: "));
+        for other in ["52e", "", "999"] {
+            assert!(
+                said(other).starts_with("49 InvalidCredentials ("),
+                "{other}"
+            );
+        }
+        let elsewhere = held_against(&result(LdapResultCode::InvalidCredentials));
+        assert_eq!(elsewhere, "49 InvalidCredentials");
     }
 
     #[test]
