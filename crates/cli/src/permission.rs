@@ -115,7 +115,7 @@ fn needs_to_act(act: Act) -> Needs {
         Act::Time | Act::Date | Act::Administrator => Needs::Nothing,
         Act::Administrators | Act::Sessions => Needs::Area(Area::Administrators, Right::Read),
         Act::EndSession => Needs::Area(Area::Administrators, Right::ReadWrite),
-        Act::RadiusClients | Act::Recovery(RecoveryWord::List) => {
+        Act::RadiusClients | Act::RadiusName | Act::Recovery(RecoveryWord::List) => {
             Needs::Area(Area::Authentication, Right::Read)
         }
         Act::TokenServerTest => Needs::AreaOfUnit(Area::Authentication, Right::Read),

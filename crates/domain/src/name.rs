@@ -3,6 +3,8 @@
 //! A gateway that compares names as typed lets `Alice` in without the second factor that `alice`
 //! needs (CVE-2020-12812). Every look-up, counter and lock here goes by [`CanonicalName`].
 
+mod preview;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::vdom::{Vdom, VdomError};
+pub use preview::{Preview, Rule};
 
 /// Longest name that `config user local` takes, in characters.
 pub const NAME_MAX: usize = 64;
@@ -110,28 +113,11 @@ impl CanonicalName {
         if presented.len() > PRESENTED_MAX {
             return Err(NameError::TooLong);
         }
-        if presented.is_ascii() {
-            return Self::folded(realm, presented, &presented.to_ascii_lowercase());
-        }
-        // Through upper case, which maps what plain lower case keeps apart (ß and SS, ς and σ); and to
-        // lower case before that, since ẞ is its own upper case.
-        let lower = presented.nfkc().flat_map(char::to_lowercase);
-        let upper: String = lower.flat_map(char::to_uppercase).collect();
-        let folded: String = upper.to_lowercase().nfkc().collect();
-        Self::folded(realm, presented, &folded)
-    }
-
-    fn folded(realm: Realm, presented: &str, folded: &str) -> Result<Self, NameError> {
         if presented.chars().any(char::is_control) {
             return Err(NameError::Control);
         }
-        let person = without_realm(without_domain(folded));
-        let person: Cow<'_, str> = if person.split_whitespace().count() <= 1 {
-            person.trim().into()
-        } else {
-            let words: Vec<&str> = person.split_whitespace().collect();
-            words.join(" ").into()
-        };
+        let folded = folded_letters(presented);
+        let person = without_surplus_blanks(without_realm(without_domain(&folded)));
         match person.chars().count() {
             0 => Err(NameError::Empty),
             1..=NAME_MAX => Ok(Self::prefixed(realm, &person)),
@@ -175,6 +161,25 @@ impl CanonicalName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn folded_letters(presented: &str) -> String {
+    if presented.is_ascii() {
+        return presented.to_ascii_lowercase();
+    }
+    // Through upper case, which maps what plain lower case keeps apart (ß and SS, ς and σ); and to
+    // lower case before that, since ẞ is its own upper case.
+    let lower = presented.nfkc().flat_map(char::to_lowercase);
+    let upper: String = lower.flat_map(char::to_uppercase).collect();
+    upper.to_lowercase().nfkc().collect()
+}
+
+fn without_surplus_blanks(name: &str) -> Cow<'_, str> {
+    if name.split_whitespace().count() <= 1 {
+        return name.trim().into();
+    }
+    let words: Vec<&str> = name.split_whitespace().collect();
+    words.join(" ").into()
 }
 
 /// `DOMAIN\alice` names alice.

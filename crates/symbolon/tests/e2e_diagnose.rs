@@ -211,3 +211,33 @@ fn an_administrator_ends_the_session_of_another() {
     assert!(said.contains("nobody is logged in as session"), "{said}");
     up.stop();
 }
+
+#[test]
+fn a_name_is_shown_as_it_is_looked_up() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn1", "127.0.0.1", "");
+    home.user_without_token("Alice");
+    let shown = home
+        .console("diagnose radius name vpn1 \"CORP\\\\ALICE@example.org\"")
+        .ok();
+    for line in [
+        "presented : CORP\\ALICE@example.org\n",
+        "          : corp\\alice@example.org    (case, width and composition of letters do not matter)\n",
+        "          : alice@example.org    (a domain before a backslash is left out)\n",
+        "looked up : alice in virtual domain root\n",
+        "user      : Alice, two-factor disable\n",
+    ] {
+        assert!(shown.contains(line), "{line}{shown}");
+    }
+    let shown = home.console("diagnose radius name vpn1 bob").ok();
+    assert!(shown.contains("user      : none of this name"), "{shown}");
+    let shown = home.console("diagnose radius name vpn1 \" \"").refused();
+    assert!(
+        shown.contains("looked up : nothing: the name is empty"),
+        "{shown}"
+    );
+    let shown = home.console("diagnose radius name vpn9 bob").refused();
+    assert!(shown.contains("vpn9 is no RADIUS client here"), "{shown}");
+    up.stop();
+}

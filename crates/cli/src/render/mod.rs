@@ -44,7 +44,8 @@ pub use outbox::{deliveries, outbox};
 pub use outcome::{Activation, Delay, Outcome, Request, refusal};
 pub use qr::Qr;
 pub use radius::{
-    authenticator_reset, authenticator_unknown, radius_client, radius_head, radius_strangers,
+    authenticator_reset, authenticator_unknown, client_unknown, name_impossible, name_preview,
+    radius_client, radius_head, radius_strangers,
 };
 pub use recovery::{recovery_codes, recovery_list, recovery_pass, recovery_revoked};
 pub use security::security;
@@ -56,8 +57,19 @@ pub use unit::{TOKEN_SERVER_TESTS, ending, performance, time_servers, token_serv
 pub use zone::Zone;
 
 pub(crate) use domain::text::printable;
+use domain::vdom::Vdom;
 
 /// What is said of an entry that there is not, with what helps.
 fn not_found(next_step: &str) -> String {
     format!("entry not found in datasource\nCommand fail. Return code -3\n{next_step}\n")
+}
+
+/// A name as one of its virtual domain; the root's stand alone.
+fn in_vdom(vdom: Vdom, name: &str) -> String {
+    let name = printable(name);
+    if vdom.is_root() {
+        name
+    } else {
+        format!("{vdom}/{name}")
+    }
 }

@@ -1,11 +1,13 @@
-//! `diagnose radius clients`.
+//! `diagnose radius`.
 
 use std::net::IpAddr;
 
 use domain::client::Requirement;
+use domain::name::{NameError, Preview};
 use domain::traffic::{ClientRow, Dropped, Stranger, Traffic};
+use domain::user::{Switch, TwoFactor, User};
 
-use super::{Zone, printable};
+use super::{Zone, in_vdom, not_found, printable};
 
 /// What stands above the clients.
 pub fn radius_head() -> String {
@@ -32,11 +34,7 @@ pub fn radius_client(row: &ClientRow, zone: Zone) -> String {
         dropped,
         last,
     } = &row.traffic;
-    let name = if row.vdom.is_root() {
-        printable(&row.name)
-    } else {
-        format!("{}/{}", row.vdom, printable(&row.name))
-    };
+    let name = in_vdom(row.vdom, &row.name);
     let counts = [
         requests,
         accepted,
@@ -131,10 +129,53 @@ pub fn authenticator_reset(address: IpAddr) -> String {
 
 /// An address of which nothing was learned.
 pub fn authenticator_unknown(address: IpAddr) -> String {
+    not_found(&format!(
+        "{address} has sent no Message-Authenticator; 'diagnose radius clients list' shows who has"
+    ))
+}
+
+/// What becomes of a name that a client presents, and whose it is, if it is somebody's.
+pub fn name_preview(presented: &str, preview: &Preview, user: Option<&User>) -> String {
+    let mut text = format!("presented : {}\n", printable(presented));
+    for (rule, name) in &preview.changes {
+        text += &format!("          : {}    ({rule})\n", printable(name));
+    }
+    let realm = preview.canonical.realm();
+    let bare = printable(preview.canonical.bare());
+    text += &format!("looked up : {bare} in virtual domain {}\n", realm.vdom());
+    text + &format!("user      : {}\n", user.map_or_else(nobody, whose))
+}
+
+fn nobody() -> String {
+    "none of this name; only remote-groups of the client may let one in".to_owned()
+}
+
+fn whose(user: &User) -> String {
+    let disabled = match user.status {
+        Switch::Enable => "",
+        Switch::Disable => ", disabled",
+    };
+    let factor = match (user.two_factor, &user.token) {
+        (TwoFactor::Fortitoken, Some(token)) => format!("token {token}"),
+        (factor, _) => format!("two-factor {}", factor.word()),
+    };
+    format!("{}, {factor}{disabled}", printable(user.name.as_written()))
+}
+
+/// A name that can be nobody's.
+pub fn name_impossible(presented: &str, why: NameError) -> String {
     format!(
-        "entry not found in datasource\nCommand fail. Return code -3\n\
-         {address} has sent no Message-Authenticator; 'diagnose radius clients list' shows who has\n"
+        "presented : {}\nlooked up : nothing: {why}\n",
+        printable(presented)
     )
+}
+
+/// A RADIUS client that there is not.
+pub fn client_unknown(client: &str) -> String {
+    not_found(&format!(
+        "{} is no RADIUS client here; 'show user radius-client' lists them",
+        printable(client)
+    ))
 }
 
 fn columns(words: [&str; 8]) -> String {

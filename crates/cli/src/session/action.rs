@@ -76,6 +76,16 @@ pub enum Action {
         /// Of whose clients it is; none for those of all virtual domains.
         vdom: Option<Vdom>,
     },
+    /// `diagnose radius name`: print [`render::name_preview`](crate::render::name_preview) with whose name it is, or
+    /// why it can be nobody's.
+    RadiusName {
+        /// Where the client's entry stands.
+        vdom: Vdom,
+        /// Its name.
+        client: String,
+        /// The name as it would be typed.
+        presented: String,
+    },
     /// `execute recovery-code` and `recovery-pass`: print
     /// [`render::recovery_codes`](crate::render::recovery_codes) and what belongs to it.
     Recovery(Recovery),
@@ -236,6 +246,11 @@ impl Session {
             Act::ResetAuthenticator => Action::ResetAuthenticator {
                 address: address(word)?,
                 vdom: self.context().only(),
+            },
+            Act::RadiusName => Action::RadiusName {
+                vdom: self.context().vdom(),
+                client: word.unwrap_or_default().to_owned(),
+                presented: words.get(1).cloned().unwrap_or_default(),
             },
             Act::Security => Action::Security,
             Act::Certificate(word) => Action::Certificate(certificate::asked(word, words)?),

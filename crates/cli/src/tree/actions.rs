@@ -6,6 +6,7 @@ use super::{Kind, Node, Verb, command, group, optional, required};
 use crate::session::Family;
 use crate::tree::certificate::CertificateWord;
 use crate::tree::recovery::RecoveryWord;
+use domain::schema::RADIUS_CLIENT;
 use domain::unit::Ending;
 
 /// Which of them.
@@ -27,6 +28,7 @@ pub(crate) enum Act {
     End(Ending),
     TimeServers,
     RadiusClients,
+    RadiusName,
     ResetAuthenticator,
     Security,
     Recovery(RecoveryWord),
@@ -206,25 +208,36 @@ pub(super) const DISCONNECT: Node = command(
 pub(super) const RADIUS: Node = group(
     "radius",
     "RADIUS server.",
-    &[Node {
-        word: "clients",
-        help: "Show what RADIUS clients have asked since the start.",
-        verb: Some(Verb::Act(Act::RadiusClients)),
-        arguments: &[],
-        words: &[
-            act(
-                "list",
-                "Show what RADIUS clients have asked since the start.",
-                Act::RadiusClients,
-            ),
-            command(
-                "reset-authenticator",
-                "Let an address leave the Message-Authenticator out again.",
-                Verb::Act(Act::ResetAuthenticator),
-                &[required("address", "IP address.", Kind::Word)],
-            ),
-        ],
-    }],
+    &[
+        Node {
+            word: "clients",
+            help: "Show what RADIUS clients have asked since the start.",
+            verb: Some(Verb::Act(Act::RadiusClients)),
+            arguments: &[],
+            words: &[
+                act(
+                    "list",
+                    "Show what RADIUS clients have asked since the start.",
+                    Act::RadiusClients,
+                ),
+                command(
+                    "reset-authenticator",
+                    "Let an address leave the Message-Authenticator out again.",
+                    Verb::Act(Act::ResetAuthenticator),
+                    &[required("address", "IP address.", Kind::Word)],
+                ),
+            ],
+        },
+        command(
+            "name",
+            "Show by what name a user is looked up whom a client names so.",
+            Verb::Act(Act::RadiusName),
+            &[
+                required("client", "RADIUS client name.", Kind::Entry(&RADIUS_CLIENT)),
+                required("name", "User name, as it would be typed.", Kind::Word),
+            ],
+        ),
+    ],
 );
 pub(super) const SECURITY: Node = act(
     "security",

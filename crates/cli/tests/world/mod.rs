@@ -575,6 +575,7 @@ impl World {
             Action::VerifyLog => render::log_verified(self.events.len() as u64, None),
             Action::RadiusClients(_) => radius::clients(self.now, zone),
             Action::ResetAuthenticator { address, .. } => radius::reset(*address),
+            Action::RadiusName { presented, .. } => radius::name(presented),
             Action::Recovery(asked) => recovery::answered(asked, self.now, zone),
             Action::Security => self.security(),
             Action::Certificate(asked) => certificate::answered(asked, self.now, zone),

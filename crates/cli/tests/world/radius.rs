@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use cli::render::{self, Zone};
 use domain::client::Requirement;
+use domain::name::{Preview, Realm};
 use domain::schema::Subnet;
 use domain::time::{Span, Timestamp};
 use domain::traffic::{ClientRow, Dropped, Stranger, Traffic};
@@ -49,6 +50,13 @@ pub(super) fn clients(now: Timestamp, zone: Zone) -> String {
         + &render::radius_client(&busy, zone)
         + &render::radius_client(&idle, zone)
         + &render::radius_strangers(&[stranger], zone)
+}
+
+pub(super) fn name(presented: &str) -> String {
+    match Preview::of(Realm::ROOT, presented) {
+        Ok(preview) => render::name_preview(presented, &preview, None),
+        Err(why) => render::name_impossible(presented, why),
+    }
 }
 
 pub(super) fn reset(address: IpAddr) -> String {

@@ -52,6 +52,11 @@ impl Executor {
                     .reset_authenticator(address, vdom, who.actor(), printer)
                     .await;
             }
+            Action::RadiusName {
+                vdom,
+                client,
+                presented,
+            } => return self.radius_name(vdom, &client, &presented, printer).await,
             Action::Recovery(asked) => return self.recovery(asked, who, printer).await,
             Action::Certificate(asked) => return self.certificate(asked, who, printer).await,
             Action::Security => return self.security(printer).await,

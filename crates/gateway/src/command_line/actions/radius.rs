@@ -1,10 +1,11 @@
-//! `diagnose radius clients`.
+//! `diagnose radius`.
 
 use std::net::IpAddr;
 
 use cli::render;
 use domain::audit::Actor;
 use domain::client::Client;
+use domain::name::{Preview, Realm};
 use domain::traffic::ClientRow;
 use domain::vdom::Vdom;
 
@@ -52,6 +53,33 @@ impl Executor {
             learned,
             traffic: self.unit.traffics.traffic(client.vdom, &client.name),
         }
+    }
+
+    pub(super) async fn radius_name(
+        &self,
+        vdom: Vdom,
+        client: &str,
+        presented: &str,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        let clients = self.store.clients();
+        if !clients
+            .iter()
+            .any(|it| it.vdom == vdom && *it.name == *client)
+        {
+            return failed(render::client_unknown(client), printer).await;
+        }
+        let preview = match Preview::of(Realm::Vdom(vdom), presented) {
+            Ok(preview) => preview,
+            Err(why) => return failed(render::name_impossible(presented, why), printer).await,
+        };
+        let user = match self.store.person(preview.canonical.clone()).await {
+            Ok(user) => user,
+            Err(why) => return Ok(why.into()),
+        };
+        let text = render::name_preview(presented, &preview, user.as_ref());
+        printer.print(text).await?;
+        Ok(Ran::Printed)
     }
 
     /// Whether it is a client of this virtual domain that asks from there.
