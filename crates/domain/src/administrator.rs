@@ -264,7 +264,7 @@ fn make_room<K: Clone + Eq + Hash>(
 }
 
 /// A source as it is counted: one subscriber has a whole /64 of IPv6 (RFC 6177).
-fn network(source: IpAddr) -> IpAddr {
+pub(crate) fn network(source: IpAddr) -> IpAddr {
     match source.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -1,5 +1,7 @@
 //! Applications that have logins checked over HTTPS: `config user verification-client`.
 
+mod guesses;
+
 use std::net::IpAddr;
 
 use crate::client::{Secret, position};
@@ -7,6 +9,7 @@ use crate::login::CodePosition;
 use crate::schema::{Object, Subnet};
 use crate::security::Profile;
 use crate::vdom::Vdom;
+pub use guesses::{ApplicationName, GuessRow, Guesses};
 
 /// What stands before a client's name in events. No RADIUS client has such a name: what is configured for
 /// that one would hold for the application.

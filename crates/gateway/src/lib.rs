@@ -187,6 +187,7 @@ impl Gateway {
             last_end,
             started: Instant::now(),
             traffics: Arc::default(),
+            guesses: Arc::default(),
             endings,
             ssh_ports: Arc::new(Ports::at(ssh.addresses)),
             certificates: Certificates::open(&store, &web.chosen, &certificates).await?,
@@ -230,7 +231,8 @@ impl Gateway {
         };
         let (stop, stopping) = watch::channel(false);
         let radius = Service::start(radius, parts, &stopping).await?;
-        let (web, serving) = web::start(&web, &store, &backends, &factors, &stopping).await?;
+        let (web, serving) =
+            web::start(&web, &store, &backends, &factors, &unit.guesses, &stopping).await?;
         let socket = bind_console(console)?;
         let retention = Arc::new(Retention::new(Arc::clone(&store)));
         let sender = sender(serial, &resolver, &supply);

@@ -11,6 +11,7 @@ use crate::ending::Endings;
 use crate::radius_server::Traffics;
 use crate::shelf::Shelf;
 use crate::ssh::Ports;
+use crate::web::CredentialGuesses;
 
 /// What commands tell of the process, and how they end it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Unit {
     pub(crate) started: Instant,
     /// What its RADIUS clients asked.
     pub(crate) traffics: Arc<Traffics>,
+    /// Who showed wrong secrets of applications.
+    pub(crate) guesses: Arc<CredentialGuesses>,
     /// How it is ended.
     pub(crate) endings: Endings,
     /// Where administrators come to over SSH.

@@ -29,6 +29,7 @@ use crate::stopped;
 use crate::{allow_access, clock};
 pub use certificate::{CertificateError, Pin};
 pub(crate) use certificate::{Identity, pin_of};
+pub(crate) use verification::CredentialGuesses;
 
 /// People behind one address share it: a company's network, or a proxy before this listener. A login takes a
 /// second or two, so 64 of them are thousands in an hour.
@@ -96,6 +97,7 @@ pub(crate) async fn start(
     store: &Arc<GatewayStore>,
     backends: &Arc<Backends>,
     factors: &SecondFactors,
+    guesses: &Arc<CredentialGuesses>,
     stopping: &watch::Receiver<bool>,
 ) -> Result<(Vec<Served>, Vec<JoinHandle<()>>), WebError> {
     if config.addresses.is_empty() {
@@ -105,7 +107,8 @@ pub(crate) async fn start(
     let tls = acceptor(identity.chain, identity.key, config.chosen.clone())?;
     let logins = AwaitedLogins::start(store, backends, factors).map_err(WebError::Threads)?;
     let logins = Arc::new(logins);
-    let applications = verification::Door::new(Arc::clone(&logins), Arc::clone(store))?;
+    let applications =
+        verification::Door::new(Arc::clone(&logins), Arc::clone(store), Arc::clone(guesses))?;
     let router =
         logincheck::router(logins, Arc::clone(store)).merge(verification::router(applications));
     let site = Site {

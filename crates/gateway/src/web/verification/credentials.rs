@@ -71,6 +71,11 @@ impl Claim {
         }
     }
 
+    /// Whether a secret is shown that somebody may have guessed. Nobody guesses a ticket.
+    pub(super) fn is_a_guess(&self) -> bool {
+        matches!(self.evidence, Evidence::Basic(..) | Evidence::Secret(_))
+    }
+
     /// Whether it speaks of this application.
     pub(super) fn names(&self, application: &VerificationClient) -> bool {
         let is_at = |path: &Named| {

@@ -13,7 +13,7 @@ mod validate;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -21,16 +21,20 @@ use axum::extract::{Path, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use domain::audit::{Actor, Event};
 use domain::client::Secret;
 use domain::login::{CodePosition, Origin};
 use domain::name::Realm;
 use domain::password::Presented;
+use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
-use domain::verification::{Credentials, PushAt, VerificationClient};
+use domain::verification::{
+    ApplicationName, Credentials, Guesses, PREFIX, PushAt, VerificationClient,
+};
 use https::body::{self, BodyError, Limit};
 use serde_json::Value;
 use store::gateway::GatewayStore;
-use tracing::info;
+use tracing::{info, warn};
 use zeroize::Zeroizing;
 
 use self::credentials::Claim;
@@ -57,18 +61,21 @@ pub(super) struct Door {
     store: Arc<GatewayStore>,
     tickets: Tickets,
     strangers: Seldom,
+    guesses: Arc<CredentialGuesses>,
 }
 
 impl Door {
     pub(super) fn new(
         logins: Arc<AwaitedLogins>,
         store: Arc<GatewayStore>,
+        guesses: Arc<CredentialGuesses>,
     ) -> Result<Self, NoEntropy> {
         Ok(Self {
             logins,
             store,
             tickets: Tickets::new()?,
             strangers: Seldom::default(),
+            guesses,
         })
     }
 }
@@ -84,6 +91,16 @@ pub(super) fn router(door: Door) -> Router {
                 .route(&format!("{base}/api/v1/auth/"), post(api::authenticate))
         })
         .with_state(door)
+}
+
+/// Wrong secrets of applications, since the start.
+#[derive(Debug, Default)]
+pub(crate) struct CredentialGuesses(Mutex<Guesses>);
+
+impl CredentialGuesses {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Guesses> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A request of an application, with who it is.
@@ -138,8 +155,10 @@ impl Door {
         request: Request,
     ) -> Result<Asked, Unheard> {
         let (head, body) = request.into_parts();
-        let claim = Claim::of(&path, &head.headers);
-        let known = claim.and_then(|claim| self.known(&claim, address, Application::of));
+        let known = match Claim::of(&path, &head.headers) {
+            Some(claim) => self.known(&claim, address, Application::of).await,
+            None => None,
+        };
         let Some(application) = known else {
             body::drain(body).await;
             self.stranger(address).await;
@@ -154,18 +173,54 @@ impl Door {
         })
     }
 
-    /// The application that a claim is true of.
-    fn known<R>(
+    /// The application that a claim is true of. A wrong secret is counted, and who showed too many is not heard.
+    async fn known<R>(
         &self,
         claim: &Claim,
         address: IpAddr,
         take: impl FnOnce(&VerificationClient) -> R,
     ) -> Option<R> {
+        let now = clock::now();
         let applications = self.store.applications();
         let profile = self.store.settings(Vdom::ROOT).profile;
-        let mut named = applications.iter().filter(|it| claim.names(it));
-        let found = named.find(|it| claim.proves(it, address, profile, &self.tickets));
-        found.map(take)
+        let named = || applications.iter().filter(|it| claim.names(it));
+        let said = named().next().map(name_of);
+        let locked_for = {
+            let mut guesses = self.guesses.lock();
+            guesses.admit(address, said.as_ref(), now).ok()?;
+            let found = named().find(|it| claim.proves(it, address, profile, &self.tickets));
+            if let Some(application) = found {
+                if claim.is_a_guess() {
+                    guesses.succeeded(address, &name_of(application), now);
+                }
+                return Some(take(application));
+            }
+            let is_wrong = claim.is_a_guess();
+            is_wrong.then(|| guesses.failed(address, said.as_ref(), now))?
+        };
+        self.locked_out(address, said, locked_for?, now).await;
+        None
+    }
+
+    /// Puts on record that nothing is heard from there for a while.
+    async fn locked_out(
+        &self,
+        address: IpAddr,
+        application: Option<ApplicationName>,
+        span: Span,
+        now: Timestamp,
+    ) {
+        let seconds = span.secs_rounded_up();
+        let vdom = application.as_ref().map_or(Vdom::ROOT, |it| it.vdom);
+        let name = application.map_or_else(|| "*".into(), |it| it.name);
+        let detail =
+            format!("nothing is heard from {address} for {seconds} s: too many wrong secrets");
+        warn!(%address, application = %name, seconds, "too many wrong secrets of an application");
+        let actor = Actor::system("verification");
+        let object = format!("{PREFIX}{name}");
+        let event = Event::changed(&actor, vdom, "verification.lockout", &object, &detail, now);
+        // A store that fails tells of it itself.
+        let _ = self.store.record(event).await;
     }
 
     /// Whoever guesses names and secrets waits as long as whoever guesses passwords.
@@ -175,6 +230,13 @@ impl Door {
         }
         let delay = self.store.settings(Vdom::ROOT).reject_delay.micros();
         tokio::time::sleep(Duration::from_micros(u64::try_from(delay).unwrap_or(0))).await;
+    }
+}
+
+fn name_of(application: &VerificationClient) -> ApplicationName {
+    ApplicationName {
+        vdom: application.vdom,
+        name: application.name.clone(),
     }
 }
 

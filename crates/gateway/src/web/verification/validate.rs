@@ -165,7 +165,8 @@ async fn authenticate(
     };
     let claim = Claim::of_form(&path, name.clone(), secret);
     let now = clock::now();
-    match door.known(&claim, address, |it| door.tickets.issue(it, now)) {
+    let issued = door.known(&claim, address, |it| door.tickets.issue(it, now));
+    match issued.await {
         Some(ticket) => result(
             StatusCode::OK,
             &json!({"status": true, "value": {"token": ticket, "username": name, "role": "admin", "rights": ["triggerchallenge"]}}),
