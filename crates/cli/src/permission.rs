@@ -115,9 +115,12 @@ fn needs_to_act(act: Act) -> Needs {
         Act::Time | Act::Date | Act::Administrator => Needs::Nothing,
         Act::Administrators | Act::Sessions => Needs::Area(Area::Administrators, Right::Read),
         Act::EndSession => Needs::Area(Area::Administrators, Right::ReadWrite),
-        Act::RadiusClients | Act::RadiusName | Act::Recovery(RecoveryWord::List) => {
-            Needs::Area(Area::Authentication, Right::Read)
-        }
+        Act::RadiusClients
+        | Act::RadiusName
+        | Act::VerificationGuesses
+        | Act::Recovery(RecoveryWord::List) => Needs::Area(Area::Authentication, Right::Read),
+        // Whoever guesses there has come to the unit, whatever was named.
+        Act::ForgetGuesses => Needs::AreaOfUnit(Area::Authentication, Right::ReadWrite),
         Act::TokenServerTest => Needs::AreaOfUnit(Area::Authentication, Right::Read),
         Act::Ping(_)
         | Act::PingOption(_)

@@ -60,6 +60,7 @@ transcripts! {
     diagnose_logins
     diagnose_radius
     diagnose_security
+    diagnose_verification
     endings
     entries_put_back
     errors

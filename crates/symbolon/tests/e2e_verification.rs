@@ -23,6 +23,7 @@ const CHECK: &str = "/validate/check";
 const TRIGGER: &str = "/validate/triggerchallenge";
 
 /// An answer: its status line and its body.
+#[derive(PartialEq, Eq, Debug)]
 struct Answer {
     status: String,
     body: String,
@@ -419,5 +420,54 @@ fn a_plugin_of_another_server_logs_in() {
         "alice",
         "client rest:ssh-ca  from 127.0.0.1  refused: code-replayed",
     );
+    gateway.up.stop();
+}
+
+#[test]
+fn who_guesses_an_applications_secret_is_not_heard_and_the_application_is() {
+    let gateway = Gateway::start();
+    gateway.application("portal", &format!("set secret {SECRET}"));
+    gateway.alice();
+    let home = &gateway.home;
+    let shown = home.console("diagnose verification guesses").ok();
+    assert!(shown.starts_with("Nobody has shown"), "{shown}");
+
+    let ask = format!(r#"{{"username":"alice","password":"{PASSWORD}"}}"#);
+    let with = |secret: &str, source: &str| {
+        let user = format!("portal:{secret}");
+        gateway.asks(&["--user", &user, "--interface", source], API, &ask)
+    };
+    // The application's own network has both addresses in it.
+    home.console("config user verification-client\nedit portal\nset subnet 127.0.0.0/8\nend")
+        .ok();
+    let refused = with("wrong 1", "127.0.0.9");
+    for guess in 2..6 {
+        assert_eq!(with(&format!("wrong {guess}"), "127.0.0.9"), refused);
+    }
+    // The right one from there is answered as any wrong one.
+    assert_eq!(with(SECRET, "127.0.0.9"), refused);
+    assert_eq!(with(SECRET, "127.0.0.1").status, "HTTP/1.1 202 Accepted");
+
+    let shown = home.console("diagnose verification guesses").ok();
+    assert!(
+        shown.contains("127.0.0.9")
+            && shown.contains("portal")
+            && shown.contains("nothing is heard until"),
+        "{shown}"
+    );
+    let logged = home
+        .console("execute log filter category event\nexecute log display")
+        .ok();
+    assert!(
+        logged
+            .contains("verification.lockout rest:portal: nothing is heard from 127.0.0.9 for 60 s"),
+        "{logged}"
+    );
+    home.console("diagnose verification forget 127.0.0.9").ok();
+    assert_eq!(with(SECRET, "127.0.0.9").status, "HTTP/1.1 202 Accepted");
+    let unknown = home
+        .console("diagnose verification forget 127.0.0.8")
+        .refused();
+    assert!(unknown.contains("has shown no wrong secret"), "{unknown}");
     gateway.up.stop();
 }

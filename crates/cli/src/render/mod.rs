@@ -19,6 +19,7 @@ mod security;
 mod status;
 mod tokens;
 mod unit;
+mod verification;
 mod zone;
 
 pub use administrators::{administrator, administrators, no_session, session_ended, sessions};
@@ -54,6 +55,7 @@ pub use status::{COMPATIBLE, system_status};
 pub use tokens::{token, token_advice, token_head, token_server_trouble, token_totals};
 pub(crate) use unit::ending_notice;
 pub use unit::{TOKEN_SERVER_TESTS, ending, performance, time_servers, token_server};
+pub use verification::{guesses, guesses_forgotten, guesses_unknown};
 pub use zone::Zone;
 
 pub(crate) use domain::text::printable;

@@ -86,6 +86,11 @@ pub enum Action {
         /// The name as it would be typed.
         presented: String,
     },
+    /// `diagnose verification guesses`: print [`render::guesses`](crate::render::guesses).
+    VerificationGuesses(Option<Vdom>),
+    /// `diagnose verification forget`: forget what was counted of an address, print
+    /// [`render::guesses_forgotten`](crate::render::guesses_forgotten) or that nothing was.
+    ForgetGuesses(IpAddr),
     /// `execute recovery-code` and `recovery-pass`: print
     /// [`render::recovery_codes`](crate::render::recovery_codes) and what belongs to it.
     Recovery(Recovery),
@@ -252,6 +257,8 @@ impl Session {
                 client: word.unwrap_or_default().to_owned(),
                 presented: words.get(1).cloned().unwrap_or_default(),
             },
+            Act::VerificationGuesses => Action::VerificationGuesses(self.context().only()),
+            Act::ForgetGuesses => Action::ForgetGuesses(address(word)?),
             Act::Security => Action::Security,
             Act::Certificate(word) => Action::Certificate(certificate::asked(word, words)?),
             Act::Recovery(word) => {

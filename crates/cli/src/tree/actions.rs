@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Kind, Node, Verb, command, group, optional, required};
+use super::{Argument, Kind, Node, Verb, command, group, optional, required};
 use crate::session::Family;
 use crate::tree::certificate::CertificateWord;
 use crate::tree::recovery::RecoveryWord;
@@ -30,6 +30,8 @@ pub(crate) enum Act {
     RadiusClients,
     RadiusName,
     ResetAuthenticator,
+    VerificationGuesses,
+    ForgetGuesses,
     Security,
     Recovery(RecoveryWord),
     Certificate(CertificateWord),
@@ -205,40 +207,56 @@ pub(super) const DISCONNECT: Node = command(
     Verb::Act(Act::EndSession),
     &[optional("number", "Number of the session.", Kind::Word)],
 );
-pub(super) const RADIUS: Node = group(
-    "radius",
-    "RADIUS server.",
-    &[
-        Node {
-            word: "clients",
-            help: "Show what RADIUS clients have asked since the start.",
-            verb: Some(Verb::Act(Act::RadiusClients)),
-            arguments: &[],
-            words: &[
-                act(
-                    "list",
-                    "Show what RADIUS clients have asked since the start.",
-                    Act::RadiusClients,
-                ),
-                command(
-                    "reset-authenticator",
-                    "Let an address leave the Message-Authenticator out again.",
-                    Verb::Act(Act::ResetAuthenticator),
-                    &[required("address", "IP address.", Kind::Word)],
-                ),
-            ],
-        },
-        command(
-            "name",
-            "Show by what name a user is looked up whom a client names so.",
-            Verb::Act(Act::RadiusName),
-            &[
-                required("client", "RADIUS client name.", Kind::Entry(&RADIUS_CLIENT)),
-                required("name", "User name, as it would be typed.", Kind::Word),
-            ],
-        ),
-    ],
+pub(super) const RADIUS: Node = group("radius", "RADIUS server.", OF_RADIUS);
+const OF_RADIUS: &[Node] = &[
+    Node {
+        word: "clients",
+        help: "Show what RADIUS clients have asked since the start.",
+        verb: Some(Verb::Act(Act::RadiusClients)),
+        arguments: &[],
+        words: &[
+            act(
+                "list",
+                "Show what RADIUS clients have asked since the start.",
+                Act::RadiusClients,
+            ),
+            command(
+                "reset-authenticator",
+                "Let an address leave the Message-Authenticator out again.",
+                Verb::Act(Act::ResetAuthenticator),
+                &[required("address", "IP address.", Kind::Word)],
+            ),
+        ],
+    },
+    command(
+        "name",
+        "Show by what name a user is looked up whom a client names so.",
+        Verb::Act(Act::RadiusName),
+        PRESENTED,
+    ),
+];
+const PRESENTED: &[Argument] = &[
+    required("client", "RADIUS client name.", Kind::Entry(&RADIUS_CLIENT)),
+    required("name", "User name, as it would be typed.", Kind::Word),
+];
+pub(super) const VERIFICATION: Node = group(
+    "verification",
+    "Applications that have logins checked over HTTPS.",
+    OF_VERIFICATION,
 );
+const OF_VERIFICATION: &[Node] = &[
+    act(
+        "guesses",
+        "Show who showed wrong secrets of applications, and who is not heard for it.",
+        Act::VerificationGuesses,
+    ),
+    command(
+        "forget",
+        "Hear an address again that showed wrong secrets.",
+        Verb::Act(Act::ForgetGuesses),
+        &[required("address", "IP address.", Kind::Word)],
+    ),
+];
 pub(super) const SECURITY: Node = act(
     "security",
     "Show where this unit falls short of today's standards, and what mends it.",

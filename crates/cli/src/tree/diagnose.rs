@@ -115,6 +115,7 @@ pub(super) static DIAGNOSE: &[Node] = &[
     actions::RADIUS,
     actions::SECURITY,
     actions::TEST,
+    actions::VERIFICATION,
 ];
 
 static DEBUG: &[Node] = &[

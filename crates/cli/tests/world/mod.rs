@@ -53,6 +53,7 @@ mod recovery;
 mod security;
 mod seen;
 mod unit;
+mod verification;
 
 /// 2024-07-15 18:10:19Z.
 const START: Timestamp = Timestamp::from_secs(1_721_067_019);
@@ -576,6 +577,8 @@ impl World {
             Action::RadiusClients(_) => radius::clients(self.now, zone),
             Action::ResetAuthenticator { address, .. } => radius::reset(*address),
             Action::RadiusName { presented, .. } => radius::name(presented),
+            Action::VerificationGuesses(_) => verification::guesses(self.now, zone),
+            Action::ForgetGuesses(address) => verification::forgotten(*address),
             Action::Recovery(asked) => recovery::answered(asked, self.now, zone),
             Action::Security => self.security(),
             Action::Certificate(asked) => certificate::answered(asked, self.now, zone),

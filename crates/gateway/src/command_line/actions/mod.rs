@@ -7,6 +7,7 @@ mod recovery;
 mod security;
 mod telnet;
 mod unit;
+mod verification;
 
 use super::executor::{Executor, Gone, Printer, Ran};
 use super::sessions::LoggedIn;
@@ -57,6 +58,13 @@ impl Executor {
                 client,
                 presented,
             } => return self.radius_name(vdom, &client, &presented, printer).await,
+            Action::VerificationGuesses(vdom) => {
+                let rows = self.unit.guesses.lock().rows(vdom, clock::now());
+                render::guesses(&rows, self.zone)
+            }
+            Action::ForgetGuesses(address) => {
+                return self.forget_guesses(address, who.actor(), printer).await;
+            }
             Action::Recovery(asked) => return self.recovery(asked, who, printer).await,
             Action::Certificate(asked) => return self.certificate(asked, who, printer).await,
             Action::Security => return self.security(printer).await,

@@ -114,7 +114,7 @@ impl Executor {
     }
 }
 
-async fn failed(text: String, printer: &Printer) -> Result<Ran, Gone> {
+pub(super) async fn failed(text: String, printer: &Printer) -> Result<Ran, Gone> {
     printer.print(text).await?;
     Ok(Ran::Failed)
 }
