@@ -12,9 +12,11 @@
 mod common;
 
 use std::io::{BufRead, BufReader, Read};
+use std::process::Command;
 use std::thread;
 
 use common::authority::Authority;
+use common::https_gateway::Gateway;
 use common::phone::{Phone, activation_code, enrol, pushed_to};
 use common::radius::{Answer, Vpn};
 use common::{Home, PASSWORD, free_port, run, tool, until};
@@ -63,6 +65,99 @@ fn posted(url: &str, request: &PushRequest) -> String {
         .output()
         .unwrap();
     String::from_utf8(said.stdout).unwrap()
+}
+
+/// What a VPN client is told that posts this; the head is of no interest here.
+fn logincheck(gateway: &Gateway, form: &str) -> String {
+    posts(gateway.curl("/remote/logincheck"), form)
+}
+
+fn posts(mut curl: Command, form: &str) -> String {
+    let said = run(&mut curl, form).ok();
+    let (_, body) = said.split_once("\r\n\r\n").unwrap();
+    body.to_owned()
+}
+
+/// The beginning of the answer to a challenge over `/remote/logincheck`.
+fn answering(challenge: &str) -> String {
+    let value = |name: &str| {
+        let (_, rest) = challenge.split_once(&format!("{name}=")).expect(challenge);
+        rest.split(',').next().unwrap().to_owned()
+    };
+    let (reqid, polid) = (value("ret=2,reqid"), value(",polid"));
+    format!("username=alice&realm=&reqid={reqid}&polid={polid}&grp=&portal=")
+}
+
+#[test]
+fn vpn_clients_ask_for_a_push_in_the_place_of_the_code() {
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    home.console("config system ftm-push\nset status enable\nend")
+        .ok();
+    let token = home.import(1).remove(0);
+    let phone = enrol(home, "alice", &token);
+    let password = format!("username=alice&credential={PASSWORD}&realm=&ajax=1");
+    let let_in = "ret=1,redir=/remote/fortisslvpn_xml";
+
+    // The number has to be seen: nothing invites a client to ask by itself.
+    let offer = logincheck(&gateway, &password);
+    assert!(
+        offer.ends_with(&format!(",tokeninfo=,chal_msg={OFFER}")),
+        "{offer}"
+    );
+    let shown = logincheck(&gateway, &(answering(&offer) + "&ftmpush=1"));
+    let (_, question) = shown.split_once(",tokeninfo=ftm_push,chal_msg=").unwrap();
+    let number: String = question.chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(number.len(), 2, "{shown}");
+    let form = answering(&shown) + "&ftmpush=1";
+    let curl = gateway.curl("/remote/logincheck");
+    let answer = thread::scope(|scope| {
+        let login = scope.spawn(|| posts(curl, &form));
+        phone.app(&["push", "--approve", &number]).ok();
+        login.join().unwrap()
+    });
+    assert_eq!(answer, let_in);
+    home.login_says("alice", "approved on the phone");
+    // An approval lets in once.
+    let again = logincheck(&gateway, &form);
+    assert!(again.starts_with("ret=0,"), "{again}");
+
+    // Denied, in the same octets as any refusal.
+    let offer = logincheck(&gateway, &password);
+    let shown = logincheck(&gateway, &(answering(&offer) + "&ftmpush=1"));
+    phone.app(&["push", "--deny"]).ok();
+    home.login_says("alice", "refused: push-denied");
+    let denied = logincheck(&gateway, &(answering(&shown) + "&ftmpush=1"));
+    assert_eq!(denied, again);
+
+    // The code goes all the same while the phone is asked.
+    let offer = logincheck(&gateway, &password);
+    let shown = logincheck(&gateway, &(answering(&offer) + "&ftmpush=1"));
+    let code = phone.code("alice");
+    assert_eq!(
+        logincheck(
+            &gateway,
+            &(answering(&shown) + &format!("&code={code}&code2="))
+        ),
+        let_in
+    );
+
+    // Where a tap does, a client may ask unasked, and waits.
+    home.console("config system ftm-push\nset number-entry disable\nend")
+        .ok();
+    let offer = logincheck(&gateway, &password);
+    assert!(offer.contains(",tokeninfo=ftm_push,"), "{offer}");
+    let form = answering(&offer) + "&ftmpush=1";
+    let curl = gateway.curl("/remote/logincheck");
+    let answer = thread::scope(|scope| {
+        let login = scope.spawn(|| posts(curl, &form));
+        until("the phone is asked", || {
+            phone.app(&["push", "--approve"]).status.success()
+        });
+        login.join().unwrap()
+    });
+    assert_eq!(answer, let_in);
+    gateway.up.stop();
 }
 
 fn other(number: &str) -> &'static str {

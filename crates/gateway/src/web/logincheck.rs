@@ -8,6 +8,10 @@
 //!   ret=1,redir=/remote/fortisslvpn_xml           Set-Cookie: SVPNCOOKIE=…
 //! ```
 //!
+//! `ftmpush=1` in the place of the code has the person asked on the phone; so does a code that is empty. Where
+//! `tokeninfo` is `ftm_push`, some clients send it by themselves, and show nothing that comes back: it is said only
+//! where the person needs no number for it, or has seen it.
+//!
 //! The state of a challenge stands in `reqid` and `polid`, half in each: some clients send back nothing
 //! else, and keep no more than 31 characters of either.
 
@@ -24,6 +28,7 @@ use domain::client::LOGINCHECK;
 use domain::login::{CodePosition, Origin};
 use domain::name::Realm;
 use domain::password::Presented;
+use domain::user::Switch;
 use domain::vdom::Vdom;
 use https::body::{self, Limit};
 use store::gateway::{GatewayStore, Granted};
@@ -31,7 +36,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::Visitor;
 use crate::clock;
-use crate::login::{Attempt, AwaitedLogins, Decided, Exchange, Presentation};
+use crate::login::{Attempt, AwaitedLogins, Decided, Exchange, Presentation, Wanted};
 
 /// Where VPN clients begin, and are sent back to.
 const LOGIN_PATH: &str = "/remote/login";
@@ -42,6 +47,8 @@ const FORM: Limit = Limit {
 };
 const REFUSED: &str = "ret=0,redir=/remote/login?&err=sslvpn_login_permission_denied&lang=en";
 const LET_IN: &str = "ret=1,redir=/remote/fortisslvpn_xml";
+/// The word by which clients know that a push may be asked for.
+const PUSH: &str = "ftm_push";
 const NO_COOKIE: &str =
     "SVPNCOOKIE=; path=/; expires=Sun, 11 Mar 1984 12:00:00 GMT; secure; httponly";
 /// What a browser sees; VPN clients look at the status alone.
@@ -84,7 +91,7 @@ async fn check(
     };
     match door.logins.decide(attempt, visitor.0).await {
         Decided::In(granted) => let_in(&granted),
-        Decided::Challenge(state, asked) => challenge(&state, &asked.question()),
+        Decided::Challenge(state, asked) => challenge(&state, &asked, door.token_info(&asked)),
         Decided::Refused => refused(),
         Decided::Undecided => not_now(),
     }
@@ -96,6 +103,15 @@ impl Door {
         let named = name.and_then(|name| self.store.vdom(name));
         Realm::Vdom(named.unwrap_or(Vdom::ROOT))
     }
+
+    fn token_info(&self, asked: &Wanted) -> &'static str {
+        let number_entry = || self.store.settings(Vdom::ROOT).push.number_entry;
+        match asked {
+            Wanted::Number(_) | Wanted::Tap => PUSH,
+            Wanted::CodeOrPush if number_entry() == Switch::Disable => PUSH,
+            Wanted::CodeOrPush | Wanted::Code(_) => "",
+        }
+    }
 }
 
 /// What is asked. Fields that come twice count the first time.
@@ -105,6 +121,7 @@ struct Form {
     realm: Option<String>,
     credential: Option<Zeroizing<String>>,
     code: Option<Zeroizing<String>>,
+    ftmpush: Option<String>,
     reqid: Option<String>,
     polid: Option<String>,
 }
@@ -118,11 +135,16 @@ impl Form {
                 "username" => set(&mut form.username, value),
                 "credential" => set(&mut form.credential, Zeroizing::new(value)),
                 "code" => set(&mut form.code, Zeroizing::new(value)),
+                "ftmpush" => set(&mut form.ftmpush, value),
                 "realm" => set(&mut form.realm, value),
                 "reqid" => set(&mut form.reqid, value),
                 "polid" => set(&mut form.polid, value),
                 _ => value.zeroize(),
             }
+        }
+        // No code asks for a push.
+        if form.ftmpush.as_deref() == Some("1") {
+            set(&mut form.code, Zeroizing::default());
         }
         form
     }
@@ -162,10 +184,11 @@ fn set<T>(field: &mut Option<T>, value: T) {
     field.get_or_insert(value);
 }
 
-fn challenge(state: &str, question: &str) -> Response {
+fn challenge(state: &str, asked: &Wanted, token_info: &str) -> Response {
+    let question = asked.question();
     let (reqid, polid) = state.split_at(state.len() / 2);
     let body = format!(
-        "ret=2,reqid={reqid},polid={polid},grp=,portal=,magic={reqid},tokeninfo=,chal_msg={question}"
+        "ret=2,reqid={reqid},polid={polid},grp=,portal=,magic={reqid},tokeninfo={token_info},chal_msg={question}"
     );
     answered(body, NO_COOKIE)
 }
@@ -223,5 +246,15 @@ mod tests {
         );
         assert_eq!(form.code.as_ref().map(|it| it.as_str()), Some("code1"));
         assert_eq!(form.state().as_deref(), Some(&b"reqid1polid1"[..]));
+    }
+
+    #[test]
+    fn a_push_is_asked_for_by_its_word_and_a_code_goes_before_it() {
+        let code = |body: &str| Form::parse(body.as_bytes()).code.map(|it| it.to_string());
+        assert_eq!(code("reqid=a&polid=b&ftmpush=1").as_deref(), Some(""));
+        assert_eq!(code("ftmpush=1&code=123456").as_deref(), Some("123456"));
+        for none in ["", "ftmpush=", "ftmpush=0", "ftmpush=push"] {
+            assert_eq!(code(none), None, "{none}");
+        }
     }
 }
