@@ -8,6 +8,7 @@ use softtoken::address::ServerUrl;
 use softtoken::device::AnswerHash;
 use softtoken::link::SpkiPin;
 use softtoken::push::PushKey;
+use softtoken::transfer::TransferKey;
 use std::fmt;
 
 mod stored;
@@ -286,6 +287,11 @@ impl Token {
     /// What it shares with its gateway for pushes.
     pub fn push_key(&self) -> PushKey {
         PushKey::of(&self.seed, &self.serial)
+    }
+
+    /// What it shares with its gateway for transfers.
+    pub fn transfer_key(&self) -> TransferKey {
+        TransferKey::of(&self.seed, &self.serial)
     }
 
     fn is_meant_by(&self, text: &str) -> bool {

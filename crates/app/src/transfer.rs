@@ -73,7 +73,7 @@ pub async fn ask(contents: &Contents, token: &Token, action: Action) -> Result<A
         token.serial(),
         action,
         nonce,
-        &token.push_key(),
+        &token.transfer_key(),
         *device.keys(),
         |signed| device.sign(signed),
     )?);

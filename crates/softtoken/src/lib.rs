@@ -27,6 +27,7 @@ pub mod push;
 mod server_error;
 mod signed;
 mod text;
+mod token_key;
 mod transcript;
 pub mod transfer;
 

@@ -138,7 +138,11 @@ impl Vector {
     }
 
     fn answer(&self) -> LoginAnswer {
-        let sealed = self.sealed("sealed_answer");
+        self.opened("sealed_answer")
+    }
+
+    fn opened(&self, name: &str) -> LoginAnswer {
+        let sealed = self.sealed(name);
         LoginAnswer::open(&sealed, &self.session(), &self.answer_key()).unwrap()
     }
 
@@ -283,6 +287,17 @@ fn an_answer_needs_the_device_the_seed_the_login_and_the_time() {
     let to_sign = draft.signed_bytes();
     let forged = draft.signed(one.keys(), signed(&one.signing(), &to_sign));
     assert_eq!(prove(&forged, &request, device, &key, now), PushError::Mac);
+}
+
+/// Whoever has a backup has the device's signing key and the token's key for transfers.
+#[test]
+fn an_answer_under_the_key_for_transfers_approves_nothing() {
+    for vector in Vector::all() {
+        let forged = vector.opened("sealed_answer_under_transfer_key");
+        let now = vector.expires() - 1;
+        let proven = forged.prove(&vector.request(), vector.device(), &vector.key(), now);
+        assert_eq!(proven.unwrap_err(), PushError::Mac);
+    }
 }
 
 /// Whatever one bit of a sealed answer says otherwise, it opens no more.

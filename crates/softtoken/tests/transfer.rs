@@ -14,8 +14,9 @@ use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::Signer;
 use serde_json::Value;
 use softtoken::device::{DeviceKeys, Nonce, SealingPrivateKey, Signature, SigningPublicKey};
-use softtoken::push::PushKey;
-use softtoken::transfer::{Action, TransferRequest, TransferResponse, Wish, WishError};
+use softtoken::transfer::{
+    Action, TransferKey, TransferRequest, TransferResponse, Wish, WishError,
+};
 use zeroize::Zeroizing;
 
 struct Vector(Value);
@@ -45,9 +46,9 @@ impl Vector {
         RegistrationId::parse(self.0["registration_id"].as_str().unwrap()).unwrap()
     }
 
-    fn key(&self) -> PushKey {
+    fn key(&self) -> TransferKey {
         let seed = Seed::from_bytes(Zeroizing::new(self.input("seed"))).unwrap();
-        PushKey::of(&seed, &self.token())
+        TransferKey::of(&seed, &self.token())
     }
 
     fn wish(&self) -> Wish {
@@ -112,6 +113,30 @@ fn a_wish_without_the_seed_or_of_another_device_is_none() {
         (two.device(), one.key(), WishError::SecondDevice),
     ] {
         assert_eq!(proven.of_holder(device, &key), Err(why));
+    }
+}
+
+#[test]
+fn a_key_that_was_saved_proves_the_same_wishes() {
+    for vector in Vector::all() {
+        let key = vector.key();
+        let expected = vector.0["transfer_key"].as_str().unwrap();
+        assert_eq!(HEXLOWER.encode(key.expose()), expected);
+        let saved = TransferKey::from_bytes(Zeroizing::new(*key.expose()));
+        let wish = vector.wish();
+        let proven = wish.prove().unwrap();
+        assert!(proven.of_holder(vector.device(), &saved).is_ok());
+    }
+}
+
+#[test]
+fn a_wish_under_the_key_for_pushes_is_none() {
+    for vector in Vector::all() {
+        let wish = wish(vector.0["message_under_push_key"].as_str().unwrap());
+        let proven = wish.prove().unwrap();
+        assert_eq!(proven.device(), vector.device());
+        let holder = proven.of_holder(vector.device(), &vector.key());
+        assert_eq!(holder, Err(WishError::Mac));
     }
 }
 

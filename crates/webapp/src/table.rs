@@ -39,6 +39,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     ),
     ("core/relay.js", include_bytes!("../web/core/relay.js")),
     (
+        "core/token_key.js",
+        include_bytes!("../web/core/token_key.js"),
+    ),
+    (
         "core/transcript.js",
         include_bytes!("../web/core/transcript.js"),
     ),

@@ -6,8 +6,9 @@ import * as hpke from "../web/core/hpke.js";
 import { base64url, hex, join, u16, unbase64url, unhex, utf8 } from "../web/core/bytes.js";
 import { Device, generateKeys } from "../web/core/device.js";
 import { envelope } from "../web/core/messages.js";
-import { answerTranscript, listenTranscript, openRequest, pushKey, requestTranscript, sealAnswer } from "../web/core/push.js";
+import { answerTranscript, listenTranscript, openRequest, requestTranscript, sealAnswer } from "../web/core/push.js";
 import { Relay } from "../web/core/relay.js";
+import { pushKey, transferKey } from "../web/core/token_key.js";
 import { transcript } from "../web/core/transcript.js";
 import { pair } from "./vectors.js";
 
@@ -112,6 +113,8 @@ for (const vector of vectors) {
     await assert.rejects(openRequest(device, carried, () => null), refused);
     const withoutSeed = (/** @type {string} */ serial) => pushKey(new Uint8Array(20), serial);
     await assert.rejects(openRequest(device, carried, withoutSeed), refused);
+    const forTransfers = (/** @type {string} */ serial) => transferKey(octets(vector, "seed"), serial);
+    await assert.rejects(openRequest(device, carried, forTransfers), refused);
   });
 
   test(`an answer is one that the gateway proves (${user})`, async () => {
@@ -130,6 +133,12 @@ for (const vector of vectors) {
     const { signature, ...said } = await read(await sealAnswer(device, key, request, decision));
     const { signature: expected, ...wanted } = await read(octets(vector, "sealed_answer"));
     assert.deepEqual(said, wanted);
+    const transfers = await transferKey(octets(vector, "seed"), input["token"] ?? "");
+    const forged = await read(octets(vector, "sealed_answer_under_transfer_key"));
+    for (const [under, isUnder] of /** @type {const} */ ([[transfers, true], [key, false]])) {
+      const mac = unbase64url(forged.mac);
+      assert.equal(await crypto.subtle.verify("HMAC", under, mac, octets(vector, "answer_transcript")), isUnder);
+    }
     for (const one of [signature, expected]) {
       assert.ok(await verified(device, unbase64url(one), octets(vector, "signed_transcript")));
     }

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { base64url, hex, unhex } from "../web/core/bytes.js";
+import { base64url, hex, unbase64url, unhex } from "../web/core/bytes.js";
 import { Device, generateKeys } from "../web/core/device.js";
-import { pushKey } from "../web/core/push.js";
+import { pushKey, transferKey } from "../web/core/token_key.js";
 import { signedTranscript, wish, wishTranscript } from "../web/core/transfer.js";
 
 /** @type {{ input: Record<string, string>, registration_id: string, wish_transcript: string, mac: string,
- *   signed_transcript: string }[]} */
+ *   signed_transcript: string, message: string, message_under_push_key: string }[]} */
 const vectors = JSON.parse(
   readFileSync(new URL("../../softtoken/tests/vectors/transfer.json", import.meta.url), "utf8"),
 );
@@ -30,10 +30,19 @@ for (const { input, ...vector } of vectors) {
       registrationId: vector.registration_id,
     });
     assert.equal(hex(wished), vector.wish_transcript);
-    const key = await pushKey(unhex(of("seed")), of("token"));
-    const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, wished));
+    const [transfers, pushes] = await Promise.all([
+      transferKey(unhex(of("seed")), of("token")),
+      pushKey(unhex(of("seed")), of("token")),
+    ]);
+    const mac = new Uint8Array(await crypto.subtle.sign("HMAC", transfers, wished));
     assert.equal(hex(mac), vector.mac);
     assert.equal(hex(signedTranscript(wished, mac)), vector.signed_transcript);
+    const isUnder = async (/** @type {CryptoKey} */ key, /** @type {string} */ message) =>
+      crypto.subtle.verify("HMAC", key, unbase64url(JSON.parse(message).d.mac), wished);
+    assert.equal(await isUnder(transfers, vector.message), true);
+    assert.equal(await isUnder(pushes, vector.message), false);
+    assert.equal(await isUnder(pushes, vector.message_under_push_key), true);
+    assert.equal(await isUnder(transfers, vector.message_under_push_key), false);
   });
 }
 

@@ -12,9 +12,8 @@ use domain::transfer::{Handing, NotMoved, Transfer, movable};
 use domain::vdom::Vdom;
 use https::{NoRandom, Nonces, NotOurs};
 use ident::TokenSerial;
-use softtoken::push::PushKey;
 use softtoken::transfer::{
-    Action, Open, ProvenWish, Standing, TransferActionRequest, TransferActionResponse,
+    Action, Open, ProvenWish, Standing, TransferActionRequest, TransferActionResponse, TransferKey,
     TransferNonceResponse, TransferRefusal, TransferRequest, TransferResponse, Wish, WishError,
 };
 use softtoken::{Echo, ServerError};
@@ -96,7 +95,7 @@ impl Wishes {
         let (_, phone) = self.on_phone(token).await?;
         let verifier = self.store.verifier(token).ok_or(NotMoved::NotOnPhone);
         let verifier = verifier.map_err(not_moved)?;
-        let key = PushKey::of(&verifier.seed, &token);
+        let key = TransferKey::of(&verifier.seed, &token);
         Ok(proven.of_holder(phone.registration, &key))
     }
 

@@ -1,10 +1,11 @@
-use super::key::{Mac, PushKey};
+use super::key::PushKey;
 use super::login::{Approval, LoginRequest};
 use super::relay::PushSession;
 use super::sealed::{MAX_SEALED_TEXT, PushError, SealedPush};
 use crate::device::{DeviceKeys, SealingPrivateKey, SealingPublicKey, Signature, verify};
 use crate::json::{Fields, Form, MessageError, Object};
 use crate::message::messages;
+use crate::token_key::Mac;
 use crate::transcript::transcript;
 use ident::{RegistrationId, TokenSerial};
 use std::fmt;
@@ -76,7 +77,7 @@ impl<'a> Answer<'a> {
         Self {
             request,
             decision,
-            mac: key.mac(&answer_transcript(request, decision)),
+            mac: key.0.mac(&answer_transcript(request, decision)),
         }
     }
 
@@ -155,7 +156,10 @@ impl LoginAnswer {
         if self.session != request.session || self.token != request.token {
             return Err(PushError::Other);
         }
-        if !key.made(&self.mac, &answer_transcript(request, self.decision)) {
+        if !key
+            .0
+            .made(&self.mac, &answer_transcript(request, self.decision))
+        {
             return Err(PushError::Mac);
         }
         let signed = signed_transcript(request, self.decision, &self.mac);

@@ -1,49 +1,17 @@
-use crate::device::wire_bytes;
-use crate::transcript::transcript;
-use hmac::{Hmac, KeyInit, Mac as _};
+use crate::token_key::TokenKey;
 use ident::TokenSerial;
 use otp::Seed;
-use sha2::Sha256;
-use std::fmt;
-use zeroize::Zeroizing;
 
 const KEY_LABEL: &str = "symbolon-push-key-v1";
 
-wire_bytes! {
-    /// HMAC-SHA-256 under a [`PushKey`].
-    Mac, 32
-}
-
 /// What the gateway and the token's holder share for pushes: HMAC-SHA-256 under the token's seed over the
-/// transcript of `symbolon-push-key-v1` and the token's serial.
-pub struct PushKey(Zeroizing<[u8; 32]>);
+/// transcript of `symbolon-push-key-v1` and the token's serial. It is never stored.
+#[derive(Debug)]
+pub struct PushKey(pub(super) TokenKey);
 
 impl PushKey {
     /// The key of a token.
     pub fn of(seed: &Seed, token: &TokenSerial) -> Self {
-        let purpose = transcript(KEY_LABEL, &[token.as_str().as_bytes()]);
-        Self(otp::derived_key(seed, &purpose))
-    }
-
-    pub(crate) fn mac(&self, message: &[u8]) -> Mac {
-        Mac::from_bytes(self.hmac(message).finalize().into_bytes().into())
-    }
-
-    /// In a time that does not tell how much of it was right.
-    pub(crate) fn made(&self, mac: &Mac, message: &[u8]) -> bool {
-        self.hmac(message).verify_slice(mac.as_bytes()).is_ok()
-    }
-
-    fn hmac(&self, message: &[u8]) -> Hmac<Sha256> {
-        // RFC 2104 pads a key of 32 bytes with zeros to the block of 64.
-        let mut block = Zeroizing::new([0; 64]);
-        block[..self.0.len()].copy_from_slice(&*self.0);
-        Hmac::<Sha256>::new((&*block).into()).chain_update(message)
-    }
-}
-
-impl fmt::Debug for PushKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PushKey(<sealed>)")
+        Self(TokenKey::of(KEY_LABEL, seed, token))
     }
 }

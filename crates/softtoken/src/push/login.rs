@@ -1,4 +1,4 @@
-use super::key::{Mac, PushKey};
+use super::key::PushKey;
 use super::relay::{Addressed, MailboxId, PushSession};
 use super::sealed::{MAX_SEALED_TEXT, PushError, SealedPush};
 use crate::TextError;
@@ -8,6 +8,7 @@ use crate::json::{Fields, Form, MessageError, Object};
 use crate::link::SpkiPin;
 use crate::message::messages;
 use crate::text::shown;
+use crate::token_key::Mac;
 use crate::transcript::transcript;
 use ident::{ProductSerial, RegistrationId, TokenSerial};
 
@@ -119,7 +120,7 @@ impl LoginRequest {
     ) -> Result<SealedPush, PushError> {
         let message = SealedLogin::from(AuthenticLogin {
             request: self.clone(),
-            mac: key.mac(&self.transcript()),
+            mac: key.0.mac(&self.transcript()),
         });
         let info = seal_info(&self.addressed(device));
         SealedPush::seal(&message.to_json(), recipient, &info, random)
@@ -140,7 +141,7 @@ impl LoginRequest {
             return Err(PushError::Other);
         }
         let key = key(&request.token).ok_or(PushError::Other)?;
-        if !key.made(&mac, &request.transcript()) {
+        if !key.0.made(&mac, &request.transcript()) {
             return Err(PushError::Mac);
         }
         if request.expires_unix <= now_unix {

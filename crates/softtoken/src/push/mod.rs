@@ -15,8 +15,9 @@ mod login;
 mod relay;
 mod sealed;
 
+pub use crate::token_key::Mac;
 pub use answer::{Answer, Decision, LoginAnswer, ProvenAnswer, PushNumber, SealedAnswer};
-pub use key::{Mac, PushKey};
+pub use key::PushKey;
 pub(crate) use login::seconds;
 pub use login::{AnswerAddress, Approval, AuthenticLogin, LoginRequest, SealedLogin, ShownText};
 pub use relay::{

@@ -2,12 +2,14 @@
 //!
 //! The device asks the gateway that issued the token, through the token server: a nonce
 //! ([`TransferNonceRequest`]), then what it wants ([`TransferActionRequest`]), signed by the device and with a
-//! MAC under a key of the token's seed ([`Wish`]): the token server alone begins no transfer. The other device
-//! takes the code as any activation code ([`crate::mobile`]).
+//! MAC under a key of the token's seed ([`Wish`], [`TransferKey`]): the token server alone begins no transfer. The
+//! other device takes the code as any activation code ([`crate::mobile`]).
 
+mod key;
 mod messages;
 mod wish;
 
+pub use key::TransferKey;
 pub use messages::{
     Open, Standing, TransferActionRequest, TransferActionResponse, TransferNonceRequest,
     TransferNonceResponse, TransferRefusal, TransferRequest, TransferResponse,

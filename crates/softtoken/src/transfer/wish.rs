@@ -1,6 +1,7 @@
+use super::key::TransferKey;
 use crate::device::{DeviceKeys, Nonce, ProofError, Signature, verify};
 use crate::json::{Fields, MessageError, Object};
-use crate::push::{Mac, PushKey};
+use crate::token_key::Mac;
 use crate::transcript::transcript;
 use ident::{RegistrationId, TokenSerial};
 
@@ -83,12 +84,12 @@ impl Wish {
         token: TokenSerial,
         action: Action,
         nonce: Nonce,
-        key: &PushKey,
+        key: &TransferKey,
         keys: DeviceKeys,
         sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
     ) -> Result<Self, E> {
         let wished = wish_transcript(&token, action, &nonce, &keys);
-        let mac = key.mac(&wished);
+        let mac = key.0.mac(&wished);
         Ok(Self {
             token,
             action,
@@ -139,10 +140,14 @@ impl ProvenWish<'_> {
     }
 
     /// What it wants, if it is `device` and holds the seed behind `key`.
-    pub fn of_holder(&self, device: RegistrationId, key: &PushKey) -> Result<Action, WishError> {
+    pub fn of_holder(
+        &self,
+        device: RegistrationId,
+        key: &TransferKey,
+    ) -> Result<Action, WishError> {
         match (
             self.device() == device,
-            key.made(&self.0.mac, &self.0.wished()),
+            key.0.made(&self.0.mac, &self.0.wished()),
         ) {
             (true, true) => Ok(self.0.action),
             (true, false) => Err(WishError::Mac),

@@ -24,8 +24,8 @@ async function vector(input) {
     await sha256(join(utf8("symbolon-device-v1"), signing.point, sealing.point)));
   const mailbox = await sha256(
     transcript("symbolon-push-mailbox-v1", unhex(input.mailbox_secret)));
-  const pushKey = await hmac(
-    unhex(input.seed), transcript("symbolon-push-key-v1", utf8(input.token)));
+  const keyFor = (label) => hmac(unhex(input.seed), transcript(label, utf8(input.token)));
+  const pushKey = await keyFor("symbolon-push-key-v1");
   const session = unhex(input.session);
 
   const requestTranscript = transcript(
@@ -52,16 +52,18 @@ async function vector(input) {
     utf8(input.approval), utf8(input.decision), utf8(input.number ?? ""),
     utf8(String(input.expires)));
   const mac = await hmac(pushKey, answerTranscript);
-  const signed = transcript("symbolon-push-signed-v1", answerTranscript, mac);
-  const answer = {
+  const signedOf = (mac) => transcript("symbolon-push-signed-v1", answerTranscript, mac);
+  const answerWith = async (mac) => ({
     __type: "SoftToken.PushLoginAnswer", __version: "4", session: base64url(session),
     token: input.token, decision: input.decision, number: input.number,
     signing_key: base64url(signing.point), sealing_key: base64url(sealing.point),
-    mac: base64url(mac), signature: base64url(await sign(signing, signed)),
-  };
-  const sealedAnswer = await seal(
+    mac: base64url(mac), signature: base64url(await sign(signing, signedOf(mac))),
+  });
+  const sealAnswer = (answer) => seal(
     answerKey.point, transcript("symbolon-push-answer-seal-v1", session), NONE, padded(answer),
     unhex(input.seal_random));
+  const answer = await answerWith(mac);
+  const transferMac = await hmac(await keyFor("symbolon-transfer-key-v1"), answerTranscript);
 
   const listen = transcript(
     "symbolon-push-listen-v1", utf8(input.relay), unhex(input.nonce), signing.point, sealing.point);
@@ -75,9 +77,10 @@ async function vector(input) {
     request_info: hex(requestInfo),
     sealed_request: hex(sealedRequest),
     answer_transcript: hex(answerTranscript),
-    signed_transcript: hex(signed),
+    signed_transcript: hex(signedOf(mac)),
     answer_text: JSON.stringify({ d: answer }),
-    sealed_answer: hex(sealedAnswer),
+    sealed_answer: hex(await sealAnswer(answer)),
+    sealed_answer_under_transfer_key: hex(await sealAnswer(await answerWith(transferMac))),
     listen_transcript: hex(listen),
     listen_signature: hex(await sign(signing, listen)),
   };

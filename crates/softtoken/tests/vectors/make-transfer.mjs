@@ -10,26 +10,29 @@ async function vector(input) {
   const sealing = await deriveKeyPair(unhex(input.sealing_random));
   const registrationId = hex(
     await sha256(join(utf8("symbolon-device-v1"), signing.point, sealing.point)));
-  const key = await hmac(
-    unhex(input.seed), transcript("symbolon-push-key-v1", utf8(input.token)));
+  const keyFor = (label) => hmac(unhex(input.seed), transcript(label, utf8(input.token)));
+  const key = await keyFor("symbolon-transfer-key-v1");
   const wished = transcript(
     "symbolon-transfer-v1", utf8(input.token), utf8(input.action), unhex(input.nonce),
     utf8(registrationId));
   const mac = await hmac(key, wished);
-  const signed = transcript("symbolon-transfer-signed-v1", wished, mac);
-  const message = {
+  const signedOf = (mac) => transcript("symbolon-transfer-signed-v1", wished, mac);
+  const messageWith = async (mac) => JSON.stringify({ d: {
     __type: "SoftToken.TransferActionRequest", __version: "4", token: input.token,
     action: input.action, nonce: base64url(unhex(input.nonce)),
     signing_key: base64url(signing.point), sealing_key: base64url(sealing.point),
-    mac: base64url(mac), signature: base64url(await sign(signing, signed)),
-  };
+    mac: base64url(mac), signature: base64url(await sign(signing, signedOf(mac))),
+  } });
+  const pushMac = await hmac(await keyFor("symbolon-push-key-v1"), wished);
   return {
     input,
     registration_id: registrationId,
+    transfer_key: hex(key),
     wish_transcript: hex(wished),
     mac: hex(mac),
-    signed_transcript: hex(signed),
-    message: JSON.stringify({ d: message }),
+    signed_transcript: hex(signedOf(mac)),
+    message: await messageWith(mac),
+    message_under_push_key: await messageWith(pushMac),
   };
 }
 

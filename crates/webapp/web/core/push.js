@@ -48,24 +48,11 @@ const LOGIN = [
 ];
 
 /**
- * What the gateway and a token's holder share for pushes.
- *
- * @param {Bytes} seed
- * @param {string} serial
- * @returns {Promise<CryptoKey>}
- */
-export async function pushKey(seed, serial) {
-  const purpose = transcript("symbolon-push-key-v1", utf8(serial));
-  const derived = await crypto.subtle.sign("HMAC", await hmacKey(seed), purpose);
-  return hmacKey(new Uint8Array(derived));
-}
-
-/**
  * Opens a request. Whether its time is over is the caller's to say.
  *
  * @param {Device} device
  * @param {Carried} carried
- * @param {(serial: string) => Promise<CryptoKey> | null} keyOf the key of a token that is here
+ * @param {(serial: string) => Promise<CryptoKey> | null} keyOf the key, for logins, of a token that is here
  * @returns {Promise<LoginRequest>}
  */
 export async function openRequest(device, { sessionId, expiresS, sealed }, keyOf) {
@@ -87,7 +74,7 @@ export async function openRequest(device, { sessionId, expiresS, sealed }, keyOf
  * What the person said, sealed to the gateway.
  *
  * @param {Device} device
- * @param {CryptoKey} key of the token, by {@link pushKey}
+ * @param {CryptoKey} key the token's, for logins
  * @param {LoginRequest} request
  * @param {Decision} decision
  * @returns {Promise<Bytes>}
@@ -168,7 +155,3 @@ const octets = (fields, name, length) => checked(name, () => unbase64url(text(fi
 /** With blanks up to the next multiple, so that its length says nothing. @param {Bytes} bytes */
 const padded = (bytes) =>
   join(bytes, new Uint8Array((PADDED_TO - (bytes.length % PADDED_TO)) % PADDED_TO).fill(0x20));
-
-/** @param {Bytes} raw */
-const hmacKey = (raw) =>
-  crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);

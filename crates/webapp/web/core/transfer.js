@@ -4,7 +4,7 @@
 import { base64url, unbase64url, utf8 } from "./bytes.js";
 import { Failure } from "./failure.js";
 import { checked, envelope, number, read, text, wrong } from "./messages.js";
-import { pushKey } from "./push.js";
+import { transferKey } from "./token_key.js";
 import { transcript } from "./transcript.js";
 
 /** @import { Bytes } from "./bytes.js" */
@@ -40,7 +40,7 @@ export async function wish(device, ask, { serial, seed }, action) {
   const asked = await ask(envelope("TransferNonceRequest", { token: serial }));
   const nonce = readNonce(asked.body);
   const wished = wishTranscript({ token: serial, action, nonce, registrationId: device.registrationId });
-  const key = await pushKey(seed, serial);
+  const key = await transferKey(seed, serial);
   const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, wished));
   const signature = await device.signWish(signedTranscript(wished, mac));
   const request = envelope("TransferActionRequest", {

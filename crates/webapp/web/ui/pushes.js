@@ -2,7 +2,8 @@
 // one at a time, answered.
 
 import { findRelay, Relay } from "../core/relay.js";
-import { openRequest, pushKey, sealAnswer } from "../core/push.js";
+import { openRequest, sealAnswer } from "../core/push.js";
+import { pushKey } from "../core/token_key.js";
 import { MAX_CLOCK_OFFSET_S } from "../core/activation.js";
 import { nowS } from "./session.js";
 
