@@ -8,8 +8,8 @@ use domain::token::Stage;
 use domain::transfer::{GRACE, Transfer};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
-use softtoken::process::{PollAnswer, PollingRequest, Request, Response};
-use softtoken::{Echo, WireError};
+use softtoken::process::{PollAnswer, PollingRequest, PollingResponse, Request, Response};
+use softtoken::{Echo, ServerError, WireError};
 use store::{Failure, Undecided};
 use tokio::sync::watch;
 use tracing::warn;
@@ -35,6 +35,13 @@ pub(crate) enum PollError {
     Entropy(#[from] NoEntropy),
     #[error("the answer was refused: {0}")]
     Admin(#[from] AdminError),
+}
+
+impl PollError {
+    /// Whether each token was judged by it: none of those that were asked about is this gateway's.
+    pub(crate) fn is_about_tokens(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.known() == Some(ServerError::NoValidToken))
+    }
 }
 
 impl From<Failure<AdminError>> for PollError {
@@ -73,19 +80,24 @@ impl Supply {
     }
 
     /// Asks the token server for the state of every token that waits for a phone or has one: those of a
-    /// virtual domain, or all.
+    /// virtual domain, or all. Tokens of which it tells nothing keep it from none of the others.
     pub(crate) async fn poll(&self, vdom: Option<Vdom>) -> Result<PollSummary, PollError> {
         let mut after = String::new();
         let mut summary = PollSummary::default();
+        let mut refused = None;
         loop {
             let limit = i64::try_from(softtoken::limits::MAX_POLL_TOKENS).unwrap_or(i64::MAX);
             let serials = self.store.pollable_after(vdom, &after, limit).await?;
             let Some(last) = serials.last() else {
-                return Ok(summary);
+                return refused.map_or(Ok(summary), Err);
             };
             last.as_str().clone_into(&mut after);
             summary.asked += serials.len();
-            summary.activated += self.poll_page(&serials).await?;
+            match self.poll_page(&serials).await {
+                Ok(activated) => summary.activated += activated,
+                Err(error) if error.is_about_tokens() => refused = Some(error),
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -98,24 +110,19 @@ impl Supply {
         let _phones = self.phones.lock().await;
         self.debug
             .at(SOURCE, Place::POLL, || "Poll token status!".to_owned());
-        let request = Request::Polling(PollingRequest {
-            product: self.server.product().await?,
-            tokens: serials.iter().map(|serial| Echo::from(*serial)).collect(),
-        });
-        let Response::Polling(answer) = self.server.ask(&Question::new(request)).await? else {
-            return Err(AskError::Mismatched.into());
-        };
-        if let Some(error) = answer.error {
-            return Err(PollError::Refused(error));
-        }
+        let answer = self.asked(serials).await?;
         let mut news = Vec::new();
-        let mut activated = 0;
+        let (mut activated, mut elsewhere) = (0, Vec::new());
         for answer in answer.tokens {
-            let Some(polled) = phone_of(answer) else {
+            let Some((polled, whose)) = told(answer) else {
                 continue;
             };
-            match self.news(&polled).await? {
+            match self.news(&polled, whose).await? {
                 News::None => continue,
+                News::Elsewhere => {
+                    elsewhere.push(polled.token);
+                    continue;
+                }
                 News::Activated => activated += 1,
                 News::OtherPhone | News::Ended => {}
             }
@@ -125,16 +132,40 @@ impl Supply {
             self.administer(Operation::Polled(news), None, clock::now())
                 .await?;
         }
-        Ok(activated)
+        if let Some(first) = elsewhere.first() {
+            warn!(
+                tokens = elsewhere.len(), %first,
+                "phones have tokens here that are another gateway's: delete them, or have their licence moved"
+            );
+        }
+        match answer.error {
+            Some(error) => Err(PollError::Refused(error)),
+            None => Ok(activated),
+        }
+    }
+
+    async fn asked(&self, serials: &[TokenSerial]) -> Result<PollingResponse, PollError> {
+        let request = Request::Polling(PollingRequest {
+            product: self.server.product().await?,
+            tokens: serials.iter().map(|serial| Echo::from(*serial)).collect(),
+        });
+        match self.server.ask(&Question::new(request)).await? {
+            Response::Polling(answer) => Ok(answer),
+            _ => Err(AskError::Mismatched.into()),
+        }
     }
 
     /// What a poll tells that is not known here; only that is worth a transaction.
-    async fn news(&self, polled: &Polled) -> Result<News, Undecided> {
+    async fn news(&self, polled: &Polled, whose: Whose) -> Result<News, Undecided> {
         let Some(owned) = self.store.token(polled.token).await? else {
             return Ok(News::None);
         };
         if let Some(transfer) = owned.token.transfer() {
             return Ok(news_of(transfer, polled.phone.is_some()));
+        }
+        if whose == Whose::Elsewhere {
+            let is_used = matches!(owned.token.stage, Stage::Provisioned(_));
+            return Ok(if is_used { News::Elsewhere } else { News::None });
         }
         let Some(phone) = &polled.phone else {
             return Ok(News::None);
@@ -172,6 +203,8 @@ enum News {
     OtherPhone,
     /// A transfer, maybe.
     Ended,
+    /// A phone has it here, and it is another gateway's.
+    Elsewhere,
 }
 
 /// A phone that is named while a transfer's code waits is the one that took it.
@@ -183,12 +216,27 @@ fn news_of(transfer: &Transfer, is_on_phone: bool) -> News {
     }
 }
 
-fn phone_of(answer: PollAnswer) -> Option<Polled> {
+/// Whose a token is by the token server's word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Whose {
+    Ours,
+    Elsewhere,
+}
+
+/// What is told of a token: of another gateway's, that no phone has it for this one. Any other refusal says
+/// nothing of it.
+fn told(answer: PollAnswer) -> Option<(Polled, Whose)> {
     let token = TokenSerial::parse(answer.token.as_str()).ok()?;
-    let polled = answer.outcome.ok()?;
-    let phone = polled.registration.map(|registration| Phone {
+    let (registration, whose) = match answer.outcome {
+        Ok(polled) => (polled.registration, Whose::Ours),
+        Err(error) if error.known() == Some(ServerError::TokenNotOfProduct) => {
+            (None, Whose::Elsewhere)
+        }
+        Err(_) => return None,
+    };
+    let phone = registration.map(|registration| Phone {
         registration: registration.id,
         os_version: Box::from(registration.version.as_str()),
     });
-    Some(Polled { token, phone })
+    Some((Polled { token, phone }, whose))
 }
