@@ -15,7 +15,7 @@ use softtoken::mobile::{
     MobileReceiptResponse, MobileRelayResponse, MobileRequest, MobileResponse, SealedToken,
 };
 use softtoken::{IssuerName, PinPolicy, ServerError};
-use store::registry::{self, ClaimRequest, Claimed, DeviceKeyBytes, Given, Sealing};
+use store::registry::{self, ClaimRequest, Claimed, Confirmed, DeviceKeyBytes, Given, Sealing};
 use store::{SqlError, Undecided};
 use zeroize::Zeroizing;
 
@@ -139,9 +139,9 @@ impl Service {
             return Ok(Err(ServerError::ProofWrong));
         };
         let Some(answer) = open.answer else {
-            // Confirmed before, or over. Saying so again changes nothing.
-            let same = open.device == request.registration_id;
-            return Ok(if same {
+            // Saying so again changes nothing.
+            let is_again = open.device == request.registration_id && open.confirmed.is_some();
+            return Ok(if is_again {
                 Ok(())
             } else {
                 Err(ServerError::ProofWrong)
@@ -159,8 +159,13 @@ impl Service {
             tracing::info!(token = %request.token, %error, "receipt refused");
             return Ok(Err(ServerError::ProofWrong));
         }
-        known(self.store.forget_answer(request.token, open.version).await)?;
-        Ok(Ok(()))
+        let (token, now) = (request.token, self.clock.now());
+        Ok(
+            match known(self.store.confirm(token, open.version, now).await)? {
+                Confirmed::Now => Ok(()),
+                Confirmed::TooLate => Err(ServerError::ProofWrong),
+            },
+        )
     }
 }
 

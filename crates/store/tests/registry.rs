@@ -24,9 +24,9 @@ use ident::{
 use otp::{Parameters, Seed};
 use store::Failure;
 use store::registry::{
-    Activated, ClaimRequest, Claimed, DeskRefusal, GatewayAddress, IssuedLicence, LicenceDenied,
-    Message, MessageId, NewLicence, NotDone, Polled, ProvisionDenied, Provisioned, RegistryStore,
-    Sealing, StockRefusal, StoreError, ToProvision,
+    Activated, ClaimRequest, Claimed, Confirmed, DeskRefusal, GatewayAddress, IssuedLicence,
+    LicenceDenied, Message, MessageId, NewLicence, NotDone, Polled, ProvisionDenied, Provisioned,
+    RegistryStore, Sealing, StockRefusal, StoreError, ToProvision,
 };
 use store::sealing::{RootKey, SealError};
 use zeroize::Zeroizing;
@@ -389,11 +389,8 @@ async fn a_code_binds_the_first_device_and_the_seed_is_gone() {
         (open.device, open.answer.as_deref()),
         (given_device(1), Some(answer(&claimed)))
     );
-    world
-        .store
-        .forget_answer(token, open.version)
-        .await
-        .unwrap();
+    let confirmed = world.store.confirm(token, open.version, NOW).await;
+    assert_eq!(confirmed.unwrap(), Confirmed::Now);
     assert_eq!(
         world.store.answer(token).await.unwrap().unwrap().answer,
         None

@@ -39,7 +39,9 @@ pub struct Holder {
 pub enum Answer {
     /// Kept until the device's receipt, or [`ANSWER_KEPT_AFTER`] the end of the code.
     Kept,
-    /// The device has it, or its time is over.
+    /// The device said that it has stored it.
+    Confirmed,
+    /// Its time is over, and no receipt came.
     Forgotten,
 }
 
@@ -122,7 +124,7 @@ pub fn claim(offer: Option<&Offer>, claim: &Claim, now: Timestamp) -> Claimed {
     match offer.holder.map(|holder| holder.answer) {
         None => Claimed::Bind,
         Some(Answer::Kept) => Claimed::Again,
-        Some(Answer::Forgotten) => Claimed::Refused(DeviceRefusal::CodeUsed),
+        Some(Answer::Confirmed | Answer::Forgotten) => Claimed::Refused(DeviceRefusal::CodeUsed),
     }
 }
 
@@ -175,13 +177,15 @@ mod tests {
             ask(&held(Answer::Kept), 1, LinkProof::Typed),
             Claimed::Again
         );
-        let confirmed = ask(&held(Answer::Forgotten), 1, LinkProof::Typed);
-        assert_eq!(confirmed, Claimed::Refused(DeviceRefusal::CodeUsed));
+        for over in [Answer::Confirmed, Answer::Forgotten] {
+            let again = ask(&held(over), 1, LinkProof::Typed);
+            assert_eq!(again, Claimed::Refused(DeviceRefusal::CodeUsed));
+        }
     }
 
     #[test]
     fn another_device_never_gets_anything() {
-        for answer in [Answer::Kept, Answer::Forgotten] {
+        for answer in [Answer::Kept, Answer::Confirmed, Answer::Forgotten] {
             for expires in [offer().expires, NOW] {
                 let offer = Offer {
                     expires,

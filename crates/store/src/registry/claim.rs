@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::audit::Actor;
 use domain::licensing::{
-    self, AccountName, Answer, Claim, DeviceRefusal, Holder, LinkProof, Offer,
+    self, ANSWER_KEPT_AFTER, AccountName, Answer, Claim, DeviceRefusal, Holder, LinkProof, Offer,
 };
 use domain::time::Timestamp;
 use ident::{OpaqueCode, RegistrationId, TokenSerial};
@@ -77,8 +77,19 @@ pub struct OpenAnswer {
     pub keys: DeviceKeyBytes,
     /// The sealed seed, until the receipt.
     pub answer: Option<Vec<u8>>,
+    /// When the receipt came.
+    pub confirmed: Option<Timestamp>,
     /// The version of the provisioning.
     pub version: u64,
+}
+
+/// What became of a receipt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Confirmed {
+    /// The device has the token.
+    Now,
+    /// Another code was made meanwhile, or the answer's time is over.
+    TooLate,
 }
 
 pub(super) struct ClaimToken<S> {
@@ -189,7 +200,7 @@ async fn count_wrong_link<T: Tx>(tx: &mut T, token: TokenSerial) -> Result<(), S
 async fn by_code<T: Tx>(tx: &mut T, code: &[u8; 32]) -> Result<Option<OfferRow>, SqlError> {
     tx.row(
         "SELECT p.token, p.version, p.link, p.period_s, p.digits, p.expires, p.wrong_links,
-                p.seed, p.device, p.answer, t.locked OR l.revoked IS NOT NULL, l.account
+                p.seed, p.device, p.answer, t.locked OR l.revoked IS NOT NULL, l.account, p.confirmed
          FROM provision p JOIN token t ON t.serial = p.token
          JOIN licence l ON l.serial = t.licence
          WHERE p.code = $1",
@@ -229,11 +240,7 @@ impl FromRow for OfferRow {
         let token: String = row.get(0)?;
         let damaged = |field| SqlError::damaged("provision", token.as_str(), field);
         let answer: Option<Vec<u8>> = row.get(9)?;
-        let kept = if answer.is_some() {
-            Answer::Kept
-        } else {
-            Answer::Forgotten
-        };
+        let kept = kept(answer.is_some(), row.get(12)?);
         let device: Option<String> = row.get(8)?;
         let holder = device
             .map(|text| identifier::<RegistrationId>(&text, "provision", &token, "device"))
@@ -263,6 +270,15 @@ impl FromRow for OfferRow {
     }
 }
 
+/// What became of an answer that a device was given.
+pub(super) fn kept(is_there: bool, confirmed: Option<Timestamp>) -> Answer {
+    match (confirmed, is_there) {
+        (Some(_), _) => Answer::Confirmed,
+        (None, true) => Answer::Kept,
+        (None, false) => Answer::Forgotten,
+    }
+}
+
 /// As [`super::provision`] stores them: time steps, SHA-1.
 fn parameters(period_s: u32, digits: u32) -> Option<Parameters> {
     Some(Parameters {
@@ -282,13 +298,19 @@ impl Work for FindAnswer {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Infallible>> {
         let found = tx
-            .row::<(String, DeviceKeyBytes, Option<Vec<u8>>, i64)>(
-                "SELECT device, device_keys, answer, version FROM provision
+            .row::<(
+                String,
+                DeviceKeyBytes,
+                Option<Vec<u8>>,
+                i64,
+                Option<Timestamp>,
+            )>(
+                "SELECT device, device_keys, answer, version, confirmed FROM provision
                  WHERE token = $1 AND device IS NOT NULL",
                 &vals![self.token.as_str()],
             )
             .await?;
-        let Some((device, keys, answer, version)) = found else {
+        let Some((device, keys, answer, version, confirmed)) = found else {
             return Ok(None);
         };
         let key = self.token.as_str();
@@ -299,27 +321,40 @@ impl Work for FindAnswer {
             device,
             keys,
             answer,
+            confirmed,
             version,
         }))
     }
 }
 
-pub(super) struct ForgetAnswer {
+pub(super) struct Confirm {
     pub(super) token: TokenSerial,
     pub(super) version: u64,
+    pub(super) now: Timestamp,
 }
 
-impl Work for ForgetAnswer {
-    type Out = ();
+impl Work for Confirm {
+    type Out = Confirmed;
     type Err = Infallible;
 
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Infallible>> {
-        // No row changes when a newer provisioning came in between, which has no such answer.
-        tx.exec(
-            "UPDATE provision SET answer = NULL WHERE token = $1 AND version = $2",
-            &vals![self.token.as_str(), self.version.cast_signed()],
-        )
-        .await?;
-        Ok(())
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Confirmed, Failure<Infallible>> {
+        // A newer provisioning may have come in between; and its gateway may have been told that it is over.
+        let changed = tx
+            .exec(
+                "UPDATE provision SET answer = NULL, confirmed = $3
+                 WHERE token = $1 AND version = $2 AND answer IS NOT NULL AND expires > $4",
+                &vals![
+                    self.token.as_str(),
+                    self.version.cast_signed(),
+                    self.now,
+                    self.now.before(ANSWER_KEPT_AFTER),
+                ],
+            )
+            .await?;
+        Ok(if changed == 1 {
+            Confirmed::Now
+        } else {
+            Confirmed::TooLate
+        })
     }
 }

@@ -36,7 +36,7 @@ use zeroize::Zeroizing;
 
 pub use agent::{AGENTS_MAX, AgentRecord, NewCertificate};
 pub use agent_message::AgentMessage;
-pub use claim::{ClaimRequest, Claimed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
+pub use claim::{ClaimRequest, Claimed, Confirmed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
 pub use desk::{
     ACCOUNTS_MAX, AccountLine, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy,
     IssuedLicence, LicenceMoved, LicenceRecord, LicenceRenewed, LicenceRevoked, NewLicence, Note,
@@ -237,15 +237,19 @@ impl RegistryStore {
         self.database.read(claim::FindAnswer { token }).await
     }
 
-    /// Forgets the answer of this version of a token's provisioning: its device has it.
-    pub async fn forget_answer(
+    /// The device has stored the answer of this version of a token's provisioning, which is forgotten.
+    pub async fn confirm(
         &self,
         token: TokenSerial,
         version: u64,
-    ) -> Result<(), Failure<Infallible>> {
-        self.database
-            .write(claim::ForgetAnswer { token, version })
-            .await
+        now: Timestamp,
+    ) -> Result<Confirmed, Failure<Infallible>> {
+        let confirm = claim::Confirm {
+            token,
+            version,
+            now,
+        };
+        self.database.write(confirm).await
     }
 
     /// Destroys the seeds and answers of codes that have ended, and answers kept for repetition

@@ -159,7 +159,7 @@ async fn provision<T: Tx>(
              expires = excluded.expires, wrong_links = 0, seed = excluded.seed,
              product = excluded.product,
              device = NULL, device_version = NULL, device_keys = NULL, answer = NULL,
-             activated = NULL, told = NULL",
+             activated = NULL, told = NULL, confirmed = NULL",
         &vals![
             token.serial.as_str(),
             version.cast_signed(),

@@ -63,6 +63,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "who provisioned a token",
         sql: PROVISIONERS,
     },
+    Migration {
+        name: "receipts of devices",
+        sql: RECEIPTS,
+    },
 ];
 
 const FIRST: &str = "
@@ -363,4 +367,11 @@ CREATE INDEX given_line_licence ON given_line (licence);
 const PROVISIONERS: &str = "
 -- The unit that made the token ready, maybe another member of the licence's cluster.
 ALTER TABLE provision ADD COLUMN product TEXT REFERENCES product (serial);
+";
+
+/// An answer that was forgotten before its code ended had its receipt; of others nobody knows.
+const RECEIPTS: &str = "
+-- When the device said that it has stored the token.
+ALTER TABLE provision ADD COLUMN confirmed INTEGER;
+UPDATE provision SET confirmed = activated WHERE device IS NOT NULL AND answer IS NULL;
 ";
