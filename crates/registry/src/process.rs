@@ -1,7 +1,7 @@
 //! What gateways ask.
 
 use aws_lc_rs::digest;
-use domain::licensing::{Asking, LicenceRefusal, Lock, StockToken, TokenRefusal, TokenState};
+use domain::licensing::{self, Asking, LicenceRefusal, Lock, StockToken, TokenRefusal, TokenState};
 use domain::time::{Span, Timestamp};
 use ident::{ProductSerial, TokenSerial};
 use softtoken::link::{ActivationLink, LinkSecret};
@@ -65,6 +65,7 @@ impl Service {
                 self.activate_hardware(asking, request, message).await
             }
             Request::TransferAddress(request) => self.take_address(asking, request).await,
+            Request::TransferPolling(request) => self.poll_codes(asking, request).await,
         }
     }
 
@@ -344,21 +345,26 @@ fn polled(token: &StockToken, now: Timestamp) -> Result<PolledToken, Undecided> 
         TokenState::Provisioned(_) => WireState::Provisioned,
     };
     let registration = match &token.state {
-        TokenState::Provisioned(device) => {
-            let version = MobileVersion::parse(&device.version).map_err(|_| {
-                store::SqlError::damaged("provision", token.serial.as_str(), "device_version")
-            })?;
-            Some(Registration {
-                id: device.id,
-                version,
-            })
-        }
+        TokenState::Provisioned(device) => Some(registration(token.serial, device)?),
         TokenState::New | TokenState::Provisioning { .. } => None,
     };
     Ok(PolledToken {
         licence: token.licence,
         state,
         registration,
+    })
+}
+
+/// A device as gateways are told of it.
+pub(crate) fn registration(
+    token: TokenSerial,
+    device: &licensing::Registration,
+) -> Result<Registration, Undecided> {
+    let version = MobileVersion::parse(&device.version)
+        .map_err(|_| store::SqlError::damaged("provision", token.as_str(), "device_version"))?;
+    Ok(Registration {
+        id: device.id,
+        version,
     })
 }
 

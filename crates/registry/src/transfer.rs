@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::licensing::Asking;
+use domain::licensing::{Asking, TokenRefusal};
+use ident::{OpaqueCode, TokenSerial};
 use reqwest::Client;
 use reqwest::redirect::Policy;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -13,15 +14,19 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig};
 use softtoken::limits::MAX_MOBILE_BYTES;
 use softtoken::link::SpkiPin;
-use softtoken::process::{TransferAddress, TransferAddressRequest, TransferAddressResponse};
+use softtoken::process::{
+    CodeState, MovingToken, TransferAddress, TransferAddressRequest, TransferAddressResponse,
+    TransferPollAnswer, TransferPollingRequest, TransferPollingResponse,
+};
 use softtoken::transfer::{TransferRefusal, TransferRequest, TransferResponse};
-use softtoken::{ServerError, TRANSFER_PATH};
-use store::registry::GatewayAddress;
+use softtoken::{Echo, ServerError, TRANSFER_PATH};
+use store::registry::{GatewayAddress, MovingCode, PolledCode};
+use store::{SqlError, Undecided};
 use zeroize::Zeroizing;
 
 use crate::answer;
 use crate::http::Problem;
-use crate::process::{echo, known, logged};
+use crate::process::{echo, known, logged, registration};
 use crate::registry::Service;
 
 /// A person waits; the gateway may have to ask this server for a code first.
@@ -44,6 +49,30 @@ impl Service {
         let response = TransferAddressResponse {
             product: echo(&product, &told.unregistered),
             error: told.refusal.map(|why| answer::stock(why).into()),
+        };
+        Ok(logged(&response.into()))
+    }
+
+    /// How far the codes have got by which tokens go to other phones.
+    pub(crate) async fn poll_codes(
+        &self,
+        asking: Asking,
+        request: TransferPollingRequest,
+    ) -> Result<Zeroizing<String>, Problem> {
+        let TransferPollingRequest { product, tokens } = request;
+        let moving = tokens.iter().map(|MovingToken { token, code }| MovingCode {
+            token: TokenSerial::parse(token.as_str()).ok(),
+            code: OpaqueCode::from_bytes(*code.opaque().as_bytes()),
+        });
+        let moving = moving.collect();
+        let polled = self.store.poll_codes(asking, moving, self.clock.now());
+        let polled = known(polled.await)?;
+        let answers = tokens.into_iter().zip(polled.codes);
+        let answers = answers.map(|(moving, outcome)| code_answer(moving.token, outcome));
+        let response = TransferPollingResponse {
+            product: echo(&product, &polled.unregistered),
+            tokens: answers.collect::<Result<_, _>>()?,
+            error: polled.refusal.map(|why| answer::stock(why).into()),
         };
         Ok(logged(&response.into()))
     }
@@ -87,6 +116,25 @@ impl Service {
             ))
         }))
     }
+}
+
+fn code_answer(
+    token: Echo,
+    outcome: Result<PolledCode, TokenRefusal>,
+) -> Result<TransferPollAnswer, Undecided> {
+    let serial = TokenSerial::parse(token.as_str());
+    let device = |device| match &serial {
+        Ok(serial) => registration(*serial, &device),
+        Err(_) => Err(SqlError::damaged("provision", token.as_str(), "token").into()),
+    };
+    let outcome = match outcome {
+        Ok(PolledCode::Waiting) => Ok(CodeState::Waiting),
+        Ok(PolledCode::Taken(by)) => Ok(CodeState::Taken(device(by)?)),
+        Ok(PolledCode::Confirmed(by)) => Ok(CodeState::Confirmed(device(by)?)),
+        Ok(PolledCode::Ended) => Ok(CodeState::Ended),
+        Err(why) => Err(answer::token(why).into()),
+    };
+    Ok(TransferPollAnswer { token, outcome })
 }
 
 fn refused(cause: &str) -> TransferRefusal {

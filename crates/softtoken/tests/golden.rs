@@ -45,6 +45,8 @@ written_as_read! {
     activate_license_done: Response from "messages/activate-license.response.json";
     provision_done: Response from "messages/provision.response.json";
     polling_provisioning: Response from "messages/polling.provisioning.response.json";
+    transfer_polling_request: Request from "messages/transfer-polling.request.json";
+    transfer_polling_response: Response from "messages/transfer-polling.response.json";
     hardware_request: Request from "messages/hardware-activation.request.json";
     hardware_response: Response from "messages/hardware-activation.response.json";
     mobile_nonce_request: MobileRequest from "messages/mobile-nonce.request.json";

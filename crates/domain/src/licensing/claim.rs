@@ -45,6 +45,19 @@ pub enum Answer {
     Forgotten,
 }
 
+/// How far an activation code has got, for the gateway that waits for a device to have the token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// No device has used it.
+    Waiting,
+    /// A device has used it, and may still say that it stored the token.
+    Taken,
+    /// The device that used it has stored the token.
+    Confirmed,
+    /// No device gets or confirms the token by it any more.
+    Ended,
+}
+
 /// A device that has proved itself and asks for the token behind a code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Claim {
@@ -125,6 +138,18 @@ pub fn claim(offer: Option<&Offer>, claim: &Claim, now: Timestamp) -> Claimed {
         None => Claimed::Bind,
         Some(Answer::Kept) => Claimed::Again,
         Some(Answer::Confirmed | Answer::Forgotten) => Claimed::Refused(DeviceRefusal::CodeUsed),
+    }
+}
+
+/// How far the code behind an offer has got. One clock, the registry's, says whether a device came in time and
+/// whether its receipt did: an end that was told is never taken back.
+pub fn progress(offer: &Offer, now: Timestamp) -> Progress {
+    match offer.holder.map(|holder| holder.answer) {
+        None if offer.expires <= now || offer.wrong_links >= MAX_WRONG_LINKS => Progress::Ended,
+        None => Progress::Waiting,
+        Some(Answer::Confirmed) => Progress::Confirmed,
+        Some(Answer::Kept) if now < offer.expires.after(ANSWER_KEPT_AFTER) => Progress::Taken,
+        Some(Answer::Kept | Answer::Forgotten) => Progress::Ended,
     }
 }
 
@@ -211,6 +236,36 @@ mod tests {
             let offer = Offer { expires, ..offer };
             assert_eq!(ask(&offer, 1, LinkProof::Typed), claimed, "{expires:?}");
         }
+    }
+
+    #[test]
+    fn a_code_is_told_to_have_ended_only_once_no_device_can_get_or_confirm_it() {
+        let ended_a_day_ago = NOW.before(ANSWER_KEPT_AFTER);
+        let last = ended_a_day_ago.after(Span::from_secs(1));
+        for (offer, expires, told) in [
+            (offer(), offer().expires, Progress::Waiting),
+            (offer(), NOW, Progress::Ended),
+            (held(Answer::Kept), NOW, Progress::Taken),
+            (held(Answer::Kept), last, Progress::Taken),
+            (held(Answer::Kept), ended_a_day_ago, Progress::Ended),
+            (
+                held(Answer::Confirmed),
+                ended_a_day_ago,
+                Progress::Confirmed,
+            ),
+            (held(Answer::Forgotten), NOW, Progress::Ended),
+        ] {
+            assert_eq!(
+                progress(&Offer { expires, ..offer }, NOW),
+                told,
+                "{expires:?}"
+            );
+        }
+        let closed = Offer {
+            wrong_links: MAX_WRONG_LINKS,
+            ..offer()
+        };
+        assert_eq!(progress(&closed, NOW), Progress::Ended);
     }
 
     #[test]

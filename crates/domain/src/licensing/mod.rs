@@ -27,7 +27,7 @@ pub use account::{AccountName, AccountNameError};
 pub use agent::{Agent, AgentName, AgentNameError, CertificateHash, Role, RoleError, RoleRefusal};
 pub use claim::{
     ANSWER_KEPT_AFTER, Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS,
-    Offer, claim,
+    Offer, Progress, claim, progress,
 };
 pub use enrolment::{EnrolRefusal, Generation, Invitation, KeyHash, enrol, is_trusted};
 pub use hardware::{

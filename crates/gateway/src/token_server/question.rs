@@ -53,6 +53,7 @@ impl Question {
             Request::Provision(_) => "ProvisionRequest",
             Request::Polling(_) => "PollingRequest",
             Request::TransferAddress(_) => "TransferAddressRequest",
+            Request::TransferPolling(_) => "TransferPollingRequest",
             Request::HardwareActivation(_) => "HardwareActivationRequest",
         }
     }

@@ -159,7 +159,8 @@ impl Keep {
             Message::Polling(_)
             | Message::HardwareActivation(_)
             // Phones of its own reserve have no way through a manager.
-            | Message::TransferAddress(_) => Ok(false),
+            | Message::TransferAddress(_)
+            | Message::TransferPolling(_) => Ok(false),
         }
     }
 

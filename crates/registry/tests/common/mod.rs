@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -103,12 +104,18 @@ impl World {
     }
 
     /// Stops and starts it on the same data.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// The same; meanwhile something is done to its database.
+    pub(crate) async fn restart_after(mut self, act: impl FnOnce(&Path)) -> Self {
         self.stop.take();
         self.running.take().unwrap().await.unwrap();
         // The desk holds the closed store and its lock.
         let Self { dir, desk, now, .. } = self;
         drop(desk);
+        act(&dir.path().join("registry/registry.db"));
         let world = Self::start(dir).await;
         world
             .now
@@ -288,6 +295,14 @@ impl Gateway {
         self.envelope(
             "PollingRequest",
             &format!(r#""tokens":[{{"token":"{token}"}}]"#),
+        )
+    }
+
+    /// Asks what became of the code by which a token goes to another phone.
+    pub(crate) fn transfer_body(&self, token: &str, code: &str) -> String {
+        self.envelope(
+            "TransferPollingRequest",
+            &format!(r#""tokens":[{{"token":"{token}","token_activation_code":"{code}"}}]"#),
         )
     }
 

@@ -10,6 +10,7 @@ mod polling;
 mod product;
 mod provision;
 mod transfer;
+mod transfer_polling;
 
 pub use hardware::{
     HardwareActivationRequest, HardwareActivationResponse, HardwareAnswer, SealedHardwareToken,
@@ -23,6 +24,9 @@ pub use provision::{
     ProvisionAnswer, ProvisionRequest, ProvisionResponse, ProvisionedToken, TokenToProvision,
 };
 pub use transfer::{TransferAddress, TransferAddressRequest, TransferAddressResponse};
+pub use transfer_polling::{
+    CodeState, MovingToken, TransferPollAnswer, TransferPollingRequest, TransferPollingResponse,
+};
 
 use crate::WireError;
 use crate::json::{Fields, Form, MessageError, Object};
@@ -42,6 +46,8 @@ messages! {
         HardwareActivation(HardwareActivationRequest) = "SoftToken.HardwareActivationRequest",
         /// Where devices reach this gateway that want to move their tokens.
         TransferAddress(TransferAddressRequest) = "SoftToken.TransferAddressRequest",
+        /// What became of the codes by which tokens go to another device?
+        TransferPolling(TransferPollingRequest) = "SoftToken.TransferPollingRequest",
     }
 }
 
@@ -58,6 +64,8 @@ messages! {
         HardwareActivation(HardwareActivationResponse) = "SoftToken.HardwareActivationResponse",
         /// To [`Request::TransferAddress`].
         TransferAddress(TransferAddressResponse) = "SoftToken.TransferAddressResponse",
+        /// To [`Request::TransferPolling`].
+        TransferPolling(TransferPollingResponse) = "SoftToken.TransferPollingResponse",
     }
 }
 
@@ -70,6 +78,7 @@ impl Request {
             Self::Polling(request) => &request.product,
             Self::HardwareActivation(request) => &request.product,
             Self::TransferAddress(request) => &request.product,
+            Self::TransferPolling(request) => &request.product,
         }
     }
 }

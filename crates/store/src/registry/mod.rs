@@ -51,7 +51,7 @@ pub use once::{Message, MessageId, MessageIdError, NotDone, REPLIES_KEPT};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
 pub use request::{REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX};
 pub use reserve::{LineStanding, RecordStanding, ReserveLine, ReserveRecord, Settled, TakenBack};
-pub use transfers::{AddressTold, GatewayAddress};
+pub use transfers::{AddressTold, GatewayAddress, MovingCode, PolledCode, PolledCodes};
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided, Work};
 use crate::sealing::{RootKey, SealError};

@@ -227,7 +227,7 @@ impl Work for PollTokens {
     }
 }
 
-async fn find<T: Tx>(
+pub(super) async fn find<T: Tx>(
     tx: &mut T,
     token: Option<TokenSerial>,
 ) -> Result<Option<StockRow>, Undecided> {
