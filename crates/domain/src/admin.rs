@@ -51,6 +51,7 @@ pub use form::misfit;
 pub use references::{Named, Use, Uses, UsesOf};
 pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring, Understood};
 pub use token_entry::Claim;
+pub use transfers::CodeNews;
 pub use vdoms::{Held, Holds, VDOMS_MAX};
 
 /// One thing to do.
@@ -187,6 +188,15 @@ pub enum Operation {
     CancelTransfer {
         /// The token.
         token: TokenSerial,
+    },
+    /// The token server's answer about the code of a transfer.
+    TransferPolled {
+        /// The token.
+        token: TokenSerial,
+        /// The code that was asked about.
+        code: ActivationCode,
+        /// What became of it.
+        news: CodeNews,
     },
     /// Another phone than the one that has a token answers with its seed.
     TwoPhones {
@@ -572,6 +582,7 @@ impl Operation {
             | Self::Polled(_)
             | Self::BeginTransfer { .. }
             | Self::CancelTransfer { .. }
+            | Self::TransferPolled { .. }
             | Self::TwoPhones { .. }
             | Self::ProvisionRefused { .. }
             | Self::Delivered { .. } => None,
@@ -616,6 +627,7 @@ impl Operation {
             | Self::SendActivation { token, .. }
             | Self::BeginTransfer { token, .. }
             | Self::CancelTransfer { token }
+            | Self::TransferPolled { token, .. }
             | Self::TwoPhones { token, .. }
             | Self::ProvisionRefused { token, .. }
             | Self::Delivered { token, .. } => Reads::tokens([*token]),
@@ -687,6 +699,9 @@ fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<
         } => Ok(supply::imported(vdom, licence, tokens, facts, context)),
         Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, context)),
         Operation::Polled(polled) => Ok(supply::polled(polled, facts, context)),
+        Operation::TransferPolled { token, code, news } => {
+            transfers::polled(token, &code, &news, facts, context)
+        }
         Operation::BeginTransfer { token, handing } => {
             transfers::begin(token, handing, facts, context)
         }

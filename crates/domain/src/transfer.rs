@@ -1,7 +1,8 @@
 //! Tokens on their way from one phone to another: who may begin, and what is known meanwhile.
 //!
-//! The phone that has the token keeps it until the token server says that another has taken the code: then seed
-//! and registration change in one transaction. So one phone works at any time, and never two.
+//! The phone that has the token keeps it until the token server has the other phone's receipt for the code's
+//! answer: then seed and registration change in one transaction. So one phone works at any time, and never two; and
+//! a phone that is lost before it stored the token takes nothing along.
 
 use ident::LicenceSerial;
 
@@ -13,10 +14,6 @@ use crate::user::Switch;
 
 /// How long a transfer's code is valid: the person has both phones at hand, or the mail on the new one.
 pub const LIFETIME: Span = Span::from_hours(1);
-
-/// For so long after its end a transfer is not given up: the token server's clock says whether its code was taken
-/// in time.
-pub const GRACE: Span = Span::from_mins(5);
 
 /// How the code gets to the other phone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

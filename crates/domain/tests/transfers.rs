@@ -9,8 +9,8 @@
 
 use domain::access::Authority;
 use domain::admin::{
-    AdminError, Change, Entropy, Facts, Message, Operation, Owned, Owner, Phone, Plan, Polled,
-    Supplied, apply,
+    AdminError, Change, CodeNews, Entropy, Facts, Message, Operation, Owned, Owner, Phone, Plan,
+    Polled, Supplied, apply,
 };
 use domain::audit::{ActivationStage, Actor, What};
 use domain::contact::Contact;
@@ -20,7 +20,7 @@ use domain::schema::{FTM_PUSH, Object, Value};
 use domain::settings::PushSettings;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
-use domain::transfer::{GRACE, Handing, LIFETIME, NotMoved, Transfer, movable};
+use domain::transfer::{Handing, LIFETIME, NotMoved, Transfer, movable};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, Pace, RegistrationId, TokenSerial};
 use zeroize::Zeroizing;
@@ -100,13 +100,30 @@ fn begin(handing: Handing) -> Operation {
     Operation::BeginTransfer { token, handing }
 }
 
+fn on(number: u8) -> Phone {
+    Phone {
+        registration: phone(number),
+        os_version: "0.1.0_WEB".into(),
+    }
+}
+
+fn about(code: u8, news: CodeNews) -> Operation {
+    Operation::TransferPolled {
+        token: serial(),
+        code: ActivationCode::from_random([code; 8], Pace::Sixty),
+        news,
+    }
+}
+
+/// The phone with this number has stored the token by the code that waits.
+fn confirmed(number: u8) -> Operation {
+    about(2, CodeNews::Confirmed(on(number)))
+}
+
 fn polled(number: Option<u8>) -> Operation {
     Operation::Polled(vec![Polled {
         token: serial(),
-        phone: number.map(|number| Phone {
-            registration: phone(number),
-            os_version: "0.1.0_WEB".into(),
-        }),
+        phone: number.map(on),
     }])
 }
 
@@ -162,7 +179,7 @@ fn the_first_phone_keeps_the_token_until_another_has_it() {
     ));
     assert_eq!(coded.changes.len(), 1);
 
-    let taken = plan(polled(Some(2)), waiting(NOW.after(LIFETIME)));
+    let taken = plan(confirmed(2), waiting(NOW.after(LIFETIME)));
     assert_eq!(registration(token(&taken)), phone(2));
     assert!(token(&taken).transfer().is_none());
     assert!(matches!(taken.changes[1], Change::SeedTaken(_)));
@@ -180,8 +197,10 @@ fn a_code_that_is_shown_is_mailed_to_nobody() {
 }
 
 #[test]
-fn a_poll_moves_a_token_only_while_its_code_waits() {
-    for transfer in [Transfer::Requested(Handing::Mailed), Transfer::Withdrawn] {
+fn a_poll_that_names_a_phone_moves_no_token() {
+    let requested = Transfer::Requested(Handing::Mailed);
+    let waits = Transfer::Waiting(code(NOW.after(LIFETIME)), Handing::Mailed);
+    for transfer in [requested, waits, Transfer::Withdrawn] {
         let plan = plan(polled(Some(2)), on_phone(Some(transfer)));
         assert!(
             plan.changes.is_empty() && plan.events.is_empty(),
@@ -194,21 +213,32 @@ fn a_poll_moves_a_token_only_while_its_code_waits() {
 }
 
 #[test]
-fn a_code_that_nobody_takes_ends_and_the_token_stays() {
-    let expires = NOW.after(LIFETIME);
-    // The token server's clock decides whether it was taken in time.
-    let late = decide(
-        polled(Some(2)),
-        waiting(expires),
-        expires.after(Span::from_secs(30)),
-    );
-    assert_eq!(registration(token(&late.unwrap())), phone(2));
-    let waits = decide(polled(None), waiting(expires), expires).unwrap();
-    assert!(waits.changes.is_empty());
-    let over = decide(polled(None), waiting(expires), expires.after(GRACE)).unwrap();
+fn only_the_code_that_waits_moves_a_token() {
+    let of_another = about(3, CodeNews::Confirmed(on(2)));
+    let plans = [
+        plan(of_another, waiting(NOW.after(LIFETIME))),
+        plan(confirmed(2), on_phone(None)),
+        plan(confirmed(2), on_phone(Some(Transfer::Withdrawn))),
+        plan(
+            confirmed(2),
+            on_phone(Some(Transfer::Requested(Handing::Mailed))),
+        ),
+        plan(about(3, CodeNews::Ended), waiting(NOW.after(LIFETIME))),
+    ];
+    for plan in plans {
+        assert!(
+            plan.changes.is_empty() && plan.events.is_empty(),
+            "{plan:?}"
+        );
+    }
+}
+
+#[test]
+fn a_code_that_ends_unconfirmed_is_made_useless_and_the_token_stays() {
+    let over = plan(about(2, CodeNews::Ended), waiting(NOW));
     assert_eq!(registration(token(&over)), phone(1));
-    assert!(token(&over).transfer().is_none());
-    assert!(matches!(over.changes[1], Change::NextSeed(_, None)));
+    assert!(matches!(token(&over).transfer(), Some(Transfer::Withdrawn)));
+    assert!(matches!(over.messages[..], [Message::Provision { .. }]));
     assert_eq!(stages(&over), [ActivationStage::TransferEnded]);
 }
 

@@ -13,7 +13,7 @@ mod support;
 
 use std::path::Path;
 
-use domain::admin::{Message, Operation, Phone, Polled};
+use domain::admin::{CodeNews, Message, Operation, Phone, Polled};
 use domain::reason::Reason;
 use domain::schema::LOCAL;
 use domain::time::{Span, Timestamp};
@@ -31,14 +31,31 @@ fn token() -> TokenSerial {
     TokenSerial::mobile([1; 5])
 }
 
-fn polled(number: u8) -> Operation {
-    Operation::Polled(vec![Polled {
+fn phone(number: u8) -> RegistrationId {
+    RegistrationId::from_bytes([number; 32])
+}
+
+fn on(number: u8) -> Phone {
+    Phone {
+        registration: phone(number),
+        os_version: "0.1.0_WEB".into(),
+    }
+}
+
+/// The other phone has stored the token by the code that [`supplied`] made.
+fn confirmed(number: u8) -> Operation {
+    let Operation::Provisioned(mut supplied) = supplied(token()) else {
+        panic!("it makes a code");
+    };
+    Operation::TransferPolled {
         token: token(),
-        phone: Some(Phone {
-            registration: RegistrationId::from_bytes([number; 32]),
-            os_version: "0.1.0_WEB".into(),
-        }),
-    }])
+        code: supplied.remove(0).code,
+        news: CodeNews::Confirmed(on(number)),
+    }
+}
+
+fn cancelled() -> Operation {
+    Operation::CancelTransfer { token: token() }
 }
 
 /// Alice's token is on her first phone.
@@ -94,7 +111,7 @@ async fn one_phone_has_the_token_at_every_step_and_after_every_restart() {
     assert_eq!((next.seed.expose(), next.holder), (&NEW[..], Holder::Phone));
     store = reopen(dir.path(), store).await;
     assert_eq!(good(&store, &mut step).await, FIRST);
-    assert!(store.open_transfers(10).await.unwrap().is_empty());
+    assert_eq!(store.open_transfers(10).await.unwrap(), [token()]);
 
     run(&store, supplied(token()), START).await;
     assert!(store.to_provision(token()).await.unwrap().is_none());
@@ -102,17 +119,17 @@ async fn one_phone_has_the_token_at_every_step_and_after_every_restart() {
     assert_eq!(good(&store, &mut step).await, FIRST);
     assert_eq!(store.open_transfers(10).await.unwrap(), [token()]);
 
-    run(&store, polled(2), START).await;
+    run(&store, confirmed(2), START).await;
     assert_eq!(good(&store, &mut step).await, SECOND);
     store = reopen(dir.path(), store).await;
     assert_eq!(good(&store, &mut step).await, SECOND);
     assert!(store.open_transfers(10).await.unwrap().is_empty());
     let owned = store.token(token()).await.unwrap().unwrap();
-    let Stage::Provisioned(phone) = owned.token.stage else {
+    let Stage::Provisioned(provisioned) = owned.token.stage else {
         panic!("{:?}", owned.token.stage);
     };
-    assert_eq!(phone.registration, RegistrationId::from_bytes([2; 32]));
-    assert!(phone.transfer.is_none());
+    assert_eq!(provisioned.registration, phone(2));
+    assert!(provisioned.transfer.is_none());
 }
 
 #[tokio::test]
@@ -122,7 +139,7 @@ async fn the_first_phones_code_of_a_login_under_way_is_refused_once_the_token_ha
     run(&store, supplied(token()), START).await;
     let now = START.after(Span::from_mins(1));
     let under_way = decide(&store, "alice", &code(OLD, step_at(now)), now);
-    run(&store, polled(2), now).await;
+    run(&store, confirmed(2), now).await;
     let refusal = consume(&store, under_way).await;
     assert_eq!(refused(&refusal), Reason::ChangedMeanwhile);
 }
@@ -132,10 +149,10 @@ async fn a_transfer_that_is_taken_back_leaves_nothing() {
     let (dir, store) = alice().await;
     begin(&store).await;
     run(&store, supplied(token()), START).await;
-    run(&store, Operation::CancelTransfer { token: token() }, START).await;
+    run(&store, cancelled(), START).await;
     let store = reopen(dir.path(), store).await;
     // Who took the code before the token server forgot it does not get the token.
-    run(&store, polled(2), START).await;
+    run(&store, confirmed(2), START).await;
     assert!(matches!(
         store
             .token(token())
@@ -168,7 +185,7 @@ async fn the_user_is_told_in_the_transaction_that_moves_the_token() {
     let (dir, store) = alice().await;
     begin(&store).await;
     run(&store, supplied(token()), START).await;
-    let done = run(&store, polled(2), START).await;
+    let done = run(&store, confirmed(2), START).await;
     assert_eq!(done.messages.len(), 1);
     let store = reopen(dir.path(), store).await;
     let due = store.due(Lane::People, START, 100).await.unwrap();

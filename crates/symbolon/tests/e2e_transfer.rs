@@ -12,12 +12,22 @@
 
 mod common;
 
+use std::time::Duration;
+
+use app::contents::{Server, Trust};
+use app::device::Device;
+use app::registry::Registry;
 use common::authority::Authority;
 use common::mail_server::MailServer;
 use common::phone::{Phone, enrol};
 use common::radius::{Answer, Vpn};
 use common::{Home, Running, free_port, until};
+use ident::TokenSerial;
 use mail_parser::MessageParser;
+use softtoken::MobileVersion;
+use softtoken::device::AnswerHash;
+use softtoken::link::ActivationLink;
+use softtoken::mobile::{MobileNonceRequest, MobileRequest, MobileResponse};
 
 const CLIENT: &str = "127.0.0.1";
 
@@ -237,6 +247,104 @@ fn a_transfer_that_is_taken_back_leaves_the_first_phone_alone() {
     // Who comes too late to take it back is told so.
     let said = old.app(&["transfer", "cancel", "alice"]).ok();
     assert!(said.contains("is on another device now"), "{said}");
+    world.up.stop();
+}
+
+/// A phone that has used a transfer's code and was lost before it stored the token, or could say so.
+struct Lost {
+    device: Device,
+    registry: Registry,
+    token: TokenSerial,
+    answer_hash: AnswerHash,
+}
+
+impl Lost {
+    async fn taking(link: &str) -> Self {
+        let ActivationLink {
+            code,
+            secret,
+            server,
+            pin,
+        } = ActivationLink::parse(link).unwrap();
+        let registry = Registry::new(Server {
+            url: server,
+            trust: Trust::Pin(pin),
+        });
+        let (registry, device) = (registry.unwrap(), Device::generate().unwrap());
+        let version = MobileVersion::parse("0.1.0_LNX").unwrap();
+        let asked = MobileNonceRequest {
+            version: version.clone(),
+        };
+        let MobileResponse::Nonce(nonce) = registry.ask(&asked.into()).await.unwrap().message
+        else {
+            panic!("no nonce");
+        };
+        let server = registry.server().url.name().clone();
+        let nonce = nonce.outcome.unwrap();
+        let claim = device.claim(server, nonce, code.opaque(), Some(&secret), version);
+        let request = MobileRequest::Provision(claim.unwrap());
+        let MobileResponse::Provision(given) = registry.ask(&request).await.unwrap().message else {
+            panic!("no token");
+        };
+        let given = given.outcome.unwrap();
+        Self {
+            device,
+            registry,
+            token: given.token,
+            answer_hash: given.sealed_seed.hash(),
+        }
+    }
+
+    /// Whether the token server takes its receipt.
+    async fn confirms(&self) -> bool {
+        let server = self.registry.server().url.name().clone();
+        let receipt = self.device.receipt(server, self.token, self.answer_hash);
+        let request = MobileRequest::Receipt(receipt.unwrap());
+        match self.registry.ask(&request).await.unwrap().message {
+            MobileResponse::Receipt(answer) => answer.error.is_none(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The gateway follows a transfer every second.
+const FOLLOWED: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn a_new_phone_that_is_lost_before_it_stored_the_token_takes_nothing_along() {
+    let world = World::new().allow();
+    let (old, vpn) = (&world.old, world.vpn());
+    let start = ["transfer", "start", "alice", "--show", "--no-wait"];
+    let lost = Lost::taking(&link_in(&old.app(&start).ok())).await;
+    tokio::time::sleep(FOLLOWED).await;
+    assert_eq!(vpn.log_in("alice", &old.code("alice")), Answer::Accept);
+
+    // Its person begins again. What the first new phone finds out by then is worth nothing.
+    let again = link_in(&old.app(&start).ok());
+    assert!(!lost.confirms().await);
+    let new = world.other_phone();
+    new.app(&["transfer", "take", "--qr-text", &again, "--name", "alice"])
+        .ok();
+    world.moved();
+    assert_eq!(vpn.log_in("alice", &old.code("alice")), Answer::Reject);
+    assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Accept);
+    world.up.stop();
+}
+
+#[tokio::test]
+async fn the_first_phone_is_out_once_the_other_has_said_that_it_stored_the_token() {
+    let world = World::new().allow();
+    let (old, vpn) = (&world.old, world.vpn());
+    let start = ["transfer", "start", "alice", "--show", "--no-wait"];
+    let new = Lost::taking(&link_in(&old.app(&start).ok())).await;
+    tokio::time::sleep(FOLLOWED).await;
+    let said = old.app(&["transfer", "status", "alice"]).ok();
+    assert!(said.contains("Scan this"), "{said}");
+    assert!(new.confirms().await);
+    world.moved();
+    assert_eq!(vpn.log_in("alice", &old.code("alice")), Answer::Reject);
+    // An answer that was lost on its way is had again.
+    assert!(new.confirms().await);
     world.up.stop();
 }
 

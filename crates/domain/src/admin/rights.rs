@@ -64,6 +64,7 @@ fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
         | Operation::Polled(_)
         | Operation::BeginTransfer { .. }
         | Operation::CancelTransfer { .. }
+        | Operation::TransferPolled { .. }
         | Operation::TwoPhones { .. }
         | Operation::ImportRefused { .. }
         | Operation::ProvisionRefused { .. }

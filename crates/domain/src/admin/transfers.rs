@@ -1,13 +1,22 @@
 //! Tokens that go from one phone to another.
 
-use ident::TokenSerial;
+use ident::{ActivationCode, TokenSerial};
 
 use super::supply::{canonical, letter, noted};
 use super::{AdminError, Change, Context, Facts, Message, Owned, Phone, Plan, Supplied};
 use crate::audit::ActivationStage;
 use crate::schema::FORTITOKEN;
 use crate::token::{Provisioned, Provisioning, Stage, Token};
-use crate::transfer::{GRACE, Handing, LIFETIME, Transfer, movable};
+use crate::transfer::{Handing, LIFETIME, Transfer, movable};
+
+/// What the token server tells of the code that waits for another phone.
+#[derive(Debug)]
+pub enum CodeNews {
+    /// This phone has stored the token by it.
+    Confirmed(Phone),
+    /// No phone gets or confirms the token by it any more.
+    Ended,
+}
 
 /// A new seed waits beside the one in force, and a code for it is asked for. One that was begun before ends.
 pub(super) fn begin(
@@ -40,11 +49,11 @@ pub(super) fn cancel(
 ) -> Result<Plan, AdminError> {
     let owned = known(serial, &mut facts)?;
     match owned.token.transfer() {
-        None | Some(Transfer::Withdrawn) => return Ok(Plan::default()),
-        Some(Transfer::Requested(_) | Transfer::Waiting(..)) => {}
+        None | Some(Transfer::Withdrawn) => Ok(Plan::default()),
+        Some(Transfer::Requested(_) | Transfer::Waiting(..)) => {
+            Ok(ended(owned, "cancelled", context))
+        }
     }
-    let ended = ended(&owned, "cancelled", context);
-    Ok(asked_for(owned.token, Transfer::Withdrawn, context).and(ended))
 }
 
 fn known(serial: TokenSerial, facts: &mut Facts) -> Result<Owned, AdminError> {
@@ -54,6 +63,13 @@ fn known(serial: TokenSerial, facts: &mut Facts) -> Result<Owned, AdminError> {
             table: &FORTITOKEN,
             key: serial.as_str().into(),
         })
+}
+
+/// What was begun is taken back.
+fn ended(owned: Owned, why: &str, context: &Context<'_>) -> Plan {
+    let (serial, stage) = (owned.token.serial, ActivationStage::TransferEnded);
+    let ended = noted(serial, Some(&owned), stage, why, context);
+    asked_for(owned.token, Transfer::Withdrawn, context).and(Plan::noted(ended))
 }
 
 fn asked_for(token: Token, transfer: Transfer, context: &Context<'_>) -> Plan {
@@ -109,13 +125,28 @@ pub(super) fn refused(owned: Owned) -> Plan {
     }
 }
 
-/// Another phone took the code: registration and seed change at once, and the phone before is out.
-pub(super) fn taken(
-    owned: Owned,
-    code: Provisioning,
-    phone: &Phone,
+/// What became of `code`. Of another than the one that waits nothing is learned: it was replaced, or taken back.
+pub(super) fn polled(
+    serial: TokenSerial,
+    code: &ActivationCode,
+    news: &CodeNews,
+    mut facts: Facts,
     context: &Context<'_>,
-) -> Plan {
+) -> Result<Plan, AdminError> {
+    let mut owned = known(serial, &mut facts)?;
+    let waiting = match owned.token.take_transfer() {
+        Some(Transfer::Waiting(waiting, _)) if waiting.code == *code => waiting,
+        _ => return Ok(Plan::default()),
+    };
+    let why = match news {
+        CodeNews::Ended => "its code was not used in time".to_owned(),
+        CodeNews::Confirmed(phone) => return Ok(taken(owned, waiting, phone, context)),
+    };
+    Ok(ended(owned, &why, context))
+}
+
+/// Another phone has stored the token: registration and seed change at once, and the phone before is out.
+fn taken(owned: Owned, code: Provisioning, phone: &Phone, context: &Context<'_>) -> Plan {
     let Owned { token, owner } = owned;
     let (vdom, serial) = (token.vdom, token.serial);
     let registered = code.activated(phone.registration, &phone.os_version);
@@ -147,23 +178,6 @@ pub(super) fn taken(
     }
 }
 
-/// What a poll tells of a token with a transfer, which it takes out of its stage.
-pub(super) fn polled(
-    mut owned: Owned,
-    phone: Option<&Phone>,
-    context: &Context<'_>,
-) -> Option<Plan> {
-    match (owned.token.take_transfer()?, phone) {
-        (Transfer::Waiting(code, _), Some(phone)) => Some(taken(owned, code, phone, context)),
-        (Transfer::Waiting(code, _), None) if code.expires.after(GRACE) <= context.now => {
-            let ended = ended(&owned, "its code was not used in time", context);
-            Some(stays(owned.token).and(ended))
-        }
-        // Until the token server has made the code, or forgotten it, a phone that it names says nothing.
-        _ => None,
-    }
-}
-
 fn stays(token: Token) -> Plan {
     let serial = token.serial;
     Plan {
@@ -173,11 +187,6 @@ fn stays(token: Token) -> Plan {
         ],
         ..Plan::default()
     }
-}
-
-fn ended(owned: &Owned, why: &str, context: &Context<'_>) -> Plan {
-    let stage = ActivationStage::TransferEnded;
-    Plan::noted(noted(owned.token.serial, Some(owned), stage, why, context))
 }
 
 impl Token {

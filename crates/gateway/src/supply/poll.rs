@@ -5,7 +5,6 @@ use std::time::Duration;
 use cli::debug::Place;
 use domain::admin::{AdminError, Operation, Phone, Polled};
 use domain::token::Stage;
-use domain::transfer::{GRACE, Transfer};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 use softtoken::process::{PollAnswer, PollingRequest, PollingResponse, Request, Response};
@@ -124,7 +123,7 @@ impl Supply {
                     continue;
                 }
                 News::Activated => activated += 1,
-                News::OtherPhone | News::Ended => {}
+                News::OtherPhone => {}
             }
             news.push(polled);
         }
@@ -160,8 +159,9 @@ impl Supply {
         let Some(owned) = self.store.token(polled.token).await? else {
             return Ok(News::None);
         };
-        if let Some(transfer) = owned.token.transfer() {
-            return Ok(news_of(transfer, polled.phone.is_some()));
+        // The phone that takes a transfer's code is asked about by that code.
+        if owned.token.transfer().is_some() {
+            return Ok(News::None);
         }
         if whose == Whose::Elsewhere {
             let is_used = matches!(owned.token.stage, Stage::Provisioned(_));
@@ -201,19 +201,8 @@ enum News {
     None,
     Activated,
     OtherPhone,
-    /// A transfer, maybe.
-    Ended,
     /// A phone has it here, and it is another gateway's.
     Elsewhere,
-}
-
-/// A phone that is named while a transfer's code waits is the one that took it.
-fn news_of(transfer: &Transfer, is_on_phone: bool) -> News {
-    match transfer {
-        Transfer::Waiting(..) if is_on_phone => News::Activated,
-        Transfer::Waiting(code, _) if code.expires.after(GRACE) <= clock::now() => News::Ended,
-        Transfer::Waiting(..) | Transfer::Requested(_) | Transfer::Withdrawn => News::None,
-    }
 }
 
 /// Whose a token is by the token server's word.

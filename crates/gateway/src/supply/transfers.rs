@@ -2,26 +2,44 @@
 
 use std::time::Duration;
 
-use domain::admin::Operation;
+use domain::admin::{CodeNews, Operation, Phone};
+use domain::licensing::ANSWER_KEPT_AFTER;
 use domain::name::CanonicalName;
-use domain::transfer::{Handing, movable};
+use domain::time::{Span, Timestamp};
+use domain::transfer::{Handing, Transfer, movable};
 use domain::vdom::Vdom;
-use ident::{RegistrationId, TokenSerial};
+use ident::{ActivationCode, RegistrationId, TokenSerial};
+use softtoken::process::{
+    CodeState, MovingToken, Registration, Request, Response, TransferPollAnswer,
+    TransferPollingRequest,
+};
+use softtoken::{Echo, WireError};
 use store::gateway::Done;
-use tokio::sync::watch;
+use tokio::sync::{MutexGuard, watch};
 use tracing::{info, warn};
 
-use super::{PollError, Supply};
+use super::{AskError, PollError, Supply};
 use crate::clock;
 use crate::stopped;
+use crate::token_server::Question;
 
 /// How often the token server is asked whether the other phone has a token: until then its codes are refused, and
 /// those of the phone before are not.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// After a failure.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
-/// Transfers that are followed at once. Those above wait for the poll of all tokens.
+/// Transfers that are followed at once. Those above wait until others end.
 const FOLLOWED_MAX: i64 = 1_000;
+/// For so long after a device could have confirmed a code, by this unit's clock, a token server that refuses to
+/// tell of it is asked again.
+const GRACE: Span = Span::from_mins(5);
+
+/// A code that waits for a phone, as it is asked about.
+struct Asked {
+    token: TokenSerial,
+    code: ActivationCode,
+    expires: Timestamp,
+}
 
 impl Supply {
     /// Has a code made for another phone. Whether another has it by an earlier code is asked first.
@@ -30,7 +48,8 @@ impl Supply {
         token: TokenSerial,
         handing: Handing,
     ) -> Result<Done, PollError> {
-        let _phones = self.phones.lock().await;
+        let phones = self.phones.lock().await;
+        self.bring_up(&phones, &[token]).await?;
         let operation = Operation::BeginTransfer { token, handing };
         let done = self.administer(operation, None, clock::now()).await?;
         self.nudge();
@@ -39,11 +58,18 @@ impl Supply {
 
     /// Has the code for another phone forgotten.
     pub(crate) async fn cancel_transfer(&self, token: TokenSerial) -> Result<(), PollError> {
-        let _phones = self.phones.lock().await;
+        let phones = self.phones.lock().await;
+        self.bring_up(&phones, &[token]).await?;
         let operation = Operation::CancelTransfer { token };
         self.administer(operation, None, clock::now()).await?;
         self.nudge();
         Ok(())
+    }
+
+    /// Asks the token server which phone has a token that is on its way to another.
+    pub(crate) async fn settle_transfer(&self, token: TokenSerial) -> Result<(), PollError> {
+        let phones = self.phones.lock().await;
+        self.bring_up(&phones, &[token]).await
     }
 
     /// Two phones answer with one token.
@@ -87,9 +113,108 @@ impl Supply {
 
     async fn follow_transfers(&self) -> Result<(), PollError> {
         let open = self.store.open_transfers(FOLLOWED_MAX).await?;
-        if !open.is_empty() {
-            self.poll_tokens(&open).await?;
+        if open.is_empty() {
+            return Ok(());
         }
+        let phones = self.phones.lock().await;
+        self.bring_up(&phones, &open).await
+    }
+
+    /// Brings these transfers up to what the token server knows. Nobody else changes a token's phone meanwhile.
+    async fn bring_up(
+        &self,
+        _phones: &MutexGuard<'_, ()>,
+        tokens: &[TokenSerial],
+    ) -> Result<(), PollError> {
+        let mut asked = Vec::with_capacity(tokens.len());
+        for &token in tokens {
+            match self.standing(token).await? {
+                Standing::Waits(one) => asked.push(one),
+                Standing::None => {}
+            }
+        }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        for (one, answer) in self.ask_about(asked).await? {
+            self.learn(one, answer.outcome).await?;
+        }
+        Ok(())
+    }
+
+    async fn standing(&self, token: TokenSerial) -> Result<Standing, PollError> {
+        let Some(owned) = self.store.token(token).await? else {
+            return Ok(Standing::None);
+        };
+        let Some(transfer) = owned.token.transfer() else {
+            return Ok(Standing::None);
+        };
+        let Transfer::Waiting(waiting, _) = transfer else {
+            return Ok(Standing::None);
+        };
+        Ok(match ActivationCode::parse(waiting.code.as_str()) {
+            Ok(code) => Standing::Waits(Asked {
+                token,
+                code,
+                expires: waiting.expires,
+            }),
+            Err(_) => Standing::None,
+        })
+    }
+
+    async fn ask_about(
+        &self,
+        asked: Vec<Asked>,
+    ) -> Result<Vec<(Asked, TransferPollAnswer)>, PollError> {
+        let moving = |one: &Asked| {
+            ActivationCode::parse(one.code.as_str()).map(|code| MovingToken {
+                token: Echo::from(one.token),
+                code,
+            })
+        };
+        let request = Request::TransferPolling(TransferPollingRequest {
+            product: self.server().product().await?,
+            tokens: asked.iter().filter_map(|one| moving(one).ok()).collect(),
+        });
+        let Response::TransferPolling(answer) = self.server().ask(&Question::new(request)).await?
+        else {
+            return Err(AskError::Mismatched.into());
+        };
+        if answer.tokens.len() != asked.len() {
+            return Err(answer
+                .error
+                .map_or(AskError::Mismatched.into(), PollError::Refused));
+        }
+        Ok(asked.into_iter().zip(answer.tokens).collect())
+    }
+
+    async fn learn(
+        &self,
+        asked: Asked,
+        outcome: Result<CodeState, WireError>,
+    ) -> Result<(), PollError> {
+        let Asked {
+            token,
+            code,
+            expires,
+        } = asked;
+        let given_up = expires.after(ANSWER_KEPT_AFTER).after(GRACE);
+        let news = match outcome {
+            Ok(CodeState::Waiting | CodeState::Taken(_)) => return Ok(()),
+            Ok(CodeState::Confirmed(Registration { id, version })) => CodeNews::Confirmed(Phone {
+                registration: id,
+                os_version: version.as_str().into(),
+            }),
+            Ok(CodeState::Ended) => CodeNews::Ended,
+            Err(_) if given_up <= clock::now() => CodeNews::Ended,
+            Err(why) => {
+                info!(%token, %why, "the token server does not tell of a transfer");
+                return Ok(());
+            }
+        };
+        let polled = Operation::TransferPolled { token, code, news };
+        self.administer(polled, None, clock::now()).await?;
+        self.nudge();
         Ok(())
     }
 
@@ -114,4 +239,12 @@ impl Supply {
             warn!(%token, user = %person, %why, "no code for a new phone");
         }
     }
+}
+
+/// How a token's transfer stands, as far as this unit knows.
+enum Standing {
+    /// There is none, or no code of it yet.
+    None,
+    /// A code waits.
+    Waits(Asked),
 }

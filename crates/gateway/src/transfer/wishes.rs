@@ -106,8 +106,8 @@ impl Wishes {
         if before.transfer.is_none() {
             return Ok(false);
         }
-        let polled = self.supply.poll_tokens(&[token]).await;
-        polled.map_err(|why| not_done(&why))?;
+        let settled = self.supply.settle_transfer(token).await;
+        settled.map_err(|why| not_done(&why))?;
         let (_, after) = self.on_phone(token).await?;
         if after.transfer.is_some() {
             let cause = "a transfer of this token is open: try again in a minute";
@@ -141,7 +141,6 @@ impl Wishes {
             self.demand_way(&owned, handing).await?;
         }
         self.reserve(token, clock::now())?;
-        self.demand_not_taken(token).await?;
         let done = self.supply.begin_transfer(token, handing).await;
         let done = done.map_err(|why| not_done(&why))?;
         if let Some(message) = done.messages.first() {
@@ -169,26 +168,9 @@ impl Wishes {
     }
 
     async fn cancel(&self, token: TokenSerial) -> Result<Standing, TransferRefusal> {
-        self.demand_not_taken(token).await?;
         let cancelled = self.supply.cancel_transfer(token).await;
         cancelled.map_err(|why| not_done(&why))?;
         Ok(Standing::None)
-    }
-
-    /// A phone that took the code a moment ago has the token: the token server is asked before anything changes.
-    async fn demand_not_taken(&self, token: TokenSerial) -> Result<(), TransferRefusal> {
-        let (_, before) = self.on_phone(token).await?;
-        if before.transfer.is_none() {
-            return Ok(());
-        }
-        let polled = self.supply.poll_tokens(&[token]).await;
-        polled.map_err(|why| not_done(&why))?;
-        let (_, after) = self.on_phone(token).await?;
-        if after.registration == before.registration {
-            Ok(())
-        } else {
-            Err(ServerError::TokenMoved.into())
-        }
     }
 
     async fn standing(&self, token: TokenSerial) -> Result<Standing, TransferRefusal> {

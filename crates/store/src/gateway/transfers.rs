@@ -154,13 +154,13 @@ pub(super) async fn take_seed<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<
     .await
 }
 
-/// Tokens whose code may be taken by another phone at any time, those that were begun first in front.
+/// Tokens on their way to another phone, those whose code waits and ends first in front.
 pub(super) async fn open<T: Tx>(tx: &mut T, limit: i64) -> Result<Vec<TokenSerial>, SqlError> {
     let rows: Vec<(String,)> = tx
         .rows(
-            "SELECT serial FROM token WHERE transfer IS NOT NULL AND next_expires IS NOT NULL \
-             ORDER BY next_expires LIMIT $1",
-            &vals![limit],
+            "SELECT serial FROM token WHERE transfer IS NOT NULL AND transfer <> $2 \
+             ORDER BY next_expires IS NULL, next_expires LIMIT $1",
+            &vals![limit, WITHDRAWN],
         )
         .await?;
     let serial = |text: &str| {
