@@ -183,11 +183,15 @@ pub enum Operation {
         token: TokenSerial,
         /// How the code gets there.
         handing: Handing,
+        /// The phone of which this was judged: another that has the token by now wants nothing.
+        holder: RegistrationId,
     },
     /// A phone wants to keep its token after all.
     CancelTransfer {
         /// The token.
         token: TokenSerial,
+        /// The phone.
+        holder: RegistrationId,
     },
     /// The token server's answer about the code of a transfer.
     TransferPolled {
@@ -626,7 +630,7 @@ impl Operation {
             | Self::Renew { token, .. }
             | Self::SendActivation { token, .. }
             | Self::BeginTransfer { token, .. }
-            | Self::CancelTransfer { token }
+            | Self::CancelTransfer { token, .. }
             | Self::TransferPolled { token, .. }
             | Self::TwoPhones { token, .. }
             | Self::ProvisionRefused { token, .. }
@@ -699,13 +703,17 @@ fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<
         } => Ok(supply::imported(vdom, licence, tokens, facts, context)),
         Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, context)),
         Operation::Polled(polled) => Ok(supply::polled(polled, facts, context)),
+        Operation::BeginTransfer {
+            token,
+            handing,
+            holder,
+        } => transfers::begin(token, handing, holder, facts, context),
+        Operation::CancelTransfer { token, holder } => {
+            transfers::cancel(token, holder, facts, context)
+        }
         Operation::TransferPolled { token, code, news } => {
             transfers::polled(token, &code, &news, facts, context)
         }
-        Operation::BeginTransfer { token, handing } => {
-            transfers::begin(token, handing, facts, context)
-        }
-        Operation::CancelTransfer { token } => transfers::cancel(token, facts, context),
         Operation::TwoPhones { token, other } => {
             Ok(supply::two_phones(token, other, facts, context))
         }

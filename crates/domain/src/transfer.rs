@@ -4,7 +4,7 @@
 //! answer: then seed and registration change in one transaction. So one phone works at any time, and never two; and
 //! a phone that is lost before it stored the token takes nothing along.
 
-use ident::LicenceSerial;
+use ident::{LicenceSerial, RegistrationId};
 
 use crate::admin::Owned;
 use crate::settings::PushSettings;
@@ -55,6 +55,9 @@ pub enum NotMoved {
     /// No phone is known to have it.
     #[error("no phone is known to have this token: execute fortitoken-mobile provision SERIAL")]
     NotOnPhone,
+    /// Another phone than the one that wants it has it by now.
+    #[error("another phone has this token")]
+    OtherPhone,
     /// `set status lock`.
     #[error("the token is locked: config user fortitoken / edit SERIAL / set status active")]
     Locked,
@@ -103,5 +106,14 @@ pub fn movable(owned: &Owned, handing: Handing) -> Result<(), NotMoved> {
             Err(NotMoved::Unreachable)
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether this phone has the token still.
+pub(crate) fn demand_on(owned: &Owned, holder: RegistrationId) -> Result<(), NotMoved> {
+    match &owned.token.stage {
+        Stage::Provisioned(phone) if phone.registration == holder => Ok(()),
+        Stage::Provisioned(_) => Err(NotMoved::OtherPhone),
+        _ => Err(NotMoved::NotOnPhone),
     }
 }

@@ -96,8 +96,11 @@ fn plan(operation: Operation, owned: Owned) -> Plan {
 }
 
 fn begin(handing: Handing) -> Operation {
-    let token = serial();
-    Operation::BeginTransfer { token, handing }
+    Operation::BeginTransfer {
+        token: serial(),
+        handing,
+        holder: phone(1),
+    }
 }
 
 fn on(number: u8) -> Phone {
@@ -243,8 +246,25 @@ fn a_code_that_ends_unconfirmed_is_made_useless_and_the_token_stays() {
 }
 
 #[test]
+fn a_wish_is_carried_out_for_the_phone_of_which_it_was_judged_alone() {
+    let moved = |operation| decide(operation, on_phone(None), NOW).unwrap_err();
+    let refused = AdminError::NotMoved(NotMoved::OtherPhone);
+    let (token, holder) = (serial(), phone(2));
+    let begin = Operation::BeginTransfer {
+        token,
+        handing: Handing::Shown,
+        holder,
+    };
+    assert_eq!(moved(begin), refused);
+    assert_eq!(moved(Operation::CancelTransfer { token, holder }), refused);
+}
+
+#[test]
 fn what_is_taken_back_dies_at_the_token_server() {
-    let cancel = || Operation::CancelTransfer { token: serial() };
+    let cancel = || Operation::CancelTransfer {
+        token: serial(),
+        holder: phone(1),
+    };
     let cancelled = plan(cancel(), waiting(NOW.after(LIFETIME)));
     assert!(matches!(
         token(&cancelled).transfer(),

@@ -55,7 +55,10 @@ fn confirmed(number: u8) -> Operation {
 }
 
 fn cancelled() -> Operation {
-    Operation::CancelTransfer { token: token() }
+    Operation::CancelTransfer {
+        token: token(),
+        holder: phone(1),
+    }
 }
 
 /// Alice's token is on her first phone.
@@ -77,6 +80,7 @@ async fn begin(store: &GatewayStore) {
     let begin = Operation::BeginTransfer {
         token: token(),
         handing: Handing::Mailed,
+        holder: phone(1),
     };
     run_with(store, begin, NEW, START).await;
 }

@@ -1,13 +1,13 @@
 //! Tokens that go from one phone to another.
 
-use ident::{ActivationCode, TokenSerial};
+use ident::{ActivationCode, RegistrationId, TokenSerial};
 
 use super::supply::{canonical, letter, noted};
 use super::{AdminError, Change, Context, Facts, Message, Owned, Phone, Plan, Supplied};
 use crate::audit::ActivationStage;
 use crate::schema::FORTITOKEN;
 use crate::token::{Provisioned, Provisioning, Stage, Token};
-use crate::transfer::{Handing, LIFETIME, Transfer, movable};
+use crate::transfer::{self, Handing, LIFETIME, Transfer, movable};
 
 /// What the token server tells of the code that waits for another phone.
 #[derive(Debug)]
@@ -22,11 +22,13 @@ pub enum CodeNews {
 pub(super) fn begin(
     serial: TokenSerial,
     handing: Handing,
+    holder: RegistrationId,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     let owned = known(serial, &mut facts)?;
     movable(&owned, handing)?;
+    transfer::demand_on(&owned, holder)?;
     let how = match handing {
         Handing::Mailed => "the code goes to the user",
         Handing::Shown => "the code is shown by the phone that has the token",
@@ -44,10 +46,12 @@ pub(super) fn begin(
 /// The token stays. The code dies at the token server as any code does: by a newer one, which nobody gets.
 pub(super) fn cancel(
     serial: TokenSerial,
+    holder: RegistrationId,
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     let owned = known(serial, &mut facts)?;
+    transfer::demand_on(&owned, holder)?;
     match owned.token.transfer() {
         None | Some(Transfer::Withdrawn) => Ok(Plan::default()),
         Some(Transfer::Requested(_) | Transfer::Waiting(..)) => {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use domain::admin::{CodeNews, Operation, Phone};
+use domain::admin::{AdminError, CodeNews, Operation, Phone};
 use domain::licensing::ANSWER_KEPT_AFTER;
 use domain::name::CanonicalName;
 use domain::time::{Span, Timestamp};
+use domain::token::Stage;
 use domain::transfer::{Handing, Transfer, movable};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, RegistrationId, TokenSerial};
@@ -42,25 +43,35 @@ struct Asked {
 }
 
 impl Supply {
-    /// Has a code made for another phone. Whether another has it by an earlier code is asked first.
+    /// Has a code made for another phone than `holder`, which has the token. Whether another has it by an earlier
+    /// code is asked first.
     pub(crate) async fn begin_transfer(
         &self,
         token: TokenSerial,
         handing: Handing,
+        holder: RegistrationId,
     ) -> Result<Done, PollError> {
         let phones = self.phones.lock().await;
         self.bring_up(&phones, &[token]).await?;
-        let operation = Operation::BeginTransfer { token, handing };
+        let operation = Operation::BeginTransfer {
+            token,
+            handing,
+            holder,
+        };
         let done = self.administer(operation, None, clock::now()).await?;
         self.nudge();
         Ok(done)
     }
 
-    /// Has the code for another phone forgotten.
-    pub(crate) async fn cancel_transfer(&self, token: TokenSerial) -> Result<(), PollError> {
+    /// Has the code for another phone than `holder` forgotten. Whether another has the token by it is asked first.
+    pub(crate) async fn cancel_transfer(
+        &self,
+        token: TokenSerial,
+        holder: RegistrationId,
+    ) -> Result<(), PollError> {
         let phones = self.phones.lock().await;
         self.bring_up(&phones, &[token]).await?;
-        let operation = Operation::CancelTransfer { token };
+        let operation = Operation::CancelTransfer { token, holder };
         self.administer(operation, None, clock::now()).await?;
         self.nudge();
         Ok(())
@@ -221,23 +232,32 @@ impl Supply {
     /// Whoever had to use a recovery code may have lost the phone: the code for another goes out, and the token
     /// stays where it is unless it is used.
     async fn recover(&self, person: &CanonicalName) {
-        if self.store.settings(Vdom::ROOT).push.recovers().is_err() {
-            return;
-        }
         let Some(token) = self.store.token_of(person) else {
             return;
         };
-        match self.store.token(token).await {
-            Ok(Some(owned)) => match movable(&owned, Handing::Mailed) {
-                Ok(()) => {}
-                Err(why) => return info!(%token, user = %person, %why, "no code for a new phone"),
-            },
-            Ok(None) => return,
-            Err(why) => return warn!(%token, user = %person, %why, "no code for a new phone"),
+        if self.store.settings(Vdom::ROOT).push.recovers().is_err() {
+            return;
         }
-        if let Err(why) = self.begin_transfer(token, Handing::Mailed).await {
-            warn!(%token, user = %person, %why, "no code for a new phone");
+        match self.begin_recovery(token).await {
+            Ok(()) => {}
+            Err(PollError::Admin(AdminError::NotMoved(why))) => {
+                info!(%token, user = %person, %why, "no code for a new phone");
+            }
+            Err(why) => warn!(%token, user = %person, %why, "no code for a new phone"),
         }
+    }
+
+    async fn begin_recovery(&self, token: TokenSerial) -> Result<(), PollError> {
+        let Some(owned) = self.store.token(token).await? else {
+            return Ok(());
+        };
+        movable(&owned, Handing::Mailed).map_err(AdminError::from)?;
+        let Stage::Provisioned(phone) = &owned.token.stage else {
+            return Ok(());
+        };
+        self.begin_transfer(token, Handing::Mailed, phone.registration)
+            .await
+            .map(drop)
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::admin::Owned;
+use domain::admin::{AdminError, Owned};
 use domain::contact::Contact;
 use domain::time::{Span, Timestamp};
 use domain::token::{Provisioned, Stage};
 use domain::transfer::{Handing, NotMoved, Transfer, movable};
 use domain::vdom::Vdom;
 use https::{NoRandom, Nonces, NotOurs};
-use ident::TokenSerial;
+use ident::{RegistrationId, TokenSerial};
 use softtoken::transfer::{
     Action, Open, ProvenWish, Standing, TransferActionRequest, TransferActionResponse, TransferKey,
     TransferNonceResponse, TransferRefusal, TransferRequest, TransferResponse, Wish, WishError,
@@ -72,18 +72,19 @@ impl Wishes {
         }
         let token = wish.token;
         let proven = wish.prove().map_err(|_| ServerError::ProofWrong)?;
+        let holder = proven.device();
         let mut action = self.allowed(token, &proven).await?;
         if action.is_err_and(is_other_phone) && self.settled(token).await? {
             action = self.allowed(token, &proven).await?;
         }
         if action == Err(WishError::SecondDevice) {
-            self.supply.report_two_phones(token, proven.device()).await;
+            self.supply.report_two_phones(token, holder).await;
         }
         match action.map_err(not_holder)? {
-            Action::Look => self.standing(token).await,
-            Action::Cancel => self.cancel(token).await,
-            Action::BeginMailed => self.begin(token, Handing::Mailed).await,
-            Action::BeginShown => self.begin(token, Handing::Shown).await,
+            Action::Look => self.standing(token, holder).await,
+            Action::Cancel => self.cancel(token, holder).await,
+            Action::BeginMailed => self.begin(token, Handing::Mailed, holder).await,
+            Action::BeginShown => self.begin(token, Handing::Shown, holder).await,
         }
     }
 
@@ -132,6 +133,7 @@ impl Wishes {
         &self,
         token: TokenSerial,
         handing: Handing,
+        holder: RegistrationId,
     ) -> Result<Standing, TransferRefusal> {
         let settings = Arc::clone(&self.store.settings(Vdom::ROOT).push);
         settings.transfers().map_err(not_moved)?;
@@ -141,7 +143,7 @@ impl Wishes {
             self.demand_way(&owned, handing).await?;
         }
         self.reserve(token, clock::now())?;
-        let done = self.supply.begin_transfer(token, handing).await;
+        let done = self.supply.begin_transfer(token, handing, holder).await;
         let done = done.map_err(|why| not_done(&why))?;
         if let Some(message) = done.messages.first() {
             let report = self.supply.follow(*message);
@@ -151,7 +153,7 @@ impl Wishes {
                 return Err(TransferRefusal { error, cause: None });
             }
         }
-        self.standing(token).await
+        self.standing(token, holder).await
     }
 
     /// A code that is mailed needs somebody to carry it.
@@ -167,14 +169,26 @@ impl Wishes {
         }
     }
 
-    async fn cancel(&self, token: TokenSerial) -> Result<Standing, TransferRefusal> {
-        let cancelled = self.supply.cancel_transfer(token).await;
+    async fn cancel(
+        &self,
+        token: TokenSerial,
+        holder: RegistrationId,
+    ) -> Result<Standing, TransferRefusal> {
+        let cancelled = self.supply.cancel_transfer(token, holder).await;
         cancelled.map_err(|why| not_done(&why))?;
         Ok(Standing::None)
     }
 
-    async fn standing(&self, token: TokenSerial) -> Result<Standing, TransferRefusal> {
+    /// How it stands, for the phone that has the token: its code is nobody else's to see.
+    async fn standing(
+        &self,
+        token: TokenSerial,
+        holder: RegistrationId,
+    ) -> Result<Standing, TransferRefusal> {
         let (owned, phone) = self.on_phone(token).await?;
+        if phone.registration != holder {
+            return Err(ServerError::TokenMoved.into());
+        }
         Ok(match phone.transfer {
             None | Some(Transfer::Withdrawn) => Standing::None,
             Some(Transfer::Requested(_)) => Standing::Asked,
@@ -214,7 +228,10 @@ fn refused(cause: &str) -> TransferRefusal {
 }
 
 fn not_moved(why: NotMoved) -> TransferRefusal {
-    refused(&why.to_string())
+    match why {
+        NotMoved::OtherPhone => ServerError::TokenMoved.into(),
+        why => refused(&why.to_string()),
+    }
 }
 
 const fn is_other_phone(why: WishError) -> bool {
@@ -229,6 +246,9 @@ fn not_holder(why: WishError) -> TransferRefusal {
 }
 
 fn not_done(why: &PollError) -> TransferRefusal {
+    if let PollError::Admin(AdminError::NotMoved(why)) = why {
+        return not_moved(*why);
+    }
     warn!(%why, "a transfer is not carried out");
     let cause =
         "the gateway does not reach its token server, or cannot decide: try again in a minute";
