@@ -4,6 +4,7 @@
 //! [`Plan`] in one transaction: state, audit events and messages to send, or nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ident::{ActivationCode, LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Parameters, Seed, Step};
@@ -17,11 +18,11 @@ use crate::name::{CanonicalName, UserName};
 use crate::recovery;
 use crate::schema::{Field, Object, Place, Subnet, Table, VDOM, Value};
 use crate::security::Profile;
-use crate::settings::VdomMode;
+use crate::settings::{PushSettings, VdomMode};
 use crate::time::{Span, Timestamp};
 use crate::token::{ActivationFailure, ActivationLink, Token};
 use crate::transfer::Handing;
-use crate::user::User;
+use crate::user::{Switch, User};
 use crate::vdom::Vdom;
 
 mod administrators;
@@ -177,7 +178,7 @@ pub enum Operation {
     Provisioned(Vec<Supplied>),
     /// The token server's answer to a poll.
     Polled(Vec<Polled>),
-    /// A phone wants its token to go to another.
+    /// A token is to go to another phone: its phone wants it, or its person lost that.
     BeginTransfer {
         /// The token.
         token: TokenSerial,
@@ -192,6 +193,11 @@ pub enum Operation {
         token: TokenSerial,
         /// The phone.
         holder: RegistrationId,
+    },
+    /// A transfer ends if it may not go on: its user, the policy or an address is another than when it was begun.
+    ReviewTransfer {
+        /// The token.
+        token: TokenSerial,
     },
     /// The token server's answer about the code of a transfer.
     TransferPolled {
@@ -355,6 +361,8 @@ pub struct Facts {
     pub code_lifetime: Span,
     /// `system security`.
     pub profile: Profile,
+    /// `system ftm-push`.
+    pub push: Arc<PushSettings>,
 }
 
 /// A token with its owner.
@@ -371,6 +379,8 @@ pub struct Owned {
 pub struct Owner {
     /// The name.
     pub name: UserName,
+    /// Whether the person may log in at all; administrators always may.
+    pub status: Switch,
     /// Where codes go.
     pub contact: Contact,
 }
@@ -586,6 +596,7 @@ impl Operation {
             | Self::Polled(_)
             | Self::BeginTransfer { .. }
             | Self::CancelTransfer { .. }
+            | Self::ReviewTransfer { .. }
             | Self::TransferPolled { .. }
             | Self::TwoPhones { .. }
             | Self::ProvisionRefused { .. }
@@ -631,6 +642,7 @@ impl Operation {
             | Self::SendActivation { token, .. }
             | Self::BeginTransfer { token, .. }
             | Self::CancelTransfer { token, .. }
+            | Self::ReviewTransfer { token }
             | Self::TransferPolled { token, .. }
             | Self::TwoPhones { token, .. }
             | Self::ProvisionRefused { token, .. }
@@ -711,6 +723,7 @@ fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<
         Operation::CancelTransfer { token, holder } => {
             transfers::cancel(token, holder, facts, context)
         }
+        Operation::ReviewTransfer { token } => transfers::review(token, facts, context),
         Operation::TransferPolled { token, code, news } => {
             transfers::polled(token, &code, &news, facts, context)
         }

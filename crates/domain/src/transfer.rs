@@ -6,7 +6,8 @@
 
 use ident::{LicenceSerial, RegistrationId};
 
-use crate::admin::Owned;
+use crate::admin::{Owned, Owner};
+use crate::contact::Channel;
 use crate::settings::PushSettings;
 use crate::time::Span;
 use crate::token::{Provisioning, Stage, TokenStatus};
@@ -22,17 +23,70 @@ pub enum Handing {
     Mailed,
     /// Shown by the phone that has the token.
     Shown,
+    /// As mailed, to somebody who logged in by a recovery code or pass.
+    Recovery,
+}
+
+impl Handing {
+    /// Whether somebody has to carry the code.
+    pub const fn is_sent(self) -> bool {
+        matches!(self, Self::Mailed | Self::Recovery)
+    }
+}
+
+/// What a transfer was begun for, and has to be so still when its code goes out and when it is completed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Begun {
+    /// How the code gets to the other phone.
+    pub handing: Handing,
+    /// For whom.
+    pub target: Target,
+}
+
+/// Whose token it is, and where its code goes if it is sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target(Box<str>);
+
+impl Target {
+    /// That of a code that is on its way to this person.
+    pub fn of(owner: &Owner, handing: Handing) -> Self {
+        let to = owner.contact.for_activation();
+        let to = to.filter(|_| handing.is_sent());
+        let way = to.as_ref().map_or("", |to| Channel::word(to.channel()));
+        let address = to.as_ref().map_or("", |to| to.as_str());
+        Self(format!("{}\n{way} {address}", owner.name.canonical().as_str()).into())
+    }
+
+    /// As the store keeps it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// As the store kept it.
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
+    }
 }
 
 /// A token's way to another phone.
 #[derive(Debug)]
 pub enum Transfer {
     /// The token server was asked for a code.
-    Requested(Handing),
-    /// A code waits for the other phone.
-    Waiting(Provisioning, Handing),
+    Requested(Begun),
+    /// A code waits for the other phone, or for its receipt.
+    Waiting(Provisioning, Begun),
     /// Taken back; the token server has still to forget the code.
     Withdrawn,
+}
+
+impl Transfer {
+    /// What it was begun for, unless it is taken back.
+    pub const fn begun(&self) -> Option<&Begun> {
+        match self {
+            Self::Requested(begun) | Self::Waiting(_, begun) => Some(begun),
+            Self::Withdrawn => None,
+        }
+    }
 }
 
 /// Why a token does not move.
@@ -61,9 +115,15 @@ pub enum NotMoved {
     /// `set status lock`.
     #[error("the token is locked: config user fortitoken / edit SERIAL / set status active")]
     Locked,
+    /// `set status disable`.
+    #[error("its user is disabled: config user local / edit NAME / set status enable")]
+    Disabled,
     /// It is assigned to nobody who can be told.
     #[error("its user has no mail address: config user local / edit NAME / set email-to ADDRESS")]
     Unreachable,
+    /// Another person has the token, or is reached elsewhere, than when it was begun.
+    #[error("its user or the user's address was changed since the transfer was begun")]
+    Changed,
 }
 
 impl PushSettings {
@@ -85,11 +145,18 @@ impl PushSettings {
             Switch::Disable => Err(NotMoved::RecoveryOff),
         }
     }
+
+    fn permits(&self, handing: Handing) -> Result<(), NotMoved> {
+        match handing {
+            Handing::Mailed | Handing::Shown => self.transfers(),
+            Handing::Recovery => self.recovers(),
+        }
+    }
 }
 
 /// Whether this token can move, whatever the policy.
 pub fn movable(owned: &Owned, handing: Handing) -> Result<(), NotMoved> {
-    let token = &owned.token;
+    let (token, owner) = (&owned.token, owned.owner.as_ref());
     if token.licence.as_ref().is_some_and(LicenceSerial::is_trial) {
         return Err(NotMoved::Trial);
     }
@@ -99,14 +166,31 @@ pub fn movable(owned: &Owned, handing: Handing) -> Result<(), NotMoved> {
     if !matches!(token.stage, Stage::Provisioned(_)) {
         return Err(NotMoved::NotOnPhone);
     }
-    let contact = owned.owner.as_ref().map(|owner| &owner.contact);
-    match (handing, contact) {
-        (_, None) => Err(NotMoved::Unreachable),
-        (Handing::Mailed, Some(contact)) if contact.for_activation().is_none() => {
-            Err(NotMoved::Unreachable)
-        }
-        _ => Ok(()),
+    if owner.is_some_and(|owner| owner.status == Switch::Disable) {
+        return Err(NotMoved::Disabled);
     }
+    match owner.map(|owner| owner.contact.for_activation()) {
+        None => Err(NotMoved::Unreachable),
+        Some(None) if handing.is_sent() => Err(NotMoved::Unreachable),
+        Some(_) => Ok(()),
+    }
+}
+
+/// What a transfer is begun for at the wish, or for the sake, of who has this phone.
+pub(crate) fn begun(
+    owned: &Owned,
+    handing: Handing,
+    holder: RegistrationId,
+    push: &PushSettings,
+) -> Result<Begun, NotMoved> {
+    push.permits(handing)?;
+    movable(owned, handing)?;
+    demand_on(owned, holder)?;
+    let owner = owned.owner.as_ref().ok_or(NotMoved::Unreachable)?;
+    Ok(Begun {
+        handing,
+        target: Target::of(owner, handing),
+    })
 }
 
 /// Whether this phone has the token still.
@@ -116,4 +200,14 @@ pub(crate) fn demand_on(owned: &Owned, holder: RegistrationId) -> Result<(), Not
         Stage::Provisioned(_) => Err(NotMoved::OtherPhone),
         _ => Err(NotMoved::NotOnPhone),
     }
+}
+
+/// Whether a transfer that is under way may go on.
+pub fn stands(owned: &Owned, begun: &Begun, push: &PushSettings) -> Result<(), NotMoved> {
+    push.permits(begun.handing)?;
+    let owner = owned.owner.as_ref().ok_or(NotMoved::Changed)?;
+    if Target::of(owner, begun.handing) != begun.target {
+        return Err(NotMoved::Changed);
+    }
+    movable(owned, begun.handing)
 }

@@ -25,7 +25,7 @@ use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{FORTITOKEN, GLOBAL, LOCAL, Object, Place, RADIUS_CLIENT, Table, Value};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
-use domain::user::{TwoFactor, User};
+use domain::user::{Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use ident::{
     ActivationCode, LicenceCode, LicenceSerial, Pace, RegistrationId, TokenKind, TokenSerial,
@@ -102,6 +102,7 @@ fn owned(token: Token, owner: Option<&str>) -> Owned {
         token,
         owner: owner.map(|name| Owner {
             name: UserName::parse(name).unwrap(),
+            status: Switch::Enable,
             contact: Contact::default().with("email-to", &format!("{name}@example.org")),
         }),
     }

@@ -20,7 +20,7 @@ use domain::schema::{
 };
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
-use domain::user::{TwoFactor, User};
+use domain::user::{Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use ident::{LicenceSerial, TokenSerial};
 use zeroize::Zeroizing;
@@ -96,6 +96,7 @@ fn owned(owner: Option<&str>) -> Owned {
         token: Token::imported(Vdom::ROOT, serial(), LicenceSerial::purchased(1)),
         owner: owner.map(|name| Owner {
             name: UserName::parse(name).unwrap(),
+            status: Switch::Enable,
             contact: Contact::default(),
         }),
     }

@@ -24,7 +24,7 @@ use domain::schema::{
 };
 use domain::time::{Span, Timestamp};
 use domain::token::Token;
-use domain::user::{TwoFactor, User};
+use domain::user::{Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use ident::{LicenceSerial, TokenSerial};
 use otp::{KeyUri, Parameters, Seed, Step};
@@ -87,6 +87,7 @@ impl World {
             },
             owner: owner.map(|user| Owner {
                 name: user.name.clone(),
+                status: Switch::Enable,
                 contact: Contact::default(),
             }),
         }

@@ -20,7 +20,8 @@ use domain::schema::{FTM_PUSH, Object, Value};
 use domain::settings::PushSettings;
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
-use domain::transfer::{Handing, LIFETIME, NotMoved, Transfer, movable};
+use domain::transfer::{Begun, Handing, LIFETIME, NotMoved, Target, Transfer, movable};
+use domain::user::Switch;
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, Pace, RegistrationId, TokenSerial};
 use zeroize::Zeroizing;
@@ -43,6 +44,21 @@ fn code(expires: Timestamp) -> Provisioning {
     }
 }
 
+fn alice() -> Owner {
+    Owner {
+        name: UserName::parse("alice").unwrap(),
+        status: Switch::Enable,
+        contact: Contact::default().with("email-to", "alice@example.org"),
+    }
+}
+
+fn begun(handing: Handing) -> Begun {
+    Begun {
+        handing,
+        target: Target::of(&alice(), handing),
+    }
+}
+
 fn on_phone(transfer: Option<Transfer>) -> Owned {
     Owned {
         token: Token {
@@ -56,22 +72,32 @@ fn on_phone(transfer: Option<Transfer>) -> Owned {
             has_seed: true,
             ..Token::imported(Vdom::ROOT, serial(), LicenceSerial::purchased(1))
         },
-        owner: Some(Owner {
-            name: UserName::parse("alice").unwrap(),
-            contact: Contact::default().with("email-to", "alice@example.org"),
-        }),
+        owner: Some(alice()),
     }
 }
 
 fn waiting(expires: Timestamp) -> Owned {
-    on_phone(Some(Transfer::Waiting(code(expires), Handing::Mailed)))
+    on_phone(Some(Transfer::Waiting(
+        code(expires),
+        begun(Handing::Mailed),
+    )))
 }
 
 fn decide(operation: Operation, owned: Owned, now: Timestamp) -> Result<Plan, AdminError> {
+    decide_under(&[ON, AT], operation, owned, now)
+}
+
+fn decide_under(
+    push: &[(&str, &str)],
+    operation: Operation,
+    owned: Owned,
+    now: Timestamp,
+) -> Result<Plan, AdminError> {
     let facts = Facts {
         tokens: vec![owned],
         vdoms: vec![Vdom::ROOT],
         code_lifetime: Span::from_hours(72),
+        push: settings(push).into(),
         ..Facts::default()
     };
     let entropy = Entropy {
@@ -123,6 +149,17 @@ fn confirmed(number: u8) -> Operation {
     about(2, CodeNews::Confirmed(on(number)))
 }
 
+const ON: (&str, &str) = ("token-transfer", "enable");
+const AT: (&str, &str) = ("server", "gate.example.org");
+
+fn settings(fields: &[(&str, &str)]) -> PushSettings {
+    let mut object = Object::new(&FTM_PUSH, "");
+    for (name, value) in fields {
+        object.set(FTM_PUSH.field(name).unwrap(), Value::Text((*value).into()));
+    }
+    PushSettings::from_object(&object)
+}
+
 fn polled(number: Option<u8>) -> Operation {
     Operation::Polled(vec![Polled {
         token: serial(),
@@ -164,13 +201,16 @@ fn registration(token: &Token) -> RegistrationId {
 
 #[test]
 fn the_first_phone_keeps_the_token_until_another_has_it() {
-    let begun = plan(begin(Handing::Mailed), on_phone(None));
-    assert_eq!(registration(token(&begun)), phone(1));
-    assert!(matches!(begun.changes[1], Change::NextSeed(_, Some(_))));
-    assert!(matches!(begun.messages[..], [Message::Provision { .. }]));
-    assert_eq!(stages(&begun), [ActivationStage::TransferBegun]);
+    let asked_for = plan(begin(Handing::Mailed), on_phone(None));
+    assert_eq!(registration(token(&asked_for)), phone(1));
+    assert!(matches!(asked_for.changes[1], Change::NextSeed(_, Some(_))));
+    assert!(matches!(
+        asked_for.messages[..],
+        [Message::Provision { .. }]
+    ));
+    assert_eq!(stages(&asked_for), [ActivationStage::TransferBegun]);
 
-    let asked = on_phone(Some(Transfer::Requested(Handing::Mailed)));
+    let asked = on_phone(Some(Transfer::Requested(begun(Handing::Mailed))));
     let coded = plan(supplied(), asked);
     let Some(Transfer::Waiting(code, _)) = token(&coded).transfer() else {
         panic!("{coded:?}");
@@ -195,14 +235,14 @@ fn the_first_phone_keeps_the_token_until_another_has_it() {
 
 #[test]
 fn a_code_that_is_shown_is_mailed_to_nobody() {
-    let asked = on_phone(Some(Transfer::Requested(Handing::Shown)));
+    let asked = on_phone(Some(Transfer::Requested(begun(Handing::Shown))));
     assert!(plan(supplied(), asked).messages.is_empty());
 }
 
 #[test]
 fn a_poll_that_names_a_phone_moves_no_token() {
-    let requested = Transfer::Requested(Handing::Mailed);
-    let waits = Transfer::Waiting(code(NOW.after(LIFETIME)), Handing::Mailed);
+    let requested = Transfer::Requested(begun(Handing::Mailed));
+    let waits = Transfer::Waiting(code(NOW.after(LIFETIME)), begun(Handing::Mailed));
     for transfer in [requested, waits, Transfer::Withdrawn] {
         let plan = plan(polled(Some(2)), on_phone(Some(transfer)));
         assert!(
@@ -224,7 +264,7 @@ fn only_the_code_that_waits_moves_a_token() {
         plan(confirmed(2), on_phone(Some(Transfer::Withdrawn))),
         plan(
             confirmed(2),
-            on_phone(Some(Transfer::Requested(Handing::Mailed))),
+            on_phone(Some(Transfer::Requested(begun(Handing::Mailed)))),
         ),
         plan(about(3, CodeNews::Ended), waiting(NOW.after(LIFETIME))),
     ];
@@ -259,6 +299,82 @@ fn a_wish_is_carried_out_for_the_phone_of_which_it_was_judged_alone() {
     assert_eq!(moved(Operation::CancelTransfer { token, holder }), refused);
 }
 
+/// What changes while a code waits.
+type Bend = fn(&mut Owned);
+
+#[test]
+fn a_transfer_ends_when_what_it_was_begun_for_changes() {
+    let changes: [(&[(&str, &str)], Bend); 7] = [
+        (&[AT], |_| ()),
+        (&[ON], |_| ()),
+        (&[ON, AT], |it| it.token.status = TokenStatus::Lock),
+        (&[ON, AT], |it| it.owner = None),
+        (&[ON, AT], |it| {
+            it.owner.as_mut().unwrap().status = Switch::Disable;
+        }),
+        (&[ON, AT], |it| {
+            it.owner.as_mut().unwrap().name = UserName::parse("bob").unwrap();
+        }),
+        (&[ON, AT], |it| {
+            let contact = Contact::default().with("email-to", "mallory@example.org");
+            it.owner.as_mut().unwrap().contact = contact;
+        }),
+    ];
+    let review = || Operation::ReviewTransfer { token: serial() };
+    for (push, bend) in changes {
+        // Before its code is made, while it waits, and when the other phone has stored the token.
+        let requested = on_phone(Some(Transfer::Requested(begun(Handing::Mailed))));
+        let waits = || waiting(NOW.after(LIFETIME));
+        for (operation, mut owned) in [
+            (review(), waits()),
+            (supplied(), requested),
+            (confirmed(2), waits()),
+        ] {
+            bend(&mut owned);
+            let ended = decide_under(push, operation, owned, NOW).unwrap();
+            assert_eq!(registration(token(&ended)), phone(1));
+            assert!(matches!(
+                token(&ended).transfer(),
+                Some(Transfer::Withdrawn)
+            ));
+            assert!(matches!(ended.messages[..], [Message::Provision { .. }]));
+            assert_eq!(stages(&ended), [ActivationStage::TransferEnded]);
+        }
+    }
+    let stands = plan(review(), waiting(NOW.after(LIFETIME)));
+    assert!(stands.changes.is_empty() && stands.events.is_empty());
+}
+
+#[test]
+fn a_code_that_is_shown_goes_to_no_address_and_minds_no_other() {
+    let transfer = Transfer::Waiting(code(NOW.after(LIFETIME)), begun(Handing::Shown));
+    let mut owned = on_phone(Some(transfer));
+    owned.owner.as_mut().unwrap().contact = Contact::default();
+    let moved = plan(confirmed(2), owned);
+    assert_eq!(registration(token(&moved)), phone(2));
+}
+
+#[test]
+fn a_recovery_is_begun_and_goes_on_under_its_own_switch() {
+    let begin = || begin(Handing::Recovery);
+    let refused = decide(begin(), on_phone(None), NOW).unwrap_err();
+    assert_eq!(refused, AdminError::NotMoved(NotMoved::RecoveryOff));
+    let recovery: &[_] = &[("token-recovery", "enable")];
+    let begins = decide_under(recovery, begin(), on_phone(None), NOW).unwrap();
+    assert!(matches!(
+        token(&begins).transfer(),
+        Some(Transfer::Requested(_))
+    ));
+    let transfer = || Transfer::Waiting(code(NOW.after(LIFETIME)), begun(Handing::Recovery));
+    let waits = || on_phone(Some(transfer()));
+    let moved = decide_under(recovery, confirmed(2), waits(), NOW).unwrap();
+    assert_eq!(registration(token(&moved)), phone(2));
+    assert_eq!(
+        stages(&plan(confirmed(2), waits())),
+        [ActivationStage::TransferEnded]
+    );
+}
+
 #[test]
 fn what_is_taken_back_dies_at_the_token_server() {
     let cancel = || Operation::CancelTransfer {
@@ -290,7 +406,7 @@ fn a_refusal_of_the_token_server_leaves_the_token_where_it_is() {
         token: serial(),
         answer: "31".into(),
     };
-    let asked = on_phone(Some(Transfer::Requested(Handing::Mailed)));
+    let asked = on_phone(Some(Transfer::Requested(begun(Handing::Mailed))));
     let plan = plan(refused, asked);
     assert_eq!(registration(token(&plan)), phone(1));
     assert!(token(&plan).transfer().is_none());
@@ -315,6 +431,10 @@ fn symptom_27_and_28_what_does_not_move_and_why() {
         (bent(|it| it.token.stage = Stage::New), NotMoved::NotOnPhone),
         (bent(|it| it.owner = None), NotMoved::Unreachable),
         (
+            bent(|it| it.owner.as_mut().unwrap().status = Switch::Disable),
+            NotMoved::Disabled,
+        ),
+        (
             bent(|it| it.owner.as_mut().unwrap().contact = Contact::default()),
             NotMoved::Unreachable,
         ),
@@ -332,18 +452,9 @@ fn symptom_27_and_28_what_does_not_move_and_why() {
 
 #[test]
 fn symptom_27_transfer_is_off_until_there_is_an_address_too() {
-    let settings = |fields: &[(&str, &str)]| {
-        let mut object = Object::new(&FTM_PUSH, "");
-        for (name, value) in fields {
-            object.set(FTM_PUSH.field(name).unwrap(), Value::Text((*value).into()));
-        }
-        PushSettings::from_object(&object)
-    };
     assert_eq!(settings(&[]).transfers(), Err(NotMoved::Off));
-    let on = ("token-transfer", "enable");
-    assert_eq!(settings(&[on]).transfers(), Err(NotMoved::NoAddress));
-    let at = ("server", "gate.example.org");
-    assert_eq!(settings(&[on, at]).transfers(), Ok(()));
-    assert_eq!(settings(&[at]).recovers(), Err(NotMoved::RecoveryOff));
+    assert_eq!(settings(&[ON]).transfers(), Err(NotMoved::NoAddress));
+    assert_eq!(settings(&[ON, AT]).transfers(), Ok(()));
+    assert_eq!(settings(&[AT]).recovers(), Err(NotMoved::RecoveryOff));
     assert_eq!(settings(&[("token-recovery", "enable")]).recovers(), Ok(()));
 }

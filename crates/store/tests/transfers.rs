@@ -15,7 +15,7 @@ use std::path::Path;
 
 use domain::admin::{CodeNews, Message, Operation, Phone, Polled};
 use domain::reason::Reason;
-use domain::schema::LOCAL;
+use domain::schema::{FORTITOKEN, FTM_PUSH, LOCAL};
 use domain::time::{Span, Timestamp};
 use domain::token::Stage;
 use domain::transfer::{Handing, Transfer};
@@ -72,7 +72,16 @@ async fn alice() -> (TempDir, GatewayStore) {
         vec![set(&LOCAL, "email-to", "a@example.org")],
     );
     run(&store, address, START).await;
-    run(&store, polled(1), START).await;
+    let activated = Operation::Polled(vec![Polled {
+        token: token(),
+        phone: Some(on(1)),
+    }]);
+    run(&store, activated, START).await;
+    let allow = vec![
+        set(&FTM_PUSH, "token-transfer", "enable"),
+        set(&FTM_PUSH, "server", "gate.example.org"),
+    ];
+    run(&store, configure(&FTM_PUSH, "", allow), START).await;
     (dir, store)
 }
 
@@ -171,6 +180,51 @@ async fn a_transfer_that_is_taken_back_leaves_nothing() {
     assert!(store.to_provision(token()).await.unwrap().is_none());
     let mut step = 0;
     assert_eq!(good(&store, &mut step).await, FIRST);
+}
+
+#[tokio::test]
+async fn a_token_that_is_locked_or_whose_user_is_disabled_does_not_move_and_its_code_dies() {
+    let lock = || {
+        configure(
+            &FORTITOKEN,
+            token().as_str(),
+            vec![set(&FORTITOKEN, "status", "lock")],
+        )
+    };
+    let disable = || configure(&LOCAL, "alice", vec![set(&LOCAL, "status", "disable")]);
+    let forbid = || {
+        configure(
+            &FTM_PUSH,
+            "",
+            vec![set(&FTM_PUSH, "token-transfer", "disable")],
+        )
+    };
+    let moved_away = || {
+        configure(
+            &LOCAL,
+            "alice",
+            vec![set(&LOCAL, "email-to", "b@example.org")],
+        )
+    };
+    for change in [lock(), disable(), forbid(), moved_away()] {
+        let (dir, store) = alice().await;
+        begin(&store).await;
+        run(&store, supplied(token()), START).await;
+        let store = reopen(dir.path(), store).await;
+        run(&store, change, START).await;
+        run(&store, confirmed(2), START).await;
+        let owned = store.token(token()).await.unwrap().unwrap();
+        assert!(matches!(owned.token.transfer(), Some(Transfer::Withdrawn)));
+        let Stage::Provisioned(provisioned) = &owned.token.stage else {
+            panic!("{:?}", owned.token.stage);
+        };
+        assert_eq!(provisioned.registration, phone(1));
+        let asked = store.due(Lane::Codes, START, 10).await.unwrap();
+        assert!(matches!(
+            asked[..],
+            [ref one] if matches!(one.message, Message::Provision { .. })
+        ));
+    }
 }
 
 #[tokio::test]

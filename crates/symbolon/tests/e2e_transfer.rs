@@ -348,6 +348,41 @@ async fn the_first_phone_is_out_once_the_other_has_said_that_it_stored_the_token
     world.up.stop();
 }
 
+#[tokio::test]
+async fn a_transfer_ends_with_what_it_was_begun_for_and_its_code_dies() {
+    let world = World::new().allow();
+    let start = ["transfer", "start", "alice", "--show", "--no-wait"];
+    let set = |path: &str, line: &str| {
+        world
+            .home
+            .console(&format!("config {path}\nset {line}\nend"))
+            .ok();
+    };
+    let token = format!("user fortitoken\nedit {}", world.token);
+    for (path, away, back) in [
+        (&*token, "status lock", "status active"),
+        ("user local\nedit alice", "status disable", "status enable"),
+        (
+            "system ftm-push",
+            "token-transfer disable",
+            "token-transfer enable",
+        ),
+    ] {
+        // The other phone has used the code by then, and it is too late to say that it stored the token.
+        let new = Lost::taking(&link_in(&world.old.app(&start).ok())).await;
+        set(path, away);
+        tokio::time::sleep(FOLLOWED).await;
+        assert!(!new.confirms().await, "{away}");
+        set(path, back);
+    }
+    let vpn = world.vpn();
+    assert_eq!(
+        vpn.log_in("alice", &world.old.code("alice")),
+        Answer::Accept
+    );
+    world.up.stop();
+}
+
 #[test]
 fn symptom_27_a_transfer_is_refused_and_names_what_is_missing() {
     let world = World::new();

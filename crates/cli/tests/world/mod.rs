@@ -26,7 +26,7 @@ use domain::schema::{
     FORTITOKEN, GLOBAL, LOCAL, Object, PASSWORD_POLICY, Place, RADIUS_CLIENT, SETTING, Shape,
     Subnet, Table, VDOM, Value,
 };
-use domain::settings::{Settings, VdomMode};
+use domain::settings::{PushSettings, Settings, VdomMode};
 use domain::time::{Span, Timestamp};
 use domain::token::{
     ActivationLink, ClockTest, GoodFor, Provisioned, Provisioning, ResyncError, Stage, Token,
@@ -731,6 +731,7 @@ impl World {
             default_policy: self.default_policy(reads),
             code_lifetime: Settings::default().code_lifetime,
             profile: self.profile(),
+            push: PushSettings::default().into(),
         }
     }
 
@@ -856,6 +857,7 @@ impl World {
         let owner = self.users.iter().find(|user| user.token == Some(serial));
         let owner = owner.map(|user| Owner {
             name: user.name.clone(),
+            status: user.status,
             contact: user.contact.clone(),
         });
         Owned {

@@ -64,6 +64,7 @@ fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
         | Operation::Polled(_)
         | Operation::BeginTransfer { .. }
         | Operation::CancelTransfer { .. }
+        | Operation::ReviewTransfer { .. }
         | Operation::TransferPolled { .. }
         | Operation::TwoPhones { .. }
         | Operation::ImportRefused { .. }

@@ -1,5 +1,7 @@
 //! Mobile tokens: asking the token server for them and taking in its answers.
 
+use std::sync::Arc;
+
 use ident::{LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Kind, Parameters, Period};
 
@@ -204,13 +206,14 @@ pub(super) fn provisioned(
     mut facts: Facts,
     context: &Context<'_>,
 ) -> Plan {
+    let push = Arc::clone(&facts.push);
     supplied
         .into_iter()
         .filter_map(|answer| {
             let owned = facts.take_token(answer.token)?;
             match owned.token.stage {
                 Stage::Requested | Stage::Provisioning(_) => Some(waiting(owned, answer, context)),
-                Stage::Provisioned(_) => Some(transfers::coded(owned, answer, context)),
+                Stage::Provisioned(_) => Some(transfers::coded(owned, answer, &push, context)),
                 // An answer that comes after the token was unassigned is of no use to anybody.
                 _ => None,
             }

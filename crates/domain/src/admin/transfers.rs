@@ -6,8 +6,9 @@ use super::supply::{canonical, letter, noted};
 use super::{AdminError, Change, Context, Facts, Message, Owned, Phone, Plan, Supplied};
 use crate::audit::ActivationStage;
 use crate::schema::FORTITOKEN;
+use crate::settings::PushSettings;
 use crate::token::{Provisioned, Provisioning, Stage, Token};
-use crate::transfer::{self, Handing, LIFETIME, Transfer, movable};
+use crate::transfer::{self, Handing, LIFETIME, Transfer, stands};
 
 /// What the token server tells of the code that waits for another phone.
 #[derive(Debug)]
@@ -27,11 +28,11 @@ pub(super) fn begin(
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     let owned = known(serial, &mut facts)?;
-    movable(&owned, handing)?;
-    transfer::demand_on(&owned, holder)?;
+    let begun = transfer::begun(&owned, handing, holder, &facts.push)?;
     let how = match handing {
         Handing::Mailed => "the code goes to the user",
         Handing::Shown => "the code is shown by the phone that has the token",
+        Handing::Recovery => "the user logged in without the phone, and the code goes to the user",
     };
     let event = noted(
         serial,
@@ -40,7 +41,7 @@ pub(super) fn begin(
         how,
         context,
     );
-    Ok(asked_for(owned.token, Transfer::Requested(handing), context).and(Plan::noted(event)))
+    Ok(asked_for(owned.token, Transfer::Requested(begun), context).and(Plan::noted(event)))
 }
 
 /// The token stays. The code dies at the token server as any code does: by a newer one, which nobody gets.
@@ -52,12 +53,25 @@ pub(super) fn cancel(
 ) -> Result<Plan, AdminError> {
     let owned = known(serial, &mut facts)?;
     transfer::demand_on(&owned, holder)?;
-    match owned.token.transfer() {
-        None | Some(Transfer::Withdrawn) => Ok(Plan::default()),
-        Some(Transfer::Requested(_) | Transfer::Waiting(..)) => {
-            Ok(ended(owned, "cancelled", context))
-        }
-    }
+    Ok(match owned.token.transfer().and_then(Transfer::begun) {
+        Some(_) => ended(owned, "cancelled", context),
+        None => Plan::default(),
+    })
+}
+
+/// A transfer that may not go on ends.
+pub(super) fn review(
+    serial: TokenSerial,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Result<Plan, AdminError> {
+    let owned = known(serial, &mut facts)?;
+    let begun = owned.token.transfer().and_then(Transfer::begun);
+    let standing = begun.map(|begun| stands(&owned, begun, &facts.push));
+    Ok(match standing {
+        Some(Err(why)) => ended(owned, &why.to_string(), context),
+        Some(Ok(())) | None => Plan::default(),
+    })
 }
 
 fn known(serial: TokenSerial, facts: &mut Facts) -> Result<Owned, AdminError> {
@@ -92,31 +106,39 @@ fn asked_for(token: Token, transfer: Transfer, context: &Context<'_>) -> Plan {
 }
 
 /// The code is made, or the one that was taken back is dead.
-pub(super) fn coded(owned: Owned, answer: Supplied, context: &Context<'_>) -> Plan {
-    let Owned { token, owner } = owned;
-    let (vdom, serial) = (token.vdom, token.serial);
-    let handing = match token.transfer() {
-        Some(Transfer::Requested(handing)) => *handing,
-        Some(Transfer::Withdrawn) => return stays(token),
+pub(super) fn coded(
+    mut owned: Owned,
+    answer: Supplied,
+    push: &PushSettings,
+    context: &Context<'_>,
+) -> Plan {
+    let begun = match owned.token.take_transfer() {
+        Some(Transfer::Requested(begun)) => begun,
+        Some(Transfer::Withdrawn) => return stays(owned.token),
         Some(Transfer::Waiting(..)) | None => return Plan::default(),
     };
+    if let Err(why) = stands(&owned, &begun, push) {
+        return ended(owned, &why.to_string(), context);
+    }
+    let Owned { token, owner } = owned;
+    let (vdom, serial) = (token.vdom, token.serial);
     let valid = answer.valid.min(context.code_lifetime).min(LIFETIME);
     let code = Provisioning {
         code: answer.code,
         link: answer.link,
         expires: context.now.after(valid),
     };
-    let mailed = match (&owner, handing) {
-        (Some(owner), Handing::Mailed) => letter(vdom, serial, owner, None),
-        _ => None,
-    };
+    let sent = owner
+        .as_ref()
+        .filter(|_| begun.handing.is_sent())
+        .and_then(|owner| letter(vdom, serial, owner, None));
     let stage = ActivationStage::CodeMade;
     Plan {
         changes: vec![Change::Token(
-            token.moving(Some(Transfer::Waiting(code, handing))),
+            token.moving(Some(Transfer::Waiting(code, begun))),
         )],
         events: vec![context.activation(vdom, serial, canonical(owner.as_ref()), stage, "")],
-        messages: mailed.into_iter().collect(),
+        messages: sent.into_iter().collect(),
         ..Plan::default()
     }
 }
@@ -138,13 +160,16 @@ pub(super) fn polled(
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
     let mut owned = known(serial, &mut facts)?;
-    let waiting = match owned.token.take_transfer() {
-        Some(Transfer::Waiting(waiting, _)) if waiting.code == *code => waiting,
+    let (waiting, begun) = match owned.token.take_transfer() {
+        Some(Transfer::Waiting(waiting, begun)) if waiting.code == *code => (waiting, begun),
         _ => return Ok(Plan::default()),
     };
     let why = match news {
         CodeNews::Ended => "its code was not used in time".to_owned(),
-        CodeNews::Confirmed(phone) => return Ok(taken(owned, waiting, phone, context)),
+        CodeNews::Confirmed(phone) => match stands(&owned, &begun, &facts.push) {
+            Ok(()) => return Ok(taken(owned, waiting, phone, context)),
+            Err(why) => why.to_string(),
+        },
     };
     Ok(ended(owned, &why, context))
 }

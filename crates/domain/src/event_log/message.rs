@@ -254,7 +254,7 @@ messages! {
         "A token is to move to another phone; the one that has it keeps it until then.",
         [User, Ui, Action, SerialNo, Msg];
     TRANSFER_ENDED = 99035, "SYMBOLON_TRANSFER_ENDED", System, Notice, "FortiToken transfer ended",
-        "A transfer was cancelled, or its code was not used in time. The token stays on its phone.",
+        "A transfer was cancelled, its code was not used in time, or what it was begun for changed. The token stays on its phone.",
         [User, Ui, Action, Status, SerialNo, Msg];
     TRANSFERRED = 99036, "SYMBOLON_TRANSFERRED", System, Notice, "FortiToken transferred",
         "Another phone has the token now; codes of the phone before are refused.",

@@ -1,8 +1,13 @@
 //! Activation codes on their way to people.
 
+use std::sync::Arc;
+
 use domain::admin::{Delivery, Operation, Owned};
 use domain::contact::Address;
+use domain::settings::PushSettings;
 use domain::token::Stage;
+use domain::transfer::{Transfer, stands};
+use domain::vdom::Vdom;
 use ident::TokenSerial;
 use tracing::warn;
 
@@ -29,8 +34,10 @@ impl Supply {
         let language = owned
             .as_ref()
             .and_then(|owned| owned.owner.as_ref()?.contact.language);
-        let Some(matter) = owned.as_ref().and_then(|owned| matter(owned, user)) else {
-            // Activated, unassigned or expired meanwhile: this code is of no use.
+        let push = Arc::clone(&self.store.settings(Vdom::ROOT).push);
+        let matter = owned.as_ref().and_then(|owned| matter(owned, user, &push));
+        let Some(matter) = matter else {
+            // Activated, unassigned or expired meanwhile, or on its way to somebody else: this code is of no use.
             self.store.settle(id).await.map_err(text)?;
             return Ok(Report::NotSent {
                 token: serial,
@@ -93,12 +100,16 @@ impl Supply {
     }
 }
 
-/// What an owner is told of the code that waits, if one does.
-fn matter<'a>(owned: &'a Owned, user: &'a str) -> Option<Matter<'a>> {
+/// What an owner is told of the code that waits, if one does and may go where its transfer was begun for.
+fn matter<'a>(owned: &'a Owned, user: &'a str, push: &PushSettings) -> Option<Matter<'a>> {
     let waiting = owned.token.waiting_code()?;
     if waiting.expires <= clock::now() {
         return None;
     }
+    let begun = owned.token.transfer().and_then(Transfer::begun);
+    begun
+        .map_or(Ok(()), |begun| stands(owned, begun, push))
+        .ok()?;
     let activation = Activation {
         user,
         code: waiting.code.as_str(),

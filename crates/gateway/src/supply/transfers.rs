@@ -5,9 +5,10 @@ use std::time::Duration;
 use domain::admin::{AdminError, CodeNews, Operation, Phone};
 use domain::licensing::ANSWER_KEPT_AFTER;
 use domain::name::CanonicalName;
+use domain::settings::PushSettings;
 use domain::time::{Span, Timestamp};
 use domain::token::Stage;
-use domain::transfer::{Handing, Transfer, movable};
+use domain::transfer::{Handing, Transfer, movable, stands};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, RegistrationId, TokenSerial};
 use softtoken::process::{
@@ -131,16 +132,23 @@ impl Supply {
         self.bring_up(&phones, &open).await
     }
 
-    /// Brings these transfers up to what the token server knows. Nobody else changes a token's phone meanwhile.
+    /// Ends those of these transfers that may not go on, and brings the others up to what the token server knows.
+    /// Nobody else changes a token's phone meanwhile.
     async fn bring_up(
         &self,
         _phones: &MutexGuard<'_, ()>,
         tokens: &[TokenSerial],
     ) -> Result<(), PollError> {
+        let push = self.store.settings(Vdom::ROOT).push.clone();
         let mut asked = Vec::with_capacity(tokens.len());
         for &token in tokens {
-            match self.standing(token).await? {
+            match self.standing(token, &push).await? {
                 Standing::Waits(one) => asked.push(one),
+                Standing::Over => {
+                    let review = Operation::ReviewTransfer { token };
+                    self.administer(review, None, clock::now()).await?;
+                    self.nudge();
+                }
                 Standing::None => {}
             }
         }
@@ -153,13 +161,21 @@ impl Supply {
         Ok(())
     }
 
-    async fn standing(&self, token: TokenSerial) -> Result<Standing, PollError> {
+    async fn standing(
+        &self,
+        token: TokenSerial,
+        push: &PushSettings,
+    ) -> Result<Standing, PollError> {
         let Some(owned) = self.store.token(token).await? else {
             return Ok(Standing::None);
         };
         let Some(transfer) = owned.token.transfer() else {
             return Ok(Standing::None);
         };
+        let stands = transfer.begun().map(|begun| stands(&owned, begun, push));
+        if let Some(Err(_)) = stands {
+            return Ok(Standing::Over);
+        }
         let Transfer::Waiting(waiting, _) = transfer else {
             return Ok(Standing::None);
         };
@@ -251,11 +267,11 @@ impl Supply {
         let Some(owned) = self.store.token(token).await? else {
             return Ok(());
         };
-        movable(&owned, Handing::Mailed).map_err(AdminError::from)?;
+        movable(&owned, Handing::Recovery).map_err(AdminError::from)?;
         let Stage::Provisioned(phone) = &owned.token.stage else {
             return Ok(());
         };
-        self.begin_transfer(token, Handing::Mailed, phone.registration)
+        self.begin_transfer(token, Handing::Recovery, phone.registration)
             .await
             .map(drop)
     }
@@ -265,6 +281,8 @@ impl Supply {
 enum Standing {
     /// There is none, or no code of it yet.
     None,
+    /// It may not go on.
+    Over,
     /// A code waits.
     Waits(Asked),
 }

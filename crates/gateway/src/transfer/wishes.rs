@@ -8,7 +8,7 @@ use domain::admin::{AdminError, Owned};
 use domain::contact::Contact;
 use domain::time::{Span, Timestamp};
 use domain::token::{Provisioned, Stage};
-use domain::transfer::{Handing, NotMoved, Transfer, movable};
+use domain::transfer::{Begun, Handing, NotMoved, Transfer, movable};
 use domain::vdom::Vdom;
 use https::{NoRandom, Nonces, NotOurs};
 use ident::{RegistrationId, TokenSerial};
@@ -160,7 +160,7 @@ impl Wishes {
     async fn demand_way(&self, owned: &Owned, handing: Handing) -> Result<(), TransferRefusal> {
         let contact = owned.owner.as_ref().map(|owner| &owner.contact);
         match contact.and_then(Contact::for_activation) {
-            Some(to) if handing == Handing::Mailed => match self.supply.reaches(&to).await {
+            Some(to) if handing.is_sent() => match self.supply.reaches(&to).await {
                 Ok(()) => Ok(()),
                 Err(why) if why.is_unconfigured() => Err(refused(&why.to_string())),
                 Err(why) => Err(unavailable(&why)),
@@ -192,7 +192,7 @@ impl Wishes {
         Ok(match phone.transfer {
             None | Some(Transfer::Withdrawn) => Standing::None,
             Some(Transfer::Requested(_)) => Standing::Asked,
-            Some(Transfer::Waiting(code, handing)) => {
+            Some(Transfer::Waiting(code, Begun { handing, .. })) => {
                 let contact = owned.owner.as_ref().map(|owner| &owner.contact);
                 let to = contact.and_then(Contact::for_activation);
                 let link = || Zeroizing::new(code.link.as_str().to_owned());
@@ -200,7 +200,7 @@ impl Wishes {
                     expires_unix: code.expires.unix(),
                     link: (handing == Handing::Shown).then(link),
                     sent_to: to
-                        .filter(|_| handing == Handing::Mailed)
+                        .filter(|_| handing.is_sent())
                         .and_then(|to| Echo::parse(&masked(to.as_str())).ok()),
                 })
             }

@@ -257,6 +257,7 @@ pub(super) async fn gather<T: Tx>(
         default_policy,
         code_lifetime: settings.code_lifetime,
         profile: settings.profile,
+        push: Arc::clone(&settings.push),
     })
 }
 

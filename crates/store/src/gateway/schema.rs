@@ -63,6 +63,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "transfers",
         sql: TRANSFERS,
     },
+    Migration {
+        name: "whom a transfer is for",
+        sql: TRANSFER_TARGETS,
+    },
 ];
 
 /// `outbox_request` has what left and whose answer may be lost, `messages` for how many messages of the outbox;
@@ -86,6 +90,11 @@ ALTER TABLE token ADD COLUMN next_link BLOB;
 ALTER TABLE token ADD COLUMN next_expires INTEGER;
 ALTER TABLE token ADD COLUMN next_seed BLOB;
 CREATE INDEX token_transfer ON token (next_expires) WHERE transfer IS NOT NULL;
+";
+
+/// Whose token it was, and where its code goes, when its transfer was begun.
+const TRANSFER_TARGETS: &str = "
+ALTER TABLE token ADD COLUMN transfer_for TEXT;
 ";
 
 /// Who knows a person's password: `password` is this unit.

@@ -6,6 +6,7 @@ use domain::time::Timestamp;
 use domain::token::{
     ActivationFailure, ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus,
 };
+use domain::user::Switch;
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step};
@@ -32,7 +33,8 @@ macro_rules! select_owned {
              (SELECT string_agg(m.field || ' ' || m.value, '\n') FROM config m \
              WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
              ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
-             t.foreign_seed, t.transfer, t.next_code, t.next_link, t.next_expires, t.next_seed \
+             t.foreign_seed, t.transfer, t.next_code, t.next_link, t.next_expires, t.next_seed, \
+             t.transfer_for, p.status \
              FROM token t LEFT JOIN person p ON p.token = t.serial \
              LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
              AND a.path = 'system admin' ",
@@ -48,7 +50,7 @@ macro_rules! select_tokens {
             "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
              link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
              NULL, NULL, NULL, NULL, NULL, foreign_seed, transfer, next_code, next_link, next_expires, \
-             next_seed FROM token ",
+             next_seed, transfer_for, NULL FROM token ",
             $rest
         )
     };
@@ -91,8 +93,13 @@ fn owner(row: &Row<'_>) -> Result<Option<Owner>, SqlError> {
         }
         _ => return Ok(None),
     };
+    let status = match text(32)? {
+        Some("disable") => Switch::Disable,
+        _ => Switch::Enable,
+    };
     Ok(Some(Owner {
         name: name.ok_or_else(damaged)?,
+        status,
         contact: contacts::from_lines(contact.unwrap_or_default()),
     }))
 }
@@ -509,7 +516,7 @@ pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Resu
     tx.exec_one(
         "UPDATE token SET stage = 'removed', status = 'active', comments = '', code = NULL, link = NULL, expires = NULL, registration = NULL, os_version = NULL, \
          seed = NULL, foreign_seed = NULL, transfer = NULL, next_code = NULL, next_link = NULL, \
-         next_expires = NULL, next_seed = NULL WHERE serial = $1",
+         next_expires = NULL, next_seed = NULL, transfer_for = NULL WHERE serial = $1",
         &vals![serial.as_str()],
     )
     .await

@@ -2,7 +2,7 @@
 
 use domain::time::Timestamp;
 use domain::token::{ActivationLink, Provisioning, Stage, Token};
-use domain::transfer::{Handing, Transfer};
+use domain::transfer::{Begun, Handing, Target, Transfer};
 use ident::{ActivationCode, TokenSerial};
 use otp::{Parameters, Seed};
 
@@ -13,9 +13,10 @@ use crate::vals;
 
 const MAILED: &str = "mailed";
 const SHOWN: &str = "shown";
+const RECOVERY: &str = "recovery";
 const WITHDRAWN: &str = "withdrawn";
 
-/// The columns `transfer`, `next_code`, `next_link`, `next_expires` and `next_seed`, still sealed.
+/// The columns `transfer`, `next_code`, `next_link`, `next_expires`, `next_seed` and `transfer_for`, still sealed.
 #[derive(Clone, Debug)]
 pub(super) struct TransferColumns {
     transfer: Option<String>,
@@ -23,6 +24,7 @@ pub(super) struct TransferColumns {
     link: Option<Vec<u8>>,
     expires: Option<Timestamp>,
     pub(super) seed: Option<Vec<u8>>,
+    target: Option<String>,
 }
 
 /// The columns of a query that selects them beside a token's others.
@@ -36,6 +38,7 @@ impl TransferColumns {
             link: row.get(FIRST_COLUMN + 2)?,
             expires: row.get(FIRST_COLUMN + 3)?,
             seed: row.get(FIRST_COLUMN + 4)?,
+            target: row.get(FIRST_COLUMN + 5)?,
         })
     }
 
@@ -51,10 +54,15 @@ impl TransferColumns {
             Some(WITHDRAWN) => return Ok(Some(Transfer::Withdrawn)),
             Some(MAILED) => Handing::Mailed,
             Some(SHOWN) => Handing::Shown,
+            Some(RECOVERY) => Handing::Recovery,
             Some(_) => return Err(damaged("transfer")),
         };
+        let begun = Begun {
+            handing,
+            target: Target::from_stored(self.target.as_deref().unwrap_or_default()),
+        };
         let (Some(code), Some(link), Some(expires)) = (&self.code, &self.link, self.expires) else {
-            return Ok(Some(Transfer::Requested(handing)));
+            return Ok(Some(Transfer::Requested(begun)));
         };
         let text = |field, sealed: &[u8]| {
             let plain = secrets.open_token(serial, field, 0, sealed)?;
@@ -69,7 +77,7 @@ impl TransferColumns {
             link: ActivationLink::new(link),
             expires,
         };
-        Ok(Some(Transfer::Waiting(waiting, handing)))
+        Ok(Some(Transfer::Waiting(waiting, begun)))
     }
 }
 
@@ -84,8 +92,8 @@ pub(super) async fn put<T: Tx>(
     let (word, code) = match token.transfer() {
         None => (None, None),
         Some(Transfer::Withdrawn) => (Some(WITHDRAWN), None),
-        Some(Transfer::Requested(handing)) => (Some(word(*handing)), None),
-        Some(Transfer::Waiting(code, handing)) => (Some(word(*handing)), Some(code)),
+        Some(Transfer::Requested(begun)) => (Some(word(begun.handing)), None),
+        Some(Transfer::Waiting(code, begun)) => (Some(word(begun.handing)), Some(code)),
     };
     let (code, link, expires) = match code {
         None => (Val::Null, Val::Null, Val::Null),
@@ -95,15 +103,17 @@ pub(super) async fn put<T: Tx>(
             Val::from(code.expires),
         ),
     };
+    let begun = token.transfer().and_then(Transfer::begun);
     tx.exec_one(
-        "UPDATE token SET transfer = $2, next_code = $3, next_link = $4, next_expires = $5 \
-         WHERE serial = $1",
+        "UPDATE token SET transfer = $2, next_code = $3, next_link = $4, next_expires = $5, \
+         transfer_for = $6 WHERE serial = $1",
         &[
             Val::from(serial.as_str()),
             Val::from(word),
             code,
             link,
             expires,
+            Val::from(begun.map(|begun| begun.target.as_str())),
         ],
     )
     .await
@@ -113,6 +123,7 @@ const fn word(handing: Handing) -> &'static str {
     match handing {
         Handing::Mailed => MAILED,
         Handing::Shown => SHOWN,
+        Handing::Recovery => RECOVERY,
     }
 }
 
