@@ -470,7 +470,8 @@ pub enum Change {
     Seed(TokenSerial, Option<Seed>),
     /// A token has a seed that waits for another phone, or none waits any more.
     NextSeed(TokenSerial, Option<Seed>),
-    /// The seed that waits takes the place of the other, whose codes are dead.
+    /// The seed that waits takes the place of the other, whose codes are dead; nobody had it before, so nothing of
+    /// it is spent.
     SeedTaken(TokenSerial),
     /// Steps of a token up to this one are spent: another unit may have accepted them.
     Spent(TokenSerial, Step),

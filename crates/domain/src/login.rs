@@ -22,7 +22,7 @@ use crate::recovery::{self, Digest, Held, RecoveryCode};
 use crate::remote::{RemoteCheck, RemoteVerified, Source};
 use crate::throttle::{CodeCounter, Throttled};
 use crate::time::Timestamp;
-use crate::token::{Usability, Verifier};
+use crate::token::{SeedVersion, Usability, Verifier};
 use crate::user::Switch;
 
 /// Where password and code stand in a client's requests (`set code-position`).
@@ -427,6 +427,8 @@ enum Bound {
     Recovery(Box<Digest>),
     /// The phone that approved it.
     Phone(Box<RegistrationId>),
+    /// The seed that made its code.
+    Seed(SeedVersion),
 }
 
 /// What a login uses up.
@@ -489,7 +491,7 @@ impl Consume {
     pub fn sent_to(&self) -> Option<&Address> {
         match &self.bound {
             Bound::SentTo(to) => Some(to),
-            Bound::Free | Bound::Recovery(_) | Bound::Phone(_) => None,
+            Bound::Free | Bound::Recovery(_) | Bound::Phone(_) | Bound::Seed(_) => None,
         }
     }
 
@@ -497,7 +499,7 @@ impl Consume {
     pub fn recovery(&self) -> Option<&Digest> {
         match &self.bound {
             Bound::Recovery(digest) => Some(digest),
-            Bound::Free | Bound::SentTo(_) | Bound::Phone(_) => None,
+            Bound::Free | Bound::SentTo(_) | Bound::Phone(_) | Bound::Seed(_) => None,
         }
     }
 
@@ -505,7 +507,15 @@ impl Consume {
     pub fn phone(&self) -> Option<&RegistrationId> {
         match &self.bound {
             Bound::Phone(device) => Some(device),
-            Bound::Free | Bound::SentTo(_) | Bound::Recovery(_) => None,
+            Bound::Free | Bound::SentTo(_) | Bound::Recovery(_) | Bound::Seed(_) => None,
+        }
+    }
+
+    /// The seed that made the code that it uses up, if one did.
+    pub fn seed(&self) -> Option<SeedVersion> {
+        match &self.bound {
+            Bound::Seed(version) => Some(*version),
+            Bound::Free | Bound::SentTo(_) | Bound::Recovery(_) | Bound::Phone(_) => None,
         }
     }
 
@@ -585,7 +595,12 @@ pub fn second(
         };
     };
     match code(verifier, submitted, counter, now) {
-        Ok(spend) => consume(proof, spend, now),
+        Ok(spend) => Second::Consume(Consume {
+            proof,
+            spend,
+            bound: Bound::Seed(verifier.seed_version),
+            at: now,
+        }),
         Err(refusal) => again(refusal.of_token(verifier.serial), proof, None),
     }
 }

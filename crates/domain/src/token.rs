@@ -229,6 +229,10 @@ impl Token {
     }
 }
 
+/// Which of its seeds a token has: the number goes up with each, and a decision on one is none on the next.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SeedVersion(pub u32);
+
 /// What checking a code needs: the open seed and how far its steps are spent.
 #[derive(Debug)]
 pub struct Verifier {
@@ -236,6 +240,8 @@ pub struct Verifier {
     pub serial: TokenSerial,
     /// Its seed, open for this one check.
     pub seed: Seed,
+    /// Which one that is.
+    pub seed_version: SeedVersion,
     /// How its codes are made.
     pub parameters: Parameters,
     /// Learned clock difference.
@@ -393,6 +399,8 @@ pub enum ResyncError {
 pub struct Resync {
     /// The token.
     serial: TokenSerial,
+    /// The seed that made the codes.
+    seed: SeedVersion,
     /// The step of the second code; it and all before it are spent.
     step: Step,
     /// The clock difference that the codes show.
@@ -430,6 +438,7 @@ impl Resync {
         };
         Ok(Self {
             serial: verifier.serial,
+            seed: verifier.seed_version,
             step: found.step,
             drift: verifier.drift_after(found.drift_offset),
         })
@@ -438,6 +447,11 @@ impl Resync {
     /// The token.
     pub fn serial(&self) -> TokenSerial {
         self.serial
+    }
+
+    /// The seed that made the codes.
+    pub fn seed(&self) -> SeedVersion {
+        self.seed
     }
 
     /// The step of the second code.

@@ -8,7 +8,7 @@
 )]
 
 use domain::time::{Span, Timestamp};
-use domain::token::{ClockTest, GoodFor, Verifier};
+use domain::token::{ClockTest, GoodFor, SeedVersion, Verifier};
 use ident::TokenSerial;
 use otp::{Drift, Parameters, Seed, Step};
 use zeroize::Zeroizing;
@@ -18,6 +18,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_721_067_030);
 fn token(spent: Option<Step>) -> Verifier {
     Verifier {
         serial: TokenSerial::parse("FTK2000BHV1KRZCC").unwrap(),
+        seed_version: SeedVersion::default(),
         seed: Seed::from_bytes(Zeroizing::new(vec![7; 20])).unwrap(),
         parameters: Parameters::default(),
         drift: Drift(0),

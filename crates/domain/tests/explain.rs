@@ -15,7 +15,7 @@ use domain::explain::{Finding, FirstUse, not_activated, replayed, wrong_code};
 use domain::login::Submitted;
 use domain::reason::Reason;
 use domain::time::Timestamp;
-use domain::token::Verifier;
+use domain::token::{SeedVersion, Verifier};
 use ident::TokenSerial;
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step, code_at};
 use proptest::prelude::*;
@@ -36,6 +36,7 @@ fn seed(number: u8) -> Seed {
 fn token(number: u8) -> Verifier {
     Verifier {
         serial: TokenSerial::mobile([number; 5]),
+        seed_version: SeedVersion::default(),
         seed: seed(number),
         parameters: TOTP,
         drift: Drift(0),

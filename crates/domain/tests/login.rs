@@ -27,7 +27,7 @@ use domain::public_key::{KeyVerified, PublicKey};
 use domain::reason::Reason;
 use domain::throttle::{CodeCounter, Throttled};
 use domain::time::{Span, Timestamp};
-use domain::token::{Usability, Verifier};
+use domain::token::{SeedVersion, Usability, Verifier};
 use domain::user::Switch;
 use ident::TokenSerial;
 use otp::{Digits, Drift, Kind, Parameters, Period, Seed, Step, code_at};
@@ -89,6 +89,7 @@ fn wrong_code(parameters: Parameters, step: u64) -> String {
 fn verifier(parameters: Parameters, spent: Option<u64>) -> Verifier {
     Verifier {
         serial: serial(),
+        seed_version: SeedVersion::default(),
         seed: rfc_seed(),
         parameters,
         drift: Drift(0),

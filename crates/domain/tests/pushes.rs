@@ -18,7 +18,7 @@ use domain::push::{Number, Outstanding, Said, Session};
 use domain::reason::Reason;
 use domain::throttle::CodeCounter;
 use domain::time::{Span, Timestamp};
-use domain::token::{Usability, Verifier};
+use domain::token::{SeedVersion, Usability, Verifier};
 use domain::user::Switch;
 use ident::{RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed};
@@ -42,6 +42,7 @@ fn token(number: u8, usability: Usability) -> Factor {
     Factor::Token {
         verifier: Verifier {
             serial: serial(number),
+            seed_version: SeedVersion::default(),
             seed: Seed::from_bytes(Zeroizing::new(vec![number; 20])).unwrap(),
             parameters: Parameters {
                 kind: Kind::Totp(Period::SIXTY),

@@ -116,3 +116,22 @@ async fn an_approval_is_worth_nothing_once_the_token_has_left_the_phone() {
     let outcome = consume(&store, before_the_phone).await;
     assert_eq!(refused(&outcome), Reason::ChangedMeanwhile);
 }
+
+#[tokio::test]
+async fn an_approval_is_worth_nothing_in_the_transaction_that_takes_the_token_from_the_phone() {
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    enrol(&store, "alice", token(), SEED, START).await;
+    activated_on(&store, 4).await;
+    let approval = approved(&store, session(1));
+    let release = hold(&store);
+    let (_, outcomes) = tokio::join!(
+        run_with(&store, provision(token()), [9; 20], START),
+        async {
+            let outcomes = submit(&store, vec![approval]);
+            release.send(()).unwrap();
+            outcomes.await.unwrap()
+        }
+    );
+    assert_eq!(refused(&outcomes[0]), Reason::ChangedMeanwhile);
+}

@@ -95,8 +95,12 @@ async fn begin(store: &GatewayStore) {
 }
 
 async fn reopen(dir: &Path, store: GatewayStore) -> GatewayStore {
+    reopen_at(dir, store, START).await
+}
+
+async fn reopen_at(dir: &Path, store: GatewayStore, now: Timestamp) -> GatewayStore {
     drop(store);
-    open(dir, START).await
+    open(dir, now).await
 }
 
 /// Whose codes are good: each is tried in a step of its own.
@@ -155,6 +159,56 @@ async fn the_first_phones_code_of_a_login_under_way_is_refused_once_the_token_ha
     run(&store, confirmed(2), now).await;
     let refusal = consume(&store, under_way).await;
     assert_eq!(refused(&refusal), Reason::ChangedMeanwhile);
+}
+
+#[tokio::test]
+async fn what_was_decided_by_the_first_phones_seed_falls_with_it_whatever_the_clocks_say() {
+    let (_dir, store) = alice().await;
+    begin(&store).await;
+    run(&store, supplied(token()), START).await;
+    let ahead = START.after(Span::from_mins(3));
+    let under_way = decide(&store, "alice", &code(OLD, step_at(ahead)), ahead);
+    run(&store, confirmed(2), START).await;
+    let refusal = consume(&store, under_way).await;
+    assert_eq!(refused(&refusal), Reason::ChangedMeanwhile);
+}
+
+#[tokio::test]
+async fn the_new_phones_codes_are_good_at_once_however_far_the_first_phones_clock_was_ahead() {
+    let (dir, mut store) = alice().await;
+    // Step by step its clock was learned to be three minutes ahead.
+    for ahead in 1..=3 {
+        let now = START.after(Span::from_mins(ahead));
+        let fast = now.after(Span::from_mins(ahead));
+        granted(&login(&store, "alice", &code(OLD, step_at(fast)), now).await);
+    }
+    let now = START.after(Span::from_mins(3));
+    begin(&store).await;
+    run(&store, supplied(token()), now).await;
+    run(&store, confirmed(2), now).await;
+    let used = code(NEW, step_at(now));
+    granted(&login(&store, "alice", &used, now).await);
+    // Each code is accepted once, also after a restart, and no login of the first phone comes back.
+    let replayed = login(&store, "alice", &used, now).await;
+    assert_eq!(refused(&replayed), Reason::CodeReplayed);
+    store = reopen_at(dir.path(), store, now).await;
+    let replayed = login(&store, "alice", &used, now).await;
+    assert_eq!(refused(&replayed), Reason::CodeReplayed);
+    let next = now.after(Span::from_mins(1));
+    granted(&login(&store, "alice", &code(NEW, step_at(next)), next).await);
+}
+
+#[tokio::test]
+async fn the_new_phones_first_code_is_good_after_a_restart_too() {
+    let (dir, store) = alice().await;
+    let now = START.after(Span::from_mins(1));
+    let fast = now.after(Span::from_mins(1));
+    granted(&login(&store, "alice", &code(OLD, step_at(fast)), now).await);
+    begin(&store).await;
+    run(&store, supplied(token()), now).await;
+    run(&store, confirmed(2), now).await;
+    let store = reopen_at(dir.path(), store, now).await;
+    granted(&login(&store, "alice", &code(NEW, step_at(now)), now).await);
 }
 
 #[tokio::test]

@@ -502,6 +502,7 @@ fn without_vdoms(dir: &TempDir) {
              DROP INDEX token_transfer; ALTER TABLE token DROP COLUMN transfer;
              ALTER TABLE token DROP COLUMN next_code; ALTER TABLE token DROP COLUMN next_link;
              ALTER TABLE token DROP COLUMN next_expires; ALTER TABLE token DROP COLUMN next_seed;
+             ALTER TABLE token DROP COLUMN transfer_for; ALTER TABLE token DROP COLUMN seed_since;
              DROP INDEX outbox_sent; ALTER TABLE outbox DROP COLUMN request;
              DROP TABLE outbox_request;
              ALTER TABLE person DROP COLUMN keeper; ALTER TABLE person DROP COLUMN ldap_server;

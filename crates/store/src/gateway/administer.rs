@@ -53,6 +53,8 @@ pub struct Done {
     /// What has to be said of it.
     pub remarks: Vec<Remark>,
     updates: Vec<Update>,
+    /// Tokens that have another seed.
+    reseeded: Vec<TokenSerial>,
     link: Option<Link>,
     at: Timestamp,
 }
@@ -63,7 +65,6 @@ pub(super) enum Update {
     Person(CanonicalName, PersonEntry),
     PersonRemoved(CanonicalName),
     Token(TokenSerial, Box<tokens::TokenRow>),
-    TokenMoved(TokenSerial),
     TokenRemoved(TokenSerial),
     Group(Group),
     Administrators(Vec<Object>),
@@ -95,6 +96,7 @@ impl Work for Administer {
         for message in self.settles {
             outbox::settle(tx, message).await?;
         }
+        self.memory.reseeding().extend(&done.reseeded);
         Ok(done)
     }
 }
@@ -112,7 +114,6 @@ impl Done {
                     }
                     Update::PersonRemoved(name) => directory.remove_person(name),
                     Update::Token(serial, row) => directory.put_token(*serial, (**row).clone()),
-                    Update::TokenMoved(serial) => directory.move_token(*serial, self.at),
                     Update::TokenRemoved(serial) => directory.remove_token(*serial),
                     Update::Group(group) => directory.put_group(group.clone()),
                     Update::Administrators(objects) => {
@@ -144,6 +145,12 @@ impl Done {
                     }
                 }
             }
+        }
+        if !self.reseeded.is_empty() {
+            let mut reseeding = memory.reseeding();
+            self.reseeded.iter().for_each(|serial| {
+                reseeding.remove(serial);
+            });
         }
         if let Some(link) = self.link {
             memory.committed(link, self.at);
@@ -335,12 +342,13 @@ async fn write<T: Tx>(
 /// Puts events into the chain, and reads back what memory has to learn.
 pub(super) async fn conclude<T: Tx>(
     tx: &mut T,
-    touched: Touched,
+    mut touched: Touched,
     events: &[Event],
     now: Timestamp,
 ) -> Result<Done, SqlError> {
     let mut done = Done {
         at: now,
+        reseeded: std::mem::take(&mut touched.reseeded),
         updates: touched.updates(tx).await?,
         ..Done::default()
     };
@@ -362,6 +370,7 @@ pub(super) async fn conclude<T: Tx>(
 pub(super) struct Touched {
     pub(super) updates: Vec<Update>,
     tokens: Vec<TokenSerial>,
+    reseeded: Vec<TokenSerial>,
     groups: BTreeSet<(Vdom, Box<str>)>,
     parts: BTreeSet<Part>,
 }
@@ -408,15 +417,16 @@ pub(super) async fn carry_out<T: Tx>(
         Change::Seed(serial, seed) => {
             tokens::put_seed(tx, serial, seed.as_ref(), &memory.secrets).await?;
             settle_progress(tx, serial, memory).await?;
+            touched.reseeded.push(serial);
             touched.tokens.push(serial);
         }
         Change::NextSeed(serial, seed) => {
             transfers::put_next_seed(tx, serial, seed.as_ref(), &memory.secrets).await?;
         }
         Change::SeedTaken(serial) => {
-            transfers::take_seed(tx, serial).await?;
-            settle_progress(tx, serial, memory).await?;
-            touched.updates.push(Update::TokenMoved(serial));
+            let since = Link::last(tx).await?.id + 1;
+            transfers::take_seed(tx, serial, since).await?;
+            touched.reseeded.push(serial);
             touched.tokens.push(serial);
         }
         Change::Spent(serial, step) => {

@@ -329,7 +329,7 @@ async fn grant(
 ) -> Result<Written, SqlError> {
     let (person, at) = (consume.person().clone(), consume.at());
     let spend = consume.spend();
-    if !memory.read().stands(consume, &origin) {
+    if !memory.read().stands(consume, &origin) || loses_seed(memory, spend) {
         let refusal = Refusal::because(Reason::ChangedMeanwhile);
         return refuse(memory, person, origin, refusal, at, link, tx).await;
     }
@@ -477,7 +477,9 @@ async fn burn(
     let (token, step, drift) = (resync.serial(), resync.step(), resync.drift());
     // The first of the two codes belongs to the step before.
     let first = Step(step.0.saturating_sub(1));
-    if !is_fresh(memory, token, first) {
+    let is_of_seed =
+        memory.read().has_seed(token, resync.seed()) && !memory.reseeding().contains(&token);
+    if !is_of_seed || !is_fresh(memory, token, first) {
         let outcome = Outcome::ResyncRefused;
         return Ok(Written {
             outcome,
@@ -501,6 +503,16 @@ async fn burn(
         link: *link,
         at,
     })
+}
+
+/// Whether the open transaction gives the token another seed than the one that the decision is on.
+fn loses_seed(memory: &Memory, spend: Spend) -> bool {
+    match spend {
+        Spend::Step { token, .. } | Spend::Push { token, .. } => {
+            memory.reseeding().contains(&token)
+        }
+        _ => false,
+    }
 }
 
 /// A token that memory does not know has no fresh step.

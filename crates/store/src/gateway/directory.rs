@@ -25,7 +25,7 @@ use domain::remote::{self, Source};
 use domain::schema::Object;
 use domain::settings::{SecondFactor, Settings, VdomSettings};
 use domain::time::Timestamp;
-use domain::token::{Usability, Verifier};
+use domain::token::{SeedVersion, Usability, Verifier};
 use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
 use domain::verification::{PREFIX, VerificationClient};
@@ -189,15 +189,14 @@ impl Usable {
 pub(super) struct TokenEntry {
     seed: Option<Box<[u8]>>,
     seed_version: u32,
+    /// The first event that can be of this seed's codes.
+    seed_since: i64,
     parameters: Parameters,
     usable: Usable,
     /// The phone that has it: half as long as its registration id is written.
     phone: Option<[u8; 32]>,
     drift: Drift,
     spent: Option<Spent>,
-    /// When it went to another phone, if it did since the start: what was decided by then was decided by the
-    /// seed before.
-    moved: Option<Timestamp>,
 }
 
 /// The highest step that was spent, and the event that spent it.
@@ -217,12 +216,19 @@ pub(super) struct Progress {
     pub(super) seed_version: u32,
 }
 
+impl TokenEntry {
+    fn has(&self, seed: SeedVersion) -> bool {
+        SeedVersion(self.seed_version) == seed
+    }
+}
+
 impl From<TokenRow> for TokenEntry {
     fn from(row: TokenRow) -> Self {
         Self {
             usable: row.usable(),
             phone: row.registration.map(RegistrationId::to_bytes),
             seed_version: row.seed_version,
+            seed_since: row.seed_since,
             parameters: row.parameters,
             drift: row.drift,
             spent: row.spent.map(|step| Spent {
@@ -230,7 +236,6 @@ impl From<TokenRow> for TokenEntry {
                 by: row.spent_by.unwrap_or(0),
             }),
             seed: row.seed.map(Vec::into_boxed_slice),
-            moved: None,
         }
     }
 }
@@ -310,26 +315,20 @@ impl Directory {
         user.or_else(|| self.administrators.get_key_value(name))
     }
 
-    /// Takes a token's row. What memory knows to be spent stays spent.
+    /// Takes a token's row. What memory knows to be spent stays spent, unless its seed is one that nobody had before.
     pub(super) fn put_token(&mut self, serial: TokenSerial, row: TokenRow) {
         let mut entry = TokenEntry::from(row);
         if let Some(before) = self.tokens.get(&serial) {
             let same_seed = before.seed_version == entry.seed_version;
             entry.drift = if same_seed { before.drift } else { entry.drift };
-            entry.spent = later(entry.spent, before.spent);
-            entry.moved = before.moved;
+            if before.seed_since == entry.seed_since {
+                entry.spent = later(entry.spent, before.spent);
+            }
         }
         if let Some(spent) = entry.spent {
             self.reach = self.reach.max(beginning(entry.parameters, spent.step));
         }
         self.tokens.insert(serial, entry);
-    }
-
-    /// The token went to another phone.
-    pub(super) fn move_token(&mut self, serial: TokenSerial, at: Timestamp) {
-        if let Some(entry) = self.tokens.get_mut(&serial) {
-            entry.moved = Some(at);
-        }
     }
 
     pub(super) fn remove_token(&mut self, serial: TokenSerial) {
@@ -607,6 +606,7 @@ impl Directory {
         let verifier = Verifier {
             serial,
             seed,
+            seed_version: SeedVersion(entry.seed_version),
             parameters: entry.parameters,
             drift: entry.drift,
             spent: self.spent(serial).map(|spent| spent.step),
@@ -635,10 +635,10 @@ impl Directory {
             }
             (Spend::Step { token, .. } | Spend::Push { token, .. }, TwoFactor::Fortitoken) => {
                 let is_good = |entry: &TokenEntry| {
-                    let is_usable = entry.usable.at(at) == Usability::Usable
-                        && entry.moved.is_none_or(|moved| moved < at);
-                    // What another phone approved is worth nothing once the token has left it.
-                    is_usable
+                    // A code of another seed, or what another phone approved, is worth nothing once the token has
+                    // left it.
+                    entry.usable.at(at) == Usability::Usable
+                        && consume.seed().is_none_or(|seed| entry.has(seed))
                         && consume
                             .phone()
                             .is_none_or(|phone| entry.phone == Some(phone.to_bytes()))
@@ -665,6 +665,13 @@ impl Directory {
         let validity = self.validity(name, person);
         let is_over = validity.is_some_and(|validity| validity.ends <= consume.at());
         !is_over && consume.began_with(self.credential(person).as_ref(), person.keys())
+    }
+
+    /// Whether a token has this seed still.
+    pub(super) fn has_seed(&self, serial: TokenSerial, seed: SeedVersion) -> bool {
+        self.tokens
+            .get(&serial)
+            .is_some_and(|entry| entry.has(seed))
     }
 
     pub(super) fn has_token(&self, serial: TokenSerial) -> bool {
@@ -702,9 +709,10 @@ impl Directory {
     }
 
     /// Takes over what an event spent. One that spends nothing new is in the row already, and what it
-    /// taught may be the drift of an earlier seed.
+    /// taught may be the drift of an earlier seed; one from before the seed is nothing to it.
     pub(super) fn spend(&mut self, serial: TokenSerial, spent: Spent, drift: Drift) {
         if let Some(entry) = self.tokens.get_mut(&serial)
+            && spent.by >= entry.seed_since
             && entry.spent.is_none_or(|known| spent.step > known.step)
         {
             entry.spent = Some(spent);

@@ -55,6 +55,8 @@ pub(super) struct Memory {
     pub(super) counters: Mutex<Counters>,
     /// Steps that an open transaction spends: taken, and not yet durable.
     pub(super) reserved: Mutex<HashMap<TokenSerial, Spent>>,
+    /// Tokens that have another seed in an open transaction.
+    reseeding: Mutex<HashSet<TokenSerial>>,
     approvals: Mutex<Approvals>,
     head: HeadFile,
     latest: AtomicI64,
@@ -76,6 +78,7 @@ impl Memory {
             directory: RwLock::default(),
             counters: Mutex::default(),
             reserved: Mutex::default(),
+            reseeding: Mutex::default(),
             approvals: Mutex::default(),
             head,
             latest: AtomicI64::new(found.map_or(0, |head| head.latest.micros())),
@@ -122,6 +125,12 @@ impl Memory {
 
     pub(super) fn reserved(&self) -> MutexGuard<'_, HashMap<TokenSerial, Spent>> {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn reseeding(&self) -> MutexGuard<'_, HashSet<TokenSerial>> {
+        self.reseeding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn approvals(&self) -> MutexGuard<'_, Approvals> {
@@ -270,6 +279,7 @@ impl Memory {
         *self.write() = directory;
         *self.counters() = counters;
         self.reserved().clear();
+        self.reseeding().clear();
         self.learned.send_replace(last.id);
         Ok(())
     }

@@ -67,6 +67,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "whom a transfer is for",
         sql: TRANSFER_TARGETS,
     },
+    Migration {
+        name: "steps belong to seeds",
+        sql: SEED_STEPS,
+    },
 ];
 
 /// `outbox_request` has what left and whose answer may be lost, `messages` for how many messages of the outbox;
@@ -95,6 +99,11 @@ CREATE INDEX token_transfer ON token (next_expires) WHERE transfer IS NOT NULL;
 /// Whose token it was, and where its code goes, when its transfer was begun.
 const TRANSFER_TARGETS: &str = "
 ALTER TABLE token ADD COLUMN transfer_for TEXT;
+";
+
+/// The first event that can be of codes of a token's seed: what was spent before was spent of another.
+const SEED_STEPS: &str = "
+ALTER TABLE token ADD COLUMN seed_since INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Who knows a person's password: `password` is this unit.

@@ -34,7 +34,7 @@ macro_rules! select_owned {
              WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
              ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
              t.foreign_seed, t.transfer, t.next_code, t.next_link, t.next_expires, t.next_seed, \
-             t.transfer_for, p.status \
+             t.transfer_for, p.status, t.seed_since \
              FROM token t LEFT JOIN person p ON p.token = t.serial \
              LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
              AND a.path = 'system admin' ",
@@ -50,7 +50,7 @@ macro_rules! select_tokens {
             "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
              link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
              NULL, NULL, NULL, NULL, NULL, foreign_seed, transfer, next_code, next_link, next_expires, \
-             next_seed, transfer_for, NULL FROM token ",
+             next_seed, transfer_for, NULL, seed_since FROM token ",
             $rest
         )
     };
@@ -73,6 +73,7 @@ pub(super) struct TokenRow {
     os_version: Option<String>,
     pub(super) seed: Option<Vec<u8>>,
     pub(super) seed_version: u32,
+    pub(super) seed_since: i64,
     pub(super) drift: Drift,
     pub(super) spent: Option<i64>,
     pub(super) spent_by: Option<i64>,
@@ -133,6 +134,7 @@ impl FromRow for TokenRow {
             os_version: row.get(13)?,
             seed: row.get(14)?,
             seed_version: row.get(15)?,
+            seed_since: row.get(33)?,
             drift: i32::try_from(row.get::<i64>(16)?)
                 .map(Drift)
                 .map_err(|_| damaged("drift"))?,
@@ -456,7 +458,8 @@ pub(super) async fn put_seed<T: Tx>(
 }
 
 /// Brings a token's row up to what memory knows. The drift goes in only if the row still has the seed
-/// that showed it: a new one may have come since memory was read.
+/// that showed it: a new one may have come since memory was read. What was spent before a seed that nobody
+/// had then is nothing to it.
 pub(super) async fn put_progress<T: Tx>(tx: &mut T, progress: Progress) -> Result<(), SqlError> {
     let Progress {
         serial,
@@ -467,7 +470,7 @@ pub(super) async fn put_progress<T: Tx>(tx: &mut T, progress: Progress) -> Resul
     tx.exec(
         "UPDATE token SET spent = $2, spent_by = $3, \
          drift = CASE WHEN seed_version = $5 THEN $4 ELSE drift END \
-         WHERE serial = $1 AND (spent IS NULL OR spent <= $2)",
+         WHERE serial = $1 AND (spent IS NULL OR spent <= $2) AND $3 >= seed_since",
         &vals![
             serial.as_str(),
             step_value(spent.step),

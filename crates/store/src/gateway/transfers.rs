@@ -155,12 +155,18 @@ async fn next_version<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<u64, Sql
     Ok(row.map_or(0, |(version,)| version).unsigned_abs() + 1)
 }
 
-/// The seed that waits takes the place of the one in force.
-pub(super) async fn take_seed<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<(), SqlError> {
+/// The seed that waits takes the place of the one in force. Nobody had it before: no login before the event `since`
+/// was by it, and none of its steps is spent.
+pub(super) async fn take_seed<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    since: i64,
+) -> Result<(), SqlError> {
     tx.exec_one(
-        "UPDATE token SET seed = next_seed, seed_version = seed_version + 1, next_seed = NULL \
+        "UPDATE token SET seed = next_seed, seed_version = seed_version + 1, next_seed = NULL, \
+         spent = NULL, spent_by = NULL, drift = 0, seed_since = $2 \
          WHERE serial = $1 AND next_seed IS NOT NULL",
-        &vals![serial.as_str()],
+        &vals![serial.as_str(), since],
     )
     .await
 }
