@@ -321,6 +321,8 @@ pub struct Reads {
     pub uses: Option<UsesOf>,
     /// Entries that values name.
     pub named: Vec<Named>,
+    /// The token of which it is asked when its latest transfers were begun.
+    pub transfers_begun: Option<TokenSerial>,
     /// What a virtual domain holds that is to go.
     pub holds: Option<Vdom>,
     /// Whether a virtual domain may have a token by its licence.
@@ -363,6 +365,8 @@ pub struct Facts {
     pub profile: Profile,
     /// `system ftm-push`.
     pub push: Arc<PushSettings>,
+    /// When the latest transfers of the token asked for were begun.
+    pub transfers_begun: Vec<Timestamp>,
 }
 
 /// A token with its owner.
@@ -473,6 +477,8 @@ pub enum Change {
     /// The seed that waits takes the place of the other, whose codes are dead; nobody had it before, so nothing of
     /// it is spent.
     SeedTaken(TokenSerial),
+    /// A transfer of a token was begun at this time; so many within an hour are the most.
+    TransferBegun(TokenSerial, Timestamp),
     /// Steps of a token up to this one are spent: another unit may have accepted them.
     Spent(TokenSerial, Step),
     /// An entry of another table was created or changed.
@@ -641,13 +647,16 @@ impl Operation {
             Self::Provision { token, .. }
             | Self::Renew { token, .. }
             | Self::SendActivation { token, .. }
-            | Self::BeginTransfer { token, .. }
             | Self::CancelTransfer { token, .. }
             | Self::ReviewTransfer { token }
             | Self::TransferPolled { token, .. }
             | Self::TwoPhones { token, .. }
             | Self::ProvisionRefused { token, .. }
             | Self::Delivered { token, .. } => Reads::tokens([*token]),
+            Self::BeginTransfer { token, .. } => Reads {
+                transfers_begun: Some(*token),
+                ..Reads::tokens([*token])
+            },
             Self::Import { .. } | Self::ImportRefused { .. } => Reads::default(),
         }
     }

@@ -9,12 +9,17 @@ use ident::{LicenceSerial, RegistrationId};
 use crate::admin::{Owned, Owner};
 use crate::contact::Channel;
 use crate::settings::PushSettings;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 use crate::token::{Provisioning, Stage, TokenStatus};
 use crate::user::Switch;
 
 /// How long a transfer's code is valid: the person has both phones at hand, or the mail on the new one.
 pub const LIFETIME: Span = Span::from_hours(1);
+
+/// Transfers of a token that may be begun within [`BEGUN_WITHIN`]: each may send its user a mail.
+pub const BEGUN_MAX: usize = 5;
+/// See [`BEGUN_MAX`].
+pub const BEGUN_WITHIN: Span = Span::from_hours(1);
 
 /// How the code gets to the other phone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -121,6 +126,9 @@ pub enum NotMoved {
     /// It is assigned to nobody who can be told.
     #[error("its user has no mail address: config user local / edit NAME / set email-to ADDRESS")]
     Unreachable,
+    /// [`BEGUN_MAX`].
+    #[error("this token was to be moved five times within an hour: wait, or ask the administrator")]
+    TooOften,
     /// Another person has the token, or is reached elsewhere, than when it was begun.
     #[error("its user or the user's address was changed since the transfer was begun")]
     Changed,
@@ -191,6 +199,16 @@ pub(crate) fn begun(
         handing,
         target: Target::of(owner, handing),
     })
+}
+
+/// Whether another transfer may be begun after these.
+pub(crate) fn demand_seldom(begun: &[Timestamp], now: Timestamp) -> Result<(), NotMoved> {
+    let lately = begun.iter().filter(|at| at.after(BEGUN_WITHIN) > now);
+    if lately.count() < BEGUN_MAX {
+        Ok(())
+    } else {
+        Err(NotMoved::TooOften)
+    }
 }
 
 /// Whether this phone has the token still.

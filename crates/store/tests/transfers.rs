@@ -13,13 +13,14 @@ mod support;
 
 use std::path::Path;
 
-use domain::admin::{CodeNews, Message, Operation, Phone, Polled};
+use domain::admin::{AdminError, CodeNews, Message, Operation, Phone, Polled};
 use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, FTM_PUSH, LOCAL};
 use domain::time::{Span, Timestamp};
 use domain::token::Stage;
-use domain::transfer::{Handing, Transfer};
+use domain::transfer::{Handing, NotMoved, Transfer};
 use ident::{RegistrationId, TokenSerial};
+use store::Failure;
 use store::gateway::{GatewayStore, Holder, Lane};
 use support::*;
 use tempfile::{TempDir, tempdir};
@@ -209,6 +210,32 @@ async fn the_new_phones_first_code_is_good_after_a_restart_too() {
     run(&store, confirmed(2), now).await;
     let store = reopen_at(dir.path(), store, now).await;
     granted(&login(&store, "alice", &code(NEW, step_at(now)), now).await);
+}
+
+#[tokio::test]
+async fn five_transfers_an_hour_are_the_most_and_no_restart_forgets_them() {
+    let (dir, mut store) = alice().await;
+    let wanted = || Operation::BeginTransfer {
+        token: token(),
+        handing: Handing::Mailed,
+        holder: phone(1),
+    };
+    for minute in 0..5 {
+        run(&store, wanted(), START.after(Span::from_mins(minute))).await;
+    }
+    let hour = START.after(Span::from_hours(1));
+    store = reopen(dir.path(), store).await;
+    let last = hour.before(Span::from_secs(1));
+    let refused = store.administer(wanted(), entropy(NEW), authority(), last, None);
+    let refused = refused.await.unwrap_err();
+    assert!(
+        matches!(
+            &refused,
+            Failure::Refused(AdminError::NotMoved(NotMoved::TooOften))
+        ),
+        "{refused:?}"
+    );
+    run(&store, wanted(), hour).await;
 }
 
 #[tokio::test]

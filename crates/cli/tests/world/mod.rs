@@ -732,6 +732,7 @@ impl World {
             code_lifetime: Settings::default().code_lifetime,
             profile: self.profile(),
             push: PushSettings::default().into(),
+            transfers_begun: Vec::new(),
         }
     }
 
@@ -922,6 +923,7 @@ impl World {
             }
             Change::NextSeed(..)
             | Change::SeedTaken(_)
+            | Change::TransferBegun(..)
             | Change::Spent(..)
             | Change::FailuresCleared(_)
             | Change::Recovery { .. } => {}

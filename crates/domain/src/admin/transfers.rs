@@ -29,6 +29,7 @@ pub(super) fn begin(
 ) -> Result<Plan, AdminError> {
     let owned = known(serial, &mut facts)?;
     let begun = transfer::begun(&owned, handing, holder, &facts.push)?;
+    transfer::demand_seldom(&facts.transfers_begun, context.now)?;
     let how = match handing {
         Handing::Mailed => "the code goes to the user",
         Handing::Shown => "the code is shown by the phone that has the token",
@@ -41,7 +42,9 @@ pub(super) fn begin(
         how,
         context,
     );
-    Ok(asked_for(owned.token, Transfer::Requested(begun), context).and(Plan::noted(event)))
+    Ok(asked_for(owned.token, Transfer::Requested(begun), context)
+        .and(Plan::of(Change::TransferBegun(serial, context.now)))
+        .and(Plan::noted(event)))
 }
 
 /// The token stays. The code dies at the token server as any code does: by a newer one, which nobody gets.

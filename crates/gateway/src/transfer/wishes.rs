@@ -1,12 +1,10 @@
 //! What phones want, and what comes of it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::admin::{AdminError, Owned};
 use domain::contact::Contact;
-use domain::time::{Span, Timestamp};
 use domain::token::{Provisioned, Stage};
 use domain::transfer::{Begun, Handing, NotMoved, Transfer, movable};
 use domain::vdom::Vdom;
@@ -21,21 +19,16 @@ use store::gateway::GatewayStore;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
-use crate::clock;
 use crate::supply::{PollError, Report, Supply};
 
 /// The token server makes a code in milliseconds, and the phone waits.
 const CODE_WAIT: Duration = Duration::from_secs(10);
-/// Transfers of a token that may be begun within [`BEGUN_WITHIN`]: each may send its user a mail.
-const BEGUN_MAX: usize = 5;
-const BEGUN_WITHIN: Span = Span::from_hours(1);
 
 /// Phones' wishes.
 pub(super) struct Wishes {
     store: Arc<GatewayStore>,
     supply: Arc<Supply>,
     nonces: Nonces,
-    begun: Mutex<HashMap<TokenSerial, Vec<Timestamp>>>,
 }
 
 impl Wishes {
@@ -44,7 +37,6 @@ impl Wishes {
             store,
             supply,
             nonces: Nonces::new()?,
-            begun: Mutex::default(),
         })
     }
 
@@ -142,7 +134,6 @@ impl Wishes {
             movable(&owned, handing).map_err(not_moved)?;
             self.demand_way(&owned, handing).await?;
         }
-        self.reserve(token, clock::now())?;
         let done = self.supply.begin_transfer(token, handing, holder).await;
         let done = done.map_err(|why| not_done(&why))?;
         if let Some(message) = done.messages.first() {
@@ -206,21 +197,6 @@ impl Wishes {
             }
         })
     }
-
-    fn reserve(&self, token: TokenSerial, now: Timestamp) -> Result<(), TransferRefusal> {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        begun.retain(|_, times| {
-            times.retain(|at| at.after(BEGUN_WITHIN) > now);
-            !times.is_empty()
-        });
-        let times = begun.entry(token).or_default();
-        if times.len() >= BEGUN_MAX {
-            let cause = "this token was to be moved five times within an hour: wait, or ask the administrator";
-            return Err(TransferRefusal::new(ServerError::TooManyTries, cause));
-        }
-        times.push(now);
-        Ok(())
-    }
 }
 
 fn refused(cause: &str) -> TransferRefusal {
@@ -230,6 +206,7 @@ fn refused(cause: &str) -> TransferRefusal {
 fn not_moved(why: NotMoved) -> TransferRefusal {
     match why {
         NotMoved::OtherPhone => ServerError::TokenMoved.into(),
+        NotMoved::TooOften => TransferRefusal::new(ServerError::TooManyTries, &why.to_string()),
         why => refused(&why.to_string()),
     }
 }

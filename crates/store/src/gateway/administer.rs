@@ -245,6 +245,10 @@ pub(super) async fn gather<T: Tx>(
         Some(subnet) => entries::clients_beside(tx, subnet).await?,
         None => Vec::new(),
     };
+    let transfers_begun = match reads.transfers_begun {
+        Some(serial) => transfers::begun(tx, serial).await?,
+        None => Vec::new(),
+    };
     let is_licensed = match &reads.claim {
         Some(claim) => tokens::is_licensed(tx, claim).await?,
         None => false,
@@ -265,6 +269,7 @@ pub(super) async fn gather<T: Tx>(
         code_lifetime: settings.code_lifetime,
         profile: settings.profile,
         push: Arc::clone(&settings.push),
+        transfers_begun,
     })
 }
 
@@ -429,6 +434,7 @@ pub(super) async fn carry_out<T: Tx>(
             touched.reseeded.push(serial);
             touched.tokens.push(serial);
         }
+        Change::TransferBegun(serial, at) => transfers::note_begun(tx, serial, at).await?,
         Change::Spent(serial, step) => {
             tokens::put_spent(tx, serial, step).await?;
             touched.tokens.push(serial);

@@ -71,6 +71,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "steps belong to seeds",
         sql: SEED_STEPS,
     },
+    Migration {
+        name: "transfers that were",
+        sql: PAST_TRANSFERS,
+    },
 ];
 
 /// `outbox_request` has what left and whose answer may be lost, `messages` for how many messages of the outbox;
@@ -99,6 +103,15 @@ CREATE INDEX token_transfer ON token (next_expires) WHERE transfer IS NOT NULL;
 /// Whose token it was, and where its code goes, when its transfer was begun.
 const TRANSFER_TARGETS: &str = "
 ALTER TABLE token ADD COLUMN transfer_for TEXT;
+";
+
+/// - `transfer_begun`: when the latest transfers of a token were begun, which limits the next.
+const PAST_TRANSFERS: &str = "
+CREATE TABLE transfer_begun (
+    token TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX transfer_begun_token ON transfer_begun (token, at);
 ";
 
 /// The first event that can be of codes of a token's seed: what was spent before was spent of another.

@@ -2,7 +2,7 @@
 
 use domain::time::Timestamp;
 use domain::token::{ActivationLink, Provisioning, Stage, Token};
-use domain::transfer::{Begun, Handing, Target, Transfer};
+use domain::transfer::{BEGUN_MAX, BEGUN_WITHIN, Begun, Handing, Target, Transfer};
 use ident::{ActivationCode, TokenSerial};
 use otp::{Parameters, Seed};
 
@@ -169,6 +169,39 @@ pub(super) async fn take_seed<T: Tx>(
         &vals![serial.as_str(), since],
     )
     .await
+}
+
+/// A transfer of a token was begun. Those that limit nothing any more are forgotten.
+pub(super) async fn note_begun<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    tx.exec(
+        "DELETE FROM transfer_begun WHERE token = $1 AND at <= $2",
+        &vals![serial.as_str(), now.before(BEGUN_WITHIN)],
+    )
+    .await?;
+    tx.exec_one(
+        "INSERT INTO transfer_begun (token, at) VALUES ($1, $2)",
+        &vals![serial.as_str(), now],
+    )
+    .await
+}
+
+/// When the latest transfers of a token were begun, the last in front.
+pub(super) async fn begun<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+) -> Result<Vec<Timestamp>, SqlError> {
+    let most = i64::try_from(BEGUN_MAX).unwrap_or(i64::MAX);
+    let rows: Vec<(Timestamp,)> = tx
+        .rows(
+            "SELECT at FROM transfer_begun WHERE token = $1 ORDER BY at DESC LIMIT $2",
+            &vals![serial.as_str(), most],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(at,)| at).collect())
 }
 
 /// Tokens on their way to another phone, those whose code waits and ends first in front.
