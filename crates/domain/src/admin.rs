@@ -477,6 +477,8 @@ pub enum Change {
     /// The seed that waits takes the place of the other, whose codes are dead; nobody had it before, so nothing of
     /// it is spent.
     SeedTaken(TokenSerial),
+    /// A phone has a token no more, and is told so when it asks.
+    Left(TokenSerial, RegistrationId),
     /// A transfer of a token was begun at this time; so many within an hour are the most.
     TransferBegun(TokenSerial, Timestamp),
     /// Steps of a token up to this one are spent: another unit may have accepted them.

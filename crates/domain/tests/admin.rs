@@ -229,6 +229,7 @@ fn word(change: &Change) -> String {
             format!("a seed waits for {serial}")
         }
         Change::SeedTaken(serial) => format!("seed {serial} taken"),
+        Change::Left(serial, phone) => format!("{phone} left by {serial}"),
         Change::TransferBegun(serial, _) => format!("transfer of {serial} begun"),
         Change::Object(object) => format!("{} {}", object.table.path, object.key),
         Change::VdomRemoved(vdom) => format!("vdom {vdom} gone"),

@@ -213,6 +213,21 @@ async fn the_new_phones_first_code_is_good_after_a_restart_too() {
 }
 
 #[tokio::test]
+async fn the_phone_that_was_left_is_known_and_no_other() {
+    let (dir, store) = alice().await;
+    begin(&store).await;
+    run(&store, supplied(token()), START).await;
+    let left = async |store: &GatewayStore, number| store.has_left(token(), phone(number)).await;
+    assert!(!left(&store, 1).await.unwrap());
+    run(&store, confirmed(2), START).await;
+    let store = reopen(dir.path(), store).await;
+    assert!(left(&store, 1).await.unwrap());
+    for other in [2, 3] {
+        assert!(!left(&store, other).await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn five_transfers_an_hour_are_the_most_and_no_restart_forgets_them() {
     let (dir, mut store) = alice().await;
     let wanted = || Operation::BeginTransfer {

@@ -923,6 +923,7 @@ impl World {
             }
             Change::NextSeed(..)
             | Change::SeedTaken(_)
+            | Change::Left(..)
             | Change::TransferBegun(..)
             | Change::Spent(..)
             | Change::FailuresCleared(_)

@@ -181,6 +181,7 @@ pub(super) fn polled(
 fn taken(owned: Owned, code: Provisioning, phone: &Phone, context: &Context<'_>) -> Plan {
     let Owned { token, owner } = owned;
     let (vdom, serial) = (token.vdom, token.serial);
+    let left = token.phone().filter(|left| *left != phone.registration);
     let registered = code.activated(phone.registration, &phone.os_version);
     let detail = format!("to phone {}", registered.registration);
     let notice = owner.as_ref().and_then(|owner| {
@@ -197,7 +198,10 @@ fn taken(owned: Owned, code: Provisioning, phone: &Phone, context: &Context<'_>)
         ..token
     };
     Plan {
-        changes: vec![Change::Token(token), Change::SeedTaken(serial)],
+        changes: [Change::Token(token), Change::SeedTaken(serial)]
+            .into_iter()
+            .chain(left.map(|left| Change::Left(serial, left)))
+            .collect(),
         events: vec![context.activation(
             vdom,
             serial,
@@ -229,6 +233,13 @@ impl Token {
             other => other,
         };
         Self { stage, ..self }
+    }
+
+    fn phone(&self) -> Option<RegistrationId> {
+        match &self.stage {
+            Stage::Provisioned(phone) => Some(phone.registration),
+            _ => None,
+        }
     }
 
     fn take_transfer(&mut self) -> Option<Transfer> {

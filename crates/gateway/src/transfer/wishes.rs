@@ -72,6 +72,9 @@ impl Wishes {
         if action == Err(WishError::SecondDevice) {
             self.supply.report_two_phones(token, holder).await;
         }
+        if action == Err(WishError::OtherDevice) && !self.had(token, holder).await? {
+            return Err(ServerError::ProofWrong.into());
+        }
         match action.map_err(not_holder)? {
             Action::Look => self.standing(token, holder).await,
             Action::Cancel => self.cancel(token, holder).await,
@@ -90,6 +93,16 @@ impl Wishes {
         let verifier = verifier.map_err(not_moved)?;
         let key = TransferKey::of(&verifier.seed, &token);
         Ok(proven.of_holder(phone.registration, &key))
+    }
+
+    /// Whether the device had the token: others are not told that somebody has it.
+    async fn had(
+        &self,
+        token: TokenSerial,
+        device: RegistrationId,
+    ) -> Result<bool, TransferRefusal> {
+        let had = self.store.has_left(token, device).await;
+        had.map_err(|why| unavailable(&why))
     }
 
     /// While a transfer is open, the phone that the gateway does not know may be the one that took the code: the

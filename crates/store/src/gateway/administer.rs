@@ -434,6 +434,7 @@ pub(super) async fn carry_out<T: Tx>(
             touched.reseeded.push(serial);
             touched.tokens.push(serial);
         }
+        Change::Left(serial, phone) => transfers::leave(tx, serial, phone).await?,
         Change::TransferBegun(serial, at) => transfers::note_begun(tx, serial, at).await?,
         Change::Spent(serial, step) => {
             tokens::put_spent(tx, serial, step).await?;

@@ -59,7 +59,7 @@ use domain::token::{Token, Verifier};
 use domain::user::User;
 use domain::vdom::Vdom;
 use domain::verification::VerificationClient;
-use ident::TokenSerial;
+use ident::{RegistrationId, TokenSerial};
 use otp::{Drift, Step};
 
 pub use administer::Done;
@@ -737,6 +737,15 @@ impl GatewayStore {
     /// Tokens whose code may be taken by another phone at any time, those that end first in front.
     pub async fn open_transfers(&self, limit: i64) -> Result<Vec<TokenSerial>, Undecided> {
         self.read(queries::OpenTransfers { limit }).await
+    }
+
+    /// Whether a phone had a token before it went to another.
+    pub async fn has_left(
+        &self,
+        serial: TokenSerial,
+        phone: RegistrationId,
+    ) -> Result<bool, Undecided> {
+        self.read(queries::HasLeft { serial, phone }).await
     }
 
     /// The seed that the token server is to seal to a phone, if the token waits for a code.

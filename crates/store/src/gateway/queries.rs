@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use domain::token::Token;
 use domain::user::User;
 use domain::vdom::Vdom;
-use ident::TokenSerial;
+use ident::{RegistrationId, TokenSerial};
 
 use super::entries;
 use super::events::{self, Recorded};
@@ -166,6 +166,12 @@ question! {
     /// Tokens whose code may be taken by another phone.
     OpenTransfers { limit: i64 } -> Vec<TokenSerial>,
     |self, tx| transfers::open(tx, self.limit).await
+}
+
+question! {
+    /// Whether a phone had a token before it went to another.
+    HasLeft { serial: TokenSerial, phone: RegistrationId } -> bool,
+    |self, tx| transfers::has_left(tx, self.serial, self.phone).await
 }
 
 question! {

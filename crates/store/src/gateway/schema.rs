@@ -105,8 +105,14 @@ const TRANSFER_TARGETS: &str = "
 ALTER TABLE token ADD COLUMN transfer_for TEXT;
 ";
 
+/// - `former_phone`: the phones that a token has left, which are told so.
 /// - `transfer_begun`: when the latest transfers of a token were begun, which limits the next.
 const PAST_TRANSFERS: &str = "
+CREATE TABLE former_phone (
+    token TEXT NOT NULL,
+    registration TEXT NOT NULL,
+    PRIMARY KEY (token, registration)
+) STRICT;
 CREATE TABLE transfer_begun (
     token TEXT NOT NULL,
     at INTEGER NOT NULL

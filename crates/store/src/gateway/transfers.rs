@@ -3,7 +3,7 @@
 use domain::time::Timestamp;
 use domain::token::{ActivationLink, Provisioning, Stage, Token};
 use domain::transfer::{BEGUN_MAX, BEGUN_WITHIN, Begun, Handing, Target, Transfer};
-use ident::{ActivationCode, TokenSerial};
+use ident::{ActivationCode, RegistrationId, TokenSerial};
 use otp::{Parameters, Seed};
 
 use super::secrets::Secrets;
@@ -169,6 +169,35 @@ pub(super) async fn take_seed<T: Tx>(
         &vals![serial.as_str(), since],
     )
     .await
+}
+
+/// A phone has a token no more.
+pub(super) async fn leave<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    phone: RegistrationId,
+) -> Result<(), SqlError> {
+    tx.exec(
+        "INSERT INTO former_phone (token, registration) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        &vals![serial.as_str(), phone.as_str()],
+    )
+    .await
+    .map(drop)
+}
+
+/// Whether a phone had a token before it went to another.
+pub(super) async fn has_left<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    phone: RegistrationId,
+) -> Result<bool, SqlError> {
+    let found: Option<(i64,)> = tx
+        .row(
+            "SELECT 1 FROM former_phone WHERE token = $1 AND registration = $2",
+            &vals![serial.as_str(), phone.as_str()],
+        )
+        .await?;
+    Ok(found.is_some())
 }
 
 /// A transfer of a token was begun. Those that limit nothing any more are forgotten.
