@@ -21,7 +21,7 @@ use domain::token::Stage;
 use domain::transfer::{Handing, NotMoved, Transfer};
 use ident::{RegistrationId, TokenSerial};
 use store::Failure;
-use store::gateway::{GatewayStore, Holder, Lane};
+use store::gateway::{GatewayStore, Holder, Lane, Told};
 use support::*;
 use tempfile::{TempDir, tempdir};
 
@@ -224,6 +224,16 @@ async fn the_phone_that_was_left_is_known_and_no_other() {
     assert!(left(&store, 1).await.unwrap());
     for other in [2, 3] {
         assert!(!left(&store, other).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_the_token_server_was_told_is_known_after_a_restart() {
+    let (dir, mut store) = alice().await;
+    for (told, known) in [(Told::Address, true), (Told::None, false)] {
+        store.tell_transfer_address(told).await.unwrap();
+        store = reopen(dir.path(), store).await;
+        assert_eq!(store.is_transfer_address_told().await.unwrap(), known);
     }
 }
 

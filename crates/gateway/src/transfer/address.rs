@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use domain::vdom::Vdom;
 use softtoken::process::{Request, Response, TransferAddress, TransferAddressRequest};
 use softtoken::push::AnswerAddress;
-use store::gateway::GatewayStore;
+use store::gateway::{GatewayStore, Told};
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -32,17 +32,21 @@ pub(super) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut told: Option<(Option<TransferAddress>, Instant)> = None;
+    // Told once too often, nothing changes.
+    let mut mark = store.is_transfer_address_told().await.ok();
+    let was_told = mark.unwrap_or(true);
     let failures = Seldom::default();
     loop {
         let address = own(&store, &pushes);
         let is_known = match &told {
             Some((told, at)) => *told == address && at.elapsed() < REMEMBERED,
-            // A unit that never moved a token has nothing to tell.
-            None => address.is_none(),
+            // A unit that never moved a token has nothing to tell; one that was stopped before it told that it
+            // does so no more has.
+            None => address.is_none() && !was_told,
         };
         let mut pause = LOOK_EVERY;
         if !is_known {
-            match tell(&supply, address.clone()).await {
+            match tell(&store, &supply, address.clone(), &mut mark).await {
                 Ok(()) => told = Some((address, Instant::now())),
                 Err(why) => {
                     pause = AGAIN_AFTER;
@@ -69,7 +73,36 @@ fn own(store: &GatewayStore, pushes: &Pushes) -> Option<TransferAddress> {
     Some(TransferAddress { url, pin })
 }
 
-async fn tell(supply: &Supply, address: Option<TransferAddress>) -> Result<(), String> {
+/// What the token server may know is kept before it hears it, and what it knows no more after that; `mark` is what is
+/// kept.
+async fn tell(
+    store: &GatewayStore,
+    supply: &Supply,
+    address: Option<TransferAddress>,
+    mark: &mut Option<bool>,
+) -> Result<(), String> {
+    let is_none = address.is_none();
+    if !is_none {
+        keep(store, Told::Address, mark).await?;
+    }
+    ask(supply, address).await?;
+    if is_none {
+        keep(store, Told::None, mark).await?;
+    }
+    Ok(())
+}
+
+async fn keep(store: &GatewayStore, told: Told, mark: &mut Option<bool>) -> Result<(), String> {
+    let is_told = matches!(told, Told::Address);
+    if *mark != Some(is_told) {
+        let kept = store.tell_transfer_address(told).await;
+        kept.map_err(|undecided| undecided.to_string())?;
+        *mark = Some(is_told);
+    }
+    Ok(())
+}
+
+async fn ask(supply: &Supply, address: Option<TransferAddress>) -> Result<(), String> {
     let product = supply.server().product().await;
     let request = Request::TransferAddress(TransferAddressRequest {
         product: product.map_err(|undecided| undecided.to_string())?,

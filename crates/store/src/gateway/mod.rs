@@ -71,7 +71,7 @@ pub use outbox::{Lane, Waiting};
 pub use restore::Extent;
 pub use retention::Removed;
 pub use sent::SentRequest;
-pub use transfers::{Holder, SeedToProvision};
+pub use transfers::{Holder, SeedToProvision, Told};
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
@@ -746,6 +746,19 @@ impl GatewayStore {
         phone: RegistrationId,
     ) -> Result<bool, Undecided> {
         self.read(queries::HasLeft { serial, phone }).await
+    }
+
+    /// Whether the token server may have an address of this unit for transfers, told before a restart or since.
+    pub async fn is_transfer_address_told(&self) -> Result<bool, Undecided> {
+        self.read(queries::AddressTold {}).await
+    }
+
+    /// Keeps what the token server may know of this unit's address for transfers.
+    pub async fn tell_transfer_address(&self, address: Told) -> Result<(), Undecided> {
+        self.database
+            .write(transfers::TellAddress { address })
+            .await
+            .map_err(undecided)
     }
 
     /// The seed that the token server is to seal to a phone, if the token waits for a code.

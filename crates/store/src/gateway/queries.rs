@@ -175,6 +175,12 @@ question! {
 }
 
 question! {
+    /// Whether the token server may have an address of this unit for transfers.
+    AddressTold {} -> bool,
+    |self, tx| transfers::is_address_told(tx).await
+}
+
+question! {
     /// What the token server is told of a token that waits for a code.
     ToProvision { memory: Arc<Memory>, serial: TokenSerial } -> Option<SeedToProvision>,
     |self, tx| transfers::to_provision(tx, self.serial, &self.memory.secrets).await

@@ -6,9 +6,10 @@ use domain::transfer::{BEGUN_MAX, BEGUN_WITHIN, Begun, Handing, Target, Transfer
 use ident::{ActivationCode, RegistrationId, TokenSerial};
 use otp::{Parameters, Seed};
 
+use super::queries::Never;
 use super::secrets::Secrets;
-use super::tokens;
-use crate::engine::{Row, SqlError, Tx, Val};
+use super::{memory, tokens};
+use crate::engine::{Failure, Row, SqlError, Tx, Val, Work};
 use crate::vals;
 
 const MAILED: &str = "mailed";
@@ -293,4 +294,39 @@ pub(super) async fn to_provision<T: Tx>(
         parameters,
         holder,
     }))
+}
+
+/// Name of the mark that is there while the token server has an address of this unit for transfers.
+const ADDRESS_TOLD: &str = "transfer-address";
+
+/// Whether the token server was told an address, and not since that there is none.
+pub(super) async fn is_address_told<T: Tx>(tx: &mut T) -> Result<bool, SqlError> {
+    Ok(memory::mark(tx, ADDRESS_TOLD).await?.is_some())
+}
+
+/// What the token server may know from now on.
+pub(super) struct TellAddress {
+    pub(super) address: Told,
+}
+
+/// Whether the token server may have an address of this unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// It may.
+    Address,
+    /// It knows that there is none.
+    None,
+}
+
+impl Work for TellAddress {
+    type Out = ();
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
+        match self.address {
+            Told::Address => memory::set_mark(tx, ADDRESS_TOLD, 1).await?,
+            Told::None => memory::remove_mark(tx, ADDRESS_TOLD).await?,
+        }
+        Ok(())
+    }
 }
