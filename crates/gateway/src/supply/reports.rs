@@ -56,8 +56,23 @@ pub(super) struct Reports {
     pub(super) told: VecDeque<(i64, Report)>,
     /// The phone that the token server named last for a token that is on another: one alarm each.
     pub(super) alarmed: HashMap<TokenSerial, RegistrationId>,
-    /// The phone that answered last with the seed of a token that is on another: one alarm each.
-    pub(super) two_phones: HashMap<TokenSerial, RegistrationId>,
+    /// The phones that answered with the seed of a token that is on another: one alarm each.
+    pub(super) two_phones: HashMap<TokenSerial, Vec<RegistrationId>>,
+}
+
+/// Phones of one token that there is an alarm of: whoever has its seed can make keys without end.
+const TWO_PHONES_MAX: usize = 4;
+
+impl Reports {
+    /// Whether an alarm of this phone is due. It is taken for given.
+    pub(super) fn alarm(&mut self, token: TokenSerial, other: RegistrationId) -> bool {
+        let known = self.two_phones.entry(token).or_default();
+        let is_due = known.len() < TWO_PHONES_MAX && !known.contains(&other);
+        if is_due {
+            known.push(other);
+        }
+        is_due
+    }
 }
 
 /// Reports that are kept for somebody who asks late.

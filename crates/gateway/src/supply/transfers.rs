@@ -86,8 +86,7 @@ impl Supply {
 
     /// Two phones answer with one token.
     pub(crate) async fn report_two_phones(&self, token: TokenSerial, other: RegistrationId) {
-        let before = self.reports().two_phones.insert(token, other);
-        if before == Some(other) {
+        if !self.reports().alarm(token, other) {
             return;
         }
         warn!(%token, %other, "two phones answer with one token");
