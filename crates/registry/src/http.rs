@@ -345,6 +345,8 @@ pub(crate) fn json(body: &str) -> Response {
 /// Whose request it is, who passed it on, and what it calls its message.
 pub(crate) struct Asker {
     pub(crate) gateway: Certified,
+    /// The address from which it speaks, unless a manager speaks for it.
+    pub(crate) source: Option<IpAddr>,
     pub(crate) manager: Option<Passer>,
     pub(crate) id: Option<MessageId>,
 }
@@ -387,6 +389,7 @@ fn asker(service: &Service, peer: Peer, headers: &HeaderMap) -> Result<Asker, Pr
     let Some(shown) = headers.get(GATEWAY_CERTIFICATE_HEADER) else {
         return Ok(Asker {
             gateway: sender,
+            source: Some(peer.source),
             manager: None,
             id,
         });
@@ -400,6 +403,7 @@ fn asker(service: &Service, peer: Peer, headers: &HeaderMap) -> Result<Asker, Pr
     };
     Ok(Asker {
         gateway: gateway.ok_or(Problem::NotVouched)?,
+        source: None,
         manager: Some(manager),
         id,
     })

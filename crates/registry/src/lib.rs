@@ -12,6 +12,7 @@
 )]
 
 mod answer;
+mod callable;
 mod clock;
 mod desk;
 mod desk_api;
@@ -34,6 +35,7 @@ mod vouched;
 mod ways;
 mod web_app;
 
+pub use callable::{TransferHosts, UnknownHost};
 pub use clock::Clock;
 pub use desk::{
     AccountSheet, Certified, Desk, DeskError, HardwareSheet, LicenceSheet, LookSheet, NothingFound,

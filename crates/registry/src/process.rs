@@ -64,7 +64,9 @@ impl Service {
             Request::HardwareActivation(request) => {
                 self.activate_hardware(asking, request, message).await
             }
-            Request::TransferAddress(request) => self.take_address(asking, request).await,
+            Request::TransferAddress(request) => {
+                self.take_address(asking, asker.source, request).await
+            }
             Request::TransferPolling(request) => self.poll_codes(asking, request).await,
         }
     }

@@ -20,6 +20,7 @@ use store::sealing::{RootKey, RootKeyError};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::callable::TransferHosts;
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::desk_api::{self, DeskApi, DeskCommands};
@@ -57,6 +58,8 @@ pub struct Config {
     pub relay: Option<ServerUrl>,
     /// Where gateways take answers to pushes themselves, as far as the web app may ask there.
     pub answer_urls: Vec<ServerUrl>,
+    /// Where gateways are called about tokens that move.
+    pub transfer_hosts: TransferHosts,
     /// What browsers are shown in place of a certificate of its own authority.
     pub chosen: Chosen,
     /// Where it reads the time.
@@ -113,6 +116,7 @@ pub(crate) struct Service {
     pub(crate) link: LinkParts,
     pub(crate) own_names: Vec<ServerName>,
     pub(crate) relay: Option<ServerUrl>,
+    pub(crate) transfer_hosts: TransferHosts,
     /// The Content-Security-Policy of the web app.
     pub(crate) app_policy: HeaderValue,
     pub(crate) nonces: Nonces,
@@ -133,6 +137,8 @@ pub(crate) struct Front {
     pub(crate) relay: Option<ServerUrl>,
     /// Where else the web app may leave answers to pushes.
     pub(crate) answer_urls: Vec<ServerUrl>,
+    /// Where gateways are called.
+    pub(crate) transfer_hosts: TransferHosts,
 }
 
 impl Front {
@@ -165,6 +171,7 @@ impl Service {
             link,
             own_names: front.own_names,
             relay: front.relay,
+            transfer_hosts: front.transfer_hosts,
             app_policy,
             nonces: Nonces::new().map_err(random)?,
             ways: Ways::default(),
@@ -219,6 +226,7 @@ impl Registry {
             own_names,
             relay: config.relay,
             answer_urls: config.answer_urls,
+            transfer_hosts: config.transfer_hosts,
         };
         let service = Service::new(store, vouched, config.clock, Arc::clone(&pki), front)?;
         Ok(Self {

@@ -25,6 +25,7 @@ use store::{SqlError, Undecided};
 use zeroize::Zeroizing;
 
 use crate::answer;
+use crate::callable::Callable;
 use crate::http::Problem;
 use crate::process::{echo, known, logged, registration};
 use crate::registry::Service;
@@ -38,12 +39,14 @@ impl Service {
     pub(crate) async fn take_address(
         &self,
         asking: Asking,
+        source: Option<IpAddr>,
         request: TransferAddressRequest,
     ) -> Result<Zeroizing<String>, Problem> {
         let TransferAddressRequest { product, address } = request;
         let address = address.map(|TransferAddress { url, pin }| GatewayAddress {
             url: url.to_string().into(),
             pin: pin.to_string().into(),
+            source,
         });
         let told = known(self.store.put_gateway_address(asking, address).await)?;
         let response = TransferAddressResponse {
@@ -106,7 +109,16 @@ impl Service {
         let Some(_place) = self.ways.enter(source, &address.url) else {
             return Err(Problem::Unavailable);
         };
-        let answer = ask(&address, request).await;
+        let callable = self.transfer_hosts.resolve(&address.url, address.source);
+        let callable = match callable.await {
+            Ok(callable) => callable,
+            Err(why) => {
+                tracing::warn!(url = %address.url, %why, "a gateway is not called");
+                let cause = format!("the gateway was not reached at {}: {why}", address.url);
+                return Ok(Err(refused(&cause)));
+            }
+        };
+        let answer = ask(&address, callable, request).await;
         Ok(answer.map_err(|why| {
             tracing::info!(url = %address.url, why, "a transfer is not passed on");
             refused(&format!(
@@ -143,10 +155,11 @@ fn refused(cause: &str) -> TransferRefusal {
 
 async fn ask(
     address: &GatewayAddress,
+    callable: Callable,
     request: &TransferRequest,
 ) -> Result<TransferResponse, String> {
     let pin = SpkiPin::parse(&address.pin).map_err(|error| error.to_string())?;
-    let post = client(pin)?.post(format!("{}{TRANSFER_PATH}", address.url));
+    let post = client(pin, &callable)?.post(format!("{}{TRANSFER_PATH}", address.url));
     let answer = post.body(request.to_json().as_bytes().to_vec()).send();
     let answer = answer.await.map_err(|error| identity::causes(&error))?;
     if !answer.status().is_success() {
@@ -157,8 +170,8 @@ async fn ask(
     TransferResponse::parse(&body).map_err(|error| error.to_string())
 }
 
-/// A connection to whoever holds the key behind `pin`, and to nobody else.
-fn client(pin: SpkiPin) -> Result<Client, String> {
+/// A connection to whoever holds the key behind `pin` at these addresses, and to nobody else.
+fn client(pin: SpkiPin, callable: &Callable) -> Result<Client, String> {
     let provider = Arc::new(default_provider());
     let verifier = identity::judging(&provider, move |shown, _, _| {
         let shown = ParsedCertificate::try_from(shown)?;
@@ -180,6 +193,7 @@ fn client(pin: SpkiPin) -> Result<Client, String> {
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(TIMEOUT)
         .no_proxy()
+        .resolve_to_addrs(&callable.host, &callable.addresses)
         .redirect(Policy::none())
         .build()
         .map_err(|error| error.to_string())

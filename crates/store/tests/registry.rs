@@ -444,6 +444,7 @@ async fn a_phone_is_sent_to_the_member_that_provisioned_its_token() {
     let address = |name: &str| GatewayAddress {
         url: format!("https://{name}.example.org").into(),
         pin: "pin".into(),
+        source: "192.0.2.7".parse().ok(),
     };
     let tell = async |member: &Asking, address| {
         let told = world.store.put_gateway_address(member.clone(), address);

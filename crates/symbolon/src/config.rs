@@ -77,9 +77,16 @@ pub(crate) struct Registry {
     /// Through the relay alone, until it is told where else.
     #[serde(default)]
     pub(crate) answer_urls: Vec<String>,
+    /// As in the file that a new installation begins with.
+    #[serde(default = "transfer_hosts")]
+    pub(crate) transfer_hosts: Vec<String>,
     /// Nobody works at the desk over the network until it is told where.
     #[serde(default)]
     pub(crate) desk: Option<SocketAddr>,
+}
+
+fn transfer_hosts() -> Vec<String> {
+    ["own", "public"].map(str::to_owned).into()
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]

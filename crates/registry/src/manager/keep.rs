@@ -136,6 +136,7 @@ impl Keep {
     ) -> Result<Zeroizing<String>, Problem> {
         let asker = Asker {
             gateway,
+            source: None,
             manager: None,
             id,
         };

@@ -28,6 +28,7 @@ pub use self::keep::ReserveDesk;
 use self::keep::{Exchanges, Keep};
 use self::relay::{Asker, Relay};
 use self::upstream::Upstream;
+use crate::callable::TransferHosts;
 use crate::clock::Clock;
 use crate::pki::{Pki, host};
 use crate::process::known;
@@ -200,6 +201,8 @@ fn front(
         // Phones that reach a manager alone reach no relay.
         relay: None,
         answer_urls: Vec::new(),
+        // Tokens of its reserve do not move.
+        transfer_hosts: TransferHosts::default(),
     })
 }
 

@@ -83,6 +83,7 @@ impl World {
             other_names: vec![],
             relay: None,
             answer_urls: Vec::new(),
+            transfer_hosts: registry::TransferHosts::default(),
             chosen: https::Chosen::default(),
             clock: Clock::new(move || Timestamp::from_micros(read.load(Ordering::SeqCst))),
         };

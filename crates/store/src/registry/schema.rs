@@ -67,6 +67,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "receipts of devices",
         sql: RECEIPTS,
     },
+    Migration {
+        name: "where addresses of gateways were told from",
+        sql: ADDRESS_SOURCES,
+    },
 ];
 
 const FIRST: &str = "
@@ -374,4 +378,9 @@ const RECEIPTS: &str = "
 -- When the device said that it has stored the token.
 ALTER TABLE provision ADD COLUMN confirmed INTEGER;
 UPDATE provision SET confirmed = activated WHERE device IS NOT NULL AND answer IS NULL;
+";
+
+/// Of addresses that were told before nobody knows; gateways tell theirs again within an hour.
+const ADDRESS_SOURCES: &str = "
+ALTER TABLE gateway_address ADD COLUMN source TEXT;
 ";

@@ -1,6 +1,7 @@
 //! Where gateways are reached about tokens that move to another phone.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::licensing::{
@@ -25,6 +26,8 @@ pub struct GatewayAddress {
     pub url: Box<str>,
     /// As it was told.
     pub pin: Box<str>,
+    /// The address from which the gateway told it itself.
+    pub source: Option<IpAddr>,
 }
 
 /// What became of an address that was told.
@@ -129,10 +132,11 @@ impl Work for PutAddress {
             &vals![product.as_str()],
         )
         .await?;
-        if let Some(GatewayAddress { url, pin }) = &self.address {
+        if let Some(GatewayAddress { url, pin, source }) = &self.address {
+            let source = source.map(|source| source.to_string());
             tx.exec_one(
-                "INSERT INTO gateway_address (product, url, pin) VALUES ($1, $2, $3)",
-                &vals![product.as_str(), &**url, &**pin],
+                "INSERT INTO gateway_address (product, url, pin, source) VALUES ($1, $2, $3, $4)",
+                &vals![product.as_str(), &**url, &**pin, source],
             )
             .await?;
         }
@@ -153,8 +157,8 @@ impl Work for FindAddress {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Option<GatewayAddress>, Failure<Infallible>> {
         let found = tx
-            .row::<(String, String)>(
-                "SELECT g.url, g.pin FROM token t JOIN licence l ON l.serial = t.licence \
+            .row::<(String, String, Option<String>)>(
+                "SELECT g.url, g.pin, g.source FROM token t JOIN licence l ON l.serial = t.licence \
                  LEFT JOIN provision p ON p.token = t.serial \
                  LEFT JOIN product own ON own.serial = p.product AND own.retired IS NULL \
                  JOIN gateway_address g ON g.product = coalesce(own.serial, l.product) \
@@ -162,9 +166,10 @@ impl Work for FindAddress {
                 &vals![self.token.as_str()],
             )
             .await?;
-        Ok(found.map(|(url, pin)| GatewayAddress {
+        Ok(found.map(|(url, pin, source)| GatewayAddress {
             url: url.into(),
             pin: pin.into(),
+            source: source.and_then(|source| source.parse().ok()),
         }))
     }
 }

@@ -11,7 +11,7 @@ use domain::audit::Actor;
 use domain::licensing::AccountName;
 use https::Chosen;
 use registry::pki::Pki;
-use registry::{Clock, Desk, Registry};
+use registry::{Clock, Desk, Registry, TransferHosts};
 use softtoken::address::ServerUrl;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -75,6 +75,7 @@ impl TokenServer {
             other_names: Vec::new(),
             relay: super::relay::public_url(config)?,
             answer_urls: answer_urls(config)?,
+            transfer_hosts: transfer_hosts(config)?,
             chosen,
             clock: Clock::system(),
         })
@@ -145,6 +146,11 @@ fn answer_urls(config: &Config) -> Result<Vec<ServerUrl>> {
         ServerUrl::parse(text).with_context(|| format!("[registry] answer-urls '{text}'"))
     };
     config.registry.answer_urls.iter().map(url).collect()
+}
+
+fn transfer_hosts(config: &Config) -> Result<TransferHosts> {
+    let words = config.registry.transfer_hosts.iter().map(String::as_str);
+    TransferHosts::parse(words).context("[registry] transfer-hosts")
 }
 
 /// The account of whoever runs this installation.

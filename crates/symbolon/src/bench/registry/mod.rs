@@ -336,6 +336,7 @@ async fn open(directory: &Path, data: PathBuf) -> Result<Registry> {
         other_names: Vec::new(),
         relay: None,
         answer_urls: Vec::new(),
+        transfer_hosts: registry::TransferHosts::default(),
         chosen: https::Chosen::default(),
         clock: Clock::system(),
     });
