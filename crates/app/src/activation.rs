@@ -3,7 +3,7 @@
 //! The device's keys are in the saved vault before the first message, and the token is before the
 //! receipt: whenever this process dies, the same device can ask again.
 
-use crate::contents::{NewToken, OwedReceipt, TokenName};
+use crate::contents::{Contents, NewToken, OwedReceipt, TokenName};
 use crate::error::AppError;
 use crate::registry::{Answer, Registry, RegistryError};
 use crate::vault::OpenVault;
@@ -61,17 +61,22 @@ pub async fn activate(
 /// Sends the receipts that registries still wait for. Those that cannot be sent now stay.
 pub async fn settle_receipts(vault: &mut OpenVault) -> Result<(), AppError> {
     for owed in vault.contents.owed_receipts().to_vec() {
-        let registry = Registry::new(owed.server.clone())?;
-        let server = owed.server.url.name().clone();
-        let device = &vault.contents.device;
-        let request = device.receipt(server, owed.token, owed.answer_hash)?;
-        match registry.ask(&MobileRequest::Receipt(request)).await {
-            // Refused or confirmed, the registry has decided; only silence is worth another try.
-            Ok(_) => vault.contents.settle_receipt(&owed.answer_hash),
-            Err(_) => continue,
+        if send_receipt(&vault.contents, &owed).await.is_ok() {
+            vault.contents.settle_receipt(&owed.answer_hash);
+            vault.save()?;
         }
-        vault.save()?;
     }
+    Ok(())
+}
+
+/// Sends one. Refused or confirmed, the registry has decided; only silence is worth another try.
+pub(crate) async fn send_receipt(contents: &Contents, owed: &OwedReceipt) -> Result<(), AppError> {
+    let registry = Registry::new(owed.server.clone())?;
+    let server = owed.server.url.name().clone();
+    let request = contents
+        .device
+        .receipt(server, owed.token, owed.answer_hash)?;
+    registry.ask(&MobileRequest::Receipt(request)).await?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The commands of `symbolon app`.
 
-use crate::activation::{Order, activate};
+use crate::activation::{Order, activate, settle_receipts};
 use crate::args::{Add, Args, Command, Transfer};
 use crate::contents::{Contents, Server, Token, TokenName, Trust};
 use crate::device::Device;
@@ -28,6 +28,8 @@ use zeroize::Zeroizing;
 pub struct Surroundings<'a> {
     /// Where the results go.
     pub out: &'a mut (dyn Write + Send),
+    /// Where goes what is told besides.
+    pub notes: &'a mut (dyn Write + Send),
     /// The time in seconds after the epoch.
     pub now_unix: &'a (dyn Fn() -> u64 + Sync),
     /// What opening a new vault costs.
@@ -53,7 +55,7 @@ pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError
             Ok(())
         }
         Command::Code { name, watch: false } => {
-            show_codes(places, &pins, name.as_deref(), &mut world)
+            show_codes(places, &pins, name.as_deref(), &mut world).await
         }
         Command::Code { name, watch: true } => {
             watch_codes(places, &pins, name.as_deref(), &mut world).await
@@ -78,7 +80,8 @@ pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError
         }
         Command::Push(push) => {
             // Others may use the vault while logins are waited for.
-            let contents = open(places, &pins)?.into_contents();
+            let vault = open_confirming(places, &pins, &mut world).await?;
+            let contents = vault.into_contents();
             run_push::run(push, &contents, &mut world).await
         }
         Command::Transfer(transfer) => run_transfer(transfer, places, &pins, &mut world).await,
@@ -112,10 +115,17 @@ async fn run_transfer(
                 },
                 waits: if no_wait { Waits::No } else { Waits::UntilGone },
             };
-            run_transfer::start(start, &name, &open(places, pins)?, world).await
+            let vault = open_confirming(places, pins, world).await?;
+            run_transfer::start(start, &name, &vault, world).await
         }
-        Transfer::Status { name } => run_transfer::status(&name, &open(places, pins)?, world).await,
-        Transfer::Cancel { name } => run_transfer::cancel(&name, &open(places, pins)?, world).await,
+        Transfer::Status { name } => {
+            let vault = open_confirming(places, pins, world).await?;
+            run_transfer::status(&name, &vault, world).await
+        }
+        Transfer::Cancel { name } => {
+            let vault = open_confirming(places, pins, world).await?;
+            run_transfer::cancel(&name, &vault, world).await
+        }
     }
 }
 
@@ -150,6 +160,7 @@ async fn run_add(
         "{} is ready. Its codes: symbolon app code \"{}\"",
         token.serial, token.name
     )?;
+    tell_owed(&vault.contents, world)?;
     // Codes work without; `symbolon app push` tells what is wrong.
     let _ = push::introduce(&vault.contents, (world.now_unix)()).await;
     Ok(())
@@ -236,7 +247,7 @@ fn text_of_picture(path: &Path) -> Result<Zeroizing<String>, AppError> {
 }
 
 /// Codes of the named token, or of all time-based ones: showing an event-based code uses it up.
-fn show_codes(
+async fn show_codes(
     places: Places,
     pins: &PinSource,
     name: Option<&str>,
@@ -248,10 +259,12 @@ fn show_codes(
         vault.save()?;
         let token = vault.contents.token(name)?;
         writeln!(world.out, "{}", screen::counted_code(token, step))?;
-        return Ok(());
+    } else {
+        let lines = timed_lines(&vault.contents, name, (world.now_unix)())?;
+        writeln!(world.out, "{}", lines.join("\n"))?;
     }
-    let lines = timed_lines(&vault.contents, name, (world.now_unix)())?;
-    Ok(writeln!(world.out, "{}", lines.join("\n"))?)
+    // Codes are shown at once, also where no server is reached.
+    confirm(&mut vault, world).await
 }
 
 /// Redraws once a second until interrupted.
@@ -261,7 +274,7 @@ async fn watch_codes(
     name: Option<&str>,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
-    let vault = open(places, pins)?;
+    let vault = open_confirming(places, pins, world).await?;
     let mut interval = tokio::time::interval(Duration::from_secs(1));
     let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     let mut drawn = 0;
@@ -406,4 +419,32 @@ fn places(data: Option<PathBuf>, secrets: Option<PathBuf>, machine_id: &Path) ->
         secrets: secrets.unwrap_or_else(|| default("XDG_CONFIG_HOME", ".config")),
         machine_id: machine_id.to_owned(),
     }
+}
+
+/// Opens the vault, and tells registries what they have not heard yet: a token that moves here is not here before.
+async fn open_confirming(
+    places: Places,
+    pins: &PinSource,
+    world: &mut Surroundings<'_>,
+) -> Result<OpenVault, AppError> {
+    let mut vault = open(places, pins)?;
+    confirm(&mut vault, world).await?;
+    Ok(vault)
+}
+
+async fn confirm(vault: &mut OpenVault, world: &mut Surroundings<'_>) -> Result<(), AppError> {
+    settle_receipts(vault).await?;
+    tell_owed(&vault.contents, world)
+}
+
+pub(crate) fn tell_owed(contents: &Contents, world: &mut Surroundings<'_>) -> Result<(), AppError> {
+    for owed in contents.owed_receipts() {
+        writeln!(
+            world.notes,
+            "The token server {} does not know yet that {} is stored here: it was not reached. If the token came \
+             from another device, that one works until then.",
+            owed.server.url, owed.token
+        )?;
+    }
+    Ok(())
 }

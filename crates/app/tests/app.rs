@@ -356,6 +356,24 @@ async fn a_lost_receipt_is_sent_with_the_next_token() {
 }
 
 #[tokio::test]
+async fn a_lost_receipt_is_sent_as_soon_as_codes_are_asked_for_and_is_told_until_then() {
+    let registry = SmallRegistry::start().await;
+    registry.stock().loses_receipts = true;
+    let phone = phone_with_token(&registry).await;
+    let (code, note) = phone.run_noting(&["code", "work"]).await.unwrap();
+    assert!(!code.contains("token server"), "{code}");
+    assert!(
+        note.contains("does not know yet that FTKMOB0101010101"),
+        "{note}"
+    );
+    registry.stock().token(1).is_confirmed = false;
+    registry.stock().loses_receipts = false;
+    let (_, note) = phone.run_noting(&["code", "work"]).await.unwrap();
+    assert_eq!(note, "");
+    assert!(registry.stock().token(1).is_confirmed);
+}
+
+#[tokio::test]
 async fn a_wrong_clock_is_measured_before_the_code_is_sent() {
     let registry = SmallRegistry::start().await;
     let mut phone = Phone::new();

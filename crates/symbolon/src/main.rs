@@ -174,9 +174,10 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 async fn app(args: app::Args) -> Result<ExitCode> {
-    let mut out = std::io::stdout();
+    let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
     let world = app::Surroundings {
         out: &mut out,
+        notes: &mut notes,
         now_unix: &now_unix,
         effort: app::vault::Effort::RECOMMENDED,
         machine_id: PathBuf::from("/etc/machine-id"),

@@ -90,20 +90,34 @@ impl Phone {
 
     /// Runs `symbolon app` with these arguments and returns what it printed.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Result<String, AppError> {
-        let mut out = Vec::new();
-        self.run_into(&mut out, arguments).await?;
-        Ok(String::from_utf8(out).unwrap())
+        Ok(self.run_noting(arguments).await?.0)
+    }
+
+    /// The same, and what it told besides.
+    pub(crate) async fn run_noting(
+        &self,
+        arguments: &[&str],
+    ) -> Result<(String, String), AppError> {
+        let (mut out, mut notes) = (Vec::new(), Vec::new());
+        self.run_into(&mut out, &mut notes, arguments).await?;
+        let text = |octets| String::from_utf8(octets).unwrap();
+        Ok((text(out), text(notes)))
     }
 
     /// Runs what does not end, for so long, and returns what it printed.
     pub(crate) async fn run_for(&self, time: Duration, arguments: &[&str]) -> String {
         let mut out = Vec::new();
-        let ended = timeout(time, self.run_into(&mut out, arguments)).await;
+        let ended = timeout(time, self.run_into(&mut out, &mut Vec::new(), arguments)).await;
         assert!(ended.is_err(), "it ended by itself");
         String::from_utf8(out).unwrap()
     }
 
-    async fn run_into(&self, out: &mut Vec<u8>, arguments: &[&str]) -> Result<(), AppError> {
+    async fn run_into(
+        &self,
+        out: &mut Vec<u8>,
+        notes: &mut Vec<u8>,
+        arguments: &[&str],
+    ) -> Result<(), AppError> {
         let path = |name| self.file(name).into_os_string();
         let places = [
             "--data".into(),
@@ -121,6 +135,7 @@ impl Phone {
         let now_unix = self.now_unix;
         let world = Surroundings {
             out,
+            notes,
             now_unix: &move || now_unix,
             effort: CHEAP,
             machine_id: self.file("machine-id"),

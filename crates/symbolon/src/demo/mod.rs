@@ -419,6 +419,7 @@ impl Phone {
         let clock = || moment - self.slow_s;
         let world = app::Surroundings {
             out: &mut out,
+            notes: &mut std::io::sink(),
             now_unix: &clock,
             effort: app::vault::Effort::RECOMMENDED,
             machine_id: PathBuf::from("/etc/machine-id"),
