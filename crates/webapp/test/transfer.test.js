@@ -5,6 +5,7 @@ import { base64url, hex, unbase64url, unhex } from "../web/core/bytes.js";
 import { Device, generateKeys } from "../web/core/device.js";
 import { pushKey, transferKey } from "../web/core/token_key.js";
 import { signedTranscript, wish, wishTranscript } from "../web/core/transfer.js";
+import { emptyContents, owe, settled } from "../web/vault/contents.js";
 
 /** @type {{ input: Record<string, string>, registration_id: string, wish_transcript: string, mac: string,
  *   signed_transcript: string, message: string, message_under_push_key: string }[]} */
@@ -78,4 +79,14 @@ test("symptom 27: a refusal says what is missing, and a token that is elsewhere 
   const expected = { kind: "not-moved", facts: { code: 17, message: "no valid token found", cause: "it is off" } };
   await assert.rejects(wish(device, refusing(17, "it is off"), TOKEN, "look"), expected);
   assert.equal(await wish(device, refusing(118, null), TOKEN, "look"), "moved");
+});
+
+test("a receipt that is settled leaves a later one of the same token owed", () => {
+  const owed = (/** @type {number} */ byte) => ({
+    token: TOKEN.serial,
+    answerHash: new Uint8Array(32).fill(byte),
+    server: "tokens.example.org",
+  });
+  const both = owe(owe(emptyContents(4), owed(1)), owed(2));
+  assert.deepEqual(settled(both, owed(1)).owed, [owed(2)]);
 });

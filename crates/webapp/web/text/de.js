@@ -182,6 +182,8 @@ export const de = {
     left: (seconds) => `noch ${seconds} Sekunden`,
     clock: (off) => `Die Uhr dieses Geräts geht ${off}: Codes werden vielleicht abgelehnt. Schalten Sie die automatische Uhrzeit ein.`,
     ready: (name) => `${name} ist bereit`,
+    unheard: (name) =>
+      `${name} ist gespeichert, und der Token-Server war nicht erreichbar: kam es von einem anderen Telefon, gilt bis dahin jenes`,
   },
   add: {
     title: "Token hinzufügen",

@@ -185,6 +185,8 @@ export const en = {
     left: (/** @type {number} */ seconds) => `${seconds} seconds left`,
     clock: (/** @type {string} */ off) => `This device’s clock is ${off}: its codes may be refused. Switch on automatic time.`,
     ready: (/** @type {string} */ name) => `${name} is ready`,
+    unheard: (/** @type {string} */ name) =>
+      `${name} is stored, and the token server was not reached: if it came from another phone, that one works until then`,
   },
   add: {
     title: "Add token",

@@ -125,7 +125,9 @@ async function store(app, arrived, name) {
     const id = await app.session.keep(arrived, name);
     const token = app.session.contents.tokens.find((known) => known.id === id);
     await app.finish();
-    app.toast(app.words.list.ready(token?.name ?? arrived.issuer));
+    const { ready, unheard } = app.words.list;
+    const called = token?.name ?? arrived.issuer;
+    app.toast(app.session.owesReceipts ? unheard(called) : ready(called));
   } catch (error) {
     if (!(error instanceof Failure) || error.kind === "storage") throw new Failure("not-stored", {}, error);
     if (error.kind !== "duplicate") throw error;

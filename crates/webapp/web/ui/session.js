@@ -15,6 +15,12 @@ import { PIN_DIGITS } from "../vault/vault.js";
 /** @import { Contents, Token } from "../vault/contents.js" */
 /** @import { OpenVault, Safe } from "../vault/vault.js" */
 
+/**
+ * How soon a receipt that was not heard is sent again while the app is open: a token that moved here is good from
+ * then on.
+ */
+const RECEIPT_EVERY_MS = 15_000;
+
 /** A gateway's clock is asked for when the app is opened, and then this often. */
 const CLOCK_EVERY_S = 15 * 60;
 
@@ -26,6 +32,8 @@ export class Session {
   #clockAskedS = Number.NEGATIVE_INFINITY;
   /** @type {() => void} */
   #changed = () => {};
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #receiptTimer;
 
   /** @param {Safe} safe @param {Location} location the server that the app came from */
   constructor(safe, location) {
@@ -162,14 +170,24 @@ export class Session {
     return { added, skipped: tokens.length - added, failure };
   }
 
-  /** Sends the receipts for which this server still waits. */
+  /** Sends the receipts for which this server still waits, and again after a while those that were not heard. */
   async settleReceipts() {
+    clearTimeout(this.#receiptTimer);
     const device = await this.safe.device();
-    for (const owed of this.contents.owed.filter(({ server }) => server === this.server.name)) {
-      if ((await settle(device, this.server.ask, owed)) === "settled") {
-        await this.change((before) => contents.settled(before, owed));
-      }
+    for (const owed of this.#owed()) {
+      const outcome = await settle(device, this.server.ask, owed);
+      if (outcome === "settled" && this.isOpen) await this.change((before) => contents.settled(before, owed));
     }
+    if (this.owesReceipts) this.#receiptTimer = setTimeout(() => void this.settleReceipts(), RECEIPT_EVERY_MS);
+  }
+
+  /** Whether this server does not know yet that a token is stored here. */
+  get owesReceipts() {
+    return this.#owed().length > 0;
+  }
+
+  #owed() {
+    return this.isOpen ? this.contents.owed.filter(({ server }) => server === this.server.name) : [];
   }
 
   /** Seconds by which this clock is ahead; null if it was asked lately or nobody answers. @returns {Promise<number | null>} */

@@ -1,6 +1,6 @@
 // What the vault holds, and the rules for it: values in, values out.
 
-import { base64url, random, unbase64url } from "../core/bytes.js";
+import { base64url, hex, random, unbase64url } from "../core/bytes.js";
 import { Failure } from "../core/failure.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
@@ -122,10 +122,16 @@ export function advance(contents, id) {
 /** @param {Contents} contents @param {OwedReceipt} receipt @returns {Contents} */
 export const owe = (contents, receipt) => ({ ...contents, owed: [...contents.owed, receipt] });
 
-/** @param {Contents} contents @param {OwedReceipt} receipt @returns {Contents} */
-export const settled = (contents, receipt) => ({
+/**
+ * Only this receipt is settled: a token that came back to this device may owe another.
+ *
+ * @param {Contents} contents
+ * @param {OwedReceipt} receipt
+ * @returns {Contents}
+ */
+export const settled = (contents, { server, answerHash }) => ({
   ...contents,
-  owed: contents.owed.filter((known) => known.token !== receipt.token || known.server !== receipt.server),
+  owed: contents.owed.filter((known) => known.server !== server || hex(known.answerHash) !== hex(answerHash)),
 });
 
 /** Tokens in whose name, issuer, account or serial all words are. @param {Contents} contents @param {string} words */
