@@ -86,6 +86,21 @@ pub fn replayed(first_use: Option<&FirstUse>, step: Step) -> Finding {
     }
 }
 
+/// What a code so many steps from the expected one says of its token.
+pub(crate) fn off(token: &Verifier, offset: i32) -> (Reason, String) {
+    let (what, unit) = match token.parameters.kind {
+        Kind::Totp(_) => ("clock", "steps"),
+        Kind::Hotp => ("counter", "presses"),
+    };
+    let (reason, pace) = match offset {
+        ..0 => (Reason::ClockSlow, "slow"),
+        _ => (Reason::ClockFast, "fast"),
+    };
+    let (serial, distance) = (token.serial, offset.unsigned_abs());
+    let evidence = format!("{what} of this token ({serial}) is {distance} {unit} {pace}");
+    (reason, evidence)
+}
+
 /// The acceptance that spent a step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FirstUse {
@@ -123,25 +138,16 @@ impl Search<'_> {
     /// The asked token at another time.
     fn clock(&mut self, token: &Verifier) -> Option<Match> {
         let offset = self.look(token, token.parameters, Window::SYNC)?;
-        let (serial, tried) = (token.serial, self.tried);
-        let (accepted, what, unit) = match token.parameters.kind {
-            Kind::Totp(_) => (Window::LOGIN.ahead, "clock", "steps"),
-            Kind::Hotp => (Window::COUNTER_LOGIN.ahead, "counter", "presses"),
+        let accepted = match token.parameters.kind {
+            Kind::Totp(_) => Window::LOGIN.ahead,
+            Kind::Hotp => Window::COUNTER_LOGIN.ahead,
         };
-        let distance = offset.unsigned_abs();
-        if distance <= accepted.into() {
+        if offset.unsigned_abs() <= accepted.into() {
             return Some(right_by_now());
         }
-        let (reason, pace) = match offset {
-            ..0 => (Reason::ClockSlow, "slow"),
-            _ => (Reason::ClockFast, "fast"),
-        };
-        Some((
-            reason,
-            format!(
-                "{what} of this token ({serial}) is {distance} {unit} {pace} ({tried} candidates tried)"
-            ),
-        ))
+        let (reason, evidence) = off(token, offset);
+        let tried = self.tried;
+        Some((reason, format!("{evidence} ({tried} candidates tried)")))
     }
 
     /// Another token of the same person, now.

@@ -1,11 +1,14 @@
 //! The login decision.
 //!
-//! [`begin`] looks at who asks and hands out one hash to compute; [`second`], [`sent`] for a code
-//! that was sent, or [`pushed`] for a word from the phone, looks at the second factor and ends in a refusal, a challenge or a [`Consume`]. A `Consume` is not yet a yes: only
+//! [`begin`] looks at who asks and hands out one hash to compute; [`second`], [`next`] for the code after one that
+//! was right for another time, [`sent`] for a code that was sent, or [`pushed`] for a word from the phone, looks at
+//! the second factor and ends in a refusal, a challenge or a [`Consume`]. A `Consume` is not yet a yes: only
 //! `store::consume`, which makes the spent step durable, turns it into one.
 
+mod codes;
+
 use ident::{RegistrationId, TokenSerial};
-use otp::{Code, CodeError, Digits, Drift, Found, Step};
+use otp::{Digits, Drift, Step};
 use zeroize::Zeroizing;
 
 use crate::code_only::Vouched;
@@ -24,6 +27,8 @@ use crate::throttle::{CodeCounter, Throttled};
 use crate::time::Timestamp;
 use crate::token::{SeedVersion, Usability, Verifier};
 use crate::user::Switch;
+pub use codes::{Drifted, NEXT_CODE_SPAN, Waiting, next};
+use codes::{Turn, Verdict};
 
 /// Where password and code stand in a client's requests (`set code-position`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -350,6 +355,9 @@ pub enum Second {
     Challenge(Proof),
     /// The first factor was right; a code is sent there and asked for.
     Send(Proof, Address),
+    /// The code is right for another time, or was to follow one that is: on record as this refusal, and the next
+    /// one is asked for.
+    AskNext(Refusal, Box<Drifted>),
     /// Yes, if the store can spend it.
     Consume(Consume),
 }
@@ -370,7 +378,7 @@ pub struct Refusal {
     pub reason: Reason,
     /// The token whose code was looked at.
     pub token: Option<TokenSerial>,
-    /// The spent step that the code belongs to, if it is a replay.
+    /// The step that the code belongs to, if it is spent or asks for the next.
     pub step: Option<Step>,
     /// More than the reason says: until when, or what is wrong with the shape.
     pub evidence: Option<Box<str>>,
@@ -406,7 +414,7 @@ impl Refusal {
     }
 }
 
-/// A decision that becomes an Accept once its step is spent. Only [`second`], [`sent`], [`pushed`] and
+/// A decision that becomes an Accept once its step is spent. Only [`second`], [`next`], [`sent`], [`pushed`] and
 /// [`remote`] make one.
 #[derive(Debug)]
 pub struct Consume {
@@ -421,6 +429,8 @@ pub struct Consume {
 enum Bound {
     /// Nothing.
     Free,
+    /// The step before its own: the code of that one asked for this one's.
+    Pair(SeedVersion),
     /// Where its code was sent.
     SentTo(Box<Address>),
     /// The recovery code or pass that was presented.
@@ -474,6 +484,17 @@ impl Consume {
         self.spend
     }
 
+    /// The first of the steps that it uses up together, where it uses up a token's: none of them may be spent.
+    pub fn first_step(&self) -> Option<(TokenSerial, Step)> {
+        match (self.spend, &self.bound) {
+            (Spend::Step { token, step, .. }, Bound::Pair(_)) => {
+                Some((token, Step(step.0.saturating_sub(1))))
+            }
+            (Spend::Step { token, step, .. }, _) => Some((token, step)),
+            _ => None,
+        }
+    }
+
     /// The word of a server that it rests on, if the person has no record here.
     pub fn remote(&self) -> Option<&RemoteVerified> {
         match &self.proof {
@@ -491,7 +512,11 @@ impl Consume {
     pub fn sent_to(&self) -> Option<&Address> {
         match &self.bound {
             Bound::SentTo(to) => Some(to),
-            Bound::Free | Bound::Recovery(_) | Bound::Phone(_) | Bound::Seed(_) => None,
+            Bound::Free
+            | Bound::Pair(_)
+            | Bound::Recovery(_)
+            | Bound::Phone(_)
+            | Bound::Seed(_) => None,
         }
     }
 
@@ -499,7 +524,9 @@ impl Consume {
     pub fn recovery(&self) -> Option<&Digest> {
         match &self.bound {
             Bound::Recovery(digest) => Some(digest),
-            Bound::Free | Bound::SentTo(_) | Bound::Phone(_) | Bound::Seed(_) => None,
+            Bound::Free | Bound::Pair(_) | Bound::SentTo(_) | Bound::Phone(_) | Bound::Seed(_) => {
+                None
+            }
         }
     }
 
@@ -507,14 +534,18 @@ impl Consume {
     pub fn phone(&self) -> Option<&RegistrationId> {
         match &self.bound {
             Bound::Phone(device) => Some(device),
-            Bound::Free | Bound::SentTo(_) | Bound::Recovery(_) | Bound::Seed(_) => None,
+            Bound::Free
+            | Bound::Pair(_)
+            | Bound::SentTo(_)
+            | Bound::Recovery(_)
+            | Bound::Seed(_) => None,
         }
     }
 
     /// The seed that made the code that it uses up, if one did.
     pub fn seed(&self) -> Option<SeedVersion> {
         match &self.bound {
-            Bound::Seed(version) => Some(*version),
+            Bound::Seed(version) | Bound::Pair(version) => Some(*version),
             Bound::Free | Bound::SentTo(_) | Bound::Recovery(_) | Bound::Phone(_) => None,
         }
     }
@@ -533,6 +564,22 @@ pub fn second(
     facts: &Facts,
     proof: Proof,
     submitted: Option<&Submitted>,
+    counter: &mut CodeCounter,
+    now: Timestamp,
+) -> Second {
+    let turn = if facts.position.is_asked() && proof.client().is_none() {
+        Turn::First
+    } else {
+        Turn::Only
+    };
+    judged(facts, proof, submitted, turn, counter, now)
+}
+
+fn judged(
+    facts: &Facts,
+    proof: Proof,
+    submitted: Option<&Submitted>,
+    turn: Turn,
     counter: &mut CodeCounter,
     now: Timestamp,
 ) -> Second {
@@ -594,14 +641,18 @@ pub fn second(
             refuse(Refusal::because(Reason::CodeMissing).of_token(verifier.serial))
         };
     };
-    match code(verifier, submitted, counter, now) {
-        Ok(spend) => Second::Consume(Consume {
+    match codes::judge(verifier, submitted, turn, counter, now) {
+        Verdict::Right(spend, bound) => Second::Consume(Consume {
             proof,
             spend,
-            bound: Bound::Seed(verifier.seed_version),
+            bound,
             at: now,
         }),
-        Err(refusal) => again(refusal.of_token(verifier.serial), proof, None),
+        Verdict::Wrong(refusal) => again(refusal.of_token(verifier.serial), proof, None),
+        Verdict::Next(refusal, waiting) => {
+            let refusal = refusal.of_token(verifier.serial);
+            Second::AskNext(refusal, Box::new(Drifted { proof, waiting }))
+        }
     }
 }
 
@@ -810,41 +861,5 @@ fn unusable(usability: Usability) -> Option<Reason> {
         Usability::Locked => Some(Reason::TokenLocked),
         Usability::NotActivated => Some(Reason::TokenNotActivated),
         Usability::ProvisionTimeout => Some(Reason::TokenProvisionTimeout),
-    }
-}
-
-fn code(
-    verifier: &Verifier,
-    submitted: &Submitted,
-    counter: &mut CodeCounter,
-    now: Timestamp,
-) -> Result<Spend, Refusal> {
-    looked_at(counter, now)?;
-    let code = Code::parse(submitted.as_str(), verifier.parameters.digits).map_err(|error| {
-        counter.failed(now);
-        malformed(&error)
-    })?;
-    match verifier.find(&code, now) {
-        Found::Fresh { step, offset } => Ok(Spend::Step {
-            token: verifier.serial,
-            step,
-            drift: verifier.drift_after(offset),
-        }),
-        // Who repeats a spent code guesses nothing: it is refused, and not counted as a guess.
-        Found::Spent { step } => Err(Refusal {
-            step: Some(step),
-            ..Refusal::because(Reason::CodeReplayed)
-        }),
-        Found::Absent => {
-            counter.failed(now);
-            Err(Refusal::because(Reason::CodeWrong))
-        }
-    }
-}
-
-fn malformed(error: &CodeError) -> Refusal {
-    Refusal {
-        evidence: Some(error.to_string().into()),
-        ..Refusal::because(Reason::CodeMalformed)
     }
 }

@@ -233,11 +233,11 @@ reasons! {
     /// The token's clock is behind.
     ClockSlow = "clock-slow",
         "the clock of this token is slow: its code is right for an earlier time",
-        "set the phone's clock to automatic, then: execute fortitoken sync SERIAL CODE NEXT-CODE";
+        "set the phone's clock to automatic; the user types the next code where it is asked for, or: execute fortitoken sync SERIAL CODE NEXT-CODE";
     /// The token's clock is ahead.
     ClockFast = "clock-fast",
         "the clock of this token is fast: its code is right for a later time",
-        "set the phone's clock to automatic, then: execute fortitoken sync SERIAL CODE NEXT-CODE";
+        "set the phone's clock to automatic; the user types the next code where it is asked for, or: execute fortitoken sync SERIAL CODE NEXT-CODE";
     /// Another token of the same person shows this code.
     OtherToken = "code-of-other-token",
         "the code belongs to another token of the same person",
@@ -280,6 +280,8 @@ impl Reason {
         matches!(
             self,
             Self::CodeWrong
+                | Self::ClockSlow
+                | Self::ClockFast
                 | Self::CodeMalformed
                 | Self::SentCodeWrong
                 | Self::PushDenied

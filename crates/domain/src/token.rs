@@ -7,6 +7,7 @@ use otp::{Code, Drift, Found, Kind, Parameters, Seed, Step, Window};
 
 use zeroize::Zeroizing;
 
+use crate::login::Spend;
 use crate::time::{Span, Timestamp};
 use crate::transfer::Transfer;
 use crate::vdom::Vdom;
@@ -248,6 +249,8 @@ pub struct Verifier {
     pub drift: Drift,
     /// The highest spent step; nothing at or below it is ever accepted.
     pub spent: Option<Step>,
+    /// Steps whose codes asked for the next one, whoever typed them and wherever: alone they let nobody in.
+    pub held: Box<[Step]>,
 }
 
 impl Verifier {
@@ -280,6 +283,15 @@ impl Verifier {
         match self.parameters.kind {
             Kind::Totp(_) => Window::SYNC,
             Kind::Hotp => Window::COUNTER_SYNC,
+        }
+    }
+
+    /// Where a code belongs that the login window does not show, if a resynchronisation reaches there: its step, and
+    /// how far from the centre. A spent step is none.
+    pub fn find_drifted(&self, code: &Code, now: Timestamp) -> Option<(Step, i32)> {
+        match self.search(code, now, self.resync_window()) {
+            Found::Fresh { step, offset } => Some((step, offset)),
+            Found::Spent { .. } | Found::Absent => None,
         }
     }
 
@@ -417,19 +429,19 @@ impl Resync {
     ) -> Result<Self, ResyncError> {
         let first = Code::parse(first, verifier.parameters.digits)?;
         let second = Code::parse(second, verifier.parameters.digits)?;
-        let window = verifier.resync_window();
-        let beyond = |spent| {
-            let (seed, centre) = (&verifier.seed, verifier.centre(now));
-            otp::resync(
-                seed,
-                verifier.parameters,
-                centre,
-                window,
-                &first,
-                &second,
-                spent,
-            )
-        };
+        Self::of_codes(verifier, &first, &second, now)
+    }
+
+    /// The same for two that are known to be codes.
+    pub fn of_codes(
+        verifier: &Verifier,
+        first: &Code,
+        second: &Code,
+        now: Timestamp,
+    ) -> Result<Self, ResyncError> {
+        let (window, centre) = (verifier.resync_window(), verifier.centre(now));
+        let (seed, parameters) = (&verifier.seed, verifier.parameters);
+        let beyond = |spent| otp::resync(seed, parameters, centre, window, first, second, spent);
         let Some(found) = beyond(verifier.spent) else {
             return Err(match beyond(None) {
                 Some(_) => ResyncError::BehindSpent,
@@ -447,6 +459,15 @@ impl Resync {
     /// The token.
     pub fn serial(&self) -> TokenSerial {
         self.serial
+    }
+
+    /// What a login uses up that rests on both codes.
+    pub(crate) fn spend(&self) -> Spend {
+        Spend::Step {
+            token: self.serial,
+            step: self.step,
+            drift: self.drift,
+        }
     }
 
     /// The seed that made the codes.

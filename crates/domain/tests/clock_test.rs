@@ -23,6 +23,7 @@ fn token(spent: Option<Step>) -> Verifier {
         parameters: Parameters::default(),
         drift: Drift(0),
         spent,
+        held: Box::default(),
     }
 }
 

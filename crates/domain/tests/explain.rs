@@ -41,6 +41,7 @@ fn token(number: u8) -> Verifier {
         parameters: TOTP,
         drift: Drift(0),
         spent: None,
+        held: Box::default(),
     }
 }
 

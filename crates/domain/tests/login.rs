@@ -94,6 +94,7 @@ fn verifier(parameters: Parameters, spent: Option<u64>) -> Verifier {
         parameters,
         drift: Drift(0),
         spent: spent.map(Step),
+        held: Box::default(),
     }
 }
 
@@ -169,7 +170,7 @@ fn refusal(facts: &Facts, code: Option<&str>) -> Refusal {
 
 fn refused(second: Second) -> Refusal {
     match second {
-        Second::Refuse(refusal, _) => refusal,
+        Second::Refuse(refusal, _) | Second::AskNext(refusal, _) => refusal,
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -520,7 +521,8 @@ fn a_right_code_is_spent_in_both_positions() {
 fn steps_beyond_the_window_are_wrong() {
     let step = step_at(NOW);
     for at in [step - 2, step + 2] {
-        let refusal = refusal(&challenge(token(None)), Some(&code(TOTP, at)));
+        let facts = facts(token(None), CodePosition::AfterPassword);
+        let refusal = refusal(&facts, Some(&code(TOTP, at)));
         assert_eq!(refusal.reason, Reason::CodeWrong);
     }
 }
@@ -540,7 +542,7 @@ fn the_window_follows_the_drift_and_a_match_teaches_it() {
     let decided = judge(&drifted(-14), Some(&code(TOTP, step - 15)), counter, NOW);
     assert_eq!(spent(&decided), (step - 15, -15));
     let refusal = refused(judge(&drifted(14), Some(&code(TOTP, step)), counter, NOW));
-    assert_eq!(refusal.reason, Reason::CodeWrong);
+    assert_eq!(refusal.reason, Reason::ClockSlow);
 }
 
 #[test]
@@ -667,8 +669,8 @@ fn a_counter_goes_on_from_its_last_press() {
     assert_eq!(spent(&press(None, 3)), (3, 0));
     assert_eq!(spent(&press(Some(41), 42)), (42, 0));
     assert_eq!(spent(&press(Some(41), 45)), (45, 0));
-    assert_eq!(refused(press(None, 4)).reason, Reason::CodeWrong);
-    assert_eq!(refused(press(Some(41), 46)).reason, Reason::CodeWrong);
+    assert_eq!(refused(press(None, 4)).reason, Reason::ClockFast);
+    assert_eq!(refused(press(Some(41), 46)).reason, Reason::ClockFast);
 }
 
 // ---------------------------------------------------------------- whose password, whose facts
@@ -802,8 +804,8 @@ proptest! {
                 prop_assert_eq!(learned.0, drift + offset);
                 prop_assert_eq!(counter.failures(NOW), 0);
             }
-            Second::Refuse(refusal, _) => {
-                let counted = matches!(refusal.reason, Reason::CodeWrong | Reason::CodeMalformed);
+            Second::Refuse(refusal, _) | Second::AskNext(refusal, _) => {
+                let counted = refusal.reason.is_wrong_code();
                 prop_assert_eq!(counter.failures(NOW), usize::from(counted));
             }
             Second::Challenge(_) | Second::Send(..) => panic!("a code was typed"),

@@ -51,6 +51,7 @@ fn token(number: u8, usability: Usability) -> Factor {
             },
             drift: Drift(0),
             spent: None,
+            held: Box::default(),
         },
         usability,
     }
