@@ -21,8 +21,8 @@ use domain::time::{Span, Timestamp};
 use ident::{RegistrationId, TokenSerial};
 use store::gateway::{Decision, GatewayStore, Outcome, Removed};
 use support::{
-    START, code, configure, consume, enrol, granted, login, name, open, origin, refused, run, set,
-    step_at, wrong,
+    START, code, configure, consume, decision, enrol, granted, judge, login, name, open, origin,
+    refused, run, set, step_at, wrong,
 };
 use tempfile::TempDir;
 
@@ -98,6 +98,30 @@ async fn remove_events(store: &GatewayStore, now: Timestamp) {
     store.record(Event { at: now, what }).await.unwrap();
     store.checkpoint().await.unwrap();
     while let Removed::Some(_) = store.remove_events(now, now).await.unwrap() {}
+}
+
+#[tokio::test]
+async fn a_code_that_asked_for_the_next_lets_nobody_in_at_a_client_or_after_an_unlock() {
+    let (dir, store) = alice().await;
+    let its_time = START.after(Span::from_mins(20));
+    let asked = decision(
+        name("alice"),
+        judge(&store, &name("alice"), None, &now_code(its_time), START),
+        START,
+    );
+    assert_eq!(refused(&consume(&store, asked.0).await), Reason::ClockFast);
+    run(&store, Operation::Unlock(name("alice")), START).await;
+    let held = vouched(&store, DOORS[0], &now_code(its_time), its_time).await;
+    assert_eq!(refused(&held), Reason::CodeReplayed);
+    let store = again(dir.path(), store, its_time).await;
+    for door in DOORS {
+        let held = vouched(&store, door, &now_code(its_time), its_time).await;
+        assert_eq!(refused(&held), Reason::CodeReplayed, "{door}");
+    }
+    let own = login(&store, "alice", &now_code(its_time), its_time).await;
+    assert_eq!(refused(&own), Reason::CodeReplayed);
+    let next = its_time.after(Span::from_mins(1));
+    granted(&vouched(&store, DOORS[0], &now_code(next), next).await);
 }
 
 #[tokio::test]

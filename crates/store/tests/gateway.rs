@@ -645,7 +645,7 @@ async fn resynchronising_burns_both_codes_and_teaches_the_drift() {
         let slow = step_at(START) - 14;
         let (first, second) = (code(SEED, slow), code(SEED, slow + 1));
         let refusal = login(&store, "alice", &second, START).await;
-        assert_eq!(refused(&refusal), Reason::CodeWrong);
+        assert_eq!(refused(&refusal), Reason::ClockSlow);
         let burnt = resync(&store, token(), (&first, &second), START).await;
         assert!(matches!(burnt, Some(Outcome::Resynchronised)), "{burnt:?}");
         assert_eq!(store.drift(token()), Some(Drift(-13)));

@@ -51,7 +51,9 @@ fn by_password(store: &GatewayStore, user: &str, now: Timestamp) -> Decision {
             refusal,
             at: now,
         },
-        Second::Challenge(_) | Second::Send(..) => panic!("a code is asked for"),
+        Second::Challenge(_) | Second::Send(..) | Second::AskNext(..) => {
+            panic!("a code is asked for")
+        }
     }
 }
 

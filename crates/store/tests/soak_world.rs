@@ -63,6 +63,12 @@ enum Act {
     },
     /// What was judged before is recorded.
     Late,
+    /// Two codes typed one after the other at one login.
+    Pair {
+        who: u8,
+        offset: i64,
+        then: i64,
+    },
     /// Two codes that follow each other.
     Resync {
         who: u8,
@@ -102,6 +108,8 @@ fn act() -> impl Strategy<Value = Act> {
         4 => any::<u8>().prop_map(Act::Replay),
         2 => (who(), -1_i64..=1).prop_map(|(who, offset)| Act::Early { who, offset }),
         2 => Just(Act::Late),
+        3 => (who(), -18_i64..=18, prop_oneof![4 => Just(1), 1 => -2_i64..=2])
+            .prop_map(|(who, offset, then)| Act::Pair { who, offset, then }),
         2 => (who(), -20_i64..=20).prop_map(|(who, offset)| Act::Resync { who, offset }),
         1 => (who(), -20_i64..=20).prop_map(|(who, steps)| Act::PhoneClock { who, steps }),
         4 => prop_oneof![0_i64..=90, -600_i64..=1_200].prop_map(Act::Clock),
@@ -252,6 +260,7 @@ impl World {
                     self.record(who, vec![decision], None).await;
                 }
             }
+            Act::Pair { who, offset, then } => self.pair(who, offset, then).await,
             Act::Resync { who, offset } => self.resync(who, offset).await,
             Act::PhoneClock { who, steps } => self.phones[usize::from(who)].off = steps,
             Act::Clock(seconds) => self.now = self.now.after(secs(seconds)),
@@ -306,7 +315,7 @@ impl World {
 
     /// Hands decisions over in batches of one, two, three, … and takes their outcomes to heart.
     async fn record(&mut self, who: u8, mut decisions: Vec<Decision>, code: Option<&str>) {
-        let steps: Vec<Option<u64>> = decisions.iter().map(step_of).collect();
+        let steps: Vec<Option<(u64, u64)>> = decisions.iter().map(steps_of).collect();
         let mut waiting = Vec::new();
         while !decisions.is_empty() {
             let rest = decisions.split_off(decisions.len().min(1 + waiting.len()));
@@ -318,23 +327,46 @@ impl World {
             outcomes.extend(batch.await.unwrap());
         }
         assert_eq!(outcomes.len(), steps.len());
-        for (outcome, step) in outcomes.into_iter().zip(steps) {
+        for (outcome, steps) in outcomes.into_iter().zip(steps) {
             match outcome {
                 Outcome::Granted(granted) => {
-                    let step = step.expect("only a step is granted here");
-                    assert!(
-                        self.spent.insert((who, step)),
-                        "step {step} of {} was accepted twice",
-                        user(who)
-                    );
+                    let (first, last) = steps.expect("only a step is granted here");
+                    for step in first..=last {
+                        assert!(
+                            self.spent.insert((who, step)),
+                            "step {step} of {} was accepted twice",
+                            user(who)
+                        );
+                    }
                     self.acknowledged
-                        .push((granted.event(), Said::Accepted(who, step)));
+                        .push((granted.event(), Said::Accepted(who, last)));
                     self.seen.extend(code.map(|code| (who, code.to_owned())));
                 }
                 Outcome::Refused { event, reason } => {
                     self.acknowledged.push((event, Said::Refused(who, reason)));
                 }
                 other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn pair(&mut self, who: u8, offset: i64, then: i64) {
+        let person = name(&user(who));
+        let mut drifted = None;
+        for offset in [offset, offset + then] {
+            let facts = self
+                .store()
+                .facts(person.clone(), CodePosition::Challenge, self.now);
+            if facts.is_err() {
+                return;
+            }
+            let code = self.shown(who, offset);
+            let decided = judge(self.store(), &person, drifted.take(), &code, self.now);
+            let (decision, asks) = decision(person.clone(), decided, self.now);
+            self.record(who, vec![decision], Some(&code)).await;
+            drifted = asks;
+            if drifted.is_none() {
+                return;
             }
         }
     }
@@ -456,11 +488,12 @@ struct Lived {
     spent: usize,
 }
 
-fn step_of(decision: &Decision) -> Option<u64> {
+/// The first and the last step that a decision spends.
+fn steps_of(decision: &Decision) -> Option<(u64, u64)> {
     match decision {
-        Decision::Grant(consume, _) => match consume.spend() {
-            Spend::Step { step, .. } => Some(step.0),
-            Spend::Nothing | Spend::Sent(_) | Spend::Recovery(_) | Spend::Push { .. } => None,
+        Decision::Grant(consume, _) => match (consume.first_step(), consume.spend()) {
+            (Some((_, first)), Spend::Step { step, .. }) => Some((first.0, step.0)),
+            _ => None,
         },
         _ => None,
     }

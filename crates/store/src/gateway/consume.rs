@@ -118,6 +118,8 @@ pub(super) struct ConsumeJob<F> {
 struct Written {
     outcome: Outcome,
     learned: Option<Learned>,
+    /// A step whose code asked for the next one, and its token.
+    held: Option<(TokenSerial, Step)>,
     link: Link,
     at: Timestamp,
 }
@@ -263,6 +265,9 @@ impl<F> ConsumeJob<F> {
                     }
                     Some(Learned::Burnt(_)) | None => {}
                 }
+                if let Some((token, step)) = written.held {
+                    directory.hold(token, step, written.link.id);
+                }
                 if let Some(taken) = written.taken() {
                     directory.spend(taken.token, taken.spent, taken.drift);
                     if reserved.get(&taken.token) == Some(&taken.spent) {
@@ -333,7 +338,7 @@ async fn grant(
         let refusal = Refusal::because(Reason::ChangedMeanwhile);
         return refuse(memory, person, origin, refusal, at, link, tx).await;
     }
-    if let Spend::Step { token, step, .. } = spend
+    if let Some((token, step)) = consume.first_step()
         && !is_fresh(memory, token, step)
     {
         let refusal = Refusal {
@@ -397,6 +402,7 @@ async fn grant(
             },
             used,
         )),
+        held: None,
         link: *link,
         at,
     })
@@ -427,6 +433,8 @@ async fn refuse(
     tx: &mut SqliteTx<'_>,
 ) -> Result<Written, SqlError> {
     let reason = refusal.reason;
+    let held = refusal.token.zip(refusal.step);
+    let held = held.filter(|_| reason.is_wrong_code());
     let tally = tally(memory, &person, &origin.client, reason);
     let learned = match person.realm() {
         Realm::Vdom(vdom) if reason.is_wrong_guess() => {
@@ -440,6 +448,7 @@ async fn refuse(
     Ok(Written {
         outcome: Outcome::Refused { event, reason },
         learned,
+        held,
         link: *link,
         at,
     })
@@ -484,6 +493,7 @@ async fn burn(
         return Ok(Written {
             outcome,
             learned: None,
+            held: None,
             link: *link,
             at,
         });
@@ -500,6 +510,7 @@ async fn burn(
     Ok(Written {
         outcome: Outcome::Resynchronised,
         learned: Some(Learned::Burnt(taken)),
+        held: None,
         link: *link,
         at,
     })

@@ -199,6 +199,9 @@ pub(super) struct TokenEntry {
     spent: Option<Spent>,
 }
 
+/// Steps of one token that are held: each was a wrong code of its person, whom thirty of them block.
+const HELD_MAX: usize = 30;
+
 /// The highest step that was spent, and the event that spent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Spent {
@@ -274,6 +277,9 @@ pub(super) struct Directory {
     reach: Timestamp,
     /// Tokens whose row is behind their memory.
     dirty: HashSet<TokenSerial>,
+    /// Steps whose codes asked for the next one, oldest first. They are the token's: no counter of a person or of a
+    /// client, and nothing that clears one, lets them in.
+    held: HashMap<TokenSerial, Vec<Step>>,
 }
 
 impl Directory {
@@ -323,6 +329,8 @@ impl Directory {
             entry.drift = if same_seed { before.drift } else { entry.drift };
             if before.seed_since == entry.seed_since {
                 entry.spent = later(entry.spent, before.spent);
+            } else {
+                self.held.remove(&serial);
             }
         }
         if let Some(spent) = entry.spent {
@@ -610,6 +618,10 @@ impl Directory {
             parameters: entry.parameters,
             drift: entry.drift,
             spent: self.spent(serial).map(|spent| spent.step),
+            held: self
+                .held
+                .get(&serial)
+                .map_or_else(Box::default, |held| Box::from(&**held)),
         };
         Some((verifier, entry.usable))
     }
@@ -725,6 +737,21 @@ impl Directory {
     /// Takes note that the rows of these tokens are being brought up to date.
     pub(super) fn take_dirty(&mut self) -> Vec<TokenSerial> {
         std::mem::take(&mut self.dirty).into_iter().collect()
+    }
+
+    /// Holds a step whose code asked for the next one, as the event `by` says.
+    pub(super) fn hold(&mut self, serial: TokenSerial, step: Step, by: i64) {
+        let is_of_seed = |entry: &TokenEntry| by >= entry.seed_since;
+        if !self.tokens.get(&serial).is_some_and(is_of_seed) {
+            return;
+        }
+        let spent = self.spent(serial).map(|spent| spent.step);
+        let held = self.held.entry(serial).or_default();
+        held.retain(|before| Some(*before) > spent && *before != step);
+        if held.len() == HELD_MAX {
+            held.remove(0);
+        }
+        held.push(step);
     }
 
     /// What belongs into a token's row; `taken` is what was spent and is not learned yet.

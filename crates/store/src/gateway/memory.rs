@@ -23,6 +23,7 @@ use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
 use domain::verification::VerificationClient;
 use ident::TokenSerial;
+use otp::Step;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -273,7 +274,7 @@ impl Memory {
         self.load_config(tx, &mut directory).await?;
         directory.set_floor(mark(tx, FLOOR).await?.map(Timestamp::from_micros));
         let (last, latest) = replay(tx, &mut directory).await?;
-        let counters = count_again(tx).await?;
+        let counters = count_again(tx, &mut directory).await?;
         raise(&self.latest, latest);
         raise(&self.reach, directory.reach());
         *self.write() = directory;
@@ -565,29 +566,41 @@ fn respend(directory: &mut Directory, recorded: &Recorded) {
 
 /// An event that bears on the counters.
 struct TallyRow {
+    id: i64,
     at: i64,
     person: Option<String>,
     tally: Option<i64>,
     /// The new name of a person who was renamed.
     object: Option<String>,
+    /// The step whose code asked for the next one, and its token.
+    held: Option<(TokenSerial, Step)>,
 }
 
 impl FromRow for TallyRow {
     fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
         Ok(Self {
-            at: row.get(0)?,
-            person: row.get(1)?,
-            tally: row.get(2)?,
-            object: row.get(3)?,
+            id: row.get(0)?,
+            at: row.get(1)?,
+            person: row.get(2)?,
+            tally: row.get(3)?,
+            object: row.get(4)?,
+            held: held(row)?,
         })
     }
+}
+
+fn held(row: &Row<'_>) -> Result<Option<(TokenSerial, Step)>, SqlError> {
+    let (token, step) = (row.get::<Option<String>>(5)?, row.get::<Option<i64>>(6)?);
+    let token = token.and_then(|token| TokenSerial::parse(&token).ok());
+    let step = step.and_then(|step| u64::try_from(step).ok());
+    Ok(token.zip(step.map(Step)))
 }
 
 /// How far back wrong codes count: the 31 days of the limit, and a day for clocks that were set.
 pub(super) const COUNTED: Span = Span::from_days(32);
 
-/// Counts wrong codes again from the events that bear on the counters.
-async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
+/// Counts wrong codes again from the events that bear on the counters, and holds those again that asked for the next.
+async fn count_again<T: Tx>(tx: &mut T, directory: &mut Directory) -> Result<Counters, SqlError> {
     let mut counters = Counters::default();
     let latest: Option<(i64,)> = tx
         .row("SELECT at FROM event ORDER BY id DESC LIMIT 1", &[])
@@ -597,32 +610,34 @@ async fn count_again<T: Tx>(tx: &mut T) -> Result<Counters, SqlError> {
     // Blocks, and what clears them, do not age.
     let rows: Vec<TallyRow> = tx
         .rows(
-            "SELECT at, person, kind, object FROM (\
-             SELECT event AS id, at, person, kind, NULL AS object FROM tally \
-             UNION ALL SELECT id, at, person, tally, object FROM event \
+            "SELECT id, at, person, kind, object, token, step FROM (\
+             SELECT event AS id, at, person, kind, NULL AS object, NULL AS token, NULL AS step FROM tally \
+             UNION ALL SELECT id, at, person, tally, object, token, step FROM event \
              WHERE tally IS NOT NULL) \
              WHERE (kind IN (1, 2, 6, 7) AND at > $1) OR kind IN (3, 4, 5, 8) ORDER BY id",
             &vals![since],
         )
         .await?;
     for TallyRow {
+        id,
         at,
         person,
         tally,
         object,
+        held,
     } in rows
     {
         let (Some(person), Some(tally)) = (person, tally.and_then(Tally::from_number)) else {
             continue;
         };
         let name = CanonicalName::from_stored(&person);
+        if let (Tally::Failed | Tally::Blocked, Some((token, step))) = (tally, held) {
+            directory.hold(token, step, id);
+        }
         match tally {
             Tally::Failed => {
-                counters
-                    .codes
-                    .entry(name)
-                    .or_default()
-                    .failed(Timestamp::from_micros(at));
+                let counter = counters.codes.entry(name).or_default();
+                counter.failed(Timestamp::from_micros(at));
             }
             Tally::Succeeded => {
                 if let Some(counter) = counters.codes.get_mut(&name) {

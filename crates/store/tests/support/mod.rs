@@ -8,7 +8,7 @@ use std::sync::{LazyLock, mpsc};
 use domain::access::Authority;
 use domain::admin::{Edit, Entropy, Operation, Supplied};
 use domain::audit::Actor;
-use domain::login::{CodePosition, Facts, Origin, Proof, Second, Submitted, second};
+use domain::login::{CodePosition, Drifted, Facts, Origin, Proof, Second, Submitted, next, second};
 use domain::name::CanonicalName;
 use domain::password::{Check, Credential, PasswordHash, Presented};
 use domain::reason::Reason;
@@ -265,21 +265,44 @@ pub(crate) fn decide(store: &GatewayStore, user: &str, code: &str, now: Timestam
 }
 
 fn decide_for(store: &GatewayStore, person: CanonicalName, code: &str, now: Timestamp) -> Decision {
+    let decided = judge(store, &person, None, code, now);
+    decision(person, decided, now).0
+}
+
+/// What the login path says to a code, after one that asked for it if one did.
+pub(crate) fn judge(
+    store: &GatewayStore,
+    person: &CanonicalName,
+    drifted: Option<Drifted>,
+    code: &str,
+    now: Timestamp,
+) -> Second {
     let facts = store
         .facts(person.clone(), CodePosition::Challenge, now)
         .unwrap();
-    let submitted = Submitted::new(code.as_bytes());
-    let decided = store.with_code_counter(&person, now, |counter| {
-        second(&facts, verified(&facts), Some(&submitted), counter, now)
-    });
+    let code = Submitted::new(code.as_bytes());
+    store.with_code_counter(person, now, |counter| match drifted {
+        Some(drifted) => next(&facts, drifted, &code, counter, now),
+        None => second(&facts, verified(&facts), Some(&code), counter, now),
+    })
+}
+
+/// What goes on record of it, and what asks for the next code.
+pub(crate) fn decision(
+    person: CanonicalName,
+    decided: Second,
+    now: Timestamp,
+) -> (Decision, Option<Drifted>) {
+    let refuse = |refusal| Decision::Refuse {
+        person,
+        origin: origin("vpn1"),
+        refusal,
+        at: now,
+    };
     match decided {
-        Second::Consume(consume) => Decision::Grant(consume, origin("vpn1")),
-        Second::Refuse(refusal, _) => Decision::Refuse {
-            person,
-            origin: origin("vpn1"),
-            refusal,
-            at: now,
-        },
+        Second::Consume(consume) => (Decision::Grant(consume, origin("vpn1")), None),
+        Second::Refuse(refusal, _) => (refuse(refusal), None),
+        Second::AskNext(refusal, drifted) => (refuse(refusal), Some(*drifted)),
         Second::Challenge(_) | Second::Send(..) => panic!("a code was typed"),
     }
 }
