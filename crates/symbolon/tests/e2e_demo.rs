@@ -48,7 +48,7 @@ const MASKS: &[(&str, &str)] = &[
     (r"step \d{8}", "step (step)"),
     (r"(?m)^\d+  \(moment\)", "(number)  (moment)"),
     (r"\d{6}  [━·]{10}  [ \d]\d s", "(code)  (time left)"),
-    (r"(sync FTKMOB\S+) \d{6} \d{6}", "$1 (code) (code)"),
+    (r"\(code: \d{6}\)", "(code: (code))"),
     (r"is 1[456] steps slow", "is (about 15) steps slow"),
     (r"drift -1[3456]", "drift (about -15)"),
     (r"-1[2345]    provisioned", "(-15)  provisioned"),

@@ -429,11 +429,14 @@ fn an_event_based_token_logs_in_with_its_next_code() {
 
     add(&home, USED);
     home.user("bob", USED);
-    assert_eq!(vpn.log_in("bob", &pressed("60")), Answer::Reject);
-    let (first, second) = (pressed("61"), pressed("62"));
+    let asked = vpn.log_in("bob", &pressed("60"));
+    assert!(matches!(asked, Answer::Challenge(..)), "{asked:?}");
+    assert_eq!(vpn.answer("bob", &pressed("61"), &asked), Answer::Accept);
+    // Pressed again and again, it is brought back by the administrator.
+    let (first, second) = (pressed("101"), pressed("102"));
     home.console(&format!("execute fortitoken sync {USED} {first} {second}"))
         .ok();
-    assert_eq!(vpn.log_in("bob", &pressed("63")), Answer::Accept);
+    assert_eq!(vpn.log_in("bob", &pressed("103")), Answer::Accept);
     up.stop();
 }
 

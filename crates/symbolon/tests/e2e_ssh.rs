@@ -319,6 +319,27 @@ fn with_a_token_the_code_is_asked_for_and_taken_once() {
 }
 
 #[test]
+fn a_token_whose_clock_is_slow_is_asked_for_its_next_code() {
+    let (home, _running, admin) = started();
+    let phone = with_token(&home, &admin).at("-15m");
+    let first = phone.code("admin");
+    let next = phone.at("-14m").code("admin");
+    let admin = admin.code(&first).next_code(&next);
+    let asked = admin.asked().len();
+    admin.exec("get system status").ok();
+    let questions = &admin.asked()[asked..];
+    let last = format!(
+        "FortiToken clock drift detected (code: {first}). Please input the next code and continue: "
+    );
+    assert!(
+        questions.len() == 3 && questions[2].ends_with(&last),
+        "{questions:?}"
+    );
+    let said = home.console("diagnose fortitoken info").ok();
+    assert!(said.contains("  -1"), "{said}");
+}
+
+#[test]
 fn the_password_method_leads_to_the_question_for_the_code() {
     let (home, _running, admin) = started();
     let phone = with_token(&home, &admin);

@@ -48,6 +48,7 @@ impl AdminSteps {
 
     pub(super) fn asked(&self, caller: &Caller, first: &FirstProven) {
         let wanted = match first.asked() {
+            CodeOf::Token if first.drifted().is_some() => "the next token code",
             CodeOf::Token => "a token code",
             CodeOf::Sent(Channel::Email) => "the code that went by mail",
             CodeOf::Sent(Channel::Sms) => "the code that went by SMS",

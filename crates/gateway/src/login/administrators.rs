@@ -292,6 +292,7 @@ impl AdminLogins {
             refusal: known.named(refusal),
             at: now,
         };
+        let mut next = None;
         let decision = match self.codes.judge(&known.facts, first, code.as_ref(), now) {
             Second::Challenge(proof) => return Ok(Verdict::Code(proof.into())),
             Second::Send(proof, to) => match self.codes.issue(proof, to, &origin, now) {
@@ -301,12 +302,17 @@ impl AdminLogins {
             },
             Second::Consume(consume) => Decision::Grant(consume, origin.clone()),
             Second::Refuse(refusal, _) => refuse(refusal),
+            Second::AskNext(refusal, drifted) => {
+                next = Some(FirstProven::from(*drifted));
+                refuse(refusal)
+            }
         };
         match self.recorded(decision).await? {
             Outcome::Granted(_) => self.admit(caller, attempt).await,
             Outcome::Refused { event, reason } => {
                 self.explainer.ask(Question { event, code });
-                self.wrong(caller, reason, attempt).await
+                let verdict = self.wrong(caller, reason, attempt).await?;
+                Ok(next.map_or(verdict, Verdict::Code))
             }
             outcome => Err(Unknown(format!("{outcome:?}"))),
         }

@@ -138,7 +138,10 @@ impl AwaitedLogins {
             Some(Outcome::Refused { event, .. }) => {
                 let code = judged.code;
                 self.explainer.ask(Question { event, code });
-                Decided::Refused
+                match judged.ask {
+                    Some((state, wanted)) => Decided::Challenge(state, wanted),
+                    None => Decided::Refused,
+                }
             }
             Some(Outcome::Undecided(why)) => self.undecided(&why),
             Some(Outcome::Resynchronised | Outcome::ResyncRefused) => {

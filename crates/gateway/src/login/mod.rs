@@ -26,7 +26,8 @@ use domain::audit::{Event, What};
 use domain::code_only::Vouched;
 use domain::legacy;
 use domain::login::{
-    self, CodePosition, Facts, FirstFactor, Origin, Proof, Refusal, Second, Submitted, Verification,
+    self, CodePosition, Drifted, Facts, FirstFactor, Origin, Proof, Refusal, Second, Submitted,
+    Verification,
 };
 use domain::name::{CanonicalName, Realm};
 use domain::password::{BackendCheck, Check, PasswordVerified, Presented, Remembered};
@@ -107,6 +108,8 @@ pub(crate) struct Judged {
     pub(crate) success: Option<Box<Success>>,
     /// Whose pushes count anew.
     pub(crate) anew: Option<Anew>,
+    /// What a refusal is answered with, once it is on record: the next code is asked for.
+    pub(crate) ask: Option<(State, Wanted)>,
 }
 
 /// Why nothing can be decided.
@@ -464,7 +467,7 @@ impl Logins {
         now: Timestamp,
     ) -> (Progress, Option<FirstProven>) {
         let beside = std::mem::take(&mut first.beside);
-        let refuse = |refusal, code| {
+        let refuse = |refusal, code, ask| {
             let decision = Decision::Refuse {
                 person: facts.name.clone(),
                 origin: origin.clone(),
@@ -473,6 +476,7 @@ impl Logins {
             };
             let judged = Judged {
                 code,
+                ask,
                 ..Judged::default()
             };
             Progress::Record(decision, judged)
@@ -480,13 +484,20 @@ impl Logins {
         let progress = match self.codes.judge(facts, first, code.as_ref(), now) {
             Second::Refuse(refusal, retry) => {
                 let retry = retry.map(|retry| FirstProven::from(*retry).with(beside));
-                return (refuse(refusal, code), retry);
+                return (refuse(refusal, code, None), retry);
+            }
+            Second::AskNext(refusal, drifted) => {
+                match self.ask_next(*drifted, beside, &origin, now) {
+                    Ok(asked) => refuse(refusal, code, Some(asked)),
+                    Err(undecided) => Progress::Undecided(undecided),
+                }
             }
             Second::Consume(consume) => {
                 let judged = Judged {
                     code,
                     success: beside.success,
                     anew: Some(Anew::of(&self.pushes, &facts.name)),
+                    ask: None,
                 };
                 Progress::Record(Decision::Grant(consume, origin), judged)
             }
@@ -499,10 +510,10 @@ impl Logins {
             }
             Second::Send(proof, to) => match self.codes.issue(proof, to, &origin, now) {
                 Ok((first, expires)) => {
-                    let asked = Wanted::Code(first.asked());
+                    let asked = first.wanted();
                     self.challenge(first.with(beside), asked, &origin, expires, now)
                 }
-                Err(NotIssued::TooMany(refusal)) => refuse(refusal, None),
+                Err(NotIssued::TooMany(refusal)) => refuse(refusal, None, None),
                 Err(NotIssued::Undecided(undecided)) => Progress::Undecided(undecided),
             },
         };
@@ -517,14 +528,37 @@ impl Logins {
         expires: Timestamp,
         now: Timestamp,
     ) -> Progress {
-        let person = first.person().clone();
-        let opened = self
-            .challenges
-            .open(first, person, &origin.client, expires, now);
-        match opened {
+        match self.open(first, origin, expires, now) {
             Ok(state) => Progress::Challenge(state, asked),
             Err(undecided) => Progress::Undecided(undecided),
         }
+    }
+
+    /// Opens a challenge for the code after one that is right for another time.
+    fn ask_next(
+        &self,
+        drifted: Drifted,
+        beside: Beside,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<(State, Wanted), Undecided> {
+        let expires = drifted.waiting.until();
+        let first = FirstProven::from(drifted).with(beside);
+        let asked = first.wanted();
+        self.open(first, origin, expires, now)
+            .map(|state| (state, asked))
+    }
+
+    fn open(
+        &self,
+        first: FirstProven,
+        origin: &Origin,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<State, Undecided> {
+        let person = first.person().clone();
+        self.challenges
+            .open(first, person, &origin.client, expires, now)
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered<RandomState>> {

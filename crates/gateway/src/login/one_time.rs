@@ -9,7 +9,9 @@ use std::time::Duration;
 use domain::audit::{Event, What};
 use domain::code_only::Vouched;
 use domain::contact::{Address, Channel, Language};
-use domain::login::{self, Facts, Origin, Proof, Refusal, Retry, Second, Submitted};
+use domain::login::{
+    self, Drifted, Facts, Origin, Proof, Refusal, Retry, Second, Submitted, Waiting,
+};
 use domain::name::CanonicalName;
 use domain::one_time::{Allowances, CodeKey, Issued, OneTimeCode};
 use domain::password::Mark;
@@ -21,7 +23,7 @@ use store::gateway::GatewayStore;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
 
-use super::{Undecided, with_counter};
+use super::{Undecided, Wanted, with_counter};
 use crate::clock::{self, NoEntropy};
 use crate::delivery::{Courier, LoginCode, Matter};
 
@@ -32,11 +34,21 @@ const UNDER_WAY_MAX: usize = 8;
 /// The wait before a code is tried again that may still come in time.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// A person whose first factor is proven, with the code that was sent, if one was.
+/// A person whose first factor is proven, with what the second is judged by.
 pub(crate) struct FirstProven {
     pub(super) proof: Proof,
-    issued: Option<Box<Issued>>,
+    waits_for: WaitsFor,
     pub(super) beside: Beside,
+}
+
+/// What the code that a proven first factor waits for is judged by.
+enum WaitsFor {
+    /// The token, and what else does in its place.
+    Token,
+    /// The token, by the code that asked for it.
+    Next(Box<Waiting>),
+    /// What was sent.
+    Sent(Box<Issued>),
 }
 
 /// What goes with a proven first factor until its login ends.
@@ -52,7 +64,7 @@ impl From<Proof> for FirstProven {
     fn from(proof: Proof) -> Self {
         Self {
             proof,
-            issued: None,
+            waits_for: WaitsFor::Token,
             beside: Beside::default(),
         }
     }
@@ -61,8 +73,19 @@ impl From<Proof> for FirstProven {
 impl From<Retry> for FirstProven {
     fn from(retry: Retry) -> Self {
         Self {
-            issued: retry.issued.map(Box::new),
+            waits_for: retry
+                .issued
+                .map_or(WaitsFor::Token, |issued| WaitsFor::Sent(Box::new(issued))),
             ..retry.proof.into()
+        }
+    }
+}
+
+impl From<Drifted> for FirstProven {
+    fn from(drifted: Drifted) -> Self {
+        Self {
+            waits_for: WaitsFor::Next(Box::new(drifted.waiting)),
+            ..drifted.proof.into()
         }
     }
 }
@@ -84,9 +107,23 @@ impl FirstProven {
 
     /// What code is asked for.
     pub(crate) fn asked(&self) -> CodeOf {
-        self.issued
-            .as_ref()
-            .map_or(CodeOf::Token, |issued| CodeOf::Sent(issued.to().channel()))
+        match &self.waits_for {
+            WaitsFor::Token | WaitsFor::Next(_) => CodeOf::Token,
+            WaitsFor::Sent(issued) => CodeOf::Sent(issued.to().channel()),
+        }
+    }
+
+    /// What the person is asked.
+    pub(super) fn wanted(&self) -> Wanted {
+        self.drifted().unwrap_or_else(|| Wanted::Code(self.asked()))
+    }
+
+    /// What asks for the code after one that is right for another time, if one is.
+    pub(crate) fn drifted(&self) -> Option<Wanted> {
+        match &self.waits_for {
+            WaitsFor::Next(waiting) => Some(Wanted::NextCode(waiting.shown().into())),
+            WaitsFor::Token | WaitsFor::Sent(_) => None,
+        }
     }
 }
 
@@ -176,16 +213,22 @@ impl OneTimeCodes {
         code: Option<&Submitted>,
         now: Timestamp,
     ) -> Second {
-        let FirstProven { proof, issued, .. } = first;
+        let FirstProven {
+            proof, waits_for, ..
+        } = first;
         let client = proof.client().cloned();
         with_counter(
             &self.store,
             client.as_ref(),
             &facts.name,
             now,
-            |counter| match (issued, code) {
-                (Some(issued), Some(code)) => {
+            |counter| match (waits_for, code) {
+                (WaitsFor::Sent(issued), Some(code)) => {
                     login::sent(facts, proof, *issued, code, &self.key, counter, now)
+                }
+                (WaitsFor::Next(waiting), Some(code)) => {
+                    let waiting = *waiting;
+                    login::next(facts, Drifted { proof, waiting }, code, counter, now)
                 }
                 _ => login::second(facts, proof, code, counter, now),
             },
@@ -226,7 +269,7 @@ impl OneTimeCodes {
             expires,
         });
         let first = FirstProven {
-            issued: Some(Box::new(issued)),
+            waits_for: WaitsFor::Sent(Box::new(issued)),
             ..proof.into()
         };
         Ok((first, expires))

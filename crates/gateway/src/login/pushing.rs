@@ -18,10 +18,12 @@ use crate::clock;
 use crate::push::{Joined, NotSent, Pushes, Question, Unasked, Word};
 
 /// What a challenge asks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Wanted {
     /// A code.
     Code(CodeOf),
+    /// The one after this, which is right for another time.
+    NextCode(Box<str>),
     /// The token's code; or none, and the person is asked on the phone.
     CodeOrPush,
     /// None: the person was asked on the phone, and types this number there. The token's code does too.
@@ -37,9 +39,13 @@ impl Wanted {
     }
 
     /// What a person is asked at a challenge.
-    pub(crate) fn question(self) -> Cow<'static, str> {
+    pub(crate) fn question(&self) -> Cow<'static, str> {
         match self {
             Self::Code(code) => code.question().into(),
+            Self::NextCode(code) => format!(
+                "FortiToken clock drift detected (code: {code}). Please input the next code and continue"
+            )
+            .into(),
             Self::CodeOrPush => {
                 "Enter token code or no code to send a notification to your FortiToken Mobile".into()
             }
@@ -175,11 +181,12 @@ impl Logins {
                     success,
                     code: None,
                     anew: Some(Anew::of(&self.pushes, &facts.name)),
+                    ask: None,
                 };
                 Progress::Record(Decision::Grant(consume, origin), judged)
             }
             Second::Refuse(refusal, _) => refusal_of(facts.name, origin, refusal, now),
-            Second::Challenge(_) | Second::Send(..) => {
+            Second::Challenge(_) | Second::Send(..) | Second::AskNext(..) => {
                 super::refused(facts.name, origin, Reason::ChangedMeanwhile, now)
             }
         }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
 use domain::client::GroupAttribute;
+use domain::login;
 use domain::time::Span;
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
@@ -128,7 +129,7 @@ impl Answerer {
 
     fn take(&mut self, answer: Answer) {
         match answer {
-            Answer::Challenge(pending, state, asked) => self.ask(pending, state, asked),
+            Answer::Challenge(pending, state, asked) => self.ask(pending, state, &asked),
             Answer::Told(pending, next) => self.told(&pending, next),
             Answer::Recorded(pending, outcomes) => {
                 for ((pending, judged), outcome) in pending.into_iter().zip(outcomes) {
@@ -157,7 +158,14 @@ impl Answerer {
                     .debug
                     .decided(pending.peer, Step::Denied(reason));
                 let code = judged.code;
-                self.delay(pending, Question { event, code });
+                let question = Question { event, code };
+                match judged.ask {
+                    Some((state, asked)) => {
+                        self.explainer.ask(question);
+                        self.ask(pending, state, &asked);
+                    }
+                    None => self.delay(pending, question),
+                }
             }
             Outcome::Undecided(why) => self.shared.undecided(&pending, &why),
             Outcome::Resynchronised | Outcome::ResyncRefused => {
@@ -231,7 +239,7 @@ impl Answerer {
         self.push(pending, &accept);
     }
 
-    fn ask(&mut self, mut pending: Pending, state: State, asked: Wanted) {
+    fn ask(&mut self, mut pending: Pending, state: State, asked: &Wanted) {
         let Some(talk) = pending.talk.take() else {
             return self.challenge(&pending, &state, asked);
         };
@@ -241,7 +249,8 @@ impl Answerer {
             .decided(pending.peer, Step::TokenCodeRequired);
         let settings = self.shared.store.settings(Vdom::ROOT);
         let lifetime = match asked {
-            Wanted::Code(CodeOf::Sent(channel)) => settings.sent_lifetime(channel),
+            Wanted::NextCode(_) => login::NEXT_CODE_SPAN,
+            Wanted::Code(CodeOf::Sent(channel)) => settings.sent_lifetime(*channel),
             Wanted::Code(CodeOf::Token) | Wanted::CodeOrPush | Wanted::Number(_) | Wanted::Tap => {
                 settings.challenge_lifetime
             }
@@ -252,7 +261,7 @@ impl Answerer {
         }
     }
 
-    fn challenge(&mut self, pending: &Pending, state: &str, asked: Wanted) {
+    fn challenge(&mut self, pending: &Pending, state: &str, asked: &Wanted) {
         match Reply::challenge(state.as_bytes(), &asked.question()) {
             Ok(reply) => {
                 pending.client.count(Counted::Challenged);

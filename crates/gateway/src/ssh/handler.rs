@@ -1,5 +1,6 @@
 //! What the SSH library asks of a connection: may this caller in, what is this channel to be.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -129,12 +130,12 @@ impl Handler {
         }
     }
 
-    fn ask(&mut self, asked: Asked, question: &'static str) -> Auth {
+    fn ask(&mut self, asked: Asked, question: Cow<'static, str>) -> Auth {
         self.asked = asked;
         Auth::Partial {
             name: "".into(),
             instructions: "".into(),
-            prompts: vec![(question.into(), false)].into(),
+            prompts: vec![(question, false)].into(),
         }
     }
 
@@ -180,7 +181,7 @@ impl Handler {
     fn begin(&mut self) -> Auth {
         match &self.first {
             Some(first) => self.ask(Asked::Code, question(first)),
-            None if self.takes_passwords() => self.ask(Asked::Password, PASSWORD),
+            None if self.takes_passwords() => self.ask(Asked::Password, PASSWORD.into()),
             None => self.refused(),
         }
     }
@@ -256,12 +257,16 @@ fn turn_away(
     session.close(id)
 }
 
-fn question(first: &FirstProven) -> &'static str {
-    match first.asked() {
+fn question(first: &FirstProven) -> Cow<'static, str> {
+    if let Some(next) = first.drifted() {
+        return format!("{}: ", next.question()).into();
+    }
+    let question = match first.asked() {
         CodeOf::Token => CODE,
         CodeOf::Sent(contact::Channel::Email) => CODE_BY_MAIL,
         CodeOf::Sent(contact::Channel::Sms) => CODE_BY_SMS,
-    }
+    };
+    question.into()
 }
 
 /// The key, unless what it signs with proves nothing any more.

@@ -83,13 +83,14 @@ async fn check(
         Ok(body) => body,
         Err(error) => return (error.status(), format!("{error}\n")).into_response(),
     };
-    let form = Form::parse(&body);
+    let mut form = Form::parse(&body);
     let realm = door.realm(form.realm.as_deref());
+    let next = form.next_code();
     let Some(attempt) = form.attempt(realm, visitor) else {
         let why = "username and credential, or code, are missing\n";
         return (StatusCode::BAD_REQUEST, why).into_response();
     };
-    match door.logins.decide(attempt, visitor.0).await {
+    match door.decide(attempt, next, visitor).await {
         Decided::In(granted) => let_in(&granted),
         Decided::Challenge(state, asked) => challenge(&state, &asked, door.token_info(&asked)),
         Decided::Refused => refused(),
@@ -109,7 +110,25 @@ impl Door {
         match asked {
             Wanted::Number(_) | Wanted::Tap => PUSH,
             Wanted::CodeOrPush if number_entry() == Switch::Disable => PUSH,
-            Wanted::CodeOrPush | Wanted::Code(_) => "",
+            Wanted::CodeOrPush | Wanted::Code(_) | Wanted::NextCode(_) => "",
+        }
+    }
+
+    /// What becomes of an attempt, and of the next code with it if that is asked for.
+    async fn decide(
+        &self,
+        attempt: Attempt,
+        next: Option<Zeroizing<String>>,
+        visitor: Visitor,
+    ) -> Decided {
+        let (realm, name) = (attempt.realm, attempt.name.clone());
+        let decided = self.logins.decide(attempt, visitor.0).await;
+        match (decided, next) {
+            (Decided::Challenge(state, Wanted::NextCode(_)), Some(code)) => {
+                let answer = attempt_of(realm, name, &code, Some(state.into_bytes()), visitor);
+                self.logins.decide(answer, visitor.0).await
+            }
+            (decided, _) => decided,
         }
     }
 }
@@ -121,6 +140,8 @@ struct Form {
     realm: Option<String>,
     credential: Option<Zeroizing<String>>,
     code: Option<Zeroizing<String>>,
+    /// The place of the next code, where one is asked for.
+    code2: Option<Zeroizing<String>>,
     ftmpush: Option<String>,
     reqid: Option<String>,
     polid: Option<String>,
@@ -135,6 +156,7 @@ impl Form {
                 "username" => set(&mut form.username, value),
                 "credential" => set(&mut form.credential, Zeroizing::new(value)),
                 "code" => set(&mut form.code, Zeroizing::new(value)),
+                "code2" => set(&mut form.code2, Zeroizing::new(value)),
                 "ftmpush" => set(&mut form.ftmpush, value),
                 "realm" => set(&mut form.realm, value),
                 "reqid" => set(&mut form.reqid, value),
@@ -149,26 +171,25 @@ impl Form {
         form
     }
 
-    fn attempt(self, realm: Realm, Visitor(source): Visitor) -> Option<Attempt> {
+    /// The second of two codes. Where it comes alone it is the one that answers.
+    fn next_code(&mut self) -> Option<Zeroizing<String>> {
+        let next = self.code2.take().filter(|code| !code.is_empty())?;
+        if self.code.as_ref().is_some_and(|code| !code.is_empty()) {
+            return Some(next);
+        }
+        self.code = Some(next);
+        None
+    }
+
+    fn attempt(self, realm: Realm, visitor: Visitor) -> Option<Attempt> {
         let state = self.state();
         let secret = if state.is_some() {
             self.code
         } else {
             self.credential
         };
-        let octets = Zeroizing::new(secret?.as_bytes().to_vec());
-        Some(Attempt {
-            realm,
-            name: self.username?.into_bytes(),
-            presented: Presentation::Password(Presented::new(octets)),
-            state,
-            origin: Origin {
-                client: LOGINCHECK.into(),
-                source: source.to_canonical().to_string().into(),
-            },
-            position: CodePosition::Challenge,
-            exchange: Exchange::Challenge,
-        })
+        let name = self.username?.into_bytes();
+        Some(attempt_of(realm, name, &secret?, state, visitor))
     }
 
     /// The state of the challenge that it answers.
@@ -177,6 +198,28 @@ impl Form {
         let halves = [&self.reqid, &self.polid];
         let halves = halves.map(|half| half.as_deref().unwrap_or_default().as_bytes());
         Some(halves.concat())
+    }
+}
+
+fn attempt_of(
+    realm: Realm,
+    name: Vec<u8>,
+    secret: &str,
+    state: Option<Vec<u8>>,
+    Visitor(source): Visitor,
+) -> Attempt {
+    let octets = Zeroizing::new(secret.as_bytes().to_vec());
+    Attempt {
+        realm,
+        name,
+        presented: Presentation::Password(Presented::new(octets)),
+        state,
+        origin: Origin {
+            client: LOGINCHECK.into(),
+            source: source.to_canonical().to_string().into(),
+        },
+        position: CodePosition::Challenge,
+        exchange: Exchange::Challenge,
     }
 }
 
@@ -256,5 +299,20 @@ mod tests {
         for none in ["", "ftmpush=", "ftmpush=0", "ftmpush=push"] {
             assert_eq!(code(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn the_second_of_two_codes_is_the_next_and_one_alone_is_the_answer() {
+        let codes = |body: &str| {
+            let mut form = Form::parse(body.as_bytes());
+            let next = form.next_code().map(|it| it.to_string());
+            (form.code.map(|it| it.to_string()), next)
+        };
+        let some = |code: &str| Some(code.to_owned());
+        assert_eq!(codes("code=1&code2=2"), (some("1"), some("2")));
+        assert_eq!(codes("code=1&code2="), (some("1"), None));
+        assert_eq!(codes("code=&code2=2"), (some("2"), None));
+        assert_eq!(codes("code2=2"), (some("2"), None));
+        assert_eq!(codes("credential=1"), (None, None));
     }
 }

@@ -24,6 +24,7 @@ case $1 in
     sleep "${ANSWER_PAUSE:-0}"
     printf '%s\n' "$ANSWER_PASSWORD"
     ;;
+*'clock drift'*) printf '%s\n' "$ANSWER_NEXT_CODE" ;;
 *code*) case $ANSWER_CODE in
     /*)
         until [ -s "$ANSWER_CODE" ]; do sleep 0.1; done
@@ -45,6 +46,7 @@ pub(crate) struct Ssh {
     known_hosts: PathBuf,
     password: String,
     code: String,
+    next_code: String,
     pause: Duration,
     options: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl Ssh {
             known_hosts: home.path("known_hosts"),
             password: password.to_owned(),
             code: String::new(),
+            next_code: String::new(),
             pause: Duration::ZERO,
             options: Vec::new(),
         }
@@ -74,6 +77,12 @@ impl Ssh {
 
     pub(crate) fn code(mut self, code: &str) -> Self {
         code.clone_into(&mut self.code);
+        self
+    }
+
+    /// The code for whoever asks for the next one.
+    pub(crate) fn next_code(mut self, code: &str) -> Self {
+        code.clone_into(&mut self.next_code);
         self
     }
 
@@ -115,6 +124,7 @@ impl Ssh {
             .env("SSH_ASKPASS_REQUIRE", "force")
             .env("ANSWER_PASSWORD", &self.password)
             .env("ANSWER_CODE", &self.code)
+            .env("ANSWER_NEXT_CODE", &self.next_code)
             .env("ANSWER_PAUSE", self.pause.as_secs().to_string());
         command
     }

@@ -218,7 +218,7 @@ fn submission(asked: &mut Asked) -> Result<Submission, Missing> {
 fn told(decided: Decided) -> Response {
     match decided {
         Decided::In(granted) => accepted(&granted),
-        Decided::Challenge(state, wanted) => challenge(&state, wanted),
+        Decided::Challenge(state, wanted) => challenge(&state, &wanted),
         Decided::Refused => not_accepted(&json!({"message": "wrong user, password or code"})),
         Decided::Undecided => failed(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -244,10 +244,10 @@ fn simple_yes(granted: &Granted) -> Response {
     simple(StatusCode::OK, ":-)".to_owned())
 }
 
-fn challenge(state: &str, wanted: Wanted) -> Response {
+fn challenge(state: &str, wanted: &Wanted) -> Response {
     let question = wanted.question();
     let kind = match wanted {
-        Wanted::Code(CodeOf::Token) | Wanted::CodeOrPush => "totp",
+        Wanted::Code(CodeOf::Token) | Wanted::NextCode(_) | Wanted::CodeOrPush => "totp",
         Wanted::Code(CodeOf::Sent(Channel::Email)) => "email",
         Wanted::Code(CodeOf::Sent(Channel::Sms)) => "sms",
         Wanted::Number(_) | Wanted::Tap => "push",
