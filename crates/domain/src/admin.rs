@@ -30,6 +30,7 @@ mod authserver;
 mod clients;
 mod configure;
 mod contacts;
+mod conveyed;
 mod discretion;
 mod entries;
 mod error;
@@ -327,6 +328,8 @@ pub struct Reads {
     pub holds: Option<Vdom>,
     /// Whether a virtual domain may have a token by its licence.
     pub claim: Option<Claim>,
+    /// Whether a token ever had a seed here.
+    pub seeded: Option<TokenSerial>,
     /// The RADIUS clients that share addresses with this network.
     pub neighbours: Option<Subnet>,
 }
@@ -353,6 +356,8 @@ pub struct Facts {
     /// Whether the virtual domain that claims a token has tokens of the licence that it names, and the
     /// token was not here under another.
     pub is_licensed: bool,
+    /// Whether the token asked for ever had a seed here. It may have been taken from its person since.
+    pub was_seeded: bool,
     /// The RADIUS clients that share addresses with the network asked for, in all virtual domains.
     pub neighbours: Vec<Neighbour>,
     /// `vdom-mode`.

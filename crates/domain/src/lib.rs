@@ -16,6 +16,7 @@ pub mod certificate;
 pub mod client;
 pub mod code_only;
 pub mod contact;
+pub mod conveyed;
 pub mod dense;
 pub mod event_log;
 pub mod explain;

@@ -98,6 +98,17 @@ pub struct Provisioned {
     pub os_version: Box<str>,
     /// Its way to another phone, if it is on one.
     pub transfer: Option<Transfer>,
+    /// Who says that this phone has it.
+    pub known_by: KnownBy,
+}
+
+/// Who says that a phone has a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KnownBy {
+    /// The token server, when it was asked.
+    TokenServer,
+    /// The unit from which the token comes. The token server may know of another phone since.
+    OtherUnit,
 }
 
 impl Provisioning {
@@ -114,6 +125,7 @@ impl Provisioning {
             registration,
             os_version: Box::from(os_version),
             transfer: None,
+            known_by: KnownBy::TokenServer,
         }
     }
 }
@@ -171,6 +183,11 @@ impl Token {
             Stage::Provisioned(phone) => phone.transfer.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether its phone is known by the unit alone from which it came.
+    pub fn is_conveyed(&self) -> bool {
+        matches!(&self.stage, Stage::Provisioned(phone) if phone.known_by == KnownBy::OtherUnit)
     }
 
     /// The activation code that waits for a phone.

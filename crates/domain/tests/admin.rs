@@ -82,6 +82,7 @@ fn provisioned(number: u8) -> Stage {
         registration: phone(number),
         os_version: "5.4_android".into(),
         transfer: None,
+        known_by: domain::token::KnownBy::TokenServer,
     })
 }
 

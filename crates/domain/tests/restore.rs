@@ -16,6 +16,7 @@ use domain::admin::{
 };
 use domain::audit::{Actor, What};
 use domain::contact::Contact;
+use domain::conveyed::Conveyed;
 use domain::name::UserName;
 use domain::password::{PasswordHash, SALT_LEN};
 use domain::schema::{
@@ -23,11 +24,11 @@ use domain::schema::{
     RADIUS_CLIENT, SETTING, Shape, Table, VDOM, Value,
 };
 use domain::time::{Span, Timestamp};
-use domain::token::Token;
+use domain::token::{KnownBy, Provisioned, Stage, Token, TokenStatus};
 use domain::user::{Switch, TwoFactor, User};
 use domain::vdom::Vdom;
-use ident::{LicenceSerial, TokenSerial};
-use otp::{KeyUri, Parameters, Seed, Step};
+use ident::{ActivationCode, LicenceSerial, Pace, RegistrationId, TokenSerial};
+use otp::{Drift, KeyUri, Parameters, Seed, Step};
 use zeroize::Zeroizing;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -39,6 +40,8 @@ struct World {
     users: Vec<User>,
     tokens: Vec<(TokenSerial, Option<LicenceSerial>)>,
     objects: Vec<Object>,
+    /// Tokens that came with their phones.
+    conveyed: Vec<TokenSerial>,
     /// Seeds and steps that were written, in words.
     secrets: Vec<String>,
 }
@@ -73,6 +76,10 @@ impl World {
                 .collect::<HashMap<_, _>>(),
             vdoms: vec![Vdom::ROOT],
             code_lifetime: Span::from_hours(72),
+            was_seeded: reads.seeded.is_some_and(|serial| {
+                let word = format!("no seed of {serial}");
+                self.secrets.contains(&word)
+            }),
             ..Facts::default()
         }
     }
@@ -83,6 +90,11 @@ impl World {
         Owned {
             token: Token {
                 has_seed: self.secrets.iter().any(seeded),
+                stage: if self.conveyed.contains(serial) {
+                    Stage::Provisioned(phone())
+                } else {
+                    Stage::New
+                },
                 ..Token::imported(Vdom::ROOT, *serial, *licence)
             },
             owner: owner.map(|user| Owner {
@@ -115,6 +127,10 @@ impl World {
             Change::Token(token) => {
                 self.tokens.retain(|(serial, _)| *serial != token.serial);
                 self.tokens.push((token.serial, token.licence));
+                self.conveyed.retain(|serial| *serial != token.serial);
+                if token.is_conveyed() {
+                    self.conveyed.push(token.serial);
+                }
             }
             Change::Seed(serial, Some(_)) => self.secrets.push(format!("seed of {serial}")),
             Change::Seed(serial, None) => self.secrets.push(format!("no seed of {serial}")),
@@ -252,6 +268,98 @@ fn the_order_of_the_entries_does_not_matter() {
     let told = |wanted: fn(&Remark) -> bool| report.remarks.iter().any(|(_, it)| wanted(it));
     assert!(told(|it| matches!(it, Remark::New(_))));
     assert!(told(|it| matches!(it, Remark::Unprovisioned(_))));
+}
+
+fn phone() -> Provisioned {
+    Provisioned {
+        code: ActivationCode::from_random([3; 8], Pace::Sixty),
+        expires: NOW,
+        registration: RegistrationId::from_bytes([9; 32]),
+        os_version: "0.1_terminal".into(),
+        transfer: None,
+        known_by: KnownBy::OtherUnit,
+    }
+}
+
+/// What a backup says of a mobile token that is on a phone.
+fn on_phone(number: u8) -> Incoming {
+    let conveyed = Conveyed {
+        serial: mobile(number),
+        seed: Seed::from_bytes(Zeroizing::new(vec![5; 20])).unwrap(),
+        parameters: Parameters::default(),
+        drift: Drift(2),
+        spent: None,
+        phone: phone(),
+        status: TokenStatus::Active,
+        holder: None,
+    };
+    let mut entry = incoming(
+        &FORTITOKEN,
+        mobile(number).as_str(),
+        &[("license", "EFTM000000000001")],
+    );
+    let field = FORTITOKEN.field("seed").unwrap();
+    let text = Value::Secret(conveyed.render());
+    entry.edits.push(Edit::Set(field, text));
+    entry
+}
+
+fn alice_with(number: u8) -> Incoming {
+    let enc = format!("ENC {}", hash().to_enc());
+    let serial = mobile(number);
+    let values = [
+        ("two-factor", "fortitoken"),
+        ("fortitoken", serial.as_str()),
+        ("passwd", &enc),
+    ];
+    incoming(&LOCAL, "alice", &values)
+}
+
+#[test]
+fn a_backups_seed_keeps_the_phone_and_what_may_have_been_used_is_spent() {
+    let mut world = World::default();
+    let entries = vec![alice_with(1), on_phone(1)];
+    let report = world.restore(Coverage::Whole, entries);
+    assert_eq!((report.added, report.conveyed), (2, 1));
+    assert!(report.remarks.is_empty(), "{:?}", report.remarks);
+    let now = NOW.unix() / 60;
+    // The clock may have been two steps ahead, and a login takes one more.
+    let spent = format!("{} up to {}", mobile(1), now + 3);
+    assert_eq!(world.secrets, [format!("seed of {}", mobile(1)), spent]);
+    assert_eq!(world.user("alice").token, Some(mobile(1)));
+}
+
+#[test]
+fn a_token_that_was_taken_from_its_person_here_does_not_go_back_to_the_phone() {
+    let gone = format!("no seed of {}", mobile(1));
+    let mut world = World {
+        tokens: vec![token(1)],
+        secrets: vec![gone.clone()],
+        ..World::default()
+    };
+    let report = world.restore(Coverage::Part, vec![alice_with(1), on_phone(1)]);
+    assert_eq!(report.conveyed, 0);
+    assert!(!world.secrets.iter().any(|word| word.starts_with("seed of")));
+    let told = |(_, remark): &(About, Remark)| matches!(remark, Remark::Unprovisioned(_));
+    assert!(report.remarks.iter().any(told));
+
+    // One that was imported and never given to anybody takes it.
+    let mut world = World {
+        tokens: vec![token(1)],
+        ..World::default()
+    };
+    let report = world.restore(Coverage::Part, vec![on_phone(1)]);
+    assert_eq!((report.changed, report.conveyed), (1, 1));
+}
+
+#[test]
+fn a_seed_of_another_entry_is_not_taken() {
+    let mut world = World::default();
+    let mut other = on_phone(1);
+    other.place = Place::new(Vdom::ROOT, &FORTITOKEN, mobile(2).as_str());
+    let report = world.restore(Coverage::Part, vec![other]);
+    assert_eq!((report.added, report.conveyed), (1, 0));
+    assert!(matches!(report.remarks[..], [(_, Remark::New(serial))] if serial == mobile(2)));
 }
 
 #[test]

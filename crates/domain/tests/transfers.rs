@@ -19,7 +19,9 @@ use domain::password::SALT_LEN;
 use domain::schema::{FTM_PUSH, Object, Value};
 use domain::settings::PushSettings;
 use domain::time::{Span, Timestamp};
-use domain::token::{ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus};
+use domain::token::{
+    ActivationLink, KnownBy, Provisioned, Provisioning, Stage, Token, TokenStatus,
+};
 use domain::transfer::{Begun, Handing, LIFETIME, NotMoved, Target, Transfer, movable};
 use domain::user::Switch;
 use domain::vdom::Vdom;
@@ -68,6 +70,7 @@ fn on_phone(transfer: Option<Transfer>) -> Owned {
                 registration: phone(1),
                 os_version: "5.4_IOS".into(),
                 transfer,
+                known_by: KnownBy::TokenServer,
             }),
             has_seed: true,
             ..Token::imported(Vdom::ROOT, serial(), LicenceSerial::purchased(1))
@@ -457,4 +460,51 @@ fn symptom_27_transfer_is_off_until_there_is_an_address_too() {
     assert_eq!(settings(&[ON, AT]).transfers(), Ok(()));
     assert_eq!(settings(&[AT]).recovers(), Err(NotMoved::RecoveryOff));
     assert_eq!(settings(&[("token-recovery", "enable")]).recovers(), Ok(()));
+}
+
+/// A token that came from another unit with its phone.
+fn conveyed() -> Owned {
+    let mut owned = on_phone(None);
+    if let Stage::Provisioned(phone) = &mut owned.token.stage {
+        phone.known_by = KnownBy::OtherUnit;
+    }
+    owned
+}
+
+#[test]
+fn the_token_server_confirms_the_phone_with_which_a_token_came() {
+    let plan = plan(polled(Some(1)), conveyed());
+    assert!(plan.events.is_empty() && plan.messages.is_empty());
+    let [Change::Token(token)] = &plan.changes[..] else {
+        panic!("{:?}", plan.changes)
+    };
+    let Stage::Provisioned(known) = &token.stage else {
+        panic!("{:?}", token.stage)
+    };
+    assert_eq!(
+        (known.known_by, known.registration),
+        (KnownBy::TokenServer, phone(1))
+    );
+}
+
+#[test]
+fn a_token_that_came_with_a_phone_that_has_it_no_more_is_new() {
+    for (named, said) in [
+        (Some(2), phone(2).to_string()),
+        (None, "no phone that has it".to_owned()),
+    ] {
+        let plan = plan(polled(named), conveyed());
+        let [Change::Token(token), Change::Seed(_, None)] = &plan.changes[..] else {
+            panic!("{:?}", plan.changes)
+        };
+        assert!(matches!(token.stage, Stage::New));
+        assert_eq!(stages(&plan), [ActivationStage::OtherPhone]);
+        let What::Activation { detail, .. } = &plan.events[0].what else {
+            panic!("{:?}", plan.events)
+        };
+        assert!(
+            detail.contains(&said) && detail.contains("provision FTKMOB"),
+            "{detail}"
+        );
+    }
 }

@@ -504,6 +504,7 @@ fn without_vdoms(dir: &TempDir) {
              ALTER TABLE token DROP COLUMN next_expires; ALTER TABLE token DROP COLUMN next_seed;
              ALTER TABLE token DROP COLUMN transfer_for; ALTER TABLE token DROP COLUMN seed_since;
              DROP TABLE former_phone; DROP TABLE transfer_begun;
+             DROP TABLE moved_file; ALTER TABLE token DROP COLUMN known_by;
              DROP INDEX outbox_sent; ALTER TABLE outbox DROP COLUMN request;
              DROP TABLE outbox_request;
              ALTER TABLE person DROP COLUMN keeper; ALTER TABLE person DROP COLUMN ldap_server;

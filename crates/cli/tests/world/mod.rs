@@ -726,6 +726,7 @@ impl World {
             vdoms: self.vdoms(),
             holds: reads.holds.and_then(|vdom| self.holds(vdom)),
             is_licensed: reads.claim.as_ref().is_some_and(|it| self.is_licensed(it)),
+            was_seeded: false,
             neighbours: self.neighbours(reads.neighbours.as_ref()),
             vdom_mode: self.vdom_mode(),
             default_policy: self.default_policy(reads),
@@ -1082,6 +1083,7 @@ fn copy_token(token: &Token) -> Token {
             registration: phone.registration,
             os_version: phone.os_version.clone(),
             transfer: None,
+            known_by: domain::token::KnownBy::TokenServer,
         }),
     };
     Token {

@@ -188,6 +188,8 @@ pub(super) fn reassign(
     let requested = match after.and_then(|serial| facts.take_token(serial)) {
         Some(Owned { token, .. }) if token.is_mobile() => match context.manner {
             Manner::Typed => supply::requested(token, Some(owner.clone()), context),
+            // It came with the same configuration, and nobody else had it here.
+            Manner::Restored if token.is_conveyed() => Plan::default(),
             Manner::Restored => supply::unprovisioned(token),
         },
         _ => Plan::default(),

@@ -29,6 +29,7 @@ pub(super) fn reads(place: &Place, edits: &[Edit]) -> Reads {
     } else if place.table() == &FORTITOKEN {
         Reads {
             claim: token_entry::claim(place, edits),
+            seeded: token_entry::sealed(place, edits),
             ..Reads::tokens(TokenSerial::parse(place.key()))
         }
     } else {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
-use ident::TokenSerial;
+use ident::{TokenKind, TokenSerial};
 
 mod entry;
 
@@ -70,6 +70,8 @@ pub struct Report {
     pub changed: u32,
     /// Entries that were like this before.
     pub unchanged: u32,
+    /// Mobile tokens that came in with their phones, of the added or changed entries.
+    pub conveyed: u32,
     /// Entries that went, because a whole configuration does not name them.
     pub deleted: u32,
     /// Paths of tables of which a whole configuration would have changed something that the authority may
@@ -360,6 +362,10 @@ impl Restoring {
             _ => None,
         });
         let is_alone = plan.changes.len() == 1 && before == after.as_deref();
+        // Nobody is provisioned by a restore: a mobile token's seed is one that came along.
+        let conveyed = plan.changes.iter().any(|change| {
+            matches!(change, Change::Seed(serial, Some(_)) if serial.kind() == TokenKind::Mobile)
+        });
         match before {
             None => self.report.added += 1,
             Some(_) if is_alone || plan.changes.is_empty() => {
@@ -368,6 +374,7 @@ impl Restoring {
             }
             Some(_) => self.report.changed += 1,
         }
+        self.report.conveyed += u32::from(conveyed);
         Plan {
             events: Vec::new(),
             ..plan

@@ -7,7 +7,7 @@ use otp::{Kind, Parameters, Period};
 
 use super::{
     AdminError, Change, Context, Delivery, Facts, Message, Owned, Owner, Plan, Polled, Remark,
-    Supplied, transfers,
+    Supplied, conveyed, transfers,
 };
 use crate::audit::{ActivationStage, Event, What};
 use crate::contact::Channel;
@@ -366,6 +366,9 @@ fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> 
     // The phone that takes a transfer's code is asked about by that code.
     if owned.token.transfer().is_some() {
         return None;
+    }
+    if owned.token.is_conveyed() {
+        return Some(conveyed::judged(owned, answer.phone.as_ref(), context));
     }
     let Owned { token, owner, .. } = owned;
     let owner = canonical(owner.as_ref());

@@ -1,11 +1,12 @@
 //! `config user fortitoken`: what an administrator sets of a token, and what a configuration tells of one
 //! that is not here.
 
-use ident::{LicenceSerial, TokenSerial};
+use ident::{LicenceSerial, TokenKind, TokenSerial};
 use otp::{KeyUri, Kind, Window};
 
 use super::{AdminError, Change, Context, Edit, Facts, Manner, Owned, Plan, Remark, hardware};
 use crate::access::Realms;
+use crate::conveyed::Conveyed;
 use crate::schema::{Access, Field, Object, Place, Value};
 use crate::token::{ActivationFailure, Stage, Token, TokenStatus};
 use crate::vdom::Vdom;
@@ -28,6 +29,14 @@ pub(super) fn claim(place: &Place, edits: &[Edit]) -> Option<Claim> {
         token: TokenSerial::parse(place.key()).ok()?,
         licence: edits.iter().find_map(licence)?,
     })
+}
+
+/// The mobile token whose seed these edits bring.
+pub(super) fn sealed(place: &Place, edits: &[Edit]) -> Option<TokenSerial> {
+    let brings = |edit: &Edit| matches!(edit, Edit::Set(field, _) if field.name == SEED);
+    let is_sealed = edits.iter().any(brings);
+    let serial = TokenSerial::parse(place.key()).ok()?;
+    (is_sealed && serial.kind() == TokenKind::Mobile).then_some(serial)
 }
 
 fn licence(edit: &Edit) -> Option<LicenceSerial> {
@@ -58,7 +67,10 @@ pub(super) fn configure(
         Some(Owned { token, .. }) if token.vdom != vdom => {
             return Err(elsewhere(&token, context));
         }
-        Some(Owned { token, .. }) => known(token, of_system, context),
+        Some(Owned { token, .. }) => match conveyed(&of_system, &token, &facts, context) {
+            Some(conveyed) => with_phone(token, conveyed, context),
+            None => known(token, of_system, context),
+        },
         None => unknown(vdom, serial, of_system, &facts, context)?,
     };
     for change in &mut plan.changes {
@@ -115,9 +127,10 @@ fn known(token: Token, of_system: Vec<Edit>, context: &Context<'_>) -> Plan {
         let Edit::Set(field, value) = edit else {
             continue;
         };
+        let stays_unsaid = field.name == SEED && context.manner == Manner::Restored;
         if field.name == SEED && !is_mobile {
             plan = with_seed(plan, field, &value, context);
-        } else if !is_shown(&shown, field, &value) {
+        } else if !stays_unsaid && !is_shown(&shown, field, &value) {
             plan.remarks.push(Remark::System(field));
         }
     }
@@ -130,7 +143,35 @@ fn is_shown(shown: &Object, field: &Field, value: &Value) -> bool {
     value.as_text() == Some(shown.text(field.name))
 }
 
-/// A token that another unit had. The seed of a mobile one is there and on a phone: it begins anew.
+/// The seed and the phone that a backup brings for a mobile token. One that ever had a seed here is not given
+/// back to a phone: whoever has that may be the reason why the seed went.
+fn conveyed(
+    of_system: &[Edit],
+    token: &Token,
+    facts: &Facts,
+    context: &Context<'_>,
+) -> Option<Conveyed> {
+    let is_blank = matches!(token.stage, Stage::New) && !facts.was_seeded;
+    if !is_blank || context.manner == Manner::Typed {
+        return None;
+    }
+    let text = of_system.iter().find_map(|edit| match edit {
+        Edit::Set(field, Value::Secret(text)) if field.name == SEED => Some(text),
+        _ => None,
+    });
+    let conveyed = Conveyed::parse(text?).ok();
+    conveyed.filter(|it| it.serial == token.serial)
+}
+
+/// The plan for a mobile token that goes on with its phone.
+fn with_phone(token: Token, conveyed: Conveyed, context: &Context<'_>) -> Plan {
+    Plan {
+        changes: conveyed.settled(token, context.now),
+        ..Plan::default()
+    }
+}
+
+/// A token that another unit had. A mobile one whose seed does not come along begins anew.
 fn unknown(
     vdom: Vdom,
     serial: TokenSerial,
@@ -153,6 +194,9 @@ fn unknown(
         }
         if licence.is_none() || !may_claim(facts, context) {
             return Err(AdminError::MobileNotImported(serial));
+        }
+        if let Some(conveyed) = conveyed(&of_system, &token, facts, context) {
+            return Ok(with_phone(token, conveyed, context));
         }
         let mut plan = Plan::of(Change::Token(token));
         plan.remarks.push(Remark::New(serial));

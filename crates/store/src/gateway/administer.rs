@@ -253,6 +253,10 @@ pub(super) async fn gather<T: Tx>(
         Some(claim) => tokens::is_licensed(tx, claim).await?,
         None => false,
     };
+    let was_seeded = match reads.seeded {
+        Some(serial) => tokens::was_seeded(tx, serial).await?,
+        None => false,
+    };
     Ok(Facts {
         users,
         tokens,
@@ -263,6 +267,7 @@ pub(super) async fn gather<T: Tx>(
         vdoms: standing.vdoms.clone(),
         holds,
         is_licensed,
+        was_seeded,
         neighbours,
         vdom_mode: settings.vdom_mode,
         default_policy,

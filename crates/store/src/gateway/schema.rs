@@ -75,7 +75,18 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "transfers that were",
         sql: PAST_TRANSFERS,
     },
+    Migration {
+        name: "conveyed tokens",
+        sql: CONVEYED_TOKENS,
+    },
 ];
+
+/// `token.known_by` says who vouches for the phone: the token server unless it says `other-unit`. `moved_file` has
+/// the files of other gateways' tokens that were taken in.
+const CONVEYED_TOKENS: &str = "
+CREATE TABLE moved_file (name TEXT PRIMARY KEY) STRICT;
+ALTER TABLE token ADD COLUMN known_by TEXT;
+";
 
 /// `outbox_request` has what left and whose answer may be lost, `messages` for how many messages of the outbox;
 /// theirs is its `id` as `request`.

@@ -3,10 +3,12 @@
 
 use data_encoding::BASE64;
 use domain::admin::{Edit, Incoming, Operation};
+use domain::conveyed::Conveyed;
 use domain::password::PasswordHash;
 use domain::schema::{FORTITOKEN, Field, LOCAL, Object, Place, Value};
-use domain::token::Verifier;
-use ident::{TokenKind, TokenSerial};
+use domain::time::Timestamp;
+use domain::token::{KnownBy, Provisioned, Verifier};
+use ident::{ActivationCode, RegistrationId, TokenKind, TokenSerial};
 use otp::{KeyUri, Kind, Step};
 use zeroize::Zeroizing;
 
@@ -25,10 +27,15 @@ impl GatewayStore {
         }
         let place = object.place();
         let serial = TokenSerial::parse(&object.key).ok();
-        let hardware = serial.filter(|serial| serial.kind() == TokenKind::Hardware);
-        let seed = hardware
-            .and_then(|serial| self.verifier(serial))
-            .and_then(|verifier| secrets.shown_seed(&place, verifier, backup));
+        let seed = serial.and_then(|serial| match (serial.kind(), backup) {
+            (TokenKind::Hardware, _) => secrets.shown_seed(&place, self.verifier(serial)?, backup),
+            // What opens on this unit alone is of no use: here the token has its seed.
+            (TokenKind::Mobile, None) => None,
+            (TokenKind::Mobile, Some(_)) => {
+                let text = conveyed(&object, self.verifier(serial)?)?.render();
+                secrets.sealed_text(&place, SEED, text.as_bytes(), backup)
+            }
+        });
         object.with_sealed("seed", seed)
     }
 
@@ -189,6 +196,21 @@ impl Secrets {
 }
 
 const SEED: &str = "seed";
+
+/// A mobile token as another unit takes it; none if no phone is known to have it.
+fn conveyed(object: &Object, verifier: Verifier) -> Option<Conveyed> {
+    let expires = i64::try_from(object.number("activation-expire")).ok()?;
+    let phone = Provisioned {
+        code: ActivationCode::parse(object.text("activation-code")).ok()?,
+        expires: Timestamp::from_secs(expires),
+        registration: RegistrationId::parse(object.text("reg-id")).ok()?,
+        os_version: object.text("os-ver").into(),
+        transfer: None,
+        known_by: KnownBy::OtherUnit,
+    };
+    // The backup's own lines say whether it is locked, and whose it is.
+    Some(Conveyed::of(verifier, phone))
+}
 
 fn opened_text(
     sealer: &Sealer,

@@ -4,7 +4,8 @@ use domain::admin::{Claim, Owned, Owner};
 use domain::name::{Realm, UserName};
 use domain::time::Timestamp;
 use domain::token::{
-    ActivationFailure, ActivationLink, Provisioned, Provisioning, Stage, Token, TokenStatus,
+    ActivationFailure, ActivationLink, KnownBy, Provisioned, Provisioning, Stage, Token,
+    TokenStatus,
 };
 use domain::user::Switch;
 use domain::vdom::Vdom;
@@ -34,7 +35,7 @@ macro_rules! select_owned {
              WHERE m.path = 'system admin' AND m.vdom = 'root' AND m.entry = a.entry AND m.field IN \
              ('email-to', 'sms-phone', 'sms-server', 'sms-custom-server', 'two-factor-notification')), \
              t.foreign_seed, t.transfer, t.next_code, t.next_link, t.next_expires, t.next_seed, \
-             t.transfer_for, p.status, t.seed_since \
+             t.transfer_for, p.status, t.seed_since, t.known_by \
              FROM token t LEFT JOIN person p ON p.token = t.serial \
              LEFT JOIN reference a ON a.target = 'user fortitoken' AND a.name = t.serial \
              AND a.path = 'system admin' ",
@@ -50,7 +51,7 @@ macro_rules! select_tokens {
             "SELECT serial, status, comments, licence, kind, period, digits, digest, stage, code, \
              link, expires, registration, os_version, seed, seed_version, drift, spent, spent_by, vdom, \
              NULL, NULL, NULL, NULL, NULL, foreign_seed, transfer, next_code, next_link, next_expires, \
-             next_seed, transfer_for, NULL, seed_since FROM token ",
+             next_seed, transfer_for, NULL, seed_since, known_by FROM token ",
             $rest
         )
     };
@@ -80,7 +81,12 @@ pub(super) struct TokenRow {
     owner: Option<Owner>,
     foreign_seed: Option<String>,
     pub(super) moving: TransferColumns,
+    known_by: KnownBy,
 }
+
+const OTHER_UNIT: &str = "other-unit";
+/// The column of [`KnownBy`], the last.
+const KNOWN_BY: usize = transfers::FIRST_COLUMN + 8;
 
 /// Whose a token is: a user's, or an administrator's.
 fn owner(row: &Row<'_>) -> Result<Option<Owner>, SqlError> {
@@ -144,6 +150,11 @@ impl FromRow for TokenRow {
             owner,
             foreign_seed: row.get(25)?,
             moving: TransferColumns::read(row)?,
+            known_by: match row.text(KNOWN_BY)? {
+                None => KnownBy::TokenServer,
+                Some(OTHER_UNIT) => KnownBy::OtherUnit,
+                Some(_) => return Err(damaged("known_by")),
+            },
         })
     }
 }
@@ -212,6 +223,7 @@ impl TokenRow {
                 registration: self.registration.ok_or_else(|| damaged("registration"))?,
                 os_version: self.os_version.clone().unwrap_or_default().into(),
                 transfer: self.moving.open(serial, secrets)?,
+                known_by: self.known_by,
             }),
             _ => return Err(damaged("stage")),
         };
@@ -346,6 +358,17 @@ pub(super) async fn activated<T: Tx>(tx: &mut T, vdom: Vdom) -> Result<(u64, u64
     Ok((here.unsigned_abs(), everywhere.unsigned_abs()))
 }
 
+/// Whether a token ever had a seed here. One that was removed tells it too.
+pub(super) async fn was_seeded<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<bool, SqlError> {
+    let row: Option<(i64,)> = tx
+        .row(
+            "SELECT 1 FROM token WHERE serial = $1 AND seed_version > 0",
+            &vals![serial.as_str()],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Writes a token; its seed and what was spent of it stay.
 pub(super) async fn put_token<T: Tx>(
     tx: &mut T,
@@ -402,13 +425,13 @@ pub(super) async fn put_token<T: Tx>(
     };
     tx.exec_one(
         "INSERT INTO token (serial, status, comments, licence, kind, period, digits, digest, \
-         stage, code, link, expires, registration, os_version, drift, vdom, foreign_seed, \
+         stage, code, link, expires, registration, os_version, drift, vdom, foreign_seed, known_by, \
          seed_version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0) \
          ON CONFLICT (serial) DO UPDATE SET status = $2, comments = $3, licence = $4, kind = $5, \
          period = $6, digits = $7, digest = $8, stage = $9, code = $10, link = $11, \
          expires = $12, registration = $13, os_version = $14, drift = $15, vdom = $16, \
-         foreign_seed = $17",
+         foreign_seed = $17, known_by = $18",
         &[
             Val::from(serial.as_str()),
             status.into(),
@@ -427,6 +450,7 @@ pub(super) async fn put_token<T: Tx>(
             i64::from(token.drift.0).into(),
             token.vdom.as_str().into(),
             Val::from(foreign_seed),
+            Val::from(token.is_conveyed().then_some(OTHER_UNIT)),
         ],
     )
     .await?;
