@@ -15,8 +15,7 @@ mod common;
 use std::fs;
 use std::process::Stdio;
 
-use common::phone::{activation_code, enrol};
-use common::radius::{Answer, Vpn};
+use common::phone::enrol;
 use common::{Home, Running, Said, after, at_offset, run, symbolon, tool};
 use serde_json::Value;
 
@@ -220,71 +219,6 @@ fn symptom_12_a_licence_that_another_gateway_activated_is_moved() {
         assert!(here.iter().any(|it| token["token"] == it.as_str()));
     }
     enrol(&home, "alice", &here[0]);
-    up.stop();
-}
-
-#[test]
-fn symptom_31_a_unit_is_replaced_and_users_keep_their_phones() {
-    let (home, up) = system();
-    let old = serial(&home);
-    home.radius_client("vpn1", "127.0.0.1", "");
-    let token = home.import(2).remove(0);
-    let licence = licence_of(&home, &token);
-    home.console(&format!("execute fortitoken-mobile import {TRIAL}"))
-        .ok();
-    let phone = enrol(&home, "alice", &token);
-    let up = on_another_unit(&home, up);
-
-    let ticket = json(
-        &home,
-        &[
-            "open-ticket",
-            "--account",
-            "local",
-            "--old",
-            &old,
-            "--new",
-            NEW,
-            "--licence",
-            &licence,
-            "--reason",
-            "RMA 12",
-        ],
-    );
-    assert_eq!(
-        (&ticket["ticket"], &ticket["state"]),
-        (&1.into(), &"open".into())
-    );
-    let replaced = json(
-        &home,
-        &[
-            "replace-unit",
-            &old,
-            NEW,
-            "--reason",
-            "RMA 12",
-            "--ticket",
-            "1",
-        ],
-    );
-    assert_eq!(replaced["changed"], true);
-    assert_eq!(replaced["licences"].as_array().unwrap().len(), 2);
-
-    assert_eq!(home.status(&token), "provisioned");
-    home.console("execute fortitoken-mobile poll").ok();
-    assert_eq!(home.status(&token), "provisioned");
-    let vpn = Vpn::new(&home, "127.0.0.1");
-    assert_eq!(vpn.log_in("alice", &phone.code("alice")), Answer::Accept);
-    let trial = home.tokens_of("FTMTRIAL");
-    let said = provision(&home, &trial[0]).ok();
-    activation_code(&said);
-
-    let ticket = json(&home, &["ticket", "1"]);
-    assert_eq!(ticket["state"], "closed");
-    let by = format!("replace-unit {old} {NEW}");
-    assert_eq!(ticket["closed_by"], by.as_str());
-    let said = home.desk(&["look", &old]).ok();
-    shows(&said, &["Replaced by", NEW, "ticket 1"]);
     up.stop();
 }
 

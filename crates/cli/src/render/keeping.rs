@@ -57,10 +57,13 @@ pub fn kept(kept: &Kept<'_>, by: OpenedBy) -> String {
         Kept::Tftp => "Send config file to tftp server OK.\n".to_owned(),
     };
     let hint = match (by, kept) {
-        (OpenedBy::Password, _) => "Its secrets open with the password, on any unit.\n",
+        (OpenedBy::Password, _) => {
+            "Its secrets open with the password, on any unit; the seeds of mobile tokens on phones are among them.\n"
+        }
         (OpenedBy::ThisUnit, Kept::Revision(_)) => "",
         (OpenedBy::ThisUnit, _) => {
-            "Its secrets open on this unit alone; with a password behind the name they open on others.\n"
+            "Its secrets open on this unit alone, and it has no seeds of mobile tokens; with a password behind the \
+             name it has them, and opens on others.\n"
         }
     };
     format!("\n{done}{hint}")
@@ -215,6 +218,7 @@ pub fn restored(
         added,
         changed,
         unchanged,
+        conveyed,
         deleted,
         foreign,
         remarks,
@@ -238,5 +242,12 @@ pub fn restored(
         Extent::Apply => "Restore config file OK.",
         Extent::DryRun => "This is what would be done; nothing was changed.",
     };
-    format!("\nFile check OK.\n{counts}.\n{stay}{done}\n")
+    let spent =
+        "Codes that may have been used are refused: the one shown at the restore and the next.\n";
+    let phones = match conveyed {
+        0 => String::new(),
+        1 => format!("1 mobile token goes on with its phone. {spent}"),
+        tokens => format!("{tokens} mobile tokens go on with their phones. {spent}"),
+    };
+    format!("\nFile check OK.\n{counts}.\n{stay}{phones}{done}\n")
 }

@@ -139,8 +139,9 @@ async fn replace_unit(
     for licence in &replaced.licences {
         writeln!(text, "  {licence}")?;
     }
-    text += "Restore the old gateway's configuration on the new one: users keep their phones. \
-             Without it, import the licences there and provision their tokens.\n";
+    text += "Restore the old gateway's backup on the new one, one that was made with a password: users keep \
+             their phones. A backup without a password has no seeds of mobile tokens: without the other, provision \
+             them there.\n";
     let licences: Vec<_> = replaced
         .licences
         .iter()

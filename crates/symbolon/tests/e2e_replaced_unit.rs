@@ -1,0 +1,211 @@
+//! A gateway that is replaced by another: two data directories, two processes, and a person who goes on with the
+//! same phone.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use common::apart::{Apart, enrolled, import, invite, token_server};
+use common::phone::{Phone, activation_code};
+use common::radius::{Answer, Vpn};
+use common::{Home, PASSWORD, Running, Said, at_offset};
+use serde_json::Value;
+
+const OLD: &str = "FGT0000000000041";
+const NEW: &str = "FGT0000000000042";
+const TRIAL: &str = "0000-0000-0000-0000-0000";
+const CLIENT: &str = "127.0.0.1";
+const BACKUP_PASSWORD: &str = "correct horse";
+/// Later than every code that may have been used before a restore.
+const LATER: &str = "+3m";
+
+/// A token server, a gateway, and alice, who has logged in with her phone.
+struct World {
+    tokens: Home,
+    _server: Running,
+    old: Apart,
+    up: Running,
+    token: String,
+    alice: Phone,
+}
+
+impl World {
+    fn new() -> Self {
+        let (tokens, server) = token_server();
+        let old = Apart::of(&tokens).enrolled(&tokens, OLD);
+        let up = old.start();
+        old.home.radius_client("vpn1", CLIENT, "");
+        let token = import(&old, &tokens.issue(2)).remove(0);
+        let alice = enrolled(&old, &tokens, "alice", &token);
+        let vpn = Vpn::new(&old.home, CLIENT);
+        assert_eq!(vpn.log_in("alice", &alice.code("alice")), Answer::Accept);
+        Self {
+            tokens,
+            _server: server,
+            old,
+            up,
+            token,
+            alice,
+        }
+    }
+
+    fn licence(&self) -> String {
+        let seen = json(&self.tokens, &["look", &self.token]);
+        seen["token"]["licence"].as_str().unwrap().to_owned()
+    }
+
+    /// The old unit's backup, as a file of a new one that has nothing else of it.
+    fn backup_for(&self, new: &Apart, words: &str) {
+        backup_for(&self.old, new, words);
+    }
+}
+
+fn json(home: &Home, words: &[&str]) -> Value {
+    let mut words = words.to_vec();
+    words.push("--json");
+    serde_json::from_str(&home.desk(&words).ok()).unwrap()
+}
+
+fn kept(gateway: &Apart, name: &str) -> PathBuf {
+    gateway.home.data().join("gateway/backup").join(name)
+}
+
+fn put(gateway: &Apart, name: &str, text: &[u8]) {
+    let file = kept(gateway, name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn backup_for(old: &Apart, new: &Apart, words: &str) {
+    let said = format!("execute backup config file unit.conf {words}");
+    old.home.console(&said).ok();
+    put(new, "unit.conf", &fs::read(kept(old, "unit.conf")).unwrap());
+}
+
+fn restore(gateway: &Apart, words: &str) -> String {
+    let restore = format!("execute restore config file unit.conf {words}\ny");
+    gateway.home.console(&restore).ok()
+}
+
+/// The gateway, once the codes of the restore's minutes are gone by.
+fn later(gateway: &Apart, running: Running) -> Running {
+    running.stop();
+    let mut command = gateway.command();
+    at_offset(&mut command, LATER);
+    Running::start(&mut command, &gateway.home)
+}
+
+#[track_caller]
+fn shows(said: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(said.contains(text), "no '{text}' in:\n{said}");
+    }
+}
+
+#[test]
+fn symptom_31_a_unit_is_replaced_and_users_keep_their_phones() {
+    let world = World::new();
+    let tokens = &world.tokens;
+    world
+        .old
+        .home
+        .console(&format!("execute fortitoken-mobile import {TRIAL}"))
+        .ok();
+    let licence = world.licence();
+    tokens.desk(&["register-product", NEW]).ok();
+    let ticket = [
+        "open-ticket",
+        "--account",
+        "local",
+        "--old",
+        OLD,
+        "--new",
+        NEW,
+        "--licence",
+        &licence,
+        "--reason",
+        "RMA 12",
+    ];
+    assert_eq!(json(tokens, &ticket)["ticket"], 1);
+
+    // The unit dies with its disk; its backup and its phones are left.
+    let new = Apart::of(tokens);
+    world.backup_for(&new, &format!("\"{BACKUP_PASSWORD}\""));
+    let World {
+        tokens,
+        up,
+        token,
+        alice,
+        ..
+    } = world;
+    up.kill();
+    let replace = [
+        "replace-unit",
+        OLD,
+        NEW,
+        "--reason",
+        "RMA 12",
+        "--ticket",
+        "1",
+    ];
+    let replaced = json(&tokens, &replace);
+    assert_eq!(replaced["licences"].as_array().unwrap().len(), 2);
+    assert_eq!(json(&tokens, &["ticket", "1"])["state"], "closed");
+    shows(
+        &tokens.desk(&["look", OLD]).ok(),
+        &["Replaced by", NEW, "ticket 1"],
+    );
+
+    new.enrol(Some(&invite(&tokens, NEW))).ok();
+    let up = new.start();
+    let said = restore(&new, &format!("\"{BACKUP_PASSWORD}\""));
+    shows(&said, &["1 mobile token goes on with its phone"]);
+    assert!(
+        !said.contains(&format!("{token} comes in as new")),
+        "{said}"
+    );
+    assert_eq!(new.home.status(&token), "provisioned");
+    let vpn = Vpn::new(&new.home, CLIENT);
+    // This one may have been used at the old unit.
+    assert_eq!(vpn.log_in("alice", &alice.code("alice")), Answer::Reject);
+    let up = later(&new, up);
+    let alice = alice.at(LATER);
+    let code = alice.code("alice");
+    let vpn = Vpn::new(&new.home, CLIENT);
+    assert_eq!(vpn.log_in("alice", &code), Answer::Accept);
+    assert_eq!(vpn.log_in("alice", &code), Answer::Reject);
+
+    // The tokens can be had anew as well: the token server takes this unit for the old one.
+    let trial = new.home.tokens_of("FTMTRIAL").remove(0);
+    let said = new
+        .home
+        .console(&format!("execute fortitoken-mobile provision {trial}"))
+        .ok();
+    activation_code(&said);
+    up.stop();
+}
+
+#[test]
+fn a_backup_without_a_password_has_no_seed_and_says_so() {
+    let world = World::new();
+    let new = Apart::of(&world.tokens).enrolled(&world.tokens, NEW);
+    world.backup_for(&new, "");
+    let up = new.start();
+    let said = restore(&new, "");
+    shows(&said, &[&format!("token {} comes in as new", world.token)]);
+    assert_eq!(new.home.status(&world.token), "new");
+    up.stop();
+    world.up.stop();
+}
