@@ -198,6 +198,45 @@ fn symptom_31_a_unit_is_replaced_and_users_keep_their_phones() {
 }
 
 #[test]
+fn a_phone_that_gave_its_token_away_after_the_backup_is_out() {
+    let world = World::new();
+    let new = Apart::of(&world.tokens);
+    world.backup_for(&new, &format!("\"{BACKUP_PASSWORD}\""));
+    let World {
+        tokens,
+        old,
+        up,
+        token,
+        ..
+    } = world;
+    // The phone was stolen, and alice has another.
+    let said = old
+        .home
+        .console(&format!("execute fortitoken-mobile provision {token}"))
+        .ok();
+    let second = Phone::new(&tokens, "alice, the second");
+    second.add(&activation_code(&said), "alice").ok();
+    old.home.console("execute fortitoken-mobile poll").ok();
+    up.kill();
+    tokens
+        .desk(&["replace-unit", OLD, NEW, "--reason", "RMA 13"])
+        .ok();
+    new.enrol(Some(&invite(&tokens, NEW))).ok();
+    let up = new.start();
+    restore(&new, &format!("\"{BACKUP_PASSWORD}\""));
+    assert_eq!(new.home.status(&token), "new");
+    let log = new.home.console("execute log display").ok();
+    shows(
+        &log,
+        &[
+            "it is new again",
+            &format!("execute fortitoken-mobile provision {token}"),
+        ],
+    );
+    up.stop();
+}
+
+#[test]
 fn a_backup_without_a_password_has_no_seed_and_says_so() {
     let world = World::new();
     let new = Apart::of(&world.tokens).enrolled(&world.tokens, NEW);
@@ -206,6 +245,26 @@ fn a_backup_without_a_password_has_no_seed_and_says_so() {
     let said = restore(&new, "");
     shows(&said, &[&format!("token {} comes in as new", world.token)]);
     assert_eq!(new.home.status(&world.token), "new");
+    up.stop();
+    world.up.stop();
+}
+
+#[test]
+fn tokens_of_another_units_backup_are_new_where_their_licence_is_not() {
+    let world = World::new();
+    let new = Apart::of(&world.tokens).enrolled(&world.tokens, NEW);
+    let password = format!("\"{BACKUP_PASSWORD}\"");
+    world.backup_for(&new, &password);
+    let up = new.start();
+    // Its own licence came first: the token server answers for that and not for the other.
+    import(&new, &world.tokens.issue(1));
+    let said = restore(&new, &password);
+    assert!(!said.contains("asked again"), "{said}");
+    assert_eq!(new.home.status(&world.token), "new");
+    let events = new.home.console("execute log display").ok();
+    shows(&events, &["names no phone that has it for this unit"]);
+    // The unit in whose place it is not goes on.
+    assert_eq!(world.old.home.status(&world.token), "provisioned");
     up.stop();
     world.up.stop();
 }

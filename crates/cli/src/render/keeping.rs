@@ -242,12 +242,26 @@ pub fn restored(
         Extent::Apply => "Restore config file OK.",
         Extent::DryRun => "This is what would be done; nothing was changed.",
     };
-    let spent =
-        "Codes that may have been used are refused: the one shown at the restore and the next.\n";
     let phones = match conveyed {
         0 => String::new(),
-        1 => format!("1 mobile token goes on with its phone. {spent}"),
-        tokens => format!("{tokens} mobile tokens go on with their phones. {spent}"),
+        1 => format!("1 mobile token goes on with its phone. {SPENT}"),
+        tokens => format!("{tokens} mobile tokens go on with their phones. {SPENT}"),
     };
     format!("\nFile check OK.\n{counts}.\n{stay}{phones}{done}\n")
+}
+
+const SPENT: &str =
+    "Codes that may have been used are refused: the one shown at the restore and the next.\n";
+
+/// The token server says that no token that came in is this unit's.
+pub const PHONES_ELSEWHERE: &str = "The token server says that these tokens are another unit's: they are new here. \
+     Put this unit in its place with 'symbolon desk replace-unit', and restore into a new data directory.\n";
+
+/// The token server could not be asked which phones have the tokens that came in.
+pub fn phones_unasked(why: &str) -> String {
+    let why = printable(why);
+    format!(
+        "Whether the phones still have their tokens is not known yet: {why}\n\
+         The token server is asked again every five minutes; 'execute fortitoken-mobile poll' asks at once.\n"
+    )
 }

@@ -31,8 +31,8 @@ pub(crate) use configuration::{Scope, Shown, typed};
 pub use intake::{FILE_FETCHED, activated_later, not_taken, seeds_taken, serials_taken};
 pub(crate) use keeping::named;
 pub use keeping::{
-    FETCHED, Kept, OpenedBy, WAIT, connecting, findings, kept, not_kept, remark, restored,
-    revision, revision_head,
+    FETCHED, Kept, OpenedBy, PHONES_ELSEWHERE, WAIT, connecting, findings, kept, not_kept,
+    phones_unasked, remark, restored, revision, revision_head,
 };
 pub use log::{LogLines, log_deleted, log_verified};
 pub use logins::login;

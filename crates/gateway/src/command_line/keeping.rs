@@ -241,12 +241,27 @@ impl Executor {
         print_findings(&document, &report, printer).await?;
         let text = render::restored(&document, &report, coverage, extent);
         printer.print(text).await?;
+        if extent == Extent::Apply && report.conveyed > 0 {
+            self.ask_about_phones(printer).await?;
+        }
         // A configuration that was taken over is right for another host, and its port may be taken here.
         if let Err(Unbindable { address, error }) = followed {
             let text = render::ssh_stays(address, &reason(&error));
             printer.print(text).await?;
         }
         Ok(())
+    }
+
+    /// A phone may have given a token away after the backup: until the token server is asked, it logs in.
+    pub(super) async fn ask_about_phones(&self, printer: &Printer) -> Result<(), Gone> {
+        match self.supply.poll(None).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_about_tokens() => printer.print(render::PHONES_ELSEWHERE).await,
+            Err(error) => {
+                let text = render::phones_unasked(&error.to_string());
+                printer.print(text).await
+            }
+        }
     }
 
     pub(super) async fn fetched(

@@ -123,7 +123,7 @@ impl Supply {
                     continue;
                 }
                 News::Activated => activated += 1,
-                News::OtherPhone => {}
+                News::Conveyed | News::OtherPhone => {}
             }
             news.push(polled);
         }
@@ -163,6 +163,9 @@ impl Supply {
         if owned.token.transfer().is_some() {
             return Ok(News::None);
         }
+        if owned.token.is_conveyed() {
+            return Ok(News::Conveyed);
+        }
         if whose == Whose::Elsewhere {
             let is_used = matches!(owned.token.stage, Stage::Provisioned(_));
             return Ok(if is_used { News::Elsewhere } else { News::None });
@@ -200,6 +203,8 @@ impl Supply {
 enum News {
     None,
     Activated,
+    /// Whether the phone with which a token came is still the one.
+    Conveyed,
     OtherPhone,
     /// A phone has it here, and it is another gateway's.
     Elsewhere,
