@@ -16,6 +16,7 @@ mod enrolment;
 mod file;
 mod keeper;
 mod patience;
+mod signer;
 mod trust;
 
 pub use certificate::certificate_of;
@@ -23,4 +24,5 @@ pub use enrolment::{Application, EnrolError, Right, body_within, causes, refusal
 pub use file::{Identity, IdentityError, Signed, authorities};
 pub use keeper::{Keeper, RenewalError, Way};
 pub use patience::{Unanswered, answer_to};
+pub use signer::{NotSigned, signer};
 pub use trust::{judging, trusting};

@@ -9,6 +9,7 @@
 //! - [`EnrolmentRequest`]: how a gateway gets its certificate.
 //! - [`push`]: logins that a device approves; what the relay carries, `POST` [`PUSH_PATH`].
 //! - [`transfer`]: tokens that move to another device, `POST` [`TRANSFER_PATH`].
+//! - [`moving`]: mobile tokens that go from one gateway to another, carried as a file.
 //! - [`device`]: device keys, proofs, sealed seeds.
 //! - [`link`]: what an activation QR code says.
 //! - [`ServerError`]: every error number with its texts, its cause and the next step.
@@ -21,6 +22,7 @@ pub mod limits;
 pub mod link;
 mod message;
 pub mod mobile;
+pub mod moving;
 mod parameters;
 pub mod process;
 pub mod push;
