@@ -175,6 +175,10 @@ const OF_THE_HOST: &str =
 
 /// Refusals that no session here meets, with the reason.
 const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "ChangedMeanwhile",
+        "a phone changes between the sealing of a file and its export",
+    ),
     ("KeyTooLong", BEFORE),
     ("KeyNumber", BEFORE),
     ("Password", BEFORE),

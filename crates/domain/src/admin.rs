@@ -37,6 +37,7 @@ mod error;
 mod form;
 mod groups;
 mod hardware;
+mod moves;
 mod recovery_codes;
 mod references;
 mod restore;
@@ -50,6 +51,7 @@ mod vdoms;
 pub use clients::Neighbour;
 pub use error::AdminError;
 pub use form::misfit;
+pub use moves::{MoveIn, MoveOut, NotMovedIn, Obstacle, Serials};
 pub use references::{Named, Use, Uses, UsesOf};
 pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring, Understood};
 pub use token_entry::Claim;
@@ -155,6 +157,10 @@ pub enum Operation {
     },
     /// The token server's answer to an activation.
     HardwareActivated(Vec<HardwareAnswer>),
+    /// `execute fortitoken-mobile move export`: tokens are another gateway's from now on.
+    MoveOut(MoveOut),
+    /// `execute fortitoken-mobile move import`: tokens are this gateway's from now on.
+    MoveIn(MoveIn),
     /// `diagnose login unlock`.
     Unlock(CanonicalName),
     /// `execute recovery-code` and `recovery-pass`: what a person has of a kind from now on.
@@ -330,6 +336,8 @@ pub struct Reads {
     pub claim: Option<Claim>,
     /// Whether a token ever had a seed here.
     pub seeded: Option<TokenSerial>,
+    /// Whether a file of another gateway's tokens was taken in.
+    pub file: Option<Box<str>>,
     /// The RADIUS clients that share addresses with this network.
     pub neighbours: Option<Subnet>,
 }
@@ -358,6 +366,8 @@ pub struct Facts {
     pub is_licensed: bool,
     /// Whether the token asked for ever had a seed here. It may have been taken from its person since.
     pub was_seeded: bool,
+    /// Whether the file asked for was taken in.
+    pub is_file_taken: bool,
     /// The RADIUS clients that share addresses with the network asked for, in all virtual domains.
     pub neighbours: Vec<Neighbour>,
     /// `vdom-mode`.
@@ -488,6 +498,8 @@ pub enum Change {
     TransferBegun(TokenSerial, Timestamp),
     /// Steps of a token up to this one are spent: another unit may have accepted them.
     Spent(TokenSerial, Step),
+    /// A file of another gateway's tokens is not taken in again.
+    FileTaken(Box<str>),
     /// An entry of another table was created or changed.
     Object(Object),
     /// An entry of another table is gone.
@@ -604,6 +616,8 @@ impl Operation {
             | Self::ImportHardware { vdom, .. }
             | Self::Imported { vdom, .. }
             | Self::ImportRefused { vdom, .. } => Some(*vdom),
+            Self::MoveOut(moved) => Some(moved.vdom),
+            Self::MoveIn(moved) => Some(moved.vdom),
             Self::Unlock(name) | Self::Recovery { person: name, .. } => Some(name.realm().vdom()),
             Self::Provisioned(_)
             | Self::HardwareActivated(_)
@@ -648,6 +662,11 @@ impl Operation {
             | Self::ActivateHardware { tokens, .. }
             | Self::AddHardware { tokens, .. } => Reads::tokens(tokens.iter().copied()),
             Self::ImportHardware { tokens, .. } => Reads::tokens(tokens.iter().map(|it| it.serial)),
+            Self::MoveOut(moved) => Reads::tokens(moved.tokens.iter().map(|(token, _)| *token)),
+            Self::MoveIn(moved) => Reads {
+                file: Some(moved.file.clone()),
+                ..Reads::tokens(moved.tokens.iter().map(|it| it.serial))
+            },
             Self::HardwareActivated(answers) => Reads::tokens(answers.iter().map(|it| it.token)),
             Self::Provisioned(supplied) => Reads::tokens(supplied.iter().map(|it| it.token)),
             Self::Polled(polled) => Reads::tokens(polled.iter().map(|it| it.token)),
@@ -721,6 +740,8 @@ fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<
             origin,
         } => hardware::import(vdom, tokens, &origin, facts, context),
         Operation::HardwareActivated(answers) => Ok(hardware::activated(answers, facts, context)),
+        Operation::MoveOut(moved) => moves::out(moved, facts, context),
+        Operation::MoveIn(moved) => moves::taken(moved, facts, context),
         Operation::Unlock(name) => configure::unlock(&name, &facts, context),
         Operation::Recovery { person, kind, held } => {
             recovery_codes::replace(person, kind, held, &facts, context)

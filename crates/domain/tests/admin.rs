@@ -242,6 +242,7 @@ fn word(change: &Change) -> String {
             format!("{} {to} is as {}", place.table().path, place.key())
         }
         Change::ObjectRemoved(place) => format!("{} {} gone", place.table().path, place.key()),
+        Change::FileTaken(file) => format!("file {file} taken"),
         Change::FailuresCleared(name) => format!("failures of {name} cleared"),
         Change::Recovery { person, kind, held } => format!("{} {kind:?} of {person}", held.len()),
         Change::Spent(serial, step) => format!("{serial} spent up to {}", step.0),

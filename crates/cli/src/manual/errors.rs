@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use domain::admin::{AdminError, Held, Holds, Named, Use, Uses};
+use domain::admin::{AdminError, Held, Holds, Named, NotMovedIn, Obstacle, Serials, Use, Uses};
 use domain::client::LOGINCHECK;
 use domain::name::{NameError, Realm, UserName};
 use domain::password::PasswordError;
@@ -159,6 +159,8 @@ impl Chapter {
             | AdminError::NoLicence { .. }
             | AdminError::MobileNotImported(_)
             | AdminError::NotMoved(_)
+            | AdminError::ChangedMeanwhile(_)
+            | AdminError::NotMovedIn(_)
             | AdminError::Locked(_) => Self::Tokens,
         }
     }
@@ -301,6 +303,7 @@ fn of_tokens() -> Vec<AdminError> {
         TokenSerial::parse("FTKMOB83712DC7FE"),
         UserName::within(Realm::ROOT, "alice"),
     ) {
+        let waiting = |obstacle| NotMovedIn::Obstructed(obstacle, Serials([mobile].into())).into();
         refusals.extend([
             AdminError::TokenTaken {
                 token: mobile,
@@ -326,6 +329,14 @@ fn of_tokens() -> Vec<AdminError> {
             },
             AdminError::Locked(mobile),
             AdminError::NotMoved(NotMoved::Trial),
+            AdminError::ChangedMeanwhile(mobile),
+            AdminError::NotMovedIn(NotMovedIn::Again),
+            waiting(Obstacle::Elsewhere(Some(Vdom::ROOT))),
+            waiting(Obstacle::Elsewhere(None)),
+            waiting(Obstacle::Awaited),
+            waiting(Obstacle::Ownerless),
+            waiting(Obstacle::OtherHolder),
+            waiting(Obstacle::OtherPhones),
         ]);
     }
     refusals.extend(

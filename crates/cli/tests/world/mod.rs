@@ -727,6 +727,7 @@ impl World {
             holds: reads.holds.and_then(|vdom| self.holds(vdom)),
             is_licensed: reads.claim.as_ref().is_some_and(|it| self.is_licensed(it)),
             was_seeded: false,
+            is_file_taken: false,
             neighbours: self.neighbours(reads.neighbours.as_ref()),
             vdom_mode: self.vdom_mode(),
             default_policy: self.default_policy(reads),
@@ -924,6 +925,7 @@ impl World {
             }
             Change::NextSeed(..)
             | Change::SeedTaken(_)
+            | Change::FileTaken(_)
             | Change::Left(..)
             | Change::TransferBegun(..)
             | Change::Spent(..)

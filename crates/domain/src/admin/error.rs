@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use ident::{TokenKind, TokenSerial};
 
-use super::{Holds, Named, Uses, VDOMS_MAX, clients};
+use super::{Holds, Named, NotMovedIn, Uses, VDOMS_MAX, clients};
 use crate::access::{Area, SUPER_ADMIN};
 use crate::name::{NameError, Realm, UserName};
 use crate::password::PasswordError;
@@ -19,6 +19,12 @@ pub enum AdminError {
     /// The token does not go to another phone.
     #[error("no valid token found")]
     NotMoved(#[from] NotMoved),
+    /// A token does not go to another gateway: its phone is not the one of the file any more.
+    #[error("nothing was exported: the phone of {0} was changed at this moment")]
+    ChangedMeanwhile(TokenSerial),
+    /// A file of another gateway's tokens is not taken in.
+    #[error(transparent)]
+    NotMovedIn(#[from] NotMovedIn),
     /// The entry to delete or act on does not exist.
     #[error("entry not found in datasource")]
     NotFound {
@@ -317,6 +323,8 @@ impl AdminError {
             | Self::SeedOfOther(_)
             | Self::Locked(_)
             | Self::NotMoved(_)
+            | Self::ChangedMeanwhile(_)
+            | Self::NotMovedIn(_)
             | Self::FixedKey(_)
             | Self::HasToken { .. }
             | Self::HostInterface(_)
@@ -439,6 +447,8 @@ impl AdminError {
             }
             Self::Locked(token) => unlocking(*token),
             Self::NotMoved(why) => why.to_string(),
+            Self::ChangedMeanwhile(_) => "type it again".to_owned(),
+            Self::NotMovedIn(why) => why.next_step(),
             Self::HostInterface(name) => format!(
                 "it can be neither deleted nor renamed; what may come to it says: edit {name} / set allowaccess"
             ),

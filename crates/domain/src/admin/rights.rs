@@ -55,6 +55,8 @@ fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
         | Operation::ActivateHardware { vdom, .. }
         | Operation::AddHardware { vdom, .. }
         | Operation::ImportHardware { vdom, .. } => Some((&FORTITOKEN, *vdom)),
+        Operation::MoveOut(moved) => Some((&FORTITOKEN, moved.vdom)),
+        Operation::MoveIn(moved) => Some((&FORTITOKEN, moved.vdom)),
         Operation::Unlock(name) | Operation::Recovery { person: name, .. } => {
             Some((&LOCAL, name.realm().vdom()))
         }

@@ -86,7 +86,11 @@ pub(super) fn send_activation(
 }
 
 /// The token server makes mobile tokens anew; a hardware token's seed exists once.
-fn known_mobile(vdom: Vdom, serial: TokenSerial, facts: &mut Facts) -> Result<Owned, AdminError> {
+pub(super) fn known_mobile(
+    vdom: Vdom,
+    serial: TokenSerial,
+    facts: &mut Facts,
+) -> Result<Owned, AdminError> {
     match facts.take_token_of(vdom, serial) {
         Some(owned) if owned.token.is_mobile() => Ok(owned),
         Some(_) => Err(AdminError::NotMobile(serial)),

@@ -257,6 +257,10 @@ pub(super) async fn gather<T: Tx>(
         Some(serial) => tokens::was_seeded(tx, serial).await?,
         None => false,
     };
+    let is_file_taken = match &reads.file {
+        Some(file) => super::moves::is_taken(tx, file).await?,
+        None => false,
+    };
     Ok(Facts {
         users,
         tokens,
@@ -268,6 +272,7 @@ pub(super) async fn gather<T: Tx>(
         holds,
         is_licensed,
         was_seeded,
+        is_file_taken,
         neighbours,
         vdom_mode: settings.vdom_mode,
         default_policy,
@@ -445,6 +450,7 @@ pub(super) async fn carry_out<T: Tx>(
             tokens::put_spent(tx, serial, step).await?;
             touched.tokens.push(serial);
         }
+        Change::FileTaken(file) => super::moves::put_file(tx, &file).await?,
         Change::Object(object) => put_object(tx, object, memory, touched).await?,
         Change::ObjectRemoved(place) => {
             touched.object(&place);

@@ -300,6 +300,36 @@ pub(super) async fn owned_tokens_after<T: Tx>(
     .await
 }
 
+/// The mobile tokens of a licence that are on phones, with their owners.
+pub(super) async fn on_phones<T: Tx>(
+    tx: &mut T,
+    vdom: Vdom,
+    licence: LicenceSerial,
+) -> Result<Vec<TokenRow>, SqlError> {
+    tx.rows(
+        select_owned!(
+            "WHERE t.vdom = $1 AND t.licence = $2 AND t.stage = 'provisioned' ORDER BY t.serial"
+        ),
+        &vals![vdom.as_str(), licence.as_str()],
+    )
+    .await
+}
+
+/// How many tokens of a licence a virtual domain has.
+pub(super) async fn count_of_licence<T: Tx>(
+    tx: &mut T,
+    vdom: Vdom,
+    licence: LicenceSerial,
+) -> Result<u64, SqlError> {
+    let count: Option<(i64,)> = tx
+        .row(
+            "SELECT count(*) FROM token WHERE vdom = $1 AND licence = $2 AND stage <> 'removed'",
+            &vals![vdom.as_str(), licence.as_str()],
+        )
+        .await?;
+    Ok(count.map_or(0, |(count,)| count.unsigned_abs()))
+}
+
 /// As [`tokens_after`] of all virtual domains, with the removed ones: what was spent of them stays spent.
 pub(super) async fn all_tokens_after<T: Tx>(
     tx: &mut T,

@@ -1,0 +1,269 @@
+//! Mobile tokens that go from one gateway to another, by the administrators of both.
+
+use std::fmt;
+
+use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
+
+use super::supply::{known_mobile, released};
+use super::{AdminError, Change, Context, Facts, Owned, Plan, Remark};
+use crate::conveyed::{Conveyed, Holder};
+use crate::token::{KnownBy, Provisioned, Stage, Token};
+use crate::transfer::NotMoved;
+use crate::vdom::Vdom;
+
+/// Tokens that were given to another gateway.
+#[derive(Debug)]
+pub struct MoveOut {
+    /// Where the administrator stands.
+    pub vdom: Vdom,
+    /// The licence with which they came.
+    pub licence: LicenceSerial,
+    /// The tokens, each with the phone that it had when it was sealed.
+    pub tokens: Vec<(TokenSerial, RegistrationId)>,
+    /// Who gets them.
+    pub to: ProductSerial,
+    /// The name of the file in which they are.
+    pub file: Box<str>,
+}
+
+/// Tokens that another gateway gave.
+#[derive(Debug)]
+pub struct MoveIn {
+    /// Where they go.
+    pub vdom: Vdom,
+    /// The licence with which they come.
+    pub licence: LicenceSerial,
+    /// The tokens.
+    pub tokens: Vec<Conveyed>,
+    /// Who gave them.
+    pub from: ProductSerial,
+    /// The name of the file in which they came.
+    pub file: Box<str>,
+}
+
+/// All of them are out of use here, or none: whatever changed since they were sealed, the file would bring
+/// back.
+pub(super) fn out(
+    moved: MoveOut,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Result<Plan, AdminError> {
+    let MoveOut {
+        vdom,
+        licence,
+        tokens,
+        to,
+        file,
+    } = moved;
+    if licence.is_trial() {
+        return Err(NotMoved::Trial.into());
+    }
+    let detail = format!("{} tokens to {to}, file {file}", tokens.len());
+    let action = "fortitoken-mobile.move-export";
+    let mut plan = Plan::noted(context.changed(vdom, action, licence.as_str(), &detail));
+    for (serial, registration) in tokens {
+        let Owned { token, .. } = known_mobile(vdom, serial, &mut facts)?;
+        let is_as_sealed = matches!(&token.stage,
+            Stage::Provisioned(phone) if phone.registration == registration && phone.transfer.is_none());
+        if !is_as_sealed {
+            return Err(AdminError::ChangedMeanwhile(serial));
+        }
+        plan = plan.and(released(token));
+    }
+    Ok(plan)
+}
+
+/// Why nothing of another gateway's file is taken in. It can be taken in once the reason is gone: nobody else
+/// has its seeds.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum NotMovedIn {
+    /// It was taken in before.
+    #[error("the file was imported already")]
+    Again,
+    /// These tokens stand in its way.
+    #[error("nothing was imported: {0} ({1})")]
+    Obstructed(Obstacle, Serials),
+}
+
+/// What stands in the way of tokens that come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// They are in a virtual domain; which one is told to whoever has a part in it.
+    #[error("tokens of the file are in another VDOM")]
+    Elsewhere(Option<Vdom>),
+    /// They were asked of the token server, or wait for a phone.
+    #[error("tokens of the file wait here for a phone")]
+    Awaited,
+    /// They are nobody's here, and were somebody's there.
+    #[error("tokens of the file are no user's here")]
+    Ownerless,
+    /// They are somebody else's here.
+    #[error("tokens of the file are other users' here")]
+    OtherHolder,
+    /// They were provisioned here, all of them.
+    #[error("all tokens of the file are on other phones here")]
+    OtherPhones,
+}
+
+/// Tokens that are named in a sentence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Serials(pub Box<[TokenSerial]>);
+
+/// More of them would hide the sentence.
+const SERIALS_NAMED: usize = 8;
+
+impl fmt::Display for Serials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.0.iter().take(SERIALS_NAMED).map(TokenSerial::as_str);
+        f.write_str(&named.collect::<Vec<_>>().join(", "))?;
+        match self.0.len().saturating_sub(SERIALS_NAMED) {
+            0 => Ok(()),
+            others => write!(f, " and {others} more"),
+        }
+    }
+}
+
+impl NotMovedIn {
+    pub(super) fn next_step(&self) -> String {
+        let Self::Obstructed(obstacle, tokens) = self else {
+            return "'diagnose fortitoken info' says how its tokens stand here".to_owned();
+        };
+        match obstacle {
+            Obstacle::Elsewhere(Some(vdom)) => {
+                format!("import the file there: config vdom / edit {vdom}")
+            }
+            Obstacle::Elsewhere(None) => "ask who administers the unit".to_owned(),
+            Obstacle::Awaited => {
+                "take them from their users (config user local), give them back by 'execute restore config', which \
+                 asks for no phone, and import the file then"
+                    .to_owned()
+            }
+            Obstacle::Ownerless => {
+                "bring the users first, with a backup that the other gateway makes after its export: \
+                 execute restore config file NAME PASSWORD"
+                    .to_owned()
+            }
+            Obstacle::OtherHolder => {
+                "the persons have to be the same: config user local / rename, or take the tokens from who has them"
+                    .to_owned()
+            }
+            Obstacle::OtherPhones => {
+                format!("users log in with these phones: diagnose fortitoken info {tokens}")
+            }
+        }
+    }
+}
+
+/// What becomes of a token of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Taken,
+    /// It was provisioned here since.
+    Stays,
+}
+
+/// A file is taken once, and only if all of its tokens have their place here: its seeds are nowhere else.
+pub(super) fn taken(
+    moved: MoveIn,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Result<Plan, AdminError> {
+    if facts.is_file_taken {
+        return Err(NotMovedIn::Again.into());
+    }
+    let fates = fates(&moved, &facts, context)?;
+    let MoveIn {
+        vdom,
+        licence,
+        tokens,
+        from,
+        file,
+    } = moved;
+    let detail = format!("{} tokens from {from}, file {file}", count(&fates));
+    let action = "fortitoken-mobile.move-import";
+    let (mut changes, mut remarks) = (vec![Change::FileTaken(file)], Vec::new());
+    for (conveyed, fate) in tokens.into_iter().zip(fates) {
+        let serial = conveyed.serial;
+        if fate == Fate::Stays {
+            remarks.push(Remark::Here(serial));
+            continue;
+        }
+        let here = facts.take_token(serial).map(|owned| owned.token);
+        let token = here.unwrap_or_else(|| Token::imported(vdom, serial, None));
+        let licence = token.licence.or(Some(licence));
+        changes.extend(conveyed.settled(Token { licence, ..token }, context.now));
+    }
+    Ok(Plan {
+        events: vec![context.changed(vdom, action, licence.as_str(), &detail)],
+        changes,
+        remarks,
+        ..Plan::default()
+    })
+}
+
+fn count(fates: &[Fate]) -> usize {
+    fates.iter().filter(|fate| **fate == Fate::Taken).count()
+}
+
+/// What becomes of each token; the first obstacle, with all whose way it stands in, if there is one.
+fn fates(moved: &MoveIn, facts: &Facts, context: &Context<'_>) -> Result<Vec<Fate>, NotMovedIn> {
+    let obstructed = |obstacle, tokens: Vec<TokenSerial>| {
+        Err(NotMovedIn::Obstructed(obstacle, Serials(tokens.into())))
+    };
+    let each = moved.tokens.iter();
+    let judged = each.map(|it| (it.serial, fate(it, moved.vdom, facts, context)));
+    let judged: Vec<(TokenSerial, Result<Fate, Obstacle>)> = judged.collect();
+    if let Some(obstacle) = judged.iter().find_map(|(_, fate)| fate.err()) {
+        let same = judged.iter().filter(|(_, fate)| *fate == Err(obstacle));
+        return obstructed(obstacle, same.map(|(serial, _)| *serial).collect());
+    }
+    let fates: Vec<Fate> = judged.iter().filter_map(|(_, fate)| fate.ok()).collect();
+    if count(&fates) == 0 {
+        let all = judged.into_iter().map(|(serial, _)| serial);
+        return obstructed(Obstacle::OtherPhones, all.collect());
+    }
+    Ok(fates)
+}
+
+fn fate(
+    conveyed: &Conveyed,
+    vdom: Vdom,
+    facts: &Facts,
+    context: &Context<'_>,
+) -> Result<Fate, Obstacle> {
+    let Some(Owned { token, owner }) = facts.token(conveyed.serial) else {
+        return same_holder(conveyed, None).map(|()| Fate::Taken);
+    };
+    if token.vdom != vdom {
+        let told = Some(token.vdom).filter(|vdom| context.realms.contain(*vdom));
+        return Err(Obstacle::Elsewhere(told));
+    }
+    let holder = owner.as_ref().map(|owner| owner.name.canonical().into());
+    match &token.stage {
+        Stage::New => same_holder(conveyed, holder).map(|()| Fate::Taken),
+        Stage::Provisioned(phone) if phone.transfer.is_some() => Err(Obstacle::Awaited),
+        // A backup brought it, and the other gateway went on taking its codes.
+        Stage::Provisioned(phone) if is_older(phone, &conveyed.phone) => {
+            same_holder(conveyed, holder).map(|()| Fate::Taken)
+        }
+        Stage::Provisioned(_) => Ok(Fate::Stays),
+        Stage::Requested | Stage::Provisioning(_) | Stage::Activated | Stage::Failed(_) => {
+            Err(Obstacle::Awaited)
+        }
+    }
+}
+
+/// The phone is one person's. Whoever else has the token here would log in with it.
+fn same_holder(conveyed: &Conveyed, here: Option<Holder>) -> Result<(), Obstacle> {
+    match here {
+        here if here == conveyed.holder => Ok(()),
+        None => Err(Obstacle::Ownerless),
+        Some(_) => Err(Obstacle::OtherHolder),
+    }
+}
+
+/// Whether nobody provisioned a token here since the other gateway did: each time makes a new code.
+fn is_older(here: &Provisioned, conveyed: &Provisioned) -> bool {
+    here.known_by == KnownBy::OtherUnit
+        || (here.code == conveyed.code && here.registration == conveyed.registration)
+}

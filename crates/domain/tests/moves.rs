@@ -1,0 +1,319 @@
+//! Mobile tokens that go from one gateway to another.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+use domain::access::Authority;
+use domain::admin::{
+    AdminError, Change, Entropy, Facts, MoveIn, MoveOut, NotMovedIn, Obstacle, Operation, Owned,
+    Owner, Plan, Remark, Serials, apply,
+};
+use domain::audit::Actor;
+use domain::contact::Contact;
+use domain::conveyed::{Conveyed, Holder};
+use domain::name::UserName;
+use domain::password::SALT_LEN;
+use domain::time::Timestamp;
+use domain::token::{KnownBy, Provisioned, Stage, Token, TokenStatus};
+use domain::transfer::{NotMoved, Transfer};
+use domain::user::Switch;
+use domain::vdom::Vdom;
+use ident::{ActivationCode, LicenceSerial, Pace, ProductSerial, RegistrationId, TokenSerial};
+use otp::{Drift, Parameters, Seed, Step};
+use zeroize::Zeroizing;
+
+const NOW: Timestamp = Timestamp::from_secs(1_700_000_040);
+
+fn licence() -> LicenceSerial {
+    LicenceSerial::parse("EFTM000000000001").unwrap()
+}
+
+fn product(serial: &str) -> ProductSerial {
+    ProductSerial::parse(serial).unwrap()
+}
+
+fn serial(number: u8) -> TokenSerial {
+    TokenSerial::mobile([number; 5])
+}
+
+fn phone(number: u8) -> Provisioned {
+    Provisioned {
+        code: ActivationCode::from_random([number; 8], Pace::Sixty),
+        expires: NOW,
+        registration: RegistrationId::from_bytes([number; 32]),
+        os_version: "0.1_terminal".into(),
+        transfer: None,
+        known_by: KnownBy::TokenServer,
+    }
+}
+
+fn token(number: u8, stage: Stage) -> Owned {
+    Owned {
+        token: Token {
+            stage,
+            ..Token::imported(Vdom::ROOT, serial(number), Some(licence()))
+        },
+        owner: None,
+    }
+}
+
+fn on_phone(number: u8) -> Owned {
+    token(number, Stage::Provisioned(phone(number)))
+}
+
+fn conveyed(number: u8) -> Conveyed {
+    Conveyed {
+        serial: serial(number),
+        seed: Seed::from_bytes(Zeroizing::new(vec![number; 20])).unwrap(),
+        parameters: Parameters::default(),
+        drift: Drift(0),
+        spent: None,
+        phone: Provisioned {
+            known_by: KnownBy::OtherUnit,
+            ..phone(number)
+        },
+        status: TokenStatus::Active,
+        holder: None,
+    }
+}
+
+fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
+    let entropy = Entropy {
+        seed: Zeroizing::new([1; 20]),
+        salt: [1; SALT_LEN],
+    };
+    let by = Authority::unlimited(Actor {
+        name: "admin".into(),
+        interface: "console".into(),
+    });
+    let facts = Facts {
+        vdoms: vec![Vdom::ROOT],
+        ..facts
+    };
+    apply(operation, facts, &entropy, &by, NOW)
+}
+
+fn out(licence: LicenceSerial, numbers: &[u8], tokens: Vec<Owned>) -> Result<Plan, AdminError> {
+    let moved = numbers
+        .iter()
+        .map(|number| (serial(*number), phone(*number).registration));
+    let operation = Operation::MoveOut(MoveOut {
+        vdom: Vdom::ROOT,
+        licence,
+        tokens: moved.collect(),
+        to: product("FGT0000000000042"),
+        file: "ab".into(),
+    });
+    let facts = Facts {
+        tokens,
+        ..Facts::default()
+    };
+    decide(operation, facts)
+}
+
+fn taken(numbers: &[u8], facts: Facts) -> Result<Plan, AdminError> {
+    take(numbers.iter().copied().map(conveyed).collect(), facts)
+}
+
+fn here(tokens: Vec<Owned>) -> Facts {
+    Facts {
+        tokens,
+        ..Facts::default()
+    }
+}
+
+fn seeded(plan: &Plan) -> Vec<TokenSerial> {
+    let seeded = plan.changes.iter().filter_map(|change| match change {
+        Change::Seed(serial, Some(_)) => Some(*serial),
+        _ => None,
+    });
+    seeded.collect()
+}
+
+fn take(tokens: Vec<Conveyed>, facts: Facts) -> Result<Plan, AdminError> {
+    let operation = Operation::MoveIn(MoveIn {
+        vdom: Vdom::ROOT,
+        licence: licence(),
+        tokens,
+        from: product("FGT0000000000041"),
+        file: "ab".into(),
+    });
+    decide(operation, facts)
+}
+
+#[test]
+fn tokens_that_leave_have_no_seed_here_any_more() {
+    let plan = out(licence(), &[1, 2], vec![on_phone(1), on_phone(2)]).unwrap();
+    let gone = plan
+        .changes
+        .iter()
+        .filter(|it| matches!(it, Change::Seed(_, None)));
+    assert_eq!(gone.count(), 2);
+    let is_new = |change: &Change| matches!(change, Change::Token(token) if matches!(token.stage, Stage::New));
+    assert_eq!(plan.changes.iter().filter(|it| is_new(it)).count(), 2);
+    assert_eq!((plan.events.len(), plan.messages.len()), (1, 0));
+}
+
+#[test]
+fn none_leaves_if_one_changed_since_it_was_sealed() {
+    let other = token(2, Stage::Provisioned(phone(3)));
+    let transferred = Provisioned {
+        transfer: Some(Transfer::Withdrawn),
+        ..phone(2)
+    };
+    for changed in [
+        other,
+        token(2, Stage::Requested),
+        token(2, Stage::New),
+        token(2, Stage::Provisioned(transferred)),
+    ] {
+        let refused = out(licence(), &[1, 2], vec![on_phone(1), changed]).unwrap_err();
+        assert_eq!(refused, AdminError::ChangedMeanwhile(serial(2)));
+    }
+    assert!(out(licence(), &[1], vec![]).is_err());
+    let trial = LicenceSerial::parse("FTMTRIAL00000001").unwrap();
+    let refused = out(trial, &[1], vec![on_phone(1)]).unwrap_err();
+    assert!(
+        matches!(refused, AdminError::NotMoved(NotMoved::Trial)),
+        "{refused}"
+    );
+}
+
+#[test]
+fn tokens_come_in_with_their_phones_and_a_file_once() {
+    let facts = here(vec![token(2, Stage::New), on_phone(3)]);
+    let mut provisioned_since = conveyed(3);
+    provisioned_since.phone.code = ActivationCode::from_random([4; 8], Pace::Sixty);
+    let plan = take(vec![conveyed(1), conveyed(2), provisioned_since], facts).unwrap();
+    assert_eq!(seeded(&plan), [serial(1), serial(2)]);
+    let floor = Step(NOW.unix() / 60 + 1);
+    let spent = |it: &&Change| matches!(it, Change::Spent(_, step) if *step == floor);
+    assert_eq!(plan.changes.iter().filter(spent).count(), 2);
+    assert!(matches!(plan.remarks[..], [Remark::Here(stays)] if stays == serial(3)));
+    assert!(matches!(&plan.changes[0], Change::FileTaken(file) if &**file == "ab"));
+
+    let again = Facts {
+        is_file_taken: true,
+        ..Facts::default()
+    };
+    assert_eq!(taken(&[1], again).unwrap_err(), NotMovedIn::Again.into());
+}
+
+#[test]
+fn a_token_that_a_backup_brought_takes_over_what_the_other_gateway_accepted_since() {
+    let late = Step(NOW.unix() / 60 + 5);
+    for (known_by, registered) in [
+        // The token server named the same phone since, or was not asked and the phone is another by now.
+        (KnownBy::TokenServer, 1),
+        (KnownBy::OtherUnit, 7),
+    ] {
+        let restored = Provisioned {
+            known_by,
+            ..phone(registered)
+        };
+        let facts = here(vec![token(1, Stage::Provisioned(restored))]);
+        let mut came = conveyed(1);
+        (came.drift, came.spent) = (Drift(2), Some(late));
+        let plan = take(vec![came], facts).unwrap();
+        assert_eq!(seeded(&plan), [serial(1)]);
+        let has = |wanted: &dyn Fn(&Change) -> bool| plan.changes.iter().any(wanted);
+        assert!(has(
+            &|it| matches!(it, Change::Spent(_, step) if *step == late)
+        ));
+        assert!(has(
+            &|it| matches!(it, Change::Token(token) if token.drift == Drift(2)
+            && matches!(&token.stage, Stage::Provisioned(now) if now.registration == phone(1).registration))
+        ));
+    }
+}
+
+#[test]
+fn a_file_whose_tokens_have_no_place_here_is_not_taken() {
+    let sales = Vdom::parse("sales").unwrap();
+    let mut elsewhere = token(2, Stage::New);
+    elsewhere.token.vdom = sales;
+    let since = Provisioned {
+        code: ActivationCode::from_random([4; 8], Pace::Sixty),
+        ..phone(2)
+    };
+    let transferred = Provisioned {
+        transfer: Some(Transfer::Withdrawn),
+        ..phone(2)
+    };
+    for (stays, obstacle) in [
+        (elsewhere, Obstacle::Elsewhere(Some(sales))),
+        (token(2, Stage::Requested), Obstacle::Awaited),
+        (token(2, Stage::Provisioned(transferred)), Obstacle::Awaited),
+    ] {
+        let refused = taken(&[1, 2, 3], here(vec![stays])).unwrap_err();
+        let expected = NotMovedIn::Obstructed(obstacle, Serials([serial(2)].into()));
+        assert_eq!(refused, expected.into());
+        assert!(
+            refused.to_string().contains(serial(2).as_str()),
+            "{refused}"
+        );
+    }
+    let other_phone = here(vec![token(2, Stage::Provisioned(since))]);
+    let refused = taken(&[2], other_phone).unwrap_err();
+    let expected = NotMovedIn::Obstructed(Obstacle::OtherPhones, Serials([serial(2)].into()));
+    assert_eq!(refused, expected.into());
+    // Once the reason is gone the file is taken.
+    assert_eq!(
+        seeded(&taken(&[2], here(vec![token(2, Stage::New)])).unwrap()),
+        [serial(2)]
+    );
+}
+
+#[test]
+fn a_token_that_either_administrator_locked_is_locked() {
+    for (there, here_is) in [
+        (TokenStatus::Lock, TokenStatus::Active),
+        (TokenStatus::Active, TokenStatus::Lock),
+    ] {
+        let mut came = conveyed(1);
+        came.status = there;
+        let mut known = token(1, Stage::New);
+        known.token.status = here_is;
+        let plan = take(vec![came], here(vec![known])).unwrap();
+        let locked =
+            |it: &Change| matches!(it, Change::Token(token) if token.status == TokenStatus::Lock);
+        assert!(plan.changes.iter().any(locked));
+    }
+}
+
+fn of(name: &str, owned: Owned) -> Owned {
+    Owned {
+        owner: Some(Owner {
+            name: UserName::parse(name).unwrap(),
+            status: Switch::Enable,
+            contact: Contact::default(),
+        }),
+        ..owned
+    }
+}
+
+#[test]
+fn a_token_comes_in_for_the_person_alone_who_had_it() {
+    let came = |holder: Option<&str>| {
+        let mut came = conveyed(1);
+        came.holder = holder.map(|name| Holder::User(name.into()));
+        vec![came]
+    };
+    let new = || token(1, Stage::New);
+    let taken = take(came(Some("alice")), here(vec![of("Alice", new())])).unwrap();
+    assert_eq!(seeded(&taken), [serial(1)]);
+    for (holder, here_is, obstacle) in [
+        (Some("alice"), vec![], Obstacle::Ownerless),
+        (Some("alice"), vec![new()], Obstacle::Ownerless),
+        (Some("alice"), vec![of("bob", new())], Obstacle::OtherHolder),
+        (None, vec![of("bob", new())], Obstacle::OtherHolder),
+    ] {
+        let refused = take(came(holder), here(here_is)).unwrap_err();
+        let expected = NotMovedIn::Obstructed(obstacle, Serials([serial(1)].into()));
+        assert_eq!(refused, expected.into());
+    }
+}

@@ -1,0 +1,85 @@
+//! Mobile tokens that go to another gateway or come from one.
+
+use std::sync::Arc;
+
+use domain::admin::Owned;
+use domain::conveyed::{Conveyed, Holder};
+use domain::token::Stage;
+use domain::vdom::Vdom;
+use ident::LicenceSerial;
+
+use super::GatewayStore;
+use super::memory::Memory;
+use super::tokens;
+use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
+use crate::vals;
+
+/// Remembers a file whose tokens were taken in: it is not taken again.
+pub(super) async fn put_file<T: Tx>(tx: &mut T, file: &str) -> Result<(), SqlError> {
+    tx.exec_one("INSERT INTO moved_file (name) VALUES ($1)", &vals![file])
+        .await
+}
+
+pub(super) async fn is_taken<T: Tx>(tx: &mut T, file: &str) -> Result<bool, SqlError> {
+    let row: Option<(i64,)> = tx
+        .row("SELECT 1 FROM moved_file WHERE name = $1", &vals![file])
+        .await?;
+    Ok(row.is_some())
+}
+
+/// What may go to another gateway.
+#[derive(Debug)]
+pub struct Leaving {
+    /// Tokens of a licence that are on phones.
+    pub tokens: Vec<Conveyed>,
+    /// How many others the licence has in this virtual domain.
+    pub staying: u64,
+}
+
+struct OnPhones {
+    memory: Arc<Memory>,
+    vdom: Vdom,
+    licence: LicenceSerial,
+}
+
+impl Work for OnPhones {
+    type Out = Leaving;
+    type Err = super::queries::Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Self::Err>> {
+        let secrets = &self.memory.secrets;
+        let rows = tokens::on_phones(tx, self.vdom, self.licence).await?;
+        let mut conveyed = Vec::with_capacity(rows.len());
+        for row in rows {
+            let serial = row.serial;
+            let Owned { token, owner } = row.open(secrets)?;
+            let verifier = self.memory.read().verifier(serial, secrets);
+            if let (Stage::Provisioned(phone), Some((verifier, _))) = (token.stage, verifier) {
+                conveyed.push(Conveyed {
+                    status: token.status,
+                    holder: owner.map(|owner| Holder::from(owner.name.canonical())),
+                    ..Conveyed::of(verifier, phone)
+                });
+            }
+        }
+        let all = tokens::count_of_licence(tx, self.vdom, self.licence).await?;
+        let staying = all.saturating_sub(conveyed.len() as u64);
+        Ok(Leaving {
+            tokens: conveyed,
+            staying,
+        })
+    }
+}
+
+impl GatewayStore {
+    /// The mobile tokens of a licence that are on phones, as another gateway takes them.
+    pub async fn leaving(&self, vdom: Vdom, licence: LicenceSerial) -> Result<Leaving, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        self.read(OnPhones {
+            memory,
+            vdom,
+            licence,
+        })
+        .await
+    }
+}
