@@ -42,7 +42,8 @@ pub use complete::{Completion, Keys};
 pub use filter::Output;
 pub use session::{
     Action, Backup, BackupPassword, CertificateAction, Command, Destination, Extent, Family,
-    FileName, Host, NewKey, Ping, PingOptions, Recovery, RecoveryStep, Remote, Requested, Restore,
-    RestoreSource, SeedKey, Session, Step, Synchronise, TakeIn, TestAuthserver, TestToken, Told,
+    FileName, Host, MoveStep, MoveTokens, NewKey, Ping, PingOptions, Recovery, RecoveryStep,
+    Remote, Requested, Restore, RestoreSource, SeedKey, Session, Step, Synchronise, TakeIn,
+    TestAuthserver, TestToken, Told,
 };
 pub use words::LINE_MAX;

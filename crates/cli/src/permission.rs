@@ -64,6 +64,7 @@ fn needs(verb: Verb) -> Needs {
         | Verb::Sync
         | Verb::ActivateTokens
         | Verb::TakeIn(_)
+        | Verb::MoveTokens(_)
         | Verb::TestAuthserver(_)
         | Verb::Unlock => Needs::Area(Area::Authentication, Right::ReadWrite),
         Verb::TokenInfo

@@ -28,6 +28,7 @@ mod guarded;
 mod intake;
 mod keeping;
 mod log;
+mod moving;
 mod passing;
 mod place;
 mod recovery;
@@ -41,6 +42,7 @@ pub use intake::{SeedKey, TakeIn, Told};
 pub use keeping::{
     Backup, BackupPassword, Destination, Extent, FileName, Remote, Restore, Source as RestoreSource,
 };
+pub use moving::{MoveStep, MoveTokens};
 pub use recovery::{Recovery, RecoveryStep};
 
 pub use authserver::TestAuthserver;
@@ -602,6 +604,7 @@ impl Session {
                 Command::Execute(Operation::ActivateHardware { vdom, tokens })
             }
             Verb::TakeIn(intake) => self.take_in(intake, words)?,
+            Verb::MoveTokens(moving) => self.move_tokens(moving, words)?,
             Verb::TestAuthserver(kind) => {
                 Command::TestAuthserver(authserver::test(vdom, kind, words)?)
             }

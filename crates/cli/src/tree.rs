@@ -16,6 +16,7 @@ mod execute;
 mod intake;
 mod keeping;
 mod log;
+mod moving;
 mod places;
 pub(crate) mod recovery;
 
@@ -24,6 +25,7 @@ pub(crate) use execute::METHODS;
 pub(crate) use intake::Intake;
 pub(crate) use keeping::{Keeping, Where};
 pub(crate) use log::{Device, Log};
+pub(crate) use moving::Moving;
 pub(crate) use places::{
     BEFORE_OR_AFTER, CHILD_TABLE, ENTRY, GLOBAL, SETTINGS, TABLE, TOP, VDOM, VDOMS,
 };
@@ -126,6 +128,7 @@ pub(crate) enum Verb {
     TestToken,
     ActivateTokens,
     TakeIn(Intake),
+    MoveTokens(Moving),
     TestAuthserver(backend::Kind),
     TokenInfo,
     Debug(Change),
@@ -157,6 +160,7 @@ impl Verb {
                 | Self::TestToken
                 | Self::ActivateTokens
                 | Self::TakeIn(_)
+                | Self::MoveTokens(_)
                 | Self::TestAuthserver(_)
                 | Self::Unlock
                 | Self::LoginsOfUser
@@ -195,6 +199,7 @@ impl Verb {
             | Self::TestToken
             | Self::ActivateTokens
             | Self::TakeIn(_)
+            | Self::MoveTokens(_)
             | Self::TestAuthserver(_)
             | Self::TokenInfo
             | Self::Debug(_)

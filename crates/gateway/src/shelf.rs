@@ -32,6 +32,8 @@ const DRAFT: &str = ".draft-";
 pub(crate) enum ShelfError {
     #[error("there is no file '{0}' in this unit")]
     NoFile(String),
+    #[error("there is a file '{0}' in this unit already, and it stays: type another name")]
+    Exists(String),
     #[error("there is no revision {0}; 'execute revision list config' lists them")]
     NoRevision(u32),
     #[error("'{name}' has {size} octets, and at most {TEXT_MAX} are read")]
@@ -287,6 +289,15 @@ impl Closed {
         self.synced(&path).await
     }
 
+    /// Gives it a name that no other file has.
+    pub(crate) async fn name_new(self, name: &FileName) -> Result<(), ShelfError> {
+        if self.becomes_new(&Item::File(name.clone())).await? {
+            Ok(())
+        } else {
+            Err(ShelfError::Exists(name.as_str().to_owned()))
+        }
+    }
+
     /// Gives it its name, unless another file has it: whether it did.
     async fn becomes_new(&self, item: &Item) -> Result<bool, ShelfError> {
         let path = item.path(&self.draft.directory);
@@ -356,6 +367,26 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let names = std::fs::read_dir(home.path().join("backup")).unwrap();
         assert_eq!(names.count(), 2, "the file and the directory of revisions");
+    }
+
+    #[tokio::test]
+    async fn a_new_name_takes_no_other_files_place() {
+        let home = tempfile::tempdir().unwrap();
+        let shelf = Shelf::at(home.path().to_owned());
+        let name = FileName::parse("tokens.move").unwrap();
+        for (text, told) in [("first\n", None), ("second\n", Some("another name"))] {
+            let mut draft = shelf.draft().await.unwrap();
+            draft.write(text).await.unwrap();
+            let named = draft.close().await.unwrap().name_new(&name).await;
+            let refused = named.err().map(|error| error.to_string());
+            assert_eq!(refused.is_some(), told.is_some());
+            assert!(
+                refused
+                    .unwrap_or_default()
+                    .contains(told.unwrap_or_default())
+            );
+            assert_eq!(shelf.read(&file("tokens.move")).await.unwrap(), b"first\n");
+        }
     }
 
     #[tokio::test]

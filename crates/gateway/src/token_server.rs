@@ -7,6 +7,7 @@ mod relay;
 mod renewal;
 mod route;
 mod seen;
+mod signing;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -268,3 +268,139 @@ fn tokens_of_another_units_backup_are_new_where_their_licence_is_not() {
     up.stop();
     world.up.stop();
 }
+
+/// What a gateway shows another's administrator.
+fn request(gateway: &Apart) -> String {
+    let said = gateway
+        .home
+        .console("execute fortitoken-mobile move request")
+        .ok();
+    let start = said.find("FGT").unwrap();
+    said[start..].split_whitespace().next().unwrap().to_owned()
+}
+
+fn export(gateway: &Apart, licence: &str, request: &str) -> Said {
+    let export = format!("execute fortitoken-mobile move export {licence} {request} tokens.move");
+    gateway.home.console(&export)
+}
+
+fn take(gateway: &Apart, from: &str) -> Said {
+    let import = format!("execute fortitoken-mobile move import {from} tokens.move");
+    gateway.home.console(&import)
+}
+
+/// What is no request of another gateway, and a name that a file has, keep the tokens where they are.
+fn exports_only_as_asked(world: &World, licence: &str, wish: &str) {
+    for (typed, told) in [
+        ("FGT0000000000042.x.y.z".to_owned(), "this is no request"),
+        (
+            wish.replace(NEW, "FGT0000000000043"),
+            "is not to be trusted",
+        ),
+        (request(&world.old), "this gateway's own"),
+    ] {
+        shows(&export(&world.old, licence, &typed).refused(), &[told]);
+    }
+    let other = export(&world.old, "EFTM000000000009", wish);
+    shows(&other.refused(), &["is on a phone here"]);
+    put(&world.old, "tokens.move", b"all that is left of others");
+    let taken = export(&world.old, licence, wish);
+    shows(&taken.refused(), &["type another name"]);
+    fs::remove_file(kept(&world.old, "tokens.move")).unwrap();
+}
+
+#[test]
+fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
+    let world = World::new();
+    let licence = world.licence();
+    let new = Apart::of(&world.tokens).enrolled(&world.tokens, NEW);
+    let elsewhere = Apart::of(&world.tokens).enrolled(&world.tokens, "FGT0000000000043");
+    let (new_up, elsewhere_up) = (new.start(), elsewhere.start());
+    let wish = request(&new);
+    exports_only_as_asked(&world, &licence, &wish);
+    assert_eq!(world.old.home.status(&world.token), "provisioned");
+
+    let World {
+        tokens,
+        old,
+        token,
+        alice,
+        ..
+    } = &world;
+    let words = format!("\"{BACKUP_PASSWORD}\"");
+    let before = format!("execute backup config file before.conf {words}");
+    old.home.console(&before).ok();
+    let said = export(old, &licence, &wish).ok();
+    shows(&said, &["1 token is in file 'tokens.move'", NEW]);
+    assert_eq!(old.home.status(token), "new");
+    // Whatever a phone shows at this moment, the old gateway does not know it.
+    let vpn = Vpn::new(&old.home, CLIENT);
+    let typed = format!("{PASSWORD}{}", alice.code("alice"));
+    assert_eq!(vpn.ask("alice", &typed), Answer::Reject);
+    let again = export(old, &licence, &wish);
+    shows(&again.refused(), &["is on a phone here"]);
+
+    backup_for(old, &new, &words);
+    restore(&new, &words);
+    assert_eq!(new.home.status(token), "new");
+    let file = fs::read(kept(old, "tokens.move")).unwrap();
+    let mut changed = file.clone();
+    let middle = changed.len() / 3;
+    changed[middle] = if changed[middle] == b'A' { b'B' } else { b'A' };
+    for (gateway, from, file, told) in [
+        (
+            &elsewhere,
+            OLD,
+            &file,
+            "the file is for gateway FGT0000000000042",
+        ),
+        (old, OLD, &file, "the file is for gateway FGT0000000000042"),
+        (&new, OLD, &changed, "is not to be trusted"),
+        (
+            &new,
+            "FGT0000000000043",
+            &file,
+            "the file is of gateway FGT0000000000041",
+        ),
+        (&new, OLD, &file[..file.len() / 2].to_vec(), "cut off"),
+        (
+            &new,
+            OLD,
+            &file,
+            "symbolon desk move-licence EFTM000000000001",
+        ),
+    ] {
+        put(gateway, "tokens.move", file);
+        shows(&take(gateway, from).refused(), &[told]);
+    }
+    let said = tokens
+        .desk(&["move-licence", &licence, "--to", NEW, "--reason", "T 4"])
+        .ok();
+    shows(&said, &["execute fortitoken-mobile move request"]);
+    let said = take(&new, OLD).ok();
+    shows(
+        &said,
+        &["1 token of FGT0000000000041 goes on with its phone"],
+    );
+    assert_eq!(new.home.status(token), "provisioned");
+    shows(&take(&new, OLD).refused(), &["imported already"]);
+    // Neither an older backup nor the file gives it back to the old one.
+    put(
+        old,
+        "unit.conf",
+        &fs::read(kept(old, "before.conf")).unwrap(),
+    );
+    restore(old, &words);
+    assert_eq!(old.home.status(token), "new");
+
+    let vpn = Vpn::new(&new.home, CLIENT);
+    assert_eq!(vpn.log_in("alice", &alice.code("alice")), Answer::Reject);
+    let new_up = later(&new, new_up);
+    let World { alice, up, .. } = world;
+    let code = alice.at(LATER).code("alice");
+    let vpn = Vpn::new(&new.home, CLIENT);
+    assert_eq!(vpn.log_in("alice", &code), Answer::Accept);
+    for running in [up, new_up, elsewhere_up] {
+        running.stop();
+    }
+}

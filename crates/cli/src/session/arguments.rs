@@ -99,6 +99,6 @@ fn code(word: &str) -> Result<Zeroizing<String>, Complaint> {
     }
 }
 
-fn bad_word(word: &str) -> impl Fn(ParseError) -> Complaint {
+pub(super) fn bad_word(word: &str) -> impl Fn(ParseError) -> Complaint {
     move |error| Complaint::value(word, error.to_string())
 }

@@ -7,7 +7,7 @@ use domain::vdom::Vdom;
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::{Action, Backup, Restore, TakeIn, TestAuthserver};
+use super::{Action, Backup, MoveTokens, Restore, TakeIn, TestAuthserver};
 use crate::filter::Output;
 use crate::render::Listing;
 
@@ -68,6 +68,8 @@ pub enum Command {
     /// Take hardware tokens in from a file, and print what came of it, or
     /// [`not_taken`](crate::render::not_taken).
     TakeIn(TakeIn),
+    /// Give mobile tokens to another gateway or take them from one, and print what came of it.
+    MoveTokens(MoveTokens),
     /// Put the configuration away, and print what came of it.
     Backup(Backup),
     /// Take a configuration back, and print the report.

@@ -5,7 +5,7 @@ use ident::TokenKind;
 
 use super::{
     Argument, Keyword, Kind, Need, Node, Verb, actions, certificate, command, group, intake,
-    keeping, log, optional, recovery, required,
+    keeping, log, moving, optional, recovery, required,
 };
 
 pub(super) static EXECUTE: &[Node] = &[
@@ -57,6 +57,7 @@ pub(super) static EXECUTE: &[Node] = &[
                     Kind::Word,
                 )],
             ),
+            moving::MOVE,
             command("poll", "Poll mobile token states.", Verb::Poll, &[]),
             command(
                 "provision",

@@ -1,10 +1,10 @@
 //! Files of hardware tokens: some in the unit, one on a TFTP server.
 
-use cli::render;
-use cli::{RestoreSource, SeedKey, TakeIn, Told};
-use domain::admin::{Operation, Remark};
+use cli::render::{self, MovedOut};
+use cli::{MoveStep, RestoreSource, SeedKey, TakeIn, Told};
+use domain::admin::{AdminError, NotMovedIn, Operation, Remark};
 use domain::intake::{self, NotTaken, Way};
-use ident::TokenSerial;
+use ident::{ProductSerial, TokenSerial};
 
 use super::World;
 
@@ -97,6 +97,33 @@ fn read(asked: &TakeIn, text: &str) -> Result<(Operation, Vec<TokenSerial>), Not
             let tokens = intake::serial_file(text.as_bytes())?;
             let serials = tokens.clone();
             Ok((Operation::AddHardware { vdom, tokens }, serials))
+        }
+    }
+}
+
+impl World {
+    /// Another gateway is nowhere here: one token goes there and comes back, and a file once.
+    pub(super) fn move_tokens(&mut self, step: &MoveStep) -> String {
+        match step {
+            MoveStep::Request => render::move_request("FGT0000000000042.KEY.CERTIFICATE.SIGNATURE"),
+            MoveStep::Export { file, .. } => {
+                let serial = |text| ProductSerial::parse(text).unwrap();
+                render::moved_out(&MovedOut {
+                    from: serial("FGT0000000000041"),
+                    to: serial("FGT0000000000042"),
+                    tokens: 1,
+                    staying: 4,
+                    file: file.as_str(),
+                })
+            }
+            MoveStep::Import { file, .. } if file.as_str() == "again.move" => {
+                self.seen
+                    .insert(super::seen::refused(&AdminError::NotMovedIn(
+                        NotMovedIn::Again,
+                    )));
+                render::refusal(AdminError::NotMovedIn(NotMovedIn::Again))
+            }
+            MoveStep::Import { from, .. } => render::moved_in(1, &[], *from),
         }
     }
 }

@@ -291,6 +291,7 @@ impl World {
             Command::Ask(query) => self.ask(&query),
             Command::Act(action) => self.act(&action),
             Command::TakeIn(asked) => self.take_in_tokens(&asked),
+            Command::MoveTokens(asked) => self.move_tokens(&asked.step),
             command => self.keep(command),
         };
         output.push(&text) + &output.finish()

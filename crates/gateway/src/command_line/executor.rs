@@ -189,6 +189,7 @@ impl Executor {
             Command::Ask(query) => self.ask(query, &printer).await,
             Command::Act(action) => self.act(action, who, &printer).await,
             Command::TakeIn(asked) => self.take_in(asked, who, &printer).await,
+            Command::MoveTokens(asked) => self.move_tokens(asked, who, &printer).await,
             Command::Backup(asked) => self.put_away(asked, actor, &printer).await,
             Command::Restore(asked) => self.take_back(asked, who, &printer).await,
             Command::Revisions => self.revisions(&printer).await,

@@ -7,6 +7,7 @@ mod errand;
 mod hardware;
 mod letters;
 mod licences;
+mod moves;
 mod poll;
 mod provision;
 mod question;
@@ -31,6 +32,7 @@ use store::gateway::{Done, GatewayStore, Lane, Waiting};
 use tokio::sync::watch;
 use tracing::warn;
 
+pub(crate) use self::moves::{MoveError, Outgoing};
 pub(crate) use self::poll::PollError;
 pub(crate) use self::reports::Report;
 use self::reports::Reports;

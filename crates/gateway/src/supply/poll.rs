@@ -143,6 +143,17 @@ impl Supply {
         }
     }
 
+    /// Whether the token server takes this gateway for the owner of all these tokens.
+    pub(super) async fn owns(&self, serials: &[TokenSerial]) -> Result<(), PollError> {
+        let answer = self.asked(serials).await?;
+        let mut answers = answer.tokens.into_iter();
+        let refused = answers.find_map(|answer| answer.outcome.err());
+        match answer.error.or(refused) {
+            Some(error) => Err(PollError::Refused(error)),
+            None => Ok(()),
+        }
+    }
+
     async fn asked(&self, serials: &[TokenSerial]) -> Result<PollingResponse, PollError> {
         let request = Request::Polling(PollingRequest {
             product: self.server.product().await?,

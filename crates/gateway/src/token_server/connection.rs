@@ -64,6 +64,11 @@ impl Connections {
         }
     }
 
+    /// Who vouches for the token server and its gateways.
+    pub(super) fn roots(&self) -> &RootCertStore {
+        &self.roots
+    }
+
     /// Connections to servers of this role; why there can be none.
     pub(super) async fn client(
         &self,

@@ -1,0 +1,68 @@
+//! What became of tokens that go to another gateway.
+
+use domain::admin::Serials;
+use ident::{ProductSerial, TokenSerial};
+
+/// What the administrator of the other gateway types.
+pub fn move_request(request: &str) -> String {
+    format!(
+        "{request}\n\nOn the gateway that has the tokens: execute fortitoken-mobile move export LICENSE REQUEST FILE\n"
+    )
+}
+
+/// What was given away.
+#[derive(Debug)]
+pub struct MovedOut<'a> {
+    /// The gateway that gave.
+    pub from: ProductSerial,
+    /// The gateway that gets.
+    pub to: ProductSerial,
+    /// Tokens in the file.
+    pub tokens: usize,
+    /// Tokens of the licence that are not.
+    pub staying: u64,
+    /// The file.
+    pub file: &'a str,
+}
+
+/// The tokens are in the file.
+pub fn moved_out(moved: &MovedOut<'_>) -> String {
+    let MovedOut {
+        from,
+        to,
+        tokens,
+        staying,
+        file,
+    } = moved;
+    let (are, their) = match tokens {
+        1 => ("1 token is".to_owned(), "its"),
+        tokens => (format!("{tokens} tokens are"), "their"),
+    };
+    let staying = match staying {
+        0 => String::new(),
+        staying => format!("On no phone, and so not in the file: {staying} of the license.\n"),
+    };
+    format!(
+        "{are} in file '{file}', which {to} alone opens; here {their} codes are refused from now on.\n{staying}\
+         Copy it into the directory gateway/backup there, bring the users, and type: \
+         execute fortitoken-mobile move import {from} {file}\n"
+    )
+}
+
+/// The tokens are here, but for those that stayed as they were.
+pub fn moved_in(taken: usize, stayed: &[TokenSerial], from: ProductSerial) -> String {
+    let taken = match taken {
+        1 => format!("1 token of {from} goes on with its phone."),
+        tokens => format!("{tokens} tokens of {from} go on with their phones."),
+    };
+    let stayed = match stayed {
+        [] => String::new(),
+        stayed => format!(
+            "Left as they are, on the phones for which they were provisioned here: {}.\n",
+            Serials(stayed.into())
+        ),
+    };
+    format!(
+        "{taken} Codes that may have been used are refused: the one shown now and the next.\n{stayed}"
+    )
+}

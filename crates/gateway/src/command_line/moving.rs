@@ -1,0 +1,146 @@
+//! `execute fortitoken-mobile move`: tokens that go to another gateway, and come from one.
+
+use cli::render::{self, MovedOut};
+use cli::{FileName, MoveStep, MoveTokens, RestoreSource};
+use domain::admin::{AdminError, Operation, Remark};
+use domain::vdom::Vdom;
+use ident::{LicenceSerial, ProductSerial, TokenSerial};
+use softtoken::moving::MOVE_FILE_MAX;
+use store::Failure;
+
+use super::executor::{Executor, Gone, Printer, Ran};
+use super::keeping::{Cut, Fetch, told};
+use super::sessions::LoggedIn;
+use crate::shelf::Item;
+use crate::supply::{MoveError, Outgoing};
+
+/// How a move ends early.
+enum Stopped {
+    Cut(Cut),
+    Move(MoveError),
+    Admin(AdminError),
+}
+
+impl<E: Into<Cut>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Cut(error.into())
+    }
+}
+
+impl From<MoveError> for Stopped {
+    fn from(error: MoveError) -> Self {
+        Self::Move(error)
+    }
+}
+
+impl From<Failure<AdminError>> for Stopped {
+    fn from(failure: Failure<AdminError>) -> Self {
+        match failure {
+            Failure::Refused(error) => Self::Admin(error),
+            Failure::Undecided(why) => Self::Cut(Cut::Undecided(why.into())),
+        }
+    }
+}
+
+impl Executor {
+    pub(super) async fn move_tokens(
+        &self,
+        asked: MoveTokens,
+        who: &LoggedIn,
+        printer: &Printer,
+    ) -> Result<Ran, Gone> {
+        let MoveTokens { vdom, step } = asked;
+        let moved = match step {
+            MoveStep::Request => self.request(printer).await,
+            MoveStep::Export {
+                licence,
+                request,
+                file,
+            } => self.give(vdom, licence, &request, file, who, printer).await,
+            MoveStep::Import { from, file } => self.take(vdom, from, file, who, printer).await,
+        };
+        let why = match moved {
+            Ok(()) => return Ok(Ran::Printed),
+            Err(Stopped::Cut(cut)) => return told(Err(cut), printer).await,
+            Err(Stopped::Move(why)) => render::not_kept(&why.to_string()),
+            Err(Stopped::Admin(error)) => render::refusal(error),
+        };
+        printer.print(why).await?;
+        Ok(Ran::Failed)
+    }
+
+    async fn request(&self, printer: &Printer) -> Result<(), Stopped> {
+        let request = self.supply.move_request()?;
+        let text = render::move_request(&request.to_string());
+        Ok(printer.print(text).await?)
+    }
+
+    /// The file is on the disk before the tokens are out of use: whatever breaks off, one of the two gateways
+    /// has them. It takes the place of no other, which may be all that is left of tokens.
+    async fn give(
+        &self,
+        vdom: Vdom,
+        licence: LicenceSerial,
+        request: &str,
+        name: FileName,
+        who: &LoggedIn,
+        printer: &Printer,
+    ) -> Result<(), Stopped> {
+        let Outgoing {
+            from,
+            file,
+            moved,
+            staying,
+        } = self.supply.outgoing(vdom, licence, request).await?;
+        let mut draft = self.unit.shelf.draft().await?;
+        draft.write(&file.to_string()).await?;
+        draft.close().await?.name_new(&name).await?;
+        let (to, tokens) = (moved.to, moved.tokens.len());
+        let applied = printer.apply();
+        let done = self.administer(Operation::MoveOut(moved), who).await;
+        drop(applied);
+        if let Err(Failure::Refused(_)) = &done {
+            self.unit.shelf.remove(&Item::File(name.clone())).await?;
+        }
+        done?;
+        let text = render::moved_out(&MovedOut {
+            from,
+            to,
+            tokens,
+            staying,
+            file: name.as_str(),
+        });
+        Ok(printer.print(text).await?)
+    }
+
+    async fn take(
+        &self,
+        vdom: Vdom,
+        from: ProductSerial,
+        name: FileName,
+        who: &LoggedIn,
+        printer: &Printer,
+    ) -> Result<(), Stopped> {
+        let fetch = Fetch {
+            limit: MOVE_FILE_MAX,
+            done: render::FILE_FETCHED,
+        };
+        let file = self
+            .fetched(&RestoreSource::File(name), fetch, printer)
+            .await?;
+        let moved = self.supply.incoming(vdom, from, &file).await?;
+        let count = moved.tokens.len();
+        let applied = printer.apply();
+        let done = self.administer(Operation::MoveIn(moved), who).await;
+        drop(applied);
+        let remarks = done?.remarks.into_iter();
+        let stayed = remarks.filter_map(|remark| match remark {
+            Remark::Here(serial) => Some(serial),
+            _ => None,
+        });
+        let stayed: Vec<TokenSerial> = stayed.collect();
+        let text = render::moved_in(count - stayed.len(), &stayed, from);
+        printer.print(text).await?;
+        Ok(self.ask_about_phones(printer).await?)
+    }
+}
