@@ -103,6 +103,13 @@ fn symptom_01_a_licence_moves_to_the_gateway_that_has_its_tokens() {
         .desk(&["move-licence", &licence, "--to", NEW, "--reason", "RMA 7"])
         .ok();
     shows(&said, &[&format!("belongs to {NEW}, with 2 tokens")]);
+    // One that nobody imported has no phones.
+    let issued = json(&home, &["issue-licence"]);
+    let waits = issued["licence"].as_str().unwrap();
+    let moving = ["move-licence", waits, "--to", NEW, "--reason", "RMA 7"];
+    let said = home.desk(&moving).ok();
+    shows(&said, &["nobody has imported it yet"]);
+    assert!(!said.contains("phones"), "{said}");
     enrol(&home, "alice", &token);
     assert_eq!(home.status(&token), "provisioned");
     up.stop();

@@ -209,10 +209,14 @@ async fn move_licence(
     let from = moved.from.as_ref().map(ProductSerial::as_str);
     let text = match moved.change {
         Change::Already => format!("licence {licence} belongs to {to} already\n"),
+        Change::Made if moved.tokens == 0 => format!(
+            "licence {licence} belongs to {to}; nobody has imported it yet\n\n\
+             On {to}: execute fortitoken-mobile import CODE\n"
+        ),
         Change::Made => format!(
             "licence {licence} belongs to {to}, with {} tokens\n{}",
             moved.tokens,
-            after_move(from)
+            after_move(licence, from)
         ),
     };
     let data = json!({
@@ -226,14 +230,20 @@ async fn move_licence(
 }
 
 /// The registry has no seeds of tokens that phones have: only the old gateway can pass them on.
-fn after_move(from: Option<&str>) -> String {
-    let import =
-        "On the new gateway, import the licence's code: execute fortitoken-mobile import CODE";
+fn after_move(licence: LicenceSerial, from: Option<&str>) -> String {
+    let import = "import the licence's code on the new one, execute fortitoken-mobile import CODE";
     match from {
-        None => format!("{import}\n"),
+        None => {
+            "On the gateway, import the licence's code: execute fortitoken-mobile import CODE\n"
+                .to_owned()
+        }
         Some(old) => format!(
-            "{import}\nUsers keep their phones if {old}'s configuration is restored there instead; \
-             else provision their tokens anew. On {old}, delete the tokens.\n"
+            "Users keep their phones if {old} gives its tokens to the new gateway, by both administrators:\n  \
+             on the new one   execute fortitoken-mobile move request\n  \
+             on {old}   execute fortitoken-mobile move export {licence} REQUEST FILE\n  \
+             on {old}   execute backup config file NAME PASSWORD, for the users; restore it on the new one\n  \
+             on the new one   execute fortitoken-mobile move import {old} FILE\n\
+             Without it: {import}, and provision the tokens; on {old}, delete them.\n"
         ),
     }
 }
