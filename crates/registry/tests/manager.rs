@@ -30,7 +30,7 @@ use softtoken::{
     ENROLMENT_PATH, EnrolmentRequest, PROCESS_PATH, Renewal, RequestSignature, SIGNATURE_HEADER,
     renewal_transcript, request_transcript,
 };
-use store::registry::IssuedLicence;
+use store::registry::{IssuedLicence, Note};
 
 const OWN: &str = "FGT0000000000001";
 const FOREIGN: &str = "FGT0000000000002";
@@ -464,6 +464,32 @@ async fn a_manager_that_was_taken_off_the_register_comes_back_as_a_product() {
     let (status, answer) = managed.pass_on(&shown, None, body).await;
     assert_eq!(status, 403, "{answer}");
     assert!(answer.contains("is no manager"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_gateway_with_licences_becomes_no_manager_and_a_manager_gets_none() {
+    let managed = Managed::new().await;
+    let desk = &managed.world.desk;
+    let issued = managed.world.issue(1).await;
+    let (trial, _) = managed.world.gateway(OWN).import(TRIAL).await;
+    let refused = desk
+        .register_manager(actor(), account("Example Ltd"), product(OWN))
+        .await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains(&trial), "{refused}");
+    let note = || Note {
+        reason: Remark::parse("RMA 7").unwrap(),
+        ticket: None,
+    };
+    let moved = desk.move_licence(actor(), issued.serial, product(MANAGER), note());
+    let refused = moved.await.unwrap_err().to_string();
+    assert!(refused.contains("is a manager"), "{refused}");
+    let replaced = desk.replace_unit(actor(), product(OWN), product(MANAGER), note());
+    let refused = replaced.await.unwrap_err().to_string();
+    assert!(refused.contains("dismiss-manager"), "{refused}");
+    let sheet = desk.look(MANAGER).await.unwrap();
+    let standing = sheet.standing().unwrap().cause;
+    assert!(standing.contains("It is a manager"), "{standing}");
 }
 
 #[tokio::test]

@@ -16,6 +16,17 @@ pub struct Product {
     pub registered: Timestamp,
     /// Its end, if it is no longer registered.
     pub retired: Option<Retired>,
+    /// What it is.
+    pub kind: ProductKind,
+}
+
+/// What a product is to the token server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProductKind {
+    /// It has licences, and tokens of its own.
+    Gateway,
+    /// It passes on what gateways ask, and has no tokens.
+    Manager,
 }
 
 /// The end of a product.
@@ -101,6 +112,12 @@ pub enum LifeRefusal {
         /// Who would need it.
         own: AccountName,
     },
+    /// A manager has nothing that a gateway has.
+    #[error(
+        "{0} is a manager, which has no licences and no tokens; name a gateway, or let it be one first \
+         (dismiss-manager)"
+    )]
+    IsManager(ProductSerial),
     /// A unit does not take its own place.
     #[error("product {0} cannot replace itself; name the new unit's serial")]
     SameUnit(ProductSerial),
@@ -130,6 +147,7 @@ pub fn relocate(licence: &Licence, to: &Product) -> Result<Change, LifeRefusal> 
         return Err(LifeRefusal::Revoked(licence.serial));
     }
     demand_owner(to, &licence.account)?;
+    demand_gateway(to)?;
     if licence.activated.is_none() {
         demand_not_kept(licence)?;
     }
@@ -151,6 +169,7 @@ pub fn name_owner<'c>(
         return Err(LifeRefusal::Revoked(licence.serial));
     }
     demand_owner(to, &licence.account)?;
+    demand_gateway(to)?;
     if licence.activated.is_some() && licence.product == Some(to.serial) {
         return Ok(None);
     }
@@ -220,6 +239,8 @@ pub fn replace(old: &Product, new: &Product, licences: &[Licence]) -> Result<Cha
         None => {}
     }
     demand_owner(new, &old.account)?;
+    demand_gateway(old)?;
+    demand_gateway(new)?;
     let trial_of = |product| {
         let is_its =
             |licence: &&Licence| licence.serial.is_trial() && licence.product == Some(product);
@@ -239,6 +260,26 @@ pub fn unregister(product: &Product, licences: &[Licence]) -> Result<Change, Lif
     match licences.first() {
         Some(licence) => Err(LifeRefusal::HasLicence(product.serial, licence.serial)),
         None => Ok(Change::Made),
+    }
+}
+
+/// Decides whether `product` may be a manager. `licences` has its own that are not revoked: who has tokens of its
+/// own would be served nothing of them any more.
+pub fn make_manager(product: &Product, licences: &[Licence]) -> Result<Change, LifeRefusal> {
+    match (product.kind, licences.first()) {
+        (ProductKind::Manager, _) => Ok(Change::Already),
+        (ProductKind::Gateway, None) => Ok(Change::Made),
+        (ProductKind::Gateway, Some(licence)) => {
+            Err(LifeRefusal::HasLicence(product.serial, licence.serial))
+        }
+    }
+}
+
+/// Refuses a manager where a gateway is needed.
+pub fn demand_gateway(product: &Product) -> Result<(), LifeRefusal> {
+    match product.kind {
+        ProductKind::Gateway => Ok(()),
+        ProductKind::Manager => Err(LifeRefusal::IsManager(product.serial)),
     }
 }
 
@@ -275,6 +316,14 @@ mod tests {
             account: AccountName::parse(owner).unwrap(),
             registered: NOW,
             retired: None,
+            kind: ProductKind::Gateway,
+        }
+    }
+
+    fn manager(number: u8) -> Product {
+        Product {
+            kind: ProductKind::Manager,
+            ..product(number, "own")
         }
     }
 
@@ -364,6 +413,20 @@ mod tests {
         assert_eq!(replace(&old, &new, &[trial(1), trial(2)]), Err(in_the_way));
         assert!(replace(&old, &product(2, "other"), &[]).is_err());
         assert!(replace(&old, &old, &[]).is_err());
+    }
+
+    #[test]
+    fn a_manager_has_nothing_that_a_gateway_has() {
+        let (gateway, manager) = (product(1, "own"), manager(2));
+        let refused = LifeRefusal::IsManager(manager.serial);
+        assert_eq!(relocate(&licence(), &manager), Err(refused.clone()));
+        assert_eq!(name_owner(&licence(), &manager, None), Err(refused.clone()));
+        assert_eq!(replace(&gateway, &manager, &[]), Err(refused.clone()));
+        assert_eq!(replace(&manager, &gateway, &[]), Err(refused));
+        assert_eq!(make_manager(&gateway, &[]), Ok(Change::Made));
+        assert_eq!(make_manager(&manager, &[]), Ok(Change::Already));
+        let in_use = LifeRefusal::HasLicence(gateway.serial, licence().serial);
+        assert_eq!(make_manager(&gateway, &[licence()]), Err(in_use));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use ident::ProductSerial;
 
-use super::{HardwareToken, Licence, LicenceState, Lock, Product, StockToken, TokenState};
+use super::{
+    HardwareToken, Licence, LicenceState, Lock, Product, ProductKind, StockToken, TokenState,
+};
 use crate::time::Timestamp;
 
 /// What is the matter with something, and what to do.
@@ -207,6 +209,15 @@ pub fn product_standing(product: &Product, licences: usize) -> Standing {
             "`symbolon desk register-product SERIAL --account NAME` registers it again.",
             serial,
         ),
+        None if product.kind == ProductKind::Manager => standing(
+            format!(
+                "It is a manager: it passes on what the gateways of \"{}\" ask.",
+                product.account
+            ),
+            "None. What is in its reserve: `symbolon desk reserve SERIAL`. To make it a gateway: `symbolon desk \
+             dismiss-manager SERIAL --reason WHY`.",
+            serial,
+        ),
         None if licences == 0 => standing(
             format!(
                 "It is registered for \"{}\" and has no licence.",
@@ -254,6 +265,7 @@ mod tests {
             account: AccountName::parse("own").unwrap(),
             registered: NOW,
             retired: None,
+            kind: ProductKind::Gateway,
         }
     }
 

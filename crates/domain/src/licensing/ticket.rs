@@ -203,6 +203,7 @@ mod tests {
             account: AccountName::parse(account).unwrap(),
             registered: Timestamp::default(),
             retired: None,
+            kind: crate::licensing::ProductKind::Gateway,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::licensing::{Licence, LicenceState, Lock, StockToken, TokenState};
+use domain::licensing::{Licence, LicenceState, Lock, ProductKind, StockToken, TokenState};
 use domain::time::Timestamp;
 use store::registry::{LicenceRecord, ProductRecord, TokenRecord};
 
@@ -40,9 +40,13 @@ impl fmt::Display for ProductSheet {
             account,
             registered,
             retired,
+            kind,
             licences,
         } = &self.record;
         field(f, "Product", serial)?;
+        if *kind == ProductKind::Manager {
+            field(f, "Kind", "manager")?;
+        }
         field(f, "Account", account)?;
         field(f, "Registered", registered)?;
         if let Some(end) = retired {

@@ -13,8 +13,8 @@ use std::fmt;
 use domain::audit::Actor;
 use domain::intake::BadLine;
 use domain::licensing::{
-    AccountName, AgentName, LifeRefusal, Lock, Product, Remark, RequestNumber, RequestRefusal,
-    TicketNumber, TicketRefusal,
+    AccountName, AgentName, LifeRefusal, Lock, Product, ProductKind, Remark, RequestNumber,
+    RequestRefusal, TicketNumber, TicketRefusal,
 };
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
@@ -243,6 +243,7 @@ impl Work for RegisterProduct {
             account: self.account.clone(),
             registered: self.now,
             retired: None,
+            kind: ProductKind::Gateway,
         };
         put_product(tx, &registered).await?;
         let subject = self.product.as_str();

@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Manager, Remark};
+use domain::licensing::{AccountName, Manager, Remark, make_manager};
 use domain::time::Timestamp;
 use ident::ProductSerial;
 
 use super::RegistryStore;
 use super::desk::{DeskRefusal, RegisterProduct, record};
-use super::rows::{is_manager, owner};
+use super::rows::{is_manager, live_licences, owner, product};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::vals;
 
@@ -23,7 +23,7 @@ pub struct Passing {
 }
 
 impl RegistryStore {
-    /// Makes a product a manager; one that is not registered yet is registered for `account`.
+    /// Makes a product without licences a manager; one that is not registered yet is registered for `account`.
     pub async fn register_manager(
         &self,
         actor: Actor,
@@ -92,12 +92,15 @@ impl Work for RegisterManager {
             serial,
             now,
         } = self;
-        match owner(tx, serial).await? {
-            Some(owner) if owner != account => {
-                let refusal = DeskRefusal::ProductExists(serial, owner);
+        let registered = product(tx, serial).await?;
+        match registered.filter(|unit| unit.retired.is_none()) {
+            Some(unit) if unit.account != account => {
+                let refusal = DeskRefusal::ProductExists(serial, unit.account);
                 return Err(Failure::Refused(refusal));
             }
-            Some(_) => {}
+            Some(unit) => {
+                make_manager(&unit, &live_licences(tx, serial).await?)?;
+            }
             None => {
                 let register = RegisterProduct {
                     actor: actor.clone(),

@@ -1,8 +1,8 @@
 //! Rows as the domain's values. What does not parse is damage, and is named with its row.
 
 use domain::licensing::{
-    AccountName, Admission, Asking, Licence, Lock, Product, Registration, Retired, StockToken,
-    TokenState, Told, admit,
+    AccountName, Admission, Asking, Licence, Lock, Product, ProductKind, Registration, Retired,
+    StockToken, TokenState, Told, admit,
 };
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
@@ -69,12 +69,14 @@ pub(super) async fn product<T: Tx>(
 ) -> Result<Option<Product>, SqlError> {
     let key = serial.as_str();
     let found = tx
-        .row::<(String, Timestamp, Option<Timestamp>, Option<String>)>(
-            "SELECT account, registered, retired, successor FROM product WHERE serial = $1",
+        .row::<(String, Timestamp, Option<Timestamp>, Option<String>, bool)>(
+            "SELECT account, registered, retired, successor,
+                 EXISTS (SELECT 1 FROM manager WHERE serial = $1)
+             FROM product WHERE serial = $1",
             &vals![key],
         )
         .await?;
-    let Some((name, registered, retired, successor)) = found else {
+    let Some((name, registered, retired, successor, is_manager)) = found else {
         return Ok(None);
     };
     let successor = successor
@@ -85,6 +87,11 @@ pub(super) async fn product<T: Tx>(
         account: account(&name, "product", key)?,
         registered,
         retired: retired.map(|at| Retired { at, successor }),
+        kind: if is_manager {
+            ProductKind::Manager
+        } else {
+            ProductKind::Gateway
+        },
     }))
 }
 

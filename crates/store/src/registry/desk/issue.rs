@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, LicenceSize};
+use domain::licensing::{AccountName, LicenceSize, demand_gateway};
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial};
 
 use super::{DeskRefusal, demand_account, record};
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::registry::random;
-use crate::registry::rows::owner;
+use crate::registry::rows::demand_product;
 use crate::registry::secrets::{Keys, code_digest};
 use crate::vals;
 
@@ -73,13 +73,12 @@ impl IssueLicence {
         tx: &mut T,
         product: ProductSerial,
     ) -> Result<(), Failure<DeskRefusal>> {
-        match owner(tx, product).await? {
-            None => Err(Failure::Refused(DeskRefusal::ProductUnknown(product))),
-            Some(account) if account != self.licence.account => Err(Failure::Refused(
-                DeskRefusal::ProductOfOther(product, account),
-            )),
-            Some(_) => Ok(()),
+        let unit = demand_product(tx, product).await?;
+        if unit.account != self.licence.account {
+            let refusal = DeskRefusal::ProductOfOther(product, unit.account);
+            return Err(Failure::Refused(refusal));
         }
+        Ok(demand_gateway(&unit)?)
     }
 
     /// Serials follow one another; the code is what must not be guessed.

@@ -1,6 +1,6 @@
 //! Products, licences and tokens as they are.
 
-use domain::licensing::{AccountName, Licence, Product, Retired, StockToken, Told};
+use domain::licensing::{AccountName, Licence, Product, ProductKind, Retired, StockToken, Told};
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 
@@ -20,6 +20,8 @@ pub struct ProductRecord {
     pub registered: Timestamp,
     /// Its end, if it is no longer registered.
     pub retired: Option<Retired>,
+    /// What it is.
+    pub kind: ProductKind,
     /// The licences registered for it, oldest first; those that were revoked among them.
     pub licences: Vec<(Licence, Timestamp)>,
 }
@@ -32,6 +34,7 @@ impl ProductRecord {
             account: self.account.clone(),
             registered: self.registered,
             retired: self.retired,
+            kind: self.kind,
         }
     }
 
@@ -101,6 +104,7 @@ pub(super) async fn product_record<T: Tx>(
         account: product.account,
         registered: product.registered,
         retired: product.retired,
+        kind: product.kind,
         licences: licences
             .into_iter()
             .map(|row| (row.licence, row.issued))

@@ -1,7 +1,7 @@
 //! Units that take another's place, and those that leave.
 
 use domain::audit::Actor;
-use domain::licensing::{self, AccountName, Change, Deed, Product, Remark};
+use domain::licensing::{self, AccountName, Change, Deed, Product, ProductKind, Remark};
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial};
 
@@ -90,6 +90,7 @@ impl Work for ReplaceUnit {
             account: old.account.clone(),
             registered: self.now,
             retired: None,
+            kind: ProductKind::Gateway,
         });
         let mut licences = live_licences(tx, self.old).await?;
         licences.extend(live_licences(tx, self.new).await?);
