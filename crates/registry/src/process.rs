@@ -91,10 +91,6 @@ impl Service {
             code: typed,
             product,
         } = request;
-        if let Ok(code) = typed.code() {
-            let keeper = self.store.keeper_of_code(code, asking.serial);
-            demand_not_kept(known(keeper.await)?)?;
-        }
         let Ok(code) = typed.code() else {
             let outcome = Err(LicenceDenied {
                 why: LicenceRefusal::NotFound,
@@ -117,11 +113,6 @@ impl Service {
         message: Option<Message>,
     ) -> Result<Zeroizing<String>, Problem> {
         let ProvisionRequest { product, tokens } = request;
-        let serials = tokens.iter().filter_map(|token| token.serial().ok());
-        let keeper = self
-            .store
-            .keeper_of_tokens(serials.collect(), asking.serial);
-        demand_not_kept(known(keeper.await)?)?;
         let (named, wanted) = tokens.into_iter().map(to_provision).unzip();
         let link = self.link.clone();
         let render = move |outcome| render_provision(&product, named, &link, outcome);
@@ -162,6 +153,7 @@ pub(crate) fn done(
     match outcome {
         Ok(reply) | Err(Failure::Refused(NotDone::Refused(reply))) => Ok(reply),
         Err(Failure::Refused(NotDone::IdReused)) => Err(Problem::MessageIdReused),
+        Err(Failure::Refused(NotDone::Kept(manager))) => Err(Problem::Kept(manager)),
         Err(Failure::Undecided(why)) => Err(why.into()),
     }
 }
@@ -174,11 +166,6 @@ pub(crate) fn known<T>(
         Failure::Refused(never) => match never {},
         Failure::Undecided(why) => why,
     })
-}
-
-/// A manager's reserve is the manager's to give out: here nobody knows what became of it.
-fn demand_not_kept(keeper: Option<ProductSerial>) -> Result<(), Problem> {
-    keeper.map_or(Ok(()), |manager| Err(Problem::Kept(manager)))
 }
 
 /// A certificate vouches for one serial.

@@ -34,6 +34,7 @@ use store::registry::{IssuedLicence, Note};
 
 const OWN: &str = "FGT0000000000001";
 const FOREIGN: &str = "FGT0000000000002";
+const PARTNER: &str = "FGT0000000000003";
 const MANAGER: &str = "FMG0000000000001";
 const HOUR_S: u64 = 60 * 60;
 const UNSIGNED: &str = "has no signature of this body";
@@ -682,6 +683,42 @@ async fn an_import_whose_answer_was_lost_by_a_take_back_gets_it_once_more() {
     let (status, refused) = import("m2").await;
     assert_eq!(status, 200, "{refused}");
     assert!(refused.contains(r#""error_code":11"#), "{refused}");
+}
+
+#[tokio::test]
+async fn a_partner_is_sent_to_the_manager_that_keeps_a_licence_that_moved() {
+    let managed = Managed::new().await;
+    let desk = &managed.world.desk;
+    managed.world.register(PARTNER, "Example Ltd").await;
+    let (relay, issued) = with_reserve(&managed).await;
+    let (status, answer) = relay.gateway.import("m1", issued.code.as_str()).await;
+    assert_eq!(status, 200, "{answer}");
+    until(async || {
+        let licence = desk.licence(issued.serial).await.unwrap();
+        licence.record.licence.activated.is_some()
+    })
+    .await;
+    let note = Note {
+        reason: Remark::parse("sold").unwrap(),
+        ticket: None,
+    };
+    let moved = desk.move_licence(actor(), issued.serial, product(PARTNER), note);
+    moved.await.unwrap();
+
+    let partner = managed.world.gateway(OWN);
+    let alone = partner.import_body(issued.code.as_str());
+    let (own, both) = (
+        format!(r#"[{{"sn":"{OWN}"}}]"#),
+        format!(r#"[{{"sn":"{OWN}"}},{{"sn":"{PARTNER}"}}]"#),
+    );
+    assert!(alone.contains(&own), "{alone}");
+    let (status, answer) = partner.post(PROCESS_PATH, alone.replace(&own, &both)).await;
+    assert_eq!(status, 421, "{answer}");
+    assert!(answer.contains(MANAGER), "{answer}");
+    // Without its partner it is another product, for which the licence is spent.
+    let (status, answer) = partner.post(PROCESS_PATH, alone).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains(r#""error_code":11"#), "{answer}");
 }
 
 #[tokio::test]

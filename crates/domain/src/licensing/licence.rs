@@ -204,6 +204,18 @@ pub fn activate(
     })
 }
 
+/// The manager that alone answers `requester` for a licence, if one has it in its reserve. Whoever could not use it
+/// here is sent to nobody: it learns what it would learn of any other licence.
+pub fn keeper(licence: &Licence, requester: &Requester) -> Option<ProductSerial> {
+    let is_its = licence.account == *requester.account()
+        && licence
+            .product
+            .is_none_or(|product| requester.speaks_for(product));
+    licence
+        .kept_by
+        .filter(|_| is_its && licence.revoked.is_none())
+}
+
 /// What a request for trial tokens gets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Trial {
@@ -360,6 +372,35 @@ mod tests {
         };
         let refused = activate(&revoked).unwrap_err();
         assert_eq!(refused, LicenceRefusal::Revoked);
+    }
+
+    #[test]
+    fn a_manager_keeps_a_licence_from_those_who_could_use_it() {
+        let manager = serial("FMG0000000000001");
+        let kept = Licence {
+            kept_by: Some(manager),
+            ..licence()
+        };
+        let moved = Licence {
+            product: Some(serial(SECOND)),
+            activated: Some(NOW),
+            moved: Some(NOW),
+            ..kept.clone()
+        };
+        assert_eq!(keeper(&kept, &requester(&[])), Some(manager));
+        let partner = keeper(&moved, &requester(&[FIRST, SECOND]));
+        assert_eq!(partner, Some(manager));
+        let foreign = Licence {
+            account: account("other"),
+            ..kept.clone()
+        };
+        let revoked = Licence {
+            revoked: Some(NOW),
+            ..kept
+        };
+        for nobodys in [moved, foreign, revoked, licence()] {
+            assert_eq!(keeper(&nobodys, &requester(&[])), None, "{nobodys:?}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub use hardware::{
 };
 pub use licence::{
     Activation, Licence, LicenceRefusal, LicenceSize, LicenceSizeError, LicenceState, TRIAL_TOKENS,
-    Trial, TrialCondition, activate, trial,
+    Trial, TrialCondition, activate, keeper, trial,
 };
 pub use life::{
     Change, CodeInHand, LifeRefusal, Product, ProductKind, RenewedCode, Retired, demand_gateway,

@@ -53,9 +53,10 @@ pub use request::{REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX};
 pub use reserve::{LineStanding, RecordStanding, ReserveLine, ReserveRecord, Settled, TakenBack};
 pub use transfers::{AddressTold, GatewayAddress, MovingCode, PolledCode, PolledCodes};
 
-use crate::engine::{Database, Failure, Health, OpenError, Undecided, Work};
+use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
 use once::{HasAnswered, Once};
+use reserve::UnlessKept;
 use secrets::Keys;
 
 /// Why the registry's store could not be opened.
@@ -129,7 +130,8 @@ impl RegistryStore {
             code,
             now,
         };
-        self.once(work, now, message, render).await
+        let work = self.once(work, now, message, render);
+        self.database.write(UnlessKept(work)).await
     }
 
     /// Makes tokens ready for phones. The answer is rendered in the same transaction, so that a
@@ -148,7 +150,8 @@ impl RegistryStore {
             tokens,
             now,
         };
-        self.once(work, now, message, render).await
+        let work = self.once(work, now, message, render);
+        self.database.write(UnlessKept(work)).await
     }
 
     /// Whether a message was answered within the day.
@@ -209,7 +212,8 @@ impl RegistryStore {
             seal,
             now,
         };
-        self.once(work, now, message, render).await
+        let work = self.once(work, now, message, render);
+        self.database.write(work).await
     }
 
     /// Gives a token to a device that has proved itself, or says why not.
@@ -430,24 +434,21 @@ impl RegistryStore {
         self.database.read(desk::ShowEvents { subject }).await
     }
 
-    /// Runs `work` once for a message: one that comes again gets the first answer.
-    async fn once<W: Work>(
+    /// `work`, done once for a message: one that comes again gets the first answer.
+    fn once<W, F>(
         &self,
         work: W,
         now: Timestamp,
         message: Option<Message>,
-        render: impl FnOnce(Result<W::Out, W::Err>) -> Zeroizing<String> + Send + 'static,
-    ) -> Result<Zeroizing<String>, Failure<NotDone>> {
-        let keys = self.keys();
-        self.database
-            .write(Once {
-                keys,
-                message,
-                now,
-                work,
-                render,
-            })
-            .await
+        render: F,
+    ) -> Once<W, F> {
+        Once {
+            keys: self.keys(),
+            message,
+            now,
+            work,
+            render,
+        }
     }
 
     fn keys(&self) -> Arc<Keys> {

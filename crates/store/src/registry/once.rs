@@ -65,6 +65,9 @@ pub enum NotDone {
     /// Its id was used for another message.
     #[error("this message id was used for another message")]
     IdReused,
+    /// This manager has in its reserve what it is about, and alone answers for that.
+    #[error("manager {0} has it in its reserve")]
+    Kept(ProductSerial),
     /// The use case refuses; the rendered answer says why.
     #[error("refused")]
     Refused(Zeroizing<String>),
@@ -73,10 +76,11 @@ pub enum NotDone {
 /// Not the answer: the code that was asked for stands in it.
 impl fmt::Debug for NotDone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::IdReused => "IdReused",
-            Self::Refused(_) => "Refused(<sealed>)",
-        })
+        match self {
+            Self::IdReused => f.write_str("IdReused"),
+            Self::Kept(manager) => f.debug_tuple("Kept").field(manager).finish(),
+            Self::Refused(_) => f.write_str("Refused(<sealed>)"),
+        }
     }
 }
 

@@ -1,8 +1,5 @@
 //! What a manager is told that it keeps.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-
 use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
 use domain::licensing::{
@@ -10,16 +7,14 @@ use domain::licensing::{
     ReserveProduct, ReservedLicence,
 };
 use domain::time::Timestamp;
-use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
+use ident::{LicenceSerial, ProductSerial, TokenSerial};
 
 use super::state::{State, state};
 use super::{LineStanding, ReserveLine, ReserveRecord};
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
 use crate::registry::desk::DeskRefusal;
-use crate::registry::licence::by_code;
 use crate::registry::manager::demand_manager;
-use crate::registry::rows::{identifier, owner};
-use crate::registry::secrets::Keys;
+use crate::registry::rows::identifier;
 use crate::registry::{random, stored_size};
 use crate::vals;
 
@@ -299,67 +294,4 @@ pub(super) fn line(
             standing(given.is_some())
         },
     })
-}
-
-pub(super) struct KeeperOfCode {
-    pub(super) keys: Arc<Keys>,
-    pub(super) code: LicenceCode,
-    pub(super) asker: ProductSerial,
-}
-
-impl Work for KeeperOfCode {
-    type Out = Option<ProductSerial>;
-    type Err = Infallible;
-
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Infallible>> {
-        if self.code.is_trial() {
-            return Ok(None);
-        }
-        let found = by_code(tx, &self.keys, &self.code).await?;
-        // Another account's gateway learns that the licence is not its own, as of any other.
-        let account = owner(tx, self.asker).await?;
-        let is_open = |row: &crate::registry::rows::LicenceRow| {
-            row.licence.revoked.is_none()
-                && account.as_ref() == Some(&row.licence.account)
-                && (row.licence.activated.is_none() || row.licence.product == Some(self.asker))
-        };
-        Ok(found.filter(is_open).and_then(|row| row.licence.kept_by))
-    }
-}
-
-pub(super) struct KeeperOfTokens {
-    pub(super) tokens: Vec<TokenSerial>,
-    pub(super) asker: ProductSerial,
-}
-
-impl Work for KeeperOfTokens {
-    type Out = Option<ProductSerial>;
-    type Err = Infallible;
-
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Infallible>> {
-        let kept = "SELECT 1 FROM licence WHERE kept_by IS NOT NULL LIMIT 1";
-        if tx.row::<(i64,)>(kept, &[]).await?.is_none() {
-            return Ok(None);
-        }
-        for token in self.tokens {
-            let found = tx
-                .row::<(String,)>(
-                    "SELECT l.kept_by FROM reserve_token r JOIN licence l ON l.serial = r.licence
-                     WHERE r.serial = $1 AND l.kept_by IS NOT NULL AND l.revoked IS NULL
-                         AND l.account = (SELECT account FROM product
-                             WHERE serial = $2 AND retired IS NULL)",
-                    &vals![token.as_str(), self.asker.as_str()],
-                )
-                .await?;
-            if let Some((keeper,)) = found {
-                return Ok(Some(identifier(
-                    &keeper,
-                    "licence",
-                    token.as_str(),
-                    "kept_by",
-                )?));
-            }
-        }
-        Ok(None)
-    }
 }

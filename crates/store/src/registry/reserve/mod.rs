@@ -1,13 +1,14 @@
 //! Reserves: licences that a manager gives out in the token server's place.
 //!
-//! At the token server: what is set aside ([`aside`]), what a manager is told ([`issue`]), and what it says
-//! became of it ([`settle`]; [`claim`] where nobody knows whose a licence is, [`record`] where a manager's memory went
+//! At the token server: what is set aside ([`aside`]), what a manager is told ([`issue`]), whom that sends to
+//! it ([`keeper`]), and what it says became of it ([`settle`]; [`claim`] where nobody knows whose a licence is, [`record`] where a manager's memory went
 //! back). At the manager, whose database is of the same form: what it has ([`held`]).
 
 mod aside;
 mod claim;
 mod held;
 mod issue;
+mod keeper;
 mod record;
 mod settle;
 mod state;
@@ -21,6 +22,7 @@ use domain::licensing::{
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 
+pub(super) use self::keeper::UnlessKept;
 pub(super) use self::record::enrolled_anew;
 use self::record::{BeginRecord, FindBehind, Sign, StopGiving};
 pub use self::settle::{RecordStanding, Settled};
@@ -148,29 +150,6 @@ impl RegistryStore {
     ) -> Result<Settled, Failure<DeskRefusal>> {
         self.database
             .write(settle::SettleReserve { settlement, now })
-            .await
-    }
-
-    /// The manager that alone gives out the licence of a code, unless it gave it to another than `asker`.
-    pub async fn keeper_of_code(
-        &self,
-        code: LicenceCode,
-        asker: ProductSerial,
-    ) -> Result<Option<ProductSerial>, Failure<Infallible>> {
-        let keys = self.keys();
-        self.database
-            .read(issue::KeeperOfCode { keys, code, asker })
-            .await
-    }
-
-    /// The manager that serves one of these tokens, if one does. Of other accounts' tokens nothing is said.
-    pub async fn keeper_of_tokens(
-        &self,
-        tokens: Vec<TokenSerial>,
-        asker: ProductSerial,
-    ) -> Result<Option<ProductSerial>, Failure<Infallible>> {
-        self.database
-            .read(issue::KeeperOfTokens { tokens, asker })
             .await
     }
 
