@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Aside, Asking, Change, KeyHash, LicenceSize, LifeRefusal, RecordBehind, Remark,
-    Reserve, ReserveRefusal, Settlement,
+    AccountName, Aside, Asking, Change, GIVEN_TOLD, KeyHash, LicenceSize, LifeRefusal,
+    RecordBehind, Remark, Reserve, ReserveRefusal, Settlement,
 };
 use domain::time::{Span, Timestamp};
 use ident::{LicenceCode, LicenceSerial, ProductSerial};
@@ -223,7 +223,11 @@ impl Side {
     }
 
     async fn settlement(&self) -> Settlement {
-        let settlement = self.store.settlement(product(MANAGER)).await;
+        self.settlement_at(NOW).await
+    }
+
+    async fn settlement_at(&self, now: Timestamp) -> Settlement {
+        let settlement = self.store.settlement(product(MANAGER), now).await;
         settlement.unwrap()
     }
 
@@ -530,6 +534,64 @@ async fn a_manager_that_was_put_back_gives_nothing_out_before_the_desk_has_spoke
     // Once more, and it is behind again.
     let manager = manager.put_back(&backup).await;
     behind(&exchange(&server, &manager).await);
+}
+
+#[tokio::test]
+async fn a_settlement_has_what_left_the_reserve_for_ninety_days() {
+    let (server, manager) = (token_server().await, manager().await);
+    let (stays, back, ends) = (
+        server.aside().await,
+        server.aside().await,
+        server.aside().await,
+    );
+    exchange(&server, &manager).await;
+    for licence in [&stays, &back, &ends] {
+        assert!(manager.import(FIRST, &licence.code, at(1)).await);
+    }
+    exchange(&server, &manager).await;
+    server.take_back(back.serial).await;
+    let revoked = server
+        .store
+        .revoke_licence(actor(), ends.serial, reason(), NOW);
+    revoked.await.unwrap();
+    exchange(&server, &manager).await;
+    exchange(&server, &manager).await;
+
+    let old = manager.settlement().await;
+    assert_eq!(old.licences.len(), 3);
+    let later = NOW.after(GIVEN_TOLD);
+    let before = later.before(Span::from_secs(1));
+    assert_eq!(manager.settlement_at(before).await.licences.len(), 3);
+    let short = manager.settlement_at(later).await;
+    assert_eq!(short.licences.len(), 1);
+    assert_eq!(short.licences[0].licence, stays.serial);
+    // It is the whole of what is missed, and what comes again changes nothing.
+    for settlement in [short.clone(), old, short] {
+        let settled = server.store.settle_reserve(settlement, later).await;
+        let settled = settled.unwrap();
+        assert_eq!(self::back(&settled), []);
+        assert_eq!((settled.news, settled.disputed.len()), (0, 0));
+    }
+    // The manager itself forgets nothing.
+    for licence in [&back, &ends] {
+        assert!(!manager.import(SECOND, &licence.code, later).await);
+    }
+}
+
+#[tokio::test]
+async fn what_left_the_reserve_unsettled_is_told_until_the_token_server_knows() {
+    let (server, manager) = (token_server().await, manager().await);
+    let licence = server.aside().await;
+    exchange(&server, &manager).await;
+    server.take_back(licence.serial).await;
+    let without = server.reserve_file().await;
+    assert!(manager.import(FIRST, &licence.code, at(1)).await);
+    manager.load(without).await.unwrap();
+    let later = NOW.after(GIVEN_TOLD).after(GIVEN_TOLD);
+    let settlement = manager.settlement_at(later).await;
+    assert_eq!(settlement.licences.len(), 1);
+    let settled = server.store.settle_reserve(settlement, later).await;
+    assert_eq!(settled.unwrap().news, 1);
 }
 
 #[tokio::test]

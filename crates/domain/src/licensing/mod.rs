@@ -48,10 +48,10 @@ pub use request::{
     RequestState, Verdict,
 };
 pub use reserve::{
-    Aside, CodeDigest, GivenLicence, Giving, Held, KnownRecord, RESERVE_LICENCES_MAX,
-    RESERVE_TOKENS_MAX, Recipient, RecordBehind, RecordId, Reserve, ReserveId, ReserveMark,
-    ReserveProduct, ReserveRefusal, ReservedLicence, Settlement, Settling, set_aside, settle,
-    take_over, weigh,
+    Aside, CodeDigest, GIVEN_MISSED, GIVEN_TOLD, GivenLicence, Giving, Held, KnownRecord,
+    RESERVE_LICENCES_MAX, RESERVE_TOKENS_MAX, Recipient, RecordBehind, RecordId, Reserve,
+    ReserveId, ReserveMark, ReserveProduct, ReserveRefusal, ReservedLicence, Settlement, Settling,
+    set_aside, settle, take_over, weigh,
 };
 pub use standing::{
     Standing, Told, hardware_standing, licence_standing, product_standing, token_standing,

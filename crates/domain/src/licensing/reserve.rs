@@ -13,12 +13,20 @@ use std::collections::BTreeSet;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 
 use super::{AccountName, Change, Generation, Licence, LicenceState, LifeRefusal, Manager};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// The most tokens in one manager's reserve: with them, and as many licences as may be, it has some 5 MiB.
 pub const RESERVE_TOKENS_MAX: u32 = 100_000;
 /// The most licences in one manager's reserve.
 pub const RESERVE_LICENCES_MAX: u32 = 10_000;
+
+/// For how long a manager goes on telling of a licence that it gave out, once that left its reserve and the token
+/// server knows: one that is put back from a backup no older than this learns of it again, and gives it to nobody
+/// else. A settlement is as long as the reserve, and what left it in that time.
+pub const GIVEN_TOLD: Span = Span::from_days(90);
+/// For how long a revoked licence is missed in a record that tells of it no more. It is shorter than
+/// [`GIVEN_TOLD`]: a manager learns later of what was revoked, and has a clock of its own.
+pub const GIVEN_MISSED: Span = Span::from_days(60);
 
 /// SHA-256 of a licence's code. A code has 80 random bits: nobody finds it by trying.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

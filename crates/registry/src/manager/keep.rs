@@ -281,7 +281,8 @@ impl Keep {
     }
 
     async fn settlement(&self) -> Result<String, String> {
-        let settlement = known(self.local.store.settlement(self.own).await);
+        let now = self.local.clock.now();
+        let settlement = known(self.local.store.settlement(self.own, now).await);
         let settlement = settlement.map_err(|why| why.to_string())?;
         seal_settlement(&settlement, &self.identity.identity())
     }

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use domain::licensing::{
-    Change, GivenLicence, Held, RecordId, Reserve, ReserveProduct, ReserveRefusal, ReservedLicence,
-    Settlement, take_over,
+    Change, GIVEN_TOLD, GivenLicence, Held, RecordId, Reserve, ReserveProduct, ReserveRefusal,
+    ReservedLicence, Settlement, take_over,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, ProductSerial, TokenSerial};
@@ -194,6 +194,7 @@ async fn hold_licence<T: Tx>(
 
 pub(super) struct TellGiven {
     pub(super) own: ProductSerial,
+    pub(super) now: Timestamp,
 }
 
 impl Work for TellGiven {
@@ -205,8 +206,10 @@ impl Work for TellGiven {
         let rows = tx
             .rows::<(String, String, Timestamp)>(
                 "SELECT serial, product, activated FROM licence
-                 WHERE activated IS NOT NULL AND product IS NOT NULL ORDER BY serial",
-                &[],
+                 WHERE activated IS NOT NULL AND product IS NOT NULL
+                     AND (revoked IS NULL OR revoked > $1 OR coalesce(settled, 0) = 0)
+                 ORDER BY serial",
+                &vals![self.now.before(GIVEN_TOLD)],
             )
             .await?;
         let given = |(licence, product, at): (String, String, Timestamp)| {

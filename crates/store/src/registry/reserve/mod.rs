@@ -236,8 +236,12 @@ impl RegistryStore {
     }
 
     /// At a manager: what it has to say of its reserve.
-    pub async fn settlement(&self, own: ProductSerial) -> Result<Settlement, Failure<Infallible>> {
-        self.database.read(held::TellGiven { own }).await
+    pub async fn settlement(
+        &self,
+        own: ProductSerial,
+        now: Timestamp,
+    ) -> Result<Settlement, Failure<Infallible>> {
+        self.database.read(held::TellGiven { own, now }).await
     }
 
     /// At a manager: its reserve as it is.

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use domain::audit::Actor;
-use domain::licensing::{Change, KnownRecord, RecordBehind, RecordId, Remark, Settlement, weigh};
+use domain::licensing::{
+    Change, GIVEN_MISSED, KnownRecord, RecordBehind, RecordId, Remark, Settlement, weigh,
+};
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial};
 
@@ -21,28 +23,33 @@ pub(super) async fn weighed<T: Tx>(
     tx: &mut T,
     settlement: &Settlement,
     state: &State,
+    now: Timestamp,
 ) -> Result<Result<(), RecordBehind>, SqlError> {
     let known = KnownRecord {
         id: state.record,
         loaded: state.loaded,
         is_enrolled_anew: state.is_enrolled_anew,
-        given: recorded(tx, settlement.manager, state.record).await?,
+        given: recorded(tx, settlement.manager, state.record, now).await?,
     };
     Ok(weigh(settlement, &known))
 }
 
+/// What a record is to have: of what is no more in its manager's reserve the manager tells no more in the end.
 async fn recorded<T: Tx>(
     tx: &mut T,
     manager: ProductSerial,
     id: Option<RecordId>,
+    now: Timestamp,
 ) -> Result<Vec<(LicenceSerial, Timestamp)>, SqlError> {
     let Some(RecordId(id)) = id else {
         return Ok(vec![]);
     };
     let rows = tx
         .rows::<(String, Timestamp)>(
-            "SELECT licence, at FROM given_line WHERE manager = $1 AND record = $2",
-            &vals![manager.as_str(), &id],
+            "SELECT g.licence, g.at FROM given_line g JOIN licence l ON l.serial = g.licence
+             WHERE g.manager = $1 AND g.record = $2 AND l.kept_by = $1
+                 AND (l.revoked IS NULL OR l.revoked > $3)",
+            &vals![manager.as_str(), &id, now.before(GIVEN_MISSED)],
         )
         .await?;
     rows.iter()

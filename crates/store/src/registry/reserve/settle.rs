@@ -67,7 +67,7 @@ impl Work for SettleReserve {
         let manager = self.settlement.manager;
         let keeper = demand_manager(tx, manager).await?;
         let known = state(tx, manager).await?;
-        let weighed = weighed(tx, &self.settlement, &known).await?;
+        let weighed = weighed(tx, &self.settlement, &known, self.now).await?;
         let (mut news, mut claimed, mut disputed) = (0, Vec::new(), Vec::new());
         for given in &self.settlement.licences {
             match self.settle(tx, &keeper, given).await? {
