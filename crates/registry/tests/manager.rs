@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::{Gateway, HOST, World, account, actor, product};
 use data_encoding::BASE64URL_NOPAD;
-use domain::licensing::{Generation, Remark};
+use domain::licensing::{Change, Generation, Remark};
 use domain::time::{Span, Timestamp};
 use identity::{Identity, Keeper};
 use rcgen::{CertificateParams, KeyPair, SigningKey};
@@ -683,6 +683,29 @@ async fn an_import_whose_answer_was_lost_by_a_take_back_gets_it_once_more() {
     let (status, refused) = import("m2").await;
     assert_eq!(status, 200, "{refused}");
     assert!(refused.contains(r#""error_code":11"#), "{refused}");
+}
+
+#[tokio::test]
+async fn the_desk_confirms_a_record_once_as_soon_as_it_is_behind() {
+    let managed = Managed::new().await;
+    let desk = &managed.world.desk;
+    let (relay, _) = with_reserve(&managed).await;
+    drop(relay);
+    // It has lost what it remembered.
+    let _anew = Relaying::of(&managed).await;
+    let record = async || desk.reserve(product(MANAGER)).await.unwrap().record;
+    until(async || record().await.behind.is_some()).await;
+    // What follows at once has come.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let reason = Remark::parse("nothing was given").unwrap();
+    let confirmed = desk.confirm_record(actor(), product(MANAGER), reason);
+    assert_eq!(confirmed.await.unwrap(), Change::Made);
+    until(async || {
+        let record = record().await;
+        assert_eq!(record.behind, None);
+        record.loaded.is_some()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -248,25 +248,34 @@ impl Keep {
     }
 
     async fn settle(&self) -> Result<Change, String> {
+        let (mut status, mut body) = self.tell_given().await?;
+        if status == StatusCode::CONFLICT && self.stop_giving().await? == Change::Made {
+            // The desk confirms the record that settled last, and this one has another name from now on.
+            (status, body) = self.tell_given().await?;
+        }
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Change::Already);
+        }
+        if !status.is_success() {
+            return Err(identity::refusal(&body).unwrap_or_else(|| status.to_string()));
+        }
+        self.load(&body).await
+    }
+
+    async fn tell_given(&self) -> Result<(StatusCode, Vec<u8>), String> {
         let body = self.settlement().await?.into_bytes();
         let mut headers = HeaderMap::new();
         if self.has_latest() {
             headers.insert(PREFER, HeaderValue::from_static(ONLY_NEWS));
         }
         let answer = self.upstream.post(RESERVE_PATH, headers, body);
-        let (status, body) = upstream::read(answer.await?, MAX_BYTES).await?;
-        if status == StatusCode::NO_CONTENT {
-            return Ok(Change::Already);
-        }
-        if status == StatusCode::CONFLICT {
-            let now = self.local.clock.now();
-            let stopped = known(self.local.store.stop_giving(self.own, now).await);
-            stopped.map_err(|why| why.to_string())?;
-        }
-        if !status.is_success() {
-            return Err(identity::refusal(&body).unwrap_or_else(|| status.to_string()));
-        }
-        self.load(&body).await
+        upstream::read(answer.await?, MAX_BYTES).await
+    }
+
+    async fn stop_giving(&self) -> Result<Change, String> {
+        let now = self.local.clock.now();
+        let stopped = known(self.local.store.stop_giving(self.own, now).await);
+        stopped.map_err(|why| why.to_string())
     }
 
     /// Takes a reserve; why not.

@@ -204,12 +204,13 @@ impl RegistryStore {
         self.database.read(FindBehind { own }).await
     }
 
-    /// At a manager: gives out nothing from now on, since the token server says that its record is behind.
+    /// At a manager: gives out nothing from now on, since the token server says that its record is behind. If that
+    /// is news, the record has another name.
     pub async fn stop_giving(
         &self,
         own: ProductSerial,
         now: Timestamp,
-    ) -> Result<(), Failure<Infallible>> {
+    ) -> Result<Change, Failure<Infallible>> {
         let sign = Sign::Refusal;
         self.database.write(StopGiving { own, sign, now }).await
     }

@@ -173,7 +173,7 @@ pub(super) enum Sign {
     Refusal,
 }
 
-/// At a manager: nothing is given out from now on.
+/// At a manager: nothing is given out from now on. Whether that is news.
 pub(super) struct StopGiving {
     pub(super) own: ProductSerial,
     pub(super) sign: Sign,
@@ -181,10 +181,11 @@ pub(super) struct StopGiving {
 }
 
 impl Work for StopGiving {
-    type Out = ();
+    type Out = Change;
     type Err = Infallible;
 
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Infallible>> {
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Change, Failure<Infallible>> {
+        let known = state(tx, self.own).await?.behind;
         let own = self.own.as_str();
         let (refused, name) = match self.sign {
             Sign::Reserve(number) => (number, None),
@@ -198,7 +199,7 @@ impl Work for StopGiving {
             &vals![own, self.now, refused.cast_signed(), name.as_ref()],
         )
         .await?;
-        Ok(())
+        Ok(known.map_or(Change::Made, |_| Change::Already))
     }
 }
 
