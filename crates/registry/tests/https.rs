@@ -14,14 +14,14 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{World, account, actor};
-use domain::licensing::{Generation, LicenceSize};
+use common::{World, account, actor, product};
+use domain::licensing::{Generation, LicenceSize, Remark};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use softtoken::process::Response;
 use softtoken::{MOBILE_PATH, PROCESS_PATH};
-use store::registry::NewLicence;
+use store::registry::{NewLicence, Note};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsConnector;
 
@@ -180,6 +180,27 @@ async fn a_lost_answer_can_be_had_again() {
     let (_, code) = gateway.process_once("outbox-2", &provision).await;
     assert_eq!(gateway.process_once("outbox-2", &provision).await.1, code);
     assert_ne!(gateway.process_once("outbox-3", &provision).await.1, code);
+}
+
+#[tokio::test]
+async fn an_answer_is_repeated_only_to_a_unit_that_is_registered() {
+    let world = World::new(&[SERIAL, OTHER]).await;
+    let gateway = world.gateway(SERIAL);
+    let code = world.issue(2).await.code;
+    let import = gateway.import_body(code.as_str());
+    let answered = gateway.process_once("outbox-1", &import).await;
+    assert_eq!(answered.0, 200);
+    let note = Note {
+        reason: Remark::parse("broken").unwrap(),
+        ticket: None,
+    };
+    let replaced = world
+        .desk
+        .replace_unit(actor(), product(SERIAL), product(OTHER), note);
+    replaced.await.unwrap();
+    let (status, told) = gateway.process_once("outbox-1", &import).await;
+    assert_eq!(status, 200);
+    assert!(told.contains(r#""error_code":21"#), "{told}");
 }
 
 #[tokio::test]

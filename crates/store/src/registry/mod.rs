@@ -154,7 +154,7 @@ impl RegistryStore {
         self.database.write(UnlessKept(work)).await
     }
 
-    /// Whether a message was answered within the day.
+    /// Whether a message was answered, and its answer is still here.
     pub async fn has_answered(
         &self,
         message: Message,

@@ -11,6 +11,7 @@ use domain::time::{Span, Timestamp};
 use ident::ProductSerial;
 use zeroize::Zeroizing;
 
+use super::rows::owner;
 use super::secrets::Keys;
 use crate::engine::{Failure, Tx, Undecided, Work};
 use crate::vals;
@@ -85,7 +86,8 @@ impl fmt::Debug for NotDone {
 }
 
 /// A use case whose rendered answer is stored in its own transaction. Refusals are not stored: they
-/// changed nothing, and asking again may find the obstacle gone.
+/// changed nothing, and asking again may find the obstacle gone. Whoever is registered no more asks in vain, also
+/// again: another unit may have what it was given.
 pub(super) struct Once<W, F> {
     pub(super) keys: Arc<Keys>,
     pub(super) message: Option<Message>,
@@ -111,6 +113,7 @@ where
             render,
         } = self;
         if let Some(message) = &message
+            && owner(tx, message.product).await?.is_some()
             && let Some((digest, body)) = find(tx, message, now).await?
         {
             if digest != message.digest {
