@@ -11,7 +11,7 @@ mod common;
 
 use common::{Gateway, World, account, actor, product};
 use domain::licensing::{
-    Change, CodeInHand, Generation, Lock, Remark, TicketNumber, TicketRequest,
+    Change, CodeInHand, Generation, Lock, Remark, Term, TicketNumber, TicketRequest,
 };
 use domain::time::Span;
 use ident::{LicenceSerial, TokenSerial};
@@ -294,7 +294,7 @@ async fn symptom_09_an_expired_licence_gets_a_new_code() {
     let renew = |code| {
         world
             .desk
-            .renew_licence(actor(), issued.serial, until, code)
+            .renew_licence(actor(), issued.serial, Term::Said(until), code)
     };
     let renewed = renew(CodeInHand::Held).await.unwrap();
     let fresh = renewed.code.unwrap();

@@ -180,6 +180,15 @@ pub fn name_owner<'c>(
 
 /// What a renewal gives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Renewal {
+    /// Whether there is a new code.
+    pub code: RenewedCode,
+    /// The last moment at which the licence can be redeemed.
+    pub redeem_until: Timestamp,
+}
+
+/// What becomes of the code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RenewedCode {
     /// The code stays as it was told.
     Kept,
@@ -196,34 +205,69 @@ pub enum CodeInHand {
     Lost,
 }
 
-/// Decides whether `licence` can be redeemed until `until`, and with which code.
+/// Until when a licence is to be redeemed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Term {
+    /// As whoever asks said.
+    Said(Timestamp),
+    /// Nobody said: until then if it gets more time, else as it was.
+    Usual(Timestamp),
+}
+
+impl Term {
+    fn until(self) -> Timestamp {
+        match self {
+            Self::Said(until) | Self::Usual(until) => until,
+        }
+    }
+}
+
+/// Decides until when `licence` can be redeemed, and with which code.
 ///
-/// A code that expired has lain about for its whole life, so it is replaced. A licence that moved is
-/// redeemed without a date: only its code can be lost.
+/// A code that expired has lain about for its whole life, so it is replaced. A code that was lost is no reason to
+/// change the date. A licence that moved is redeemed without a date: only its code can be lost.
 pub fn renew(
     licence: &Licence,
-    until: Timestamp,
+    term: Term,
     code: CodeInHand,
     now: Timestamp,
-) -> Result<RenewedCode, LifeRefusal> {
+) -> Result<Renewal, LifeRefusal> {
     if licence.serial.is_trial() {
         return Err(LifeRefusal::TrialHasNoDate(licence.serial));
     }
     if licence.revoked.is_none() {
         demand_not_kept(licence)?;
     }
-    match licence.state(now) {
-        LicenceState::Revoked(_) => Err(LifeRefusal::Revoked(licence.serial)),
-        LicenceState::Activated(_) => Err(LifeRefusal::InUse(licence.serial)),
-        LicenceState::Expired(_) => Ok(RenewedCode::New),
-        LicenceState::Moved(_) | LicenceState::Waiting if code == CodeInHand::Lost => {
-            Ok(RenewedCode::New)
+    let (code, redeem_until) = match (licence.state(now), code) {
+        (LicenceState::Revoked(_), _) => return Err(LifeRefusal::Revoked(licence.serial)),
+        (LicenceState::Activated(_), _) => return Err(LifeRefusal::InUse(licence.serial)),
+        (LicenceState::Expired(_), _) => (RenewedCode::New, term.until()),
+        (LicenceState::Waiting, CodeInHand::Held) => {
+            (RenewedCode::Kept, later(licence, term.until())?)
         }
-        LicenceState::Moved(_) => Ok(RenewedCode::Kept),
-        LicenceState::Waiting => match licence.redeem_until.filter(|last| *last >= until) {
-            Some(last) => Err(LifeRefusal::NotLater(licence.serial, last)),
-            None => Ok(RenewedCode::Kept),
-        },
+        (LicenceState::Moved(_), CodeInHand::Held) => {
+            (RenewedCode::Kept, as_it_was(licence, term, now))
+        }
+        (LicenceState::Waiting | LicenceState::Moved(_), CodeInHand::Lost) => {
+            (RenewedCode::New, as_it_was(licence, term, now))
+        }
+    };
+    Ok(Renewal { code, redeem_until })
+}
+
+/// The date that the licence has, unless it is over or another was said.
+fn as_it_was(licence: &Licence, term: Term, now: Timestamp) -> Timestamp {
+    let last = licence.redeem_until.filter(|last| *last >= now);
+    match (term, last) {
+        (Term::Usual(_), Some(last)) => last,
+        _ => term.until(),
+    }
+}
+
+fn later(licence: &Licence, until: Timestamp) -> Result<Timestamp, LifeRefusal> {
+    match licence.redeem_until.filter(|last| *last >= until) {
+        Some(last) => Err(LifeRefusal::NotLater(licence.serial, last)),
+        None => Ok(until),
     }
 }
 
@@ -376,14 +420,19 @@ mod tests {
 
     #[test]
     fn a_renewal_replaces_the_code_that_expired_or_was_lost() {
-        let renewed = |licence: &Licence, code, now| renew(licence, LATER, code, now);
+        let renewed = |licence: &Licence, code, now| {
+            renew(licence, Term::Said(LATER), code, now).map(|renewal| {
+                assert_eq!(renewal.redeem_until, LATER);
+                renewal.code
+            })
+        };
         let (held, lost) = (CodeInHand::Held, CodeInHand::Lost);
         let waiting = licence();
         assert_eq!(renewed(&waiting, held, NOW), Ok(RenewedCode::Kept));
         assert_eq!(renewed(&waiting, lost, NOW), Ok(RenewedCode::New));
         let late = Timestamp::from_secs(1_001);
         assert_eq!(renewed(&waiting, held, late), Ok(RenewedCode::New));
-        let not_later = renew(&waiting, NOW, held, NOW).unwrap_err();
+        let not_later = renew(&waiting, Term::Said(NOW), held, NOW).unwrap_err();
         assert_eq!(not_later, LifeRefusal::NotLater(waiting.serial, NOW));
         let used = Licence {
             activated: Some(NOW),
@@ -399,6 +448,37 @@ mod tests {
         assert_eq!(renewed(&moved, lost, late), Ok(RenewedCode::New));
         assert!(renewed(&revoked(), lost, NOW).is_err());
         assert!(renewed(&trial(1), lost, NOW).is_err());
+    }
+
+    #[test]
+    fn a_lost_code_moves_no_date_unless_said() {
+        let (sooner, lost) = (Timestamp::from_secs(1_500), CodeInHand::Lost);
+        let until = |licence: &Licence, term, now| {
+            renew(licence, term, lost, now).map(|renewal| renewal.redeem_until)
+        };
+        let bought_for_long = Licence {
+            redeem_until: Some(LATER),
+            ..licence()
+        };
+        let usual = Term::Usual(sooner);
+        assert_eq!(until(&bought_for_long, usual, NOW), Ok(LATER));
+        assert_eq!(until(&licence(), usual, NOW), Ok(NOW));
+        let said = Term::Said(sooner);
+        assert_eq!(until(&bought_for_long, said, NOW), Ok(sooner));
+        let expired = until(&licence(), usual, Timestamp::from_secs(1_001));
+        assert_eq!(expired, Ok(sooner));
+        let moved = Licence {
+            activated: Some(NOW),
+            moved: Some(NOW),
+            ..bought_for_long
+        };
+        assert_eq!(until(&moved, usual, NOW), Ok(LATER));
+        let after = Timestamp::from_secs(2_001);
+        let much_later = Timestamp::from_secs(3_000);
+        assert_eq!(
+            until(&moved, Term::Usual(much_later), after),
+            Ok(much_later)
+        );
     }
 
     #[test]

@@ -38,8 +38,8 @@ pub use licence::{
     Trial, TrialCondition, activate, keeper, trial,
 };
 pub use life::{
-    Change, CodeInHand, LifeRefusal, Product, ProductKind, RenewedCode, Retired, demand_gateway,
-    make_manager, name_owner, relocate, renew, replace, unregister,
+    Change, CodeInHand, LifeRefusal, Product, ProductKind, Renewal, RenewedCode, Retired, Term,
+    demand_gateway, make_manager, name_owner, relocate, renew, replace, unregister,
 };
 pub use product::{Admission, Asking, Manager, NotRegistered, Requester, admit};
 pub use remark::{Remark, RemarkError};

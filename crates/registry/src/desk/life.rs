@@ -1,8 +1,7 @@
 //! Licences and units that are in use.
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Change, CodeInHand, Remark};
-use domain::time::Timestamp;
+use domain::licensing::{AccountName, Change, CodeInHand, Remark, Term};
 use ident::{LicenceSerial, ProductSerial};
 use store::registry::{
     AccountLine, LicenceMoved, LicenceRenewed, LicenceRevoked, Note, UnitReplaced,
@@ -33,12 +32,12 @@ impl Desk {
         &self,
         actor: Actor,
         licence: LicenceSerial,
-        redeem_until: Timestamp,
+        term: Term,
         code: CodeInHand,
     ) -> Result<LicenceRenewed, DeskError> {
         Ok(self
             .store
-            .renew_licence(actor, licence, redeem_until, code, self.clock.now())
+            .renew_licence(actor, licence, term, code, self.clock.now())
             .await?)
     }
 

@@ -89,9 +89,9 @@ pub(super) enum Command {
     RenewLicence {
         /// The licence, EFTM…
         licence: LicenceSerial,
-        /// Days from now until which it must be imported
-        #[arg(long, default_value_t = 365, value_parser = valid_days())]
-        valid_days: u16,
+        /// Days from now until which it must be imported [default: 365; with a lost code as it was]
+        #[arg(long, value_parser = valid_days())]
+        valid_days: Option<u16>,
         /// End the old code and show a new one, also before its time
         #[arg(long)]
         lost_code: bool,
@@ -164,7 +164,7 @@ pub(super) struct NewLicence {
     #[arg(long, default_value = "5", value_parser = size)]
     pub(super) tokens: LicenceSize,
     /// Days until which it must be imported
-    #[arg(long, default_value_t = 365, value_parser = valid_days())]
+    #[arg(long, default_value_t = VALID_DAYS, value_parser = valid_days())]
     pub(super) valid_days: u16,
     /// For whom
     #[arg(long, default_value = LOCAL_ACCOUNT, value_parser = account_name)]
@@ -255,6 +255,9 @@ impl Command {
         matches!(self, Self::Look { what } if what == Self::FROM_INPUT)
     }
 }
+
+/// A certificate that is bought in one budget is redeemed in the next.
+pub(super) const VALID_DAYS: u16 = 365;
 
 /// Ten years are longer than anybody keeps a certificate.
 fn valid_days() -> clap::builder::RangedI64ValueParser<u16> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Change, CodeInHand, Lock, Remark};
+use domain::licensing::{AccountName, Change, CodeInHand, Lock, Remark, Term};
 use domain::time::{Span, Timestamp};
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenKind, TokenSerial};
 use registry::Desk;
@@ -15,7 +15,7 @@ use super::answer::{
     AccountSheetView, AccountView, Answer, EventView, LicenceSheetView, LookView, ProductView,
     TokenView, is_made, moment,
 };
-use super::command::{Command, NewLicence};
+use super::command::{Command, NewLicence, VALID_DAYS};
 use super::hardware::{HardwareView, hardware_serial};
 use super::parcel::Content;
 
@@ -74,8 +74,10 @@ pub(super) async fn carry_out(
             } else {
                 CodeInHand::Held
             };
-            let until = now.after(Span::from_days(valid_days.into()));
-            renew_licence(actor, desk, licence, until, code).await
+            let until = |days: u16| now.after(Span::from_days(days.into()));
+            let usual = Term::Usual(until(VALID_DAYS));
+            let term = valid_days.map_or(usual, |days| Term::Said(until(days)));
+            renew_licence(actor, desk, licence, term, code).await
         }
         Command::RevokeLicence { licence, why } => {
             revoke_licence(actor, desk, licence, why.reason).await
@@ -252,10 +254,11 @@ async fn renew_licence(
     actor: Actor,
     desk: &Desk,
     licence: LicenceSerial,
-    until: Timestamp,
+    term: Term,
     code: CodeInHand,
 ) -> Result<Answer> {
-    let renewed = desk.renew_licence(actor, licence, until, code).await?;
+    let renewed = desk.renew_licence(actor, licence, term, code).await?;
+    let until = renewed.redeem_until;
     let text = match &renewed.code {
         Some(code) => format!(
             "Licence:      {licence}\n{}The code before this one is of no use any more.\n",

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use domain::audit::Actor;
-use domain::licensing::{self, Change, CodeInHand, Deed, Remark, RenewedCode, relocate};
+use domain::licensing::{
+    self, Change, CodeInHand, Deed, Remark, Renewal, RenewedCode, Term, relocate,
+};
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial};
 
@@ -32,6 +34,8 @@ pub struct LicenceMoved {
 pub struct LicenceRenewed {
     /// Its new code, if the old one ended.
     pub code: Option<LicenceCode>,
+    /// The last moment at which it can be redeemed.
+    pub redeem_until: Timestamp,
     /// The licence as it is now.
     pub licence: licensing::Licence,
 }
@@ -74,7 +78,7 @@ impl RegistryStore {
         &self,
         actor: Actor,
         licence: LicenceSerial,
-        redeem_until: Timestamp,
+        term: Term,
         code: CodeInHand,
         now: Timestamp,
     ) -> Result<LicenceRenewed, Failure<DeskRefusal>> {
@@ -83,7 +87,7 @@ impl RegistryStore {
                 keys: self.keys(),
                 actor,
                 licence,
-                redeem_until,
+                term,
                 code,
                 now,
             })
@@ -159,7 +163,7 @@ struct RenewLicence {
     keys: Arc<Keys>,
     actor: Actor,
     licence: LicenceSerial,
-    redeem_until: Timestamp,
+    term: Term,
     code: CodeInHand,
     now: Timestamp,
 }
@@ -170,21 +174,28 @@ impl Work for RenewLicence {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<LicenceRenewed, Failure<DeskRefusal>> {
         let licence = demand_licence(tx, self.licence).await?.licence;
-        let renewed = licensing::renew(&licence, self.redeem_until, self.code, self.now)?;
-        let code = match renewed {
+        let renewal = licensing::renew(&licence, self.term, self.code, self.now)?;
+        let Renewal { code, redeem_until } = renewal;
+        let code = match code {
             RenewedCode::Kept => None,
             RenewedCode::New => Some(draw_code()?),
         };
-        self.write(tx, code.as_ref()).await?;
+        self.write(tx, code.as_ref(), redeem_until).await?;
         Ok(LicenceRenewed {
             code,
+            redeem_until,
             licence: demand_licence(tx, self.licence).await?.licence,
         })
     }
 }
 
 impl RenewLicence {
-    async fn write<T: Tx>(&self, tx: &mut T, code: Option<&LicenceCode>) -> Result<(), SqlError> {
+    async fn write<T: Tx>(
+        &self,
+        tx: &mut T,
+        code: Option<&LicenceCode>,
+        redeem_until: Timestamp,
+    ) -> Result<(), SqlError> {
         let hash = code.map(|code| self.keys.licence_code(code));
         let digest = code.map(|code| code_digest(code).0);
         tx.exec_one(
@@ -193,14 +204,14 @@ impl RenewLicence {
              WHERE serial = $1",
             &vals![
                 self.licence.as_str(),
-                self.redeem_until,
+                redeem_until,
                 hash.as_ref().map(<[u8; 32]>::as_slice),
                 digest.as_ref().map(<[u8; 32]>::as_slice)
             ],
         )
         .await?;
         let which = code.map_or("the code stays", |_| "with a new code");
-        let detail = format!("redeem until {}, {which}", self.redeem_until);
+        let detail = format!("redeem until {redeem_until}, {which}");
         let subject = self.licence.as_str();
         record(tx, &self.actor, "renew-licence", subject, &detail, self.now).await
     }
