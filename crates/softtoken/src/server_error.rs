@@ -85,7 +85,8 @@ const ROWS: [Row; 22] = [
         message: "forticare license already activated",
         cause: "This licence was activated before, on this gateway or on another.",
         next_step: "Look for its tokens with `show user fortitoken`; if they are not here, have \
-                    customer service move the licence to this gateway.",
+                    customer service move the licence to this gateway, or let it import its own once \
+                    more.",
     },
     Row {
         error: ServerError::LicenceExpired,

@@ -199,6 +199,21 @@ fn symptom_12_a_licence_that_was_activated_before_is_found() {
         .console(&format!("show user fortitoken | grep {licence}"))
         .ok();
     assert_eq!(shown.lines().count(), 2, "{shown}");
+    // They are lost, and the licence is this gateway's own.
+    delete(&home, &home.tokens_of(licence));
+    import(&home, &code).refused();
+    let reset = [
+        "reset-import",
+        licence,
+        "--reason",
+        "put back from a backup",
+    ];
+    let said = home.desk(&reset).ok();
+    assert!(said.contains("once more"), "{said}");
+    assert!(home.desk(&reset).ok().contains("already"));
+    import(&home, &code).ok();
+    assert_eq!(home.tokens_of(licence).len(), 2);
+    import(&home, &code).refused();
     up.stop();
 }
 

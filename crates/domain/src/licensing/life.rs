@@ -63,6 +63,14 @@ pub enum LifeRefusal {
     /// The licence is out of use for good.
     #[error("licence {0} is revoked; issue another")]
     Revoked(LicenceSerial),
+    /// Trial tokens are had again at any time.
+    #[error(
+        "{0} is a trial: its gateway imports it again at any time with 0000-0000-0000-0000-0000"
+    )]
+    TrialAnyTime(LicenceSerial),
+    /// Nobody imported the licence yet.
+    #[error("licence {0} was not imported yet: its code is good for that")]
+    NotImported(LicenceSerial),
     /// The licence is in use, and its tokens do not expire.
     #[error(
         "licence {0} is activated: nothing of it expires; to import it once more at another gateway, \
@@ -156,6 +164,23 @@ pub fn relocate(licence: &Licence, to: &Product) -> Result<Change, LifeRefusal> 
     } else {
         Change::Made
     })
+}
+
+/// Decides whether the product of `licence` may import it once more: one that was put back from a backup, or set up
+/// anew, has lost its tokens. One that a manager gave out is the manager's to give.
+pub fn import_again(licence: &Licence) -> Result<Change, LifeRefusal> {
+    if licence.serial.is_trial() {
+        return Err(LifeRefusal::TrialAnyTime(licence.serial));
+    }
+    if licence.revoked.is_some() {
+        return Err(LifeRefusal::Revoked(licence.serial));
+    }
+    demand_not_kept(licence)?;
+    match (licence.activated, licence.moved) {
+        (None, _) => Err(LifeRefusal::NotImported(licence.serial)),
+        (Some(_), Some(_)) => Ok(Change::Already),
+        (Some(_), None) => Ok(Change::Made),
+    }
 }
 
 /// Decides whether a licence is `to`'s that a manager says it gave out, and nobody knows to whom. What it said,
@@ -401,6 +426,37 @@ mod tests {
             revoked: Some(NOW),
             ..licence()
         }
+    }
+
+    #[test]
+    fn a_gateway_imports_its_own_licence_once_more_when_the_desk_says_so() {
+        let imported = Licence {
+            activated: Some(NOW),
+            ..licence()
+        };
+        assert_eq!(import_again(&imported), Ok(Change::Made));
+        let freed = Licence {
+            moved: Some(NOW),
+            ..imported.clone()
+        };
+        assert_eq!(import_again(&freed), Ok(Change::Already));
+        let waiting = import_again(&licence());
+        assert_eq!(waiting, Err(LifeRefusal::NotImported(licence().serial)));
+        let manager = product(2, "own").serial;
+        let kept = Licence {
+            kept_by: Some(manager),
+            ..imported.clone()
+        };
+        let refused = Err(LifeRefusal::Kept(licence().serial, manager));
+        assert_eq!(import_again(&kept), refused);
+        let revoked = Licence {
+            revoked: Some(NOW),
+            ..imported
+        };
+        let refused = Err(LifeRefusal::Revoked(licence().serial));
+        assert_eq!(import_again(&revoked), refused);
+        let refused = Err(LifeRefusal::TrialAnyTime(trial(1).serial));
+        assert_eq!(import_again(&trial(1)), refused);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use licence::{
 };
 pub use life::{
     Change, CodeInHand, LifeRefusal, Product, ProductKind, Renewal, RenewedCode, Retired, Term,
-    demand_gateway, make_manager, name_owner, relocate, renew, replace, unregister,
+    demand_gateway, import_again, make_manager, name_owner, relocate, renew, replace, unregister,
 };
 pub use product::{Admission, Asking, Manager, NotRegistered, Requester, admit};
 pub use remark::{Remark, RemarkError};

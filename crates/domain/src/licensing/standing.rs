@@ -48,7 +48,7 @@ pub fn licence_standing(licence: &Licence, now: Timestamp) -> Standing {
             serial,
         ),
         LicenceState::Moved(at) => standing(
-            format!("It was moved to {product} at {at}, which has not imported it yet."),
+            format!("{product} may import it once, since {at}, and has not done so."),
             "If its tokens are not on that gateway: `execute fortitoken-mobile import CODE` there. If the \
              code is lost: `symbolon desk renew-licence SERIAL --lost-code`.",
             serial,
@@ -64,8 +64,9 @@ pub fn licence_standing(licence: &Licence, now: Timestamp) -> Standing {
                 "{product} imported it at {at}. An import again is error 11, `forticare license already \
                  activated`."
             ),
-            "Its tokens are listed there by `show user fortitoken | grep SERIAL`. If they are wanted on \
-             another gateway: `symbolon desk move-licence SERIAL --to NEW --reason WHY`.",
+            "Its tokens are listed there by `show user fortitoken | grep SERIAL`. If that gateway has lost them: \
+             `symbolon desk reset-import SERIAL --reason WHY`. If they are wanted on another: `symbolon desk \
+             move-licence SERIAL --to NEW --reason WHY`.",
             serial,
         ),
         LicenceState::Revoked(at) if serial.is_trial() => standing(

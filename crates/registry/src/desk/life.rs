@@ -1,7 +1,7 @@
 //! Licences and units that are in use.
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Change, CodeInHand, Remark, Term};
+use domain::licensing::{AccountName, Change, CodeInHand, Licence, Remark, Term};
 use ident::{LicenceSerial, ProductSerial};
 use store::registry::{
     AccountLine, LicenceMoved, LicenceRenewed, LicenceRevoked, Note, UnitReplaced,
@@ -39,6 +39,17 @@ impl Desk {
             .store
             .renew_licence(actor, licence, term, code, self.clock.now())
             .await?)
+    }
+
+    /// Lets a licence's own gateway import it once more: whose it is, and whether it could not before.
+    pub async fn reset_import(
+        &self,
+        actor: Actor,
+        licence: LicenceSerial,
+        reason: Remark,
+    ) -> Result<(Licence, Change), DeskError> {
+        let now = self.clock.now();
+        Ok(self.store.reset_import(actor, licence, reason, now).await?)
     }
 
     /// Takes a licence and its tokens out of use for good. Gateways that have the tokens' seeds go on

@@ -99,6 +99,13 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         certificate: Option<PathBuf>,
     },
+    /// Let the gateway that has a licence, and lost its tokens, import it once more
+    ResetImport {
+        /// The licence, EFTM…
+        licence: LicenceSerial,
+        #[command(flatten)]
+        why: Why,
+    },
     /// Take a licence and its tokens out of use for good
     RevokeLicence {
         /// The licence, EFTM… or FTMTRIAL…

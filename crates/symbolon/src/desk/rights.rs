@@ -72,9 +72,10 @@ impl Command {
             | Self::LockToken { .. }
             | Self::UnlockToken { .. } => alone(Role::Agent),
             // The last may make a code without being asked to: that of a licence that has expired.
-            Self::IssueLicence(_) | Self::MoveLicence { .. } | Self::RenewLicence { .. } => {
-                together(Role::Agent)
-            }
+            Self::IssueLicence(_)
+            | Self::MoveLicence { .. }
+            | Self::ResetImport { .. }
+            | Self::RenewLicence { .. } => together(Role::Agent),
             Self::RenameAccount { .. } | Self::UnregisterProduct { .. } => alone(Role::Manager),
             // The last gives what one manager reads of all gateways, or takes it from them.
             Self::ReplaceUnit { .. } | Self::RevokeLicence { .. } | Self::Managers(_) => {

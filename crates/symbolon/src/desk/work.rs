@@ -79,6 +79,9 @@ pub(super) async fn carry_out(
             let term = valid_days.map_or(usual, |days| Term::Said(until(days)));
             renew_licence(actor, desk, licence, term, code).await
         }
+        Command::ResetImport { licence, why } => {
+            reset_import(actor, desk, licence, why.reason).await
+        }
         Command::RevokeLicence { licence, why } => {
             revoke_licence(actor, desk, licence, why.reason).await
         }
@@ -272,6 +275,30 @@ async fn renew_licence(
         "tokens": renewed.licence.size.tokens(),
         "code": renewed.code.as_ref().map(LicenceCode::as_str),
         "redeem_until": moment(until),
+    });
+    Ok(Answer::new(text, &data)?)
+}
+
+async fn reset_import(
+    actor: Actor,
+    desk: &Desk,
+    licence: LicenceSerial,
+    reason: Remark,
+) -> Result<Answer> {
+    let (of, change) = desk.reset_import(actor, licence, reason).await?;
+    let product = of.product.as_ref().map(ProductSerial::as_str);
+    let whose = product.unwrap_or_default();
+    let text = match change {
+        Change::Made => format!(
+            "{whose} can import licence {licence} once more; tokens of it that it has stay as they are there\n\n\
+             On {whose}: execute fortitoken-mobile import CODE\n"
+        ),
+        Change::Already => format!("{whose} can import licence {licence} already\n"),
+    };
+    let data = json!({
+        "licence": licence.as_str(),
+        "product": product,
+        "changed": is_made(change),
     });
     Ok(Answer::new(text, &data)?)
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use domain::audit::Actor;
 use domain::licensing::{
-    self, Change, CodeInHand, Deed, Remark, Renewal, RenewedCode, Term, relocate,
+    self, Change, CodeInHand, Deed, Licence, Remark, Renewal, RenewedCode, Term, import_again,
+    relocate,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial};
@@ -89,6 +90,24 @@ impl RegistryStore {
                 licence,
                 term,
                 code,
+                now,
+            })
+            .await
+    }
+
+    /// Lets the product of a licence import it once more: whose it is, and whether it could not before.
+    pub async fn reset_import(
+        &self,
+        actor: Actor,
+        licence: LicenceSerial,
+        reason: Remark,
+        now: Timestamp,
+    ) -> Result<(Licence, Change), Failure<DeskRefusal>> {
+        self.database
+            .write(ResetImport {
+                actor,
+                licence,
+                reason,
                 now,
             })
             .await
@@ -214,6 +233,34 @@ impl RenewLicence {
         let detail = format!("redeem until {redeem_until}, {which}");
         let subject = self.licence.as_str();
         record(tx, &self.actor, "renew-licence", subject, &detail, self.now).await
+    }
+}
+
+struct ResetImport {
+    actor: Actor,
+    licence: LicenceSerial,
+    reason: Remark,
+    now: Timestamp,
+}
+
+impl Work for ResetImport {
+    type Out = (Licence, Change);
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<DeskRefusal>> {
+        let licence = demand_licence(tx, self.licence).await?.licence;
+        let change = import_again(&licence)?;
+        if change == Change::Made {
+            let subject = self.licence.as_str();
+            tx.exec_one(
+                "UPDATE licence SET moved = $2 WHERE serial = $1",
+                &vals![subject, self.now],
+            )
+            .await?;
+            let reason = self.reason.as_str();
+            record(tx, &self.actor, "reset-import", subject, reason, self.now).await?;
+        }
+        Ok((licence, change))
     }
 }
 
