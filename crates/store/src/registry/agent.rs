@@ -92,7 +92,7 @@ impl RegistryStore {
             .await
     }
 
-    /// Ends an agent's work here, and its certificate.
+    /// Ends an agent's work here, its certificate, and what is kept for it to be answered again.
     pub async fn revoke_agent(
         &self,
         actor: Actor,
@@ -267,6 +267,11 @@ impl Work for RevokeAgent {
         tx.exec_one(
             "UPDATE agent SET revoked = $2, certificate = NULL WHERE name = $1",
             &vals![self.name.as_str(), self.now],
+        )
+        .await?;
+        tx.exec(
+            "DELETE FROM agent_reply WHERE agent = $1",
+            &vals![self.name.as_str()],
         )
         .await?;
         let (action, reason) = ("revoke-agent", self.reason.as_str());

@@ -121,7 +121,8 @@ impl Work for FinishMessage {
             return Ok(());
         };
         let sealed = self.keys.seal_reply(sender(agent), id, answer)?;
-        tx.exec_one(
+        // An agent that was revoked meanwhile asks for no answer.
+        tx.exec(
             "UPDATE agent_reply SET body = $3 WHERE agent = $1 AND message = $2",
             &vals![agent.as_str(), id.as_str(), sealed.as_bytes()],
         )

@@ -16,7 +16,8 @@ use crate::vals;
 /// take a few milliseconds.
 const ROWS: u32 = 1_000;
 
-/// Destroys seeds of ended codes, their answers a day later, and replies past their time. `true` if there is more.
+/// Destroys seeds of ended codes, their answers a day later, and replies past their time, to
+/// gateways and to agents. `true` if there is more.
 pub(super) struct Sweep {
     pub(super) now: Timestamp,
 }
@@ -36,14 +37,17 @@ impl Work for Sweep {
                 &vals![self.now, self.now.before(ANSWER_KEPT_AFTER), ROWS],
             )
             .await?;
-        let replies = tx
-            .exec(
-                "DELETE FROM reply WHERE at IN (
-                     SELECT at FROM reply WHERE at <= $1 ORDER BY at LIMIT $2)",
-                &vals![self.now.before(REPLIES_KEPT), ROWS],
-            )
-            .await?;
-        Ok(secrets.max(replies) >= u64::from(ROWS))
+        let mut most = secrets;
+        for forgotten in [
+            "DELETE FROM reply WHERE at IN (
+                 SELECT at FROM reply WHERE at <= $1 ORDER BY at LIMIT $2)",
+            "DELETE FROM agent_reply WHERE at IN (
+                 SELECT at FROM agent_reply WHERE at <= $1 ORDER BY at LIMIT $2)",
+        ] {
+            let old = vals![self.now.before(REPLIES_KEPT), ROWS];
+            most = most.max(tx.exec(forgotten, &old).await?);
+        }
+        Ok(most >= u64::from(ROWS))
     }
 }
 
