@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Agent, AgentName, DeskRequest, Generation, Remark, RequestNumber, Role,
+    AccountName, Agent, AgentName, DeskRequest, Generation, Remark, RequestNumber, RequestTerms,
+    Role,
 };
 use domain::time::{Span, Timestamp};
 use rcgen::{CertificateParams, KeyPair};
@@ -497,6 +498,13 @@ impl World {
     }
 }
 
+fn terms() -> RequestTerms {
+    RequestTerms {
+        role: Role::Agent,
+        accounts: Vec::new(),
+    }
+}
+
 fn acting(who: &str) -> Actor {
     Actor {
         name: who.into(),
@@ -509,7 +517,7 @@ async fn a_request_is_approved_once_whoever_is_first() {
     let world = World::new().await;
     world.agent("carol", Role::Agent).await;
     let number = world.asks("carol", "{}").await.unwrap().number;
-    let approve = |who| world.desk.approve_request(acting(who), number, Role::Agent);
+    let approve = |who| world.desk.approve_request(acting(who), number, terms());
     let both = tokio::join!(approve("dave"), approve("erin"));
     let done = [&both.0, &both.1].map(Result::is_ok);
     assert!(done[0] != done[1], "{both:?}");
@@ -517,6 +525,65 @@ async fn a_request_is_approved_once_whoever_is_first() {
     assert!(again.contains("approved already"), "{again}");
     let unknown = world.desk.request(RequestNumber(2)).await.unwrap_err();
     assert!(unknown.to_string().contains("no request 2"), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_request_is_about_whom_its_names_meant() {
+    let world = World::new().await;
+    for (who, role) in [("carol", Role::Manager), ("mallory", Role::Agent)] {
+        world.agent(who, role).await;
+    }
+    let rich = || AccountName::parse("Rich").unwrap();
+    let registered = world.desk.register_account(actor(), rich());
+    registered.await.unwrap();
+    let [of_account, of_agent, of_other] = ["1", "2", "3"].map(|it| world.asks("carol", it));
+    let of_account = of_account.await.unwrap().number;
+    let of_agent = of_agent.await.unwrap().number;
+    let of_other = of_other.await.unwrap().number;
+    let by_mallory = world.asks("mallory", "{}").await.unwrap().number;
+
+    let old = AccountName::parse("Old").unwrap();
+    let renamed = world.desk.rename_account(actor(), rich(), old);
+    renamed.await.unwrap();
+    let registered = world.desk.register_account(actor(), rich());
+    registered.await.unwrap();
+    let revoked = world.desk.revoke_agent(actor(), name("mallory"), remark());
+    revoked.await.unwrap();
+    world.agent("mallory", Role::Agent).await;
+
+    let approve = |number, terms| world.desk.approve_request(acting("dave"), number, terms);
+    let account = RequestTerms {
+        accounts: vec![rich()],
+        ..terms()
+    };
+    let refused = approve(of_account, account.clone()).await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("account \"Rich\" was added or renamed after"),
+        "{refused}"
+    );
+    let agent = RequestTerms {
+        about: Some(name("mallory")),
+        ..terms()
+    };
+    let refused = approve(of_agent, agent).await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("agent mallory was added or renamed after"),
+        "{refused}"
+    );
+    let refused = approve(by_mallory, terms()).await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("was rejected already, by root"),
+        "{refused}"
+    );
+    approve(of_other, terms()).await.unwrap();
+    let anew = world.asks("carol", "4").await.unwrap().number;
+    approve(anew, account).await.unwrap();
 }
 
 #[tokio::test]
@@ -543,7 +610,7 @@ async fn requests_are_bounded_and_end() {
     world.now.fetch_add(life, Ordering::SeqCst);
     let late = world
         .desk
-        .approve_request(acting("dave"), same.number, Role::Agent);
+        .approve_request(acting("dave"), same.number, terms());
     let late = late.await.unwrap_err().to_string();
     assert!(late.contains("waited too long"), "{late}");
     let next = world.asks("heidi", "{}").await.unwrap();

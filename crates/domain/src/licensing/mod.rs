@@ -44,8 +44,8 @@ pub use life::{
 pub use product::{Admission, Asking, Manager, NotRegistered, Requester, admit};
 pub use remark::{Remark, RemarkError};
 pub use request::{
-    Closed, DeskRequest, DualControl, DualControlError, RequestNumber, RequestRefusal,
-    RequestState, Verdict,
+    Closed, DeskRequest, DualControl, DualControlError, Named, NamesNow, RequestNumber,
+    RequestRefusal, RequestState, RequestTerms, Verdict,
 };
 pub use reserve::{
     Aside, CodeDigest, GIVEN_MISSED, GIVEN_TOLD, GivenLicence, Giving, Held, KnownRecord,

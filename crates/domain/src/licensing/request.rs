@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Agent, AgentName, Role};
+use super::{AccountName, Agent, AgentName, Role};
 use crate::time::{Span, Timestamp};
 
 /// Whether what gives something away, or takes it for good, needs two agents.
@@ -56,6 +56,42 @@ impl fmt::Display for RequestNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Whom a name means. Later it may mean somebody else.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Named {
+    /// A customer.
+    Account(AccountName),
+    /// Somebody who works at the desk.
+    Agent(AgentName),
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(name) => write!(f, "account \"{name}\""),
+            Self::Agent(name) => write!(f, "agent {name}"),
+        }
+    }
+}
+
+/// What the command in a request takes, and whom it names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RequestTerms {
+    /// The least role that has a say.
+    pub role: Role,
+    /// The customers that it names.
+    pub accounts: Vec<AccountName>,
+}
+
+/// What is known of the names in a request when it is to be approved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NamesNow {
+    /// Who asked, as that agent is now.
+    pub asker: Option<Agent>,
+    /// A name, of who asked or in the command, that was given to somebody, or taken from them, since.
+    pub changed_since: Option<Named>,
 }
 
 /// A command that waits for another agent, or did.
@@ -140,6 +176,11 @@ pub enum RequestRefusal {
     /// Who asked may not any more.
     #[error("{1}, who asked for request {0}, has no longer the role {2}; reject it")]
     AskerMayNot(RequestNumber, AgentName, Role),
+    /// The name may mean somebody else now.
+    #[error(
+        "{1} was added or renamed after request {0} was asked; reject it, and have it asked anew"
+    )]
+    ChangedSince(RequestNumber, Named),
 }
 
 impl DeskRequest {
@@ -160,24 +201,27 @@ impl DeskRequest {
         }
     }
 
-    /// Decides whether `by` may approve it. `asker` is who asked, as that agent is now; the command needs the
-    /// role `needed`.
+    /// Decides whether `by` may approve it.
     pub fn approve(
         &self,
         by: &str,
-        asker: Option<&Agent>,
-        needed: Role,
+        terms: &RequestTerms,
+        names: NamesNow,
         now: Timestamp,
     ) -> Result<(), RequestRefusal> {
         self.demand_waiting(now)?;
         if self.agent.as_str() == by {
             return Err(RequestRefusal::Own(self.number, self.agent.clone()));
         }
-        if asker.is_none_or(|asker| asker.demand(needed).is_err()) {
-            let agent = self.agent.clone();
+        let asker = names.asker;
+        if asker.is_none_or(|asker| asker.demand(terms.role).is_err()) {
+            let (agent, needed) = (self.agent.clone(), terms.role);
             return Err(RequestRefusal::AskerMayNot(self.number, agent, needed));
         }
-        Ok(())
+        match names.changed_since {
+            Some(named) => Err(RequestRefusal::ChangedSince(self.number, named)),
+            None => Ok(()),
+        }
     }
 
     /// Decides whether it can be rejected: by anybody who may approve it, and by who asked.
@@ -221,25 +265,52 @@ mod tests {
         }
     }
 
+    fn terms() -> RequestTerms {
+        RequestTerms {
+            role: Role::Manager,
+            accounts: Vec::new(),
+        }
+    }
+
+    fn asked_by(asker: Option<Agent>) -> NamesNow {
+        NamesNow {
+            asker,
+            changed_since: None,
+        }
+    }
+
     #[test]
     fn two_agents_with_the_right_are_needed() {
         let carol = agent("carol", Role::Manager);
-        let approve = |by, asker| request().approve(by, asker, Role::Manager, ASKED);
-        assert_eq!(approve("dave", Some(&carol)), Ok(()));
-        let own = approve("carol", Some(&carol)).unwrap_err();
+        let approve = |by, asker| request().approve(by, &terms(), asked_by(asker), ASKED);
+        assert_eq!(approve("dave", Some(carol.clone())), Ok(()));
+        let own = approve("carol", Some(carol)).unwrap_err();
         assert!(matches!(own, RequestRefusal::Own(..)));
-        for asker in [None, Some(&agent("carol", Role::Agent))] {
+        for asker in [None, Some(agent("carol", Role::Agent))] {
             let gone = approve("dave", asker).unwrap_err();
             assert!(matches!(gone, RequestRefusal::AskerMayNot(..)));
         }
     }
 
     #[test]
+    fn a_name_means_whom_it_meant_when_it_was_asked() {
+        let names = NamesNow {
+            changed_since: Some(Named::Account(AccountName::parse("Rich").unwrap())),
+            ..asked_by(Some(agent("carol", Role::Manager)))
+        };
+        let refused = request().approve("dave", &terms(), names, ASKED);
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "account \"Rich\" was added or renamed after request 7 was asked; reject it, and have it asked anew"
+        );
+    }
+
+    #[test]
     fn a_request_waits_for_its_time_and_is_closed_once() {
-        let carol = agent("carol", Role::Manager);
+        let carol = asked_by(Some(agent("carol", Role::Manager)));
         let late = ASKED.after(DeskRequest::LIFE);
         let expired = RequestRefusal::Expired(RequestNumber(7));
-        let approved = request().approve("dave", Some(&carol), Role::Manager, late);
+        let approved = request().approve("dave", &terms(), carol.clone(), late);
         assert_eq!(approved, Err(expired.clone()));
         assert_eq!(request().reject(late), Err(expired));
         assert_eq!(request().state(late), RequestState::Expired);
@@ -253,7 +324,7 @@ mod tests {
             }),
             ..request()
         };
-        let again = closed.approve("dave", Some(&carol), Role::Manager, ASKED);
+        let again = closed.approve("dave", &terms(), carol, ASKED);
         let again = again.unwrap_err().to_string();
         assert_eq!(again, "request 7 was rejected already, by dave");
     }

@@ -1,7 +1,9 @@
 //! What one agent asks and another one approves.
 
 use domain::audit::Actor;
-use domain::licensing::{AgentName, Change, DeskRequest, DualControl, Remark, RequestNumber, Role};
+use domain::licensing::{
+    AgentName, Change, DeskRequest, DualControl, Remark, RequestNumber, RequestTerms,
+};
 use domain::time::Timestamp;
 use store::registry::RequestFilter;
 
@@ -54,16 +56,16 @@ impl Desk {
         Ok((self.store.requests(filter, now).await?, now))
     }
 
-    /// Takes a request to be done, once: its command needs the role `needed`.
+    /// Takes a request to be done, once, if its command's terms allow it.
     pub async fn approve_request(
         &self,
         actor: Actor,
         number: RequestNumber,
-        needed: Role,
+        terms: RequestTerms,
     ) -> Result<(), DeskError> {
         Ok(self
             .store
-            .approve_request(actor, number, needed, self.clock.now())
+            .approve_request(actor, number, terms, self.clock.now())
             .await?)
     }
 

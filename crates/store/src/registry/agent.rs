@@ -355,7 +355,7 @@ async fn find<T: Tx>(tx: &mut T, name: &AgentName) -> Result<Option<AgentRecord>
 }
 
 /// How the history names an agent: a customer may have the same name.
-fn agent_subject(name: &AgentName) -> String {
+pub(super) fn agent_subject(name: &AgentName) -> String {
     format!("agent {name}")
 }
 

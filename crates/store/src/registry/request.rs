@@ -2,13 +2,13 @@
 
 use domain::audit::Actor;
 use domain::licensing::{
-    Agent, AgentName, Change, Closed, DeskRequest, DualControl, Remark, RequestNumber,
-    RequestRefusal, Role, Verdict,
+    AgentName, Change, Closed, DeskRequest, DualControl, Named, NamesNow, Remark, RequestNumber,
+    RequestRefusal, RequestTerms, Verdict,
 };
 use domain::time::{Span, Timestamp};
 
 use super::RegistryStore;
-use super::agent::working_agent;
+use super::agent::{agent_subject, working_agent};
 use super::desk::{DeskRefusal, record};
 use super::rows::identifier;
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
@@ -95,20 +95,19 @@ impl RegistryStore {
         self.database.read(ListRequests { filter, now }).await
     }
 
-    /// Takes a request to be done: only once, and only if its command, which needs the role `needed`, may be
-    /// done for these two.
+    /// Takes a request to be done: only once, and only if its command may be done for these two.
     pub async fn approve_request(
         &self,
         actor: Actor,
         number: RequestNumber,
-        needed: Role,
+        terms: RequestTerms,
         now: Timestamp,
     ) -> Result<(), Failure<DeskRefusal>> {
         self.database
             .write(ApproveRequest {
                 actor,
                 number,
-                needed,
+                terms,
                 now,
             })
             .await
@@ -313,7 +312,7 @@ async fn requests<T: Tx>(
 struct ApproveRequest {
     actor: Actor,
     number: RequestNumber,
-    needed: Role,
+    terms: RequestTerms,
     now: Timestamp,
 }
 
@@ -323,13 +322,47 @@ impl Work for ApproveRequest {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
         let request = demand_request(tx, self.number).await?;
-        let asker: Option<Agent> = working_agent(tx, &request.agent).await?;
-        request.approve(&self.actor.name, asker.as_ref(), self.needed, self.now)?;
+        let names = NamesNow {
+            asker: working_agent(tx, &request.agent).await?,
+            changed_since: changed_since(tx, &request, &self.terms).await?,
+        };
+        request.approve(&self.actor.name, &self.terms, names, self.now)?;
         close(tx, &self.actor, self.number, Verdict::Approved, self.now).await?;
         let detail = asked(&request);
         note(tx, &self.actor, "approve", &request, &detail, self.now).await?;
         Ok(())
     }
+}
+
+/// A name, of who asked or in the command, that was given to somebody, or taken from them, since. The history has an order where
+/// clocks may step.
+async fn changed_since<T: Tx>(
+    tx: &mut T,
+    request: &DeskRequest,
+    terms: &RequestTerms,
+) -> Result<Option<Named>, SqlError> {
+    let agents = [Some(&request.agent)];
+    let agents = agents.into_iter().flatten().cloned().map(Named::Agent);
+    let accounts = terms.accounts.iter().cloned().map(Named::Account);
+    for named in agents.chain(accounts) {
+        let subject = match &named {
+            Named::Account(name) => name.to_string(),
+            Named::Agent(name) => agent_subject(name),
+        };
+        let given = tx
+            .row::<(i64,)>(
+                "SELECT 1 FROM desk_event
+                 WHERE subject = $1 AND action IN ('register-account', 'rename-account', 'add-agent')
+                     AND id > (SELECT max(id) FROM desk_event WHERE subject = $2 AND action = 'ask')
+                 LIMIT 1",
+                &vals![subject.as_str(), request_subject(request.number).as_str()],
+            )
+            .await?;
+        if given.is_some() {
+            return Ok(Some(named));
+        }
+    }
+    Ok(None)
 }
 
 struct RejectRequest {
@@ -401,8 +434,13 @@ async fn note<T: Tx>(
     detail: &str,
     now: Timestamp,
 ) -> Result<(), SqlError> {
-    let subject = format!("request {}", request.number);
+    let subject = request_subject(request.number);
     record(tx, actor, action, &subject, detail, now).await
+}
+
+/// How the history names a request.
+fn request_subject(number: RequestNumber) -> String {
+    format!("request {number}")
 }
 
 fn asked(request: &DeskRequest) -> String {

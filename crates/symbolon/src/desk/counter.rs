@@ -144,14 +144,14 @@ fn is_unknown(why: &Error) -> bool {
 async fn approve(number: RequestNumber, caller: &Caller, desk: &Desk) -> Result<Answer> {
     let asked = desk.request(number).await?;
     let (command, files) = read(&asked)?;
-    let needed = command.right().role;
-    caller.demand(needed)?;
+    let terms = command.terms();
+    caller.demand(terms.role)?;
     let approver = caller.actor();
     let both = agent_actor(format_args!(
         "{}, approved by {}",
         asked.agent, approver.name
     ));
-    desk.approve_request(approver, number, needed).await?;
+    desk.approve_request(approver, number, terms).await?;
     let done = work::carry_out(command, files, both, desk, clock::now()).await;
     if let Err(refusal) = &done {
         desk.note_refusal(number, &crate::told(refusal)).await?;

@@ -50,6 +50,17 @@ impl HardwareCommand {
         import.into_iter().flat_map(ImportHardware::files)
     }
 
+    /// The customers that it names.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &AccountName> {
+        let import = match self {
+            Self::ImportHardware(import) => Some(import),
+            Self::ResetActivation { .. } => None,
+        };
+        import
+            .into_iter()
+            .flat_map(|it| it.account.iter().chain(&it.from))
+    }
+
     pub(super) async fn carry_out(
         self,
         files: Vec<Content>,

@@ -32,6 +32,14 @@ pub(super) enum ManagerCommand {
 }
 
 impl ManagerCommand {
+    /// The customer that it names.
+    pub(super) fn account(&self) -> Option<&AccountName> {
+        match self {
+            Self::RegisterManager { account, .. } => Some(account),
+            Self::DismissManager { .. } => None,
+        }
+    }
+
     pub(super) async fn carry_out(self, actor: Actor, desk: &Desk) -> Result<Answer> {
         match self {
             Self::RegisterManager { serial, account } => {

@@ -1,7 +1,7 @@
 //! Who may what: the least role for each command, and whether it takes two under dual control. Declared
 //! once.
 
-use domain::licensing::Role;
+use domain::licensing::{AccountName, RequestTerms, Role};
 
 use super::agents::AgentCommand;
 use super::command::{Command, Input};
@@ -59,6 +59,25 @@ impl Input {
 }
 
 impl Command {
+    /// What it takes where it waits for another agent.
+    pub(super) fn terms(&self) -> RequestTerms {
+        RequestTerms {
+            role: self.right().role,
+            accounts: self.accounts().into_iter().cloned().collect(),
+        }
+    }
+
+    /// The customers that a command names which may wait for another agent.
+    fn accounts(&self) -> Vec<&AccountName> {
+        match self {
+            Self::IssueLicence(licence) => vec![&licence.account],
+            Self::RenameAccount { from, to } => vec![from, to],
+            Self::Managers(command) => command.account().into_iter().collect(),
+            Self::Hardware(command) => command.accounts().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// What it takes.
     pub(super) fn right(&self) -> Right {
         match self {
@@ -223,6 +242,28 @@ mod tests {
         assert_eq!(words("--account=a"), alone(Role::Agent));
         assert_eq!(words("--account=a --from=b"), together(Role::Agent));
         assert!(is_documented_for_two("import-hardware --from"));
+    }
+
+    #[test]
+    fn the_customers_that_a_request_names_are_known() {
+        let desk = Input::augment_subcommands(clap::Command::new("desk"));
+        let mut found = 0;
+        for declared in desk.get_subcommands() {
+            let words = words(declared);
+            let named = words.iter().filter(|word| {
+                word.as_str() == "--account=a"
+                    || declared.get_name() == "rename-account" && *word == "a"
+            });
+            let Input::Command(command) = parsed(&words).unwrap() else {
+                continue;
+            };
+            if command.right().approval == Approval::DualControl {
+                let named = named.count();
+                assert_eq!(command.terms().accounts.len(), named, "{words:?}");
+                found += named;
+            }
+        }
+        assert!(found >= 4, "{found}");
     }
 
     #[test]
