@@ -501,6 +501,7 @@ impl World {
 fn terms() -> RequestTerms {
     RequestTerms {
         role: Role::Agent,
+        about: None,
         accounts: Vec::new(),
     }
 }

@@ -81,6 +81,8 @@ impl fmt::Display for Named {
 pub struct RequestTerms {
     /// The least role that has a say.
     pub role: Role,
+    /// The agent that it gives something to, or takes it from.
+    pub about: Option<AgentName>,
     /// The customers that it names.
     pub accounts: Vec<AccountName>,
 }
@@ -173,6 +175,9 @@ pub enum RequestRefusal {
     /// One person is not two.
     #[error("request {0} is {1}'s own; another agent has to approve it")]
     Own(RequestNumber, AgentName),
+    /// Nobody decides in their own case.
+    #[error("request {0} is about {1}, who has no say in it; another agent has")]
+    About(RequestNumber, AgentName),
     /// Who asked may not any more.
     #[error("{1}, who asked for request {0}, has no longer the role {2}; reject it")]
     AskerMayNot(RequestNumber, AgentName, Role),
@@ -210,9 +215,10 @@ impl DeskRequest {
         now: Timestamp,
     ) -> Result<(), RequestRefusal> {
         self.demand_waiting(now)?;
-        if self.agent.as_str() == by {
+        if self.is_own(by) {
             return Err(RequestRefusal::Own(self.number, self.agent.clone()));
         }
+        self.demand_not_about(by, terms)?;
         let asker = names.asker;
         if asker.is_none_or(|asker| asker.demand(terms.role).is_err()) {
             let (agent, needed) = (self.agent.clone(), terms.role);
@@ -224,9 +230,31 @@ impl DeskRequest {
         }
     }
 
-    /// Decides whether it can be rejected: by anybody who may approve it, and by who asked.
-    pub fn reject(&self, now: Timestamp) -> Result<(), RequestRefusal> {
-        self.demand_waiting(now)
+    /// Decides whether `by` may reject it: anybody who may approve it, and who asked.
+    pub fn reject(
+        &self,
+        by: &str,
+        terms: &RequestTerms,
+        now: Timestamp,
+    ) -> Result<(), RequestRefusal> {
+        self.demand_waiting(now)?;
+        if self.is_own(by) {
+            return Ok(());
+        }
+        self.demand_not_about(by, terms)
+    }
+
+    fn is_own(&self, by: &str) -> bool {
+        self.agent.as_str() == by
+    }
+
+    fn demand_not_about(&self, by: &str, terms: &RequestTerms) -> Result<(), RequestRefusal> {
+        match &terms.about {
+            Some(about) if about.as_str() == by => {
+                Err(RequestRefusal::About(self.number, about.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn demand_waiting(&self, now: Timestamp) -> Result<(), RequestRefusal> {
@@ -268,6 +296,7 @@ mod tests {
     fn terms() -> RequestTerms {
         RequestTerms {
             role: Role::Manager,
+            about: None,
             accounts: Vec::new(),
         }
     }
@@ -293,6 +322,27 @@ mod tests {
     }
 
     #[test]
+    fn whom_a_request_is_about_has_no_say_in_it() {
+        let carol = asked_by(Some(agent("carol", Role::Manager)));
+        let about = |name: &str| RequestTerms {
+            about: Some(name.parse().unwrap()),
+            ..terms()
+        };
+        let refused = Err(RequestRefusal::About(
+            RequestNumber(7),
+            "mallory".parse().unwrap(),
+        ));
+        let approve = |by| request().approve(by, &about("mallory"), carol.clone(), ASKED);
+        assert_eq!(approve("mallory"), refused);
+        assert_eq!(approve("dave"), Ok(()));
+        let reject = |by, whom| request().reject(by, &about(whom), ASKED);
+        assert_eq!(reject("mallory", "mallory"), refused);
+        assert_eq!(reject("dave", "mallory"), Ok(()));
+        // What somebody asked for themselves they may withdraw.
+        assert_eq!(reject("carol", "carol"), Ok(()));
+    }
+
+    #[test]
     fn a_name_means_whom_it_meant_when_it_was_asked() {
         let names = NamesNow {
             changed_since: Some(Named::Account(AccountName::parse("Rich").unwrap())),
@@ -312,9 +362,9 @@ mod tests {
         let expired = RequestRefusal::Expired(RequestNumber(7));
         let approved = request().approve("dave", &terms(), carol.clone(), late);
         assert_eq!(approved, Err(expired.clone()));
-        assert_eq!(request().reject(late), Err(expired));
+        assert_eq!(request().reject("dave", &terms(), late), Err(expired));
         assert_eq!(request().state(late), RequestState::Expired);
-        assert_eq!(request().reject(ASKED), Ok(()));
+        assert_eq!(request().reject("dave", &terms(), ASKED), Ok(()));
         let closed = DeskRequest {
             closed: Some(Closed {
                 at: ASKED,

@@ -74,11 +74,12 @@ impl Desk {
         &self,
         actor: Actor,
         number: RequestNumber,
+        terms: RequestTerms,
         reason: Remark,
     ) -> Result<(), DeskError> {
         Ok(self
             .store
-            .reject_request(actor, number, reason, self.clock.now())
+            .reject_request(actor, number, terms, reason, self.clock.now())
             .await?)
     }
 

@@ -118,6 +118,7 @@ impl RegistryStore {
         &self,
         actor: Actor,
         number: RequestNumber,
+        terms: RequestTerms,
         reason: Remark,
         now: Timestamp,
     ) -> Result<(), Failure<DeskRefusal>> {
@@ -125,6 +126,7 @@ impl RegistryStore {
             .write(RejectRequest {
                 actor,
                 number,
+                terms,
                 reason,
                 now,
             })
@@ -341,7 +343,7 @@ async fn changed_since<T: Tx>(
     request: &DeskRequest,
     terms: &RequestTerms,
 ) -> Result<Option<Named>, SqlError> {
-    let agents = [Some(&request.agent)];
+    let agents = [Some(&request.agent), terms.about.as_ref()];
     let agents = agents.into_iter().flatten().cloned().map(Named::Agent);
     let accounts = terms.accounts.iter().cloned().map(Named::Account);
     for named in agents.chain(accounts) {
@@ -368,6 +370,7 @@ async fn changed_since<T: Tx>(
 struct RejectRequest {
     actor: Actor,
     number: RequestNumber,
+    terms: RequestTerms,
     reason: Remark,
     now: Timestamp,
 }
@@ -378,7 +381,7 @@ impl Work for RejectRequest {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
         let request = demand_request(tx, self.number).await?;
-        request.reject(self.now)?;
+        request.reject(&self.actor.name, &self.terms, self.now)?;
         close(tx, &self.actor, self.number, Verdict::Rejected, self.now).await?;
         let reason = self.reason.as_str();
         note(tx, &self.actor, "reject", &request, reason, self.now).await?;

@@ -75,6 +75,17 @@ impl AgentCommand {
         }
     }
 
+    /// Whom it gives something to, or takes it from.
+    pub(super) fn about(&self) -> Option<&AgentName> {
+        match self {
+            Self::AddAgent { name, .. }
+            | Self::CertifyAgent { name, .. }
+            | Self::SetAgentRole { name, .. }
+            | Self::RevokeAgent { name, .. } => Some(name),
+            Self::ListAgents => None,
+        }
+    }
+
     /// The files whose content goes along with it.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         let request = self.key().and_then(|key| key.request.as_deref());

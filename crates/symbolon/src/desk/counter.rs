@@ -162,10 +162,11 @@ async fn approve(number: RequestNumber, caller: &Caller, desk: &Desk) -> Result<
 async fn reject(number: RequestNumber, why: Why, caller: &Caller, desk: &Desk) -> Result<Answer> {
     let asked = desk.request(number).await?;
     let is_own = matches!(caller, Caller::Agent(agent) if agent.name == asked.agent);
+    let terms = read(&asked)?.0.terms();
     if !is_own {
-        caller.demand(read(&asked)?.0.right().role)?;
+        caller.demand(terms.role)?;
     }
-    requests::reject(caller.actor(), number, why, desk).await
+    requests::reject(caller.actor(), number, terms, why, desk).await
 }
 
 /// The command that was asked for, with its files.

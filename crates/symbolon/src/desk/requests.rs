@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
 use domain::audit::Actor;
-use domain::licensing::{AgentName, DeskRequest, DualControl, RequestNumber, RequestState};
+use domain::licensing::{
+    AgentName, DeskRequest, DualControl, RequestNumber, RequestState, RequestTerms,
+};
 use domain::time::Timestamp;
 use registry::Desk;
 use serde::Serialize;
@@ -89,10 +91,12 @@ impl RequestCommand {
 pub(super) async fn reject(
     actor: Actor,
     request: RequestNumber,
+    terms: RequestTerms,
     why: Why,
     desk: &Desk,
 ) -> Result<Answer> {
-    desk.reject_request(actor, request, why.reason).await?;
+    desk.reject_request(actor, request, terms, why.reason)
+        .await?;
     let text = format!("request {request} is rejected\n");
     Ok(Answer::new(
         text,

@@ -61,8 +61,13 @@ impl Input {
 impl Command {
     /// What it takes where it waits for another agent.
     pub(super) fn terms(&self) -> RequestTerms {
+        let about = match self {
+            Self::Agents(command) => command.about().cloned(),
+            _ => None,
+        };
         RequestTerms {
             role: self.right().role,
+            about,
             accounts: self.accounts().into_iter().cloned().collect(),
         }
     }
