@@ -477,8 +477,8 @@ fn who_asks_has_to_be_there_still_when_it_is_approved() {
     let office = guarded();
     let asked = office.asks("carol", &["issue-licence"]).ok();
     shows(&asked, "request 1 waits");
-    let left = ["revoke-agent", "carol", "--reason", "has left"];
-    office.home.desk(&left).ok();
+    let less = ["set-agent-role", "carol", "read", "--reason", "a test"];
+    office.home.desk(&less).ok();
     let said = office.asks("dave", &["approve", "1"]).refused();
     let expected = "carol, who asked for request 1, has no longer the role agent";
     shows(&said, expected);

@@ -8,6 +8,7 @@ use domain::time::Timestamp;
 
 use super::RegistryStore;
 use super::desk::{DeskRefusal, record};
+use super::request::reject_all_of;
 use super::rows::identifier;
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
 use crate::vals;
@@ -92,7 +93,8 @@ impl RegistryStore {
             .await
     }
 
-    /// Ends an agent's work here, its certificate, and what is kept for it to be answered again.
+    /// Ends an agent's work here, its certificate, what it asked and nobody approved, and what is kept for it to be
+    /// answered again.
     pub async fn revoke_agent(
         &self,
         actor: Actor,
@@ -277,6 +279,7 @@ impl Work for RevokeAgent {
         let (action, reason) = ("revoke-agent", self.reason.as_str());
         let subject = agent_subject(&self.name);
         record(tx, &self.actor, action, &subject, reason, self.now).await?;
+        reject_all_of(tx, &self.actor, &self.name, self.now).await?;
         Ok(Change::Made)
     }
 }

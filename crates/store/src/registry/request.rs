@@ -389,6 +389,22 @@ impl Work for RejectRequest {
     }
 }
 
+/// Closes what an agent asked who works here no more: the name may be given to somebody else.
+pub(super) async fn reject_all_of<T: Tx>(
+    tx: &mut T,
+    actor: &Actor,
+    agent: &AgentName,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let waiting = requests(tx, RequestFilter::Waiting, now).await?;
+    for request in waiting.iter().filter(|it| it.agent == *agent) {
+        close(tx, actor, request.number, Verdict::Rejected, now).await?;
+        let why = format!("{} is revoked", agent_subject(agent));
+        note(tx, actor, "reject", request, &why, now).await?;
+    }
+    Ok(())
+}
+
 struct NoteRefusal {
     number: RequestNumber,
     refusal: Box<str>,
