@@ -29,7 +29,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use softtoken::address::ServerUrl;
 use softtoken::{MOBILE_PATH, PROCESS_PATH};
-use store::registry::MessageId;
+use store::registry::{MessageId, NewRequest};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -493,8 +493,13 @@ async fn agents_are_added_once_and_recorded() {
 impl World {
     async fn asks(&self, who: &str, arguments: &str) -> Result<DeskRequest, registry::DeskError> {
         let actor = acting(who);
-        let kept = self.desk.keep_request(actor, name(who), "say", arguments);
-        kept.await
+        let asked = NewRequest {
+            agent: name(who),
+            command: "say".into(),
+            arguments: arguments.into(),
+            shown: "{}".into(),
+        };
+        self.desk.keep_request(actor, asked).await
     }
 }
 

@@ -465,6 +465,12 @@ fn tokens_go_from_customer_to_customer_with_two() {
     assert_eq!(waiting["requests"], json!([]));
     shows(&give("long.txt").refused(), "split the file");
     shows(&give("list.txt").ok(), "request 1 waits");
+    let request = office.json("dave", &["request", "1"]);
+    assert_eq!(request["serials"], json!(["FTK2000BHV1KRZCC"]));
+    let file = &request["arguments"]["file"];
+    assert_eq!([&file["serials"], &file["bytes"]], [1, list.len()]);
+    let said = office.asks("dave", &["request", "1"]).ok();
+    shows(&said, "    FTK2000BHV1KRZCC\n");
     let owner = || office.json("rita", &["show", "FTK2000BHV1KRZCC"])["account"].clone();
     assert_eq!(owner(), "local");
     office.asks("dave", &["approve", "1"]).ok();

@@ -105,7 +105,7 @@ pub struct DeskRequest {
     pub agent: AgentName,
     /// Which command.
     pub command: Box<str>,
-    /// With which arguments, as they came. They do not change.
+    /// With which arguments, as a JSON object, a file by what it holds. They do not change.
     pub arguments: Box<str>,
     /// When.
     pub asked: Timestamp,
@@ -257,7 +257,8 @@ impl DeskRequest {
         }
     }
 
-    fn demand_waiting(&self, now: Timestamp) -> Result<(), RequestRefusal> {
+    /// Demands that it may be approved or rejected still.
+    pub fn demand_waiting(&self, now: Timestamp) -> Result<(), RequestRefusal> {
         if let Some(closed) = &self.closed {
             let (verdict, by) = (closed.verdict.id(), closed.by.clone());
             return Err(RequestRefusal::Closed(self.number, verdict, by));

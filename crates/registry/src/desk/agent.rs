@@ -1,7 +1,7 @@
 //! Who works at the desk over the network.
 
 use domain::audit::Actor;
-use domain::licensing::{Agent, AgentName, CertificateHash, Change, Remark, Role};
+use domain::licensing::{Agent, AgentName, CertificateHash, Change, KeyHash, Remark, Role};
 use domain::time::Timestamp;
 use store::Undecided;
 use store::registry::{AgentMessage, AgentRecord, NewCertificate};
@@ -42,6 +42,11 @@ impl Desk {
             pem,
             expires: certificate.expires,
         })
+    }
+
+    /// SHA-256 of the key (`SubjectPublicKeyInfo`, DER) whose holder asks for a certificate.
+    pub fn requested_key(&self, request: &str) -> Result<KeyHash, DeskError> {
+        Ok(RequestedKey::of_request(request)?.hash())
     }
 
     /// Gives an agent a certificate for the key in `request`; it ends the one before.

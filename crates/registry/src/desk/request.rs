@@ -1,11 +1,9 @@
 //! What one agent asks and another one approves.
 
 use domain::audit::Actor;
-use domain::licensing::{
-    AgentName, Change, DeskRequest, DualControl, Remark, RequestNumber, RequestTerms,
-};
+use domain::licensing::{Change, DeskRequest, DualControl, Remark, RequestNumber, RequestTerms};
 use domain::time::Timestamp;
-use store::registry::RequestFilter;
+use store::registry::{NewRequest, RequestFilter, WaitingRequest};
 
 use super::{Desk, DeskError};
 
@@ -31,20 +29,27 @@ impl Desk {
     pub async fn keep_request(
         &self,
         actor: Actor,
-        agent: AgentName,
-        command: &str,
-        arguments: &str,
+        asked: NewRequest,
     ) -> Result<DeskRequest, DeskError> {
         let now = self.clock.now();
-        Ok(self
-            .store
-            .keep_request(actor, agent, command.into(), arguments.into(), now)
-            .await?)
+        Ok(self.store.keep_request(actor, asked, now).await?)
     }
 
-    /// A request.
-    pub async fn request(&self, number: RequestNumber) -> Result<DeskRequest, DeskError> {
-        Ok(self.store.request(number).await?)
+    /// A request, and the moment at which it is as it is.
+    pub async fn request(
+        &self,
+        number: RequestNumber,
+    ) -> Result<(DeskRequest, Timestamp), DeskError> {
+        let now = self.clock.now();
+        Ok((self.store.request(number).await?, now))
+    }
+
+    /// A request that waits, with all that came with it.
+    pub async fn waiting_request(
+        &self,
+        number: RequestNumber,
+    ) -> Result<WaitingRequest, DeskError> {
+        Ok(self.store.waiting_request(number, self.clock.now()).await?)
     }
 
     /// Requests, oldest first, and the moment at which they are as they are.

@@ -1,5 +1,6 @@
 //! What one agent asks and another one approves.
 
+use aws_lc_rs::digest::{Context, SHA256};
 use domain::audit::Actor;
 use domain::licensing::{
     AgentName, Change, Closed, DeskRequest, DualControl, Named, NamesNow, Remark, RequestNumber,
@@ -31,6 +32,13 @@ const RECORDED_MAX: usize = 1_000;
 
 const DUAL_CONTROL: &str = "dual-control";
 
+/// Of one request, in the order of its [`FromRow`].
+macro_rules! request_columns {
+    () => {
+        "number, agent, command, shown, asked, closed, closed_by, verdict, refusal"
+    };
+}
+
 /// Which requests a list has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestFilter {
@@ -38,6 +46,40 @@ pub enum RequestFilter {
     Waiting,
     /// All.
     All,
+}
+
+/// A command that is to wait.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewRequest {
+    /// Who asks.
+    pub agent: AgentName,
+    /// Which command.
+    pub command: Box<str>,
+    /// With which arguments, its files among them.
+    pub arguments: Box<str>,
+    /// What is shown of these.
+    pub shown: Box<str>,
+}
+
+impl NewRequest {
+    fn digest(&self) -> [u8; 32] {
+        let mut context = Context::new(&SHA256);
+        for part in [&self.command, "\n", &self.arguments] {
+            context.update(part.as_bytes());
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        digest
+    }
+}
+
+/// A request that waits, with all that came with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WaitingRequest {
+    /// What is shown of it.
+    pub request: DeskRequest,
+    /// Its arguments, its files among them.
+    pub arguments: Box<str>,
 }
 
 impl RegistryStore {
@@ -62,20 +104,10 @@ impl RegistryStore {
     pub async fn keep_request(
         &self,
         actor: Actor,
-        agent: AgentName,
-        command: Box<str>,
-        arguments: Box<str>,
+        asked: NewRequest,
         now: Timestamp,
     ) -> Result<DeskRequest, Failure<DeskRefusal>> {
-        self.database
-            .write(KeepRequest {
-                actor,
-                agent,
-                command,
-                arguments,
-                now,
-            })
-            .await
+        self.database.write(KeepRequest { actor, asked, now }).await
     }
 
     /// A request.
@@ -84,6 +116,15 @@ impl RegistryStore {
         number: RequestNumber,
     ) -> Result<DeskRequest, Failure<DeskRefusal>> {
         self.database.read(ShowRequest { number }).await
+    }
+
+    /// A request that waits, with all that came with it.
+    pub async fn waiting_request(
+        &self,
+        number: RequestNumber,
+        now: Timestamp,
+    ) -> Result<WaitingRequest, Failure<DeskRefusal>> {
+        self.database.read(ShowWaiting { number, now }).await
     }
 
     /// Requests, oldest first, as many as [`REQUESTS_MAX`] of the latest.
@@ -196,9 +237,7 @@ impl Work for SetDualControl {
 
 struct KeepRequest {
     actor: Actor,
-    agent: AgentName,
-    command: Box<str>,
-    arguments: Box<str>,
+    asked: NewRequest,
     now: Timestamp,
 }
 
@@ -207,14 +246,10 @@ impl Work for KeepRequest {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<DeskRequest, Failure<DeskRefusal>> {
-        let waiting = requests(tx, RequestFilter::Waiting, self.now).await?;
-        let own: Vec<_> = waiting.iter().filter(|it| it.agent == self.agent).collect();
-        if let Some(same) = own.iter().find(|it| self.is(it)) {
-            return Ok((*same).clone());
+        if let Some(same) = self.same(tx).await? {
+            return Ok(same);
         }
-        if count(&waiting) >= WAITING_MAX || count(&own) >= WAITING_OF_ONE_MAX {
-            return Err(Failure::Refused(DeskRefusal::RequestsFull));
-        }
+        self.demand_room(tx).await?;
         // The latest stays: the next number follows it.
         tx.exec(
             "DELETE FROM desk_request
@@ -226,22 +261,62 @@ impl Work for KeepRequest {
     }
 }
 
-fn count<T>(requests: &[T]) -> u32 {
-    u32::try_from(requests.len()).unwrap_or(u32::MAX)
-}
-
 impl KeepRequest {
-    fn is(&self, other: &DeskRequest) -> bool {
-        (&self.command, &self.arguments) == (&other.command, &other.arguments)
+    /// What waits already and asks the same.
+    async fn same<T: Tx>(&self, tx: &mut T) -> Result<Option<DeskRequest>, SqlError> {
+        tx.row(
+            concat!(
+                "SELECT ",
+                request_columns!(),
+                " FROM desk_request
+                 WHERE agent = $1 AND digest = $2 AND closed IS NULL AND asked > $3"
+            ),
+            &vals![
+                self.asked.agent.as_str(),
+                &self.asked.digest(),
+                self.now.before(DeskRequest::LIFE)
+            ],
+        )
+        .await
+    }
+
+    async fn demand_room<T: Tx>(&self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let counted = tx
+            .row::<(u32, u32)>(
+                "SELECT
+                     (SELECT count(*) FROM desk_request WHERE closed IS NULL AND asked > $2),
+                     (SELECT count(*) FROM desk_request
+                      WHERE agent = $1 AND closed IS NULL AND asked > $2)",
+                &vals![
+                    self.asked.agent.as_str(),
+                    self.now.before(DeskRequest::LIFE)
+                ],
+            )
+            .await?;
+        let (waiting, own) = counted.unwrap_or_default();
+        if waiting >= WAITING_MAX || own >= WAITING_OF_ONE_MAX {
+            return Err(Failure::Refused(DeskRefusal::RequestsFull));
+        }
+        Ok(())
     }
 
     async fn insert<T: Tx>(self, tx: &mut T) -> Result<DeskRequest, Failure<DeskRefusal>> {
+        let digest = self.asked.digest();
+        let NewRequest {
+            agent,
+            command,
+            arguments,
+            shown,
+        } = self.asked;
         tx.exec_one(
-            "INSERT INTO desk_request (agent, command, arguments, asked) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO desk_request (agent, command, arguments, shown, digest, asked)
+             VALUES ($1, $2, $3, $4, $5, $6)",
             &vals![
-                self.agent.as_str(),
-                self.command.as_ref(),
-                self.arguments.as_ref(),
+                agent.as_str(),
+                command.as_ref(),
+                arguments.as_ref(),
+                shown.as_ref(),
+                &digest,
                 self.now
             ],
         )
@@ -252,9 +327,9 @@ impl KeepRequest {
         let number = RequestNumber(last.and_then(|(number,)| number).unwrap_or_default());
         let request = DeskRequest {
             number,
-            agent: self.agent,
-            command: self.command,
-            arguments: self.arguments,
+            agent,
+            command,
+            arguments: shown,
             asked: self.now,
             closed: None,
         };
@@ -273,6 +348,32 @@ impl Work for ShowRequest {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<DeskRequest, Failure<DeskRefusal>> {
         demand_request(tx, self.number).await
+    }
+}
+
+struct ShowWaiting {
+    number: RequestNumber,
+    now: Timestamp,
+}
+
+impl Work for ShowWaiting {
+    type Out = WaitingRequest;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<WaitingRequest, Failure<DeskRefusal>> {
+        let request = demand_request(tx, self.number).await?;
+        request.demand_waiting(self.now)?;
+        let (arguments,) = tx
+            .row::<(String,)>(
+                "SELECT arguments FROM desk_request WHERE number = $1",
+                &vals![self.number.0],
+            )
+            .await?
+            .ok_or(Failure::Refused(DeskRefusal::RequestUnknown(self.number)))?;
+        Ok(WaitingRequest {
+            request,
+            arguments: arguments.into(),
+        })
     }
 }
 
@@ -297,9 +398,13 @@ async fn requests<T: Tx>(
 ) -> Result<Vec<DeskRequest>, SqlError> {
     let mut requests: Vec<DeskRequest> = tx
         .rows(
-            "SELECT number, agent, command, arguments, asked, closed, closed_by, verdict, refusal
-             FROM desk_request WHERE $1 OR (closed IS NULL AND asked > $2)
-             ORDER BY number DESC LIMIT $3",
+            concat!(
+                "SELECT ",
+                request_columns!(),
+                " FROM desk_request
+                 WHERE $1 OR (closed IS NULL AND asked > $2)
+                 ORDER BY number DESC LIMIT $3"
+            ),
             &vals![
                 filter == RequestFilter::All,
                 now.before(DeskRequest::LIFE),
@@ -476,8 +581,11 @@ async fn demand_request<T: Tx>(
 ) -> Result<DeskRequest, Failure<DeskRefusal>> {
     let found = tx
         .row(
-            "SELECT number, agent, command, arguments, asked, closed, closed_by, verdict, refusal
-             FROM desk_request WHERE number = $1",
+            concat!(
+                "SELECT ",
+                request_columns!(),
+                " FROM desk_request WHERE number = $1"
+            ),
             &vals![number.0],
         )
         .await?;

@@ -71,6 +71,14 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "where addresses of gateways were told from",
         sql: ADDRESS_SOURCES,
     },
+    Migration {
+        name: "what requests show",
+        sql: SHOWN_REQUESTS,
+    },
+    Migration {
+        name: "requests by digest",
+        sql: REQUEST_DIGESTS,
+    },
 ];
 
 const FIRST: &str = "
@@ -383,4 +391,18 @@ UPDATE provision SET confirmed = activated WHERE device IS NOT NULL AND answer I
 /// Of addresses that were told before nobody knows; gateways tell theirs again within an hour.
 const ADDRESS_SOURCES: &str = "
 ALTER TABLE gateway_address ADD COLUMN source TEXT;
+";
+
+/// Requests with files that waited before have only their command to show.
+const SHOWN_REQUESTS: &str = "
+-- The arguments as everybody sees them: a file by what it holds.
+ALTER TABLE desk_request ADD COLUMN shown TEXT NOT NULL DEFAULT '{}';
+UPDATE desk_request SET shown = arguments WHERE length(arguments) <= 1000;
+";
+
+/// What waited before has no digest: asked again it is another request.
+const REQUEST_DIGESTS: &str = "
+-- SHA-256 of the command and its arguments.
+ALTER TABLE desk_request ADD COLUMN digest BLOB;
+CREATE INDEX desk_request_agent ON desk_request (agent, asked);
 ";

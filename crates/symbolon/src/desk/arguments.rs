@@ -18,7 +18,7 @@ use super::parcel::{Content, Parcel};
 const OUTPUT: &str = "certificate";
 
 /// What takes the place of [`OUTPUT`] where the file is for a key. It is no longer than words are.
-const REQUEST: &str = "request";
+pub(super) const REQUEST: &str = "request";
 
 /// What the arguments of a command may have, if there is this command.
 pub(super) fn content(command: &str) -> Option<Body> {
@@ -71,6 +71,15 @@ pub(super) fn parcel(command: &str, arguments: &[u8]) -> Result<Parcel> {
 
 /// The name of a command and the object of its arguments, from its words and files.
 pub(super) fn object(parcel: &Parcel) -> Result<(String, Zeroizing<String>)> {
+    let (command, object) = object_with(parcel, |_, content| Ok(BASE64.encode(content).into()))?;
+    Ok((command, Zeroizing::new(object.to_string())))
+}
+
+/// The same, with what `file` makes of each file by its name.
+pub(super) fn object_with(
+    parcel: &Parcel,
+    mut file: impl FnMut(&str, &[u8]) -> Result<Value>,
+) -> Result<(String, Value)> {
     let parser = DeskArgs::augment_args(clap::Command::new("desk"));
     let matches = parser.try_get_matches_from(&parcel.words)?;
     let (command, given) = matches.subcommand().context("no command")?;
@@ -86,13 +95,12 @@ pub(super) fn object(parcel: &Parcel) -> Result<(String, Zeroizing<String>)> {
         if is_file(argument) || is_key {
             let name = if is_key { REQUEST } else { name };
             let content = files.next().context("the content of a file is missing")?;
-            object.insert(name.to_owned(), BASE64.encode(content).into());
+            object.insert(name.to_owned(), file(name, content)?);
         } else if name != OUTPUT {
             object.insert(name.to_owned(), value(argument, given)?);
         }
     }
-    let object = Zeroizing::new(Value::Object(object).to_string());
-    Ok((command.to_owned(), object))
+    Ok((command.to_owned(), Value::Object(object)))
 }
 
 /// A command as it is declared.

@@ -5,11 +5,11 @@ use std::fmt;
 
 use anyhow::{Error, Result, bail, ensure};
 use domain::audit::Actor;
-use domain::licensing::{Agent, DeskRequest, DualControl, RequestNumber, Role, RoleRefusal};
+use domain::licensing::{Agent, DualControl, RequestNumber, Role, RoleRefusal};
 use gateway::clock;
 use registry::{Desk, DeskError, Progress};
 use store::Undecided;
-use store::registry::AgentMessage;
+use store::registry::{AgentMessage, NewRequest, WaitingRequest};
 use zeroize::Zeroizing;
 
 use super::answer::Answer;
@@ -18,7 +18,7 @@ use super::hardware::{self, HardwareCommand};
 use super::parcel::{Content, Parcel};
 use super::requests::{self, VerdictCommand};
 use super::rights::Approval;
-use super::{arguments, parsed, work};
+use super::{arguments, parsed, shown, work};
 
 /// How audit events name what agents do.
 const INTERFACE: &str = "api";
@@ -81,8 +81,13 @@ pub(super) async fn take(
             "the arguments have {length} bytes, at most {WAITING_MAX_BYTES} wait for another agent; \
              split the file"
         );
-        let actor = caller.actor();
-        let kept = desk.keep_request(actor, agent.name.clone(), &command, &arguments);
+        let asked = NewRequest {
+            agent: agent.name.clone(),
+            command: command.into(),
+            arguments: arguments.as_str().into(),
+            shown: shown::shown(&request, desk)?.to_string().into(),
+        };
+        let kept = desk.keep_request(caller.actor(), asked);
         return Ok((requests::kept(&kept.await?)?, Progress::Waiting));
     }
     let done = match input {
@@ -142,14 +147,14 @@ fn is_unknown(why: &Error) -> bool {
 /// Does what another agent asked for. The command is read and decided anew; a crash between the two
 /// transactions leaves it undone, and never done twice.
 async fn approve(number: RequestNumber, caller: &Caller, desk: &Desk) -> Result<Answer> {
-    let asked = desk.request(number).await?;
+    let asked = desk.waiting_request(number).await?;
     let (command, files) = read(&asked)?;
     let terms = command.terms();
     caller.demand(terms.role)?;
     let approver = caller.actor();
     let both = agent_actor(format_args!(
         "{}, approved by {}",
-        asked.agent, approver.name
+        asked.request.agent, approver.name
     ));
     desk.approve_request(approver, number, terms).await?;
     let done = work::carry_out(command, files, both, desk, clock::now()).await;
@@ -160,8 +165,8 @@ async fn approve(number: RequestNumber, caller: &Caller, desk: &Desk) -> Result<
 }
 
 async fn reject(number: RequestNumber, why: Why, caller: &Caller, desk: &Desk) -> Result<Answer> {
-    let asked = desk.request(number).await?;
-    let is_own = matches!(caller, Caller::Agent(agent) if agent.name == asked.agent);
+    let asked = desk.waiting_request(number).await?;
+    let is_own = matches!(caller, Caller::Agent(agent) if agent.name == asked.request.agent);
     let terms = read(&asked)?.0.terms();
     if !is_own {
         caller.demand(terms.role)?;
@@ -170,10 +175,10 @@ async fn reject(number: RequestNumber, why: Why, caller: &Caller, desk: &Desk) -
 }
 
 /// The command that was asked for, with its files.
-fn read(asked: &DeskRequest) -> Result<(Command, Vec<Content>)> {
-    let request = arguments::parcel(&asked.command, asked.arguments.as_bytes())?;
+fn read(asked: &WaitingRequest) -> Result<(Command, Vec<Content>)> {
+    let request = arguments::parcel(&asked.request.command, asked.arguments.as_bytes())?;
     match parsed(&request.words)? {
         Input::Command(command) => Ok((command, request.files)),
-        Input::Verdict(_) => bail!("request {} asks for a verdict", asked.number),
+        Input::Verdict(_) => bail!("request {} asks for a verdict", asked.request.number),
     }
 }

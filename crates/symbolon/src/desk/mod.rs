@@ -20,6 +20,7 @@ mod remote;
 mod requests;
 mod reserves;
 mod rights;
+mod shown;
 mod socket;
 mod tickets;
 mod work;

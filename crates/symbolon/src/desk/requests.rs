@@ -10,6 +10,7 @@ use domain::licensing::{
     AgentName, DeskRequest, DualControl, RequestNumber, RequestState, RequestTerms,
 };
 use domain::time::Timestamp;
+use otp::seed_file::MakerSerial;
 use registry::Desk;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,6 +18,7 @@ use store::registry::RequestFilter;
 
 use super::answer::{Answer, is_made, moment};
 use super::command::Why;
+use super::{arguments, shown};
 
 /// What is said of what another agent asked.
 #[derive(Debug, Subcommand)]
@@ -47,6 +49,12 @@ pub(super) enum RequestCommand {
         /// Also those that are closed
         #[arg(long)]
         all: bool,
+    },
+    /// Show a request with all that would be done
+    Request {
+        /// Its number
+        #[arg(value_parser = request_number)]
+        request: RequestNumber,
     },
     /// Change a setting of the desk
     Set {
@@ -81,6 +89,7 @@ impl RequestCommand {
         match self {
             Self::ListRequests { all: true } => list(RequestFilter::All, desk).await,
             Self::ListRequests { all: false } => list(RequestFilter::Waiting, desk).await,
+            Self::Request { request } => show(request, desk).await,
             Self::Set { setting, value } => set(actor, setting, value, desk).await,
             Self::Settings => settings(desk).await,
         }
@@ -139,15 +148,54 @@ async fn list(filter: RequestFilter, desk: &Desk) -> Result<Answer> {
         let (expires, state) = (request.expires(), word(request, now));
         writeln!(text, "{number:>7}  {agent:<width$}  {expires}  {state}")?;
         writeln!(text, "         {command} {arguments}")?;
-        if let Some(closed) = &request.closed {
-            writeln!(text, "         {state} at {} by {}", closed.at, closed.by)?;
-        }
-        if let Some(why) = request.closed.as_ref().and_then(|it| it.refusal.as_ref()) {
-            writeln!(text, "         not done: {why}")?;
-        }
+        text += &fate(request, state)?;
     }
     let views: Vec<_> = requests.iter().map(|it| RequestView::of(it, now)).collect();
     Ok(Answer::new(text, &json!({ "requests": views }))?)
+}
+
+async fn show(number: RequestNumber, desk: &Desk) -> Result<Answer> {
+    let (request, now) = desk.request(number).await?;
+    let serials = match request.state(now) {
+        RequestState::Waiting => {
+            let waiting = desk.waiting_request(number).await?;
+            let came = arguments::parcel(&request.command, waiting.arguments.as_bytes())?;
+            shown::serials(&request.command, &came.files)?
+        }
+        RequestState::Expired | RequestState::Closed(_) => Vec::new(),
+    };
+    let view = RequestView::of(&request, now);
+    let mut text = format!(
+        "Request:  {number}\nAgent:    {}\nAsked:    {}\nUntil:    {}\nState:    {}\nCommand:  {}\n",
+        request.agent,
+        request.asked,
+        request.expires(),
+        view.state,
+        request.command
+    );
+    for (name, value) in view.arguments.as_object().into_iter().flatten() {
+        writeln!(text, "  {name}: {value}")?;
+    }
+    for serial in &serials {
+        writeln!(text, "    {serial}", serial = serial.as_str())?;
+    }
+    text += &fate(&request, view.state)?;
+    let serials: Vec<_> = serials.iter().map(MakerSerial::as_str).collect();
+    let mut data = serde_json::to_value(view)?;
+    data["serials"] = json!(serials);
+    Ok(Answer::new(text, &data)?)
+}
+
+/// What became of it.
+fn fate(request: &DeskRequest, state: &str) -> Result<String> {
+    let mut text = String::new();
+    if let Some(closed) = &request.closed {
+        writeln!(text, "         {state} at {} by {}", closed.at, closed.by)?;
+        if let Some(why) = &closed.refusal {
+            writeln!(text, "         not done: {why}")?;
+        }
+    }
+    Ok(text)
 }
 
 /// What is answered to who asked.

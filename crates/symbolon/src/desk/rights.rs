@@ -174,7 +174,7 @@ impl AgentCommand {
 impl RequestCommand {
     fn right(&self) -> Right {
         match self {
-            Self::ListRequests { .. } | Self::Settings => alone(Role::Read),
+            Self::ListRequests { .. } | Self::Request { .. } | Self::Settings => alone(Role::Read),
             Self::Set { .. } => together(Role::Manager),
         }
     }
