@@ -257,6 +257,11 @@ impl Work for KeepRequest {
             &vals![self.now.before(KEPT)],
         )
         .await?;
+        tx.exec(
+            "UPDATE desk_request SET arguments = '' WHERE asked <= $1 AND arguments <> ''",
+            &vals![self.now.before(DeskRequest::LIFE)],
+        )
+        .await?;
         self.insert(tx).await
     }
 }
@@ -543,7 +548,7 @@ async fn close<T: Tx>(
     now: Timestamp,
 ) -> Result<(), SqlError> {
     tx.exec_one(
-        "UPDATE desk_request SET closed = $2, closed_by = $3, verdict = $4
+        "UPDATE desk_request SET closed = $2, closed_by = $3, verdict = $4, arguments = ''
          WHERE number = $1 AND closed IS NULL",
         &vals![number.0, now, by.name.as_ref(), verdict.id()],
     )

@@ -405,4 +405,5 @@ const REQUEST_DIGESTS: &str = "
 -- SHA-256 of the command and its arguments.
 ALTER TABLE desk_request ADD COLUMN digest BLOB;
 CREATE INDEX desk_request_agent ON desk_request (agent, asked);
+UPDATE desk_request SET arguments = '' WHERE closed IS NOT NULL;
 ";
