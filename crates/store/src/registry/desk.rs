@@ -139,6 +139,12 @@ pub enum DeskRefusal {
         super::WAITING_OF_ONE_MAX
     )]
     RequestsFull,
+    /// As many as one may ask.
+    #[error(
+        "{0} has asked for {asked} things within a day, and no more may wait; have another agent ask",
+        asked = super::ASKED_OF_ONE_MAX
+    )]
+    RequestsOften(AgentName),
     /// The name of one message for two.
     #[error("this message id was used for another command")]
     MessageIdReused,

@@ -50,7 +50,8 @@ pub use manager::Passing;
 pub use once::{Message, MessageId, MessageIdError, NotDone, REPLIES_KEPT};
 pub use provision::{Issued, Polled, ProvisionDenied, Provisioned, StockRefusal, ToProvision};
 pub use request::{
-    NewRequest, REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX, WaitingRequest,
+    ASKED_OF_ONE_MAX, NewRequest, REQUESTS_MAX, RequestFilter, WAITING_MAX, WAITING_OF_ONE_MAX,
+    WaitingRequest,
 };
 pub use reserve::{LineStanding, RecordStanding, ReserveLine, ReserveRecord, Settled, TakenBack};
 pub use transfers::{AddressTold, GatewayAddress, MovingCode, PolledCode, PolledCodes};

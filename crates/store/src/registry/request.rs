@@ -21,6 +21,9 @@ pub const WAITING_MAX: u32 = 100;
 /// Requests of one agent that wait at a time, so that nobody fills the list alone.
 pub const WAITING_OF_ONE_MAX: u32 = 20;
 
+/// Requests that one agent may ask in a day, ten times those that wait: what was closed is kept, too.
+pub const ASKED_OF_ONE_MAX: u32 = 200;
+
 /// Requests of one list, the latest.
 pub const REQUESTS_MAX: u32 = 1_000;
 
@@ -287,20 +290,26 @@ impl KeepRequest {
 
     async fn demand_room<T: Tx>(&self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
         let counted = tx
-            .row::<(u32, u32)>(
+            .row::<(u32, u32, u32)>(
                 "SELECT
                      (SELECT count(*) FROM desk_request WHERE closed IS NULL AND asked > $2),
                      (SELECT count(*) FROM desk_request
-                      WHERE agent = $1 AND closed IS NULL AND asked > $2)",
+                      WHERE agent = $1 AND closed IS NULL AND asked > $2),
+                     (SELECT count(*) FROM desk_request WHERE agent = $1 AND asked > $3)",
                 &vals![
                     self.asked.agent.as_str(),
-                    self.now.before(DeskRequest::LIFE)
+                    self.now.before(DeskRequest::LIFE),
+                    self.now.before(Span::from_days(1))
                 ],
             )
             .await?;
-        let (waiting, own) = counted.unwrap_or_default();
+        let (waiting, own, today) = counted.unwrap_or_default();
         if waiting >= WAITING_MAX || own >= WAITING_OF_ONE_MAX {
             return Err(Failure::Refused(DeskRefusal::RequestsFull));
+        }
+        if today >= ASKED_OF_ONE_MAX {
+            let agent = self.asked.agent.clone();
+            return Err(Failure::Refused(DeskRefusal::RequestsOften(agent)));
         }
         Ok(())
     }
