@@ -29,7 +29,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use softtoken::address::ServerUrl;
 use softtoken::{MOBILE_PATH, PROCESS_PATH};
-use store::registry::{MessageId, NewRequest};
+use store::registry::{ASKED_OF_ONE_MAX, MessageId, NewRequest, REQUESTS_MAX, RequestFilter};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -627,9 +627,36 @@ async fn requests_are_bounded_and_end() {
         world.asks("heidi", "{}").await.unwrap().number,
         RequestNumber(102)
     );
-    let all = world
-        .desk
-        .requests(store::registry::RequestFilter::All)
-        .await;
+    let all = world.desk.requests(RequestFilter::All, None).await;
     assert_eq!(all.unwrap().0.len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_asked_and_closed_is_bounded_and_paged() {
+    let world = World::new().await;
+    world.agent("carol", Role::Agent).await;
+    for number in 1..=ASKED_OF_ONE_MAX {
+        let asked = world.asks("carol", &number.to_string()).await.unwrap();
+        let rejected = world
+            .desk
+            .reject_request(acting("dave"), asked.number, terms(), remark());
+        rejected.await.unwrap();
+    }
+    let refused = world.asks("carol", "one more").await.unwrap_err();
+    assert!(refused.to_string().contains("within a day"), "{refused}");
+    let numbers = async |after: Option<u32>| {
+        let after = after.map(RequestNumber);
+        let page = world.desk.requests(RequestFilter::All, after).await;
+        let page = page.unwrap().0;
+        assert!(page.len() <= REQUESTS_MAX as usize);
+        let [first, last] = [page.first(), page.last()];
+        [first, last].map(|request| request.unwrap().number.0)
+    };
+    assert_eq!(numbers(None).await, [101, 200]);
+    assert_eq!(numbers(Some(0)).await, [1, 100]);
+    assert_eq!(numbers(Some(150)).await, [151, 200]);
+    world
+        .now
+        .fetch_add(Span::from_days(1).micros(), Ordering::SeqCst);
+    world.asks("carol", "one more").await.unwrap();
 }

@@ -52,13 +52,14 @@ impl Desk {
         Ok(self.store.waiting_request(number, self.clock.now()).await?)
     }
 
-    /// Requests, oldest first, and the moment at which they are as they are.
+    /// Requests, oldest first, those behind `after` or the latest, and the moment at which they are as they are.
     pub async fn requests(
         &self,
         filter: RequestFilter,
+        after: Option<RequestNumber>,
     ) -> Result<(Vec<DeskRequest>, Timestamp), DeskError> {
         let now = self.clock.now();
-        Ok((self.store.requests(filter, now).await?, now))
+        Ok((self.store.requests(filter, after, now).await?, now))
     }
 
     /// Takes a request to be done, once, if its command's terms allow it.

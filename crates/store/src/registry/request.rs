@@ -24,8 +24,8 @@ pub const WAITING_OF_ONE_MAX: u32 = 20;
 /// Requests that one agent may ask in a day, ten times those that wait: what was closed is kept, too.
 pub const ASKED_OF_ONE_MAX: u32 = 200;
 
-/// Requests of one list, the latest.
-pub const REQUESTS_MAX: u32 = 1_000;
+/// Requests of one list, as many as wait: with 16 KiB of words each it has some megabytes.
+pub const REQUESTS_MAX: u32 = WAITING_MAX;
 
 /// How long closed requests are kept; the history has them for good.
 const KEPT: Span = Span::from_days(90);
@@ -130,13 +130,16 @@ impl RegistryStore {
         self.database.read(ShowWaiting { number, now }).await
     }
 
-    /// Requests, oldest first, as many as [`REQUESTS_MAX`] of the latest.
+    /// Requests, oldest first, as many as [`REQUESTS_MAX`]: those behind `after`, or the latest.
     pub async fn requests(
         &self,
         filter: RequestFilter,
+        after: Option<RequestNumber>,
         now: Timestamp,
     ) -> Result<Vec<DeskRequest>, Failure<DeskRefusal>> {
-        self.database.read(ListRequests { filter, now }).await
+        self.database
+            .read(ListRequests { filter, after, now })
+            .await
     }
 
     /// Takes a request to be done: only once, and only if its command may be done for these two.
@@ -393,6 +396,7 @@ impl Work for ShowWaiting {
 
 struct ListRequests {
     filter: RequestFilter,
+    after: Option<RequestNumber>,
     now: Timestamp,
 }
 
@@ -401,13 +405,14 @@ impl Work for ListRequests {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<DeskRequest>, Failure<DeskRefusal>> {
-        Ok(requests(tx, self.filter, self.now).await?)
+        Ok(requests(tx, self.filter, self.after, self.now).await?)
     }
 }
 
 async fn requests<T: Tx>(
     tx: &mut T,
     filter: RequestFilter,
+    after: Option<RequestNumber>,
     now: Timestamp,
 ) -> Result<Vec<DeskRequest>, SqlError> {
     let mut requests: Vec<DeskRequest> = tx
@@ -416,17 +421,19 @@ async fn requests<T: Tx>(
                 "SELECT ",
                 request_columns!(),
                 " FROM desk_request
-                 WHERE $1 OR (closed IS NULL AND asked > $2)
-                 ORDER BY number DESC LIMIT $3"
+                 WHERE ($1 OR (closed IS NULL AND asked > $2)) AND number > $3
+                 ORDER BY CASE WHEN $4 THEN number ELSE -number END LIMIT $5"
             ),
             &vals![
                 filter == RequestFilter::All,
                 now.before(DeskRequest::LIFE),
+                after.map_or(0, |number| number.0),
+                after.is_some(),
                 REQUESTS_MAX
             ],
         )
         .await?;
-    requests.reverse();
+    requests.sort_by_key(|request| request.number);
     Ok(requests)
 }
 
@@ -515,7 +522,7 @@ pub(super) async fn reject_all_of<T: Tx>(
     agent: &AgentName,
     now: Timestamp,
 ) -> Result<(), SqlError> {
-    let waiting = requests(tx, RequestFilter::Waiting, now).await?;
+    let waiting = requests(tx, RequestFilter::Waiting, None, now).await?;
     for request in waiting.iter().filter(|it| it.agent == *agent) {
         close(tx, actor, request.number, Verdict::Rejected, now).await?;
         let why = format!("{} is revoked", agent_subject(agent));

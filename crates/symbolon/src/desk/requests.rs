@@ -49,6 +49,9 @@ pub(super) enum RequestCommand {
         /// Also those that are closed
         #[arg(long)]
         all: bool,
+        /// Those behind this number, a hundred at a time; else the latest
+        #[arg(long, value_name = "NUMBER", value_parser = request_number)]
+        after: Option<RequestNumber>,
     },
     /// Show a request with all that would be done
     Request {
@@ -87,8 +90,14 @@ impl VerdictCommand {
 impl RequestCommand {
     pub(super) async fn carry_out(self, actor: Actor, desk: &Desk) -> Result<Answer> {
         match self {
-            Self::ListRequests { all: true } => list(RequestFilter::All, desk).await,
-            Self::ListRequests { all: false } => list(RequestFilter::Waiting, desk).await,
+            Self::ListRequests { all, after } => {
+                let filter = if all {
+                    RequestFilter::All
+                } else {
+                    RequestFilter::Waiting
+                };
+                list(filter, after, desk).await
+            }
             Self::Request { request } => show(request, desk).await,
             Self::Set { setting, value } => set(actor, setting, value, desk).await,
             Self::Settings => settings(desk).await,
@@ -130,8 +139,8 @@ async fn settings(desk: &Desk) -> Result<Answer> {
     Ok(Answer::new(format!("set dual-control {value}\n"), &data)?)
 }
 
-async fn list(filter: RequestFilter, desk: &Desk) -> Result<Answer> {
-    let (requests, now) = desk.requests(filter).await?;
+async fn list(filter: RequestFilter, after: Option<RequestNumber>, desk: &Desk) -> Result<Answer> {
+    let (requests, now) = desk.requests(filter, after).await?;
     let width = AgentName::MAX_CHARS;
     let mut text = format!(
         "REQUEST  {:<width$}  UNTIL                 STATE\n",
