@@ -21,7 +21,7 @@ use crate::vals;
 pub const REPLIES_KEPT: Span = Span::from_days(3);
 
 /// The sender's name for a message: 1 to 64 of `[A-Za-z0-9._-]`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct MessageId(Box<str>);
 
 /// Not 1 to 64 of `[A-Za-z0-9._-]`.

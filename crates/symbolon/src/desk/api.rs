@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::answer::Answer;
 use super::arguments;
 use super::counter::{self, Caller};
+use super::turns::Turns;
 
 /// The desk's own listener, running.
 pub(crate) struct DeskListener {
@@ -27,6 +28,7 @@ impl DeskListener {
     pub(crate) async fn start(registry: &Registry, address: SocketAddr) -> Result<Self> {
         let commands = Commands {
             desk: registry.desk(),
+            turns: Turns::default(),
         };
         let api = registry.desk_api(address, commands).await;
         let api = api.context("the desk's listener does not start")?;
@@ -61,6 +63,7 @@ impl DeskListener {
 /// The desk, as agents use it.
 struct Commands {
     desk: Desk,
+    turns: Turns,
 }
 
 impl DeskCommands for Commands {
@@ -83,7 +86,10 @@ impl DeskCommands for Commands {
         });
         let caller = Caller::Agent(agent);
         let taken = match message {
-            Some(message) => counter::take_once(request, &caller, message, &self.desk).await,
+            Some(message) => {
+                let _turn = self.turns.take(&message).await;
+                counter::take_once(request, &caller, message, &self.desk).await
+            }
             None => counter::take(request, &caller, &self.desk).await,
         };
         let (Answer { text, data }, progress) = taken.map_err(|error| declined(&error))?;

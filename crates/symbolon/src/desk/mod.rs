@@ -23,6 +23,7 @@ mod rights;
 mod shown;
 mod socket;
 mod tickets;
+mod turns;
 mod work;
 
 use std::path::PathBuf;
