@@ -100,11 +100,14 @@ impl Command {
             | Self::MoveLicence { .. }
             | Self::ResetImport { .. }
             | Self::RenewLicence { .. } => together(Role::Agent),
-            Self::RenameAccount { .. } | Self::UnregisterProduct { .. } => alone(Role::Manager),
-            // The last gives what one manager reads of all gateways, or takes it from them.
-            Self::ReplaceUnit { .. } | Self::RevokeLicence { .. } | Self::Managers(_) => {
-                together(Role::Manager)
-            }
+            // Who gets another one's name gets what is meant for them, and a serial that is registered anew can
+            // become another customer's. The last gives what one manager reads of all gateways, or takes it
+            // from them.
+            Self::RenameAccount { .. }
+            | Self::UnregisterProduct { .. }
+            | Self::ReplaceUnit { .. }
+            | Self::RevokeLicence { .. }
+            | Self::Managers(_) => together(Role::Manager),
             Self::Hardware(command) => command.right(),
             Self::Enrolment(command) => command.right(),
             Self::Reserves(command) => command.right(),
