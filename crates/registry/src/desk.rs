@@ -16,7 +16,7 @@ use std::sync::Arc;
 use domain::audit::Actor;
 use domain::licensing::{AccountName, Lock};
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
-use store::registry::{DeskEvent, DeskRefusal, IssuedLicence, NewLicence, RegistryStore};
+use store::registry::{DeskRefusal, IssuedLicence, NewLicence, RegistryStore};
 use store::{Failure, Undecided};
 
 pub use self::agent::Certified;
@@ -179,10 +179,5 @@ impl Desk {
             record: self.store.token(serial).await?,
             at: self.clock.now(),
         })
-    }
-
-    /// What the desk did to a product, licence, token or account, oldest first.
-    pub async fn events(&self, subject: &str) -> Result<Vec<DeskEvent>, DeskError> {
-        Ok(self.store.desk_events(subject.into()).await?)
     }
 }

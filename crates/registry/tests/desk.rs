@@ -119,7 +119,7 @@ async fn symptom_31_a_licence_moves_with_its_tokens_and_their_phones() {
     assert!(is_on_a_phone(&new, tokens[0]).await);
     new.provision(tokens[0]).await;
 
-    let events = world.desk.events(licence.as_str()).await.unwrap();
+    let events = world.desk.history(licence.as_str()).await.unwrap();
     let moves: Vec<_> = events
         .iter()
         .filter(|event| event.action.as_ref() == "move-licence")
@@ -183,7 +183,7 @@ async fn a_unit_is_replaced_in_one_step_and_users_notice_nothing() {
 
     let again = replace().await.unwrap();
     assert_eq!((again.licences.len(), again.change), (2, Change::Already));
-    let events = world.desk.events(OLD).await.unwrap();
+    let events = world.desk.history(OLD).await.unwrap();
     assert_eq!(events.len(), 2, "registered, and replaced once: {events:?}");
     let sheet = world.desk.product(product(OLD)).await.unwrap();
     let successor = sheet.record.retired.unwrap().successor;
@@ -215,7 +215,7 @@ async fn a_unit_with_trial_tokens_takes_no_other_trial() {
         refused.contains(&trial) && refused.contains("revoke"),
         "{refused}"
     );
-    let events = world.desk.events(OLD).await.unwrap();
+    let events = world.desk.history(OLD).await.unwrap();
     assert_eq!(events.len(), 1, "only registered: {events:?}");
     world
         .desk
@@ -454,7 +454,7 @@ async fn a_lock_that_comes_again_is_recorded_once() {
             .await
             .unwrap();
     }
-    let events = world.desk.events(tokens[0].as_str()).await.unwrap();
+    let events = world.desk.history(tokens[0].as_str()).await.unwrap();
     let actions: Vec<_> = events.iter().map(|event| &*event.action).collect();
     assert_eq!(actions, ["lock-token", "unlock-token"]);
 }

@@ -485,7 +485,7 @@ async fn agents_are_added_once_and_recorded() {
     add("carol").await.unwrap();
     let agents = world.desk.agents().await.unwrap();
     assert_eq!(agents[0].agent.role, Role::Manager);
-    let events = world.desk.events("agent carol").await.unwrap();
+    let events = world.desk.history("agent carol").await.unwrap();
     let actions: Vec<_> = events.iter().map(|event| &*event.action).collect();
     assert_eq!(actions, ["add-agent", "revoke-agent", "add-agent"]);
 }

@@ -100,7 +100,7 @@ async fn a_code_brings_one_key_a_certificate() {
 
     let gateway = world.enrolled(&enrolment, &key);
     gateway.import("0000-0000-0000-0000-0000").await;
-    let events = world.desk.events(SERIAL).await.unwrap();
+    let events = world.desk.history(SERIAL).await.unwrap();
     let actions: Vec<_> = events.iter().map(|event| &*event.action).collect();
     assert_eq!(
         actions,

@@ -341,7 +341,7 @@ TOKEN             STATUS
             tokens[0]
         )
     );
-    let events = world.desk.events("EFTM000000000001").await.unwrap();
+    let events = world.desk.history("EFTM000000000001").await.unwrap();
     assert_eq!(events.len(), 2);
     assert_eq!(events[0].actor, actor());
     assert_eq!(

@@ -135,6 +135,31 @@ async fn a_history_tells_who_did_what() {
 }
 
 #[tokio::test]
+async fn a_history_is_of_what_look_finds_and_of_nothing_else() {
+    let case = case().await;
+    let actions = async |text: &str| -> Vec<String> {
+        let events = case.world.desk.history(text).await.unwrap().into_iter();
+        events.map(|event| event.action.into()).collect()
+    };
+    let own = ["provision", "activate", "poll"];
+    assert_eq!(actions(case.token.as_str()).await, own);
+    assert_eq!(actions(&case.activation_code).await, own);
+    assert_eq!(actions(&case.token.as_str().to_lowercase()).await, own);
+    assert_eq!(actions(&case.phone).await, own);
+    assert_eq!(actions(&case.code).await, ["issue-licence", "import"]);
+    assert_eq!(actions("  Example Ltd ").await, ["register-account"]);
+    for (text, help) in [
+        ("fgt0000000000099", "register-product"),
+        ("EFTM999999999999", "redemption certificate"),
+        ("2600124809787", "no account has this name"),
+        ("agent dave", "list-agents"),
+    ] {
+        let error = case.world.desk.history(text).await.unwrap_err().to_string();
+        assert!(error.contains(help) && !error.contains(text), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn the_next_step_fits_how_things_stand() {
     let case = case().await;
     let helps = async |text: &str, by: &str| {

@@ -258,7 +258,7 @@ async fn a_gateway_of_the_account_is_answered_as_if_it_asked_itself() {
     let (_, spent) = managed.pass_on(&shown, None, body.clone()).await;
     assert_eq!(spent, gateway.process(&body).await);
     assert!(spent.contains(r#""error_code":11"#), "{spent}");
-    let events = managed.world.desk.events(issued.serial.as_str()).await;
+    let events = managed.world.desk.history(issued.serial.as_str()).await;
     let imported = events.unwrap().pop().unwrap();
     assert_eq!(
         (&*imported.actor.name, &*imported.actor.interface),

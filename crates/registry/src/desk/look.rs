@@ -76,6 +76,12 @@ pub enum NothingFound {
          `list-accounts` lists the names"
     )]
     Other,
+    /// It begins as the record names an agent.
+    #[error("no agent of this name ever worked here; `list-agents` lists them")]
+    Agent,
+    /// It begins as the record names a request.
+    #[error("no request has this number; `list-requests --all` lists them")]
+    Request,
 }
 
 impl Desk {
@@ -91,6 +97,15 @@ impl Desk {
         }
     }
 
+    /// What was done to something alone, oldest first: to what [`look`](Self::look) finds, or to what the record
+    /// names otherwise, such as `agent carol` and `request 3`.
+    pub async fn history(&self, text: &str) -> Result<Vec<DeskEvent>, DeskError> {
+        let text = text.trim();
+        let (clue, otherwise) = read(text);
+        let events = self.store.history(clue, text.into()).await?;
+        Ok(events.ok_or(otherwise)?)
+    }
+
     /// A customer with products and licences.
     pub async fn account(&self, name: AccountName) -> Result<AccountSheet, DeskError> {
         Ok(AccountSheet {
@@ -102,12 +117,13 @@ impl Desk {
 
 /// What a text may be, and what is said if it is nothing.
 fn read(text: &str) -> (Clue, NothingFound) {
+    let serial = text.to_ascii_uppercase();
     let clue = Clue {
-        token: TokenSerial::parse(text).ok().filter(is_mobile),
-        licence: LicenceSerial::parse(text).ok(),
+        token: TokenSerial::parse(&serial).ok().filter(is_mobile),
+        licence: LicenceSerial::parse(&serial).ok(),
         licence_code: LicenceCode::parse(text).ok(),
         device: RegistrationId::parse(text).ok(),
-        product: ProductSerial::parse(text).ok(),
+        product: ProductSerial::parse(&serial).ok(),
         activation_code: ActivationCode::parse(text).ok(),
         hardware: TokenSerial::of_device(text).ok(),
         account: AccountName::parse(text).ok(),
@@ -125,9 +141,9 @@ fn read(text: &str) -> (Clue, NothingFound) {
             device: Some(_), ..
         } => NothingFound::Device,
         Clue {
-            hardware: Some(serial),
+            hardware: Some(token),
             ..
-        } if serial.as_str() == text => NothingFound::Hardware,
+        } if token.as_str() == serial => NothingFound::Hardware,
         Clue {
             product: Some(_), ..
         }
@@ -135,6 +151,8 @@ fn read(text: &str) -> (Clue, NothingFound) {
             activation_code: Some(_),
             ..
         } => NothingFound::Sixteen,
+        _ if text.starts_with("agent ") => NothingFound::Agent,
+        _ if text.starts_with("request ") => NothingFound::Request,
         _ => NothingFound::Other,
     };
     (clue, otherwise)
@@ -288,5 +306,9 @@ mod tests {
         assert!(clue.activation_code.is_some() && clue.product.is_some());
         assert_eq!(otherwise_sixteen, NothingFound::Sixteen);
         assert_eq!(otherwise("Example Ltd"), NothingFound::Other);
+        assert_eq!(otherwise("agent carol"), NothingFound::Agent);
+        assert_eq!(otherwise("request 3"), NothingFound::Request);
+        assert!(read("fgt0000000000101").0.product.is_some());
+        assert_eq!(otherwise("eftm000000000001"), NothingFound::Licence);
     }
 }

@@ -6,6 +6,7 @@ mod life;
 mod look;
 mod show;
 mod ticket;
+mod timeline;
 mod unit;
 
 use std::fmt;
@@ -23,10 +24,11 @@ pub use self::account::{ACCOUNTS_MAX, AccountLine, AccountRecord};
 pub(super) use self::issue::IssueLicence;
 pub use self::issue::{IssuedLicence, NewLicence};
 pub use self::life::{LicenceMoved, LicenceRenewed, LicenceRevoked};
-pub use self::look::{Clue, Found, FoundBy, Sighting, TIMELINE_MAX};
+pub use self::look::{Clue, Found, FoundBy, Sighting};
 pub use self::show::{LicenceRecord, ProductRecord, TokenRecord};
 pub(super) use self::show::{ShowLicence, ShowProduct, ShowToken};
 pub use self::ticket::{TICKETS_MAX, TicketFilter};
+pub use self::timeline::TIMELINE_MAX;
 pub use self::unit::UnitReplaced;
 use super::rows::{LicenceRow, licence_columns, owner, stock};
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
@@ -299,26 +301,6 @@ impl Work for SetLock {
         };
         record(tx, &self.actor, action, subject, &self.reason, self.now).await?;
         Ok(())
-    }
-}
-
-pub(super) struct ShowEvents {
-    pub(super) subject: Box<str>,
-}
-
-impl Work for ShowEvents {
-    type Out = Vec<DeskEvent>;
-    type Err = DeskRefusal;
-
-    async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<DeskEvent>, Failure<DeskRefusal>> {
-        let events = tx
-            .rows(
-                "SELECT at, actor, interface, action, subject, detail FROM desk_event
-                 WHERE subject = $1 ORDER BY id",
-                &vals![self.subject.as_ref()],
-            )
-            .await?;
-        Ok(events)
     }
 }
 

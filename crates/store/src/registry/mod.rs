@@ -429,14 +429,6 @@ impl RegistryStore {
         self.database.read(desk::ShowToken { serial }).await
     }
 
-    /// What the desk did to a product, licence or token, oldest first.
-    pub async fn desk_events(
-        &self,
-        subject: Box<str>,
-    ) -> Result<Vec<DeskEvent>, Failure<DeskRefusal>> {
-        self.database.read(desk::ShowEvents { subject }).await
-    }
-
     /// `work`, done once for a message: one that comes again gets the first answer.
     fn once<W, F>(
         &self,

@@ -160,7 +160,7 @@ pub(super) enum Command {
     },
     /// What the desk did to a product, licence, token or account
     History {
-        /// Serial or name
+        /// Serial, code, registration id or name; `agent NAME`, `request N`
         subject: String,
     },
 }

@@ -377,11 +377,21 @@ async fn show(serial: &str, desk: &Desk) -> Result<Answer> {
 }
 
 async fn history(subject: &str, desk: &Desk) -> Result<Answer> {
-    let events = desk.events(subject).await?;
+    let events = desk.history(subject).await?;
     let mut text = String::new();
+    if events.is_empty() {
+        text.push_str(
+            "nothing was done to it alone; `symbolon desk look` has what was done to what it belongs to\n",
+        );
+    }
     for event in &events {
         let (at, who) = (event.at, &event.actor.name);
-        writeln!(text, "{at}  {who}  {}  {}", event.action, event.detail)?;
+        let of = if event.subject.eq_ignore_ascii_case(subject.trim()) {
+            String::new()
+        } else {
+            format!(" {}", event.subject)
+        };
+        writeln!(text, "{at}  {who}  {}{of}  {}", event.action, event.detail)?;
     }
     let events: Vec<_> = events.iter().map(EventView::from).collect();
     Ok(Answer::new(text, &json!({ "events": events }))?)

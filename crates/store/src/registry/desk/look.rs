@@ -11,6 +11,7 @@ use super::account::{AccountRecord, account_record};
 use super::show::{
     LicenceRecord, ProductRecord, TokenRecord, licence_record, product_record, token_record,
 };
+use super::timeline::timeline;
 use super::{DeskEvent, DeskRefusal};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
@@ -18,9 +19,6 @@ use crate::registry::hardware::hardware_token;
 use crate::registry::rows::{identifier, product};
 use crate::registry::secrets::Keys;
 use crate::vals;
-
-/// Events of one timeline: more than anybody reads, few enough for one answer.
-pub const TIMELINE_MAX: u32 = 1_000;
 
 /// Tokens of one phone; an app holds fewer.
 const DEVICE_TOKENS_MAX: u32 = 100;
@@ -83,7 +81,8 @@ pub struct Sighting {
     pub found: Found,
     /// By what.
     pub by: FoundBy,
-    /// What became of it and of what it belongs to, oldest first; the last [`TIMELINE_MAX`].
+    /// What became of it and of what it belongs to, oldest first; the last
+    /// [`TIMELINE_MAX`](super::TIMELINE_MAX).
     pub events: Vec<DeskEvent>,
 }
 
@@ -100,9 +99,9 @@ impl RegistryStore {
     }
 }
 
-struct Look {
-    keys: Arc<Keys>,
-    clue: Clue,
+pub(super) struct Look {
+    pub(super) keys: Arc<Keys>,
+    pub(super) clue: Clue,
 }
 
 impl Work for Look {
@@ -119,7 +118,10 @@ impl Work for Look {
 }
 
 impl Look {
-    async fn find<T: Tx>(self, tx: &mut T) -> Result<Option<(Found, FoundBy)>, SqlError> {
+    pub(super) async fn find<T: Tx>(
+        self,
+        tx: &mut T,
+    ) -> Result<Option<(Found, FoundBy)>, SqlError> {
         let Self { keys, clue } = self;
         if let Some(serial) = clue.token {
             let found = token_record(tx, serial).await?;
@@ -209,53 +211,6 @@ async fn by_device<T: Tx>(
         tokens.extend(token_record(tx, serial).await?);
     }
     Ok(tokens)
-}
-
-/// Events of what was found, and of what it belongs to.
-async fn timeline<T: Tx>(tx: &mut T, found: &Found) -> Result<Vec<DeskEvent>, SqlError> {
-    let (sql, subject) = match found {
-        Found::Token(record) => (
-            "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject = $1
-                OR subject = (SELECT licence FROM token WHERE serial = $1)
-             ORDER BY id DESC LIMIT $2",
-            record.token.serial.to_string(),
-        ),
-        Found::Hardware(token) => (
-            "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject = $1 ORDER BY id DESC LIMIT $2",
-            token.serial.to_string(),
-        ),
-        Found::Licence(record) => (
-            "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject = $1 ORDER BY id DESC LIMIT $2",
-            record.licence.serial.to_string(),
-        ),
-        Found::Device(id, _) => (
-            "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject IN (SELECT token FROM provision WHERE device = $1)
-             ORDER BY id DESC LIMIT $2",
-            id.to_string(),
-        ),
-        Found::Product(record) => (
-            "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject = $1
-                OR subject IN (SELECT serial FROM licence WHERE product = $1)
-             ORDER BY id DESC LIMIT $2",
-            record.serial.to_string(),
-        ),
-        Found::Account(record) => (
-            "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject = $1
-                OR subject IN (SELECT serial FROM product WHERE account = $1)
-                OR subject IN (SELECT serial FROM licence WHERE account = $1)
-             ORDER BY id DESC LIMIT $2",
-            record.name.to_string(),
-        ),
-    };
-    let mut events: Vec<DeskEvent> = tx.rows(sql, &vals![subject.as_str(), TIMELINE_MAX]).await?;
-    events.reverse();
-    Ok(events)
 }
 
 struct ShowAccount {
