@@ -17,6 +17,7 @@ use store::registry::{Found, FoundBy, Note};
 
 const SERIAL: &str = "FGT0000000000001";
 const OTHER: &str = "FGT0000000000002";
+const THIRD: &str = "FGT0000000000003";
 
 struct Case {
     world: World,
@@ -157,6 +158,45 @@ async fn a_history_is_of_what_look_finds_and_of_nothing_else() {
         let error = case.world.desk.history(text).await.unwrap_err().to_string();
         assert!(error.contains(help) && !error.contains(text), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_gateway_keeps_the_history_of_licences_that_left_it() {
+    let case = case().await;
+    let note = || Note {
+        reason: Remark::parse("RMA").unwrap(),
+        ticket: None,
+    };
+    let (licence, actions) = (case.licence.parse().unwrap(), async |text: &str| {
+        let events = case.history(text).await.into_iter();
+        events.map(|(_, action)| action).collect::<Vec<_>>()
+    });
+    let moved = case
+        .world
+        .desk
+        .move_licence(actor(), licence, product(OTHER), note());
+    moved.await.unwrap();
+    let own = actions(SERIAL).await;
+    assert_eq!(own, ["register-product", "import", "move-licence"]);
+    let sheet = case.world.desk.look(SERIAL).await.unwrap();
+    let cause = sheet.standing().unwrap().cause;
+    assert!(
+        cause.contains(&case.licence) && cause.contains(OTHER),
+        "{cause}"
+    );
+    let replaced = case
+        .world
+        .desk
+        .replace_unit(actor(), product(OTHER), product(THIRD), note());
+    replaced.await.unwrap();
+    let gone = actions(OTHER).await;
+    assert_eq!(gone, ["register-product", "move-licence", "replace-unit"]);
+    let all = ["issue-licence", "import", "move-licence", "replace-unit"];
+    assert_eq!(actions(&case.licence).await, all);
+    assert_eq!(
+        actions(THIRD).await,
+        ["issue-licence", "import", "move-licence", "replace-unit"]
+    );
 }
 
 #[tokio::test]

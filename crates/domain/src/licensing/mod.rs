@@ -54,7 +54,8 @@ pub use reserve::{
     set_aside, settle, take_over, weigh,
 };
 pub use standing::{
-    Standing, Told, hardware_standing, licence_standing, product_standing, token_standing,
+    Departure, Standing, Told, hardware_standing, licence_standing, product_standing,
+    token_standing,
 };
 pub use ticket::{Deed, Ticket, TicketNumber, TicketRefusal, TicketRequest};
 pub use token::{Lock, Registration, StockToken, TokenRefusal, TokenState, may_provision, may_see};

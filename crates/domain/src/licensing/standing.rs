@@ -1,6 +1,6 @@
 //! How things stand with what the desk looks up, and what helps.
 
-use ident::ProductSerial;
+use ident::{LicenceSerial, ProductSerial};
 
 use super::{
     HardwareToken, Licence, LicenceState, Lock, Product, ProductKind, StockToken, TokenState,
@@ -196,8 +196,33 @@ pub fn hardware_standing(token: &HardwareToken) -> Standing {
     }
 }
 
-/// How it stands with a product that has `licences` that are not revoked.
-pub fn product_standing(product: &Product, licences: usize) -> Standing {
+/// A licence that a product had.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Departure {
+    /// The licence.
+    pub licence: LicenceSerial,
+    /// Whose it is now.
+    pub product: ProductSerial,
+    /// When it moved.
+    pub at: Timestamp,
+}
+
+/// How it stands with a product that has `licences` that are not revoked, and `left` which one moved away last.
+pub fn product_standing(product: &Product, licences: usize, left: Option<&Departure>) -> Standing {
+    let mut standing = unit_standing(product, licences);
+    if let Some(Departure {
+        licence,
+        product,
+        at,
+    }) = left
+    {
+        standing.cause +=
+            &format!(" Until {at} it had {licence}, which moved and is {product}'s now.");
+    }
+    standing
+}
+
+fn unit_standing(product: &Product, licences: usize) -> Standing {
     let serial = product.serial;
     match product.retired.map(|end| (end.at, end.successor)) {
         Some((at, Some(successor))) => standing(
@@ -252,7 +277,7 @@ fn standing(
 
 #[cfg(test)]
 mod tests {
-    use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
+    use ident::{RegistrationId, TokenSerial};
 
     use super::super::{AccountName, LicenceSize, Registration, Retired};
     use super::*;
@@ -358,16 +383,36 @@ mod tests {
     #[test]
     fn a_product_says_what_helps() {
         helps(
-            &product_standing(&product(), 0),
+            &product_standing(&product(), 0, None),
             "issue-licence --product FGT",
         );
-        helps(&product_standing(&product(), 2), "replace-unit FGT");
+        helps(&product_standing(&product(), 2, None), "replace-unit FGT");
+        let left = Departure {
+            licence: licence().serial,
+            product: ProductSerial::parse("FGT0000000000002").unwrap(),
+            at: LATER,
+        };
+        let Standing { cause, .. } = product_standing(&product(), 0, Some(&left));
+        for fact in ["EFTM000000000001", "FGT0000000000002", &LATER.to_string()] {
+            assert!(cause.contains(fact), "{cause}");
+        }
+        let manager = Product {
+            kind: ProductKind::Manager,
+            ..product()
+        };
+        helps(&product_standing(&manager, 0, None), "desk reserve FGT");
         let ended = |successor| Product {
             retired: Some(Retired { at: NOW, successor }),
             ..product()
         };
-        helps(&product_standing(&ended(None), 0), "register-product FGT");
+        helps(
+            &product_standing(&ended(None), 0, None),
+            "register-product FGT",
+        );
         let next = ProductSerial::parse("FGT0000000000002").unwrap();
-        helps(&product_standing(&ended(Some(next)), 0), next.as_str());
+        helps(
+            &product_standing(&ended(Some(next)), 0, None),
+            next.as_str(),
+        );
     }
 }

@@ -167,7 +167,11 @@ impl LookSheet {
     pub fn standing(&self) -> Option<Standing> {
         match &self.sighting.found {
             Found::Account(_) => None,
-            Found::Product(record) => Some(product_standing(&record.product(), record.in_use())),
+            Found::Product(record) => Some(product_standing(
+                &record.product(),
+                record.in_use(),
+                record.left.as_ref(),
+            )),
             Found::Licence(record) => Some(licence_standing(&record.licence, self.at)),
             Found::Token(record) => Some(token_standing(&record.token, record.told, self.at)),
             Found::Hardware(token) => Some(hardware_standing(token)),

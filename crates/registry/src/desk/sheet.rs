@@ -42,6 +42,7 @@ impl fmt::Display for ProductSheet {
             retired,
             kind,
             licences,
+            left: _,
         } = &self.record;
         field(f, "Product", serial)?;
         if *kind == ProductKind::Manager {

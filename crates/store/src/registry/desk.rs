@@ -405,3 +405,12 @@ pub(super) async fn record<T: Tx>(
     )
     .await
 }
+
+/// The event that was recorded last is about `subject`, too.
+pub(super) async fn is_about<T: Tx>(tx: &mut T, subject: &str) -> Result<(), SqlError> {
+    tx.exec_one(
+        "INSERT INTO desk_event_about (subject, event) SELECT $1, max(id) FROM desk_event",
+        &vals![subject],
+    )
+    .await
+}

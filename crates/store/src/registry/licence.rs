@@ -8,7 +8,7 @@ use domain::licensing::{
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 
-use super::desk::record;
+use super::desk::{is_about, record};
 use super::random;
 use super::rows::{LicenceRow, admission, identifier, licence_columns};
 use super::secrets::{Keys, code_digest};
@@ -110,6 +110,7 @@ impl ActivateLicence {
         };
         self.record(tx, requester, activation.licence(), &detail)
             .await?;
+        is_about(tx, activation.product().as_str()).await?;
         Ok(Ok(activation.licence()))
     }
 
@@ -133,6 +134,7 @@ impl ActivateLicence {
                 make_tokens(tx, licence, LicenceSize::TRIAL).await?;
                 let detail = format!("trial tokens for {product}");
                 self.record(tx, requester, licence, &detail).await?;
+                is_about(tx, product.as_str()).await?;
                 Ok(licence)
             }
         }

@@ -79,6 +79,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "requests by digest",
         sql: REQUEST_DIGESTS,
     },
+    Migration {
+        name: "what else an event is about",
+        sql: EVENT_SUBJECTS,
+    },
 ];
 
 const FIRST: &str = "
@@ -406,4 +410,20 @@ const REQUEST_DIGESTS: &str = "
 ALTER TABLE desk_request ADD COLUMN digest BLOB;
 CREATE INDEX desk_request_agent ON desk_request (agent, asked);
 UPDATE desk_request SET arguments = '' WHERE closed IS NOT NULL;
+";
+
+/// A serial has 16 letters and digits: `FROM to TO: WHY` or `no product to TO: WHY` tells of the moves from before.
+const EVENT_SUBJECTS: &str = "
+-- The units of a licence that moved or was imported, and the licences of a unit that was replaced.
+CREATE TABLE desk_event_about (
+    subject TEXT NOT NULL,
+    event INTEGER NOT NULL REFERENCES desk_event (id),
+    PRIMARY KEY (subject, event)
+) STRICT;
+INSERT INTO desk_event_about (subject, event)
+    SELECT p.serial, e.id FROM desk_event e JOIN product p ON p.serial = e.actor WHERE e.action = 'import';
+INSERT INTO desk_event_about (subject, event)
+    SELECT p.serial, e.id FROM desk_event e JOIN product p
+        ON p.serial IN (substr(e.detail, 1, 16), substr(e.detail, 21, 16), substr(e.detail, 15, 16))
+    WHERE e.action = 'move-licence';
 ";

@@ -12,7 +12,7 @@ use ident::{LicenceCode, LicenceSerial, ProductSerial};
 
 use super::issue::draw_code;
 use super::ticket::close;
-use super::{DeskRefusal, Note, demand_licence, record};
+use super::{DeskRefusal, Note, demand_licence, is_about, record};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
 use crate::registry::rows::demand_product;
@@ -171,10 +171,14 @@ impl MoveLicence {
             &vals![self.licence.as_str(), self.to.as_str(), self.now],
         )
         .await?;
-        let from = from.as_ref().map_or("no product", ProductSerial::as_str);
-        let detail = format!("{from} to {}: {}", self.to, self.note);
+        let was = from.as_ref().map_or("no product", ProductSerial::as_str);
+        let detail = format!("{was} to {}: {}", self.to, self.note);
         let subject = self.licence.as_str();
-        record(tx, &self.actor, "move-licence", subject, &detail, self.now).await
+        record(tx, &self.actor, "move-licence", subject, &detail, self.now).await?;
+        for unit in from.iter().chain([&self.to]) {
+            is_about(tx, unit.as_str()).await?;
+        }
+        Ok(())
     }
 }
 

@@ -1,12 +1,14 @@
 //! Products, licences and tokens as they are.
 
-use domain::licensing::{AccountName, Licence, Product, ProductKind, Retired, StockToken, Told};
+use domain::licensing::{
+    AccountName, Departure, Licence, Product, ProductKind, Retired, StockToken, Told,
+};
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 
 use super::{DeskRefusal, licence_row};
 use crate::engine::{Failure, SqlError, Tx, Work};
-use crate::registry::rows::{LicenceRow, licence_columns, product, stock, stock_of};
+use crate::registry::rows::{LicenceRow, identifier, licence_columns, product, stock, stock_of};
 use crate::vals;
 
 /// A product and what it has.
@@ -24,6 +26,8 @@ pub struct ProductRecord {
     pub kind: ProductKind,
     /// The licences registered for it, oldest first; those that were revoked among them.
     pub licences: Vec<(Licence, Timestamp)>,
+    /// The licence that moved away last.
+    pub left: Option<Departure>,
 }
 
 impl ProductRecord {
@@ -109,7 +113,34 @@ pub(super) async fn product_record<T: Tx>(
             .into_iter()
             .map(|row| (row.licence, row.issued))
             .collect(),
+        left: departure(tx, product.serial).await?,
     })
+}
+
+/// The licence that moved away from a product last, unless it is back or revoked.
+async fn departure<T: Tx>(
+    tx: &mut T,
+    product: ProductSerial,
+) -> Result<Option<Departure>, SqlError> {
+    let found = tx
+        .row::<(String, String, Timestamp)>(
+            "SELECT l.serial, l.product, e.at FROM desk_event_about a
+             JOIN desk_event e ON e.id = a.event
+             JOIN licence l ON l.serial = e.subject
+             WHERE a.subject = $1 AND e.action = 'move-licence'
+                 AND l.product <> $1 AND l.revoked IS NULL
+             ORDER BY e.id DESC LIMIT 1",
+            &vals![product.as_str()],
+        )
+        .await?;
+    let Some((licence, owner, at)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(Departure {
+        licence: identifier(&licence, "licence", &licence, "serial")?,
+        product: identifier(&owner, "licence", &licence, "product")?,
+        at,
+    }))
 }
 
 pub(in crate::registry) struct ShowLicence {

@@ -101,6 +101,8 @@ pub(super) async fn timeline<T: Tx>(tx: &mut T, found: &Found) -> Result<Vec<Des
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
              WHERE subject = $1
                 OR subject = (SELECT licence FROM token WHERE serial = $1)
+                OR id IN (SELECT event FROM desk_event_about
+                          WHERE subject = (SELECT licence FROM token WHERE serial = $1))
              ORDER BY id DESC LIMIT $2"
         }
         Found::Hardware(_) => {
@@ -109,7 +111,7 @@ pub(super) async fn timeline<T: Tx>(tx: &mut T, found: &Found) -> Result<Vec<Des
         }
         Found::Licence(_) => {
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject = $1
+             WHERE subject = $1 OR id IN (SELECT event FROM desk_event_about WHERE subject = $1)
              ORDER BY id DESC LIMIT $2"
         }
         Found::Device(..) => {
@@ -121,6 +123,7 @@ pub(super) async fn timeline<T: Tx>(tx: &mut T, found: &Found) -> Result<Vec<Des
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
              WHERE subject = $1
                 OR subject IN (SELECT serial FROM licence WHERE product = $1)
+                OR id IN (SELECT event FROM desk_event_about WHERE subject = $1)
              ORDER BY id DESC LIMIT $2"
         }
         Found::Account(_) => {

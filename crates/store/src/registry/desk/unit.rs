@@ -1,12 +1,12 @@
 //! Units that take another's place, and those that leave.
 
 use domain::audit::Actor;
-use domain::licensing::{self, AccountName, Change, Deed, Product, ProductKind, Remark};
+use domain::licensing::{self, AccountName, Change, Deed, Licence, Product, ProductKind, Remark};
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial};
 
 use super::ticket::close;
-use super::{DeskRefusal, Note, put_product, record};
+use super::{DeskRefusal, Note, is_about, put_product, record};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
 use crate::registry::rows::{live_licences, product};
@@ -92,15 +92,16 @@ impl Work for ReplaceUnit {
             retired: None,
             kind: ProductKind::Gateway,
         });
-        let mut licences = live_licences(tx, self.old).await?;
-        licences.extend(live_licences(tx, self.new).await?);
+        let own = live_licences(tx, self.old).await?;
+        let others = live_licences(tx, self.new).await?;
+        let licences = [own.as_slice(), &others].concat();
         let change = licensing::replace(&old, &new, &licences)?;
         if change == Change::Made {
             // A unit that is here keeps the code with which it is to enrol.
             if !is_here {
                 put_product(tx, &new).await?;
             }
-            self.write(tx).await?;
+            self.write(tx, &own).await?;
         }
         let deed = Deed::Replaced(&old, self.new, &licences);
         close(tx, self.note.ticket, deed, self.now).await?;
@@ -114,7 +115,7 @@ impl Work for ReplaceUnit {
 
 impl ReplaceUnit {
     /// The trial needs no leave to be imported again.
-    async fn write<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
+    async fn write<T: Tx>(&self, tx: &mut T, licences: &[Licence]) -> Result<(), SqlError> {
         let (old, new) = (self.old.as_str(), self.new.as_str());
         tx.exec(
             "UPDATE licence SET product = $2,
@@ -128,11 +129,15 @@ impl ReplaceUnit {
             &vals![old, new, self.now],
         )
         .await?;
-        let mut note = async |subject, detail: String| {
-            record(tx, &self.actor, "replace-unit", subject, &detail, self.now).await
-        };
-        note(old, format!("by {new}: {}", self.note)).await?;
-        note(new, format!("in the place of {old}: {}", self.note)).await
+        let (actor, action) = (&self.actor, "replace-unit");
+        let detail = format!("in the place of {old}: {}", self.note);
+        record(tx, actor, action, new, &detail, self.now).await?;
+        let detail = format!("by {new}: {}", self.note);
+        record(tx, actor, action, old, &detail, self.now).await?;
+        for licence in licences {
+            is_about(tx, licence.serial.as_str()).await?;
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial};
 
 use crate::engine::{Failure, SqlError, Tx, Work};
-use crate::registry::desk::{DeskRefusal, demand_licence, record};
+use crate::registry::desk::{DeskRefusal, demand_licence, is_about, record};
 use crate::registry::licence::take_reserved;
 use crate::registry::rows::{demand_product, identifier};
 use crate::vals;
@@ -82,6 +82,7 @@ impl NameOwner {
             self.to, given.product, self.reason
         );
         record(tx, &self.actor, "name-owner", subject, &detail, self.now).await?;
+        is_about(tx, self.to.as_str()).await?;
         Ok(())
     }
 }

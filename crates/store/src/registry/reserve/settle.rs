@@ -11,7 +11,7 @@ use super::record::{put_behind, weighed};
 use super::state::state;
 use super::{issue, told_given};
 use crate::engine::{Failure, SqlError, Tx, Undecided, Work};
-use crate::registry::desk::{DeskRefusal, licence_row, record};
+use crate::registry::desk::{DeskRefusal, is_about, licence_row, record};
 use crate::registry::licence::take_reserved;
 use crate::registry::manager::demand_manager;
 use crate::registry::rows::{identifier, is_manager, product};
@@ -183,7 +183,8 @@ impl SettleReserve {
             detail += &format!("; {product} took its place");
         }
         let actor = sender(given.product, Some(keeper.serial));
-        record(tx, &actor, "import", subject, &detail, self.now).await
+        record(tx, &actor, "import", subject, &detail, self.now).await?;
+        is_about(tx, product.as_str()).await
     }
 
     /// Leaves a licence to whoever says that it gave it out. Where nobody keeps it, that is its manager: here
