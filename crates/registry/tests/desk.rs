@@ -376,9 +376,10 @@ async fn an_account_keeps_what_it_has_under_another_name() {
         .unwrap();
     assert_eq!(rest.len(), 1);
     world.gateway(OLD).import(issued.code.as_str()).await;
-    let events = world.desk.events("Example GmbH").await.unwrap();
-    assert_eq!(events.len(), 1);
-    assert_eq!(*events[0].detail, *"from \"Example Ltd\"");
+    let events = world.desk.history("Example GmbH").await.unwrap();
+    let actions: Vec<_> = events.iter().map(|event| event.action.as_ref()).collect();
+    assert_eq!(actions, ["register-account", "rename-account"]);
+    assert_eq!(*events[1].detail, *"from \"Example Ltd\"");
 }
 
 #[tokio::test]

@@ -124,3 +124,51 @@ async fn nothing_is_kept_for_an_agent_that_is_revoked() {
     world.add_agent("dave", 3).await;
     assert_eq!(world.begin(&asked, NOW).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn an_account_takes_its_history_along_to_another_name() {
+    let world = World::new().await;
+    let store = &world.store;
+    let name = |text: &str| AccountName::parse(text).unwrap();
+    let hours = |count| NOW.after(Span::from_hours(count));
+    store
+        .register_account(actor(), name("Rich"), NOW)
+        .await
+        .unwrap();
+    let wish = TicketRequest {
+        account: name("Rich"),
+        old: "FGT0000000000001".parse().unwrap(),
+        new: "FGT0000000000002".parse().unwrap(),
+        licence: None,
+        reason: remark(),
+    };
+    store.open_ticket(actor(), wish, hours(1)).await.unwrap();
+    store
+        .rename_account(actor(), name("Rich"), name("Old"), hours(2))
+        .await
+        .unwrap();
+    let history = async |text: &str| -> Vec<String> {
+        let clue = Clue {
+            account: Some(name(text)),
+            ..Clue::default()
+        };
+        let events = store.history(clue, text.into()).await.unwrap();
+        let events = events.unwrap().into_iter();
+        events.map(|event| event.action.into()).collect()
+    };
+    let all = ["register-account", "open-ticket", "rename-account"];
+    assert_eq!(history("Old").await, all);
+    assert_eq!(history("Rich").await, ["rename-account"]);
+    store
+        .register_account(actor(), name("Rich"), hours(3))
+        .await
+        .unwrap();
+    assert_eq!(history("Rich").await, ["register-account"]);
+    assert_eq!(history("Old").await, all);
+    let clue = Clue {
+        account: Some(name("Rich")),
+        ..Clue::default()
+    };
+    let sighting = store.look(clue).await.unwrap().unwrap();
+    assert_eq!(sighting.events.len(), 1, "{:?}", sighting.events);
+}

@@ -111,6 +111,9 @@ impl Work for RenameAccount {
             "UPDATE licence SET account = $2 WHERE account = $1",
             "UPDATE ticket SET account = $2 WHERE account = $1",
             "UPDATE hardware SET account = $2 WHERE account = $1",
+            "UPDATE desk_event SET subject = $2
+             WHERE subject = $1 AND at >= (SELECT created FROM account WHERE name = $1)
+                 AND action IN ('register-account', 'rename-account', 'open-ticket', 'close-ticket')",
         ] {
             tx.exec(follow, &vals![from, to]).await?;
         }

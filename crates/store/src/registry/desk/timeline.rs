@@ -128,7 +128,7 @@ pub(super) async fn timeline<T: Tx>(tx: &mut T, found: &Found) -> Result<Vec<Des
         }
         Found::Account(_) => {
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject = $1
+             WHERE (subject = $1 AND at >= (SELECT created FROM account WHERE name = $1))
                 OR subject IN (SELECT serial FROM product WHERE account = $1)
                 OR subject IN (SELECT serial FROM licence WHERE account = $1)
              ORDER BY id DESC LIMIT $2"
