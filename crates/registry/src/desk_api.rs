@@ -14,6 +14,7 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use data_encoding::HEXLOWER;
 use domain::licensing::{Agent, CertificateHash, Role, RoleRefusal};
 use https::body::{self, BodyError, Limit};
 use https::files::Listener;
@@ -32,6 +33,7 @@ use crate::desk::{Desk, DeskError};
 use crate::http::{JSON, MESSAGE_ID_HEADER, RETRY_AFTER, message_id};
 use crate::pace::Pace;
 use crate::pki;
+use crate::refusals::Refusals;
 
 /// Commands are posted to this and their name.
 pub const DESK_PATH: &str = "/desk/";
@@ -132,7 +134,7 @@ pub enum Declined {
 pub struct DeskApi {
     listener: TcpListener,
     address: SocketAddr,
-    site: Site<Option<CertificateHash>>,
+    site: Site<Visitor>,
 }
 
 impl std::fmt::Debug for DeskApi {
@@ -155,7 +157,7 @@ impl DeskApi {
             router,
             connections: Connections::new(PLACES),
             admits: https::anywhere(),
-            peer: hash_of,
+            peer: Visitor::of,
         };
         Self {
             listener,
@@ -175,8 +177,26 @@ impl DeskApi {
     }
 }
 
-fn hash_of(_: IpAddr, certificate: Option<&CertificateDer<'_>>) -> Option<CertificateHash> {
-    certificate.map(pki::hash_of)
+/// Who is at the other end.
+#[derive(Clone, Copy)]
+struct Visitor {
+    address: IpAddr,
+    certificate: Option<CertificateHash>,
+}
+
+impl Visitor {
+    fn of(address: IpAddr, certificate: Option<&CertificateDer<'_>>) -> Self {
+        Self {
+            address,
+            certificate: certificate.map(pki::hash_of),
+        }
+    }
+
+    /// The certificate, for the log.
+    fn shown(&self) -> String {
+        self.certificate
+            .map_or_else(|| "none".to_owned(), |hash| HEXLOWER.encode(&hash.0))
+    }
 }
 
 pub(crate) fn router(desk: Desk, commands: impl DeskCommands) -> Router {
@@ -184,6 +204,7 @@ pub(crate) fn router(desk: Desk, commands: impl DeskCommands) -> Router {
         desk,
         commands,
         pace: Pace::new(),
+        refusals: Refusals::new(Instant::now()),
         files: Arc::new(Semaphore::new(FILES_AT_A_TIME)),
     };
     Router::new()
@@ -206,18 +227,19 @@ struct Counter<C> {
     desk: Desk,
     commands: C,
     pace: Pace,
+    refusals: Refusals,
     files: Arc<Semaphore>,
 }
 
 async fn command<C: DeskCommands>(
     State(counter): State<Arc<Counter<C>>>,
-    Extension(certificate): Extension<Option<CertificateHash>>,
+    Extension(visitor): Extension<Visitor>,
     Path(command): Path<String>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
     let form = Form::of(&parts.headers);
-    let answered = counter.answer(certificate, command, &parts.headers, body);
+    let answered = counter.answer(visitor, command, &parts.headers, body);
     match answered.await {
         Ok(done) => form.write(done),
         Err(problem) => problem.into_response(),
@@ -227,22 +249,24 @@ async fn command<C: DeskCommands>(
 impl<C: DeskCommands> Counter<C> {
     async fn answer(
         self: Arc<Self>,
-        certificate: Option<CertificateHash>,
+        visitor: Visitor,
         command: String,
         headers: &HeaderMap,
         body: Body,
     ) -> Result<Done, Problem> {
-        let Admission { id, limit, place } = match self.admit(certificate, &command, headers).await
-        {
-            Ok(admission) => admission,
-            Err(problem) => {
-                body::drain(body).await;
-                return Err(problem);
-            }
-        };
+        let Admission { id, limit, place } =
+            match self.admit(visitor.certificate, &command, headers).await {
+                Ok(admission) => admission,
+                Err(problem) => {
+                    self.tell(&visitor, &command, &problem);
+                    body::drain(body).await;
+                    return Err(problem);
+                }
+            };
         let body = body::read(body, limit).await?;
         // Once more: it may have been revoked while the body was on its way.
-        let agent = self.agent(certificate).await?;
+        let agent = self.agent(visitor.certificate).await;
+        let agent = agent.inspect_err(|problem| self.tell(&visitor, &command, problem))?;
         // With the connection this future ends; a command that was begun goes on, and keeps its answer.
         let carried_out = tokio::spawn(async move {
             let done = self.carry_out(agent, &command, &body, id).await;
@@ -266,6 +290,26 @@ impl<C: DeskCommands> Counter<C> {
             let why = why.to_string();
             tracing::info!(agent = %who, command, why = %why.escape_debug(), "declined at the desk");
         })
+    }
+
+    /// Tells of who is not let to a command.
+    fn tell(&self, visitor: &Visitor, command: &str, problem: &Problem) {
+        if problem.status() != StatusCode::FORBIDDEN {
+            return;
+        }
+        let Some(left_out) = self.refusals.take(Instant::now()) else {
+            return;
+        };
+        // Others' words may be long, and steer a terminal.
+        let known = self.commands.content(command).map(|_| command);
+        tracing::warn!(
+            address = %visitor.address,
+            certificate = visitor.shown(),
+            command = known,
+            left_out,
+            why = %problem,
+            "refused at the desk"
+        );
     }
 
     /// Whether the body of a request is worth reading.

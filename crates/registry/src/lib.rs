@@ -27,6 +27,7 @@ mod pace;
 mod phone;
 pub mod pki;
 mod process;
+mod refusals;
 mod registry;
 mod reserve;
 mod transfer;

@@ -221,6 +221,13 @@ fn a_role_bounds_what_an_agent_may() {
         .ok();
     let said = office.asks("dave", &["list-accounts"]).refused();
     shows(&said, "no agent's of the desk, or no longer");
+    let log = office.home.log();
+    let mut refused = log
+        .lines()
+        .filter(|line| line.contains("refused at the desk"));
+    let refused = refused.next_back().expect("a revoked agent leaves a line");
+    shows(refused, "127.0.0.1");
+    shows(refused, "list-accounts");
     let listed = office.json(&manager, &["list-agents"]);
     assert_eq!(listed["agents"].as_array().unwrap().len(), 4);
     office.up.stop();
