@@ -285,6 +285,11 @@ impl<C: DeskCommands> Counter<C> {
     ) -> Result<Done, Declined> {
         let who = agent.name.clone();
         let done = self.commands.carry_out(agent, command, body, id).await;
+        if let Ok(done) = &done {
+            // What was looked up may be a code; of what kind it is says enough.
+            let kind = done.data["kind"].as_str();
+            tracing::info!(agent = %who, command, kind, "answered at the desk");
+        }
         done.inspect_err(|why| {
             // What an agent typed may steer a terminal.
             let why = why.to_string();
