@@ -162,9 +162,9 @@ fn a_closed_network_gets_its_reserve_and_settles_it_by_files_and_takes_no_other(
     let changed = String::from_utf8(changed).unwrap();
     assert!(settle("changed", &changed).refused().contains("not signed"));
     let said = settle("settlement", &settlement).ok();
-    assert!(said.contains("1 licences were given out"), "{said}");
+    assert!(said.contains("given out since: 1;"), "{said}");
     let said = settle("settlement", &settlement).ok();
-    assert!(said.contains("0 licences were given out"), "{said}");
+    assert!(said.contains("given out since: 0;"), "{said}");
     assert!(is_held(&manager, &licence, "unsettled"));
     load("known", &tokens.desk(&["reserve-file", MANAGER]).ok()).ok();
     assert!(is_held(&manager, &licence, "settled"));

@@ -255,8 +255,9 @@ fn unit_standing(product: &Product, licences: usize) -> Standing {
         ),
         None => standing(
             format!(
-                "It is registered for \"{}\" and has {licences} licences.",
-                product.account
+                "It is registered for \"{}\" and has {licences} licence{}.",
+                product.account,
+                if licences == 1 { "" } else { "s" }
             ),
             "None. If the unit failed: `symbolon desk replace-unit SERIAL NEW --reason WHY`.",
             serial,

@@ -196,7 +196,7 @@ impl fmt::Display for SettledSheet {
             RecordStanding::Whole { back, unknown, .. } => {
                 writeln!(
                     f,
-                    "{manager} is settled: {news} licences were given out since, {} are back",
+                    "{manager} is settled; licences given out since: {news}; back here: {}",
                     back.len()
                 )?;
                 if let Some(number) = unknown {
@@ -210,7 +210,7 @@ impl fmt::Display for SettledSheet {
             }
             RecordStanding::Behind(why) => writeln!(
                 f,
-                "NOT SETTLED: {why}. {news} licences were given out that were not known.\nAn older file: settle \
+                "NOT SETTLED: {why}. Licences given out that were not known: {news}.\nAn older file: settle \
                  the latest (`symbolon manager settlement`). Else {manager} was put back from a backup or begun \
                  anew, and gets no reserve: find out what its gateways imported, and say `confirm-record {manager}`"
             )?,

@@ -41,7 +41,7 @@ impl Certificate {
             ("Account", self.account.clone()),
             ("Licence", self.licence.clone()),
             ("Tokens", self.tokens.to_string()),
-            ("Redeem until", self.redeem_until.clone()),
+            ("Redeem until", self.redeem_until.replace('T', " ")),
             ("Code", self.code.clone()),
         ]
     }
