@@ -100,11 +100,14 @@ async fn fresh_nonce(
     let request = MobileNonceRequest {
         version: version.clone(),
     };
-    let answer = registry.ask(&request.into()).await?;
+    let answer = registry
+        .ask(&request.into())
+        .await
+        .map_err(AppError::Activation)?;
     check_clock(&answer, now_unix())?;
     match answer.message {
         MobileResponse::Nonce(response) => response.outcome.map_err(AppError::Refused),
-        _ => Err(RegistryError::OtherAnswer(registry.server().url.clone()).into()),
+        _ => Err(other_answer(registry)),
     }
 }
 
@@ -125,10 +128,19 @@ async fn sealed_token(
     registry: &Registry,
     request: &MobileRequest,
 ) -> Result<SealedToken, AppError> {
-    match registry.ask(request).await?.message {
+    match registry
+        .ask(request)
+        .await
+        .map_err(AppError::Activation)?
+        .message
+    {
         MobileResponse::Provision(response) => response.outcome.map_err(AppError::Refused),
-        _ => Err(RegistryError::OtherAnswer(registry.server().url.clone()).into()),
+        _ => Err(other_answer(registry)),
     }
+}
+
+fn other_answer(registry: &Registry) -> AppError {
+    AppError::Activation(RegistryError::OtherAnswer(registry.server().url.clone()))
 }
 
 /// Opens the seed and keeps it, with the receipt that is now owed.

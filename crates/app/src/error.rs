@@ -80,6 +80,9 @@ pub enum AppError {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The registry, while a code waited to be used.
+    #[error(transparent)]
+    Activation(RegistryError),
     /// The registry said no.
     #[error("{}", .0.message)]
     Refused(WireError),
@@ -126,8 +129,9 @@ impl AppError {
                 None => format!("Ask the administrator; the number is {}.", error.code),
             },
             Self::Vault(error) => vault_step(error),
-            Self::Registry(error) => registry_step(error),
             Self::Contents(error) => contents_step(error),
+            Self::Registry(error) => registry_step(error).to_owned(),
+            Self::Activation(error) => activation_step(error),
             Self::Push(error) => push_step(error),
             Self::Transfer(error) => error.next_step(),
             Self::PinTooShort { needed, .. } => format!(
@@ -174,6 +178,7 @@ impl AppError {
             Self::Version(_) | Self::Terminal(_) => "Report this with the command that you gave.",
             Self::Vault(_)
             | Self::Registry(_)
+            | Self::Activation(_)
             | Self::Contents(_)
             | Self::Push(_)
             | Self::Transfer(_)
@@ -216,7 +221,7 @@ fn push_step(error: &PushFailure) -> String {
             "Log in with the code: `symbolon app code`. The administrator switches pushes on."
                 .to_owned()
         }
-        PushFailure::Connection(error) => registry_step(error),
+        PushFailure::Connection(error) => registry_step(error).to_owned(),
         PushFailure::Refused(error) => match error.known() {
             Some(known) => format!("{} {}", known.cause(), known.next_step()),
             None => format!("Ask the administrator; the number is {}.", error.code),
@@ -230,11 +235,18 @@ fn push_step(error: &PushFailure) -> String {
     }
 }
 
-fn registry_step(error: &RegistryError) -> String {
+/// Silence has used up no code: the registry keeps what it sent for the device that asks again.
+fn activation_step(error: &RegistryError) -> String {
+    let step = registry_step(error);
     match error {
-        RegistryError::Unreachable { .. } => {
-            "Check the network and the address, then try again; the code is not used up."
-        }
+        RegistryError::Unreachable { .. } => format!("{step} The code is not used up."),
+        _ => step.to_owned(),
+    }
+}
+
+fn registry_step(error: &RegistryError) -> &'static str {
+    match error {
+        RegistryError::Unreachable { .. } => "Check the network and the address, then try again.",
         RegistryError::Certificate { .. } => {
             "Do not go on from a network that you do not trust. If the server got a new \
              certificate authority, use a new activation message, or its file with --ca."
@@ -251,7 +263,6 @@ fn registry_step(error: &RegistryError) -> String {
         }
         RegistryError::Authority { .. } => "Give the certificate authority's file with --ca.",
     }
-    .to_owned()
 }
 
 fn contents_step(error: &ContentsError) -> String {

@@ -406,7 +406,19 @@ async fn an_unreachable_server_is_named() {
             && error.contains("refused"),
         "{error}"
     );
-    assert!(next.contains("the code is not used up"), "{next}");
+    assert!(next.contains("The code is not used up"), "{next}");
+}
+
+#[tokio::test]
+async fn where_no_code_waits_none_is_spoken_of() {
+    let registry = SmallRegistry::start().await;
+    let phone = phone_with_token(&registry).await;
+    registry.stop().await;
+    for words in [&["push", "--deny"][..], &["transfer", "status", "work"]] {
+        let (error, next) = phone.refused(words).await;
+        assert!(error.contains("cannot be reached"), "{error}");
+        assert_eq!(next, "Check the network and the address, then try again.");
+    }
 }
 
 #[tokio::test]

@@ -37,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -179,6 +180,7 @@ pub(crate) struct SmallRegistry {
     pub(crate) pin: SpkiPin,
     pub(crate) ca_pem: String,
     stock: Arc<Mutex<Stock>>,
+    serving: JoinHandle<()>,
 }
 
 /// What the registry's certificate chain looks like.
@@ -235,13 +237,20 @@ impl SmallRegistry {
             tcp,
             tls: TlsAcceptor::from(Arc::new(tls)),
         };
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             url,
             pin: SpkiPin::of_spki(&authority.key().subject_public_key_info()),
             ca_pem: authority.pem(),
             stock,
+            serving,
         }
+    }
+
+    /// Nothing listens any more when this returns.
+    pub(crate) async fn stop(mut self) {
+        self.serving.abort();
+        assert!((&mut self.serving).await.unwrap_err().is_cancelled());
     }
 
     pub(crate) fn stock(&self) -> MutexGuard<'_, Stock> {
