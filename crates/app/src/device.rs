@@ -7,8 +7,8 @@ use ident::{OpaqueCode, RegistrationId, TokenSerial};
 use softtoken::MobileVersion;
 use softtoken::address::ServerName;
 use softtoken::device::{
-    AnswerHash, DeviceError, DeviceKeys, Nonce, SealingPrivateKey, Signature, SigningPublicKey,
-    activation_transcript, code_hash, receipt_transcript,
+    AnswerHash, DeviceError, DeviceKeys, Nonce, SealingPrivateKey, SealingPublicKey, Signature,
+    SigningPublicKey, activation_transcript, code_hash, receipt_transcript,
 };
 use softtoken::link::LinkSecret;
 use softtoken::mobile::{MobileProvisionRequest, MobileReceiptRequest};
@@ -17,8 +17,13 @@ use zeroize::Zeroizing;
 
 /// Both key pairs of this device. They live in the vault; a new vault is a new device.
 pub struct Device {
-    signing: EcdsaKeyPair,
+    signer: Signer,
     sealing: SealingPrivateKey,
+}
+
+/// The half of a device that signs: it can speak for the device, and open nothing that is sealed to it.
+pub struct Signer {
+    pair: EcdsaKeyPair,
     keys: DeviceKeys,
 }
 
@@ -30,22 +35,23 @@ pub struct KeyError;
 impl Device {
     /// Makes a new device.
     pub fn generate() -> Result<Self, KeyError> {
-        let signing = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
         let mut random = Zeroizing::new([0; 32]);
         aws_lc_rs::rand::fill(&mut *random)?;
-        Self::assemble(signing, SealingPrivateKey::from_random(&random))
+        Self::assemble(pair, SealingPrivateKey::from_random(&random))
     }
 
     /// From what [`Device::expose_signing`] and [`Device::expose_sealing`] gave.
     pub fn from_stored(signing_pkcs8: &[u8], sealing: &[u8; 32]) -> Result<Self, KeyError> {
-        let signing = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, signing_pkcs8)
-            .map_err(|_| KeyError)?;
-        Self::assemble(signing, SealingPrivateKey::from_bytes(sealing)?)
+        Self::assemble(
+            signing_pair(signing_pkcs8)?,
+            SealingPrivateKey::from_bytes(sealing)?,
+        )
     }
 
     /// The private signing key in PKCS #8, for the vault.
     pub fn expose_signing(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        Ok(Zeroizing::new(self.signing.to_pkcs8v1()?.as_ref().to_vec()))
+        self.signer.expose()
     }
 
     /// The private sealing key's scalar, for the vault.
@@ -55,12 +61,17 @@ impl Device {
 
     /// The public half.
     pub fn keys(&self) -> &DeviceKeys {
-        &self.keys
+        &self.signer.keys
+    }
+
+    /// The half that signs.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
     }
 
     /// The device's name.
     pub fn registration_id(&self) -> RegistrationId {
-        self.keys.registration_id()
+        self.keys().registration_id()
     }
 
     /// Opens what was sealed to this device.
@@ -70,9 +81,7 @@ impl Device {
 
     /// Signs a transcript.
     pub fn sign(&self, transcript: &[u8]) -> Result<Signature, KeyError> {
-        let signature = self.signing.sign(&SystemRandom::new(), transcript)?;
-        let bytes = signature.as_ref().try_into().map_err(|_| KeyError)?;
-        Ok(Signature::from_bytes(bytes))
+        self.signer.sign(transcript)
     }
 
     /// Asks a registry for the token of a code, with the proof that this device has its keys.
@@ -85,7 +94,7 @@ impl Device {
         version: MobileVersion,
     ) -> Result<MobileProvisionRequest, KeyError> {
         let hash = code_hash(code, link_secret);
-        let signed = activation_transcript(&server, &nonce, &hash, &self.keys, &version);
+        let signed = activation_transcript(&server, &nonce, &hash, self.keys(), &version);
         Ok(MobileProvisionRequest {
             signature: self.sign(&signed)?,
             version,
@@ -93,7 +102,7 @@ impl Device {
             nonce,
             code: OpaqueCode::from_bytes(*code.as_bytes()),
             link_secret: link_secret.map(|secret| LinkSecret::from_random(*secret.expose())),
-            keys: self.keys,
+            keys: *self.keys(),
         })
     }
 
@@ -115,16 +124,49 @@ impl Device {
         })
     }
 
-    fn assemble(signing: EcdsaKeyPair, sealing: SealingPrivateKey) -> Result<Self, KeyError> {
-        let keys = DeviceKeys {
-            signing: SigningPublicKey::from_sec1(signing.public_key().as_ref())?,
-            sealing: sealing.public(),
-        };
-        Ok(Self {
-            signing,
-            sealing,
-            keys,
-        })
+    fn assemble(pair: EcdsaKeyPair, sealing: SealingPrivateKey) -> Result<Self, KeyError> {
+        let signer = Signer::assemble(pair, sealing.public())?;
+        Ok(Self { signer, sealing })
+    }
+}
+
+impl Signer {
+    /// From a signing key in PKCS #8 and the public key to which the device's seeds are sealed.
+    pub fn from_stored(signing_pkcs8: &[u8], sealing: SealingPublicKey) -> Result<Self, KeyError> {
+        Self::assemble(signing_pair(signing_pkcs8)?, sealing)
+    }
+
+    /// The public half of the device.
+    pub fn keys(&self) -> &DeviceKeys {
+        &self.keys
+    }
+
+    /// The private key in PKCS #8, for the vault and for a backup.
+    pub fn expose(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        Ok(Zeroizing::new(self.pair.to_pkcs8v1()?.as_ref().to_vec()))
+    }
+
+    /// Signs a transcript.
+    pub fn sign(&self, transcript: &[u8]) -> Result<Signature, KeyError> {
+        let signature = self.pair.sign(&SystemRandom::new(), transcript)?;
+        let bytes = signature.as_ref().try_into().map_err(|_| KeyError)?;
+        Ok(Signature::from_bytes(bytes))
+    }
+
+    fn assemble(pair: EcdsaKeyPair, sealing: SealingPublicKey) -> Result<Self, KeyError> {
+        let signing = SigningPublicKey::from_sec1(pair.public_key().as_ref())?;
+        let keys = DeviceKeys { signing, sealing };
+        Ok(Self { pair, keys })
+    }
+}
+
+fn signing_pair(pkcs8: &[u8]) -> Result<EcdsaKeyPair, KeyError> {
+    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(|_| KeyError)
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signer({})", self.keys.registration_id())
     }
 }
 
