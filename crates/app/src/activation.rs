@@ -53,7 +53,7 @@ pub async fn activate(
     let device = &vault.contents.device;
     let request = device.claim(server, nonce, &order.code, secret, version)?;
     let token = sealed_token(registry, &MobileRequest::Provision(request)).await?;
-    let activated = take_in(vault, registry, order.name, &token)?;
+    let activated = take_in(vault, registry, order.name, &token, now_unix())?;
     settle_receipts(vault).await?;
     Ok(activated)
 }
@@ -149,6 +149,7 @@ fn take_in(
     registry: &Registry,
     name: Option<TokenName>,
     token: &SealedToken,
+    now_unix: u64,
 ) -> Result<Activated, AppError> {
     check_pin_policy(vault, token)?;
     let server = registry.server();
@@ -174,6 +175,7 @@ fn take_in(
         issuer: token.issuer.clone(),
         seed,
         parameters: token.parameters,
+        added_unix: now_unix,
     })?;
     vault.contents.owe_receipt(OwedReceipt {
         token: token.token,

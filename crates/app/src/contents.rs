@@ -33,6 +33,7 @@ pub struct Token {
     parameters: Parameters,
     /// The next counter of an event-based token.
     counter: u64,
+    added_unix: Option<u64>,
 }
 
 /// What a token is made of when it arrives.
@@ -48,6 +49,8 @@ pub struct NewToken {
     pub seed: Seed,
     /// How its codes are computed.
     pub parameters: Parameters,
+    /// When it came, in seconds after the epoch.
+    pub added_unix: u64,
 }
 
 /// A registry and why its certificate is believed.
@@ -176,6 +179,7 @@ impl Contents {
             issuer,
             seed,
             parameters,
+            added_unix,
         } = token;
         let token = Token {
             name,
@@ -184,6 +188,7 @@ impl Contents {
             seed,
             parameters,
             counter: 0,
+            added_unix: Some(added_unix),
         };
         match self.tokens.iter_mut().find(|known| known.serial == serial) {
             Some(before) => *before = token,
@@ -274,6 +279,11 @@ impl Token {
     /// How its codes are computed.
     pub fn parameters(&self) -> Parameters {
         self.parameters
+    }
+
+    /// When it came, in seconds after the epoch, where that was written down.
+    pub fn added_unix(&self) -> Option<u64> {
+        self.added_unix
     }
 
     /// The step of a time-based token at a time.

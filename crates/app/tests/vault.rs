@@ -98,6 +98,7 @@ fn token(number: u8) -> NewToken {
         name: TokenName::from(serial),
         serial,
         issuer: IssuerName::parse("Example").unwrap(),
+        added_unix: 1_665_950_284,
         seed: Seed::from_hex(&"a5".repeat(20)).unwrap(),
         parameters: Parameters::default(),
     }

@@ -39,6 +39,8 @@ struct StoredToken {
     digits: u8,
     algorithm: String,
     counter: u64,
+    #[serde(default)]
+    added: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,6 +117,7 @@ impl From<&Token> for StoredToken {
             digits: token.parameters.digits.count(),
             algorithm: digest_name(token.parameters.digest).to_owned(),
             counter: token.counter,
+            added: token.added_unix,
         }
     }
 }
@@ -139,6 +142,7 @@ impl TryFrom<StoredToken> for Token {
             seed: Seed::from_hex(&stored.seed.0).map_err(wrong)?,
             parameters,
             counter: stored.counter,
+            added_unix: stored.added,
         })
     }
 }
