@@ -3,7 +3,7 @@
 //! The device's keys are in the saved vault before the first message, and the token is before the
 //! receipt: whenever this process dies, the same device can ask again.
 
-use crate::contents::{Contents, NewToken, OwedReceipt, TokenName};
+use crate::contents::{Contents, NewToken, Origin, OwedReceipt, TokenName};
 use crate::error::AppError;
 use crate::registry::{Answer, Registry, RegistryError};
 use crate::vault::OpenVault;
@@ -171,10 +171,11 @@ fn take_in(
         .unwrap_or_else(|| token.token.into());
     vault.contents.put(NewToken {
         name: name.clone(),
-        serial: token.token,
+        origin: Origin::Issued(token.token),
         issuer: token.issuer.clone(),
         seed,
         parameters: token.parameters,
+        counter: 0,
         added_unix: now_unix,
     })?;
     vault.contents.owe_receipt(OwedReceipt {

@@ -27,7 +27,7 @@ pub struct Args {
 /// What the app does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Take over a token with its activation code or QR code
+    /// Take over a token with its activation code or QR code, or another issuer's by its QR code
     Add(Add),
     /// Show all tokens
     List,
@@ -125,7 +125,7 @@ pub struct Add {
     #[arg(long, value_name = "FILE")]
     pub qr: Option<PathBuf>,
 
-    /// The text of the QR code
+    /// The text of the QR code: an activation link, or another issuer's `otpauth://`
     #[arg(long, value_name = "LINK")]
     pub qr_text: Option<String>,
 

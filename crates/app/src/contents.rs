@@ -11,7 +11,10 @@ use softtoken::push::PushKey;
 use softtoken::transfer::TransferKey;
 use std::fmt;
 
+mod foreign;
 mod stored;
+
+pub use foreign::{ForeignError, Origin};
 
 /// A device and its tokens.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub struct Contents {
 #[derive(Debug)]
 pub struct Token {
     name: TokenName,
-    serial: TokenSerial,
+    origin: Origin,
     issuer: IssuerName,
     seed: Seed,
     parameters: Parameters,
@@ -41,14 +44,16 @@ pub struct Token {
 pub struct NewToken {
     /// What the person calls it.
     pub name: TokenName,
-    /// Its serial.
-    pub serial: TokenSerial,
+    /// Where it comes from.
+    pub origin: Origin,
     /// Who issued it.
     pub issuer: IssuerName,
     /// Its secret.
     pub seed: Seed,
     /// How its codes are computed.
     pub parameters: Parameters,
+    /// The next counter of an event-based token.
+    pub counter: u64,
     /// When it came, in seconds after the epoch.
     pub added_unix: u64,
 }
@@ -114,6 +119,12 @@ pub enum ContentsError {
     /// An event-based token has shown all its codes.
     #[error("the counter of the token is at its end")]
     CounterSpent,
+    /// A token of another issuer, with the same secret.
+    #[error("this token is here already, as {0}")]
+    Duplicate(TokenName),
+    /// Nobody moves a token of another issuer.
+    #[error("{0} is not a token server's: nobody can move it")]
+    NotIssued(TokenName),
 }
 
 /// Contents that were opened but do not make sense.
@@ -168,30 +179,14 @@ impl Contents {
 
     /// Takes a token in, in the place of the entry with its serial: the seed that came last is the one in force.
     pub fn put(&mut self, token: NewToken) -> Result<(), ContentsError> {
-        let others = self.tokens.iter();
-        refuse_taken(
-            &token.name,
-            others.filter(|other| other.serial != token.serial),
-        )?;
-        let NewToken {
-            name,
-            serial,
-            issuer,
-            seed,
-            parameters,
-            added_unix,
-        } = token;
-        let token = Token {
-            name,
-            serial,
-            issuer,
-            seed,
-            parameters,
-            counter: 0,
-            added_unix: Some(added_unix),
-        };
-        match self.tokens.iter_mut().find(|known| known.serial == serial) {
-            Some(before) => *before = token,
+        let token = Token::from(token);
+        let before = self.tokens.iter().position(|known| known.is_same(&token));
+        let others = self.tokens.iter().enumerate();
+        let others = others.filter(|(at, _)| Some(*at) != before);
+        refuse_taken(&token.name, others.map(|(_, other)| other))?;
+        match before {
+            Some(at) if token.serial().is_some() => self.tokens[at] = token,
+            Some(at) => return Err(ContentsError::Duplicate(self.tokens[at].name.clone())),
             None => self.tokens.push(token),
         }
         Ok(())
@@ -266,9 +261,26 @@ impl Token {
         &self.name
     }
 
-    /// Its serial.
-    pub fn serial(&self) -> TokenSerial {
-        self.serial
+    /// Its serial; one of another issuer has none.
+    pub fn serial(&self) -> Option<TokenSerial> {
+        match &self.origin {
+            Origin::Issued(serial) => Some(*serial),
+            Origin::Foreign(_) => None,
+        }
+    }
+
+    /// Its serial, for whoever asks the token's gateway.
+    pub fn issued(&self) -> Result<TokenSerial, ContentsError> {
+        let not_issued = || ContentsError::NotIssued(self.name.clone());
+        self.serial().ok_or_else(not_issued)
+    }
+
+    /// What tells it from others of its issuer: its serial, or its account there.
+    pub fn mark(&self) -> &str {
+        match &self.origin {
+            Origin::Issued(serial) => serial.as_str(),
+            Origin::Foreign(account) => account.as_str(),
+        }
     }
 
     /// Who issued it.
@@ -294,23 +306,57 @@ impl Token {
         }
     }
 
-    /// What it shares with its gateway for pushes.
-    pub fn push_key(&self) -> PushKey {
-        PushKey::of(&self.seed, &self.serial)
+    /// What it shares with its gateway for pushes, under its serial.
+    pub fn push_key(&self, serial: &TokenSerial) -> PushKey {
+        PushKey::of(&self.seed, serial)
     }
 
-    /// What it shares with its gateway for transfers.
-    pub fn transfer_key(&self) -> TransferKey {
-        TransferKey::of(&self.seed, &self.serial)
+    /// What it shares with its gateway for transfers, under its serial.
+    pub fn transfer_key(&self, serial: &TokenSerial) -> TransferKey {
+        TransferKey::of(&self.seed, serial)
+    }
+
+    /// The serial tells tokens apart; tokens without one, issuer and secret.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self.serial(), other.serial()) {
+            (None, None) => {
+                self.issuer == other.issuer && self.seed.expose() == other.seed.expose()
+            }
+            (one, other) => one == other,
+        }
     }
 
     fn is_meant_by(&self, text: &str) -> bool {
-        self.name.as_str() == text || self.serial.as_str() == text
+        let serial = self.serial();
+        self.name.as_str() == text || serial.is_some_and(|serial| serial.as_str() == text)
     }
 
     /// The code of a step.
     pub fn code(&self, step: Step) -> Code {
         otp::code_at(&self.seed, self.parameters, step)
+    }
+}
+
+impl From<NewToken> for Token {
+    fn from(token: NewToken) -> Self {
+        let NewToken {
+            name,
+            origin,
+            issuer,
+            seed,
+            parameters,
+            counter,
+            added_unix,
+        } = token;
+        Self {
+            name,
+            origin,
+            issuer,
+            seed,
+            parameters,
+            counter,
+            added_unix: Some(added_unix),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can go wrong, and what the person does next.
 
-use crate::contents::{ContentsError, NameError};
+use crate::contents::{ContentsError, ForeignError, NameError};
 use crate::device::KeyError;
 use crate::disk::DiskError;
 use crate::pin::PinError;
@@ -9,6 +9,7 @@ use crate::qr::QrError;
 use crate::registry::RegistryError;
 use crate::transfer::TransferFailure;
 use crate::vault::VaultError;
+use otp::KeyUriError;
 use softtoken::address::AddressError;
 use softtoken::device::SealError;
 use softtoken::link::{LinkError, TokenTextError};
@@ -48,6 +49,12 @@ pub enum AppError {
     /// The tokens here.
     #[error(transparent)]
     Contents(#[from] ContentsError),
+    /// A token of another issuer.
+    #[error(transparent)]
+    Foreign(#[from] ForeignError),
+    /// Its link.
+    #[error(transparent)]
+    KeyUri(#[from] KeyUriError),
     /// The activation code.
     #[error(transparent)]
     Code(#[from] ident::ParseError),
@@ -129,9 +136,11 @@ impl AppError {
                 None => format!("Ask the administrator; the number is {}.", error.code),
             },
             Self::Vault(error) => vault_step(error),
-            Self::Contents(error) => contents_step(error),
             Self::Registry(error) => registry_step(error).to_owned(),
             Self::Activation(error) => activation_step(error),
+            Self::Contents(error) | Self::Foreign(ForeignError::Contents(error)) => {
+                contents_step(error)
+            }
             Self::Push(error) => push_step(error),
             Self::Transfer(error) => error.next_step(),
             Self::PinTooShort { needed, .. } => format!(
@@ -154,6 +163,9 @@ impl AppError {
             }
             Self::Name(_) => "Choose another name.",
             Self::Code(_) => "Compare it with the message, or scan its QR code with --qr.",
+            Self::KeyUri(_) | Self::Foreign(ForeignError::Issuer(_)) => {
+                "Have its issuer show the QR code again, and use it whole and unchanged."
+            }
             Self::Link(_) => "Use the QR code of the activation message, whole and unchanged.",
             Self::Picture { .. } => {
                 "Save the QR code of the activation message as a PNG picture, or give the link's \
@@ -180,6 +192,7 @@ impl AppError {
             | Self::Registry(_)
             | Self::Activation(_)
             | Self::Contents(_)
+            | Self::Foreign(ForeignError::Contents(_))
             | Self::Push(_)
             | Self::Transfer(_)
             | Self::Refused(_)
@@ -270,6 +283,10 @@ fn contents_step(error: &ContentsError) -> String {
         ContentsError::NameTaken(_) => "Choose another name with --name.".to_owned(),
         ContentsError::Unknown(_) => "`symbolon app list` shows the names.".to_owned(),
         ContentsError::CounterSpent => "Ask for a new token.".to_owned(),
+        ContentsError::Duplicate(name) => format!("Its codes: `symbolon app code \"{name}\"`."),
+        ContentsError::NotIssued(_) => {
+            "Take it along in a backup: `symbolon app backup save FILE`.".to_owned()
+        }
     }
 }
 

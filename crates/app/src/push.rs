@@ -306,7 +306,7 @@ pub async fn introduce(contents: &Contents, now_unix: u64) -> Result<(), AppErro
 
 fn push_key(contents: &Contents, token: &TokenSerial) -> Option<PushKey> {
     let token = contents.token(token.as_str()).ok()?;
-    Some(token.push_key())
+    token.serial().map(|serial| token.push_key(&serial))
 }
 
 async fn ask(connection: &Registry, request: &PushRequest) -> Result<PushResponse, PushFailure> {

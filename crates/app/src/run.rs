@@ -12,7 +12,7 @@ use crate::run_transfer::{Start, Waits};
 use crate::vault::{BindingKind, Effort, Folder, Found, OpenVault, Places};
 use crate::{push, qr, run_push, run_transfer, screen};
 use ident::{ActivationCode, OpaqueCode};
-use otp::{Kind, Step};
+use otp::{KeyUri, KeyUriError, Kind, Step};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use softtoken::address::ServerUrl;
@@ -70,12 +70,7 @@ pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError
             let mut vault = open(places, &pins)?;
             let token = vault.contents.remove(&name)?;
             vault.save()?;
-            writeln!(
-                world.out,
-                "{} ({}) is deleted.",
-                token.name(),
-                token.serial()
-            )?;
+            writeln!(world.out, "{} ({}) is deleted.", token.name(), token.mark())?;
             Ok(())
         }
         Command::Push(push) => {
@@ -136,7 +131,10 @@ async fn run_add(
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
     let name = add.name.as_deref().map(TokenName::parse).transpose()?;
-    let source = Source::of(&add)?;
+    let source = match Offer::of(&add)? {
+        Offer::Activation(source) => source,
+        Offer::Foreign(uri) => return add_foreign(uri, name, places, pins, world),
+    };
     let mut vault = open_or_create(places, pins, world)?;
     if let Some(name) = &name {
         vault.contents.check_name(name)?;
@@ -166,6 +164,31 @@ async fn run_add(
     Ok(())
 }
 
+/// A token of another issuer is here at once: nobody has to be asked.
+fn add_foreign(
+    uri: KeyUri,
+    name: Option<TokenName>,
+    places: Places,
+    pins: &PinSource,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let mut vault = open_or_create(places, pins, world)?;
+    let name = vault.contents.put_foreign(uri, name, (world.now_unix)())?;
+    vault.save()?;
+    Ok(writeln!(
+        world.out,
+        "{name} is ready. Its codes: symbolon app code \"{name}\""
+    )?)
+}
+
+/// What is to be added.
+enum Offer {
+    /// A token server's token.
+    Activation(Source),
+    /// Another issuer's.
+    Foreign(KeyUri),
+}
+
 /// What an activation starts from.
 struct Source {
     code: OpaqueCode,
@@ -173,16 +196,25 @@ struct Source {
     server: Option<Server>,
 }
 
-impl Source {
+impl Offer {
     fn of(add: &Add) -> Result<Self, AppError> {
         match (&add.code, &add.qr, &add.qr_text) {
-            (Some(code), _, _) => Self::typed(code, add),
+            (Some(code), _, _) => Source::typed(code, add).map(Self::Activation),
             (_, Some(path), _) => Self::scanned(&text_of_picture(path)?),
             (_, _, Some(text)) => Self::scanned(text),
             (None, None, None) => Err(AppError::NoServer),
         }
     }
 
+    fn scanned(text: &str) -> Result<Self, AppError> {
+        match KeyUri::parse(text) {
+            Err(KeyUriError::Scheme) => Source::scanned(text).map(Self::Activation),
+            uri => Ok(Self::Foreign(uri?)),
+        }
+    }
+}
+
+impl Source {
     fn typed(code: &str, add: &Add) -> Result<Self, AppError> {
         let code = ActivationCode::parse(code)?;
         let server = match &add.server {

@@ -110,7 +110,7 @@ fn tell_moved(token: &Token, world: &mut Surroundings<'_>) -> Result<(), AppErro
     writeln!(
         world.out,
         "{name} ({}) is on another device now. Codes of this device are refused.",
-        token.serial()
+        token.mark()
     )?;
     Ok(writeln!(
         world.out,

@@ -31,12 +31,7 @@ pub(crate) fn list(tokens: &[Token]) -> String {
             Kind::Hotp => "-".to_owned(),
         };
         let issuer = token.issuer().as_str();
-        row([
-            token.name().as_str(),
-            token.serial().as_str(),
-            &period,
-            issuer,
-        ])
+        row([token.name().as_str(), token.mark(), &period, issuer])
     });
     std::iter::once(row(["NAME", "SERIAL", "PERIOD", "ISSUER"]))
         .chain(rows)

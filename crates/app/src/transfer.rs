@@ -3,6 +3,7 @@
 use crate::contents::{Contents, Server, Token};
 use crate::error::AppError;
 use crate::registry::{Registry, RegistryError};
+use ident::TokenSerial;
 use softtoken::device::Nonce;
 use softtoken::transfer::{
     Action, Standing, TransferActionRequest, TransferNonceRequest, TransferRefusal,
@@ -68,12 +69,13 @@ pub async fn ask(contents: &Contents, token: &Token, action: Action) -> Result<A
     let server = contents.server().cloned().ok_or(AppError::NoServer)?;
     let way = Way::to(server)?;
     let device = &contents.device;
-    let nonce = way.nonce(token).await?;
+    let serial = token.issued()?;
+    let nonce = way.nonce(serial).await?;
     let wish = Box::new(Wish::new(
-        token.serial(),
+        serial,
         action,
         nonce,
-        &token.transfer_key(),
+        &token.transfer_key(&serial),
         *device.keys(),
         |signed| device.sign(signed),
     )?);
@@ -96,8 +98,7 @@ impl Way {
         Ok(Self(Registry::new(server)?))
     }
 
-    async fn nonce(&self, token: &Token) -> Result<Nonce, AppError> {
-        let token = token.serial();
+    async fn nonce(&self, token: TokenSerial) -> Result<Nonce, AppError> {
         match self.post(&TransferNonceRequest { token }.into()).await? {
             TransferResponse::Nonce(answer) => {
                 Ok(answer.outcome.map_err(TransferFailure::Refused)?)

@@ -10,6 +10,7 @@
 //! The commands as a person gives them, against a small registry over HTTPS.
 
 mod common;
+mod foreign;
 mod picture;
 
 use common::{Chain, NOW, Phone, SmallRegistry};
@@ -555,8 +556,12 @@ async fn wrong_input_is_named_and_changes_nothing() {
         ),
         (&["add", "--qr", "/nowhere.png"], "cannot open /nowhere.png"),
         (
-            &["add", "--qr-text", "otpauth://totp/x?secret=A"],
+            &["add", "--qr-text", "https://example.org/x?secret=A"],
             "this is not an activation link",
+        ),
+        (
+            &["add", "--qr-text", "otpauth://totp/x?secret=A"],
+            "the secret of the key URI is unusable",
         ),
         (
             &[

@@ -8,7 +8,7 @@
     reason = "a test fails by panicking, and this one touches files"
 )]
 
-use app::contents::{Contents, ContentsError, NameError, NewToken, TokenName};
+use app::contents::{Contents, ContentsError, NameError, NewToken, Origin, TokenName};
 use app::device::Device;
 use ident::TokenSerial;
 use otp::{Kind, Parameters, Seed, Step};
@@ -21,10 +21,11 @@ fn name(text: &str) -> TokenName {
 fn token(number: u8, called: &str, parameters: Parameters) -> NewToken {
     NewToken {
         name: name(called),
-        serial: TokenSerial::mobile([number; 5]),
+        origin: Origin::Issued(TokenSerial::mobile([number; 5])),
         issuer: IssuerName::parse("Example").unwrap(),
         seed: Seed::from_bytes(b"12345678901234567890".to_vec().into()).unwrap(),
         parameters,
+        counter: 0,
         added_unix: 1_665_950_284,
     }
 }
@@ -72,7 +73,7 @@ fn a_name_means_one_token() {
     assert_eq!(contents.rename("FTKMOB0101010101", name("office")), Ok(()));
     assert_eq!(
         contents.token("office").unwrap().serial(),
-        TokenSerial::mobile([1; 5])
+        Some(TokenSerial::mobile([1; 5]))
     );
     assert_eq!(
         contents.token("work").unwrap_err(),

@@ -8,7 +8,7 @@
     reason = "a test fails by panicking, and this one touches files"
 )]
 
-use app::contents::{Contents, NewToken, TokenName};
+use app::contents::{Contents, NewToken, Origin, TokenName};
 use app::device::Device;
 use app::pin::{Pin, PinError};
 use app::vault::{BindingKind, Effort, Folder, Found, MAX_ATTEMPTS, OpenVault, Places, VaultError};
@@ -96,8 +96,9 @@ fn token(number: u8) -> NewToken {
     let serial = TokenSerial::mobile([number; 5]);
     NewToken {
         name: TokenName::from(serial),
-        serial,
+        origin: Origin::Issued(serial),
         issuer: IssuerName::parse("Example").unwrap(),
+        counter: 0,
         added_unix: 1_665_950_284,
         seed: Seed::from_hex(&"a5".repeat(20)).unwrap(),
         parameters: Parameters::default(),
@@ -117,7 +118,7 @@ fn what_is_saved_is_there_again() {
     assert_eq!(vault.contents.device.registration_id(), id);
     assert_eq!(
         vault.contents.tokens()[0].serial(),
-        TokenSerial::mobile([1; 5])
+        Some(TokenSerial::mobile([1; 5]))
     );
     let signature = vault.contents.device.sign(b"message").unwrap();
     assert_ne!(signature.as_bytes(), &[0; 64]);

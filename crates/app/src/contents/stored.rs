@@ -1,9 +1,10 @@
 //! Contents as JSON, the plaintext of the vault.
 
-use super::{Contents, OwedReceipt, Server, StoredError, Token, TokenName, Trust};
+use super::{Contents, Origin, OwedReceipt, Server, StoredError, Token, TokenName, Trust};
 use crate::device::Device;
 use data_encoding::BASE64;
 use ident::TokenSerial;
+use otp::key_uri::Name;
 use otp::{Digest, Digits, Kind, Parameters, Period, Seed};
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -31,7 +32,10 @@ struct StoredContents {
 #[serde(deny_unknown_fields)]
 struct StoredToken {
     name: String,
-    serial: String,
+    serial: Option<String>,
+    /// In the place of a serial, for a token of another issuer.
+    #[serde(default)]
+    account: Option<String>,
     issuer: String,
     seed: Secret,
     /// Seconds; 0 for an event-based token.
@@ -110,7 +114,11 @@ impl From<&Token> for StoredToken {
         };
         Self {
             name: token.name.as_str().to_owned(),
-            serial: token.serial.to_string(),
+            serial: token.serial().map(|serial| serial.to_string()),
+            account: match &token.origin {
+                Origin::Issued(_) => None,
+                Origin::Foreign(account) => Some(account.as_str().to_owned()),
+            },
             issuer: token.issuer.as_str().to_owned(),
             seed: Secret(token.seed.to_hex()),
             period,
@@ -137,7 +145,11 @@ impl TryFrom<StoredToken> for Token {
         };
         Ok(Self {
             name: TokenName::parse(&stored.name).map_err(wrong)?,
-            serial: TokenSerial::parse(&stored.serial).map_err(wrong)?,
+            origin: match (&stored.serial, &stored.account) {
+                (Some(serial), None) => Origin::Issued(TokenSerial::parse(serial).map_err(wrong)?),
+                (None, Some(account)) => Origin::Foreign(Name::new(account).map_err(wrong)?),
+                _ => return Err(wrong("serial")),
+            },
             issuer: IssuerName::parse(&stored.issuer).map_err(wrong)?,
             seed: Seed::from_hex(&stored.seed.0).map_err(wrong)?,
             parameters,

@@ -1,0 +1,91 @@
+//! Tokens of other issuers: they come as key URIs (`otpauth://`), and can be taken along as such.
+
+use super::{Contents, ContentsError, NewToken, Token, TokenName};
+use ident::TokenSerial;
+use otp::key_uri::Name;
+use otp::{KeyUri, Seed};
+use softtoken::{IssuerName, TextError};
+use zeroize::Zeroizing;
+
+/// Where a token comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A token server, under this serial.
+    Issued(TokenSerial),
+    /// Another issuer, for this account there.
+    Foreign(Name),
+}
+
+/// Why a key URI's token cannot be taken in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ForeignError {
+    /// The issuer cannot be shown.
+    #[error("the issuer {0}")]
+    Issuer(#[from] TextError),
+    /// The tokens here.
+    #[error(transparent)]
+    Contents(#[from] ContentsError),
+}
+
+impl Contents {
+    /// Takes in a token of another issuer, under this name or a free one, and returns the name.
+    pub fn put_foreign(
+        &mut self,
+        uri: KeyUri,
+        name: Option<TokenName>,
+        now_unix: u64,
+    ) -> Result<TokenName, ForeignError> {
+        let issuer = uri.issuer.as_ref().unwrap_or(&uri.account).as_str();
+        let name = name.unwrap_or_else(|| self.free_name(issuer, uri.account.as_str()));
+        self.put(NewToken {
+            name: name.clone(),
+            issuer: IssuerName::parse(&first(issuer, IssuerName::MAX_CHARS))?,
+            origin: Origin::Foreign(uri.account),
+            seed: uri.seed,
+            parameters: uri.parameters,
+            counter: uri.counter.unwrap_or(0),
+            added_unix: now_unix,
+        })?;
+        Ok(name)
+    }
+
+    /// The issuer's name, with the account or a number where that is taken.
+    fn free_name(&self, issuer: &str, account: &str) -> TokenName {
+        let numbered = (2_u32..).map(|number| {
+            let suffix = format!(" {number}");
+            first(issuer, TokenName::MAX_CHARS - suffix.len()) + &suffix
+        });
+        let wishes = [issuer.to_owned(), format!("{issuer} {account}")];
+        let mut wishes = wishes
+            .map(|wish| first(&wish, TokenName::MAX_CHARS))
+            .into_iter()
+            .chain(numbered)
+            .filter_map(|wish| TokenName::parse(&wish).ok());
+        let free = wishes.find(|name| self.check_name(name).is_ok());
+        // Numbers do not end, and a key URI's names have no control characters.
+        free.unwrap_or_else(|| TokenName("Token".into()))
+    }
+}
+
+impl Token {
+    /// The token as another app takes it in; nothing where a token server issued it: its secret stays here.
+    pub fn key_uri(&self) -> Option<KeyUri> {
+        let Origin::Foreign(account) = &self.origin else {
+            return None;
+        };
+        let bytes = Zeroizing::new(self.seed.expose().to_vec());
+        let is_counted = self.parameters.kind == otp::Kind::Hotp;
+        Some(KeyUri {
+            issuer: Name::new(self.issuer.as_str()).ok(),
+            account: account.clone(),
+            seed: Seed::from_bytes(bytes).ok()?,
+            parameters: self.parameters,
+            counter: is_counted.then_some(self.counter),
+        })
+    }
+}
+
+fn first(text: &str, characters: usize) -> String {
+    let text: String = text.chars().take(characters).collect();
+    text.trim().to_owned()
+}
