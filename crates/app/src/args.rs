@@ -56,6 +56,9 @@ pub enum Command {
     /// Move a token to another device, or take one over from there
     #[command(subcommand)]
     Transfer(Transfer),
+    /// Save tokens in a file under a passphrase, or bring them back
+    #[command(subcommand)]
+    Backup(Backup),
     /// Choose another PIN
     Pin {
         /// Read the new PIN from the first line of this file
@@ -111,6 +114,25 @@ pub enum Transfer {
         /// Name or serial
         name: String,
     },
+}
+
+/// What is to become of a backup.
+#[derive(Debug, Subcommand)]
+pub enum Backup {
+    /// Save tokens of other issuers, and the right to move those of the token server
+    Save(BackupFile),
+    /// Bring back what is not here; a token of the token server moves here, if its issuer allows it
+    Restore(BackupFile),
+}
+
+/// A backup and what opens it.
+#[derive(Debug, ClapArgs)]
+pub struct BackupFile {
+    /// The file
+    pub file: PathBuf,
+    /// Read the passphrase from the first line of this file
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// Where the activation comes from.

@@ -12,7 +12,7 @@ use softtoken::transfer::TransferKey;
 use std::fmt;
 
 mod foreign;
-mod stored;
+pub(crate) mod stored;
 
 pub use foreign::{ForeignError, Origin};
 

@@ -1,5 +1,6 @@
 //! What can go wrong, and what the person does next.
 
+use crate::backup::BackupError;
 use crate::contents::{ContentsError, ForeignError, NameError};
 use crate::device::KeyError;
 use crate::disk::DiskError;
@@ -116,6 +117,18 @@ pub enum AppError {
     /// A token was not given away.
     #[error(transparent)]
     Transfer(#[from] TransferFailure),
+    /// A backup.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A backup is not written over another file.
+    #[error("{} exists already", .0.display())]
+    BackupExists(PathBuf),
+    /// Some of a backup stays where it is.
+    #[error("{missing} of the backup's tokens {} not restored", if *missing == 1 { "was" } else { "were" })]
+    NotAllRestored {
+        /// How many.
+        missing: usize,
+    },
     /// A link is too long for a QR code.
     #[error("the transfer code cannot be drawn")]
     Drawing,
@@ -185,6 +198,9 @@ impl AppError {
             }
             Self::Seal(_) => "Add the code again; if it stays so, ask for a new activation code.",
             Self::Keys(_) => "Remove the vault and its secret, and ask for new activation codes.",
+            Self::Backup(error) => backup_step(*error),
+            Self::BackupExists(_) => "Give the backup another name.",
+            Self::NotAllRestored { .. } => "Above it says why. What was restored stays.",
             Self::Drawing => "Leave out --show: the code is sent to you.",
             Self::PushNumber => "Give the two digits that the login shows, such as 07.",
             Self::Version(_) | Self::Terminal(_) => "Report this with the command that you gave.",
@@ -224,6 +240,17 @@ fn vault_step(error: &VaultError) -> String {
             "Update the app; if it is the newest, ask for new activation codes.".to_owned()
         }
         VaultError::Crypto => "Free some memory (64 MiB are needed), then try again.".to_owned(),
+    }
+}
+
+fn backup_step(error: BackupError) -> &'static str {
+    match error {
+        BackupError::Short(_) => "Four words make a good one.",
+        BackupError::Mismatch => "Type the same one twice.",
+        BackupError::Unknown => "Give a file that `symbolon app backup save` or the web app made.",
+        BackupError::Damaged => "Use another copy of it.",
+        BackupError::Passphrase => "Type the one with which it was made.",
+        BackupError::Crypto => "Free some memory (64 MiB are needed), then try again.",
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`registry`]: HTTPS to the one registry that a token trusts.
 //! - [`push`]: logins that wait for the person's word.
 //! - [`transfer`]: tokens that go to another device.
+//! - [`backup`]: tokens in a file under a passphrase.
 //! - [`run`]: the commands.
 
 #![allow(
@@ -17,6 +18,7 @@
 
 pub mod activation;
 pub mod args;
+pub mod backup;
 pub mod contents;
 pub mod device;
 mod disk;
@@ -26,6 +28,7 @@ pub mod push;
 pub mod qr;
 pub mod registry;
 mod run;
+mod run_backup;
 mod run_push;
 mod run_transfer;
 mod screen;

@@ -1,7 +1,7 @@
 //! The commands of `symbolon app`.
 
 use crate::activation::{Order, activate, settle_receipts};
-use crate::args::{Add, Args, Command, Transfer};
+use crate::args::{Add, Args, Backup, BackupFile, Command, Transfer};
 use crate::contents::{Contents, Server, Token, TokenName, Trust};
 use crate::device::Device;
 use crate::disk::{self, failed};
@@ -10,7 +10,7 @@ use crate::pin::{Pin, PinError};
 use crate::registry::Registry;
 use crate::run_transfer::{Start, Waits};
 use crate::vault::{BindingKind, Effort, Folder, Found, OpenVault, Places};
-use crate::{push, qr, run_push, run_transfer, screen};
+use crate::{push, qr, run_backup, run_push, run_transfer, screen};
 use ident::{ActivationCode, OpaqueCode};
 use otp::{KeyUri, KeyUriError, Kind, Step};
 use rustls::pki_types::CertificateDer;
@@ -45,7 +45,7 @@ const MAX_PICTURE_FILE_BYTES: usize = 32 << 20;
 
 /// Runs one command.
 pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError> {
-    let pins = PinSource(args.pin_file);
+    let pins = PinSource(LineSource(args.pin_file));
     let places = places(args.data, args.secrets, &world.machine_id);
     match args.command {
         Command::Add(add) => run_add(add, places, &pins, &mut world).await,
@@ -80,9 +80,10 @@ pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError
             run_push::run(push, &contents, &mut world).await
         }
         Command::Transfer(transfer) => run_transfer(transfer, places, &pins, &mut world).await,
+        Command::Backup(backup) => run_backup(backup, places, &pins, &mut world).await,
         Command::Pin { new_pin_file } => {
             let mut vault = open(places, &pins)?;
-            let pin = PinSource(new_pin_file).choose("New PIN")?;
+            let pin = PinSource(LineSource(new_pin_file)).choose("New PIN")?;
             Ok(vault.change_pin(&pin)?)
         }
     }
@@ -120,6 +121,31 @@ async fn run_transfer(
         Transfer::Cancel { name } => {
             let vault = open_confirming(places, pins, world).await?;
             run_transfer::cancel(&name, &vault, world).await
+        }
+    }
+}
+
+async fn run_backup(
+    backup: Backup,
+    places: Places,
+    pins: &PinSource,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    match backup {
+        Backup::Save(BackupFile {
+            file,
+            passphrase_file,
+        }) => {
+            let vault = open(places, pins)?;
+            run_backup::save(&file, &LineSource(passphrase_file), &vault, world)
+        }
+        Backup::Restore(BackupFile {
+            file,
+            passphrase_file,
+        }) => {
+            let backup = run_backup::opened(&file, &LineSource(passphrase_file))?;
+            let mut vault = open_or_create(places, pins, world)?;
+            run_backup::restore(backup, &mut vault, world).await
         }
     }
 }
@@ -398,23 +424,38 @@ fn open_or_create(
 }
 
 /// Where PINs come from: a file, standard input, or the terminal.
-struct PinSource(Option<PathBuf>);
+pub(crate) struct PinSource(LineSource);
+
+/// Where a line that nobody else may see comes from: a file, standard input, or the terminal.
+pub(crate) struct LineSource(Option<PathBuf>);
 
 impl PinSource {
-    fn ask(&self, prompt: &str) -> Result<Pin, AppError> {
-        Ok(Pin::parse(&self.line(prompt)?)?)
+    /// Whether nobody has to type them.
+    pub(crate) fn is_file(&self) -> bool {
+        self.0.is_file()
+    }
+
+    pub(crate) fn ask(&self, prompt: &str) -> Result<Pin, AppError> {
+        Ok(Pin::parse(&self.0.line(prompt)?)?)
     }
 
     /// A new PIN; on a terminal it is entered twice.
     fn choose(&self, prompt: &str) -> Result<Pin, AppError> {
-        let first = self.line(prompt)?;
-        if self.0.is_none() && *self.line("The same PIN again")? != *first {
+        let first = self.0.line(prompt)?;
+        if !self.is_file() && *self.0.line("The same PIN again")? != *first {
             return Err(PinError::Mismatch.into());
         }
         Ok(Pin::parse(&first)?)
     }
+}
 
-    fn line(&self, prompt: &str) -> Result<Zeroizing<String>, AppError> {
+impl LineSource {
+    /// Whether nobody has to type it.
+    pub(crate) fn is_file(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(crate) fn line(&self, prompt: &str) -> Result<Zeroizing<String>, AppError> {
         let text = match &self.0 {
             None => Zeroizing::new(rpassword::prompt_password(format!("{prompt}: "))?),
             Some(path) if path.as_os_str() == "-" => {
@@ -432,7 +473,7 @@ impl PinSource {
     }
 }
 
-fn read_named(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, AppError> {
+pub(crate) fn read_named(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, AppError> {
     let missing = || failed("open", path)(io::ErrorKind::NotFound.into());
     Ok(disk::read_bounded(path, limit)?.ok_or_else(missing)?)
 }

@@ -1,12 +1,13 @@
 //! Giving a token away to another device: the wish goes to the gateway that issued it, through the token server.
 
 use crate::contents::{Contents, Server, Token};
+use crate::device::Signer;
 use crate::error::AppError;
 use crate::registry::{Registry, RegistryError};
 use ident::TokenSerial;
 use softtoken::device::Nonce;
 use softtoken::transfer::{
-    Action, Standing, TransferActionRequest, TransferNonceRequest, TransferRefusal,
+    Action, Standing, TransferActionRequest, TransferKey, TransferNonceRequest, TransferRefusal,
     TransferRequest, TransferResponse, Wish,
 };
 use softtoken::{Echo, ServerError, TRANSFER_PATH};
@@ -22,6 +23,9 @@ pub enum TransferFailure {
     /// The gateway said no.
     #[error("{}", Told(.0))]
     Refused(TransferRefusal),
+    /// Another device has it, and not the one that a backup was made on.
+    #[error("another device has the token by now")]
+    Elsewhere,
     /// The code was made and expired, or somebody took it back.
     #[error("the transfer was not completed: the token stays here")]
     Ended,
@@ -42,6 +46,7 @@ impl fmt::Display for Told<'_> {
 impl TransferFailure {
     pub(crate) fn next_step(&self) -> String {
         match self {
+            Self::Elsewhere => "Move it from there, and save a backup there.".to_owned(),
             Self::Ended => "Begin again: `symbolon app transfer start`.".to_owned(),
             Self::Refused(refusal) => match (&refusal.cause, refusal.error.known()) {
                 (Some(cause), _) => format!("Tell the administrator: {cause}."),
@@ -64,30 +69,54 @@ pub enum Answered {
     Moved,
 }
 
+/// Whoever may move a token: the device that has it, or a backup that speaks for it.
+#[derive(Debug)]
+pub struct Holder<'a> {
+    /// The token server.
+    pub server: Server,
+    /// Signs for the device.
+    pub signer: &'a Signer,
+    /// The token.
+    pub token: TokenSerial,
+    /// What the token shares with its gateway for transfers.
+    pub transfer_key: TransferKey,
+}
+
 /// Asks the gateway of a token, which is here, for something.
 pub async fn ask(contents: &Contents, token: &Token, action: Action) -> Result<Answered, AppError> {
-    let server = contents.server().cloned().ok_or(AppError::NoServer)?;
-    let way = Way::to(server)?;
-    let device = &contents.device;
     let serial = token.issued()?;
-    let nonce = way.nonce(serial).await?;
-    let wish = Box::new(Wish::new(
-        serial,
-        action,
-        nonce,
-        &token.transfer_key(&serial),
-        *device.keys(),
-        |signed| device.sign(signed),
-    )?);
-    match way.post(&TransferActionRequest { wish }.into()).await? {
-        TransferResponse::Action(answer) => match answer.outcome {
-            Ok(standing) => Ok(Answered::Stands(standing)),
-            Err(refusal) if refusal.error.known() == Some(ServerError::TokenMoved) => {
-                Ok(Answered::Moved)
-            }
-            Err(refusal) => Err(TransferFailure::Refused(refusal).into()),
-        },
-        TransferResponse::Nonce(_) => Err(way.other_answer()),
+    let holder = Holder {
+        server: contents.server().cloned().ok_or(AppError::NoServer)?,
+        signer: contents.device.signer(),
+        token: serial,
+        transfer_key: token.transfer_key(&serial),
+    };
+    holder.ask(action).await
+}
+
+impl Holder<'_> {
+    /// Asks the gateway of the token for something.
+    pub async fn ask(&self, action: Action) -> Result<Answered, AppError> {
+        let way = Way::to(self.server.clone())?;
+        let nonce = way.nonce(self.token).await?;
+        let wish = Box::new(Wish::new(
+            self.token,
+            action,
+            nonce,
+            &self.transfer_key,
+            *self.signer.keys(),
+            |signed| self.signer.sign(signed),
+        )?);
+        match way.post(&TransferActionRequest { wish }.into()).await? {
+            TransferResponse::Action(answer) => match answer.outcome {
+                Ok(standing) => Ok(Answered::Stands(standing)),
+                Err(refusal) if refusal.error.known() == Some(ServerError::TokenMoved) => {
+                    Ok(Answered::Moved)
+                }
+                Err(refusal) => Err(TransferFailure::Refused(refusal).into()),
+            },
+            TransferResponse::Nonce(_) => Err(way.other_answer()),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createCipheriv, pbkdf2Sync, randomBytes, scryptSync } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { backupOf } from "../web/backup/files.js";
 import { keyUri, sealedBackup } from "../web/backup/own.js";
@@ -188,5 +189,15 @@ test("a file that is none is refused", async () => {
   for (const effort of [{ memoryKib: 1 << 30, passes: 3 }, { memoryKib: 64, passes: 0 }, { memoryKib: 64.5, passes: 1 }, { memoryKib: -1, passes: 1 }]) {
     const greedy = { format: "symbolon-backup-v1", argon2id: { ...effort, salt: "" }, sealed: "" };
     await assert.rejects(backupOf(JSON.stringify(greedy), stretch).open("x"), { kind: "file-damaged" });
+  }
+});
+
+/** @type {{ passphrase: string, file: object, tokens: string[] }[]} */
+const backups = JSON.parse(readFileSync(new URL("../../app/tests/vectors/backup.json", import.meta.url), "utf8"));
+
+test("backups of both apps are read, and what only the other one can use is passed over", async () => {
+  assert.equal(backups.length, 2);
+  for (const { passphrase, file, tokens } of backups) {
+    assert.deepEqual(await backupOf(JSON.stringify(file), stretch).open(passphrase), tokens.map(parseKeyUri));
   }
 });

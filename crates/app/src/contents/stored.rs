@@ -49,7 +49,7 @@ struct StoredToken {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredServer {
+pub(crate) struct StoredServer {
     url: String,
     pin: Option<String>,
     authorities: Vec<String>,
@@ -64,7 +64,7 @@ struct StoredReceipt {
 }
 
 /// A text that is wiped when dropped.
-struct Secret(Zeroizing<String>);
+pub(crate) struct Secret(Zeroizing<String>);
 
 impl Contents {
     /// The plaintext of the vault.
@@ -220,11 +220,11 @@ impl TryFrom<StoredReceipt> for OwedReceipt {
 }
 
 impl Secret {
-    fn base64(bytes: &[u8]) -> Self {
+    pub(crate) fn base64(bytes: &[u8]) -> Self {
         Self(Zeroizing::new(BASE64.encode(bytes)))
     }
 
-    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, StoredError> {
+    pub(crate) fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, StoredError> {
         BASE64
             .decode(self.0.as_bytes())
             .map(Zeroizing::new)

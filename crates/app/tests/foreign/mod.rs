@@ -5,6 +5,8 @@ use crate::picture::{Paper, draw};
 use std::fs;
 use std::process::Command;
 
+mod backup;
+
 const KEY: &str = "JBSWY3DPEHPK3PXP";
 
 fn uri(rest: &str) -> String {

@@ -1,0 +1,90 @@
+//! Backups: a file under a passphrase, which the web app reads and writes too.
+//!
+//! Tokens of other issuers are in it as they are, one `otpauth://` line each. Of a token server's tokens
+//! there is nothing in it that makes codes, only the right to move them: the key with which their device signs, and what
+//! each shares with its gateway for transfers ([`TransferKey`](softtoken::transfer::TransferKey)). Restoring one is a
+//! transfer: the issuer's policy says whether it goes, the new device gets a new secret, and the device before is out.
+//! The file opens no login and answers no push: for that it would need the token's
+//! [`PushKey`](softtoken::push::PushKey).
+
+mod file;
+mod moves;
+
+use crate::contents::{Contents, Token};
+use crate::error::AppError;
+use crate::vault::Effort;
+pub use file::{BackupError, Passphrase};
+pub(crate) use moves::{Movable, Moves};
+use otp::KeyUri;
+use zeroize::Zeroizing;
+
+/// Room for a hundred tokens before the buffer grows and leaves a copy behind.
+const FIRST_CAPACITY: usize = 64 << 10;
+
+/// What a backup holds.
+#[derive(Debug)]
+pub struct Backup {
+    /// Tokens of other issuers.
+    pub(crate) foreign: Vec<KeyUri>,
+    /// The right to move a token server's tokens.
+    pub(crate) moves: Option<Moves>,
+    /// Lines that this version does not understand.
+    pub(crate) unread: usize,
+}
+
+/// How many tokens went into a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// Of other issuers.
+    pub foreign: usize,
+    /// Of the token server.
+    pub issued: usize,
+}
+
+/// The text of a backup's file.
+pub(crate) fn save(
+    contents: &Contents,
+    passphrase: &Passphrase,
+    effort: Effort,
+) -> Result<(String, Saved), AppError> {
+    let mut plain = Zeroizing::new(String::with_capacity(FIRST_CAPACITY));
+    let mut saved = Saved {
+        foreign: 0,
+        issued: 0,
+    };
+    for uri in contents.tokens().iter().filter_map(Token::key_uri) {
+        plain.push_str(&uri.render());
+        plain.push('\n');
+        saved.foreign += 1;
+    }
+    if let Some(moves) = Moves::of(contents)? {
+        saved.issued = moves.tokens().len();
+        moves.write_line(&mut plain)?;
+    }
+    if saved.foreign + saved.issued == 0 {
+        return Err(AppError::NoVault);
+    }
+    let text = file::seal(plain.trim_end().as_bytes(), passphrase, effort)?;
+    Ok((text, saved))
+}
+
+/// What a backup's file holds.
+pub(crate) fn open(file: &[u8], passphrase: &Passphrase) -> Result<Backup, AppError> {
+    let plain = file::open(file, passphrase)?;
+    let plain = str::from_utf8(&plain).map_err(|_| BackupError::Damaged)?;
+    let mut backup = Backup {
+        foreign: Vec::new(),
+        moves: None,
+        unread: 0,
+    };
+    for line in plain.lines() {
+        if let Some(moves) = Moves::read_line(line) {
+            backup.moves = Some(moves?);
+        } else if let Ok(uri) = KeyUri::parse(line) {
+            backup.foreign.push(uri);
+        } else {
+            backup.unread += 1;
+        }
+    }
+    Ok(backup)
+}

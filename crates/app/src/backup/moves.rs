@@ -1,0 +1,157 @@
+//! The right to move a device's tokens, as a line of a backup. Apps that do not know it pass it over.
+
+use super::file::BackupError;
+use crate::contents::stored::{Secret, StoredServer};
+use crate::contents::{Contents, Server, Token, TokenName};
+use crate::device::{KeyError, Signer};
+use crate::error::AppError;
+use crate::transfer::Holder;
+use ident::TokenSerial;
+use serde::{Deserialize, Serialize};
+use softtoken::device::SealingPublicKey;
+use softtoken::transfer::TransferKey;
+use zeroize::Zeroizing;
+
+/// No link begins like it.
+const PREFIX: &str = "symbolon-moves-v1:";
+
+/// The right to move tokens, and the names that they had.
+#[derive(Debug)]
+pub(crate) struct Moves {
+    server: Server,
+    signer: Signer,
+    tokens: Vec<Movable>,
+}
+
+/// A token that can be moved.
+#[derive(Debug)]
+pub(crate) struct Movable {
+    pub(crate) serial: TokenSerial,
+    pub(crate) name: TokenName,
+    transfer_key: TransferKey,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredMoves {
+    server: StoredServer,
+    signing_key: Secret,
+    sealing_key: String,
+    tokens: Vec<StoredMovable>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredMovable {
+    serial: String,
+    name: String,
+    transfer_key: Secret,
+}
+
+impl Moves {
+    /// Those of a device; nothing where it has no token of a token server.
+    pub(super) fn of(contents: &Contents) -> Result<Option<Self>, AppError> {
+        let tokens: Vec<Movable> = contents.tokens().iter().filter_map(Movable::of).collect();
+        let (false, Some(server)) = (tokens.is_empty(), contents.server()) else {
+            return Ok(None);
+        };
+        let signing_key = contents.device.expose_signing()?;
+        let sealing = contents.device.keys().sealing;
+        Ok(Some(Self {
+            server: server.clone(),
+            signer: Signer::from_stored(&signing_key, sealing)?,
+            tokens,
+        }))
+    }
+
+    /// The tokens.
+    pub(crate) fn tokens(&self) -> &[Movable] {
+        &self.tokens
+    }
+
+    /// Who asks for a token to be moved.
+    pub(crate) fn holder(&self, token: &Movable) -> Holder<'_> {
+        Holder {
+            server: self.server.clone(),
+            signer: &self.signer,
+            token: token.serial,
+            transfer_key: TransferKey::from_bytes(Zeroizing::new(*token.transfer_key.expose())),
+        }
+    }
+
+    /// Whether a device is the one that was saved: it has nothing to move to itself.
+    pub(crate) fn is_of(&self, contents: &Contents) -> bool {
+        self.signer.keys() == contents.device.keys()
+    }
+
+    pub(super) fn write_line(&self, plain: &mut Zeroizing<String>) -> Result<(), AppError> {
+        let stored = StoredMoves {
+            server: StoredServer::from(&self.server),
+            signing_key: Secret::base64(&self.signer.expose()?),
+            sealing_key: self.signer.keys().sealing.to_base64url(),
+            tokens: self.tokens.iter().map(StoredMovable::from).collect(),
+        };
+        let json = serde_json::to_string(&stored).map(Zeroizing::new);
+        let json = json.map_err(|_| KeyError)?;
+        plain.push_str(PREFIX);
+        plain.push_str(&json);
+        Ok(())
+    }
+
+    /// Nothing where a line is none of these.
+    pub(super) fn read_line(line: &str) -> Option<Result<Self, AppError>> {
+        let json = line.strip_prefix(PREFIX)?;
+        Some(Self::read(json))
+    }
+
+    fn read(json: &str) -> Result<Self, AppError> {
+        let stored: StoredMoves = serde_json::from_str(json).map_err(damaged)?;
+        let signing_key = stored.signing_key.bytes().map_err(damaged)?;
+        let sealing = SealingPublicKey::parse(&stored.sealing_key).map_err(damaged)?;
+        let tokens = stored.tokens.into_iter().map(Movable::try_from);
+        Ok(Self {
+            server: Server::try_from(stored.server).map_err(damaged)?,
+            signer: Signer::from_stored(&signing_key, sealing)?,
+            tokens: tokens.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Movable {
+    fn of(token: &Token) -> Option<Self> {
+        let serial = token.serial()?;
+        Some(Self {
+            serial,
+            name: token.name().clone(),
+            transfer_key: token.transfer_key(&serial),
+        })
+    }
+}
+
+impl From<&Movable> for StoredMovable {
+    fn from(token: &Movable) -> Self {
+        Self {
+            serial: token.serial.to_string(),
+            name: token.name.as_str().to_owned(),
+            transfer_key: Secret::base64(token.transfer_key.expose()),
+        }
+    }
+}
+
+impl TryFrom<StoredMovable> for Movable {
+    type Error = AppError;
+
+    fn try_from(stored: StoredMovable) -> Result<Self, AppError> {
+        let key = stored.transfer_key.bytes().map_err(damaged)?;
+        let key = key.as_slice().try_into().map_err(damaged)?;
+        Ok(Self {
+            serial: TokenSerial::parse(&stored.serial).map_err(damaged)?,
+            name: TokenName::parse(&stored.name).map_err(damaged)?,
+            transfer_key: TransferKey::from_bytes(Zeroizing::new(key)),
+        })
+    }
+}
+
+fn damaged<E>(_: E) -> AppError {
+    BackupError::Damaged.into()
+}

@@ -1,0 +1,167 @@
+//! `symbolon app backup`: saves tokens in a file, and brings them back from there.
+
+use crate::activation::{Order, activate};
+use crate::backup::{self, Backup, BackupError, Movable, Moves, Passphrase, Saved};
+use crate::contents::{ContentsError, ForeignError, Server, Trust};
+use crate::disk;
+use crate::error::AppError;
+use crate::registry::Registry;
+use crate::run::{LineSource, Surroundings, read_named, tell_owed};
+use crate::transfer::{Answered, Holder, TransferFailure};
+use crate::vault::OpenVault;
+use ident::OpaqueCode;
+use softtoken::link::ActivationLink;
+use softtoken::transfer::{Action, Open, Standing};
+use std::path::Path;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Several thousand tokens.
+const MAX_FILE_BYTES: usize = 16 << 20;
+/// How often, and how many times, a gateway is asked for a code that is being made: half a minute.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOKS: usize = 30;
+
+pub(crate) fn save(
+    file: &Path,
+    passphrases: &LineSource,
+    vault: &OpenVault,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    if file.exists() {
+        return Err(AppError::BackupExists(file.to_owned()));
+    }
+    let passphrase = chosen(passphrases)?;
+    let (text, Saved { foreign, issued }) =
+        backup::save(&vault.contents, &passphrase, world.effort)?;
+    disk::replace(file, text.as_bytes())?;
+    writeln!(
+        world.out,
+        "Saved {}: {foreign} of other issuers, and the right to move {issued} of the token server to another \
+         device. Whoever forgets the passphrase has lost the file.",
+        file.display(),
+    )?;
+    Ok(())
+}
+
+fn chosen(passphrases: &LineSource) -> Result<Passphrase, AppError> {
+    let first = passphrases.line("Passphrase, at least 12 characters")?;
+    if !passphrases.is_file() && *passphrases.line("The same passphrase again")? != *first {
+        return Err(BackupError::Mismatch.into());
+    }
+    Ok(Passphrase::parse(&first)?)
+}
+
+/// Opens a file before a vault is opened, or made, for it.
+pub(crate) fn opened(file: &Path, passphrases: &LineSource) -> Result<Backup, AppError> {
+    let bytes = read_named(file, MAX_FILE_BYTES)?;
+    let passphrase = Passphrase::parse(&passphrases.line("Passphrase")?)?;
+    backup::open(&bytes, &passphrase)
+}
+
+/// Brings back what it can, and says of each token what became of it.
+pub(crate) async fn restore(
+    backup: Backup,
+    vault: &mut OpenVault,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
+    let Backup {
+        foreign,
+        moves,
+        unread,
+    } = backup;
+    let mut missing = unread;
+    for uri in foreign {
+        match vault.contents.put_foreign(uri, None, (world.now_unix)()) {
+            Ok(name) => writeln!(world.out, "{name} is restored.")?,
+            Err(ForeignError::Contents(ContentsError::Duplicate(name))) => {
+                writeln!(world.out, "{name} is here already.")?;
+            }
+            Err(error) => {
+                missing += 1;
+                writeln!(world.out, "A token is not restored: {error}.")?;
+            }
+        }
+    }
+    vault.save()?;
+    if let Some(moves) = moves {
+        missing += move_all(&moves, vault, world).await?;
+    }
+    tell_owed(&vault.contents, world)?;
+    match missing {
+        0 => Ok(()),
+        missing => Err(AppError::NotAllRestored { missing }),
+    }
+}
+
+/// How many stay where they are.
+async fn move_all(
+    moves: &Moves,
+    vault: &mut OpenVault,
+    world: &mut Surroundings<'_>,
+) -> Result<usize, AppError> {
+    let mut missing = 0;
+    for token in moves.tokens() {
+        let is_here = vault.contents.token(token.serial.as_str()).is_ok();
+        if is_here || moves.is_of(&vault.contents) {
+            writeln!(world.out, "{} is here already.", token.name)?;
+            continue;
+        }
+        match moved(&moves.holder(token), token, vault, world).await {
+            Ok(()) => writeln!(
+                world.out,
+                "{} moved here. The device that had it is out; save a new backup.",
+                token.name
+            )?,
+            Err(error) => {
+                missing += 1;
+                let step = error.next_step();
+                writeln!(
+                    world.out,
+                    "{} stays where it is: {error}. {step}",
+                    token.name
+                )?;
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// A transfer whose both ends are here.
+async fn moved(
+    holder: &Holder<'_>,
+    token: &Movable,
+    vault: &mut OpenVault,
+    world: &Surroundings<'_>,
+) -> Result<(), AppError> {
+    let link = ActivationLink::parse(&code_for(holder).await?)?;
+    let name = token.name.clone();
+    let order = Order {
+        code: OpaqueCode::from_bytes(*link.code.opaque().as_bytes()),
+        name: vault.contents.check_name(&name).is_ok().then_some(name),
+        link_secret: Some(link.secret),
+    };
+    let registry = Registry::new(Server {
+        url: link.server,
+        trust: Trust::Pin(link.pin),
+    })?;
+    activate(vault, &registry, order, world.now_unix).await?;
+    Ok(())
+}
+
+/// The link that a transfer shows.
+async fn code_for(holder: &Holder<'_>) -> Result<Zeroizing<String>, AppError> {
+    let mut action = Action::BeginShown;
+    for _ in 0..LOOKS {
+        match holder.ask(action).await? {
+            Answered::Moved => return Err(TransferFailure::Elsewhere.into()),
+            Answered::Stands(Standing::Open(Open {
+                link: Some(link), ..
+            })) => return Ok(link),
+            Answered::Stands(_) => {}
+        }
+        action = Action::Look;
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Err(TransferFailure::Ended.into())
+}

@@ -1,0 +1,168 @@
+//! Backups: the vectors that the web app's own code is tested against, and what a bent file is worth.
+
+use crate::common::{NOW, Phone};
+use serde_json::Value;
+use std::fs;
+
+const PASSPHRASE: &str = "five little ducks";
+
+fn vectors() -> Vec<Value> {
+    serde_json::from_str(include_str!("../vectors/backup.json")).unwrap()
+}
+
+/// The arguments that save or restore a backup.
+fn backup<'a>(what: &'a str, file: &'a str, passphrase: &'a str) -> [&'a str; 5] {
+    ["backup", what, file, "--passphrase-file", passphrase]
+}
+
+fn written(phone: &Phone, name: &str, text: &str) -> String {
+    let path = phone.file(name);
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn backups_of_both_apps_are_read() {
+    let makers: Vec<_> = vectors().iter().map(|it| it["made_by"].clone()).collect();
+    assert_eq!(makers, ["web app", "terminal program"]);
+    for vector in vectors() {
+        let phone = Phone::new();
+        let file = written(&phone, "backup", &vector["file"].to_string());
+        let passphrase = written(&phone, "words", vector["passphrase"].as_str().unwrap());
+        let restored = phone.run(&backup("restore", &file, &passphrase)).await;
+        // What has to be moved needs its token server.
+        let is_moved = vector["moves"] != Value::Array(Vec::new());
+        assert_eq!(restored.is_err(), is_moved, "{restored:?}");
+        // The same tokens under their own links are the same.
+        for uri in vector["tokens"].as_array().unwrap() {
+            let (error, _) = phone
+                .refused(&["add", "--qr-text", uri.as_str().unwrap()])
+                .await;
+            assert!(error.starts_with("this token is here already"), "{error}");
+        }
+        let shown = phone.run(&["code", "ACME Co"]).await.unwrap();
+        assert_eq!(shown.split(' ').next().unwrap(), "71430488", "at {NOW}");
+        // RFC 4226 appendix D, count 5.
+        assert_eq!(
+            phone.run(&["code", "Bank"]).await.unwrap(),
+            "254676  Bank\n"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_saved_can_be_restored_elsewhere() {
+    let phone = Phone::new();
+    let passphrase = written(&phone, "words", PASSPHRASE);
+    let path = phone.file("backup");
+    let file = path.to_str().unwrap();
+    for uri in vectors()[0]["tokens"].as_array().unwrap() {
+        phone
+            .run(&["add", "--qr-text", uri.as_str().unwrap()])
+            .await
+            .unwrap();
+    }
+    let code = phone.run(&["code", "Bank"]).await.unwrap();
+    let said = phone.run(&backup("save", file, &passphrase)).await.unwrap();
+    assert!(
+        said.contains("2 of other issuers, and the right to move 0"),
+        "{said}"
+    );
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(
+        text.starts_with(r#"{"format":"symbolon-backup-v1","argon2id":{"memoryKib":"#),
+        "{text}"
+    );
+    let (error, _) = phone.refused(&backup("save", file, &passphrase)).await;
+    assert!(error.ends_with("exists already"), "{error}");
+
+    let other = Phone::new();
+    other
+        .run(&backup("restore", file, &passphrase))
+        .await
+        .unwrap();
+    let shown = phone.run(&["code", "ACME Co"]).await.unwrap();
+    assert_eq!(other.run(&["code", "ACME Co"]).await.unwrap(), shown);
+    // The counter went along: what was shown there is not shown here.
+    assert_ne!(other.run(&["code", "Bank"]).await.unwrap(), code);
+}
+
+#[tokio::test]
+async fn bent_files_and_wrong_passphrases_bring_nothing() {
+    let phone = Phone::new();
+    let vector = &vectors()[0];
+    let right = written(&phone, "right", vector["passphrase"].as_str().unwrap());
+    let wrong = written(&phone, "wrong", "six little ducks");
+    let short = written(&phone, "short", "five ducks");
+    let bent = |part: &str, to: Value| {
+        let mut file = vector["file"].clone();
+        *file.pointer_mut(part).unwrap() = to;
+        file.to_string()
+    };
+    let whole = vector["file"].to_string();
+    let sealed = vector["file"]["sealed"].as_str().unwrap();
+    for (text, passphrase, expected) in [
+        (
+            whole.clone(),
+            &wrong,
+            "the passphrase does not open this backup",
+        ),
+        (
+            whole.clone(),
+            &short,
+            "a passphrase has at least 12 characters, not 10",
+        ),
+        (
+            "[]".to_owned(),
+            &right,
+            "this file is no backup of this app",
+        ),
+        (
+            bent("/format", "other".into()),
+            &right,
+            "this file is no backup of this app",
+        ),
+        (
+            bent("/argon2id/memoryKib", (1 << 21).into()),
+            &right,
+            "this backup is damaged",
+        ),
+        (
+            bent("/argon2id/passes", 17.into()),
+            &right,
+            "this backup is damaged",
+        ),
+        (
+            bent("/argon2id/passes", 0.into()),
+            &right,
+            "this backup is damaged",
+        ),
+        (
+            bent("/argon2id/salt", "!".into()),
+            &right,
+            "this backup is damaged",
+        ),
+        (
+            bent("/sealed", "AAAA".into()),
+            &right,
+            "this backup is damaged",
+        ),
+        (
+            bent("/sealed", sealed.replacen(&sealed[20..21], "/", 1).into()),
+            &right,
+            "the passphrase does not open this backup",
+        ),
+    ] {
+        let file = written(&phone, "backup", &text);
+        let (error, next) = phone.refused(&backup("restore", &file, passphrase)).await;
+        assert_eq!(error, expected, "{text}");
+        assert!(!next.is_empty());
+    }
+    assert!(
+        phone
+            .refused(&["list"])
+            .await
+            .0
+            .contains("no token in this app")
+    );
+}
