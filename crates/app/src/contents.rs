@@ -152,7 +152,7 @@ impl Contents {
         }
     }
 
-    /// All tokens, in the order in which they came.
+    /// All tokens, in the order in which they came or were put.
     pub fn tokens(&self) -> &[Token] {
         &self.tokens
     }
@@ -198,6 +198,14 @@ impl Contents {
         let (before, rest) = self.tokens.split_at(index);
         refuse_taken(&new, before.iter().chain(&rest[1..]))?;
         self.tokens[index].name = new;
+        Ok(())
+    }
+
+    /// Puts a token at a place of the list, from 0 on; a place behind the end is the end.
+    pub fn move_to(&mut self, name: &str, place: usize) -> Result<(), ContentsError> {
+        let index = self.index_of(name)?;
+        let token = self.tokens.remove(index);
+        self.tokens.insert(place.min(self.tokens.len()), token);
         Ok(())
     }
 

@@ -8,6 +8,7 @@
 //! - [`push`]: logins that wait for the person's word.
 //! - [`transfer`]: tokens that go to another device.
 //! - [`backup`]: tokens in a file under a passphrase.
+//! - [`live`]: the screen that stays open.
 //! - [`run`]: the commands.
 
 #![allow(
@@ -23,6 +24,7 @@ pub mod contents;
 pub mod device;
 mod disk;
 mod error;
+pub mod live;
 pub mod pin;
 pub mod push;
 pub mod qr;

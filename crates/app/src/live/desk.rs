@@ -1,0 +1,488 @@
+//! The open screen: what it shows, and what a key, a login or the time makes of it. No I/O: what is to
+//! be done leaves as an [`Effect`], and its outcome comes back.
+
+use super::effect::Effect;
+use super::field::Field;
+use super::key::Key;
+use super::logins::{Coming, Going, LoginStep, Logins};
+use super::notice::Notice;
+use super::search::matches;
+use crate::contents::{Contents, Token, TokenName};
+use otp::{Kind, Step};
+use softtoken::push::{Decision, LoginRequest, PushSession};
+use zeroize::Zeroizing;
+
+/// How long a hidden code stays once it is asked for: longer than it takes to type it.
+const REVEALED_S: u64 = 30;
+/// Tokens of a page, for the keys that turn pages.
+const PAGE: usize = 8;
+/// What has to be typed before a token is deleted.
+const DELETE_WORD: &str = "yes";
+
+/// The screen while the vault is open.
+#[derive(Debug)]
+pub struct Desk {
+    search: Field,
+    chosen: Option<TokenName>,
+    codes: Codes,
+    revealed: Option<Revealed>,
+    panel: Panel,
+    logins: Logins,
+    pushes: Pushing,
+    clock: Option<String>,
+    notice: Option<Notice>,
+    lock_after_s: u64,
+    last_key_unix: u64,
+}
+
+/// Whether codes are shown before they are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Codes {
+    /// All of them.
+    Shown,
+    /// None.
+    Hidden,
+}
+
+/// What fills the screen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Panel {
+    /// The tokens.
+    List,
+    /// The tokens, while words to search for are typed.
+    Search,
+    /// All that is known of the chosen token.
+    Details,
+    /// Its new name.
+    Rename(Field),
+    /// The word that deletes it.
+    Delete(Field),
+    /// The login that waits.
+    Login,
+    /// The keys.
+    Help,
+}
+
+/// How it stands with logins that wait.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Pushing {
+    /// The relay is being looked for.
+    Connecting,
+    /// They come.
+    On,
+    /// They do not come, and why.
+    Off(String),
+}
+
+/// A code that was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Revealed {
+    token: TokenName,
+    /// Of an event-based token.
+    step: Option<Step>,
+    until_unix: u64,
+}
+
+/// What a token shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shown {
+    /// The code of this step.
+    Code(Step),
+    /// Nothing until it is asked for.
+    Nothing,
+}
+
+impl Desk {
+    /// The screen of a vault that has just been opened.
+    pub fn new(contents: &Contents, codes: Codes, lock_after_s: u64, now_unix: u64) -> Self {
+        Self {
+            search: Field::default(),
+            chosen: contents.tokens().first().map(|token| token.name().clone()),
+            codes,
+            revealed: None,
+            panel: Panel::List,
+            logins: Logins::default(),
+            pushes: Pushing::Connecting,
+            clock: None,
+            notice: None,
+            lock_after_s,
+            last_key_unix: now_unix,
+        }
+    }
+
+    /// What fills the screen.
+    pub fn panel(&self) -> &Panel {
+        &self.panel
+    }
+
+    /// The words that are searched for.
+    pub fn search(&self) -> &str {
+        self.search.as_str()
+    }
+
+    /// The logins that wait.
+    pub fn logins(&self) -> &Logins {
+        &self.logins
+    }
+
+    /// How it stands with them.
+    pub fn pushing(&self) -> &Pushing {
+        &self.pushes
+    }
+
+    /// That this computer's clock is wrong, if it is.
+    pub fn clock(&self) -> Option<&str> {
+        self.clock.as_deref()
+    }
+
+    /// What is told for a while.
+    pub fn notice(&self) -> Option<&Notice> {
+        self.notice.as_ref()
+    }
+
+    /// The tokens that are listed.
+    pub fn listed<'a>(&self, contents: &'a Contents) -> Vec<&'a Token> {
+        let tokens = contents.tokens().iter();
+        tokens
+            .filter(|token| matches(token, self.search.as_str()))
+            .collect()
+    }
+
+    /// Which of the listed tokens is chosen.
+    pub fn chosen_of(&self, listed: &[&Token]) -> Option<usize> {
+        let chosen = self.chosen.as_ref();
+        let found = listed.iter().position(|it| Some(it.name()) == chosen);
+        found.or_else(|| (!listed.is_empty()).then_some(0))
+    }
+
+    /// What a token shows now.
+    pub fn shown(&self, token: &Token, now_unix: u64) -> Shown {
+        let revealed = self.revealed.as_ref();
+        let revealed = revealed.filter(|it| it.token == *token.name() && now_unix < it.until_unix);
+        match (token.step_at(now_unix), revealed) {
+            (Some(step), Some(_)) => Shown::Code(step),
+            (Some(step), None) if self.codes == Codes::Shown => Shown::Code(step),
+            (None, Some(Revealed { step, .. })) => step.map_or(Shown::Nothing, Shown::Code),
+            (_, None) => Shown::Nothing,
+        }
+    }
+
+    /// Takes a key.
+    pub fn key(&mut self, key: Key, contents: &Contents, now_unix: u64) -> Option<Effect> {
+        self.last_key_unix = now_unix;
+        self.notice = None;
+        if matches!(key, Key::Ctrl('c' | 'q')) {
+            return Some(Effect::Quit);
+        }
+        if key == Key::Ctrl('l') {
+            return Some(Effect::Lock(None));
+        }
+        match self.panel.clone() {
+            Panel::List => self.key_in_list(key, contents, now_unix),
+            Panel::Search => self.key_in_search(key),
+            Panel::Details | Panel::Help => self.key_in_text(key),
+            Panel::Rename(field) => self.key_in_name(key, field, contents, now_unix),
+            Panel::Delete(field) => self.key_in_delete(key, field, contents, now_unix),
+            Panel::Login => self.key_in_login(key, now_unix),
+        }
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, now_unix: u64) -> Option<Effect> {
+        // A clock that was set back must not keep the screen open.
+        if now_unix.abs_diff(self.last_key_unix) >= self.lock_after_s {
+            return Some(Effect::Lock(Some(
+                "Locked while it was not used.".to_owned(),
+            )));
+        }
+        self.notice = self.notice.take().filter(|it| !it.is_over(now_unix));
+        if self.logins.expire(now_unix) == Going::Shown {
+            self.login_over("The time for this login is over.", now_unix);
+        }
+        None
+    }
+
+    /// A login waits. Whoever is typing is not interrupted: a key meant for a name could answer it.
+    pub fn login_came(&mut self, request: LoginRequest, closes_unix: u64) -> Option<Effect> {
+        if self.logins.came(request, closes_unix) == Coming::PassedOver {
+            return None;
+        }
+        if matches!(self.panel, Panel::List | Panel::Details | Panel::Help) {
+            self.panel = Panel::Login;
+        }
+        Some(Effect::Ring)
+    }
+
+    /// A login needs no answer any more.
+    pub fn login_withdrawn(&mut self, session: PushSession, now_unix: u64) {
+        if self.logins.gone(session) == Going::Shown {
+            self.login_over("The login waits no longer.", now_unix);
+        }
+    }
+
+    /// An answer has arrived.
+    pub fn answered(&mut self, session: PushSession, decision: Decision, now_unix: u64) {
+        let told = match decision {
+            Decision::Approve(_) => "Approved. The login goes on if the number is right.",
+            Decision::Deny => "Denied.",
+            Decision::NotMe => "Denied and reported: the administrator is warned.",
+        };
+        self.logins.gone(session);
+        self.next_login();
+        self.notice = Some(Notice::good(told, now_unix));
+    }
+
+    /// An answer has not arrived.
+    pub fn unanswered(&mut self, session: PushSession, why: String, now_unix: u64) {
+        self.logins.failed(session);
+        self.notice = Some(Notice::bad(why, now_unix));
+    }
+
+    /// How it stands with logins has changed.
+    pub fn set_pushing(&mut self, pushing: Pushing) {
+        self.pushes = pushing;
+    }
+
+    /// What the token server says of this computer's clock.
+    pub fn set_clock(&mut self, wrong: Option<String>) {
+        self.clock = wrong;
+    }
+
+    /// A code was given to the terminal.
+    pub fn copied(&mut self, now_unix: u64) {
+        let told = "Copied, where the terminal allows it (OSC 52).";
+        self.notice = Some(Notice::good(told, now_unix));
+    }
+
+    /// An event-based token has moved on, and the vault knows.
+    pub fn advanced(&mut self, token: TokenName, step: Step, now_unix: u64) {
+        self.revealed = Some(Revealed {
+            token,
+            step: Some(step),
+            until_unix: now_unix + REVEALED_S,
+        });
+    }
+
+    /// A token has another name, and the vault knows.
+    pub fn renamed(&mut self, to: TokenName, now_unix: u64) {
+        self.notice = Some(Notice::good(format!("It is called {to} now."), now_unix));
+        self.chosen = Some(to);
+        self.back();
+    }
+
+    /// A token is deleted, and the vault knows.
+    pub fn removed(&mut self, token: &TokenName, now_unix: u64) {
+        self.notice = Some(Notice::good(format!("{token} is deleted."), now_unix));
+        self.back();
+    }
+
+    /// Something that was wished could not be done.
+    pub fn failed(&mut self, why: String, now_unix: u64) {
+        self.notice = Some(Notice::bad(why, now_unix));
+    }
+
+    fn key_in_list(&mut self, key: Key, contents: &Contents, now_unix: u64) -> Option<Effect> {
+        let listed = self.listed(contents);
+        let at = self.chosen_of(&listed);
+        let chosen = at.map(|at| listed[at]);
+        let last = listed.len().saturating_sub(1);
+        match key {
+            Key::Up | Key::Char('k') => self.choose(&listed, at?.saturating_sub(1)),
+            Key::Down | Key::Char('j') => self.choose(&listed, (at? + 1).min(last)),
+            Key::PageUp => self.choose(&listed, at?.saturating_sub(PAGE)),
+            Key::PageDown => self.choose(&listed, (at? + PAGE).min(last)),
+            Key::Home => self.choose(&listed, 0),
+            Key::End => self.choose(&listed, last),
+            Key::Enter | Key::Char(' ') => return self.enter(chosen?, now_unix),
+            Key::Char('c') => return Some(self.copy(chosen?, now_unix)),
+            Key::Char('n') => return next_code(chosen?),
+            Key::Char('h') => self.toggle_codes(),
+            Key::Char('K') => return moved(contents, chosen?, listed[at?.checked_sub(1)?]),
+            Key::Char('J') => return moved(contents, chosen?, listed.get(at? + 1)?),
+            Key::Char('/') => self.panel = Panel::Search,
+            Key::Char('d') => self.open(chosen?, |_| Panel::Details),
+            Key::Char('r') => {
+                self.open(chosen?, |it| Panel::Rename(Field::with(it.name().as_str())));
+            }
+            Key::Char('x') => self.open(chosen?, |_| Panel::Delete(Field::default())),
+            Key::Char('a') => self.next_login(),
+            Key::Char('?') => self.panel = Panel::Help,
+            Key::Char('l') => return Some(Effect::Lock(None)),
+            Key::Char('q') => return Some(Effect::Quit),
+            Key::Esc => self.search = Field::default(),
+            _ => {}
+        }
+        None
+    }
+
+    fn choose(&mut self, listed: &[&Token], at: usize) {
+        self.chosen = listed.get(at).map(|token| token.name().clone());
+        self.revealed = None;
+    }
+
+    fn open(&mut self, token: &Token, panel: impl FnOnce(&Token) -> Panel) {
+        self.chosen = Some(token.name().clone());
+        self.panel = panel(token);
+    }
+
+    /// Shows what is hidden; copies what is shown.
+    fn enter(&mut self, token: &Token, now_unix: u64) -> Option<Effect> {
+        match (self.shown(token, now_unix), token.parameters().kind) {
+            (Shown::Code(step), _) => Some(copied_code(token, step)),
+            (Shown::Nothing, Kind::Hotp) => Some(Effect::Advance(token.name().clone())),
+            (Shown::Nothing, Kind::Totp(_)) => {
+                self.revealed = Some(Revealed {
+                    token: token.name().clone(),
+                    step: None,
+                    until_unix: now_unix + REVEALED_S,
+                });
+                None
+            }
+        }
+    }
+
+    /// A code that is hidden can be copied all the same. One of an event-based token is made first.
+    fn copy(&self, token: &Token, now_unix: u64) -> Effect {
+        match (self.shown(token, now_unix), token.step_at(now_unix)) {
+            (Shown::Code(step), _) | (Shown::Nothing, Some(step)) => copied_code(token, step),
+            (Shown::Nothing, None) => Effect::Advance(token.name().clone()),
+        }
+    }
+
+    fn toggle_codes(&mut self) {
+        self.revealed = None;
+        self.codes = match self.codes {
+            Codes::Shown => Codes::Hidden,
+            Codes::Hidden => Codes::Shown,
+        };
+    }
+
+    fn key_in_search(&mut self, key: Key) -> Option<Effect> {
+        match key {
+            Key::Esc => {
+                self.search = Field::default();
+                self.back();
+            }
+            Key::Enter | Key::Up | Key::Down => self.back(),
+            key => self.search.press(key),
+        }
+        None
+    }
+
+    fn key_in_text(&mut self, key: Key) -> Option<Effect> {
+        match key {
+            Key::Char('q') => return Some(Effect::Quit),
+            Key::Char('l') => return Some(Effect::Lock(None)),
+            _ => self.back(),
+        }
+        None
+    }
+
+    fn key_in_name(
+        &mut self,
+        key: Key,
+        mut field: Field,
+        contents: &Contents,
+        now_unix: u64,
+    ) -> Option<Effect> {
+        match key {
+            Key::Esc => self.back(),
+            Key::Enter => {
+                let token = self.chosen_token(contents)?.name().clone();
+                match TokenName::parse(field.as_str()) {
+                    Ok(to) => return Some(Effect::Rename { token, to }),
+                    Err(error) => self.failed(error.to_string(), now_unix),
+                }
+            }
+            key => {
+                field.press(key);
+                self.panel = Panel::Rename(field);
+            }
+        }
+        None
+    }
+
+    fn key_in_delete(
+        &mut self,
+        key: Key,
+        mut field: Field,
+        contents: &Contents,
+        now_unix: u64,
+    ) -> Option<Effect> {
+        match key {
+            Key::Esc => self.back(),
+            Key::Enter if field.as_str() == DELETE_WORD => {
+                let token = self.chosen_token(contents)?.name().clone();
+                return Some(Effect::Remove(token));
+            }
+            Key::Enter => {
+                let told = format!("Nothing is deleted. Type {DELETE_WORD}, or press Esc.");
+                self.failed(told, now_unix);
+            }
+            key => {
+                field.press(key);
+                self.panel = Panel::Delete(field);
+            }
+        }
+        None
+    }
+
+    fn key_in_login(&mut self, key: Key, now_unix: u64) -> Option<Effect> {
+        if key == Key::Esc {
+            // It goes on waiting.
+            self.panel = Panel::List;
+            return None;
+        }
+        match self.logins.first_mut()?.key(key) {
+            LoginStep::Stay => None,
+            LoginStep::Hint(hint) => {
+                self.failed(hint.to_owned(), now_unix);
+                None
+            }
+            LoginStep::Answer(request, decision) => Some(Effect::Answer(request, decision)),
+        }
+    }
+
+    /// The token that a panel is about.
+    pub fn chosen_token<'a>(&self, contents: &'a Contents) -> Option<&'a Token> {
+        let chosen = self.chosen.as_ref()?;
+        contents.token(chosen.as_str()).ok()
+    }
+
+    /// Back to the list, or to a login that came meanwhile.
+    fn back(&mut self) {
+        self.panel = Panel::List;
+        self.next_login();
+    }
+
+    fn next_login(&mut self) {
+        match (&self.panel, self.logins.is_empty()) {
+            (Panel::List, false) => self.panel = Panel::Login,
+            (Panel::Login, true) => self.panel = Panel::List,
+            _ => {}
+        }
+    }
+
+    fn login_over(&mut self, told: &str, now_unix: u64) {
+        if self.panel == Panel::Login {
+            self.notice = Some(Notice::bad(told, now_unix));
+        }
+        self.next_login();
+    }
+}
+
+fn copied_code(token: &Token, step: Step) -> Effect {
+    Effect::Copy(Zeroizing::new(token.code(step).as_str().to_owned()))
+}
+
+fn next_code(token: &Token) -> Option<Effect> {
+    (token.parameters().kind == Kind::Hotp).then(|| Effect::Advance(token.name().clone()))
+}
+
+/// To the place of a neighbour, which may be further away where a search hides what lies between.
+fn moved(contents: &Contents, token: &Token, neighbour: &Token) -> Option<Effect> {
+    let mut tokens = contents.tokens().iter();
+    let place = tokens.position(|it| it.name() == neighbour.name())?;
+    let token = token.name().clone();
+    Some(Effect::Move { token, place })
+}

@@ -1,0 +1,38 @@
+//! What the open screen wishes.
+
+use crate::contents::TokenName;
+use softtoken::push::{Decision, LoginRequest};
+use zeroize::Zeroizing;
+
+/// What is to be done outside of the screen.
+#[derive(Debug)]
+pub enum Effect {
+    /// Leave the screen.
+    Quit,
+    /// Close the vault, with a word on why.
+    Lock(Option<String>),
+    /// Give a code to the terminal's clipboard.
+    Copy(Zeroizing<String>),
+    /// Ring the bell: a login has come.
+    Ring,
+    /// Spend the next code of an event-based token; [`Desk::advanced`](super::Desk::advanced) shows it.
+    Advance(TokenName),
+    /// Give a token another name; [`Desk::renamed`](super::Desk::renamed) follows.
+    Rename {
+        /// The name now.
+        token: TokenName,
+        /// The name to be.
+        to: TokenName,
+    },
+    /// Put a token at a place of the list.
+    Move {
+        /// Which.
+        token: TokenName,
+        /// Its place, from 0 on.
+        place: usize,
+    },
+    /// Delete a token; [`Desk::removed`](super::Desk::removed) follows.
+    Remove(TokenName),
+    /// Answer a login; [`Desk::answered`](super::Desk::answered) follows.
+    Answer(Box<LoginRequest>, Decision),
+}

@@ -1,0 +1,21 @@
+//! `symbolon app live`: codes on a screen that stays open, and logins that wait, answered there.
+//!
+//! [`Lock`] and [`Desk`] are the screen: keys, time and news in, an [`Effect`] out, no I/O. [`view`] draws
+//! them. `session` does what they wish, `attendant` hears the push relay, `terminal` holds the terminal.
+
+mod desk;
+mod effect;
+mod field;
+mod key;
+mod lock;
+mod logins;
+mod notice;
+mod search;
+
+pub use desk::{Codes, Desk, Panel, Pushing, Shown};
+pub use effect::Effect;
+pub use field::Field;
+pub use key::Key;
+pub use lock::{Lock, LockStep};
+pub use logins::{Choice, Login, LoginStep, Logins, Progress};
+pub use notice::{Notice, Tone};
