@@ -11,6 +11,7 @@ mod lock;
 mod logins;
 mod notice;
 mod search;
+pub mod view;
 
 pub use desk::{Codes, Desk, Panel, Pushing, Shown};
 pub use effect::Effect;

@@ -1,0 +1,164 @@
+//! Panels about one token, and the one about the keys.
+
+use super::palette::{FAINT, TITLE};
+use super::{Sight, cursor_after, fact, rows_of};
+use crate::contents::{Contents, Token, TokenName};
+use crate::live::desk::{Desk, Pushing};
+use crate::live::field::Field;
+use jiff::Timestamp;
+use otp::Kind;
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+use softtoken::digest_name;
+
+/// The keys of the list, for a person who asks.
+const KEYS: &[(&str, &str)] = &[
+    ("↑ ↓", "choose a token"),
+    ("Enter", "show the code, then copy it"),
+    ("c", "copy the code, shown or not"),
+    ("n", "next code (event-based)"),
+    ("h", "hide or show all codes"),
+    ("/", "name, issuer or serial"),
+    ("K J", "move the token up or down"),
+    ("d r x", "details, rename, delete"),
+    ("a", "answer a login that waits"),
+    ("l q", "lock, quit"),
+];
+
+const DELETE_WORDS: &str = "Its codes end here, and nobody can bring them back: its issuer has to provide a \
+    new one, and logins ask for it until then. Type yes, then Enter.";
+
+/// All that is known of the chosen token.
+pub(super) fn details(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    desk: &Desk,
+    contents: &Contents,
+    sight: &Sight,
+) {
+    let Some(token) = desk.chosen_token(contents) else {
+        return;
+    };
+    let registration = contents.device.registration_id().to_string();
+    let server = contents.server().map(|server| server.url.to_string());
+    let mark = match token.serial() {
+        Some(_) => "serial",
+        None => "account",
+    };
+    let facts = [
+        (mark, token.mark().to_owned()),
+        ("issuer", token.issuer().as_str().to_owned()),
+        ("codes", kind(token)),
+        ("activated", activated(token, sight)),
+        ("server", server.unwrap_or_else(|| "-".to_owned())),
+        ("reg. id", registration),
+    ];
+    let mut lines = vec![Line::styled(token.name().to_string(), TITLE)];
+    for (what, value) in facts {
+        lines.extend(fact::<11>(what, &value, area.width));
+    }
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+fn kind(token: &Token) -> String {
+    let parameters = token.parameters();
+    let digits = parameters.digits.count();
+    let digest = digest_name(parameters.digest);
+    match parameters.kind {
+        Kind::Totp(period) => format!("{digits} digits every {} s, {digest}", period.secs()),
+        Kind::Hotp => format!("{digits} digits by counter, {digest}"),
+    }
+}
+
+fn activated(token: &Token, sight: &Sight) -> String {
+    let time = token.added_unix().and_then(|time| i64::try_from(time).ok());
+    let time = time.and_then(|time| Timestamp::from_second(time).ok());
+    time.map_or_else(
+        || "not recorded".to_owned(),
+        |time| {
+            time.to_zoned(sight.zone.clone())
+                .strftime("%Y-%m-%d %H:%M")
+                .to_string()
+        },
+    )
+}
+
+/// Its new name.
+pub(super) fn rename(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    desk: &Desk,
+    contents: &Contents,
+    field: &Field,
+    sight: &Sight,
+) {
+    let Some(token) = desk.chosen_token(contents) else {
+        return;
+    };
+    let [title, line, count] = lines_of(area);
+    let told = format!("A new name for {}", token.name());
+    frame.render_widget(Line::styled(told, TITLE), title);
+    typed(frame, line, field);
+    let most = TokenName::MAX_CHARS;
+    let length = field.as_str().trim().chars().count();
+    let style = if length > most {
+        sight.colours.warning()
+    } else {
+        FAINT
+    };
+    let told = format!("{length} of {most} characters");
+    frame.render_widget(Line::styled(told, style), count);
+}
+
+/// The word that deletes it.
+pub(super) fn delete(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    desk: &Desk,
+    contents: &Contents,
+    field: &Field,
+    sight: &Sight,
+) {
+    let Some(token) = desk.chosen_token(contents) else {
+        return;
+    };
+    let title = format!("Delete {} ({})?", token.name(), token.mark());
+    let rows = [&title, DELETE_WORDS].map(|text| Constraint::Length(rows_of(text, area.width)));
+    let [head, words, line] =
+        Layout::vertical([rows[0], rows[1], Constraint::Length(1)]).areas(area);
+    let wrapped = |line: Line<'static>| Paragraph::new(line).wrap(Wrap { trim: true });
+    frame.render_widget(wrapped(Line::styled(title, sight.colours.warning())), head);
+    frame.render_widget(wrapped(Line::from(DELETE_WORDS)), words);
+    typed(frame, line, field);
+}
+
+fn lines_of<const N: usize>(area: Rect) -> [Rect; N] {
+    Layout::vertical([Constraint::Length(1); N]).areas(area)
+}
+
+fn typed(frame: &mut Frame<'_>, line: Rect, field: &Field) {
+    let text = format!("> {}", field.as_str());
+    cursor_after(frame, line, &text);
+    frame.render_widget(Line::from(text), line);
+}
+
+/// The keys, and why no logins come.
+pub(super) fn help(frame: &mut Frame<'_>, area: Rect, desk: &Desk, sight: &Sight) {
+    let mut lines = Vec::new();
+    if let Pushing::Off(why) = desk.pushing() {
+        lines.push(Line::styled(
+            format!("No logins come here: {why}"),
+            sight.colours.warning(),
+        ));
+    }
+    let line = |(keys, what): &(&'static str, &'static str)| {
+        Line::from(vec![
+            Span::styled(format!("{keys:<7}"), TITLE),
+            Span::raw(*what),
+        ])
+    };
+    lines.extend(KEYS.iter().map(line));
+    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }), area);
+}
