@@ -19,14 +19,16 @@ pub struct Args {
     #[arg(long, global = true, value_name = "FILE")]
     pub pin_file: Option<PathBuf>,
 
-    /// What to do
+    /// What to do [default: live]
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// What the app does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show codes on a screen that stays open, and answer logins there
+    Live(Live),
     /// Take over a token with its activation code or QR code, or another issuer's by its QR code
     Add(Add),
     /// Show all tokens
@@ -65,6 +67,33 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         new_pin_file: Option<PathBuf>,
     },
+}
+
+/// How the live screen begins.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub struct Live {
+    /// Show no code before it is asked for
+    #[arg(long)]
+    pub hidden: bool,
+
+    /// Lock after so many minutes without a key
+    #[arg(long, value_name = "MINUTES", default_value_t = Self::LOCK_AFTER_MIN,
+          value_parser = clap::value_parser!(u8).range(1..=15))]
+    pub lock_after: u8,
+}
+
+impl Live {
+    /// Long enough to log in somewhere, and short enough for a desk that was left.
+    const LOCK_AFTER_MIN: u8 = 2;
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            hidden: false,
+            lock_after: Self::LOCK_AFTER_MIN,
+        }
+    }
 }
 
 /// What to say to a login. Without an option each login is shown, and the answer typed.

@@ -135,6 +135,9 @@ pub enum AppError {
     /// Not two digits.
     #[error("the number that a login shows has two digits")]
     PushNumber,
+    /// The live screen was asked for where there is none.
+    #[error("the live screen needs a terminal")]
+    NotATerminal,
     /// The terminal.
     #[error("cannot use the terminal: {0}")]
     Terminal(#[from] io::Error),
@@ -203,6 +206,9 @@ impl AppError {
             Self::NotAllRestored { .. } => "Above it says why. What was restored stays.",
             Self::Drawing => "Leave out --show: the code is sent to you.",
             Self::PushNumber => "Give the two digits that the login shows, such as 07.",
+            Self::NotATerminal => {
+                "Use the plain commands: `symbolon app list`, `symbolon app code NAME`, `symbolon app push`."
+            }
             Self::Version(_) | Self::Terminal(_) => "Report this with the command that you gave.",
             Self::Vault(_)
             | Self::Registry(_)

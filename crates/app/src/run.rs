@@ -1,7 +1,7 @@
 //! The commands of `symbolon app`.
 
 use crate::activation::{Order, activate, settle_receipts};
-use crate::args::{Add, Args, Backup, BackupFile, Command, Transfer};
+use crate::args::{Add, Args, Backup, BackupFile, Command, Live, Transfer};
 use crate::contents::{Contents, Server, Token, TokenName, Trust};
 use crate::device::Device;
 use crate::disk::{self, failed};
@@ -10,7 +10,7 @@ use crate::pin::{Pin, PinError};
 use crate::registry::Registry;
 use crate::run_transfer::{Start, Waits};
 use crate::vault::{BindingKind, Effort, Folder, Found, OpenVault, Places};
-use crate::{push, qr, run_backup, run_push, run_transfer, screen};
+use crate::{live, push, qr, run_backup, run_push, run_transfer, screen};
 use ident::{ActivationCode, OpaqueCode};
 use otp::{KeyUri, KeyUriError, Kind, Step};
 use rustls::pki_types::CertificateDer;
@@ -47,7 +47,8 @@ const MAX_PICTURE_FILE_BYTES: usize = 32 << 20;
 pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError> {
     let pins = PinSource(LineSource(args.pin_file));
     let places = places(args.data, args.secrets, &world.machine_id);
-    match args.command {
+    match args.command.unwrap_or(Command::Live(Live::default())) {
+        Command::Live(live) => live::run(live, places, &pins, &world).await,
         Command::Add(add) => run_add(add, places, &pins, &mut world).await,
         Command::List => {
             let vault = open(places, &pins)?;

@@ -106,6 +106,13 @@ impl Contents {
     }
 }
 
+impl Contents {
+    /// The same device and tokens once more, for a task of its own.
+    pub fn twin(&self) -> Result<Self, StoredError> {
+        Self::from_json(&self.to_json()?)
+    }
+}
+
 impl From<&Token> for StoredToken {
     fn from(token: &Token) -> Self {
         let period = match token.parameters.kind {

@@ -3,6 +3,7 @@
 //! [`Lock`] and [`Desk`] are the screen: keys, time and news in, an [`Effect`] out, no I/O. [`view`] draws
 //! them. `session` does what they wish, `attendant` hears the push relay, `terminal` holds the terminal.
 
+mod attendant;
 mod desk;
 mod effect;
 mod field;
@@ -11,6 +12,8 @@ mod lock;
 mod logins;
 mod notice;
 mod search;
+mod session;
+mod terminal;
 pub mod view;
 
 pub use desk::{Codes, Desk, Panel, Pushing, Shown};
@@ -20,3 +23,4 @@ pub use key::Key;
 pub use lock::{Lock, LockStep};
 pub use logins::{Choice, Login, LoginStep, Logins, Progress};
 pub use notice::{Notice, Tone};
+pub(crate) use session::run;

@@ -50,6 +50,13 @@ impl Phone {
     }
 
     fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.at_hand(words);
+        command.arg("--pin-file").arg(self.directory.join("pin"));
+        command
+    }
+
+    /// The app with its owner before it, who types the PIN.
+    pub(crate) fn at_hand(&self, words: &[&str]) -> Command {
         let mut command = symbolon();
         command
             .arg("app")
@@ -57,9 +64,7 @@ impl Phone {
             .arg("--data")
             .arg(self.directory.join("vault"))
             .arg("--secrets")
-            .arg(self.directory.join("secrets"))
-            .arg("--pin-file")
-            .arg(self.directory.join("pin"));
+            .arg(self.directory.join("secrets"));
         if let Some(offset) = self.offset {
             at_offset(&mut command, offset);
         }

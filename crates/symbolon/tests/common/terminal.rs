@@ -73,7 +73,12 @@ impl Terminal {
     /// The person gives the terminal another height. The command is told as by a terminal that is its own.
     pub(crate) fn resize(&self, rows: u16) {
         tcsetwinsize(&self.line, winsize(rows)).unwrap();
-        kill_process(Pid::from_child(&self.child), Signal::WINCH).unwrap();
+        self.send(Signal::WINCH);
+    }
+
+    /// Sends the command a signal.
+    pub(crate) fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     pub(crate) fn type_in(&mut self, keys: &str) {

@@ -1,0 +1,146 @@
+//! Hears the push relay while the screen is open, and sends what the person says.
+
+use super::desk::Pushing;
+use crate::activation::send_receipt;
+use crate::contents::Contents;
+use crate::error::AppError;
+use crate::push::{Heard, PushFailure, Relay};
+use softtoken::device::AnswerHash;
+use softtoken::push::{Decision, LoginRequest, PushSession};
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::time::sleep;
+
+/// How soon a relay that is away is asked again: a login waits for a minute.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// A stream that ended is opened again at once, but not in a circle.
+const REOPEN_AFTER: Duration = Duration::from_millis(500);
+
+/// What the attendant tells the screen.
+pub(super) enum News {
+    /// How it stands.
+    Pushing(Pushing),
+    /// What the token server says of this computer's clock.
+    Clock(Option<String>),
+    /// A login waits, until this second of this computer's clock.
+    Login(Box<LoginRequest>, u64),
+    /// It needs no answer any more.
+    Withdrawn(PushSession),
+    /// A registry has heard that a token arrived.
+    Settled(AnswerHash),
+    /// An answer has arrived.
+    Answered(PushSession, Decision),
+    /// It has not, and why.
+    Unanswered(PushSession, String),
+}
+
+/// What the person said to a login.
+pub(super) struct Said {
+    pub(super) request: Box<LoginRequest>,
+    pub(super) decision: Decision,
+}
+
+/// Between the relay and the screen. It has contents of its own: those of the screen change.
+pub(super) struct Attendant<'a> {
+    pub(super) contents: Contents,
+    pub(super) said: Receiver<Said>,
+    pub(super) news: Sender<News>,
+    pub(super) now_unix: &'a (dyn Fn() -> u64 + Sync),
+}
+
+impl Attendant<'_> {
+    /// Attends until it is dropped.
+    pub(super) async fn attend(mut self) -> Infallible {
+        loop {
+            let error = self.connected().await;
+            let why = format!("{error}. {}", error.next_step());
+            self.tell(News::Pushing(Pushing::Off(why))).await;
+            if is_for_good(&error) {
+                std::future::pending::<()>().await;
+            }
+            sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    /// From finding the relay until it is lost.
+    async fn connected(&mut self) -> AppError {
+        self.confirm().await;
+        let relay = match Relay::find(&self.contents, (self.now_unix)()).await {
+            Ok(relay) => relay,
+            Err(error) => return error,
+        };
+        let wrong = relay.clock_error().map(|error| error.to_string());
+        self.tell(News::Clock(wrong)).await;
+        loop {
+            if let Err(error) = self.listen(&relay).await {
+                return error;
+            }
+            sleep(REOPEN_AFTER).await;
+        }
+    }
+
+    /// Tells registries what they have not heard yet: a token that moves is not here before.
+    async fn confirm(&mut self) {
+        for owed in self.contents.owed_receipts().to_vec() {
+            if send_receipt(&self.contents, &owed).await.is_ok() {
+                self.contents.settle_receipt(&owed.answer_hash);
+                self.tell(News::Settled(owed.answer_hash)).await;
+            }
+        }
+    }
+
+    /// Until the stream ends.
+    async fn listen(&mut self, relay: &Relay) -> Result<(), AppError> {
+        let mut requests = relay.listen(&self.contents).await?;
+        self.tell(News::Pushing(Pushing::On)).await;
+        loop {
+            tokio::select! {
+                heard = requests.next(&self.contents, self.now_unix) => match heard? {
+                    Some(heard) => self.pass_on(relay, heard).await,
+                    None => return Ok(()),
+                },
+                Some(said) = self.said.recv() => self.answer(relay, &said).await,
+            }
+        }
+    }
+
+    async fn pass_on(&self, relay: &Relay, heard: Heard) {
+        let news = match heard {
+            Heard::Withdrawn(session) => News::Withdrawn(session),
+            Heard::Login(request) => {
+                let now_unix = (self.now_unix)();
+                let left_s = request
+                    .expires_unix
+                    .saturating_sub(relay.time_at_server(now_unix));
+                News::Login(request, now_unix.saturating_add(left_s))
+            }
+        };
+        self.tell(news).await;
+    }
+
+    async fn answer(&self, relay: &Relay, said: &Said) {
+        let Said { request, decision } = said;
+        let news = match relay.answer(&self.contents, request, *decision).await {
+            Ok(()) => News::Answered(request.session, *decision),
+            Err(error) => {
+                let why = format!("{error}. {}", error.next_step());
+                News::Unanswered(request.session, why)
+            }
+        };
+        self.tell(news).await;
+    }
+
+    async fn tell(&self, news: News) {
+        // Nobody hears it once the screen is locked; then this ends with it.
+        let _ = self.news.send(news).await;
+    }
+}
+
+/// Asking again changes nothing.
+fn is_for_good(error: &AppError) -> bool {
+    matches!(
+        error,
+        AppError::Push(PushFailure::NoServer | PushFailure::NoRelay)
+    )
+}

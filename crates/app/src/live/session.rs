@@ -1,0 +1,428 @@
+//! The screen's life: what its states wish is done here, and what happens is told to them.
+
+use super::attendant::{Attendant, News, Said};
+use super::desk::{Codes, Desk};
+use super::effect::Effect;
+use super::key::Key;
+use super::lock::{Lock, LockStep};
+use super::terminal::{Screen, colours};
+use super::view::{Sight, draw_desk, draw_lock};
+use crate::args::Live;
+use crate::contents::{Contents, TokenName};
+use crate::error::AppError;
+use crate::pin::Pin;
+use crate::run::{PinSource, Surroundings};
+use crate::vault::{Folder, Found, OpenVault, Places, VaultError};
+use jiff::tz::TimeZone;
+use softtoken::device::AnswerHash;
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin as Pinned;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// How often time is looked at: a code changes within this of its second.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// News and answers on their way between the screen and the relay: more than logins wait.
+const ON_THE_WAY: usize = 32;
+
+/// Shows the screen until it is left.
+pub(crate) async fn run(
+    live: Live,
+    places: Places,
+    pins: &PinSource,
+    world: &Surroundings<'_>,
+) -> Result<(), AppError> {
+    let mut session = Session::begin(live, places, pins, world)?;
+    let mut screen = Screen::take()?;
+    let mut signals = Signals::new()?;
+    let mut ticks = tokio::time::interval(LOOK_EVERY);
+    let mut due = Due::Now;
+    loop {
+        if due == Due::Now {
+            screen.draw(|frame| session.draw(frame))?;
+        }
+        due = Due::Now;
+        let goes = tokio::select! {
+            key = screen.keys.recv() => match key {
+                Some(Some(key)) => session.key(key, &mut screen)?,
+                Some(None) => Goes::On,
+                // The terminal is gone.
+                None => Goes::End,
+            },
+            _ = ticks.tick() => {
+                due = session.due();
+                session.tick(&mut screen)?
+            }
+            happened = session.state.happening() => session.happened(happened, &mut screen)?,
+            () = signals.any() => Goes::End,
+        };
+        if goes == Goes::End {
+            return Ok(());
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Goes {
+    On,
+    End,
+}
+
+/// Whether there may be something new to draw. A line that is slow is not kept busy with the same again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Now,
+    Later,
+}
+
+struct Session<'a> {
+    live: Live,
+    places: Places,
+    now_unix: &'a (dyn Fn() -> u64 + Sync),
+    sight: Sight,
+    state: State<'a>,
+}
+
+/// A vault is open, and kept from other commands, only while the screen is.
+enum State<'a> {
+    Locked(Lock),
+    Opening(Lock, JoinHandle<Result<OpenVault, AppError>>),
+    Open(Box<Open<'a>>),
+}
+
+struct Open<'a> {
+    desk: Desk,
+    vault: OpenVault,
+    line: Line<'a>,
+}
+
+/// The way to the relay, worked on while the screen waits.
+struct Line<'a> {
+    attending: Pinned<Box<dyn Future<Output = Infallible> + Send + 'a>>,
+    news: Receiver<News>,
+    said: Sender<Said>,
+}
+
+enum Happened {
+    Tried(Box<Result<OpenVault, AppError>>),
+    News(News),
+}
+
+impl<'a> Session<'a> {
+    /// What keeps the vault closed for good is told before the screen is taken.
+    fn begin(
+        live: Live,
+        places: Places,
+        pins: &PinSource,
+        world: &Surroundings<'a>,
+    ) -> Result<Self, AppError> {
+        let now_unix = world.now_unix;
+        let vault = match (Folder::lock(places.clone())?.look()?, pins.is_file()) {
+            (Found::Nothing(_), _) => return Err(AppError::NoVault),
+            (Found::Vault(_), false) => None,
+            (Found::Vault(vault), true) => Some(vault.open(&pins.ask("PIN")?)?),
+        };
+        let state = match vault {
+            None => State::Locked(Lock::new(None)),
+            Some(vault) => State::Open(Box::new(Open::new(vault, live, now_unix)?)),
+        };
+        Ok(Self {
+            live,
+            places,
+            now_unix,
+            sight: Sight {
+                now_unix: now_unix(),
+                zone: TimeZone::system(),
+                colours: colours(),
+            },
+            state,
+        })
+    }
+
+    /// Time alone changes the screen once a second.
+    fn due(&self) -> Due {
+        if (self.now_unix)() == self.sight.now_unix {
+            Due::Later
+        } else {
+            Due::Now
+        }
+    }
+
+    fn draw(&mut self, frame: &mut ratatui::Frame<'_>) {
+        self.sight.now_unix = (self.now_unix)();
+        match &self.state {
+            State::Locked(lock) | State::Opening(lock, _) => draw_lock(frame, lock, &self.sight),
+            State::Open(open) => draw_desk(frame, &open.desk, &open.vault.contents, &self.sight),
+        }
+    }
+
+    fn key(&mut self, key: Key, screen: &mut Screen) -> Result<Goes, AppError> {
+        let now_unix = (self.now_unix)();
+        let step = match &mut self.state {
+            State::Locked(lock) | State::Opening(lock, _) => lock.key(key),
+            State::Open(open) => {
+                let effect = open.desk.key(key, &open.vault.contents, now_unix);
+                return self.apply(effect, screen);
+            }
+        };
+        match step {
+            LockStep::Stay => Ok(Goes::On),
+            LockStep::Quit => Ok(Goes::End),
+            LockStep::Try(pin) => {
+                self.try_pin(pin);
+                Ok(Goes::On)
+            }
+        }
+    }
+
+    fn tick(&mut self, screen: &mut Screen) -> Result<Goes, AppError> {
+        let now_unix = (self.now_unix)();
+        let effect = match &mut self.state {
+            State::Open(open) => open.desk.tick(now_unix),
+            State::Locked(_) | State::Opening(..) => None,
+        };
+        self.apply(effect, screen)
+    }
+
+    /// The key of a vault takes long to compute: the screen goes on meanwhile.
+    fn try_pin(&mut self, pin: Pin) {
+        let places = self.places.clone();
+        let work = spawn_blocking(move || match Folder::lock(places)?.look()? {
+            Found::Nothing(_) => Err(AppError::NoVault),
+            Found::Vault(vault) => Ok(vault.open(&pin)?),
+        });
+        if let State::Locked(lock) = self.take_state() {
+            self.state = State::Opening(lock, work);
+        }
+    }
+
+    fn take_state(&mut self) -> State<'a> {
+        std::mem::replace(&mut self.state, State::Locked(Lock::new(None)))
+    }
+
+    fn happened(&mut self, happened: Happened, screen: &mut Screen) -> Result<Goes, AppError> {
+        match happened {
+            Happened::Tried(outcome) => self.tried(*outcome).map(|()| Goes::On),
+            Happened::News(News::Settled(receipt)) => {
+                self.settle(&receipt);
+                Ok(Goes::On)
+            }
+            Happened::News(news) => {
+                let now_unix = (self.now_unix)();
+                let effect = match &mut self.state {
+                    State::Open(open) => heard(&mut open.desk, news, now_unix),
+                    State::Locked(_) | State::Opening(..) => None,
+                };
+                self.apply(effect, screen)
+            }
+        }
+    }
+
+    fn settle(&mut self, receipt: &AnswerHash) {
+        if let State::Open(open) = &mut self.state {
+            open.vault.contents.settle_receipt(receipt);
+            if let Err(error) = open.vault.save() {
+                self.not_changed(error.into());
+            }
+        }
+    }
+
+    /// A wrong PIN, or a vault that another command has for a moment, may be tried again. Anything else ends
+    /// the screen: it is told where it stays to be read.
+    fn tried(&mut self, outcome: Result<OpenVault, AppError>) -> Result<(), AppError> {
+        match outcome {
+            Ok(vault) => {
+                let open = Open::new(vault, self.live, self.now_unix)?;
+                self.state = State::Open(Box::new(open));
+            }
+            Err(error @ AppError::Vault(VaultError::WrongPin { .. } | VaultError::Busy { .. })) => {
+                let mut lock = Lock::new(None);
+                lock.refused(format!("{error}. {}", error.next_step()));
+                self.state = State::Locked(lock);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, effect: Option<Effect>, screen: &mut Screen) -> Result<Goes, AppError> {
+        let now_unix = (self.now_unix)();
+        let State::Open(open) = &mut self.state else {
+            return Ok(Goes::On);
+        };
+        match effect {
+            None => {}
+            Some(Effect::Quit) => return Ok(Goes::End),
+            Some(Effect::Lock(told)) => self.state = State::Locked(Lock::new(told)),
+            Some(Effect::Ring) => screen.ring()?,
+            Some(Effect::Copy(code)) => {
+                screen.copy(&code)?;
+                open.desk.copied(now_unix);
+            }
+            Some(Effect::Answer(request, decision)) => {
+                // There is room: fewer logins wait.
+                let _ = open.line.said.try_send(Said { request, decision });
+            }
+            Some(effect) => {
+                if let Err(error) = open.change(effect, self.now_unix) {
+                    self.not_changed(error);
+                }
+            }
+        }
+        Ok(Goes::On)
+    }
+
+    /// What the tokens refuse is told. What the disk refuses closes the vault: the file says what is true.
+    fn not_changed(&mut self, error: AppError) {
+        let now_unix = (self.now_unix)();
+        match (&mut self.state, error) {
+            (State::Open(open), AppError::Contents(error)) => {
+                open.desk.failed(error.to_string(), now_unix);
+            }
+            (state, error) => {
+                let told = format!("Nothing was changed: {error}. {}", error.next_step());
+                *state = State::Locked(Lock::new(Some(told)));
+            }
+        }
+    }
+}
+
+impl<'a> Open<'a> {
+    fn new(
+        vault: OpenVault,
+        live: Live,
+        now_unix: &'a (dyn Fn() -> u64 + Sync),
+    ) -> Result<Self, AppError> {
+        let codes = if live.hidden {
+            Codes::Hidden
+        } else {
+            Codes::Shown
+        };
+        let lock_after_s = u64::from(live.lock_after) * 60;
+        Ok(Self {
+            desk: Desk::new(&vault.contents, codes, lock_after_s, now_unix()),
+            line: Line::open(&vault.contents, now_unix)?,
+            vault,
+        })
+    }
+
+    /// Changes the vault, and the screen once it is on the disk.
+    fn change(
+        &mut self,
+        effect: Effect,
+        now_unix: &'a (dyn Fn() -> u64 + Sync),
+    ) -> Result<(), AppError> {
+        match effect {
+            Effect::Advance(token) => {
+                let step = self.vault.contents.advance(token.as_str())?;
+                self.vault.save()?;
+                self.desk.advanced(token, step, now_unix());
+            }
+            Effect::Rename { token, to } => {
+                self.vault.contents.rename(token.as_str(), to.clone())?;
+                self.vault.save()?;
+                self.desk.renamed(to, now_unix());
+            }
+            Effect::Move { token, place } => {
+                self.vault.contents.move_to(token.as_str(), place)?;
+                self.vault.save()?;
+            }
+            Effect::Remove(token) => self.remove(&token, now_unix)?,
+            Effect::Quit
+            | Effect::Lock(_)
+            | Effect::Copy(_)
+            | Effect::Ring
+            | Effect::Answer(..) => {}
+        }
+        Ok(())
+    }
+
+    fn remove(
+        &mut self,
+        token: &TokenName,
+        now_unix: &'a (dyn Fn() -> u64 + Sync),
+    ) -> Result<(), AppError> {
+        self.vault.contents.remove(token.as_str())?;
+        self.vault.save()?;
+        self.desk.removed(token, now_unix());
+        // Its logins are not this device's any more.
+        self.line = Line::open(&self.vault.contents, now_unix)?;
+        Ok(())
+    }
+}
+
+impl<'a> Line<'a> {
+    fn open(contents: &Contents, now_unix: &'a (dyn Fn() -> u64 + Sync)) -> Result<Self, AppError> {
+        let (news_sender, news) = channel(ON_THE_WAY);
+        let (said, said_receiver) = channel(ON_THE_WAY);
+        let attendant = Attendant {
+            contents: contents.twin().map_err(VaultError::from)?,
+            said: said_receiver,
+            news: news_sender,
+            now_unix,
+        };
+        Ok(Self {
+            attending: Box::pin(attendant.attend()),
+            news,
+            said,
+        })
+    }
+}
+
+impl State<'_> {
+    /// What happens without a key.
+    async fn happening(&mut self) -> Happened {
+        match self {
+            Self::Locked(_) => std::future::pending().await,
+            Self::Opening(_, work) => {
+                let outcome = work.await.map_err(io::Error::other);
+                Happened::Tried(Box::new(outcome.unwrap_or_else(|error| Err(error.into()))))
+            }
+            Self::Open(open) => tokio::select! {
+                Some(news) = open.line.news.recv() => Happened::News(news),
+                never = &mut open.line.attending => match never {},
+            },
+        }
+    }
+}
+
+fn heard(desk: &mut Desk, news: News, now_unix: u64) -> Option<Effect> {
+    match news {
+        // The vault's, and nothing to see.
+        News::Settled(_) => {}
+        News::Pushing(pushing) => desk.set_pushing(pushing),
+        News::Clock(wrong) => desk.set_clock(wrong),
+        News::Login(request, closes_unix) => return desk.login_came(*request, closes_unix),
+        News::Withdrawn(session) => desk.login_withdrawn(session, now_unix),
+        News::Answered(session, decision) => desk.answered(session, decision, now_unix),
+        News::Unanswered(session, why) => desk.unanswered(session, why, now_unix),
+    }
+    None
+}
+
+/// The signals that end a program.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let [terminate, interrupt, hangup] = [
+            SignalKind::terminate(),
+            SignalKind::interrupt(),
+            SignalKind::hangup(),
+        ]
+        .map(signal);
+        Ok(Self([terminate?, interrupt?, hangup?]))
+    }
+
+    async fn any(&mut self) {
+        let [terminate, interrupt, hangup] = &mut self.0;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
