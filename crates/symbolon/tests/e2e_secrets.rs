@@ -12,17 +12,29 @@
 mod common;
 
 use std::fs;
-use std::net::UdpSocket;
-use std::path::Path;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
 
 use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
+use common::relay::{Relay, Window};
 use common::{Home, Running, free_port, until};
-use data_encoding::{BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
+use data_encoding::{
+    BASE32_NOPAD, BASE64, BASE64_NOPAD, BASE64URL_NOPAD, Encoding, HEXLOWER, HEXUPPER,
+};
+use registry::pki::Pki;
+use softtoken::link::ActivationLink;
 
 const PASSWORD: &str = "canary-password-Zq3";
 const RADIUS_SECRET: &str = "canary-radius-Vt8";
 const MAIL_PASSWORD: &str = "canary-mail-Kx5";
+/// As long as a PIN can be: four digits are somewhere in any log.
+const PIN: &str = "83920174";
+
+/// A backup under a password has the seeds of tokens that are on phones.
+const BACKUPS: &str = "execute backup config file plain.conf\n\
+    execute backup config file sealed.conf backup-password\n\
+    execute restore config file sealed.conf backup-password dry-run";
 
 /// Every debug line there is.
 const DEBUG: &str = "diagnose fortitoken debug enable\ndiagnose debug application forticldd -1\n\
@@ -50,9 +62,20 @@ impl Canary {
             // As `{:?}` of a slice.
             format!("{octets:?}").into(),
         ];
+        let mut forms = Vec::from(forms);
+        for encoding in [BASE64_NOPAD, BASE64URL_NOPAD] {
+            for before in 1..3 {
+                forms.push(within(&encoding, before, octets));
+            }
+        }
+        Self { what, forms }
+    }
+
+    /// Text that is only ever written down as it is.
+    fn plain(what: &'static str, text: &str) -> Self {
         Self {
             what,
-            forms: forms.into(),
+            forms: vec![text.into()],
         }
     }
 
@@ -62,6 +85,21 @@ impl Canary {
                 .any(|window| window == form.as_slice())
         })
     }
+}
+
+/// The digits of base64 that octets have for themselves where `before` others stand before them.
+fn within(encoding: &Encoding, before: usize, octets: &[u8]) -> Vec<u8> {
+    let text = encoding.encode(&[&vec![0; before][..], octets].concat());
+    let own = (before * 8).div_ceil(6)..(before + octets.len()) * 8 / 6;
+    text.as_bytes()[own].to_vec()
+}
+
+/// A log without the moments before its lines: their fractions have six digits, as codes have.
+fn without_moments(log: &str) -> String {
+    let lines = log
+        .lines()
+        .map(|line| line.split_once(' ').map_or(line, |(_, rest)| rest));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Names every canary that is in a text.
@@ -87,6 +125,15 @@ fn scan_files(directory: &Path, canaries: &[Canary], found: &mut Vec<String>) {
     }
 }
 
+/// The same for backups, which have what `show` prints: activation codes that were used among it.
+fn scan_backups(data: [&Path; 3], canaries: &[Canary], found: &mut Vec<String>) {
+    for directory in data.map(|data| data.join("gateway/backup")) {
+        assert!(directory.join("sealed.conf").exists());
+        scan_files(&directory, canaries, found);
+        fs::remove_dir_all(directory).unwrap();
+    }
+}
+
 #[test]
 fn a_planted_secret_is_found() {
     let canary = Canary::new("the seed", &[0xA8, 0x4E, 0x2C]);
@@ -97,6 +144,11 @@ fn a_planted_secret_is_found() {
         "qE4s",
         "[168, 78, 44]",
     ] {
+        assert!(canary.is_in(text.as_bytes()), "{text}");
+    }
+    let canary = Canary::new("the name", b"alice");
+    for before in ["", "+", "++", "+++"] {
+        let text = BASE64.encode(format!("{before}alice, or whoever").as_bytes());
         assert!(canary.is_in(text.as_bytes()), "{text}");
     }
     assert!(!canary.is_in(b"a84e2d"));
@@ -145,6 +197,7 @@ fn no_secret_is_in_a_file_a_log_or_an_output() {
         tokens[0]
     ));
     let phone = Phone::new(&home, "alice");
+    phone.set_pin(PIN);
     let code = activation_code(&shown);
     phone.add(&code, "work").ok();
     console("execute fortitoken-mobile poll");
@@ -168,6 +221,7 @@ fn no_secret_is_in_a_file_a_log_or_an_output() {
          get system email-server\ndiagnose fortitoken info\ndiagnose login show\n\
          diagnose outbox list\ndiagnose debug info",
     );
+    console(BACKUPS);
     let event_log = event_log(&home, &syslog);
     outputs += &home.desk(&["show", "EFTM000000000001"]).ok();
     outputs += &home.desk(&["history", "EFTM000000000001"]).ok();
@@ -179,36 +233,216 @@ fn no_secret_is_in_a_file_a_log_or_an_output() {
     up.kill();
     let killed = home.path("killed");
     copy_files(&home.data(), &killed);
-    Running::up(&home).stop();
+    let mut canaries = seeds(&home, &tokens);
+    let shown_once = life_of_a_phone(&home, &vpn, &phone);
+    canaries.extend(seeds(&home, &tokens));
 
-    let mut canaries = vec![
+    canaries.extend([
         Canary::new("the password", PASSWORD.as_bytes()),
         Canary::new("the RADIUS secret", RADIUS_SECRET.as_bytes()),
         Canary::new("the mail password", MAIL_PASSWORD.as_bytes()),
         Canary::new("the first password", first_password.as_bytes()),
         Canary::new("the licence code", licence_code.as_bytes()),
-    ];
-    for token in &tokens {
-        let seed = HEXLOWER
-            .decode(common::store::seed_of(&home, token).as_bytes())
-            .unwrap();
-        canaries.push(Canary::new("a seed", &seed));
-    }
+        Canary::new("the PIN", PIN.as_bytes()),
+        Canary::plain("a code", &typed),
+    ]);
     let mut found = Vec::new();
     assert!(
         outputs.contains("\"seed\": \"<sealed>\""),
         "the debug lines are not searched: {outputs}"
     );
     scan("the outputs", outputs.as_bytes(), &canaries, &mut found);
+    scan_backups([&home.data(), &copy, &killed], &canaries, &mut found);
     // The administrator was shown it, to hand it on.
     canaries.push(Canary::new("the activation code", code.as_bytes()));
-    scan("the log", home.log().as_bytes(), &canaries, &mut found);
+    canaries.extend(shown_once);
+    let log = without_moments(&home.log());
+    scan("the log", log.as_bytes(), &canaries, &mut found);
     scan("the event log", event_log.as_bytes(), &canaries, &mut found);
-    for directory in [&home.data(), &copy, &killed, &home.path("phone of alice")] {
+    for directory in [home.data(), copy, killed].iter().chain(&vaults(&home)) {
         scan_files(directory, &canaries, &mut found);
     }
     assert!(found.is_empty(), "{found:#?}");
     assert!(home.log().contains("TRACE"), "the log is not searched");
+}
+
+/// What its person keeps on both phones.
+fn vaults(home: &Home) -> Vec<PathBuf> {
+    let phones = ["phone of alice", "phone of alice again"].map(|phone| home.path(phone));
+    let places = phones
+        .iter()
+        .flat_map(|phone| [phone.join("vault"), phone.join("secrets")]);
+    places.collect()
+}
+
+/// The seeds of tokens as they are now; nothing runs meanwhile.
+fn seeds(home: &Home, tokens: &[String]) -> Vec<Canary> {
+    let seed = |token: &String| {
+        let seed = common::store::seed_of(home, token);
+        Canary::new("a seed", &HEXLOWER.decode(seed.as_bytes()).unwrap())
+    };
+    tokens.iter().map(seed).collect()
+}
+
+/// Has a login approved on the phone, one let in by a pass, and the token moved to another phone, in a life of the
+/// program that ends in order. What was shown to somebody meanwhile comes back.
+fn life_of_a_phone(home: &Home, vpn: &Vpn, phone: &Phone) -> Vec<Canary> {
+    let up = Running::start(home.up().env("SYMBOLON_LOG", "trace"), home);
+    home.console(&format!(
+        "{DEBUG}config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
+         config system ftm-push\nset status enable\nset token-transfer enable\nset server 127.0.0.1\n\
+         set server-port {}\nend",
+        free_port()
+    ))
+    .ok();
+    // The relay's life is another too: it knows the phone once the app was opened.
+    phone.app(&["push", "--deny"]).refused();
+    let (shown, number) = pushed(vpn, "alice", PASSWORD);
+    phone.app(&["push", "--approve", &number]).ok();
+    assert_eq!(vpn.answer("alice", "push", &shown), Answer::Accept);
+    let said = home.console("execute recovery-pass issue alice").ok();
+    let pass = said.lines().last().unwrap().trim().to_owned();
+    let challenge = vpn.ask("alice", PASSWORD);
+    assert_eq!(vpn.answer("alice", &pass, &challenge), Answer::Accept);
+
+    let start = ["transfer", "start", "work", "--show", "--no-wait"];
+    let mut said = String::new();
+    until("the transfer begins", || {
+        let started = phone.app(&start);
+        said = started.out;
+        started.status.success()
+    });
+    let mut words = said.split(['\'', '\n']);
+    let link = words.find(|word| word.starts_with("symbolon://")).unwrap();
+    let new = Phone::new(home, "alice again");
+    new.set_pin(PIN);
+    new.app(&["transfer", "take", "--qr-text", link, "--name", "work"])
+        .ok();
+    until("the gateway knows the new phone", || {
+        let log = home.console("execute log display").ok();
+        log.contains("FortiToken transferred")
+    });
+    up.stop();
+    let link = ActivationLink::parse(link).unwrap();
+    vec![
+        Canary::new("the pass", pass.as_bytes()),
+        Canary::new("the transfer code", link.code.as_str().as_bytes()),
+        Canary::new("the secret of the transfer code", link.secret.expose()),
+    ]
+}
+
+/// A login that has asked for a push, and the number that it shows.
+fn pushed(vpn: &Vpn, user: &str, password: &str) -> (Answer, String) {
+    let offer = vpn.ask(user, password);
+    let shown = vpn.answer(user, "push", &offer);
+    let Answer::Challenge(_, prompt) = &shown else {
+        panic!("{shown:?}");
+    };
+    let number = prompt.chars().filter(char::is_ascii_digit).collect();
+    (shown, number)
+}
+
+/// Who logs in into what from where, what is shown, typed and answered, is nowhere in what the relay reads and
+/// writes inside TLS, logs at its most talkative, or keeps.
+#[test]
+fn the_push_relay_learns_nothing_of_a_login() {
+    const USER: &str = "canary-user-wq7";
+    const VPN: &str = "canary-vpn-hd4";
+    const SOURCE: &str = "127.0.0.77";
+    const ADDRESS: &str = "canary-mail-jx2";
+
+    let (home, own) = (Home::new(), Home::new());
+    let dialled = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    dial(&home, dialled);
+    dial(&own, dialled);
+    let up = Running::up(&home);
+    let pki = Pki::open_or_create(&home.data().join("registry/pki"), &[]).unwrap();
+    let relay = Relay::start(&own, &pki, dialled, "trace");
+    let window = Window::open(&pki, dialled, own.relay);
+
+    home.radius_client(VPN, SOURCE, "");
+    home.console("config system ftm-push\nset status enable\nend")
+        .ok();
+    let token = home.import(1).remove(0);
+    let shown = home.user(USER, &token);
+    let phone = Phone::new(&home, "somebody");
+    phone.set_pin(PIN);
+    let activation_code = activation_code(&shown);
+    phone.add(&activation_code, "work").ok();
+    home.console(&format!(
+        "execute fortitoken-mobile poll\n\
+         config user local\nedit {USER}\nset email-to {ADDRESS}@example.org\nend"
+    ))
+    .ok();
+
+    let vpn = Vpn::new(&home, SOURCE);
+    let mut canaries = Vec::new();
+    let answers = [Some("--approve"), Some("--deny"), None, Some("--not-me")];
+    for answer in answers {
+        let (shown, number) = pushed(&vpn, USER, common::PASSWORD);
+        canaries.push(Canary::plain("the number", &format!("\"{number}\"")));
+        let verdict = match answer {
+            Some("--approve") => {
+                phone.app(&["push", "--approve", &number]).ok();
+                vpn.answer(USER, "push", &shown)
+            }
+            Some(word) => {
+                phone.app(&["push", word]).ok();
+                vpn.answer(USER, "push", &shown)
+            }
+            None => {
+                let code = phone.code("work");
+                canaries.push(Canary::plain("a code", &code));
+                vpn.answer(USER, &code, &shown)
+            }
+        };
+        let is_in = !matches!(answer, Some("--deny" | "--not-me"));
+        assert_eq!(verdict == Answer::Accept, is_in, "{answer:?}");
+    }
+    drop(relay);
+    up.stop();
+
+    canaries.extend(seeds(&home, std::slice::from_ref(&token)));
+    let texts = [
+        ("the user", USER),
+        ("what is logged into", VPN),
+        ("where from", SOURCE),
+        ("the mail address", ADDRESS),
+        ("the password", common::PASSWORD),
+        ("the PIN", PIN),
+        ("the activation code", &activation_code),
+        ("the token", &token),
+    ];
+    canaries.extend(texts.map(|(what, text)| Canary::new(what, text.as_bytes())));
+    let mut found = Vec::new();
+    let seen = window.seen();
+    for octets in &seen {
+        scan("the traffic", octets, &canaries, &mut found);
+    }
+    let log = without_moments(&own.log());
+    scan("the log", log.as_bytes(), &canaries, &mut found);
+    scan_files(&own.data(), &canaries, &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+
+    let seen = String::from_utf8_lossy(&seen.concat()).into_owned();
+    for message in [
+        "PushLoginRequest",
+        "PushAnswerRequest",
+        "PushWithdrawRequest",
+    ] {
+        assert!(seen.contains(message), "{message} is not searched");
+    }
+    assert!(log.contains("TRACE"), "the log is not searched: {log}");
+    assert!(own.data().join("relay/devices").exists());
+}
+
+/// Has phones and gateways told that the relay is there.
+fn dial(home: &Home, address: SocketAddr) {
+    let own = format!("public-url = \"https://{}\"", home.relay);
+    let toml = home.configuration();
+    assert!(toml.contains(&own));
+    let toml = toml.replace(&own, &format!("public-url = \"https://{address}\""));
+    fs::write(home.data().join("symbolon.toml"), toml).unwrap();
 }
 
 /// A syslog server that gets all events.
