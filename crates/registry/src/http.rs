@@ -9,12 +9,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use domain::licensing::{EnrolRefusal, Generation, RecordBehind};
 use domain::time::Timestamp;
 use https::body::{self, BodyError, Limit};
 use ident::ProductSerial;
 use rustls::pki_types::CertificateDer;
+use softtoken::revocations::REVOCATIONS_PATH;
 use softtoken::{
     ENROLMENT_PATH, MOBILE_PATH, PROCESS_PATH, RequestSignature, SIGNATURE_HEADER, ServerError,
     TRANSFER_PATH, request_transcript,
@@ -28,6 +29,7 @@ use crate::phone;
 use crate::pki;
 use crate::registry::Service;
 use crate::reserve::{self, RESERVE_PATH, TravelError, Wanted};
+use crate::revocations;
 use crate::web_app;
 
 /// The header that names a message, so that it can be repeated: `docs/protocol.md`.
@@ -98,6 +100,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route(TRANSFER_PATH, post(transfer))
         .route(ENROLMENT_PATH, post(enrolment))
         .route(RESERVE_PATH, post(settlement))
+        .route(REVOCATIONS_PATH, get(revocations::answer))
         .merge(web_app::routes(&service.app_policy))
         .merge(phone::routes(&service.pki))
         .method_not_allowed_fallback(|request| unread(request, Problem::Method))

@@ -30,6 +30,7 @@ mod process;
 mod refusals;
 mod registry;
 mod reserve;
+mod revocations;
 mod transfer;
 mod tries;
 mod vouched;

@@ -430,6 +430,13 @@ pub fn product_of(certificate: &CertificateDer<'_>) -> Option<ProductSerial> {
     ProductSerial::parse(str::from_utf8(serial).ok()?).ok()
 }
 
+/// The gateway in a verified certificate, and how often its certificates had been revoked before; `None` for a
+/// certificate of another kind.
+pub fn certified(certificate: &CertificateDer<'_>) -> Option<(ProductSerial, u32)> {
+    let Generation(number) = generation_of(certificate)?;
+    Some((product_of(certificate)?, number))
+}
+
 /// Of an authority for servers of these names, or any if there are none.
 fn authority_params(hosts: &[String]) -> CertificateParams {
     let mut params = params(AUTHORITY_NAME, AUTHORITY_LIFE);

@@ -27,6 +27,7 @@ use crate::desk_api::{self, DeskApi, DeskCommands};
 use crate::http::{Peer, router};
 use crate::pki::{Pki, PkiError, ServerIdentity};
 use crate::process::known;
+use crate::revocations::LastList;
 use crate::tries::{MAX_WRONG, Tries};
 use crate::vouched::Vouched;
 use crate::ways::Ways;
@@ -123,6 +124,7 @@ pub(crate) struct Service {
     pub(crate) ways: Ways,
     /// Wrong activation codes.
     pub(crate) tries: Tries,
+    pub(crate) last_list: LastList,
     /// Wrong enrolment codes: phones and gateways behind one address do not pay for each other.
     pub(crate) enrolment_tries: Tries,
 }
@@ -176,6 +178,7 @@ impl Service {
             nonces: Nonces::new().map_err(random)?,
             ways: Ways::default(),
             tries: Tries::new(MAX_WRONG),
+            last_list: LastList::default(),
             enrolment_tries: Tries::new(MAX_WRONG),
         })
     }

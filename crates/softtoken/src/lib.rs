@@ -26,6 +26,7 @@ pub mod moving;
 mod parameters;
 pub mod process;
 pub mod push;
+pub mod revocations;
 mod server_error;
 mod signed;
 mod text;

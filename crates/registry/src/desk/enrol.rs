@@ -7,6 +7,7 @@ use ident::{EnrolmentCode, ProductSerial};
 
 use super::{Desk, DeskError};
 use crate::pki::GatewayIdentity;
+use crate::revocations::{self, NoList};
 
 impl Desk {
     /// Makes the code with which a gateway gets its certificate within `life`; it is told this once.
@@ -29,6 +30,15 @@ impl Desk {
     ) -> Result<GatewayIdentity, DeskError> {
         let generation = self.store.certificate_generation(product).await?;
         Ok(self.pki.issue_gateway(product, generation)?)
+    }
+
+    /// Which certificates of gateways count no more, signed: for a push relay in the same process.
+    pub async fn revocations(&self) -> Result<String, DeskError> {
+        let list = revocations::list(&self.store, &self.pki, self.clock.now()).await;
+        list.map_err(|error| match error {
+            NoList::Undecided(why) => why.into(),
+            NoList::Certificate(why) => why.into(),
+        })
     }
 
     /// Ends all certificates that a gateway has, and its code if it waits for one.

@@ -99,6 +99,13 @@ impl RegistryStore {
         self.database.read(ShowGeneration { product }).await
     }
 
+    /// The products whose certificates were revoked, each with the generation that counts.
+    pub async fn revocations(
+        &self,
+    ) -> Result<Vec<(ProductSerial, Generation)>, Failure<Infallible>> {
+        self.database.read(Revocations).await
+    }
+
     /// Whether a product's certificate of the generation `issued` counts.
     pub async fn trusts(
         &self,
@@ -280,6 +287,28 @@ impl Work for Trusts {
     async fn run<T: Tx>(self, tx: &mut T) -> Result<bool, Failure<Infallible>> {
         let current = generation(tx, self.product).await?;
         Ok(current.is_none_or(|current| is_trusted(self.issued, current)))
+    }
+}
+
+struct Revocations;
+
+impl Work for Revocations {
+    type Out = Vec<(ProductSerial, Generation)>;
+    type Err = Infallible;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Infallible>> {
+        let rows = tx
+            .rows::<(String, u32)>(
+                "SELECT serial, certificate_generation FROM product
+                 WHERE certificate_generation > 0",
+                &[],
+            )
+            .await?;
+        let revoked = rows.into_iter().map(|(serial, number)| {
+            let product = identifier(&serial, "product", &serial, "serial")?;
+            Ok((product, Generation(number)))
+        });
+        Ok(revoked.collect::<Result<_, SqlError>>()?)
     }
 }
 
