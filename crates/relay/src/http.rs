@@ -22,9 +22,10 @@ use softtoken::push::{
 use softtoken::{MessageError, PUSH_PATH, ServerError};
 use tokio::sync::watch;
 
-use crate::ProductOf;
+use crate::CertifiedOf;
 use crate::clock::now_unix;
 use crate::events::Events;
+use crate::revocations::Revoked;
 use crate::subscriptions::Subscriptions;
 use crate::switchboard::{Full, NotCarried, Stream, Switchboard};
 
@@ -47,7 +48,8 @@ pub(crate) struct Service {
     pub(crate) switchboard: Arc<Switchboard>,
     pub(crate) nonces: Nonces,
     pub(crate) names: Vec<ServerName>,
-    pub(crate) product_of: ProductOf,
+    pub(crate) certified_of: CertifiedOf,
+    pub(crate) revoked: Revoked,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -131,11 +133,15 @@ impl Service {
     /// The gateway that asks: anybody can make a device, but only the token server's authority makes gateways.
     fn gateway(&self, peer: &Peer) -> Result<ProductSerial, Problem> {
         let certificate = peer.certificate.as_ref();
-        let gateway = certificate.and_then(self.product_of);
-        gateway.ok_or_else(|| {
+        let certified = certificate.and_then(self.certified_of).ok_or_else(|| {
             tracing::info!(source = %peer.source, "no gateway, but it asks as one");
             Problem::NoGateway
-        })
+        })?;
+        if !self.revoked.trusts(certified) {
+            tracing::warn!(source = %peer.source, gateway = %certified.product, "its certificate was revoked");
+            return Err(Problem::Revoked);
+        }
+        Ok(certified.product)
     }
 
     /// A device that a gateway asks for is remembered.
@@ -203,6 +209,8 @@ enum Problem {
     Message(#[from] MessageError),
     #[error("only gateways ask this, with the certificate of the token server's authority")]
     NoGateway,
+    #[error("this gateway's certificate was revoked: enrol it anew ('symbolon enrol')")]
+    Revoked,
     #[error("{}", ServerError::Unavailable.message())]
     Unavailable,
 }
@@ -212,7 +220,7 @@ impl IntoResponse for Problem {
         let status = match &self {
             Self::Body(why) => why.status(),
             Self::Message(_) => StatusCode::BAD_REQUEST,
-            Self::NoGateway => StatusCode::FORBIDDEN,
+            Self::NoGateway | Self::Revoked => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         };
         let error = serde_json::json!({

@@ -5,6 +5,7 @@
 //! links neither `domain` nor `store`.
 //!
 //! - [`subscriptions`]: the devices that proved themselves once, in an append-only file.
+//! - `revocations`: gateways that are not heard any more.
 //! - `switchboard`: who listens now, and what waits.
 //! - `http`: messages in, streams out.
 #![allow(
@@ -16,6 +17,7 @@
 mod clock;
 mod events;
 mod http;
+mod revocations;
 pub mod subscriptions;
 mod switchboard;
 
@@ -28,7 +30,6 @@ use std::time::Duration;
 
 use https::files::Listener;
 use https::{Audience, Certificates, Chosen, Connections, NoRandom, Nonces, Places, Site};
-use ident::ProductSerial;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -40,6 +41,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use http::{Service, router};
+pub use revocations::{Certified, NotTaken, Revoked};
 use subscriptions::{Subscriptions, SubscriptionsError};
 use switchboard::Switchboard;
 
@@ -56,7 +58,7 @@ const fn places(listener: Listener) -> Places {
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// Reads whom a certificate of the token server's authority names, if that is a gateway.
-pub type ProductOf = fn(&CertificateDer<'_>) -> Option<ProductSerial>;
+pub type CertifiedOf = fn(&CertificateDer<'_>) -> Option<Certified>;
 
 /// What a relay needs.
 #[derive(Debug)]
@@ -76,7 +78,9 @@ pub struct Config {
     /// The token server's authority, which certifies gateways.
     pub authority: CertificateDer<'static>,
     /// How gateways are told from others that it certifies.
-    pub product_of: ProductOf,
+    pub certified_of: CertifiedOf,
+    /// Which of them are not heard any more.
+    pub revoked: Revoked,
     /// What browsers are shown in its place.
     pub chosen: Chosen,
 }
@@ -138,7 +142,8 @@ impl Relay {
             switchboard: Arc::new(Switchboard::default()),
             nonces: Nonces::new()?,
             names: config.names,
-            product_of: config.product_of,
+            certified_of: config.certified_of,
+            revoked: config.revoked,
             stopping,
         };
         Ok(Self {

@@ -75,24 +75,33 @@ pub(crate) fn client(authority: &Path, identity: Option<&Path>) -> Result<Client
     let pem =
         std::fs::read(authority).with_context(|| format!("cannot read {}", authority.display()))?;
     let no_certificate = || format!("{} is no certificate", authority.display());
-    let builder = Client::builder()
+    match identity {
+        Some(path) => {
+            let authority = Certificate::from_pem(&pem).with_context(no_certificate)?;
+            let builder = identified(patient().tls_certs_only([authority]), path)?;
+            builder.build().with_context(no_certificate)
+        }
+        None => {
+            let authority = CertificateDer::from_pem_slice(&pem).with_context(no_certificate)?;
+            trusting_alone(authority).with_context(no_certificate)
+        }
+    }
+}
+
+/// The same for an authority that was read already, without an identity.
+pub(crate) fn trusting_alone(authority: CertificateDer<'_>) -> Result<Client> {
+    let mut roots = RootCertStore::empty();
+    roots.add(authority)?;
+    let tls = trusting(roots)?.with_no_client_auth();
+    Ok(patient().tls_backend_preconfigured(tls).build()?)
+}
+
+fn patient() -> ClientBuilder {
+    Client::builder()
         .no_proxy()
         .http1_only()
         .connect_timeout(CONNECT_DEADLINE)
-        .timeout(DEADLINE);
-    let builder = match identity {
-        Some(path) => {
-            let authority = Certificate::from_pem(&pem).with_context(no_certificate)?;
-            identified(builder.tls_certs_only([authority]), path)?
-        }
-        None => {
-            let mut roots = RootCertStore::empty();
-            let authority = CertificateDer::from_pem_slice(&pem).with_context(no_certificate)?;
-            roots.add(authority).with_context(no_certificate)?;
-            builder.tls_backend_preconfigured(trusting(roots)?.with_no_client_auth())
-        }
-    };
-    builder.build().with_context(no_certificate)
+        .timeout(DEADLINE)
 }
 
 fn identified(builder: ClientBuilder, path: &Path) -> Result<ClientBuilder> {

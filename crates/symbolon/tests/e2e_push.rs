@@ -11,15 +11,17 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::Command;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use common::authority::Authority;
 use common::https_gateway::Gateway;
 use common::phone::{Phone, activation_code, enrol, pushed_to};
 use common::radius::{Answer, Vpn};
-use common::{Home, PASSWORD, free_port, run, tool, until};
+use common::{Home, PASSWORD, free_port, run, symbolon, tool, until};
 use ident::RegistrationId;
 use softtoken::push::{
     Addressed, MailboxId, MailboxSecret, PushAnswerRequest, PushCollectRequest, PushDeviceRequest,
@@ -481,19 +483,90 @@ fn strangers_ask_nothing_as_gateways() {
     up.stop();
 }
 
-/// What passes through the relay, and what it keeps, says nothing of who logs in.
-#[test]
-fn the_relay_learns_nothing() {
-    let (home, up, phone) = pushed_to(CLIENT);
-    let vpn = Vpn::new(&home, CLIENT);
-    let (shown, number) = pushed(&vpn);
-    waiting(&vpn, &shown, || {
-        phone.app(&["push", "--approve", &number]).ok();
-    });
-    let kept = std::fs::read_to_string(home.data().join("relay/devices")).unwrap();
-    assert_eq!(kept.lines().count(), 1);
-    for word in ["alice", "vpn1", "127.0.0.1", "FTKMOB"] {
-        assert!(!kept.contains(word), "{word}");
+/// What a relay says to the gateway of a system.
+fn said_to_gateway(home: &Home, relay: std::net::SocketAddr) -> String {
+    let device = RegistrationId::from_bytes([1; 32]);
+    let request = PushRequest::from(PushDeviceRequest { device });
+    let mut curl = tool("curl", "curl");
+    curl.args(["--silent", "--show-error", "--insecure", "--noproxy", "*"]);
+    for (option, file) in [("--cert", "gateway.pem"), ("--key", "gateway.key")] {
+        curl.arg(option).arg(home.data().join("gateway").join(file));
     }
+    curl.args(["--data", request.to_json().as_str()]);
+    curl.arg(format!("https://{relay}/SoftToken/Push"));
+    run(&mut curl, "").ok()
+}
+
+/// A relay of its own, with the certificate that `docs/push.md` has made by openssl.
+fn relay_apart(home: &Home, of: &Home) -> Child {
+    let name = home.relay.ip().to_string();
+    fs::write(
+        home.path("names"),
+        format!("subjectAltName=IP:{name}\nextendedKeyUsage=serverAuth"),
+    )
+    .unwrap();
+    let pki = of.data().join("registry/pki");
+    let openssl = |words: &str| {
+        let mut command = tool("openssl", "openssl");
+        command.args(words.split(' ')).current_dir(home.path(""));
+        run(&mut command, "").ok();
+    };
+    openssl(
+        "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=push \
+         -keyout relay.key -out relay.csr",
+    );
+    let (ca, key) = (pki.join("ca.pem"), pki.join("ca.key"));
+    openssl(&format!(
+        "x509 -req -in relay.csr -CA {} -CAkey {} -days 800 -out relay.crt -extfile names",
+        ca.display(),
+        key.display()
+    ));
+    let parts = [home.path("relay.key"), home.path("relay.crt"), ca];
+    let identity = parts.map(|part| fs::read_to_string(part).unwrap()).concat();
+    let mut file = fs::OpenOptions::new();
+    let file = file.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = file.open(home.path("relay.pem")).unwrap();
+    file.write_all(identity.as_bytes()).unwrap();
+    let mut command = symbolon();
+    command.args(["relay", "--data"]).arg(home.data());
+    command.arg("--identity").arg(home.path("relay.pem"));
+    command.args(["--token-server", &format!("https://{}", of.https)]);
+    let relay = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    until("the relay listens", || {
+        std::net::TcpStream::connect(home.relay).is_ok()
+    });
+    relay.unwrap()
+}
+
+#[test]
+fn a_gateway_that_was_revoked_pushes_no_more() {
+    let (home, up, _phone) = pushed_to(CLIENT);
+    let heard = "PushDeviceResponse";
+    let said = said_to_gateway(&home, home.relay);
+    assert!(said.contains(heard), "{said}");
+    let own = home.data().join("gateway/gateway.pem");
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args(["x509", "-noout", "-subject", "-in"]).arg(own);
+    let subject = run(&mut openssl, "").ok();
+    let serial = subject.trim().rsplit([' ', '=']).next().unwrap();
+    home.desk(&["revoke-certificates", serial, "--reason", "stolen"])
+        .ok();
+    until("the relay beside the token server knows", || {
+        said_to_gateway(&home, home.relay).contains("certificate was revoked")
+    });
+
+    let elsewhere = Home::new();
+    let mut relay = relay_apart(&elsewhere, &home);
+    until("a relay elsewhere knows", || {
+        said_to_gateway(&home, elsewhere.relay).contains("certificate was revoked")
+    });
+    // And it goes on knowing, whether or not there is a token server.
+    relay.kill().unwrap();
+    relay.wait().unwrap();
     up.stop();
+    let mut relay = relay_apart(&elsewhere, &home);
+    let said = said_to_gateway(&home, elsewhere.relay);
+    relay.kill().unwrap();
+    relay.wait().unwrap();
+    assert!(said.contains("certificate was revoked"), "{said}");
 }

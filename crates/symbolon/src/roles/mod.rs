@@ -3,6 +3,7 @@
 pub(crate) mod gateway;
 pub(crate) mod manager;
 pub(crate) mod relay;
+mod revocations;
 pub(crate) mod token_server;
 
 use std::fs;

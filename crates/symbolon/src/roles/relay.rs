@@ -7,8 +7,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use https::Chosen;
 use https::files::Listener;
-use registry::pki::{ServerIdentity, product_of};
-use relay::Relay;
+use registry::pki::{self, ServerIdentity};
+use relay::{Certified, Relay, Revoked};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use softtoken::address::ServerUrl;
@@ -16,9 +16,11 @@ use store::private_file;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::token_server::TokenServer;
-use super::{HomeArgs, Signals};
+use super::gateway::server_url;
+use super::revocations::{self, TokenServer};
+use super::{HomeArgs, Signals, token_server};
 use crate::config::{self, Config};
+use crate::https_client;
 
 /// A chain of five certificates with the longest keys stays below a quarter of it.
 const MAX_PEM_BYTES: u64 = 64 << 10;
@@ -31,6 +33,10 @@ pub(crate) struct RelayArgs {
     /// Its certificate with its key in PEM; the certificate comes from the token server's authority
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
+
+    /// Address of the token server, which says whose certificates were revoked; without it all of them count
+    #[arg(long, value_name = "https://HOST[:PORT]", value_parser = server_url)]
+    token_server: Option<ServerUrl>,
 }
 
 /// Starts the relay alone, says where it is, and carries until SIGTERM or SIGINT.
@@ -43,16 +49,25 @@ pub(crate) async fn run(args: RelayArgs) -> Result<ExitCode> {
         .relay
         .ok_or_else(|| anyhow!("{} has no section [relay]", config::FILE))?;
     let authority = authority(&args.identity, &identity)?;
-    let (home, share) = (&args.home.data, Listener::RelayAlone);
-    let relay = RunningRelay::start(
-        home,
-        &section,
+    let token_server = match args.token_server {
+        Some(url) => Some(TokenServer::At(
+            https_client::trusting_alone(authority.clone())?,
+            url,
+        )),
+        None => {
+            tracing::warn!(
+                "without --token-server no certificate of a gateway is ever revoked here"
+            );
+            None
+        }
+    };
+    let trust = Trust {
         identity,
         authority,
-        Chosen::default(),
-        share,
-    )
-    .await?;
+        chosen: Chosen::default(),
+        token_server,
+    };
+    let relay = RunningRelay::start(&args.home.data, &section, trust, Listener::RelayAlone).await?;
     print!("{}", relay.addresses());
     signals.received().await;
     relay.stop().await;
@@ -96,9 +111,24 @@ fn authority(path: &Path, identity: &ServerIdentity) -> Result<CertificateDer<'s
     }
 }
 
+/// The gateway that a verified certificate names.
+fn certified_of(certificate: &CertificateDer<'_>) -> Option<Certified> {
+    let (product, number) = pki::certified(certificate)?;
+    Some(Certified { product, number })
+}
+
+/// What a relay shows, and whom it believes.
+struct Trust {
+    identity: ServerIdentity,
+    authority: CertificateDer<'static>,
+    chosen: Chosen,
+    token_server: Option<TokenServer>,
+}
+
 /// A relay, running.
 pub(crate) struct RunningRelay {
     listening: String,
+    following: Option<JoinHandle<()>>,
     running: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
@@ -107,7 +137,7 @@ impl RunningRelay {
     /// The relay of a token server's process, with a certificate of its authority; none if the configuration
     /// has none.
     pub(crate) async fn beside(
-        server: &TokenServer,
+        server: &token_server::TokenServer,
         data: &Path,
         config: &Config,
         chosen: Chosen,
@@ -116,9 +146,13 @@ impl RunningRelay {
             return Ok(None);
         };
         let name = address(section)?.name().clone();
-        let identity = server.pki.issue_server(&[name])?;
-        let authority = server.pki.authority();
-        Self::start(data, section, identity, authority, chosen, Listener::Relay)
+        let trust = Trust {
+            identity: server.pki.issue_server(&[name])?,
+            authority: server.pki.authority(),
+            chosen,
+            token_server: Some(TokenServer::Beside(server.desk.clone())),
+        };
+        Self::start(data, section, trust, Listener::Relay)
             .await
             .map(Some)
     }
@@ -126,27 +160,35 @@ impl RunningRelay {
     async fn start(
         data: &Path,
         section: &config::Relay,
-        identity: ServerIdentity,
-        authority: CertificateDer<'static>,
-        chosen: Chosen,
+        trust: Trust,
         share: Listener,
     ) -> Result<Self> {
         let home = data.join("relay");
         private_file::create_directory(&home)?;
+        let list = home.join("revocations");
+        let revoked = Revoked::open(&list, trust.authority.clone()).with_context(|| {
+            format!(
+                "{}: remove it, and the token server gives another",
+                list.display()
+            )
+        })?;
         let relay = Relay::open(relay::Config {
             subscriptions: home.join("devices"),
             listen: section.https,
             share,
             names: vec![address(section)?.name().clone()],
-            chain: identity.chain,
-            key: identity.key,
-            authority,
-            product_of,
-            chosen,
+            chain: trust.identity.chain,
+            key: trust.identity.key,
+            authority: trust.authority,
+            certified_of,
+            revoked: revoked.clone(),
+            chosen: trust.chosen,
         })
         .await
         .context("the push relay does not start")?;
         let listening = relay.address().to_string();
+        let follow = |server| tokio::spawn(revocations::follow(server, revoked));
+        let following = trust.token_server.map(follow);
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(relay.run(async {
             // An error says that the sender is gone: that is a stop too.
@@ -154,6 +196,7 @@ impl RunningRelay {
         }));
         Ok(Self {
             listening,
+            following,
             running,
             stop,
         })
@@ -166,6 +209,9 @@ impl RunningRelay {
 
     /// Lets running requests end.
     pub(crate) async fn stop(self) {
+        if let Some(following) = &self.following {
+            following.abort();
+        }
         // It may have ended by itself.
         let _ = self.stop.send(());
         if self.running.await.is_err() {
