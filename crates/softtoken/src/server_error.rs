@@ -48,6 +48,8 @@ pub enum ServerError {
     PushMailboxUnknown,
     /// Another device has the token that is to move.
     TokenMoved,
+    /// The relay wakes no app, or none at this push service.
+    PushServiceNotAllowed,
     /// The client certificate is another product's.
     CertificateOfOtherProduct,
     /// The registry cannot answer now.
@@ -62,7 +64,7 @@ struct Row {
     next_step: &'static str,
 }
 
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 23] = [
     Row {
         error: ServerError::BlockedByTrial,
         code: -1,
@@ -217,6 +219,15 @@ const ROWS: [Row; 22] = [
         cause: "The token was moved to another device, or activated there with a newer code.",
         next_step: "Delete it here; codes of this device are refused. If it was not you, tell the \
                     administrator at once.",
+    },
+    Row {
+        error: ServerError::PushServiceNotAllowed,
+        code: 119,
+        message: "push service not allowed",
+        cause: "Web Push is switched off at the push relay, or it does not send to this browser's push \
+                service.",
+        next_step: "Open the app to answer logins; the administrator finds Web Push under [relay] in \
+                    symbolon.toml.",
     },
     Row {
         error: ServerError::CertificateOfOtherProduct,

@@ -10,7 +10,7 @@
 
 use softtoken::mobile::{MobileRequest, MobileResponse};
 use softtoken::process::{Request, Response};
-use softtoken::push::{PushRequest, PushResponse, SealedAnswer, SealedLogin};
+use softtoken::push::{PushMessage, PushRequest, PushResponse, SealedAnswer, SealedLogin};
 
 /// The line of a file that holds one message.
 macro_rules! message {
@@ -70,6 +70,12 @@ written_as_read! {
     push_withdraw_request: PushRequest from "messages/push-withdraw.request.json";
     push_answer_request: PushRequest from "messages/push-answer.request.json";
     push_collect_request: PushRequest from "messages/push-collect.request.json";
+    push_web_key_request: PushRequest from "messages/push-web-key.request.json";
+    push_web_key_response: PushResponse from "messages/push-web-key.response.json";
+    push_web_key_none: PushResponse from "messages/push-web-key.none.response.json";
+    push_subscribe_request: PushRequest from "messages/push-subscribe.request.json";
+    push_unsubscribe_request: PushRequest from "messages/push-unsubscribe.request.json";
+    push_wake_up: PushMessage from "messages/push-wake-up.json";
     push_accepted_response: PushResponse from "messages/push-accepted.response.json";
     push_sealed_login: SealedLogin from "messages/push-sealed-login.json";
     push_sealed_answer: SealedAnswer from "messages/push-sealed-answer.json";

@@ -1,7 +1,6 @@
 use super::POINT_LEN;
-use super::bytes::{DeviceError, decode};
+use super::bytes::DeviceError;
 use crate::json::{Fields, MessageError};
-use data_encoding::BASE64URL_NOPAD;
 use hpke::kem::DhP256HkdfSha256;
 use hpke::{Deserializable, Kem, Serializable};
 use ident::RegistrationId;
@@ -16,39 +15,41 @@ macro_rules! public_key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-        pub struct $name([u8; POINT_LEN]);
+        pub struct $name([u8; $crate::device::POINT_LEN]);
 
         impl $name {
             /// Reads an uncompressed SEC1 point and checks that it is on P-256.
-            pub fn from_sec1(bytes: &[u8]) -> Result<Self, DeviceError> {
-                let point = bytes.try_into().map_err(|_| DeviceError::Point)?;
-                p256::PublicKey::from_sec1_bytes(bytes).map_err(|_| DeviceError::Point)?;
+            pub fn from_sec1(bytes: &[u8]) -> Result<Self, $crate::device::DeviceError> {
+                let point = bytes.try_into().map_err(|_| $crate::device::DeviceError::Point)?;
+                p256::PublicKey::from_sec1_bytes(bytes).map_err(|_| $crate::device::DeviceError::Point)?;
                 Ok(Self(point))
             }
 
             /// Reads the point in base64url without padding.
-            pub fn parse(text: &str) -> Result<Self, DeviceError> {
-                decode::<POINT_LEN>(text).and_then(|point| Self::from_sec1(&point))
+            pub fn parse(text: &str) -> Result<Self, $crate::device::DeviceError> {
+                $crate::device::decode::<{ $crate::device::POINT_LEN }>(text).and_then(|point| Self::from_sec1(&point))
             }
 
             /// The uncompressed SEC1 point.
-            pub fn as_bytes(&self) -> &[u8; POINT_LEN] {
+            pub fn as_bytes(&self) -> &[u8; $crate::device::POINT_LEN] {
                 &self.0
             }
 
             /// The point in base64url without padding.
             pub fn to_base64url(&self) -> String {
-                BASE64URL_NOPAD.encode(&self.0)
+                data_encoding::BASE64URL_NOPAD.encode(&self.0)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, "{}({})", stringify!($name), self.to_base64url())
             }
         }
     };
 }
+
+pub(crate) use public_key;
 
 public_key! {
     /// The key under which a device's signatures verify.

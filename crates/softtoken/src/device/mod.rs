@@ -15,6 +15,7 @@ mod seal;
 
 pub use bytes::{AnswerHash, DeviceError, Nonce, Signature};
 pub(crate) use bytes::{decode, wire_bytes};
+pub(crate) use keys::public_key;
 pub use keys::{DeviceKeys, SealingPrivateKey, SealingPublicKey, SigningPublicKey};
 pub(crate) use proof::verify;
 pub use proof::{

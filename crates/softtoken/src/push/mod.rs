@@ -8,12 +8,14 @@
 //!
 //! - [`LoginRequest`], [`LoginAnswer`]: what is sealed.
 //! - [`PushRequest`], [`PushResponse`]: what the relay sees.
+//! - [`PushSubscribeRequest`], [`PushMessage`]: how the relay wakes an app that is closed.
 
 mod answer;
 mod key;
 mod login;
 mod relay;
 mod sealed;
+mod web;
 
 pub use crate::token_key::Mac;
 pub use answer::{Answer, Decision, LoginAnswer, ProvenAnswer, PushNumber, SealedAnswer};
@@ -27,3 +29,8 @@ pub use relay::{
     PushWithdrawRequest, listen_transcript, verify_listener,
 };
 pub use sealed::{PushError, SealedPush};
+pub use web::{
+    ApplicationServerKey, AuthSecret, Endpoint, EndpointError, PushMessage, PushSubscribeRequest,
+    PushWakeUp, PushWebKeyRequest, PushWebKeyResponse, Subscription, UserAgentKey,
+    subscribe_transcript, verify_subscriber,
+};

@@ -1,5 +1,6 @@
 use super::login::seconds;
 use super::sealed::SealedPush;
+use super::web::{PushSubscribeRequest, PushWebKeyRequest, PushWebKeyResponse};
 use crate::WireError;
 use crate::address::ServerName;
 use crate::device::{
@@ -84,6 +85,10 @@ messages! {
         Answer(PushAnswerRequest) = "SoftToken.PushAnswerRequest",
         /// A gateway: my answers, please. The answer is a stream of [`PushRequest::Answer`].
         Collect(PushCollectRequest) = "SoftToken.PushCollectRequest",
+        /// A device: under which key do you wake closed apps?
+        WebKey(PushWebKeyRequest) = "SoftToken.PushWebKeyRequest",
+        /// A device: wake me there, please, or no longer.
+        Subscribe(PushSubscribeRequest) = "SoftToken.PushSubscribeRequest",
     }
 }
 
@@ -94,8 +99,11 @@ messages! {
         Nonce(PushNonceResponse) = "SoftToken.PushNonceResponse",
         /// To [`PushRequest::Device`].
         Device(PushDeviceResponse) = "SoftToken.PushDeviceResponse",
-        /// To [`PushRequest::Login`] and [`PushRequest::Answer`], and where a stream is refused.
+        /// To [`PushRequest::Login`], [`PushRequest::Answer`] and [`PushRequest::Subscribe`], and where a stream
+        /// is refused.
         Accepted(PushAcceptedResponse) = "SoftToken.PushAcceptedResponse",
+        /// To [`PushRequest::WebKey`].
+        WebKey(PushWebKeyResponse) = "SoftToken.PushWebKeyResponse",
     }
 }
 
