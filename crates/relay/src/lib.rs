@@ -8,6 +8,7 @@
 //! - `revocations`: gateways that are not heard any more.
 //! - `switchboard`: who listens now, and what waits.
 //! - `http`: messages in, streams out.
+//! - [`web_push`]: how phones are woken whose app is closed, where that is switched on.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -20,6 +21,7 @@ mod http;
 mod revocations;
 pub mod subscriptions;
 mod switchboard;
+pub mod web_push;
 
 use std::future::Future;
 use std::io;
