@@ -9,4 +9,5 @@
 //! - `message`, `vapid`, `delivery`: one message on its way.
 
 mod message;
+pub mod services;
 mod vapid;
