@@ -17,7 +17,8 @@ use rustls::pki_types::CertificateDer;
 use softtoken::address::ServerName;
 use softtoken::push::{
     PushAcceptedResponse, PushDeviceRequest, PushDeviceResponse, PushListenRequest,
-    PushLoginRequest, PushNonceResponse, PushRequest, PushResponse, verify_listener,
+    PushLoginRequest, PushNonceResponse, PushRequest, PushResponse, PushSubscribeRequest,
+    PushWebKeyResponse, verify_listener, verify_subscriber,
 };
 use softtoken::{MessageError, PUSH_PATH, ServerError};
 use tokio::sync::watch;
@@ -28,6 +29,7 @@ use crate::events::Events;
 use crate::revocations::Revoked;
 use crate::subscriptions::Subscriptions;
 use crate::switchboard::{Full, NotCarried, Stream, Switchboard};
+use crate::web_push::{NotListed, WebPush};
 
 /// 8 KiB over a slow line.
 const BODY: Limit = Limit {
@@ -46,6 +48,8 @@ pub(crate) struct Peer {
 pub(crate) struct Service {
     pub(crate) subscriptions: Arc<Subscriptions>,
     pub(crate) switchboard: Arc<Switchboard>,
+    /// None where no app is woken.
+    pub(crate) web_push: Option<Arc<WebPush>>,
     pub(crate) nonces: Nonces,
     pub(crate) names: Vec<ServerName>,
     pub(crate) certified_of: CertifiedOf,
@@ -109,6 +113,11 @@ async fn message(
             }))
         }
         PushRequest::Listen(request) => service.stream(service.listen(&request, peer.source)),
+        PushRequest::WebKey(_) => {
+            let key = service.web_push.as_ref().map(|it| it.key());
+            json(&PushWebKeyResponse { outcome: Ok(key) }.into())
+        }
+        PushRequest::Subscribe(request) => accepted(service.subscribe(request, peer.source).await),
         PushRequest::Collect(request) => {
             let gateway = service.gateway(&peer)?;
             let mailbox = request.secret.mailbox();
@@ -154,6 +163,10 @@ impl Service {
                 tracing::error!(%why, "a device is forgotten when the relay ends");
             }
         }
+        if let Some(web_push) = self.web_push.clone().filter(|it| it.is_new(&device)) {
+            // What is not on disk is said there.
+            let _ = tokio::task::spawn_blocking(move || web_push.keep(&device)).await;
+        }
         let keys = self.subscriptions.keys(&device);
         PushDeviceResponse {
             outcome: keys.ok_or_else(|| ServerError::PushDeviceUnknown.into()),
@@ -164,8 +177,50 @@ impl Service {
         if self.subscriptions.keys(&request.addressed.device).is_none() {
             return Err(ServerError::PushDeviceUnknown);
         }
+        let login = request.addressed;
         let carried = self.switchboard.login(request, gateway, now_unix());
-        carried.map_err(|Full| ServerError::TooManyPushes)
+        carried.map_err(|Full| ServerError::TooManyPushes)?;
+        if let Some(web_push) = &self.web_push {
+            let switchboard = Arc::clone(&self.switchboard);
+            let waits = move || switchboard.keeps(&login.device, &login.session, now_unix());
+            web_push.wake(login, waits);
+        }
+        Ok(())
+    }
+
+    /// Where a device is woken from now on, or that it is not.
+    async fn subscribe(
+        &self,
+        request: PushSubscribeRequest,
+        source: IpAddr,
+    ) -> Result<(), ServerError> {
+        let Some(web_push) = self.web_push.clone() else {
+            return Err(ServerError::PushServiceNotAllowed);
+        };
+        if let Err(NotOurs) = self.nonces.take(&request.nonce) {
+            return Err(ServerError::NonceUnknown);
+        }
+        let device = verify_subscriber(&request, &self.names).map_err(|error| {
+            tracing::info!(%source, %error, "a device that proves nothing");
+            ServerError::ProofWrong
+        })?;
+        self.subscriptions.heard(request.keys, source, now_unix());
+        let devices = Arc::clone(&self.subscriptions);
+        let subscribed = tokio::task::spawn_blocking(move || {
+            web_push.subscribe(device, request.subscription, |it| devices.is_new(it))
+        });
+        match subscribed.await {
+            Ok(subscribed) => subscribed.map_err(|NotListed| ServerError::PushServiceNotAllowed),
+            Err(_) => Err(ServerError::Unavailable),
+        }
+    }
+
+    /// Forgets what is too late, and where devices are woken that are forgotten.
+    pub(crate) fn sweep(&self) {
+        self.switchboard.sweep(now_unix());
+        if let Some(web_push) = &self.web_push {
+            web_push.sweep(|device| self.subscriptions.keys(device).is_some());
+        }
     }
 
     fn listen(&self, request: &PushListenRequest, source: IpAddr) -> Result<Stream, ServerError> {

@@ -46,6 +46,7 @@ use http::{Service, router};
 pub use revocations::{Certified, NotTaken, Revoked};
 use subscriptions::{Subscriptions, SubscriptionsError};
 use switchboard::Switchboard;
+use web_push::{WebPush, WebPushError};
 
 /// Devices with the app open, and a few gateways. A phone network has thousands behind one address; whoever
 /// takes all that one address can have leaves as many to others.
@@ -85,6 +86,8 @@ pub struct Config {
     pub revoked: Revoked,
     /// What browsers are shown in its place.
     pub chosen: Chosen,
+    /// How closed apps are woken, if they are.
+    pub web_push: Option<web_push::Config>,
 }
 
 /// Why a relay does not start.
@@ -99,6 +102,9 @@ pub enum OpenError {
     /// The authority cannot be one.
     #[error("the certificate of the token server's authority cannot be used: {0}")]
     Authority(String),
+    /// Web Push.
+    #[error(transparent)]
+    WebPush(#[from] WebPushError),
     /// The random source.
     #[error(transparent)]
     Random(#[from] NoRandom),
@@ -127,6 +133,7 @@ impl Relay {
     /// Reads the devices and binds the listener. Needs a tokio runtime.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
         let subscriptions = Subscriptions::open(&config.subscriptions)?;
+        let web_push = config.web_push.map(WebPush::open).transpose()?;
         let tls = ServerConfig::builder().with_client_cert_verifier(gateways(config.authority)?);
         let own = CertifiedKey::from_der(config.chain, config.key, tls.crypto_provider())?;
         let shown = Certificates::new(Arc::new(own), config.chosen, Audience::Browsers);
@@ -142,6 +149,7 @@ impl Relay {
         let service = Service {
             subscriptions: Arc::new(subscriptions),
             switchboard: Arc::new(Switchboard::default()),
+            web_push: web_push.map(Arc::new),
             nonces: Nonces::new()?,
             names: config.names,
             certified_of: config.certified_of,
@@ -173,11 +181,11 @@ impl Relay {
             stop,
             ..
         } = self;
-        let switchboard = Arc::clone(&service.switchboard);
+        let swept = Arc::clone(&service);
         let sweeper = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(SWEEP_EVERY).await;
-                switchboard.sweep(clock::now_unix());
+                swept.sweep();
             }
         });
         let site = Site {

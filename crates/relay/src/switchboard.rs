@@ -32,7 +32,7 @@ const OF_GATEWAY_MAX: usize = 10_000;
 /// Where one gateway collects: its process has one secret, and what ended before it is remembered for a while.
 const MAILBOXES_MAX: usize = 16;
 /// The longest that a login waits (a client's 300 s); what claims to be good for longer is kept no longer.
-const KEPT_S: u64 = 300;
+pub(crate) const KEPT_S: u64 = 300;
 /// How long answers wait for a gateway that collects again in a moment.
 const AWAY_S: u64 = 60;
 
@@ -235,6 +235,14 @@ impl Switchboard {
             from: Some(from),
         });
         Ok(())
+    }
+
+    /// Whether a request still waits for its device.
+    pub(crate) fn keeps(&self, device: &RegistrationId, session: &PushSession, now: u64) -> bool {
+        let lines = self.lines();
+        let line = lines.devices.get(device);
+        let is_it = |it: &Waiting| it.session == *session && it.expires > now;
+        line.is_some_and(|line| line.waiting.iter().any(is_it))
     }
 
     /// Forgets a request of the same gateway, and tells whoever may show it.
