@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use relay::web_push::services::PUBLIC_SERVICES;
 use serde::Deserialize;
 
 /// The file's name in the data directory.
@@ -94,6 +95,25 @@ fn transfer_hosts() -> Vec<String> {
 pub(crate) struct Relay {
     pub(crate) https: SocketAddr,
     pub(crate) public_url: String,
+    /// Nothing goes through a browser's vendor until somebody wants that.
+    #[serde(default)]
+    pub(crate) web_push: Option<WebPush>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct WebPush {
+    pub(crate) contact: String,
+    #[serde(default = "push_services")]
+    pub(crate) services: Vec<String>,
+    #[serde(default)]
+    pub(crate) private_addresses: Vec<IpAddr>,
+    #[serde(default)]
+    pub(crate) authorities: Option<PathBuf>,
+}
+
+fn push_services() -> Vec<String> {
+    PUBLIC_SERVICES.map(str::to_owned).into()
 }
 
 impl Config {
@@ -150,7 +170,9 @@ mod tests {
         );
         assert!(config.gateway.ssh.iter().all(IpAddr::is_loopback));
         assert!(config.registry.https.ip().is_loopback());
-        assert!(config.relay.unwrap().https.ip().is_loopback());
+        let relay = config.relay.unwrap();
+        assert!(relay.https.ip().is_loopback());
+        assert_eq!(relay.web_push, None);
         assert_eq!(config.registry.desk, None);
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod manager;
 pub(crate) mod relay;
 mod revocations;
 pub(crate) mod token_server;
+mod web_push;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::gateway::server_url;
 use super::revocations::{self, TokenServer};
-use super::{HomeArgs, Signals, token_server};
+use super::{HomeArgs, Signals, token_server, web_push};
 use crate::config::{self, Config};
 use crate::https_client;
 
@@ -128,6 +128,7 @@ struct Trust {
 /// A relay, running.
 pub(crate) struct RunningRelay {
     listening: String,
+    wakes: Option<String>,
     following: Option<JoinHandle<()>>,
     running: JoinHandle<()>,
     stop: oneshot::Sender<()>,
@@ -165,6 +166,9 @@ impl RunningRelay {
     ) -> Result<Self> {
         let home = data.join("relay");
         private_file::create_directory(&home)?;
+        let web_push = section.web_push.as_ref();
+        let wakes = web_push.map(|it| it.services.join(", "));
+        let web_push = web_push.map(|it| web_push::config(it, data, &home));
         let list = home.join("revocations");
         let revoked = Revoked::open(&list, trust.authority.clone()).with_context(|| {
             format!(
@@ -177,6 +181,7 @@ impl RunningRelay {
             listen: section.https,
             share,
             names: vec![address(section)?.name().clone()],
+            web_push: web_push.transpose()?,
             chain: trust.identity.chain,
             key: trust.identity.key,
             authority: trust.authority,
@@ -196,6 +201,7 @@ impl RunningRelay {
         }));
         Ok(Self {
             listening,
+            wakes,
             following,
             running,
             stop,
@@ -204,7 +210,9 @@ impl RunningRelay {
 
     /// Where it is, for the person who started it.
     pub(crate) fn addresses(&self) -> String {
-        format!("push relay       https://{}\n", self.listening)
+        let wakes = self.wakes.as_ref();
+        let wakes = wakes.map(|it| format!("web push         through {it}\n"));
+        format!("push relay       https://{}\n", self.listening) + &wakes.unwrap_or_default()
     }
 
     /// Lets running requests end.
