@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use sha2::{Digest, Sha256};
 
 mod table;
@@ -14,7 +14,7 @@ mod table;
 /// Where the app stands at its server: all its paths begin with it.
 pub const ROOT: &str = "/app/";
 
-/// The list of files with the version that follows from them, as a script of the service worker.
+/// The list of files with their digests and the version that follows from them, as a script of the service worker.
 pub const INDEX_PATH: &str = "files.js";
 
 /// Only what comes from the app's own server runs or shows; nobody frames it. Asked are that server and
@@ -85,17 +85,20 @@ impl File {
     }
 }
 
-/// A service worker is installed anew when this text changes.
+/// A service worker is installed anew when this text changes. It takes no file but those of this digest
+/// (Subresource Integrity, section 3.1).
 fn index(files: &[File]) -> String {
     let mut all = Sha256::new();
-    let mut paths = String::new();
+    let mut listed = String::new();
     for file in files {
-        all.update(file.etag.as_bytes());
+        let digest = Sha256::digest(file.bytes);
+        all.update(digest);
         // A path here has no quote and no backslash: `table` is the proof, and a test.
-        let _ = write!(paths, "\"{}\",", file.path);
+        let (path, digest) = (file.path, BASE64.encode(&digest));
+        let _ = write!(listed, "\"{path}\":\"sha256-{digest}\",");
     }
     let version = BASE64URL_NOPAD.encode(&all.finalize()[..16]);
-    format!("self.symbolonFiles={{version:\"{version}\",paths:[{paths}]}};\n")
+    format!("self.symbolonFiles={{version:\"{version}\",files:{{{listed}}}}};\n")
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -158,14 +161,25 @@ mod tests {
     }
 
     #[test]
-    fn the_list_names_the_files_and_a_version() {
+    fn the_list_names_the_files_with_their_digests_and_a_version() {
         let list = std::str::from_utf8(file(INDEX_PATH).unwrap().bytes).unwrap();
         assert!(list.starts_with("self.symbolonFiles={version:\""), "{list}");
-        assert!(
-            list.contains(r#""","#) && list.contains(r#""core/otp.js","#),
-            "{list}"
-        );
+        for path in ["", "core/otp.js", "sw.js"] {
+            let digest = BASE64.encode(&Sha256::digest(file(path).unwrap().bytes));
+            let entry = format!("\"{path}\":\"sha256-{digest}\",");
+            assert!(list.contains(&entry), "{list}");
+        }
         assert!(!list.contains(r#""files.js""#), "{list}");
+    }
+
+    #[test]
+    fn the_version_is_another_where_a_single_octet_is() {
+        let version = |bytes: &'static [u8]| {
+            let list = index(&[File::new("", b"page"), File::new("main.js", bytes)]);
+            list.split('"').nth(1).unwrap().to_owned()
+        };
+        assert_eq!(version(b"one"), version(b"one"));
+        assert_ne!(version(b"one"), version(b"onE"));
     }
 
     #[test]

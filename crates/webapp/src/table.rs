@@ -129,6 +129,7 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
         include_bytes!("../web/ui/screens/welcome.js"),
     ),
     ("ui/session.js", include_bytes!("../web/ui/session.js")),
+    ("ui/update.js", include_bytes!("../web/ui/update.js")),
     (
         "vault/contents.js",
         include_bytes!("../web/vault/contents.js"),

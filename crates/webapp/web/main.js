@@ -18,6 +18,7 @@ import { scanScreen } from "./ui/screens/scan.js";
 import { settingsScreen } from "./ui/screens/settings.js";
 import { tokenScreen } from "./ui/screens/token.js";
 import { offerInstallation } from "./ui/installation.js";
+import { keepUpToDate } from "./ui/update.js";
 
 /** @import { ScreenMaker } from "./ui/app.js" */
 
@@ -51,7 +52,7 @@ async function begin() {
     return;
   }
   // Without it the app needs its server at each start, and works.
-  navigator.serviceWorker.register("sw.js", { updateViaCache: "none" }).catch(console.warn);
+  keepUpToDate(app).catch(console.warn);
   // Without this a browser may drop what is kept when space runs short.
   void navigator.storage?.persist?.();
   offerInstallation(app);

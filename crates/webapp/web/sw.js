@@ -1,15 +1,23 @@
-// Keeps the whole app for use without a network. Its files have one version together: a new one is
-// fetched whole, then takes the place of the old.
+// Keeps the whole app for use without a network. Its files have one version together: a new one is fetched
+// whole, waits, and takes the place of the old when the person wants it.
 
 importScripts("files.js");
 
-const { version, paths } = self.symbolonFiles;
+const { version, files } = self.symbolonFiles;
 const PREFIX = "symbolon-app-";
 const NAME = PREFIX + version;
 
+// All or none: a file of another version, from a server that is replaced meanwhile, fails its digest, and the
+// browser tries again later.
 self.addEventListener("install", (event) => {
-  const requests = paths.map((path) => new Request(path || "./", { cache: "no-cache" }));
-  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(requests)).then(() => self.skipWaiting()));
+  const requests = Object.entries(files).map(([path, integrity]) => new Request(path || "./", { cache: "no-cache", integrity }));
+  event.waitUntil(caches.open(NAME).then((cache) => cache.addAll(requests)));
+});
+
+// The first one waits for nobody. Another takes over from a page that loads anew at once, never from one that
+// goes on with files of the version before.
+self.addEventListener("message", (event) => {
+  if (event.data === "take over") event.waitUntil(self.skipWaiting());
 });
 
 self.addEventListener("activate", (event) => {

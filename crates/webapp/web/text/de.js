@@ -324,6 +324,10 @@ export const de = {
     },
     endings: { withdrawn: "Die Anmeldung wartet nicht mehr", expired: "Die Zeit für diese Anmeldung ist um" },
   },
+  update: {
+    ready: "Eine neue Version der App ist bereit.",
+    take: "Laden",
+  },
   elsewhere: {
     title: "Die App ist in einem anderen Fenster offen",
     lead: "Sie arbeitet in einem Fenster auf einmal.",

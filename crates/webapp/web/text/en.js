@@ -329,6 +329,10 @@ export const en = {
     },
     endings: { withdrawn: "The login waits no longer", expired: "The time for this login is over" },
   },
+  update: {
+    ready: "A new version of the app is ready.",
+    take: "Load it",
+  },
   elsewhere: {
     title: "The app is open in another window",
     lead: "It works in one window at a time.",
