@@ -50,6 +50,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
         "core/transfer.js",
         include_bytes!("../web/core/transfer.js"),
     ),
+    (
+        "core/web_push.js",
+        include_bytes!("../web/core/web_push.js"),
+    ),
     ("icon-180.png", include_bytes!("../web/icon-180.png")),
     ("icon-192.png", include_bytes!("../web/icon-192.png")),
     ("icon-512.png", include_bytes!("../web/icon-512.png")),
@@ -130,6 +134,7 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     ),
     ("ui/session.js", include_bytes!("../web/ui/session.js")),
     ("ui/update.js", include_bytes!("../web/ui/update.js")),
+    ("ui/waking.js", include_bytes!("../web/ui/waking.js")),
     (
         "vault/contents.js",
         include_bytes!("../web/vault/contents.js"),
@@ -208,4 +213,5 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
         "vendor/qr/index.js",
         include_bytes!("../web/vendor/qr/index.js"),
     ),
+    ("wake.js", include_bytes!("../web/wake.js")),
 ];

@@ -8,6 +8,7 @@ import { App } from "./ui/app.js";
 import { button, h } from "./ui/dom.js";
 import { Pushes } from "./ui/pushes.js";
 import { Session } from "./ui/session.js";
+import { Waking } from "./ui/waking.js";
 import { addScreen, handedScreen, pasteScreen, typeScreen } from "./ui/screens/add.js";
 import { exportScreen, importScreen } from "./ui/screens/backup.js";
 import { showLoginRequest } from "./ui/screens/login_request.js";
@@ -56,7 +57,11 @@ async function begin() {
   // Without this a browser may drop what is kept when space runs short.
   void navigator.storage?.persist?.();
   offerInstallation(app);
-  new Pushes(session, (waiting, answer, ended) => showLoginRequest(app, waiting, answer, ended));
+  const waking = new Waking(app, store);
+  app.waking = waking;
+  // Ten wrong PINs have erased everything, and the page was closed over it.
+  if (!(await session.safe.hasVault())) void waking.forget();
+  new Pushes(session, (waiting, answer, ended) => showLoginRequest(app, waiting, answer, ended), waking);
   alone(app, "ask");
 }
 

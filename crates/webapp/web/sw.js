@@ -1,7 +1,7 @@
 // Keeps the whole app for use without a network. Its files have one version together: a new one is fetched
 // whole, waits, and takes the place of the old when the person wants it.
 
-importScripts("files.js");
+importScripts("files.js", "wake.js");
 
 const { version, files } = self.symbolonFiles;
 const PREFIX = "symbolon-app-";

@@ -17,8 +17,9 @@ import encodeQR from "qr";
  *
  * @typedef {{ origin: string, certificates: string[], links: string[], codes: string[], pictures: string[],
  *   login: string[], console: string[], password: string, artefacts: string,
- *   radius: { server: string, secret: string }, answerPort: number }} Scene
- *   `certificates`: files of those that phones trust; the last line is there for pushes alone
+ *   radius: { server: string, secret: string }, answerPort: number,
+ *   pushService: { port: number, certificate: string, key: string } }} Scene
+ *   `certificates`: files of those that phones trust; the last two lines are there for pushes alone
  */
 
 /** @type {Scene} */

@@ -9,7 +9,7 @@
  *   | "counter-spent" | "key-uri" | "key-uri-secret" | "key-uri-number" | "key-uri-kind"
  *   | "pin-digits" | "pin-mismatch" | "pin-short" | "pin-easy" | "pin-wrong" | "passkey-refused" | "passkey-unsupported" | "passkey-forbidden" | "wiped" | "locked" | "storage" | "not-stored"
  *   | "file-unknown" | "file-damaged" | "file-password" | "file-empty" | "passphrase-short" | "passphrase-mismatch"
- *   | "too-many" | "unsupported"} Kind
+ *   | "too-many" | "notices-denied" | "notices-none" | "unsupported"} Kind
  */
 
 /** @typedef {Readonly<Record<string, string | number>>} Facts */

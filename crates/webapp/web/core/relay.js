@@ -102,9 +102,7 @@ export class Relay {
   /** @param {Device} device @param {AbortSignal} signal */
   async #open(device, signal) {
     const url = this.url + PUSH_PATH;
-    const asked = await post(url, envelope("PushNonceRequest", {}), signal, this.fetcher);
-    const given = read("PushNonceResponse", ["nonce"], await bodyOf(asked));
-    const nonce = checked("nonce", () => unbase64url(text(given, "nonce"), 32));
+    const nonce = await askNonce(url, signal, this.fetcher);
     const server = new URL(this.url).host;
     const request = envelope("PushListenRequest", {
       server,
@@ -136,6 +134,13 @@ export class Relay {
     const response = await post(url + PUSH_PATH, request, AbortSignal.timeout(withinMs), this.fetcher);
     read("PushAcceptedResponse", [], await bodyOf(response));
   }
+}
+
+/** What a proof to the relay begins with. @param {string} url @param {AbortSignal} signal @param {typeof fetch} fetcher */
+export async function askNonce(url, signal, fetcher) {
+  const asked = await post(url, envelope("PushNonceRequest", {}), signal, fetcher);
+  const given = read("PushNonceResponse", ["nonce"], await bodyOf(asked));
+  return checked("nonce", () => unbase64url(text(given, "nonce"), 32));
 }
 
 /** @param {Response} response @returns {AsyncGenerator<string>} */

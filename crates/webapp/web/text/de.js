@@ -22,6 +22,7 @@ const refusals = {
   106: "Warten Sie eine Viertelstunde oder bitten Sie um einen neuen Aktivierungscode.",
   116: "Versuchen Sie es in einer Minute wieder.",
   117: "Das Gateway hat die Antwort nicht angenommen. Tippen Sie stattdessen den Code aus der Liste oder melden Sie sich neu an.",
+  119: "Ihre Administration bestimmt, welche Push-Dienste benutzt werden. Anmeldungen zeigt die offene App.",
   122: "Versuchen Sie es in einer Minute wieder; der Code ist nicht verbraucht.",
 };
 
@@ -139,6 +140,14 @@ const failures = {
   "passphrase-short": ({ least }) => ({ title: `Eine Passphrase hat mindestens ${least} Zeichen`, step: "Vier Wörter sind gut." }),
   "passphrase-mismatch": () => ({ title: "Die beiden Passphrasen sind verschieden", step: "Tippen Sie zweimal dieselbe." }),
   "too-many": ({ most }) => ({ title: `Die App fasst ${most} Tokens`, step: "Löschen Sie zuerst einige." }),
+  "notices-denied": () => ({
+    title: "Die App darf keine Mitteilungen zeigen",
+    step: "Erlauben Sie es in den Einstellungen des Browsers oder des Geräts für diese App; versuchen Sie es dann noch einmal.",
+  }),
+  "notices-none": () => ({
+    title: "Dieser Browser hat keinen Push-Dienst",
+    step: "Nehmen Sie einen anderen Browser, oder öffnen Sie die App, um Anmeldungen zu beantworten.",
+  }),
   unsupported: () => ({
     title: "Dieser Browser kann Tokens nicht sicher halten",
     step: "Öffnen Sie die App über https in einem aktuellen Chrome, Safari, Firefox oder Edge.",
@@ -285,6 +294,13 @@ export const de = {
     passkeyRemove: "Nur mit der PIN entsperren",
     passkeyOn: "Fingerabdruck oder Gesicht öffnen die App ab jetzt",
     passkeyOff: "Nur die PIN öffnet die App",
+    notices: "Mitteilungen",
+    noticesLead:
+      "Eine Mitteilung ohne Namen, wenn eine Anmeldung wartet und die App geschlossen ist. Sie geht durch den Push-Dienst des Browserherstellers; der erfährt, dass für dieses Gerät etwas wartet, und wann.",
+    noticesOn: "Anmeldungen mitteilen",
+    noticesOff: "Keine Mitteilungen mehr",
+    noticesAreOn: "Anmeldungen werden bei geschlossener App mitgeteilt",
+    noticesAreOff: "Anmeldungen zeigt nur die offene App",
     backup: "Sicherung",
     export: "Verschlüsselte Sicherung speichern",
     exportLead: "Tokens anderer Aussteller, unter einer Passphrase. Tokens Ihrer Organisation bleiben auf diesem Gerät.",
@@ -328,6 +344,7 @@ export const de = {
     ready: "Eine neue Version der App ist bereit.",
     take: "Laden",
   },
+  notice: { title: "Eine Anmeldung wartet auf Sie", body: "Öffnen Sie die App, um zu antworten." },
   elsewhere: {
     title: "Die App ist in einem anderen Fenster offen",
     lead: "Sie arbeitet in einem Fenster auf einmal.",

@@ -23,6 +23,7 @@ const refusals = {
   106: "Wait a quarter of an hour, or ask your administrator for a new activation code.",
   116: "Try again in a minute.",
   117: "The gateway did not take the answer. Type the code from the list instead, or log in again.",
+  119: "Your administrator decides which push services are used. Logins are shown while the app is open.",
   122: "Try again in a minute; the code is not used up.",
 };
 
@@ -143,6 +144,14 @@ const failures = {
   "passphrase-short": ({ least }) => ({ title: `A passphrase has at least ${least} characters`, step: "Four words make a good one." }),
   "passphrase-mismatch": () => ({ title: "The two passphrases differ", step: "Type the same one twice." }),
   "too-many": ({ most }) => ({ title: `The app holds ${most} tokens`, step: "Delete some first." }),
+  "notices-denied": () => ({
+    title: "The app may not show notifications",
+    step: "Allow them in the browser’s or the device’s settings for this app, then try again.",
+  }),
+  "notices-none": () => ({
+    title: "This browser has no push service",
+    step: "Use another browser, or open the app to answer logins.",
+  }),
   unsupported: () => ({
     title: "This browser cannot hold tokens safely",
     step: "Open the app over https in a current version of Chrome, Safari, Firefox or Edge.",
@@ -290,6 +299,13 @@ export const en = {
     passkeyRemove: "Unlock with the PIN alone",
     passkeyOn: "Fingerprint or face opens the app from now on",
     passkeyOff: "The PIN alone opens the app",
+    notices: "Notifications",
+    noticesLead:
+      "A notification that names nobody when a login waits while the app is closed. It goes through the push service of this browser’s maker, which learns that something waits for this device, and when.",
+    noticesOn: "Notify me of logins",
+    noticesOff: "No more notifications",
+    noticesAreOn: "Logins are notified while the app is closed",
+    noticesAreOff: "Logins are shown in the open app alone",
     backup: "Backup",
     export: "Save an encrypted backup",
     exportLead: "Tokens of other issuers, under a passphrase. Tokens of your organisation stay on this device.",
@@ -333,6 +349,7 @@ export const en = {
     ready: "A new version of the app is ready.",
     take: "Load it",
   },
+  notice: { title: "A login waits for you", body: "Open the app to answer it." },
   elsewhere: {
     title: "The app is open in another window",
     lead: "It works in one window at a time.",

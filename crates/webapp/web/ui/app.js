@@ -11,6 +11,7 @@ import { lockScreen } from "./screens/lock.js";
 /** @import { Explained, Texts } from "../text/en.js" */
 /** @import { Preferences } from "./preferences.js" */
 /** @import { Session } from "./session.js" */
+/** @import { Waking } from "./waking.js" */
 
 /**
  * @typedef {{ element: HTMLElement, focus?: HTMLElement, tick?: (nowS: number) => void, leave?: () => void }} Screen
@@ -32,6 +33,8 @@ export class App {
   words;
   /** @type {Preferences} */
   preferences;
+  /** @type {Waking | null} */
+  waking = null;
 
   /**
    * @param {Session} session
@@ -171,6 +174,7 @@ export class App {
   async erase() {
     const { eraseTitle, eraseLead, erase, erased } = this.words.settings;
     if (!(await this.confirm({ title: eraseTitle, lead: eraseLead, yes: erase }))) return;
+    await this.waking?.forget();
     await this.session.erase();
     await this.finish();
     this.toast(erased);

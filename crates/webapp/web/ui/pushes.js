@@ -11,6 +11,7 @@ import { nowS } from "./session.js";
 /** @import { RelayEvent } from "../core/relay.js" */
 /** @import { Token } from "../vault/contents.js" */
 /** @import { Session } from "./session.js" */
+/** @import { Waking } from "./waking.js" */
 
 /**
  * A login as it is shown. `offsetS` says by how much this clock is ahead; 0 while it is right enough.
@@ -49,11 +50,13 @@ export class Pushes {
   #close = null;
   #session;
   #show;
+  #waking;
 
-  /** @param {Session} session @param {Show} show */
-  constructor(session, show) {
+  /** @param {Session} session @param {Show} show @param {Waking} waking */
+  constructor(session, show, waking) {
     this.#session = session;
     this.#show = show;
+    this.#waking = waking;
     session.watch(() => this.follow());
   }
 
@@ -83,6 +86,7 @@ export class Pushes {
           await rest(NO_RELAY_PAUSE_MS, end);
           continue;
         }
+        void this.#waking.follow(this.#relay.url);
         for await (const event of this.#relay.listen(device, end)) await this.#take(event, end);
         pauseMs = FIRST_PAUSE_MS;
       } catch (failure) {
@@ -144,8 +148,12 @@ export class Pushes {
   #showFirst() {
     const [first] = this.#waiting;
     if (!first) return;
+    const { sessionId } = first.request;
+    void this.#waking.close(sessionId);
     const ended = () => {
       this.#close = null;
+      // The push service may have been slower than the relay.
+      void this.#waking.close(sessionId);
       this.#waiting = this.#waiting.filter((waiting) => waiting !== first);
       this.#showFirst();
     };

@@ -23,6 +23,7 @@ export function settingsScreen(app) {
   const names = Object.entries(languages).map(([code, { language }]) => /** @type {[string, string]} */ ([code, language]));
   const language = choice([["auto", settings.languageAuto], ...names], preferences.language, (value) => {
     app.prefer({ language: value });
+    void app.waking?.learnWords();
     redraw();
   });
   const minutes = LOCK_AFTER_MIN.map((count) => /** @type {[string, string]} */ ([String(count), settings.minutes(count)]));
@@ -44,6 +45,7 @@ export function settingsScreen(app) {
         button(settings.changePin, () => app.go("pin"), "wide"),
         passkeySwitch(app),
       ),
+    isOpen && wakingSwitch(app),
     isOpen && group(settings.backup, button(settings.export, () => app.go("export"), "wide")),
     group(settings.device, device),
     isOpen && button(settings.erase, () => void app.erase(), "danger quiet wide"),
@@ -76,6 +78,32 @@ function passkeySwitch(app) {
   };
   void draw();
   return place;
+}
+
+/** Notifications while the app is closed, where browser and relay have them. @param {App} app */
+function wakingSwitch(app) {
+  const { settings } = app.words;
+  const { waking } = app;
+  if (!waking?.isOffered) return false;
+  const state = h("div", { class: "below" });
+  const press = button("", () => void turn(), "wide");
+
+  const turn = async () => {
+    const wasOn = waking.isOn;
+    press.disabled = true;
+    state.replaceChildren();
+    try {
+      await (wasOn ? waking.turnOff() : waking.turnOn());
+      app.toast(wasOn ? settings.noticesAreOff : settings.noticesAreOn);
+    } catch (error) {
+      state.replaceChildren(app.alert(error));
+    }
+    press.disabled = false;
+    draw();
+  };
+  const draw = () => (press.textContent = waking.isOn ? settings.noticesOff : settings.noticesOn);
+  draw();
+  return group(settings.notices, h("p", { class: "hint" }, settings.noticesLead), press, state);
 }
 
 /** @param {string} title @param {...HTMLElement} children */
