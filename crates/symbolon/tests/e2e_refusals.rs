@@ -1,0 +1,316 @@
+//! Every reason for which a login is refused: its cause is set up, its text is read, and the client hears the same
+//! octets whatever it is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    missing_docs,
+    reason = "a test fails by panicking, and this one runs the program"
+)]
+
+mod common;
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fs;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use common::{Home, PASSWORD, Running, SECRET, run, tool};
+use domain::reason::Reason;
+use radius::{Authenticator, Code, Identifier, Packet, Request, Secret, Type};
+
+/// A client that answers challenges.
+const VPN: &str = "127.0.0.1";
+/// One that appends the code.
+const GATE: &str = "127.0.0.9";
+/// One that speaks CHAP alone.
+const CHAP: &str = "127.0.0.8";
+/// One that checks passwords itself.
+const DOOR: &str = "127.0.0.7";
+
+const TOKEN: &str = "FTK2000BHV1KRZCC";
+const SEED: &str = "3132333435363738393031323334353637383930";
+const LOCKED: &str = "FTK2000BHV1KRZCD";
+const SEEDLESS: &str = "FTK2000BHV1KRZCE";
+
+/// Reasons whose cause is set up by another test: it takes another protocol, another server, another time, or a state that
+/// the configuration does not let happen.
+const ELSEWHERE: &[Reason] = &[
+    Reason::BackendUnreachable,
+    Reason::BackendChallenge,
+    Reason::GroupMissing,
+    Reason::NameOfAnother,
+    Reason::EapFailed,
+    Reason::EapUnfinished,
+    Reason::PasswordExpired,
+    Reason::SourceBlackout,
+    Reason::UntrustedHost,
+    Reason::KeyUnknown,
+    Reason::SessionsFull,
+    Reason::CodeNotSent,
+    Reason::SentCodesTooMany,
+    Reason::SentCodeWrong,
+    Reason::SentCodeExpired,
+    Reason::PushUnavailable,
+    Reason::PushDeviceUnknown,
+    Reason::PushOutstanding,
+    Reason::PushTooMany,
+    Reason::PushSourceReported,
+    Reason::PushDenied,
+    Reason::PushNotMe,
+    Reason::PushNumberWrong,
+    Reason::PushExpired,
+    Reason::PushReplayed,
+    Reason::AddressMissing,
+    Reason::TokenMissing,
+    Reason::TokenNotActivated,
+    Reason::TokenProvisionTimeout,
+    Reason::CodeByResponse,
+    Reason::CodeMissing,
+    Reason::RecoveryCodeWrong,
+    Reason::RecoveryCodeUsed,
+    Reason::RecoveryPassEnded,
+    Reason::OtherToken,
+    Reason::CodeBlocked,
+    Reason::ChangedMeanwhile,
+];
+
+/// The octets of an answer but for those that bind it to its request.
+#[derive(PartialEq, Eq, Debug)]
+struct Heard(Vec<u8>);
+
+struct Scene {
+    home: Home,
+    requests: Cell<u8>,
+}
+
+impl Scene {
+    fn console(&self, lines: &str) {
+        self.home.console(lines).ok();
+    }
+
+    fn exchange(
+        &self,
+        source: &str,
+        attributes: &[(Type, &[u8])],
+        password: Option<&str>,
+    ) -> Vec<u8> {
+        let number = self.requests.get();
+        self.requests.set(number + 1);
+        let secret = Secret::new(SECRET.as_bytes()).unwrap();
+        let mut request = Request::access(Identifier(7), Authenticator([number; 16]), &secret);
+        for (kind, value) in attributes {
+            request = request.attribute(*kind, value).unwrap();
+        }
+        if let Some(password) = password {
+            request = request.user_password(password.as_bytes()).unwrap();
+        }
+        let socket = UdpSocket::bind((source, 0)).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        socket.set_read_timeout(patience).unwrap();
+        socket
+            .send_to(&request.encode().unwrap(), self.home.radius)
+            .unwrap();
+        let mut reply = [0; 4_096];
+        let length = socket.recv(&mut reply).unwrap();
+        reply[..length].to_vec()
+    }
+
+    fn ask_from(&self, source: &str, user: &str, password: &str) -> Vec<u8> {
+        self.exchange(
+            source,
+            &[(Type::USER_NAME, user.as_bytes())],
+            Some(password),
+        )
+    }
+
+    fn ask(&self, user: &str, password: &str) -> Vec<u8> {
+        self.ask_from(VPN, user, password)
+    }
+
+    /// The code, in answer to the challenge after the password.
+    fn log_in(&self, user: &str, code: &str) -> Vec<u8> {
+        let challenge = self.ask(user, PASSWORD);
+        let challenge = Packet::parse(&challenge).unwrap();
+        let state = challenge.first(Type::STATE).expect("a challenge");
+        self.answer(user, code, state)
+    }
+
+    fn answer(&self, user: &str, code: &str, state: &[u8]) -> Vec<u8> {
+        let attributes = [(Type::USER_NAME, user.as_bytes()), (Type::STATE, state)];
+        self.exchange(VPN, &attributes, Some(code))
+    }
+}
+
+#[track_caller]
+fn refusal(reply: &[u8]) -> Heard {
+    let packet = Packet::parse(reply).unwrap();
+    assert_eq!(packet.code(), Code::AccessReject);
+    let mut octets = reply.to_vec();
+    octets[4..20].fill(0);
+    let mut at = 20;
+    while at < octets.len() {
+        let length = usize::from(octets[at + 1]);
+        // Message-Authenticator (RFC 3579, 3.2).
+        if octets[at] == 80 {
+            octets[at + 2..at + length].fill(0);
+        }
+        at += length;
+    }
+    Heard(octets)
+}
+
+/// The code of a device whose clock is off by so many minutes, and whose period is so long.
+fn shown(minutes: i32, period_s: u32) -> String {
+    let mut oathtool = tool("oathtool", "oathtool");
+    oathtool.args(["--totp=sha1", "-s", &format!("{period_s}s"), "--now"]);
+    oathtool.arg(format!("{minutes:+} minutes")).arg(SEED);
+    run(&mut oathtool, "").ok().trim().to_owned()
+}
+
+fn scene() -> (Scene, Running) {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let table = home.path("tokens.csv");
+    fs::write(&table, format!("{TOKEN},{SEED}\n{LOCKED},{SEED}\n")).unwrap();
+    home.desk(&["import-hardware", table.to_str().unwrap()])
+        .ok();
+    home.console(&format!(
+        "config user fortitoken\nedit {TOKEN}\nnext\nedit {LOCKED}\nnext\nedit {SEEDLESS}\nend\n\
+         config user fortitoken\nedit {LOCKED}\nset status lock\nend"
+    ));
+    home.radius_client("vpn", VPN, "");
+    home.radius_client("gate", GATE, "set code-position after-password");
+    home.radius_client("chap", CHAP, "set auth-methods chap");
+    home.radius_client("door", DOOR, "set code-position code-only");
+    for user in ["plain", "off", "sent"] {
+        home.user_without_token(user);
+    }
+    for (user, token) in [("alice", TOKEN), ("locked", LOCKED), ("seedless", SEEDLESS)] {
+        home.user(user, token);
+    }
+    let requests = Cell::new(0);
+    let scene = Scene { home, requests };
+    scene.console(
+        "config user local\nedit off\nset status disable\nnext\n\
+         edit sent\nset two-factor email\nset email-to sent@example.org\nend",
+    );
+    (scene, up)
+}
+
+/// What sets a cause up and has a login refused for it.
+type Cause = fn(&Scene) -> Vec<u8>;
+
+/// In this order: the five wrong codes of alice lead to the sixth, and what is set for all is set last.
+const TABLE: &[(Reason, &str, Cause)] = &[
+    (Reason::UserUnknown, "nobody", |it| {
+        it.ask("nobody", PASSWORD)
+    }),
+    (Reason::UserDisabled, "off", |it| it.ask("off", PASSWORD)),
+    (Reason::PasswordWrong, "plain", |it| {
+        it.ask("plain", "wrong")
+    }),
+    (Reason::TokenLocked, "locked", |it| {
+        it.ask("locked", PASSWORD)
+    }),
+    (Reason::TokenWithoutSeed, "seedless", |it| {
+        it.ask("seedless", PASSWORD)
+    }),
+    (Reason::SentCodeUnasked, "sent", |it| {
+        it.ask_from(GATE, "sent", PASSWORD)
+    }),
+    (Reason::SecondFactorMissing, "plain", |it| {
+        it.ask_from(DOOR, "plain", "123456")
+    }),
+    (Reason::MethodNotAllowed, "plain", |it| {
+        it.ask_from(CHAP, "plain", PASSWORD)
+    }),
+    (Reason::MethodNeedsLegacySecret, "plain", |it| {
+        let response = [1; 17];
+        let attributes = [
+            (Type::USER_NAME, &b"plain"[..]),
+            (Type::CHAP_PASSWORD, &response),
+        ];
+        it.exchange(CHAP, &attributes, None)
+    }),
+    (Reason::ChallengeUnknown, "plain", |it| {
+        it.answer("plain", "123456", b"0123456789")
+    }),
+    (Reason::CodeReplayed, "alice", |it| {
+        let code = shown(0, 60);
+        let accepted = it.log_in("alice", &code);
+        assert_eq!(Packet::parse(&accepted).unwrap().code(), Code::AccessAccept);
+        it.log_in("alice", &code)
+    }),
+    (Reason::CodeWrong, "alice", |it| {
+        it.log_in("alice", &shown(600, 60))
+    }),
+    (Reason::CodeMalformed, "alice", |it| {
+        it.log_in("alice", "12 34")
+    }),
+    (Reason::ClockSlow, "alice", |it| {
+        it.ask_from(GATE, "alice", &format!("{PASSWORD}{}", shown(-20, 60)))
+    }),
+    (Reason::ClockFast, "alice", |it| {
+        it.ask_from(GATE, "alice", &format!("{PASSWORD}{}", shown(20, 60)))
+    }),
+    (Reason::OtherParameters, "alice", |it| {
+        it.log_in("alice", &shown(0, 30))
+    }),
+    (Reason::CodeThrottled, "alice", |it| {
+        it.log_in("alice", &shown(1, 60))
+    }),
+    (Reason::SecondFactorRequired, "plain", |it| {
+        it.console("config system global\nset multi-factor-authentication mandatory\nend");
+        let heard = it.ask("plain", PASSWORD);
+        it.console("config system global\nset multi-factor-authentication optional\nend");
+        heard
+    }),
+    (Reason::SentCodesRefused, "sent", |it| {
+        it.console("config system security\nset profile strict\nend");
+        let heard = it.ask("sent", PASSWORD);
+        it.console("config system security\nset profile compatible\nend");
+        heard
+    }),
+    (Reason::SourceThrottled, "plain", |it| {
+        it.console(
+            "config user setting\nset auth-lockout-threshold 1\nset auth-lockout-duration 60\nend",
+        );
+        it.ask("plain", "wrong");
+        it.ask("plain", PASSWORD)
+    }),
+];
+
+#[test]
+fn each_refusal_says_its_reason_and_all_are_the_same_octets() {
+    let (scene, up) = scene();
+    let mut first = None;
+    for (reason, user, cause) in TABLE {
+        let heard = refusal(&cause(&scene));
+        let text = scene
+            .home
+            .login_says(user, &format!("refused: {}", reason.id()));
+        for words in [reason.cause(), reason.next_step()] {
+            assert!(text.contains(words), "{reason}: {words}\n{text}");
+        }
+        let first = first.get_or_insert_with(|| refusal(&scene.ask("nobody else", PASSWORD)));
+        assert_eq!(&heard, first, "{reason}");
+    }
+    up.stop();
+}
+
+#[test]
+fn no_reason_is_forgotten() {
+    let here: HashSet<Reason> = TABLE.iter().map(|(reason, ..)| *reason).collect();
+    let elsewhere: HashSet<Reason> = ELSEWHERE.iter().copied().collect();
+    assert!(here.is_disjoint(&elsewhere));
+    for reason in Reason::ALL {
+        assert!(
+            here.contains(reason) || elsewhere.contains(reason),
+            "{reason}"
+        );
+    }
+}
