@@ -11,7 +11,8 @@ use reqwest::{Certificate, Client, Identity, RequestBuilder};
 use softtoken::device::SealingPrivateKey;
 use softtoken::mobile::{MobileRequest, MobileResponse};
 use softtoken::process::Product;
-use softtoken::{Echo, MOBILE_PATH, PROCESS_PATH};
+use softtoken::transfer::{TransferRequest, TransferResponse};
+use softtoken::{Echo, MOBILE_PATH, PROCESS_PATH, TRANSFER_PATH};
 
 use crate::common::{Home, PATIENCE};
 
@@ -101,6 +102,16 @@ impl Line {
         let body = request.into().to_json().as_str().to_owned();
         let answer = answer_of(self.post(MOBILE_PATH, body)).await?;
         Ok(MobileResponse::parse(answer.as_bytes()).unwrap())
+    }
+
+    /// What the gateway of a token is asked through the token server.
+    pub(crate) async fn wish(
+        &self,
+        request: impl Into<TransferRequest>,
+    ) -> Result<TransferResponse, Cut> {
+        let body = request.into().to_json().as_str().to_owned();
+        let answer = answer_of(self.post(TRANSFER_PATH, body)).await?;
+        Ok(TransferResponse::parse(answer.as_bytes()).unwrap())
     }
 
     fn post(&self, path: &str, body: String) -> RequestBuilder {
