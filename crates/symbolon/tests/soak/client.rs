@@ -104,15 +104,16 @@ impl Client {
             self.socket.set_nonblocking(left.is_zero()).unwrap();
             let timeout = Some(left).filter(|left| !left.is_zero());
             self.socket.set_read_timeout(timeout).unwrap();
-            let received = self.socket.recv(&mut buffer);
-            if let Some(reply) = received
-                .ok()
-                .and_then(|octets| self.read(&buffer[..octets]))
-            {
-                return Some(reply);
-            }
-            if Instant::now() >= deadline {
-                return None;
+            // Behind a datagram that is passed over the answer may wait, also when the time is over.
+            match self.socket.recv(&mut buffer) {
+                Ok(octets) => {
+                    let reply = self.read(&buffer[..octets]);
+                    if reply.is_some() {
+                        return reply;
+                    }
+                }
+                Err(_) if Instant::now() >= deadline => return None,
+                Err(_) => {}
             }
         }
     }
