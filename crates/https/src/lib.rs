@@ -18,6 +18,7 @@ pub mod files;
 mod hosts;
 mod lasting;
 mod nonces;
+pub mod open_network;
 mod server;
 
 pub use certificates::{ALPN_ACME, Audience, Certificates, Chosen};

@@ -12,7 +12,6 @@
 )]
 
 mod answer;
-mod callable;
 mod clock;
 mod desk;
 mod desk_api;
@@ -32,12 +31,12 @@ mod registry;
 mod reserve;
 mod revocations;
 mod transfer;
+mod transfer_hosts;
 mod tries;
 mod vouched;
 mod ways;
 mod web_app;
 
-pub use callable::{TransferHosts, UnknownHost};
 pub use clock::Clock;
 pub use desk::{
     AccountSheet, Certified, Desk, DeskError, HardwareSheet, LicenceSheet, LookSheet, NothingFound,
@@ -50,3 +49,4 @@ pub use desk_api::{
 pub use http::{GATEWAY_CERTIFICATE_HEADER, MESSAGE_ID_HEADER};
 pub use manager::{Manager, ManagerConfig, ReserveDesk};
 pub use registry::{Config, OpenError, Registry};
+pub use transfer_hosts::{TransferHosts, UnknownHost};

@@ -20,7 +20,6 @@ use store::sealing::{RootKey, RootKeyError};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::callable::TransferHosts;
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::desk_api::{self, DeskApi, DeskCommands};
@@ -28,6 +27,7 @@ use crate::http::{Peer, router};
 use crate::pki::{Pki, PkiError, ServerIdentity};
 use crate::process::known;
 use crate::revocations::LastList;
+use crate::transfer_hosts::TransferHosts;
 use crate::tries::{MAX_WRONG, Tries};
 use crate::vouched::Vouched;
 use crate::ways::Ways;

@@ -25,10 +25,10 @@ use store::{SqlError, Undecided};
 use zeroize::Zeroizing;
 
 use crate::answer;
-use crate::callable::Callable;
 use crate::http::Problem;
 use crate::process::{echo, known, logged, registration};
 use crate::registry::Service;
+use crate::transfer_hosts::Callable;
 
 /// A person waits; the gateway may have to ask this server for a code first.
 const TIMEOUT: Duration = Duration::from_secs(20);

@@ -28,13 +28,13 @@ pub use self::keep::ReserveDesk;
 use self::keep::{Exchanges, Keep};
 use self::relay::{Asker, Relay};
 use self::upstream::Upstream;
-use crate::callable::TransferHosts;
 use crate::clock::Clock;
 use crate::pki::{Pki, host};
 use crate::process::known;
 use crate::registry::{
     Clients, Front, OpenError, PLACES, Service, bind, open_store, sweep, tls, verifier,
 };
+use crate::transfer_hosts::TransferHosts;
 use crate::vouched::Vouched;
 
 /// How often it is looked whether the manager's certificate is to be renewed.

@@ -3,10 +3,11 @@
 //! A gateway may name any host. What it names is called from inside the network where this server stands, so a name
 //! is resolved once, and the connection goes to an address that was judged, whatever the name means a moment later.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use domain::schema::Subnet;
+use https::open_network;
 use reqwest::Url;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
@@ -117,8 +118,8 @@ impl TransferHosts {
         let address = address.to_canonical();
         self.0.iter().any(|rule| match rule {
             Rule::Own => source.is_some_and(|source| source.to_canonical() == address),
-            Rule::Public => is_public(address),
-            Rule::Private => is_private(address),
+            Rule::Public => open_network::is_open(address),
+            Rule::Private => open_network::is_private(address),
             Rule::Network(network) => network.contains(address),
             Rule::Name(name) => **name == *host,
             Rule::Below(domain) => host.ends_with(&**domain),
@@ -148,50 +149,6 @@ impl Rule {
                 (None, _) => return Err(UnknownHost(word.to_owned())),
             },
         })
-    }
-}
-
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !is_special(address),
-        // Global unicast (RFC 4291, 2.4) without what stands for addresses of another family or for none: Teredo
-        // and the rest of 2001::/23 (RFC 2928), 6to4 (RFC 3056), documentation (RFC 3849, RFC 9637).
-        IpAddr::V6(address) => {
-            let [first, second, ..] = address.segments();
-            let is_global = first & 0xe000 == 0x2000;
-            let is_odd = (first == 0x2001 && (second < 0x0200 || second == 0x0db8))
-                || first == 0x2002
-                || (first == 0x3fff && second < 0x1000);
-            is_global && !is_odd
-        }
-    }
-}
-
-/// What the registry of special addresses (RFC 6890) keeps from being reached globally.
-fn is_special(address: Ipv4Addr) -> bool {
-    let [first, second, third, _] = address.octets();
-    address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || is_shared(address)
-        || first == 0
-        || first >= 224
-        || (first == 198 && (second == 18 || second == 19))
-        || (first == 192 && second == 0 && third == 0)
-        || (first == 192 && second == 88 && third == 99)
-}
-
-/// RFC 6598.
-fn is_shared(address: Ipv4Addr) -> bool {
-    let [first, second, ..] = address.octets();
-    first == 100 && second & 0xc0 == 64
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_private() || is_shared(address),
-        IpAddr::V6(address) => address.is_unique_local(),
     }
 }
 
