@@ -91,9 +91,11 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn sync_directory_of(path: &Path) -> Result<(), DiskError> {
-    let Some(directory) = path.parent() else {
-        return Ok(());
-    };
+    // The parent of a bare file name is empty, and means the working directory.
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(failed("sync", directory))

@@ -121,3 +121,24 @@ fn a_restored_token_moves_if_its_issuer_allows_it_and_the_device_before_is_out()
     );
     up.stop();
 }
+
+#[test]
+fn a_backup_is_written_and_read_where_its_owner_stands() {
+    let home = Home::new();
+    let stick = Stick::of(&home);
+    let here = home.path("stick");
+    std::fs::create_dir(&here).unwrap();
+    let backup = |phone: &Phone, what| {
+        let words = ["backup", what, "b.sym", "--passphrase-file"];
+        phone.app_in(&here, &[&words[..], &[&stick.passphrase]].concat())
+    };
+    let old = Phone::new(&home, "alice");
+    old.app(&["add", "--qr-text", FOREIGN]).ok();
+    backup(&old, "save").ok();
+    let new = Phone::new(&home, "alice, the new one");
+    let said = backup(&new, "restore").ok();
+    assert!(said.contains("Bank is restored."), "{said}");
+    // Nothing but the backup is left behind.
+    let left: Vec<_> = std::fs::read_dir(&here).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}

@@ -1,6 +1,6 @@
 //! A person's phone: `symbolon app` with a vault of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::{Home, Running, Said, after, at_offset, run, symbolon};
@@ -73,6 +73,11 @@ impl Phone {
 
     pub(crate) fn app(&self, words: &[&str]) -> Said {
         run(&mut self.command(words), "")
+    }
+
+    /// The same, typed in this directory.
+    pub(crate) fn app_in(&self, directory: &Path, words: &[&str]) -> Said {
+        run(self.command(words).current_dir(directory), "")
     }
 
     /// The app as it runs while its owner does other things: nothing is typed, and what it says is read.
