@@ -16,7 +16,7 @@ use crate::user::Switch;
 /// How long a transfer's code is valid: the person has both phones at hand, or the mail on the new one.
 pub const LIFETIME: Span = Span::from_hours(1);
 
-/// Transfers of a token that may be begun within [`BEGUN_WITHIN`]: each may send its user a mail.
+/// Transfers of a token that its phone may begin within [`BEGUN_WITHIN`]: each may send its user a mail.
 pub const BEGUN_MAX: usize = 5;
 /// See [`BEGUN_MAX`].
 pub const BEGUN_WITHIN: Span = Span::from_hours(1);
@@ -126,6 +126,12 @@ pub enum NotMoved {
     /// It is assigned to nobody who can be told.
     #[error("its user has no mail address: config user local / edit NAME / set email-to ADDRESS")]
     Unreachable,
+    /// It is on its way for somebody who logged in without the phone.
+    #[error(
+        "after a login by a recovery code or pass this token is to go to another phone, and no phone ends that: wait \
+         for an hour, or: execute fortitoken-mobile provision SERIAL"
+    )]
+    Recovering,
     /// [`BEGUN_MAX`].
     #[error("this token was to be moved five times within an hour: wait, or ask the administrator")]
     TooOften,
@@ -194,6 +200,9 @@ pub(crate) fn begun(
     push.permits(handing)?;
     movable(owned, handing)?;
     demand_on(owned, holder)?;
+    if handing != Handing::Recovery {
+        demand_own(owned)?;
+    }
     let owner = owned.owner.as_ref().ok_or(NotMoved::Unreachable)?;
     Ok(Begun {
         handing,
@@ -201,13 +210,27 @@ pub(crate) fn begun(
     })
 }
 
-/// Whether another transfer may be begun after these.
-pub(crate) fn demand_seldom(begun: &[Timestamp], now: Timestamp) -> Result<(), NotMoved> {
+/// Whether another transfer may be begun after these. Whoever has a lost phone must not use up what its owner has: a
+/// recovery costs a code or pass, which bounds it.
+pub(crate) fn demand_seldom(
+    handing: Handing,
+    begun: &[Timestamp],
+    now: Timestamp,
+) -> Result<(), NotMoved> {
     let lately = begun.iter().filter(|at| at.after(BEGUN_WITHIN) > now);
-    if lately.count() < BEGUN_MAX {
+    if handing == Handing::Recovery || lately.count() < BEGUN_MAX {
         Ok(())
     } else {
         Err(NotMoved::TooOften)
+    }
+}
+
+/// Whether a transfer that is open is the phone's own to end, or to replace by another. One that was begun for
+/// somebody who logged in without the phone is not: the phone may be in other hands.
+pub(crate) fn demand_own(owned: &Owned) -> Result<(), NotMoved> {
+    match owned.token.transfer().and_then(Transfer::begun) {
+        Some(begun) if begun.handing == Handing::Recovery => Err(NotMoved::Recovering),
+        _ => Ok(()),
     }
 }
 

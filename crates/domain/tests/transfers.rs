@@ -22,7 +22,7 @@ use domain::time::{Span, Timestamp};
 use domain::token::{
     ActivationLink, KnownBy, Provisioned, Provisioning, Stage, Token, TokenStatus,
 };
-use domain::transfer::{Begun, Handing, LIFETIME, NotMoved, Target, Transfer, movable};
+use domain::transfer::{BEGUN_MAX, Begun, Handing, LIFETIME, NotMoved, Target, Transfer, movable};
 use domain::user::Switch;
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, Pace, RegistrationId, TokenSerial};
@@ -96,13 +96,20 @@ fn decide_under(
     owned: Owned,
     now: Timestamp,
 ) -> Result<Plan, AdminError> {
-    let facts = Facts {
+    apply_to(facts(push, owned), operation, now)
+}
+
+fn facts(push: &[(&str, &str)], owned: Owned) -> Facts {
+    Facts {
         tokens: vec![owned],
         vdoms: vec![Vdom::ROOT],
         code_lifetime: Span::from_hours(72),
         push: settings(push).into(),
         ..Facts::default()
-    };
+    }
+}
+
+fn apply_to(facts: Facts, operation: Operation, now: Timestamp) -> Result<Plan, AdminError> {
     let entropy = Entropy {
         seed: Zeroizing::new([0x5e; 20]),
         salt: [9; SALT_LEN],
@@ -376,6 +383,40 @@ fn a_recovery_is_begun_and_goes_on_under_its_own_switch() {
         stages(&plan(confirmed(2), waits())),
         [ActivationStage::TransferEnded]
     );
+}
+
+#[test]
+fn no_phone_ends_what_a_recovery_began_and_none_uses_up_its_place() {
+    let push: &[_] = &[ON, AT, ("token-recovery", "enable")];
+    let requested = || Transfer::Requested(begun(Handing::Recovery));
+    let waits = || Transfer::Waiting(code(NOW.after(LIFETIME)), begun(Handing::Recovery));
+    for transfer in [requested as fn() -> Transfer, waits] {
+        let cancel = Operation::CancelTransfer {
+            token: serial(),
+            holder: phone(1),
+        };
+        for operation in [cancel, begin(Handing::Mailed), begin(Handing::Shown)] {
+            let refused = decide_under(push, operation, on_phone(Some(transfer())), NOW);
+            let recovering = AdminError::NotMoved(NotMoved::Recovering);
+            assert_eq!(refused.unwrap_err(), recovering);
+        }
+    }
+    // A later login by another code replaces the code of the one before, and what the phone itself began.
+    for handing in [Handing::Recovery, Handing::Shown] {
+        let waits = Transfer::Waiting(code(NOW.after(LIFETIME)), begun(handing));
+        let again = decide_under(push, begin(Handing::Recovery), on_phone(Some(waits)), NOW);
+        assert_eq!(stages(&again.unwrap()), [ActivationStage::TransferBegun]);
+    }
+    let often = |handing| {
+        let mut facts = facts(push, on_phone(None));
+        facts.transfers_begun = vec![NOW; BEGUN_MAX];
+        apply_to(facts, begin(handing), NOW)
+    };
+    assert_eq!(
+        often(Handing::Mailed).unwrap_err(),
+        AdminError::NotMoved(NotMoved::TooOften)
+    );
+    assert!(often(Handing::Recovery).is_ok());
 }
 
 #[test]

@@ -469,6 +469,36 @@ fn symptom_29_a_lost_phone_is_replaced_by_a_recovery_code() {
 }
 
 #[test]
+fn whoever_found_the_lost_phone_ends_no_recovery() {
+    let world = World::new().allow();
+    let (home, vpn, found) = (&world.home, world.vpn(), &world.old);
+    home.console("config system ftm-push\nset token-recovery enable\nend")
+        .ok();
+    let shown = home.console("execute recovery-pass issue alice").ok();
+    let pass = shown.lines().last().unwrap().trim().to_owned();
+    assert_eq!(vpn.log_in("alice", &pass), Answer::Accept);
+    let link = link_in(&world.mail(1));
+    for wish in [
+        &["transfer", "cancel", "alice"][..],
+        &["transfer", "start", "alice", "--show", "--no-wait"],
+    ] {
+        let refused = found.app(wish).refused();
+        assert!(
+            refused.contains("No valid token found (17)")
+                && refused.contains("no phone ends that")
+                && refused.contains("execute fortitoken-mobile provision SERIAL"),
+            "{refused}"
+        );
+    }
+    let new = world.other_phone();
+    new.app(&["transfer", "take", "--qr-text", &link, "--name", "alice"])
+        .ok();
+    world.moved();
+    assert_eq!(vpn.log_in("alice", &found.code("alice")), Answer::Reject);
+    world.up.stop();
+}
+
+#[test]
 fn a_wish_finds_the_gateway_whatever_certificate_phones_are_shown() {
     let world = World::new().allow();
     let home = &world.home;

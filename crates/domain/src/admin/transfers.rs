@@ -29,7 +29,7 @@ pub(super) fn begin(
 ) -> Result<Plan, AdminError> {
     let owned = known(serial, &mut facts)?;
     let begun = transfer::begun(&owned, handing, holder, &facts.push)?;
-    transfer::demand_seldom(&facts.transfers_begun, context.now)?;
+    transfer::demand_seldom(handing, &facts.transfers_begun, context.now)?;
     let how = match handing {
         Handing::Mailed => "the code goes to the user",
         Handing::Shown => "the code is shown by the phone that has the token",
@@ -47,7 +47,8 @@ pub(super) fn begin(
         .and(Plan::noted(event)))
 }
 
-/// The token stays. The code dies at the token server as any code does: by a newer one, which nobody gets.
+/// The token stays, at its phone's wish. The code dies at the token server as any code does: by a newer one, which
+/// nobody gets.
 pub(super) fn cancel(
     serial: TokenSerial,
     holder: RegistrationId,
@@ -56,6 +57,7 @@ pub(super) fn cancel(
 ) -> Result<Plan, AdminError> {
     let owned = known(serial, &mut facts)?;
     transfer::demand_on(&owned, holder)?;
+    transfer::demand_own(&owned)?;
     Ok(match owned.token.transfer().and_then(Transfer::begun) {
         Some(_) => ended(owned, "cancelled", context),
         None => Plan::default(),
