@@ -496,6 +496,8 @@ pub enum Change {
     Left(TokenSerial, RegistrationId),
     /// A transfer of a token was begun at this time; so many within an hour are the most.
     TransferBegun(TokenSerial, Timestamp),
+    /// For a person who logged in with a recovery code or pass a transfer is begun: that login asks for nothing more.
+    Recovered(CanonicalName),
     /// Steps of a token up to this one are spent: another unit may have accepted them.
     Spent(TokenSerial, Step),
     /// A file of another gateway's tokens is not taken in again.

@@ -231,6 +231,7 @@ fn word(change: &Change) -> String {
         }
         Change::SeedTaken(serial) => format!("seed {serial} taken"),
         Change::Left(serial, phone) => format!("{phone} left by {serial}"),
+        Change::Recovered(person) => format!("{person} recovered"),
         Change::TransferBegun(serial, _) => format!("transfer of {serial} begun"),
         Change::Object(object) => format!("{} {}", object.table.path, object.key),
         Change::VdomRemoved(vdom) => format!("vdom {vdom} gone"),

@@ -13,13 +13,14 @@ mod support;
 
 use std::fs;
 
-use domain::admin::Operation;
+use domain::admin::{Operation, Phone, Polled};
 use domain::reason::Reason;
 use domain::recovery::{Held, Kind, RecoveryCode};
-use domain::schema::{LOCAL, Place};
+use domain::schema::{FTM_PUSH, LOCAL, Place};
+use domain::transfer::Handing;
 use domain::vdom::Vdom;
-use ident::TokenSerial;
-use store::gateway::GatewayStore;
+use ident::{RegistrationId, TokenSerial};
+use store::gateway::{GatewayStore, Recovered};
 use support::*;
 use tempfile::{TempDir, tempdir};
 
@@ -29,10 +30,18 @@ const SEED: [u8; 20] = [9; 20];
 async fn alice() -> (TempDir, GatewayStore) {
     let dir = tempdir().unwrap();
     let store = open(dir.path(), START).await;
-    enrol(&store, "alice", TokenSerial::mobile([1; 5]), SEED, START).await;
+    enrol(&store, "alice", token(), SEED, START).await;
     let held = Held::new(Kind::Code, code().digest(), None);
     run(&store, holds(vec![held]), START).await;
     (dir, store)
+}
+
+fn token() -> TokenSerial {
+    TokenSerial::mobile([1; 5])
+}
+
+fn phone() -> RegistrationId {
+    RegistrationId::from_bytes([1; 32])
 }
 
 fn code() -> RecoveryCode {
@@ -92,6 +101,84 @@ async fn codes_go_along_with_a_name_and_away_with_a_person() {
     drop(store);
     let store = open(dir.path(), START).await;
     assert!(store.recovery(&name("alicia")).is_empty());
+}
+
+/// Alice's token is on a phone, and her code brings her another.
+async fn recovering() -> (TempDir, GatewayStore) {
+    let (dir, store) = alice().await;
+    let address = vec![set(&LOCAL, "email-to", "a@example.org")];
+    run(&store, configure(&LOCAL, "alice", address), START).await;
+    let activated = Operation::Polled(vec![Polled {
+        token: token(),
+        phone: Some(Phone {
+            registration: phone(),
+            os_version: "0.1.0_WEB".into(),
+        }),
+    }]);
+    run(&store, activated, START).await;
+    let enable = vec![set(&FTM_PUSH, "token-recovery", "enable")];
+    run(&store, configure(&FTM_PUSH, "", enable), START).await;
+    (dir, store)
+}
+
+async fn to_serve(store: &GatewayStore) -> Vec<Recovered> {
+    store.recovered("", 10).await.unwrap()
+}
+
+#[tokio::test]
+async fn who_recovered_is_served_after_any_end_and_once() {
+    let (dir, store) = recovering().await;
+    granted(&login(&store, "alice", &code().grouped(), START).await);
+    drop(store);
+    let store = open(dir.path(), START).await;
+    let login = Recovered {
+        person: name("alice"),
+        at: START,
+    };
+    assert_eq!(to_serve(&store).await, [login]);
+    assert!(store.recovered("alice", 10).await.unwrap().is_empty());
+    let begin = Operation::BeginTransfer {
+        token: token(),
+        handing: Handing::Recovery,
+        holder: phone(),
+    };
+    run(&store, begin, START).await;
+    assert!(to_serve(&store).await.is_empty());
+    drop(store);
+    let store = open(dir.path(), START).await;
+    assert!(to_serve(&store).await.is_empty());
+    assert_eq!(store.open_transfers(10).await.unwrap(), [token()]);
+}
+
+#[tokio::test]
+async fn who_cannot_be_served_is_forgotten_and_a_later_login_is_not() {
+    let (_dir, store) = recovering().await;
+    granted(&login(&store, "alice", &code().grouped(), START).await);
+    let first = to_serve(&store).await.remove(0);
+    let again = RecoveryCode::from_random([6; 10]);
+    let held = Held::new(Kind::Code, again.digest(), None);
+    run(&store, holds(vec![held]), START).await;
+    let later = START.after(secs(1));
+    granted(&login(&store, "alice", &again.grouped(), later).await);
+    store.forget_recovered(first).await.unwrap();
+    let second = to_serve(&store).await.remove(0);
+    assert_eq!(second.at, later);
+    let renamed = Operation::Rename {
+        place: Place::new(Vdom::ROOT, &LOCAL, "alice"),
+        to: "alicia".into(),
+    };
+    run(&store, renamed, later).await;
+    let renamed = to_serve(&store).await.remove(0);
+    assert_eq!(renamed.person, name("alicia"));
+    store.forget_recovered(renamed).await.unwrap();
+    assert!(to_serve(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn nobody_is_served_where_recovery_codes_bring_no_phone() {
+    let (_dir, store) = alice().await;
+    granted(&login(&store, "alice", &code().grouped(), START).await);
+    assert!(to_serve(&store).await.is_empty());
 }
 
 #[tokio::test]

@@ -362,20 +362,3 @@ async fn the_user_is_told_in_the_transaction_that_moves_the_token() {
         .collect();
     assert_eq!(notices, [("alice", "a@example.org".to_owned())]);
 }
-
-#[tokio::test]
-async fn who_logs_in_with_a_recovery_code_is_heard_of_once() {
-    use domain::recovery::{Held, Kind, RecoveryCode};
-    let (_dir, store) = alice().await;
-    let code = RecoveryCode::from_random([5; 10]);
-    let held = Operation::Recovery {
-        person: name("alice"),
-        kind: Kind::Pass,
-        held: vec![Held::new(Kind::Pass, code.digest(), None)],
-    };
-    run(&store, held, START).await;
-    assert!(store.recovered().is_empty());
-    granted(&login(&store, "alice", &code.grouped(), START).await);
-    assert_eq!(store.recovered(), [name("alice")]);
-    assert!(store.recovered().is_empty());
-}

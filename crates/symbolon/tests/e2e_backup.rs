@@ -11,7 +11,7 @@
 
 mod common;
 
-use common::phone::{Phone, enrol};
+use common::phone::{Phone, allow_transfers, enrol};
 use common::radius::{Answer, Vpn};
 use common::{Home, Running, Said, free_port, until};
 
@@ -43,21 +43,6 @@ impl Stick {
             &self.passphrase,
         ])
     }
-}
-
-/// Switches transfers on, and waits until the token server knows.
-fn allow_transfers(home: &Home, phone: &Phone) {
-    let port = free_port();
-    home.console(&format!(
-        "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
-         config system ftm-push\nset token-transfer enable\nset server 127.0.0.1\n\
-         set server-port {port}\nend"
-    ))
-    .ok();
-    until("the token server knows the gateway's address", || {
-        let status = phone.app(&["transfer", "status", "alice"]);
-        status.status.success()
-    });
 }
 
 #[test]
@@ -97,7 +82,7 @@ fn a_restored_token_moves_if_its_issuer_allows_it_and_the_device_before_is_out()
         "{refused:?}"
     );
 
-    allow_transfers(&home, &old);
+    allow_transfers(&home, free_port(), &old);
     // On the device that has it there is nothing to restore.
     let here = stick.backup(&old, "restore").ok();
     assert!(here.contains("alice is here already."), "{here}");

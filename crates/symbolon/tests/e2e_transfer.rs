@@ -17,9 +17,10 @@ use std::time::Duration;
 use app::contents::{Server, Trust};
 use app::device::Device;
 use app::registry::Registry;
+use common::apart::{Apart, enrolled, import, registry, token_server};
 use common::authority::Authority;
 use common::mail_server::MailServer;
-use common::phone::{Phone, enrol};
+use common::phone::{Phone, allow_transfers, enrol};
 use common::radius::{Answer, Vpn};
 use common::{Home, Running, free_port, until};
 use ident::TokenSerial;
@@ -47,11 +48,7 @@ impl World {
         let up = Running::up(&home);
         home.radius_client("vpn1", CLIENT, "");
         let mail_port = free_port();
-        home.console(&format!(
-            "config system email-server\nset server 127.0.0.1\nset port {mail_port}\n\
-             set reply-to tokens@example.org\nend"
-        ))
-        .ok();
+        set_mail_server(&home, mail_port);
         let mails = MailServer::start(&home, mail_port, &[]);
         let port = free_port();
         let token = home.import(1).remove(0);
@@ -70,18 +67,7 @@ impl World {
 
     /// Switches transfers on, and waits until the token server knows.
     fn allow(self) -> Self {
-        let port = self.port;
-        self.home
-            .console(&format!(
-                "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
-                 config system ftm-push\nset token-transfer enable\nset server 127.0.0.1\n\
-                 set server-port {port}\nend"
-            ))
-            .ok();
-        until("the token server knows the gateway's address", || {
-            let status = self.old.app(&["transfer", "status", "alice"]);
-            status.status.success()
-        });
+        allow_transfers(&self.home, self.port, &self.old);
         self
     }
 
@@ -95,22 +81,37 @@ impl World {
 
     /// The text of the `number`th mail.
     fn mail(&self, number: usize) -> String {
-        let mail = self.mails.nth(number);
-        let mail = MessageParser::default().parse(&mail).unwrap();
-        format!(
-            "{}\n{}",
-            mail.subject().unwrap(),
-            mail.body_text(0).unwrap()
-        )
+        text_of(&self.mails.nth(number))
     }
 
     /// Waits until the gateway has the token on another phone.
     fn moved(&self) {
-        until("the gateway knows the new phone", || {
-            let log = self.home.console("execute log display").ok();
-            log.contains("FortiToken transferred")
-        });
+        moved(&self.home);
     }
+}
+
+fn set_mail_server(home: &Home, port: u16) {
+    home.console(&format!(
+        "config system email-server\nset server 127.0.0.1\nset port {port}\n\
+         set reply-to tokens@example.org\nend"
+    ))
+    .ok();
+}
+
+fn moved(home: &Home) {
+    until("the gateway knows the new phone", || {
+        let log = home.console("execute log display").ok();
+        log.contains("FortiToken transferred")
+    });
+}
+
+fn text_of(mail: &[u8]) -> String {
+    let mail = MessageParser::default().parse(mail).unwrap();
+    format!(
+        "{}\n{}",
+        mail.subject().unwrap(),
+        mail.body_text(0).unwrap()
+    )
 }
 
 fn link_in(text: &str) -> String {
@@ -466,6 +467,54 @@ fn symptom_29_a_lost_phone_is_replaced_by_a_recovery_code() {
     );
     assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Accept);
     world.up.stop();
+}
+
+#[test]
+fn a_recovery_outlives_its_gateway_and_an_outage_of_the_token_server() {
+    let (tokens, server) = token_server();
+    let gateway = Apart::of(&tokens).enrolled(&tokens, "FGT0000000000042");
+    let running = gateway.start();
+    let home = &gateway.home;
+    home.radius_client("vpn1", CLIENT, "");
+    let mail_port = free_port();
+    set_mail_server(home, mail_port);
+    let token = import(&gateway, &tokens.issue(1)).remove(0);
+    let lost = enrolled(&gateway, &tokens, "alice", &token);
+    home.console("config user local\nedit alice\nset email-to alice@example.org\nend")
+        .ok();
+    allow_transfers(home, free_port(), &lost);
+    home.console("config system ftm-push\nset token-recovery enable\nend")
+        .ok();
+    // Whether another phone has taken the code that waits, the token server alone knows.
+    lost.app(&["transfer", "start", "alice", "--show", "--no-wait"])
+        .ok();
+    let shown = home.console("execute recovery-pass issue alice").ok();
+    let pass = shown.lines().last().unwrap().trim().to_owned();
+    let vpn = Vpn::new(home, CLIENT);
+
+    server.kill();
+    assert_eq!(vpn.log_in("alice", &pass), Answer::Accept);
+    std::thread::sleep(FOLLOWED);
+    running.kill();
+    let mails = MailServer::start(home, mail_port, &[]);
+    let running = gateway.start();
+    let server = Running::start(&mut registry(&tokens), &tokens);
+
+    let link = link_in(&text_of(&mails.nth(1)));
+    let new = Phone::new(&tokens, "alice, the new one");
+    new.app(&["transfer", "take", "--qr-text", &link, "--name", "alice"])
+        .ok();
+    moved(home);
+    assert_eq!(vpn.log_in("alice", &lost.code("alice")), Answer::Reject);
+    assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Accept);
+    // The notice is the second mail: one code was sent, and no other.
+    let notice = text_of(&mails.nth(2));
+    assert!(
+        notice.starts_with("Your token is on another phone"),
+        "{notice}"
+    );
+    running.stop();
+    server.stop();
 }
 
 #[test]

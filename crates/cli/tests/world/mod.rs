@@ -929,6 +929,7 @@ impl World {
             | Change::FileTaken(_)
             | Change::Left(..)
             | Change::TransferBegun(..)
+            | Change::Recovered(_)
             | Change::Spent(..)
             | Change::FailuresCleared(_)
             | Change::Recovery { .. } => {}

@@ -42,9 +42,18 @@ pub(super) fn begin(
         how,
         context,
     );
-    Ok(asked_for(owned.token, Transfer::Requested(begun), context)
-        .and(Plan::of(Change::TransferBegun(serial, context.now)))
-        .and(Plan::noted(event)))
+    let recovered = canonical(owned.owner.as_ref())
+        .filter(|_| handing == Handing::Recovery)
+        .map(Change::Recovered);
+    let noted = Plan {
+        changes: [Change::TransferBegun(serial, context.now)]
+            .into_iter()
+            .chain(recovered)
+            .collect(),
+        events: vec![event],
+        ..Plan::default()
+    };
+    Ok(asked_for(owned.token, Transfer::Requested(begun), context).and(noted))
 }
 
 /// The token stays, at its phone's wish. The code dies at the token server as any code does: by a newer one, which

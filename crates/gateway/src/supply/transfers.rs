@@ -8,7 +8,7 @@ use domain::name::CanonicalName;
 use domain::settings::PushSettings;
 use domain::time::{Span, Timestamp};
 use domain::token::Stage;
-use domain::transfer::{Handing, Transfer, movable, stands};
+use domain::transfer::{Handing, NotMoved, Transfer, movable, stands};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, RegistrationId, TokenSerial};
 use softtoken::process::{
@@ -16,7 +16,7 @@ use softtoken::process::{
     TransferPollingRequest,
 };
 use softtoken::{Echo, WireError};
-use store::gateway::Done;
+use store::gateway::{Done, Recovered};
 use tokio::sync::{MutexGuard, watch};
 use tracing::{info, warn};
 
@@ -30,6 +30,8 @@ use crate::token_server::Question;
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// After a failure.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// People who logged in without their phone and are served before transfers are followed again.
+const SERVED_AT_ONCE: usize = 100;
 /// Transfers that are followed at once. Those above wait until others end.
 const FOLLOWED_MAX: i64 = 1_000;
 /// For so long after a device could have confirmed a code, by this unit's clock, a token server that refuses to
@@ -104,22 +106,38 @@ impl Supply {
     /// Follows transfers, and begins those of people who logged in with recovery codes, until told to stop.
     pub(crate) async fn run_transfers(&self, mut stop: watch::Receiver<bool>) {
         let mut pause = ASK_EVERY;
+        let mut served = String::new();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stopped(&mut stop) => return,
             }
-            for person in self.store.recovered() {
-                self.recover(&person).await;
-            }
-            pause = match self.follow_transfers().await {
+            let recovered = self.serve_recovered(&mut served).await;
+            let followed = self.follow_transfers().await;
+            pause = match recovered.and(followed) {
                 Ok(()) => ASK_EVERY,
                 Err(error) => {
-                    warn!(%error, "transfers are not followed; tried again");
+                    warn!(%error, "transfers are not begun or not followed; tried again");
                     ASK_AGAIN_AFTER
                 }
             };
         }
+    }
+
+    /// Begins transfers of people who logged in without their phone, the next after the one who was `served` last.
+    /// Who cannot be served now keeps nobody else from it, and comes again after them.
+    async fn serve_recovered(&self, served: &mut String) -> Result<(), PollError> {
+        let limit = i64::try_from(SERVED_AT_ONCE).unwrap_or(i64::MAX);
+        let page = self.store.recovered(served, limit).await?;
+        let is_last = page.len() < SERVED_AT_ONCE;
+        for login in page {
+            login.person.as_str().clone_into(served);
+            self.recover(login).await?;
+        }
+        if is_last {
+            served.clear();
+        }
+        Ok(())
     }
 
     async fn follow_transfers(&self) -> Result<(), PollError> {
@@ -246,29 +264,29 @@ impl Supply {
 
     /// Whoever had to use a recovery code may have lost the phone: the code for another goes out, and the token
     /// stays where it is unless it is used.
-    async fn recover(&self, person: &CanonicalName) {
-        let Some(token) = self.store.token_of(person) else {
-            return;
-        };
-        if self.store.settings(Vdom::ROOT).push.recovers().is_err() {
-            return;
-        }
-        match self.begin_recovery(token).await {
-            Ok(()) => {}
-            Err(PollError::Admin(AdminError::NotMoved(why))) => {
-                info!(%token, user = %person, %why, "no code for a new phone");
+    async fn recover(&self, login: Recovered) -> Result<(), PollError> {
+        match self.begin_recovery(&login.person).await {
+            Ok(()) => Ok(()),
+            Err(PollError::Admin(why)) => {
+                let user = &login.person;
+                info!(%user, %why, next = %why.next_step(), "no code for a new phone");
+                Ok(self.store.forget_recovered(login).await?)
             }
-            Err(why) => warn!(%token, user = %person, %why, "no code for a new phone"),
+            Err(why) => Err(why),
         }
     }
 
-    async fn begin_recovery(&self, token: TokenSerial) -> Result<(), PollError> {
-        let Some(owned) = self.store.token(token).await? else {
-            return Ok(());
-        };
-        movable(&owned, Handing::Recovery).map_err(AdminError::from)?;
+    async fn begin_recovery(&self, person: &CanonicalName) -> Result<(), PollError> {
+        let refused = |why: NotMoved| AdminError::from(why);
+        let push = self.store.settings(Vdom::ROOT).push.clone();
+        push.recovers().map_err(refused)?;
+        let token = self.store.token_of(person);
+        let token = token.ok_or_else(|| refused(NotMoved::NotOnPhone))?;
+        let owned = self.store.token(token).await?;
+        let owned = owned.ok_or_else(|| refused(NotMoved::NotOnPhone))?;
+        movable(&owned, Handing::Recovery).map_err(refused)?;
         let Stage::Provisioned(phone) = &owned.token.stage else {
-            return Ok(());
+            return Err(refused(NotMoved::NotOnPhone).into());
         };
         self.begin_transfer(token, Handing::Recovery, phone.registration)
             .await

@@ -446,6 +446,7 @@ pub(super) async fn carry_out<T: Tx>(
         }
         Change::Left(serial, phone) => transfers::leave(tx, serial, phone).await?,
         Change::TransferBegun(serial, at) => transfers::note_begun(tx, serial, at).await?,
+        Change::Recovered(person) => super::recovery::served(tx, &person).await?,
         Change::Spent(serial, step) => {
             tokens::put_spent(tx, serial, step).await?;
             touched.tokens.push(serial);

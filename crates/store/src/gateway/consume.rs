@@ -256,7 +256,6 @@ impl<F> ConsumeJob<F> {
                         if let Used::Recovery(used) = used {
                             let (person, digest, by) = &**used;
                             directory.use_recovery(person, digest, by);
-                            self.memory.note_recovered(person);
                         }
                     }
                     Some(Learned::Failed(vdom, source)) => {
@@ -362,6 +361,9 @@ async fn grant(
     {
         let refusal = Refusal::because(Reason::RecoveryCodeUsed);
         return refuse(memory, person, origin, refusal, at, link, tx).await;
+    }
+    if consume.recovery().is_some() && memory.read().settings(Vdom::ROOT).push.recovers().is_ok() {
+        recovery::ask_for_phone(tx, &person, at).await?;
     }
     let used = consume.recovery().map(|digest| {
         let by = FirstUse {

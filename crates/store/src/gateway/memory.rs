@@ -65,12 +65,7 @@ pub(super) struct Memory {
     reach: AtomicI64,
     /// The last event that memory has learned of, for those who wait for the next.
     learned: watch::Sender<i64>,
-    /// Who logged in with a recovery code or pass, and nobody has heard of it.
-    recovered: Mutex<Vec<CanonicalName>>,
 }
-
-/// More logins by recovery codes than this within a second are no people's: the rest are not heard of.
-const RECOVERED_MAX: usize = 1_000;
 
 impl Memory {
     pub(super) fn new(secrets: Secrets, head: HeadFile, found: Option<Head>) -> Self {
@@ -85,27 +80,7 @@ impl Memory {
             latest: AtomicI64::new(found.map_or(0, |head| head.latest.micros())),
             reach: AtomicI64::new(found.map_or(0, |head| head.reach.micros())),
             learned: watch::Sender::new(0),
-            recovered: Mutex::default(),
         }
-    }
-
-    /// Somebody logged in with a recovery code or pass.
-    pub(super) fn note_recovered(&self, person: &CanonicalName) {
-        let mut recovered = self
-            .recovered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if recovered.len() < RECOVERED_MAX {
-            recovered.push(person.clone());
-        }
-    }
-
-    pub(super) fn take_recovered(&self) -> Vec<CanonicalName> {
-        let mut recovered = self
-            .recovered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *recovered)
     }
 
     pub(super) fn read(&self) -> std::sync::RwLockReadGuard<'_, Directory> {

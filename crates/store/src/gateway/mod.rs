@@ -70,6 +70,7 @@ pub use events::Recorded;
 pub use log::{LogBounds, Verified};
 pub use moves::Leaving;
 pub use outbox::{Lane, Waiting};
+pub use recovery::Recovered;
 pub use restore::Extent;
 pub use retention::Removed;
 pub use sent::SentRequest;
@@ -726,9 +727,17 @@ impl GatewayStore {
         .await
     }
 
-    /// People who logged in with a recovery code or pass since this was asked last. After a restart nobody did.
-    pub fn recovered(&self) -> Vec<CanonicalName> {
-        self.memory.take_recovered()
+    /// The next `limit` people after the canonical name `after` who logged in with a recovery code or pass while
+    /// `token-recovery` was on, and for whom no transfer is begun yet.
+    pub async fn recovered(&self, after: &str, limit: i64) -> Result<Vec<Recovered>, Undecided> {
+        let after = after.into();
+        self.read(queries::RecoveredAfter { after, limit }).await
+    }
+
+    /// No transfer is begun for such a login.
+    pub async fn forget_recovered(&self, login: Recovered) -> Result<(), Undecided> {
+        let forgotten = self.database.write(recovery::Forget { login }).await;
+        forgotten.map_err(undecided)
     }
 
     /// The token of a person.

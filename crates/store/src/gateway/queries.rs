@@ -16,6 +16,7 @@ use super::events::{self, Recorded};
 use super::memory::Memory;
 use super::outbox::{self, Lane, Waiting};
 use super::people::{self, PersonRow};
+use super::recovery::{self, Recovered};
 use super::sent::{self, SentRequest};
 use super::tokens::{self, TokenRow};
 use super::transfers::{self, SeedToProvision};
@@ -160,6 +161,12 @@ question! {
     /// Tokens that wait for a phone or have one, after a serial: what a poll asks about.
     PollableAfter { vdom: Option<Vdom>, after: String, limit: i64 } -> Vec<TokenSerial>,
     |self, tx| tokens::pollable_after(tx, self.vdom, &self.after, self.limit).await
+}
+
+question! {
+    /// The next people who logged in without their phone and are to be served.
+    RecoveredAfter { after: Box<str>, limit: i64 } -> Vec<Recovered>,
+    |self, tx| recovery::recovered(tx, &self.after, self.limit).await
 }
 
 question! {

@@ -7,7 +7,8 @@ use domain::name::CanonicalName;
 use domain::recovery::{Digest, Held, Kind};
 use domain::time::Timestamp;
 
-use crate::engine::{FromRow, Row, SqlError, Tx};
+use super::queries::Never;
+use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
 use crate::vals;
 
 /// A code with its person.
@@ -116,27 +117,107 @@ pub(super) async fn spend<T: Tx>(
     Ok(changed == 1)
 }
 
-/// Those of a person go along with the name.
+/// Somebody who logged in with a recovery code or pass, and to whom no code for another phone is sent yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recovered {
+    /// Who.
+    pub person: CanonicalName,
+    /// The latest such login.
+    pub at: Timestamp,
+}
+
+impl FromRow for Recovered {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        let person: String = row.get(0)?;
+        Ok(Self {
+            person: CanonicalName::from_stored(&person),
+            at: row.get(1)?,
+        })
+    }
+}
+
+/// A person is to have the token on another phone. In the transaction of the login: no end of the process comes
+/// between them.
+pub(super) async fn ask_for_phone<T: Tx>(
+    tx: &mut T,
+    person: &CanonicalName,
+    at: Timestamp,
+) -> Result<(), SqlError> {
+    tx.exec_one(
+        "INSERT INTO recovered (person, at) VALUES ($1, $2) \
+         ON CONFLICT (person) DO UPDATE SET at = excluded.at",
+        &vals![person.as_str(), at],
+    )
+    .await
+}
+
+/// The next people to be served, after `after` in the order of their names.
+pub(super) async fn recovered<T: Tx>(
+    tx: &mut T,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Recovered>, SqlError> {
+    tx.rows(
+        "SELECT person, at FROM recovered WHERE person > $1 ORDER BY person LIMIT $2",
+        &vals![after, limit],
+    )
+    .await
+}
+
+/// A transfer is begun for a person.
+pub(super) async fn served<T: Tx>(tx: &mut T, person: &CanonicalName) -> Result<(), SqlError> {
+    let person = vals![person.as_str()];
+    tx.exec("DELETE FROM recovered WHERE person = $1", &person)
+        .await
+        .map(drop)
+}
+
+/// No transfer is begun for this login; one that came since asks for its own.
+pub(super) struct Forget {
+    pub(super) login: Recovered,
+}
+
+impl Work for Forget {
+    type Out = ();
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<Never>> {
+        let Recovered { person, at } = self.login;
+        let login = vals![person.as_str(), at];
+        let sql = "DELETE FROM recovered WHERE person = $1 AND at = $2";
+        tx.exec(sql, &login).await?;
+        Ok(())
+    }
+}
+
+/// What a person has goes along with the name.
 pub(super) async fn rename<T: Tx>(
     tx: &mut T,
     from: &CanonicalName,
     to: &CanonicalName,
 ) -> Result<(), SqlError> {
     let names = vals![from.as_str(), to.as_str()];
-    tx.exec("UPDATE recovery SET person = $2 WHERE person = $1", &names)
-        .await
-        .map(drop)
+    for sql in [
+        "UPDATE recovery SET person = $2 WHERE person = $1",
+        "UPDATE recovered SET person = $2 WHERE person = $1",
+    ] {
+        tx.exec(sql, &names).await?;
+    }
+    Ok(())
 }
 
-/// Those of a person who is no more.
+/// What a person had who is no more.
 pub(super) async fn remove<T: Tx>(tx: &mut T, person: &CanonicalName) -> Result<(), SqlError> {
-    let person = vals![person.as_str()];
-    tx.exec("DELETE FROM recovery WHERE person = $1", &person)
-        .await
-        .map(drop)
+    let values = vals![person.as_str()];
+    tx.exec("DELETE FROM recovery WHERE person = $1", &values)
+        .await?;
+    served(tx, person).await
 }
 
-/// Nobody's are good any more: which were used may have been lost.
+/// Nobody's codes are good any more, and nobody's login counts: which were used, and served, may have been lost.
 pub(super) async fn remove_all<T: Tx>(tx: &mut T) -> Result<(), SqlError> {
-    tx.exec("DELETE FROM recovery", &[]).await.map(drop)
+    for sql in ["DELETE FROM recovery", "DELETE FROM recovered"] {
+        tx.exec(sql, &[]).await?;
+    }
+    Ok(())
 }

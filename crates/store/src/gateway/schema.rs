@@ -79,6 +79,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "conveyed tokens",
         sql: CONVEYED_TOKENS,
     },
+    Migration {
+        name: "recovered people",
+        sql: RECOVERED,
+    },
 ];
 
 /// `token.known_by` says who vouches for the phone: the token server unless it says `other-unit`. `moved_file` has
@@ -338,6 +342,14 @@ CREATE TABLE recovery (
     client TEXT,
     source TEXT,
     PRIMARY KEY (person, digest)
+) STRICT, WITHOUT ROWID;
+";
+
+/// People who logged in with a recovery code or pass, and to whom no code for another phone is sent yet.
+const RECOVERED: &str = "
+CREATE TABLE recovered (
+    person TEXT NOT NULL PRIMARY KEY,
+    at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::{Home, Running, Said, after, at_offset, run, symbolon};
+use super::{Home, Running, Said, after, at_offset, run, symbolon, until};
 
 pub(crate) const PIN: &str = "2741";
 
@@ -130,4 +130,20 @@ pub(crate) fn enrol(home: &Home, user: &str, token: &str) -> Phone {
     phone.add(&activation_code(&shown), user).ok();
     home.console("execute fortitoken-mobile poll").ok();
     phone
+}
+
+/// Lets users move their tokens, at this port, and waits until the token server knows: this phone has the token
+/// `alice`.
+#[track_caller]
+pub(crate) fn allow_transfers(home: &Home, port: u16, phone: &Phone) {
+    home.console(&format!(
+        "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
+         config system ftm-push\nset token-transfer enable\nset server 127.0.0.1\n\
+         set server-port {port}\nend"
+    ))
+    .ok();
+    until("the token server knows the gateway's address", || {
+        let status = phone.app(&["transfer", "status", "alice"]);
+        status.status.success()
+    });
 }
