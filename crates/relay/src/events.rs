@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, Sleep, interval_at, sleep};
 
 use crate::switchboard::Stream;
@@ -19,27 +18,24 @@ const PING_EVERY: Duration = Duration::from_secs(20);
 const LIFE: Duration = Duration::from_mins(9);
 const PING: &[u8] = b":\n\n";
 
-/// Events until the stream's life is over, the relay stops, or nobody sends any more.
+/// Events until the stream's life is over, its end comes before that, or nobody sends any more.
 pub(crate) struct Events {
     stream: Stream,
     ping: Interval,
-    end: Pin<Box<Sleep>>,
-    stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    life: Pin<Box<Sleep>>,
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Events {
-    pub(crate) fn of(stream: Stream, mut stopping: watch::Receiver<bool>) -> Self {
+    pub(crate) fn of(stream: Stream, end: impl Future<Output = ()> + Send + 'static) -> Self {
         // The first at once: a client learns that it listens.
         let mut ping = interval_at(tokio::time::Instant::now(), PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             stream,
             ping,
-            end: Box::pin(sleep(LIFE)),
-            stopped: Box::pin(async move {
-                // An error says that the relay is gone: that is a stop too.
-                let _ = stopping.wait_for(|stop| *stop).await;
-            }),
+            life: Box::pin(sleep(LIFE)),
+            end: Box::pin(end),
         }
     }
 }
@@ -52,8 +48,8 @@ impl Body for Events {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let over = self.end.as_mut().poll(context).is_ready()
-            || self.stopped.as_mut().poll(context).is_ready();
+        let over = self.life.as_mut().poll(context).is_ready()
+            || self.end.as_mut().poll(context).is_ready();
         if over {
             return Poll::Ready(None);
         }

@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use crate::CertifiedOf;
 use crate::clock::now_unix;
 use crate::events::Events;
-use crate::revocations::Revoked;
+use crate::revocations::{Certified, Revoked};
 use crate::subscriptions::Subscriptions;
 use crate::switchboard::{Full, NotCarried, Stream, Switchboard};
 use crate::web_push::{NotListed, WebPush};
@@ -97,11 +97,11 @@ async fn message(
             json(&service.device(&request).await.into())
         }
         PushRequest::Login(request) => {
-            let gateway = service.gateway(&peer)?;
+            let gateway = service.gateway(&peer)?.product;
             accepted(service.login(request, gateway))
         }
         PushRequest::Withdraw(request) => {
-            let gateway = service.gateway(&peer)?;
+            let gateway = service.gateway(&peer)?.product;
             service.switchboard.withdraw(request, gateway);
             accepted(Ok(()))
         }
@@ -112,7 +112,10 @@ async fn message(
                 NotCarried::Unknown => ServerError::PushMailboxUnknown,
             }))
         }
-        PushRequest::Listen(request) => service.stream(service.listen(&request, peer.source)),
+        PushRequest::Listen(request) => {
+            let listening = service.listen(&request, peer.source);
+            stream(listening, service.stopped())
+        }
         PushRequest::WebKey(_) => {
             let key = service.web_push.as_ref().map(|it| it.key());
             json(&PushWebKeyResponse { outcome: Ok(key) }.into())
@@ -121,8 +124,11 @@ async fn message(
         PushRequest::Collect(request) => {
             let gateway = service.gateway(&peer)?;
             let mailbox = request.secret.mailbox();
-            let collected = service.switchboard.collect(mailbox, gateway, now_unix());
-            service.stream(collected.map_err(|Full| ServerError::TooManyPushes))
+            let collected = service
+                .switchboard
+                .collect(mailbox, gateway.product, now_unix());
+            let collected = collected.map_err(|Full| ServerError::TooManyPushes);
+            stream(collected, service.distrusted(gateway))
         }
     };
     Ok(answered)
@@ -140,7 +146,7 @@ impl Service {
     }
 
     /// The gateway that asks: anybody can make a device, but only the token server's authority makes gateways.
-    fn gateway(&self, peer: &Peer) -> Result<ProductSerial, Problem> {
+    fn gateway(&self, peer: &Peer) -> Result<Certified, Problem> {
         let certificate = peer.certificate.as_ref();
         let certified = certificate.and_then(self.certified_of).ok_or_else(|| {
             tracing::info!(source = %peer.source, "no gateway, but it asks as one");
@@ -150,7 +156,31 @@ impl Service {
             tracing::warn!(source = %peer.source, gateway = %certified.product, "its certificate was revoked");
             return Err(Problem::Revoked);
         }
-        Ok(certified.product)
+        Ok(certified)
+    }
+
+    /// When a gateway's stream ends before its time: the relay stops, or the certificate that it was opened with
+    /// counts no more.
+    fn distrusted(&self, gateway: Certified) -> impl Future<Output = ()> + use<> {
+        let (stopped, revoked) = (self.stopped(), self.revoked.clone().revokes(gateway));
+        async move {
+            tokio::select! {
+                () = stopped => {}
+                () = revoked => tracing::warn!(
+                    gateway = %gateway.product,
+                    "its certificate was revoked: it collects no more answers"
+                ),
+            }
+        }
+    }
+
+    /// When a stream of any kind ends before its time.
+    fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let mut stopping = self.stopping.clone();
+        async move {
+            // An error says that the relay is gone: that is a stop too.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        }
     }
 
     /// A device that a gateway asks for is remembered.
@@ -236,23 +266,27 @@ impl Service {
         let stream = self.switchboard.listen(device, now);
         stream.map_err(|Full| ServerError::TooManyPushes)
     }
+}
 
-    fn stream(&self, stream: Result<Stream, ServerError>) -> Response {
-        let stream = match stream {
-            Ok(stream) => stream,
-            Err(error) => return accepted(Err(error)),
-        };
-        let headers = [
-            ANY_ORIGIN,
-            (
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("text/event-stream"),
-            ),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        ];
-        let events = Events::of(stream, self.stopping.clone());
-        (headers, Extension(https::Lasting), Body::new(events)).into_response()
-    }
+/// Events for as long as nothing ends them before.
+fn stream(
+    stream: Result<Stream, ServerError>,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Response {
+    let stream = match stream {
+        Ok(stream) => stream,
+        Err(error) => return accepted(Err(error)),
+    };
+    let headers = [
+        ANY_ORIGIN,
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/event-stream"),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let events = Events::of(stream, end);
+    (headers, Extension(https::Lasting), Body::new(events)).into_response()
 }
 
 /// Why a request gets no message in answer.

@@ -13,6 +13,7 @@ use rustls::SignatureScheme;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use softtoken::revocations::{Revocations, RevocationsError, SignedRevocations};
+use tokio::sync::watch;
 use webpki::EndEntityCert;
 
 /// Whom a verified certificate names.
@@ -33,6 +34,8 @@ struct Kept {
     authority: CertificateDer<'static>,
     file: PathBuf,
     list: RwLock<Revocations>,
+    /// That another list counts, for those who were let in by one before.
+    news: watch::Sender<()>,
     /// Held from judging a list until it is kept: else the older of two may be kept last.
     taking: Mutex<()>,
 }
@@ -68,6 +71,7 @@ impl Revoked {
             authority,
             file: file.to_owned(),
             list: RwLock::default(),
+            news: watch::Sender::default(),
             taking: Mutex::default(),
         }));
         match fs::read_to_string(file) {
@@ -103,6 +107,15 @@ impl Revoked {
         self.list().trusts(certified.product, certified.number)
     }
 
+    /// Waits until a gateway's certificate counts no more: what was opened for it before ends then.
+    pub(crate) async fn revokes(self, certified: Certified) {
+        let mut news = self.0.news.subscribe();
+        while self.trusts(certified) {
+            // The other end is held here, so there is no error.
+            let _ = news.changed().await;
+        }
+    }
+
     fn signed(&self, text: &str) -> Result<Revocations, NotTaken> {
         let signed = SignedRevocations::parse(text)?;
         let algorithms = default_provider().signature_verification_algorithms;
@@ -134,6 +147,7 @@ impl Revoked {
 
     fn replace(&self, list: Revocations) {
         *self.0.list.write().unwrap_or_else(PoisonError::into_inner) = list;
+        self.0.news.send_replace(());
     }
 
     fn failed(&self, source: io::Error) -> NotTaken {
@@ -146,9 +160,14 @@ impl Revoked {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rcgen::{CertificateParams, KeyPair, SigningKey};
 
     use super::*;
+
+    const SOON: Duration = Duration::from_millis(50);
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     struct Authority(KeyPair);
 
@@ -191,6 +210,38 @@ mod tests {
         assert!(!trusts(&again, 0) && trusts(&again, 1));
         again.take(&authority.list(11, 2)).unwrap();
         assert!(!trusts(&again, 1));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_revocation_learns_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("revocations");
+        let authority = Authority::new();
+        let revoked = Revoked::open(&file, authority.certificate()).unwrap();
+        let waiting = |number| {
+            let product = gateway();
+            let waiting = revoked.clone().revokes(Certified { product, number });
+            tokio::spawn(waiting)
+        };
+        let [first, second] = [0, 1].map(waiting);
+        tokio::task::yield_now().await;
+        // The same again is no news of anybody.
+        revoked.take(&authority.list(10, 0)).unwrap();
+        tokio::time::sleep(SOON).await;
+        assert!(!first.is_finished() && !second.is_finished());
+        revoked.take(&authority.list(11, 1)).unwrap();
+        tokio::time::timeout(PATIENCE, first)
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(!second.is_finished());
+        second.abort();
+        // Who was revoked before does not wait.
+        let again = waiting(0);
+        tokio::time::timeout(PATIENCE, again)
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     #[test]

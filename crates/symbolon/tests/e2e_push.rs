@@ -487,6 +487,11 @@ fn strangers_ask_nothing_as_gateways() {
 fn said_to_gateway(home: &Home, relay: std::net::SocketAddr) -> String {
     let device = RegistrationId::from_bytes([1; 32]);
     let request = PushRequest::from(PushDeviceRequest { device });
+    run(&mut as_gateway(home, relay, &request), "").ok()
+}
+
+/// A system's gateway that asks a relay.
+fn as_gateway(home: &Home, relay: std::net::SocketAddr, request: &PushRequest) -> Command {
     let mut curl = tool("curl", "curl");
     curl.args(["--silent", "--show-error", "--insecure", "--noproxy", "*"]);
     for (option, file) in [("--cert", "gateway.pem"), ("--key", "gateway.key")] {
@@ -494,7 +499,25 @@ fn said_to_gateway(home: &Home, relay: std::net::SocketAddr) -> String {
     }
     curl.args(["--data", request.to_json().as_str()]);
     curl.arg(format!("https://{relay}/SoftToken/Push"));
-    run(&mut curl, "").ok()
+    curl
+}
+
+/// The answers for a system's gateway, as they come.
+fn collected(home: &Home, relay: std::net::SocketAddr) -> Child {
+    let secret = MailboxSecret::from_random([7; 32].into());
+    let request = PushRequest::from(PushCollectRequest { secret });
+    let mut curl = as_gateway(home, relay, &request);
+    let mut stream = curl
+        .arg("--no-buffer")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first octets come at once: it is open.
+    let mut first = [0];
+    let said = stream.stdout.as_mut().unwrap();
+    said.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b":");
+    stream
 }
 
 /// A relay of its own, with the certificate that `docs/push.md` has made by openssl.
@@ -544,6 +567,7 @@ fn a_gateway_that_was_revoked_pushes_no_more() {
     let heard = "PushDeviceResponse";
     let said = said_to_gateway(&home, home.relay);
     assert!(said.contains(heard), "{said}");
+    let mut open = collected(&home, home.relay);
     let own = home.data().join("gateway/gateway.pem");
     let mut openssl = tool("openssl", "openssl");
     openssl.args(["x509", "-noout", "-subject", "-in"]).arg(own);
@@ -553,6 +577,9 @@ fn a_gateway_that_was_revoked_pushes_no_more() {
         .ok();
     until("the relay beside the token server knows", || {
         said_to_gateway(&home, home.relay).contains("certificate was revoked")
+    });
+    until("what it listened to before is over", || {
+        open.try_wait().unwrap().is_some()
     });
 
     let elsewhere = Home::new();
