@@ -51,7 +51,9 @@ mod vdoms;
 pub use clients::Neighbour;
 pub use error::AdminError;
 pub use form::misfit;
-pub use moves::{MoveIn, MoveOut, NotMovedIn, Obstacle, Serials};
+pub use moves::{
+    MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn, Obstacle, Serials, Untimely, timely,
+};
 pub use references::{Named, Use, Uses, UsesOf};
 pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring, Understood};
 pub use token_entry::Claim;

@@ -9,15 +9,15 @@
 
 use domain::access::Authority;
 use domain::admin::{
-    AdminError, Change, Entropy, Facts, MoveIn, MoveOut, NotMovedIn, Obstacle, Operation, Owned,
-    Owner, Plan, Remark, Serials, apply,
+    AdminError, Change, Entropy, Facts, MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn, Obstacle,
+    Operation, Owned, Owner, Plan, Remark, Serials, Untimely, apply, timely,
 };
 use domain::audit::Actor;
 use domain::contact::Contact;
 use domain::conveyed::{Conveyed, Holder};
 use domain::name::UserName;
 use domain::password::SALT_LEN;
-use domain::time::Timestamp;
+use domain::time::{Span, Timestamp};
 use domain::token::{KnownBy, Provisioned, Stage, Token, TokenStatus};
 use domain::transfer::{NotMoved, Transfer};
 use domain::user::Switch;
@@ -143,6 +143,23 @@ fn take(tokens: Vec<Conveyed>, facts: Facts) -> Result<Plan, AdminError> {
         file: "ab".into(),
     });
     decide(operation, facts)
+}
+
+#[test]
+fn a_request_is_good_for_a_week_and_not_before_its_time() {
+    let week = Span::from_days(MOVE_REQUEST_DAYS);
+    let second = Span::from_secs(1);
+    assert_eq!(timely(NOW, NOW.after(week)), Ok(()));
+    let late = NOW.after(week).after(second);
+    assert_eq!(timely(NOW, late), Err(Untimely::Old(NOW)));
+    let ahead = NOW.after(Span::from_mins(5));
+    assert_eq!(timely(ahead, NOW), Ok(()));
+    let made = ahead.after(second);
+    let refused = timely(made, NOW).unwrap_err();
+    assert_eq!(refused, Untimely::Ahead { made, now: NOW });
+    assert!(refused.to_string().contains(&made.to_string()), "{refused}");
+    let end = Timestamp::from_secs(i64::MAX);
+    assert!(matches!(timely(end, NOW), Err(Untimely::Ahead { .. })));
 }
 
 #[test]

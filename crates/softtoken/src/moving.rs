@@ -31,11 +31,13 @@ pub struct Signature {
     pub signature: String,
 }
 
-/// A gateway's wish to get tokens: `SERIAL.KEY.CERTIFICATE.SIGNATURE`.
+/// A gateway's wish to get tokens: `SERIAL.TIME.KEY.CERTIFICATE.SIGNATURE`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MoveRequest {
     /// The gateway.
     pub product: ProductSerial,
+    /// When it was made by that gateway's clock, in seconds after the epoch.
+    pub made_s: u64,
     /// What is given to it is sealed to this key.
     pub sealing_key: SealingPublicKey,
     /// By the gateway, of [`MoveRequest::transcript`].
@@ -49,18 +51,20 @@ impl MoveRequest {
         let mut part = || parts.next();
         let request = Self {
             product: ProductSerial::parse(part()?).ok()?,
+            made_s: part()?.parse().ok()?,
             sealing_key: SealingPublicKey::parse(part()?).ok()?,
             signature: Signature {
                 certificate: part()?.to_owned(),
                 signature: part()?.to_owned(),
             },
         };
-        part().is_none().then_some(request)
+        (part().is_none() && request.to_string() == text).then_some(request)
     }
 
     /// What the gateway signs.
-    pub fn transcript(product: ProductSerial, key: &SealingPublicKey) -> Vec<u8> {
-        let fields = [product.as_str().as_bytes(), key.as_bytes()];
+    pub fn transcript(product: ProductSerial, made_s: u64, key: &SealingPublicKey) -> Vec<u8> {
+        let made = made_s.to_string();
+        let fields = [product.as_str().as_bytes(), made.as_bytes(), key.as_bytes()];
         transcript(REQUEST_LABEL, &fields)
     }
 }
@@ -71,8 +75,9 @@ impl fmt::Display for MoveRequest {
             certificate,
             signature,
         } = &self.signature;
+        let (product, made) = (self.product, self.made_s);
         let key = self.sealing_key.to_base64url();
-        write!(f, "{}.{key}.{certificate}.{signature}", self.product)
+        write!(f, "{product}.{made}.{key}.{certificate}.{signature}")
     }
 }
 
@@ -247,14 +252,31 @@ mod tests {
     fn a_request_is_read_as_it_is_written() {
         let request = MoveRequest {
             product: product("FGT0000000000042"),
+            made_s: 1_700_000_040,
             sealing_key: SealingPrivateKey::from_random(&[1; 32]).public(),
             signature: signature(),
         };
         let text = request.to_string();
-        assert_eq!(MoveRequest::parse(&text), Some(request));
-        for other in ["", "FGT0000000000042", &format!("{text}.x"), &text[1..]] {
+        for other in [
+            "",
+            "FGT0000000000042",
+            &format!("{text}.x"),
+            &text[1..],
+            &text.replace(".1700000040.", "."),
+            &text.replace(".1700000040.", ".-1700000040."),
+            &text.replace(".1700000040.", ".+1700000040."),
+            &text.replace(".1700000040.", ".99999999999999999999."),
+        ] {
             assert_eq!(MoveRequest::parse(other), None, "{other}");
         }
+        assert_eq!(MoveRequest::parse(&text), Some(request));
+    }
+
+    #[test]
+    fn a_request_is_signed_with_the_time_at_which_it_was_made() {
+        let key = SealingPrivateKey::from_random(&[1; 32]).public();
+        let signed = |made_s| MoveRequest::transcript(product("FGT0000000000042"), made_s, &key);
+        assert_ne!(signed(1_700_000_040), signed(1_700_000_041));
     }
 
     #[test]

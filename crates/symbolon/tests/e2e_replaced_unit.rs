@@ -24,6 +24,7 @@ use serde_json::Value;
 
 const OLD: &str = "FGT0000000000041";
 const NEW: &str = "FGT0000000000042";
+const ELSEWHERE: &str = "FGT0000000000043";
 const TRIAL: &str = "0000-0000-0000-0000-0000";
 const CLIENT: &str = "127.0.0.1";
 const BACKUP_PASSWORD: &str = "correct horse";
@@ -269,6 +270,16 @@ fn tokens_of_another_units_backup_are_new_where_their_licence_is_not() {
     world.up.stop();
 }
 
+/// What a gateway whose clock is wrong shows another's administrator.
+fn request_at(gateway: &Apart, offset: &str) -> String {
+    let mut command = gateway.command();
+    at_offset(&mut command, offset);
+    let running = Running::start(&mut command, &gateway.home);
+    let request = request(gateway);
+    running.stop();
+    request
+}
+
 /// What a gateway shows another's administrator.
 fn request(gateway: &Apart) -> String {
     let said = gateway
@@ -279,8 +290,9 @@ fn request(gateway: &Apart) -> String {
     said[start..].split_whitespace().next().unwrap().to_owned()
 }
 
-fn export(gateway: &Apart, licence: &str, request: &str) -> Said {
-    let export = format!("execute fortitoken-mobile move export {licence} {request} tokens.move");
+fn export(gateway: &Apart, licence: &str, to: &str, request: &str) -> Said {
+    let export =
+        format!("execute fortitoken-mobile move export {licence} {to} {request} tokens.move");
     gateway.home.console(&export)
 }
 
@@ -289,22 +301,36 @@ fn take(gateway: &Apart, from: &str) -> Said {
     gateway.home.console(&import)
 }
 
-/// What is no request of another gateway, and a name that a file has, keep the tokens where they are.
+/// What is no request of the gateway that was named, one out of its time, and a name that a file has, keep the
+/// tokens where they are.
 fn exports_only_as_asked(world: &World, licence: &str, wish: &str) {
-    for (typed, told) in [
-        ("FGT0000000000042.x.y.z".to_owned(), "this is no request"),
+    let elsewhere = Apart::of(&world.tokens).enrolled(&world.tokens, ELSEWHERE);
+    let old = request_at(&elsewhere, "-8d");
+    let early = request_at(&elsewhere, "+10m");
+    for (to, typed, told) in [
+        (NEW, "FGT0000000000042.x.y.z", "this is no request"),
         (
-            wish.replace(NEW, "FGT0000000000043"),
+            ELSEWHERE,
+            &wish.replace(NEW, ELSEWHERE),
             "is not to be trusted",
         ),
-        (request(&world.old), "this gateway's own"),
+        (OLD, &request(&world.old), "this gateway's own"),
+        (NEW, &early, "the request is of gateway FGT0000000000043"),
+        (
+            ELSEWHERE,
+            wish,
+            "the request is of gateway FGT0000000000042",
+        ),
+        (ELSEWHERE, &old, "is good for 7 days"),
+        (ELSEWHERE, &early, "set the clock right"),
     ] {
-        shows(&export(&world.old, licence, &typed).refused(), &[told]);
+        let refused = export(&world.old, licence, to, typed);
+        shows(&refused.refused(), &[told]);
     }
-    let other = export(&world.old, "EFTM000000000009", wish);
+    let other = export(&world.old, "EFTM000000000009", NEW, wish);
     shows(&other.refused(), &["is on a phone here"]);
     put(&world.old, "tokens.move", b"all that is left of others");
-    let taken = export(&world.old, licence, wish);
+    let taken = export(&world.old, licence, NEW, wish);
     shows(&taken.refused(), &["type another name"]);
     fs::remove_file(kept(&world.old, "tokens.move")).unwrap();
 }
@@ -314,8 +340,7 @@ fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
     let world = World::new();
     let licence = world.licence();
     let new = Apart::of(&world.tokens).enrolled(&world.tokens, NEW);
-    let elsewhere = Apart::of(&world.tokens).enrolled(&world.tokens, "FGT0000000000043");
-    let (new_up, elsewhere_up) = (new.start(), elsewhere.start());
+    let new_up = new.start();
     let wish = request(&new);
     exports_only_as_asked(&world, &licence, &wish);
     assert_eq!(world.old.home.status(&world.token), "provisioned");
@@ -330,14 +355,14 @@ fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
     let words = format!("\"{BACKUP_PASSWORD}\"");
     let before = format!("execute backup config file before.conf {words}");
     old.home.console(&before).ok();
-    let said = export(old, &licence, &wish).ok();
+    let said = export(old, &licence, NEW, &wish).ok();
     shows(&said, &["1 token is in file 'tokens.move'", NEW]);
     assert_eq!(old.home.status(token), "new");
     // Whatever a phone shows at this moment, the old gateway does not know it.
     let vpn = Vpn::new(&old.home, CLIENT);
     let typed = format!("{PASSWORD}{}", alice.code("alice"));
     assert_eq!(vpn.ask("alice", &typed), Answer::Reject);
-    let again = export(old, &licence, &wish);
+    let again = export(old, &licence, NEW, &wish);
     shows(&again.refused(), &["is on a phone here"]);
 
     backup_for(old, &new, &words);
@@ -348,17 +373,11 @@ fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
     let middle = changed.len() / 3;
     changed[middle] = if changed[middle] == b'A' { b'B' } else { b'A' };
     for (gateway, from, file, told) in [
-        (
-            &elsewhere,
-            OLD,
-            &file,
-            "the file is for gateway FGT0000000000042",
-        ),
         (old, OLD, &file, "the file is for gateway FGT0000000000042"),
         (&new, OLD, &changed, "is not to be trusted"),
         (
             &new,
-            "FGT0000000000043",
+            ELSEWHERE,
             &file,
             "the file is of gateway FGT0000000000041",
         ),
@@ -376,7 +395,13 @@ fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
     let said = tokens
         .desk(&["move-licence", &licence, "--to", NEW, "--reason", "T 4"])
         .ok();
-    shows(&said, &["execute fortitoken-mobile move request"]);
+    shows(
+        &said,
+        &[
+            "execute fortitoken-mobile move request",
+            &format!("move export {licence} {NEW} REQUEST FILE"),
+        ],
+    );
     let said = take(&new, OLD).ok();
     shows(
         &said,
@@ -400,7 +425,7 @@ fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
     let code = alice.at(LATER).code("alice");
     let vpn = Vpn::new(&new.home, CLIENT);
     assert_eq!(vpn.log_in("alice", &code), Answer::Accept);
-    for running in [up, new_up, elsewhere_up] {
+    for running in [up, new_up] {
         running.stop();
     }
 }

@@ -1,12 +1,14 @@
 //! What became of tokens that go to another gateway.
 
-use domain::admin::Serials;
+use domain::admin::{MOVE_REQUEST_DAYS, Serials};
 use ident::{ProductSerial, TokenSerial};
 
 /// What the administrator of the other gateway types.
 pub fn move_request(request: &str) -> String {
     format!(
-        "{request}\n\nOn the gateway that has the tokens: execute fortitoken-mobile move export LICENSE REQUEST FILE\n"
+        "{request}\n\nIn the next {MOVE_REQUEST_DAYS} days, on the gateway that has the tokens: \
+         execute fortitoken-mobile move export LICENSE SERIAL REQUEST FILE\n\
+         SERIAL is this gateway's.\n"
     )
 }
 

@@ -27,7 +27,9 @@ pub enum MoveStep {
     Export {
         /// The licence with which they came.
         licence: LicenceSerial,
-        /// What the other gateway said.
+        /// Who gets them.
+        to: ProductSerial,
+        /// What that gateway said.
         request: Box<str>,
         /// Where they go.
         file: FileName,
@@ -49,8 +51,9 @@ impl Session {
     ) -> Result<Command, Complaint> {
         let step = match (moving, words) {
             (Moving::Request, _) => MoveStep::Request,
-            (Moving::Export, [licence, request, file, ..]) => MoveStep::Export {
+            (Moving::Export, [licence, to, request, file, ..]) => MoveStep::Export {
                 licence: LicenceSerial::parse(licence).map_err(bad_word(licence))?,
+                to: ProductSerial::parse(to).map_err(bad_word(to))?,
                 request: request.as_str().into(),
                 file: file_name(file)?,
             },

@@ -31,8 +31,13 @@ pub(super) const MOVE: Node = group(
             &[
                 required("license", "Serial number of the license.", Kind::Word),
                 required(
+                    "serial-number",
+                    "Serial number of the gateway that gets them.",
+                    Kind::Word,
+                ),
+                required(
                     "request",
-                    "What 'execute fortitoken-mobile move request' shows on the other gateway.",
+                    "What 'execute fortitoken-mobile move request' shows there.",
                     Kind::Word,
                 ),
                 FILE,

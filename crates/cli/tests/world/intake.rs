@@ -105,17 +105,16 @@ impl World {
     /// Another gateway is nowhere here: one token goes there and comes back, and a file once.
     pub(super) fn move_tokens(&mut self, step: &MoveStep) -> String {
         match step {
-            MoveStep::Request => render::move_request("FGT0000000000042.KEY.CERTIFICATE.SIGNATURE"),
-            MoveStep::Export { file, .. } => {
-                let serial = |text| ProductSerial::parse(text).unwrap();
-                render::moved_out(&MovedOut {
-                    from: serial("FGT0000000000041"),
-                    to: serial("FGT0000000000042"),
-                    tokens: 1,
-                    staying: 4,
-                    file: file.as_str(),
-                })
+            MoveStep::Request => {
+                render::move_request("FGT0000000000042.TIME.KEY.CERTIFICATE.SIGNATURE")
             }
+            MoveStep::Export { to, file, .. } => render::moved_out(&MovedOut {
+                from: ProductSerial::parse("FGT0000000000041").unwrap(),
+                to: *to,
+                tokens: 1,
+                staying: 4,
+                file: file.as_str(),
+            }),
             MoveStep::Import { file, .. } if file.as_str() == "again.move" => {
                 self.seen
                     .insert(super::seen::refused(&AdminError::NotMovedIn(

@@ -7,9 +7,43 @@ use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
 use super::supply::{known_mobile, released};
 use super::{AdminError, Change, Context, Facts, Owned, Plan, Remark};
 use crate::conveyed::{Conveyed, Holder};
+use crate::time::{Span, Timestamp};
 use crate::token::{KnownBy, Provisioned, Stage, Token};
 use crate::transfer::NotMoved;
 use crate::vdom::Vdom;
+
+/// Days for which a gateway's request for tokens is good: two administrators find the time in a week, and one
+/// that was left lying about gets nothing later.
+pub const MOVE_REQUEST_DAYS: i64 = 7;
+/// How far the clock of the gateway that made a request may be ahead of this one's.
+const AHEAD_MAX: Span = Span::from_mins(5);
+
+/// Why the time at which a request was made gets it nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Untimely {
+    /// It was made too long ago.
+    #[error("the request was made {0}, and is good for {MOVE_REQUEST_DAYS} days")]
+    Old(Timestamp),
+    /// It would be good for longer than it should.
+    #[error("the request was made {made}, and here it is {now}; set the clock right that is wrong")]
+    Ahead {
+        /// By the clock of the gateway that made it.
+        made: Timestamp,
+        /// By the clock here.
+        now: Timestamp,
+    },
+}
+
+/// Whether a request that was made then is good now.
+pub fn timely(made: Timestamp, now: Timestamp) -> Result<(), Untimely> {
+    if now.since(made) > Span::from_days(MOVE_REQUEST_DAYS) {
+        return Err(Untimely::Old(made));
+    }
+    if made.since(now) > AHEAD_MAX {
+        return Err(Untimely::Ahead { made, now });
+    }
+    Ok(())
+}
 
 /// Tokens that were given to another gateway.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use cli::render::{self, MovedOut};
 use cli::{FileName, MoveStep, MoveTokens, RestoreSource};
 use domain::admin::{AdminError, Operation, Remark};
 use domain::vdom::Vdom;
-use ident::{LicenceSerial, ProductSerial, TokenSerial};
+use ident::{ProductSerial, TokenSerial};
 use softtoken::moving::MOVE_FILE_MAX;
 use store::Failure;
 
@@ -54,9 +54,16 @@ impl Executor {
             MoveStep::Request => self.request(printer).await,
             MoveStep::Export {
                 licence,
+                to,
                 request,
                 file,
-            } => self.give(vdom, licence, &request, file, who, printer).await,
+            } => {
+                let outgoing = self.supply.outgoing(vdom, licence, to, &request);
+                match outgoing.await {
+                    Ok(outgoing) => self.give(outgoing, file, who, printer).await,
+                    Err(why) => Err(why.into()),
+                }
+            }
             MoveStep::Import { from, file } => self.take(vdom, from, file, who, printer).await,
         };
         let why = match moved {
@@ -79,9 +86,7 @@ impl Executor {
     /// has them. It takes the place of no other, which may be all that is left of tokens.
     async fn give(
         &self,
-        vdom: Vdom,
-        licence: LicenceSerial,
-        request: &str,
+        outgoing: Outgoing,
         name: FileName,
         who: &LoggedIn,
         printer: &Printer,
@@ -91,7 +96,7 @@ impl Executor {
             file,
             moved,
             staying,
-        } = self.supply.outgoing(vdom, licence, request).await?;
+        } = outgoing;
         let mut draft = self.unit.shelf.draft().await?;
         draft.write(&file.to_string()).await?;
         draft.close().await?.name_new(&name).await?;

@@ -1,7 +1,8 @@
 //! Mobile tokens that go from one gateway to another, sealed.
 
-use domain::admin::{MoveIn, MoveOut, Serials};
+use domain::admin::{MoveIn, MoveOut, Serials, Untimely, timely};
 use domain::conveyed::Conveyed;
+use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use identity::NotSigned;
@@ -27,6 +28,16 @@ pub(crate) enum MoveError {
     RequestUnsigned(NotSigned),
     #[error("the request was made by {0} and names another gateway")]
     RequestOfOther(ProductSerial),
+    #[error(
+        "the request is of gateway {asking}, and the tokens are to go to {to}; type {asking} only if you know that \
+         they are to go there"
+    )]
+    NotTheReceiver {
+        asking: ProductSerial,
+        to: ProductSerial,
+    },
+    #[error("{0}: type 'execute fortitoken-mobile move request' on {1} again")]
+    RequestUntimely(Untimely, ProductSerial),
     #[error("the request is this gateway's own; make it on the one that is to get the tokens")]
     OwnRequest,
     #[error(
@@ -84,25 +95,28 @@ impl Supply {
     /// What another gateway has to know to give tokens to this one.
     pub(crate) fn move_request(&self) -> Result<MoveRequest, MoveError> {
         let product = self.server.serial();
+        let made_s = clock::now().unix();
         let sealing_key = self.sealing_key.public();
-        let transcript = MoveRequest::transcript(product, &sealing_key);
+        let transcript = MoveRequest::transcript(product, made_s, &sealing_key);
         let signature = self.server.sign(&transcript).ok_or(MoveError::Crypto)?;
         Ok(MoveRequest {
             product,
+            made_s,
             sealing_key,
             signature,
         })
     }
 
-    /// Seals the tokens of a licence to the gateway that made a request. They are in use here until the
-    /// operation is carried out.
+    /// Seals the tokens of a licence to the gateway `to`, which made the request. They are in use here until
+    /// the operation is carried out.
     pub(crate) async fn outgoing(
         &self,
         vdom: Vdom,
         licence: LicenceSerial,
+        to: ProductSerial,
         request: &str,
     ) -> Result<Outgoing, MoveError> {
-        let request = self.trusted(request)?;
+        let request = self.trusted(request, to)?;
         let Leaving { tokens, staying } = self.store.leaving(vdom, licence).await?;
         if tokens.is_empty() {
             return Err(MoveError::Nothing(licence));
@@ -143,15 +157,26 @@ impl Supply {
         })
     }
 
-    fn trusted(&self, request: &str) -> Result<MoveRequest, MoveError> {
+    /// The token server certifies gateways of all its accounts: that one of them asks makes it no receiver.
+    fn trusted(&self, request: &str, to: ProductSerial) -> Result<MoveRequest, MoveError> {
         let request = MoveRequest::parse(request).ok_or(MoveError::NoRequest)?;
-        let transcript = MoveRequest::transcript(request.product, &request.sealing_key);
+        let MoveRequest {
+            product: asking,
+            made_s,
+            ..
+        } = request;
+        let transcript = MoveRequest::transcript(asking, made_s, &request.sealing_key);
         let signer = self.server.signer(&request.signature, &transcript);
         match signer.map_err(MoveError::RequestUnsigned)? {
-            signer if signer != request.product => Err(MoveError::RequestOfOther(signer)),
-            signer if signer == self.server.serial() => Err(MoveError::OwnRequest),
-            _ => Ok(request),
+            signer if signer != asking => return Err(MoveError::RequestOfOther(signer)),
+            signer if signer == self.server.serial() => return Err(MoveError::OwnRequest),
+            signer if signer != to => return Err(MoveError::NotTheReceiver { asking, to }),
+            _ => {}
         }
+        let made =
+            i64::try_from(made_s).map_or(Timestamp::from_secs(i64::MAX), Timestamp::from_secs);
+        timely(made, clock::now()).map_err(|why| MoveError::RequestUntimely(why, asking))?;
+        Ok(request)
     }
 
     /// The tokens that a file brings from `from`, once they are this gateway's at the token server.

@@ -221,7 +221,7 @@ async fn move_licence(
         Change::Made => format!(
             "licence {licence} belongs to {to}, with {} tokens\n{}",
             moved.tokens,
-            after_move(licence, from)
+            after_move(licence, from, to)
         ),
     };
     let data = json!({
@@ -235,19 +235,20 @@ async fn move_licence(
 }
 
 /// The registry has no seeds of tokens that phones have: only the old gateway can pass them on.
-fn after_move(licence: LicenceSerial, from: Option<&str>) -> String {
-    let import = "import the licence's code on the new one, execute fortitoken-mobile import CODE";
+fn after_move(licence: LicenceSerial, from: Option<&str>, to: ProductSerial) -> String {
+    let import =
+        format!("import the licence's code on {to}, execute fortitoken-mobile import CODE");
     match from {
         None => {
             "On the gateway, import the licence's code: execute fortitoken-mobile import CODE\n"
                 .to_owned()
         }
         Some(old) => format!(
-            "Users keep their phones if {old} gives its tokens to the new gateway, by both administrators:\n  \
-             on the new one   execute fortitoken-mobile move request\n  \
-             on {old}   execute fortitoken-mobile move export {licence} REQUEST FILE\n  \
+            "Users keep their phones if {old} gives its tokens to {to}, by both administrators:\n  \
+             on {to}   execute fortitoken-mobile move request\n  \
+             on {old}   execute fortitoken-mobile move export {licence} {to} REQUEST FILE\n  \
              on {old}   execute backup config file NAME PASSWORD, for the users; restore it on the new one\n  \
-             on the new one   execute fortitoken-mobile move import {old} FILE\n\
+             on {to}   execute fortitoken-mobile move import {old} FILE\n\
              Without it: {import}, and provision the tokens; on {old}, delete them.\n"
         ),
     }
