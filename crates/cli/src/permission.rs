@@ -7,7 +7,7 @@ use domain::vdom::Vdom;
 use crate::complaint::Complaint;
 use crate::tree::certificate::CertificateWord;
 use crate::tree::recovery::RecoveryWord;
-use crate::tree::{Act, Keeping, Log, Node, REPORTS, Verb};
+use crate::tree::{Act, Keeping, Log, Moving, Node, REPORTS, Verb};
 
 /// What an administrator may do, as far as a session has to know.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ enum Needs {
     Everything,
     /// To see all areas of all virtual domains, as debug lines tell of them.
     Unit,
+    /// To take secrets out of the unit so that they open elsewhere.
+    SecretsOut,
 }
 
 fn needs(verb: Verb) -> Needs {
@@ -64,9 +66,10 @@ fn needs(verb: Verb) -> Needs {
         | Verb::Sync
         | Verb::ActivateTokens
         | Verb::TakeIn(_)
-        | Verb::MoveTokens(_)
+        | Verb::MoveTokens(Moving::Request | Moving::Import)
         | Verb::TestAuthserver(_)
         | Verb::Unlock => Needs::Area(Area::Authentication, Right::ReadWrite),
+        Verb::MoveTokens(Moving::Export) => Needs::SecretsOut,
         Verb::TokenInfo
         | Verb::TestToken
         | Verb::LoginsOfAnyone
@@ -197,17 +200,22 @@ impl Permission {
         ))
     }
 
-    /// Refuses a backup whose secrets open elsewhere to whoever may not do everything here: with them,
-    /// anybody could.
-    pub(crate) fn take_secrets_out(&self) -> Result<(), Complaint> {
-        if self.rights.on(self.darkest()) == Right::ReadWrite {
+    /// Refuses a backup whose secrets open elsewhere to whoever may not take them there.
+    pub(crate) fn back_up_for_others(&self) -> Result<(), Complaint> {
+        self.take_secrets_out().map_err(|missing| {
+            Complaint::denied(format!(
+                "a password opens the secrets of a backup on any unit: {missing}; without one they open on \
+                 this unit alone"
+            ))
+        })
+    }
+
+    /// Or what is missing for it.
+    fn take_secrets_out(&self) -> Result<(), String> {
+        if self.rights.take_secrets_out() {
             return Ok(());
         }
-        let missing = self.missing(Area::Administrators, Right::ReadWrite);
-        Err(Complaint::denied(format!(
-            "a password opens the secrets of a backup on any unit: {missing}; without one they open on \
-             this unit alone"
-        )))
+        Err(self.missing(Area::Administrators, Right::ReadWrite))
     }
 
     /// Refuses a command that begins with this word, of which `table` is the table at hand or named.
@@ -231,6 +239,12 @@ impl Permission {
             (Needs::Area(area, right) | Needs::AreaOfUnit(area, right), _) => (area, right),
             (Needs::Table(right), Some(table)) => (table.area, right),
             (Needs::Everything | Needs::Unit, _) => (self.darkest(), Right::Read),
+            (Needs::SecretsOut, _) => {
+                let taken = self.take_secrets_out();
+                return taken.map_err(|missing| {
+                    Complaint::denied(format!("the tokens' seeds leave this unit: {missing}"))
+                });
+            }
             (Needs::Nothing, _) | (Needs::Table(_), None) => return Ok(()),
         };
         if self.rights.on(area) >= right {

@@ -183,6 +183,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("KeyNumber", BEFORE),
     ("Password", BEFORE),
     ("Denied", BEFORE),
+    ("SeedsStay", BEFORE),
     ("NoReference", BEFORE),
     ("NoVdom", BEFORE),
     ("VdomName", BEFORE),

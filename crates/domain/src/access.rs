@@ -168,6 +168,15 @@ impl Rights {
         }
     }
 
+    /// Whether secrets may leave the unit so that they open elsewhere. Only who may do everything here takes
+    /// them out: with them, anybody could.
+    pub fn take_secrets_out(self) -> bool {
+        self == Self {
+            forbidden: self.forbidden,
+            ..Self::ALL
+        }
+    }
+
     /// Whether commands that begin with this word may be used.
     pub fn permit(self, word: Word) -> bool {
         self.forbidden & word.bit() == 0

@@ -7,7 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
-use domain::access::Authority;
+use domain::access::{Authority, Profile, Realms};
 use domain::admin::{
     AdminError, Change, Entropy, Facts, MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn, Obstacle,
     Operation, Owned, Owner, Plan, Remark, Serials, Untimely, apply, timely,
@@ -17,6 +17,7 @@ use domain::contact::Contact;
 use domain::conveyed::{Conveyed, Holder};
 use domain::name::UserName;
 use domain::password::SALT_LEN;
+use domain::schema::{ACCPROFILE, Object};
 use domain::time::{Span, Timestamp};
 use domain::token::{KnownBy, Provisioned, Stage, Token, TokenStatus};
 use domain::transfer::{NotMoved, Transfer};
@@ -81,38 +82,40 @@ fn conveyed(number: u8) -> Conveyed {
     }
 }
 
-fn decide(operation: Operation, facts: Facts) -> Result<Plan, AdminError> {
+fn admin() -> Authority {
+    Authority::unlimited(Actor {
+        name: "admin".into(),
+        interface: "console".into(),
+    })
+}
+
+fn decide(operation: Operation, facts: Facts, by: &Authority) -> Result<Plan, AdminError> {
     let entropy = Entropy {
         seed: Zeroizing::new([1; 20]),
         salt: [1; SALT_LEN],
     };
-    let by = Authority::unlimited(Actor {
-        name: "admin".into(),
-        interface: "console".into(),
-    });
     let facts = Facts {
         vdoms: vec![Vdom::ROOT],
         ..facts
     };
-    apply(operation, facts, &entropy, &by, NOW)
+    apply(operation, facts, &entropy, by, NOW)
 }
 
-fn out(licence: LicenceSerial, numbers: &[u8], tokens: Vec<Owned>) -> Result<Plan, AdminError> {
+fn moving_out(licence: LicenceSerial, numbers: &[u8]) -> Operation {
     let moved = numbers
         .iter()
         .map(|number| (serial(*number), phone(*number).registration));
-    let operation = Operation::MoveOut(MoveOut {
+    Operation::MoveOut(MoveOut {
         vdom: Vdom::ROOT,
         licence,
         tokens: moved.collect(),
         to: product("FGT0000000000042"),
         file: "ab".into(),
-    });
-    let facts = Facts {
-        tokens,
-        ..Facts::default()
-    };
-    decide(operation, facts)
+    })
+}
+
+fn out(licence: LicenceSerial, numbers: &[u8], tokens: Vec<Owned>) -> Result<Plan, AdminError> {
+    decide(moving_out(licence, numbers), here(tokens), &admin())
 }
 
 fn taken(numbers: &[u8], facts: Facts) -> Result<Plan, AdminError> {
@@ -142,7 +145,7 @@ fn take(tokens: Vec<Conveyed>, facts: Facts) -> Result<Plan, AdminError> {
         from: product("FGT0000000000041"),
         file: "ab".into(),
     });
-    decide(operation, facts)
+    decide(operation, facts, &admin())
 }
 
 #[test]
@@ -173,6 +176,28 @@ fn tokens_that_leave_have_no_seed_here_any_more() {
     let is_new = |change: &Change| matches!(change, Change::Token(token) if matches!(token.stage, Stage::New));
     assert_eq!(plan.changes.iter().filter(|it| is_new(it)).count(), 2);
     assert_eq!((plan.events.len(), plan.messages.len()), (1, 0));
+}
+
+#[test]
+fn seeds_leave_by_who_may_do_everything_here_alone() {
+    let groups = ["authgrp", "sysgrp", "loggrp"];
+    let all_groups = groups.iter().fold(
+        Object::new(&ACCPROFILE, "all but administrators"),
+        |profile, group| profile.with(group, Some("read-write")),
+    );
+    let limited = Authority {
+        profile: Profile::from_object(&all_groups),
+        ..admin()
+    };
+    let of_a_vdom = Authority {
+        realms: Realms::These(Box::new([Vdom::ROOT])),
+        ..admin()
+    };
+    for by in [limited, of_a_vdom] {
+        let refused = decide(moving_out(licence(), &[1]), here(vec![on_phone(1)]), &by);
+        let stay = AdminError::SeedsStay(by.profile.name.clone());
+        assert_eq!(refused.unwrap_err(), stay);
+    }
 }
 
 #[test]

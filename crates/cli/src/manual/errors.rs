@@ -126,6 +126,7 @@ impl Chapter {
             | AdminError::FixedKey(_)
             | AdminError::LastSuperAdmin(_)
             | AdminError::Denied { .. }
+            | AdminError::SeedsStay(_)
             | AdminError::FixedProfile(_)
             | AdminError::InUse { .. }
             | AdminError::SameNetwork { .. }
@@ -230,6 +231,7 @@ fn of_entries() -> Vec<AdminError> {
             profile: "helpdesk".into(),
             table: &LOCAL,
         },
+        AdminError::SeedsStay("helpdesk".into()),
         AdminError::FixedProfile("super_admin".into()),
         AdminError::HostInterface("eth0".into()),
         AdminError::NoInterface("eth7".into()),

@@ -203,7 +203,7 @@ impl Session {
             Where::Terminal | Where::Flash => None,
         };
         if let Some(password) = password {
-            self.permission.take_secrets_out()?;
+            self.permission.back_up_for_others()?;
             must_not_mean_dry_run(password)?;
         }
         Ok(Command::Backup(Backup {

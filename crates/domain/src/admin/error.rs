@@ -108,6 +108,9 @@ pub enum AdminError {
         /// What is not to be changed.
         table: &'static Table,
     },
+    /// The access profile lets no seed out of the unit.
+    #[error("no permission to give the seeds of tokens to another unit")]
+    SeedsStay(Box<str>),
     /// A profile that stays as it is.
     #[error("the access profile '{0}' cannot be changed or deleted")]
     FixedProfile(Box<str>),
@@ -313,7 +316,7 @@ impl AdminError {
             | Self::VdomInUse { .. }
             | Self::VdomsExist(_) => -23,
             Self::Incomplete { .. } => -56,
-            Self::Denied { .. } | Self::FixedProfile(_) => -37,
+            Self::Denied { .. } | Self::SeedsStay(_) | Self::FixedProfile(_) => -37,
             Self::NotMobile(_)
             | Self::NoCode(_)
             | Self::NoAddress(_)
@@ -372,6 +375,9 @@ impl AdminError {
             Self::WeakPassword { policy, weaknesses } => wanted(policy, weaknesses),
             Self::TokenTaken { owner, .. } => another_token(owner),
             Self::Denied { profile, table } => granted_by(profile, table.area),
+            Self::SeedsStay(profile) => {
+                format!("only administrators with the profile {SUPER_ADMIN} do; yours is {profile}")
+            }
             Self::FixedProfile(_) => {
                 "make one of your own: config system accprofile / edit NAME".to_owned()
             }

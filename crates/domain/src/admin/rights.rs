@@ -26,6 +26,9 @@ pub(super) fn permit(
     let Some((table, vdom)) = changed(operation) else {
         return Ok(());
     };
+    if matches!(operation, Operation::MoveOut(_)) && !by.rights().take_secrets_out() {
+        return Err(AdminError::SeedsStay(by.profile.name.clone()));
+    }
     if by.may_change(table, vdom) {
         return Ok(());
     }
