@@ -14,7 +14,7 @@ mod ticket;
 use std::sync::Arc;
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Lock};
+use domain::licensing::{AccountName, Lock, Sight};
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use store::registry::{DeskRefusal, IssuedLicence, NewLicence, RegistryStore};
 use store::{Failure, Undecided};
@@ -30,13 +30,15 @@ use crate::pki::{Pki, PkiError, RequestError};
 use crate::reserve::TravelError;
 use crate::vouched::Vouched;
 
-/// The desk's operations. Each is recorded with its actor in the transaction that does it.
+/// The desk's operations. Each is recorded with its actor in the transaction that does it. What is looked up,
+/// and tickets, are bounded by whose things are seen ([`Desk::with_sight`]).
 #[derive(Clone, Debug)]
 pub struct Desk {
     store: Arc<RegistryStore>,
     clock: Clock,
     pki: Arc<Pki>,
     vouched: Vouched,
+    sight: Sight,
 }
 
 /// Why the desk did nothing.
@@ -101,6 +103,15 @@ impl Desk {
             clock,
             pki,
             vouched,
+            sight: Sight::Everything,
+        }
+    }
+
+    /// The same desk as somebody sees it.
+    pub fn with_sight(&self, sight: Sight) -> Self {
+        Self {
+            sight,
+            ..self.clone()
         }
     }
 
@@ -159,25 +170,36 @@ impl Desk {
 
     /// A product with its licences.
     pub async fn product(&self, serial: ProductSerial) -> Result<ProductSheet, DeskError> {
-        Ok(ProductSheet {
-            record: self.store.product(serial).await?,
-            at: self.clock.now(),
-        })
+        let record = self.store.product(serial).await?;
+        let record = record
+            .within(&self.sight)
+            .ok_or(DeskRefusal::ProductUnknown(serial))?;
+        let at = self.clock.now();
+        Ok(ProductSheet { record, at })
     }
 
     /// A licence with its tokens.
     pub async fn licence(&self, serial: LicenceSerial) -> Result<LicenceSheet, DeskError> {
-        Ok(LicenceSheet {
-            record: self.store.licence(serial).await?,
-            at: self.clock.now(),
-        })
+        let record = self.store.licence(serial).await?;
+        self.demand_seen(&record.licence.account, DeskRefusal::LicenceUnknown(serial))?;
+        let at = self.clock.now();
+        Ok(LicenceSheet { record, at })
     }
 
     /// A token.
     pub async fn token(&self, serial: TokenSerial) -> Result<TokenSheet, DeskError> {
-        Ok(TokenSheet {
-            record: self.store.token(serial).await?,
-            at: self.clock.now(),
-        })
+        let record = self.store.token(serial).await?;
+        self.demand_seen(&record.account, DeskRefusal::TokenUnknown(serial))?;
+        let at = self.clock.now();
+        Ok(TokenSheet { record, at })
+    }
+
+    /// What is not seen is answered like what does not exist.
+    fn demand_seen(&self, owner: &AccountName, unknown: DeskRefusal) -> Result<(), DeskRefusal> {
+        if self.sight.sees(owner) {
+            Ok(())
+        } else {
+            Err(unknown)
+        }
     }
 }

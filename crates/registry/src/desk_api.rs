@@ -87,11 +87,11 @@ pub enum Content {
 }
 
 impl Content {
-    /// The role without which nobody sends it.
-    fn role(self) -> Role {
+    /// The role without which nobody sends it, if it takes one.
+    fn role(self) -> Option<Role> {
         match self {
-            Self::Words => Role::Read,
-            Self::Files => Role::Agent,
+            Self::Words => None,
+            Self::Files => Some(Role::Agent),
         }
     }
 }
@@ -334,7 +334,9 @@ impl<C: DeskCommands> Counter<C> {
         }
         let content = self.commands.content(command);
         let content = content.ok_or_else(|| Problem::Command(command.into()))?;
-        agent.demand(content.role()).map_err(Declined::from)?;
+        if let Some(role) = content.role() {
+            agent.demand(role).map_err(Declined::from)?;
+        }
         let (limit, place) = match content {
             Content::Words => (WORDS, None),
             Content::Files => {

@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Agent, AgentName, DeskRequest, Generation, Remark, RequestNumber, RequestTerms,
-    Role,
+    AccountName, Agent, AgentName, DeskRequest, Generation, Post, Remark, RequestNumber,
+    RequestTerms, Role,
 };
 use domain::time::{Span, Timestamp};
 use rcgen::{CertificateParams, KeyPair};
@@ -176,7 +176,12 @@ impl World {
             .unwrap();
         let certified = self
             .desk
-            .add_agent(actor(), name(who), role, &request.pem().unwrap())
+            .add_agent(
+                actor(),
+                name(who),
+                Post::Desk(role),
+                &request.pem().unwrap(),
+            )
             .await
             .unwrap();
         key.serialize_pem() + &certified.pem
@@ -271,7 +276,7 @@ async fn a_role_counts_from_the_moment_it_is_given() {
     refused(&send().await, 403, says);
     let manager = Agent {
         name: name("carol"),
-        role: Role::Manager,
+        post: Post::Desk(Role::Manager),
     };
     let risen = world.desk.set_agent_role(actor(), manager, remark());
     risen.await.unwrap();
@@ -471,7 +476,7 @@ async fn agents_are_added_once_and_recorded() {
     let add = |who| {
         world
             .desk
-            .add_agent(actor(), name(who), Role::Manager, &request)
+            .add_agent(actor(), name(who), Post::Desk(Role::Manager), &request)
     };
     let twice = add("carol").await.unwrap_err().to_string();
     assert!(twice.contains("`certify-agent`"), "{twice}");
@@ -484,7 +489,7 @@ async fn agents_are_added_once_and_recorded() {
     revoked.await.unwrap();
     add("carol").await.unwrap();
     let agents = world.desk.agents().await.unwrap();
-    assert_eq!(agents[0].agent.role, Role::Manager);
+    assert_eq!(agents[0].agent.post, Post::Desk(Role::Manager));
     let events = world.desk.history("agent carol").await.unwrap();
     let actions: Vec<_> = events.iter().map(|event| &*event.action).collect();
     assert_eq!(actions, ["add-agent", "revoke-agent", "add-agent"]);

@@ -9,7 +9,7 @@
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Agent, AgentName, CertificateHash, Remark, Role, TicketRequest,
+    AccountName, Agent, AgentName, CertificateHash, Post, Remark, Role, TicketRequest,
 };
 use domain::time::{Span, Timestamp};
 use store::Failure;
@@ -65,7 +65,7 @@ impl World {
     async fn add_agent(&self, name: &str, certificate: u8) {
         let agent = Agent {
             name: agent(name),
-            role: Role::Manager,
+            post: Post::Desk(Role::Manager),
         };
         let certificate = NewCertificate {
             hash: CertificateHash([certificate; 32]),

@@ -9,7 +9,7 @@
 
 use domain::audit::Actor;
 use domain::licensing::{
-    Agent, AgentName, CertificateHash, DeskRequest, RequestNumber, RequestTerms, Role,
+    Agent, AgentName, CertificateHash, DeskRequest, Post, RequestNumber, RequestTerms, Role,
 };
 use domain::time::Timestamp;
 use store::registry::{NewCertificate, NewRequest, RegistryStore};
@@ -40,7 +40,7 @@ impl World {
         let carol: AgentName = "carol".parse().unwrap();
         let agent = Agent {
             name: carol.clone(),
-            role: Role::Agent,
+            post: Post::Desk(Role::Agent),
         };
         let certificate = NewCertificate {
             hash: CertificateHash([1; 32]),

@@ -52,11 +52,14 @@ impl Office {
     }
 
     fn hire(&self, agent: &str, role: &str) {
+        self.hire_for(agent, &["--role", role]);
+    }
+
+    fn hire_for(&self, agent: &str, post: &[&str]) {
         let file = self.identity(agent);
         let file = file.to_str().unwrap();
-        self.home
-            .desk(&["add-agent", agent, "--role", role, "--certificate", file])
-            .ok();
+        let words = [&["add-agent", agent, "--certificate", file], post].concat();
+        self.home.desk(&words).ok();
     }
 
     /// `symbolon desk --server` with nothing of the data directory but the authority.
@@ -230,6 +233,250 @@ fn a_role_bounds_what_an_agent_may() {
     shows(refused, "list-accounts");
     let listed = office.json(&manager, &["list-agents"]);
     assert_eq!(listed["agents"].as_array().unwrap().len(), 4);
+    office.up.stop();
+}
+
+/// What is the customer's, what is another's, and what is nobody's, of each kind.
+struct Things {
+    own: Vec<String>,
+    others: Vec<(String, &'static str)>,
+}
+
+/// An office with the customers `Example Ltd`, for whom erin is there, and `local`.
+fn with_customers() -> (Office, Things) {
+    let office = Office::open();
+    let desk = |words: &[&str]| office.home.desk(words).ok();
+    desk(&["register-account", "Example Ltd"]);
+    desk(&[
+        "register-product",
+        "FGT0000000000001",
+        "--account",
+        "Example Ltd",
+    ]);
+    let own = desk(&["issue-licence", "--account", "Example Ltd"]);
+    let others = desk(&["issue-licence"]);
+    let code = after(&others, "Code:");
+    office
+        .home
+        .console(&format!("execute fortitoken-mobile import {code}"))
+        .ok();
+    for (file, token, account) in [
+        ("own.csv", "FTK2000BHV1KRZCC", "Example Ltd"),
+        ("others.csv", "FTK2000BHV1KRZCD", "local"),
+    ] {
+        let file = office.home.path(file);
+        fs::write(
+            &file,
+            format!("{token},3132333435363738393031323334353637383930\n"),
+        )
+        .unwrap();
+        desk(&[
+            "import-hardware",
+            file.to_str().unwrap(),
+            "--account",
+            account,
+        ]);
+    }
+    let local = office.home.desk(&["account", "local", "--json"]).ok();
+    let local: Value = serde_json::from_str(&local).unwrap();
+    let gateway = local["products"][0]["product"].as_str().unwrap();
+    let ticket = ["open-ticket", "--account", "local", "--old", gateway];
+    desk(
+        &[
+            &ticket[..],
+            &["--new", "FGT0000000000009", "--reason", "RMA 1"],
+        ]
+        .concat(),
+    );
+    office.hire_for("erin", &["--role", "account", "--account", "Example Ltd"]);
+    let own = ["Licence:", "Code:"].map(|name| after(&own, name).to_owned());
+    let things = Things {
+        own: [
+            &own[..],
+            &["Example Ltd", "FGT0000000000001", "FTK2000BHV1KRZCC"].map(str::to_owned),
+        ]
+        .concat(),
+        others: vec![
+            (after(&others, "Licence:").to_owned(), "EFTM000000000099"),
+            (code.to_owned(), "0123-4567-89AB-CDEF-0123"),
+            ("local".to_owned(), "nobody"),
+            (gateway.to_owned(), "FGT0000000000099"),
+            (
+                office.home.tokens_of("FTKMOB")[0].clone(),
+                "FTKMOB83F91CD33B",
+            ),
+            ("FTK2000BHV1KRZCD".to_owned(), "FTK2000BHV1KRZCE"),
+        ],
+    };
+    (office, things)
+}
+
+#[test]
+fn an_agent_of_a_customer_sees_what_is_the_customers_alone() {
+    let (office, Things { own, others }) = with_customers();
+    for thing in &own {
+        for command in ["look", "history"] {
+            office.asks("erin", &[command, thing]).ok();
+        }
+    }
+    let [licence, code, ..] = own.as_slice() else {
+        panic!("no licence");
+    };
+    let account = office.asks("erin", &["account", "Example Ltd"]).ok();
+    shows(&account, licence);
+    for thing in [licence, "FGT0000000000001", "FTK2000BHV1KRZCC"] {
+        office.asks("erin", &["show", thing]).ok();
+    }
+    let listed = office.json("erin", &["list-accounts"]);
+    assert_eq!(listed["accounts"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["accounts"][0]["account"], "Example Ltd");
+
+    // Of others' as of what nobody has, in the same words.
+    let refused = |words: &[&str]| office.asks("erin", words).refused();
+    for (thing, nothing) in &others {
+        let mut commands = vec!["look", "history"];
+        commands.extend(match thing.as_str() {
+            "local" => Some("account"),
+            code if code.contains('-') => None,
+            _ => Some("show"),
+        });
+        for command in commands {
+            let said = refused(&[command, thing]);
+            let expected = refused(&[command, nothing]).replace(nothing, thing);
+            assert_eq!(said, expected, "{command} {thing}");
+        }
+    }
+    for subject in ["agent carol", "agent erin", "request 1"] {
+        refused(&["history", subject]);
+    }
+    let tickets = |account| refused(&["list-tickets", "--account", account]);
+    assert_eq!(
+        tickets("local"),
+        tickets("nobody").replace("nobody", "local")
+    );
+    assert_eq!(
+        refused(&["ticket", "1"]),
+        refused(&["ticket", "9"]).replace('9', "1")
+    );
+    let listed = office.json("erin", &["list-tickets", "--all"]);
+    assert_eq!(listed["tickets"], json!([]));
+
+    // The desk's own work is not theirs.
+    let renew = ["renew-licence", licence, "--lost-code"];
+    for words in [
+        &renew[..],
+        &["list-requests", "--all"],
+        &["settings"],
+        &["close-ticket", "1", "--reason", "a test"],
+        &["import-hardware", "own.csv"],
+        &[
+            "register-product",
+            "FGT0000000000008",
+            "--account",
+            "Example Ltd",
+        ],
+    ] {
+        shows(
+            &refused(words),
+            "erin has the role account of \"Example Ltd\"",
+        );
+    }
+
+    // A copy of the redemption certificate has all but the code.
+    let copy = ["show", licence, "--certificate", "copy.txt"];
+    office.asks("erin", &copy).ok();
+    let copy = fs::read_to_string(office.home.path("copy.txt")).unwrap();
+    shows(&copy, licence);
+    shows(&copy, &renew.join(" "));
+    assert!(!copy.contains(code.as_str()), "{copy}");
+    let said = refused(&["show", "FGT0000000000001", "--certificate", "no.pdf"]);
+    shows(&said, "'FGT0000000000001' is no licence");
+    assert!(!office.home.path("no.pdf").exists());
+    office.up.stop();
+}
+
+#[test]
+fn an_agent_of_a_customer_opens_tickets_for_the_customer_alone() {
+    let (office, Things { own, others }) = with_customers();
+    let [gateway, licence] = [3, 0].map(|at: usize| others[at].0.as_str());
+    let open = |account: &str, old: &str, new: &str, licence: &str| {
+        let words = [
+            "open-ticket",
+            "--account",
+            account,
+            "--old",
+            old,
+            "--new",
+            new,
+        ];
+        let why = ["--licence", licence, "--reason", "it fell down"];
+        office.asks("erin", &[&words[..], &why].concat())
+    };
+    let (unit, new) = ("FGT0000000000001", "FGT0000000000009");
+    for (said, unknown) in [
+        (
+            open("local", unit, new, &own[0]),
+            open("nobody", unit, new, &own[0]),
+        ),
+        (
+            open("Example Ltd", gateway, new, &own[0]),
+            open("Example Ltd", "FGT0000000000099", new, &own[0]),
+        ),
+        (
+            open("Example Ltd", unit, new, licence),
+            open("Example Ltd", unit, new, "EFTM000000000099"),
+        ),
+    ] {
+        let said = said.refused();
+        let unknown = unknown.refused();
+        let known = unknown
+            .replace("nobody", "local")
+            .replace("FGT0000000000099", gateway)
+            .replace("EFTM000000000099", licence);
+        assert_eq!(said, known);
+    }
+    // The unit that is to come is as the customer names it, whosever it is.
+    shows(
+        &open("Example Ltd", unit, new, &own[0]).ok(),
+        "ticket 2 is open",
+    );
+    shows(
+        &open("Example Ltd", unit, gateway, &own[0]).ok(),
+        "ticket 3 is open",
+    );
+    let tickets = office.json("erin", &["list-tickets"]);
+    assert_eq!(tickets["tickets"].as_array().unwrap().len(), 2);
+    shows(&office.asks("erin", &["ticket", "2"]).ok(), "it fell down");
+
+    // Its name is what the customer is called, and its post ends with the role.
+    office
+        .home
+        .desk(&["rename-account", "Example Ltd", "Example GmbH"])
+        .ok();
+    office.asks("erin", &["account", "Example GmbH"]).ok();
+    office.asks("erin", &["account", "Example Ltd"]).refused();
+    let words = [
+        "set-agent-role",
+        "erin",
+        "read",
+        "--reason",
+        "joins the desk",
+    ];
+    office.home.desk(&words).ok();
+    office.asks("erin", &["account", "local"]).ok();
+    let agents = office.home.desk(&["list-agents", "--json"]).ok();
+    let agents: Value = serde_json::from_str(&agents).unwrap();
+    assert_eq!(agents["agents"][0]["account"], json!(null));
+    for (role, account, says) in [
+        ("account", None, "say which with --account"),
+        ("read", Some("local"), "leave --account out"),
+        ("account", Some("nobody"), "no account \"nobody\""),
+    ] {
+        let mut words = vec!["set-agent-role", "erin", role, "--reason", "a test"];
+        words.extend(account.map(|_| "--account"));
+        words.extend(account);
+        shows(&office.home.desk(&words).refused(), says);
+    }
     office.up.stop();
 }
 

@@ -4,7 +4,7 @@ use ident::{ProductSerial, TokenSerial};
 use otp::Parameters;
 use otp::seed_file::{Entry, MakerSerial, SeedRecord};
 
-use super::{AccountName, Requester};
+use super::{AccountName, Requester, Sight};
 use crate::intake::{self, LineFault, NewHardware, Sorted};
 use crate::time::Timestamp;
 
@@ -23,6 +23,17 @@ pub struct HardwareToken {
     pub imported: Timestamp,
     /// The activation flag: to whom its seed was given.
     pub activation: Option<HardwareActivation>,
+}
+
+impl HardwareToken {
+    /// Whether it is seen; what is nobody's is no customer's.
+    pub fn is_in(&self, sight: &Sight) -> bool {
+        match (&self.account, sight) {
+            (_, Sight::Everything) => true,
+            (Some(owner), Sight::Account(_)) => sight.sees(owner),
+            (None, Sight::Account(_)) => false,
+        }
+    }
 }
 
 /// To whom a seed was given.

@@ -6,7 +6,8 @@
 //! come into stock with their seeds ([`intake`]), which are given once ([`release`]).
 //!
 //! Licences move with their tokens ([`relocate`]), are renewed ([`renew`]), and follow the unit that
-//! takes another's place ([`replace`]). Who does that over the network has a [`Role`].
+//! takes another's place ([`replace`]). Who does that over the network has a [`Role`]; an agent
+//! of one customer sees what is the customer's ([`Sight`]).
 
 mod account;
 mod agent;
@@ -24,7 +25,10 @@ mod ticket;
 mod token;
 
 pub use account::{AccountName, AccountNameError};
-pub use agent::{Agent, AgentName, AgentNameError, CertificateHash, Role, RoleError, RoleRefusal};
+pub use agent::{
+    Agent, AgentName, AgentNameError, CertificateHash, Post, PostError, Role, RoleError,
+    RoleRefusal, Sight,
+};
 pub use claim::{
     ANSWER_KEPT_AFTER, Answer, Claim, Claimed, DeviceRefusal, Holder, LinkProof, MAX_WRONG_LINKS,
     Offer, Progress, claim, progress,

@@ -272,6 +272,7 @@ impl DeskRequest {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Post;
     use super::*;
 
     const ASKED: Timestamp = Timestamp::from_secs(1_000);
@@ -279,7 +280,7 @@ mod tests {
     fn agent(name: &str, role: Role) -> Agent {
         Agent {
             name: name.parse().unwrap(),
-            role,
+            post: Post::Desk(role),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Who works at the desk over the network.
 
 use domain::audit::Actor;
-use domain::licensing::{Agent, AgentName, CertificateHash, Change, KeyHash, Remark, Role};
+use domain::licensing::{Agent, AgentName, CertificateHash, Change, KeyHash, Post, Remark};
 use domain::time::Timestamp;
 use store::Undecided;
 use store::registry::{AgentMessage, AgentRecord, NewCertificate};
@@ -14,7 +14,7 @@ use crate::process::known;
 /// An agent with its certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Certified {
-    /// Who, and what it may do.
+    /// Who, and for whom it is there.
     pub agent: Agent,
     /// Its certificate and the authority's, as PEM.
     pub pem: String,
@@ -28,12 +28,12 @@ impl Desk {
         &self,
         actor: Actor,
         name: AgentName,
-        role: Role,
+        post: Post,
         request: &str,
     ) -> Result<Certified, DeskError> {
         let now = self.clock.now();
         let (certificate, pem) = self.certificate(&name, request, now)?;
-        let agent = Agent { name, role };
+        let agent = Agent { name, post };
         self.store
             .add_agent(actor, agent.clone(), certificate, now)
             .await?;
@@ -69,7 +69,7 @@ impl Desk {
         })
     }
 
-    /// Gives an agent another role.
+    /// Gives an agent another post.
     pub async fn set_agent_role(
         &self,
         actor: Actor,

@@ -7,7 +7,7 @@ use domain::licensing::{AccountName, HardwareActivation, HardwareToken};
 use ident::TokenSerial;
 use otp::Kind;
 use otp::seed_file::{Entry, MakerSerial, SeedRecord};
-use store::registry::{OnBadLine, Taken};
+use store::registry::{DeskRefusal, OnBadLine, Taken};
 
 use super::sheet::field;
 use super::{Desk, DeskError};
@@ -60,7 +60,12 @@ impl Desk {
 
     /// A hardware token.
     pub async fn hardware(&self, serial: TokenSerial) -> Result<HardwareSheet, DeskError> {
-        Ok(HardwareSheet(self.store.hardware(serial).await?))
+        let token = self.store.hardware(serial).await?;
+        if token.is_in(&self.sight) {
+            Ok(HardwareSheet(token))
+        } else {
+            Err(DeskRefusal::TokenUnknown(serial).into())
+        }
     }
 }
 

@@ -112,6 +112,6 @@ impl Desk {
         &self,
         after: Option<AccountName>,
     ) -> Result<Vec<AccountLine>, DeskError> {
-        Ok(self.store.accounts(after).await?)
+        Ok(self.store.accounts(after, self.sight.clone()).await?)
     }
 }

@@ -10,7 +10,9 @@ use ident::{
     ActivationCode, LicenceCode, LicenceSerial, ProductSerial, RegistrationId, TokenKind,
     TokenSerial,
 };
-use store::registry::{AccountRecord, Clue, DeskEvent, Found, FoundBy, Sighting, TIMELINE_MAX};
+use store::registry::{
+    AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy, Sighting, TIMELINE_MAX,
+};
 
 use super::hardware::HardwareSheet;
 use super::sheet::{LicenceSheet, ProductSheet, TokenSheet, field, licence_line};
@@ -88,7 +90,7 @@ impl Desk {
     /// Looks up a serial, a code, a registration id or a name. Codes are compared by their keyed hash.
     pub async fn look(&self, text: &str) -> Result<LookSheet, DeskError> {
         let (clue, otherwise) = read(text.trim());
-        match self.store.look(clue).await? {
+        match self.store.look(clue, self.sight.clone()).await? {
             Some(sighting) => Ok(LookSheet {
                 sighting,
                 at: self.clock.now(),
@@ -102,12 +104,14 @@ impl Desk {
     pub async fn history(&self, text: &str) -> Result<Vec<DeskEvent>, DeskError> {
         let text = text.trim();
         let (clue, otherwise) = read(text);
-        let events = self.store.history(clue, text.into()).await?;
+        let sight = self.sight.clone();
+        let events = self.store.history(clue, text.into(), sight).await?;
         Ok(events.ok_or(otherwise)?)
     }
 
     /// A customer with products and licences.
     pub async fn account(&self, name: AccountName) -> Result<AccountSheet, DeskError> {
+        self.demand_seen(&name, DeskRefusal::AccountUnknown(name.clone()))?;
         Ok(AccountSheet {
             record: self.store.account(name).await?,
             at: self.clock.now(),

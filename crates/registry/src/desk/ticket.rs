@@ -5,7 +5,7 @@ use std::fmt;
 use domain::audit::Actor;
 use domain::licensing::{AccountName, Change, Remark, Ticket, TicketNumber, TicketRequest};
 use ident::LicenceSerial;
-use store::registry::TicketFilter;
+use store::registry::{DeskRefusal, TicketFilter};
 
 use super::{Desk, DeskError};
 
@@ -18,7 +18,7 @@ impl Desk {
     ) -> Result<Ticket, DeskError> {
         Ok(self
             .store
-            .open_ticket(actor, request, self.clock.now())
+            .open_ticket(actor, request, self.sight.clone(), self.clock.now())
             .await?)
     }
 
@@ -37,16 +37,20 @@ impl Desk {
 
     /// A ticket.
     pub async fn ticket(&self, number: TicketNumber) -> Result<Ticket, DeskError> {
-        Ok(self.store.ticket(number).await?)
+        Ok(self.store.ticket(number, self.sight.clone()).await?)
     }
 
-    /// The latest tickets of all or of one account, oldest first, as many as
+    /// The latest tickets of one account, or of all that are seen, oldest first, as many as
     /// [`store::registry::TICKETS_MAX`].
     pub async fn tickets(
         &self,
         account: Option<AccountName>,
         filter: TicketFilter,
     ) -> Result<Vec<Ticket>, DeskError> {
+        let account = account.or_else(|| self.sight.account().cloned());
+        if let Some(name) = &account {
+            self.demand_seen(name, DeskRefusal::AccountUnknown(name.clone()))?;
+        }
         Ok(self.store.tickets(account, filter).await?)
     }
 }

@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 
 use domain::audit::Actor;
-use domain::licensing::{Agent, AgentName, CertificateHash, Change, Remark};
+use domain::licensing::{AccountName, Agent, AgentName, CertificateHash, Change, Post, Remark};
 use domain::time::Timestamp;
 
 use super::RegistryStore;
-use super::desk::{DeskRefusal, record};
+use super::desk::{DeskRefusal, demand_account, record};
 use super::request::reject_all_of;
-use super::rows::identifier;
+use super::rows::{account, identifier};
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
 use crate::vals;
 
@@ -19,7 +19,7 @@ pub const AGENTS_MAX: u32 = 1_000;
 /// An agent as the desk sees it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AgentRecord {
-    /// Who, and what it may do.
+    /// Who, and for whom it is there.
     pub agent: Agent,
     /// Since when it works here.
     pub added: Timestamp,
@@ -75,7 +75,7 @@ impl RegistryStore {
             .await
     }
 
-    /// Gives an agent another role.
+    /// Gives an agent another post.
     pub async fn set_agent_role(
         &self,
         actor: Actor,
@@ -139,19 +139,23 @@ impl Work for AddAgent {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
-        let Agent { name, role } = &self.agent;
+        let Agent { name, post } = &self.agent;
         let known = find(tx, name).await?;
         if known.is_some_and(|known| known.revoked.is_none()) {
             return Err(Failure::Refused(DeskRefusal::AgentExists(name.clone())));
         }
         demand_room(tx).await?;
+        demand_account_of(tx, post).await?;
         tx.exec_one(
-            "INSERT INTO agent (name, role, added, certificate, expires) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (name) DO UPDATE SET role = excluded.role, added = excluded.added,
-                 certificate = excluded.certificate, expires = excluded.expires, revoked = NULL",
+            "INSERT INTO agent (name, role, account, added, certificate, expires)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (name) DO UPDATE SET role = excluded.role, account = excluded.account,
+                 added = excluded.added, certificate = excluded.certificate, expires = excluded.expires,
+                 revoked = NULL",
             &vals![
                 name.as_str(),
-                role.id(),
+                post.role_id(),
+                post.account().map(AccountName::as_str),
                 self.now,
                 &self.certificate.hash.0,
                 self.certificate.expires
@@ -159,7 +163,7 @@ impl Work for AddAgent {
         )
         .await?;
         let detail = format!(
-            "role {role}, certificate until {}",
+            "role {post}, certificate until {}",
             self.certificate.expires
         );
         let subject = agent_subject(name);
@@ -220,17 +224,23 @@ impl Work for SetAgentRole {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Change, Failure<DeskRefusal>> {
-        let Agent { name, role } = &self.agent;
-        let before = demand_agent(tx, name).await?.role;
-        if before == *role {
+        let Agent { name, post } = &self.agent;
+        let before = demand_agent(tx, name).await?.post;
+        if before == *post {
             return Ok(Change::Already);
         }
+        demand_account_of(tx, post).await?;
+        let own = post.account().map(AccountName::as_str);
         tx.exec_one(
-            "UPDATE agent SET role = $2 WHERE name = $1",
-            &vals![name.as_str(), role.id()],
+            "UPDATE agent SET role = $2, account = $3 WHERE name = $1",
+            &vals![name.as_str(), post.role_id(), own],
         )
         .await?;
-        let detail = format!("{before} to {role}: {}", self.reason);
+        // An answer of before may be about what is not seen any more.
+        if before.account().is_some() || own.is_some() {
+            forget_answers(tx, name).await?;
+        }
+        let detail = format!("{before} to {post}: {}", self.reason);
         let subject = agent_subject(name);
         record(
             tx,
@@ -271,11 +281,7 @@ impl Work for RevokeAgent {
             &vals![self.name.as_str(), self.now],
         )
         .await?;
-        tx.exec(
-            "DELETE FROM agent_reply WHERE agent = $1",
-            &vals![self.name.as_str()],
-        )
-        .await?;
+        forget_answers(tx, &self.name).await?;
         let (action, reason) = ("revoke-agent", self.reason.as_str());
         let subject = agent_subject(&self.name);
         record(tx, &self.actor, action, &subject, reason, self.now).await?;
@@ -293,7 +299,7 @@ impl Work for ListAgents {
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<AgentRecord>, Failure<DeskRefusal>> {
         let agents = tx
             .rows(
-                "SELECT name, role, added, expires, revoked FROM agent
+                "SELECT name, role, account, added, expires, revoked FROM agent
                  ORDER BY revoked IS NOT NULL, name LIMIT $1",
                 &vals![AGENTS_MAX],
             )
@@ -314,7 +320,7 @@ impl Work for FindAgent {
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Option<Agent>, Failure<Infallible>> {
         let found: Option<AgentRecord> = tx
             .row(
-                "SELECT name, role, added, expires, revoked FROM agent
+                "SELECT name, role, account, added, expires, revoked FROM agent
                  WHERE certificate = $1 AND expires > $2 AND revoked IS NULL",
                 &vals![&self.certificate.0, self.now],
             )
@@ -339,6 +345,24 @@ pub(super) async fn working_agent<T: Tx>(
     Ok(working.map(|record| record.agent))
 }
 
+/// The customer whom an agent is to be there for.
+async fn demand_account_of<T: Tx>(tx: &mut T, post: &Post) -> Result<(), Failure<DeskRefusal>> {
+    match post.account() {
+        Some(account) => demand_account(tx, account).await,
+        None => Ok(()),
+    }
+}
+
+/// Forgets what an agent would be answered again.
+async fn forget_answers<T: Tx>(tx: &mut T, name: &AgentName) -> Result<(), SqlError> {
+    tx.exec(
+        "DELETE FROM agent_reply WHERE agent = $1",
+        &vals![name.as_str()],
+    )
+    .await?;
+    Ok(())
+}
+
 async fn demand_room<T: Tx>(tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
     let count = tx
         .row::<(u32,)>("SELECT count(*) FROM agent WHERE revoked IS NULL", &[])
@@ -351,7 +375,7 @@ async fn demand_room<T: Tx>(tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
 
 async fn find<T: Tx>(tx: &mut T, name: &AgentName) -> Result<Option<AgentRecord>, SqlError> {
     tx.row(
-        "SELECT name, role, added, expires, revoked FROM agent WHERE name = $1",
+        "SELECT name, role, account, added, expires, revoked FROM agent WHERE name = $1",
         &vals![name.as_str()],
     )
     .await
@@ -366,14 +390,17 @@ impl FromRow for AgentRecord {
     fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
         let name: String = row.get(0)?;
         let role: String = row.get(1)?;
+        let own: Option<String> = row.get(2)?;
+        let own = own.map(|own| account(&own, "agent", &name)).transpose()?;
         Ok(Self {
             agent: Agent {
                 name: identifier(&name, "agent", &name, "name")?,
-                role: identifier(&role, "agent", &name, "role")?,
+                post: Post::of(&role, own)
+                    .map_err(|_| SqlError::damaged("agent", name.as_str(), "role"))?,
             },
-            added: row.get(2)?,
-            expires: row.get(3)?,
-            revoked: row.get(4)?,
+            added: row.get(3)?,
+            expires: row.get(4)?,
+            revoked: row.get(5)?,
         })
     }
 }

@@ -44,7 +44,7 @@ pub enum DeskRefusal {
     #[error("account \"{0}\" is what commands mean that name no account: it keeps its name")]
     AccountFixed(AccountName),
     /// There is no such account.
-    #[error("no account \"{0}\"; register it first")]
+    #[error("no account \"{0}\"; `list-accounts` lists them, `register-account` registers one")]
     AccountUnknown(AccountName),
     /// The product is there already.
     #[error("product {0} is registered already, for account \"{1}\"")]

@@ -26,6 +26,9 @@ use crate::vals;
 /// The version of a seed that came with a file; it binds the sealed seed to its row.
 const FIRST_VERSION: u64 = 1;
 
+/// In the record of a token that became another customer's, before the name of the one who had it.
+pub(super) const FROM_ACCOUNT: &str = ", from account \"";
+
 /// What to do with a file of which some lines cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnBadLine {
@@ -172,7 +175,7 @@ impl Work for AssignHardware {
         demand_good(&bad, self.on_bad_line)?;
         let mut detail = owner_text(Some(&self.account));
         if let Some(from) = &self.from {
-            detail += &format!(", from account \"{from}\"");
+            detail += &format!("{FROM_ACCOUNT}{from}\"");
         }
         for serial in &tokens {
             let subject = serial.as_str();

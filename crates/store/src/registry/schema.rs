@@ -83,6 +83,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "what else an event is about",
         sql: EVENT_SUBJECTS,
     },
+    Migration {
+        name: "agents of one customer",
+        sql: ACCOUNT_AGENTS,
+    },
 ];
 
 const FIRST: &str = "
@@ -426,4 +430,11 @@ INSERT INTO desk_event_about (subject, event)
     SELECT p.serial, e.id FROM desk_event e JOIN product p
         ON p.serial IN (substr(e.detail, 1, 16), substr(e.detail, 21, 16), substr(e.detail, 15, 16))
     WHERE e.action = 'move-licence';
+";
+
+/// Agents of before are the desk's.
+const ACCOUNT_AGENTS: &str = "
+-- The customer whom an agent with the role account is there for.
+ALTER TABLE agent ADD COLUMN account TEXT REFERENCES account (name);
+CREATE INDEX agent_account ON agent (account) WHERE account IS NOT NULL;
 ";

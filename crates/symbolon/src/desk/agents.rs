@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use domain::audit::Actor;
-use domain::licensing::{Agent, AgentName, Change, Role};
+use domain::licensing::{AccountName, Agent, AgentName, Change, Post, PostError};
 use registry::{Certified, Desk};
 use serde::Serialize;
 use serde_json::json;
 use store::registry::AgentRecord;
 
 use super::answer::{Answer, is_made, moment};
-use super::command::Why;
+use super::command::{Why, account_name};
 use super::parcel::Content;
 
 #[derive(Debug, Subcommand)]
@@ -22,9 +22,12 @@ pub(super) enum AgentCommand {
     AddAgent {
         /// Who: lower-case letters, digits, dots, hyphens and underscores
         name: AgentName,
-        /// What they may do: read, agent or manager
+        /// What they may do: account, read, agent or manager
         #[arg(long)]
-        role: Role,
+        role: String,
+        /// The customer whose things they see, with the role account
+        #[arg(long, value_parser = account_name)]
+        account: Option<AccountName>,
         #[command(flatten)]
         key: KeyArgs,
     },
@@ -39,8 +42,11 @@ pub(super) enum AgentCommand {
     SetAgentRole {
         /// Who
         name: AgentName,
-        /// What they may do from now on: read, agent or manager
-        role: Role,
+        /// What they may do from now on: account, read, agent or manager
+        role: String,
+        /// The customer whose things they see, with the role account
+        #[arg(long, value_parser = account_name)]
+        account: Option<AccountName>,
         #[command(flatten)]
         why: Why,
     },
@@ -75,6 +81,29 @@ impl AgentCommand {
         }
     }
 
+    /// For whom an agent is to be there.
+    fn post(&self) -> Option<Result<Post, PostError>> {
+        match self {
+            Self::AddAgent { role, account, .. } | Self::SetAgentRole { role, account, .. } => {
+                Some(Post::of(role, account.clone()))
+            }
+            Self::CertifyAgent { .. } | Self::RevokeAgent { .. } | Self::ListAgents => None,
+        }
+    }
+
+    /// Refuses a role that goes with a customer and has none, or has one and goes with none.
+    pub(super) fn check(&self) -> Result<(), PostError> {
+        self.post().transpose().map(drop)
+    }
+
+    /// The customer that it names.
+    pub(super) fn account(&self) -> Option<&AccountName> {
+        match self {
+            Self::AddAgent { account, .. } | Self::SetAgentRole { account, .. } => account.as_ref(),
+            Self::CertifyAgent { .. } | Self::RevokeAgent { .. } | Self::ListAgents => None,
+        }
+    }
+
     /// Whom it gives something to, or takes it from.
     pub(super) fn about(&self) -> Option<&AgentName> {
         match self {
@@ -104,24 +133,37 @@ impl AgentCommand {
         desk: &Desk,
     ) -> Result<Answer> {
         match self {
-            Self::AddAgent { name, role, key: _ } => {
+            Self::AddAgent {
+                name,
+                role,
+                account,
+                key: _,
+            } => {
+                let post = Post::of(&role, account)?;
                 let request = request_of(&files)?;
-                certified(&desk.add_agent(actor, name, role, request).await?)
+                certified(&desk.add_agent(actor, name, post, request).await?)
             }
             Self::CertifyAgent { name, key: _ } => {
                 let request = request_of(&files)?;
                 certified(&desk.certify_agent(actor, name, request).await?)
             }
-            Self::SetAgentRole { name, role, why } => {
-                let agent = Agent { name, role };
+            Self::SetAgentRole {
+                name,
+                role,
+                account,
+                why,
+            } => {
+                let post = Post::of(&role, account)?;
+                let agent = Agent { name, post };
                 let change = desk
                     .set_agent_role(actor, agent.clone(), why.reason)
                     .await?;
-                let Agent { name, role } = agent;
-                let text = format!("agent {name} has the role {role}\n");
+                let Agent { name, post } = agent;
+                let text = format!("agent {name} has the role {post}\n");
                 let data = json!({
                     "agent": name.as_str(),
-                    "role": role.id(),
+                    "role": post.role_id(),
+                    "account": post.account().map(AccountName::as_str),
                     "changed": is_made(change),
                 });
                 Ok(Answer::new(text, &data)?)
@@ -149,14 +191,15 @@ fn request_of(files: &[Content]) -> Result<&str> {
 
 fn certified(certified: &Certified) -> Result<Answer> {
     let Certified {
-        agent: Agent { name, role },
+        agent: Agent { name, post },
         pem,
         expires,
     } = certified;
-    let text = format!("agent {name} has the role {role}, and a certificate until {expires}\n");
+    let text = format!("agent {name} has the role {post}, and a certificate until {expires}\n");
     let data = json!({
         "agent": name.as_str(),
-        "role": role.id(),
+        "role": post.role_id(),
+        "account": post.account().map(AccountName::as_str),
         "certificate": pem,
         "expires": moment(*expires),
     });
@@ -171,7 +214,7 @@ async fn list(desk: &Desk) -> Result<Answer> {
         "AGENT"
     );
     for AgentRecord {
-        agent: Agent { name, role },
+        agent: Agent { name, post },
         added,
         expires,
         revoked,
@@ -181,7 +224,11 @@ async fn list(desk: &Desk) -> Result<Answer> {
             Some(at) => format!("revoked {at}"),
             None => expires.to_string(),
         };
+        let role = post.role_id();
         writeln!(text, "{name:<width$}  {role:<7}  {added}  {end}")?;
+        if let Some(account) = post.account() {
+            writeln!(text, "{:<width$}  \"{account}\"", "")?;
+        }
     }
     let agents: Vec<_> = agents.iter().map(AgentView::from).collect();
     Ok(Answer::new(text, &json!({ "agents": agents }))?)
@@ -191,6 +238,7 @@ async fn list(desk: &Desk) -> Result<Answer> {
 struct AgentView {
     agent: String,
     role: &'static str,
+    account: Option<String>,
     added: String,
     expires: String,
     revoked: Option<String>,
@@ -200,7 +248,8 @@ impl From<&AgentRecord> for AgentView {
     fn from(record: &AgentRecord) -> Self {
         Self {
             agent: record.agent.name.to_string(),
-            role: record.agent.role.id(),
+            role: record.agent.post.role_id(),
+            account: record.agent.post.account().map(AccountName::to_string),
             added: moment(record.added),
             expires: moment(record.expires),
             revoked: record.revoked.map(moment),

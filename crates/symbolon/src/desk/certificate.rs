@@ -25,9 +25,19 @@ const PLAIN: Name<'static> = Name(b"Plain");
 const BOLD: Name<'static> = Name(b"Bold");
 const TITLE: &str = "Redemption certificate";
 
-/// What the desk's answer says of a licence with a code.
+/// What the desk's answer says of a licence: with its code when that is made, and without it at any other time,
+/// for codes are not kept.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-pub(super) struct Certificate {
+#[serde(untagged)]
+pub(super) enum Certificate {
+    /// With the code.
+    Original(Original),
+    /// Without it.
+    Copy(Copy),
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub(super) struct Original {
     licence: String,
     account: String,
     tokens: u32,
@@ -35,26 +45,118 @@ pub(super) struct Certificate {
     redeem_until: String,
 }
 
-impl Certificate {
-    fn fields(&self) -> [(&'static str, String); 5] {
-        [
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub(super) struct Copy {
+    licence: String,
+    account: String,
+    tokens: u32,
+    state: State,
+    issued: String,
+    redeem_until: Option<String>,
+    activated: Option<String>,
+    product: Option<String>,
+    revoked: Option<String>,
+}
+
+/// How far the licence is, in the words of the answer.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Waiting,
+    Expired,
+    Activated,
+    Moved,
+    Revoked,
+}
+
+impl Original {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        vec![
             ("Account", self.account.clone()),
             ("Licence", self.licence.clone()),
             ("Tokens", self.tokens.to_string()),
-            ("Redeem until", self.redeem_until.replace('T', " ")),
+            ("Redeem until", shown(&self.redeem_until)),
             ("Code", self.code.clone()),
         ]
     }
 
-    fn steps(&self) -> [String; 2] {
-        [
+    fn steps(&self) -> Vec<String> {
+        vec![
             "On the gateway that is to have the tokens:".to_owned(),
             format!("execute fortitoken-mobile import {}", self.code),
         ]
     }
+}
 
-    fn qr(&self) -> Result<Qr> {
-        Qr::of(&self.code).context("the code does not fit into a QR code")
+impl Copy {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let dates = [
+            ("Issued", Some(&self.issued)),
+            ("Redeem until", self.redeem_until.as_ref()),
+            ("Redeemed", self.activated.as_ref()),
+            ("Revoked", self.revoked.as_ref()),
+        ];
+        let mut fields = vec![
+            ("Account", self.account.clone()),
+            ("Licence", self.licence.clone()),
+            ("Tokens", self.tokens.to_string()),
+        ];
+        fields.extend(
+            dates
+                .into_iter()
+                .filter_map(|(name, at)| Some((name, shown(at?)))),
+        );
+        fields.extend(self.product.iter().map(|it| ("Gateway", it.clone())));
+        fields
+    }
+
+    fn steps(&self) -> Vec<String> {
+        let licence = &self.licence;
+        match self.state {
+            State::Waiting | State::Moved => vec![
+                "Its code was told once, and is not kept. If it is lost, the desk makes another:"
+                    .to_owned(),
+                format!("symbolon desk renew-licence {licence} --lost-code"),
+            ],
+            State::Expired => vec![
+                "Its code has ended. The desk makes another:".to_owned(),
+                format!("symbolon desk renew-licence {licence}"),
+            ],
+            State::Activated => vec!["It is redeemed, and needs no code any more.".to_owned()],
+            State::Revoked => vec!["It is revoked, with its tokens.".to_owned()],
+        }
+    }
+}
+
+/// A moment, for a person.
+fn shown(moment: &str) -> String {
+    moment.replace('T', " ")
+}
+
+impl Certificate {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Original(original) => original.fields(),
+            Self::Copy(copy) => copy.fields(),
+        }
+    }
+
+    fn steps(&self) -> Vec<String> {
+        match self {
+            Self::Original(original) => original.steps(),
+            Self::Copy(copy) => copy.steps(),
+        }
+    }
+
+    /// The code, where there is one.
+    fn qr(&self) -> Result<Option<Qr>> {
+        match self {
+            Self::Original(Original { code, .. }) => {
+                let qr = Qr::of(code).context("the code does not fit into a QR code")?;
+                Ok(Some(qr))
+            }
+            Self::Copy(_) => Ok(None),
+        }
     }
 
     fn text(&self) -> Result<String> {
@@ -62,12 +164,15 @@ impl Certificate {
         for (name, value) in self.fields() {
             text += &format!("{:<14}{value}\n", format!("{name}:"));
         }
-        let qr = self.qr()?;
-        let drawn = render::Qr {
-            modules: &qr.modules,
-            width: qr.width,
-        };
-        Ok(text + "\n" + &self.steps().join("\n    ") + "\n\n" + &drawn.print())
+        text += &format!("\n{}\n", self.steps().join("\n    "));
+        if let Some(Qr { modules, width }) = &self.qr()? {
+            let drawn = render::Qr {
+                modules,
+                width: *width,
+            };
+            text += &format!("\n{}", drawn.print());
+        }
+        Ok(text)
     }
 
     /// One page with the fonts that every reader has, so that none goes along.
@@ -109,7 +214,9 @@ impl Certificate {
             write(&mut content, (PLAIN, 11.0), (MARGIN, y), &step);
             y -= LINE;
         }
-        draw(&mut content, &self.qr()?, (MARGIN, y));
+        if let Some(qr) = &self.qr()? {
+            draw(&mut content, qr, (MARGIN, y));
+        }
         Ok(content.finish().to_vec())
     }
 }
@@ -183,16 +290,58 @@ impl Blank {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn certificate() -> Certificate {
-        Certificate {
+        Certificate::Original(Original {
             licence: "EFTM000000000001".into(),
             account: "Näh & Söhne 株式会社".into(),
             tokens: 50,
             code: "01AB-CDEF-0123-4567-89AB".into(),
             redeem_until: "2027-11-22T10:28:53Z".into(),
+        })
+    }
+
+    #[test]
+    fn a_copy_has_no_code_and_says_how_to_get_one() {
+        let shown = json!({
+            "licence": "EFTM000000000001", "account": "Example Ltd", "product": null, "tokens": 50,
+            "state": "waiting", "issued": "2026-11-22T10:28:53Z", "redeem_until": "2027-11-22T10:28:53Z",
+            "activated": null, "moved": null, "revoked": null, "stock": [],
+        });
+        let copy: Certificate = serde_json::from_value(shown.clone()).unwrap();
+        let text = copy.text().unwrap();
+        for fact in [
+            "Issued:       2026-11-22 10:28:53Z\nRedeem until: 2027-11-22 10:28:53Z\n\n",
+            "symbolon desk renew-licence EFTM000000000001 --lost-code\n",
+        ] {
+            assert!(text.contains(fact), "no {fact} in:\n{text}");
         }
+        assert!(!text.contains("Code:") && !text.contains('█'), "{text}");
+        assert!(copy.pdf().unwrap().starts_with(b"%PDF-"));
+        for (state, says) in [
+            ("expired", "renew-licence EFTM000000000001\n"),
+            ("activated", "needs no code any more"),
+            ("moved", "--lost-code"),
+            ("revoked", "is revoked"),
+        ] {
+            let mut shown = shown.clone();
+            shown["state"] = state.into();
+            let copy: Certificate = serde_json::from_value(shown).unwrap();
+            let text = copy.text().unwrap();
+            assert!(text.contains(says), "{state}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_that_stays_makes_no_certificate() {
+        let renewed = json!({
+            "licence": "EFTM000000000001", "account": "Example Ltd", "tokens": 50, "code": null,
+            "redeem_until": "2027-11-22T10:28:53Z",
+        });
+        assert!(serde_json::from_value::<Certificate>(renewed).is_err());
     }
 
     #[test]

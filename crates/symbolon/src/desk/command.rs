@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use domain::licensing::{AccountName, LicenceSize, Remark, TicketNumber};
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
@@ -157,6 +158,9 @@ pub(super) enum Command {
     Show {
         /// FGT…, EFTM…, FTMTRIAL…, FTK…, or the serial of a hardware token of another maker
         serial: String,
+        /// Where a licence's certificate goes, without the code: a .pdf or .txt file that is not there yet
+        #[arg(long, value_name = "FILE")]
+        certificate: Option<PathBuf>,
     },
     /// What the desk did to a product, licence, token or account
     History {
@@ -218,6 +222,25 @@ impl Input {
         }
     }
 
+    /// Refuses arguments that do not go together.
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Self::Command(Command::Agents(command)) => Ok(command.check()?),
+            Self::Command(Command::Show {
+                serial,
+                certificate: Some(_),
+            }) => {
+                let is_licence = LicenceSerial::parse(serial).is_ok_and(|it| !it.is_trial());
+                ensure!(
+                    is_licence,
+                    "'{serial}' is no licence that was issued, EFTM…: only these have a certificate"
+                );
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The command, unless it is a verdict.
     pub(super) fn command(&self) -> Option<&Command> {
         match self {
@@ -234,7 +257,8 @@ impl Command {
     fn certificate(&self) -> Option<&Path> {
         match self {
             Self::IssueLicence(NewLicence { certificate, .. })
-            | Self::RenewLicence { certificate, .. } => certificate.as_deref(),
+            | Self::RenewLicence { certificate, .. }
+            | Self::Show { certificate, .. } => certificate.as_deref(),
             _ => None,
         }
     }

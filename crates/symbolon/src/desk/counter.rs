@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::{Error, Result, bail, ensure};
 use domain::audit::Actor;
-use domain::licensing::{Agent, DualControl, RequestNumber, Role, RoleRefusal};
+use domain::licensing::{Agent, DualControl, RequestNumber, Role, RoleRefusal, Sight};
 use gateway::clock;
 use registry::{Desk, DeskError, Progress};
 use store::Undecided;
@@ -17,7 +17,7 @@ use super::command::{Command, Input, Why};
 use super::hardware::{self, HardwareCommand};
 use super::parcel::{Content, Parcel};
 use super::requests::{self, VerdictCommand};
-use super::rights::Approval;
+use super::rights::{Approval, OwnUse, Right};
 use super::{arguments, parsed, shown, work};
 
 /// How audit events name what agents do.
@@ -37,6 +37,21 @@ pub(super) enum Caller {
 }
 
 impl Caller {
+    /// Demands that they may what takes `right`.
+    fn demand_right(&self, right: Right) -> Result<(), RoleRefusal> {
+        match (self, right.own_use) {
+            (Self::Agent(Agent { post, .. }), OwnUse::Open) if post.account().is_some() => Ok(()),
+            _ => self.demand(right.role),
+        }
+    }
+
+    fn sight(&self) -> Sight {
+        match self {
+            Self::Owner(_) => Sight::Everything,
+            Self::Agent(agent) => agent.post.sight(),
+        }
+    }
+
     fn demand(&self, role: Role) -> Result<(), RoleRefusal> {
         match self {
             Self::Owner(_) => Ok(()),
@@ -67,7 +82,7 @@ pub(super) async fn take(
 ) -> Result<(Answer, Progress)> {
     let input = parsed(&request.words)?;
     let right = input.right();
-    caller.demand(right.role)?;
+    caller.demand_right(right)?;
     if let (Caller::Agent(agent), Approval::DualControl) = (caller, right.approval)
         && desk.dual_control().await? == DualControl::Enable
     {
@@ -99,7 +114,8 @@ pub(super) async fn take(
         }
         Input::Command(command) => {
             let (files, actor) = (request.files, caller.actor());
-            work::carry_out(command, files, actor, desk, clock::now()).await?
+            let desk = desk.with_sight(caller.sight());
+            work::carry_out(command, files, actor, &desk, clock::now()).await?
         }
     };
     Ok((done, Progress::Done))
@@ -117,7 +133,7 @@ pub(super) async fn take_once(
     if right.role == Role::Read {
         return take(request, caller, desk).await;
     }
-    caller.demand(right.role)?;
+    caller.demand_right(right)?;
     if let Some(first) = desk.begin_message(message.clone()).await? {
         return Ok(serde_json::from_str(&first)?);
     }

@@ -80,6 +80,7 @@ pub(crate) struct DeskArgs {
 /// Has the running system carry out this process's command.
 pub(crate) fn run(args: &DeskArgs) -> Result<ExitCode> {
     let remote = args.remote()?;
+    args.command.check()?;
     let command = args.command.command();
     let files = command.map(Command::files).unwrap_or_default();
     let mut request = Parcel::pack(words(command)?, files)?;
@@ -143,7 +144,9 @@ fn parsed(words: &[String]) -> Result<Input> {
             .collect();
         anyhow!("{}", words.join(" "))
     })?;
-    Ok(DeskArgs::from_arg_matches(&matches)?.command)
+    let input = DeskArgs::from_arg_matches(&matches)?.command;
+    input.check()?;
+    Ok(input)
 }
 
 fn tell(args: &DeskArgs, answer: Result<Answer>, new_key: Option<&NewKey>) -> Result<ExitCode> {

@@ -18,6 +18,17 @@ pub(super) struct Right {
     pub(super) role: Role,
     /// Whether another agent has a say.
     pub(super) approval: Approval,
+    /// Whether agents of one customer may.
+    pub(super) own_use: OwnUse,
+}
+
+/// Whether agents of one customer may, too, of what is the customer's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum OwnUse {
+    /// Only agents of the desk.
+    Closed,
+    /// They, too: what they see of it is bounded by [`domain::licensing::Sight`].
+    Open,
 }
 
 /// Whether another agent has a say.
@@ -34,6 +45,15 @@ const fn alone(role: Role) -> Right {
     Right {
         role,
         approval: Approval::Unneeded,
+        own_use: OwnUse::Closed,
+    }
+}
+
+/// One agent is enough, also one of the customer whose it is.
+const fn own(role: Role) -> Right {
+    Right {
+        own_use: OwnUse::Open,
+        ..alone(role)
     }
 }
 
@@ -42,6 +62,7 @@ const fn together(role: Role) -> Right {
     Right {
         role,
         approval: Approval::DualControl,
+        own_use: OwnUse::Closed,
     }
 }
 
@@ -79,6 +100,7 @@ impl Command {
             Self::RenameAccount { from, to } => vec![from, to],
             Self::Managers(command) => command.account().into_iter().collect(),
             Self::Hardware(command) => command.accounts().collect(),
+            Self::Agents(command) => command.account().into_iter().collect(),
             _ => Vec::new(),
         }
     }
@@ -90,7 +112,7 @@ impl Command {
             | Self::Look { .. }
             | Self::Account { .. }
             | Self::Show { .. }
-            | Self::History { .. } => alone(Role::Read),
+            | Self::History { .. } => own(Role::Read),
             Self::RegisterAccount { .. }
             | Self::RegisterProduct { .. }
             | Self::LockToken { .. }
@@ -156,8 +178,9 @@ impl ReserveCommand {
 impl TicketCommand {
     fn right(&self) -> Right {
         match self {
-            Self::Ticket { .. } | Self::ListTickets { .. } => alone(Role::Read),
-            Self::OpenTicket(_) | Self::CloseTicket { .. } => alone(Role::Agent),
+            Self::Ticket { .. } | Self::ListTickets { .. } => own(Role::Read),
+            Self::OpenTicket(_) => own(Role::Agent),
+            Self::CloseTicket { .. } => alone(Role::Agent),
         }
     }
 }
@@ -186,6 +209,7 @@ impl RequestCommand {
 #[cfg(test)]
 mod tests {
     use clap::Subcommand;
+    use domain::licensing::Post;
 
     use super::*;
     use crate::desk::parsed;
@@ -209,6 +233,12 @@ mod tests {
         rows.find_map(|row| row.split('`').next()?.parse().ok())
     }
 
+    /// Whether the manual says that agents of one customer may.
+    fn is_documented_for_own_use(command: &str) -> bool {
+        let row = MANUAL.lines().find(|row| row.starts_with("| `account` |"));
+        row.unwrap().contains(&format!("`{command}`"))
+    }
+
     /// Words of a command, each of its arguments among them that has to be there.
     fn words(command: &clap::Command) -> Vec<String> {
         let mut words = vec!["desk".to_owned(), command.get_name().to_owned()];
@@ -219,7 +249,7 @@ mod tests {
                 "serial" | "old" | "new" | "manager" => "FGT0000000000001",
                 "to" if argument.get_long().is_some() => "FGT0000000000002",
                 "licence" => "EFTM000000000001",
-                "role" => "read",
+                "role" => Post::ACCOUNT,
                 "ticket" | "request" if argument.get_long().is_none() => "1",
                 "setting" => "dual-control",
                 "value" => "enable",
@@ -283,6 +313,8 @@ mod tests {
             assert_eq!(documented(name), Some(right.role), "{name}");
             let for_two = right.approval == Approval::DualControl;
             assert_eq!(is_documented_for_two(name), for_two, "{name}");
+            let own_use = right.own_use == OwnUse::Open;
+            assert_eq!(is_documented_for_own_use(name), own_use, "{name}");
         }
     }
 }

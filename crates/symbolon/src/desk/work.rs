@@ -107,7 +107,10 @@ pub(super) async fn carry_out(
             let view = AccountSheetView::from(&sheet);
             Ok(Answer::new(sheet.to_string(), &view)?)
         }
-        Command::Show { serial } => show(&serial, desk).await,
+        Command::Show {
+            serial,
+            certificate: _,
+        } => show(&serial, desk).await,
         Command::History { subject } => history(&subject, desk).await,
     }
 }

@@ -1,7 +1,7 @@
 //! Customers.
 
 use domain::audit::Actor;
-use domain::licensing::{AccountName, Change, Licence, Product, Ticket};
+use domain::licensing::{AccountName, Change, Licence, Product, Sight, Ticket};
 use domain::time::Timestamp;
 
 use super::ticket::{TicketFilter, tickets};
@@ -66,12 +66,13 @@ impl RegistryStore {
             .await
     }
 
-    /// Up to [`ACCOUNTS_MAX`] customers by name, those behind `after`.
+    /// Up to [`ACCOUNTS_MAX`] customers by name that are seen, those behind `after`.
     pub async fn accounts(
         &self,
         after: Option<AccountName>,
+        sight: Sight,
     ) -> Result<Vec<AccountLine>, Failure<DeskRefusal>> {
-        self.database.read(ListAccounts { after }).await
+        self.database.read(ListAccounts { after, sight }).await
     }
 }
 
@@ -111,6 +112,7 @@ impl Work for RenameAccount {
             "UPDATE licence SET account = $2 WHERE account = $1",
             "UPDATE ticket SET account = $2 WHERE account = $1",
             "UPDATE hardware SET account = $2 WHERE account = $1",
+            "UPDATE agent SET account = $2 WHERE account = $1",
             "UPDATE desk_event SET subject = $2
              WHERE subject = $1 AND at >= (SELECT created FROM account WHERE name = $1)
                  AND action IN ('register-account', 'rename-account', 'open-ticket', 'close-ticket')",
@@ -210,6 +212,7 @@ pub(super) async fn account_record<T: Tx>(
 
 struct ListAccounts {
     after: Option<AccountName>,
+    sight: Sight,
 }
 
 impl Work for ListAccounts {
@@ -218,6 +221,7 @@ impl Work for ListAccounts {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<AccountLine>, Failure<DeskRefusal>> {
         let after = self.after.as_ref().map_or("", AccountName::as_str);
+        let own = self.sight.account().map(AccountName::as_str);
         let lines = tx
             .rows(
                 "SELECT a.name, a.created,
@@ -225,8 +229,9 @@ impl Work for ListAccounts {
                      (SELECT count(*) FROM licence WHERE account = a.name AND revoked IS NULL),
                      (SELECT coalesce(sum(size), 0) FROM licence
                       WHERE account = a.name AND revoked IS NULL)
-                 FROM account a WHERE a.name > $1 ORDER BY a.name LIMIT $2",
-                &vals![after, ACCOUNTS_MAX],
+                 FROM account a WHERE a.name > $1 AND ($3 IS NULL OR a.name = $3)
+                 ORDER BY a.name LIMIT $2",
+                &vals![after, ACCOUNTS_MAX, own],
             )
             .await?;
         Ok(lines)

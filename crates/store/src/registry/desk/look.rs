@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::licensing::{AccountName, HardwareToken};
+use domain::licensing::{AccountName, HardwareToken, Sight};
 use ident::{
     ActivationCode, LicenceCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial,
 };
@@ -74,6 +74,24 @@ pub enum Found {
     Device(RegistrationId, Vec<TokenRecord>),
 }
 
+impl Found {
+    /// What is seen of it.
+    fn within(self, sight: &Sight) -> Option<Self> {
+        let owner = match self {
+            Self::Product(record) => return record.within(sight).map(Self::Product),
+            Self::Device(id, mut tokens) => {
+                tokens.retain(|record| sight.sees(&record.account));
+                return (!tokens.is_empty()).then_some(Self::Device(id, tokens));
+            }
+            Self::Hardware(token) => return token.is_in(sight).then_some(Self::Hardware(token)),
+            Self::Account(ref record) => &record.name,
+            Self::Licence(ref record) => &record.licence.account,
+            Self::Token(ref record) => &record.account,
+        };
+        sight.sees(owner).then_some(self)
+    }
+}
+
 /// What was found, and its history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sighting {
@@ -87,10 +105,14 @@ pub struct Sighting {
 }
 
 impl RegistryStore {
-    /// Looks up what a text may be; `None` if it is nothing that is known here.
-    pub async fn look(&self, clue: Clue) -> Result<Option<Sighting>, Failure<DeskRefusal>> {
+    /// Looks up what a text may be; `None` if it is nothing that is seen here.
+    pub async fn look(
+        &self,
+        clue: Clue,
+        sight: Sight,
+    ) -> Result<Option<Sighting>, Failure<DeskRefusal>> {
         let keys = self.keys();
-        self.database.read(Look { keys, clue }).await
+        self.database.read(Look { keys, clue, sight }).await
     }
 
     /// A customer with products and licences.
@@ -102,6 +124,7 @@ impl RegistryStore {
 pub(super) struct Look {
     pub(super) keys: Arc<Keys>,
     pub(super) clue: Clue,
+    pub(super) sight: Sight,
 }
 
 impl Work for Look {
@@ -112,56 +135,67 @@ impl Work for Look {
         let Some((found, by)) = self.find(tx).await? else {
             return Ok(None);
         };
-        let events = timeline(tx, &found).await?;
+        let events = timeline(tx, &found, &self.sight).await?;
         Ok(Some(Sighting { found, by, events }))
     }
 }
 
 impl Look {
+    /// What is not seen is passed over, so that it is nowhere told from what does not exist.
     pub(super) async fn find<T: Tx>(
-        self,
+        &self,
         tx: &mut T,
     ) -> Result<Option<(Found, FoundBy)>, SqlError> {
-        let Self { keys, clue } = self;
+        let Self { keys, clue, sight } = self;
+        let seen = |found: Option<Found>, by| {
+            let found = found.and_then(|found| found.within(sight));
+            found.map(|found| (found, by))
+        };
         if let Some(serial) = clue.token {
-            let found = token_record(tx, serial).await?;
-            return Ok(found.map(|record| (Found::Token(record), FoundBy::Name)));
+            let found = token_record(tx, serial).await?.map(Found::Token);
+            return Ok(seen(found, FoundBy::Name));
         }
         if let Some(serial) = clue.licence {
-            let found = licence_record(tx, serial).await?;
-            return Ok(found.map(|record| (Found::Licence(record), FoundBy::Name)));
+            let found = licence_record(tx, serial).await?.map(Found::Licence);
+            return Ok(seen(found, FoundBy::Name));
         }
-        if let Some(code) = clue.licence_code {
-            let found = by_licence_code(tx, &keys.licence_code(&code)).await?;
-            return Ok(found.map(|record| (Found::Licence(record), FoundBy::LicenceCode)));
+        if let Some(code) = &clue.licence_code {
+            let found = by_licence_code(tx, &keys.licence_code(code)).await?;
+            return Ok(seen(found.map(Found::Licence), FoundBy::LicenceCode));
         }
-        if let Some(id) = clue.device {
-            let tokens = by_device(tx, &id).await?;
-            let found = (!tokens.is_empty()).then_some(Found::Device(id, tokens));
-            return Ok(found.map(|found| (found, FoundBy::RegistrationId)));
+        if let Some(id) = &clue.device {
+            let tokens = by_device(tx, id).await?;
+            let found = (!tokens.is_empty()).then(|| Found::Device(id.clone(), tokens));
+            return Ok(seen(found, FoundBy::RegistrationId));
         }
         if let Some(serial) = clue.product
             && let Some(found) = product(tx, serial).await?
         {
             let record = product_record(tx, found).await?;
-            return Ok(Some((Found::Product(record), FoundBy::Name)));
+            let found = seen(Some(Found::Product(record)), FoundBy::Name);
+            if found.is_some() {
+                return Ok(found);
+            }
         }
-        if let Some(code) = clue.activation_code
-            && let Some(record) =
-                by_activation_code(tx, &keys.activation_code(code.opaque())).await?
-        {
-            return Ok(Some((Found::Token(record), FoundBy::ActivationCode)));
+        if let Some(code) = &clue.activation_code {
+            let found = by_activation_code(tx, &keys.activation_code(code.opaque())).await?;
+            let found = seen(found.map(Found::Token), FoundBy::ActivationCode);
+            if found.is_some() {
+                return Ok(found);
+            }
         }
-        if let Some(serial) = clue.hardware
-            && let Some(token) = hardware_token(tx, serial).await?
-        {
-            return Ok(Some((Found::Hardware(token), FoundBy::Name)));
+        if let Some(serial) = clue.hardware {
+            let found = hardware_token(tx, serial).await?.map(Found::Hardware);
+            let found = seen(found, FoundBy::Name);
+            if found.is_some() {
+                return Ok(found);
+            }
         }
-        let Some(name) = clue.account else {
+        let Some(name) = &clue.account else {
             return Ok(None);
         };
-        let found = account_record(tx, &name).await?;
-        Ok(found.map(|record| (Found::Account(record), FoundBy::Name)))
+        let found = account_record(tx, name).await?.map(Found::Account);
+        Ok(seen(found, FoundBy::Name))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Products, licences and tokens as they are.
 
 use domain::licensing::{
-    AccountName, Departure, Licence, Product, ProductKind, Retired, StockToken, Told,
+    AccountName, Departure, Licence, Product, ProductKind, Retired, Sight, StockToken, Told,
 };
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
@@ -40,6 +40,16 @@ impl ProductRecord {
             retired: self.retired,
             kind: self.kind,
         }
+    }
+
+    /// What is seen of it. Licences that were revoked stay with a unit that is another customer's since.
+    pub fn within(mut self, sight: &Sight) -> Option<Self> {
+        if !sight.sees(&self.account) {
+            return None;
+        }
+        self.licences
+            .retain(|(licence, _)| sight.sees(&licence.account));
+        Some(self)
     }
 
     /// How many of its licences are not revoked.
@@ -103,6 +113,7 @@ pub(super) async fn product_record<T: Tx>(
             &vals![product.serial.as_str()],
         )
         .await?;
+    let left = departure(tx, &product).await?;
     Ok(ProductRecord {
         serial: product.serial,
         account: product.account,
@@ -113,24 +124,21 @@ pub(super) async fn product_record<T: Tx>(
             .into_iter()
             .map(|row| (row.licence, row.issued))
             .collect(),
-        left: departure(tx, product.serial).await?,
+        left,
     })
 }
 
-/// The licence that moved away from a product last, unless it is back or revoked.
-async fn departure<T: Tx>(
-    tx: &mut T,
-    product: ProductSerial,
-) -> Result<Option<Departure>, SqlError> {
+/// The licence that moved away from a product last, unless it is back or revoked, or was another customer's.
+async fn departure<T: Tx>(tx: &mut T, product: &Product) -> Result<Option<Departure>, SqlError> {
     let found = tx
         .row::<(String, String, Timestamp)>(
             "SELECT l.serial, l.product, e.at FROM desk_event_about a
              JOIN desk_event e ON e.id = a.event
              JOIN licence l ON l.serial = e.subject
              WHERE a.subject = $1 AND e.action = 'move-licence'
-                 AND l.product <> $1 AND l.revoked IS NULL
+                 AND l.product <> $1 AND l.revoked IS NULL AND l.account = $2
              ORDER BY e.id DESC LIMIT 1",
-            &vals![product.as_str()],
+            &vals![product.serial.as_str(), product.account.as_str()],
         )
         .await?;
     let Some((licence, owner, at)) = found else {

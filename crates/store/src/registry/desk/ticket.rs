@@ -2,14 +2,14 @@
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Change, Deed, Remark, Ticket, TicketNumber, TicketRefusal, TicketRequest,
+    AccountName, Change, Deed, Remark, Sight, Ticket, TicketNumber, TicketRefusal, TicketRequest,
 };
 use domain::time::Timestamp;
 
-use super::{DeskRefusal, demand_account, demand_licence, record};
+use super::{DeskRefusal, demand_account, demand_licence, licence_row, record};
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
-use crate::registry::rows::{account, identifier};
+use crate::registry::rows::{account, identifier, product};
 use crate::vals;
 
 /// Tickets of one list, the latest: who looks for older ones names the account.
@@ -25,17 +25,19 @@ pub enum TicketFilter {
 }
 
 impl RegistryStore {
-    /// Opens a ticket; the same one again if it is open already.
+    /// Opens a ticket about what is seen; the same one again if it is open already.
     pub async fn open_ticket(
         &self,
         actor: Actor,
         request: TicketRequest,
+        sight: Sight,
         now: Timestamp,
     ) -> Result<Ticket, Failure<DeskRefusal>> {
         self.database
             .write(OpenTicket {
                 actor,
                 request,
+                sight,
                 now,
             })
             .await
@@ -59,9 +61,13 @@ impl RegistryStore {
             .await
     }
 
-    /// A ticket.
-    pub async fn ticket(&self, number: TicketNumber) -> Result<Ticket, Failure<DeskRefusal>> {
-        self.database.read(ShowTicket { number }).await
+    /// A ticket that is seen.
+    pub async fn ticket(
+        &self,
+        number: TicketNumber,
+        sight: Sight,
+    ) -> Result<Ticket, Failure<DeskRefusal>> {
+        self.database.read(ShowTicket { number, sight }).await
     }
 
     /// The latest tickets of all or of one account, oldest first.
@@ -77,6 +83,7 @@ impl RegistryStore {
 struct OpenTicket {
     actor: Actor,
     request: TicketRequest,
+    sight: Sight,
     now: Timestamp,
 }
 
@@ -85,16 +92,13 @@ impl Work for OpenTicket {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Ticket, Failure<DeskRefusal>> {
-        let TicketRequest {
-            account, licence, ..
-        } = &self.request;
+        self.demand_seen(tx).await?;
+        let account = &self.request.account;
         demand_account(tx, account).await?;
-        if let Some(serial) = licence {
-            let owner = demand_licence(tx, *serial).await?.licence.account;
+        if let Some(serial) = self.request.licence {
+            let owner = demand_licence(tx, serial).await?.licence.account;
             if owner != *account {
-                return Err(Failure::Refused(DeskRefusal::LicenceOfOther(
-                    *serial, owner,
-                )));
+                return Err(Failure::Refused(DeskRefusal::LicenceOfOther(serial, owner)));
             }
         }
         let open = tickets(tx, Some(account), TicketFilter::Open).await?;
@@ -106,6 +110,40 @@ impl Work for OpenTicket {
 }
 
 impl OpenTicket {
+    /// A customer asks about its own: of others' it is told what it is told of what nobody has. Whose the new
+    /// unit is it need not know.
+    async fn demand_seen<T: Tx>(&self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let Sight::Account(own) = &self.sight else {
+            return Ok(());
+        };
+        let TicketRequest {
+            account,
+            old,
+            licence,
+            ..
+        } = &self.request;
+        let refused = |why| Err(Failure::Refused(why));
+        if account != own {
+            return refused(DeskRefusal::AccountUnknown(account.clone()));
+        }
+        if product(tx, *old)
+            .await?
+            .is_none_or(|unit| unit.account != *own)
+        {
+            return refused(DeskRefusal::ProductUnknown(*old));
+        }
+        match licence {
+            Some(serial)
+                if licence_row(tx, *serial)
+                    .await?
+                    .is_none_or(|row| row.licence.account != *own) =>
+            {
+                refused(DeskRefusal::LicenceUnknown(*serial))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn insert<T: Tx>(self, tx: &mut T) -> Result<Ticket, Failure<DeskRefusal>> {
         let TicketRequest {
             account,
@@ -213,6 +251,7 @@ async fn demand_ticket<T: Tx>(
 
 struct ShowTicket {
     number: TicketNumber,
+    sight: Sight,
 }
 
 impl Work for ShowTicket {
@@ -220,7 +259,12 @@ impl Work for ShowTicket {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Ticket, Failure<DeskRefusal>> {
-        demand_ticket(tx, self.number).await
+        let ticket = demand_ticket(tx, self.number).await?;
+        if self.sight.sees(&ticket.request.account) {
+            Ok(ticket)
+        } else {
+            Err(Failure::Refused(DeskRefusal::TicketUnknown(self.number)))
+        }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What became of something.
 
+use domain::licensing::{AccountName, Sight};
 use domain::time::Timestamp;
 
 use super::look::{Clue, Found, Look};
 use super::{DeskEvent, DeskRefusal};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
+use crate::registry::hardware::FROM_ACCOUNT;
 use crate::vals;
 
 /// Events of one timeline: more than anybody reads, few enough for one answer.
@@ -15,16 +17,18 @@ pub const TIMELINE_MAX: u32 = 1_000;
 const EVER: Timestamp = Timestamp::from_secs(0);
 
 impl RegistryStore {
-    /// The events of what a text leads to, alone, or of what the record calls `subject`, such as `agent carol`;
-    /// oldest first. `None` if neither is known.
+    /// The events of what a text leads to, alone, or, for who sees everything, of what the record calls
+    /// `subject`, such as `agent carol`; oldest first. `None` if neither is known.
     pub async fn history(
         &self,
         clue: Clue,
         subject: Box<str>,
+        sight: Sight,
     ) -> Result<Option<Vec<DeskEvent>>, Failure<DeskRefusal>> {
         let look = Look {
             keys: self.keys(),
             clue,
+            sight,
         };
         self.database.read(ShowHistory { look, subject }).await
     }
@@ -35,7 +39,9 @@ impl RegistryStore {
         subject: Box<str>,
     ) -> Result<Vec<DeskEvent>, Failure<DeskRefusal>> {
         let nothing_else = Clue::default();
-        let events = self.history(nothing_else, subject).await?;
+        let events = self
+            .history(nothing_else, subject, Sight::Everything)
+            .await?;
         Ok(events.unwrap_or_default())
     }
 }
@@ -50,13 +56,21 @@ impl Work for ShowHistory {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<DeskRefusal>> {
-        match self.look.find(tx).await? {
-            Some((found @ Found::Device(..), _)) => Ok(Some(timeline(tx, &found).await?)),
-            Some((found, _)) => Ok(Some(events_of(tx, &subject(&found), since(&found)).await?)),
-            None => {
+        let sight = &self.look.sight;
+        match (self.look.find(tx).await?, sight) {
+            (Some((found @ Found::Device(..), _)), _) => {
+                Ok(Some(timeline(tx, &found, sight).await?))
+            }
+            (Some((found, _)), _) => {
+                let since = since(tx, &found, sight).await?;
+                let events = events_of(tx, &subject(&found), since).await?;
+                Ok(Some(told(events, sight)))
+            }
+            (None, Sight::Everything) => {
                 let events = events_of(tx, &self.subject, EVER).await?;
                 Ok(Some(events).filter(|events| !events.is_empty()))
             }
+            (None, Sight::Account(_)) => Ok(None),
         }
     }
 }
@@ -73,12 +87,49 @@ fn subject(found: &Found) -> String {
     }
 }
 
-/// Since when the record means it by its name: another customer may have had an account's before.
-fn since(found: &Found) -> Timestamp {
-    match found {
-        Found::Account(record) => record.created,
-        _ => EVER,
+/// Since when the record of it is told: another customer may have had an account's name before, or a unit or a
+/// hardware token itself.
+async fn since<T: Tx>(tx: &mut T, found: &Found, sight: &Sight) -> Result<Timestamp, SqlError> {
+    match (found, sight) {
+        (Found::Account(record), _) => Ok(record.created),
+        (Found::Product(record), Sight::Account(_)) => Ok(record.registered),
+        (Found::Hardware(token), Sight::Account(_)) => assigned(tx, token.serial.as_str()).await,
+        _ => Ok(EVER),
     }
+}
+
+/// When a hardware token became the customer's that has it, if the desk said whose it is.
+async fn assigned<T: Tx>(tx: &mut T, token: &str) -> Result<Timestamp, SqlError> {
+    let last = tx
+        .row::<(Option<Timestamp>,)>(
+            "SELECT max(at) FROM desk_event WHERE subject = $1 AND action = 'assign-hardware'",
+            &vals![token],
+        )
+        .await?;
+    Ok(last.and_then(|(at,)| at).unwrap_or(EVER))
+}
+
+/// The events as they are told: to a customer without the names that others have or had.
+fn told(mut events: Vec<DeskEvent>, sight: &Sight) -> Vec<DeskEvent> {
+    if let Sight::Account(_) = sight {
+        events.retain(|event| !is_of_former_holder(event));
+        for event in events
+            .iter_mut()
+            .filter(|it| &*it.action == "assign-hardware")
+        {
+            let (to, _) = event
+                .detail
+                .split_once(FROM_ACCOUNT)
+                .unwrap_or((&event.detail, ""));
+            event.detail = to.into();
+        }
+    }
+    events
+}
+
+/// The name that a customer has was another's, who was given a new one.
+fn is_of_former_holder(event: &DeskEvent) -> bool {
+    &*event.action == "rename-account" && event.detail.starts_with("to \"")
 }
 
 async fn events_of<T: Tx>(
@@ -95,47 +146,64 @@ async fn events_of<T: Tx>(
 }
 
 /// Events of what was found, and of what it belongs to.
-pub(super) async fn timeline<T: Tx>(tx: &mut T, found: &Found) -> Result<Vec<DeskEvent>, SqlError> {
-    let sql = match found {
-        Found::Token(_) => {
+pub(super) async fn timeline<T: Tx>(
+    tx: &mut T,
+    found: &Found,
+    sight: &Sight,
+) -> Result<Vec<DeskEvent>, SqlError> {
+    let subject = subject(found);
+    let subject = subject.as_str();
+    let since = since(tx, found, sight).await?;
+    let own = sight.account().map(AccountName::as_str);
+    let (sql, parameters) = match found {
+        Found::Token(_) => (
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
              WHERE subject = $1
                 OR subject = (SELECT licence FROM token WHERE serial = $1)
                 OR id IN (SELECT event FROM desk_event_about
                           WHERE subject = (SELECT licence FROM token WHERE serial = $1))
-             ORDER BY id DESC LIMIT $2"
-        }
-        Found::Hardware(_) => {
+             ORDER BY id DESC LIMIT $2",
+            vals![subject, TIMELINE_MAX].to_vec(),
+        ),
+        Found::Hardware(_) => (
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject = $1 ORDER BY id DESC LIMIT $2"
-        }
-        Found::Licence(_) => {
+             WHERE subject = $1 AND at >= $3 ORDER BY id DESC LIMIT $2",
+            vals![subject, TIMELINE_MAX, since].to_vec(),
+        ),
+        Found::Licence(_) => (
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
              WHERE subject = $1 OR id IN (SELECT event FROM desk_event_about WHERE subject = $1)
-             ORDER BY id DESC LIMIT $2"
-        }
-        Found::Device(..) => {
+             ORDER BY id DESC LIMIT $2",
+            vals![subject, TIMELINE_MAX].to_vec(),
+        ),
+        Found::Device(..) => (
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject IN (SELECT token FROM provision WHERE device = $1)
-             ORDER BY id DESC LIMIT $2"
-        }
-        Found::Product(_) => {
+             WHERE subject IN (SELECT p.token FROM provision p JOIN token t ON t.serial = p.token
+                               JOIN licence l ON l.serial = t.licence
+                               WHERE p.device = $1 AND ($3 IS NULL OR l.account = $3))
+             ORDER BY id DESC LIMIT $2",
+            vals![subject, TIMELINE_MAX, own].to_vec(),
+        ),
+        Found::Product(_) => (
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE subject = $1
-                OR subject IN (SELECT serial FROM licence WHERE product = $1)
-                OR id IN (SELECT event FROM desk_event_about WHERE subject = $1)
-             ORDER BY id DESC LIMIT $2"
-        }
-        Found::Account(_) => {
+             WHERE (subject = $1 AND at >= $3)
+                OR subject IN (SELECT serial FROM licence
+                               WHERE product = $1 AND ($4 IS NULL OR account = $4))
+                OR (at >= $3 AND id IN (SELECT event FROM desk_event_about WHERE subject = $1))
+             ORDER BY id DESC LIMIT $2",
+            vals![subject, TIMELINE_MAX, since, own].to_vec(),
+        ),
+        Found::Account(_) => (
             "SELECT at, actor, interface, action, subject, detail FROM desk_event
-             WHERE (subject = $1 AND at >= (SELECT created FROM account WHERE name = $1))
-                OR subject IN (SELECT serial FROM product WHERE account = $1)
+             WHERE (subject = $1 AND at >= $3)
+                OR subject IN (SELECT serial FROM product
+                               WHERE account = $1 AND ($4 IS NULL OR registered <= desk_event.at))
                 OR subject IN (SELECT serial FROM licence WHERE account = $1)
-             ORDER BY id DESC LIMIT $2"
-        }
+             ORDER BY id DESC LIMIT $2",
+            vals![subject, TIMELINE_MAX, since, own].to_vec(),
+        ),
     };
-    let subject = subject(found);
-    let mut events: Vec<DeskEvent> = tx.rows(sql, &vals![subject.as_str(), TIMELINE_MAX]).await?;
+    let mut events: Vec<DeskEvent> = tx.rows(sql, &parameters).await?;
     events.reverse();
-    Ok(events)
+    Ok(told(events, sight))
 }

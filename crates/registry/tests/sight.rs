@@ -1,0 +1,190 @@
+//! A customer sees at the desk what is its own, since it is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test fails by panicking"
+)]
+
+mod common;
+
+use common::{World, account, actor, product};
+use domain::licensing::{LicenceSize, Remark, Sight};
+use domain::time::Span;
+use ident::TokenSerial;
+use otp::Parameters;
+use otp::seed_file::{csv, serials};
+use registry::Desk;
+use store::registry::{NewLicence, OnBadLine};
+
+const UNIT: &str = "FGT0000000000001";
+const OTHERS: &str = "FGT0000000000002";
+const HARDWARE: &str = "FTK2000BHV1KRZCC";
+
+fn why() -> Remark {
+    Remark::parse("a test").unwrap()
+}
+
+/// The desk as a customer sees it.
+fn seen_by(world: &World, name: &str) -> Desk {
+    world.desk.with_sight(Sight::Account(account(name)))
+}
+
+async fn issue(world: &World, owner: &str) -> (String, String) {
+    let licence = NewLicence {
+        account: account(owner),
+        product: None,
+        size: LicenceSize::new(2).unwrap(),
+        redeem_until: world.now().after(Span::from_days(1)),
+    };
+    let issued = world.desk.issue_licence(actor(), licence).await.unwrap();
+    (issued.serial.to_string(), issued.code.as_str().to_owned())
+}
+
+/// A licence of a gateway that is on a phone: its serial and that of the token.
+async fn on_phone(
+    world: &World,
+    unit: &str,
+    owner: &str,
+    phone: &common::Phone,
+) -> (String, TokenSerial) {
+    let (_, code) = issue(world, owner).await;
+    let gateway = world.gateway(unit);
+    let (licence, tokens) = gateway.import(&code).await;
+    let (code, _) = gateway.provision(tokens[0]).await;
+    phone.activate(code.opaque(), None).await.unwrap();
+    (licence, tokens[0])
+}
+
+/// All that a desk tells of a text.
+async fn told(desk: &Desk, text: &str) -> String {
+    let looked = desk.look(text).await.unwrap().to_string();
+    let events = desk.history(text).await.unwrap();
+    looked
+        + &events
+            .iter()
+            .map(|event| format!("{event:?}\n"))
+            .collect::<String>()
+}
+
+#[tokio::test]
+async fn a_phone_shows_a_customer_its_own_tokens() {
+    let world = World::new(&[UNIT]).await;
+    world
+        .desk
+        .register_account(actor(), account("Others"))
+        .await
+        .unwrap();
+    world.register(OTHERS, "Others").await;
+    let phone = world.phone();
+    let (own, own_token) = on_phone(&world, UNIT, "Example Ltd", &phone).await;
+    let (foreign, foreign_token) = on_phone(&world, OTHERS, "Others", &phone).await;
+    let id = phone.keys.registration_id().to_string();
+    for (customer, own, foreign) in [
+        (
+            "Example Ltd",
+            [&own, own_token.as_str()],
+            [&foreign, foreign_token.as_str()],
+        ),
+        (
+            "Others",
+            [&foreign, foreign_token.as_str()],
+            [&own, own_token.as_str()],
+        ),
+    ] {
+        let said = told(&seen_by(&world, customer), &id).await;
+        assert!(own.iter().all(|text| said.contains(*text)), "{said}");
+        assert!(!foreign.iter().any(|text| said.contains(*text)), "{said}");
+    }
+    world
+        .desk
+        .register_account(actor(), account("Third"))
+        .await
+        .unwrap();
+    let third = seen_by(&world, "Third");
+    let refused = third.look(&id).await.unwrap_err().to_string();
+    let unknown = third.look(&"0a".repeat(32)).await.unwrap_err().to_string();
+    assert_eq!(refused, unknown);
+}
+
+#[tokio::test]
+async fn what_changed_hands_has_the_history_since() {
+    let world = World::new(&[UNIT]).await;
+    let desk = &world.desk;
+    for name in ["First", "Second"] {
+        desk.register_account(actor(), account(name)).await.unwrap();
+    }
+    world.register(OTHERS, "First").await;
+    let (_, code) = issue(&world, "First").await;
+    let (licence, _) = world.gateway(OTHERS).import(&code).await;
+    world.pass(Span::from_secs(1));
+    let revoked = desk.revoke_licence(actor(), licence.parse().unwrap(), why());
+    revoked.await.unwrap();
+    let left = desk.unregister_product(actor(), product(OTHERS), why());
+    left.await.unwrap();
+    let seeds = format!("{HARDWARE},3132333435363738393031323334353637383930\n");
+    let seeds = csv::read(&seeds, Parameters::default()).unwrap();
+    let stock = desk.import_hardware(actor(), seeds, Some(account("First")), OnBadLine::Refuse);
+    stock.await.unwrap();
+    assert!(
+        told(&seen_by(&world, "First"), HARDWARE)
+            .await
+            .contains("import-hardware")
+    );
+    world.pass(Span::from_secs(1));
+    world.register(OTHERS, "Second").await;
+    let list = serials::read(HARDWARE).unwrap();
+    let (to, from) = (account("Second"), Some(account("First")));
+    let given = desk.assign_hardware(actor(), list, to, from, OnBadLine::Refuse);
+    given.await.unwrap();
+
+    let second = seen_by(&world, "Second");
+    for text in [OTHERS, HARDWARE, "Second"] {
+        let said = told(&second, text).await;
+        assert!(said.contains("Second") || said.contains(OTHERS), "{said}");
+        for former in [
+            "First",
+            licence.as_str(),
+            "revoke",
+            "unregister",
+            "import-hardware",
+        ] {
+            assert!(!said.contains(former), "{text}: {former} in:\n{said}");
+        }
+    }
+    let shown = second.product(product(OTHERS)).await.unwrap().to_string();
+    assert!(!shown.contains(&licence), "{shown}");
+    let first = seen_by(&world, "First");
+    for text in [OTHERS, HARDWARE] {
+        first.look(text).await.unwrap_err();
+        first.history(text).await.unwrap_err();
+    }
+    // What was its own stays its own.
+    assert!(told(&first, &licence).await.contains("revoke-licence"));
+}
+
+#[tokio::test]
+async fn a_name_that_was_anothers_tells_nothing_of_them() {
+    let world = World::new(&[UNIT]).await;
+    let desk = &world.desk;
+    desk.register_account(actor(), account("Elder"))
+        .await
+        .unwrap();
+    for (from, to) in [("Example Ltd", "Moved On"), ("Elder", "Example Ltd")] {
+        world.pass(Span::from_secs(1));
+        desk.rename_account(actor(), account(from), account(to))
+            .await
+            .unwrap();
+    }
+    let said = told(&seen_by(&world, "Example Ltd"), "Example Ltd").await;
+    assert!(
+        said.contains("from \"Elder\"") || said.contains("from \\\"Elder"),
+        "{said}"
+    );
+    assert!(!said.contains("Moved On"), "{said}");
+    seen_by(&world, "Moved On")
+        .history("Elder")
+        .await
+        .unwrap_err();
+}
