@@ -108,6 +108,7 @@ impl Desk {
     }
 
     /// The same desk as somebody sees it.
+    #[must_use]
     pub fn with_sight(&self, sight: Sight) -> Self {
         Self {
             sight,

@@ -163,9 +163,9 @@ impl Look {
             let found = by_licence_code(tx, &keys.licence_code(code)).await?;
             return Ok(seen(found.map(Found::Licence), FoundBy::LicenceCode));
         }
-        if let Some(id) = &clue.device {
-            let tokens = by_device(tx, id).await?;
-            let found = (!tokens.is_empty()).then(|| Found::Device(id.clone(), tokens));
+        if let Some(id) = clue.device {
+            let tokens = by_device(tx, &id).await?;
+            let found = (!tokens.is_empty()).then_some(Found::Device(id, tokens));
             return Ok(seen(found, FoundBy::RegistrationId));
         }
         if let Some(serial) = clue.product
