@@ -20,7 +20,7 @@ use store::registry::{DeskRefusal, IssuedLicence, NewLicence, RegistryStore};
 use store::{Failure, Undecided};
 
 pub use self::agent::Certified;
-pub use self::hardware::HardwareSheet;
+pub use self::hardware::{HARDWARE_HEAD, HardwareLine, HardwareSheet};
 pub use self::look::{AccountSheet, LookSheet, NothingFound};
 pub use self::reserve::{ReserveSheet, SettledSheet, line_standing};
 pub use self::sheet::{LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status};

@@ -10,11 +10,13 @@
 mod common;
 
 use common::{Gateway, World, account, actor, product};
+use domain::time::Span;
 use otp::Parameters;
 use otp::seed_file::csv;
+use registry::HardwareLine;
 use softtoken::device::{SealContext, SealingPrivateKey, open_seed};
 use softtoken::process::{HardwareActivationResponse, Response};
-use store::registry::OnBadLine;
+use store::registry::{HardwareCount, OnBadLine};
 
 const SERIAL: &str = "FGT0000000000001";
 const FOREIGN: &str = "FGT0000000000003";
@@ -135,4 +137,61 @@ async fn more_than_twenty_tokens_are_no_request() {
     let body = gateway.seeds_body(&key(1), &[TOKEN; 21]);
     let (status, answer) = gateway.post(softtoken::PROCESS_PATH, body).await;
     assert_eq!(status, 400, "{answer}");
+}
+
+#[tokio::test]
+async fn a_customer_sees_how_many_of_which_import_are_activated() {
+    let world = world().await;
+    let desk = &world.desk;
+    let first = world.now();
+    ask(&world.gateway(SERIAL), &key(1), &[TOKEN]).await;
+    world.pass(Span::from_days(30));
+    let many: String = (0..1_001).map(|n| format!("7{n:07},{SEED}\n")).collect();
+    let entries = csv::read(&many, Parameters::default()).unwrap();
+    let owner = Some(account("Example Ltd"));
+    let taken = desk.import_hardware(actor(), entries, owner, OnBadLine::Refuse);
+    taken.await.unwrap();
+
+    let second = world.now();
+    let own = || account("Example Ltd");
+    let record = desk.account(own()).await.unwrap().record;
+    let count = |new, activated| HardwareCount { new, activated };
+    let imports: Vec<_> = record.hardware.iter().map(|it| (it.at, it.count)).collect();
+    // The token that is nobody's is no customer's.
+    assert_eq!(imports, [(first, count(0, 1)), (second, count(1_001, 0))]);
+    assert_eq!(record.hardware_total, count(1_001, 1));
+    let told = desk.account(own()).await.unwrap().to_string();
+    assert!(
+        told.contains(&format!("{second}     1001          0\n")),
+        "{told}"
+    );
+    let none = desk
+        .account(account("Other Ltd"))
+        .await
+        .unwrap()
+        .to_string();
+    assert!(!none.contains("HARDWARE"), "{none}");
+
+    let page = desk.list_hardware(own(), None).await.unwrap();
+    assert_eq!(page.len(), 1_000);
+    let last = page.last().unwrap().0.serial;
+    let rest = desk.list_hardware(own(), Some(last)).await.unwrap();
+    let rest: Vec<_> = rest
+        .iter()
+        .map(|sheet| sheet.0.serial.to_string())
+        .collect();
+    assert_eq!(rest.len(), 2);
+    assert_eq!(rest[1], TOKEN);
+    let line = desk
+        .list_hardware(own(), Some(rest[0].parse().unwrap()))
+        .await
+        .unwrap();
+    let line = HardwareLine(&line[0]).to_string();
+    assert_eq!(
+        line,
+        format!("{TOKEN}  activated  {first}  {first}  {SERIAL}\n")
+    );
+    desk.list_hardware(account("nobody"), None)
+        .await
+        .unwrap_err();
 }

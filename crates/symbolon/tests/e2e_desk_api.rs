@@ -327,6 +327,10 @@ fn an_agent_of_a_customer_sees_what_is_the_customers_alone() {
     for thing in [licence, "FGT0000000000001", "FTK2000BHV1KRZCC"] {
         office.asks("erin", &["show", thing]).ok();
     }
+    let listed = office.json("erin", &["list-hardware", "Example Ltd"]);
+    let listed = listed["hardware"].as_array().unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["token"], "FTK2000BHV1KRZCC");
     let listed = office.json("erin", &["list-accounts"]);
     assert_eq!(listed["accounts"].as_array().unwrap().len(), 1);
     assert_eq!(listed["accounts"][0]["account"], "Example Ltd");
@@ -336,9 +340,9 @@ fn an_agent_of_a_customer_sees_what_is_the_customers_alone() {
     for (thing, nothing) in &others {
         let mut commands = vec!["look", "history"];
         commands.extend(match thing.as_str() {
-            "local" => Some("account"),
-            code if code.contains('-') => None,
-            _ => Some("show"),
+            "local" => &["account", "list-hardware"][..],
+            code if code.contains('-') => &[],
+            _ => &["show"],
         });
         for command in commands {
             let said = refused(&[command, thing]);

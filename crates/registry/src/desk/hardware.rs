@@ -58,6 +58,18 @@ impl Desk {
             .await?)
     }
 
+    /// The hardware tokens of a customer by serial, those behind `after`, as many as
+    /// [`store::registry::HARDWARE_MAX`].
+    pub async fn list_hardware(
+        &self,
+        account: AccountName,
+        after: Option<TokenSerial>,
+    ) -> Result<Vec<HardwareSheet>, DeskError> {
+        self.demand_seen(&account, DeskRefusal::AccountUnknown(account.clone()))?;
+        let tokens = self.store.list_hardware(account, after).await?;
+        Ok(tokens.into_iter().map(HardwareSheet).collect())
+    }
+
     /// A hardware token.
     pub async fn hardware(&self, serial: TokenSerial) -> Result<HardwareSheet, DeskError> {
         let token = self.store.hardware(serial).await?;
@@ -66,6 +78,28 @@ impl Desk {
         } else {
             Err(DeskRefusal::TokenUnknown(serial).into())
         }
+    }
+}
+
+/// The head of a list of hardware tokens.
+pub const HARDWARE_HEAD: &str =
+    "TOKEN             STATUS     IN STOCK              ACTIVATED             BY";
+
+/// A hardware token as a line of a list.
+#[derive(Clone, Copy, Debug)]
+pub struct HardwareLine<'t>(pub &'t HardwareSheet);
+
+impl fmt::Display for HardwareLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HardwareSheet(token) = self.0;
+        let (status, at, by) = match token.activation {
+            None => ("new", "-".to_owned(), "-".to_owned()),
+            Some(HardwareActivation { product, at }) => {
+                ("activated", at.to_string(), product.to_string())
+            }
+        };
+        let (serial, imported) = (token.serial, token.imported);
+        writeln!(f, "{serial:<16}  {status:<9}  {imported}  {at:<20}  {by}")
     }
 }
 

@@ -11,7 +11,8 @@ use ident::{
     TokenSerial,
 };
 use store::registry::{
-    AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy, Sighting, TIMELINE_MAX,
+    AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy, HardwareCount, HardwareImport,
+    IMPORTS_MAX, Sighting, TIMELINE_MAX,
 };
 
 use super::hardware::HardwareSheet;
@@ -233,6 +234,8 @@ impl fmt::Display for AccountSheet {
             created,
             products,
             licences,
+            hardware,
+            hardware_total,
             tickets,
         } = &self.record;
         field(f, "Account", name)?;
@@ -254,6 +257,7 @@ impl fmt::Display for AccountSheet {
             licence_line(f, licence, *issued, self.at)?;
             writeln!(f, "  {product}")?;
         }
+        hardware_table(f, hardware, *hardware_total)?;
         if tickets.is_empty() {
             return Ok(());
         }
@@ -262,6 +266,28 @@ impl fmt::Display for AccountSheet {
             .iter()
             .try_for_each(|ticket| TicketLine(ticket).fmt(f))
     }
+}
+
+/// Hardware tokens by import, if there are any.
+fn hardware_table(
+    f: &mut fmt::Formatter<'_>,
+    imports: &[HardwareImport],
+    total: HardwareCount,
+) -> fmt::Result {
+    if imports.is_empty() {
+        return Ok(());
+    }
+    writeln!(f, "\nHARDWARE TOKENS OF        NEW  ACTIVATED")?;
+    if u32::try_from(imports.len()).is_ok_and(|count| count >= IMPORTS_MAX) {
+        writeln!(
+            f,
+            "(the last {IMPORTS_MAX} imports; `list-hardware` has all tokens)"
+        )?;
+    }
+    for HardwareImport { at, count } in imports {
+        writeln!(f, "{at}  {:>7}  {:>9}", count.new, count.activated)?;
+    }
+    writeln!(f, "{:<20}  {:>7}  {:>9}", "all", total.new, total.activated)
 }
 
 fn timeline(f: &mut fmt::Formatter<'_>, events: &[DeskEvent]) -> fmt::Result {

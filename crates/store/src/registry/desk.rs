@@ -20,7 +20,9 @@ use domain::licensing::{
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 
-pub use self::account::{ACCOUNTS_MAX, AccountLine, AccountRecord};
+pub use self::account::{
+    ACCOUNTS_MAX, AccountLine, AccountRecord, HardwareCount, HardwareImport, IMPORTS_MAX,
+};
 pub(super) use self::issue::IssueLicence;
 pub use self::issue::{IssuedLicence, NewLicence};
 pub use self::life::{LicenceMoved, LicenceRenewed, LicenceRevoked};

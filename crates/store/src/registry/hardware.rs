@@ -29,6 +29,15 @@ const FIRST_VERSION: u64 = 1;
 /// In the record of a token that became another customer's, before the name of the one who had it.
 pub(super) const FROM_ACCOUNT: &str = ", from account \"";
 
+/// Hardware tokens of one list; more follow after the last one's serial.
+pub const HARDWARE_MAX: u32 = 1_000;
+
+/// The columns of [`HardwareRow`], in its order.
+macro_rules! hardware_columns {
+    () => {
+        "serial, maker_serial, account, period_s, digits, digest, imported, product, activated"
+    };
+}
 /// What to do with a file of which some lines cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnBadLine {
@@ -357,6 +366,32 @@ impl Work for ShowHardware {
     }
 }
 
+pub(super) struct ListHardware {
+    pub(super) account: AccountName,
+    pub(super) after: Option<TokenSerial>,
+}
+
+impl Work for ListHardware {
+    type Out = Vec<HardwareToken>;
+    type Err = DeskRefusal;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<HardwareToken>, Failure<DeskRefusal>> {
+        demand_account(tx, &self.account).await?;
+        let after = self.after.as_ref().map_or("", TokenSerial::as_str);
+        let rows = tx
+            .rows::<HardwareRow>(
+                concat!(
+                    "SELECT ",
+                    hardware_columns!(),
+                    " FROM hardware WHERE account = $1 AND serial > $2 ORDER BY serial LIMIT $3"
+                ),
+                &vals![self.account.as_str(), after, HARDWARE_MAX],
+            )
+            .await?;
+        Ok(rows.into_iter().map(|row| row.token).collect())
+    }
+}
+
 /// A hardware token of the stock.
 pub(super) async fn hardware_token<T: Tx>(
     tx: &mut T,
@@ -434,8 +469,11 @@ async fn stock_of<T: Tx>(
 
 async fn find<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<Option<HardwareRow>, SqlError> {
     tx.row(
-        "SELECT serial, maker_serial, account, period_s, digits, digest, imported, product, activated
-         FROM hardware WHERE serial = $1",
+        concat!(
+            "SELECT ",
+            hardware_columns!(),
+            " FROM hardware WHERE serial = $1"
+        ),
         &vals![serial.as_str()],
     )
     .await

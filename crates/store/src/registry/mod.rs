@@ -39,11 +39,13 @@ pub use agent_message::AgentMessage;
 pub use claim::{ClaimRequest, Claimed, Confirmed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
 pub use desk::{
     ACCOUNTS_MAX, AccountLine, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy,
-    IssuedLicence, LicenceMoved, LicenceRecord, LicenceRenewed, LicenceRevoked, NewLicence, Note,
-    ProductRecord, Sighting, TICKETS_MAX, TIMELINE_MAX, TicketFilter, TokenRecord, UnitReplaced,
+    HardwareCount, HardwareImport, IMPORTS_MAX, IssuedLicence, LicenceMoved, LicenceRecord,
+    LicenceRenewed, LicenceRevoked, NewLicence, Note, ProductRecord, Sighting, TICKETS_MAX,
+    TIMELINE_MAX, TicketFilter, TokenRecord, UnitReplaced,
 };
 pub use hardware::{
-    GatewaySealing, HardwareActivated, HardwareDenied, OnBadLine, SealedHardware, Taken,
+    GatewaySealing, HARDWARE_MAX, HardwareActivated, HardwareDenied, OnBadLine, SealedHardware,
+    Taken,
 };
 pub use licence::{Activated, LicenceDenied};
 pub use manager::Passing;
@@ -406,6 +408,16 @@ impl RegistryStore {
         serial: TokenSerial,
     ) -> Result<HardwareToken, Failure<DeskRefusal>> {
         self.database.read(hardware::ShowHardware { serial }).await
+    }
+
+    /// Up to [`HARDWARE_MAX`] hardware tokens of a customer by serial, those behind `after`.
+    pub async fn list_hardware(
+        &self,
+        account: AccountName,
+        after: Option<TokenSerial>,
+    ) -> Result<Vec<HardwareToken>, Failure<DeskRefusal>> {
+        let list = hardware::ListHardware { account, after };
+        self.database.read(list).await
     }
 
     /// A product with its licences.

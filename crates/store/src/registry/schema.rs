@@ -87,6 +87,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "agents of one customer",
         sql: ACCOUNT_AGENTS,
     },
+    Migration {
+        name: "hardware tokens of a customer in order",
+        sql: HARDWARE_ORDER,
+    },
 ];
 
 const FIRST: &str = "
@@ -437,4 +441,9 @@ const ACCOUNT_AGENTS: &str = "
 -- The customer whom an agent with the role account is there for.
 ALTER TABLE agent ADD COLUMN account TEXT REFERENCES account (name);
 CREATE INDEX agent_account ON agent (account) WHERE account IS NOT NULL;
+";
+
+const HARDWARE_ORDER: &str = "
+DROP INDEX hardware_account;
+CREATE INDEX hardware_account ON hardware (account, serial);
 ";

@@ -9,7 +9,9 @@ use registry::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::registry::{AccountLine, DeskEvent, Found, FoundBy, TokenRecord};
+use store::registry::{
+    AccountLine, DeskEvent, Found, FoundBy, HardwareCount, HardwareImport, TokenRecord,
+};
 
 use super::hardware::HardwareView;
 
@@ -179,7 +181,37 @@ pub(super) struct AccountSheetView {
     registered: String,
     products: Vec<UnitView>,
     licences: Vec<LicenceView>,
+    hardware: HardwareCountView,
+    hardware_imports: Vec<HardwareImportView>,
     tickets: Vec<TicketView>,
+}
+
+#[derive(Serialize)]
+struct HardwareCountView {
+    new: u32,
+    activated: u32,
+}
+
+impl From<HardwareCount> for HardwareCountView {
+    fn from(HardwareCount { new, activated }: HardwareCount) -> Self {
+        Self { new, activated }
+    }
+}
+
+#[derive(Serialize)]
+struct HardwareImportView {
+    imported: String,
+    #[serde(flatten)]
+    count: HardwareCountView,
+}
+
+impl From<&HardwareImport> for HardwareImportView {
+    fn from(import: &HardwareImport) -> Self {
+        Self {
+            imported: moment(import.at),
+            count: import.count.into(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -232,6 +264,12 @@ impl From<&AccountSheet> for AccountSheetView {
             products: record.products.iter().map(UnitView::from).collect(),
             licences: licences
                 .map(|(licence, issued)| LicenceView::of(licence, *issued, sheet.at))
+                .collect(),
+            hardware: record.hardware_total.into(),
+            hardware_imports: record
+                .hardware
+                .iter()
+                .map(HardwareImportView::from)
                 .collect(),
             tickets: record.tickets.iter().map(TicketView::from).collect(),
         }

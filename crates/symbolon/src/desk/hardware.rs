@@ -13,7 +13,7 @@ use ident::TokenSerial;
 use otp::seed_file::pskc::{self, Unlock};
 use otp::seed_file::{Entry, FileError, Form, MakerSerial, SeedRecord, csv, serials, text};
 use otp::{Digits, Kind, Parameters, Period};
-use registry::{Desk, HardwareSheet};
+use registry::{Desk, HARDWARE_HEAD, HardwareLine, HardwareSheet};
 use serde::Serialize;
 use serde_json::json;
 use store::registry::{OnBadLine, Taken};
@@ -30,6 +30,15 @@ const FROM_TAKES_SERIALS: &str =
 pub(super) enum HardwareCommand {
     /// Take hardware tokens with their seeds into stock, or say whose tokens of the stock are
     ImportHardware(ImportHardware),
+    /// List the hardware tokens of a customer by serial, a thousand at a time
+    ListHardware {
+        /// Whose
+        #[arg(value_parser = account_name)]
+        account: AccountName,
+        /// Those behind this token
+        #[arg(long, value_name = "SERIAL", value_parser = hardware_serial)]
+        after: Option<TokenSerial>,
+    },
     /// Let a hardware token's seed be given once more
     ResetActivation {
         /// The hardware token
@@ -45,7 +54,7 @@ impl HardwareCommand {
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         let import = match self {
             Self::ImportHardware(import) => Some(import),
-            Self::ResetActivation { .. } => None,
+            Self::ListHardware { .. } | Self::ResetActivation { .. } => None,
         };
         import.into_iter().flat_map(ImportHardware::files)
     }
@@ -54,7 +63,7 @@ impl HardwareCommand {
     pub(super) fn accounts(&self) -> impl Iterator<Item = &AccountName> {
         let import = match self {
             Self::ImportHardware(import) => Some(import),
-            Self::ResetActivation { .. } => None,
+            Self::ListHardware { .. } | Self::ResetActivation { .. } => None,
         };
         import
             .into_iter()
@@ -69,6 +78,7 @@ impl HardwareCommand {
     ) -> Result<Answer> {
         match self {
             Self::ImportHardware(import) => import.carry_out(files, actor, desk).await,
+            Self::ListHardware { account, after } => list(account, after, desk).await,
             Self::ResetActivation { serial, why } => {
                 reset_activation(serial, &why.reason, actor, desk).await
             }
@@ -280,6 +290,17 @@ fn told(taken: &Taken, done: &str) -> Result<Answer> {
         .collect();
     let tokens: Vec<_> = taken.tokens.iter().map(TokenSerial::as_str).collect();
     let data = json!({ "tokens": tokens, "left_out": skipped });
+    Ok(Answer::new(text, &data)?)
+}
+
+async fn list(account: AccountName, after: Option<TokenSerial>, desk: &Desk) -> Result<Answer> {
+    let tokens = desk.list_hardware(account.clone(), after).await?;
+    let mut text = format!("{HARDWARE_HEAD}\n");
+    for token in &tokens {
+        write!(text, "{}", HardwareLine(token))?;
+    }
+    let tokens: Vec<_> = tokens.iter().map(HardwareView::from).collect();
+    let data = json!({ "account": account.as_str(), "hardware": tokens });
     Ok(Answer::new(text, &data)?)
 }
 

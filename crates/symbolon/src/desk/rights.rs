@@ -146,6 +146,7 @@ impl HardwareCommand {
             // It takes what is a customer's.
             Self::ImportHardware(import) if import.is_transfer() => together(Role::Agent),
             Self::ImportHardware(_) => alone(Role::Agent),
+            Self::ListHardware { .. } => own(Role::Read),
             Self::ResetActivation { .. } => together(Role::Agent),
         }
     }

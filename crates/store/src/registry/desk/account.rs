@@ -40,9 +40,35 @@ pub struct AccountRecord {
     pub products: Vec<Product>,
     /// Its licences with their dates of issue, oldest first.
     pub licences: Vec<(Licence, Timestamp)>,
+    /// Its hardware tokens by when they came into stock, oldest first; of more than [`IMPORTS_MAX`] imports the
+    /// latest.
+    pub hardware: Vec<HardwareImport>,
+    /// All its hardware tokens.
+    pub hardware_total: HardwareCount,
     /// Its tickets, oldest first.
     pub tickets: Vec<Ticket>,
 }
+
+/// Hardware tokens of a customer that came into stock together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HardwareImport {
+    /// When they came.
+    pub at: Timestamp,
+    /// How many.
+    pub count: HardwareCount,
+}
+
+/// Hardware tokens by their state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HardwareCount {
+    /// Whose seed can be given.
+    pub new: u32,
+    /// Whose seed a gateway has.
+    pub activated: u32,
+}
+
+/// Imports of hardware tokens that one answer has.
+pub const IMPORTS_MAX: u32 = 1_000;
 
 /// Products and licences of a customer that one answer has; who has more asks for each.
 const POSSESSIONS_MAX: u32 = 10_000;
@@ -206,8 +232,56 @@ pub(super) async fn account_record<T: Tx>(
         created,
         products,
         licences: licences.collect(),
+        hardware: hardware_imports(tx, name).await?,
+        hardware_total: hardware_total(tx, name).await?,
         tickets: tickets(tx, Some(name), TicketFilter::All).await?,
     }))
+}
+
+async fn hardware_imports<T: Tx>(
+    tx: &mut T,
+    account: &AccountName,
+) -> Result<Vec<HardwareImport>, SqlError> {
+    let mut imports: Vec<HardwareImport> = tx
+        .rows(
+            "SELECT count(*) - count(activated), count(activated), imported FROM hardware
+             WHERE account = $1 GROUP BY imported ORDER BY imported DESC LIMIT $2",
+            &vals![account.as_str(), IMPORTS_MAX],
+        )
+        .await?;
+    imports.reverse();
+    Ok(imports)
+}
+
+async fn hardware_total<T: Tx>(
+    tx: &mut T,
+    account: &AccountName,
+) -> Result<HardwareCount, SqlError> {
+    let total = tx
+        .row(
+            "SELECT count(*) - count(activated), count(activated) FROM hardware WHERE account = $1",
+            &vals![account.as_str()],
+        )
+        .await?;
+    total.ok_or_else(|| SqlError::damaged("hardware", account.as_str(), "account"))
+}
+
+impl FromRow for HardwareCount {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        Ok(Self {
+            new: row.get(0)?,
+            activated: row.get(1)?,
+        })
+    }
+}
+
+impl FromRow for HardwareImport {
+    fn from_row(row: &Row<'_>) -> Result<Self, SqlError> {
+        Ok(Self {
+            at: row.get(2)?,
+            count: HardwareCount::from_row(row)?,
+        })
+    }
 }
 
 struct ListAccounts {
