@@ -458,6 +458,86 @@ fn symptom_14_a_server_that_relays_for_nobody_leaves_the_mail_to_the_next() {
 }
 
 #[test]
+fn symptom_14_a_sender_that_is_refused_ends_the_mail_and_names_its_setting() {
+    let (home, up, port, token) = system("");
+    let unknown = "550 5.1.8 <tokens@example.org>: Sender address rejected: Domain not found";
+    let server = MailServer::start(&home, port, &["--sender-answer", unknown]);
+    let said = assign(&home, &token).ok();
+    assert!(
+        said.contains("No activation code was sent")
+            && said.contains("Domain not found")
+            && said.contains("config system email-server / set reply-to"),
+        "{said}"
+    );
+    assert!(home.nothing_waits());
+    drop(server);
+
+    // Many a server says so once it knows the recipient; and without a code of its own, or only for now.
+    let again = format!("execute fortitoken-mobile provision {token}");
+    for (option, answer, waits) in [
+        ("--answer", "553 5.1.7 bad sender", false),
+        ("--sender-answer", "553 no such sender here", false),
+        ("--sender-answer", "450 4.1.8 Domain not found", true),
+    ] {
+        let server = MailServer::start(&home, port, &[option, answer]);
+        let said = home.console(&again);
+        let said = said.out + &said.err;
+        assert!(said.contains("/ set reply-to"), "{answer}: {said}");
+        assert_eq!(
+            said.contains("It is tried again"),
+            waits,
+            "{answer}: {said}"
+        );
+        assert_eq!(home.nothing_waits(), !waits, "{answer}");
+        drop(server);
+    }
+
+    // What waits goes once the setting is right.
+    let server = MailServer::start(&home, port, &[]);
+    configure(&home, port, "set reply-to gateway@example.org");
+    let mail = server.mail();
+    let mail = String::from_utf8_lossy(&mail);
+    assert!(mail.contains("From: gateway@example.org"), "{mail}");
+    up.stop();
+}
+
+#[test]
+fn symptom_14_a_server_that_takes_nothing_leaves_the_mail_to_the_next_and_no_server_ends_it() {
+    let (home, up, first, token) = system("");
+    let port = with_second_server(&home, first);
+    let blocked = ["--sender-answer", "554 5.7.1 Client host blocked"];
+    let _first = MailServer::start(&home, first, &blocked);
+    let second = MailServer::start(&home, port, &[]);
+    let said = assign(&home, &token).ok();
+    assert!(said.contains(&format!("goes to {ALICE}")), "{said}");
+    second.mail();
+    drop(second);
+    let again = format!("execute fortitoken-mobile provision {token}");
+    let second = MailServer::start(&home, port, &["--sender-answer", "521 no mail here"]);
+    let said = home.console(&again).ok();
+    for fact in [
+        "No activation code was sent",
+        "Client host blocked",
+        "no mail here",
+        "name another server in config system email-server",
+    ] {
+        assert!(said.contains(fact), "no {fact} in: {said}");
+    }
+    assert!(home.nothing_waits());
+    drop(second);
+
+    // What this unit can cure by itself waits for the cure.
+    let unprotected = "530 5.7.0 Must issue a STARTTLS command first";
+    let _second = MailServer::start(&home, port, &["--sender-answer", unprotected]);
+    let said = home.console(&again).refused();
+    assert!(
+        said.contains("set authenticate / set security") && said.contains("It is tried again"),
+        "{said}"
+    );
+    up.stop();
+}
+
+#[test]
 fn symptom_14_a_server_that_looks_at_the_mail_for_long_gets_it_once() {
     let (home, up, first, token) = system("");
     let port = with_second_server(&home, first);

@@ -129,12 +129,32 @@ impl Display for Relay<'_> {
 /// Why a mail did not get through.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DeliveryError {
-    /// The server, or the way to it.
+    /// The way to the server, or what it cannot do at the moment.
     #[error(transparent)]
-    Smtp(#[from] Failure),
+    Smtp(Failure),
     /// The server does not take this very mail, or nothing for its recipient.
     #[error(transparent)]
     Mail(Failure),
+    /// The server does not take mail from this unit's sender.
+    #[error(
+        "it does not take mail from this unit's sender address ({}): config system email-server / set reply-to",
+        _0
+    )]
+    Sender(Failure),
+    /// The server takes mail from who logs in or encrypts alone (RFC 4954, 6; RFC 3207, 4).
+    #[error(
+        "it wants this unit to log in or to encrypt first ({}): config system email-server / set authenticate / \
+         set security",
+        _0
+    )]
+    Unprotected(Failure),
+    /// The server takes nothing from this unit, and will not later.
+    #[error(
+        "it takes no mail from this unit, and says why ({}): have that changed there, or name another server in \
+         config system email-server",
+        _0
+    )]
+    Closed(Failure),
     /// The server does not know this unit's account (RFC 4954, 6).
     #[error(
         "it refuses the user name and password of this unit, which are wrong or have expired ({}): \
@@ -167,6 +187,17 @@ pub(super) struct Failure {
     told: String,
 }
 
+impl From<Failure> for DeliveryError {
+    /// What is said before there is a recipient is about this unit.
+    fn from(failure: Failure) -> Self {
+        match failure.status() {
+            Some(530) => Self::Unprotected(failure),
+            _ if failure.error.is_permanent() => Self::Closed(failure),
+            _ => Self::Smtp(failure),
+        }
+    }
+}
+
 impl From<Error> for Failure {
     /// Of a server that was shown nothing yet.
     fn from(error: Error) -> Self {
@@ -178,6 +209,19 @@ impl From<Error> for Failure {
 impl Failure {
     fn status(&self) -> Option<u16> {
         self.error.status().map(u16::from)
+    }
+
+    /// Subject and detail of the enhanced status, as in `1.8` of `5.1.8` and `4.1.8` (RFC 3463, 2).
+    fn detail(&self) -> Option<String> {
+        let said = self.error.source()?.to_string();
+        let (class, detail) = said.split_whitespace().next()?.split_once('.')?;
+        matches!(class, "4" | "5").then(|| detail.to_owned())
+    }
+
+    /// Whether it is about the sender's address, which servers look at when they have the recipient's, too
+    /// (RFC 3463, 3.2: bad sender's mailbox address syntax, bad sender's system address).
+    fn is_of_sender(&self) -> bool {
+        matches!(self.detail().as_deref(), Some("1.7" | "1.8"))
     }
 }
 
@@ -197,9 +241,13 @@ pub(super) enum Verdict {
 impl DeliveryError {
     pub(super) fn verdict(&self) -> Verdict {
         match self {
-            Self::Mail(failure) => refusal(&failure.error),
+            Self::Mail(failure) => refusal(failure),
+            Self::Sender(failure) if failure.error.is_permanent() => Verdict::Here,
+            Self::Closed(_) => Verdict::Here,
             Self::Unanswered(_) => Verdict::Perhaps,
             Self::Smtp(_)
+            | Self::Sender(_)
+            | Self::Unprotected(_)
             | Self::Account(_)
             | Self::Name(_)
             | Self::TimedOut
@@ -212,19 +260,13 @@ impl DeliveryError {
 /// What a server says to a mail or to its recipient. `5.1` and `5.2` are about the address and the mailbox, all
 /// else is about the server or its rules (RFC 3463, 3); a server that gives no such code says it with its
 /// answer (RFC 5321, 4.2.2).
-fn refusal(error: &Error) -> Verdict {
-    if !error.is_permanent() {
+fn refusal(failure: &Failure) -> Verdict {
+    if !failure.error.is_permanent() {
         return Verdict::Now;
     }
-    let said = error.source().map(ToString::to_string).unwrap_or_default();
-    let is_of_recipient = match said.split_whitespace().next() {
-        Some(class) if class.starts_with("5.") => {
-            class.starts_with("5.1.") || class.starts_with("5.2.")
-        }
-        _ => {
-            let status = error.status().map(u16::from);
-            matches!(status, Some(550..=553))
-        }
+    let is_of_recipient = match failure.detail() {
+        Some(detail) => detail.starts_with("1.") || detail.starts_with("2."),
+        None => matches!(failure.status(), Some(550..=553)),
     };
     if is_of_recipient {
         Verdict::Everywhere
@@ -313,7 +355,7 @@ impl Conversation<'_> {
             if failure.status().is_some_and(|it| REFUSALS.contains(&it)) {
                 DeliveryError::Account(failure)
             } else {
-                DeliveryError::Smtp(failure)
+                failure.into()
             }
         })
     }
@@ -333,11 +375,12 @@ impl Conversation<'_> {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         self.say(Mail::new(envelope.from().cloned(), parameters))
-            .await?;
+            .await
+            .map_err(refused_sender)?;
         for recipient in envelope.to() {
             self.say(Rcpt::new(recipient.clone(), Vec::new()))
                 .await
-                .map_err(DeliveryError::Mail)?;
+                .map_err(refused_mail)?;
         }
         self.say(Data).await?;
         Ok(())
@@ -351,7 +394,7 @@ impl Conversation<'_> {
             DeliveryError::Unanswered(format!("no answer within {} s", TAKING_TIMEOUT.as_secs()))
         })?;
         let refused = |failure: Failure| match failure.status() {
-            Some(_) => DeliveryError::Mail(failure),
+            Some(_) => refused_mail(failure),
             None => DeliveryError::Unanswered(failure.told),
         };
         self.heard(answer).map_err(refused)?;
@@ -380,6 +423,26 @@ impl Conversation<'_> {
     }
 }
 
+/// Why a server does not take a mail from this sender. Where it does not say more, 550 and 553 are about the
+/// address that was named (RFC 5321, 4.3.2).
+fn refused_sender(failure: Failure) -> DeliveryError {
+    let is_bare = failure.detail().is_none() && matches!(failure.status(), Some(550 | 553));
+    if failure.is_of_sender() || is_bare {
+        DeliveryError::Sender(failure)
+    } else {
+        failure.into()
+    }
+}
+
+/// Why a server does not take a mail whose sender it let pass.
+fn refused_mail(failure: Failure) -> DeliveryError {
+    match failure.status() {
+        Some(530) => DeliveryError::Unprotected(failure),
+        _ if failure.is_of_sender() => DeliveryError::Sender(failure),
+        _ => DeliveryError::Mail(failure),
+    }
+}
+
 async fn connect(
     relay: &Relay<'_>,
     resolver: &UnitResolver,
@@ -395,7 +458,7 @@ async fn connect(
         }
     }
     let connection = connect_from(relay, &addresses, last).await;
-    Ok(connection.map_err(Failure::from)?)
+    connection.map_err(|error| Failure::from(error).into())
 }
 
 async fn connect_from(

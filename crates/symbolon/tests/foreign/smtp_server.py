@@ -16,13 +16,21 @@ from aiosmtpd.smtp import AuthResult
 
 
 class Mails:
-    def __init__(self, directory, answer, times, quotes, scans):
+    def __init__(self, directory, sender_answer, answer, times, quotes, scans):
         self.directory = pathlib.Path(directory)
+        self.sender_answer = sender_answer
         self.answer = answer
         self.times = times
         self.quotes = quotes
         self.scans = scans
         self.count = 0
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        if self.sender_answer:
+            return self.sender_answer
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if self.answer and self.times != 0:
@@ -54,6 +62,7 @@ def main():
     arguments.add_argument("--smtps", action="store_true", help="TLS from the first octet")
     arguments.add_argument("--tls-1.2", dest="tls12", action="store_true", help="nothing newer")
     arguments.add_argument("--login", help="USER:PASSWORD that a sender must have")
+    arguments.add_argument("--sender-answer", help="what a sender is answered instead of 250")
     arguments.add_argument("--answer", help="what a recipient is answered instead of 250")
     arguments.add_argument("--times", type=int, default=-1, help="how often; else always")
     arguments.add_argument("--quotes", action="store_true", help="refuses mails, repeating the code")
@@ -82,7 +91,7 @@ def main():
             auth_required=True,
             auth_require_tls=bool(given.certificate),
         )
-    mails = Mails(given.mails, given.answer, given.times, given.quotes, given.scans)
+    mails = Mails(given.mails, given.sender_answer, given.answer, given.times, given.quotes, given.scans)
     controller = Controller(mails, hostname="127.0.0.1", port=given.port, **options)
     controller.start()
     print("ready", flush=True)
