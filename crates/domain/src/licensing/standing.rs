@@ -150,7 +150,8 @@ pub fn token_standing(token: &StockToken, told: Told, now: Timestamp) -> Standin
         ),
         TokenState::Provisioning { expires } => standing(
             format!("It waits for a phone until {expires}."),
-            "The user adds it to the app by QR code or activation code.",
+            "The user adds it to the app by QR code or activation code. `execute fortitoken-mobile send-activation \
+             SERIAL` on its gateway sends both again.",
             serial,
         ),
         TokenState::Provisioned(_) => match told {
