@@ -624,6 +624,17 @@ fn under_dual_control_another_agent_approves() {
     let both = "carol, approved by dave";
     assert_eq!([&event["actor"], &event["interface"]], [both, "api"]);
     shows(&approve("erin"), "was approved already, by dave");
+
+    // Also what a unit that was taken off the register would get back by.
+    let register = [
+        "register-product",
+        "FGT0000000000001",
+        "--account",
+        "Example Ltd",
+    ];
+    let asked = office.asks("carol", &register).ok();
+    shows(&asked, "for another agent");
+    office.asks("rita", &["show", "FGT0000000000001"]).refused();
     office.up.stop();
 }
 

@@ -98,6 +98,7 @@ impl Command {
         match self {
             Self::IssueLicence(licence) => vec![&licence.account],
             Self::RenameAccount { from, to } => vec![from, to],
+            Self::RegisterProduct { account, .. } => vec![account],
             Self::Managers(command) => command.account().into_iter().collect(),
             Self::Hardware(command) => command.accounts().collect(),
             Self::Agents(command) => command.account().into_iter().collect(),
@@ -113,12 +114,13 @@ impl Command {
             | Self::Account { .. }
             | Self::Show { .. }
             | Self::History { .. } => own(Role::Read),
-            Self::RegisterAccount { .. }
-            | Self::RegisterProduct { .. }
-            | Self::LockToken { .. }
-            | Self::UnlockToken { .. } => alone(Role::Agent),
+            Self::RegisterAccount { .. } | Self::LockToken { .. } | Self::UnlockToken { .. } => {
+                alone(Role::Agent)
+            }
+            // A unit that was taken off the register speaks for the customer again, with the certificate that it has.
             // The last may make a code without being asked to: that of a licence that has expired.
-            Self::IssueLicence(_)
+            Self::RegisterProduct { .. }
+            | Self::IssueLicence(_)
             | Self::MoveLicence { .. }
             | Self::ResetImport { .. }
             | Self::RenewLicence { .. } => together(Role::Agent),
