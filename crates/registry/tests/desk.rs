@@ -435,13 +435,29 @@ async fn a_ticket_is_closed_by_the_deed_that_answers_it() {
     assert_eq!(close().await.unwrap(), Change::Already);
     let others = TicketRequest {
         account: account("Others"),
-        ..request
+        ..request.clone()
     };
     let refused = world.desk.open_ticket(actor(), others).await.unwrap_err();
     assert!(
         refused.to_string().contains("for that account"),
         "{refused}"
     );
+    for (old, new) in [(OLD, OTHERS), (OTHERS, NEW)] {
+        let foreign = TicketRequest {
+            old: product(old),
+            new: product(new),
+            ..request.clone()
+        };
+        let refused = world.desk.open_ticket(actor(), foreign).await.unwrap_err();
+        let expected = format!("product {OTHERS} belongs to account \"Others\"; name that account");
+        assert!(refused.to_string().contains(&expected), "{refused}");
+    }
+    // What nobody has registered yet is as the customer names it.
+    let coming = TicketRequest {
+        new: product("FGT0000000000099"),
+        ..request
+    };
+    world.desk.open_ticket(actor(), coming).await.unwrap();
 }
 
 #[tokio::test]

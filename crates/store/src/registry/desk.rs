@@ -89,8 +89,8 @@ pub enum DeskRefusal {
          `issue-licence`)"
     )]
     TokensLost(LicenceSerial),
-    /// A licence of one account for another account's product.
-    #[error("product {0} belongs to account \"{1}\"; issue the licence for that account")]
+    /// A licence of one account for another account's product, or a ticket about one.
+    #[error("product {0} belongs to account \"{1}\"; name that account, or another product")]
     ProductOfOther(ProductSerial, AccountName),
     /// There is no such licence.
     #[error("no licence {0}; look it up with the product that it was issued for")]

@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use super::{DeskRefusal, demand_account, demand_licence, licence_row, record};
 use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
-use crate::registry::rows::{account, identifier, product};
+use crate::registry::rows::{account, identifier, owner, product};
 use crate::vals;
 
 /// Tickets of one list, the latest: who looks for older ones names the account.
@@ -101,6 +101,8 @@ impl Work for OpenTicket {
                 return Err(Failure::Refused(DeskRefusal::LicenceOfOther(serial, owner)));
             }
         }
+        self.demand_own_units(tx).await?;
+        let account = &self.request.account;
         let open = tickets(tx, Some(account), TicketFilter::Open).await?;
         if let Some(same) = open.into_iter().find(|it| it.request == self.request) {
             return Ok(same);
@@ -110,6 +112,20 @@ impl Work for OpenTicket {
 }
 
 impl OpenTicket {
+    /// Neither unit is another customer's, as far as whoever asks may know.
+    async fn demand_own_units<T: Tx>(&self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let TicketRequest {
+            account, old, new, ..
+        } = &self.request;
+        for unit in [*old, *new] {
+            let owner = owner(tx, unit).await?;
+            if let Some(other) = owner.filter(|it| it != account && self.sight.sees(it)) {
+                return Err(Failure::Refused(DeskRefusal::ProductOfOther(unit, other)));
+            }
+        }
+        Ok(())
+    }
+
     /// A customer asks about its own: of others' it is told what it is told of what nobody has. Whose the new
     /// unit is it need not know.
     async fn demand_seen<T: Tx>(&self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
