@@ -291,9 +291,8 @@ impl<C: DeskCommands> Counter<C> {
             tracing::info!(agent = %who, command, kind, "answered at the desk");
         }
         done.inspect_err(|why| {
-            // What an agent typed may steer a terminal.
-            let why = why.to_string();
-            tracing::info!(agent = %who, command, why = %why.escape_debug(), "declined at the desk");
+            let why = logged(&why.to_string());
+            tracing::info!(agent = %who, command, why, "declined at the desk");
         })
     }
 
@@ -351,6 +350,19 @@ impl<C: DeskCommands> Counter<C> {
         let certificate = certificate.ok_or(Problem::NoAgent)?;
         self.desk.agent(certificate).await?.ok_or(Problem::NoAgent)
     }
+}
+
+/// Characters of a refusal that the log has: a file has one for each of its lines.
+const LOGGED_MAX: usize = 300;
+
+/// A refusal for the log, on one line. What an agent typed may steer a terminal.
+fn logged(why: &str) -> String {
+    let mut line: String = why.escape_debug().take(LOGGED_MAX).collect();
+    let left_out = why.escape_debug().skip(LOGGED_MAX).count();
+    if left_out > 0 {
+        line.push_str(&format!("… ({left_out} more characters)"));
+    }
+    line
 }
 
 /// A page in a browser cannot send it to another site unasked (Fetch standard, CORS-safelisted request
@@ -497,5 +509,25 @@ impl IntoResponse for Problem {
             _ => {}
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_one_line_of_the_log_however_long_it_is() {
+        assert_eq!(logged("no licence\nat all"), r"no licence\nat all");
+        let lines: String = (0..50_000)
+            .map(|n| format!("\nline {n}: no serial"))
+            .collect();
+        let line = logged(&lines);
+        assert!(line.starts_with(r"\nline 0: no serial\nline 1"), "{line}");
+        assert!(line.ends_with("more characters)"), "{line}");
+        assert!(
+            line.len() < 2 * LOGGED_MAX && !line.contains('\n'),
+            "{line}"
+        );
     }
 }

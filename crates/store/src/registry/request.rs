@@ -30,7 +30,8 @@ pub const REQUESTS_MAX: u32 = WAITING_MAX;
 /// How long closed requests are kept; the history has them for good.
 const KEPT: Span = Span::from_days(90);
 
-/// Characters of the arguments that the history has.
+/// Characters of the arguments that the history has, and of a refusal that its request has: a file may have one for
+/// each of its lines.
 const RECORDED_MAX: usize = 1_000;
 
 const DUAL_CONTROL: &str = "dual-control";
@@ -541,9 +542,10 @@ impl Work for NoteRefusal {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        let refusal: String = self.refusal.chars().take(RECORDED_MAX).collect();
         tx.exec_one(
             "UPDATE desk_request SET refusal = $2 WHERE number = $1 AND closed IS NOT NULL",
-            &vals![self.number.0, self.refusal.as_ref()],
+            &vals![self.number.0, refusal.as_str()],
         )
         .await?;
         Ok(())
