@@ -252,6 +252,52 @@ fn symptom_33_a_trial_that_is_stuck_or_lost_is_looked_up_and_had_again() {
     up.stop();
 }
 
+/// What is said of a command line that is none.
+fn misread(home: &Home, words: &[&str]) -> String {
+    let said = home.desk(words);
+    assert_eq!(said.status.code(), Some(2), "{}{}", said.out, said.err);
+    said.err
+}
+
+#[test]
+fn a_name_that_looks_like_another_is_refused_wherever_one_is_given() {
+    let (home, up) = system();
+    home.desk(&["register-account", "Example Ltd"]).ok();
+    for c in ['\u{200b}', '\u{202e}', '\u{feff}'] {
+        let name = format!("Example{c} Ltd");
+        let shown = format!("the character '{}'", c.escape_unicode());
+        for words in [
+            &["register-account", &name][..],
+            &["rename-account", "Example Ltd", &name],
+            &["register-product", "FGT0000000000001", "--account", &name],
+            &["issue-licence", "--account", &name],
+            &[
+                "add-agent",
+                "erin",
+                "--role",
+                "account",
+                "--account",
+                &name,
+                "--certificate",
+                "erin.pem",
+            ],
+        ] {
+            shows(&misread(&home, words), &[&shown]);
+        }
+        let agent = format!("er{c}in");
+        let words = [
+            "add-agent",
+            &agent,
+            "--role",
+            "read",
+            "--certificate",
+            "erin.pem",
+        ];
+        shows(&misread(&home, &words), &["lower-case letters"]);
+    }
+    up.stop();
+}
+
 #[test]
 fn a_refusal_is_json_too_and_a_code_is_not_repeated() {
     let (home, up) = system();

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// The name of a customer, who owns products and licences: 1 to 64 characters, none of which steers
+/// The name of a customer, who owns products and licences: 1 to 64 characters, none of which is invisible or steers
 /// a terminal or the direction of writing. Phones show it as the issuer of a token.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AccountName(Box<str>);
@@ -14,8 +14,11 @@ pub enum AccountNameError {
     /// More than [`AccountName::MAX_CHARS`].
     #[error("an account's name has at most {} characters", AccountName::MAX_CHARS)]
     TooLong,
-    /// A character that steers a terminal or the direction of writing.
-    #[error("an account's name cannot contain the character {0:?}")]
+    /// A character that is invisible, or steers a terminal or the direction of writing.
+    #[error(
+        "an account's name cannot contain the character {0:?}, which nobody sees or which steers what is seen; leave \
+         it out"
+    )]
     Character(char),
 }
 
@@ -27,6 +30,15 @@ impl AccountName {
 
     /// Checks length and characters.
     pub fn parse(text: &str) -> Result<Self, AccountNameError> {
+        match text.chars().find(|&c| is_invisible(c)) {
+            Some(found) => Err(AccountNameError::Character(found)),
+            None => Self::given(text),
+        }
+    }
+
+    /// The name that an account was given, maybe before invisible characters were refused: it is there to be
+    /// shown, and to be changed.
+    pub fn given(text: &str) -> Result<Self, AccountNameError> {
         if text.is_empty() || text.trim() != text {
             return Err(AccountNameError::Blank);
         }
@@ -52,6 +64,18 @@ impl fmt::Display for AccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
+}
+
+/// What has no width, or ends a line: two names that differ by it look the same, or one like two. Unicode's
+/// `Default_Ignorable_Code_Point` (DerivedCoreProperties), the separators of lines and paragraphs, and the blank
+/// of Braille.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Explicit directional formatting, which can make one name look like another (UAX #9, section 2).
@@ -84,5 +108,32 @@ mod tests {
             AccountName::parse("a\u{202e}b"),
             Err(AccountNameError::Character('\u{202e}'))
         );
+    }
+
+    #[test]
+    fn two_names_that_look_the_same_are_the_same() {
+        let invisible = [
+            '\u{200b}',
+            '\u{200d}',
+            '\u{2060}',
+            '\u{feff}',
+            '\u{ad}',
+            '\u{2028}',
+            '\u{e0041}',
+        ];
+        for c in invisible {
+            let name = format!("Exam{c}ple");
+            assert_eq!(
+                AccountName::parse(&name),
+                Err(AccountNameError::Character(c))
+            );
+            // Who was given one before keeps it until it is changed.
+            assert_eq!(AccountName::given(&name).unwrap().as_str(), name);
+        }
+        let refused = AccountName::parse("Exam\u{200b}ple")
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains(r"'\u{200b}'"), "{refused}");
+        assert!(AccountName::given("a\u{202e}b").is_err());
     }
 }

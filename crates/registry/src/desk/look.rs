@@ -131,7 +131,7 @@ fn read(text: &str) -> (Clue, NothingFound) {
         product: ProductSerial::parse(&serial).ok(),
         activation_code: ActivationCode::parse(text).ok(),
         hardware: TokenSerial::of_device(text).ok(),
-        account: AccountName::parse(text).ok(),
+        account: AccountName::given(text).ok(),
     };
     let otherwise = match &clue {
         Clue { token: Some(_), .. } => NothingFound::Token,

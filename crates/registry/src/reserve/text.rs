@@ -126,7 +126,7 @@ impl TryFrom<ReserveText> for Reserve {
                 generation: Generation(product.generation),
             })
         };
-        let account = AccountName::parse(&text.account);
+        let account = AccountName::given(&text.account);
         Ok(Self {
             manager: read(&text.manager, "manager")?,
             id: ReserveId {

@@ -126,7 +126,7 @@ pub(super) async fn live_licences<T: Tx>(
 
 /// An account's name as a row has it.
 pub(super) fn account(name: &str, table: &'static str, key: &str) -> Result<AccountName, SqlError> {
-    AccountName::parse(name).map_err(|_| SqlError::damaged(table, key, "account"))
+    AccountName::given(name).map_err(|_| SqlError::damaged(table, key, "account"))
 }
 
 /// A serial or another identifier as a row has it.

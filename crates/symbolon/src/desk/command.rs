@@ -38,7 +38,7 @@ pub(super) enum Command {
     /// Give a customer another name
     RenameAccount {
         /// The name so far
-        #[arg(value_parser = account_name)]
+        #[arg(value_parser = given_account_name)]
         from: AccountName,
         /// The name from now on
         #[arg(value_parser = account_name)]
@@ -307,6 +307,11 @@ pub(super) fn ticket_number(text: &str) -> Result<TicketNumber, String> {
 
 pub(super) fn account_name(text: &str) -> Result<AccountName, String> {
     AccountName::parse(text).map_err(|error| error.to_string())
+}
+
+/// The name of an account that is there.
+fn given_account_name(text: &str) -> Result<AccountName, String> {
+    AccountName::given(text).map_err(|error| error.to_string())
 }
 
 fn remark(text: &str) -> Result<Remark, String> {
