@@ -9,7 +9,7 @@
 
 use domain::audit::Actor;
 use domain::licensing::{
-    AccountName, Agent, AgentName, CertificateHash, Post, Remark, Role, TicketRequest,
+    AccountName, Agent, AgentName, CertificateHash, Post, Remark, Role, Sight, TicketRequest,
 };
 use domain::time::{Span, Timestamp};
 use store::Failure;
@@ -142,7 +142,10 @@ async fn an_account_takes_its_history_along_to_another_name() {
         licence: None,
         reason: remark(),
     };
-    store.open_ticket(actor(), wish, hours(1)).await.unwrap();
+    store
+        .open_ticket(actor(), wish, Sight::Everything, hours(1))
+        .await
+        .unwrap();
     store
         .rename_account(actor(), name("Rich"), name("Old"), hours(2))
         .await
@@ -152,7 +155,10 @@ async fn an_account_takes_its_history_along_to_another_name() {
             account: Some(name(text)),
             ..Clue::default()
         };
-        let events = store.history(clue, text.into()).await.unwrap();
+        let events = store
+            .history(clue, text.into(), Sight::Everything)
+            .await
+            .unwrap();
         let events = events.unwrap().into_iter();
         events.map(|event| event.action.into()).collect()
     };
@@ -169,6 +175,6 @@ async fn an_account_takes_its_history_along_to_another_name() {
         account: Some(name("Rich")),
         ..Clue::default()
     };
-    let sighting = store.look(clue).await.unwrap().unwrap();
+    let sighting = store.look(clue, Sight::Everything).await.unwrap().unwrap();
     assert_eq!(sighting.events.len(), 1, "{:?}", sighting.events);
 }
