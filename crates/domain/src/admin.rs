@@ -52,7 +52,7 @@ pub use clients::Neighbour;
 pub use error::AdminError;
 pub use form::misfit;
 pub use moves::{
-    MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn, Obstacle, Serials, Untimely, timely,
+    Arriving, MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn, Obstacle, Serials, Untimely, timely,
 };
 pub use references::{Named, Use, Uses, UsesOf};
 pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring, Understood};
@@ -669,7 +669,7 @@ impl Operation {
             Self::MoveOut(moved) => Reads::tokens(moved.tokens.iter().map(|(token, _)| *token)),
             Self::MoveIn(moved) => Reads {
                 file: Some(moved.file.clone()),
-                ..Reads::tokens(moved.tokens.iter().map(|it| it.serial))
+                ..Reads::tokens(moved.tokens.iter().map(|it| it.token.serial))
             },
             Self::HardwareActivated(answers) => Reads::tokens(answers.iter().map(|it| it.token)),
             Self::Provisioned(supplied) => Reads::tokens(supplied.iter().map(|it| it.token)),

@@ -184,16 +184,20 @@ impl Conveyed {
         Some(self.spent.map_or(reach, |spent| spent.max(reach)))
     }
 
+    /// Whoever locked it, here or there, has it locked.
+    pub(crate) fn status_beside(&self, here: TokenStatus) -> TokenStatus {
+        match self.status {
+            TokenStatus::Lock => TokenStatus::Lock,
+            TokenStatus::Active => here,
+        }
+    }
+
     /// The changes that make the token one of this unit, with its phone. Whatever the unit from which it comes
     /// could have accepted by now counts as spent.
     pub(crate) fn settled(self, token: Token, now: Timestamp) -> Vec<Change> {
         let (serial, spent) = (token.serial, self.reach(now));
-        let status = match self.status {
-            TokenStatus::Lock => TokenStatus::Lock,
-            TokenStatus::Active => token.status,
-        };
         let token = Token {
-            status,
+            status: self.status_beside(token.status),
             parameters: self.parameters,
             drift: self.drift,
             stage: Stage::Provisioned(self.phone),

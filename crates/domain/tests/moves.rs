@@ -9,10 +9,10 @@
 
 use domain::access::{Authority, Profile, Realms};
 use domain::admin::{
-    AdminError, Change, Entropy, Facts, MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn, Obstacle,
-    Operation, Owned, Owner, Plan, Remark, Serials, Untimely, apply, timely,
+    AdminError, Arriving, Change, Entropy, Facts, MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn,
+    Obstacle, Operation, Owned, Owner, Phone, Plan, Remark, Serials, Untimely, apply, timely,
 };
-use domain::audit::Actor;
+use domain::audit::{ActivationStage, Actor, What};
 use domain::contact::Contact;
 use domain::conveyed::{Conveyed, Holder};
 use domain::name::UserName;
@@ -137,7 +137,19 @@ fn seeded(plan: &Plan) -> Vec<TokenSerial> {
     seeded.collect()
 }
 
+/// All of them are on the phones with which they come.
 fn take(tokens: Vec<Conveyed>, facts: Facts) -> Result<Plan, AdminError> {
+    let on_its_phone = |token: Conveyed| Arriving {
+        phone: Some(Phone {
+            registration: token.phone.registration,
+            os_version: "0.1_terminal".into(),
+        }),
+        token,
+    };
+    arrive(tokens.into_iter().map(on_its_phone).collect(), facts)
+}
+
+fn arrive(tokens: Vec<Arriving>, facts: Facts) -> Result<Plan, AdminError> {
     let operation = Operation::MoveIn(MoveIn {
         vdom: Vdom::ROOT,
         licence: licence(),
@@ -243,6 +255,72 @@ fn tokens_come_in_with_their_phones_and_a_file_once() {
         ..Facts::default()
     };
     assert_eq!(taken(&[1], again).unwrap_err(), NotMovedIn::Again.into());
+}
+
+#[test]
+fn a_token_that_went_to_another_phone_since_begins_anew() {
+    let other = || {
+        Some(Phone {
+            registration: RegistrationId::from_bytes([7; 32]),
+            os_version: "0.1_terminal".into(),
+        })
+    };
+    let restored = Provisioned {
+        known_by: KnownBy::OtherUnit,
+        ..phone(1)
+    };
+    for (named, here_is) in [
+        (other(), vec![]),
+        (None, vec![]),
+        (other(), vec![token(1, Stage::New)]),
+        (other(), vec![token(1, Stage::Provisioned(restored))]),
+        // Nobody logs in with it, so whose it is there does not matter.
+        (other(), vec![of("bob", token(1, Stage::New))]),
+    ] {
+        let mut came = conveyed(1);
+        came.status = TokenStatus::Lock;
+        let gone = Arriving {
+            token: came,
+            phone: named,
+        };
+        let plan = arrive(vec![gone], here(here_is)).unwrap();
+        assert!(seeded(&plan).is_empty());
+        let has = |wanted: &dyn Fn(&Change) -> bool| plan.changes.iter().any(wanted);
+        assert!(has(&|it| matches!(it, Change::FileTaken(_))));
+        assert!(has(&|it| matches!(it, Change::Seed(_, None))));
+        assert!(has(&|it| matches!(it, Change::Token(token)
+            if matches!(token.stage, Stage::New) && token.status == TokenStatus::Lock
+                && token.licence == Some(licence()))));
+        assert!(matches!(plan.remarks[..], [Remark::OtherPhone(new)] if new == serial(1)));
+        let told = plan.events.iter().any(|event| {
+            matches!(&event.what, What::Activation { stage: ActivationStage::OtherPhone, token, .. }
+                if *token == serial(1))
+        });
+        assert!(told);
+    }
+    // One that was provisioned here meanwhile has that phone.
+    let since = Provisioned {
+        code: ActivationCode::from_random([4; 8], Pace::Sixty),
+        registration: RegistrationId::from_bytes([7; 32]),
+        ..phone(1)
+    };
+    let stays = Arriving {
+        token: conveyed(1),
+        phone: other(),
+    };
+    let refused = arrive(vec![stays], here(vec![token(1, Stage::Provisioned(since))])).unwrap_err();
+    let expected = NotMovedIn::Obstructed(Obstacle::OtherPhones, Serials([serial(1)].into()));
+    assert_eq!(refused, expected.into());
+}
+
+#[test]
+fn what_comes_in_is_known_by_the_token_server_which_was_asked() {
+    let plan = taken(&[1], Facts::default()).unwrap();
+    let known = |it: &Change| {
+        matches!(it, Change::Token(token) if matches!(&token.stage,
+            Stage::Provisioned(phone) if phone.known_by == KnownBy::TokenServer))
+    };
+    assert!(plan.changes.iter().any(known));
 }
 
 #[test]

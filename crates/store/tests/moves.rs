@@ -12,7 +12,7 @@
 mod support;
 
 use domain::admin::{
-    AdminError, MoveIn, MoveOut, NotMovedIn, Obstacle, Operation, Phone, Polled, Serials,
+    AdminError, Arriving, MoveIn, MoveOut, NotMovedIn, Obstacle, Operation, Phone, Polled, Serials,
 };
 use domain::conveyed::{Conveyed, Holder};
 use domain::schema::FORTITOKEN;
@@ -90,11 +90,22 @@ fn out() -> Operation {
     })
 }
 
+fn on_its_phone(token: Conveyed) -> Arriving {
+    let phone = Phone {
+        registration: token.phone.registration,
+        os_version: token.phone.os_version.clone(),
+    };
+    Arriving {
+        token,
+        phone: Some(phone),
+    }
+}
+
 fn taken(tokens: Vec<Conveyed>) -> Operation {
     Operation::MoveIn(MoveIn {
         vdom: Vdom::ROOT,
         licence: licence(),
-        tokens,
+        tokens: tokens.into_iter().map(on_its_phone).collect(),
         from: ProductSerial::parse("FGT0000000000041").unwrap(),
         file: "ab".into(),
     })

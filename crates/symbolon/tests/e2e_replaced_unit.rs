@@ -429,3 +429,36 @@ fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
         running.stop();
     }
 }
+
+#[test]
+fn a_token_that_another_phone_got_after_its_export_is_new_where_it_comes_in() {
+    let world = World::new();
+    let licence = world.licence();
+    let World {
+        tokens, old, token, ..
+    } = &world;
+    let new = Apart::of(tokens).enrolled(tokens, NEW);
+    let new_up = new.start();
+    export(old, &licence, NEW, &request(&new)).ok();
+    // The license is still the old gateway's, and so is the token.
+    let provision = format!("execute fortitoken-mobile provision {token}");
+    let said = old.home.console(&provision).ok();
+    let second = Phone::new(tokens, "alice, the second");
+    second.add(&activation_code(&said), "alice").ok();
+    old.home.console("execute fortitoken-mobile poll").ok();
+    tokens
+        .desk(&["move-licence", &licence, "--to", NEW, "--reason", "T 5"])
+        .ok();
+    put(
+        &new,
+        "tokens.move",
+        &fs::read(kept(old, "tokens.move")).unwrap(),
+    );
+    let said = take(&new, OLD).ok();
+    shows(&said, &["No token of", "New, for", token]);
+    assert_eq!(new.home.status(token), "new");
+    let events = new.home.console("execute log display").ok();
+    shows(&events, &["it is new again"]);
+    new_up.stop();
+    world.up.stop();
+}

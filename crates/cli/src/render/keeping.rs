@@ -120,7 +120,8 @@ fn found(document: &Document, entry: &Entry, remark: &Remark) -> Finding {
         | Remark::Deleted
         | Remark::Stays(_)
         | Remark::Elsewhere(_)
-        | Remark::Here(_) => Finding::at(entry.line, text),
+        | Remark::Here(_)
+        | Remark::OtherPhone(_) => Finding::at(entry.line, text),
         Remark::New(_) => Finding {
             lines: Some((entry.line, entry.last_line())),
             text,
@@ -176,6 +177,10 @@ pub fn remark(place: Option<&Place>, remark: &Remark) -> String {
         ),
         Remark::Elsewhere(token) => format!("token {token} stays in another VDOM"),
         Remark::Here(token) => format!("token {token} is here already"),
+        Remark::OtherPhone(token) => format!(
+            "token {token} has another phone by now, and is new: \
+             execute fortitoken-mobile provision {token}"
+        ),
         Remark::Unprovisioned(token) => format!(
             "{entry}: no phone has token {token} for this user: \
              execute fortitoken-mobile provision {token}"

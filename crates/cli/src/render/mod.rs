@@ -37,7 +37,7 @@ pub use keeping::{
 };
 pub use log::{LogLines, log_deleted, log_verified};
 pub use logins::login;
-pub use moving::{MovedOut, move_request, moved_in, moved_out};
+pub use moving::{MovedIn, MovedOut, move_request, moved_in, moved_out};
 pub use network::{
     Closed, Echo, PingTally, date, no_address, ping_denied, ping_head, ping_unsent, ssh_stays,
     stands_for, stands_for_at, telnet_closed, telnet_connected, telnet_failed, telnet_received,

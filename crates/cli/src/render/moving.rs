@@ -51,20 +51,44 @@ pub fn moved_out(moved: &MovedOut<'_>) -> String {
     )
 }
 
-/// The tokens are here, but for those that stayed as they were.
-pub fn moved_in(taken: usize, stayed: &[TokenSerial], from: ProductSerial) -> String {
-    let taken = match taken {
-        1 => format!("1 token of {from} goes on with its phone."),
-        tokens => format!("{tokens} tokens of {from} go on with their phones."),
+/// What was taken in.
+#[derive(Debug)]
+pub struct MovedIn {
+    /// The gateway that gave.
+    pub from: ProductSerial,
+    /// Tokens that go on with their phones.
+    pub tokens: usize,
+    /// Those that stayed as they were.
+    pub stayed: Vec<TokenSerial>,
+    /// Those that are new, for the token server names other phones.
+    pub new: Vec<TokenSerial>,
+}
+
+/// The tokens are here.
+pub fn moved_in(moved: MovedIn) -> String {
+    let MovedIn {
+        from,
+        tokens,
+        stayed,
+        new,
+    } = moved;
+    let used = "Codes that may have been used are refused: the one shown now and the next.";
+    let taken = match tokens {
+        0 => format!("No token of {from} goes on with its phone."),
+        1 => format!("1 token of {from} goes on with its phone. {used}"),
+        tokens => format!("{tokens} tokens of {from} go on with their phones. {used}"),
     };
-    let stayed = match stayed {
+    let named = |said: &str, serials: Vec<TokenSerial>| match &serials[..] {
         [] => String::new(),
-        stayed => format!(
-            "Left as they are, on the phones for which they were provisioned here: {}.\n",
-            Serials(stayed.into())
-        ),
+        _ => format!("{said}: {}.\n", Serials(serials.into())),
     };
-    format!(
-        "{taken} Codes that may have been used are refused: the one shown now and the next.\n{stayed}"
-    )
+    let stayed = named(
+        "Left as they are, on the phones for which they were provisioned here",
+        stayed,
+    );
+    let new = named(
+        "New, for the token server names another phone or none ('execute fortitoken-mobile provision' for each)",
+        new,
+    );
+    format!("{taken}\n{stayed}{new}")
 }

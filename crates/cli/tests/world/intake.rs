@@ -1,6 +1,6 @@
 //! Files of hardware tokens: some in the unit, one on a TFTP server.
 
-use cli::render::{self, MovedOut};
+use cli::render::{self, MovedIn, MovedOut};
 use cli::{MoveStep, RestoreSource, SeedKey, TakeIn, Told};
 use domain::admin::{AdminError, NotMovedIn, Operation, Remark};
 use domain::intake::{self, NotTaken, Way};
@@ -122,7 +122,12 @@ impl World {
                     )));
                 render::refusal(AdminError::NotMovedIn(NotMovedIn::Again))
             }
-            MoveStep::Import { from, .. } => render::moved_in(1, &[], *from),
+            MoveStep::Import { from, .. } => render::moved_in(MovedIn {
+                from: *from,
+                tokens: 1,
+                stayed: vec![],
+                new: vec![TokenSerial::mobile([2; 5])],
+            }),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Mobile tokens that came from another unit with their phones: whether the phones still have them.
 
+use ident::RegistrationId;
+
 use super::supply::{canonical, released};
-use super::{Change, Context, Owned, Phone, Plan};
+use super::{Change, Context, Owned, Owner, Phone, Plan};
 use crate::audit::ActivationStage;
 use crate::token::{KnownBy, Provisioned, Stage, Token};
 
@@ -12,24 +14,45 @@ pub(super) fn judged(owned: Owned, phone: Option<&Phone>, context: &Context<'_>)
     let Stage::Provisioned(known) = token.stage else {
         return Plan::default();
     };
-    let token = |stage| Token { stage, ..token };
-    if phone.is_some_and(|phone| phone.registration == known.registration) {
+    let registration = known.registration;
+    if has_it(phone, registration) {
         let known_by = KnownBy::TokenServer;
         let stage = Stage::Provisioned(Provisioned { known_by, ..known });
-        return Plan::of(Change::Token(token(stage)));
+        return Plan::of(Change::Token(Token { stage, ..token }));
     }
+    let stage = Stage::New;
+    gone(
+        Token { stage, ..token },
+        owner.as_ref(),
+        registration,
+        phone,
+        context,
+    )
+}
+
+/// Whether the phone with which a token came is the one that the token server names.
+pub(super) fn has_it(phone: Option<&Phone>, registration: RegistrationId) -> bool {
+    phone.is_some_and(|phone| phone.registration == registration)
+}
+
+/// A token that came with a phone that does not have it any more is new.
+pub(super) fn gone(
+    token: Token,
+    owner: Option<&Owner>,
+    registration: RegistrationId,
+    phone: Option<&Phone>,
+    context: &Context<'_>,
+) -> Plan {
     let named = phone.map_or_else(
         || "no phone that has it for this unit".to_owned(),
         |phone| format!("phone {}", phone.registration),
     );
-    let token = token(Stage::New);
     let (vdom, serial) = (token.vdom, token.serial);
     let detail = format!(
-        "the token server names {named}, and it came from another unit with phone {}: it is new again; \
-         execute fortitoken-mobile provision {serial}",
-        known.registration
+        "the token server names {named}, and it came from another unit with phone {registration}: it is new \
+         again; execute fortitoken-mobile provision {serial}"
     );
     let stage = ActivationStage::OtherPhone;
-    let event = context.activation(vdom, serial, canonical(owner.as_ref()), stage, &detail);
+    let event = context.activation(vdom, serial, canonical(owner), stage, &detail);
     released(token).and(Plan::noted(event))
 }

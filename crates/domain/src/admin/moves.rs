@@ -5,7 +5,7 @@ use std::fmt;
 use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
 
 use super::supply::{known_mobile, released};
-use super::{AdminError, Change, Context, Facts, Owned, Plan, Remark};
+use super::{AdminError, Change, Context, Facts, Owned, Phone, Plan, Remark, conveyed};
 use crate::conveyed::{Conveyed, Holder};
 use crate::time::{Span, Timestamp};
 use crate::token::{KnownBy, Provisioned, Stage, Token};
@@ -68,11 +68,27 @@ pub struct MoveIn {
     /// The licence with which they come.
     pub licence: LicenceSerial,
     /// The tokens.
-    pub tokens: Vec<Conveyed>,
+    pub tokens: Vec<Arriving>,
     /// Who gave them.
     pub from: ProductSerial,
     /// The name of the file in which they came.
     pub file: Box<str>,
+}
+
+/// A token that another gateway gave.
+#[derive(Debug)]
+pub struct Arriving {
+    /// As it was when it left there.
+    pub token: Conveyed,
+    /// The phone that has it now by the token server's word.
+    pub phone: Option<Phone>,
+}
+
+impl Arriving {
+    /// Whether it comes with the phone that has it.
+    fn is_on_its_phone(&self) -> bool {
+        conveyed::has_it(self.phone.as_ref(), self.token.phone.registration)
+    }
 }
 
 /// All of them are out of use here, or none: whatever changed since they were sealed, the file would bring
@@ -192,6 +208,8 @@ impl NotMovedIn {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Taken,
+    /// It went to another phone after it left the other gateway, and begins anew.
+    New,
     /// It was provisioned here since.
     Stays,
 }
@@ -215,24 +233,54 @@ pub(super) fn taken(
     } = moved;
     let detail = format!("{} tokens from {from}, file {file}", count(&fates));
     let action = "fortitoken-mobile.move-import";
-    let (mut changes, mut remarks) = (vec![Change::FileTaken(file)], Vec::new());
-    for (conveyed, fate) in tokens.into_iter().zip(fates) {
-        let serial = conveyed.serial;
-        if fate == Fate::Stays {
-            remarks.push(Remark::Here(serial));
-            continue;
-        }
-        let here = facts.take_token(serial).map(|owned| owned.token);
-        let token = here.unwrap_or_else(|| Token::imported(vdom, serial, None));
-        let licence = token.licence.or(Some(licence));
-        changes.extend(conveyed.settled(Token { licence, ..token }, context.now));
-    }
-    Ok(Plan {
+    let mut plan = Plan {
         events: vec![context.changed(vdom, action, licence.as_str(), &detail)],
-        changes,
-        remarks,
+        changes: vec![Change::FileTaken(file)],
         ..Plan::default()
-    })
+    };
+    for (arriving, fate) in tokens.into_iter().zip(fates) {
+        let serial = arriving.token.serial;
+        let mut owned = facts.take_token(serial).unwrap_or_else(|| Owned {
+            token: Token::imported(vdom, serial, None),
+            owner: None,
+        });
+        owned.token.licence.get_or_insert(licence);
+        plan = plan.and(match fate {
+            Fate::Taken => taken_over(arriving, owned.token, context),
+            Fate::New => begun_anew(arriving, owned, context),
+            Fate::Stays => Plan::remarked([Remark::Here(serial)]),
+        });
+    }
+    Ok(plan)
+}
+
+/// The token server was asked, so its word is known.
+fn taken_over(arriving: Arriving, token: Token, context: &Context<'_>) -> Plan {
+    let Conveyed { phone, .. } = arriving.token;
+    let conveyed = Conveyed {
+        phone: Provisioned {
+            known_by: KnownBy::TokenServer,
+            ..phone
+        },
+        ..arriving.token
+    };
+    Plan {
+        changes: conveyed.settled(token, context.now),
+        ..Plan::default()
+    }
+}
+
+fn begun_anew(arriving: Arriving, owned: Owned, context: &Context<'_>) -> Plan {
+    let Arriving { token: came, phone } = arriving;
+    let Owned { token, owner } = owned;
+    let token = Token {
+        status: came.status_beside(token.status),
+        ..token
+    };
+    let registration = came.phone.registration;
+    let remark = Remark::OtherPhone(came.serial);
+    conveyed::gone(token, owner.as_ref(), registration, phone.as_ref(), context)
+        .and(Plan::remarked([remark]))
 }
 
 fn count(fates: &[Fate]) -> usize {
@@ -245,14 +293,14 @@ fn fates(moved: &MoveIn, facts: &Facts, context: &Context<'_>) -> Result<Vec<Fat
         Err(NotMovedIn::Obstructed(obstacle, Serials(tokens.into())))
     };
     let each = moved.tokens.iter();
-    let judged = each.map(|it| (it.serial, fate(it, moved.vdom, facts, context)));
+    let judged = each.map(|it| (it.token.serial, fate(it, moved.vdom, facts, context)));
     let judged: Vec<(TokenSerial, Result<Fate, Obstacle>)> = judged.collect();
     if let Some(obstacle) = judged.iter().find_map(|(_, fate)| fate.err()) {
         let same = judged.iter().filter(|(_, fate)| *fate == Err(obstacle));
         return obstructed(obstacle, same.map(|(serial, _)| *serial).collect());
     }
     let fates: Vec<Fate> = judged.iter().filter_map(|(_, fate)| fate.ok()).collect();
-    if count(&fates) == 0 {
+    if fates.iter().all(|fate| *fate == Fate::Stays) {
         let all = judged.into_iter().map(|(serial, _)| serial);
         return obstructed(Obstacle::OtherPhones, all.collect());
     }
@@ -260,13 +308,21 @@ fn fates(moved: &MoveIn, facts: &Facts, context: &Context<'_>) -> Result<Vec<Fat
 }
 
 fn fate(
-    conveyed: &Conveyed,
+    arriving: &Arriving,
     vdom: Vdom,
     facts: &Facts,
     context: &Context<'_>,
 ) -> Result<Fate, Obstacle> {
+    let conveyed = &arriving.token;
+    let comes = |holder| {
+        if arriving.is_on_its_phone() {
+            same_holder(conveyed, holder).map(|()| Fate::Taken)
+        } else {
+            Ok(Fate::New)
+        }
+    };
     let Some(Owned { token, owner }) = facts.token(conveyed.serial) else {
-        return same_holder(conveyed, None).map(|()| Fate::Taken);
+        return comes(None);
     };
     if token.vdom != vdom {
         let told = Some(token.vdom).filter(|vdom| context.realms.contain(*vdom));
@@ -274,12 +330,10 @@ fn fate(
     }
     let holder = owner.as_ref().map(|owner| owner.name.canonical().into());
     match &token.stage {
-        Stage::New => same_holder(conveyed, holder).map(|()| Fate::Taken),
+        Stage::New => comes(holder),
         Stage::Provisioned(phone) if phone.transfer.is_some() => Err(Obstacle::Awaited),
         // A backup brought it, and the other gateway went on taking its codes.
-        Stage::Provisioned(phone) if is_older(phone, &conveyed.phone) => {
-            same_holder(conveyed, holder).map(|()| Fate::Taken)
-        }
+        Stage::Provisioned(phone) if is_older(phone, &conveyed.phone) => comes(holder),
         Stage::Provisioned(_) => Ok(Fate::Stays),
         Stage::Requested | Stage::Provisioning(_) | Stage::Activated | Stage::Failed(_) => {
             Err(Obstacle::Awaited)

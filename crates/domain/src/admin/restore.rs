@@ -120,6 +120,8 @@ pub enum Remark {
     Elsewhere(TokenSerial),
     /// A token of an imported licence is here already.
     Here(TokenSerial),
+    /// A token of another gateway's has another phone by now than the one with which it came.
+    OtherPhone(TokenSerial),
 }
 
 impl Remark {

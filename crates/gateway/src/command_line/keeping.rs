@@ -253,7 +253,7 @@ impl Executor {
     }
 
     /// A phone may have given a token away after the backup: until the token server is asked, it logs in.
-    pub(super) async fn ask_about_phones(&self, printer: &Printer) -> Result<(), Gone> {
+    async fn ask_about_phones(&self, printer: &Printer) -> Result<(), Gone> {
         match self.supply.poll(None).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_about_tokens() => printer.print(render::PHONES_ELSEWHERE).await,

@@ -1,10 +1,10 @@
 //! `execute fortitoken-mobile move`: tokens that go to another gateway, and come from one.
 
-use cli::render::{self, MovedOut};
+use cli::render::{self, MovedIn, MovedOut};
 use cli::{FileName, MoveStep, MoveTokens, RestoreSource};
 use domain::admin::{AdminError, Operation, Remark};
 use domain::vdom::Vdom;
-use ident::{ProductSerial, TokenSerial};
+use ident::ProductSerial;
 use softtoken::moving::MOVE_FILE_MAX;
 use store::Failure;
 
@@ -134,18 +134,24 @@ impl Executor {
             .fetched(&RestoreSource::File(name), fetch, printer)
             .await?;
         let moved = self.supply.incoming(vdom, from, &file).await?;
-        let count = moved.tokens.len();
+        let came = moved.tokens.len();
         let applied = printer.apply();
         let done = self.administer(Operation::MoveIn(moved), who).await;
         drop(applied);
-        let remarks = done?.remarks.into_iter();
-        let stayed = remarks.filter_map(|remark| match remark {
-            Remark::Here(serial) => Some(serial),
-            _ => None,
+        let (mut stayed, mut new) = (Vec::new(), Vec::new());
+        for remark in done?.remarks {
+            match remark {
+                Remark::Here(serial) => stayed.push(serial),
+                Remark::OtherPhone(serial) => new.push(serial),
+                _ => {}
+            }
+        }
+        let text = render::moved_in(MovedIn {
+            from,
+            tokens: came - stayed.len() - new.len(),
+            stayed,
+            new,
         });
-        let stayed: Vec<TokenSerial> = stayed.collect();
-        let text = render::moved_in(count - stayed.len(), &stayed, from);
-        printer.print(text).await?;
-        Ok(self.ask_about_phones(printer).await?)
+        Ok(printer.print(text).await?)
     }
 }

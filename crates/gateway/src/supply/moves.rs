@@ -1,6 +1,8 @@
 //! Mobile tokens that go from one gateway to another, sealed.
 
-use domain::admin::{MoveIn, MoveOut, Serials, Untimely, timely};
+use std::collections::HashMap;
+
+use domain::admin::{Arriving, MoveIn, MoveOut, Serials, Untimely, timely};
 use domain::conveyed::Conveyed;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
@@ -11,7 +13,7 @@ use store::Undecided;
 use store::gateway::Leaving;
 use zeroize::Zeroizing;
 
-use super::{PollError, Supply};
+use super::{AskError, PollError, Supply};
 use crate::clock::{self, NoEntropy};
 
 /// Between two tokens in the sealed text.
@@ -211,13 +213,21 @@ impl Supply {
         }
         let licence = waybill.licence;
         let serials: Vec<TokenSerial> = tokens.iter().map(|token| token.serial).collect();
+        let mut phones = HashMap::with_capacity(serials.len());
         for page in serials.chunks(softtoken::limits::MAX_POLL_TOKENS) {
-            let owned = self.owns(page).await;
-            owned.map_err(|why| match why {
+            let polled = self.phones_of_own(page).await;
+            let polled = polled.map_err(|why| match why {
                 PollError::Refused(_) => MoveError::NotOurs(why, licence, here),
                 why => MoveError::Unasked(why),
             })?;
+            phones.extend(polled.into_iter().map(|it| (it.token, it.phone)));
         }
+        let arriving = |token: Conveyed| match phones.remove(&token.serial) {
+            Some(phone) => Ok(Arriving { token, phone }),
+            None => Err(MoveError::Unasked(AskError::Mismatched.into())),
+        };
+        let tokens = tokens.into_iter().map(arriving);
+        let tokens = tokens.collect::<Result<_, _>>()?;
         Ok(MoveIn {
             vdom,
             licence,

@@ -7,7 +7,9 @@ use domain::admin::{AdminError, Operation, Phone, Polled};
 use domain::token::Stage;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
-use softtoken::process::{PollAnswer, PollingRequest, PollingResponse, Request, Response};
+use softtoken::process::{
+    PollAnswer, PollingRequest, PollingResponse, Registration, Request, Response,
+};
 use softtoken::{Echo, ServerError, WireError};
 use store::{Failure, Undecided};
 use tokio::sync::watch;
@@ -143,15 +145,23 @@ impl Supply {
         }
     }
 
-    /// Whether the token server takes this gateway for the owner of all these tokens.
-    pub(super) async fn owns(&self, serials: &[TokenSerial]) -> Result<(), PollError> {
+    /// The phones of tokens all of which have to be this gateway's by the token server's word.
+    pub(super) async fn phones_of_own(
+        &self,
+        serials: &[TokenSerial],
+    ) -> Result<Vec<Polled>, PollError> {
         let answer = self.asked(serials).await?;
-        let mut answers = answer.tokens.into_iter();
-        let refused = answers.find_map(|answer| answer.outcome.err());
-        match answer.error.or(refused) {
-            Some(error) => Err(PollError::Refused(error)),
-            None => Ok(()),
+        if let Some(error) = answer.error {
+            return Err(PollError::Refused(error));
         }
+        let answers = answer.tokens.into_iter();
+        let polled = answers.map(|PollAnswer { token, outcome }| {
+            let token = TokenSerial::parse(token.as_str()).map_err(|_| AskError::Mismatched)?;
+            let polled = outcome.map_err(PollError::Refused)?;
+            let phone = polled.registration.as_ref().map(named);
+            Ok(Polled { token, phone })
+        });
+        polled.collect()
     }
 
     async fn asked(&self, serials: &[TokenSerial]) -> Result<PollingResponse, PollError> {
@@ -239,9 +249,14 @@ fn told(answer: PollAnswer) -> Option<(Polled, Whose)> {
         }
         Err(_) => return None,
     };
-    let phone = registration.map(|registration| Phone {
+    let phone = registration.as_ref().map(named);
+    Some((Polled { token, phone }, whose))
+}
+
+/// The phone that the token server names.
+fn named(registration: &Registration) -> Phone {
+    Phone {
         registration: registration.id,
         os_version: Box::from(registration.version.as_str()),
-    });
-    Some((Polled { token, phone }, whose))
+    }
 }
