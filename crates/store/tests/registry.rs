@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use domain::audit::Actor;
 use domain::licensing::{
     ANSWER_KEPT_AFTER, AccountName, Asking, DeviceRefusal, LicenceRefusal, LicenceSize, Lock,
-    TokenRefusal, TokenState,
+    Remark, TokenRefusal, TokenState,
 };
 use domain::time::{Span, Timestamp};
 use ident::{
@@ -25,8 +25,8 @@ use otp::{Parameters, Seed};
 use store::Failure;
 use store::registry::{
     Activated, ClaimRequest, Claimed, Confirmed, DeskRefusal, GatewayAddress, IssuedLicence,
-    LicenceDenied, Message, MessageId, NewLicence, NotDone, Polled, ProvisionDenied, Provisioned,
-    RegistryStore, Sealing, StockRefusal, StoreError, ToProvision,
+    LicenceDenied, Message, MessageId, NewLicence, NotDone, Note, Polled, ProvisionDenied,
+    Provisioned, RegistryStore, Sealing, StockRefusal, StoreError, ToProvision,
 };
 use store::sealing::{RootKey, SealError};
 use zeroize::Zeroizing;
@@ -458,6 +458,104 @@ async fn a_phone_is_sent_to_the_member_that_provisioned_its_token() {
     tell(&second, None).await;
     assert_eq!(found(tokens[0]).await, Some(address("one")));
     assert_eq!(found(tokens[1]).await, None);
+}
+
+fn at(name: &str) -> GatewayAddress {
+    GatewayAddress {
+        url: format!("https://{name}.example.org").into(),
+        pin: "pin".into(),
+        source: "192.0.2.7".parse().ok(),
+    }
+}
+
+fn note() -> Note {
+    Note {
+        reason: Remark::parse("RMA 12").unwrap(),
+        ticket: None,
+    }
+}
+
+/// Where phones are sent about a token.
+async fn way(world: &World, token: TokenSerial) -> Option<GatewayAddress> {
+    world.store.gateway_address(token).await.unwrap()
+}
+
+/// One token that either member of a cluster provisioned, of a licence of the first.
+async fn cluster() -> (World, IssuedLicence, Vec<TokenSerial>) {
+    let world = World::new().await;
+    let (first, second) = (asking(FIRST, &[SECOND]), asking(SECOND, &[FIRST]));
+    let licence = world.issue(2).await;
+    let activated = world.activate(first.clone(), licence.code.as_str()).await;
+    let tokens = activated.unwrap().tokens;
+    for (member, token, name) in [(first, tokens[0], "one"), (second, tokens[1], "two")] {
+        world.provision_by(member.clone(), token).await;
+        let told = world.store.put_gateway_address(member, Some(at(name)));
+        told.await.unwrap();
+    }
+    (world, licence, tokens)
+}
+
+#[tokio::test]
+async fn a_phone_is_sent_to_the_product_to_which_the_licence_moved() {
+    let (world, licence, tokens) = cluster().await;
+    assert_eq!(way(&world, tokens[0]).await, Some(at("one")));
+    let to = product(SECOND);
+    let moved = world
+        .store
+        .move_licence(actor(), licence.serial, to, note(), NOW);
+    moved.await.unwrap();
+    for token in &tokens {
+        assert_eq!(way(&world, *token).await, Some(at("two")));
+    }
+    // Whoever provisions it from then on has it, and moving it where it is changes nothing.
+    world
+        .provision_by(asking(FIRST, &[SECOND]), tokens[1])
+        .await;
+    let again = world
+        .store
+        .move_licence(actor(), licence.serial, to, note(), NOW);
+    again.await.unwrap();
+    assert_eq!(way(&world, tokens[1]).await, Some(at("one")));
+}
+
+#[tokio::test]
+async fn a_phone_is_sent_to_the_unit_in_the_place_of_the_one_that_provisioned_its_token() {
+    let (world, _, tokens) = cluster().await;
+    let replaced = world
+        .store
+        .replace_unit(actor(), product(FIRST), product(NOBODY), note(), NOW);
+    replaced.await.unwrap();
+    assert_eq!(way(&world, tokens[0]).await, None);
+    // What comes back from the repair is another unit.
+    let registered = world
+        .store
+        .register_product(actor(), account("own"), product(FIRST), NOW);
+    registered.await.unwrap();
+    let told = world
+        .store
+        .put_gateway_address(asking(FIRST, &[]), Some(at("one")));
+    told.await.unwrap();
+    let told = world
+        .store
+        .put_gateway_address(asking(NOBODY, &[]), Some(at("new")));
+    told.await.unwrap();
+    assert_eq!(way(&world, tokens[0]).await, Some(at("new")));
+    assert_eq!(way(&world, tokens[1]).await, Some(at("two")));
+}
+
+#[tokio::test]
+async fn no_phone_is_sent_to_a_unit_of_another_account() {
+    let (world, _, tokens) = cluster().await;
+    let second = product(SECOND);
+    let reason = Remark::parse("sold").unwrap();
+    let sold = world.store.unregister_product(actor(), second, reason, NOW);
+    sold.await.unwrap();
+    assert_eq!(way(&world, tokens[1]).await, Some(at("one")));
+    let registered = world
+        .store
+        .register_product(actor(), account("other"), second, NOW);
+    registered.await.unwrap();
+    assert_eq!(way(&world, tokens[1]).await, Some(at("one")));
 }
 
 #[tokio::test]

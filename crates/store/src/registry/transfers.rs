@@ -99,7 +99,8 @@ impl RegistryStore {
         self.database.write(PutAddress { asking, address }).await
     }
 
-    /// Where the gateway is reached that provisioned a token last, or, once that is replaced, its licence's product.
+    /// Where the gateway is reached that provisioned a token last, as long as the licence may be its cluster's,
+    /// or else the licence's product.
     pub async fn gateway_address(
         &self,
         token: TokenSerial,
@@ -161,6 +162,7 @@ impl Work for FindAddress {
                 "SELECT g.url, g.pin, g.source FROM token t JOIN licence l ON l.serial = t.licence \
                  LEFT JOIN provision p ON p.token = t.serial \
                  LEFT JOIN product own ON own.serial = p.product AND own.retired IS NULL \
+                     AND own.account = l.account \
                  JOIN gateway_address g ON g.product = coalesce(own.serial, l.product) \
                  WHERE t.serial = $1 AND l.revoked IS NULL",
                 &vals![self.token.as_str()],

@@ -171,6 +171,13 @@ impl MoveLicence {
             &vals![self.licence.as_str(), self.to.as_str(), self.now],
         )
         .await?;
+        // Whoever made its tokens ready has them no more.
+        tx.exec(
+            "UPDATE provision SET product = NULL
+             WHERE token IN (SELECT serial FROM token WHERE licence = $1)",
+            &vals![self.licence.as_str()],
+        )
+        .await?;
         let was = from.as_ref().map_or("no product", ProductSerial::as_str);
         let detail = format!("{was} to {}: {}", self.to, self.note);
         let subject = self.licence.as_str();

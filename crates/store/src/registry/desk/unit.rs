@@ -124,6 +124,12 @@ impl ReplaceUnit {
             &vals![old, new, self.now],
         )
         .await?;
+        // Tokens of its cluster's other members among them.
+        tx.exec(
+            "UPDATE provision SET product = $2 WHERE product = $1",
+            &vals![old, new],
+        )
+        .await?;
         tx.exec_one(
             "UPDATE product SET retired = $3, successor = $2 WHERE serial = $1",
             &vals![old, new, self.now],
