@@ -27,6 +27,7 @@ use crate::http::{Peer, router};
 use crate::pki::{Pki, PkiError, ServerIdentity};
 use crate::process::known;
 use crate::revocations::LastList;
+use crate::transfer::MAX_UNPROVEN;
 use crate::transfer_hosts::TransferHosts;
 use crate::tries::{MAX_WRONG, Tries};
 use crate::vouched::Vouched;
@@ -124,6 +125,8 @@ pub(crate) struct Service {
     pub(crate) ways: Ways,
     /// Wrong activation codes.
     pub(crate) tries: Tries,
+    /// Wishes that their gateways found to be nobody's.
+    pub(crate) wish_tries: Tries,
     pub(crate) last_list: LastList,
     /// Wrong enrolment codes: phones and gateways behind one address do not pay for each other.
     pub(crate) enrolment_tries: Tries,
@@ -178,6 +181,7 @@ impl Service {
             nonces: Nonces::new().map_err(random)?,
             ways: Ways::default(),
             tries: Tries::new(MAX_WRONG),
+            wish_tries: Tries::new(MAX_UNPROVEN),
             last_list: LastList::default(),
             enrolment_tries: Tries::new(MAX_WRONG),
         })

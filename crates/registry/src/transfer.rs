@@ -33,6 +33,9 @@ use crate::transfer_hosts::Callable;
 /// A person waits; the gateway may have to ask this server for a code first.
 const TIMEOUT: Duration = Duration::from_secs(20);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// Wishes of one source, within a quarter of an hour, that their gateways find to be nobody's. An app with an older
+/// seed of its token, or of one that is another's by now, has a few.
+pub(crate) const MAX_UNPROVEN: u32 = 30;
 
 impl Service {
     /// Remembers where a registered gateway is reached.
@@ -87,10 +90,14 @@ impl Service {
         body: &[u8],
     ) -> Result<Zeroizing<String>, Problem> {
         let request = TransferRequest::parse(body)?;
-        let response = match self.pass_on(source, &request).await? {
-            Ok(response) => response,
-            Err(refusal) => request.refused(refusal),
+        let Some(tried) = self.wish_tries.begin(source).await else {
+            return Ok(request.refused(ServerError::TooManyTries.into()).to_json());
         };
+        let passed_on = self.pass_on(source, &request).await;
+        if !matches!(&passed_on, Ok(Ok(response)) if is_unproven(response)) {
+            tried.forgive();
+        }
+        let response = passed_on?.unwrap_or_else(|refusal| request.refused(refusal));
         Ok(response.to_json())
     }
 
@@ -147,6 +154,17 @@ fn code_answer(
         Err(why) => Err(answer::token(why).into()),
     };
     Ok(TransferPollAnswer { token, outcome })
+}
+
+/// Whether a gateway knows nothing by which the wish is that of a phone of the token.
+fn is_unproven(response: &TransferResponse) -> bool {
+    match response {
+        TransferResponse::Action(answer) => matches!(
+            &answer.outcome,
+            Err(refusal) if refusal.error.known() == Some(ServerError::ProofWrong)
+        ),
+        TransferResponse::Nonce(_) => false,
+    }
 }
 
 fn refused(cause: &str) -> TransferRefusal {

@@ -217,7 +217,10 @@ async fn the_phone_that_was_left_is_known_and_no_other() {
     let (dir, store) = alice().await;
     begin(&store).await;
     run(&store, supplied(token()), START).await;
-    let left = async |store: &GatewayStore, number| store.has_left(token(), phone(number)).await;
+    let left = async |store: &GatewayStore, number| {
+        let phones = store.phones(token(), phone(number)).await;
+        phones.map(|it| it.has_left)
+    };
     assert!(!left(&store, 1).await.unwrap());
     run(&store, confirmed(2), START).await;
     let store = reopen(dir.path(), store).await;
@@ -361,4 +364,30 @@ async fn the_user_is_told_in_the_transaction_that_moves_the_token() {
         })
         .collect();
     assert_eq!(notices, [("alice", "a@example.org".to_owned())]);
+}
+
+#[tokio::test]
+async fn who_may_wish_something_is_known_at_each_step() {
+    let (_dir, store) = alice().await;
+    let known = async || {
+        let phones = store.phones(token(), phone(1)).await.unwrap();
+        let next = phones.next.map(|seed| *seed.expose() == NEW);
+        (phones.holder, next, phones.has_left)
+    };
+    assert_eq!(known().await, (Some(phone(1)), None, false));
+    begin(&store).await;
+    run(&store, supplied(token()), START).await;
+    assert_eq!(known().await, (Some(phone(1)), Some(true), false));
+    // Whoever took a code that was taken back holds a seed of nothing.
+    run_with(&store, cancelled(), OLD, START).await;
+    assert_eq!(known().await, (Some(phone(1)), Some(false), false));
+    run(&store, supplied(token()), START).await;
+    assert_eq!(known().await, (Some(phone(1)), None, false));
+    begin(&store).await;
+    run(&store, supplied(token()), START).await;
+    run(&store, confirmed(2), START).await;
+    assert_eq!(known().await, (Some(phone(2)), None, true));
+    let other = TokenSerial::mobile([9; 5]);
+    let nobody = store.phones(other, phone(1)).await.unwrap();
+    assert!(nobody.holder.is_none() && nobody.next.is_none() && !nobody.has_left);
 }

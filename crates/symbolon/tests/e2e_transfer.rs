@@ -12,7 +12,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use app::contents::{Server, Trust};
 use app::device::Device;
@@ -22,13 +22,17 @@ use common::authority::Authority;
 use common::mail_server::MailServer;
 use common::phone::{Phone, allow_transfers, enrol};
 use common::radius::{Answer, Vpn};
-use common::{Home, Running, free_port, until};
+use common::{Home, Running, free_port, run, tool, until};
 use ident::TokenSerial;
 use mail_parser::MessageParser;
-use softtoken::MobileVersion;
 use softtoken::device::AnswerHash;
 use softtoken::link::ActivationLink;
 use softtoken::mobile::{MobileNonceRequest, MobileRequest, MobileResponse};
+use softtoken::transfer::{
+    Action, TransferActionRequest, TransferKey, TransferNonceRequest, TransferNonceResponse,
+    TransferRefusal, TransferRequest, TransferResponse, Wish,
+};
+use softtoken::{MobileVersion, ServerError};
 
 const CLIENT: &str = "127.0.0.1";
 
@@ -544,6 +548,100 @@ fn whoever_found_the_lost_phone_ends_no_recovery() {
         .ok();
     world.moved();
     assert_eq!(vpn.log_in("alice", &found.code("alice")), Answer::Reject);
+    world.up.stop();
+}
+
+/// What is said to a wish of whoever has keys, and no token.
+fn said_to_stranger(server: &str, device: &Device, token: TokenSerial) -> TransferRefusal {
+    let nonce = TransferRequest::from(TransferNonceRequest { token });
+    let nonce = match posted(server, &nonce) {
+        TransferResponse::Nonce(TransferNonceResponse { outcome: Ok(nonce) }) => nonce,
+        TransferResponse::Nonce(TransferNonceResponse { outcome: Err(why) }) => return why,
+        other @ TransferResponse::Action(_) => panic!("{other:?}"),
+    };
+    let key = TransferKey::from_bytes([7; 32].into());
+    let keys = *device.keys();
+    let wish = Wish::new(token, Action::Look, nonce, &key, keys, |it| device.sign(it));
+    let wish = Box::new(wish.unwrap());
+    match posted(server, &TransferActionRequest { wish }.into()) {
+        TransferResponse::Action(answer) => answer.outcome.unwrap_err(),
+        other @ TransferResponse::Nonce(_) => panic!("{other:?}"),
+    }
+}
+
+fn posted(server: &str, request: &TransferRequest) -> TransferResponse {
+    let mut curl = tool("curl", "curl");
+    curl.args(["--silent", "--show-error", "--insecure", "--noproxy", "*"]);
+    curl.args(["--data", request.to_json().as_str()]);
+    curl.arg(format!("{server}/SoftToken/Transfer"));
+    TransferResponse::parse(run(&mut curl, "").ok().as_bytes()).unwrap()
+}
+
+#[test]
+fn a_stranger_learns_nothing_of_a_token_and_has_nobody_asked() {
+    let (tokens, server) = token_server();
+    let gateway = Apart::of(&tokens).enrolled(&tokens, "FGT0000000000042");
+    let running = gateway.start();
+    let serials = import(&gateway, &tokens.issue(3));
+    let alice = enrolled(&gateway, &tokens, "alice", &serials[0]);
+    enrolled(&gateway, &tokens, "bob", &serials[1]);
+    let port = free_port();
+    allow_transfers(&gateway.home, port, &alice);
+    alice
+        .app(&["transfer", "start", "alice", "--show", "--no-wait"])
+        .ok();
+
+    // One token moves, one is on a phone, one is new, and one is not here. The token server is not asked: it would
+    // not answer.
+    server.freeze();
+    let (address, stranger) = (
+        format!("https://127.0.0.1:{port}"),
+        Device::generate().unwrap(),
+    );
+    let not_here = TokenSerial::mobile([9; 5]);
+    let serials = serials.iter().map(|it| TokenSerial::parse(it).unwrap());
+    let began = Instant::now();
+    let uniform = TransferRefusal::from(ServerError::ProofWrong);
+    for token in serials.clone().chain([not_here]) {
+        assert_eq!(
+            said_to_stranger(&address, &stranger, token),
+            uniform,
+            "{token}"
+        );
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    server.thaw();
+
+    // After so many there is no look at them at all. Phones that prove themselves are heard all the same.
+    let moving = serials.clone().next().unwrap();
+    let busy = TransferRefusal::from(ServerError::TooManyTries);
+    let said = (0..70).map(|_| said_to_stranger(&address, &stranger, moving));
+    let said: Vec<_> = said.collect();
+    assert!(said.contains(&busy) && said.iter().all(|it| *it == busy || *it == uniform));
+    let said = alice.app(&["transfer", "status", "alice"]).ok();
+    assert!(said.contains("Scan this"), "{said}");
+    running.stop();
+    server.stop();
+}
+
+#[test]
+fn a_source_of_wishes_that_prove_nothing_is_passed_on_no_more() {
+    let world = World::new().allow();
+    let (server, stranger) = (
+        format!("https://{}", world.home.https),
+        Device::generate().unwrap(),
+    );
+    let token = TokenSerial::parse(&world.token).unwrap();
+    for _ in 0..30 {
+        let said = said_to_stranger(&server, &stranger, token);
+        assert_eq!(said, ServerError::ProofWrong.into());
+    }
+    let said = said_to_stranger(&server, &stranger, token);
+    assert_eq!(said, ServerError::TooManyTries.into());
     world.up.stop();
 }
 

@@ -5,12 +5,14 @@
 //! done, as with every activation code.
 
 mod address;
+mod strangers;
 mod wishes;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -53,7 +55,11 @@ pub(crate) fn start(
     Ok((router, tasks))
 }
 
-async fn answer(State(wishes): State<Arc<Wishes>>, request: Request) -> Response {
+async fn answer(
+    State(wishes): State<Arc<Wishes>>,
+    Extension(source): Extension<IpAddr>,
+    request: Request,
+) -> Response {
     let body = match body::read(request.into_body(), BODY).await {
         Ok(body) => body,
         Err(error) => return (error.status(), error.to_string()).into_response(),
@@ -61,7 +67,7 @@ async fn answer(State(wishes): State<Arc<Wishes>>, request: Request) -> Response
     match TransferRequest::parse(&body) {
         Ok(request) => {
             let json = HeaderValue::from_static("application/json");
-            let answer = wishes.answer(&request).await.to_json();
+            let answer = wishes.answer(&request, source).await.to_json();
             ([(header::CONTENT_TYPE, json)], answer.as_str().to_owned()).into_response()
         }
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),

@@ -1,7 +1,8 @@
 //! What phones want, and what comes of it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::admin::{AdminError, Owned};
 use domain::contact::Contact;
@@ -12,13 +13,16 @@ use https::{NoRandom, Nonces, NotOurs};
 use ident::{RegistrationId, TokenSerial};
 use softtoken::transfer::{
     Action, Open, ProvenWish, Standing, TransferActionRequest, TransferActionResponse, TransferKey,
-    TransferNonceResponse, TransferRefusal, TransferRequest, TransferResponse, Wish, WishError,
+    TransferNonceResponse, TransferRefusal, TransferRequest, TransferResponse, Wish,
 };
 use softtoken::{Echo, ServerError};
 use store::gateway::GatewayStore;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
+use super::strangers::Strangers;
+use crate::clock;
+use crate::seldom::Seldom;
 use crate::supply::{PollError, Report, Supply};
 
 /// The token server makes a code in milliseconds, and the phone waits.
@@ -29,6 +33,24 @@ pub(super) struct Wishes {
     store: Arc<GatewayStore>,
     supply: Arc<Supply>,
     nonces: Nonces,
+    strangers: Strangers,
+    refusals: Seldom,
+}
+
+/// Whose a wish is.
+enum Whose {
+    /// The phone's that has the token.
+    Holder(Action),
+    /// Another's, which has the token's seed all the same.
+    Second,
+    /// One's that has the seed that waits: it took the code.
+    Next,
+    /// One's that had the token before.
+    Former,
+    /// One's with the seed of a token that no phone is known to have.
+    NoPhones,
+    /// Anybody's.
+    Nobody,
 }
 
 impl Wishes {
@@ -37,72 +59,93 @@ impl Wishes {
             store,
             supply,
             nonces: Nonces::new()?,
+            strangers: Strangers::new(),
+            refusals: Seldom::default(),
         })
     }
 
     /// The answer to a phone.
-    pub(super) async fn answer(&self, request: &TransferRequest) -> TransferResponse {
+    pub(super) async fn answer(
+        &self,
+        request: &TransferRequest,
+        source: IpAddr,
+    ) -> TransferResponse {
         match request {
             TransferRequest::Nonce(_) => TransferNonceResponse {
                 outcome: self.nonces.issue().map_err(|why| unavailable(&why)),
             }
             .into(),
             TransferRequest::Action(TransferActionRequest { wish }) => {
-                let outcome = self.judge(wish).await;
-                if let Err(refusal) = &outcome {
+                let outcome = self.judge(wish, source).await;
+                if let Err(refusal) = &outcome
+                    && let Some(left_out) = self.refusals.due(clock::now())
+                {
                     let cause = refusal.cause.as_ref().map_or("", Echo::as_str);
-                    info!(token = %wish.token, %refusal, cause, "a transfer is refused");
+                    info!(token = %wish.token, %refusal, cause, left_out, "a transfer is refused");
                 }
                 TransferActionResponse { outcome }.into()
             }
         }
     }
 
-    async fn judge(&self, wish: &Wish) -> Result<Standing, TransferRefusal> {
+    /// Nothing is told of a token, and nobody is asked about it, before the wish is proven to be that of one of its
+    /// phones: all others have one answer.
+    async fn judge(&self, wish: &Wish, source: IpAddr) -> Result<Standing, TransferRefusal> {
         if let Err(NotOurs) = self.nonces.take(&wish.nonce) {
             return Err(ServerError::NonceUnknown.into());
         }
-        let token = wish.token;
-        let proven = wish.prove().map_err(|_| ServerError::ProofWrong)?;
-        let holder = proven.device();
-        let mut action = self.allowed(token, &proven).await?;
-        if action.is_err_and(is_other_phone) && self.settled(token).await? {
-            action = self.allowed(token, &proven).await?;
+        let (token, strange) = (wish.token, ServerError::ProofWrong);
+        let proven = wish.prove().map_err(|_| strange)?;
+        let device = proven.device();
+        let mut whose = self.whose(token, &proven, source).await?;
+        if matches!(whose, Whose::Second | Whose::Next) && self.settled(token).await? {
+            whose = self.whose(token, &proven, source).await?;
         }
-        if action == Err(WishError::SecondDevice) {
-            self.supply.report_two_phones(token, holder).await;
-        }
-        if action == Err(WishError::OtherDevice) && !self.had(token, holder).await? {
-            return Err(ServerError::ProofWrong.into());
-        }
-        match action.map_err(not_holder)? {
-            Action::Look => self.standing(token, holder).await,
-            Action::Cancel => self.cancel(token, holder).await,
-            Action::BeginMailed => self.begin(token, Handing::Mailed, holder).await,
-            Action::BeginShown => self.begin(token, Handing::Shown, holder).await,
+        let action = match whose {
+            Whose::Holder(action) => action,
+            Whose::Second => {
+                self.supply.report_two_phones(token, device).await;
+                return Err(ServerError::TokenMoved.into());
+            }
+            Whose::Former => return Err(ServerError::TokenMoved.into()),
+            Whose::NoPhones => return Err(not_moved(NotMoved::NotOnPhone)),
+            Whose::Next | Whose::Nobody => return Err(strange.into()),
+        };
+        match action {
+            Action::Look => self.standing(token, device).await,
+            Action::Cancel => self.cancel(token, device).await,
+            Action::BeginMailed => self.begin(token, Handing::Mailed, device).await,
+            Action::BeginShown => self.begin(token, Handing::Shown, device).await,
         }
     }
 
-    async fn allowed(
+    /// Whose a wish is, by what is known here. The seed in force is in memory; what takes more than that is done
+    /// for so many of a source.
+    async fn whose(
         &self,
         token: TokenSerial,
         proven: &ProvenWish<'_>,
-    ) -> Result<Result<Action, WishError>, TransferRefusal> {
-        let (_, phone) = self.on_phone(token).await?;
-        let verifier = self.store.verifier(token).ok_or(NotMoved::NotOnPhone);
-        let verifier = verifier.map_err(not_moved)?;
-        let key = TransferKey::of(&verifier.seed, &token);
-        Ok(proven.of_holder(phone.registration, &key))
-    }
-
-    /// Whether the device had the token: others are not told that somebody has it.
-    async fn had(
-        &self,
-        token: TokenSerial,
-        device: RegistrationId,
-    ) -> Result<bool, TransferRefusal> {
-        let had = self.store.has_left(token, device).await;
-        had.map_err(|why| unavailable(&why))
+        source: IpAddr,
+    ) -> Result<Whose, TransferRefusal> {
+        let in_force = self.store.verifier(token);
+        let in_force = in_force.map(|verifier| TransferKey::of(&verifier.seed, &token));
+        let in_force = in_force.filter(|key| proven.holds(key));
+        if in_force.is_none() && !self.strangers.admits(source, Instant::now()) {
+            return Err(ServerError::TooManyTries.into());
+        }
+        let phones = self.store.phones(token, proven.device()).await;
+        let phones = phones.map_err(|why| unavailable(&why))?;
+        let has_next = |seed| proven.holds(&TransferKey::of(seed, &token));
+        Ok(match (in_force, phones.holder) {
+            (Some(key), Some(holder)) => match proven.of_holder(holder, &key) {
+                Ok(action) => Whose::Holder(action),
+                Err(_) => Whose::Second,
+            },
+            (Some(_), None) => Whose::NoPhones,
+            (None, _) if phones.next.as_ref().is_some_and(has_next) => Whose::Next,
+            (None, _) if phones.has_left => Whose::Former,
+            (None, _) => Whose::Nobody,
+        })
     }
 
     /// While a transfer is open, the phone that the gateway does not know may be the one that took the code: the
@@ -221,17 +264,6 @@ fn not_moved(why: NotMoved) -> TransferRefusal {
         NotMoved::OtherPhone => ServerError::TokenMoved.into(),
         NotMoved::TooOften => TransferRefusal::new(ServerError::TooManyTries, &why.to_string()),
         why => refused(&why.to_string()),
-    }
-}
-
-const fn is_other_phone(why: WishError) -> bool {
-    matches!(why, WishError::OtherDevice | WishError::SecondDevice)
-}
-
-fn not_holder(why: WishError) -> TransferRefusal {
-    match why {
-        WishError::OtherDevice | WishError::SecondDevice => ServerError::TokenMoved.into(),
-        WishError::Mac => ServerError::ProofWrong.into(),
     }
 }
 

@@ -139,16 +139,18 @@ impl ProvenWish<'_> {
         self.0.keys.registration_id()
     }
 
+    /// Whether who made it holds the seed behind `key`.
+    pub fn holds(&self, key: &TransferKey) -> bool {
+        key.0.made(&self.0.mac, &self.0.wished())
+    }
+
     /// What it wants, if it is `device` and holds the seed behind `key`.
     pub fn of_holder(
         &self,
         device: RegistrationId,
         key: &TransferKey,
     ) -> Result<Action, WishError> {
-        match (
-            self.device() == device,
-            key.0.made(&self.0.mac, &self.0.wished()),
-        ) {
+        match (self.device() == device, self.holds(key)) {
             (true, true) => Ok(self.0.action),
             (true, false) => Err(WishError::Mac),
             (false, true) => Err(WishError::SecondDevice),

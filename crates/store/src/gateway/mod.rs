@@ -74,7 +74,7 @@ pub use recovery::Recovered;
 pub use restore::Extent;
 pub use retention::Removed;
 pub use sent::SentRequest;
-pub use transfers::{Holder, SeedToProvision, Told};
+pub use transfers::{Holder, Phones, SeedToProvision, Told};
 
 use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
@@ -750,13 +750,19 @@ impl GatewayStore {
         self.read(queries::OpenTransfers { limit }).await
     }
 
-    /// Whether a phone had a token before it went to another.
-    pub async fn has_left(
+    /// Who may wish something for a token, and whether `device` had it before it went to another.
+    pub async fn phones(
         &self,
         serial: TokenSerial,
-        phone: RegistrationId,
-    ) -> Result<bool, Undecided> {
-        self.read(queries::HasLeft { serial, phone }).await
+        device: RegistrationId,
+    ) -> Result<Phones, Undecided> {
+        let memory = Arc::clone(&self.memory);
+        let question = queries::PhonesOf {
+            memory,
+            serial,
+            device,
+        };
+        self.read(question).await
     }
 
     /// Whether the token server may have an address of this unit for transfers, told before a restart or since.

@@ -19,7 +19,7 @@ use super::people::{self, PersonRow};
 use super::recovery::{self, Recovered};
 use super::sent::{self, SentRequest};
 use super::tokens::{self, TokenRow};
-use super::transfers::{self, SeedToProvision};
+use super::transfers::{self, Phones, SeedToProvision};
 use crate::engine::{Failure, SqlError, Tx, Work};
 
 /// A question that the domain never refuses.
@@ -176,9 +176,9 @@ question! {
 }
 
 question! {
-    /// Whether a phone had a token before it went to another.
-    HasLeft { serial: TokenSerial, phone: RegistrationId } -> bool,
-    |self, tx| transfers::has_left(tx, self.serial, self.phone).await
+    /// Who may wish something for a token.
+    PhonesOf { memory: Arc<Memory>, serial: TokenSerial, device: RegistrationId } -> Phones,
+    |self, tx| transfers::phones(tx, self.serial, self.device, &self.memory.secrets).await
 }
 
 question! {

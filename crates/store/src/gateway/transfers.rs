@@ -201,6 +201,43 @@ pub(super) async fn has_left<T: Tx>(
     Ok(found.is_some())
 }
 
+/// What is known of who may wish something for a token.
+#[derive(Debug)]
+pub struct Phones {
+    /// The phone that has it, if one does.
+    pub holder: Option<RegistrationId>,
+    /// The seed that waits for another phone. Whoever holds it has taken the code for it.
+    pub next: Option<Seed>,
+    /// Whether the phone that was asked about had it before.
+    pub has_left: bool,
+}
+
+/// Who may wish something for a token, and whether `device` may be told that it had it.
+pub(super) async fn phones<T: Tx>(
+    tx: &mut T,
+    serial: TokenSerial,
+    device: RegistrationId,
+    secrets: &Secrets,
+) -> Result<Phones, SqlError> {
+    let Some(row) = tokens::token(tx, serial).await? else {
+        return Ok(Phones {
+            holder: None,
+            next: None,
+            has_left: false,
+        });
+    };
+    let (next, version) = (row.moving.seed.clone(), row.seed_version + 1);
+    let holder = match row.open(secrets)?.token.stage {
+        Stage::Provisioned(phone) => Some(phone.registration),
+        _ => None,
+    };
+    Ok(Phones {
+        holder,
+        next: next.and_then(|sealed| secrets.open_seed(serial, version, &sealed)),
+        has_left: has_left(tx, serial, device).await?,
+    })
+}
+
 /// A transfer of a token was begun. Those that limit nothing any more are forgotten.
 pub(super) async fn note_begun<T: Tx>(
     tx: &mut T,

@@ -481,6 +481,11 @@ impl Running {
         kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
     }
 
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
+    }
+
     /// Ends it without notice.
     pub(crate) fn kill(self) {
         self.signal(Signal::KILL);
