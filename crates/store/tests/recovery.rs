@@ -147,7 +147,7 @@ async fn who_recovered_is_served_after_any_end_and_once() {
     drop(store);
     let store = open(dir.path(), START).await;
     assert!(to_serve(&store).await.is_empty());
-    assert_eq!(store.open_transfers(10).await.unwrap(), [token()]);
+    assert_eq!(store.open_transfers("", 10).await.unwrap(), [token()]);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use domain::schema::{FORTITOKEN, FTM_PUSH, LOCAL};
 use domain::time::{Span, Timestamp};
 use domain::token::Stage;
 use domain::transfer::{Handing, NotMoved, Transfer};
+use domain::vdom::Vdom;
 use ident::{RegistrationId, TokenSerial};
 use store::Failure;
 use store::gateway::{GatewayStore, Holder, Lane, Told};
@@ -129,19 +130,19 @@ async fn one_phone_has_the_token_at_every_step_and_after_every_restart() {
     assert_eq!((next.seed.expose(), next.holder), (&NEW[..], Holder::Phone));
     store = reopen(dir.path(), store).await;
     assert_eq!(good(&store, &mut step).await, FIRST);
-    assert_eq!(store.open_transfers(10).await.unwrap(), [token()]);
+    assert_eq!(store.open_transfers("", 10).await.unwrap(), [token()]);
 
     run(&store, supplied(token()), START).await;
     assert!(store.to_provision(token()).await.unwrap().is_none());
     store = reopen(dir.path(), store).await;
     assert_eq!(good(&store, &mut step).await, FIRST);
-    assert_eq!(store.open_transfers(10).await.unwrap(), [token()]);
+    assert_eq!(store.open_transfers("", 10).await.unwrap(), [token()]);
 
     run(&store, confirmed(2), START).await;
     assert_eq!(good(&store, &mut step).await, SECOND);
     store = reopen(dir.path(), store).await;
     assert_eq!(good(&store, &mut step).await, SECOND);
-    assert!(store.open_transfers(10).await.unwrap().is_empty());
+    assert!(store.open_transfers("", 10).await.unwrap().is_empty());
     let owned = store.token(token()).await.unwrap().unwrap();
     let Stage::Provisioned(provisioned) = owned.token.stage else {
         panic!("{:?}", owned.token.stage);
@@ -344,7 +345,7 @@ async fn an_administrators_provisioning_ends_both_phones_and_the_transfer() {
     provision_again(&store, token(), [7; 20], START).await;
     let mut step = 0;
     assert_eq!(good(&store, &mut step).await, [false, false]);
-    assert!(store.open_transfers(10).await.unwrap().is_empty());
+    assert!(store.open_transfers("", 10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -390,4 +391,51 @@ async fn who_may_wish_something_is_known_at_each_step() {
     let other = TokenSerial::mobile([9; 5]);
     let nobody = store.phones(other, phone(1)).await.unwrap();
     assert!(nobody.holder.is_none() && nobody.next.is_none() && !nobody.has_left);
+}
+
+#[tokio::test]
+async fn all_open_transfers_are_followed_in_pages_however_many_they_are() {
+    const PAGE: i64 = 1_000;
+    let dir = tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    let serial = |number: u16| {
+        let [high, low] = number.to_be_bytes();
+        TokenSerial::mobile([0, 0, 0, high, low])
+    };
+    let tokens: Vec<_> = (0..3_000).map(serial).collect();
+    let imported = Operation::Imported {
+        vdom: Vdom::ROOT,
+        licence: licence(),
+        tokens: tokens.clone(),
+    };
+    run(&store, imported, START).await;
+    drop(store);
+    let database = rusqlite::Connection::open(dir.path().join("gateway.db")).unwrap();
+    // Every fourth stays, and every fourth was taken back.
+    let mut open_ones = Vec::new();
+    for (token, state) in tokens.iter().zip(
+        [Some("mailed"), None, Some("shown"), Some("withdrawn")]
+            .iter()
+            .cycle(),
+    ) {
+        let row = rusqlite::params![token.as_str(), state];
+        database
+            .execute("UPDATE token SET transfer = ?2 WHERE serial = ?1", row)
+            .unwrap();
+        if matches!(state, Some("mailed" | "shown")) {
+            open_ones.push(*token);
+        }
+    }
+    drop(database);
+    let store = open(dir.path(), START).await;
+    let (mut followed, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = store.open_transfers(&after, PAGE).await.unwrap();
+        assert!(page.len() <= 1_000);
+        let Some(last) = page.last() else { break };
+        last.as_str().clone_into(&mut after);
+        followed.extend(page);
+    }
+    open_ones.sort_unstable();
+    assert_eq!(followed, open_ones);
 }

@@ -32,8 +32,8 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// People who logged in without their phone and are served before transfers are followed again.
 const SERVED_AT_ONCE: usize = 100;
-/// Transfers that are followed at once. Those above wait until others end.
-const FOLLOWED_MAX: i64 = 1_000;
+/// Transfers of which the token server is asked at once.
+const FOLLOWED_AT_ONCE: usize = 1_000;
 /// For so long after a device could have confirmed a code, by this unit's clock, a token server that refuses to
 /// tell of it is asked again.
 const GRACE: Span = Span::from_mins(5);
@@ -106,16 +106,17 @@ impl Supply {
     /// Follows transfers, and begins those of people who logged in with recovery codes, until told to stop.
     pub(crate) async fn run_transfers(&self, mut stop: watch::Receiver<bool>) {
         let mut pause = ASK_EVERY;
-        let mut served = String::new();
+        let (mut served, mut followed) = (String::new(), String::new());
         loop {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stopped(&mut stop) => return,
             }
             let recovered = self.serve_recovered(&mut served).await;
-            let followed = self.follow_transfers().await;
-            pause = match recovered.and(followed) {
-                Ok(()) => ASK_EVERY,
+            let page = self.follow_transfers(&mut followed).await;
+            pause = match recovered.and(page) {
+                Ok(Page::Last) => ASK_EVERY,
+                Ok(Page::More) => Duration::ZERO,
                 Err(error) => {
                     warn!(%error, "transfers are not begun or not followed; tried again");
                     ASK_AGAIN_AFTER
@@ -140,13 +141,26 @@ impl Supply {
         Ok(())
     }
 
-    async fn follow_transfers(&self) -> Result<(), PollError> {
-        let open = self.store.open_transfers(FOLLOWED_MAX).await?;
-        if open.is_empty() {
-            return Ok(());
+    /// Follows the next transfers after the one that was `followed` last: those that were looked at longest ago.
+    /// What cannot be followed now keeps no others from it, and comes again after them.
+    async fn follow_transfers(&self, followed: &mut String) -> Result<Page, PollError> {
+        let limit = i64::try_from(FOLLOWED_AT_ONCE).unwrap_or(i64::MAX);
+        let open = self.store.open_transfers(followed, limit).await?;
+        let page = match open.last() {
+            Some(last) if open.len() == FOLLOWED_AT_ONCE => {
+                last.as_str().clone_into(followed);
+                Page::More
+            }
+            _ => {
+                followed.clear();
+                Page::Last
+            }
+        };
+        if !open.is_empty() {
+            let phones = self.phones.lock().await;
+            self.bring_up(&phones, &open).await?;
         }
-        let phones = self.phones.lock().await;
-        self.bring_up(&phones, &open).await
+        Ok(page)
     }
 
     /// Ends those of these transfers that may not go on, and brings the others up to what the token server knows.
@@ -292,6 +306,12 @@ impl Supply {
             .await
             .map(drop)
     }
+}
+
+/// Whether there are more transfers to be followed before it begins again.
+enum Page {
+    More,
+    Last,
 }
 
 /// How a token's transfer stands, as far as this unit knows.

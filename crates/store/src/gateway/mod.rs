@@ -745,9 +745,14 @@ impl GatewayStore {
         self.memory.read().token_of(name)
     }
 
-    /// Tokens whose code may be taken by another phone at any time, those that end first in front.
-    pub async fn open_transfers(&self, limit: i64) -> Result<Vec<TokenSerial>, Undecided> {
-        self.read(queries::OpenTransfers { limit }).await
+    /// The next `limit` tokens after the serial `after` whose code may be taken by another phone at any time.
+    pub async fn open_transfers(
+        &self,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<TokenSerial>, Undecided> {
+        let after = after.into();
+        self.read(queries::OpenTransfers { after, limit }).await
     }
 
     /// Who may wish something for a token, and whether `device` had it before it went to another.

@@ -170,9 +170,9 @@ question! {
 }
 
 question! {
-    /// Tokens whose code may be taken by another phone.
-    OpenTransfers { limit: i64 } -> Vec<TokenSerial>,
-    |self, tx| transfers::open(tx, self.limit).await
+    /// The next tokens whose code may be taken by another phone.
+    OpenTransfers { after: Box<str>, limit: i64 } -> Vec<TokenSerial>,
+    |self, tx| transfers::open(tx, &self.after, self.limit).await
 }
 
 question! {

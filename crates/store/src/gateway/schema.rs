@@ -83,6 +83,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "recovered people",
         sql: RECOVERED,
     },
+    Migration {
+        name: "pages of transfers",
+        sql: TRANSFER_PAGES,
+    },
 ];
 
 /// `token.known_by` says who vouches for the phone: the token server unless it says `other-unit`. `moved_file` has
@@ -343,6 +347,12 @@ CREATE TABLE recovery (
     source TEXT,
     PRIMARY KEY (person, digest)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Tokens on their way to another phone are followed in the order of their serials.
+const TRANSFER_PAGES: &str = "
+DROP INDEX token_transfer;
+CREATE INDEX token_transfer ON token (serial) WHERE transfer IS NOT NULL;
 ";
 
 /// People who logged in with a recovery code or pass, and to whom no code for another phone is sent yet.

@@ -271,13 +271,17 @@ pub(super) async fn begun<T: Tx>(
     Ok(rows.into_iter().map(|(at,)| at).collect())
 }
 
-/// Tokens on their way to another phone, those whose code waits and ends first in front.
-pub(super) async fn open<T: Tx>(tx: &mut T, limit: i64) -> Result<Vec<TokenSerial>, SqlError> {
+/// The next tokens on their way to another phone, after `after` in the order of their serials.
+pub(super) async fn open<T: Tx>(
+    tx: &mut T,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<TokenSerial>, SqlError> {
     let rows: Vec<(String,)> = tx
         .rows(
-            "SELECT serial FROM token WHERE transfer IS NOT NULL AND transfer <> $2 \
-             ORDER BY next_expires IS NULL, next_expires LIMIT $1",
-            &vals![limit, WITHDRAWN],
+            "SELECT serial FROM token INDEXED BY token_transfer \
+             WHERE transfer IS NOT NULL AND transfer <> $2 AND serial > $1 ORDER BY serial LIMIT $3",
+            &vals![after, WITHDRAWN, limit],
         )
         .await?;
     let serial = |text: &str| {
