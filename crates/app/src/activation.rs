@@ -46,16 +46,27 @@ pub async fn activate(
     order: Order,
     now_unix: impl Fn() -> u64,
 ) -> Result<Activated, AppError> {
-    let version = app_version()?;
-    let nonce = fresh_nonce(registry, &version, &now_unix).await?;
-    let server = registry.server().url.name().clone();
-    let secret = order.link_secret.as_ref();
-    let device = &vault.contents.device;
-    let request = device.claim(server, nonce, &order.code, secret, version)?;
-    let token = sealed_token(registry, &MobileRequest::Provision(request)).await?;
+    let token = claim(&vault.contents, registry, &order, &now_unix).await?;
     let activated = take_in(vault, registry, order.name, &token, now_unix())?;
     settle_receipts(vault).await?;
     Ok(activated)
+}
+
+/// Has a registry seal a token to this device, which has to be in a saved vault.
+pub(crate) async fn claim(
+    contents: &Contents,
+    registry: &Registry,
+    order: &Order,
+    now_unix: impl Fn() -> u64,
+) -> Result<SealedToken, AppError> {
+    let version = app_version()?;
+    let nonce = fresh_nonce(registry, &version, now_unix).await?;
+    let server = registry.server().url.name().clone();
+    let secret = order.link_secret.as_ref();
+    let request = contents
+        .device
+        .claim(server, nonce, &order.code, secret, version)?;
+    sealed_token(registry, &MobileRequest::Provision(request)).await
 }
 
 /// Sends the receipts that registries still wait for. Those that cannot be sent now stay.
@@ -144,7 +155,7 @@ fn other_answer(registry: &Registry) -> AppError {
 }
 
 /// Opens the seed and keeps it, with the receipt that is now owed.
-fn take_in(
+pub(crate) fn take_in(
     vault: &mut OpenVault,
     registry: &Registry,
     name: Option<TokenName>,

@@ -25,6 +25,7 @@ pub mod device;
 mod disk;
 mod error;
 pub mod live;
+mod offer;
 pub mod pin;
 pub mod push;
 pub mod qr;

@@ -2,21 +2,17 @@
 
 use crate::activation::{Order, activate, settle_receipts};
 use crate::args::{Add, Args, Backup, BackupFile, Command, Live, Transfer};
-use crate::contents::{Contents, Server, Token, TokenName, Trust};
+use crate::contents::{Contents, Token, TokenName};
 use crate::device::Device;
 use crate::disk::{self, failed};
 use crate::error::AppError;
+use crate::offer::{Offer, Source};
 use crate::pin::{Pin, PinError};
 use crate::registry::Registry;
 use crate::run_transfer::{Start, Waits};
 use crate::vault::{BindingKind, Effort, Folder, Found, OpenVault, Places};
-use crate::{live, push, qr, run_backup, run_push, run_transfer, screen};
-use ident::{ActivationCode, OpaqueCode};
-use otp::{KeyUri, KeyUriError, Kind, Step};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use softtoken::address::ServerUrl;
-use softtoken::link::{ActivationLink, LinkSecret, SpkiPin};
+use crate::{live, push, run_backup, run_push, run_transfer, screen};
+use otp::{KeyUri, Kind, Step};
 use softtoken::transfer::Action;
 use std::env;
 use std::io::{self, BufRead, Write};
@@ -39,9 +35,7 @@ pub struct Surroundings<'a> {
 }
 
 /// A line of text, a certificate file: nothing that a person names is larger.
-const MAX_TEXT_FILE_BYTES: usize = 1 << 20;
-/// A picture of a QR code, perhaps a photograph.
-const MAX_PICTURE_FILE_BYTES: usize = 32 << 20;
+pub(crate) const MAX_TEXT_FILE_BYTES: usize = 1 << 20;
 
 /// Runs one command.
 pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError> {
@@ -206,103 +200,6 @@ fn add_foreign(
         world.out,
         "{name} is ready. Its codes: symbolon app code \"{name}\""
     )?)
-}
-
-/// What is to be added.
-enum Offer {
-    /// A token server's token.
-    Activation(Source),
-    /// Another issuer's.
-    Foreign(KeyUri),
-}
-
-/// What an activation starts from.
-struct Source {
-    code: OpaqueCode,
-    link_secret: Option<LinkSecret>,
-    server: Option<Server>,
-}
-
-impl Offer {
-    fn of(add: &Add) -> Result<Self, AppError> {
-        match (&add.code, &add.qr, &add.qr_text) {
-            (Some(code), _, _) => Source::typed(code, add).map(Self::Activation),
-            (_, Some(path), _) => Self::scanned(&text_of_picture(path)?),
-            (_, _, Some(text)) => Self::scanned(text),
-            (None, None, None) => Err(AppError::NoServer),
-        }
-    }
-
-    fn scanned(text: &str) -> Result<Self, AppError> {
-        match KeyUri::parse(text) {
-            Err(KeyUriError::Scheme) => Source::scanned(text).map(Self::Activation),
-            uri => Ok(Self::Foreign(uri?)),
-        }
-    }
-}
-
-impl Source {
-    fn typed(code: &str, add: &Add) -> Result<Self, AppError> {
-        let code = ActivationCode::parse(code)?;
-        let server = match &add.server {
-            None => None,
-            Some(url) => Some(Server {
-                url: ServerUrl::parse(url)?,
-                trust: trust(add)?,
-            }),
-        };
-        Ok(Self {
-            code: wire_form(&code),
-            link_secret: None,
-            server,
-        })
-    }
-
-    fn scanned(text: &str) -> Result<Self, AppError> {
-        let ActivationLink {
-            code,
-            secret,
-            server,
-            pin,
-        } = ActivationLink::parse(text)?;
-        let server = Server {
-            url: server,
-            trust: Trust::Pin(pin),
-        };
-        Ok(Self {
-            code: wire_form(&code),
-            link_secret: Some(secret),
-            server: Some(server),
-        })
-    }
-}
-
-fn wire_form(code: &ActivationCode) -> OpaqueCode {
-    OpaqueCode::from_bytes(*code.opaque().as_bytes())
-}
-
-fn trust(add: &Add) -> Result<Trust, AppError> {
-    match (&add.ca, &add.pin) {
-        (Some(path), _) => {
-            let pem = read_named(path, MAX_TEXT_FILE_BYTES)?;
-            let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem)
-                .map(|certificate| certificate.map(|der| der.to_vec()))
-                .collect();
-            let certificates = certificates.ok().filter(|found| !found.is_empty());
-            let none = || AppError::NoCertificate(path.clone());
-            certificates.map(Trust::Authorities).ok_or_else(none)
-        }
-        (None, Some(pin)) => Ok(Trust::Pin(SpkiPin::parse(pin)?)),
-        (None, None) => Err(AppError::NoTrust),
-    }
-}
-
-fn text_of_picture(path: &Path) -> Result<Zeroizing<String>, AppError> {
-    let png = read_named(path, MAX_PICTURE_FILE_BYTES)?;
-    qr::text_of_png(&png).map_err(|reason| AppError::Picture {
-        path: path.to_owned(),
-        reason,
-    })
 }
 
 /// Codes of the named token, or of all time-based ones: showing an event-based code uses it up.

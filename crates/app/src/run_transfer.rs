@@ -4,7 +4,7 @@ use crate::contents::Token;
 use crate::error::AppError;
 use crate::run::Surroundings;
 use crate::screen;
-use crate::transfer::{Answered, TransferFailure, address, ask};
+use crate::transfer::{ASKED, Answered, TransferFailure, ask, minutes_left, moved, sent};
 use crate::vault::OpenVault;
 use softtoken::transfer::{Action, Open, Standing};
 use std::time::Duration;
@@ -107,11 +107,7 @@ async fn follow(
 /// Nothing is erased on the word of an answer that nobody signed.
 fn tell_moved(token: &Token, world: &mut Surroundings<'_>) -> Result<(), AppError> {
     let name = token.name();
-    writeln!(
-        world.out,
-        "{name} ({}) is on another device now. Codes of this device are refused.",
-        token.mark()
-    )?;
+    writeln!(world.out, "{}", moved(token))?;
     Ok(writeln!(
         world.out,
         "It is kept here. Once the other device shows its codes: symbolon app remove {name}"
@@ -121,15 +117,11 @@ fn tell_moved(token: &Token, world: &mut Surroundings<'_>) -> Result<(), AppErro
 fn tell(standing: &Standing, world: &mut Surroundings<'_>) -> Result<(), AppError> {
     let open = match standing {
         Standing::None => return Ok(writeln!(world.out, "The token is on this device alone.")?),
-        Standing::Asked => {
-            return Ok(writeln!(
-                world.out,
-                "The transfer is begun; its code is not made yet. This device works until another has the token."
-            )?);
-        }
+        Standing::Asked => return Ok(writeln!(world.out, "{ASKED}")?),
         Standing::Open(open) => open,
     };
-    let left = open.expires_unix.saturating_sub((world.now_unix)()) / 60;
+    let now_unix = (world.now_unix)();
+    let left = minutes_left(open, now_unix);
     match &open.link {
         Some(link) => {
             write!(world.out, "{}", screen::qr(link)?)?;
@@ -143,11 +135,7 @@ fn tell(standing: &Standing, world: &mut Surroundings<'_>) -> Result<(), AppErro
                 link.as_str()
             )?;
         }
-        None => writeln!(
-            world.out,
-            "A transfer code was sent to {}. Use it on the other device within {left} minutes.",
-            address(open.sent_to.as_ref())
-        )?,
+        None => writeln!(world.out, "{}", sent(open, now_unix))?,
     }
     Ok(writeln!(
         world.out,

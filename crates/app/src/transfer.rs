@@ -7,8 +7,8 @@ use crate::registry::{Registry, RegistryError};
 use ident::TokenSerial;
 use softtoken::device::Nonce;
 use softtoken::transfer::{
-    Action, Standing, TransferActionRequest, TransferKey, TransferNonceRequest, TransferRefusal,
-    TransferRequest, TransferResponse, Wish,
+    Action, Open, Standing, TransferActionRequest, TransferKey, TransferNonceRequest,
+    TransferRefusal, TransferRequest, TransferResponse, Wish,
 };
 use softtoken::{Echo, ServerError, TRANSFER_PATH};
 use std::fmt;
@@ -151,6 +151,32 @@ impl Way {
     fn other_answer(&self) -> AppError {
         RegistryError::OtherAnswer(self.0.server().url.clone()).into()
     }
+}
+
+/// What is said of a transfer whose code the token server is still to make.
+pub(crate) const ASKED: &str = "The transfer is begun; its code is not made yet. This device works until another has the token.";
+
+/// What is said of a code that was sent.
+pub(crate) fn sent(open: &Open, now_unix: u64) -> String {
+    format!(
+        "A transfer code was sent to {}. Use it on the other device within {} minutes.",
+        address(open.sent_to.as_ref()),
+        minutes_left(open, now_unix)
+    )
+}
+
+/// How long a code is good for.
+pub(crate) fn minutes_left(open: &Open, now_unix: u64) -> u64 {
+    open.expires_unix.saturating_sub(now_unix) / 60
+}
+
+/// What is said of a token that another device has by now.
+pub(crate) fn moved(token: &Token) -> String {
+    format!(
+        "{} ({}) is on another device now. Codes of this device are refused.",
+        token.name(),
+        token.mark()
+    )
 }
 
 /// The person's words for where a code went.

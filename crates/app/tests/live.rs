@@ -15,6 +15,7 @@ use app::contents::{Contents, NewToken, Origin, TokenName};
 use app::device::Device;
 use app::live::view::{Colours, Sight, draw_desk, draw_lock};
 use app::live::{Codes, Desk, Effect, Key, Lock, LockStep, Pushing};
+use app::transfer::Answered;
 use data_encoding::BASE64;
 use ident::{ProductSerial, TokenSerial};
 use jiff::tz::TimeZone;
@@ -22,9 +23,10 @@ use otp::{Kind, Parameters, Seed};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Cell;
-use softtoken::IssuerName;
 use softtoken::device::SealingPrivateKey;
 use softtoken::push::{Approval, Decision, LoginRequest, MailboxSecret, PushSession, ShownText};
+use softtoken::transfer::{Open, Standing};
+use softtoken::{Echo, IssuerName};
 use std::fmt::Write;
 use std::fs;
 use unicode_width::UnicodeWidthStr;
@@ -36,6 +38,10 @@ const LOCK_AFTER_S: u64 = 120;
 /// A device that is always the same.
 const SIGNING_KEY: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgI7aNe+Ze1OMzlUuYdtzXXwP4uryHb+LwLuT/\
     JThaMdihRANCAARNcL518adw+1ix3zrQioswu7JPPjgRwfEEjd4BBYu1SZJvtYtQNiOLbuAG2w139XpWyD8JTq3Q2CrUOaearSA9";
+
+/// As a token server writes it, at its usual length.
+const LINK: &str = "symbolon://activate?v=1&c=EEIMCUO6X6DF4BL3&k=4HROHZHF43T6R2PK5PWO33XP6A\
+    &s=https://tokens.example.org:8443&p=ERERERERERERERERERERERERERERERERERERERERERE";
 
 /// A screen, the vault behind it, and a clock.
 struct World {
@@ -160,9 +166,35 @@ impl World {
                 self.desk().set_clock(Some(rest.to_owned()));
                 None
             }
-            other => panic!("what is {other}?"),
+            other => {
+                self.answer(other, rest);
+                None
+            }
         };
         self.done(effect)
+    }
+
+    /// What a token server or a gateway has said.
+    fn answer(&mut self, what: &str, rest: &str) {
+        let now_unix = self.sight.now_unix;
+        let desk = self.desk();
+        let about = || {
+            let (token, said) = rest.split_once(' ').unwrap();
+            (TokenName::parse(token).unwrap(), said)
+        };
+        match what {
+            "added" => desk.added(TokenName::parse(rest).unwrap(), now_unix),
+            "unadded" => desk.not_added(rest.to_owned(), now_unix),
+            "stands" => {
+                let (token, word) = about();
+                desk.stands(&token, standing(word, now_unix), now_unix);
+            }
+            "unasked" => {
+                let (token, why) = about();
+                desk.not_asked(&token, why.to_owned(), now_unix);
+            }
+            other => panic!("what is {other}?"),
+        }
     }
 
     fn token(&mut self, words: &[&str]) {
@@ -248,6 +280,8 @@ impl World {
                 self.desk().removed(&token, now_unix);
                 format!("= remove {token}\n")
             }
+            Effect::Add => format!("= add {}\n", self.desk().offer().as_str()),
+            Effect::Transfer(token, action) => format!("= ask {} of {token}\n", action.as_str()),
             Effect::Answer(request, decision) => {
                 let said = match decision {
                     Decision::Approve(None) => "yes".to_owned(),
@@ -316,6 +350,25 @@ fn asked(number: u8, approval: &str, now_unix: u64) -> LoginRequest {
         mailbox: secret.mailbox(),
         answer_key: SealingPrivateKey::from_random(&[number; 32]).public(),
     }
+}
+
+/// What a token's gateway says of its transfer.
+fn standing(word: &str, now_unix: u64) -> Answered {
+    let open = |link: Option<&str>, sent_to: Option<&'static str>| {
+        Standing::Open(Open {
+            expires_unix: now_unix + 3_600,
+            link: link.map(|link| Zeroizing::new(link.to_owned())),
+            sent_to: sent_to.map(Echo::from),
+        })
+    };
+    Answered::Stands(match word {
+        "none" => Standing::None,
+        "asked" => Standing::Asked,
+        "sent" => open(None, Some("a***@example.org")),
+        "shown" => open(Some(LINK), None),
+        "moved" => return Answered::Moved,
+        other => panic!("how is {other}?"),
+    })
 }
 
 fn key_of(text: &str) -> Key {
@@ -390,4 +443,4 @@ macro_rules! screens {
     };
 }
 
-screens! { codes list lock login narrow one_token }
+screens! { add codes list lock login narrow one_token transfer }

@@ -13,10 +13,10 @@ mod common;
 
 use std::thread;
 
-use common::PASSWORD;
-use common::phone::{PIN, Phone, pushed_to};
+use common::phone::{PIN, Phone, allow_transfers, pushed_to};
 use common::radius::{Answer, Vpn};
 use common::terminal::Terminal;
+use common::{PASSWORD, free_port};
 use data_encoding::BASE64;
 use rustix::process::Signal;
 
@@ -36,6 +36,11 @@ fn unlock(screen: &mut Terminal) {
     screen.type_in(&format!("{PIN}\r"));
     screen.expect("alice");
     screen.expect("━");
+}
+
+fn lock(screen: &mut Terminal) {
+    screen.type_in("\x0c");
+    screen.expect("PIN");
 }
 
 /// The code that the screen gives to the terminal's clipboard.
@@ -116,6 +121,66 @@ fn a_locked_screen_leaves_the_vault_to_other_commands() {
     screen.type_in("\x03");
     assert!(screen.ended().success());
     assert!(!phone.app(&["list"]).ok().contains("alice"));
+    up.stop();
+}
+
+#[test]
+fn a_token_goes_from_one_screen_to_another() {
+    let (home, up, old) = pushed_to(CLIENT);
+    let vpn = Vpn::new(&home, CLIENT);
+    // Another issuer's token is what there is to be opened.
+    let new = Phone::new(&home, "alice, the new one");
+    let foreign = "otpauth://totp/Bank:alice?secret=JBSWY3DPEHPK3PXP&issuer=Bank";
+    new.app(&["add", "--qr-text", foreign]).ok();
+
+    // What is missing is said where it is asked for. Of what is drawn anew a terminal gets what differs, so words are
+    // waited for one by one.
+    let mut giving = opened(&old);
+    giving.type_in("t");
+    giving.expect("(17)");
+    giving.expect("token-transfer");
+    lock(&mut giving);
+    allow_transfers(&home, free_port(), &old);
+    unlock(&mut giving);
+    giving.type_in("t");
+    giving.expect("alone.");
+    giving.type_in("s");
+    giving.expect("://activate");
+    // The other device has no camera: the link is handed over as text.
+    lock(&mut giving);
+    let said = old.app(&["transfer", "status", "alice"]).ok();
+    let link = said.split('\'').find(|it| it.starts_with("symbolon://"));
+    let link = link.unwrap().to_owned();
+    unlock(&mut giving);
+    giving.type_in("t");
+    giving.expect("://activate");
+
+    let mut taking = Terminal::open(&mut new.at_hand(&[]));
+    taking.expect("Enter:");
+    taking.type_in(&format!("{PIN}\r"));
+    taking.expect("Bank");
+    taking.type_in("+2110-XXXX\r");
+    taking.expect("Compare");
+    taking.type_in(&format!("\x15{link}\r"));
+    taking.expect("ready.");
+    giving.expect("Codes");
+    let code = copied(&mut taking);
+    assert_eq!(vpn.log_in("alice", &code), Answer::Accept);
+    taking.type_in("q");
+    assert!(taking.ended().success());
+    let listed = new.app(&["list"]).ok();
+    assert!(
+        listed.contains("FTKMOB") && listed.contains("Bank"),
+        "{listed}"
+    );
+
+    // The old device keeps its entry until its person deletes it.
+    giving.type_in("\x1b");
+    giving.expect("━");
+    giving.type_in("xyes\r");
+    giving.expect("deleted");
+    giving.type_in("q");
+    assert!(giving.ended().success());
     up.stop();
 }
 

@@ -2,14 +2,17 @@
 //! be done leaves as an [`Effect`], and its outcome comes back.
 
 use super::effect::Effect;
-use super::field::Field;
+use super::field::{Field, Typed};
 use super::key::Key;
 use super::logins::{Coming, Going, LoginStep, Logins};
+use super::moving::{Change, Moving};
 use super::notice::Notice;
 use super::search::matches;
 use crate::contents::{Contents, Token, TokenName};
+use crate::transfer::Answered;
 use otp::{Kind, Step};
 use softtoken::push::{Decision, LoginRequest, PushSession};
+use softtoken::transfer::Action;
 use zeroize::Zeroizing;
 
 /// How long a hidden code stays once it is asked for: longer than it takes to type it.
@@ -19,6 +22,9 @@ const PAGE: usize = 8;
 /// What has to be typed before a token is deleted.
 const DELETE_WORD: &str = "yes";
 
+/// What is typed to add a token: a link has a few hundred octets, a path may have so many.
+const OFFER_BYTES: usize = 4096;
+
 /// The screen while the vault is open.
 #[derive(Debug)]
 pub struct Desk {
@@ -27,6 +33,9 @@ pub struct Desk {
     codes: Codes,
     revealed: Option<Revealed>,
     panel: Panel,
+    offer: Typed,
+    adding: Adding,
+    moving: Option<Moving>,
     logins: Logins,
     pushes: Pushing,
     clock: Option<String>,
@@ -57,10 +66,23 @@ pub enum Panel {
     Rename(Field),
     /// The word that deletes it.
     Delete(Field),
+    /// The code, link or picture of a token to be added.
+    Add,
+    /// The chosen token's way to another device.
+    Transfer,
     /// The login that waits.
     Login,
     /// The keys.
     Help,
+}
+
+/// Whether a token is on its way here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Adding {
+    /// Its code is typed.
+    Typing,
+    /// It was asked for.
+    Asked,
 }
 
 /// How it stands with logins that wait.
@@ -101,6 +123,9 @@ impl Desk {
             codes,
             revealed: None,
             panel: Panel::List,
+            offer: Typed::with_room(OFFER_BYTES),
+            adding: Adding::Typing,
+            moving: None,
             logins: Logins::default(),
             pushes: Pushing::Connecting,
             clock: None,
@@ -118,6 +143,21 @@ impl Desk {
     /// The words that are searched for.
     pub fn search(&self) -> &str {
         self.search.as_str()
+    }
+
+    /// What was typed to add a token.
+    pub fn offer(&self) -> &Typed {
+        &self.offer
+    }
+
+    /// Whether it was asked for.
+    pub fn adding(&self) -> Adding {
+        self.adding
+    }
+
+    /// The token that is given away.
+    pub fn moving(&self) -> Option<&Moving> {
+        self.moving.as_ref()
     }
 
     /// The logins that wait.
@@ -183,6 +223,8 @@ impl Desk {
             Panel::Details | Panel::Help => self.key_in_text(key),
             Panel::Rename(field) => self.key_in_name(key, field, contents, now_unix),
             Panel::Delete(field) => self.key_in_delete(key, field, contents, now_unix),
+            Panel::Add => self.key_in_offer(key),
+            Panel::Transfer => self.key_in_transfer(key),
             Panel::Login => self.key_in_login(key, now_unix),
         }
     }
@@ -199,7 +241,9 @@ impl Desk {
         if self.logins.expire(now_unix) == Going::Shown {
             self.login_over("The time for this login is over.", now_unix);
         }
-        None
+        let moving = self.moving.as_mut()?;
+        let action = moving.tick(now_unix)?;
+        Some(Effect::Transfer(moving.token().clone(), action))
     }
 
     /// A login waits. Whoever is typing is not interrupted: a key meant for a name could answer it.
@@ -207,7 +251,10 @@ impl Desk {
         if self.logins.came(request, closes_unix) == Coming::PassedOver {
             return None;
         }
-        if matches!(self.panel, Panel::List | Panel::Details | Panel::Help) {
+        if matches!(
+            self.panel,
+            Panel::List | Panel::Details | Panel::Transfer | Panel::Help
+        ) {
             self.panel = Panel::Login;
         }
         Some(Effect::Ring)
@@ -276,6 +323,57 @@ impl Desk {
         self.back();
     }
 
+    /// A token has arrived, and the vault knows.
+    pub fn added(&mut self, token: TokenName, now_unix: u64) {
+        self.adding = Adding::Typing;
+        self.offer.take();
+        let told = format!("{token} is ready. r gives it another name.");
+        self.notice = Some(Notice::good(told, now_unix));
+        // Whoever went on to another token's name, or its end, stays with that token.
+        if matches!(self.panel, Panel::List | Panel::Add) {
+            self.search = Field::default();
+            self.chosen = Some(token);
+            self.back();
+        }
+    }
+
+    /// A token has not arrived. What was typed stays where it is seen, to be mended.
+    pub fn not_added(&mut self, why: String, now_unix: u64) {
+        self.adding = Adding::Typing;
+        if self.panel != Panel::Add {
+            self.offer.take();
+        }
+        self.notice = Some(Notice::bad(why, now_unix));
+    }
+
+    /// A token's gateway has said how its transfer stands.
+    pub fn stands(&mut self, token: &TokenName, answered: Answered, now_unix: u64) {
+        let Some(moving) = self.moving.as_mut().filter(|it| it.token() == token) else {
+            return;
+        };
+        let told = match moving.answered(answered, now_unix) {
+            Change::None => return,
+            Change::Ended => Notice::bad(
+                format!("The transfer was not completed: {token} stays here."),
+                now_unix,
+            ),
+            Change::TakenBack => Notice::good(
+                format!("{token} stays on this device. The transfer code is of no use any more."),
+                now_unix,
+            ),
+        };
+        self.notice = Some(told);
+    }
+
+    /// A token's gateway was not asked, or refused.
+    pub fn not_asked(&mut self, token: &TokenName, why: String, now_unix: u64) {
+        let Some(moving) = self.moving.as_mut().filter(|it| it.token() == token) else {
+            return;
+        };
+        moving.unanswered();
+        self.notice = Some(Notice::bad(why, now_unix));
+    }
+
     /// Something that was wished could not be done.
     pub fn failed(&mut self, why: String, now_unix: u64) {
         self.notice = Some(Notice::bad(why, now_unix));
@@ -305,6 +403,8 @@ impl Desk {
                 self.open(chosen?, |it| Panel::Rename(Field::with(it.name().as_str())));
             }
             Key::Char('x') => self.open(chosen?, |_| Panel::Delete(Field::default())),
+            Key::Char('+') => self.panel = Panel::Add,
+            Key::Char('t') => return self.transfer(chosen?, now_unix),
             Key::Char('a') => self.next_login(),
             Key::Char('?') => self.panel = Panel::Help,
             Key::Char('l') => return Some(Effect::Lock(None)),
@@ -323,6 +423,31 @@ impl Desk {
     fn open(&mut self, token: &Token, panel: impl FnOnce(&Token) -> Panel) {
         self.chosen = Some(token.name().clone());
         self.panel = panel(token);
+    }
+
+    /// Shows a token's way to another device; what is on its way is asked first.
+    fn transfer(&mut self, token: &Token, now_unix: u64) -> Option<Effect> {
+        if self.is_asking(now_unix) {
+            return None;
+        }
+        if let Err(error) = token.issued() {
+            self.failed(error.to_string(), now_unix);
+            return None;
+        }
+        let name = token.name().clone();
+        self.moving = Some(Moving::asking(name.clone(), now_unix));
+        self.open(token, |_| Panel::Transfer);
+        Some(Effect::Transfer(name, Action::Look))
+    }
+
+    /// Whether the token server is asked for a token, which nothing else interrupts.
+    fn is_asking(&mut self, now_unix: u64) -> bool {
+        let is_asking = self.adding == Adding::Asked;
+        if is_asking {
+            let told = "The token server is being asked for a token: wait for it.";
+            self.failed(told.to_owned(), now_unix);
+        }
+        is_asking
     }
 
     /// Shows what is hidden; copies what is shown.
@@ -427,10 +552,48 @@ impl Desk {
         None
     }
 
+    fn key_in_offer(&mut self, key: Key) -> Option<Effect> {
+        match key {
+            // What was asked for is on its way, and comes also where it is not waited for.
+            Key::Esc if self.adding == Adding::Asked => self.back(),
+            _ if self.adding == Adding::Asked => {}
+            Key::Esc => {
+                self.offer.take();
+                self.back();
+            }
+            Key::Enter if self.offer.as_str().trim().is_empty() => {}
+            Key::Enter => {
+                self.adding = Adding::Asked;
+                return Some(Effect::Add);
+            }
+            key => self.offer.press(key),
+        }
+        None
+    }
+
+    fn key_in_transfer(&mut self, key: Key) -> Option<Effect> {
+        let action = match key {
+            Key::Char('q') => return Some(Effect::Quit),
+            Key::Char('l') => return Some(Effect::Lock(None)),
+            Key::Esc => {
+                self.moving = None;
+                self.back();
+                return None;
+            }
+            Key::Char('m') => Action::BeginMailed,
+            Key::Char('s') => Action::BeginShown,
+            Key::Char('c') => Action::Cancel,
+            _ => return None,
+        };
+        let moving = self.moving.as_mut()?;
+        let action = moving.wish(action)?;
+        Some(Effect::Transfer(moving.token().clone(), action))
+    }
+
     fn key_in_login(&mut self, key: Key, now_unix: u64) -> Option<Effect> {
         if key == Key::Esc {
             // It goes on waiting.
-            self.panel = Panel::List;
+            self.panel = self.beneath();
             return None;
         }
         match self.logins.first_mut()?.key(key) {
@@ -458,8 +621,16 @@ impl Desk {
     fn next_login(&mut self) {
         match (&self.panel, self.logins.is_empty()) {
             (Panel::List, false) => self.panel = Panel::Login,
-            (Panel::Login, true) => self.panel = Panel::List,
+            (Panel::Login, true) => self.panel = self.beneath(),
             _ => {}
+        }
+    }
+
+    /// What a login has taken the place of.
+    fn beneath(&self) -> Panel {
+        match self.moving {
+            Some(_) => Panel::Transfer,
+            None => Panel::List,
         }
     }
 

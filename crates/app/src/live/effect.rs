@@ -2,6 +2,7 @@
 
 use crate::contents::TokenName;
 use softtoken::push::{Decision, LoginRequest};
+use softtoken::transfer::Action;
 use zeroize::Zeroizing;
 
 /// What is to be done outside of the screen.
@@ -33,6 +34,12 @@ pub enum Effect {
     },
     /// Delete a token; [`Desk::removed`](super::Desk::removed) follows.
     Remove(TokenName),
+    /// Bring the token that was typed ([`Desk::offer`](super::Desk::offer)); [`Desk::added`](super::Desk::added)
+    /// or [`Desk::not_added`](super::Desk::not_added) follows.
+    Add,
+    /// Ask a token's gateway about its way to another device; [`Desk::stands`](super::Desk::stands) or
+    /// [`Desk::not_asked`](super::Desk::not_asked) follows.
+    Transfer(TokenName, Action),
     /// Answer a login; [`Desk::answered`](super::Desk::answered) follows.
     Answer(Box<LoginRequest>, Decision),
 }

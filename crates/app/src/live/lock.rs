@@ -1,8 +1,8 @@
 //! The locked screen: a PIN is typed, and nothing of it is shown.
 
+use super::field::Typed;
 use super::key::Key;
 use crate::pin::Pin;
-use zeroize::Zeroizing;
 
 /// The screen while the vault is closed.
 #[derive(Debug)]
@@ -23,9 +23,6 @@ pub enum LockStep {
     Quit,
 }
 
-/// Digits that are never shown. Room for all of them is there from the start: growing would leave a copy.
-struct Typed(Zeroizing<String>);
-
 /// More than a PIN has, so that one with a key too many is refused and not cut.
 const MAX_TYPED: usize = 2 * Pin::MAX_DIGITS;
 
@@ -33,7 +30,7 @@ impl Lock {
     /// Locked, with a word on why.
     pub fn new(told: Option<String>) -> Self {
         Self {
-            typed: Typed::nothing(),
+            typed: Typed::with_room(MAX_TYPED),
             told,
             is_opening: false,
         }
@@ -56,13 +53,7 @@ impl Lock {
             _ if self.is_opening => {}
             Key::Esc => return LockStep::Quit,
             Key::Enter => return self.enter(),
-            Key::Backspace => {
-                self.typed.0.pop();
-            }
-            Key::Ctrl('u') => self.typed = Typed::nothing(),
-            // One octet each: what is wiped later never grows.
-            Key::Char(c) if c.is_ascii() && self.typed.0.len() < MAX_TYPED => self.typed.0.push(c),
-            _ => {}
+            key => self.typed.press(key),
         }
         LockStep::Stay
     }
@@ -74,11 +65,11 @@ impl Lock {
     }
 
     fn enter(&mut self) -> LockStep {
-        let typed = std::mem::replace(&mut self.typed, Typed::nothing());
-        if typed.0.is_empty() {
+        let typed = self.typed.take();
+        if typed.as_str().is_empty() {
             return LockStep::Stay;
         }
-        match Pin::parse(&typed.0) {
+        match Pin::parse(typed.as_str()) {
             Ok(pin) => {
                 self.is_opening = true;
                 self.told = None;
@@ -89,17 +80,5 @@ impl Lock {
                 LockStep::Stay
             }
         }
-    }
-}
-
-impl Typed {
-    fn nothing() -> Self {
-        Self(Zeroizing::new(String::with_capacity(MAX_TYPED)))
-    }
-}
-
-impl std::fmt::Debug for Typed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Typed(<sealed>)")
     }
 }

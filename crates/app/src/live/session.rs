@@ -3,10 +3,12 @@
 use super::attendant::{Attendant, News, Said};
 use super::desk::{Codes, Desk};
 use super::effect::Effect;
+use super::errand::{Arrival, Errand, Outcome};
 use super::key::Key;
 use super::lock::{Lock, LockStep};
 use super::terminal::{Screen, colours};
 use super::view::{Sight, draw_desk, draw_lock};
+use crate::activation::take_in;
 use crate::args::Live;
 use crate::contents::{Contents, TokenName};
 use crate::error::AppError;
@@ -97,6 +99,7 @@ struct Open<'a> {
     desk: Desk,
     vault: OpenVault,
     line: Line<'a>,
+    errand: Errand<'a>,
 }
 
 /// The way to the relay, worked on while the screen waits.
@@ -109,6 +112,7 @@ struct Line<'a> {
 enum Happened {
     Tried(Box<Result<OpenVault, AppError>>),
     News(News),
+    Done(Box<Outcome>),
 }
 
 impl<'a> Session<'a> {
@@ -210,6 +214,10 @@ impl<'a> Session<'a> {
                 self.settle(&receipt);
                 Ok(Goes::On)
             }
+            Happened::Done(outcome) => {
+                self.done(*outcome);
+                Ok(Goes::On)
+            }
             Happened::News(news) => {
                 let now_unix = (self.now_unix)();
                 let effect = match &mut self.state {
@@ -227,6 +235,27 @@ impl<'a> Session<'a> {
             if let Err(error) = open.vault.save() {
                 self.not_changed(error.into());
             }
+        }
+    }
+
+    fn done(&mut self, outcome: Outcome) {
+        let now_unix = (self.now_unix)();
+        let State::Open(open) = &mut self.state else {
+            return;
+        };
+        let told = |error: AppError| format!("{error}. {}", error.next_step());
+        match outcome {
+            Outcome::Answered(token, Ok(answered)) => {
+                open.desk.stands(&token, answered, now_unix);
+            }
+            Outcome::Answered(token, Err(error)) => {
+                open.desk.not_asked(&token, told(error), now_unix);
+            }
+            Outcome::Came(came) => match came.and_then(|it| open.take_in(it, self.now_unix)) {
+                Ok(()) => {}
+                Err(error @ (AppError::Vault(_) | AppError::Disk(_))) => self.not_changed(error),
+                Err(error) => open.desk.not_added(told(error), now_unix),
+            },
         }
     }
 
@@ -305,6 +334,7 @@ impl<'a> Open<'a> {
         Ok(Self {
             desk: Desk::new(&vault.contents, codes, lock_after_s, now_unix()),
             line: Line::open(&vault.contents, now_unix)?,
+            errand: Errand::none(),
             vault,
         })
     }
@@ -331,12 +361,42 @@ impl<'a> Open<'a> {
                 self.vault.save()?;
             }
             Effect::Remove(token) => self.remove(&token, now_unix)?,
+            Effect::Add => {
+                let contents = self.vault.contents.twin().map_err(VaultError::from)?;
+                self.errand = Errand::add(self.desk.offer(), contents, now_unix);
+            }
+            Effect::Transfer(token, action) => {
+                let contents = self.vault.contents.twin().map_err(VaultError::from)?;
+                self.errand = Errand::ask(token, action, contents);
+            }
             Effect::Quit
             | Effect::Lock(_)
             | Effect::Copy(_)
             | Effect::Ring
             | Effect::Answer(..) => {}
         }
+        Ok(())
+    }
+
+    /// Takes in a token that has arrived. The next line to the relay tells its token server so.
+    fn take_in(
+        &mut self,
+        arrival: Arrival,
+        now_unix: &'a (dyn Fn() -> u64 + Sync),
+    ) -> Result<(), AppError> {
+        let name = match arrival {
+            Arrival::Sealed(sealed) => {
+                let (registry, token) = *sealed;
+                take_in(&mut self.vault, &registry, None, &token, now_unix())?.name
+            }
+            Arrival::Foreign(uri) => {
+                let name = self.vault.contents.put_foreign(*uri, None, now_unix())?;
+                self.vault.save()?;
+                name
+            }
+        };
+        self.desk.added(name, now_unix());
+        self.line = Line::open(&self.vault.contents, now_unix)?;
         Ok(())
     }
 
@@ -383,6 +443,7 @@ impl State<'_> {
             }
             Self::Open(open) => tokio::select! {
                 Some(news) = open.line.news.recv() => Happened::News(news),
+                outcome = open.errand.done() => Happened::Done(Box::new(outcome)),
                 never = &mut open.line.attending => match never {},
             },
         }

@@ -6,8 +6,9 @@ mod login;
 mod palette;
 mod panels;
 mod tokens;
+mod transfer;
 
-use super::desk::{Desk, Panel, Pushing};
+use super::desk::{Adding, Desk, Panel, Pushing};
 use super::lock::Lock;
 use super::notice::{Notice, Tone};
 use crate::contents::Contents;
@@ -80,6 +81,8 @@ pub fn draw_desk(frame: &mut Frame<'_>, desk: &Desk, contents: &Contents, sight:
         Panel::Details => panels::details(frame, body, desk, contents, sight),
         Panel::Rename(field) => panels::rename(frame, body, desk, contents, field, sight),
         Panel::Delete(field) => panels::delete(frame, body, desk, contents, field, sight),
+        Panel::Add => panels::add(frame, body, desk),
+        Panel::Transfer => transfer::draw(frame, body, desk, contents, sight),
         Panel::Login => login::draw(frame, body, desk, contents, sight),
         Panel::Help => panels::help(frame, body, desk, sight),
     }
@@ -89,13 +92,16 @@ pub fn draw_desk(frame: &mut Frame<'_>, desk: &Desk, contents: &Contents, sight:
 fn keys(desk: &Desk) -> &'static str {
     match desk.panel() {
         Panel::List if desk.logins().is_empty() => {
-            "? keys  q quit  l lock  Enter show, copy  / search  d details  r rename  x delete"
+            "? keys  q quit  l lock  Enter show, copy  / search  d details  r rename  x delete  + add  t move"
         }
         Panel::List => "a answer the login  ? keys  q quit",
         Panel::Search => "Enter keep  Esc all tokens",
         Panel::Details | Panel::Help => "Esc back  q quit  l lock",
         Panel::Rename(_) => "Enter rename  Esc leave it",
         Panel::Delete(_) => "Enter delete  Esc keep it",
+        Panel::Add if desk.adding() == Adding::Asked => "Esc do not wait",
+        Panel::Add => "Enter add  Esc leave it",
+        Panel::Transfer => transfer::keys(desk),
         Panel::Login => "←→ choose  Enter answer  Esc not now",
     }
 }

@@ -3,7 +3,7 @@
 use super::palette::{FAINT, TITLE};
 use super::{Sight, cursor_after, fact, rows_of};
 use crate::contents::{Contents, Token, TokenName};
-use crate::live::desk::{Desk, Pushing};
+use crate::live::desk::{Adding, Desk, Pushing};
 use crate::live::field::Field;
 use jiff::Timestamp;
 use otp::Kind;
@@ -12,23 +12,29 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use softtoken::digest_name;
+use unicode_width::UnicodeWidthStr;
 
 /// The keys of the list, for a person who asks.
 const KEYS: &[(&str, &str)] = &[
     ("↑ ↓", "choose a token"),
     ("Enter", "show the code, then copy it"),
-    ("c", "copy the code, shown or not"),
-    ("n", "next code (event-based)"),
+    ("c n", "copy; next code (event-based)"),
     ("h", "hide or show all codes"),
     ("/", "name, issuer or serial"),
     ("K J", "move the token up or down"),
     ("d r x", "details, rename, delete"),
+    ("+ t", "add, move to another device"),
     ("a", "answer a login that waits"),
     ("l q", "lock, quit"),
 ];
 
+const PROMPT: &str = "> ";
+
 const DELETE_WORDS: &str = "Its codes end here, and nobody can bring them back: its issuer has to provide a \
     new one, and logins ask for it until then. Type yes, then Enter.";
+
+const ADD_WORDS: &str = "The link of the activation message, its 16 characters, or the path of a picture of \
+    its QR code (PNG); another issuer's otpauth://; or the code of a token that moves here.";
 
 /// All that is known of the chosen token.
 pub(super) fn details(
@@ -134,12 +140,42 @@ pub(super) fn delete(
     typed(frame, line, field);
 }
 
+/// The code, link or picture of a token to be added.
+pub(super) fn add(frame: &mut Frame<'_>, area: Rect, desk: &Desk) {
+    let rows = Constraint::Length(rows_of(ADD_WORDS, area.width));
+    let one = Constraint::Length(1);
+    let [title, words, line, state] = Layout::vertical([one, rows, one, one]).areas(area);
+    frame.render_widget(Line::styled("Add a token", TITLE), title);
+    let wrapped = Paragraph::new(ADD_WORDS).wrap(Wrap { trim: true });
+    frame.render_widget(wrapped, words);
+    match desk.adding() {
+        Adding::Typing => end_of(frame, line, desk.offer().as_str()),
+        Adding::Asked => frame.render_widget("Asking the token server …", state),
+    }
+}
+
+/// A line that is longer than there is room for, by its end: that is where it is typed.
+fn end_of(frame: &mut Frame<'_>, line: Rect, text: &str) {
+    let room = usize::from(line.width).saturating_sub(PROMPT.width() + 1);
+    let cut = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .find(|at| text[*at..].width() < room);
+    let (mark, end) = match cut {
+        Some(0) | None => ("", text),
+        Some(at) => ("…", &text[at..]),
+    };
+    let text = format!("{PROMPT}{mark}{end}");
+    cursor_after(frame, line, &text);
+    frame.render_widget(Line::from(text), line);
+}
+
 fn lines_of<const N: usize>(area: Rect) -> [Rect; N] {
     Layout::vertical([Constraint::Length(1); N]).areas(area)
 }
 
 fn typed(frame: &mut Frame<'_>, line: Rect, field: &Field) {
-    let text = format!("> {}", field.as_str());
+    let text = format!("{PROMPT}{}", field.as_str());
     cursor_after(frame, line, &text);
     frame.render_widget(Line::from(text), line);
 }

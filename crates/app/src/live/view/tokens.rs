@@ -29,7 +29,7 @@ pub(super) fn draw(
     let listed = desk.listed(contents);
     let Some(at) = desk.chosen_of(&listed) else {
         let none = if desk.search().is_empty() {
-            "There is no token in this app. Leave with q, and add one with `symbolon app add`."
+            "There is no token in this app. Press + to add one."
         } else {
             "No token matches."
         };

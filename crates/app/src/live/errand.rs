@@ -1,0 +1,104 @@
+//! What takes a token server's time, done while the screen goes on: one errand at a time.
+
+use super::field::Typed;
+use crate::activation::{Order, claim};
+use crate::contents::{Contents, TokenName};
+use crate::error::AppError;
+use crate::offer::{Offer, Source};
+use crate::registry::Registry;
+use crate::transfer::{Answered, ask};
+use otp::KeyUri;
+use softtoken::mobile::SealedToken;
+use softtoken::transfer::Action;
+use std::io;
+use std::pin::Pin;
+use tokio::task::spawn_blocking;
+use zeroize::Zeroizing;
+
+/// An errand that is being run.
+pub(super) struct Errand<'a>(Option<Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>>);
+
+/// What came of it.
+pub(super) enum Outcome {
+    /// A token has arrived, and is to be taken in.
+    Came(Result<Arrival, AppError>),
+    /// A token's gateway has said how its transfer stands.
+    Answered(TokenName, Result<Answered, AppError>),
+}
+
+/// A token that has arrived.
+pub(super) enum Arrival {
+    /// A token server's.
+    Sealed(Box<(Registry, SealedToken)>),
+    /// Another issuer's.
+    Foreign(Box<KeyUri>),
+}
+
+impl<'a> Errand<'a> {
+    pub(super) fn none() -> Self {
+        Self(None)
+    }
+
+    /// Has the token brought that was typed. The contents are the errand's own: those of the screen change.
+    pub(super) fn add(
+        typed: &Typed,
+        contents: Contents,
+        now_unix: &'a (dyn Fn() -> u64 + Sync),
+    ) -> Self {
+        let text = Zeroizing::new(typed.as_str().to_owned());
+        Self(Some(Box::pin(async move {
+            // A photograph takes a moment to be read.
+            let offer = spawn_blocking(move || Offer::read(&text)).await;
+            let offer = offer.map_err(|error| io::Error::other(error).into());
+            Outcome::Came(match offer.and_then(|offer| offer) {
+                Ok(Offer::Foreign(uri)) => Ok(Arrival::Foreign(Box::new(uri))),
+                Ok(Offer::Activation(source)) => claimed(source, &contents, now_unix).await,
+                Err(error) => Err(error),
+            })
+        })))
+    }
+
+    /// Asks a token's gateway for something.
+    pub(super) fn ask(token: TokenName, action: Action, contents: Contents) -> Self {
+        Self(Some(Box::pin(async move {
+            let answered = match contents.token(token.as_str()) {
+                Ok(known) => ask(&contents, known, action).await,
+                Err(error) => Err(error.into()),
+            };
+            Outcome::Answered(token, answered)
+        })))
+    }
+
+    /// Waits for it, if there is one.
+    pub(super) async fn done(&mut self) -> Outcome {
+        match &mut self.0 {
+            Some(errand) => {
+                let outcome = errand.await;
+                self.0 = None;
+                outcome
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn claimed(
+    source: Source,
+    contents: &Contents,
+    now_unix: &(dyn Fn() -> u64 + Sync),
+) -> Result<Arrival, AppError> {
+    let Source {
+        code,
+        link_secret,
+        server,
+    } = source;
+    let server = server.or_else(|| contents.server().cloned());
+    let registry = Registry::new(server.ok_or(AppError::NoServer)?)?;
+    let order = Order {
+        code,
+        link_secret,
+        name: None,
+    };
+    let token = claim(contents, &registry, &order, now_unix).await?;
+    Ok(Arrival::Sealed(Box::new((registry, token))))
+}
