@@ -193,6 +193,7 @@ pub struct Add {
     pub ca: Option<PathBuf>,
 
     /// SHA-256 of its certificate authority's public key, as the QR code has it
-    #[arg(long, value_name = "SHA256")]
+    // One in 64 begins with a hyphen.
+    #[arg(long, value_name = "SHA256", allow_hyphen_values = true)]
     pub pin: Option<String>,
 }

@@ -116,6 +116,20 @@ async fn a_pin_of_the_authority_is_trust_enough() {
 }
 
 #[tokio::test]
+async fn a_pin_may_begin_with_a_hyphen() {
+    let registry = SmallRegistry::start().await;
+    let phone = Phone::new();
+    let (code, _) = registry.issue(1);
+    let url = registry.url.to_string();
+    let pin = format!("-{}", &registry.pin.to_string()[1..]);
+    // It is another server's, and it is read.
+    let (error, _) = phone
+        .refused(&["add", &code, "--server", &url, "--pin", &pin])
+        .await;
+    assert!(error.contains("certificate"), "{error}");
+}
+
+#[tokio::test]
 async fn codes_are_those_of_oathtool() {
     let registry = SmallRegistry::start().await;
     let mut phone = Phone::new();
