@@ -10,13 +10,13 @@
 mod common;
 
 use common::{World, account, actor, product};
-use domain::licensing::{LicenceSize, Remark, Sight};
+use domain::licensing::{LicenceSize, Remark, Sight, TicketNumber, TicketRequest};
 use domain::time::Span;
 use ident::TokenSerial;
 use otp::Parameters;
 use otp::seed_file::{csv, serials};
 use registry::Desk;
-use store::registry::{NewLicence, OnBadLine};
+use store::registry::{NewLicence, OWN_TICKETS_MAX, OnBadLine};
 
 const UNIT: &str = "FGT0000000000001";
 const OTHERS: &str = "FGT0000000000002";
@@ -187,4 +187,29 @@ async fn a_name_that_was_anothers_tells_nothing_of_them() {
         .history("Elder")
         .await
         .unwrap_err();
+}
+
+#[tokio::test]
+async fn a_customer_opens_no_more_tickets_than_a_desk_reads() {
+    let world = World::new(&[UNIT]).await;
+    let own = seen_by(&world, "Example Ltd");
+    let wish = |number| TicketRequest {
+        account: account("Example Ltd"),
+        old: product(UNIT),
+        new: product(OTHERS),
+        licence: None,
+        reason: Remark::parse(&format!("wish {number}")).unwrap(),
+    };
+    for number in 0..OWN_TICKETS_MAX {
+        own.open_ticket(actor(), wish(number)).await.unwrap();
+    }
+    let more = wish(OWN_TICKETS_MAX);
+    let refused = own.open_ticket(actor(), more.clone()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("have the desk answer"),
+        "{refused}"
+    );
+    let same = own.open_ticket(actor(), wish(7)).await.unwrap();
+    assert_eq!(same.number, TicketNumber(8));
+    world.desk.open_ticket(actor(), more).await.unwrap();
 }

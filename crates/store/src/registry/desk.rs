@@ -29,7 +29,7 @@ pub use self::life::{LicenceMoved, LicenceRenewed, LicenceRevoked};
 pub use self::look::{Clue, Found, FoundBy, Sighting};
 pub use self::show::{LicenceRecord, ProductRecord, TokenRecord};
 pub(super) use self::show::{ShowLicence, ShowProduct, ShowToken};
-pub use self::ticket::{TICKETS_MAX, TicketFilter};
+pub use self::ticket::{OWN_TICKETS_MAX, TICKETS_MAX, TicketFilter};
 pub use self::timeline::TIMELINE_MAX;
 pub use self::unit::UnitReplaced;
 use super::rows::{LicenceRow, licence_columns, owner, stock};
@@ -107,6 +107,12 @@ pub enum DeskRefusal {
     /// There is no such ticket.
     #[error("no ticket {0}; `list-tickets --all` lists them")]
     TicketUnknown(TicketNumber),
+    /// As many as a customer may open by itself.
+    #[error(
+        "{max} tickets of account \"{0}\" are open, and its agents open no more; have the desk answer or close some",
+        max = OWN_TICKETS_MAX
+    )]
+    TicketsFull(AccountName),
     /// A ticket stays as it is, and so does what would have closed it.
     #[error(transparent)]
     Ticket(TicketRefusal),

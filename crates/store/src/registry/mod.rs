@@ -40,8 +40,8 @@ pub use claim::{ClaimRequest, Claimed, Confirmed, DeviceKeyBytes, Given, OpenAns
 pub use desk::{
     ACCOUNTS_MAX, AccountLine, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy,
     HardwareCount, HardwareImport, IMPORTS_MAX, IssuedLicence, LicenceMoved, LicenceRecord,
-    LicenceRenewed, LicenceRevoked, NewLicence, Note, ProductRecord, Sighting, TICKETS_MAX,
-    TIMELINE_MAX, TicketFilter, TokenRecord, UnitReplaced,
+    LicenceRenewed, LicenceRevoked, NewLicence, Note, OWN_TICKETS_MAX, ProductRecord, Sighting,
+    TICKETS_MAX, TIMELINE_MAX, TicketFilter, TokenRecord, UnitReplaced,
 };
 pub use hardware::{
     GatewaySealing, HARDWARE_MAX, HardwareActivated, HardwareDenied, OnBadLine, SealedHardware,

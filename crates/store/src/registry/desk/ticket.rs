@@ -15,6 +15,9 @@ use crate::vals;
 /// Tickets of one list, the latest: who looks for older ones names the account.
 pub const TICKETS_MAX: u32 = 1_000;
 
+/// Open tickets of an account up to which its own agents open more: what a desk reads through.
+pub const OWN_TICKETS_MAX: usize = 100;
+
 /// Which tickets a list has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TicketFilter {
@@ -104,8 +107,12 @@ impl Work for OpenTicket {
         self.demand_own_units(tx).await?;
         let account = &self.request.account;
         let open = tickets(tx, Some(account), TicketFilter::Open).await?;
+        let is_full = open.len() >= OWN_TICKETS_MAX && self.sight != Sight::Everything;
         if let Some(same) = open.into_iter().find(|it| it.request == self.request) {
             return Ok(same);
+        }
+        if is_full {
+            return Err(Failure::Refused(DeskRefusal::TicketsFull(account.clone())));
         }
         self.insert(tx).await
     }
