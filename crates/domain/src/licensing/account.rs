@@ -67,7 +67,7 @@ impl fmt::Display for AccountName {
 }
 
 /// What has no width, or ends a line: two names that differ by it look the same, or one like two. Unicode's
-/// `Default_Ignorable_Code_Point` (DerivedCoreProperties), the separators of lines and paragraphs, and the blank
+/// `Default_Ignorable_Code_Point` (`DerivedCoreProperties`), the separators of lines and paragraphs, and the blank
 /// of Braille.
 fn is_invisible(c: char) -> bool {
     matches!(c,

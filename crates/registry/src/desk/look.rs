@@ -277,7 +277,7 @@ fn hardware_table(
     if imports.is_empty() {
         return Ok(());
     }
-    writeln!(f, "\nHARDWARE TOKENS OF        NEW  ACTIVATED")?;
+    writeln!(f, "\nHARDWARE IMPORTED         NEW  ACTIVATED")?;
     if u32::try_from(imports.len()).is_ok_and(|count| count >= IMPORTS_MAX) {
         writeln!(
             f,
