@@ -146,7 +146,8 @@ async fn a_customer_sees_how_many_of_which_import_are_activated() {
     let first = world.now();
     ask(&world.gateway(SERIAL), &key(1), &[TOKEN]).await;
     world.pass(Span::from_days(30));
-    let many: String = (0..1_001).map(|n| format!("7{n:07},{SEED}\n")).collect();
+    let many: Vec<String> = (0..1_001).map(|n| format!("7{n:07},{SEED}\n")).collect();
+    let many = many.concat();
     let entries = csv::read(&many, Parameters::default()).unwrap();
     let owner = Some(account("Example Ltd"));
     let taken = desk.import_hardware(actor(), entries, owner, OnBadLine::Refuse);

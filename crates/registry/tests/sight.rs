@@ -61,11 +61,8 @@ async fn on_phone(
 async fn told(desk: &Desk, text: &str) -> String {
     let looked = desk.look(text).await.unwrap().to_string();
     let events = desk.history(text).await.unwrap();
-    looked
-        + &events
-            .iter()
-            .map(|event| format!("{event:?}\n"))
-            .collect::<String>()
+    let events = events.iter().map(|event| format!("{event:?}\n"));
+    looked + &events.collect::<Vec<_>>().concat()
 }
 
 #[tokio::test]
