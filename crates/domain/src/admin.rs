@@ -187,6 +187,8 @@ pub enum Operation {
     Provisioned(Vec<Supplied>),
     /// The token server's answer to a poll.
     Polled(Vec<Polled>),
+    /// The token server says that these tokens are another unit's.
+    Disowned(Vec<TokenSerial>),
     /// A token is to go to another phone: its phone wants it, or its person lost that.
     BeginTransfer {
         /// The token.
@@ -626,6 +628,7 @@ impl Operation {
             Self::Provisioned(_)
             | Self::HardwareActivated(_)
             | Self::Polled(_)
+            | Self::Disowned(_)
             | Self::BeginTransfer { .. }
             | Self::CancelTransfer { .. }
             | Self::ReviewTransfer { .. }
@@ -664,7 +667,8 @@ impl Operation {
             },
             Self::Imported { tokens, .. }
             | Self::ActivateHardware { tokens, .. }
-            | Self::AddHardware { tokens, .. } => Reads::tokens(tokens.iter().copied()),
+            | Self::AddHardware { tokens, .. }
+            | Self::Disowned(tokens) => Reads::tokens(tokens.iter().copied()),
             Self::ImportHardware { tokens, .. } => Reads::tokens(tokens.iter().map(|it| it.serial)),
             Self::MoveOut(moved) => Reads::tokens(moved.tokens.iter().map(|(token, _)| *token)),
             Self::MoveIn(moved) => Reads {
@@ -757,6 +761,7 @@ fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<
         } => Ok(supply::imported(vdom, licence, tokens, facts, context)),
         Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, context)),
         Operation::Polled(polled) => Ok(supply::polled(polled, facts, context)),
+        Operation::Disowned(tokens) => Ok(supply::disowned(tokens, facts, context)),
         Operation::BeginTransfer {
             token,
             handing,

@@ -31,6 +31,12 @@ impl Advice {
                  diagnose outbox list"
                     .to_owned(),
             ),
+            (_, Stage::Withheld(_)) => (
+                "it came with another unit's backup, and is that unit's by the token server's word",
+                "put this unit in that one's place: symbolon desk replace-unit (or move-licence); then: execute \
+                 fortitoken-mobile poll"
+                    .to_owned(),
+            ),
             (_, Stage::Failed(failure)) => failed(token, failure),
             (_, Stage::New) if !token.is_mobile() => (
                 "it has no seed",

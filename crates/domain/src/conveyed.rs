@@ -172,16 +172,9 @@ impl Conveyed {
         })
     }
 
-    /// The highest step that the unit from which it comes may have accepted by now. What it learned of the
-    /// clock since is not known, so a slow one may have been set right.
+    /// The highest step that the unit from which it comes may have accepted by now.
     fn reach(&self, now: Timestamp) -> Option<Step> {
-        let Kind::Totp(period) = self.parameters.kind else {
-            return self.spent;
-        };
-        let ahead = Drift(self.drift.0.max(0));
-        let Step(centre) = otp::centre(period, now.unix(), ahead);
-        let reach = Step(centre.saturating_add(Window::LOGIN.ahead.into()));
-        Some(self.spent.map_or(reach, |spent| spent.max(reach)))
+        reach(self.parameters, self.drift, now).max(self.spent)
     }
 
     /// Whoever locked it, here or there, has it locked.
@@ -192,21 +185,39 @@ impl Conveyed {
         }
     }
 
-    /// The changes that make the token one of this unit, with its phone. Whatever the unit from which it comes
+    /// The changes that make the token one of this unit, with its phone: withheld if it was and the token server
+    /// said nothing else. Whatever the unit from which it comes
     /// could have accepted by now counts as spent.
     pub(crate) fn settled(self, token: Token, now: Timestamp) -> Vec<Change> {
         let (serial, spent) = (token.serial, self.reach(now));
+        let status = self.status_beside(token.status);
+        let is_withheld = matches!(token.stage, Stage::Withheld(_));
+        let stage = match self.phone.known_by {
+            KnownBy::OtherUnit if is_withheld => Stage::Withheld(self.phone),
+            _ => Stage::Provisioned(self.phone),
+        };
         let token = Token {
-            status: self.status_beside(token.status),
+            status,
             parameters: self.parameters,
             drift: self.drift,
-            stage: Stage::Provisioned(self.phone),
+            stage,
             ..token
         };
         let spent = spent.map(|spent| Change::Spent(serial, spent));
         let seeded = [Change::Token(token), Change::Seed(serial, Some(self.seed))];
         seeded.into_iter().chain(spent).collect()
     }
+}
+
+/// The highest step that another unit may have accepted by now of a token that it had with this drift. What it
+/// learned of the clock since is not known, so a slow one may have been set right.
+pub(crate) fn reach(parameters: Parameters, drift: Drift, now: Timestamp) -> Option<Step> {
+    let Kind::Totp(period) = parameters.kind else {
+        return None;
+    };
+    let ahead = Drift(drift.0.max(0));
+    let Step(centre) = otp::centre(period, now.unix(), ahead);
+    Some(Step(centre.saturating_add(Window::LOGIN.ahead.into())))
 }
 
 #[cfg(test)]

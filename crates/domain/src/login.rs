@@ -860,6 +860,7 @@ fn unusable(usability: Usability) -> Option<Reason> {
         Usability::Usable => None,
         Usability::Locked => Some(Reason::TokenLocked),
         Usability::NotActivated => Some(Reason::TokenNotActivated),
+        Usability::OfAnotherUnit => Some(Reason::TokenOfAnotherUnit),
         Usability::ProvisionTimeout => Some(Reason::TokenProvisionTimeout),
     }
 }

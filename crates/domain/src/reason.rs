@@ -190,6 +190,10 @@ reasons! {
     TokenNotActivated = "token-not-activated",
         "the token was never activated on a phone",
         "the user activates it with the code sent; a new code: execute fortitoken-mobile provision SERIAL";
+    /// A backup of another unit brought it, and the token server does not take this unit for that.
+    TokenOfAnotherUnit = "token-of-another-unit",
+        "a backup brought the token with its phone, and the token server says that it is another unit's",
+        "put this unit in that one's place: symbolon desk replace-unit (or move-licence); the next poll takes the phone back: execute fortitoken-mobile poll";
     /// The activation code expired unused.
     TokenProvisionTimeout = "token-provision-timeout",
         "the activation code expired before the token was activated",

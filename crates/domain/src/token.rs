@@ -36,6 +36,9 @@ pub enum Stage {
     Provisioning(Provisioning),
     /// A phone activated the token.
     Provisioned(Provisioned),
+    /// It came from another unit with this phone, and the token server says that it is that unit's, not this
+    /// one's: nobody logs in with it until it is.
+    Withheld(Provisioned),
     /// A hardware token with its seed.
     Activated,
     /// A hardware token without one.
@@ -187,7 +190,11 @@ impl Token {
 
     /// Whether its phone is known by the unit alone from which it came.
     pub fn is_conveyed(&self) -> bool {
-        matches!(&self.stage, Stage::Provisioned(phone) if phone.known_by == KnownBy::OtherUnit)
+        match &self.stage {
+            Stage::Provisioned(phone) => phone.known_by == KnownBy::OtherUnit,
+            Stage::Withheld(_) => true,
+            _ => false,
+        }
     }
 
     /// The activation code that waits for a phone.
@@ -204,7 +211,7 @@ impl Token {
     pub fn status_text(&self, now: Timestamp) -> &'static str {
         match (&self.status, &self.stage) {
             (TokenStatus::Lock, _) => "locked",
-            (_, Stage::New) => "new",
+            (_, Stage::New | Stage::Withheld(_)) => "new",
             // It stays asked for until the token server answers, so it was not reached yet.
             (_, Stage::Requested) if !self.is_mobile() => UNKNOWN_SERIAL,
             (_, Stage::Failed(ActivationFailure::Unknown)) => UNKNOWN_SERIAL,
@@ -226,6 +233,8 @@ pub enum Usability {
     Locked,
     /// Nobody activated it.
     NotActivated,
+    /// It came from another unit, and the token server has not given it to this one.
+    OfAnotherUnit,
     /// Its activation code expired unused.
     ProvisionTimeout,
 }
@@ -237,6 +246,7 @@ impl Token {
         match (&self.status, &self.stage) {
             (TokenStatus::Lock, _) => Usability::Locked,
             (_, Stage::New | Stage::Requested | Stage::Failed(_)) => Usability::NotActivated,
+            (_, Stage::Withheld(_)) => Usability::OfAnotherUnit,
             (_, Stage::Provisioning(waiting)) if waiting.expires <= now => {
                 Usability::ProvisionTimeout
             }

@@ -1094,7 +1094,9 @@ impl World {
                         Stage::New | Stage::Failed(_) => "new",
                         Stage::Requested => "requested",
                         Stage::Provisioning(_) => "waiting",
-                        Stage::Provisioned(_) | Stage::Activated => "provisioned",
+                        Stage::Provisioned(_) | Stage::Withheld(_) | Stage::Activated => {
+                            "provisioned"
+                        }
                     };
                     self.tokens.insert(token.serial, word);
                 }

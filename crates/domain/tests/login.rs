@@ -462,6 +462,11 @@ fn a_token_that_cannot_be_used_is_refused_with_its_reason_and_serial() {
             named,
         ),
         (
+            unusable(Usability::OfAnotherUnit),
+            Reason::TokenOfAnotherUnit,
+            named,
+        ),
+        (
             unusable(Usability::ProvisionTimeout),
             Reason::TokenProvisionTimeout,
             named,

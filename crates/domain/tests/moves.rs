@@ -19,7 +19,7 @@ use domain::name::UserName;
 use domain::password::SALT_LEN;
 use domain::schema::{ACCPROFILE, Object};
 use domain::time::{Span, Timestamp};
-use domain::token::{KnownBy, Provisioned, Stage, Token, TokenStatus};
+use domain::token::{KnownBy, Provisioned, Stage, Token, TokenStatus, Usability};
 use domain::transfer::{NotMoved, Transfer};
 use domain::user::Switch;
 use domain::vdom::Vdom;
@@ -274,6 +274,7 @@ fn a_token_that_went_to_another_phone_since_begins_anew() {
         (None, vec![]),
         (other(), vec![token(1, Stage::New)]),
         (other(), vec![token(1, Stage::Provisioned(restored))]),
+        (other(), vec![token(1, Stage::Withheld(phone(1)))]),
         // Nobody logs in with it, so whose it is there does not matter.
         (other(), vec![of("bob", token(1, Stage::New))]),
     ] {
@@ -311,6 +312,15 @@ fn a_token_that_went_to_another_phone_since_begins_anew() {
     let refused = arrive(vec![stays], here(vec![token(1, Stage::Provisioned(since))])).unwrap_err();
     let expected = NotMovedIn::Obstructed(Obstacle::OtherPhones, Serials([serial(1)].into()));
     assert_eq!(refused, expected.into());
+}
+
+#[test]
+fn a_token_that_a_backup_brought_too_early_comes_in_with_its_phone() {
+    let early = here(vec![token(1, Stage::Withheld(phone(1)))]);
+    let plan = taken(&[1], early).unwrap();
+    assert_eq!(seeded(&plan), [serial(1)]);
+    let is_in_use = |it: &Change| matches!(it, Change::Token(token) if token.usability(NOW) == Usability::Usable);
+    assert!(plan.changes.iter().any(is_in_use));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use domain::admin::{
     AdminError, Change, CodeNews, Entropy, Facts, Message, Operation, Owned, Owner, Phone, Plan,
     Polled, Supplied, apply,
 };
+use domain::advice::Advice;
 use domain::audit::{ActivationStage, Actor, What};
 use domain::contact::Contact;
 use domain::name::UserName;
@@ -20,12 +21,13 @@ use domain::schema::{FTM_PUSH, Object, Value};
 use domain::settings::PushSettings;
 use domain::time::{Span, Timestamp};
 use domain::token::{
-    ActivationLink, KnownBy, Provisioned, Provisioning, Stage, Token, TokenStatus,
+    ActivationLink, KnownBy, Provisioned, Provisioning, Stage, Token, TokenStatus, Usability,
 };
 use domain::transfer::{BEGUN_MAX, Begun, Handing, LIFETIME, NotMoved, Target, Transfer, movable};
 use domain::user::Switch;
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, Pace, RegistrationId, TokenSerial};
+use otp::Step;
 use zeroize::Zeroizing;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -547,5 +549,58 @@ fn a_token_that_came_with_a_phone_that_has_it_no_more_is_new() {
             detail.contains(&said) && detail.contains("provision FTKMOB"),
             "{detail}"
         );
+    }
+}
+
+fn withheld() -> Owned {
+    let mut owned = on_phone(None);
+    if let Stage::Provisioned(phone) = std::mem::replace(&mut owned.token.stage, Stage::New) {
+        owned.token.stage = Stage::Withheld(phone);
+    }
+    owned
+}
+
+#[test]
+fn a_token_that_came_from_another_unit_is_withheld_while_it_is_that_ones() {
+    let disowned = || Operation::Disowned(vec![serial()]);
+    let plan = plan(disowned(), conveyed());
+    let [Change::Token(token)] = &plan.changes[..] else {
+        panic!("{:?}", plan.changes)
+    };
+    assert!(matches!(&token.stage, Stage::Withheld(known) if known.registration == phone(1)));
+    assert_eq!(token.usability(NOW), Usability::OfAnotherUnit);
+    assert_eq!(token.status_text(NOW), "new");
+    let advice = Advice::of(token, NOW).unwrap();
+    assert!(advice.next_step.contains("replace-unit"), "{advice:?}");
+    assert_eq!(stages(&plan), [ActivationStage::OtherPhone]);
+    // What was activated here is known here, and what is withheld needs no second word.
+    for owned in [on_phone(None), withheld()] {
+        let plan = self::plan(disowned(), owned);
+        assert!(
+            plan.changes.is_empty() && plan.events.is_empty(),
+            "{plan:?}"
+        );
+    }
+}
+
+#[test]
+fn a_withheld_token_goes_on_with_its_phone_once_it_is_this_units() {
+    let plan = plan(polled(Some(1)), withheld());
+    let [Change::Token(token), Change::Spent(_, spent)] = &plan.changes[..] else {
+        panic!("{:?}", plan.changes)
+    };
+    assert!(
+        matches!(&token.stage, Stage::Provisioned(known) if known.registration == phone(1)
+        && known.known_by == KnownBy::TokenServer)
+    );
+    // The other unit may have taken the code of this minute and the next.
+    assert_eq!(*spent, Step(NOW.unix() / 60 + 1));
+    assert_eq!(stages(&plan), [ActivationStage::Activated]);
+    for named in [Some(2), None] {
+        let plan = self::plan(polled(named), withheld());
+        let [Change::Token(token), Change::Seed(_, None)] = &plan.changes[..] else {
+            panic!("{:?}", plan.changes)
+        };
+        assert!(matches!(token.stage, Stage::New));
     }
 }

@@ -67,6 +67,7 @@ const ELSEWHERE: &[Reason] = &[
     Reason::AddressMissing,
     Reason::TokenMissing,
     Reason::TokenNotActivated,
+    Reason::TokenOfAnotherUnit,
     Reason::TokenProvisionTimeout,
     Reason::CodeByResponse,
     Reason::CodeMissing,

@@ -251,23 +251,58 @@ fn a_backup_without_a_password_has_no_seed_and_says_so() {
 }
 
 #[test]
-fn tokens_of_another_units_backup_are_new_where_their_licence_is_not() {
+fn a_backup_that_came_too_early_is_of_use_once_the_unit_is_in_the_other_ones_place() {
     let world = World::new();
     let new = Apart::of(&world.tokens).enrolled(&world.tokens, NEW);
     let password = format!("\"{BACKUP_PASSWORD}\"");
     world.backup_for(&new, &password);
-    let up = new.start();
+    let new_up = new.start();
     // Its own licence came first: the token server answers for that and not for the other.
     import(&new, &world.tokens.issue(1));
     let said = restore(&new, &password);
-    assert!(!said.contains("asked again"), "{said}");
-    assert_eq!(new.home.status(&world.token), "new");
+    shows(&said, &["are another unit's", "symbolon desk replace-unit"]);
+    let World {
+        tokens,
+        old,
+        token,
+        alice,
+        ..
+    } = &world;
+    let withheld = |login: &str| {
+        assert_eq!(new.home.status(token), "new");
+        let vpn = Vpn::new(&new.home, CLIENT);
+        assert_eq!(vpn.ask("alice", PASSWORD), Answer::Reject, "{login}");
+        let shown = new.home.console("diagnose login show user alice").ok();
+        shows(&shown, &["token-of-another-unit"]);
+    };
+    withheld("after the restore");
     let events = new.home.console("execute log display").ok();
-    shows(&events, &["names no phone that has it for this unit"]);
+    shows(&events, &["says that the token is another unit's"]);
+    let info = format!("diagnose fortitoken info {token}");
+    let info = new.home.console(&info).ok();
+    shows(&info, &["came with another unit's backup"]);
+    // Asked again, it says the same, and the same backup does it no harm.
+    new.home.console("execute fortitoken-mobile poll").refused();
+    restore(&new, &password);
+    withheld("after the second restore");
     // The unit in whose place it is not goes on.
-    assert_eq!(world.old.home.status(&world.token), "provisioned");
+    assert_eq!(old.home.status(token), "provisioned");
+
+    tokens
+        .desk(&["replace-unit", OLD, NEW, "--reason", "RMA 14"])
+        .ok();
+    new.home.console("execute fortitoken-mobile poll").ok();
+    assert_eq!(new.home.status(token), "provisioned");
+    let vpn = Vpn::new(&new.home, CLIENT);
+    // The old unit took this one until now.
+    assert_eq!(vpn.log_in("alice", &alice.code("alice")), Answer::Reject);
+    let World { up, alice, .. } = world;
     up.stop();
-    world.up.stop();
+    let new_up = later(&new, new_up);
+    let code = alice.at(LATER).code("alice");
+    let vpn = Vpn::new(&new.home, CLIENT);
+    assert_eq!(vpn.log_in("alice", &code), Answer::Accept);
+    new_up.stop();
 }
 
 /// What a gateway whose clock is wrong shows another's administrator.

@@ -259,8 +259,9 @@ const SPENT: &str =
     "Codes that may have been used are refused: the one shown at the restore and the next.\n";
 
 /// The token server says that no token that came in is this unit's.
-pub const PHONES_ELSEWHERE: &str = "The token server says that these tokens are another unit's: they are new here. \
-     Put this unit in its place with 'symbolon desk replace-unit', and restore into a new data directory.\n";
+pub const PHONES_ELSEWHERE: &str = "The token server says that mobile tokens of the backup are another unit's: nobody logs in with them here.\n\
+     Put this unit in its place with 'symbolon desk replace-unit': they go on with their phones from the next poll, \
+     within five minutes or at once with 'execute fortitoken-mobile poll'.\n";
 
 /// The token server could not be asked which phones have the tokens that came in.
 pub fn phones_unasked(why: &str) -> String {

@@ -1071,6 +1071,14 @@ fn copy(object: &Object) -> Object {
 
 fn copy_token(token: &Token) -> Token {
     let code = |code: &ActivationCode| ActivationCode::parse(code.as_str()).unwrap();
+    let copied = |phone: &Provisioned| Provisioned {
+        code: code(&phone.code),
+        expires: phone.expires,
+        registration: phone.registration,
+        os_version: phone.os_version.clone(),
+        transfer: None,
+        known_by: phone.known_by,
+    };
     let stage = match &token.stage {
         Stage::New => Stage::New,
         Stage::Requested => Stage::Requested,
@@ -1081,14 +1089,8 @@ fn copy_token(token: &Token) -> Token {
             link: ActivationLink::new(waiting.link.as_str().to_owned()),
             expires: waiting.expires,
         }),
-        Stage::Provisioned(phone) => Stage::Provisioned(Provisioned {
-            code: code(&phone.code),
-            expires: phone.expires,
-            registration: phone.registration,
-            os_version: phone.os_version.clone(),
-            transfer: None,
-            known_by: domain::token::KnownBy::TokenServer,
-        }),
+        Stage::Provisioned(phone) => Stage::Provisioned(copied(phone)),
+        Stage::Withheld(phone) => Stage::Withheld(copied(phone)),
     };
     Token {
         serial: token.serial,

@@ -5,29 +5,77 @@ use ident::RegistrationId;
 use super::supply::{canonical, released};
 use super::{Change, Context, Owned, Owner, Phone, Plan};
 use crate::audit::ActivationStage;
+use crate::conveyed::reach;
 use crate::token::{KnownBy, Provisioned, Stage, Token};
 
 /// What the token server says of a token that came with its phone. If that is not the phone any more, it went
 /// to another after the unit's last word of it, and whoever has the old one is out.
 pub(super) fn judged(owned: Owned, phone: Option<&Phone>, context: &Context<'_>) -> Plan {
     let Owned { token, owner } = owned;
-    let Stage::Provisioned(known) = token.stage else {
+    let owner = owner.as_ref();
+    match token.stage {
+        Stage::Provisioned(known) if has_it(phone, known.registration) => {
+            let stage = confirmed(known);
+            Plan::of(Change::Token(Token { stage, ..token }))
+        }
+        Stage::Withheld(known) if has_it(phone, known.registration) => {
+            let registration = known.registration;
+            let stage = confirmed(known);
+            given_back(Token { stage, ..token }, owner, registration, context)
+        }
+        Stage::Provisioned(known) | Stage::Withheld(known) => {
+            let stage = Stage::New;
+            let token = Token { stage, ..token };
+            gone(token, owner, known.registration, phone, context)
+        }
+        _ => Plan::default(),
+    }
+}
+
+fn confirmed(phone: Provisioned) -> Stage {
+    Stage::Provisioned(Provisioned {
+        known_by: KnownBy::TokenServer,
+        ..phone
+    })
+}
+
+/// This unit is in the other one's place. That one took the token's codes until now.
+fn given_back(
+    token: Token,
+    owner: Option<&Owner>,
+    registration: RegistrationId,
+    context: &Context<'_>,
+) -> Plan {
+    let (vdom, serial) = (token.vdom, token.serial);
+    let spent = reach(token.parameters, token.drift, context.now);
+    let spent = spent.map(|spent| Change::Spent(serial, spent));
+    let detail = format!("on phone {registration}, with which it came from another unit");
+    let stage = ActivationStage::Activated;
+    let event = context.activation(vdom, serial, canonical(owner), stage, &detail);
+    Plan {
+        changes: [Change::Token(token)].into_iter().chain(spent).collect(),
+        events: vec![event],
+        ..Plan::default()
+    }
+}
+
+/// The token server says that a token is another unit's, which may have given it another phone. This unit may be
+/// about to take that one's place, and nobody else may have the seed: it stays.
+pub(super) fn withheld(owned: Owned, context: &Context<'_>) -> Plan {
+    let Owned { token, owner } = owned;
+    let Stage::Provisioned(phone) = token.stage else {
         return Plan::default();
     };
-    let registration = known.registration;
-    if has_it(phone, registration) {
-        let known_by = KnownBy::TokenServer;
-        let stage = Stage::Provisioned(Provisioned { known_by, ..known });
-        return Plan::of(Change::Token(Token { stage, ..token }));
-    }
-    let stage = Stage::New;
-    gone(
-        Token { stage, ..token },
-        owner.as_ref(),
-        registration,
-        phone,
-        context,
-    )
+    let (vdom, serial) = (token.vdom, token.serial);
+    let detail = format!(
+        "the token server says that the token is another unit's, and it came from there with phone {}: nobody \
+         logs in with it until it is this unit's; symbolon desk replace-unit, or move-licence",
+        phone.registration
+    );
+    let stage = ActivationStage::OtherPhone;
+    let event = context.activation(vdom, serial, canonical(owner.as_ref()), stage, &detail);
+    let stage = Stage::Withheld(phone);
+    Plan::of(Change::Token(Token { stage, ..token })).and(Plan::noted(event))
 }
 
 /// Whether the phone with which a token came is the one that the token server names.
@@ -44,7 +92,7 @@ pub(super) fn gone(
     context: &Context<'_>,
 ) -> Plan {
     let named = phone.map_or_else(
-        || "no phone that has it for this unit".to_owned(),
+        || "no phone that has it".to_owned(),
         |phone| format!("phone {}", phone.registration),
     );
     let (vdom, serial) = (token.vdom, token.serial);

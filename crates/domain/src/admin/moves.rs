@@ -330,7 +330,7 @@ fn fate(
     }
     let holder = owner.as_ref().map(|owner| owner.name.canonical().into());
     match &token.stage {
-        Stage::New => comes(holder),
+        Stage::New | Stage::Withheld(_) => comes(holder),
         Stage::Provisioned(phone) if phone.transfer.is_some() => Err(Obstacle::Awaited),
         // A backup brought it, and the other gateway went on taking its codes.
         Stage::Provisioned(phone) if is_older(phone, &conveyed.phone) => comes(holder),

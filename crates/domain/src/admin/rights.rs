@@ -67,6 +67,7 @@ fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
         | Operation::Provisioned(_)
         | Operation::HardwareActivated(_)
         | Operation::Polled(_)
+        | Operation::Disowned(_)
         | Operation::BeginTransfer { .. }
         | Operation::CancelTransfer { .. }
         | Operation::ReviewTransfer { .. }

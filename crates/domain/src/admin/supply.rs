@@ -366,6 +366,17 @@ pub(super) fn polled(polled: Vec<Polled>, mut facts: Facts, context: &Context<'_
         .fold(Plan::default(), Plan::and)
 }
 
+/// A token that came from another unit is of no use here while it is that one's. Of others this unit knows the
+/// phone itself.
+pub(super) fn disowned(tokens: Vec<TokenSerial>, mut facts: Facts, context: &Context<'_>) -> Plan {
+    tokens
+        .into_iter()
+        .filter_map(|serial| facts.take_token(serial))
+        .filter(|owned| owned.token.is_conveyed() && owned.token.transfer().is_none())
+        .map(|owned| conveyed::withheld(owned, context))
+        .fold(Plan::default(), Plan::and)
+}
+
 fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> {
     // The phone that takes a transfer's code is asked about by that code.
     if owned.token.transfer().is_some() {

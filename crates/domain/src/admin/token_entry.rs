@@ -144,15 +144,20 @@ fn is_shown(shown: &Object, field: &Field, value: &Value) -> bool {
 }
 
 /// The seed and the phone that a backup brings for a mobile token. One that ever had a seed here is not given
-/// back to a phone: whoever has that may be the reason why the seed went.
+/// back to a phone: whoever has that may be the reason why the seed went. One that is withheld has its seed from
+/// a backup, too, and takes that of the next.
 fn conveyed(
     of_system: &[Edit],
     token: &Token,
     facts: &Facts,
     context: &Context<'_>,
 ) -> Option<Conveyed> {
-    let is_blank = matches!(token.stage, Stage::New) && !facts.was_seeded;
-    if !is_blank || context.manner == Manner::Typed {
+    let from_backup = match token.stage {
+        Stage::New => !facts.was_seeded,
+        Stage::Withheld(_) => true,
+        _ => false,
+    };
+    if !from_backup || context.manner == Manner::Typed {
         return None;
     }
     let text = of_system.iter().find_map(|edit| match edit {
@@ -160,7 +165,9 @@ fn conveyed(
         _ => None,
     });
     let conveyed = Conveyed::parse(text?).ok();
-    conveyed.filter(|it| it.serial == token.serial)
+    // Each provisioning makes another code.
+    let is_here = |it: &Conveyed| matches!(&token.stage, Stage::Withheld(phone) if phone.code == it.phone.code);
+    conveyed.filter(|it| it.serial == token.serial && !is_here(it))
 }
 
 /// The plan for a mobile token that goes on with its phone.

@@ -208,7 +208,7 @@ messages! {
         "The token server refused to make an activation code.",
         [User, Ui, Action, Status, SerialNo, Msg];
     OTHER_PHONE = 99013, "SYMBOLON_OTHER_PHONE", System, Alert, "Token server names another phone",
-        "The token server says that another phone has the token than the one that activated it.",
+        "The token server says that another phone has the token than the one that activated it, or that a token that a backup brought is another unit's.",
         [User, Ui, Action, Status, SerialNo, Msg];
     LOGIN_CODE_SENT = 99014, "SYMBOLON_LOGIN_CODE_SENT", User, Notice, "Login code sent",
         "A code for a login went to a user by mail or SMS. The code itself is never in the log.",

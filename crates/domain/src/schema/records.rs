@@ -65,7 +65,7 @@ impl Token {
             Stage::Provisioning(waiting) => object
                 .with("activation-code", Some(waiting.code.as_str()))
                 .with("activation-expire", Some(&epoch(waiting.expires))),
-            Stage::Provisioned(phone) => object
+            Stage::Provisioned(phone) | Stage::Withheld(phone) => object
                 .with("activation-code", Some(phone.code.as_str()))
                 .with("activation-expire", Some(&epoch(phone.expires)))
                 .with("reg-id", Some(phone.registration.as_str()))

@@ -255,7 +255,8 @@ impl Executor {
     /// A phone may have given a token away after the backup: until the token server is asked, it logs in.
     async fn ask_about_phones(&self, printer: &Printer) -> Result<(), Gone> {
         match self.supply.poll(None).await {
-            Ok(_) => Ok(()),
+            Ok(summary) if summary.withheld == 0 => Ok(()),
+            Ok(_) => printer.print(render::PHONES_ELSEWHERE).await,
             Err(error) if error.is_about_tokens() => printer.print(render::PHONES_ELSEWHERE).await,
             Err(error) => {
                 let text = render::phones_unasked(&error.to_string());

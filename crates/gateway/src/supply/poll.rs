@@ -41,7 +41,13 @@ pub(crate) enum PollError {
 impl PollError {
     /// Whether each token was judged by it: none of those that were asked about is this gateway's.
     pub(crate) fn is_about_tokens(&self) -> bool {
-        matches!(self, Self::Refused(error) if error.known() == Some(ServerError::NoValidToken))
+        let Self::Refused(error) = self else {
+            return false;
+        };
+        matches!(
+            error.known(),
+            Some(ServerError::NoValidToken | ServerError::ProductNotRegistered)
+        )
     }
 }
 
@@ -61,6 +67,8 @@ pub(crate) struct PollSummary {
     pub(crate) asked: usize,
     /// Tokens that have a phone since.
     pub(crate) activated: usize,
+    /// Tokens that came with their phones from the unit whose they still are: they are of no use here.
+    pub(crate) withheld: usize,
 }
 
 impl Supply {
@@ -95,7 +103,10 @@ impl Supply {
             last.as_str().clone_into(&mut after);
             summary.asked += serials.len();
             match self.poll_page(&serials).await {
-                Ok(activated) => summary.activated += activated,
+                Ok(page) => {
+                    summary.activated += page.activated;
+                    summary.withheld += page.withheld;
+                }
                 Err(error) if error.is_about_tokens() => refused = Some(error),
                 Err(error) => return Err(error),
             }
@@ -103,17 +114,23 @@ impl Supply {
     }
 
     /// The same for these tokens alone.
-    pub(crate) async fn poll_tokens(&self, serials: &[TokenSerial]) -> Result<usize, PollError> {
+    pub(crate) async fn poll_tokens(
+        &self,
+        serials: &[TokenSerial],
+    ) -> Result<PollSummary, PollError> {
         self.poll_page(serials).await
     }
 
-    async fn poll_page(&self, serials: &[TokenSerial]) -> Result<usize, PollError> {
+    async fn poll_page(&self, serials: &[TokenSerial]) -> Result<PollSummary, PollError> {
         let _phones = self.phones.lock().await;
         self.debug
             .at(SOURCE, Place::POLL, || "Poll token status!".to_owned());
         let answer = self.asked(serials).await?;
-        let mut news = Vec::new();
-        let (mut activated, mut elsewhere) = (0, Vec::new());
+        let mut summary = PollSummary {
+            asked: serials.len(),
+            ..PollSummary::default()
+        };
+        let (mut news, mut elsewhere, mut disowned) = (Vec::new(), Vec::new(), Vec::new());
         for answer in answer.tokens {
             let Some((polled, whose)) = told(answer) else {
                 continue;
@@ -124,13 +141,26 @@ impl Supply {
                     elsewhere.push(polled.token);
                     continue;
                 }
-                News::Activated => activated += 1,
+                News::Disowned => {
+                    disowned.push(polled.token);
+                    continue;
+                }
+                News::Withheld => {
+                    summary.withheld += 1;
+                    continue;
+                }
+                News::Activated => summary.activated += 1,
                 News::Conveyed | News::OtherPhone => {}
             }
             news.push(polled);
         }
         if !news.is_empty() {
             self.administer(Operation::Polled(news), None, clock::now())
+                .await?;
+        }
+        if !disowned.is_empty() {
+            summary.withheld += disowned.len();
+            self.administer(Operation::Disowned(disowned), None, clock::now())
                 .await?;
         }
         if let Some(first) = elsewhere.first() {
@@ -141,7 +171,7 @@ impl Supply {
         }
         match answer.error {
             Some(error) => Err(PollError::Refused(error)),
-            None => Ok(activated),
+            None => Ok(summary),
         }
     }
 
@@ -185,11 +215,18 @@ impl Supply {
             return Ok(News::None);
         }
         if owned.token.is_conveyed() {
-            return Ok(News::Conveyed);
+            return Ok(match (whose, owned.token.stage) {
+                (Whose::Ours, _) => News::Conveyed,
+                (Whose::Elsewhere | Whose::Nobodys, Stage::Withheld(_)) => News::Withheld,
+                (Whose::Elsewhere | Whose::Nobodys, _) => News::Disowned,
+            });
         }
-        if whose == Whose::Elsewhere {
-            let is_used = matches!(owned.token.stage, Stage::Provisioned(_));
-            return Ok(if is_used { News::Elsewhere } else { News::None });
+        match whose {
+            Whose::Ours => {}
+            Whose::Elsewhere if matches!(owned.token.stage, Stage::Provisioned(_)) => {
+                return Ok(News::Elsewhere);
+            }
+            Whose::Elsewhere | Whose::Nobodys => return Ok(News::None),
         }
         let Some(phone) = &polled.phone else {
             return Ok(News::None);
@@ -226,6 +263,10 @@ enum News {
     Activated,
     /// Whether the phone with which a token came is still the one.
     Conveyed,
+    /// A token that came with its phone is another unit's.
+    Disowned,
+    /// It still is.
+    Withheld,
     OtherPhone,
     /// A phone has it here, and it is another gateway's.
     Elsewhere,
@@ -236,18 +277,21 @@ enum News {
 enum Whose {
     Ours,
     Elsewhere,
+    /// This gateway is not registered, so nothing is its own.
+    Nobodys,
 }
 
-/// What is told of a token: of another gateway's, that no phone has it for this one. Any other refusal says
-/// nothing of it.
+/// What is told of a token: whose it is, and its phone if it is this gateway's. Any other refusal says nothing
+/// of it.
 fn told(answer: PollAnswer) -> Option<(Polled, Whose)> {
     let token = TokenSerial::parse(answer.token.as_str()).ok()?;
     let (registration, whose) = match answer.outcome {
         Ok(polled) => (polled.registration, Whose::Ours),
-        Err(error) if error.known() == Some(ServerError::TokenNotOfProduct) => {
-            (None, Whose::Elsewhere)
-        }
-        Err(_) => return None,
+        Err(error) => match error.known()? {
+            ServerError::TokenNotOfProduct => (None, Whose::Elsewhere),
+            ServerError::ProductNotRegistered => (None, Whose::Nobodys),
+            _ => return None,
+        },
     };
     let phone = registration.as_ref().map(named);
     Some((Polled { token, phone }, whose))

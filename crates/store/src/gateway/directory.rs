@@ -169,6 +169,7 @@ pub(super) enum Usable {
     Always,
     Until(Timestamp),
     Never,
+    Withheld,
     Locked,
 }
 
@@ -179,6 +180,7 @@ impl Usable {
             Self::Until(expires) if expires > now => Usability::Usable,
             Self::Until(_) => Usability::ProvisionTimeout,
             Self::Never => Usability::NotActivated,
+            Self::Withheld => Usability::OfAnotherUnit,
             Self::Locked => Usability::Locked,
         }
     }

@@ -151,6 +151,7 @@ ALTER TABLE person ADD COLUMN ldap_server TEXT;
 ALTER TABLE person ADD COLUMN radius_server TEXT;
 ";
 
+/// - `token.stage = 'withheld'` is one of another unit's backup that is still that unit's.
 /// - `token.stage = 'removed'` keeps what was spent of a token that was deleted: it may come back.
 /// - `event` is the audit chain. A login appends to it and touches nothing else; the two partial
 ///   indexes cover what a start has to read again and are not touched by an ordinary Accept.

@@ -85,6 +85,8 @@ pub(super) struct TokenRow {
 }
 
 const OTHER_UNIT: &str = "other-unit";
+/// The stage of a token that came from another unit and is still that unit's.
+const WITHHELD: &str = "withheld";
 /// The column of [`KnownBy`], the last.
 const KNOWN_BY: usize = transfers::FIRST_COLUMN + 8;
 
@@ -217,14 +219,20 @@ impl TokenRow {
                     expires: expires()?,
                 })
             }
-            "provisioned" => Stage::Provisioned(Provisioned {
-                code: code()?,
-                expires: expires()?,
-                registration: self.registration.ok_or_else(|| damaged("registration"))?,
-                os_version: self.os_version.clone().unwrap_or_default().into(),
-                transfer: self.moving.open(serial, secrets)?,
-                known_by: self.known_by,
-            }),
+            stage @ ("provisioned" | WITHHELD) => {
+                let phone = Provisioned {
+                    code: code()?,
+                    expires: expires()?,
+                    registration: self.registration.ok_or_else(|| damaged("registration"))?,
+                    os_version: self.os_version.clone().unwrap_or_default().into(),
+                    transfer: self.moving.open(serial, secrets)?,
+                    known_by: self.known_by,
+                };
+                match stage {
+                    WITHHELD => Stage::Withheld(phone),
+                    _ => Stage::Provisioned(phone),
+                }
+            }
             _ => return Err(damaged("stage")),
         };
         Ok(Owned {
@@ -250,6 +258,7 @@ impl TokenRow {
             (TokenStatus::Lock, _) => Usable::Locked,
             (_, "provisioning") => Usable::Until(self.expires.unwrap_or_default()),
             (_, "provisioned" | "activated") => Usable::Always,
+            (_, WITHHELD) => Usable::Withheld,
             _ => Usable::Never,
         }
     }
@@ -355,7 +364,7 @@ pub(super) async fn pollable_after<T: Tx>(
         Some(vdom) => {
             tx.rows(
                 "SELECT serial FROM token WHERE vdom = $1 AND serial > $2 \
-                 AND stage IN ('provisioning', 'provisioned') ORDER BY serial LIMIT $3",
+                 AND stage IN ('provisioning', 'provisioned', 'withheld') ORDER BY serial LIMIT $3",
                 &vals![vdom.as_str(), after, limit],
             )
             .await?
@@ -363,7 +372,7 @@ pub(super) async fn pollable_after<T: Tx>(
         None => {
             tx.rows(
                 "SELECT serial FROM token WHERE serial > $1 \
-                 AND stage IN ('provisioning', 'provisioned') ORDER BY serial LIMIT $2",
+                 AND stage IN ('provisioning', 'provisioned', 'withheld') ORDER BY serial LIMIT $2",
                 &vals![after, limit],
             )
             .await?
@@ -442,8 +451,11 @@ pub(super) async fn put_token<T: Tx>(
                 Val::Null,
             ),
         ),
-        Stage::Provisioned(phone) => (
-            "provisioned",
+        Stage::Provisioned(phone) | Stage::Withheld(phone) => (
+            match token.stage {
+                Stage::Withheld(_) => WITHHELD,
+                _ => "provisioned",
+            },
             (
                 Val::from(seal("code", phone.code.as_str())?),
                 Val::Null,
