@@ -7,8 +7,8 @@ use ident::{OpaqueCode, RegistrationId, TokenSerial};
 use softtoken::MobileVersion;
 use softtoken::address::ServerName;
 use softtoken::device::{
-    AnswerHash, DeviceError, DeviceKeys, Nonce, SealingPrivateKey, SealingPublicKey, Signature,
-    SigningPublicKey, activation_transcript, code_hash, receipt_transcript,
+    AnswerHash, DeviceError, DeviceKeys, Nonce, SealingPrivateKey, Signature, SigningPublicKey,
+    activation_transcript, code_hash, receipt_transcript,
 };
 use softtoken::link::LinkSecret;
 use softtoken::mobile::{MobileProvisionRequest, MobileReceiptRequest};
@@ -19,12 +19,13 @@ use zeroize::Zeroizing;
 pub struct Device {
     signer: Signer,
     sealing: SealingPrivateKey,
+    keys: DeviceKeys,
 }
 
-/// The half of a device that signs: it can speak for the device, and open nothing that is sealed to it.
+/// A key that signs: a device's, or one that wishes for transfers in its name.
 pub struct Signer {
     pair: EcdsaKeyPair,
-    keys: DeviceKeys,
+    public: SigningPublicKey,
 }
 
 /// Keys that cannot be made, read or used.
@@ -61,10 +62,10 @@ impl Device {
 
     /// The public half.
     pub fn keys(&self) -> &DeviceKeys {
-        &self.signer.keys
+        &self.keys
     }
 
-    /// The half that signs.
+    /// The key that signs.
     pub fn signer(&self) -> &Signer {
         &self.signer
     }
@@ -125,20 +126,34 @@ impl Device {
     }
 
     fn assemble(pair: EcdsaKeyPair, sealing: SealingPrivateKey) -> Result<Self, KeyError> {
-        let signer = Signer::assemble(pair, sealing.public())?;
-        Ok(Self { signer, sealing })
+        let signer = Signer::assemble(pair)?;
+        let keys = DeviceKeys {
+            signing: signer.public,
+            sealing: sealing.public(),
+        };
+        Ok(Self {
+            signer,
+            sealing,
+            keys,
+        })
     }
 }
 
 impl Signer {
-    /// From a signing key in PKCS #8 and the public key to which the device's seeds are sealed.
-    pub fn from_stored(signing_pkcs8: &[u8], sealing: SealingPublicKey) -> Result<Self, KeyError> {
-        Self::assemble(signing_pair(signing_pkcs8)?, sealing)
+    /// Makes a new key.
+    pub fn generate() -> Result<Self, KeyError> {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
+        Self::assemble(pair)
     }
 
-    /// The public half of the device.
-    pub fn keys(&self) -> &DeviceKeys {
-        &self.keys
+    /// From a key in PKCS #8.
+    pub fn from_stored(pkcs8: &[u8]) -> Result<Self, KeyError> {
+        Self::assemble(signing_pair(pkcs8)?)
+    }
+
+    /// The public half.
+    pub fn public(&self) -> SigningPublicKey {
+        self.public
     }
 
     /// The private key in PKCS #8, for the vault and for a backup.
@@ -153,10 +168,9 @@ impl Signer {
         Ok(Signature::from_bytes(bytes))
     }
 
-    fn assemble(pair: EcdsaKeyPair, sealing: SealingPublicKey) -> Result<Self, KeyError> {
-        let signing = SigningPublicKey::from_sec1(pair.public_key().as_ref())?;
-        let keys = DeviceKeys { signing, sealing };
-        Ok(Self { pair, keys })
+    fn assemble(pair: EcdsaKeyPair) -> Result<Self, KeyError> {
+        let public = SigningPublicKey::from_sec1(pair.public_key().as_ref())?;
+        Ok(Self { pair, public })
     }
 }
 
@@ -166,7 +180,7 @@ fn signing_pair(pkcs8: &[u8]) -> Result<EcdsaKeyPair, KeyError> {
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signer({})", self.keys.registration_id())
+        write!(f, "Signer({:?})", self.public)
     }
 }
 

@@ -256,6 +256,9 @@ fn backup_step(error: BackupError) -> &'static str {
         BackupError::Unknown => "Give a file that `symbolon app backup save` or the web app made.",
         BackupError::Damaged => "Use another copy of it.",
         BackupError::Passphrase => "Type the one with which it was made.",
+        BackupError::Untrusted => {
+            "Restore it in the web app, or have a token of that server here first."
+        }
         BackupError::Crypto => "Free some memory (64 MiB are needed), then try again.",
     }
 }

@@ -107,7 +107,11 @@ async fn move_all(
             writeln!(world.out, "{} is here already.", token.name)?;
             continue;
         }
-        match moved(&moves.holder(token), token, vault, world).await {
+        let moved = match moves.holder(token, vault.contents.server()) {
+            Ok(holder) => moved(&holder, token, vault, world).await,
+            Err(error) => Err(error.into()),
+        };
+        match moved {
             Ok(()) => writeln!(
                 world.out,
                 "{} moved here. The device that had it is out; save a new backup.",

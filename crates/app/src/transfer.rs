@@ -8,7 +8,7 @@ use ident::TokenSerial;
 use softtoken::device::Nonce;
 use softtoken::transfer::{
     Action, Open, Standing, TransferActionRequest, TransferKey, TransferNonceRequest,
-    TransferRefusal, TransferRequest, TransferResponse, Wish,
+    TransferRefusal, TransferRequest, TransferResponse, Wish, Wisher,
 };
 use softtoken::{Echo, ServerError, TRANSFER_PATH};
 use std::fmt;
@@ -74,7 +74,9 @@ pub enum Answered {
 pub struct Holder<'a> {
     /// The token server.
     pub server: Server,
-    /// Signs for the device.
+    /// For which device is wished, and by whose key.
+    pub wisher: Wisher,
+    /// That key.
     pub signer: &'a Signer,
     /// The token.
     pub token: TokenSerial,
@@ -87,6 +89,7 @@ pub async fn ask(contents: &Contents, token: &Token, action: Action) -> Result<A
     let serial = token.issued()?;
     let holder = Holder {
         server: contents.server().cloned().ok_or(AppError::NoServer)?,
+        wisher: (*contents.device.keys()).into(),
         signer: contents.device.signer(),
         token: serial,
         transfer_key: token.transfer_key(&serial),
@@ -104,7 +107,7 @@ impl Holder<'_> {
             action,
             nonce,
             &self.transfer_key,
-            *self.signer.keys(),
+            self.wisher,
             |signed| self.signer.sign(signed),
         )?);
         match way.post(&TransferActionRequest { wish }.into()).await? {

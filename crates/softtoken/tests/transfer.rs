@@ -15,14 +15,15 @@ use p256::ecdsa::signature::Signer;
 use serde_json::Value;
 use softtoken::device::{DeviceKeys, Nonce, SealingPrivateKey, Signature, SigningPublicKey};
 use softtoken::transfer::{
-    Action, TransferKey, TransferRequest, TransferResponse, Wish, WishError,
+    Action, Delegation, TransferKey, TransferRequest, TransferResponse, Wish, WishError, Wisher,
 };
+use std::convert::Infallible;
 use zeroize::Zeroizing;
 
 struct Vector(Value);
 
 impl Vector {
-    fn all() -> [Self; 2] {
+    fn all() -> [Self; 3] {
         let vectors: Vec<Value> =
             serde_json::from_str(include_str!("vectors/transfer.json")).unwrap();
         let vectors: Vec<_> = vectors.into_iter().map(Self).collect();
@@ -59,23 +60,39 @@ impl Vector {
     fn made(&self, action: Action) -> Wish {
         let signing = SigningKey::from_slice(&self.input("signing_private")).unwrap();
         let sealing = SealingPrivateKey::from_random(&self.array("sealing_random"));
-        let point = signing.verifying_key().to_sec1_point(false);
-        let keys = DeviceKeys {
-            signing: SigningPublicKey::from_sec1(point.as_bytes()).unwrap(),
+        let device = DeviceKeys {
+            signing: public(&signing),
             sealing: sealing.public(),
         };
         let nonce = Nonce::from_bytes(self.array("nonce"));
-        let sign = |message: &[u8]| {
-            let signature: p256::ecdsa::Signature = signing.sign(message);
-            let bytes: [u8; 64] = signature.to_bytes().as_slice().try_into().unwrap();
-            Ok::<_, std::convert::Infallible>(Signature::from_bytes(bytes))
-        };
-        Wish::new(self.token(), action, nonce, &self.key(), keys, sign).unwrap()
+        let delegate = self.0["input"]["delegate_private"].is_string().then(|| {
+            let private = self.input("delegate_private");
+            SigningKey::from_slice(&private).unwrap()
+        });
+        let delegation = delegate.as_ref().map(|delegate| {
+            let sign = |message: &[u8]| Ok::<_, Infallible>(signed(&signing, message));
+            Delegation::new(self.device(), public(delegate), sign).unwrap()
+        });
+        let wisher = Wisher { device, delegation };
+        let key = delegate.as_ref().unwrap_or(&signing);
+        let sign = |message: &[u8]| Ok::<_, Infallible>(signed(key, message));
+        Wish::new(self.token(), action, nonce, &self.key(), wisher, sign).unwrap()
     }
 
     fn array<const N: usize>(&self, name: &str) -> [u8; N] {
         self.input(name).try_into().unwrap()
     }
+}
+
+fn public(key: &SigningKey) -> SigningPublicKey {
+    let point = key.verifying_key().to_sec1_point(false);
+    SigningPublicKey::from_sec1(point.as_bytes()).unwrap()
+}
+
+fn signed(key: &SigningKey, message: &[u8]) -> Signature {
+    let signature: p256::ecdsa::Signature = key.sign(message);
+    let bytes: [u8; 64] = signature.to_bytes().as_slice().try_into().unwrap();
+    Signature::from_bytes(bytes)
 }
 
 fn wish(text: &str) -> Wish {
@@ -87,9 +104,10 @@ fn wish(text: &str) -> Wish {
 
 #[test]
 fn a_browsers_wish_is_its_devices_and_its_tokens() {
-    for (vector, action) in Vector::all()
-        .iter()
-        .zip([Action::BeginMailed, Action::Cancel])
+    for (vector, action) in
+        Vector::all()
+            .iter()
+            .zip([Action::BeginMailed, Action::Cancel, Action::BeginShown])
     {
         for wish in [vector.wish(), vector.made(action)] {
             let proven = wish.prove().unwrap();
@@ -104,7 +122,7 @@ fn a_browsers_wish_is_its_devices_and_its_tokens() {
 
 #[test]
 fn a_wish_without_the_seed_or_of_another_device_is_none() {
-    let [one, two] = Vector::all();
+    let [one, two, _] = Vector::all();
     let wish = one.wish();
     let proven = wish.prove().unwrap();
     for (device, key, why) in [
@@ -142,7 +160,7 @@ fn a_wish_under_the_key_for_pushes_is_none() {
 
 #[test]
 fn a_wish_with_any_field_of_another_is_refused() {
-    let [one, two] = Vector::all();
+    let [one, two, _] = Vector::all();
     let (mine, others): (Value, Value) = (
         serde_json::from_str(one.message()).unwrap(),
         serde_json::from_str(two.message()).unwrap(),
@@ -159,6 +177,47 @@ fn a_wish_with_any_field_of_another_is_refused() {
         let mut bent = mine.clone();
         bent["d"][field] = others["d"][field].clone();
         assert!(wish(&bent.to_string()).prove().is_err(), "{field}");
+    }
+}
+
+#[test]
+fn a_key_without_its_devices_word_wishes_nothing() {
+    let [plain, _, delegated] = Vector::all();
+    let json = |vector: &Vector| serde_json::from_str::<Value>(vector.message()).unwrap();
+    let (of_device, of_delegate) = (json(&plain), json(&delegated));
+    let bent = |message: &Value, fields: &[(&str, Value)]| {
+        let mut bent = message.clone();
+        for (field, value) in fields {
+            bent["d"][field] = value.clone();
+        }
+        bent.to_string()
+    };
+    let field = |message: &Value, name: &str| message["d"][name].clone();
+    let word = [
+        ("delegate_key", field(&of_delegate, "delegate_key")),
+        ("delegation", field(&of_delegate, "delegation")),
+    ];
+    for text in [
+        // Its own signature, another key, no word at all, and another device's.
+        bent(
+            &of_delegate,
+            &[("delegation", field(&of_delegate, "signature"))],
+        ),
+        bent(
+            &of_delegate,
+            &[("delegate_key", field(&of_device, "signing_key"))],
+        ),
+        bent(
+            &of_delegate,
+            &[("delegate_key", Value::Null), ("delegation", Value::Null)],
+        ),
+        bent(&of_device, &word),
+    ] {
+        assert!(wish(&text).prove().is_err(), "{text}");
+    }
+    for half in ["delegate_key", "delegation"] {
+        let text = bent(&of_delegate, &[(half, Value::Null)]);
+        assert!(TransferRequest::parse(text.as_bytes()).is_err(), "{half}");
     }
 }
 

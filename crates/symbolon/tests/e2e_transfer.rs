@@ -561,7 +561,9 @@ fn said_to_stranger(server: &str, device: &Device, token: TokenSerial) -> Transf
     };
     let key = TransferKey::from_bytes([7; 32].into());
     let keys = *device.keys();
-    let wish = Wish::new(token, Action::Look, nonce, &key, keys, |it| device.sign(it));
+    let wish = Wish::new(token, Action::Look, nonce, &key, keys.into(), |it| {
+        device.sign(it)
+    });
     let wish = Box::new(wish.unwrap());
     match posted(server, &TransferActionRequest { wish }.into()) {
         TransferResponse::Action(answer) => answer.outcome.unwrap_err(),

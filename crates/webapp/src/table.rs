@@ -6,6 +6,7 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     ("app.webmanifest", include_bytes!("../web/app.webmanifest")),
     ("backup/aegis.js", include_bytes!("../web/backup/aegis.js")),
     ("backup/files.js", include_bytes!("../web/backup/files.js")),
+    ("backup/moves.js", include_bytes!("../web/backup/moves.js")),
     ("backup/own.js", include_bytes!("../web/backup/own.js")),
     ("backup/read.js", include_bytes!("../web/backup/read.js")),
     (
@@ -18,6 +19,10 @@ pub(crate) const EMBEDDED: &[(&str, &[u8])] = &[
     ),
     ("core/bytes.js", include_bytes!("../web/core/bytes.js")),
     ("core/code.js", include_bytes!("../web/core/code.js")),
+    (
+        "core/delegation.js",
+        include_bytes!("../web/core/delegation.js"),
+    ),
     ("core/device.js", include_bytes!("../web/core/device.js")),
     ("core/failure.js", include_bytes!("../web/core/failure.js")),
     ("core/hpke.js", include_bytes!("../web/core/hpke.js")),

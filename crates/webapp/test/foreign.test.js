@@ -3,12 +3,19 @@ import { createCipheriv, pbkdf2Sync, randomBytes, scryptSync } from "node:crypto
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { backupOf } from "../web/backup/files.js";
+import { movesLine } from "../web/backup/moves.js";
 import { keyUri, sealedBackup } from "../web/backup/own.js";
-import { hex } from "../web/core/bytes.js";
+import { base32, base64, hex } from "../web/core/bytes.js";
+import { delegationTranscript } from "../web/core/delegation.js";
+import { Device, generateKeys } from "../web/core/device.js";
 import { keySeed, parseKeyUri } from "../web/core/key_uri.js";
 import { parseMigration } from "../web/core/migration.js";
+import { transferKey } from "../web/core/token_key.js";
 import { argon2id } from "../web/vendor/noble-hashes/argon2.js";
 
+/** @import { Movable, Moves } from "../web/backup/moves.js" */
+/** @import { Bytes } from "../web/core/bytes.js" */
+/** @import { Delegation } from "../web/core/delegation.js" */
 /** @import { Stretch } from "../web/vault/keys.js" */
 
 /** @type {Stretch} */
@@ -116,12 +123,13 @@ function aegisVault() {
 test("a vault of Aegis opens, plain and under its password", async () => {
   const plain = backupOf(JSON.stringify({ version: 1, header: { slots: null, params: null }, db: aegisDb }), stretch);
   assert.equal(plain.isEncrypted, false);
-  const tokens = await plain.open("");
+  const { tokens, moves } = await plain.open("");
+  assert.equal(moves, null);
   assert.deepEqual(tokens.map(({ issuer, account, counter }) => [issuer, account, counter]), [["Acme", "ada", 0], ["Bank", "bob", 3]]);
   assert.deepEqual(tokens[0]?.shape, { type: "totp", period: 60, digits: 8, algorithm: "SHA256" });
   const sealed = backupOf(JSON.stringify(aegisVault()), stretch);
   assert.equal(sealed.isEncrypted, true);
-  assert.deepEqual(await sealed.open(PASSWORD), tokens);
+  assert.deepEqual(await sealed.open(PASSWORD), { tokens, moves });
   await assert.rejects(sealed.open("wrong"), { kind: "file-password" });
 });
 
@@ -145,7 +153,7 @@ test("an entry whose counter is none is passed over", async () => {
   for (const counter of ["many", -1, 1.5, 1e15, {}, null]) {
     const entries = [...aegisDb.entries.slice(0, 1), { ...entry, info: { ...entry?.info, counter } }];
     const file = JSON.stringify({ version: 1, header: {}, db: { version: 2, entries } });
-    const tokens = await backupOf(file, stretch).open("");
+    const { tokens } = await backupOf(file, stretch).open("");
     const counters = tokens.map((token) => token.counter);
     assert.deepEqual(counters, counter === null ? [0, 0] : [0], String(counter));
   }
@@ -157,25 +165,58 @@ const services = [
 ];
 
 test("a backup of 2FAS opens, plain and under its password", async () => {
-  const tokens = await backupOf(JSON.stringify({ schemaVersion: 4, services }), stretch).open("");
+  const { tokens } = await backupOf(JSON.stringify({ schemaVersion: 4, services }), stretch).open("");
   assert.deepEqual(tokens.map(({ issuer, shape }) => [issuer, shape.algorithm]), [["Acme", "SHA512"], ["Plain", "SHA1"]]);
   const [salt, nonce] = [randomBytes(256), randomBytes(12)];
   const { ciphertext, tag } = gcm(pbkdf2Sync(PASSWORD, salt, 10_000, 32, "sha256"), nonce, Buffer.from(JSON.stringify(services)));
   const servicesEncrypted = [Buffer.concat([ciphertext, tag]), salt, nonce].map((part) => part.toString("base64")).join(":");
   const sealed = backupOf(JSON.stringify({ schemaVersion: 4, services: [], servicesEncrypted }), stretch);
-  assert.deepEqual(await sealed.open(PASSWORD), tokens);
+  assert.deepEqual(await sealed.open(PASSWORD), { tokens, moves: null });
   await assert.rejects(sealed.open("wrong"), { kind: "file-password" });
 });
 
 test("this app's backup comes back, and opens by its passphrase alone", async () => {
   const tokens = ["otpauth://totp/A%3AB:ada%20l?secret=JBSWY3DPEHPK3PXP&issuer=A%3AB&digits=7&period=45&algorithm=SHA512", `otpauth://hotp/Bank:bob?secret=${KEY}&counter=7`].map(parseKeyUri);
   assert.deepEqual(tokens.map(keyUri).map(parseKeyUri), tokens);
-  const text = await sealedBackup(tokens, "four words are good", stretch, { memoryKib: 64, passes: 1 });
+  const contents = { tokens, moves: null };
+  const text = await sealedBackup(contents, "four words are good", stretch, { memoryKib: 64, passes: 1 });
   assert.ok(!text.includes(KEY) && !text.includes("otpauth"));
   const file = backupOf(text, stretch);
-  assert.deepEqual(await file.open("four words are good"), tokens);
+  assert.deepEqual(await file.open("four words are good"), contents);
   await assert.rejects(file.open("four words are bad"), { kind: "file-password" });
-  await assert.rejects(sealedBackup(tokens, "too short", stretch), { kind: "passphrase-short" });
+  await assert.rejects(sealedBackup(contents, "too short", stretch), { kind: "passphrase-short" });
+});
+
+test("the right to move a token comes back, and proves wishes in its device's name", async () => {
+  const device = await Device.of(await generateKeys());
+  const token = { serial: "FTKMOB83F91CD33B", name: "work", seed: new Uint8Array(20).fill(5) };
+  const line = await movesLine(device, "https://tokens.example.org:8443", [token]);
+  const text = await sealedBackup({ tokens: [], moves: line }, "four words are good", stretch, { memoryKib: 64, passes: 1 });
+  const { tokens, moves } = await backupOf(text, stretch).open("four words are good");
+  assert.deepEqual(tokens, []);
+  const { server, wisher, tokens: [movable] } = /** @type {Moves} */ (moves);
+  assert.equal(server, "tokens.example.org:8443");
+  assert.deepEqual([movable?.serial, movable?.name], ["FTKMOB83F91CD33B", "work"]);
+  assert.deepEqual([wisher.registrationId, wisher.signing, wisher.sealing], [device.registrationId, device.signing, device.sealing]);
+
+  const message = new Uint8Array([1, 2, 3]);
+  const same = await crypto.subtle.sign("HMAC", await transferKey(token.seed, token.serial), message);
+  assert.deepEqual(await crypto.subtle.sign("HMAC", /** @type {Movable} */ (movable).key, message), same);
+  const isSigned = async (/** @type {Bytes} */ point, /** @type {Bytes} */ signature, /** @type {Bytes} */ signed) => {
+    const key = await crypto.subtle.importKey("raw", point, { name: "ECDSA", namedCurve: "P-256" }, false, ["verify"]);
+    return crypto.subtle.verify({ name: "ECDSA", hash: "SHA-256" }, key, signature, signed);
+  };
+  const { key, signature } = /** @type {Delegation} */ (wisher.delegation);
+  assert.notDeepEqual(key, device.signing);
+  assert.ok(await isSigned(device.signing, signature, delegationTranscript(device.registrationId, key)));
+  assert.ok(await isSigned(key, await wisher.signWish(message), message));
+
+  // The codes cannot be made from it, and a bent line is damaged.
+  assert.ok(!line.includes(base32(token.seed)) && !line.includes(base64(token.seed)));
+  for (const bent of [line.replace("https:", ""), line.slice(0, -1), line.replace(/"delegation":"[^"]{4}/, '"delegation":"')]) {
+    const file = await sealedBackup({ tokens: [], moves: bent }, "four words are good", stretch, { memoryKib: 64, passes: 1 });
+    await assert.rejects(backupOf(file, stretch).open("four words are good"), { kind: "file-damaged" });
+  }
 });
 
 test("a file that is none is refused", async () => {
@@ -192,12 +233,14 @@ test("a file that is none is refused", async () => {
   }
 });
 
-/** @type {{ passphrase: string, file: object, tokens: string[] }[]} */
+/** @type {{ passphrase: string, file: object, tokens: string[], moves: string[] }[]} */
 const backups = JSON.parse(readFileSync(new URL("../../app/tests/vectors/backup.json", import.meta.url), "utf8"));
 
-test("backups of both apps are read, and what only the other one can use is passed over", async () => {
+test("backups of both apps are read", async () => {
   assert.equal(backups.length, 2);
-  for (const { passphrase, file, tokens } of backups) {
-    assert.deepEqual(await backupOf(JSON.stringify(file), stretch).open(passphrase), tokens.map(parseKeyUri));
+  for (const { passphrase, file, ...saved } of backups) {
+    const { tokens, moves } = await backupOf(JSON.stringify(file), stretch).open(passphrase);
+    assert.deepEqual(tokens, saved.tokens.map(parseKeyUri));
+    assert.deepEqual((moves?.tokens ?? []).map(({ serial }) => serial), saved.moves);
   }
 });

@@ -2,19 +2,21 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { base64url, hex, unbase64url, unhex } from "../web/core/bytes.js";
+import { delegationTranscript } from "../web/core/delegation.js";
 import { Device, generateKeys } from "../web/core/device.js";
 import { pushKey, transferKey } from "../web/core/token_key.js";
 import { signedTranscript, wish, wishTranscript } from "../web/core/transfer.js";
 import { emptyContents, owe, settled } from "../web/vault/contents.js";
 
-/** @type {{ input: Record<string, string>, registration_id: string, wish_transcript: string, mac: string,
- *   signed_transcript: string, message: string, message_under_push_key: string }[]} */
+/** @type {{ input: Record<string, string>, registration_id: string, delegation_transcript: string | null,
+ *   wish_transcript: string, mac: string, signed_transcript: string, message: string, message_under_push_key: string }[]} */
 const vectors = JSON.parse(
   readFileSync(new URL("../../softtoken/tests/vectors/transfer.json", import.meta.url), "utf8"),
 );
 
 const NONCE = base64url(new Uint8Array(32).fill(7));
-const TOKEN = { serial: "FTKMOB83F91CD33B", seed: new Uint8Array(20).fill(5) };
+const SERIAL = "FTKMOB83F91CD33B";
+const TOKEN = { serial: SERIAL, key: await transferKey(new Uint8Array(20).fill(5), SERIAL) };
 
 /** @param {string} type @param {object} fields */
 const answer = (type, fields) =>
@@ -38,6 +40,9 @@ for (const { input, ...vector } of vectors) {
     const mac = new Uint8Array(await crypto.subtle.sign("HMAC", transfers, wished));
     assert.equal(hex(mac), vector.mac);
     assert.equal(hex(signedTranscript(wished, mac)), vector.signed_transcript);
+    const { delegate_key } = JSON.parse(vector.message).d;
+    const delegated = delegate_key && delegationTranscript(vector.registration_id, unbase64url(delegate_key));
+    assert.equal(delegated && hex(delegated), vector.delegation_transcript);
     const isUnder = async (/** @type {CryptoKey} */ key, /** @type {string} */ message) =>
       crypto.subtle.verify("HMAC", key, unbase64url(JSON.parse(message).d.mac), wished);
     assert.equal(await isUnder(transfers, vector.message), true);
@@ -62,6 +67,7 @@ test("a wish is signed by its device", async () => {
   const sent = JSON.parse(asked[1] ?? "").d;
   assert.equal(sent.nonce, NONCE);
   assert.equal(sent.signing_key, base64url(device.signing));
+  assert.deepEqual([sent.delegate_key, sent.delegation], [null, null]);
 });
 
 test("symptom 27: a refusal says what is missing, and a token that is elsewhere is told apart", async () => {

@@ -38,6 +38,9 @@ pub enum BackupError {
     /// Another passphrase.
     #[error("the passphrase does not open this backup")]
     Passphrase,
+    /// The web app wrote it, for tokens of a token server that is not known here.
+    #[error("nothing says why the token server of this backup can be believed")]
+    Untrusted,
     /// Cryptography failed, which lack of memory can cause.
     #[error("the backup's key cannot be computed: is there enough memory?")]
     Crypto,

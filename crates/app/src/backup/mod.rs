@@ -1,8 +1,9 @@
 //! Backups: a file under a passphrase, which the web app reads and writes too.
 //!
 //! Tokens of other issuers are in it as they are, one `otpauth://` line each. Of a token server's tokens
-//! there is nothing in it that makes codes, only the right to move them: the key with which their device signs, and what
-//! each shares with its gateway for transfers ([`TransferKey`](softtoken::transfer::TransferKey)). Restoring one is a
+//! there is nothing in it that makes codes, only the right to move them: a key that wishes in their device's name
+//! ([`Delegation`](softtoken::transfer::Delegation)), and what each shares with its gateway for transfers
+//! ([`TransferKey`](softtoken::transfer::TransferKey)). Restoring one is a
 //! transfer: the issuer's policy says whether it goes, the new device gets a new secret, and the device before is out.
 //! The file opens no login and answers no push: for that it would need the token's
 //! [`PushKey`](softtoken::push::PushKey).

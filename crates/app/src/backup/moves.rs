@@ -2,23 +2,25 @@
 
 use super::file::BackupError;
 use crate::contents::stored::{Secret, StoredServer};
-use crate::contents::{Contents, Server, Token, TokenName};
+use crate::contents::{Contents, Server, Token, TokenName, Trust};
 use crate::device::{KeyError, Signer};
 use crate::error::AppError;
 use crate::transfer::Holder;
 use ident::TokenSerial;
 use serde::{Deserialize, Serialize};
-use softtoken::device::SealingPublicKey;
-use softtoken::transfer::TransferKey;
+use softtoken::device::{DeviceKeys, SealingPublicKey, Signature, SigningPublicKey};
+use softtoken::transfer::{Delegation, TransferKey, Wisher};
 use zeroize::Zeroizing;
 
 /// No link begins like it.
 const PREFIX: &str = "symbolon-moves-v1:";
 
-/// The right to move tokens, and the names that they had.
+/// The right to move tokens, and the names that they had. It is a key's of its own, for which their device gave its
+/// word: a device's keys stay where they are, and those of a browser cannot leave it.
 #[derive(Debug)]
 pub(crate) struct Moves {
     server: Server,
+    wisher: Wisher,
     signer: Signer,
     tokens: Vec<Movable>,
 }
@@ -35,9 +37,17 @@ pub(crate) struct Movable {
 #[serde(deny_unknown_fields)]
 struct StoredMoves {
     server: StoredServer,
+    device: StoredDevice,
     signing_key: Secret,
-    sealing_key: String,
+    delegation: String,
     tokens: Vec<StoredMovable>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredDevice {
+    signing_key: String,
+    sealing_key: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,11 +65,16 @@ impl Moves {
         let (false, Some(server)) = (tokens.is_empty(), contents.server()) else {
             return Ok(None);
         };
-        let signing_key = contents.device.expose_signing()?;
-        let sealing = contents.device.keys().sealing;
+        let (device, signer) = (&contents.device, Signer::generate()?);
+        let id = device.registration_id();
+        let delegation = Delegation::new(id, signer.public(), |signed| device.sign(signed))?;
         Ok(Some(Self {
             server: server.clone(),
-            signer: Signer::from_stored(&signing_key, sealing)?,
+            wisher: Wisher {
+                device: *device.keys(),
+                delegation: Some(delegation),
+            },
+            signer,
             tokens,
         }))
     }
@@ -69,26 +84,44 @@ impl Moves {
         &self.tokens
     }
 
-    /// Who asks for a token to be moved.
-    pub(crate) fn holder(&self, token: &Movable) -> Holder<'_> {
-        Holder {
-            server: self.server.clone(),
+    /// Who asks for a token to be moved. A backup of the web app does not say why the token server can be believed:
+    /// its browser judged that. Then it has to be the one that is `known` here.
+    pub(crate) fn holder(
+        &self,
+        token: &Movable,
+        known: Option<&Server>,
+    ) -> Result<Holder<'_>, BackupError> {
+        let server = match &self.server.trust {
+            Trust::Authorities(none) if none.is_empty() => {
+                known.filter(|known| known.url == self.server.url)
+            }
+            Trust::Authorities(_) | Trust::Pin(_) | Trust::Key(_) => Some(&self.server),
+        };
+        Ok(Holder {
+            server: server.cloned().ok_or(BackupError::Untrusted)?,
+            wisher: self.wisher,
             signer: &self.signer,
             token: token.serial,
             transfer_key: TransferKey::from_bytes(Zeroizing::new(*token.transfer_key.expose())),
-        }
+        })
     }
 
     /// Whether a device is the one that was saved: it has nothing to move to itself.
     pub(crate) fn is_of(&self, contents: &Contents) -> bool {
-        self.signer.keys() == contents.device.keys()
+        self.wisher.device == *contents.device.keys()
     }
 
     pub(super) fn write_line(&self, plain: &mut Zeroizing<String>) -> Result<(), AppError> {
+        let Wisher { device, delegation } = &self.wisher;
+        let delegation = delegation.as_ref().ok_or(KeyError)?;
         let stored = StoredMoves {
             server: StoredServer::from(&self.server),
+            device: StoredDevice {
+                signing_key: device.signing.to_base64url(),
+                sealing_key: device.sealing.to_base64url(),
+            },
             signing_key: Secret::base64(&self.signer.expose()?),
-            sealing_key: self.signer.keys().sealing.to_base64url(),
+            delegation: delegation.signature.to_base64url(),
             tokens: self.tokens.iter().map(StoredMovable::from).collect(),
         };
         let json = serde_json::to_string(&stored).map(Zeroizing::new);
@@ -107,11 +140,27 @@ impl Moves {
     fn read(json: &str) -> Result<Self, AppError> {
         let stored: StoredMoves = serde_json::from_str(json).map_err(damaged)?;
         let signing_key = stored.signing_key.bytes().map_err(damaged)?;
-        let sealing = SealingPublicKey::parse(&stored.sealing_key).map_err(damaged)?;
+        let signer = Signer::from_stored(&signing_key).map_err(damaged)?;
+        let StoredDevice {
+            signing_key: signing,
+            sealing_key: sealing,
+        } = stored.device;
+        let device = DeviceKeys {
+            signing: SigningPublicKey::parse(&signing).map_err(damaged)?,
+            sealing: SealingPublicKey::parse(&sealing).map_err(damaged)?,
+        };
+        let delegation = Delegation {
+            key: signer.public(),
+            signature: Signature::parse(&stored.delegation).map_err(damaged)?,
+        };
         let tokens = stored.tokens.into_iter().map(Movable::try_from);
         Ok(Self {
             server: Server::try_from(stored.server).map_err(damaged)?,
-            signer: Signer::from_stored(&signing_key, sealing)?,
+            wisher: Wisher {
+                device,
+                delegation: Some(delegation),
+            },
+            signer,
             tokens: tokens.collect::<Result<_, _>>()?,
         })
     }

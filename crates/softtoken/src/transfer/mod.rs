@@ -5,10 +5,12 @@
 //! MAC under a key of the token's seed ([`Wish`], [`TransferKey`]): the token server alone begins no transfer. The
 //! other device takes the code as any activation code ([`crate::mobile`]).
 
+mod delegation;
 mod key;
 mod messages;
 mod wish;
 
+pub use delegation::{Delegation, Wisher};
 pub use key::TransferKey;
 pub use messages::{
     Open, Standing, TransferActionRequest, TransferActionResponse, TransferNonceRequest,

@@ -1,5 +1,6 @@
+use super::delegation::{Delegation, Wisher};
 use super::key::TransferKey;
-use crate::device::{DeviceKeys, Nonce, ProofError, Signature, verify};
+use crate::device::{DeviceKeys, Nonce, ProofError, Signature, SigningPublicKey, verify};
 use crate::json::{Fields, MessageError, Object};
 use crate::token_key::Mac;
 use crate::transcript::transcript;
@@ -54,7 +55,7 @@ pub struct Wish {
     pub action: Action,
     /// `nonce`, of the gateway.
     pub nonce: Nonce,
-    keys: DeviceKeys,
+    wisher: Wisher,
     mac: Mac,
     signature: Signature,
 }
@@ -79,44 +80,49 @@ pub enum WishError {
 }
 
 impl Wish {
-    /// A device's wish; `sign` signs what it is given with the device's signing key.
+    /// A wish; `sign` signs what it is given with the device's signing key, or that of its delegate.
     pub fn new<E>(
         token: TokenSerial,
         action: Action,
         nonce: Nonce,
         key: &TransferKey,
-        keys: DeviceKeys,
+        wisher: Wisher,
         sign: impl FnOnce(&[u8]) -> Result<Signature, E>,
     ) -> Result<Self, E> {
-        let wished = wish_transcript(&token, action, &nonce, &keys);
+        let wished = wish_transcript(&token, action, &nonce, &wisher.device);
         let mac = key.0.mac(&wished);
         Ok(Self {
             token,
             action,
             nonce,
-            keys,
+            wisher,
             signature: sign(&signed_transcript(&wished, &mac))?,
             mac,
         })
     }
 
-    /// Checks the signature. Whether the nonce is fresh is for the caller to say.
+    /// Checks the signature, and the device's word for the key of a delegate. Whether the nonce is fresh is for the caller to say.
     pub fn prove(&self) -> Result<ProvenWish<'_>, ProofError> {
         let signed = signed_transcript(&self.wished(), &self.mac);
-        verify(&self.keys.signing, &signed, &self.signature)?;
+        verify(&self.wisher.signing_key()?, &signed, &self.signature)?;
         Ok(ProvenWish(self))
     }
 
     fn wished(&self) -> Vec<u8> {
-        wish_transcript(&self.token, self.action, &self.nonce, &self.keys)
+        wish_transcript(&self.token, self.action, &self.nonce, &self.wisher.device)
     }
 
     pub(super) fn write(&self, object: &mut Object<'_>) {
         object.text("token", self.token.as_str());
         object.text("action", self.action.as_str());
         object.text("nonce", &self.nonce.to_base64url());
-        object.text("signing_key", &self.keys.signing.to_base64url());
-        object.text("sealing_key", &self.keys.sealing.to_base64url());
+        let Wisher { device, delegation } = &self.wisher;
+        object.text("signing_key", &device.signing.to_base64url());
+        object.text("sealing_key", &device.sealing.to_base64url());
+        let delegate = delegation.as_ref().map(|it| it.key.to_base64url());
+        object.optional_text("delegate_key", delegate.as_deref());
+        let word = delegation.as_ref().map(|it| it.signature.to_base64url());
+        object.optional_text("delegation", word.as_deref());
         object.text("mac", &self.mac.to_base64url());
         object.text("signature", &self.signature.to_base64url());
     }
@@ -126,7 +132,7 @@ impl Wish {
             token: fields.parsed("token", TokenSerial::parse)?,
             action: Action::read(fields)?,
             nonce: fields.parsed("nonce", Nonce::parse)?,
-            keys: DeviceKeys::read(fields)?,
+            wisher: read_wisher(fields)?,
             mac: fields.parsed("mac", Mac::parse)?,
             signature: fields.parsed("signature", Signature::parse)?,
         })
@@ -136,7 +142,7 @@ impl Wish {
 impl ProvenWish<'_> {
     /// The device whose wish it is.
     pub fn device(&self) -> RegistrationId {
-        self.0.keys.registration_id()
+        self.0.wisher.device.registration_id()
     }
 
     /// Whether who made it holds the seed behind `key`.
@@ -157,6 +163,18 @@ impl ProvenWish<'_> {
             (false, false) => Err(WishError::OtherDevice),
         }
     }
+}
+
+fn read_wisher(fields: &mut Fields) -> Result<Wisher, MessageError> {
+    let device = DeviceKeys::read(fields)?;
+    let key = fields.optional("delegate_key", SigningPublicKey::parse)?;
+    let signature = fields.optional("delegation", Signature::parse)?;
+    let delegation = match (key, signature) {
+        (Some(key), Some(signature)) => Some(Delegation { key, signature }),
+        (None, None) => None,
+        _ => return Err(fields.wrong_value("delegation", "stands beside delegate_key")),
+    };
+    Ok(Wisher { device, delegation })
 }
 
 fn wish_transcript(

@@ -10,6 +10,11 @@ async function vector(input) {
   const sealing = await deriveKeyPair(unhex(input.sealing_random));
   const registrationId = hex(
     await sha256(join(utf8("symbolon-device-v1"), signing.point, sealing.point)));
+  // A key for which the device gave its word signs in its place.
+  const delegate = input.delegate_private && pair(unhex(input.delegate_private));
+  const delegated = delegate && transcript(
+    "symbolon-transfer-delegation-v1", utf8(registrationId), delegate.point);
+  const word = delegate && await sign(signing, delegated);
   const keyFor = (label) => hmac(unhex(input.seed), transcript(label, utf8(input.token)));
   const key = await keyFor("symbolon-transfer-key-v1");
   const wished = transcript(
@@ -21,13 +26,16 @@ async function vector(input) {
     __type: "SoftToken.TransferActionRequest", __version: "4", token: input.token,
     action: input.action, nonce: base64url(unhex(input.nonce)),
     signing_key: base64url(signing.point), sealing_key: base64url(sealing.point),
-    mac: base64url(mac), signature: base64url(await sign(signing, signedOf(mac))),
+    delegate_key: delegate ? base64url(delegate.point) : null,
+    delegation: word ? base64url(word) : null,
+    mac: base64url(mac), signature: base64url(await sign(delegate ?? signing, signedOf(mac))),
   } });
   const pushMac = await hmac(await keyFor("symbolon-push-key-v1"), wished);
   return {
     input,
     registration_id: registrationId,
     transfer_key: hex(key),
+    delegation_transcript: delegated ? hex(delegated) : null,
     wish_transcript: hex(wished),
     mac: hex(mac),
     signed_transcript: hex(signedOf(mac)),
@@ -46,6 +54,11 @@ const inputs = [
     signing_private: counted(0x81, 32), sealing_random: counted(0xa1, 32),
     nonce: counted(0xc1, 32), token: "FTKMOB947FDC1754", seed: counted(0x10, 32),
     action: "cancel",
+  },
+  {
+    signing_private: counted(0x31, 32), sealing_random: counted(0x51, 32),
+    delegate_private: counted(0x71, 32), nonce: counted(0x91, 32), token: "FTKMOB26B6A1CC23",
+    seed: counted(0x20, 20), action: "begin-shown",
   },
 ];
 

@@ -174,7 +174,7 @@ test("codes of other issuers are those of oathtool", async () => {
   }
 });
 
-test("tokens of other issuers leave in a sealed file and come back; those of the server stay", async () => {
+test("tokens of other issuers leave in a sealed file and come back; those of the server need its word", async () => {
   const { page } = phone;
   await phone.open("#export");
   await page.getByLabel("Passphrase", { exact: true }).fill("four words are good");
@@ -195,6 +195,9 @@ test("tokens of other issuers leave in a sealed file and come back; those of the
   await other.press("Open");
   await other.choosePin();
   await other.page.getByText("3 tokens added").waitFor();
+  await other.page.getByRole("alert").filter({ hasText: /No valid token found \(17\)/ }).first().waitFor();
+  await other.look("21-import-refused");
+  await other.press("Done");
   assert.deepEqual(await other.page.locator(".name").allTextContents(), ["Acme", "Bank", "Cloud"]);
   await other.discard();
 });

@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { gateway, login, Phone, scene } from "./phone.js";
 
 const [link = ""] = scene.links;
+const PASSPHRASE = "four words are good";
 const TRANSFERS_OFF = "config system ftm-push\nset token-transfer disable\nend";
 const TRANSFERS_ON = "config system ftm-push\nset token-transfer enable\nend";
 
@@ -25,11 +26,11 @@ before(async () => {
 after(() => Phone.discardAll());
 
 /** The screen on which a token is given away. */
-async function openMove() {
-  await old.open();
-  await old.page.locator(".names").first().click();
-  await old.press("Move to another phone");
-  await old.page.getByRole("heading", { name: /^Move / }).waitFor();
+async function openMove(phone = old) {
+  await phone.open();
+  await phone.page.locator(".names").first().click();
+  await phone.press("Move to another phone");
+  await phone.page.getByRole("heading", { name: /^Move / }).waitFor();
 }
 
 test("symptom 27: what is missing is named", async () => {
@@ -85,6 +86,45 @@ test("the screens speak German", async () => {
   await page.getByRole("button", { name: "Code hier anzeigen" }).waitFor();
   await next.look("43-transfer-german");
 });
+
+test("a backup brings the token to a third phone, and the second one is out", async () => {
+  const { page } = next;
+  await next.open("#settings");
+  await page.getByLabel("Sprache").selectOption("en");
+  await next.open("#export");
+  await page.getByLabel("Passphrase", { exact: true }).fill(PASSPHRASE);
+  await page.getByLabel("The same passphrase again").fill(PASSPHRASE);
+  await next.look("44-backup-of-the-right-to-move");
+  const saved = page.waitForEvent("download");
+  await next.press("Save file");
+  const file = await (await saved).path();
+  await page.getByText("The backup was saved").waitFor();
+
+  const third = await Phone.start();
+  await restore(third, file);
+  await third.page.getByText(/moved here/).waitFor();
+  await third.look("45-backup-restored");
+  await third.press("Done");
+  await third.page.locator(".card").waitFor();
+  await openMove(next);
+  await page.getByText(/is on another phone now/).waitFor();
+  assert.match(login(await third.code()), /is let in/);
+
+  // The file speaks for a phone that does not have the token any more.
+  const fourth = await Phone.start();
+  await restore(fourth, file);
+  await fourth.complains(/Another device has the token by now/);
+  await fourth.look("46-backup-of-no-use");
+});
+
+/** @param {Phone} phone @param {string} file */
+async function restore(phone, file) {
+  await phone.open("#import");
+  await phone.page.getByLabel("Import a backup").setInputFiles(file);
+  await phone.page.getByLabel("Password of the file").fill(PASSPHRASE);
+  await phone.press("Open");
+  await phone.choosePin();
+}
 
 /** @param {Phone} phone */
 async function codeOf(phone) {

@@ -7,8 +7,15 @@ import { isTwoFas, openTwoFas } from "./two_fas.js";
 
 /** @import { ForeignToken } from "../core/key_uri.js" */
 /** @import { Stretch } from "../vault/keys.js" */
+/** @import { Moves } from "./moves.js" */
 
-/** @typedef {(password: string) => Promise<ForeignToken[]>} Opening */
+/**
+ * What a file holds: tokens of other issuers, and the right to move a token server's.
+ *
+ * @typedef {{ tokens: ForeignToken[], moves: Moves | null }} Contained
+ */
+
+/** @typedef {(password: string) => Promise<Contained>} Opening */
 
 /**
  * What a file is, before its password is known.

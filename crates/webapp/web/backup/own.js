@@ -1,15 +1,16 @@
-// This app's own backup: tokens of other issuers as `otpauth://` lines, sealed under a passphrase. Tokens
-// of a token server are bound to their device and stay there.
+// This app's own backup, sealed under a passphrase: tokens of other issuers as `otpauth://` lines, and the right to
+// move those of the token server.
 
 import { base32, base64, join, random, unbase64, utf8 } from "../core/bytes.js";
 import { Failure } from "../core/failure.js";
 import { parseKeyUri } from "../core/key_uri.js";
+import { isMoves, readMoves } from "./moves.js";
 import { decrypt, isWithin, usable, whole } from "./read.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
 /** @import { Effort, Stretch } from "../vault/keys.js" */
-/** @import { Backup } from "./files.js" */
+/** @import { Backup, Contained } from "./files.js" */
 
 const FORMAT = "symbolon-backup-v1";
 /** A file can be tried without any count: RFC 9106's second choice, in one lane. */
@@ -28,18 +29,19 @@ export const openOwn = (file, stretch) => ({
 });
 
 /**
- * @param {readonly ForeignToken[]} tokens
+ * @param {{ tokens: readonly ForeignToken[], moves: string | null }} contents `moves`: a line of the right to move
  * @param {string} passphrase
  * @param {Stretch} stretch
  * @param {Effort} [effort]
  * @returns {Promise<string>} the file's text
  */
-export async function sealedBackup(tokens, passphrase, stretch, effort = EFFORT) {
+export async function sealedBackup({ tokens, moves }, passphrase, stretch, effort = EFFORT) {
   if ([...passphrase].length < MIN_PASSPHRASE) throw new Failure("passphrase-short", { least: MIN_PASSPHRASE });
   const [salt, nonce] = [random(16), random(NONCE_BYTES)];
   const derived = await stretch(octets(passphrase), salt, effort);
   const key = await crypto.subtle.importKey("raw", derived, "AES-GCM", false, ["encrypt"]);
-  const plain = utf8(tokens.map(keyUri).join("\n"));
+  const lines = [...tokens.map(keyUri), ...(moves === null ? [] : [moves])];
+  const plain = utf8(lines.join("\n"));
   const sealed = new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce }, key, plain));
   return JSON.stringify({ format: FORMAT, argon2id: { ...effort, salt: base64(salt) }, sealed: base64(join(nonce, sealed)) });
 }
@@ -51,7 +53,7 @@ export function keyUri({ issuer, account, seed, shape: { type, period, digits, a
   return `otpauth://${type}/${label}?secret=${base32(seed)}&issuer=${encodeURIComponent(issuer)}&algorithm=${algorithm}&digits=${digits}&${moving}`;
 }
 
-/** @param {any} file @param {string} passphrase @param {Stretch} stretch */
+/** @param {any} file @param {string} passphrase @param {Stretch} stretch @returns {Promise<Contained>} */
 async function opened({ argon2id, sealed }, passphrase, stretch) {
   const { memoryKib, passes, salt } = argon2id ?? {};
   const isBounded = isWithin(memoryKib, MAX_EFFORT.memoryKib) && isWithin(passes, MAX_EFFORT.passes);
@@ -59,7 +61,13 @@ async function opened({ argon2id, sealed }, passphrase, stretch) {
   const bytes = whole(() => unbase64(sealed));
   const key = await stretch(octets(passphrase), whole(() => unbase64(salt)), { memoryKib, passes });
   const plain = await decrypt(key, bytes.slice(0, NONCE_BYTES), bytes.slice(NONCE_BYTES));
-  return usable(new TextDecoder().decode(plain).split("\n"), parseKeyUri);
+  const lines = new TextDecoder().decode(plain).split("\n");
+  const moves = lines.find(isMoves);
+  const links = lines.filter((line) => !isMoves(line));
+  return {
+    tokens: moves && links.length === 0 ? [] : usable(links, parseKeyUri),
+    moves: moves ? await readMoves(moves) : null,
+  };
 }
 
 /** One spelling of what looks the same, whichever keyboard typed it. @param {string} passphrase @returns {Bytes} */

@@ -48,6 +48,9 @@ export function usable(entries, read) {
   return tokens;
 }
 
+/** What has nothing but tokens of other issuers in it. @param {ForeignToken[]} tokens */
+export const foreignAlone = (tokens) => ({ tokens, moves: null });
+
 /**
  * AES-256-GCM with the tag behind the ciphertext.
  *

@@ -25,6 +25,10 @@ export async function generateKeys() {
   return { signing, sealing };
 }
 
+/** A device's id, by its public points. @param {Bytes} signing @param {Bytes} sealing */
+export const registrationIdOf = async (signing, sealing) =>
+  hex(await sha256(join(utf8("symbolon-device-v1"), signing, sealing)));
+
 /** The keys with their public points and the registration id that follows from these. */
 export class Device {
   /**
@@ -38,6 +42,8 @@ export class Device {
     this.signing = signing;
     this.sealing = sealing;
     this.registrationId = registrationId;
+    /** It wishes for itself. */
+    this.delegation = null;
   }
 
   /** @param {DeviceKeys} keys */
@@ -46,8 +52,7 @@ export class Device {
       [keys.signing, keys.sealing].map(({ publicKey }) => point(publicKey)),
     );
     if (!signing || !sealing) throw new TypeError("a pair without a public key");
-    const id = await sha256(join(utf8("symbolon-device-v1"), signing, sealing));
-    return new Device(keys, signing, sealing, hex(id));
+    return new Device(keys, signing, sealing, await registrationIdOf(signing, sealing));
   }
 
   /**

@@ -21,13 +21,18 @@ export const pushKey = (seed, serial) => tokenKey("symbolon-push-key-v1", seed, 
  */
 export const transferKey = (seed, serial) => tokenKey("symbolon-transfer-key-v1", seed, serial);
 
+/** The same as octets, for a sealed backup. @param {Bytes} seed @param {string} serial */
+export const transferKeyBytes = (seed, serial) => derived("symbolon-transfer-key-v1", seed, serial);
+
 /** @param {string} label @param {Bytes} seed @param {string} serial @returns {Promise<CryptoKey>} */
-async function tokenKey(label, seed, serial) {
+const tokenKey = async (label, seed, serial) => hmacKey(await derived(label, seed, serial));
+
+/** @param {string} label @param {Bytes} seed @param {string} serial @returns {Promise<Bytes>} */
+async function derived(label, seed, serial) {
   const purpose = transcript(label, utf8(serial));
-  const derived = await crypto.subtle.sign("HMAC", await hmacKey(seed), purpose);
-  return hmacKey(new Uint8Array(derived));
+  return new Uint8Array(await crypto.subtle.sign("HMAC", await hmacKey(seed), purpose));
 }
 
-/** @param {Bytes} raw */
-const hmacKey = (raw) =>
+/** A key from its octets. @param {Bytes} raw @returns {Promise<CryptoKey>} */
+export const hmacKey = (raw) =>
   crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);

@@ -4,11 +4,10 @@
 import { base64url, unbase64url, utf8 } from "./bytes.js";
 import { Failure } from "./failure.js";
 import { checked, envelope, number, read, text, wrong } from "./messages.js";
-import { transferKey } from "./token_key.js";
 import { transcript } from "./transcript.js";
 
 /** @import { Bytes } from "./bytes.js" */
-/** @import { Device } from "./device.js" */
+/** @import { Wisher } from "./delegation.js" */
 /** @import { Ask } from "./registry.js" */
 
 /** Where the gateway that issued a token is asked. */
@@ -28,27 +27,29 @@ const STANDING = ["state", "expires", "link", "sent_to"];
 const MOVED = 118;
 
 /**
- * Asks for something, with the proof that this device holds its keys and the token's seed.
+ * Asks for something, with the proof that a device wants it and that its token's key for transfers is known.
  *
- * @param {Device} device
+ * @param {Wisher} wisher
  * @param {Ask} ask
- * @param {{ serial: string, seed: Bytes }} token
+ * @param {{ serial: string, key: CryptoKey }} token
  * @param {Action} action
  * @returns {Promise<Standing | "moved">}
  */
-export async function wish(device, ask, { serial, seed }, action) {
+export async function wish(wisher, ask, { serial, key }, action) {
   const asked = await ask(envelope("TransferNonceRequest", { token: serial }));
   const nonce = readNonce(asked.body);
-  const wished = wishTranscript({ token: serial, action, nonce, registrationId: device.registrationId });
-  const key = await transferKey(seed, serial);
+  const { registrationId, delegation } = wisher;
+  const wished = wishTranscript({ token: serial, action, nonce, registrationId });
   const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, wished));
-  const signature = await device.signWish(signedTranscript(wished, mac));
+  const signature = await wisher.signWish(signedTranscript(wished, mac));
   const request = envelope("TransferActionRequest", {
     token: serial,
     action,
     nonce: base64url(nonce),
-    signing_key: base64url(device.signing),
-    sealing_key: base64url(device.sealing),
+    signing_key: base64url(wisher.signing),
+    sealing_key: base64url(wisher.sealing),
+    delegate_key: delegation && base64url(delegation.key),
+    delegation: delegation && base64url(delegation.signature),
     mac: base64url(mac),
     signature: base64url(signature),
   });

@@ -5,13 +5,15 @@ import { Failure } from "../core/failure.js";
 import { isKeyUri, parseKeyUri } from "../core/key_uri.js";
 import { isActivationLink, parseActivationLink } from "../core/link.js";
 import { isMigration, parseMigration } from "../core/migration.js";
-import { remove } from "../vault/contents.js";
+import { freeName, remove } from "../vault/contents.js";
 import { PIN_DIGITS } from "../vault/vault.js";
 import { button, h } from "./dom.js";
 import { page } from "./app.js";
 import { choosePinScreen } from "./screens/pin.js";
 
 /** @import { Arrived, Order } from "../core/activation.js" */
+/** @import { Contained } from "../backup/files.js" */
+/** @import { Movable, Moves } from "../backup/moves.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
 /** @import { App } from "./app.js" */
 
@@ -160,4 +162,64 @@ async function storeForeign(app, tokens) {
   }
   await app.finish();
   app.toast(skipped === 0 ? add.imported(added) : `${add.imported(added)}; ${add.skipped(skipped)}`);
+}
+
+/**
+ * What a backup holds: tokens of other issuers as they are, and those that it may move by a transfer each.
+ *
+ * @param {App} app
+ * @param {Contained} contained
+ */
+export const takeBackup = (app, { tokens, moves }) =>
+  moves === null ? takeForeign(app, tokens) : behindPin(app, () => restore(app, tokens, moves));
+
+/** @param {App} app @param {readonly ForeignToken[]} tokens @param {Moves} moves */
+async function restore(app, tokens, moves) {
+  await app.unlocked();
+  const { add } = app.words;
+  app.show({ element: page(app, add.file, h("p", { class: "working", role: "status" }, add.restoring)) });
+  const lines = [];
+  if (tokens.length > 0) {
+    const { added, skipped } = await app.session.keepForeign(tokens);
+    lines.push(h("li", {}, skipped === 0 ? add.imported(added) : `${add.imported(added)}; ${add.skipped(skipped)}`));
+  }
+  for (const token of moves.tokens) lines.push(h("li", {}, ...(await restored(app, moves, token))));
+  const done = button(app.words.done, () => app.go(), "primary wide");
+  app.show({ element: page(app, add.file, h("ul", { class: "results" }, ...lines), done) });
+}
+
+/**
+ * What became of a token that is moved here.
+ *
+ * @param {App} app
+ * @param {Moves} moves
+ * @param {Movable} token
+ */
+async function restored(app, moves, token) {
+  const { add } = app.words;
+  const { name } = token;
+  await app.unlocked();
+  if (app.session.contents.tokens.some(({ serial }) => serial === token.serial)) return [add.isHere(name)];
+  try {
+    const arrived = await app.session.fetchMoved(moves, token);
+    await haveLongPin(app, arrived);
+    await app.session.keep(arrived, freeName(app.session.contents, name));
+    return [add.movedHere(name)];
+  } catch (error) {
+    return [add.stays(name), app.alert(error)];
+  }
+}
+
+/** Has a longer PIN chosen where the issuer asks for one. @param {App} app @param {Arrived} arrived */
+async function haveLongPin(app, arrived) {
+  await app.unlocked();
+  const least = app.session.missingPin(arrived);
+  if (least === 0) return;
+  await new Promise((chosen) => {
+    const done = async (/** @type {string} */ pin) => {
+      await app.session.setPin(pin);
+      chosen(undefined);
+    };
+    app.show(choosePinScreen(app, { least, lead: app.words.pin.longer(arrived.issuer, least), done }));
+  });
 }

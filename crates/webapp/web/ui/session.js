@@ -2,8 +2,12 @@
 
 import { APP_VERSION, claim, clockOffsetS, settle } from "../core/activation.js";
 import { Failure } from "../core/failure.js";
+import { parseActivationLink } from "../core/link.js";
 import { registryAt, serverName } from "../core/registry.js";
+import { transferKey } from "../core/token_key.js";
 import { TRANSFER_PATH, wish } from "../core/transfer.js";
+import { movesLine } from "../backup/moves.js";
+import { sealedBackup } from "../backup/own.js";
 import * as contents from "../vault/contents.js";
 import { makePasskey, passkeySecret } from "../vault/passkey.js";
 import { PIN_DIGITS } from "../vault/vault.js";
@@ -12,7 +16,9 @@ import { PIN_DIGITS } from "../vault/vault.js";
 /** @import { Action, Standing } from "../core/transfer.js" */
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
+/** @import { Movable, Moves } from "../backup/moves.js" */
 /** @import { Contents, Token } from "../vault/contents.js" */
+/** @import { Stretch } from "../vault/keys.js" */
 /** @import { OpenVault, Safe } from "../vault/vault.js" */
 
 /**
@@ -23,6 +29,10 @@ const RECEIPT_EVERY_MS = 15_000;
 
 /** A gateway's clock is asked for when the app is opened, and then this often. */
 const CLOCK_EVERY_S = 15 * 60;
+
+/** How often, and how many times, a gateway is asked for a code that is being made: half a minute. */
+const LOOK_EVERY_MS = 1_000;
+const LOOKS = 30;
 
 export const nowS = () => Date.now() / 1000;
 
@@ -38,6 +48,7 @@ export class Session {
   /** @param {Safe} safe @param {Location} location the server that the app came from */
   constructor(safe, location) {
     this.safe = safe;
+    this.origin = location.origin;
     this.server = { name: serverName(location), ask: registryAt(location.origin) };
     this.transfers = registryAt(location.origin, fetch, TRANSFER_PATH);
   }
@@ -114,8 +125,47 @@ export class Session {
    * @param {Action} action
    * @returns {Promise<Standing | "moved">}
    */
-  async wish(token, action) {
-    return wish(await this.safe.device(), this.transfers, token, action);
+  async wish({ serial, seed }, action) {
+    const key = await transferKey(seed, serial);
+    return wish(await this.safe.device(), this.transfers, { serial, key }, action);
+  }
+
+  /** Tokens that a backup can bring elsewhere: all but those of another token server. */
+  get savable() {
+    return this.contents.tokens.filter(({ server }) => server === null || server === this.server.name);
+  }
+
+  /** A backup's text. @param {string} passphrase @param {Stretch} stretch */
+  async backup(passphrase, stretch) {
+    const foreign = this.savable.filter(({ serial }) => serial === null);
+    const issued = this.savable.flatMap(({ serial, name, seed }) => (serial === null ? [] : [{ serial, name, seed }]));
+    const moves = issued.length === 0 ? null : await movesLine(await this.safe.device(), this.origin, issued);
+    return sealedBackup({ tokens: foreign, moves }, passphrase, stretch);
+  }
+
+  /**
+   * Has a token brought here that a backup may move, proved and opened, not yet stored: a transfer whose both ends
+   * are here.
+   *
+   * @param {Moves} moves
+   * @param {Movable} token
+   * @returns {Promise<Arrived>}
+   */
+  async fetchMoved({ server, wisher }, token) {
+    if (server !== this.server.name) throw new Failure("backup-other-server", { server });
+    /** @type {Action} */
+    let action = "begin-shown";
+    for (let looks = 0; looks < LOOKS; looks += 1) {
+      const standing = await wish(wisher, this.transfers, token, action);
+      if (standing === "moved") throw new Failure("moved-elsewhere");
+      if (standing.link !== null) {
+        const { code, secret } = parseActivationLink(standing.link);
+        return this.claim({ code, linkSecret: secret });
+      }
+      action = "look";
+      await new Promise((done) => setTimeout(done, LOOK_EVERY_MS));
+    }
+    throw new Failure("no-transfer-code");
   }
 
   /** How many digits the PIN has to have before this token is stored; 0 if it is long enough. @param {Arrived} arrived */

@@ -1,12 +1,11 @@
-// Tokens of other issuers, into the app and out of it.
+// Backups, into the app and out of it.
 
 import { backupOf, MAX_FILE_BYTES } from "../../backup/files.js";
-import { sealedBackup } from "../../backup/own.js";
 import { Failure } from "../../core/failure.js";
 import { stretchInWorker } from "../../vault/stretch.js";
 import { field, h } from "../dom.js";
 import { page } from "../app.js";
-import { takeForeign } from "../intake.js";
+import { takeBackup } from "../intake.js";
 
 /** @import { App, Screen } from "../app.js" */
 /** @import { Backup } from "../../backup/files.js" */
@@ -35,7 +34,7 @@ export function importScreen(app) {
   const open = () =>
     attempt(async () => {
       submit.disabled = true;
-      if (backup) await takeForeign(app, await backup.open(password.value));
+      if (backup) await takeBackup(app, await backup.open(password.value));
     });
 
   /** @param {() => Promise<void>} act */
@@ -69,8 +68,7 @@ async function backupIn(file) {
 /** @param {App} app @returns {Screen} */
 export function exportScreen(app) {
   const { settings } = app.words;
-  const tokens = app.session.isOpen ? app.session.contents.tokens.filter(({ serial }) => serial === null) : [];
-  if (tokens.length === 0) {
+  if (!app.session.isOpen || app.session.savable.length === 0) {
     return { element: page(app, settings.backup, h("p", { class: "lead" }, settings.exportNone)) };
   }
   const state = h("div", { class: "below" });
@@ -83,7 +81,7 @@ export function exportScreen(app) {
     submit.disabled = true;
     try {
       if (passphrase.value !== again.value) throw new Failure("passphrase-mismatch");
-      download("symbolon-backup.json", await sealedBackup(tokens, passphrase.value, stretchInWorker));
+      download("symbolon-backup.json", await app.session.backup(passphrase.value, stretchInWorker));
       await app.finish();
       app.toast(settings.exported);
     } catch (error) {
