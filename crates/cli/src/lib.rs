@@ -44,6 +44,6 @@ pub use session::{
     Action, Backup, BackupPassword, CertificateAction, Command, Destination, Extent, Family,
     FileName, Host, MoveStep, MoveTokens, NewKey, Ping, PingOptions, Recovery, RecoveryStep,
     Remote, Requested, Restore, RestoreSource, SeedKey, Session, Step, Synchronise, TakeIn,
-    TestAuthserver, TestToken, Told,
+    TestAuthserver, TestLogin, TestToken, Told,
 };
 pub use words::LINE_MAX;

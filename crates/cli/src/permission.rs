@@ -68,6 +68,7 @@ fn needs(verb: Verb) -> Needs {
         | Verb::TakeIn(_)
         | Verb::MoveTokens(Moving::Request | Moving::Import)
         | Verb::TestAuthserver(_)
+        | Verb::TestLogin
         | Verb::Unlock => Needs::Area(Area::Authentication, Right::ReadWrite),
         Verb::MoveTokens(Moving::Export) => Needs::SecretsOut,
         Verb::TokenInfo

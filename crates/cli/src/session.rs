@@ -28,6 +28,7 @@ mod guarded;
 mod intake;
 mod keeping;
 mod log;
+mod login_test;
 mod moving;
 mod passing;
 mod place;
@@ -47,6 +48,8 @@ pub use recovery::{Recovery, RecoveryStep};
 
 pub use authserver::TestAuthserver;
 use log::LogFilter;
+pub use login_test::TestLogin;
+use login_test::Untyped;
 use passing::Passing;
 pub(crate) use place::Context;
 use place::{Base, Level, Place};
@@ -75,6 +78,8 @@ pub struct Session {
     asked: Option<Asked>,
     /// The command that asks.
     asked_for: Option<Invocation>,
+    /// What waits for a password or code.
+    untyped: Option<Untyped>,
     /// A line whose quote is open.
     unfinished: Option<Unfinished>,
     /// A block of a pasted configuration that is not for this unit.
@@ -131,6 +136,7 @@ impl Session {
             awaited: None,
             asked: None,
             asked_for: None,
+            untyped: None,
             unfinished: None,
             passing: None,
             withdrawn: None,
@@ -184,11 +190,14 @@ impl Session {
     /// the word in brackets as letters, digits, `-` and `_`; what else a key has becomes `_`. Who may
     /// change nothing has `$` in place of `#`.
     ///
-    /// While a confirmation is awaited it is the question, see [`Session::is_asking`]; while a quote is
-    /// open, see [`Session::open_quote`], it is `> `.
+    /// While a confirmation is awaited it is the question, see [`Session::is_asking`], and so while a secret is, see
+    /// [`Session::asks_secret`]; while a quote is open, see [`Session::open_quote`], it is `> `.
     pub fn prompt(&self, hostname: &str) -> String {
         if self.is_asking() {
             return QUESTION.to_owned();
+        }
+        if let Some(untyped) = &self.untyped {
+            return untyped.question().to_owned();
         }
         if self.unfinished.is_some() {
             return CONTINUATION.to_owned();
@@ -212,14 +221,28 @@ impl Session {
         self.asked.is_some()
     }
 
+    /// Whether the next line is a password or code, which a terminal does not show.
+    pub fn asks_secret(&self) -> bool {
+        self.untyped.is_some()
+    }
+
+    /// Whether the next line is an answer, and no command.
+    pub fn awaits_answer(&self) -> bool {
+        self.is_asking() || self.asks_secret()
+    }
+
     /// Takes a line. A line that comes while an answer is awaited gives that answer up.
     pub fn feed(&mut self, line: &str) -> Step {
         self.awaited = None;
         if self.withdrawn.is_some() {
             (self.asked, self.asked_for, self.passing) = (None, None, None);
+            self.untyped = None;
         }
         if let Some(asked) = self.asked.take() {
             return self.answered(asked, line);
+        }
+        if let Some(untyped) = self.untyped.take() {
+            return self.secret_typed(untyped, line);
         }
         self.gather(line)
     }
@@ -255,7 +278,7 @@ impl Session {
     /// Takes a question back, and a line whose quote is open: Ctrl-C is no answer and no end of a line.
     pub fn withdraw(&mut self) {
         (self.asked, self.asked_for) = (None, None);
-        self.unfinished = None;
+        (self.untyped, self.unfinished) = (None, None);
     }
 
     fn answered(&mut self, asked: Asked, answer: &str) -> Step {
@@ -273,9 +296,7 @@ impl Session {
                 return refuse(&Complaint::value(other, plain));
             }
         }
-        // The right may have been withdrawn while the question stood.
-        let permitted = asked_for.map_or(Ok(()), |invocation| self.permit(&invocation));
-        if let Err(complaint) = permitted {
+        if let Err(complaint) = self.still_permitted(asked_for.as_ref()) {
             return refuse(&complaint);
         }
         match asked {
@@ -289,6 +310,21 @@ impl Session {
                 Step::Nothing
             }
         }
+    }
+
+    fn secret_typed(&mut self, untyped: Untyped, secret: &str) -> Step {
+        let asked_for = self.asked_for.take();
+        if let Err(complaint) = self.still_permitted(asked_for.as_ref()) {
+            return refuse(&complaint);
+        }
+        let step = self.typed_secret(untyped, secret);
+        self.asked_for = asked_for.filter(|_| self.asks_secret());
+        step
+    }
+
+    /// The right may have been withdrawn while the question stood.
+    fn still_permitted(&self, asked_for: Option<&Invocation>) -> Result<(), Complaint> {
+        asked_for.map_or(Ok(()), |invocation| self.permit(invocation))
     }
 
     /// Asks before a step is done; `notice` says what it will do, in whole lines.
@@ -398,14 +434,14 @@ impl Session {
         }
     }
 
-    /// Whether the line belongs into no history: it sets a password or secret, or may have been meant to, or
+    /// Whether the line belongs into no history: it is or sets a password or secret, or may have been meant to, or
     /// it is part of a longer one.
     pub fn is_secret(&self, line: &str) -> bool {
-        if self.unfinished.is_some() {
+        if self.unfinished.is_some() || self.asks_secret() {
             return true;
         }
         let words = words::leniently(line);
-        if authserver::is_secret(&words) {
+        if tries_a_password(&words) {
             return true;
         }
         let [verb, name, ..] = &words[..] else {
@@ -515,7 +551,7 @@ impl Session {
         };
         let free = words.get(words.len() - invocation.free..).unwrap_or(&[]);
         let step = self.run(&invocation, free, Output::through(filter))?;
-        self.asked_for = self.asked.is_some().then_some(invocation);
+        self.asked_for = self.awaits_answer().then_some(invocation);
         Ok(step)
     }
 
@@ -608,6 +644,7 @@ impl Session {
             Verb::TestAuthserver(kind) => {
                 Command::TestAuthserver(authserver::test(vdom, kind, words)?)
             }
+            Verb::TestLogin => return self.test_login(vdom, words, output),
             Verb::TestToken => Command::TestToken(arguments::test_token(vdom, words)?),
             Verb::TokenInfo => {
                 let serial = words
@@ -693,6 +730,18 @@ fn entries_of(table: &'static Table, key: &str) -> Listed {
         "" => Listed::Table(table),
         key => Listed::Entry(table, key.into()),
     }
+}
+
+/// Whether the words are, or begin, a line that carries a password to try.
+fn tries_a_password(words: &[String]) -> bool {
+    const COMMANDS: [[&str; 3]; 2] = [
+        ["diagnose", "test", "authserver"],
+        ["diagnose", "login", "test"],
+    ];
+    COMMANDS.iter().any(|command| {
+        let mut pairs = command.iter().zip(words);
+        words.len() > command.len() && pairs.all(|(word, typed)| word.starts_with(typed.as_str()))
+    })
 }
 
 fn run(command: Command) -> Step {

@@ -126,6 +126,7 @@ pub(crate) enum Verb {
     Poll,
     Sync,
     TestToken,
+    TestLogin,
     ActivateTokens,
     TakeIn(Intake),
     MoveTokens(Moving),
@@ -158,6 +159,7 @@ impl Verb {
                 | Self::SendActivation
                 | Self::Sync
                 | Self::TestToken
+                | Self::TestLogin
                 | Self::ActivateTokens
                 | Self::TakeIn(_)
                 | Self::MoveTokens(_)
@@ -197,6 +199,7 @@ impl Verb {
             | Self::Poll
             | Self::Sync
             | Self::TestToken
+            | Self::TestLogin
             | Self::ActivateTokens
             | Self::TakeIn(_)
             | Self::MoveTokens(_)

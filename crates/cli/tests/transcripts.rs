@@ -74,6 +74,7 @@ transcripts! {
     vdoms_of_an_administrator
     help_everywhere
     help_and_completion
+    login_test
     network
     show_and_get
     radius_legacy

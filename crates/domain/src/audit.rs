@@ -4,6 +4,7 @@ use ident::TokenSerial;
 use otp::{Drift, Step};
 
 use crate::contact::Channel;
+use crate::login::trial::Counting;
 use crate::login::{Origin, Refusal, Spend};
 use crate::name::CanonicalName;
 use crate::reason::Reason;
@@ -217,6 +218,21 @@ pub enum What {
         stage: ActivationStage,
         /// More than the stage says; never the activation code.
         detail: Box<str>,
+    },
+    /// A login was tried out for a person. Nothing was spent.
+    LoginTested {
+        /// Who did it.
+        actor: Actor,
+        /// Whose login.
+        person: CanonicalName,
+        /// Why it would not have been granted; nothing if it would have been, or would have gone on.
+        reason: Option<Reason>,
+        /// What came of it, in words.
+        detail: Box<str>,
+        /// How it bears on the limits of the person.
+        counting: Counting,
+        /// A step whose code turned out to be right for a later time, and its token: it lets nobody in any more.
+        held: Option<(TokenSerial, Step)>,
     },
     /// The failures of a person were cleared.
     Unlocked {
@@ -464,6 +480,7 @@ impl Event {
             | What::Undecided { person, .. }
             | What::CodeSent { person, .. }
             | What::Session { person, .. }
+            | What::LoginTested { person, .. }
             | What::Unlocked { person, .. }
             | What::Renamed { from: person, .. } => Some(person),
             What::Activation { owner, .. } => owner.as_ref(),

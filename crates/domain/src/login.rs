@@ -6,6 +6,7 @@
 //! `store::consume`, which makes the spent step durable, turns it into one.
 
 mod codes;
+pub mod trial;
 
 use ident::{RegistrationId, TokenSerial};
 use otp::{Digits, Drift, Step};

@@ -10,6 +10,8 @@
 use std::sync::LazyLock;
 
 use domain::code_only::Vouched;
+use domain::contact::{Address, Channel};
+use domain::login::trial::{Tried, try_second};
 use domain::login::{
     CodePosition, Drifted, Factor, Facts, NEXT_CODE_SPAN, Person, Proof, Refusal, Second, Spend,
     Submitted, next, second,
@@ -411,4 +413,47 @@ proptest! {
             }
         }
     }
+}
+
+fn tried(facts: &Facts, code: &str, counter: &CodeCounter) -> Tried {
+    let submitted = Submitted::new(code.as_bytes());
+    try_second(facts, proof(), Some(&submitted), counter.clone(), NOW)
+}
+
+#[test]
+fn what_is_tried_out_is_decided_as_a_login_is_and_counts_nowhere() {
+    let facts = asked();
+    let counter = CodeCounter::default();
+    for _ in 0..2 {
+        let right = tried(&facts, &shown(0), &counter);
+        assert!(
+            matches!(right, Tried::LetIn(Spend::Step { .. })),
+            "{right:?}"
+        );
+        let fast = tried(&facts, &shown(20), &counter);
+        let Tried::NextAsked(refusal) = fast else {
+            panic!("{fast:?}");
+        };
+        assert_eq!(refusal.reason, Reason::ClockFast);
+        assert!(!refusal.evidence.unwrap().contains("was asked for"));
+        assert_eq!(refusal.step, Some(Step(NOW.unix() / 60 + 20)));
+        let wrong = tried(&facts, &shown(1_000), &counter);
+        assert_eq!(wrong.reason(), Some(Reason::CodeWrong));
+    }
+    assert!(counter.is_clear(NOW));
+    let none = try_second(&facts, proof(), None, counter, NOW);
+    assert_eq!(none, Tried::CodeAsked);
+    let mut delayed = CodeCounter::default();
+    (0..5).for_each(|_| delayed.failed(NOW));
+    let throttled = tried(&facts, &shown(0), &delayed);
+    assert_eq!(throttled.reason(), Some(Reason::CodeThrottled));
+}
+
+#[test]
+fn a_code_that_would_be_sent_is_none_that_is_typed_at_a_try() {
+    let mut facts = asked();
+    let to = Address::Mail("alice@example.org".into());
+    facts.person.as_mut().unwrap().factor = Factor::Sent(to);
+    let tried = tried(&facts, &shown(0), &CodeCounter::default());
+    assert_eq!(tried, Tried::CodeSent(Channel::Email));
 }

@@ -16,6 +16,7 @@ use domain::contact::Channel;
 use domain::event_log::{
     Condition, Entry, Expression, Facility, Format, Key, Message, Search, Sense, Unit,
 };
+use domain::login::trial::Counting;
 use domain::login::{Origin, Spend};
 use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
@@ -219,6 +220,17 @@ fn samples() -> Vec<(What, &'static str)> {
                 evidence: "14 steps slow".into(),
             },
             r#"logid="0102099001" type="event" subtype="user" level="notice" vd="root" logdesc="Authentication failure explained" sn="41" action="explain" reason="clock-slow" msg="Refusal 41: the clock of this token is slow: its code is right for an earlier time (14 steps slow)""#,
+        ),
+        (
+            What::LoginTested {
+                actor: admin(),
+                person: alice(),
+                reason: Some(Reason::CodeWrong),
+                detail: "would be refused: code-wrong".into(),
+                counting: Counting::AsWrongCode,
+                held: None,
+            },
+            r#"logid="0102099019" type="event" subtype="user" level="notice" vd="root" logdesc="Login tried out" user="admin" ui="ssh(192.0.2.9)" action="test-login" status="failure" reason="code-wrong" msg="Login of user alice tried out: would be refused: code-wrong; counted as a wrong code""#,
         ),
         (
             What::Unlocked {

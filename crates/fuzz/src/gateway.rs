@@ -239,7 +239,7 @@ impl Gateway {
     /// Automation waits for `HOST # ` or `HOST (word) # `.
     fn assert_prompt(&self) {
         let prompt = self.session.prompt(HOSTNAME);
-        if self.session.is_asking() {
+        if self.session.awaits_answer() {
             return;
         }
         let place = prompt

@@ -12,11 +12,13 @@
 
 mod support;
 
+use domain::audit::{Event, What};
 use domain::login::Drifted;
+use domain::login::trial::Counting;
 use domain::reason::Reason;
 use domain::time::Timestamp;
 use ident::TokenSerial;
-use otp::Drift;
+use otp::{Drift, Step};
 use store::gateway::{GatewayStore, Outcome};
 use support::*;
 
@@ -103,4 +105,37 @@ async fn a_pair_whose_first_code_was_spent_meanwhile_lets_nobody_in() {
     let burnt = resync(&store, token(), (&shown(-15), &shown(-14)), START).await;
     assert!(matches!(burnt, Some(Outcome::Resynchronised)), "{burnt:?}");
     assert_eq!(reason(&consume(&store, pair).await), Reason::CodeReplayed);
+}
+
+#[tokio::test]
+async fn a_try_that_counts_is_counted_and_holds_its_code_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), START).await;
+    enrol(&store, "alice", token(), SEED, START).await;
+    let its_time = START.after(secs(20 * 60));
+    let step = Step(step_at(its_time));
+    store.with_code_counter(&name("alice"), START, |counter| counter.failed(START));
+    let tested = What::LoginTested {
+        actor: admin(),
+        person: name("alice"),
+        reason: Some(Reason::ClockFast),
+        detail: "would be asked for the next code".into(),
+        counting: Counting::AsWrongCode,
+        held: Some((token(), step)),
+    };
+    let event = Event {
+        at: START,
+        what: tested,
+    };
+    store.record(event).await.unwrap();
+    for _ in 0..2 {
+        let held = login(&store, "alice", &code(SEED, step.0), its_time).await;
+        assert_eq!(reason(&held), Reason::CodeReplayed);
+    }
+    drop(store);
+    let store = open(dir.path(), its_time).await;
+    let counted = store.with_code_counter(&name("alice"), its_time, |it| it.failures(its_time));
+    assert_eq!(counted, 1);
+    let held = login(&store, "alice", &code(SEED, step.0), its_time).await;
+    assert_eq!(reason(&held), Reason::CodeReplayed);
 }

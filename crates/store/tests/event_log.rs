@@ -14,6 +14,7 @@ use std::path::Path;
 use domain::admin::{Operation, Phone, Polled};
 use domain::audit::{ActivationStage, CertificateEvent, Event, Leave, TargetState, What};
 use domain::login::Spend;
+use domain::login::trial::Counting;
 use domain::reason::Reason;
 use domain::schema::{LOCAL, Place};
 use domain::throttle::CodeCounter;
@@ -35,6 +36,7 @@ fn token() -> TokenSerial {
     TokenSerial::parse("FTKMOB99C7D975DF").unwrap()
 }
 
+#[expect(clippy::too_many_lines, reason = "an entry for each kind of event")]
 fn every_kind() -> Vec<What> {
     let spend = Spend::Step {
         token: token(),
@@ -85,6 +87,22 @@ fn every_kind() -> Vec<What> {
             vdom: sales(),
             token: token(),
             cause: "no match".into(),
+        },
+        What::LoginTested {
+            actor: admin(),
+            person: name("alice"),
+            reason: Some(Reason::ClockSlow),
+            detail: "would be refused".into(),
+            counting: Counting::AsWrongCode,
+            held: Some((token(), Step(9))),
+        },
+        What::LoginTested {
+            actor: admin(),
+            person: name("alice"),
+            reason: None,
+            detail: "would be granted".into(),
+            counting: Counting::Free,
+            held: None,
         },
         What::Unlocked {
             actor: admin(),

@@ -81,6 +81,17 @@ fn a_password_of_the_directory_and_a_code_of_the_token_let_in() {
     );
     assert!(said.contains("49 InvalidCredentials"), "{said}");
 
+    let tried = |password| home.console(&format!("diagnose login test alice {password} 111111"));
+    let said = tried(PASSWORD).refused();
+    for stage in [
+        "password: known to ldap 'corp'; not right",
+        "49 InvalidCredentials",
+    ] {
+        assert!(said.contains(stage), "{said}");
+    }
+    let said = tried(password).refused();
+    assert!(said.contains("known to ldap 'corp'; right"), "{said}");
+
     let challenge = vpn.ask("CORP\\ALICE", password);
     let code = phone.code("alice");
     assert_eq!(

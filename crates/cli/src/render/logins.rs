@@ -49,7 +49,13 @@ fn refusal(refused: &Refused) -> String {
     explained("refused", reason, &token, refused.known_evidence())
 }
 
-fn explained(verdict: &str, reason: Reason, token: &str, evidence: Option<&str>) -> String {
+/// A verdict with its reason: what is wrong, how that is known and what to do.
+pub(super) fn explained(
+    verdict: &str,
+    reason: Reason,
+    token: &str,
+    evidence: Option<&str>,
+) -> String {
     let evidence = evidence.map_or_else(String::new, |evidence| {
         format!("    evidence: {}\n", printable(evidence))
     });

@@ -8,6 +8,7 @@ mod configuration;
 mod intake;
 mod keeping;
 mod log;
+mod login_test;
 mod logins;
 mod moving;
 mod network;
@@ -36,6 +37,7 @@ pub use keeping::{
     phones_unasked, remark, restored, revision, revision_head,
 };
 pub use log::{LogLines, log_deleted, log_verified};
+pub use login_test::{LoginTest, Password, TriesLeft, login_test};
 pub use logins::login;
 pub use moving::{MovedIn, MovedOut, move_request, moved_in, moved_out};
 pub use network::{

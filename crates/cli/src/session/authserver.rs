@@ -8,9 +8,6 @@ use zeroize::Zeroizing;
 
 use super::Complaint;
 
-/// The words of a line that carries a password.
-const COMMAND: [&str; 3] = ["diagnose", "test", "authserver"];
-
 /// The one scheme that is spoken.
 const PAP: &str = "pap";
 
@@ -66,10 +63,4 @@ fn spoken(scheme: &str) -> Result<(), Complaint> {
     }
     let why = "only pap is spoken: chap, mschap and mschap2 are not";
     Err(Complaint::value(scheme, why))
-}
-
-/// Whether the words are, or begin, a line that carries a password.
-pub(super) fn is_secret(words: &[String]) -> bool {
-    let mut pairs = COMMAND.iter().zip(words);
-    words.len() > COMMAND.len() && pairs.all(|(word, typed)| word.starts_with(typed.as_str()))
 }

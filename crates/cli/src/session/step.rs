@@ -7,7 +7,7 @@ use domain::vdom::Vdom;
 use ident::TokenSerial;
 use zeroize::Zeroizing;
 
-use super::{Action, Backup, MoveTokens, Restore, TakeIn, TestAuthserver};
+use super::{Action, Backup, MoveTokens, Restore, TakeIn, TestAuthserver, TestLogin};
 use crate::filter::Output;
 use crate::render::Listing;
 
@@ -25,7 +25,8 @@ pub enum Step {
     /// Print this and end the session: what comes behind the line cannot be told from it. It ends in LF.
     Abandon(String),
     /// Print this, then ask: [`Session::prompt`](crate::Session::prompt) is the question now, and the
-    /// next line its answer. A terminal reads one key. It ends in LF.
+    /// next line its answer. A terminal reads one key, or a line that it does not show where
+    /// [`Session::asks_secret`](crate::Session::asks_secret). It ends in LF or is empty.
     Ask(String),
     /// Do this, print what comes of it.
     Run {
@@ -56,6 +57,9 @@ pub enum Command {
     /// Find two codes ([`ClockTest::find`](domain::token::ClockTest::find)), spend nothing, print the
     /// outcome.
     TestToken(TestToken),
+    /// Take the decision about a login to its end ([`domain::login::trial`]), spend nothing, print
+    /// [`login_test`](crate::render::login_test).
+    TestLogin(TestLogin),
     /// Ask a directory or RADIUS server, and print what
     /// [`authserver`](crate::render::authserver) makes of its answer.
     TestAuthserver(TestAuthserver),

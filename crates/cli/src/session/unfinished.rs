@@ -78,7 +78,7 @@ impl Session {
     /// The input ends here: what of it was not carried out, in whole lines.
     pub fn left_undone(&self) -> Option<String> {
         let question = self
-            .is_asking()
+            .awaits_answer()
             .then(|| "the question was not answered: nothing was done\n".to_owned());
         let line = self.unfinished.as_ref();
         let quote = line.and_then(|line| Line::parse(&line.text).err());

@@ -87,6 +87,28 @@ pub(super) static DIAGNOSE: &[Node] = &[
                 ],
             },
             command(
+                "test",
+                "Try a login out: how each stage is decided, and why. Nothing is spent.",
+                Verb::TestLogin,
+                &[
+                    required(
+                        "name",
+                        "User name, as the user types it.",
+                        Kind::Entry(&LOCAL),
+                    ),
+                    optional(
+                        "password",
+                        "Password; asked for where it is left out.",
+                        Kind::Word,
+                    ),
+                    optional(
+                        "code",
+                        "Token code; asked for where it is left out.",
+                        Kind::Word,
+                    ),
+                ],
+            ),
+            command(
                 "unlock",
                 "Forget the wrong codes of a user.",
                 Verb::Unlock,

@@ -47,6 +47,7 @@ mod hardware;
 mod intake;
 mod keeping;
 mod log;
+mod login_test;
 mod network;
 mod radius;
 mod recovery;
@@ -75,6 +76,7 @@ pub(crate) struct World {
     pub(crate) seen: Seen,
     /// Configurations that are kept, by the names of their files.
     files: BTreeMap<String, String>,
+    tries: login_test::Tries,
 }
 
 /// What every secret of an entry is sealed as.
@@ -113,6 +115,7 @@ impl World {
             store_is_down: false,
             seen: Seen::default(),
             files: BTreeMap::new(),
+            tries: login_test::Tries::default(),
         }
     }
 
@@ -282,6 +285,14 @@ impl World {
             Command::Poll(_) => self.poll(),
             Command::Synchronise(asked) => synchronised(&asked),
             Command::TestToken(asked) => tested(&asked),
+            Command::TestLogin(asked) => {
+                let exists = self
+                    .users
+                    .iter()
+                    .any(|user| *user.name.canonical() == asked.person);
+                let token = self.tokens[1].serial;
+                login_test::tested(&asked, exists, token, &self.tries)
+            }
             Command::TestAuthserver(asked) => {
                 let server = &asked.server;
                 let place = Place::new(server.vdom, server.kind.table(), server.name.clone());

@@ -11,6 +11,7 @@ use crate::audit::{
     Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, TargetState, What,
 };
 use crate::contact::Channel;
+use crate::login::trial::Counting;
 use crate::login::{Origin, Spend};
 use crate::name::{CanonicalName, Realm};
 use crate::reason::Reason;
@@ -32,6 +33,7 @@ pub struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     /// The entry of the event with this number in the audit chain.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of event")]
     pub fn of(number: i64, event: &'a Event) -> Self {
         let mut entry = match &event.what {
             What::Accepted {
@@ -96,6 +98,14 @@ impl<'a> Entry<'a> {
                 stage,
                 detail,
             } => activation(actor, token, owner.as_ref(), *stage, detail).at_vdom(*vdom),
+            What::LoginTested {
+                actor,
+                person,
+                reason,
+                detail,
+                counting,
+                ..
+            } => login_tested(actor, person, *reason, detail, *counting),
             What::Unlocked { actor, person } => unlocked(actor, person),
             What::Renamed { actor, from, to } => renamed(actor, from, to),
             What::Changed {
@@ -277,6 +287,27 @@ fn code_sent<'a>(
                 "Code for a login of user {name} not sent by {channel}: {why}"
             )),
     }
+}
+
+fn login_tested<'a>(
+    actor: &'a Actor,
+    person: &'a CanonicalName,
+    reason: Option<Reason>,
+    detail: &str,
+    counting: Counting,
+) -> Entry<'a> {
+    let (status, word) = reason.map_or(("success", "N/A"), |reason| ("failure", reason.id()));
+    let counted = match counting {
+        Counting::Free => "",
+        Counting::AsWrongCode => "; counted as a wrong code",
+    };
+    let name = person.bare();
+    Entry::new(&message::LOGIN_TESTED)
+        .within(person)
+        .by(actor)
+        .did("test-login", status)
+        .with(Key::Reason, word)
+        .saying(format!("Login of user {name} tried out: {detail}{counted}"))
 }
 
 fn unlocked<'a>(actor: &'a Actor, person: &'a CanonicalName) -> Entry<'a> {

@@ -225,6 +225,9 @@ messages! {
     REPORTED = 99018, "SYMBOLON_LOGIN_REPORTED", User, Alert, "Login reported by its user",
         "A user answered a push with: this is not me. Somebody else knows the password.",
         [Sn, SrcIp, User, AuthProto, Action, Status, Reason, SerialNo, Msg];
+    LOGIN_TESTED = 99019, "SYMBOLON_LOGIN_TESTED", User, Notice, "Login tried out",
+        "An administrator tried a login out for a user, by `diagnose login test`. Nothing was spent.",
+        [User, Ui, Action, Status, Reason, Msg];
     LOG_DELETED = 99020, "SYMBOLON_LOG_DELETED", System, Warning, "Event log deleted",
         "An administrator had the event log deleted.",
         [User, Ui, Action, Status, Msg];

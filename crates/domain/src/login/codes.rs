@@ -22,6 +22,9 @@ const SAME_AGAIN: &str = "the same code again, where the next one was asked for"
 /// Who knows that a code is right for a later time must not wait for that time.
 const HELD: &str = "this code asked for the next one at an earlier login, and lets nobody in alone";
 
+/// What a refusal says in the place of which the next code is asked for.
+pub(super) const NEXT_ASKED: &str = "; the next code was asked for";
+
 /// A code that asked for the next, and until when that is waited for.
 #[derive(Debug)]
 pub struct Waiting {
@@ -192,7 +195,7 @@ fn off(verifier: &Verifier, step: Step, offset: i32) -> Refusal {
     let (reason, evidence) = explain::off(verifier, offset);
     Refusal {
         step: Some(step),
-        ..with_evidence(reason, &format!("{evidence}; the next code was asked for"))
+        ..with_evidence(reason, &(evidence + NEXT_ASKED))
     }
 }
 

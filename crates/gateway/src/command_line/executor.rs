@@ -30,7 +30,7 @@ use crate::clock;
 use crate::debug_log::{DebugLog, Watch};
 use crate::event_log::Retention;
 use crate::interfaces;
-use crate::login::Backends;
+use crate::login::{Backends, Trials};
 use crate::network::{Endpoint, Hosts, UnitResolver};
 use crate::qr::Qr;
 use crate::ssh::Ports;
@@ -102,6 +102,7 @@ pub(crate) struct Executor {
     pub(super) store: Arc<GatewayStore>,
     pub(super) supply: Arc<Supply>,
     pub(super) backends: Arc<Backends>,
+    pub(super) trials: Trials,
     pub(super) unit: Unit,
     debug: DebugLog,
     sessions: Arc<Sessions>,
@@ -126,6 +127,7 @@ impl Executor {
             store,
             supply,
             backends,
+            trials: Trials::default(),
             unit,
             debug,
             sessions: Arc::default(),
@@ -184,6 +186,7 @@ impl Executor {
             Command::Poll(vdom) => self.poll(vdom, &printer).await,
             Command::Synchronise(asked) => self.synchronise(&asked, actor, &printer).await,
             Command::TestAuthserver(asked) => self.test_authserver(asked, &printer).await,
+            Command::TestLogin(asked) => self.test_login(asked, actor, &printer).await,
             Command::TestToken(asked) => self.test_token(&asked, &printer).await,
             Command::List(listing) => self.list(listing, actor, &printer).await,
             Command::Ask(query) => self.ask(query, &printer).await,

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use cli::LINE_MAX;
+use domain::password::PASSWORD_MAX;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
@@ -17,8 +18,9 @@ pub(crate) type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 /// waits with the client.
 const AHEAD_MAX: usize = 65_536;
 
-/// Octets of an answer to a question that are looked at: `yes` has three.
-const ANSWER_MAX: usize = 64;
+/// Octets of an answer to a question that are looked at: one more than a password has, so that a longer one is
+/// none.
+const ANSWER_MAX: usize = PASSWORD_MAX + 1;
 
 /// Octets that are read at once.
 const CHUNK: usize = 4_096;

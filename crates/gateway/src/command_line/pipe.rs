@@ -39,7 +39,9 @@ pub(crate) async fn pipe(
     while turn(&mut conversation).await? == Next::GoOn {}
     if let Some(answers) = script.answers {
         conversation.input = Input::new(answers, Source::Pipe);
-        while conversation.session.is_asking() && answer(&mut conversation).await? == Next::GoOn {}
+        while conversation.session.awaits_answer() && answer(&mut conversation).await? == Next::GoOn
+        {
+        }
     }
     conversation.end_of_input().await?;
     let status = if conversation.refused {

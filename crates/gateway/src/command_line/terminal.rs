@@ -93,6 +93,7 @@ impl Screen<'_> {
         let session = &self.conversation.session;
         match session.open_quote() {
             _ if session.is_asking() => self.editor.ask(&prompt, &mut self.output),
+            _ if session.asks_secret() => self.editor.read_secret(&prompt, &mut self.output),
             Some(quote) => self.editor.prompt_within(quote, &prompt, &mut self.output),
             None => self.editor.prompt(&prompt, &mut self.output),
         }
@@ -127,7 +128,7 @@ impl Screen<'_> {
             Event::TooLong => return self.conversation.too_long().await,
             Event::EndOfInput => return Ok(Next::Close),
             Event::Interrupt => self.conversation.session.withdraw(),
-            Event::Secret(_) => {}
+            Event::Secret(secret) => return self.run(secret.expose()).await,
             Event::Complete { line_before_cursor } => {
                 let completion = self.conversation.session.complete(&line_before_cursor);
                 return self.complete(completion).await;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use domain::audit::{Event, What};
 use domain::explain::{self, Finding};
-use domain::login::Submitted;
+use domain::login::{Refusal, Submitted};
+use domain::name::CanonicalName;
 use domain::reason::Reason;
+use domain::time::Timestamp;
 use domain::token::Stage;
 use ident::TokenSerial;
 use store::Undecided;
@@ -89,21 +91,16 @@ async fn explain(store: &GatewayStore, question: Question) -> Result<(), Undecid
     else {
         return Ok(());
     };
-    let finding: Finding = match (reason, token, step, &question.code) {
-        (Reason::CodeReplayed, Some(token), Some(step), _) => {
-            explain::replayed(store.first_use(token, step).await?.as_ref(), step)
-        }
-        (Reason::CodeWrong, token, _, Some(code)) => {
-            let tokens = store.verifiers_of(&person);
-            let finding = explain::wrong_code(&tokens, code, recorded.event.at);
-            match token {
-                Some(token) if is_waiting(store, token).await? => explain::not_activated(finding),
-                _ => finding,
-            }
-        }
-        _ => return Ok(()),
+    let refusal = Refusal {
+        token,
+        step,
+        ..Refusal::because(reason)
     };
-    let Finding { reason, evidence } = finding;
+    let code = question.code.as_ref();
+    let found = finding(store, &person, &refusal, code, recorded.event.at).await?;
+    let Some(Finding { reason, evidence }) = found else {
+        return Ok(());
+    };
     let what = What::Explained {
         refusal: question.event,
         reason,
@@ -115,4 +112,28 @@ async fn explain(store: &GatewayStore, question: Question) -> Result<(), Undecid
             what,
         })
         .await
+}
+
+/// What a code that was refused at a moment was; nothing if its refusal says it all.
+pub(super) async fn finding(
+    store: &GatewayStore,
+    person: &CanonicalName,
+    refusal: &Refusal,
+    code: Option<&Submitted>,
+    at: Timestamp,
+) -> Result<Option<Finding>, Undecided> {
+    Ok(match (refusal.reason, refusal.token, refusal.step, code) {
+        (Reason::CodeReplayed, Some(token), Some(step), _) => {
+            let first_use = store.first_use(token, step).await?;
+            Some(explain::replayed(first_use.as_ref(), step))
+        }
+        (Reason::CodeWrong, token, _, Some(code)) => {
+            let finding = explain::wrong_code(&store.verifiers_of(person), code, at);
+            Some(match token {
+                Some(token) if is_waiting(store, token).await? => explain::not_activated(finding),
+                _ => finding,
+            })
+        }
+        _ => None,
+    })
 }

@@ -17,6 +17,7 @@ mod pool;
 mod pushing;
 mod remote;
 mod responses;
+mod trial;
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -54,6 +55,7 @@ pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
 pub(crate) use pool::Pool;
 pub(crate) use pushing::{Anew, Later, Wanted, unclaimed};
 pub(crate) use responses::{Presentation, Response, told};
+pub(crate) use trial::{Trial, Trials};
 
 use crate::clock::{self, NoEntropy};
 use crate::push::Pushes;

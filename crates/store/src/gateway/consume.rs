@@ -13,7 +13,6 @@ use domain::login::{Consume, Origin, Refusal, Spend};
 use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
 use domain::recovery::Digest;
-use domain::throttle::CodeCounter;
 use domain::time::Timestamp;
 use domain::token::Resync;
 use domain::vdom::Vdom;
@@ -466,14 +465,11 @@ fn tally(memory: &Memory, person: &CanonicalName, client: &str, reason: Reason) 
         Realm::Administrators => false,
     };
     let counters = memory.counters();
-    let (counted, failed, blocked) = if is_alone {
-        let counted = &counters.codes_alone;
-        (counted, Tally::FailedAtClient, Tally::BlockedAtClients)
+    Some(if is_alone {
+        counters.tally_of_failure_alone(person)
     } else {
-        (&counters.codes, Tally::Failed, Tally::Blocked)
-    };
-    let is_blocked = counted.get(person).is_some_and(CodeCounter::is_blocked);
-    Some(if is_blocked { blocked } else { failed })
+        counters.tally_of_failure(person)
+    })
 }
 
 async fn burn(

@@ -11,6 +11,8 @@ use domain::throttle::{
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
 
+use super::events::Tally;
+
 /// Names and sources whose wrong passwords are counted at most: an attacker with many addresses must not
 /// fill the memory. When it is full, stale counters go first; then a source is counted once for all names
 /// that are new, with the limit of a source. As many sources are counted so; those beyond are bounded by the
@@ -50,6 +52,17 @@ impl Counters {
     pub(super) fn rename(&mut self, from: &CanonicalName, to: &CanonicalName) {
         moved(&mut self.codes, from, to);
         moved(&mut self.codes_alone, from, to);
+    }
+
+    /// How a wrong code that was counted already bears on the count after a start.
+    pub(super) fn tally_of_failure(&self, person: &CanonicalName) -> Tally {
+        tally_of_failure(&self.codes, person, Tally::Failed, Tally::Blocked)
+    }
+
+    /// The same at clients that check first factors themselves.
+    pub(super) fn tally_of_failure_alone(&self, person: &CanonicalName) -> Tally {
+        let (failed, blocked) = (Tally::FailedAtClient, Tally::BlockedAtClients);
+        tally_of_failure(&self.codes_alone, person, failed, blocked)
     }
 
     /// Forgets a person's wrong codes, wherever they were typed.
@@ -193,6 +206,16 @@ fn keys(name: &CanonicalName, source: &str) -> (Presenter, (Vdom, Box<str>)) {
         (name.clone(), source.clone()),
         (name.realm().vdom(), source),
     )
+}
+
+fn tally_of_failure(
+    counted: &HashMap<CanonicalName, CodeCounter>,
+    person: &CanonicalName,
+    failed: Tally,
+    blocked: Tally,
+) -> Tally {
+    let is_blocked = counted.get(person).is_some_and(CodeCounter::is_blocked);
+    if is_blocked { blocked } else { failed }
 }
 
 fn moved<T>(counts: &mut HashMap<CanonicalName, T>, from: &CanonicalName, to: &CanonicalName) {

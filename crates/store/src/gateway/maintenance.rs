@@ -8,7 +8,7 @@ use domain::time::Timestamp;
 use ident::TokenSerial;
 
 use super::directory::Progress;
-use super::events::Link;
+use super::events::{Link, Tally};
 use super::head::Head;
 use super::memory::{self, CHECKPOINT, FLOOR, Memory, Standing};
 use super::outbox::{self, Lane};
@@ -89,6 +89,7 @@ impl Work for RaiseFloor {
 /// An event of its own.
 pub(super) struct Record {
     pub(super) event: Event,
+    pub(super) tally: Option<Tally>,
 }
 
 impl Work for Record {
@@ -97,7 +98,7 @@ impl Work for Record {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Link, Failure<Never>> {
         let mut link = Link::last(tx).await?;
-        link.append(tx, &self.event, None).await?;
+        link.append(tx, &self.event, self.tally).await?;
         Ok(link)
     }
 }

@@ -41,12 +41,13 @@ use std::sync::Arc;
 
 use domain::access::Authority;
 use domain::admin::{AdminError, Entropy, Operation, Owned};
-use domain::audit::{Actor, Event};
+use domain::audit::{Actor, Event, What};
 use domain::backend::{Backend, BackendName};
 use domain::client::{Client, Secret};
 use domain::code_only::Vouched;
 use domain::explain::FirstUse;
 use domain::interface::AllowAccess;
+use domain::login::trial::Counting;
 use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
@@ -429,13 +430,31 @@ impl GatewayStore {
             .await
     }
 
-    /// Appends an event of its own, such as what a refusal turned out to be.
+    /// Appends an event of its own, such as what a refusal turned out to be. One that counts as a wrong code has
+    /// raised the counter in memory already.
     pub async fn record(&self, event: Event) -> Result<(), Undecided> {
         let memory = Arc::clone(&self.memory);
         let at = event.at;
-        let write = self.database.write_then(Record { event }, move |link| {
-            memory.committed(*link, at);
-        });
+        let (tally, held) = match &event.what {
+            What::LoginTested {
+                person,
+                counting: Counting::AsWrongCode,
+                held,
+                ..
+            } => {
+                let tally = self.memory.counters().tally_of_failure(person);
+                (Some(tally), *held)
+            }
+            _ => (None, None),
+        };
+        let write = self
+            .database
+            .write_then(Record { event, tally }, move |link| {
+                if let Some((token, step)) = held {
+                    memory.write().hold(token, step, link.id);
+                }
+                memory.committed(*link, at);
+            });
         write.await.map(drop).map_err(undecided)
     }
 

@@ -3,6 +3,7 @@
 use domain::audit::{Actor, Event, What};
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
+use domain::reason::Reason;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -31,6 +32,7 @@ pub(super) const UNDECIDED: i64 = 17;
 pub(super) const CODE_SENT: i64 = 18;
 pub(super) const SESSION: i64 = 19;
 pub(super) const CERTIFICATE: i64 = 20;
+pub(super) const LOGIN_TESTED: i64 = 21;
 
 /// Steps are numbers of minutes or presses: they fit.
 pub(in super::super) fn step_value(step: Step) -> i64 {
@@ -218,6 +220,23 @@ impl<'a> Columns<'a> {
                 action: Some(stage.id()),
                 detail: Some(detail),
                 ..blank.by(actor).within(vdom)
+            },
+            What::LoginTested {
+                actor,
+                person,
+                reason,
+                detail,
+                counting,
+                held,
+            } => Self {
+                kind: LOGIN_TESTED,
+                person: Some(person.as_str()),
+                token: held.as_ref().map(|(token, _)| token.as_str()),
+                step: held.map(|(_, step)| step_value(step)),
+                reason: reason.map(Reason::id),
+                detail: Some(detail),
+                action: Some(counting.id()),
+                ..blank.by(actor)
             },
             What::Unlocked { actor, person } => Self {
                 kind: UNLOCKED,

@@ -4,6 +4,7 @@ use domain::audit::{
     Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, TargetState, What,
 };
 use domain::contact::Channel;
+use domain::login::trial::Counting;
 use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
 use domain::push::Session;
@@ -16,8 +17,8 @@ use otp::{Drift, Step};
 
 use super::columns::{
     ACCEPTED, ACTIVATION, ADMIN_LOCKOUT, ADMIN_LOGIN, ADMIN_LOGOUT, ADMIN_REFUSED, CERTIFICATE,
-    CHANGED, CODE_SENT, EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, NOT_RESYNCHRONISED,
-    REFUSED, RENAMED, RESYNCHRONISED, SESSION, UNDECIDED, UNLOCKED, step_from,
+    CHANGED, CODE_SENT, EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, LOGIN_TESTED,
+    NOT_RESYNCHRONISED, REFUSED, RENAMED, RESYNCHRONISED, SESSION, UNDECIDED, UNLOCKED, step_from,
 };
 use super::{Recorded, Tally};
 use crate::engine::{FromRow, Row, SqlError};
@@ -165,6 +166,18 @@ impl Fields<'_, '_> {
     /// What administrators and the log itself did.
     fn administration(&self, kind: i64) -> Result<What, SqlError> {
         Ok(match kind {
+            LOGIN_TESTED => What::LoginTested {
+                actor: self.actor()?,
+                person: self.person()?,
+                reason: match self.row.get::<Option<String>>(9)? {
+                    Some(_) => Some(self.reason()?),
+                    None => None,
+                },
+                detail: self.text(10)?,
+                counting: Counting::from_id(&self.text(13)?)
+                    .ok_or_else(|| self.damaged("action"))?,
+                held: self.token()?.zip(self.step()?),
+            },
             ADMIN_LOGIN => What::AdminLogin {
                 actor: self.actor()?,
             },

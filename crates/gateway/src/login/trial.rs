@@ -1,0 +1,193 @@
+//! A login that an administrator tries out: the path of a login with the store only read.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use domain::audit::{Actor, Event, What};
+use domain::explain::Finding;
+use domain::login::trial::{Counting, FreeTries, Standing, Tried, try_second};
+use domain::login::{
+    self, CodePosition, Facts, FirstFactor, Proof, Refusal, Submitted, Verification,
+};
+use domain::name::CanonicalName;
+use domain::password::Presented;
+use domain::reason::Reason;
+use domain::throttle::CodeCounter;
+use domain::time::Timestamp;
+use store::gateway::GatewayStore;
+
+use super::backends::{Backends, Checked};
+use super::explainer::finding;
+use crate::clock;
+
+/// Logins that are tried out.
+#[derive(Debug, Default)]
+pub(crate) struct Trials(Mutex<FreeTries>);
+
+/// What is tried out.
+pub(crate) struct Trial {
+    pub(crate) person: CanonicalName,
+    pub(crate) password: Presented,
+    pub(crate) code: Option<Submitted>,
+}
+
+/// What came of it.
+pub(crate) struct Outcome {
+    pub(crate) standing: Option<Standing>,
+    /// Whether the password is right; nothing if nobody looked.
+    pub(crate) password: Option<bool>,
+    pub(crate) tried: Tried,
+    /// How many more are free; none if this one was not.
+    pub(crate) left: Option<usize>,
+}
+
+/// Nobody can tell, and nothing is known of the password or the code.
+#[derive(Debug)]
+pub(crate) struct Unknown(String);
+
+impl Unknown {
+    fn because(why: impl fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Trials {
+    /// Tries a login out. It is on record before anybody hears what came of it.
+    pub(crate) async fn run(
+        &self,
+        trial: Trial,
+        actor: &Actor,
+        store: &GatewayStore,
+        backends: &Backends,
+    ) -> Result<Outcome, Unknown> {
+        let now = clock::now();
+        let position = CodePosition::Challenge;
+        let facts = store.facts(trial.person.clone(), position, now);
+        let facts = facts.map_err(Unknown::because)?;
+        let left = self.0.lock().unwrap_or_else(PoisonError::into_inner).take(
+            &actor.name,
+            &trial.person,
+            now,
+        );
+        let mut counting = match left {
+            None if facts.person.is_some() => Counting::AsWrongCode,
+            _ => Counting::Free,
+        };
+        let counter = counter(store, &trial.person, counting, now);
+        let standing = Standing::of(&facts, &counter, now);
+        let (password, tried) = match counter.admit(now) {
+            Err(throttled) if counting == Counting::AsWrongCode => {
+                counting = Counting::Free;
+                let refusal = Refusal::throttled(throttled, Reason::CodeThrottled);
+                (None, Tried::Refused(refusal))
+            }
+            _ => decided(&facts, trial, counter, store, backends).await?,
+        };
+        let held = tried.of_later_time();
+        if held.is_some() && counting == Counting::Free {
+            counting = Counting::AsWrongCode;
+            store.with_code_counter(&facts.name, now, |counter| counter.failed(now));
+        }
+        let what = What::LoginTested {
+            actor: actor.clone(),
+            person: facts.name,
+            reason: tried.reason(),
+            detail: tried.to_string().into(),
+            counting,
+            held,
+        };
+        let recorded = store.record(Event { at: now, what }).await;
+        recorded.map_err(Unknown::because)?;
+        Ok(Outcome {
+            standing,
+            password,
+            tried,
+            left,
+        })
+    }
+}
+
+/// The count of a person's wrong codes before this try, which is counted first if it counts: parallel ones do not
+/// get past the limit. One that is not looked at does not count.
+fn counter(
+    store: &GatewayStore,
+    person: &CanonicalName,
+    counting: Counting,
+    now: Timestamp,
+) -> CodeCounter {
+    store.with_code_counter(person, now, |counter| {
+        let before = counter.clone();
+        if counting == Counting::AsWrongCode && counter.admit(now).is_ok() {
+            counter.failed(now);
+        }
+        before
+    })
+}
+
+/// Whether the password is right, and what would become of the login.
+async fn decided(
+    facts: &Facts,
+    trial: Trial,
+    counter: CodeCounter,
+    store: &GatewayStore,
+    backends: &Backends,
+) -> Result<(Option<bool>, Tried), Unknown> {
+    if facts.person.is_none() {
+        let unknown = Refusal::because(Reason::UserUnknown);
+        return Ok((None, Tried::Refused(unknown)));
+    }
+    let proof = match first(facts, trial.password, backends).await? {
+        Ok(proof) => proof,
+        Err(tried) => return Ok((Some(false), tried)),
+    };
+    let (code, now) = (trial.code.as_ref(), clock::now());
+    let mut tried = try_second(facts, proof, code, counter, now);
+    if let Tried::Refused(refusal) = &mut tried {
+        let found = finding(store, &facts.name, refusal, code, now).await;
+        if let Some(Finding { reason, evidence }) = found.map_err(Unknown::because)? {
+            (refusal.reason, refusal.evidence) = (reason, Some(evidence));
+        }
+    }
+    Ok((Some(true), tried))
+}
+
+/// Checks the password as a login does; nothing is remembered of it.
+async fn first(
+    facts: &Facts,
+    password: Presented,
+    backends: &Backends,
+) -> Result<Result<Proof, Tried>, Unknown> {
+    let FirstFactor {
+        check,
+        password,
+        refusal,
+        ..
+    } = login::begin(facts, password);
+    let refused = |reason, evidence: Option<Box<str>>| {
+        let refusal = Refusal::because(reason);
+        Tried::Refused(Refusal {
+            evidence,
+            ..refusal
+        })
+    };
+    Ok(match check {
+        Verification::Hash(check) => {
+            let hashed = tokio::task::spawn_blocking(move || check.verify(&password));
+            let verified = hashed.await.map_err(Unknown::because)?;
+            verified.map(Proof::from).ok_or(refused(refusal, None))
+        }
+        Verification::Ask(check) => match backends.check(&check, &password).await {
+            Checked::Right(verified) => Ok(verified.into()),
+            Checked::Wrong(reason, evidence) => Err(refused(reason, Some(evidence.into()))),
+            Checked::Undecided(evidence) => Err(Tried::Undecided(evidence.into())),
+        },
+        // Through a client alone, and none is named here.
+        Verification::AskSources(_) => Err(refused(refusal, None)),
+    })
+}
