@@ -219,6 +219,9 @@ pub struct Directory {
     pub membership: Membership,
     /// Whether groups within a group count as it.
     pub nesting: Nesting,
+    /// Whether a password that has expired is renewed at a login: `set password-renewal`, where the connection is
+    /// protected.
+    pub renewal: Switch,
 }
 
 /// `set group-member-check`, and the attribute that it looks at.
@@ -381,6 +384,12 @@ fn directory(object: &Object, open: impl Fn(&str) -> Option<Secret>) -> Option<D
             "group-object" => Membership::OfGroup,
             "posix-group-object" => Membership::OfPosixGroup,
             _ => Membership::OfPerson(object.text("member-attr").into()),
+        },
+        // A new password is shown to nobody on the way.
+        renewal: if object.is_enabled("password-renewal") && object.text("secure") != "disable" {
+            Switch::Enable
+        } else {
+            Switch::Disable
         },
         nesting: if object.list("search-type").is_empty() {
             Nesting::Direct

@@ -53,7 +53,7 @@ pub enum CodePosition {
 
 impl CodePosition {
     /// Whether a code that did not come with the password is asked for.
-    const fn is_asked(self) -> bool {
+    pub const fn is_asked(self) -> bool {
         match self {
             Self::Challenge | Self::Separator(_) | Self::CodeOnly => true,
             Self::AfterPassword | Self::BeforePassword | Self::SeparatorAlone(_) | Self::Beside => {

@@ -7,6 +7,7 @@ use std::fmt;
 use crate::password::PasswordHash;
 use crate::schema::Object;
 use crate::time::{Span, Timestamp};
+use crate::user::Switch;
 use crate::vdom::Vdom;
 
 /// An entry of `config user password-policy`.
@@ -24,6 +25,7 @@ pub struct PasswordPolicy {
 struct Lifetime {
     lasts: Span,
     warns: Span,
+    renewal: Switch,
 }
 
 /// `set reuse-password` and `reuse-password-limit`.
@@ -108,6 +110,8 @@ pub struct Validity {
     pub warns: Timestamp,
     /// From when on it lets nobody in.
     pub ends: Timestamp,
+    /// Whether its owner may then set another at a login: `set expired-password-renewal`.
+    pub renewal: Switch,
 }
 
 impl Validity {
@@ -132,6 +136,11 @@ impl PasswordPolicy {
             lifetime: expires.then(|| Lifetime {
                 lasts,
                 warns: days("warn-days"),
+                renewal: if entry.is_enabled("expired-password-renewal") {
+                    Switch::Enable
+                } else {
+                    Switch::Disable
+                },
             }),
             length: number("minimum-length"),
             classes: [
@@ -156,10 +165,18 @@ impl PasswordPolicy {
 
     /// How long a password is good that was set at this moment; nothing if it is good for ever.
     pub fn validity(&self, set: Timestamp) -> Option<Validity> {
-        let Lifetime { lasts, warns } = self.lifetime?;
+        let Lifetime {
+            lasts,
+            warns,
+            renewal,
+        } = self.lifetime?;
         let ends = set.after(lasts);
         let warns = ends.before(warns);
-        Some(Validity { warns, ends })
+        Some(Validity {
+            warns,
+            ends,
+            renewal,
+        })
     }
 
     /// What is wrong with a new password, if anything; else the passwords so far with this one. Costs

@@ -80,8 +80,8 @@ reasons! {
         "what is shown says where it ended; where it is the device's own refusal, have it trust the certificate of 'radius-identity', and switch off what it demands beyond the method";
     /// `config user password-policy`, `expire-days`.
     PasswordExpired = "password-expired",
-        "the password has expired by the user's password policy",
-        "set a new one: config user local / edit NAME / set passwd; or set expire-days of the user password-policy higher";
+        "the password has expired, by the user's password policy or at the directory",
+        "set a new one: config user local / edit NAME / set passwd, or at the directory; to have its owner asked for one at a login: config user password-policy / edit NAME / set expired-password-renewal enable, or: config user ldap / edit NAME / set password-renewal enable";
     /// Too many wrong passwords from this source.
     SourceThrottled = "source-throttled",
         "too many wrong passwords for this name from this source",

@@ -32,6 +32,7 @@ fn facts(factor: Factor) -> Facts {
             status: Switch::Enable,
             // The password that is over is not the one that the client checks.
             validity: Some(Validity {
+                renewal: Switch::Disable,
                 warns: NOW,
                 ends: NOW,
             }),

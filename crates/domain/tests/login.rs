@@ -406,7 +406,11 @@ fn an_expired_password_opens_nothing_and_a_right_code_after_it_is_not_spent() {
     let ends = NOW.after(Span::from_secs(1));
     let warns = NOW.before(Span::from_days(1));
     let mut facts = challenge(token(None));
-    facts.person.as_mut().unwrap().validity = Some(Validity { warns, ends });
+    facts.person.as_mut().unwrap().validity = Some(Validity {
+        warns,
+        ends,
+        renewal: Switch::Disable,
+    });
     let now = code(TOTP, step_at(NOW));
     let judged = |at| {
         let counter = &mut CodeCounter::default();

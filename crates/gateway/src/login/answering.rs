@@ -81,6 +81,10 @@ impl Logins {
         if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
             return refusal_of(name, origin, refusal, now);
         }
+        let (state, presented) = (answer.state, answer.presented);
+        if let Some(progress) = self.new_password(&name, state, presented, &origin, now) {
+            return progress;
+        }
         let facts = match self.store.facts(name, CodePosition::Challenge, now) {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),

@@ -16,6 +16,7 @@ mod one_time;
 mod pool;
 mod pushing;
 mod remote;
+mod renewal;
 mod responses;
 mod trial;
 
@@ -54,6 +55,8 @@ use one_time::{Beside, NotIssued};
 pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
 pub(crate) use pool::Pool;
 pub(crate) use pushing::{Anew, Later, Wanted, unclaimed};
+pub(crate) use renewal::RENEWAL_SPAN;
+use renewal::{Keeper, NewPassword, Renewal};
 pub(crate) use responses::{Presentation, Response, told};
 pub(crate) use trial::{Trial, Trials};
 
@@ -142,6 +145,7 @@ struct Begun {
     name: CanonicalName,
     origin: Origin,
     position: CodePosition,
+    exchange: Exchange,
 }
 
 /// A login that waits for its hash.
@@ -169,6 +173,8 @@ enum Asked {
     Record(BackendCheck),
     /// That of somebody without a record.
     Remote(RemoteCheck),
+    /// To have another password in the place of one that has expired.
+    NewPassword(NewPassword),
 }
 
 /// What judges second factors besides the codes of tokens.
@@ -185,6 +191,7 @@ pub(crate) struct Logins {
     store: Arc<GatewayStore>,
     backends: Arc<Backends>,
     challenges: Challenges<FirstProven>,
+    renewals: Challenges<Renewal>,
     codes: Arc<OneTimeCodes>,
     pushes: Arc<Pushes>,
     remembered: Mutex<Remembered<RandomState>>,
@@ -207,6 +214,7 @@ impl Logins {
             store,
             backends,
             challenges: Challenges::default(),
+            renewals: Challenges::default(),
             codes: Arc::clone(&factors.codes),
             pushes: Arc::clone(&factors.pushes),
             remembered: Mutex::new(remembered),
@@ -241,11 +249,11 @@ impl Logins {
             }
             (Presentation::Password(password), None) => {
                 let first = |facts: &Facts| login::begin(facts, password);
-                self.begin(name, first, origin, position, now)
+                self.begin(name, first, origin, (position, exchange), now)
             }
             (Presentation::PasswordAndCode(password, code), _) => {
                 let first = |facts: &Facts| login::begin_with_code(facts, password, code);
-                self.begin(name, first, origin, CodePosition::Beside, now)
+                self.begin(name, first, origin, (CodePosition::Beside, exchange), now)
             }
             (Presentation::Response(response), Some(_)) => {
                 let refusal = response.hides_the_code();
@@ -263,7 +271,7 @@ impl Logins {
         name: CanonicalName,
         first: impl FnOnce(&Facts) -> FirstFactor,
         origin: Origin,
-        position: CodePosition,
+        (position, exchange): (CodePosition, Exchange),
         now: Timestamp,
     ) -> Progress {
         let facts = match self.facts(&origin, name.clone(), position, now) {
@@ -284,6 +292,8 @@ impl Logins {
             return refusal_of(name, origin, refusal, now);
         }
         let recalled = match &check {
+            // Its owner sets another one, with the password itself at hand.
+            Verification::Hash(_) if Self::is_renewable(&facts, now) => None,
             Verification::Hash(check) => check.recall(&password, &self.remembered(), now),
             Verification::Ask(check) => check.recall(&password, &self.remembered(), now),
             // Groups may change at any time, and no record here says what they were.
@@ -300,6 +310,7 @@ impl Logins {
             name,
             origin,
             position,
+            exchange,
         };
         match check {
             Verification::Hash(check) => Progress::Hash(Box::new(Hashing { check, begun })),
@@ -351,7 +362,12 @@ impl Logins {
     ) -> Progress {
         let Hashing { begun, .. } = hashing;
         match verified {
-            Some(verified) => self.verified(begun, verified, now),
+            Some(verified) => match self.store.facts(begun.name.clone(), begun.position, now) {
+                Ok(facts) if Self::is_renewable(&facts, now) && begun.may_be_asked() => {
+                    self.expired(begun, Keeper::Here, String::new(), now)
+                }
+                _ => self.verified(begun, verified, now),
+            },
             None => refused(begun.name, begun.origin, begun.refusal, now),
         }
     }
@@ -363,11 +379,15 @@ impl Logins {
         let check = match check {
             Asked::Record(check) => check,
             Asked::Remote(check) => return self.ask_sources(check, begun).await,
+            Asked::NewPassword(asked) => return self.renew(begun, asked).await,
         };
         let checked = self.backends.check(&check, &begun.password).await;
         let now = clock::now();
         match checked {
             Checked::Right(verified) => self.verified(begun, verified, now),
+            Checked::Expired(evidence) => {
+                self.expired(begun, Keeper::Backend(check), evidence, now)
+            }
             Checked::Wrong(reason, evidence) => refused_with(begun, reason, evidence, now),
             Checked::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
         }

@@ -30,6 +30,10 @@ pub(crate) enum Wanted {
     Number(Number),
     /// The same where a tap is enough.
     Tap,
+    /// A new password in the place of the one that has expired; why another was not taken.
+    NewPassword(Option<Box<str>>),
+    /// The same once more.
+    NewPasswordAgain,
 }
 
 impl Wanted {
@@ -49,6 +53,11 @@ impl Wanted {
             Self::CodeOrPush => {
                 "Enter token code or no code to send a notification to your FortiToken Mobile".into()
             }
+            Self::NewPassword(None) => "Your password has expired. Please enter a new password".into(),
+            Self::NewPassword(Some(why)) => {
+                format!("{why}. Please enter another new password").into()
+            }
+            Self::NewPasswordAgain => "Please enter the new password again".into(),
             Self::Tap => {
                 "Approve the login in FortiToken Mobile and continue without a code, or enter token code"
                     .into()

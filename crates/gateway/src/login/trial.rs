@@ -184,6 +184,9 @@ async fn first(
         }
         Verification::Ask(check) => match backends.check(&check, &password).await {
             Checked::Right(verified) => Ok(verified.into()),
+            Checked::Expired(evidence) => {
+                Err(refused(Reason::PasswordExpired, Some(evidence.into())))
+            }
             Checked::Wrong(reason, evidence) => Err(refused(reason, Some(evidence.into()))),
             Checked::Undecided(evidence) => Err(Tried::Undecided(evidence.into())),
         },

@@ -25,7 +25,7 @@ use super::eap::{Next, Talk};
 use super::traffic::Counted;
 use super::{Pending, Shared, Way};
 use crate::clock;
-use crate::login::{CodeOf, Explainer, Judged, Question, State, Wanted};
+use crate::login::{CodeOf, Explainer, Judged, Question, RENEWAL_SPAN, State, Wanted};
 use crate::udp::Outgoing;
 
 /// How long the thread sleeps at most, so that it sees when it is to stop.
@@ -251,6 +251,7 @@ impl Answerer {
         let lifetime = match asked {
             Wanted::NextCode(_) => login::NEXT_CODE_SPAN,
             Wanted::Code(CodeOf::Sent(channel)) => settings.sent_lifetime(*channel),
+            Wanted::NewPassword(_) | Wanted::NewPasswordAgain => RENEWAL_SPAN,
             Wanted::Code(CodeOf::Token) | Wanted::CodeOrPush | Wanted::Number(_) | Wanted::Tap => {
                 settings.challenge_lifetime
             }

@@ -110,7 +110,11 @@ impl Door {
         match asked {
             Wanted::Number(_) | Wanted::Tap => PUSH,
             Wanted::CodeOrPush if number_entry() == Switch::Disable => PUSH,
-            Wanted::CodeOrPush | Wanted::Code(_) | Wanted::NextCode(_) => "",
+            Wanted::CodeOrPush
+            | Wanted::Code(_)
+            | Wanted::NextCode(_)
+            | Wanted::NewPassword(_)
+            | Wanted::NewPasswordAgain => "",
         }
     }
 

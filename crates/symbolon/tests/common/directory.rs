@@ -20,7 +20,17 @@ const PEOPLE: &[(&str, &str)] = &[
     ("carol, jr.", "in-the-directory-3"),
     ("*", "in-the-directory-4"),
     ("dora", "in-the-directory-5"),
+    (EXPIRED, "in-the-directory-6"),
+    (RESET, "in-the-directory-7"),
 ];
+
+/// Somebody whose password has expired.
+pub(crate) const EXPIRED: &str = "erin";
+/// Somebody whose password was set by somebody else, and has to be changed.
+pub(crate) const RESET: &str = "frank";
+
+/// Where password policies are: a password is good for a year, and has ten characters.
+const POLICIES: &str = "ou=policies,dc=example,dc=org";
 
 /// Another `uid` of dora's.
 pub(crate) const ALIAS_OF_DORA: &str = "dora.smith";
@@ -126,6 +136,7 @@ impl Directory {
         let at = |name: &str| self.files.join(name).display().to_string();
         let (db, pid) = (at("db"), at("slapd.pid"));
         let (ca, cert, key) = (at("ca.pem"), at("server.pem"), at("server.key"));
+        let (reader, _) = READER;
         let conf = format!(
             "include /etc/ldap/schema/core.schema\n\
              include /etc/ldap/schema/cosine.schema\n\
@@ -135,6 +146,7 @@ impl Directory {
              modulepath /usr/lib/ldap\n\
              moduleload back_mdb\n\
              moduleload memberof\n\
+             moduleload ppolicy\n\
              allow bind_anon_cred bind_anon_dn\n\
              TLSCACertificateFile {ca}\n\
              TLSCertificateFile {cert}\n\
@@ -143,7 +155,11 @@ impl Directory {
              suffix \"dc=example,dc=org\"\n\
              directory {db}\n\
              overlay memberof\n\
-             access to attrs=userPassword by anonymous auth by * none\n\
+             overlay ppolicy\n\
+             ppolicy_default \"cn=default,{POLICIES}\"\n\
+             ppolicy_hash_cleartext\n\
+             access to attrs=userPassword by dn.exact=\"{reader}\" write by self write \
+             by anonymous auth by * none\n\
              access to * by * read\n"
         );
         fs::write(self.files.join("slapd.conf"), conf).unwrap();
@@ -166,11 +182,23 @@ impl Directory {
             if ["alice", "dora"].contains(login) {
                 ldif += &format!("memberOf: {VPN}\n");
             }
+            if *login == EXPIRED {
+                ldif += "pwdChangedTime: 20200101000000Z\n";
+            }
+            if *login == RESET {
+                ldif += "pwdReset: TRUE\n";
+            }
             if *login == "dora" {
                 ldif += &format!("uid: {ALIAS_OF_DORA}\n");
             }
             ldif += "\n";
         }
+        ldif += &format!(
+            "dn: {POLICIES}\nobjectClass: organizationalUnit\nou: policies\n\n\
+             dn: cn=default,{POLICIES}\nobjectClass: device\nobjectClass: pwdPolicy\n\
+             cn: default\npwdAttribute: userPassword\npwdMaxAge: 31536000\npwdMustChange: TRUE\n\
+             pwdCheckQuality: 2\npwdMinLength: 10\npwdAllowUserChange: TRUE\n\n"
+        );
         ldif += &format!(
             "dn: ou=groups,dc=example,dc=org\nobjectClass: organizationalUnit\nou: groups\n\n\
              dn: {VPN}\nobjectClass: groupOfNames\ncn: vpn\n\

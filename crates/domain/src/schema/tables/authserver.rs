@@ -135,6 +135,12 @@ pub static LDAP: Table = Table {
             "Password for initial binding.",
         ),
         field(
+            "password-renewal",
+            SWITCH,
+            "disable",
+            "Enable/disable asking for a new password where the directory says that the password has expired or must be changed; over TLS alone (secure).",
+        ),
+        field(
             "secure",
             Kind::Choice(&[
                 choice("disable", "No SSL."),

@@ -1,6 +1,6 @@
 //! `config user password-policy`.
 
-use super::{SWITCH, field, fixed};
+use super::{SWITCH, field};
 use crate::access::Area;
 use crate::schema::{Key, KeyForm, Kind, Scope, Shape, Table};
 
@@ -34,15 +34,12 @@ pub static PASSWORD_POLICY: Table = Table {
             "15",
             "Time in days before expiration from when on the user is warned at each login (0 - 30).",
         ).bounding(),
-        fixed(
-            "no login asks for a new password: an administrator sets it",
-            field(
-                "expired-password-renewal",
-                SWITCH,
-                "disable",
-                "Enable/disable renewal of a password that already is expired.",
-            ),
-        ),
+        field(
+            "expired-password-renewal",
+            SWITCH,
+            "disable",
+            "Enable/disable renewal of a password that already is expired: its owner sets another one at the login.",
+        ).bounding(),
         field(
             "minimum-length",
             Kind::Integer(8, 128),

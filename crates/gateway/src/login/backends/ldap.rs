@@ -4,15 +4,18 @@
 //! operations another's. Referrals are not followed: a password goes to the configured servers only.
 
 mod connection;
+mod expiry;
 mod nested;
 
 use domain::backend::{Bind, Directory, Membership, Nesting, Security};
 use domain::remote::Told;
+use domain::user::Switch;
 use ldap3_proto::proto::{LdapFilter, LdapResult, LdapResultCode};
 
 use super::tls::{self, Certificates};
 use super::{Fault, Question, Said};
 use connection::{Connection, Entry, Scope};
+use expiry::Expiry;
 
 /// Characters of a directory's words that become evidence: Active Directory says in some 90 what it
 /// holds against an account.
@@ -29,7 +32,12 @@ pub(super) async fn ask(
     };
     let mut connection = open(directory, question, certificates).await?;
     let said = match entry(&mut connection, directory, question).await? {
-        Some(name) => checked(&mut connection, directory, question, &name, password).await,
+        Some(name) => match question.credentials.new_password {
+            Some(new) => {
+                renewed(&mut connection, directory, question, &name, [password, new]).await
+            }
+            None => checked(&mut connection, directory, question, &name, password).await,
+        },
         None => Ok(Said::Wrong(format!(
             "no entry has {}={}",
             directory.attribute, question.credentials.login
@@ -47,13 +55,64 @@ async fn checked(
     name: &str,
     password: &str,
 ) -> Result<Said, Fault> {
-    let said = bound(&connection.bind(name, password).await?)?;
+    let said = match directory.renewal {
+        Switch::Enable => {
+            let (result, expiry) = connection.bind_by_policy(name, password).await?;
+            if expiry.is_some() && question.credentials.groups.is_none() {
+                return Ok(Said::Expired(held_against(&result)));
+            }
+            bound(&result)?
+        }
+        Switch::Disable => bound(&connection.bind(name, password).await?)?,
+    };
     match (said, question.credentials.groups) {
         (Said::Right(_), Some(groups)) => {
             let told = told(connection, directory, question, name, groups).await?;
             Ok(Said::Right(told))
         }
         (said, _) => Ok(said),
+    }
+}
+
+/// Has a password that has expired changed from the first to the second, and binds with that. Whoever binds with one
+/// that has expired is nobody, so it takes somebody else who may set passwords.
+async fn renewed(
+    connection: &mut Connection,
+    directory: &Directory,
+    question: &Question<'_>,
+    name: &str,
+    [old, new]: [&str; 2],
+) -> Result<Said, Fault> {
+    let (result, expiry) = connection.bind_by_policy(name, old).await?;
+    let Some(expiry) = expiry else {
+        return Ok(Said::Wrong(format!(
+            "the password has not expired: {}",
+            words(&result)
+        )));
+    };
+    match &directory.bind {
+        Bind::Regular { username, password } => {
+            search_as(connection, username, password.expose()).await?;
+        }
+        // It has to be changed, and lets its owner do that and nothing else.
+        Bind::Simple | Bind::Anonymous if result.code == LdapResultCode::Success => {}
+        Bind::Simple | Bind::Anonymous => {
+            let why = "it takes 'set type regular' with a username that may set passwords";
+            return Ok(Said::Wrong(why.to_owned()));
+        }
+    }
+    let changed = match expiry {
+        Expiry::Policy => connection.modify_password(name, old, new).await?,
+        Expiry::ActiveDirectory => connection.modify_unicode_password(name, old, new).await?,
+    };
+    question.steps.say(
+        "fnbamd_ldap_passwd_renewal",
+        format_args!("new password for {name}: {}", words(&changed)),
+    );
+    match changed.code {
+        LdapResultCode::Success => bound(&connection.bind(name, new).await?),
+        LdapResultCode::Busy | LdapResultCode::Unavailable => Err(Fault::Unwell(words(&changed))),
+        _ => Ok(Said::Wrong(words(&changed))),
     }
 }
 
@@ -284,9 +343,7 @@ fn unclear(what: &str, result: &LdapResult) -> Fault {
 /// Why an account may not bind. Active Directory says it by the number of a Windows error, in hexadecimal digits.
 fn held_against(result: &LdapResult) -> String {
     let said = words(result);
-    let number = result.message.split_once(" data ").map(|(_, rest)| rest);
-    let number = number.and_then(|rest| rest.split(',').next());
-    let why = match number.map(str::trim) {
+    let why = match expiry::windows_error(result) {
         Some("525") => "there is no such account",
         Some("530") => "the account may not log on at this time",
         Some("531") => "the account may not log on from here",

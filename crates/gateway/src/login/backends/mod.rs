@@ -52,6 +52,8 @@ const SOURCE: Source = Source::Application(Application::Fnbamd);
 pub(crate) enum Checked {
     /// The password is right.
     Right(PasswordVerified),
+    /// It is, and lets nobody in before there is a new one: in which server's words.
+    Expired(String),
     /// A server said no: why, and which server after how long.
     Wrong(Reason, String),
     /// No server decided: what each of them did.
@@ -65,6 +67,8 @@ pub(crate) struct Credentials<'a> {
     password: &'a [u8],
     /// The groups that decide, where names and groups of the person are asked for.
     groups: Option<&'a [&'a str]>,
+    /// What is set in the place of the password, which has expired.
+    new_password: Option<&'a str>,
 }
 
 impl<'a> Credentials<'a> {
@@ -74,7 +78,16 @@ impl<'a> Credentials<'a> {
             login,
             password,
             groups: None,
+            new_password: None,
         })
+    }
+
+    /// The same, to have this set in the place of the password.
+    fn renewed_by(self, new_password: &'a str) -> Self {
+        Self {
+            new_password: Some(new_password),
+            ..self
+        }
     }
 
     /// The same, and what the server knows of the person: names, and which of these groups.
@@ -91,6 +104,8 @@ impl<'a> Credentials<'a> {
 pub(crate) enum Said {
     /// The password is right; what is told of the person, if that was asked for.
     Right(Told),
+    /// It is, and it has expired or must be changed, in the server's words.
+    Expired(String),
     /// It is not, in the server's words.
     Wrong(String),
     /// More than the password is asked for.
@@ -159,12 +174,36 @@ impl Backends {
         let Some(credentials) = Credentials::new(&account.login, presented) else {
             return Checked::Wrong(Reason::PasswordWrong, "the password is empty".to_owned());
         };
+        self.checked(check, &credentials).await
+    }
+
+    /// Has a password that has expired replaced by another, which is then checked.
+    pub(crate) async fn renew(
+        &self,
+        check: &BackendCheck,
+        expired: &Presented,
+        new: &Presented,
+    ) -> Checked {
+        let login = &check.account().login;
+        let new = std::str::from_utf8(new.as_bytes());
+        match (Credentials::new(login, expired), new) {
+            (Some(credentials), Ok(new)) => self.checked(check, &credentials.renewed_by(new)).await,
+            _ => Checked::Wrong(
+                Reason::PasswordExpired,
+                "the new password is no text in UTF-8".to_owned(),
+            ),
+        }
+    }
+
+    async fn checked(&self, check: &BackendCheck, credentials: &Credentials<'_>) -> Checked {
+        let account = check.account();
         let patience = self.patience(account.backend.vdom);
-        match self.ask(&account.backend, &credentials, patience).await {
+        match self.ask(&account.backend, credentials, patience).await {
             Answer::Said { said, server, took } => {
                 let by = format!("{}, {}", account.backend, by(&server, took));
                 match said {
                     Said::Right(_) => Checked::Right(check.confirmed()),
+                    Said::Expired(words) => Checked::Expired(format!("{by}: {words}")),
                     Said::Wrong(words) => {
                         Checked::Wrong(Reason::PasswordWrong, format!("{by}: {words}"))
                     }

@@ -85,7 +85,7 @@ impl Heard {
                     Err(reason) => (reason, vouched_for_nobody(&told).to_owned()),
                 }
             }
-            Said::Wrong(words) => (Reason::PasswordWrong, words),
+            Said::Expired(words) | Said::Wrong(words) => (Reason::PasswordWrong, words),
             Said::Challenge => (Reason::BackendChallenge, "Access-Challenge".to_owned()),
         };
         let by = by(&server, took);

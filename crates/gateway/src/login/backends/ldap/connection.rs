@@ -4,15 +4,19 @@ use std::io;
 
 use bytes::BytesMut;
 use ldap3_proto::LdapCodec;
+use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
-    LdapBindCred, LdapBindRequest, LdapDerefAliases, LdapExtendedRequest, LdapFilter, LdapMsg,
-    LdapOp, LdapResult, LdapResultCode, LdapSearchRequest, LdapSearchResultEntry, LdapSearchScope,
+    LdapBindCred, LdapBindRequest, LdapDerefAliases, LdapExtendedRequest, LdapFilter, LdapModify,
+    LdapModifyRequest, LdapModifyType, LdapMsg, LdapOp, LdapPartialAttribute,
+    LdapPasswordModifyRequest, LdapResult, LdapResultCode, LdapSearchRequest,
+    LdapSearchResultEntry, LdapSearchScope,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::codec::{Decoder, Encoder};
 use zeroize::Zeroize;
 
 use super::super::{Fault, connect};
+use super::expiry::{self, Expiry};
 use super::words;
 
 /// Octets of one message of a directory: the names of some thousand groups that an entry is in.
@@ -106,15 +110,76 @@ impl<S: Stream> Connection<S> {
 
     /// Binds as `name` with a password, which must not be empty.
     pub(super) async fn bind(&mut self, name: &str, password: &str) -> Result<LdapResult, Fault> {
-        debug_assert!(!password.is_empty());
-        let request = LdapBindRequest {
-            version: 3,
-            dn: name.to_owned(),
-            cred: LdapBindCred::Simple(password.to_owned()),
-        };
-        self.send(LdapOp::BindRequest(request)).await?;
+        self.send(bind_request(name, password)).await?;
+        self.bound().await
+    }
+
+    /// The same, and what the directory's password policy says of the password.
+    pub(super) async fn bind_by_policy(
+        &mut self,
+        name: &str,
+        password: &str,
+    ) -> Result<(LdapResult, Option<Expiry>), Fault> {
+        let asked = LdapControl::PasswordPolicyRequest { criticality: false };
+        self.send_with(bind_request(name, password), vec![asked])
+            .await?;
+        let octets = self.whole().await?;
+        let result = self.bound().await?;
+        let expiry = expiry::said(&result, &octets);
+        Ok((result, expiry))
+    }
+
+    async fn bound(&mut self) -> Result<LdapResult, Fault> {
         match self.receive().await? {
             LdapOp::BindResponse(response) => Ok(response.res),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Has the password of an entry changed (RFC 3062).
+    pub(super) async fn modify_password(
+        &mut self,
+        name: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<LdapResult, Fault> {
+        let request = LdapPasswordModifyRequest {
+            user_identity: Some(name.to_owned()),
+            old_password: Some(old.to_owned()),
+            new_password: Some(new.to_owned()),
+        };
+        self.send(LdapOp::ExtendedRequest(request.into())).await?;
+        match self.receive().await? {
+            LdapOp::ExtendedResponse(response) => Ok(response.res),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The same at Active Directory: the old value goes and the new one comes in one request, which anybody may make
+    /// who knows the old one ([MS-ADTS] 3.1.1.3.1.5).
+    pub(super) async fn modify_unicode_password(
+        &mut self,
+        name: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<LdapResult, Fault> {
+        let change = |operation, password| LdapModify {
+            operation,
+            modification: LdapPartialAttribute {
+                atype: "unicodePwd".to_owned(),
+                vals: vec![expiry::unicode(password)],
+            },
+        };
+        let request = LdapModifyRequest {
+            dn: name.to_owned(),
+            changes: vec![
+                change(LdapModifyType::Delete, old),
+                change(LdapModifyType::Add, new),
+            ],
+        };
+        self.send(LdapOp::ModifyRequest(request)).await?;
+        match self.receive().await? {
+            LdapOp::ModifyResponse(result) => Ok(result),
             other => Err(unexpected(&other)),
         }
     }
@@ -190,11 +255,15 @@ impl<S: Stream> Connection<S> {
     }
 
     async fn send(&mut self, op: LdapOp) -> Result<(), Fault> {
+        self.send_with(op, Vec::new()).await
+    }
+
+    async fn send_with(&mut self, op: LdapOp, ctrl: Vec<LdapControl>) -> Result<(), Fault> {
         self.last += 1;
         let message = LdapMsg {
             msgid: self.last,
             op,
-            ctrl: Vec::new(),
+            ctrl,
         };
         let mut outbox = BytesMut::new();
         let encoded = self.codec.encode(message, &mut outbox);
@@ -226,12 +295,36 @@ impl<S: Stream> Connection<S> {
         }
     }
 
+    /// The octets of the next message, which stays in the inbox: the codec throws the values of controls away.
+    async fn whole(&mut self) -> Result<Vec<u8>, Fault> {
+        loop {
+            if let Some(length) = expiry::length(&self.inbox) {
+                if length > MESSAGE_MAX {
+                    return Err(Fault::Unwell("no LDAP: a message is too long".to_owned()));
+                }
+                if let Some(message) = self.inbox.get(..length) {
+                    return Ok(message.to_vec());
+                }
+            }
+            self.read().await.map_err(|error| connect::failed(&error))?;
+        }
+    }
+
     async fn read(&mut self) -> io::Result<()> {
         match self.stream.read_buf(&mut self.inbox).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
     }
+}
+
+fn bind_request(name: &str, password: &str) -> LdapOp {
+    debug_assert!(!password.is_empty());
+    LdapOp::BindRequest(LdapBindRequest {
+        version: 3,
+        dn: name.to_owned(),
+        cred: LdapBindCred::Simple(password.to_owned()),
+    })
 }
 
 fn unexpected(op: &LdapOp) -> Fault {
