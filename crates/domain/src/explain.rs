@@ -1,20 +1,25 @@
 //! What a wrong code was, worked out after the reply has left.
 //!
-//! The candidates are the same person's tokens and at most ±60 steps of each, and what an app that
-//! ignores its parameters would show. A finding is named only where a chance match among the
+//! The candidates are at most ±60 steps of the person's token, what an app that ignores its parameters would
+//! show, and what the person had before, around now. A finding is named only where a chance match among the
 //! candidates tried is below 1 in 1,000; else the code stays `code-wrong`.
 
 use std::fmt;
 
-use otp::{Code, Digest, Digits, Found, Kind, Parameters, Period, Step, Window};
+use ident::TokenSerial;
+use otp::{Code, Digest, Digits, Drift, Found, Kind, Parameters, Period, Seed, Step, Window};
 
 use crate::login::Submitted;
 use crate::reason::Reason;
-use crate::time::Timestamp;
-use crate::token::Verifier;
+use crate::time::{Span, Timestamp};
+use crate::token::{self, SeedVersion, Verifier};
 
 /// One in this many is the chance at which a match says nothing any more.
 const CHANCE: u64 = 1_000;
+
+/// How long a seed is kept of which a person had the codes before. Who types codes of a phone that was put
+/// into a drawer has done so by then.
+pub const FORMER_KEPT: Span = Span::from_days(90);
 
 /// What the code turned out to be, with the evidence for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,20 +30,56 @@ pub struct Finding {
     pub evidence: Box<str>,
 }
 
-/// Works out what `submitted` is, among the person's tokens; `tokens[0]` is the one that the login
-/// asked for, the others are the person's further tokens.
-pub fn wrong_code(tokens: &[Verifier], submitted: &Submitted, now: Timestamp) -> Finding {
+/// A seed of which a person had the codes: of a token that the person has no more, or that has another seed by
+/// now. No login can be decided by it, for it is no [`Verifier`].
+#[derive(Debug)]
+pub struct Former {
+    /// The token.
+    pub token: TokenSerial,
+    /// The seed, open for this one explanation.
+    pub seed: Seed,
+    /// Which of the token's seeds that is.
+    pub seed_version: SeedVersion,
+    /// How its codes are made.
+    pub parameters: Parameters,
+    /// The clock difference that was learned of it.
+    pub drift: Drift,
+    /// The highest step that was spent while the person had it.
+    pub spent: Option<Step>,
+    /// Until when the person had its codes.
+    pub until: Timestamp,
+}
+
+impl Former {
+    /// Whether it is what the token has now.
+    fn is_of(&self, token: &Verifier) -> bool {
+        (self.token, self.seed_version) == (token.serial, token.seed_version)
+    }
+}
+
+/// Works out what `submitted` is: a code of the token that the login asked for, if there is one, or of what the
+/// person had before.
+pub fn wrong_code(
+    asked: Option<&Verifier>,
+    former: &[Former],
+    submitted: &Submitted,
+    now: Timestamp,
+) -> Finding {
     let mut search = Search {
         now,
         submitted,
         tried: 0,
     };
-    let found = tokens.split_first().and_then(|(asked, others)| {
-        search
-            .clock(asked)
-            .or_else(|| others.iter().find_map(|other| search.other(other)))
-            .or_else(|| search.parameters(asked))
-    });
+    let found = asked
+        .and_then(|asked| search.clock(asked))
+        .or_else(|| {
+            let mut others = former.iter();
+            others.find_map(|former| match asked {
+                Some(asked) if former.is_of(asked) => None,
+                _ => search.former(former, asked),
+            })
+        })
+        .or_else(|| asked.and_then(|asked| search.parameters(asked)));
     let tried = search.tried;
     match found {
         Some((reason, what)) if search.is_telling() => Finding {
@@ -126,6 +167,28 @@ impl fmt::Display for FirstUse {
     }
 }
 
+/// What shows codes.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    seed: &'a Seed,
+    drift: Drift,
+    spent: Option<Step>,
+}
+
+impl<'a> From<&'a Verifier> for Source<'a> {
+    fn from(token: &'a Verifier) -> Self {
+        let (seed, drift, spent) = (&token.seed, token.drift, token.spent);
+        Self { seed, drift, spent }
+    }
+}
+
+impl<'a> From<&'a Former> for Source<'a> {
+    fn from(former: &'a Former) -> Self {
+        let (seed, drift, spent) = (&former.seed, former.drift, former.spent);
+        Self { seed, drift, spent }
+    }
+}
+
 struct Search<'a> {
     now: Timestamp,
     submitted: &'a Submitted,
@@ -137,7 +200,7 @@ type Match = (Reason, String);
 impl Search<'_> {
     /// The asked token at another time.
     fn clock(&mut self, token: &Verifier) -> Option<Match> {
-        let offset = self.look(token, token.parameters, Window::SYNC)?;
+        let offset = self.look(token.into(), token.parameters, Window::SYNC)?;
         let accepted = match token.parameters.kind {
             Kind::Totp(_) => Window::LOGIN.ahead,
             Kind::Hotp => Window::COUNTER_LOGIN.ahead,
@@ -150,22 +213,27 @@ impl Search<'_> {
         Some((reason, format!("{evidence} ({tried} candidates tried)")))
     }
 
-    /// Another token of the same person, now.
-    fn other(&mut self, token: &Verifier) -> Option<Match> {
-        self.look(token, token.parameters, Window::LOGIN)?;
-        Some((
-            Reason::OtherToken,
-            format!(
-                "this code belongs to token {} of the same person ({} candidates tried)",
-                token.serial, self.tried
-            ),
-        ))
+    /// What the person had before, now.
+    fn former(&mut self, former: &Former, asked: Option<&Verifier>) -> Option<Match> {
+        let window = match former.parameters.kind {
+            Kind::Totp(_) => Window::LOGIN,
+            Kind::Hotp => Window::COUNTER_LOGIN,
+        };
+        self.look(former.into(), former.parameters, window)?;
+        let (token, until) = (former.token, former.until);
+        let whose = if asked.is_some_and(|asked| asked.serial == token) {
+            format!("this code belongs to the seed that token {token} had until {until}")
+        } else {
+            format!("this code belongs to token {token}, which the same person had until {until}")
+        };
+        let evidence = format!("{whose} ({} candidates tried)", self.tried);
+        Some((Reason::OtherToken, evidence))
     }
 
     /// What an app shows that ignores the period, digest or digits that it was given.
     fn parameters(&mut self, token: &Verifier) -> Option<Match> {
         let wrong = misreadings(token.parameters)
-            .find(|wrong| self.look(token, *wrong, Window::LOGIN).is_some())?;
+            .find(|wrong| self.look(token.into(), *wrong, Window::LOGIN).is_some())?;
         Some((
             Reason::OtherParameters,
             format!(
@@ -178,14 +246,12 @@ impl Search<'_> {
         ))
     }
 
-    fn look(&mut self, token: &Verifier, as_if: Parameters, window: Window) -> Option<i32> {
+    fn look(&mut self, source: Source<'_>, as_if: Parameters, window: Window) -> Option<i32> {
         let code = Code::parse(self.submitted.as_str(), as_if.digits).ok()?;
         self.tried += u64::from(window.behind) + u64::from(window.ahead) + 1;
-        let centre = match as_if.kind {
-            Kind::Totp(period) => otp::centre(period, self.now.unix(), token.drift),
-            Kind::Hotp => token.centre(self.now),
-        };
-        match otp::search(&token.seed, as_if, centre, window, &code, None) {
+        let Source { seed, drift, spent } = source;
+        let centre = token::centre(as_if.kind, drift, spent, self.now);
+        match otp::search(seed, as_if, centre, window, &code, None) {
             Found::Fresh { offset, .. } => Some(offset),
             Found::Spent { .. } | Found::Absent => None,
         }

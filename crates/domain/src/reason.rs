@@ -242,10 +242,10 @@ reasons! {
     ClockFast = "clock-fast",
         "the clock of this token is fast: its code is right for a later time",
         "set the phone's clock to automatic; the user types the next code where it is asked for, or: execute fortitoken sync SERIAL CODE NEXT-CODE";
-    /// Another token of the same person shows this code.
+    /// What the same person had before shows this code.
     OtherToken = "code-of-other-token",
-        "the code belongs to another token of the same person",
-        "the user opens the token with the serial shown here";
+        "the code belongs to a token, or to a seed of this token, that the same person had before",
+        "the user deletes it where it is shown and opens the token that 'show user local NAME' names; if the phone lacks that one: execute fortitoken-mobile provision SERIAL";
     /// Right for other parameters.
     OtherParameters = "code-of-other-parameters",
         "the code is right for another period, digest or number of digits: the app ignores what it was told",

@@ -283,12 +283,7 @@ pub struct Verifier {
 impl Verifier {
     /// Where the token's clock or counter should stand now.
     pub fn centre(&self, now: Timestamp) -> Step {
-        match self.parameters.kind {
-            Kind::Totp(period) => otp::centre(period, now.unix(), self.drift),
-            Kind::Hotp => self
-                .spent
-                .map_or(Step(0), |Step(spent)| Step(spent.saturating_add(1))),
-        }
+        centre(self.parameters.kind, self.drift, self.spent, now)
     }
 
     /// Looks for a code in the login window. A counter is searched from its last spent step on, not
@@ -349,6 +344,14 @@ impl Verifier {
             .ok()?
             .checked_mul(i64::from(period.secs()))?;
         Some(Timestamp::from_secs(begins).after(Span::from_secs(i64::from(period.secs()))))
+    }
+}
+
+/// Where a clock of this drift, or a counter that has come this far, should stand now.
+pub(crate) fn centre(kind: Kind, drift: Drift, spent: Option<Step>, now: Timestamp) -> Step {
+    match kind {
+        Kind::Totp(period) => otp::centre(period, now.unix(), drift),
+        Kind::Hotp => spent.map_or(Step(0), |Step(spent)| Step(spent.saturating_add(1))),
     }
 }
 

@@ -11,10 +11,10 @@
     reason = "a test fails by panicking"
 )]
 
-use domain::explain::{Finding, FirstUse, not_activated, replayed, wrong_code};
+use domain::explain::{Finding, FirstUse, Former, not_activated, replayed, wrong_code};
 use domain::login::Submitted;
 use domain::reason::Reason;
-use domain::time::Timestamp;
+use domain::time::{Span, Timestamp};
 use domain::token::{SeedVersion, Verifier};
 use ident::TokenSerial;
 use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step, code_at};
@@ -58,8 +58,30 @@ fn shown(number: u8, parameters: Parameters, offset: i64) -> String {
     code_at(&seed(number), parameters, step).as_str().into()
 }
 
-fn explain(tokens: &[Verifier], code: &str) -> Finding {
-    wrong_code(tokens, &Submitted::new(code.as_bytes()), NOW)
+/// When the person had the token of this number last.
+fn until(number: u8) -> Timestamp {
+    NOW.before(Span::from_days(number.into()))
+}
+
+/// The token of this number, which the person had before.
+fn former(number: u8) -> Former {
+    Former {
+        token: TokenSerial::mobile([number; 5]),
+        seed: seed(number),
+        seed_version: SeedVersion::default(),
+        parameters: TOTP,
+        drift: Drift(0),
+        spent: None,
+        until: until(number),
+    }
+}
+
+fn explain(token: &Verifier, code: &str) -> Finding {
+    explain_beside(token, &[], code)
+}
+
+fn explain_beside(token: &Verifier, former: &[Former], code: &str) -> Finding {
+    wrong_code(Some(token), former, &Submitted::new(code.as_bytes()), NOW)
 }
 
 #[test]
@@ -71,7 +93,7 @@ fn a_clock_is_slow_or_fast_by_so_many_steps() {
         (2, Reason::ClockFast, "2 steps fast"),
         (60, Reason::ClockFast, "60 steps fast"),
     ] {
-        let found = explain(&[token(1)], &shown(1, TOTP, offset));
+        let found = explain(&token(1), &shown(1, TOTP, offset));
         assert_eq!(found.reason, reason, "{found:?}");
         assert!(found.evidence.contains(says), "{}", found.evidence);
         let serial = token(1).serial;
@@ -87,7 +109,7 @@ fn a_clock_is_slow_or_fast_by_so_many_steps() {
 #[test]
 fn beyond_an_hour_nothing_is_said() {
     for offset in [-61, 61] {
-        let found = explain(&[token(1)], &shown(1, TOTP, offset));
+        let found = explain(&token(1), &shown(1, TOTP, offset));
         assert_eq!(found.reason, Reason::CodeWrong, "{found:?}");
     }
 }
@@ -98,7 +120,7 @@ fn the_difference_is_told_from_what_was_learned_before() {
         drift: Drift(-10),
         ..token(1)
     };
-    let found = explain(&[drifted], &shown(1, TOTP, -12));
+    let found = explain(&drifted, &shown(1, TOTP, -12));
     assert_eq!(found.reason, Reason::ClockSlow);
     assert!(
         found.evidence.contains("2 steps slow"),
@@ -111,7 +133,7 @@ fn the_difference_is_told_from_what_was_learned_before() {
 fn a_code_that_is_right_by_now_blames_no_clock() {
     // The token was resynchronised after the refusal and before its explanation.
     for offset in -1..=1 {
-        let found = explain(&[token(1)], &shown(1, TOTP, offset));
+        let found = explain(&token(1), &shown(1, TOTP, offset));
         assert_eq!(found.reason, Reason::CodeWrong, "{found:?}");
         assert!(
             found.evidence.contains("right by now"),
@@ -122,33 +144,85 @@ fn a_code_that_is_right_by_now_blames_no_clock() {
 }
 
 #[test]
-fn a_code_of_another_token_of_the_person_names_that_token() {
-    let tokens = [token(1), token(2), token(3)];
+fn a_code_of_a_token_that_the_person_had_before_names_that_token() {
+    let before = [former(2), former(3)];
     for offset in -1..=1 {
-        let found = explain(&tokens, &shown(3, TOTP, offset));
+        let found = explain_beside(&token(1), &before, &shown(3, TOTP, offset));
         assert_eq!(found.reason, Reason::OtherToken, "{found:?}");
-        let serial = token(3).serial;
-        assert!(
-            found.evidence.contains(serial.as_str()),
-            "{}",
-            found.evidence
-        );
+        let (serial, until) = (token(3).serial, until(3));
+        let says = format!("to token {serial}, which the same person had until {until}");
+        assert!(found.evidence.contains(&says), "{}", found.evidence);
     }
-    let far = explain(&tokens, &shown(3, TOTP, 2));
+    let far = explain_beside(&token(1), &before, &shown(3, TOTP, 2));
     assert_eq!(
         far.reason,
         Reason::CodeWrong,
-        "another token is looked at around now only"
+        "what the person had before is looked at around now only"
     );
+    let code = Submitted::new(shown(3, TOTP, 0).as_bytes());
+    let alone = wrong_code(None, &before, &code, NOW);
+    assert_eq!(alone.reason, Reason::OtherToken, "and without a token");
+}
+
+#[test]
+fn a_code_of_the_seed_before_blames_no_other_token() {
+    let renewed = Verifier {
+        seed: seed(2),
+        seed_version: SeedVersion(1),
+        ..token(1)
+    };
+    let found = explain_beside(&renewed, &[former(1)], &shown(1, TOTP, 0));
+    assert_eq!(found.reason, Reason::OtherToken, "{found:?}");
+    let says = format!("the seed that token {} had until", token(1).serial);
+    assert!(found.evidence.contains(&says), "{}", found.evidence);
+}
+
+#[test]
+fn a_token_that_came_back_to_the_person_is_none_that_the_person_had_before() {
+    let counter = Parameters {
+        kind: Kind::Hotp,
+        ..TOTP
+    };
+    let back = Verifier {
+        parameters: counter,
+        spent: Some(Step(50)),
+        ..token(1)
+    };
+    let as_it_was = Former {
+        parameters: counter,
+        spent: Some(Step(20)),
+        ..former(1)
+    };
+    let press = code_at(&seed(1), counter, Step(22));
+    let found = explain_beside(&back, &[as_it_was], press.as_str());
+    assert_eq!(found.reason, Reason::CodeWrong, "{found:?}");
+}
+
+#[test]
+fn a_counter_that_the_person_had_before_is_looked_at_some_presses_on() {
+    let counter = Parameters {
+        kind: Kind::Hotp,
+        ..TOTP
+    };
+    let before = || Former {
+        parameters: counter,
+        spent: Some(Step(20)),
+        ..former(2)
+    };
+    for (press, reason) in [(24, Reason::OtherToken), (60, Reason::CodeWrong)] {
+        let code = code_at(&seed(2), counter, Step(press));
+        let found = explain_beside(&token(1), &[before()], code.as_str());
+        assert_eq!(found.reason, reason, "{press}: {found:?}");
+    }
 }
 
 #[test]
 fn the_token_that_was_asked_for_comes_first() {
-    let twin = Verifier {
-        serial: TokenSerial::mobile([9; 5]),
-        ..token(1)
+    let twin = Former {
+        token: TokenSerial::mobile([9; 5]),
+        ..former(1)
     };
-    let found = explain(&[token(1), twin], &shown(1, TOTP, 14));
+    let found = explain_beside(&token(1), &[twin], &shown(1, TOTP, 14));
     assert_eq!(found.reason, Reason::ClockFast);
 }
 
@@ -187,7 +261,7 @@ fn an_app_that_ignores_its_parameters_is_recognised() {
             "30 s period",
         ),
     ] {
-        let found = explain(&[token()], &shown(1, shows, 0));
+        let found = explain(&token(), &shown(1, shows, 0));
         assert_eq!(found.reason, Reason::OtherParameters, "{shows:?} {found:?}");
         assert!(found.evidence.contains(says), "{}", found.evidence);
         assert!(
@@ -208,28 +282,27 @@ fn six_digits_of_a_token_with_eight_are_recognised() {
         parameters: told,
         ..token(1)
     };
-    let found = explain(&[token], &shown(1, TOTP, 0));
+    let found = explain(&token, &shown(1, TOTP, 0));
     assert_eq!(found.reason, Reason::OtherParameters, "{found:?}");
     assert!(found.evidence.contains("6 digits"), "{}", found.evidence);
 }
 
 #[test]
 fn nothing_is_named_where_chance_is_above_one_in_a_thousand() {
-    // 121 candidates of the first token and 3 of each other: 294 tokens are 1,000.
-    let tokens = |others: u16| -> Vec<Verifier> {
-        let other = |number: u16| Verifier {
-            serial: TokenSerial::mobile([0, 0, 1, (number >> 8) as u8, (number & 0xff) as u8]),
-            ..token(200)
+    // 121 candidates of the token and 3 of each that was before: 294 tokens are 1,000.
+    let before = |others: u16| -> Vec<Former> {
+        let other = |number: u16| Former {
+            token: TokenSerial::mobile([0, 0, 1, (number >> 8) as u8, (number & 0xff) as u8]),
+            ..former(200)
         };
-        let mut all = vec![token(1)];
-        all.extend((0..others).map(other));
-        all.push(token(2));
+        let mut all: Vec<Former> = (0..others).map(other).collect();
+        all.push(former(2));
         all
     };
     let code = shown(2, TOTP, 0);
-    let telling = explain(&tokens(291), &code);
+    let telling = explain_beside(&token(1), &before(291), &code);
     assert_eq!(telling.reason, Reason::OtherToken, "{telling:?}");
-    let silent = explain(&tokens(293), &code);
+    let silent = explain_beside(&token(1), &before(293), &code);
     assert_eq!(silent.reason, Reason::CodeWrong, "{silent:?}");
     assert!(
         !silent.evidence.contains("no match"),
@@ -245,7 +318,7 @@ fn nothing_is_named_where_chance_is_above_one_in_a_thousand() {
 
 #[test]
 fn a_code_that_nothing_shows_says_how_much_was_tried() {
-    let found = explain(&[token(1), token(2)], "000000");
+    let found = explain_beside(&token(1), &[former(2)], "000000");
     assert_eq!(found.reason, Reason::CodeWrong, "{found:?}");
     assert!(found.evidence.contains("candidates"), "{}", found.evidence);
     assert!(!found.evidence.contains("000000"));
@@ -253,7 +326,7 @@ fn a_code_that_nothing_shows_says_how_much_was_tried() {
 
 #[test]
 fn a_token_that_waits_for_a_phone_is_said_to_wait_unless_the_code_proves_more() {
-    let waits = not_activated(explain(&[token(1)], "000000"));
+    let waits = not_activated(explain(&token(1), "000000"));
     assert_eq!(waits.reason, Reason::CodeWrong);
     assert!(
         waits
@@ -262,7 +335,7 @@ fn a_token_that_waits_for_a_phone_is_said_to_wait_unless_the_code_proves_more() 
         "{}",
         waits.evidence
     );
-    let slow = explain(&[token(1)], &shown(1, TOTP, -15));
+    let slow = explain(&token(1), &shown(1, TOTP, -15));
     assert_eq!(not_activated(slow.clone()), slow);
 }
 
@@ -276,7 +349,7 @@ fn what_is_no_code_is_compared_with_nothing() {
         String::new(),
         "abcdef".to_owned(),
     ] {
-        let found = explain(&[token(1), token(2)], &typed);
+        let found = explain_beside(&token(1), &[former(2)], &typed);
         assert_eq!(found.reason, Reason::CodeWrong, "{typed:?} {found:?}");
         assert!(
             found.evidence.contains(" 0 candidates"),
@@ -288,7 +361,7 @@ fn what_is_no_code_is_compared_with_nothing() {
 
 #[test]
 fn a_person_without_a_token_has_nothing_to_compare_with() {
-    let found = explain(&[], "123456");
+    let found = wrong_code(None, &[], &Submitted::new(b"123456"), NOW);
     assert_eq!(found.reason, Reason::CodeWrong);
 }
 
@@ -306,7 +379,7 @@ fn a_counter_has_no_clock() {
         let code = code_at(&seed(1), counter(0).parameters, Step(step));
         code.as_str().to_owned()
     };
-    let found = explain(&[counter(100)], &pressed(120));
+    let found = explain(&counter(100), &pressed(120));
     assert_eq!(found.reason, Reason::ClockFast);
     assert!(
         found
@@ -315,7 +388,7 @@ fn a_counter_has_no_clock() {
         "{}",
         found.evidence
     );
-    let near = explain(&[counter(100)], &pressed(104));
+    let near = explain(&counter(100), &pressed(104));
     assert_eq!(near.reason, Reason::CodeWrong);
 }
 
@@ -355,7 +428,7 @@ proptest! {
     #[test]
     fn a_named_reason_is_true(offset in -70_i64..=70, which in 1_u8..=2) {
         let code = shown(which, TOTP, offset);
-        let found = explain(&[token(1), token(2)], &code);
+        let found = explain_beside(&token(1), &[former(2)], &code);
         prop_assert!(!found.evidence.contains(&code));
         let expected = match (which, offset) {
             (1, -60..=-2) => Reason::ClockSlow,

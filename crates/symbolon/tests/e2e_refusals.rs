@@ -35,6 +35,11 @@ const TOKEN: &str = "FTK2000BHV1KRZCC";
 const SEED: &str = "3132333435363738393031323334353637383930";
 const LOCKED: &str = "FTK2000BHV1KRZCD";
 const SEEDLESS: &str = "FTK2000BHV1KRZCE";
+/// One that its user is to get, with a seed of its own.
+const NEXT: &str = "FTK2000BHV1KRZCF";
+const NEXT_SEED: &str = "3938373635343332313039383736353433323130";
+/// One that its user had before.
+const BEFORE: &str = "FTK2000BHV1KRZCG";
 
 /// Reasons whose cause is set up by another test: it takes another protocol, another server, another time, or a state that
 /// the configuration does not let happen.
@@ -74,7 +79,6 @@ const ELSEWHERE: &[Reason] = &[
     Reason::RecoveryCodeWrong,
     Reason::RecoveryCodeUsed,
     Reason::RecoveryPassEnded,
-    Reason::OtherToken,
     Reason::CodeBlocked,
     Reason::ChangedMeanwhile,
 ];
@@ -176,11 +180,16 @@ fn scene() -> (Scene, Running) {
     let home = Home::new();
     let up = Running::up(&home);
     let table = home.path("tokens.csv");
-    fs::write(&table, format!("{TOKEN},{SEED}\n{LOCKED},{SEED}\n")).unwrap();
+    fs::write(
+        &table,
+        format!("{TOKEN},{SEED}\n{LOCKED},{SEED}\n{NEXT},{NEXT_SEED}\n{BEFORE},{SEED}\n"),
+    )
+    .unwrap();
     home.desk(&["import-hardware", table.to_str().unwrap()])
         .ok();
     home.console(&format!(
-        "config user fortitoken\nedit {TOKEN}\nnext\nedit {LOCKED}\nnext\nedit {SEEDLESS}\nend\n\
+        "config user fortitoken\nedit {TOKEN}\nnext\nedit {LOCKED}\nnext\nedit {SEEDLESS}\nnext\n\
+         edit {NEXT}\nnext\nedit {BEFORE}\nend\n\
          config user fortitoken\nedit {LOCKED}\nset status lock\nend"
     ));
     home.radius_client("vpn", VPN, "");
@@ -190,7 +199,12 @@ fn scene() -> (Scene, Running) {
     for user in ["plain", "off", "sent"] {
         home.user_without_token(user);
     }
-    for (user, token) in [("alice", TOKEN), ("locked", LOCKED), ("seedless", SEEDLESS)] {
+    for (user, token) in [
+        ("alice", TOKEN),
+        ("locked", LOCKED),
+        ("seedless", SEEDLESS),
+        ("moved", BEFORE),
+    ] {
         home.user(user, token);
     }
     let requests = Cell::new(0);
@@ -260,6 +274,12 @@ const TABLE: &[(Reason, &str, Cause)] = &[
     }),
     (Reason::OtherParameters, "alice", |it| {
         it.log_in("alice", &shown(0, 30))
+    }),
+    (Reason::OtherToken, "moved", |it| {
+        it.console(&format!(
+            "config user local\nedit moved\nset fortitoken {NEXT}\nend"
+        ));
+        it.log_in("moved", &shown(0, 60))
     }),
     (Reason::CodeThrottled, "alice", |it| {
         it.log_in("alice", &shown(1, 60))

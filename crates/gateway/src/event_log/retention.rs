@@ -1,4 +1,4 @@
-//! Removes old and deleted events in the background.
+//! Removes old and deleted events in the background, and seeds of which people had the codes long ago.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,16 @@ impl Retention {
         }
     }
 
+    /// Seeds that explain nothing any more go whatever is kept of the log.
+    async fn remove_former_seeds(&self) -> Result<(), Undecided> {
+        while let Removed::Some(_) = self.store.remove_former_seeds(clock::now()).await? {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+
     async fn remove(&self) -> Result<u64, Undecided> {
+        self.remove_former_seeds().await?;
         // What no checkpoint covers stays.
         self.store.checkpoint().await?;
         self.sync_head().await?;

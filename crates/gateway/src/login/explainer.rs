@@ -128,7 +128,9 @@ pub(super) async fn finding(
             Some(explain::replayed(first_use.as_ref(), step))
         }
         (Reason::CodeWrong, token, _, Some(code)) => {
-            let finding = explain::wrong_code(&store.verifiers_of(person), code, at);
+            let former = store.former_seeds(person, at).await?;
+            let own = store.verifier_of(person);
+            let finding = explain::wrong_code(own.as_ref(), &former, code, at);
             Some(match token {
                 Some(token) if is_waiting(store, token).await? => explain::not_activated(finding),
                 _ => finding,

@@ -26,6 +26,7 @@ use ident::TokenSerial;
 use super::directory::PersonEntry;
 use super::entries;
 use super::events::{Link, Tally};
+use super::former;
 use super::memberships::Group;
 use super::memory::{self, Memory};
 use super::outbox;
@@ -342,9 +343,7 @@ async fn write<T: Tx>(
     now: Timestamp,
 ) -> Result<Done, SqlError> {
     let mut touched = Touched::default();
-    for change in plan.changes {
-        carry_out(tx, change, memory, &mut touched).await?;
-    }
+    carry_out_all(tx, plan.changes, memory, &mut touched, now).await?;
     let mut done = conclude(tx, touched, &plan.events, now).await?;
     for message in &plan.messages {
         done.messages
@@ -402,7 +401,24 @@ enum Part {
     Vdoms,
 }
 
-pub(super) async fn carry_out<T: Tx>(
+/// Carries out a plan's changes; what they take from people is kept for explanations.
+pub(super) async fn carry_out_all<T: Tx>(
+    tx: &mut T,
+    changes: Vec<Change>,
+    memory: &Memory,
+    touched: &mut Touched,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    for change in &changes {
+        former::keep(tx, change, memory, now).await?;
+    }
+    for change in changes {
+        carry_out(tx, change, memory, touched).await?;
+    }
+    Ok(())
+}
+
+async fn carry_out<T: Tx>(
     tx: &mut T,
     change: Change,
     memory: &Memory,
@@ -455,6 +471,9 @@ pub(super) async fn carry_out<T: Tx>(
         Change::Object(object) => put_object(tx, object, memory, touched).await?,
         Change::ObjectRemoved(place) => {
             touched.object(&place);
+            if let Some(person) = administrator(place.table(), place.key()) {
+                former::forget_person(tx, &person).await?;
+            }
             entries::remove_object(tx, &place).await?;
         }
         Change::VdomRemoved(vdom) => {
@@ -489,7 +508,7 @@ pub(super) async fn put_object<T: Tx>(
 }
 
 /// Logins so far are of the seed before: a rebuild finds them in the row and takes no drift from their events.
-async fn settle_progress<T: Tx>(
+pub(super) async fn settle_progress<T: Tx>(
     tx: &mut T,
     serial: TokenSerial,
     memory: &Memory,

@@ -12,6 +12,7 @@ mod counters;
 mod directory;
 mod entries;
 mod events;
+mod former;
 mod head;
 mod log;
 mod maintenance;
@@ -557,15 +558,12 @@ impl GatewayStore {
             .map(|(verifier, _)| verifier)
     }
 
-    /// What checks the codes of a person's tokens, for an explanation.
-    pub fn verifiers_of(&self, name: &CanonicalName) -> Vec<Verifier> {
+    /// What checks the codes of a person's token, for an explanation.
+    pub fn verifier_of(&self, name: &CanonicalName) -> Option<Verifier> {
         let directory = self.memory.read();
-        let serial = directory.token_of(name);
-        serial
-            .and_then(|serial| directory.verifier(serial, &self.memory.secrets))
-            .map(|(verifier, _)| verifier)
-            .into_iter()
-            .collect()
+        let serial = directory.token_of(name)?;
+        let verifier = directory.verifier(serial, &self.memory.secrets);
+        verifier.map(|(verifier, _)| verifier)
     }
 
     /// The login that spent this very step, if it is still known.

@@ -11,6 +11,7 @@ use domain::user::{Keeper, Kept, Switch, TwoFactor, User};
 use ident::TokenSerial;
 
 use super::contacts;
+use super::former;
 use super::recovery;
 use super::references::{self, Reference};
 use crate::engine::{FromRow, Row, SqlError, Tx};
@@ -232,6 +233,7 @@ pub(super) async fn rename_person<T: Tx>(
     )
     .await?;
     recovery::rename(tx, from, to.canonical()).await?;
+    former::rename(tx, from, to.canonical()).await?;
     references::moved(tx, &place_of(from), to.canonical().as_str()).await
 }
 
@@ -242,6 +244,7 @@ pub(super) async fn remove_person<T: Tx>(tx: &mut T, name: &CanonicalName) -> Re
     )
     .await?;
     recovery::remove(tx, name).await?;
+    former::forget_person(tx, name).await?;
     references::remove(tx, &place_of(name)).await
 }
 

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::administer::{Touched, Update, administrator, put_object};
 use super::directory::PersonEntry;
 use super::entries;
+use super::former;
 use super::memory::Memory;
 use super::people;
 use super::references::{self, Renamed};
@@ -53,6 +54,7 @@ pub(super) async fn object<T: Tx>(
     copy(tx, place, to, memory, touched).await?;
     entries::remove_object(tx, place).await?;
     if let (Some(from), Some(to)) = (administrator(table, from), administrator(table, to)) {
+        former::rename(tx, &from, &to).await?;
         touched.updates.push(Update::Renamed(from, to));
     }
     let renamed = Renamed {

@@ -49,9 +49,7 @@ impl Work for TakeIn {
             let facts = administer::gather(tx, reads, &memory, &standing).await?;
             let plan = restoring.decide(facts, &entropy()?, now);
             let is_other = plan.changes.iter().any(Standing::depends_on);
-            for change in plan.changes {
-                administer::carry_out(tx, change, &memory, &mut touched).await?;
-            }
+            administer::carry_out_all(tx, plan.changes, &memory, &mut touched, now).await?;
             if is_other {
                 standing = Standing::read(tx).await?;
             }

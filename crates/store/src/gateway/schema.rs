@@ -87,7 +87,32 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "pages of transfers",
         sql: TRANSFER_PAGES,
     },
+    Migration {
+        name: "former seeds",
+        sql: FORMER_SEEDS,
+    },
 ];
+
+/// Seeds of which a person had the codes, sealed as in `token`, with what was known of them: until when the
+/// person had them is `until`.
+const FORMER_SEEDS: &str = "
+CREATE TABLE former_seed (
+    person TEXT NOT NULL,
+    token TEXT NOT NULL,
+    seed_version INTEGER NOT NULL,
+    seed BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    period INTEGER NOT NULL,
+    digits INTEGER NOT NULL,
+    digest TEXT NOT NULL,
+    drift INTEGER NOT NULL,
+    spent INTEGER,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (person, token, seed_version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX former_seed_token ON former_seed (token);
+CREATE INDEX former_seed_until ON former_seed (until);
+";
 
 /// `token.known_by` says who vouches for the phone: the token server unless it says `other-unit`. `moved_file` has
 /// the files of other gateways' tokens that were taken in.

@@ -15,6 +15,7 @@ use otp::{Digest, Digits, Drift, Kind, Parameters, Period, Seed, Step};
 use super::contacts;
 use super::directory::Progress;
 use super::events::step_value;
+use super::former;
 use super::people::user_name;
 use super::secrets::Secrets;
 use super::transfers::{self, TransferColumns};
@@ -161,7 +162,8 @@ impl FromRow for TokenRow {
     }
 }
 
-fn parameters(row: &Row<'_>) -> Option<Parameters> {
+/// How codes are made, in the columns 4 to 7 of a query.
+pub(super) fn parameters(row: &Row<'_>) -> Option<Parameters> {
     let kind = row.word(4).ok()?;
     let period = Period::new(row.get(5).ok()?);
     Some(Parameters {
@@ -582,6 +584,7 @@ pub(super) async fn is_licensed<T: Tx>(tx: &mut T, claim: &Claim) -> Result<bool
 }
 
 pub(super) async fn remove_token<T: Tx>(tx: &mut T, serial: TokenSerial) -> Result<(), SqlError> {
+    former::forget_token(tx, serial).await?;
     tx.exec_one(
         "UPDATE token SET stage = 'removed', status = 'active', comments = '', code = NULL, link = NULL, expires = NULL, registration = NULL, os_version = NULL, \
          seed = NULL, foreign_seed = NULL, transfer = NULL, next_code = NULL, next_link = NULL, \
