@@ -350,6 +350,17 @@ impl Backend {
         }
     }
 
+    /// Whether both are entries of one directory: people are below the same entry, so each says of a person what
+    /// the other would.
+    pub fn is_one_directory_with(&self, other: &Self) -> bool {
+        match (&self.protocol, &other.protocol) {
+            (Protocol::Ldap(one), Protocol::Ldap(other)) => {
+                !one.base.is_empty() && one.base.eq_ignore_ascii_case(&other.base)
+            }
+            _ => false,
+        }
+    }
+
     /// Its servers, in the order in which they are asked.
     pub fn servers(&self) -> Vec<&Server> {
         match &self.protocol {

@@ -17,7 +17,7 @@ use common::directory::{
 };
 use common::radius::{Answer, Vpn as Client};
 use common::upstream::{self, Upstream};
-use common::{Home, PASSWORD, Running};
+use common::{Home, PASSWORD, Running, free_port};
 
 fn system(settings: &str) -> (Home, Running, Client) {
     let home = Home::new();
@@ -322,10 +322,51 @@ fn what_one_server_does_not_know_another_may() {
     assert_eq!(vpn.ask("zoe", upstream::PASSWORD), Answer::Accept);
     assert_eq!(vpn.ask("dora", password_of("dora")), Answer::Accept);
     assert_eq!(vpn.ask("dora", PASSWORD), Answer::Reject);
-    // Whom the silent one may know is nobody's to refuse.
+    // Whom the silent one may know is nobody's to refuse, nor to let in: it may know her by another name.
     other.stop();
+    assert_eq!(vpn.ask("dora", password_of("dora")), Answer::Silence);
+    let said = home.login_says("dora", "not decided: backend-unreachable");
+    assert!(
+        said.contains("radius 'hq' may know the user by a name that has an entry here"),
+        "{said}"
+    );
+    assert_eq!(vpn.ask("dora", PASSWORD), Answer::Silence);
+    // Another entry of the same directory would have said no more.
+    let (reader, secret) = READER;
+    let dead = free_port();
+    home.console(&format!(
+        "config user ldap\nedit replica\nset server 127.0.0.1\nset port {dead}\nset dn {BASE}\n\
+         set cnid uid\nset type regular\nset username {reader}\nset password {secret}\nend\n\
+         config user group\nedit all\nset member replica corp\nend"
+    ))
+    .ok();
     assert_eq!(vpn.ask("dora", password_of("dora")), Answer::Accept);
     assert_eq!(vpn.ask("dora", PASSWORD), Answer::Silence);
+    up.stop();
+}
+
+#[test]
+fn what_one_server_knows_of_a_name_is_not_undone_by_the_next() {
+    let (home, up, vpn) = system("");
+    let mut slapd = Directory::start(&home);
+    directory(&home, &slapd, "");
+    let other = Upstream::start(&home);
+    let (secret, port) = (upstream::SECRET, other.port);
+    home.console(&format!(
+        "config user radius\nedit hq\nset server 127.0.0.1\nset secret {secret}\n\
+         set radius-port {port}\nend\nconfig user group\nedit all\nset member corp hq\nend"
+    ))
+    .ok();
+    lets_in_by(&home, "all");
+    // To both she is somebody, and to the directory by another name as well.
+    let dora = password_of("dora");
+    home.user_without_token("dora");
+    assert_eq!(vpn.ask(ALIAS_OF_DORA, dora), Answer::Reject);
+    home.login_says(ALIAS_OF_DORA, "refused: name-of-another");
+    // Taking the directory away takes away nothing of that.
+    slapd.stop();
+    assert_eq!(vpn.ask(ALIAS_OF_DORA, dora), Answer::Silence);
+    home.login_says(ALIAS_OF_DORA, "not decided: backend-unreachable");
     up.stop();
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
+use super::directory::{ALIAS_OF_DORA, password_of};
 use super::{Home, free_port, run, tool, until};
 
 /// The secret that it knows the gateway by.
@@ -13,7 +14,8 @@ pub(crate) const SECRET: &str = "of-the-server-upstream";
 pub(crate) const PASSWORD: &str = "known-upstream";
 
 /// A running server on 127.0.0.1. It knows `alice` and `bob`, `zoe` of the groups `staff` and `vpn`, and `yan`,
-/// who is `alice` to it, and `xan`, whose name it keeps to itself; asks `carol` for more than her password,
+/// who is `alice` to it, and `xan`, whose name it keeps to itself; dora by the other name that she has in the
+/// directory; asks `carol` for more than her password,
 /// and answers about `mallory` without a Message-Authenticator.
 pub(crate) struct Upstream {
     directory: PathBuf,
@@ -113,7 +115,10 @@ impl Upstream {
                      xan Cleartext-Password := \"known-upstream\"\n\tFilter-Id = \"VPN\"\n\n\
                      yan Cleartext-Password := \"known-upstream\"\n\tUser-Name := \"alice\",\n\
                      \tFortinet-Group-Name = \"vpn\"\n";
-        fs::write(self.directory.join("users"), users.concat() + known).unwrap();
+        let (dora, password) = (ALIAS_OF_DORA, password_of("dora"));
+        let dora =
+            format!("\n{dora} Cleartext-Password := \"{password}\"\n\tUser-Name := \"{dora}\"\n");
+        fs::write(self.directory.join("users"), users.concat() + known + &dora).unwrap();
     }
 }
 

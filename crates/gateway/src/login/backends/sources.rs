@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use domain::backend::BackendName;
 use domain::password::Presented;
 use domain::reason::Reason;
 use domain::remote::{RemoteCheck, RemoteVerified, Source, Told};
@@ -26,7 +27,8 @@ pub(crate) enum CheckedSources {
 
 impl Backends {
     /// Has the password of somebody without a record checked: by one server after the other, all within
-    /// the one deadline, until one vouches. This is the one place where their yes becomes a proof.
+    /// the one deadline, until one vouches or knows that the name leads around a record. This is the one place
+    /// where their yes becomes a proof.
     pub(crate) async fn check_sources(
         &self,
         check: &RemoteCheck,
@@ -45,8 +47,8 @@ impl Backends {
             let asked = source.asked();
             let credentials = credentials.with_groups(&asked);
             let answer = self.ask(&source.backend, &credentials, left / others).await;
-            if let Some(verified) = heard.take(answer, check, source, &self.store) {
-                return CheckedSources::Vouched(verified);
+            if let Some(checked) = heard.take(answer, check, source, &self.store) {
+                return checked;
             }
         }
         heard.verdict()
@@ -57,53 +59,81 @@ impl Backends {
 #[derive(Default)]
 struct Heard {
     refused: Option<Reason>,
-    is_undecided: bool,
+    silent: Vec<BackendName>,
     said: Vec<String>,
 }
 
 impl Heard {
+    /// What is decided by this answer, whatever the others would say.
     fn take(
         &mut self,
         answer: Answer,
         check: &RemoteCheck,
         source: &Source,
         store: &GatewayStore,
-    ) -> Option<RemoteVerified> {
+    ) -> Option<CheckedSources> {
         let name = &source.backend;
         let (said, server, took) = match answer {
             Answer::Said { said, server, took } => (said, server, took),
             Answer::None(why) => {
-                self.is_undecided = true;
                 self.said.push(format!("{name}: {why}"));
+                self.silent.push(name.clone());
                 return None;
             }
         };
+        let by = format!("{name}, {}", by(&server, took));
         let (reason, words) = match said {
             Said::Right(told) => {
                 match check.confirmed(source, &told, |name| store.has_record(name)) {
-                    Ok(verified) => return Some(verified),
+                    Ok(verified) => return Some(self.vouched(verified, &by, name, store)),
                     Err(reason) => (reason, vouched_for_nobody(&told).to_owned()),
                 }
             }
             Said::Expired(words) | Said::Wrong(words) => (Reason::PasswordWrong, words),
             Said::Challenge => (Reason::BackendChallenge, "Access-Challenge".to_owned()),
         };
-        let by = by(&server, took);
-        self.said.push(format!("{name}, {by}: {words}"));
+        self.said.push(format!("{by}: {words}"));
+        // What one server knows of a name is not undone by another that does not know it.
+        if reason == Reason::NameOfAnother {
+            return Some(CheckedSources::Known(reason, self.said.join("; ")));
+        }
         if self.refused.is_none_or(|it| tells(reason) > tells(it)) {
             self.refused = Some(reason);
         }
         None
     }
 
+    /// A server that was silent may know by which other name the person has a record; whoever takes it away takes
+    /// that away with it. Only another entry of the same directory would have said the same.
+    fn vouched(
+        &mut self,
+        verified: RemoteVerified,
+        by: &str,
+        name: &BackendName,
+        store: &GatewayStore,
+    ) -> CheckedSources {
+        let backend = store.backend(name);
+        let speaks_for = |silent: &&BackendName| {
+            let pair = backend.as_ref().zip(store.backend(silent));
+            pair.is_some_and(|(backend, silent)| backend.is_one_directory_with(&silent))
+        };
+        let Some(silent) = self.silent.iter().find(|silent| !speaks_for(silent)) else {
+            return CheckedSources::Vouched(verified);
+        };
+        self.said.push(format!(
+            "{by}: the password is right, but {silent} may know the user by a name that has an entry here"
+        ));
+        CheckedSources::Undecided(self.said.join("; "))
+    }
+
     fn verdict(self) -> CheckedSources {
         let said = self.said.join("; ");
         match self.refused {
-            Some(Reason::PasswordWrong) if self.is_undecided => CheckedSources::WrongToSome(said),
-            _ if self.is_undecided => CheckedSources::Undecided(said),
-            Some(reason @ (Reason::NameOfAnother | Reason::GroupMissing)) => {
-                CheckedSources::Known(reason, said)
+            Some(Reason::PasswordWrong) if !self.silent.is_empty() => {
+                CheckedSources::WrongToSome(said)
             }
+            _ if !self.silent.is_empty() => CheckedSources::Undecided(said),
+            Some(reason @ Reason::GroupMissing) => CheckedSources::Known(reason, said),
             Some(reason) => CheckedSources::Wrong(reason, said),
             None => CheckedSources::Wrong(Reason::PasswordWrong, said),
         }
