@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use crate::login::Facts;
 use crate::name::{CanonicalName, NameError, Realm};
 use crate::public_key::PublicKey;
 use crate::reason::Reason;
 use crate::schema::{ADMIN, Netmask, Object, Subnet};
+use crate::source::Network;
 use crate::throttle::PasswordLimit;
 use crate::time::Timestamp;
 
@@ -169,8 +170,8 @@ impl Attempts {
 /// Not a name from everywhere: that would let anybody lock out an administrator.
 #[derive(Debug, Default)]
 pub struct Lockouts {
-    names: HashMap<(CanonicalName, IpAddr), Attempts>,
-    sources: HashMap<IpAddr, Attempts>,
+    names: HashMap<(CanonicalName, Network), Attempts>,
+    sources: HashMap<Network, Attempts>,
 }
 
 impl Lockouts {
@@ -183,7 +184,7 @@ impl Lockouts {
         limit: PasswordLimit,
         now: Timestamp,
     ) -> Result<(), NotNow> {
-        let source = network(source);
+        let source = Network::of(source);
         let key = (person.clone(), source);
         let of_source = limit.of_source();
         if let Some(name) = self.names.get_mut(&key) {
@@ -207,7 +208,7 @@ impl Lockouts {
         limit: PasswordLimit,
         now: Timestamp,
     ) -> Option<Timestamp> {
-        let source = network(source);
+        let source = Network::of(source);
         let name = self.names.get_mut(&(person.clone(), source));
         let whole = self.sources.get_mut(&source);
         let mut locked = None;
@@ -260,17 +261,6 @@ fn make_room<K: Clone + Eq + Hash>(
     let least = at_rest.min_by_key(|(_, it)| (it.failures, it.last));
     if let Some(key) = least.map(|(key, _)| key.clone()) {
         counted.remove(&key);
-    }
-}
-
-/// A source as it is counted: one subscriber has a whole /64 of IPv6 (RFC 6177).
-pub(crate) fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        IpAddr::V4(v4) => v4.into(),
     }
 }
 

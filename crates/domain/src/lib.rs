@@ -38,6 +38,7 @@ pub mod remote;
 pub mod schema;
 pub mod security;
 pub mod settings;
+pub mod source;
 pub mod text;
 pub mod throttle;
 pub mod time;

@@ -24,6 +24,7 @@ use crate::push::{Approved, Outstanding, Said, Session};
 use crate::reason::Reason;
 use crate::recovery::{self, Digest, Held, RecoveryCode};
 use crate::remote::{RemoteCheck, RemoteVerified, Source};
+use crate::source::LoginSource;
 use crate::throttle::{CodeCounter, Throttled};
 use crate::time::Timestamp;
 use crate::token::{SeedVersion, Usability, Verifier};
@@ -108,7 +109,7 @@ pub struct Origin {
     /// Name of the client's entry in the configuration.
     pub client: Box<str>,
     /// The person's own address as the client reports it, else the client's.
-    pub source: Box<str>,
+    pub source: LoginSource,
 }
 
 /// What is known of the person behind a name.

@@ -10,6 +10,7 @@ use ident::{RegistrationId, TokenSerial};
 use crate::bounded::Bounded;
 use crate::name::CanonicalName;
 use crate::reason::Reason;
+use crate::source::Network;
 use crate::time::{Span, Timestamp};
 
 /// Requests of one person that nobody has answered yet: a second would be approved for the first.
@@ -236,7 +237,7 @@ struct Asked {
     /// The last requests, oldest first; at most [`BURST_MAX`].
     recent: VecDeque<Timestamp>,
     since_success: u32,
-    reported: Vec<(Box<str>, Timestamp)>,
+    reported: Vec<(Network, Timestamp)>,
 }
 
 /// Sources that one person has reported and that are kept: each needs a request that was answered.
@@ -269,7 +270,7 @@ impl Allowances {
     pub fn take(
         &mut self,
         person: &CanonicalName,
-        source: &str,
+        source: Network,
         outstanding: &[Timestamp],
         now: Timestamp,
     ) -> Result<(), NotAsked> {
@@ -283,7 +284,7 @@ impl Allowances {
         let asked = self.people.entry(person.clone(), is_forgotten);
         let asked = asked.ok_or(NotAsked::Full)?;
         asked.reported.retain(|(_, until)| *until > now);
-        if let Some((_, until)) = asked.reported.iter().find(|(known, _)| **known == *source) {
+        if let Some((_, until)) = asked.reported.iter().find(|(known, _)| *known == source) {
             return Err(NotAsked::Reported(*until));
         }
         if asked.since_success >= SINCE_SUCCESS_MAX {
@@ -319,7 +320,7 @@ impl Allowances {
     }
 
     /// The person says that a source is somebody else.
-    pub fn reported(&mut self, person: &CanonicalName, source: &str, now: Timestamp) {
+    pub fn reported(&mut self, person: &CanonicalName, source: Network, now: Timestamp) {
         let is_forgotten = |asked: &Asked| asked.is_forgotten(now);
         let Some(asked) = self.people.entry(person.clone(), is_forgotten) else {
             return;
@@ -327,9 +328,7 @@ impl Allowances {
         if asked.reported.len() == REPORTED_MAX {
             asked.reported.remove(0);
         }
-        asked
-            .reported
-            .push((Box::from(source), now.after(REPORTED_SPAN)));
+        asked.reported.push((source, now.after(REPORTED_SPAN)));
     }
 }
 
@@ -341,6 +340,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
     const MINUTE: Span = Span::from_mins(1);
+
+    fn from(address: &str) -> Network {
+        Network::of(address.parse().unwrap())
+    }
 
     fn alice() -> CanonicalName {
         CanonicalName::within(Realm::Vdom(Vdom::ROOT), "alice").unwrap()
@@ -400,26 +403,29 @@ mod tests {
         let mut allowances = Allowances::default();
         let alice = alice();
         let until = NOW.after(MINUTE);
-        let busy = allowances.take(&alice, "a", &[until], NOW);
+        let busy = allowances.take(&alice, from("192.0.2.1"), &[until], NOW);
         assert_eq!(busy, Err(NotAsked::Outstanding(until)));
-        assert_eq!(allowances.take(&alice, "a", &[NOW], NOW), Ok(()));
+        assert_eq!(
+            allowances.take(&alice, from("192.0.2.1"), &[NOW], NOW),
+            Ok(())
+        );
         for _ in 1..5 {
-            assert_eq!(allowances.take(&alice, "a", &[], NOW), Ok(()));
+            assert_eq!(allowances.take(&alice, from("192.0.2.1"), &[], NOW), Ok(()));
         }
         let next = NOW.after(BURST_SPAN);
-        let burst = allowances.take(&alice, "a", &[], NOW.after(MINUTE));
+        let burst = allowances.take(&alice, from("192.0.2.1"), &[], NOW.after(MINUTE));
         assert_eq!(burst, Err(NotAsked::Burst(BURST_SPAN, next)));
         let mut at = next;
         let mut asked = 5;
         for _ in 0..100 {
-            asked += u32::from(allowances.take(&alice, "a", &[], at).is_ok());
+            asked += u32::from(allowances.take(&alice, from("192.0.2.1"), &[], at).is_ok());
             at = at.after(MINUTE);
         }
         assert_eq!(asked, 20);
-        let bombed = allowances.take(&alice, "a", &[], at);
+        let bombed = allowances.take(&alice, from("192.0.2.1"), &[], at);
         assert_eq!(bombed, Err(NotAsked::WithoutSuccess));
         allowances.succeeded(&alice);
-        assert_eq!(allowances.take(&alice, "a", &[], at), Ok(()));
+        assert_eq!(allowances.take(&alice, from("192.0.2.1"), &[], at), Ok(()));
     }
 
     #[test]
@@ -428,14 +434,18 @@ mod tests {
         let alice = alice();
         for minute in 0..100 {
             let at = NOW.after(Span::from_mins(minute));
-            assert_eq!(allowances.take(&alice, "a", &[], at), Ok(()), "{minute}");
+            assert_eq!(
+                allowances.take(&alice, from("192.0.2.1"), &[], at),
+                Ok(()),
+                "{minute}"
+            );
             allowances.give_back(&alice, at);
         }
         allowances.give_back(&alice, NOW);
         for _ in 0..5 {
-            assert_eq!(allowances.take(&alice, "a", &[], NOW), Ok(()));
+            assert_eq!(allowances.take(&alice, from("192.0.2.1"), &[], NOW), Ok(()));
         }
-        let burst = allowances.take(&alice, "a", &[], NOW);
+        let burst = allowances.take(&alice, from("192.0.2.1"), &[], NOW);
         assert!(matches!(burst, Err(NotAsked::Burst(..))), "{burst:?}");
     }
 
@@ -443,27 +453,35 @@ mod tests {
     fn where_a_client_checks_passwords_five_in_an_hour() {
         let mut allowances = Allowances::of_codes_alone();
         for _ in 0..5 {
-            assert_eq!(allowances.take(&alice(), "a", &[], NOW), Ok(()));
+            assert_eq!(
+                allowances.take(&alice(), from("192.0.2.1"), &[], NOW),
+                Ok(())
+            );
         }
         let late = NOW.after(BURST_SPAN_ALONE);
         let soon = NOW.after(BURST_SPAN);
-        let busy = allowances.take(&alice(), "a", &[], soon).unwrap_err();
+        let busy = allowances
+            .take(&alice(), from("192.0.2.1"), &[], soon)
+            .unwrap_err();
         assert_eq!(busy, NotAsked::Burst(BURST_SPAN_ALONE, late));
         let (_, evidence) = busy.explained();
         assert!(evidence.starts_with("5 within 60 minutes"), "{evidence}");
-        assert_eq!(allowances.take(&alice(), "a", &[], late), Ok(()));
+        assert_eq!(
+            allowances.take(&alice(), from("192.0.2.1"), &[], late),
+            Ok(())
+        );
     }
 
     #[test]
     fn a_source_that_was_reported_asks_its_person_no_more_and_others_do() {
         let mut allowances = Allowances::default();
         let alice = alice();
-        allowances.reported(&alice, "203.0.113.7", NOW);
+        allowances.reported(&alice, from("203.0.113.7"), NOW);
         let until = NOW.after(REPORTED_SPAN);
-        let asked = allowances.take(&alice, "203.0.113.7", &[], NOW);
+        let asked = allowances.take(&alice, from("203.0.113.7"), &[], NOW);
         assert_eq!(asked, Err(NotAsked::Reported(until)));
-        assert_eq!(allowances.take(&alice, "192.0.2.1", &[], NOW), Ok(()));
-        let later = allowances.take(&alice, "203.0.113.7", &[], until);
+        assert_eq!(allowances.take(&alice, from("192.0.2.1"), &[], NOW), Ok(()));
+        let later = allowances.take(&alice, from("203.0.113.7"), &[], until);
         assert_eq!(later, Ok(()));
     }
 }

@@ -86,6 +86,10 @@ reasons! {
     SourceThrottled = "source-throttled",
         "too many wrong passwords for this name from this source",
         "wait until the time shown; others who use the name are not affected";
+    /// Too many wrong passwords from many sources.
+    NameThrottled = "name-throttled",
+        "too many wrong passwords for this name, from many sources",
+        "find out who guesses: diagnose login show user NAME. One more is looked at each minute; where the user has logged in from before, all are. Or clear it: diagnose login unlock NAME";
     /// Too many wrong logins of any names from this source.
     SourceBlackout = "source-blackout",
         "too many wrong logins from this source within one minute, of whatever names",

@@ -224,6 +224,44 @@ impl PasswordCounter {
     }
 }
 
+/// Wrong passwords for one name, from all places together from which it has not logged in before, that are looked at
+/// at once: as many as NIST SP 800-63B-4, 3.2.2 allows in a row.
+const NAME_BURST: i64 = 100;
+/// One more after each of these: 1,440 a day, however many addresses somebody has.
+const NAME_INTERVAL: Span = Span::from_mins(1);
+
+/// The rate of wrong passwords for one name from everywhere. It delays those who come from where the person never
+/// logged in, and never locks the person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct NameRate {
+    /// When all that were counted are forgotten.
+    clear: Timestamp,
+}
+
+impl NameRate {
+    /// Counts the attempt as a failure before it is evaluated, or refuses to evaluate it.
+    pub fn reserve(&mut self, now: Timestamp) -> Result<(), Throttled> {
+        let clear = self.clear.max(now).after(NAME_INTERVAL);
+        let room = Span::from_micros(NAME_INTERVAL.micros().saturating_mul(NAME_BURST));
+        let open = clear.before(room);
+        if open > now {
+            return Err(Throttled::Until(open));
+        }
+        self.clear = clear;
+        Ok(())
+    }
+
+    /// Takes a reservation back: the password was right, or the outcome is not known.
+    pub fn release(&mut self) {
+        self.clear = self.clear.before(NAME_INTERVAL);
+    }
+
+    /// Whether nothing needs to be kept.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        self.clear <= now
+    }
+}
+
 /// When a source is not listened to at all: `config user setting`, `auth-invalid-max` and
 /// `auth-blackout-time`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -379,6 +417,22 @@ mod tests {
         let open_again = START.after(limit.duration);
         assert_eq!(counter.reserve_guess(&three, limit, open_again), Ok(()));
         assert_eq!(counter.since(&one), None);
+    }
+
+    #[test]
+    fn a_name_has_so_many_tries_at_once_and_then_one_a_minute() {
+        let mut rate = NameRate::default();
+        let tries = (0..1_000).filter(|_| rate.reserve(START).is_ok()).count();
+        assert_eq!(tries, 100);
+        let minutes = |minutes| START.after(Span::from_mins(minutes));
+        assert_eq!(rate.reserve(START), Err(Throttled::Until(minutes(1))));
+        assert_eq!(rate.reserve(minutes(1)), Ok(()));
+        assert_eq!(rate.reserve(minutes(1)), Err(Throttled::Until(minutes(2))));
+        rate.release();
+        assert_eq!(rate.reserve(minutes(1)), Ok(()));
+        assert!(!rate.is_stale(minutes(100)) && rate.is_stale(minutes(101)));
+        let tries = (0..1_000).filter(|_| rate.reserve(minutes(500)).is_ok());
+        assert_eq!(tries.count(), 100);
     }
 
     #[test]

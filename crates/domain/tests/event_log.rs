@@ -20,6 +20,7 @@ use domain::login::trial::Counting;
 use domain::login::{Origin, Spend};
 use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
+use domain::source::LoginSource;
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -53,7 +54,7 @@ fn alice() -> CanonicalName {
 fn origin() -> Origin {
     Origin {
         client: "vpn1".into(),
-        source: "192.0.2.7".into(),
+        source: LoginSource::of([192, 0, 2, 7].into()),
     }
 }
 
@@ -440,7 +441,7 @@ fn a_configured_entry_is_added_edited_or_deleted() {
 fn what_is_no_address_is_no_srcip() {
     let mut what = accepted();
     if let What::Accepted { origin, .. } = &mut what {
-        origin.source = "00-11-22-33-44-55 srcip=10.0.0.1".into();
+        origin.source = LoginSource::recorded("00-11-22-33-44-55 srcip=10.0.0.1".into());
     }
     let event = event(what);
     assert_eq!(Entry::of(1, &event).value(Key::SrcIp), None);
@@ -551,7 +552,7 @@ proptest! {
     fn no_value_forges_another(said in "\\PC{0,40}|[\"\\\\ =a-z\n\r\u{1b}\u{202e}]{0,40}") {
         let what = What::Refused {
             person: alice(),
-            origin: Origin { client: said.clone().into(), source: said.clone().into() },
+            origin: Origin { client: said.clone().into(), source: LoginSource::recorded(said.clone().into()) },
             reason: Reason::CodeWrong,
             token: None,
             step: None,

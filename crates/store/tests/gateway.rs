@@ -25,6 +25,7 @@ use domain::audit::{Event, What};
 use domain::login::{CodePosition, Refusal};
 use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Value};
+use domain::source::Network;
 use domain::throttle::{CodeCounter, Throttled};
 use domain::time::{Span, Timestamp};
 use domain::token::Stage;
@@ -903,8 +904,11 @@ async fn names_beyond_those_that_are_counted_count_for_their_source() {
         set(&SETTING, "auth-lockout-duration", "60"),
     ];
     run(&store, configure(&SETTING, "", limit), START).await;
-    let reserve =
-        |who: &str, source: &str, at| store.reserve_password(&name(who), source, at).is_ok();
+    let reserve = |who: &str, source: &str, at| {
+        store
+            .reserve_password(&name(who), network(source), at)
+            .is_ok()
+    };
     for number in 0..100_000 {
         assert!(reserve(&format!("user{number}"), "198.51.100.1", START));
     }
@@ -916,7 +920,12 @@ async fn names_beyond_those_that_are_counted_count_for_their_source() {
     assert!(reserve("new30", "192.0.2.2", START));
     assert!(reserve("user0", "198.51.100.1", START));
     // A right password is taken back alone.
-    store.settle_password(&name("new1"), "192.0.2.1", PasswordOutcome::Right);
+    store.settle_password(
+        &name("new1"),
+        network("192.0.2.1"),
+        PasswordOutcome::Right,
+        START,
+    );
     assert!(reserve("new30", "192.0.2.1", START));
     assert!(!reserve("new31", "192.0.2.1", START));
     assert!(reserve("new31", "192.0.2.1", START.after(secs(60))));
@@ -933,9 +942,12 @@ async fn wrong_passwords_delay_their_source_and_nobody_else() {
     let who = name("alice");
     let until = START.after(secs(60));
     for _ in 0..3 {
-        assert_eq!(store.reserve_password(&who, "192.0.2.1", START), Ok(()));
+        assert_eq!(
+            store.reserve_password(&who, network("192.0.2.1"), START),
+            Ok(())
+        );
     }
-    let throttled = store.reserve_password(&who, "192.0.2.1", START);
+    let throttled = store.reserve_password(&who, network("192.0.2.1"), START);
     assert_eq!(
         throttled,
         Err(Refusal::throttled(
@@ -943,24 +955,80 @@ async fn wrong_passwords_delay_their_source_and_nobody_else() {
             Reason::SourceThrottled
         ))
     );
-    assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
     assert_eq!(
-        store.reserve_password(&name("bob"), "192.0.2.1", START),
+        store.reserve_password(&who, network("192.0.2.2"), START),
         Ok(())
     );
-    assert_eq!(store.reserve_password(&who, "192.0.2.1", until), Ok(()));
+    assert_eq!(
+        store.reserve_password(&name("bob"), network("192.0.2.1"), START),
+        Ok(())
+    );
+    assert_eq!(
+        store.reserve_password(&who, network("192.0.2.1"), until),
+        Ok(())
+    );
 
-    store.settle_password(&who, "192.0.2.2", PasswordOutcome::Right);
+    store.settle_password(&who, network("192.0.2.2"), PasswordOutcome::Right, START);
     for _ in 0..2 {
-        assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
+        assert_eq!(
+            store.reserve_password(&who, network("192.0.2.2"), START),
+            Ok(())
+        );
     }
-    store.settle_password(&who, "192.0.2.2", PasswordOutcome::Undecided);
+    store.settle_password(
+        &who,
+        network("192.0.2.2"),
+        PasswordOutcome::Undecided,
+        START,
+    );
     for _ in 0..2 {
-        assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
+        assert_eq!(
+            store.reserve_password(&who, network("192.0.2.2"), START),
+            Ok(())
+        );
     }
-    assert!(store.reserve_password(&who, "192.0.2.2", START).is_err());
+    assert!(
+        store
+            .reserve_password(&who, network("192.0.2.2"), START)
+            .is_err()
+    );
     run(&store, Operation::Unlock(who.clone()), START).await;
-    assert_eq!(store.reserve_password(&who, "192.0.2.2", START), Ok(()));
+    assert_eq!(
+        store.reserve_password(&who, network("192.0.2.2"), START),
+        Ok(())
+    );
+}
+
+#[tokio::test]
+async fn one_name_has_a_rate_over_all_sources_from_which_it_never_logged_in() {
+    let (_dir, store) = alice().await;
+    let who = name("alice");
+    let home = network("192.0.2.1");
+    let at = |subnet: u16, host: u16| Network::of([0x2001, 0xdb8, 0, subnet, 0, 0, 0, host].into());
+    assert_eq!(store.reserve_password(&who, home, START), Ok(()));
+    store.settle_password(&who, home, PasswordOutcome::Right, START);
+    // What was right, or not decided, takes nothing away.
+    for _ in 0..200 {
+        assert_eq!(store.reserve_password(&who, at(0, 1), START), Ok(()));
+        store.settle_password(&who, at(0, 1), PasswordOutcome::Undecided, START);
+    }
+    for subnet in 0..100 {
+        assert_eq!(store.reserve_password(&who, at(subnet, 1), START), Ok(()));
+    }
+    let next = START.after(secs(60));
+    let throttled = Refusal::throttled(Throttled::Until(next), Reason::NameThrottled);
+    let guess = store.reserve_password(&who, at(100, 1), START);
+    assert_eq!(guess, Err(throttled));
+    assert_eq!(store.reserve_password(&who, at(100, 1), next), Ok(()));
+    assert!(store.reserve_password(&who, at(101, 1), next).is_err());
+    // Nobody is kept out where he has logged in from, and others have rates of their own.
+    for _ in 0..200 {
+        assert_eq!(store.reserve_password(&who, home, next), Ok(()));
+    }
+    let another = store.reserve_password(&name("bob"), at(101, 1), next);
+    assert_eq!(another, Ok(()));
+    run(&store, Operation::Unlock(who.clone()), next).await;
+    assert_eq!(store.reserve_password(&who, at(101, 1), next), Ok(()));
 }
 
 #[tokio::test]
@@ -971,22 +1039,22 @@ async fn wrong_logins_black_out_their_source_whatever_the_names() {
         set(&SETTING, "auth-blackout-time", "600"),
     ];
     run(&store, configure(&SETTING, "", limit), START).await;
-    let here = origin("vpn").source;
+    let here = origin("vpn").source.network();
     for _ in 0..3 {
-        assert_eq!(store.reserve_password(&name("bob"), &here, START), Ok(()));
+        assert_eq!(store.reserve_password(&name("bob"), here, START), Ok(()));
         login(&store, "alice", &wrong(SEED, START), START).await;
     }
     let until = START.after(secs(600));
     let refusal = Refusal::throttled(Throttled::Until(until), Reason::SourceBlackout);
     for who in ["alice", "bob", "nobody"] {
         assert_eq!(
-            store.reserve_password(&name(who), &here, START),
+            store.reserve_password(&name(who), here, START),
             Err(refusal.clone())
         );
     }
-    let elsewhere = store.reserve_password(&name("alice"), "198.51.100.1", START);
+    let elsewhere = store.reserve_password(&name("alice"), network("198.51.100.1"), START);
     assert_eq!(elsewhere, Ok(()));
-    assert_eq!(store.reserve_password(&name("alice"), &here, until), Ok(()));
+    assert_eq!(store.reserve_password(&name("alice"), here, until), Ok(()));
 }
 
 // ---------------------------------------------------------------- checkpoints

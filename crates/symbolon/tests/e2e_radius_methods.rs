@@ -156,6 +156,55 @@ fn by_chap_nobody_learns_whose_name_is_known() {
 }
 
 #[test]
+fn a_guesser_is_one_source_whatever_the_client_reports() {
+    let (home, up, vpn) = system();
+    home.user_without_token("alice");
+    home.console(
+        "config user setting\nset auth-lockout-threshold 3\nset auth-lockout-duration 60\nend",
+    )
+    .ok();
+    let ask = |password: &str, station: &str| {
+        let attributes = format!(
+            "User-Name = \"alice\", User-Password = \"{password}\", Calling-Station-Id = \"{station}\", "
+        );
+        vpn.radclient("auth", &attributes)
+    };
+    for [one, two, three, four] in [
+        [
+            "198.51.100.7",
+            "198.51.100.7:1024",
+            "198.51.100.7[4500]",
+            "::ffff:198.51.100.7",
+        ],
+        [
+            "2001:db8::1",
+            "[2001:db8::2]:1024",
+            "2001:db8::a:b:c:d",
+            "2001:DB8:0:0::4",
+        ],
+        // What a device calls itself counts for the client.
+        [
+            "00-11-22-33-44-51",
+            "00:11:22:33:44:52",
+            "00:11:22:33:44:55:66:77",
+            "of nobody",
+        ],
+    ] {
+        for station in [one, two, three] {
+            assert_eq!(ask("a guess", station), Answer::Reject);
+            let said = home.login_says("alice", "refused: password-wrong");
+            assert!(said.contains(station), "{said}");
+        }
+        assert_eq!(ask(PASSWORD, four), Answer::Reject, "{four}");
+        home.login_says("alice", "refused: source-throttled");
+    }
+    for other in ["198.51.100.8", "2001:db8:0:1::1"] {
+        assert_eq!(ask(PASSWORD, other), Answer::Accept, "{other}");
+    }
+    up.stop();
+}
+
+#[test]
 fn the_password_lies_sealed_on_the_disk_and_shows_nowhere() {
     const CANARY: &str = "canary-Quoth-77";
     let (home, up, _) = system();

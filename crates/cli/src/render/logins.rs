@@ -18,7 +18,7 @@ pub fn login(row: &LoginRow) -> String {
         verdict,
     } = row;
     let person = printable(person.as_str());
-    let (client, source) = (printable(&origin.client), printable(&origin.source));
+    let (client, source) = (printable(&origin.client), printable(origin.source.as_str()));
     let verdict = match verdict {
         Verdict::Accepted(spend) => format!("accepted: {}\n", spent(spend)),
         Verdict::Vouched(by) => format!("accepted: password only, by {}\n", printable(by)),

@@ -7,6 +7,7 @@ use domain::login::{Origin, Spend};
 use domain::name::CanonicalName;
 use domain::query::LogPage;
 use domain::reason::Reason;
+use domain::source::LoginSource;
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -25,7 +26,7 @@ fn alice() -> CanonicalName {
 fn origin() -> Origin {
     Origin {
         client: "vpn1".into(),
-        source: "192.0.2.7".into(),
+        source: LoginSource::of([192, 0, 2, 7].into()),
     }
 }
 

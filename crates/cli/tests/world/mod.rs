@@ -27,6 +27,7 @@ use domain::schema::{
     Subnet, Table, VDOM, Value,
 };
 use domain::settings::{PushSettings, Settings, VdomMode};
+use domain::source::LoginSource;
 use domain::time::{Span, Timestamp};
 use domain::token::{
     ActivationLink, ClockTest, GoodFor, Provisioned, Provisioning, ResyncError, Stage, Token,
@@ -1124,7 +1125,7 @@ fn logins() -> Vec<LoginRow> {
         person: CanonicalName::of(person).unwrap(),
         origin: Origin {
             client: client.into(),
-            source: source.into(),
+            source: LoginSource::recorded(source.into()),
         },
         verdict,
     };

@@ -262,7 +262,7 @@ fn authentication<'a>(
     Entry::new(message)
         .within(person)
         .with(Key::Sn, number.to_string())
-        .sourced(&origin.source)
+        .sourced(origin.source.as_str())
         .with(Key::User, person.bare())
         .with(Key::AuthProto, protocol)
 }

@@ -7,8 +7,8 @@
 
 use std::net::IpAddr;
 
-use crate::administrator::network;
 use crate::bounded::Bounded;
+use crate::source::Network;
 use crate::throttle::Throttled;
 use crate::time::{Span, Timestamp};
 use crate::vdom::Vdom;
@@ -38,7 +38,7 @@ pub struct ApplicationName {
     pub name: Box<str>,
 }
 
-type Key = (IpAddr, Option<ApplicationName>);
+type Key = (Network, Option<ApplicationName>);
 
 /// What is counted of one.
 #[derive(Clone, Copy, Default, Debug)]
@@ -129,12 +129,14 @@ impl Guesses {
         application: Option<&ApplicationName>,
         now: Timestamp,
     ) -> Result<(), Throttled> {
-        let own = self.counts.get(&(network(source), application.cloned()));
+        let own = self
+            .counts
+            .get(&(Network::of(source), application.cloned()));
         own.map_or(Ok(()), |own| own.admit(now))?;
         if own.is_some_and(|own| own.proven.is_some()) {
             return Ok(());
         }
-        match self.counts.get(&(network(source), None)) {
+        match self.counts.get(&(Network::of(source), None)) {
             Some(all) => all.admit(now),
             None if self.counts.len() < COUNTED_MAX => Ok(()),
             None => self.crowded_out.admit(now),
@@ -163,7 +165,7 @@ impl Guesses {
         application: Option<ApplicationName>,
         now: Timestamp,
     ) -> Option<&mut Count> {
-        let key = (network(source), application);
+        let key = (Network::of(source), application);
         self.counts.entry(key, |count| count.is_stale(now))
     }
 
@@ -185,7 +187,7 @@ impl Guesses {
         let counted = self.counts.iter().filter(|(key, _)| is_wanted(key));
         let counted = counted.map(|((network, application), count)| {
             let application = application.clone();
-            (Some(*network), application, count)
+            (Some(network.address()), application, count)
         });
         let crowded_out = vdom.is_none().then_some((None, None, &self.crowded_out));
         let mut rows: Vec<GuessRow> = counted
@@ -205,7 +207,7 @@ impl Guesses {
 
     /// Forgets what was counted of a network, or of all those among which it counts; whether anything was.
     pub fn forget(&mut self, source: IpAddr) -> bool {
-        let network = network(source);
+        let network = Network::of(source);
         let before = self.counts.len();
         self.counts.retain(|(counted, _)| *counted != network);
         let is_forgotten = self.counts.len() < before;

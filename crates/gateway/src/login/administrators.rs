@@ -17,6 +17,7 @@ use domain::password::Presented;
 use domain::public_key::{KeyVerified, PublicKey};
 use domain::reason::Reason;
 use domain::schema::{ACCPROFILE, ADMIN, Place};
+use domain::source::LoginSource;
 use domain::vdom::Vdom;
 use store::gateway::{Decision, GatewayStore, Outcome};
 use tokio::sync::{Notify, oneshot};
@@ -84,7 +85,7 @@ impl Caller {
     fn origin(&self) -> Origin {
         Origin {
             client: self.via.protocol().into(),
-            source: self.source.to_string().into(),
+            source: LoginSource::of(self.source),
         }
     }
 

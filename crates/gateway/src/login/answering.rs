@@ -78,7 +78,7 @@ impl Logins {
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
-        if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
+        if let Err(refusal) = self.store.listens_to(&name, origin.source.network(), now) {
             return refusal_of(name, origin, refusal, now);
         }
         let (state, presented) = (answer.state, answer.presented);

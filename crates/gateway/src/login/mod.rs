@@ -286,7 +286,9 @@ impl Logins {
         } = first(&facts);
         let reserved = match &check {
             Verification::AskSources(_) => self.reserve_guess(&name, &password, &origin, now),
-            _ => self.store.reserve_password(&name, &origin.source, now),
+            _ => self
+                .store
+                .reserve_password(&name, origin.source.network(), now),
         };
         if let Err(refusal) = reserved {
             return refusal_of(name, origin, refusal, now);
@@ -339,7 +341,10 @@ impl Logins {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
-        if let Err(refusal) = self.store.reserve_password(&name, &origin.source, now) {
+        if let Err(refusal) = self
+            .store
+            .reserve_password(&name, origin.source.network(), now)
+        {
             return refusal_of(name, origin, refusal, now);
         }
         let check = match legacy::begin(&mut facts) {
@@ -394,7 +399,7 @@ impl Logins {
     }
 
     async fn unreachable(&self, begun: Begun, evidence: String, now: Timestamp) -> Progress {
-        self.settle(&begun.name, &begun.origin, PasswordOutcome::Undecided);
+        self.settle(&begun.name, &begun.origin, PasswordOutcome::Undecided, now);
         self.silent(begun, evidence, now).await
     }
 
@@ -422,7 +427,7 @@ impl Logins {
             ..
         } = begun;
         // Guesses that were under way when the blackout began tell nothing.
-        if let Err(refusal) = self.store.listens_to(&name, &origin.source, now) {
+        if let Err(refusal) = self.store.listens_to(&name, origin.source.network(), now) {
             return refusal_of(name, origin, refusal, now);
         }
         let lifetime = self.store.settings(name.realm().vdom()).password_memory;
@@ -432,7 +437,7 @@ impl Logins {
         match self.store.facts(name.clone(), position, now) {
             Ok(facts) => self.first_right(&facts, first, code, origin, now),
             Err(stepped_back) => {
-                self.settle(&name, &origin, PasswordOutcome::Undecided);
+                self.settle(&name, &origin, PasswordOutcome::Undecided, now);
                 Progress::Undecided(stepped_back.into())
             }
         }
@@ -441,11 +446,19 @@ impl Logins {
     /// The pool was full: the attempt does not count.
     pub(crate) fn not_hashed(&self, hashing: &Hashing) {
         let begun = &hashing.begun;
-        self.settle(&begun.name, &begun.origin, PasswordOutcome::Undecided);
+        let (name, origin) = (&begun.name, &begun.origin);
+        self.settle(name, origin, PasswordOutcome::Undecided, clock::now());
     }
 
-    fn settle(&self, name: &CanonicalName, origin: &Origin, outcome: PasswordOutcome) {
-        self.store.settle_password(name, &origin.source, outcome);
+    fn settle(
+        &self,
+        name: &CanonicalName,
+        origin: &Origin,
+        outcome: PasswordOutcome,
+        now: Timestamp,
+    ) {
+        let source = origin.source.network();
+        self.store.settle_password(name, source, outcome, now);
     }
 
     fn proven(&self, verified: PasswordVerified, password: &Presented) -> FirstProven {
@@ -464,7 +477,7 @@ impl Logins {
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
-        self.settle(&facts.name, &origin, PasswordOutcome::Right);
+        self.settle(&facts.name, &origin, PasswordOutcome::Right, now);
         self.second(facts, first, code, origin, now)
     }
 

@@ -37,7 +37,8 @@ impl Logins {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let guess = self.remembered().guess(name, password);
-        self.store.reserve_guess(name, &origin.source, &guess, now)
+        self.store
+            .reserve_guess(name, origin.source.network(), &guess, now)
     }
 
     pub(super) async fn ask_sources(&self, check: RemoteCheck, begun: Begun) -> Progress {
@@ -46,7 +47,7 @@ impl Logins {
         match checked {
             CheckedSources::Vouched(verified) => self.vouched(begun, verified, now),
             CheckedSources::Known(reason, evidence) => {
-                self.guessed_right(&begun);
+                self.guessed_right(&begun, now);
                 refused_with(begun, reason, evidence, now)
             }
             CheckedSources::Wrong(reason, evidence) => refused_with(begun, reason, evidence, now),
@@ -55,7 +56,7 @@ impl Logins {
             CheckedSources::WrongToSome(evidence) => {
                 let guess = self.remembered().guess(&begun.name, &begun.password);
                 self.store
-                    .keep_open(&begun.name, &begun.origin.source, guess, now);
+                    .keep_open(&begun.name, begun.origin.source.network(), guess, now);
                 self.silent(begun, evidence, now).await
             }
             CheckedSources::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
@@ -67,11 +68,11 @@ impl Logins {
         // Guesses that were under way when the blackout began tell nothing.
         if let Err(refusal) = self
             .store
-            .listens_to(&begun.name, &begun.origin.source, now)
+            .listens_to(&begun.name, begun.origin.source.network(), now)
         {
             return refusal_of(begun.name, begun.origin, refusal, now);
         }
-        self.guessed_right(&begun);
+        self.guessed_right(&begun, now);
         let Begun {
             name,
             origin,
@@ -88,9 +89,9 @@ impl Logins {
         }
     }
 
-    fn guessed_right(&self, begun: &Begun) {
+    fn guessed_right(&self, begun: &Begun, now: Timestamp) {
         let guess = self.remembered().guess(&begun.name, &begun.password);
         self.store
-            .settle_guess(&begun.name, &begun.origin.source, &guess);
+            .settle_guess(&begun.name, begun.origin.source.network(), &guess, now);
     }
 }

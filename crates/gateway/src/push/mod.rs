@@ -22,6 +22,7 @@ use domain::name::CanonicalName;
 use domain::push::{Allowances, NotAsked, Number, Outstanding, Said, Session};
 use domain::reason::Reason;
 use domain::settings::PushSettings;
+use domain::source::Network;
 use domain::time::Timestamp;
 use domain::token::{Stage, Usability};
 use domain::user::Switch;
@@ -293,7 +294,7 @@ impl Pushes {
         now: Timestamp,
     ) -> Result<Request, NotSent> {
         let request = self.request(first.person(), origin, token, now)?;
-        let reserved = self.reserve(first, &origin.source, &request, now);
+        let reserved = self.reserve(first, origin.source.network(), &request, now);
         reserved.map_err(|why| {
             let (reason, evidence) = why.explained();
             NotSent::because(reason, token, evidence)
@@ -321,7 +322,7 @@ impl Pushes {
             token,
             user: ShownText::fitting(person.bare()),
             service: ShownText::fitting(&origin.client),
-            source: ShownText::fitting(&origin.source),
+            source: ShownText::fitting(origin.source.as_str()),
             at_unix: now.unix(),
             expires_unix: expires.unix(),
             approval: number.map_or(Approval::Tap, |_| Approval::Number),
@@ -357,7 +358,7 @@ impl Pushes {
     fn reserve(
         &self,
         first: &FirstProven,
-        source: &str,
+        source: Network,
         request: &Request,
         now: Timestamp,
     ) -> Result<(), NotAsked> {
@@ -532,13 +533,13 @@ impl Pushes {
 
     /// The person says that a login is somebody else's.
     pub(crate) fn reported(&self, person: &CanonicalName, origin: &Origin, now: Timestamp) {
-        let (client, source) = (&*origin.client, &*origin.source);
+        let (client, source) = (&*origin.client, &origin.source);
         warn!(
-            user = %person, client, source,
+            user = %person, client, %source,
             "a user answered a push with: this is not me. Somebody else knows the password; change it"
         );
-        locked(&self.allowances).reported(person, source, now);
-        locked(&self.allowances_alone).reported(person, source, now);
+        locked(&self.allowances).reported(person, source.network(), now);
+        locked(&self.allowances_alone).reported(person, source.network(), now);
     }
 
     /// Whether this unit asked, and has no end of it yet.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use data_encoding::HEXLOWER;
 use domain::name::CanonicalName;
 use domain::push::{NotAsked, Number, Outstanding, Said, Session};
+use domain::source::LoginSource;
 use domain::time::Timestamp;
 use ident::RegistrationId;
 use softtoken::push::LoginRequest;
@@ -28,7 +29,7 @@ fn key(state: &[u8]) -> Option<Key> {
 pub(crate) struct Open {
     pub(super) first: FirstProven,
     pub(super) client: Box<str>,
-    pub(super) source: Box<str>,
+    pub(super) source: LoginSource,
     pub(super) login: LoginRequest,
     pub(super) outstanding: Outstanding,
 }

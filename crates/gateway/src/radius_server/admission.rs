@@ -13,6 +13,7 @@ use domain::login::Origin;
 use domain::name::Realm;
 use domain::password::Presented;
 use domain::reason::Reason;
+use domain::source::LoginSource;
 use eap::identifier_of;
 use radius::duplicates::{Admission, Key};
 use radius::{
@@ -27,10 +28,6 @@ use super::traffic::Counted;
 use super::{Pending, Place, Shared, Way};
 use crate::clock;
 use crate::login::{Attempt, Exchange, Presentation, Response, told};
-
-/// Longest Calling-Station-Id that is kept as the source of a login: an address with a port, or a
-/// hardware address. What is longer is cut in evidence, not in judgement.
-const SOURCE_MAX: usize = 64;
 
 /// A request, and what came with it.
 pub(super) struct Admitted {
@@ -409,18 +406,9 @@ fn mtu(packet: &Packet<'_>) -> Option<usize> {
     usize::try_from(u32::from_be_bytes(octets)).ok()
 }
 
-/// The person's own address as the client reports it, else the client's. Control characters would
-/// make evidence unreadable.
-pub(super) fn source(peer: IpAddr, packet: &Packet<'_>) -> Box<str> {
-    let reported = packet
-        .first(Type::CALLING_STATION_ID)
-        .and_then(|octets| std::str::from_utf8(octets).ok())
-        .map(|text| {
-            text.chars()
-                .filter(|c| !c.is_control())
-                .take(SOURCE_MAX)
-                .collect::<String>()
-        })
-        .filter(|text| !text.is_empty());
-    reported.unwrap_or_else(|| peer.to_string()).into()
+/// The person's own address as the client reports it, else the client's.
+pub(super) fn source(peer: IpAddr, packet: &Packet<'_>) -> LoginSource {
+    let reported = packet.first(Type::CALLING_STATION_ID);
+    let reported = reported.and_then(|octets| std::str::from_utf8(octets).ok());
+    LoginSource::reported(reported.unwrap_or_default(), peer)
 }

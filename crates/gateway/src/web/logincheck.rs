@@ -28,6 +28,7 @@ use domain::client::LOGINCHECK;
 use domain::login::{CodePosition, Origin};
 use domain::name::Realm;
 use domain::password::Presented;
+use domain::source::LoginSource;
 use domain::user::Switch;
 use domain::vdom::Vdom;
 use https::body::{self, Limit};
@@ -220,7 +221,7 @@ fn attempt_of(
         state,
         origin: Origin {
             client: LOGINCHECK.into(),
-            source: source.to_canonical().to_string().into(),
+            source: LoginSource::of(source),
         },
         position: CodePosition::Challenge,
         exchange: Exchange::Challenge,

@@ -13,6 +13,7 @@ use domain::login::{Consume, Origin, Refusal, Spend};
 use domain::name::{CanonicalName, Realm};
 use domain::reason::Reason;
 use domain::recovery::Digest;
+use domain::source::Network;
 use domain::time::Timestamp;
 use domain::token::Resync;
 use domain::vdom::Vdom;
@@ -128,7 +129,7 @@ enum Learned {
     Burnt(Taken),
     Succeeded(Whose, Used),
     /// A wrong login of a source.
-    Failed(Vdom, Box<str>),
+    Failed(Vdom, Network),
 }
 
 /// Whose wrong codes a right one ends.
@@ -259,7 +260,7 @@ impl<F> ConsumeJob<F> {
                     }
                     Some(Learned::Failed(vdom, source)) => {
                         let limit = directory.settings(*vdom).blackout;
-                        counters.failed_from(*vdom, source, limit, written.at);
+                        counters.failed_from(*vdom, *source, limit, written.at);
                     }
                     Some(Learned::Burnt(_)) | None => {}
                 }
@@ -368,7 +369,7 @@ async fn grant(
         let by = FirstUse {
             at,
             client: origin.client.clone(),
-            source: origin.source.clone(),
+            source: origin.source.as_str().into(),
         };
         Box::new((person.clone(), *digest, by))
     });
@@ -439,7 +440,7 @@ async fn refuse(
     let tally = tally(memory, &person, &origin.client, reason);
     let learned = match person.realm() {
         Realm::Vdom(vdom) if reason.is_wrong_guess() => {
-            Some(Learned::Failed(vdom, origin.source.clone()))
+            Some(Learned::Failed(vdom, origin.source.network()))
         }
         // Administrators are locked out by rules of their own.
         Realm::Vdom(_) | Realm::Administrators => None,

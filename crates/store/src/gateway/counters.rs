@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use domain::bounded::Bounded;
+use domain::login::Refusal;
 use domain::name::CanonicalName;
+use domain::reason::Reason;
 use domain::settings::Settings;
+use domain::source::Network;
 use domain::throttle::{
-    BlackoutLimit, CodeCounter, Guess, PasswordCounter, PasswordLimit, SourceCounter, Throttled,
+    BlackoutLimit, CodeCounter, Guess, NameRate, PasswordCounter, PasswordLimit, SourceCounter,
 };
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
@@ -19,8 +22,13 @@ use super::events::Tally;
 /// pool that hashes.
 const SOURCES_MAX: usize = 100_000;
 
+/// Names and the sources from which they logged in that are kept at most, for so long: one for each of as many
+/// people as there may be.
+const KNOWN_MAX: usize = 1_000_000;
+const KNOWN_SPAN: Span = Span::from_days(30);
+
 /// Who presents passwords of one name from where.
-type Presenter = (CanonicalName, Box<str>);
+type Presenter = (CanonicalName, Network);
 
 /// The counters that bound guessing.
 #[derive(Debug)]
@@ -30,8 +38,12 @@ pub(super) struct Counters {
     pub(super) codes_alone: HashMap<CanonicalName, CodeCounter>,
     passwords: Bounded<Presenter, PasswordCounter>,
     /// Of the names for which `passwords` has no room.
-    crowded_out: Bounded<(Vdom, Box<str>), PasswordCounter>,
-    sources: Bounded<(Vdom, Box<str>), SourceCounter>,
+    crowded_out: Bounded<(Vdom, Network), PasswordCounter>,
+    sources: Bounded<(Vdom, Network), SourceCounter>,
+    /// Over all sources that are not `known`.
+    names: Bounded<CanonicalName, NameRate>,
+    /// When whose password was right last, and from where.
+    known: Bounded<Presenter, Timestamp>,
 }
 
 impl Default for Counters {
@@ -42,6 +54,8 @@ impl Default for Counters {
             passwords: Bounded::new(SOURCES_MAX),
             crowded_out: Bounded::new(SOURCES_MAX),
             sources: Bounded::new(SOURCES_MAX),
+            names: Bounded::new(SOURCES_MAX),
+            known: Bounded::new(KNOWN_MAX),
         }
     }
 }
@@ -74,17 +88,20 @@ impl Counters {
     /// Forgets a person's wrong passwords, wherever they came from.
     pub(super) fn forget_passwords(&mut self, name: &CanonicalName) {
         self.passwords.retain(|(person, _)| person != name);
+        self.names.remove(name);
     }
 
     /// Whether a source is listened to now.
     pub(super) fn listens_to(
         &self,
         vdom: Vdom,
-        source: &str,
+        source: Network,
         now: Timestamp,
-    ) -> Result<(), Throttled> {
-        match self.sources.get(&(vdom, Box::from(source))) {
-            Some(counter) => counter.admit(now),
+    ) -> Result<(), Refusal> {
+        match self.sources.get(&(vdom, source)) {
+            Some(counter) => counter
+                .admit(now)
+                .map_err(|until| Refusal::throttled(until, Reason::SourceBlackout)),
             None => Ok(()),
         }
     }
@@ -93,43 +110,62 @@ impl Counters {
     pub(super) fn failed_from(
         &mut self,
         vdom: Vdom,
-        source: &str,
+        source: Network,
         limit: BlackoutLimit,
         now: Timestamp,
     ) {
         if limit.duration == Span::ZERO {
             return;
         }
-        let key = (vdom, Box::from(source));
+        let key = (vdom, source);
         let is_stale = |counter: &SourceCounter| counter.is_stale(now);
         if let Some(counter) = self.sources.entry(key, is_stale) {
             counter.failed(limit, now);
         }
     }
 
-    /// Counts a password before it is evaluated, by its name and source, or by the source alone; not at all
-    /// where there is room for neither.
+    /// Counts a password before it is evaluated: by its name and source, or by the source alone where there is no
+    /// room for that; and by its name, unless it has logged in from there before.
     pub(super) fn reserve(
         &mut self,
         name: &CanonicalName,
-        source: &str,
+        source: Network,
         guess: Option<&Guess>,
         settings: &Settings,
         now: Timestamp,
-    ) -> Result<(), Throttled> {
-        let Some((counter, limit)) = self.roomy(name, source, settings.password_limit, now) else {
-            return Ok(());
-        };
-        match guess {
-            Some(guess) => counter.reserve_guess(guess, limit, now),
-            None => counter.reserve(limit, now),
+    ) -> Result<(), Refusal> {
+        let is_open = guess.is_some_and(|guess| self.since(name, source, guess).is_some());
+        let limit = settings.password_limit;
+        if let Some((counter, limit)) = self.roomy(name, source, limit, now) {
+            let reserved = match guess {
+                Some(guess) => counter.reserve_guess(guess, limit, now),
+                None => counter.reserve(limit, now),
+            };
+            reserved.map_err(|until| Refusal::throttled(until, Reason::SourceThrottled))?;
         }
+        // One that is open is a repetition and counts no more; so does whoever has no room.
+        if is_open || self.is_known(name, source, now) {
+            return Ok(());
+        }
+        let rate = self.names.entry(name.clone(), |rate| rate.is_stale(now));
+        let reserved = rate.map_or(Ok(()), |rate| rate.reserve(now));
+        reserved.map_err(|until| {
+            if let Some(counter) = self.counting(name, source) {
+                counter.release();
+            }
+            Refusal::throttled(until, Reason::NameThrottled)
+        })
+    }
+
+    fn is_known(&self, name: &CanonicalName, source: Network, now: Timestamp) -> bool {
+        let last = self.known.get(&(name.clone(), source));
+        last.is_some_and(|last| last.after(KNOWN_SPAN) > now)
     }
 
     fn roomy(
         &mut self,
         name: &CanonicalName,
-        source: &str,
+        source: Network,
         limit: PasswordLimit,
         now: Timestamp,
     ) -> Option<(&mut PasswordCounter, PasswordLimit)> {
@@ -149,19 +185,34 @@ impl Counters {
     }
 
     /// Takes back a reserved attempt: its outcome is not known.
-    pub(super) fn release(&mut self, name: &CanonicalName, source: &str) {
+    pub(super) fn release(&mut self, name: &CanonicalName, source: Network, now: Timestamp) {
         if let Some(counter) = self.counting(name, source) {
             counter.release();
         }
+        self.release_name(name, source, now);
     }
 
-    /// The password was right. That tells nothing of other names that are counted with this one.
-    pub(super) fn succeeded(&mut self, name: &CanonicalName, source: &str) {
+    fn release_name(&mut self, name: &CanonicalName, source: Network, now: Timestamp) {
+        if !self.is_known(name, source, now)
+            && let Some(rate) = self.names.get_mut(name)
+        {
+            rate.release();
+        }
+    }
+
+    /// The password was right. That tells nothing of other names that are counted with this one, nor of who else
+    /// presents passwords of this one elsewhere.
+    pub(super) fn succeeded(&mut self, name: &CanonicalName, source: Network, now: Timestamp) {
         let (key, shared) = keys(name, source);
         if self.passwords.remove(&key).is_none()
             && let Some(counter) = self.crowded_out.get_mut(&shared)
         {
             counter.release();
+        }
+        self.release_name(name, source, now);
+        let is_stale = |last: &Timestamp| last.after(KNOWN_SPAN) <= now;
+        if let Some(last) = self.known.entry(key, is_stale) {
+            *last = now;
         }
     }
 
@@ -170,7 +221,7 @@ impl Counters {
     pub(super) fn keep_open(
         &mut self,
         name: &CanonicalName,
-        source: &str,
+        source: Network,
         guess: Guess,
         limit: BlackoutLimit,
         now: Timestamp,
@@ -182,16 +233,21 @@ impl Counters {
     }
 
     /// An open guess was right after all: its source did nothing wrong.
-    pub(super) fn forgive(&mut self, name: &CanonicalName, source: &str, guess: &Guess) {
-        let counted = self.counting(name, source);
-        let counted = counted.and_then(|counter| counter.since(guess));
+    pub(super) fn forgive(&mut self, name: &CanonicalName, source: Network, guess: &Guess) {
+        let counted = self.since(name, source, guess);
         let (_, shared) = keys(name, source);
         if let (Some(counted), Some(source)) = (counted, self.sources.get_mut(&shared)) {
             source.forgive(counted);
         }
     }
 
-    fn counting(&mut self, name: &CanonicalName, source: &str) -> Option<&mut PasswordCounter> {
+    /// Since when a guess is open.
+    fn since(&mut self, name: &CanonicalName, source: Network, guess: &Guess) -> Option<Timestamp> {
+        let counter = self.counting(name, source);
+        counter.and_then(|counter| counter.since(guess))
+    }
+
+    fn counting(&mut self, name: &CanonicalName, source: Network) -> Option<&mut PasswordCounter> {
         let (key, shared) = keys(name, source);
         match self.passwords.get_mut(&key) {
             Some(counter) => Some(counter),
@@ -200,12 +256,8 @@ impl Counters {
     }
 }
 
-fn keys(name: &CanonicalName, source: &str) -> (Presenter, (Vdom, Box<str>)) {
-    let source: Box<str> = source.into();
-    (
-        (name.clone(), source.clone()),
-        (name.realm().vdom(), source),
-    )
+fn keys(name: &CanonicalName, source: Network) -> (Presenter, (Vdom, Network)) {
+    ((name.clone(), source), (name.realm().vdom(), source))
 }
 
 fn tally_of_failure(

@@ -56,6 +56,7 @@ use domain::recovery::Held;
 use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
 use domain::settings::Settings;
+use domain::source::Network;
 use domain::throttle::{CodeCounter, Guess};
 use domain::time::Timestamp;
 use domain::token::{Token, Verifier};
@@ -296,7 +297,7 @@ impl GatewayStore {
     pub fn reserve_password(
         &self,
         name: &CanonicalName,
-        source: &str,
+        source: Network,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         self.reserve(name, source, None, now)
@@ -306,7 +307,7 @@ impl GatewayStore {
     pub fn reserve_guess(
         &self,
         name: &CanonicalName,
-        source: &str,
+        source: Network,
         guess: &Guess,
         now: Timestamp,
     ) -> Result<(), Refusal> {
@@ -316,19 +317,15 @@ impl GatewayStore {
     fn reserve(
         &self,
         name: &CanonicalName,
-        source: &str,
+        source: Network,
         guess: Option<&Guess>,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let vdom = name.realm().vdom();
         let settings = self.settings(vdom);
         let mut counters = self.memory.counters();
-        counters
-            .listens_to(vdom, source, now)
-            .map_err(|until| Refusal::throttled(until, Reason::SourceBlackout))?;
-        counters
-            .reserve(name, source, guess, &settings, now)
-            .map_err(|until| Refusal::throttled(until, Reason::SourceThrottled))
+        counters.listens_to(vdom, source, now)?;
+        counters.reserve(name, source, guess, &settings, now)
     }
 
     /// Whether the source is listened to now: too many others of its logins may have gone wrong since this
@@ -336,37 +333,47 @@ impl GatewayStore {
     pub fn listens_to(
         &self,
         name: &CanonicalName,
-        source: &str,
+        source: Network,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let counters = self.memory.counters();
-        counters
-            .listens_to(name.realm().vdom(), source, now)
-            .map_err(|until| Refusal::throttled(until, Reason::SourceBlackout))
+        counters.listens_to(name.realm().vdom(), source, now)
     }
 
     /// Keeps a reserved guess open that one server took for wrong, while another that may know it was silent.
     /// Clients repeat what nobody answers: until somebody decides it counts as one wrong password and as one
     /// wrong login of its source, however often it comes.
-    pub fn keep_open(&self, name: &CanonicalName, source: &str, guess: Guess, now: Timestamp) {
+    pub fn keep_open(&self, name: &CanonicalName, source: Network, guess: Guess, now: Timestamp) {
         let limit = self.settings(name.realm().vdom()).blackout;
         let mut counters = self.memory.counters();
         counters.keep_open(name, source, guess, limit, now);
     }
 
     /// Settles a reserved guess that was right: that it was open before tells nothing of its source any more.
-    pub fn settle_guess(&self, name: &CanonicalName, source: &str, guess: &Guess) {
+    pub fn settle_guess(
+        &self,
+        name: &CanonicalName,
+        source: Network,
+        guess: &Guess,
+        now: Timestamp,
+    ) {
         let mut counters = self.memory.counters();
         counters.forgive(name, source, guess);
-        counters.succeeded(name, source);
+        counters.succeeded(name, source, now);
     }
 
     /// Settles a reserved attempt that was no failure.
-    pub fn settle_password(&self, name: &CanonicalName, source: &str, outcome: PasswordOutcome) {
+    pub fn settle_password(
+        &self,
+        name: &CanonicalName,
+        source: Network,
+        outcome: PasswordOutcome,
+        now: Timestamp,
+    ) {
         let mut counters = self.memory.counters();
         match outcome {
-            PasswordOutcome::Right => counters.succeeded(name, source),
-            PasswordOutcome::Undecided => counters.release(name, source),
+            PasswordOutcome::Right => counters.succeeded(name, source, now),
+            PasswordOutcome::Undecided => counters.release(name, source, now),
         }
     }
 

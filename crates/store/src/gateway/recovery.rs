@@ -110,7 +110,7 @@ pub(super) async fn spend<T: Tx>(
                 &digest.0,
                 at,
                 &*origin.client,
-                &*origin.source
+                origin.source.as_str()
             ],
         )
         .await?;

@@ -192,7 +192,13 @@ async fn carry_spender<T: Tx>(
         "INSERT INTO spender (token, event, at, client, source) \
          SELECT serial, $2, $3, $4, $5 FROM token WHERE serial = $1 AND spent_by = $2 \
          ON CONFLICT (token) DO UPDATE SET event = $2, at = $3, client = $4, source = $5",
-        &vals![token.as_str(), event, at, &*origin.client, &*origin.source],
+        &vals![
+            token.as_str(),
+            event,
+            at,
+            &*origin.client,
+            origin.source.as_str()
+        ],
     )
     .await
     .map(drop)

@@ -13,6 +13,7 @@ use domain::name::CanonicalName;
 use domain::password::{Check, Credential, PasswordHash, Presented};
 use domain::reason::Reason;
 use domain::schema::{LOCAL, Place, Table, Value};
+use domain::source::{LoginSource, Network};
 use domain::time::{Span, Timestamp};
 use domain::token::{ActivationLink, Resync};
 use domain::vdom::Vdom;
@@ -77,6 +78,10 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     let _ = fs::remove_file(to.join("gateway.db-shm"));
 }
 
+pub(crate) fn network(address: &str) -> Network {
+    Network::of(address.parse().unwrap())
+}
+
 pub(crate) fn name(name: &str) -> CanonicalName {
     CanonicalName::of(name).unwrap()
 }
@@ -89,7 +94,7 @@ pub(crate) fn sales() -> Vdom {
 pub(crate) fn origin(client: &str) -> Origin {
     Origin {
         client: client.into(),
-        source: "192.0.2.7".into(),
+        source: LoginSource::of([192, 0, 2, 7].into()),
     }
 }
 

@@ -26,6 +26,7 @@ use domain::client::Secret;
 use domain::login::{CodePosition, Origin};
 use domain::name::Realm;
 use domain::password::Presented;
+use domain::source::LoginSource;
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
 use domain::verification::{
@@ -260,14 +261,11 @@ impl Asked {
 
     /// The person's own address as an application with a secret reports it, else the application's. The counters
     /// go by it: whoever may name any has a new one for each guess, or keeps another's from being heard.
-    fn source(&self) -> Box<str> {
+    fn source(&self) -> LoginSource {
         let reported = self.parameters.address.as_deref();
         let reported = reported.filter(|_| self.application.has_secret);
         let reported = reported.and_then(|text| text.parse::<IpAddr>().ok());
-        reported
-            .map_or(self.address, |address| address.to_canonical())
-            .to_string()
-            .into()
+        LoginSource::of(reported.unwrap_or(self.address))
     }
 }
 

@@ -295,7 +295,7 @@ impl<'a> Columns<'a> {
             kind,
             person: Some(person.as_str()),
             client: Some(&origin.client),
-            source: Some(&origin.source),
+            source: Some(origin.source.as_str()),
             ..self
         }
     }

@@ -10,6 +10,7 @@ use domain::name::CanonicalName;
 use domain::push::Session;
 use domain::reason::Reason;
 use domain::recovery::Kind;
+use domain::source::LoginSource;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
@@ -236,7 +237,7 @@ impl Fields<'_, '_> {
     fn origin(&self) -> Result<Origin, SqlError> {
         Ok(Origin {
             client: self.text(4)?,
-            source: self.text(5)?,
+            source: LoginSource::recorded(self.text(5)?),
         })
     }
 
