@@ -89,7 +89,7 @@ impl fmt::Display for LoginSource {
 }
 
 /// The address that a text is, if it is one: alone, or with a port as in `192.0.2.7:4500`, `[2001:db8::7]:4500`
-/// or `192.0.2.7[4500]`, as IPsec gateways write it.
+/// or `192.0.2.7[4500]`, as `IPsec` gateways write it.
 fn address_in(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     if is_eui64(text) {

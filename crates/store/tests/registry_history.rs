@@ -106,6 +106,35 @@ async fn answers_to_agents_are_swept_after_three_days() {
 }
 
 #[tokio::test]
+async fn an_agent_that_goes_to_a_customer_or_leaves_one_has_no_answers_of_before() {
+    let world = World::new().await;
+    let own = || AccountName::parse("Example Ltd").unwrap();
+    let registered = world.store.register_account(actor(), own(), NOW);
+    registered.await.unwrap();
+    world.add_agent("dave", 1).await;
+    let asked = message("dave");
+    world.answered(&asked).await;
+    for (post, is_kept) in [
+        (Post::Desk(Role::Agent), true),
+        (Post::Account(own()), false),
+        (Post::Desk(Role::Agent), false),
+    ] {
+        let dave = Agent {
+            name: agent("dave"),
+            post,
+        };
+        let changed = world.store.set_agent_role(actor(), dave, remark(), NOW);
+        changed.await.unwrap();
+        let again = world.begin(&asked, NOW).await.unwrap();
+        assert_eq!(again, is_kept.then(answer));
+        if !is_kept {
+            let finished = world.store.finish_message(asked.clone(), Some(answer()));
+            finished.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_kept_for_an_agent_that_is_revoked() {
     let world = World::new().await;
     world.add_agent("dave", 1).await;
@@ -142,10 +171,9 @@ async fn an_account_takes_its_history_along_to_another_name() {
         licence: None,
         reason: remark(),
     };
-    store
-        .open_ticket(actor(), wish, Sight::Everything, hours(1))
-        .await
-        .unwrap();
+    let all_customers = || Sight::Everything;
+    let opened = store.open_ticket(actor(), wish, all_customers(), hours(1));
+    opened.await.unwrap();
     store
         .rename_account(actor(), name("Rich"), name("Old"), hours(2))
         .await
@@ -155,10 +183,8 @@ async fn an_account_takes_its_history_along_to_another_name() {
             account: Some(name(text)),
             ..Clue::default()
         };
-        let events = store
-            .history(clue, text.into(), Sight::Everything)
-            .await
-            .unwrap();
+        let events = store.history(clue, text.into(), all_customers());
+        let events = events.await.unwrap();
         let events = events.unwrap().into_iter();
         events.map(|event| event.action.into()).collect()
     };
@@ -175,6 +201,7 @@ async fn an_account_takes_its_history_along_to_another_name() {
         account: Some(name("Rich")),
         ..Clue::default()
     };
-    let sighting = store.look(clue, Sight::Everything).await.unwrap().unwrap();
+    let sighting = store.look(clue, all_customers()).await.unwrap();
+    let sighting = sighting.unwrap();
     assert_eq!(sighting.events.len(), 1, "{:?}", sighting.events);
 }
