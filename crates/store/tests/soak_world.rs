@@ -342,7 +342,7 @@ impl World {
                         .push((granted.event(), Said::Accepted(who, last)));
                     self.seen.extend(code.map(|code| (who, code.to_owned())));
                 }
-                Outcome::Refused { event, reason } => {
+                Outcome::Refused { event, reason, .. } => {
                     self.acknowledged.push((event, Said::Refused(who, reason)));
                 }
                 other => panic!("{other:?}"),

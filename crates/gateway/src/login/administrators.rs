@@ -310,8 +310,17 @@ impl AdminLogins {
         };
         match self.recorded(decision).await? {
             Outcome::Granted(_) => self.admit(caller, attempt).await,
-            Outcome::Refused { event, reason } => {
-                self.explainer.ask(Question { event, code });
+            Outcome::Refused {
+                event,
+                person,
+                reason,
+            } => {
+                self.explainer.ask(Question {
+                    event,
+                    person,
+                    reason,
+                    code,
+                });
                 let verdict = self.wrong(caller, reason, attempt).await?;
                 Ok(next.map_or(verdict, Verdict::Code))
             }

@@ -135,9 +135,17 @@ impl AwaitedLogins {
                 }
                 Decided::In(granted)
             }
-            Some(Outcome::Refused { event, .. }) => {
-                let code = judged.code;
-                self.explainer.ask(Question { event, code });
+            Some(Outcome::Refused {
+                event,
+                person,
+                reason,
+            }) => {
+                self.explainer.ask(Question {
+                    event,
+                    person,
+                    reason,
+                    code: judged.code,
+                });
                 match judged.ask {
                     Some((state, wanted)) => Decided::Challenge(state, wanted),
                     None => Decided::Refused,

@@ -153,12 +153,21 @@ impl Answerer {
                     },
                 }
             }
-            Outcome::Refused { event, reason } => {
+            Outcome::Refused {
+                event,
+                person,
+                reason,
+            } => {
                 self.shared
                     .debug
                     .decided(pending.peer, Step::Denied(reason));
                 let code = judged.code;
-                let question = Question { event, code };
+                let question = Question {
+                    event,
+                    person,
+                    reason,
+                    code,
+                };
                 match judged.ask {
                     Some((state, asked)) => {
                         self.explainer.ask(question);

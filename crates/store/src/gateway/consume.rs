@@ -91,6 +91,8 @@ pub enum Outcome {
     Refused {
         /// The event.
         event: i64,
+        /// Whose login it was.
+        person: CanonicalName,
         /// Why: the decision's own reason, or [`Reason::CodeReplayed`] when another login spent the
         /// step first.
         reason: Reason,
@@ -445,10 +447,14 @@ async fn refuse(
         // Administrators are locked out by rules of their own.
         Realm::Vdom(_) | Realm::Administrators => None,
     };
-    let event = Event::refused(person, origin, refusal, at);
+    let event = Event::refused(person.clone(), origin, refusal, at);
     let event = link.append(tx, &event, tally).await?;
     Ok(Written {
-        outcome: Outcome::Refused { event, reason },
+        outcome: Outcome::Refused {
+            event,
+            person,
+            reason,
+        },
         learned,
         held,
         link: *link,

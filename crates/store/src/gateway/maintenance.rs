@@ -86,10 +86,10 @@ impl Work for RaiseFloor {
     }
 }
 
-/// An event of its own.
+/// Events of their own.
 pub(super) struct Record {
-    pub(super) event: Event,
-    pub(super) tally: Option<Tally>,
+    /// Each with the counter of wrong codes after it, if it counts as one.
+    pub(super) events: Vec<(Event, Option<Tally>)>,
 }
 
 impl Work for Record {
@@ -98,7 +98,9 @@ impl Work for Record {
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Link, Failure<Never>> {
         let mut link = Link::last(tx).await?;
-        link.append(tx, &self.event, self.tally).await?;
+        for (event, tally) in &self.events {
+            link.append(tx, event, *tally).await?;
+        }
         Ok(link)
     }
 }

@@ -51,7 +51,6 @@ use domain::interface::AllowAccess;
 use domain::login::trial::Counting;
 use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
-use domain::reason::Reason;
 use domain::recovery::Held;
 use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
@@ -438,7 +437,7 @@ impl GatewayStore {
             .await
     }
 
-    /// Appends an event of its own, such as what a refusal turned out to be. One that counts as a wrong code has
+    /// Appends an event of its own, such as a login that was tried out. One that counts as a wrong code has
     /// raised the counter in memory already.
     pub async fn record(&self, event: Event) -> Result<(), Undecided> {
         let memory = Arc::clone(&self.memory);
@@ -455,14 +454,27 @@ impl GatewayStore {
             }
             _ => (None, None),
         };
-        let write = self
-            .database
-            .write_then(Record { event, tally }, move |link| {
-                if let Some((token, step)) = held {
-                    memory.write().hold(token, step, link.id);
-                }
-                memory.committed(*link, at);
-            });
+        let events = vec![(event, tally)];
+        let write = self.database.write_then(Record { events }, move |link| {
+            if let Some((token, step)) = held {
+                memory.write().hold(token, step, link.id);
+            }
+            memory.committed(*link, at);
+        });
+        write.await.map(drop).map_err(undecided)
+    }
+
+    /// Appends events that count as nothing, such as what refusals turned out to be, in order and in one
+    /// transaction.
+    pub async fn record_all(&self, events: Vec<Event>) -> Result<(), Undecided> {
+        let Some(at) = events.last().map(|event| event.at) else {
+            return Ok(());
+        };
+        let memory = Arc::clone(&self.memory);
+        let events = events.into_iter().map(|event| (event, None)).collect();
+        let write = self.database.write_then(Record { events }, move |link| {
+            memory.committed(*link, at);
+        });
         write.await.map(drop).map_err(undecided)
     }
 
