@@ -130,6 +130,7 @@ fn usable(usability: Usability) -> &'static str {
         Usability::Locked => "locked",
         Usability::NotActivated => "not activated",
         Usability::ProvisionTimeout => "its activation code expired unused",
+        Usability::OfAnotherUnit => "another unit's, as the token server says",
     }
 }
 

@@ -75,10 +75,10 @@ impl Logins {
         now: Timestamp,
     ) -> Progress {
         let (name, origin) = (&begun.name, &begun.origin);
-        if let Err(refusal) = self.store.listens_to(name, &origin.source, now) {
+        if let Err(refusal) = self.store.listens_to(name, origin.source.network(), now) {
             return refusal_of(begun.name, begun.origin, refusal, now);
         }
-        self.settle(name, origin, PasswordOutcome::Right);
+        self.settle(name, origin, PasswordOutcome::Right, now);
         let facts = match self.store.facts(name.clone(), begun.position, now) {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),

@@ -247,7 +247,7 @@ impl Work for FirstUseOf {
                 What::Accepted { origin, .. } => Some(FirstUse {
                     at,
                     client: origin.client,
-                    source: origin.source,
+                    source: origin.source.as_str().into(),
                 }),
                 _ => None,
             });
