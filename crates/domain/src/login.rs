@@ -689,16 +689,8 @@ pub fn sent(
     counter: &mut CodeCounter,
     now: Timestamp,
 ) -> Second {
-    let person = match admitted(facts, &proof, now) {
-        Ok(person) => person,
-        Err(reason) => return refuse(Refusal::because(reason)),
-    };
-    match &person.factor {
-        Factor::Sent(to) if to == issued.to() && issued.person() == proof.person() => {}
-        Factor::SentCodesRefused => {
-            return refuse(Refusal::because(Reason::SentCodesRefused));
-        }
-        _ => return refuse(Refusal::because(Reason::ChangedMeanwhile)),
+    if let Err(reason) = still_sent(facts, &proof, &issued, now) {
+        return refuse(Refusal::because(reason));
     }
     if let Err(refusal) = looked_at(counter, now) {
         return again(refusal, proof, Some(issued));
@@ -717,6 +709,29 @@ pub fn sent(
             again(refusal, proof, Some(issued))
         }
     }
+}
+
+/// Whether codes are still sent where this one went.
+fn still_sent(facts: &Facts, proof: &Proof, issued: &Issued, now: Timestamp) -> Result<(), Reason> {
+    let person = admitted(facts, proof, now)?;
+    match &person.factor {
+        Factor::Sent(to) if to == issued.to() && issued.person() == proof.person() => Ok(()),
+        Factor::SentCodesRefused => Err(Reason::SentCodesRefused),
+        _ => Err(Reason::ChangedMeanwhile),
+    }
+}
+
+/// Whether a person to whom a code was sent may be sent another in its place. Who may not have a code looked at is
+/// sent none.
+pub fn may_be_sent(
+    facts: &Facts,
+    proof: &Proof,
+    issued: &Issued,
+    counter: &CodeCounter,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    still_sent(facts, proof, issued, now).map_err(Refusal::because)?;
+    looked_at(counter, now)
 }
 
 /// Whether a person whose first factor was right may be asked on the phone. Who may not have a code looked at

@@ -208,8 +208,8 @@ reasons! {
         "execute fortitoken activate SERIAL for hardware tokens, else execute fortitoken-mobile provision SERIAL";
     /// The client appends no code and the challenge is not answered.
     CodeMissing = "code-missing",
-        "the password came without a code, and neither client nor method can be asked for one",
-        "append the code to the password, or: config user radius-client / edit NAME / set code-position challenge. MS-CHAPv2 within EAP has no place for a code: have the device use EAP-GTC, or EAP-TTLS with PAP";
+        "a code was needed and none came: beside the password, where neither client nor method can be asked for one, or in the answer to the question for it",
+        "the user types the code where it is asked for; where nothing asks, append the code to the password, or: config user radius-client / edit NAME / set code-position challenge. MS-CHAPv2 within EAP has no place for a code: have the device use EAP-GTC, or EAP-TTLS with PAP";
     /// CHAP or MS-CHAPv2 in the answer to a challenge.
     CodeByResponse = "code-by-response",
         "the code came by CHAP or MS-CHAPv2, which do not show it",

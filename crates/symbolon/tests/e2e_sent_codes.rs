@@ -100,6 +100,35 @@ fn a_code_by_mail_is_good_once_for_the_login_that_asked_for_it() {
 }
 
 #[test]
+fn an_empty_answer_has_another_code_sent_and_is_no_guess() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    let server = by_mail(&home);
+    let vpn = Vpn::new(&home, CLIENT);
+
+    let challenge = vpn.ask("alice", PASSWORD);
+    let first = code(&server.nth(1));
+    let again = vpn.answer("alice", "", &challenge);
+    let Answer::Challenge(_, prompt) = &again else {
+        panic!("{again:?}");
+    };
+    assert_eq!(prompt, "Please enter the token code sent to you by email");
+    let second = code(&server.nth(2));
+    // Three are valid at once; the latest is asked for again, and five empty answers delay nobody.
+    let third = vpn.answer("alice", "", &again);
+    server.nth(3);
+    let last = (0..4).fold(third, |asked, _| vpn.answer("alice", "", &asked));
+    assert!(matches!(last, Answer::Challenge(..)), "{last:?}");
+    let latest = code(&server.nth(3));
+    if ![first, second].contains(&latest) {
+        assert_eq!(vpn.answer("alice", &latest, &last), Answer::Accept);
+    }
+    let shown = home.console("diagnose login show").ok();
+    assert!(!shown.contains("refused"), "{shown}");
+    up.stop();
+}
+
+#[test]
 fn a_code_by_sms_lets_in_and_expires() {
     let home = Home::new();
     let up = Running::up(&home);

@@ -10,7 +10,8 @@ use ident::TokenSerial;
 
 use super::pushing::asks_for_push;
 use super::{
-    CodeOf, FirstProven, Later, Logins, Progress, State, refusal_of, refused, with_counter,
+    CodeOf, FirstProven, Later, Logins, NotIssued, Progress, State, refusal_of, refused,
+    with_counter,
 };
 use crate::push::Question;
 
@@ -111,7 +112,8 @@ impl Logins {
         if self.is_repeated(&first, answer.presented) {
             self.keep_open(answer, first, origin, expires);
             let name = facts.name.clone();
-            return Some(refusal_of(name, origin.clone(), repeated(), now));
+            let again = missing("the password again, where the code was asked for");
+            return Some(refusal_of(name, origin.clone(), again, now));
         }
         if asks_for_push
             && first.asked() == CodeOf::Token
@@ -120,14 +122,77 @@ impl Logins {
             let open = Open { answer, expires };
             return Some(self.phone(facts, first, token, &open, origin, now));
         }
-        // Where codes stand alone, none asks for one.
-        let is_none = octets.is_empty() && facts.position == CodePosition::CodeOnly;
-        let code = (!is_none).then_some(code);
-        let (progress, retry) = self.judged(facts, first, code, origin.clone(), now);
+        if octets.is_empty() {
+            return Some(self.nothing_typed(facts, first, &Open { answer, expires }, origin, now));
+        }
+        let (progress, retry) = self.judged(facts, first, Some(code), origin.clone(), now);
         if let Some(first) = retry {
             self.keep_open(answer, first, origin, expires);
         }
         Some(progress)
+    }
+
+    /// Goes on where somebody answered with nothing: no guess, so nothing is counted. Who waits for a message is
+    /// sent another.
+    fn nothing_typed(
+        &self,
+        facts: &Facts,
+        first: FirstProven,
+        open: &Open<'_>,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Progress {
+        if first.issued().is_some() {
+            return self.another_code(facts, first, open, origin, now);
+        }
+        if first.drifted().is_some() {
+            return self.asked_again(first, open, origin);
+        }
+        // Where codes stand alone, none asks for one.
+        if facts.position == CodePosition::CodeOnly {
+            return self.second(facts, first, None, origin.clone(), now);
+        }
+        self.keep_open(open.answer, first, origin, open.expires);
+        let nothing = missing("nothing was typed where the code was asked for");
+        refusal_of(facts.name.clone(), origin.clone(), nothing, now)
+    }
+
+    /// Sends another code in the place of one that did not come. Where it would be one too many, the one that is
+    /// waited for is asked for again.
+    fn another_code(
+        &self,
+        facts: &Facts,
+        mut first: FirstProven,
+        open: &Open<'_>,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Progress {
+        let may_be_sent = with_counter(&self.store, first.client(), &facts.name, now, |counter| {
+            first.issued().map_or(Ok(()), |issued| {
+                login::may_be_sent(facts, &first.proof, issued, counter, now)
+            })
+        });
+        if let Err(refusal) = may_be_sent {
+            self.keep_open(open.answer, first, origin, open.expires);
+            return refusal_of(facts.name.clone(), origin.clone(), refusal, now);
+        }
+        let expires = match self.codes.issue_another(&mut first, origin, now) {
+            Ok(expires) => expires,
+            Err(NotIssued::TooMany(_)) => open.expires,
+            Err(NotIssued::Undecided(why)) => {
+                self.reopen(open.answer.state, first, origin, open.expires);
+                return Progress::Undecided(why);
+            }
+        };
+        let answer = open.answer;
+        self.asked_again(first, &Open { answer, expires }, origin)
+    }
+
+    /// The same question under the same state.
+    fn asked_again(&self, first: FirstProven, open: &Open<'_>, origin: &Origin) -> Progress {
+        let asked = first.wanted();
+        self.reopen(open.answer.state, first, origin, open.expires);
+        Progress::Challenge(open.answer.state(), asked)
     }
 
     /// How a client's transaction stands.
@@ -252,9 +317,9 @@ impl Logins {
     }
 }
 
-fn repeated() -> Refusal {
+fn missing(evidence: &str) -> Refusal {
     Refusal {
-        evidence: Some("the password again, where the code was asked for".into()),
+        evidence: Some(evidence.into()),
         ..Refusal::because(Reason::CodeMissing)
     }
 }

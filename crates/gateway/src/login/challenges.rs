@@ -1,7 +1,7 @@
 //! Open challenges: a password that was right and waits for its code.
 //!
-//! A state is random, belongs to one client and one person, and works once, or until the code is right where its
-//! client speaks of transactions. It lives in memory: after
+//! A state is random, belongs to one client and one person, and works once, again where the answer was empty, or until
+//! the code is right where its client speaks of transactions. It lives in memory: after
 //! a restart the client begins again, which costs a person one more try and an attacker everything.
 
 use std::collections::{HashMap, VecDeque};

@@ -118,6 +118,14 @@ impl FirstProven {
         self.drifted().unwrap_or_else(|| Wanted::Code(self.asked()))
     }
 
+    /// What was sent, if that is what is waited for.
+    pub(super) fn issued(&self) -> Option<&Issued> {
+        match &self.waits_for {
+            WaitsFor::Sent(issued) => Some(issued),
+            WaitsFor::Token | WaitsFor::Next(_) => None,
+        }
+    }
+
     /// What asks for the code after one that is right for another time, if one is.
     pub(crate) fn drifted(&self) -> Option<Wanted> {
         match &self.waits_for {
@@ -243,6 +251,37 @@ impl OneTimeCodes {
         origin: &Origin,
         now: Timestamp,
     ) -> Result<(FirstProven, Timestamp), NotIssued> {
+        let (issued, expires) = self.send(&proof, to, origin, now)?;
+        let first = FirstProven {
+            waits_for: WaitsFor::Sent(Box::new(issued)),
+            ..proof.into()
+        };
+        Ok((first, expires))
+    }
+
+    /// Has another code sent in the place of the one that is waited for, which is good for nothing from then on.
+    /// Until when the new one is good; nothing if none was sent, and the old one stays.
+    pub(super) fn issue_another(
+        &self,
+        first: &mut FirstProven,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<Timestamp, NotIssued> {
+        let WaitsFor::Sent(issued) = &mut first.waits_for else {
+            return Err(NotIssued::Undecided(Undecided::Codes));
+        };
+        let (another, expires) = self.send(&first.proof, issued.to().clone(), origin, now)?;
+        **issued = another;
+        Ok(expires)
+    }
+
+    fn send(
+        &self,
+        proof: &Proof,
+        to: Address,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> Result<(Issued, Timestamp), NotIssued> {
         // Before it is counted: what cannot be carried costs nobody an allowance.
         let place = self.waiting.try_reserve();
         let place = place.map_err(|_| NotIssued::Undecided(Undecided::Codes))?;
@@ -268,11 +307,7 @@ impl OneTimeCodes {
             lifetime,
             expires,
         });
-        let first = FirstProven {
-            waits_for: WaitsFor::Sent(Box::new(issued)),
-            ..proof.into()
-        };
-        Ok((first, expires))
+        Ok((issued, expires))
     }
 }
 
