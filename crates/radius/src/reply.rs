@@ -214,16 +214,8 @@ impl Reply {
     ) -> Result<(), TooLarge> {
         packet.clear();
         let version = request.version();
-        let authenticated = version == Version::V1_0 && self.code != Code::AccountingResponse;
-        let proxy_states: usize = request.proxy_states().map(|value| value.len() + 2).sum();
-        let octets = MIN_LENGTH
-            + if authenticated {
-                MESSAGE_AUTHENTICATOR_LENGTH
-            } else {
-                0
-            }
-            + self.attributes.octets().len()
-            + proxy_states;
+        let authenticated = self.is_authenticated(version);
+        let octets = self.octets(request);
         let length = packet_length(self.code, octets)?;
 
         packet.reserve(octets);
@@ -245,6 +237,25 @@ impl Reply {
             overwrite(packet, 4, &response_authenticator);
         }
         Ok(())
+    }
+
+    /// Octets that the reply to a request still has for attributes (RFC 2865 section 3).
+    pub fn room(&self, request: &Packet<'_>) -> usize {
+        MAX_LENGTH.saturating_sub(self.octets(request))
+    }
+
+    fn octets(&self, request: &Packet<'_>) -> usize {
+        let authenticator = if self.is_authenticated(request.version()) {
+            MESSAGE_AUTHENTICATOR_LENGTH
+        } else {
+            0
+        };
+        let proxy_states: usize = request.proxy_states().map(|value| value.len() + 2).sum();
+        MIN_LENGTH + authenticator + self.attributes.octets().len() + proxy_states
+    }
+
+    fn is_authenticated(&self, version: Version) -> bool {
+        version == Version::V1_0 && self.code != Code::AccountingResponse
     }
 }
 

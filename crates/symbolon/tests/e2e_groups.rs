@@ -12,7 +12,44 @@
 mod common;
 
 use common::radius::Vpn;
-use common::{Home, PASSWORD, Running};
+use common::{Home, PASSWORD, Running, until};
+
+/// More groups with names of 35 characters than an answer holds: 4,096 octets less header and Message-Authenticator
+/// are 94 attributes of 43 octets.
+const MANY: usize = 100;
+const FITTING: usize = 94;
+
+#[test]
+fn groups_that_do_not_fit_into_an_answer_are_left_out_aloud() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn1", "127.0.0.1", "");
+    let vpn = Vpn::new(&home, "127.0.0.1");
+    home.user_without_token("alice");
+    let entries: Vec<String> = (0..MANY)
+        .map(|number| format!("edit group-{number:029}\nset member alice"))
+        .collect();
+    let entries = entries.join("\nnext\n");
+    home.console(&format!("config user group\n{entries}\nend"))
+        .ok();
+    let told = vpn.told("alice", PASSWORD);
+    let told = groups(&told);
+    assert_eq!(told.len(), FITTING);
+    let is_in_order = |(number, name): (usize, &&str)| *name == format!("group-{number:029}");
+    assert!(told.iter().enumerate().all(is_in_order), "{told:?}");
+    let log = || home.console("execute log display").out;
+    until("it is on record", || {
+        log().contains("radius.groups-left-out")
+    });
+    let says = format!("user alice: 6 groups do not fit behind {FITTING}, from group-");
+    assert!(log().contains(&says), "{}", log());
+
+    home.radius_client("vpn1", "127.0.0.1", "set group-attributes filter-id class");
+    let told = vpn.told("alice", PASSWORD);
+    let count = |kind: &str| told.lines().filter(|line| line.contains(kind)).count();
+    assert_eq!((count("Filter-Id = "), count("Class = ")), (54, 54));
+    up.stop();
+}
 
 fn groups(told: &str) -> Vec<&str> {
     assert!(told.starts_with("Received Access-Accept"), "{told}");

@@ -11,14 +11,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use data_encoding::HEXLOWER;
+use domain::audit::{Actor, Event};
 use domain::client::GroupAttribute;
 use domain::login;
+use domain::name::CanonicalName;
 use domain::time::Span;
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
 use radius::{AttributeError, Prompt, Reply, Salt, Type, VendorType};
 use store::gateway::{Granted, Outcome};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::debug::Step;
 use super::eap::{Next, Talk};
@@ -26,6 +28,7 @@ use super::traffic::Counted;
 use super::{Pending, Shared, Way};
 use crate::clock;
 use crate::login::{CodeOf, Explainer, Judged, Question, RENEWAL_SPAN, State, Wanted};
+use crate::seldom::Seldom;
 use crate::udp::Outgoing;
 
 /// How long the thread sleeps at most, so that it sees when it is to stop.
@@ -76,6 +79,7 @@ pub(super) struct Answerer {
     delayed: BinaryHeap<Reverse<Delayed>>,
     outgoing: Outgoing,
     packet: Vec<u8>,
+    untold: Seldom,
 }
 
 impl Answerer {
@@ -91,6 +95,7 @@ impl Answerer {
             delayed: BinaryHeap::new(),
             outgoing: Outgoing::default(),
             packet: Vec::new(),
+            untold: Seldom::default(),
         }
     }
 
@@ -234,18 +239,54 @@ impl Answerer {
         self.shared.debug.decided(pending.peer, Step::Accepted);
         let person = granted.person();
         let welcome = self.shared.store.welcome(person, clock::now());
-        let groups = [&welcome.groups, granted.groups()].concat();
-        let accept = in_groups(keys.clone(), &groups, &pending.client.group_attributes)
-            .unwrap_or_else(|error| {
-                error!(%error, "the groups of a user cannot be told");
-                keys
-            });
         let accept = match welcome.password_days_left {
             // RFC 3579, 2.6.5: not beside an EAP-Message.
-            Some(days) if pending.eap.is_none() => accept.reply_message(&expires_soon(days)),
-            _ => accept,
+            Some(days) if pending.eap.is_none() => keys.reply_message(&expires_soon(days)),
+            _ => keys,
         };
-        self.push(pending, &accept);
+        let groups = [&welcome.groups, granted.groups()].concat();
+        let Ok(request) = pending.packet() else {
+            return;
+        };
+        let attributes = &pending.client.group_attributes;
+        let (told, untold) = groups.split_at(fitting(&groups, attributes, accept.room(&request)));
+        if !untold.is_empty() {
+            self.left_out(pending, person, told.len(), untold);
+        }
+        match in_groups(accept.clone(), told, attributes) {
+            Ok(accept) => self.push(pending, &accept),
+            Err(error) => {
+                error!(%error, user = %person, "the groups of a user cannot be told");
+                self.left_out(pending, person, 0, told);
+                self.push(pending, &accept);
+            }
+        }
+    }
+
+    /// What a client does by groups it does otherwise for somebody whose groups it was not told.
+    fn left_out(
+        &self,
+        pending: &Pending,
+        person: &CanonicalName,
+        told: usize,
+        untold: &[Arc<str>],
+    ) {
+        let now = clock::now();
+        let (Some(left_out), Some(first)) = (self.untold.due(now), untold.first()) else {
+            return;
+        };
+        let (client, untold) = (pending.client.name(), untold.len());
+        warn!(%client, user = %person, told, untold, from = %first, left_out, "an Access-Accept does not hold all groups of a user; have the user in fewer, or give the client one of group-attributes");
+        let detail =
+            format!("user {person}: {untold} groups do not fit behind {told}, from {first} on");
+        let actor = Actor::system("radius");
+        let vdom = pending.client.vdom;
+        let event = Event::changed(&actor, vdom, "radius.groups-left-out", client, &detail, now);
+        let store = Arc::clone(&self.shared.store);
+        self.shared.runtime.spawn(async move {
+            // A store that fails tells of it itself.
+            let _ = store.record(event).await;
+        });
     }
 
     fn ask(&mut self, mut pending: Pending, state: State, asked: &Wanted) {
@@ -379,15 +420,29 @@ fn keys(pending: &Pending, success: &Success) -> Result<Reply, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Octets that the groups of an Accept take at most: some 60 groups of names of usual length. The packet
-/// also has to hold the request's Proxy-States (RFC 2865, 3: 4,096 octets).
-const GROUPS_OCTETS_MAX: usize = 3_000;
-
 /// Octets of a vendor's attribute before its value (RFC 2865, 5.26).
 const VENDOR_HEADER: usize = 8;
 
 /// Octets of an attribute before its value (RFC 2865, 5).
 const HEADER: usize = 2;
+
+/// How many of the groups, from the first on, fit into so many octets in all their attributes.
+fn fitting(groups: &[Arc<str>], attributes: &[GroupAttribute], room: usize) -> usize {
+    let mut left = room;
+    let fits = |group: &&Arc<str>| {
+        let octets = attributes.iter().map(|attribute| {
+            group.len()
+                + match attribute {
+                    GroupAttribute::FortinetGroupName => VENDOR_HEADER,
+                    GroupAttribute::FilterId | GroupAttribute::Class => HEADER,
+                }
+        });
+        let rest = left.checked_sub(octets.sum());
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    };
+    groups.iter().take_while(fits).count()
+}
 
 /// Each group stands in an attribute of its own: clients look for those of their own groups.
 fn in_groups(
@@ -395,18 +450,9 @@ fn in_groups(
     groups: &[Arc<str>],
     attributes: &[GroupAttribute],
 ) -> Result<Reply, AttributeError> {
-    let mut octets = 0;
-    let all = attributes
+    let mut told = attributes
         .iter()
         .flat_map(|attribute| groups.iter().map(move |group| (*attribute, group)));
-    let mut told = all.take_while(|(attribute, group)| {
-        octets += group.len()
-            + match attribute {
-                GroupAttribute::FortinetGroupName => VENDOR_HEADER,
-                GroupAttribute::FilterId | GroupAttribute::Class => HEADER,
-            };
-        octets <= GROUPS_OCTETS_MAX
-    });
     told.try_fold(accept, |accept, (attribute, group)| match attribute {
         GroupAttribute::FortinetGroupName => {
             accept.vendor_attribute(VendorType::FORTINET_GROUP_NAME, group.as_bytes())
@@ -420,5 +466,32 @@ fn expires_soon(days: i64) -> String {
     match days {
         1 => "Your password expires in 1 day.".to_owned(),
         _ => format!("Your password expires in {days} days."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_told_in_all_its_attributes_or_in_none() {
+        let groups: Vec<Arc<str>> = ["four", "three", "one"].map(Arc::from).to_vec();
+        let one = [GroupAttribute::FortinetGroupName];
+        let both = [GroupAttribute::FilterId, GroupAttribute::FortinetGroupName];
+        for (attributes, room, told) in [
+            (&one[..], 11, 0),
+            (&one, 12, 1),
+            (&one, 24, 1),
+            (&one, 25, 2),
+            (&one, 35, 2),
+            (&one, 36, 3),
+            (&both, 17, 0),
+            (&both, 18, 1),
+            (&both, 37, 1),
+            (&both, 38, 2),
+            (&[], 0, 3),
+        ] {
+            assert_eq!(fitting(&groups, attributes, room), told, "{room}");
+        }
     }
 }
