@@ -21,9 +21,9 @@ const HOURLY_MAX: usize = 10;
 /// The same where codes stand alone, and who asks may have proven nothing.
 const HOURLY_MAX_ALONE: usize = 5;
 const HOUR: Span = Span::from_hours(1);
-/// People whose codes are counted at most. Only who has proven a first factor is counted; beyond it, no
-/// code is sent before somebody's hour is over.
-const PEOPLE_MAX: usize = 100_000;
+/// People whose codes are counted at most: as many as one unit is built for, at some 100 octets each, so that all
+/// can log in within one hour. Only who has an entry here that says where codes go is counted.
+const PEOPLE_MAX: usize = 1_000_000;
 
 /// Six digits, on their way to a person.
 pub struct OneTimeCode(Zeroizing<String>);
@@ -132,6 +132,15 @@ impl Issued {
     }
 }
 
+/// Why no code is sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotSent {
+    /// It would be one too many for this person until then.
+    Until(Timestamp),
+    /// Codes of so many people are counted that nobody knows how many this one was sent.
+    Full,
+}
+
 /// How many codes were sent to whom.
 #[derive(Debug)]
 pub struct Allowances {
@@ -158,22 +167,21 @@ impl Allowances {
         }
     }
 
-    /// Counts a code that is about to be sent and is valid for `lifetime`; if it is one too many, when
-    /// the next may be.
+    /// Counts a code that is about to be sent and is valid for `lifetime`.
     pub fn take(
         &mut self,
         person: &CanonicalName,
         lifetime: Span,
         now: Timestamp,
-    ) -> Result<(), Timestamp> {
+    ) -> Result<(), NotSent> {
         let is_old = |sent: &Vec<Timestamp>| sent.iter().all(|at| at.after(HOUR) <= now);
         let sent = self.sent.entry(person.clone(), is_old);
-        let sent = sent.ok_or_else(|| now.after(HOUR))?;
+        let sent = sent.ok_or(NotSent::Full)?;
         sent.retain(|at| at.after(HOUR) > now);
         if let [first, ..] = sent.as_slice()
             && sent.len() >= self.hourly_max
         {
-            return Err(first.after(HOUR));
+            return Err(NotSent::Until(first.after(HOUR)));
         }
         let valid: Vec<Timestamp> = sent
             .iter()
@@ -183,7 +191,7 @@ impl Allowances {
         if let [first, ..] = valid.as_slice()
             && valid.len() >= OUTSTANDING_MAX
         {
-            return Err(*first);
+            return Err(NotSent::Until(*first));
         }
         sent.push(now);
         Ok(())
@@ -252,7 +260,8 @@ mod tests {
             assert_eq!(allowances.take(&alice, MINUTE, NOW), Ok(()));
         }
         let next = NOW.after(MINUTE);
-        assert_eq!(allowances.take(&alice, MINUTE, NOW), Err(next));
+        let too_many = Err(NotSent::Until(next));
+        assert_eq!(allowances.take(&alice, MINUTE, NOW), too_many);
         assert_eq!(allowances.take(&person("bob"), MINUTE, NOW), Ok(()));
         let mut sent = 3;
         let mut at = next;
@@ -268,5 +277,20 @@ mod tests {
             .filter(|at| alone.take(&alice, MINUTE, *at).is_ok());
         assert_eq!(taken.count(), 5);
         assert_eq!(allowances.take(&alice, MINUTE, NOW.after(HOUR)), Ok(()));
+    }
+
+    #[test]
+    fn everybody_of_a_unit_is_sent_a_code_within_an_hour() {
+        let mut allowances = Allowances::default();
+        for number in 0..PEOPLE_MAX {
+            let person = CanonicalName::from_stored(&number.to_string());
+            assert_eq!(allowances.take(&person, MINUTE, NOW), Ok(()), "{number}");
+        }
+        // That the table is full says nothing of anybody.
+        let (known, another) = (CanonicalName::from_stored("7"), person("alice"));
+        assert_eq!(allowances.take(&known, MINUTE, NOW), Ok(()));
+        assert_eq!(allowances.take(&another, MINUTE, NOW), Err(NotSent::Full));
+        let later = NOW.after(HOUR);
+        assert_eq!(allowances.take(&another, MINUTE, later), Ok(()));
     }
 }

@@ -126,6 +126,8 @@ pub(crate) enum Undecided {
     Entropy(#[from] NoEntropy),
     #[error("too many codes wait to be sent")]
     Codes,
+    #[error("codes were sent to too many people within an hour")]
+    Recipients,
     #[error("too many challenges are open")]
     Challenges(#[from] Full),
     #[error("{0}")]

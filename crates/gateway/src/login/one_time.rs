@@ -13,7 +13,7 @@ use domain::login::{
     self, Drifted, Facts, Origin, Proof, Refusal, Retry, Second, Submitted, Waiting,
 };
 use domain::name::CanonicalName;
-use domain::one_time::{Allowances, CodeKey, Issued, OneTimeCode};
+use domain::one_time::{Allowances, CodeKey, Issued, NotSent, OneTimeCode};
 use domain::password::Mark;
 use domain::reason::Reason;
 use domain::time::{Span, Timestamp};
@@ -295,7 +295,10 @@ impl OneTimeCodes {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take(&person, lifetime, now);
-        allowed.map_err(|next| NotIssued::TooMany(too_many(next)))?;
+        allowed.map_err(|why| match why {
+            NotSent::Until(next) => NotIssued::TooMany(too_many(next)),
+            NotSent::Full => NotIssued::Undecided(Undecided::Recipients),
+        })?;
         let code = OneTimeCode::draw(clock::random()?);
         let expires = now.after(lifetime);
         let issued = code.issue(&self.key, person.clone(), to.clone(), expires);
