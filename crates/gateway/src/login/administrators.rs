@@ -206,10 +206,10 @@ impl AdminLogins {
             ));
         };
         let (answer, verified) = oneshot::channel();
-        let hashing = self.pool.submit(Box::new(move || {
+        let hashing = self.pool.submit(check, move |check| {
             // The caller may have gone.
             let _ = answer.send(check.verify(&first.password));
-        }));
+        });
         if hashing.is_err() {
             return Err(Unknown::because("too many passwords wait for their check"));
         }

@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use super::{
     Attempt, Backends, Explainer, Hashing, Judged, Logins, Pool, Progress, Question, SecondFactors,
-    Standing, State, Wanted, recorded,
+    Standing, State, Turn, Wanted, recorded,
 };
 use crate::clock;
 use crate::seldom::Seldom;
@@ -114,17 +114,30 @@ impl AwaitedLogins {
     /// What comes after the hash; nothing if too many wait for theirs.
     async fn hashed(&self, hashing: Box<Hashing>) -> Option<Progress> {
         let (answer, verified) = oneshot::channel();
-        let submitted = self.pool.submit_with(hashing, move |hashing| {
-            let verified = hashing.compute();
-            // Nobody may be waiting any more.
-            let _ = answer.send((hashing, verified));
-        });
-        if let Err(hashing) = submitted {
-            self.logins.not_hashed(&hashing);
-            return None;
+        let submitted = self
+            .pool
+            .submit_for(hashing.whose(), hashing, |hashing, turn| {
+                let computed = match turn {
+                    Turn::Come => {
+                        let verified = hashing.compute();
+                        Ok((hashing, verified))
+                    }
+                    Turn::Lost => Err(hashing),
+                };
+                // Nobody may be waiting any more.
+                let _ = answer.send(computed);
+            });
+        let computed = match submitted {
+            Ok(()) => verified.await.ok()?,
+            Err(hashing) => Err(hashing),
+        };
+        match computed {
+            Ok((hashing, verified)) => Some(self.logins.hashed(*hashing, verified, clock::now())),
+            Err(hashing) => {
+                self.logins.not_hashed(&hashing);
+                None
+            }
         }
-        let (hashing, verified) = verified.await.ok()?;
-        Some(self.logins.hashed(*hashing, verified, clock::now()))
     }
 
     async fn recorded(&self, decision: Decision, judged: Judged) -> Decided {

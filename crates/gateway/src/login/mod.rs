@@ -53,7 +53,7 @@ use challenges::{Challenges, Full};
 pub(crate) use explainer::{Explainer, Question};
 use one_time::{Beside, NotIssued};
 pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
-pub(crate) use pool::Pool;
+pub(crate) use pool::{Pool, Turn, Whose};
 pub(crate) use pushing::{Anew, Later, Wanted, unclaimed};
 pub(crate) use renewal::RENEWAL_SPAN;
 use renewal::{Keeper, NewPassword, Renewal};
@@ -157,6 +157,15 @@ pub(crate) struct Hashing {
 }
 
 impl Hashing {
+    /// Among whose it waits.
+    pub(crate) fn whose(&self) -> Whose {
+        let Begun { name, origin, .. } = &self.begun;
+        Whose {
+            client: (name.realm().vdom(), origin.client.clone()),
+            source: origin.source.clone(),
+        }
+    }
+
     /// Computes the hash; for a thread of the pool.
     pub(crate) fn compute(&self) -> Option<PasswordVerified> {
         self.check.verify(&self.begun.password)

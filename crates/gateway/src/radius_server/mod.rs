@@ -31,6 +31,7 @@ use crate::clock;
 use crate::debug_log::DebugLog;
 use crate::login::{
     Asking, Backends, Explainer, Hashing, Judged, Later, Logins, Pool, Progress, SecondFactors,
+    Turn,
 };
 use crate::seldom::Seldom;
 use crate::udp::{Batch, BatchSocket, Outgoing};
@@ -304,20 +305,37 @@ impl Shared {
     /// Has the hash computed in the pool, and goes on from there.
     fn hash(self: &Arc<Self>, pending: Pending, hashing: Box<Hashing>) {
         let shared = Arc::clone(self);
-        let submitted = self
-            .pool
-            .submit_with((pending, hashing), move |(pending, hashing)| {
-                shared.hashed(pending, *hashing);
-            });
-        if let Err((pending, hashing)) = submitted {
+        if pending.talk.is_some() {
+            let submitted = self
+                .pool
+                .submit((pending, hashing), move |(pending, hashing)| {
+                    shared.hashed(pending, *hashing);
+                });
             // What a device said cannot be heard twice. This is a thread for its tunnel, which no datagram waits for.
-            if pending.talk.is_some() {
-                return self.hashed(pending, *hashing);
+            if let Err((pending, hashing)) = submitted {
+                self.hashed(pending, *hashing);
             }
-            self.logins.not_hashed(&hashing);
-            pending.client.count(Counted::Overloaded);
-            self.duplicates().forget(&pending.key);
+            return;
         }
+        let whose = hashing.whose();
+        let submitted = self.pool.submit_for(
+            whose,
+            (pending, hashing),
+            move |(pending, hashing), turn| match turn {
+                Turn::Come => shared.hashed(pending, *hashing),
+                Turn::Lost => shared.overloaded(&pending, &hashing),
+            },
+        );
+        if let Err((pending, hashing)) = submitted {
+            self.overloaded(&pending, &hashing);
+        }
+    }
+
+    /// No hash, no answer and no count: the client asks again.
+    fn overloaded(&self, pending: &Pending, hashing: &Hashing) {
+        self.logins.not_hashed(hashing);
+        pending.client.count(Counted::Overloaded);
+        self.duplicates().forget(&pending.key);
     }
 
     /// Has a backend asked, and goes on from there. How many are asked at once is bounded there.

@@ -209,7 +209,7 @@ impl Shared {
         let shared = Arc::clone(self);
         let submitted = self
             .tunnels
-            .submit_with((pending, message), move |(pending, message)| {
+            .submit((pending, message), move |(pending, message)| {
                 shared.heard(pending, message);
             });
         if let Err((pending, _)) = submitted {
