@@ -45,7 +45,7 @@ reasons! {
     /// The first factor failed.
     PasswordWrong = "password-wrong",
         "the password is wrong",
-        "the user tries again, or set a new one: config user local / edit NAME / set passwd";
+        "the user tries again, or set a new one: config user local / edit NAME / set passwd (of users of a directory or RADIUS server: there)";
     /// No server of the person's backend decided.
     BackendUnreachable = "backend-unreachable",
         "no directory or RADIUS server that knows the user's password gave an answer that decides; nothing was counted, and the client heard nothing",
@@ -78,10 +78,14 @@ reasons! {
     EapUnfinished = "eap-unfinished",
         "the login was accepted, and the device ended the EAP conversation before it heard so",
         "what is shown says where it ended; where it is the device's own refusal, have it trust the certificate of 'radius-identity', and switch off what it demands beyond the method";
-    /// `config user password-policy`, `expire-days`.
+    /// `config user password-policy`, `expire-days`; or a directory says so.
     PasswordExpired = "password-expired",
         "the password has expired, by the user's password policy or at the directory",
         "set a new one: config user local / edit NAME / set passwd, or at the directory; to have its owner asked for one at a login: config user password-policy / edit NAME / set expired-password-renewal enable, or: config user ldap / edit NAME / set password-renewal enable";
+    /// A directory does not say whether the password is right.
+    AccountLockedElsewhere = "account-locked-elsewhere",
+        "the directory that knows the user's password lets the account not log in now, whatever the password",
+        "what is shown says what it holds against the account: disabled, locked, expired or outside its hours; mend that at the directory";
     /// Too many wrong passwords from this source.
     SourceThrottled = "source-throttled",
         "too many wrong passwords for this name from this source",

@@ -18,7 +18,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::directory::{BASE, Directory, READER, password_of};
+use common::directory::{BASE, Directory, HELD, READER, password_of};
 use common::phone::enrol;
 use common::radius::{Answer, Vpn};
 use common::upstream::{self, Upstream};
@@ -291,6 +291,58 @@ fn a_directory_that_is_gone_is_silence_and_counts_nothing() {
     home.login_says("alice", "refused: password-wrong");
     assert_eq!(vpn.ask("alice", password), Answer::Reject);
     home.login_says("alice", "refused: source-throttled");
+    up.stop();
+}
+
+#[test]
+fn what_a_directory_holds_against_an_account_is_no_guess() {
+    let (home, up, vpn) = system();
+    let directory = Directory::start(&home);
+    searching(&home, &directory, "");
+    user_of(&home, HELD, "ldap", "corp");
+    home.console(
+        "config user setting\nset auth-lockout-threshold 1\nset auth-lockout-duration 60\n\
+         set auth-invalid-max 2\nset auth-blackout-time 60\nend",
+    )
+    .ok();
+    let password = password_of(HELD);
+    for (data, reason, words) in [
+        ("532", "password-expired", "the password has expired"),
+        ("533", "account-locked-elsewhere", "the account is disabled"),
+        ("773", "password-expired", "the password has to be changed"),
+        (
+            "775",
+            "account-locked-elsewhere",
+            "the account is locked out",
+        ),
+    ] {
+        directory.holds(data);
+        assert_eq!(vpn.ask(HELD, password), Answer::Reject, "{data}");
+        let said = home.login_says(HELD, &format!("refused: {reason}"));
+        assert!(said.contains(words), "{said}");
+    }
+    // Of somebody without an entry it is the same.
+    home.console(&format!(
+        "config user local\ndelete {HELD}\nend\n\
+         config user group\nedit staff\nset member corp\nend\n\
+         config user radius-client\nedit vpn1\nset remote-groups staff\nend"
+    ))
+    .ok();
+    for (data, reason) in [
+        ("532", "password-expired"),
+        ("775", "account-locked-elsewhere"),
+        ("701", "account-locked-elsewhere"),
+    ] {
+        directory.holds(data);
+        assert_eq!(vpn.ask(HELD, password), Answer::Reject, "{data}");
+        home.login_says(HELD, &format!("refused: {reason}"));
+    }
+    // A wrong password is one.
+    directory.holds("52e");
+    assert_eq!(vpn.ask(HELD, password), Answer::Reject);
+    home.login_says(HELD, "refused: password-wrong");
+    assert_eq!(vpn.ask(HELD, password), Answer::Reject);
+    home.login_says(HELD, "refused: source-throttled");
     up.stop();
 }
 

@@ -51,6 +51,7 @@ const ELSEWHERE: &[Reason] = &[
     Reason::EapFailed,
     Reason::EapUnfinished,
     Reason::PasswordExpired,
+    Reason::AccountLockedElsewhere,
     Reason::NameThrottled,
     Reason::SourceBlackout,
     Reason::UntrustedHost,

@@ -162,7 +162,7 @@ impl Hashing {
         let Begun { name, origin, .. } = &self.begun;
         Whose {
             client: (name.realm().vdom(), origin.client.clone()),
-            source: origin.source.clone(),
+            source: origin.source.network(),
         }
     }
 
@@ -405,6 +405,10 @@ impl Logins {
                 self.expired(begun, Keeper::Backend(check), evidence, now)
             }
             Checked::Wrong(reason, evidence) => refused_with(begun, reason, evidence, now),
+            Checked::Held(held, evidence) => {
+                self.settle(&begun.name, &begun.origin, held.outcome(), now);
+                refused_with(begun, held.reason(), evidence, now)
+            }
             Checked::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
         }
     }

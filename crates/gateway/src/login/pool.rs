@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use domain::source::Network;
 use domain::vdom::Vdom;
 
 /// Hashes that wait at most: with 20 ms each on two cores, the last is done after 3 s, which is when
@@ -32,7 +33,7 @@ pub(crate) enum Turn {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Whose {
     pub(crate) client: (Vdom, Box<str>),
-    pub(crate) source: Box<str>,
+    pub(crate) source: Network,
 }
 
 /// The pool. Dropping it lets its threads finish what waits, and end.
@@ -236,7 +237,7 @@ mod tests {
         fn put(&self, client: &str, source: &str, number: u32) -> bool {
             let whose = Whose {
                 client: (Vdom::ROOT, client.into()),
-                source: source.into(),
+                source: Network::of(source.parse().unwrap()),
             };
             let tell = self.tell.clone();
             let submitted = self.pool.submit_for(whose, number, move |number, turn| {
@@ -258,15 +259,15 @@ mod tests {
         let bench = bench();
         let max = u32::try_from(WAITING_MAX).unwrap();
         for number in 0..max {
-            assert!(bench.put("vpn", "a", number));
+            assert!(bench.put("vpn", "192.0.2.1", number));
         }
-        assert!(!bench.put("vpn", "a", max));
+        assert!(!bench.put("vpn", "192.0.2.1", max));
         // The latest give way, until both have as many.
         for number in 0..max / 2 {
-            assert!(bench.put("wifi", "b", 1_000 + number), "{number}");
+            assert!(bench.put("wifi", "192.0.2.2", 1_000 + number), "{number}");
             assert_eq!(bench.told.try_recv(), Ok((max - 1 - number, Turn::Lost)));
         }
-        assert!(!bench.put("wifi", "b", 2_000) && !bench.put("vpn", "a", 2_000));
+        assert!(!bench.put("wifi", "192.0.2.2", 2_000) && !bench.put("vpn", "192.0.2.1", 2_000));
         let done = bench.done();
         let expected = (0..max / 2).chain(1_000..1_000 + max / 2);
         assert_eq!(done, expected.collect::<Vec<u32>>());
@@ -277,14 +278,14 @@ mod tests {
         let bench = bench();
         let max = u32::try_from(WAITING_MAX).unwrap();
         for number in 0..max {
-            assert!(bench.put("vpn", "guesser", number));
+            assert!(bench.put("vpn", "192.0.2.3", number));
         }
-        assert!(bench.put("vpn", "alice", 1_000));
+        assert!(bench.put("vpn", "192.0.2.4", 1_000));
         assert_eq!(bench.told.try_recv(), Ok((max - 1, Turn::Lost)));
         // Of the client with the most it is the source with the most that gives way.
-        assert!(bench.put("wifi", "bob", 1_001));
+        assert!(bench.put("wifi", "192.0.2.5", 1_001));
         assert_eq!(bench.told.try_recv(), Ok((max - 2, Turn::Lost)));
-        assert!(!bench.put("vpn", "guesser", max));
+        assert!(!bench.put("vpn", "192.0.2.3", max));
         let done = bench.done();
         assert!(done.ends_with(&[max - 3, 1_000, 1_001]));
     }
@@ -301,7 +302,7 @@ mod tests {
             assert_eq!(submitted, Ok(()));
         }
         assert_eq!(bench.pool.submit(max, |_| ()), Err(max));
-        assert!(!bench.put("vpn", "a", max));
+        assert!(!bench.put("vpn", "192.0.2.1", max));
         assert_eq!(bench.done().len(), WAITING_MAX);
     }
 }

@@ -50,6 +50,10 @@ impl Logins {
                 self.guessed_right(&begun, now);
                 refused_with(begun, reason, evidence, now)
             }
+            CheckedSources::Held(held, evidence) => {
+                self.settle(&begun.name, &begun.origin, held.outcome(), now);
+                refused_with(begun, held.reason(), evidence, now)
+            }
             CheckedSources::Wrong(reason, evidence) => refused_with(begun, reason, evidence, now),
             // Silence for whom the silent server may know, and who comes again for want of an answer. But a guess
             // that one has judged counts, once: else the others could be guessed at without end while one is away.

@@ -215,7 +215,9 @@ impl Logins {
     ) -> Renewed {
         match self.backends.renew(check, expired, new).await {
             Checked::Right(verified) => Renewed::Yes(verified),
-            Checked::Expired(evidence) | Checked::Wrong(_, evidence) => {
+            Checked::Expired(evidence)
+            | Checked::Held(_, evidence)
+            | Checked::Wrong(_, evidence) => {
                 Renewed::No("the new password was not accepted".to_owned(), evidence)
             }
             Checked::Undecided(evidence) => Renewed::Unknown(evidence),

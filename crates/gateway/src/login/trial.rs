@@ -187,6 +187,7 @@ async fn first(
             Checked::Expired(evidence) => {
                 Err(refused(Reason::PasswordExpired, Some(evidence.into())))
             }
+            Checked::Held(held, evidence) => Err(refused(held.reason(), Some(evidence.into()))),
             Checked::Wrong(reason, evidence) => Err(refused(reason, Some(evidence.into()))),
             Checked::Undecided(evidence) => Err(Tried::Undecided(evidence.into())),
         },

@@ -1,9 +1,12 @@
 //! A directory: Debian's `slapd` on a directory of its own.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::thread;
 
 use super::{Home, free_port, run, tool, until};
 
@@ -22,6 +25,7 @@ const PEOPLE: &[(&str, &str)] = &[
     ("dora", "in-the-directory-5"),
     (EXPIRED, "in-the-directory-6"),
     (RESET, "in-the-directory-7"),
+    (HELD, "in-the-directory-8"),
 ];
 
 /// Somebody whose password has expired.
@@ -31,6 +35,9 @@ pub(crate) const RESET: &str = "frank";
 
 /// Where password policies are: a password is good for a year, and has ten characters.
 const POLICIES: &str = "ou=policies,dc=example,dc=org";
+
+/// Of whom the directory says what [`Directory::holds`] has it say.
+pub(crate) const HELD: &str = "held";
 
 /// Another `uid` of dora's.
 pub(crate) const ALIAS_OF_DORA: &str = "dora.smith";
@@ -79,6 +86,28 @@ impl Directory {
     /// The authority that signed its certificate.
     pub(crate) fn authority(&self) -> PathBuf {
         self.files.join("ca.pem")
+    }
+
+    /// Has it refuse [`HELD`] from now on, with the number of a Windows error as Active Directory does.
+    pub(crate) fn holds(&self, data: &str) {
+        let path = self.files.join("words");
+        // Whoever listened before hears no more of it.
+        let _ = fs::remove_file(&path);
+        let listener = UnixListener::bind(path).unwrap();
+        let answer = format!(
+            "RESULT\ncode: 49\ninfo: 80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, \
+             data {data}, v4563\n"
+        );
+        thread::spawn(move || {
+            for asked in listener.incoming() {
+                let mut asked = BufReader::new(asked.unwrap());
+                let mut line = String::new();
+                while asked.read_line(&mut line).unwrap() > 1 {
+                    line.clear();
+                }
+                asked.get_mut().write_all(answer.as_bytes()).unwrap();
+            }
+        });
     }
 
     /// Goes on after [`Self::stop`].
@@ -134,7 +163,7 @@ impl Directory {
 
     fn configure(&self) {
         let at = |name: &str| self.files.join(name).display().to_string();
-        let (db, pid) = (at("db"), at("slapd.pid"));
+        let (db, pid, words) = (at("db"), at("slapd.pid"), at("words"));
         let (ca, cert, key) = (at("ca.pem"), at("server.pem"), at("server.key"));
         let (reader, _) = READER;
         let conf = format!(
@@ -147,6 +176,7 @@ impl Directory {
              moduleload back_mdb\n\
              moduleload memberof\n\
              moduleload ppolicy\n\
+             moduleload back_sock\n\
              allow bind_anon_cred bind_anon_dn\n\
              TLSCACertificateFile {ca}\n\
              TLSCertificateFile {cert}\n\
@@ -158,6 +188,10 @@ impl Directory {
              overlay ppolicy\n\
              ppolicy_default \"cn=default,{POLICIES}\"\n\
              ppolicy_hash_cleartext\n\
+             overlay sock\n\
+             socketpath {words}\n\
+             sockops bind\n\
+             sockdnpat ^cn={HELD},\n\
              access to attrs=userPassword by dn.exact=\"{reader}\" write by self write \
              by anonymous auth by * none\n\
              access to * by * read\n"

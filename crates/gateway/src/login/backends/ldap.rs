@@ -13,7 +13,7 @@ use domain::user::Switch;
 use ldap3_proto::proto::{LdapFilter, LdapResult, LdapResultCode};
 
 use super::tls::{self, Certificates};
-use super::{Fault, Question, Said};
+use super::{Fault, Held, Question, Said};
 use connection::{Connection, Entry, Scope};
 use expiry::Expiry;
 
@@ -59,7 +59,7 @@ async fn checked(
         Switch::Enable => {
             let (result, expiry) = connection.bind_by_policy(name, password).await?;
             if expiry.is_some() && question.credentials.groups.is_none() {
-                return Ok(Said::Expired(held_against(&result)));
+                return Ok(Said::Expired(why(&result)));
             }
             bound(&result)?
         }
@@ -322,13 +322,17 @@ fn bound(result: &LdapResult) -> Result<Said, Fault> {
     use LdapResultCode as Code;
     match result.code {
         Code::Success => Ok(Said::Right(Told::default())),
-        // Directories tell with the last three that an account is locked or switched off.
-        Code::InvalidCredentials
-        | Code::NoSuchObject
-        | Code::InappropriateAuthentication
-        | Code::ConstraintViolation
-        | Code::InsufficentAccessRights
-        | Code::UnwillingToPerform => Ok(Said::Wrong(held_against(result))),
+        Code::InvalidCredentials | Code::NoSuchObject | Code::InappropriateAuthentication => {
+            Ok(match held_against(result) {
+                Some((Some(held), _)) => Said::Held(held, why(result)),
+                _ => Said::Wrong(why(result)),
+            })
+        }
+        // Directories tell with these that an account is locked or switched off.
+        Code::ConstraintViolation | Code::InsufficentAccessRights | Code::UnwillingToPerform => {
+            let held = held_against(result).and_then(|(held, _)| held);
+            Ok(Said::Held(held.unwrap_or(Held::Locked), why(result)))
+        }
         Code::Busy | Code::Unavailable | Code::OperationsError | Code::Other => {
             Err(Fault::Unwell(words(result)))
         }
@@ -340,21 +344,27 @@ fn unclear(what: &str, result: &LdapResult) -> Fault {
     Fault::Unclear(format!("{what}: {}", words(result)))
 }
 
-/// Why an account may not bind. Active Directory says it by the number of a Windows error, in hexadecimal digits.
-fn held_against(result: &LdapResult) -> String {
+/// What Active Directory holds against an account, which it says by the number of a Windows error, in hexadecimal
+/// digits: in words, and nothing where no account has the name.
+fn held_against(result: &LdapResult) -> Option<(Option<Held>, &'static str)> {
+    use Held::{Locked, PasswordExpired};
+    Some(match expiry::windows_error(result)? {
+        "525" => (None, "there is no such account"),
+        "530" => (Some(Locked), "the account may not log on at this time"),
+        "531" => (Some(Locked), "the account may not log on from here"),
+        "532" => (Some(PasswordExpired), "the password has expired"),
+        "533" => (Some(Locked), "the account is disabled"),
+        "701" => (Some(Locked), "the account has expired"),
+        "773" => (Some(PasswordExpired), "the password has to be changed"),
+        "775" => (Some(Locked), "the account is locked out"),
+        _ => return None,
+    })
+}
+
+/// Why a bind was refused: what is held against the account, and what the directory says.
+fn why(result: &LdapResult) -> String {
     let said = words(result);
-    let why = match expiry::windows_error(result) {
-        Some("525") => "there is no such account",
-        Some("530") => "the account may not log on at this time",
-        Some("531") => "the account may not log on from here",
-        Some("532") => "the password has expired: the user sets a new one at the directory",
-        Some("533") => "the account is disabled",
-        Some("701") => "the account has expired",
-        Some("773") => "the password has to be changed: the user sets a new one at the directory",
-        Some("775") => "the account is locked out",
-        _ => return said,
-    };
-    format!("{why}; {said}")
+    held_against(result).map_or(said.clone(), |(_, why)| format!("{why}; {said}"))
 }
 
 /// Number and name of the result, and what the directory says of it.
@@ -409,39 +419,59 @@ mod tests {
     }
 
     #[test]
-    fn what_active_directory_holds_against_an_account_is_said_in_words() {
+    fn what_active_directory_holds_against_an_account_is_no_wrong_password() {
         let said = |data: &str| {
             let message = format!(
                 "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {data}, v4563"
             );
             let code = LdapResultCode::InvalidCredentials;
-            held_against(&LdapResult {
+            bound(&LdapResult {
                 message,
                 ..result(code)
             })
+            .unwrap()
         };
-        assert!(said("532").starts_with("the password has expired: "));
-        assert!(said("773").starts_with("the password has to be changed: "));
-        for other in ["52e", "", "999"] {
-            assert!(
-                said(other).starts_with("49 InvalidCredentials ("),
-                "{other}"
-            );
+        for (data, expected, why) in [
+            ("532", Held::PasswordExpired, "the password has expired; 49"),
+            (
+                "773",
+                Held::PasswordExpired,
+                "the password has to be changed; ",
+            ),
+            ("533", Held::Locked, "the account is disabled; 49"),
+            ("775", Held::Locked, "the account is locked out; 49"),
+        ] {
+            match said(data) {
+                Said::Held(held, words) => {
+                    assert_eq!(held, expected, "{data}");
+                    assert!(words.starts_with(why), "{words}");
+                }
+                other => panic!("{data}: {other:?}"),
+            }
         }
-        let elsewhere = held_against(&result(LdapResultCode::InvalidCredentials));
-        assert_eq!(elsewhere, "49 InvalidCredentials");
+        for (data, why) in [
+            ("525", "there is no such account; 49"),
+            ("52e", "49 InvalidCredentials ("),
+            ("", "49 InvalidCredentials ("),
+            ("999", "49 InvalidCredentials ("),
+        ] {
+            match said(data) {
+                Said::Wrong(words) => assert!(words.starts_with(why), "{words}"),
+                other => panic!("{data}: {other:?}"),
+            }
+        }
     }
 
     #[test]
     fn only_what_is_said_of_the_account_is_a_no() {
         use LdapResultCode as Code;
         assert!(matches!(bound(&result(Code::Success)), Ok(Said::Right(_))));
-        for code in [
-            Code::InvalidCredentials,
-            Code::NoSuchObject,
-            Code::UnwillingToPerform,
-        ] {
+        for code in [Code::InvalidCredentials, Code::NoSuchObject] {
             assert!(matches!(bound(&result(code)), Ok(Said::Wrong(_))));
+        }
+        for code in [Code::UnwillingToPerform, Code::ConstraintViolation] {
+            let said = bound(&result(code));
+            assert!(matches!(said, Ok(Said::Held(Held::Locked, _))));
         }
         for code in [Code::Busy, Code::Unavailable] {
             assert!(matches!(bound(&result(code)), Err(Fault::Unwell(_))));

@@ -26,7 +26,7 @@ use domain::remote::Told;
 use domain::settings::Settings;
 use domain::time::Span;
 use domain::vdom::Vdom;
-use store::gateway::GatewayStore;
+use store::gateway::{GatewayStore, PasswordOutcome};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
@@ -56,6 +56,8 @@ pub(crate) enum Checked {
     Expired(String),
     /// A server said no: why, and which server after how long.
     Wrong(Reason, String),
+    /// A server said no, and not because of the password: why, and which server after how long.
+    Held(Held, String),
     /// No server decided: what each of them did.
     Undecided(String),
 }
@@ -108,8 +110,38 @@ pub(crate) enum Said {
     Expired(String),
     /// It is not, in the server's words.
     Wrong(String),
+    /// Something is held against the account: what, and the server's words.
+    Held(Held, String),
     /// More than the password is asked for.
     Challenge,
+}
+
+/// What a directory holds against an account. Whoever meets it has guessed nothing: the directory says it of a
+/// right password, or of any.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Held {
+    /// The password is right, and too old or to be changed first.
+    PasswordExpired,
+    /// It may not log in now: it is disabled, locked or expired, or may not do so at this time or from here.
+    Locked,
+}
+
+impl Held {
+    /// Why a login is refused.
+    pub(crate) fn reason(self) -> Reason {
+        match self {
+            Self::PasswordExpired => Reason::PasswordExpired,
+            Self::Locked => Reason::AccountLockedElsewhere,
+        }
+    }
+
+    /// What it makes of the attempt that was counted.
+    pub(crate) fn outcome(self) -> PasswordOutcome {
+        match self {
+            Self::PasswordExpired => PasswordOutcome::Right,
+            Self::Locked => PasswordOutcome::Undecided,
+        }
+    }
 }
 
 /// Why a server said neither yes nor no.
@@ -207,6 +239,7 @@ impl Backends {
                     Said::Wrong(words) => {
                         Checked::Wrong(Reason::PasswordWrong, format!("{by}: {words}"))
                     }
+                    Said::Held(held, words) => Checked::Held(held, format!("{by}: {words}")),
                     Said::Challenge => {
                         Checked::Wrong(Reason::BackendChallenge, format!("{by}: Access-Challenge"))
                     }

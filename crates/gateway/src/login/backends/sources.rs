@@ -8,7 +8,7 @@ use domain::reason::Reason;
 use domain::remote::{RemoteCheck, RemoteVerified, Source, Told};
 use store::gateway::GatewayStore;
 
-use super::{Answer, Backends, Credentials, Said, by};
+use super::{Answer, Backends, Credentials, Held, Said, by};
 
 /// What the servers made of somebody without a record.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) enum CheckedSources {
     Vouched(RemoteVerified),
     /// One knows the password, and nobody is let in by it: why, and what each of them said.
     Known(Reason, String),
+    /// One lets the account not log in, whatever the password: why, and what each of them said.
+    Held(Held, String),
     /// None takes the password: why, and what each of them said.
     Wrong(Reason, String),
     /// One did not decide, and to another the password is wrong: what each of them did.
@@ -89,7 +91,9 @@ impl Heard {
                     Err(reason) => (reason, vouched_for_nobody(&told).to_owned()),
                 }
             }
-            Said::Expired(words) | Said::Wrong(words) => (Reason::PasswordWrong, words),
+            Said::Wrong(words) => (Reason::PasswordWrong, words),
+            Said::Expired(words) => (Reason::PasswordExpired, words),
+            Said::Held(held, words) => (held.reason(), words),
             Said::Challenge => (Reason::BackendChallenge, "Access-Challenge".to_owned()),
         };
         self.said.push(format!("{by}: {words}"));
@@ -133,7 +137,10 @@ impl Heard {
                 CheckedSources::WrongToSome(said)
             }
             _ if !self.silent.is_empty() => CheckedSources::Undecided(said),
-            Some(reason @ Reason::GroupMissing) => CheckedSources::Known(reason, said),
+            Some(Reason::AccountLockedElsewhere) => CheckedSources::Held(Held::Locked, said),
+            Some(reason @ (Reason::GroupMissing | Reason::PasswordExpired)) => {
+                CheckedSources::Known(reason, said)
+            }
             Some(reason) => CheckedSources::Wrong(reason, said),
             None => CheckedSources::Wrong(Reason::PasswordWrong, said),
         }
@@ -146,7 +153,8 @@ fn tells(reason: Reason) -> u8 {
     match reason {
         Reason::BackendChallenge => 0,
         Reason::PasswordWrong => 1,
-        _ => 2,
+        Reason::AccountLockedElsewhere => 2,
+        _ => 3,
     }
 }
 
