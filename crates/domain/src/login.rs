@@ -408,6 +408,14 @@ impl Refusal {
         }
     }
 
+    /// An answer to a challenge that was open until then.
+    pub fn too_late(reason: Reason, until: Timestamp) -> Self {
+        Self {
+            evidence: Some(format!("it was open until {until}").into()),
+            ..Self::because(reason)
+        }
+    }
+
     fn of_token(self, token: TokenSerial) -> Self {
         Self {
             token: Some(token),

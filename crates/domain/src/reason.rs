@@ -271,10 +271,14 @@ reasons! {
     ChangedMeanwhile = "changed-meanwhile",
         "the user or the token was changed while this login was under way",
         "the user logs in again; 'show user local' and 'show user fortitoken' say how it stands now";
-    /// The answer to a challenge came late, twice, or was never asked for.
+    /// The answer to a challenge came twice, was never asked for, or is somebody else's.
     ChallengeUnknown = "challenge-unknown",
-        "the answer belongs to no open challenge: it came late, a second time, or after a restart",
-        "the user logs in again; raise it with: config system global / set two-factor-ftk-expiry (for codes by mail and SMS: two-factor-email-expiry, two-factor-sms-expiry)";
+        "the answer belongs to no open challenge of this user at this client: it came a second time or after a restart, or others that were opened since took its place",
+        "the user logs in again; what is shown says if the challenge is another user's or another client's";
+    /// It came late.
+    ChallengeExpired = "challenge-expired",
+        "the answer came when the time for it was over",
+        "the user logs in again; raise it with: config system global / set two-factor-ftk-expiry";
 }
 
 impl Reason {

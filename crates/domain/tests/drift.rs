@@ -270,7 +270,7 @@ fn what_is_over_is_asked_for_no_more() {
     let (_, drifted) = asks_next(first(&facts, &shown(-14), counter, NOW));
     let late = NOW.after(NEXT_CODE_SPAN);
     let decided = follow(&facts, drifted, &shown(-13), counter, late);
-    assert_eq!(refused(decided), Reason::ChallengeUnknown);
+    assert_eq!(refused(decided), Reason::ChallengeExpired);
 }
 
 #[test]

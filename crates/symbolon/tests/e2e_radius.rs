@@ -63,7 +63,8 @@ fn the_code_answers_a_challenge_or_follows_the_password() {
     home.login_says("alice", "refused: challenge-unknown");
     let challenge = vpn1.ask("alice", PASSWORD);
     assert_eq!(vpn2.answer("alice", &code, &challenge), Answer::Reject);
-    home.login_says("alice", "refused: challenge-unknown");
+    let said = home.login_says("alice", "refused: challenge-unknown");
+    assert!(said.contains("the challenge is another client's"), "{said}");
 
     assert_eq!(vpn1.log_in("alice", &code), Answer::Accept);
     home.login_says("alice", &format!("accepted: token {}", tokens[0]));

@@ -61,6 +61,7 @@ const ELSEWHERE: &[Reason] = &[
     Reason::SentCodesTooMany,
     Reason::SentCodeWrong,
     Reason::SentCodeExpired,
+    Reason::ChallengeExpired,
     Reason::PushUnavailable,
     Reason::PushDeviceUnknown,
     Reason::PushOutstanding,

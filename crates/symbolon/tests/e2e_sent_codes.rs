@@ -163,7 +163,8 @@ fn a_code_by_sms_lets_in_and_expires() {
     let code = code(gateway.request().as_bytes());
     std::thread::sleep(std::time::Duration::from_secs(31));
     assert_eq!(vpn.answer("alice", &code, &late), Answer::Reject);
-    home.login_says("alice", "refused: challenge-unknown");
+    let said = home.login_says("alice", "refused: sent-code-expired");
+    assert!(said.contains("it was open until "), "{said}");
     up.stop();
 }
 

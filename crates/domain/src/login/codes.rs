@@ -70,7 +70,7 @@ pub fn next(
 ) -> Second {
     let Drifted { proof, waiting } = drifted;
     if waiting.until <= now {
-        return refuse(Refusal::because(Reason::ChallengeUnknown));
+        return refuse(Refusal::too_late(Reason::ChallengeExpired, waiting.until));
     }
     let turn = Turn::Next(waiting);
     judged(facts, proof, Some(submitted), turn, counter, now)

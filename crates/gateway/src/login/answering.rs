@@ -8,10 +8,10 @@ use domain::reason::Reason;
 use domain::time::Timestamp;
 use ident::TokenSerial;
 
+use super::challenges::Missed;
 use super::pushing::asks_for_push;
 use super::{
-    CodeOf, FirstProven, Later, Logins, NotIssued, Progress, State, refusal_of, refused,
-    with_counter,
+    CodeOf, FirstProven, Later, Logins, NotIssued, Progress, State, refusal_of, with_counter,
 };
 use crate::push::Question;
 
@@ -91,45 +91,46 @@ impl Logins {
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
         self.answer(&facts, answer, &origin, now)
-            .unwrap_or_else(|| refused(facts.name, origin, Reason::ChallengeUnknown, now))
+            .unwrap_or_else(|missed| refusal_of(facts.name, origin, missed, now))
     }
 
-    /// What an answer comes to; nothing if it belongs to no open challenge.
+    /// What an answer comes to; why it belongs to no open challenge, if it does not.
     pub(super) fn answer(
         &self,
         facts: &Facts,
         answer: &Answering<'_>,
         origin: &Origin,
         now: Timestamp,
-    ) -> Option<Progress> {
+    ) -> Result<Progress, Refusal> {
         let octets = answer.presented.as_bytes();
         let code = Submitted::new(octets);
         let asks_for_push = asks_for_push(&code);
         if asks_for_push && let Some(waiting) = self.waiting(facts, answer, origin, now) {
-            return Some(waiting);
+            return Ok(waiting);
         }
-        let (first, expires) = self.first(facts, answer, origin, now)?;
+        let first = self.first(facts, answer, origin, now);
+        let (first, expires) = first.map_err(missed)?;
         if self.is_repeated(&first, answer.presented) {
             self.keep_open(answer, first, origin, expires);
             let name = facts.name.clone();
             let again = missing("the password again, where the code was asked for");
-            return Some(refusal_of(name, origin.clone(), again, now));
+            return Ok(refusal_of(name, origin.clone(), again, now));
         }
         if asks_for_push
             && first.asked() == CodeOf::Token
             && let Some(token) = self.pushes.offered(facts)
         {
             let open = Open { answer, expires };
-            return Some(self.phone(facts, first, token, &open, origin, now));
+            return Ok(self.phone(facts, first, token, &open, origin, now));
         }
         if octets.is_empty() {
-            return Some(self.nothing_typed(facts, first, &Open { answer, expires }, origin, now));
+            return Ok(self.nothing_typed(facts, first, &Open { answer, expires }, origin, now));
         }
         let (progress, retry) = self.judged(facts, first, Some(code), origin.clone(), now);
         if let Some(first) = retry {
             self.keep_open(answer, first, origin, expires);
         }
-        Some(progress)
+        Ok(progress)
     }
 
     /// Goes on where somebody answered with nothing: no guess, so nothing is counted. Who waits for a message is
@@ -234,13 +235,14 @@ impl Logins {
         answer: &Answering<'_>,
         origin: &Origin,
         now: Timestamp,
-    ) -> Option<(FirstProven, Timestamp)> {
+    ) -> Result<(FirstProven, Timestamp), Missed<FirstProven>> {
         let (state, person, client) = (answer.state, &facts.name, &*origin.client);
         match self.pushes.join(state, person, client, now) {
             // The code instead: nobody waits for the phone any more.
             Some(joined) => {
                 let taken = self.pushes.take(joined.session);
-                taken.map(|(first, outstanding)| (first, outstanding.expires))
+                let taken = taken.map(|(first, outstanding)| (first, outstanding.expires));
+                taken.ok_or(Missed::Unknown)
             }
             None => self.challenges.take(state, person, client, now),
         }
@@ -314,6 +316,26 @@ impl Logins {
             }
             _ => false,
         }
+    }
+}
+
+/// A code that was sent is over with its challenge.
+fn missed(missed: Missed<FirstProven>) -> Refusal {
+    let unknown = |evidence: &str| Refusal {
+        evidence: Some(evidence.into()),
+        ..Refusal::because(Reason::ChallengeUnknown)
+    };
+    match missed {
+        Missed::Unknown => Refusal::because(Reason::ChallengeUnknown),
+        Missed::OfAnother => unknown("the challenge is another user's"),
+        Missed::OfAnotherClient => unknown("the challenge is another client's"),
+        Missed::Late(first, until) => Refusal::too_late(
+            match first.asked() {
+                CodeOf::Token => Reason::ChallengeExpired,
+                CodeOf::Sent(_) => Reason::SentCodeExpired,
+            },
+            until,
+        ),
     }
 }
 

@@ -33,6 +33,19 @@ pub(crate) type State = String;
 #[error("{OPEN_MAX} challenges are open")]
 pub(crate) struct Full;
 
+/// Why an answer leads to no open challenge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Missed<T> {
+    /// There is none under its state: it was answered, gave way to others, or was before a restart.
+    Unknown,
+    /// It is another person's. It stays open: whoever else knows a state ends nothing with it.
+    OfAnother,
+    /// It is another client's, and stays open as well.
+    OfAnotherClient,
+    /// This was open until then.
+    Late(T, Timestamp),
+}
+
 /// The open challenges, with what each proves.
 pub(super) struct Challenges<T>(Mutex<Table<T>>);
 
@@ -69,17 +82,26 @@ impl<T> Challenges<T> {
     }
 
     /// Takes what belongs to a state, and until when it was open, if the same client asks for the same person in
-    /// time.
+    /// time. What is over is kept until there is no room for more, so that a late answer is told as one.
     pub(super) fn take(
         &self,
         state: &[u8],
         person: &CanonicalName,
         client: &str,
         now: Timestamp,
-    ) -> Option<(T, Timestamp)> {
-        let open = self.lock().remove(&key(state)?)?;
-        let fits = open.person == *person && open.is_of(client, now);
-        fits.then_some((open.first, open.expires))
+    ) -> Result<(T, Timestamp), Missed<T>> {
+        let state = key(state).ok_or(Missed::Unknown)?;
+        let mut table = self.lock();
+        match table.by_state.get(&state) {
+            Some(open) if &*open.client != client => return Err(Missed::OfAnotherClient),
+            Some(open) if open.person != *person => return Err(Missed::OfAnother),
+            Some(_) | None => {}
+        }
+        let Open { first, expires, .. } = table.remove(&state).ok_or(Missed::Unknown)?;
+        if expires <= now {
+            return Err(Missed::Late(first, expires));
+        }
+        Ok((first, expires))
     }
 
     /// Whether a client's state can still be answered.
@@ -195,10 +217,20 @@ mod tests {
     }
 
     fn take(challenges: &Challenges<u32>, person: &str, state: &str) -> Option<u32> {
-        let person = CanonicalName::of(person).unwrap();
-        let taken = challenges.take(state.as_bytes(), &person, "vpn", NOW)?;
+        let taken = take_at(challenges, person, state, "vpn", NOW).ok()?;
         assert_eq!(taken.1, LATER);
         Some(taken.0)
+    }
+
+    fn take_at(
+        challenges: &Challenges<u32>,
+        person: &str,
+        state: &str,
+        client: &str,
+        now: Timestamp,
+    ) -> Result<(u32, Timestamp), Missed<u32>> {
+        let person = CanonicalName::of(person).unwrap();
+        challenges.take(state.as_bytes(), &person, client, now)
     }
 
     #[test]
@@ -232,11 +264,23 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_of_another_or_of_before_is_spent_by_the_try() {
+    fn a_challenge_is_not_ended_by_who_it_is_not_for() {
         let challenges = Challenges::default();
         let state = open(&challenges, "alice", 1);
-        assert_eq!(take(&challenges, "bob", &state), None);
-        assert_eq!(take(&challenges, "alice", &state), None);
+        let take = |person, client, now| take_at(&challenges, person, &state, client, now);
+        assert_eq!(take("bob", "vpn", NOW), Err(Missed::OfAnother));
+        let elsewhere = take("alice", "other", NOW);
+        assert_eq!(elsewhere, Err(Missed::OfAnotherClient));
+        assert_eq!(take("alice", "vpn", NOW), Ok((1, LATER)));
+        assert_eq!(take("alice", "vpn", NOW), Err(Missed::Unknown));
+    }
+
+    #[test]
+    fn a_late_answer_is_told_as_one_until_its_challenge_is_swept() {
+        let challenges = Challenges::default();
+        let state = open(&challenges, "alice", 1);
+        let late = take_at(&challenges, "alice", &state, "vpn", LATER);
+        assert_eq!(late, Err(Missed::Late(1, LATER)));
         open(&challenges, "alice", 2);
         let mut table = challenges.lock();
         table.drop_expired(LATER);

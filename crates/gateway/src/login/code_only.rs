@@ -31,7 +31,7 @@ impl Logins {
             Ok(vouched) => vouched,
             Err(reason) => return refused(name, origin, reason, now),
         };
-        let answered = answer.and_then(|answer| self.answer(&facts, answer, &origin, now));
+        let answered = answer.and_then(|answer| self.answer(&facts, answer, &origin, now).ok());
         answered.unwrap_or_else(|| {
             let octets = presented.as_bytes();
             let code = (!octets.is_empty()).then(|| Submitted::new(octets));

@@ -122,7 +122,7 @@ impl Logins {
         origin: &Origin,
         now: Timestamp,
     ) -> Option<Progress> {
-        let (mut renewal, _) = self.renewals.take(state, name, &origin.client, now)?;
+        let (mut renewal, _) = self.renewals.take(state, name, &origin.client, now).ok()?;
         let typed = presented.as_bytes();
         Some(match renewal.typed.take() {
             None if !(1..=PASSWORD_MAX).contains(&typed.len()) => {
