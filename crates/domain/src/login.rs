@@ -560,6 +560,15 @@ impl Consume {
         }
     }
 
+    /// The first factor, where nobody could say whether the rest can be spent: another try needs it. A code that was
+    /// sent and a word from the phone are no more, since they are what the try was made with.
+    pub fn undone(self) -> Option<Proof> {
+        match self.bound {
+            Bound::Free | Bound::Pair(_) | Bound::Recovery(_) | Bound::Seed(_) => Some(self.proof),
+            Bound::SentTo(_) | Bound::Phone(_) => None,
+        }
+    }
+
     /// When it was decided.
     pub fn at(&self) -> Timestamp {
         self.at

@@ -384,6 +384,7 @@ pub struct Remembered<S> {
 }
 
 /// A keyed digest of a right password, made by [`Remembered::mark`].
+#[derive(Clone)]
 pub struct Mark([u8; 32]);
 
 /// Octets of a digest that are kept: the left half, the least that RFC 2104, section 5 lets stand for all.

@@ -13,11 +13,11 @@ mod common;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::phone::{activation_code, enrol};
 use common::radius::{Answer, Vpn};
-use common::{Home, PASSWORD, Running, run, tool};
+use common::{Home, PASSWORD, Running, python, run, tool, until};
 
 const VPN1: &str = "127.0.0.1";
 const VPN2: &str = "127.0.0.2";
@@ -397,5 +397,51 @@ fn symptom_34_a_new_password_takes_the_place_of_the_forgotten_one() {
     // The old one is not remembered beyond the change.
     assert_eq!(vpn.ask("robot", PASSWORD), Answer::Reject);
     assert_eq!(vpn.ask("robot", "another-one"), Answer::Accept);
+    up.stop();
+}
+
+/// Keeps the store from taking a login of alice's until that second.
+const HOLD_ALICE: &str = "
+import sqlite3, sys
+database, until = sys.argv[1:]
+sqlite3.connect(database).executescript(
+    'CREATE TRIGGER alice BEFORE INSERT ON event '
+    'WHEN NEW.person = \'alice\' AND NEW.kind IN (1, 2) '
+    f'AND CAST(strftime(\'%s\', \'now\') AS INTEGER) < {int(until)} '
+    'BEGIN SELECT RAISE(ABORT, \'not now\'); END')
+";
+
+#[test]
+fn an_answer_that_nobody_could_judge_is_judged_when_it_comes_again() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn1", "127.0.0.1", "");
+    let phone = enrol(&home, "alice", &home.import(1)[0]);
+    up.stop();
+    let seconds = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        now.as_secs()
+    };
+    let again = seconds() + 25;
+    let database = home.data().join("gateway/gateway.db");
+    let mut hold = python();
+    hold.args(["-c", HOLD_ALICE]).arg(database);
+    run(hold.arg(again.to_string()), "").ok();
+
+    let up = Running::up(&home);
+    let vpn = Vpn::new(&home, "127.0.0.1");
+    let code = phone.code("alice");
+    let [right, mistyped] = [vpn.ask("alice", PASSWORD), vpn.ask("alice", PASSWORD)];
+    assert_eq!(vpn.answer("alice", &code, &right), Answer::Silence);
+    let mistype = wrong(&code);
+    assert_eq!(vpn.answer("alice", &mistype, &mistyped), Answer::Silence);
+    assert!(seconds() < again, "the machine is too slow for this test");
+    until("the store takes her logins", || seconds() > again);
+    assert_eq!(vpn.answer("alice", &mistype, &mistyped), Answer::Reject);
+    home.login_says("alice", "refused: code-wrong");
+    assert_eq!(vpn.answer("alice", &code, &right), Answer::Accept);
+    // Once, as ever.
+    assert_eq!(vpn.answer("alice", &code, &right), Answer::Reject);
+    home.login_says("alice", "refused: challenge-unknown");
     up.stop();
 }

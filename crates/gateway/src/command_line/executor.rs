@@ -558,7 +558,7 @@ impl Executor {
                     .await?;
                 Ok(Ran::Printed)
             }
-            Some(store::gateway::Outcome::Undecided(why)) => Ok(why.into()),
+            Some(store::gateway::Outcome::Undecided(why, _)) => Ok(why.into()),
             _ => {
                 self.not_synchronised(asked, ResyncError::NotFound, actor, printer)
                     .await

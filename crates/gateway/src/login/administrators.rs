@@ -330,7 +330,7 @@ impl AdminLogins {
 
     async fn recorded(&self, decision: Decision) -> Result<Outcome, Unknown> {
         match recorded(&self.store, decision).await {
-            Some(Outcome::Undecided(why)) => Err(Unknown::because(why)),
+            Some(Outcome::Undecided(why, _)) => Err(Unknown::because(why)),
             Some(outcome) => Ok(outcome),
             None => Err(Unknown::because("the store has no answer")),
         }

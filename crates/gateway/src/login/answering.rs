@@ -1,17 +1,19 @@
 //! Answers to challenges: one for clients that begin again after it, or as many as are looked at for those that
 //! speak of transactions.
 
-use domain::login::{self, CodePosition, Facts, Origin, Proof, Refusal, Submitted};
+use domain::login::{self, CodePosition, Consume, Facts, Origin, Proof, Refusal, Submitted};
 use domain::name::CanonicalName;
-use domain::password::Presented;
+use domain::password::{Mark, Presented};
 use domain::reason::Reason;
 use domain::time::Timestamp;
 use ident::TokenSerial;
 
 use super::challenges::Missed;
+use super::one_time::Beside;
 use super::pushing::asks_for_push;
 use super::{
-    CodeOf, FirstProven, Later, Logins, NotIssued, Progress, State, refusal_of, with_counter,
+    CodeOf, FirstProven, Judged, Later, Logins, NotIssued, Progress, State, refusal_of,
+    with_counter,
 };
 use crate::push::Question;
 
@@ -35,11 +37,20 @@ pub(crate) enum Standing {
     Over,
 }
 
-/// A transaction while the phone is asked.
-pub(crate) struct Transaction {
+/// The challenge that was answered, while something else is asked: the phone, or the store.
+pub(crate) struct Answered {
     pub(crate) state: State,
-    /// Until when it is open if nobody can be asked.
+    /// Until when it is open if nobody can tell.
     pub(crate) expires: Timestamp,
+}
+
+/// What opens a challenge again whose answer nobody could judge: the client asks again and is to find it.
+pub(crate) struct Reopening {
+    challenge: Answered,
+    client: Box<str>,
+    /// The first factor, unless it is on its way to the store.
+    first: Option<FirstProven>,
+    mark: Option<Mark>,
 }
 
 /// An answer whose challenge was open.
@@ -67,6 +78,11 @@ impl<'a> Answering<'a> {
     /// States are hexadecimal digits; what is none was not found under any.
     pub(super) fn state(&self) -> State {
         String::from_utf8_lossy(self.state).into_owned()
+    }
+
+    fn challenge(&self, expires: Timestamp) -> Answered {
+        let state = self.state();
+        Answered { state, expires }
     }
 }
 
@@ -110,27 +126,78 @@ impl Logins {
         }
         let first = self.first(facts, answer, origin, now);
         let (first, expires) = first.map_err(missed)?;
+        let open = Open { answer, expires };
         if self.is_repeated(&first, answer.presented) {
-            self.keep_open(answer, first, origin, expires);
             let name = facts.name.clone();
             let again = missing("the password again, where the code was asked for");
-            return Ok(refusal_of(name, origin.clone(), again, now));
+            let progress = refusal_of(name, origin.clone(), again, now);
+            return Ok(self.answered_in_vain(progress, &open, Some(first), None, origin));
         }
+        let mark = first.beside.mark.clone();
         if asks_for_push
             && first.asked() == CodeOf::Token
             && let Some(token) = self.pushes.offered(facts)
         {
-            let open = Open { answer, expires };
             return Ok(self.phone(facts, first, token, &open, origin, now));
         }
         if octets.is_empty() {
-            return Ok(self.nothing_typed(facts, first, &Open { answer, expires }, origin, now));
+            return Ok(self.nothing_typed(facts, first, &open, origin, now));
         }
         let (progress, retry) = self.judged(facts, first, Some(code), origin.clone(), now);
-        if let Some(first) = retry {
-            self.keep_open(answer, first, origin, expires);
+        Ok(self.answered_in_vain(progress, &open, retry, mark, origin))
+    }
+
+    /// What a challenge goes on with: a transaction outlives a try that was in vain, and every challenge one that
+    /// nobody can judge. `first` is what another try needs, unless it is on its way to the store; then `mark` goes
+    /// with it.
+    fn answered_in_vain(
+        &self,
+        mut progress: Progress,
+        open: &Open<'_>,
+        first: Option<FirstProven>,
+        mark: Option<Mark>,
+        origin: &Origin,
+    ) -> Progress {
+        let Open { answer, expires } = *open;
+        let first = match (answer.exchange, first) {
+            (Exchange::Transaction, Some(first)) => {
+                self.reopen(answer.state, first, origin, expires);
+                return progress;
+            }
+            (_, first) => first,
+        };
+        if let Progress::Record(_, judged) = &mut progress {
+            judged.reopening = Some(Box::new(Reopening {
+                challenge: answer.challenge(expires),
+                client: origin.client.clone(),
+                first,
+                mark,
+            }));
         }
-        Ok(progress)
+        progress
+    }
+
+    /// Nobody can tell what a login comes to: what it began with waits for the client to ask again.
+    pub(crate) fn undecided(&self, judged: Judged, consume: Option<Box<Consume>>) {
+        let Some(reopening) = judged.reopening else {
+            return;
+        };
+        let Reopening {
+            challenge,
+            client,
+            first,
+            mark,
+        } = *reopening;
+        let success = judged.success;
+        let undone = || {
+            let first = FirstProven::from(consume?.undone()?);
+            Some(first.with(Beside { success, mark }))
+        };
+        if let Some(first) = first.or_else(undone) {
+            let (state, person) = (challenge.state.as_bytes(), first.person().clone());
+            self.challenges
+                .reopen(state, first, person, &client, challenge.expires);
+        }
     }
 
     /// Goes on where somebody answered with nothing: no guess, so nothing is counted. Who waits for a message is
@@ -153,9 +220,9 @@ impl Logins {
         if facts.position == CodePosition::CodeOnly {
             return self.second(facts, first, None, origin.clone(), now);
         }
-        self.keep_open(open.answer, first, origin, open.expires);
         let nothing = missing("nothing was typed where the code was asked for");
-        refusal_of(facts.name.clone(), origin.clone(), nothing, now)
+        let progress = refusal_of(facts.name.clone(), origin.clone(), nothing, now);
+        self.answered_in_vain(progress, open, Some(first), None, origin)
     }
 
     /// Sends another code in the place of one that did not come. Where it would be one too many, the one that is
@@ -174,8 +241,8 @@ impl Logins {
             })
         });
         if let Err(refusal) = may_be_sent {
-            self.keep_open(open.answer, first, origin, open.expires);
-            return refusal_of(facts.name.clone(), origin.clone(), refusal, now);
+            let progress = refusal_of(facts.name.clone(), origin.clone(), refusal, now);
+            return self.answered_in_vain(progress, open, Some(first), None, origin);
         }
         let expires = match self.codes.issue_another(&mut first, origin, now) {
             Ok(expires) => expires,
@@ -263,36 +330,18 @@ impl Logins {
             login::may_be_asked(facts, &first.proof, counter, now)
         });
         if let Err(refusal) = may_be_asked {
-            self.keep_open(open.answer, first, origin, open.expires);
-            return refusal_of(facts.name.clone(), origin.clone(), refusal, now);
+            let progress = refusal_of(facts.name.clone(), origin.clone(), refusal, now);
+            return self.answered_in_vain(progress, open, Some(first), None, origin);
         }
-        let transaction = match open.answer.exchange {
-            Exchange::Challenge => None,
-            Exchange::Transaction => Some(Transaction {
-                state: open.answer.state(),
-                expires: open.expires,
-            }),
-        };
+        let Open { answer, expires } = *open;
         let question = Question {
             first,
             origin: origin.clone(),
             token,
-            transaction,
+            answered: answer.challenge(expires),
+            exchange: answer.exchange,
         };
         Progress::Later(Box::new(Later::ask(question, facts.name.clone())))
-    }
-
-    /// A transaction outlives a try that was in vain.
-    fn keep_open(
-        &self,
-        answer: &Answering<'_>,
-        first: FirstProven,
-        origin: &Origin,
-        expires: Timestamp,
-    ) {
-        if answer.exchange == Exchange::Transaction {
-            self.reopen(answer.state, first, origin, expires);
-        }
     }
 
     pub(super) fn reopen(

@@ -164,7 +164,10 @@ impl AwaitedLogins {
                     None => Decided::Refused,
                 }
             }
-            Some(Outcome::Undecided(why)) => self.undecided(&why),
+            Some(Outcome::Undecided(why, consume)) => {
+                self.logins.undecided(judged, consume);
+                self.undecided(&why)
+            }
             Some(Outcome::Resynchronised | Outcome::ResyncRefused) => {
                 error!("a login was answered as a resynchronisation");
                 Decided::Undecided

@@ -44,7 +44,7 @@ use tokio::sync::oneshot;
 
 pub(crate) use administrators::{AdminLogins, Caller, Verdict};
 use answering::Answering;
-pub(crate) use answering::{Exchange, Standing, Transaction};
+pub(crate) use answering::{Answered, Exchange, Reopening, Standing};
 pub(crate) use awaited::{AwaitedLogins, Decided};
 use backends::Checked;
 pub(crate) use backends::{Answer, Backends, Credentials, Said, vouched_for_nobody};
@@ -115,6 +115,8 @@ pub(crate) struct Judged {
     pub(crate) anew: Option<Anew>,
     /// What a refusal is answered with, once it is on record: the next code is asked for.
     pub(crate) ask: Option<(State, Wanted)>,
+    /// What is done where nobody can tell: see [`Logins::undecided`].
+    pub(crate) reopening: Option<Box<Reopening>>,
 }
 
 /// Why nothing can be decided.
@@ -547,7 +549,7 @@ impl Logins {
                     code,
                     success: beside.success,
                     anew: Some(Anew::of(&self.pushes, &facts.name)),
-                    ask: None,
+                    ..Judged::default()
                 };
                 Progress::Record(Decision::Grant(consume, origin), judged)
             }

@@ -12,7 +12,8 @@ use domain::time::Timestamp;
 use store::gateway::{Decision, GatewayStore, Granted};
 
 use super::{
-    CodeOf, FirstProven, Judged, Logins, Progress, Undecided, recorded, refusal_of, with_counter,
+    CodeOf, Exchange, FirstProven, Judged, Logins, Progress, Undecided, recorded, refusal_of,
+    with_counter,
 };
 use crate::clock;
 use crate::push::{Joined, NotSent, Pushes, Question, Unasked, Word};
@@ -131,7 +132,7 @@ impl Logins {
         match step {
             Step::Ask(question) => {
                 let now = clock::now();
-                let is_polled = question.transaction.is_some();
+                let is_polled = question.exchange == Exchange::Transaction;
                 match self.pushes.ask(*question, now).await {
                     Ok((state, number)) if is_polled => {
                         Progress::Challenge(state, Wanted::on_phone(number))
@@ -145,9 +146,10 @@ impl Logins {
                         }
                     }
                     Err(Unasked { why, back }) => {
-                        if let Some((first, transaction)) = back {
-                            let state = transaction.state.as_bytes();
-                            self.reopen(state, first, &origin, transaction.expires);
+                        let goes_on = is_polled || matches!(why, NotSent::Undecided(_));
+                        if let Some((first, answered)) = back.filter(|_| goes_on) {
+                            let state = answered.state.as_bytes();
+                            self.reopen(state, first, &origin, answered.expires);
                         }
                         match why {
                             NotSent::Refused(refusal) => refusal_of(name, origin, refusal, now),
@@ -188,9 +190,8 @@ impl Logins {
             Second::Consume(consume) => {
                 let judged = Judged {
                     success,
-                    code: None,
                     anew: Some(Anew::of(&self.pushes, &facts.name)),
-                    ask: None,
+                    ..Judged::default()
                 };
                 Progress::Record(Decision::Grant(consume, origin), judged)
             }

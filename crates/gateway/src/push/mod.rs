@@ -44,7 +44,7 @@ use zeroize::Zeroizing;
 use crate::certificates::Certificates;
 use crate::clock::{self, NoEntropy};
 use crate::debug_log::DebugLog;
-use crate::login::{FirstProven, Standing, State, Transaction, Undecided};
+use crate::login::{Answered, Exchange, FirstProven, Standing, State, Undecided};
 use crate::seldom::Seldom;
 use crate::supply::Supply;
 use crate::{StartError, stopped, web};
@@ -119,14 +119,16 @@ pub(crate) struct Question {
     pub(crate) first: FirstProven,
     pub(crate) origin: Origin,
     pub(crate) token: TokenSerial,
-    /// The transaction that it goes on in; else the challenge is another.
-    pub(crate) transaction: Option<Transaction>,
+    /// The challenge whose answer asks for it.
+    pub(crate) answered: Answered,
+    /// Whether that goes on, or the next is another.
+    pub(crate) exchange: Exchange,
 }
 
-/// Why nobody is asked, and what a transaction goes on with.
+/// Why nobody is asked, and what the challenge goes on with.
 pub(crate) struct Unasked {
     pub(crate) why: NotSent,
-    pub(crate) back: Option<(FirstProven, Transaction)>,
+    pub(crate) back: Option<(FirstProven, Answered)>,
 }
 
 /// Whom to ask how.
@@ -254,16 +256,17 @@ impl Pushes {
             first,
             origin,
             token,
-            transaction,
+            answered,
+            exchange,
         } = question;
-        let unasked = |why, first: Option<FirstProven>, transaction: Option<Transaction>| Unasked {
+        let unasked = |why, first: Option<FirstProven>, answered| Unasked {
             why,
-            back: first.zip(transaction),
+            back: first.map(|first| (first, answered)),
         };
         let (person, counted) = (first.person().clone(), self.allowances(&first));
         let request = match self.reserved(&first, &origin, token, now) {
             Ok(request) => request,
-            Err(why) => return Err(unasked(why, Some(first), transaction)),
+            Err(why) => return Err(unasked(why, Some(first), answered)),
         };
         let (session, number) = (request.session, request.number);
         let sealed = match self.seal(&request.login).await {
@@ -271,16 +274,17 @@ impl Pushes {
             Err(why) => {
                 self.table().remove(session);
                 locked(counted).give_back(&person, now);
-                return Err(unasked(why, Some(first), transaction));
+                return Err(unasked(why, Some(first), answered));
             }
         };
-        let sent = self.send(first, origin, request, sealed, transaction.as_ref());
+        let transaction = (exchange == Exchange::Transaction).then_some(&answered);
+        let sent = self.send(first, origin, request, sealed, transaction);
         match sent.await {
             Ok(state) => Ok((state, number)),
             Err(why) => {
                 let first = self.table().remove(session).map(|open| open.first);
                 locked(counted).give_back(&person, now);
-                Err(unasked(why, first, transaction))
+                Err(unasked(why, first, answered))
             }
         }
     }
@@ -397,7 +401,7 @@ impl Pushes {
         origin: Origin,
         request: Request,
         sealed: Sealed,
-        transaction: Option<&Transaction>,
+        transaction: Option<&Answered>,
     ) -> Result<State, NotSent> {
         let Request {
             session,

@@ -12,7 +12,7 @@ use softtoken::push::LoginRequest;
 use tokio::sync::watch;
 
 use crate::clock::{self, NoEntropy};
-use crate::login::{FirstProven, Standing, State, Transaction, Wanted};
+use crate::login::{Answered, FirstProven, Standing, State, Wanted};
 
 /// Requests that are outstanding at most, at some 1 KiB each: 250 a second that nobody answers in the default
 /// minute.
@@ -137,7 +137,7 @@ impl Table {
     pub(super) fn open(
         &mut self,
         session: Session,
-        transaction: Option<&Transaction>,
+        transaction: Option<&Answered>,
         open: Open,
     ) -> Result<State, NoEntropy> {
         let transaction = transaction.and_then(|it| key(it.state.as_bytes()));

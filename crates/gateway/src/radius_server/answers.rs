@@ -181,7 +181,10 @@ impl Answerer {
                     None => self.delay(pending, question),
                 }
             }
-            Outcome::Undecided(why) => self.shared.undecided(&pending, &why),
+            Outcome::Undecided(why, consume) => {
+                self.shared.logins.undecided(judged, consume);
+                self.shared.undecided(&pending, &why);
+            }
             Outcome::Resynchronised | Outcome::ResyncRefused => {
                 error!("a login was answered as a resynchronisation");
                 self.shared

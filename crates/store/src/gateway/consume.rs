@@ -4,6 +4,7 @@
 //! answered after its one sync. The record of an acceptance is what spends its step: no row is
 //! updated on the way.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use domain::audit::{Actor, Event, What};
@@ -82,6 +83,16 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// What it would spend, if it would grant a login.
+    fn consume(self) -> Option<Box<Consume>> {
+        match self {
+            Self::Grant(consume, _) => Some(Box::new(consume)),
+            Self::Refuse { .. } | Self::Resync { .. } => None,
+        }
+    }
+}
+
 /// What became of a decision.
 #[derive(Debug)]
 pub enum Outcome {
@@ -101,17 +112,19 @@ pub enum Outcome {
     Resynchronised,
     /// Another login or resynchronisation spent one of the two codes first.
     ResyncRefused,
-    /// The store does not know. No answer leaves; nothing is counted.
-    Undecided(Undecided),
+    /// The store does not know. No answer leaves; nothing is counted. What would have been spent comes back, if it
+    /// was a login that would have been granted.
+    Undecided(Undecided, Option<Box<Consume>>),
 }
 
 /// Decisions on their way to disk. `answer` runs on the writer thread once their records are
 /// durable: it hands the outcomes on, in order, and does not wait.
 pub(super) struct ConsumeJob<F> {
     memory: Arc<Memory>,
-    decisions: Vec<Decision>,
-    /// How many outcomes are owed, also if nothing could be written.
-    owed: usize,
+    /// Those that nobody has looked at yet.
+    decisions: VecDeque<Decision>,
+    /// What the others would spend, for whoever has to try again; one each.
+    looked_at: Vec<Option<Box<Consume>>>,
     written: Vec<Written>,
     answer: F,
 }
@@ -180,12 +193,12 @@ impl Written {
 
 impl<F: FnOnce(Vec<Outcome>) + Send> ConsumeJob<F> {
     pub(super) fn new(memory: Arc<Memory>, decisions: Vec<Decision>, answer: F) -> Self {
-        let owed = decisions.len();
+        let (looked_at, written) = (Vec::new(), Vec::with_capacity(decisions.len()));
         Self {
             memory,
-            decisions,
-            owed,
-            written: Vec::with_capacity(owed),
+            decisions: decisions.into(),
+            looked_at,
+            written,
             answer,
         }
     }
@@ -211,8 +224,7 @@ impl<F: FnOnce(Vec<Outcome>) + Send> ConsumeJob<F> {
 
 impl<F: FnOnce(Vec<Outcome>) + Send> Job for ConsumeJob<F> {
     fn run(&mut self, tx: &mut SqliteTx<'_>) -> Result<Effect, Undecided> {
-        let decisions = std::mem::take(&mut self.decisions);
-        match poll_ready(consume(&self.memory, decisions, &mut self.written, tx)) {
+        match poll_ready(consume(self, tx)) {
             Ok(()) => Ok(Effect::Keep),
             Err(error) => {
                 self.release();
@@ -232,8 +244,11 @@ impl<F: FnOnce(Vec<Outcome>) + Send> Job for ConsumeJob<F> {
             }
             Err(why) => {
                 self.release();
-                (0..self.owed)
-                    .map(|_| Outcome::Undecided(why.clone()))
+                let rest = self.decisions.into_iter().map(Decision::consume);
+                self.looked_at
+                    .into_iter()
+                    .chain(rest)
+                    .map(|consume| Outcome::Undecided(why.clone(), consume))
                     .collect()
             }
         };
@@ -296,32 +311,37 @@ impl Whose {
 /// Records decisions in their order and spends their steps. The question is one and has one answer:
 /// was this step, or a later one, spent? A step that an earlier decision of the same transaction
 /// takes is spent too, since both become durable together or not at all.
-async fn consume(
-    memory: &Memory,
-    decisions: Vec<Decision>,
-    written: &mut Vec<Written>,
-    tx: &mut SqliteTx<'_>,
-) -> Result<(), SqlError> {
+async fn consume<F>(job: &mut ConsumeJob<F>, tx: &mut SqliteTx<'_>) -> Result<(), SqlError> {
+    let memory = &job.memory;
     let mut link = Link::last(tx).await?;
-    for decision in decisions {
+    while let Some(decision) = job.decisions.pop_front() {
         let next = match decision {
             Decision::Grant(consume, origin) => {
-                grant(memory, &consume, origin, &mut link, tx).await?
+                let consume = Box::new(consume);
+                let granted = grant(memory, &consume, origin, &mut link, tx).await;
+                job.looked_at.push(Some(consume));
+                granted
             }
             Decision::Refuse {
                 person,
                 origin,
                 refusal,
                 at,
-            } => refuse(memory, person, origin, refusal, at, &mut link, tx).await?,
+            } => {
+                job.looked_at.push(None);
+                refuse(memory, person, origin, refusal, at, &mut link, tx).await
+            }
             Decision::Resync {
                 resync,
                 vdom,
                 actor,
                 at,
-            } => burn(memory, &resync, vdom, actor, at, &mut link, tx).await?,
+            } => {
+                job.looked_at.push(None);
+                burn(memory, &resync, vdom, actor, at, &mut link, tx).await
+            }
         };
-        written.push(next);
+        job.written.push(next?);
     }
     Ok(())
 }
