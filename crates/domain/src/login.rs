@@ -616,8 +616,11 @@ fn judged(
         }
     }
     let (verifier, usability) = match &person.factor {
-        Factor::None if proof.client().is_some() || facts.position == CodePosition::Beside => {
+        Factor::None if proof.client().is_some() => {
             return refuse(Refusal::because(Reason::SecondFactorMissing));
+        }
+        Factor::None if facts.position == CodePosition::Beside => {
+            return refuse(Refusal::because(Reason::CodeUnneeded));
         }
         Factor::None => {
             return consume(proof, Spend::Nothing, now);
@@ -835,7 +838,7 @@ pub fn remote(facts: &Facts, verified: RemoteVerified, now: Timestamp) -> Result
         return Err(Refusal::because(Reason::ChangedMeanwhile));
     }
     if facts.position == CodePosition::Beside {
-        return Err(Refusal::because(Reason::SecondFactorMissing));
+        return Err(Refusal::because(Reason::CodeUnneeded));
     }
     Ok(Consume {
         proof: Proof::Remote(verified),

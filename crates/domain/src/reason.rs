@@ -186,6 +186,10 @@ reasons! {
     SecondFactorMissing = "second-factor-missing",
         "the client has codes alone checked here, and the user has no second factor",
         "give the user a token: config user local / edit NAME / set two-factor fortitoken / set fortitoken SERIAL; or set the client to another code-position: then the password is checked here";
+    /// Password and code in one, and the user has no second factor.
+    CodeUnneeded = "code-unneeded",
+        "a code was sent beside the password, which is right, and the user has no second factor that could tell whether it is one",
+        "leave 'token_code' away for this user; or give the user a token: config user local / edit NAME / set two-factor fortitoken / set fortitoken SERIAL";
     /// `two-factor fortitoken` and no token: the user sees `No token found`.
     TokenMissing = "token-missing",
         "the user needs a token and none is assigned (the user reads: No token found)",

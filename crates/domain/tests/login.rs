@@ -371,7 +371,7 @@ fn nothing_is_split_off_where_no_token_is_asked_for() {
 fn a_code_beside_the_password_never_goes_where_the_password_goes() {
     let to = Address::Mail("alice@example.org".into());
     for (factor, reason) in [
-        (Factor::None, Reason::SecondFactorMissing),
+        (Factor::None, Reason::CodeUnneeded),
         (Factor::Sent(to), Reason::SentCodeUnasked),
         (token(None), Reason::CodeWrong),
     ] {

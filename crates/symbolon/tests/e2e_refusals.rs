@@ -60,6 +60,7 @@ const ELSEWHERE: &[Reason] = &[
     Reason::CodeNotSent,
     Reason::SentCodesTooMany,
     Reason::SentCodeWrong,
+    Reason::CodeUnneeded,
     Reason::SentCodeExpired,
     Reason::ChallengeExpired,
     Reason::PushUnavailable,

@@ -160,9 +160,7 @@ fn one_step_takes_the_code_that_comes_with_the_password() {
     // Nobody looks at a code of somebody who has no token: it is not taken for granted.
     let unlooked = gateway.portal(API, &both("bob", "123456"));
     assert_eq!(unlooked.json()["status"], "refused");
-    gateway
-        .home
-        .login_says("bob", "refused: second-factor-missing");
+    gateway.home.login_says("bob", "refused: code-unneeded");
     let number = gateway.portal(
         API,
         &format!(r#"{{"username":"bob","password":"{PASSWORD}","token_code":123456}}"#),
