@@ -11,7 +11,7 @@ use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use data_encoding::{BASE64, BASE64_NOPAD};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use crate::backend::Account;
@@ -29,11 +29,19 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// The most that a hash from elsewhere may cost, in KiB: RFC 9106 recommends 64 MiB where memory is
-/// constrained; every thread of the pool takes this much at once.
+/// The most that a hash in the store may cost, in KiB: every thread of the pool takes this much at once.
 const MEMORY_KIB_MAX: u32 = 262_144;
 /// And in passes: some seconds at the largest memory.
 const PASSES_MAX: u32 = 16;
+
+/// How many times the work of a hash of this unit one from elsewhere may cost: some 300 ms, which the least
+/// `reject-delay` that differs from none hides, and which leaves the pool to others. What PHP, Django and
+/// RFC 9106 with 64 MiB make takes five to seven times.
+const DEARER_MAX: u64 = 16;
+/// Rounds of PBKDF2 that are as much work: OWASP recommends 600,000 with SHA-256 and 210,000 with SHA-512.
+const ROUNDS_MAX: u32 = 1_000_000;
+/// Octets of salt and output that PBKDF2 may have in a PHC string; NIST SP 800-132 asks for 16 and 14 at least.
+const PBKDF2_OUTPUT_MIN: usize = 14;
 
 /// Octets of salt (RFC 9106, 3.1 recommends 16).
 pub const SALT_LEN: usize = 16;
@@ -54,11 +62,20 @@ pub enum PasswordError {
     #[error("the password is longer than {PASSWORD_MAX} octets")]
     TooLong,
     /// The hash is not a PHC string that this program can check in reasonable time.
-    #[error("the stored password hash is not an Argon2 PHC string")]
+    #[error(
+        "the password hash is no PHC string of Argon2 or PBKDF2 ($argon2id$..., $pbkdf2-sha256$i=...)"
+    )]
     Hash,
+    /// It would hold up everybody's logins, and tell by its time that the name exists.
+    #[error(
+        "the password hash costs too much to check: take one of Argon2 with at most {} KiB over all passes, or of \
+         PBKDF2 with at most {ROUNDS_MAX} rounds, or set the password itself",
+        argon2_work_max()
+    )]
+    TooDear,
 }
 
-/// A password's Argon2 hash. Not secret enough to hide from the store, too secret to print.
+/// A password's hash: Argon2, or PBKDF2 from elsewhere. Not secret enough to hide from the store, too secret to print.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(Form);
 
@@ -115,19 +132,20 @@ impl PasswordHash {
             1..=PASSWORD_MAX => {}
             _ => return Err(PasswordError::TooLong),
         }
-        let hash: phc::PasswordHash = argon2id()
-            .and_then(|argon2| {
-                argon2
-                    .hash_password_with_salt(password.as_bytes(), &salt)
-                    .ok()
-            })
-            .ok_or(PasswordError::Hash)?;
-        Self::from_phc(&hash.to_string())
+        Self::of(password.as_bytes(), &salt).ok_or(PasswordError::Hash)
+    }
+
+    fn of(password: &[u8], salt: &[u8; SALT_LEN]) -> Option<Self> {
+        let hash = argon2id()?.hash_password_with_salt(password, salt).ok()?;
+        Self::from_phc(&hash.to_string()).ok()
     }
 
     /// Takes a hash from the store or from a configuration: one that can be checked, at a bounded price.
     pub fn from_phc(text: &str) -> Result<Self, PasswordError> {
         let hash = phc::PasswordHash::new(text).map_err(|_| PasswordError::Hash)?;
+        if Pbkdf2::of(&hash).is_some() {
+            return Ok(Self(Form::Text(Arc::from(text))));
+        }
         let is_argon2 = Algorithm::new(hash.algorithm.as_str()).is_ok() && hash.hash.is_some();
         let params = Params::try_from(&hash).map_err(|_| PasswordError::Hash)?;
         let is_bounded = params.m_cost() <= MEMORY_KIB_MAX && params.t_cost() <= PASSES_MAX;
@@ -156,7 +174,30 @@ impl PasswordHash {
         Self::from_phc(std::str::from_utf8(&phc).map_err(|_| PasswordError::Hash)?)
     }
 
-    /// Whether it is the hash of this password. Costs one Argon2 evaluation, and proves nothing for a
+    /// The same of a hash from elsewhere: one that costs little enough for everybody else's logins.
+    pub fn import(text: &str) -> Result<Self, PasswordError> {
+        let hash = Self::from_enc(text)?;
+        let phc = hash.to_phc();
+        let parsed = phc::PasswordHash::new(&phc).map_err(|_| PasswordError::Hash)?;
+        match Params::try_from(&parsed) {
+            // PBKDF2 has its bound by itself.
+            _ if Pbkdf2::of(&parsed).is_some() => Ok(hash),
+            Ok(params) if work(params.m_cost(), params.t_cost()) <= argon2_work_max() => Ok(hash),
+            _ => Err(PasswordError::TooDear),
+        }
+    }
+
+    /// Whether a hash of this unit is better: this one is of another kind, or its cost tells that the name exists.
+    fn is_to_be_rehashed(&self) -> bool {
+        match &self.0 {
+            Form::Argon2id {
+                memory_kib, passes, ..
+            } => work(*memory_kib, u32::from(*passes)) > work(MEMORY_KIB, PASSES),
+            Form::Text(_) => true,
+        }
+    }
+
+    /// Whether it is the hash of this password. Costs one evaluation, and proves nothing for a
     /// login.
     pub fn is_of(&self, password: &str) -> bool {
         self.matches(password.as_bytes())
@@ -167,6 +208,9 @@ impl PasswordHash {
         let Ok(hash) = phc::PasswordHash::new(&text) else {
             return false;
         };
+        if let Some(pbkdf2) = Pbkdf2::of(&hash) {
+            return pbkdf2.matches(password);
+        }
         argon2id().is_some_and(|argon2| argon2.verify_password(password, &hash).is_ok())
     }
 }
@@ -174,6 +218,57 @@ impl PasswordHash {
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(<sealed>)")
+    }
+}
+
+/// What computing Argon2 takes: KiB over all passes.
+const fn work(memory_kib: u32, passes: u32) -> u64 {
+    memory_kib as u64 * passes as u64
+}
+
+const fn argon2_work_max() -> u64 {
+    work(MEMORY_KIB, PASSES) * DEARER_MAX
+}
+
+/// A hash by PBKDF2 (RFC 8018, 5.2): `$pbkdf2-sha256$i=600000,l=32$SALT$OUTPUT`, or with SHA-512.
+struct Pbkdf2<'a> {
+    compute: fn(&[u8], &[u8], u32, &mut [u8]),
+    rounds: u32,
+    salt: &'a [u8],
+    output: &'a phc::Output,
+}
+
+impl<'a> Pbkdf2<'a> {
+    /// Nothing if it is no such hash, or would cost too much.
+    fn of(hash: &'a phc::PasswordHash) -> Option<Self> {
+        let compute = match hash.algorithm.as_str() {
+            "pbkdf2-sha256" => pbkdf2::pbkdf2_hmac::<Sha256>,
+            "pbkdf2-sha512" => pbkdf2::pbkdf2_hmac::<Sha512>,
+            _ => return None,
+        };
+        let known = ["i", "l"];
+        let mut names = hash.params.iter().map(|(name, _)| name);
+        if hash.version.is_some() || !names.all(|name| known.contains(&name.as_str())) {
+            return None;
+        }
+        let rounds = hash.params.get_decimal("i")?;
+        let output = hash.hash.as_ref()?;
+        let length = hash.params.get_decimal("l");
+        let fits = length.is_none_or(|length| usize::try_from(length) == Ok(output.len()));
+        let is_sound = (1..=ROUNDS_MAX).contains(&rounds) && output.len() >= PBKDF2_OUTPUT_MIN;
+        (fits && is_sound).then_some(Self {
+            compute,
+            rounds,
+            salt: hash.salt.as_ref()?.as_ref(),
+            output,
+        })
+    }
+
+    /// In a time that does not tell how much of it was right.
+    fn matches(&self, password: &[u8]) -> bool {
+        let mut octets = Zeroizing::new(vec![0; self.output.len()]);
+        (self.compute)(password, self.salt, self.rounds, &mut octets);
+        phc::Output::new(&octets).is_ok_and(|output| output == *self.output)
     }
 }
 
@@ -295,6 +390,24 @@ impl Check {
         }
     }
 
+    /// The hash that takes the place of the one that was right, if a hash of this unit is better. Costs one Argon2id
+    /// evaluation then.
+    pub fn rehash(
+        &self,
+        _: &PasswordVerified,
+        presented: &Presented,
+        salt: &[u8; SALT_LEN],
+    ) -> Option<Rehash> {
+        match &self.against {
+            Against::Stored(hash) if hash.is_to_be_rehashed() => Some(Rehash {
+                person: self.person.clone(),
+                from: hash.clone(),
+                to: PasswordHash::of(presented.as_bytes(), salt)?,
+            }),
+            Against::Stored(_) | Against::Decoy => None,
+        }
+    }
+
     /// The memory's answer, if this very password was verified against this very hash a short time
     /// ago.
     pub fn recall<S: BuildHasher>(
@@ -311,6 +424,17 @@ impl Check {
             Against::Decoy => None,
         }
     }
+}
+
+/// Another hash of the same password, for whoever has logged in by the one from elsewhere.
+#[derive(Debug)]
+pub struct Rehash {
+    /// Whose.
+    pub person: CanonicalName,
+    /// The hash so far.
+    pub from: PasswordHash,
+    /// The one that takes its place.
+    pub to: PasswordHash,
 }
 
 /// A password that is kept itself, against which a response is checked (RFC 1994, RFC 2759).
@@ -565,6 +689,66 @@ mod tests {
         }
         let without_hash = "$argon2id$v=19$m=8,t=1,p=1$c3ltYm9sb24gd29ybGRz";
         assert!(PasswordHash::from_phc(without_hash).is_err());
+    }
+
+    /// Python's `hashlib.pbkdf2_hmac(digest, b"passwd", b"saltsalt", 1, 32)`.
+    const PBKDF2: [&str; 2] = [
+        "$pbkdf2-sha256$i=1,l=32$c2FsdHNhbHQ$lDmP6RuFMH8YWoefiEoq4eTqKXQV5Oep0voixqMnpBw",
+        "$pbkdf2-sha512$i=1$c2FsdHNhbHQ$VM3C5rPERGkk5rQA5ak0x37+sNe1KVpZuRSVwmTgPHg",
+    ];
+
+    #[test]
+    fn hashes_by_pbkdf2_are_checked_and_renewed() {
+        for text in PBKDF2 {
+            let hash = PasswordHash::from_phc(text).unwrap();
+            assert_eq!(hash.to_phc(), text);
+            let check = Check::stored(alice(), hash.clone());
+            assert!(check.verify(&presented("Passwd")).is_none());
+            let proof = check.verify(&presented("passwd")).unwrap();
+            let rehash = check.rehash(&proof, &presented("passwd"), &[5; SALT_LEN]);
+            let Rehash { person, from, to } = rehash.unwrap();
+            assert_eq!((person, from), (alice(), hash));
+            assert!(to.is_of("passwd") && !to.is_to_be_rehashed());
+        }
+        let [one, _] = PBKDF2;
+        for other in [
+            one.replace("i=1", "i=0"),
+            one.replace("i=1", "i=1000001"),
+            one.replace("i=1,", ""),
+            one.replace("l=32", "l=31"),
+            one.replace("l=32", "l=32,x=1"),
+            one.replace("sha256", "sha1"),
+            one.replace("$lDmP6RuFMH8YWoefiEoq4eTqKXQV5Oep0voixqMnpBw", ""),
+            one.replace(
+                "lDmP6RuFMH8YWoefiEoq4eTqKXQV5Oep0voixqMnpBw",
+                "lDmP6RuFMH8YWoef",
+            )
+            .replace("l=32", "l=12"),
+        ] {
+            assert!(PasswordHash::from_phc(&other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_hash_from_elsewhere_may_not_cost_more_than_the_delay_of_refusals_hides() {
+        let tail = "p=1$c3ltYm9sb24gd29ybGRz$uX1ygHN54Gw+jALGU5ksxDpD7cXI1BAGYzdUG9Zmu+8";
+        for (cost, is_taken, is_renewed) in [
+            ("m=8,t=1", true, false),
+            ("m=19456,t=2", true, false),
+            ("m=19456,t=3", true, true),
+            ("m=65536,t=4", true, true),
+            ("m=102400,t=2", true, true),
+            ("m=262144,t=3", false, true),
+        ] {
+            let phc = format!("$argon2id$v=19${cost},{tail}");
+            let hash = PasswordHash::from_phc(&phc).unwrap();
+            let imported = PasswordHash::import(&hash.to_enc());
+            assert_eq!(imported.is_ok(), is_taken, "{cost}");
+            let short = phc.replace("c3ltYm9sb24gd29ybGRz", "c3ltYm9sb24gYmVuY2hlcw");
+            let hash = PasswordHash::from_phc(&short).unwrap();
+            assert_eq!(hash.is_to_be_rehashed(), is_renewed, "{cost}");
+        }
+        assert_eq!(PasswordHash::import("x"), Err(PasswordError::Hash));
     }
 
     #[test]

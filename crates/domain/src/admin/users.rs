@@ -210,18 +210,26 @@ fn edit_user(user: &mut User, edit: Edit, facts: &Facts) -> Result<(), AdminErro
         "passwd-policy" => user.policy = unless_empty(text),
         "passwd-time" => user.password_set = Timestamp::from_civil(text),
         "passwd" if matches!(value, Value::Foreign(_)) => {}
-        "passwd" => user.password = kept_hash(&value)?,
+        "passwd" => user.password = kept_hash(&value, user.password.as_ref())?,
         name if user.contact.set(name, text) => {}
         _ => user.kept.set(field, text),
     }
     Ok(())
 }
 
-fn kept_hash(value: &Value) -> Result<Option<PasswordHash>, AdminError> {
-    match value {
-        Value::Sealed(phc) => Ok(Some(PasswordHash::from_enc(phc)?)),
-        _ => Ok(None),
+/// What is kept already may cost more than what comes.
+fn kept_hash(
+    value: &Value,
+    before: Option<&PasswordHash>,
+) -> Result<Option<PasswordHash>, AdminError> {
+    let Value::Sealed(enc) = value else {
+        return Ok(None);
+    };
+    let kept = PasswordHash::from_enc(enc)?;
+    if before != Some(&kept) {
+        PasswordHash::import(enc)?;
     }
+    Ok(Some(kept))
 }
 
 fn unless_empty(text: &str) -> Option<Box<str>> {

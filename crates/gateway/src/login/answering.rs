@@ -191,7 +191,11 @@ impl Logins {
         let success = judged.success;
         let undone = || {
             let first = FirstProven::from(consume?.undone()?);
-            Some(first.with(Beside { success, mark }))
+            Some(first.with(Beside {
+                success,
+                mark,
+                ..Beside::default()
+            }))
         };
         if let Some(first) = first.or_else(undone) {
             let (state, person) = (challenge.state.as_bytes(), first.person().clone());

@@ -116,7 +116,7 @@ impl AwaitedLogins {
         let (answer, verified) = oneshot::channel();
         let submitted = self
             .pool
-            .submit_for(hashing.whose(), hashing, |hashing, turn| {
+            .submit_for(hashing.whose(), hashing, |mut hashing, turn| {
                 let computed = match turn {
                     Turn::Come => {
                         let verified = hashing.compute();

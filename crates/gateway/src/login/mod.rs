@@ -32,7 +32,7 @@ use domain::login::{
     Verification,
 };
 use domain::name::{CanonicalName, Realm};
-use domain::password::{BackendCheck, Check, PasswordVerified, Presented, Remembered};
+use domain::password::{BackendCheck, Check, PasswordVerified, Presented, Rehash, Remembered};
 use domain::reason::Reason;
 use domain::remote::RemoteCheck;
 use domain::throttle::CodeCounter;
@@ -156,6 +156,8 @@ struct Begun {
 pub(crate) struct Hashing {
     check: Check,
     begun: Begun,
+    /// The hash that takes the place of the one that was right, if one does.
+    rehash: Option<Rehash>,
 }
 
 impl Hashing {
@@ -169,8 +171,13 @@ impl Hashing {
     }
 
     /// Computes the hash; for a thread of the pool.
-    pub(crate) fn compute(&self) -> Option<PasswordVerified> {
-        self.check.verify(&self.begun.password)
+    pub(crate) fn compute(&mut self) -> Option<PasswordVerified> {
+        let password = &self.begun.password;
+        let verified = self.check.verify(password)?;
+        // Without chance the next login does it.
+        let salt = clock::random().ok();
+        self.rehash = salt.and_then(|salt| self.check.rehash(&verified, password, &salt));
+        Some(verified)
     }
 }
 
@@ -315,7 +322,7 @@ impl Logins {
             Verification::AskSources(_) => None,
         };
         if let Some(verified) = recalled {
-            let first = self.proven(verified, &password);
+            let first = self.proven(verified, &password, None);
             return self.first_right(&facts, first, code, origin, now);
         }
         let begun = Begun {
@@ -328,7 +335,14 @@ impl Logins {
             exchange,
         };
         match check {
-            Verification::Hash(check) => Progress::Hash(Box::new(Hashing { check, begun })),
+            Verification::Hash(check) => {
+                let rehash = None;
+                Progress::Hash(Box::new(Hashing {
+                    check,
+                    begun,
+                    rehash,
+                }))
+            }
             Verification::Ask(check) => {
                 let check = Asked::Record(check);
                 Progress::Ask(Box::new(Asking { check, begun }))
@@ -378,13 +392,13 @@ impl Logins {
         verified: Option<PasswordVerified>,
         now: Timestamp,
     ) -> Progress {
-        let Hashing { begun, .. } = hashing;
+        let Hashing { begun, rehash, .. } = hashing;
         match verified {
             Some(verified) => match self.store.facts(begun.name.clone(), begun.position, now) {
                 Ok(facts) if Self::is_renewable(&facts, now) && begun.may_be_asked() => {
                     self.expired(begun, Keeper::Here, String::new(), now)
                 }
-                _ => self.verified(begun, verified, now),
+                _ => self.verified(begun, verified, rehash, now),
             },
             None => refused(begun.name, begun.origin, begun.refusal, now),
         }
@@ -402,7 +416,7 @@ impl Logins {
         let checked = self.backends.check(&check, &begun.password).await;
         let now = clock::now();
         match checked {
-            Checked::Right(verified) => self.verified(begun, verified, now),
+            Checked::Right(verified) => self.verified(begun, verified, None, now),
             Checked::Expired(evidence) => {
                 self.expired(begun, Keeper::Backend(check), evidence, now)
             }
@@ -434,7 +448,13 @@ impl Logins {
 
     /// The password was right just now. The facts are read again: an administrator may have locked the
     /// token while it was checked.
-    fn verified(&self, begun: Begun, verified: PasswordVerified, now: Timestamp) -> Progress {
+    fn verified(
+        &self,
+        begun: Begun,
+        verified: PasswordVerified,
+        rehash: Option<Rehash>,
+        now: Timestamp,
+    ) -> Progress {
         let Begun {
             password,
             code,
@@ -450,7 +470,7 @@ impl Logins {
         let lifetime = self.store.settings(name.realm().vdom()).password_memory;
         self.remembered()
             .remember(&verified, &password, lifetime, now);
-        let first = self.proven(verified, &password);
+        let first = self.proven(verified, &password, rehash);
         match self.store.facts(name.clone(), position, now) {
             Ok(facts) => self.first_right(&facts, first, code, origin, now),
             Err(stepped_back) => {
@@ -478,11 +498,17 @@ impl Logins {
         self.store.settle_password(name, source, outcome, now);
     }
 
-    fn proven(&self, verified: PasswordVerified, password: &Presented) -> FirstProven {
+    fn proven(
+        &self,
+        verified: PasswordVerified,
+        password: &Presented,
+        rehash: Option<Rehash>,
+    ) -> FirstProven {
         let mark = self.remembered().mark(&verified, password);
         FirstProven::from(Proof::from(verified)).with(Beside {
             success: None,
             mark: Some(mark),
+            rehash: rehash.map(Box::new),
         })
     }
 
@@ -548,7 +574,7 @@ impl Logins {
                 let judged = Judged {
                     code,
                     success: beside.success,
-                    anew: Some(Anew::of(&self.pushes, &facts.name)),
+                    anew: Some(self.anew(&facts.name, beside.rehash)),
                     ..Judged::default()
                 };
                 Progress::Record(Decision::Grant(consume, origin), judged)
@@ -570,6 +596,14 @@ impl Logins {
             },
         };
         (progress, None)
+    }
+
+    fn anew(&self, person: &CanonicalName, rehash: Option<Box<Rehash>>) -> Anew {
+        Anew {
+            pushes: Arc::clone(&self.pushes),
+            person: person.clone(),
+            rehash: rehash.map(|rehash| (Arc::clone(&self.store), rehash)),
+        }
     }
 
     fn challenge(

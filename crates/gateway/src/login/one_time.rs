@@ -14,7 +14,7 @@ use domain::login::{
 };
 use domain::name::CanonicalName;
 use domain::one_time::{Allowances, CodeKey, Issued, NotSent, OneTimeCode};
-use domain::password::Mark;
+use domain::password::{Mark, Rehash};
 use domain::reason::Reason;
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
@@ -58,6 +58,8 @@ pub(super) struct Beside {
     pub(super) success: Option<Box<Success>>,
     /// By what the password is known if it comes again where a code is asked for.
     pub(super) mark: Option<Mark>,
+    /// The hash that takes the place of one from elsewhere, once the login is on record.
+    pub(super) rehash: Option<Box<Rehash>>,
 }
 
 impl From<Proof> for FirstProven {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use domain::login::{self, CodePosition, Facts, Origin, Second, Submitted};
 use domain::name::CanonicalName;
+use domain::password::Rehash;
 use domain::push::{Number, Outstanding, Said};
 use domain::reason::Reason;
 use domain::recovery::RecoveryCode;
 use domain::time::Timestamp;
 use store::gateway::{Decision, GatewayStore, Granted};
 
+use super::one_time::Beside;
 use super::{
     CodeOf, Exchange, FirstProven, Judged, Logins, Progress, Undecided, recorded, refusal_of,
     with_counter,
@@ -100,22 +102,21 @@ impl Later {
     }
 }
 
-/// Whose pushes count anew once a login is on record: one that is not has let nobody in.
+/// What begins anew once a login is on record: one that is not has let nobody in.
 pub(crate) struct Anew {
-    pushes: Arc<Pushes>,
-    person: CanonicalName,
+    /// Of these the person has all again.
+    pub(super) pushes: Arc<Pushes>,
+    pub(super) person: CanonicalName,
+    /// A hash from elsewhere gives way to one of this unit.
+    pub(super) rehash: Option<(Arc<GatewayStore>, Box<Rehash>)>,
 }
 
 impl Anew {
-    pub(super) fn of(pushes: &Arc<Pushes>, person: &CanonicalName) -> Self {
-        Self {
-            pushes: Arc::clone(pushes),
-            person: person.clone(),
-        }
-    }
-
     pub(crate) fn granted(self, _: &Granted) {
         self.pushes.succeeded(&self.person);
+        if let Some((store, rehash)) = self.rehash {
+            store.rehash_password(*rehash, clock::now());
+        }
     }
 }
 
@@ -176,7 +177,9 @@ impl Logins {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
-        let success = first.beside.success.take();
+        let Beside {
+            success, rehash, ..
+        } = std::mem::take(&mut first.beside);
         match judge(
             &self.pushes,
             &self.store,
@@ -190,7 +193,7 @@ impl Logins {
             Second::Consume(consume) => {
                 let judged = Judged {
                     success,
-                    anew: Some(Anew::of(&self.pushes, &facts.name)),
+                    anew: Some(self.anew(&facts.name, rehash)),
                     ..Judged::default()
                 };
                 Progress::Record(Decision::Grant(consume, origin), judged)

@@ -191,7 +191,7 @@ impl Logins {
                     return Progress::Undecided(why.into());
                 }
                 begun.password = new;
-                self.verified(begun, verified, now)
+                self.verified(begun, verified, None, now)
             }
             Renewed::No(told, evidence) => {
                 let renewal = Renewal {

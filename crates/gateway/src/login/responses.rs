@@ -63,7 +63,7 @@ impl Response {
                 let first = FirstProven::from(Proof::from(verified));
                 Some(first.with(Beside {
                     success: Some(Box::new(success)),
-                    mark: None,
+                    ..Beside::default()
                 }))
             }
         }

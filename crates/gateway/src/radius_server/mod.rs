@@ -361,7 +361,7 @@ impl Shared {
         });
     }
 
-    fn hashed(self: &Arc<Self>, pending: Pending, hashing: Hashing) {
+    fn hashed(self: &Arc<Self>, pending: Pending, mut hashing: Hashing) {
         let verified = hashing.compute();
         let mut recorded = Recorded::default();
         let progress = self.logins.hashed(hashing, verified, clock::now());

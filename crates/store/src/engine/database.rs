@@ -59,6 +59,9 @@ impl fmt::Debug for Rejected {
     }
 }
 
+/// What a use case comes to, once it is known.
+type Awaited<W> = oneshot::Receiver<Result<<W as Work>::Out, Failure<<W as Work>::Err>>>;
+
 impl Database {
     /// Opens or creates the database at `path`, takes its lock (`path` with `.lock` appended),
     /// applies the migrations it has not seen and lets `hooks` build its memory.
@@ -104,6 +107,24 @@ impl Database {
         W: Work,
         F: FnOnce(&W::Out) + Send + 'static,
     {
+        let outcome = self.queue(work, then)?;
+        outcome.await.unwrap_or(Err(Undecided::Stopped.into()))
+    }
+
+    /// As [`write_then`](Self::write_then), for whoever does not wait, nor needs to be on a runtime.
+    pub fn post<W, F>(&self, work: W, then: F) -> Result<(), Undecided>
+    where
+        W: Work,
+        F: FnOnce(&W::Out) + Send + 'static,
+    {
+        self.queue(work, then).map(drop)
+    }
+
+    fn queue<W, F>(&self, work: W, then: F) -> Result<Awaited<W>, Undecided>
+    where
+        W: Work,
+        F: FnOnce(&W::Out) + Send + 'static,
+    {
         let (answer, outcome) = oneshot::channel();
         let job = Write {
             work: Some(work),
@@ -113,7 +134,7 @@ impl Database {
         };
         self.submit(Box::new(job))
             .map_err(|rejected| rejected.why)?;
-        outcome.await.unwrap_or(Err(Undecided::Stopped.into()))
+        Ok(outcome)
     }
 
     /// Runs a use case that only reads, beside the writer, over one snapshot that has everything

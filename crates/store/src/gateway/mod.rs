@@ -51,6 +51,7 @@ use domain::interface::AllowAccess;
 use domain::login::trial::Counting;
 use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
+use domain::password::Rehash;
 use domain::recovery::Held;
 use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
@@ -82,11 +83,12 @@ use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
 use administer::Administer;
 use consume::ConsumeJob;
-use directory::Directory;
+use directory::{Directory, PersonEntry};
 use events::Link;
 use head::HeadFile;
 use maintenance::{Forget, Learn, Postpone, RaiseFloor, Record, Stand, Unwritten};
 use memory::{Memory, Rebuild, Standing};
+use people::RehashPassword;
 use queries::Never;
 use secrets::Secrets;
 
@@ -516,6 +518,24 @@ impl GatewayStore {
     /// Addresses that have sent a valid Message-Authenticator.
     pub fn authenticating(&self) -> Arc<HashSet<IpAddr>> {
         self.memory.read().authenticating()
+    }
+
+    /// Has another hash of a password take the place of the one that was right; nobody waits for it. Where it
+    /// fails, the next login does the same.
+    pub fn rehash_password(&self, rehash: Rehash, now: Timestamp) {
+        let memory = Arc::clone(&self.memory);
+        let posted = self.database.post(
+            RehashPassword { rehash, now },
+            move |renewed: &Option<(CanonicalName, PersonEntry, Link)>| {
+                if let Some((name, entry, link)) = renewed {
+                    memory.write().put_person(name.clone(), entry.clone());
+                    memory.committed(*link, now);
+                }
+            },
+        );
+        if let Err(why) = posted {
+            tracing::debug!(%why, "a password's hash is not renewed now");
+        }
     }
 
     /// Keeps that this address sends a valid Message-Authenticator.

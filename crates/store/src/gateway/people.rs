@@ -1,20 +1,25 @@
 //! Users as rows.
 
 use domain::admin::Named;
+use domain::audit::{Actor, Event};
 use domain::contact::{Channel, Language};
 use domain::legacy;
 use domain::name::{CanonicalName, Realm, UserName};
-use domain::password::PasswordHash;
+use domain::password::{PasswordHash, Rehash};
 use domain::password_policy::History;
 use domain::schema::{LDAP, LOCAL, PASSWORD_POLICY, Place, RADIUS, SMS_SERVER};
+use domain::time::Timestamp;
 use domain::user::{Keeper, Kept, Switch, TwoFactor, User};
 use ident::TokenSerial;
 
 use super::contacts;
+use super::directory::PersonEntry;
+use super::events::Link;
 use super::former;
+use super::queries::Never;
 use super::recovery;
 use super::references::{self, Reference};
-use crate::engine::{FromRow, Row, SqlError, Tx};
+use crate::engine::{Failure, FromRow, Row, SqlError, Tx, Work};
 use crate::vals;
 
 /// A query for people, in the order of columns in which they are read.
@@ -273,4 +278,48 @@ pub(super) async fn all_people_after<T: Tx>(
         &vals![after, limit],
     )
     .await
+}
+
+/// The hash of a password that was right gives way to one of this unit, unless somebody set another meanwhile. A
+/// password that is kept itself is bound to its hash, and was hashed here.
+pub(super) struct RehashPassword {
+    pub(super) rehash: Rehash,
+    pub(super) now: Timestamp,
+}
+
+impl Work for RehashPassword {
+    type Out = Option<(CanonicalName, PersonEntry, Link)>;
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Never>> {
+        let Rehash {
+            person: name,
+            from,
+            to,
+        } = self.rehash;
+        let renewed = tx
+            .exec(
+                "UPDATE person SET password = $1 WHERE canonical = $2 AND password = $3 AND legacy IS NULL",
+                &vals![to.to_phc(), name.as_str(), from.to_phc()],
+            )
+            .await?;
+        let user = match renewed {
+            0 => None,
+            _ => person(tx, &name).await?,
+        };
+        let Some(user) = user else {
+            return Ok(None);
+        };
+        let event = Event::changed(
+            &Actor::system("login"),
+            name.realm().vdom(),
+            "user.renew-hash",
+            name.bare(),
+            "",
+            self.now,
+        );
+        let mut link = Link::last(tx).await?;
+        link.append(tx, &event, None).await?;
+        Ok(Some((name, PersonEntry::from(&user), link)))
+    }
 }
