@@ -12,6 +12,7 @@ mod file;
 mod filter;
 mod gateway;
 mod line;
+mod login;
 mod seed_file;
 mod session;
 mod texts;
@@ -130,6 +131,20 @@ pub const TARGETS: &[Target] = &[
         max_bytes: 4_096,
         parts: 1,
         run: wire::radius,
+    },
+    Target {
+        name: "logincheck",
+        seeds: &[],
+        max_bytes: 4_096,
+        parts: 1,
+        run: login::logincheck,
+    },
+    Target {
+        name: "state",
+        seeds: &[],
+        max_bytes: 2_000,
+        parts: 1,
+        run: login::states,
     },
     Target {
         name: "eap",

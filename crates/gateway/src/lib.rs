@@ -23,6 +23,7 @@ mod debug_log;
 mod delivery;
 mod ending;
 mod event_log;
+pub mod inbound;
 mod interfaces;
 pub mod local_socket;
 mod login;

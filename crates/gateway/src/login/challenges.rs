@@ -136,6 +136,50 @@ impl<T> Challenges<T> {
     }
 }
 
+/// Challenges alone, each with a number in the place of what it proves.
+#[derive(Default)]
+pub struct OpenStates(Challenges<u32>);
+
+impl std::fmt::Debug for OpenStates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenStates").finish_non_exhaustive()
+    }
+}
+
+impl OpenStates {
+    /// Challenges of one person that are open at most.
+    pub const OF_PERSON_MAX: usize = OPEN_PER_PERSON_MAX;
+
+    /// Opens a challenge: its state, if there is room and chance.
+    pub fn open(
+        &self,
+        number: u32,
+        person: CanonicalName,
+        client: &str,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Option<String> {
+        self.0.open(number, person, client, expires, now).ok()
+    }
+
+    /// Whether a client's state can still be answered.
+    pub fn is_open(&self, state: &[u8], client: &str, now: Timestamp) -> bool {
+        self.0.is_open(state, client, now)
+    }
+
+    /// The number of a state, if this client may answer it for this person now. Whoever tries spends it.
+    pub fn take(
+        &self,
+        state: &[u8],
+        person: &CanonicalName,
+        client: &str,
+        now: Timestamp,
+    ) -> Option<u32> {
+        let (number, _) = self.0.take(state, person, client, now)?;
+        Some(number)
+    }
+}
+
 type Key = [u8; STATE_LEN];
 
 fn key(state: &[u8]) -> Option<Key> {

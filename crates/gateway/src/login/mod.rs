@@ -48,6 +48,7 @@ pub(crate) use answering::{Answered, Exchange, Reopening, Standing};
 pub(crate) use awaited::{AwaitedLogins, Decided};
 use backends::Checked;
 pub(crate) use backends::{Answer, Backends, Credentials, Said, vouched_for_nobody};
+pub use challenges::OpenStates;
 pub(crate) use challenges::State;
 use challenges::{Challenges, Full};
 pub(crate) use explainer::{Explainer, Question};

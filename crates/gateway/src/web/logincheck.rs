@@ -15,6 +15,7 @@
 //! The state of a challenge stands in `reqid` and `polid`, half in each: some clients send back nothing
 //! else, and keep no more than 31 characters of either.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -204,6 +205,35 @@ impl Form {
         let halves = halves.map(|half| half.as_deref().unwrap_or_default().as_bytes());
         Some(halves.concat())
     }
+}
+
+/// A form that is a login, written again; `None` for what is none.
+pub(crate) fn again(body: &[u8]) -> Option<String> {
+    let mut form = Form::parse(body);
+    let next = form.next_code();
+    let visitor = Visitor(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let Attempt {
+        name,
+        presented: Presentation::Password(secret),
+        state,
+        ..
+    } = form.attempt(Realm::Vdom(Vdom::ROOT), visitor)?
+    else {
+        return None;
+    };
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("username", &text(&name));
+    match &state {
+        Some(state) => form
+            .append_pair("reqid", &text(state))
+            .append_pair("code", &text(secret.as_bytes())),
+        None => form.append_pair("credential", &text(secret.as_bytes())),
+    };
+    if let Some(next) = next {
+        form.append_pair("code2", &next);
+    }
+    Some(form.finish())
 }
 
 fn attempt_of(

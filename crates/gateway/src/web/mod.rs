@@ -22,6 +22,8 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
+pub(crate) use logincheck::again as logincheck_again;
+
 use crate::clock::NoEntropy;
 use crate::login::{AwaitedLogins, Backends, SecondFactors};
 use crate::seldom::Seldom;

@@ -44,7 +44,10 @@ const HOUSE: &[(&str, &str)] = &[
     ),
     ("relay", "ident softtoken https"),
     ("app", "ident otp softtoken"),
-    ("fuzz", "ident otp radius eap softtoken domain cli registry"),
+    (
+        "fuzz",
+        "ident otp radius eap softtoken domain cli registry gateway",
+    ),
     (
         "symbolon",
         "ident otp radius softtoken domain cli store webapp https identity registry gateway relay app",
