@@ -16,9 +16,13 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs;
 use std::net::UdpSocket;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use common::{Home, PASSWORD, Running, SECRET, run, tool};
+use common::phone::enrol;
+use common::radius::{Answer, Vpn};
+use common::ssh::{ADMIN_PASSWORD, Ssh, first_login};
+use common::{Home, PASSWORD, Running, SECRET, at_offset, run, tool};
 use domain::reason::Reason;
 use radius::{Authenticator, Code, Identifier, Packet, Request, Secret, Type};
 
@@ -50,10 +54,8 @@ const ELSEWHERE: &[Reason] = &[
     Reason::NameOfAnother,
     Reason::EapFailed,
     Reason::EapUnfinished,
-    Reason::PasswordExpired,
     Reason::AccountLockedElsewhere,
     Reason::NameThrottled,
-    Reason::SourceBlackout,
     Reason::UntrustedHost,
     Reason::KeyUnknown,
     Reason::SessionsFull,
@@ -78,13 +80,7 @@ const ELSEWHERE: &[Reason] = &[
     Reason::TokenNotActivated,
     Reason::TokenOfAnotherUnit,
     Reason::TokenProvisionTimeout,
-    Reason::CodeByResponse,
-    Reason::CodeMissing,
-    Reason::RecoveryCodeWrong,
-    Reason::RecoveryCodeUsed,
     Reason::RecoveryPassEnded,
-    Reason::CodeBlocked,
-    Reason::ChangedMeanwhile,
 ];
 
 /// The octets of an answer but for those that bind it to its request.
@@ -146,6 +142,13 @@ impl Scene {
         let challenge = Packet::parse(&challenge).unwrap();
         let state = challenge.first(Type::STATE).expect("a challenge");
         self.answer(user, code, state)
+    }
+
+    fn recovery_codes(&self, user: &str) -> Vec<String> {
+        let line = format!("execute recovery-code generate {user}");
+        let said = self.home.console(&line).ok();
+        let codes = said.lines().filter_map(|line| line.strip_prefix("    "));
+        codes.map(str::to_owned).collect()
     }
 
     fn answer(&self, user: &str, code: &str, state: &[u8]) -> Vec<u8> {
@@ -223,7 +226,7 @@ fn scene() -> (Scene, Running) {
 /// What sets a cause up and has a login refused for it.
 type Cause = fn(&Scene) -> Vec<u8>;
 
-/// In this order: the five wrong codes of alice lead to the sixth, and what is set for all is set last.
+/// In this order: the wrong codes of alice lead to the one that is delayed, and what is set for all is set last.
 const TABLE: &[(Reason, &str, Cause)] = &[
     (Reason::UserUnknown, "nobody", |it| {
         it.ask("nobody", PASSWORD)
@@ -255,11 +258,41 @@ const TABLE: &[(Reason, &str, Cause)] = &[
         ];
         it.exchange(CHAP, &attributes, None)
     }),
+    (Reason::CodeByResponse, "plain", |it| {
+        let attributes = [
+            (Type::USER_NAME, &b"plain"[..]),
+            (Type::CHAP_PASSWORD, &[1; 17]),
+            (Type::STATE, b"0123456789"),
+        ];
+        it.exchange(CHAP, &attributes, None)
+    }),
     (Reason::ChallengeUnknown, "plain", |it| {
         it.answer("plain", "123456", b"0123456789")
     }),
     (Reason::CodeReplayed, "alice", |it| {
         let code = shown(0, 60);
+        let accepted = it.log_in("alice", &code);
+        assert_eq!(Packet::parse(&accepted).unwrap().code(), Code::AccessAccept);
+        it.log_in("alice", &code)
+    }),
+    (Reason::ChangedMeanwhile, "alice", |it| {
+        let challenge = it.ask("alice", PASSWORD);
+        let challenge = Packet::parse(&challenge).unwrap();
+        let state = challenge.first(Type::STATE).expect("a challenge");
+        // The same words, set anew, are another password.
+        it.console(&format!(
+            "config user local\nedit alice\nset passwd {PASSWORD}\nend"
+        ));
+        it.answer("alice", &shown(1, 60), state)
+    }),
+    (Reason::CodeMissing, "alice", |it| {
+        it.log_in("alice", PASSWORD)
+    }),
+    (Reason::RecoveryCodeWrong, "alice", |it| {
+        it.log_in("alice", "aaaa-bbbb-cccc-dddd")
+    }),
+    (Reason::RecoveryCodeUsed, "alice", |it| {
+        let code = it.recovery_codes("alice").remove(0);
         let accepted = it.log_in("alice", &code);
         assert_eq!(Packet::parse(&accepted).unwrap().code(), Code::AccessAccept);
         it.log_in("alice", &code)
@@ -288,6 +321,27 @@ const TABLE: &[(Reason, &str, Cause)] = &[
     (Reason::CodeThrottled, "alice", |it| {
         it.log_in("alice", &shown(1, 60))
     }),
+    (Reason::CodeBlocked, "alice", |it| {
+        it.console("diagnose login unlock alice\nconfig user setting\nset reject-delay 0\nend");
+        // The fifth in a row would be delayed. A right one begins a new row, and forgets none of the wrong ones.
+        for right in it.recovery_codes("alice").iter().take(8) {
+            for _ in 0..4 {
+                refusal(&it.log_in("alice", "12 34"));
+            }
+            it.log_in("alice", right);
+        }
+        it.console("config user setting\nset reject-delay 1000\nend");
+        it.log_in("alice", &shown(1, 60))
+    }),
+    (Reason::PasswordExpired, "plain", |it| {
+        it.console(
+            "config user password-policy\nedit staff\nset expire-status enable\nend\n\
+             config user local\nedit plain\nset passwd-policy staff\nset passwd-time 2020-01-01 00:00:00\nend",
+        );
+        let heard = it.ask("plain", PASSWORD);
+        it.console("config user local\nedit plain\nunset passwd-policy\nend");
+        heard
+    }),
     (Reason::SecondFactorRequired, "plain", |it| {
         it.console("config system global\nset multi-factor-authentication mandatory\nend");
         let heard = it.ask("plain", PASSWORD);
@@ -307,6 +361,13 @@ const TABLE: &[(Reason, &str, Cause)] = &[
         it.ask("plain", "wrong");
         it.ask("plain", PASSWORD)
     }),
+    (Reason::SourceBlackout, "plain", |it| {
+        it.console("config user setting\nset auth-blackout-time 600\nend");
+        for stranger in ["ann", "ben", "cay", "dan", "eve"] {
+            it.ask(stranger, "wrong");
+        }
+        it.ask("plain", PASSWORD)
+    }),
 ];
 
 #[test]
@@ -323,6 +384,84 @@ fn each_refusal_says_its_reason_and_all_are_the_same_octets() {
         }
         let first = first.get_or_insert_with(|| refusal(&scene.ask("nobody else", PASSWORD)));
         assert_eq!(&heard, first, "{reason}");
+    }
+    up.stop();
+}
+
+/// Whether the event log has this reason by now.
+fn logged(home: &Home, reason: Reason) -> bool {
+    let log = "execute log filter category event\nexecute log display";
+    let word = format!("reason=\"{}\"", reason.id());
+    home.console(log).ok().contains(&word)
+}
+
+#[test]
+fn an_administrator_from_elsewhere_or_one_too_many_is_on_record_as_that() {
+    let home = Home::with_ssh();
+    let up = Running::up(&home);
+    let admin = first_login(&home, &up);
+    home.console(&format!(
+        "config system admin\nedit far\nset accprofile super_admin\nset password {ADMIN_PASSWORD}\n\
+         set trusthost1 192.0.2.0 255.255.255.0\nend"
+    ))
+    .ok();
+    let far = Ssh::new(&home, "far", ADMIN_PASSWORD).exec("get system status");
+    assert_eq!(far.status.code(), Some(255), "{far:?}");
+    assert!(logged(&home, Reason::UntrustedHost));
+
+    home.console("config system global\nset admin-login-max 1\nend")
+        .ok();
+    let mut terminal = admin.terminal();
+    terminal.expect("symbolon # ");
+    let second = admin.exec("get system status");
+    assert!(!second.status.success(), "{second:?}");
+    assert!(logged(&home, Reason::SessionsFull));
+    terminal.type_in("exit\r");
+    terminal.ended();
+    up.stop();
+}
+
+#[test]
+fn a_pass_is_good_until_its_end() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn", VPN, "");
+    let phone = enrol(&home, "alice", &home.import(1)[0]);
+    let said = home.console("execute recovery-pass issue alice 1").ok();
+    let mut passes = said.lines().filter_map(|line| line.strip_prefix("    "));
+    let pass = passes.next().unwrap().to_owned();
+    up.stop();
+    let mut later = home.up();
+    at_offset(&mut later, "+2h");
+    let up = Running::start(&mut later, &home);
+    let vpn = Vpn::new(&home, VPN);
+    assert_eq!(vpn.log_in("alice", &pass), Answer::Reject);
+    home.login_says("alice", "refused: recovery-pass-ended");
+    assert_eq!(
+        vpn.log_in("alice", &phone.at("+2h").code("alice")),
+        Answer::Accept
+    );
+    up.stop();
+}
+
+#[test]
+fn a_code_that_nobody_carries_is_on_record_as_that() {
+    let home = Home::new();
+    let up = Running::up(&home);
+    home.radius_client("vpn", VPN, "");
+    home.user_without_token("sent");
+    home.console(
+        "config system email-server\nset server 127.0.0.1\nset port 1\nend\n\
+         config system global\nset two-factor-email-expiry 30\nend\n\
+         config user local\nedit sent\nset two-factor email\nset email-to sent@example.org\nend",
+    )
+    .ok();
+    let asked = Vpn::new(&home, VPN).ask("sent", PASSWORD);
+    assert!(matches!(asked, Answer::Challenge(..)), "{asked:?}");
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !logged(&home, Reason::CodeNotSent) {
+        assert!(Instant::now() < deadline, "not on record");
+        thread::sleep(Duration::from_secs(1));
     }
     up.stop();
 }
