@@ -156,6 +156,7 @@ fn three_new_passwords_are_tried_and_a_question_belongs_to_its_client() {
     assert!(said.contains("set password-renewal enable"), "{said}");
     let tried = format!("diagnose login test {EXPIRED} {old} \"\"");
     let said = home.console(&tried).refused();
+    assert!(said.contains("known to ldap 'corp'; right"), "{said}");
     assert!(
         said.contains("would be refused: password-expired"),
         "{said}"

@@ -144,7 +144,10 @@ async fn decided(
     }
     let proof = match first(facts, trial.password, backends).await? {
         Ok(proof) => proof,
-        Err(tried) => return Ok((Some(false), tried)),
+        Err(tried) => {
+            let is_right = tried.reason() == Some(Reason::PasswordExpired);
+            return Ok((Some(is_right), tried));
+        }
     };
     let (code, now) = (trial.code.as_ref(), clock::now());
     let mut tried = try_second(facts, proof, code, counter, now);
