@@ -19,7 +19,7 @@ use crate::clock;
 use crate::seldom::Seldom;
 
 /// Logins of one host at a time: half of the hashes that may wait, so that whoever comes from elsewhere is
-/// heard. Behind a proxy it is as many people in the second that a refusal takes.
+/// heard. The delay of a refusal is none of it.
 const OF_ONE_HOST_MAX: usize = 128;
 
 /// What became of an attempt.
@@ -63,9 +63,10 @@ impl AwaitedLogins {
     }
 
     /// Takes an attempt to its end, on a task of its own: who stops waiting for it changes nothing of what is
-    /// counted and on record. A host with too many under way hears at once that nobody can tell now.
-    pub(crate) async fn decide(self: &Arc<Self>, attempt: Attempt, source: IpAddr) -> Decided {
-        let Some(place) = self.under_way.enter(source) else {
+    /// counted and on record. A host with too many under way hears at once that nobody can tell now; it is the
+    /// person's own, where somebody who is believed says which.
+    pub(crate) async fn decide(self: &Arc<Self>, attempt: Attempt, host: IpAddr) -> Decided {
+        let Some(place) = self.under_way.enter(host) else {
             return self.undecided(&"too many logins of one host are under way");
         };
         let this = Arc::clone(self);
@@ -79,7 +80,7 @@ impl AwaitedLogins {
         self.logins.standing(state, client, clock::now())
     }
 
-    /// Whoever waits for a phone gives the place back: a minute of many people takes nothing from others.
+    /// Whoever waits for a phone, or for a refusal's delay, gives the place back: that takes nothing from others.
     async fn decided(&self, attempt: Attempt, place: Place) -> Decided {
         let mut place = Some(place);
         let arrived = Instant::now();
@@ -101,6 +102,7 @@ impl AwaitedLogins {
                 Progress::Record(decision, judged) => {
                     return match self.recorded(decision, judged).await {
                         Decided::Refused => {
+                            drop(place.take());
                             self.wait(arrived, vdom).await;
                             Decided::Refused
                         }

@@ -244,6 +244,7 @@ fn name_of(application: &VerificationClient) -> ApplicationName {
 impl Asked {
     /// Takes a login to its end.
     async fn decide(&self, what: Submission) -> Decided {
+        let host = self.host();
         let attempt = Attempt {
             realm: Realm::Vdom(self.application.vdom),
             name: what.name.into_bytes(),
@@ -251,21 +252,21 @@ impl Asked {
             state: what.state.map(String::into_bytes),
             origin: Origin {
                 client: self.application.label.clone(),
-                source: self.source(),
+                source: LoginSource::of(host),
             },
             position: self.application.position,
             exchange: what.exchange,
         };
-        self.door.logins.decide(attempt, self.address).await
+        self.door.logins.decide(attempt, host).await
     }
 
     /// The person's own address as an application with a secret reports it, else the application's. The counters
     /// go by it: whoever may name any has a new one for each guess, or keeps another's from being heard.
-    fn source(&self) -> LoginSource {
+    fn host(&self) -> IpAddr {
         let reported = self.parameters.address.as_deref();
         let reported = reported.filter(|_| self.application.has_secret);
         let reported = reported.and_then(|text| text.parse::<IpAddr>().ok());
-        LoginSource::of(reported.unwrap_or(self.address))
+        reported.map_or(self.address, |address| address.to_canonical())
     }
 }
 
