@@ -19,8 +19,8 @@ const OUTSTANDING_MAX: usize = 1;
 /// nerves give way.
 const BURST_MAX: usize = 5;
 const BURST_SPAN: Span = Span::from_mins(10);
-/// Where a client checks passwords itself, who has somebody asked may have proven nothing: they are rarer, so that
-/// the one request that can be outstanding is nearly always free for its owner.
+/// Where a client checks passwords itself, who has somebody asked may have proven nothing: they are rarer, and give
+/// way to a request after a password that was right here.
 const BURST_SPAN_ALONE: Span = Span::from_hours(1);
 /// Requests to one person since a login of theirs was granted.
 const SINCE_SUCCESS_MAX: u32 = 20;

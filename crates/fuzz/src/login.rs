@@ -30,8 +30,8 @@ struct Model {
 
 /// Four octets are one thing that is done: what, by whom, about which challenge, and how.
 ///
-/// A state lets in its person through its client in time and once; any other try at it spends it, and what is no
-/// state changes nothing.
+/// A state lets in its person through its client in time and once; a late try spends it too. One of others, and what
+/// is no state, changes nothing.
 pub(crate) fn states(input: &[u8]) {
     let states = OpenStates::default();
     assert_eq!(states.take(input, &person(0), CLIENTS[0], START), None);
@@ -63,11 +63,10 @@ pub(crate) fn states(input: &[u8]) {
             }
             (1, Some(model)) if by == 0 => {
                 let taken = states.take(model.state.as_bytes(), &person(of), client, now);
-                let fits = model.is_open
-                    && (model.person, model.client) == (of, through)
-                    && model.expires > now;
+                let is_theirs = (model.person, model.client) == (of, through);
+                let fits = model.is_open && is_theirs && model.expires > now;
                 assert_eq!(taken, fits.then_some(model.number));
-                model.is_open = false;
+                model.is_open &= !is_theirs;
             }
             (1, Some(model)) => {
                 let mut mistyped = model.state.clone().into_bytes();

@@ -198,9 +198,9 @@ impl Logins {
             }))
         };
         if let Some(first) = first.or_else(undone) {
-            let (state, person) = (challenge.state.as_bytes(), first.person().clone());
+            let (state, owner) = (challenge.state.as_bytes(), first.owner());
             self.challenges
-                .reopen(state, first, person, &client, challenge.expires);
+                .reopen(state, first, owner, &client, challenge.expires);
         }
     }
 
@@ -355,9 +355,9 @@ impl Logins {
         origin: &Origin,
         expires: Timestamp,
     ) {
-        let person = first.person().clone();
+        let owner = first.owner();
         self.challenges
-            .reopen(state, first, person, &origin.client, expires);
+            .reopen(state, first, owner, &origin.client, expires);
     }
 
     /// Devices that keep a password answer every question with it. Nobody guesses a code by that, and it would

@@ -18,15 +18,32 @@ use crate::clock;
 /// default minute.
 const OPEN_MAX: usize = 65_536;
 
-/// Challenges of one person that are open at most: more than hands and their clients, each asking again, begin
-/// within the default minute. Who knows a password closes nobody else's.
-const OPEN_PER_PERSON_MAX: usize = 128;
+/// Challenges of one owner that are open at most: more than hands and their clients, each asking again, begin
+/// within the default minute. Who knows a password closes nobody else's, and who has a code asked for without one
+/// closes none of those that a password opened.
+const OPEN_PER_OWNER_MAX: usize = 128;
 
 /// Octets of chance in a state.
 const STATE_LEN: usize = 16;
 
 /// A state as hexadecimal text: clients in use keep it as a C string.
 pub(crate) type State = String;
+
+/// Whose challenges count together: a person's, and those apart at whose client nothing was proven here.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Owner {
+    pub(super) person: CanonicalName,
+    pub(super) proven_by: ProvenBy,
+}
+
+/// Who found a first factor right.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum ProvenBy {
+    /// This unit, or a server that it asked.
+    Unit,
+    /// The client, which is believed.
+    Client,
+}
 
 /// No more challenges can be open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -53,27 +70,27 @@ impl<T> Default for Challenges<T> {
     fn default() -> Self {
         Self(Mutex::new(Table {
             by_state: HashMap::new(),
-            of_person: HashMap::new(),
+            of_owner: HashMap::new(),
         }))
     }
 }
 
 impl<T> Challenges<T> {
-    /// Opens a challenge; its state goes to the client. The oldest of a person who has too many gives way.
+    /// Opens a challenge; its state goes to the client. The oldest of an owner who has too many gives way.
     pub(super) fn open(
         &self,
         first: T,
-        person: CanonicalName,
+        owner: Owner,
         client: &str,
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<State, Undecided> {
         let state = clock::random()?;
         let mut table = self.lock();
-        table.make_room(&person, now)?;
+        table.make_room(&owner, now)?;
         let open = Open {
             first,
-            person,
+            owner,
             client: Box::from(client),
             expires,
         };
@@ -94,7 +111,7 @@ impl<T> Challenges<T> {
         let mut table = self.lock();
         match table.by_state.get(&state) {
             Some(open) if &*open.client != client => return Err(Missed::OfAnotherClient),
-            Some(open) if open.person != *person => return Err(Missed::OfAnother),
+            Some(open) if open.owner.person != *person => return Err(Missed::OfAnother),
             Some(_) | None => {}
         }
         let Open { first, expires, .. } = table.remove(&state).ok_or(Missed::Unknown)?;
@@ -116,14 +133,14 @@ impl<T> Challenges<T> {
         &self,
         state: &[u8],
         first: T,
-        person: CanonicalName,
+        owner: Owner,
         client: &str,
         expires: Timestamp,
     ) {
         if let Some(state) = key(state) {
             let open = Open {
                 first,
-                person,
+                owner,
                 client: Box::from(client),
                 expires,
             };
@@ -148,7 +165,7 @@ impl std::fmt::Debug for OpenStates {
 
 impl OpenStates {
     /// Challenges of one person that are open at most.
-    pub const OF_PERSON_MAX: usize = OPEN_PER_PERSON_MAX;
+    pub const OF_PERSON_MAX: usize = OPEN_PER_OWNER_MAX;
 
     /// Opens a challenge: its state, if there is room and chance.
     pub fn open(
@@ -159,7 +176,11 @@ impl OpenStates {
         expires: Timestamp,
         now: Timestamp,
     ) -> Option<String> {
-        self.0.open(number, person, client, expires, now).ok()
+        let owner = Owner {
+            person,
+            proven_by: ProvenBy::Unit,
+        };
+        self.0.open(number, owner, client, expires, now).ok()
     }
 
     /// Whether a client's state can still be answered.
@@ -167,7 +188,8 @@ impl OpenStates {
         self.0.is_open(state, client, now)
     }
 
-    /// The number of a state, if this client may answer it for this person now. Whoever tries spends it.
+    /// The number of a state, if this client may answer it for this person now. An answer for this
+    /// person spends it, also a late one.
     pub fn take(
         &self,
         state: &[u8],
@@ -175,8 +197,8 @@ impl OpenStates {
         client: &str,
         now: Timestamp,
     ) -> Option<u32> {
-        let (number, _) = self.0.take(state, person, client, now)?;
-        Some(number)
+        let taken = self.0.take(state, person, client, now);
+        taken.ok().map(|(number, _)| number)
     }
 }
 
@@ -188,7 +210,7 @@ fn key(state: &[u8]) -> Option<Key> {
 
 struct Open<T> {
     first: T,
-    person: CanonicalName,
+    owner: Owner,
     client: Box<str>,
     expires: Timestamp,
 }
@@ -201,14 +223,14 @@ impl<T> Open<T> {
 
 struct Table<T> {
     by_state: HashMap<Key, Open<T>>,
-    /// Oldest first. The same as in `by_state`, and no person without one.
-    of_person: HashMap<CanonicalName, VecDeque<Key>>,
+    /// Oldest first. The same as in `by_state`, and no owner without one.
+    of_owner: HashMap<Owner, VecDeque<Key>>,
 }
 
 impl<T> Table<T> {
-    fn make_room(&mut self, person: &CanonicalName, now: Timestamp) -> Result<(), Full> {
-        let own = self.of_person.get(person);
-        let oldest = own.filter(|own| own.len() >= OPEN_PER_PERSON_MAX);
+    fn make_room(&mut self, owner: &Owner, now: Timestamp) -> Result<(), Full> {
+        let own = self.of_owner.get(owner);
+        let oldest = own.filter(|own| own.len() >= OPEN_PER_OWNER_MAX);
         if let Some(oldest) = oldest.and_then(VecDeque::front).copied() {
             self.remove(&oldest);
         }
@@ -224,24 +246,24 @@ impl<T> Table<T> {
     fn drop_expired(&mut self, now: Timestamp) {
         let by_state = &mut self.by_state;
         by_state.retain(|_, open| open.expires > now);
-        self.of_person.retain(|_, own| {
+        self.of_owner.retain(|_, own| {
             own.retain(|state| by_state.contains_key(state));
             !own.is_empty()
         });
     }
 
     fn insert(&mut self, state: Key, open: Open<T>) {
-        let own = self.of_person.entry(open.person.clone()).or_default();
+        let own = self.of_owner.entry(open.owner.clone()).or_default();
         own.push_back(state);
         self.by_state.insert(state, open);
     }
 
     fn remove(&mut self, state: &Key) -> Option<Open<T>> {
         let open = self.by_state.remove(state)?;
-        if let Some(own) = self.of_person.get_mut(&open.person) {
+        if let Some(own) = self.of_owner.get_mut(&open.owner) {
             own.retain(|it| it != state);
             if own.is_empty() {
-                self.of_person.remove(&open.person);
+                self.of_owner.remove(&open.owner);
             }
         }
         Some(open)
@@ -255,9 +277,17 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
     const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);
 
-    fn open(challenges: &Challenges<u32>, person: &str, number: u32) -> State {
+    fn owner(person: &str, proven_by: ProvenBy) -> Owner {
         let person = CanonicalName::of(person).unwrap();
-        challenges.open(number, person, "vpn", LATER, NOW).unwrap()
+        Owner { person, proven_by }
+    }
+
+    fn open(challenges: &Challenges<u32>, person: &str, number: u32) -> State {
+        open_by(challenges, owner(person, ProvenBy::Unit), number)
+    }
+
+    fn open_by(challenges: &Challenges<u32>, owner: Owner, number: u32) -> State {
+        challenges.open(number, owner, "vpn", LATER, NOW).unwrap()
     }
 
     fn take(challenges: &Challenges<u32>, person: &str, state: &str) -> Option<u32> {
@@ -281,7 +311,7 @@ mod tests {
     fn the_oldest_of_a_person_with_too_many_gives_way_and_none_of_another() {
         let challenges = Challenges::default();
         let other = open(&challenges, "bob", 0);
-        let last = u32::try_from(OPEN_PER_PERSON_MAX).unwrap() + 2;
+        let last = u32::try_from(OPEN_PER_OWNER_MAX).unwrap() + 2;
         let states: Vec<State> = (1..=last)
             .map(|it| open(&challenges, "alice", it))
             .collect();
@@ -290,13 +320,26 @@ mod tests {
         let kept: Vec<Option<u32>> = (3..=last).map(Some).collect();
         assert_eq!(taken, [&[None, None][..], &kept].concat());
         assert_eq!(take(&challenges, "bob", &other), Some(0));
-        assert!(challenges.lock().of_person.is_empty());
+        assert!(challenges.lock().of_owner.is_empty());
+    }
+
+    #[test]
+    fn who_has_proven_nothing_closes_no_challenge_of_who_has() {
+        let challenges = Challenges::default();
+        let proven = open(&challenges, "alice", 0);
+        let stranger = || owner("alice", ProvenBy::Client);
+        let states: Vec<State> = (1..=200)
+            .map(|it| open_by(&challenges, stranger(), it))
+            .collect();
+        assert_eq!(take(&challenges, "alice", &states[0]), None);
+        assert_eq!(take(&challenges, "alice", &states[199]), Some(200));
+        assert_eq!(take(&challenges, "alice", &proven), Some(0));
     }
 
     #[test]
     fn what_was_taken_can_be_opened_again_until_its_end() {
         let challenges = Challenges::default();
-        let alice = CanonicalName::of("alice").unwrap();
+        let alice = owner("alice", ProvenBy::Unit);
         let state = open(&challenges, "alice", 1);
         let is_open = |client, now| challenges.is_open(state.as_bytes(), client, now);
         assert_eq!(take(&challenges, "alice", &state), Some(1));
@@ -328,6 +371,6 @@ mod tests {
         open(&challenges, "alice", 2);
         let mut table = challenges.lock();
         table.drop_expired(LATER);
-        assert!(table.by_state.is_empty() && table.of_person.is_empty());
+        assert!(table.by_state.is_empty() && table.of_owner.is_empty());
     }
 }

@@ -49,8 +49,8 @@ pub(crate) use awaited::{AwaitedLogins, Decided};
 use backends::Checked;
 pub(crate) use backends::{Answer, Backends, Credentials, Said, vouched_for_nobody};
 pub use challenges::OpenStates;
-pub(crate) use challenges::State;
-use challenges::{Challenges, Full};
+use challenges::{Challenges, Full, Owner};
+pub(crate) use challenges::{ProvenBy, State};
 pub(crate) use explainer::{Explainer, Question};
 use one_time::{Beside, NotIssued};
 pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
@@ -643,9 +643,9 @@ impl Logins {
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<State, Undecided> {
-        let person = first.person().clone();
+        let owner = first.owner();
         self.challenges
-            .open(first, person, &origin.client, expires, now)
+            .open(first, owner, &origin.client, expires, now)
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered<RandomState>> {

@@ -23,7 +23,7 @@ use store::gateway::GatewayStore;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
 
-use super::{Undecided, Wanted, with_counter};
+use super::{Owner, ProvenBy, Undecided, Wanted, with_counter};
 use crate::clock::{self, NoEntropy};
 use crate::delivery::{Courier, LoginCode, Matter};
 
@@ -100,6 +100,22 @@ impl FirstProven {
     /// The client that checked the first factor itself, if one did.
     pub(crate) fn client(&self) -> Option<&Vouched> {
         self.proof.client()
+    }
+
+    /// Who found it right.
+    pub(crate) fn proven_by(&self) -> ProvenBy {
+        match self.client() {
+            Some(_) => ProvenBy::Client,
+            None => ProvenBy::Unit,
+        }
+    }
+
+    /// Among whose challenges it counts.
+    pub(super) fn owner(&self) -> Owner {
+        Owner {
+            person: self.person().clone(),
+            proven_by: self.proven_by(),
+        }
     }
 
     /// Whose it is.

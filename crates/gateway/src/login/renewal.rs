@@ -20,6 +20,7 @@ use store::Failure;
 use zeroize::Zeroizing;
 
 use super::backends::Checked;
+use super::challenges::{Owner, ProvenBy};
 use super::{
     Asked, Asking, Begun, Exchange, Logins, PasswordOutcome, Progress, Wanted, refusal_of, refused,
     refused_with,
@@ -102,12 +103,13 @@ impl Logins {
     }
 
     fn ask_new(&self, renewal: Renewal, wanted: Wanted, now: Timestamp) -> Progress {
-        let (person, client) = (
-            renewal.begun.name.clone(),
-            renewal.begun.origin.client.clone(),
-        );
+        let owner = Owner {
+            person: renewal.begun.name.clone(),
+            proven_by: ProvenBy::Unit,
+        };
+        let client = renewal.begun.origin.client.clone();
         let expires = renewal.expires;
-        match self.renewals.open(renewal, person, &client, expires, now) {
+        match self.renewals.open(renewal, owner, &client, expires, now) {
             Ok(state) => Progress::Challenge(state, wanted),
             Err(undecided) => Progress::Undecided(undecided),
         }

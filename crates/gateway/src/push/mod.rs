@@ -366,11 +366,19 @@ impl Pushes {
         request: &Request,
         now: Timestamp,
     ) -> Result<(), NotAsked> {
-        let person = first.person();
+        let (person, proven_by) = (first.person(), first.proven_by());
         let mut table = self.table();
         let mut allowances = locked(self.allowances(first));
-        allowances.take(person, source, &table.outstanding(person), now)?;
-        table.reserve(person.clone(), request.session, request.expires)
+        let outstanding = table.outstanding(person, proven_by);
+        allowances.take(person, source, &outstanding, now)?;
+        drop(allowances);
+        let (session, expires) = (request.session, request.expires);
+        let gave_way = table.reserve(person.clone(), proven_by, session, expires)?;
+        drop(table);
+        if let Some((device, before)) = gave_way {
+            self.withdraw(device, PushSession::from_bytes(*before.octets()));
+        }
+        Ok(())
     }
 
     /// The request as the relay carries it to the phone.

@@ -12,7 +12,7 @@ use softtoken::push::LoginRequest;
 use tokio::sync::watch;
 
 use crate::clock::{self, NoEntropy};
-use crate::login::{Answered, FirstProven, Standing, State, Wanted};
+use crate::login::{Answered, FirstProven, ProvenBy, Standing, State, Wanted};
 
 /// Requests that are outstanding at most, at some 1 KiB each: 250 a second that nobody answers in the default
 /// minute.
@@ -44,6 +44,7 @@ struct News {
 
 struct Entry {
     person: CanonicalName,
+    proven_by: ProvenBy,
     expires: Timestamp,
     /// Nothing before it is about to be sent.
     asked: Option<(Key, Box<Open>)>,
@@ -102,34 +103,52 @@ impl Joined {
 }
 
 impl Table {
-    /// Until when each of a person's requests can be answered.
-    pub(super) fn outstanding(&self, person: &CanonicalName) -> Vec<Timestamp> {
+    /// Until when each of a person's requests can be answered that gives way to no other: what was asked where
+    /// nothing was proven here gives way to who has proven the first factor.
+    pub(super) fn outstanding(
+        &self,
+        person: &CanonicalName,
+        proven_by: ProvenBy,
+    ) -> Vec<Timestamp> {
         let session = self.of_person.get(person);
         let entry = session.and_then(|session| self.by_session.get(session));
-        entry.map(|entry| entry.expires).into_iter().collect()
+        let stays = |entry: &&Entry| {
+            !matches!(
+                (entry.proven_by, proven_by),
+                (ProvenBy::Client, ProvenBy::Unit)
+            )
+        };
+        let stays = entry.filter(stays);
+        stays.map(|entry| entry.expires).into_iter().collect()
     }
 
-    /// Takes a person's place, before anything is sent.
+    /// Takes a person's place, before anything is sent. What comes back is what gives way, if that has no answer:
+    /// it is nothing for its phone any more.
     pub(super) fn reserve(
         &mut self,
         person: CanonicalName,
+        proven_by: ProvenBy,
         session: Session,
         expires: Timestamp,
-    ) -> Result<(), NotAsked> {
-        if self.by_session.len() >= OPEN_MAX {
+    ) -> Result<Option<(RegistrationId, Session)>, NotAsked> {
+        let before = self.of_person.get(&person).copied();
+        if before.is_none() && self.by_session.len() >= OPEN_MAX {
             return Err(NotAsked::Full);
         }
-        if let Some(before) = self.of_person.insert(person.clone(), session) {
-            self.by_session.remove(&before);
+        let unanswered = before.and_then(|before| Some((self.unanswered(before)?, before)));
+        if let Some(before) = before {
+            self.remove(before);
         }
+        self.of_person.insert(person.clone(), session);
         let entry = Entry {
             person,
+            proven_by,
             expires,
             asked: None,
             news: watch::Sender::default(),
         };
         self.by_session.insert(session, entry);
-        Ok(())
+        Ok(unanswered)
     }
 
     /// A request is about to be sent: answers to it are taken from now on, and it is waited for under the state.
@@ -250,5 +269,34 @@ impl Table {
         late.into_iter()
             .filter_map(|session| self.remove(session))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+    const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);
+
+    #[test]
+    fn what_a_client_vouches_for_gives_way_to_what_is_proven_and_to_nothing_else() {
+        let alice = CanonicalName::of("alice").unwrap();
+        let [first, second, third] = [1, 2, 3].map(|octet| Session::new([octet; 16]));
+        let mut table = Table::default();
+        let reserved = table.reserve(alice.clone(), ProvenBy::Client, first, LATER);
+        assert!(matches!(reserved, Ok(None)));
+        let others = |table: &Table, by| table.outstanding(&alice, by);
+        assert_eq!(others(&table, ProvenBy::Client), [LATER]);
+        assert_eq!(others(&table, ProvenBy::Unit), []);
+        let reserved = table.reserve(alice.clone(), ProvenBy::Unit, second, LATER);
+        assert!(matches!(reserved, Ok(None)));
+        for by in [ProvenBy::Unit, ProvenBy::Client] {
+            assert_eq!(others(&table, by), [LATER]);
+        }
+        assert_eq!((table.by_session.len(), table.of_person.len()), (1, 1));
+        table.remove(second);
+        let reserved = table.reserve(alice, ProvenBy::Client, third, NOW);
+        assert!(matches!(reserved, Ok(None)));
     }
 }
