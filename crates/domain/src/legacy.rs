@@ -8,7 +8,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::login::{Facts, Refusal};
-use crate::password::{Credential, ResponseCheck};
+use crate::password::{Credential, PasswordHash, ResponseCheck};
 use crate::reason::Reason;
 
 /// A password that is kept, on its way into the store or out of it.
@@ -49,15 +49,21 @@ impl fmt::Debug for Opened {
 
 /// What checks a response of the person whom `facts` know, or why none can be checked. A refusal costs no
 /// hash here, and neither does a check: their times tell nothing apart.
-pub fn begin(facts: &mut Facts) -> Result<ResponseCheck, Refusal> {
+///
+/// `open` gives the password that was kept beside this hash.
+pub fn begin(
+    facts: &Facts,
+    open: impl FnOnce(&PasswordHash) -> Option<Opened>,
+) -> Result<ResponseCheck, Refusal> {
     let person = facts
         .person
-        .as_mut()
+        .as_ref()
         .ok_or_else(|| Refusal::because(Reason::UserUnknown))?;
-    match (&person.password, person.legacy.take()) {
-        (Some(Credential::Stored(hash)), Some(kept)) => {
-            Ok(ResponseCheck::new(person.name.clone(), hash.clone(), kept))
-        }
-        _ => Err(Refusal::because(Reason::MethodNeedsLegacySecret)),
-    }
+    let hash = match &person.password {
+        Some(Credential::Stored(hash)) => Some(hash),
+        Some(Credential::Backend(_)) | None => None,
+    };
+    let kept = hash.and_then(|hash| Some((hash, open(hash)?)));
+    let (hash, kept) = kept.ok_or_else(|| Refusal::because(Reason::MethodNeedsLegacySecret))?;
+    Ok(ResponseCheck::new(person.name.clone(), hash.clone(), kept))
 }

@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 
 use crate::code_only::Vouched;
 use crate::contact::{Address, Channel};
-use crate::legacy::Opened;
 use crate::name::CanonicalName;
 use crate::one_time::{CodeKey, Issued, Tried};
 use crate::password::{BackendCheck, Check, Credential, PasswordVerified, Presented};
@@ -123,8 +122,6 @@ pub struct Person {
     pub validity: Option<Validity>,
     /// Who can tell whether the first factor is right, if anybody.
     pub password: Option<Credential>,
-    /// The password itself, where it is kept for methods that need it.
-    pub legacy: Option<Opened>,
     /// Keys that do as first factor too; only administrators have any.
     pub keys: Box<[PublicKey]>,
     /// The second factor.

@@ -54,7 +54,6 @@ fn facts(account: Account) -> Facts {
             status: Switch::Enable,
             password: Some(domain::password::Credential::Backend(account)),
             validity: None,
-            legacy: None,
             keys: Box::default(),
             factor: Factor::None,
             recovery: Box::default(),

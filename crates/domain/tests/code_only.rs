@@ -37,7 +37,6 @@ fn facts(factor: Factor) -> Facts {
                 ends: NOW,
             }),
             password: None,
-            legacy: None,
             keys: Box::default(),
             factor,
             recovery: Box::default(),

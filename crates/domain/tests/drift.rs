@@ -84,7 +84,6 @@ fn facts(verifier: Verifier, position: CodePosition) -> Facts {
             status: Switch::Enable,
             password: Some(HASH.clone().into()),
             validity: None,
-            legacy: None,
             keys: Box::default(),
             factor: Factor::Token {
                 verifier,

@@ -80,7 +80,7 @@ fn a_password_is_kept_from_the_next_one_on_and_no_longer_than_it_is_valid() {
     assert!(!format!("{:?}", kept("second")).contains("second"));
 }
 
-fn facts(password: Option<Credential>, legacy: Option<&str>) -> Facts {
+fn facts(password: Option<Credential>) -> Facts {
     let name = CanonicalName::of("alice").unwrap();
     Facts {
         name: name.clone(),
@@ -89,7 +89,6 @@ fn facts(password: Option<Credential>, legacy: Option<&str>) -> Facts {
             status: Switch::Enable,
             password,
             validity: None,
-            legacy: legacy.and_then(|kept| Opened::new(kept.as_bytes())),
             keys: Box::default(),
             factor: Factor::None,
             recovery: Box::default(),
@@ -99,10 +98,15 @@ fn facts(password: Option<Credential>, legacy: Option<&str>) -> Facts {
     }
 }
 
+fn kept_beside_it(hash: &PasswordHash) -> Option<Opened> {
+    assert!(*hash == *HASH);
+    Opened::new(b"clientPass")
+}
+
 #[test]
 fn a_right_response_proves_the_password_as_long_as_it_stays() {
     let own = Some(Credential::Stored(HASH.clone()));
-    let check = begin(&mut facts(own.clone(), Some("clientPass"))).unwrap();
+    let check = begin(&facts(own.clone()), kept_beside_it).unwrap();
     assert!(check.verify(|_| None::<()>).is_none());
     let (verified, seen) = check.verify(|kept| Some(kept.to_owned())).unwrap();
     assert_eq!(seen, "clientPass");
@@ -114,16 +118,19 @@ fn a_right_response_proves_the_password_as_long_as_it_stays() {
 
 #[test]
 fn nobody_else_has_what_a_response_is_checked_against() {
-    let refused = |mut facts: Facts| begin(&mut facts).unwrap_err().reason;
     let own = || Some(Credential::Stored(HASH.clone()));
-    assert_eq!(refused(facts(own(), None)), Reason::MethodNeedsLegacySecret);
-    assert_eq!(
-        refused(facts(None, Some("clientPass"))),
-        Reason::MethodNeedsLegacySecret
-    );
+    let none = begin(&facts(own()), |_| None).unwrap_err();
+    assert_eq!(none.reason, Reason::MethodNeedsLegacySecret);
+    let unasked =
+        |_: &PasswordHash| panic!("nothing is opened for whom no response can be checked");
+    let elsewhere = begin(&facts(None), unasked).unwrap_err();
+    assert_eq!(elsewhere.reason, Reason::MethodNeedsLegacySecret);
     let nobody = Facts {
         person: None,
-        ..facts(own(), None)
+        ..facts(own())
     };
-    assert_eq!(refused(nobody), Reason::UserUnknown);
+    assert_eq!(
+        begin(&nobody, unasked).unwrap_err().reason,
+        Reason::UserUnknown
+    );
 }

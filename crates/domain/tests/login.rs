@@ -125,7 +125,6 @@ fn facts(factor: Factor, position: CodePosition) -> Facts {
             status: Switch::Enable,
             password: Some(HASH.clone().into()),
             validity: None,
-            legacy: None,
             keys: Box::default(),
             factor,
             recovery: Box::default(),

@@ -65,7 +65,6 @@ fn facts(status: Switch, factor: Factor) -> Facts {
             status,
             password: Some(HASH.clone().into()),
             validity: None,
-            legacy: None,
             keys: Box::default(),
             recovery: Box::default(),
             factor,

@@ -44,7 +44,6 @@ fn facts(factor: Factor) -> Facts {
             status: Switch::Enable,
             password: Some(HASH.clone().into()),
             validity: None,
-            legacy: None,
             keys: Box::default(),
             factor,
             recovery: Box::default(),

@@ -12,7 +12,7 @@ use domain::audit::{Actor, Event, Leave, What};
 use domain::login::{
     self, CodePosition, Facts, Origin, Proof, Refusal, Second, Submitted, Verification,
 };
-use domain::name::{CanonicalName, NAME_MAX};
+use domain::name::{CanonicalName, NAME_MAX, Realm};
 use domain::password::Presented;
 use domain::public_key::{KeyVerified, PublicKey};
 use domain::reason::Reason;
@@ -31,9 +31,6 @@ use super::recorded;
 use crate::clock;
 use crate::command_line::{Full, LoggedIn, Sessions, Via};
 use crate::debug_log::DebugLog;
-
-/// A name that can be nobody's is counted as this one.
-const NOBODY: &str = "(no name)";
 
 /// Threads that hash administrators' passwords: their own, so that a flood of logins elsewhere does
 /// not keep an administrator out.
@@ -90,7 +87,8 @@ impl Caller {
     }
 
     fn person(&self) -> CanonicalName {
-        administrator::person(&self.name).unwrap_or_else(|_| CanonicalName::from_stored(NOBODY))
+        administrator::person(&self.name)
+            .unwrap_or_else(|_| CanonicalName::nobody(Realm::Administrators))
     }
 }
 

@@ -32,7 +32,9 @@ use domain::login::{
     Verification,
 };
 use domain::name::{CanonicalName, Realm};
-use domain::password::{BackendCheck, Check, PasswordVerified, Presented, Rehash, Remembered};
+use domain::password::{
+    BackendCheck, Check, PasswordHash, PasswordVerified, Presented, Rehash, Remembered,
+};
 use domain::reason::Reason;
 use domain::remote::RemoteCheck;
 use domain::throttle::CodeCounter;
@@ -365,7 +367,7 @@ impl Logins {
         position: CodePosition,
         now: Timestamp,
     ) -> Progress {
-        let mut facts = match self.store.facts(name.clone(), position, now) {
+        let facts = match self.store.facts(name.clone(), position, now) {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
@@ -375,7 +377,8 @@ impl Logins {
         {
             return refusal_of(name, origin, refusal, now);
         }
-        let check = match legacy::begin(&mut facts) {
+        let open = |hash: &PasswordHash| self.store.kept_password(&facts.name, hash);
+        let check = match legacy::begin(&facts, open) {
             Ok(check) => check,
             // It counts whoever it names: what does not would be known by that.
             Err(refusal) => return refusal_of(name, origin, response.named(refusal), now),

@@ -118,14 +118,6 @@ impl PersonEntry {
     fn legacy(&self) -> Option<&[u8]> {
         self.seldom.as_deref()?.legacy.as_deref()
     }
-
-    /// The password itself, where it is kept and nobody else knows it.
-    fn opened(&self, secrets: &Secrets) -> Option<Opened> {
-        match &self.password {
-            Password::Here(Some(hash)) => secrets.open_legacy(hash, self.legacy()?),
-            Password::Here(None) | Password::Backend(_) => None,
-        }
-    }
 }
 
 fn sent_to(two_factor: TwoFactor, contact: &Contact) -> Option<Box<Address>> {
@@ -491,7 +483,6 @@ impl Directory {
             status: entry.status,
             validity: self.validity(name, entry),
             password: self.credential(entry),
-            legacy: entry.opened(secrets),
             keys: entry.keys().into(),
             factor: self.factor(entry, secrets, now),
             recovery: self.recovery(name),
@@ -502,6 +493,16 @@ impl Directory {
             sources: Vec::new(),
             position,
         }
+    }
+
+    /// The password that was kept beside a hash of the person's.
+    pub(super) fn kept_password(
+        &self,
+        name: &CanonicalName,
+        hash: &PasswordHash,
+        secrets: &Secrets,
+    ) -> Option<Opened> {
+        secrets.open_legacy(hash, self.person(name)?.legacy()?)
     }
 
     /// The servers whose word lets somebody in through a client without a record. A name that has one is

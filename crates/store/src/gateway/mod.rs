@@ -48,10 +48,11 @@ use domain::client::{Client, Secret};
 use domain::code_only::Vouched;
 use domain::explain::FirstUse;
 use domain::interface::AllowAccess;
+use domain::legacy::Opened;
 use domain::login::trial::Counting;
 use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
-use domain::password::Rehash;
+use domain::password::{PasswordHash, Rehash};
 use domain::recovery::Held;
 use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
@@ -265,6 +266,12 @@ impl GatewayStore {
                 .read()
                 .facts(name, position, &self.memory.secrets, now)),
         }
+    }
+
+    /// The password itself, where one is kept beside this hash of a person's for methods that need it.
+    pub fn kept_password(&self, name: &CanonicalName, hash: &PasswordHash) -> Option<Opened> {
+        let directory = self.memory.read();
+        directory.kept_password(name, hash, &self.memory.secrets)
     }
 
     /// The servers whose word lets somebody without a record in through a client; none for a name that has
