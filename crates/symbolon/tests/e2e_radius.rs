@@ -11,13 +11,14 @@
 
 mod common;
 
+use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::phone::{activation_code, enrol};
 use common::radius::{Answer, Vpn};
-use common::{Home, PASSWORD, Running, python, run, tool, until};
+use common::{Home, PASSWORD, Running, free_port, python, run, tool, until};
 
 const VPN1: &str = "127.0.0.1";
 const VPN2: &str = "127.0.0.2";
@@ -30,6 +31,33 @@ fn system() -> (Home, Running, Vpn) {
     home.radius_client("vpn1", VPN1, "");
     let vpn = Vpn::new(&home, VPN1);
     (home, up, vpn)
+}
+
+#[test]
+fn what_begins_at_one_address_goes_on_at_another() {
+    let home = Home::new();
+    let second = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let one = format!("radius = [\"{}\"]", home.radius);
+    let both = format!("radius = [\"{}\", \"{second}\"]", home.radius);
+    let configuration = home.configuration();
+    assert!(configuration.contains(&one), "{configuration}");
+    let toml = home.data().join("symbolon.toml");
+    fs::write(toml, configuration.replace(&one, &both)).unwrap();
+    let up = Running::up(&home);
+    home.radius_client("vpn1", VPN1, "");
+    let here = Vpn::new(&home, VPN1);
+    let there = Vpn {
+        server: second,
+        ..Vpn::new(&home, VPN1)
+    };
+    let tokens = home.import(1);
+    let alice = enrol(&home, "alice", &tokens[0]);
+    let challenge = here.ask("alice", PASSWORD);
+    let code = alice.code("alice");
+    assert_eq!(there.answer("alice", &code, &challenge), Answer::Accept);
+    assert_eq!(here.answer("alice", &code, &challenge), Answer::Reject);
+    home.login_says("alice", "refused: challenge-unknown");
+    up.stop();
 }
 
 fn wrong(code: &str) -> String {

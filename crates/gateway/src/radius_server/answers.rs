@@ -27,7 +27,7 @@ use super::eap::{Next, Talk};
 use super::traffic::Counted;
 use super::{Pending, Shared, Way};
 use crate::clock;
-use crate::login::{CodeOf, Explainer, Judged, Question, RENEWAL_SPAN, State, Wanted};
+use crate::login::{CodeOf, Judged, Question, RENEWAL_SPAN, State, Wanted};
 use crate::seldom::Seldom;
 use crate::udp::Outgoing;
 
@@ -75,7 +75,6 @@ impl Ord for Delayed {
 pub(super) struct Answerer {
     shared: Arc<Shared>,
     answers: Receiver<Answer>,
-    explainer: Explainer,
     delayed: BinaryHeap<Reverse<Delayed>>,
     outgoing: Outgoing,
     packet: Vec<u8>,
@@ -83,15 +82,10 @@ pub(super) struct Answerer {
 }
 
 impl Answerer {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        answers: Receiver<Answer>,
-        explainer: Explainer,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, answers: Receiver<Answer>) -> Self {
         Self {
             shared,
             answers,
-            explainer,
             delayed: BinaryHeap::new(),
             outgoing: Outgoing::default(),
             packet: Vec::new(),
@@ -175,7 +169,7 @@ impl Answerer {
                 };
                 match judged.ask {
                     Some((state, asked)) => {
-                        self.explainer.ask(question);
+                        self.shared.core.explainer.ask(question);
                         self.ask(pending, state, &asked);
                     }
                     None => self.delay(pending, question),
@@ -207,7 +201,7 @@ impl Answerer {
         match next {
             Next::Send(talk, request) => {
                 let patience = talk.patience();
-                match self.shared.eap.keep(talk, &pending.client) {
+                match self.shared.core.eap.keep(talk, &pending.client) {
                     Ok(state) => self.say(pending, &state, &request, patience),
                     Err(why) => self.shared.undecided(pending, &why),
                 }
@@ -360,7 +354,7 @@ impl Answerer {
             pending.client.count(Counted::Rejected);
             let talk = pending.talk.take();
             self.told(&pending, talk.map_or(Next::Reject, Talk::refused));
-            self.explainer.ask(question);
+            self.shared.core.explainer.ask(question);
         }
     }
 

@@ -110,16 +110,39 @@ pub(crate) struct Parts {
     pub(crate) debug: DebugLog,
 }
 
-/// What the threads share.
+/// What all listeners have together: a challenge or a conversation that began at one goes on at any, and what waits
+/// for a thread waits once.
+#[derive(Clone)]
+struct Core {
+    logins: Arc<Logins>,
+    eap: Arc<Eap>,
+    pool: Arc<Pool>,
+    /// What TLS within EAP is computed in.
+    tunnels: Arc<Pool>,
+    explainer: Explainer,
+}
+
+impl Core {
+    /// Must be called within a tokio runtime, on which refusals are explained.
+    fn start(parts: &Parts, eap: Eap) -> io::Result<Self> {
+        let (store, backends) = (Arc::clone(&parts.store), Arc::clone(&parts.backends));
+        let logins = Logins::new(Arc::clone(&store), backends, &parts.factors);
+        Ok(Self {
+            logins: Arc::new(logins.map_err(io::Error::other)?),
+            eap: Arc::new(eap),
+            pool: Arc::new(Pool::start()?),
+            tunnels: Arc::new(Pool::for_tunnels()?),
+            explainer: Explainer::start(store),
+        })
+    }
+}
+
+/// What the threads of a listener share.
 struct Shared {
     /// None where requests come by connections, which have each their own way back.
     socket: Option<BatchSocket>,
     store: Arc<GatewayStore>,
-    logins: Logins,
-    eap: Arc<Eap>,
-    pool: Pool,
-    /// What TLS within EAP is computed in.
-    tunnels: Pool,
+    core: Core,
     runtime: tokio::runtime::Handle,
     duplicates: Mutex<Table<std::hash::RandomState>>,
     answers: Sender<Answer>,
@@ -157,12 +180,11 @@ impl std::fmt::Debug for RadiusServer {
 }
 
 impl RadiusServer {
-    /// Binds and starts. Must be called within a tokio runtime, on which backends are asked and
-    /// refusals explained.
-    fn start(address: SocketAddr, parts: &Parts, eap: &Arc<Eap>) -> io::Result<Self> {
+    /// Binds and starts. Must be called within a tokio runtime, on which backends are asked.
+    fn start(address: SocketAddr, parts: &Parts, core: &Core) -> io::Result<Self> {
         let socket = BatchSocket::bind(address)?;
         let address = socket.local_addr()?;
-        let (shared, answering) = Shared::start(parts, eap, Some(socket))?;
+        let (shared, answering) = Shared::start(parts, core, Some(socket))?;
         let to_receive = Arc::clone(&shared);
         let receiving = thread::Builder::new()
             .name("radius-receive".into())
@@ -242,19 +264,14 @@ impl Shared {
     /// With a thread that answers. Must be called within a tokio runtime.
     fn start(
         parts: &Parts,
-        eap: &Arc<Eap>,
+        core: &Core,
         socket: Option<BatchSocket>,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let (answers, to_answer) = channel();
-        let (store, backends, factors) = (&parts.store, &parts.backends, &parts.factors);
         let shared = Arc::new(Self {
             socket,
-            store: Arc::clone(store),
-            logins: Logins::new(Arc::clone(store), Arc::clone(backends), factors)
-                .map_err(io::Error::other)?,
-            eap: Arc::clone(eap),
-            pool: Pool::start()?,
-            tunnels: Pool::for_tunnels()?,
+            store: Arc::clone(&parts.store),
+            core: core.clone(),
             runtime: tokio::runtime::Handle::current(),
             duplicates: Mutex::new(Table::new(DEFAULT_LIMIT, std::hash::RandomState::new())),
             answers,
@@ -266,8 +283,7 @@ impl Shared {
             places: Arc::default(),
             stop: AtomicBool::new(false),
         });
-        let explainer = Explainer::start(Arc::clone(store));
-        let answerer = Answerer::new(Arc::clone(&shared), to_answer, explainer);
+        let answerer = Answerer::new(Arc::clone(&shared), to_answer);
         let answering = thread::Builder::new()
             .name("radius-answer".into())
             .spawn(move || answerer.run())?;
@@ -279,7 +295,7 @@ impl Shared {
         let Admitted { pending, came } = admitted;
         match came {
             Came::Login(attempt) => {
-                let progress = self.logins.start(attempt, clock::now());
+                let progress = self.core.logins.start(attempt, clock::now());
                 self.go_on(pending, progress, recorded);
             }
             Came::Eap(message) => self.hear(pending, message),
@@ -307,6 +323,7 @@ impl Shared {
         let shared = Arc::clone(self);
         if pending.talk.is_some() {
             let submitted = self
+                .core
                 .pool
                 .submit((pending, hashing), move |(pending, hashing)| {
                     shared.hashed(pending, *hashing);
@@ -318,7 +335,7 @@ impl Shared {
             return;
         }
         let whose = hashing.whose();
-        let submitted = self.pool.submit_for(
+        let submitted = self.core.pool.submit_for(
             whose,
             (pending, hashing),
             move |(pending, hashing), turn| match turn {
@@ -333,7 +350,7 @@ impl Shared {
 
     /// No hash, no answer and no count: the client asks again.
     fn overloaded(&self, pending: &Pending, hashing: &Hashing) {
-        self.logins.not_hashed(hashing);
+        self.core.logins.not_hashed(hashing);
         pending.client.count(Counted::Overloaded);
         self.duplicates().forget(&pending.key);
     }
@@ -342,7 +359,7 @@ impl Shared {
     fn ask(self: &Arc<Self>, pending: Pending, asking: Box<Asking>) {
         let shared = Arc::clone(self);
         self.runtime.spawn(async move {
-            let progress = shared.logins.ask(*asking).await;
+            let progress = shared.core.logins.ask(*asking).await;
             let mut recorded = Recorded::default();
             shared.go_on(pending, progress, &mut recorded);
             shared.record(recorded);
@@ -354,7 +371,7 @@ impl Shared {
     fn later(self: &Arc<Self>, pending: Pending, later: Box<Later>) {
         let shared = Arc::clone(self);
         self.runtime.spawn(async move {
-            let progress = shared.logins.later(*later).await;
+            let progress = shared.core.logins.later(*later).await;
             let mut recorded = Recorded::default();
             shared.go_on(pending, progress, &mut recorded);
             shared.record(recorded);
@@ -364,7 +381,7 @@ impl Shared {
     fn hashed(self: &Arc<Self>, pending: Pending, mut hashing: Hashing) {
         let verified = hashing.compute();
         let mut recorded = Recorded::default();
-        let progress = self.logins.hashed(hashing, verified, clock::now());
+        let progress = self.core.logins.hashed(hashing, verified, clock::now());
         self.go_on(pending, progress, &mut recorded);
         self.record(recorded);
     }

@@ -3,14 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use tokio::sync::watch;
 use tracing::warn;
 
 use super::eap::Eap;
 use super::{
-    AccountingServer, Parts, RadiusServer, StreamAddress, StreamConfig, StreamError, StreamServer,
+    AccountingServer, Core, Parts, RadiusServer, StreamAddress, StreamConfig, StreamError,
+    StreamServer,
 };
 use crate::web::certificate::{self, CertificateError};
 
@@ -38,6 +38,9 @@ pub enum RadiusError {
         /// Why.
         source: io::Error,
     },
+    /// What all addresses have together.
+    #[error("cannot begin with RADIUS: {0}")]
+    Begin(#[source] io::Error),
     /// The certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -63,12 +66,12 @@ impl Service {
     ) -> Result<Self, RadiusError> {
         let identity =
             certificate::load_or_create_for_devices(&config.identity, &config.addresses)?;
-        let eap = Arc::new(Eap::new(&identity)?);
+        let core = Core::start(&parts, Eap::new(&identity)?).map_err(RadiusError::Begin)?;
         let failed = |address| move |source| RadiusError::Listen { address, source };
         let datagrams: Result<_, _> = config
             .addresses
             .into_iter()
-            .map(|address| RadiusServer::start(address, &parts, &eap).map_err(failed(address)))
+            .map(|address| RadiusServer::start(address, &parts, &core).map_err(failed(address)))
             .collect();
         let accounting: Result<_, _> = config
             .accounting
@@ -80,7 +83,8 @@ impl Service {
             .collect();
         Ok(Self {
             datagrams: datagrams?,
-            streams: StreamServer::start(&config.streams, identity, &parts, &eap, stopping).await?,
+            streams: StreamServer::start(&config.streams, identity, &parts, &core, stopping)
+                .await?,
             accounting: accounting?,
         })
     }

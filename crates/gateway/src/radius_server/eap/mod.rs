@@ -208,6 +208,7 @@ impl Shared {
     pub(super) fn hear(self: &Arc<Self>, pending: Pending, message: Message) {
         let shared = Arc::clone(self);
         let submitted = self
+            .core
             .tunnels
             .submit((pending, message), move |(pending, message)| {
                 shared.heard(pending, message);
@@ -228,7 +229,10 @@ impl Shared {
         let owner = Owner::from(&*pending.client);
         let (state, identifier) = (message.state.as_deref(), identifier_of(&message.packet));
         let found = state.map_or(Found::Unknown, |state| {
-            self.eap.open.take(state, &owner, identifier, clock::now())
+            self.core
+                .eap
+                .open
+                .take(state, &owner, identifier, clock::now())
         });
         match found {
             Found::Open(talk) => self.go_on_with(pending, talk, message),
@@ -240,9 +244,12 @@ impl Shared {
     /// A device that tells its name again has forgotten what it said before.
     fn begin_with(self: &Arc<Self>, pending: Pending, identity: &Identity, message: Message) {
         if let Some(state) = &message.state {
-            self.eap.open.forget(state, &Owner::from(&*pending.client));
+            self.core
+                .eap
+                .open
+                .forget(state, &Owner::from(&*pending.client));
         }
-        match self.eap.begin(identity, &pending.client, message.mtu) {
+        match self.core.eap.begin(identity, &pending.client, message.mtu) {
             Ok((talk, request)) => self.answer(Answer::Told(pending, Next::Send(talk, request))),
             Err(Stuck::Eap(error)) => {
                 self.failed(pending, identity.name(), refusal(&error), message);
@@ -305,7 +312,7 @@ impl Shared {
     fn judge(self: &Arc<Self>, pending: Pending, attempt: Attempt) {
         self.debug.received(pending.peer, &pending.client, &attempt);
         let mut recorded = Recorded::default();
-        let progress = self.logins.start(attempt, clock::now());
+        let progress = self.core.logins.start(attempt, clock::now());
         self.go_on(pending, progress, &mut recorded);
         self.record(recorded);
     }

@@ -29,8 +29,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, error, warn};
 
 use super::admission::Receiver;
-use super::eap::Eap;
-use super::{Parts, Shared};
+use super::{Core, Parts, Shared};
 use crate::seldom::Seldom;
 use crate::web::certificate::Identity;
 use crate::{clock, stopped};
@@ -128,7 +127,7 @@ impl StreamServer {
         config: &StreamConfig,
         identity: Identity,
         parts: &Parts,
-        eap: &Arc<Eap>,
+        core: &Core,
         stopping: &watch::Receiver<bool>,
     ) -> Result<Option<Self>, StreamError> {
         let tcp = config.tcp.iter().map(|address| (*address, None));
@@ -141,7 +140,7 @@ impl StreamServer {
         if wanted.is_empty() {
             return Ok(None);
         }
-        let (shared, answering) = Shared::start(parts, eap, None).map_err(StreamError::Threads)?;
+        let (shared, answering) = Shared::start(parts, core, None).map_err(StreamError::Threads)?;
         let connections = Listener::Radius.share(CONNECTIONS_MAX);
         let common = Arc::new(Common {
             receiver: Mutex::new(Receiver::new(Arc::clone(&shared))),
