@@ -7,7 +7,7 @@ use domain::contact::Channel;
 use domain::reason::Reason;
 
 use super::administrators::Caller;
-use super::one_time::{CodeOf, FirstProven};
+use super::first_proven::{CodeOf, FirstProven};
 use crate::debug_log::DebugLog;
 
 /// Both are asked by those who look for an administrator's login.

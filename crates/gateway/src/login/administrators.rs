@@ -25,7 +25,8 @@ use tracing::warn;
 
 use super::admin_steps::{AdminSteps, Factor};
 use super::explainer::{Explainer, Question};
-use super::one_time::{FirstProven, NotIssued, OneTimeCodes};
+use super::first_proven::FirstProven;
+use super::one_time::{NotIssued, OneTimeCodes};
 use super::pool::Pool;
 use super::recorded;
 use crate::clock;
@@ -292,7 +293,8 @@ impl AdminLogins {
             at: now,
         };
         let mut next = None;
-        let decision = match self.codes.judge(&known.facts, first, code.as_ref(), now) {
+        let (key, facts) = (self.codes.key(), &known.facts);
+        let decision = match first.judge(&self.store, key, facts, code.as_ref(), now) {
             Second::Challenge(proof) => return Ok(Verdict::Code(proof.into())),
             Second::Send(proof, to) => match self.codes.issue(proof, to, &origin, now) {
                 Ok((first, _)) => return Ok(Verdict::Code(first)),

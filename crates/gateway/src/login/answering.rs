@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use ident::TokenSerial;
 
 use super::challenges::Missed;
-use super::one_time::Beside;
+use super::first_proven::Beside;
 use super::pushing::asks_for_push;
 use super::{
     CodeOf, FirstProven, Judged, Later, Logins, NotIssued, Progress, State, refusal_of,

@@ -12,6 +12,7 @@ mod backends;
 mod challenges;
 mod code_only;
 mod explainer;
+mod first_proven;
 mod one_time;
 mod pool;
 mod pushing;
@@ -51,11 +52,13 @@ pub(crate) use awaited::{AwaitedLogins, Decided};
 use backends::Checked;
 pub(crate) use backends::{Answer, Backends, Credentials, Said, vouched_for_nobody};
 pub use challenges::OpenStates;
-use challenges::{Challenges, Full, Owner};
+use challenges::{Challenges, Full};
 pub(crate) use challenges::{ProvenBy, State};
 pub(crate) use explainer::{Explainer, Question};
-use one_time::{Beside, NotIssued};
-pub(crate) use one_time::{CodeOf, FirstProven, OneTimeCodes};
+use first_proven::Beside;
+pub(crate) use first_proven::{CodeOf, FirstProven};
+use one_time::NotIssued;
+pub(crate) use one_time::OneTimeCodes;
 pub(crate) use pool::{Pool, Turn, Whose};
 pub(crate) use pushing::{Anew, Later, Wanted, unclaimed};
 pub(crate) use renewal::RENEWAL_SPAN;
@@ -563,7 +566,8 @@ impl Logins {
             };
             Progress::Record(decision, judged)
         };
-        let progress = match self.codes.judge(facts, first, code.as_ref(), now) {
+        let key = self.codes.key();
+        let progress = match first.judge(&self.store, key, facts, code.as_ref(), now) {
             Second::Refuse(refusal, retry) => {
                 let retry = retry.map(|retry| FirstProven::from(*retry).with(beside));
                 return (refuse(refusal, code, None), retry);

@@ -12,7 +12,7 @@ use domain::recovery::RecoveryCode;
 use domain::time::Timestamp;
 use store::gateway::{Decision, GatewayStore, Granted};
 
-use super::one_time::Beside;
+use super::first_proven::Beside;
 use super::{
     CodeOf, Exchange, FirstProven, Judged, Logins, Progress, Undecided, recorded, refusal_of,
     with_counter,

@@ -7,7 +7,7 @@ use domain::reason::Reason;
 use radius::mschapv2::NtHash;
 
 use super::FirstProven;
-use super::one_time::Beside;
+use super::first_proven::Beside;
 
 /// How an attempt proves the password, or brings the code that answers a challenge.
 pub(crate) enum Presentation {

@@ -176,7 +176,7 @@ impl Answerer {
                 }
             }
             Outcome::Undecided(why, consume) => {
-                self.shared.logins.undecided(judged, consume);
+                self.shared.core.logins.undecided(judged, consume);
                 self.shared.undecided(&pending, &why);
             }
             Outcome::Resynchronised | Outcome::ResyncRefused => {
