@@ -12,9 +12,13 @@
 
 mod common;
 
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
 use common::https_gateway::Gateway;
 use common::phone::{Phone, enrol};
-use common::{PASSWORD, SECRET, python_of, run, script};
+use common::{PASSWORD, SECRET, python_of, run, script, tool};
 use domain::vdom::Vdom;
 use serde_json::Value;
 
@@ -98,6 +102,40 @@ impl Applications for Gateway {
         let token = self.home.import(1).remove(0);
         enrol(&self.home, "alice", &token)
     }
+}
+
+/// More logins than one host has under way at a time.
+const FLOOD: usize = 200;
+
+#[test]
+fn a_guesser_keeps_nobody_else_of_an_application_out() {
+    let gateway = Gateway::start();
+    gateway.application("portal", &format!("set secret {SECRET}"));
+    gateway.home.user_without_token("alice");
+    gateway
+        .home
+        .console("config user setting\nset reject-delay 10000\nend")
+        .ok();
+    let login = |user: &str, address: &str| {
+        format!(r#"{{"username":"{user}","password":"{PASSWORD}","user_ip":"{address}"}}"#)
+    };
+    let mut flood = tool("curl", "curl")
+        .args(["-sS", "--insecure", "--http2", "--parallel"])
+        .args(["--parallel-max", &FLOOD.to_string()])
+        .args(["--user", &format!("portal:{SECRET}")])
+        .args(["--data-binary", &login("nobody", "192.0.2.66")])
+        .args(vec![gateway.url(API); FLOOD])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The refusals of the flood wait out their delay.
+    thread::sleep(Duration::from_secs(5));
+    assert!(flood.try_wait().unwrap().is_none());
+    let alice = gateway.portal(API, &login("alice", "192.0.2.7"));
+    flood.kill().unwrap();
+    flood.wait().unwrap();
+    assert_eq!(alice.json()["status"], "accepted", "{alice:?}");
+    gateway.up.stop();
 }
 
 #[test]
