@@ -113,7 +113,7 @@ pub(crate) struct Parts {
 /// What all listeners have together: a challenge or a conversation that began at one goes on at any, and what waits
 /// for a thread waits once.
 #[derive(Clone)]
-struct Core {
+pub(crate) struct Core {
     logins: Arc<Logins>,
     eap: Arc<Eap>,
     pool: Arc<Pool>,
