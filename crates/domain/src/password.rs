@@ -34,9 +34,9 @@ const MEMORY_KIB_MAX: u32 = 262_144;
 /// And in passes: some seconds at the largest memory.
 const PASSES_MAX: u32 = 16;
 
-/// How many times the work of a hash of this unit one from elsewhere may cost: some 300 ms, which the least
-/// `reject-delay` that differs from none hides, and which leaves the pool to others. What PHP, Django and
-/// RFC 9106 with 64 MiB make takes five to seven times.
+/// How many times the work of a hash of this unit one from elsewhere may cost: some 300 ms, which the usual
+/// `reject-delay` of a second hides, and which leaves the pool to others. What PHP, Django and RFC 9106 with
+/// 64 MiB make takes five to seven times.
 const DEARER_MAX: u64 = 16;
 /// Rounds of PBKDF2 that are as much work: OWASP recommends 600,000 with SHA-256 and 210,000 with SHA-512.
 const ROUNDS_MAX: u32 = 1_000_000;
@@ -189,12 +189,13 @@ impl PasswordHash {
 
     /// Whether a hash of this unit is better: this one is of another kind, or its cost tells that the name exists.
     fn is_to_be_rehashed(&self) -> bool {
-        match &self.0 {
+        let work = match &self.0 {
             Form::Argon2id {
                 memory_kib, passes, ..
-            } => work(*memory_kib, u32::from(*passes)) > work(MEMORY_KIB, PASSES),
-            Form::Text(_) => true,
-        }
+            } => Some(work(*memory_kib, u32::from(*passes))),
+            Form::Text(text) => argon2id_work(text),
+        };
+        work.is_none_or(|it| it > argon2_work())
     }
 
     /// Whether it is the hash of this password. Costs one evaluation, and proves nothing for a
@@ -226,8 +227,21 @@ const fn work(memory_kib: u32, passes: u32) -> u64 {
     memory_kib as u64 * passes as u64
 }
 
+const fn argon2_work() -> u64 {
+    work(MEMORY_KIB, PASSES)
+}
+
 const fn argon2_work_max() -> u64 {
-    work(MEMORY_KIB, PASSES) * DEARER_MAX
+    argon2_work() * DEARER_MAX
+}
+
+/// What computing a hash takes, if it is one of the kind that is made here.
+fn argon2id_work(text: &str) -> Option<u64> {
+    let hash = phc::PasswordHash::new(text).ok()?;
+    let is_own = Algorithm::new(hash.algorithm.as_str()) == Ok(Algorithm::Argon2id)
+        && hash.version == Some(Version::V0x13.into());
+    let params = Params::try_from(&hash).ok().filter(|_| is_own)?;
+    Some(work(params.m_cost(), params.t_cost()))
 }
 
 /// A hash by PBKDF2 (RFC 8018, 5.2): `$pbkdf2-sha256$i=600000,l=32$SALT$OUTPUT`, or with SHA-512.
@@ -732,7 +746,7 @@ mod tests {
     #[test]
     fn a_hash_from_elsewhere_may_not_cost_more_than_the_delay_of_refusals_hides() {
         let tail = "p=1$c3ltYm9sb24gd29ybGRz$uX1ygHN54Gw+jALGU5ksxDpD7cXI1BAGYzdUG9Zmu+8";
-        for (cost, is_taken, is_renewed) in [
+        for (cost, is_taken, is_rehashed) in [
             ("m=8,t=1", true, false),
             ("m=19456,t=2", true, false),
             ("m=19456,t=3", true, true),
@@ -744,9 +758,14 @@ mod tests {
             let hash = PasswordHash::from_phc(&phc).unwrap();
             let imported = PasswordHash::import(&hash.to_enc());
             assert_eq!(imported.is_ok(), is_taken, "{cost}");
+            assert_eq!(hash.is_to_be_rehashed(), is_rehashed, "{cost}");
             let short = phc.replace("c3ltYm9sb24gd29ybGRz", "c3ltYm9sb24gYmVuY2hlcw");
             let hash = PasswordHash::from_phc(&short).unwrap();
-            assert_eq!(hash.is_to_be_rehashed(), is_renewed, "{cost}");
+            assert_eq!(hash.is_to_be_rehashed(), is_rehashed, "{cost}");
+        }
+        for other in ["argon2i$v=19", "argon2d$v=19", "argon2id$v=16"] {
+            let hash = PasswordHash::from_phc(&format!("${other}$m=8,t=1,{tail}"));
+            assert!(hash.unwrap().is_to_be_rehashed(), "{other}");
         }
         assert_eq!(PasswordHash::import("x"), Err(PasswordError::Hash));
     }

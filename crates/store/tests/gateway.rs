@@ -23,6 +23,7 @@ use domain::admin::Edit;
 use domain::admin::{Message, Operation, Phone, Polled};
 use domain::audit::{Event, What};
 use domain::login::{CodePosition, Refusal};
+use domain::password::{Credential, PasswordHash, Renewal};
 use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Value};
 use domain::source::Network;
@@ -931,6 +932,42 @@ async fn names_beyond_those_that_are_counted_count_for_their_source() {
     assert!(reserve("new30", "192.0.2.1", START));
     assert!(!reserve("new31", "192.0.2.1", START));
     assert!(reserve("new31", "192.0.2.1", START.after(secs(60))));
+}
+
+#[tokio::test]
+async fn a_hash_gives_way_unless_another_password_was_set_meanwhile() {
+    let (dir, store) = alice().await;
+    let [kept, from, to] = [PASSWORD, "another", PASSWORD].map(|password| {
+        let salt = [password.len().try_into().unwrap(); 16];
+        PasswordHash::new(password, salt).unwrap()
+    });
+    let is_kept = async |store: &GatewayStore, hash: &PasswordHash| {
+        let user = store.person(name("alice")).await.unwrap().unwrap();
+        let facts = store.facts(name("alice"), CodePosition::Challenge, START);
+        let credential = facts.unwrap().person.unwrap().password;
+        assert_eq!(credential, user.password.clone().map(Credential::Stored));
+        user.password.as_ref() == Some(hash)
+    };
+    let before = store.person(name("alice")).await.unwrap().unwrap();
+    let before = before.password.unwrap();
+    let renew = async |from: &PasswordHash, to: &PasswordHash| {
+        let renewal = Renewal {
+            person: name("alice"),
+            from: from.clone(),
+            to: to.clone(),
+        };
+        store.renew_password(renewal, START);
+        // It waits for nobody; what comes after it does.
+        let write = set(&SETTING, "reject-delay", "0");
+        run(&store, configure(&SETTING, "", vec![write]), START).await;
+    };
+    renew(&from, &to).await;
+    assert!(is_kept(&store, &before).await);
+    renew(&before, &kept).await;
+    assert!(is_kept(&store, &kept).await);
+    drop(store);
+    let store = open(dir.path(), START).await;
+    assert!(is_kept(&store, &kept).await);
 }
 
 #[tokio::test]

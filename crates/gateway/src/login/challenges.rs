@@ -51,7 +51,7 @@ pub(crate) enum ProvenBy {
 pub(crate) struct Full;
 
 /// Why an answer leads to no open challenge.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug)]
 pub(super) enum Missed<T> {
     /// There is none under its state: it was answered, gave way to others, or was before a restart.
     Unknown,
@@ -60,7 +60,7 @@ pub(super) enum Missed<T> {
     /// It is another client's, and stays open as well.
     OfAnotherClient,
     /// This was open until then.
-    Late(T, Timestamp),
+    Late(Box<T>, Timestamp),
 }
 
 /// The open challenges, with what each proves.
@@ -116,7 +116,7 @@ impl<T> Challenges<T> {
         }
         let Open { first, expires, .. } = table.remove(&state).ok_or(Missed::Unknown)?;
         if expires <= now {
-            return Err(Missed::Late(first, expires));
+            return Err(Missed::Late(Box::new(first), expires));
         }
         Ok((first, expires))
     }
@@ -367,7 +367,7 @@ mod tests {
         let challenges = Challenges::default();
         let state = open(&challenges, "alice", 1);
         let late = take_at(&challenges, "alice", &state, "vpn", LATER);
-        assert_eq!(late, Err(Missed::Late(1, LATER)));
+        assert_eq!(late, Err(Missed::Late(Box::new(1), LATER)));
         open(&challenges, "alice", 2);
         let mut table = challenges.lock();
         table.drop_expired(LATER);
