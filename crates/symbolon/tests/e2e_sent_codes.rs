@@ -19,8 +19,6 @@ use common::ssh::first_login;
 use common::{Home, PASSWORD, Running, free_port, until};
 
 const CLIENT: &str = "127.0.0.1";
-/// An empty password, as PAP sends it: octets of zero. `radclient` leaves an empty attribute out.
-const NOTHING: &str = "\\000";
 
 /// A user whose codes go by mail, and a server that takes them.
 fn by_mail(home: &Home) -> MailServer {
@@ -110,16 +108,16 @@ fn an_empty_answer_has_another_code_sent_and_is_no_guess() {
 
     let challenge = vpn.ask("alice", PASSWORD);
     let first = code(&server.nth(1));
-    let again = vpn.answer("alice", NOTHING, &challenge);
+    let again = vpn.answer_with_nothing("alice", &challenge);
     let Answer::Challenge(_, prompt) = &again else {
         panic!("{again:?}");
     };
     assert_eq!(prompt, "Please enter the token code sent to you by email");
     let second = code(&server.nth(2));
     // Three are valid at once; the latest is asked for again, and five empty answers delay nobody.
-    let third = vpn.answer("alice", NOTHING, &again);
+    let third = vpn.answer_with_nothing("alice", &again);
     server.nth(3);
-    let last = (0..4).fold(third, |asked, _| vpn.answer("alice", NOTHING, &asked));
+    let last = (0..4).fold(third, |asked, _| vpn.answer_with_nothing("alice", &asked));
     assert!(matches!(last, Answer::Challenge(..)), "{last:?}");
     let latest = code(&server.nth(3));
     if ![first, second].contains(&latest) {

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use ::radius::{Authenticator, Code, Identifier, Packet, Request, Secret, Type};
+use data_encoding::HEXLOWER;
 
 use super::{Home, PASSWORD, SECRET, python, run, script, tool};
 
@@ -115,12 +116,26 @@ impl Vpn {
 
     /// A name and an empty password, which `radclient` does not send.
     pub(crate) fn ask_with_empty_password(&self, user: &str) -> Answer {
+        self.with_empty_password(user, None)
+    }
+
+    /// Nothing, in answer to a challenge.
+    pub(crate) fn answer_with_nothing(&self, user: &str, challenge: &Answer) -> Answer {
+        let state = challenge.state().strip_prefix("0x").unwrap();
+        let state = HEXLOWER.decode(state.as_bytes()).unwrap();
+        self.with_empty_password(user, Some(&state))
+    }
+
+    fn with_empty_password(&self, user: &str, state: Option<&[u8]>) -> Answer {
         let secret = Secret::new(self.secret.as_bytes()).unwrap();
-        let request = Request::access(Identifier(7), Authenticator([7; 16]), &secret)
+        let mut request = Request::access(Identifier(7), Authenticator([7; 16]), &secret)
             .attribute(Type::USER_NAME, user.as_bytes())
             .unwrap()
             .user_password(b"")
             .unwrap();
+        if let Some(state) = state {
+            request = request.attribute(Type::STATE, state).unwrap();
+        }
         let socket = UdpSocket::bind((self.source, 0)).unwrap();
         socket
             .set_read_timeout(Some(Duration::from_secs(3)))
@@ -132,9 +147,16 @@ impl Vpn {
         let Ok(length) = socket.recv(&mut reply) else {
             return Answer::Silence;
         };
-        match Packet::parse(&reply[..length]).unwrap().code() {
+        let reply = Packet::parse(&reply[..length]).unwrap();
+        match reply.code() {
             Code::AccessAccept => Answer::Accept,
             Code::AccessReject => Answer::Reject,
+            Code::AccessChallenge => {
+                let state = HEXLOWER.encode(reply.first(Type::STATE).unwrap());
+                let prompt = reply.first(Type::REPLY_MESSAGE).unwrap();
+                let prompt = String::from_utf8(prompt.to_vec()).unwrap();
+                Answer::Challenge(format!("0x{state}"), prompt)
+            }
             other => panic!("{other}"),
         }
     }
