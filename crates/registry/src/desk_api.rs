@@ -519,9 +519,8 @@ mod tests {
     #[test]
     fn a_refusal_is_one_line_of_the_log_however_long_it_is() {
         assert_eq!(logged("no licence\nat all"), r"no licence\nat all");
-        let lines: String = (0..50_000)
-            .map(|n| format!("\nline {n}: no serial"))
-            .collect();
+        let lines = (0..50_000).map(|n| format!("\nline {n}: no serial"));
+        let lines = lines.collect::<Vec<_>>().concat();
         let line = logged(&lines);
         assert!(line.starts_with(r"\nline 0: no serial\nline 1"), "{line}");
         assert!(line.ends_with("more characters)"), "{line}");

@@ -23,7 +23,7 @@ use domain::admin::Edit;
 use domain::admin::{Message, Operation, Phone, Polled};
 use domain::audit::{Event, What};
 use domain::login::{CodePosition, Refusal};
-use domain::password::{Credential, PasswordHash, Renewal};
+use domain::password::{Credential, PasswordHash, Rehash};
 use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Value};
 use domain::source::Network;
@@ -951,12 +951,12 @@ async fn a_hash_gives_way_unless_another_password_was_set_meanwhile() {
     let before = store.person(name("alice")).await.unwrap().unwrap();
     let before = before.password.unwrap();
     let renew = async |from: &PasswordHash, to: &PasswordHash| {
-        let renewal = Renewal {
+        let rehash = Rehash {
             person: name("alice"),
             from: from.clone(),
             to: to.clone(),
         };
-        store.renew_password(renewal, START);
+        store.rehash_password(rehash, START);
         // It waits for nobody; what comes after it does.
         let write = set(&SETTING, "reject-delay", "0");
         run(&store, configure(&SETTING, "", vec![write]), START).await;
