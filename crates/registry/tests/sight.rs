@@ -10,7 +10,7 @@
 mod common;
 
 use common::{World, account, actor, product};
-use domain::licensing::{LicenceSize, Remark, Sight, TicketNumber, TicketRequest};
+use domain::licensing::{AccountName, LicenceSize, Remark, Sight, TicketNumber, TicketRequest};
 use domain::time::Span;
 use ident::TokenSerial;
 use otp::Parameters;
@@ -184,6 +184,24 @@ async fn a_name_that_was_anothers_tells_nothing_of_them() {
         .history("Elder")
         .await
         .unwrap_err();
+}
+
+#[tokio::test]
+async fn a_name_that_is_a_serial_tells_nothing_of_the_unit() {
+    let world = World::new(&[OTHERS]).await;
+    // Such a name was given before it was refused.
+    let named = AccountName::given(OTHERS).unwrap();
+    let registered = world.desk.register_account(actor(), named.clone());
+    registered.await.unwrap();
+    world.register(UNIT, "Example Ltd").await;
+    let left = world
+        .desk
+        .unregister_product(actor(), product(OTHERS), why());
+    left.await.unwrap();
+    let own = world.desk.with_sight(Sight::Account(named));
+    let said = told(&own, OTHERS).await;
+    assert!(said.contains("register-account"), "{said}");
+    assert!(!said.contains("unregister-product"), "{said}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use ident::{ProductSerial, RegistrationId};
+
 /// The name of a customer, who owns products and licences: 1 to 64 characters, none of which is invisible or steers
 /// a terminal or the direction of writing. Phones show it as the issuer of a token.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -20,6 +22,12 @@ pub enum AccountNameError {
          it out"
     )]
     Character(char),
+    /// What the desk's record calls something else by.
+    #[error(
+        "an account's name is not what the desk's record calls something else by (a serial, a phone's registration \
+         id, \"agent …\", \"request …\", \"dual-control\"); put another word before it"
+    )]
+    OtherSubject,
 }
 
 impl AccountName {
@@ -28,16 +36,19 @@ impl AccountName {
     /// One line of a phone.
     pub const MAX_CHARS: usize = 64;
 
-    /// Checks length and characters.
+    /// Checks length and characters, and that nothing else is called so.
     pub fn parse(text: &str) -> Result<Self, AccountNameError> {
+        if is_other_subject(text) {
+            return Err(AccountNameError::OtherSubject);
+        }
         match text.chars().find(|&c| is_invisible(c)) {
             Some(found) => Err(AccountNameError::Character(found)),
             None => Self::given(text),
         }
     }
 
-    /// The name that an account was given, maybe before invisible characters were refused: it is there to be
-    /// shown, and to be changed.
+    /// The name that an account was given, maybe before [`parse`](Self::parse) refused it: it is there to be shown,
+    /// and to be changed.
     pub fn given(text: &str) -> Result<Self, AccountNameError> {
         if text.is_empty() || text.trim() != text {
             return Err(AccountNameError::Blank);
@@ -64,6 +75,16 @@ impl fmt::Display for AccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
     }
+}
+
+/// Whether the record of the desk, in which accounts stand under their names, has something else under this one.
+fn is_other_subject(text: &str) -> bool {
+    ProductSerial::parse(text).is_ok()
+        || RegistrationId::parse(text).is_ok()
+        || text == "dual-control"
+        || ["agent ", "request "]
+            .iter()
+            .any(|kind| text.starts_with(kind))
 }
 
 /// What has no width, or ends a line: two names that differ by it look the same, or one like two. Unicode's
@@ -108,6 +129,30 @@ mod tests {
             AccountName::parse("a\u{202e}b"),
             Err(AccountNameError::Character('\u{202e}'))
         );
+    }
+
+    #[test]
+    fn nobody_is_called_as_the_record_calls_something_else() {
+        let phone = "0a".repeat(32);
+        for taken in [
+            "FGT0000000000042",
+            "EFTM000000000001",
+            "FTKMOB0F3C1A22B7",
+            "agent carol",
+            "request 3",
+            "dual-control",
+            &phone,
+        ] {
+            assert_eq!(
+                AccountName::parse(taken),
+                Err(AccountNameError::OtherSubject),
+                "{taken}"
+            );
+            assert_eq!(AccountName::given(taken).unwrap().as_str(), taken);
+        }
+        for free in ["Site FGT0000000000042", "agents", "Raiffeisenbanken"] {
+            AccountName::parse(free).unwrap();
+        }
     }
 
     #[test]

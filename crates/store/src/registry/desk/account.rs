@@ -29,6 +29,14 @@ pub struct AccountLine {
     pub tokens: u64,
 }
 
+/// What is done to a customer: events of other actions under its name are of something else that is called so.
+macro_rules! account_actions {
+    () => {
+        "('register-account', 'rename-account', 'open-ticket', 'close-ticket')"
+    };
+}
+pub(super) use account_actions;
+
 /// A customer with what it has.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AccountRecord {
@@ -139,9 +147,12 @@ impl Work for RenameAccount {
             "UPDATE ticket SET account = $2 WHERE account = $1",
             "UPDATE hardware SET account = $2 WHERE account = $1",
             "UPDATE agent SET account = $2 WHERE account = $1",
-            "UPDATE desk_event SET subject = $2
-             WHERE subject = $1 AND at >= (SELECT created FROM account WHERE name = $1)
-                 AND action IN ('register-account', 'rename-account', 'open-ticket', 'close-ticket')",
+            concat!(
+                "UPDATE desk_event SET subject = $2
+                 WHERE subject = $1 AND at >= (SELECT created FROM account WHERE name = $1)
+                     AND action IN ",
+                account_actions!()
+            ),
         ] {
             tx.exec(follow, &vals![from, to]).await?;
         }

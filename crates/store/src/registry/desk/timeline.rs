@@ -3,6 +3,7 @@
 use domain::licensing::{AccountName, Sight};
 use domain::time::Timestamp;
 
+use super::account::account_actions;
 use super::look::{Clue, Found, Look};
 use super::{DeskEvent, DeskRefusal};
 use crate::engine::{Failure, SqlError, Tx, Work};
@@ -49,16 +50,28 @@ const OF_PRODUCT: &str = "
         OR (at >= $3 AND id IN (SELECT event FROM desk_event_about WHERE subject = $1))
     ORDER BY id DESC LIMIT $2";
 
-const OF_ACCOUNT: &str = "
+const OF_ACCOUNT: &str = concat!(
+    "
     SELECT at, actor, interface, action, subject, detail FROM desk_event
-    WHERE id IN (SELECT id FROM desk_event WHERE subject = $1 AND at >= $3
+    WHERE id IN (SELECT id FROM desk_event
+                 WHERE subject = $1 AND at >= $3 AND action IN ",
+    account_actions!(),
+    "
                  UNION ALL
                  SELECT e.id FROM product p JOIN desk_event e ON e.subject = p.serial
                  WHERE p.account = $1 AND ($4 IS NULL OR p.registered <= e.at)
                  UNION ALL
                  SELECT e.id FROM licence l JOIN desk_event e ON e.subject = l.serial
                  WHERE l.account = $1)
-    ORDER BY id DESC LIMIT $2";
+    ORDER BY id DESC LIMIT $2"
+);
+
+const OF_ACCOUNT_ALONE: &str = concat!(
+    "SELECT at, actor, interface, action, subject, detail FROM desk_event
+     WHERE subject = $1 AND at >= $2 AND action IN ",
+    account_actions!(),
+    " ORDER BY id"
+);
 
 /// Before all events.
 const EVER: Timestamp = Timestamp::from_secs(0);
@@ -107,6 +120,10 @@ impl Work for ShowHistory {
         match (self.look.find(tx).await?, sight) {
             (Some((found @ Found::Device(..), _)), _) => {
                 Ok(Some(timeline(tx, &found, sight).await?))
+            }
+            (Some((Found::Account(record), _)), _) => {
+                let own = vals![record.name.as_str(), record.created];
+                Ok(Some(told(tx.rows(OF_ACCOUNT_ALONE, &own).await?, sight)))
             }
             (Some((found, _)), _) => {
                 let since = since(tx, &found, sight).await?;
@@ -247,6 +264,7 @@ mod tests {
             OF_DEVICE,
             OF_PRODUCT,
             OF_ACCOUNT,
+            OF_ACCOUNT_ALONE,
         ] {
             let mut plan = database
                 .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
