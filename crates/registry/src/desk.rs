@@ -24,7 +24,7 @@ pub use self::hardware::{HARDWARE_HEAD, HardwareLine, HardwareSheet};
 pub use self::look::{AccountSheet, LookSheet, NothingFound};
 pub use self::reserve::{ReserveSheet, SettledSheet, line_standing};
 pub use self::sheet::{LicenceSheet, ProductSheet, TokenSheet, licence_state, token_status};
-pub use self::ticket::{TICKETS_HEAD, TicketLine};
+pub use self::ticket::{TICKETS_HEAD, TicketLine, TicketTable};
 use crate::clock::Clock;
 use crate::pki::{Pki, PkiError, RequestError};
 use crate::reserve::TravelError;

@@ -41,7 +41,7 @@ pub use clock::Clock;
 pub use desk::{
     AccountSheet, Certified, Desk, DeskError, HARDWARE_HEAD, HardwareLine, HardwareSheet,
     LicenceSheet, LookSheet, NothingFound, ProductSheet, ReserveSheet, SettledSheet, TICKETS_HEAD,
-    TicketLine, TokenSheet, licence_state, line_standing, token_status,
+    TicketLine, TicketTable, TokenSheet, licence_state, line_standing, token_status,
 };
 pub use desk_api::{
     Content, DESK_PATH, Declined, DeskApi, DeskCommands, Done, Progress, WITH_TEXT,

@@ -17,7 +17,7 @@ use domain::time::Span;
 use ident::{LicenceSerial, TokenSerial};
 use softtoken::PROCESS_PATH;
 use softtoken::process::TokenState;
-use store::registry::{Note, TicketFilter};
+use store::registry::{AccountPage, Note, TicketFilter};
 
 const OLD: &str = "FGT0000000000001";
 const NEW: &str = "FGT0000000000002";
@@ -424,7 +424,11 @@ async fn a_ticket_is_closed_by_the_deed_that_answers_it() {
     assert_eq!(*by, *format!("move-licence {licence} --to {NEW}"));
     let open_ones = world.desk.tickets(None, TicketFilter::Open).await.unwrap();
     assert!(open_ones.is_empty(), "{open_ones:?}");
-    let sheet = world.desk.account(account("Example Ltd")).await.unwrap();
+    let sheet = world
+        .desk
+        .account(account("Example Ltd"), AccountPage::default())
+        .await
+        .unwrap();
     assert_eq!(sheet.record.tickets.len(), 1);
     assert!(sheet.to_string().contains(&*by), "{sheet}");
 

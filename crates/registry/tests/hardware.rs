@@ -16,7 +16,7 @@ use otp::seed_file::csv;
 use registry::HardwareLine;
 use softtoken::device::{SealContext, SealingPrivateKey, open_seed};
 use softtoken::process::{HardwareActivationResponse, Response};
-use store::registry::{HardwareCount, OnBadLine};
+use store::registry::{AccountPage, HardwareCount, OnBadLine};
 
 const SERIAL: &str = "FGT0000000000001";
 const FOREIGN: &str = "FGT0000000000003";
@@ -155,19 +155,27 @@ async fn a_customer_sees_how_many_of_which_import_are_activated() {
 
     let second = world.now();
     let own = || account("Example Ltd");
-    let record = desk.account(own()).await.unwrap().record;
+    let record = desk
+        .account(own(), AccountPage::default())
+        .await
+        .unwrap()
+        .record;
     let count = |new, activated| HardwareCount { new, activated };
     let imports: Vec<_> = record.hardware.iter().map(|it| (it.at, it.count)).collect();
     // The token that is nobody's is no customer's.
     assert_eq!(imports, [(first, count(0, 1)), (second, count(1_001, 0))]);
     assert_eq!(record.hardware_total, count(1_001, 1));
-    let told = desk.account(own()).await.unwrap().to_string();
+    let told = desk
+        .account(own(), AccountPage::default())
+        .await
+        .unwrap()
+        .to_string();
     assert!(
         told.contains(&format!("{second}     1001          0\n")),
         "{told}"
     );
     let none = desk
-        .account(account("Other Ltd"))
+        .account(account("Other Ltd"), AccountPage::default())
         .await
         .unwrap()
         .to_string();

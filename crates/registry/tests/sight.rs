@@ -16,7 +16,7 @@ use ident::TokenSerial;
 use otp::Parameters;
 use otp::seed_file::{csv, serials};
 use registry::Desk;
-use store::registry::{NewLicence, OWN_TICKETS_MAX, OnBadLine};
+use store::registry::{AccountPage, NewLicence, OWN_TICKETS_MAX, OnBadLine, POSSESSIONS_MAX};
 
 const UNIT: &str = "FGT0000000000001";
 const OTHERS: &str = "FGT0000000000002";
@@ -209,6 +209,55 @@ async fn a_name_that_is_a_serial_tells_nothing_of_the_unit() {
     let said = told(&own, OTHERS).await;
     assert!(said.contains("register-account"), "{said}");
     assert!(!said.contains("unregister-product"), "{said}");
+}
+
+#[tokio::test]
+async fn what_was_bought_last_is_on_a_later_page() {
+    let world = World::new(&[UNIT]).await;
+    let own = seen_by(&world, "Example Ltd");
+    for number in 0..POSSESSIONS_MAX {
+        world
+            .register(&format!("FGT1{number:012}"), "Example Ltd")
+            .await;
+        issue(&world, "Example Ltd").await;
+    }
+    world.pass(Span::from_secs(1));
+    let (latest, _) = issue(&world, "Example Ltd").await;
+    let first = own.account(account("Example Ltd"), AccountPage::default());
+    let first = first.await.unwrap();
+    let said = first.to_string();
+    assert!(!said.contains(&latest));
+    let (products_after, licences_after) = (
+        first.record.products_after().unwrap(),
+        first.record.licences_after().unwrap(),
+    );
+    for next in [
+        format!("--products-after {products_after}"),
+        format!("--licences-after {licences_after}"),
+    ] {
+        assert!(said.contains(&next), "{next}");
+    }
+    let page = AccountPage {
+        products_after: Some(products_after),
+        licences_after: Some(licences_after),
+    };
+    let second = own.account(account("Example Ltd"), page).await.unwrap();
+    let licences: Vec<String> = second
+        .record
+        .licences
+        .iter()
+        .map(|(licence, _)| licence.serial.to_string())
+        .collect();
+    assert_eq!(licences, [latest]);
+    assert_eq!(second.record.products.len(), 1);
+    assert_eq!(second.record.products_after(), None);
+    // A page of one's own begins behind nothing of another's.
+    let others = account("Others");
+    let registered = world.desk.register_account(actor(), others.clone());
+    registered.await.unwrap();
+    let foreign = seen_by(&world, "Others");
+    let refused = foreign.account(others, page).await.unwrap_err().to_string();
+    assert!(refused.contains(products_after.as_str()), "{refused}");
 }
 
 #[tokio::test]

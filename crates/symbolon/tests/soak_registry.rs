@@ -36,7 +36,7 @@ use soak::lives::Lives;
 use soak::registry::customer::{Customer, Tally};
 use soak::registry::world::{Device, Licence, Resumed, Token};
 use soak::{Chance, LogOnFailure, block_on, found, size};
-use store::registry::RegistryStore;
+use store::registry::{AccountPage, RegistryStore};
 use store::sealing::RootKey;
 
 /// Each has requests under way at every moment; together they fill the writer's batches.
@@ -163,7 +163,15 @@ async fn compare(home: &Home, customers: &[Customer]) -> History {
 
 async fn issued(store: &RegistryStore, customer: &Customer) -> usize {
     let name = AccountName::parse(&customer.account).unwrap();
-    store.account(name).await.unwrap().licences.len()
+    let (mut issued, mut page) = (0, AccountPage::default());
+    loop {
+        let record = store.account(name.clone(), page).await.unwrap();
+        issued += record.licences.len();
+        page.licences_after = record.licences_after();
+        if page.licences_after.is_none() {
+            return issued;
+        }
+    }
 }
 
 async fn compare_licence(store: &RegistryStore, customer: &Customer, licence: &Licence) {

@@ -11,13 +11,13 @@ use ident::{
     TokenSerial,
 };
 use store::registry::{
-    AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy, HardwareCount, HardwareImport,
-    IMPORTS_MAX, Sighting, TIMELINE_MAX,
+    AccountPage, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy, HardwareCount,
+    HardwareImport, IMPORTS_MAX, POSSESSIONS_MAX, Sighting, TIMELINE_MAX,
 };
 
 use super::hardware::HardwareSheet;
 use super::sheet::{LicenceSheet, ProductSheet, TokenSheet, field, licence_line};
-use super::ticket::{TICKETS_HEAD, TicketLine};
+use super::ticket::TicketTable;
 use super::{Desk, DeskError};
 
 /// What the desk finds, at a moment.
@@ -110,11 +110,15 @@ impl Desk {
         Ok(events.ok_or(otherwise)?)
     }
 
-    /// A customer with products and licences.
-    pub async fn account(&self, name: AccountName) -> Result<AccountSheet, DeskError> {
+    /// A customer with a page of its products and licences.
+    pub async fn account(
+        &self,
+        name: AccountName,
+        page: AccountPage,
+    ) -> Result<AccountSheet, DeskError> {
         self.demand_seen(&name, DeskRefusal::AccountUnknown(name.clone()))?;
         Ok(AccountSheet {
-            record: self.store.account(name).await?,
+            record: self.store.account(name, page).await?,
             at: self.clock.now(),
         })
     }
@@ -248,6 +252,9 @@ impl fmt::Display for AccountSheet {
             };
             writeln!(f, "{:<16}  {}  {ended}", product.serial, product.registered)?;
         }
+        if let Some(last) = self.record.products_after() {
+            more(f, "products", &last)?;
+        }
         writeln!(
             f,
             "\nLICENCE           TOKENS  STATE      ISSUED                ACTIVATED             PRODUCT"
@@ -257,15 +264,23 @@ impl fmt::Display for AccountSheet {
             licence_line(f, licence, *issued, self.at)?;
             writeln!(f, "  {product}")?;
         }
+        if let Some(last) = self.record.licences_after() {
+            more(f, "licences", &last)?;
+        }
         hardware_table(f, hardware, *hardware_total)?;
         if tickets.is_empty() {
             return Ok(());
         }
-        writeln!(f, "\n{TICKETS_HEAD}")?;
-        tickets
-            .iter()
-            .try_for_each(|ticket| TicketLine(ticket).fmt(f))
+        write!(f, "\n{}", TicketTable(tickets))
     }
+}
+
+/// A page is full.
+fn more(f: &mut fmt::Formatter<'_>, what: &str, last: &dyn fmt::Display) -> fmt::Result {
+    writeln!(
+        f,
+        "({POSSESSIONS_MAX} {what}; `account … --{what}-after {last}` has those behind)"
+    )
 }
 
 /// Hardware tokens by import, if there are any.

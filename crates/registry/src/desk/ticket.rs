@@ -5,7 +5,7 @@ use std::fmt;
 use domain::audit::Actor;
 use domain::licensing::{AccountName, Change, Remark, Ticket, TicketNumber, TicketRequest};
 use ident::LicenceSerial;
-use store::registry::{DeskRefusal, TicketFilter};
+use store::registry::{DeskRefusal, TICKETS_MAX, TicketFilter};
 
 use super::{Desk, DeskError};
 
@@ -41,7 +41,7 @@ impl Desk {
     }
 
     /// The latest tickets of one account, or of all that are seen, oldest first, as many as
-    /// [`store::registry::TICKETS_MAX`].
+    /// [`TICKETS_MAX`].
     pub async fn tickets(
         &self,
         account: Option<AccountName>,
@@ -58,6 +58,25 @@ impl Desk {
 /// The head of a list of tickets.
 pub const TICKETS_HEAD: &str =
     "TICKET  STATE   OPENED                OLD               NEW               LICENCE";
+
+/// The latest tickets.
+#[derive(Clone, Copy, Debug)]
+pub struct TicketTable<'t>(pub &'t [Ticket]);
+
+impl fmt::Display for TicketTable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{TICKETS_HEAD}")?;
+        if u32::try_from(self.0.len()).is_ok_and(|count| count >= TICKETS_MAX) {
+            writeln!(
+                f,
+                "(the last {TICKETS_MAX}; `ticket` shows an older one by its number)"
+            )?;
+        }
+        self.0
+            .iter()
+            .try_for_each(|ticket| TicketLine(ticket).fmt(f))
+    }
+}
 
 /// A ticket as a line of a list, and below it why, and what closed it.
 #[derive(Clone, Copy, Debug)]

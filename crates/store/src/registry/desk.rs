@@ -21,7 +21,8 @@ use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 
 pub use self::account::{
-    ACCOUNTS_MAX, AccountLine, AccountRecord, HardwareCount, HardwareImport, IMPORTS_MAX,
+    ACCOUNTS_MAX, AccountLine, AccountPage, AccountRecord, HardwareCount, HardwareImport,
+    IMPORTS_MAX, POSSESSIONS_MAX,
 };
 pub(super) use self::issue::IssueLicence;
 pub use self::issue::{IssuedLicence, NewLicence};

@@ -38,10 +38,11 @@ pub use agent::{AGENTS_MAX, AgentRecord, NewCertificate};
 pub use agent_message::AgentMessage;
 pub use claim::{ClaimRequest, Claimed, Confirmed, DeviceKeyBytes, Given, OpenAnswer, Sealing};
 pub use desk::{
-    ACCOUNTS_MAX, AccountLine, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy,
-    HardwareCount, HardwareImport, IMPORTS_MAX, IssuedLicence, LicenceMoved, LicenceRecord,
-    LicenceRenewed, LicenceRevoked, NewLicence, Note, OWN_TICKETS_MAX, ProductRecord, Sighting,
-    TICKETS_MAX, TIMELINE_MAX, TicketFilter, TokenRecord, UnitReplaced,
+    ACCOUNTS_MAX, AccountLine, AccountPage, AccountRecord, Clue, DeskEvent, DeskRefusal, Found,
+    FoundBy, HardwareCount, HardwareImport, IMPORTS_MAX, IssuedLicence, LicenceMoved,
+    LicenceRecord, LicenceRenewed, LicenceRevoked, NewLicence, Note, OWN_TICKETS_MAX,
+    POSSESSIONS_MAX, ProductRecord, Sighting, TICKETS_MAX, TIMELINE_MAX, TicketFilter, TokenRecord,
+    UnitReplaced,
 };
 pub use hardware::{
     GatewaySealing, HARDWARE_MAX, HardwareActivated, HardwareDenied, OnBadLine, SealedHardware,

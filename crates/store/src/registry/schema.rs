@@ -91,6 +91,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "hardware tokens of a customer in order",
         sql: HARDWARE_ORDER,
     },
+    Migration {
+        name: "products and licences of a customer in order",
+        sql: POSSESSIONS_ORDER,
+    },
 ];
 
 const FIRST: &str = "
@@ -446,4 +450,11 @@ CREATE INDEX agent_account ON agent (account) WHERE account IS NOT NULL;
 const HARDWARE_ORDER: &str = "
 DROP INDEX hardware_account;
 CREATE INDEX hardware_account ON hardware (account, serial);
+";
+
+const POSSESSIONS_ORDER: &str = "
+DROP INDEX product_account;
+CREATE INDEX product_account ON product (account, registered, serial);
+DROP INDEX licence_account;
+CREATE INDEX licence_account ON licence (account, issued, serial);
 ";

@@ -180,7 +180,9 @@ pub(super) struct AccountSheetView {
     account: String,
     registered: String,
     products: Vec<UnitView>,
+    products_after: Option<String>,
     licences: Vec<LicenceView>,
+    licences_after: Option<String>,
     hardware: HardwareCountView,
     hardware_imports: Vec<HardwareImportView>,
     tickets: Vec<TicketView>,
@@ -262,9 +264,11 @@ impl From<&AccountSheet> for AccountSheetView {
             account: record.name.to_string(),
             registered: moment(record.created),
             products: record.products.iter().map(UnitView::from).collect(),
+            products_after: record.products_after().map(|last| last.to_string()),
             licences: licences
                 .map(|(licence, issued)| LicenceView::of(licence, *issued, sheet.at))
                 .collect(),
+            licences_after: record.licences_after().map(|last| last.to_string()),
             hardware: record.hardware_total.into(),
             hardware_imports: record
                 .hardware

@@ -153,6 +153,12 @@ pub(super) enum Command {
         /// Its name
         #[arg(value_parser = account_name)]
         account: AccountName,
+        /// Only products registered after this one: the last one of a page
+        #[arg(long, value_name = "SERIAL")]
+        products_after: Option<ProductSerial>,
+        /// Only licences issued after this one: the last one of a page
+        #[arg(long, value_name = "SERIAL")]
+        licences_after: Option<LicenceSerial>,
     },
     /// Show a product, a licence or a token, by its serial
     Show {

@@ -1,13 +1,11 @@
 //! What customers ask of the desk.
 
-use std::fmt::Write as _;
-
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use domain::audit::Actor;
 use domain::licensing::{AccountName, TicketNumber, TicketRequest};
 use ident::{LicenceSerial, ProductSerial};
-use registry::{Desk, TICKETS_HEAD, TicketLine};
+use registry::{Desk, TICKETS_HEAD, TicketLine, TicketTable};
 use serde_json::json;
 use store::registry::TicketFilter;
 
@@ -113,10 +111,7 @@ impl TicketCommand {
 
 async fn list(account: Option<AccountName>, filter: TicketFilter, desk: &Desk) -> Result<Answer> {
     let tickets = desk.tickets(account, filter).await?;
-    let mut text = format!("{TICKETS_HEAD}\n");
-    for ticket in &tickets {
-        write!(text, "{}", TicketLine(ticket))?;
-    }
+    let text = TicketTable(&tickets).to_string();
     let tickets: Vec<_> = tickets.iter().map(TicketView::from).collect();
     Ok(Answer::new(text, &json!({ "tickets": tickets }))?)
 }

@@ -9,7 +9,7 @@ use domain::time::{Span, Timestamp};
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenKind, TokenSerial};
 use registry::Desk;
 use serde_json::json;
-use store::registry::Note;
+use store::registry::{AccountPage, Note};
 
 use super::answer::{
     AccountSheetView, AccountView, Answer, EventView, LicenceSheetView, LookView, ProductView,
@@ -102,8 +102,16 @@ pub(super) async fn carry_out(
             let sheet = desk.look(&what).await?;
             Ok(Answer::new(sheet.to_string(), &LookView::from(&sheet))?)
         }
-        Command::Account { account } => {
-            let sheet = desk.account(account).await?;
+        Command::Account {
+            account,
+            products_after,
+            licences_after,
+        } => {
+            let page = AccountPage {
+                products_after,
+                licences_after,
+            };
+            let sheet = desk.account(account, page).await?;
             let view = AccountSheetView::from(&sheet);
             Ok(Answer::new(sheet.to_string(), &view)?)
         }

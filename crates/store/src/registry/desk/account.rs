@@ -3,6 +3,7 @@
 use domain::audit::Actor;
 use domain::licensing::{AccountName, Change, Licence, Product, Sight, Ticket};
 use domain::time::Timestamp;
+use ident::{LicenceSerial, ProductSerial};
 
 use super::ticket::{TicketFilter, tickets};
 use super::{DeskRefusal, demand_account, record};
@@ -44,17 +45,44 @@ pub struct AccountRecord {
     pub name: AccountName,
     /// Since when it is registered.
     pub created: Timestamp,
-    /// Its products, oldest first; those that are no longer registered among them.
+    /// Its products, oldest first; those that are no longer registered among them. Up to [`POSSESSIONS_MAX`].
     pub products: Vec<Product>,
-    /// Its licences with their dates of issue, oldest first.
+    /// Its licences with their dates of issue, oldest first. Up to [`POSSESSIONS_MAX`].
     pub licences: Vec<(Licence, Timestamp)>,
     /// Its hardware tokens by when they came into stock, oldest first; of more than [`IMPORTS_MAX`] imports the
     /// latest.
     pub hardware: Vec<HardwareImport>,
     /// All its hardware tokens.
     pub hardware_total: HardwareCount,
-    /// Its tickets, oldest first.
+    /// Its tickets, oldest first; of more than [`TICKETS_MAX`](super::TICKETS_MAX) the latest.
     pub tickets: Vec<Ticket>,
+}
+
+impl AccountRecord {
+    /// The last product of a full page, after which others may follow.
+    pub fn products_after(&self) -> Option<ProductSerial> {
+        let last = self.products.last()?.serial;
+        is_full(self.products.len()).then_some(last)
+    }
+
+    /// The last licence of a full page, after which others may follow.
+    pub fn licences_after(&self) -> Option<LicenceSerial> {
+        let (last, _) = self.licences.last()?;
+        is_full(self.licences.len()).then_some(last.serial)
+    }
+}
+
+fn is_full(page: usize) -> bool {
+    u32::try_from(page).is_ok_and(|count| count >= POSSESSIONS_MAX)
+}
+
+/// Where a page of what a customer has begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AccountPage {
+    /// With the products behind this one, or with the oldest.
+    pub products_after: Option<ProductSerial>,
+    /// With the licences behind this one, or with the oldest.
+    pub licences_after: Option<LicenceSerial>,
 }
 
 /// Hardware tokens of a customer that came into stock together.
@@ -78,8 +106,8 @@ pub struct HardwareCount {
 /// Imports of hardware tokens that one answer has.
 pub const IMPORTS_MAX: u32 = 1_000;
 
-/// Products and licences of a customer that one answer has; who has more asks for each.
-const POSSESSIONS_MAX: u32 = 10_000;
+/// Products, and licences, of a customer that one answer has; more follow after the last one's serial.
+pub const POSSESSIONS_MAX: u32 = 1_000;
 
 impl RegistryStore {
     /// Gives a customer another name. Phones show it for tokens that are activated from now on.
@@ -205,6 +233,7 @@ fn was_named(from: &AccountName) -> String {
 pub(super) async fn account_record<T: Tx>(
     tx: &mut T,
     name: &AccountName,
+    page: AccountPage,
 ) -> Result<Option<AccountRecord>, SqlError> {
     let created = tx
         .row::<(Timestamp,)>(
@@ -215,11 +244,15 @@ pub(super) async fn account_record<T: Tx>(
     let Some((created,)) = created else {
         return Ok(None);
     };
-    let own = vals![name.as_str(), POSSESSIONS_MAX];
+    let after = page.products_after.as_ref().map(ProductSerial::as_str);
     let serials = tx
         .rows::<(String,)>(
-            "SELECT serial FROM product WHERE account = $1 ORDER BY registered, serial LIMIT $2",
-            &own,
+            "SELECT serial FROM product
+             WHERE account = $1
+                 AND ($3 IS NULL OR (registered, serial)
+                      > (SELECT registered, serial FROM product WHERE serial = $3))
+             ORDER BY registered, serial LIMIT $2",
+            &vals![name.as_str(), POSSESSIONS_MAX, after],
         )
         .await?;
     let mut products = Vec::with_capacity(serials.len());
@@ -227,14 +260,19 @@ pub(super) async fn account_record<T: Tx>(
         let serial = identifier(&serial, "product", &serial, "serial")?;
         products.extend(product(tx, serial).await?);
     }
+    let after = page.licences_after.as_ref().map(LicenceSerial::as_str);
     let licences = tx
         .rows::<LicenceRow>(
             concat!(
                 "SELECT ",
                 licence_columns!(),
-                " FROM licence WHERE account = $1 ORDER BY issued, serial LIMIT $2"
+                " FROM licence
+                 WHERE account = $1
+                     AND ($3 IS NULL OR (issued, serial)
+                          > (SELECT issued, serial FROM licence WHERE serial = $3))
+                 ORDER BY issued, serial LIMIT $2"
             ),
-            &own,
+            &vals![name.as_str(), POSSESSIONS_MAX, after],
         )
         .await?;
     let licences = licences.into_iter().map(|row| (row.licence, row.issued));

@@ -7,12 +7,12 @@ use ident::{
     ActivationCode, LicenceCode, LicenceSerial, ProductSerial, RegistrationId, TokenSerial,
 };
 
-use super::account::{AccountRecord, account_record};
+use super::account::{AccountPage, AccountRecord, account_record};
 use super::show::{
     LicenceRecord, ProductRecord, TokenRecord, licence_record, product_record, token_record,
 };
 use super::timeline::timeline;
-use super::{DeskEvent, DeskRefusal};
+use super::{DeskEvent, DeskRefusal, licence_row};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
 use crate::registry::hardware::hardware_token;
@@ -115,9 +115,13 @@ impl RegistryStore {
         self.database.read(Look { keys, clue, sight }).await
     }
 
-    /// A customer with products and licences.
-    pub async fn account(&self, name: AccountName) -> Result<AccountRecord, Failure<DeskRefusal>> {
-        self.database.read(ShowAccount { name }).await
+    /// A customer with a page of its products and licences.
+    pub async fn account(
+        &self,
+        name: AccountName,
+        page: AccountPage,
+    ) -> Result<AccountRecord, Failure<DeskRefusal>> {
+        self.database.read(ShowAccount { name, page }).await
     }
 }
 
@@ -194,7 +198,9 @@ impl Look {
         let Some(name) = &clue.account else {
             return Ok(None);
         };
-        let found = account_record(tx, name).await?.map(Found::Account);
+        let found = account_record(tx, name, AccountPage::default())
+            .await?
+            .map(Found::Account);
         Ok(seen(found, FoundBy::Name))
     }
 }
@@ -249,6 +255,7 @@ async fn by_device<T: Tx>(
 
 struct ShowAccount {
     name: AccountName,
+    page: AccountPage,
 }
 
 impl Work for ShowAccount {
@@ -256,8 +263,30 @@ impl Work for ShowAccount {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<AccountRecord, Failure<DeskRefusal>> {
-        account_record(tx, &self.name)
+        self.demand_own(tx).await?;
+        account_record(tx, &self.name, self.page)
             .await?
             .ok_or(Failure::Refused(DeskRefusal::AccountUnknown(self.name)))
+    }
+}
+
+impl ShowAccount {
+    /// A page begins behind what is the customer's.
+    async fn demand_own<T: Tx>(&self, tx: &mut T) -> Result<(), Failure<DeskRefusal>> {
+        if let Some(after) = self.page.products_after
+            && product(tx, after)
+                .await?
+                .is_none_or(|unit| unit.account != self.name)
+        {
+            return Err(Failure::Refused(DeskRefusal::ProductUnknown(after)));
+        }
+        if let Some(after) = self.page.licences_after
+            && licence_row(tx, after)
+                .await?
+                .is_none_or(|row| row.licence.account != self.name)
+        {
+            return Err(Failure::Refused(DeskRefusal::LicenceUnknown(after)));
+        }
+        Ok(())
     }
 }
