@@ -261,6 +261,32 @@ async fn what_was_bought_last_is_on_a_later_page() {
 }
 
 #[tokio::test]
+async fn a_customer_is_told_what_it_can_do_itself() {
+    let world = World::new(&[UNIT]).await;
+    let own = seen_by(&world, "Example Ltd");
+    let said = told(&own, UNIT).await;
+    assert!(said.contains("issue-licence --product"), "{said}");
+    assert!(said.contains("ask the desk for"), "{said}");
+    for (unknown, desks) in [
+        ("agent erin", "list-agents"),
+        ("request 3", "list-requests"),
+        ("Somebody", "list-accounts"),
+        (OTHERS, "register-product"),
+        (HARDWARE, "import-hardware"),
+    ] {
+        for refused in [
+            own.look(unknown).await.unwrap_err(),
+            own.history(unknown).await.unwrap_err(),
+        ] {
+            let refused = refused.to_string();
+            assert!(!refused.contains(desks), "{refused}");
+        }
+        let refused = world.desk.look(unknown).await.unwrap_err().to_string();
+        assert!(refused.contains(desks), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_customer_opens_no_more_tickets_than_a_desk_reads() {
     let world = World::new(&[UNIT]).await;
     let own = seen_by(&world, "Example Ltd");

@@ -188,7 +188,8 @@ fn a_role_bounds_what_an_agent_may() {
     office.asks(&agent, &["issue-licence"]).ok();
     let revoke = ["revoke-licence", "EFTM000000000001", "--reason", "a test"];
     let said = office.json(&agent, &revoke);
-    let expected = "this needs the role manager; one-who-may-agent has the role agent";
+    let expected = "this needs the role manager; one-who-may-agent has the role agent: have an agent with the role \
+                    manager do it";
     assert_eq!(said, json!({ "error": { "message": expected } }));
     office.asks(&manager, &revoke).ok();
 

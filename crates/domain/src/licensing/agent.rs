@@ -218,12 +218,28 @@ pub struct Agent {
 
 /// An agent's role is not enough.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("this needs the role {needed}; {} has the role {}", agent.name, agent.post)]
+#[error(
+    "this needs the role {needed}; {} has the role {}: {}",
+    agent.name,
+    agent.post,
+    self.next_step()
+)]
 pub struct RoleRefusal {
     /// Who asked.
     pub agent: Agent,
     /// The least role that may.
     pub needed: Role,
+}
+
+impl RoleRefusal {
+    fn next_step(&self) -> String {
+        match self.agent.post {
+            Post::Desk(_) => format!("have an agent with the role {} do it", self.needed),
+            Post::Account(_) => {
+                "ask the desk for it; where something is to go to another gateway, with `open-ticket`".to_owned()
+            }
+        }
+    }
 }
 
 impl Agent {
@@ -267,7 +283,7 @@ mod tests {
         let refused = agent.demand(Role::Manager).unwrap_err().to_string();
         assert_eq!(
             refused,
-            "this needs the role manager; carol has the role read"
+            "this needs the role manager; carol has the role read: have an agent with the role manager do it"
         );
     }
 
@@ -279,7 +295,8 @@ mod tests {
             post: Post::of("account", Some(account("Example Ltd"))).unwrap(),
         };
         let refused = agent.demand(Role::Read).unwrap_err().to_string();
-        let expected = "this needs the role read; erin has the role account of \"Example Ltd\"";
+        let expected = "this needs the role read; erin has the role account of \"Example Ltd\": ask the desk for it; \
+                        where something is to go to another gateway, with `open-ticket`";
         assert_eq!(refused, expected);
         let sight = agent.post.sight();
         assert!(sight.sees(&account("Example Ltd")));

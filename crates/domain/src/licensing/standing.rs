@@ -3,7 +3,7 @@
 use ident::{LicenceSerial, ProductSerial};
 
 use super::{
-    HardwareToken, Licence, LicenceState, Lock, Product, ProductKind, StockToken, TokenState,
+    HardwareToken, Licence, LicenceState, Lock, Product, ProductKind, Sight, StockToken, TokenState,
 };
 use crate::time::Timestamp;
 
@@ -14,6 +14,23 @@ pub struct Standing {
     pub cause: String,
     /// What helps; `None.` where nothing has to be done.
     pub next_step: String,
+}
+
+impl Standing {
+    /// The same for somebody who sees so much: an agent of a customer may carry out none of the desk's commands
+    /// that help.
+    #[must_use]
+    pub fn for_sight(mut self, sight: &Sight) -> Self {
+        let is_desks = |step: &str| {
+            step.replace("symbolon desk look", "")
+                .contains("symbolon desk")
+        };
+        if sight.account().is_some() && is_desks(&self.next_step) {
+            self.next_step += " What `symbolon desk` is to do, ask the desk for; where something is to go to another \
+                               gateway, with `symbolon desk open-ticket`.";
+        }
+        self
+    }
 }
 
 /// Whether a token's gateway knows what became of it.
@@ -354,6 +371,21 @@ mod tests {
             ..revoked
         };
         helps(&licence_standing(&trial, LATER), "import 0000");
+    }
+
+    #[test]
+    fn a_customer_is_told_to_ask_for_what_the_desk_does() {
+        let own = Sight::Account(product().account);
+        let activated = Licence {
+            activated: Some(NOW),
+            product: Some(product().serial),
+            ..licence()
+        };
+        let stands = || licence_standing(&activated, LATER);
+        helps(&stands().for_sight(&own), "ask the desk");
+        assert_eq!(stands().for_sight(&Sight::Everything), stands());
+        let new = || token_standing(&token(), Told::UpToDate, NOW);
+        assert_eq!(new().for_sight(&own), new());
     }
 
     #[test]

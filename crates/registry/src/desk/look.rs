@@ -3,7 +3,8 @@
 use std::fmt;
 
 use domain::licensing::{
-    AccountName, Standing, hardware_standing, licence_standing, product_standing, token_standing,
+    AccountName, Sight, Standing, hardware_standing, licence_standing, product_standing,
+    token_standing,
 };
 use domain::time::Timestamp;
 use ident::{
@@ -27,6 +28,8 @@ pub struct LookSheet {
     pub sighting: Sighting,
     /// At this moment.
     pub at: Timestamp,
+    /// For whom.
+    pub sight: Sight,
 }
 
 /// A customer as the desk sees it: what it has, and what it bought when.
@@ -85,6 +88,38 @@ pub enum NothingFound {
     /// It begins as the record names a request.
     #[error("no request has this number; `list-requests --all` lists them")]
     Request,
+    /// The same as [`Hardware`](Self::Hardware), for somebody of a customer.
+    #[error(
+        "no hardware token of this account has this serial; compare it with the token's back, or ask the desk to \
+         take it into stock"
+    )]
+    OwnHardware,
+    /// The same as [`Sixteen`](Self::Sixteen), for somebody of a customer.
+    #[error(
+        "no product of this account has this serial and no token of it waits under this activation code; a newer \
+         code replaces the one before, and the desk registers products"
+    )]
+    OwnSixteen,
+    /// Nothing that somebody of a customer can look up.
+    #[error(
+        "this is no serial, no code and no registration id of this account, and not its name; `account` with its \
+         name lists what it has"
+    )]
+    OwnOther,
+}
+
+impl NothingFound {
+    /// What is said to somebody who sees so much: a customer's agents have none of the commands with which the
+    /// desk goes on.
+    fn for_sight(self, sight: &Sight) -> Self {
+        match (self, sight) {
+            (_, Sight::Everything) => self,
+            (Self::Hardware, _) => Self::OwnHardware,
+            (Self::Sixteen, _) => Self::OwnSixteen,
+            (Self::Other | Self::Agent | Self::Request, _) => Self::OwnOther,
+            _ => self,
+        }
+    }
 }
 
 impl Desk {
@@ -95,8 +130,9 @@ impl Desk {
             Some(sighting) => Ok(LookSheet {
                 sighting,
                 at: self.clock.now(),
+                sight: self.sight.clone(),
             }),
-            None => Err(otherwise.into()),
+            None => Err(otherwise.for_sight(&self.sight).into()),
         }
     }
 
@@ -107,7 +143,7 @@ impl Desk {
         let (clue, otherwise) = read(text);
         let sight = self.sight.clone();
         let events = self.store.history(clue, text.into(), sight).await?;
-        Ok(events.ok_or(otherwise)?)
+        Ok(events.ok_or(otherwise.for_sight(&self.sight))?)
     }
 
     /// A customer with a page of its products and licences.
@@ -174,7 +210,7 @@ fn is_mobile(serial: &TokenSerial) -> bool {
 impl LookSheet {
     /// How it stands and what helps. An account only has things, each with a standing of its own.
     pub fn standing(&self) -> Option<Standing> {
-        match &self.sighting.found {
+        let standing = match &self.sighting.found {
             Found::Account(_) => None,
             Found::Product(record) => Some(product_standing(
                 &record.product(),
@@ -187,7 +223,8 @@ impl LookSheet {
             Found::Device(_, tokens) => tokens
                 .last()
                 .map(|record| token_standing(&record.token, record.told, self.at)),
-        }
+        };
+        standing.map(|standing| standing.for_sight(&self.sight))
     }
 }
 
