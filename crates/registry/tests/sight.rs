@@ -169,6 +169,28 @@ async fn changes_hands(between: Span) {
 }
 
 #[tokio::test]
+async fn a_list_that_comes_again_keeps_the_history() {
+    let world = World::new(&[UNIT]).await;
+    let desk = &world.desk;
+    let seeds = format!("{HARDWARE},3132333435363738393031323334353637383930\n");
+    let seeds = csv::read(&seeds, Parameters::default()).unwrap();
+    let stock = desk.import_hardware(actor(), seeds, None, OnBadLine::Refuse);
+    stock.await.unwrap();
+    let began = world.now();
+    for _ in 0..2 {
+        let list = serials::read(HARDWARE).unwrap();
+        let to = account("Example Ltd");
+        let given = desk.assign_hardware(actor(), list, to, None, OnBadLine::Refuse);
+        assert_eq!(given.await.unwrap().tokens.len(), 1);
+        world.pass(Span::from_secs(1));
+    }
+    let own = seen_by(&world, "Example Ltd");
+    let events = own.history(HARDWARE).await.unwrap();
+    let told: Vec<_> = events.iter().map(|it| (&*it.action, it.at)).collect();
+    assert_eq!(told, [("assign-hardware", began)]);
+}
+
+#[tokio::test]
 async fn a_name_that_was_anothers_tells_nothing_of_them() {
     let world = World::new(&[UNIT]).await;
     let desk = &world.desk;

@@ -186,7 +186,12 @@ impl Work for AssignHardware {
         if let Some(from) = &self.from {
             detail += &format!("{FROM_ACCOUNT}{from}\"");
         }
-        for serial in &tokens {
+        // Who has a token already goes on having it: its history is the customer's from its first assignment on.
+        let is_new = |serial: &&TokenSerial| {
+            let owner = stock.get(serial).and_then(|token| token.account.as_ref());
+            owner != Some(&self.account)
+        };
+        for serial in tokens.iter().filter(is_new) {
             let subject = serial.as_str();
             tx.exec_one(
                 "UPDATE hardware SET account = $2 WHERE serial = $1",
