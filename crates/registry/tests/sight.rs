@@ -106,6 +106,34 @@ async fn a_phone_shows_a_customer_its_own_tokens() {
 }
 
 #[tokio::test]
+async fn many_tokens_of_others_on_a_phone_hide_none_of_ones_own() {
+    let world = World::new(&[UNIT]).await;
+    let others = world.desk.register_account(actor(), account("Others"));
+    others.await.unwrap();
+    world.register(OTHERS, "Others").await;
+    let phone = world.phone();
+    let licence = NewLicence {
+        account: account("Others"),
+        product: None,
+        size: LicenceSize::new(100).unwrap(),
+        redeem_until: world.now().after(Span::from_days(1)),
+    };
+    let licence = world.desk.issue_licence(actor(), licence).await.unwrap();
+    let gateway = world.gateway(OTHERS);
+    let (_, tokens) = gateway.import(licence.code.as_str()).await;
+    assert_eq!(tokens.len(), 100);
+    for token in tokens {
+        let (code, _) = gateway.provision(token).await;
+        phone.activate(code.opaque(), None).await.unwrap();
+    }
+    world.pass(Span::from_secs(1));
+    let (_, own) = on_phone(&world, UNIT, "Example Ltd", &phone).await;
+    let id = phone.keys.registration_id().to_string();
+    let said = told(&seen_by(&world, "Example Ltd"), &id).await;
+    assert!(said.contains(own.as_str()), "{said}");
+}
+
+#[tokio::test]
 async fn what_changed_hands_has_the_history_since() {
     for between in [Span::from_secs(1), Span::ZERO] {
         changes_hands(between).await;

@@ -20,7 +20,7 @@ use crate::registry::rows::{identifier, product};
 use crate::registry::secrets::Keys;
 use crate::vals;
 
-/// Tokens of one phone; an app holds fewer.
+/// Tokens of one phone that are seen; an app holds fewer.
 const DEVICE_TOKENS_MAX: u32 = 100;
 
 /// What a text may be, each kind tried in this order. Codes are compared by their keyed hash.
@@ -168,7 +168,7 @@ impl Look {
             return Ok(seen(found.map(Found::Licence), FoundBy::LicenceCode));
         }
         if let Some(id) = clue.device {
-            let tokens = by_device(tx, &id).await?;
+            let tokens = by_device(tx, &id, sight).await?;
             let found = (!tokens.is_empty()).then_some(Found::Device(id, tokens));
             return Ok(seen(found, FoundBy::RegistrationId));
         }
@@ -238,11 +238,16 @@ async fn by_activation_code<T: Tx>(
 async fn by_device<T: Tx>(
     tx: &mut T,
     device: &RegistrationId,
+    sight: &Sight,
 ) -> Result<Vec<TokenRecord>, SqlError> {
+    let own = sight.account().map(AccountName::as_str);
     let serials = tx
         .rows::<(String,)>(
-            "SELECT token FROM provision WHERE device = $1 ORDER BY activated, token LIMIT $2",
-            &vals![device.as_str(), DEVICE_TOKENS_MAX],
+            "SELECT p.token FROM provision p JOIN token t ON t.serial = p.token
+             JOIN licence l ON l.serial = t.licence
+             WHERE p.device = $1 AND ($3 IS NULL OR l.account = $3)
+             ORDER BY p.activated, p.token LIMIT $2",
+            &vals![device.as_str(), DEVICE_TOKENS_MAX, own],
         )
         .await?;
     let mut tokens = Vec::with_capacity(serials.len());
