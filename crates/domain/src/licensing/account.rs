@@ -1,6 +1,7 @@
 use std::fmt;
 
 use ident::{ProductSerial, RegistrationId};
+use unicode_normalization::is_nfc;
 
 /// The name of a customer, who owns products and licences: 1 to 64 characters, none of which is invisible or steers
 /// a terminal or the direction of writing. Phones show it as the issuer of a token.
@@ -22,6 +23,15 @@ pub enum AccountNameError {
          it out"
     )]
     Character(char),
+    /// Letters that are put together of several characters where there is one.
+    #[error(
+        "an account's name has each letter with its accents as one character (Unicode's NFC), as keyboards type it; \
+         type it anew"
+    )]
+    Composition,
+    /// Blanks of another width, or more than one.
+    #[error("an account's name has one plain blank between words")]
+    Blanks,
     /// What the desk's record calls something else by.
     #[error(
         "an account's name is not what the desk's record calls something else by (a serial, a phone's registration \
@@ -36,15 +46,22 @@ impl AccountName {
     /// One line of a phone.
     pub const MAX_CHARS: usize = 64;
 
-    /// Checks length and characters, and that nothing else is called so.
+    /// Checks length and characters, that no other name looks the same, and that nothing else is called so.
     pub fn parse(text: &str) -> Result<Self, AccountNameError> {
         if is_other_subject(text) {
             return Err(AccountNameError::OtherSubject);
         }
         match text.chars().find(|&c| is_invisible(c)) {
-            Some(found) => Err(AccountNameError::Character(found)),
-            None => Self::given(text),
+            Some(found) => return Err(AccountNameError::Character(found)),
+            None if !is_nfc(text) => return Err(AccountNameError::Composition),
+            None => {}
         }
+        let name = Self::given(text)?;
+        let has_other_blanks = text.chars().any(|c| c.is_whitespace() && c != ' ');
+        if has_other_blanks || text.contains("  ") {
+            return Err(AccountNameError::Blanks);
+        }
+        Ok(name)
     }
 
     /// The name that an account was given, maybe before [`parse`](Self::parse) refused it: it is there to be shown,
@@ -180,5 +197,18 @@ mod tests {
             .to_string();
         assert!(refused.contains(r"'\u{200b}'"), "{refused}");
         assert!(AccountName::given("a\u{202e}b").is_err());
+        for (name, why) in [
+            ("Na\u{308}h", AccountNameError::Composition),
+            ("A\u{212b}", AccountNameError::Composition),
+            ("Example\u{a0}Ltd", AccountNameError::Blanks),
+            ("Example\u{2003}Ltd", AccountNameError::Blanks),
+            ("Example  Ltd", AccountNameError::Blanks),
+        ] {
+            assert_eq!(AccountName::parse(name), Err(why), "{name:?}");
+            assert_eq!(AccountName::given(name).unwrap().as_str(), name);
+        }
+        for name in ["N\u{e4}h", "Example Ltd", "例え 株式会社"] {
+            AccountName::parse(name).unwrap();
+        }
     }
 }
