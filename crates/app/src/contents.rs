@@ -232,6 +232,11 @@ impl Contents {
         &self.receipts
     }
 
+    /// Whether a registry does not know yet that this token is stored here.
+    pub fn owes_receipt_of(&self, token: &TokenSerial) -> bool {
+        self.receipts.iter().any(|receipt| receipt.token == *token)
+    }
+
     /// Remembers a receipt until it is confirmed.
     pub fn owe_receipt(&mut self, receipt: OwedReceipt) {
         self.receipts.push(receipt);

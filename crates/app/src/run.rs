@@ -174,9 +174,14 @@ async fn run_add(
         name,
     };
     let token = activate(&mut vault, &registry, order, world.now_unix).await?;
+    let state = if vault.contents.owes_receipt_of(&token.serial) {
+        "stored"
+    } else {
+        "ready"
+    };
     writeln!(
         world.out,
-        "{} is ready. Its codes: symbolon app code \"{}\"",
+        "{} is {state}. Its codes: symbolon app code \"{}\"",
         token.serial, token.name
     )?;
     tell_owed(&vault.contents, world)?;

@@ -112,6 +112,11 @@ async fn move_all(
             Err(error) => Err(error.into()),
         };
         match moved {
+            Ok(()) if vault.contents.owes_receipt_of(&token.serial) => writeln!(
+                world.out,
+                "{} is stored here. The device that had it works until the token server knows so.",
+                token.name
+            )?,
             Ok(()) => writeln!(
                 world.out,
                 "{} moved here. The device that had it is out; save a new backup.",

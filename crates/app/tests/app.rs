@@ -374,7 +374,11 @@ async fn a_lost_receipt_is_sent_with_the_next_token() {
 async fn a_lost_receipt_is_sent_as_soon_as_codes_are_asked_for_and_is_told_until_then() {
     let registry = SmallRegistry::start().await;
     registry.stock().loses_receipts = true;
-    let phone = phone_with_token(&registry).await;
+    let phone = Phone::new();
+    let (_, link) = registry.issue(1);
+    let add = ["add", "--qr-text", &link, "--name", "work"];
+    let said = phone.run(&add).await.unwrap();
+    assert!(said.contains("FTKMOB0101010101 is stored."), "{said}");
     let (code, note) = phone.run_noting(&["code", "work"]).await.unwrap();
     assert!(!code.contains("token server"), "{code}");
     assert!(

@@ -11,7 +11,7 @@
 //! happens (`!`), what the screen wishes then (`=`), and what it shows (`?`, then `|` lines).
 //! `SCREENS=write cargo test -p app --test live` writes them anew.
 
-use app::contents::{Contents, NewToken, Origin, TokenName};
+use app::contents::{Contents, NewToken, Origin, OwedReceipt, Server, TokenName, Trust};
 use app::device::Device;
 use app::live::view::{Colours, Sight, draw_desk, draw_lock};
 use app::live::{Codes, Desk, Effect, Key, Lock, LockStep, Pushing};
@@ -23,7 +23,8 @@ use otp::{Kind, Parameters, Seed};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Cell;
-use softtoken::device::SealingPrivateKey;
+use softtoken::address::ServerUrl;
+use softtoken::device::{AnswerHash, SealingPrivateKey};
 use softtoken::push::{Approval, Decision, LoginRequest, MailboxSecret, PushSession, ShownText};
 use softtoken::transfer::{Open, Standing};
 use softtoken::{Echo, IssuerName};
@@ -177,23 +178,40 @@ impl World {
     /// What a token server or a gateway has said.
     fn answer(&mut self, what: &str, rest: &str) {
         let now_unix = self.sight.now_unix;
-        let desk = self.desk();
         let about = || {
             let (token, said) = rest.split_once(' ').unwrap();
             (TokenName::parse(token).unwrap(), said)
         };
         match what {
-            "added" => desk.added(TokenName::parse(rest).unwrap(), now_unix),
-            "unadded" => desk.not_added(rest.to_owned(), now_unix),
+            "added" => self.desk().added(TokenName::parse(rest).unwrap(), now_unix),
+            "owed" => self.contents.owe_receipt(self.receipt(rest)),
+            "settled" => {
+                let receipt = self.receipt(rest);
+                self.contents.settle_receipt(&receipt.answer_hash);
+            }
+            "unadded" => self.desk().not_added(rest.to_owned(), now_unix),
             "stands" => {
                 let (token, word) = about();
-                desk.stands(&token, standing(word, now_unix), now_unix);
+                self.desk()
+                    .stands(&token, standing(word, now_unix), now_unix);
             }
             "unasked" => {
                 let (token, why) = about();
-                desk.not_asked(&token, why.to_owned(), now_unix);
+                self.desk().not_asked(&token, why.to_owned(), now_unix);
             }
             other => panic!("what is {other}?"),
+        }
+    }
+
+    fn receipt(&self, token: &str) -> OwedReceipt {
+        let token = self.contents.token(token).unwrap().serial().unwrap();
+        OwedReceipt {
+            token,
+            answer_hash: AnswerHash::from_bytes([7; 32]),
+            server: Server {
+                url: ServerUrl::parse("https://tokens.example.org").unwrap(),
+                trust: Trust::Authorities(Vec::new()),
+            },
         }
     }
 

@@ -4,7 +4,7 @@ import { Failure } from "../web/core/failure.js";
 import { utf8 } from "../web/core/bytes.js";
 import { Safe } from "../web/vault/vault.js";
 import { App } from "../web/ui/app.js";
-import { takeText } from "../web/ui/intake.js";
+import { takeBackup, takeText } from "../web/ui/intake.js";
 import { Session } from "../web/ui/session.js";
 import { handedScreen } from "../web/ui/screens/add.js";
 import { CHEAP, memory, stretch } from "./memory.js";
@@ -144,5 +144,34 @@ test("a link in the address brings nothing but an activation at this server", as
     await app.route();
     await shows(place, said);
     assert.deepEqual(session.contents.tokens, []);
+  }
+});
+
+/** What a backup may move. @returns {import("../web/backup/moves.js").Moves} */
+const moves = () => ({
+  server: "tokens.example.org",
+  wisher: /** @type {any} */ (null),
+  tokens: [{ serial: ARRIVED.serial, name: "work", key: /** @type {any} */ (null) }],
+});
+
+test("a token of a backup is said to be here once its server knows so", async () => {
+  const heard = JSON.stringify({
+    d: { __type: "SoftToken.MobileReceiptResponse", __version: "4", result: 2, error: null },
+  });
+  const silent = () => Promise.reject(new Failure("network"));
+  const hears = async () => ({ body: heard, dateS: null });
+  for (const [ask, said, unsaid] of /** @type {const} */ ([
+    [silent, "the device that had it works until the server knows", "is out"],
+    [hears, "The device that had it is out", "works until"],
+  ])) {
+    const { app, place, session } = started();
+    await session.setPin("2741");
+    session.server = { name: "tokens.example.org", ask };
+    const owed = { ...ARRIVED.owed, server: session.server.name };
+    session.fetchMoved = async () => ({ ...ARRIVED, owed });
+    await takeBackup(app, { tokens: [], moves: moves() });
+    await shows(place, said);
+    assert.ok(!place.textContent.includes(unsaid), place.textContent);
+    session.lock();
   }
 });

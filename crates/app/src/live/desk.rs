@@ -323,11 +323,11 @@ impl Desk {
         self.back();
     }
 
-    /// A token has arrived, and the vault knows.
+    /// A token has arrived, and the vault knows. That its token server is still to be told stands above the list.
     pub fn added(&mut self, token: TokenName, now_unix: u64) {
         self.adding = Adding::Typing;
         self.offer.take();
-        let told = format!("{token} is ready. r gives it another name.");
+        let told = format!("{token} is stored. r gives it another name.");
         self.notice = Some(Notice::good(told, now_unix));
         // Whoever went on to another token's name, or its end, stays with that token.
         if matches!(self.panel, Panel::List | Panel::Add) {

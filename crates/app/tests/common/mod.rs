@@ -29,7 +29,11 @@ use softtoken::mobile::{
     MobileNonceResponse, MobileProvisionRequest, MobileProvisionResponse, MobileReceiptRequest,
     MobileReceiptResponse, MobileRelayResponse, MobileRequest, MobileResponse, SealedToken,
 };
-use softtoken::{IssuerName, MOBILE_PATH, PinPolicy, ServerError};
+use softtoken::transfer::{
+    Action, Open, Standing, TransferActionResponse, TransferNonceResponse, TransferRequest,
+    TransferResponse,
+};
+use softtoken::{IssuerName, MOBILE_PATH, PinPolicy, ServerError, TRANSFER_PATH};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -172,9 +176,10 @@ pub(crate) struct Stock {
     pub(crate) loses_receipts: bool,
     nonces: Vec<Nonce>,
     url: ServerUrl,
+    pin: SpkiPin,
 }
 
-/// A registry in this process: `/Mobile` over HTTPS.
+/// A registry in this process: `/Mobile` over HTTPS, and `/Transfer` with a gateway behind it that lets tokens move.
 pub(crate) struct SmallRegistry {
     pub(crate) url: ServerUrl,
     pub(crate) pin: SpkiPin,
@@ -229,9 +234,11 @@ impl SmallRegistry {
             .unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = ServerUrl::parse(&format!("https://{}", tcp.local_addr().unwrap())).unwrap();
-        let stock = Arc::new(Mutex::new(Stock::new(url.clone())));
+        let pin = SpkiPin::of_spki(&authority.key().subject_public_key_info());
+        let stock = Arc::new(Mutex::new(Stock::new(url.clone(), pin)));
         let router = Router::new()
             .route(MOBILE_PATH, post(mobile))
+            .route(TRANSFER_PATH, post(transfer))
             .with_state(Arc::clone(&stock));
         let listener = TlsListener {
             tcp,
@@ -240,7 +247,7 @@ impl SmallRegistry {
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             url,
-            pin: SpkiPin::of_spki(&authority.key().subject_public_key_info()),
+            pin,
             ca_pem: authority.pem(),
             stock,
             serving,
@@ -279,13 +286,8 @@ impl SmallRegistry {
             holder: None,
             is_confirmed: false,
         };
-        let link = ActivationLink {
-            code: ActivationCode::from_random([number; 8], Pace::Sixty),
-            secret: LinkSecret::from_random(issued.link_secret),
-            server: self.url.clone(),
-            pin: self.pin,
-        };
-        let texts = (issued.code.as_str().to_owned(), link.render().to_string());
+        let link = issued.link(&self.url, self.pin);
+        let texts = (issued.code.as_str().to_owned(), link);
         issued.seed_hex.make_ascii_lowercase();
         self.stock().tokens.push(issued);
         texts
@@ -293,7 +295,7 @@ impl SmallRegistry {
 }
 
 impl Stock {
-    fn new(url: ServerUrl) -> Self {
+    fn new(url: ServerUrl, pin: SpkiPin) -> Self {
         Self {
             tokens: Vec::new(),
             now_unix: NOW,
@@ -301,6 +303,7 @@ impl Stock {
             loses_receipts: false,
             nonces: Vec::new(),
             url,
+            pin,
         }
     }
 
@@ -329,6 +332,30 @@ impl Stock {
             }
             MobileRequest::Relay(_) => MobileRelayResponse { outcome: Ok(None) }.into(),
         }
+    }
+
+    /// The token gets another code and another seed, as a gateway has it.
+    fn moved(&mut self, request: &TransferRequest) -> TransferResponse {
+        let TransferRequest::Action(request) = request else {
+            let outcome = Ok(Nonce::from_bytes([7; 32]));
+            return TransferNonceResponse { outcome }.into();
+        };
+        let wish = &request.wish;
+        wish.prove().unwrap();
+        assert_eq!(wish.action, Action::BeginShown);
+        let (url, pin) = (self.url.clone(), self.pin);
+        let token = self.tokens.iter_mut().find(|it| it.serial == wish.token);
+        let token = token.unwrap();
+        token.code = ActivationCode::from_random([0xaa; 8], Pace::Sixty);
+        token.seed_hex = "aa".repeat(20);
+        (token.holder, token.is_confirmed) = (None, false);
+        let open = Open {
+            expires_unix: NOW + 3_600,
+            link: Some(token.link(&url, pin).into()),
+            sent_to: None,
+        };
+        let outcome = Ok(Standing::Open(open));
+        TransferActionResponse { outcome }.into()
     }
 
     fn provision(&mut self, request: &MobileProvisionRequest) -> Result<SealedToken, ServerError> {
@@ -384,6 +411,16 @@ impl Stock {
 }
 
 impl Issued {
+    fn link(&self, server: &ServerUrl, pin: SpkiPin) -> String {
+        let link = ActivationLink {
+            code: ActivationCode::parse(self.code.as_str()).unwrap(),
+            secret: LinkSecret::from_random(self.link_secret),
+            server: server.clone(),
+            pin,
+        };
+        link.render().to_string()
+    }
+
     fn has_code(&self, code: &OpaqueCode, secret: Option<&LinkSecret>) -> bool {
         let is_secret_right = secret.is_none_or(|secret| *secret.expose() == self.link_secret);
         *self.code.opaque() == *code && is_secret_right
@@ -420,6 +457,12 @@ async fn mobile(State(stock): State<Arc<Mutex<Stock>>>, body: Bytes) -> Response
     let mut headers = HeaderMap::new();
     headers.insert(DATE, date.parse().unwrap());
     (headers, answer.to_json().to_string()).into_response()
+}
+
+async fn transfer(State(stock): State<Arc<Mutex<Stock>>>, body: Bytes) -> Response {
+    let request = TransferRequest::parse(&body).unwrap();
+    let answer = stock.lock().unwrap().moved(&request);
+    answer.to_json().to_string().into_response()
 }
 
 struct TlsListener {

@@ -1,6 +1,7 @@
 //! Backups: the vectors that the web app's own code is tested against, and what a bent file is worth.
 
-use crate::common::{NOW, Phone};
+use crate::common::{NOW, Phone, SmallRegistry};
+use crate::phone_with_token;
 use serde_json::Value;
 use std::fs;
 
@@ -165,4 +166,33 @@ async fn bent_files_and_wrong_passphrases_bring_nothing() {
             .0
             .contains("no token in this app")
     );
+}
+
+#[tokio::test]
+async fn a_token_is_said_to_be_here_once_its_token_server_knows_so() {
+    for (loses_receipts, told) in [
+        (
+            true,
+            "work is stored here. The device that had it works until the token server knows so.\n",
+        ),
+        (
+            false,
+            "work moved here. The device that had it is out; save a new backup.\n",
+        ),
+    ] {
+        let registry = SmallRegistry::start().await;
+        let old = phone_with_token(&registry).await;
+        let passphrase = written(&old, "words", PASSPHRASE);
+        let file = old.file("backup");
+        let file = file.to_str().unwrap();
+        old.run(&backup("save", file, &passphrase)).await.unwrap();
+        registry.stock().loses_receipts = loses_receipts;
+        let new = Phone::new();
+        let (said, notes) = new
+            .run_noting(&backup("restore", file, &passphrase))
+            .await
+            .unwrap();
+        assert!(said.ends_with(told), "{said}");
+        assert_eq!(notes.contains("does not know yet"), loses_receipts);
+    }
 }

@@ -232,6 +232,8 @@ export const de = {
     restoring: "Die Sicherung wird eingelesen …",
     isHere: (name) => `${name} ist schon da.`,
     movedHere: (name) => `${name} ist umgezogen. Das bisherige Gerät hat es nicht mehr; speichern Sie eine neue Sicherung.`,
+    storedHere: (name) =>
+      `${name} ist hier gespeichert, und der Token-Server war nicht erreichbar: das bisherige Gerät gilt, bis er es weiß. Behalten Sie es, und lassen Sie diese App offen.`,
     stays: (name) => `${name} bleibt, wo es ist:`,
     password: "Passwort der Datei",
     open: "Öffnen",

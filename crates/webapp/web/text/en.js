@@ -237,6 +237,8 @@ export const en = {
     isHere: (/** @type {string} */ name) => `${name} is here already.`,
     movedHere: (/** @type {string} */ name) =>
       `${name} moved here. The device that had it is out; save a new backup.`,
+    storedHere: (/** @type {string} */ name) =>
+      `${name} is stored here, and the token server was not reached: the device that had it works until the server knows. Keep it, and leave this app open.`,
     stays: (/** @type {string} */ name) => `${name} stays where it is:`,
     password: "Password of the file",
     open: "Open",

@@ -129,7 +129,7 @@ async function store(app, arrived, name) {
     await app.finish();
     const { ready, unheard } = app.words.list;
     const called = token?.name ?? arrived.issuer;
-    app.toast(app.session.owesReceipts ? unheard(called) : ready(called));
+    app.toast(app.session.owesReceiptOf(arrived.serial) ? unheard(called) : ready(called));
   } catch (error) {
     if (!(error instanceof Failure) || error.kind === "storage") throw new Failure("not-stored", {}, error);
     if (error.kind !== "duplicate") throw error;
@@ -204,7 +204,7 @@ async function restored(app, moves, token) {
     const arrived = await app.session.fetchMoved(moves, token);
     await haveLongPin(app, arrived);
     await app.session.keep(arrived, freeName(app.session.contents, name));
-    return [add.movedHere(name)];
+    return [app.session.owesReceiptOf(token.serial) ? add.storedHere(name) : add.movedHere(name)];
   } catch (error) {
     return [add.stays(name), app.alert(error)];
   }

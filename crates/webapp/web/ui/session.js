@@ -93,6 +93,7 @@ export class Session {
   /** What is open is forgotten; the keys go with it. */
   lock() {
     this.#vault = null;
+    clearTimeout(this.#receiptTimer);
     this.#changed();
   }
 
@@ -228,12 +229,12 @@ export class Session {
       const outcome = await settle(device, this.server.ask, owed);
       if (outcome === "settled" && this.isOpen) await this.change((before) => contents.settled(before, owed));
     }
-    if (this.owesReceipts) this.#receiptTimer = setTimeout(() => void this.settleReceipts(), RECEIPT_EVERY_MS);
+    if (this.#owed().length > 0) this.#receiptTimer = setTimeout(() => void this.settleReceipts(), RECEIPT_EVERY_MS);
   }
 
-  /** Whether this server does not know yet that a token is stored here. */
-  get owesReceipts() {
-    return this.#owed().length > 0;
+  /** Whether this server does not know yet that this token is stored here. @param {string} serial */
+  owesReceiptOf(serial) {
+    return this.#owed().some(({ token }) => token === serial);
   }
 
   #owed() {

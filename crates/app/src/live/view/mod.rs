@@ -11,7 +11,7 @@ mod transfer;
 use super::desk::{Adding, Desk, Panel, Pushing};
 use super::lock::Lock;
 use super::notice::{Notice, Tone};
-use crate::contents::Contents;
+use crate::contents::{Contents, Token};
 use jiff::tz::TimeZone;
 pub use palette::Colours;
 use palette::{FAINT, TITLE};
@@ -72,7 +72,7 @@ pub fn draw_desk(frame: &mut Frame<'_>, desk: &Desk, contents: &Contents, sight:
         return;
     };
     let body = match desk.panel() {
-        Panel::List | Panel::Search => warned(frame, body, desk, sight),
+        Panel::List | Panel::Search => warned(frame, body, desk, contents, sight),
         _ => body,
     };
     let body = noticed(frame, body, desk.notice(), sight);
@@ -150,12 +150,40 @@ fn whole_keys(keys: &str, width: usize) -> String {
 }
 
 /// What stays until it is mended stands at the top.
-fn warned(frame: &mut Frame<'_>, body: Rect, desk: &Desk, sight: &Sight) -> Rect {
-    let Some(wrong) = desk.clock() else {
-        return body;
+fn warned(
+    frame: &mut Frame<'_>,
+    body: Rect,
+    desk: &Desk,
+    contents: &Contents,
+    sight: &Sight,
+) -> Rect {
+    let clock = desk
+        .clock()
+        .map(|wrong| format!("{wrong}. Set it, or your codes are refused."));
+    [clock, unheard(contents)]
+        .into_iter()
+        .flatten()
+        .fold(body, |body, told| {
+            told_in(frame, body, &told, sight, Place::Top)
+        })
+}
+
+/// Tokens that are stored here and not yet known to be.
+fn unheard(contents: &Contents) -> Option<String> {
+    let owed = |token: &&Token| {
+        token
+            .serial()
+            .is_some_and(|serial| contents.owes_receipt_of(&serial))
     };
-    let told = format!("{wrong}. Set it, or your codes are refused.");
-    told_in(frame, body, &told, sight, Place::Top)
+    let names: Vec<_> = contents.tokens().iter().filter(owed).collect();
+    let (first, others) = names.split_first()?;
+    let which = match others.len() {
+        0 => first.name().to_string(),
+        others => format!("{} and {others} more", first.name()),
+    };
+    Some(format!(
+        "The token server does not know yet that {which} is here. A device that had it works until then."
+    ))
 }
 
 /// What is told for a while stands at the bottom, and beside what is typed.
