@@ -102,8 +102,7 @@ async fn move_all(
 ) -> Result<usize, AppError> {
     let mut missing = 0;
     for token in moves.tokens() {
-        let is_here = vault.contents.token(token.serial.as_str()).is_ok();
-        if is_here || moves.is_of(&vault.contents) {
+        if vault.contents.token(token.serial.as_str()).is_ok() {
             writeln!(world.out, "{} is here already.", token.name)?;
             continue;
         }
@@ -115,6 +114,11 @@ async fn move_all(
             Ok(()) if vault.contents.owes_receipt_of(&token.serial) => writeln!(
                 world.out,
                 "{} is stored here. The device that had it works until the token server knows so.",
+                token.name
+            )?,
+            Ok(()) if moves.is_of(&vault.contents) => writeln!(
+                world.out,
+                "{} is back, with a new secret; save a new backup.",
                 token.name
             )?,
             Ok(()) => writeln!(

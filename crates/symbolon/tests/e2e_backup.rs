@@ -83,9 +83,17 @@ fn a_restored_token_moves_if_its_issuer_allows_it_and_the_device_before_is_out()
     );
 
     allow_transfers(&home, free_port(), &old);
-    // On the device that has it there is nothing to restore.
+    // On the device that has it there is nothing to restore, until it is deleted there.
     let here = stick.backup(&old, "restore").ok();
     assert!(here.contains("alice is here already."), "{here}");
+    old.app(&["remove", "alice"]).ok();
+    let back = stick.backup(&old, "restore").ok();
+    assert!(back.contains("alice is back"), "{back}");
+    until("the gateway knows of the new secret", || {
+        vpn.log_in("alice", &old.code("alice")) == Answer::Accept
+    });
+    std::fs::remove_file(&stick.file).unwrap();
+    stick.backup(&old, "save").ok();
     let said = stick.backup(&new, "restore").ok();
     assert!(said.contains("Bank is here already."), "{said}");
     assert!(said.contains("alice moved here."), "{said}");

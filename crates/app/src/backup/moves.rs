@@ -106,7 +106,7 @@ impl Moves {
         })
     }
 
-    /// Whether a device is the one that was saved: it has nothing to move to itself.
+    /// Whether a device is the one that was saved: no other is out once a token moves to it.
     pub(crate) fn is_of(&self, contents: &Contents) -> bool {
         self.wisher.device == *contents.device.keys()
     }

@@ -196,3 +196,23 @@ async fn a_token_is_said_to_be_here_once_its_token_server_knows_so() {
         assert_eq!(notes.contains("does not know yet"), loses_receipts);
     }
 }
+
+#[tokio::test]
+async fn a_token_that_was_deleted_comes_back_to_the_same_device() {
+    let registry = SmallRegistry::start().await;
+    let phone = phone_with_token(&registry).await;
+    let passphrase = written(&phone, "words", PASSPHRASE);
+    let file = phone.file("backup");
+    let file = file.to_str().unwrap();
+    phone.run(&backup("save", file, &passphrase)).await.unwrap();
+    let before = phone.run(&["code", "work"]).await.unwrap();
+    phone.run(&["remove", "work"]).await.unwrap();
+    for told in [
+        "work is back, with a new secret; save a new backup.\n",
+        "work is here already.\n",
+    ] {
+        let said = phone.run(&backup("restore", file, &passphrase)).await;
+        assert_eq!(said.unwrap(), told);
+        assert_ne!(phone.run(&["code", "work"]).await.unwrap(), before);
+    }
+}
