@@ -199,6 +199,10 @@ impl World {
                 let (token, why) = about();
                 self.desk().not_asked(&token, why.to_owned(), now_unix);
             }
+            "forbidden" => {
+                let (token, why) = about();
+                self.desk().refused(&token, why.to_owned(), now_unix);
+            }
             other => panic!("what is {other}?"),
         }
     }

@@ -365,12 +365,27 @@ impl Desk {
         self.notice = Some(told);
     }
 
-    /// A token's gateway was not asked, or refused.
+    /// A token's gateway was not asked.
     pub fn not_asked(&mut self, token: &TokenName, why: String, now_unix: u64) {
+        self.not_moving(token, why, now_unix, Moving::unanswered);
+    }
+
+    /// A token's gateway has refused.
+    pub fn refused(&mut self, token: &TokenName, why: String, now_unix: u64) {
+        self.not_moving(token, why, now_unix, Moving::refused);
+    }
+
+    fn not_moving(
+        &mut self,
+        token: &TokenName,
+        why: String,
+        now_unix: u64,
+        outcome: impl FnOnce(&mut Moving),
+    ) {
         let Some(moving) = self.moving.as_mut().filter(|it| it.token() == token) else {
             return;
         };
-        moving.unanswered();
+        outcome(moving);
         self.notice = Some(Notice::bad(why, now_unix));
     }
 

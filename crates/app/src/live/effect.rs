@@ -37,8 +37,8 @@ pub enum Effect {
     /// Bring the token that was typed ([`Desk::offer`](super::Desk::offer)); [`Desk::added`](super::Desk::added)
     /// or [`Desk::not_added`](super::Desk::not_added) follows.
     Add,
-    /// Ask a token's gateway about its way to another device; [`Desk::stands`](super::Desk::stands) or
-    /// [`Desk::not_asked`](super::Desk::not_asked) follows.
+    /// Ask a token's gateway about its way to another device; [`Desk::stands`](super::Desk::stands),
+    /// [`Desk::refused`](super::Desk::refused) or [`Desk::not_asked`](super::Desk::not_asked) follows.
     Transfer(TokenName, Action),
     /// Answer a login; [`Desk::answered`](super::Desk::answered) follows.
     Answer(Box<LoginRequest>, Decision),

@@ -112,8 +112,16 @@ impl Moving {
         }
     }
 
-    /// The gateway has refused, or was not reached: what was known is known still.
+    /// Nobody has answered: what was known is known still.
     pub(super) fn unanswered(&mut self) {
         self.asked = None;
+    }
+
+    /// The gateway has refused. Where even a look is, the next would be too, and looks that prove nothing are
+    /// counted against all who share this address: it is asked no more.
+    pub(super) fn refused(&mut self) {
+        if self.asked.take() == Some(Action::Look) {
+            self.whereabouts = None;
+        }
     }
 }

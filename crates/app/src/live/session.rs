@@ -14,6 +14,7 @@ use crate::contents::{Contents, TokenName};
 use crate::error::AppError;
 use crate::pin::Pin;
 use crate::run::{PinSource, Surroundings};
+use crate::transfer::TransferFailure;
 use crate::vault::{Folder, Found, OpenVault, Places, VaultError};
 use jiff::tz::TimeZone;
 use softtoken::device::AnswerHash;
@@ -248,6 +249,10 @@ impl<'a> Session<'a> {
             Outcome::Answered(token, Ok(answered)) => {
                 open.desk.stands(&token, answered, now_unix);
             }
+            Outcome::Answered(
+                token,
+                Err(error @ AppError::Transfer(TransferFailure::Refused(_))),
+            ) => open.desk.refused(&token, told(error), now_unix),
             Outcome::Answered(token, Err(error)) => {
                 open.desk.not_asked(&token, told(error), now_unix);
             }

@@ -17,6 +17,8 @@ use unicode_width::UnicodeWidthStr;
 const HERE_WORDS: &str = "It is on this device alone. A transfer code lets another device take it: m sends the code \
     to you, s shows it here as a QR code. This device works until the other has the token, and not any longer.";
 
+const UNKNOWN_WORDS: &str = "How it stands was not told. Esc, then t, asks again; this device works as long as its codes are taken.";
+
 /// The keys that are of use now.
 pub(super) fn keys(desk: &Desk) -> &'static str {
     match desk.moving().and_then(Moving::whereabouts) {
@@ -44,7 +46,8 @@ pub(super) fn draw(
         frame.render_widget(Line::styled(asking, FAINT), state);
     }
     match moving.whereabouts() {
-        None => {}
+        None if moving.asked().is_some() => {}
+        None => words(frame, body, UNKNOWN_WORDS),
         Some(Whereabouts::Elsewhere) => words(frame, body, &elsewhere(token)),
         Some(Whereabouts::Here(Standing::None)) => words(frame, body, HERE_WORDS),
         Some(Whereabouts::Here(Standing::Asked)) => words(frame, body, ASKED),
