@@ -175,3 +175,36 @@ test("a token of a backup is said to be here once its server knows so", async ()
     session.lock();
   }
 });
+
+test("a restore ends with its results, also for who leaves the choice of a longer PIN or locks it", async () => {
+  for (const leave of [
+    async (/** @type {App} */ app) => app.route(),
+    async (/** @type {App} */ app, /** @type {any} */ place) => {
+      await app.lock();
+      await shows(place, "Enter your PIN");
+      fill(place, "2741");
+    },
+  ]) {
+    const { app, place, session } = started();
+    await session.setPin("2741");
+    const pinPolicy = /** @type {const} */ ({ requirement: "require", digits: 6 });
+    session.fetchMoved = async () => ({ ...ARRIVED, pinPolicy });
+    const taken = takeBackup(app, { tokens: [], moves: moves() });
+    await shows(place, "asks for a PIN of at least 6 digits");
+    await leave(app, place);
+    await taken;
+    await shows(place, "work stays where it is");
+    assert.deepEqual(session.contents.tokens, []);
+  }
+});
+
+test("a restore that cannot be stored says so, and moves nothing", async () => {
+  const { app, place, session } = started();
+  await session.setPin("2741");
+  session.change = () => Promise.reject(new Failure("storage"));
+  session.fetchMoved = () => assert.fail("a token is fetched that cannot be stored");
+  const { seed, shape, issuer } = ARRIVED;
+  await takeBackup(app, { tokens: [{ seed, shape, issuer, account: "", counter: 0 }], moves: moves() });
+  await shows(place, app.words.failures.storage({}).title);
+  await shows(place, "Done");
+});

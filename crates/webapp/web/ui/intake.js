@@ -178,12 +178,19 @@ async function restore(app, tokens, moves) {
   await app.unlocked();
   const { add } = app.words;
   app.show({ element: page(app, add.file, h("p", { class: "working", role: "status" }, add.restoring)) });
-  const lines = [];
-  if (tokens.length > 0) {
-    const { added, skipped } = await app.session.keepForeign(tokens);
-    lines.push(h("li", {}, skipped === 0 ? add.imported(added) : `${add.imported(added)}; ${add.skipped(skipped)}`));
+  const results = [];
+  try {
+    if (tokens.length > 0) {
+      const { added, skipped } = await app.session.keepForeign(tokens);
+      results.push([skipped === 0 ? add.imported(added) : `${add.imported(added)}; ${add.skipped(skipped)}`]);
+    }
+    for (const token of moves.tokens) results.push(await restored(app, moves, token));
+  } catch (error) {
+    // What cannot be stored is not fetched either.
+    results.push([app.alert(error)]);
   }
-  for (const token of moves.tokens) lines.push(h("li", {}, ...(await restored(app, moves, token))));
+  await app.unlocked();
+  const lines = results.map((told) => h("li", {}, ...told));
   const done = button(app.words.done, () => app.go(), "primary wide");
   app.show({ element: page(app, add.file, h("ul", { class: "results" }, ...lines), done) });
 }
@@ -210,16 +217,23 @@ async function restored(app, moves, token) {
   }
 }
 
-/** Has a longer PIN chosen where the issuer asks for one. @param {App} app @param {Arrived} arrived */
+/**
+ * Has a longer PIN chosen where the issuer asks for one; fails where the person goes elsewhere instead.
+ *
+ * @param {App} app
+ * @param {Arrived} arrived
+ */
 async function haveLongPin(app, arrived) {
   await app.unlocked();
   const least = app.session.missingPin(arrived);
   if (least === 0) return;
-  await new Promise((chosen) => {
+  await new Promise((chosen, notChosen) => {
     const done = async (/** @type {string} */ pin) => {
       await app.session.setPin(pin);
       chosen(undefined);
     };
-    app.show(choosePinScreen(app, { least, lead: app.words.pin.longer(arrived.issuer, least), done }));
+    const leave = () => notChosen(new Failure("pin-short", { digits: least }));
+    const screen = choosePinScreen(app, { least, lead: app.words.pin.longer(arrived.issuer, least), done });
+    app.show({ ...screen, leave });
   });
 }
