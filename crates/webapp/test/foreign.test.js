@@ -213,7 +213,14 @@ test("the right to move a token comes back, and proves wishes in its device's na
 
   // The codes cannot be made from it, and a bent line is damaged.
   assert.ok(!line.includes(base32(token.seed)) && !line.includes(base64(token.seed)));
-  for (const bent of [line.replace("https:", ""), line.slice(0, -1), line.replace(/"delegation":"[^"]{4}/, '"delegation":"')]) {
+  for (const bent of [
+    line.replace("https:", ""),
+    line.slice(0, -1),
+    line.replace(/"delegation":"[^"]{4}/, '"delegation":"'),
+    line.replace(/"transfer_key":"[^"]*/, '"transfer_key":"'),
+    line.replace(/"signing_key":"[^"]*","delegation/, '"signing_key":"AAAA","delegation'),
+  ]) {
+    assert.notEqual(bent, line);
     const file = await sealedBackup({ tokens: [], moves: bent }, "four words are good", stretch, { memoryKib: 64, passes: 1 });
     await assert.rejects(backupOf(file, stretch).open("four words are good"), { kind: "file-damaged" });
   }

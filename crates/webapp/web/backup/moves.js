@@ -5,7 +5,7 @@ import { base64, base64url, unbase64, unbase64url } from "../core/bytes.js";
 import { delegate, wisherOf } from "../core/delegation.js";
 import { registrationIdOf } from "../core/device.js";
 import { hmacKey, transferKeyBytes } from "../core/token_key.js";
-import { whole } from "./read.js";
+import { damaged } from "./read.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { Wisher } from "../core/delegation.js" */
@@ -47,29 +47,26 @@ export async function movesLine(device, origin, tokens) {
 
 /** @param {string} line what {@link movesLine}, or the terminal program, wrote @returns {Promise<Moves>} */
 export async function readMoves(line) {
-  const read = whole(() => {
-    const { server, device, signing_key, delegation, tokens } = JSON.parse(line.slice(PREFIX.length));
-    return {
-      server: new URL(server.url).host,
-      signing: unbase64url(device.signing_key, 65),
-      sealing: unbase64url(device.sealing_key, 65),
-      pkcs8: unbase64(signing_key),
-      signature: unbase64url(delegation, 64),
-      tokens: tokens.map((/** @type {Record<string, string>} */ { serial, name, transfer_key }) => ({
-        serial: String(serial),
-        name: String(name),
-        raw: unbase64(String(transfer_key)),
-      })),
-    };
-  });
-  const { server, signing, sealing, pkcs8, signature } = read;
+  try {
+    return await read(line);
+  } catch (cause) {
+    throw damaged(cause);
+  }
+}
+
+/** @param {string} line @returns {Promise<Moves>} */
+async function read(line) {
+  const { server, device, signing_key, delegation, tokens } = JSON.parse(line.slice(PREFIX.length));
+  const [signing, sealing] = [unbase64url(device.signing_key, 65), unbase64url(device.sealing_key, 65)];
   const registrationId = await registrationIdOf(signing, sealing);
-  /** @type {{ serial: string, name: string, raw: Bytes }[]} */
-  const saved = read.tokens;
-  const tokens = saved.map(async ({ serial, name, raw }) => ({ serial, name, key: await hmacKey(raw) }));
+  const saved = { pkcs8: unbase64(signing_key), signature: unbase64url(delegation, 64) };
+  const movable = async (/** @type {Record<string, string>} */ { serial, name, transfer_key }) => {
+    const key = await hmacKey(unbase64(String(transfer_key)));
+    return { serial: String(serial), name: String(name), key };
+  };
   return {
-    server,
-    wisher: await wisherOf({ registrationId, signing, sealing }, { pkcs8, signature }),
-    tokens: await Promise.all(tokens),
+    server: new URL(server.url).host,
+    wisher: await wisherOf({ registrationId, signing, sealing }, saved),
+    tokens: await Promise.all(tokens.map(movable)),
   };
 }

@@ -81,7 +81,10 @@ export function whole(read) {
   try {
     return read();
   } catch (cause) {
-    if (cause instanceof Failure && cause.kind !== "encoding") throw cause;
-    throw new Failure("file-damaged", {}, cause);
+    throw damaged(cause);
   }
 }
+
+/** What is said of a file that does not have the form that it should. @param {unknown} cause */
+export const damaged = (cause) =>
+  cause instanceof Failure && cause.kind !== "encoding" ? cause : new Failure("file-damaged", {}, cause);
