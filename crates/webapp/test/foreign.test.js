@@ -187,7 +187,7 @@ test("this app's backup comes back, and opens by its passphrase alone", async ()
   await assert.rejects(sealedBackup(contents, "too short", stretch), { kind: "passphrase-short" });
 });
 
-test("the right to move a token comes back, and proves wishes in its device's name", async () => {
+test("the right to move a token comes back, and proves wishes in its device's name", async (t) => {
   const device = await Device.of(await generateKeys());
   const token = { serial: "FTKMOB83F91CD33B", name: "work", seed: new Uint8Array(20).fill(5) };
   const line = await movesLine(device, "https://tokens.example.org:8443", [token]);
@@ -209,7 +209,10 @@ test("the right to move a token comes back, and proves wishes in its device's na
   const { key, signature } = /** @type {Delegation} */ (wisher.delegation);
   assert.notDeepEqual(key, device.signing);
   assert.ok(await isSigned(device.signing, signature, delegationTranscript(device.registrationId, key)));
+  const sign = t.mock.method(crypto.subtle, "sign");
   assert.ok(await isSigned(key, await wisher.signWish(message), message));
+  const [, signing] = /** @type {Parameters<SubtleCrypto["sign"]>} */ (sign.mock.calls[0]?.arguments);
+  assert.equal(signing.extractable, false);
 
   // The codes cannot be made from it, and a bent line is damaged.
   assert.ok(!line.includes(base32(token.seed)) && !line.includes(base64(token.seed)));

@@ -49,9 +49,12 @@ export async function delegate(device) {
  * @returns {Promise<Wisher>}
  */
 export async function wisherOf(device, { pkcs8, signature }) {
-  const key = await crypto.subtle.importKey("pkcs8", pkcs8, ECDSA, true, ["sign"]);
-  const { x = "", y = "" } = await crypto.subtle.exportKey("jwk", key);
+  const imported = (/** @type {boolean} */ isExtractable) =>
+    crypto.subtle.importKey("pkcs8", pkcs8, ECDSA, isExtractable, ["sign"]);
+  // WebCrypto tells the point of a private key by an export alone; what stays cannot be exported.
+  const { x = "", y = "" } = await crypto.subtle.exportKey("jwk", await imported(true));
   const point = join([4], unbase64url(x, 32), unbase64url(y, 32));
+  const key = await imported(false);
   const algorithm = { name: "ECDSA", hash: "SHA-256" };
   return {
     ...device,
