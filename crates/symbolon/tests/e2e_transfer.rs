@@ -522,6 +522,56 @@ fn a_recovery_outlives_its_gateway_and_an_outage_of_the_token_server() {
 }
 
 #[test]
+fn a_recovery_follows_a_token_that_the_lost_phone_gave_to_another() {
+    let (tokens, server) = token_server();
+    let gateway = Apart::of(&tokens).enrolled(&tokens, "FGT0000000000042");
+    let running = gateway.start();
+    let home = &gateway.home;
+    home.radius_client("vpn1", CLIENT, "");
+    let mail_port = free_port();
+    set_mail_server(home, mail_port);
+    let token = import(&gateway, &tokens.issue(1)).remove(0);
+    let lost = enrolled(&gateway, &tokens, "alice", &token);
+    home.console("config user local\nedit alice\nset email-to alice@example.org\nend")
+        .ok();
+    allow_transfers(home, free_port(), &lost);
+    home.console("config system ftm-push\nset token-recovery enable\nend")
+        .ok();
+    let shown = home.console("execute recovery-pass issue alice").ok();
+    let pass = shown.lines().last().unwrap().trim().to_owned();
+    let shown = lost.app(&["transfer", "start", "alice", "--show", "--no-wait"]);
+    let link = link_in(&shown.ok());
+
+    // The gateway hears of the other phone in the very moment in which it begins the recovery.
+    running.stop();
+    let thief = Phone::new(&tokens, "whoever found the phone");
+    thief
+        .app(&["transfer", "take", "--qr-text", &link, "--name", "alice"])
+        .ok();
+    server.stop();
+    let mails = MailServer::start(home, mail_port, &[]);
+    let running = gateway.start();
+    let vpn = Vpn::new(home, CLIENT);
+    assert_eq!(vpn.log_in("alice", &pass), Answer::Accept);
+    let server = Running::start(&mut registry(&tokens), &tokens);
+
+    let sent = [1, 2].map(|number| text_of(&mails.nth(number)));
+    let code = sent.iter().find(|mail| mail.contains("symbolon://"));
+    let new = Phone::new(&tokens, "alice, the new one");
+    let link = link_in(code.unwrap());
+    new.app(&["transfer", "take", "--qr-text", &link, "--name", "alice"])
+        .ok();
+    until("the gateway knows alice's new phone", || {
+        let log = home.console("execute log display").ok();
+        log.matches("FortiToken transferred").count() == 2
+    });
+    assert_eq!(vpn.log_in("alice", &thief.code("alice")), Answer::Reject);
+    assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Accept);
+    running.stop();
+    server.stop();
+}
+
+#[test]
 fn whoever_found_the_lost_phone_ends_no_recovery() {
     let world = World::new().allow();
     let (home, vpn, found) = (&world.home, world.vpn(), &world.old);

@@ -56,6 +56,16 @@ impl Supply {
     ) -> Result<Done, PollError> {
         let phones = self.phones.lock().await;
         self.bring_up(&phones, &[token]).await?;
+        self.begin(&phones, token, handing, holder).await
+    }
+
+    async fn begin(
+        &self,
+        _phones: &MutexGuard<'_, ()>,
+        token: TokenSerial,
+        handing: Handing,
+        holder: RegistrationId,
+    ) -> Result<Done, PollError> {
         let operation = Operation::BeginTransfer {
             token,
             handing,
@@ -296,13 +306,16 @@ impl Supply {
         push.recovers().map_err(refused)?;
         let token = self.store.token_of(person);
         let token = token.ok_or_else(|| refused(NotMoved::NotOnPhone))?;
+        let phones = self.phones.lock().await;
+        // The lost phone may have given the token to another, which does not end a recovery either.
+        self.bring_up(&phones, &[token]).await?;
         let owned = self.store.token(token).await?;
         let owned = owned.ok_or_else(|| refused(NotMoved::NotOnPhone))?;
         movable(&owned, Handing::Recovery).map_err(refused)?;
         let Stage::Provisioned(phone) = &owned.token.stage else {
             return Err(refused(NotMoved::NotOnPhone).into());
         };
-        self.begin_transfer(token, Handing::Recovery, phone.registration)
+        self.begin(&phones, token, Handing::Recovery, phone.registration)
             .await
             .map(drop)
     }
