@@ -21,7 +21,7 @@ use crate::security::Profile;
 use crate::settings::{PushSettings, VdomMode};
 use crate::time::{Span, Timestamp};
 use crate::token::{ActivationFailure, ActivationLink, Token};
-use crate::transfer::Handing;
+use crate::transfer::{Asker, Handing};
 use crate::user::{Switch, User};
 use crate::vdom::Vdom;
 
@@ -193,6 +193,8 @@ pub enum Operation {
     BeginTransfer {
         /// The token.
         token: TokenSerial,
+        /// Who asks.
+        asker: Asker,
         /// How the code gets there.
         handing: Handing,
         /// The phone of which this was judged: another that has the token by now wants nothing.
@@ -764,9 +766,10 @@ fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<
         Operation::Disowned(tokens) => Ok(supply::disowned(tokens, facts, context)),
         Operation::BeginTransfer {
             token,
+            asker,
             handing,
             holder,
-        } => transfers::begin(token, handing, holder, facts, context),
+        } => transfers::begin(token, asker, handing, holder, facts, context),
         Operation::CancelTransfer { token, holder } => {
             transfers::cancel(token, holder, facts, context)
         }

@@ -39,6 +39,17 @@ impl Handing {
     }
 }
 
+/// Who asks for a transfer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asker {
+    /// The phone that has the token.
+    Phone,
+    /// A backup, by a key for which that phone gave its word.
+    Backup,
+    /// A login by a recovery code or pass.
+    Login,
+}
+
 /// What a transfer was begun for, and has to be so still when its code goes out and when it is completed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Begun {

@@ -23,7 +23,9 @@ use domain::time::{Span, Timestamp};
 use domain::token::{
     ActivationLink, KnownBy, Provisioned, Provisioning, Stage, Token, TokenStatus, Usability,
 };
-use domain::transfer::{BEGUN_MAX, Begun, Handing, LIFETIME, NotMoved, Target, Transfer, movable};
+use domain::transfer::{
+    Asker, BEGUN_MAX, Begun, Handing, LIFETIME, NotMoved, Target, Transfer, movable,
+};
 use domain::user::Switch;
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceSerial, Pace, RegistrationId, TokenSerial};
@@ -136,6 +138,10 @@ fn plan(operation: Operation, owned: Owned) -> Plan {
 fn begin(handing: Handing) -> Operation {
     Operation::BeginTransfer {
         token: serial(),
+        asker: match handing {
+            Handing::Mailed | Handing::Shown => Asker::Phone,
+            Handing::Recovery => Asker::Login,
+        },
         handing,
         holder: phone(1),
     }
@@ -304,11 +310,41 @@ fn a_wish_is_carried_out_for_the_phone_of_which_it_was_judged_alone() {
     let (token, holder) = (serial(), phone(2));
     let begin = Operation::BeginTransfer {
         token,
+        asker: Asker::Phone,
         handing: Handing::Shown,
         holder,
     };
     assert_eq!(moved(begin), refused);
     assert_eq!(moved(Operation::CancelTransfer { token, holder }), refused);
+}
+
+#[test]
+fn the_event_log_says_who_asked() {
+    let (token, holder) = (serial(), phone(1));
+    for (asker, handing, told) in [
+        (Asker::Phone, Handing::Mailed, "the code goes to the user"),
+        (
+            Asker::Phone,
+            Handing::Shown,
+            "the code is shown by the phone that has the token",
+        ),
+        (
+            Asker::Backup,
+            Handing::Shown,
+            "by a backup of the phone that has the token, which gets the code",
+        ),
+    ] {
+        let begin = Operation::BeginTransfer {
+            token,
+            asker,
+            handing,
+            holder,
+        };
+        let [event] = &plan(begin, on_phone(None)).events[..] else {
+            panic!("one event");
+        };
+        assert!(format!("{event:?}").contains(told), "{event:?}");
+    }
 }
 
 /// What changes while a code waits.

@@ -17,7 +17,7 @@ use domain::admin::{Operation, Phone, Polled};
 use domain::reason::Reason;
 use domain::recovery::{Held, Kind, RecoveryCode};
 use domain::schema::{FTM_PUSH, LOCAL, Place};
-use domain::transfer::Handing;
+use domain::transfer::{Asker, Handing};
 use domain::vdom::Vdom;
 use ident::{RegistrationId, TokenSerial};
 use store::gateway::{GatewayStore, Recovered};
@@ -139,6 +139,7 @@ async fn who_recovered_is_served_after_any_end_and_once() {
     assert!(store.recovered("alice", 10).await.unwrap().is_empty());
     let begin = Operation::BeginTransfer {
         token: token(),
+        asker: Asker::Login,
         handing: Handing::Recovery,
         holder: phone(),
     };

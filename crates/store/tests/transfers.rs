@@ -18,7 +18,7 @@ use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, FTM_PUSH, LOCAL};
 use domain::time::{Span, Timestamp};
 use domain::token::Stage;
-use domain::transfer::{Handing, NotMoved, Transfer};
+use domain::transfer::{Asker, Handing, NotMoved, Transfer};
 use domain::vdom::Vdom;
 use ident::{RegistrationId, TokenSerial};
 use store::Failure;
@@ -90,6 +90,7 @@ async fn alice() -> (TempDir, GatewayStore) {
 async fn begin(store: &GatewayStore) {
     let begin = Operation::BeginTransfer {
         token: token(),
+        asker: Asker::Phone,
         handing: Handing::Mailed,
         holder: phone(1),
     };
@@ -246,6 +247,7 @@ async fn five_transfers_an_hour_are_the_most_and_no_restart_forgets_them() {
     let (dir, mut store) = alice().await;
     let wanted = || Operation::BeginTransfer {
         token: token(),
+        asker: Asker::Phone,
         handing: Handing::Mailed,
         holder: phone(1),
     };

@@ -101,6 +101,11 @@ fn a_restored_token_moves_if_its_issuer_allows_it_and_the_device_before_is_out()
         let log = home.console("execute log display").ok();
         log.contains("FortiToken transferred")
     });
+    let log = home.console("execute log display").ok();
+    assert!(
+        log.contains("by a backup of the phone that has the token"),
+        "{log}"
+    );
     assert_eq!(vpn.log_in("alice", &old.code("alice")), Answer::Reject);
     assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Accept);
 

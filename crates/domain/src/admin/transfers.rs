@@ -8,7 +8,7 @@ use crate::audit::ActivationStage;
 use crate::schema::FORTITOKEN;
 use crate::settings::PushSettings;
 use crate::token::{Provisioned, Provisioning, Stage, Token};
-use crate::transfer::{self, Handing, LIFETIME, Transfer, stands};
+use crate::transfer::{self, Asker, Handing, LIFETIME, Transfer, stands};
 
 /// What the token server tells of the code that waits for another phone.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub enum CodeNews {
 /// A new seed waits beside the one in force, and a code for it is asked for. One that was begun before ends.
 pub(super) fn begin(
     serial: TokenSerial,
+    asker: Asker,
     handing: Handing,
     holder: RegistrationId,
     mut facts: Facts,
@@ -30,10 +31,16 @@ pub(super) fn begin(
     let owned = known(serial, &mut facts)?;
     let begun = transfer::begun(&owned, handing, holder, &facts.push)?;
     transfer::demand_seldom(handing, &facts.transfers_begun, context.now)?;
-    let how = match handing {
-        Handing::Mailed => "the code goes to the user",
-        Handing::Shown => "the code is shown by the phone that has the token",
-        Handing::Recovery => "the user logged in without the phone, and the code goes to the user",
+    let how = match (asker, handing) {
+        (Asker::Backup, Handing::Shown) => {
+            "by a backup of the phone that has the token, which gets the code"
+        }
+        (Asker::Backup, _) => {
+            "by a backup of the phone that has the token, and the code goes to the user"
+        }
+        (Asker::Phone, Handing::Shown) => "the code is shown by the phone that has the token",
+        (Asker::Phone, _) => "the code goes to the user",
+        (Asker::Login, _) => "the user logged in without the phone, and the code goes to the user",
     };
     let event = noted(
         serial,

@@ -8,7 +8,7 @@ use domain::name::CanonicalName;
 use domain::settings::PushSettings;
 use domain::time::{Span, Timestamp};
 use domain::token::Stage;
-use domain::transfer::{Handing, NotMoved, Transfer, movable, stands};
+use domain::transfer::{Asker, Handing, NotMoved, Transfer, movable, stands};
 use domain::vdom::Vdom;
 use ident::{ActivationCode, RegistrationId, TokenSerial};
 use softtoken::process::{
@@ -51,23 +51,26 @@ impl Supply {
     pub(crate) async fn begin_transfer(
         &self,
         token: TokenSerial,
+        asker: Asker,
         handing: Handing,
         holder: RegistrationId,
     ) -> Result<Done, PollError> {
         let phones = self.phones.lock().await;
         self.bring_up(&phones, &[token]).await?;
-        self.begin(&phones, token, handing, holder).await
+        self.begin(&phones, token, asker, handing, holder).await
     }
 
     async fn begin(
         &self,
         _phones: &MutexGuard<'_, ()>,
         token: TokenSerial,
+        asker: Asker,
         handing: Handing,
         holder: RegistrationId,
     ) -> Result<Done, PollError> {
         let operation = Operation::BeginTransfer {
             token,
+            asker,
             handing,
             holder,
         };
@@ -315,9 +318,15 @@ impl Supply {
         let Stage::Provisioned(phone) = &owned.token.stage else {
             return Err(refused(NotMoved::NotOnPhone).into());
         };
-        self.begin(&phones, token, Handing::Recovery, phone.registration)
-            .await
-            .map(drop)
+        self.begin(
+            &phones,
+            token,
+            Asker::Login,
+            Handing::Recovery,
+            phone.registration,
+        )
+        .await
+        .map(drop)
     }
 }
 

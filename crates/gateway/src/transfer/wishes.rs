@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use domain::admin::{AdminError, Owned};
 use domain::contact::Contact;
 use domain::token::{Provisioned, Stage};
-use domain::transfer::{Begun, Handing, NotMoved, Transfer, movable};
+use domain::transfer::{Asker, Begun, Handing, NotMoved, Transfer, movable};
 use domain::vdom::Vdom;
 use https::{NoRandom, Nonces, NotOurs};
 use ident::{RegistrationId, TokenSerial};
@@ -111,11 +111,16 @@ impl Wishes {
             Whose::NoPhones => return Err(not_moved(NotMoved::NotOnPhone)),
             Whose::Next | Whose::Nobody => return Err(strange.into()),
         };
+        let asker = if proven.is_delegated() {
+            Asker::Backup
+        } else {
+            Asker::Phone
+        };
         match action {
             Action::Look => self.standing(token, device).await,
             Action::Cancel => self.cancel(token, device).await,
-            Action::BeginMailed => self.begin(token, Handing::Mailed, device).await,
-            Action::BeginShown => self.begin(token, Handing::Shown, device).await,
+            Action::BeginMailed => self.begin(token, asker, Handing::Mailed, device).await,
+            Action::BeginShown => self.begin(token, asker, Handing::Shown, device).await,
         }
     }
 
@@ -180,6 +185,7 @@ impl Wishes {
     async fn begin(
         &self,
         token: TokenSerial,
+        asker: Asker,
         handing: Handing,
         holder: RegistrationId,
     ) -> Result<Standing, TransferRefusal> {
@@ -190,7 +196,10 @@ impl Wishes {
             movable(&owned, handing).map_err(not_moved)?;
             self.demand_way(&owned, handing).await?;
         }
-        let done = self.supply.begin_transfer(token, handing, holder).await;
+        let done = self
+            .supply
+            .begin_transfer(token, asker, handing, holder)
+            .await;
         let done = done.map_err(|why| not_done(&why))?;
         if let Some(message) = done.messages.first() {
             let report = self.supply.follow(*message);

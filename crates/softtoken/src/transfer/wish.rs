@@ -145,6 +145,11 @@ impl ProvenWish<'_> {
         self.0.wisher.device.registration_id()
     }
 
+    /// Whether another key makes it in the device's name, as a backup has one.
+    pub fn is_delegated(&self) -> bool {
+        self.0.wisher.delegation.is_some()
+    }
+
     /// Whether who made it holds the seed behind `key`.
     pub fn holds(&self, key: &TransferKey) -> bool {
         key.0.made(&self.0.mac, &self.0.wished())
