@@ -374,3 +374,31 @@ fn pins_have_four_to_eight_digits() {
     assert_eq!(Pin::parse("١٢٣٤").unwrap_err(), PinError::Digits);
     assert_eq!(format!("{:?}", pin("1234")), "Pin(<sealed>)");
 }
+
+#[test]
+fn a_pin_that_is_proven_again_counts_as_any_other_try() {
+    let machine = Machine::new();
+    machine.create("135790");
+    let mut vault = machine.open("135790").unwrap();
+    let left = |outcome: Result<(), VaultError>| match outcome {
+        Err(VaultError::WrongPin { left }) => left,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(left(vault.prove(&pin("111213"))), 9);
+    // Nothing that is saved meanwhile, and no other process, gives tries back.
+    vault.save().unwrap();
+    assert_eq!(left(vault.prove(&pin("111214"))), 8);
+    drop(vault);
+    assert_eq!(left(machine.open("111215").map(drop)), 7);
+    let mut vault = machine.open("135790").unwrap();
+    assert_eq!(left(vault.prove(&pin("111213"))), 9);
+    vault.prove(&pin("135790")).unwrap();
+    for tries in (1..MAX_ATTEMPTS).rev() {
+        assert_eq!(left(vault.prove(&pin("111213"))), tries);
+    }
+    assert!(matches!(
+        vault.prove(&pin("111213")),
+        Err(VaultError::Wiped)
+    ));
+    assert!(!machine.vault_file().exists() && machine.secret_files().is_empty());
+}

@@ -144,7 +144,9 @@ fn a_token_goes_from_one_screen_to_another() {
     unlock(&mut giving);
     giving.type_in("t");
     giving.expect("alone.");
-    giving.type_in("s");
+    giving.type_in("s1357\r");
+    giving.expect("wrong");
+    giving.type_in(&format!("{PIN}\r"));
     giving.expect("://activate");
     // The other device has no camera: the link is handed over as text.
     lock(&mut giving);
@@ -162,7 +164,7 @@ fn a_token_goes_from_one_screen_to_another() {
     taking.type_in("+2110-XXXX\r");
     taking.expect("Compare");
     taking.type_in(&format!("\x15{link}\r"));
-    taking.expect("ready.");
+    taking.expect("stored.");
     giving.expect("Codes");
     let code = copied(&mut taking);
     assert_eq!(vpn.log_in("alice", &code), Answer::Accept);

@@ -4,11 +4,13 @@
 use super::effect::Effect;
 use super::field::{Field, Typed};
 use super::key::Key;
+use super::lock::MAX_TYPED;
 use super::logins::{Coming, Going, LoginStep, Logins};
 use super::moving::{Change, Moving};
 use super::notice::Notice;
 use super::search::matches;
 use crate::contents::{Contents, Token, TokenName};
+use crate::pin::Pin;
 use crate::transfer::Answered;
 use otp::{Kind, Step};
 use softtoken::push::{Decision, LoginRequest, PushSession};
@@ -36,6 +38,7 @@ pub struct Desk {
     offer: Typed,
     adding: Adding,
     moving: Option<Moving>,
+    proof: Proof,
     logins: Logins,
     pushes: Pushing,
     clock: Option<String>,
@@ -70,6 +73,8 @@ pub enum Panel {
     Add,
     /// The chosen token's way to another device.
     Transfer,
+    /// The PIN, before a transfer begins.
+    Prove,
     /// The login that waits.
     Login,
     /// The keys.
@@ -94,6 +99,13 @@ pub enum Pushing {
     On,
     /// They do not come, and why.
     Off(String),
+}
+
+/// The PIN that a transfer waits for, as far as it is typed.
+#[derive(Debug)]
+struct Proof {
+    begins: Action,
+    typed: Typed,
 }
 
 /// A code that was asked for.
@@ -126,6 +138,7 @@ impl Desk {
             offer: Typed::with_room(OFFER_BYTES),
             adding: Adding::Typing,
             moving: None,
+            proof: Proof::of(Action::BeginMailed),
             logins: Logins::default(),
             pushes: Pushing::Connecting,
             clock: None,
@@ -225,6 +238,7 @@ impl Desk {
             Panel::Delete(field) => self.key_in_delete(key, field, contents, now_unix),
             Panel::Add => self.key_in_offer(key),
             Panel::Transfer => self.key_in_transfer(key),
+            Panel::Prove => self.key_in_proof(key, now_unix),
             Panel::Login => self.key_in_login(key, now_unix),
         }
     }
@@ -344,6 +358,18 @@ impl Desk {
             self.offer.take();
         }
         self.notice = Some(Notice::bad(why, now_unix));
+    }
+
+    /// The PIN was right: the transfer begins that waited for it.
+    pub fn proven(&mut self) -> Option<Effect> {
+        self.leave_proof();
+        let token = self.moving.as_ref()?.token().clone();
+        self.wish(token, self.proof.begins)
+    }
+
+    /// The PIN was wrong.
+    pub fn unproven(&mut self, why: String, now_unix: u64) {
+        self.failed(why, now_unix);
     }
 
     /// A token's gateway has said how its transfer stands.
@@ -600,9 +626,52 @@ impl Desk {
             Key::Char('c') => Action::Cancel,
             _ => return None,
         };
-        let moving = self.moving.as_mut()?;
-        let action = moving.wish(action)?;
-        Some(Effect::Transfer(moving.token().clone(), action))
+        let moving = self.moving.as_ref().filter(|it| it.may_wish(action))?;
+        match action {
+            Action::BeginMailed | Action::BeginShown => {
+                self.proof = Proof::of(action);
+                self.panel = Panel::Prove;
+                None
+            }
+            Action::Look | Action::Cancel => {
+                let token = moving.token().clone();
+                self.wish(token, action)
+            }
+        }
+    }
+
+    fn wish(&mut self, token: TokenName, action: Action) -> Option<Effect> {
+        let action = self.moving.as_mut()?.wish(action)?;
+        Some(Effect::Transfer(token, action))
+    }
+
+    /// A screen that was left open gives nothing away: the PIN is asked for. A text that is none uses up no try.
+    fn key_in_proof(&mut self, key: Key, now_unix: u64) -> Option<Effect> {
+        match key {
+            Key::Esc => self.leave_proof(),
+            Key::Enter => {
+                let typed = self.proof.typed.take();
+                if typed.as_str().is_empty() {
+                    return None;
+                }
+                match Pin::parse(typed.as_str()) {
+                    Ok(pin) => return Some(Effect::Prove(pin)),
+                    Err(error) => self.failed(format!("{error}. No try was used up."), now_unix),
+                }
+            }
+            key => self.proof.typed.press(key),
+        }
+        None
+    }
+
+    /// Back to the transfer, or to a login that came meanwhile.
+    fn leave_proof(&mut self) {
+        self.proof.typed.take();
+        self.panel = if self.logins.is_empty() {
+            self.beneath()
+        } else {
+            Panel::Login
+        };
     }
 
     fn key_in_login(&mut self, key: Key, now_unix: u64) -> Option<Effect> {
@@ -654,6 +723,15 @@ impl Desk {
             self.notice = Some(Notice::bad(told, now_unix));
         }
         self.next_login();
+    }
+}
+
+impl Proof {
+    fn of(begins: Action) -> Self {
+        Self {
+            begins,
+            typed: Typed::with_room(MAX_TYPED),
+        }
     }
 }
 

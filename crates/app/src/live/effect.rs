@@ -1,6 +1,7 @@
 //! What the open screen wishes.
 
 use crate::contents::TokenName;
+use crate::pin::Pin;
 use softtoken::push::{Decision, LoginRequest};
 use softtoken::transfer::Action;
 use zeroize::Zeroizing;
@@ -37,6 +38,9 @@ pub enum Effect {
     /// Bring the token that was typed ([`Desk::offer`](super::Desk::offer)); [`Desk::added`](super::Desk::added)
     /// or [`Desk::not_added`](super::Desk::not_added) follows.
     Add,
+    /// Try this PIN, which a transfer is not begun without; [`Desk::proven`](super::Desk::proven) or
+    /// [`Desk::unproven`](super::Desk::unproven) follows.
+    Prove(Pin),
     /// Ask a token's gateway about its way to another device; [`Desk::stands`](super::Desk::stands),
     /// [`Desk::refused`](super::Desk::refused) or [`Desk::not_asked`](super::Desk::not_asked) follows.
     Transfer(TokenName, Action),

@@ -24,7 +24,7 @@ pub enum LockStep {
 }
 
 /// More than a PIN has, so that one with a key too many is refused and not cut.
-const MAX_TYPED: usize = 2 * Pin::MAX_DIGITS;
+pub(super) const MAX_TYPED: usize = 2 * Pin::MAX_DIGITS;
 
 impl Lock {
     /// Locked, with a word on why.

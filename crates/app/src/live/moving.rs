@@ -67,8 +67,15 @@ impl Moving {
         )
     }
 
-    /// What the person wishes, if it can be asked now: a look may be interrupted, a wish that is on its way is not.
+    /// What the person wishes, if it can be asked now.
     pub(super) fn wish(&mut self, action: Action) -> Option<Action> {
+        let asked = self.may_wish(action).then_some(action);
+        self.asked = asked.or(self.asked);
+        asked
+    }
+
+    /// Whether it can be asked now: a look may be interrupted, a wish that is on its way is not.
+    pub(super) fn may_wish(&self, action: Action) -> bool {
         let is_possible = match action {
             Action::BeginMailed | Action::BeginShown => {
                 matches!(self.whereabouts, Some(Whereabouts::Here(Standing::None)))
@@ -77,9 +84,7 @@ impl Moving {
             Action::Look => true,
         };
         let is_free = self.asked.is_none_or(|asked| asked == Action::Look);
-        let asked = (is_possible && is_free).then_some(action);
-        self.asked = asked.or(self.asked);
-        asked
+        is_possible && is_free
     }
 
     /// Lets time pass: once a second it is asked whether the other device has the token.

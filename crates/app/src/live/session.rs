@@ -300,6 +300,7 @@ impl<'a> Session<'a> {
                 // There is room: fewer logins wait.
                 let _ = open.line.said.try_send(Said { request, decision });
             }
+            Some(Effect::Prove(pin)) => return self.prove(&pin, screen),
             Some(effect) => {
                 if let Err(error) = open.change(effect, self.now_unix) {
                     self.not_changed(error);
@@ -307,6 +308,27 @@ impl<'a> Session<'a> {
             }
         }
         Ok(Goes::On)
+    }
+
+    /// A wrong PIN is told, and counts as any other.
+    fn prove(&mut self, pin: &Pin, screen: &mut Screen) -> Result<Goes, AppError> {
+        let now_unix = (self.now_unix)();
+        let State::Open(open) = &mut self.state else {
+            return Ok(Goes::On);
+        };
+        match open.vault.prove(pin) {
+            Ok(()) => {
+                let effect = open.desk.proven();
+                self.apply(effect, screen)
+            }
+            Err(error @ VaultError::WrongPin { .. }) => {
+                let error = AppError::from(error);
+                let told = format!("{error}. {}", error.next_step());
+                open.desk.unproven(told, now_unix);
+                Ok(Goes::On)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What the tokens refuse is told. What the disk refuses closes the vault: the file says what is true.
@@ -378,6 +400,7 @@ impl<'a> Open<'a> {
             | Effect::Lock(_)
             | Effect::Copy(_)
             | Effect::Ring
+            | Effect::Prove(_)
             | Effect::Answer(..) => {}
         }
         Ok(())

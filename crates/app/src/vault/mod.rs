@@ -193,6 +193,16 @@ impl Folder {
         }
     }
 
+    /// What a wrong PIN comes to.
+    fn wrong_pin(&self, header: &Header) -> Result<VaultError, VaultError> {
+        let left = MAX_ATTEMPTS.saturating_sub(header.attempts);
+        if left > 0 {
+            return Ok(VaultError::WrongPin { left });
+        }
+        self.wipe(header)?;
+        Ok(VaultError::Wiped)
+    }
+
     /// The secret goes first: without it no copy of the vault ever opens again.
     fn wipe(&self, header: &Header) -> Result<(), VaultError> {
         disk::remove(&self.secret_path(header))?;
@@ -266,12 +276,7 @@ impl Attempt {
         } = self.0;
         let key = VaultKey::derive(pin, &file.header, &binding)?;
         let Ok(plaintext) = key.open(&file) else {
-            let left = MAX_ATTEMPTS.saturating_sub(file.header.attempts);
-            if left > 0 {
-                return Err(VaultError::WrongPin { left });
-            }
-            folder.wipe(&file.header)?;
-            return Err(VaultError::Wiped);
+            return Err(folder.wrong_pin(&file.header)?);
         };
         let contents = match Contents::from_json(&plaintext) {
             Ok(contents) => contents,
@@ -282,7 +287,8 @@ impl Attempt {
                 return Err(error.into());
             }
         };
-        let header = file.header;
+        let mut header = file.header;
+        header.attempts = 0;
         let pin_digits = pin.digits();
         let mut vault = OpenVault {
             contents,
@@ -298,13 +304,29 @@ impl Attempt {
 }
 
 impl OpenVault {
-    /// Writes the contents, sealed anew, and sets the count of wrong PINs back.
+    /// Writes the contents, sealed anew. Wrong PINs that were counted stay so.
     pub fn save(&mut self) -> Result<(), VaultError> {
+        self.write().map(drop)
+    }
+
+    /// Has the PIN of this vault proven once more: a try that is counted on the disk before the PIN is looked at. A
+    /// right one sets the count back, the tenth wrong one in a row wipes.
+    pub fn prove(&mut self, pin: &Pin) -> Result<(), VaultError> {
+        self.header.attempts += 1;
+        let file = self.write()?;
+        let key = VaultKey::derive(pin, &self.header, &self.binding)?;
+        if key.open(&file).is_err() {
+            return Err(self.folder.wrong_pin(&self.header)?);
+        }
         self.header.attempts = 0;
+        self.save()
+    }
+
+    fn write(&self) -> Result<VaultFile, VaultError> {
         let plaintext = self.contents.to_json()?;
         let file = self.key.seal(self.header.clone(), plaintext)?;
         disk::replace(&self.folder.vault_path(), &file.to_bytes())?;
-        Ok(())
+        Ok(file)
     }
 
     /// Seals the vault under another PIN.

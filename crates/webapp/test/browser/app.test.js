@@ -179,6 +179,7 @@ test("tokens of other issuers leave in a sealed file and come back; those of the
   await phone.open("#export");
   await page.getByLabel("Passphrase", { exact: true }).fill("four words are good");
   await page.getByLabel("The same passphrase again").fill("four words are good");
+  await page.getByLabel("PIN", { exact: true }).fill(PIN);
   await phone.look("20-export");
   const saved = page.waitForEvent("download");
   await phone.press("Save file");

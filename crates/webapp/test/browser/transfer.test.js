@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { gateway, login, Phone, scene } from "./phone.js";
+import { gateway, login, Phone, PIN, scene } from "./phone.js";
 
 const [link = ""] = scene.links;
 const PASSPHRASE = "four words are good";
@@ -36,7 +36,9 @@ async function openMove(phone = old) {
 test("symptom 27: what is missing is named", async () => {
   gateway(TRANSFERS_OFF);
   await openMove();
-  await old.press("Show the code here");
+  await show("9999");
+  await old.complains(/Wrong PIN/);
+  await show();
   await old.complains(/No valid token found \(17\).*set token-transfer enable/);
   await old.look("40-transfer-refused");
   gateway(TRANSFERS_ON);
@@ -94,6 +96,7 @@ test("a backup brings the token to a third phone, and the second one is out", as
   await next.open("#export");
   await page.getByLabel("Passphrase", { exact: true }).fill(PASSPHRASE);
   await page.getByLabel("The same passphrase again").fill(PASSPHRASE);
+  await page.getByLabel("PIN", { exact: true }).fill(PIN);
   await next.look("44-backup-of-the-right-to-move");
   const saved = page.waitForEvent("download");
   await next.press("Save file");
@@ -132,11 +135,17 @@ async function codeOf(phone) {
   return phone.code();
 }
 
+/** Wants the code here. @param {string} [pin] */
+async function show(pin = PIN) {
+  await old.page.getByLabel("PIN", { exact: true }).fill(pin);
+  await old.press("Show the code here");
+}
+
 /** Shows the code; until the token server knows that transfers are on, it is refused. */
 async function begin() {
   const { page } = old;
   for (let tries = 0; tries < 80; tries += 1) {
-    await old.press("Show the code here");
+    await show();
     const shown = page.getByRole("img", { name: "QR code that moves the token" });
     const refused = page.getByRole("alert");
     await shown.or(refused).first().waitFor();

@@ -279,6 +279,7 @@ export const de = {
   move: {
     title: (name) => `„${name}“ umziehen`,
     lead: "Das Token geht auf ein anderes Telefon, das den Code wie jeden Aktivierungscode annimmt. Dieses Telefon gilt bis dahin, und nicht länger.",
+    pinHint: "Wer den Code hat, hat das Token.",
     mail: "Code zusenden",
     show: "Code hier anzeigen",
     working: "Ihre Organisation wird gefragt …",

@@ -285,6 +285,7 @@ export const en = {
   move: {
     title: (/** @type {string} */ name) => `Move “${name}”`,
     lead: "The token goes to another phone, which takes the code as any activation code. This phone works until then, and no longer.",
+    pinHint: "Whoever has the code has the token.",
     mail: "Send me the code",
     show: "Show the code here",
     working: "Asking your organisation …",

@@ -83,6 +83,7 @@ pub fn draw_desk(frame: &mut Frame<'_>, desk: &Desk, contents: &Contents, sight:
         Panel::Delete(field) => panels::delete(frame, body, desk, contents, field, sight),
         Panel::Add => panels::add(frame, body, desk),
         Panel::Transfer => transfer::draw(frame, body, desk, contents, sight),
+        Panel::Prove => transfer::prove(frame, body, desk, contents),
         Panel::Login => login::draw(frame, body, desk, contents, sight),
         Panel::Help => panels::help(frame, body, desk, sight),
     }
@@ -102,6 +103,7 @@ fn keys(desk: &Desk) -> &'static str {
         Panel::Add if desk.adding() == Adding::Asked => "Esc do not wait",
         Panel::Add => "Enter add  Esc leave it",
         Panel::Transfer => transfer::keys(desk),
+        Panel::Prove => "Enter begin  Esc leave it",
         Panel::Login => "←→ choose  Enter answer  Esc not now",
     }
 }

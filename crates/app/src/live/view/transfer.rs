@@ -17,6 +17,8 @@ use unicode_width::UnicodeWidthStr;
 const HERE_WORDS: &str = "It is on this device alone. A transfer code lets another device take it: m sends the code \
     to you, s shows it here as a QR code. This device works until the other has the token, and not any longer.";
 
+const PROVE_WORDS: &str =
+    "Whoever has the code has the token: your PIN first (what you type is not shown), then Enter.";
 const UNKNOWN_WORDS: &str = "How it stands was not told. Esc, then t, asks again; this device works as long as its codes are taken.";
 
 /// The keys that are of use now.
@@ -40,8 +42,7 @@ pub(super) fn draw(
     };
     let one = Constraint::Length(1);
     let [title, body, state] = Layout::vertical([one, Constraint::Fill(1), one]).areas(area);
-    let told = format!("Move {} to another device", token.name());
-    frame.render_widget(Line::styled(told, TITLE), title);
+    titled(frame, title, token);
     if let Some(asking) = asking(moving) {
         frame.render_widget(Line::styled(asking, FAINT), state);
     }
@@ -53,6 +54,22 @@ pub(super) fn draw(
         Some(Whereabouts::Here(Standing::Asked)) => words(frame, body, ASKED),
         Some(Whereabouts::Here(Standing::Open(open))) => waiting(frame, body, open, sight),
     }
+}
+
+/// Asks for the PIN before a transfer begins.
+pub(super) fn prove(frame: &mut Frame<'_>, area: Rect, desk: &Desk, contents: &Contents) {
+    let Some(token) = desk.chosen_token(contents) else {
+        return;
+    };
+    let one = Constraint::Length(1);
+    let [title, body] = Layout::vertical([one, Constraint::Fill(1)]).areas(area);
+    titled(frame, title, token);
+    words(frame, body, PROVE_WORDS);
+}
+
+fn titled(frame: &mut Frame<'_>, area: Rect, token: &Token) {
+    let told = format!("Move {} to another device", token.name());
+    frame.render_widget(Line::styled(told, TITLE), area);
 }
 
 /// What the person waits for. Once the code is made it is asked every second, and not told.

@@ -6,6 +6,7 @@ import { stretchInWorker } from "../../vault/stretch.js";
 import { field, h } from "../dom.js";
 import { page } from "../app.js";
 import { takeBackup } from "../intake.js";
+import { pinInput, provePin } from "./pin.js";
 
 /** @import { App, Screen } from "../app.js" */
 /** @import { Backup } from "../../backup/files.js" */
@@ -74,6 +75,7 @@ export function exportScreen(app) {
   const state = h("div", { class: "below" });
   const passphrase = h("input", { type: "password", autocomplete: "new-password", required: true });
   const again = h("input", { type: "password", autocomplete: "new-password", required: true });
+  const pin = pinInput("current-password");
   const submit = h("button", { type: "submit", class: "button primary wide" }, settings.exportSave);
 
   const save = async () => {
@@ -81,11 +83,13 @@ export function exportScreen(app) {
     submit.disabled = true;
     try {
       if (passphrase.value !== again.value) throw new Failure("passphrase-mismatch");
+      await provePin(app, pin.value);
       download("symbolon-backup.json", await app.session.backup(passphrase.value, stretchInWorker));
       await app.finish();
       app.toast(settings.exported);
     } catch (error) {
-      submit.disabled = false;
+      submit.disabled = !app.session.isOpen;
+      pin.value = "";
       state.replaceChildren(app.alert(error));
     }
   };
@@ -96,6 +100,7 @@ export function exportScreen(app) {
     h("p", { class: "lead" }, settings.exportLead),
     field(settings.passphrase, passphrase, settings.passphraseHint),
     field(settings.passphraseAgain, again),
+    field(app.words.pin.pin, pin),
     submit,
     state,
   );

@@ -1,8 +1,9 @@
 // A token on its way to another device: begun, followed, taken back.
 
 import { encodeQR } from "../../vendor/qr/index.js";
-import { button, drawing, h } from "../dom.js";
+import { button, drawing, field, h } from "../dom.js";
 import { page } from "../app.js";
+import { pinInput, provePin } from "./pin.js";
 import { discard } from "./token.js";
 
 /** @import { Action, Standing } from "../../core/transfer.js" */
@@ -53,37 +54,47 @@ export function moveScreen(app, id) {
       await work();
     } catch (error) {
       isFollowed = false;
-      state.replaceChildren(app.alert(error), ...choices());
+      state.replaceChildren(app.alert(error), ...(app.session.isOpen ? [choices()] : []));
     } finally {
       isAsking = false;
     }
   };
 
-  /** @param {Action} action */
-  const begin = (action) =>
+  /** @param {Action} action @param {string} pin */
+  const begin = (action, pin) =>
     attempt(async () => {
+      state.replaceChildren(h("p", {}, words.pin.checking));
+      await provePin(app, pin);
       state.replaceChildren(h("p", {}, words.move.working));
       const standing = await ask(action);
       if (standing) show(standing);
     });
 
-  const choices = () => [
-    button(words.move.mail, () => void begin("begin-mailed"), "primary wide"),
-    button(words.move.show, () => void begin("begin-shown"), "wide"),
-  ];
+  /** Whoever has the code has the token: an app that was left open does not give it away. */
+  const choices = () => {
+    const pin = pinInput("current-password");
+    const submit = (/** @type {Event} */ event) => (event.preventDefault(), void begin("begin-mailed", pin.value));
+    return h(
+      "form",
+      { class: "form", on: { submit } },
+      field(words.pin.pin, pin, words.move.pinHint),
+      h("button", { type: "submit", class: "button primary wide" }, words.move.mail),
+      button(words.move.show, () => void begin("begin-shown", pin.value), "wide"),
+    );
+  };
 
   const cancel = () =>
     attempt(async () => {
       if (!(await ask("cancel"))) return;
       isFollowed = false;
-      state.replaceChildren(...choices());
+      state.replaceChildren(choices());
       app.toast(words.move.cancelled);
     });
 
   /** @param {Standing} standing */
   const show = (standing) => {
     isFollowed = standing.state !== "none";
-    if (!isFollowed) return state.replaceChildren(...choices());
+    if (!isFollowed) return state.replaceChildren(choices());
     state.replaceChildren(
       ...(standing.link === null ? [] : [qr(standing.link, words.move.qr)]),
       h("p", { class: "lead" }, told(standing)),
@@ -106,7 +117,7 @@ export function moveScreen(app, id) {
       if (!before || standing.state === "none") show(standing);
     });
 
-  state.append(...choices());
+  state.append(choices());
   void look();
   const element = page(app, words.move.title(name), h("p", { class: "lead" }, words.move.lead), state);
   const tick = (/** @type {number} */ nowS) => {

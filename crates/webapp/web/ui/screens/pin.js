@@ -86,6 +86,21 @@ export function choosePinScreen(app, { least, lead, done }) {
   return { element: form, focus: first };
 }
 
+/**
+ * One counted try, before what an open app alone does not allow.
+ *
+ * @param {App} app
+ * @param {string} typed
+ */
+export async function provePin(app, typed) {
+  try {
+    await app.session.unlock(typed);
+  } catch (error) {
+    if (error instanceof Failure && error.kind === "wiped") app.session.lock();
+    throw error;
+  }
+}
+
 /** The old PIN, then a new one. @param {App} app @returns {Screen} */
 export function changePinScreen(app) {
   const { words } = app;
@@ -96,12 +111,11 @@ export function changePinScreen(app) {
   const prove = async () => {
     submit.disabled = true;
     try {
-      await app.session.unlock(current.value);
+      await provePin(app, current.value);
       app.show(newPinScreen(app));
     } catch (error) {
       submit.disabled = false;
       current.value = "";
-      if (error instanceof Failure && error.kind === "wiped") app.session.lock();
       state.replaceChildren(app.alert(error));
     }
   };
