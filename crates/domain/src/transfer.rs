@@ -140,7 +140,7 @@ pub enum NotMoved {
     /// It is on its way for somebody who logged in without the phone.
     #[error(
         "after a login by a recovery code or pass this token is to go to another phone, and no phone ends that: wait \
-         for an hour, or: execute fortitoken-mobile provision SERIAL"
+         for an hour (25 once a phone has taken the code), or: execute fortitoken-mobile provision SERIAL"
     )]
     Recovering,
     /// [`BEGUN_MAX`].
