@@ -22,7 +22,7 @@ use common::authority::Authority;
 use common::mail_server::MailServer;
 use common::phone::{Phone, allow_transfers, enrol};
 use common::radius::{Answer, Vpn};
-use common::{Home, Running, free_port, run, tool, until};
+use common::{Home, Running, free_port, python, run, tool, until};
 use ident::TokenSerial;
 use mail_parser::MessageParser;
 use softtoken::device::AnswerHash;
@@ -589,6 +589,7 @@ fn whoever_found_the_lost_phone_ends_no_recovery() {
         assert!(
             refused.contains("No valid token found (17)")
                 && refused.contains("no phone ends that")
+                && refused.contains("25 once a phone has taken the code")
                 && refused.contains("execute fortitoken-mobile provision SERIAL"),
             "{refused}"
         );
@@ -600,6 +601,49 @@ fn whoever_found_the_lost_phone_ends_no_recovery() {
     assert_eq!(vpn.log_in("alice", &found.code("alice")), Answer::Reject);
     world.up.stop();
 }
+
+#[test]
+fn a_token_that_cannot_be_read_keeps_no_other_from_moving() {
+    let World {
+        home,
+        up,
+        token,
+        old,
+        ..
+    } = World::new().allow();
+    let other = home.import(1).remove(0);
+    let bob = enrol(&home, "bob", &other);
+    let mut moving = [("alice", token, old), ("bob", other, bob)];
+    let links = moving.each_ref().map(|(name, _, phone)| {
+        let shown = phone.app(&["transfer", "start", name, "--show", "--no-wait"]);
+        ((*name).to_owned(), link_in(&shown.ok()))
+    });
+    up.stop();
+
+    // They are looked at in the order of their serials.
+    moving.sort_by(|(_, one, _), (_, other, _)| one.cmp(other));
+    let [(_, damaged, _), (name, ..)] = moving;
+    let mut edit = python();
+    edit.args(["-c", DAMAGE]);
+    edit.arg(home.data().join("gateway/gateway.db"))
+        .arg(damaged);
+    run(&mut edit, "").ok();
+    let up = Running::up(&home);
+    let (_, link) = links.iter().find(|(of, _)| of == name).unwrap();
+    let new = Phone::new(&home, "the new one");
+    new.app(&["transfer", "take", "--qr-text", link, "--name", name])
+        .ok();
+    moved(&home);
+    up.stop();
+}
+
+/// Makes one token's transfer a word that nobody knows.
+const DAMAGE: &str = "
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as gateway:
+    sql = \"UPDATE token SET transfer = '?' WHERE serial = ?\"
+    assert gateway.execute(sql, (sys.argv[2],)).rowcount == 1
+";
 
 /// What is said to a wish of whoever has keys, and no token.
 fn said_to_stranger(server: &str, device: &Device, token: TokenSerial) -> TransferRefusal {

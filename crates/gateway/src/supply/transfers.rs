@@ -185,24 +185,40 @@ impl Supply {
     ) -> Result<(), PollError> {
         let push = self.store.settings(Vdom::ROOT).push.clone();
         let mut asked = Vec::with_capacity(tokens.len());
+        let mut failures = Failures::default();
         for &token in tokens {
-            match self.standing(token, &push).await? {
-                Standing::Waits(one) => asked.push(one),
-                Standing::Over => {
-                    let review = Operation::ReviewTransfer { token };
-                    self.administer(review, None, clock::now()).await?;
-                    self.nudge();
-                }
-                Standing::None => {}
+            match self.reviewed(token, &push).await {
+                Ok(waits) => asked.extend(waits),
+                Err(error) => failures.add(token, error),
             }
         }
-        if asked.is_empty() {
-            return Ok(());
+        if !asked.is_empty() {
+            for (one, answer) in self.ask_about(asked).await? {
+                let token = one.token;
+                if let Err(error) = self.learn(one, answer.outcome).await {
+                    failures.add(token, error);
+                }
+            }
         }
-        for (one, answer) in self.ask_about(asked).await? {
-            self.learn(one, answer.outcome).await?;
+        failures.outcome()
+    }
+
+    /// The code of a token that waits for another phone; one that may not go on ends.
+    async fn reviewed(
+        &self,
+        token: TokenSerial,
+        push: &PushSettings,
+    ) -> Result<Option<Asked>, PollError> {
+        match self.standing(token, push).await? {
+            Standing::Waits(one) => Ok(Some(one)),
+            Standing::Over => {
+                let review = Operation::ReviewTransfer { token };
+                self.administer(review, None, clock::now()).await?;
+                self.nudge();
+                Ok(None)
+            }
+            Standing::None => Ok(None),
         }
-        Ok(())
     }
 
     async fn standing(
@@ -334,6 +350,31 @@ impl Supply {
 enum Page {
     More,
     Last,
+}
+
+/// Tokens that were not brought up, which keep no others from it.
+#[derive(Default)]
+struct Failures {
+    first: Option<(TokenSerial, PollError)>,
+    others: usize,
+}
+
+impl Failures {
+    fn add(&mut self, token: TokenSerial, error: PollError) {
+        match self.first {
+            None => self.first = Some((token, error)),
+            Some(_) => self.others += 1,
+        }
+    }
+
+    /// The first, if there is one. One line tells of all: where nothing is read there may be a thousand.
+    fn outcome(self) -> Result<(), PollError> {
+        let Some((token, error)) = self.first else {
+            return Ok(());
+        };
+        warn!(%token, %error, others = self.others, "a transfer is not followed");
+        Err(error)
+    }
 }
 
 /// How a token's transfer stands, as far as this unit knows.
