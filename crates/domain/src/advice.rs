@@ -3,6 +3,10 @@
 use crate::time::Timestamp;
 use crate::token::{ActivationFailure, Stage, Token, TokenStatus};
 
+/// How a token that came with another unit's backup goes on with its phone.
+pub(crate) const IN_ITS_PLACE: &str = "put this unit in that one's place: symbolon desk replace-unit (or move-licence); \
+                                       then: execute fortitoken-mobile poll";
+
 /// Cause and next step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Advice {
@@ -33,9 +37,7 @@ impl Advice {
             ),
             (_, Stage::Withheld(_)) => (
                 "it came with another unit's backup, and is that unit's by the token server's word",
-                "put this unit in that one's place: symbolon desk replace-unit (or move-licence); then: execute \
-                 fortitoken-mobile poll"
-                    .to_owned(),
+                IN_ITS_PLACE.to_owned(),
             ),
             (_, Stage::Failed(failure)) => failed(token, failure),
             (_, Stage::New) if !token.is_mobile() => (

@@ -610,6 +610,51 @@ fn provisioning_is_for_unlocked_mobile_tokens_that_are_here() {
     assert!(matches!(error, AdminError::NotMobile(_)));
 }
 
+fn withheld() -> Stage {
+    match provisioned(1) {
+        Stage::Provisioned(phone) => Stage::Withheld(phone),
+        other => other,
+    }
+}
+
+#[test]
+fn a_token_that_is_another_units_keeps_its_phone_whatever_is_tried_to_provision_it() {
+    let a = mobile(1);
+    let held = |owner| {
+        let users = vec![user("alice", owner)];
+        let owner = owner.map(|_| "alice");
+        facts(users, vec![owned(token(a, withheld()), owner)])
+    };
+    let typed = || {
+        edit(
+            &LOCAL,
+            "alice",
+            vec![
+                set(&LOCAL, "two-factor", "fortitoken"),
+                set(&LOCAL, "fortitoken", a.as_str()),
+            ],
+        )
+    };
+    for (operation, facts) in [
+        (provision(a), held(Some(a))),
+        (renew(a), held(Some(a))),
+        (renew(a), held(None)),
+        (typed(), held(None)),
+    ] {
+        let error = refused(operation, facts);
+        assert_eq!(error, AdminError::OfAnotherUnit(a));
+        let next = error.next_step();
+        assert!(
+            next.contains("replace-unit") && next.contains("fortitoken-mobile poll"),
+            "{next}"
+        );
+    }
+    // Whoever takes it from its user means that.
+    let edits = vec![unset(&LOCAL, "two-factor"), unset(&LOCAL, "fortitoken")];
+    let given_up = plan(edit(&LOCAL, "alice", edits), held(Some(a)));
+    assert!(words(&given_up).contains(&format!("seed {a} gone")));
+}
+
 #[test]
 fn renewing_unlocks_and_provisions_what_a_user_has() {
     let a = mobile(1);

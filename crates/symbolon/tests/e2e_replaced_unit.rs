@@ -281,6 +281,10 @@ fn a_backup_that_came_too_early_is_of_use_once_the_unit_is_in_the_other_ones_pla
     let info = format!("diagnose fortitoken info {token}");
     let info = new.home.console(&info).ok();
     shows(&info, &["came with another unit's backup"]);
+    // What an administrator tries first leaves the phone its seed.
+    let provision = format!("execute fortitoken-mobile provision {token}");
+    let said = new.home.console(&provision).refused();
+    shows(&said, &["is that unit's", "symbolon desk replace-unit"]);
     // Asked again, it says the same, and the same backup does it no harm.
     new.home.console("execute fortitoken-mobile poll").refused();
     restore(&new, &password);

@@ -162,7 +162,8 @@ impl Chapter {
             | AdminError::NotMoved(_)
             | AdminError::ChangedMeanwhile(_)
             | AdminError::NotMovedIn(_)
-            | AdminError::Locked(_) => Self::Tokens,
+            | AdminError::Locked(_)
+            | AdminError::OfAnotherUnit(_) => Self::Tokens,
         }
     }
 
@@ -330,6 +331,7 @@ fn of_tokens() -> Vec<AdminError> {
                 license: Some("FTMTRIAL0012ABC".into()),
             },
             AdminError::Locked(mobile),
+            AdminError::OfAnotherUnit(mobile),
             AdminError::NotMoved(NotMoved::Trial),
             AdminError::ChangedMeanwhile(mobile),
             AdminError::NotMovedIn(NotMovedIn::Again),

@@ -43,7 +43,7 @@ pub(super) fn changed(
     Ok(if before == after {
         Plan::default()
     } else {
-        reassign(name.canonical(), before, after, facts, context)
+        reassign(name.canonical(), before, after, facts, context)?
     })
 }
 
@@ -55,13 +55,7 @@ pub(super) fn removed(
 ) -> Result<Plan, AdminError> {
     another_super_admin(&object.key, &facts)?;
     let name = name(&object.key)?;
-    Ok(reassign(
-        name.canonical(),
-        in_use(object),
-        None,
-        facts,
-        context,
-    ))
+    reassign(name.canonical(), in_use(object), None, facts, context)
 }
 
 /// What a profile grants that stays as it is.
@@ -181,18 +175,21 @@ pub(super) fn reassign(
     after: Option<TokenSerial>,
     mut facts: Facts,
     context: &Context<'_>,
-) -> Plan {
+) -> Result<Plan, AdminError> {
     let released = before
         .and_then(|serial| facts.take_token(serial))
         .map_or_else(Plan::default, |Owned { token, .. }| supply::released(token));
     let requested = match after.and_then(|serial| facts.take_token(serial)) {
         Some(Owned { token, .. }) if token.is_mobile() => match context.manner {
-            Manner::Typed => supply::requested(token, Some(owner.clone()), context),
+            Manner::Typed => {
+                supply::not_withheld(&token)?;
+                supply::requested(token, Some(owner.clone()), context)
+            }
             // It came with the same configuration, and nobody else had it here.
             Manner::Restored if token.is_conveyed() => Plan::default(),
             Manner::Restored => supply::unprovisioned(token),
         },
         _ => Plan::default(),
     };
-    released.and(requested)
+    Ok(released.and(requested))
 }

@@ -269,7 +269,7 @@ pub(super) fn remove(
     let plan = if place.table() == &LOCAL {
         let name = person(place).map_err(|_| missing())?;
         let user = facts.take_user(&name).ok_or_else(missing)?;
-        let released = reassign(&name, users::in_use(&user), None, facts, context);
+        let released = reassign(&name, users::in_use(&user), None, facts, context)?;
         Plan::of(Change::UserRemoved(name)).and(released)
     } else if place.table() == &FORTITOKEN {
         let serial = TokenSerial::parse(place.key()).map_err(|_| missing())?;

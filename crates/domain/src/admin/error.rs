@@ -6,6 +6,7 @@ use ident::{TokenKind, TokenSerial};
 
 use super::{Holds, Named, NotMovedIn, Uses, VDOMS_MAX, clients};
 use crate::access::{Area, SUPER_ADMIN};
+use crate::advice::IN_ITS_PLACE;
 use crate::name::{NameError, Realm, UserName};
 use crate::password::PasswordError;
 use crate::password_policy::Weakness;
@@ -236,6 +237,11 @@ pub enum AdminError {
     /// A locked token is not provisioned.
     #[error("token {0} is locked")]
     Locked(TokenSerial),
+    /// A token that came with another unit's backup and is still that unit's is not provisioned.
+    #[error(
+        "token {0} came with another unit's backup, and is that unit's by the token server's word"
+    )]
+    OfAnotherUnit(TokenSerial),
     /// The host has the interface, so its entry stays.
     #[error("'{0}' is an interface of the host")]
     HostInterface(Box<str>),
@@ -325,6 +331,7 @@ impl AdminError {
             | Self::NoSeed(_)
             | Self::SeedOfOther(_)
             | Self::Locked(_)
+            | Self::OfAnotherUnit(_)
             | Self::NotMoved(_)
             | Self::ChangedMeanwhile(_)
             | Self::NotMovedIn(_)
@@ -452,6 +459,9 @@ impl AdminError {
                 "import its licence: execute fortitoken-mobile import CODE".to_owned()
             }
             Self::Locked(token) => unlocking(*token),
+            Self::OfAnotherUnit(_) => format!(
+                "{IN_ITS_PLACE}. To give up its phone, take it from its user, or delete it"
+            ),
             Self::NotMoved(why) => why.to_string(),
             Self::ChangedMeanwhile(_) => "type it again".to_owned(),
             Self::NotMovedIn(why) => why.next_step(),

@@ -36,6 +36,7 @@ pub(super) fn provision(
     if token.status == TokenStatus::Lock {
         return Err(AdminError::Locked(serial));
     }
+    not_withheld(&token)?;
     Ok(requested(token, canonical(owner.as_ref()), context))
 }
 
@@ -48,6 +49,7 @@ pub(super) fn renew(
     let Owned {
         mut token, owner, ..
     } = known_mobile(vdom, serial, &mut facts)?;
+    not_withheld(&token)?;
     token.status = TokenStatus::Active;
     Ok(match canonical(owner.as_ref()) {
         Some(owner) => requested(token, Some(owner), context),
@@ -98,6 +100,15 @@ pub(super) fn known_mobile(
             table: &FORTITOKEN,
             key: Box::from(serial.as_str()),
         }),
+    }
+}
+
+/// Refuses a new seed for a token that is another unit's: the token server makes no code for it, and the seed that
+/// its phone has would be gone.
+pub(super) fn not_withheld(token: &Token) -> Result<(), AdminError> {
+    match token.stage {
+        Stage::Withheld(_) => Err(AdminError::OfAnotherUnit(token.serial)),
+        _ => Ok(()),
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn configure(
     let moved = if had == has {
         Plan::default()
     } else {
-        reassign(user.name.canonical(), had, has, facts, context)
+        reassign(user.name.canonical(), had, has, facts, context)?
     };
     let remark = foreign.map(|field| Remark::of_foreign(field, user.password.is_some()));
     let plan = Plan::of(Change::User(user)).and(moved);
