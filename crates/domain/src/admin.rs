@@ -52,7 +52,8 @@ pub use clients::Neighbour;
 pub use error::AdminError;
 pub use form::misfit;
 pub use moves::{
-    Arriving, MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn, Obstacle, Serials, Untimely, timely,
+    Arriving, FileGiven, MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn, Obstacle, Serials,
+    Untimely, timely,
 };
 pub use references::{Named, Use, Uses, UsesOf};
 pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring, Understood};
@@ -506,6 +507,8 @@ pub enum Change {
     Recovered(CanonicalName),
     /// Steps of a token up to this one are spent: another unit may have accepted them.
     Spent(TokenSerial, Step),
+    /// Another gateway gets tokens of a licence that a virtual domain had.
+    FileGiven(Vdom, LicenceSerial, FileGiven),
     /// A file of another gateway's tokens is not taken in again.
     FileTaken(Box<str>),
     /// An entry of another table was created or changed.

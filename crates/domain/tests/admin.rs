@@ -243,6 +243,7 @@ fn word(change: &Change) -> String {
             format!("{} {to} is as {}", place.table().path, place.key())
         }
         Change::ObjectRemoved(place) => format!("{} {} gone", place.table().path, place.key()),
+        Change::FileGiven(_, _, file) => format!("file {} given", file.id),
         Change::FileTaken(file) => format!("file {file} taken"),
         Change::FailuresCleared(name) => format!("failures of {name} cleared"),
         Change::Recovery { person, kind, held } => format!("{} {kind:?} of {person}", held.len()),

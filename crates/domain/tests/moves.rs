@@ -9,8 +9,9 @@
 
 use domain::access::{Authority, Profile, Realms};
 use domain::admin::{
-    AdminError, Arriving, Change, Entropy, Facts, MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn,
-    Obstacle, Operation, Owned, Owner, Phone, Plan, Remark, Serials, Untimely, apply, timely,
+    AdminError, Arriving, Change, Entropy, Facts, FileGiven, MOVE_REQUEST_DAYS, MoveIn, MoveOut,
+    NotMovedIn, Obstacle, Operation, Owned, Owner, Phone, Plan, Remark, Serials, Untimely, apply,
+    timely,
 };
 use domain::audit::{ActivationStage, Actor, What};
 use domain::contact::Contact;
@@ -109,8 +110,12 @@ fn moving_out(licence: LicenceSerial, numbers: &[u8]) -> Operation {
         vdom: Vdom::ROOT,
         licence,
         tokens: moved.collect(),
-        to: product("FGT0000000000042"),
-        file: "ab".into(),
+        file: FileGiven {
+            id: "ab".into(),
+            name: "tokens.move".into(),
+            to: product("FGT0000000000042"),
+            at: NOW,
+        },
     })
 }
 

@@ -2,6 +2,7 @@
 //! gets its name once it is whole and on the disk.
 
 use std::io::{self, ErrorKind, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,6 +27,9 @@ const FLASH: &str = "flash";
 /// How the name of a file begins that is being written. Names that administrators choose begin with no
 /// dot.
 const DRAFT: &str = ".draft-";
+
+/// How the name of a file begins whose tokens are not known to have left this unit.
+const UNDECIDED: &str = ".moving-";
 
 /// Why a configuration could not be put on the shelf or taken from it.
 #[derive(Debug, thiserror::Error)]
@@ -195,6 +199,68 @@ impl Shelf {
         Ok((file, path, size))
     }
 
+    /// Whether another file may have this name.
+    pub(crate) async fn must_be_free(&self, name: &FileName) -> Result<(), ShelfError> {
+        let path = self.directory.join(name.as_str());
+        match fs::try_exists(&path).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(ShelfError::Exists(name.as_str().to_owned())),
+            Err(error) => Err(at(&path)(error)),
+        }
+    }
+
+    /// The ids of the files that [`Closed::undecided`] put here.
+    pub(crate) async fn undecided(&self) -> Result<Vec<String>, ShelfError> {
+        let directory = &self.directory;
+        let mut entries = match fs::read_dir(directory).await {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(at(directory)(error)),
+        };
+        let mut ids = Vec::new();
+        while let Some(entry) = entries.next_entry().await.map_err(at(directory))? {
+            let name = entry.file_name();
+            let id = name.to_str().and_then(|name| name.strip_prefix(UNDECIDED));
+            ids.extend(id.map(str::to_owned));
+        }
+        Ok(ids)
+    }
+
+    /// Gives an undecided file its name, or one that no other file can have if another took that meanwhile: what
+    /// it is called. One that has its name already keeps it.
+    pub(crate) async fn decide(&self, id: &str, name: &FileName) -> Result<FileName, ShelfError> {
+        let unique = FileName::parse(&format!("{id}.move")).unwrap_or_else(|| name.clone());
+        let from = self.directory.join(format!("{UNDECIDED}{id}"));
+        for name in [name, &unique] {
+            let path = self.directory.join(name.as_str());
+            match fs::hard_link(&from, &path).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    if !is_same(&from, &path).await? {
+                        continue;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => break,
+                Err(error) => return Err(at(&path)(error)),
+            }
+            synced(&self.directory).await?;
+            fs::remove_file(&from).await.map_err(at(&from))?;
+            return Ok(name.clone());
+        }
+        let is_unique = fs::try_exists(self.directory.join(unique.as_str())).await;
+        Ok(if is_unique.unwrap_or(false) {
+            unique
+        } else {
+            name.clone()
+        })
+    }
+
+    /// Removes an undecided file: its tokens are here.
+    pub(crate) async fn discard(&self, id: &str) -> Result<(), ShelfError> {
+        let path = self.directory.join(format!("{UNDECIDED}{id}"));
+        fs::remove_file(&path).await.map_err(at(&path))
+    }
+
     pub(crate) async fn remove(&self, item: &Item) -> Result<(), ShelfError> {
         let path = item.path(&self.directory);
         match fs::remove_file(&path).await {
@@ -286,16 +352,15 @@ impl Closed {
         let path = item.path(&self.draft.directory);
         let renamed = fs::rename(&self.draft.path, &path).await;
         renamed.map_err(at(&path))?;
-        self.synced(&path).await
+        synced(path.parent().unwrap_or(&self.draft.directory)).await
     }
 
-    /// Gives it a name that no other file has.
-    pub(crate) async fn name_new(self, name: &FileName) -> Result<(), ShelfError> {
-        if self.becomes_new(&Item::File(name.clone())).await? {
-            Ok(())
-        } else {
-            Err(ShelfError::Exists(name.as_str().to_owned()))
-        }
+    /// Puts it where nobody finds it by a name, until it is decided whether its tokens leave.
+    pub(crate) async fn undecided(self, id: &str) -> Result<(), ShelfError> {
+        let path = self.draft.directory.join(format!("{UNDECIDED}{id}"));
+        let renamed = fs::rename(&self.draft.path, &path).await;
+        renamed.map_err(at(&path))?;
+        synced(&self.draft.directory).await
     }
 
     /// Gives it its name, unless another file has it: whether it did.
@@ -303,17 +368,25 @@ impl Closed {
         let path = item.path(&self.draft.directory);
         // A rename would take the place of another file.
         match fs::hard_link(&self.draft.path, &path).await {
-            Ok(()) => self.synced(&path).await.map(|()| true),
+            Ok(()) => synced(path.parent().unwrap_or(&self.draft.directory))
+                .await
+                .map(|()| true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(at(&path)(error)),
         }
     }
+}
 
-    async fn synced(&self, path: &Path) -> Result<(), ShelfError> {
-        let directory = path.parent().unwrap_or(&self.draft.directory);
-        let opened = File::open(directory).await.map_err(at(directory))?;
-        opened.sync_all().await.map_err(at(directory))
-    }
+/// Brings the names in a directory to the disk.
+async fn synced(directory: &Path) -> Result<(), ShelfError> {
+    let opened = File::open(directory).await.map_err(at(directory))?;
+    opened.sync_all().await.map_err(at(directory))
+}
+
+async fn is_same(one: &Path, other: &Path) -> Result<bool, ShelfError> {
+    let first = fs::metadata(one).await.map_err(at(one))?;
+    let second = fs::metadata(other).await.map_err(at(other))?;
+    Ok((first.dev(), first.ino()) == (second.dev(), second.ino()))
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> ShelfError {
@@ -369,24 +442,51 @@ mod tests {
         assert_eq!(names.count(), 2, "the file and the directory of revisions");
     }
 
+    async fn undecided(shelf: &Shelf, id: &str) {
+        let mut draft = shelf.draft().await.unwrap();
+        draft.write(&format!("{id}\n")).await.unwrap();
+        draft.close().await.unwrap().undecided(id).await.unwrap();
+    }
+
     #[tokio::test]
-    async fn a_new_name_takes_no_other_files_place() {
+    async fn an_undecided_file_has_no_name_and_takes_no_other_files_place() {
         let home = tempfile::tempdir().unwrap();
         let shelf = Shelf::at(home.path().to_owned());
         let name = FileName::parse("tokens.move").unwrap();
-        for (text, told) in [("first\n", None), ("second\n", Some("another name"))] {
-            let mut draft = shelf.draft().await.unwrap();
-            draft.write(text).await.unwrap();
-            let named = draft.close().await.unwrap().name_new(&name).await;
-            let refused = named.err().map(|error| error.to_string());
-            assert_eq!(refused.is_some(), told.is_some());
-            assert!(
-                refused
-                    .unwrap_or_default()
-                    .contains(told.unwrap_or_default())
-            );
-            assert_eq!(shelf.read(&file("tokens.move")).await.unwrap(), b"first\n");
+        let item = file("tokens.move");
+        for id in ["aa", "bb", "cc"] {
+            shelf.must_be_free(&name).await.unwrap();
+            undecided(&shelf, id).await;
         }
+        assert!(matches!(
+            shelf.read(&item).await,
+            Err(ShelfError::NoFile(_))
+        ));
+        // A start removes drafts, and of these nothing.
+        let shelf = Shelf::at(home.path().to_owned());
+        let mut ids = shelf.undecided().await.unwrap();
+        ids.sort_unstable();
+        assert_eq!(ids, ["aa", "bb", "cc"]);
+        shelf.discard("cc").await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(shelf.decide("aa", &name).await.unwrap(), name);
+            assert_eq!(shelf.read(&item).await.unwrap(), b"aa\n");
+        }
+        let refused = shelf.must_be_free(&name).await.unwrap_err().to_string();
+        assert!(refused.contains("type another name"), "{refused}");
+        for _ in 0..2 {
+            let other = shelf.decide("bb", &name).await.unwrap();
+            assert_eq!(other.as_str(), "bb.move");
+            assert_eq!(shelf.read(&Item::File(other)).await.unwrap(), b"bb\n");
+        }
+        assert_eq!(shelf.read(&item).await.unwrap(), b"aa\n");
+        // Killed between its two names.
+        undecided(&shelf, "dd").await;
+        let (from, to) = (home.path().join(".moving-dd"), home.path().join("dd.conf"));
+        std::fs::hard_link(from, to).unwrap();
+        let name = FileName::parse("dd.conf").unwrap();
+        assert_eq!(shelf.decide("dd", &name).await.unwrap(), name);
+        assert!(shelf.undecided().await.unwrap().is_empty());
     }
 
     #[tokio::test]

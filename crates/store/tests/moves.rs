@@ -12,8 +12,8 @@
 mod support;
 
 use domain::admin::{
-    AdminError, Arriving, Coverage, Edit, Incoming, MoveIn, MoveOut, NotMovedIn, Obstacle,
-    Operation, Phone, Polled, Restore, Serials, Understood,
+    AdminError, Arriving, Coverage, Edit, FileGiven, Incoming, MoveIn, MoveOut, NotMovedIn,
+    Obstacle, Operation, Phone, Polled, Restore, Serials, Understood,
 };
 use domain::conveyed::{Conveyed, Holder};
 use domain::reason::Reason;
@@ -96,9 +96,17 @@ fn out() -> Operation {
         vdom: Vdom::ROOT,
         licence: licence(),
         tokens: vec![(token(), phone())],
-        to: ProductSerial::parse("FGT0000000000042").unwrap(),
-        file: "ab".into(),
+        file: given(),
     })
+}
+
+fn given() -> FileGiven {
+    FileGiven {
+        id: "ab".into(),
+        name: "tokens.move".into(),
+        to: ProductSerial::parse("FGT0000000000042").unwrap(),
+        at: START,
+    }
 }
 
 fn on_its_phone(token: Conveyed) -> Arriving {
@@ -145,8 +153,13 @@ async fn a_locked_and_used_token_is_locked_and_used_where_it_comes_in() {
     assert_eq!(conveyed.holder, Some(Holder::User("alice".into())));
     let text = conveyed.render();
     let read = || vec![Conveyed::parse(&text).unwrap()];
+    let last = || old.last_given(Vdom::ROOT, licence());
+    assert_eq!(last().await.unwrap(), None);
+    assert_eq!(old.given_file("ab").await.unwrap(), None);
     run(&old, out(), START).await;
     assert!(leaving(&old).await.is_empty());
+    assert_eq!(last().await.unwrap(), Some(given()));
+    assert_eq!(old.given_file("ab").await.unwrap(), Some(given()));
     run(&old, switch("active"), START).await;
     assert!(!logs_in(&old, minutes(1)).await);
 

@@ -516,7 +516,7 @@ fn without_vdoms(dir: &TempDir) {
              ALTER TABLE person DROP COLUMN notification;
              ALTER TABLE person DROP COLUMN radius_legacy; ALTER TABLE person DROP COLUMN legacy;
              ALTER TABLE person DROP COLUMN language; DROP TABLE recovery;
-             DROP TABLE recovered; DROP TABLE former_seed;
+             DROP TABLE recovered; DROP TABLE former_seed; DROP TABLE given_file;
              PRAGMA user_version = 3;",
         )
         .unwrap();

@@ -415,7 +415,10 @@ fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
     let typed = format!("{PASSWORD}{}", alice.code("alice"));
     assert_eq!(vpn.ask("alice", &typed), Answer::Reject);
     let again = export(old, &licence, NEW, &wish);
-    shows(&again.refused(), &["is on a phone here"]);
+    shows(
+        &again.refused(),
+        &["is on a phone here", "in file 'tokens.move'", NEW],
+    );
 
     backup_for(old, &new, &words);
     restore(&new, &words);
@@ -487,6 +490,46 @@ fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
     for running in [up, new_up] {
         running.stop();
     }
+}
+
+/// How a file is kept of which it is not known whether its tokens left.
+fn undecided(gateway: &Apart, id: &str) -> PathBuf {
+    kept(gateway, &format!(".moving-{id}"))
+}
+
+#[test]
+fn an_export_that_was_killed_ends_at_the_next_start() {
+    let world = World::new();
+    let licence = world.licence();
+    let new = Apart::of(&world.tokens).enrolled(&world.tokens, NEW);
+    let new_up = new.start();
+    let wish = request(&new);
+    let World {
+        tokens, old, up, ..
+    } = world;
+    export(&old, &licence, NEW, &wish).ok();
+    let file = kept(&old, "tokens.move");
+    let text = fs::read_to_string(&file).unwrap();
+    let id = &text[text.find("id=").unwrap() + 3..][..32];
+    up.kill();
+    // As after the transaction, and before it.
+    fs::rename(&file, undecided(&old, id)).unwrap();
+    let other = "0123456789abcdef0123456789abcdef";
+    put(
+        &old,
+        &format!(".moving-{other}"),
+        b"seeds that are in use here",
+    );
+    let up = old.start();
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    for id in [id, other] {
+        assert!(!undecided(&old, id).exists());
+    }
+    let again = export(&old, &licence, NEW, &wish);
+    shows(&again.refused(), &["in file 'tokens.move'"]);
+    up.stop();
+    new_up.stop();
+    drop(tokens);
 }
 
 #[test]

@@ -938,6 +938,7 @@ impl World {
             }
             Change::NextSeed(..)
             | Change::SeedTaken(_)
+            | Change::FileGiven(..)
             | Change::FileTaken(_)
             | Change::Left(..)
             | Change::TransferBegun(..)

@@ -54,10 +54,21 @@ pub struct MoveOut {
     pub licence: LicenceSerial,
     /// The tokens, each with the phone that it had when it was sealed.
     pub tokens: Vec<(TokenSerial, RegistrationId)>,
-    /// Who gets them.
+    /// The file in which they are.
+    pub file: FileGiven,
+}
+
+/// A file of tokens that another gateway gets. Its seeds are nowhere else once they are out of use here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileGiven {
+    /// Its name, which no other file has.
+    pub id: Box<str>,
+    /// What the administrator calls it here.
+    pub name: Box<str>,
+    /// Who gets the tokens.
     pub to: ProductSerial,
-    /// The name of the file in which they are.
-    pub file: Box<str>,
+    /// When they left.
+    pub at: Timestamp,
 }
 
 /// Tokens that another gateway gave.
@@ -102,15 +113,18 @@ pub(super) fn out(
         vdom,
         licence,
         tokens,
-        to,
         file,
     } = moved;
     if licence.is_trial() {
         return Err(NotMoved::Trial.into());
     }
-    let detail = format!("{} tokens to {to}, file {file}", tokens.len());
+    let detail = format!("{} tokens to {}, file {}", tokens.len(), file.to, file.id);
     let action = "fortitoken-mobile.move-export";
-    let mut plan = Plan::noted(context.changed(vdom, action, licence.as_str(), &detail));
+    let mut plan = Plan {
+        events: vec![context.changed(vdom, action, licence.as_str(), &detail)],
+        changes: vec![Change::FileGiven(vdom, licence, file)],
+        ..Plan::default()
+    };
     for (serial, registration) in tokens {
         let Owned { token, .. } = known_mobile(vdom, serial, &mut facts)?;
         let is_as_sealed = matches!(&token.stage,

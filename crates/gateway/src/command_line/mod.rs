@@ -24,6 +24,7 @@ mod unit;
 
 pub(crate) use executor::Executor;
 pub(crate) use input::{LineEnd, Reader, Writer};
+pub(crate) use moving::end_exports;
 pub(crate) use new_password::{TERMINAL_NEEDED, new_password};
 pub(crate) use pipe::{Script, pipe};
 pub(crate) use sessions::{Full, LoggedIn, Sessions, Via};

@@ -2,16 +2,18 @@
 
 use cli::render::{self, MovedIn, MovedOut};
 use cli::{FileName, MoveStep, MoveTokens, RestoreSource};
-use domain::admin::{AdminError, Operation, Remark};
+use domain::admin::{AdminError, FileGiven, Operation, Remark};
 use domain::vdom::Vdom;
-use ident::ProductSerial;
+use ident::{LicenceSerial, ProductSerial};
 use softtoken::moving::MOVE_FILE_MAX;
-use store::Failure;
+use store::gateway::GatewayStore;
+use store::{Failure, Undecided};
+use tracing::info;
 
 use super::executor::{Executor, Gone, Printer, Ran};
 use super::keeping::{Cut, Fetch, told};
 use super::sessions::LoggedIn;
-use crate::shelf::Item;
+use crate::shelf::{Shelf, ShelfError};
 use crate::supply::{MoveError, Outgoing};
 
 /// How a move ends early.
@@ -42,6 +44,36 @@ impl From<Failure<AdminError>> for Stopped {
     }
 }
 
+/// Ends what an earlier process began: a file whose tokens left gets its name, and any other goes.
+pub(crate) async fn end_exports(shelf: &Shelf, store: &GatewayStore) -> Result<(), NotEnded> {
+    for id in shelf.undecided().await? {
+        match store.given_file(&id).await? {
+            Some(file) => {
+                let name = named(shelf, &file).await?;
+                info!(file = name.as_str(), to = %file.to, "an export of tokens that was broken off is done");
+            }
+            None => shelf.discard(&id).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Why it is not known what became of exports that were broken off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotEnded {
+    #[error(transparent)]
+    Shelf(#[from] ShelfError),
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+}
+
+/// What the file is called in which tokens left.
+async fn named(shelf: &Shelf, file: &FileGiven) -> Result<FileName, ShelfError> {
+    let typed = FileName::parse(&file.name);
+    let name = typed.ok_or_else(|| ShelfError::NoFile(file.name.to_string()))?;
+    shelf.decide(&file.id, &name).await
+}
+
 impl Executor {
     pub(super) async fn move_tokens(
         &self,
@@ -58,9 +90,10 @@ impl Executor {
                 request,
                 file,
             } => {
-                let outgoing = self.supply.outgoing(vdom, licence, to, &request);
+                let outgoing = self.supply.outgoing(vdom, licence, to, &request, &file);
                 match outgoing.await {
                     Ok(outgoing) => self.give(outgoing, file, who, printer).await,
+                    Err(MoveError::Nothing(licence)) => Err(self.given(vdom, licence).await),
                     Err(why) => Err(why.into()),
                 }
             }
@@ -83,7 +116,8 @@ impl Executor {
     }
 
     /// The file is on the disk before the tokens are out of use: whatever breaks off, one of the two gateways
-    /// has them. It takes the place of no other, which may be all that is left of tokens.
+    /// has them. It has its name after that: while the tokens are in use here nobody finds a file to give away. It
+    /// takes the place of no other, which may be all that is left of tokens.
     async fn give(
         &self,
         outgoing: Outgoing,
@@ -97,17 +131,21 @@ impl Executor {
             moved,
             staying,
         } = outgoing;
-        let mut draft = self.unit.shelf.draft().await?;
+        let shelf = &self.unit.shelf;
+        shelf.must_be_free(&name).await?;
+        let mut draft = shelf.draft().await?;
         draft.write(&file.to_string()).await?;
-        draft.close().await?.name_new(&name).await?;
-        let (to, tokens) = (moved.to, moved.tokens.len());
+        let (id, to, tokens) = (moved.file.id.clone(), moved.file.to, moved.tokens.len());
+        draft.close().await?.undecided(&id).await?;
         let applied = printer.apply();
         let done = self.administer(Operation::MoveOut(moved), who).await;
         drop(applied);
         if let Err(Failure::Refused(_)) = &done {
-            self.unit.shelf.remove(&Item::File(name.clone())).await?;
+            shelf.discard(&id).await?;
         }
+        // Where the store does not know, the next start does.
         done?;
+        let name = shelf.decide(&id, &name).await?;
         let text = render::moved_out(&MovedOut {
             from,
             to,
@@ -116,6 +154,24 @@ impl Executor {
             file: name.as_str(),
         });
         Ok(printer.print(text).await?)
+    }
+
+    /// Why there is nothing to export: the file has it that an export made which was not seen to end.
+    async fn given(&self, vdom: Vdom, licence: LicenceSerial) -> Stopped {
+        let file = match self.store.last_given(vdom, licence).await {
+            Ok(Some(file)) => file,
+            Ok(None) => return MoveError::Nothing(licence).into(),
+            Err(why) => return MoveError::Undecided(why).into(),
+        };
+        match named(&self.unit.shelf, &file).await {
+            Ok(name) => MoveError::Given {
+                licence,
+                file,
+                name,
+            }
+            .into(),
+            Err(why) => why.into(),
+        }
     }
 
     async fn take(

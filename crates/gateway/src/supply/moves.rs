@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use domain::admin::{Arriving, MoveIn, MoveOut, Serials, Untimely, timely};
+use cli::FileName;
+use domain::admin::{Arriving, FileGiven, MoveIn, MoveOut, Serials, Untimely, timely};
 use domain::conveyed::Conveyed;
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
@@ -46,6 +47,18 @@ pub(crate) enum MoveError {
         "no token of license {0} is on a phone here; 'diagnose fortitoken info' lists the tokens"
     )]
     Nothing(LicenceSerial),
+    #[error(
+        "no token of license {licence} is on a phone here: those that were are since {} in file '{}', which {} \
+         alone opens; 'diagnose fortitoken info' lists the tokens",
+        file.at, name.as_str(), file.to
+    )]
+    Given {
+        licence: LicenceSerial,
+        /// What was given.
+        file: FileGiven,
+        /// What the file is called now.
+        name: FileName,
+    },
     #[error(
         "nothing was exported: {0} are on their way to another phone; wait for it, or end that with 'execute \
          fortitoken-mobile provision'"
@@ -109,14 +122,15 @@ impl Supply {
         })
     }
 
-    /// Seals the tokens of a licence to the gateway `to`, which made the request. They are in use here until
-    /// the operation is carried out.
+    /// Seals the tokens of a licence to the gateway `to`, which made the request, for a file of this name. They are
+    /// in use here until the operation is carried out.
     pub(crate) async fn outgoing(
         &self,
         vdom: Vdom,
         licence: LicenceSerial,
         to: ProductSerial,
         request: &str,
+        name: &FileName,
     ) -> Result<Outgoing, MoveError> {
         let request = self.trusted(request, to)?;
         let Leaving { tokens, staying } = self.store.leaving(vdom, licence).await?;
@@ -142,8 +156,12 @@ impl Supply {
                 .iter()
                 .map(|token| (token.serial, token.phone.registration))
                 .collect(),
-            to: request.product,
-            file: waybill.name().into(),
+            file: FileGiven {
+                id: waybill.name().into(),
+                name: name.as_str().into(),
+                to: request.product,
+                at: clock::now(),
+            },
         };
         let texts = tokens.into_iter().map(Conveyed::render);
         let text = joined(&texts.collect::<Vec<_>>());

@@ -467,6 +467,9 @@ async fn carry_out<T: Tx>(
             tokens::put_spent(tx, serial, step).await?;
             touched.tokens.push(serial);
         }
+        Change::FileGiven(vdom, licence, file) => {
+            super::moves::put_given(tx, vdom, licence, &file).await?;
+        }
         Change::FileTaken(file) => super::moves::put_file(tx, &file).await?,
         Change::Object(object) => put_object(tx, object, memory, touched).await?,
         Change::ObjectRemoved(place) => {

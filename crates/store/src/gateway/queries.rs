@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use domain::admin::Owned;
+use domain::admin::{FileGiven, Owned};
 use domain::name::{CanonicalName, Realm};
 use domain::schema::{Object, Place, Table};
 use domain::time::Timestamp;
 use domain::token::Token;
 use domain::user::User;
 use domain::vdom::Vdom;
-use ident::{RegistrationId, TokenSerial};
+use ident::{LicenceSerial, RegistrationId, TokenSerial};
 
 use super::entries;
 use super::events::{self, Recorded};
 use super::memory::Memory;
+use super::moves;
 use super::outbox::{self, Lane, Waiting};
 use super::people::{self, PersonRow};
 use super::recovery::{self, Recovered};
@@ -50,6 +51,18 @@ question! {
         let open = |row: TokenRow| Ok(row.open(&self.memory.secrets)?.token);
         rows.into_iter().map(open).collect()
     }
+}
+
+question! {
+    /// The file of this name, if its tokens left.
+    GivenFile { id: String } -> Option<FileGiven>,
+    |self, tx| moves::given_file(tx, &self.id).await
+}
+
+question! {
+    /// The file in which tokens of a licence left a virtual domain last.
+    LastGiven { vdom: Vdom, licence: LicenceSerial } -> Option<FileGiven>,
+    |self, tx| moves::last_given(tx, self.vdom, self.licence).await
 }
 
 question! {

@@ -91,7 +91,25 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "former seeds",
         sql: FORMER_SEEDS,
     },
+    Migration {
+        name: "files given to other gateways",
+        sql: GIVEN_FILES,
+    },
 ];
+
+/// The files in which tokens left, in their order; `name` is what the administrator calls them.
+const GIVEN_FILES: &str = "
+CREATE TABLE given_file (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    vdom TEXT NOT NULL,
+    licence TEXT NOT NULL,
+    name TEXT NOT NULL,
+    receiver TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX given_file_licence ON given_file (licence, number);
+";
 
 /// Seeds of which a person had the codes, sealed as in `token`, with what was known of them: until when the
 /// person had them is `until`.
