@@ -194,9 +194,7 @@ impl Gateway {
             certificates: Certificates::open(&store, &web.chosen, &certificates).await?,
             shelf: Shelf::at(location.database.with_file_name(BACKUP)),
         };
-        if let Err(error) = command_line::end_exports(&unit.shelf, &store).await {
-            warn!(%error, "exports of tokens that were broken off stay as they are until the next start");
-        }
+        command_line::end_exports(&unit.shelf, &store).await;
         let debug = DebugLog::default();
         let resolver = Arc::new(UnitResolver::new(Arc::clone(&store)));
         let server = TokenServer::new(

@@ -8,7 +8,7 @@ use ident::{LicenceSerial, ProductSerial};
 use softtoken::moving::MOVE_FILE_MAX;
 use store::gateway::GatewayStore;
 use store::{Failure, Undecided};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::executor::{Executor, Gone, Printer, Ran};
 use super::keeping::{Cut, Fetch, told};
@@ -45,7 +45,13 @@ impl From<Failure<AdminError>> for Stopped {
 }
 
 /// Ends what an earlier process began: a file whose tokens left gets its name, and any other goes.
-pub(crate) async fn end_exports(shelf: &Shelf, store: &GatewayStore) -> Result<(), NotEnded> {
+pub(crate) async fn end_exports(shelf: &Shelf, store: &GatewayStore) {
+    if let Err(error) = all_ended(shelf, store).await {
+        warn!(%error, "exports of tokens that were broken off stay as they are until the next start");
+    }
+}
+
+async fn all_ended(shelf: &Shelf, store: &GatewayStore) -> Result<(), NotEnded> {
     for id in shelf.undecided().await? {
         match store.given_file(&id).await? {
             Some(file) => {
@@ -60,7 +66,7 @@ pub(crate) async fn end_exports(shelf: &Shelf, store: &GatewayStore) -> Result<(
 
 /// Why it is not known what became of exports that were broken off.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotEnded {
+enum NotEnded {
     #[error(transparent)]
     Shelf(#[from] ShelfError),
     #[error(transparent)]
