@@ -190,6 +190,8 @@ pub enum Operation {
     Polled(Vec<Polled>),
     /// The token server says that these tokens are another unit's.
     Disowned(Vec<TokenSerial>),
+    /// The token server says that these tokens are this unit's, and heard of no phone that has them.
+    PhonesUnheard(Vec<TokenSerial>),
     /// A token is to go to another phone: its phone wants it, or its person lost that.
     BeginTransfer {
         /// The token.
@@ -318,6 +320,28 @@ pub struct Phone {
     pub registration: RegistrationId,
     /// `<app version>_<platform>`.
     pub os_version: Box<str>,
+}
+
+/// What the token server says of the phone of a token that came from another unit.
+#[derive(Debug)]
+pub enum ItsPhone {
+    /// This one has it.
+    Named(Phone),
+    /// None has it: the token was provisioned again, and no phone took the code.
+    None,
+    /// It heard of no phone. A manager that gave the licence out had phones take its tokens, and told the token
+    /// server of the licence alone.
+    Unheard,
+}
+
+impl ItsPhone {
+    /// The phone that is named.
+    pub(crate) fn named(&self) -> Option<&Phone> {
+        match self {
+            Self::Named(phone) => Some(phone),
+            Self::None | Self::Unheard => None,
+        }
+    }
 }
 
 /// What an operation needs to know before it can be decided.
@@ -634,6 +658,7 @@ impl Operation {
             | Self::HardwareActivated(_)
             | Self::Polled(_)
             | Self::Disowned(_)
+            | Self::PhonesUnheard(_)
             | Self::BeginTransfer { .. }
             | Self::CancelTransfer { .. }
             | Self::ReviewTransfer { .. }
@@ -673,7 +698,8 @@ impl Operation {
             Self::Imported { tokens, .. }
             | Self::ActivateHardware { tokens, .. }
             | Self::AddHardware { tokens, .. }
-            | Self::Disowned(tokens) => Reads::tokens(tokens.iter().copied()),
+            | Self::Disowned(tokens)
+            | Self::PhonesUnheard(tokens) => Reads::tokens(tokens.iter().copied()),
             Self::ImportHardware { tokens, .. } => Reads::tokens(tokens.iter().map(|it| it.serial)),
             Self::MoveOut(moved) => Reads::tokens(moved.tokens.iter().map(|(token, _)| *token)),
             Self::MoveIn(moved) => Reads {
@@ -767,6 +793,7 @@ fn decided(operation: Operation, facts: Facts, context: &Context<'_>) -> Result<
         Operation::Provisioned(supplied) => Ok(supply::provisioned(supplied, facts, context)),
         Operation::Polled(polled) => Ok(supply::polled(polled, facts, context)),
         Operation::Disowned(tokens) => Ok(supply::disowned(tokens, facts, context)),
+        Operation::PhonesUnheard(tokens) => Ok(supply::phones_unheard(tokens, facts, context)),
         Operation::BeginTransfer {
             token,
             asker,

@@ -180,6 +180,11 @@ impl Token {
         self.serial.kind() == TokenKind::Mobile
     }
 
+    /// Whether it is one of the two that a unit has for free.
+    pub fn is_of_trial(&self) -> bool {
+        self.licence.is_some_and(|licence| licence.is_trial())
+    }
+
     /// Its way to another phone, if it is on one.
     pub fn transfer(&self) -> Option<&Transfer> {
         match &self.stage {

@@ -9,9 +9,9 @@
 
 use domain::access::{Authority, Profile, Realms};
 use domain::admin::{
-    AdminError, Arriving, Change, Entropy, Facts, FileGiven, MOVE_REQUEST_DAYS, MoveIn, MoveOut,
-    NotMovedIn, Obstacle, Operation, Owned, Owner, Phone, Plan, Remark, Serials, Untimely, apply,
-    timely,
+    AdminError, Arriving, Change, Entropy, Facts, FileGiven, ItsPhone, MOVE_REQUEST_DAYS, MoveIn,
+    MoveOut, NotMovedIn, Obstacle, Operation, Owned, Owner, Phone, Plan, Remark, Serials, Untimely,
+    apply, timely,
 };
 use domain::audit::{ActivationStage, Actor, What};
 use domain::contact::Contact;
@@ -145,7 +145,7 @@ fn seeded(plan: &Plan) -> Vec<TokenSerial> {
 /// All of them are on the phones with which they come.
 fn take(tokens: Vec<Conveyed>, facts: Facts) -> Result<Plan, AdminError> {
     let on_its_phone = |token: Conveyed| Arriving {
-        phone: Some(Phone {
+        phone: ItsPhone::Named(Phone {
             registration: token.phone.registration,
             os_version: "0.1_terminal".into(),
         }),
@@ -265,7 +265,7 @@ fn tokens_come_in_with_their_phones_and_a_file_once() {
 #[test]
 fn a_token_that_went_to_another_phone_since_begins_anew() {
     let other = || {
-        Some(Phone {
+        ItsPhone::Named(Phone {
             registration: RegistrationId::from_bytes([7; 32]),
             os_version: "0.1_terminal".into(),
         })
@@ -276,7 +276,7 @@ fn a_token_that_went_to_another_phone_since_begins_anew() {
     };
     for (named, here_is) in [
         (other(), vec![]),
-        (None, vec![]),
+        (ItsPhone::None, vec![]),
         (other(), vec![token(1, Stage::New)]),
         (other(), vec![token(1, Stage::Provisioned(restored))]),
         (other(), vec![token(1, Stage::Withheld(phone(1)))]),
@@ -317,6 +317,23 @@ fn a_token_that_went_to_another_phone_since_begins_anew() {
     let refused = arrive(vec![stays], here(vec![token(1, Stage::Provisioned(since))])).unwrap_err();
     let expected = NotMovedIn::Obstructed(Obstacle::OtherPhones, Serials([serial(1)].into()));
     assert_eq!(refused, expected.into());
+}
+
+#[test]
+fn a_token_of_whose_phone_the_token_server_never_heard_comes_in_by_the_other_gateways_word() {
+    for here_is in [Stage::New, Stage::Withheld(phone(1))] {
+        let arriving = Arriving {
+            token: conveyed(1),
+            phone: ItsPhone::Unheard,
+        };
+        let plan = arrive(vec![arriving], here(vec![token(1, here_is)])).unwrap();
+        assert_eq!(seeded(&plan), [serial(1)]);
+        let is_unconfirmed = |it: &Change| {
+            matches!(it, Change::Token(token) if matches!(&token.stage,
+                Stage::Provisioned(phone) if phone.known_by == KnownBy::OtherUnit))
+        };
+        assert!(plan.changes.iter().any(is_unconfirmed));
+    }
 }
 
 #[test]

@@ -620,6 +620,33 @@ fn a_token_that_came_from_another_unit_is_withheld_while_it_is_that_ones() {
 }
 
 #[test]
+fn a_token_of_whose_phone_the_token_server_never_heard_stays_on_it() {
+    let unheard = || Operation::PhonesUnheard(vec![serial()]);
+    let stays = plan(unheard(), conveyed());
+    assert!(
+        stays.changes.is_empty() && stays.events.is_empty(),
+        "{stays:?}"
+    );
+    let back = plan(unheard(), withheld());
+    let [Change::Token(token), Change::Spent(..)] = &back.changes[..] else {
+        panic!("{:?}", back.changes)
+    };
+    assert!(
+        matches!(&token.stage, Stage::Provisioned(known) if known.registration == phone(1)
+        && known.known_by == KnownBy::OtherUnit)
+    );
+    // No manager gives a trial out: its tokens were put back to new.
+    for mut owned in [conveyed(), withheld()] {
+        owned.token.licence = Some(LicenceSerial::parse("FTMTRIAL0012ABCD").unwrap());
+        let plan = self::plan(unheard(), owned);
+        assert!(matches!(
+            plan.changes[..],
+            [Change::Token(_), Change::Seed(_, None)]
+        ));
+    }
+}
+
+#[test]
 fn a_withheld_token_goes_on_with_its_phone_once_it_is_this_units() {
     let plan = plan(polled(Some(1)), withheld());
     let [Change::Token(token), Change::Spent(_, spent)] = &plan.changes[..] else {

@@ -12,8 +12,8 @@
 mod support;
 
 use domain::admin::{
-    AdminError, Arriving, Coverage, Edit, FileGiven, Incoming, MoveIn, MoveOut, NotMovedIn,
-    Obstacle, Operation, Phone, Polled, Restore, Serials, Understood,
+    AdminError, Arriving, Coverage, Edit, FileGiven, Incoming, ItsPhone, MoveIn, MoveOut,
+    NotMovedIn, Obstacle, Operation, Phone, Polled, Restore, Serials, Understood,
 };
 use domain::conveyed::{Conveyed, Holder};
 use domain::reason::Reason;
@@ -116,7 +116,7 @@ fn on_its_phone(token: Conveyed) -> Arriving {
     };
     Arriving {
         token,
-        phone: Some(phone),
+        phone: ItsPhone::Named(phone),
     }
 }
 

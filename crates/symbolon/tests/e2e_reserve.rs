@@ -226,6 +226,47 @@ fn a_licence_is_back_when_its_manager_has_said_what_became_of_it() {
 }
 
 #[test]
+fn phones_of_a_licence_that_was_taken_back_follow_to_the_unit_in_the_gateways_place() {
+    let (tokens, server) = token_server();
+    let manager = Managing::of(&tokens, MANAGER);
+    let managing = manager.start();
+    let (gateway, running) = managed(&tokens, &[&manager]);
+    let licence = Aside::of(&tokens, MANAGER, 1);
+    until("the manager has it", || is_held(&manager, &licence, "kept"));
+    let token = import(&gateway, &licence.code).remove(0);
+    let _phone = enrol_at(&manager, &gateway, "alice", &token);
+    assert_eq!(gateway.home.status(&token), "provisioned");
+    let back = ["take-back", &licence.serial, "--reason", "wanted here"];
+    tokens.desk(&back).ok();
+    until("it is the token server's", || {
+        let reserve = tokens.desk(&["reserve", MANAGER]).ok();
+        !reserve.contains(&licence.serial)
+    });
+    let words = "config file unit.conf \"correct horse\"";
+    let backup = format!("execute backup {words}");
+    gateway.home.console(&backup).ok();
+    running.stop();
+    let new = Apart::of(&tokens).enrolled(&tokens, DIRECT);
+    for file in ["gateway/backup/unit.conf", "certificates/managers.pem"] {
+        let [from, to] = [&gateway, &new].map(|it| it.home.data().join(file));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+    }
+    let replace = ["replace-unit", SERIAL, DIRECT, "--reason", "RMA 15"];
+    tokens.desk(&replace).ok();
+    let running = new.start();
+    // The token server heard of no phone: which one has the token is the backup's word, after each poll.
+    let restore = format!("execute restore {words}\ny");
+    new.home.console(&restore).ok();
+    assert_eq!(new.home.status(&token), "provisioned");
+    new.home.console("execute fortitoken-mobile poll").ok();
+    assert_eq!(new.home.status(&token), "provisioned");
+    running.stop();
+    managing.stop();
+    server.stop();
+}
+
+#[test]
 fn a_licence_that_was_renewed_between_is_given_out_by_its_new_code() {
     let (tokens, server) = token_server();
     let manager = Managing::of(&tokens, MANAGER);

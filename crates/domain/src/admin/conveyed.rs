@@ -3,17 +3,29 @@
 use ident::RegistrationId;
 
 use super::supply::{canonical, released};
-use super::{Change, Context, Owned, Owner, Phone, Plan};
+use super::{Change, Context, ItsPhone, Owned, Owner, Plan};
 use crate::audit::ActivationStage;
 use crate::conveyed::reach;
 use crate::token::{KnownBy, Provisioned, Stage, Token};
 
 /// What the token server says of a token that came with its phone. If that is not the phone any more, it went
-/// to another after the unit's last word of it, and whoever has the old one is out.
-pub(super) fn judged(owned: Owned, phone: Option<&Phone>, context: &Context<'_>) -> Plan {
+/// to another after the unit's last word of it, and whoever has the old one is out. A token of which it heard of
+/// no phone stays on that of the unit's word; but for a trial's, which no manager gives out: the token server puts
+/// those back to new, and their phones are out.
+pub(super) fn judged(owned: Owned, phone: &ItsPhone, context: &Context<'_>) -> Plan {
     let Owned { token, owner } = owned;
     let owner = owner.as_ref();
+    let is_unheard = matches!(phone, ItsPhone::Unheard) && !token.is_of_trial();
     match token.stage {
+        Stage::Provisioned(_) if is_unheard => Plan::default(),
+        Stage::Withheld(known) if is_unheard => {
+            let registration = known.registration;
+            let stage = Stage::Provisioned(Provisioned {
+                known_by: KnownBy::OtherUnit,
+                ..known
+            });
+            given_back(Token { stage, ..token }, owner, registration, context)
+        }
         Stage::Provisioned(known) if has_it(phone, known.registration) => {
             let stage = confirmed(known);
             Plan::of(Change::Token(Token { stage, ..token }))
@@ -79,8 +91,10 @@ pub(super) fn withheld(owned: Owned, context: &Context<'_>) -> Plan {
 }
 
 /// Whether the phone with which a token came is the one that the token server names.
-pub(super) fn has_it(phone: Option<&Phone>, registration: RegistrationId) -> bool {
-    phone.is_some_and(|phone| phone.registration == registration)
+pub(super) fn has_it(phone: &ItsPhone, registration: RegistrationId) -> bool {
+    phone
+        .named()
+        .is_some_and(|phone| phone.registration == registration)
 }
 
 /// A token that came with a phone that does not have it any more is new.
@@ -88,10 +102,10 @@ pub(super) fn gone(
     token: Token,
     owner: Option<&Owner>,
     registration: RegistrationId,
-    phone: Option<&Phone>,
+    phone: &ItsPhone,
     context: &Context<'_>,
 ) -> Plan {
-    let named = phone.map_or_else(
+    let named = phone.named().map_or_else(
         || "no phone that has it".to_owned(),
         |phone| format!("phone {}", phone.registration),
     );

@@ -5,7 +5,7 @@ use std::fmt;
 use ident::{LicenceSerial, ProductSerial, RegistrationId, TokenSerial};
 
 use super::supply::{known_mobile, released};
-use super::{AdminError, Change, Context, Facts, Owned, Phone, Plan, Remark, conveyed};
+use super::{AdminError, Change, Context, Facts, ItsPhone, Owned, Plan, Remark, conveyed};
 use crate::conveyed::{Conveyed, Holder};
 use crate::time::{Span, Timestamp};
 use crate::token::{KnownBy, Provisioned, Stage, Token};
@@ -92,13 +92,14 @@ pub struct Arriving {
     /// As it was when it left there.
     pub token: Conveyed,
     /// The phone that has it now by the token server's word.
-    pub phone: Option<Phone>,
+    pub phone: ItsPhone,
 }
 
 impl Arriving {
-    /// Whether it comes with the phone that has it.
+    /// Whether it comes with the phone that has it, for all that is known.
     fn is_on_its_phone(&self) -> bool {
-        conveyed::has_it(self.phone.as_ref(), self.token.phone.registration)
+        matches!(self.phone, ItsPhone::Unheard)
+            || conveyed::has_it(&self.phone, self.token.phone.registration)
     }
 }
 
@@ -268,14 +269,20 @@ pub(super) fn taken(
     Ok(plan)
 }
 
-/// The token server was asked, so its word is known.
+/// The token server was asked, and the token is this unit's. If it heard of no phone, the word is the other
+/// gateway's.
 fn taken_over(arriving: Arriving, token: Token, context: &Context<'_>) -> Plan {
     let Conveyed { phone, .. } = arriving.token;
+    let known_by = match arriving.phone {
+        ItsPhone::Unheard => KnownBy::OtherUnit,
+        ItsPhone::Named(_) | ItsPhone::None => KnownBy::TokenServer,
+    };
+    let token = Token {
+        stage: Stage::New,
+        ..token
+    };
     let conveyed = Conveyed {
-        phone: Provisioned {
-            known_by: KnownBy::TokenServer,
-            ..phone
-        },
+        phone: Provisioned { known_by, ..phone },
         ..arriving.token
     };
     Plan {
@@ -293,7 +300,7 @@ fn begun_anew(arriving: Arriving, owned: Owned, context: &Context<'_>) -> Plan {
     };
     let registration = came.phone.registration;
     let remark = Remark::OtherPhone(came.serial);
-    conveyed::gone(token, owner.as_ref(), registration, phone.as_ref(), context)
+    conveyed::gone(token, owner.as_ref(), registration, &phone, context)
         .and(Plan::remarked([remark]))
 }
 

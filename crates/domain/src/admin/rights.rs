@@ -68,6 +68,7 @@ fn changed(operation: &Operation) -> Option<(&'static Table, Vdom)> {
         | Operation::HardwareActivated(_)
         | Operation::Polled(_)
         | Operation::Disowned(_)
+        | Operation::PhonesUnheard(_)
         | Operation::BeginTransfer { .. }
         | Operation::CancelTransfer { .. }
         | Operation::ReviewTransfer { .. }

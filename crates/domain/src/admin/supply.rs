@@ -6,8 +6,8 @@ use ident::{LicenceCode, LicenceSerial, RegistrationId, TokenSerial};
 use otp::{Kind, Parameters, Period};
 
 use super::{
-    AdminError, Change, Context, Delivery, Facts, Message, Owned, Owner, Plan, Polled, Remark,
-    Supplied, conveyed, transfers,
+    AdminError, Change, Context, Delivery, Facts, ItsPhone, Message, Owned, Owner, Plan, Polled,
+    Remark, Supplied, conveyed, transfers,
 };
 use crate::audit::{ActivationStage, Event, What};
 use crate::contact::Channel;
@@ -388,13 +388,28 @@ pub(super) fn disowned(tokens: Vec<TokenSerial>, mut facts: Facts, context: &Con
         .fold(Plan::default(), Plan::and)
 }
 
+/// The unit from which a token came is still the one that knows its phone.
+pub(super) fn phones_unheard(
+    tokens: Vec<TokenSerial>,
+    mut facts: Facts,
+    context: &Context<'_>,
+) -> Plan {
+    tokens
+        .into_iter()
+        .filter_map(|serial| facts.take_token(serial))
+        .filter(|owned| owned.token.is_conveyed() && owned.token.transfer().is_none())
+        .map(|owned| conveyed::judged(owned, &ItsPhone::Unheard, context))
+        .fold(Plan::default(), Plan::and)
+}
+
 fn learned(owned: Owned, answer: Polled, context: &Context<'_>) -> Option<Plan> {
     // The phone that takes a transfer's code is asked about by that code.
     if owned.token.transfer().is_some() {
         return None;
     }
     if owned.token.is_conveyed() {
-        return Some(conveyed::judged(owned, answer.phone.as_ref(), context));
+        let phone = answer.phone.map_or(ItsPhone::None, ItsPhone::Named);
+        return Some(conveyed::judged(owned, &phone, context));
     }
     let Owned { token, owner, .. } = owned;
     let owner = canonical(owner.as_ref());

@@ -238,7 +238,7 @@ impl Supply {
                 PollError::Refused(_) => MoveError::NotOurs(why, licence, here),
                 why => MoveError::Unasked(why),
             })?;
-            phones.extend(polled.into_iter().map(|it| (it.token, it.phone)));
+            phones.extend(polled);
         }
         let arriving = |token: Conveyed| match phones.remove(&token.serial) {
             Some(phone) => Ok(Arriving { token, phone }),

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use cli::debug::Place;
-use domain::admin::{AdminError, Operation, Phone, Polled};
+use domain::admin::{AdminError, ItsPhone, Operation, Phone, Polled};
 use domain::token::Stage;
 use domain::vdom::Vdom;
 use ident::TokenSerial;
 use softtoken::process::{
-    PollAnswer, PollingRequest, PollingResponse, Registration, Request, Response,
+    PollAnswer, PolledToken, PollingRequest, PollingResponse, Registration, Request, Response,
+    TokenState,
 };
 use softtoken::{Echo, ServerError, WireError};
 use store::{Failure, Undecided};
@@ -131,6 +132,7 @@ impl Supply {
             ..PollSummary::default()
         };
         let (mut news, mut elsewhere, mut disowned) = (Vec::new(), Vec::new(), Vec::new());
+        let mut unheard = Vec::new();
         for answer in answer.tokens {
             let Some((polled, whose)) = told(answer) else {
                 continue;
@@ -145,6 +147,10 @@ impl Supply {
                     disowned.push(polled.token);
                     continue;
                 }
+                News::Unheard => {
+                    unheard.push(polled.token);
+                    continue;
+                }
                 News::Withheld => {
                     summary.withheld += 1;
                     continue;
@@ -156,6 +162,10 @@ impl Supply {
         }
         if !news.is_empty() {
             self.administer(Operation::Polled(news), None, clock::now())
+                .await?;
+        }
+        if !unheard.is_empty() {
+            self.administer(Operation::PhonesUnheard(unheard), None, clock::now())
                 .await?;
         }
         if !disowned.is_empty() {
@@ -179,7 +189,7 @@ impl Supply {
     pub(super) async fn phones_of_own(
         &self,
         serials: &[TokenSerial],
-    ) -> Result<Vec<Polled>, PollError> {
+    ) -> Result<Vec<(TokenSerial, ItsPhone)>, PollError> {
         let answer = self.asked(serials).await?;
         if let Some(error) = answer.error {
             return Err(PollError::Refused(error));
@@ -188,8 +198,12 @@ impl Supply {
         let polled = answers.map(|PollAnswer { token, outcome }| {
             let token = TokenSerial::parse(token.as_str()).map_err(|_| AskError::Mismatched)?;
             let polled = outcome.map_err(PollError::Refused)?;
-            let phone = polled.registration.as_ref().map(named);
-            Ok(Polled { token, phone })
+            let phone = match &polled.registration {
+                Some(registration) => ItsPhone::Named(named(registration)),
+                None if is_unheard(&polled) => ItsPhone::Unheard,
+                None => ItsPhone::None,
+            };
+            Ok((token, phone))
         });
         polled.collect()
     }
@@ -215,14 +229,18 @@ impl Supply {
             return Ok(News::None);
         }
         if owned.token.is_conveyed() {
+            let is_of_trial = owned.token.is_of_trial();
             return Ok(match (whose, owned.token.stage) {
                 (Whose::Ours, _) => News::Conveyed,
+                // Each poll says so again.
+                (Whose::OursUnheard, Stage::Provisioned(_)) if !is_of_trial => News::None,
+                (Whose::OursUnheard, _) => News::Unheard,
                 (Whose::Elsewhere | Whose::Nobodys, Stage::Withheld(_)) => News::Withheld,
                 (Whose::Elsewhere | Whose::Nobodys, _) => News::Disowned,
             });
         }
         match whose {
-            Whose::Ours => {}
+            Whose::Ours | Whose::OursUnheard => {}
             Whose::Elsewhere if matches!(owned.token.stage, Stage::Provisioned(_)) => {
                 return Ok(News::Elsewhere);
             }
@@ -263,6 +281,8 @@ enum News {
     Activated,
     /// Whether the phone with which a token came is still the one.
     Conveyed,
+    /// The token server never heard of the phone with which a token came.
+    Unheard,
     /// A token that came with its phone is another unit's.
     Disowned,
     /// It still is.
@@ -276,6 +296,8 @@ enum News {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Whose {
     Ours,
+    /// This gateway's, and the token server heard of no phone.
+    OursUnheard,
     Elsewhere,
     /// This gateway is not registered, so nothing is its own.
     Nobodys,
@@ -286,6 +308,7 @@ enum Whose {
 fn told(answer: PollAnswer) -> Option<(Polled, Whose)> {
     let token = TokenSerial::parse(answer.token.as_str()).ok()?;
     let (registration, whose) = match answer.outcome {
+        Ok(polled) if is_unheard(&polled) => (None, Whose::OursUnheard),
         Ok(polled) => (polled.registration, Whose::Ours),
         Err(error) => match error.known()? {
             ServerError::TokenNotOfProduct => (None, Whose::Elsewhere),
@@ -295,6 +318,11 @@ fn told(answer: PollAnswer) -> Option<(Polled, Whose)> {
     };
     let phone = registration.as_ref().map(named);
     Some((Polled { token, phone }, whose))
+}
+
+/// Whether a token was never made ready by the token server, so that it knows nothing of a phone.
+fn is_unheard(polled: &PolledToken) -> bool {
+    polled.state == TokenState::New && polled.registration.is_none()
 }
 
 /// The phone that the token server names.
