@@ -190,6 +190,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("VdomName", BEFORE),
     ("VdomsOff", BEFORE),
     (
+        "OfAnotherUnit",
+        "the token server says so of a restored token: e2e_replaced_unit.rs",
+    ),
+    (
         "LastSuperAdmin",
         "only a store counts them: its tests of administrators",
     ),
