@@ -224,7 +224,7 @@ fn another_unit_opens_a_backup_with_its_password_alone() {
         "{said}"
     );
     // This unit has a token server of its own, which knows nothing of the other's.
-    assert!(said.contains("these tokens are another unit's"), "{said}");
+    assert!(said.contains("of the backup are another unit's"), "{said}");
     let clear = |home: &Home| without_phones(&in_clear(&shown(home)));
     assert_eq!(clear(&there), clear(&here));
     let vpn = Vpn::new(&there, VPN1);
