@@ -429,15 +429,15 @@ fn symptom_34_a_new_password_takes_the_place_of_the_forgotten_one() {
 }
 
 /// Keeps the store from taking a login of alice's until that second.
-const HOLD_ALICE: &str = "
+const HOLD_ALICE: &str = r#"
 import sqlite3, sys
 database, until = sys.argv[1:]
-sqlite3.connect(database).executescript(
-    'CREATE TRIGGER alice BEFORE INSERT ON event '
-    'WHEN NEW.person = \'alice\' AND NEW.kind IN (1, 2) '
-    f'AND CAST(strftime(\'%s\', \'now\') AS INTEGER) < {int(until)} '
-    'BEGIN SELECT RAISE(ABORT, \'not now\'); END')
-";
+sqlite3.connect(database).executescript(f"""
+    CREATE TRIGGER alice BEFORE INSERT ON event
+    WHEN NEW.person = 'alice' AND NEW.kind IN (1, 2)
+    AND CAST(strftime('%s', 'now') AS INTEGER) < {int(until)}
+    BEGIN SELECT RAISE(ABORT, 'not now'); END""")
+"#;
 
 #[test]
 fn an_answer_that_nobody_could_judge_is_judged_when_it_comes_again() {
