@@ -242,7 +242,7 @@ fn symptom_15_and_29_a_new_code_moves_a_token_from_the_phone_that_was_lost() {
     let code = provision(&home, &token);
     // Already before the new phone has it.
     assert_eq!(vpn.log_in("alice", &lost.code("work")), Answer::Reject);
-    home.login_says("alice", "refused: code-wrong");
+    home.login_says("alice", "refused: code-of-other-token");
     new.add(&code, "work").ok();
     home.console("execute fortitoken-mobile poll").ok();
     assert_eq!(vpn.log_in("alice", &lost.code("work")), Answer::Reject);
