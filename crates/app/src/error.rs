@@ -209,7 +209,10 @@ impl AppError {
             Self::NotATerminal => {
                 "Use the plain commands: `symbolon app list`, `symbolon app code NAME`, `symbolon app push`."
             }
-            Self::Version(_) | Self::Terminal(_) => "Report this with the command that you gave.",
+            Self::Terminal(_) => {
+                "Where there is none to ask on, give the PIN by --pin-file, and a backup's passphrase by --passphrase-file."
+            }
+            Self::Version(_) => "Report this with the command that you gave.",
             Self::Vault(_)
             | Self::Registry(_)
             | Self::Activation(_)
