@@ -94,6 +94,54 @@ impl World {
     }
 }
 
+/// Alice's phone, which is lost, a gateway that allows her another one, and its token server: programs of their own.
+struct LostPhone {
+    tokens: Home,
+    server: Running,
+    gateway: Apart,
+    running: Running,
+    /// Where the gateway's mail server is to listen.
+    mail_port: u16,
+    lost: Phone,
+}
+
+impl LostPhone {
+    fn new() -> Self {
+        let (tokens, server) = token_server();
+        let gateway = Apart::of(&tokens).enrolled(&tokens, "FGT0000000000042");
+        let running = gateway.start();
+        let home = &gateway.home;
+        home.radius_client("vpn1", CLIENT, "");
+        let mail_port = free_port();
+        set_mail_server(home, mail_port);
+        let token = import(&gateway, &tokens.issue(1)).remove(0);
+        let lost = enrolled(&gateway, &tokens, "alice", &token);
+        home.console("config user local\nedit alice\nset email-to alice@example.org\nend")
+            .ok();
+        allow_transfers(home, free_port(), &lost);
+        allow_recovery(home);
+        Self {
+            tokens,
+            server,
+            gateway,
+            running,
+            mail_port,
+            lost,
+        }
+    }
+}
+
+fn allow_recovery(home: &Home) {
+    home.console("config system ftm-push\nset token-recovery enable\nend")
+        .ok();
+}
+
+/// A pass of the help desk for alice.
+fn recovery_pass(home: &Home) -> String {
+    let shown = home.console("execute recovery-pass issue alice").ok();
+    shown.lines().last().unwrap().trim().to_owned()
+}
+
 fn set_mail_server(home: &Home, port: u16) {
     home.console(&format!(
         "config system email-server\nset server 127.0.0.1\nset port {port}\n\
@@ -455,10 +503,8 @@ fn symptom_27_a_trial_token_never_moves() {
 fn symptom_29_a_lost_phone_is_replaced_by_a_recovery_code() {
     let world = World::new();
     let (home, vpn) = (&world.home, world.vpn());
-    home.console("config system ftm-push\nset token-recovery enable\nend")
-        .ok();
-    let shown = home.console("execute recovery-pass issue alice").ok();
-    let pass = shown.lines().last().unwrap().trim().to_owned();
+    allow_recovery(home);
+    let pass = recovery_pass(home);
     assert_eq!(vpn.log_in("alice", &pass), Answer::Accept);
     let link = link_in(&world.mail(1));
     let new = world.other_phone();
@@ -475,25 +521,19 @@ fn symptom_29_a_lost_phone_is_replaced_by_a_recovery_code() {
 
 #[test]
 fn a_recovery_outlives_its_gateway_and_an_outage_of_the_token_server() {
-    let (tokens, server) = token_server();
-    let gateway = Apart::of(&tokens).enrolled(&tokens, "FGT0000000000042");
-    let running = gateway.start();
+    let LostPhone {
+        tokens,
+        server,
+        gateway,
+        running,
+        mail_port,
+        lost,
+    } = LostPhone::new();
     let home = &gateway.home;
-    home.radius_client("vpn1", CLIENT, "");
-    let mail_port = free_port();
-    set_mail_server(home, mail_port);
-    let token = import(&gateway, &tokens.issue(1)).remove(0);
-    let lost = enrolled(&gateway, &tokens, "alice", &token);
-    home.console("config user local\nedit alice\nset email-to alice@example.org\nend")
-        .ok();
-    allow_transfers(home, free_port(), &lost);
-    home.console("config system ftm-push\nset token-recovery enable\nend")
-        .ok();
     // Whether another phone has taken the code that waits, the token server alone knows.
     lost.app(&["transfer", "start", "alice", "--show", "--no-wait"])
         .ok();
-    let shown = home.console("execute recovery-pass issue alice").ok();
-    let pass = shown.lines().last().unwrap().trim().to_owned();
+    let pass = recovery_pass(home);
     let vpn = Vpn::new(home, CLIENT);
 
     server.kill();
@@ -523,22 +563,16 @@ fn a_recovery_outlives_its_gateway_and_an_outage_of_the_token_server() {
 
 #[test]
 fn a_recovery_follows_a_token_that_the_lost_phone_gave_to_another() {
-    let (tokens, server) = token_server();
-    let gateway = Apart::of(&tokens).enrolled(&tokens, "FGT0000000000042");
-    let running = gateway.start();
+    let LostPhone {
+        tokens,
+        server,
+        gateway,
+        running,
+        mail_port,
+        lost,
+    } = LostPhone::new();
     let home = &gateway.home;
-    home.radius_client("vpn1", CLIENT, "");
-    let mail_port = free_port();
-    set_mail_server(home, mail_port);
-    let token = import(&gateway, &tokens.issue(1)).remove(0);
-    let lost = enrolled(&gateway, &tokens, "alice", &token);
-    home.console("config user local\nedit alice\nset email-to alice@example.org\nend")
-        .ok();
-    allow_transfers(home, free_port(), &lost);
-    home.console("config system ftm-push\nset token-recovery enable\nend")
-        .ok();
-    let shown = home.console("execute recovery-pass issue alice").ok();
-    let pass = shown.lines().last().unwrap().trim().to_owned();
+    let pass = recovery_pass(home);
     let shown = lost.app(&["transfer", "start", "alice", "--show", "--no-wait"]);
     let link = link_in(&shown.ok());
 
@@ -575,10 +609,8 @@ fn a_recovery_follows_a_token_that_the_lost_phone_gave_to_another() {
 fn whoever_found_the_lost_phone_ends_no_recovery() {
     let world = World::new().allow();
     let (home, vpn, found) = (&world.home, world.vpn(), &world.old);
-    home.console("config system ftm-push\nset token-recovery enable\nend")
-        .ok();
-    let shown = home.console("execute recovery-pass issue alice").ok();
-    let pass = shown.lines().last().unwrap().trim().to_owned();
+    allow_recovery(home);
+    let pass = recovery_pass(home);
     assert_eq!(vpn.log_in("alice", &pass), Answer::Accept);
     let link = link_in(&world.mail(1));
     for wish in [
