@@ -146,7 +146,8 @@ fn three_new_passwords_are_tried_and_a_question_belongs_to_its_client() {
 
     let asked = vpn.ask(EXPIRED, old);
     assert_eq!(other.answer(EXPIRED, NEW, &asked), Answer::Reject);
-    home.login_says(EXPIRED, "refused: challenge-unknown");
+    let said = home.login_says(EXPIRED, "refused: challenge-unknown");
+    assert!(said.contains("the challenge is another client's"), "{said}");
     // Who else knows a question ends nothing with it.
     let again = vpn.answer(EXPIRED, NEW, &asked);
     assert!(

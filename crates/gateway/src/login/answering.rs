@@ -125,7 +125,7 @@ impl Logins {
             return Ok(waiting);
         }
         let first = self.first(facts, answer, origin, now);
-        let (first, expires) = first.map_err(missed)?;
+        let (first, expires) = first.map_err(|why| missed(why, too_late))?;
         let open = Open { answer, expires };
         if self.is_repeated(&first, answer.presented) {
             let name = facts.name.clone();
@@ -372,8 +372,8 @@ impl Logins {
     }
 }
 
-/// A code that was sent is over with its challenge.
-fn missed(missed: Missed<FirstProven>) -> Refusal {
+/// Why an answer leads to no open challenge; of one that came too late, by what was asked for.
+pub(super) fn missed<T>(missed: Missed<T>, late: impl FnOnce(&T) -> Reason) -> Refusal {
     let unknown = |evidence: &str| Refusal {
         evidence: Some(evidence.into()),
         ..Refusal::because(Reason::ChallengeUnknown)
@@ -382,13 +382,15 @@ fn missed(missed: Missed<FirstProven>) -> Refusal {
         Missed::Unknown => Refusal::because(Reason::ChallengeUnknown),
         Missed::OfAnother => unknown("the challenge is another user's"),
         Missed::OfAnotherClient => unknown("the challenge is another client's"),
-        Missed::Late(first, until) => Refusal::too_late(
-            match first.asked() {
-                CodeOf::Token => Reason::ChallengeExpired,
-                CodeOf::Sent(_) => Reason::SentCodeExpired,
-            },
-            until,
-        ),
+        Missed::Late(first, until) => Refusal::too_late(late(&first), until),
+    }
+}
+
+/// A code that was sent is over with its challenge.
+fn too_late(first: &FirstProven) -> Reason {
+    match first.asked() {
+        CodeOf::Token => Reason::ChallengeExpired,
+        CodeOf::Sent(_) => Reason::SentCodeExpired,
     }
 }
 

@@ -148,6 +148,11 @@ impl<T> Challenges<T> {
         }
     }
 
+    /// Keeps nothing of those that are over.
+    pub(super) fn drop_expired(&self, now: Timestamp) {
+        self.lock().drop_expired(now);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

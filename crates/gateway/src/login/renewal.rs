@@ -19,8 +19,9 @@ use domain::user::Switch;
 use store::Failure;
 use zeroize::Zeroizing;
 
+use super::answering::missed;
 use super::backends::Checked;
-use super::challenges::{Owner, ProvenBy};
+use super::challenges::{Missed, Owner, ProvenBy};
 use super::{
     Asked, Asking, Begun, Exchange, Logins, PasswordOutcome, Progress, Wanted, refusal_of, refused,
     refused_with,
@@ -109,6 +110,8 @@ impl Logins {
         };
         let client = renewal.begun.origin.client.clone();
         let expires = renewal.expires;
+        // Passwords stand in them.
+        self.renewals.drop_expired(now);
         match self.renewals.open(renewal, owner, &client, expires, now) {
             Ok(state) => Progress::Challenge(state, wanted),
             Err(undecided) => Progress::Undecided(undecided),
@@ -124,7 +127,15 @@ impl Logins {
         origin: &Origin,
         now: Timestamp,
     ) -> Option<Progress> {
-        let (mut renewal, _) = self.renewals.take(state, name, &origin.client, now).ok()?;
+        let taken = self.renewals.take(state, name, &origin.client, now);
+        let (mut renewal, _) = match taken {
+            Ok(taken) => taken,
+            Err(Missed::Unknown) => return None,
+            Err(why) => {
+                let refusal = missed(why, |_| Reason::ChallengeExpired);
+                return Some(refusal_of(name.clone(), origin.clone(), refusal, now));
+            }
+        };
         let typed = presented.as_bytes();
         Some(match renewal.typed.take() {
             None if !(1..=PASSWORD_MAX).contains(&typed.len()) => {
