@@ -5,6 +5,8 @@
 
 use ldap3_proto::proto::{LdapResult, LdapResultCode};
 
+use super::{Held, held_against};
+
 /// The control with a password policy's word (draft-behera-ldap-password-policy-10, 6.2).
 const POLICY: &[u8] = b"1.3.6.1.4.1.42.2.27.8.5.1";
 
@@ -31,7 +33,7 @@ pub(super) enum Expiry {
 /// What the answer to a bind, with the octets of its message, says.
 pub(super) fn said(result: &LdapResult, message: &[u8]) -> Option<Expiry> {
     if result.code == LdapResultCode::InvalidCredentials
-        && matches!(windows_error(result), Some("532" | "773"))
+        && matches!(held_against(result), Some((Some(Held::PasswordExpired), _)))
     {
         return Some(Expiry::ActiveDirectory);
     }
