@@ -28,7 +28,7 @@ use super::explainer::{Explainer, Question};
 use super::first_proven::FirstProven;
 use super::one_time::{NotIssued, OneTimeCodes};
 use super::pool::Pool;
-use super::recorded;
+use super::{Unknown, recorded};
 use crate::clock;
 use crate::command_line::{Full, LoggedIn, Sessions, Via};
 use crate::debug_log::DebugLog;
@@ -105,17 +105,6 @@ pub(crate) enum Verdict {
     Wrong,
     /// No, whatever was presented: it says nothing about that.
     Refused,
-}
-
-/// Why nothing can be said: the reply is that of a refusal, and nothing is counted.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Unknown(String);
-
-impl Unknown {
-    fn because(why: impl std::fmt::Display) -> Self {
-        Self(why.to_string())
-    }
 }
 
 /// The way in for administrators.

@@ -125,6 +125,17 @@ pub(crate) struct Judged {
     pub(crate) reopening: Option<Box<Reopening>>,
 }
 
+/// Nobody can tell: nothing is known of what was typed, and nothing is counted.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unknown(String);
+
+impl Unknown {
+    fn because(why: impl fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
 /// Why nothing can be decided.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undecided {

@@ -1,6 +1,5 @@
 //! A login that an administrator tries out: the path of a login with the store only read.
 
-use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use domain::audit::{Actor, Event, What};
@@ -16,6 +15,7 @@ use domain::throttle::CodeCounter;
 use domain::time::Timestamp;
 use store::gateway::GatewayStore;
 
+use super::Unknown;
 use super::backends::{Backends, Checked};
 use super::explainer::finding;
 use crate::clock;
@@ -39,22 +39,6 @@ pub(crate) struct Outcome {
     pub(crate) tried: Tried,
     /// How many more are free; none if this one was not.
     pub(crate) left: Option<usize>,
-}
-
-/// Nobody can tell, and nothing is known of the password or the code.
-#[derive(Debug)]
-pub(crate) struct Unknown(String);
-
-impl Unknown {
-    fn because(why: impl fmt::Display) -> Self {
-        Self(why.to_string())
-    }
-}
-
-impl fmt::Display for Unknown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 impl Trials {
