@@ -311,7 +311,7 @@ impl World {
                 } else {
                     let now_unix = self.sight.now_unix;
                     let why = "the PIN is wrong; 9 tries are left.";
-                    self.desk().unproven(why.to_owned(), now_unix);
+                    self.desk().failed(why.to_owned(), now_unix);
                     None
                 };
                 said + &self.done(next)

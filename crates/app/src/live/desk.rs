@@ -367,11 +367,6 @@ impl Desk {
         self.wish(token, self.proof.begins)
     }
 
-    /// The PIN was wrong.
-    pub fn unproven(&mut self, why: String, now_unix: u64) {
-        self.failed(why, now_unix);
-    }
-
     /// A token's gateway has said how its transfer stands.
     pub fn stands(&mut self, token: &TokenName, answered: Answered, now_unix: u64) {
         let Some(moving) = self.moving.as_mut().filter(|it| it.token() == token) else {

@@ -324,7 +324,7 @@ impl<'a> Session<'a> {
             Err(error @ VaultError::WrongPin { .. }) => {
                 let error = AppError::from(error);
                 let told = format!("{error}. {}", error.next_step());
-                open.desk.unproven(told, now_unix);
+                open.desk.failed(told, now_unix);
                 Ok(Goes::On)
             }
             Err(error) => Err(error.into()),
