@@ -17,7 +17,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use common::apart::{Apart, enrolled, import, invite, token_server};
-use common::phone::{Phone, activation_code};
+use common::phone::{Phone, activation_code, set_transfers};
 use common::radius::{Answer, Vpn};
 use common::{Home, PASSWORD, Running, Said, at_offset, free_port, until};
 use serde_json::Value;
@@ -340,19 +340,6 @@ fn take(gateway: &Apart, from: &str) -> Said {
     gateway.home.console(&import)
 }
 
-/// Lets users move their tokens to other phones, over an address of this gateway's own.
-fn allow_transfers(gateway: &Apart) {
-    let port = free_port();
-    gateway
-        .home
-        .console(&format!(
-            "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
-             config system ftm-push\nset token-transfer enable\nset server 127.0.0.1\n\
-             set server-port {port}\nend"
-        ))
-        .ok();
-}
-
 /// What is no request of the gateway that was named, one out of its time, and a name that a file has, keep the
 /// tokens where they are.
 fn exports_only_as_asked(world: &World, licence: &str, wish: &str) {
@@ -424,7 +411,7 @@ fn symptom_31_a_licence_moves_to_another_gateway_and_users_keep_their_phones() {
     restore(&new, &words);
     assert_eq!(new.home.status(token), "new");
     for gateway in [old, &new] {
-        allow_transfers(gateway);
+        set_transfers(&gateway.home, free_port());
     }
     let file = fs::read(kept(old, "tokens.move")).unwrap();
     let mut changed = file.clone();

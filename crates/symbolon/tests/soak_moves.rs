@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use app::device::Device;
 use common::apart::{Apart, import, registry, token_server};
-use common::phone::activation_code;
+use common::phone::{activation_code, set_transfers};
 use common::{Home, PASSWORD, PATIENCE, Running, free_port};
 use ident::{ActivationCode, OpaqueCode, TokenSerial};
 use otp::{Parameters, Seed, code_at};
@@ -114,12 +114,7 @@ impl<'h> World<'h> {
             &VPN.address().to_string(),
             "set code-position after-password",
         );
-        home.console(&format!(
-            "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
-             config system ftm-push\nset token-transfer enable\nset server 127.0.0.1\nset server-port {}\nend",
-            free_port()
-        ))
-        .ok();
+        set_transfers(home, free_port());
         let code = tokens.issue(rounds * TOGETHER);
         Self {
             serials: import(gateway, &code),

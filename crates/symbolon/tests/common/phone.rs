@@ -132,16 +132,22 @@ pub(crate) fn enrol(home: &Home, user: &str, token: &str) -> Phone {
     phone
 }
 
-/// Lets users move their tokens, at this port, and waits until the token server knows: this phone has the token
-/// `alice`.
+/// Lets users move their tokens, at this port.
 #[track_caller]
-pub(crate) fn allow_transfers(home: &Home, port: u16, phone: &Phone) {
+pub(crate) fn set_transfers(home: &Home, port: u16) {
     home.console(&format!(
         "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
          config system ftm-push\nset token-transfer enable\nset server 127.0.0.1\n\
          set server-port {port}\nend"
     ))
     .ok();
+}
+
+/// Lets users move their tokens, at this port, and waits until the token server knows: this phone has the token
+/// `alice`.
+#[track_caller]
+pub(crate) fn allow_transfers(home: &Home, port: u16, phone: &Phone) {
+    set_transfers(home, port);
     until("the token server knows the gateway's address", || {
         let status = phone.app(&["transfer", "status", "alice"]);
         status.status.success()
