@@ -85,7 +85,7 @@ use crate::sealing::{RootKey, SealError};
 use administer::Administer;
 use consume::ConsumeJob;
 use directory::{Directory, PersonEntry};
-use events::Link;
+use events::{Link, Tally};
 use head::HeadFile;
 use maintenance::{Forget, Learn, Postpone, RaiseFloor, Record, Stand, Unwritten};
 use memory::{Memory, Rebuild, Standing};
@@ -449,8 +449,6 @@ impl GatewayStore {
     /// Appends an event of its own, such as a login that was tried out. One that counts as a wrong code has
     /// raised the counter in memory already.
     pub async fn record(&self, event: Event) -> Result<(), Undecided> {
-        let memory = Arc::clone(&self.memory);
-        let at = event.at;
         let (tally, held) = match &event.what {
             What::LoginTested {
                 person,
@@ -463,25 +461,31 @@ impl GatewayStore {
             }
             _ => (None, None),
         };
-        let events = vec![(event, tally)];
-        let write = self.database.write_then(Record { events }, move |link| {
-            if let Some((token, step)) = held {
-                memory.write().hold(token, step, link.id);
-            }
-            memory.committed(*link, at);
-        });
-        write.await.map(drop).map_err(undecided)
+        self.append(vec![(event, tally)], held).await
     }
 
     /// Appends events that count as nothing, such as what refusals turned out to be, in order and in one
     /// transaction.
     pub async fn record_all(&self, events: Vec<Event>) -> Result<(), Undecided> {
-        let Some(at) = events.last().map(|event| event.at) else {
+        let events = events.into_iter().map(|event| (event, None));
+        self.append(events.collect(), None).await
+    }
+
+    /// Appends events, each with the counter of wrong codes after it, if it counts as one. A step that is `held`
+    /// is so from the last of them on.
+    async fn append(
+        &self,
+        events: Vec<(Event, Option<Tally>)>,
+        held: Option<(TokenSerial, Step)>,
+    ) -> Result<(), Undecided> {
+        let Some(at) = events.last().map(|(event, _)| event.at) else {
             return Ok(());
         };
         let memory = Arc::clone(&self.memory);
-        let events = events.into_iter().map(|event| (event, None)).collect();
         let write = self.database.write_then(Record { events }, move |link| {
+            if let Some((token, step)) = held {
+                memory.write().hold(token, step, link.id);
+            }
             memory.committed(*link, at);
         });
         write.await.map(drop).map_err(undecided)
