@@ -1,7 +1,7 @@
 //! From where somebody logs in: what is shown of it, and what wrong logins are counted by.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What wrong logins are counted by: an IPv4 address, or the /64 of an IPv6 address, since one subscriber has a
 /// whole one (RFC 6177).
@@ -23,6 +23,22 @@ impl Network {
     /// Its first address.
     pub fn address(self) -> IpAddr {
         self.0
+    }
+
+    /// The network of the provider that gave it out, as far as an address tells: the /16 of an IPv4 address, or the
+    /// /32 of an IPv6 address, the least that a registry allocates to a provider.
+    #[must_use]
+    pub fn provider(self) -> Self {
+        Self(match self.0 {
+            IpAddr::V4(v4) => {
+                let [a, b, ..] = v4.octets();
+                Ipv4Addr::new(a, b, 0, 0).into()
+            }
+            IpAddr::V6(v6) => {
+                let [a, b, ..] = v6.segments();
+                Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0).into()
+            }
+        })
     }
 }
 

@@ -16,8 +16,16 @@ const MAX_DOUBLINGS: u32 = 7;
 const LONGEST_DELAY: Span = Span::from_hours(1);
 /// NIST SP 800-63B-4, 3.2.2 bounds consecutive failures at 100; 30 in 31 days keep a year of
 /// guessing six digits over a window of three below 1.1 in 1,000. Somebody patient stays below them: 29
-/// guesses every 31 days are 348 a year, every 30 days they would be 377.
+/// guesses every 31 days are 348 a year, every 30 days they would be 377. With one more at clients of the
+/// other kind, which is nobody's who mistypes, they are 360.
 const BLOCK_FAILURES: usize = 30;
+/// Codes that may be right in all guesses that block: 30 over a window of three, fewer over a wider one.
+const BLOCK_CHANCES: usize = BLOCK_FAILURES * RIGHT_CODES;
+/// Codes that are right at one moment: the step of now and one either way.
+const RIGHT_CODES: usize = 3;
+/// Failures of a kind that never block where those of the other kind alone would: whoever guesses at clients that
+/// ask for no password is not to lock somebody out everywhere, and people mistype.
+const MISTYPED_CODES: usize = 1;
 /// The span over which failures add up to a block; a success in between does not forget them.
 const BLOCK_SPAN: Span = Span::from_days(31);
 
@@ -33,7 +41,7 @@ pub enum Throttled {
     Blocked,
 }
 
-/// Failures of one person's second factor.
+/// Failures of one person's second factor: at clients that check the first factor themselves, or at the others.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CodeCounter {
     /// Moments of the failures of the last 31 days, oldest first; at most [`BLOCK_FAILURES`].
@@ -41,6 +49,8 @@ pub struct CodeCounter {
     since_success: u32,
     /// Only an administrator ends it: it does not age.
     blocked: bool,
+    /// Failures of the last 31 days at clients of the other kind.
+    elsewhere: usize,
 }
 
 impl CodeCounter {
@@ -55,8 +65,19 @@ impl CodeCounter {
         }
     }
 
-    /// Counts a wrong code.
+    /// Takes along how many failures of the last 31 days the person has at clients of the other kind: what a year of
+    /// guessing gains is bounded over both.
+    pub fn count_along(&mut self, elsewhere: usize) {
+        self.elsewhere = elsewhere;
+    }
+
+    /// Counts a wrong code where three are right at one moment, or what is likelier wrong.
     pub fn failed(&mut self, now: Timestamp) {
+        self.failed_among(RIGHT_CODES, now);
+    }
+
+    /// Counts a wrong code where so many are right at one moment.
+    pub fn failed_among(&mut self, right: usize, now: Timestamp) {
         let horizon = now.before(BLOCK_SPAN);
         self.failures.retain(|failure| *failure > horizon);
         if self.failures.len() == BLOCK_FAILURES {
@@ -64,7 +85,9 @@ impl CodeCounter {
         }
         self.failures.push(now);
         self.since_success = self.since_success.saturating_add(1);
-        self.blocked |= self.failures.len() >= BLOCK_FAILURES;
+        let most = BLOCK_FAILURES.min(BLOCK_CHANCES / right.max(1));
+        let own = self.failures.len();
+        self.blocked |= own > MISTYPED_CODES && own + self.elsewhere >= most;
     }
 
     /// Blocks, as it was before a restart.
@@ -131,6 +154,9 @@ impl PasswordLimit {
         }
     }
 }
+
+/// Wrong passwords in a row that a person types by mistake.
+const MISTYPED: u32 = 3;
 
 /// Guesses of one counter that are kept as open: the highest `auth-lockout-threshold`.
 const OPEN_GUESSES_MAX: usize = 10;
@@ -208,6 +234,11 @@ impl PasswordCounter {
         open.map(|open| open.at)
     }
 
+    /// Whether more were wrong, with what is under way, than a person mistypes.
+    pub fn is_guessing(&self) -> bool {
+        self.failures > MISTYPED
+    }
+
     /// Takes a reservation back: the outcome is not known (the store failed, the queue was full).
     pub fn release(&mut self) {
         self.failures = self.failures.saturating_sub(1);
@@ -224,10 +255,31 @@ impl PasswordCounter {
     }
 }
 
-/// Wrong passwords for one name, from all places together from which it has not logged in before, that are looked at
-/// at once: as many as NIST SP 800-63B-4, 3.2.2 allows in a row.
-const NAME_BURST: i64 = 100;
-/// One more after each of these: 1,440 a day, however many addresses somebody has.
+/// What a source has shown of itself, where wrong passwords of a name are counted over all sources.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Its last passwords for the name were wrong, more of them than a person mistypes.
+    Guessing,
+    /// Nothing.
+    Strange,
+    /// The person logged in from elsewhere at the same provider.
+    Nearby,
+}
+
+impl Standing {
+    /// Wrong passwords for one name, from all sources together, after which one of this standing waits. Nobody
+    /// of less standing uses up what is left to the others. In all there are as many as NIST SP 800-63B-4, 3.2.2
+    /// allows in a row.
+    const fn burst(self) -> i64 {
+        match self {
+            Self::Guessing => 50,
+            Self::Strange => 80,
+            Self::Nearby => 100,
+        }
+    }
+}
+
+/// One more wrong password after each of these: 1,440 a day, however many addresses somebody has.
 const NAME_INTERVAL: Span = Span::from_mins(1);
 
 /// The rate of wrong passwords for one name from everywhere. It delays those who come from where the person never
@@ -240,10 +292,10 @@ pub struct NameRate {
 
 impl NameRate {
     /// Counts the attempt as a failure before it is evaluated, or refuses to evaluate it.
-    pub fn reserve(&mut self, now: Timestamp) -> Result<(), Throttled> {
+    pub fn reserve(&mut self, standing: Standing, now: Timestamp) -> Result<(), Throttled> {
         let clear = self.clear.max(now).after(NAME_INTERVAL);
-        let room = Span::from_micros(NAME_INTERVAL.micros().saturating_mul(NAME_BURST));
-        let open = clear.before(room);
+        let room = NAME_INTERVAL.micros().saturating_mul(standing.burst());
+        let open = clear.before(Span::from_micros(room));
         if open > now {
             return Err(Throttled::Until(open));
         }
@@ -422,17 +474,26 @@ mod tests {
     #[test]
     fn a_name_has_so_many_tries_at_once_and_then_one_a_minute() {
         let mut rate = NameRate::default();
-        let tries = (0..1_000).filter(|_| rate.reserve(START).is_ok()).count();
-        assert_eq!(tries, 100);
+        let tries = |rate: &mut NameRate, standing, now| {
+            let tries = (0..1_000).filter(|_| rate.reserve(standing, now).is_ok());
+            tries.count()
+        };
+        // Whoever guesses leaves some to strangers, and those leave some to who comes from near by.
+        assert_eq!(tries(&mut rate, Standing::Guessing, START), 50);
+        assert_eq!(tries(&mut rate, Standing::Strange, START), 30);
+        assert_eq!(tries(&mut rate, Standing::Nearby, START), 20);
         let minutes = |minutes| START.after(Span::from_mins(minutes));
-        assert_eq!(rate.reserve(START), Err(Throttled::Until(minutes(1))));
-        assert_eq!(rate.reserve(minutes(1)), Ok(()));
-        assert_eq!(rate.reserve(minutes(1)), Err(Throttled::Until(minutes(2))));
+        let mut reserve = |standing, at| rate.reserve(standing, minutes(at));
+        let until = |at| Err(Throttled::Until(minutes(at)));
+        assert_eq!(reserve(Standing::Nearby, 0), until(1));
+        assert_eq!(reserve(Standing::Nearby, 1), Ok(()));
+        assert_eq!(reserve(Standing::Nearby, 1), until(2));
+        assert_eq!(reserve(Standing::Strange, 1), until(22));
+        assert_eq!(reserve(Standing::Guessing, 1), until(52));
         rate.release();
-        assert_eq!(rate.reserve(minutes(1)), Ok(()));
+        assert_eq!(rate.reserve(Standing::Nearby, minutes(1)), Ok(()));
         assert!(!rate.is_stale(minutes(100)) && rate.is_stale(minutes(101)));
-        let tries = (0..1_000).filter(|_| rate.reserve(minutes(500)).is_ok());
-        assert_eq!(tries.count(), 100);
+        assert_eq!(tries(&mut rate, Standing::Nearby, minutes(500)), 100);
     }
 
     #[test]

@@ -306,6 +306,15 @@ impl Verifier {
         self.search_around(centre, code, window)
     }
 
+    /// How many codes the login window takes at one moment.
+    pub fn right_codes(&self) -> usize {
+        let window = match self.parameters.kind {
+            Kind::Totp(_) => Window::LOGIN,
+            Kind::Hotp => Window::COUNTER_LOGIN,
+        };
+        usize::from(window.behind) + 1 + usize::from(window.ahead)
+    }
+
     fn resync_window(&self) -> Window {
         match self.parameters.kind {
             Kind::Totp(_) => Window::SYNC,

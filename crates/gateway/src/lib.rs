@@ -80,6 +80,10 @@ use web::{Served, WebConfig, WebError};
 /// How often the rows of tokens are brought up to what memory knows.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
+/// Between two pages of the log that are read to know people's places again: whoever looks at the log is not kept
+/// waiting.
+const RECALL_PAUSE: Duration = Duration::from_millis(5);
+
 /// The directory of kept configurations, beside the database.
 const BACKUP: &str = "backup";
 /// The purpose of the key pair to which the token server seals seeds of hardware tokens.
@@ -414,9 +418,30 @@ fn start_tasks(
         tokio::spawn(async move { poller.run_poller(to_poller).await }),
         tokio::spawn(console::run(console, executor, stopping.clone())),
         tokio::spawn(checkpoint(Arc::clone(store), stopping.clone())),
+        tokio::spawn(recall_known(Arc::clone(store), stopping.clone())),
     ];
     tasks.extend(lanes);
     tasks
+}
+
+/// Reads in the log from where people logged in. Logins need not wait for it: until then a person is at a place that
+/// nobody knows.
+async fn recall_known(store: Arc<GatewayStore>, mut stop: watch::Receiver<bool>) {
+    let mut before = None;
+    loop {
+        match store.recall_known(before, clock::now()).await {
+            Ok(Some(next)) => before = Some(next),
+            Ok(None) => return,
+            Err(error) => {
+                warn!(%error, "from where people logged in before the start is not known");
+                return;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(RECALL_PAUSE) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
 }
 
 /// The first is made at once: a process that dies again and again within the interval would read ever

@@ -1051,23 +1051,59 @@ async fn one_name_has_a_rate_over_all_sources_from_which_it_never_logged_in() {
         assert_eq!(store.reserve_password(&who, at(0, 1), START), Ok(()));
         store.settle_password(&who, at(0, 1), PasswordOutcome::Undecided, START);
     }
-    for subnet in 0..100 {
+    // One source that guesses on is kept to half of the tries.
+    let guesser = network("203.0.113.7");
+    let tries = (0..1_000).filter(|_| store.reserve_password(&who, guesser, START).is_ok());
+    assert_eq!(tries.count(), 50);
+    for subnet in 0..30 {
         assert_eq!(store.reserve_password(&who, at(subnet, 1), START), Ok(()));
     }
-    let next = START.after(secs(60));
-    let throttled = Refusal::throttled(Throttled::Until(next), Reason::NameThrottled);
-    let guess = store.reserve_password(&who, at(100, 1), START);
+    let throttled = Refusal::throttled(
+        Throttled::Until(START.after(secs(60))),
+        Reason::NameThrottled,
+    );
+    let guess = store.reserve_password(&who, at(30, 1), START);
     assert_eq!(guess, Err(throttled));
-    assert_eq!(store.reserve_password(&who, at(100, 1), next), Ok(()));
-    assert!(store.reserve_password(&who, at(101, 1), next).is_err());
+    // Who logged in from elsewhere at the same provider has tries that no stranger uses up.
+    let nearby = network("192.0.200.9");
+    assert_eq!(store.reserve_password(&who, nearby, START), Ok(()));
+    store.settle_password(&who, nearby, PasswordOutcome::Undecided, START);
+    let next = START.after(secs(60));
+    assert_eq!(store.reserve_password(&who, at(30, 1), next), Ok(()));
+    assert!(store.reserve_password(&who, at(31, 1), next).is_err());
     // Nobody is kept out where he has logged in from, and others have rates of their own.
     for _ in 0..200 {
         assert_eq!(store.reserve_password(&who, home, next), Ok(()));
     }
-    let another = store.reserve_password(&name("bob"), at(101, 1), next);
+    let another = store.reserve_password(&name("bob"), at(31, 1), next);
     assert_eq!(another, Ok(()));
     run(&store, Operation::Unlock(who.clone()), next).await;
-    assert_eq!(store.reserve_password(&who, at(101, 1), next), Ok(()));
+    assert_eq!(store.reserve_password(&who, at(31, 1), next), Ok(()));
+}
+
+#[tokio::test]
+async fn where_people_logged_in_is_read_again_after_a_restart() {
+    let (dir, store) = alice().await;
+    let (who, home) = (name("alice"), origin("vpn").source.network());
+    granted(&login(&store, "alice", &now_code(START), START).await);
+    let store = reopen(dir.path(), store, START).await;
+    let elsewhere = network("203.0.113.7");
+    let spent = (0..100_u32).filter(|last| {
+        let stranger = Network::of(std::net::Ipv4Addr::from(0x0909_0000 + last).into());
+        store.reserve_password(&who, stranger, START).is_ok()
+    });
+    assert_eq!(spent.count(), 80);
+    let mut before = None;
+    while let Some(next) = store.recall_known(before, START).await.unwrap() {
+        before = Some(next);
+    }
+    for _ in 0..200 {
+        assert_eq!(store.reserve_password(&who, home, START), Ok(()));
+    }
+    assert!(store.reserve_password(&who, elsewhere, START).is_err());
+    // What is older than a month says nothing any more.
+    let later = START.after(Span::from_days(31));
+    assert_eq!(store.recall_known(None, later).await.unwrap(), None);
 }
 
 #[tokio::test]

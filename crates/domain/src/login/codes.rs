@@ -109,7 +109,7 @@ pub(super) fn judge(
     let code = match Code::parse(submitted.as_str(), verifier.parameters.digits) {
         Ok(code) => code,
         Err(error) => {
-            counter.failed(now);
+            counter.failed_among(verifier.right_codes(), now);
             return turn.over(malformed(&error));
         }
     };
@@ -149,7 +149,7 @@ fn absent(
             return Verdict::Right(pair.spend(), Bound::Pair(pair.seed()));
         }
     }
-    counter.failed(now);
+    counter.failed_among(verifier.right_codes(), now);
     // Who cannot be asked for the next is not looked up in the hundred steps around.
     let drifted = match turn {
         Turn::Only => None,

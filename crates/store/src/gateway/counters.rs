@@ -10,22 +10,19 @@ use domain::settings::Settings;
 use domain::source::Network;
 use domain::throttle::{
     BlackoutLimit, CodeCounter, Guess, NameRate, PasswordCounter, PasswordLimit, SourceCounter,
+    Standing,
 };
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
 
 use super::events::Tally;
+use super::known::{Known, Relation};
 
 /// Names and sources whose wrong passwords are counted at most: an attacker with many addresses must not
 /// fill the memory. When it is full, stale counters go first; then a source is counted once for all names
 /// that are new, with the limit of a source. As many sources are counted so; those beyond are bounded by the
 /// pool that hashes.
 const SOURCES_MAX: usize = 100_000;
-
-/// Names and the sources from which they logged in that are kept at most, for so long: one for each of as many
-/// people as there may be.
-const KNOWN_MAX: usize = 1_000_000;
-const KNOWN_SPAN: Span = Span::from_days(30);
 
 /// Who presents passwords of one name from where.
 type Presenter = (CanonicalName, Network);
@@ -34,16 +31,16 @@ type Presenter = (CanonicalName, Network);
 #[derive(Debug)]
 pub(super) struct Counters {
     pub(super) codes: HashMap<CanonicalName, CodeCounter>,
-    /// At clients that check first factors themselves: one count over all of them.
+    /// At clients that check first factors themselves: one count over all of them, with delays and a block of its
+    /// own. What blocks is counted over both.
     pub(super) codes_alone: HashMap<CanonicalName, CodeCounter>,
     passwords: Bounded<Presenter, PasswordCounter>,
     /// Of the names for which `passwords` has no room.
     crowded_out: Bounded<(Vdom, Network), PasswordCounter>,
     sources: Bounded<(Vdom, Network), SourceCounter>,
-    /// Over all sources that are not `known`.
+    /// Over all sources from which the person never logged in.
     names: Bounded<CanonicalName, NameRate>,
-    /// When whose password was right last, and from where.
-    known: Bounded<Presenter, Timestamp>,
+    pub(super) known: Known,
 }
 
 impl Default for Counters {
@@ -55,7 +52,7 @@ impl Default for Counters {
             crowded_out: Bounded::new(SOURCES_MAX),
             sources: Bounded::new(SOURCES_MAX),
             names: Bounded::new(SOURCES_MAX),
-            known: Bounded::new(KNOWN_MAX),
+            known: Known::default(),
         }
     }
 }
@@ -136,30 +133,39 @@ impl Counters {
     ) -> Result<(), Refusal> {
         let is_open = guess.is_some_and(|guess| self.since(name, source, guess).is_some());
         let limit = settings.password_limit;
+        let mut is_guessing = false;
         if let Some((counter, limit)) = self.roomy(name, source, limit, now) {
             let reserved = match guess {
                 Some(guess) => counter.reserve_guess(guess, limit, now),
                 None => counter.reserve(limit, now),
             };
             reserved.map_err(|until| Refusal::throttled(until, Reason::SourceThrottled))?;
+            is_guessing = counter.is_guessing();
         }
         // One that is open is a repetition and counts no more; so does whoever has no room.
-        if is_open || self.is_known(name, source, now) {
-            return Ok(());
-        }
+        let standing = match self.known.relation(name, source, now) {
+            Relation::Known => return Ok(()),
+            _ if is_open => return Ok(()),
+            _ if is_guessing => Standing::Guessing,
+            Relation::Nearby => Standing::Nearby,
+            Relation::Strange => Standing::Strange,
+        };
         let rate = self.names.entry(name.clone(), |rate| rate.is_stale(now));
-        let reserved = rate.map_or(Ok(()), |rate| rate.reserve(now));
+        let reserved = rate.map_or(Ok(()), |rate| rate.reserve(standing, now));
         reserved.map_err(|until| {
             if let Some(counter) = self.counting(name, source) {
                 counter.release();
+            }
+            // Nobody looked at this one, but a person would have stopped before it.
+            if is_guessing {
+                self.failed_from(name.realm().vdom(), source, settings.blackout, now);
             }
             Refusal::throttled(until, Reason::NameThrottled)
         })
     }
 
     fn is_known(&self, name: &CanonicalName, source: Network, now: Timestamp) -> bool {
-        let last = self.known.get(&(name.clone(), source));
-        last.is_some_and(|last| last.after(KNOWN_SPAN) > now)
+        self.known.relation(name, source, now) == Relation::Known
     }
 
     fn roomy(
@@ -210,10 +216,7 @@ impl Counters {
             counter.release();
         }
         self.release_name(name, source, now);
-        let is_stale = |last: &Timestamp| last.after(KNOWN_SPAN) <= now;
-        if let Some(last) = self.known.entry(key, is_stale) {
-            *last = now;
-        }
+        self.known.put(name, source, now);
     }
 
     /// Keeps a reserved guess open that one server took for wrong, while another was silent. For its source it is

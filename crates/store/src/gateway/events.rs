@@ -10,7 +10,7 @@ mod columns;
 mod fields;
 
 use columns::Columns;
-pub(super) use columns::{step_from, step_value};
+pub(super) use columns::{ACCEPTED, step_from, step_value};
 
 /// Octets of a link of the chain.
 pub(super) const HASH_LEN: usize = 32;

@@ -14,6 +14,7 @@ mod entries;
 mod events;
 mod former;
 mod head;
+mod known;
 mod log;
 mod maintenance;
 mod memberships;
@@ -392,7 +393,14 @@ impl GatewayStore {
         now: Timestamp,
         decide: impl FnOnce(&mut CodeCounter) -> R,
     ) -> R {
-        counted(&mut self.memory.counters().codes, name, now, decide)
+        let counters = &mut *self.memory.counters();
+        counted(
+            &mut counters.codes,
+            &counters.codes_alone,
+            name,
+            now,
+            decide,
+        )
     }
 
     /// The same of a person at clients that check first factors themselves.
@@ -402,8 +410,9 @@ impl GatewayStore {
         now: Timestamp,
         decide: impl FnOnce(&mut CodeCounter) -> R,
     ) -> R {
-        let counters = &mut self.memory.counters().codes_alone;
-        counted(counters, vouched.person(), now, decide)
+        let counters = &mut *self.memory.counters();
+        let (own, other) = (&mut counters.codes_alone, &counters.codes);
+        counted(own, other, vouched.person(), now, decide)
     }
 
     /// Records decisions and spends their steps; `answer` gets an outcome for each, in order, once
@@ -1005,14 +1014,18 @@ fn undecided(failure: Failure<Never>) -> Undecided {
 /// Keeps the counter of somebody who had none, if the decision left anything to keep.
 fn counted<R>(
     counters: &mut HashMap<CanonicalName, CodeCounter>,
+    other: &HashMap<CanonicalName, CodeCounter>,
     name: &CanonicalName,
     now: Timestamp,
     decide: impl FnOnce(&mut CodeCounter) -> R,
 ) -> R {
+    let elsewhere = other.get(name).map_or(0, |other| other.failures(now));
     if let Some(counter) = counters.get_mut(name) {
+        counter.count_along(elsewhere);
         return decide(counter);
     }
     let mut counter = CodeCounter::default();
+    counter.count_along(elsewhere);
     let decided = decide(&mut counter);
     if !counter.is_clear(now) {
         counters.insert(name.clone(), counter);

@@ -12,7 +12,7 @@ use otp::{Drift, Step};
 use super::Tally;
 use crate::engine::Val;
 
-pub(super) const ACCEPTED: i64 = 1;
+pub(in super::super) const ACCEPTED: i64 = 1;
 pub(super) const REFUSED: i64 = 2;
 pub(super) const EXPLAINED: i64 = 3;
 pub(super) const RESYNCHRONISED: i64 = 4;
