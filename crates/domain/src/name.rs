@@ -7,8 +7,8 @@ mod preview;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
+use smol_str::SmolStr;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::vdom::{Vdom, VdomError};
@@ -99,7 +99,7 @@ impl Realm {
 /// Folding leaves no `\` in a name, so the realm stands before one: `SALES\alice`, or just `alice` in
 /// the root. Everything that goes by the name thereby tells people of different realms apart.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CanonicalName(Arc<str>);
+pub struct CanonicalName(SmolStr);
 
 impl CanonicalName {
     /// The canonical form of a name as a client of the root presents it.
@@ -128,7 +128,7 @@ impl CanonicalName {
     fn prefixed(realm: Realm, person: &str) -> Self {
         match realm.prefix() {
             // By far the most logins are the root's: they are spared a copy.
-            None => Self(Arc::from(person)),
+            None => Self(SmolStr::new(person)),
             Some(_) => Self(realm.qualified(person).into()),
         }
     }
@@ -144,7 +144,9 @@ impl CanonicalName {
 
     /// The canonical name without its realm.
     pub fn bare(&self) -> &str {
-        self.0.split_once('\\').map_or(&*self.0, |(_, bare)| bare)
+        self.0
+            .split_once('\\')
+            .map_or(self.as_str(), |(_, bare)| bare)
     }
 
     /// Who presented a name that can be nobody's.
@@ -154,7 +156,7 @@ impl CanonicalName {
 
     /// A form that was canonical when it was stored.
     pub fn from_stored(canonical: &str) -> Self {
-        Self(Arc::from(canonical))
+        Self(SmolStr::new(canonical))
     }
 
     /// The canonical form itself, its realm before it.

@@ -516,9 +516,13 @@ const DECOY_SALT: &[u8] = b"symbolon decoy 0";
 
 /// Passwords verified a short time ago, as keyed digests: a client that reconnects does not pay for
 /// hashing again. The key lives as long as the process, so a memory dump of yesterday opens nothing.
+///
+/// There may be a million, so a name is a number here: where those of two people meet, the one who logged in last has
+/// the place, and the digest, of which the name is a part, is nobody else's.
 pub struct Remembered<S> {
     key: Zeroizing<[u8; KEY_LEN]>,
-    entries: Bounded<CanonicalName, Entry, S>,
+    entries: Bounded<u64, Entry, S>,
+    hasher: S,
 }
 
 /// A keyed digest of a right password, made by [`Remembered::mark`].
@@ -536,10 +540,14 @@ struct Entry {
 
 impl<S: BuildHasher> Remembered<S> {
     /// An empty memory under a fresh random key.
-    pub fn new(key: [u8; KEY_LEN], capacity: usize, hasher: S) -> Self {
+    pub fn new(key: [u8; KEY_LEN], capacity: usize, hasher: S) -> Self
+    where
+        S: Clone,
+    {
         Self {
             key: Zeroizing::new(key),
-            entries: Bounded::with_hasher(capacity, hasher),
+            entries: Bounded::with_hasher(capacity, hasher.clone()),
+            hasher,
         }
     }
 
@@ -586,7 +594,8 @@ impl<S: BuildHasher> Remembered<S> {
 
     fn keep(&mut self, person: &CanonicalName, entry: Entry, now: Timestamp) {
         let is_stale = |entry: &Entry| entry.expires <= now;
-        if let Some(kept) = self.entries.entry(person.clone(), is_stale) {
+        let place = self.hasher.hash_one(person);
+        if let Some(kept) = self.entries.entry(place, is_stale) {
             *kept = entry;
         }
     }
@@ -600,7 +609,7 @@ impl<S: BuildHasher> Remembered<S> {
     ) -> Option<PasswordVerified> {
         let entry = self
             .entries
-            .get(person)
+            .get(&self.hasher.hash_one(person))
             .filter(|entry| entry.expires > now)?;
         let mac = self.mac(person, &credential, presented);
         mac.verify_truncated_left(&entry.digest)

@@ -23,6 +23,12 @@ const VERSION: u8 = 1;
 const KEY_ID_LEN: usize = 4;
 const HEAD_LEN: usize = 1 + KEY_ID_LEN + NONCE_LEN;
 const TAG_LEN: usize = 16;
+
+/// Octets of a sealed value of so many octets.
+pub(crate) const fn sealed_len(plain: usize) -> usize {
+    HEAD_LEN + plain + TAG_LEN
+}
+
 /// Separates these derivations from any other use of the root key.
 const SALT: &[u8] = b"symbolon-sealing-v1";
 

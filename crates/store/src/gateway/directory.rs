@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use domain::administrator;
 use domain::backend::{Account, Backend, BackendName, Protocol};
 use domain::client::{Client, LOGINCHECK};
@@ -37,6 +38,7 @@ use super::memberships::{Group, Memberships};
 use super::people::sealed_legacy;
 use super::secrets::Secrets;
 use super::tokens::TokenRow;
+use crate::sealing::sealed_len;
 
 /// A person, as a login needs it. There may be a million, so what few have lies apart.
 #[derive(Clone, Debug)]
@@ -178,19 +180,62 @@ impl Usable {
     }
 }
 
-/// A token, as a login needs it; its seed stays sealed.
+/// A token, as a login needs it; its seed stays sealed. There may be a million.
 #[derive(Debug)]
 pub(super) struct TokenEntry {
-    seed: Option<Box<[u8]>>,
+    seed: Option<Sealed>,
     seed_version: u32,
     /// The first event that can be of this seed's codes.
     seed_since: i64,
     parameters: Parameters,
     usable: Usable,
-    /// The phone that has it: half as long as its registration id is written.
-    phone: Option<[u8; 32]>,
+    /// The phone that has it.
+    phone: Option<PhoneDigest>,
     drift: Drift,
     spent: Option<Spent>,
+    /// Whether its row is behind.
+    is_dirty: bool,
+}
+
+/// Octets of a sealed seed of 20 octets, as phones and most devices have them.
+const USUAL_LEN: usize = sealed_len(20);
+
+/// A sealed seed, without an allocation of its own where it is of the usual length.
+#[derive(Debug)]
+enum Sealed {
+    Usual([u8; USUAL_LEN]),
+    Other(Box<[u8]>),
+}
+
+impl From<Vec<u8>> for Sealed {
+    fn from(sealed: Vec<u8>) -> Self {
+        match sealed.as_slice().try_into() {
+            Ok(usual) => Self::Usual(usual),
+            Err(_) => Self::Other(sealed.into()),
+        }
+    }
+}
+
+impl Sealed {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Usual(sealed) => sealed,
+            Self::Other(sealed) => sealed,
+        }
+    }
+}
+
+/// By what a phone is known to be the one that has a token: half of the SHA-256 of its registration id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct PhoneDigest([u8; 16]);
+
+impl PhoneDigest {
+    fn of(registration: RegistrationId) -> Self {
+        let digest = digest::digest(&digest::SHA256, &registration.to_bytes());
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest.as_ref()[..16]);
+        Self(half)
+    }
 }
 
 /// Steps of one token that are held: each was a wrong code of its person, whom thirty of them block.
@@ -223,7 +268,7 @@ impl From<TokenRow> for TokenEntry {
     fn from(row: TokenRow) -> Self {
         Self {
             usable: row.usable(),
-            phone: row.registration.map(RegistrationId::to_bytes),
+            phone: row.registration.map(PhoneDigest::of),
             seed_version: row.seed_version,
             seed_since: row.seed_since,
             parameters: row.parameters,
@@ -232,7 +277,8 @@ impl From<TokenRow> for TokenEntry {
                 step: step_from(step),
                 by: row.spent_by.unwrap_or(0),
             }),
-            seed: row.seed.map(Vec::into_boxed_slice),
+            seed: row.seed.map(Sealed::from),
+            is_dirty: false,
         }
     }
 }
@@ -269,8 +315,8 @@ pub(super) struct Directory {
     floor: Option<Timestamp>,
     /// The beginning of the latest step that was spent.
     reach: Timestamp,
-    /// Tokens whose row is behind their memory.
-    dirty: HashSet<TokenSerial>,
+    /// Tokens whose row is behind their memory, each once.
+    dirty: Vec<TokenSerial>,
     /// Steps whose codes asked for the next one, oldest first. They are the token's: no counter of a person or of a
     /// client, and nothing that clears one, lets them in.
     held: HashMap<TokenSerial, Vec<Step>>,
@@ -319,6 +365,7 @@ impl Directory {
     pub(super) fn put_token(&mut self, serial: TokenSerial, row: TokenRow) {
         let mut entry = TokenEntry::from(row);
         if let Some(before) = self.tokens.get(&serial) {
+            entry.is_dirty = before.is_dirty;
             let same_seed = before.seed_version == entry.seed_version;
             entry.drift = if same_seed { before.drift } else { entry.drift };
             if before.seed_since == entry.seed_since {
@@ -613,7 +660,8 @@ impl Directory {
         secrets: &Secrets,
     ) -> Option<(Verifier, Usable)> {
         let entry = self.tokens.get(&serial)?;
-        let seed = secrets.open_seed(serial, entry.seed_version, entry.seed.as_deref()?)?;
+        let seed =
+            secrets.open_seed(serial, entry.seed_version, entry.seed.as_ref()?.as_bytes())?;
         let verifier = Verifier {
             serial,
             seed,
@@ -656,7 +704,7 @@ impl Directory {
                         && consume.seed().is_none_or(|seed| entry.has(seed))
                         && consume
                             .phone()
-                            .is_none_or(|phone| entry.phone == Some(phone.to_bytes()))
+                            .is_none_or(|phone| entry.phone == Some(PhoneDigest::of(*phone)))
                 };
                 person.token == Some(token) && self.tokens.get(&token).is_some_and(is_good)
             }
@@ -733,13 +781,19 @@ impl Directory {
             entry.spent = Some(spent);
             entry.drift = drift;
             self.reach = self.reach.max(beginning(entry.parameters, spent.step));
-            self.dirty.insert(serial);
+            self.mark_dirty([serial]);
         }
     }
 
     /// Takes note that the rows of these tokens are being brought up to date.
     pub(super) fn take_dirty(&mut self) -> Vec<TokenSerial> {
-        std::mem::take(&mut self.dirty).into_iter().collect()
+        let serials = std::mem::take(&mut self.dirty);
+        for serial in &serials {
+            if let Some(entry) = self.tokens.get_mut(serial) {
+                entry.is_dirty = false;
+            }
+        }
+        serials
     }
 
     /// Holds a step whose code asked for the next one, as the event `by` says.
@@ -774,7 +828,13 @@ impl Directory {
     }
 
     pub(super) fn mark_dirty(&mut self, serials: impl IntoIterator<Item = TokenSerial>) {
-        self.dirty.extend(serials);
+        for serial in serials {
+            if let Some(entry) = self.tokens.get_mut(&serial)
+                && !std::mem::replace(&mut entry.is_dirty, true)
+            {
+                self.dirty.push(serial);
+            }
+        }
     }
 }
 
