@@ -13,7 +13,7 @@ use cli::console::{Frame, Greeting};
 use tempfile::TempDir;
 
 use super::machine;
-use super::population;
+use super::population::{self, Checked};
 use super::server::ServerProcess;
 use crate::console;
 
@@ -50,7 +50,12 @@ pub(crate) fn console(args: &ConsoleArgs) -> Result<()> {
     );
     let directory = TempDir::new_in(&args.directory)?;
     let runtime = super::login::runtime()?;
-    runtime.block_on(population::fill(directory.path(), args.tokens, SECRET))?;
+    runtime.block_on(population::fill(
+        directory.path(),
+        args.tokens,
+        SECRET,
+        Checked::PasswordAndCode,
+    ))?;
     let first = args.tokens;
     let imported = runtime.block_on(population::import(directory.path(), first, IMPORTED))?;
     println!("tokens   {}, with the import below", args.tokens + IMPORTED);

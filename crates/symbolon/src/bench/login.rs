@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use super::floor::{self, Work};
 use super::load::{Load, Login, Outstanding, Row, Verify};
 use super::machine;
-use super::population::{self, PASSWORD};
+use super::population::{self, Checked};
 use super::server::{LISTENING, ServerProcess, until_input_ends};
 
 /// Shared with the bench's own server.
@@ -63,6 +63,9 @@ pub(crate) struct LoginArgs {
         value_name = "N"
     )]
     outstanding: Vec<Outstanding>,
+    /// Have the codes alone checked, as by a client that checks passwords itself
+    #[arg(long)]
+    code_only: bool,
     /// Seconds for which each row is measured, if there are codes for as long
     #[arg(long, default_value_t = 3, value_name = "N")]
     seconds: u32,
@@ -72,6 +75,16 @@ pub(crate) struct LoginArgs {
     /// Be the server over this directory, until standard input ends
     #[arg(long, hide = true, value_name = "DIR")]
     serve: Option<PathBuf>,
+}
+
+impl LoginArgs {
+    fn checked(&self) -> Checked {
+        if self.code_only {
+            Checked::Code
+        } else {
+            Checked::PasswordAndCode
+        }
+    }
 }
 
 /// Prints the machine, the disk, and for each population a table next to the durable floor.
@@ -94,7 +107,12 @@ pub(crate) fn login(args: &LoginArgs) -> Result<()> {
 fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
     let directory = TempDir::new_in(&args.directory)?;
     let began = Instant::now();
-    runtime()?.block_on(population::fill(directory.path(), tokens, SECRET))?;
+    runtime()?.block_on(population::fill(
+        directory.path(),
+        tokens,
+        SECRET,
+        args.checked(),
+    ))?;
     println!(
         "tokens   {tokens}, made in {:.1} s",
         began.elapsed().as_secs_f64()
@@ -105,15 +123,21 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
         "start    {:.0} ms until it listens",
         began.elapsed().as_secs_f64() * 1e3
     );
-    warm_up(&server, tokens, next_minute())?;
+    let checked = args.checked();
+    warm_up(&server, checked, tokens, next_minute())?;
     // Everybody's code was the current one, so nobody's clock counts as slow; the rows use the codes
     // of the next minute and of the one after.
     let step = next_minute();
     println!(
-        "memory   {} MiB, all passwords remembered",
-        server.memory()? >> 20
+        "memory   {} MiB, {}",
+        server.memory()? >> 20,
+        match checked {
+            Checked::PasswordAndCode => "all passwords remembered",
+            Checked::Code => "everybody logged in",
+        }
     );
     let mut codes = Codes {
+        checked,
         tokens,
         step,
         next: 0,
@@ -174,14 +198,14 @@ fn next_minute() -> Step {
 }
 
 /// Everybody logs in once, with the code of this minute.
-fn warm_up(server: &ServerProcess, tokens: u32, step: Step) -> Result<()> {
+fn warm_up(server: &ServerProcess, checked: Checked, tokens: u32, step: Step) -> Result<()> {
     let outstanding = WARMING.to_string().parse()?;
     let minute = Duration::from_secs(MINUTE_S);
     run(server, outstanding, minute, Verify::Sample, |number| {
         let number = u32::try_from(number)
             .ok()
             .filter(|number| *number < tokens)?;
-        right(number, step)
+        right(checked, number, step)
     })
     .map(drop)
 }
@@ -208,17 +232,18 @@ fn run(
 }
 
 /// A login that must be accepted.
-fn right(number: u32, step: Step) -> Option<Login> {
+fn right(checked: Checked, number: u32, step: Step) -> Option<Login> {
     let code = population::code(number, step).ok()?;
     Some(Login {
         user: population::user(number),
-        password: format!("{PASSWORD}{}", code.as_str()),
+        password: checked.presented(&code),
         expected: Code::AccessAccept,
     })
 }
 
 /// The codes of this minute and of the next, each of which is good once.
 struct Codes {
+    checked: Checked,
     tokens: u32,
     step: Step,
     next: u32,
@@ -229,6 +254,7 @@ impl Codes {
         let (number, later) = (self.next % self.tokens, self.next / self.tokens);
         self.next += 1;
         right(
+            self.checked,
             number,
             self.step
                 .offset(i32::try_from(later).ok().filter(|later| *later < 2)?)?,

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use super::load::{Load, Login, Verify};
 use super::machine;
-use super::population::{self, Person};
+use super::population::{self, Checked, Person};
 use super::server::ServerProcess;
 
 /// Shared with the bench's own server.
@@ -209,7 +209,13 @@ fn fill(directory: &Path, each: u32, delay: u32) -> Result<()> {
         // What is remembered of a right password would tell the refusals behind it apart.
         ("auth-password-memory", "0".to_owned()),
     ];
-    super::login::runtime()?.block_on(population::fill_with(directory, &people, &settings, SECRET))
+    super::login::runtime()?.block_on(population::fill_with(
+        directory,
+        &people,
+        &settings,
+        SECRET,
+        Checked::PasswordAndCode,
+    ))
 }
 
 /// Every refusal once, in an order without pattern.
