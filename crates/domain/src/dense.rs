@@ -73,6 +73,19 @@ impl<K: Hash + Eq, V, S: BuildHasher> Dense<K, V, S> {
         self.place(key).is_some()
     }
 
+    /// Makes room for so many more: a table that grows to its size leaves the halves behind in memory.
+    pub fn reserve(&mut self, more: usize) {
+        let Self {
+            entries,
+            numbers,
+            hasher,
+        } = self;
+        entries.reserve_exact(more);
+        numbers.reserve(more, |number| {
+            key_at(entries, *number).map_or(0, |key| hasher.hash_one(key))
+        });
+    }
+
     /// Gives a key this value.
     pub fn insert(&mut self, key: K, value: V) {
         match self.get_mut(&key) {

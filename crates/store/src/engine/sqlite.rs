@@ -117,6 +117,8 @@ pub(super) fn open_writer(
         },
     )?;
     in_transaction(&mut connection, |tx| hooks.rebuild(tx)).map_err(failed)?;
+    // Pages that only the memory was built from.
+    batch(&connection, "PRAGMA shrink_memory").map_err(failed)?;
     Ok(connection)
 }
 

@@ -47,7 +47,7 @@ pub(super) struct PersonEntry {
     two_factor: TwoFactor,
     token: Option<TokenSerial>,
     password: Password,
-    password_set: Option<Timestamp>,
+    password_set: Option<Second>,
     /// Where codes are sent, for those who are sent any.
     sent_to: Option<Box<Address>>,
     seldom: Option<Box<Seldom>>,
@@ -78,7 +78,7 @@ impl From<&User> for PersonEntry {
             two_factor: user.two_factor,
             token: user.token,
             password: Password::of(user),
-            password_set: user.password_set,
+            password_set: user.password_set.map(Second::of),
             sent_to: sent_to(user.two_factor, &user.contact),
             seldom: Seldom {
                 keys: Box::default(),
@@ -157,11 +157,25 @@ impl Password {
     }
 }
 
+/// A moment to the second, rounded down, in half of the octets. It ends in 2106.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Second(u32);
+
+impl Second {
+    pub(super) fn of(moment: Timestamp) -> Self {
+        Self(moment.unix().try_into().unwrap_or(u32::MAX))
+    }
+
+    fn moment(self) -> Timestamp {
+        Timestamp::from_secs(self.0.into())
+    }
+}
+
 /// Whether codes of a token are looked at, as far as it does not depend on the time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Usable {
     Always,
-    Until(Timestamp),
+    Until(Second),
     Never,
     Withheld,
     Locked,
@@ -171,7 +185,7 @@ impl Usable {
     fn at(self, now: Timestamp) -> Usability {
         match self {
             Self::Always => Usability::Usable,
-            Self::Until(expires) if expires > now => Usability::Usable,
+            Self::Until(expires) if expires.moment() > now => Usability::Usable,
             Self::Until(_) => Usability::ProvisionTimeout,
             Self::Never => Usability::NotActivated,
             Self::Withheld => Usability::OfAnotherUnit,
@@ -192,9 +206,31 @@ pub(super) struct TokenEntry {
     /// The phone that has it.
     phone: Option<PhoneDigest>,
     drift: Drift,
-    spent: Option<Spent>,
+    latest: Latest,
     /// Whether its row is behind.
     is_dirty: bool,
+}
+
+/// The highest step that was spent, if one was: an [`Option`] takes half as much again.
+#[derive(Clone, Copy, Debug)]
+struct Latest(Spent);
+
+impl Latest {
+    /// No clock and no counter comes to it.
+    const NONE: Step = Step(u64::MAX);
+
+    fn get(self) -> Option<Spent> {
+        (self.0.step != Self::NONE).then_some(self.0)
+    }
+}
+
+impl From<Option<Spent>> for Latest {
+    fn from(spent: Option<Spent>) -> Self {
+        Self(spent.unwrap_or(Spent {
+            step: Self::NONE,
+            by: 0,
+        }))
+    }
 }
 
 /// Octets of a sealed seed of 20 octets, as phones and most devices have them.
@@ -273,10 +309,13 @@ impl From<TokenRow> for TokenEntry {
             seed_since: row.seed_since,
             parameters: row.parameters,
             drift: row.drift,
-            spent: row.spent.map(|step| Spent {
-                step: step_from(step),
-                by: row.spent_by.unwrap_or(0),
-            }),
+            latest: row
+                .spent
+                .map(|step| Spent {
+                    step: step_from(step),
+                    by: row.spent_by.unwrap_or(0),
+                })
+                .into(),
             seed: row.seed.map(Sealed::from),
             is_dirty: false,
         }
@@ -323,6 +362,13 @@ pub(super) struct Directory {
 }
 
 impl Directory {
+    /// Makes room for all people and tokens.
+    pub(super) fn reserve(&mut self, people: i64, tokens: i64) {
+        let count = |count: i64| usize::try_from(count).unwrap_or(0);
+        self.people.reserve(count(people));
+        self.tokens.reserve(count(tokens));
+    }
+
     pub(super) fn put_person(&mut self, name: CanonicalName, entry: PersonEntry) {
         self.people.insert(name, entry);
     }
@@ -369,12 +415,12 @@ impl Directory {
             let same_seed = before.seed_version == entry.seed_version;
             entry.drift = if same_seed { before.drift } else { entry.drift };
             if before.seed_since == entry.seed_since {
-                entry.spent = later(entry.spent, before.spent);
+                entry.latest = later(entry.latest.get(), before.latest.get()).into();
             } else {
                 self.held.remove(&serial);
             }
         }
-        if let Some(spent) = entry.spent {
+        if let Some(spent) = entry.latest.get() {
             self.reach = self.reach.max(beginning(entry.parameters, spent.step));
         }
         self.tokens.insert(serial, entry);
@@ -596,7 +642,7 @@ impl Directory {
         let default = || self.settings.of(vdom).default_password_policy.as_deref();
         let policy = entry.policy().or_else(default)?;
         let policy = self.policies.named(vdom, policy)?;
-        policy.validity(entry.password_set?)
+        policy.validity(entry.password_set?.moment())
     }
 
     /// What a person who is let in is to be told.
@@ -749,7 +795,7 @@ impl Directory {
     /// The highest step of a token that nothing may use again.
     pub(super) fn spent(&self, serial: TokenSerial) -> Option<Spent> {
         let entry = self.tokens.get(&serial)?;
-        later(entry.spent, self.floor_of(entry))
+        later(entry.latest.get(), self.floor_of(entry))
     }
 
     /// The floor as a step of this token's clock: everything that its window could accept at that
@@ -776,9 +822,12 @@ impl Directory {
     pub(super) fn spend(&mut self, serial: TokenSerial, spent: Spent, drift: Drift) {
         if let Some(entry) = self.tokens.get_mut(&serial)
             && spent.by >= entry.seed_since
-            && entry.spent.is_none_or(|known| spent.step > known.step)
+            && entry
+                .latest
+                .get()
+                .is_none_or(|known| spent.step > known.step)
         {
-            entry.spent = Some(spent);
+            entry.latest = Some(spent).into();
             entry.drift = drift;
             self.reach = self.reach.max(beginning(entry.parameters, spent.step));
             self.mark_dirty([serial]);
@@ -816,7 +865,7 @@ impl Directory {
         let entry = self.tokens.get(&serial)?;
         Some(Progress {
             serial,
-            spent: later(entry.spent, taken)?,
+            spent: later(entry.latest.get(), taken)?,
             drift: entry.drift,
             seed_version: entry.seed_version,
         })

@@ -244,6 +244,14 @@ impl Hooks for Rebuild {
 impl Memory {
     async fn rebuild<T: Tx>(&self, tx: &mut T) -> Result<(), SqlError> {
         let mut directory = Directory::default();
+        let sizes: Option<(i64, i64)> = tx
+            .row(
+                "SELECT (SELECT count(*) FROM person), (SELECT count(*) FROM token)",
+                &[],
+            )
+            .await?;
+        let (people, tokens) = sizes.unwrap_or_default();
+        directory.reserve(people, tokens);
         self.load_people(tx, &mut directory).await?;
         self.load_tokens(tx, &mut directory).await?;
         self.load_config(tx, &mut directory).await?;

@@ -255,10 +255,10 @@ impl TokenRow {
 
     /// What the login path needs to know of the stage.
     pub(super) fn usable(&self) -> super::directory::Usable {
-        use super::directory::Usable;
+        use super::directory::{Second, Usable};
         match (self.status, self.stage.as_str()) {
             (TokenStatus::Lock, _) => Usable::Locked,
-            (_, "provisioning") => Usable::Until(self.expires.unwrap_or_default()),
+            (_, "provisioning") => Usable::Until(Second::of(self.expires.unwrap_or_default())),
             (_, "provisioned" | "activated") => Usable::Always,
             (_, WITHHELD) => Usable::Withheld,
             _ => Usable::Never,
