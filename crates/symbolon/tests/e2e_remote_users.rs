@@ -13,11 +13,15 @@
 mod common;
 
 use common::directory::{
-    ALIAS_OF_DORA, AROUND_VPN, BASE, Directory, OUTERMOST, POSIX_VPN, READER, VPN, password_of,
+    ALIAS_OF_DORA, AROUND_VPN, BASE, Directory, HELD, OUTERMOST, POSIX_VPN, READER, VPN,
+    password_of,
 };
 use common::radius::{Answer, Vpn as Client};
 use common::upstream::{self, Upstream};
 use common::{Home, PASSWORD, Running, free_port};
+
+/// Where another client is.
+const ELSEWHERE: &str = "127.0.0.8";
 
 fn system(settings: &str) -> (Home, Running, Client) {
     let home = Home::new();
@@ -446,5 +450,59 @@ fn a_right_login_that_a_silent_server_knows_may_come_again_until_it_answers() {
     assert_eq!(vpn.ask("dora", PASSWORD), Answer::Silence);
     assert_eq!(vpn.ask("dora", "another guess"), Answer::Reject);
     home.login_says("dora", "refused: source-throttled");
+    up.stop();
+}
+
+#[test]
+fn a_guess_that_one_server_judges_counts_though_another_holds_the_account() {
+    let (home, up, vpn) = system("");
+    let slapd = Directory::start(&home);
+    directory(&home, &slapd, "");
+    slapd.holds("775");
+    let other = Upstream::start(&home);
+    let (secret, port, dead) = (upstream::SECRET, other.port, free_port());
+    let (reader, reading) = READER;
+    let directory_port = slapd.port;
+    home.console(&format!(
+        "config user radius\nedit hq\nset server 127.0.0.1\nset secret {secret}\n\
+         set radius-port {port}\nnext\nedit away\nset server 127.0.0.1\nset secret {secret}\n\
+         set radius-port {dead}\nend\n\
+         config user ldap\nedit branch\nset server 127.0.0.1\nset port {directory_port}\n\
+         set dn ou=groups,dc=example,dc=org\nset cnid uid\nset type regular\nset username {reader}\n\
+         set password {reading}\nend\n\
+         config user group\nedit all\nset member corp\nend\n\
+         config user setting\nset auth-lockout-threshold 2\nset auth-lockout-duration 600\nend"
+    ))
+    .ok();
+    home.radius_client("vpn2", ELSEWHERE, "set remote-groups all");
+    let elsewhere = Client::new(&home, ELSEWHERE);
+    let ask = |vpn: &Client, members: &str, guess: &str| {
+        home.console(&format!(
+            "config user group\nedit all\nset member {members}\nend"
+        ))
+        .ok();
+        vpn.ask(HELD, guess)
+    };
+    lets_in_by(&home, "all");
+
+    // Where nobody else has the name, nothing was guessed.
+    for _ in 0..3 {
+        assert_eq!(ask(&vpn, "corp branch", "a guess"), Answer::Reject);
+        home.login_says(HELD, "refused: account-locked-elsewhere");
+    }
+    for guess in ["first", "second"] {
+        assert_eq!(ask(&vpn, "corp hq", guess), Answer::Reject);
+        let said = home.login_says(HELD, "refused: password-wrong");
+        assert!(said.contains("the account is locked out"), "{said}");
+    }
+    assert_eq!(ask(&vpn, "corp hq", "third"), Answer::Reject);
+    home.login_says(HELD, "refused: source-throttled");
+
+    for guess in ["first", "second"] {
+        assert_eq!(ask(&elsewhere, "corp hq away", guess), Answer::Silence);
+        home.login_says(HELD, "not decided: backend-unreachable");
+    }
+    assert_eq!(ask(&elsewhere, "corp hq away", "third"), Answer::Reject);
+    home.login_says(HELD, "refused: source-throttled");
     up.stop();
 }

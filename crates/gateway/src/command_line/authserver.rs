@@ -140,7 +140,7 @@ fn tested<'a>(
                 remote,
             };
         }
-        Said::Expired(why) | Said::Wrong(why) | Said::Held(_, why) => why,
+        Said::Expired(why) | Said::Wrong(why) | Said::Nobody(why) | Said::Held(_, why) => why,
         Said::Challenge => "Access-Challenge: it asks for more than the password",
     };
     Tested::Refused { by, took_ms, why }

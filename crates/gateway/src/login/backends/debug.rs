@@ -51,7 +51,11 @@ impl<'a> Steps<'a> {
         let result = match answer {
             Answer::Said { said, .. } => match said {
                 Said::Right(_) => 0,
-                Said::Expired(_) | Said::Wrong(_) | Said::Held(..) | Said::Challenge => 1,
+                Said::Expired(_)
+                | Said::Wrong(_)
+                | Said::Nobody(_)
+                | Said::Held(..)
+                | Said::Challenge => 1,
             },
             Answer::None(_) => 3,
         };

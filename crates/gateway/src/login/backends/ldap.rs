@@ -38,7 +38,7 @@ pub(super) async fn ask(
             }
             None => checked(&mut connection, directory, question, &name, password).await,
         },
-        None => Ok(Said::Wrong(format!(
+        None => Ok(Said::Nobody(format!(
             "no entry has {}={}",
             directory.attribute, question.credentials.login
         ))),
@@ -325,6 +325,7 @@ fn bound(result: &LdapResult) -> Result<Said, Fault> {
         Code::InvalidCredentials | Code::NoSuchObject | Code::InappropriateAuthentication => {
             Ok(match held_against(result) {
                 Some((Some(held), _)) => Said::Held(held, why(result)),
+                Some((None, _)) => Said::Nobody(why(result)),
                 _ => Said::Wrong(why(result)),
             })
         }
@@ -449,8 +450,11 @@ mod tests {
                 other => panic!("{data}: {other:?}"),
             }
         }
+        let nobody = said("525");
+        assert!(
+            matches!(&nobody, Said::Nobody(words) if words.starts_with("there is no such account; 49"))
+        );
         for (data, why) in [
-            ("525", "there is no such account; 49"),
             ("52e", "49 InvalidCredentials ("),
             ("", "49 InvalidCredentials ("),
             ("999", "49 InvalidCredentials ("),

@@ -110,6 +110,8 @@ pub(crate) enum Said {
     Expired(String),
     /// It is not, in the server's words.
     Wrong(String),
+    /// Nobody has this name there, in the server's words.
+    Nobody(String),
     /// Something is held against the account: what, and the server's words.
     Held(Held, String),
     /// More than the password is asked for.
@@ -236,7 +238,7 @@ impl Backends {
                 match said {
                     Said::Right(_) => Checked::Right(check.confirmed()),
                     Said::Expired(words) => Checked::Expired(format!("{by}: {words}")),
-                    Said::Wrong(words) => {
+                    Said::Wrong(words) | Said::Nobody(words) => {
                         Checked::Wrong(Reason::PasswordWrong, format!("{by}: {words}"))
                     }
                     Said::Held(held, words) => Checked::Held(held, format!("{by}: {words}")),

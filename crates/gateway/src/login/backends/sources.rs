@@ -17,7 +17,8 @@ pub(crate) enum CheckedSources {
     Vouched(RemoteVerified),
     /// One knows the password, and nobody is let in by it: why, and what each of them said.
     Known(Reason, String),
-    /// One lets the account not log in, whatever the password: why, and what each of them said.
+    /// One lets the account not log in, whatever the password, and none has judged that: why, and what each of them
+    /// said.
     Held(Held, String),
     /// None takes the password: why, and what each of them said.
     Wrong(Reason, String),
@@ -60,7 +61,7 @@ impl Backends {
 /// What the servers said so far of somebody whom none has vouched for.
 #[derive(Default)]
 struct Heard {
-    refused: Option<Reason>,
+    refused: Option<(Tells, Reason)>,
     silent: Vec<BackendName>,
     said: Vec<String>,
 }
@@ -84,25 +85,32 @@ impl Heard {
             }
         };
         let by = format!("{name}, {}", by(&server, took));
-        let (reason, words) = match said {
+        let (tells, reason, words) = match said {
             Said::Right(told) => {
                 match check.confirmed(source, &told, |name| store.has_record(name)) {
                     Ok(verified) => return Some(self.vouched(verified, &by, name, store)),
-                    Err(reason) => (reason, vouched_for_nobody(&told).to_owned()),
+                    Err(reason) => (Tells::Right, reason, vouched_for_nobody(&told).to_owned()),
                 }
             }
-            Said::Wrong(words) => (Reason::PasswordWrong, words),
-            Said::Expired(words) => (Reason::PasswordExpired, words),
-            Said::Held(held, words) => (held.reason(), words),
-            Said::Challenge => (Reason::BackendChallenge, "Access-Challenge".to_owned()),
+            Said::Wrong(words) => (Tells::Wrong, Reason::PasswordWrong, words),
+            Said::Nobody(words) => (Tells::Nobody, Reason::PasswordWrong, words),
+            Said::Expired(words) => (Tells::Right, Reason::PasswordExpired, words),
+            Said::Held(Held::PasswordExpired, words) => {
+                (Tells::Right, Reason::PasswordExpired, words)
+            }
+            Said::Held(held @ Held::Locked, words) => (Tells::Locked, held.reason(), words),
+            Said::Challenge => {
+                let words = "Access-Challenge".to_owned();
+                (Tells::Nothing, Reason::BackendChallenge, words)
+            }
         };
         self.said.push(format!("{by}: {words}"));
         // What one server knows of a name is not undone by another that does not know it.
         if reason == Reason::NameOfAnother {
             return Some(CheckedSources::Known(reason, self.said.join("; ")));
         }
-        if self.refused.is_none_or(|it| tells(reason) > tells(it)) {
-            self.refused = Some(reason);
+        if self.refused.is_none_or(|(most, _)| tells > most) {
+            self.refused = Some((tells, reason));
         }
         None
     }
@@ -132,7 +140,7 @@ impl Heard {
 
     fn verdict(self) -> CheckedSources {
         let said = self.said.join("; ");
-        match self.refused {
+        match self.refused.map(|(_, reason)| reason) {
             Some(Reason::PasswordWrong) if !self.silent.is_empty() => {
                 CheckedSources::WrongToSome(said)
             }
@@ -147,15 +155,19 @@ impl Heard {
     }
 }
 
-/// How much a server's refusal tells of the password. What is known of one who has the right password says
-/// more than that others do not know it, and a challenge nothing: some servers send one to whoever asks.
-fn tells(reason: Reason) -> u8 {
-    match reason {
-        Reason::BackendChallenge => 0,
-        Reason::PasswordWrong => 1,
-        Reason::AccountLockedElsewhere => 2,
-        _ => 3,
-    }
+/// How much a server's refusal tells of the password, least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Tells {
+    /// Some servers send a challenge to whoever asks.
+    Nothing,
+    /// Whoever has the name is somewhere else.
+    Nobody,
+    /// The account is there, and whose word it would be is not asked.
+    Locked,
+    /// A server has judged it. That another holds something against the account makes it no less of a guess.
+    Wrong,
+    /// What is known of one who has the right password says more than that others do not know it.
+    Right,
 }
 
 /// The evidence of a right password that lets nobody in.
