@@ -18,7 +18,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use common::directory::{BASE, Directory, HELD, READER, password_of};
+use common::directory::{BASE, Directory, EXPIRED, HELD, LOCKED, READER, RESET, password_of};
 use common::phone::enrol;
 use common::radius::{Answer, Vpn};
 use common::upstream::{self, Upstream};
@@ -343,6 +343,55 @@ fn what_a_directory_holds_against_an_account_is_no_guess() {
     home.login_says(HELD, "refused: password-wrong");
     assert_eq!(vpn.ask(HELD, password), Answer::Reject);
     home.login_says(HELD, "refused: source-throttled");
+    up.stop();
+}
+
+#[test]
+fn what_a_password_policy_holds_against_an_account_is_no_guess() {
+    let (home, up, vpn) = system();
+    let directory = Directory::start(&home);
+    searching(&home, &directory, "");
+    let held = [
+        (EXPIRED, "password-expired", "the password has expired"),
+        (RESET, "password-expired", "the password has to be changed"),
+        (
+            LOCKED,
+            "account-locked-elsewhere",
+            "the account is locked out",
+        ),
+    ];
+    home.console(
+        "config user setting\nset auth-lockout-threshold 1\nset auth-lockout-duration 60\n\
+         set auth-invalid-max 2\nset auth-blackout-time 60\nend",
+    )
+    .ok();
+    let is_told = |name, reason, words| {
+        for _ in 0..2 {
+            assert_eq!(vpn.ask(name, password_of(name)), Answer::Reject, "{name}");
+            let said = home.login_says(name, &format!("refused: {reason}"));
+            assert!(said.contains(words), "{said}");
+        }
+    };
+    for (name, reason, words) in held {
+        user_of(&home, name, "ldap", "corp");
+        is_told(name, reason, words);
+    }
+    // Nor of somebody without an entry.
+    home.console(
+        "config user group\nedit staff\nset member corp\nend\n\
+         config user radius-client\nedit vpn1\nset remote-groups staff\nend",
+    )
+    .ok();
+    for (name, reason, words) in held {
+        home.console(&format!("config user local\ndelete {name}\nend"))
+            .ok();
+        is_told(name, reason, words);
+    }
+    // A wrong password of theirs is one.
+    assert_eq!(vpn.ask(EXPIRED, "wrong"), Answer::Reject);
+    home.login_says(EXPIRED, "refused: password-wrong");
+    assert_eq!(vpn.ask(EXPIRED, password_of(EXPIRED)), Answer::Reject);
+    home.login_says(EXPIRED, "refused: source-throttled");
     up.stop();
 }
 

@@ -26,12 +26,16 @@ const PEOPLE: &[(&str, &str)] = &[
     (EXPIRED, "in-the-directory-6"),
     (RESET, "in-the-directory-7"),
     (HELD, "in-the-directory-8"),
+    (LOCKED, "in-the-directory-9"),
 ];
 
 /// Somebody whose password has expired.
 pub(crate) const EXPIRED: &str = "erin";
 /// Somebody whose password was set by somebody else, and has to be changed.
 pub(crate) const RESET: &str = "frank";
+
+/// Whose account is locked by the password policy.
+pub(crate) const LOCKED: &str = "grace";
 
 /// Where password policies are: a password is good for a year, and has ten characters.
 const POLICIES: &str = "ou=policies,dc=example,dc=org";
@@ -188,6 +192,7 @@ impl Directory {
              overlay ppolicy\n\
              ppolicy_default \"cn=default,{POLICIES}\"\n\
              ppolicy_hash_cleartext\n\
+             ppolicy_use_lockout\n\
              overlay sock\n\
              socketpath {words}\n\
              sockops bind\n\
@@ -222,6 +227,9 @@ impl Directory {
             if *login == RESET {
                 ldif += "pwdReset: TRUE\n";
             }
+            if *login == LOCKED {
+                ldif += "pwdAccountLockedTime: 000001010000Z\n";
+            }
             if *login == "dora" {
                 ldif += &format!("uid: {ALIAS_OF_DORA}\n");
             }
@@ -231,7 +239,7 @@ impl Directory {
             "dn: {POLICIES}\nobjectClass: organizationalUnit\nou: policies\n\n\
              dn: cn=default,{POLICIES}\nobjectClass: device\nobjectClass: pwdPolicy\n\
              cn: default\npwdAttribute: userPassword\npwdMaxAge: 31536000\npwdMustChange: TRUE\n\
-             pwdCheckQuality: 2\npwdMinLength: 10\npwdAllowUserChange: TRUE\n\n"
+             pwdLockout: TRUE\npwdCheckQuality: 2\npwdMinLength: 10\npwdAllowUserChange: TRUE\n\n"
         );
         ldif += &format!(
             "dn: ou=groups,dc=example,dc=org\nobjectClass: organizationalUnit\nou: groups\n\n\

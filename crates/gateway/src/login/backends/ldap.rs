@@ -15,7 +15,7 @@ use ldap3_proto::proto::{LdapFilter, LdapResult, LdapResultCode};
 use super::tls::{self, Certificates};
 use super::{Fault, Held, Question, Said};
 use connection::{Connection, Entry, Scope};
-use expiry::Expiry;
+use expiry::{Objection, Rule};
 
 /// Characters of a directory's words that become evidence: Active Directory says in some 90 what it
 /// holds against an account.
@@ -55,17 +55,17 @@ async fn checked(
     name: &str,
     password: &str,
 ) -> Result<Said, Fault> {
-    let said = match directory.renewal {
-        Switch::Enable => {
-            let (result, expiry) = connection.bind_by_policy(name, password).await?;
-            if expiry.is_some() && question.credentials.groups.is_none() {
-                return Ok(Said::Expired(why(&result)));
-            }
-            bound(&result)?
-        }
-        Switch::Disable => bound(&connection.bind(name, password).await?)?,
-    };
-    match (said, question.credentials.groups) {
+    let (result, objection) = connection.bind_by_policy(name, password).await?;
+    if let Some(objection) = objection {
+        let words = format!("{}; {}", objection.why, words(&result));
+        let is_renewed =
+            directory.renewal == Switch::Enable && question.credentials.groups.is_none();
+        return Ok(match objection.held {
+            Held::PasswordExpired if is_renewed => Said::Expired(words),
+            held => Said::Held(held, words),
+        });
+    }
+    match (bound(&result)?, question.credentials.groups) {
         (Said::Right(_), Some(groups)) => {
             let told = told(connection, directory, question, name, groups).await?;
             Ok(Said::Right(told))
@@ -83,8 +83,13 @@ async fn renewed(
     name: &str,
     [old, new]: [&str; 2],
 ) -> Result<Said, Fault> {
-    let (result, expiry) = connection.bind_by_policy(name, old).await?;
-    let Some(expiry) = expiry else {
+    let (result, objection) = connection.bind_by_policy(name, old).await?;
+    let Some(Objection {
+        held: Held::PasswordExpired,
+        by,
+        ..
+    }) = objection
+    else {
         return Ok(Said::Wrong(format!(
             "the password has not expired: {}",
             words(&result)
@@ -101,9 +106,9 @@ async fn renewed(
             return Ok(Said::Wrong(why.to_owned()));
         }
     }
-    let changed = match expiry {
-        Expiry::Policy => connection.modify_password(name, old, new).await?,
-        Expiry::ActiveDirectory => connection.modify_unicode_password(name, old, new).await?,
+    let changed = match by {
+        Rule::Policy => connection.modify_password(name, old, new).await?,
+        Rule::ActiveDirectory => connection.modify_unicode_password(name, old, new).await?,
     };
     question.steps.say(
         "fnbamd_ldap_passwd_renewal",

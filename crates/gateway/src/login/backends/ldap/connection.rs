@@ -16,7 +16,7 @@ use tokio_util::codec::{Decoder, Encoder};
 use zeroize::Zeroize;
 
 use super::super::{Fault, connect};
-use super::expiry::{self, Expiry};
+use super::expiry::{self, Objection};
 use super::words;
 
 /// Octets of one message of a directory: the names of some thousand groups that an entry is in.
@@ -114,19 +114,19 @@ impl<S: Stream> Connection<S> {
         self.bound().await
     }
 
-    /// The same, and what the directory's password policy says of the password.
+    /// The same, and what the directory holds against the account.
     pub(super) async fn bind_by_policy(
         &mut self,
         name: &str,
         password: &str,
-    ) -> Result<(LdapResult, Option<Expiry>), Fault> {
+    ) -> Result<(LdapResult, Option<Objection>), Fault> {
         let asked = LdapControl::PasswordPolicyRequest { criticality: false };
         self.send_with(bind_request(name, password), vec![asked])
             .await?;
         let octets = self.whole().await?;
         let result = self.bound().await?;
-        let expiry = expiry::said(&result, &octets);
-        Ok((result, expiry))
+        let objection = expiry::objection(&result, &octets);
+        Ok((result, objection))
     }
 
     async fn bound(&mut self) -> Result<LdapResult, Fault> {

@@ -1,4 +1,4 @@
-//! What a directory says of a password that has expired, and how a new one is written.
+//! What a directory holds against an account whose password it is asked about, and how a new one is written.
 //!
 //! `OpenLDAP` and its relatives say it in a control of the password policy, whose value the LDAP library does not read;
 //! Active Directory by the number of a Windows error.
@@ -17,30 +17,52 @@ const SEQUENCE: u8 = 0x30;
 const WARNING: u8 = 0xa0;
 const ERROR: u8 = 0x81;
 
-/// `passwordExpired` and `changeAfterReset` of the control.
+/// `passwordExpired`, `accountLocked` and `changeAfterReset` of the control. The others are about a new password.
 const EXPIRED: u8 = 0;
+const LOCKED: u8 = 1;
 const CHANGE_AFTER_RESET: u8 = 2;
 
-/// A right password that opens nothing any more, by whose words.
+/// What is held against an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Expiry {
-    /// A password policy's: RFC 3062 changes it.
+pub(super) struct Objection {
+    pub(super) held: Held,
+    pub(super) by: Rule,
+    /// In words.
+    pub(super) why: &'static str,
+}
+
+/// Who holds it against an account, and says how a password that has expired is changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Rule {
+    /// A password policy: RFC 3062 changes it.
     Policy,
-    /// Active Directory's: `unicodePwd` is changed.
+    /// Active Directory: `unicodePwd` is changed.
     ActiveDirectory,
 }
 
-/// What the answer to a bind, with the octets of its message, says.
-pub(super) fn said(result: &LdapResult, message: &[u8]) -> Option<Expiry> {
-    if result.code == LdapResultCode::InvalidCredentials
-        && matches!(held_against(result), Some((Some(Held::PasswordExpired), _)))
-    {
-        return Some(Expiry::ActiveDirectory);
-    }
-    match policy_error(message)? {
-        EXPIRED | CHANGE_AFTER_RESET => Some(Expiry::Policy),
+/// What the answer to a bind, with the octets of its message, objects to.
+pub(super) fn objection(result: &LdapResult, message: &[u8]) -> Option<Objection> {
+    let by_number = match result.code {
+        LdapResultCode::InvalidCredentials => held_against(result),
         _ => None,
-    }
+    };
+    let (held, by, why) = match by_number {
+        Some((Some(held), why)) => (held, Rule::ActiveDirectory, why),
+        _ => {
+            let (held, why) = held_by_policy(policy_error(message)?)?;
+            (held, Rule::Policy, why)
+        }
+    };
+    Some(Objection { held, by, why })
+}
+
+fn held_by_policy(error: u8) -> Option<(Held, &'static str)> {
+    Some(match error {
+        EXPIRED => (Held::PasswordExpired, "the password has expired"),
+        LOCKED => (Held::Locked, "the account is locked out"),
+        CHANGE_AFTER_RESET => (Held::PasswordExpired, "the password has to be changed"),
+        _ => return None,
+    })
 }
 
 /// The number of the Windows error, in hexadecimal digits, if there is one.
@@ -138,26 +160,29 @@ mod tests {
     }
 
     #[test]
-    fn a_password_policy_says_that_a_password_has_expired() {
+    fn a_password_policy_says_what_it_holds_against_an_account() {
         let refused = result(LdapResultCode::InvalidCredentials, "");
         let warning = [0xa0, 3, 0x80, 1, 9];
         for (value, expected) in [
-            (&[ERROR, 1, EXPIRED][..], Some(Expiry::Policy)),
-            (&[ERROR, 1, CHANGE_AFTER_RESET], Some(Expiry::Policy)),
+            (&[ERROR, 1, EXPIRED][..], Some(Held::PasswordExpired)),
+            (&[ERROR, 1, CHANGE_AFTER_RESET], Some(Held::PasswordExpired)),
             (
                 &[&warning[..], &[ERROR, 1, EXPIRED]].concat(),
-                Some(Expiry::Policy),
+                Some(Held::PasswordExpired),
             ),
-            // accountLocked.
-            (&[ERROR, 1, 1], None),
+            (&[ERROR, 1, LOCKED], Some(Held::Locked)),
+            // passwordModNotAllowed.
+            (&[ERROR, 1, 3], None),
             (&warning, None),
             (&[], None),
         ] {
             let message = answer(value);
             assert_eq!(length(&message), Some(message.len()));
-            assert_eq!(said(&refused, &message), expected, "{value:?}");
+            let objects = objection(&refused, &message);
+            assert!(objects.is_none_or(|it| it.by == Rule::Policy));
+            assert_eq!(objects.map(|it| it.held), expected, "{value:?}");
             for end in 0..message.len() {
-                assert_eq!(said(&refused, &message[..end]), None, "{end}");
+                assert_eq!(objection(&refused, &message[..end]), None, "{end}");
             }
         }
     }
@@ -167,15 +192,20 @@ mod tests {
         let number =
             |data: &str| format!("80090308: LdapErr: DSID-0C09, comment: x, data {data}, v4563");
         let code = LdapResultCode::InvalidCredentials;
-        for data in ["532", "773"] {
-            let result = result(code.clone(), &number(data));
-            assert_eq!(said(&result, &[]), Some(Expiry::ActiveDirectory));
+        for (data, held) in [
+            ("532", Held::PasswordExpired),
+            ("773", Held::PasswordExpired),
+            ("533", Held::Locked),
+            ("775", Held::Locked),
+        ] {
+            let objects = objection(&result(code.clone(), &number(data)), &[]).unwrap();
+            assert_eq!((objects.held, objects.by), (held, Rule::ActiveDirectory));
         }
-        for data in ["52e", "533", "775"] {
-            assert_eq!(said(&result(code.clone(), &number(data)), &[]), None);
+        for data in ["525", "52e"] {
+            assert_eq!(objection(&result(code.clone(), &number(data)), &[]), None);
         }
         let granted = result(LdapResultCode::Success, &number("532"));
-        assert_eq!(said(&granted, &[]), None);
+        assert_eq!(objection(&granted, &[]), None);
     }
 
     #[test]
