@@ -109,6 +109,28 @@ impl Pool {
         self.put(Some(whose), thing, job)
     }
 
+    /// The same for a login that cannot come again: where it gives way it goes on in another pool, and its turn is
+    /// lost if too many wait there as well.
+    pub(crate) fn submit_lasting<T: Send + 'static>(
+        &self,
+        whose: Whose,
+        other: &Arc<Self>,
+        thing: T,
+        job: impl FnOnce(T, Turn) + Send + 'static,
+    ) -> Result<(), T> {
+        let other = Arc::clone(other);
+        let submitted = self.submit_for(whose, (thing, job), move |(thing, job), turn| {
+            let taken = match turn {
+                Turn::Come => return job(thing, Turn::Come),
+                Turn::Lost => other.submit((thing, job), |(thing, job)| job(thing, Turn::Come)),
+            };
+            if let Err((thing, job)) = taken {
+                job(thing, Turn::Lost);
+            }
+        });
+        submitted.map_err(|(thing, _)| thing)
+    }
+
     fn put<T: Send + 'static>(
         &self,
         whose: Option<Whose>,
@@ -216,15 +238,8 @@ mod tests {
 
     /// A pool of one thread, which is busy until told to begin.
     fn bench() -> Bench {
-        let pool = Pool::with_threads(1).unwrap();
-        let ((tell, told), (begin, begun)) = (channel(), channel::<()>());
-        let (busy, is_busy) = channel();
-        let submitted = pool.submit((), move |()| {
-            busy.send(()).unwrap();
-            begun.recv().unwrap();
-        });
-        assert_eq!(submitted, Ok(()));
-        is_busy.recv().unwrap();
+        let (tell, told) = channel();
+        let (pool, begin) = busy(WAITING_MAX);
         Bench {
             pool,
             tell,
@@ -233,12 +248,28 @@ mod tests {
         }
     }
 
+    fn busy(waiting_max: usize) -> (Pool, Sender<()>) {
+        let pool = Pool::spawn("busy", 1, waiting_max).unwrap();
+        let ((begin, begun), (busy, is_busy)) = (channel::<()>(), channel());
+        let submitted = pool.submit((), move |()| {
+            busy.send(()).unwrap();
+            begun.recv().unwrap();
+        });
+        assert_eq!(submitted, Ok(()));
+        is_busy.recv().unwrap();
+        (pool, begin)
+    }
+
+    fn whose(client: &str, source: &str) -> Whose {
+        Whose {
+            client: (Vdom::ROOT, client.into()),
+            source: Network::of(source.parse().unwrap()),
+        }
+    }
+
     impl Bench {
         fn put(&self, client: &str, source: &str, number: u32) -> bool {
-            let whose = Whose {
-                client: (Vdom::ROOT, client.into()),
-                source: Network::of(source.parse().unwrap()),
-            };
+            let whose = whose(client, source);
             let tell = self.tell.clone();
             let submitted = self.pool.submit_for(whose, number, move |number, turn| {
                 tell.send((number, turn)).unwrap();
@@ -288,6 +319,35 @@ mod tests {
         assert!(!bench.put("vpn", "192.0.2.3", max));
         let done = bench.done();
         assert!(done.ends_with(&[max - 3, 1_000, 1_001]));
+    }
+
+    #[test]
+    fn what_cannot_come_again_gives_way_and_goes_on_elsewhere() {
+        let bench = bench();
+        let (other, go_on) = busy(2);
+        let other = Arc::new(other);
+        let last = |number: u32| {
+            let (whose, tell) = (whose("wifi", "192.0.2.1"), bench.tell.clone());
+            let job = move |number, turn| tell.send((number, turn)).unwrap();
+            bench.pool.submit_lasting(whose, &other, number, job)
+        };
+        let max = u32::try_from(WAITING_MAX).unwrap();
+        for number in 0..max {
+            assert_eq!(last(number), Ok(()));
+        }
+        assert_eq!(last(max), Err(max));
+        // It is as much in the way of others as what can come again.
+        for number in 1_000..1_003 {
+            assert!(bench.put("vpn", "192.0.2.2", number));
+        }
+        assert_eq!(bench.told.try_recv(), Ok((max - 3, Turn::Lost)));
+        assert!(bench.told.try_recv().is_err());
+        go_on.send(()).unwrap();
+        for number in [max - 1, max - 2] {
+            assert_eq!(bench.told.recv(), Ok((number, Turn::Come)));
+        }
+        let done = bench.done();
+        assert!(done.ends_with(&[max - 4, 1_000, 1_001, 1_002]));
     }
 
     #[test]

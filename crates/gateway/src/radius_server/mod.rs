@@ -321,30 +321,24 @@ impl Shared {
     /// Has the hash computed in the pool, and goes on from there.
     fn hash(self: &Arc<Self>, pending: Pending, hashing: Box<Hashing>) {
         let shared = Arc::clone(self);
-        if pending.talk.is_some() {
-            let submitted = self
-                .core
-                .pool
-                .submit((pending, hashing), move |(pending, hashing)| {
-                    shared.hashed(pending, *hashing);
-                });
-            // What a device said cannot be heard twice. This is a thread for its tunnel, which no datagram waits for.
-            if let Err((pending, hashing)) = submitted {
-                self.hashed(pending, *hashing);
-            }
-            return;
-        }
-        let whose = hashing.whose();
-        let submitted = self.core.pool.submit_for(
-            whose,
-            (pending, hashing),
-            move |(pending, hashing), turn| match turn {
-                Turn::Come => shared.hashed(pending, *hashing),
-                Turn::Lost => shared.overloaded(&pending, &hashing),
-            },
-        );
-        if let Err((pending, hashing)) = submitted {
-            self.overloaded(&pending, &hashing);
+        let (pool, whose) = (&self.core.pool, hashing.whose());
+        // What a device said cannot be heard twice.
+        let is_lasting = pending.talk.is_some();
+        let waiting = (pending, hashing);
+        let job = move |(pending, hashing): (Pending, Box<Hashing>), turn| match turn {
+            Turn::Come => shared.hashed(pending, *hashing),
+            Turn::Lost => shared.overloaded(&pending, &hashing),
+        };
+        let submitted = if is_lasting {
+            pool.submit_lasting(whose, &self.core.tunnels, waiting, job)
+        } else {
+            pool.submit_for(whose, waiting, job)
+        };
+        match submitted {
+            Ok(()) => {}
+            // This is a thread for its tunnel, which no datagram waits for.
+            Err((pending, hashing)) if is_lasting => self.hashed(pending, *hashing),
+            Err((pending, hashing)) => self.overloaded(&pending, &hashing),
         }
     }
 
