@@ -4,7 +4,7 @@
 //! the code is right where its client speaks of transactions. It lives in memory: after
 //! a restart the client begins again, which costs a person one more try and an attacker everything.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
@@ -17,6 +17,11 @@ use crate::clock;
 /// Challenges that are open at most: 1,000 right passwords a second, each left unanswered for the
 /// default minute.
 const OPEN_MAX: usize = 65_536;
+
+/// Challenges that are open at most at clients that check first factors themselves. Who reaches such a client may have
+/// shown nothing to anybody: half of the places is left to those whose password was right, and in this half they go
+/// first.
+const VOUCHED_MAX: usize = OPEN_MAX / 2;
 
 /// Challenges of one owner that are open at most: more than hands and their clients, each asking again, begin
 /// within the default minute. Who knows a password closes nobody else's, and who has a code asked for without one
@@ -45,7 +50,7 @@ pub(crate) enum ProvenBy {
     Client,
 }
 
-/// No more challenges can be open.
+/// No more challenges can be open: a password was right for each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{OPEN_MAX} challenges are open")]
 pub(crate) struct Full;
@@ -71,12 +76,15 @@ impl<T> Default for Challenges<T> {
         Self(Mutex::new(Table {
             by_state: HashMap::new(),
             of_owner: HashMap::new(),
+            vouched: BTreeMap::new(),
+            inserted: 0,
         }))
     }
 }
 
 impl<T> Challenges<T> {
-    /// Opens a challenge; its state goes to the client. The oldest of an owner who has too many gives way.
+    /// Opens a challenge; its state goes to the client. The oldest of an owner who has too many gives way, and the
+    /// oldest for which nothing was proven here where there are too many.
     pub(super) fn open(
         &self,
         first: T,
@@ -88,13 +96,7 @@ impl<T> Challenges<T> {
         let state = clock::random()?;
         let mut table = self.lock();
         table.make_room(&owner, now)?;
-        let open = Open {
-            first,
-            owner,
-            client: Box::from(client),
-            expires,
-        };
-        table.insert(state, open);
+        table.insert(state, first, owner, client, expires);
         Ok(HEXLOWER.encode(&state))
     }
 
@@ -138,13 +140,7 @@ impl<T> Challenges<T> {
         expires: Timestamp,
     ) {
         if let Some(state) = key(state) {
-            let open = Open {
-                first,
-                owner,
-                client: Box::from(client),
-                expires,
-            };
-            self.lock().insert(state, open);
+            self.lock().insert(state, first, owner, client, expires);
         }
     }
 
@@ -218,6 +214,8 @@ struct Open<T> {
     owner: Owner,
     client: Box<str>,
     expires: Timestamp,
+    /// How many were opened before it.
+    number: u64,
 }
 
 impl<T> Open<T> {
@@ -230,6 +228,9 @@ struct Table<T> {
     by_state: HashMap<Key, Open<T>>,
     /// Oldest first. The same as in `by_state`, and no owner without one.
     of_owner: HashMap<Owner, VecDeque<Key>>,
+    /// Those for which a client vouched, by their number.
+    vouched: BTreeMap<u64, Key>,
+    inserted: u64,
 }
 
 impl<T> Table<T> {
@@ -242,8 +243,11 @@ impl<T> Table<T> {
         if self.by_state.len() >= OPEN_MAX {
             self.drop_expired(now);
         }
-        if self.by_state.len() >= OPEN_MAX {
-            return Err(Full);
+        let is_crowded = owner.proven_by == ProvenBy::Client && self.vouched.len() >= VOUCHED_MAX;
+        if is_crowded || self.by_state.len() >= OPEN_MAX {
+            let (_, oldest) = self.vouched.first_key_value().ok_or(Full)?;
+            let oldest = *oldest;
+            self.remove(&oldest);
         }
         Ok(())
     }
@@ -255,16 +259,31 @@ impl<T> Table<T> {
             own.retain(|state| by_state.contains_key(state));
             !own.is_empty()
         });
+        let vouched = &mut self.vouched;
+        vouched.retain(|_, state| by_state.contains_key(state));
     }
 
-    fn insert(&mut self, state: Key, open: Open<T>) {
-        let own = self.of_owner.entry(open.owner.clone()).or_default();
+    fn insert(&mut self, state: Key, first: T, owner: Owner, client: &str, expires: Timestamp) {
+        let number = self.inserted;
+        self.inserted += 1;
+        if owner.proven_by == ProvenBy::Client {
+            self.vouched.insert(number, state);
+        }
+        let own = self.of_owner.entry(owner.clone()).or_default();
         own.push_back(state);
+        let open = Open {
+            first,
+            owner,
+            client: Box::from(client),
+            expires,
+            number,
+        };
         self.by_state.insert(state, open);
     }
 
     fn remove(&mut self, state: &Key) -> Option<Open<T>> {
         let open = self.by_state.remove(state)?;
+        self.vouched.remove(&open.number);
         if let Some(own) = self.of_owner.get_mut(&open.owner) {
             own.retain(|it| it != state);
             if own.is_empty() {
@@ -339,6 +358,36 @@ mod tests {
         assert_eq!(take(&challenges, "alice", &states[0]), None);
         assert_eq!(take(&challenges, "alice", &states[199]), Some(200));
         assert_eq!(take(&challenges, "alice", &proven), Some(0));
+    }
+
+    #[test]
+    fn those_for_whom_a_client_vouched_leave_room_for_who_has_proven_something() {
+        let challenges = Challenges::default();
+        let vouched = |number: usize| {
+            let person = format!("person-{}", number / OPEN_PER_OWNER_MAX);
+            let state = open_by(&challenges, owner(&person, ProvenBy::Client), 0);
+            (person, state)
+        };
+        let states: Vec<_> = (0..=VOUCHED_MAX).map(vouched).collect();
+        let is_open = |number: usize| {
+            let (_, state): &(String, State) = &states[number];
+            challenges.is_open(state.as_bytes(), "vpn", NOW)
+        };
+        assert!(!is_open(0) && is_open(1) && is_open(VOUCHED_MAX));
+        // Whoever has takes the other half, and then the places of these from the oldest on.
+        let proven = |number: usize| {
+            let person = format!("proven-{}", number / OPEN_PER_OWNER_MAX);
+            challenges.open(0, owner(&person, ProvenBy::Unit), "vpn", LATER, NOW)
+        };
+        let mut opened = (0..OPEN_MAX).map(proven);
+        assert!(opened.by_ref().take(VOUCHED_MAX).all(|it| it.is_ok()));
+        assert!(is_open(1));
+        assert!(opened.next().unwrap().is_ok());
+        assert!(!is_open(1) && is_open(2));
+        // Of the others one gives way to the next.
+        let (person, state) = vouched(0);
+        assert!(!is_open(2) && is_open(3));
+        assert_eq!(take(&challenges, &person, &state), Some(0));
     }
 
     #[test]
