@@ -11,7 +11,7 @@ use ident::{OpaqueCode, TokenSerial};
 use softtoken::device::{Nonce, SealContext, open_seed};
 use softtoken::link::LinkSecret;
 use softtoken::mobile::{MobileNonceRequest, MobileRequest, MobileResponse, SealedToken};
-use softtoken::{MobileVersion, PinRequirement, TextError};
+use softtoken::{MobileVersion, TextError};
 
 /// A step of a 60-second token. A clock that is further off shows codes that a gateway, which looks
 /// one step either way, refuses.
@@ -186,6 +186,7 @@ pub(crate) fn take_in(
         issuer: token.issuer.clone(),
         seed,
         parameters: token.parameters,
+        pin_policy: Some(token.pin_policy),
         counter: 0,
         added_unix: now_unix,
     })?;
@@ -203,9 +204,8 @@ pub(crate) fn take_in(
 }
 
 fn check_pin_policy(vault: &OpenVault, token: &SealedToken) -> Result<(), AppError> {
-    let needed = usize::from(token.pin_policy.length.digits());
-    let is_free = token.pin_policy.requirement == PinRequirement::NotRequired;
-    if is_free || vault.pin_digits() >= needed {
+    let needed = usize::from(token.pin_policy.least_digits());
+    if vault.pin_digits() >= needed {
         return Ok(());
     }
     Err(AppError::PinTooShort {

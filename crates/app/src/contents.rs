@@ -1,7 +1,8 @@
 //! What the vault holds, and the rules for it. No I/O.
 
 use crate::device::{Device, KeyError};
-use ident::TokenSerial;
+use crate::pin::Pin;
+use ident::{PinPolicy, TokenSerial};
 use otp::{Code, Kind, Parameters, Seed, Step};
 use softtoken::IssuerName;
 use softtoken::address::ServerUrl;
@@ -34,6 +35,7 @@ pub struct Token {
     issuer: IssuerName,
     seed: Seed,
     parameters: Parameters,
+    pin_policy: Option<PinPolicy>,
     /// The next counter of an event-based token.
     counter: u64,
     added_unix: Option<u64>,
@@ -52,6 +54,8 @@ pub struct NewToken {
     pub seed: Seed,
     /// How its codes are computed.
     pub parameters: Parameters,
+    /// What its issuer wants of the PIN; a token of another issuer says nothing of it.
+    pub pin_policy: Option<PinPolicy>,
     /// The next counter of an event-based token.
     pub counter: u64,
     /// When it came, in seconds after the epoch.
@@ -170,6 +174,13 @@ impl Contents {
     /// The token with this name or this serial.
     pub fn token(&self, name: &str) -> Result<&Token, ContentsError> {
         self.index_of(name).map(|index| &self.tokens[index])
+    }
+
+    /// The token whose issuer asks for the longest PIN.
+    pub fn strictest(&self) -> Option<&Token> {
+        self.tokens
+            .iter()
+            .max_by_key(|token| token.least_pin_digits())
     }
 
     /// Refuses a name that means another token already.
@@ -306,6 +317,12 @@ impl Token {
         self.parameters
     }
 
+    /// How many digits a PIN has at least while it is here.
+    pub fn least_pin_digits(&self) -> usize {
+        let asked = self.pin_policy.map(|policy| policy.least_digits().into());
+        asked.unwrap_or(Pin::MIN_DIGITS)
+    }
+
     /// When it came, in seconds after the epoch, where that was written down.
     pub fn added_unix(&self) -> Option<u64> {
         self.added_unix
@@ -358,6 +375,7 @@ impl From<NewToken> for Token {
             issuer,
             seed,
             parameters,
+            pin_policy,
             counter,
             added_unix,
         } = token;
@@ -367,6 +385,7 @@ impl From<NewToken> for Token {
             issuer,
             seed,
             parameters,
+            pin_policy,
             counter,
             added_unix: Some(added_unix),
         }

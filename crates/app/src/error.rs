@@ -4,7 +4,7 @@ use crate::backup::BackupError;
 use crate::contents::{ContentsError, ForeignError, NameError};
 use crate::device::KeyError;
 use crate::disk::DiskError;
-use crate::pin::PinError;
+use crate::pin::{Pin, PinError};
 use crate::push::PushFailure;
 use crate::qr::QrError;
 use crate::registry::RegistryError;
@@ -40,6 +40,14 @@ pub enum AppError {
     #[error("{} asks for a PIN of at least {needed} digits", issuer.as_str())]
     PinTooShort {
         /// Who asks.
+        issuer: IssuerName,
+        /// Digits.
+        needed: usize,
+    },
+    /// A new PIN is shorter than the issuer of a token here asks for.
+    #[error("{} asks for a PIN of at least {needed} digits", issuer.as_str())]
+    NewPinTooShort {
+        /// Who issued the token.
         issuer: IssuerName,
         /// Digits.
         needed: usize,
@@ -163,6 +171,10 @@ impl AppError {
                 "Choose a PIN of {needed} digits with `symbolon app pin`, then add the same code \
                  again: it waits for this device."
             ),
+            Self::NewPinTooShort { needed, .. } => format!(
+                "Choose one of {needed} to {} digits; the old PIN stays.",
+                Pin::MAX_DIGITS
+            ),
             other => other.plain_step().to_owned(),
         }
     }
@@ -221,7 +233,8 @@ impl AppError {
             | Self::Push(_)
             | Self::Transfer(_)
             | Self::Refused(_)
-            | Self::PinTooShort { .. } => "",
+            | Self::PinTooShort { .. }
+            | Self::NewPinTooShort { .. } => "",
         }
     }
 }

@@ -78,10 +78,24 @@ pub async fn run(args: Args, mut world: Surroundings<'_>) -> Result<(), AppError
         Command::Backup(backup) => run_backup(backup, places, &pins, &mut world).await,
         Command::Pin { new_pin_file } => {
             let mut vault = open(places, &pins)?;
-            let pin = PinSource(LineSource(new_pin_file)).choose("New PIN")?;
-            Ok(vault.change_pin(&pin)?)
+            change_pin(&mut vault, &PinSource(LineSource(new_pin_file)))
         }
     }
+}
+
+/// To one that all issuers here take.
+fn change_pin(vault: &mut OpenVault, new: &PinSource) -> Result<(), AppError> {
+    let strictest = vault.contents.strictest();
+    let needed = strictest.map_or(Pin::MIN_DIGITS, Token::least_pin_digits);
+    let pin = new.choose(&format!(
+        "New PIN of {needed} to {} digits",
+        Pin::MAX_DIGITS
+    ))?;
+    if let Some(token) = strictest.filter(|_| pin.digits() < needed) {
+        let issuer = token.issuer().clone();
+        return Err(AppError::NewPinTooShort { issuer, needed });
+    }
+    Ok(vault.change_pin(&pin)?)
 }
 
 /// Whoever moves a token proves the PIN first.

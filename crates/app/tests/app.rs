@@ -14,9 +14,9 @@ mod foreign;
 mod picture;
 
 use common::{Chain, NOW, Phone, SmallRegistry};
+use ident::{PinLength, PinPolicy, PinRequirement};
 use otp::{Digest, Digits, Kind, Parameters, Period};
 use picture::{Paper, draw};
-use softtoken::{PinLength, PinPolicy, PinRequirement};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -523,6 +523,38 @@ async fn an_issuer_may_ask_for_a_longer_pin() {
         .unwrap();
     phone.set_pin("135792");
     phone.run(&["add", "--qr-text", &link]).await.unwrap();
+
+    // The policy stays as long as its token.
+    fs::write(phone.file("new-pin"), "1357\n").unwrap();
+    let change = ["pin", "--new-pin-file", new_pin.to_str().unwrap()];
+    let (error, next) = phone.refused(&change).await;
+    assert_eq!(error, "Exämple Ltd asks for a PIN of at least 6 digits");
+    assert_eq!(next, "Choose one of 6 to 8 digits; the old PIN stays.");
+    let list = phone.run(&["list"]).await.unwrap();
+    let serial = list
+        .split_whitespace()
+        .find(|word| word.starts_with("FTK"))
+        .unwrap();
+    phone.run(&["remove", serial]).await.unwrap();
+    phone.run(&change).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_policy_that_requires_no_pin_says_nothing_of_its_length() {
+    let registry = SmallRegistry::start().await;
+    let phone = Phone::new();
+    let policy = PinPolicy {
+        requirement: PinRequirement::NotRequired,
+        length: PinLength::Eight,
+    };
+    let (_, link) = registry.issue_with(1, Parameters::default(), policy);
+    phone.run(&["add", "--qr-text", &link]).await.unwrap();
+    fs::write(phone.file("new-pin"), "1357\n").unwrap();
+    let new_pin = phone.file("new-pin");
+    phone
+        .run(&["pin", "--new-pin-file", new_pin.to_str().unwrap()])
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ fn token(number: u8, called: &str, parameters: Parameters) -> NewToken {
         issuer: IssuerName::parse("Example").unwrap(),
         seed: Seed::from_bytes(b"12345678901234567890".to_vec().into()).unwrap(),
         parameters,
+        pin_policy: None,
         counter: 0,
         added_unix: 1_665_950_284,
     }

@@ -237,6 +237,7 @@ impl World {
                 kind,
                 ..Parameters::default()
             },
+            pin_policy: None,
             counter: 0,
             added_unix: NOW - 86_400,
         };

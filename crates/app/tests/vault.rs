@@ -98,6 +98,7 @@ fn token(number: u8) -> NewToken {
         name: TokenName::from(serial),
         origin: Origin::Issued(serial),
         issuer: IssuerName::parse("Example").unwrap(),
+        pin_policy: None,
         counter: 0,
         added_unix: 1_665_950_284,
         seed: Seed::from_hex(&"a5".repeat(20)).unwrap(),

@@ -9,11 +9,12 @@ use std::fmt;
 
 use crate::certificate::Held;
 use crate::schema::Object;
+use crate::settings::pin_policy;
 use crate::time::{Span, Timestamp};
 use crate::token::Token;
 use crate::user::{Switch, User};
 use crate::vdom::Vdom;
-use ident::TokenSerial;
+use ident::{PinLength, PinPolicy, PinRequirement, TokenSerial};
 
 /// `config system security / set profile`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -40,6 +41,21 @@ impl Profile {
         match self {
             Self::Compatible => None,
             Self::Strict => Some(Span::from_mins(10)),
+        }
+    }
+
+    /// What is demanded of an app's PIN, where this is configured. NIST SP 800-63B-4, 3.2.10: a secret that
+    /// activates an authenticator should have six characters at least.
+    pub fn pin_policy(self, configured: PinPolicy) -> PinPolicy {
+        match self {
+            Self::Compatible => configured,
+            Self::Strict => PinPolicy {
+                requirement: match configured.requirement {
+                    PinRequirement::NotRequired => PinRequirement::Require,
+                    demanded => demanded,
+                },
+                length: configured.length.max(PIN_LENGTH),
+            },
         }
     }
 
@@ -89,6 +105,9 @@ impl fmt::Display for Profile {
 
 /// A period that today's standards are content with, in seconds.
 const PERIOD_MAX: u32 = 30;
+
+/// The shortest PIN of an app that today's standards are content with.
+const PIN_LENGTH: PinLength = PinLength::Six;
 
 /// Whether a token's codes are valid for longer than 30 seconds.
 pub fn is_slow(token: &Token) -> bool {
@@ -185,6 +204,8 @@ const BLAST_RADIUS: &str = "CVE-2024-3596: without a Message-Authenticator, whoe
                             client and server can turn a refusal into an Accept";
 const ACTIVATION: &str = "NIST SP 800-63B-4, 4.1.2.2: a code that binds an authenticator is valid \
                           for ten minutes at most";
+const PIN: &str = "NIST SP 800-63B-4, 3.2.10: a secret that activates an authenticator should have six \
+                   characters at least";
 const PERIOD: &str = "RFC 6238, 5.2: 30 s, which halves what a code that was seen is good for";
 const GUESSING: &str = "OWASP ASVS 5, 6.3.1: guessing passwords is slowed down";
 const SECOND_FACTOR: &str =
@@ -215,6 +236,7 @@ impl Posture<'_> {
         self.certificates(&mut all);
         self.lockouts(&mut all);
         self.activation(&mut all);
+        self.pin(&mut all);
         self.period(&mut all);
         self.sent_codes(&mut all);
         self.mail(&mut all);
@@ -399,6 +421,22 @@ impl Posture<'_> {
                 what: format!("activation codes are valid for {hours} hours"),
                 standard: ACTIVATION,
                 mend: STRICT.to_owned(),
+            });
+        }
+    }
+
+    fn pin(&self, all: &mut Vec<Deviation>) {
+        let least = self
+            .profile
+            .pin_policy(pin_policy(self.global))
+            .least_digits();
+        if least < PIN_LENGTH.digits() {
+            all.push(Deviation {
+                what: format!("new tokens open with a PIN of {least} digits"),
+                standard: PIN,
+                mend: "config system global / set two-factor-ftm-require-pin require \
+                       / set two-factor-ftm-pin-length 6 / end"
+                    .to_owned(),
             });
         }
     }

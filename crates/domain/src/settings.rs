@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use ident::{PinLength, PinPolicy, PinRequirement};
+
 use crate::contact::{Channel, Language};
 use crate::schema::{CONSOLE, FTM_PUSH, GLOBAL, Object, SECURITY, SETTING};
 use crate::security::Profile;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub challenge_lifetime: Span,
     /// How long an activation code is valid: `two-factor-ftm-expiry`.
     pub code_lifetime: Span,
+    /// How apps with tokens of this unit are locked: `two-factor-ftm-require-pin` and `-pin-length`.
+    pub pin_policy: PinPolicy,
     /// The language of messages to people who have none of their own: `language`.
     pub language: Language,
     /// How long a code by mail is valid: `two-factor-email-expiry`.
@@ -193,6 +197,22 @@ fn seconds(number: u64) -> Span {
     Span::from_secs(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
+/// What `system global` demands of the app's PIN, whatever the profile.
+pub(crate) fn pin_policy(global: &Object) -> PinPolicy {
+    PinPolicy {
+        requirement: match global.text("two-factor-ftm-require-pin") {
+            "not-require" => PinRequirement::NotRequired,
+            "enforce" => PinRequirement::Enforce,
+            _ => PinRequirement::Require,
+        },
+        length: match global.text("two-factor-ftm-pin-length") {
+            "8" => PinLength::Eight,
+            "6" => PinLength::Six,
+            _ => PinLength::Four,
+        },
+    }
+}
+
 impl Settings {
     /// The same with the console's settings.
     #[must_use]
@@ -231,6 +251,7 @@ impl Settings {
             },
             challenge_lifetime: seconds(global.number("two-factor-ftk-expiry")),
             code_lifetime: Span::from_hours(hours),
+            pin_policy: pin_policy(global),
             language: Language::parse(global.text("language")).unwrap_or_default(),
             email_lifetime: seconds(global.number("two-factor-email-expiry")),
             sms_lifetime: seconds(global.number("two-factor-sms-expiry")),
@@ -273,6 +294,7 @@ impl Settings {
         Self {
             profile,
             code_lifetime: profile.activation_max().unwrap_or(self.code_lifetime),
+            pin_policy: profile.pin_policy(self.pin_policy),
             password_limit: PasswordLimit {
                 duration: limit.duration.max(profile.lockout_min()),
                 ..limit

@@ -14,9 +14,11 @@ use domain::schema::{
     VERIFICATION_CLIENT, Value,
 };
 use domain::security::{Deviation, LegacyUsers, Posture, Profile};
+use domain::settings::Settings;
 use domain::time::{Span, Timestamp};
 use domain::user::{Switch, User};
 use domain::vdom::Vdom;
+use ident::PinRequirement;
 
 /// A unit whose objects a test changes.
 struct Unit {
@@ -113,6 +115,7 @@ fn a_unit_as_it_comes_deviates_where_the_described_system_does() {
             "directory 'corp' is told passwords in clear",
             "wrong passwords cause no wait",
             "activation codes are valid for 72 hours",
+            "new tokens open with a PIN of 4 digits",
             "new tokens make codes that are valid for 60 s",
             "codes are mailed in clear",
             "RADIUS clients ask over UDP",
@@ -126,7 +129,13 @@ fn the_strict_profile_leaves_what_it_cannot_decide() {
         profile: Profile::Strict,
         ..Unit::compatible()
     };
-    for gone in ["Message-Authenticator", "no wait", "72 hours", "60 s"] {
+    for gone in [
+        "Message-Authenticator",
+        "no wait",
+        "72 hours",
+        "PIN",
+        "60 s",
+    ] {
         assert!(!unit.says(gone), "{gone}");
     }
     for left in [
@@ -174,6 +183,36 @@ fn each_deviation_ends_with_what_mends_it() {
     unit.profile = Profile::Strict;
     unit.slow_tokens = 0;
     assert_eq!(unit.deviations().len(), 1, "RADIUS over UDP stays");
+}
+
+#[test]
+fn the_strict_profile_asks_for_six_digits_and_for_more_where_more_is_configured() {
+    let digits = |profile: Profile, requirement: &str, length: &str| {
+        let global = Object::new(&GLOBAL, "")
+            .with("two-factor-ftm-require-pin", Some(requirement))
+            .with("two-factor-ftm-pin-length", Some(length));
+        let settings = Settings::from_objects(&global, &Object::new(&SETTING, "")).under(profile);
+        let mut unit = Unit::compatible();
+        (unit.profile, unit.global) = (profile, global);
+        let least = settings.pin_policy.least_digits();
+        assert_eq!(unit.says("new tokens open with a PIN"), least < 6);
+        least
+    };
+    for (requirement, length, compatible, strict) in [
+        ("require", "4", 4, 6),
+        ("not-require", "8", 4, 8),
+        ("not-require", "4", 4, 6),
+        ("enforce", "6", 6, 6),
+        ("require", "8", 8, 8),
+    ] {
+        let found = [Profile::Compatible, Profile::Strict]
+            .map(|profile| digits(profile, requirement, length));
+        assert_eq!(found, [compatible, strict], "{requirement} {length}");
+    }
+    let global = Object::new(&GLOBAL, "").with("two-factor-ftm-require-pin", Some("enforce"));
+    let settings = Settings::from_objects(&global, &Object::new(&SETTING, ""));
+    let strict = settings.under(Profile::Strict).pin_policy;
+    assert_eq!(strict.requirement, PinRequirement::Enforce);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use softtoken::mobile::{
     MobileNonceResponse, MobileProvisionRequest, MobileProvisionResponse, MobileReceiptRequest,
     MobileReceiptResponse, MobileRelayResponse, MobileRequest, MobileResponse, SealedToken,
 };
-use softtoken::{IssuerName, PinPolicy, ServerError};
+use softtoken::{IssuerName, ServerError};
 use store::registry::{self, ClaimRequest, Claimed, Confirmed, DeviceKeyBytes, Given, Sealing};
 use store::{SqlError, Undecided};
 use zeroize::Zeroizing;
@@ -177,6 +177,7 @@ fn sealed_token(
         token,
         answer,
         parameters,
+        pin_policy,
         issuer,
     } = given;
     let damaged = |field| SqlError::damaged("provision", token.as_str(), field);
@@ -186,7 +187,7 @@ fn sealed_token(
         sealed_seed: SealedSeed::from_bytes(answer).map_err(|_| damaged("answer"))?,
         parameters,
         issuer: IssuerName::parse(issuer.as_str()).map_err(|_| damaged("issuer"))?,
-        pin_policy: PinPolicy::default(),
+        pin_policy,
     })
 }
 

@@ -240,6 +240,7 @@ fn to_provision(wanted: TokenToProvision) -> (Named, ToProvision) {
         token: wanted.serial().ok(),
         seed: wanted.seed,
         parameters: wanted.parameters,
+        pin_policy: wanted.pin_policy,
         code_life: Span::from_mins(wanted.code_expire_min.into()),
     };
     (

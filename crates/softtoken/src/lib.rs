@@ -36,7 +36,7 @@ pub mod transfer;
 
 pub use enrolment::{ENROLMENT_PATH, Enrolment, EnrolmentRequest, Renewal, renewal_transcript};
 pub use json::{FieldProblem, MessageError};
-pub use parameters::{PinLength, PinPolicy, PinRequirement, digest_name};
+pub use parameters::digest_name;
 pub use server_error::{ServerError, WireError};
 pub use signed::{RequestSignature, SIGNATURE_HEADER, request_transcript};
 pub use text::{Echo, IssuerName, MobileVersion, TextError, TypedLicenceCode};

@@ -11,10 +11,12 @@ use crate::json::{Fields, Form, MessageError, Object};
 use crate::limits::MAX_MOBILE_BYTES;
 use crate::link::LinkSecret;
 use crate::message::messages;
-use crate::parameters::{digest_name, read_code_shape, read_digest, write_code_shape};
+use crate::parameters::{
+    digest_name, read_code_shape, read_digest, read_pin_policy, write_code_shape, write_pin_policy,
+};
 use crate::process::{read_outcome, read_result, write_result};
-use crate::{IssuerName, MobileVersion, PinPolicy, WireError};
-use ident::{OpaqueCode, RegistrationId, TokenSerial};
+use crate::{IssuerName, MobileVersion, WireError};
+use ident::{OpaqueCode, PinPolicy, RegistrationId, TokenSerial};
 use otp::Parameters;
 
 messages! {
@@ -264,7 +266,7 @@ impl SealedToken {
         write_code_shape(object, self.parameters);
         object.text("algorithm", digest_name(self.parameters.digest));
         object.text("issuer", self.issuer.as_str());
-        self.pin_policy.write(object);
+        write_pin_policy(object, self.pin_policy);
     }
 
     fn read(fields: &mut Fields) -> Result<Self, MessageError> {
@@ -277,7 +279,7 @@ impl SealedToken {
                 ..read_code_shape(fields)?
             },
             issuer: fields.parsed("issuer", IssuerName::parse)?,
-            pin_policy: PinPolicy::read(fields)?,
+            pin_policy: read_pin_policy(fields)?,
         })
     }
 }

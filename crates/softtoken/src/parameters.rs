@@ -1,4 +1,5 @@
 use crate::json::{Fields, MessageError, Object};
+use ident::{PinLength, PinPolicy, PinRequirement};
 use otp::{Digest, Digits, Kind, Parameters, Period};
 
 /// The name of a digest on the wire, as key URIs write it.
@@ -54,94 +55,41 @@ pub(crate) fn read_digest(fields: &mut Fields) -> Result<Digest, MessageError> {
     })
 }
 
-/// What the issuer wants of the app's lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PinPolicy {
-    /// `require_pin`
-    pub requirement: PinRequirement,
-    /// `pin_length`
-    pub length: PinLength,
+pub(crate) fn write_pin_policy(object: &mut Object<'_>, policy: PinPolicy) {
+    object.text(REQUIRE_PIN, policy.requirement.as_str());
+    object.number(PIN_LENGTH, policy.length.digits());
 }
 
-/// Whether the app must be locked by a PIN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PinRequirement {
-    /// A PIN, or the phone's own lock.
-    Require,
-    /// As the person likes.
-    NotRequired,
-    /// A PIN, whatever else locks the phone.
-    Enforce,
+pub(crate) fn read_pin_policy(fields: &mut Fields) -> Result<PinPolicy, MessageError> {
+    let requirement = fields.parsed(REQUIRE_PIN, |text| {
+        PinRequirement::parse(text).ok_or("must be require, not_require or enforce")
+    })?;
+    let length = PinLength::of(fields.integer(PIN_LENGTH)?)
+        .ok_or_else(|| fields.wrong_value(PIN_LENGTH, "must be 4, 6 or 8"))?;
+    Ok(PinPolicy {
+        requirement,
+        length,
+    })
 }
 
-/// The shortest PIN that the issuer takes, in digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PinLength {
-    /// 4
-    Four,
-    /// 6
-    Six,
-    /// 8
-    Eight,
-}
-
-impl Default for PinPolicy {
-    /// The described system's: a PIN of four digits is required.
-    fn default() -> Self {
-        Self {
-            requirement: PinRequirement::Require,
-            length: PinLength::Four,
-        }
+/// The policy where it is another than the default: the described requests have no such fields.
+pub(crate) fn write_unusual_pin_policy(object: &mut Object<'_>, policy: PinPolicy) {
+    if policy != PinPolicy::default() {
+        write_pin_policy(object, policy);
     }
 }
 
-impl PinRequirement {
-    const ALL: [Self; 3] = [Self::Require, Self::NotRequired, Self::Enforce];
-
-    /// As on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Require => "require",
-            Self::NotRequired => "not_require",
-            Self::Enforce => "enforce",
-        }
+/// Both fields or none of them.
+pub(crate) fn read_unusual_pin_policy(fields: &mut Fields) -> Result<PinPolicy, MessageError> {
+    if [REQUIRE_PIN, PIN_LENGTH]
+        .iter()
+        .any(|name| fields.has(name))
+    {
+        read_pin_policy(fields)
+    } else {
+        Ok(PinPolicy::default())
     }
 }
 
-impl PinLength {
-    const ALL: [Self; 3] = [Self::Four, Self::Six, Self::Eight];
-
-    /// The number of digits.
-    pub fn digits(self) -> u8 {
-        match self {
-            Self::Four => 4,
-            Self::Six => 6,
-            Self::Eight => 8,
-        }
-    }
-}
-
-impl PinPolicy {
-    pub(crate) fn write(self, object: &mut Object<'_>) {
-        object.text("require_pin", self.requirement.as_str());
-        object.number("pin_length", self.length.digits());
-    }
-
-    pub(crate) fn read(fields: &mut Fields) -> Result<Self, MessageError> {
-        let requirement = fields.parsed("require_pin", |text| {
-            PinRequirement::ALL
-                .into_iter()
-                .find(|requirement| requirement.as_str() == text)
-                .ok_or("must be require, not_require or enforce")
-        })?;
-        let digits: u8 = fields.integer("pin_length")?;
-        let length = PinLength::ALL
-            .into_iter()
-            .find(|length| length.digits() == digits)
-            .ok_or_else(|| fields.wrong_value("pin_length", "must be 4, 6 or 8"))?;
-        Ok(Self {
-            requirement,
-            length,
-        })
-    }
-}
+const REQUIRE_PIN: &str = "require_pin";
+const PIN_LENGTH: &str = "pin_length";

@@ -43,6 +43,7 @@ written_as_read! {
 
     activate_trial_request: Request from "messages/activate-license.trial.request.json";
     activate_license_done: Response from "messages/activate-license.response.json";
+    provision_pin_policy: Request from "messages/provision.pin-policy.request.json";
     provision_done: Response from "messages/provision.response.json";
     polling_provisioning: Response from "messages/polling.provisioning.response.json";
     transfer_polling_request: Request from "messages/transfer-polling.request.json";

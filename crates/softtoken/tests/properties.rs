@@ -8,7 +8,10 @@
 //! A failing property prints its seed; `PROPTEST_RNG_SEED`, or the line that proptest writes under
 //! `proptest-regressions/`, replays it.
 
-use ident::{ActivationCode, LicenceSerial, Pace, ProductSerial, RegistrationId, TokenSerial};
+use ident::{
+    ActivationCode, LicenceSerial, Pace, PinLength, PinPolicy, PinRequirement, ProductSerial,
+    RegistrationId, TokenSerial,
+};
 use otp::{Digits, Kind, Parameters, Period, Seed};
 use proptest::prelude::*;
 use softtoken::address::ServerUrl;
@@ -115,6 +118,19 @@ fn request_round_trips(request: &Request) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+fn pin_policy() -> impl Strategy<Value = PinPolicy> {
+    let requirement = prop::sample::select(vec![
+        PinRequirement::Require,
+        PinRequirement::NotRequired,
+        PinRequirement::Enforce,
+    ]);
+    let length = prop::sample::select(vec![PinLength::Four, PinLength::Six, PinLength::Eight]);
+    (requirement, length).prop_map(|(requirement, length)| PinPolicy {
+        requirement,
+        length,
+    })
+}
+
 fn response_round_trips(response: &Response) -> Result<(), TestCaseError> {
     let text = response.to_json();
     let again = Response::parse(text.as_bytes()).unwrap();
@@ -126,10 +142,12 @@ proptest! {
     #[test]
     fn provision_requests_round_trip(
         product in product(),
-        tokens in prop::collection::vec((echo(), seed(), 1..=10_080u32, parameters()), 0..20),
+        tokens in prop::collection::vec(
+            (echo(), seed(), 1..=10_080u32, parameters(), pin_policy()), 0..20
+        ),
     ) {
-        let tokens = tokens.into_iter().map(|(token, seed, code_expire_min, parameters)| {
-            TokenToProvision { token, seed, code_expire_min, parameters }
+        let tokens = tokens.into_iter().map(|(token, seed, code_expire_min, parameters, pin_policy)| {
+            TokenToProvision { token, seed, code_expire_min, parameters, pin_policy }
         });
         request_round_trips(&ProvisionRequest { product, tokens: tokens.collect() }.into())?;
     }

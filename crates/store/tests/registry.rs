@@ -18,8 +18,8 @@ use domain::licensing::{
 };
 use domain::time::{Span, Timestamp};
 use ident::{
-    ActivationCode, LicenceCode, LicenceSerial, OpaqueCode, ProductSerial, RegistrationId,
-    TokenSerial,
+    ActivationCode, LicenceCode, LicenceSerial, OpaqueCode, PinLength, PinPolicy, PinRequirement,
+    ProductSerial, RegistrationId, TokenSerial,
 };
 use otp::{Parameters, Seed};
 use store::Failure;
@@ -143,14 +143,21 @@ impl World {
     }
 
     async fn provision_by(&self, member: Asking, token: TokenSerial) -> (ActivationCode, [u8; 16]) {
+        self.provision_as(member, to_provision(token)).await
+    }
+
+    async fn provision_as(
+        &self,
+        member: Asking,
+        wanted: ToProvision,
+    ) -> (ActivationCode, [u8; 16]) {
         let (send, mut receive) = tokio::sync::oneshot::channel();
         let render = |outcome: Result<Provisioned, ProvisionDenied>| {
             send.send(outcome.unwrap()).unwrap();
             Zeroizing::new(String::new())
         };
-        let tokens = vec![to_provision(token)];
         self.store
-            .provision(member, tokens, NOW, None, render)
+            .provision(member, vec![wanted], NOW, None, render)
             .await
             .unwrap();
         let issued = receive.try_recv().unwrap().tokens.remove(0).unwrap();
@@ -191,6 +198,7 @@ fn to_provision(token: TokenSerial) -> ToProvision {
         token: Some(token),
         seed: Seed::from_bytes(Zeroizing::new(SEED.to_vec())).unwrap(),
         parameters: Parameters::default(),
+        pin_policy: PinPolicy::default(),
         code_life: Span::from_mins(4_320),
     }
 }
@@ -401,6 +409,34 @@ async fn a_code_binds_the_first_device_and_the_seed_is_gone() {
             Ok((row.get(0)?, row.get(1)?))
         });
     assert_eq!(row, (None, None));
+}
+
+#[tokio::test]
+async fn a_device_is_told_the_policy_that_its_code_was_made_with() {
+    let world = World::new().await;
+    let token = world.trial(asking(FIRST, &[])).await.tokens[0];
+    for pin_policy in [
+        PinPolicy {
+            requirement: PinRequirement::Enforce,
+            length: PinLength::Eight,
+        },
+        PinPolicy {
+            requirement: PinRequirement::NotRequired,
+            length: PinLength::Six,
+        },
+    ] {
+        let wanted = ToProvision {
+            pin_policy,
+            ..to_provision(token)
+        };
+        let (code, link) = world.provision_as(asking(FIRST, &[]), wanted).await;
+        for _again in 0..2 {
+            let Claimed::Given(given) = world.claim(&code, Some(link), 1).await else {
+                panic!("not given")
+            };
+            assert_eq!(given.pin_policy, pin_policy);
+        }
+    }
 }
 
 fn given_device(byte: u8) -> RegistrationId {

@@ -12,7 +12,7 @@
 
 mod common;
 
-use common::phone::{Phone, activation_code};
+use common::phone::{PIN, Phone, activation_code};
 use common::radius::{Answer, Vpn};
 use common::terminal::Terminal;
 use common::{Home, PASSWORD, Running, after, symbolon};
@@ -116,6 +116,7 @@ fn the_strict_profile_is_in_force_at_once() {
         "administrator 'admin' logs in without a second factor",
         "1 user logs in with a password alone",
         "activation codes are valid for 72 hours",
+        "new tokens open with a PIN of 4 digits",
     ] {
         assert!(found.contains(text), "no '{text}' in:\n{found}");
     }
@@ -125,11 +126,17 @@ fn the_strict_profile_is_in_force_at_once() {
     assert_eq!(vpn.ask_unauthenticated("robot", PASSWORD), Answer::Silence);
     assert_eq!(vpn.ask("robot", PASSWORD), Answer::Accept);
     let found = home.console("diagnose security").ok();
-    for gone in ["Message-Authenticator", "72 hours", "60 s", "no wait"] {
+    for gone in [
+        "Message-Authenticator",
+        "72 hours",
+        "PIN",
+        "60 s",
+        "no wait",
+    ] {
         assert!(!found.contains(gone), "'{gone}' in:\n{found}");
     }
 
-    // An activation code lives ten minutes, and the token's codes half as long as before.
+    // An activation code lives ten minutes, the token's codes half as long as before, and the PIN is longer.
     let token = home.import(1).remove(0);
     let shown = home.user("alice", &token);
     let code = activation_code(&shown);
@@ -144,8 +151,15 @@ fn the_strict_profile_is_in_force_at_once() {
     let left = expires - i64::try_from(now.as_secs()).unwrap();
     assert!((500..=600).contains(&left), "{left} s");
     let phone = Phone::new(&home, "alice");
+    let refused = phone.add(&code, "work").refused();
+    let too_short = "asks for a PIN of at least 6 digits";
+    assert!(refused.contains(too_short), "{refused}");
+    phone.change_pin("274163").ok();
     phone.add(&code, "work").ok();
     assert_eq!(vpn.log_in("alice", &phone.code("work")), Answer::Accept);
+    let refused = phone.change_pin(PIN).refused();
+    assert!(refused.contains(too_short), "{refused}");
+    phone.code("work");
     up.stop();
 }
 

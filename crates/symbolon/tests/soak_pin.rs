@@ -106,6 +106,7 @@ impl Vault {
             issuer: IssuerName::parse("Example").unwrap(),
             seed: Seed::from_hex(&"a5".repeat(20)).unwrap(),
             parameters: Parameters::default(),
+            pin_policy: None,
             counter: 0,
             added_unix: 0,
         };

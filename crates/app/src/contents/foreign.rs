@@ -43,6 +43,7 @@ impl Contents {
             origin: Origin::Foreign(uri.account),
             seed: uri.seed,
             parameters: uri.parameters,
+            pin_policy: None,
             counter: uri.counter.unwrap_or(0),
             added_unix: now_unix,
         })?;

@@ -3,7 +3,7 @@
 use super::{Contents, Origin, OwedReceipt, Server, StoredError, Token, TokenName, Trust};
 use crate::device::Device;
 use data_encoding::BASE64;
-use ident::TokenSerial;
+use ident::{PinLength, PinPolicy, PinRequirement, TokenSerial};
 use otp::key_uri::Name;
 use otp::{Digest, Digits, Kind, Parameters, Period, Seed};
 use serde::de::{Deserializer, Visitor};
@@ -42,9 +42,18 @@ struct StoredToken {
     period: u32,
     digits: u8,
     algorithm: String,
+    #[serde(default)]
+    pin_policy: Option<StoredPinPolicy>,
     counter: u64,
     #[serde(default)]
     added: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredPinPolicy {
+    require_pin: String,
+    pin_length: u8,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -131,6 +140,7 @@ impl From<&Token> for StoredToken {
             period,
             digits: token.parameters.digits.count(),
             algorithm: digest_name(token.parameters.digest).to_owned(),
+            pin_policy: token.pin_policy.map(StoredPinPolicy::from),
             counter: token.counter,
             added: token.added_unix,
         }
@@ -160,8 +170,30 @@ impl TryFrom<StoredToken> for Token {
             issuer: IssuerName::parse(&stored.issuer).map_err(wrong)?,
             seed: Seed::from_hex(&stored.seed.0).map_err(wrong)?,
             parameters,
+            pin_policy: stored.pin_policy.map(PinPolicy::try_from).transpose()?,
             counter: stored.counter,
             added_unix: stored.added,
+        })
+    }
+}
+
+impl From<PinPolicy> for StoredPinPolicy {
+    fn from(policy: PinPolicy) -> Self {
+        Self {
+            require_pin: policy.requirement.as_str().to_owned(),
+            pin_length: policy.length.digits(),
+        }
+    }
+}
+
+impl TryFrom<StoredPinPolicy> for PinPolicy {
+    type Error = StoredError;
+
+    fn try_from(stored: StoredPinPolicy) -> Result<Self, StoredError> {
+        let requirement = PinRequirement::parse(&stored.require_pin);
+        Ok(Self {
+            requirement: requirement.ok_or_else(|| wrong("require_pin"))?,
+            length: PinLength::of(stored.pin_length).ok_or_else(|| wrong("pin_length"))?,
         })
     }
 }

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use clap::Parser;
-use ident::{ActivationCode, OpaqueCode, Pace, TokenSerial};
+use ident::{ActivationCode, OpaqueCode, Pace, PinPolicy, TokenSerial};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use otp::{Parameters, Seed};
@@ -33,7 +33,7 @@ use softtoken::transfer::{
     Action, Open, Standing, TransferActionResponse, TransferNonceResponse, TransferRequest,
     TransferResponse,
 };
-use softtoken::{IssuerName, MOBILE_PATH, PinPolicy, ServerError, TRANSFER_PATH};
+use softtoken::{IssuerName, MOBILE_PATH, ServerError, TRANSFER_PATH};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;

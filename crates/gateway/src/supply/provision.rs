@@ -102,7 +102,7 @@ impl Supply {
     }
 
     async fn wanted(&self, tokens: &[TokenSerial]) -> Result<Vec<TokenToProvision>, String> {
-        let lifetime = self.store.settings(Vdom::ROOT).code_lifetime;
+        let settings = self.store.settings(Vdom::ROOT);
         let mut wanted = Vec::with_capacity(tokens.len());
         for &serial in tokens {
             let Some(next) = self.store.to_provision(serial).await.map_err(text)? else {
@@ -112,14 +112,15 @@ impl Supply {
                 format!("provision token: {serial}")
             });
             let lifetime = match next.holder {
-                Holder::Nobody => lifetime,
-                Holder::Phone => lifetime.min(transfer::LIFETIME),
+                Holder::Nobody => settings.code_lifetime,
+                Holder::Phone => settings.code_lifetime.min(transfer::LIFETIME),
             };
             wanted.push(TokenToProvision {
                 token: Echo::from(serial),
                 seed: next.seed,
                 code_expire_min: u32::try_from(lifetime.mins()).unwrap_or(u32::MAX),
                 parameters: next.parameters,
+                pin_policy: settings.pin_policy,
             });
         }
         Ok(wanted)

@@ -111,6 +111,11 @@ impl Fields {
         }
     }
 
+    /// Whether there is such a field: few are left out where they say nothing.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(key, _)| key == name)
+    }
+
     /// A field that must be null.
     pub(crate) fn null(&mut self, name: &str) -> Result<(), MessageError> {
         match self.take(name)? {

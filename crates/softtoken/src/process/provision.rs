@@ -2,11 +2,13 @@ use super::{Product, ProductEcho, read_outcome, read_result, write_result};
 use crate::json::{Fields, MessageError, Object};
 use crate::limits::{MAX_CODE_EXPIRE_MIN, MAX_PROVISION_TOKENS};
 use crate::link::ActivationLink;
-use crate::parameters::{read_code_shape, write_code_shape};
+use crate::parameters::{
+    read_code_shape, read_unusual_pin_policy, write_code_shape, write_unusual_pin_policy,
+};
 use crate::server_error::write_error;
 use crate::{Echo, WireError};
 use data_encoding::HEXUPPER;
-use ident::{ActivationCode, LicenceSerial, ParseError, TokenSerial};
+use ident::{ActivationCode, LicenceSerial, ParseError, PinPolicy, TokenSerial};
 use otp::{Parameters, Seed};
 use zeroize::Zeroizing;
 
@@ -30,6 +32,8 @@ pub struct TokenToProvision {
     pub code_expire_min: u32,
     /// `type`, `period` and `digits`; the digest is SHA-1.
     pub parameters: Parameters,
+    /// `require_pin` and `pin_length`, which are left out where they are the default.
+    pub pin_policy: PinPolicy,
 }
 
 /// What became of the tokens.
@@ -93,6 +97,7 @@ impl TokenToProvision {
         object.secret("seed", &Zeroizing::new(HEXUPPER.encode(self.seed.expose())));
         object.number("code_expire", self.code_expire_min);
         write_code_shape(object, self.parameters);
+        write_unusual_pin_policy(object, self.pin_policy);
     }
 
     fn read(fields: &mut Fields) -> Result<Self, MessageError> {
@@ -101,6 +106,7 @@ impl TokenToProvision {
             seed: fields.parsed("seed", Seed::from_hex)?,
             code_expire_min: read_code_expire(fields)?,
             parameters: read_code_shape(fields)?,
+            pin_policy: read_unusual_pin_policy(fields)?,
         })
     }
 }

@@ -8,7 +8,7 @@ use domain::licensing::{
     self, ANSWER_KEPT_AFTER, AccountName, Answer, Claim, DeviceRefusal, Holder, LinkProof, Offer,
 };
 use domain::time::Timestamp;
-use ident::{OpaqueCode, RegistrationId, TokenSerial};
+use ident::{OpaqueCode, PinLength, PinPolicy, PinRequirement, RegistrationId, TokenSerial};
 use otp::{Digest, Digits, Kind, Parameters, Period, Seed};
 
 use super::desk::record;
@@ -64,6 +64,8 @@ pub struct Given {
     pub answer: Vec<u8>,
     /// How its codes are computed.
     pub parameters: Parameters,
+    /// What its issuer wants of the app's PIN.
+    pub pin_policy: PinPolicy,
     /// Who issued it.
     pub issuer: AccountName,
 }
@@ -200,7 +202,8 @@ async fn count_wrong_link<T: Tx>(tx: &mut T, token: TokenSerial) -> Result<(), S
 async fn by_code<T: Tx>(tx: &mut T, code: &[u8; 32]) -> Result<Option<OfferRow>, SqlError> {
     tx.row(
         "SELECT p.token, p.version, p.link, p.period_s, p.digits, p.expires, p.wrong_links,
-                p.seed, p.device, p.answer, t.locked OR l.revoked IS NOT NULL, l.account, p.confirmed
+                p.seed, p.device, p.answer, t.locked OR l.revoked IS NOT NULL, l.account, p.confirmed,
+                p.require_pin, p.pin_length
          FROM provision p JOIN token t ON t.serial = p.token
          JOIN licence l ON l.serial = t.licence
          WHERE p.code = $1",
@@ -214,6 +217,7 @@ struct OfferRow {
     version: u64,
     link: [u8; 32],
     parameters: Parameters,
+    pin_policy: PinPolicy,
     offer: Offer,
     seed: Option<Vec<u8>>,
     answer: Option<Vec<u8>>,
@@ -226,6 +230,7 @@ impl OfferRow {
             token: self.token,
             answer,
             parameters: self.parameters,
+            pin_policy: self.pin_policy,
             issuer: self.issuer,
         }
     }
@@ -257,6 +262,8 @@ impl FromRow for OfferRow {
                 .map_err(|_| damaged("version"))?,
             link: row.get(2)?,
             parameters: parameters(row.get(3)?, row.get(4)?).ok_or_else(|| damaged("digits"))?,
+            pin_policy: pin_policy(&row.get::<String>(13)?, row.get(14)?)
+                .ok_or_else(|| damaged("pin_length"))?,
             offer: Offer {
                 lock: lock(row.get(10)?),
                 expires: row.get(5)?,
@@ -285,6 +292,13 @@ fn parameters(period_s: u32, digits: u32) -> Option<Parameters> {
         kind: Kind::Totp(Period::new(period_s).ok()?),
         digest: Digest::Sha1,
         digits: Digits::new(u8::try_from(digits).ok()?).ok()?,
+    })
+}
+
+fn pin_policy(requirement: &str, digits: u32) -> Option<PinPolicy> {
+    Some(PinPolicy {
+        requirement: PinRequirement::parse(requirement)?,
+        length: PinLength::of(u8::try_from(digits).ok()?)?,
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::licensing::{Asking, Requester, StockToken, TokenRefusal, may_provision, may_see};
 use domain::time::{Span, Timestamp};
-use ident::{ActivationCode, LicenceSerial, Pace, ProductSerial, TokenSerial};
+use ident::{ActivationCode, LicenceSerial, Pace, PinPolicy, ProductSerial, TokenSerial};
 use otp::{Kind, Parameters, Period, Seed};
 
 use super::desk::record;
@@ -25,6 +25,8 @@ pub struct ToProvision {
     pub seed: Seed,
     /// How its codes are computed.
     pub parameters: Parameters,
+    /// What the app of its phone is told of PINs.
+    pub pin_policy: PinPolicy,
     /// How long its activation code lives.
     pub code_life: Span,
 }
@@ -151,13 +153,15 @@ async fn provision<T: Tx>(
     let expires = now.after(wanted.code_life);
     tx.exec_one(
         "INSERT INTO provision
-             (token, version, code, link, period_s, digits, expires, wrong_links, seed, product)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)
+             (token, version, code, link, period_s, digits, expires, wrong_links, seed, product,
+              require_pin, pin_length)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9, $10, $11)
          ON CONFLICT (token) DO UPDATE SET
              version = excluded.version, code = excluded.code, link = excluded.link,
              period_s = excluded.period_s, digits = excluded.digits,
              expires = excluded.expires, wrong_links = 0, seed = excluded.seed,
              product = excluded.product,
+             require_pin = excluded.require_pin, pin_length = excluded.pin_length,
              device = NULL, device_version = NULL, device_keys = NULL, answer = NULL,
              activated = NULL, told = NULL, confirmed = NULL",
         &vals![
@@ -170,6 +174,8 @@ async fn provision<T: Tx>(
             expires,
             sealed.as_bytes(),
             requester.serial().as_str(),
+            wanted.pin_policy.requirement.as_str(),
+            u32::from(wanted.pin_policy.length.digits()),
         ],
     )
     .await?;

@@ -95,6 +95,10 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "products and licences of a customer in order",
         sql: POSSESSIONS_ORDER,
     },
+    Migration {
+        name: "what issuers want of PINs",
+        sql: PIN_POLICIES,
+    },
 ];
 
 const FIRST: &str = "
@@ -457,4 +461,11 @@ DROP INDEX product_account;
 CREATE INDEX product_account ON product (account, registered, serial);
 DROP INDEX licence_account;
 CREATE INDEX licence_account ON licence (account, issued, serial);
+";
+
+/// What was provisioned before has the policy of the described system.
+const PIN_POLICIES: &str = "
+-- What the app is told of its PIN when it takes the token over.
+ALTER TABLE provision ADD COLUMN require_pin TEXT NOT NULL DEFAULT 'require';
+ALTER TABLE provision ADD COLUMN pin_length INTEGER NOT NULL DEFAULT 4;
 ";

@@ -49,6 +49,17 @@ impl Phone {
         std::fs::write(self.directory.join("pin"), format!("{pin}\n")).unwrap();
     }
 
+    /// Has the app open with another PIN; where it does so, the owner types that from now on.
+    pub(crate) fn change_pin(&self, pin: &str) -> Said {
+        let new = self.directory.join("new pin");
+        std::fs::write(&new, format!("{pin}\n")).unwrap();
+        let said = self.app(&["pin", "--new-pin-file", &new.to_string_lossy()]);
+        if said.status.success() {
+            self.set_pin(pin);
+        }
+        said
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = self.at_hand(words);
         command.arg("--pin-file").arg(self.directory.join("pin"));

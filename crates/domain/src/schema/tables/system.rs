@@ -103,6 +103,35 @@ pub static GLOBAL: Table = Table {
             "FortiToken Mobile session timeout (1 - 168 hours): how long an activation code is valid.",
         ),
         field(
+            "two-factor-ftm-require-pin",
+            Kind::Choice(&[
+                choice(
+                    "require",
+                    "The app is opened by its PIN, or by the phone's own lock beside it.",
+                ),
+                choice(
+                    "not-require",
+                    "Whatever PIN the user chooses for the app will do.",
+                ),
+                choice("enforce", "The app is opened by its PIN alone."),
+            ]),
+            "require",
+            "Lock of a FortiToken Mobile app that takes a token over; tokens on phones keep what they came with.",
+        ),
+        field(
+            "two-factor-ftm-pin-length",
+            Kind::Choice(&[
+                choice("4", "Four digits or more."),
+                choice(
+                    "6",
+                    "Six digits or more; so does 'set profile strict' in 'config system security'.",
+                ),
+                choice("8", "Eight digits."),
+            ]),
+            "4",
+            "Shortest PIN of a FortiToken Mobile app that takes a token over.",
+        ),
+        field(
             "two-factor-email-expiry",
             Kind::Integer(30, 300),
             "60",

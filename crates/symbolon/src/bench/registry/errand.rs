@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 use app::activation::app_version;
 use app::device::Device;
-use ident::{LicenceCode, OpaqueCode, ProductSerial, TokenSerial};
+use ident::{LicenceCode, OpaqueCode, PinPolicy, ProductSerial, TokenSerial};
 use otp::Parameters;
 use reqwest::{Certificate, Client, Identity};
 use softtoken::link::{ActivationLink, LinkSecret};
@@ -142,6 +142,7 @@ async fn provision(
             seed: seed(*asked)?,
             code_expire_min: CODE_EXPIRE_MIN,
             parameters: Parameters::default(),
+            pin_policy: PinPolicy::default(),
         })
     });
     let request = Request::Provision(ProvisionRequest {

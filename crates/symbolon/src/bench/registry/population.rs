@@ -8,7 +8,7 @@ use domain::audit::Actor;
 use domain::licensing::{AccountName, Asking, LicenceSize};
 use domain::time::Span;
 use gateway::clock;
-use ident::{LicenceCode, ProductSerial, TokenSerial};
+use ident::{LicenceCode, PinPolicy, ProductSerial, TokenSerial};
 use otp::{Parameters, Seed};
 use softtoken::limits::MAX_PROVISION_TOKENS;
 use store::registry::{NewLicence, RegistryStore, ToProvision};
@@ -190,6 +190,7 @@ impl Filling {
                 token: Some(*token),
                 seed: seed(number)?,
                 parameters: Parameters::default(),
+                pin_policy: PinPolicy::default(),
                 code_life: CODE_LIFE,
             })
         });

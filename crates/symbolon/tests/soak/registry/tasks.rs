@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::time::Timestamp;
-use ident::{LicenceCode, LicenceSerial, OpaqueCode, TokenSerial};
+use ident::{LicenceCode, LicenceSerial, OpaqueCode, PinPolicy, TokenSerial};
 use otp::{Parameters, Seed};
 use serde_json::Value;
 use softtoken::address::ServerName;
@@ -179,6 +179,7 @@ impl Customer {
             seed: seed_of(seed),
             code_expire_min: CODE_EXPIRE_MIN,
             parameters: Parameters::default(),
+            pin_policy: PinPolicy::default(),
         };
         let request = Request::Provision(ProvisionRequest {
             product: self.units[unit].product(),
