@@ -6,6 +6,7 @@
 //!
 //! - [`subscriptions`]: the devices that proved themselves once, in an append-only file.
 //! - `revocations`: gateways that are not heard any more.
+//! - `lines`: such files, which hold whole lines whatever happens to the disk.
 //! - `switchboard`: who listens now, and what waits.
 //! - `http`: messages in, streams out.
 //! - [`web_push`]: how phones are woken whose app is closed, where that is switched on.
@@ -18,6 +19,7 @@
 mod clock;
 mod events;
 mod http;
+mod lines;
 mod revocations;
 pub mod subscriptions;
 mod switchboard;

@@ -5,16 +5,16 @@
 //! are too many pushes out its own.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use https::host_of;
 use ident::RegistrationId;
 use softtoken::device::{DeviceKeys, SealingPublicKey, SigningPublicKey};
+
+use crate::lines::LineFile;
 
 /// Devices that are known at most, at some 250 octets each in memory: an installation's people, some of
 /// whom change their phone every year. A device beyond it is not remembered.
@@ -65,7 +65,7 @@ pub(crate) enum NotKept {
 #[derive(Debug)]
 pub struct Subscriptions {
     devices: RwLock<Devices>,
-    file: Mutex<File>,
+    file: Mutex<LineFile>,
 }
 
 #[derive(Debug, Default)]
@@ -120,26 +120,9 @@ impl Subscriptions {
             path: path.to_owned(),
             source,
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
-        let mut text = String::new();
-        (&mut file)
-            .take(FILE_MAX)
-            .read_to_string(&mut text)
-            .map_err(failed)?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        if whole < text.len() {
-            let length = u64::try_from(whole).unwrap_or(u64::MAX);
-            file.set_len(length).map_err(failed)?;
-            file.seek(SeekFrom::End(0)).map_err(failed)?;
-        }
+        let (file, text) = LineFile::open(path, FILE_MAX).map_err(failed)?;
         let mut kept = HashMap::new();
-        for (index, line) in text[..whole].lines().enumerate() {
+        for (index, line) in text.lines().enumerate() {
             let keys = keys_of(line).ok_or_else(|| SubscriptionsError::Damaged {
                 path: path.to_owned(),
                 line: index + 1,
@@ -192,8 +175,7 @@ impl Subscriptions {
             return Err(NotKept::Full);
         }
         let (signing, sealing) = (keys.signing.to_base64url(), keys.sealing.to_base64url());
-        file.write_all(format!("{signing} {sealing}\n").as_bytes())?;
-        file.sync_data()?;
+        file.append(&format!("{signing} {sealing}\n"))?;
         let mut devices = self.devices_to_change();
         devices.new.remove(&device);
         devices.kept.insert(device, keys);

@@ -5,15 +5,15 @@
 //! written anew. Those of other devices are in memory for as long as the device is.
 
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ident::RegistrationId;
 use softtoken::push::{AuthSecret, Endpoint, Subscription, UserAgentKey};
 
+use crate::lines::LineFile;
 use crate::subscriptions::DEVICES_MAX;
 
 /// 200,000 lines of the longest, and as many that are no longer true.
@@ -74,7 +74,7 @@ pub(super) struct Book {
 #[derive(Debug)]
 struct Lines {
     path: PathBuf,
-    file: File,
+    file: LineFile,
     count: usize,
 }
 
@@ -85,13 +85,9 @@ impl Book {
             path: path.to_owned(),
             source,
         };
-        let mut text = String::new();
-        let mut file = appended(path).map_err(failed)?;
-        let read = (&mut file).take(FILE_MAX).read_to_string(&mut text);
-        read.map_err(failed)?;
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let (file, text) = LineFile::open(path, FILE_MAX).map_err(failed)?;
         let mut entries = HashMap::new();
-        for (index, line) in text[..whole].lines().enumerate() {
+        for (index, line) in text.lines().enumerate() {
             let (device, subscription) = parsed(line).ok_or_else(|| BookError::Damaged {
                 path: path.to_owned(),
                 line: index + 1,
@@ -106,11 +102,9 @@ impl Book {
         let mut lines = Lines {
             path: path.to_owned(),
             file,
-            count: text[..whole].lines().count(),
+            count: text.lines().count(),
         };
-        if whole < text.len() || lines.is_stale(entries.len()) {
-            lines.write_anew(&entries).map_err(failed)?;
-        }
+        lines.tidy(&entries).map_err(failed)?;
         Ok(Self {
             entries: Mutex::new(entries),
             file: Mutex::new(lines),
@@ -222,8 +216,7 @@ impl Entry {
 
 impl Lines {
     fn append(&mut self, line: &str) -> io::Result<()> {
-        self.file.write_all(line.as_bytes())?;
-        self.file.sync_data()?;
+        self.file.append(line)?;
         self.count += 1;
         Ok(())
     }
@@ -249,9 +242,7 @@ impl Lines {
         let unnamed = self.path.with_added_extension("new");
         // What a crash left of it is nothing.
         let _ = fs::remove_file(&unnamed);
-        let mut file = appended(&unnamed)?;
-        file.write_all(lines.concat().as_bytes())?;
-        file.sync_all()?;
+        let file = LineFile::create(&unnamed, &lines.concat())?;
         fs::rename(&unnamed, &self.path)?;
         if let Some(directory) = self.path.parent() {
             File::open(directory)?.sync_all()?;
@@ -260,15 +251,6 @@ impl Lines {
         self.file = file;
         Ok(())
     }
-}
-
-fn appended(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
 }
 
 fn line(device: &RegistrationId, subscription: Option<&Subscription>) -> String {
@@ -330,14 +312,13 @@ mod tests {
         for gone in 2..=4 {
             assert!(again.find(&device(gone)).is_none(), "{gone}");
         }
-        let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text.lines().count(), 1, "{text}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
         again.put(device(5), at(5), Keeping::File).unwrap();
         assert!(Book::open(&path).unwrap().find(&device(5)).is_some());
 
         fs::write(&path, format!("{text}{} nonsense\n", device(1).as_str())).unwrap();
         let damaged = Book::open(&path).unwrap_err().to_string();
-        assert!(damaged.contains("in line 2"), "{damaged}");
+        assert!(damaged.contains("in line 5"), "{damaged}");
     }
 
     #[test]
