@@ -16,16 +16,19 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
+use std::time::UNIX_EPOCH;
 
+use app::push::{Heard, Relay};
 use common::authority::Authority;
 use common::https_gateway::Gateway;
-use common::phone::{Phone, activation_code, enrol, pushed_to};
+use common::phone::{Phone, activation_code, enrol, pushed_to, two_phones_are_told};
 use common::radius::{Answer, Vpn};
 use common::{Home, PASSWORD, free_port, run, symbolon, tool, until};
 use ident::RegistrationId;
 use softtoken::push::{
-    Addressed, MailboxId, MailboxSecret, PushAnswerRequest, PushCollectRequest, PushDeviceRequest,
-    PushLoginRequest, PushRequest, PushSession, PushWithdrawRequest, SealedPush,
+    Addressed, Decision, MailboxId, MailboxSecret, PushAnswerRequest, PushCollectRequest,
+    PushDeviceRequest, PushLoginRequest, PushNumber, PushRequest, PushSession, PushWithdrawRequest,
+    SealedPush,
 };
 
 const CLIENT: &str = "127.0.0.1";
@@ -244,6 +247,38 @@ fn everything_else_on_the_phone_keeps_out() {
     // The code still lets in.
     assert_eq!(vpn.log_in("alice", &phone.code("alice")), Answer::Accept);
     up.stop();
+}
+
+#[test]
+fn whoever_answers_with_a_copied_secret_lets_nobody_in_and_is_told_of() {
+    let (home, up, phone) = pushed_to(CLIENT);
+    let token = phone.contents().tokens()[0].serial().unwrap();
+    let copy = phone.copied(&home);
+    let vpn = Vpn::new(&home, CLIENT);
+    let (shown, number) = pushed(&vpn);
+    let answer = waiting(&vpn, &shown, || {
+        approve_as(&copy, &phone, &number);
+        two_phones_are_told(&home, token.as_str());
+        phone.app(&["push", "--deny"]).ok();
+    });
+    assert_eq!(answer, Answer::Reject);
+    up.stop();
+}
+
+/// Whoever also reads what the phone is asked approves that with a device of their own.
+fn approve_as(other: &Phone, phone: &Phone, number: &str) {
+    let (asked, own) = (phone.contents(), other.contents());
+    let now = || UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let answering = async {
+        let relay = Relay::find(&asked, now()).await.unwrap();
+        let mut requests = relay.listen(&asked).await.unwrap();
+        let Some(Heard::Login(login)) = requests.next(&asked, &now).await.unwrap() else {
+            panic!("no login waits");
+        };
+        let approve = Decision::Approve(Some(PushNumber::parse(number).unwrap()));
+        relay.answer(&own, &login, approve).await.unwrap();
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(answering);
 }
 
 #[test]

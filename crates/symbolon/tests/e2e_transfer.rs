@@ -20,7 +20,7 @@ use app::registry::Registry;
 use common::apart::{Apart, enrolled, import, registry, token_server};
 use common::authority::Authority;
 use common::mail_server::MailServer;
-use common::phone::{Phone, allow_transfers, enrol};
+use common::phone::{Phone, allow_transfers, enrol, two_phones_are_told};
 use common::radius::{Answer, Vpn};
 use common::{Home, Running, free_port, python, run, tool, until};
 use ident::TokenSerial;
@@ -433,6 +433,21 @@ async fn a_transfer_ends_with_what_it_was_begun_for_and_its_code_dies() {
         vpn.log_in("alice", &world.old.code("alice")),
         Answer::Accept
     );
+    world.up.stop();
+}
+
+#[test]
+fn whoever_wishes_with_a_copied_secret_gets_no_code_and_is_told_of() {
+    let world = World::new().allow();
+    let copy = world.old.copied(&world.home);
+    let start = ["transfer", "start", "alice", "--show", "--no-wait"];
+    for _again in 0..2 {
+        let said = copy.app(&start).ok();
+        assert!(said.contains("is on another device now"), "{said}");
+        two_phones_are_told(&world.home, &world.token);
+    }
+    let said = world.old.app(&["transfer", "status", "alice"]).ok();
+    assert!(!said.contains("Scan this"), "{said}");
     world.up.stop();
 }
 

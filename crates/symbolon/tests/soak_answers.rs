@@ -75,9 +75,11 @@ fn no_answer_but_the_phones_own_moves_a_login() {
         "{answers} answers to {logins} logins that waited: {taken} were looked into and worth nothing, {nobodys} were \
          of no login that waits, {unreadable} no message; then each login went by its phone's word"
     ));
-    // Nobody floods the log with other phones.
+    // Of every login that was tried to the full a phone with a copied secret is told, and nobody floods the log
+    // with other phones.
     let alarms = home.log().matches("two phones answer").count();
-    assert!(alarms <= ALARMS * logins, "{alarms} alarms");
+    let expected = answers / OF_A_LOGIN..=ALARMS * logins;
+    assert!(expected.contains(&alarms), "{alarms} alarms");
     up.stop();
 }
 

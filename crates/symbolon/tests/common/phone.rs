@@ -3,6 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use app::contents::Contents;
+use app::device::Device;
+use app::pin::Pin;
+use app::vault::{Effort, Folder, Found, Places};
+use serde_json::Value;
+
 use super::{Home, Running, Said, after, at_offset, run, symbolon, until};
 
 pub(crate) const PIN: &str = "2741";
@@ -98,6 +104,46 @@ impl Phone {
         command.spawn().unwrap()
     }
 
+    /// A phone of somebody who read the secrets of this one's tokens: its device keys are others.
+    pub(crate) fn copied(&self, home: &Home) -> Self {
+        let copy = Self::new(home, "somebody else");
+        let mut copied = json(&self.contents());
+        let mut own = json(&Contents::new(Device::generate().unwrap()));
+        for key in ["signing_key", "sealing_key"] {
+            copied[key] = own[key].take();
+        }
+        let contents = Contents::from_json(copied.to_string().as_bytes()).unwrap();
+        let Found::Nothing(folder) = copy.found() else {
+            panic!("a vault before it is made");
+        };
+        folder
+            .create(&copy.pin(), Effort::RECOMMENDED, contents)
+            .unwrap();
+        copy
+    }
+
+    /// What the app keeps.
+    pub(crate) fn contents(&self) -> Contents {
+        let Found::Vault(vault) = self.found() else {
+            panic!("no vault");
+        };
+        vault.open(&self.pin()).unwrap().into_contents()
+    }
+
+    fn found(&self) -> Found {
+        let places = Places {
+            data: self.directory.join("vault"),
+            secrets: self.directory.join("secrets"),
+            machine_id: "/etc/machine-id".into(),
+        };
+        Folder::lock(places).unwrap().look().unwrap()
+    }
+
+    fn pin(&self) -> Pin {
+        let typed = std::fs::read_to_string(self.directory.join("pin")).unwrap();
+        Pin::parse(typed.trim_end()).unwrap()
+    }
+
     /// Types an activation code.
     pub(crate) fn add(&self, code: &str, name: &str) -> Said {
         let authority = self.authority.to_string_lossy();
@@ -113,6 +159,25 @@ impl Phone {
         let shown = self.app(&["code", name]).ok();
         shown.split_whitespace().next().unwrap().to_owned()
     }
+}
+
+fn json(contents: &Contents) -> Value {
+    serde_json::from_slice(&contents.to_json().unwrap()).unwrap()
+}
+
+/// Waits until the administrator is told, once, that two phones answer with this token.
+#[track_caller]
+pub(crate) fn two_phones_are_told(home: &Home, token: &str) {
+    let line = format!("two phones answered with token {token}");
+    until("diagnose security says that a token was copied", || {
+        home.console("diagnose security").ok().contains(&line)
+    });
+    let show = format!("execute log filter field serialno {token}\nexecute log display");
+    let shown = home.console(&show).ok();
+    let mut alarms = shown.lines().filter(|line| line.contains("0100099037"));
+    let alarm = alarms.next().expect(&shown);
+    assert!(alarm.contains("level=\"alert\""), "{alarm}");
+    assert_eq!(alarms.next(), None);
 }
 
 /// The activation code that the console shows to an administrator.
