@@ -1,24 +1,40 @@
-//! Warnings that a peer can cause as often as it likes are written seldom.
+//! Warnings that a peer can cause as often as it likes, or that come again and again, are written seldom.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use domain::time::{Span, Timestamp};
 
-/// One warning of a kind in this time; the next says how many were left out.
+/// One warning of a kind in this time, unless it is said otherwise; the next says how many were left out.
 const INTERVAL: Span = Span::from_secs(10);
 
 /// Lets one of many through.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Seldom {
+    interval: Span,
     next: AtomicI64,
     left_out: AtomicU64,
 }
 
+impl Default for Seldom {
+    fn default() -> Self {
+        Self::every(INTERVAL)
+    }
+}
+
 impl Seldom {
+    /// One in this time.
+    pub(crate) fn every(interval: Span) -> Self {
+        Self {
+            interval,
+            next: AtomicI64::default(),
+            left_out: AtomicU64::default(),
+        }
+    }
+
     /// How many were left out since the last one, if this one is due.
     pub(crate) fn due(&self, now: Timestamp) -> Option<u64> {
         let next = self.next.load(Ordering::Relaxed);
-        let after = now.after(INTERVAL).micros();
+        let after = now.after(self.interval).micros();
         let exchanged = now.micros() >= next
             && self
                 .next

@@ -681,6 +681,14 @@ fn a_token_that_cannot_be_read_keeps_no_other_from_moving() {
     new.app(&["transfer", "take", "--qr-text", link, "--name", name])
         .ok();
     moved(&home);
+    // Nor does it slow them, or fill the log: it was looked at once a second.
+    let log = home.log();
+    assert_eq!(
+        log.matches("a transfer is not followed").count(),
+        1,
+        "{log}"
+    );
+    assert!(!log.contains("tried again"), "{log}");
     up.stop();
 }
 

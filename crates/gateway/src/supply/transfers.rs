@@ -22,6 +22,7 @@ use tracing::{info, warn};
 
 use super::{AskError, PollError, Supply};
 use crate::clock;
+use crate::seldom::Seldom;
 use crate::stopped;
 use crate::token_server::Question;
 
@@ -30,6 +31,8 @@ use crate::token_server::Question;
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// After a failure.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// What keeps one token or person from it stays until somebody mends it.
+const STUCK_TOLD_EVERY: Span = Span::from_mins(10);
 /// People who logged in without their phone and are served before transfers are followed again.
 const SERVED_AT_ONCE: usize = 100;
 /// Transfers of which the token server is asked at once.
@@ -56,7 +59,7 @@ impl Supply {
         holder: RegistrationId,
     ) -> Result<Done, PollError> {
         let phones = self.phones.lock().await;
-        self.bring_up(&phones, &[token]).await?;
+        self.bring_up_one(&phones, token).await?;
         self.begin(&phones, token, asker, handing, holder).await
     }
 
@@ -86,7 +89,7 @@ impl Supply {
         holder: RegistrationId,
     ) -> Result<(), PollError> {
         let phones = self.phones.lock().await;
-        self.bring_up(&phones, &[token]).await?;
+        self.bring_up_one(&phones, token).await?;
         let operation = Operation::CancelTransfer { token, holder };
         self.administer(operation, None, clock::now()).await?;
         self.nudge();
@@ -96,7 +99,7 @@ impl Supply {
     /// Asks the token server which phone has a token that is on its way to another.
     pub(crate) async fn settle_transfer(&self, token: TokenSerial) -> Result<(), PollError> {
         let phones = self.phones.lock().await;
-        self.bring_up(&phones, &[token]).await
+        self.bring_up_one(&phones, token).await
     }
 
     /// Two phones answer with one token.
@@ -119,14 +122,15 @@ impl Supply {
     /// Follows transfers, and begins those of people who logged in with recovery codes, until told to stop.
     pub(crate) async fn run_transfers(&self, mut stop: watch::Receiver<bool>) {
         let mut pause = ASK_EVERY;
+        let [unserved, unfollowed] = [(); 2].map(|()| Seldom::every(STUCK_TOLD_EVERY));
         let (mut served, mut followed) = (String::new(), String::new());
         loop {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = stopped(&mut stop) => return,
             }
-            let recovered = self.serve_recovered(&mut served).await;
-            let page = self.follow_transfers(&mut followed).await;
+            let recovered = self.serve_recovered(&mut served, &unserved).await;
+            let page = self.follow_transfers(&mut followed, &unfollowed).await;
             pause = match recovered.and(page) {
                 Ok(Page::Last) => ASK_EVERY,
                 Ok(Page::More) => Duration::ZERO,
@@ -140,13 +144,24 @@ impl Supply {
 
     /// Begins transfers of people who logged in without their phone, the next after the one who was `served` last.
     /// Who cannot be served now keeps nobody else from it, and comes again after them.
-    async fn serve_recovered(&self, served: &mut String) -> Result<(), PollError> {
+    async fn serve_recovered(
+        &self,
+        served: &mut String,
+        unserved: &Seldom,
+    ) -> Result<(), PollError> {
         let limit = i64::try_from(SERVED_AT_ONCE).unwrap_or(i64::MAX);
         let page = self.store.recovered(served, limit).await?;
         let is_last = page.len() < SERVED_AT_ONCE;
         for login in page {
             login.person.as_str().clone_into(served);
-            self.recover(login).await?;
+            match self.recover(login).await {
+                Err(PollError::Undecided(why)) => {
+                    if let Some(left_out) = unserved.due(clock::now()) {
+                        warn!(user = %served, %why, left_out, "no code for a new phone yet");
+                    }
+                }
+                done => done?,
+            }
         }
         if is_last {
             served.clear();
@@ -156,7 +171,11 @@ impl Supply {
 
     /// Follows the next transfers after the one that was `followed` last: those that were looked at longest ago.
     /// What cannot be followed now keeps no others from it, and comes again after them.
-    async fn follow_transfers(&self, followed: &mut String) -> Result<Page, PollError> {
+    async fn follow_transfers(
+        &self,
+        followed: &mut String,
+        unfollowed: &Seldom,
+    ) -> Result<Page, PollError> {
         let limit = i64::try_from(FOLLOWED_AT_ONCE).unwrap_or(i64::MAX);
         let open = self.store.open_transfers(followed, limit).await?;
         let page = match open.last() {
@@ -171,9 +190,18 @@ impl Supply {
         };
         if !open.is_empty() {
             let phones = self.phones.lock().await;
-            self.bring_up(&phones, &open).await?;
+            self.bring_up(&phones, &open).await?.tell(unfollowed);
         }
         Ok(page)
+    }
+
+    async fn bring_up_one(
+        &self,
+        phones: &MutexGuard<'_, ()>,
+        token: TokenSerial,
+    ) -> Result<(), PollError> {
+        let failures = self.bring_up(phones, &[token]).await?;
+        failures.first.map_or(Ok(()), |(_, why)| Err(why))
     }
 
     /// Ends those of these transfers that may not go on, and brings the others up to what the token server knows.
@@ -182,7 +210,7 @@ impl Supply {
         &self,
         _phones: &MutexGuard<'_, ()>,
         tokens: &[TokenSerial],
-    ) -> Result<(), PollError> {
+    ) -> Result<Failures, PollError> {
         let push = self.store.settings(Vdom::ROOT).push.clone();
         let mut asked = Vec::with_capacity(tokens.len());
         let mut failures = Failures::default();
@@ -200,7 +228,7 @@ impl Supply {
                 }
             }
         }
-        failures.outcome()
+        Ok(failures)
     }
 
     /// The code of a token that waits for another phone; one that may not go on ends.
@@ -327,7 +355,7 @@ impl Supply {
         let token = token.ok_or_else(|| refused(NotMoved::NotOnPhone))?;
         let phones = self.phones.lock().await;
         // The lost phone may have given the token to another, which does not end a recovery either.
-        self.bring_up(&phones, &[token]).await?;
+        self.bring_up_one(&phones, token).await?;
         let owned = self.store.token(token).await?;
         let owned = owned.ok_or_else(|| refused(NotMoved::NotOnPhone))?;
         movable(&owned, Handing::Recovery).map_err(refused)?;
@@ -367,13 +395,14 @@ impl Failures {
         }
     }
 
-    /// The first, if there is one. One line tells of all: where nothing is read there may be a thousand.
-    fn outcome(self) -> Result<(), PollError> {
-        let Some((token, error)) = self.first else {
-            return Ok(());
-        };
-        warn!(%token, %error, others = self.others, "a transfer is not followed");
-        Err(error)
+    /// One line tells of all, and seldom: where nothing is read there may be a thousand, looked at every second.
+    fn tell(self, seldom: &Seldom) {
+        if let Some((token, error)) = self.first
+            && let Some(left_out) = seldom.due(clock::now())
+        {
+            let others = self.others;
+            warn!(%token, %error, others, left_out, "a transfer is not followed");
+        }
     }
 }
 
