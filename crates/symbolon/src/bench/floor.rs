@@ -189,11 +189,7 @@ impl Work {
         } else {
             password(user)
         };
-        Some(Login {
-            user: name(user),
-            password,
-            expected: Code::AccessAccept,
-        })
+        Some(Login::once(name(user), password, Code::AccessAccept))
     }
 }
 

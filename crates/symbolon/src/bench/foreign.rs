@@ -124,11 +124,11 @@ fn right(args: &LoadArgs, number: u64, step: Step) -> Option<Login> {
         ..Parameters::default()
     };
     let code = population::code_with(user, step, parameters).ok()?;
-    Some(Login {
-        user: population::user(user),
-        password: code.as_str().to_owned(),
-        expected: Code::AccessAccept,
-    })
+    Some(Login::once(
+        population::user(user),
+        code.as_str().to_owned(),
+        Code::AccessAccept,
+    ))
 }
 
 #[cfg(test)]

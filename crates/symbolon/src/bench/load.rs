@@ -40,6 +40,20 @@ pub(crate) struct Login {
     pub(crate) user: String,
     pub(crate) password: String,
     pub(crate) expected: Code,
+    /// Whether the request is sent a second time at once, as by a client that does not wait.
+    pub(crate) is_doubled: bool,
+}
+
+impl Login {
+    /// A login whose request is sent once.
+    pub(crate) fn once(user: String, password: String, expected: Code) -> Self {
+        Self {
+            user,
+            password,
+            expected,
+            is_doubled: false,
+        }
+    }
 }
 
 /// How many requests are kept outstanding: 1 to 256, the identifiers of one socket.
@@ -324,8 +338,8 @@ impl<'a> Round<'a> {
     fn run(mut self) -> Result<()> {
         let mut batch = Batch::default();
         let mut searched = self.begun;
-        for packet in self.packets.iter().take(self.waiting) {
-            self.outgoing.push(self.load.server, packet);
+        for request in 0..self.waiting {
+            self.send(request);
         }
         while self.waiting > 0 {
             // What the kernel refuses is sent again like what the network loses.
@@ -379,22 +393,31 @@ impl<'a> Round<'a> {
     /// Sends the slot's next request, unless the round is over.
     fn proceed(&mut self, slot: usize, request: usize, now: Instant) {
         let next = request + self.slots.len();
-        let packet = match self.phase {
-            Phase::Full | Phase::Emptying => self.packets.get(next),
-            Phase::Over => None,
-        };
-        if let Some(packet) = packet {
-            self.outgoing.push(self.load.server, packet);
+        let is_left = self.phase != Phase::Over && next < self.packets.len();
+        if is_left {
+            self.send(next);
         } else {
             self.waiting -= 1;
             self.enter(self.phase.max(Phase::Emptying), now);
         }
         if let Some(slot) = self.slots.get_mut(slot) {
             *slot = Slot {
-                request: packet.map(|_| next),
+                request: is_left.then_some(next),
                 sent: now,
                 tries: 1,
             };
+        }
+    }
+
+    fn send(&mut self, request: usize) {
+        let (Some(login), Some(packet)) = (self.logins.get(request), self.packets.get(request))
+        else {
+            return;
+        };
+        self.outgoing.push(self.load.server, packet);
+        if login.is_doubled {
+            self.measured.retransmitted += 1;
+            self.outgoing.push(self.load.server, packet);
         }
     }
 
@@ -485,11 +508,8 @@ mod tests {
             duration: Duration::from_mins(1),
             verify: Verify::All,
         };
-        let login = |number| Login {
-            user: format!("user{number}"),
-            password: "secret".into(),
-            expected: Code::AccessAccept,
-        };
+        let login =
+            |number| Login::once(format!("user{number}"), "secret".into(), Code::AccessAccept);
         load.run(|number| (number < logins).then(|| login(number)))
             .unwrap()
     }

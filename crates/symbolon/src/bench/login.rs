@@ -19,7 +19,7 @@ use gateway::web::WebConfig;
 use gateway::{Gateway, GatewayConfig, TokenServerConfig, clock};
 use ident::ProductSerial;
 use identity::{Identity, Keeper};
-use otp::{Period, Step};
+use otp::{Parameters, Period, Step, Window};
 use radius::{Code, Secret};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::RootCertStore;
@@ -36,6 +36,12 @@ pub(super) const SECRET: &str = "symbolon bench login";
 
 /// The population's logins before anything is measured: they fill the memory of passwords.
 const WARMING: u16 = 128;
+
+/// Requests outstanding where verdicts are checked: an identifier comes again after four.
+const MIXED_OUTSTANDING: u16 = 64;
+
+/// Users between one whose code is right and one whose code is wrong or repeated.
+const MIXED_BEFORE: u32 = 1_024;
 
 /// Logins a second that one outstanding request can make at most: each waits for a sync, and no disk
 /// measured takes less than 0.15 ms for it.
@@ -69,6 +75,9 @@ pub(crate) struct LoginArgs {
     /// Seconds for which each row is measured, if there are codes for as long
     #[arg(long, default_value_t = 3, value_name = "N")]
     seconds: u32,
+    /// Then check so many verdicts or more, of right, wrong, repeated and doubled logins mixed: minutes
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    verdicts: u64,
     /// Where the databases are made, on the disk that is to be measured
     #[arg(long, default_value = ".", value_name = "DIR")]
     directory: PathBuf,
@@ -157,6 +166,12 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
             },
         )?);
     }
+    if args.verdicts > 0 {
+        let counted = verdicts(&server, checked, tokens, args.verdicts)?;
+        println!(
+            "verdicts {counted} of right, wrong, repeated and doubled logins, none of them wrong"
+        );
+    }
     server.stop()?;
     // Floors come afterwards: the codes would grow old while they are measured.
     println!("{}  of the floor: rate, CPU", Row::HEADER);
@@ -210,6 +225,87 @@ fn warm_up(server: &ServerProcess, checked: Checked, tokens: u32, step: Step) ->
     .map(drop)
 }
 
+/// Has everybody log in again in each minute until so many verdicts were as expected; says how many were.
+fn verdicts(server: &ServerProcess, checked: Checked, tokens: u32, wanted: u64) -> Result<u64> {
+    let secret = Secret::new(SECRET.as_bytes())?;
+    let load = Load {
+        server: server.address(),
+        secret: &secret,
+        outstanding: MIXED_OUTSTANDING.to_string().parse()?,
+        duration: Duration::from_secs(MINUTE_S),
+        // A doubled request has two answers: each is told from that to the next one.
+        verify: Verify::All,
+    };
+    let mut counted = 0;
+    while counted < wanted {
+        let mut mixed = Mixed {
+            checked,
+            tokens,
+            step: next_minute(),
+        };
+        let measured = load.run(|number| mixed.login(number))?;
+        counted += measured.answered_in_all;
+        // Refuses what went wrong.
+        Row::new(load.outstanding, measured, Duration::ZERO)?;
+    }
+    Ok(counted)
+}
+
+/// Logins of all kinds.
+struct Mixed {
+    checked: Checked,
+    tokens: u32,
+    step: Step,
+}
+
+impl Mixed {
+    /// Of sixteen logins one has a wrong code, one a code that was used, and one is sent twice.
+    fn login(&mut self, number: u64) -> Option<Login> {
+        let (turn, kind) = (number / 16, number % 16);
+        let user = u32::try_from(turn * 14 + kind.min(13)).ok()?;
+        if user >= self.tokens {
+            return None;
+        }
+        // Somebody whose login was answered long ago.
+        let before = user.checked_sub(MIXED_BEFORE);
+        Some(match (kind, before) {
+            (14, Some(before)) => {
+                let code = self.wrong_code(before)?;
+                let presented = self.checked.presented(&code);
+                Login::once(population::user(before), presented, Code::AccessReject)
+            }
+            (15, Some(before)) => Login {
+                expected: Code::AccessReject,
+                ..right(self.checked, before, self.step)?
+            },
+            (14 | 15, None) => {
+                let presented = self
+                    .checked
+                    .presented(&population::code(user, self.step).ok()?);
+                Login::once("nobody".into(), presented, Code::AccessReject)
+            }
+            _ => Login {
+                is_doubled: kind == 0,
+                ..right(self.checked, user, self.step)?
+            },
+        })
+    }
+
+    /// A code that the token shows neither now nor within the hours in which its clock may stand.
+    fn wrong_code(&self, user: u32) -> Option<otp::Code> {
+        let reach = i32::from(Window::SYNC.ahead) + 2;
+        let shown: Vec<otp::Code> = (-reach..=reach)
+            .map(|offset| population::code(user, self.step.offset(offset)?).ok())
+            .collect::<Option<_>>()?;
+        let is_shown = |code: &otp::Code| shown.iter().any(|it| it.as_str() == code.as_str());
+        let digits = Parameters::default().digits;
+        let candidates = (0..1_000_000_u32).map(|number| format!("{number:06}"));
+        candidates
+            .filter_map(|text| otp::Code::parse(&text, digits).ok())
+            .find(|code| !is_shown(code))
+    }
+}
+
 fn run(
     server: &ServerProcess,
     outstanding: Outstanding,
@@ -234,11 +330,11 @@ fn run(
 /// A login that must be accepted.
 fn right(checked: Checked, number: u32, step: Step) -> Option<Login> {
     let code = population::code(number, step).ok()?;
-    Some(Login {
-        user: population::user(number),
-        password: checked.presented(&code),
-        expected: Code::AccessAccept,
-    })
+    Some(Login::once(
+        population::user(number),
+        checked.presented(&code),
+        Code::AccessAccept,
+    ))
 }
 
 /// The codes of this minute and of the next, each of which is good once.

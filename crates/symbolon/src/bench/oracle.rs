@@ -109,11 +109,7 @@ impl Kind {
                 (user, format!("{}{}", population::PASSWORD, code.as_str()))
             }
         };
-        Ok(Login {
-            user,
-            password,
-            expected: Code::AccessReject,
-        })
+        Ok(Login::once(user, password, Code::AccessReject))
     }
 }
 
