@@ -220,9 +220,15 @@ impl Contents {
         Ok(())
     }
 
-    /// Takes a token out; its seed is gone with it.
+    /// Takes a token out; its seed is gone with it. A receipt that is still owed is owed no more: the device
+    /// that had the token would be out for one that has deleted it.
     pub fn remove(&mut self, name: &str) -> Result<Token, ContentsError> {
-        self.index_of(name).map(|index| self.tokens.remove(index))
+        let index = self.index_of(name)?;
+        let token = self.tokens.remove(index);
+        if let Some(serial) = token.serial() {
+            self.forget_receipts_of(&serial);
+        }
+        Ok(token)
     }
 
     /// Moves an event-based token on by one and returns the counter to show. The vault must be saved
@@ -248,8 +254,9 @@ impl Contents {
         self.receipts.iter().any(|receipt| receipt.token == *token)
     }
 
-    /// Remembers a receipt until it is confirmed.
+    /// Remembers a receipt until it is confirmed. One for a seed that the token had here before is owed no more.
     pub fn owe_receipt(&mut self, receipt: OwedReceipt) {
+        self.forget_receipts_of(&receipt.token);
         self.receipts.push(receipt);
     }
 
@@ -257,6 +264,10 @@ impl Contents {
     pub fn settle_receipt(&mut self, answer_hash: &AnswerHash) {
         self.receipts
             .retain(|receipt| receipt.answer_hash != *answer_hash);
+    }
+
+    fn forget_receipts_of(&mut self, token: &TokenSerial) {
+        self.receipts.retain(|receipt| receipt.token != *token);
     }
 
     fn index_of(&self, name: &str) -> Result<usize, ContentsError> {

@@ -399,6 +399,23 @@ async fn a_lost_receipt_is_sent_as_soon_as_codes_are_asked_for_and_is_told_until
 }
 
 #[tokio::test]
+async fn a_token_that_was_deleted_is_not_said_to_be_here() {
+    let registry = SmallRegistry::start().await;
+    registry.stock().loses_receipts = true;
+    let phone = phone_with_token(&registry).await;
+    let (_, link) = registry.issue(2);
+    phone.run(&["add", "--qr-text", &link]).await.unwrap();
+    registry.stock().token(1).is_confirmed = false;
+    registry.stock().token(2).is_confirmed = false;
+    phone.run(&["remove", "work"]).await.unwrap();
+    registry.stock().loses_receipts = false;
+    phone.run(&["code"]).await.unwrap();
+    // The device that it was to come from has it still.
+    assert!(!registry.stock().token(1).is_confirmed);
+    assert!(registry.stock().token(2).is_confirmed);
+}
+
+#[tokio::test]
 async fn a_wrong_clock_is_measured_before_the_code_is_sent() {
     let registry = SmallRegistry::start().await;
     let mut phone = Phone::new();

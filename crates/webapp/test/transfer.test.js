@@ -87,12 +87,16 @@ test("symptom 27: a refusal says what is missing, and a token that is elsewhere 
   assert.equal(await wish(device, refusing(118, null), TOKEN, "look"), "moved");
 });
 
-test("a receipt that is settled leaves a later one of the same token owed", () => {
-  const owed = (/** @type {number} */ byte) => ({
-    token: TOKEN.serial,
-    answerHash: new Uint8Array(32).fill(byte),
-    server: "tokens.example.org",
-  });
-  const both = owe(owe(emptyContents(4), owed(1)), owed(2));
-  assert.deepEqual(settled(both, owed(1)).owed, [owed(2)]);
+const owed = (/** @type {number} */ byte, token = TOKEN.serial) => ({
+  token,
+  answerHash: new Uint8Array(32).fill(byte),
+  server: "tokens.example.org",
+});
+
+test("a token that came again owes its last receipt alone", () => {
+  const before = owe(emptyContents(4), owed(1));
+  const again = owe(before, owed(2));
+  assert.deepEqual(again.owed, [owed(2)]);
+  assert.deepEqual(settled(again, owed(1)).owed, [owed(2)]);
+  assert.deepEqual(owe(before, owed(2, "FTKMOB0000000002")).owed.length, 2);
 });

@@ -226,6 +226,8 @@ export class Session {
     clearTimeout(this.#receiptTimer);
     const device = await this.safe.device();
     for (const owed of this.#owed()) {
+      // Its token may have been deleted while another's receipt was on its way.
+      if (!this.isOpen || !contents.isOwed(this.contents, owed)) continue;
       const outcome = await settle(device, this.server.ask, owed);
       if (outcome === "settled" && this.isOpen) await this.change((before) => contents.settled(before, owed));
     }

@@ -91,11 +91,19 @@ export function rename(contents, id, typed) {
   return change(contents, id, { name });
 }
 
-/** @param {Contents} contents @param {string} id @returns {Contents} */
-export const remove = (contents, id) => ({
-  ...contents,
-  tokens: contents.tokens.filter((token) => token.id !== id),
-});
+/**
+ * Takes a token out. A receipt that is still owed is owed no more: the device that had the token would be out for
+ * one that has deleted it.
+ *
+ * @param {Contents} contents
+ * @param {string} id
+ * @returns {Contents}
+ */
+export function remove(contents, id) {
+  const [removed] = contents.tokens.filter((token) => token.id === id);
+  const tokens = contents.tokens.filter((token) => token.id !== id);
+  return { ...contents, tokens, owed: contents.owed.filter(({ token }) => token !== removed?.serial) };
+}
 
 /**
  * Puts a token elsewhere in the list; places beyond an end mean the end.
@@ -119,8 +127,17 @@ export function advance(contents, id) {
   return token ? change(contents, id, { counter: token.counter + 1 }) : contents;
 }
 
-/** @param {Contents} contents @param {OwedReceipt} receipt @returns {Contents} */
-export const owe = (contents, receipt) => ({ ...contents, owed: [...contents.owed, receipt] });
+/**
+ * One for a seed that the token had here before is owed no more.
+ *
+ * @param {Contents} contents
+ * @param {OwedReceipt} receipt
+ * @returns {Contents}
+ */
+export const owe = (contents, receipt) => ({
+  ...contents,
+  owed: [...contents.owed.filter(({ token }) => token !== receipt.token), receipt],
+});
 
 /**
  * Only this receipt is settled: a token that came back to this device may owe another.
@@ -129,10 +146,13 @@ export const owe = (contents, receipt) => ({ ...contents, owed: [...contents.owe
  * @param {OwedReceipt} receipt
  * @returns {Contents}
  */
-export const settled = (contents, { server, answerHash }) => ({
+export const settled = (contents, receipt) => ({
   ...contents,
-  owed: contents.owed.filter((known) => known.server !== server || hex(known.answerHash) !== hex(answerHash)),
+  owed: contents.owed.filter((known) => !isSameReceipt(known, receipt)),
 });
+
+/** Whether nobody has settled it, nor deleted its token. @param {Contents} contents @param {OwedReceipt} receipt */
+export const isOwed = ({ owed }, receipt) => owed.some((known) => isSameReceipt(known, receipt));
 
 /** Tokens in whose name, issuer, account or serial all words are. @param {Contents} contents @param {string} words */
 export function search({ tokens }, words) {
@@ -186,6 +206,9 @@ const change = (contents, id, changes) => ({
 
 /** @param {Contents} contents @param {string} name */
 const isTaken = ({ tokens }, name) => tokens.some((token) => fold(token.name) === fold(name));
+
+/** @param {OwedReceipt} one @param {OwedReceipt} other */
+const isSameReceipt = (one, other) => one.server === other.server && hex(one.answerHash) === hex(other.answerHash);
 
 /** Case, and marks such as umlauts' dots, do not matter to who searches. @param {string} text */
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
