@@ -3,7 +3,7 @@
 //! The device's keys are in the saved vault before the first message, and the token is before the
 //! receipt: whenever this process dies, the same device can ask again.
 
-use crate::contents::{Contents, NewToken, Origin, OwedReceipt, TokenName};
+use crate::contents::{Contents, NewToken, Origin, OwedReceipt, ReceiptState, TokenName};
 use crate::error::AppError;
 use crate::registry::{Answer, Registry, RegistryError};
 use crate::vault::OpenVault;
@@ -11,7 +11,7 @@ use ident::{OpaqueCode, TokenSerial};
 use softtoken::device::{Nonce, SealContext, open_seed};
 use softtoken::link::LinkSecret;
 use softtoken::mobile::{MobileNonceRequest, MobileRequest, MobileResponse, SealedToken};
-use softtoken::{MobileVersion, TextError};
+use softtoken::{MobileVersion, ServerError, TextError, WireError};
 
 /// A step of a 60-second token. A clock that is further off shows codes that a gateway, which looks
 /// one step either way, refuses.
@@ -72,8 +72,9 @@ pub(crate) async fn claim(
 /// Sends the receipts that registries still wait for. Those that cannot be sent now stay.
 pub async fn settle_receipts(vault: &mut OpenVault) -> Result<(), AppError> {
     for owed in vault.contents.owed_receipts().to_vec() {
-        if send_receipt(&vault.contents, &owed).await.is_ok() {
-            vault.contents.settle_receipt(&owed.answer_hash);
+        let state = send_receipt(&vault.contents, &owed).await;
+        if state != ReceiptState::Owed {
+            vault.contents.settle_receipt(&owed.answer_hash, state);
             vault.save()?;
         }
     }
@@ -81,14 +82,27 @@ pub async fn settle_receipts(vault: &mut OpenVault) -> Result<(), AppError> {
 }
 
 /// Sends one. Refused or confirmed, the registry has decided; only silence is worth another try.
-pub(crate) async fn send_receipt(contents: &Contents, owed: &OwedReceipt) -> Result<(), AppError> {
+pub(crate) async fn send_receipt(contents: &Contents, owed: &OwedReceipt) -> ReceiptState {
+    match answer_to_receipt(contents, owed).await {
+        Ok(None) => ReceiptState::Confirmed,
+        Ok(Some(error)) if error.known() == Some(ServerError::ProofWrong) => ReceiptState::Refused,
+        Ok(Some(_)) | Err(_) => ReceiptState::Owed,
+    }
+}
+
+async fn answer_to_receipt(
+    contents: &Contents,
+    owed: &OwedReceipt,
+) -> Result<Option<WireError>, AppError> {
     let registry = Registry::new(owed.server.clone())?;
     let server = owed.server.url.name().clone();
     let request = contents
         .device
         .receipt(server, owed.token, owed.answer_hash)?;
-    registry.ask(&MobileRequest::Receipt(request)).await?;
-    Ok(())
+    match registry.ask(&request.into()).await?.message {
+        MobileResponse::Receipt(response) => Ok(response.error),
+        _ => Err(other_answer(&registry)),
+    }
 }
 
 /// Version and platform as registries show them, such as `0.1.0_LNX`.

@@ -25,6 +25,8 @@ pub struct Contents {
     tokens: Vec<Token>,
     server: Option<Server>,
     receipts: Vec<OwedReceipt>,
+    /// Tokens whose receipt was refused.
+    refused: Vec<TokenSerial>,
 }
 
 /// One token.
@@ -93,6 +95,17 @@ pub struct OwedReceipt {
     pub server: Server,
 }
 
+/// What became of the receipt of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptState {
+    /// Its token server knows that the token is here.
+    Confirmed,
+    /// Its token server has not answered yet.
+    Owed,
+    /// It came too late, or the token had another code by then: a token that was to move here did not.
+    Refused,
+}
+
 /// A token's name: 1 to 32 characters without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenName(Box<str>);
@@ -153,6 +166,7 @@ impl Contents {
             tokens: Vec::new(),
             server: None,
             receipts: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -249,9 +263,24 @@ impl Contents {
         &self.receipts
     }
 
-    /// Whether a registry does not know yet that this token is stored here.
-    pub fn owes_receipt_of(&self, token: &TokenSerial) -> bool {
-        self.receipts.iter().any(|receipt| receipt.token == *token)
+    /// What became of the receipt of a token that is here.
+    pub fn receipt_of(&self, token: &TokenSerial) -> ReceiptState {
+        if self.receipts.iter().any(|receipt| receipt.token == *token) {
+            ReceiptState::Owed
+        } else if self.refused.contains(token) {
+            ReceiptState::Refused
+        } else {
+            ReceiptState::Confirmed
+        }
+    }
+
+    /// The tokens whose receipt stands so.
+    pub fn tokens_with_receipt(&self, state: ReceiptState) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().filter(move |token| {
+            token
+                .serial()
+                .is_some_and(|serial| self.receipt_of(&serial) == state)
+        })
     }
 
     /// Remembers a receipt until it is confirmed. One for a seed that the token had here before is owed no more.
@@ -260,14 +289,23 @@ impl Contents {
         self.receipts.push(receipt);
     }
 
-    /// Forgets a confirmed receipt.
-    pub fn settle_receipt(&mut self, answer_hash: &AnswerHash) {
-        self.receipts
-            .retain(|receipt| receipt.answer_hash != *answer_hash);
+    /// Writes down what became of a receipt, unless it is owed still, or no more since its token was deleted or
+    /// came again.
+    pub fn settle_receipt(&mut self, answer_hash: &AnswerHash, state: ReceiptState) {
+        let is_meant = |receipt: &OwedReceipt| receipt.answer_hash == *answer_hash;
+        let Some(at) = self.receipts.iter().position(is_meant) else {
+            return;
+        };
+        match state {
+            ReceiptState::Owed => {}
+            ReceiptState::Confirmed => drop(self.receipts.remove(at)),
+            ReceiptState::Refused => self.refused.push(self.receipts.remove(at).token),
+        }
     }
 
     fn forget_receipts_of(&mut self, token: &TokenSerial) {
         self.receipts.retain(|receipt| receipt.token != *token);
+        self.refused.retain(|refused| refused != token);
     }
 
     fn index_of(&self, name: &str) -> Result<usize, ContentsError> {

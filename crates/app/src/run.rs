@@ -2,7 +2,7 @@
 
 use crate::activation::{Order, activate, settle_receipts};
 use crate::args::{Add, Args, Backup, BackupFile, Command, Live, Transfer};
-use crate::contents::{Contents, Token, TokenName};
+use crate::contents::{Contents, ReceiptState, Token, TokenName};
 use crate::device::Device;
 use crate::disk::{self, failed};
 use crate::error::AppError;
@@ -188,17 +188,16 @@ async fn run_add(
         name,
     };
     let token = activate(&mut vault, &registry, order, world.now_unix).await?;
-    let state = if vault.contents.owes_receipt_of(&token.serial) {
-        "stored"
-    } else {
-        "ready"
+    let state = match vault.contents.receipt_of(&token.serial) {
+        ReceiptState::Confirmed => "ready",
+        ReceiptState::Owed | ReceiptState::Refused => "stored",
     };
     writeln!(
         world.out,
         "{} is {state}. Its codes: symbolon app code \"{}\"",
         token.serial, token.name
     )?;
-    tell_owed(&vault.contents, world)?;
+    tell_receipts(&vault.contents, world)?;
     // Codes work without; `symbolon app push` tells what is wrong.
     let _ = push::introduce(&vault.contents, (world.now_unix)()).await;
     Ok(())
@@ -424,16 +423,29 @@ async fn open_confirming(
 
 async fn confirm(vault: &mut OpenVault, world: &mut Surroundings<'_>) -> Result<(), AppError> {
     settle_receipts(vault).await?;
-    tell_owed(&vault.contents, world)
+    tell_receipts(&vault.contents, world)
 }
 
-pub(crate) fn tell_owed(contents: &Contents, world: &mut Surroundings<'_>) -> Result<(), AppError> {
+/// Which tokens are not known to be here, or did not come here.
+pub(crate) fn tell_receipts(
+    contents: &Contents,
+    world: &mut Surroundings<'_>,
+) -> Result<(), AppError> {
     for owed in contents.owed_receipts() {
         writeln!(
             world.notes,
             "The token server {} does not know yet that {} is stored here: it was not reached. If the token came \
              from another device, that one works until then.",
             owed.server.url, owed.token
+        )?;
+    }
+    for token in contents.tokens_with_receipt(ReceiptState::Refused) {
+        writeln!(
+            world.notes,
+            "The token server refused that {} ({}) is here: that came too late, or another code was made for it. If it \
+             was to move here from another device it did not, and its codes are refused: ask for a new code.",
+            token.name(),
+            token.mark()
         )?;
     }
     Ok(())

@@ -2,11 +2,11 @@
 
 use crate::activation::{Order, activate};
 use crate::backup::{self, Backup, BackupError, Movable, Moves, Passphrase, Saved};
-use crate::contents::{ContentsError, ForeignError, Server, Trust};
+use crate::contents::{ContentsError, ForeignError, ReceiptState, Server, Trust};
 use crate::disk;
 use crate::error::AppError;
 use crate::registry::Registry;
-use crate::run::{LineSource, Surroundings, read_named, tell_owed};
+use crate::run::{LineSource, Surroundings, read_named, tell_receipts};
 use crate::transfer::{Answered, Holder, TransferFailure};
 use crate::vault::OpenVault;
 use ident::OpaqueCode;
@@ -87,7 +87,7 @@ pub(crate) async fn restore(
     if let Some(moves) = moves {
         missing += move_all(&moves, vault, world).await?;
     }
-    tell_owed(&vault.contents, world)?;
+    tell_receipts(&vault.contents, world)?;
     match missing {
         0 => Ok(()),
         missing => Err(AppError::NotAllRestored { missing }),
@@ -102,7 +102,9 @@ async fn move_all(
 ) -> Result<usize, AppError> {
     let mut missing = 0;
     for token in moves.tokens() {
-        if vault.contents.token(token.serial.as_str()).is_ok() {
+        let receipt = vault.contents.receipt_of(&token.serial);
+        // An entry whose receipt was refused is of no use.
+        if vault.contents.token(token.serial.as_str()).is_ok() && receipt != ReceiptState::Refused {
             writeln!(world.out, "{} is here already.", token.name)?;
             continue;
         }
@@ -111,7 +113,7 @@ async fn move_all(
             Err(error) => Err(error.into()),
         };
         match moved {
-            Ok(()) if vault.contents.owes_receipt_of(&token.serial) => writeln!(
+            Ok(()) if vault.contents.receipt_of(&token.serial) == ReceiptState::Owed => writeln!(
                 world.out,
                 "{} is stored here. The device that had it works until the token server knows so.",
                 token.name
@@ -159,6 +161,11 @@ async fn moved(
         trust: Trust::Pin(link.pin),
     })?;
     activate(vault, &registry, order, world.now_unix).await?;
+    if vault.contents.receipt_of(&token.serial) == ReceiptState::Refused {
+        vault.contents.remove(token.serial.as_str())?;
+        vault.save()?;
+        return Err(TransferFailure::Late.into());
+    }
     Ok(())
 }
 

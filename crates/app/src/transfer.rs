@@ -26,6 +26,9 @@ pub enum TransferFailure {
     /// Another device has it, and not the one that a backup was made on.
     #[error("another device has the token by now")]
     Elsewhere,
+    /// The token server refused that the token is here.
+    #[error("the token server refused it: it came too late, or another code was made for it")]
+    Late,
     /// The code was made and expired, or somebody took it back.
     #[error("the transfer was not completed: the token stays here")]
     Ended,
@@ -47,6 +50,7 @@ impl TransferFailure {
     pub(crate) fn next_step(&self) -> String {
         match self {
             Self::Elsewhere => "Move it from there, and save a backup there.".to_owned(),
+            Self::Late => "Restore the backup again.".to_owned(),
             Self::Ended => "Begin again: `symbolon app transfer start`.".to_owned(),
             Self::Refused(refusal) => match (&refusal.cause, refusal.error.known()) {
                 (Some(cause), _) => format!("Tell the administrator: {cause}."),

@@ -399,6 +399,31 @@ async fn a_lost_receipt_is_sent_as_soon_as_codes_are_asked_for_and_is_told_until
 }
 
 #[tokio::test]
+async fn a_receipt_that_is_refused_is_told_until_the_token_comes_again() {
+    let registry = SmallRegistry::start().await;
+    registry.stock().loses_receipts = true;
+    let phone = phone_with_token(&registry).await;
+    registry.stock().loses_receipts = false;
+    registry.stock().refuses_receipts = true;
+    // The second time nobody is asked any more.
+    for _ in 0..2 {
+        let (code, note) = phone.run_noting(&["code", "work"]).await.unwrap();
+        assert!(code.contains("work"), "{code}");
+        assert!(
+            note.contains("refused that work (FTKMOB0101010101) is here"),
+            "{note}"
+        );
+        registry.stock().refuses_receipts = false;
+    }
+    registry.stock().tokens.clear();
+    let (_, link) = registry.issue(1);
+    phone.run(&["add", "--qr-text", &link]).await.unwrap();
+    let (_, note) = phone.run_noting(&["code", "work"]).await.unwrap();
+    assert_eq!(note, "");
+    assert!(registry.stock().token(1).is_confirmed);
+}
+
+#[tokio::test]
 async fn a_token_that_was_deleted_is_not_said_to_be_here() {
     let registry = SmallRegistry::start().await;
     registry.stock().loses_receipts = true;

@@ -8,11 +8,16 @@
     reason = "a test fails by panicking, and this one touches files"
 )]
 
-use app::contents::{Contents, ContentsError, NameError, NewToken, Origin, TokenName};
+use app::contents::{
+    Contents, ContentsError, NameError, NewToken, Origin, OwedReceipt, ReceiptState, Server,
+    TokenName, Trust,
+};
 use app::device::Device;
 use ident::TokenSerial;
 use otp::{Kind, Parameters, Seed, Step};
 use softtoken::IssuerName;
+use softtoken::address::ServerUrl;
+use softtoken::device::AnswerHash;
 
 fn name(text: &str) -> TokenName {
     TokenName::parse(text).unwrap()
@@ -40,6 +45,17 @@ fn contents() -> Contents {
         .put(token(2, "home", Parameters::default()))
         .unwrap();
     contents
+}
+
+fn receipt(number: u8) -> OwedReceipt {
+    OwedReceipt {
+        token: TokenSerial::mobile([number; 5]),
+        answer_hash: AnswerHash::from_bytes([number; 32]),
+        server: Server {
+            url: ServerUrl::parse("https://tokens.example.org").unwrap(),
+            trust: Trust::Authorities(Vec::new()),
+        },
+    }
 }
 
 #[test]
@@ -100,6 +116,28 @@ fn a_token_that_comes_again_takes_the_place_of_its_entry() {
 }
 
 #[test]
+fn a_receipt_is_settled_for_the_seed_that_it_was_owed_for() {
+    let mut contents = contents();
+    let serial = TokenSerial::mobile([1; 5]);
+    let refuse = |contents: &mut Contents| {
+        contents.settle_receipt(&receipt(1).answer_hash, ReceiptState::Refused);
+        contents.receipt_of(&serial)
+    };
+    contents.owe_receipt(receipt(1));
+    let later = OwedReceipt {
+        answer_hash: AnswerHash::from_bytes([9; 32]),
+        ..receipt(1)
+    };
+    contents.owe_receipt(later.clone());
+    assert_eq!(contents.owed_receipts(), [later]);
+    assert_eq!(refuse(&mut contents), ReceiptState::Owed);
+    contents.owe_receipt(receipt(1));
+    assert_eq!(refuse(&mut contents), ReceiptState::Refused);
+    contents.remove("work").unwrap();
+    assert_eq!(contents.receipt_of(&serial), ReceiptState::Confirmed);
+}
+
+#[test]
 fn contents_survive_storage() {
     let mut contents = contents();
     let hotp = Parameters {
@@ -107,6 +145,11 @@ fn contents_survive_storage() {
         ..Parameters::default()
     };
     contents.put(token(3, "button", hotp)).unwrap();
+    for (number, state) in [(1, ReceiptState::Owed), (2, ReceiptState::Refused)] {
+        let receipt = receipt(number);
+        contents.owe_receipt(receipt.clone());
+        contents.settle_receipt(&receipt.answer_hash, state);
+    }
     assert_eq!(contents.advance("button"), Ok(Step(0)));
     let mut again = Contents::from_json(&contents.to_json().unwrap()).unwrap();
     assert_eq!(
@@ -114,6 +157,13 @@ fn contents_survive_storage() {
         contents.device.registration_id()
     );
     assert_eq!(again.to_json().unwrap(), contents.to_json().unwrap());
+    let states = [1, 2, 3].map(|number| again.receipt_of(&TokenSerial::mobile([number; 5])));
+    let expected = [
+        ReceiptState::Owed,
+        ReceiptState::Refused,
+        ReceiptState::Confirmed,
+    ];
+    assert_eq!(states, expected);
     assert_eq!(again.advance("button"), Ok(Step(1)));
     // RFC 4226 appendix D, count 1.
     assert_eq!(

@@ -11,7 +11,9 @@
 //! happens (`!`), what the screen wishes then (`=`), and what it shows (`?`, then `|` lines).
 //! `SCREENS=write cargo test -p app --test live` writes them anew.
 
-use app::contents::{Contents, NewToken, Origin, OwedReceipt, Server, TokenName, Trust};
+use app::contents::{
+    Contents, NewToken, Origin, OwedReceipt, ReceiptState, Server, TokenName, Trust,
+};
 use app::device::Device;
 use app::live::view::{Colours, Sight, draw_desk, draw_lock};
 use app::live::{Codes, Desk, Effect, Key, Lock, LockStep, Pushing};
@@ -186,8 +188,13 @@ impl World {
             "added" => self.desk().added(TokenName::parse(rest).unwrap(), now_unix),
             "owed" => self.contents.owe_receipt(self.receipt(rest)),
             "settled" => {
-                let receipt = self.receipt(rest);
-                self.contents.settle_receipt(&receipt.answer_hash);
+                let words: Vec<&str> = rest.split(' ').collect();
+                let receipt = self.receipt(words[0]);
+                let state = match words.get(1) {
+                    Some(&"refused") => ReceiptState::Refused,
+                    _ => ReceiptState::Confirmed,
+                };
+                self.contents.settle_receipt(&receipt.answer_hash, state);
             }
             "unadded" => self.desk().not_added(rest.to_owned(), now_unix),
             "stands" => {

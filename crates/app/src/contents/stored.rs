@@ -26,6 +26,8 @@ struct StoredContents {
     server: Option<StoredServer>,
     tokens: Vec<StoredToken>,
     receipts: Vec<StoredReceipt>,
+    #[serde(default)]
+    refused: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -84,6 +86,7 @@ impl Contents {
             server: self.server.as_ref().map(StoredServer::from),
             tokens: self.tokens.iter().map(StoredToken::from).collect(),
             receipts: self.receipts.iter().map(StoredReceipt::from).collect(),
+            refused: self.refused.iter().map(ToString::to_string).collect(),
         };
         let mut json = Zeroizing::new(Vec::with_capacity(FIRST_CAPACITY));
         serde_json::to_writer(&mut *json, &stored)
@@ -110,6 +113,11 @@ impl Contents {
                 .receipts
                 .into_iter()
                 .map(OwedReceipt::try_from)
+                .collect::<Result<_, _>>()?,
+            refused: stored
+                .refused
+                .iter()
+                .map(|serial| TokenSerial::parse(serial).map_err(wrong))
                 .collect::<Result<_, _>>()?,
         })
     }

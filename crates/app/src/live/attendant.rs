@@ -2,7 +2,7 @@
 
 use super::desk::Pushing;
 use crate::activation::send_receipt;
-use crate::contents::Contents;
+use crate::contents::{Contents, ReceiptState};
 use crate::error::AppError;
 use crate::push::{Heard, PushFailure, Relay};
 use softtoken::device::AnswerHash;
@@ -27,8 +27,8 @@ pub(super) enum News {
     Login(Box<LoginRequest>, u64),
     /// It needs no answer any more.
     Withdrawn(PushSession),
-    /// A registry has heard that a token arrived.
-    Settled(AnswerHash),
+    /// What became of a token's receipt.
+    Settled(AnswerHash, ReceiptState),
     /// An answer has arrived.
     Answered(PushSession, Decision),
     /// It has not, and why.
@@ -83,9 +83,10 @@ impl Attendant<'_> {
     /// Tells registries what they have not heard yet: a token that moves is not here before.
     async fn confirm(&mut self) {
         for owed in self.contents.owed_receipts().to_vec() {
-            if send_receipt(&self.contents, &owed).await.is_ok() {
-                self.contents.settle_receipt(&owed.answer_hash);
-                self.tell(News::Settled(owed.answer_hash)).await;
+            let state = send_receipt(&self.contents, &owed).await;
+            if state != ReceiptState::Owed {
+                self.contents.settle_receipt(&owed.answer_hash, state);
+                self.tell(News::Settled(owed.answer_hash, state)).await;
             }
         }
     }

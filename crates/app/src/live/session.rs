@@ -10,7 +10,7 @@ use super::terminal::{Screen, colours};
 use super::view::{Sight, draw_desk, draw_lock};
 use crate::activation::take_in;
 use crate::args::Live;
-use crate::contents::{Contents, TokenName};
+use crate::contents::{Contents, ReceiptState, TokenName};
 use crate::error::AppError;
 use crate::pin::Pin;
 use crate::run::{PinSource, Surroundings};
@@ -211,8 +211,8 @@ impl<'a> Session<'a> {
     fn happened(&mut self, happened: Happened, screen: &mut Screen) -> Result<Goes, AppError> {
         match happened {
             Happened::Tried(outcome) => self.tried(*outcome).map(|()| Goes::On),
-            Happened::News(News::Settled(receipt)) => {
-                self.settle(&receipt);
+            Happened::News(News::Settled(receipt, state)) => {
+                self.settle(&receipt, state);
                 Ok(Goes::On)
             }
             Happened::Done(outcome) => {
@@ -230,9 +230,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn settle(&mut self, receipt: &AnswerHash) {
+    fn settle(&mut self, receipt: &AnswerHash, state: ReceiptState) {
         if let State::Open(open) = &mut self.state {
-            open.vault.contents.settle_receipt(receipt);
+            open.vault.contents.settle_receipt(receipt, state);
             if let Err(error) = open.vault.save() {
                 self.not_changed(error.into());
             }
@@ -481,7 +481,7 @@ impl State<'_> {
 fn heard(desk: &mut Desk, news: News, now_unix: u64) -> Option<Effect> {
     match news {
         // The vault's, and nothing to see.
-        News::Settled(_) => {}
+        News::Settled(..) => {}
         News::Pushing(pushing) => desk.set_pushing(pushing),
         News::Clock(wrong) => desk.set_clock(wrong),
         News::Login(request, closes_unix) => return desk.login_came(*request, closes_unix),

@@ -153,6 +153,14 @@ impl Phone {
         let error = self.run(arguments).await.unwrap_err();
         (error.to_string(), error.next_step())
     }
+
+    /// Runs what must fail; gives what it printed before.
+    pub(crate) async fn said_failing(&self, arguments: &[&str]) -> String {
+        let mut out = Vec::new();
+        let ended = self.run_into(&mut out, &mut Vec::new(), arguments).await;
+        assert!(ended.is_err());
+        String::from_utf8(out).unwrap()
+    }
 }
 
 /// A token in the small registry's stock.
@@ -174,6 +182,8 @@ pub(crate) struct Stock {
     pub(crate) now_unix: u64,
     pub(crate) loses_provisions: bool,
     pub(crate) loses_receipts: bool,
+    /// As where the code was replaced, or its time is over.
+    pub(crate) refuses_receipts: bool,
     nonces: Vec<Nonce>,
     url: ServerUrl,
     pin: SpkiPin,
@@ -301,6 +311,7 @@ impl Stock {
             now_unix: NOW,
             loses_provisions: false,
             loses_receipts: false,
+            refuses_receipts: false,
             nonces: Vec::new(),
             url,
             pin,
@@ -392,6 +403,9 @@ impl Stock {
     }
 
     fn receipt(&mut self, request: &MobileReceiptRequest) -> Result<(), ServerError> {
+        if self.refuses_receipts {
+            return Err(ServerError::ProofWrong);
+        }
         let names = [self.url.name().clone()];
         let token = self
             .tokens

@@ -198,6 +198,34 @@ async fn a_token_is_said_to_be_here_once_its_token_server_knows_so() {
 }
 
 #[tokio::test]
+async fn a_token_whose_code_was_replaced_meanwhile_stays_where_it_is() {
+    let registry = SmallRegistry::start().await;
+    let old = phone_with_token(&registry).await;
+    let passphrase = written(&old, "words", PASSPHRASE);
+    let file = old.file("backup");
+    let file = file.to_str().unwrap();
+    old.run(&backup("save", file, &passphrase)).await.unwrap();
+    let new = Phone::new();
+    registry.stock().refuses_receipts = true;
+    let said = new
+        .said_failing(&backup("restore", file, &passphrase))
+        .await;
+    assert!(
+        said.ends_with(
+            "work stays where it is: the token server refused it: it came too late, or another code was made for \
+             it. Restore the backup again.\n"
+        ),
+        "{said}"
+    );
+    registry.stock().refuses_receipts = false;
+    let said = new.run(&backup("restore", file, &passphrase)).await;
+    assert_eq!(
+        said.unwrap(),
+        "work moved here. The device that had it is out; save a new backup.\n"
+    );
+}
+
+#[tokio::test]
 async fn a_token_that_was_deleted_comes_back_to_the_same_device() {
     let registry = SmallRegistry::start().await;
     let phone = phone_with_token(&registry).await;

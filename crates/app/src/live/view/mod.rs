@@ -11,7 +11,7 @@ mod transfer;
 use super::desk::{Adding, Desk, Panel, Pushing};
 use super::lock::Lock;
 use super::notice::{Notice, Tone};
-use crate::contents::{Contents, Token};
+use crate::contents::{Contents, ReceiptState};
 use jiff::tz::TimeZone;
 pub use palette::Colours;
 use palette::{FAINT, TITLE};
@@ -162,7 +162,7 @@ fn warned(
     let clock = desk
         .clock()
         .map(|wrong| format!("{wrong}. Set it, or your codes are refused."));
-    [clock, unheard(contents)]
+    [clock, unheard(contents), refused(contents)]
         .into_iter()
         .flatten()
         .fold(body, |body, told| {
@@ -172,20 +172,28 @@ fn warned(
 
 /// Tokens that are stored here and not yet known to be.
 fn unheard(contents: &Contents) -> Option<String> {
-    let owed = |token: &&Token| {
-        token
-            .serial()
-            .is_some_and(|serial| contents.owes_receipt_of(&serial))
-    };
-    let names: Vec<_> = contents.tokens().iter().filter(owed).collect();
-    let (first, others) = names.split_first()?;
-    let which = match others.len() {
-        0 => first.name().to_string(),
-        others => format!("{} and {others} more", first.name()),
-    };
+    let which = with_receipt(contents, ReceiptState::Owed)?;
     Some(format!(
         "The token server does not know yet that {which} is here. A device that had it works until then."
     ))
+}
+
+/// Tokens that are stored here and did not move here.
+fn refused(contents: &Contents) -> Option<String> {
+    let which = with_receipt(contents, ReceiptState::Refused)?;
+    Some(format!(
+        "The token server refused that {which} is here: too late, or another code was made. If it was to move here, \
+         its codes are refused: ask for a new code."
+    ))
+}
+
+fn with_receipt(contents: &Contents, state: ReceiptState) -> Option<String> {
+    let mut tokens = contents.tokens_with_receipt(state);
+    let first = tokens.next()?.name();
+    Some(match tokens.count() {
+        0 => first.to_string(),
+        others => format!("{first} and {others} more"),
+    })
 }
 
 /// What is told for a while stands at the bottom, and beside what is typed.
