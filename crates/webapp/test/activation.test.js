@@ -71,7 +71,7 @@ test("an activation brings the seed that was sealed to this device", async () =>
   assert.equal(arrived.issuer, "Universität Beispiel");
   assert.deepEqual(arrived.pinPolicy, { requirement: "require", digits: 6 });
   assert.equal(hex(arrived.owed.answerHash), vector["answer_hash"]);
-  assert.equal(await settle(device, server.ask, arrived.owed), "settled");
+  assert.equal(await settle(device, server.ask, arrived.owed), "confirmed");
   assert.deepEqual(
     server.heard.map((message) => [message["__type"], message["token_activation_code"], message["link_secret"]]),
     [
@@ -143,17 +143,19 @@ test("what was sealed for another device is refused", async () => {
   await assert.rejects(claim(device, server, order, nowS), { kind: "seal" });
 });
 
-test("a receipt stays owed while nobody answers", async () => {
+test("a receipt stays owed while nobody answers it, or says that it is for later", async () => {
   const device = await deviceOf(vector);
   const owed = { token: input["token"] ?? "", answerHash: octets(vector, "answer_hash"), server: "x" };
   const silent = registryAt("https://tokens.example.org", () => Promise.reject(new TypeError("fetch failed")));
   assert.equal(await settle(device, silent, owed), "owed");
   const busy = registryAt("https://tokens.example.org", async () => new Response("", { status: 503 }));
   assert.equal(await settle(device, busy, owed), "owed");
-  const { ask } = scripted({
-    MobileReceiptResponse: { fields: { result: 0, error: { error_code: 105, error_message: "no" } } },
-  });
-  assert.equal(await settle(device, ask, owed), "settled");
+  for (const [code, state] of /** @type {const} */ ([[122, "owed"], [105, "refused"]])) {
+    const { ask } = scripted({
+      MobileReceiptResponse: { fields: { result: 0, error: { error_code: code, error_message: "no" } } },
+    });
+    assert.equal(await settle(device, ask, owed), state);
+  }
 });
 
 test("the registry's clock is read from the Date header", async () => {

@@ -7,10 +7,12 @@ import { App } from "../web/ui/app.js";
 import { takeBackup, takeText } from "../web/ui/intake.js";
 import { Session } from "../web/ui/session.js";
 import { handedScreen } from "../web/ui/screens/add.js";
+import { listScreen } from "../web/ui/screens/list.js";
 import { CHEAP, memory, stretch } from "./memory.js";
 import { fill, press, shows, stage } from "./screen.js";
 
 /** @import { Arrived } from "../web/core/activation.js" */
+/** @import { Answer } from "../web/core/registry.js" */
 
 const CODE = "EEIMCUO6X6DF4BL3";
 
@@ -21,15 +23,28 @@ const ARRIVED = {
   seed: utf8("12345678901234567890"),
   shape: { type: "totp", period: 60, digits: 6, algorithm: "SHA1" },
   pinPolicy: { requirement: "require", digits: 4 },
-  owed: { token: "FTKMOB83F91CD33B", answerHash: utf8("hash"), server: "elsewhere.example.org" },
+  owed: { token: "FTKMOB83F91CD33B", answerHash: utf8("hash"), server: "tokens.example.org" },
 };
 
-/** An app whose registry answers when it is told to. */
+/** What a token server says to a receipt. @param {object} fields @returns {Answer} */
+const answer = (fields) => ({
+  body: JSON.stringify({ d: { __type: "SoftToken.MobileReceiptResponse", __version: "4", ...fields } }),
+  dateS: null,
+});
+const HEARD = answer({ result: 2, error: null });
+const REFUSED = answer({ result: 0, error: { error_code: 105, error_message: "no" } });
+
+const silent = () => Promise.reject(new Failure("network"));
+const hears = async () => HEARD;
+const refuses = async () => REFUSED;
+
+/** An app whose registry gives the token when it is told to, and hears that it came. */
 function started() {
   const place = stage();
   const session = new Session(new Safe(memory(), stretch, CHEAP), location);
   let answer = () => {};
   const asked = new Promise((resolve) => (answer = () => resolve(ARRIVED)));
+  session.server.ask = hears;
   let claims = 0;
   session.claim = () => {
     claims += 1;
@@ -147,33 +162,120 @@ test("a link in the address brings nothing but an activation at this server", as
   }
 });
 
-/** What a backup may move. @returns {import("../web/backup/moves.js").Moves} */
-const moves = () => ({
+/** What a backup of a device may move. @param {string} [registrationId] @returns {import("../web/backup/moves.js").Moves} */
+const moves = (registrationId = "another") => ({
   server: "tokens.example.org",
-  wisher: /** @type {any} */ (null),
+  wisher: /** @type {any} */ ({ registrationId }),
   tokens: [{ serial: ARRIVED.serial, name: "work", key: /** @type {any} */ (null) }],
 });
 
 test("a token of a backup is said to be here once its server knows so", async () => {
-  const heard = JSON.stringify({
-    d: { __type: "SoftToken.MobileReceiptResponse", __version: "4", result: 2, error: null },
-  });
-  const silent = () => Promise.reject(new Failure("network"));
-  const hears = async () => ({ body: heard, dateS: null });
   for (const [ask, said, unsaid] of /** @type {const} */ ([
     [silent, "the device that had it works until the server knows", "is out"],
     [hears, "The device that had it is out", "works until"],
   ])) {
     const { app, place, session } = started();
     await session.setPin("2741");
-    session.server = { name: "tokens.example.org", ask };
-    const owed = { ...ARRIVED.owed, server: session.server.name };
-    session.fetchMoved = async () => ({ ...ARRIVED, owed });
+    session.server.ask = ask;
+    session.fetchMoved = async () => ARRIVED;
     await takeBackup(app, { tokens: [], moves: moves() });
     await shows(place, said);
     assert.ok(!place.textContent.includes(unsaid), place.textContent);
     session.lock();
   }
+});
+
+test("a restore on the device of the backup puts no other out", async () => {
+  const { app, place, session } = started();
+  await session.setPin("2741");
+  session.fetchMoved = async () => ARRIVED;
+  const { registrationId } = await session.safe.device();
+  await takeBackup(app, { tokens: [], moves: moves(registrationId) });
+  await shows(place, "work is back, with a new secret");
+});
+
+test("a token whose code was replaced meanwhile stays where it is, and is restored again", async () => {
+  const { app, place, session } = started();
+  await session.setPin("2741");
+  session.server.ask = refuses;
+  session.fetchMoved = async () => ARRIVED;
+  await takeBackup(app, { tokens: [], moves: moves() });
+  await shows(place, "work stays where it is");
+  assert.deepEqual(session.contents.tokens, []);
+  // One that was stored before that came to light is taken in again too.
+  await session.keep(ARRIVED, "mine");
+  assert.deepEqual(session.contents.refused, [ARRIVED.serial]);
+  session.server.ask = hears;
+  await takeBackup(app, { tokens: [], moves: moves() });
+  await shows(place, "work moved here");
+  assert.deepEqual(session.contents.tokens.map(({ name }) => name), ["work"]);
+  assert.deepEqual(session.contents.refused, []);
+});
+
+/** Locks the app while the token server is told that a token came. @param {App} app @param {() => Promise<Answer>} ask */
+const locking = (app, ask) => async () => {
+  await app.lock();
+  return ask();
+};
+
+test("what is said of a token that came does not hang on the lock", async () => {
+  for (const [ask, said] of /** @type {const} */ ([
+    [silent, "the device that had it works until the server knows"],
+    [hears, "The device that had it is out"],
+    [refuses, "work stays where it is"],
+  ])) {
+    const { app, place, session } = started();
+    await session.setPin("2741");
+    session.server.ask = locking(app, ask);
+    session.fetchMoved = async () => ARRIVED;
+    const taken = takeBackup(app, { tokens: [], moves: moves() });
+    await shows(place, "Enter your PIN");
+    session.server.ask = silent;
+    fill(place, "2741");
+    await taken;
+    await shows(place, said);
+    session.lock();
+  }
+});
+
+test("a token that was stored before the lock is not asked for again", async () => {
+  const { app, place, session, answer, claims } = started();
+  await session.setPin("2741");
+  answer();
+  session.server.ask = locking(app, hears);
+  const taken = takeText(app, CODE);
+  await shows(place, "Enter your PIN");
+  fill(place, "2741");
+  await taken;
+  await shows(place, "home: Example Ltd");
+  assert.equal(claims(), 1);
+});
+
+test("the list says which tokens are not known to be here, or are not", async () => {
+  const { app, place, session } = started();
+  await session.setPin("2741");
+  session.server.ask = silent;
+  session.clockOffsetS = async () => null;
+  await session.keep(ARRIVED, "work");
+  const { unheard, refused } = app.words.list;
+  const shown = () => {
+    const screen = listScreen(app);
+    app.show(screen);
+    return screen;
+  };
+  const { tick = () => {} } = shown();
+  await shows(place, unheard("work"));
+  session.server.ask = refuses;
+  await session.settleReceipts();
+  tick(0);
+  await shows(place, refused("work"));
+  assert.ok(!place.textContent.includes(unheard("work")));
+  // A new code needs no word for the old entry, whose name it keeps.
+  session.server.ask = hears;
+  await session.keep(ARRIVED, "");
+  tick(0);
+  assert.ok(!place.textContent.includes(refused("work")));
+  await shows(place, "work");
 });
 
 test("a restore ends with its results, also for who leaves the choice of a longer PIN or locks it", async () => {

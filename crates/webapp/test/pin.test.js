@@ -20,8 +20,8 @@ async function leftOpen() {
   const session = new Session(new Safe(memory(), stretch, CHEAP), location);
   await session.setPin(PIN);
   const owed = { token: "FTKMOB83F91CD33B", answerHash: utf8("hash"), server: session.server.name };
-  session.settleReceipts = async () => {};
-  const id = await session.keep(
+  session.settleReceipts = async () => new Map();
+  const { id } = await session.keep(
     {
       serial: owed.token,
       issuer: "Example Ltd",

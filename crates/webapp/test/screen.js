@@ -7,6 +7,7 @@ class Element {
   #listeners = new Map();
   /** @type {Record<string, string>} */
   dataset = {};
+  classList = { toggle() {} };
   disabled = false;
   hidden = false;
   value = "";

@@ -29,6 +29,13 @@ import { sha256 } from "./bytes.js";
 
 /** @typedef {{ token: string, answerHash: Bytes, server: string }} OwedReceipt */
 
+/**
+ * What became of a receipt. A refused one came too late, or the token had another code by then: a token that was to
+ * move here did not.
+ *
+ * @typedef {"confirmed" | "owed" | "refused"} ReceiptState
+ */
+
 /** Version and platform as registries show them. */
 export const APP_VERSION = "0.1.0_WEB";
 
@@ -61,6 +68,9 @@ export async function claim(device, server, { code, linkSecret }, nowS) {
   return { serial, seed, owed, ...token };
 }
 
+/** What a registry says to a receipt that it takes no more. */
+const PROOF_WRONG = 105;
+
 /**
  * Tells the registry that the token is stored. Confirmed or refused, the registry has decided: only
  * silence is worth another try.
@@ -68,15 +78,16 @@ export async function claim(device, server, { code, linkSecret }, nowS) {
  * @param {Device} device
  * @param {Ask} ask
  * @param {OwedReceipt} owed
- * @returns {Promise<"settled" | "owed">}
+ * @returns {Promise<ReceiptState>}
  */
 export async function settle(device, ask, owed) {
   const signature = await device.signReceipt(owed);
   try {
     readReceipt((await ask(receiptRequest(device, { ...owed, signature }))).body);
-    return "settled";
+    return "confirmed";
   } catch (failure) {
-    return failure instanceof Failure && failure.kind === "refused" ? "settled" : "owed";
+    const isRefused = failure instanceof Failure && failure.kind === "refused" && failure.facts["code"] === PROOF_WRONG;
+    return isRefused ? "refused" : "owed";
   }
 }
 

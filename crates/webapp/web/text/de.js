@@ -144,6 +144,10 @@ const failures = {
     title: "Ein anderes Gerät hat das Token inzwischen",
     step: "Ziehen Sie es von dort um, und speichern Sie dort eine Sicherung.",
   }),
+  "receipt-refused": () => ({
+    title: "Der Token-Server hat abgelehnt, dass es hier ist",
+    step: "Das kam zu spät, oder es gibt einen anderen Code dafür. Lesen Sie die Sicherung noch einmal ein.",
+  }),
   "no-transfer-code": () => ({ title: "Der Umzugscode wurde nicht rechtzeitig gemacht", step: "Lesen Sie die Sicherung in einer Minute noch einmal ein." }),
   "file-empty": () => ({ title: "Kein Token darin", step: "Wählen Sie eine andere Datei." }),
   "passphrase-short": ({ least }) => ({ title: `Eine Passphrase hat mindestens ${least} Zeichen`, step: "Vier Wörter sind gut." }),
@@ -200,8 +204,10 @@ export const de = {
     left: (seconds) => `noch ${seconds} Sekunden`,
     clock: (off) => `Die Uhr dieses Geräts geht ${off}: Codes werden vielleicht abgelehnt. Schalten Sie die automatische Uhrzeit ein.`,
     ready: (name) => `${name} ist bereit`,
-    unheard: (name) =>
-      `${name} ist gespeichert, und der Token-Server war nicht erreichbar: kam es von einem anderen Telefon, gilt bis dahin jenes`,
+    unheard: (names) =>
+      `Der Token-Server weiß noch nicht, dass ${names} hier ist. Ein Gerät, das es hatte, gilt bis dahin.`,
+    refused: (names) =>
+      `Der Token-Server hat abgelehnt, dass ${names} hier ist: zu spät, oder es gibt einen anderen Code. Sollte es hierher umziehen, werden seine Codes abgelehnt: bitten Sie um einen neuen Aktivierungscode.`,
   },
   add: {
     title: "Token hinzufügen",
@@ -232,6 +238,7 @@ export const de = {
     restoring: "Die Sicherung wird eingelesen …",
     isHere: (name) => `${name} ist schon da.`,
     movedHere: (name) => `${name} ist umgezogen. Das bisherige Gerät hat es nicht mehr; speichern Sie eine neue Sicherung.`,
+    backHere: (name) => `${name} ist zurück, mit neuem Geheimnis; speichern Sie eine neue Sicherung.`,
     storedHere: (name) =>
       `${name} ist hier gespeichert, und der Token-Server war nicht erreichbar: das bisherige Gerät gilt, bis er es weiß. Behalten Sie es, und lassen Sie diese App offen.`,
     stays: (name) => `${name} bleibt, wo es ist:`,

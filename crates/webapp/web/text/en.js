@@ -148,6 +148,10 @@ const failures = {
     title: "Another device has the token by now",
     step: "Move it from there, and save a backup there.",
   }),
+  "receipt-refused": () => ({
+    title: "The token server refused that it is here",
+    step: "That came too late, or another code was made for it. Import the backup again.",
+  }),
   "no-transfer-code": () => ({ title: "The transfer code was not made in time", step: "Import the backup again in a minute." }),
   "file-empty": () => ({ title: "No token in it", step: "Choose another file." }),
   "passphrase-short": ({ least }) => ({ title: `A passphrase has at least ${least} characters`, step: "Four words make a good one." }),
@@ -203,8 +207,10 @@ export const en = {
     left: (/** @type {number} */ seconds) => `${seconds} seconds left`,
     clock: (/** @type {string} */ off) => `This device’s clock is ${off}: its codes may be refused. Switch on automatic time.`,
     ready: (/** @type {string} */ name) => `${name} is ready`,
-    unheard: (/** @type {string} */ name) =>
-      `${name} is stored, and the token server was not reached: if it came from another phone, that one works until then`,
+    unheard: (/** @type {string} */ names) =>
+      `The token server does not know yet that ${names} is here. A device that had it works until then.`,
+    refused: (/** @type {string} */ names) =>
+      `The token server refused that ${names} is here: too late, or another code was made. If it was to move here, its codes are refused: ask for a new code.`,
   },
   add: {
     title: "Add token",
@@ -237,6 +243,7 @@ export const en = {
     isHere: (/** @type {string} */ name) => `${name} is here already.`,
     movedHere: (/** @type {string} */ name) =>
       `${name} moved here. The device that had it is out; save a new backup.`,
+    backHere: (/** @type {string} */ name) => `${name} is back, with a new secret; save a new backup.`,
     storedHere: (/** @type {string} */ name) =>
       `${name} is stored here, and the token server was not reached: the device that had it works until the server knows. Keep it, and leave this app open.`,
     stays: (/** @type {string} */ name) => `${name} stays where it is:`,

@@ -5,7 +5,7 @@ import { Failure } from "../core/failure.js";
 import { isKeyUri, parseKeyUri } from "../core/key_uri.js";
 import { isActivationLink, parseActivationLink } from "../core/link.js";
 import { isMigration, parseMigration } from "../core/migration.js";
-import { freeName, remove } from "../vault/contents.js";
+import { freeName, remove, withoutRefused } from "../vault/contents.js";
 import { PIN_DIGITS } from "../vault/vault.js";
 import { button, h } from "./dom.js";
 import { page } from "./app.js";
@@ -124,12 +124,11 @@ async function keep(app, arrived, name) {
 async function store(app, arrived, name) {
   await app.unlocked();
   try {
-    const id = await app.session.keep(arrived, name);
-    const token = app.session.contents.tokens.find((known) => known.id === id);
+    const kept = await app.session.keep(arrived, name);
+    await app.unlocked();
     await app.finish();
-    const { ready, unheard } = app.words.list;
-    const called = token?.name ?? arrived.issuer;
-    app.toast(app.session.owesReceiptOf(arrived.serial) ? unheard(called) : ready(called));
+    // The list tells of the others, for as long as it is so.
+    if (kept.receipt === "confirmed") app.toast(app.words.list.ready(kept.name));
   } catch (error) {
     if (!(error instanceof Failure) || error.kind === "storage") throw new Failure("not-stored", {}, error);
     if (error.kind !== "duplicate") throw error;
@@ -206,12 +205,18 @@ async function restored(app, moves, token) {
   const { add } = app.words;
   const { name } = token;
   await app.unlocked();
-  if (app.session.contents.tokens.some(({ serial }) => serial === token.serial)) return [add.isHere(name)];
+  const { tokens } = withoutRefused(app.session.contents, token.serial);
+  if (tokens.some(({ serial }) => serial === token.serial)) return [add.isHere(name)];
   try {
     const arrived = await app.session.fetchMoved(moves, token);
     await haveLongPin(app, arrived);
-    await app.session.keep(arrived, freeName(app.session.contents, name));
-    return [app.session.owesReceiptOf(token.serial) ? add.storedHere(name) : add.movedHere(name)];
+    const others = withoutRefused(app.session.contents, token.serial);
+    const { id, receipt } = await app.session.keep(arrived, freeName(others, name));
+    if (receipt === "owed") return [add.storedHere(name)];
+    if (receipt === "confirmed") return [(await app.session.isOf(moves)) ? add.backHere(name) : add.movedHere(name)];
+    await app.unlocked();
+    await app.session.change((contents) => remove(contents, id));
+    throw new Failure("receipt-refused");
   } catch (error) {
     return [add.stays(name), app.alert(error)];
   }

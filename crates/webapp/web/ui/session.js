@@ -12,7 +12,7 @@ import * as contents from "../vault/contents.js";
 import { makePasskey, passkeySecret } from "../vault/passkey.js";
 import { PIN_DIGITS } from "../vault/vault.js";
 
-/** @import { Arrived, Order } from "../core/activation.js" */
+/** @import { Arrived, Order, ReceiptState } from "../core/activation.js" */
 /** @import { Action, Standing } from "../core/transfer.js" */
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
@@ -175,23 +175,32 @@ export class Session {
     return this.#vault && this.#vault.contents.pinDigits >= wanted ? 0 : wanted;
   }
 
+  /** Whether a backup was made on this device. @param {Moves} moves */
+  async isOf({ wisher }) {
+    return (await this.safe.device()).registrationId === wisher.registrationId;
+  }
+
   /**
-   * Stores a token that has arrived, then says so to the registry.
+   * Stores a token that has arrived, then says so to the registry. What that answered is told also where the vault
+   * was locked meanwhile.
    *
    * @param {Arrived} arrived
    * @param {string} wish a name, or nothing
-   * @returns {Promise<string>} the token's id
+   * @returns {Promise<{ id: string, name: string, receipt: ReceiptState }>}
    */
   async keep({ serial, issuer, seed, shape, pinPolicy, owed }, wish) {
     const id = contents.newId();
+    let name = "";
     await this.change((before) => {
-      const name = wish ? contents.parseName(wish) : contents.freeName(before, issuer);
+      const known = before.tokens.find((token) => token.serial === serial);
+      const others = contents.withoutRefused(before, serial);
+      name = wish ? contents.parseName(wish) : (known?.name ?? contents.freeName(others, issuer));
       const token = { id, name, issuer, serial, seed, shape, pinPolicy };
       const origin = { account: "", server: owed.server, counter: 0, addedS: nowS() };
-      return contents.owe(contents.add(before, { ...token, ...origin }), owed);
+      return contents.owe(contents.add(others, { ...token, ...origin }), owed);
     });
-    await this.settleReceipts();
-    return id;
+    const states = await this.settleReceipts();
+    return { id, name, receipt: states.get(serial) ?? "owed" };
   }
 
   /**
@@ -221,22 +230,25 @@ export class Session {
     return { added, skipped: tokens.length - added, failure };
   }
 
-  /** Sends the receipts for which this server still waits, and again after a while those that were not heard. */
+  /**
+   * Sends the receipts for which this server still waits, and again after a while those that were not heard.
+   *
+   * @returns {Promise<Map<string, ReceiptState>>} what became of them, by serial
+   */
   async settleReceipts() {
     clearTimeout(this.#receiptTimer);
+    /** @type {Map<string, ReceiptState>} */
+    const states = new Map();
     const device = await this.safe.device();
     for (const owed of this.#owed()) {
       // Its token may have been deleted while another's receipt was on its way.
       if (!this.isOpen || !contents.isOwed(this.contents, owed)) continue;
-      const outcome = await settle(device, this.server.ask, owed);
-      if (outcome === "settled" && this.isOpen) await this.change((before) => contents.settled(before, owed));
+      const state = await settle(device, this.server.ask, owed);
+      states.set(owed.token, state);
+      if (state !== "owed" && this.isOpen) await this.change((before) => contents.settled(before, owed, state));
     }
     if (this.#owed().length > 0) this.#receiptTimer = setTimeout(() => void this.settleReceipts(), RECEIPT_EVERY_MS);
-  }
-
-  /** Whether this server does not know yet that this token is stored here. @param {string} serial */
-  owesReceiptOf(serial) {
-    return this.#owed().some(({ token }) => token === serial);
+    return states;
   }
 
   #owed() {

@@ -4,7 +4,7 @@ import { base64url, hex, random, unbase64url } from "../core/bytes.js";
 import { Failure } from "../core/failure.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
-/** @import { OwedReceipt } from "../core/activation.js" */
+/** @import { OwedReceipt, ReceiptState } from "../core/activation.js" */
 /** @import { PinPolicy } from "../core/messages.js" */
 /** @import { Shape } from "../core/otp.js" */
 
@@ -25,7 +25,10 @@ import { Failure } from "../core/failure.js";
  *   of an event-based token
  */
 
-/** @typedef {{ pinDigits: number, tokens: readonly Token[], owed: readonly OwedReceipt[] }} Contents */
+/**
+ * @typedef {{ pinDigits: number, tokens: readonly Token[], owed: readonly OwedReceipt[],
+ *   refused: readonly string[] }} Contents `refused`: serials of tokens whose receipt was
+ */
 
 /** As long as the described app allows. */
 export const MAX_NAME = 32;
@@ -35,7 +38,7 @@ export const MAX_TOKENS = 500;
 const VERSION = 1;
 
 /** @param {number} pinDigits @returns {Contents} */
-export const emptyContents = (pinDigits) => ({ pinDigits, tokens: [], owed: [] });
+export const emptyContents = (pinDigits) => ({ pinDigits, tokens: [], owed: [], refused: [] });
 
 /** A new token's id: it names the token to the page, nothing else. */
 export const newId = () => base64url(random(9));
@@ -83,6 +86,18 @@ export function add(contents, token) {
   return { ...contents, tokens: [...contents.tokens, token] };
 }
 
+/**
+ * What a token that comes again finds: an entry whose receipt was refused is of no use beside it.
+ *
+ * @param {Contents} contents
+ * @param {string} serial
+ * @returns {Contents}
+ */
+export function withoutRefused(contents, serial) {
+  const known = contents.tokens.find((token) => token.serial === serial);
+  return known && receiptOf(contents, serial) === "refused" ? remove(contents, known.id) : contents;
+}
+
 /** @param {Contents} contents @param {string} id @param {string} typed @returns {Contents} */
 export function rename(contents, id, typed) {
   const name = parseName(typed);
@@ -102,7 +117,7 @@ export function rename(contents, id, typed) {
 export function remove(contents, id) {
   const [removed] = contents.tokens.filter((token) => token.id === id);
   const tokens = contents.tokens.filter((token) => token.id !== id);
-  return { ...contents, tokens, owed: contents.owed.filter(({ token }) => token !== removed?.serial) };
+  return { ...withoutReceipts(contents, removed?.serial), tokens };
 }
 
 /**
@@ -134,22 +149,30 @@ export function advance(contents, id) {
  * @param {OwedReceipt} receipt
  * @returns {Contents}
  */
-export const owe = (contents, receipt) => ({
-  ...contents,
-  owed: [...contents.owed.filter(({ token }) => token !== receipt.token), receipt],
-});
+export function owe(contents, receipt) {
+  const others = withoutReceipts(contents, receipt.token);
+  return { ...others, owed: [...others.owed, receipt] };
+}
 
 /**
- * Only this receipt is settled: a token that came back to this device may owe another.
+ * Writes down what became of a receipt, unless it is owed no more since its token was deleted or came again.
  *
  * @param {Contents} contents
  * @param {OwedReceipt} receipt
+ * @param {ReceiptState} state
  * @returns {Contents}
  */
-export const settled = (contents, receipt) => ({
-  ...contents,
-  owed: contents.owed.filter((known) => !isSameReceipt(known, receipt)),
-});
+export function settled(contents, receipt, state) {
+  if (state === "owed" || !isOwed(contents, receipt)) return contents;
+  const others = withoutReceipts(contents, receipt.token);
+  return state === "refused" ? { ...others, refused: [...others.refused, receipt.token] } : others;
+}
+
+/** What became of the receipt of a token that is here. @param {Contents} contents @param {string | null} serial @returns {ReceiptState} */
+export function receiptOf({ owed, refused }, serial) {
+  if (owed.some(({ token }) => token === serial)) return "owed";
+  return serial !== null && refused.includes(serial) ? "refused" : "confirmed";
+}
 
 /** Whether nobody has settled it, nor deleted its token. @param {Contents} contents @param {OwedReceipt} receipt */
 export const isOwed = ({ owed }, receipt) => owed.some((known) => isSameReceipt(known, receipt));
@@ -172,18 +195,19 @@ export const neededDigits = ({ tokens }) =>
 export const allowsPasskey = ({ tokens }) => tokens.every(({ pinPolicy }) => pinPolicy?.requirement !== "enforce");
 
 /** @param {Contents} contents @returns {string} JSON, to be sealed */
-export function toText({ pinDigits, tokens, owed }) {
+export function toText({ pinDigits, tokens, owed, refused }) {
   return JSON.stringify({
     version: VERSION,
     pinDigits,
     tokens: tokens.map((token) => ({ ...token, seed: base64url(token.seed) })),
     owed: owed.map((receipt) => ({ ...receipt, answerHash: base64url(receipt.answerHash) })),
+    refused,
   });
 }
 
 /** @param {string} text what {@link toText} wrote @returns {Contents} */
 export function ofText(text) {
-  const { version, pinDigits, tokens, owed } = JSON.parse(text);
+  const { version, pinDigits, tokens, owed, refused = [] } = JSON.parse(text);
   if (version !== VERSION) throw new Failure("storage");
   return {
     pinDigits,
@@ -195,6 +219,7 @@ export function ofText(text) {
       ...receipt,
       answerHash: unbase64url(receipt.answerHash),
     })),
+    refused,
   };
 }
 
@@ -206,6 +231,13 @@ const change = (contents, id, changes) => ({
 
 /** @param {Contents} contents @param {string} name */
 const isTaken = ({ tokens }, name) => tokens.some((token) => fold(token.name) === fold(name));
+
+/** @param {Contents} contents @param {string | null | undefined} serial @returns {Contents} */
+const withoutReceipts = (contents, serial) => ({
+  ...contents,
+  owed: contents.owed.filter(({ token }) => token !== serial),
+  refused: contents.refused.filter((token) => token !== serial),
+});
 
 /** @param {OwedReceipt} one @param {OwedReceipt} other */
 const isSameReceipt = (one, other) => one.server === other.server && hex(one.answerHash) === hex(other.answerHash);

@@ -1,7 +1,7 @@
 // The codes.
 
 import { code, remainingS, stepAt } from "../../core/otp.js";
-import { advance, search } from "../../vault/contents.js";
+import { advance, receiptOf, search } from "../../vault/contents.js";
 import { drawing, h, icon, iconButton } from "../dom.js";
 import { badge } from "./badge.js";
 import { welcome } from "./welcome.js";
@@ -22,7 +22,7 @@ export function listScreen(app) {
   const cards = new Map(session.contents.tokens.map((token) => [token.id, card(app, token)]));
   const nothing = h("p", { class: "nothing", hidden: true }, words.list.nothing);
   const list = h("ul", { class: "cards" }, ...[...cards.values()].map(({ element }) => element));
-  const notice = h("div", { class: "notices" });
+  const [notice, receipts] = [h("div", { class: "notices" }), h("div", { class: "notices" })];
   const find = h("input", {
     type: "search",
     placeholder: words.list.search,
@@ -56,6 +56,7 @@ export function listScreen(app) {
     ),
     cards.size >= SEARCH_FROM && h("div", { class: "search" }, icon("search"), find),
     notice,
+    receipts,
     list,
     nothing,
     h(
@@ -65,10 +66,12 @@ export function listScreen(app) {
       words.list.add,
     ),
   );
+  const tellReceipts = receiptTeller(app, receipts);
   void warnOfClock(app, notice);
   return {
     element,
     tick: (now) => {
+      tellReceipts();
       for (const { tick } of cards.values()) tick(now);
     },
   };
@@ -79,6 +82,28 @@ async function warnOfClock(app, notice) {
   const offsetS = await app.session.clockOffsetS();
   if (offsetS === null || Math.abs(offsetS) <= MAX_CLOCK_OFFSET_S) return;
   notice.replaceChildren(h("p", { class: "notice", role: "status" }, app.words.list.clock(app.words.offset(offsetS))));
+}
+
+/**
+ * Says of which tokens it is not known, or not so, that they are here, for as long as that stands.
+ *
+ * @param {App} app
+ * @param {HTMLElement} place
+ */
+function receiptTeller(app, place) {
+  let told = "";
+  return () => {
+    if (!app.session.isOpen) return;
+    const { contents } = app.session;
+    const { unheard, refused } = app.words.list;
+    const notices = /** @type {const} */ ([["owed", unheard], ["refused", refused]]).flatMap(([state, words]) => {
+      const names = contents.tokens.filter(({ serial }) => receiptOf(contents, serial) === state).map(({ name }) => name);
+      return names.length === 0 ? [] : [words(names.join(", "))];
+    });
+    if (notices.join("\n") === told) return;
+    told = notices.join("\n");
+    place.replaceChildren(...notices.map((text) => h("p", { class: "notice", role: "status" }, text)));
+  };
 }
 
 /** @param {App} app @param {Token} token */
