@@ -41,7 +41,7 @@ pub(crate) async fn start(
             tell(&standing, world)?;
             match start.waits {
                 Waits::No => Ok(()),
-                Waits::UntilGone => follow(token, vault, world).await,
+                Waits::UntilGone => follow(token, standing, vault, world).await,
             }
         }
     }
@@ -76,8 +76,10 @@ pub(crate) async fn cancel(
     }
 }
 
+/// A look that nobody answers ends nothing while the code is good: the other device may have it.
 async fn follow(
     token: &Token,
+    begun: Standing,
     vault: &OpenVault,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
@@ -85,22 +87,44 @@ async fn follow(
         world.out,
         "Waiting for the other device. Ctrl-C stops waiting; the code stays good."
     )?;
-    let mut is_told = false;
+    let mut known = begun;
+    let mut is_silence_told = false;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        match ask(&vault.contents, token, Action::Look).await? {
-            Answered::Moved => return tell_moved(token, world),
-            Answered::Stands(Standing::None) => return Err(TransferFailure::Ended.into()),
-            Answered::Stands(Standing::Open(open)) if open.expires_unix <= (world.now_unix)() => {
-                return Err(TransferFailure::Ended.into());
+        let standing = match ask(&vault.contents, token, Action::Look).await {
+            Ok(Answered::Moved) => return tell_moved(token, world),
+            Ok(Answered::Stands(standing)) => standing,
+            Err(AppError::Registry(error)) if !is_over(&known, world) => {
+                if !is_silence_told {
+                    writeln!(
+                        world.notes,
+                        "{error}. It is asked again; the code stays good."
+                    )?;
+                }
+                is_silence_told = true;
+                continue;
             }
-            // The code came after all.
-            Answered::Stands(standing @ Standing::Open(Open { link: Some(_), .. })) if !is_told => {
-                is_told = true;
-                tell(&standing, world)?;
-            }
-            Answered::Stands(_) => {}
+            Err(error) => return Err(error),
+        };
+        if standing == Standing::None || is_over(&standing, world) {
+            return Err(TransferFailure::Ended.into());
         }
+        // The code came after all.
+        if link(&standing).is_some() && link(&known).is_none() {
+            tell(&standing, world)?;
+        }
+        known = standing;
+    }
+}
+
+fn is_over(standing: &Standing, world: &Surroundings<'_>) -> bool {
+    matches!(standing, Standing::Open(open) if open.expires_unix <= (world.now_unix)())
+}
+
+fn link(standing: &Standing) -> Option<&str> {
+    match standing {
+        Standing::Open(Open { link, .. }) => link.as_ref().map(|link| link.as_str()),
+        Standing::None | Standing::Asked => None,
     }
 }
 

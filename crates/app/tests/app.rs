@@ -20,6 +20,7 @@ use picture::{Paper, draw};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
+use tokio::time::sleep;
 
 /// A phone that took over token 1 by its link.
 async fn phone_with_token(registry: &SmallRegistry) -> Phone {
@@ -438,6 +439,28 @@ async fn a_token_that_was_deleted_is_not_said_to_be_here() {
     // The device that it was to come from has it still.
     assert!(!registry.stock().token(1).is_confirmed);
     assert!(registry.stock().token(2).is_confirmed);
+}
+
+#[tokio::test]
+async fn a_transfer_is_followed_through_looks_that_nobody_answers() {
+    let registry = SmallRegistry::start().await;
+    let old = phone_with_token(&registry).await;
+    let new = Phone::new();
+    registry.stock().loses_looks = 2;
+    let start = ["transfer", "start", "work", "--show"];
+    let (told, ()) = tokio::join!(old.run_noting(&start), async {
+        let link = registry.moving(1).await;
+        while registry.stock().loses_looks > 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        new.run(&["transfer", "take", "--qr-text", &link])
+            .await
+            .unwrap();
+    });
+    let (said, notes) = told.unwrap();
+    assert!(said.contains("is on another device now"), "{said}");
+    assert_eq!(said.matches("Scan this on the other device").count(), 1);
+    assert_eq!(notes.matches("the code stays good").count(), 1, "{notes}");
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -163,6 +163,9 @@ impl Phone {
     }
 }
 
+/// What a token gets that moves.
+const MOVING_CODE: [u8; 8] = [0xaa; 8];
+
 /// A token in the small registry's stock.
 pub(crate) struct Issued {
     pub(crate) serial: TokenSerial,
@@ -184,6 +187,8 @@ pub(crate) struct Stock {
     pub(crate) loses_receipts: bool,
     /// As where the code was replaced, or its time is over.
     pub(crate) refuses_receipts: bool,
+    /// So many looks at a transfer get no answer.
+    pub(crate) loses_looks: usize,
     nonces: Vec<Nonce>,
     url: ServerUrl,
     pin: SpkiPin,
@@ -279,6 +284,17 @@ impl SmallRegistry {
         self.issue_with(number, Parameters::default(), PinPolicy::default())
     }
 
+    /// The link of a token that moves, once somebody has begun that.
+    pub(crate) async fn moving(&self, number: u8) -> String {
+        let moving = ActivationCode::from_random(MOVING_CODE, Pace::Sixty);
+        loop {
+            if self.stock().token(number).code.as_str() == moving.as_str() {
+                return self.stock().token(number).link(&self.url, self.pin);
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub(crate) fn issue_with(
         &self,
         number: u8,
@@ -312,6 +328,7 @@ impl Stock {
             loses_provisions: false,
             loses_receipts: false,
             refuses_receipts: false,
+            loses_looks: 0,
             nonces: Vec::new(),
             url,
             pin,
@@ -345,21 +362,28 @@ impl Stock {
         }
     }
 
-    /// The token gets another code and another seed, as a gateway has it.
+    /// A look tells whether another device has the token; whoever begins gets another code and another seed for it,
+    /// as a gateway has it.
     fn moved(&mut self, request: &TransferRequest) -> TransferResponse {
         let TransferRequest::Action(request) = request else {
             let outcome = Ok(Nonce::from_bytes([7; 32]));
             return TransferNonceResponse { outcome }.into();
         };
         let wish = &request.wish;
-        wish.prove().unwrap();
-        assert_eq!(wish.action, Action::BeginShown);
+        let device = wish.prove().unwrap().device();
         let (url, pin) = (self.url.clone(), self.pin);
         let token = self.tokens.iter_mut().find(|it| it.serial == wish.token);
         let token = token.unwrap();
-        token.code = ActivationCode::from_random([0xaa; 8], Pace::Sixty);
-        token.seed_hex = "aa".repeat(20);
-        (token.holder, token.is_confirmed) = (None, false);
+        let is_elsewhere = |(keys, _): &(DeviceKeys, _)| keys.registration_id() != device;
+        if token.is_confirmed && token.holder.as_ref().is_some_and(is_elsewhere) {
+            let outcome = Err(ServerError::TokenMoved.into());
+            return TransferActionResponse { outcome }.into();
+        }
+        if wish.action == Action::BeginShown {
+            token.code = ActivationCode::from_random(MOVING_CODE, Pace::Sixty);
+            token.seed_hex = "aa".repeat(20);
+            (token.holder, token.is_confirmed) = (None, false);
+        }
         let open = Open {
             expires_unix: NOW + 3_600,
             link: Some(token.link(&url, pin).into()),
@@ -475,8 +499,16 @@ async fn mobile(State(stock): State<Arc<Mutex<Stock>>>, body: Bytes) -> Response
 
 async fn transfer(State(stock): State<Arc<Mutex<Stock>>>, body: Bytes) -> Response {
     let request = TransferRequest::parse(&body).unwrap();
-    let answer = stock.lock().unwrap().moved(&request);
-    answer.to_json().to_string().into_response()
+    let mut stock = stock.lock().unwrap();
+    if stock.loses_looks > 0 && is_look(&request) {
+        stock.loses_looks -= 1;
+        return (StatusCode::SERVICE_UNAVAILABLE, "gone").into_response();
+    }
+    stock.moved(&request).to_json().to_string().into_response()
+}
+
+fn is_look(request: &TransferRequest) -> bool {
+    matches!(request, TransferRequest::Action(request) if request.wish.action == Action::Look)
 }
 
 struct TlsListener {
