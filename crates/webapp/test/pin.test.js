@@ -1,53 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { utf8 } from "../web/core/bytes.js";
-import { Safe } from "../web/vault/vault.js";
-import { App } from "../web/ui/app.js";
-import { Session } from "../web/ui/session.js";
 import { exportScreen } from "../web/ui/screens/backup.js";
 import { moveScreen } from "../web/ui/screens/move.js";
-import { CHEAP, memory, stretch } from "./memory.js";
-import { fill, press, shows, stage } from "./screen.js";
-
-/** @import { Screen } from "../web/ui/app.js" */
-/** @import { Action } from "../web/core/transfer.js" */
-
-const PIN = "2741";
-
-/** An app that was left open, with a token of a token server; what its gateway is asked is written down. */
-async function leftOpen() {
-  const place = stage();
-  const session = new Session(new Safe(memory(), stretch, CHEAP), location);
-  await session.setPin(PIN);
-  const owed = { token: "FTKMOB83F91CD33B", answerHash: utf8("hash"), server: session.server.name };
-  session.settleReceipts = async () => new Map();
-  const { id } = await session.keep(
-    {
-      serial: owed.token,
-      issuer: "Example Ltd",
-      seed: utf8("12345678901234567890"),
-      shape: { type: "totp", period: 60, digits: 6, algorithm: "SHA1" },
-      pinPolicy: { requirement: "require", digits: 4 },
-      owed,
-    },
-    "",
-  );
-  /** @type {Action[]} */
-  const asked = [];
-  session.wish = async (_, action) => {
-    asked.push(action);
-    return { state: action === "look" ? "none" : "open", expiresS: 1, link: null, sentTo: "a***@example.org" };
-  };
-  const home = () => ({ element: document.createElement("p") });
-  const app = new App(session, new Map(Object.entries({ "": home })), /** @type {any} */ (place));
-  return { app, place, session, id, asked };
-}
-
-/** @param {any} place @param {string} typed */
-const type = (place, typed) => {
-  const inputs = place.all().filter((/** @type {any} */ { tag }) => tag === "input");
-  inputs.at(-1).value = typed;
-};
+import { leftOpen, PIN, type } from "./left_open.js";
+import { fill, press, shows } from "./screen.js";
 
 test("a transfer begins after the PIN alone, which is counted", async () => {
   const { app, place, session, id, asked } = await leftOpen();

@@ -1,16 +1,22 @@
 // A token on its way to another device: begun, followed, taken back.
 
+import { Failure } from "../../core/failure.js";
 import { encodeQR } from "../../vendor/qr/index.js";
 import { button, drawing, field, h } from "../dom.js";
 import { page } from "../app.js";
 import { pinInput, provePin } from "./pin.js";
 import { discard } from "./token.js";
 
+/** @import { Kind } from "../../core/failure.js" */
 /** @import { Action, Standing } from "../../core/transfer.js" */
 /** @import { App, Screen } from "../app.js" */
 
 /** How often the gateway is asked whether the other device has the token. */
 const LOOK_EVERY_S = 2;
+/** That no gateway has answered. @type {readonly Kind[]} */
+const SILENCE = ["network", "server-status", "server-message"];
+/** What is seen of a token that is here alone: the form that begins a transfer. */
+const NOT_BEGUN = "none";
 /** Light modules around the code (ISO/IEC 18004, 9.1). */
 const QUIET = 4;
 
@@ -24,13 +30,74 @@ export function moveScreen(app, id) {
   const { words } = app;
   const { serial, seed, name } = token;
   const state = h("div", { class: "below", "aria-live": "polite" });
-  let isFollowed = false;
-  let isAsking = false;
+  const lost = h("div", { class: "below" });
+  /** What is seen; null while it is neither the form nor a transfer. @type {string | null} */
+  let seen = NOT_BEGUN;
+  /** What the gateway is asked. @type {Action | null} */
+  let asked = null;
+  let turn = 0;
+  /** Whether it is asked again how the token stands: while the other device is waited for, or nobody answered. */
+  let isFollowed = true;
   let lookAtS = 0;
+
+  /**
+   * Asks the gateway. A look gives way to what the person wishes: what it brings then is passed over.
+   *
+   * @param {Action} action
+   * @param {() => Promise<void>} [prepare]
+   */
+  const ask = async (action, prepare = async () => {}) => {
+    if (asked !== null && asked !== "look") return;
+    asked = action;
+    turn += 1;
+    const mine = turn;
+    const settle = (/** @type {() => void} */ tell) => {
+      if (mine !== turn) return;
+      asked = null;
+      tell();
+    };
+    try {
+      await prepare();
+      const standing = await app.session.wish({ serial, seed }, action);
+      settle(() => (standing === "moved" ? showMoved() : answered(action, standing)));
+    } catch (error) {
+      settle(() => failed(action, error));
+    }
+  };
+
+  /** @param {Action} action @param {Standing} standing */
+  const answered = (action, standing) => {
+    lost.replaceChildren();
+    isFollowed = standing.state !== "none";
+    // What is being typed stays.
+    if (seenOf(standing) !== seen) show(standing);
+    if (action === "cancel" && !isFollowed) app.toast(words.move.cancelled);
+  };
+
+  /** A refusal ends what was asked for; where nobody answered, what was known is known still. @param {Action} action @param {unknown} error */
+  const failed = (action, error) => {
+    const isLost = error instanceof Failure && SILENCE.includes(error.kind);
+    if (action === "cancel" || (action === "look" && isLost)) {
+      // Once is enough for who hears the screen read.
+      if (action === "cancel" || lost.childElementCount === 0) lost.replaceChildren(app.alert(error));
+      return;
+    }
+    // A transfer that nobody answered for may have been begun all the same.
+    isFollowed = isLost;
+    lost.replaceChildren();
+    if (action === "look") {
+      seen = null;
+      state.replaceChildren(app.alert(error, button(words.again, () => void ask("look"), "primary")));
+    } else {
+      seen = NOT_BEGUN;
+      state.replaceChildren(app.alert(error), ...(app.session.isOpen ? [choices()] : []));
+    }
+  };
 
   /** Nothing is erased on the word of an answer that nobody signed. */
   const showMoved = () => {
     isFollowed = false;
+    lost.replaceChildren();
     state.replaceChildren(
       h("p", { class: "lead" }, words.move.moved(name)),
       h("p", {}, words.move.kept),
@@ -38,36 +105,14 @@ export function moveScreen(app, id) {
     );
   };
 
-  /** @param {Action} action @returns {Promise<Standing | null>} nothing where the token is on another device */
-  const ask = async (action) => {
-    const standing = await app.session.wish({ serial, seed }, action);
-    if (standing !== "moved") return standing;
-    showMoved();
-    return null;
-  };
-
-  /** @param {() => Promise<void>} work */
-  const attempt = async (work) => {
-    if (isAsking) return;
-    isAsking = true;
-    try {
-      await work();
-    } catch (error) {
-      isFollowed = false;
-      state.replaceChildren(app.alert(error), ...(app.session.isOpen ? [choices()] : []));
-    } finally {
-      isAsking = false;
-    }
-  };
-
   /** @param {Action} action @param {string} pin */
   const begin = (action, pin) =>
-    attempt(async () => {
+    ask(action, async () => {
+      seen = null;
+      lost.replaceChildren();
       state.replaceChildren(h("p", {}, words.pin.checking));
       await provePin(app, pin);
       state.replaceChildren(h("p", {}, words.move.working));
-      const standing = await ask(action);
-      if (standing) show(standing);
     });
 
   /** Whoever has the code has the token: an app that was left open does not give it away. */
@@ -83,23 +128,15 @@ export function moveScreen(app, id) {
     );
   };
 
-  const cancel = () =>
-    attempt(async () => {
-      if (!(await ask("cancel"))) return;
-      isFollowed = false;
-      state.replaceChildren(choices());
-      app.toast(words.move.cancelled);
-    });
-
   /** @param {Standing} standing */
   const show = (standing) => {
-    isFollowed = standing.state !== "none";
-    if (!isFollowed) return state.replaceChildren(choices());
+    seen = seenOf(standing);
+    if (standing.state === "none") return state.replaceChildren(choices());
     state.replaceChildren(
       ...(standing.link === null ? [] : [qr(standing.link, words.move.qr)]),
       h("p", { class: "lead" }, told(standing)),
       h("p", {}, words.move.until),
-      button(words.move.cancel, () => void cancel(), "quiet wide"),
+      button(words.move.cancel, () => void ask("cancel"), "quiet wide"),
     );
   };
 
@@ -109,24 +146,18 @@ export function moveScreen(app, id) {
     return link === null ? words.move.sent(sentTo ?? "") : words.move.scan;
   };
 
-  const look = () =>
-    attempt(async () => {
-      const before = isFollowed;
-      const standing = await ask("look");
-      if (!standing || (standing.state === "none" && !before)) return;
-      if (!before || standing.state === "none") show(standing);
-    });
-
   state.append(choices());
-  void look();
-  const element = page(app, words.move.title(name), h("p", { class: "lead" }, words.move.lead), state);
+  const element = page(app, words.move.title(name), h("p", { class: "lead" }, words.move.lead), lost, state);
   const tick = (/** @type {number} */ nowS) => {
-    if (!isFollowed || nowS < lookAtS) return;
+    if (!isFollowed || asked !== null || nowS < lookAtS) return;
     lookAtS = nowS + LOOK_EVERY_S;
-    void look();
+    void ask("look");
   };
   return { element, tick };
 }
+
+/** @param {Standing} standing */
+const seenOf = ({ state, link, sentTo }) => (state === "none" ? NOT_BEGUN : JSON.stringify([state, link, sentTo]));
 
 /** @param {string} text @param {string} label */
 function qr(text, label) {
