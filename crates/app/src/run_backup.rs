@@ -71,6 +71,12 @@ pub(crate) async fn restore(
         unread,
     } = backup;
     let mut missing = unread;
+    if unread > 0 {
+        writeln!(
+            world.out,
+            "Of other issuers' tokens {unread} cannot be used here: keep the app or file that they are in."
+        )?;
+    }
     for uri in foreign {
         match vault.contents.put_foreign(uri, None, (world.now_unix)()) {
             Ok(name) => writeln!(world.out, "{name} is restored.")?,

@@ -123,13 +123,13 @@ function aegisVault() {
 test("a vault of Aegis opens, plain and under its password", async () => {
   const plain = backupOf(JSON.stringify({ version: 1, header: { slots: null, params: null }, db: aegisDb }), stretch);
   assert.equal(plain.isEncrypted, false);
-  const { tokens, moves } = await plain.open("");
-  assert.equal(moves, null);
+  const { tokens, unread, moves } = await plain.open("");
+  assert.deepEqual([unread, moves], [1, null]);
   assert.deepEqual(tokens.map(({ issuer, account, counter }) => [issuer, account, counter]), [["Acme", "ada", 0], ["Bank", "bob", 3]]);
   assert.deepEqual(tokens[0]?.shape, { type: "totp", period: 60, digits: 8, algorithm: "SHA256" });
   const sealed = backupOf(JSON.stringify(aegisVault()), stretch);
   assert.equal(sealed.isEncrypted, true);
-  assert.deepEqual(await sealed.open(PASSWORD), { tokens, moves });
+  assert.deepEqual(await sealed.open(PASSWORD), { tokens, unread, moves });
   await assert.rejects(sealed.open("wrong"), { kind: "file-password" });
 });
 
@@ -153,9 +153,9 @@ test("an entry whose counter is none is passed over", async () => {
   for (const counter of ["many", -1, 1.5, 1e15, {}, null]) {
     const entries = [...aegisDb.entries.slice(0, 1), { ...entry, info: { ...entry?.info, counter } }];
     const file = JSON.stringify({ version: 1, header: {}, db: { version: 2, entries } });
-    const { tokens } = await backupOf(file, stretch).open("");
+    const { tokens, unread } = await backupOf(file, stretch).open("");
     const counters = tokens.map((token) => token.counter);
-    assert.deepEqual(counters, counter === null ? [0, 0] : [0], String(counter));
+    assert.deepEqual([counters, unread], counter === null ? [[0, 0], 0] : [[0], 1], String(counter));
   }
 });
 
@@ -171,7 +171,7 @@ test("a backup of 2FAS opens, plain and under its password", async () => {
   const { ciphertext, tag } = gcm(pbkdf2Sync(PASSWORD, salt, 10_000, 32, "sha256"), nonce, Buffer.from(JSON.stringify(services)));
   const servicesEncrypted = [Buffer.concat([ciphertext, tag]), salt, nonce].map((part) => part.toString("base64")).join(":");
   const sealed = backupOf(JSON.stringify({ schemaVersion: 4, services: [], servicesEncrypted }), stretch);
-  assert.deepEqual(await sealed.open(PASSWORD), { tokens, moves: null });
+  assert.deepEqual(await sealed.open(PASSWORD), { tokens, unread: 0, moves: null });
   await assert.rejects(sealed.open("wrong"), { kind: "file-password" });
 });
 
@@ -182,7 +182,7 @@ test("this app's backup comes back, and opens by its passphrase alone", async ()
   const text = await sealedBackup(contents, "four words are good", stretch, { memoryKib: 64, passes: 1 });
   assert.ok(!text.includes(KEY) && !text.includes("otpauth"));
   const file = backupOf(text, stretch);
-  assert.deepEqual(await file.open("four words are good"), contents);
+  assert.deepEqual(await file.open("four words are good"), { ...contents, unread: 0 });
   await assert.rejects(file.open("four words are bad"), { kind: "file-password" });
   await assert.rejects(sealedBackup(contents, "too short", stretch), { kind: "passphrase-short" });
 });
@@ -229,12 +229,24 @@ test("the right to move a token comes back, and proves wishes in its device's na
   }
 });
 
+test("a line that cannot be used costs neither the others nor the right to move", async () => {
+  const device = await Device.of(await generateKeys());
+  const token = { serial: "FTKMOB83F91CD33B", name: "work", seed: new Uint8Array(20).fill(5) };
+  const line = await movesLine(device, "https://tokens.example.org:8443", [token]);
+  const odd = `otpauth://steam/Game:ada?secret=${KEY}`;
+  const text = await sealedBackup({ tokens: [], moves: `${odd}\n${line}` }, "four words are good", stretch, { memoryKib: 64, passes: 1 });
+  const { tokens, unread, moves } = await backupOf(text, stretch).open("four words are good");
+  assert.deepEqual([tokens, unread, moves?.tokens.length], [[], 1, 1]);
+});
+
 test("a file that is none is refused", async () => {
   for (const text of ["", "[]", "{}", "null", '{"services":1}']) {
     assert.throws(() => backupOf(text, stretch), { kind: "file-unknown" }, text);
   }
   const empty = backupOf(JSON.stringify({ schemaVersion: 4, services: [] }), stretch);
   await assert.rejects(empty.open(""), { kind: "file-empty" });
+  const none = backupOf(JSON.stringify({ schemaVersion: 4, services: [{ name: "odd", secret: "!" }] }), stretch);
+  await assert.rejects(none.open(""), { kind: "file-unread" });
   const damaged = backupOf(JSON.stringify({ schemaVersion: 4, services: [], servicesEncrypted: "?:?" }), stretch);
   await assert.rejects(damaged.open(""), { kind: "file-damaged" });
   for (const effort of [{ memoryKib: 1 << 30, passes: 3 }, { memoryKib: 64, passes: 0 }, { memoryKib: 64.5, passes: 1 }, { memoryKib: -1, passes: 1 }]) {

@@ -3,7 +3,7 @@
 import { scrypt } from "../vendor/noble-hashes/scrypt.js";
 import { join, unbase64, unhex, utf8 } from "../core/bytes.js";
 import { Failure } from "../core/failure.js";
-import { decrypt, foreignAlone, foreignToken, isWithin, usable, whole } from "./read.js";
+import { contained, decrypt, foreignToken, isWithin, usable, whole } from "./read.js";
 
 /** @import { Backup } from "./files.js" */
 
@@ -48,7 +48,7 @@ async function masterKey({ n, r, p, salt, key, key_params }, password) {
 
 /** @param {any} db */
 const tokensOf = (db) =>
-  foreignAlone(usable(whole(() => [...db.entries]), ({ type, name, issuer, info }) =>
+  contained(usable(whole(() => [...db.entries]), ({ type, name, issuer, info }) =>
     foreignToken({
       type,
       issuer,

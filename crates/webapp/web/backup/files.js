@@ -12,7 +12,8 @@ import { isTwoFas, openTwoFas } from "./two_fas.js";
 /**
  * What a file holds: tokens of other issuers, and the right to move a token server's.
  *
- * @typedef {{ tokens: ForeignToken[], moves: Moves | null }} Contained
+ * @typedef {{ tokens: ForeignToken[], unread: number, moves: Moves | null }} Contained `unread`: how many more
+ *   tokens of other issuers, which cannot be used here
  */
 
 /** @typedef {(password: string) => Promise<Contained>} Opening */

@@ -5,7 +5,7 @@ import { base32, base64, join, random, unbase64, utf8 } from "../core/bytes.js";
 import { Failure } from "../core/failure.js";
 import { parseKeyUri } from "../core/key_uri.js";
 import { isMoves, readMoves } from "./moves.js";
-import { decrypt, isWithin, usable, whole } from "./read.js";
+import { contained, decrypt, isWithin, usable, whole } from "./read.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
@@ -63,11 +63,8 @@ async function opened({ argon2id, sealed }, passphrase, stretch) {
   const plain = await decrypt(key, bytes.slice(0, NONCE_BYTES), bytes.slice(NONCE_BYTES));
   const lines = new TextDecoder().decode(plain).split("\n");
   const moves = lines.find(isMoves);
-  const links = lines.filter((line) => !isMoves(line));
-  return {
-    tokens: moves && links.length === 0 ? [] : usable(links, parseKeyUri),
-    moves: moves ? await readMoves(moves) : null,
-  };
+  const links = lines.filter((line) => line !== "" && !isMoves(line));
+  return contained(usable(links, parseKeyUri), moves ? await readMoves(moves) : null);
 }
 
 /** One spelling of what looks the same, whichever keyboard typed it. @param {string} passphrase @returns {Bytes} */

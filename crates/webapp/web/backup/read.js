@@ -5,6 +5,8 @@ import { keyCounter, keySeed, keyShape } from "../core/key_uri.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { ForeignToken } from "../core/key_uri.js" */
+/** @import { Contained } from "./files.js" */
+/** @import { Moves } from "./moves.js" */
 
 /**
  * @param {{ issuer: unknown, account: unknown, secret: unknown, type: unknown, period?: unknown,
@@ -29,7 +31,7 @@ export function foreignToken({ issuer, account, secret, type, period, digits, al
 }
 
 /**
- * Those that can be used: a backup is not refused because of one entry of another kind.
+ * Those that can be used, and how many cannot: a backup is not refused because of one entry of another kind.
  *
  * @template T
  * @param {readonly T[]} entries
@@ -44,12 +46,20 @@ export function usable(entries, read) {
       throw error;
     }
   });
-  if (tokens.length === 0) throw new Failure("file-empty");
-  return tokens;
+  return { tokens, unread: entries.length - tokens.length };
 }
 
-/** What has nothing but tokens of other issuers in it. @param {ForeignToken[]} tokens */
-export const foreignAlone = (tokens) => ({ tokens, moves: null });
+/**
+ * What a file holds, which has to be something.
+ *
+ * @param {{ tokens: ForeignToken[], unread: number }} foreign
+ * @param {Moves | null} moves
+ * @returns {Contained}
+ */
+export function contained({ tokens, unread }, moves = null) {
+  if (tokens.length > 0 || moves !== null) return { tokens, unread, moves };
+  throw unread === 0 ? new Failure("file-empty") : new Failure("file-unread");
+}
 
 /**
  * AES-256-GCM with the tag behind the ciphertext.

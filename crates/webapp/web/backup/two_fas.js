@@ -2,7 +2,7 @@
 
 import { unbase64, utf8 } from "../core/bytes.js";
 import { Failure } from "../core/failure.js";
-import { decrypt, foreignAlone, foreignToken, usable, whole } from "./read.js";
+import { contained, decrypt, foreignToken, usable, whole } from "./read.js";
 
 /** @import { Bytes } from "../core/bytes.js" */
 /** @import { Backup } from "./files.js" */
@@ -39,7 +39,7 @@ async function derived(password, salt) {
 
 /** @param {any} services */
 const tokensOf = (services) =>
-  foreignAlone(usable(whole(() => [...services]), ({ name, secret, otp }) =>
+  contained(usable(whole(() => [...services]), ({ name, secret, otp }) =>
     foreignToken({
       type: otp?.tokenType ?? "TOTP",
       issuer: otp?.issuer || name,

@@ -149,6 +149,10 @@ const failures = {
     step: "Das kam zu spät, oder es gibt einen anderen Code dafür. Lesen Sie die Sicherung noch einmal ein.",
   }),
   "no-transfer-code": () => ({ title: "Der Umzugscode wurde nicht rechtzeitig gemacht", step: "Lesen Sie die Sicherung in einer Minute noch einmal ein." }),
+  "file-unread": () => ({
+    title: "Keines seiner Tokens ist hier brauchbar",
+    step: "Sie sind von anderer Art als TOTP und HOTP oder beschädigt. Behalten Sie die App, in der sie sind.",
+  }),
   "file-empty": () => ({ title: "Kein Token darin", step: "Wählen Sie eine andere Datei." }),
   "passphrase-short": ({ least }) => ({ title: `Eine Passphrase hat mindestens ${least} Zeichen`, step: "Vier Wörter sind gut." }),
   "passphrase-mismatch": () => ({ title: "Die beiden Passphrasen sind verschieden", step: "Tippen Sie zweimal dieselbe." }),
@@ -234,7 +238,9 @@ export const de = {
     handed: (server) => `Ein Link bringt ein Token von ${server}. Fügen Sie es hinzu, wenn Sie darum gebeten haben.`,
     elsewhere: (server) => `App bei ${server} öffnen`,
     imported: (count) => (count === 1 ? "1 Token hinzugefügt" : `${count} Tokens hinzugefügt`),
-    skipped: (count) => `${count} waren schon da oder sind nicht brauchbar`,
+    known: (count) => (count === 1 ? "1 war schon da" : `${count} waren schon da`),
+    unread: (count) =>
+      `${count} ${count === 1 ? "ist" : "sind"} hier nicht brauchbar, weil von anderer Art oder beschädigt: behalten Sie die App, in der ${count === 1 ? "es ist" : "sie sind"}`,
     restoring: "Die Sicherung wird eingelesen …",
     isHere: (name) => `${name} ist schon da.`,
     movedHere: (name) => `${name} ist umgezogen. Das bisherige Gerät hat es nicht mehr; speichern Sie eine neue Sicherung.`,

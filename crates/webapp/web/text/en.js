@@ -153,6 +153,10 @@ const failures = {
     step: "That came too late, or another code was made for it. Import the backup again.",
   }),
   "no-transfer-code": () => ({ title: "The transfer code was not made in time", step: "Import the backup again in a minute." }),
+  "file-unread": () => ({
+    title: "None of its tokens can be used here",
+    step: "They are of another kind than TOTP and HOTP, or damaged. Keep the app that they are in.",
+  }),
   "file-empty": () => ({ title: "No token in it", step: "Choose another file." }),
   "passphrase-short": ({ least }) => ({ title: `A passphrase has at least ${least} characters`, step: "Four words make a good one." }),
   "passphrase-mismatch": () => ({ title: "The two passphrases differ", step: "Type the same one twice." }),
@@ -238,7 +242,9 @@ export const en = {
       `A link brings a token from ${server}. Add it if you have asked for it.`,
     elsewhere: (/** @type {string} */ server) => `Open the app at ${server}`,
     imported: (/** @type {number} */ count) => (count === 1 ? "1 token added" : `${count} tokens added`),
-    skipped: (/** @type {number} */ count) => `${count} were here already or cannot be used`,
+    known: (/** @type {number} */ count) => (count === 1 ? "1 was here already" : `${count} were here already`),
+    unread: (/** @type {number} */ count) =>
+      `${count} cannot be used here, being of another kind or damaged: keep the app that ${count === 1 ? "it is" : "they are"} in`,
     restoring: "Restoring the backup …",
     isHere: (/** @type {string} */ name) => `${name} is here already.`,
     movedHere: (/** @type {string} */ name) =>

@@ -147,20 +147,50 @@ async function store(app, arrived, name) {
  *
  * @param {App} app
  * @param {readonly ForeignToken[]} tokens
+ * @param {number} [unread] how many more stood there that cannot be used
  */
-export const takeForeign = (app, tokens) => behindPin(app, () => storeForeign(app, tokens));
+export const takeForeign = (app, tokens, unread = 0) => behindPin(app, () => storeForeign(app, tokens, unread));
 
-/** @param {App} app @param {readonly ForeignToken[]} tokens */
-async function storeForeign(app, tokens) {
+/** @param {App} app @param {readonly ForeignToken[]} tokens @param {number} unread */
+async function storeForeign(app, tokens, unread) {
   await app.unlocked();
   const { add } = app.words;
-  const { added, skipped, failure } = await app.session.keepForeign(tokens);
-  if (added === 0 && failure) {
+  const { added, known, failure } = await app.session.keepForeign(tokens);
+  if (added === 0 && unread === 0 && failure) {
     app.show({ element: page(app, add.title, app.alert(failure)) });
-    return;
+  } else if (added + known === tokens.length && unread === 0) {
+    await app.finish();
+    app.toast(known === 0 ? add.imported(added) : `${add.imported(added)}; ${add.known(known)}`);
+  } else {
+    // Whoever deletes the app that they came from has to know that some are not here: it stays until it is read.
+    showResults(app, foreignResults(app, { added, known, failure }, unread));
   }
-  await app.finish();
-  app.toast(skipped === 0 ? add.imported(added) : `${add.imported(added)}; ${add.skipped(skipped)}`);
+}
+
+/**
+ * What became of tokens of other issuers, line by line.
+ *
+ * @param {App} app
+ * @param {{ added: number, known: number, failure: Failure | null }} kept
+ * @param {number} unread
+ * @returns {(string | HTMLElement)[][]}
+ */
+function foreignResults(app, { added, known, failure }, unread) {
+  const { add } = app.words;
+  const lines = [
+    added > 0 && add.imported(added),
+    known > 0 && add.known(known),
+    failure !== null && failure.kind !== "duplicate" && app.alert(failure),
+    unread > 0 && add.unread(unread),
+  ];
+  return lines.flatMap((line) => (line === false ? [] : [[line]]));
+}
+
+/** @param {App} app @param {(string | HTMLElement)[][]} results */
+function showResults(app, results) {
+  const lines = results.map((told) => h("li", {}, ...told));
+  const done = button(app.words.done, () => app.go(), "primary wide");
+  app.show({ element: page(app, app.words.add.file, h("ul", { class: "results" }, ...lines), done) });
 }
 
 /**
@@ -169,29 +199,25 @@ async function storeForeign(app, tokens) {
  * @param {App} app
  * @param {Contained} contained
  */
-export const takeBackup = (app, { tokens, moves }) =>
-  moves === null ? takeForeign(app, tokens) : behindPin(app, () => restore(app, tokens, moves));
+export const takeBackup = (app, { tokens, unread, moves }) =>
+  moves === null ? takeForeign(app, tokens, unread) : behindPin(app, () => restore(app, tokens, unread, moves));
 
-/** @param {App} app @param {readonly ForeignToken[]} tokens @param {Moves} moves */
-async function restore(app, tokens, moves) {
+/** @param {App} app @param {readonly ForeignToken[]} tokens @param {number} unread @param {Moves} moves */
+async function restore(app, tokens, unread, moves) {
   await app.unlocked();
   const { add } = app.words;
   app.show({ element: page(app, add.file, h("p", { class: "working", role: "status" }, add.restoring)) });
+  /** @type {(string | HTMLElement)[][]} */
   const results = [];
   try {
-    if (tokens.length > 0) {
-      const { added, skipped } = await app.session.keepForeign(tokens);
-      results.push([skipped === 0 ? add.imported(added) : `${add.imported(added)}; ${add.skipped(skipped)}`]);
-    }
+    results.push(...foreignResults(app, await app.session.keepForeign(tokens), unread));
     for (const token of moves.tokens) results.push(await restored(app, moves, token));
   } catch (error) {
     // What cannot be stored is not fetched either.
     results.push([app.alert(error)]);
   }
   await app.unlocked();
-  const lines = results.map((told) => h("li", {}, ...told));
-  const done = button(app.words.done, () => app.go(), "primary wide");
-  app.show({ element: page(app, add.file, h("ul", { class: "results" }, ...lines), done) });
+  showResults(app, results);
 }
 
 /**

@@ -207,13 +207,13 @@ export class Session {
    * Stores tokens of other issuers.
    *
    * @param {readonly ForeignToken[]} tokens
-   * @returns {Promise<{ added: number, skipped: number, failure: Failure | null }>} the last reason of those
-   *   that were passed over
+   * @returns {Promise<{ added: number, known: number, failure: Failure | null }>} how many are new, how many were
+   *   here already, and why the others were not added, or the last of those
    */
   async keepForeign(tokens) {
     /** @type {Failure | null} */
     let failure = null;
-    let added = 0;
+    let [added, known] = [0, 0];
     await this.change((before) =>
       tokens.reduce((soFar, foreign) => {
         try {
@@ -222,12 +222,13 @@ export class Session {
           return after;
         } catch (error) {
           if (!(error instanceof Failure)) throw error;
-          failure = error;
+          if (error.kind === "duplicate") known += 1;
+          if (error.kind !== "duplicate" || failure === null) failure = error;
           return soFar;
         }
       }, before),
     );
-    return { added, skipped: tokens.length - added, failure };
+    return { added, known, failure };
   }
 
   /**
