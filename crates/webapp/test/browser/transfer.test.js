@@ -144,8 +144,16 @@ async function show(pin = PIN) {
 /** Shows the code; until the token server knows that transfers are on, it is refused. */
 async function begin() {
   const { page } = old;
+  const again = page.getByRole("button", { name: "Try again" });
   for (let tries = 0; tries < 80; tries += 1) {
-    await show();
+    // A look that is refused takes the form away.
+    if (await again.isVisible()) {
+      await again.click();
+      await page.waitForTimeout(500);
+      continue;
+    }
+    // It may come while the form is filled.
+    await show().catch(() => {});
     const shown = page.getByRole("img", { name: "QR code that moves the token" });
     const refused = page.getByRole("alert");
     await shown.or(refused).first().waitFor();
