@@ -7,7 +7,7 @@ use domain::public_key::PublicKey;
 use domain::schema::Subnet;
 use domain::vdom::Vdom;
 use ident::{ActivationCode, LicenceCode, RegistrationId, TokenSerial};
-use otp::KeyUri;
+use otp::{KeyUri, export_code};
 use softtoken::link::ActivationLink;
 
 /// Whatever is understood is written as something that is understood as the same.
@@ -22,6 +22,9 @@ pub(crate) fn run(input: &[u8]) {
     if let Ok(uri) = KeyUri::parse(&text) {
         let again = KeyUri::parse(&uri.render()).map(|again| again.render());
         assert_eq!(again.as_deref(), Ok(&*uri.render()));
+    }
+    for uri in export_code::parse(&text).unwrap_or_default() {
+        assert!(KeyUri::parse(&uri.render()).is_ok());
     }
     if let Ok(link) = ActivationLink::parse(&text) {
         let again = ActivationLink::parse(&link.render()).map(|again| again.render());

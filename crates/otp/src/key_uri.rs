@@ -190,6 +190,16 @@ impl Name {
         Ok(Self(text.to_owned()))
     }
 
+    /// The name that comes nearest to a text of another app: colons as blanks, without control characters, cut
+    /// to its length. Nothing where nothing is left.
+    pub fn nearest(text: &str) -> Option<Self> {
+        let shown = text.chars().filter(|c| !c.is_control());
+        let shown: String = shown.map(|c| if c == ':' { ' ' } else { c }).collect();
+        let shown = shown.trim();
+        let cut = shown.floor_char_boundary(Self::MAX_BYTES);
+        Self::new(shown[..cut].trim_end()).ok()
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -316,7 +326,7 @@ fn encode_into(uri: &mut String, text: &str) {
 }
 
 /// Undoes percent-encoding. `+` stays `+`: accounts are often mail addresses that hold one.
-fn decode(text: &str) -> Result<Zeroizing<String>, KeyUriError> {
+pub(crate) fn decode(text: &str) -> Result<Zeroizing<String>, KeyUriError> {
     let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {

@@ -1,5 +1,5 @@
 //! One-time codes: HOTP (RFC 4226) and TOTP (RFC 6238), the window around a token's learned drift,
-//! two-code resynchronisation, `otpauth://` key URIs, and the files in which makers tell seeds.
+//! two-code resynchronisation, `otpauth://` key URIs, Google Authenticator's export codes, and the files in which makers tell seeds.
 //!
 //! Nothing here reads a clock or remembers a spent step: the moment and the highest spent step come
 //! in as arguments, what was found goes out as a value. This is the one crate that computes with open
@@ -7,6 +7,7 @@
 
 mod code;
 mod derived;
+pub mod export_code;
 mod hotp;
 pub mod key_uri;
 mod parameters;
