@@ -29,7 +29,7 @@ pub struct Args {
 pub enum Command {
     /// Show codes on a screen that stays open, and answer logins there
     Live(Live),
-    /// Take over a token with its activation code or QR code, or another issuer's by its QR code
+    /// Take over a token with its activation code or QR code, or other issuers' by theirs
     Add(Add),
     /// Show all tokens
     List,
@@ -150,7 +150,8 @@ pub enum Transfer {
 pub enum Backup {
     /// Save tokens of other issuers, and the right to move those of the token server
     Save(BackupFile),
-    /// Bring back what is not here; a token of the token server moves here, if its issuer allows it
+    /// Bring back what is not here; a token of the token server moves here, if its issuer allows it. Files of Aegis
+    /// and 2FAS are read too
     Restore(BackupFile),
 }
 
@@ -176,7 +177,8 @@ pub struct Add {
     #[arg(long, value_name = "FILE")]
     pub qr: Option<PathBuf>,
 
-    /// The text of the QR code: an activation link, or another issuer's `otpauth://`
+    /// The text of the QR code: an activation link, another issuer's `otpauth://`, or an export code of Google
+    /// Authenticator
     #[arg(long, value_name = "LINK")]
     pub qr_text: Option<String>,
 

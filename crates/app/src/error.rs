@@ -11,6 +11,7 @@ use crate::registry::RegistryError;
 use crate::transfer::TransferFailure;
 use crate::vault::VaultError;
 use otp::KeyUriError;
+use otp::export_code::ExportCodeError;
 use softtoken::address::AddressError;
 use softtoken::device::SealError;
 use softtoken::link::{LinkError, TokenTextError};
@@ -64,6 +65,12 @@ pub enum AppError {
     /// Its link.
     #[error(transparent)]
     KeyUri(#[from] KeyUriError),
+    /// Another app's export code.
+    #[error(transparent)]
+    ExportCode(#[from] ExportCodeError),
+    /// One name for several tokens.
+    #[error("the code brings {0} tokens, and one name")]
+    NameOfSeveral(usize),
     /// The activation code.
     #[error(transparent)]
     Code(#[from] ident::ParseError),
@@ -194,6 +201,15 @@ impl AppError {
             Self::KeyUri(_) | Self::Foreign(ForeignError::Issuer(_)) => {
                 "Have its issuer show the QR code again, and use it whole and unchanged."
             }
+            Self::ExportCode(ExportCodeError::Token(_)) => {
+                "Leave that token out of the export, and keep the app that it is in."
+            }
+            Self::ExportCode(_) => {
+                "Have the app show its export code again, and use it whole and unchanged."
+            }
+            Self::NameOfSeveral(_) => {
+                "Leave out --name; `symbolon app rename` gives them other names."
+            }
             Self::Link(_) => "Use the QR code of the activation message, whole and unchanged.",
             Self::Picture { .. } => {
                 "Save the QR code of the activation message as a PNG picture, or give the link's \
@@ -269,7 +285,10 @@ fn backup_step(error: BackupError) -> &'static str {
     match error {
         BackupError::Short(_) => "Four words make a good one.",
         BackupError::Mismatch => "Type the same one twice.",
-        BackupError::Unknown => "Give a file that `symbolon app backup save` or the web app made.",
+        BackupError::Unknown => {
+            "Give a file that `symbolon app backup save`, the web app, Aegis or 2FAS made."
+        }
+        BackupError::Empty => "Give another file.",
         BackupError::Damaged => "Use another copy of it.",
         BackupError::Passphrase => "Type the one with which it was made.",
         BackupError::Untrusted => {

@@ -6,6 +6,7 @@ use crate::error::AppError;
 use crate::qr;
 use crate::run::{MAX_TEXT_FILE_BYTES, read_named};
 use ident::{ActivationCode, OpaqueCode};
+use otp::export_code::{self, ExportCodeError};
 use otp::{KeyUri, KeyUriError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -22,8 +23,8 @@ const MAX_PICTURE_FILE_BYTES: usize = 32 << 20;
 pub(crate) enum Offer {
     /// A token server's token.
     Activation(Source),
-    /// Another issuer's.
-    Foreign(KeyUri),
+    /// Other issuers': one, or all of an export code.
+    Foreign(Vec<KeyUri>),
 }
 
 /// What an activation starts from.
@@ -58,9 +59,12 @@ impl Offer {
     }
 
     fn scanned(text: &str) -> Result<Self, AppError> {
-        match KeyUri::parse(text) {
-            Err(KeyUriError::Scheme) => Source::scanned(text).map(Self::Activation),
-            uri => Ok(Self::Foreign(uri?)),
+        match (KeyUri::parse(text), export_code::parse(text)) {
+            (Err(KeyUriError::Scheme), Err(ExportCodeError::Scheme)) => {
+                Source::scanned(text).map(Self::Activation)
+            }
+            (Err(KeyUriError::Scheme), exported) => Ok(Self::Foreign(exported?)),
+            (uri, _) => Ok(Self::Foreign(vec![uri?])),
         }
     }
 }
@@ -166,7 +170,7 @@ mod tests {
         assert_eq!(server(&format!("  {LINK}\r\n")), here);
         assert_eq!(server("EEIMCUO6X6DF4BL3"), None);
         let foreign = Offer::read("otpauth://totp/Bank:alice?secret=JBSWY3DPEHPK3PXP&issuer=Bank");
-        assert!(matches!(foreign, Ok(Offer::Foreign(_))));
+        assert!(matches!(foreign, Ok(Offer::Foreign(uris)) if uris.len() == 1));
     }
 
     #[test]
@@ -182,6 +186,10 @@ mod tests {
         ));
         assert!(matches!(refused("https://example.org/"), AppError::Link(_)));
         assert!(matches!(refused("otpauth://totp/"), AppError::KeyUri(_)));
+        assert!(matches!(
+            refused("otpauth-migration://offline?data=AA"),
+            AppError::ExportCode(_)
+        ));
         let missing = refused("'/nowhere/code.png'").to_string();
         assert!(
             missing.starts_with("cannot open /nowhere/code.png"),

@@ -168,7 +168,7 @@ async fn run_add(
     let name = add.name.as_deref().map(TokenName::parse).transpose()?;
     let source = match Offer::of(&add)? {
         Offer::Activation(source) => source,
-        Offer::Foreign(uri) => return add_foreign(uri, name, places, pins, world),
+        Offer::Foreign(uris) => return add_foreign(uris, name.as_ref(), places, pins, world),
     };
     let mut vault = open_or_create(places, pins, world)?;
     if let Some(name) = &name {
@@ -203,21 +203,28 @@ async fn run_add(
     Ok(())
 }
 
-/// A token of another issuer is here at once: nobody has to be asked.
+/// Tokens of other issuers are here at once: nobody has to be asked.
 fn add_foreign(
-    uri: KeyUri,
-    name: Option<TokenName>,
+    uris: Vec<KeyUri>,
+    name: Option<&TokenName>,
     places: Places,
     pins: &PinSource,
     world: &mut Surroundings<'_>,
 ) -> Result<(), AppError> {
+    if name.is_some() && uris.len() > 1 {
+        return Err(AppError::NameOfSeveral(uris.len()));
+    }
     let mut vault = open_or_create(places, pins, world)?;
-    let name = vault.contents.put_foreign(uri, name, (world.now_unix)())?;
+    let now_unix = (world.now_unix)();
+    let added = vault.contents.put_all_foreign(uris, name, now_unix)?;
     vault.save()?;
-    Ok(writeln!(
-        world.out,
-        "{name} is ready. Its codes: symbolon app code \"{name}\""
-    )?)
+    for name in added {
+        writeln!(
+            world.out,
+            "{name} is ready. Its codes: symbolon app code \"{name}\""
+        )?;
+    }
+    Ok(())
 }
 
 /// Codes of the named token, or of all time-based ones: showing an event-based code uses it up.

@@ -55,8 +55,7 @@ fn chosen(passphrases: &LineSource) -> Result<Passphrase, AppError> {
 /// Opens a file before a vault is opened, or made, for it.
 pub(crate) fn opened(file: &Path, passphrases: &LineSource) -> Result<Backup, AppError> {
     let bytes = read_named(file, MAX_FILE_BYTES)?;
-    let passphrase = Passphrase::parse(&passphrases.line("Passphrase")?)?;
-    backup::open(&bytes, &passphrase)
+    backup::open(&bytes, || passphrases.line("Passphrase"))
 }
 
 /// Brings back what it can, and says of each token what became of it.

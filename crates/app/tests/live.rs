@@ -185,7 +185,10 @@ impl World {
             (TokenName::parse(token).unwrap(), said)
         };
         match what {
-            "added" => self.desk().added(TokenName::parse(rest).unwrap(), now_unix),
+            "added" => {
+                let names = rest.split(' ').map(|name| TokenName::parse(name).unwrap());
+                self.desk().added(names.collect(), now_unix);
+            }
             "owed" => self.contents.owe_receipt(self.receipt(rest)),
             "settled" => {
                 let words: Vec<&str> = rest.split(' ').collect();

@@ -266,3 +266,20 @@ test("backups of both apps are read", async () => {
     assert.deepEqual((moves?.tokens ?? []).map(({ serial }) => serial), saved.moves);
   }
 });
+
+/** @type {{ export_code: { text: string, tokens: string[] },
+ *   files: { made_by: string, file: object, password: string | null, tokens: string[], unread: number }[] }} */
+const exports = JSON.parse(readFileSync(new URL("../../app/tests/vectors/foreign.json", import.meta.url), "utf8"));
+
+test("what other apps export is read as the terminal program reads it", async () => {
+  const { text, tokens } = exports.export_code;
+  assert.deepEqual(parseMigration(text), tokens.map(parseKeyUri));
+  assert.equal(exports.files.length, 4);
+  for (const { file, password, ...expected } of exports.files) {
+    const backup = backupOf(JSON.stringify(file), stretch);
+    assert.equal(backup.isEncrypted, password !== null);
+    const { tokens, unread } = await backup.open(password ?? "");
+    assert.deepEqual(tokens, expected.tokens.map(parseKeyUri));
+    assert.equal(unread, expected.unread);
+  }
+});

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 const FORMAT: &str = "symbolon-backup-v1";
 const SALT_LEN: usize = 16;
-const KEY_LEN: usize = 32;
+pub(super) const KEY_LEN: usize = 32;
 /// A file cannot ask for more; it is not trusted before it is opened.
 const MAX_MEMORY_KIB: u32 = 1 << 20;
 const MAX_PASSES: u32 = 16;
@@ -30,8 +30,11 @@ pub enum BackupError {
     #[error("the two passphrases are not the same")]
     Mismatch,
     /// Another kind of file.
-    #[error("this file is no backup of this app")]
+    #[error("this file is no backup of this app, of Aegis or of 2FAS")]
     Unknown,
+    /// Nothing is in it.
+    #[error("there is no token in this file")]
+    Empty,
     /// Not as it was written.
     #[error("this backup is damaged")]
     Damaged,
@@ -94,7 +97,8 @@ pub(super) fn seal(
     aws_lc_rs::rand::fill(&mut salt)?;
     aws_lc_rs::rand::fill(&mut nonce)?;
     let mut sealed = Zeroizing::new(plain.to_vec());
-    key(passphrase, &salt, memory_kib, passes)?.seal_in_place_append_tag(
+    let key = key(passphrase, &salt, memory_kib, passes)?;
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &*key)?).seal_in_place_append_tag(
         Nonce::assume_unique_for_key(nonce),
         Aad::empty(),
         &mut *sealed,
@@ -137,13 +141,19 @@ pub(super) fn open(
     let (nonce, sealed) = sealed
         .split_first_chunk::<NONCE_LEN>()
         .ok_or(BackupError::Damaged)?;
+    unsealed(&*key(passphrase, &salt, memory_kib, passes)?, nonce, sealed)
+}
+
+/// What was sealed by AES-256-GCM, with the tag behind the ciphertext.
+pub(super) fn unsealed(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, BackupError> {
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| BackupError::Damaged)?;
     let mut plain = Zeroizing::new(sealed.to_vec());
-    let length = key(passphrase, &salt, memory_kib, passes)?
-        .open_in_place(
-            Nonce::assume_unique_for_key(*nonce),
-            Aad::empty(),
-            &mut plain,
-        )
+    let length = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key)?)
+        .open_in_place(nonce, Aad::empty(), &mut plain)
         .map_err(|_| BackupError::Passphrase)?
         .len();
     plain.truncate(length);
@@ -161,14 +171,14 @@ fn key(
     salt: &[u8],
     memory_kib: u32,
     passes: u32,
-) -> Result<LessSafeKey, BackupError> {
+) -> Result<Zeroizing<[u8; KEY_LEN]>, BackupError> {
     let params =
         Params::new(memory_kib, passes, 1, Some(KEY_LEN)).map_err(|_| BackupError::Damaged)?;
     let mut key = Zeroizing::new([0; KEY_LEN]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(passphrase.0.as_bytes(), salt, &mut *key)
         .map_err(|_| BackupError::Crypto)?;
-    Ok(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &*key)?))
+    Ok(key)
 }
 
 impl From<Unspecified> for BackupError {

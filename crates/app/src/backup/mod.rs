@@ -9,12 +9,14 @@
 //! [`PushKey`](softtoken::push::PushKey).
 
 mod file;
+mod foreign;
 mod moves;
 
 use crate::contents::{Contents, Token};
 use crate::error::AppError;
 use crate::vault::Effort;
 pub use file::{BackupError, Passphrase};
+use foreign::{ForeignFile, Found};
 pub(crate) use moves::{Movable, Moves};
 use otp::KeyUri;
 use zeroize::Zeroizing;
@@ -29,7 +31,7 @@ pub struct Backup {
     pub(crate) foreign: Vec<KeyUri>,
     /// The right to move a token server's tokens.
     pub(crate) moves: Option<Moves>,
-    /// Lines that this version does not understand.
+    /// Tokens of other issuers that cannot be used here.
     pub(crate) unread: usize,
 }
 
@@ -69,8 +71,34 @@ pub(crate) fn save(
     Ok((text, saved))
 }
 
-/// What a backup's file holds.
-pub(crate) fn open(file: &[u8], passphrase: &Passphrase) -> Result<Backup, AppError> {
+/// What a file holds, also one of Aegis or 2FAS. What it is sealed under is asked for where it is sealed.
+pub(crate) fn open(
+    file: &[u8],
+    ask: impl FnOnce() -> Result<Zeroizing<String>, AppError>,
+) -> Result<Backup, AppError> {
+    let backup = match ForeignFile::read(file) {
+        None => open_own(file, &Passphrase::parse(&ask()?)?)?,
+        Some(foreign) => {
+            let password = if foreign.is_sealed() {
+                ask()?
+            } else {
+                Zeroizing::default()
+            };
+            let Found { tokens, unread } = foreign.open(&password)?;
+            Backup {
+                foreign: tokens,
+                moves: None,
+                unread,
+            }
+        }
+    };
+    if backup.foreign.is_empty() && backup.moves.is_none() && backup.unread == 0 {
+        return Err(BackupError::Empty.into());
+    }
+    Ok(backup)
+}
+
+fn open_own(file: &[u8], passphrase: &Passphrase) -> Result<Backup, AppError> {
     let plain = file::open(file, passphrase)?;
     let plain = str::from_utf8(&plain).map_err(|_| BackupError::Damaged)?;
     let mut backup = Backup {

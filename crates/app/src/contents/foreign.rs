@@ -50,6 +50,34 @@ impl Contents {
         Ok(name)
     }
 
+    /// Takes in tokens of other issuers, all or none, and returns the names of those that are new. Those that are here
+    /// already are passed over where there are others.
+    pub fn put_all_foreign(
+        &mut self,
+        uris: Vec<KeyUri>,
+        name: Option<&TokenName>,
+        now_unix: u64,
+    ) -> Result<Vec<TokenName>, ForeignError> {
+        let mut added = Vec::new();
+        let mut known = None;
+        for uri in uris {
+            match self.put_foreign(uri, name.cloned(), now_unix) {
+                Ok(name) => added.push(name),
+                Err(error @ ForeignError::Contents(ContentsError::Duplicate(_))) => {
+                    known = Some(error);
+                }
+                Err(error) => {
+                    self.tokens.retain(|token| !added.contains(&token.name));
+                    return Err(error);
+                }
+            }
+        }
+        match known {
+            Some(error) if added.is_empty() => Err(error),
+            _ => Ok(added),
+        }
+    }
+
     /// The issuer's name, with the account or a number where that is taken.
     fn free_name(&self, issuer: &str, account: &str) -> TokenName {
         let numbered = (2_u32..).map(|number| {

@@ -271,6 +271,10 @@ impl Secret {
         Self(Zeroizing::new(BASE64.encode(bytes)))
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, StoredError> {
         BASE64
             .decode(self.0.as_bytes())

@@ -337,11 +337,18 @@ impl Desk {
         self.back();
     }
 
-    /// A token has arrived, and the vault knows. That its token server is still to be told stands above the list.
-    pub fn added(&mut self, token: TokenName, now_unix: u64) {
+    /// Tokens have arrived, and the vault knows. That a token server is still to be told stands above the list.
+    pub fn added(&mut self, tokens: Vec<TokenName>, now_unix: u64) {
         self.adding = Adding::Typing;
         self.offer.take();
-        let told = format!("{token} is stored. r gives it another name.");
+        let others = tokens.len().saturating_sub(1);
+        let Some(token) = tokens.into_iter().next() else {
+            return;
+        };
+        let told = match others {
+            0 => format!("{token} is stored. r gives it another name."),
+            others => format!("{token} and {others} more are stored. r gives them other names."),
+        };
         self.notice = Some(Notice::good(told, now_unix));
         // Whoever went on to another token's name, or its end, stays with that token.
         if matches!(self.panel, Panel::List | Panel::Add) {

@@ -30,8 +30,8 @@ pub(super) enum Outcome {
 pub(super) enum Arrival {
     /// A token server's.
     Sealed(Box<(Registry, SealedToken)>),
-    /// Another issuer's.
-    Foreign(Box<KeyUri>),
+    /// Other issuers'.
+    Foreign(Vec<KeyUri>),
 }
 
 impl<'a> Errand<'a> {
@@ -51,7 +51,7 @@ impl<'a> Errand<'a> {
             let offer = spawn_blocking(move || Offer::read(&text)).await;
             let offer = offer.map_err(|error| io::Error::other(error).into());
             Outcome::Came(match offer.and_then(|offer| offer) {
-                Ok(Offer::Foreign(uri)) => Ok(Arrival::Foreign(Box::new(uri))),
+                Ok(Offer::Foreign(uris)) => Ok(Arrival::Foreign(uris)),
                 Ok(Offer::Activation(source)) => claimed(source, &contents, now_unix).await,
                 Err(error) => Err(error),
             })

@@ -406,24 +406,25 @@ impl<'a> Open<'a> {
         Ok(())
     }
 
-    /// Takes in a token that has arrived. The next line to the relay tells its token server so.
+    /// Takes in what has arrived. The next line to the relay tells its token server so.
     fn take_in(
         &mut self,
         arrival: Arrival,
         now_unix: &'a (dyn Fn() -> u64 + Sync),
     ) -> Result<(), AppError> {
-        let name = match arrival {
+        let names = match arrival {
             Arrival::Sealed(sealed) => {
                 let (registry, token) = *sealed;
-                take_in(&mut self.vault, &registry, None, &token, now_unix())?.name
+                vec![take_in(&mut self.vault, &registry, None, &token, now_unix())?.name]
             }
-            Arrival::Foreign(uri) => {
-                let name = self.vault.contents.put_foreign(*uri, None, now_unix())?;
+            Arrival::Foreign(uris) => {
+                let contents = &mut self.vault.contents;
+                let names = contents.put_all_foreign(uris, None, now_unix())?;
                 self.vault.save()?;
-                name
+                names
             }
         };
-        self.desk.added(name, now_unix());
+        self.desk.added(names, now_unix());
         self.line = Line::open(&self.vault.contents, now_unix)?;
         Ok(())
     }

@@ -116,12 +116,12 @@ async fn bent_files_and_wrong_passphrases_bring_nothing() {
         (
             "[]".to_owned(),
             &right,
-            "this file is no backup of this app",
+            "this file is no backup of this app, of Aegis or of 2FAS",
         ),
         (
             bent("/format", "other".into()),
             &right,
-            "this file is no backup of this app",
+            "this file is no backup of this app, of Aegis or of 2FAS",
         ),
         (
             bent("/argon2id/memoryKib", (1 << 21).into()),

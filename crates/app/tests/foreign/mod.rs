@@ -6,6 +6,7 @@ use std::fs;
 use std::process::Command;
 
 mod backup;
+mod import;
 
 const KEY: &str = "JBSWY3DPEHPK3PXP";
 
