@@ -19,6 +19,7 @@ pub(crate) mod sms_gateway;
 pub(crate) mod ssh;
 pub(crate) mod store;
 pub(crate) mod terminal;
+pub(crate) mod transcript;
 pub(crate) mod upstream;
 
 use std::fs::{self, File};
