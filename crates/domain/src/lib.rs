@@ -29,6 +29,7 @@ pub mod name;
 pub mod one_time;
 pub mod password;
 pub mod password_policy;
+pub mod password_renewal;
 pub mod public_key;
 pub mod push;
 pub mod query;

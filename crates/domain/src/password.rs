@@ -328,7 +328,8 @@ impl From<PasswordHash> for Credential {
 }
 
 /// Proof that this person's password was checked and right. [`Check::verify`] makes it of a hash,
-/// [`ResponseCheck::verify`] of a response, [`BackendCheck::confirmed`] of a backend's word, and [`Remembered`] of one that was made before. It
+/// [`ResponseCheck::verify`] of a response, [`BackendCheck::confirmed`] of a backend's word, [`Remembered`] of one that
+/// was made before, and [`PasswordVerified::replaced`] for the password that its owner sets in the place of that. It
 /// is worth nothing once the person has another password, or another backend.
 #[derive(Debug)]
 pub struct PasswordVerified {
@@ -345,6 +346,18 @@ impl PasswordVerified {
     /// Whether it was this password: it may have been changed since, to keep somebody out.
     pub fn is_of(&self, current: Option<&Credential>) -> bool {
         current == Some(&self.credential)
+    }
+
+    /// The hash of another password that its owner sets, and the proof of that one: worth nothing before the hash is
+    /// the person's. Costs one Argon2id evaluation.
+    pub fn replaced(
+        &self,
+        new: &str,
+        salt: [u8; SALT_LEN],
+    ) -> Result<(PasswordHash, Self), PasswordError> {
+        let hash = PasswordHash::new(new, salt)?;
+        let proof = verified(&self.person, Credential::Stored(hash.clone()));
+        Ok((hash, proof))
     }
 }
 

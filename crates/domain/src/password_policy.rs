@@ -115,6 +115,11 @@ pub struct Validity {
 }
 
 impl Validity {
+    /// Whether the password is over, and its owner may set another.
+    pub fn is_renewable(self, now: Timestamp) -> bool {
+        self.ends <= now && self.renewal == Switch::Enable
+    }
+
     /// Whole days that are left, rounded up, once they are few enough for a warning.
     pub fn days_left(self, now: Timestamp) -> Option<i64> {
         let day = Span::from_days(1).secs_rounded_up();
@@ -180,7 +185,7 @@ impl PasswordPolicy {
     }
 
     /// What is wrong with a new password, if anything; else the passwords so far with this one. Costs
-    /// one Argon2 evaluation for each password that may not come again.
+    /// one Argon2 evaluation for each password that may not come again, once the shape is right.
     pub fn admit(
         &self,
         password: &str,
@@ -189,6 +194,9 @@ impl PasswordPolicy {
         history: &History,
     ) -> Result<History, Vec<Weakness>> {
         let mut weaknesses = self.shape(password);
+        if !weaknesses.is_empty() {
+            return Err(weaknesses);
+        }
         if self.must_differ && current.is_some_and(|hash| hash.is_of(password)) {
             weaknesses.push(Weakness::Unchanged);
         }
@@ -214,7 +222,8 @@ impl PasswordPolicy {
         }
     }
 
-    fn shape(&self, password: &str) -> Vec<Weakness> {
+    /// What is wrong with a new password that shows without those so far.
+    pub fn shape(&self, password: &str) -> Vec<Weakness> {
         let got = password.chars().count();
         let short = (got < self.length).then_some(Weakness::Short {
             min: self.length,

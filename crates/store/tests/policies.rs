@@ -12,18 +12,24 @@
 mod support;
 
 use domain::admin::{Edit, Operation};
+use domain::audit::Event;
 use domain::login::{CodePosition, Second, second};
+use domain::password::{Check, PasswordVerified, Presented, SALT_LEN};
+use domain::password_policy::Weakness;
+use domain::password_renewal::{Candidate, Renewed, Unfit};
 use domain::reason::Reason;
 use domain::schema::{
     GLOBAL, LOCAL, PASSWORD_POLICY, Place, RADIUS_CLIENT, SETTING, SETTINGS, VDOM, Value,
 };
 use domain::throttle::CodeCounter;
 use domain::time::{Span, Timestamp};
+use domain::user::User;
 use domain::vdom::Vdom;
 use store::engine::Failure;
 use store::gateway::{Decision, GatewayStore};
 use support::*;
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 async fn store() -> (TempDir, GatewayStore) {
     let dir = TempDir::new().unwrap();
@@ -140,6 +146,105 @@ async fn a_password_lasts_as_long_as_the_policy_of_its_user_says() {
         store.shutdown();
         drop(store);
         store = open(dir.path(), day(0)).await;
+    }
+}
+
+const NEW: &str = "a-new-password-of-hers";
+
+/// A password that has expired by `START`, and who knows it.
+async fn with_expired(store: &GatewayStore, user: &str) {
+    let mut edits = vec![passwd()];
+    for (field, value) in [
+        ("passwd-policy", "daily"),
+        ("passwd-time", "2020-01-01 00:00:00"),
+        ("radius-legacy", "enable"),
+    ] {
+        edits.push(set(&LOCAL, field, value));
+    }
+    run(store, configure(&LOCAL, user, edits), START).await;
+}
+
+fn proven(user: &User) -> PasswordVerified {
+    let hash = user.password.clone().unwrap();
+    let presented = Presented::new(Zeroizing::new(PASSWORD.into()));
+    let check = Check::stored(user.name.canonical().clone(), hash);
+    check.verify(&presented).unwrap()
+}
+
+/// A new password as it is judged and hashed before the store hears of it.
+async fn renewed(store: &GatewayStore, user: &str, new: &str) -> Result<Renewed, Unfit> {
+    let found = store.person_with_policy(name(user)).await.unwrap();
+    let (user, policy) = found.unwrap();
+    let proven = proven(&user);
+    let new = Presented::new(Zeroizing::new(new.into()));
+    let candidate = Candidate::new(&proven, Some(&user), policy, &new, START)?;
+    Ok(candidate.hash(&proven, [7; SALT_LEN])?.0)
+}
+
+fn by_owner(user: &str) -> Event {
+    Event::changed(&admin(), Vdom::ROOT, "password-renewal", user, "set", START)
+}
+
+#[tokio::test]
+async fn a_new_password_of_its_owner_is_kept_while_all_that_it_was_judged_by_stands() {
+    let (_dir, store) = store().await;
+    let daily = [
+        ("expire-status", "enable"),
+        ("expire-days", "1"),
+        ("expired-password-renewal", "enable"),
+        ("reuse-password", "disable"),
+    ];
+    run(&store, add_policy("daily", &daily), START).await;
+    with_expired(&store, "Alice").await;
+    let short = renewed(&store, "alice", "short").await.unwrap_err();
+    assert_eq!(
+        short.to_string(),
+        "it takes at least 8 characters, and this has 5"
+    );
+    let again = renewed(&store, "alice", PASSWORD).await.unwrap_err();
+    assert_eq!(again, Unfit::Weak(vec![Weakness::Reused]));
+
+    let of_alice = renewed(&store, "alice", NEW).await.unwrap();
+    let twice = renewed(&store, "alice", "another-password").await.unwrap();
+    let keep = async |renewed| store.renew_password(renewed, by_owner("alice")).await;
+    assert!(keep(of_alice).await.unwrap());
+    let alice = store.person(name("alice")).await.unwrap().unwrap();
+    let hash = alice.password.clone().unwrap();
+    assert_eq!(alice.name.as_written(), "Alice");
+    assert_eq!(alice.password_set, Some(START));
+    assert!(hash.is_of(NEW));
+    assert!(store.kept_password(&name("alice"), &hash).is_some());
+    let facts = store.facts(name("alice"), CodePosition::Challenge, START);
+    let in_force = facts.unwrap().person.unwrap().password;
+    assert_eq!(in_force, Some(hash.into()));
+    // The other was judged beside the password that is gone.
+    assert!(!keep(twice).await.unwrap());
+
+    let edit = |edits| configure(&LOCAL, "bob", edits);
+    for meanwhile in [
+        edit(vec![set(&LOCAL, "status", "disable")]),
+        edit(vec![passwd()]),
+        edit(vec![set(&LOCAL, "passwd-policy", "another")]),
+        edit(vec![set(&LOCAL, "passwd-time", "2036-01-01 00:00:00")]),
+        add_policy("daily", &[("minimum-length", "64")]),
+        add_policy("daily", &[("expired-password-renewal", "disable")]),
+        Operation::Remove {
+            place: Place::new(Vdom::ROOT, &LOCAL, "bob"),
+        },
+    ] {
+        run(&store, add_policy("daily", &daily), START).await;
+        run(&store, add_policy("another", &daily), START).await;
+        let shorter = add_policy("daily", &[("minimum-length", "8")]);
+        run(&store, shorter, START).await;
+        with_expired(&store, "bob").await;
+        run(&store, edit(vec![set(&LOCAL, "status", "enable")]), START).await;
+        let of_bob = renewed(&store, "bob", NEW).await.unwrap();
+        let what = format!("{meanwhile:?}");
+        run(&store, meanwhile, START).await;
+        let before = store.person(name("bob")).await.unwrap();
+        let kept = store.renew_password(of_bob, by_owner("bob")).await;
+        assert!(!kept.unwrap(), "{what}");
+        assert_eq!(store.person(name("bob")).await.unwrap(), before, "{what}");
     }
 }
 

@@ -237,6 +237,108 @@ fn a_password_that_is_kept_here_is_renewed_where_its_policy_says_so() {
     gateway.up.stop();
 }
 
+/// A policy whose passwords last 30 days and are renewed at the login.
+fn renewable(home: &Home) {
+    home.console(
+        "config user password-policy\nedit staff\nset expire-status enable\nset expire-days 30\n\
+         set expired-password-renewal enable\nend",
+    )
+    .ok();
+}
+
+/// A user whose password is kept here, and expired.
+fn expired_here(home: &Home, name: &str) {
+    home.user_without_token(name);
+    edit(
+        home,
+        name,
+        "set passwd-policy staff\nset passwd-time 2020-01-01 00:00:00",
+    );
+}
+
+fn edit(home: &Home, name: &str, settings: &str) {
+    let lines = format!("config user local\nedit {name}\n{settings}\nend");
+    home.console(&lines).ok();
+}
+
+#[test]
+fn who_was_shut_out_since_the_question_does_not_come_back_by_answering_it() {
+    const HELP_DESK: &str = "set-by-the-help-desk";
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    home.radius_client("vpn", CLIENT, "");
+    let vpn = Vpn::new(home, CLIENT);
+    let _directory = directory(home, "");
+    renewable(home);
+    let log = || {
+        home.console("execute log filter category event\nexecute log display")
+            .ok()
+    };
+    let help_desk = format!("set passwd {HELP_DESK}");
+    for (name, meanwhile, reason) in [
+        ("ann", None, "changed-meanwhile"),
+        ("bea", Some("set status disable"), "changed-meanwhile"),
+        ("cleo", Some(&*help_desk), "changed-meanwhile"),
+        (
+            "dora",
+            Some("set type ldap\nset ldap-server corp"),
+            "changed-meanwhile",
+        ),
+        (
+            "eva",
+            Some("set passwd-time 2036-01-01 00:00:00"),
+            "changed-meanwhile",
+        ),
+    ] {
+        expired_here(home, name);
+        let asked = vpn.ask(name, PASSWORD);
+        let again = vpn.answer(name, NEW, &asked);
+        asks(&again, AGAIN);
+        match meanwhile {
+            Some(settings) => edit(home, name, settings),
+            None => drop(
+                home.console(&format!("config user local\ndelete {name}\nend"))
+                    .ok(),
+            ),
+        }
+        assert_eq!(vpn.answer(name, NEW, &again), Answer::Reject, "{name}");
+        home.login_says(name, &format!("refused: {reason}"));
+        assert!(!log().contains(&format!("password-renewal {name}")));
+    }
+    assert!(
+        !home
+            .console("show user local")
+            .ok()
+            .contains("edit \"ann\"")
+    );
+    assert_eq!(vpn.ask("cleo", HELP_DESK), Answer::Accept);
+    edit(home, "bea", "set status enable");
+    for name in ["ann", "bea", "cleo"] {
+        assert_eq!(vpn.ask(name, NEW), Answer::Reject, "{name}");
+    }
+    gateway.up.stop();
+}
+
+#[test]
+fn a_name_is_the_same_persons_however_it_is_written() {
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    home.radius_client("vpn", CLIENT, "");
+    let vpn = Vpn::new(home, CLIENT);
+    renewable(home);
+    expired_here(home, "Alice");
+    let login = "CORP\\\\alice";
+    let asked = vpn.ask(login, PASSWORD);
+    assert_eq!(set(&vpn, login, &asked, NEW), Answer::Accept);
+    assert_eq!(vpn.ask("ALICE", NEW), Answer::Accept);
+    let shown = home.console("show user local").ok();
+    assert!(
+        shown.contains("edit \"Alice\"") && !shown.contains("edit \"alice\""),
+        "{shown}"
+    );
+    gateway.up.stop();
+}
+
 #[test]
 fn over_https_the_same_is_asked() {
     let gateway = Gateway::start();

@@ -115,28 +115,25 @@ impl AwaitedLogins {
 
     /// What comes after the hash; nothing if too many wait for theirs.
     async fn hashed(&self, hashing: Box<Hashing>) -> Option<Progress> {
-        let (answer, verified) = oneshot::channel();
+        let (answer, computed) = oneshot::channel();
         let submitted = self
             .pool
-            .submit_for(hashing.whose(), hashing, |mut hashing, turn| {
+            .submit_for(hashing.whose(), hashing, |hashing, turn| {
                 let computed = match turn {
-                    Turn::Come => {
-                        let verified = hashing.compute();
-                        Ok((hashing, verified))
-                    }
+                    Turn::Come => Ok(hashing.compute()),
                     Turn::Lost => Err(hashing),
                 };
                 // Nobody may be waiting any more.
                 let _ = answer.send(computed);
             });
         let computed = match submitted {
-            Ok(()) => verified.await.ok()?,
+            Ok(()) => computed.await.ok()?,
             Err(hashing) => Err(hashing),
         };
         match computed {
-            Ok((hashing, verified)) => Some(self.logins.hashed(*hashing, verified, clock::now())),
+            Ok(hashed) => Some(self.logins.hashed(hashed, clock::now())),
             Err(hashing) => {
-                self.logins.not_hashed(&hashing);
+                self.logins.not_hashed(*hashing);
                 None
             }
         }

@@ -62,7 +62,7 @@ pub(crate) use one_time::OneTimeCodes;
 pub(crate) use pool::{Pool, Turn, Whose};
 pub(crate) use pushing::{Anew, Later, Wanted, unclaimed};
 pub(crate) use renewal::RENEWAL_SPAN;
-use renewal::{Keeper, NewPassword, Renewal};
+use renewal::{HashedAnew, Keeper, Keeping, NewPassword, Renewal, Unhashed};
 pub(crate) use responses::{Presentation, Response, told};
 pub(crate) use trial::{Trial, Trials};
 
@@ -171,10 +171,32 @@ struct Begun {
 
 /// A login that waits for its hash.
 pub(crate) struct Hashing {
-    check: Check,
+    work: Work,
     begun: Begun,
-    /// The hash that takes the place of the one that was right, if one does.
-    rehash: Option<Rehash>,
+}
+
+/// What is hashed.
+enum Work {
+    /// The password, to be checked.
+    Password(Check),
+    /// One that is to take its place.
+    NewPassword(Box<Unhashed>),
+}
+
+/// A login whose hash is known.
+pub(crate) struct Hashed {
+    outcome: Computed,
+    begun: Begun,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "handed on at once: a box would cost every login an allocation"
+)]
+enum Computed {
+    /// What proves the password, and the hash that takes the place of the one that was right, if one does.
+    Password(Option<(PasswordVerified, Option<Rehash>)>),
+    NewPassword(Box<HashedAnew>),
 }
 
 impl Hashing {
@@ -188,13 +210,22 @@ impl Hashing {
     }
 
     /// Computes the hash; for a thread of the pool.
-    pub(crate) fn compute(&mut self) -> Option<PasswordVerified> {
-        let password = &self.begun.password;
-        let verified = self.check.verify(password)?;
-        // Without chance the next login does it.
-        let salt = clock::random().ok();
-        self.rehash = salt.and_then(|salt| self.check.rehash(&verified, password, &salt));
-        Some(verified)
+    pub(crate) fn compute(self) -> Hashed {
+        let Self { work, begun } = self;
+        let outcome = match work {
+            Work::Password(check) => {
+                let password = &begun.password;
+                let verified = check.verify(password).map(|verified| {
+                    // Without chance the next login does it.
+                    let salt = clock::random().ok();
+                    let rehash = salt.and_then(|salt| check.rehash(&verified, password, &salt));
+                    (verified, rehash)
+                });
+                Computed::Password(verified)
+            }
+            Work::NewPassword(unhashed) => Computed::NewPassword(Box::new(unhashed.hash())),
+        };
+        Hashed { outcome, begun }
     }
 }
 
@@ -212,6 +243,8 @@ enum Asked {
     Remote(RemoteCheck),
     /// To have another password in the place of one that has expired.
     NewPassword(NewPassword),
+    /// The same, of one that is hashed: this unit's store.
+    Renewed(Box<Keeping>),
 }
 
 /// What judges second factors besides the codes of tokens.
@@ -353,12 +386,8 @@ impl Logins {
         };
         match check {
             Verification::Hash(check) => {
-                let rehash = None;
-                Progress::Hash(Box::new(Hashing {
-                    check,
-                    begun,
-                    rehash,
-                }))
+                let work = Work::Password(check);
+                Progress::Hash(Box::new(Hashing { work, begun }))
             }
             Verification::Ask(check) => {
                 let check = Asked::Record(check);
@@ -404,20 +433,21 @@ impl Logins {
     }
 
     /// Goes on once the hash is known.
-    pub(crate) fn hashed(
-        &self,
-        hashing: Hashing,
-        verified: Option<PasswordVerified>,
-        now: Timestamp,
-    ) -> Progress {
-        let Hashing { begun, rehash, .. } = hashing;
+    pub(crate) fn hashed(&self, hashed: Hashed, now: Timestamp) -> Progress {
+        let Hashed { outcome, begun } = hashed;
+        let verified = match outcome {
+            Computed::Password(verified) => verified,
+            Computed::NewPassword(hashed) => return self.hashed_anew(begun, *hashed, now),
+        };
         match verified {
-            Some(verified) => match self.store.facts(begun.name.clone(), begun.position, now) {
-                Ok(facts) if Self::is_renewable(&facts, now) && begun.may_be_asked() => {
-                    self.expired(begun, Keeper::Here, String::new(), now)
+            Some((verified, rehash)) => {
+                match self.store.facts(begun.name.clone(), begun.position, now) {
+                    Ok(facts) if Self::is_renewable(&facts, now) && begun.may_be_asked() => {
+                        self.expired(begun, Keeper::Here(verified), String::new(), now)
+                    }
+                    _ => self.verified(begun, verified, rehash, now),
                 }
-                _ => self.verified(begun, verified, rehash, now),
-            },
+            }
             None => refused(begun.name, begun.origin, begun.refusal, now),
         }
     }
@@ -430,6 +460,7 @@ impl Logins {
             Asked::Record(check) => check,
             Asked::Remote(check) => return self.ask_sources(check, begun).await,
             Asked::NewPassword(asked) => return self.renew(begun, asked).await,
+            Asked::Renewed(keeping) => return self.keep_new(begun, *keeping).await,
         };
         let checked = self.backends.check(&check, &begun.password).await;
         let now = clock::now();
@@ -499,10 +530,15 @@ impl Logins {
     }
 
     /// The pool was full: the attempt does not count.
-    pub(crate) fn not_hashed(&self, hashing: &Hashing) {
-        let begun = &hashing.begun;
-        let (name, origin) = (&begun.name, &begun.origin);
-        self.settle(name, origin, PasswordOutcome::Undecided, clock::now());
+    pub(crate) fn not_hashed(&self, hashing: Hashing) {
+        let Hashing { work, begun } = hashing;
+        match work {
+            Work::Password(_) => {
+                let (name, origin) = (&begun.name, &begun.origin);
+                self.settle(name, origin, PasswordOutcome::Undecided, clock::now());
+            }
+            Work::NewPassword(unhashed) => self.not_hashed_anew(begun, *unhashed),
+        }
     }
 
     fn settle(

@@ -4,27 +4,24 @@
 //! is good: the second factor comes next.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use domain::access::Authority;
-use domain::admin::{AdminError, Edit, Operation};
 use domain::audit::{Actor, Event};
 use domain::login::{CodePosition, Facts, Origin};
-use domain::name::{CanonicalName, Realm};
+use domain::name::CanonicalName;
 use domain::password::{
-    BackendCheck, Check, Credential, PASSWORD_MAX, PasswordVerified, Presented,
+    BackendCheck, Credential, PASSWORD_MAX, PasswordVerified, Presented, SALT_LEN,
 };
+use domain::password_renewal::{Candidate, Renewed, Unfit};
 use domain::reason::Reason;
-use domain::schema::{LOCAL, Place, Value};
 use domain::time::{Span, Timestamp};
 use domain::user::Switch;
-use store::Failure;
 use zeroize::Zeroizing;
 
 use super::answering::missed;
 use super::backends::Checked;
 use super::challenges::{Missed, Owner, ProvenBy};
 use super::{
-    Asked, Asking, Begun, Exchange, Logins, PasswordOutcome, Progress, Wanted, refusal_of, refused,
-    refused_with,
+    Asked, Asking, Begun, Exchange, Hashing, Logins, PasswordOutcome, Progress, Undecided, Wanted,
+    Work, refusal_of, refused, refused_with,
 };
 use crate::clock;
 
@@ -33,12 +30,15 @@ pub(crate) const RENEWAL_SPAN: Span = Span::from_mins(3);
 /// New passwords that are tried in one login.
 const TRIES_MAX: u8 = 3;
 
+/// What a person is told whose new password the directory does not take.
+const NOT_ACCEPTED: &str = "the new password was not accepted";
+
 /// Who keeps the password.
 pub(super) enum Keeper {
     /// A directory.
     Backend(BackendCheck),
-    /// This unit.
-    Here,
+    /// This unit: the proof of the one that has expired.
+    Here(PasswordVerified),
 }
 
 /// A login whose password is right and has expired.
@@ -54,17 +54,57 @@ pub(super) struct Renewal {
 /// A new password that was typed twice.
 pub(super) struct NewPassword {
     keeper: Keeper,
+    typed: Twice,
+}
+
+/// What was typed twice.
+pub(super) struct Twice {
+    /// Under which state the second time.
+    state: Vec<u8>,
     new: Presented,
     tries_left: u8,
     expires: Timestamp,
 }
 
-/// What became of a new password.
-enum Renewed {
-    Yes(PasswordVerified),
-    /// It is not taken: what the person is told, and what is on record.
-    No(String, String),
-    Unknown(String),
+/// A new password that this unit is to keep, and that waits for its hash.
+pub(super) struct Unhashed {
+    proven: PasswordVerified,
+    typed: Twice,
+    candidate: Candidate,
+    salt: [u8; SALT_LEN],
+}
+
+/// The same with its hash, and what proves it once it is kept.
+pub(super) struct HashedAnew {
+    proven: PasswordVerified,
+    typed: Twice,
+    outcome: Result<(Renewed, PasswordVerified), Unfit>,
+}
+
+/// A hashed one on its way to the store.
+pub(super) struct Keeping {
+    proven: PasswordVerified,
+    typed: Twice,
+    renewed: Renewed,
+    proof: PasswordVerified,
+}
+
+impl Unhashed {
+    /// For a thread of the pool.
+    pub(super) fn hash(self) -> HashedAnew {
+        let Self {
+            proven,
+            typed,
+            candidate,
+            salt,
+        } = self;
+        let outcome = candidate.hash(&proven, salt);
+        HashedAnew {
+            proven,
+            typed,
+            outcome,
+        }
+    }
 }
 
 impl Logins {
@@ -104,10 +144,7 @@ impl Logins {
     }
 
     fn ask_new(&self, renewal: Renewal, wanted: Wanted, now: Timestamp) -> Progress {
-        let owner = Owner {
-            person: renewal.begun.name.clone(),
-            proven_by: ProvenBy::Unit,
-        };
+        let owner = renewal.owner();
         let client = renewal.begun.origin.client.clone();
         let expires = renewal.expires;
         // Passwords stand in them.
@@ -154,12 +191,13 @@ impl Logins {
                     expires,
                     ..
                 } = renewal;
-                let check = Asked::NewPassword(NewPassword {
-                    keeper,
+                let typed = Twice {
+                    state: state.to_vec(),
                     new: first,
                     tries_left,
                     expires,
-                });
+                };
+                let check = Asked::NewPassword(NewPassword { keeper, typed });
                 Progress::Ask(Box::new(Asking { check, begun }))
             }
             Some(_) => {
@@ -186,138 +224,227 @@ impl Logins {
     }
 
     /// Has the new password kept, and goes on with it.
-    pub(super) async fn renew(&self, mut begun: Begun, asked: NewPassword) -> Progress {
-        let NewPassword {
-            keeper,
-            new,
-            tries_left,
-            expires,
-        } = asked;
-        let renewed = match &keeper {
-            Keeper::Backend(check) => self.renewed_at(check, &begun.password, &new).await,
-            Keeper::Here => self.renewed_here(&begun.name, &new).await,
-        };
-        let now = clock::now();
-        match renewed {
-            Renewed::Yes(verified) => {
-                if let Err(why) = self.note_renewal(&begun, &keeper, now).await {
-                    return Progress::Undecided(why.into());
-                }
-                begun.password = new;
-                self.verified(begun, verified, None, now)
-            }
-            Renewed::No(told, evidence) => {
-                let renewal = Renewal {
-                    begun,
-                    keeper,
-                    typed: None,
-                    tries_left,
-                    expires,
-                };
-                self.ask_again(renewal, &told, &evidence, now)
-            }
-            Renewed::Unknown(why) => self.silent(begun, why, now).await,
+    pub(super) async fn renew(&self, begun: Begun, asked: NewPassword) -> Progress {
+        let NewPassword { keeper, typed } = asked;
+        match keeper {
+            Keeper::Backend(check) => self.renew_there(begun, check, typed).await,
+            Keeper::Here(proven) => self.renew_here(begun, proven, typed).await,
         }
     }
 
-    async fn renewed_at(
-        &self,
-        check: &BackendCheck,
-        expired: &Presented,
-        new: &Presented,
-    ) -> Renewed {
-        match self.backends.renew(check, expired, new).await {
-            Checked::Right(verified) => Renewed::Yes(verified),
+    async fn renew_there(&self, mut begun: Begun, check: BackendCheck, typed: Twice) -> Progress {
+        match self.is_kept_by(&check, &begun.name) {
+            Ok(true) => {}
+            Ok(false) => return changed_meanwhile(begun),
+            Err(why) => return self.not_renewed(begun, Keeper::Backend(check), typed, why),
+        }
+        let backends = &self.backends;
+        let renewed = backends.renew(&check, &begun.password, &typed.new).await;
+        let keeper = Keeper::Backend(check);
+        let now = clock::now();
+        match renewed {
+            Checked::Right(verified) => {
+                let event = renewal_event(&begun, &keeper, now);
+                if let Err(why) = self.store.record(event).await {
+                    return Progress::Undecided(why.into());
+                }
+                begun.password = typed.new;
+                self.verified(begun, verified, None, now)
+            }
             Checked::Expired(evidence)
             | Checked::Held(_, evidence)
             | Checked::Wrong(_, evidence) => {
-                Renewed::No("the new password was not accepted".to_owned(), evidence)
+                let renewal = typed.in_vain(begun, keeper);
+                self.ask_again(renewal, NOT_ACCEPTED, &evidence, now)
             }
-            Checked::Undecided(evidence) => Renewed::Unknown(evidence),
+            Checked::Undecided(why) => self.silent(begun, why, now).await,
         }
     }
 
-    /// As an administrator would set it, so that the policy and the passwords so far are looked at.
-    async fn renewed_here(&self, person: &CanonicalName, new: &Presented) -> Renewed {
-        let not_taken = |why: String| Renewed::No(why.clone(), why);
-        let (Ok(text), Realm::Vdom(vdom)) = (std::str::from_utf8(new.as_bytes()), person.realm())
-        else {
-            return not_taken("a password is text in UTF-8".to_owned());
-        };
-        let Some(field) = LOCAL.field("passwd") else {
-            return Renewed::Unknown("users have no password".to_owned());
-        };
-        let operation = Operation::Configure {
-            place: Place::new(vdom, &LOCAL, person.bare()),
-            edits: vec![Edit::Set(
-                field,
-                Value::Secret(Zeroizing::new(text.to_owned())),
-            )],
-        };
-        let entropy = match clock::entropy() {
-            Ok(entropy) => entropy,
-            Err(error) => return Renewed::Unknown(error.to_string()),
-        };
-        let (by, now) = (Authority::system("password-renewal"), clock::now());
-        let done = self.store.administer(operation, entropy, by, now, None);
-        match done.await {
-            Ok(_) => self.verified_anew(person, new).await,
-            Err(Failure::Refused(AdminError::WeakPassword { weaknesses, .. })) => {
-                let wants: Vec<String> = weaknesses.iter().map(ToString::to_string).collect();
-                not_taken(format!("it takes {}", wants.join("; ")))
-            }
-            Err(Failure::Refused(error)) => Renewed::No(
-                "the new password was not accepted".to_owned(),
-                error.to_string(),
-            ),
-            Err(Failure::Undecided(why)) => Renewed::Unknown(why.to_string()),
-        }
-    }
-
-    /// The proof of the password that was just set.
-    async fn verified_anew(&self, person: &CanonicalName, new: &Presented) -> Renewed {
+    /// Whether the password is still the directory's to change: an administrator may have shut its owner out.
+    fn is_kept_by(&self, check: &BackendCheck, name: &CanonicalName) -> Result<bool, Undecided> {
         let facts = self
             .store
-            .facts(person.clone(), CodePosition::Challenge, clock::now());
-        let hash = match facts.map(|facts| facts.person.and_then(|person| person.password)) {
-            Ok(Some(Credential::Stored(hash))) => hash,
-            Ok(_) => return Renewed::Unknown("the user was changed meanwhile".to_owned()),
-            Err(why) => return Renewed::Unknown(why.to_string()),
-        };
-        let check = Check::stored(person.clone(), hash);
-        let new = Presented::new(Zeroizing::new(new.as_bytes().to_vec()));
-        let verified = tokio::task::spawn_blocking(move || check.verify(&new)).await;
-        verified.ok().flatten().map_or_else(
-            || Renewed::Unknown("the user was changed meanwhile".to_owned()),
-            Renewed::Yes,
-        )
+            .facts(name.clone(), CodePosition::Challenge, clock::now())?;
+        Ok(facts.person.is_some_and(|person| {
+            let account = Credential::Backend(check.account().clone());
+            person.status == Switch::Enable && person.password == Some(account)
+        }))
     }
 
-    async fn note_renewal(
+    /// Judges what needs no hash; the rest is for the pool.
+    async fn renew_here(&self, begun: Begun, proven: PasswordVerified, typed: Twice) -> Progress {
+        let user = self.store.person_with_policy(begun.name.clone()).await;
+        let (user, policy) = match user {
+            Ok(user) => user.unzip(),
+            Err(why) => return self.not_renewed(begun, Keeper::Here(proven), typed, why),
+        };
+        let salt = match clock::random() {
+            Ok(salt) => salt,
+            Err(why) => return self.not_renewed(begun, Keeper::Here(proven), typed, why),
+        };
+        let (policy, now) = (policy.flatten(), clock::now());
+        match Candidate::new(&proven, user.as_ref(), policy, &typed.new, now) {
+            Ok(candidate) => {
+                let work = Work::NewPassword(Box::new(Unhashed {
+                    proven,
+                    typed,
+                    candidate,
+                    salt,
+                }));
+                Progress::Hash(Box::new(Hashing { work, begun }))
+            }
+            Err(unfit) => self.unfit(begun, proven, typed, &unfit, now),
+        }
+    }
+
+    /// Goes on once the new password is hashed.
+    pub(super) fn hashed_anew(&self, begun: Begun, hashed: HashedAnew, now: Timestamp) -> Progress {
+        let HashedAnew {
+            proven,
+            typed,
+            outcome,
+        } = hashed;
+        match outcome {
+            Ok((renewed, proof)) => {
+                let check = Asked::Renewed(Box::new(Keeping {
+                    proven,
+                    typed,
+                    renewed,
+                    proof,
+                }));
+                Progress::Ask(Box::new(Asking { check, begun }))
+            }
+            Err(unfit) => self.unfit(begun, proven, typed, &unfit, now),
+        }
+    }
+
+    /// Has this unit keep the new password.
+    pub(super) async fn keep_new(&self, mut begun: Begun, keeping: Keeping) -> Progress {
+        let Keeping {
+            proven,
+            typed,
+            renewed,
+            proof,
+        } = keeping;
+        let keeper = Keeper::Here(proven);
+        let now = clock::now();
+        let event = renewal_event(&begun, &keeper, now);
+        match self.store.renew_password(renewed, event).await {
+            Ok(true) => {
+                begun.password = typed.new;
+                self.verified(begun, proof, None, clock::now())
+            }
+            Ok(false) => changed_meanwhile(begun),
+            Err(why) => self.not_renewed(begun, keeper, typed, why),
+        }
+    }
+
+    fn unfit(
         &self,
-        begun: &Begun,
-        keeper: &Keeper,
+        begun: Begun,
+        proven: PasswordVerified,
+        typed: Twice,
+        unfit: &Unfit,
         now: Timestamp,
-    ) -> Result<(), store::Undecided> {
-        let actor = Actor {
-            name: begun.name.bare().into(),
-            interface: begun.origin.client.clone(),
+    ) -> Progress {
+        if *unfit == Unfit::Changed {
+            return changed_meanwhile(begun);
+        }
+        let why = unfit.to_string();
+        let renewal = typed.in_vain(begun, Keeper::Here(proven));
+        self.ask_again(renewal, &why, &why, now)
+    }
+
+    /// Nobody can tell what becomes of the new password: the client asks again and is to find its question.
+    fn not_renewed(
+        &self,
+        begun: Begun,
+        keeper: Keeper,
+        typed: Twice,
+        why: impl Into<Undecided>,
+    ) -> Progress {
+        self.reopen_renewal(begun, keeper, typed);
+        Progress::Undecided(why.into())
+    }
+
+    fn reopen_renewal(&self, begun: Begun, keeper: Keeper, typed: Twice) {
+        let Twice {
+            state,
+            new,
+            tries_left,
+            expires,
+        } = typed;
+        let renewal = Renewal {
+            begun,
+            keeper,
+            typed: Some(new),
+            tries_left,
+            expires,
         };
-        let detail = match keeper {
-            Keeper::Backend(check) => format!("set at {}", check.account().backend),
-            Keeper::Here => "set".to_owned(),
-        };
-        let (vdom, object) = (begun.name.realm().vdom(), begun.name.bare());
-        let event = Event::changed(&actor, vdom, "password-renewal", object, &detail, now);
-        self.store.record(event).await
+        let (owner, client) = (renewal.owner(), renewal.begun.origin.client.clone());
+        self.renewals
+            .reopen(&state, renewal, owner, &client, expires);
+    }
+
+    /// The pool was full.
+    pub(super) fn not_hashed_anew(&self, begun: Begun, unhashed: Unhashed) {
+        let Unhashed { proven, typed, .. } = unhashed;
+        self.reopen_renewal(begun, Keeper::Here(proven), typed);
     }
 
     /// Whether a password that is kept here has expired, and its owner may set a new one.
     pub(super) fn is_renewable(facts: &Facts, now: Timestamp) -> bool {
         let person = facts.person.as_ref();
         let validity = person.and_then(|person| person.validity);
-        validity.is_some_and(|validity| validity.ends <= now && validity.renewal == Switch::Enable)
+        validity.is_some_and(|validity| validity.is_renewable(now))
     }
+}
+
+impl Renewal {
+    fn owner(&self) -> Owner {
+        Owner {
+            person: self.begun.name.clone(),
+            proven_by: ProvenBy::Unit,
+        }
+    }
+}
+
+impl Twice {
+    /// It is not taken: what asks for another goes on without it.
+    fn in_vain(self, begun: Begun, keeper: Keeper) -> Renewal {
+        Renewal {
+            begun,
+            keeper,
+            typed: None,
+            tries_left: self.tries_left,
+            expires: self.expires,
+        }
+    }
+}
+
+/// Who was deleted, disabled or given another password since would come back by setting one.
+fn changed_meanwhile(begun: Begun) -> Progress {
+    refused(
+        begun.name,
+        begun.origin,
+        Reason::ChangedMeanwhile,
+        clock::now(),
+    )
+}
+
+/// Who set a password where, never what.
+fn renewal_event(begun: &Begun, keeper: &Keeper, now: Timestamp) -> Event {
+    let actor = Actor {
+        name: begun.name.bare().into(),
+        interface: begun.origin.client.clone(),
+    };
+    let detail = match keeper {
+        Keeper::Backend(check) => format!("set at {}", check.account().backend),
+        Keeper::Here(_) => "set".to_owned(),
+    };
+    let (vdom, object) = (begun.name.realm().vdom(), begun.name.bare());
+    Event::changed(&actor, vdom, "password-renewal", object, &detail, now)
 }
 
 impl Begun {

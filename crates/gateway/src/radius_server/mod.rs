@@ -327,7 +327,7 @@ impl Shared {
         let waiting = (pending, hashing);
         let job = move |(pending, hashing): (Pending, Box<Hashing>), turn| match turn {
             Turn::Come => shared.hashed(pending, *hashing),
-            Turn::Lost => shared.overloaded(&pending, &hashing),
+            Turn::Lost => shared.overloaded(&pending, *hashing),
         };
         let submitted = if is_lasting {
             pool.submit_lasting(whose, &self.core.tunnels, waiting, job)
@@ -338,12 +338,12 @@ impl Shared {
             Ok(()) => {}
             // This is a thread for its tunnel, which no datagram waits for.
             Err((pending, hashing)) if is_lasting => self.hashed(pending, *hashing),
-            Err((pending, hashing)) => self.overloaded(&pending, &hashing),
+            Err((pending, hashing)) => self.overloaded(&pending, *hashing),
         }
     }
 
     /// No hash, no answer and no count: the client asks again.
-    fn overloaded(&self, pending: &Pending, hashing: &Hashing) {
+    fn overloaded(&self, pending: &Pending, hashing: Hashing) {
         self.core.logins.not_hashed(hashing);
         pending.client.count(Counted::Overloaded);
         self.duplicates().forget(&pending.key);
@@ -372,10 +372,10 @@ impl Shared {
         });
     }
 
-    fn hashed(self: &Arc<Self>, pending: Pending, mut hashing: Hashing) {
-        let verified = hashing.compute();
+    fn hashed(self: &Arc<Self>, pending: Pending, hashing: Hashing) {
+        let hashed = hashing.compute();
         let mut recorded = Recorded::default();
-        let progress = self.core.logins.hashed(hashing, verified, clock::now());
+        let progress = self.core.logins.hashed(hashed, clock::now());
         self.go_on(pending, progress, &mut recorded);
         self.record(recorded);
     }

@@ -54,6 +54,8 @@ use domain::login::trial::Counting;
 use domain::login::{CodePosition, Facts, Refusal};
 use domain::name::{CanonicalName, Realm};
 use domain::password::{PasswordHash, Rehash};
+use domain::password_policy::PasswordPolicy;
+use domain::password_renewal::Renewed;
 use domain::recovery::Held;
 use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
@@ -85,12 +87,12 @@ use crate::engine::{Database, Failure, Health, OpenError, Undecided};
 use crate::sealing::{RootKey, SealError};
 use administer::Administer;
 use consume::ConsumeJob;
-use directory::{Directory, PersonEntry};
+use directory::Directory;
 use events::{Link, Tally};
 use head::HeadFile;
 use maintenance::{Forget, Learn, Postpone, RaiseFloor, Record, Stand, Unwritten};
 use memory::{Memory, Rebuild, Standing};
-use people::RehashPassword;
+use people::{Changed, RehashPassword, RenewPassword};
 use queries::Never;
 use secrets::Secrets;
 
@@ -544,18 +546,29 @@ impl GatewayStore {
     /// fails, the next login does the same.
     pub fn rehash_password(&self, rehash: Rehash, now: Timestamp) {
         let memory = Arc::clone(&self.memory);
-        let posted = self.database.post(
-            RehashPassword { rehash, now },
-            move |renewed: &Option<(CanonicalName, PersonEntry, Link)>| {
-                if let Some((name, entry, link)) = renewed {
-                    memory.write().put_person(name.clone(), entry.clone());
-                    memory.committed(*link, now);
-                }
-            },
-        );
+        let posted = self
+            .database
+            .post(RehashPassword { rehash, now }, move |changed| {
+                learn_person(&memory, changed.as_ref(), now);
+            });
         if let Err(why) = posted {
             tracing::debug!(%why, "a password's hash is not renewed now");
         }
+    }
+
+    /// A password that its owner set in the place of one that has expired takes its place. `false` if anything
+    /// that it was judged by is another by now; then nothing is changed.
+    pub async fn renew_password(&self, renewed: Renewed, event: Event) -> Result<bool, Undecided> {
+        let (memory, now) = (Arc::clone(&self.memory), event.at);
+        let work = RenewPassword {
+            memory: Arc::clone(&self.memory),
+            renewed,
+            event,
+        };
+        let written = self.database.write_then(work, move |changed| {
+            learn_person(&memory, changed.as_ref(), now);
+        });
+        Ok(written.await.map_err(undecided)?.is_some())
     }
 
     /// Keeps that this address sends a valid Message-Authenticator.
@@ -735,6 +748,14 @@ impl GatewayStore {
     /// One user.
     pub async fn person(&self, name: CanonicalName) -> Result<Option<User>, Undecided> {
         self.read(queries::OnePerson { name }).await
+    }
+
+    /// One user, and the policy that judges the user's passwords, if there is one.
+    pub async fn person_with_policy(
+        &self,
+        name: CanonicalName,
+    ) -> Result<Option<(User, Option<PasswordPolicy>)>, Undecided> {
+        self.read(queries::OneWithPolicy { name }).await
     }
 
     /// All virtual domains, the root first.
@@ -1001,6 +1022,14 @@ impl GatewayStore {
         work: W,
     ) -> Result<W::Out, Undecided> {
         self.database.read(work).await.map_err(undecided)
+    }
+}
+
+/// Brings memory up to what was just committed of a person. Runs on the writer thread.
+fn learn_person(memory: &Memory, changed: Option<&Changed>, now: Timestamp) {
+    if let Some((name, entry, link)) = changed {
+        memory.write().put_person(name.clone(), entry.clone());
+        memory.committed(*link, now);
     }
 }
 

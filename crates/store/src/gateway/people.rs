@@ -1,12 +1,15 @@
 //! Users as rows.
 
+use std::sync::Arc;
+
 use domain::admin::Named;
 use domain::audit::{Actor, Event};
 use domain::contact::{Channel, Language};
 use domain::legacy;
 use domain::name::{CanonicalName, Realm, UserName};
 use domain::password::{PasswordHash, Rehash};
-use domain::password_policy::History;
+use domain::password_policy::{History, PasswordPolicy};
+use domain::password_renewal::Renewed;
 use domain::schema::{LDAP, LOCAL, PASSWORD_POLICY, Place, RADIUS, SMS_SERVER};
 use domain::time::Timestamp;
 use domain::user::{Keeper, Kept, Switch, TwoFactor, User};
@@ -14,8 +17,10 @@ use ident::TokenSerial;
 
 use super::contacts;
 use super::directory::PersonEntry;
+use super::entries;
 use super::events::Link;
 use super::former;
+use super::memory::{self, Memory};
 use super::queries::Never;
 use super::recovery;
 use super::references::{self, Reference};
@@ -288,7 +293,7 @@ pub(super) struct RehashPassword {
 }
 
 impl Work for RehashPassword {
-    type Out = Option<(CanonicalName, PersonEntry, Link)>;
+    type Out = Option<Changed>;
     type Err = Never;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Never>> {
@@ -318,8 +323,65 @@ impl Work for RehashPassword {
             "",
             self.now,
         );
-        let mut link = Link::last(tx).await?;
-        link.append(tx, &event, None).await?;
-        Ok(Some((name, PersonEntry::from(&user), link)))
+        Ok(Some(changed(tx, &user, &event).await?))
     }
+}
+
+/// What memory has to learn of a person who was changed by this event.
+pub(super) type Changed = (CanonicalName, PersonEntry, Link);
+
+async fn changed<T: Tx>(tx: &mut T, user: &User, event: &Event) -> Result<Changed, SqlError> {
+    let mut link = Link::last(tx).await?;
+    link.append(tx, event, None).await?;
+    let name = user.name.canonical().clone();
+    Ok((name, PersonEntry::from(user), link))
+}
+
+/// A password that has expired gives way to one that its owner typed, unless anything that this was judged by is
+/// another by now. It was hashed and judged before: the writer computes nothing.
+pub(super) struct RenewPassword {
+    pub(super) memory: Arc<Memory>,
+    pub(super) renewed: Renewed,
+    pub(super) event: Event,
+}
+
+impl Work for RenewPassword {
+    type Out = Option<Changed>;
+    type Err = Never;
+
+    async fn run<T: Tx>(self, tx: &mut T) -> Result<Self::Out, Failure<Never>> {
+        let Self {
+            memory,
+            renewed,
+            event,
+        } = self;
+        let Some(user) = person(tx, renewed.person()).await? else {
+            return Ok(None);
+        };
+        let policy = policy_of(tx, &user).await?;
+        let Some(user) = renewed.taken(user, policy, event.at) else {
+            return Ok(None);
+        };
+        let user = memory.secrets.sealed_user(user)?;
+        put_person(tx, &user).await?;
+        Ok(Some(changed(tx, &user, &event).await?))
+    }
+}
+
+/// The policy that judges a user's passwords: the user's own, or else that of all users.
+pub(super) async fn policy_of<T: Tx>(
+    tx: &mut T,
+    user: &User,
+) -> Result<Option<PasswordPolicy>, SqlError> {
+    let vdom = user.name.canonical().realm().vdom();
+    let name = match &user.policy {
+        Some(own) => Some(own.clone()),
+        None => {
+            let settings = memory::settings(tx).await?;
+            settings.of(vdom).default_password_policy.clone()
+        }
+    };
+    let Some(name) = name else { return Ok(None) };
+    let entry = entries::object(tx, &Place::new(vdom, &PASSWORD_POLICY, name)).await?;
+    Ok(entry.as_ref().map(PasswordPolicy::from_object))
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::admin::{FileGiven, Owned};
 use domain::name::{CanonicalName, Realm};
+use domain::password_policy::PasswordPolicy;
 use domain::schema::{Object, Place, Table};
 use domain::time::Timestamp;
 use domain::token::Token;
@@ -71,6 +72,18 @@ question! {
     |self, tx| {
         let row = tokens::token(tx, self.serial).await?;
         row.map(|row| row.open(&self.memory.secrets)).transpose()
+    }
+}
+
+question! {
+    /// One user, and the policy that judges the user's passwords.
+    OneWithPolicy { name: CanonicalName } -> Option<(User, Option<PasswordPolicy>)>,
+    |self, tx| {
+        let Some(user) = people::person(tx, &self.name).await? else {
+            return Ok(None);
+        };
+        let policy = people::policy_of(tx, &user).await?;
+        Ok(Some((user, policy)))
     }
 }
 
