@@ -237,6 +237,46 @@ fn a_password_that_is_kept_here_is_renewed_where_its_policy_says_so() {
     gateway.up.stop();
 }
 
+#[test]
+fn where_the_directory_is_silent_the_question_waits_for_the_client_to_ask_again() {
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    home.radius_client("vpn", CLIENT, "");
+    let vpn = Vpn::new(home, CLIENT);
+    let mut directory = directory(home, "");
+    for name in [EXPIRED, RESET] {
+        known_to_directory(home, name);
+    }
+    let asked = |name| {
+        let asked = vpn.ask(name, password_of(name));
+        let again = vpn.answer(name, NEW, &asked);
+        asks(&again, AGAIN);
+        again
+    };
+    let (expired, reset) = (asked(EXPIRED), asked(RESET));
+    directory.stop();
+    assert_eq!(vpn.answer(EXPIRED, NEW, &expired), Answer::Silence);
+    assert_eq!(vpn.answer(RESET, NEW, &reset), Answer::Silence);
+    directory.resume();
+    assert_eq!(vpn.answer(RESET, NEW, &reset), Answer::Accept);
+    assert!(is_taken(&directory, RESET, NEW));
+
+    // It has the new password by now, as if only its answer had been lost.
+    let elsewhere = vpn.ask(EXPIRED, password_of(EXPIRED));
+    assert_eq!(set(&vpn, EXPIRED, &elsewhere, NEW), Answer::Accept);
+    assert_eq!(vpn.answer(EXPIRED, NEW, &expired), Answer::Accept);
+    let log = home
+        .console("execute log filter category event\nexecute log filter view-lines 100\nexecute log display")
+        .ok();
+    for (name, times) in [(RESET, 2), (EXPIRED, 3)] {
+        let asked = format!("password-renewal {name}: asked for at ldap 'corp'");
+        assert_eq!(log.matches(&asked).count(), times, "{name}: {log}");
+        let set = format!("password-renewal {name}: set at ldap 'corp'");
+        assert_eq!(log.matches(&set).count(), times - 1, "{name}: {log}");
+    }
+    gateway.up.stop();
+}
+
 /// A policy whose passwords last 30 days and are renewed at the login.
 fn renewable(home: &Home) {
     home.console(

@@ -480,13 +480,13 @@ impl Logins {
 
     async fn unreachable(&self, begun: Begun, evidence: String, now: Timestamp) -> Progress {
         self.settle(&begun.name, &begun.origin, PasswordOutcome::Undecided, now);
-        self.silent(begun, evidence, now).await
+        self.silent(&begun, evidence, now).await
     }
 
-    async fn silent(&self, begun: Begun, evidence: String, now: Timestamp) -> Progress {
+    async fn silent(&self, begun: &Begun, evidence: String, now: Timestamp) -> Progress {
         let what = What::Undecided {
-            person: begun.name,
-            origin: begun.origin,
+            person: begun.name.clone(),
+            origin: begun.origin.clone(),
             reason: Reason::BackendUnreachable,
             evidence: evidence.as_str().into(),
         };

@@ -61,7 +61,7 @@ impl Logins {
                 let guess = self.remembered().guess(&begun.name, &begun.password);
                 self.store
                     .keep_open(&begun.name, begun.origin.source.network(), guess, now);
-                self.silent(begun, evidence, now).await
+                self.silent(&begun, evidence, now).await
             }
             CheckedSources::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
         }

@@ -5,7 +5,7 @@
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use domain::audit::{Actor, Event};
-use domain::login::{CodePosition, Facts, Origin};
+use domain::login::{self, CodePosition, Facts, Origin};
 use domain::name::CanonicalName;
 use domain::password::{
     BackendCheck, Credential, PASSWORD_MAX, PasswordVerified, Presented, SALT_LEN,
@@ -46,9 +46,24 @@ pub(super) struct Renewal {
     begun: Begun,
     keeper: Keeper,
     /// The new one, once it was typed the first time.
-    typed: Option<Presented>,
+    typed: Option<Once>,
     tries_left: u8,
     expires: Timestamp,
+}
+
+/// What was typed once.
+struct Once {
+    new: Presented,
+    fate: Fate,
+}
+
+/// What is known of a new password.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// Nobody keeps it.
+    Untried,
+    /// Its keeper was asked, and may have it by now.
+    Unknown,
 }
 
 /// A new password that was typed twice.
@@ -62,6 +77,7 @@ pub(super) struct Twice {
     /// Under which state the second time.
     state: Vec<u8>,
     new: Presented,
+    fate: Fate,
     tries_left: u8,
     expires: Timestamp,
 }
@@ -180,10 +196,13 @@ impl Logins {
                 self.ask_again(renewal, &why, &why, now)
             }
             None => {
-                renewal.typed = Some(Presented::new(Zeroizing::new(typed.to_vec())));
+                renewal.typed = Some(Once {
+                    new: Presented::new(Zeroizing::new(typed.to_vec())),
+                    fate: Fate::Untried,
+                });
                 self.ask_new(renewal, Wanted::NewPasswordAgain, now)
             }
-            Some(first) if verify_slices_are_equal(first.as_bytes(), typed).is_ok() => {
+            Some(Once { new, fate }) if verify_slices_are_equal(new.as_bytes(), typed).is_ok() => {
                 let Renewal {
                     begun,
                     keeper,
@@ -193,7 +212,8 @@ impl Logins {
                 } = renewal;
                 let typed = Twice {
                     state: state.to_vec(),
-                    new: first,
+                    new,
+                    fate,
                     tries_left,
                     expires,
                 };
@@ -238,27 +258,49 @@ impl Logins {
             Ok(false) => return changed_meanwhile(begun),
             Err(why) => return self.not_renewed(begun, Keeper::Backend(check), typed, why),
         }
-        let backends = &self.backends;
-        let renewed = backends.renew(&check, &begun.password, &typed.new).await;
-        let keeper = Keeper::Backend(check);
-        let now = clock::now();
-        match renewed {
+        let backend = &check.account().backend;
+        // What the directory does cannot be taken back when the store fails after it.
+        let asked = renewal_event(&begun, &format!("asked for at {backend}"));
+        if let Err(why) = self.store.record(asked).await {
+            return self.not_renewed(begun, Keeper::Backend(check), typed, why);
+        }
+        match self.renewed_there(&check, &begun.password, &typed).await {
             Checked::Right(verified) => {
-                let event = renewal_event(&begun, &keeper, now);
-                if let Err(why) = self.store.record(event).await {
-                    return Progress::Undecided(why.into());
+                let set = renewal_event(&begun, &format!("set at {backend}"));
+                if let Err(why) = self.store.record(set).await {
+                    return self.not_renewed(begun, Keeper::Backend(check), typed.tried(), why);
                 }
                 begun.password = typed.new;
-                self.verified(begun, verified, None, now)
+                self.verified(begun, verified, None, clock::now())
             }
             Checked::Expired(evidence)
             | Checked::Held(_, evidence)
             | Checked::Wrong(_, evidence) => {
-                let renewal = typed.in_vain(begun, keeper);
-                self.ask_again(renewal, NOT_ACCEPTED, &evidence, now)
+                let renewal = typed.in_vain(begun, Keeper::Backend(check));
+                self.ask_again(renewal, NOT_ACCEPTED, &evidence, clock::now())
             }
-            Checked::Undecided(why) => self.silent(begun, why, now).await,
+            Checked::Undecided(why) => {
+                let progress = self.silent(&begun, why, clock::now()).await;
+                self.reopen_renewal(begun, Keeper::Backend(check), typed.tried());
+                progress
+            }
         }
+    }
+
+    /// Who may have it by now is asked first: the expired one would be wrong there.
+    async fn renewed_there(
+        &self,
+        check: &BackendCheck,
+        expired: &Presented,
+        typed: &Twice,
+    ) -> Checked {
+        if typed.fate == Fate::Unknown {
+            let checked = self.backends.check(check, &typed.new).await;
+            if matches!(checked, Checked::Right(_) | Checked::Undecided(_)) {
+                return checked;
+            }
+        }
+        self.backends.renew(check, expired, &typed.new).await
     }
 
     /// Whether the password is still the directory's to change: an administrator may have shut its owner out.
@@ -294,6 +336,12 @@ impl Logins {
                 }));
                 Progress::Hash(Box::new(Hashing { work, begun }))
             }
+            // The store may have had it before it failed. Whether it has is a login of its own.
+            Err(Unfit::Changed) if typed.fate == Fate::Unknown => {
+                let first = |facts: &Facts| login::begin(facts, typed.new);
+                let manner = (CodePosition::Challenge, begun.exchange);
+                self.begin(begun.name, first, begun.origin, manner, now)
+            }
             Err(unfit) => self.unfit(begun, proven, typed, &unfit, now),
         }
     }
@@ -327,16 +375,14 @@ impl Logins {
             renewed,
             proof,
         } = keeping;
-        let keeper = Keeper::Here(proven);
-        let now = clock::now();
-        let event = renewal_event(&begun, &keeper, now);
+        let event = renewal_event(&begun, "set");
         match self.store.renew_password(renewed, event).await {
             Ok(true) => {
                 begun.password = typed.new;
                 self.verified(begun, proof, None, clock::now())
             }
             Ok(false) => changed_meanwhile(begun),
-            Err(why) => self.not_renewed(begun, keeper, typed, why),
+            Err(why) => self.not_renewed(begun, Keeper::Here(proven), typed.tried(), why),
         }
     }
 
@@ -372,13 +418,14 @@ impl Logins {
         let Twice {
             state,
             new,
+            fate,
             tries_left,
             expires,
         } = typed;
         let renewal = Renewal {
             begun,
             keeper,
-            typed: Some(new),
+            typed: Some(Once { new, fate }),
             tries_left,
             expires,
         };
@@ -411,6 +458,12 @@ impl Renewal {
 }
 
 impl Twice {
+    /// Its keeper was asked, and nobody can tell whether it has it.
+    fn tried(self) -> Self {
+        let fate = Fate::Unknown;
+        Self { fate, ..self }
+    }
+
     /// It is not taken: what asks for another goes on without it.
     fn in_vain(self, begun: Begun, keeper: Keeper) -> Renewal {
         Renewal {
@@ -434,17 +487,20 @@ fn changed_meanwhile(begun: Begun) -> Progress {
 }
 
 /// Who set a password where, never what.
-fn renewal_event(begun: &Begun, keeper: &Keeper, now: Timestamp) -> Event {
+fn renewal_event(begun: &Begun, detail: &str) -> Event {
     let actor = Actor {
         name: begun.name.bare().into(),
         interface: begun.origin.client.clone(),
     };
-    let detail = match keeper {
-        Keeper::Backend(check) => format!("set at {}", check.account().backend),
-        Keeper::Here(_) => "set".to_owned(),
-    };
     let (vdom, object) = (begun.name.realm().vdom(), begun.name.bare());
-    Event::changed(&actor, vdom, "password-renewal", object, &detail, now)
+    Event::changed(
+        &actor,
+        vdom,
+        "password-renewal",
+        object,
+        detail,
+        clock::now(),
+    )
 }
 
 impl Begun {
