@@ -277,6 +277,9 @@ fn where_the_directory_is_silent_the_question_waits_for_the_client_to_ask_again(
     gateway.up.stop();
 }
 
+/// What has a user's password expire by [`renewable`].
+const EXPIRED_HERE: &str = "set passwd-policy staff\nset passwd-time 2020-01-01 00:00:00";
+
 /// A policy whose passwords last 30 days and are renewed at the login.
 fn renewable(home: &Home) {
     home.console(
@@ -289,11 +292,7 @@ fn renewable(home: &Home) {
 /// A user whose password is kept here, and expired.
 fn expired_here(home: &Home, name: &str) {
     home.user_without_token(name);
-    edit(
-        home,
-        name,
-        "set passwd-policy staff\nset passwd-time 2020-01-01 00:00:00",
-    );
+    edit(home, name, EXPIRED_HERE);
 }
 
 fn edit(home: &Home, name: &str, settings: &str) {
@@ -356,6 +355,25 @@ fn who_was_shut_out_since_the_question_does_not_come_back_by_answering_it() {
     for name in ["ann", "bea", "cleo"] {
         assert_eq!(vpn.ask(name, NEW), Answer::Reject, "{name}");
     }
+    gateway.up.stop();
+}
+
+#[test]
+fn a_code_that_came_with_the_expired_password_is_asked_for_anew() {
+    let gateway = Gateway::start();
+    let home = &gateway.home;
+    home.radius_client("vpn", CLIENT, "set code-position separator");
+    let vpn = Vpn::new(home, CLIENT);
+    let phone = enrol(home, "alice", &home.import(1)[0]);
+    renewable(home);
+    edit(home, "alice", EXPIRED_HERE);
+    let asked = vpn.ask("alice", &format!("{PASSWORD},{}", phone.code("alice")));
+    let asked = set(&vpn, "alice", &asked, NEW);
+    asks(&asked, "Please enter your token code");
+    assert_eq!(
+        vpn.answer("alice", &phone.code("alice"), &asked),
+        Answer::Accept
+    );
     gateway.up.stop();
 }
 

@@ -150,7 +150,11 @@ impl Logins {
             return refused_with(begun, Reason::PasswordExpired, evidence, now);
         }
         let renewal = Renewal {
-            begun,
+            // Thinking of a password takes longer than a code is good for: it is asked for once more.
+            begun: Begun {
+                code: None,
+                ..begun
+            },
             keeper,
             typed: None,
             tries_left: TRIES_MAX,
