@@ -405,10 +405,10 @@ impl Refusal {
         }
     }
 
-    /// An answer to a challenge that was open until then.
-    pub fn too_late(reason: Reason, until: Timestamp) -> Self {
+    /// An answer to the question for this, which was open until then.
+    pub fn too_late(reason: Reason, asked: &str, until: Timestamp) -> Self {
         Self {
-            evidence: Some(format!("it was open until {until}").into()),
+            evidence: Some(format!("the question for {asked} was open until {until}").into()),
             ..Self::because(reason)
         }
     }

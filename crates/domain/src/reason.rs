@@ -282,7 +282,7 @@ reasons! {
     /// It came late.
     ChallengeExpired = "challenge-expired",
         "the answer came when the time for it was over",
-        "the user logs in again; raise it with: config system global / set two-factor-ftk-expiry";
+        "the user logs in again, and answers sooner. For a token's code there is more time with: config system global / set two-factor-ftk-expiry; for the next code, and for a new password, it is always the same";
 }
 
 impl Reason {

@@ -269,7 +269,13 @@ fn what_is_over_is_asked_for_no_more() {
     let (_, drifted) = asks_next(first(&facts, &shown(-14), counter, NOW));
     let late = NOW.after(NEXT_CODE_SPAN);
     let decided = follow(&facts, drifted, &shown(-13), counter, late);
-    assert_eq!(refused(decided), Reason::ChallengeExpired);
+    let Second::Refuse(refusal, None) = decided else {
+        panic!("{decided:?}");
+    };
+    assert_eq!(refusal.reason, Reason::ChallengeExpired);
+    // Which time is over: that of a challenge can be set, and this cannot.
+    let evidence = format!("the question for the next code was open until {late}");
+    assert_eq!(refusal.evidence.as_deref(), Some(&*evidence));
 }
 
 #[test]

@@ -11,6 +11,7 @@
 )]
 
 mod common;
+mod soak;
 
 use std::fs;
 
@@ -18,7 +19,8 @@ use common::directory::{BASE, Directory, EXPIRED, READER, RESET, password_of};
 use common::https_gateway::Gateway;
 use common::phone::enrol;
 use common::radius::{Answer, Vpn};
-use common::{Home, PASSWORD, run, tool};
+use common::{Home, PASSWORD, Running, run, tool};
+use soak::clock::Clock;
 
 const CLIENT: &str = "127.0.0.1";
 const ASKED: &str = "Your password has expired. Please enter a new password";
@@ -375,6 +377,27 @@ fn a_code_that_came_with_the_expired_password_is_asked_for_anew() {
         Answer::Accept
     );
     gateway.up.stop();
+}
+
+#[test]
+fn a_new_password_that_comes_too_late_is_told_from_a_late_code() {
+    let home = Home::new();
+    let mut clock = Clock::new(&home);
+    let mut command = home.up();
+    clock.rules(&mut command);
+    let up = Running::start(&mut command, &home);
+    home.radius_client("vpn", CLIENT, "");
+    let vpn = Vpn::new(&home, CLIENT);
+    renewable(&home);
+    expired_here(&home, "alice");
+    let asked = vpn.ask("alice", PASSWORD);
+    asks(&asked, ASKED);
+    clock.turn(181);
+    assert_eq!(vpn.answer("alice", NEW, &asked), Answer::Reject);
+    let said = home.login_says("alice", "refused: challenge-expired");
+    let evidence = "the question for a new password was open until ";
+    assert!(said.contains(evidence), "{said}");
+    up.stop();
 }
 
 #[test]

@@ -37,6 +37,9 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// What is asked for, in the words of [`Refusal::too_late`].
+    pub const ASKED: &'static str = "the next code";
+
     /// The first such code, for the person who typed it.
     pub fn shown(&self) -> &str {
         self.first.as_ref().unwrap_or(&self.code).as_str()
@@ -70,7 +73,8 @@ pub fn next(
 ) -> Second {
     let Drifted { proof, waiting } = drifted;
     if waiting.until <= now {
-        return refuse(Refusal::too_late(Reason::ChallengeExpired, waiting.until));
+        let late = Refusal::too_late(Reason::ChallengeExpired, Waiting::ASKED, waiting.until);
+        return refuse(late);
     }
     let turn = Turn::Next(waiting);
     judged(facts, proof, Some(submitted), turn, counter, now)

@@ -1,7 +1,9 @@
 //! Answers to challenges: one for clients that begin again after it, or as many as are looked at for those that
 //! speak of transactions.
 
-use domain::login::{self, CodePosition, Consume, Facts, Origin, Proof, Refusal, Submitted};
+use domain::login::{
+    self, CodePosition, Consume, Facts, Origin, Proof, Refusal, Submitted, Waiting,
+};
 use domain::name::CanonicalName;
 use domain::password::{Mark, Presented};
 use domain::reason::Reason;
@@ -372,8 +374,11 @@ impl Logins {
     }
 }
 
-/// Why an answer leads to no open challenge; of one that came too late, by what was asked for.
-pub(super) fn missed<T>(missed: Missed<T>, late: impl FnOnce(&T) -> Reason) -> Refusal {
+/// Why an answer leads to no open challenge; of one that came too late, with what was asked for.
+pub(super) fn missed<T>(
+    missed: Missed<T>,
+    late: impl FnOnce(&T) -> (Reason, &'static str),
+) -> Refusal {
     let unknown = |evidence: &str| Refusal {
         evidence: Some(evidence.into()),
         ..Refusal::because(Reason::ChallengeUnknown)
@@ -382,15 +387,19 @@ pub(super) fn missed<T>(missed: Missed<T>, late: impl FnOnce(&T) -> Reason) -> R
         Missed::Unknown => Refusal::because(Reason::ChallengeUnknown),
         Missed::OfAnother => unknown("the challenge is another user's"),
         Missed::OfAnotherClient => unknown("the challenge is another client's"),
-        Missed::Late(first, until) => Refusal::too_late(late(&first), until),
+        Missed::Late(first, until) => {
+            let (reason, asked) = late(&first);
+            Refusal::too_late(reason, asked, until)
+        }
     }
 }
 
 /// A code that was sent is over with its challenge.
-fn too_late(first: &FirstProven) -> Reason {
+fn too_late(first: &FirstProven) -> (Reason, &'static str) {
     match first.asked() {
-        CodeOf::Token => Reason::ChallengeExpired,
-        CodeOf::Sent(_) => Reason::SentCodeExpired,
+        CodeOf::Token if first.drifted().is_some() => (Reason::ChallengeExpired, Waiting::ASKED),
+        CodeOf::Token => (Reason::ChallengeExpired, "the token's code"),
+        CodeOf::Sent(_) => (Reason::SentCodeExpired, "the code that was sent"),
     }
 }
 

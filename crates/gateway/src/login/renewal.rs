@@ -189,7 +189,7 @@ impl Logins {
             Ok(taken) => taken,
             Err(Missed::Unknown) => return None,
             Err(why) => {
-                let refusal = missed(why, |_| Reason::ChallengeExpired);
+                let refusal = missed(why, |_| (Reason::ChallengeExpired, "a new password"));
                 return Some(refusal_of(name.clone(), origin.clone(), refusal, now));
             }
         };
