@@ -100,6 +100,35 @@ impl Accounted {
     }
 }
 
+/// How far a password that had expired is on its way to another, at a login.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RenewalStage {
+    /// A directory is asked for it: what it does cannot be taken back.
+    AskedFor,
+    /// It is set, by somebody who needs no second factor.
+    Set,
+    /// It is set, by somebody who knew the one that had expired and has not shown the second factor yet.
+    SetBeforeCode,
+}
+
+impl RenewalStage {
+    const ALL: [Self; 3] = [Self::AskedFor, Self::Set, Self::SetBeforeCode];
+
+    /// The word in logs and in the store. It never changes.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::AskedFor => "asked-for",
+            Self::Set => "set",
+            Self::SetBeforeCode => "set-before-code",
+        }
+    }
+
+    /// What this word says.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.id() == id)
+    }
+}
+
 /// One event, complete before it is chained.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
@@ -170,6 +199,17 @@ pub enum What {
         accounted: Accounted,
         /// The session's name at the client, and what it took.
         detail: Box<str>,
+    },
+    /// A password that had expired is renewed at a login, by whoever knew it.
+    PasswordRenewal {
+        /// Whose.
+        person: CanonicalName,
+        /// From where.
+        origin: Origin,
+        /// How far it is.
+        stage: RenewalStage,
+        /// The directory that keeps it; nothing if this unit does.
+        at: Option<Box<str>>,
     },
     /// What a refusal turned out to be.
     Explained {
@@ -480,6 +520,7 @@ impl Event {
             | What::Undecided { person, .. }
             | What::CodeSent { person, .. }
             | What::Session { person, .. }
+            | What::PasswordRenewal { person, .. }
             | What::LoginTested { person, .. }
             | What::Unlocked { person, .. }
             | What::Renamed { from: person, .. } => Some(person),

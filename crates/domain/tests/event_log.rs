@@ -10,7 +10,8 @@
 use std::collections::BTreeSet;
 
 use domain::audit::{
-    Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, TargetState, What,
+    Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, RenewalStage, TargetState,
+    What,
 };
 use domain::contact::Channel;
 use domain::event_log::{
@@ -352,7 +353,28 @@ fn samples() -> Vec<(What, &'static str)> {
             target(TargetState::Missed, "events 3 to 9"),
             r#"logid="0100099023" type="event" subtype="system" level="error" vd="root" logdesc="Events not sent to syslog server" action="syslog" status="failure" msg="Server of log syslogd2 setting missed events: events 3 to 9""#,
         ),
+        (
+            renewal(RenewalStage::AskedFor, Some("ldap 'corp'")),
+            r#"logid="0102099024" type="event" subtype="user" level="notice" vd="root" logdesc="Password renewed" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="password-renewal" status="asked-for" msg="New password of user alice asked for at ldap 'corp'""#,
+        ),
+        (
+            renewal(RenewalStage::Set, None),
+            r#"logid="0102099024" type="event" subtype="user" level="notice" vd="root" logdesc="Password renewed" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="password-renewal" status="set" msg="New password of user alice set, in the place of one that had expired""#,
+        ),
+        (
+            renewal(RenewalStage::SetBeforeCode, Some("ldap 'corp'")),
+            r#"logid="0102099025" type="event" subtype="user" level="alert" vd="root" logdesc="Password renewed before the second factor" sn="42" srcip=192.0.2.7 user="alice" authproto="RADIUS(vpn1)" action="password-renewal" status="set-before-code" msg="New password of user alice set at ldap 'corp' by somebody who knew the one that had expired, and has not shown the second factor yet""#,
+        ),
     ]
+}
+
+fn renewal(stage: RenewalStage, at: Option<&str>) -> What {
+    What::PasswordRenewal {
+        person: alice(),
+        origin: origin(),
+        stage,
+        at: at.map(Box::from),
+    }
 }
 
 fn session(accounted: Accounted, detail: &str) -> What {

@@ -12,7 +12,9 @@ mod support;
 use std::path::Path;
 
 use domain::admin::{Operation, Phone, Polled};
-use domain::audit::{ActivationStage, CertificateEvent, Event, Leave, TargetState, What};
+use domain::audit::{
+    ActivationStage, CertificateEvent, Event, Leave, RenewalStage, TargetState, What,
+};
 use domain::login::Spend;
 use domain::login::trial::Counting;
 use domain::reason::Reason;
@@ -69,6 +71,18 @@ fn every_kind() -> Vec<What> {
             origin: origin("vpn1"),
             reason: Reason::BackendUnreachable,
             evidence: "no answer".into(),
+        },
+        What::PasswordRenewal {
+            person: name("alice"),
+            origin: origin("vpn1"),
+            stage: RenewalStage::SetBeforeCode,
+            at: Some("ldap 'corp'".into()),
+        },
+        What::PasswordRenewal {
+            person: name("alice"),
+            origin: origin("vpn1"),
+            stage: RenewalStage::Set,
+            at: None,
         },
         What::Explained {
             refusal: 2,

@@ -114,7 +114,11 @@ fn a_password_that_expired_at_the_directory_is_renewed_there_and_the_code_comes_
     let log = home
         .console("execute log filter category event\nexecute log display")
         .ok();
-    let renewed = format!("password-renewal {EXPIRED}: set at ldap 'corp'");
+    let renewed = format!(
+        "New password of user {EXPIRED} set at ldap 'corp' by somebody who knew the one that had expired, and has \
+         not shown the second factor yet"
+    );
+    assert!(log.contains("level=\"alert\" vd=\"root\" logdesc=\"Password renewed before"));
     assert!(log.contains(&renewed), "{log}");
     for secret in [old, NEW] {
         assert!(!log.contains(secret) && !home.log().contains(secret));
@@ -271,9 +275,9 @@ fn where_the_directory_is_silent_the_question_waits_for_the_client_to_ask_again(
         .console("execute log filter category event\nexecute log filter view-lines 100\nexecute log display")
         .ok();
     for (name, times) in [(RESET, 2), (EXPIRED, 3)] {
-        let asked = format!("password-renewal {name}: asked for at ldap 'corp'");
+        let asked = format!("New password of user {name} asked for at ldap 'corp'");
         assert_eq!(log.matches(&asked).count(), times, "{name}: {log}");
-        let set = format!("password-renewal {name}: set at ldap 'corp'");
+        let set = format!("New password of user {name} set at ldap 'corp', in the place");
         assert_eq!(log.matches(&set).count(), times - 1, "{name}: {log}");
     }
     gateway.up.stop();
@@ -344,7 +348,7 @@ fn who_was_shut_out_since_the_question_does_not_come_back_by_answering_it() {
         }
         assert_eq!(vpn.answer(name, NEW, &again), Answer::Reject, "{name}");
         home.login_says(name, &format!("refused: {reason}"));
-        assert!(!log().contains(&format!("password-renewal {name}")));
+        assert!(!log().contains(&format!("New password of user {name}")));
     }
     assert!(
         !home

@@ -8,7 +8,8 @@ use ident::TokenSerial;
 use super::Key;
 use super::message::{self, Message};
 use crate::audit::{
-    Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, TargetState, What,
+    Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, RenewalStage, TargetState,
+    What,
 };
 use crate::contact::Channel;
 use crate::login::trial::Counting;
@@ -63,6 +64,12 @@ impl<'a> Entry<'a> {
                 channel,
                 failure,
             } => code_sent(number, person, origin, *channel, failure.as_deref()),
+            What::PasswordRenewal {
+                person,
+                origin,
+                stage,
+                at,
+            } => password_renewal(number, person, origin, *stage, at.as_deref()),
             What::Session {
                 person,
                 origin,
@@ -345,6 +352,37 @@ fn session<'a>(
     authentication(message, number, person, origin)
         .did("accounting", accounted.id())
         .saying(format!("User {} {verb} {detail}", person.bare()))
+}
+
+fn password_renewal<'a>(
+    number: i64,
+    person: &'a CanonicalName,
+    origin: &'a Origin,
+    stage: RenewalStage,
+    at: Option<&str>,
+) -> Entry<'a> {
+    let name = person.bare();
+    let at = at.map_or_else(String::new, |at| format!(" at {at}"));
+    let (message, said) = match stage {
+        RenewalStage::AskedFor => (
+            &message::PASSWORD_RENEWED,
+            format!("New password of user {name} asked for{at}"),
+        ),
+        RenewalStage::Set => (
+            &message::PASSWORD_RENEWED,
+            format!("New password of user {name} set{at}, in the place of one that had expired"),
+        ),
+        RenewalStage::SetBeforeCode => (
+            &message::RENEWED_BEFORE_CODE,
+            format!(
+                "New password of user {name} set{at} by somebody who knew the one that had expired, and has not shown \
+                 the second factor yet"
+            ),
+        ),
+    };
+    authentication(message, number, person, origin)
+        .did("password-renewal", stage.id())
+        .saying(said)
 }
 
 fn explained(refusal: i64, reason: Reason, evidence: &str) -> Entry<'_> {

@@ -231,6 +231,13 @@ messages! {
     LOG_DELETED = 99020, "SYMBOLON_LOG_DELETED", System, Warning, "Event log deleted",
         "An administrator had the event log deleted.",
         [User, Ui, Action, Status, Msg];
+    PASSWORD_RENEWED = 99024, "SYMBOLON_PASSWORD_RENEWED", User, Notice, "Password renewed",
+        "A user whose password had expired sets another at a login: a directory is asked for it, or it is set.",
+        [Sn, SrcIp, User, AuthProto, Action, Status, Msg];
+    RENEWED_BEFORE_CODE = 99025, "SYMBOLON_PASSWORD_RENEWED_BEFORE_CODE", User, Alert,
+        "Password renewed before the second factor",
+        "Whoever knew the expired password of a user with a second factor has set another at a login. If no login of the user is granted after it, it was somebody else.",
+        [Sn, SrcIp, User, AuthProto, Action, Status, Msg];
     CERTIFICATE_ENDING = 99030, "SYMBOLON_CERTIFICATE_ENDING", System, Warning, "Certificate ends soon",
         "A local certificate ends within 30 days, or is in the last third of a shorter life. Told once a day.",
         [Action, Status, Msg];

@@ -4,8 +4,8 @@
 //! is good: the second factor comes next.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use domain::audit::{Actor, Event};
-use domain::login::{self, CodePosition, Facts, Origin};
+use domain::audit::{Event, RenewalStage, What};
+use domain::login::{self, CodePosition, Factor, Facts, Origin};
 use domain::name::CanonicalName;
 use domain::password::{
     BackendCheck, Credential, PASSWORD_MAX, PasswordVerified, Presented, SALT_LEN,
@@ -262,15 +262,15 @@ impl Logins {
             Ok(false) => return changed_meanwhile(begun),
             Err(why) => return self.not_renewed(begun, Keeper::Backend(check), typed, why),
         }
-        let backend = &check.account().backend;
+        let backend = check.account().backend.to_string();
         // What the directory does cannot be taken back when the store fails after it.
-        let asked = renewal_event(&begun, &format!("asked for at {backend}"));
+        let asked = renewal_event(&begun, RenewalStage::AskedFor, Some(&backend));
         if let Err(why) = self.store.record(asked).await {
             return self.not_renewed(begun, Keeper::Backend(check), typed, why);
         }
         match self.renewed_there(&check, &begun.password, &typed).await {
             Checked::Right(verified) => {
-                let set = renewal_event(&begun, &format!("set at {backend}"));
+                let set = renewal_event(&begun, self.stage_set(&begun), Some(&backend));
                 if let Err(why) = self.store.record(set).await {
                     return self.not_renewed(begun, Keeper::Backend(check), typed.tried(), why);
                 }
@@ -316,6 +316,16 @@ impl Logins {
             let account = Credential::Backend(check.account().clone());
             person.status == Switch::Enable && person.password == Some(account)
         }))
+    }
+
+    /// How far a login is whose password is set now: the one that has expired is all that was shown.
+    fn stage_set(&self, begun: &Begun) -> RenewalStage {
+        let name = begun.name.clone();
+        let facts = self.store.facts(name, begun.position, clock::now());
+        match facts.map(|facts| facts.person.map(|person| person.factor)) {
+            Ok(Some(Factor::None)) => RenewalStage::Set,
+            _ => RenewalStage::SetBeforeCode,
+        }
     }
 
     /// Judges what needs no hash; the rest is for the pool.
@@ -379,7 +389,7 @@ impl Logins {
             renewed,
             proof,
         } = keeping;
-        let event = renewal_event(&begun, "set");
+        let event = renewal_event(&begun, self.stage_set(&begun), None);
         match self.store.renew_password(renewed, event).await {
             Ok(true) => {
                 begun.password = typed.new;
@@ -490,21 +500,17 @@ fn changed_meanwhile(begun: Begun) -> Progress {
     )
 }
 
-/// Who set a password where, never what.
-fn renewal_event(begun: &Begun, detail: &str) -> Event {
-    let actor = Actor {
-        name: begun.name.bare().into(),
-        interface: begun.origin.client.clone(),
-    };
-    let (vdom, object) = (begun.name.realm().vdom(), begun.name.bare());
-    Event::changed(
-        &actor,
-        vdom,
-        "password-renewal",
-        object,
-        detail,
-        clock::now(),
-    )
+/// Who sets a password where, never what.
+fn renewal_event(begun: &Begun, stage: RenewalStage, at: Option<&str>) -> Event {
+    Event {
+        at: clock::now(),
+        what: What::PasswordRenewal {
+            person: begun.name.clone(),
+            origin: begun.origin.clone(),
+            stage,
+            at: at.map(Box::from),
+        },
+    }
 }
 
 impl Begun {

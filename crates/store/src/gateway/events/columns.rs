@@ -33,6 +33,7 @@ pub(super) const CODE_SENT: i64 = 18;
 pub(super) const SESSION: i64 = 19;
 pub(super) const CERTIFICATE: i64 = 20;
 pub(super) const LOGIN_TESTED: i64 = 21;
+pub(super) const PASSWORD_RENEWAL: i64 = 22;
 
 /// Steps are numbers of minutes or presses: they fit.
 pub(in super::super) fn step_value(step: Step) -> i64 {
@@ -145,6 +146,16 @@ impl<'a> Columns<'a> {
                 action: Some(accounted.id()),
                 detail: Some(detail),
                 ..blank.login(SESSION, person, origin)
+            },
+            What::PasswordRenewal {
+                person,
+                origin,
+                stage,
+                at,
+            } => Self {
+                action: Some(stage.id()),
+                detail: at.as_deref(),
+                ..blank.login(PASSWORD_RENEWAL, person, origin)
             },
             What::Explained {
                 refusal,

@@ -1,7 +1,8 @@
 //! A row as the event that it holds.
 
 use domain::audit::{
-    Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, TargetState, What,
+    Accounted, ActivationStage, Actor, CertificateEvent, Event, Leave, RenewalStage, TargetState,
+    What,
 };
 use domain::contact::Channel;
 use domain::login::trial::Counting;
@@ -19,7 +20,8 @@ use otp::{Drift, Step};
 use super::columns::{
     ACCEPTED, ACTIVATION, ADMIN_LOCKOUT, ADMIN_LOGIN, ADMIN_LOGOUT, ADMIN_REFUSED, CERTIFICATE,
     CHANGED, CODE_SENT, EXPLAINED, FLOOR_RAISED, LOG_DELETED, LOG_TARGET, LOGIN_TESTED,
-    NOT_RESYNCHRONISED, REFUSED, RENAMED, RESYNCHRONISED, SESSION, UNDECIDED, UNLOCKED, step_from,
+    NOT_RESYNCHRONISED, PASSWORD_RENEWAL, REFUSED, RENAMED, RESYNCHRONISED, SESSION, UNDECIDED,
+    UNLOCKED, step_from,
 };
 use super::{Recorded, Tally};
 use crate::engine::{FromRow, Row, SqlError};
@@ -96,6 +98,13 @@ impl Recorded {
                 accounted: Accounted::from_id(&fields.text(13)?)
                     .ok_or_else(|| fields.damaged("action"))?,
                 detail: fields.text(10)?,
+            },
+            PASSWORD_RENEWAL => What::PasswordRenewal {
+                person: fields.person()?,
+                origin: fields.origin()?,
+                stage: RenewalStage::from_id(&fields.text(13)?)
+                    .ok_or_else(|| fields.damaged("action"))?,
+                at: row.get::<Option<String>>(10)?.map(Into::into),
             },
             EXPLAINED => What::Explained {
                 refusal: row.get(15)?,
