@@ -16,7 +16,7 @@ use crate::code_only::Vouched;
 use crate::contact::{Address, Channel};
 use crate::name::CanonicalName;
 use crate::one_time::{CodeKey, Issued, Tried};
-use crate::password::{BackendCheck, Check, Credential, PasswordVerified, Presented};
+use crate::password::{BackendCheck, Check, Credential, PasswordHash, PasswordVerified, Presented};
 use crate::password_policy::Validity;
 use crate::public_key::{KeyVerified, PublicKey};
 use crate::push::{Approved, Outstanding, Said, Session};
@@ -122,12 +122,23 @@ pub struct Person {
     pub validity: Option<Validity>,
     /// Who can tell whether the first factor is right, if anybody.
     pub password: Option<Credential>,
+    /// The hash of the same password that gave way to it while logins may be under way that began with that.
+    pub former: Option<PasswordHash>,
     /// Keys that do as first factor too; only administrators have any.
     pub keys: Box<[PublicKey]>,
     /// The second factor.
     pub factor: Factor,
     /// What stands in the place of a token's code while the token is out of reach.
     pub recovery: Box<[Held]>,
+}
+
+impl Person {
+    /// Whether a proof is worth anything with what the person has now, see [`Proof::holds`].
+    fn is_proven_by(&self, proof: &Proof) -> bool {
+        let former = self.former.clone().map(Credential::Stored);
+        proof.holds(self.password.as_ref(), &self.keys)
+            || former.is_some_and(|former| proof.holds(Some(&former), &[]))
+    }
 }
 
 /// The first factor, proven.
@@ -854,7 +865,7 @@ fn admitted<'a>(facts: &'a Facts, proof: &Proof, now: Timestamp) -> Result<&'a P
     if person.status == Switch::Disable {
         return Err(Reason::UserDisabled);
     }
-    if !proof.holds(person.password.as_ref(), &person.keys) {
+    if !person.is_proven_by(proof) {
         return Err(Reason::ChangedMeanwhile);
     }
     let is_over = |validity: Validity| validity.ends <= now;

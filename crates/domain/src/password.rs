@@ -454,7 +454,7 @@ impl Check {
 }
 
 /// Another hash of the same password, for whoever has logged in by the one from elsewhere.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rehash {
     /// Whose.
     pub person: CanonicalName,

@@ -54,6 +54,7 @@ fn facts(account: Account) -> Facts {
             status: Switch::Enable,
             password: Some(domain::password::Credential::Backend(account)),
             validity: None,
+            former: None,
             keys: Box::default(),
             factor: Factor::None,
             recovery: Box::default(),

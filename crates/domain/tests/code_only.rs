@@ -37,6 +37,7 @@ fn facts(factor: Factor) -> Facts {
                 ends: NOW,
             }),
             password: None,
+            former: None,
             keys: Box::default(),
             factor,
             recovery: Box::default(),

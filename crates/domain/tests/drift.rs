@@ -84,6 +84,7 @@ fn facts(verifier: Verifier, position: CodePosition) -> Facts {
             status: Switch::Enable,
             password: Some(HASH.clone().into()),
             validity: None,
+            former: None,
             keys: Box::default(),
             factor: Factor::Token {
                 verifier,

@@ -89,6 +89,7 @@ fn facts(password: Option<Credential>) -> Facts {
             status: Switch::Enable,
             password,
             validity: None,
+            former: None,
             keys: Box::default(),
             factor: Factor::None,
             recovery: Box::default(),

@@ -125,6 +125,7 @@ fn facts(factor: Factor, position: CodePosition) -> Facts {
             status: Switch::Enable,
             password: Some(HASH.clone().into()),
             validity: None,
+            former: None,
             keys: Box::default(),
             factor,
             recovery: Box::default(),

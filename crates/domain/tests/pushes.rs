@@ -65,6 +65,7 @@ fn facts(status: Switch, factor: Factor) -> Facts {
             status,
             password: Some(HASH.clone().into()),
             validity: None,
+            former: None,
             keys: Box::default(),
             recovery: Box::default(),
             factor,

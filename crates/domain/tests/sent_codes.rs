@@ -44,6 +44,7 @@ fn facts(factor: Factor) -> Facts {
             status: Switch::Enable,
             password: Some(HASH.clone().into()),
             validity: None,
+            former: None,
             keys: Box::default(),
             factor,
             recovery: Box::default(),

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use domain::admin::Edit;
 use domain::admin::{Message, Operation, Phone, Polled};
 use domain::audit::{Event, What};
-use domain::login::{CodePosition, Refusal};
+use domain::login::{CodePosition, Refusal, Submitted, second};
 use domain::password::{Credential, PasswordHash, Rehash};
 use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Value};
@@ -968,6 +968,69 @@ async fn a_hash_gives_way_unless_another_password_was_set_meanwhile() {
     drop(store);
     let store = open(dir.path(), START).await;
     assert!(is_kept(&store, &kept).await);
+}
+
+#[tokio::test]
+async fn another_hash_of_the_same_password_refuses_no_login_that_is_under_way() {
+    let (_dir, store) = alice().await;
+    let facts = |now| {
+        let facts = store.facts(name("alice"), CodePosition::Challenge, now);
+        facts.unwrap()
+    };
+    let user = store.person(name("alice")).await.unwrap().unwrap();
+    let rehash = Rehash {
+        person: name("alice"),
+        from: user.password.unwrap(),
+        to: PasswordHash::new(PASSWORD, [3; 16]).unwrap(),
+    };
+    let answered = |proof, at| {
+        let (facts, typed) = (facts(at), Submitted::new(now_code(at).as_bytes()));
+        let counter = &mut CodeCounter::default();
+        let decided = second(&facts, proof, Some(&typed), counter, at);
+        decision(name("alice"), decided, at).0
+    };
+    // One has its code judged before there is another hash, one after it, one when it has waited for too long.
+    let [before, after, late] = [(); 3].map(|()| verified(&facts(START)));
+    let before = answered(before, START);
+    store.rehash_password(rehash, START);
+    let write = set(&SETTING, "reject-delay", "0");
+    run(&store, configure(&SETTING, "", vec![write]), START).await;
+    granted(&consume(&store, before).await);
+    let then = START.after(secs(60));
+    granted(&consume(&store, answered(after, then)).await);
+    let over = START.after(secs(15 * 60));
+    let late = consume(&store, answered(late, over)).await;
+    assert_eq!(refused(&late), Reason::ChangedMeanwhile);
+}
+
+#[tokio::test]
+async fn another_password_refuses_logins_that_began_before_another_hash_of_the_last() {
+    let (_dir, store) = alice().await;
+    let facts = || store.facts(name("alice"), CodePosition::Challenge, START);
+    let (begun, code) = (verified(&facts().unwrap()), now_code(START));
+    let user = store.person(name("alice")).await.unwrap().unwrap();
+    store.rehash_password(
+        Rehash {
+            person: name("alice"),
+            from: user.password.unwrap(),
+            to: PasswordHash::new(PASSWORD, [3; 16]).unwrap(),
+        },
+        START,
+    );
+    let another = PasswordHash::new("another", [4; 16]).unwrap().to_enc();
+    let field = LOCAL.field("passwd").unwrap();
+    let passwd = Edit::Set(field, Value::Sealed(another.into()));
+    run(&store, configure(&LOCAL, "alice", vec![passwd]), START).await;
+    let (facts, typed) = (facts().unwrap(), Submitted::new(code.as_bytes()));
+    let decided = second(
+        &facts,
+        begun,
+        Some(&typed),
+        &mut CodeCounter::default(),
+        START,
+    );
+    let late = consume(&store, decision(name("alice"), decided, START).0).await;
+    assert_eq!(refused(&late), Reason::ChangedMeanwhile);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use domain::administrator;
 use domain::backend::{Account, Backend, BackendName, Protocol};
+use domain::bounded::Bounded;
 use domain::client::{Client, LOGINCHECK};
 use domain::contact::{Address, Contact};
 use domain::dense::Dense;
@@ -18,14 +19,14 @@ use domain::interface::AllowAccess;
 use domain::legacy::Opened;
 use domain::login::{CodePosition, Consume, Factor, Facts, Origin, Person, Spend};
 use domain::name::{CanonicalName, Realm};
-use domain::password::{Credential, PasswordHash};
+use domain::password::{Credential, PasswordHash, Rehash};
 use domain::password_policy::{Policies, Validity};
 use domain::public_key::PublicKey;
 use domain::recovery::{Digest, Held};
 use domain::remote::{self, Source};
 use domain::schema::Object;
 use domain::settings::{SecondFactor, Settings, VdomSettings};
-use domain::time::Timestamp;
+use domain::time::{Span, Timestamp};
 use domain::token::{SeedVersion, Usability, Verifier};
 use domain::user::{Keeper, Switch, TwoFactor, User};
 use domain::vdom::Vdom;
@@ -126,6 +127,24 @@ fn sent_to(two_factor: TwoFactor, contact: &Contact) -> Option<Box<Address>> {
     match two_factor {
         TwoFactor::Sent(channel) => contact.at(channel).map(Box::new),
         TwoFactor::Disable | TwoFactor::Fortitoken => None,
+    }
+}
+
+/// Hashes of which others of the same password took the place, and until when logins may be under way that began with
+/// them.
+#[derive(Debug)]
+struct Rehashed(Bounded<CanonicalName, (Rehash, Timestamp)>);
+
+/// People whose former hashes are known at most: as many as challenges are open. Who is beyond logs in once more.
+const REHASHED_MAX: usize = 65_536;
+
+/// How long a login is under way: no challenge is open for more than 600 s (`two-factor-ftk-expiry`), and the next
+/// code is asked for once.
+const UNDER_WAY: Span = Span::from_mins(15);
+
+impl Default for Rehashed {
+    fn default() -> Self {
+        Self(Bounded::new(REHASHED_MAX))
     }
 }
 
@@ -359,6 +378,7 @@ pub(super) struct Directory {
     /// Steps whose codes asked for the next one, oldest first. They are the token's: no counter of a person or of a
     /// client, and nothing that clears one, lets them in.
     held: HashMap<TokenSerial, Vec<Step>>,
+    rehashed: Rehashed,
 }
 
 impl Directory {
@@ -371,6 +391,28 @@ impl Directory {
 
     pub(super) fn put_person(&mut self, name: CanonicalName, entry: PersonEntry) {
         self.people.insert(name, entry);
+    }
+
+    /// A person has another hash of the same password: logins that began with the one before go on.
+    pub(super) fn rehash_person(&mut self, rehash: Rehash, entry: PersonEntry, now: Timestamp) {
+        let (name, ends) = (rehash.person.clone(), now.after(UNDER_WAY));
+        self.put_person(name.clone(), entry);
+        let Rehashed(rehashed) = &mut self.rehashed;
+        rehashed.remove(&name);
+        // A table without room forgets nobody whose time is not over.
+        let _ = rehashed.entry_or(name, |(_, ends)| *ends <= now, || (rehash, ends));
+    }
+
+    /// The hash before, where the person has the one that took its place still.
+    fn former(
+        &self,
+        name: &CanonicalName,
+        entry: &PersonEntry,
+        now: Timestamp,
+    ) -> Option<PasswordHash> {
+        let (rehash, ends) = self.rehashed.0.get(name)?;
+        let stands = matches!(&entry.password, Password::Here(Some(hash)) if *hash == rehash.to);
+        (stands && now < *ends).then(|| rehash.from.clone())
     }
 
     pub(super) fn rename_person(&mut self, from: &CanonicalName, to: CanonicalName) {
@@ -576,6 +618,7 @@ impl Directory {
             status: entry.status,
             validity: self.validity(name, entry),
             password: self.credential(entry),
+            former: self.former(name, entry, now),
             keys: entry.keys().into(),
             factor: self.factor(entry, secrets, now),
             recovery: self.recovery(name),
@@ -773,7 +816,12 @@ impl Directory {
         }
         let validity = self.validity(name, person);
         let is_over = validity.is_some_and(|validity| validity.ends <= consume.at());
-        !is_over && consume.began_with(self.credential(person).as_ref(), person.keys())
+        let former = self.former(name, person, consume.at());
+        let began_before =
+            |former| consume.began_with(Some(&Credential::Stored(former)), person.keys());
+        let began = consume.began_with(self.credential(person).as_ref(), person.keys())
+            || former.is_some_and(began_before);
+        !is_over && began
     }
 
     /// Whether a token has this seed still.

@@ -546,11 +546,16 @@ impl GatewayStore {
     /// fails, the next login does the same.
     pub fn rehash_password(&self, rehash: Rehash, now: Timestamp) {
         let memory = Arc::clone(&self.memory);
-        let posted = self
-            .database
-            .post(RehashPassword { rehash, now }, move |changed| {
-                learn_person(&memory, changed.as_ref(), now);
-            });
+        let learnt = rehash.clone();
+        let posted = self.database.post(
+            RehashPassword { rehash, now },
+            move |changed: &Option<Changed>| {
+                if let Some((_, entry, link)) = changed {
+                    memory.write().rehash_person(learnt, entry.clone(), now);
+                    memory.committed(*link, now);
+                }
+            },
+        );
         if let Err(why) = posted {
             tracing::debug!(%why, "a password's hash is not renewed now");
         }
@@ -565,9 +570,14 @@ impl GatewayStore {
             renewed,
             event,
         };
-        let written = self.database.write_then(work, move |changed| {
-            learn_person(&memory, changed.as_ref(), now);
-        });
+        let written = self
+            .database
+            .write_then(work, move |changed: &Option<Changed>| {
+                if let Some((name, entry, link)) = changed {
+                    memory.write().put_person(name.clone(), entry.clone());
+                    memory.committed(*link, now);
+                }
+            });
         Ok(written.await.map_err(undecided)?.is_some())
     }
 
@@ -1022,14 +1032,6 @@ impl GatewayStore {
         work: W,
     ) -> Result<W::Out, Undecided> {
         self.database.read(work).await.map_err(undecided)
-    }
-}
-
-/// Brings memory up to what was just committed of a person. Runs on the writer thread.
-fn learn_person(memory: &Memory, changed: Option<&Changed>, now: Timestamp) {
-    if let Some((name, entry, link)) = changed {
-        memory.write().put_person(name.clone(), entry.clone());
-        memory.committed(*link, now);
     }
 }
 
