@@ -38,6 +38,7 @@ mod form;
 mod groups;
 mod hardware;
 mod moves;
+mod prepared;
 mod recovery_codes;
 mod references;
 mod restore;
@@ -55,6 +56,7 @@ pub use moves::{
     Arriving, FileGiven, MOVE_REQUEST_DAYS, MoveIn, MoveOut, NotMovedIn, Obstacle, Serials,
     Untimely, timely,
 };
+pub use prepared::{NewPassword, Prepared};
 pub use references::{Named, Use, Uses, UsesOf};
 pub use restore::{About, Coverage, Incoming, Remark, Report, Restore, Restoring, Understood};
 pub use token_entry::Claim;
@@ -403,6 +405,8 @@ pub struct Facts {
     pub neighbours: Vec<Neighbour>,
     /// `vdom-mode`.
     pub vdom_mode: VdomMode,
+    /// What was computed of a new password before.
+    pub prepared: Option<Prepared>,
     /// The password policy of users who have none of their own: `default-user-password-policy`.
     pub default_policy: Option<Box<str>>,
     /// How long activation codes are valid: `two-factor-ftm-expiry`.

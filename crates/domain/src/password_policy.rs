@@ -184,26 +184,27 @@ impl PasswordPolicy {
         })
     }
 
-    /// What is wrong with a new password, if anything; else the passwords so far with this one. Costs
-    /// one Argon2 evaluation for each password that may not come again, once the shape is right.
+    /// What is wrong with a new password, if anything; else the passwords so far with this one. Once the shape is
+    /// right, `is_same` is asked of each password that may not come again whether it is this one.
     pub fn admit(
         &self,
         password: &str,
         hash: &PasswordHash,
         current: Option<&PasswordHash>,
         history: &History,
+        is_same: impl Fn(&PasswordHash) -> bool,
     ) -> Result<History, Vec<Weakness>> {
         let mut weaknesses = self.shape(password);
         if !weaknesses.is_empty() {
             return Err(weaknesses);
         }
-        if self.must_differ && current.is_some_and(|hash| hash.is_of(password)) {
+        if self.must_differ && current.is_some_and(&is_same) {
             weaknesses.push(Weakness::Unchanged);
         }
         let former = history.up_to(current);
         let at = match self.reuse {
             Reuse::Free => None,
-            Reuse::Never | Reuse::Times(_) => former.place(password),
+            Reuse::Never | Reuse::Times(_) => former.place(is_same),
         };
         let times = at
             .and_then(|at| former.0.get(at))
@@ -296,6 +297,11 @@ impl History {
         self.0.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
+    /// The hashes of all that are remembered.
+    pub fn hashes(&self) -> impl Iterator<Item = &PasswordHash> {
+        self.0.iter().map(|former| &former.hash)
+    }
+
     /// Whether nothing is remembered.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -310,8 +316,8 @@ impl History {
         }
     }
 
-    fn place(&self, password: &str) -> Option<usize> {
-        self.0.iter().position(|former| former.hash.is_of(password))
+    fn place(&self, is_same: impl Fn(&PasswordHash) -> bool) -> Option<usize> {
+        self.0.iter().position(|former| is_same(&former.hash))
     }
 
     /// The same with a newest password, which was at `before` if it comes again.
@@ -358,13 +364,17 @@ mod tests {
         for password in earlier {
             let hash = hash(password);
             history = policy
-                .admit(password, &hash, current.as_ref(), &history)
+                .admit(password, &hash, current.as_ref(), &history, |it| {
+                    it.is_of(password)
+                })
                 .unwrap();
             assert_eq!(History::parse(&history.to_text()), Some(history.clone()));
             current = Some(hash);
         }
         policy
-            .admit(last, &hash(last), current.as_ref(), &history)
+            .admit(last, &hash(last), current.as_ref(), &history, |it| {
+                it.is_of(last)
+            })
             .map(drop)
     }
 

@@ -119,7 +119,9 @@ impl Candidate {
         let Grounds {
             password, history, ..
         } = &grounds;
-        let history = grounds.policy.admit(&new, &to, Some(password), history);
+        let is_same = |other: &PasswordHash| other.is_of(&new);
+        let policy = &grounds.policy;
+        let history = policy.admit(&new, &to, Some(password), history, is_same);
         let renewed = Renewed {
             person: proven.person().clone(),
             history: history.map_err(Unfit::Weak)?,

@@ -67,6 +67,10 @@ fn configured(
     let place = Place::new(Vdom::ROOT, &LOCAL, "alice");
     let operation = Operation::Configure { place, edits };
     let facts = facts(&operation, user, default_policy);
+    decided(operation, facts)
+}
+
+fn decided(operation: Operation, facts: Facts) -> Result<User, AdminError> {
     let entropy = Entropy {
         seed: Zeroizing::new([1; 20]),
         salt: [9; SALT_LEN],
@@ -179,4 +183,29 @@ fn fields_without_effect_are_kept_and_shown() {
     let unset = vec![Edit::Unset(LOCAL.field("authtimeout").unwrap())];
     let user = configured(Some(user), None, unset).unwrap();
     assert!(Object::from(&user).value("authtimeout").is_none());
+}
+
+/// The hash is that which was computed before, and what is refused stays refused.
+#[test]
+fn a_password_that_was_hashed_before_is_judged_as_any_other() {
+    let alice = configured(None, None, vec![typed(GOOD)]).unwrap();
+    for (password, wants) in [
+        ("another horse 7", None),
+        (GOOD, Some("not used before")),
+        ("seven77", Some("at least 8 characters")),
+    ] {
+        let operation = Operation::Configure {
+            place: Place::new(Vdom::ROOT, &LOCAL, "alice"),
+            edits: vec![set("passwd-policy", "fresh"), typed(password)],
+        };
+        let new = operation.new_password().unwrap();
+        let prepared = new.prepare(Some(&alice), [4; SALT_LEN]);
+        let facts = facts(&operation, Some(alice.clone()), None);
+        let user = decided(operation, Facts { prepared, ..facts });
+        let hash = PasswordHash::new(password, [4; SALT_LEN]).unwrap();
+        match wants {
+            None => assert_eq!(user.unwrap().password, Some(hash)),
+            Some(wants) => assert!(refused(user).contains(wants), "{password}"),
+        }
+    }
 }

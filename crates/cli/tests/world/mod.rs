@@ -743,6 +743,7 @@ impl World {
             is_file_taken: false,
             neighbours: self.neighbours(reads.neighbours.as_ref()),
             vdom_mode: self.vdom_mode(),
+            prepared: None,
             default_policy: self.default_policy(reads),
             code_lifetime: Settings::default().code_lifetime,
             profile: self.profile(),

@@ -11,7 +11,7 @@ use super::{
 use crate::backend::Kind;
 use crate::legacy;
 use crate::name::{Realm, UserName};
-use crate::password::PasswordHash;
+use crate::password::{PasswordError, PasswordHash};
 use crate::password_policy::PasswordPolicy;
 use crate::schema::{FORTITOKEN, LOCAL, PASSWORD_POLICY, Place, Table, Value};
 use crate::time::Timestamp;
@@ -86,7 +86,7 @@ fn edited(
         }
         match edit {
             Edit::Set(field, Value::Secret(password)) if field.name == "passwd" => {
-                user.password = Some(PasswordHash::new(&password, context.entropy.salt)?);
+                user.password = Some(hashed(&password, facts, context)?);
                 typed = Some(password);
             }
             edit => edit_user(&mut user, edit, facts)?,
@@ -96,6 +96,18 @@ fn edited(
     match typed {
         Some(password) => judged(user, &password, before, facts),
         None => Ok(user),
+    }
+}
+
+fn hashed(
+    password: &str,
+    facts: &Facts,
+    context: &Context<'_>,
+) -> Result<PasswordHash, PasswordError> {
+    let prepared = facts.prepared.as_ref();
+    match prepared.and_then(|prepared| prepared.hash_of(password)) {
+        Some(hash) => Ok(hash),
+        None => PasswordHash::new(password, context.entropy.salt),
     }
 }
 
@@ -129,7 +141,13 @@ fn judged(
         return Ok(user);
     };
     let policy = PasswordPolicy::from_object(entry);
-    let admitted = policy.admit(password, hash, before.password.as_ref(), &before.history);
+    let is_same = |other: &PasswordHash| {
+        let prepared = facts.prepared.as_ref();
+        let known = prepared.and_then(|prepared| prepared.is_same(password, other));
+        known.unwrap_or_else(|| other.is_of(password))
+    };
+    let (current, former) = (before.password.as_ref(), &before.history);
+    let admitted = policy.admit(password, hash, current, former, is_same);
     let history = admitted.map_err(|weaknesses| AdminError::WeakPassword {
         policy: policy.name().into(),
         weaknesses,

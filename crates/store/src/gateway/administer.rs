@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::access::Authority;
 use domain::admin::{
-    self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Reads, Remark,
+    self, AdminError, Change, Entropy, Facts, Operation, Owned, Plan, Prepared, Reads, Remark,
 };
 use domain::administrator;
 use domain::audit::{Event, What};
@@ -40,6 +40,8 @@ pub(super) struct Administer {
     pub(super) memory: Arc<Memory>,
     pub(super) operation: Operation,
     pub(super) entropy: Entropy,
+    /// What was computed of a new password.
+    pub(super) prepared: Option<Prepared>,
     pub(super) by: Authority,
     pub(super) now: Timestamp,
     /// The outbox messages that this operation answers; they are settled with it.
@@ -91,6 +93,10 @@ impl Work for Administer {
         };
         let standing = Standing::read(tx).await?;
         let facts = gather(tx, operation.reads(), &self.memory, &standing).await?;
+        let facts = Facts {
+            prepared: self.prepared,
+            ..facts
+        };
         let plan = admin::apply(operation, facts, &self.entropy, &self.by, self.now)
             .map_err(Failure::Refused)?;
         let done = write(tx, plan, &self.memory, self.now).await?;
@@ -276,6 +282,7 @@ pub(super) async fn gather<T: Tx>(
         is_file_taken,
         neighbours,
         vdom_mode: settings.vdom_mode,
+        prepared: None,
         default_policy,
         code_lifetime: settings.code_lifetime,
         profile: settings.profile,

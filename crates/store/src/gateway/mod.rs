@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::access::Authority;
-use domain::admin::{AdminError, Entropy, Operation, Owned};
+use domain::admin::{AdminError, Entropy, Operation, Owned, Prepared};
 use domain::audit::{Actor, Event, What};
 use domain::backend::{Backend, BackendName};
 use domain::client::{Client, Secret};
@@ -443,11 +443,13 @@ impl GatewayStore {
         settles: impl IntoIterator<Item = i64>,
     ) -> Result<Done, Failure<AdminError>> {
         let settles = settles.into_iter().collect();
+        let prepared = self.prepared(&operation, &entropy).await?;
         let memory = Arc::clone(&self.memory);
         let work = Administer {
             memory: Arc::clone(&self.memory),
             operation,
             entropy,
+            prepared,
             by,
             now,
             settles,
@@ -455,6 +457,22 @@ impl GatewayStore {
         self.database
             .write_then(work, move |done: &Done| done.apply(&memory))
             .await
+    }
+
+    /// What takes long of a new password, computed beside the writer. Administrators are few: this needs no bound of
+    /// its own.
+    async fn prepared(
+        &self,
+        operation: &Operation,
+        entropy: &Entropy,
+    ) -> Result<Option<Prepared>, Undecided> {
+        let Some(new) = operation.new_password() else {
+            return Ok(None);
+        };
+        let (user, salt) = (self.person(new.user().clone()).await?, entropy.salt);
+        let prepared = tokio::task::spawn_blocking(move || new.prepare(user.as_ref(), salt));
+        // What was not computed is where it is needed.
+        Ok(prepared.await.ok().flatten())
     }
 
     /// Appends an event of its own, such as a login that was tried out. One that counts as a wrong code has
