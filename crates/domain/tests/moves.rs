@@ -218,6 +218,14 @@ fn seeds_leave_by_who_may_do_everything_here_alone() {
 }
 
 #[test]
+fn one_that_is_withheld_leaves_with_the_others() {
+    let withheld = token(2, Stage::Withheld(phone(2)));
+    let plan = out(licence(), &[1, 2], vec![on_phone(1), withheld]).unwrap();
+    let unseeded = |it: &&Change| matches!(it, Change::Seed(_, None));
+    assert_eq!(plan.changes.iter().filter(unseeded).count(), 2);
+}
+
+#[test]
 fn none_leaves_if_one_changed_since_it_was_sealed() {
     let other = token(2, Stage::Provisioned(phone(3)));
     let transferred = Provisioned {

@@ -236,7 +236,8 @@ async fn a_token_that_a_backup_brought_is_of_no_use_until_it_is_this_units() {
     let right = |now| code(SEED, step_at(now));
     let outcome = login(&store, "alice", &right(minutes(2)), minutes(2)).await;
     assert_eq!(refused(&outcome), Reason::TokenOfAnotherUnit);
-    assert!(leaving(&store).await.is_empty());
+    // The gateway to which its licence goes may have its seed from here alone.
+    assert_eq!(leaving(&store).await.len(), 1);
 
     drop(store);
     let store = open(dir.path(), minutes(3)).await;

@@ -19,10 +19,11 @@ use std::time::Duration;
 use common::apart::{Apart, Aside, Managing, NOWHERE, import, registry, token_server};
 use common::phone::{Phone, activation_code};
 use common::radius::{Answer, Vpn};
-use common::{Home, Running, after, until};
+use common::{Home, Running, after, at_offset, until};
 
 const SERIAL: &str = "FGT0000000000042";
 const DIRECT: &str = "FGT0000000000043";
+const NEXT: &str = "FGT0000000000044";
 const MANAGER: &str = "FMG0000000000001";
 const SECOND: &str = "FMG0000000000002";
 
@@ -225,45 +226,156 @@ fn a_licence_is_back_when_its_manager_has_said_what_became_of_it() {
     server.stop();
 }
 
-#[test]
-fn phones_of_a_licence_that_was_taken_back_follow_to_the_unit_in_the_gateways_place() {
-    let (tokens, server) = token_server();
-    let manager = Managing::of(&tokens, MANAGER);
-    let managing = manager.start();
-    let (gateway, running) = managed(&tokens, &[&manager]);
-    let licence = Aside::of(&tokens, MANAGER, 1);
-    until("the manager has it", || is_held(&manager, &licence, "kept"));
-    let token = import(&gateway, &licence.code).remove(0);
-    let _phone = enrol_at(&manager, &gateway, "alice", &token);
-    assert_eq!(gateway.home.status(&token), "provisioned");
-    let back = ["take-back", &licence.serial, "--reason", "wanted here"];
-    tokens.desk(&back).ok();
-    until("it is the token server's", || {
-        let reserve = tokens.desk(&["reserve", MANAGER]).ok();
-        !reserve.contains(&licence.serial)
-    });
-    let words = "config file unit.conf \"correct horse\"";
-    let backup = format!("execute backup {words}");
-    gateway.home.console(&backup).ok();
-    running.stop();
-    let new = Apart::of(&tokens).enrolled(&tokens, DIRECT);
-    for file in ["gateway/backup/unit.conf", "certificates/managers.pem"] {
-        let [from, to] = [&gateway, &new].map(|it| it.home.data().join(file));
+/// A gateway in the place of one whose licence was given out by a manager and taken back: the token server heard of
+/// no phone, and alice has hers.
+struct Followed {
+    tokens: Home,
+    running: [Running; 3],
+    gateway: Apart,
+    licence: String,
+    token: String,
+    alice: Phone,
+    /// Where the phone keeps its tokens.
+    old: Home,
+}
+
+const WORDS: &str = "config file unit.conf \"correct horse\"";
+
+/// The text of one gateway, for another.
+fn hand_over(from: &Apart, to: &Apart, files: &[&str]) {
+    let backup = format!("execute backup {WORDS}");
+    from.home.console(&backup).ok();
+    for file in files {
+        let [from, to] = [from, to].map(|it| it.home.data().join(file));
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(from, to).unwrap();
     }
-    let replace = ["replace-unit", SERIAL, DIRECT, "--reason", "RMA 15"];
-    tokens.desk(&replace).ok();
-    let running = new.start();
-    // The token server heard of no phone: which one has the token is the backup's word, after each poll.
-    let restore = format!("execute restore {words}\ny");
-    new.home.console(&restore).ok();
-    assert_eq!(new.home.status(&token), "provisioned");
-    new.home.console("execute fortitoken-mobile poll").ok();
-    assert_eq!(new.home.status(&token), "provisioned");
-    running.stop();
-    managing.stop();
-    server.stop();
+}
+
+impl Followed {
+    fn new() -> Self {
+        let (tokens, server) = token_server();
+        let manager = Managing::of(&tokens, MANAGER);
+        let managing = manager.start();
+        let (old, running) = managed(&tokens, &[&manager]);
+        let licence = Aside::of(&tokens, MANAGER, 1);
+        until("the manager has it", || is_held(&manager, &licence, "kept"));
+        let token = import(&old, &licence.code).remove(0);
+        let alice = enrol_at(&manager, &old, "alice", &token);
+        old.home.radius_client("vpn", "127.0.0.1", "");
+        assert_eq!(old.home.status(&token), "provisioned");
+        let back = ["take-back", &licence.serial, "--reason", "wanted here"];
+        tokens.desk(&back).ok();
+        until("it is the token server's", || {
+            let reserve = tokens.desk(&["reserve", MANAGER]).ok();
+            !reserve.contains(&licence.serial)
+        });
+        let gateway = Apart::of(&tokens).enrolled(&tokens, DIRECT);
+        hand_over(
+            &old,
+            &gateway,
+            &["gateway/backup/unit.conf", "certificates/managers.pem"],
+        );
+        running.stop();
+        let replace = ["replace-unit", SERIAL, DIRECT, "--reason", "RMA 15"];
+        tokens.desk(&replace).ok();
+        let running = gateway.start();
+        let restore = format!("execute restore {WORDS}\ny");
+        gateway.home.console(&restore).ok();
+        assert_eq!(gateway.home.status(&token), "provisioned");
+        Self {
+            tokens,
+            running: [running, managing, server],
+            gateway,
+            licence: licence.serial,
+            token,
+            alice,
+            old: old.home,
+        }
+    }
+
+    fn desk(&self, words: &[&str]) {
+        self.tokens.desk(words).ok();
+    }
+
+    /// What a poll makes of the token at a gateway.
+    #[track_caller]
+    fn polled(&self, gateway: &Apart) -> String {
+        gateway.home.console("execute fortitoken-mobile poll").ok();
+        gateway.home.status(&self.token)
+    }
+
+    fn stop(self) {
+        self.running.into_iter().for_each(Running::stop);
+    }
+}
+
+#[test]
+fn phones_of_a_licence_that_was_taken_back_follow_to_the_unit_in_the_gateways_place() {
+    let world = Followed::new();
+    // Which phone has it is the backup's word after each poll.
+    assert_eq!(world.polled(&world.gateway), "provisioned");
+    world.stop();
+}
+
+#[test]
+fn phones_of_a_licence_that_was_taken_back_move_on_when_the_desk_moved_it_first() {
+    let world = Followed::new();
+    let (from, token) = (&world.gateway, &*world.token);
+    let next = Apart::of(&world.tokens).enrolled(&world.tokens, NEXT);
+    let up = next.start();
+    let moved = ["move-licence", &world.licence, "--to", NEXT];
+    world.desk(&[&moved[..], &["--reason", "r"]].concat());
+    from.home
+        .console("execute fortitoken-mobile poll")
+        .refused();
+    assert_eq!(from.home.status(token), "new");
+
+    let wish = next
+        .home
+        .console("execute fortitoken-mobile move request")
+        .ok();
+    let wish = wish.split_whitespace().find(|word| word.starts_with(NEXT));
+    let export = format!(
+        "execute fortitoken-mobile move export {} {NEXT} {} tokens.move",
+        world.licence,
+        wish.unwrap()
+    );
+    let said = from.home.console(&export).ok();
+    assert!(said.contains("1 token is in file"), "{said}");
+    hand_over(
+        from,
+        &next,
+        &[
+            "gateway/backup/unit.conf",
+            "gateway/backup/tokens.move",
+            "certificates/managers.pem",
+        ],
+    );
+    next.home
+        .console(&format!("execute restore {WORDS}\ny"))
+        .ok();
+    let take = format!("execute fortitoken-mobile move import {DIRECT} tokens.move");
+    next.home.console(&take).ok();
+    assert_eq!(next.home.status(token), "provisioned");
+    up.stop();
+    // The code of the minute in which it came, and the next, may have been used where it was.
+    const LATER: &str = "+3m";
+    let mut command = next.command();
+    at_offset(&mut command, LATER);
+    let up = Running::start(&mut command, &next.home);
+    let vpn = Vpn::new(&next.home, "127.0.0.1");
+    let Followed {
+        running,
+        alice,
+        old,
+        ..
+    } = world;
+    let code = alice.at(LATER).code("alice");
+    assert_eq!(vpn.log_in("alice", &code), Answer::Accept);
+    up.stop();
+    running.into_iter().for_each(Running::stop);
+    drop(old);
 }
 
 #[test]

@@ -129,7 +129,8 @@ pub(super) fn out(
     for (serial, registration) in tokens {
         let Owned { token, .. } = known_mobile(vdom, serial, &mut facts)?;
         let is_as_sealed = matches!(&token.stage,
-            Stage::Provisioned(phone) if phone.registration == registration && phone.transfer.is_none());
+            Stage::Provisioned(phone) | Stage::Withheld(phone)
+                if phone.registration == registration && phone.transfer.is_none());
         if !is_as_sealed {
             return Err(AdminError::ChangedMeanwhile(serial));
         }

@@ -107,7 +107,10 @@ impl Work for OnPhones {
             let serial = row.serial;
             let Owned { token, owner } = row.open(secrets)?;
             let verifier = self.memory.read().verifier(serial, secrets);
-            if let (Stage::Provisioned(phone), Some((verifier, _))) = (token.stage, verifier) {
+            let (Stage::Provisioned(phone) | Stage::Withheld(phone)) = token.stage else {
+                continue;
+            };
+            if let Some((verifier, _)) = verifier {
                 conveyed.push(Conveyed {
                     status: token.status,
                     holder: owner.map(|owner| Holder::from(owner.name.canonical())),

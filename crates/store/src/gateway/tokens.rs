@@ -311,7 +311,8 @@ pub(super) async fn owned_tokens_after<T: Tx>(
     .await
 }
 
-/// The mobile tokens of a licence that are on phones, with their owners.
+/// The mobile tokens of a licence that are on phones, with their owners; withheld ones, too, whose seeds may be
+/// here alone.
 pub(super) async fn on_phones<T: Tx>(
     tx: &mut T,
     vdom: Vdom,
@@ -319,7 +320,8 @@ pub(super) async fn on_phones<T: Tx>(
 ) -> Result<Vec<TokenRow>, SqlError> {
     tx.rows(
         select_owned!(
-            "WHERE t.vdom = $1 AND t.licence = $2 AND t.stage = 'provisioned' ORDER BY t.serial"
+            "WHERE t.vdom = $1 AND t.licence = $2 AND t.stage IN ('provisioned', 'withheld') \
+             ORDER BY t.serial"
         ),
         &vals![vdom.as_str(), licence.as_str()],
     )
