@@ -24,6 +24,8 @@ use common::{Home, Running, after, at_offset, until};
 const SERIAL: &str = "FGT0000000000042";
 const DIRECT: &str = "FGT0000000000043";
 const NEXT: &str = "FGT0000000000044";
+/// The code of the minute in which a token came, and the next, may have been used where it was.
+const LATER: &str = "+3m";
 const MANAGER: &str = "FMG0000000000001";
 const SECOND: &str = "FMG0000000000002";
 
@@ -313,7 +315,11 @@ impl Followed {
 #[test]
 fn phones_of_a_licence_that_was_taken_back_follow_to_the_unit_in_the_gateways_place() {
     let world = Followed::new();
-    // Which phone has it is the backup's word after each poll.
+    // Which phone has it is the backup's word after each poll, and behind the desk's lock, too.
+    assert_eq!(world.polled(&world.gateway), "provisioned");
+    world.desk(&["lock-token", &world.token, "--reason", "lost"]);
+    assert_eq!(world.polled(&world.gateway), "provisioned");
+    world.desk(&["unlock-token", &world.token, "--reason", "found"]);
     assert_eq!(world.polled(&world.gateway), "provisioned");
     world.stop();
 }
@@ -355,12 +361,17 @@ fn phones_of_a_licence_that_was_taken_back_move_on_when_the_desk_moved_it_first(
     next.home
         .console(&format!("execute restore {WORDS}\ny"))
         .ok();
+    world.desk(&["lock-token", token, "--reason", "lost"]);
     let take = format!("execute fortitoken-mobile move import {DIRECT} tokens.move");
+    let refused = next.home.console(&take).refused();
+    assert!(
+        refused.contains(token) && refused.contains("unlock-token"),
+        "{refused}"
+    );
+    world.desk(&["unlock-token", token, "--reason", "found"]);
     next.home.console(&take).ok();
     assert_eq!(next.home.status(token), "provisioned");
     up.stop();
-    // The code of the minute in which it came, and the next, may have been used where it was.
-    const LATER: &str = "+3m";
     let mut command = next.command();
     at_offset(&mut command, LATER);
     let up = Running::start(&mut command, &next.home);

@@ -84,6 +84,11 @@ pub(crate) enum MoveError {
          license {1} here: symbolon desk move-licence {1} --to {2}"
     )]
     NotOurs(PollError, LicenceSerial, ProductSerial),
+    #[error(
+        "nothing was imported: {0} are locked at the token server, which says of no phone that has them; have \
+         customer service unlock each, and lock it again afterwards: symbolon desk unlock-token SERIAL"
+    )]
+    Locked(Serials),
     #[error("the token server cannot be asked whose the tokens are: {0}")]
     Unasked(PollError),
     #[error("the key of this gateway does not sign, or the tokens cannot be sealed")]
@@ -240,7 +245,12 @@ impl Supply {
             })?;
             phones.extend(polled);
         }
-        let arriving = |token: Conveyed| match phones.remove(&token.serial) {
+        let is_locked = |serial: &TokenSerial| matches!(phones.get(serial), Some(None));
+        let locked: Box<[TokenSerial]> = serials.into_iter().filter(is_locked).collect();
+        if !locked.is_empty() {
+            return Err(MoveError::Locked(Serials(locked)));
+        }
+        let arriving = |token: Conveyed| match phones.remove(&token.serial).flatten() {
             Some(phone) => Ok(Arriving { token, phone }),
             None => Err(MoveError::Unasked(AskError::Mismatched.into())),
         };

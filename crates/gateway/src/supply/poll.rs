@@ -185,11 +185,12 @@ impl Supply {
         }
     }
 
-    /// The phones of tokens all of which have to be this gateway's by the token server's word.
+    /// The phones of tokens all of which have to be this gateway's by the token server's word; none where it says
+    /// nothing of one.
     pub(super) async fn phones_of_own(
         &self,
         serials: &[TokenSerial],
-    ) -> Result<Vec<(TokenSerial, ItsPhone)>, PollError> {
+    ) -> Result<Vec<(TokenSerial, Option<ItsPhone>)>, PollError> {
         let answer = self.asked(serials).await?;
         if let Some(error) = answer.error {
             return Err(PollError::Refused(error));
@@ -198,12 +199,7 @@ impl Supply {
         let polled = answers.map(|PollAnswer { token, outcome }| {
             let token = TokenSerial::parse(token.as_str()).map_err(|_| AskError::Mismatched)?;
             let polled = outcome.map_err(PollError::Refused)?;
-            let phone = match &polled.registration {
-                Some(registration) => ItsPhone::Named(named(registration)),
-                None if is_unheard(&polled) => ItsPhone::Unheard,
-                None => ItsPhone::None,
-            };
-            Ok((token, phone))
+            Ok((token, its_phone(&polled)))
         });
         polled.collect()
     }
@@ -307,22 +303,38 @@ enum Whose {
 /// of it.
 fn told(answer: PollAnswer) -> Option<(Polled, Whose)> {
     let token = TokenSerial::parse(answer.token.as_str()).ok()?;
-    let (registration, whose) = match answer.outcome {
-        Ok(polled) if is_unheard(&polled) => (None, Whose::OursUnheard),
-        Ok(polled) => (polled.registration, Whose::Ours),
+    let (phone, whose) = match answer.outcome {
+        Ok(polled) => match its_phone(&polled)? {
+            ItsPhone::Named(phone) => (Some(phone), Whose::Ours),
+            ItsPhone::None => (None, Whose::Ours),
+            ItsPhone::Unheard => (None, Whose::OursUnheard),
+        },
         Err(error) => match error.known()? {
             ServerError::TokenNotOfProduct => (None, Whose::Elsewhere),
             ServerError::ProductNotRegistered => (None, Whose::Nobodys),
             _ => return None,
         },
     };
-    let phone = registration.as_ref().map(named);
     Some((Polled { token, phone }, whose))
 }
 
-/// Whether a token was never made ready by the token server, so that it knows nothing of a phone.
-fn is_unheard(polled: &PolledToken) -> bool {
-    polled.state == TokenState::New && polled.registration.is_none()
+/// What the token server says of a token's phone. Of one that the desk locked before a phone took its code it
+/// says nothing: whether it was made ready for one is behind the lock.
+fn its_phone(polled: &PolledToken) -> Option<ItsPhone> {
+    let PolledToken {
+        registration,
+        state,
+        ..
+    } = polled;
+    match (registration, state) {
+        (Some(registration), _) => Some(ItsPhone::Named(named(registration))),
+        (None, TokenState::New) => Some(ItsPhone::Unheard),
+        (None, TokenState::Locked) => None,
+        (
+            None,
+            TokenState::Provisioning | TokenState::Provisioned | TokenState::ProvisionTimeout,
+        ) => Some(ItsPhone::None),
+    }
 }
 
 /// The phone that the token server names.
