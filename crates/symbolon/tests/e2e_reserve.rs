@@ -56,6 +56,16 @@ fn enrol_at(manager: &Managing, gateway: &Apart, user: &str, token: &str) -> Pho
     phone
 }
 
+/// The desk sends whoever asks about a phone that a manager served to the gateway, and to no provisioning.
+#[track_caller]
+fn knows_no_phone(tokens: &Home, token: &str) {
+    let look = tokens.desk(&["look", token]).ok();
+    for told in [MANAGER, &format!("diagnose fortitoken info {token}")] {
+        assert!(look.contains(told), "no '{told}' in:\n{look}");
+    }
+    assert!(!look.contains("assign it to a user"), "{look}");
+}
+
 #[test]
 fn a_reserve_is_given_out_while_the_token_server_is_away_and_settled_when_it_is_back() {
     let (tokens, server) = token_server();
@@ -100,6 +110,7 @@ fn a_reserve_is_given_out_while_the_token_server_is_away_and_settled_when_it_is_
     assert_eq!(second.standing(&reserve), "kept");
     let look = tokens.desk(&["look", &first.serial]).ok();
     assert!(look.contains(SERIAL) && look.contains(MANAGER), "{look}");
+    knows_no_phone(&tokens, &serials[0]);
     let told = tokens.desk(&["history", &first.serial]).ok();
     assert_eq!(told.matches(" import ").count(), 1, "{told}");
     // Its tokens are served on, and what is not in the reserve comes from the token server.
@@ -321,6 +332,10 @@ fn phones_of_a_licence_that_was_taken_back_follow_to_the_unit_in_the_gateways_pl
     assert_eq!(world.polled(&world.gateway), "provisioned");
     world.desk(&["unlock-token", &world.token, "--reason", "found"]);
     assert_eq!(world.polled(&world.gateway), "provisioned");
+    knows_no_phone(&world.tokens, &world.token);
+    let revoke = ["revoke-licence", &world.licence, "--reason", "sold"];
+    let said = world.tokens.desk(&revoke).ok();
+    assert!(said.contains("known at their gateways alone"), "{said}");
     world.stop();
 }
 

@@ -58,7 +58,7 @@ pub use reserve::{
     set_aside, settle, take_over, weigh,
 };
 pub use standing::{
-    Departure, Standing, Told, hardware_standing, licence_standing, product_standing,
+    Departure, Standing, Supplier, Told, hardware_standing, licence_standing, product_standing,
     token_standing,
 };
 pub use ticket::{Deed, Ticket, TicketNumber, TicketRefusal, TicketRequest};

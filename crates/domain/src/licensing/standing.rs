@@ -42,6 +42,27 @@ pub enum Told {
     NotYet,
 }
 
+/// Who makes activation codes for a token, and so knows which phone has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Supplier {
+    /// The token server.
+    TokenServer,
+    /// The manager that gave the token's licence out.
+    Manager(ProductSerial),
+    /// The token server, since the licence was taken back from the manager that gave it out.
+    FormerlyManager(ProductSerial),
+}
+
+impl Supplier {
+    /// The manager that gave the token's licence out, if one did.
+    pub fn manager(self) -> Option<ProductSerial> {
+        match self {
+            Self::TokenServer => None,
+            Self::Manager(manager) | Self::FormerlyManager(manager) => Some(manager),
+        }
+    }
+}
+
 /// How it stands with a licence.
 pub fn licence_standing(licence: &Licence, now: Timestamp) -> Standing {
     let serial = licence.serial;
@@ -136,7 +157,12 @@ fn kept_standing(licence: &Licence, manager: ProductSerial, product: &str) -> St
 }
 
 /// How it stands with a token.
-pub fn token_standing(token: &StockToken, told: Told, now: Timestamp) -> Standing {
+pub fn token_standing(
+    token: &StockToken,
+    told: Told,
+    supplier: Supplier,
+    now: Timestamp,
+) -> Standing {
     let (serial, product) = (token.serial, token.product);
     if let Some(at) = token.revoked {
         return standing(
@@ -155,11 +181,7 @@ pub fn token_standing(token: &StockToken, told: Told, now: Timestamp) -> Standin
         );
     }
     match &token.state {
-        TokenState::New => standing(
-            format!("It belongs to {product}, and was never made ready for a phone."),
-            "On that gateway, assign it to a user, or `execute fortitoken-mobile provision SERIAL`.",
-            serial,
-        ),
+        TokenState::New => never_made_ready(token, supplier),
         TokenState::Provisioning { expires } if *expires <= now => standing(
             format!("Nobody used its activation code until {expires}."),
             "`execute fortitoken-mobile provision SERIAL` on its gateway makes a new one.",
@@ -184,6 +206,35 @@ pub fn token_standing(token: &StockToken, told: Told, now: Timestamp) -> Standin
                 serial,
             ),
         },
+    }
+}
+
+/// Managers tell the token server of licences, and of phones nothing.
+fn never_made_ready(token: &StockToken, supplier: Supplier) -> Standing {
+    let (serial, product) = (token.serial, token.product);
+    match supplier {
+        Supplier::TokenServer => standing(
+            format!("It belongs to {product}, and was never made ready for a phone."),
+            "On that gateway, assign it to a user, or `execute fortitoken-mobile provision SERIAL`.",
+            serial,
+        ),
+        Supplier::Manager(manager) => standing(
+            format!(
+                "Manager {manager} gave its licence out and makes its activation codes: which phone has it is known \
+                 there and at {product} alone."
+            ),
+            "None. On that gateway `diagnose fortitoken info SERIAL` says how it stands.",
+            serial,
+        ),
+        Supplier::FormerlyManager(manager) => standing(
+            format!(
+                "It belongs to {product}, and was not made ready for a phone since its licence was taken back from \
+                 manager {manager}, which gave it out. A phone may have it from then, of which {product} alone knows."
+            ),
+            "On that gateway `diagnose fortitoken info SERIAL` says whether a phone has it. If one does, do nothing: \
+             `execute fortitoken-mobile provision SERIAL` puts that phone out.",
+            serial,
+        ),
     }
 }
 
@@ -384,14 +435,24 @@ mod tests {
         let stands = || licence_standing(&activated, LATER);
         helps(&stands().for_sight(&own), "ask the desk");
         assert_eq!(stands().for_sight(&Sight::Everything), stands());
-        let new = || token_standing(&token(), Told::UpToDate, NOW);
+        let new = || token_standing(&token(), Told::UpToDate, Supplier::TokenServer, NOW);
         assert_eq!(new().for_sight(&own), new());
     }
 
     #[test]
     fn a_token_says_what_helps() {
-        let stands = |token: StockToken, told| token_standing(&token, told, NOW);
+        let stands =
+            |token: StockToken, told| token_standing(&token, told, Supplier::TokenServer, NOW);
         helps(&stands(token(), Told::UpToDate), "provision FTKMOB");
+        let manager = ProductSerial::parse("FMG0000000000001").unwrap();
+        for supplier in [
+            Supplier::Manager(manager),
+            Supplier::FormerlyManager(manager),
+        ] {
+            let stands = token_standing(&token(), Told::UpToDate, supplier, NOW);
+            assert!(stands.cause.contains(manager.as_str()), "{stands:?}");
+            helps(&stands, "diagnose fortitoken info FTKMOB");
+        }
         let in_state = |state| StockToken { state, ..token() };
         let waiting = |expires| in_state(TokenState::Provisioning { expires });
         helps(&stands(waiting(LATER), Told::UpToDate), "QR code");

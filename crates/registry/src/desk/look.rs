@@ -13,7 +13,7 @@ use ident::{
 };
 use store::registry::{
     AccountPage, AccountRecord, Clue, DeskEvent, DeskRefusal, Found, FoundBy, HardwareCount,
-    HardwareImport, IMPORTS_MAX, POSSESSIONS_MAX, Sighting, TIMELINE_MAX,
+    HardwareImport, IMPORTS_MAX, POSSESSIONS_MAX, Sighting, TIMELINE_MAX, TokenRecord,
 };
 
 use super::hardware::HardwareSheet;
@@ -67,13 +67,15 @@ pub enum NothingFound {
     LicenceCode,
     /// It has the shape of a registration id.
     #[error(
-        "no token is on this phone; if its app was installed anew, the phone has another registration id"
+        "no token is on this phone; if its app was installed anew, the phone has another registration id. Which phones \
+         have tokens of a manager's reserve is known at their gateways alone"
     )]
     Device,
     /// It has 16 characters.
     #[error(
         "no product has this serial and no token waits under this activation code; a product is \
-         registered with `register-product`, and a newer code replaces the one before"
+         registered with `register-product`, and a newer code replaces the one before. What a manager made is \
+         known there alone"
     )]
     Sixteen,
     /// It may be a name.
@@ -218,13 +220,15 @@ impl LookSheet {
                 record.left.as_ref(),
             )),
             Found::Licence(record) => Some(licence_standing(&record.licence, self.at)),
-            Found::Token(record) => Some(token_standing(&record.token, record.told, self.at)),
+            Found::Token(record) => Some(self.of_token(record)),
             Found::Hardware(token) => Some(hardware_standing(token)),
-            Found::Device(_, tokens) => tokens
-                .last()
-                .map(|record| token_standing(&record.token, record.told, self.at)),
+            Found::Device(_, tokens) => tokens.last().map(|record| self.of_token(record)),
         };
         standing.map(|standing| standing.for_sight(&self.sight))
+    }
+
+    fn of_token(&self, record: &TokenRecord) -> Standing {
+        token_standing(&record.token, record.told, record.supplier, self.at)
     }
 }
 

@@ -92,12 +92,16 @@ impl fmt::Display for TokenSheet {
             token,
             account,
             activated,
+            supplier,
             ..
         } = &self.record;
         field(f, "Token", token.serial)?;
         field(f, "Account", account)?;
         field(f, "Licence", token.licence)?;
         field(f, "Product", token.product)?;
+        if let Some(manager) = supplier.manager() {
+            field(f, "Given out by", manager)?;
+        }
         field(f, "Status", token_status(token, self.at))?;
         match &token.state {
             TokenState::New => Ok(()),

@@ -329,12 +329,18 @@ async fn revoke_licence(
         ),
         Change::Already => format!("licence {licence} was revoked already\n"),
     };
-    if revoked.on_phones > 0 {
+    let on_phones = match revoked.on_phones {
+        Some(0) => None,
+        Some(count) => Some(format!("{count} of its tokens are on phones")),
+        None => Some(
+            "a manager gave it out, so which of its tokens are on phones is known at their gateways alone"
+                .to_owned(),
+        ),
+    };
+    if let Some(on_phones) = on_phones {
         writeln!(
             text,
-            "{} of its tokens are on phones: gateways that have them go on taking their codes until \
-             they delete or lock them",
-            revoked.on_phones
+            "{on_phones}: gateways that have them go on taking their codes until they delete or lock them"
         )?;
     }
     let data = json!({

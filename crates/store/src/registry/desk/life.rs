@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use domain::audit::Actor;
 use domain::licensing::{
-    self, Change, CodeInHand, Deed, Licence, Remark, Renewal, RenewedCode, Term, import_again,
-    relocate,
+    self, Change, CodeInHand, Deed, Licence, Remark, Renewal, RenewedCode, Supplier, Term,
+    import_again, relocate,
 };
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial};
@@ -15,6 +15,7 @@ use super::ticket::close;
 use super::{DeskRefusal, Note, demand_licence, is_about, record};
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::RegistryStore;
+use crate::registry::reserve::supplier;
 use crate::registry::rows::demand_product;
 use crate::registry::secrets::{Keys, code_digest};
 use crate::vals;
@@ -46,8 +47,8 @@ pub struct LicenceRenewed {
 pub struct LicenceRevoked {
     /// How many tokens ended with it.
     pub tokens: u32,
-    /// How many of them phones have.
-    pub on_phones: u32,
+    /// How many of them phones have; none if a manager gave it out, which tells of phones nothing.
+    pub on_phones: Option<u32>,
     /// Whether it was revoked now.
     pub change: Change,
 }
@@ -289,6 +290,7 @@ impl Work for RevokeLicence {
     async fn run<T: Tx>(self, tx: &mut T) -> Result<LicenceRevoked, Failure<DeskRefusal>> {
         let licence = demand_licence(tx, self.licence).await?.licence;
         let (tokens, on_phones) = count_tokens(tx, self.licence).await?;
+        let supplier = supplier(tx, self.licence).await?;
         let change = match licence.revoked {
             Some(_) => Change::Already,
             None => {
@@ -298,7 +300,7 @@ impl Work for RevokeLicence {
         };
         Ok(LicenceRevoked {
             tokens,
-            on_phones,
+            on_phones: (supplier == Supplier::TokenServer).then_some(on_phones),
             change,
         })
     }

@@ -1,13 +1,15 @@
 //! Products, licences and tokens as they are.
 
 use domain::licensing::{
-    AccountName, Departure, Licence, Product, ProductKind, Retired, Sight, StockToken, Told,
+    AccountName, Departure, Licence, Product, ProductKind, Retired, Sight, StockToken, Supplier,
+    Told,
 };
 use domain::time::Timestamp;
 use ident::{LicenceSerial, ProductSerial, TokenSerial};
 
 use super::{DeskRefusal, licence_row};
 use crate::engine::{Failure, SqlError, Tx, Work};
+use crate::registry::reserve::supplier;
 use crate::registry::rows::{LicenceRow, identifier, licence_columns, product, stock, stock_of};
 use crate::vals;
 
@@ -81,6 +83,8 @@ pub struct TokenRecord {
     pub told: Told,
     /// When a device took it.
     pub activated: Option<Timestamp>,
+    /// Who makes its activation codes.
+    pub supplier: Supplier,
 }
 
 pub(in crate::registry) struct ShowProduct {
@@ -200,9 +204,12 @@ pub(super) async fn token_record<T: Tx>(
     tx: &mut T,
     serial: TokenSerial,
 ) -> Result<Option<TokenRecord>, SqlError> {
-    let found = stock(tx, serial).await?;
-    Ok(found.map(|row| TokenRecord {
+    let Some(row) = stock(tx, serial).await? else {
+        return Ok(None);
+    };
+    Ok(Some(TokenRecord {
         told: row.whether_told(),
+        supplier: supplier(tx, row.token.licence).await?,
         token: row.token,
         account: row.account,
         activated: row.activated,

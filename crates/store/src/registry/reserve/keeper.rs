@@ -1,14 +1,14 @@
 //! Who alone answers for what a request is about.
 
-use domain::licensing::{Requester, keeper};
-use ident::{ProductSerial, TokenSerial};
+use domain::licensing::{Requester, Supplier, keeper};
+use ident::{LicenceSerial, ProductSerial, TokenSerial};
 use zeroize::Zeroizing;
 
 use crate::engine::{Failure, SqlError, Tx, Work};
 use crate::registry::licence::{ActivateLicence, by_code};
 use crate::registry::once::{NotDone, Once};
 use crate::registry::provision::ProvisionTokens;
-use crate::registry::rows::{LicenceRow, admission, licence_columns};
+use crate::registry::rows::{LicenceRow, admission, identifier, licence_columns};
 use crate::vals;
 
 /// A use case about what may be in a manager's reserve.
@@ -38,6 +38,29 @@ where
             None => once.run(tx).await,
         }
     }
+}
+
+/// Who makes activation codes for the tokens of a licence. Of one that is in a reserve there are tokens once its
+/// manager gave it out.
+pub(in crate::registry) async fn supplier<T: Tx>(
+    tx: &mut T,
+    licence: LicenceSerial,
+) -> Result<Supplier, SqlError> {
+    let key = licence.as_str();
+    let found = tx
+        .row::<(Option<String>, Option<String>)>(
+            "SELECT kept_by, (SELECT g.manager FROM given_line g WHERE g.licence = licence.serial
+                 ORDER BY g.at LIMIT 1)
+             FROM licence WHERE serial = $1",
+            &vals![key],
+        )
+        .await?;
+    let manager = |text: &str| identifier::<ProductSerial>(text, "licence", key, "kept_by");
+    Ok(match found.unwrap_or_default() {
+        (Some(keeper), _) => Supplier::Manager(manager(&keeper)?),
+        (None, Some(giver)) => Supplier::FormerlyManager(manager(&giver)?),
+        (None, None) => Supplier::TokenServer,
+    })
 }
 
 impl Keepable for ActivateLicence {

@@ -22,7 +22,7 @@ use domain::licensing::{
 use domain::time::Timestamp;
 use ident::{LicenceCode, LicenceSerial, ProductSerial, TokenSerial};
 
-pub(super) use self::keeper::UnlessKept;
+pub(super) use self::keeper::{UnlessKept, supplier};
 pub(super) use self::record::enrolled_anew;
 use self::record::{BeginRecord, FindBehind, Sign, StopGiving};
 pub use self::settle::{RecordStanding, Settled};
