@@ -17,7 +17,7 @@ use common::{Gateway, SEED, World, account, actor, product};
 use data_encoding::BASE64URL_NOPAD;
 use domain::licensing::{Generation, LicenceSize, Remark};
 use domain::time::{Span, Timestamp};
-use ident::TokenSerial;
+use ident::{ActivationCode, TokenSerial};
 use otp::Parameters;
 use otp::seed_file::csv;
 use rcgen::{KeyPair, SigningKey};
@@ -40,6 +40,8 @@ struct Tenant {
     kept: (String, String, Vec<TokenSerial>),
     /// Never provisioned, waiting for a phone, on a phone, locked, of the trial.
     tokens: Vec<TokenSerial>,
+    /// Codes for phones: of the token that waits, and of the one that is on a phone.
+    for_phones: [ActivationCode; 2],
     /// Codes of an activated and of a waiting licence.
     codes: [String; 2],
     trial: String,
@@ -98,6 +100,7 @@ async fn settle(world: &World, (owner, serial): (&str, &str)) -> Tenant {
         kept,
         tokens,
         codes: [used, waiting],
+        for_phones: [open, taken],
     }
 }
 
@@ -218,6 +221,7 @@ const NO_PROVISION: &str =
     r#""license":null,"token_activation_code":null,"qr_code":null,"code_expire":null,"#;
 const NO_STATE: &str =
     r#""license":null,"state":null,"registration_id":null,"mobile_device_version":null,"#;
+const NO_CODE: &str = r#""state":null,"registration_id":null,"mobile_device_version":null,"#;
 
 #[tokio::test]
 async fn symptom_01_nobody_is_told_of_anothers_token() {
@@ -225,10 +229,16 @@ async fn symptom_01_nobody_is_told_of_anothers_token() {
     for (asker, owner) in pairs(&tenants) {
         for token in &owner.tokens {
             let token = token.as_str();
-            for (body, fields) in [
+            let codes = owner.for_phones.iter();
+            let transfers = codes.map(|code| {
+                let body = asker.gateway.transfer_body(token, code.as_str());
+                (body, NO_CODE)
+            });
+            let others = [
                 (asker.gateway.provision_body(token), NO_PROVISION),
                 (asker.gateway.poll_body(token), NO_STATE),
-            ] {
+            ];
+            for (body, fields) in others.into_iter().chain(transfers) {
                 let refusal = refused_token(token, fields);
                 for answer in told(asker, owner, &body).await {
                     assert!(answer.ends_with(&refusal), "{answer}");
@@ -296,12 +306,20 @@ async fn anothers_token_among_ones_own_is_refused_alone() {
                 r#"{{"token":"{token}","seed":"{SEED}","code_expire":4320,"type":"totp","period":60,"digits":6}}"#
             )
         };
+        let taken = owner.for_phones[1].as_str();
+        let with_code =
+            |token: &str| format!(r#"{{"token":"{token}","token_activation_code":"{taken}"}}"#);
         for (body, first, second) in [
             (asker.gateway.provision_body(own), one(own), one(other)),
             (
                 asker.gateway.poll_body(own),
                 format!(r#"{{"token":"{own}"}}"#),
                 format!(r#"{{"token":"{other}"}}"#),
+            ),
+            (
+                asker.gateway.transfer_body(own, taken),
+                with_code(own),
+                with_code(other),
             ),
         ] {
             let both = body.replacen(&first, &format!("{first},{second}"), 1);
@@ -345,6 +363,9 @@ async fn nobody_speaks_for_another() {
             owner.gateway.import_body(&owner.codes[1]),
             owner.gateway.provision_body(token),
             owner.gateway.poll_body(token),
+            owner
+                .gateway
+                .transfer_body(token, owner.for_phones[1].as_str()),
             owner.gateway.hardware_body("FTK2000BHV1KRZCC"),
             owner.gateway.address_body(),
         ] {
