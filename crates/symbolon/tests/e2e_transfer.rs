@@ -20,7 +20,7 @@ use app::registry::Registry;
 use common::apart::{Apart, enrolled, import, registry, token_server};
 use common::authority::Authority;
 use common::mail_server::MailServer;
-use common::phone::{Phone, allow_transfers, enrol, two_phones_are_told};
+use common::phone::{Phone, activation_code, allow_transfers, enrol, two_phones_are_told};
 use common::radius::{Answer, Vpn};
 use common::{Home, Running, free_port, python, run, tool, until};
 use ident::TokenSerial;
@@ -464,7 +464,6 @@ fn symptom_27_a_transfer_is_refused_and_names_what_is_missing() {
             text.contains(cause)
         });
     };
-    // S28: switched off unless the issuer allows it.
     refused("set token-transfer enable");
     home.console("config system ftm-push\nset token-transfer enable\nend")
         .ok();
@@ -492,6 +491,67 @@ fn symptom_27_a_transfer_is_refused_and_names_what_is_missing() {
     ))
     .ok();
     refused("the token is locked");
+    world.up.stop();
+}
+
+#[test]
+fn symptom_28_a_token_moves_once_its_issuer_allows_it_or_is_assigned_anew() {
+    let world = World::new();
+    let (home, vpn) = (&world.home, world.vpn());
+    // Phones reach the gateway. It is off unless somebody switches it on.
+    home.console(&format!(
+        "config system interface\nedit lo\nset allowaccess ssh ftm\nend\n\
+         config system ftm-push\nset server 127.0.0.1\nset server-port {}\nend",
+        world.port
+    ))
+    .ok();
+    let start = ["transfer", "start", "alice", "--show", "--no-wait"];
+    let refused = |phone: &Phone| {
+        let said = phone.app(&start);
+        let text = said.out + &said.err;
+        for told in [
+            "No valid token found (17)",
+            "config system ftm-push",
+            "set token-transfer enable",
+        ] {
+            assert!(text.contains(told), "no '{told}' in:\n{text}");
+        }
+    };
+    refused(&world.old);
+
+    // Without the switch: taken from the user and assigned anew, with a code that is shown and not mailed.
+    home.console(
+        "config user local\nedit alice\nunset two-factor\nunset fortitoken\n\
+         unset email-to\nend",
+    )
+    .ok();
+    let shown = home.console(&format!(
+        "config user local\nedit alice\nset two-factor fortitoken\nset fortitoken {}\nend",
+        world.token
+    ));
+    let new = world.other_phone();
+    new.add(&activation_code(&shown.ok()), "alice").ok();
+    home.console("execute fortitoken-mobile poll").ok();
+    assert_eq!(
+        vpn.log_in("alice", &world.old.code("alice")),
+        Answer::Reject
+    );
+    refused(&new);
+
+    home.console("config system ftm-push\nset token-transfer enable\nend")
+        .ok();
+    let mut link = None;
+    until("the token server knows the gateway's address", || {
+        let said = new.app(&start);
+        link = said.status.success().then(|| link_in(&said.ok()));
+        link.is_some()
+    });
+    let third = Phone::new(home, "alice, the third");
+    let take = ["transfer", "take", "--qr-text", &link.unwrap()];
+    third.app(&[&take[..], &["--name", "alice"]].concat()).ok();
+    world.moved();
+    assert_eq!(vpn.log_in("alice", &new.code("alice")), Answer::Reject);
+    assert_eq!(vpn.log_in("alice", &third.code("alice")), Answer::Accept);
     world.up.stop();
 }
 
