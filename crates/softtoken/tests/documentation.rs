@@ -29,15 +29,15 @@ fn every_example_is_a_message() {
 }
 
 #[test]
-fn the_example_of_curl_is_a_message() {
-    let body = PROTOCOL
-        .split("--data '")
-        .nth(1)
-        .unwrap()
-        .split('\'')
-        .next()
-        .unwrap();
-    assert!(Request::parse(body.as_bytes()).is_ok());
+fn the_examples_of_curl_are_messages() {
+    let bodies = PROTOCOL.split("--data '").skip(1);
+    let bodies: Vec<&str> = bodies
+        .map(|rest| rest.split('\'').next().unwrap())
+        .collect();
+    assert_eq!(bodies.len(), 3);
+    for body in bodies {
+        assert!(Request::parse(body.as_bytes()).is_ok(), "{body}");
+    }
 }
 
 #[test]
