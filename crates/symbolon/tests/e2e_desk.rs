@@ -16,6 +16,7 @@ use std::fs;
 use std::process::Stdio;
 
 use common::phone::enrol;
+use common::store::accounts_from_before;
 use common::{Home, Running, Said, after, at_offset, run, symbolon, tool};
 use serde_json::Value;
 
@@ -260,6 +261,65 @@ fn misread(home: &Home, words: &[&str]) -> String {
 }
 
 #[test]
+fn an_account_whose_name_nobody_gets_any_more_is_served_by_it_and_renamed() {
+    const NAMES: [&str; 4] = [
+        "Example  Ltd",
+        "Example\u{a0}Ltd",
+        "Stadtwerke Ko\u{308}ln",
+        "STADTWERKEBERLIN",
+    ];
+    let (home, up) = system();
+    up.stop();
+    accounts_from_before(&home, &NAMES);
+    let up = Running::up(&home);
+    for (number, name) in NAMES.into_iter().enumerate() {
+        let serial = |kind: &str| format!("{kind}000000000000{number}");
+        let (gateway, manager) = (serial("FGT"), serial("FMG"));
+        let account = ["--account", name];
+        for words in [
+            &["register-product", &gateway][..],
+            &["register-manager", &manager],
+            &["issue-licence"],
+            &[
+                "open-ticket",
+                "--old",
+                &gateway,
+                "--new",
+                NEW,
+                "--reason",
+                "r",
+            ],
+            &["list-tickets"],
+        ] {
+            let words = [words, &account].concat();
+            home.desk(&words).ok();
+        }
+        let shown = home.desk(&["account", name]).ok();
+        shows(&shown, &[&gateway, "EFTM"]);
+        home.desk(&["list-hardware", name]).ok();
+        home.desk(&["list-accounts", "--after", name]).ok();
+        let key = format!("{number}.pem");
+        let agent = format!("agent-{number}");
+        let add = ["add-agent", &agent, "--role", "account", "--certificate"];
+        let key = home.path(&key);
+        let key = [key.to_str().unwrap()];
+        home.desk(&[&add[..], &key, &account].concat()).ok();
+        let plain = format!("Customer {number}");
+        home.desk(&["rename-account", name, &plain]).ok();
+        shows(&home.desk(&["account", &plain]).ok(), &[&gateway, "EFTM"]);
+        shows(
+            &home.desk(&["account", name]).refused(),
+            &["an account's name", "list-accounts"],
+        );
+        assert_eq!(
+            home.desk(&["register-account", name]).status.code(),
+            Some(2)
+        );
+    }
+    up.stop();
+}
+
+#[test]
 fn a_name_that_looks_like_another_is_refused_wherever_one_is_given() {
     let (home, up) = system();
     home.desk(&["register-account", "Example Ltd"]).ok();
@@ -269,7 +329,11 @@ fn a_name_that_looks_like_another_is_refused_wherever_one_is_given() {
         for words in [
             &["register-account", &name][..],
             &["rename-account", "Example Ltd", &name],
-            &["register-product", "FGT0000000000001", "--account", &name],
+        ] {
+            shows(&misread(&home, words), &[&shown]);
+        }
+        for words in [
+            &["register-product", "FGT0000000000001", "--account", &name][..],
             &["issue-licence", "--account", &name],
             &[
                 "add-agent",
@@ -282,7 +346,9 @@ fn a_name_that_looks_like_another_is_refused_wherever_one_is_given() {
                 "erin.pem",
             ],
         ] {
-            shows(&misread(&home, words), &[&shown]);
+            let said = home.desk(words);
+            assert!(!said.status.success(), "{}", said.out);
+            shows(&said.err, &[&shown]);
         }
         let agent = format!("er{c}in");
         let words = [

@@ -47,7 +47,7 @@ pub enum DeskRefusal {
     #[error("account \"{0}\" is what commands mean that name no account: it keeps its name")]
     AccountFixed(AccountName),
     /// There is no such account.
-    #[error("no account \"{0}\"; `list-accounts` lists them, `register-account` registers one")]
+    #[error("no account \"{0}\"; {advice}", advice = on_unknown_account(.0))]
     AccountUnknown(AccountName),
     /// The product is there already.
     #[error("product {0} is registered already, for account \"{1}\"")]
@@ -168,6 +168,15 @@ pub enum DeskRefusal {
     /// Lines of a file that cannot be used.
     #[error("{}", super::hardware::told(.0))]
     BadLines(Vec<BadLine>),
+}
+
+/// What is there may be called what nobody is called any more, so such a name is looked up first. If it is nobody's,
+/// what is wrong with it may be what nobody sees.
+fn on_unknown_account(name: &AccountName) -> String {
+    match AccountName::parse(name.as_str()) {
+        Ok(_) => "`list-accounts` lists them, `register-account` registers one".to_owned(),
+        Err(why) => format!("{why}. `list-accounts` lists those that there are"),
+    }
 }
 
 impl From<LifeRefusal> for Failure<DeskRefusal> {

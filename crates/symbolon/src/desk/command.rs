@@ -32,16 +32,16 @@ pub(super) enum Command {
     /// Register a customer
     RegisterAccount {
         /// Name, at most 64 characters
-        #[arg(value_parser = account_name)]
+        #[arg(value_parser = new_account_name)]
         account: AccountName,
     },
     /// Give a customer another name
     RenameAccount {
         /// The name so far
-        #[arg(value_parser = given_account_name)]
+        #[arg(value_parser = account_name)]
         from: AccountName,
         /// The name from now on
-        #[arg(value_parser = account_name)]
+        #[arg(value_parser = new_account_name)]
         to: AccountName,
     },
     /// List customers by name, a thousand at a time
@@ -311,13 +311,13 @@ pub(super) fn ticket_number(text: &str) -> Result<TicketNumber, String> {
     Ok(TicketNumber(number))
 }
 
+/// The name of an account that is there.
 pub(super) fn account_name(text: &str) -> Result<AccountName, String> {
-    AccountName::parse(text).map_err(|error| error.to_string())
+    AccountName::given(text).map_err(|error| error.to_string())
 }
 
-/// The name of an account that is there.
-fn given_account_name(text: &str) -> Result<AccountName, String> {
-    AccountName::given(text).map_err(|error| error.to_string())
+fn new_account_name(text: &str) -> Result<AccountName, String> {
+    AccountName::parse(text).map_err(|error| error.to_string())
 }
 
 fn remark(text: &str) -> Result<Remark, String> {

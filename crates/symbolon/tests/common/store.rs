@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use domain::audit::Actor;
+use domain::licensing::AccountName;
 use domain::time::Timestamp;
 use ident::TokenSerial;
 use store::gateway::{ClockTrust, GatewayStore, Location};
@@ -46,4 +48,24 @@ pub(crate) fn provisioned_at(database: &Path, root: &Path, tokens: &[String]) ->
         store.shutdown();
         moments
     })
+}
+
+/// Accounts whose names are registered no more, in the stopped token server's database.
+pub(crate) fn accounts_from_before(home: &Home, names: &[&str]) {
+    let root = RootKey::load(&home.data().join("root.key")).unwrap();
+    let database = home.data().join("registry/registry.db");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = RegistryStore::open(&database, &root).await.unwrap();
+        for name in names {
+            let actor = Actor {
+                name: "root".into(),
+                interface: "desk".into(),
+            };
+            let account = AccountName::given(name).unwrap();
+            let registered = store.register_account(actor, account, Timestamp::from_secs(0));
+            registered.await.unwrap();
+        }
+        store.shutdown();
+    });
 }
