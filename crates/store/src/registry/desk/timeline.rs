@@ -288,23 +288,11 @@ pub(super) async fn timeline<T: Tx>(
 
 #[cfg(test)]
 mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        reason = "a test fails by panicking"
-    )]
-
-    use rusqlite::{Connection, params_from_iter};
-
     use super::*;
-    use crate::registry::schema::MIGRATIONS;
+    use crate::registry::schema::plan_of;
 
     #[test]
     fn no_timeline_reads_the_whole_record() {
-        let database = Connection::open_in_memory().unwrap();
-        for step in MIGRATIONS {
-            database.execute_batch(step.sql).unwrap();
-        }
         for sql in [
             OF_TOKEN,
             OF_HARDWARE,
@@ -314,12 +302,7 @@ mod tests {
             OF_ACCOUNT,
             OF_ACCOUNT_ALONE,
         ] {
-            let mut plan = database
-                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                .unwrap();
-            let unbound = vec![None::<i64>; plan.parameter_count()];
-            let steps = plan.query_map(params_from_iter(unbound), |row| row.get("detail"));
-            let steps: Vec<String> = steps.unwrap().collect::<Result<_, _>>().unwrap();
+            let steps = plan_of(sql);
             assert!(
                 steps.iter().all(|step| !step.starts_with("SCAN")),
                 "{sql}\n{steps:#?}"

@@ -113,6 +113,9 @@ impl Work for ReplaceUnit {
     }
 }
 
+/// Tokens of its cluster's other members are among them, so its licences do not lead to all.
+const TAKE_OVER_PROVISIONED: &str = "UPDATE provision SET product = $2 WHERE product = $1";
+
 impl ReplaceUnit {
     /// The trial needs no leave to be imported again.
     async fn write<T: Tx>(&self, tx: &mut T, licences: &[Licence]) -> Result<(), SqlError> {
@@ -124,12 +127,7 @@ impl ReplaceUnit {
             &vals![old, new, self.now],
         )
         .await?;
-        // Tokens of its cluster's other members among them.
-        tx.exec(
-            "UPDATE provision SET product = $2 WHERE product = $1",
-            &vals![old, new],
-        )
-        .await?;
+        tx.exec(TAKE_OVER_PROVISIONED, &vals![old, new]).await?;
         tx.exec_one(
             "UPDATE product SET retired = $3, successor = $2 WHERE serial = $1",
             &vals![old, new, self.now],
@@ -181,5 +179,20 @@ impl UnregisterProduct {
         .await?;
         let (action, reason) = ("unregister-product", self.reason.as_str());
         record(tx, &self.actor, action, subject, reason, self.now).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::schema::plan_of;
+
+    #[test]
+    fn a_unit_takes_over_without_reading_what_others_provisioned() {
+        let steps = plan_of(TAKE_OVER_PROVISIONED);
+        assert!(
+            steps.iter().all(|step| !step.starts_with("SCAN")),
+            "{steps:#?}"
+        );
     }
 }
