@@ -15,9 +15,10 @@ use domain::licensing::{
 };
 use domain::time::Span;
 use ident::{LicenceSerial, TokenSerial};
+use registry::TicketTable;
 use softtoken::PROCESS_PATH;
 use softtoken::process::TokenState;
-use store::registry::{AccountPage, Note, TicketFilter};
+use store::registry::{AccountPage, Note, TICKETS_MAX, TicketFilter};
 
 const OLD: &str = "FGT0000000000001";
 const NEW: &str = "FGT0000000000002";
@@ -422,7 +423,11 @@ async fn a_ticket_is_closed_by_the_deed_that_answers_it() {
     let closed = world.desk.ticket(TicketNumber(1)).await.unwrap().closed;
     let (_, by) = closed.unwrap();
     assert_eq!(*by, *format!("move-licence {licence} --to {NEW}"));
-    let open_ones = world.desk.tickets(None, TicketFilter::Open).await.unwrap();
+    let open_ones = world
+        .desk
+        .tickets(None, TicketFilter::Open, None)
+        .await
+        .unwrap();
     assert!(open_ones.is_empty(), "{open_ones:?}");
     let sheet = world
         .desk
@@ -478,4 +483,30 @@ async fn a_lock_that_comes_again_is_recorded_once() {
     let events = world.desk.history(tokens[0].as_str()).await.unwrap();
     let actions: Vec<_> = events.iter().map(|event| &*event.action).collect();
     assert_eq!(actions, ["lock-token", "unlock-token"]);
+}
+
+#[tokio::test]
+async fn a_page_of_tickets_leads_to_those_in_front() {
+    let world = world().await;
+    let max = usize::try_from(TICKETS_MAX).unwrap();
+    for number in 0..=max {
+        let ticket = TicketRequest {
+            account: account("Example Ltd"),
+            old: format!("FGT1{number:012}").parse().unwrap(),
+            new: product(NEW),
+            licence: None,
+            reason: why(),
+        };
+        world.desk.open_ticket(actor(), ticket).await.unwrap();
+    }
+    let page = world.desk.tickets(None, TicketFilter::Open, None).await;
+    let page = page.unwrap();
+    assert_eq!((page.len(), page[0].number), (max, TicketNumber(2)));
+    let shown = TicketTable(&page).to_string();
+    assert!(shown.contains("--before 2`"), "{}", &shown[..200]);
+    let before = Some(page[0].number);
+    let first = world.desk.tickets(None, TicketFilter::Open, before).await;
+    let first = first.unwrap();
+    assert_eq!((first.len(), first[0].number), (1, TicketNumber(1)));
+    assert!(!TicketTable(&first).to_string().contains("--before"));
 }

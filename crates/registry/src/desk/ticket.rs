@@ -41,17 +41,18 @@ impl Desk {
     }
 
     /// The latest tickets of one account, or of all that are seen, oldest first, as many as
-    /// [`TICKETS_MAX`].
+    /// [`TICKETS_MAX`]: those before a ticket, if one is named.
     pub async fn tickets(
         &self,
         account: Option<AccountName>,
         filter: TicketFilter,
+        before: Option<TicketNumber>,
     ) -> Result<Vec<Ticket>, DeskError> {
         let account = account.or_else(|| self.sight.account().cloned());
         if let Some(name) = &account {
             self.demand_seen(name, DeskRefusal::AccountUnknown(name.clone()))?;
         }
-        Ok(self.store.tickets(account, filter).await?)
+        Ok(self.store.tickets(account, filter, before).await?)
     }
 }
 
@@ -66,10 +67,12 @@ pub struct TicketTable<'t>(pub &'t [Ticket]);
 impl fmt::Display for TicketTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{TICKETS_HEAD}")?;
-        if u32::try_from(self.0.len()).is_ok_and(|count| count >= TICKETS_MAX) {
+        let is_full = u32::try_from(self.0.len()).is_ok_and(|count| count >= TICKETS_MAX);
+        if let Some(first) = self.0.first().filter(|_| is_full) {
             writeln!(
                 f,
-                "(the last {TICKETS_MAX}; `ticket` shows an older one by its number)"
+                "({TICKETS_MAX} tickets; `list-tickets … --before {}` has those in front)",
+                first.number
             )?;
         }
         self.0

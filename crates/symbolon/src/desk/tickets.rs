@@ -30,7 +30,7 @@ pub(super) enum TicketCommand {
         #[arg(value_parser = ticket_number)]
         ticket: TicketNumber,
     },
-    /// List the tickets that are open
+    /// List the tickets that are open, the latest thousand
     ListTickets {
         /// Those of one customer
         #[arg(long, value_parser = account_name)]
@@ -38,6 +38,9 @@ pub(super) enum TicketCommand {
         /// Also those that are closed
         #[arg(long)]
         all: bool,
+        /// The latest before this one: the first of a page
+        #[arg(long, value_name = "TICKET", value_parser = ticket_number)]
+        before: Option<TicketNumber>,
     },
 }
 
@@ -97,21 +100,21 @@ impl TicketCommand {
                 let text = format!("{TICKETS_HEAD}\n{}", TicketLine(&ticket));
                 Ok(Answer::new(text, &TicketView::from(&ticket))?)
             }
-            Self::ListTickets { account, all } => {
+            Self::ListTickets {
+                account,
+                all,
+                before,
+            } => {
                 let filter = if all {
                     TicketFilter::All
                 } else {
                     TicketFilter::Open
                 };
-                list(account, filter, desk).await
+                let tickets = desk.tickets(account, filter, before).await?;
+                let text = TicketTable(&tickets).to_string();
+                let tickets: Vec<_> = tickets.iter().map(TicketView::from).collect();
+                Ok(Answer::new(text, &json!({ "tickets": tickets }))?)
             }
         }
     }
-}
-
-async fn list(account: Option<AccountName>, filter: TicketFilter, desk: &Desk) -> Result<Answer> {
-    let tickets = desk.tickets(account, filter).await?;
-    let text = TicketTable(&tickets).to_string();
-    let tickets: Vec<_> = tickets.iter().map(TicketView::from).collect();
-    Ok(Answer::new(text, &json!({ "tickets": tickets }))?)
 }

@@ -283,7 +283,7 @@ pub(super) async fn account_record<T: Tx>(
         licences: licences.collect(),
         hardware: hardware_imports(tx, name).await?,
         hardware_total: hardware_total(tx, name).await?,
-        tickets: tickets(tx, Some(name), TicketFilter::All).await?,
+        tickets: tickets(tx, Some(name), TicketFilter::All, None).await?,
     }))
 }
 

@@ -73,13 +73,20 @@ impl RegistryStore {
         self.database.read(ShowTicket { number, sight }).await
     }
 
-    /// The latest tickets of all or of one account, oldest first.
+    /// The latest tickets of all or of one account, or the latest before one of them, oldest first.
     pub async fn tickets(
         &self,
         account: Option<AccountName>,
         filter: TicketFilter,
+        before: Option<TicketNumber>,
     ) -> Result<Vec<Ticket>, Failure<DeskRefusal>> {
-        self.database.read(ListTickets { account, filter }).await
+        self.database
+            .read(ListTickets {
+                account,
+                filter,
+                before,
+            })
+            .await
     }
 }
 
@@ -106,7 +113,7 @@ impl Work for OpenTicket {
         }
         self.demand_own_units(tx).await?;
         let account = &self.request.account;
-        let open = tickets(tx, Some(account), TicketFilter::Open).await?;
+        let open = tickets(tx, Some(account), TicketFilter::Open, None).await?;
         let is_full = open.len() >= OWN_TICKETS_MAX && self.sight != Sight::Everything;
         if let Some(same) = open.into_iter().find(|it| it.request == self.request) {
             return Ok(same);
@@ -294,6 +301,7 @@ impl Work for ShowTicket {
 struct ListTickets {
     account: Option<AccountName>,
     filter: TicketFilter,
+    before: Option<TicketNumber>,
 }
 
 impl Work for ListTickets {
@@ -301,27 +309,29 @@ impl Work for ListTickets {
     type Err = DeskRefusal;
 
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Vec<Ticket>, Failure<DeskRefusal>> {
-        Ok(tickets(tx, self.account.as_ref(), self.filter).await?)
+        Ok(tickets(tx, self.account.as_ref(), self.filter, self.before).await?)
     }
 }
 
-/// The latest tickets of all or of one account, oldest first.
+/// The latest tickets of all or of one account, or the latest before one of them, oldest first.
 pub(super) async fn tickets<T: Tx>(
     tx: &mut T,
     account: Option<&AccountName>,
     filter: TicketFilter,
+    before: Option<TicketNumber>,
 ) -> Result<Vec<Ticket>, SqlError> {
     let mut tickets: Vec<Ticket> = tx
         .rows(
             "SELECT number, account, old_product, new_product, licence, reason, opened, closed,
                  closed_by
              FROM ticket
-             WHERE ($1 IS NULL OR account = $1) AND ($2 OR closed IS NULL)
+             WHERE ($1 IS NULL OR account = $1) AND ($2 OR closed IS NULL) AND ($4 IS NULL OR number < $4)
              ORDER BY number DESC LIMIT $3",
             &vals![
                 account.map(AccountName::as_str),
                 filter == TicketFilter::All,
-                TICKETS_MAX
+                TICKETS_MAX,
+                before.map(|ticket| ticket.0)
             ],
         )
         .await?;
