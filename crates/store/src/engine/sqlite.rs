@@ -97,12 +97,12 @@ pub(super) fn open_writer(
     }
     // FULL: a commit is on disk before it returns. FAST: freed pages are zeroed where that costs no
     // further write. Foreign keys are checked per statement, so no job can spoil another's commit.
-    // 32 MiB hold the pages that the largest requests change, a batch of 1,000 tokens or a licence of
-    // 10,000: none is written before the commit, nor is what would take them back.
+    // 4 MiB of pages are kept, and of a request that changes more, a batch of 1,000 tokens or a licence of
+    // 10,000, as many as it takes until its commit: none is written before, nor is what would take them back.
     batch(
         &connection,
         "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST;
-         PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY",
+         PRAGMA cache_size = -4096; PRAGMA cache_spill = OFF; PRAGMA temp_store = MEMORY",
     )
     .map_err(failed)?;
     settle(&connection).map_err(failed)?;
