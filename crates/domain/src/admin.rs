@@ -417,6 +417,9 @@ pub struct Facts {
     pub push: Arc<PushSettings>,
     /// When the latest transfers of the token asked for were begun.
     pub transfers_begun: Vec<Timestamp>,
+    /// The name that is to be unlocked, if anything is counted of it. It may be of somebody without an entry, whom a
+    /// server knows.
+    pub counted: Option<CanonicalName>,
 }
 
 /// A token with its owner.

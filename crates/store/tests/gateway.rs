@@ -1145,6 +1145,20 @@ async fn one_name_has_a_rate_over_all_sources_from_which_it_never_logged_in() {
 }
 
 #[tokio::test]
+async fn somebody_whom_a_server_knows_is_unlocked_too() {
+    let (_dir, store) = alice().await;
+    let remote = name("remote");
+    let unlock = || Operation::Unlock(remote.clone());
+    let refused = store.administer(unlock(), entropy([0; 20]), authority(), START, None);
+    assert!(refused.await.is_err(), "nothing is known of that name");
+    let guesser = network("203.0.113.7");
+    let mut tries = (0..1_000).map(|_| store.reserve_password(&remote, guesser, START));
+    assert!(tries.any(|reserved| reserved.is_err()));
+    run(&store, unlock(), START).await;
+    assert_eq!(store.reserve_password(&remote, guesser, START), Ok(()));
+}
+
+#[tokio::test]
 async fn where_people_logged_in_is_read_again_after_a_restart() {
     let (dir, store) = alice().await;
     let (who, home) = (name("alice"), origin("vpn").source.network());

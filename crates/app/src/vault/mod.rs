@@ -24,6 +24,12 @@ pub use key::{BindingKind, Effort};
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// For how long another process may be about to give the vault up, and how often that is looked at.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Wrong PINs in a row after which everything is wiped.
 pub const MAX_ATTEMPTS: u8 = 10;
@@ -128,6 +134,20 @@ pub struct OpenVault {
     pin_digits: usize,
 }
 
+/// Waits a moment for a lock that is about to be given up: by a command that has just ended, or by a child of
+/// this process, which has its files until it runs a program of its own.
+fn lock_soon(file: &File) -> Result<(), TryLockError> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => {
+                thread::sleep(LOCK_PAUSE);
+            }
+            locked => return locked,
+        }
+    }
+}
+
 impl Folder {
     /// Makes the directories where needed and takes the lock.
     pub fn lock(places: Places) -> Result<Self, VaultError> {
@@ -140,7 +160,7 @@ impl Folder {
             .truncate(false)
             .open(&path)
             .map_err(failed("open", &path))?;
-        match file.try_lock() {
+        match lock_soon(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let pid = read_pid(&mut file);

@@ -749,6 +749,7 @@ impl World {
             profile: self.profile(),
             push: PushSettings::default().into(),
             transfers_begun: Vec::new(),
+            counted: None,
         }
     }
 

@@ -301,7 +301,7 @@ pub(super) fn unlock(
     facts: &Facts,
     context: &Context<'_>,
 ) -> Result<Plan, AdminError> {
-    if facts.user(name).is_none() {
+    if facts.user(name).is_none() && facts.counted.as_ref() != Some(name) {
         return Err(AdminError::NotFound {
             table: &LOCAL,
             key: name.bare().into(),

@@ -93,8 +93,13 @@ impl Work for Administer {
         };
         let standing = Standing::read(tx).await?;
         let facts = gather(tx, operation.reads(), &self.memory, &standing).await?;
+        let counted = match &operation {
+            Operation::Unlock(name) if self.memory.counters().counts(name) => Some(name.clone()),
+            _ => None,
+        };
         let facts = Facts {
             prepared: self.prepared,
+            counted,
             ..facts
         };
         let plan = admin::apply(operation, facts, &self.entropy, &self.by, self.now)
@@ -288,6 +293,7 @@ pub(super) async fn gather<T: Tx>(
         profile: settings.profile,
         push: Arc::clone(&settings.push),
         transfers_begun,
+        counted: None,
     })
 }
 

@@ -82,6 +82,15 @@ impl Counters {
         self.codes_alone.remove(name);
     }
 
+    /// Whether anything wrong is counted of a name.
+    pub(super) fn counts(&self, name: &CanonicalName) -> bool {
+        let mut presenters = self.passwords.iter().map(|((person, _), _)| person);
+        self.names.get(name).is_some()
+            || self.codes.contains_key(name)
+            || self.codes_alone.contains_key(name)
+            || presenters.any(|person| person == name)
+    }
+
     /// Forgets a person's wrong passwords, wherever they came from.
     pub(super) fn forget_passwords(&mut self, name: &CanonicalName) {
         self.passwords.retain(|(person, _)| person != name);

@@ -28,6 +28,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -147,16 +148,25 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A port that is free for TCP and UDP. It lies below those that the kernel gives to clients, so that
-/// it stays free between a stop and the next start.
+/// it stays free between a stop and the next start; and no other test has it for as long as this process
+/// lives, for a UDP port may be bound by two.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
+    static CLAIMS: Mutex<Vec<File>> = Mutex::new(Vec::new());
     const FIRST: u16 = 20_000;
     const COUNT: u16 = 12_000;
     let spread = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
+    let claimed = std::env::temp_dir().join("symbolon-test-ports");
+    fs::create_dir_all(&claimed).unwrap();
     loop {
         let offset = spread.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
         let address = ("127.0.0.1", FIRST + offset);
-        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
+        let claim = File::create(claimed.join(address.1.to_string())).unwrap();
+        if claim.try_lock().is_ok()
+            && TcpListener::bind(address).is_ok()
+            && UdpSocket::bind(address).is_ok()
+        {
+            CLAIMS.lock().unwrap().push(claim);
             return address.1;
         }
     }
