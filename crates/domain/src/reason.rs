@@ -93,7 +93,7 @@ reasons! {
     /// Too many wrong passwords from many sources.
     NameThrottled = "name-throttled",
         "too many wrong passwords for this name, from many sources",
-        "find out who guesses: diagnose login show user NAME. One more is looked at each minute; where the user has logged in from before, all are. Or clear it: diagnose login unlock NAME";
+        "find out who guesses: diagnose login show user NAME. Where the user has logged in from before, all passwords are looked at; elsewhere one more each minute, those of sources that guess last. Or clear it: diagnose login unlock NAME";
     /// Too many wrong logins of any names from this source.
     SourceBlackout = "source-blackout",
         "too many wrong logins from this source within one minute, of whatever names",
@@ -266,9 +266,9 @@ reasons! {
     CodeThrottled = "code-throttled",
         "too many wrong codes; the next one is not looked at before the time shown",
         "wait until then, or clear it: diagnose login unlock NAME";
-    /// Blocked after 30 wrong codes in 31 days.
+    /// Blocked after 30 wrong codes in 31 days, or fewer: see [`crate::throttle::CodeCounter`].
     CodeBlocked = "code-blocked",
-        "30 wrong codes in 31 days: codes of this person are not looked at any more",
+        "too many wrong codes in 31 days, at all clients together: codes of this person are not looked at any more",
         "find out who guesses (diagnose login show user NAME), then: diagnose login unlock NAME";
     /// Disabled, locked, unassigned, provisioned again or given another password between the check of
     /// the password and the record.

@@ -16,16 +16,25 @@ const MAX_DOUBLINGS: u32 = 7;
 const LONGEST_DELAY: Span = Span::from_hours(1);
 /// NIST SP 800-63B-4, 3.2.2 bounds consecutive failures at 100; 30 in 31 days keep a year of
 /// guessing six digits over a window of three below 1.1 in 1,000. Somebody patient stays below them: 29
-/// guesses every 31 days are 348 a year, every 30 days they would be 377. With one more at clients of the
-/// other kind, which is nobody's who mistypes, they are 360.
+/// guesses every 31 days are 348 a year, every 30 days they would be 377.
 const BLOCK_FAILURES: usize = 30;
 /// Codes that may be right in all guesses that block: 30 over a window of three, fewer over a wider one.
 const BLOCK_CHANCES: usize = BLOCK_FAILURES * RIGHT_CODES;
 /// Codes that are right at one moment: the step of now and one either way.
 const RIGHT_CODES: usize = 3;
-/// Failures of a kind that never block where those of the other kind alone would: whoever guesses at clients that
-/// ask for no password is not to lock somebody out everywhere, and people mistype.
-const MISTYPED_CODES: usize = 1;
+/// What clients that check the first factor themselves may use up of them. Whoever reaches one types codes without
+/// a password, and is to leave the person some at the other clients.
+const AT_CLIENTS_THIRDS: usize = 2;
+
+/// Who checked the first factor of the logins whose codes are counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum FirstFactor {
+    /// This unit.
+    #[default]
+    Here,
+    /// The client.
+    AtClient,
+}
 /// The span over which failures add up to a block; a success in between does not forget them.
 const BLOCK_SPAN: Span = Span::from_days(31);
 
@@ -51,6 +60,7 @@ pub struct CodeCounter {
     blocked: bool,
     /// Failures of the last 31 days at clients of the other kind.
     elsewhere: usize,
+    first: FirstFactor,
 }
 
 impl CodeCounter {
@@ -67,8 +77,9 @@ impl CodeCounter {
 
     /// Takes along how many failures of the last 31 days the person has at clients of the other kind: what a year of
     /// guessing gains is bounded over both.
-    pub fn count_along(&mut self, elsewhere: usize) {
+    pub fn count_along(&mut self, elsewhere: usize, first: FirstFactor) {
         self.elsewhere = elsewhere;
+        self.first = first;
     }
 
     /// Counts a wrong code where three are right at one moment, or what is likelier wrong.
@@ -87,7 +98,11 @@ impl CodeCounter {
         self.since_success = self.since_success.saturating_add(1);
         let most = BLOCK_FAILURES.min(BLOCK_CHANCES / right.max(1));
         let own = self.failures.len();
-        self.blocked |= own > MISTYPED_CODES && own + self.elsewhere >= most;
+        let is_used_up = match self.first {
+            FirstFactor::Here => false,
+            FirstFactor::AtClient => own >= most * AT_CLIENTS_THIRDS / 3,
+        };
+        self.blocked |= is_used_up || own + self.elsewhere >= most;
     }
 
     /// Blocks, as it was before a restart.
@@ -157,6 +172,8 @@ impl PasswordLimit {
 
 /// Wrong passwords in a row that a person types by mistake.
 const MISTYPED: u32 = 3;
+/// Who typed no wrong password for so long begins a new row.
+const ROW_SPAN: Span = Span::from_days(1);
 
 /// Guesses of one counter that are kept as open: the highest `auth-lockout-threshold`.
 const OPEN_GUESSES_MAX: usize = 10;
@@ -176,6 +193,8 @@ struct OpenGuess {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PasswordCounter {
     failures: u32,
+    /// Wrong ones since the last right one, whatever was waited for between: a guesser waits too.
+    in_a_row: u32,
     last: Timestamp,
     /// Oldest first. Each is one of the failures; clients repeat what nobody answered.
     open: Vec<OpenGuess>,
@@ -194,7 +213,10 @@ impl PasswordCounter {
             self.failures = 0;
             self.open.clear();
         }
-        self.failures = self.failures.saturating_add(1);
+        if self.last.after(ROW_SPAN) <= now {
+            self.in_a_row = 0;
+        }
+        self.count();
         self.last = now;
         Ok(())
     }
@@ -210,8 +232,13 @@ impl PasswordCounter {
         if self.since(guess).is_none() {
             return self.reserve(limit, now);
         }
-        self.failures = self.failures.saturating_add(1);
+        self.count();
         Ok(())
+    }
+
+    fn count(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        self.in_a_row = self.in_a_row.saturating_add(1);
     }
 
     /// Keeps a reserved guess open: one server took it for wrong, and another was silent. However often it
@@ -236,12 +263,13 @@ impl PasswordCounter {
 
     /// Whether more were wrong, with what is under way, than a person mistypes.
     pub fn is_guessing(&self) -> bool {
-        self.failures > MISTYPED
+        self.in_a_row > MISTYPED
     }
 
     /// Takes a reservation back: the outcome is not known (the store failed, the queue was full).
     pub fn release(&mut self) {
         self.failures = self.failures.saturating_sub(1);
+        self.in_a_row = self.in_a_row.saturating_sub(1);
     }
 
     /// The password was right.

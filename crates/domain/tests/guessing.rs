@@ -7,7 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
-use domain::throttle::{CodeCounter, Throttled};
+use domain::throttle::{CodeCounter, FirstFactor, Throttled};
 use domain::time::{Span, Timestamp};
 use otp::Window;
 
@@ -42,8 +42,8 @@ enum At {
     One,
     /// Those and clients that check it themselves, in turn.
     Both,
-    /// At those as far as nobody notices, and then one more at the others.
-    BothUnnoticed,
+    /// At those first, then at the others.
+    AtClientsFirst,
 }
 
 /// Guesses as fast as it is let to.
@@ -72,18 +72,17 @@ fn guesses(guesser: Guesser, at: At, right: usize) -> u32 {
         let kind = match at {
             At::One => 0,
             At::Both => evaluated % 2,
-            At::BothUnnoticed => u32::from(restrained && counters[1].failures(now) == 0),
+            At::AtClientsFirst => u32::from(counters[1].failures(now) < 19),
         };
-        let may = !restrained || (at == At::BothUnnoticed && kind == 1);
         let [proven, alone] = &mut counters;
-        let (own, other) = if kind == 0 {
-            (proven, alone)
+        let (own, other, first) = if kind == 0 {
+            (proven, alone, FirstFactor::Here)
         } else {
-            (alone, proven)
+            (alone, proven, FirstFactor::AtClient)
         };
-        own.count_along(other.failures(now));
+        own.count_along(other.failures(now), first);
         match own.admit(now) {
-            Ok(()) if may => {
+            Ok(()) if !restrained => {
                 own.failed_among(right, now);
                 evaluated += 1;
             }
@@ -131,7 +130,7 @@ fn a_year_of_guessing_gains_next_to_nothing() {
                 ..patient
             },
         ] {
-            for at in [At::One, At::Both, At::BothUnnoticed] {
+            for at in [At::One, At::Both, At::AtClientsFirst] {
                 let guesses = guesses(guesser, at, right);
                 assert!(guesses > 0, "{guesser:?} is never looked at");
                 let gain = gain(guesses, right);
@@ -163,12 +162,20 @@ fn whoever_guesses_on_is_blocked_until_an_administrator_looks() {
 }
 
 #[test]
-fn who_guesses_at_one_kind_of_client_leaves_a_mistype_at_the_other() {
+fn who_guesses_without_a_password_leaves_a_third_to_the_person() {
     let now = Timestamp::from_secs(1_700_000_000);
+    let mut alone = CodeCounter::default();
+    alone.count_along(0, FirstFactor::AtClient);
+    while alone.admit(now.after(YEAR)) != Err(Throttled::Blocked) {
+        alone.failed(now);
+    }
+    assert_eq!(alone.failures(now), 20);
     let mut own = CodeCounter::default();
-    own.count_along(30);
+    own.count_along(20, FirstFactor::Here);
+    for _ in 0..9 {
+        own.failed(now);
+        assert_eq!(own.admit(now.after(DAY)), Ok(()));
+    }
     own.failed(now);
-    assert_eq!(own.admit(now), Ok(()));
-    own.failed(now);
-    assert_eq!(own.admit(now), Err(Throttled::Blocked));
+    assert_eq!(own.admit(now.after(DAY)), Err(Throttled::Blocked));
 }

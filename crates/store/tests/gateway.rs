@@ -23,6 +23,7 @@ use domain::admin::Edit;
 use domain::admin::{Message, Operation, Phone, Polled};
 use domain::audit::{Event, What};
 use domain::login::{CodePosition, Refusal, Submitted, second};
+use domain::name::CanonicalName;
 use domain::password::{Credential, PasswordHash, Rehash};
 use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Value};
@@ -593,6 +594,10 @@ async fn child_fails_to_commit() {
     enrol(&store, "alice", token(), SEED, START).await;
     let now = START.after(secs(60));
     granted(&login(&store, "alice", &now_code(START), START).await);
+    let (who, home) = (name("alice"), network("192.0.2.1"));
+    store.settle_password(&who, home, PasswordOutcome::Right, START);
+    let guesses = || guesses(&store, &who, network("203.0.113.7"), START);
+    assert_eq!((0..100).map(|_| guesses()).sum::<usize>(), 50);
     for round in 0..3 {
         let step = step_at(now) + round;
         let now = now.after(secs(60 * i64::try_from(round).unwrap()));
@@ -619,6 +624,9 @@ async fn child_fails_to_commit() {
         assert_eq!(yes, 1, "round {round}: {outcomes:?}");
         let failures = store.with_code_counter(&name("alice"), now, |it| it.failures(now));
         assert_eq!(failures, 0, "what is undecided does not count");
+        // Neither are guesses forgotten, nor where people logged in.
+        assert_eq!(guesses(), 0);
+        assert_eq!(store.reserve_password(&who, home, START), Ok(()));
     }
     assert!(floors(&store).await.is_empty());
 }
@@ -1142,6 +1150,33 @@ async fn one_name_has_a_rate_over_all_sources_from_which_it_never_logged_in() {
     assert_eq!(another, Ok(()));
     run(&store, Operation::Unlock(who.clone()), next).await;
     assert_eq!(store.reserve_password(&who, at(31, 1), next), Ok(()));
+}
+
+/// 1 if a wrong password is looked at.
+fn guesses(store: &GatewayStore, who: &CanonicalName, from: Network, now: Timestamp) -> usize {
+    usize::from(store.reserve_password(who, from, now).is_ok())
+}
+
+#[tokio::test]
+async fn a_guesser_who_waits_as_told_is_still_kept_to_half_of_the_tries() {
+    let (_dir, store) = alice().await;
+    let limit = vec![
+        set(&SETTING, "auth-lockout-threshold", "3"),
+        set(&SETTING, "auth-lockout-duration", "60"),
+    ];
+    run(&store, configure(&SETTING, "", limit), START).await;
+    let (who, guesser) = (name("alice"), network("203.0.113.7"));
+    let mut now = START;
+    for second in 1..6 * 3_600 {
+        guesses(&store, &who, guesser, now);
+        // Whoever comes from a new place with the right password gets in at any time.
+        if second % 60 == 0 {
+            let place = Network::of(std::net::Ipv4Addr::from(0x0909_0000 + second).into());
+            assert_eq!(store.reserve_password(&who, place, now), Ok(()), "{second}");
+            store.settle_password(&who, place, PasswordOutcome::Undecided, now);
+        }
+        now = now.after(secs(1));
+    }
 }
 
 #[tokio::test]

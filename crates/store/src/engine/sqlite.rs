@@ -97,12 +97,10 @@ pub(super) fn open_writer(
     }
     // FULL: a commit is on disk before it returns. FAST: freed pages are zeroed where that costs no
     // further write. Foreign keys are checked per statement, so no job can spoil another's commit.
-    // 4 MiB of pages are kept, and of a request that changes more, a batch of 1,000 tokens or a licence of
-    // 10,000, as many as it takes until its commit: none is written before, nor is what would take them back.
     batch(
         &connection,
         "PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST;
-         PRAGMA cache_size = -4096; PRAGMA cache_spill = OFF; PRAGMA temp_store = MEMORY",
+         PRAGMA cache_size = -4096; PRAGMA temp_store = MEMORY",
     )
     .map_err(failed)?;
     settle(&connection).map_err(failed)?;
@@ -117,8 +115,14 @@ pub(super) fn open_writer(
         },
     )?;
     in_transaction(&mut connection, |tx| hooks.rebuild(tx)).map_err(failed)?;
-    // Pages that only the memory was built from.
-    batch(&connection, "PRAGMA shrink_memory").map_err(failed)?;
+    // Pages that only the memory was built from go. 4 MiB are kept, and of a request that changes more, a batch of
+    // 1,000 tokens or a licence of 10,000, as many as it takes until its commit: none is written before, nor is
+    // what would take them back. A step of the schema may change all there are, and has spilt what it must.
+    batch(
+        &connection,
+        "PRAGMA shrink_memory; PRAGMA cache_spill = OFF",
+    )
+    .map_err(failed)?;
     Ok(connection)
 }
 

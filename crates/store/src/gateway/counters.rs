@@ -58,6 +58,12 @@ impl Default for Counters {
 }
 
 impl Counters {
+    /// Takes over what the events say. The rest is in no file: it outlives a write that failed.
+    pub(super) fn recount(&mut self, from_events: Self) {
+        self.codes = from_events.codes;
+        self.codes_alone = from_events.codes_alone;
+    }
+
     /// A person's wrong codes stay counted under another name. What was counted for somebody who had
     /// that name before is no longer of anybody.
     pub(super) fn rename(&mut self, from: &CanonicalName, to: &CanonicalName) {

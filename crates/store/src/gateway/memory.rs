@@ -261,7 +261,7 @@ impl Memory {
         raise(&self.latest, latest);
         raise(&self.reach, directory.reach());
         *self.write() = directory;
-        *self.counters() = counters;
+        self.counters().recount(counters);
         self.reserved().clear();
         self.reseeding().clear();
         self.learned.send_replace(last.id);
