@@ -43,7 +43,7 @@ enum At {
     /// Those and clients that check it themselves, in turn.
     Both,
     /// At those first, then at the others.
-    AtClientsFirst,
+    ClientsFirst,
 }
 
 /// Guesses as fast as it is let to.
@@ -72,7 +72,7 @@ fn guesses(guesser: Guesser, at: At, right: usize) -> u32 {
         let kind = match at {
             At::One => 0,
             At::Both => evaluated % 2,
-            At::AtClientsFirst => u32::from(counters[1].failures(now) < 19),
+            At::ClientsFirst => u32::from(counters[1].failures(now) < 19),
         };
         let [proven, alone] = &mut counters;
         let (own, other, first) = if kind == 0 {
@@ -130,7 +130,7 @@ fn a_year_of_guessing_gains_next_to_nothing() {
                 ..patient
             },
         ] {
-            for at in [At::One, At::Both, At::AtClientsFirst] {
+            for at in [At::One, At::Both, At::ClientsFirst] {
                 let guesses = guesses(guesser, at, right);
                 assert!(guesses > 0, "{guesser:?} is never looked at");
                 let gain = gain(guesses, right);

@@ -137,6 +137,16 @@ impl Work {
         arguments
     }
 
+    /// The work of a login with a password, of which nothing is kept.
+    pub(crate) fn passwords(users: u32, directory: &Path) -> Self {
+        Self {
+            codes: false,
+            sync: false,
+            users,
+            directory: directory.to_owned(),
+        }
+    }
+
     /// The work of a login with a code that is accepted once: the durable floor.
     pub(crate) fn durable_codes(users: u32, directory: &Path) -> Self {
         Self {

@@ -61,6 +61,11 @@ impl Login {
 pub(crate) struct Outstanding(u16);
 
 impl Outstanding {
+    /// So many, which is 1 to 256.
+    pub(crate) const fn of(count: u16) -> Self {
+        Self(count)
+    }
+
     /// The number.
     pub(crate) fn count(self) -> u32 {
         self.0.into()

@@ -5,6 +5,7 @@
 //! its own; the load generator shares its cores.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,7 +39,10 @@ pub(super) const SECRET: &str = "symbolon bench login";
 const WARMING: u16 = 128;
 
 /// Requests outstanding where verdicts are checked: an identifier comes again after four.
-const MIXED_OUTSTANDING: u16 = 64;
+const MIXED_OUTSTANDING: Outstanding = Outstanding::of(64);
+
+/// Requests outstanding that are refused.
+const REFUSED_OUTSTANDING: Outstanding = Outstanding::of(64);
 
 /// Users between one whose code is right and one whose code is wrong or repeated.
 const MIXED_BEFORE: u32 = 1_024;
@@ -166,6 +170,23 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
             },
         )?);
     }
+    let used = codes.next.clamp(1, tokens);
+    // Where the passwords are checked here, an unknown name costs as much as a wrong one: a hash.
+    let of_codes = Refused::ALL
+        .into_iter()
+        .filter(|_| checked == Checked::Code);
+    let refused: Vec<_> = of_codes
+        .map(|why| {
+            let row = run(
+                &server,
+                REFUSED_OUTSTANDING,
+                seconds(args),
+                Verify::Sample,
+                |number| why.login(checked, u32::try_from(number % u64::from(used)).ok()?, step),
+            );
+            (why, row)
+        })
+        .collect();
     if args.verdicts > 0 {
         let counted = verdicts(&server, checked, tokens, args.verdicts)?;
         println!(
@@ -182,7 +203,52 @@ fn measure(args: &LoginArgs, tokens: u32) -> Result<()> {
         println!("{row}  {:.2}, {cpu:.1}", row.rate / floor.rate);
         println!("{floor}  the floor itself");
     }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    println!("refused, next to a server that checks a password and records nothing:");
+    let work = Work::passwords(tokens, &args.directory);
+    let floor = floor::measure(&work, REFUSED_OUTSTANDING, seconds(args), Verify::Sample)?;
+    for (why, row) in refused {
+        let row = row?;
+        let cpu = row.cpu.as_secs_f64() / floor.cpu.as_secs_f64();
+        println!("{row}  {:.2}, {cpu:.1}  {why}", row.rate / floor.rate);
+    }
+    println!("{floor}  the floor itself");
     Ok(())
+}
+
+/// Why logins are refused that an attacker can send as fast as the network takes them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Refused {
+    UnknownName,
+    UsedCode,
+}
+
+impl Refused {
+    const ALL: [Self; 2] = [Self::UnknownName, Self::UsedCode];
+
+    fn login(self, checked: Checked, number: u32, step: Step) -> Option<Login> {
+        let right = right(checked, number, step)?;
+        let user = match self {
+            Self::UnknownName => format!("nobody{number}"),
+            Self::UsedCode => right.user,
+        };
+        Some(Login {
+            user,
+            expected: Code::AccessReject,
+            ..right
+        })
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownName => "unknown name",
+            Self::UsedCode => "code used before",
+        })
+    }
 }
 
 /// The logins that a row may use, so that the codes suffice for all rows.
@@ -231,7 +297,7 @@ fn verdicts(server: &ServerProcess, checked: Checked, tokens: u32, wanted: u64) 
     let load = Load {
         server: server.address(),
         secret: &secret,
-        outstanding: MIXED_OUTSTANDING.to_string().parse()?,
+        outstanding: MIXED_OUTSTANDING,
         duration: Duration::from_secs(MINUTE_S),
         // A doubled request has two answers: each is told from that to the next one.
         verify: Verify::All,
