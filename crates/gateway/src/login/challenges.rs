@@ -73,16 +73,22 @@ pub(super) struct Challenges<T>(Mutex<Table<T>>);
 
 impl<T> Default for Challenges<T> {
     fn default() -> Self {
+        Self::of_each(OPEN_PER_OWNER_MAX)
+    }
+}
+
+impl<T> Challenges<T> {
+    /// No challenge, and at most so many of one owner.
+    pub(super) fn of_each(most: usize) -> Self {
         Self(Mutex::new(Table {
+            most,
             by_state: HashMap::new(),
             of_owner: HashMap::new(),
             vouched: BTreeMap::new(),
             inserted: 0,
         }))
     }
-}
 
-impl<T> Challenges<T> {
     /// Opens a challenge; its state goes to the client. The oldest of an owner who has too many gives way, and the
     /// oldest for which nothing was proven here where there are too many.
     pub(super) fn open(
@@ -225,6 +231,8 @@ impl<T> Open<T> {
 }
 
 struct Table<T> {
+    /// Of one owner.
+    most: usize,
     by_state: HashMap<Key, Open<T>>,
     /// Oldest first. The same as in `by_state`, and no owner without one.
     of_owner: HashMap<Owner, VecDeque<Key>>,
@@ -236,7 +244,7 @@ struct Table<T> {
 impl<T> Table<T> {
     fn make_room(&mut self, owner: &Owner, now: Timestamp) -> Result<(), Full> {
         let own = self.of_owner.get(owner);
-        let oldest = own.filter(|own| own.len() >= OPEN_PER_OWNER_MAX);
+        let oldest = own.filter(|own| own.len() >= self.most);
         if let Some(oldest) = oldest.and_then(VecDeque::front).copied() {
             self.remove(&oldest);
         }

@@ -69,6 +69,10 @@ pub(crate) use trial::{Trial, Trials};
 use crate::clock::{self, NoEntropy};
 use crate::push::Pushes;
 
+/// Questions for a new password that are open of one person: a new one costs as many hashes as there are former ones
+/// that may not come again, and one person's are not to fill the queue of everybody's.
+const RENEWALS_MAX: usize = 2;
+
 /// Verified passwords that are remembered at most: as many people as one unit is built for, at some 50 octets each.
 const REMEMBERED_MAX: usize = 1_000_000;
 
@@ -284,7 +288,7 @@ impl Logins {
             store,
             backends,
             challenges: Challenges::default(),
-            renewals: Challenges::default(),
+            renewals: Challenges::of_each(RENEWALS_MAX),
             codes: Arc::clone(&factors.codes),
             pushes: Arc::clone(&factors.pushes),
             remembered: Mutex::new(remembered),
