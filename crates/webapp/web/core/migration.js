@@ -15,6 +15,8 @@ const DIGITS = [6, 6, 8];
 const TYPES = /** @type {const} */ (["totp", "hotp", "totp"]);
 /** The exporter knows no other period. */
 const PERIOD_S = 30;
+/** Ten octets of seven bits: as many as a negative number takes, such as half of all `batch_id`. */
+const VARINT_BITS = 70;
 
 /** @param {string} text */
 export const isMigration = (text) => /^otpauth-migration:\/\//i.test(text);
@@ -50,14 +52,20 @@ function token(message) {
 
 /** @typedef {{ number: number, value: number | Bytes }} Field */
 
-/** Varints and length-delimited fields: the message has no others. @param {Bytes} message @returns {Field[]} */
+/**
+ * Varints and length-delimited fields: the message has no others. A varint has 64 bits: what is above 2^53 is rounded,
+ * and `integer` refuses it.
+ *
+ * @param {Bytes} message
+ * @returns {Field[]}
+ */
 function read(message) {
   /** @type {Field[]} */
   const fields = [];
   let at = 0;
   const varint = () => {
     let value = 0;
-    for (let shift = 0; shift < 49; shift += 7) {
+    for (let shift = 0; shift < VARINT_BITS; shift += 7) {
       const byte = message[at++];
       if (byte === undefined) break;
       value += (byte & 127) * 2 ** shift;
@@ -90,6 +98,6 @@ function octets(value) {
 
 /** @param {number | Bytes} value */
 function integer(value) {
-  if (typeof value !== "number") throw new Failure("key-uri");
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new Failure("key-uri");
   return value;
 }
