@@ -412,6 +412,32 @@ async fn a_code_binds_the_first_device_and_the_seed_is_gone() {
 }
 
 #[tokio::test]
+async fn a_receipt_that_comes_twice_at_once_is_heard_twice_and_one_for_an_older_code_never() {
+    let world = World::new().await;
+    let token = world.trial(asking(FIRST, &[])).await.tokens[0];
+    let (code, _) = world.provision(token).await;
+    answer(&world.claim(&code, None, 1).await);
+    let [first, second] = [
+        world.store.answer(token).await.unwrap().unwrap(),
+        world.store.answer(token).await.unwrap().unwrap(),
+    ];
+    for open in [&first, &second] {
+        let confirmed = world.store.confirm(token, open.version, NOW).await;
+        assert_eq!(confirmed.unwrap(), Confirmed::Now);
+    }
+
+    let (code, _) = world.provision(token).await;
+    let late = world.store.confirm(token, first.version, NOW).await;
+    assert_eq!(late.unwrap(), Confirmed::TooLate);
+    answer(&world.claim(&code, None, 2).await);
+    let newer = world.store.answer(token).await.unwrap().unwrap();
+    let confirmed = world.store.confirm(token, newer.version, NOW).await;
+    assert_eq!(confirmed.unwrap(), Confirmed::Now);
+    let late = world.store.confirm(token, first.version, NOW).await;
+    assert_eq!(late.unwrap(), Confirmed::TooLate);
+}
+
+#[tokio::test]
 async fn a_device_is_told_the_policy_that_its_code_was_made_with() {
     let world = World::new().await;
     let token = world.trial(asking(FIRST, &[])).await.tokens[0];

@@ -75,3 +75,34 @@ test("nor is one that is deleted while another's receipt is on its way", async (
   await session.settleReceipts();
   assert.equal(asked, 1);
 });
+
+test("a receipt that is on its way is not sent a second time", async () => {
+  const session = await unheard();
+  await deleted(session, SECOND);
+  let asked = 0;
+  /** @type {(heard: Answer) => void} */
+  let hear = () => {};
+  session.server.ask = () => {
+    asked += 1;
+    return new Promise((heard) => (hear = heard));
+  };
+  const first = session.settleReceipts();
+  while (asked === 0) await new Promise(setImmediate);
+  const second = session.settleReceipts();
+  assert.equal(session.settleReceipts(), second);
+  await new Promise(setImmediate);
+  hear(HEARD);
+  assert.deepEqual([...(await first)], [[FIRST, "confirmed"]]);
+  assert.deepEqual([...(await second)], []);
+  assert.equal(asked, 1);
+});
+
+test("a sending that fails does not keep the next from beginning", async () => {
+  const session = await unheard();
+  const { device } = session.safe;
+  session.safe.device = () => Promise.reject(new Failure("network"));
+  await assert.rejects(session.settleReceipts());
+  session.safe.device = device.bind(session.safe);
+  session.server.ask = async () => HEARD;
+  assert.equal((await session.settleReceipts()).get(FIRST), "confirmed");
+});

@@ -44,6 +44,10 @@ export class Session {
   #changed = () => {};
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #receiptTimer;
+  /** Ends with the sending of receipts that is under way. @type {Promise<unknown>} */
+  #settling = Promise.resolve();
+  /** The one that begins after it. @type {Promise<Map<string, ReceiptState>> | null} */
+  #settlesNext = null;
 
   /** @param {Safe} safe @param {Location} location the server that the app came from */
   constructor(safe, location) {
@@ -232,11 +236,23 @@ export class Session {
   }
 
   /**
-   * Sends the receipts for which this server still waits, and again after a while those that were not heard.
+   * Sends the receipts for which this server still waits, and again after a while those that were not heard. One
+   * sending follows another, so that no receipt is on its way twice.
    *
    * @returns {Promise<Map<string, ReceiptState>>} what became of them, by serial
    */
-  async settleReceipts() {
+  settleReceipts() {
+    if (this.#settlesNext === null) {
+      this.#settlesNext = this.#settling.then(() => {
+        this.#settlesNext = null;
+        return this.#settle();
+      });
+      this.#settling = this.#settlesNext.catch(() => {});
+    }
+    return this.#settlesNext;
+  }
+
+  async #settle() {
     clearTimeout(this.#receiptTimer);
     /** @type {Map<string, ReceiptState>} */
     const states = new Map();
