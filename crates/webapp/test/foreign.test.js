@@ -283,3 +283,17 @@ test("what other apps export is read as the terminal program reads it", async ()
     assert.equal(unread, expected.unread);
   }
 });
+
+test("a vault of Aegis that asks for too much work is not begun", async () => {
+  const sealed = exports.files.find(({ made_by, password }) => made_by === "Aegis" && password !== null);
+  const { header, db } = /** @type {any} */ (sealed?.file);
+  const [, slot] = header.slots;
+  /** @param {object[]} slots */
+  const opened = (slots) =>
+    backupOf(JSON.stringify({ version: 1, header: { ...header, slots }, db }), stretch).open("battery staple");
+  const damaged = { kind: "file-damaged" };
+  await assert.rejects(opened([{ ...slot, r: 33 }]), damaged);
+  await assert.rejects(opened([{ ...slot, n: 2 ** 19 }]), damaged);
+  await assert.rejects(opened(Array(33).fill({ ...slot, n: 2 ** 15 })), damaged);
+  await assert.rejects(opened(Array(9).fill(slot)), { kind: "file-password" });
+});

@@ -96,6 +96,11 @@ async fn bent_files_of_other_apps_bring_nothing() {
         *file.pointer_mut(part).unwrap() = to;
         file.to_string()
     };
+    let slots_of = |vector: &Value, count: usize, n: u64| {
+        let mut slot = vector["file"]["header"]["slots"][1].clone();
+        slot["n"] = n.into();
+        bent(vector, "/header/slots", vec![slot; count].into())
+    };
     let damaged = "this backup is damaged";
     let wrong = "the passphrase does not open this backup";
     let unknown = "this file is no backup of this app, of Aegis or of 2FAS";
@@ -133,6 +138,14 @@ async fn bent_files_of_other_apps_bring_nothing() {
         (bent(aegis, "/header/slots/1/r", 0.into()), right, damaged),
         (bent(aegis, "/header/slots/1/p", 5.into()), right, damaged),
         (bent(aegis, "/header/slots/1/p", 0.into()), right, damaged),
+        (bent(aegis, "/header/slots/1/r", 33.into()), right, damaged),
+        (
+            bent(aegis, "/header/slots/1/n", (1 << 19).into()),
+            right,
+            damaged,
+        ),
+        (slots_of(aegis, 33, 1 << 15), other, damaged),
+        (slots_of(aegis, 9, 1 << 10), other, wrong),
         (
             bent(aegis, "/header/slots/1/salt", "xy".into()),
             right,

@@ -8,10 +8,16 @@ import { contained, decrypt, foreignToken, isWithin, usable, whole } from "./rea
 /** @import { Backup } from "./files.js" */
 
 const PASSWORD_SLOT = 1;
-/** The app writes n = 2^15, r = 8 and p = 1. scrypt takes 128 n r octets (RFC 7914): this much is a gigabyte. */
-const MAX_N_R = 1 << 23;
+/**
+ * The app writes n = 2^15, r = 8 and p = 1. scrypt takes 128 r (n + p) octets (RFC 7914): with few passes over small
+ * blocks this much is 256 MiB.
+ */
+const MAX_N_R = 1 << 21;
+const MAX_R = 32;
 /** Each is another pass over all of it. */
 const MAX_P = 4;
+/** n r p of all slots of a file: 32 of the app's own, a few seconds. */
+const MAX_WORK = 1 << 23;
 
 /** @param {any} file */
 export const isAegis = (file) => typeof file?.header === "object" && "db" in file;
@@ -25,6 +31,9 @@ export function openAegis(file) {
 /** @param {any} file @param {string} password */
 async function decrypted({ header, db }, password) {
   const slots = (header.slots ?? []).filter((/** @type {any} */ { type }) => type === PASSWORD_SLOT);
+  // A wrong password tries them all.
+  const work = slots.reduce((/** @type {number} */ sum, /** @type {any} */ slot) => sum + workOf(slot), 0);
+  if (work > MAX_WORK) throw new Failure("file-damaged");
   for (const slot of slots) {
     const key = await masterKey(slot, password);
     if (!key) continue;
@@ -36,10 +45,15 @@ async function decrypted({ header, db }, password) {
   throw new Failure("file-password");
 }
 
+/** n r p, each of which is bounded. @param {any} slot @returns {number} */
+function workOf({ n, r, p }) {
+  const isBounded = isWithin(n, MAX_N_R) && isWithin(r, MAX_R) && isWithin(n * r, MAX_N_R) && isWithin(p, MAX_P);
+  if (!isBounded || n < 2 || !Number.isInteger(Math.log2(n))) throw new Failure("file-damaged");
+  return n * r * p;
+}
+
 /** @param {any} slot @param {string} password */
 async function masterKey({ n, r, p, salt, key, key_params }, password) {
-  const isBounded = [n, r].every((factor) => isWithin(factor, MAX_N_R)) && isWithin(n * r, MAX_N_R) && isWithin(p, MAX_P);
-  if (!isBounded || n < 2 || !Number.isInteger(Math.log2(n))) throw new Failure("file-damaged");
   const [salted, nonce, sealed] = whole(() =>
     /** @type {const} */ ([unhex(salt), unhex(key_params.nonce), join(unhex(key), unhex(key_params.tag))]));
   const derived = new Uint8Array(scrypt(utf8(password), salted, { N: n, r, p, dkLen: 32 }));

@@ -12,10 +12,14 @@ use zeroize::Zeroizing;
 
 /// A slot that a password opens; others are for a phone's own keys.
 const PASSWORD_SLOT: u32 = 1;
-/// The app writes n = 2^15, r = 8 and p = 1. scrypt takes 128 n r octets (RFC 7914): this much is a gigabyte.
-const MAX_N_R: u64 = 1 << 23;
+/// The app writes n = 2^15, r = 8 and p = 1. scrypt takes 128 r (n + p) octets (RFC 7914): with few passes over small
+/// blocks this much is 256 MiB.
+const MAX_N_R: u64 = 1 << 21;
+const MAX_R: u32 = 32;
 /// Each is another pass over all of it.
 const MAX_P: u32 = 4;
+/// n r p of all slots of a file: 32 of the app's own, a few seconds.
+const MAX_WORK: u64 = 1 << 23;
 
 #[derive(Deserialize)]
 pub(in crate::backup) struct Vault<'a> {
@@ -88,12 +92,7 @@ impl Vault<'_> {
         let sealed: String = serde_json::from_str(self.db.get()).map_err(damaged)?;
         let sealed = BASE64.decode(sealed.as_bytes()).map_err(damaged)?;
         let params = self.header.params.as_ref().ok_or(BackupError::Damaged)?;
-        for slot in self.header.slots.iter().flatten() {
-            let AnySlot { r#type } = serde_json::from_str(slot.get()).map_err(damaged)?;
-            if r#type != PASSWORD_SLOT {
-                continue;
-            }
-            let slot: PasswordSlot = serde_json::from_str(slot.get()).map_err(damaged)?;
+        for slot in self.password_slots()? {
             match slot.open(password) {
                 Ok(key) => return tokens(&params.open(&key, &sealed)?),
                 Err(BackupError::Passphrase) => {}
@@ -102,18 +101,44 @@ impl Vault<'_> {
         }
         Err(BackupError::Passphrase)
     }
+
+    /// Those whose work together is bounded: a wrong password tries them all.
+    fn password_slots(&self) -> Result<Vec<PasswordSlot>, BackupError> {
+        let mut slots = Vec::new();
+        let mut work = 0;
+        for slot in self.header.slots.iter().flatten() {
+            let AnySlot { r#type } = serde_json::from_str(slot.get()).map_err(damaged)?;
+            if r#type != PASSWORD_SLOT {
+                continue;
+            }
+            let slot: PasswordSlot = serde_json::from_str(slot.get()).map_err(damaged)?;
+            work += slot.work()?;
+            if work > MAX_WORK {
+                return Err(BackupError::Damaged);
+            }
+            slots.push(slot);
+        }
+        Ok(slots)
+    }
 }
 
 impl PasswordSlot {
-    /// The key of the vault.
-    fn open(&self, password: &str) -> Result<Zeroizing<[u8; KEY_LEN]>, BackupError> {
+    /// n r p, each of which is bounded.
+    fn work(&self) -> Result<u64, BackupError> {
+        let n_r = self.n.saturating_mul(self.r.into());
         let is_bounded = self.n >= 2
             && self.n.is_power_of_two()
-            && self.n.saturating_mul(self.r.into()) <= MAX_N_R
-            && self.p <= MAX_P;
+            && n_r <= MAX_N_R
+            && (1..=MAX_R).contains(&self.r)
+            && (1..=MAX_P).contains(&self.p);
         if !is_bounded {
             return Err(BackupError::Damaged);
         }
+        Ok(n_r * u64::from(self.p))
+    }
+
+    /// The key of the vault.
+    fn open(&self, password: &str) -> Result<Zeroizing<[u8; KEY_LEN]>, BackupError> {
         let log_n = u8::try_from(self.n.ilog2()).map_err(damaged)?;
         let params = Params::new(log_n, self.r, self.p).map_err(damaged)?;
         let salt = unhex(&self.salt)?;
