@@ -45,6 +45,14 @@ pub enum AppError {
         /// Digits.
         needed: usize,
     },
+    /// The issuer of a token in a backup asks for a longer PIN. The token stays where it is.
+    #[error("{} asks for a PIN of at least {needed} digits", issuer.as_str())]
+    MovedPinTooShort {
+        /// Who asks.
+        issuer: IssuerName,
+        /// Digits.
+        needed: usize,
+    },
     /// A new PIN is shorter than the issuer of a token here asks for.
     #[error("{} asks for a PIN of at least {needed} digits", issuer.as_str())]
     NewPinTooShort {
@@ -178,6 +186,10 @@ impl AppError {
                 "Choose a PIN of {needed} digits with `symbolon app pin`, then add the same code \
                  again: it waits for this device."
             ),
+            Self::MovedPinTooShort { needed, .. } => format!(
+                "Choose a PIN of {needed} digits with `symbolon app pin`, then restore the backup \
+                 again."
+            ),
             Self::NewPinTooShort { needed, .. } => format!(
                 "Choose one of {needed} to {} digits; the old PIN stays.",
                 Pin::MAX_DIGITS
@@ -250,6 +262,7 @@ impl AppError {
             | Self::Transfer(_)
             | Self::Refused(_)
             | Self::PinTooShort { .. }
+            | Self::MovedPinTooShort { .. }
             | Self::NewPinTooShort { .. } => "",
         }
     }

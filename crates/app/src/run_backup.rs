@@ -106,11 +106,18 @@ async fn move_all(
     world: &mut Surroundings<'_>,
 ) -> Result<usize, AppError> {
     let mut missing = 0;
+    let mut is_pin_too_short = false;
     for token in moves.tokens() {
         let receipt = vault.contents.receipt_of(&token.serial);
         // An entry whose receipt was refused is of no use.
         if vault.contents.token(token.serial.as_str()).is_ok() && receipt != ReceiptState::Refused {
             writeln!(world.out, "{} is here already.", token.name)?;
+            continue;
+        }
+        // Each try costs one of the few transfers that a token server allows in an hour.
+        if is_pin_too_short {
+            missing += 1;
+            writeln!(world.out, "{} stays where it is too.", token.name)?;
             continue;
         }
         let moved = match moves.holder(token, vault.contents.server()) {
@@ -135,6 +142,7 @@ async fn move_all(
             )?,
             Err(error) => {
                 missing += 1;
+                is_pin_too_short = matches!(error, AppError::MovedPinTooShort { .. });
                 let step = error.next_step();
                 writeln!(
                     world.out,
@@ -165,7 +173,15 @@ async fn moved(
         url: link.server,
         trust: Trust::Pin(link.pin),
     })?;
-    activate(vault, &registry, order, world.now_unix).await?;
+    activate(vault, &registry, order, world.now_unix)
+        .await
+        .map_err(|error| match error {
+            // Whoever restores was shown no code that could be added again.
+            AppError::PinTooShort { issuer, needed } => {
+                AppError::MovedPinTooShort { issuer, needed }
+            }
+            other => other,
+        })?;
     if vault.contents.receipt_of(&token.serial) == ReceiptState::Refused {
         vault.contents.remove(token.serial.as_str())?;
         vault.save()?;

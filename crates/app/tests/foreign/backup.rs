@@ -2,6 +2,7 @@
 
 use crate::common::{NOW, Phone, SmallRegistry};
 use crate::phone_with_token;
+use ident::PinLength;
 use serde_json::Value;
 use std::fs;
 
@@ -223,6 +224,39 @@ async fn a_token_whose_code_was_replaced_meanwhile_stays_where_it_is() {
         said.unwrap(),
         "work moved here. The device that had it is out; save a new backup.\n"
     );
+}
+
+#[tokio::test]
+async fn whoever_restores_under_too_short_a_pin_is_told_once_to_choose_a_longer_one() {
+    let registry = SmallRegistry::start().await;
+    let old = phone_with_token(&registry).await;
+    let (_, link) = registry.issue(2);
+    let home = ["add", "--qr-text", &link, "--name", "home"];
+    old.run(&home).await.unwrap();
+    let passphrase = written(&old, "words", PASSPHRASE);
+    let file = old.file("backup");
+    let file = file.to_str().unwrap();
+    old.run(&backup("save", file, &passphrase)).await.unwrap();
+    for token in &mut registry.stock().tokens {
+        token.pin_policy.length = PinLength::Six;
+    }
+    let new = Phone::new();
+    let said = new
+        .said_failing(&backup("restore", file, &passphrase))
+        .await;
+    assert!(
+        said.ends_with(
+            "work stays where it is: Exämple Ltd asks for a PIN of at least 6 digits. Choose a PIN of 6 digits with \
+             `symbolon app pin`, then restore the backup again.\nhome stays where it is too.\n"
+        ),
+        "{said}"
+    );
+    let new_pin = written(&new, "new-pin", "135792\n");
+    new.run(&["pin", "--new-pin-file", &new_pin]).await.unwrap();
+    new.set_pin("135792");
+    let said = new.run(&backup("restore", file, &passphrase)).await;
+    let said = said.unwrap();
+    assert!(said.contains("work moved here."), "{said}");
 }
 
 #[tokio::test]
