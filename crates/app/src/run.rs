@@ -359,7 +359,7 @@ impl PinSource {
     }
 
     pub(crate) fn ask(&self, prompt: &str) -> Result<Pin, AppError> {
-        Ok(Pin::parse(&self.0.line(prompt)?)?)
+        Ok(Pin::parse(self.0.line(prompt)?.trim())?)
     }
 
     /// A new PIN; on a terminal it is entered twice.
@@ -368,7 +368,7 @@ impl PinSource {
         if !self.is_file() && *self.0.line("The same PIN again")? != *first {
             return Err(PinError::Mismatch.into());
         }
-        Ok(Pin::parse(&first)?)
+        Ok(Pin::parse(first.trim())?)
     }
 }
 
@@ -378,6 +378,7 @@ impl LineSource {
         self.0.is_some()
     }
 
+    /// Without its end alone: a blank may be part of a passphrase.
     pub(crate) fn line(&self, prompt: &str) -> Result<Zeroizing<String>, AppError> {
         let text = match &self.0 {
             None => Zeroizing::new(rpassword::prompt_password(format!("{prompt}: "))?),
@@ -392,7 +393,9 @@ impl LineSource {
                 Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())
             }
         };
-        Ok(Zeroizing::new(text.trim().to_owned()))
+        Ok(Zeroizing::new(
+            text.trim_end_matches(['\r', '\n']).to_owned(),
+        ))
     }
 }
 

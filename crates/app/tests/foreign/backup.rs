@@ -260,6 +260,23 @@ async fn whoever_restores_under_too_short_a_pin_is_told_once_to_choose_a_longer_
 }
 
 #[tokio::test]
+async fn a_blank_at_the_end_is_part_of_a_passphrase_and_the_end_of_the_line_is_not() {
+    let registry = SmallRegistry::start().await;
+    let phone = phone_with_token(&registry).await;
+    let [blank, bare] = [
+        written(&phone, "blank", "five little ducks \r\n"),
+        written(&phone, "bare", "five little ducks\n"),
+    ];
+    let file = phone.file("backup");
+    let file = file.to_str().unwrap();
+    phone.run(&backup("save", file, &blank)).await.unwrap();
+    let (error, _) = phone.refused(&backup("restore", file, &bare)).await;
+    assert_eq!(error, "the passphrase does not open this backup");
+    let said = phone.run(&backup("restore", file, &blank)).await;
+    assert_eq!(said.unwrap(), "work is here already.\n");
+}
+
+#[tokio::test]
 async fn a_token_that_was_deleted_comes_back_to_the_same_device() {
     let registry = SmallRegistry::start().await;
     let phone = phone_with_token(&registry).await;
