@@ -44,9 +44,6 @@ const MIXED_OUTSTANDING: Outstanding = Outstanding::of(64);
 /// Requests outstanding that are refused.
 const REFUSED_OUTSTANDING: Outstanding = Outstanding::of(64);
 
-/// Users between one whose code is right and one whose code is wrong or repeated.
-const MIXED_BEFORE: u32 = 1_024;
-
 /// Logins a second that one outstanding request can make at most: each waits for a sync, and no disk
 /// measured takes less than 0.15 ms for it.
 const RATE_OF_ONE: u32 = 6_000;
@@ -325,35 +322,32 @@ struct Mixed {
 }
 
 impl Mixed {
-    /// Of sixteen logins one has a wrong code, one a code that was used, and one is sent twice.
+    /// Of sixteen logins one has a wrong code, one a code that was used, and one is sent twice. All of one user come
+    /// from one slot of the load, which sends one after the other.
     fn login(&mut self, number: u64) -> Option<Login> {
-        let (turn, kind) = (number / 16, number % 16);
-        let user = u32::try_from(turn * 14 + kind.min(13)).ok()?;
+        let slots = u64::from(MIXED_OUTSTANDING.count());
+        let (turn, slot) = (number / slots, number % slots);
+        let (sixteenth, kind) = (turn / 16, turn % 16);
+        let user = u32::try_from((sixteenth * 14 + kind.min(13)) * slots + slot).ok()?;
         if user >= self.tokens {
             return None;
         }
-        // Somebody whose login was answered long ago.
-        let before = user.checked_sub(MIXED_BEFORE);
-        Some(match (kind, before) {
-            (14, Some(before)) => {
-                let code = self.wrong_code(before)?;
-                let presented = self.checked.presented(&code);
-                Login::once(population::user(before), presented, Code::AccessReject)
-            }
-            (15, Some(before)) => Login {
+        let right = right(self.checked, user, self.step)?;
+        Some(match kind {
+            0 => Login {
+                is_doubled: true,
+                ..right
+            },
+            14 => Login {
+                password: self.checked.presented(&self.wrong_code(user)?),
                 expected: Code::AccessReject,
-                ..right(self.checked, before, self.step)?
+                ..right
             },
-            (14 | 15, None) => {
-                let presented = self
-                    .checked
-                    .presented(&population::code(user, self.step).ok()?);
-                Login::once("nobody".into(), presented, Code::AccessReject)
-            }
-            _ => Login {
-                is_doubled: kind == 0,
-                ..right(self.checked, user, self.step)?
+            15 => Login {
+                expected: Code::AccessReject,
+                ..right
             },
+            _ => right,
         })
     }
 
