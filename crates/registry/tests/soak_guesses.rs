@@ -18,11 +18,12 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::{Gateway, Phone, World};
 use ident::{ActivationCode, OpaqueCode, TokenSerial};
 use softtoken::ServerError;
+use softtoken::limits::NONCE_LIFETIME_S;
 use softtoken::process::TokenState;
 
 const SERIAL: &str = "FGT0000000000001";
@@ -99,7 +100,8 @@ async fn guess_from(phone: Phone, guesses: Arc<Guesses>, host: u32) -> usize {
     for n in first..first + u64::try_from(BY_ADDRESS).unwrap() {
         match tried(&phone, &guesses.nth(n)).await {
             ServerError::ActivationCodeUnknown => looked_at += 1,
-            ServerError::TooManyTries => {}
+            // So many proofs within the life of a nonce are an attack, and no more are taken.
+            ServerError::TooManyTries | ServerError::NonceUnknown => {}
             other => panic!("{other:?}"),
         }
     }
@@ -172,6 +174,16 @@ async fn of_guesses_at_a_thousand_codes_none_finds_one() {
         assert_eq!(polled.state, TokenState::Provisioning);
     }
     let person = world.phone();
-    let taken = person.activate(guesses.live(0).opaque(), None).await;
+    let ends = Instant::now() + Duration::from_secs(2 * NONCE_LIFETIME_S);
+    let taken = loop {
+        let taken = person.activate(guesses.live(0).opaque(), None).await;
+        match &taken {
+            Err(error) if error.known() == Some(ServerError::NonceUnknown) => {
+                assert!(Instant::now() < ends, "nonces are taken again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            _ => break taken,
+        }
+    };
     assert_eq!(taken.unwrap().token, tokens[0]);
 }
