@@ -369,6 +369,14 @@ mod tests {
     }
 
     #[test]
+    fn where_an_owner_may_have_two_the_third_takes_the_place_of_the_first() {
+        let challenges = Challenges::of_each(2);
+        let states = [1, 2, 3].map(|it| open(&challenges, "alice", it));
+        let taken = states.map(|state| take(&challenges, "alice", &state));
+        assert_eq!(taken, [None, Some(2), Some(3)]);
+    }
+
+    #[test]
     fn those_for_whom_a_client_vouched_leave_room_for_who_has_proven_something() {
         let challenges = Challenges::default();
         let vouched = |number: usize| {
