@@ -179,10 +179,6 @@ impl Counters {
         })
     }
 
-    fn is_known(&self, name: &CanonicalName, source: Network, now: Timestamp) -> bool {
-        self.known.relation(name, source, now) == Relation::Known
-    }
-
     fn roomy(
         &mut self,
         name: &CanonicalName,
@@ -210,11 +206,13 @@ impl Counters {
         if let Some(counter) = self.counting(name, source) {
             counter.release();
         }
-        self.release_name(name, source, now);
+        let relation = self.known.relation(name, source, now);
+        self.release_name(name, relation);
     }
 
-    fn release_name(&mut self, name: &CanonicalName, source: Network, now: Timestamp) {
-        if !self.is_known(name, source, now)
+    /// Nothing was counted by the name where the person was known.
+    fn release_name(&mut self, name: &CanonicalName, relation: Relation) {
+        if relation != Relation::Known
             && let Some(rate) = self.names.get_mut(name)
         {
             rate.release();
@@ -230,8 +228,8 @@ impl Counters {
         {
             counter.release();
         }
-        self.release_name(name, source, now);
-        self.known.put(name, source, now);
+        let before = self.known.put(name, source, now);
+        self.release_name(name, before);
     }
 
     /// Keeps a reserved guess open that one server took for wrong, while another was silent. For its source it is

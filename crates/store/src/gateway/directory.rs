@@ -878,7 +878,9 @@ impl Directory {
             entry.latest = Some(spent).into();
             entry.drift = drift;
             self.reach = self.reach.max(beginning(entry.parameters, spent.step));
-            self.mark_dirty([serial]);
+            if !std::mem::replace(&mut entry.is_dirty, true) {
+                self.dirty.push(serial);
+            }
         }
     }
 

@@ -122,6 +122,18 @@ struct Seen {
     networks: [Option<NonZeroU32>; NETWORKS_MAX],
 }
 
+impl Seen {
+    fn relation(&self, network: Option<NonZeroU32>, now: Timestamp) -> Relation {
+        if self.last.after(KNOWN_SPAN) <= now {
+            Relation::Strange
+        } else if self.networks.contains(&network) {
+            Relation::Known
+        } else {
+            Relation::Nearby
+        }
+    }
+}
+
 impl Default for Known {
     fn default() -> Self {
         Self {
@@ -139,27 +151,31 @@ impl Known {
         now: Timestamp,
     ) -> Relation {
         let seen = self.seen.get(&self.place(name, network));
-        match seen.filter(|seen| seen.last.after(KNOWN_SPAN) > now) {
-            Some(seen) if seen.networks.contains(&self.digest(network)) => Relation::Known,
-            Some(_) => Relation::Nearby,
-            None => Relation::Strange,
-        }
+        seen.map_or(Relation::Strange, |seen| {
+            seen.relation(self.digest(network), now)
+        })
     }
 
-    /// A password was right just now.
-    pub(super) fn put(&mut self, name: &CanonicalName, network: Network, now: Timestamp) {
+    /// A password was right just now; how the two related before.
+    pub(super) fn put(
+        &mut self,
+        name: &CanonicalName,
+        network: Network,
+        now: Timestamp,
+    ) -> Relation {
         let digest = self.digest(network);
-        if let Some(seen) = self.entry(name, network, now) {
-            seen.last = seen.last.max(now);
-            let others = seen.networks.into_iter().filter(|it| *it != digest);
-            let mut networks = [digest; NETWORKS_MAX];
-            networks
-                .iter_mut()
-                .skip(1)
-                .zip(others)
-                .for_each(|(place, it)| *place = it);
-            seen.networks = networks;
+        let Some(seen) = self.entry(name, network, now) else {
+            return Relation::Strange;
+        };
+        let before = seen.relation(digest, now);
+        seen.last = seen.last.max(now);
+        let others = seen.networks.into_iter().filter(|it| *it != digest);
+        let mut networks = [digest; NETWORKS_MAX];
+        for (place, other) in networks.iter_mut().skip(1).zip(others) {
+            *place = other;
         }
+        seen.networks = networks;
+        before
     }
 
     /// A login is on record. What is more recent stays.
