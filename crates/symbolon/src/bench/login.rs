@@ -36,7 +36,7 @@ use super::server::{LISTENING, ServerProcess, until_input_ends};
 pub(super) const SECRET: &str = "symbolon bench login";
 
 /// The population's logins before anything is measured: they fill the memory of passwords.
-const WARMING: u16 = 128;
+const WARMING: Outstanding = Outstanding::of(128);
 
 /// Requests outstanding where verdicts are checked: an identifier comes again after four.
 const MIXED_OUTSTANDING: Outstanding = Outstanding::of(64);
@@ -277,9 +277,8 @@ fn next_minute() -> Step {
 
 /// Everybody logs in once, with the code of this minute.
 fn warm_up(server: &ServerProcess, checked: Checked, tokens: u32, step: Step) -> Result<()> {
-    let outstanding = WARMING.to_string().parse()?;
     let minute = Duration::from_secs(MINUTE_S);
-    run(server, outstanding, minute, Verify::Sample, |number| {
+    run(server, WARMING, minute, Verify::Sample, |number| {
         let number = u32::try_from(number)
             .ok()
             .filter(|number| *number < tokens)?;
