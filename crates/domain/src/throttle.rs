@@ -4,6 +4,8 @@
 //! A guess is counted before it is evaluated (password) or in the same step (code), so that parallel
 //! guesses cannot overrun a limit.
 
+use otp::Window;
+
 use crate::time::{Span, Timestamp};
 
 /// Code failures that cost nothing but the failure: people mistype.
@@ -20,26 +22,27 @@ const LONGEST_DELAY: Span = Span::from_hours(1);
 const BLOCK_FAILURES: usize = 30;
 /// Codes that may be right in all guesses that block: 30 over a window of three, fewer over a wider one.
 const BLOCK_CHANCES: usize = BLOCK_FAILURES * RIGHT_CODES;
-/// Codes that are right at one moment: the step of now and one either way.
-const RIGHT_CODES: usize = 3;
+/// Codes of a time-based token that are right at one moment.
+const RIGHT_CODES: usize = Window::LOGIN.steps();
 /// What clients that check the first factor themselves may use up of them. Whoever reaches one types codes without
 /// a password, and is to leave the person some at the other clients.
 const AT_CLIENTS_THIRDS: usize = 2;
 
-/// Who checked the first factor of the logins whose codes are counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum FirstFactor {
-    /// This unit.
-    #[default]
-    Here,
-    /// The client.
-    AtClient,
-}
 /// The span over which failures add up to a block; a success in between does not forget them.
 const BLOCK_SPAN: Span = Span::from_days(31);
 
 /// Refused logins of one source within this time lead to its blackout, as the described system has it.
 const BLACKOUT_WINDOW: Span = Span::from_mins(1);
+
+/// Who found a first factor right.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum ProvenBy {
+    /// This unit, or a server that it asked.
+    #[default]
+    Unit,
+    /// The client, which is believed.
+    Client,
+}
 
 /// Why an attempt is not evaluated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,7 +63,7 @@ pub struct CodeCounter {
     blocked: bool,
     /// Failures of the last 31 days at clients of the other kind.
     elsewhere: usize,
-    first: FirstFactor,
+    proven_by: ProvenBy,
 }
 
 impl CodeCounter {
@@ -77,9 +80,9 @@ impl CodeCounter {
 
     /// Takes along how many failures of the last 31 days the person has at clients of the other kind: what a year of
     /// guessing gains is bounded over both.
-    pub fn count_along(&mut self, elsewhere: usize, first: FirstFactor) {
+    pub fn count_along(&mut self, elsewhere: usize, proven_by: ProvenBy) {
         self.elsewhere = elsewhere;
-        self.first = first;
+        self.proven_by = proven_by;
     }
 
     /// Counts a wrong code where three are right at one moment, or what is likelier wrong.
@@ -98,9 +101,9 @@ impl CodeCounter {
         self.since_success = self.since_success.saturating_add(1);
         let most = BLOCK_FAILURES.min(BLOCK_CHANCES / right.max(1));
         let own = self.failures.len();
-        let is_used_up = match self.first {
-            FirstFactor::Here => false,
-            FirstFactor::AtClient => own >= most * AT_CLIENTS_THIRDS / 3,
+        let is_used_up = match self.proven_by {
+            ProvenBy::Unit => false,
+            ProvenBy::Client => own >= most * AT_CLIENTS_THIRDS / 3,
         };
         self.blocked |= is_used_up || own + self.elsewhere >= most;
     }

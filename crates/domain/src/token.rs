@@ -312,7 +312,7 @@ impl Verifier {
             Kind::Totp(_) => Window::LOGIN,
             Kind::Hotp => Window::COUNTER_LOGIN,
         };
-        usize::from(window.behind) + 1 + usize::from(window.ahead)
+        window.steps()
     }
 
     fn resync_window(&self) -> Window {

@@ -7,7 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
-use domain::throttle::{CodeCounter, FirstFactor, Throttled};
+use domain::throttle::{CodeCounter, ProvenBy, Throttled};
 use domain::time::{Span, Timestamp};
 use otp::Window;
 
@@ -75,12 +75,12 @@ fn guesses(guesser: Guesser, at: At, right: usize) -> u32 {
             At::ClientsFirst => u32::from(counters[1].failures(now) < 19),
         };
         let [proven, alone] = &mut counters;
-        let (own, other, first) = if kind == 0 {
-            (proven, alone, FirstFactor::Here)
+        let (own, other, proven_by) = if kind == 0 {
+            (proven, alone, ProvenBy::Unit)
         } else {
-            (alone, proven, FirstFactor::AtClient)
+            (alone, proven, ProvenBy::Client)
         };
-        own.count_along(other.failures(now), first);
+        own.count_along(other.failures(now), proven_by);
         match own.admit(now) {
             Ok(()) if !restrained => {
                 own.failed_among(right, now);
@@ -100,7 +100,7 @@ fn gain(guesses: u32, right: usize) -> f64 {
 
 /// Codes of a token by the time, and of one by presses.
 fn windows() -> [usize; 2] {
-    [Window::LOGIN, Window::COUNTER_LOGIN].map(|it| usize::from(it.behind + 1 + it.ahead))
+    [Window::LOGIN, Window::COUNTER_LOGIN].map(Window::steps)
 }
 
 #[test]
@@ -165,13 +165,13 @@ fn whoever_guesses_on_is_blocked_until_an_administrator_looks() {
 fn who_guesses_without_a_password_leaves_a_third_to_the_person() {
     let now = Timestamp::from_secs(1_700_000_000);
     let mut alone = CodeCounter::default();
-    alone.count_along(0, FirstFactor::AtClient);
+    alone.count_along(0, ProvenBy::Client);
     while alone.admit(now.after(YEAR)) != Err(Throttled::Blocked) {
         alone.failed(now);
     }
     assert_eq!(alone.failures(now), 20);
     let mut own = CodeCounter::default();
-    own.count_along(20, FirstFactor::Here);
+    own.count_along(20, ProvenBy::Unit);
     for _ in 0..9 {
         own.failed(now);
         assert_eq!(own.admit(now.after(DAY)), Ok(()));

@@ -47,6 +47,11 @@ impl Window {
         }
     }
 
+    /// How many steps are looked at.
+    pub const fn steps(self) -> usize {
+        self.behind as usize + 1 + self.ahead as usize
+    }
+
     fn first(self, kind: Kind) -> i32 {
         match kind {
             Kind::Totp(_) => -i32::from(self.behind),

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use data_encoding::HEXLOWER;
 use domain::name::CanonicalName;
+use domain::throttle::ProvenBy;
 use domain::time::Timestamp;
 
 use super::Undecided;
@@ -39,15 +40,6 @@ pub(crate) type State = String;
 pub(super) struct Owner {
     pub(super) person: CanonicalName,
     pub(super) proven_by: ProvenBy,
-}
-
-/// Who found a first factor right.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum ProvenBy {
-    /// This unit, or a server that it asked.
-    Unit,
-    /// The client, which is believed.
-    Client,
 }
 
 /// No more challenges can be open: a password was right for each.

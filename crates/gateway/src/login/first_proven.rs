@@ -6,11 +6,12 @@ use domain::login::{self, Drifted, Facts, Proof, Retry, Second, Submitted, Waiti
 use domain::name::CanonicalName;
 use domain::one_time::{CodeKey, Issued};
 use domain::password::{Mark, Rehash};
+use domain::throttle::ProvenBy;
 use domain::time::Timestamp;
 use radius::mschapv2::Success;
 use store::gateway::GatewayStore;
 
-use super::challenges::{Owner, ProvenBy};
+use super::challenges::Owner;
 use super::{Wanted, with_counter};
 
 /// A person whose first factor is proven, with what the second is judged by.

@@ -12,13 +12,14 @@ use domain::password::{
 };
 use domain::password_renewal::{Candidate, Renewed, Unfit};
 use domain::reason::Reason;
+use domain::throttle::ProvenBy;
 use domain::time::{Span, Timestamp};
 use domain::user::Switch;
 use zeroize::Zeroizing;
 
 use super::answering::missed;
 use super::backends::Checked;
-use super::challenges::{Missed, Owner, ProvenBy};
+use super::challenges::{Missed, Owner};
 use super::{
     Asked, Asking, Begun, Exchange, Hashing, Logins, PasswordOutcome, Progress, Undecided, Wanted,
     Work, refusal_of, refused, refused_with,

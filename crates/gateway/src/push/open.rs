@@ -6,13 +6,14 @@ use data_encoding::HEXLOWER;
 use domain::name::CanonicalName;
 use domain::push::{NotAsked, Number, Outstanding, Said, Session};
 use domain::source::LoginSource;
+use domain::throttle::ProvenBy;
 use domain::time::Timestamp;
 use ident::RegistrationId;
 use softtoken::push::LoginRequest;
 use tokio::sync::watch;
 
 use crate::clock::{self, NoEntropy};
-use crate::login::{Answered, FirstProven, ProvenBy, Standing, State, Wanted};
+use crate::login::{Answered, FirstProven, Standing, State, Wanted};
 
 /// Requests that are outstanding at most, at some 1 KiB each: 250 a second that nobody answers in the default
 /// minute.

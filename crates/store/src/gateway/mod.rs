@@ -61,7 +61,7 @@ use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
 use domain::settings::Settings;
 use domain::source::Network;
-use domain::throttle::{CodeCounter, FirstFactor, Guess};
+use domain::throttle::{CodeCounter, Guess, ProvenBy};
 use domain::time::Timestamp;
 use domain::token::{Token, Verifier};
 use domain::user::User;
@@ -397,7 +397,7 @@ impl GatewayStore {
     ) -> R {
         let counters = &mut *self.memory.counters();
         let (own, other) = (&mut counters.codes, &counters.codes_alone);
-        counted(own, other, FirstFactor::Here, name, now, decide)
+        counted(own, other, ProvenBy::Unit, name, now, decide)
     }
 
     /// The same of a person at clients that check first factors themselves.
@@ -409,14 +409,7 @@ impl GatewayStore {
     ) -> R {
         let counters = &mut *self.memory.counters();
         let (own, other) = (&mut counters.codes_alone, &counters.codes);
-        counted(
-            own,
-            other,
-            FirstFactor::AtClient,
-            vouched.person(),
-            now,
-            decide,
-        )
+        counted(own, other, ProvenBy::Client, vouched.person(), now, decide)
     }
 
     /// Records decisions and spends their steps; `answer` gets an outcome for each, in order, once
@@ -1066,18 +1059,18 @@ fn undecided(failure: Failure<Never>) -> Undecided {
 fn counted<R>(
     counters: &mut HashMap<CanonicalName, CodeCounter>,
     other: &HashMap<CanonicalName, CodeCounter>,
-    first: FirstFactor,
+    proven_by: ProvenBy,
     name: &CanonicalName,
     now: Timestamp,
     decide: impl FnOnce(&mut CodeCounter) -> R,
 ) -> R {
     let elsewhere = other.get(name).map_or(0, |other| other.failures(now));
     if let Some(counter) = counters.get_mut(name) {
-        counter.count_along(elsewhere, first);
+        counter.count_along(elsewhere, proven_by);
         return decide(counter);
     }
     let mut counter = CodeCounter::default();
-    counter.count_along(elsewhere, first);
+    counter.count_along(elsewhere, proven_by);
     let decided = decide(&mut counter);
     if !counter.is_clear(now) {
         counters.insert(name.clone(), counter);
