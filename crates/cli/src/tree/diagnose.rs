@@ -110,7 +110,7 @@ pub(super) static DIAGNOSE: &[Node] = &[
             ),
             command(
                 "unlock",
-                "Forget the wrong codes of a user.",
+                "Forget the wrong codes and passwords of a user.",
                 Verb::Unlock,
                 &[required("name", "User name.", Kind::Entry(&LOCAL))],
             ),
