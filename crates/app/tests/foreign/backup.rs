@@ -23,6 +23,17 @@ fn written(phone: &Phone, name: &str, text: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+/// Saves what a phone has; the file, and that of the passphrase.
+async fn saved(phone: &Phone) -> (String, String) {
+    let passphrase = written(phone, "words", PASSPHRASE);
+    let file = phone.file("backup").to_str().unwrap().to_owned();
+    phone
+        .run(&backup("save", &file, &passphrase))
+        .await
+        .unwrap();
+    (file, passphrase)
+}
+
 #[tokio::test]
 async fn backups_of_both_apps_are_read() {
     let makers: Vec<_> = vectors().iter().map(|it| it["made_by"].clone()).collect();
@@ -183,10 +194,8 @@ async fn a_token_is_said_to_be_here_once_its_token_server_knows_so() {
     ] {
         let registry = SmallRegistry::start().await;
         let old = phone_with_token(&registry).await;
-        let passphrase = written(&old, "words", PASSPHRASE);
-        let file = old.file("backup");
-        let file = file.to_str().unwrap();
-        old.run(&backup("save", file, &passphrase)).await.unwrap();
+        let (file, passphrase) = saved(&old).await;
+        let file = file.as_str();
         registry.stock().loses_receipts = loses_receipts;
         let new = Phone::new();
         let (said, notes) = new
@@ -202,10 +211,8 @@ async fn a_token_is_said_to_be_here_once_its_token_server_knows_so() {
 async fn a_token_whose_code_was_replaced_meanwhile_stays_where_it_is() {
     let registry = SmallRegistry::start().await;
     let old = phone_with_token(&registry).await;
-    let passphrase = written(&old, "words", PASSPHRASE);
-    let file = old.file("backup");
-    let file = file.to_str().unwrap();
-    old.run(&backup("save", file, &passphrase)).await.unwrap();
+    let (file, passphrase) = saved(&old).await;
+    let file = file.as_str();
     let new = Phone::new();
     registry.stock().refuses_receipts = true;
     let said = new
@@ -233,10 +240,8 @@ async fn whoever_restores_under_too_short_a_pin_is_told_once_to_choose_a_longer_
     let (_, link) = registry.issue(2);
     let home = ["add", "--qr-text", &link, "--name", "home"];
     old.run(&home).await.unwrap();
-    let passphrase = written(&old, "words", PASSPHRASE);
-    let file = old.file("backup");
-    let file = file.to_str().unwrap();
-    old.run(&backup("save", file, &passphrase)).await.unwrap();
+    let (file, passphrase) = saved(&old).await;
+    let file = file.as_str();
     for token in &mut registry.stock().tokens {
         token.pin_policy.length = PinLength::Six;
     }
@@ -280,10 +285,8 @@ async fn a_blank_at_the_end_is_part_of_a_passphrase_and_the_end_of_the_line_is_n
 async fn a_token_that_was_deleted_comes_back_to_the_same_device() {
     let registry = SmallRegistry::start().await;
     let phone = phone_with_token(&registry).await;
-    let passphrase = written(&phone, "words", PASSPHRASE);
-    let file = phone.file("backup");
-    let file = file.to_str().unwrap();
-    phone.run(&backup("save", file, &passphrase)).await.unwrap();
+    let (file, passphrase) = saved(&phone).await;
+    let file = file.as_str();
     let before = phone.run(&["code", "work"]).await.unwrap();
     phone.run(&["remove", "work"]).await.unwrap();
     for told in [
