@@ -247,7 +247,9 @@ impl Outcome<'_> {
                 printable(cause),
                 printable(next_step)
             ),
-            Self::Unlocked(person) => format!("user {person}: wrong codes forgotten\n"),
+            Self::Unlocked(person) => {
+                format!("user {person}: wrong codes and passwords forgotten\n")
+            }
             Self::Refused {
                 request,
                 number,
