@@ -187,6 +187,17 @@ impl PasswordHash {
         }
     }
 
+    /// As many evaluations of this unit's own as comparing it takes the time of.
+    pub fn evaluations(&self) -> usize {
+        let work = match &self.0 {
+            Form::Argon2id {
+                memory_kib, passes, ..
+            } => work(*memory_kib, u32::from(*passes)),
+            Form::Text(text) => work_of(text),
+        };
+        usize::try_from(work.div_ceil(argon2_work()).max(1)).unwrap_or(usize::MAX)
+    }
+
     /// Whether a hash of this unit is better: this one is of another kind, or its cost tells that the name exists.
     fn is_to_be_rehashed(&self) -> bool {
         let work = match &self.0 {
@@ -242,6 +253,17 @@ fn argon2id_work(text: &str) -> Option<u64> {
         && hash.version == Some(Version::V0x13.into());
     let params = Params::try_from(&hash).ok().filter(|_| is_own)?;
     Some(work(params.m_cost(), params.t_cost()))
+}
+
+/// The same of any kind.
+fn work_of(text: &str) -> u64 {
+    let Ok(hash) = phc::PasswordHash::new(text) else {
+        return 0;
+    };
+    match Pbkdf2::of(&hash) {
+        Some(pbkdf2) => argon2_work_max() * u64::from(pbkdf2.rounds) / u64::from(ROUNDS_MAX),
+        None => Params::try_from(&hash).map_or(0, |params| work(params.m_cost(), params.t_cost())),
+    }
 }
 
 /// A hash by PBKDF2 (RFC 8018, 5.2): `$pbkdf2-sha256$i=600000,l=32$SALT$OUTPUT`, or with SHA-512.
@@ -414,6 +436,17 @@ impl Check {
                 }
                 None
             }
+        }
+    }
+
+    /// How many evaluations [`Self::verify`] and [`Self::rehash`] take at most.
+    pub fn evaluations(&self) -> usize {
+        match &self.against {
+            Against::Stored(hash) => {
+                let anew = usize::from(hash.is_to_be_rehashed());
+                hash.evaluations().saturating_add(anew)
+            }
+            Against::Decoy => 1,
         }
     }
 
@@ -732,6 +765,26 @@ mod tests {
         "$pbkdf2-sha256$i=1,l=32$c2FsdHNhbHQ$lDmP6RuFMH8YWoefiEoq4eTqKXQV5Oep0voixqMnpBw",
         "$pbkdf2-sha512$i=1$c2FsdHNhbHQ$VM3C5rPERGkk5rQA5ak0x37+sNe1KVpZuRSVwmTgPHg",
     ];
+
+    #[test]
+    fn a_hash_from_elsewhere_is_as_many_evaluations_as_it_takes_the_time_of() {
+        let own = PasswordHash::new("correct horse", [7; SALT_LEN]).unwrap();
+        let [salt, output] = ["c2FsdHNhbHQ", "lDmP6RuFMH8YWoefiEoq4eTqKXQV5Oep0voixqMnpBw"];
+        let elsewhere =
+            |params: &str| PasswordHash::from_phc(&format!("${params}${salt}${output}")).unwrap();
+        for (hash, compared, with_its_successor) in [
+            (own, 1, 1),
+            (elsewhere("argon2id$v=19$m=16384,t=1,p=1"), 1, 1),
+            (elsewhere("argon2id$v=19$m=65536,t=3,p=4"), 6, 7),
+            (elsewhere("pbkdf2-sha256$i=1"), 1, 2),
+            (elsewhere("pbkdf2-sha512$i=600000"), 10, 11),
+        ] {
+            assert_eq!(hash.evaluations(), compared, "{}", hash.to_phc());
+            let check = Check::stored(alice(), hash);
+            assert_eq!(check.evaluations(), with_its_successor);
+        }
+        assert_eq!(Check::decoy(alice()).evaluations(), 1);
+    }
 
     #[test]
     fn hashes_by_pbkdf2_are_checked_and_renewed() {

@@ -198,13 +198,18 @@ impl PasswordPolicy {
         if !weaknesses.is_empty() {
             return Err(weaknesses);
         }
-        if self.must_differ && current.is_some_and(&is_same) {
+        let former = history.up_to(current);
+        // The current one is the newest of the former ones: it is asked of once.
+        let unchanged = current.filter(|_| self.compares_current()).map(&is_same);
+        if self.must_differ && unchanged == Some(true) {
             weaknesses.push(Weakness::Unchanged);
         }
-        let former = history.up_to(current);
         let at = match self.reuse {
             Reuse::Free => None,
-            Reuse::Never | Reuse::Times(_) => former.place(is_same),
+            Reuse::Never | Reuse::Times(_) => former.place(|other| match unchanged {
+                Some(is_same) if current == Some(other) => is_same,
+                _ => is_same(other),
+            }),
         };
         let times = at
             .and_then(|at| former.0.get(at))
@@ -221,6 +226,21 @@ impl PasswordPolicy {
         } else {
             Err(weaknesses)
         }
+    }
+
+    /// How many evaluations [`Self::admit`] takes at most, of passwords with which it compares a new one.
+    pub fn evaluations(&self, current: Option<&PasswordHash>, history: &History) -> usize {
+        let former = match self.reuse {
+            Reuse::Free => History::default(),
+            Reuse::Never | Reuse::Times(_) => history.up_to(current),
+        };
+        let current = current.filter(|_| self.compares_current() && former.is_empty());
+        let compared = former.hashes().chain(current);
+        compared.fold(0, |sum, hash| sum.saturating_add(hash.evaluations()))
+    }
+
+    fn compares_current(&self) -> bool {
+        self.must_differ || self.reuse != Reuse::Free
     }
 
     /// What is wrong with a new password that shows without those so far.
@@ -338,6 +358,8 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::password::SALT_LEN;
     use crate::schema::PASSWORD_POLICY;
@@ -376,6 +398,34 @@ mod tests {
                 it.is_of(last)
             })
             .map(drop)
+    }
+
+    #[test]
+    fn a_new_password_is_compared_once_with_each_that_may_not_come_again() {
+        let [current, new] = ["current", "new"].map(hash);
+        let five = (0..5).map(|number| format!("1 {}", hash(&number.to_string()).to_phc()));
+        let five = History::parse(&five.collect::<Vec<_>>().join("\n")).unwrap();
+        let changes = ("min-change-characters", "1");
+        let former = ("reuse-password", "disable");
+        for (settings, history, expected) in [
+            (&[][..], &five, 0),
+            (&[changes], &five, 1),
+            (&[former], &History::default(), 1),
+            (&[former], &five, 5),
+            (&[changes, former], &five, 5),
+        ] {
+            let policy = policy(settings);
+            let compared = Cell::new(0);
+            let is_same = |_: &PasswordHash| {
+                compared.set(compared.get() + 1);
+                false
+            };
+            let current = Some(&current);
+            let admitted = policy.admit("good-enough", &new, current, history, is_same);
+            assert!(admitted.is_ok(), "{settings:?}");
+            assert_eq!(compared.get(), expected, "{settings:?}");
+            assert_eq!(policy.evaluations(current, history), expected);
+        }
     }
 
     #[test]

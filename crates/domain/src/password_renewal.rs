@@ -106,6 +106,18 @@ impl Candidate {
         })
     }
 
+    /// How many evaluations [`Self::hash`] takes at most.
+    pub fn evaluations(&self) -> usize {
+        let Grounds {
+            password,
+            history,
+            policy,
+        } = &self.grounds;
+        policy
+            .evaluations(Some(password), history)
+            .saturating_add(1)
+    }
+
     /// Hashes it and compares it with those that may not come again: one evaluation for each, meant for a bounded
     /// pool of threads. The proof beside is worth something once the store has taken the password.
     pub fn hash(

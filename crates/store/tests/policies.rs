@@ -178,6 +178,9 @@ async fn renewed(store: &GatewayStore, user: &str, new: &str) -> Result<Renewed,
     let proven = proven(&user);
     let new = Presented::new(Zeroizing::new(new.into()));
     let candidate = Candidate::new(&proven, Some(&user), policy, &new, START)?;
+    // Its own hash, and that of each former one.
+    let former = user.history.hashes().count().max(1);
+    assert_eq!(candidate.evaluations(), 1 + former);
     Ok(candidate.hash(&proven, [7; SALT_LEN])?.0)
 }
 

@@ -118,7 +118,7 @@ impl AwaitedLogins {
         let (answer, computed) = oneshot::channel();
         let submitted = self
             .pool
-            .submit_for(hashing.whose(), hashing, |hashing, turn| {
+            .submit_for(hashing.claim(), hashing, |hashing, turn| {
                 let computed = match turn {
                     Turn::Come => Ok(hashing.compute()),
                     Turn::Lost => Err(hashing),

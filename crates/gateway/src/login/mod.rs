@@ -59,7 +59,7 @@ use first_proven::Beside;
 pub(crate) use first_proven::{CodeOf, FirstProven};
 use one_time::NotIssued;
 pub(crate) use one_time::OneTimeCodes;
-pub(crate) use pool::{Pool, Turn, Whose};
+pub(crate) use pool::{Claim, Pool, Turn, Whose};
 pub(crate) use pushing::{Anew, Later, Wanted, unclaimed};
 pub(crate) use renewal::RENEWAL_SPAN;
 use renewal::{HashedAnew, Keeper, Keeping, NewPassword, Renewal, Unhashed};
@@ -204,12 +204,15 @@ enum Computed {
 }
 
 impl Hashing {
-    /// Among whose it waits.
-    pub(crate) fn whose(&self) -> Whose {
+    /// What it takes of the queue: each of its hashes takes as long as another's only one.
+    pub(crate) fn claim(&self) -> Claim {
         let Begun { name, origin, .. } = &self.begun;
-        Whose {
-            client: (name.realm().vdom(), origin.client.clone()),
-            source: origin.source.network(),
+        Claim {
+            whose: Whose::of(name.realm(), origin),
+            places: match &self.work {
+                Work::Password(check) => check.evaluations(),
+                Work::NewPassword(unhashed) => unhashed.evaluations(),
+            },
         }
     }
 

@@ -6,6 +6,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use domain::login::Origin;
+use domain::name::Realm;
 use domain::source::Network;
 use domain::vdom::Vdom;
 
@@ -32,8 +34,28 @@ pub(crate) enum Turn {
 /// whoever guesses through one keeps the people of no other waiting in vain.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Whose {
-    pub(crate) client: (Vdom, Box<str>),
-    pub(crate) source: Network,
+    client: Client,
+    source: Network,
+}
+
+type Client = (Vdom, Box<str>);
+
+impl Whose {
+    pub(crate) fn of(realm: Realm, origin: &Origin) -> Self {
+        Self {
+            client: (realm.vdom(), origin.client.clone()),
+            source: origin.source.network(),
+        }
+    }
+}
+
+/// What a job takes of a queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    /// Out of whose share.
+    pub(crate) whose: Whose,
+    /// Places: one for each hash, or for each piece of a tunnel. What takes more than there are takes all.
+    pub(crate) places: usize,
 }
 
 /// The pool. Dropping it lets its threads finish what waits, and end.
@@ -47,8 +69,16 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<(Option<Whose>, Job)>,
+    jobs: VecDeque<Waiter>,
+    taken: Taken,
     is_over: bool,
+}
+
+struct Waiter {
+    /// None for what is nobody's login.
+    whose: Option<Whose>,
+    places: usize,
+    job: Job,
 }
 
 impl std::fmt::Debug for Pool {
@@ -96,30 +126,30 @@ impl Pool {
         thing: T,
         job: impl FnOnce(T) + Send + 'static,
     ) -> Result<(), T> {
-        self.put(None, thing, |thing, _| job(thing))
+        self.put(None, 1, thing, |thing, _| job(thing))
     }
 
     /// The same for somebody's login, which may give way to another's later.
     pub(crate) fn submit_for<T: Send + 'static>(
         &self,
-        whose: Whose,
+        claim: Claim,
         thing: T,
         job: impl FnOnce(T, Turn) + Send + 'static,
     ) -> Result<(), T> {
-        self.put(Some(whose), thing, job)
+        self.put(Some(claim.whose), claim.places, thing, job)
     }
 
     /// The same for a login that cannot come again: where it gives way it goes on in another pool, and its turn is
     /// lost if too many wait there as well.
     pub(crate) fn submit_lasting<T: Send + 'static>(
         &self,
-        whose: Whose,
+        claim: Claim,
         other: &Arc<Self>,
         thing: T,
         job: impl FnOnce(T, Turn) + Send + 'static,
     ) -> Result<(), T> {
         let other = Arc::clone(other);
-        let submitted = self.submit_for(whose, (thing, job), move |(thing, job), turn| {
+        let submitted = self.submit_for(claim, (thing, job), move |(thing, job), turn| {
             let taken = match turn {
                 Turn::Come => return job(thing, Turn::Come),
                 Turn::Lost => other.submit((thing, job), |(thing, job)| job(thing, Turn::Come)),
@@ -134,25 +164,22 @@ impl Pool {
     fn put<T: Send + 'static>(
         &self,
         whose: Option<Whose>,
+        places: usize,
         thing: T,
         job: impl FnOnce(T, Turn) + Send + 'static,
     ) -> Result<(), T> {
+        let places = places.min(self.0.max);
         let mut waiting = self.0.lock();
-        let lost = if waiting.jobs.len() < self.0.max {
-            None
-        } else {
-            let dispensable = whose.as_ref().and_then(|whose| waiting.dispensable(whose));
-            let Some(lost) = dispensable.and_then(|at| waiting.jobs.remove(at)) else {
-                return Err(thing);
-            };
-            Some(lost)
+        let Some(lost) = waiting.make_room(self.0.max, whose.as_ref(), places) else {
+            return Err(thing);
         };
         let job = Box::new(move |turn| job(thing, turn));
-        waiting.jobs.push_back((whose, job));
+        let at = waiting.jobs.len();
+        waiting.insert(at, Waiter { whose, places, job });
         drop(waiting);
         self.0.changed.notify_one();
-        if let Some((_, lost)) = lost {
-            lost(Turn::Lost);
+        for waiter in lost {
+            (waiter.job)(Turn::Lost);
         }
         Ok(())
     }
@@ -170,8 +197,8 @@ impl Queue {
     fn next(&self) -> Option<Job> {
         let mut waiting = self.lock();
         loop {
-            if let Some((_, job)) = waiting.jobs.pop_front() {
-                return Some(job);
+            if let Some(waiter) = waiting.remove(0) {
+                return Some(waiter.job);
             }
             if waiting.is_over {
                 return None;
@@ -187,32 +214,115 @@ impl Queue {
 }
 
 impl Waiting {
-    /// The place of the job that gives way to one more of `newcomer`: the latest of the source with the most, behind
-    /// the client with the most. Nobody's gives way to somebody who has as many.
-    fn dispensable(&self, newcomer: &Whose) -> Option<usize> {
-        let (mut of_client, mut of_source) = (HashMap::new(), HashMap::new());
-        for whose in self.jobs.iter().filter_map(|(whose, _)| whose.as_ref()) {
-            *of_client.entry(&whose.client).or_insert(0) += 1;
-            *of_source.entry(whose).or_insert(0) += 1;
+    /// Takes out what gives way to a newcomer, the latest first. Where there is no room even so, there is nothing and
+    /// all stay.
+    fn make_room(
+        &mut self,
+        max: usize,
+        newcomer: Option<&Whose>,
+        places: usize,
+    ) -> Option<Vec<Waiter>> {
+        let mut out = Vec::new();
+        while self.taken.places.saturating_add(places) > max {
+            let Some(lost) = newcomer.and_then(|newcomer| self.give_way(newcomer, places)) else {
+                for (at, waiter) in out.into_iter().rev() {
+                    self.insert(at, waiter);
+                }
+                return None;
+            };
+            out.push(lost);
         }
-        let own = of_client.get(&newcomer.client).copied().unwrap_or(0);
-        let (client, most) = of_client.into_iter().max_by_key(|(_, jobs)| *jobs)?;
-        let (client, own) = if most > own + 1 {
-            (client, 0)
-        } else {
-            let own = of_source.get(newcomer).copied().unwrap_or(0);
-            (&newcomer.client, own + 1)
+        Some(out.into_iter().map(|(_, waiter)| waiter).collect())
+    }
+
+    fn give_way(&mut self, newcomer: &Whose, places: usize) -> Option<(usize, Waiter)> {
+        let loser = self.taken.dispensable(newcomer, places)?;
+        let mut jobs = self.jobs.iter();
+        let at = jobs.rposition(|waiter| waiter.whose.as_ref() == Some(&loser))?;
+        self.remove(at).map(|waiter| (at, waiter))
+    }
+
+    fn insert(&mut self, at: usize, waiter: Waiter) {
+        self.taken.add(waiter.whose.as_ref(), waiter.places);
+        self.jobs.insert(at, waiter);
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Waiter> {
+        let waiter = self.jobs.remove(at)?;
+        self.taken.remove(waiter.whose.as_ref(), waiter.places);
+        Some(waiter)
+    }
+}
+
+/// How many places are taken in all, and by whom.
+#[derive(Default)]
+struct Taken {
+    places: usize,
+    of_client: HashMap<Client, OfClient>,
+}
+
+#[derive(Default)]
+struct OfClient {
+    places: usize,
+    of_source: HashMap<Network, usize>,
+}
+
+impl Taken {
+    fn add(&mut self, whose: Option<&Whose>, places: usize) {
+        self.places += places;
+        if let Some(Whose { client, source }) = whose {
+            let share = self.of_client.entry(client.clone()).or_default();
+            share.places += places;
+            *share.of_source.entry(*source).or_default() += places;
+        }
+    }
+
+    /// Nothing is kept of who has none left.
+    fn remove(&mut self, whose: Option<&Whose>, places: usize) {
+        self.places -= places;
+        let Some(Whose { client, source }) = whose else {
+            return;
         };
-        let sources = of_source.into_iter();
-        let (loser, most) = sources
-            .filter(|(whose, _)| whose.client == *client)
-            .max_by_key(|(_, jobs)| *jobs)?;
-        if most <= own {
-            return None;
+        let Some(share) = self.of_client.get_mut(client) else {
+            return;
+        };
+        share.places -= places;
+        if let Some(of_source) = share.of_source.get_mut(source) {
+            *of_source -= places;
+            if *of_source == 0 {
+                share.of_source.remove(source);
+            }
         }
-        self.jobs
-            .iter()
-            .rposition(|(whose, _)| whose.as_ref() == Some(loser))
+        if share.of_source.is_empty() {
+            self.of_client.remove(client);
+        }
+    }
+
+    fn by(&self, whose: &Whose) -> usize {
+        let share = self.of_client.get(&whose.client);
+        let places = share.and_then(|share| share.of_source.get(&whose.source));
+        places.copied().unwrap_or(0)
+    }
+
+    /// Whose latest gives way to so many places of a newcomer: the source with the most, behind the client with the
+    /// most. Nobody's gives way to somebody who would then have more.
+    fn dispensable(&self, newcomer: &Whose, places: usize) -> Option<Whose> {
+        let own = self.of_client.get(&newcomer.client);
+        let would_have = own.map_or(0, |share| share.places).saturating_add(places);
+        let clients = self.of_client.iter();
+        let (client, share) = clients.max_by_key(|(_, share)| share.places)?;
+        let (client, share, would_have) = if share.places > would_have {
+            (client, share, 0)
+        } else {
+            let would_have = self.by(newcomer).saturating_add(places);
+            (&newcomer.client, own?, would_have)
+        };
+        let sources = share.of_source.iter();
+        let (source, most) = sources.max_by_key(|(_, places)| **places)?;
+        (*most > would_have).then(|| Whose {
+            client: client.clone(),
+            source: *source,
+        })
     }
 }
 
@@ -260,21 +370,35 @@ mod tests {
         (pool, begin)
     }
 
-    fn whose(client: &str, source: &str) -> Whose {
-        Whose {
+    fn claim(client: &str, source: &str, places: usize) -> Claim {
+        let whose = Whose {
             client: (Vdom::ROOT, client.into()),
             source: Network::of(source.parse().unwrap()),
-        }
+        };
+        Claim { whose, places }
     }
 
     impl Bench {
         fn put(&self, client: &str, source: &str, number: u32) -> bool {
-            let whose = whose(client, source);
+            self.put_of(1, (client, source), number)
+        }
+
+        fn put_of(&self, places: usize, (client, source): (&str, &str), number: u32) -> bool {
+            let claim = claim(client, source, places);
             let tell = self.tell.clone();
-            let submitted = self.pool.submit_for(whose, number, move |number, turn| {
+            let submitted = self.pool.submit_for(claim, number, move |number, turn| {
                 tell.send((number, turn)).unwrap();
             });
             submitted.is_ok()
+        }
+
+        /// As many as there are places, of one source.
+        fn fill(&self, client: &str, source: &str) -> u32 {
+            let max = u32::try_from(WAITING_MAX).unwrap();
+            for number in 0..max {
+                assert!(self.put(client, source, number));
+            }
+            max
         }
 
         /// What was done, in order, once the thread goes on.
@@ -288,10 +412,7 @@ mod tests {
     #[test]
     fn one_client_may_have_all_of_it_until_another_comes() {
         let bench = bench();
-        let max = u32::try_from(WAITING_MAX).unwrap();
-        for number in 0..max {
-            assert!(bench.put("vpn", "192.0.2.1", number));
-        }
+        let max = bench.fill("vpn", "192.0.2.1");
         assert!(!bench.put("vpn", "192.0.2.1", max));
         // The latest give way, until both have as many.
         for number in 0..max / 2 {
@@ -307,10 +428,7 @@ mod tests {
     #[test]
     fn the_sources_behind_a_client_share_what_it_has() {
         let bench = bench();
-        let max = u32::try_from(WAITING_MAX).unwrap();
-        for number in 0..max {
-            assert!(bench.put("vpn", "192.0.2.3", number));
-        }
+        let max = bench.fill("vpn", "192.0.2.3");
         assert!(bench.put("vpn", "192.0.2.4", 1_000));
         assert_eq!(bench.told.try_recv(), Ok((max - 1, Turn::Lost)));
         // Of the client with the most it is the source with the most that gives way.
@@ -322,20 +440,53 @@ mod tests {
     }
 
     #[test]
+    fn a_job_takes_a_place_for_each_of_its_hashes() {
+        let bench = bench();
+        let [vpn, wifi] = [("vpn", "192.0.2.1"), ("wifi", "192.0.2.2")];
+        let jobs = u32::try_from(WAITING_MAX / 6).unwrap();
+        for number in 0..jobs {
+            assert!(bench.put_of(6, vpn, number));
+        }
+        assert!(!bench.put_of(6, vpn, jobs) && bench.put_of(4, vpn, jobs));
+        // Of small ones as many give way as it takes.
+        assert!(bench.put_of(6, wifi, 1_000));
+        let lost = [jobs, jobs - 1].map(|number| Ok((number, Turn::Lost)));
+        assert_eq!([bench.told.try_recv(), bench.told.try_recv()], lost);
+        assert!(bench.told.try_recv().is_err());
+        assert!(bench.put_of(4, wifi, 1_001));
+        assert_eq!(bench.done().len(), WAITING_MAX / 6 + 1);
+    }
+
+    #[test]
+    fn nobody_gives_way_where_there_is_no_room_even_so() {
+        let bench = bench();
+        let max = bench.fill("vpn", "192.0.2.1");
+        for number in max..max + 124 {
+            assert!(bench.put("wifi", "192.0.2.2", number));
+            assert!(bench.told.try_recv().is_ok());
+        }
+        // Two of the 132 could go; with a third one the newcomer had more.
+        assert!(!bench.put_of(6, ("wifi", "192.0.2.2"), 1_000));
+        assert!(bench.told.try_recv().is_err());
+        let expected = (0..132).chain(max..max + 124);
+        assert_eq!(bench.done(), expected.collect::<Vec<u32>>());
+    }
+
+    #[test]
     fn what_cannot_come_again_gives_way_and_goes_on_elsewhere() {
         let bench = bench();
         let (other, go_on) = busy(2);
         let other = Arc::new(other);
-        let last = |number: u32| {
-            let (whose, tell) = (whose("wifi", "192.0.2.1"), bench.tell.clone());
+        let last = |source: &str, number: u32| {
+            let (claim, tell) = (claim("wifi", source, 1), bench.tell.clone());
             let job = move |number, turn| tell.send((number, turn)).unwrap();
-            bench.pool.submit_lasting(whose, &other, number, job)
+            bench.pool.submit_lasting(claim, &other, number, job)
         };
         let max = u32::try_from(WAITING_MAX).unwrap();
         for number in 0..max {
-            assert_eq!(last(number), Ok(()));
+            assert_eq!(last("192.0.2.1", number), Ok(()));
         }
-        assert_eq!(last(max), Err(max));
+        assert_eq!(last("192.0.2.1", max), Err(max));
         // It is as much in the way of others as what can come again.
         for number in 1_000..1_003 {
             assert!(bench.put("vpn", "192.0.2.2", number));

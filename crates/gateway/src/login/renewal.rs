@@ -107,6 +107,11 @@ pub(super) struct Keeping {
 }
 
 impl Unhashed {
+    /// How many evaluations its hash takes at most.
+    pub(super) fn evaluations(&self) -> usize {
+        self.candidate.evaluations()
+    }
+
     /// For a thread of the pool.
     pub(super) fn hash(self) -> HashedAnew {
         let Self {

@@ -321,7 +321,7 @@ impl Shared {
     /// Has the hash computed in the pool, and goes on from there.
     fn hash(self: &Arc<Self>, pending: Pending, hashing: Box<Hashing>) {
         let shared = Arc::clone(self);
-        let (pool, whose) = (&self.core.pool, hashing.whose());
+        let (pool, claim) = (&self.core.pool, hashing.claim());
         // What a device said cannot be heard twice.
         let is_lasting = pending.talk.is_some();
         let waiting = (pending, hashing);
@@ -330,9 +330,9 @@ impl Shared {
             Turn::Lost => shared.overloaded(&pending, *hashing),
         };
         let submitted = if is_lasting {
-            pool.submit_lasting(whose, &self.core.tunnels, waiting, job)
+            pool.submit_lasting(claim, &self.core.tunnels, waiting, job)
         } else {
-            pool.submit_for(whose, waiting, job)
+            pool.submit_for(claim, waiting, job)
         };
         match submitted {
             Ok(()) => {}
