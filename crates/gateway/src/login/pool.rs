@@ -19,6 +19,9 @@ const WAITING_MAX: usize = 256;
 /// a device waits through four or more.
 const TUNNELS_WAITING_MAX: usize = 1_024;
 
+/// As many of them as take the time of one hash.
+const PIECES_OF_HASH: usize = 20;
+
 type Job = Box<dyn FnOnce(Turn) + Send>;
 
 /// Whether a job that waited is done.
@@ -139,25 +142,41 @@ impl Pool {
         self.put(Some(claim.whose), claim.places, thing, job)
     }
 
-    /// The same for a login that cannot come again: where it gives way it goes on in another pool, and its turn is
-    /// lost if too many wait there as well.
-    pub(crate) fn submit_lasting<T: Send + 'static>(
+    /// The same for hashes of a login that cannot come again: where it gives way, or finds only others waiting, it goes
+    /// on among the pieces of tunnels. It does not where its own source has as much waiting as anybody.
+    pub(crate) fn submit_lasting<T, J>(
         &self,
         claim: Claim,
-        other: &Arc<Self>,
+        tunnels: &Arc<Self>,
         thing: T,
-        job: impl FnOnce(T, Turn) + Send + 'static,
-    ) -> Result<(), T> {
-        let other = Arc::clone(other);
-        let submitted = self.submit_for(claim, (thing, job), move |(thing, job), turn| {
-            let taken = match turn {
-                Turn::Come => return job(thing, Turn::Come),
-                Turn::Lost => other.submit((thing, job), |(thing, job)| job(thing, Turn::Come)),
+        job: J,
+    ) -> Result<(), T>
+    where
+        T: Send + 'static,
+        J: FnOnce(T, Turn) + Send + 'static,
+    {
+        let whose = claim.whose.clone();
+        let there = Claim {
+            whose: claim.whose.clone(),
+            places: claim.places.saturating_mul(PIECES_OF_HASH),
+        };
+        let go_on = |(thing, job): (T, J), turn| job(thing, turn);
+        let (other, claimed) = (Arc::clone(tunnels), there.clone());
+        let submitted = self.submit_for(claim, (thing, job), move |lasting, turn| {
+            let refused = match turn {
+                Turn::Come => return go_on(lasting, Turn::Come),
+                Turn::Lost => other.submit_for(claimed, lasting, go_on),
             };
-            if let Err((thing, job)) = taken {
-                job(thing, Turn::Lost);
+            if let Err(lasting) = refused {
+                go_on(lasting, Turn::Lost);
             }
         });
+        let submitted = match submitted {
+            Err(lasting) if self.0.lock().taken.by(&whose) == 0 => {
+                tunnels.submit_for(there, lasting, go_on)
+            }
+            submitted => submitted,
+        };
         submitted.map_err(|(thing, _)| thing)
     }
 
@@ -473,19 +492,20 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_come_again_gives_way_and_goes_on_elsewhere() {
+    fn what_cannot_come_again_gives_way_and_goes_on_among_pieces_of_tunnels() {
         let bench = bench();
-        let (other, go_on) = busy(2);
-        let other = Arc::new(other);
+        let (tunnels, go_on) = busy(2 * PIECES_OF_HASH);
+        let tunnels = Arc::new(tunnels);
         let last = |source: &str, number: u32| {
             let (claim, tell) = (claim("wifi", source, 1), bench.tell.clone());
             let job = move |number, turn| tell.send((number, turn)).unwrap();
-            bench.pool.submit_lasting(claim, &other, number, job)
+            bench.pool.submit_lasting(claim, &tunnels, number, job)
         };
         let max = u32::try_from(WAITING_MAX).unwrap();
         for number in 0..max {
             assert_eq!(last("192.0.2.1", number), Ok(()));
         }
+        // What its own source keeps waiting is not done elsewhere.
         assert_eq!(last("192.0.2.1", max), Err(max));
         // It is as much in the way of others as what can come again.
         for number in 1_000..1_003 {
@@ -499,6 +519,58 @@ mod tests {
         }
         let done = bench.done();
         assert!(done.ends_with(&[max - 4, 1_000, 1_001, 1_002]));
+    }
+
+    #[test]
+    fn what_cannot_come_again_and_finds_others_waiting_goes_on_among_pieces_of_tunnels() {
+        let (pool, _begin) = busy(2);
+        let (tunnels, _go_on) = busy(2 * PIECES_OF_HASH);
+        let tunnels = Arc::new(tunnels);
+        let last = |source: &str| {
+            let claim = claim("wifi", source, 1);
+            pool.submit_lasting(claim, &tunnels, (), |(), _| ()).is_ok()
+        };
+        assert!(last("192.0.2.1") && last("192.0.2.2"));
+        assert!(!last("192.0.2.1"));
+        assert!(last("192.0.2.3") && last("192.0.2.4"));
+        // It has its share there too.
+        assert!(!last("192.0.2.3") && !last("192.0.2.5"));
+        let piece = claim("lan", "192.0.2.6", 1);
+        assert!(tunnels.submit_for(piece, (), |(), _| ()).is_ok());
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(32))]
+
+        /// However many sources there are behind one controller, whatever they send and however little of it is done
+        /// meanwhile.
+        #[test]
+        fn nobody_behind_one_controller_keeps_those_of_another_waiting_in_vain(
+            steps in proptest::collection::vec((0_u8..=255, proptest::bool::ANY, 0_usize..3), 1..400),
+        ) {
+            let pool = Pool::spawn("none", 0, TUNNELS_WAITING_MAX).unwrap();
+            let guess = |source: u8, is_hash: bool| {
+                let places = if is_hash { PIECES_OF_HASH } else { 1 };
+                let claim = claim("wifi-1", &format!("192.0.2.{source}"), places);
+                pool.submit_for(claim, (), |(), _| ()).is_ok()
+            };
+            let (tell, told) = channel();
+            let pieces = steps.len();
+            for (source, is_hash, done) in steps {
+                while guess(source, is_hash) || guess(!source, false) {}
+                let (tell, claim) = (tell.clone(), claim("wifi-2", "198.51.100.1", 1));
+                let put = pool.submit_for(claim, (), move |(), turn| tell.send(turn).unwrap());
+                proptest::prop_assert!(put.is_ok());
+                for _ in 0..done {
+                    pool.0.next().unwrap()(Turn::Come);
+                }
+            }
+            pool.0.lock().is_over = true;
+            while let Some(job) = pool.0.next() {
+                job(Turn::Come);
+            }
+            proptest::prop_assert_eq!(told.try_iter().collect::<Vec<Turn>>(), vec![Turn::Come; pieces]);
+        }
     }
 
     #[test]

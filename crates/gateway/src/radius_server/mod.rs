@@ -334,19 +334,24 @@ impl Shared {
         } else {
             pool.submit_for(claim, waiting, job)
         };
-        match submitted {
-            Ok(()) => {}
-            // This is a thread for its tunnel, which no datagram waits for.
-            Err((pending, hashing)) if is_lasting => self.hashed(pending, *hashing),
-            Err((pending, hashing)) => self.overloaded(&pending, *hashing),
+        if let Err((pending, hashing)) = submitted {
+            self.overloaded(&pending, *hashing);
         }
     }
 
     /// No hash, no answer and no count: the client asks again.
     fn overloaded(&self, pending: &Pending, hashing: Hashing) {
         self.core.logins.not_hashed(hashing);
+        self.unheard(pending);
+    }
+
+    /// Too many wait. What a device said cannot be heard twice: once it was, it goes unanswered however often it is
+    /// repeated.
+    fn unheard(&self, pending: &Pending) {
         pending.client.count(Counted::Overloaded);
-        self.duplicates().forget(&pending.key);
+        if pending.talk.is_none() {
+            self.duplicates().forget(&pending.key);
+        }
     }
 
     /// Has a backend asked, and goes on from there. How many are asked at once is bounded there.

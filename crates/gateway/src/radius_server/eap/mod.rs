@@ -26,7 +26,7 @@ use super::clients::RadiusClient;
 use super::traffic::Counted;
 use super::{Pending, Recorded, Shared};
 use crate::clock::{self, NoEntropy};
-use crate::login::{Attempt, Exchange, Presentation, Response, State, told};
+use crate::login::{Attempt, Claim, Exchange, Presentation, Response, State, Turn, Whose, told};
 use crate::web::certificate::{self, CertificateError};
 use open::{Found, Kept, Open, Owner};
 use tls::TlsTunnel;
@@ -204,18 +204,23 @@ impl Talk {
 }
 
 impl Shared {
-    /// Has what a device said worked out in a pool.
+    /// Has what a device said worked out in a pool, unless too much of others, or of its own client, waits there.
     pub(super) fn hear(self: &Arc<Self>, pending: Pending, message: Message) {
         let shared = Arc::clone(self);
-        let submitted = self
-            .core
-            .tunnels
-            .submit((pending, message), move |(pending, message)| {
-                shared.heard(pending, message);
-            });
+        let claim = Claim {
+            whose: Whose::of(message.realm, &message.origin),
+            places: 1,
+        };
+        let submitted = self.core.tunnels.submit_for(
+            claim,
+            (pending, message),
+            move |(pending, message), turn| match turn {
+                Turn::Come => shared.heard(pending, message),
+                Turn::Lost => shared.unheard(&pending),
+            },
+        );
         if let Err((pending, _)) = submitted {
-            pending.client.count(Counted::Overloaded);
-            self.duplicates().forget(&pending.key);
+            self.unheard(&pending);
         }
     }
 
