@@ -185,11 +185,22 @@ const OPEN_GUESSES_MAX: usize = 10;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Guess(pub(crate) [u8; 32]);
 
+/// By what a password was counted before it was evaluated: what gives it back gives no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Charge {
+    /// By its source: [`PasswordCounter`].
+    pub source: bool,
+    /// By its name over all sources: [`NameRate`].
+    pub name: bool,
+}
+
 /// A password that one server took for wrong, while another that may know it was silent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct OpenGuess {
     guess: Guess,
     at: Timestamp,
+    /// When it came first.
+    charge: Charge,
 }
 
 /// Wrong passwords for one name from one source. It delays that source; it never locks the person.
@@ -246,7 +257,7 @@ impl PasswordCounter {
 
     /// Keeps a reserved guess open: one server took it for wrong, and another was silent. However often it
     /// comes, it counts once. Whether it is open only now.
-    pub fn keep_open(&mut self, guess: Guess, now: Timestamp) -> bool {
+    pub fn keep_open(&mut self, guess: Guess, charge: Charge, now: Timestamp) -> bool {
         if self.since(&guess).is_some() {
             self.release();
             return false;
@@ -254,8 +265,20 @@ impl PasswordCounter {
         if self.open.len() == OPEN_GUESSES_MAX {
             self.open.remove(0);
         }
-        self.open.push(OpenGuess { guess, at: now });
+        self.open.push(OpenGuess {
+            guess,
+            at: now,
+            charge,
+        });
         true
+    }
+
+    /// Takes an open guess back that was right after all: since when it was open, and by what it was counted then.
+    pub fn forgive(&mut self, guess: &Guess) -> Option<(Timestamp, Charge)> {
+        let at = self.open.iter().position(|open| open.guess == *guess)?;
+        let OpenGuess { at, charge, .. } = self.open.remove(at);
+        self.release();
+        Some((at, charge))
     }
 
     /// Since when a guess is open.
@@ -489,10 +512,11 @@ mod tests {
         let [one, two, three] = [1, 2, 3].map(|octet| Guess([octet; 32]));
         for times in 0..9 {
             assert_eq!(counter.reserve_guess(&one, limit, START), Ok(()));
-            assert_eq!(counter.keep_open(one, START), times == 0);
+            let is_new = counter.keep_open(one, Charge::default(), START);
+            assert_eq!(is_new, times == 0);
         }
         assert_eq!(counter.reserve_guess(&two, limit, START), Ok(()));
-        assert!(counter.keep_open(two, START));
+        assert!(counter.keep_open(two, Charge::default(), START));
         assert!(counter.reserve_guess(&three, limit, START).is_err());
         assert_eq!(counter.reserve_guess(&one, limit, START), Ok(()));
         assert_eq!(counter.since(&one), Some(START));

@@ -24,11 +24,11 @@ use domain::admin::{Message, Operation, Phone, Polled};
 use domain::audit::{Event, What};
 use domain::login::{CodePosition, Refusal, Submitted, second};
 use domain::name::CanonicalName;
-use domain::password::{Credential, PasswordHash, Rehash};
+use domain::password::{Credential, KEY_LEN, PasswordHash, Presented, Rehash, Remembered};
 use domain::reason::Reason;
 use domain::schema::{FORTITOKEN, LOCAL, Place, RADIUS_CLIENT, SETTING, Value};
 use domain::source::Network;
-use domain::throttle::{CodeCounter, Throttled};
+use domain::throttle::{Charge, CodeCounter, Guess, Throttled};
 use domain::time::{Span, Timestamp};
 use domain::token::Stage;
 use domain::vdom::Vdom;
@@ -595,7 +595,7 @@ async fn child_fails_to_commit() {
     let now = START.after(secs(60));
     granted(&login(&store, "alice", &now_code(START), START).await);
     let (who, home) = (name("alice"), network("192.0.2.1"));
-    store.settle_password(&who, home, PasswordOutcome::Right, START);
+    store.settle_password(&who, home, Charge::default(), PasswordOutcome::Right, START);
     let guesses = || guesses(&store, &who, network("203.0.113.7"), START);
     assert_eq!((0..100).map(|_| guesses()).sum::<usize>(), 50);
     for round in 0..3 {
@@ -626,7 +626,7 @@ async fn child_fails_to_commit() {
         assert_eq!(failures, 0, "what is undecided does not count");
         // Neither are guesses forgotten, nor where people logged in.
         assert_eq!(guesses(), 0);
-        assert_eq!(store.reserve_password(&who, home, START), Ok(()));
+        assert_eq!(reserve(&store, &who, home, START), Ok(()));
     }
     assert!(floors(&store).await.is_empty());
 }
@@ -934,6 +934,7 @@ async fn names_beyond_those_that_are_counted_count_for_their_source() {
     store.settle_password(
         &name("new1"),
         network("192.0.2.1"),
+        WHOLE,
         PasswordOutcome::Right,
         START,
     );
@@ -1052,12 +1053,9 @@ async fn wrong_passwords_delay_their_source_and_nobody_else() {
     let who = name("alice");
     let until = START.after(secs(60));
     for _ in 0..3 {
-        assert_eq!(
-            store.reserve_password(&who, network("192.0.2.1"), START),
-            Ok(())
-        );
+        assert_eq!(reserve(&store, &who, network("192.0.2.1"), START), Ok(()));
     }
-    let throttled = store.reserve_password(&who, network("192.0.2.1"), START);
+    let throttled = reserve(&store, &who, network("192.0.2.1"), START);
     assert_eq!(
         throttled,
         Err(Refusal::throttled(
@@ -1065,37 +1063,32 @@ async fn wrong_passwords_delay_their_source_and_nobody_else() {
             Reason::SourceThrottled
         ))
     );
+    assert_eq!(reserve(&store, &who, network("192.0.2.2"), START), Ok(()));
     assert_eq!(
-        store.reserve_password(&who, network("192.0.2.2"), START),
+        reserve(&store, &name("bob"), network("192.0.2.1"), START),
         Ok(())
     );
-    assert_eq!(
-        store.reserve_password(&name("bob"), network("192.0.2.1"), START),
-        Ok(())
-    );
-    assert_eq!(
-        store.reserve_password(&who, network("192.0.2.1"), until),
-        Ok(())
-    );
+    assert_eq!(reserve(&store, &who, network("192.0.2.1"), until), Ok(()));
 
-    store.settle_password(&who, network("192.0.2.2"), PasswordOutcome::Right, START);
+    store.settle_password(
+        &who,
+        network("192.0.2.2"),
+        WHOLE,
+        PasswordOutcome::Right,
+        START,
+    );
     for _ in 0..2 {
-        assert_eq!(
-            store.reserve_password(&who, network("192.0.2.2"), START),
-            Ok(())
-        );
+        assert_eq!(reserve(&store, &who, network("192.0.2.2"), START), Ok(()));
     }
     store.settle_password(
         &who,
         network("192.0.2.2"),
+        WHOLE,
         PasswordOutcome::Undecided,
         START,
     );
     for _ in 0..2 {
-        assert_eq!(
-            store.reserve_password(&who, network("192.0.2.2"), START),
-            Ok(())
-        );
+        assert_eq!(reserve(&store, &who, network("192.0.2.2"), START), Ok(()));
     }
     assert!(
         store
@@ -1103,10 +1096,7 @@ async fn wrong_passwords_delay_their_source_and_nobody_else() {
             .is_err()
     );
     run(&store, Operation::Unlock(who.clone()), START).await;
-    assert_eq!(
-        store.reserve_password(&who, network("192.0.2.2"), START),
-        Ok(())
-    );
+    assert_eq!(reserve(&store, &who, network("192.0.2.2"), START), Ok(()));
 }
 
 #[tokio::test]
@@ -1115,46 +1105,104 @@ async fn one_name_has_a_rate_over_all_sources_from_which_it_never_logged_in() {
     let who = name("alice");
     let home = network("192.0.2.1");
     let at = |subnet: u16, host: u16| Network::of([0x2001, 0xdb8, 0, subnet, 0, 0, 0, host].into());
-    assert_eq!(store.reserve_password(&who, home, START), Ok(()));
-    store.settle_password(&who, home, PasswordOutcome::Right, START);
+    assert_eq!(reserve(&store, &who, home, START), Ok(()));
+    store.settle_password(&who, home, WHOLE, PasswordOutcome::Right, START);
     // What was right, or not decided, takes nothing away.
     for _ in 0..200 {
-        assert_eq!(store.reserve_password(&who, at(0, 1), START), Ok(()));
-        store.settle_password(&who, at(0, 1), PasswordOutcome::Undecided, START);
+        assert_eq!(reserve(&store, &who, at(0, 1), START), Ok(()));
+        store.settle_password(&who, at(0, 1), WHOLE, PasswordOutcome::Undecided, START);
     }
     // One source that guesses on is kept to half of the tries.
     let guesser = network("203.0.113.7");
-    let tries = (0..1_000).filter(|_| store.reserve_password(&who, guesser, START).is_ok());
+    let tries = (0..1_000).filter(|_| reserve(&store, &who, guesser, START).is_ok());
     assert_eq!(tries.count(), 50);
     for subnet in 0..30 {
-        assert_eq!(store.reserve_password(&who, at(subnet, 1), START), Ok(()));
+        assert_eq!(reserve(&store, &who, at(subnet, 1), START), Ok(()));
     }
     let throttled = Refusal::throttled(
         Throttled::Until(START.after(secs(60))),
         Reason::NameThrottled,
     );
-    let guess = store.reserve_password(&who, at(30, 1), START);
+    let guess = reserve(&store, &who, at(30, 1), START);
     assert_eq!(guess, Err(throttled));
     // Who logged in from elsewhere at the same provider has tries that no stranger uses up.
     let nearby = network("192.0.200.9");
-    assert_eq!(store.reserve_password(&who, nearby, START), Ok(()));
-    store.settle_password(&who, nearby, PasswordOutcome::Undecided, START);
+    assert_eq!(reserve(&store, &who, nearby, START), Ok(()));
+    store.settle_password(&who, nearby, WHOLE, PasswordOutcome::Undecided, START);
     let next = START.after(secs(60));
-    assert_eq!(store.reserve_password(&who, at(30, 1), next), Ok(()));
-    assert!(store.reserve_password(&who, at(31, 1), next).is_err());
+    assert_eq!(reserve(&store, &who, at(30, 1), next), Ok(()));
+    assert!(reserve(&store, &who, at(31, 1), next).is_err());
     // Nobody is kept out where he has logged in from, and others have rates of their own.
     for _ in 0..200 {
-        assert_eq!(store.reserve_password(&who, home, next), Ok(()));
+        assert_eq!(reserve(&store, &who, home, next), Ok(()));
     }
-    let another = store.reserve_password(&name("bob"), at(31, 1), next);
+    let another = reserve(&store, &name("bob"), at(31, 1), next);
     assert_eq!(another, Ok(()));
     run(&store, Operation::Unlock(who.clone()), next).await;
-    assert_eq!(store.reserve_password(&who, at(31, 1), next), Ok(()));
+    assert_eq!(reserve(&store, &who, at(31, 1), next), Ok(()));
+}
+
+/// What a password of a stranger is counted by.
+const WHOLE: Charge = Charge {
+    source: true,
+    name: true,
+};
+
+/// Counts a wrong password before it is looked at.
+fn reserve(
+    store: &GatewayStore,
+    who: &CanonicalName,
+    from: Network,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    store.reserve_password(who, from, now).map(drop)
 }
 
 /// 1 if a wrong password is looked at.
 fn guesses(store: &GatewayStore, who: &CanonicalName, from: Network, now: Timestamp) -> usize {
     usize::from(store.reserve_password(who, from, now).is_ok())
+}
+
+/// How many strangers more, of as many sources, have a password of this name looked at.
+fn strangers(store: &GatewayStore, who: &CanonicalName, first: u32) -> usize {
+    let strangers = first..first + 100;
+    let addresses = strangers.map(|last| std::net::Ipv4Addr::from(0x0909_0000 + last));
+    let from = addresses.map(|address| Network::of(address.into()));
+    from.map(|from| guesses(store, who, from, START)).sum()
+}
+
+#[tokio::test]
+async fn no_more_is_given_back_than_was_counted() {
+    let (_dir, store) = alice().await;
+    let (who, away) = (name("remote"), network("203.0.113.7"));
+    let reserve = |guess: &Guess| store.reserve_guess(&who, away, guess, START).unwrap();
+    let remembered = Remembered::new([7; KEY_LEN], 1, std::hash::RandomState::new());
+    let guess = remembered.guess(&who, &Presented::new(Zeroizing::new(b"guess".to_vec())));
+    let first = reserve(&guess);
+    store.keep_open(&who, away, guess, first, START);
+    assert_eq!(strangers(&store, &who, 0), 79);
+    // What is open counts once, and so it is given back, whatever comes of its repetitions.
+    for _ in 0..50 {
+        let again = reserve(&guess);
+        let undecided = PasswordOutcome::Undecided;
+        store.settle_password(&who, away, again, undecided, START);
+    }
+    assert_eq!(strangers(&store, &who, 100), 0);
+    let again = reserve(&guess);
+    store.settle_guess(&who, away, &guess, again, START);
+    assert_eq!(strangers(&store, &who, 200), 1);
+}
+
+#[tokio::test]
+async fn what_was_counted_of_a_stranger_is_given_back_to_who_is_known_by_then() {
+    let (_dir, store) = alice().await;
+    let (who, away) = (name("alice"), network("203.0.113.7"));
+    let reserve = || store.reserve_password(&who, away, START).unwrap();
+    let (one, other) = (reserve(), reserve());
+    assert_eq!([one, other], [WHOLE; 2]);
+    store.settle_password(&who, away, one, PasswordOutcome::Right, START);
+    store.settle_password(&who, away, other, PasswordOutcome::Undecided, START);
+    assert_eq!(strangers(&store, &who, 0), 80);
 }
 
 #[tokio::test]
@@ -1172,8 +1220,8 @@ async fn a_guesser_who_waits_as_told_is_still_kept_to_half_of_the_tries() {
         // Whoever comes from a new place with the right password gets in at any time.
         if second % 60 == 0 {
             let place = Network::of(std::net::Ipv4Addr::from(0x0909_0000 + second).into());
-            assert_eq!(store.reserve_password(&who, place, now), Ok(()), "{second}");
-            store.settle_password(&who, place, PasswordOutcome::Undecided, now);
+            assert_eq!(reserve(&store, &who, place, now), Ok(()), "{second}");
+            store.settle_password(&who, place, WHOLE, PasswordOutcome::Undecided, now);
         }
         now = now.after(secs(1));
     }
@@ -1187,10 +1235,10 @@ async fn somebody_whom_a_server_knows_is_unlocked_too() {
     let refused = store.administer(unlock(), entropy([0; 20]), authority(), START, None);
     assert!(refused.await.is_err(), "nothing is known of that name");
     let guesser = network("203.0.113.7");
-    let mut tries = (0..1_000).map(|_| store.reserve_password(&remote, guesser, START));
+    let mut tries = (0..1_000).map(|_| reserve(&store, &remote, guesser, START));
     assert!(tries.any(|reserved| reserved.is_err()));
     run(&store, unlock(), START).await;
-    assert_eq!(store.reserve_password(&remote, guesser, START), Ok(()));
+    assert_eq!(reserve(&store, &remote, guesser, START), Ok(()));
 }
 
 #[tokio::test]
@@ -1202,7 +1250,7 @@ async fn where_people_logged_in_is_read_again_after_a_restart() {
     let elsewhere = network("203.0.113.7");
     let spent = (0..100_u32).filter(|last| {
         let stranger = Network::of(std::net::Ipv4Addr::from(0x0909_0000 + last).into());
-        store.reserve_password(&who, stranger, START).is_ok()
+        reserve(&store, &who, stranger, START).is_ok()
     });
     assert_eq!(spent.count(), 80);
     let mut before = None;
@@ -1210,9 +1258,9 @@ async fn where_people_logged_in_is_read_again_after_a_restart() {
         before = Some(next);
     }
     for _ in 0..200 {
-        assert_eq!(store.reserve_password(&who, home, START), Ok(()));
+        assert_eq!(reserve(&store, &who, home, START), Ok(()));
     }
-    assert!(store.reserve_password(&who, elsewhere, START).is_err());
+    assert!(reserve(&store, &who, elsewhere, START).is_err());
     // What is older than a month says nothing any more.
     let later = START.after(Span::from_days(31));
     assert_eq!(store.recall_known(None, later).await.unwrap(), None);
@@ -1228,20 +1276,20 @@ async fn wrong_logins_black_out_their_source_whatever_the_names() {
     run(&store, configure(&SETTING, "", limit), START).await;
     let here = origin("vpn").source.network();
     for _ in 0..3 {
-        assert_eq!(store.reserve_password(&name("bob"), here, START), Ok(()));
+        assert_eq!(reserve(&store, &name("bob"), here, START), Ok(()));
         login(&store, "alice", &wrong(SEED, START), START).await;
     }
     let until = START.after(secs(600));
     let refusal = Refusal::throttled(Throttled::Until(until), Reason::SourceBlackout);
     for who in ["alice", "bob", "nobody"] {
         assert_eq!(
-            store.reserve_password(&name(who), here, START),
+            reserve(&store, &name(who), here, START),
             Err(refusal.clone())
         );
     }
-    let elsewhere = store.reserve_password(&name("alice"), network("198.51.100.1"), START);
+    let elsewhere = reserve(&store, &name("alice"), network("198.51.100.1"), START);
     assert_eq!(elsewhere, Ok(()));
-    assert_eq!(store.reserve_password(&name("alice"), here, until), Ok(()));
+    assert_eq!(reserve(&store, &name("alice"), here, until), Ok(()));
 }
 
 // ---------------------------------------------------------------- checkpoints

@@ -38,7 +38,7 @@ use domain::password::{
 };
 use domain::reason::Reason;
 use domain::remote::RemoteCheck;
-use domain::throttle::CodeCounter;
+use domain::throttle::{Charge, CodeCounter};
 use domain::time::Timestamp;
 use domain::vdom::Vdom;
 use radius::mschapv2::Success;
@@ -171,6 +171,8 @@ struct Begun {
     origin: Origin,
     position: CodePosition,
     exchange: Exchange,
+    /// By what its password was counted, as long as that is not settled.
+    charge: Charge,
 }
 
 /// A login that waits for its hash.
@@ -367,9 +369,10 @@ impl Logins {
                 .store
                 .reserve_password(&name, origin.source.network(), now),
         };
-        if let Err(refusal) = reserved {
-            return refusal_of(name, origin, refusal, now);
-        }
+        let charge = match reserved {
+            Ok(charge) => charge,
+            Err(refusal) => return refusal_of(name, origin, refusal, now),
+        };
         let recalled = match &check {
             // Its owner sets another one, with the password itself at hand.
             Verification::Hash(_) if Self::is_renewable(&facts, now) => None,
@@ -380,7 +383,7 @@ impl Logins {
         };
         if let Some(verified) = recalled {
             let first = self.proven(verified, &password, None);
-            return self.first_right(&facts, first, code, origin, now);
+            return self.first_right(&facts, first, (code, charge), origin, now);
         }
         let begun = Begun {
             password,
@@ -390,6 +393,7 @@ impl Logins {
             origin,
             position,
             exchange,
+            charge,
         };
         match check {
             Verification::Hash(check) => {
@@ -421,12 +425,11 @@ impl Logins {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
         };
-        if let Err(refusal) = self
-            .store
-            .reserve_password(&name, origin.source.network(), now)
-        {
-            return refusal_of(name, origin, refusal, now);
-        }
+        let source = origin.source.network();
+        let charge = match self.store.reserve_password(&name, source, now) {
+            Ok(charge) => charge,
+            Err(refusal) => return refusal_of(name, origin, refusal, now),
+        };
         let open = |hash: &PasswordHash| self.store.kept_password(&facts.name, hash);
         let check = match legacy::begin(&facts, open) {
             Ok(check) => check,
@@ -434,7 +437,7 @@ impl Logins {
             Err(refusal) => return refusal_of(name, origin, response.named(refusal), now),
         };
         match response.check(&check) {
-            Some(first) => self.first_right(&facts, first, None, origin, now),
+            Some(first) => self.first_right(&facts, first, (None, charge), origin, now),
             None => refused(name, origin, Reason::PasswordWrong, now),
         }
     }
@@ -478,7 +481,7 @@ impl Logins {
             }
             Checked::Wrong(reason, evidence) => refused_with(begun, reason, evidence, now),
             Checked::Held(held, evidence) => {
-                self.settle(&begun.name, &begun.origin, held.outcome(), now);
+                self.settle(&begun, held.outcome(), now);
                 refused_with(begun, held.reason(), evidence, now)
             }
             Checked::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
@@ -486,7 +489,7 @@ impl Logins {
     }
 
     async fn unreachable(&self, begun: Begun, evidence: String, now: Timestamp) -> Progress {
-        self.settle(&begun.name, &begun.origin, PasswordOutcome::Undecided, now);
+        self.settle(&begun, PasswordOutcome::Undecided, now);
         self.silent(&begun, evidence, now).await
     }
 
@@ -511,26 +514,23 @@ impl Logins {
         rehash: Option<Rehash>,
         now: Timestamp,
     ) -> Progress {
-        let Begun {
-            password,
-            code,
-            name,
-            origin,
-            position,
-            ..
-        } = begun;
+        let (name, password) = (&begun.name, &begun.password);
         // Guesses that were under way when the blackout began tell nothing.
-        if let Err(refusal) = self.store.listens_to(&name, origin.source.network(), now) {
-            return refusal_of(name, origin, refusal, now);
+        let source = begun.origin.source.network();
+        if let Err(refusal) = self.store.listens_to(name, source, now) {
+            return refusal_of(begun.name, begun.origin, refusal, now);
         }
         let lifetime = self.store.settings(name.realm().vdom()).password_memory;
         self.remembered()
-            .remember(&verified, &password, lifetime, now);
-        let first = self.proven(verified, &password, rehash);
-        match self.store.facts(name.clone(), position, now) {
-            Ok(facts) => self.first_right(&facts, first, code, origin, now),
+            .remember(&verified, password, lifetime, now);
+        let first = self.proven(verified, password, rehash);
+        match self.store.facts(name.clone(), begun.position, now) {
+            Ok(facts) => {
+                let typed = (begun.code, begun.charge);
+                self.first_right(&facts, first, typed, begun.origin, now)
+            }
             Err(stepped_back) => {
-                self.settle(&name, &origin, PasswordOutcome::Undecided, now);
+                self.settle(&begun, PasswordOutcome::Undecided, now);
                 Progress::Undecided(stepped_back.into())
             }
         }
@@ -541,22 +541,16 @@ impl Logins {
         let Hashing { work, begun } = hashing;
         match work {
             Work::Password(_) => {
-                let (name, origin) = (&begun.name, &begun.origin);
-                self.settle(name, origin, PasswordOutcome::Undecided, clock::now());
+                self.settle(&begun, PasswordOutcome::Undecided, clock::now());
             }
             Work::NewPassword(unhashed) => self.not_hashed_anew(begun, *unhashed),
         }
     }
 
-    fn settle(
-        &self,
-        name: &CanonicalName,
-        origin: &Origin,
-        outcome: PasswordOutcome,
-        now: Timestamp,
-    ) {
-        let source = origin.source.network();
-        self.store.settle_password(name, source, outcome, now);
+    fn settle(&self, begun: &Begun, outcome: PasswordOutcome, now: Timestamp) {
+        let source = begun.origin.source.network();
+        self.store
+            .settle_password(&begun.name, source, begun.charge, outcome, now);
     }
 
     fn proven(
@@ -577,11 +571,13 @@ impl Logins {
         &self,
         facts: &Facts,
         first: FirstProven,
-        code: Option<Submitted>,
+        (code, charge): (Option<Submitted>, Charge),
         origin: Origin,
         now: Timestamp,
     ) -> Progress {
-        self.settle(&facts.name, &origin, PasswordOutcome::Right, now);
+        let (name, source) = (&facts.name, origin.source.network());
+        let right = PasswordOutcome::Right;
+        self.store.settle_password(name, source, charge, right, now);
         self.second(facts, first, code, origin, now)
     }
 

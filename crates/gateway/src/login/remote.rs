@@ -4,6 +4,7 @@ use domain::login::{self, CodePosition, Facts, Origin, Refusal};
 use domain::name::CanonicalName;
 use domain::password::Presented;
 use domain::remote::{RemoteCheck, RemoteVerified};
+use domain::throttle::Charge;
 use domain::time::Timestamp;
 use store::gateway::{ClockSteppedBack, Decision};
 
@@ -35,7 +36,7 @@ impl Logins {
         password: &Presented,
         origin: &Origin,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Charge, Refusal> {
         let guess = self.remembered().guess(name, password);
         self.store
             .reserve_guess(name, origin.source.network(), &guess, now)
@@ -51,7 +52,7 @@ impl Logins {
                 refused_with(begun, reason, evidence, now)
             }
             CheckedSources::Held(held, evidence) => {
-                self.settle(&begun.name, &begun.origin, held.outcome(), now);
+                self.settle(&begun, held.outcome(), now);
                 refused_with(begun, held.reason(), evidence, now)
             }
             CheckedSources::Wrong(reason, evidence) => refused_with(begun, reason, evidence, now),
@@ -59,8 +60,9 @@ impl Logins {
             // that one has judged counts, once: else the others could be guessed at without end while one is away.
             CheckedSources::WrongToSome(evidence) => {
                 let guess = self.remembered().guess(&begun.name, &begun.password);
+                let source = begun.origin.source.network();
                 self.store
-                    .keep_open(&begun.name, begun.origin.source.network(), guess, now);
+                    .keep_open(&begun.name, source, guess, begun.charge, now);
                 self.silent(&begun, evidence, now).await
             }
             CheckedSources::Undecided(evidence) => self.unreachable(begun, evidence, now).await,
@@ -95,7 +97,8 @@ impl Logins {
 
     fn guessed_right(&self, begun: &Begun, now: Timestamp) {
         let guess = self.remembered().guess(&begun.name, &begun.password);
+        let source = begun.origin.source.network();
         self.store
-            .settle_guess(&begun.name, begun.origin.source.network(), &guess, now);
+            .settle_guess(&begun.name, source, &guess, begun.charge, now);
     }
 }

@@ -12,7 +12,7 @@ use domain::password::{
 };
 use domain::password_renewal::{Candidate, Renewed, Unfit};
 use domain::reason::Reason;
-use domain::throttle::ProvenBy;
+use domain::throttle::{Charge, ProvenBy};
 use domain::time::{Span, Timestamp};
 use domain::user::Switch;
 use zeroize::Zeroizing;
@@ -138,11 +138,11 @@ impl Logins {
         evidence: String,
         now: Timestamp,
     ) -> Progress {
-        let (name, origin) = (&begun.name, &begun.origin);
-        if let Err(refusal) = self.store.listens_to(name, origin.source.network(), now) {
+        let (name, source) = (&begun.name, begun.origin.source.network());
+        if let Err(refusal) = self.store.listens_to(name, source, now) {
             return refusal_of(begun.name, begun.origin, refusal, now);
         }
-        self.settle(name, origin, PasswordOutcome::Right, now);
+        self.settle(&begun, PasswordOutcome::Right, now);
         let facts = match self.store.facts(name.clone(), begun.position, now) {
             Ok(facts) => facts,
             Err(stepped_back) => return Progress::Undecided(stepped_back.into()),
@@ -159,6 +159,7 @@ impl Logins {
             // Thinking of a password takes longer than a code is good for: it is asked for once more.
             begun: Begun {
                 code: None,
+                charge: Charge::default(),
                 ..begun
             },
             keeper,

@@ -9,8 +9,8 @@ use domain::reason::Reason;
 use domain::settings::Settings;
 use domain::source::Network;
 use domain::throttle::{
-    BlackoutLimit, CodeCounter, Guess, NameRate, PasswordCounter, PasswordLimit, SourceCounter,
-    Standing,
+    BlackoutLimit, Charge, CodeCounter, Guess, NameRate, PasswordCounter, PasswordLimit,
+    SourceCounter, Standing,
 };
 use domain::time::{Span, Timestamp};
 use domain::vdom::Vdom;
@@ -145,10 +145,10 @@ impl Counters {
         guess: Option<&Guess>,
         settings: &Settings,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Charge, Refusal> {
         let is_open = guess.is_some_and(|guess| self.since(name, source, guess).is_some());
         let limit = settings.password_limit;
-        let mut is_guessing = false;
+        let (mut charge, mut is_guessing) = (Charge::default(), false);
         if let Some((counter, limit)) = self.roomy(name, source, limit, now) {
             let reserved = match guess {
                 Some(guess) => counter.reserve_guess(guess, limit, now),
@@ -156,27 +156,30 @@ impl Counters {
             };
             reserved.map_err(|until| Refusal::throttled(until, Reason::SourceThrottled))?;
             is_guessing = counter.is_guessing();
+            charge.source = true;
         }
         // One that is open is a repetition and counts no more; so does whoever has no room.
         let standing = match self.known.relation(name, source, now) {
-            Relation::Known => return Ok(()),
-            _ if is_open => return Ok(()),
+            Relation::Known => return Ok(charge),
+            _ if is_open => return Ok(charge),
             _ if is_guessing => Standing::Guessing,
             Relation::Nearby => Standing::Nearby,
             Relation::Strange => Standing::Strange,
         };
         let rate = self.names.entry(name.clone(), |rate| rate.is_stale(now));
-        let reserved = rate.map_or(Ok(()), |rate| rate.reserve(standing, now));
-        reserved.map_err(|until| {
-            if let Some(counter) = self.counting(name, source) {
-                counter.release();
-            }
+        let Some(rate) = rate else {
+            return Ok(charge);
+        };
+        if let Err(until) = rate.reserve(standing, now) {
+            self.release(name, source, charge);
             // Nobody looked at this one, but a person would have stopped before it.
             if is_guessing {
                 self.failed_from(name.realm().vdom(), source, settings.blackout, now);
             }
-            Refusal::throttled(until, Reason::NameThrottled)
-        })
+            return Err(Refusal::throttled(until, Reason::NameThrottled));
+        }
+        charge.name = true;
+        Ok(charge)
     }
 
     fn roomy(
@@ -202,17 +205,17 @@ impl Counters {
     }
 
     /// Takes back a reserved attempt: its outcome is not known.
-    pub(super) fn release(&mut self, name: &CanonicalName, source: Network, now: Timestamp) {
-        if let Some(counter) = self.counting(name, source) {
+    pub(super) fn release(&mut self, name: &CanonicalName, source: Network, charge: Charge) {
+        if charge.source
+            && let Some(counter) = self.counting(name, source)
+        {
             counter.release();
         }
-        let relation = self.known.relation(name, source, now);
-        self.release_name(name, relation);
+        self.release_name(name, charge);
     }
 
-    /// Nothing was counted by the name where the person was known.
-    fn release_name(&mut self, name: &CanonicalName, relation: Relation) {
-        if relation != Relation::Known
+    fn release_name(&mut self, name: &CanonicalName, charge: Charge) {
+        if charge.name
             && let Some(rate) = self.names.get_mut(name)
         {
             rate.release();
@@ -221,15 +224,22 @@ impl Counters {
 
     /// The password was right. That tells nothing of other names that are counted with this one, nor of who else
     /// presents passwords of this one elsewhere.
-    pub(super) fn succeeded(&mut self, name: &CanonicalName, source: Network, now: Timestamp) {
+    pub(super) fn succeeded(
+        &mut self,
+        name: &CanonicalName,
+        source: Network,
+        charge: Charge,
+        now: Timestamp,
+    ) {
         let (key, shared) = keys(name, source);
         if self.passwords.remove(&key).is_none()
+            && charge.source
             && let Some(counter) = self.crowded_out.get_mut(&shared)
         {
             counter.release();
         }
-        let before = self.known.put(name, source, now);
-        self.release_name(name, before);
+        self.known.put(name, source, now);
+        self.release_name(name, charge);
     }
 
     /// Keeps a reserved guess open that one server took for wrong, while another was silent. For its source it is
@@ -238,21 +248,27 @@ impl Counters {
         &mut self,
         name: &CanonicalName,
         source: Network,
-        guess: Guess,
+        (guess, charge): (Guess, Charge),
         limit: BlackoutLimit,
         now: Timestamp,
     ) {
         let counter = self.counting(name, source);
-        if counter.is_none_or(|counter| counter.keep_open(guess, now)) {
+        if counter.is_none_or(|counter| counter.keep_open(guess, charge, now)) {
             self.failed_from(name.realm().vdom(), source, limit, now);
+        } else {
+            self.release_name(name, charge);
         }
     }
 
     /// An open guess was right after all: its source did nothing wrong.
     pub(super) fn forgive(&mut self, name: &CanonicalName, source: Network, guess: &Guess) {
-        let counted = self.since(name, source, guess);
+        let counter = self.counting(name, source);
+        let Some((counted, charge)) = counter.and_then(|counter| counter.forgive(guess)) else {
+            return;
+        };
+        self.release_name(name, charge);
         let (_, shared) = keys(name, source);
-        if let (Some(counted), Some(source)) = (counted, self.sources.get_mut(&shared)) {
+        if let Some(source) = self.sources.get_mut(&shared) {
             source.forgive(counted);
         }
     }

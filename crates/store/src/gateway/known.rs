@@ -156,18 +156,12 @@ impl Known {
         })
     }
 
-    /// A password was right just now; how the two related before.
-    pub(super) fn put(
-        &mut self,
-        name: &CanonicalName,
-        network: Network,
-        now: Timestamp,
-    ) -> Relation {
+    /// A password was right just now.
+    pub(super) fn put(&mut self, name: &CanonicalName, network: Network, now: Timestamp) {
         let digest = self.digest(network);
         let Some(seen) = self.entry(name, network, now) else {
-            return Relation::Strange;
+            return;
         };
-        let before = seen.relation(digest, now);
         seen.last = seen.last.max(now);
         let others = seen.networks.into_iter().filter(|it| *it != digest);
         let mut networks = [digest; NETWORKS_MAX];
@@ -175,7 +169,6 @@ impl Known {
             *place = other;
         }
         seen.networks = networks;
-        before
     }
 
     /// A login is on record. What is more recent stays.

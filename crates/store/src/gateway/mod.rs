@@ -61,7 +61,7 @@ use domain::remote::Source;
 use domain::schema::{Object, Place, Table};
 use domain::settings::Settings;
 use domain::source::Network;
-use domain::throttle::{CodeCounter, Guess, ProvenBy};
+use domain::throttle::{Charge, CodeCounter, Guess, ProvenBy};
 use domain::time::Timestamp;
 use domain::token::{Token, Verifier};
 use domain::user::User;
@@ -310,7 +310,7 @@ impl GatewayStore {
         name: &CanonicalName,
         source: Network,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Charge, Refusal> {
         self.reserve(name, source, None, now)
     }
 
@@ -321,7 +321,7 @@ impl GatewayStore {
         source: Network,
         guess: &Guess,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Charge, Refusal> {
         self.reserve(name, source, Some(guess), now)
     }
 
@@ -331,7 +331,7 @@ impl GatewayStore {
         source: Network,
         guess: Option<&Guess>,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Charge, Refusal> {
         let vdom = name.realm().vdom();
         let settings = self.settings(vdom);
         let mut counters = self.memory.counters();
@@ -354,10 +354,17 @@ impl GatewayStore {
     /// Keeps a reserved guess open that one server took for wrong, while another that may know it was silent.
     /// Clients repeat what nobody answers: until somebody decides it counts as one wrong password and as one
     /// wrong login of its source, however often it comes.
-    pub fn keep_open(&self, name: &CanonicalName, source: Network, guess: Guess, now: Timestamp) {
+    pub fn keep_open(
+        &self,
+        name: &CanonicalName,
+        source: Network,
+        guess: Guess,
+        charge: Charge,
+        now: Timestamp,
+    ) {
         let limit = self.settings(name.realm().vdom()).blackout;
         let mut counters = self.memory.counters();
-        counters.keep_open(name, source, guess, limit, now);
+        counters.keep_open(name, source, (guess, charge), limit, now);
     }
 
     /// Settles a reserved guess that was right: that it was open before tells nothing of its source any more.
@@ -366,11 +373,12 @@ impl GatewayStore {
         name: &CanonicalName,
         source: Network,
         guess: &Guess,
+        charge: Charge,
         now: Timestamp,
     ) {
         let mut counters = self.memory.counters();
         counters.forgive(name, source, guess);
-        counters.succeeded(name, source, now);
+        counters.succeeded(name, source, charge, now);
     }
 
     /// Settles a reserved attempt that was no failure.
@@ -378,13 +386,14 @@ impl GatewayStore {
         &self,
         name: &CanonicalName,
         source: Network,
+        charge: Charge,
         outcome: PasswordOutcome,
         now: Timestamp,
     ) {
         let mut counters = self.memory.counters();
         match outcome {
-            PasswordOutcome::Right => counters.succeeded(name, source, now),
-            PasswordOutcome::Undecided => counters.release(name, source, now),
+            PasswordOutcome::Right => counters.succeeded(name, source, charge, now),
+            PasswordOutcome::Undecided => counters.release(name, source, charge),
         }
     }
 
