@@ -7,11 +7,11 @@
     reason = "a test fails by panicking"
 )]
 
-use domain::access::Authority;
+use domain::access::{Authority, SUPER_ADMIN};
 use domain::admin::{AdminError, Change, Edit, Entropy, Facts, Operation, Plan, apply};
 use domain::name::UserName;
 use domain::password::{PasswordHash, SALT_LEN};
-use domain::schema::{LOCAL, Object, PASSWORD_POLICY, Place, Table, Value};
+use domain::schema::{ADMIN, LOCAL, Object, PASSWORD_POLICY, Place, Table, Value};
 use domain::time::{Span, Timestamp};
 use domain::user::User;
 use domain::vdom::Vdom;
@@ -71,15 +71,20 @@ fn configured(
 }
 
 fn decided(operation: Operation, facts: Facts) -> Result<User, AdminError> {
+    match changed(operation, facts)? {
+        Change::User(user) => Ok(user),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What is changed first.
+fn changed(operation: Operation, facts: Facts) -> Result<Change, AdminError> {
     let entropy = Entropy {
         seed: Zeroizing::new([1; 20]),
         salt: [9; SALT_LEN],
     };
     let Plan { changes, .. } = apply(operation, facts, &entropy, &Authority::system("test"), NOW)?;
-    match changes.into_iter().next() {
-        Some(Change::User(user)) => Ok(user),
-        other => panic!("{other:?}"),
-    }
+    Ok(changes.into_iter().next().unwrap())
 }
 
 #[track_caller]
@@ -208,4 +213,27 @@ fn a_password_that_was_hashed_before_is_judged_as_any_other() {
             Some(wants) => assert!(refused(user).contains(wants), "{password}"),
         }
     }
+}
+
+#[test]
+fn an_administrators_password_that_was_hashed_before_is_not_hashed_again() {
+    let text = |field, value| Edit::Set(ADMIN.field(field).unwrap(), value);
+    let operation = Operation::Configure {
+        place: Place::new(Vdom::ROOT, &ADMIN, "second"),
+        edits: vec![
+            text("password", Value::Secret(Zeroizing::new(GOOD.into()))),
+            text("accprofile", Value::Text(SUPER_ADMIN.into())),
+        ],
+    };
+    let new = operation.new_password().unwrap();
+    let prepared = new.prepare(None, [4; SALT_LEN]);
+    let facts = facts(&operation, None, None);
+    let Change::Object(second) = changed(operation, Facts { prepared, ..facts }).unwrap() else {
+        panic!("no entry");
+    };
+    let hash = PasswordHash::new(GOOD, [4; SALT_LEN]).unwrap();
+    let Some(Value::Secret(kept)) = second.value("password") else {
+        panic!("no hash");
+    };
+    assert_eq!(**kept, hash.to_phc());
 }

@@ -8,7 +8,6 @@ use super::{AdminError, Change, Context, Edit, Facts, Plan, Reads, Remark};
 use super::{authserver, clients, contacts, form, groups, references, token_entry, users, vdoms};
 use crate::audit::{Event, What};
 use crate::name::{CanonicalName, NameError, Realm};
-use crate::password::PasswordHash;
 use crate::schema::{
     ADMIN, CERTIFICATE_LOCAL, FORTITOKEN, GROUP, LDAP, LOCAL, NTP_SERVER, RADIUS, RADIUS_CLIENT,
     SMS_SERVER, VDOM, VERIFICATION_CLIENT,
@@ -141,7 +140,7 @@ fn configure_object(
                 }
             }
             Edit::Set(field, value) if table == &ADMIN && field.name == "password" => {
-                object.set(field, hashed(value, context)?);
+                object.set(field, hashed(value, &facts, context)?);
             }
             Edit::Set(field, value) => {
                 let value = references::resolved(
@@ -225,10 +224,10 @@ pub(super) fn writable(key: &str, form: KeyForm) -> Result<(), AdminError> {
 }
 
 /// What is kept of an administrator's password is its hash; sealed like every secret.
-fn hashed(value: Value, context: &Context<'_>) -> Result<Value, AdminError> {
+fn hashed(value: Value, facts: &Facts, context: &Context<'_>) -> Result<Value, AdminError> {
     match value {
         Value::Secret(password) => {
-            let hash = PasswordHash::new(&password, context.entropy.salt)?;
+            let hash = facts.hash_of(&password, context)?;
             Ok(Value::Secret(Zeroizing::new(hash.to_phc())))
         }
         kept => Ok(kept),

@@ -5,50 +5,51 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::{Edit, Operation};
-use crate::name::{CanonicalName, Realm};
-use crate::password::{PasswordHash, SALT_LEN};
-use crate::schema::{LOCAL, Value};
+use super::configure::person;
+use super::{Context, Edit, Facts, Operation};
+use crate::name::CanonicalName;
+use crate::password::{PasswordError, PasswordHash, SALT_LEN};
+use crate::schema::{ADMIN, LOCAL, Value};
 use crate::user::User;
 
-/// A password that an operation sets for a user.
+/// A password that an operation sets for a user or an administrator.
 pub struct NewPassword {
-    user: CanonicalName,
+    user: Option<CanonicalName>,
     password: Zeroizing<String>,
 }
 
 impl fmt::Debug for NewPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NewPassword({})", self.user.as_str())
+        let user = self.user.as_ref().map(CanonicalName::as_str);
+        write!(f, "NewPassword({})", user.unwrap_or("<administrator>"))
     }
 }
 
 impl Operation {
-    /// The password that it sets for a user, if it sets one that has to be hashed.
+    /// The password that it sets, if it sets one that has to be hashed.
     pub fn new_password(&self) -> Option<NewPassword> {
         let Self::Configure { place, edits } = self else {
             return None;
         };
-        if place.table() != &LOCAL {
-            return None;
-        }
-        let user = CanonicalName::within(Realm::Vdom(place.vdom()), place.key()).ok()?;
+        let (name, user) = match place.table() {
+            table if table == &LOCAL => ("passwd", Some(person(place).ok()?)),
+            table if table == &ADMIN => ("password", None),
+            _ => return None,
+        };
         edits.iter().rev().find_map(|edit| match edit {
-            Edit::Set(field, Value::Secret(password)) if field.name == "passwd" => {
-                Some(NewPassword {
-                    user: user.clone(),
-                    password: password.clone(),
-                })
-            }
+            Edit::Set(field, Value::Secret(password)) if field.name == name => Some(NewPassword {
+                user: user.clone(),
+                password: password.clone(),
+            }),
             _ => None,
         })
     }
 }
 
 impl NewPassword {
-    /// Whose it is to be.
-    pub fn user(&self) -> &CanonicalName {
-        &self.user
+    /// The user whose it is to be, with whose others it is compared. An administrator has one alone.
+    pub fn user(&self) -> Option<&CanonicalName> {
+        self.user.as_ref()
     }
 
     /// Hashes it, and compares it with those that the user has and had: one evaluation for each.
@@ -87,7 +88,7 @@ impl fmt::Debug for Prepared {
 
 impl Prepared {
     /// The hash of this password, if it is the one.
-    pub(super) fn hash_of(&self, password: &str) -> Option<PasswordHash> {
+    fn hash_of(&self, password: &str) -> Option<PasswordHash> {
         (*self.password == *password).then(|| self.hash.clone())
     }
 
@@ -103,9 +104,25 @@ impl Prepared {
     }
 }
 
+impl Facts {
+    /// The hash of a new password, computed before or now.
+    pub(super) fn hash_of(
+        &self,
+        password: &str,
+        context: &Context<'_>,
+    ) -> Result<PasswordHash, PasswordError> {
+        let prepared = self.prepared.as_ref();
+        match prepared.and_then(|prepared| prepared.hash_of(password)) {
+            Some(hash) => Ok(hash),
+            None => PasswordHash::new(password, context.entropy.salt),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::Realm;
     use crate::schema::{FORTITOKEN, Place};
     use crate::vdom::Vdom;
 
@@ -131,7 +148,7 @@ mod tests {
         };
         let new = setting(&LOCAL, vec![passwd("second")]).new_password();
         let new = new.unwrap();
-        assert_eq!(new.user(), user.name.canonical());
+        assert_eq!(new.user(), Some(user.name.canonical()));
         let prepared = new.prepare(Some(&user), [2; SALT_LEN]).unwrap();
         let known = prepared.hash_of("second").unwrap();
         assert!(known.is_of("second"));
@@ -147,11 +164,17 @@ mod tests {
     }
 
     #[test]
-    fn only_a_password_of_a_user_is_prepared() {
+    fn only_a_password_that_is_hashed_is_prepared() {
         let field = LOCAL.field("status").unwrap();
         let status = Edit::Set(field, Value::Text("disable".into()));
         assert!(setting(&LOCAL, vec![status]).new_password().is_none());
         let elsewhere = setting(&FORTITOKEN, vec![passwd("second")]);
         assert!(elsewhere.new_password().is_none());
+        let field = ADMIN.field("password").unwrap();
+        let password = Edit::Set(field, Value::Secret("second".to_owned().into()));
+        let new = setting(&ADMIN, vec![password]).new_password().unwrap();
+        assert_eq!(new.user(), None);
+        let prepared = new.prepare(None, [2; SALT_LEN]).unwrap();
+        assert!(prepared.hash_of("second").unwrap().is_of("second"));
     }
 }

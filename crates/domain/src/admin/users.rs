@@ -11,7 +11,7 @@ use super::{
 use crate::backend::Kind;
 use crate::legacy;
 use crate::name::{Realm, UserName};
-use crate::password::{PasswordError, PasswordHash};
+use crate::password::PasswordHash;
 use crate::password_policy::PasswordPolicy;
 use crate::schema::{FORTITOKEN, LOCAL, PASSWORD_POLICY, Place, Table, Value};
 use crate::time::Timestamp;
@@ -86,7 +86,7 @@ fn edited(
         }
         match edit {
             Edit::Set(field, Value::Secret(password)) if field.name == "passwd" => {
-                user.password = Some(hashed(&password, facts, context)?);
+                user.password = Some(facts.hash_of(&password, context)?);
                 typed = Some(password);
             }
             edit => edit_user(&mut user, edit, facts)?,
@@ -96,18 +96,6 @@ fn edited(
     match typed {
         Some(password) => judged(user, &password, before, facts),
         None => Ok(user),
-    }
-}
-
-fn hashed(
-    password: &str,
-    facts: &Facts,
-    context: &Context<'_>,
-) -> Result<PasswordHash, PasswordError> {
-    let prepared = facts.prepared.as_ref();
-    match prepared.and_then(|prepared| prepared.hash_of(password)) {
-        Some(hash) => Ok(hash),
-        None => PasswordHash::new(password, context.entropy.salt),
     }
 }
 

@@ -473,7 +473,11 @@ impl GatewayStore {
         let Some(new) = operation.new_password() else {
             return Ok(None);
         };
-        let (user, salt) = (self.person(new.user().clone()).await?, entropy.salt);
+        let user = match new.user() {
+            Some(user) => self.person(user.clone()).await?,
+            None => None,
+        };
+        let salt = entropy.salt;
         let prepared = tokio::task::spawn_blocking(move || new.prepare(user.as_ref(), salt));
         // What was not computed is where it is needed.
         Ok(prepared.await.ok().flatten())
